@@ -1,0 +1,112 @@
+"""The errors, and the one form of their messages.
+
+Every message says where, what was expected, what was found and what to do:
+``head `age`, row 1203: expected an integer in [0, 116], got -1. If -1 means "no label", say
+Regression(missing=-1).``
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+
+def place(
+    *,
+    head: str | None = None,
+    input: str | None = None,
+    column: str | None = None,
+    file: str | None = None,
+    row: int | None = None,
+) -> str:
+    """The words that name a place, outermost first.
+
+    >>> place(head="age", row=1203)
+    'head `age`, row 1203'
+    """
+    parts = [f"file {file}"] if file is not None else []
+    parts += [
+        f"{word} `{name}`"
+        for word, name in (("head", head), ("input", input), ("column", column))
+        if name is not None
+    ]
+    parts += [f"row {row}"] if row is not None else []
+    return ", ".join(parts)
+
+
+def shown(value: Any, limit: int = 80) -> str:
+    """A value as an error shows it: its ``repr``, shortened.
+
+    >>> shown("x" * 200)[-4:]
+    'x...'
+    """
+    text = repr(value)
+    return text if len(text) <= limit else text[: limit - 3] + "..."
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing that is wrong.
+
+    Attributes:
+        place: where, as `place` words it.
+        expected: what should be there.
+        found: what is there.
+        fix: what to do, a whole sentence or empty.
+
+    >>> print(Problem("head `age`", "a number", "'old'", "Drop the row."))
+    head `age`: expected a number, got 'old'. Drop the row.
+    """
+
+    place: str
+    expected: str
+    found: str
+    fix: str = ""
+
+    def __str__(self) -> str:
+        text = f"{self.place}: expected {self.expected}, got {self.found}."
+        return f"{text} {self.fix}" if self.fix else text
+
+
+class PolyheadError(Exception):
+    """Base of all errors that polyhead raises on purpose.
+
+    Attributes:
+        problems: every problem that was found, worst first.
+    """
+
+    def __init__(self, *problems: Problem | str) -> None:
+        self.problems = problems
+        if len(problems) == 1:
+            text = str(problems[0])
+        else:
+            text = "\n".join([f"{len(problems)} problems:", *(f"  {i}. {p}" for i, p in enumerate(problems, 1))])
+        super().__init__(text)
+
+
+class ContractError(PolyheadError, ValueError):
+    """A feed and a model, or a feed and its declaration, do not fit together."""
+
+
+class DataError(PolyheadError, ValueError):
+    """The data is not what was declared: a column, a row, a value."""
+
+
+class StoreError(PolyheadError):
+    """A store on disk is unfinished, damaged or of another version."""
+
+
+class BadValue(Exception):
+    """What a kind raises for one value; whoever knows the row and the name turns it into a `DataError`.
+
+    Attributes:
+        index: position of the value in what was given to the kind, or None for the column as a whole.
+    """
+
+    def __init__(self, index: int | None, expected: str, found: str, fix: str = "") -> None:
+        super().__init__(expected)
+        self.index, self.expected, self.found, self.fix = index, expected, found, fix
+
+    def located(self, *, row: int | None = None, **names: str | None) -> DataError:
+        """The public error for this value at a named place."""
+        return DataError(Problem(place(row=row, **names), self.expected, self.found, self.fix))

@@ -1,0 +1,235 @@
+"""What a source of rows is, and the views that every source has."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, overload
+
+import numpy as np
+
+from polyhead.errors import DataError, Problem, place, shown
+from polyhead.sources._values import Coded, Values, take
+
+SCAN_ROWS = 8192
+
+
+class Source(ABC):
+    """Rows of named columns. Subclass it with ``__len__`` and ``read``; the rest follows.
+
+    ``read`` must be a pure function of its ids and safe to call from several threads at once.
+
+    >>> class Squares(Source):
+    ...     def __len__(self):
+    ...         return 100
+    ...     def read(self, ids):
+    ...         return {"x": ids, "y": ids**2}
+    >>> squares = Squares()
+    >>> squares.read(np.array([3, 1]))["y"].tolist()
+    [9, 1]
+    >>> squares.columns
+    ('x', 'y')
+    """
+
+    @abstractmethod
+    def __len__(self) -> int:
+        """The number of rows."""
+
+    @abstractmethod
+    def read(self, ids: np.ndarray) -> dict[str, Values]:
+        """The rows at ``ids``.
+
+        Args:
+            ids: int64 ``(n,)``, each in ``[0, len(self))``, in any order, repeats allowed.
+
+        Returns:
+            For each column its values, one entry a row, in the order asked: an array ``(n, ...)`` or a list.
+        """
+
+    # What a source may know better than the default does -----------------------------------------
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The names of the columns; by default those of the first row."""
+        if len(self) == 0:
+            return ()
+        return tuple(self.read(np.zeros(1, np.int64)))
+
+    def column(self, name: str) -> Values | None:
+        """The whole column if it is in memory already, else None. Never reads from a disk."""
+        return None
+
+    def only(self, columns: Sequence[str]) -> Source:
+        """The same rows with these columns alone, so that the others need not be read."""
+        self._require(columns)
+        return _Columns(self, tuple(columns))
+
+    # Views ---------------------------------------------------------------------------------------
+
+    def select(self, rows: Any) -> Source:
+        """Some of the rows.
+
+        Args:
+            rows: row numbers (any order, repeats allowed), a boolean array of ``len(self)``, a slice, or a
+                function that gets all columns (``{name: values}``) and returns either.
+
+        Raises:
+            DataError: for a row number outside, or a boolean array of another length.
+
+        >>> Squares = type("Squares", (Source,), {"__len__": lambda s: 9, "read": lambda s, ids: {"x": ids}})
+        >>> Squares().select(slice(0, 9, 4)).read(np.array([2, 1]))["x"].tolist()
+        [8, 4]
+        """
+        from polyhead.sources.combining import Rows, row_numbers
+
+        return Rows(self, row_numbers(self, rows))
+
+    @overload
+    def split(
+        self, fractions: Mapping[str, float], *, stratify: Any = ..., group: Any = ..., seed: int = ...
+    ) -> dict[str, Source]: ...
+    @overload
+    def split(
+        self, fractions: Sequence[float], *, stratify: Any = ..., group: Any = ..., seed: int = ...
+    ) -> tuple[Source, ...]: ...
+    def split(
+        self,
+        fractions: Mapping[str, float] | Sequence[float],
+        *,
+        stratify: str | Sequence[str] | None = None,
+        group: str | None = None,
+        seed: int = 0,
+    ) -> dict[str, Source] | tuple[Source, ...]:
+        """Cut the rows into disjoint parts, at random but always alike for one seed.
+
+        Args:
+            fractions: shares that sum to 1, as ``(0.8, 0.2)`` or ``{"train": 0.8, "val": 0.2}``. Where they
+                sum to less, the rest of the rows is left out.
+            stratify: a column or several; each part gets the same mix of their values, of all columns at
+                once. A missing label counts as a value of its own; numbers with many distinct values are
+                cut at their quantiles first.
+            group: a column; rows of one value (one patient) never stand in two parts.
+            seed: another seed, another cut.
+
+        Returns:
+            Sources in the order of the fractions, or a dict where a dict was given.
+
+        Raises:
+            DataError: a fraction that is not in (0, 1], a sum above 1, or a part that would be empty.
+
+        >>> Squares = type("Squares", (Source,), {"__len__": lambda s: 9, "read": lambda s, ids: {"x": ids}})
+        >>> [len(part) for part in Squares().split((2 / 3, 1 / 3), seed=1)]
+        [6, 3]
+        """
+        from polyhead.sources.splitting import split
+
+        return split(self, fractions, stratify=stratify, group=group, seed=seed)
+
+    def concat(self, *others: Source) -> Source:
+        """The rows of this source, then those of the others.
+
+        Raises:
+            DataError: where the sources do not have the same columns.
+        """
+        from polyhead.sources.combining import Concat
+
+        return Concat((self, *others))
+
+    def mix(self, *others: Source, weights: Sequence[float], length: int | None = None) -> Source:
+        """Rows of several sources in fixed proportions, evenly interleaved.
+
+        A source that is too short for its share starts again from its first row.
+
+        Args:
+            others: sources with the same columns.
+            weights: one positive number a source, this one first; only their ratio counts.
+            length: rows in the mixture; by default as many as give every row of every source at least once.
+
+        Raises:
+            DataError: for weights that are not positive or not one a source, or other columns.
+        """
+        from polyhead.sources.combining import Mix
+
+        return Mix((self, *others), weights, length)
+
+    # For those who read whole columns --------------------------------------------------------------
+
+    def scan(self, name: str, rows: int = SCAN_ROWS) -> Iterator[tuple[int, Values]]:
+        """One column from first row to last, in pieces: ``(first row, values)``."""
+        whole = self.column(name)
+        if whole is not None:
+            yield 0, whole
+            return
+        only = self.only([name])
+        for start in range(0, len(self), rows):
+            yield start, only.read(np.arange(start, min(start + rows, len(self)), dtype=np.int64))[name]
+
+    def probe(self, name: str, rows: int = 32) -> Values:
+        """The first rows of one column."""
+        ids = np.arange(min(rows, len(self)), dtype=np.int64)
+        whole = self.column(name)
+        return take(whole, ids) if whole is not None else self.only([name]).read(ids)[name]
+
+    def _require(self, columns: Sequence[str]) -> None:
+        missing = [c for c in columns if c not in self.columns]
+        if missing:
+            raise DataError(
+                *(
+                    Problem(
+                        place(column=name),
+                        f"a column of the data ({', '.join(self.columns) or 'it has none'})",
+                        "no such column",
+                        similar(name, self.columns),
+                    )
+                    for name in missing
+                )
+            )
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({len(self):,} rows: {', '.join(self.columns)})"
+
+
+def similar(name: str, names: Sequence[str]) -> str:
+    """The hint for a name that does not exist: the nearest one that does."""
+    import difflib
+
+    near = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
+    return f"Did you mean `{near[0]}`?" if near else ""
+
+
+class _Columns(Source):
+    """A source with some of its columns."""
+
+    def __init__(self, source: Source, columns: tuple[str, ...]) -> None:
+        self.source, self._names = source, columns
+
+    def __len__(self) -> int:
+        return len(self.source)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return self._names
+
+    def column(self, name: str) -> Values | None:
+        return self.source.column(name)
+
+    def read(self, ids: np.ndarray) -> dict[str, Values]:
+        rows = checked_rows(self.source, self.source.read(ids), len(ids))
+        return {name: rows[name] for name in self._names if name in rows}
+
+
+def checked_rows(source: Source, rows: Any, count: int) -> dict[str, Values]:
+    """What a user's ``read`` returned, if it is one entry a row for each column."""
+    where = f"{type(source).__name__}.read"
+    if not isinstance(rows, Mapping):
+        raise DataError(Problem(where, "a dict of columns", shown(type(rows).__name__)))
+    for name, values in rows.items():
+        if not isinstance(values, (np.ndarray, list, Coded)):
+            raise DataError(
+                Problem(f"{where}, column `{name}`", "an array or a list", shown(type(values).__name__))
+            )
+        if len(values) != count:
+            raise DataError(
+                Problem(f"{where}, column `{name}`", f"{count} entries for {count} ids", str(len(values)))
+            )
+    return dict(rows)
