@@ -1,3 +1,42 @@
 """polyhead feeds Keras 3 models that have many heads."""
 
+from polyhead.errors import ContractError, DataError, PolyheadError
+from polyhead.feed import Feed
+from polyhead.keras_bridge.compile import compile, outputs
+from polyhead.kinds import (
+    Array,
+    Binary,
+    Boxes,
+    Categorical,
+    Embedding,
+    Image,
+    Keypoints,
+    Mask,
+    MultiLabel,
+    Regression,
+)
+from polyhead.sources.base import Source
+from polyhead.sources.tables import read_table
+
 __version__ = "0.1.0"
+
+__all__ = [
+    "Array",
+    "Binary",
+    "Boxes",
+    "Categorical",
+    "ContractError",
+    "DataError",
+    "Embedding",
+    "Feed",
+    "Image",
+    "Keypoints",
+    "Mask",
+    "MultiLabel",
+    "PolyheadError",
+    "Regression",
+    "Source",
+    "compile",
+    "outputs",
+    "read_table",
+]

@@ -40,6 +40,8 @@ def shown(value: Any, limit: int = 80) -> str:
     >>> shown("x" * 200)[-4:]
     'x...'
     """
+    if getattr(value, "shape", None) == () and hasattr(value, "item"):
+        value = value.item()  # np.float64(0.5) reads as 0.5
     text = repr(value)
     return text if len(text) <= limit else text[: limit - 3] + "..."
 
@@ -80,7 +82,9 @@ class PolyheadError(Exception):
         if len(problems) == 1:
             text = str(problems[0])
         else:
-            text = "\n".join([f"{len(problems)} problems:", *(f"  {i}. {p}" for i, p in enumerate(problems, 1))])
+            text = "\n".join(
+                [f"{len(problems)} problems:", *(f"  {i}. {p}" for i, p in enumerate(problems, 1))]
+            )
         super().__init__(text)
 
 

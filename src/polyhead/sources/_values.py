@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+
+LIMIT_BYTES = 64 << 20
+"""What still counts as the size of labels: a column is copied, or read in one piece, only up to here."""
+
+EXACT = 2**53
+"""Integers up to here stay what they are in float64."""
 
 
 @dataclass(frozen=True)
@@ -36,13 +43,21 @@ class Coded:
 
     def values(self) -> np.ndarray:
         """The plain values, an object array ``(N,)`` with None where missing."""
-        table = np.empty(len(self.categories) + 1, dtype=object)
-        table[:-1] = list(self.categories)
-        return table[self.codes]  # code -1 reads the last place, which stays None
+        if len(self.codes) < len(self.categories):  # a batch of a column of names: look up only what is there
+            return objects([self.categories[code] if code >= 0 else None for code in self.codes.tolist()])
+        return objects([*self.categories, None])[self.codes]  # code -1 reads the last place, which is None
 
 
 Values = np.ndarray | list[Any] | Coded
 """What ``Source.read`` gives for one column, one entry a row."""
+
+
+def objects(values: Sequence[Any]) -> np.ndarray:
+    """A sequence as an object array ``(N,)``, whatever its entries are."""
+    array = np.empty(len(values), dtype=object)
+    for i, value in enumerate(values):
+        array[i] = value
+    return array
 
 
 def take(values: Values, ids: np.ndarray) -> Values:
@@ -50,21 +65,162 @@ def take(values: Values, ids: np.ndarray) -> Values:
     if isinstance(values, Coded):
         return values.take(ids)
     if isinstance(values, np.ndarray):
-        return np.take(values, ids, axis=0)
+        if values.flags.c_contiguous and values.flags.aligned:
+            return np.take(values, ids, axis=0)
+        return np.ascontiguousarray(values[ids])  # np.take would first copy the whole array
     return [values[i] for i in ids.tolist()]
 
 
 def join(parts: Sequence[Values]) -> Values:
-    """Several pieces of one column, end to end."""
+    """Several pieces of one column, end to end.
+
+    Arrays stay an array where their rows have one shape and their dtypes are of one nature, codes stay codes
+    into the categories of all; anything else becomes a list.
+    """
+    parts = [p for p in parts if len(p)] or list(parts[:1])
     if len(parts) == 1:
         return parts[0]
-    first = parts[0]
-    if isinstance(first, np.ndarray) and all(
-        isinstance(p, np.ndarray) and p.shape[1:] == first.shape[1:] for p in parts
-    ):
-        return np.concatenate(parts)  # type: ignore[arg-type]
-    if isinstance(first, Coded) and all(
-        isinstance(p, Coded) and list(p.categories) == list(first.categories) for p in parts
-    ):
-        return Coded(np.concatenate([p.codes for p in parts]), first.categories, first.ordered)  # type: ignore[union-attr]
+    arrays = [p for p in parts if isinstance(p, np.ndarray)]
+    if len(arrays) == len(parts) and alike(arrays):
+        return np.concatenate(arrays)
+    coded = [p for p in parts if isinstance(p, Coded)]
+    if len(coded) == len(parts):
+        categories, ordered = united(coded)
+        return Coded(np.concatenate([recoded(p, categories).codes for p in coded]), categories, ordered)
     return [v for p in parts for v in (p.values() if isinstance(p, Coded) else p)]
+
+
+def scatter(parts: Sequence[tuple[np.ndarray, Values]], count: int) -> Values:
+    """Pieces of one column put where they belong.
+
+    Args:
+        parts: ``(positions, values)``; all positions together are ``[0, count)``, each once.
+        count: entries in the result.
+    """
+    if len(parts) == 1 and np.array_equal(parts[0][0], np.arange(count)):
+        return parts[0][1]
+    arrays = [values for _, values in parts if isinstance(values, np.ndarray)]
+    if len(arrays) == len(parts) and alike(arrays):
+        out = np.empty((count, *arrays[0].shape[1:]), np.result_type(*arrays))
+        for (positions, _), values in zip(parts, arrays, strict=True):
+            out[positions] = values
+        return out
+    places = np.empty(count, np.int64)
+    places[np.concatenate([positions for positions, _ in parts])] = np.arange(count)
+    return take(join([values for _, values in parts]), places)
+
+
+def alike(arrays: Sequence[np.ndarray]) -> bool:
+    """Whether arrays can stand in one: rows of one shape, and all numbers, or all of one kind of dtype."""
+    shapes = {array.shape[1:] for array in arrays}
+    kinds = {array.dtype.kind for array in arrays}
+    return len(shapes) == 1 and (kinds <= set("biufc") or len(kinds) == 1)
+
+
+def united(parts: Sequence[Coded]) -> tuple[Sequence[Any], bool]:
+    """The categories of all parts, and whether their order is the user's.
+
+    It is where one part's own order holds all that the others have, in the order they have it.
+    """
+    first = parts[0]
+    if all(p.categories is first.categories for p in parts):
+        return first.categories, first.ordered
+    owned = [p.categories for p in parts if p.ordered]
+    if owned:
+        longest = max(owned, key=len)
+        place = {c: i for i, c in enumerate(longest)}
+        if all(c in place for p in parts for c in p.categories) and all(
+            place[a] < place[b] for c in owned for a, b in itertools.pairwise(c)
+        ):
+            return longest, True
+    if all(list(p.categories) == list(first.categories) for p in parts):
+        return first.categories, False
+    return list(dict.fromkeys(c for p in parts for c in p.categories)), False
+
+
+def recoded(values: Coded, categories: Sequence[Any], ordered: bool = False) -> Coded:
+    """The same values as codes into other categories, which hold all of theirs."""
+    if values.categories is categories:
+        return Coded(values.codes, categories, ordered)
+    place = {c: i for i, c in enumerate(categories)}
+    table = np.array([*(place[c] for c in values.categories), -1], np.int32)
+    return Coded(table[values.codes], categories, ordered)
+
+
+def size(values: Values) -> int:
+    """About how many bytes values take; lists are judged by a few of their entries."""
+    if isinstance(values, Coded):
+        return values.codes.nbytes
+    if isinstance(values, np.ndarray) and values.dtype != object:
+        return values.nbytes
+    some = [values[i] for i in np.linspace(0, len(values) - 1, min(len(values), 64), dtype=np.int64).tolist()]
+    bytes_ = sum(
+        8 + (len(v) if isinstance(v, (bytes, str, list, tuple)) else getattr(v, "nbytes", 0)) for v in some
+    )
+    return bytes_ * len(values) // max(len(some), 1)
+
+
+def from_list(values: list[Any]) -> Values:
+    """A list as an array where it is one of numbers, NaN for None, or of small equal arrays.
+
+    A frame's NA and NaT become None.
+
+    >>> from_list([1, None]).tolist(), from_list(["a", None])
+    ([1.0, nan], ['a', None])
+    """
+    values = [None if type(v).__name__ in ("NAType", "NaTType") else v for v in values]
+    if all(v is None for v in values):
+        return values
+    if all(v is None or isinstance(v, (int, float, np.number, np.bool_)) for v in values):
+        return _from_numbers(values)
+    first = values[0]
+    if isinstance(first, np.ndarray) and (first.ndim == 1 or first.nbytes * len(values) <= LIMIT_BYTES):
+        arrays = [v for v in values if isinstance(v, np.ndarray)]
+        if (
+            len(arrays) == len(values)
+            and len({v.shape for v in arrays}) == 1
+            and alike([v[None] for v in arrays])
+        ):
+            return np.stack(arrays)
+    return values
+
+
+def _from_numbers(values: list[Any]) -> Values:
+    try:
+        if any(v is None for v in values):
+            array = np.array([np.nan if v is None else v for v in values], np.float64)
+        else:
+            array = np.array(values)
+    except (OverflowError, TypeError):  # an integer beyond float64, a complex number beside None
+        return values
+    if array.dtype == object:
+        return values
+    if array.dtype.kind == "f" and any(
+        isinstance(v, (int, np.integer)) and abs(int(v)) > EXACT for v in values
+    ):
+        return values  # float64 would turn one id into another
+    return array
+
+
+def unmasked(values: Any) -> Values:
+    """A masked array with what is masked as missing: NaN, NaT, None, or code -1 for strings.
+
+    >>> unmasked(np.ma.array([1, 2], mask=[0, 1])).tolist()
+    [1.0, nan]
+    """
+    data = np.asarray(values.data)
+    mask = np.ma.getmaskarray(values)
+    if not mask.any():
+        return data
+    if data.dtype.kind in "US" and data.ndim == 1:
+        categories, codes = np.unique(data, return_inverse=True)
+        return Coded(np.where(mask, -1, codes.reshape(mask.shape)).astype(np.int32), categories.tolist())
+    if data.dtype.kind in "fcmM":
+        return np.where(mask, data.dtype.type("NaT" if data.dtype.kind in "mM" else "nan"), data)
+    if data.dtype.kind in "biu":
+        seen = data[~mask]
+        if not seen.size or max(abs(int(seen.max())), abs(int(seen.min()))) <= EXACT:
+            return np.where(mask, np.nan, data.astype(np.float64))
+    plain = data.astype(object)
+    plain[mask] = None
+    return plain.tolist() if plain.ndim == 1 else plain

@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+import array
+import collections
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Self
 
 import numpy as np
 
 from polyhead.errors import DataError, Problem, place, shown
-from polyhead.sources._values import Coded, Values, take
+from polyhead.sources._columns import Items, Masked, OnDisk, Stored, entries, rows_in, said, shape_of, whole
+from polyhead.sources._values import LIMIT_BYTES, Coded, Values, from_list, unmasked
 from polyhead.sources.base import Source
+
+TENSORS = ("torch", "tensorflow", "jax", "jaxlib", "keras")
 
 
 class Arrays(Source):
     """A mapping of names to columns of one length.
 
     A column is anything with a length and batch indexing: ``np.ndarray``, ``np.memmap``, an h5py dataset, a
-    zarr array, a list, a pandas or polars series, an Arrow array. What is on a disk is read in sorted order,
-    each row once, and handed back in the order asked.
+    zarr array, a tensor, a list, a pandas or polars series, an Arrow array. What is on a disk is read in
+    sorted order, each row once, and handed back in the order asked. Arrays are not copied. What a masked
+    array masks is a missing value: NaN, or None.
 
     Args:
-        columns: ``{name: column}``.
+        columns: ``{name: column}``; an open HDF5 file or zarr group is such a mapping too.
 
     Raises:
         DataError: no column, columns of unequal length, or a column that has no length or cannot be indexed.
@@ -32,11 +38,23 @@ class Arrays(Source):
     [None, 'a']
     """
 
+    _columns: Mapping[str, Values | Stored]
+
     def __init__(self, columns: Mapping[str, Any]) -> None:
-        if not columns:
+        if not hasattr(columns, "keys"):
+            fix = 'Give names: {"image": images, "label": labels}.'
+            raise DataError(Problem("data", "a mapping of names to columns", shown(columns), fix))
+        given = {name: columns[name] for name in columns.keys()}  # noqa: SIM118 (a zarr group iterates otherwise)
+        if not given:
             raise DataError(Problem("data", "at least one column", "an empty mapping"))
-        self._columns = {name: _adapt(name, values) for name, values in columns.items()}
-        lengths = {name: len(column) for name, column in self._columns.items()}
+        for name in given:
+            if not isinstance(name, str):
+                raise DataError(Problem("data", "columns named by strings", f"the name {shown(name)}"))
+        self._set({name: adapt(name, values) for name, values in given.items()})
+
+    def _set(self, columns: Mapping[str, Values | Stored]) -> None:
+        self._columns = columns
+        lengths = {name: len(column) for name, column in columns.items()}
         if len(set(lengths.values())) > 1:
             raise DataError(
                 Problem(
@@ -56,91 +74,94 @@ class Arrays(Source):
         return tuple(self._columns)
 
     def column(self, name: str) -> Values | None:
-        values = self._columns[name]
-        return None if isinstance(values, _OnDisk) else values
+        self._require([name])
+        return whole(self._columns[name])
 
-    def only(self, columns: Sequence[str]) -> Arrays:
+    def only(self, columns: Sequence[str]) -> Self:
         self._require(columns)
-        return Arrays({name: self._columns[name] for name in columns})
+        # past __init__: what was adapted once is shared, not adapted again
+        view = object.__new__(type(self))
+        view.__dict__.update(self.__dict__)
+        view._columns = {name: self._columns[name] for name in columns}
+        return view
 
     def read(self, ids: np.ndarray) -> dict[str, Values]:
-        return {
-            name: values.take(ids) if isinstance(values, _OnDisk) else take(values, ids)
-            for name, values in self._columns.items()
-        }
+        return {name: entries(column, ids) for name, column in self._columns.items()}
 
 
-class _OnDisk:
-    """A column that is read from a disk: sorted, each row once, given back in the order asked."""
+def adapt(name: str, values: Any) -> Values | Stored:
+    """A user's column as something that can be indexed by an array of row numbers.
 
-    def __init__(self, name: str, values: Any) -> None:
-        self.name, self.values = name, values
-
-    def __len__(self) -> int:
-        return len(self.values)
-
-    def take(self, ids: np.ndarray) -> Values:
-        rows, back = np.unique(ids, return_inverse=True)
-        run = len(rows) and int(rows[-1]) - int(rows[0]) + 1 == len(rows)
-        try:
-            found = self.values[int(rows[0]) : int(rows[-1]) + 1] if run else self._index(rows)
-        except (OSError, RuntimeError) as error:
-            where = place(column=self.name, row=int(rows[0]))
-            raise DataError(Problem(where, "readable rows", f"{type(error).__name__}: {error}")) from error
-        found = np.asarray(found)
-        return found if len(rows) == len(ids) and np.array_equal(rows, ids) else np.take(found, back, axis=0)
-
-    def _index(self, rows: np.ndarray) -> Any:
-        selection = getattr(self.values, "oindex", None)  # zarr's orthogonal indexing takes row numbers
-        return self.values[rows] if selection is None else selection[rows]
-
-
-def _adapt(name: str, values: Any) -> Values | _OnDisk:
-    """A user's column as something that can be indexed by an array of row numbers."""
-    if isinstance(values, (Coded, _OnDisk)):
+    Raises:
+        DataError: for what has no length, or no entries that a row number finds.
+    """
+    if isinstance(values, (Coded, Stored)):
         return values
+    if _module(values) in TENSORS and hasattr(values, "__array__"):
+        values = _from_tensor(name, values)
+    if shape_of(values) == ():
+        raise _unfit(name, values)
+    if isinstance(values, np.ma.MaskedArray):
+        copied = values.ndim == 1 or values.nbytes <= LIMIT_BYTES
+        return unmasked(values) if copied or values.mask is np.ma.nomask else Masked(values)
     if isinstance(values, np.memmap):
-        if values.ndim:
-            return _OnDisk(name, values)
-    elif isinstance(values, np.ndarray):
-        if values.ndim:
-            return values
-    elif isinstance(values, (list, tuple)):
-        return _from_list(list(values))
-    else:
-        from polyhead.sources.tables import from_series
+        return OnDisk(name, values)
+    if isinstance(values, (np.ndarray, array.array, memoryview)):
+        return np.asarray(values)
+    if isinstance(values, (list, tuple, range, collections.deque, collections.UserList)):
+        return from_list(list(values))
+    from polyhead.sources._series import from_series
 
-        series = from_series(values)
-        if series is not None:
-            return series
-        if hasattr(values, "__len__") and hasattr(values, "__getitem__") and not isinstance(values, (str, dict)):
-            # h5py and zarr have a shape; anything else must prove that it takes a batch of row numbers
-            if hasattr(values, "shape") or _takes_batches(values):
-                return _OnDisk(name, values)
-            return _from_list([values[i] for i in range(len(values))])
-    raise DataError(
-        Problem(
-            place(column=name),
-            "one entry a row: an array, a list, or anything with a length and batch indexing",
-            shown(values),
-        )
-    )
+    series = from_series(values)
+    if series is not None:
+        return series
+    if isinstance(values, (str, bytes, bytearray)) or hasattr(values, "keys"):
+        raise _unfit(name, values)
+    if not hasattr(values, "__getitem__"):
+        raise _unfit(name, values)
+    if shape_of(values) is None and not hasattr(values, "__len__"):
+        raise _unfit(name, values)
+    # h5py and zarr have a shape; anything else must prove that it takes a batch of row numbers
+    batches = shape_of(values) is not None or _takes_batches(values)
+    return OnDisk(name, values) if batches or not rows_in(name, values) else Items(name, values)
 
 
 def _takes_batches(values: Any) -> bool:
-    if not len(values):
-        return True
     try:
         return len(np.asarray(values[np.zeros(1, np.int64)])) == 1
     except Exception:  # whatever the user's object says to an array of row numbers, it means no
         return False
 
 
-def _from_list(values: list[Any]) -> Values:
-    """A list as an array where it is one of numbers, with NaN for None; else the list as it is."""
-    if not values or not all(v is None or isinstance(v, (int, float, bool, np.number, np.bool_)) for v in values):
-        same = {np.shape(v) for v in values} if values and all(isinstance(v, np.ndarray) for v in values) else ()
-        return np.stack(values) if len(same) == 1 else values
-    if any(v is None for v in values):
-        return np.array([np.nan if v is None else v for v in values], np.float64)
-    return np.array(values)
+def _from_tensor(name: str, values: Any) -> Any:
+    try:
+        return np.asarray(values)
+    except Exception as error:  # on another device, part of a graph that is trained, symbolic
+        raise DataError(
+            Problem(
+                place(column=name),
+                "a tensor that NumPy can read",
+                said(error),
+                "Give a NumPy array; for torch: tensor.detach().cpu().numpy().",
+            )
+        ) from error
+
+
+def _unfit(name: str, values: Any) -> DataError:
+    fix, found = "", shown(values)
+    if isinstance(values, np.ndarray):
+        found = f"a single number, {shown(values.item())}"
+    elif isinstance(values, Iterator):
+        found = f"a {type(values).__name__}, which has no length"
+        fix = "Make it an array or a list first, or write a Source with __len__ and read."
+    elif isinstance(values, (set, frozenset)):
+        fix = "A set has no order: give a list."
+    elif hasattr(values, "keys"):
+        found = f"a mapping of {', '.join(map(str, values.keys())) or 'nothing'}"
+        fix = "Give each of its entries as a column of its own."
+    expected = "one entry a row: an array, a list, or anything with a length and batch indexing"
+    return DataError(Problem(place(column=name), expected, found, fix))
+
+
+def _module(values: Any) -> str:
+    return type(values).__module__.partition(".")[0]

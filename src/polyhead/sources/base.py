@@ -9,7 +9,7 @@ from typing import Any, overload
 import numpy as np
 
 from polyhead.errors import DataError, Problem, place, shown
-from polyhead.sources._values import Coded, Values, take
+from polyhead.sources._values import LIMIT_BYTES, Coded, Values, size, take, unmasked
 
 SCAN_ROWS = 8192
 
@@ -53,7 +53,7 @@ class Source(ABC):
         """The names of the columns; by default those of the first row."""
         if len(self) == 0:
             return ()
-        return tuple(self.read(np.zeros(1, np.int64)))
+        return tuple(checked_rows(self, self.read(np.zeros(1, np.int64)), 1))
 
     def column(self, name: str) -> Values | None:
         """The whole column if it is in memory already, else None. Never reads from a disk."""
@@ -155,14 +155,18 @@ class Source(ABC):
     # For those who read whole columns --------------------------------------------------------------
 
     def scan(self, name: str, rows: int = SCAN_ROWS) -> Iterator[tuple[int, Values]]:
-        """One column from first row to last, in pieces: ``(first row, values)``."""
+        """One column from first row to last, in pieces: ``(first row, values)``.
+
+        A column in memory comes in one piece; another in pieces of ``rows`` rows, fewer where they are large.
+        """
         whole = self.column(name)
         if whole is not None:
             yield 0, whole
             return
         only = self.only([name])
-        for start in range(0, len(self), rows):
-            yield start, only.read(np.arange(start, min(start + rows, len(self)), dtype=np.int64))[name]
+        step = max(1, min(rows, LIMIT_BYTES // max(1, size(self.probe(name, 1)))))
+        for start in range(0, len(self), step):
+            yield start, only.read(np.arange(start, min(start + step, len(self)), dtype=np.int64))[name]
 
     def probe(self, name: str, rows: int = 32) -> Values:
         """The first rows of one column."""
@@ -171,15 +175,16 @@ class Source(ABC):
         return take(whole, ids) if whole is not None else self.only([name]).read(ids)[name]
 
     def _require(self, columns: Sequence[str]) -> None:
-        missing = [c for c in columns if c not in self.columns]
+        known = self.columns  # may cost a read
+        missing = [c for c in columns if c not in known]
         if missing:
             raise DataError(
                 *(
                     Problem(
                         place(column=name),
-                        f"a column of the data ({', '.join(self.columns) or 'it has none'})",
+                        f"a column of the data ({', '.join(known) or 'it has none'})",
                         "no such column",
-                        similar(name, self.columns),
+                        similar(name, known),
                     )
                     for name in missing
                 )
@@ -211,11 +216,20 @@ class _Columns(Source):
         return self._names
 
     def column(self, name: str) -> Values | None:
+        self._require([name])
         return self.source.column(name)
+
+    def only(self, columns: Sequence[str]) -> Source:
+        self._require(columns)
+        return self.source.only(columns)
 
     def read(self, ids: np.ndarray) -> dict[str, Values]:
         rows = checked_rows(self.source, self.source.read(ids), len(ids))
-        return {name: rows[name] for name in self._names if name in rows}
+        for name in self._names:
+            if name not in rows:
+                where = f"{type(self.source).__name__}.read, column `{name}`"
+                raise DataError(Problem(where, "the same columns for every ids", "no such column this time"))
+        return {name: rows[name] for name in self._names}
 
 
 def checked_rows(source: Source, rows: Any, count: int) -> dict[str, Values]:
@@ -228,8 +242,12 @@ def checked_rows(source: Source, rows: Any, count: int) -> dict[str, Values]:
             raise DataError(
                 Problem(f"{where}, column `{name}`", "an array or a list", shown(type(values).__name__))
             )
+        if isinstance(values, np.ndarray) and not values.ndim:
+            raise DataError(
+                Problem(f"{where}, column `{name}`", f"{count} entries for {count} ids", "a single value")
+            )
         if len(values) != count:
             raise DataError(
                 Problem(f"{where}, column `{name}`", f"{count} entries for {count} ids", str(len(values)))
             )
-    return dict(rows)
+    return {n: unmasked(v) if isinstance(v, np.ma.MaskedArray) else v for n, v in rows.items()}

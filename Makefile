@@ -1,0 +1,98 @@
+# Two commands on a fresh machine: `make demo` and `make test`. Each sets up what it needs, once.
+
+PYTHON ?= python3
+VENV ?= .venv
+BACKENDS ?= jax torch tensorflow
+
+export PIP_DISABLE_PIP_VERSION_CHECK = 1
+export PIP_NO_INPUT = 1
+export TF_CPP_MIN_LOG_LEVEL = 3
+
+BIN := $(VENV)/bin
+PIP := -m pip install --quiet
+
+# torch comes first and alone, pinned: whatever asks for it later is satisfied and does not bring another build
+TORCH := $(shell sed -n '/^torch==/p' constraints/ci.txt)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup lint format test test-fast test-lowest $(BACKENDS:%=test-%) demo bench docs clean
+
+help:
+	@echo "make demo         train a model with many heads on real images (sets up $(VENV)-demo)"
+	@echo "make test         lint, then the tests on $(BACKENDS) (sets up $(VENV))"
+	@echo "make test-fast    the tests that are not slow, on jax alone"
+	@echo "make test-lowest  the tests that are not slow, on the oldest versions that are supported"
+	@echo "make lint | format | bench | docs | setup | clean"
+
+# A stamp in each environment says what it was made from: a second run installs nothing.
+
+$(VENV)/.ready: pyproject.toml constraints/ci.txt
+	$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("polyhead needs Python 3.11 or newer: make PYTHON=python3.11")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python $(PIP) $(TORCH)
+	$(BIN)/python $(PIP) --constraint constraints/ci.txt jax tensorflow-cpu --editable '.[demo,test,lint]'
+	@touch $@
+
+$(VENV)-lowest/.ready: pyproject.toml constraints/lowest.txt
+	$(PYTHON) -m venv $(VENV)-lowest
+	$(VENV)-lowest/bin/python $(PIP) --constraint constraints/lowest.txt $(TORCH) numpy
+	$(VENV)-lowest/bin/python $(PIP) --constraint constraints/lowest.txt --editable '.[test]'
+	@touch $@
+
+$(VENV)-demo/.ready: pyproject.toml constraints/ci.txt
+	$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("polyhead needs Python 3.11 or newer: make PYTHON=python3.11")'
+	$(PYTHON) -m venv $(VENV)-demo
+	$(VENV)-demo/bin/python $(PIP) --constraint constraints/ci.txt --editable '.[demo]'
+	@touch $@
+
+$(VENV)-docs/.ready: pyproject.toml constraints/ci.txt
+	$(PYTHON) -m venv $(VENV)-docs
+	$(VENV)-docs/bin/python $(PIP) --constraint constraints/ci.txt --editable '.[docs]'
+	@touch $@
+
+setup: $(VENV)/.ready
+
+lint: $(VENV)/.ready
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(VENV)/.ready
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+# The first backend runs everything; the others only what touches Keras (see tests/conftest.py).
+
+test-$(firstword $(BACKENDS)): $(VENV)/.ready
+	KERAS_BACKEND=$(firstword $(BACKENDS)) $(BIN)/python -m pytest -q
+
+$(addprefix test-,$(wordlist 2,9,$(BACKENDS))): test-%: $(VENV)/.ready
+	KERAS_BACKEND=$* $(BIN)/python -m pytest -q -m keras
+
+test: lint
+	@failed=""; \
+	for backend in $(BACKENDS); do \
+	  echo "== tests on $$backend"; \
+	  $(MAKE) --no-print-directory test-$$backend || failed="$$failed $$backend"; \
+	done; \
+	if [ -n "$$failed" ]; then echo "failed on:$$failed"; exit 1; fi
+
+test-fast: $(VENV)/.ready
+	KERAS_BACKEND=jax $(BIN)/python -m pytest -q -m "not slow"
+
+test-lowest: $(VENV)-lowest/.ready
+	KERAS_BACKEND=torch $(VENV)-lowest/bin/python -m pytest -q -m "not slow"
+
+demo: $(VENV)-demo/.ready
+	$(VENV)-demo/bin/polyhead demo
+
+bench: $(VENV)/.ready
+	@for file in benchmarks/bench_*.py; do echo "== $$file"; KERAS_BACKEND=jax $(BIN)/python $$file || exit 1; done
+
+docs: $(VENV)-docs/.ready
+	$(VENV)-docs/bin/mkdocs build --strict --quiet
+	@echo "site/index.html"
+
+clean:
+	rm -rf $(VENV)-demo $(VENV)-docs $(VENV)-lowest build dist site .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,0 +1,180 @@
+"""One function an arm: given a workload and a batch size, what gives an iterator for each epoch.
+
+Every arm shuffles over the full range and delivers the same rows, scaled and cast alike. Each is tuned as its own
+documentation advises: batches are gathered by index wherever the library lets its user do so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from benchmarks.workloads import Batch, Workload, as_masks, plain
+
+Epochs = Callable[[int], Iterator[Batch]]
+
+
+def plain_generator(workload: Workload, batch_size: int) -> Epochs:
+    return lambda epoch: plain(workload, batch_size, epoch)
+
+
+def _feed(workers: int | str) -> Callable[[Workload, int], Epochs]:
+    def arm(workload: Workload, batch_size: int) -> Epochs:
+        import polyhead as ph
+
+        heads: dict[str, Any]
+        if workload.name == "table":
+            inputs, heads = {"x": ph.Array()}, {"first": ph.Binary(), "second": ph.Regression()}
+        else:
+            inputs, heads = {"x": ph.Image()}, {"first": ph.Mask(), "second": ph.Mask()}
+        data = {"x": workload.x, "first": workload.labels[0], "second": workload.labels[1]}
+        feed = ph.Feed(data, inputs=inputs, heads=heads, batch_size=batch_size, shuffle=True, workers=workers)
+        return lambda epoch: iter(feed)
+
+    return arm
+
+
+def keras_arrays(workload: Workload, batch_size: int) -> Epochs:
+    """``fit(x, y)``: it cannot scale, so it gets float32 arrays made beforehand, which takes four times the memory."""
+    from keras.src.trainers.data_adapters.array_data_adapter import ArrayDataAdapter
+
+    x, y = workload.x, workload.labels
+    if workload.name == "images":
+        x, y = x / np.float32(255), (as_masks(y[0]), as_masks(y[1]))
+    adapter = ArrayDataAdapter(x, y, batch_size=batch_size, shuffle=True)
+    return lambda epoch: iter(adapter.get_numpy_iterator())
+
+
+def keras_pydataset(workload: Workload, batch_size: int) -> Epochs:
+    import keras
+    from keras.src.trainers.data_adapters.py_dataset_adapter import PyDatasetAdapter
+
+    class Batches(keras.utils.PyDataset):
+        def __init__(self) -> None:
+            super().__init__(workers=1)
+            self.order = np.arange(len(workload))
+
+        def __len__(self) -> int:
+            return -(-len(workload) // batch_size)
+
+        def __getitem__(self, step: int) -> Batch:
+            return workload.gather(self.order[step * batch_size : (step + 1) * batch_size])
+
+    batches = Batches()
+    adapter = PyDatasetAdapter(batches, shuffle=False)
+
+    def epochs(epoch: int) -> Iterator[Batch]:
+        batches.order = np.random.default_rng(epoch).permutation(len(workload))
+        return iter(adapter.get_numpy_iterator())
+
+    return epochs
+
+
+def tf_gather(workload: Workload, batch_size: int) -> Epochs:
+    """A data set of row numbers, shuffled and batched, then one gather a batch."""
+    import tensorflow as tf
+
+    rows = len(workload)
+    x, first, second = (tf.constant(a) for a in (workload.x, *workload.labels))
+
+    def gather(ids: Any) -> Any:
+        return _tf_scaled(workload.name, tf.gather(x, ids), (tf.gather(first, ids), tf.gather(second, ids)))
+
+    ids = tf.data.Dataset.range(rows).shuffle(rows, reshuffle_each_iteration=True).batch(batch_size)
+    data = ids.map(gather, num_parallel_calls=tf.data.AUTOTUNE).prefetch(tf.data.AUTOTUNE)
+    return lambda epoch: iter(data)
+
+
+def tf_slices(workload: Workload, batch_size: int) -> Epochs:
+    """``from_tensor_slices``, shuffle, batch, map, prefetch: the order that the guide to performance gives."""
+    import tensorflow as tf
+
+    data = tf.data.Dataset.from_tensor_slices((workload.x, workload.labels))
+    data = data.shuffle(len(workload), reshuffle_each_iteration=True).batch(batch_size)
+    if workload.name == "images":
+        data = data.map(lambda x, y: _tf_scaled("images", x, y), num_parallel_calls=tf.data.AUTOTUNE)
+    data = data.prefetch(tf.data.AUTOTUNE)
+    return lambda epoch: iter(data)
+
+
+def _tf_scaled(name: str, x: Any, y: Any) -> Any:
+    import tensorflow as tf
+
+    if name == "table":
+        return x, y
+    masks = tuple(tf.cast(mask, tf.float32)[..., tf.newaxis] for mask in y)
+    return tf.cast(x, tf.float32) / 255.0, masks
+
+
+def torch_loader(workload: Workload, batch_size: int) -> Epochs:
+    """Automatic batching off: the sampler gives the row numbers of a batch, and the data set indexes tensors once."""
+    import torch
+
+    x, first, second = (torch.from_numpy(a) for a in (workload.x, *workload.labels))
+
+    class Rows(torch.utils.data.Dataset):
+        def __len__(self) -> int:
+            return len(workload)
+
+        def __getitem__(self, ids: list[int]) -> Batch:
+            at = torch.tensor(ids)
+            if workload.name == "table":
+                return x[at], (first[at], second[at])
+            return x[at].float().div_(255), (first[at].float()[..., None], second[at].float()[..., None])
+
+    rows = Rows()
+    sampler = torch.utils.data.BatchSampler(torch.utils.data.RandomSampler(rows), batch_size, drop_last=False)
+    loader = torch.utils.data.DataLoader(rows, sampler=sampler, batch_size=None, num_workers=0)
+    return lambda epoch: iter(loader)
+
+
+def grain_map(workload: Workload, batch_size: int) -> Epochs:
+    """Row numbers shuffled and batched as a ``MapDataset``, one gather a batch, two reading threads."""
+    import grain
+
+    options = grain.ReadOptions(num_threads=2, prefetch_buffer_size=8)
+
+    def epochs(epoch: int) -> Iterator[Batch]:
+        ids = grain.MapDataset.range(len(workload)).shuffle(seed=epoch).batch(batch_size)
+        return iter(ids.map(workload.gather).to_iter_dataset(options))
+
+    return epochs
+
+
+ARMS: dict[str, Callable[[Workload, int], Epochs]] = {
+    "plain generator": plain_generator,
+    "polyhead, workers=0": _feed(0),
+    "polyhead, workers=1": _feed(1),
+    "polyhead, workers=auto": _feed("auto"),
+    "keras arrays": keras_arrays,
+    "keras PyDataset": keras_pydataset,
+    "tf.data gather": tf_gather,
+    "tf.data slices": tf_slices,
+    "torch DataLoader": torch_loader,
+    "grain MapDataset": grain_map,
+}
+
+NEEDS = {"tf.data gather": "tensorflow", "tf.data slices": "tensorflow", "torch DataLoader": "torch", "grain MapDataset": "grain"}
+
+
+def available() -> list[str]:
+    """The arms whose library is installed here."""
+    from importlib.util import find_spec
+
+    return [name for name in ARMS if name not in NEEDS or find_spec(NEEDS[name])]
+
+
+def unpacked(batch: Any) -> Batch:
+    """A batch of any arm as ``(x, (first, second))``."""
+    x, y = batch[0], batch[1]
+    if isinstance(x, dict):
+        return x["x"], (y["first"], y["second"])
+    return x, (y[0], y[1])
+
+
+def rows_of(batch: Any) -> int:
+    """Rows in a batch, without a look at the data."""
+    x = batch[0]
+    return len(x["x"]) if isinstance(x, dict) else x.shape[0]

@@ -1,0 +1,69 @@
+"""Canvases with real handwritten digits on them: the data of `digits.py`.
+
+The digits are scikit-learn's 1,797 (8 x 8, from the UCI repository). A digit of the test split is never drawn on
+a canvas for training. All is drawn from the seed, in a second or two.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from sklearn.datasets import load_digits
+from sklearn.model_selection import train_test_split
+
+SIDE = 64
+
+
+def draw(train: int, test: int, seed: int = 0, missing: float = 0.3) -> tuple[dict, dict]:
+    """Canvases for training and for testing, a quarter of them empty.
+
+    Args:
+        train: how many to train on; of their boxes and masks some are missing.
+        test: how many to test on; all of them are labelled.
+        seed: another seed, other canvases.
+        missing: the share of the boxes and masks that nobody drew: None in their place.
+
+    Returns:
+        Two dicts of columns: ``image`` uint8 ``(n, 64, 64, 1)``, ``present`` bool ``(n,)``, and what is None where
+        there is no digit: ``digit`` 0–9, ``box`` in 0–1 as ``xyxy``, ``mask`` bool ``(64, 64)``.
+    """
+    digits = load_digits()
+    splits = train_test_split(digits.images, digits.target, test_size=0.25, stratify=digits.target, random_state=seed)
+    rng = np.random.default_rng(seed)
+    return (
+        _canvases(splits[0], splits[2], train, missing, rng),
+        _canvases(splits[1], splits[3], test, 0.0, rng),
+    )
+
+
+def _canvases(images: np.ndarray, labels: np.ndarray, count: int, missing: float, rng: np.random.Generator) -> dict:
+    # a background that is no flat black: grey, uneven, noisy
+    slope = np.linspace(-1, 1, SIDE)
+    tilt = rng.uniform(-15, 15, (2, count, 1, 1))
+    canvas = rng.uniform(20, 70, (count, 1, 1)) + tilt[0] * slope[:, None] + tilt[1] * slope
+    canvas += rng.normal(0, 12, (count, SIDE, SIDE))
+    present = np.arange(count) % 4 != 0
+    digit, box, mask = [None] * count, [None] * count, [None] * count
+    for i in np.flatnonzero(present):
+        chosen = rng.integers(len(images))
+        size = rng.integers(24, 53)
+        glyph = _enlarged(images[chosen] / 16, size)
+        top, left = rng.integers(0, SIDE - size + 1, 2)
+        ink = np.zeros((SIDE, SIDE), bool)
+        ink[top : top + size, left : left + size] = glyph > 0.4
+        canvas[i, top : top + size, left : left + size] += rng.uniform(90, 170) * glyph
+        digit[i] = int(labels[chosen])
+        rows, columns = np.flatnonzero(ink.any(1)), np.flatnonzero(ink.any(0))
+        if rng.random() >= missing:
+            box[i] = np.array([columns[0], rows[0], columns[-1] + 1, rows[-1] + 1]) / SIDE
+        if rng.random() >= missing:
+            mask[i] = ink
+    image = np.clip(canvas, 0, 255).astype(np.uint8)[..., None]
+    return {"image": image, "present": present, "digit": digit, "box": box, "mask": mask}
+
+
+def _enlarged(image: np.ndarray, size: int) -> np.ndarray:
+    """A square image at another size, by linear interpolation between the centres of its pixels."""
+    side = len(image)
+    at = np.clip((np.arange(size) + 0.5) * side / size - 0.5, 0, side - 1)
+    weights = np.maximum(0, 1 - np.abs(at[:, None] - np.arange(side)))
+    return weights @ image @ weights.T

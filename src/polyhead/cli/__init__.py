@@ -1,0 +1,23 @@
+"""The command line: one file a command."""
+
+from __future__ import annotations
+
+import typer
+
+from polyhead.cli.demo import demo
+from polyhead.cli.inspect import inspect
+
+app = typer.Typer(
+    name="polyhead",
+    help="Feeds Keras 3 models that have many heads.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.command()(demo)
+app.command()(inspect)
+
+
+def main() -> None:
+    """The command ``polyhead``."""
+    app()

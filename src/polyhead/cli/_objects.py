@@ -1,0 +1,117 @@
+"""What a command is given: the path of a table, or ``file.py:name``."""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+import json
+import re
+import runpy
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from polyhead.cli._say import WRONG_USE, fail
+from polyhead.errors import PolyheadError
+from polyhead.feed import Feed, as_source
+from polyhead.sources.base import Source
+from polyhead.sources.tables import read_table
+
+_NAMED = re.compile(r"(?P<file>.+\.py):(?P<name>.*)")
+
+
+@dataclass(frozen=True)
+class Given:
+    """Data, and how a program gets at it.
+
+    Attributes:
+        source: the rows.
+        expression: a piece of Python whose value is the data.
+        imports: what has to be imported for it, a line or nothing.
+        feed: the feed, where one was given.
+    """
+
+    source: Source
+    expression: str
+    imports: str = ""
+    feed: Feed | None = None
+
+
+def find(text: str) -> Given:
+    """The data behind an argument; ends the command with one line where there is none."""
+    named = _NAMED.fullmatch(text)
+    try:
+        return _from_file(Path(named["file"]), named["name"]) if named else _from_path(Path(text))
+    except PolyheadError as error:
+        fail(f"{text}: {error}")
+
+
+def _from_path(path: Path) -> Given:
+    if path.suffix == ".py":
+        fail(f"{path}: say which object of the file, as {path}:name.", WRONG_USE)
+    if not path.exists():
+        fail(f"{path}: no such file. Give the path of a table, or file.py:name.", WRONG_USE)
+    return Given(read_table(path), f"ph.read_table({json.dumps(str(path), ensure_ascii=False)})")
+
+
+def _from_file(path: Path, name: str) -> Given:
+    if not path.is_file():
+        fail(f"{path}: no such file.", WRONG_USE)
+    names = _run(path)
+    if name not in names:
+        own = [n for n in names if not n.startswith("_")]
+        near = difflib.get_close_matches(name, own, n=1)
+        fail(f"{path}: it has no `{name}`." + (f" Did you mean `{near[0]}`?" if near else ""), WRONG_USE)
+    value, call = names[name], ""
+    if inspect.isroutine(value):
+        value, call = _called(path, name, value), "()"
+    feed = value if isinstance(value, Feed) else None
+    source = as_source(value) if feed is None else feed.source
+    if path.stem.isidentifier():
+        imports = f"from {path.stem} import {name}  # with the folder of {path.name} on the path"
+        return Given(source, f"{name}{call}", imports, feed)
+    return Given(
+        source,
+        f"runpy.run_path({json.dumps(str(path), ensure_ascii=False)})[{json.dumps(name)}]{call}",
+        "import runpy",
+        feed,
+    )
+
+
+def _run(path: Path) -> dict[str, Any]:
+    before = list(sys.path)
+    sys.path.insert(0, str(path.resolve().parent))  # a script finds the modules that lie beside it
+    try:
+        return runpy.run_path(str(path), run_name=path.stem)
+    except (Exception, SystemExit) as error:  # whatever the user's file raises is what is wrong with it
+        fail(f"{path}: it cannot be imported: {_words(error)}")
+    finally:
+        sys.path[:] = before
+
+
+def _called(path: Path, name: str, function: Any) -> Any:
+    try:
+        needed = [
+            p.name
+            for p in inspect.signature(function).parameters.values()
+            if p.default is p.empty and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)
+        ]
+    except ValueError:
+        needed = []
+    if needed:
+        fail(
+            f"{path}:{name}: it needs arguments ({', '.join(needed)}). Give a function that needs none.",
+            WRONG_USE,
+        )
+    try:
+        return function()
+    except PolyheadError:
+        raise
+    except Exception as error:  # as above
+        fail(f"{path}:{name}: it raised {_words(error)}")
+
+
+def _words(error: BaseException) -> str:
+    text = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {text[0]}" if text else type(error).__name__

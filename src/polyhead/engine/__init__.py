@@ -1,0 +1,7 @@
+"""From rows to batches."""
+
+from polyhead.engine.assembler import Assembler
+from polyhead.engine.batch import Batch, Block
+from polyhead.engine.prefetch import prefetch
+
+__all__ = ["Assembler", "Batch", "Block", "prefetch"]

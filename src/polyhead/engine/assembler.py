@@ -1,0 +1,178 @@
+"""Makes batches of a source: read, encode, weigh."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from polyhead.engine.batch import Block
+from polyhead.engine.columns import Columns, absent, stacked
+from polyhead.engine.labels import Labels
+from polyhead.errors import BadValue, ContractError, DataError, Problem, place
+from polyhead.kinds import Binary, Head, Input
+from polyhead.order import Order
+from polyhead.sources._values import Values, take
+from polyhead.sources.base import Source, checked_rows
+
+BLOCK_BYTES = 1 << 20
+BLOCK_ROWS = 16384
+
+
+class Assembler:
+    """Resolves a declaration against a source, and makes its batches.
+
+    Args:
+        source: where rows are.
+        inputs: ``{name: input kind}``.
+        heads: ``{name: head kind}``.
+
+    Attributes:
+        inputs: the input kinds, resolved.
+        heads: the head kinds, resolved: classes learnt, balanced weights worked out.
+        weighted: whether batches have weights.
+
+    Raises:
+        DataError: a missing column, or a column that cannot be what is declared.
+        ContractError: ``given`` names no binary head, or heads wait for each other.
+    """
+
+    def __init__(self, source: Source, inputs: Mapping[str, Input], heads: Mapping[str, Head]) -> None:
+        problems = absent(source, inputs, heads)
+        if problems:
+            raise DataError(*problems)
+        self.inputs: dict[str, Input] = {}
+        self.heads: dict[str, Head] = {}
+        errors: list[Problem | str] = []
+        for name, kind in inputs.items():
+            try:
+                self.inputs[name] = kind.resolve(Columns(source, kind.columns(name)))
+            except BadValue as bad:
+                errors.extend(bad.located(input=name, row=bad.index).problems)
+        labels: dict[str, Labels] = {}
+        for name in _given_first(heads):
+            try:
+                head = heads[name].resolve(Columns(source, heads[name].columns(name)))
+                labels[name] = Labels(name, head, source, labels.get(head.given or ""))
+                self.heads[name] = labels[name].head
+            except BadValue as bad:
+                errors.extend(bad.located(head=name, row=bad.index).problems)
+            except DataError as error:
+                errors.extend(error.problems)
+        if errors:
+            raise DataError(*errors)
+        self.heads = {name: self.heads[name] for name in heads}
+        self._labels = {name: labels[name] for name in heads}
+        self.weighted = any(label.weighted for label in labels.values())
+        read = dict.fromkeys(c for n, k in self.inputs.items() for c in k.columns(n))
+        in_labels = dict.fromkeys(
+            c for n, k in self.heads.items() if not labels[n].ready for c in k.columns(n)
+        )
+        columns = {c: source.column(c) for c in read | in_labels}
+        self._whole = {c: values for c, values in columns.items() if values is not None}
+        self._input_source = _only(source, [c for c in read if c not in self._whole])
+        self._source = _only(source, [c for c in columns if c not in self._whole])
+
+    @property
+    def labels(self) -> Mapping[str, Labels]:
+        """The labels of each head."""
+        return self._labels
+
+    @property
+    def row_bytes(self) -> int:
+        """Bytes of one row as the model gets it."""
+        kinds: list[Any] = [*self.inputs.values(), *self.heads.values()]
+        return sum(int(np.prod(k.shape)) * np.dtype(k.dtype).itemsize for k in kinds)
+
+    def steps_per_block(self, batch_size: int) -> int:
+        """How many batches to gather in one call: about a megabyte of rows, which stays in the cache."""
+        rows = min(BLOCK_ROWS, BLOCK_BYTES // max(1, self.row_bytes))
+        return max(1, rows // batch_size)
+
+    def block(
+        self, order: Order, epoch: int, first: int, steps: int, *, check: bool = True, labels: bool = True
+    ) -> Block:
+        """Several consecutive batches.
+
+        Args:
+            order: which rows.
+            epoch: of which epoch.
+            first: the first step.
+            steps: how many batches.
+            check: look for values that are not finite or not valid; labels that are missing are always found.
+            labels: False leaves labels and weights out.
+
+        Raises:
+            DataError: for a value that is not right, with the row it stands in.
+        """
+        ids, bounds = order.block(epoch, first, steps)
+        source = self._source if labels else self._input_source
+        rows = _Rows(checked_rows(source, source.read(ids), len(ids)) if source is not None else {})
+        rows.whole, rows.ids = self._whole, ids
+        inputs = {
+            name: self._encode_input(name, kind, rows, ids, check) for name, kind in self.inputs.items()
+        }
+        encoded: dict[str, np.ndarray] = {}
+        weights: dict[str, np.ndarray] | None = None
+        if labels:
+            found = {name: label.encode(rows, ids, check) for name, label in self._labels.items()}
+            encoded = {name: one.labels for name, one in found.items()}
+            if self.weighted:
+                weights = {name: label.weights(found) for name, label in self._labels.items()}
+        return Block(inputs, encoded, weights, ids, bounds, first)
+
+    def _encode_input(
+        self, name: str, kind: Input, rows: dict[str, Any], ids: np.ndarray, check: bool
+    ) -> np.ndarray:
+        try:
+            return kind.encode(stacked([rows[c] for c in kind.columns(name)]), check)
+        except BadValue as bad:
+            raise bad.located(input=name, row=None if bad.index is None else int(ids[bad.index])) from None
+
+
+class _Rows(dict[str, Any]):
+    """Columns as they were read; one in memory is gathered when it is asked for, and not kept: it is used at once,
+    while it is in the cache.
+    """
+
+    __slots__ = ("ids", "whole")
+    whole: Mapping[str, Values]
+    ids: np.ndarray
+
+    def __missing__(self, name: str) -> Values:
+        return take(self.whole[name], self.ids)
+
+
+def _only(source: Source, columns: list[str]) -> Source | None:
+    return source.only(columns) if columns else None
+
+
+def _given_first(heads: Mapping[str, Head]) -> list[str]:
+    """The names of the heads, each after the one it is given."""
+    problems = []
+    for name, head in heads.items():
+        if head.given is None:
+            continue
+        target = heads.get(head.given)
+        if not isinstance(target, Binary) or head.given == name:
+            found = (
+                "no head of that name"
+                if target is None
+                else f"{type(target).__name__}"
+                if head.given != name
+                else "the head itself"
+            )
+            binary = [n for n, h in heads.items() if isinstance(h, Binary) and n != name]
+            expected = f"the name of a binary head ({', '.join(binary) or 'there is none'})"
+            problems.append(Problem(place(head=name) + f", given={head.given!r}", expected, found))
+        elif target.given is not None and heads[target.given].given is not None:
+            problems.append(
+                Problem(place(head=name), "a chain of `given` that ends", "heads that wait for each other")
+            )
+    if problems:
+        raise ContractError(*problems)
+    depth = {
+        name: 0 if h.given is None else 1 if heads[h.given].given is None else 2 for name, h in heads.items()
+    }
+    return sorted(heads, key=lambda name: depth[name])

@@ -1,0 +1,57 @@
+"""What a batch is, and a block of several."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+Arrays = dict[str, np.ndarray]
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """One step's worth of rows.
+
+    Attributes:
+        inputs: for each input an array ``(B, …)``.
+        labels: for each head an array ``(B, …)``, finite everywhere.
+        weights: for each head its sample weights, float32 ``(B, …)``; None where no head has any.
+        ids: the rows, int64 ``(B,)``.
+    """
+
+    inputs: Arrays
+    labels: Arrays
+    weights: Arrays | None
+    ids: np.ndarray
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Consecutive batches of one epoch, gathered in one call; its batches are views.
+
+    Attributes:
+        bounds: int64 ``(steps + 1,)``: where each batch begins and ends.
+        first: the step of the first batch.
+    """
+
+    inputs: Arrays
+    labels: Arrays
+    weights: Arrays | None
+    ids: np.ndarray
+    bounds: np.ndarray
+    first: int
+
+    def batches(self) -> Iterator[Batch]:
+        """The batches one by one, as views."""
+        edges = self.bounds.tolist()
+        for begin, end in itertools.pairwise(edges):
+            rows = slice(begin, end)
+            yield Batch(
+                {name: a[rows] for name, a in self.inputs.items()},
+                {name: a[rows] for name, a in self.labels.items()},
+                None if self.weights is None else {name: a[rows] for name, a in self.weights.items()},
+                self.ids[rows],
+            )

@@ -1,0 +1,78 @@
+"""The columns of one input or head, as its kind sees them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from polyhead.errors import BadValue, Problem, place
+from polyhead.kinds import Head, Input
+from polyhead.sources.base import SCAN_ROWS, Source, similar
+
+
+class Columns:
+    """One or several columns of a source; several are read side by side."""
+
+    def __init__(self, source: Source, names: tuple[str, ...]) -> None:
+        self._source, self._names = source, names
+
+    def probe(self) -> Any:
+        """The first rows."""
+        return stacked([self._source.probe(name) for name in self._names])
+
+    def scan(self) -> Iterator[Any]:
+        """All rows, in pieces."""
+        if len(self._names) == 1:
+            yield from (values for _, values in self._source.scan(self._names[0]))
+            return
+        only = self._source.only(self._names)
+        for start in range(0, len(only), SCAN_ROWS):
+            rows = only.read(np.arange(start, min(start + SCAN_ROWS, len(only)), dtype=np.int64))
+            yield stacked([rows[name] for name in self._names])
+
+
+def stacked(columns: list[Any]) -> Any:
+    """One column as it is; several of numbers side by side, ``(B, n)``.
+
+    >>> stacked([np.array([1, 2]), np.array([0.5, 1.5])]).tolist()
+    [[1.0, 0.5], [2.0, 1.5]]
+    """
+    if len(columns) == 1:
+        return columns[0]
+    parts = []
+    for values in columns:
+        array = values.values() if hasattr(values, "codes") else values
+        if not isinstance(array, np.ndarray) or array.dtype == object:
+            array = np.asarray([np.nan if v is None else v for v in array])
+        if array.dtype.kind not in "iufb":
+            raise BadValue(
+                0, "columns of numbers", repr(array[0]), "Turn words into numbers, or leave the column out."
+            )
+        parts.append(array.reshape(len(array), -1))
+    kind = np.result_type(*(p.dtype for p in parts))
+    return np.concatenate(parts, axis=1, dtype=np.int32 if kind.kind == "b" else kind)
+
+
+def absent(source: Source, inputs: Mapping[str, Input], heads: Mapping[str, Head]) -> list[Problem]:
+    """A problem for each column that is declared and does not exist."""
+    columns = source.columns
+    problems = []
+    for word, kinds in (("input", inputs), ("head", heads)):
+        for name, kind in kinds.items():
+            for column in kind.columns(name):
+                if column in columns:
+                    continue
+                fix = f'Say {type(kind).__name__}(column="...") for a column of another name.'
+                near = similar(column, columns)
+                expected = f"a column `{column}` among {', '.join(columns) or 'none'}"
+                problems.append(
+                    Problem(
+                        place(input=name) if word == "input" else place(head=name),
+                        expected,
+                        "no such column",
+                        f"{near} {fix}".strip(),
+                    )
+                )
+    return problems

@@ -1,0 +1,57 @@
+"""What the user declared, as kinds by name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from polyhead.errors import ContractError, Problem, place, shown
+from polyhead.kinds import Array, Head, Image, Input
+from polyhead.sources.base import Source
+
+
+def as_inputs(source: Source, inputs: Any) -> dict[str, Input]:
+    """Inputs as ``{name: kind}``, where a name, a list of names or a dict was given."""
+    if isinstance(inputs, Mapping):
+        return dict(inputs)
+    names = [inputs] if isinstance(inputs, str) else list(inputs)
+    return {name: _guess(source, name) for name in names}
+
+
+def _guess(source: Source, name: str) -> Input:
+    """An image where bytes stand in rows, columns and channels; else an array."""
+    if name not in source.columns:
+        return Array()
+    probe = source.probe(name)
+    image = (
+        isinstance(probe, np.ndarray)
+        and probe.dtype == np.uint8
+        and probe.ndim == 4
+        and probe.shape[-1] in (1, 3, 4)
+    )
+    return Image() if image else Array()
+
+
+def require_kinds(inputs: Mapping[str, Any], heads: Any) -> None:
+    """Raise for what is no kind, all at once."""
+    problems: list[Problem] = []
+    if not inputs:
+        problems.append(Problem("inputs", "at least one input", "none"))
+    if not isinstance(heads, Mapping):
+        raise ContractError(Problem("heads", "a dict {name: head}", shown(type(heads).__name__)))
+    for word, kinds, base in (("input", inputs, Input), ("head", heads, Head)):
+        for name, kind in kinds.items():
+            if not isinstance(kind, base):
+                fix = f"Write {kind.__name__}() with brackets." if isinstance(kind, type) else ""
+                expected = (
+                    f"an {word} kind, as ph.Array()" if word == "input" else "a head kind, as ph.Binary()"
+                )
+                problems.append(
+                    Problem(
+                        place(input=name) if word == "input" else place(head=name), expected, shown(kind), fix
+                    )
+                )
+    if problems:
+        raise ContractError(*problems)

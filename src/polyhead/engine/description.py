@@ -1,0 +1,72 @@
+"""What the data of a feed holds, in a table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class HeadSummary:
+    """One head's labels.
+
+    Attributes:
+        name: of the head.
+        kind: its declaration.
+        rows: rows in the source.
+        labelled: rows with at least one label that counts.
+        distribution: of the labels that count, in words.
+    """
+
+    name: str
+    kind: str
+    rows: int
+    labelled: int
+    distribution: str
+
+    @property
+    def coverage(self) -> float:
+        """The share of rows with a label that counts, 0–1."""
+        return self.labelled / self.rows
+
+
+@dataclass(frozen=True)
+class Description:
+    """What a feed's data holds; print it, or read its parts.
+
+    Attributes:
+        rows: in the source.
+        inputs: ``{name: (dtype, shape)}``.
+        heads: one summary each.
+    """
+
+    rows: int
+    inputs: dict[str, tuple[str, tuple[int, ...]]]
+    heads: tuple[HeadSummary, ...]
+
+    def __str__(self) -> str:
+        lines = [f"{self.rows:,} rows"]
+        lines += [f"  input {name:<12} {dtype} {shape}" for name, (dtype, shape) in self.inputs.items()]
+        lines += [
+            f"  head  {h.name:<12} {h.coverage:6.1%} labelled ({h.labelled:,})   {h.distribution}"
+            for h in self.heads
+        ]
+        return "\n".join(lines)
+
+
+def describe(assembler: Any, rows: int) -> Description:
+    """Read all labels once and sum them up; at most some thousand rows of large ones are kept for the words."""
+    heads = []
+    for name, labels in assembler.labels.items():
+        labelled, kept, kept_counts, size = 0, [], [], 0
+        for found, counts in labels.everything():
+            labelled += int(counts.reshape(len(counts), -1).any(1).sum())
+            if size < 1 << 26:
+                kept.append(found.labels)
+                kept_counts.append(counts)
+                size += found.labels.nbytes
+        words = labels.head.describe(np.concatenate(kept), np.concatenate(kept_counts))
+        heads.append(HeadSummary(name, repr(labels.head), rows, labelled, words))
+    return Description(rows, {n: (k.dtype, k.shape) for n, k in assembler.inputs.items()}, tuple(heads))

@@ -1,0 +1,97 @@
+"""Work done ahead in threads, handed over in order."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from typing import Generic, TypeVar
+
+Task = TypeVar("Task")
+Result = TypeVar("Result")
+
+
+class _Slot(Generic[Task, Result]):
+    """One task on its way."""
+
+    __slots__ = ("done", "error", "result", "task")
+
+    def __init__(self, task: Task) -> None:
+        self.task = task
+        self.done = threading.Event()
+        self.result: Result | None = None
+        self.error: BaseException | None = None
+
+
+def prefetch(
+    work: Callable[[Task], Result], tasks: Iterable[Task], *, workers: int, ahead: int | None = None
+) -> Iterator[Result]:
+    """``work`` on each task, in order, up to ``ahead`` of them done before they are asked for.
+
+    Threads are daemons: an interrupt ends the program at once, whatever a source is waiting for. They end when
+    the iterator is exhausted, closed, collected, or raises.
+
+    Args:
+        work: called from several threads at once; must not depend on the order of the calls.
+        tasks: may be endless; taken as they are needed.
+        workers: threads; 0 works in the calling thread.
+        ahead: bound on results that wait; by default ``workers + 1``.
+
+    Raises:
+        Whatever ``work`` raised, at the place in the order where it belongs.
+
+    >>> list(prefetch(lambda n: n * n, range(4), workers=2))
+    [0, 1, 4, 9]
+    """
+    if workers < 1:
+        yield from map(work, tasks)
+        return
+    todo: queue.SimpleQueue[_Slot[Task, Result] | None] = queue.SimpleQueue()
+    stop = threading.Event()
+    threads = [
+        threading.Thread(target=_serve, args=(work, todo, stop), name=f"polyhead-{i}", daemon=True)
+        for i in range(workers)
+    ]
+    waiting: deque[_Slot[Task, Result]] = deque()
+    source = iter(tasks)
+    bound = max(1, workers + 1 if ahead is None else ahead)
+
+    def fill() -> None:
+        while len(waiting) < bound:
+            try:
+                slot: _Slot[Task, Result] = _Slot(next(source))
+            except StopIteration:
+                return
+            waiting.append(slot)
+            todo.put(slot)
+
+    try:
+        fill()
+        for thread in threads:
+            thread.start()
+        while waiting:
+            slot = waiting.popleft()
+            slot.done.wait()
+            if slot.error is not None:
+                raise slot.error
+            fill()
+            result, slot.result = slot.result, None
+            yield result  # type: ignore[misc]
+            del result
+    finally:
+        stop.set()
+        for _ in threads:
+            todo.put(None)
+
+
+def _serve(
+    work: Callable[[Task], Result], todo: queue.SimpleQueue[_Slot[Task, Result] | None], stop: threading.Event
+) -> None:
+    while (slot := todo.get()) is not None and not stop.is_set():
+        try:
+            slot.result = work(slot.task)
+        except BaseException as error:  # carried to the caller, whatever it is
+            slot.error = error
+        slot.done.set()
+        del slot

@@ -1,0 +1,368 @@
+"""The feed: what the user declares, and what Keras gets."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import weakref
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from polyhead.engine import Assembler, Batch, Block, prefetch
+from polyhead.engine.declaration import as_inputs, require_kinds
+from polyhead.errors import ContractError, DataError, Problem, shown
+from polyhead.keras_bridge.adapter import Call, KerasInput, Spec
+from polyhead.keras_bridge.contract import Report, check
+from polyhead.keras_bridge.structure import Structure, cutter, fill
+from polyhead.kinds import Head, Input
+from polyhead.order import Order
+from polyhead.order.shards import this_shard
+from polyhead.sources.anything import as_source
+
+
+class Feed(KerasInput):
+    """Batches of a source, in the structure that a model with many heads wants.
+
+    Args:
+        data: a mapping of arrays, a `Source`, a frame or an Arrow table, or the path of a table.
+        inputs: a column, a list of columns, or ``{name: input kind}``.
+        heads: ``{name: head kind}``.
+        batch_size: rows in a batch.
+        shuffle: a new order each epoch; else first row to last.
+        seed: fixes the order: one seed, one order, on every machine.
+        workers: threads that prepare batches ahead; 0 prepares them in line. The batches are the same.
+        drop_remainder: leave out a last batch that would be smaller.
+        shard: ``(rank, count)``, this process's part; ``"auto"`` asks ``torch.distributed`` or JAX, where they
+            are set up.
+
+    Attributes:
+        inputs: the input kinds, resolved against the data.
+        heads: the head kinds, resolved: classes learnt, balanced weights worked out. Give them to the feeds of
+            other splits, or use `on`.
+        epoch: the epoch that comes next.
+        num_samples: rows in the source.
+
+    Raises:
+        DataError: the data is not what is declared; every problem that can be found at once is named.
+        ContractError: the declaration contradicts itself.
+
+    >>> import numpy as np
+    >>> import polyhead as ph
+    >>> feed = ph.Feed(
+    ...     {"x": np.zeros((5, 2)), "y": [1, 0, None, 1, 0]}, inputs="x", heads={"y": ph.Binary()}, batch_size=2
+    ... )
+    >>> x, y, w = feed.peek()
+    >>> x["x"].shape, y["y"].tolist(), w["y"].tolist()
+    ((2, 2), [[1.0], [0.0]], [1.0, 1.0])
+    """
+
+    def __init__(
+        self,
+        data: Any,
+        *,
+        inputs: str | Sequence[str] | Mapping[str, Input],
+        heads: Mapping[str, Head],
+        batch_size: int = 32,
+        shuffle: bool = False,
+        seed: int = 0,
+        workers: int | str = "auto",
+        drop_remainder: bool = False,
+        shard: tuple[int, int] | str = "auto",
+    ) -> None:
+        self.source = as_source(data)
+        if len(self.source) == 0:
+            raise DataError(Problem("data", "at least one row", "an empty source"))
+        declared = as_inputs(self.source, inputs)
+        require_kinds(declared, heads)
+        self._assembler = Assembler(self.source, declared, heads)
+        self.inputs, self.heads = self._assembler.inputs, self._assembler.heads
+        self.batch_size, self.shuffle, self.seed = int(batch_size), bool(shuffle), int(seed)
+        self.drop_remainder, self.workers = bool(drop_remainder), workers
+        self.shard: tuple[int, int] = this_shard() if isinstance(shard, str) else (shard[0], shard[1])
+        rows = len(self.source)
+        self._order = Order(rows, self.batch_size, self.shuffle, self.seed, self.drop_remainder, self.shard)
+        self._in_row_order = Order(
+            rows, self.batch_size, shard=self.shard, drop_remainder=self.drop_remainder
+        )
+        self._every_row = Order(rows, self.batch_size)
+        self._workers = self._threads(workers)
+        self._bound: Structure | None = None
+        self._met: weakref.WeakKeyDictionary[Any, Structure] = weakref.WeakKeyDictionary()
+        self._position = (0, 0)
+        self._start = (0, 0)
+        self._clean = False
+
+    # What it is --------------------------------------------------------------------------------------
+
+    def __len__(self) -> int:
+        """Batches in an epoch."""
+        return len(self._order)
+
+    @property
+    def num_samples(self) -> int:
+        """Rows in the source."""
+        return len(self.source)
+
+    @property
+    def epoch(self) -> int:
+        """The epoch that comes next, or is under way."""
+        return self._position[0]
+
+    @property
+    def weighted(self) -> bool:
+        """Whether batches have sample weights."""
+        return self._assembler.weighted
+
+    def __repr__(self) -> str:
+        lines = [f"Feed({self.num_samples:,} rows, {len(self):,} batches of {self.batch_size}"]
+        lines[0] += f", shuffled by seed {self.seed})" if self.shuffle else ", in row order)"
+        lines += [
+            f"  input {name}: {kind!r} -> {kind.dtype} {kind.shape}" for name, kind in self.inputs.items()
+        ]
+        lines += [
+            f"  head {name}: {head!r} -> {head.dtype} {head.shape}" for name, head in self.heads.items()
+        ]
+        return "\n".join(lines)
+
+    def describe(self) -> Any:
+        """What the data holds: per input its shape and dtype, per head its coverage and distribution.
+
+        Returns:
+            A `Description`; print it, or read its rows.
+        """
+        from polyhead.engine.description import describe
+
+        return describe(self._assembler, self.num_samples)
+
+    # Batches -----------------------------------------------------------------------------------------
+
+    def __iter__(self) -> Iterator[Any]:
+        """One epoch, ``(x, y)`` or ``(x, y, weights)``: dicts, or the model's structure once bound."""
+        return self._batches(Call(steps=None))
+
+    def batches(self) -> Iterator[Batch]:
+        """One epoch as `Batch` objects, with the ids of their rows; it does not count as an epoch used.
+
+            >>> import numpy as np
+        >>> import polyhead as ph
+            >>> feed = ph.Feed({"x": np.arange(3.0), "y": [0, 1, 0]}, inputs="x", heads={"y": ph.Binary()}, batch_size=2)
+            >>> [batch.ids.tolist() for batch in feed.batches()]
+            [[0, 1], [2]]
+        """
+        for block in self._blocks(self._order, self.epoch, 0, labels=True):
+            yield from block.batches()
+
+    def peek(self) -> Any:
+        """The batch that comes next; nothing is consumed."""
+        return self._peek(self._bound or self._flat)
+
+    def on(self, data: Any, *, shuffle: bool = False, **changes: Any) -> Feed:
+        """The same declaration over other rows, as for validation: the same inputs and heads, as learnt here.
+
+        Args:
+            data: as for `Feed`.
+            shuffle: off by default.
+            **changes: other arguments of `Feed`, in place of this feed's.
+        """
+        same: dict[str, Any] = {
+            "inputs": self.inputs,
+            "heads": self.heads,
+            "batch_size": self.batch_size,
+            "seed": self.seed,
+            "workers": self.workers,
+            "drop_remainder": False,
+        }
+        return Feed(data, shuffle=shuffle, **{**same, **changes})
+
+    # The model -----------------------------------------------------------------------------------------
+
+    def check(self, model: Any) -> Report:
+        """Compare this feed with a model; every mismatch at once.
+
+        Args:
+            model: functional, sequential or subclassed.
+
+        Returns:
+            A `Report`: ``report.ok``, ``report.problems``, ``print(report)``.
+        """
+        return check(model, self.inputs, self.heads, self.batch_size)
+
+    def bind(self, model: Any) -> Feed:
+        """Fix this feed to a model's structure, once `check` finds nothing.
+
+        Raises:
+            ContractError: with every problem.
+        """
+        self._bound = self._structure(model)
+        return self
+
+    def _structure(self, model: Any) -> Structure:
+        known = self._met.get(model)
+        if known is None:
+            report = self.check(model)
+            if report.structure is None:
+                raise ContractError(*report.problems)
+            known = self._met[model] = report.structure
+        return known
+
+    # Where it stands -------------------------------------------------------------------------------------
+
+    def state(self) -> dict[str, Any]:
+        """Where this feed stands, as a small dict that JSON takes.
+
+            >>> import numpy as np
+        >>> import polyhead as ph
+            >>> feed = ph.Feed({"x": np.arange(4.0), "y": [0, 1, 0, 1]}, inputs="x", heads={"y": ph.Binary()}, batch_size=2)
+            >>> batches = iter(feed)
+            >>> _ = next(batches)
+            >>> feed.state()
+            {'epoch': 0, 'step': 1, 'rows': 4, 'batch_size': 2, 'shuffle': False, 'seed': 0, 'shard': [0, 1]}
+        """
+        epoch, step = self._position
+        return {"epoch": epoch, "step": step, **self._identity()}
+
+    def restore(self, state: Mapping[str, Any]) -> Feed:
+        """Go on from where `state` was taken, exact to the sample; the next epoch starts at its step.
+
+        Raises:
+            ContractError: for the state of a feed of other rows, batches or order.
+        """
+        own = self._identity()
+        problems = [
+            Problem(
+                f"state, `{name}`", repr(value), shown(state.get(name)), "It is the state of another feed."
+            )
+            for name, value in own.items()
+            if state.get(name) != value
+        ]
+        for name, limit in (("epoch", None), ("step", len(self))):
+            value = state.get(name)
+            if not isinstance(value, int) or value < 0 or (limit is not None and value >= limit):
+                expected = "an integer of at least 0" + ("" if limit is None else f" and below {limit}")
+                problems.append(Problem(f"state, `{name}`", expected, shown(value)))
+        if problems:
+            raise ContractError(*problems)
+        self._position = self._start = (state["epoch"], state["step"])
+        return self
+
+    def _identity(self) -> dict[str, Any]:
+        return {
+            "rows": self.num_samples,
+            "batch_size": self.batch_size,
+            "shuffle": self.shuffle,
+            "seed": self.seed,
+            "shard": list(self.shard),
+        }
+
+    # For Keras ---------------------------------------------------------------------------------------------
+
+    @property
+    def partial_batch_size(self) -> int | None:
+        """For Keras: rows in a smaller last batch."""
+        bounds = self._order.bounds(len(self) - 1, 1)
+        rows = int(bounds[1] - bounds[0])
+        return rows if rows < self.batch_size else None
+
+    def _steps(self, call: Call) -> int | None:
+        if call.use == "fit":
+            # with steps_per_epoch the rows go on from epoch to epoch, and Keras says when one ends
+            return None if call.steps else len(self._order)
+        return len(self._in_row_order if call.use == "evaluate" else self._every_row)
+
+    def _specs(self, call: Call) -> Any:
+        structure = self._structure_for(call)
+        x = fill(structure.inputs, {n: Spec(k.shape, k.dtype) for n, k in self.inputs.items()}, tuples=True)
+        if call.use == "predict" or not self.heads:
+            return (x,)
+        y = fill(structure.outputs, {n: Spec(h.shape, h.dtype) for n, h in self.heads.items()}, tuples=True)
+        if not self.weighted:
+            return x, y
+        weights = {n: Spec(h.weight_shape, "float32") for n, h in self.heads.items()}
+        return x, y, fill(structure.outputs, weights, tuples=True)
+
+    def _structure_for(self, call: Call) -> Structure:
+        if call.refused:
+            raise ContractError(*call.refused)
+        if call.model is not None:
+            return self._structure(call.model)
+        return self._bound or self._flat
+
+    @property
+    def _flat(self) -> Structure:
+        return Structure.flat(list(self.inputs), list(self.heads))
+
+    def _batches(self, call: Call) -> Iterator[Any]:
+        structure = self._structure_for(call)
+        if call.probing:
+            return iter([self._peek(structure)])
+        if call.use == "fit":
+            if call.initial_epoch > self.epoch:
+                self._position = (call.initial_epoch, 0)
+            return self._train(structure, endless=call.steps is not None)
+        if call.use == "evaluate":
+            return self._cut(self._blocks(self._in_row_order, 0, 0, labels=True), structure)
+        return self._cut(self._blocks(self._every_row, 0, 0, labels=False), structure, labels=False)
+
+    def _peek(self, structure: Structure) -> Any:
+        epoch = self.epoch
+        step = self._start[1] if self._start[0] == epoch else 0
+        return next(self._cut(iter([self._assembler.block(self._order, epoch, step, 1)]), structure))
+
+    def _train(self, structure: Structure, endless: bool) -> Iterator[Any]:
+        while True:
+            epoch = self.epoch
+            step = self._start[1] if self._start[0] == epoch else 0
+            last = len(self._order)
+            for batch in self._cut(self._blocks(self._order, epoch, step, labels=True), structure):
+                step += 1
+                # the last batch ends the epoch as it is handed out: Keras need not come back for more
+                self._position = (epoch, step) if step < last else (epoch + 1, 0)
+                yield batch
+            self._clean = True
+            if not endless:
+                return
+
+    def _item(self, step: int) -> Any:
+        """Batch ``step`` of the epoch under way, for a `PyDataset`."""
+        block = self._assembler.block(self._order, self.epoch, step, 1)
+        return next(self._cut(iter([block]), self._bound or self._flat))
+
+    def _next_epoch(self) -> None:
+        self._position = (self.epoch + 1, 0)
+
+    def _cut(self, blocks: Iterator[Block], structure: Structure, labels: bool = True) -> Iterator[Any]:
+        x = cutter(structure.inputs)
+        y = cutter(structure.outputs)
+        labels = labels and bool(self.heads)
+        for block in blocks:
+            edges = block.bounds.tolist()
+            for begin, end in itertools.pairwise(edges):
+                rows = slice(begin, end)
+                if not labels:
+                    yield (x(block.inputs, rows),)
+                elif block.weights is None:
+                    yield x(block.inputs, rows), y(block.labels, rows)
+                else:
+                    yield x(block.inputs, rows), y(block.labels, rows), y(block.weights, rows)
+
+    def _blocks(self, order: Order, epoch: int, first: int, labels: bool) -> Iterator[Block]:
+        steps = self._assembler.steps_per_block(self.batch_size)
+        last = len(order)
+        check = not self._clean
+
+        def work(start: int) -> Block:
+            return self._assembler.block(
+                order, epoch, start, min(steps, last - start), check=check, labels=labels
+            )
+
+        return prefetch(work, range(first, last, steps), workers=self._workers)
+
+    def _threads(self, workers: int | str) -> int:
+        if workers == "auto":
+            in_memory = all(
+                self.source.column(c) is not None for n, k in self.inputs.items() for c in k.columns(n)
+            )
+            return 1 if in_memory else min(4, os.cpu_count() or 1)
+        if not isinstance(workers, int) or workers < 0:
+            raise ContractError(Problem("workers", '"auto" or an integer of at least 0', shown(workers)))
+        return workers

@@ -1,0 +1,194 @@
+"""How Keras takes a feed: `fit`, `evaluate` and `predict` ask it for iterators.
+
+Keras passes an instance of its ``DataAdapter`` through unchanged, on every backend. The class is private, so:
+
+- it is never imported here; a feed says that it is one only once Keras has loaded it (`KerasInput.__class__`);
+- Keras does not tell an adapter which model asks, nor what for, so that is read from the calling frames
+  (`caller`): a feed can then check itself against any model it meets, keep validation apart from training, and
+  give predictions in row order. Where no such frame is found the feed behaves as in ``iter(feed)``;
+- ``keras_bridge.pydataset`` is the same by public means, for what takes nothing else.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from types import FrameType
+from typing import Any, Literal
+
+from polyhead.errors import Problem, shown
+
+_ADAPTER = "keras.src.trainers.data_adapters.data_adapter"
+_METHODS = ("fit", "evaluate", "predict")
+_DEPTH = 48
+
+Use = Literal["fit", "evaluate", "predict"]
+
+
+@dataclass(frozen=True)
+class Call:
+    """Who asks for batches, and what for.
+
+    Attributes:
+        use: training counts epochs and shuffles; evaluation and prediction go from first row to last.
+        model: the one that asks, or None where it is not known.
+        steps: ``steps_per_epoch``, ``validation_steps`` or ``steps``, if given.
+        initial_epoch: of ``fit``.
+        probing: Keras only wants to see one batch, to build the model.
+        refused: arguments of the method that have no meaning beside a feed, and that Keras would drop.
+    """
+
+    use: Use = "fit"
+    model: Any = None
+    steps: int | None = None
+    initial_epoch: int = 0
+    probing: bool = False
+    refused: tuple[Problem, ...] = ()
+
+
+def caller(feed: Any) -> Call:
+    """The call of Keras that stands behind the present one, read from the frames."""
+    frame: FrameType | None = sys._getframe(2)
+    iterator: Any = None
+    probing = False
+    for _ in range(_DEPTH):
+        if frame is None:
+            break
+        if str(frame.f_globals.get("__name__", "")).startswith("keras."):
+            name = frame.f_code.co_name
+            owner = frame.f_locals.get("self")
+            if iterator is None and hasattr(owner, "steps_per_epoch") and hasattr(owner, "data_adapter"):
+                iterator = owner
+            probing = probing or name == "_symbolic_build"
+            if name in _METHODS and hasattr(owner, "compute_loss"):
+                call = _call(name, owner, frame.f_locals, iterator, probing)
+                return (
+                    replace(call, refused=_refused(name, frame.f_locals))
+                    if frame.f_locals.get("x") is feed
+                    else call
+                )
+        frame = frame.f_back
+    return Call(probing=probing)
+
+
+def _call(name: str, model: Any, names: dict[str, Any], iterator: Any, probing: bool) -> Call:
+    steps = getattr(iterator, "steps_per_epoch", None)
+    if name == "fit":
+        # inside `fit`, a second iterator is the one for validation
+        if iterator is not None and names.get("epoch_iterator", iterator) is not iterator:
+            return Call("evaluate", model, steps, probing=probing)
+        start = getattr(model, "_initial_epoch", None) or names.get("initial_epoch") or 0
+        return Call("fit", model, steps, start, probing)
+    return Call("evaluate" if name == "evaluate" else "predict", model, steps, probing=probing)
+
+
+_REMEDY = {
+    "y": "The feed has its labels.",
+    "batch_size": "Say Feed(batch_size=...).",
+    "sample_weight": "Say it on the heads: class_weight=, given= and missing= make weights.",
+    "class_weight": "Say it on a head: ph.Binary(class_weight=...).",
+    "validation_split": "Split the source: source.split((0.8, 0.2)), and give validation_data=feed.on(rest).",
+}
+
+
+def _refused(method: str, names: dict[str, Any]) -> tuple[Problem, ...]:
+    return tuple(
+        Problem(f"{method}({name}=)", "nothing beside a feed", shown(names[name]), fix)
+        for name, fix in _REMEDY.items()
+        if names.get(name) is not None and not (name == "validation_split" and names[name] == 0)
+    )
+
+
+class KerasInput:
+    """What Keras calls on a feed. A feed defines ``_steps(call)``, ``_batches(call)`` and ``_specs(call)``."""
+
+    @property  # type: ignore[misc]
+    def __class__(self) -> type:
+        """The feed's own class, which is also Keras's ``DataAdapter`` once Keras is loaded."""
+        module = sys.modules.get(_ADAPTER)
+        base = getattr(module, "DataAdapter", None)
+        return type(self) if base is None else _both(type(self), base)
+
+    def _steps(self, call: Call) -> int | None:
+        raise NotImplementedError
+
+    def _batches(self, call: Call) -> Iterator[Any]:
+        raise NotImplementedError
+
+    def _specs(self, call: Call) -> Any:
+        raise NotImplementedError
+
+    @property
+    def num_batches(self) -> int | None:
+        """For Keras: batches in an epoch, or None where ``steps_per_epoch`` says when one ends."""
+        return self._steps(caller(self))
+
+    @property
+    def has_partial_batch(self) -> bool:
+        """For Keras: whether a last batch is smaller."""
+        return self.partial_batch_size is not None
+
+    @property
+    def partial_batch_size(self) -> int | None:
+        """For Keras: rows in a smaller last batch."""
+        return None
+
+    def on_epoch_begin(self) -> None:
+        """For Keras; a feed counts an epoch when its last batch was handed out."""
+
+    def on_epoch_end(self) -> None:
+        """For Keras; it also calls this before the first epoch."""
+
+    def get_numpy_iterator(self) -> Iterator[Any]:
+        """For Keras: batches as NumPy arrays."""
+        return self._batches(caller(self))
+
+    def get_jax_iterator(self) -> Iterator[Any]:
+        """For Keras on JAX: batches as NumPy arrays, which JAX takes without a copy."""
+        return self._batches(caller(self))
+
+    def get_torch_dataloader(self) -> Iterator[Any]:
+        """For Keras on PyTorch: batches as tensors on the model's device."""
+        import keras
+
+        convert = keras.ops.convert_to_tensor
+        return (keras.tree.map_structure(convert, batch) for batch in self._batches(caller(self)))
+
+    def get_tf_dataset(self) -> Any:
+        """For Keras on TensorFlow: a dataset with the exact signature, so that no batch is drawn to find it."""
+        import keras
+        import tensorflow as tf
+
+        call = caller(self)
+        specs = keras.tree.map_structure(
+            lambda spec: tf.TensorSpec((None, *spec.shape), spec.dtype), self._specs(call)
+        )
+        dataset = tf.data.Dataset.from_generator(lambda: self._batches(call), output_signature=specs)
+        options = tf.data.Options()
+        options.autotune.enabled = (
+            False  # nothing is drawn ahead here: the feed prefetches, and counts what is used
+        )
+        options.experimental_optimization.inject_prefetch = False
+        return dataset.with_options(options)
+
+
+@dataclass(frozen=True)
+class Spec:
+    """Shape of a row and dtype of one array."""
+
+    shape: tuple[int, ...]
+    dtype: str
+
+
+_CLASSES: dict[tuple[type, type], type] = {}
+
+
+def _both(own: type, base: type) -> type:
+    """A class that is both; made for ``isinstance`` alone, never called."""
+    key = (own, base)
+    if key not in _CLASSES:
+        _CLASSES[key] = type(
+            own.__name__, (own, base), {"__doc__": own.__doc__, "__module__": own.__module__}
+        )
+    return _CLASSES[key]

@@ -1,0 +1,228 @@
+"""Does this feed fit this model: every mismatch at once."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from polyhead.errors import Problem, place
+from polyhead.keras_bridge.structure import Path, Structure, leaves, rebuild
+from polyhead.kinds import Head, Input
+
+_KERAS_PREFACES = (
+    "Exception encountered when calling",
+    "Could not automatically infer",
+    "Error encountered:",
+)
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a check found.
+
+    Attributes:
+        problems: every mismatch.
+        notes: what was assumed, and what fits.
+        structure: where inputs and heads stand in the model, if all of them were found.
+
+    >>> print(Report((), ("head `age` -> output `age` (1,)",)))
+    ok
+      head `age` -> output `age` (1,)
+    """
+
+    problems: tuple[Problem, ...]
+    notes: tuple[str, ...] = ()
+    structure: Structure | None = field(default=None, repr=False)
+
+    @property
+    def ok(self) -> bool:
+        """Whether there is no problem."""
+        return not self.problems
+
+    def __str__(self) -> str:
+        lines = ["ok" if self.ok else f"{len(self.problems)} problem{'s' * (len(self.problems) > 1)}:"]
+        lines += [f"  {i}. {problem}" for i, problem in enumerate(self.problems, 1)]
+        lines += [f"  {note}" for note in self.notes]
+        return "\n".join(lines)
+
+
+@dataclass(frozen=True)
+class _Leaf:
+    """One tensor of a model's inputs or outputs."""
+
+    path: Path
+    shape: tuple[int | None, ...]
+    layer: str | None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What it may be called: its layer's name, its key, its keys from the top."""
+        keys = [str(key) for key in self.path if not isinstance(key, int)]
+        found = [*keys[-1:], "/".join(keys), self.layer or ""]
+        return tuple(dict.fromkeys(name for name in found if name))
+
+    def __str__(self) -> str:
+        return (
+            f"`{self.names[0]}` {self.shape}" if self.names else f"{self.path or 'the only one'} {self.shape}"
+        )
+
+
+def check(model: Any, inputs: Mapping[str, Input], heads: Mapping[str, Head], batch_size: int) -> Report:
+    """Compare a declaration with a model.
+
+    Args:
+        model: a functional, sequential or subclassed Keras model; built here where it is not yet.
+        inputs: resolved input kinds.
+        heads: resolved head kinds.
+        batch_size: used to call a subclassed model symbolically.
+    """
+    x, y, failure = _signature(model, inputs, batch_size)
+    if failure is not None:
+        return Report((failure,))
+    problems: list[Problem] = []
+    notes: list[str] = []
+    matched_inputs = _match("input", _leaves(x), {n: k.shape for n, k in inputs.items()}, problems, notes)
+    shapes = {n: h.output_shape for n, h in heads.items()}
+    matched_heads = _match("head", _leaves(y), shapes, problems, notes) if heads else {}
+    if problems:
+        return Report(tuple(problems), tuple(notes))
+    structure = Structure(
+        rebuild(x, lambda path, _: matched_inputs[path]),
+        rebuild(y, lambda path, _: matched_heads[path]) if heads else {},
+    )
+    return Report((), tuple(notes), structure)
+
+
+def symbolic(model: Any) -> tuple[Any, Any] | None:
+    """The nested inputs and outputs of a functional or a built sequential model; None for a subclassed one."""
+    import keras
+
+    if hasattr(model, "output_names") or isinstance(model, keras.Sequential):
+        try:
+            return model.input, model.output
+        except (AttributeError, ValueError):  # a sequential model that has not seen its input
+            return None
+    return None
+
+
+def _signature(model: Any, inputs: Mapping[str, Input], batch_size: int) -> tuple[Any, Any, Problem | None]:
+    """The nested symbolic inputs and outputs of a model."""
+    known = symbolic(model)
+    if known is not None:
+        return *known, None
+    import keras
+
+    tensors = {
+        name: keras.KerasTensor((batch_size, *kind.shape), kind.dtype, name=name)
+        for name, kind in inputs.items()
+    }
+    first = next(iter(tensors.values()))
+    tries = [first, tensors] if len(tensors) == 1 else [tensors, tuple(tensors.values())]
+    errors = []
+    for x in tries:
+        try:
+            return x, model(x), None
+        except Exception as error:  # a user's call() may raise anything at all
+            errors.append(f"{type(error).__name__}: {_first_line(error)}")
+    found = "; ".join(dict.fromkeys(errors))
+    ways = " or ".join(
+        "a dict" if isinstance(x, dict) else "a tuple" if isinstance(x, tuple) else "a tensor" for x in tries
+    )
+    expected = (
+        f"one that takes {ways} of {', '.join(f'{name} {kind.shape}' for name, kind in inputs.items())}"
+    )
+    return None, None, Problem("model", expected, found, "Build the model first, or mend its call().")
+
+
+def _first_line(error: Exception) -> str:
+    """What an error says, without the words and colours that Keras puts round it."""
+    lines = [line.strip() for line in re.sub(r"\x1b\[\d+m", "", str(error)).splitlines()]
+    lines = [line for line in lines if line and not line.startswith(_KERAS_PREFACES)]
+    return lines[0].rstrip(".") if lines else ""
+
+
+def _leaves(nested: Any) -> list[_Leaf]:
+    found = []
+    for path, tensor in leaves(nested):
+        history = getattr(tensor, "_keras_history", None)
+        operation = getattr(history, "operation", None)
+        layer = operation.name if operation is not None else getattr(tensor, "name", None)
+        found.append(_Leaf(path, tuple(tensor.shape[1:]), layer))
+    return found
+
+
+def _match(
+    word: str,
+    tensors: list[_Leaf],
+    shapes: Mapping[str, tuple[int, ...]],
+    problems: list[Problem],
+    notes: list[str],
+) -> dict[Path, str]:
+    """Which declared name stands at which place of the model: by name, else in order where shapes leave no doubt."""
+    matched: dict[Path, str] = {}
+    left = dict(shapes)
+    for tensor in tensors:
+        for name in tensor.names:
+            if name in left:
+                matched[tensor.path] = name
+                left.pop(name)
+                break
+    rest = [t for t in tensors if t.path not in matched]
+    if len(rest) == len(left) and rest:
+        sure = len(rest) == 1 or (not matched and _sure(rest, left))
+        if sure and (len(tensors) == 1 or not matched):
+            for tensor, name in zip(rest, list(left), strict=True):
+                matched[tensor.path] = name
+                if len(tensors) > 1:
+                    notes.append(f"{word} `{name}` taken for {tensor}, by order and shape")
+            rest, left = [], {}
+    other = "input" if word == "input" else "output"
+    for name in left:
+        expected = f"a model with an {other} `{name}` {shapes[name]}"
+        found = f"{other}s {', '.join(str(t) for t in tensors)}"
+        fix = f'Name the layer: name="{name}", or give the {word} the name that the model has.'
+        problems.append(
+            Problem(place(input=name) if word == "input" else place(head=name), expected, found, fix)
+        )
+    for tensor in rest:
+        fix = "Declare a head for it, or leave the output out of the model."
+        fix = "Declare it, or name an input after it." if word == "input" else fix
+        article = "an input" if word == "input" else "a head"
+        declared = f"{word}s {', '.join(f'`{n}`' for n in shapes)}"
+        problems.append(Problem(f"model, {other} {tensor}", f"{article} for it", declared, fix))
+    by_path = {t.path: t for t in tensors}
+    for path, name in matched.items():
+        tensor, wanted = by_path[path], shapes[name]
+        if _fits(tensor.shape, wanted):
+            notes.append(f"{word} `{name}` -> {other} {tensor}")
+        else:
+            problems.append(_misshapen(word, name, tensor, wanted))
+    return matched
+
+
+def _fits(shape: tuple[int | None, ...], wanted: tuple[int, ...]) -> bool:
+    return len(shape) == len(wanted) and all(s in (None, w) for s, w in zip(shape, wanted, strict=True))
+
+
+def _sure(tensors: list[_Leaf], shapes: Mapping[str, tuple[int, ...]]) -> bool:
+    """Whether the order fits every shape, and no other assignment does."""
+    wanted = list(shapes.values())
+    fits = [[_fits(t.shape, w) for w in wanted] for t in tensors]
+    return all(row[i] and sum(row) == 1 for i, row in enumerate(fits))
+
+
+def _misshapen(word: str, name: str, tensor: _Leaf, wanted: tuple[int, ...]) -> Problem:
+    other = "input" if word == "input" else "output"
+    fix = (
+        f"Give the layer {wanted[-1]} units."
+        if word == "head" and len(wanted) == len(tensor.shape) == 1
+        else ""
+    )
+    return Problem(
+        place(input=name) if word == "input" else place(head=name),
+        f"an {other} of shape {wanted}",
+        f"`{tensor.names[0] if tensor.names else tensor.path}` of shape {tensor.shape}",
+        fix,
+    )

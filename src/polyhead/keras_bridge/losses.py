@@ -1,0 +1,250 @@
+"""Losses and logged losses that are right where labels are missing. Imports keras: import this lazily."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+from keras import ops
+
+from polyhead.errors import ContractError, Problem, place
+from polyhead.keras_bridge.structure import Path, at, output
+
+
+@keras.saving.register_keras_serializable("polyhead")
+class LabelledMean(keras.losses.Loss):
+    """A loss as its mean over what is labelled: the sum of weight times value, over the sum of the weights.
+
+    Keras's own default divides by the batch size, so that missing labels dilute a loss. A batch without a
+    single label has a loss of 0.
+
+    Args:
+        loss: a Keras loss, its name, or a function of ``(y_true, y_pred)`` that gives one value a row or more.
+        elementwise: weights are one for each number of the label, rather than one for each value of the loss.
+    """
+
+    def __init__(self, loss: Any, elementwise: bool = False, name: str | None = None, **kwargs: Any) -> None:
+        if isinstance(loss, dict):
+            loss = keras.saving.deserialize_keras_object(loss)
+        self.loss = keras.losses.get(loss)
+        self.elementwise = elementwise
+        super().__init__(
+            name=name or getattr(self.loss, "name", None) or getattr(self.loss, "__name__", "loss"), **kwargs
+        )
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        """The values before they are meaned."""
+        if self.elementwise:
+            # losses mean over the last axis: with one more axis of size 1, each number keeps its own value
+            y_true, y_pred = y_true[..., None], y_pred[..., None]
+        return (
+            self.loss.call(y_true, y_pred)
+            if isinstance(self.loss, keras.losses.Loss)
+            else self.loss(y_true, y_pred)
+        )
+
+    def sums(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> tuple[Any, Any]:
+        """The sum of weight times value, and the sum of the weights."""
+        y_pred = ops.convert_to_tensor(y_pred)
+        kind = (
+            keras.backend.floatx()
+            if "float16" in str(y_pred.dtype)
+            else keras.backend.standardize_dtype(y_pred.dtype)
+        )
+        y_pred = ops.cast(y_pred, kind)
+        y_true = ops.cast(ops.convert_to_tensor(y_true), kind)
+        values = ops.cast(self.call(y_true, y_pred), kind)
+        mask = getattr(y_pred, "_keras_mask", None)
+        if len(values.shape) == 0:
+            return values, ops.ones_like(values)
+        if sample_weight is None:
+            weight = ops.ones_like(values)
+        else:
+            weight = ops.cast(ops.convert_to_tensor(sample_weight), kind)
+            missing = len(values.shape) - len(weight.shape)
+            weight = ops.reshape(weight, (*ops.shape(weight), *([1] * missing))) if missing > 0 else weight
+            weight = ops.broadcast_to(weight, ops.shape(values))
+        if mask is not None:
+            mask = ops.cast(mask, kind)
+            missing = len(values.shape) - len(mask.shape)
+            weight = weight * ops.reshape(mask, (*ops.shape(mask), *([1] * missing)))
+        return ops.sum(values * weight), ops.sum(weight)
+
+    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+        """The mean over what is labelled, a scalar."""
+        total, weight = self.sums(y_true, y_pred, sample_weight)
+        return _quotient(total, weight)
+
+    def get_config(self) -> dict[str, Any]:
+        """What makes this loss again."""
+        inner = self.loss
+        saved = keras.saving.serialize_keras_object(inner)
+        return {"loss": saved, "elementwise": self.elementwise, "name": self.name}
+
+
+class HeadLoss(keras.metrics.Metric):
+    """One head's loss over an epoch, the mean over what was labelled in it."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name=name)
+        for part in ("total", "weight", "stepped", "rows"):
+            setattr(self, part, self.add_weight(shape=(), initializer="zeros", name=part))
+
+    def update_state(self, total: Any, weight: Any, rows: Any) -> None:
+        """Count one batch."""
+        step = ops.divide_no_nan(total, weight)
+        rows = ops.cast(rows, self.dtype)
+        for part, value in (("total", total), ("weight", weight), ("stepped", step * rows), ("rows", rows)):
+            getattr(self, part).assign_add(ops.cast(value, self.dtype))
+
+    def result(self) -> Any:
+        """The mean over what was labelled."""
+        return ops.divide_no_nan(self.total, self.weight)
+
+    def of_steps(self) -> Any:
+        """The mean of the steps' losses by batch size: what Keras logs."""
+        return ops.divide_no_nan(self.stepped, self.rows)
+
+
+class HeadLosses:
+    """The losses of all heads, in the place of Keras's ``CompileLoss``.
+
+    The gradient of a step is the same as with Keras's own; only what is logged differs: each head's loss is
+    counted over an epoch by what was labelled, not by batches.
+
+    Args:
+        paths: ``{head: where it stands in the model's output}``.
+        losses: ``{head: LabelledMean}``.
+        weights: ``{head: share in the total}``.
+    """
+
+    built = True
+
+    def __init__(
+        self, paths: Mapping[str, Path], losses: Mapping[str, LabelledMean], weights: Mapping[str, float]
+    ) -> None:
+        self.paths, self.losses, self.weights = dict(paths), dict(losses), dict(weights)
+        self.heads = {name: HeadLoss(f"{name}_loss") for name in paths}
+        self.metrics = list(self.heads.values())
+
+    @property
+    def variables(self) -> list[Any]:
+        """The state of the logged losses."""
+        return [v for metric in self.metrics for v in metric.variables]
+
+    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+        """The total loss of a batch."""
+        losses = []
+        for name, path in self.paths.items():
+            true, pred = _part(y_true, name, path), output(y_pred, path)
+            weight = None if sample_weight is None else _part(sample_weight, name, path)
+            total, count = self.losses[name].sums(true, pred, weight)
+            self.heads[name].update_state(total, count, ops.shape(pred)[0])
+            losses.append(self.weights[name] * _quotient(total, count))
+        return _replica_share(sum(losses[1:], losses[0]))
+
+
+def _part(nested: Any, name: str, path: Path) -> Any:
+    """A head's labels or weights, in the model's structure or in a dict of heads."""
+    if isinstance(nested, Mapping) and name in nested and path[:1] != (name,):
+        return nested[name]
+    try:
+        return at(nested, path)
+    except (KeyError, IndexError, TypeError):
+        expected = f"labels in the model's structure, with {''.join(f'[{key!r}]' for key in path)}"
+        raise ContractError(Problem(place(head=name), expected, type(nested).__name__)) from None
+
+
+def _quotient(total: Any, weight: Any) -> Any:
+    """``total / weight``, and 0 where nothing weighs anything, in which case the total is 0 as well.
+
+    ``ops.divide_no_nan`` has gradients of NaN there, on PyTorch with older versions of Keras.
+    """
+    return total / ops.where(ops.equal(weight, 0), ops.ones_like(weight), weight)
+
+
+def _replica_share(loss: Any) -> Any:
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        replicas = tf.distribute.get_strategy().num_replicas_in_sync
+        return loss / replicas if replicas > 1 else loss
+    return loss
+
+
+class EpochLoss(keras.metrics.Mean):
+    """The logged total loss: the heads' losses over the epoch, by their shares, and what else the model adds."""
+
+    def __init__(self, losses: HeadLosses) -> None:
+        super().__init__(name="loss")
+        self._losses = losses
+
+    def result(self) -> Any:
+        """The mean of the steps' totals, with each head's part put right for what was labelled."""
+        total = super().result()
+        for name, head in self._losses.heads.items():
+            total = total + self._losses.weights[name] * (head.result() - head.of_steps())
+        return total
+
+
+class HeadMetrics(keras.metrics.Metric):
+    """The weighted metrics of all heads, in the place of Keras's ``CompileMetrics``.
+
+    They are named ``head_metric`` and found by the head's place in the output, however the model nests it.
+
+    Args:
+        paths: ``{head: where it stands in the model's output}``.
+        metrics: ``{head: its metrics}``.
+    """
+
+    def __init__(self, paths: Mapping[str, Path], metrics: Mapping[str, list[Any]]) -> None:
+        super().__init__(name="compile_metrics")
+        self.built = True
+        self._paths, self._heads = dict(paths), {name: list(found) for name, found in metrics.items()}
+
+    @property
+    def metrics(self) -> list[Any]:
+        """The metrics of all heads."""
+        return [metric for found in self._heads.values() for metric in found]
+
+    @property
+    def variables(self) -> list[Any]:
+        """The state of the metrics."""
+        return [variable for metric in self.metrics for variable in metric.variables]
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        """Count one batch."""
+        for name, path in self._paths.items():
+            true, pred = _part(y_true, name, path), output(y_pred, path)
+            weight = None if sample_weight is None else _part(sample_weight, name, path)
+            for metric in self._heads[name]:
+                metric.update_state(true, pred, weight)
+
+    def reset_state(self) -> None:
+        """Start a new epoch."""
+        for metric in self.metrics:
+            metric.reset_state()
+
+    def result(self) -> dict[str, Any]:
+        """``{head_metric: value}``."""
+        return {
+            f"{name}_{metric.name}": metric.result()
+            for name, found in self._heads.items()
+            for metric in found
+        }
+
+
+def install(model: Any, losses: HeadLosses, metrics: HeadMetrics) -> None:
+    """Put the heads' losses and metrics in the place of Keras's own, on a model that has been compiled.
+
+    Keras keeps them in private attributes; the tests run on the oldest and the newest Keras supported. A model
+    that is saved and loaded again has Keras's own, made from the same losses and metrics: its steps are the
+    same, and its logged losses are means by batch size.
+    """
+    from keras.src.utils.tracking import DotNotTrackScope
+
+    with DotNotTrackScope():
+        model._compile_loss = losses
+        model._loss_tracker = EpochLoss(losses)
+        model._compile_metrics = metrics

@@ -1,0 +1,102 @@
+"""From dictionaries of arrays to the structure that a model wants."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+Template = Any
+"""A name, or a dict, list or tuple of templates: the model's own nesting, with names in place of tensors."""
+
+Path = tuple[Any, ...]
+
+
+@dataclass(frozen=True)
+class Structure:
+    """Where inputs and heads stand in what a model takes and gives.
+
+    Attributes:
+        inputs: the template of ``x``.
+        outputs: the template of ``y``, with the model's own containers.
+    """
+
+    inputs: Template
+    outputs: Template
+
+    @classmethod
+    def flat(cls, inputs: Iterator[str] | list[str], heads: Iterator[str] | list[str]) -> Structure:
+        """Plain dictionaries: what a feed gives before it is bound."""
+        return cls({name: name for name in inputs}, {name: name for name in heads})
+
+
+def leaves(template: Template, path: Path = ()) -> Iterator[tuple[Path, Any]]:
+    """The leaves of a nesting with the keys that lead there, in the order that Keras flattens them.
+
+    >>> [leaf for _, leaf in leaves({"b": 1, "a": [2, 3]})]
+    [2, 3, 1]
+    """
+    if isinstance(template, Mapping):
+        for key in sorted(template):
+            yield from leaves(template[key], (*path, key))
+    elif isinstance(template, (list, tuple)):
+        for i, part in enumerate(template):
+            yield from leaves(part, (*path, i))
+    else:
+        yield path, template
+
+
+def rebuild(
+    template: Template, leaf: Callable[[Path, Any], Any], path: Path = (), *, tuples: bool = False
+) -> Any:
+    """The same nesting with each leaf replaced; lists as tuples where ``tuples``."""
+    if isinstance(template, Mapping):
+        return {key: rebuild(part, leaf, (*path, key), tuples=tuples) for key, part in template.items()}
+    if isinstance(template, (list, tuple)):
+        parts = [rebuild(part, leaf, (*path, i), tuples=tuples) for i, part in enumerate(template)]
+        return parts if isinstance(template, list) and not tuples else tuple(parts)
+    return leaf(path, template)
+
+
+def fill(template: Template, values: Mapping[str, Any], *, tuples: bool = False) -> Any:
+    """The template with each name replaced by its value.
+
+    >>> fill(["a", {"k": "b"}], {"a": 1, "b": 2}, tuples=True)
+    (1, {'k': 2})
+    """
+    return rebuild(template, lambda _, name: values[name], tuples=tuples)
+
+
+def at(nested: Any, path: Path) -> Any:
+    """What stands at the end of a path."""
+    for key in path:
+        nested = nested[key]
+    return nested
+
+
+def output(values: Any, path: Path) -> Any:
+    """One output among all that a model gave. Some versions of Keras give the only tensor of a list as itself."""
+    return values if hasattr(values, "shape") else at(values, path)
+
+
+Cut = Callable[[Mapping[str, Any], slice], Any]
+
+
+def cutter(template: Template) -> Cut:
+    """A function that cuts rows out of arrays and puts them into the template, lists as tuples.
+
+    It is made once and called for every batch, so the nesting is not walked again.
+
+    >>> cutter(("a",))({"a": [1, 2, 3]}, slice(1, 3))
+    ([2, 3],)
+    """
+    if isinstance(template, Mapping):
+        if all(isinstance(part, str) for part in template.values()):
+            items = list(template.items())
+            return lambda arrays, rows: {key: arrays[name][rows] for key, name in items}
+        parts = {key: cutter(part) for key, part in template.items()}
+        return lambda arrays, rows: {key: cut(arrays, rows) for key, cut in parts.items()}
+    if isinstance(template, (list, tuple)):
+        cuts = [cutter(part) for part in template]
+        return lambda arrays, rows: tuple([cut(arrays, rows) for cut in cuts])
+    return lambda arrays, rows: arrays[template][rows]

@@ -1,0 +1,263 @@
+"""Classes: their names, their ids, their weights."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from numbers import Real
+from typing import Any
+
+import numpy as np
+
+from polyhead.errors import BadValue, ContractError, Problem, shown
+from polyhead.kinds._missing import is_missing, plain
+
+MISSING, STRANGE = -1, -2
+"""In place of an id: no label, and a value that is no class."""
+
+_FROM_FLOATS = ("nan", "None")
+
+
+def checked(kind: str, classes: Any, least: int) -> Any:
+    """Classes as their number or their names; an error for fewer than ``least``, or equal ones."""
+    if classes is None:
+        return None
+    if hasattr(classes, "tolist"):
+        classes = classes.tolist()
+    expected = f"a number of at least {least}, or as many distinct names"
+    if isinstance(classes, (str, bytes)) or not isinstance(classes, (int, Sequence)):
+        raise ContractError(Problem(f"{kind}(classes)", expected, shown(classes)))
+    count = classes if isinstance(classes, int) else len(classes)
+    if count < least or (not isinstance(classes, int) and len(set(classes)) != count):
+        fix = "Two classes are a ph.Binary head." if kind == "Categorical" and count == 1 else ""
+        raise ContractError(Problem(f"{kind}(classes)", expected, shown(classes), fix))
+    return classes
+
+
+def check_weights(kind: str, weights: Any, names: Sequence[Any]) -> None:
+    """Raise where ``class_weight`` names a class that does not exist."""
+    if isinstance(weights, Mapping):
+        strange = [label for label in weights if label not in names]
+        if strange:
+            expected = f"classes among {shown(list(names))}"
+            raise ContractError(Problem(f"{kind}(class_weight=)", expected, shown(strange[0])))
+
+
+def names(classes: int | Sequence[Any]) -> tuple[Any, ...]:
+    """The classes in order of their ids."""
+    return tuple(range(classes)) if isinstance(classes, int) else tuple(classes)
+
+
+def listed(classes: int | Sequence[Any]) -> str:
+    """The classes as an error names them."""
+    if isinstance(classes, int):
+        return f"an integer in [0, {classes - 1}]"
+    return f"one of {shown(list(classes))}"
+
+
+# Learning ------------------------------------------------------------------------------------------
+
+
+def ordered(found: Iterable[Any]) -> tuple[Any, ...]:
+    """Distinct values in the order they get their ids: sorted."""
+    values = {v.item() if isinstance(v, np.generic) else v for v in found}
+    try:
+        return tuple(sorted(values))
+    except TypeError:
+        examples = sorted(map(repr, values))[:5]
+        raise BadValue(
+            None, "classes of one type", ", ".join(examples), "Give the classes by name."
+        ) from None
+
+
+def learn(pieces: Iterable[Any], missing: Any) -> tuple[Any, ...]:
+    """The classes of a column: the categories it declares, else its distinct values, sorted.
+
+    Args:
+        pieces: of the column, as `one_a_row` gives them.
+        missing: the value that means "no label".
+    """
+    found: set[Any] = set()
+    for piece in pieces:
+        if hasattr(piece, "codes"):
+            if piece.ordered:
+                return _at_least_two([c for c in piece.categories if not is_missing(c, missing)])
+            seen = np.unique(piece.codes)
+            found.update(piece.categories[i] for i in seen.tolist() if i >= 0)
+            continue
+        if isinstance(piece, np.ndarray) and piece.dtype != object:
+            distinct = np.unique(piece).tolist()
+            lost = [v for v in distinct if piece.dtype.kind == "U" and v in _FROM_FLOATS and v != missing]
+            if lost:
+                # np.array(["cat", np.nan]) turns what is missing into a word
+                fix = f'If it means "no label", say Categorical(missing={lost[0]!r}); else name the classes.'
+                raise BadValue(None, "names of classes", shown(lost[0]), fix)
+            found.update(distinct)
+        else:
+            found.update(piece)
+    classes = _at_least_two(ordered(v for v in found if not is_missing(v, missing)))
+    if all(isinstance(c, float) and c.is_integer() for c in classes):
+        classes = tuple(int(c) for c in classes)
+    elif any(isinstance(c, float) for c in classes):
+        fix = "Use ph.Regression for numbers, or name the classes."
+        raise BadValue(None, "ids or names of classes", f"fractions ({shown(list(classes[:3]))})", fix)
+    return classes
+
+
+def _at_least_two(classes: Sequence[Any]) -> tuple[Any, ...]:
+    if len(classes) < 2:
+        fix = "Give the classes, or leave this head out."
+        raise BadValue(None, "at least 2 classes", f"{len(classes)} ({shown(list(classes))})", fix)
+    return tuple(classes)
+
+
+# Ids -----------------------------------------------------------------------------------------------
+
+
+def one_a_row(values: Any) -> Any:
+    """A column of one class a row: codes, an array ``(B,)``, or a list.
+
+    Raises:
+        BadValue: for rows of several values.
+    """
+    fix = "If these are one-hot, give column.argmax(axis=1); if several hold at once, use ph.MultiLabel."
+    if hasattr(values, "codes"):
+        return values
+    if isinstance(values, np.ndarray):
+        if values.ndim > 2 or (values.ndim == 2 and values.shape[1] != 1):
+            raise BadValue(None, "one class a row", f"rows of shape {values.shape[1:]}", fix)
+        values = values.reshape(len(values))
+        if values.dtype != object:
+            return values
+    for i, value in enumerate(values):
+        many = isinstance(value, (list, tuple, set, frozenset, dict))
+        if many or (isinstance(value, np.ndarray) and value.size != 1):
+            raise BadValue(i, "one class a row", shown(value), fix)
+    return [value.item() if isinstance(value, np.ndarray) else value for value in values]
+
+
+def ids(values: Any, classes: int | Sequence[Any], missing: Any) -> np.ndarray:
+    """A column as int32 ids ``(B,)``: `MISSING` where there is none, `STRANGE` for what is no class."""
+    if hasattr(values, "codes"):
+        table = _looked_up([*values.categories, None], classes, missing)
+        return table[values.codes]  # code -1 reads the last place: None
+    values = one_a_row(values)
+    if isinstance(values, np.ndarray) and values.dtype.kind in "iufbU":
+        return _array_ids(values, classes, missing)
+    return _looked_up(values, classes, missing)
+
+
+def value_at(values: Any, index: int) -> Any:
+    """The value in a column of one class a row."""
+    if hasattr(values, "codes"):
+        return values.categories[values.codes[index]]
+    value = values[index]
+    return value.item() if isinstance(value, (np.ndarray, np.generic)) else value
+
+
+def _looked_up(values: Sequence[Any], classes: int | Sequence[Any], missing: Any) -> np.ndarray:
+    place = {c: i for i, c in enumerate(names(classes))}
+    return np.fromiter(
+        (MISSING if is_missing(v, missing) else place.get(v, STRANGE) for v in values), np.int32, len(values)
+    )
+
+
+def _array_ids(array: np.ndarray, classes: int | Sequence[Any], missing: Any) -> np.ndarray:
+    gone = _gone(array, missing)
+    if isinstance(classes, int) or list(classes) == list(range(len(classes))):
+        if array.dtype.kind == "U":
+            return _looked_up(array.tolist(), classes, missing)
+        count = classes if isinstance(classes, int) else len(classes)
+        whole = array.dtype.kind in "iub"
+        if whole and gone is None and (not array.size or (array.min() >= 0 and array.max() < count)):
+            return np.ascontiguousarray(array, np.int32)
+        with np.errstate(invalid="ignore"):
+            found = array.astype(np.int32)
+        strange = (found != array) | (found < 0) | (found >= count)
+    elif all(isinstance(c, str if array.dtype.kind == "U" else Real) for c in classes):
+        labels = np.array(classes)
+        order = np.argsort(labels)
+        near = order[np.minimum(np.searchsorted(labels[order], array), len(labels) - 1)]
+        found, strange = near.astype(np.int32), labels[near] != array
+    else:
+        return _looked_up(array.tolist(), classes, missing)
+    found[strange] = STRANGE
+    if gone is not None:
+        found[gone] = MISSING
+    return found
+
+
+def _gone(array: np.ndarray, missing: Any) -> np.ndarray | None:
+    gone = np.isnan(array) if array.dtype.kind == "f" else None
+    if isinstance(missing, str if array.dtype.kind == "U" else Real):
+        marked = array == missing
+        gone = marked if gone is None else gone | marked
+    return gone
+
+
+# Weights -------------------------------------------------------------------------------------------
+
+
+def table(classes: Sequence[Any], weights: Any) -> np.ndarray:
+    """``class_weight`` as float32 by id; 1 for a class that is not named."""
+    return np.array([weights.get(c, 1.0) for c in classes], np.float32)
+
+
+def balanced(counts: np.ndarray) -> list[float]:
+    """Weights by which every class that occurs weighs the same: rows / (classes seen * rows of the class)."""
+    seen = int((counts > 0).sum())
+    return [float(counts.sum() / (seen * n)) if n else 1.0 for n in counts.tolist()]
+
+
+def shares(classes: Sequence[Any], counts: np.ndarray, rows: int | None = None, most: int = 5) -> str:
+    """The commonest classes and their shares, in a few words."""
+    rows = rows or int(counts.sum())
+    if not rows:
+        return "no labels"
+    order = np.argsort(-counts, kind="stable")
+    text = ", ".join(f"{classes[i]} {counts[i] / rows:.1%}" for i in order[:most])
+    return text if len(classes) <= most else f"{text}, … ({len(classes)} classes)"
+
+
+def label_lists(values: Any, missing: Any) -> Iterable[tuple[int, Any]]:
+    """Each row that is a list of labels, with its position; rows that are missing are left out.
+
+    Raises:
+        BadValue: for a row that is neither, or names a label twice.
+    """
+    for row, found in enumerate(plain(values)):
+        if is_missing(found, missing):
+            continue
+        if not isinstance(found, (list, tuple, set, frozenset, np.ndarray)):
+            raise BadValue(row, "a list of labels", shown(found), "Put a single label into a list.")
+        labels = found.tolist() if isinstance(found, np.ndarray) else list(found)
+        try:
+            twice = len(set(labels)) != len(labels)
+        except TypeError:
+            raise BadValue(row, "a list of labels", shown(found)) from None
+        if twice:
+            fix = "If these are 0 and 1 for each label, give the column as np.array(column)."
+            raise BadValue(row, "a list of distinct labels", shown(labels), fix)
+        yield row, labels
+
+
+# Output --------------------------------------------------------------------------------------------
+
+
+def pooled(features: Any) -> Any:
+    """Features as vectors: maps are averaged over their places."""
+    import keras
+
+    layers = keras.layers
+    rank = len(features.shape)
+    if rank == 2:
+        return features
+    pool = {
+        3: layers.GlobalAveragePooling1D,
+        4: layers.GlobalAveragePooling2D,
+        5: layers.GlobalAveragePooling3D,
+    }
+    if rank not in pool:
+        raise ContractError(
+            Problem("outputs()", "features of rank 2 to 5, (B, ..., channels)", f"shape {features.shape}")
+        )
+    return pool[rank]()(features)

@@ -1,0 +1,223 @@
+"""Finding what is missing in a column, and what is not finite."""
+
+from __future__ import annotations
+
+from numbers import Real
+from typing import Any
+
+import numpy as np
+
+from polyhead.errors import BadValue, shown
+
+_FLOAT32_MAX = float(np.finfo(np.float32).max)
+
+
+def plain(values: Any) -> Any:
+    """Codes as the values they stand for; everything else as it is."""
+    return values.values() if hasattr(values, "codes") else values
+
+
+def is_dense(values: Any) -> bool:
+    """Whether a column is one array of values rather than of Python objects."""
+    return isinstance(values, np.ndarray) and values.dtype != object
+
+
+def is_missing(value: Any, marker: Any = None) -> bool:
+    """Whether one value means "no label": None, NaN, a frame's NA, or the marker.
+
+    >>> is_missing(float("nan")), is_missing(-1, -1), is_missing(0)
+    (True, True, False)
+    """
+    if value is None:
+        return True
+    if isinstance(value, (float, np.floating)):
+        return bool(value != value) or (marker is not None and bool(value == marker))
+    if type(value).__name__ in ("NAType", "NaTType"):
+        return True
+    if marker is None or isinstance(value, (np.ndarray, list, tuple, set, frozenset)):
+        return False
+    return bool(value == marker)
+
+
+def may_hold_missing(values: Any, marker: Any) -> bool:
+    """Whether values of this type can be missing at all: integers without a marker cannot."""
+    return marker is not None or not isinstance(values, np.ndarray) or values.dtype.kind not in "iub"
+
+
+def row_array(value: Any, index: int, expected: str, fix: str = "") -> np.ndarray:
+    """One row of a list as an array of numbers, None in it as NaN.
+
+    Raises:
+        BadValue: for what is not numbers, or nested lists of unequal length.
+    """
+    try:
+        row = np.asarray(value)
+    except ValueError:
+        raise BadValue(index, expected, f"lists of unequal length ({shown(value)})", fix) from None
+    if row.dtype == object and all(is_missing(v) or isinstance(v, Real) for v in row.flat):
+        row = np.array([np.nan if is_missing(v) else v for v in row.flat], np.float64).reshape(row.shape)
+    if row.dtype.kind not in "iufb":
+        raise BadValue(index, expected, shown(value), fix)
+    return row
+
+
+def numbers(
+    values: Any,
+    marker: Any,
+    shape: tuple[int, ...],
+    what: str,
+    fix: str = "Give numbers, or None where there is no label.",
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """A column as an array of numbers ``(B, *shape)``, and which single numbers are there.
+
+    Rows of None count as missing in every place. Where shape ends in 1, that axis may be left out: a column
+    ``(B,)`` is taken as ``(B, 1)``.
+
+    Args:
+        values: the column.
+        marker: the number that means "no label", or None.
+        shape: of one row.
+        what: what is expected, for the error.
+        fix: what to do about a value that is not a number.
+
+    Returns:
+        The array, of the column's own dtype and zero where missing, and bool of its shape, or None where
+        nothing is missing.
+
+    Raises:
+        BadValue: for a value that is not a number, or of another shape.
+    """
+    values = plain(values)
+    short = shape[:-1] if shape[-1] == 1 else shape
+    there: np.ndarray | None = None
+    if is_dense(values):
+        array = values
+        if array.dtype.kind not in "iufb":
+            index, found = (0, shown(array[0])) if len(array) else (None, str(array.dtype))
+            raise BadValue(index, what, found, fix)
+        if array.shape[1:] not in (shape, short):
+            raise BadValue(None, what, f"rows of shape {array.shape[1:]}")
+        if array.shape[1:] != shape:
+            array = array[..., None]
+    else:
+        array, gone = _stacked(values, marker, shape, short, what, fix)
+        if gone.any():
+            there = np.broadcast_to(~gone.reshape((-1,) + (1,) * len(shape)), array.shape)
+    if array.dtype.kind == "f" and not _finite_sum(array):
+        nan = np.isnan(array)
+        if nan.any():
+            there = ~nan if there is None else there & ~nan
+    if isinstance(marker, Real):
+        marked = array == marker
+        if marked.any():
+            there = ~marked if there is None else there & ~marked
+    if there is not None:
+        array = np.where(there, array, array.dtype.type(0))
+    return array, there
+
+
+def _stacked(
+    values: Any, marker: Any, shape: tuple[int, ...], short: tuple[int, ...], what: str, fix: str
+) -> tuple[np.ndarray, np.ndarray]:
+    gone = np.zeros(len(values), bool)
+    rows: list[tuple[int, np.ndarray]] = []
+    for i, value in enumerate(values):
+        if is_missing(value, marker):
+            gone[i] = True
+            continue
+        row = row_array(value, i, what, fix)
+        if row.shape not in (shape, short):
+            raise BadValue(i, what, f"shape {row.shape}")
+        rows.append((i, row))
+    dtypes = {row.dtype for _, row in rows}
+    array = np.zeros((len(values), *shape), np.result_type(*dtypes) if dtypes else np.float64)
+    for i, row in rows:
+        array[i] = row.reshape(shape)
+    return array, gone
+
+
+def as_array(values: Any, what: str) -> np.ndarray:
+    """Values as one array; rows that are not numbers, or differ in shape, are named."""
+    values = plain(values)
+    if is_dense(values):
+        return values
+    rows = [row_array(np.nan if v is None else v, i, what) for i, v in enumerate(values)]
+    for i, row in enumerate(rows):
+        if row.shape != rows[0].shape:
+            raise BadValue(i, f"rows of one shape, as row 0 has it: {rows[0].shape}", f"shape {row.shape}")
+    return np.stack(rows) if rows else np.empty(0)
+
+
+def first_row(bad: np.ndarray) -> int | None:
+    """The first row of a bool array that holds True."""
+    rows = bad.reshape(len(bad), -1).any(1) if bad.size else bad
+    return int(rows.argmax()) if rows.any() else None
+
+
+def _first_value(array: np.ndarray, bad: np.ndarray, row: int) -> str:
+    return shown(array[row][bad[row]].flat[0])
+
+
+def _finite_sum(array: np.ndarray) -> bool:
+    """Whether the sum is finite, which proves cheaply that every value is."""
+    with np.errstate(all="ignore"):
+        return bool(np.isfinite(array.sum()))
+
+
+def require_finite(array: np.ndarray, expected: str, fix: str) -> None:
+    """Raise for the first row that holds NaN or infinity."""
+    if array.dtype.kind == "f" and not _finite_sum(array):
+        bad = ~np.isfinite(array)
+        row = first_row(bad)
+        if row is not None:
+            raise BadValue(row, expected, _first_value(array, bad, row), fix)
+
+
+def require_range(array: np.ndarray, low: float, high: float, expected: str, fix: str) -> None:
+    """Raise for the first row that holds a value outside ``[low, high]``."""
+    if not array.size or (array.min() >= low and array.max() <= high):
+        return
+    bad = ~((array >= low) & (array <= high))
+    row = first_row(bad)
+    assert row is not None
+    raise BadValue(row, expected, _first_value(array, bad, row), fix)
+
+
+def require_whole(array: np.ndarray, expected: str, fix: str) -> None:
+    """Raise for the first row that holds a fraction."""
+    if array.dtype.kind == "f":
+        bad = array != np.rint(array)
+        row = first_row(bad)
+        if row is not None:
+            raise BadValue(row, expected, _first_value(array, bad, row), fix)
+
+
+def as_float32(array: np.ndarray, check: bool) -> np.ndarray:
+    """Finite numbers as float32, without a copy where they are that already.
+
+    Raises:
+        BadValue: for a number that float32 cannot hold, where ``check``.
+    """
+    with np.errstate(over="ignore"):
+        result = np.ascontiguousarray(array, np.float32)
+    if check and array.dtype.itemsize > 4 and not _finite_sum(result):
+        require_range(array, -_FLOAT32_MAX, _FLOAT32_MAX, "numbers that fit float32", "Scale the column.")
+    return result
+
+
+def collapse(there: np.ndarray | None) -> np.ndarray | None:
+    """Presence of single numbers as presence of rows: bool ``(B,)``, or None where rows are there in part."""
+    if there is None:
+        return None
+    flat = there.reshape(len(there), int(np.prod(there.shape[1:])))
+    every: np.ndarray = np.all(flat, axis=1)
+    return every if np.array_equal(every, np.any(flat, axis=1)) else None
+
+
+def partly_missing(kind: str, there: np.ndarray) -> BadValue:
+    """The error for a row of which some numbers are missing, where weights are one a row."""
+    flat = there.reshape(len(there), -1)
+    row = int((flat.any(1) & ~flat.all(1)).argmax())
+    found = f"{int((~flat[row]).sum())} of {flat.shape[1]} missing"
+    fix = f"Say {kind}(..., elementwise=True) for one weight each."
+    return BadValue(row, "a label that is there as a whole or missing as a whole", found, fix)

@@ -1,0 +1,235 @@
+"""What every kind has: a column, a shape, a dtype, an encoding."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import KW_ONLY, dataclass, fields, replace
+from numbers import Integral, Real
+from typing import Any, ClassVar, Protocol, Self
+
+import numpy as np
+
+from polyhead.errors import BadValue, ContractError, Problem, shown
+
+
+class Column(Protocol):
+    """A column as a kind sees it when it is resolved: its first rows, and all of it."""
+
+    def probe(self) -> Any:
+        """The first rows."""
+
+    def scan(self) -> Iterator[Any]:
+        """All rows, in pieces."""
+
+
+@dataclass(frozen=True)
+class Kind(ABC):
+    """What an input or a head is: declared by the user, then resolved against the data and fixed.
+
+    Attributes:
+        column: the column or columns read; by default the one of the kind's own name.
+    """
+
+    _: KW_ONLY
+    column: str | tuple[str, ...] | list[str] | None = None
+
+    def columns(self, name: str) -> tuple[str, ...]:
+        """The columns read for an input or head called ``name``."""
+        if self.column is None:
+            return (name,)
+        return (self.column,) if isinstance(self.column, str) else tuple(self.column)
+
+    @abstractmethod
+    def resolve(self, column: Column) -> Self:
+        """This kind with all fixed that the data says: shape, dtype, classes.
+
+        Raises:
+            BadValue: where the column cannot be what is declared.
+        """
+
+    @property
+    @abstractmethod
+    def shape(self) -> tuple[int, ...]:
+        """The shape of one row as the model gets it."""
+
+    @property
+    @abstractmethod
+    def dtype(self) -> str:
+        """The dtype as the model gets it."""
+
+    def __repr__(self) -> str:
+        """The declaration, with what differs from the default."""
+        parts: list[str] = []
+        positional = True
+        for f in sorted(fields(self), key=lambda f: bool(f.kw_only)):
+            value = getattr(self, f.name)
+            default = type(value) is type(f.default) and value == f.default
+            positional = positional and not f.kw_only and not default
+            if not default:
+                parts.append(shown(value, 60) if positional else f"{f.name}={shown(value, 60)}")
+        return f"{type(self).__name__}({', '.join(parts)})"
+
+    def fixed(self, **changes: Any) -> Self:
+        """A copy with some fields set."""
+        return replace(self, **changes)
+
+
+@dataclass(frozen=True, repr=False)
+class Input(Kind):
+    """What the model is given."""
+
+    @abstractmethod
+    def encode(self, values: Any, check: bool = True) -> np.ndarray:
+        """A column's values as the model's input, ``(B, *shape)`` of ``dtype``.
+
+        Raises:
+            BadValue: with the position of the first value that is not right, where ``check``.
+        """
+
+
+@dataclass(frozen=True, repr=False)
+class Head(Kind):
+    """What the model predicts.
+
+    Attributes:
+        weight: this head's share in the total loss.
+        class_weight: a weight for each class, ``{class: weight}`` or ``"balanced"``.
+        given: the name of a binary head; this head counts only where that one is 1.
+        missing: the value that means "no label", beside NaN, None and absent.
+        loss: a Keras loss, its name, or a function, in place of the default.
+        metrics: a list of Keras metrics in place of the default ones.
+    """
+
+    _: KW_ONLY
+    weight: float = 1.0
+    class_weight: Mapping[Any, float] | str | None = None
+    given: str | None = None
+    missing: Any = None
+    loss: Any = None
+    metrics: Any = None
+
+    takes_class_weight: ClassVar[bool] = False
+
+    def __post_init__(self) -> None:
+        name = type(self).__name__
+        if not isinstance(self.weight, Real) or not 0 <= self.weight < float("inf"):
+            raise ContractError(
+                Problem(f"{name}(weight=)", "a finite number of at least 0", shown(self.weight))
+            )
+        if self.class_weight is None:
+            return
+        if not self.takes_class_weight:
+            fix = "Weigh rows through another head, or give the loss its own weights."
+            raise ContractError(
+                Problem(
+                    f"{name}(class_weight=)", "nothing, as it has no classes", shown(self.class_weight), fix
+                )
+            )
+        if not isinstance(self.class_weight, Mapping) and not (
+            isinstance(self.class_weight, str) and self.class_weight == "balanced"
+        ):
+            raise ContractError(
+                Problem(f"{name}(class_weight=)", '"balanced" or a dict', shown(self.class_weight))
+            )
+        if isinstance(self.class_weight, Mapping):
+            for label, value in self.class_weight.items():
+                if not isinstance(value, Real) or not 0 <= value < float("inf"):
+                    where = f"{name}(class_weight=), class {label!r}"
+                    raise ContractError(Problem(where, "a finite number of at least 0", shown(value)))
+
+    # Labels ----------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def encode(self, values: Any, check: bool = True) -> tuple[np.ndarray, np.ndarray | None]:
+        """A column's values as labels.
+
+        Returns:
+            The labels ``(B, *shape)`` of ``dtype``, finite everywhere, and which of them are there: bool
+            ``(B, *weight_shape)``, or None where all are.
+
+        Raises:
+            BadValue: with the position of the first value that is neither valid nor missing.
+        """
+
+    @property
+    def weight_shape(self) -> tuple[int, ...]:
+        """The shape of one row's sample weight: ``()`` for one a row."""
+        return ()
+
+    @property
+    def may_be_missing(self) -> bool:
+        """Whether ``encode`` can ever find a label missing."""
+        return True
+
+    # Class weights ---------------------------------------------------------------------------------
+
+    def count(self, labels: np.ndarray, counts: np.ndarray) -> np.ndarray:
+        """How often each class stands in labels that count (bool ``(B, *weight_shape)``)."""
+        raise NotImplementedError(f"{type(self).__name__} has no classes")
+
+    def balanced(self, counts: np.ndarray) -> Self:
+        """This head with balanced class weights: rows / (classes seen * rows of the class)."""
+        raise NotImplementedError(f"{type(self).__name__} has no classes")
+
+    def class_factor(self, labels: np.ndarray) -> np.ndarray:
+        """The class weight of each label, float32, broadcastable to ``(B, *weight_shape)``."""
+        raise NotImplementedError(f"{type(self).__name__} has no classes")
+
+    def describe(self, labels: np.ndarray, counts: np.ndarray) -> str:
+        """The distribution of the labels that count, in a few words."""
+        alike = counts.shape == labels.shape[: counts.ndim]
+        kept = labels[counts] if alike else labels[counts.reshape(len(counts), -1).any(1)]
+        if not kept.size:
+            return "no labels"
+        return f"{kept.min():.4g} to {kept.max():.4g}, mean {kept.mean():.4g}"
+
+    # Keras -----------------------------------------------------------------------------------------
+
+    @property
+    def output_shape(self) -> tuple[int, ...]:
+        """The shape of one row of the model's output."""
+        return self.shape
+
+    @property
+    def has_logits(self) -> bool:
+        """Whether the output may be logits or probabilities."""
+        return False
+
+    @abstractmethod
+    def default_loss(self, logits: bool) -> Any:
+        """A Keras loss for this head, its values one for each sample weight."""
+
+    @abstractmethod
+    def default_metrics(self, logits: bool) -> list[Any]:
+        """Keras metrics for this head."""
+
+    @abstractmethod
+    def output(self, features: Any, name: str) -> Any:
+        """The output tensor for this head on top of ``features``."""
+
+
+def over(column: Column, find: Callable[[Any], Any]) -> Iterator[Any]:
+    """What ``find`` gives for each piece of a column; positions in errors count from the first piece on."""
+    start = 0
+    for piece in column.scan():
+        try:
+            yield find(piece)
+        except BadValue as bad:
+            if bad.index is not None:
+                bad.index += start
+            raise
+        start += len(piece)
+
+
+def as_shape(shape: Any, where: str) -> tuple[int, ...]:
+    """A shape as a tuple of positive integers.
+
+    Raises:
+        ContractError: where it is none.
+    """
+    given = (shape,) if isinstance(shape, Integral) else shape
+    good = isinstance(given, (tuple, list)) and given
+    if not good or any(not isinstance(n, Integral) or n < 1 for n in given):
+        raise ContractError(Problem(where, "a positive integer, or a tuple of them", shown(shape)))
+    return tuple(int(n) for n in given)

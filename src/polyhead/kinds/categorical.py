@@ -1,0 +1,349 @@
+"""Heads with classes: one of two, one of many, any of many."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import KW_ONLY, dataclass
+from typing import Any, ClassVar, Self
+
+import numpy as np
+
+from polyhead.errors import BadValue, ContractError, Problem, shown
+from polyhead.kinds import _classes
+from polyhead.kinds._missing import (
+    as_float32,
+    collapse,
+    first_row,
+    may_hold_missing,
+    numbers,
+    partly_missing,
+    plain,
+    require_range,
+    require_whole,
+)
+from polyhead.kinds.base import Column, Head, over
+
+
+@dataclass(frozen=True, repr=False)
+class Binary(Head):
+    """Yes or no: 0 and 1, or booleans, as float32 ``(B, 1)``.
+
+    Attributes:
+        positive: the value that counts as 1, every other as 0; for columns that are not 0 and 1.
+
+    >>> Binary(positive="yes").encode(np.array(["no", "yes", None], object))[0].tolist()
+    [[0.0], [1.0], [0.0]]
+    """
+
+    _: KW_ONLY
+    positive: Any = None
+
+    takes_class_weight: ClassVar[bool] = True
+
+    shape = (1,)
+    dtype = "float32"
+    has_logits = True
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _classes.check_weights("Binary", self.class_weight, (0, 1))
+
+    def resolve(self, column: Column) -> Self:
+        self.encode(column.probe())
+        return self
+
+    def encode(self, values: Any, check: bool = True) -> tuple[np.ndarray, np.ndarray | None]:
+        if self.positive is not None:
+            return self._positives(values)
+        expected = "0, 1, True or False"
+        fix = "Say Binary(positive=...) to name the value that means 1."
+        array, there = numbers(values, self.missing, (1,), expected, fix)
+        if check and array.dtype.kind != "b":
+            row = first_row((array != 0) & (array != 1))
+            if row is not None:
+                value = array[row, 0].item()
+                if value == -1:
+                    fix = 'If -1 means "no label", say Binary(missing=-1).'
+                elif 0 < value < 1:
+                    fix = 'For soft labels say ph.Regression(loss="binary_crossentropy").'
+                raise BadValue(row, expected, shown(value), fix)
+        return as_float32(array, check=False), collapse(there)
+
+    def _positives(self, values: Any) -> tuple[np.ndarray, np.ndarray | None]:
+        # as ids of the one class there is: 0 where positive
+        found = _classes.ids(values, [self.positive], self.missing)
+        labels = (found == 0).astype(np.float32)[:, None]
+        there = found != _classes.MISSING
+        return labels, None if there.all() else there
+
+    def count(self, labels: np.ndarray, counts: np.ndarray) -> np.ndarray:
+        return np.bincount(labels[counts, 0].astype(np.int64), minlength=2)
+
+    def balanced(self, counts: np.ndarray) -> Self:
+        return self.fixed(class_weight=dict(enumerate(_classes.balanced(counts))))
+
+    def class_factor(self, labels: np.ndarray) -> np.ndarray:
+        return _classes.table((0, 1), self.class_weight)[labels[:, 0].astype(np.int64)]
+
+    def describe(self, labels: np.ndarray, counts: np.ndarray) -> str:
+        kept = labels[counts]
+        return f"{kept.mean():.1%} are 1" if kept.size else "no labels"
+
+    def default_loss(self, logits: bool) -> Any:
+        import keras
+
+        return keras.losses.BinaryCrossentropy(from_logits=logits)
+
+    def default_metrics(self, logits: bool) -> list[Any]:
+        import keras
+
+        return [
+            keras.metrics.BinaryAccuracy(name="accuracy", threshold=0.0 if logits else 0.5),
+            keras.metrics.AUC(name="auc", from_logits=logits),
+        ]
+
+    def output(self, features: Any, name: str) -> Any:
+        import keras
+
+        return keras.layers.Dense(1, activation="sigmoid", name=name)(_classes.pooled(features))
+
+
+@dataclass(frozen=True, repr=False)
+class Categorical(Head):
+    """One of several classes, as int32 ids ``(B,)``.
+
+    Attributes:
+        classes: their number (the column then holds ids from 0), or their names in order. Without, they are
+            learnt from the column: a category's own order, else sorted. Learnt once, they are fixed: give
+            ``feed.heads`` to the feeds of other splits.
+
+    >>> Categorical(["cat", "dog"]).encode(["dog", None, "cat"])
+    (array([1, 0, 0], dtype=int32), array([ True, False,  True]))
+    """
+
+    classes: int | Sequence[Any] | None = None
+
+    takes_class_weight: ClassVar[bool] = True
+
+    shape = ()
+    dtype = "int32"
+    has_logits = True
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        object.__setattr__(self, "classes", _classes.checked("Categorical", self.classes, least=2))
+        if self.classes is not None:
+            _classes.check_weights("Categorical", self.class_weight, _classes.names(self.classes))
+
+    @property
+    def names(self) -> tuple[Any, ...]:
+        """The classes in order of their ids."""
+        assert self.classes is not None
+        return _classes.names(self.classes)
+
+    @property
+    def output_shape(self) -> tuple[int, ...]:
+        return (len(self.names),)
+
+    def resolve(self, column: Column) -> Self:
+        head = self
+        if self.classes is None:
+            learnt = _classes.learn(over(column, _classes.one_a_row), self.missing)
+            head = self.fixed(classes=learnt)
+        head.encode(column.probe())
+        return head
+
+    def encode(self, values: Any, check: bool = True) -> tuple[np.ndarray, np.ndarray | None]:
+        assert self.classes is not None
+        found = _classes.ids(values, self.classes, self.missing)
+        least = found.min(initial=0)
+        if least == _classes.STRANGE:
+            raise self._no_class(values, int((found == _classes.STRANGE).argmax()))
+        if least == _classes.MISSING:
+            return np.maximum(found, 0), found >= 0
+        return found, None
+
+    def _no_class(self, values: Any, index: int) -> BadValue:
+        assert self.classes is not None
+        value = _classes.value_at(values, index)
+        words = repr(value)
+        fix = f'Name it among the classes, or say Categorical(missing={words}) if it means "no label".'
+        if isinstance(value, (int, float)) and value < 0:
+            fix = f'If {words} means "no label", say Categorical(missing={words}).'
+        elif isinstance(value, float) and not value.is_integer():
+            fix = "Use ph.Regression for numbers that are no ids."
+        elif isinstance(self.classes, int) and isinstance(value, (int, float)):
+            fix = f'Ids count from 0. If {words} means "no label", say Categorical(missing={words}).'
+        elif isinstance(self.classes, int):
+            fix = "Give the names of the classes, or say Categorical() to learn them from the column."
+        return BadValue(index, _classes.listed(self.classes), shown(value), fix)
+
+    def count(self, labels: np.ndarray, counts: np.ndarray) -> np.ndarray:
+        return np.bincount(labels[counts], minlength=len(self.names))
+
+    def balanced(self, counts: np.ndarray) -> Self:
+        return self.fixed(class_weight=dict(zip(self.names, _classes.balanced(counts), strict=True)))
+
+    def class_factor(self, labels: np.ndarray) -> np.ndarray:
+        return _classes.table(self.names, self.class_weight)[labels]
+
+    def describe(self, labels: np.ndarray, counts: np.ndarray) -> str:
+        return _classes.shares(self.names, self.count(labels, counts))
+
+    def default_loss(self, logits: bool) -> Any:
+        import keras
+
+        return keras.losses.SparseCategoricalCrossentropy(from_logits=logits)
+
+    def default_metrics(self, logits: bool) -> list[Any]:
+        import keras
+
+        return [keras.metrics.SparseCategoricalAccuracy(name="accuracy")]
+
+    def output(self, features: Any, name: str) -> Any:
+        import keras
+
+        return keras.layers.Dense(len(self.names), activation="softmax", name=name)(_classes.pooled(features))
+
+
+@dataclass(frozen=True, repr=False)
+class MultiLabel(Head):
+    """Any of several classes at once, as float32 ``(B, n)`` of 0 and 1.
+
+    The column is 0/1 ``(N, n)``, or a list of names or ids a row. NaN in a place means that this label alone
+    is missing.
+
+    Attributes:
+        classes: their number, or their names in order.
+        elementwise: one weight for each label rather than one a row; by default, where labels are missing in
+            part.
+
+    >>> MultiLabel(["red", "round"]).encode([["round"], [], ["red", "round"]])[0].tolist()
+    [[0.0, 1.0], [0.0, 0.0], [1.0, 1.0]]
+    """
+
+    classes: int | Sequence[Any] | None = None
+    _: KW_ONLY
+    elementwise: bool | None = None
+
+    takes_class_weight: ClassVar[bool] = True
+    dtype = "float32"
+    has_logits = True
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        object.__setattr__(self, "classes", _classes.checked("MultiLabel", self.classes, least=1))
+        if self.classes is not None:
+            _classes.check_weights("MultiLabel", self.class_weight, self.names)
+        if self.class_weight is not None:
+            if self.elementwise is False:
+                where = "MultiLabel(class_weight=, elementwise=False)"
+                raise ContractError(Problem(where, "a weight for each label", "one a row"))
+            object.__setattr__(self, "elementwise", True)
+
+    @property
+    def names(self) -> tuple[Any, ...]:
+        """The classes in order of their places."""
+        assert self.classes is not None
+        return _classes.names(self.classes)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return (len(self.names),)
+
+    @property
+    def weight_shape(self) -> tuple[int, ...]:
+        return self.shape if self.elementwise else ()
+
+    def resolve(self, column: Column) -> Self:
+        head = self
+        if head.classes is None:
+            probe = plain(column.probe())
+            if isinstance(probe, np.ndarray) and probe.ndim == 2:
+                head = head.fixed(classes=probe.shape[1])
+            else:
+                head = head.fixed(classes=self._learnt(column))
+        if head.elementwise is None:
+            probe = column.probe()
+            partly = (
+                isinstance(probe, np.ndarray)
+                and probe.ndim == 2
+                and may_hold_missing(probe, head.missing)
+                and any(
+                    t is not None and collapse(t) is None for t in over(column, lambda p: head._encode(p)[1])
+                )
+            )
+            head = head.fixed(elementwise=partly)
+        head.encode(column.probe())
+        return head
+
+    def _learnt(self, column: Column) -> tuple[Any, ...]:
+        def labels(piece: Any) -> set[Any]:
+            return {label for _, found in _classes.label_lists(piece, self.missing) for label in found}
+
+        classes = _classes.ordered(set().union(*over(column, labels)))
+        if not classes:
+            raise BadValue(None, "at least 1 label", "none", "Give the classes, or leave this head out.")
+        return classes
+
+    def encode(self, values: Any, check: bool = True) -> tuple[np.ndarray, np.ndarray | None]:
+        array, there = self._encode(values)
+        if check:
+            expected, fix = "0 or 1 for each label", "Use ph.Regression for other numbers."
+            require_range(array, 0, 1, expected, fix)
+            require_whole(array, expected, fix)
+        labels = as_float32(array, check=False)
+        if there is None or self.elementwise:
+            return labels, there
+        rows = collapse(there)
+        if rows is None:
+            raise partly_missing("MultiLabel", there)
+        return labels, rows
+
+    def _encode(self, values: Any) -> tuple[np.ndarray, np.ndarray | None]:
+        values = plain(values)
+        if isinstance(values, np.ndarray) and values.ndim == 2:
+            return numbers(values, self.missing, self.shape, f"0 or 1 for each of {len(self.names)} labels")
+        assert self.classes is not None
+        places = {name: i for i, name in enumerate(self.names)}
+        labels = np.zeros((len(values), len(places)), np.float32)
+        there = np.zeros(labels.shape, bool)
+        for row, found in _classes.label_lists(values, self.missing):
+            there[row] = True
+            for label in found:
+                if label not in places:
+                    fix = "Name it among the classes."
+                    raise BadValue(row, _classes.listed(self.classes), shown(label), fix)
+                labels[row, places[label]] = 1
+        return labels, None if there.all() else there
+
+    def count(self, labels: np.ndarray, counts: np.ndarray) -> np.ndarray:
+        counts = np.broadcast_to(counts if counts.ndim == 2 else counts[:, None], labels.shape)
+        ones = ((labels == 1) & counts).sum(0)
+        return np.stack([counts.sum(0) - ones, ones], 1)
+
+    def balanced(self, counts: np.ndarray) -> Self:
+        # against the labels that are 0, so that a rare label's ones weigh as much in all as its zeros
+        weights = [float(zeros / ones) if zeros and ones else 1.0 for zeros, ones in counts.tolist()]
+        return self.fixed(class_weight=dict(zip(self.names, weights, strict=True)))
+
+    def class_factor(self, labels: np.ndarray) -> np.ndarray:
+        return np.where(labels == 1, _classes.table(self.names, self.class_weight), np.float32(1))
+
+    def describe(self, labels: np.ndarray, counts: np.ndarray) -> str:
+        return _classes.shares(self.names, self.count(labels, counts)[:, 1], len(labels))
+
+    def default_loss(self, logits: bool) -> Any:
+        import keras
+
+        return keras.losses.BinaryCrossentropy(from_logits=logits)
+
+    def default_metrics(self, logits: bool) -> list[Any]:
+        import keras
+
+        return [keras.metrics.BinaryAccuracy(name="accuracy", threshold=0.0 if logits else 0.5)]
+
+    def output(self, features: Any, name: str) -> Any:
+        import keras
+
+        return keras.layers.Dense(len(self.names), activation="sigmoid", name=name)(_classes.pooled(features))

@@ -1,0 +1,178 @@
+"""Inputs: arrays of numbers, and images."""
+
+from __future__ import annotations
+
+from dataclasses import KW_ONLY, dataclass
+from typing import Any
+
+import numpy as np
+
+from polyhead.errors import BadValue, ContractError, Problem, shown
+from polyhead.kinds._missing import (
+    as_array,
+    as_float32,
+    is_missing,
+    plain,
+    require_finite,
+    require_range,
+    require_whole,
+)
+from polyhead.kinds.base import Column, Input, as_shape
+
+_INT32 = np.iinfo(np.int32)
+
+
+@dataclass(frozen=True, repr=False)
+class Array(Input):
+    """Numbers of any shape; floats as float32, integers and booleans as int32.
+
+    Attributes:
+        shape: the shape of one row, an int or a tuple; by default as found. A column ``(N,)`` gives rows of
+            shape ``(1,)``.
+        dtype: ``"float32"`` or ``"int32"``; by default by the column's own type.
+        fill: the number put where a value is NaN or None; without it, such a value is an error.
+        column: one column, or several that stand side by side as one vector.
+
+    >>> Array(column=["age", "fare"], fill=0.0)
+    Array(column=['age', 'fare'], fill=0.0)
+    """
+
+    shape: Any = None
+    _: KW_ONLY
+    dtype: Any = None
+    fill: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.dtype not in (None, "float32", "int32"):
+            raise ContractError(Problem("Array(dtype=)", '"float32" or "int32"', shown(self.dtype)))
+        if self.shape is not None:
+            object.__setattr__(self, "shape", as_shape(self.shape, "Array(shape)"))
+
+    def resolve(self, column: Column) -> Array:
+        values = _numbers(column.probe())
+        found = values.shape[1:] or (1,)
+        if self.shape not in (None, found):
+            raise BadValue(None, f"rows of shape {self.shape}", f"rows of shape {found}")
+        return self.fixed(
+            shape=found, dtype=self.dtype or ("float32" if values.dtype.kind == "f" else "int32")
+        )
+
+    def encode(self, values: Any, check: bool = True) -> np.ndarray:
+        array = _numbers(values)
+        if array.shape[1:] != self.shape:
+            if array.ndim == 1 and self.shape == (1,):
+                array = array[:, None]
+            else:
+                raise BadValue(None, f"rows of shape {self.shape}", f"rows of shape {array.shape[1:]}")
+        if self.fill is not None and array.dtype.kind == "f":
+            array = np.where(np.isnan(array), array.dtype.type(self.fill), array)
+        if check:
+            require_finite(
+                array, "finite numbers", "Mend the row, or say Array(fill=0.0) to fill in for NaN."
+            )
+        if self.dtype == "float32":
+            return as_float32(array, check)
+        if check:
+            _require_int32(array)
+        return np.ascontiguousarray(array, np.int32)
+
+
+@dataclass(frozen=True, repr=False)
+class Image(Input):
+    """Images, RGB or grey, channels last, as float32 in 0–1 or as uint8.
+
+    A column of uint8 ``(N, H, W, C)`` or ``(N, H, W)`` is divided by 255; floats must be in 0–1 already.
+
+    Attributes:
+        height: rows of pixels as the model gets them; by default as found.
+        width: columns of pixels.
+        channels: 1, 3 or 4; by default as found.
+        dtype: ``"float32"``, or ``"uint8"`` for a model that rescales by itself.
+
+    >>> Image(64, 64, dtype="uint8")
+    Image(64, 64, dtype='uint8')
+    """
+
+    height: int | None = None
+    width: int | None = None
+    channels: int | None = None
+    _: KW_ONLY
+    dtype: Any = "float32"
+
+    def __post_init__(self) -> None:
+        if self.dtype not in ("float32", "uint8"):
+            raise ContractError(Problem("Image(dtype=)", '"float32" or "uint8"', shown(self.dtype)))
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return (self.height or 0, self.width or 0, self.channels or 0)
+
+    def resolve(self, column: Column) -> Image:
+        found = _pixels(column.probe()).shape[1:]
+        wanted = (self.height, self.width, self.channels)
+        if any(w not in (None, f) for w, f in zip(wanted, found, strict=True)):
+            size = " x ".join("any" if w is None else str(w) for w in wanted)
+            first_last = len(found) == 3 and found[0] in (1, 3, 4) and found[2] not in (1, 3, 4)
+            fix = (
+                "These are channels first: give images.transpose(0, 2, 3, 1)."
+                if first_last
+                else "Resize the images, or declare the size they have."
+            )
+            raise BadValue(None, f"images of {size}", " x ".join(map(str, found)), fix)
+        if found[2] not in (1, 3, 4):
+            fix = (
+                "Give images.transpose(0, 2, 3, 1)."
+                if found[0] in (1, 3, 4)
+                else "Use ph.Array for other data."
+            )
+            raise BadValue(None, "1, 3 or 4 channels last", " x ".join(map(str, found)), fix)
+        return self.fixed(height=found[0], width=found[1], channels=found[2])
+
+    def encode(self, values: Any, check: bool = True) -> np.ndarray:
+        array = _pixels(values)
+        if array.shape[1:] != self.shape:
+            raise BadValue(None, f"images of shape {self.shape}", f"shape {array.shape[1:]}")
+        if array.dtype == np.uint8:
+            if self.dtype == "uint8":
+                return np.ascontiguousarray(array)
+            return np.divide(array, np.float32(255), dtype=np.float32)
+        if check:
+            fix = "Give uint8, or divide by 255; ph.Array takes what is not the light of a pixel."
+            require_finite(array, "pixels in 0–1", fix)
+            require_range(array, 0, 1, "pixels in 0–1, as they are floats", fix)
+        if self.dtype == "uint8":
+            return np.rint(array * np.float32(255)).astype(np.uint8)
+        return np.ascontiguousarray(array, np.float32)
+
+
+def _pixels(values: Any) -> np.ndarray:
+    array = as_array(values, "an image")
+    if array.ndim not in (3, 4) or not (array.dtype == np.uint8 or array.dtype.kind == "f"):
+        integers = array.ndim in (3, 4) and array.dtype.kind in "iu"
+        fix = (
+            'If they hold 0–255, give images.astype("uint8").' if integers else "Use ph.Array for other data."
+        )
+        found = f"rows of shape {array.shape[1:]}, {array.dtype}"
+        raise BadValue(None, "images (H, W) or (H, W, C), uint8 or float", found, fix)
+    return array[..., None] if array.ndim == 3 else array
+
+
+def _numbers(values: Any) -> np.ndarray:
+    values = plain(values)
+    if isinstance(values, np.ndarray) and values.dtype.kind in "iufb":
+        return values
+    for i, value in enumerate(values):
+        if isinstance(value, (str, bytes)):
+            fix = "Turn words into numbers first, with keras.layers.StringLookup or a column of ids."
+            raise BadValue(i, "numbers", shown(value), fix)
+    array = as_array([None if is_missing(v) else v for v in values], "numbers")
+    if array.dtype.kind not in "iufb":
+        raise BadValue(None, "numbers", f"a column of {array.dtype}")
+    return array
+
+
+def _require_int32(array: np.ndarray) -> None:
+    fix = 'Say Array(dtype="float32").'
+    require_whole(array, "whole numbers, as the input is int32", fix)
+    if array.dtype.kind != "b" and array.dtype != np.int32:
+        require_range(array, _INT32.min, _INT32.max, "a whole number that fits int32", fix)

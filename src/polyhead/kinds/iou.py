@@ -1,0 +1,95 @@
+"""Intersection over union as Keras metrics, of boxes and of masks. Imports keras: import this lazily."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+from keras import ops
+
+
+@keras.saving.register_keras_serializable("polyhead")
+class BoxIoU(keras.metrics.Mean):
+    """The mean intersection over union of predicted and labelled boxes, weighted.
+
+    Takes boxes ``(B, n, 4)`` of ``xyxy``, in any unit, and weights ``(B, n)``.
+    """
+
+    def __init__(self, name: str = "iou", dtype: Any = None) -> None:
+        super().__init__(name=name, dtype=dtype)
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        """Count one batch."""
+        true, pred = ops.cast(y_true, "float32"), ops.cast(y_pred, "float32")
+        low = ops.maximum(true[..., :2], pred[..., :2])
+        high = ops.minimum(true[..., 2:], pred[..., 2:])
+        inter = ops.prod(ops.maximum(high - low, 0.0), axis=-1)
+        areas = [ops.prod(ops.maximum(b[..., 2:] - b[..., :2], 0.0), axis=-1) for b in (true, pred)]
+        iou = ops.divide_no_nan(inter, areas[0] + areas[1] - inter)
+        if sample_weight is not None:
+            sample_weight = ops.broadcast_to(ops.cast(sample_weight, "float32"), ops.shape(iou))
+            sample_weight = ops.reshape(sample_weight, (-1,))
+        super().update_state(ops.reshape(iou, (-1,)), sample_weight)
+
+
+@keras.saving.register_keras_serializable("polyhead")
+class MaskIoU(keras.metrics.Metric):
+    """Intersection over union of masks over all pixels seen, meaned over the classes that occur.
+
+    Args:
+        classes: how many; of one binary mask or several (``multi``) each channel counts as a class.
+        multi: channels are binary masks, else the last axis of a prediction scores the classes of a pixel.
+        from_logits: predictions of binary masks are logits, cut at 0 rather than at 0.5.
+    """
+
+    def __init__(
+        self,
+        classes: int = 1,
+        multi: bool = True,
+        from_logits: bool = False,
+        name: str = "iou",
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(name=name, dtype=dtype)
+        self.classes, self.multi, self.from_logits = classes, multi, from_logits
+        shape = (classes,)
+        self.inter = self.add_weight(shape=shape, initializer="zeros", name="inter")
+        self.union = self.add_weight(shape=shape, initializer="zeros", name="union")
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        """Count one batch."""
+        if self.multi:
+            true = ops.cast(y_true, "float32") > 0.5
+            pred = ops.cast(y_pred, "float32") > (0.0 if self.from_logits else 0.5)
+        else:
+            ids = ops.arange(self.classes, dtype="int32")
+            true = ops.cast(y_true, "int32")[..., None] == ids
+            pred = ops.cast(ops.argmax(y_pred, axis=-1), "int32")[..., None] == ids
+        weight = ops.ones_like(ops.cast(true, "float32"))
+        if sample_weight is not None:
+            # a weight of 0 means "no label"; others count alike, as IoU is a ratio of pixels
+            given = ops.cast(ops.cast(sample_weight, "float32") > 0, "float32")
+            weight = weight * (given[..., None] if len(given.shape) < len(weight.shape) else given)
+        axes = tuple(range(len(weight.shape) - 1))
+        self.inter.assign_add(
+            ops.cast(
+                ops.sum(ops.cast(ops.logical_and(true, pred), "float32") * weight, axis=axes), self.dtype
+            )
+        )
+        self.union.assign_add(
+            ops.cast(ops.sum(ops.cast(ops.logical_or(true, pred), "float32") * weight, axis=axes), self.dtype)
+        )
+
+    def result(self) -> Any:
+        """The mean over the classes that occur; 0 before the first pixel."""
+        seen = ops.cast(self.union > 0, self.dtype)
+        return ops.divide_no_nan(ops.sum(ops.divide_no_nan(self.inter, self.union)), ops.sum(seen))
+
+    def get_config(self) -> dict[str, Any]:
+        """What makes this metric again."""
+        return {
+            **super().get_config(),
+            "classes": self.classes,
+            "multi": self.multi,
+            "from_logits": self.from_logits,
+        }

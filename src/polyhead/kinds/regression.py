@@ -1,0 +1,143 @@
+"""Heads of numbers: regression and embeddings."""
+
+from __future__ import annotations
+
+from dataclasses import KW_ONLY, dataclass
+from typing import Any, Self
+
+import numpy as np
+
+from polyhead.errors import BadValue, ContractError, Problem, shown
+from polyhead.kinds import _classes
+from polyhead.kinds._missing import (
+    as_float32,
+    collapse,
+    first_row,
+    may_hold_missing,
+    numbers,
+    partly_missing,
+    require_finite,
+)
+from polyhead.kinds.base import Column, Head, as_shape, over
+
+
+@dataclass(frozen=True, repr=False)
+class Regression(Head):
+    """Numbers, as float32 ``(B, *shape)``; a column ``(N,)`` is taken as ``(N, 1)``.
+
+    NaN means that the number is missing, alone or with its whole row.
+
+    Attributes:
+        shape: an int or a tuple.
+        elementwise: one weight for each number rather than one a row; by default, where rows are missing in
+            part.
+
+    >>> labels, there = Regression().encode(np.array([1.5, np.nan]))
+    >>> labels.tolist(), there.tolist()
+    ([[1.5], [0.0]], [True, False])
+    """
+
+    shape: Any = (1,)
+    _: KW_ONLY
+    elementwise: bool | None = None
+
+    dtype = "float32"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        object.__setattr__(self, "shape", as_shape(self.shape, f"{type(self).__name__}(shape)"))
+
+    @property
+    def weight_shape(self) -> tuple[int, ...]:
+        # Keras aligns weights with a loss's values from the left only when the ranks agree
+        return self.shape if self.elementwise else (1,) * (len(self.shape) - 1)
+
+    def resolve(self, column: Column) -> Self:
+        head = self
+        if head.elementwise is None:
+            # a single number cannot be missing in part, nor can integers: then the column need not be read
+            partly = (
+                head.shape != (1,)
+                and may_hold_missing(column.probe(), head.missing)
+                and any(
+                    t is not None and collapse(t) is None for t in over(column, lambda p: head._numbers(p)[1])
+                )
+            )
+            head = head.fixed(elementwise=partly)
+        head.encode(column.probe())
+        return head
+
+    def _numbers(self, values: Any) -> tuple[np.ndarray, np.ndarray | None]:
+        what = "a number" if self.shape == (1,) else f"numbers of shape {self.shape}"
+        return numbers(values, self.missing, self.shape, what)
+
+    def encode(self, values: Any, check: bool = True) -> tuple[np.ndarray, np.ndarray | None]:
+        array, there = self._numbers(values)
+        if check:
+            fix = "Mend the row, or put NaN where there is no label."
+            require_finite(array, "finite numbers", fix)
+        labels = as_float32(array, check)
+        if there is None or self.elementwise:
+            return labels, there
+        rows = collapse(there)
+        if rows is None:
+            raise partly_missing(type(self).__name__, there)
+        return labels, rows.reshape((-1,) + (1,) * (len(self.shape) - 1))
+
+    def default_loss(self, logits: bool) -> Any:
+        import keras
+
+        return keras.losses.MeanSquaredError()
+
+    def default_metrics(self, logits: bool) -> list[Any]:
+        import keras
+
+        return [keras.metrics.MeanAbsoluteError(name="mae")]
+
+    def output(self, features: Any, name: str) -> Any:
+        import keras
+
+        size = int(np.prod(self.shape))
+        if len(self.shape) == 1:
+            return keras.layers.Dense(size, name=name)(_classes.pooled(features))
+        dense = keras.layers.Dense(size)(_classes.pooled(features))
+        return keras.layers.Reshape(self.shape, name=name)(dense)
+
+
+@dataclass(frozen=True, repr=False)
+class Embedding(Regression):
+    """A vector whose direction is to be met, as float32 ``(B, n)``; the loss is the cosine's.
+
+    >>> Embedding(3).encode(np.eye(3))[0].dtype
+    dtype('float32')
+    """
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if len(self.shape) != 1 or self.shape[0] < 2:
+            raise ContractError(Problem("Embedding(shape)", "a length of at least 2", shown(self.shape)))
+        if self.elementwise:
+            raise ContractError(
+                Problem("Embedding(elementwise=)", "False, as a vector has one direction", "True")
+            )
+        object.__setattr__(self, "elementwise", False)
+
+    def encode(self, values: Any, check: bool = True) -> tuple[np.ndarray, np.ndarray | None]:
+        labels, there = super().encode(values, check)
+        if check:
+            zero = ~np.any(labels, axis=1)
+            row = first_row(zero if there is None else zero & there)
+            if row is not None:
+                fix = "Put NaN where there is no label."
+                raise BadValue(row, "a vector with a direction", "only zeros", fix)
+        return labels, there
+
+    def default_loss(self, logits: bool) -> Any:
+        import keras
+
+        return keras.losses.CosineSimilarity()
+
+    def default_metrics(self, logits: bool) -> list[Any]:
+        import keras
+
+        return [keras.metrics.CosineSimilarity(name="cosine")]

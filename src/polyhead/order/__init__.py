@@ -1,0 +1,6 @@
+"""Which rows, when."""
+
+from polyhead.order.epochs import Order
+from polyhead.order.permutation import permute
+
+__all__ = ["Order", "permute"]

@@ -1,0 +1,135 @@
+"""Epochs, batches and shards as a pure function of the seed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+from polyhead.errors import DataError, Problem
+from polyhead.order.permutation import key, permute
+
+RUN = 1 << 15
+
+
+@lru_cache(maxsize=8)
+def _run(rows: int, seed: int, shard: tuple[int, int], number: int) -> np.ndarray:
+    """``RUN`` rows of a shuffled shard: small batches share one call, which costs far more than its elements."""
+    rank, count = shard
+    positions = np.arange(
+        number * RUN * count + rank, min((number + 1) * RUN * count, rows), count, dtype=np.int64
+    )
+    ids = permute(positions, rows, seed)
+    ids.flags.writeable = False
+    return ids
+
+
+@dataclass(frozen=True)
+class Order:
+    """Which rows stand in which batch of which epoch.
+
+    Args:
+        rows: rows in the source, at least 1.
+        batch_size: rows in a batch.
+        shuffle: a new order each epoch; else row 0, 1, 2 … always.
+        seed: another seed, other orders.
+        drop_remainder: leave out what does not fill a last batch (another few rows each epoch if shuffled).
+        shard: ``(rank, count)``: this process's part. Shards are disjoint, together complete, and have the
+            same number of steps; batch ``t`` of all shards together is batch ``t`` of the whole order.
+
+    Raises:
+        DataError: no rows, a batch size below 1, a shard outside, or too few rows for the shards.
+
+    >>> order = Order(rows=10, batch_size=4, shuffle=True, seed=7)
+    >>> len(order)
+    3
+    >>> sorted(np.concatenate([order.ids(0, step) for step in range(3)]).tolist())
+    [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]
+    """
+
+    rows: int
+    batch_size: int
+    shuffle: bool = False
+    seed: int = 0
+    drop_remainder: bool = False
+    shard: tuple[int, int] = (0, 1)
+
+    def __post_init__(self) -> None:
+        rank, count = self.shard
+        if self.rows < 1:
+            raise DataError(Problem("data", "at least one row", "an empty source"))
+        if self.batch_size < 1:
+            raise DataError(Problem("batch_size", "an integer of at least 1", repr(self.batch_size)))
+        if not 0 <= rank < count:
+            raise DataError(Problem("shard", "(rank, count) with 0 <= rank < count", repr(self.shard)))
+        if len(self) == 0:
+            raise DataError(
+                Problem(
+                    "batch_size",
+                    f"at most {self.rows // count:,}, the rows of one shard, as drop_remainder=True drops the rest",
+                    f"{self.batch_size:,}",
+                )
+            )
+        if self.rows // count < len(self) and not self.drop_remainder:
+            raise DataError(
+                Problem(
+                    "shard",
+                    f"rows for {len(self):,} steps in each of {count} shards",
+                    f"{self.rows:,} rows in batches of {self.batch_size}",
+                    "Say drop_remainder=True, or take fewer shards.",
+                )
+            )
+
+    def __len__(self) -> int:
+        """Steps in an epoch, the same for every shard."""
+        count = self.shard[1]
+        if self.drop_remainder:
+            return self.rows // (self.batch_size * count)
+        largest = -(-self.rows // count)
+        return -(-largest // self.batch_size)
+
+    @property
+    def rows_per_epoch(self) -> int:
+        """Rows that this shard gives in one epoch."""
+        rank, count = self.shard
+        if self.drop_remainder:
+            return len(self) * self.batch_size
+        return (self.rows - rank + count - 1) // count
+
+    def bounds(self, first: int, steps: int) -> np.ndarray:
+        """Where batches ``first … first + steps`` begin and end in this shard's rows; int64 ``(steps + 1,)``."""
+        last, rows = len(self), self.rows_per_epoch
+        edges = np.arange(first, first + steps + 1, dtype=np.int64) * self.batch_size
+        # a shard with one row less than the largest may end on a full batch one step early: it keeps one row back
+        full = rows == (last - 1) * self.batch_size
+        edges[edges >= rows] = rows
+        if full and last > 1:
+            edges[np.arange(first, first + steps + 1) == last - 1] = rows - 1
+        return edges
+
+    def block(self, epoch: int, first: int, steps: int) -> tuple[np.ndarray, np.ndarray]:
+        """The rows of several consecutive batches: ids, and the bounds of each batch among them.
+
+        >>> ids, bounds = Order(rows=10, batch_size=4).block(0, first=1, steps=2)
+        >>> ids.tolist(), bounds.tolist()
+        ([4, 5, 6, 7, 8, 9], [0, 4, 6])
+        """
+        edges = self.bounds(first, steps)
+        return self._rows(epoch, int(edges[0]), int(edges[-1])), edges - edges[0]
+
+    def _rows(self, epoch: int, begin: int, end: int) -> np.ndarray:
+        rank, count = self.shard
+        if not self.shuffle:
+            return np.arange(begin, end, dtype=np.int64) * count + rank
+        runs = [
+            _run(self.rows, key(self.seed, epoch), self.shard, number)[
+                max(begin - number * RUN, 0) : end - number * RUN
+            ]
+            for number in range(begin // RUN, -(-end // RUN))
+        ]
+        return np.concatenate(runs) if len(runs) != 1 else runs[0].copy()
+
+    def ids(self, epoch: int, step: int) -> np.ndarray:
+        """The rows of one batch, int64 ``(batch,)``: a pure function of its arguments and the order's own."""
+        return self.block(epoch, step, 1)[0]

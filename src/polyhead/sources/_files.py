@@ -1,0 +1,191 @@
+"""Opening the files that hold tables."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
+
+from polyhead.errors import DataError, Problem, place
+from polyhead.sources._arrow import from_arrow
+from polyhead.sources._columns import Pieces, Stored
+from polyhead.sources._values import LIMIT_BYTES, Values
+from polyhead.sources.base import similar
+
+T = TypeVar("T")
+
+_PACKED = (".gz", ".bz2", ".zst")
+_ENDINGS = ".parquet, .pq, .csv, .tsv, .arrow, .feather or .ipc"
+_LARGEST_BLOCK = 2**31 - 1
+
+
+class Opened:
+    """A table whose columns can be had one by one.
+
+    Args:
+        where: what errors call it.
+        names: its columns.
+        rows: its rows.
+        load: gives the column at a position; called once for each.
+    """
+
+    def __init__(
+        self, where: str, names: list[str], rows: int, load: Callable[[int], Values | Stored]
+    ) -> None:
+        self.where, self.names, self.rows, self.load = where, names, rows, load
+
+
+def column_of(data: Any) -> Values | Stored:
+    """A pyarrow column as values; a large one of arrays stays in its pieces, as joining would copy them."""
+    import pyarrow as pa
+
+    kind = data.type.storage_type if isinstance(data.type, pa.BaseExtensionType) else data.type
+    pieces = getattr(data, "num_chunks", 1) > 1 and pa.types.is_fixed_size_list(kind)
+    if pieces and not data.null_count and data.nbytes > LIMIT_BYTES:
+        return Pieces([from_arrow(chunk) for chunk in data.chunks])
+    return from_arrow(data)
+
+
+def opened_arrow(data: Any, where: str = "Arrow table") -> Opened:
+    """A pyarrow table; each column is let go of once it is converted."""
+    import pyarrow as pa
+
+    table = data if isinstance(data, (pa.Table, pa.RecordBatch)) else pa.table(data)
+    parts = dict(enumerate(table.columns))
+
+    def load(at: int) -> Values | Stored:
+        values = column_of(parts[at])
+        del parts[at]
+        return values
+
+    return Opened(where, list(table.schema.names), table.num_rows, load)
+
+
+def open_file(path: Path, wanted: list[str] | None) -> Opened:
+    """The table at a path.
+
+    Raises:
+        DataError: for a path that does not exist, is of another kind, or cannot be read.
+    """
+    where = place(file=str(path))
+    if not path.exists():
+        folder = path.parent
+        near = (
+            similar(path.name, os.listdir(folder))
+            if folder.is_dir()
+            else f"There is no folder {folder} either."
+        )
+        raise DataError(Problem(where, "a file or a folder of Parquet files", "nothing at this path", near))
+    if path.is_dir():
+        return _guarded(where, lambda: _open_folder(path, where))
+    opener = _opener(path)
+    if opener is None:
+        fix = "Read it with pandas or polars and give the frame."
+        raise DataError(Problem(where, f"a name that ends in {_ENDINGS}", path.suffix or "no ending", fix))
+    if not os.path.getsize(path):
+        raise DataError(Problem(where, "a table", "an empty file"))
+    return _guarded(where, lambda: opener(path, where, wanted))
+
+
+def _opener(path: Path) -> Callable[[Path, str, list[str] | None], Opened] | None:
+    name = path.name.lower()
+    for packed in _PACKED:
+        if name.endswith((".csv" + packed, ".tsv" + packed)):
+            name = name.removesuffix(packed)
+    if name.endswith((".parquet", ".pq")):
+        return _open_parquet
+    if name.endswith((".csv", ".tsv")):
+        return partial(_open_csv, delimiter="\t" if name.endswith(".tsv") else ",")
+    if name.endswith((".arrow", ".feather", ".ipc", ".arrows")):
+        return _open_ipc
+    return None
+
+
+def _guarded(where: str, work: Callable[[], T]) -> T:
+    """What ``work`` gives; what Arrow says against the file becomes one clear error."""
+    import pyarrow as pa
+
+    try:
+        return work()
+    except DataError:
+        raise
+    except (pa.ArrowException, OSError, ValueError) as error:
+        reason = " ".join(str(error).split()).rstrip(".")
+        raise DataError(Problem(where, "a readable table", f"{type(error).__name__}: {reason}")) from error
+
+
+def _open_parquet(path: Path, where: str, wanted: list[str] | None) -> Opened:
+    import pyarrow.parquet as pq
+
+    with pq.ParquetFile(path) as file:
+        names, rows = list(file.schema_arrow.names), file.metadata.num_rows
+
+    def load(at: int) -> Values | Stored:
+        def column() -> Values | Stored:
+            with pq.ParquetFile(path) as file:
+                return column_of(file.read(columns=[names[at]]).column(names[at]))
+
+        return _guarded(where, column)
+
+    return Opened(where, names, rows, load)
+
+
+def _open_folder(path: Path, where: str) -> Opened:
+    import pyarrow.dataset as pds
+
+    files = sorted(
+        str(p)
+        for p in path.rglob("*")
+        if p.suffix.lower() in (".parquet", ".pq") and not p.name.startswith((".", "_")) and p.is_file()
+    )
+    if not files:
+        raise DataError(Problem(where, "a folder of Parquet files", "no file that ends in .parquet or .pq"))
+    data = pds.dataset(
+        files, format="parquet", partitioning=pds.partitioning(flavor="hive"), partition_base_dir=str(path)
+    )
+    names = list(data.schema.names)
+
+    def load(at: int) -> Values | Stored:
+        return _guarded(where, lambda: column_of(data.to_table(columns=[names[at]]).column(0)))
+
+    return Opened(where, names, data.count_rows(), load)
+
+
+def _open_csv(path: Path, where: str, wanted: list[str] | None, delimiter: str) -> Opened:
+    import pyarrow as pa
+    from pyarrow import csv
+
+    shape = csv.ParseOptions(delimiter=delimiter)
+    alone = csv.ReadOptions(use_threads=False)  # only so does Arrow say which row it cannot read
+    with csv.open_csv(path, read_options=alone, parse_options=shape) as head:
+        names = list(head.schema.names)
+    take = [n for n in wanted if n in names] if wanted and len(set(names)) == len(names) else None
+    if take is not None and len(take) < len(wanted or ()):
+        return Opened(
+            where, names, 1, lambda at: []
+        )  # a missing column: the caller's error needs the names only
+    how = csv.ConvertOptions(strings_can_be_null=True, include_columns=take)
+    try:
+        table = csv.read_csv(path, parse_options=shape, convert_options=how)
+    except pa.ArrowInvalid:
+        # Arrow takes a column's type from the first megabyte; as one block the whole file decides
+        whole = csv.ReadOptions(block_size=_LARGEST_BLOCK, use_threads=False)
+        table = csv.read_csv(path, read_options=whole, parse_options=shape, convert_options=how)
+    return opened_arrow(table, where)
+
+
+def _open_ipc(path: Path, where: str, wanted: list[str] | None) -> Opened:
+    import pyarrow as pa
+    from pyarrow import ipc
+
+    source = pa.memory_map(str(path))
+    magic = source.read(6)
+    source.seek(0)
+    if magic[:4] == b"FEA1":
+        from pyarrow import feather
+
+        return opened_arrow(feather.read_table(path), where)
+    reader = ipc.open_file(source) if magic == b"ARROW1" else ipc.open_stream(source)
+    return opened_arrow(reader.read_all(), where)

@@ -1,0 +1,91 @@
+"""Several sequences in fixed proportions as one, evenly interleaved, each place by a formula."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+
+class Interleaving:
+    """Which sequence stands at a place, and how often it stood before.
+
+    Sequences are joined in pairs, the two lightest first. A pair shares out its places by one evenly spaced
+    sequence, so the position in each of both is a formula. A pair's own rounding reaches its members by the
+    part that they have of it. As the lightest are joined first, a pair is at most two thirds of the next, so
+    the sum of all roundings stays below two places.
+
+    Args:
+        weights: positive, one a sequence; only their ratio counts.
+
+    >>> which, before = Interleaving([2, 1]).at(np.arange(6))
+    >>> which.tolist(), before.tolist()
+    ([0, 1, 0, 0, 1, 0], [0, 0, 1, 2, 1, 3])
+    """
+
+    def __init__(self, weights: Sequence[float]) -> None:
+        nodes: list[tuple[float, int, Any]] = [(w, -number, number) for number, w in enumerate(weights)]
+        while len(nodes) > 1:
+            nodes.sort(key=lambda node: node[:2])  # of equal ones the one that was named first comes first
+            (light, _, right), (heavy, first, left) = nodes[:2]
+            nodes[:2] = [(light + heavy, first, (heavy / (light + heavy), left, right))]
+        self._count = len(weights)
+        self._tree = nodes[0][2]
+
+    def at(self, places: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """For each place the sequence that stands there, and how often it stands before.
+
+        Args:
+            places: int64 ``(n,)``, from 0.
+
+        Returns:
+            Two int64 arrays ``(n,)``.
+        """
+        which, before = np.empty((2, len(places)), np.int64)
+        todo: list[tuple[Any, np.ndarray, np.ndarray]] = [
+            (self._tree, np.arange(len(places)), np.asarray(places, np.int64))
+        ]
+        while todo:
+            node, where, at = todo.pop()
+            if isinstance(node, int):
+                which[where], before[where] = node, at
+                continue
+            share, left, right = node
+            lefts = _appearances(at, share)
+            here = _appearances(at + 1, share) > lefts
+            todo.append((left, where[here], lefts[here]))
+            todo.append((right, where[~here], (at - lefts)[~here]))
+        return which, before
+
+    def counts(self, places: int) -> list[int]:
+        """How often each sequence stands in the first places."""
+        found = [0] * self._count
+        todo: list[tuple[Any, int]] = [(self._tree, places)]
+        while todo:
+            node, count = todo.pop()
+            if isinstance(node, int):
+                found[node] = count
+                continue
+            share, left, right = node
+            lefts = int(_appearances(np.array(count), share))
+            todo += [(left, lefts), (right, count - lefts)]
+        return found
+
+    def fewest(self, counts: Sequence[int]) -> int:
+        """The fewest places in which each sequence stands so often."""
+        low, high = 0, max(counts)
+        while not self._reached(high, counts):
+            low, high = high, high * 2
+        while high - low > 1:
+            middle = (low + high) // 2
+            low, high = (low, middle) if self._reached(middle, counts) else (middle, high)
+        return high
+
+    def _reached(self, places: int, counts: Sequence[int]) -> bool:
+        return all(found >= count for found, count in zip(self.counts(places), counts, strict=True))
+
+
+def _appearances(places: np.ndarray, share: float) -> np.ndarray:
+    """How often something with this share stands in the first ``places``: never half a place off."""
+    return np.floor(places * share + 0.5).astype(np.int64)

@@ -1,0 +1,33 @@
+"""Whatever a user gives as data, as a source."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from polyhead.errors import DataError, Problem, shown
+from polyhead.sources.base import Source
+from polyhead.sources.tables import is_table, read_table
+
+
+def as_source(data: Any) -> Source:
+    """Whatever a user gives as data, as a source.
+
+    Raises:
+        DataError: for what is none.
+    """
+    if isinstance(data, Source):
+        return data
+    if isinstance(data, (Mapping, str, os.PathLike)) or is_table(data):
+        return read_table(data)
+    fix = (
+        'Give names: {"image": images, "label": labels}.'
+        if isinstance(data, (list, tuple, np.ndarray))
+        else ""
+    )
+    raise DataError(
+        Problem("data", "a mapping of arrays, a Source, a table or a path", shown(type(data).__name__), fix)
+    )

@@ -1,0 +1,350 @@
+"""Views of sources: some rows of one, several end to end, several in fixed proportions."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from polyhead.errors import DataError, Problem, shown
+from polyhead.sources._forms import forms, same_columns
+from polyhead.sources._interleave import Interleaving
+from polyhead.sources._values import LIMIT_BYTES, Coded, Values, join, objects, take
+from polyhead.sources.base import Source, checked_rows
+
+
+class Rows(Source):
+    """Some rows of a source, in an order of their own.
+
+    A view of a view is one view: the row numbers are looked up once, when it is made. `column` gives a column
+    that the source has in memory: as it stands where the rows follow one another, else as a copy that is
+    kept, and None where that copy would be larger than 64 MB (images, say).
+
+    Args:
+        source: where the rows are.
+        ids: int64 ``(n,)``, each in ``[0, len(source))``.
+
+    >>> from polyhead.sources.arrays import Arrays
+    >>> rows = Rows(Arrays({"x": np.arange(10) * 10}), np.array([7, 7, 2]))
+    >>> rows.read(np.array([2, 0]))["x"].tolist()
+    [20, 70]
+    """
+
+    def __init__(self, source: Source, ids: np.ndarray) -> None:
+        ids = np.asarray(ids, np.int64)
+        self.source: Source = source.source if isinstance(source, Rows) else source
+        self.ids: np.ndarray = source.ids[ids] if isinstance(source, Rows) else ids
+        self._cache: dict[str, Values] = {}
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return self.source.columns
+
+    def column(self, name: str) -> Values | None:
+        if name in self._cache:
+            return self._cache[name]
+        whole = self.source.column(name)
+        if whole is None:
+            return None
+        run = _run(self.ids)
+        if run is not None and isinstance(whole, np.ndarray):
+            return whole[run]
+        if _row_bytes(whole) * len(self.ids) > LIMIT_BYTES:
+            return None
+        return self._cache.setdefault(name, take(whole, self.ids))
+
+    def only(self, columns: Sequence[str]) -> Rows:
+        view = copy.copy(self)
+        view.source = self.source.only(columns)
+        view._cache = _some(self._cache, columns)
+        return view
+
+    def read(self, ids: np.ndarray) -> dict[str, Values]:
+        return self.source.read(self.ids[ids])
+
+
+class Concat(Source):
+    """The rows of several sources, end to end.
+
+    A column comes out alike from whichever source a row is: numbers in the type that holds all sources'
+    numbers, categories in one list that holds all sources' categories. `column` follows the rule of `Rows`.
+
+    Args:
+        sources: with the same columns. A source without rows and columns adds nothing.
+
+    Raises:
+        DataError: no source, other columns, or a column that is of another shape or kind in another source.
+
+    >>> from polyhead.sources.arrays import Arrays
+    >>> both = Concat([Arrays({"x": np.arange(3)}), Arrays({"x": np.array([0.5])})])
+    >>> both.read(np.array([3, 2]))["x"].tolist()
+    [0.5, 2.0]
+    """
+
+    def __init__(self, sources: Sequence[Source]) -> None:
+        self.sources = same_columns(sources)
+        self.starts = np.cumsum([0, *(len(source) for source in self.sources)], dtype=np.int64)
+        self._names = self.sources[0].columns
+        self._forms = forms(self.sources, self._names)
+        self._cache: dict[str, Values] = {}
+
+    def __len__(self) -> int:
+        return int(self.starts[-1])
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return self._names
+
+    def column(self, name: str) -> Values | None:
+        if name in self._cache:
+            return self._cache[name]
+        parts: list[Values] = []
+        for source in self.sources:
+            part = source.column(name)
+            if part is None:
+                return None
+            parts.append(part)
+        if max(map(_row_bytes, parts)) * len(self) > LIMIT_BYTES:
+            return None
+        places = [np.arange(a, b) for a, b in zip(self.starts[:-1], self.starts[1:], strict=True)]
+        return self._cache.setdefault(name, self._forms[name].join(len(self), places, parts))
+
+    def only(self, columns: Sequence[str]) -> Concat:
+        self._require(columns)
+        view = copy.copy(self)
+        view.sources = tuple(source.only(columns) for source in self.sources)
+        view._names = tuple(columns)
+        view._cache = _some(self._cache, columns)
+        return view
+
+    def read(self, ids: np.ndarray) -> dict[str, Values]:
+        which = np.searchsorted(self.starts, ids, side="right") - 1
+        places, parts = [], []
+        for s in np.unique(which).tolist() or [0]:
+            at = np.flatnonzero(which == s)
+            source = self.sources[s]
+            rows = source.read(ids[at] - self.starts[s])
+            places.append(at)
+            parts.append(_complete(source, checked_rows(source, rows, len(at)), self._names))
+        return {
+            name: self._forms[name].join(len(ids), places, [part[name] for part in parts])
+            for name in self._names
+        }
+
+
+class Mix(Source):
+    """Rows of several sources in fixed proportions, evenly interleaved.
+
+    Which source a row comes from is computed from its number alone. Among the first rows, however many, each
+    source has its share to within two rows; with two sources, to within half a row. The k-th row of a source
+    in the mixture is its row ``k`` modulo
+    its length. `column` follows the rule of `Rows`.
+
+    Args:
+        sources: with the same columns, each with at least one row.
+        weights: one positive number a source; only their ratio counts.
+        length: rows in the mixture; by default the fewest that give every row of every source.
+
+    Raises:
+        DataError: an empty source, weights that are not positive or not one a source, a length that is not
+            positive, or sources that `Concat` would refuse.
+
+    >>> from polyhead.sources.arrays import Arrays
+    >>> a, b = Arrays({"x": np.arange(6)}), Arrays({"x": np.array([100, 101])})
+    >>> Mix([a, b], [2, 1]).read(np.arange(9))["x"].tolist()
+    [0, 100, 1, 2, 101, 3, 4, 100, 5]
+    """
+
+    def __init__(
+        self, sources: Sequence[Source], weights: Sequence[float], length: int | None = None
+    ) -> None:
+        self.weights = _checked_weights(weights, len(sources))
+        for number, source in enumerate(sources):
+            if isinstance(source, Source) and len(source) == 0:
+                raise DataError(
+                    Problem(
+                        f"source {number}", "at least one row to mix in", "an empty source", "Leave it out."
+                    )
+                )
+        self._all = Concat(sources)
+        self._lengths = np.array([len(source) for source in sources])
+        self._order = Interleaving(self.weights)
+        if length is not None and (not isinstance(length, (int, np.integer)) or length < 1):
+            raise DataError(Problem("length", "a positive number of rows", shown(length)))
+        self._length = self._order.fewest(self._lengths.tolist()) if length is None else int(length)
+        self._cache: dict[str, Values] = {}
+
+    def __len__(self) -> int:
+        return self._length
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return self._all.columns
+
+    def column(self, name: str) -> Values | None:
+        if name in self._cache:
+            return self._cache[name]
+        whole = self._all.column(name)
+        if whole is None or _row_bytes(whole) * len(self) > LIMIT_BYTES:
+            return None
+        return self._cache.setdefault(name, take(whole, self._rows(np.arange(len(self)))))
+
+    def only(self, columns: Sequence[str]) -> Mix:
+        view = copy.copy(self)
+        view._all = self._all.only(columns)
+        view._cache = _some(self._cache, columns)
+        return view
+
+    def read(self, ids: np.ndarray) -> dict[str, Values]:
+        return self._all.read(self._rows(ids))
+
+    def _rows(self, ids: np.ndarray) -> np.ndarray:
+        """The rows of the concatenation that stand at ``ids`` of the mixture."""
+        which, before = self._order.at(ids)
+        return self._all.starts[which] + before % self._lengths[which]
+
+
+def _complete(source: Source, rows: dict[str, Values], names: Sequence[str]) -> dict[str, Values]:
+    for name in names:
+        if name not in rows:
+            where = f"{type(source).__name__}.read, column `{name}`"
+            raise DataError(Problem(where, "the same columns for every ids", "no such column this time"))
+    return rows
+
+
+def _checked_weights(weights: Sequence[float], count: int) -> tuple[float, ...]:
+    try:
+        found = tuple(float(weight) for weight in weights)
+    except (TypeError, ValueError):
+        found = ()
+    if len(found) != count or not all(math.isfinite(weight) and weight > 0 for weight in found):
+        raise DataError(
+            Problem(
+                "weights",
+                f"{count} positive numbers, one a source",
+                shown(weights),
+                "Their ratio counts: (3, 1) takes three rows of the first for each of the second.",
+            )
+        )
+    return found
+
+
+def _row_bytes(values: Values) -> int:
+    """Bytes that a copy of one row takes; of a list only the reference is copied."""
+    if isinstance(values, Coded):
+        return int(values.codes.itemsize)
+    if isinstance(values, np.ndarray):
+        return int(values.itemsize * math.prod(values.shape[1:]))
+    return 8
+
+
+def _some(cache: dict[str, Values], columns: Sequence[str]) -> dict[str, Values]:
+    return {name: cache[name] for name in columns if name in cache}
+
+
+def _run(ids: np.ndarray) -> slice | None:
+    """The slice that row numbers make where each follows the one before."""
+    if not len(ids) or int(ids[-1]) - int(ids[0]) + 1 != len(ids) or not (np.diff(ids) == 1).all():
+        return None
+    return slice(int(ids[0]), int(ids[-1]) + 1)
+
+
+def row_numbers(source: Source, rows: Any) -> np.ndarray:
+    """What a user may say for "these rows", as row numbers.
+
+    Args:
+        source: the source whose rows they are.
+        rows: as for `Source.select`.
+
+    Returns:
+        int64 ``(n,)``, each in ``[0, len(source))``.
+
+    Raises:
+        DataError: for anything else, a row number outside, or a boolean array of another length.
+    """
+    count = len(source)
+    if isinstance(rows, slice):
+        return np.arange(*rows.indices(count), dtype=np.int64)
+    if callable(rows):
+        rows = rows(_Loaded(source))
+        if callable(rows):
+            raise DataError(
+                Problem("rows", "a function that returns row numbers or booleans", "another function")
+            )
+        return row_numbers(source, rows)
+    found = _as_array(rows)
+    if found is None:
+        raise DataError(
+            Problem(
+                "rows",
+                "row numbers, a boolean array, a slice, or a function of the columns",
+                shown(rows),
+                f"For one row say [{int(rows)}]." if isinstance(rows, (int, np.integer)) else "",
+            )
+        )
+    if found.dtype == bool:
+        if len(found) != count:
+            raise DataError(
+                Problem("rows", f"one boolean for each of {count:,} rows", f"{len(found):,} booleans")
+            )
+        return np.flatnonzero(found)
+    outside = (found < 0) | (found >= count)
+    if outside.any():
+        at = int(outside.argmax())
+        expected = f"row numbers from 0 to {count - 1:,}" if count else "no row numbers, as there are no rows"
+        raise DataError(Problem("rows", expected, f"{int(found[at])} at place {at:,}"))
+    return found.astype(np.int64)
+
+
+def _as_array(rows: Any) -> np.ndarray | None:
+    """A flat array of integers or booleans, or None where it is not one."""
+    if isinstance(rows, (str, bytes, Mapping, set, frozenset)) or not hasattr(rows, "__len__"):
+        return None
+    try:
+        found = np.asarray(rows)
+    except (TypeError, ValueError):
+        return None
+    if found.ndim != 1:
+        return None
+    if not len(found):
+        return found.astype(bool if found.dtype == bool else np.int64)
+    if found.dtype == object:  # a frame's own type of boolean or integer
+        if all(isinstance(v, (bool, np.bool_)) for v in found):
+            return found.astype(bool)
+        if all(isinstance(v, (int, np.integer)) for v in found):
+            return found.astype(np.int64)
+    return found if found.dtype.kind in "iub" else None
+
+
+class _Loaded(Mapping[str, Any]):
+    """All columns as whole arrays, each read when it is first asked for."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._found: dict[str, np.ndarray] = {}
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        if name not in self._found:
+            self._source._require([name])
+            values = join([values for _, values in self._source.scan(name)] or [[]])
+            if isinstance(values, Coded):
+                values = values.values()
+            elif isinstance(values, list):  # as an array it can be compared as a whole
+                values = objects(values)
+            self._found[name] = values
+        return self._found[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._source.columns
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._source.columns)
+
+    def __len__(self) -> int:
+        return len(self._source.columns)

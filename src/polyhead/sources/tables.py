@@ -1,0 +1,177 @@
+"""Rows that stand in tables: Parquet, CSV and Arrow files, pyarrow tables, pandas and polars frames."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+import numpy as np
+
+from polyhead.errors import DataError, Problem
+from polyhead.sources._columns import Stored, entries, whole
+from polyhead.sources._files import Opened, open_file, opened_arrow
+from polyhead.sources._series import family_of, from_series
+from polyhead.sources._values import Values
+from polyhead.sources.arrays import Arrays
+from polyhead.sources.base import Source, similar
+
+_INDEX = re.compile(r"__index_level_\d+__")  # what pandas writes beside the columns
+
+_TABLES = {
+    "pandas": frozenset({"DataFrame"}),
+    "polars": frozenset({"DataFrame", "LazyFrame"}),
+    "pyarrow": frozenset({"Table", "RecordBatch"}),
+}
+__all__ = ["Table", "from_series", "is_table", "read_table"]
+
+
+def read_table(data: Any, *, columns: Sequence[str] | None = None) -> Source:
+    """The rows of a table.
+
+    A column is read and converted when it is first used, once, and stays in memory: numbers as NumPy arrays
+    (NaN where null), words and categories as codes, lists and tensors as arrays, binary as bytes, dates as
+    ``datetime64``, decimals as float64. Columns that nobody uses cost nothing, but for text files, which are
+    read as a whole.
+
+    Args:
+        data: a path to a ``.parquet``, ``.csv``, ``.tsv`` (also ``.csv.gz``), ``.arrow``, ``.feather`` or
+            ``.ipc`` file, or to a folder of Parquet files; a pyarrow table or record batch; a pandas or
+            polars frame; or a mapping of arrays, as `Feed` takes it, to split or combine its rows.
+        columns: the columns to take, in this order; by default all.
+
+    Raises:
+        DataError: for a file that does not exist or cannot be read, another kind of file, no rows, no
+            columns, a column that does not exist, or two columns of one name.
+
+    >>> import pyarrow as pa
+    >>> table = read_table(pa.table({"age": [31, None], "kind": ["cat", "dog"]}))
+    >>> table
+    Table(2 rows: age, kind)
+    >>> table.read(np.array([1, 0]))["age"].tolist()
+    [nan, 31.0]
+    """
+    wanted = [columns] if isinstance(columns, str) else None if columns is None else list(columns)
+    if isinstance(data, Mapping):
+        arrays = Arrays(data)
+        return arrays if wanted is None else arrays.only(wanted)
+    family, names = family_of(data)
+    if isinstance(data, (str, os.PathLike)):
+        found = open_file(Path(data).expanduser(), wanted)
+    elif family == "pandas" and "DataFrame" in names:
+        found = Opened(
+            "pandas DataFrame",
+            [str(c) for c in data.columns],
+            len(data),
+            lambda at: _series(data.iloc[:, at]),
+        )
+    elif family == "polars" and ("DataFrame" in names or "LazyFrame" in names):
+        if "LazyFrame" in names:
+            known = data.collect_schema().names()
+            data = (data.select(wanted) if wanted and set(wanted) <= set(known) else data).collect()
+        found = Opened(
+            "polars DataFrame", list(data.columns), data.height, lambda at: _series(data.to_series(at))
+        )
+    elif hasattr(data, "__arrow_c_stream__") or hasattr(data, "__arrow_c_array__") or is_table(data):
+        found = opened_arrow(data)
+    else:
+        expected = "a path, a pyarrow table, a pandas or polars frame, or a mapping of arrays"
+        raise DataError(Problem("read_table(data)", expected, f"a {type(data).__name__}"))
+    return _table(found, wanted)
+
+
+def is_table(obj: Any) -> bool:
+    """Whether ``obj`` is a pandas or polars frame, or a pyarrow table; imports none of them.
+
+    >>> is_table({"a": [1]})
+    False
+    """
+    family, names = family_of(obj)
+    return bool(names & _TABLES.get(family, frozenset()))
+
+
+class Table(Source):
+    """Named columns, each loaded on first use; what `read_table` returns."""
+
+    def __init__(self, columns: Mapping[str, _Lazy], length: int) -> None:
+        self._columns, self._length = dict(columns), length
+
+    def __len__(self) -> int:
+        return self._length
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return tuple(self._columns)
+
+    def column(self, name: str) -> Values | None:
+        """The whole column; it is loaded if nobody has used it before. None if it is large and in pieces."""
+        self._require([name])
+        return whole(self._columns[name].values())
+
+    def only(self, columns: Sequence[str]) -> Table:
+        self._require(columns)
+        return Table({name: self._columns[name] for name in columns}, self._length)
+
+    def read(self, ids: np.ndarray) -> dict[str, Values]:
+        return {name: entries(column.values(), ids) for name, column in self._columns.items()}
+
+
+class _Lazy:
+    """One column, loaded once, whoever asks first."""
+
+    def __init__(self, load: Callable[[], Values | Stored]) -> None:
+        self._load: Callable[[], Values | Stored] | None = load
+        self._values: Values | Stored | None = None
+        self._lock = Lock()
+
+    def values(self) -> Values | Stored:
+        if self._values is None:
+            with self._lock:
+                if self._values is None:
+                    assert self._load is not None
+                    self._values = self._load()
+                    self._load = None  # lets go of what it read from
+        return self._values
+
+
+def _table(found: Opened, wanted: list[str] | None) -> Table:
+    names = found.names
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        text = ", ".join(f"`{name}` {names.count(name)} times" for name in twice)
+        raise DataError(Problem(found.where, "columns of different names", text, "Rename the columns."))
+    if wanted is None:
+        wanted = [name for name in names if not _INDEX.fullmatch(name)]
+    if not wanted:
+        raise DataError(Problem(found.where, "at least one column", "none"))
+    absent = [name for name in dict.fromkeys(wanted) if name not in names]
+    if absent:
+        listed = ", ".join(names)
+        expected, none = f"one of the columns {listed}", "no such column"
+        places = {name: f"{found.where}, column `{name}`" for name in absent}
+        raise DataError(*(Problem(at, expected, none, similar(name, names)) for name, at in places.items()))
+    if not found.rows:
+        raise DataError(Problem(found.where, "at least one row", "none"))
+    at = {name: i for i, name in enumerate(names)}
+    return Table({name: _Lazy(_checked(found, name, at[name])) for name in wanted}, found.rows)
+
+
+def _checked(found: Opened, name: str, at: int) -> Callable[[], Values | Stored]:
+    load, where, rows = found.load, f"{found.where}, column `{name}`", found.rows
+
+    def column() -> Values | Stored:
+        values = load(at)
+        if len(values) != rows:
+            raise DataError(Problem(where, f"{rows:,} rows, as when it was opened", f"{len(values):,}"))
+        return values
+
+    return column
+
+
+def _series(values: Any) -> Values:
+    found = from_series(values)
+    assert found is not None
+    return found

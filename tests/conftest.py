@@ -1,0 +1,43 @@
+"""Which tests run where.
+
+Tests that touch Keras carry the mark ``keras`` and run once for each backend; the rest runs once. The mark is
+given here: to what lies in ``ALWAYS``, and to every test file and doctest that imports keras. Other tests may
+carry it by themselves. ``KERAS_BACKEND`` chooses the backend, as it does for Keras.
+"""
+
+import functools
+import os
+import re
+from pathlib import Path
+
+import pytest
+from _pytest.doctest import DoctestItem
+
+os.environ.setdefault("KERAS_BACKEND", "jax")
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("JAX_PLATFORMS", "cpu")
+
+TESTS = Path(__file__).parent
+ALWAYS = {"keras_bridge", "kinds", "examples", "test_feed.py"}
+_IMPORT = re.compile(r"^\s*(?:import|from) keras\b", re.MULTILINE)
+
+
+def pytest_report_header() -> str:
+    return f"KERAS_BACKEND={os.environ['KERAS_BACKEND']}"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if touches_keras(item):
+            item.add_marker("keras")
+
+
+def touches_keras(item: pytest.Item) -> bool:
+    if isinstance(item, DoctestItem):
+        return any(_IMPORT.search(example.source) for example in item.dtest.examples)
+    return bool(ALWAYS.intersection(item.path.relative_to(TESTS).parts)) or _imports_keras(item.path)
+
+
+@functools.cache
+def _imports_keras(path: Path) -> bool:
+    return _IMPORT.search(path.read_text(encoding="utf-8")) is not None

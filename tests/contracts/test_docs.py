@@ -1,0 +1,116 @@
+"""The documents say what is so: their code runs, and what they name exists."""
+
+import contextlib
+import io
+import re
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+import polyhead as ph
+
+ROOT = Path(__file__).parents[2]
+DOCUMENTS = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md"]
+BLOCK = re.compile(
+    r"(?:<!-- (?P<mark>run|prints)(?::[^>]*)? -->\n)?```(?P<language>\w*)\n(?P<code>.*?)```\n", re.DOTALL
+)
+
+
+def blocks(text):
+    """The blocks of code as (mark, language, code)."""
+    return [(found["mark"], found["language"], found["code"]) for found in BLOCK.finditer(text)]
+
+
+def run(text, names):
+    """Run the blocks marked `run` in one namespace; what was printed, beside what the text says."""
+    printed, claims = "", []
+    for mark, _, code in blocks(text):
+        if mark == "run":
+            out = io.StringIO()
+            with contextlib.redirect_stdout(out):
+                exec(compile(code, "<document>", "exec"), names)
+            printed = out.getvalue()
+        elif mark == "prints":
+            claims.append((printed, code))
+    return claims
+
+
+@pytest.fixture
+def readme_data(tmp_path, monkeypatch):
+    """What the README says is there: arrays, and a table in the working directory."""
+    rng = np.random.default_rng(0)
+    present = (np.arange(200) % 4 != 0).astype(int)
+    boxes = np.tile([2.0, 3.0, 10.0, 12.0], (200, 1))
+    boxes[(present == 0) | (np.arange(200) % 10 == 1)] = np.nan
+    columns = {
+        "area": rng.uniform(30, 200, 100),
+        "rooms": rng.integers(1, 7, 100),
+        "price": rng.uniform(50, 900, 100),
+        "category": [["flat", "house"][i % 2] for i in range(100)],
+    }
+    pq.write_table(pa.table(columns), tmp_path / "houses.parquet")
+    monkeypatch.chdir(tmp_path)
+    return {
+        "images": rng.integers(0, 256, (200, 32, 32, 3), dtype=np.uint8),
+        "present": present,
+        "boxes": boxes,
+    }
+
+
+@pytest.mark.keras
+def test_the_code_of_the_readme_runs_and_prints_what_it_says(readme_data):
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert all(mark == "run" for mark, language, _ in blocks(text) if language == "python")
+    claims = run(text, readme_data)
+    assert len(claims) == 2
+    for printed, claimed in claims:
+        assert printed == claimed
+
+
+def test_this_test_can_fail():
+    document = "<!-- run -->\n```python\nprint(1)\n```\n\n<!-- prints -->\n```text\n2\n```\n"
+    assert run(document, {}) == [("1\n", "2\n")]
+    with pytest.raises(NameError):
+        run(document.replace("print(1)", "nothing"), {})
+
+
+def test_ten_lines_solve_the_problem():
+    _, _, code = blocks((ROOT / "README.md").read_text(encoding="utf-8"))[0]
+    lines = [line for line in code.splitlines() if line.strip() and not line.startswith("import")]
+    assert len(lines) <= 10
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_names_commands_and_links_exist(document):
+    text = (ROOT / document).read_text(encoding="utf-8")
+    assert set(re.findall(r"\bph\.(\w+)", text)) <= set(ph.__all__)
+    targets = re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+    assert set(re.findall(r"^make ([\w-]+)|`make ([\w-]+)`", text, re.MULTILINE)) <= {
+        pair for name in targets for pair in ((name, ""), ("", name))
+    }
+    for link in re.findall(r"\]\((?!http)([^)#]+)\)", text):
+        assert (ROOT / link).exists(), link
+
+
+def test_every_kind_is_in_the_readme():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    from polyhead import kinds
+
+    concrete = {name for name in ph.__all__ if name in kinds.__all__}
+    assert {name for name in concrete if f"| `ph.{name}(" not in text} == set()
+
+
+def test_the_changelog_knows_this_version():
+    text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    assert re.search(rf"^## {re.escape(ph.__version__)}\b", text, re.MULTILINE)
+
+
+@pytest.mark.parametrize("name", ph.__all__)
+def test_what_is_public_is_documented_with_an_example(name):
+    thing = getattr(ph, name)
+    assert thing.__doc__
+    if not (isinstance(thing, type) and issubclass(thing, Exception)) and name != "compile":
+        assert ">>> " in thing.__doc__, f"{name} has no example"

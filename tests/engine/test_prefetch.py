@@ -1,0 +1,114 @@
+"""Prefetching: ahead, in order, bounded, and gone with its iterator."""
+
+import gc
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+
+import pytest
+
+from polyhead.engine import prefetch
+
+
+def threads():
+    return [t for t in threading.enumerate() if t.name.startswith("polyhead-")]
+
+
+def until(condition, seconds=5):
+    end = time.monotonic() + seconds
+    while not condition() and time.monotonic() < end:
+        time.sleep(0.005)
+    return condition()
+
+
+@pytest.mark.parametrize("workers", [0, 1, 2, 8])
+def test_results_come_in_order_however_long_each_takes(workers):
+    def work(n):
+        time.sleep(0.003 * (n % 3 == 0))
+        return n * n
+
+    assert list(prefetch(work, range(40), workers=workers)) == [n * n for n in range(40)]
+    assert until(lambda: not threads())
+
+
+def test_no_more_is_done_ahead_than_the_bound():
+    started = []
+    taken = prefetch(lambda n: started.append(n) or n, range(100), workers=2, ahead=3)
+    assert next(taken) == 0
+    time.sleep(0.1)
+    assert max(started) <= 3
+    assert next(taken) == 1
+    assert until(lambda: max(started) == 4)
+    time.sleep(0.05)
+    assert max(started) == 4
+    taken.close()
+
+
+def test_endless_tasks_are_drawn_as_they_are_needed():
+    import itertools
+
+    taken = prefetch(lambda n: n, itertools.count(), workers=2)
+    assert [next(taken) for _ in range(50)] == list(range(50))
+    taken.close()
+    assert until(lambda: not threads())
+
+
+@pytest.mark.parametrize("workers", [0, 1, 4])
+def test_an_exception_arrives_at_its_place(workers):
+    def work(n):
+        if n == 5:
+            raise ValueError("row 5 is bad")
+        return n
+
+    results = prefetch(work, range(100), workers=workers)
+    assert [next(results) for _ in range(5)] == [0, 1, 2, 3, 4]
+    with pytest.raises(ValueError, match="row 5 is bad"):
+        next(results)
+    assert until(lambda: not threads())
+
+
+def test_threads_end_when_the_iterator_is_dropped():
+    taken = prefetch(lambda n: n, range(1000), workers=3)
+    next(taken)
+    assert len(threads()) == 3
+    del taken
+    gc.collect()
+    assert until(lambda: not threads())
+
+
+def test_an_interrupt_ends_the_program_at_once_even_while_a_source_hangs():
+    program = textwrap.dedent(
+        """
+        import time, sys
+        from polyhead.engine import prefetch
+        def work(n):
+            if n == 1:
+                print("hangs", flush=True)
+                time.sleep(60)
+            return n
+        try:
+            for _ in prefetch(work, range(9), workers=2):
+                pass
+        except KeyboardInterrupt:
+            print("interrupted", flush=True)
+            sys.exit(3)
+        """
+    )
+    import signal
+
+    process = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout.readline() == "hangs\n"
+        time.sleep(0.2)
+        began = time.monotonic()
+        process.send_signal(signal.SIGINT)
+        out, _ = process.communicate(timeout=20)
+        assert out == "interrupted\n"
+        assert process.returncode == 3
+        assert time.monotonic() - began < 10
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()

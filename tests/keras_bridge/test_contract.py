@@ -1,0 +1,139 @@
+"""The check against a model: every mismatch at once, in words."""
+
+import keras
+import numpy as np
+import pytest
+
+import polyhead as ph
+
+
+def feed(**heads):
+    data = {
+        "x": np.zeros((12, 4), "float32"),
+        "z": np.zeros((12, 2), "float32"),
+        "a": np.arange(12) % 2,
+        "b": np.arange(12) % 3,
+        "c": np.zeros((12, 2)),
+        "d": np.zeros(12),
+    }
+    kinds = heads or {"a": ph.Binary(), "b": ph.Categorical(3), "c": ph.Regression(2)}
+    return ph.Feed(data, inputs=["x", "z"], heads=kinds, batch_size=4)
+
+
+def model(units=(1, 3, 2), names=("a", "b", "c"), inputs=("x", "z"), wrap=list, widths=(4, 2)):
+    tensors = [keras.Input((w,), name=n) for n, w in zip(inputs, widths, strict=True)]
+    joined = keras.layers.Concatenate()(tensors)
+    outputs = [keras.layers.Dense(u, name=n)(joined) for u, n in zip(units, names, strict=True)]
+    return keras.Model(tensors, dict(zip(names, outputs, strict=True)) if wrap is dict else outputs)
+
+
+@pytest.mark.parametrize("wrap", [list, dict])
+def test_what_fits_fits_whatever_the_order(wrap):
+    for units, names in (((1, 3, 2), "abc"), ((2, 1, 3), "cab"), ((3, 2, 1), "bca")):
+        report = feed().check(model(units, names, wrap=wrap))
+        assert report.ok
+        assert str(report).startswith("ok\n")
+        bound = feed().bind(model(units, names, wrap=wrap))
+        _, y = bound.peek()
+        parts = y if wrap is dict else dict(zip(names, y, strict=True))
+        assert [parts[n].shape for n in "abc"] == [(4, 1), (4,), (4, 2)]
+
+
+def test_a_tuple_for_list_outputs_and_a_dict_for_dict_outputs():
+    x, y = feed().bind(model()).peek()
+    assert (type(x), type(y)) == (tuple, tuple)
+    x, y = feed().bind(model(wrap=dict)).peek()
+    assert (type(x), type(y)) == (tuple, dict)
+
+
+def test_every_mismatch_comes_at_once():
+    report = feed().check(model(units=(2, 4, 1), inputs=("x", "zz"), widths=(4, 3)))
+    assert not report.ok
+    assert str(report).splitlines() == [
+        "5 problems:",
+        "  1. input `z`: expected a model with an input `z` (2,), got inputs `x` (4,), `zz` (3,). "
+        'Name the layer: name="z", or give the input the name that the model has.',
+        "  2. model, input `zz` (3,): expected an input for it, got inputs `x`, `z`. Declare it, or name an input after it.",
+        "  3. head `a`: expected an output of shape (1,), got `a` of shape (2,). Give the layer 1 units.",
+        "  4. head `b`: expected an output of shape (3,), got `b` of shape (4,). Give the layer 3 units.",
+        "  5. head `c`: expected an output of shape (2,), got `c` of shape (1,). Give the layer 2 units.",
+        "  input `x` -> input `x` (4,)",
+    ]
+    with pytest.raises(ph.ContractError) as error:
+        feed().bind(model(units=(2, 4, 1), inputs=("x", "zz"), widths=(4, 3)))
+    assert error.value.problems == report.problems
+
+
+def test_unnamed_outputs_are_taken_in_order_only_where_shapes_leave_no_doubt():
+    sure = feed().check(model(names=("p", "q", "r")))
+    assert sure.ok
+    assert "head `a` taken for `p` (1,), by order and shape" in str(sure)
+    doubtful = feed(a=ph.Binary(), d=ph.Regression()).check(model(units=(1, 1), names=("p", "q")))
+    assert not doubtful.ok
+    assert "head `a`: expected a model with an output `a` (1,), got outputs `p` (1,), `q` (1,)." in str(
+        doubtful
+    )
+    crossed = feed(a=ph.Binary(), c=ph.Regression(2)).check(model(units=(2, 1), names=("p", "q")))
+    assert not crossed.ok
+
+
+def test_a_head_too_many_and_one_too_few():
+    report = feed().check(model(units=(1, 3), names="ab"))
+    assert [p.place for p in report.problems] == ["head `c`"]
+    report = feed(a=ph.Binary()).check(model(units=(1, 3), names="ab"))
+    assert str(report.problems[0]) == (
+        "model, output `b` (3,): expected a head for it, got heads `a`. "
+        "Declare a head for it, or leave the output out of the model."
+    )
+
+
+def test_nested_outputs_are_found_by_key_by_path_and_by_layer():
+    a, b = keras.Input((4,), name="x"), keras.Input((2,), name="z")
+    joined = keras.layers.Concatenate()([a, b])
+    outputs = {
+        "a": {
+            "value": keras.layers.Dense(2, name="v1")(joined),
+            "flag": keras.layers.Dense(1, name="v2")(joined),
+        },
+        "rest": [keras.layers.Dense(3, name="b")(joined)],
+    }
+    nested = keras.Model([a, b], outputs)
+    heads = {"a/value": ph.Regression(2, column="c"), "v2": ph.Binary(column="a"), "b": ph.Categorical(3)}
+    _, y = feed(**heads).bind(nested).peek()
+    assert y["a"]["value"].shape == (4, 2)
+    assert y["a"]["flag"].shape == (4, 1)
+    assert type(y["rest"]) is tuple
+    assert y["rest"][0].shape == (4,)
+
+
+def test_sequential_and_subclassed_models():
+    one = ph.Feed({"x": np.zeros((8, 4)), "a": np.arange(8) % 2}, inputs="x", heads={"a": ph.Binary()})
+    assert one.check(keras.Sequential([keras.layers.Dense(3), keras.layers.Dense(1)])).ok
+    assert one.check(keras.Sequential([keras.Input((4,)), keras.layers.Dense(1)])).ok
+    assert not one.check(keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)])).ok
+
+    class Two(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.a, self.b = keras.layers.Dense(1), keras.layers.Dense(3)
+
+        def call(self, inputs):
+            both = keras.ops.concatenate([inputs["x"], inputs["z"]], axis=-1)
+            return {"a": self.a(both), "b": self.b(both)}
+
+    report = feed(a=ph.Binary(), b=ph.Categorical(3)).check(Two())
+    assert report.ok
+    x, y = feed(a=ph.Binary(), b=ph.Categorical(3)).bind(Two()).peek()
+    assert set(x) == {"x", "z"}
+    assert set(y) == {"a", "b"}
+
+
+def test_a_model_that_cannot_be_called_says_what_it_was_given():
+    class Broken(keras.Model):
+        def call(self, inputs):
+            raise TypeError("I want a pear")
+
+    report = feed().check(Broken())
+    assert len(report.problems) == 1
+    assert "I want a pear" in str(report)
+    assert "x (4,), z (2,)" in str(report)

@@ -1,0 +1,320 @@
+"""What Keras makes of a feed, on the backend that is active: fit, evaluate, predict, train_on_batch."""
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+import polyhead as ph
+from polyhead.keras_bridge.pydataset import as_pydataset
+
+ROWS = 30
+
+
+class Seen(keras.metrics.Metric):
+    """Counts how often each row's label came by: what the model really got, inside the compiled step."""
+
+    def __init__(self, name="seen"):
+        super().__init__(name=name)
+        self.counts = self.add_weight(shape=(ROWS,), initializer="zeros", name="counts")
+        self.steps = self.add_weight(shape=(), initializer="zeros", name="steps")
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        ids = ops.cast(ops.reshape(y_true, (-1,)), "int32")
+        self.counts.assign_add(ops.sum(ops.one_hot(ids, ROWS, dtype="float32"), axis=0))
+        self.steps.assign_add(1.0)
+
+    def result(self):
+        return self.steps + 0.0
+
+
+class Epochs(keras.callbacks.Callback):
+    def __init__(self, metric):
+        super().__init__()
+        self.metric, self.counts, self.steps = metric, [], []
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.counts.append(ops.convert_to_numpy(self.metric.counts.value).tolist())
+        self.steps.append(int(logs["row_seen"]))
+
+
+def data(rows=ROWS):
+    ids = np.arange(rows)
+    return {
+        "x": np.stack([ids, ids % 2], 1).astype("float32") / rows,
+        "row": ids.astype("float32"),
+        "odd": ids % 2,
+    }
+
+
+def make(metric=None, **changes):
+    arguments = {"batch_size": 4, "shuffle": True, "seed": 3, **changes}
+    heads = {"row": ph.Regression(metrics=[metric] if metric else None), "odd": ph.Binary()}
+    return ph.Feed(data(), inputs="x", heads=heads, **arguments)
+
+
+def build(kind="list"):
+    inputs = keras.Input((2,), name="x")
+    hidden = keras.layers.Dense(4)(inputs)
+    row = keras.layers.Dense(1, name="row")(hidden)
+    odd = keras.layers.Dense(1, activation="sigmoid", name="odd")(hidden)
+    outputs = {
+        "list": [row, odd],
+        "tuple": (odd, row),
+        "dict": {"row": row, "odd": odd},
+        "nested": {"all": [row], "more": {"odd": odd}},
+    }
+    return keras.Model(inputs, outputs[kind])
+
+
+class Subclassed(keras.Model):
+    def __init__(self):
+        super().__init__()
+        self.hidden = keras.layers.Dense(4)
+        self.row = keras.layers.Dense(1)
+        self.odd = keras.layers.Dense(1, activation="sigmoid")
+
+    def call(self, x):
+        hidden = self.hidden(x)
+        return {"row": self.row(hidden), "odd": self.odd(hidden)}
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+@pytest.mark.parametrize("kind", ["list", "tuple", "dict", "nested", "subclassed"])
+def test_thirty_rows_in_batches_of_four_come_exactly_once_an_epoch_from_the_first_fit_on(kind, workers):
+    metric = Seen()
+    feed = make(metric, workers=workers)
+    model = Subclassed() if kind == "subclassed" else build(kind)
+    ph.compile(model, feed, optimizer="adam")
+    log = Epochs(metric)
+    model.fit(feed, epochs=3, verbose=0, callbacks=[log])
+    assert log.counts == [[1.0] * ROWS] * 3
+    assert log.steps == [8, 8, 8]
+    assert feed.epoch == 3
+
+
+def test_an_order_follows_the_epoch_and_several_fits_go_on():
+    model = build()
+    feed = make()
+    ph.compile(model, feed, optimizer="adam")
+    model.fit(feed, epochs=2, verbose=0)
+    model.fit(feed, epochs=1, verbose=0)
+    assert feed.state()["epoch"] == 3
+    fresh = make()
+    model.fit(fresh, initial_epoch=3, epochs=4, verbose=0)
+    assert fresh.epoch == 4
+
+
+@pytest.mark.parametrize("kind", ["list", "dict"])
+def test_validation_is_complete_never_moves_and_leaves_the_feed_alone(kind):
+    metric = Seen()
+    train, val = make(metric), make(shuffle=True)
+    model = build(kind)
+    ph.compile(model, train, optimizer=keras.optimizers.SGD(0.0))
+    seen = []
+
+    class Val(keras.callbacks.Callback):
+        def on_test_begin(self, logs=None):
+            self.before = ops.convert_to_numpy(metric.counts.value).tolist()
+
+        def on_test_end(self, logs=None):
+            seen.append((self.before, ops.convert_to_numpy(metric.counts.value).tolist(), logs["row_loss"]))
+
+    history = model.fit(train, validation_data=val, epochs=3, verbose=0, callbacks=[Val()]).history
+    assert len(seen) == 3
+    assert len(set(history["val_loss"])) == 1
+    assert history["val_row_seen"] == [8.0] * 3
+    assert val.epoch == 0
+    assert train.epoch == 3
+
+
+def test_one_feed_serves_for_training_and_validation():
+    metric = Seen()
+    feed = make(metric)
+    model = build()
+    ph.compile(model, feed, optimizer="adam")
+    history = model.fit(feed, validation_data=feed, epochs=2, verbose=0).history
+    assert history["val_row_seen"] == [8.0, 8.0]
+    assert feed.epoch == 2
+
+
+def test_steps_per_epoch_ends_epochs_and_rows_go_on():
+    metric = Seen()
+    feed = make(metric)
+    model = build()
+    ph.compile(model, feed, optimizer="adam")
+    log = Epochs(metric)
+    model.fit(feed, epochs=4, steps_per_epoch=6, verbose=0, callbacks=[log])
+    assert log.steps == [6, 6, 6, 6]
+    # 24 steps are 3 whole epochs of the feed
+    assert np.sum(log.counts, axis=0).tolist() == [3.0] * ROWS
+    assert feed.epoch == 3
+
+
+def test_more_steps_per_epoch_than_batches():
+    metric = Seen()
+    feed = make(metric)
+    model = build()
+    ph.compile(model, feed, optimizer="adam")
+    log = Epochs(metric)
+    model.fit(feed, epochs=2, steps_per_epoch=12, verbose=0, callbacks=[log])
+    assert log.steps == [12, 12]
+    assert np.sum(log.counts, axis=0).tolist() == [3.0] * ROWS
+
+
+@pytest.mark.skipif(keras.backend.backend() == "torch", reason="Keras refuses steps_per_execution on PyTorch")
+@pytest.mark.parametrize("steps", [2, 4, 8])
+def test_steps_per_execution(steps):
+    metric = Seen()
+    feed = make(metric)
+    model = build()
+    ph.compile(model, feed, optimizer="adam", steps_per_execution=steps)
+    log = Epochs(metric)
+    model.fit(feed, epochs=2, verbose=0, callbacks=[log], validation_data=make())
+    assert log.counts == [[1.0] * ROWS] * 2
+    assert model.predict(feed, verbose=0)[0].shape == (ROWS, 1)
+
+
+def test_progress_knows_the_length_of_the_first_epoch(capsys):
+    model = build()
+    feed = make()
+    ph.compile(model, feed, optimizer="adam")
+    model.fit(feed, epochs=1, verbose=1)
+    printed = capsys.readouterr().out
+    assert "8/8" in printed
+    assert "Unknown" not in printed
+
+
+def test_predict_keeps_the_order_of_the_rows_and_reads_no_label():
+    feed = make(drop_remainder=True)
+    model = build("dict")
+    feed.bind(model)
+    found = model.predict(feed, verbose=0)
+    wanted = model.predict(data()["x"], verbose=0)
+    assert found["row"].shape == (ROWS, 1)
+    assert np.allclose(found["row"], wanted["row"], atol=1e-5)
+    assert feed.state()["epoch"] == 0
+
+
+def test_a_feed_without_heads_predicts():
+    feed = ph.Feed({"x": data()["x"]}, inputs="x", heads={}, batch_size=7)
+    model = build()
+    assert [part.shape for part in model.predict(feed, verbose=0)] == [(ROWS, 1), (ROWS, 1)]
+
+
+def test_evaluate_is_the_same_before_and_after_and_equals_the_arrays():
+    feed = make()
+    model = build()
+    ph.compile(model, feed, optimizer="adam")
+    first = model.evaluate(feed, verbose=0, return_dict=True)
+    assert first == model.evaluate(feed, verbose=0, return_dict=True)
+    arrays = data()
+    x, y = arrays["x"], (arrays["row"][:, None], arrays["odd"][:, None].astype("float32"))
+    plain = model.evaluate(x, y, batch_size=4, verbose=0, return_dict=True)
+    assert first.keys() == plain.keys()
+    assert all(np.isclose(first[name], plain[name], rtol=1e-4) for name in first)
+    assert feed.epoch == 0
+
+
+def test_train_on_batch_and_test_on_batch_take_a_peeked_batch():
+    feed = make()
+    model = build()
+    ph.compile(model, feed, optimizer="adam")
+    for batch in feed:
+        logs = model.train_on_batch(*batch, return_dict=True)
+    assert np.isfinite(logs["loss"])
+    assert np.isfinite(model.test_on_batch(*feed.peek(), return_dict=True)["loss"])
+
+
+def test_an_unbound_feed_is_checked_by_the_model_that_it_meets():
+    model = build()
+    model.compile(optimizer="adam", loss=["mse", "binary_crossentropy"])
+    model.fit(make(), epochs=1, verbose=0)
+    wrong = ph.Feed({"x": np.zeros((8, 3)), "row": np.zeros(8)}, inputs="x", heads={"row": ph.Regression()})
+    with pytest.raises(ph.ContractError) as error:
+        model.fit(wrong, epochs=1, verbose=0)
+    assert "input `x`: expected an input of shape (3,), got `x` of shape (2,)." in str(error.value)
+    assert "model, output `odd` (1,): expected a head for it, got heads `row`." in str(error.value)
+
+
+def test_one_feed_for_two_models_of_different_structure():
+    feed = make()
+    for kind in ("dict", "list", "nested"):
+        model = build(kind)
+        ph.compile(model, feed, optimizer="adam")
+        model.fit(feed, epochs=1, verbose=0)
+    assert feed.epoch == 3
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_an_error_in_the_data_ends_fit_with_its_place(workers):
+    class Broken(ph.Source):
+        def __len__(self):
+            return ROWS
+
+        def read(self, ids):
+            x = data()["x"][ids]
+            x[ids == 17] = np.nan
+            return {"x": x, "row": ids.astype("float32"), "odd": ids % 2}
+
+    feed = ph.Feed(
+        Broken(),
+        inputs="x",
+        heads={"row": ph.Regression(), "odd": ph.Binary()},
+        batch_size=4,
+        workers=workers,
+    )
+    model = build()
+    ph.compile(model, feed, optimizer="adam")
+    with pytest.raises(Exception, match="input `x`, row 17: expected finite numbers, got nan"):
+        model.fit(feed, epochs=1, verbose=0)
+
+
+def test_the_way_by_pydataset_gives_the_same_epochs():
+    metric = Seen()
+    feed = make(metric)
+    model = build()
+    ph.compile(model, feed, optimizer="adam")
+    log = Epochs(metric)
+    model.fit(as_pydataset(feed, model), epochs=3, verbose=0, shuffle=False, callbacks=[log])
+    assert log.counts == [[1.0] * ROWS] * 3
+    assert feed.epoch == 3
+
+
+def test_a_saved_model_trains_on_where_it_was(tmp_path):
+    feed = make()
+    model = build("dict")
+    ph.compile(model, feed, optimizer="adam")
+    model.fit(feed, epochs=1, verbose=0)
+    wanted = model.evaluate(feed, verbose=0, return_dict=True)
+    model.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    found = loaded.evaluate(feed, verbose=0, return_dict=True)
+    assert np.isclose(found["loss"], wanted["loss"], rtol=1e-4)
+    loaded.fit(feed, epochs=1, verbose=0)
+    assert feed.epoch == 2
+
+
+@pytest.mark.parametrize(
+    ("argument", "value", "message"),
+    [
+        (
+            "class_weight",
+            {0: 1.0},
+            "fit(class_weight=): expected nothing beside a feed, got {0: 1.0}. "
+            "Say it on a head: ph.Binary(class_weight=...).",
+        ),
+        (
+            "batch_size",
+            8,
+            "fit(batch_size=): expected nothing beside a feed, got 8. Say Feed(batch_size=...).",
+        ),
+        ("y", [1], "fit(y=): expected nothing beside a feed, got [1]. The feed has its labels."),
+    ],
+)
+def test_arguments_that_keras_would_drop_are_refused(argument, value, message):
+    model, feed = build(), make()
+    ph.compile(model, feed, optimizer="adam")
+    with pytest.raises(ph.ContractError) as error:
+        model.fit(feed, **{argument: value}, verbose=0)
+    assert str(error.value) == message

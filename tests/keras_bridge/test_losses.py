@@ -1,0 +1,196 @@
+"""Losses, and logged losses, that are right where labels are missing."""
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+import polyhead as ph
+from polyhead.keras_bridge.losses import LabelledMean
+
+RNG = np.random.default_rng(4)
+
+
+def scalar(value):
+    return float(ops.convert_to_numpy(value))
+
+
+def test_the_mean_is_over_what_is_labelled():
+    true, pred = RNG.random((6, 3), dtype=np.float32), RNG.random((6, 3), dtype=np.float32)
+    weight = np.array([1, 0, 2, 0, 0, 1], np.float32)
+    values = ((true - pred) ** 2).mean(1)
+    found = LabelledMean("mse")(true, pred, weight)
+    assert np.isclose(scalar(found), (values * weight).sum() / weight.sum(), rtol=1e-5)
+
+
+def test_weights_of_masks_are_spread_over_their_pixels():
+    true = RNG.integers(0, 2, (4, 5, 5, 1)).astype("float32")
+    pred = RNG.random((4, 5, 5, 1), dtype=np.float32)
+    weight = np.array([1, 0, 1, 0], np.float32).reshape(4, 1, 1)
+    pixels = -(true * np.log(pred) + (1 - true) * np.log(1 - pred))
+    found = LabelledMean("binary_crossentropy")(true, pred, weight)
+    assert np.isclose(scalar(found), pixels[[0, 2]].mean(), rtol=1e-3)
+
+
+def test_elementwise_weights_count_each_number():
+    true, pred = RNG.random((6, 3), dtype=np.float32), RNG.random((6, 3), dtype=np.float32)
+    weight = RNG.integers(0, 2, (6, 3)).astype("float32")
+    found = LabelledMean(keras.losses.MeanAbsoluteError(), elementwise=True)(true, pred, weight)
+    assert np.isclose(scalar(found), (np.abs(true - pred) * weight).sum() / weight.sum(), rtol=1e-5)
+
+
+def test_a_batch_without_labels_has_a_loss_of_zero():
+    zero = LabelledMean("mse")(
+        np.ones((3, 2), "float32"), np.zeros((3, 2), "float32"), np.zeros(3, "float32")
+    )
+    assert scalar(zero) == 0
+
+
+def test_class_ids_stay_whole_in_half_precision():
+    ids = np.array([2999, 0], "int32")
+    logits = np.zeros((2, 3000), "float16")
+    logits[0, 2999] = 50
+    found = LabelledMean(keras.losses.SparseCategoricalCrossentropy(from_logits=True))(ids[:1], logits[:1])
+    assert scalar(found) < 1e-3
+
+
+def test_a_loss_is_made_again_from_its_config():
+    loss = LabelledMean(keras.losses.Huber(delta=0.5), elementwise=True)
+    again = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(loss))
+    assert again.elementwise
+    assert again.loss.get_config() == loss.loss.get_config()
+    plain = LabelledMean("mse")
+    assert (
+        keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(plain)).loss is plain.loss
+    )
+
+
+def problem(batch_size=8, missing=0.6, rows=40):
+    x = RNG.random((rows, 3), dtype=np.float32)
+    value = RNG.random((rows, 2))
+    value[RNG.random(rows) < missing] = np.nan
+    value[: rows // 2 if batch_size < rows else 0] = np.nan  # whole batches without a label
+    odd = RNG.integers(0, 2, rows)
+    inputs = keras.Input((3,), name="x")
+    hidden = keras.layers.Dense(5, activation="tanh")(inputs)
+    heads = {
+        "value": ph.Regression(2, weight=0.3),
+        "odd": ph.Binary(class_weight={0: 1.0, 1: 3.0}),
+    }
+    feed = ph.Feed({"x": x, "value": value, "odd": odd}, inputs="x", heads=heads, batch_size=batch_size)
+    model = keras.Model(inputs, ph.outputs(hidden, feed))
+    return feed, model, x, value, odd
+
+
+def expected(model, x, value, odd):
+    pred = model.predict(x, verbose=0)
+    there = ~np.isnan(value[:, 0])
+    regression = ((pred["value"] - value)[there] ** 2).mean()
+    p = np.clip(pred["odd"][:, 0].astype("float64"), 1e-7, 1 - 1e-7)
+    weight = np.where(odd == 1, 3.0, 1.0)
+    binary = (weight * -np.log(np.where(odd == 1, p, 1 - p))).sum() / weight.sum()
+    return {
+        "value_loss": regression,
+        "odd_loss": binary,
+        "loss": 0.3 * regression + binary,
+        "value_mae": np.abs((pred["value"] - value)[there]).mean(),
+        "odd_accuracy": (weight * ((p > 0.5) == odd)).sum() / weight.sum(),
+    }
+
+
+def test_logged_losses_are_means_over_what_was_labelled_in_the_epoch():
+    feed, model, x, value, odd = problem()
+    ph.compile(model, feed, optimizer=keras.optimizers.SGD(0.0))
+    wanted = expected(model, x, value, odd)
+    found = model.fit(feed, epochs=1, verbose=0, validation_data=feed).history
+    for name, number in wanted.items():
+        assert np.isclose(found[name][0], number, rtol=1e-3), name
+        assert np.isclose(found[f"val_{name}"][0], number, rtol=1e-3), name
+
+
+def test_a_model_s_own_losses_stay_in_the_total():
+    feed, _, x, value, odd = problem()
+    inputs = keras.Input((3,), name="x")
+    hidden = keras.layers.Dense(5, kernel_regularizer=keras.regularizers.L2(0.1))(inputs)
+    model = keras.Model(inputs, ph.outputs(hidden, feed))
+    ph.compile(model, feed, optimizer=keras.optimizers.SGD(0.0))
+    kernel = ops.convert_to_numpy(model.layers[1].kernel)
+    found = model.evaluate(feed, verbose=0, return_dict=True)
+    wanted = expected(model, x, value, odd)
+    assert np.isclose(found["loss"], wanted["loss"] + 0.1 * (kernel**2).sum(), rtol=1e-3)
+
+
+def test_a_step_s_gradient_is_that_of_the_labelled_rows_alone():
+    feed, model, x, value, odd = problem(batch_size=40, missing=0.5)
+    ph.compile(model, feed, optimizer=keras.optimizers.SGD(0.5))
+    start = model.get_weights()
+    there = ~np.isnan(value[:, 0])
+    model.fit(feed, epochs=1, verbose=0)
+    after = model.get_layer("value").get_weights()
+    model.set_weights(start)
+    model.compile(
+        optimizer=keras.optimizers.SGD(0.5),
+        loss={"value": "mse", "odd": "mse"},
+        loss_weights={"value": 0.3, "odd": 0.0},
+    )
+    labelled = {"value": value[there], "odd": odd[there][:, None].astype("float32")}
+    model.fit(x[there], labelled, batch_size=40, epochs=1, verbose=0, shuffle=False)
+    for mine, plain in zip(after, model.get_layer("value").get_weights(), strict=True):
+        assert np.allclose(mine, plain, atol=1e-5)
+
+
+def test_training_with_a_user_s_loss_and_metrics():
+    feed, model, *_ = problem()
+    own = feed.on(
+        {"x": np.ones((8, 3), "float32"), "value": np.ones((8, 2)), "odd": np.ones(8)},
+        heads={
+            "value": ph.Regression(2, loss=lambda t, p: ops.mean(ops.abs(t - p), axis=-1), metrics=["mse"]),
+            "odd": ph.Binary(loss="binary_focal_crossentropy", metrics=[]),
+        },
+    )
+    ph.compile(model, own, optimizer="adam")
+    logs = model.fit(own, epochs=1, verbose=0).history
+    assert set(logs) == {"loss", "value_loss", "odd_loss", "value_mean_squared_error"} or set(logs) == {
+        "loss",
+        "value_loss",
+        "odd_loss",
+        "value_mse",
+    }
+
+
+@pytest.mark.parametrize("activation", ["sigmoid", None])
+def test_logits_and_probabilities_are_told_apart(activation):
+    x = RNG.random((16, 3), dtype=np.float32)
+    odd = RNG.integers(0, 2, 16)
+
+    class Sub(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.dense = keras.layers.Dense(
+                1, activation=activation, kernel_initializer=keras.initializers.RandomNormal(stddev=5, seed=1)
+            )
+
+        def call(self, x):
+            return {"odd": self.dense(x - 0.5)}
+
+    inputs = keras.Input((3,), name="x")
+    functional = keras.Model(inputs, keras.layers.Dense(1, activation=activation, name="odd")(inputs))
+    for model in (Sub(), functional):
+        feed = ph.Feed({"x": x, "odd": odd}, inputs="x", heads={"odd": ph.Binary()}, batch_size=16)
+        ph.compile(model, feed, optimizer=keras.optimizers.SGD(0.0))
+        found = model.evaluate(feed, verbose=0, return_dict=True)
+        raw = model.predict(x, verbose=0)
+        raw = (raw["odd"] if isinstance(raw, dict) else raw)[:, 0].astype("float64")
+        p = raw if activation else 1 / (1 + np.exp(-raw))
+        p = np.clip(p, 1e-7, 1 - 1e-7)
+        assert np.isclose(found["odd_loss"], -np.log(np.where(odd == 1, p, 1 - p)).mean(), rtol=1e-2)
+        assert np.isclose(found["odd_accuracy"], ((p > 0.5) == odd).mean())
+
+
+def test_arguments_that_belong_to_a_head_are_refused():
+    feed, model, *_ = problem()
+    with pytest.raises(ph.ContractError) as error:
+        ph.compile(model, feed, optimizer="adam", loss="mse")
+    assert str(error.value) == (
+        "compile(loss=): expected nothing, as the heads have it, got 'mse'. Say it on the head: ph.Binary(loss=...)."
+    )

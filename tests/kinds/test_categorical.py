@@ -1,0 +1,470 @@
+"""Heads with classes."""
+
+import numpy as np
+import pytest
+from kind_checks import encoded, message, refusal, resolved
+
+from polyhead.kinds import Binary, Categorical, Mask, MultiLabel
+from polyhead.sources._values import Coded
+
+ALL3 = np.ones(3, bool)
+
+
+# Binary --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        np.array([0, 1, 1]),
+        np.array([0.0, 1, 1]),
+        np.array([False, True, True]),
+        [0, True, 1.0],
+        [[0], [1], [1]],
+    ],
+)
+def test_binary_labels(column):
+    labels, there = encoded(resolved(Binary(), column), column)
+    assert labels.tolist() == [[0], [1], [1]]
+    assert there.all()
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        np.array(["no", "yes", "?", "maybe"]),
+        ["no", "yes", None, "maybe"],
+        np.array([["no"], ["yes"], [None], ["maybe"]], object),
+        Coded(np.array([1, 0, -1, 2]), ["yes", "no", "maybe"]),
+        Coded(np.array([1, 0, 3, 2]), ["yes", "no", "maybe", "?"]),
+    ],
+)
+def test_the_positive_value_counts_as_1_and_every_other_as_0(column):
+    labels, there = encoded(Binary(positive="yes", missing="?"), column)
+    assert labels.tolist() == [[0], [1], [0], [0]]
+    assert there.tolist() == [True, True, False, True]
+
+
+def test_the_positive_value_may_be_a_number():
+    labels, there = encoded(Binary(positive=255), np.array([[0], [255]], np.uint8))
+    assert labels.tolist() == [[0], [1]]
+    labels, there = encoded(Binary(positive=2, missing=-1), np.array([1, 2, -1, np.nan]))
+    assert labels.tolist() == [[0], [1], [0], [0]]
+    assert there.tolist() == [True, True, False, False]
+
+
+NAME_IT = "Say Binary(positive=...) to name the value that means 1."
+
+
+@pytest.mark.parametrize(
+    ("column", "words"),
+    [
+        ([0, 1, 2], f"head `h`, row 2: expected 0, 1, True or False, got 2. {NAME_IT}"),
+        (np.uint8([0, 255]), f"head `h`, row 1: expected 0, 1, True or False, got 255. {NAME_IT}"),
+        (["no", "yes"], f"head `h`, row 0: expected 0, 1, True or False, got 'no'. {NAME_IT}"),
+        (np.array(["no", "yes"]), f"head `h`, row 0: expected 0, 1, True or False, got 'no'. {NAME_IT}"),
+        ([1, None, "0"], f"head `h`, row 2: expected 0, 1, True or False, got '0'. {NAME_IT}"),
+        (np.array([1, np.inf]), f"head `h`, row 1: expected 0, 1, True or False, got inf. {NAME_IT}"),
+        (
+            np.array([0, 1, -1]),
+            "head `h`, row 2: expected 0, 1, True or False, got -1. "
+            'If -1 means "no label", say Binary(missing=-1).',
+        ),
+        (
+            np.array([0, 0.25]),
+            "head `h`, row 1: expected 0, 1, True or False, got 0.25. "
+            'For soft labels say ph.Regression(loss="binary_crossentropy").',
+        ),
+        (np.zeros((3, 2)), "head `h`: expected 0, 1, True or False, got rows of shape (2,)."),
+        ([[0, 1]], "head `h`, row 0: expected 0, 1, True or False, got shape (2,)."),
+    ],
+)
+def test_what_is_not_binary(column, words):
+    assert message(Binary().encode, column) == words
+
+
+# Categorical ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "dtype", ["uint8", "int16", "int32", "int64", "uint64", "float16", "float32", "float64"]
+)
+def test_ids_of_every_type(dtype):
+    for shape in ((4,), (4, 1)):
+        column = np.array([2, 0, 1, 2], dtype).reshape(shape)
+        labels, there = encoded(resolved(Categorical(3), column), column)
+        assert labels.tolist() == [2, 0, 1, 2]
+        assert there.all()
+
+
+@pytest.mark.parametrize(
+    ("classes", "column", "expected"),
+    [
+        (["b", "a"], np.array(["a", "b", "a"]), [1, 0, 1]),
+        (("b", "a"), ["a", "b", "a"], [1, 0, 1]),
+        (np.array(["b", "a", "longer"]), np.array(["a", "longer", "a"]), [1, 2, 1]),
+        (["b", "a"], np.array([["a"], ["b"], ["a"]], object), [1, 0, 1]),
+        (["b", "a"], Coded(np.array([0, 1, 0]), ["a", "b"]), [1, 0, 1]),
+        ([10, 5, 7], np.array([5, 7, 10]), [1, 2, 0]),
+        ([10, 5, 7], np.array([5.0, 7.0, 10.0]), [1, 2, 0]),
+        ([1, 2, 3], [3, 1, 2.0], [2, 0, 1]),
+        ([0.5, 1], np.array([1, 1]), [1, 1]),
+        ([False, True], np.array([True, False]), [1, 0]),
+        ([True, False], np.array([True, False]), [0, 1]),
+        (2, np.array([True, False]), [1, 0]),
+        ([1, "a"], np.array([1, 1]), [0, 0]),
+        ([0, "a"], np.array(["a"]), [1]),
+        (np.int64(3), np.array([2, 0]), [2, 0]),
+        (range(3), np.array([2, 0]), [2, 0]),
+    ],
+)
+def test_classes_that_are_named(classes, column, expected):
+    labels, there = encoded(Categorical(classes), column)
+    assert labels.tolist() == expected
+    assert there.all()
+
+
+@pytest.mark.parametrize(
+    ("column", "classes"),
+    [
+        (np.array([3, 1, 1, 7]), (1, 3, 7)),
+        (np.array([2.0, np.nan, 1.0]), (1, 2)),
+        ([2.0, None, 1.0], (1, 2)),
+        (np.array([True, False]), (False, True)),
+        (np.array(["b", "a", "b"]), ("a", "b")),
+        (["b", None, "a"], ("a", "b")),
+        (np.array([["b"], ["a"]], object), ("a", "b")),
+        (Coded(np.array([2, 0, 0, -1]), ["z", "unused", "y"]), ("y", "z")),
+        (Coded(np.array([2, 0]), ["z", "unused", "y"], ordered=True), ("z", "unused", "y")),
+    ],
+)
+def test_classes_that_are_learnt(column, classes):
+    head = resolved(Categorical(), column)
+    assert head.classes == classes
+    assert [type(c) for c in head.classes] == [type(c) for c in classes]
+    labels, there = encoded(head, column)
+    assert labels[there].max() < len(classes)
+    assert resolved(head, column) == head
+
+
+def test_classes_are_learnt_from_every_piece_and_without_the_marker():
+    head = resolved(Categorical(missing="?"), ["b", "?"], np.array(["c", "a"]), Coded(np.array([0]), ["d"]))
+    assert head.classes == ("a", "b", "c", "d")
+    assert resolved(Categorical(missing=-1), np.array([-1, 4, 2])).classes == (2, 4)
+
+
+ONE_HOT = "If these are one-hot, give column.argmax(axis=1); if several hold at once, use ph.MultiLabel."
+
+
+@pytest.mark.parametrize(
+    ("pieces", "words"),
+    [
+        (
+            [np.array([1, 1])],
+            "head `h`: expected at least 2 classes, got 1 ([1]). Give the classes, or leave this head out.",
+        ),
+        (
+            [[None, None]],
+            "head `h`: expected at least 2 classes, got 0 ([]). Give the classes, or leave this head out.",
+        ),
+        (
+            [np.array([0.5, 1, 2])],
+            "head `h`: expected ids or names of classes, got fractions ([0.5, 1.0, 2.0]). "
+            "Use ph.Regression for numbers, or name the classes.",
+        ),
+        (
+            ["ab", ["a", 1]],
+            "head `h`: expected classes of one type, got 'a', 'b', 1. Give the classes by name.",
+        ),
+        ([np.eye(3)], f"head `h`: expected one class a row, got rows of shape (3,). {ONE_HOT}"),
+        ([["a", "b"], ["c", ["d"]]], f"head `h`, row 3: expected one class a row, got ['d']. {ONE_HOT}"),
+        (
+            [np.array(["a", "b", np.nan])],
+            "head `h`: expected names of classes, got 'nan'. "
+            "If it means \"no label\", say Categorical(missing='nan'); else name the classes.",
+        ),
+    ],
+)
+def test_classes_that_cannot_be_learnt(pieces, words):
+    pieces = [list(p) if isinstance(p, str) else p for p in pieces]
+    assert message(resolved, Categorical(), *pieces) == words
+
+
+@pytest.mark.parametrize("form", [np.asarray, list, lambda c: Coded(np.arange(len(c)), c)])
+@pytest.mark.parametrize(
+    ("classes", "column", "words"),
+    [
+        (
+            3,
+            [0, 1, -1],
+            "head `h`, row 2: expected an integer in [0, 2], got -1. "
+            'If -1 means "no label", say Categorical(missing=-1).',
+        ),
+        (
+            3,
+            [1, 2, 3],
+            "head `h`, row 2: expected an integer in [0, 2], got 3. "
+            'Ids count from 0. If 3 means "no label", say Categorical(missing=3).',
+        ),
+        (
+            3,
+            [1.0, 0.5],
+            "head `h`, row 1: expected an integer in [0, 2], got 0.5. "
+            "Use ph.Regression for numbers that are no ids.",
+        ),
+        (
+            3,
+            ["0", "1"],
+            "head `h`, row 0: expected an integer in [0, 2], got '0'. "
+            "Give the names of the classes, or say Categorical() to learn them from the column.",
+        ),
+        (
+            ["cat", "dog"],
+            ["dog", "cow"],
+            "head `h`, row 1: expected one of ['cat', 'dog'], got 'cow'. "
+            "Name it among the classes, or say Categorical(missing='cow') if it means \"no label\".",
+        ),
+        (
+            [5, 7],
+            [5, 6],
+            "head `h`, row 1: expected one of [5, 7], got 6. "
+            'Name it among the classes, or say Categorical(missing=6) if it means "no label".',
+        ),
+    ],
+)
+def test_values_that_are_no_class(form, classes, column, words):
+    assert message(Categorical(classes).encode, form(column)) == words
+    assert message(Categorical(classes).encode, form(column), check=False) == words
+
+
+def test_ids_that_would_wrap_or_vanish_are_found():
+    for column in (
+        np.array([0, 2**32]),
+        np.array([0.0, 2.0**32]),
+        np.array([0, np.inf]),
+        np.array([0, 2**64 - 1], np.uint64),
+    ):
+        assert message(Categorical(3).encode, column).startswith(
+            "head `h`, row 1: expected an integer in [0, 2]"
+        )
+
+
+@pytest.mark.parametrize("column", [np.eye(3), np.eye(3, dtype=object), np.zeros((2, 3, 1))])
+def test_one_hot_rows_are_no_class_ids(column):
+    words = f"head `h`: expected one class a row, got rows of shape {column.shape[1:]}. {ONE_HOT}"
+    assert message(Categorical(3).encode, column) == words
+
+
+def test_lists_of_labels_are_no_class_ids():
+    words = message(Categorical(3).encode, [1, [0, 1, 0]])
+    assert words == f"head `h`, row 1: expected one class a row, got [0, 1, 0]. {ONE_HOT}"
+
+
+def test_a_marker_may_be_a_valid_id():
+    labels, there = encoded(Categorical(3, missing=0), np.array([0, 1, 2]))
+    assert labels.tolist() == [0, 1, 2]
+    assert there.tolist() == [False, True, True]
+
+
+# MultiLabel ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        np.array([[0, 1], [0, 0], [1, 1]]),
+        np.array([[0, 1], [0, 0], [1, 1]], bool),
+        np.array([[0, 1], [0, 0], [1, 1]], object),
+        [["b"], [], ("a", "b")],
+        [{"b"}, np.array([], str), frozenset(("a", "b"))],
+    ],
+)
+def test_labels_that_hold_at_once(column):
+    labels, there = encoded(resolved(MultiLabel(["a", "b"]), column), column)
+    assert labels.tolist() == [[0, 1], [0, 0], [1, 1]]
+    assert there.all()
+
+
+def test_labels_are_learnt_from_lists_and_their_number_from_an_array():
+    assert resolved(MultiLabel(), [["b"], None], [["a", "b"], []]).classes == ("a", "b")
+    assert resolved(MultiLabel(), np.zeros((2, 5))).classes == 5
+    assert message(resolved, MultiLabel(), [[], None]) == (
+        "head `h`: expected at least 1 label, got none. Give the classes, or leave this head out."
+    )
+    assert message(resolved, MultiLabel(), [["b"]], [["a"], "ab"]) == (
+        "head `h`, row 2: expected a list of labels, got 'ab'. Put a single label into a list."
+    )
+
+
+def test_labels_missing_in_part_get_a_weight_each():
+    whole, part = np.array([[0, 1.0], [np.nan, np.nan]]), np.array([[0, np.nan]])
+    assert resolved(MultiLabel(), whole).elementwise is False
+    head = resolved(MultiLabel(), whole, part)
+    assert head.elementwise is True
+    assert encoded(head, part)[1].tolist() == [[True, False]]
+    assert resolved(MultiLabel(), np.array([[0, None]], object)).elementwise is True
+    assert message(MultiLabel(2, elementwise=False).encode, np.concatenate([whole, part])) == (
+        "head `h`, row 2: expected a label that is there as a whole or missing as a whole, "
+        "got 1 of 2 missing. "
+        "Say MultiLabel(..., elementwise=True) for one weight each."
+    )
+
+
+@pytest.mark.parametrize(
+    ("column", "words"),
+    [
+        (
+            np.array([[0, 1, 0], [0, 0.5, 1]]),
+            "row 1: expected 0 or 1 for each label, got 0.5. Use ph.Regression for other numbers.",
+        ),
+        (
+            np.array([[0, 1, 1e300]]),
+            "row 0: expected 0 or 1 for each label, got 1e+300. Use ph.Regression for other numbers.",
+        ),
+        ([[2, 3]], "row 0: expected an integer in [0, 2], got 3. Name it among the classes."),
+        ([["a"]], "row 0: expected an integer in [0, 2], got 'a'. Name it among the classes."),
+        (np.array([1, 2]), "row 0: expected a list of labels, got 1. Put a single label into a list."),
+        (["ab"], "row 0: expected a list of labels, got 'ab'. Put a single label into a list."),
+        ([[0], [[1]]], "row 1: expected a list of labels, got [[1]]."),
+        (
+            [[0, 2], [0, 1, 0]],
+            "row 1: expected a list of distinct labels, got [0, 1, 0]. "
+            "If these are 0 and 1 for each label, give the column as np.array(column).",
+        ),
+    ],
+)
+def test_what_is_not_labels(column, words):
+    assert message(MultiLabel(3).encode, column) == f"head `h`, {words}"
+
+
+def test_an_array_of_another_width():
+    words = message(MultiLabel(3).encode, np.zeros((2, 4)))
+    assert words == "head `h`: expected 0 or 1 for each of 3 labels, got rows of shape (4,)."
+
+
+# Declarations --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda: Categorical(1), "got 1. Two classes are a ph.Binary head."),
+        (lambda: Categorical(["a", "a"]), "got ['a', 'a']."),
+        (lambda: Categorical("abc"), "got 'abc'."),
+        (lambda: Categorical(2.0), "got 2.0."),
+    ],
+)
+def test_classes_that_are_none(make, words):
+    expected = "Categorical(classes): expected a number of at least 2, or as many distinct names, "
+    assert refusal(make) == expected + words
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda: Binary(weight=-1), "Binary(weight=): expected a finite number of at least 0, got -1."),
+        (
+            lambda: Binary(weight=float("nan")),
+            "Binary(weight=): expected a finite number of at least 0, got nan.",
+        ),
+        (
+            lambda: Binary(class_weight={2: 1.0}),
+            "Binary(class_weight=): expected classes among [0, 1], got 2.",
+        ),
+        (
+            lambda: Categorical(["a", "b"], class_weight={"c": 1}),
+            "Categorical(class_weight=): expected classes among ['a', 'b'], got 'c'.",
+        ),
+        (
+            lambda: Binary(class_weight={1: -2}),
+            "Binary(class_weight=), class 1: expected a finite number of at least 0, got -2.",
+        ),
+        (
+            lambda: Binary(class_weight="equal"),
+            "Binary(class_weight=): expected \"balanced\" or a dict, got 'equal'.",
+        ),
+        (
+            lambda: Binary(class_weight=[1, 2]),
+            'Binary(class_weight=): expected "balanced" or a dict, got [1, 2].',
+        ),
+        (
+            lambda: MultiLabel(2, class_weight="balanced", elementwise=False),
+            "MultiLabel(class_weight=, elementwise=False): expected a weight for each label, got one a row.",
+        ),
+    ],
+)
+def test_weights_that_cannot_be(make, words):
+    assert refusal(make) == words
+
+
+def test_numpy_numbers_are_weights_too():
+    assert Binary(weight=np.float32(2), class_weight={np.int64(1): np.float32(3)}).weight == 2
+
+
+# Class weights -------------------------------------------------------------------------------------
+
+
+def test_balanced_weights_of_classes():
+    head = Categorical(["a", "b", "c"], class_weight="balanced")
+    labels = np.array([0, 0, 0, 1, 1, 0], np.int32)
+    counts = head.count(labels, np.array([1, 1, 1, 1, 0, 0], bool))
+    assert counts.tolist() == [3, 1, 0]
+    head = head.balanced(counts)
+    assert head.class_weight == {"a": 4 / 6, "b": 2.0, "c": 1.0}
+    np.testing.assert_array_equal(head.class_factor(labels[2:4]), np.float32([4 / 6, 2]))
+
+
+def test_balanced_weights_of_yes_and_no():
+    labels = np.float32([[0], [0], [0], [1]])
+    head = Binary(class_weight="balanced")
+    head = head.balanced(head.count(labels, np.ones(4, bool)))
+    weights = head.class_factor(labels)
+    assert weights.shape == (4,)
+    assert weights[:3].sum() == pytest.approx(weights[3]) == pytest.approx(2)
+
+
+def test_balanced_weights_of_labels_make_ones_weigh_as_much_as_zeros():
+    labels = np.float32([[1, 0, 1], [0, 0, 1], [0, 0, 1], [0, 0, 1]])
+    head = MultiLabel(["rare", "never", "always"], class_weight="balanced")
+    counts = head.count(labels, np.ones((4, 3), bool))
+    assert counts.tolist() == [[3, 1], [4, 0], [0, 4]]
+    head = head.balanced(counts)
+    assert head.class_weight == {"rare": 3.0, "never": 1.0, "always": 1.0}
+    assert head.class_factor(labels)[:2].tolist() == [[3, 1, 1], [1, 1, 1]]
+    assert head.count(labels, np.array([True, False, False, False])).tolist() == [[0, 1], [1, 0], [0, 1]]
+
+
+def test_balanced_weights_of_pixels():
+    head = Mask(2, size=(1, 4), class_weight="balanced")
+    labels = np.array([[[0, 0, 0, 1]]], np.int32)
+    head = head.balanced(head.count(labels, np.ones((1, 1, 4), bool)))
+    assert head.class_factor(labels).tolist() == [[[np.float32(4 / 6)] * 3 + [2.0]]]
+    assert head.count(labels, np.zeros((1, 1, 1), bool)).tolist() == [0, 0]
+
+
+def test_a_class_that_is_not_named_weighs_1():
+    assert Categorical(3, class_weight={1: 5}).class_factor(np.arange(3)).tolist() == [1, 5, 1]
+
+
+# Words ---------------------------------------------------------------------------------------------
+
+
+def test_distributions_in_words():
+    some = np.array([True, True, True, False])
+    assert Binary().describe(np.float32([[0], [1], [0], [1]]), some) == "33.3% are 1"
+    assert Categorical(["a", "b"]).describe(np.array([0, 1, 1, 0]), some) == "b 66.7%, a 33.3%"
+    assert (
+        MultiLabel(["a", "b"]).describe(np.float32([[1, 0], [1, 1]]), np.ones(2, bool)) == "a 100.0%, b 50.0%"
+    )
+    assert Categorical(7).describe(np.arange(7), np.ones(7, bool)).endswith("4 14.3%, … (7 classes)")
+    for head, labels in ((Binary(), np.ones((3, 1))), (Categorical(2), np.ones(3, int))):
+        assert head.describe(labels, ~ALL3) == "no labels"
+
+
+def test_declarations_read_as_they_were_written():
+    assert repr(Binary()) == "Binary()"
+    assert repr(Categorical(3, missing=-1)) == "Categorical(3, missing=-1)"
+    assert repr(Categorical(["a", "b"], class_weight="balanced")) == (
+        "Categorical(['a', 'b'], class_weight='balanced')"
+    )
+    assert repr(MultiLabel(column="x", weight=0.5)) == "MultiLabel(column='x', weight=0.5)"

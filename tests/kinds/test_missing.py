@@ -1,0 +1,310 @@
+"""What is missing, in every form a column can have; and what holds for every head."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from kind_checks import encoded
+
+from polyhead.kinds import Binary, Boxes, Categorical, Embedding, Keypoints, Mask, MultiLabel, Regression
+from polyhead.kinds._missing import collapse, is_missing, numbers
+from polyhead.sources._values import Coded
+
+NAN = float("nan")
+
+
+@pytest.mark.parametrize("value", [None, NAN, np.float32("nan"), np.float64("nan"), pd.NA, pd.NaT])
+def test_what_is_missing_without_being_told(value):
+    assert is_missing(value)
+    assert is_missing(value, marker=-1)
+
+
+@pytest.mark.parametrize("value", [0, 0.0, False, "", "nan", [], [None], np.array([NAN]), float("inf")])
+def test_what_is_not_missing_without_being_told(value):
+    assert not is_missing(value)
+
+
+@pytest.mark.parametrize(
+    ("value", "marker", "expected"),
+    [
+        (-1, -1, True),
+        (-1.0, -1, True),
+        (np.int8(-1), -1, True),
+        ("?", "?", True),
+        ("?", -1, False),
+        (0, -1, False),
+        ([-1], -1, False),
+        (np.array([-1]), -1, False),
+        (NAN, NAN, True),
+        (1.0, NAN, False),
+    ],
+)
+def test_the_marker_is_missing(value, marker, expected):
+    assert is_missing(value, marker) is expected
+
+
+COLUMNS = {
+    "ints with a marker": (np.array([1, -1, 0, -1]), -1),
+    "small ints with a marker outside their range": (np.array([1, 255, 0, 255], np.uint8), 255),
+    "floats": (np.array([1.0, NAN, 0.0, NAN]), None),
+    "floats with a marker too": (np.array([1.0, NAN, 0.0, -1.0]), -1),
+    "halves": (np.array([1, NAN, 0, NAN], np.float16), None),
+    "objects": (np.array([1, None, 0, NAN], object), None),
+    "a frame's NA": (np.array([True, pd.NA, False, pd.NaT], object), None),
+    "a list": ([1, None, 0, NAN], None),
+    "a list with a marker": ([1, -1, 0, None], -1),
+    "a list of booleans": ([True, None, False, None], None),
+    "a list of arrays without axes": ([np.array(1), None, np.array(0), np.float32("nan")], None),
+    "a column of one": (np.array([[1.0], [NAN], [0.0], [NAN]]), None),
+    "an object column of one": (np.array([[1], [None], [0], [None]], object), None),
+    "codes": (Coded(np.array([0, -1, 1, -1], np.int32), [1, 0]), None),
+    "codes with a marker": (Coded(np.array([0, 2, 1, -1], np.int32), [1, 0, -9]), -9),
+}
+
+
+@pytest.mark.parametrize(("values", "marker"), COLUMNS.values(), ids=COLUMNS)
+@pytest.mark.parametrize("head", [Binary, lambda **k: Categorical(2, **k), lambda **k: Regression(1, **k)])
+def test_one_label_a_row_is_missing_in_every_form_of_column(values, marker, head):
+    labels, there = encoded(head(missing=marker), values)
+    assert labels.ravel().tolist() == [1, 0, 0, 0]
+    assert there.tolist() == [True, False, True, False]
+
+
+def test_a_marker_that_the_type_cannot_hold_marks_nothing():
+    for column in (np.array([0, 1], np.uint8), np.array([True, False]), np.array([0.0, 1.0])):
+        assert Binary(missing=-1).encode(column)[1] is None
+        assert Binary(missing="?").encode(column)[1] is None
+        assert Binary(missing=NAN).encode(column)[1] is None
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+def test_infinity_may_be_the_marker(dtype):
+    labels, there = encoded(Regression(missing=np.inf), np.array([1, np.inf], dtype))
+    assert labels.tolist() == [[1], [0]]
+    assert there.tolist() == [True, False]
+
+
+def test_a_large_sum_is_not_taken_for_a_missing_number():
+    column = np.full(4, 3e38, np.float32)
+    assert Regression().encode(column)[1] is None
+    assert Regression().encode(np.full(70000, 1, np.float16))[1] is None
+
+
+def test_a_list_keeps_the_numbers_it_holds():
+    array, there = numbers([np.uint8([1, 2]), None, np.uint8([3, 4])], None, (2,), "two numbers")
+    assert array.dtype == np.uint8
+    assert array.tolist() == [[1, 2], [0, 0], [3, 4]]
+    assert there.tolist() == [[True, True], [False, False], [True, True]]
+
+
+def test_presence_of_numbers_collapses_to_rows_only_where_rows_are_whole():
+    assert collapse(None) is None
+    assert collapse(np.array([[True, True], [False, False]])).tolist() == [True, False]
+    assert collapse(np.array([[True, False]])) is None
+    assert collapse(np.zeros((0, 2, 2), bool)).tolist() == []
+
+
+# For every head ------------------------------------------------------------------------------------
+
+ROWS = 6
+RNG = np.random.default_rng(5)
+CORNERS = np.sort(RNG.random((ROWS, 2, 2, 2)), axis=2).reshape(ROWS, 2, 4)
+HEADS = {
+    "Binary": (Binary(), RNG.integers(0, 2, ROWS), ()),
+    "Categorical": (Categorical(3), RNG.integers(0, 3, ROWS), ()),
+    "Categorical, class weights": (Categorical(3, class_weight={1: 2.0}), RNG.integers(0, 3, ROWS), ()),
+    "MultiLabel": (MultiLabel(3, elementwise=False), RNG.integers(0, 2, (ROWS, 3)), ()),
+    "MultiLabel, elementwise": (MultiLabel(3, elementwise=True), RNG.integers(0, 2, (ROWS, 3)), (3,)),
+    "Regression": (Regression(), RNG.random(ROWS), ()),
+    "Regression of a vector": (Regression(4, elementwise=False), RNG.random((ROWS, 4)), ()),
+    "Regression of a vector, elementwise": (Regression(4, elementwise=True), RNG.random((ROWS, 4)), (4,)),
+    "Regression of a grid": (Regression((2, 3, 4), elementwise=False), RNG.random((ROWS, 2, 3, 4)), (1, 1)),
+    "Embedding": (Embedding(3), RNG.random((ROWS, 3)), ()),
+    "Mask": (Mask(size=(2, 3)), RNG.integers(0, 2, (ROWS, 2, 3)), (1, 1)),
+    "Mask of ids": (Mask(4, size=(2, 3)), RNG.integers(0, 4, (ROWS, 2, 3)), (1, 1)),
+    "Mask of ids, pixels": (Mask(4, size=(2, 3), missing=255), RNG.integers(0, 4, (ROWS, 2, 3)), (2, 3)),
+    "Mask of ids, weighted": (
+        Mask(4, size=(2, 3), class_weight={0: 0.1}),
+        RNG.integers(0, 4, (ROWS, 2, 3)),
+        (2, 3),
+    ),
+    "Mask of channels": (Mask(4, multi=True, size=(2, 3)), RNG.integers(0, 2, (ROWS, 2, 3, 4)), (1, 1)),
+    "Boxes": (Boxes(2), CORNERS, (2,)),
+    "Keypoints": (Keypoints(2), RNG.random((ROWS, 2, 2)), (2,)),
+}
+SHAPES = {
+    "Binary": ("float32", (1,)),
+    "Categorical": ("int32", ()),
+    "MultiLabel": ("float32", (3,)),
+    "Regression": ("float32", (1,)),
+    "Regression of a vector": ("float32", (4,)),
+    "Regression of a grid": ("float32", (2, 3, 4)),
+    "Embedding": ("float32", (3,)),
+    "Mask": ("float32", (2, 3, 1)),
+    "Mask of ids": ("int32", (2, 3)),
+    "Mask of channels": ("float32", (2, 3, 4)),
+    "Boxes": ("float32", (2, 4)),
+    "Keypoints": ("float32", (2, 2)),
+}
+every_head = pytest.mark.parametrize(("head", "column", "weight_shape"), HEADS.values(), ids=HEADS)
+
+
+@every_head
+def test_what_a_head_emits(head, column, weight_shape, request):
+    name = request.node.callspec.id.split(",")[0]
+    labels, there = head.encode(column)
+    assert there is None
+    assert (str(labels.dtype), labels.shape[1:]) == SHAPES[name] == (head.dtype, head.shape)
+    assert head.weight_shape == weight_shape
+    np.testing.assert_array_equal(labels, column.reshape(labels.shape).astype(head.dtype))
+
+
+@every_head
+@pytest.mark.parametrize(
+    "form", ["int8", "int64", "float16", "float32", "float64", "object", "list", "lists"]
+)
+def test_the_type_of_the_column_does_not_matter(head, column, weight_shape, form):
+    if form.startswith("int") and column.dtype.kind == "f":
+        column = np.ceil(column * 4)
+        column[..., 2:] += 4 if isinstance(head, Boxes) else 0
+    expected = head.encode(column)[0]
+    as_form = {"object": lambda: _objects(column), "list": lambda: list(column), "lists": column.tolist}
+    given = as_form[form]() if form in as_form else column.astype(form)
+    if isinstance(head, MultiLabel) and form in ("object", "list", "lists"):
+        given = [np.flatnonzero(row).tolist() for row in column]  # rows of a list name labels
+    labels, there = encoded(head, given)
+    np.testing.assert_allclose(
+        labels, expected, **({"rtol": 1e-3, "atol": 1e-3} if form == "float16" else {"rtol": 0})
+    )
+    assert there.all()
+
+
+def _objects(column):
+    out = np.empty(len(column), object)
+    out[:] = list(column)
+    return out
+
+
+@every_head
+@pytest.mark.parametrize("dtype", ["int64", "float32", "float64"])
+def test_a_column_is_never_written_to(head, column, weight_shape, dtype):
+    column = np.ceil(column).astype(dtype)
+    column.flags.writeable = False
+    before = column.copy()
+    head.encode(column)
+    head.encode(np.where(np.arange(ROWS).reshape((-1,) + (1,) * (column.ndim - 1)) % 2, column, np.nan))
+    if getattr(head, "elementwise", None) is not False:
+        head.fixed(missing=0).encode(column)
+        writable = column.copy()
+        labels, there = head.fixed(missing=0).encode(writable)
+        np.testing.assert_array_equal(writable, before)
+        assert not np.shares_memory(labels, writable) or there is None
+    np.testing.assert_array_equal(column, before)
+
+
+@every_head
+def test_arrays_that_are_not_contiguous(head, column, weight_shape):
+    strided = np.repeat(column, 2, axis=0)[::-2]
+    np.testing.assert_array_equal(encoded(head, strided)[0], head.encode(column[::-1].copy())[0])
+    fortran = np.asfortranarray(column)
+    np.testing.assert_array_equal(encoded(head, fortran)[0], head.encode(column)[0])
+
+
+@every_head
+def test_no_rows_are_no_labels(head, column, weight_shape):
+    for empty in (column[:0], column[:0].astype(np.float64), []):
+        labels, there = encoded(head, empty)
+        assert len(labels) == 0
+        assert there.shape == (0, *weight_shape)
+
+
+@every_head
+def test_every_label_missing(head, column, weight_shape):
+    for nothing in (np.full(column.shape, np.nan), [None] * ROWS, _objects([None] * ROWS)):
+        labels, there = encoded(head, nothing)
+        assert not labels.any()
+        assert not there.any()
+
+
+@every_head
+@settings(max_examples=25, deadline=None)
+@given(data=st.data())
+def test_presence_is_exact_labels_finite_and_each_row_stands_alone(head, column, weight_shape, data):
+    present = np.array(data.draw(st.lists(st.booleans(), min_size=ROWS, max_size=ROWS)))
+    ids = np.array(data.draw(st.lists(st.integers(0, ROWS - 1), max_size=2 * ROWS)), np.int64)
+    form = data.draw(st.sampled_from(["nan", "none", "object"]))
+    wanted = np.broadcast_to(present.reshape((-1,) + (1,) * len(weight_shape)), (ROWS, *weight_shape))
+    if form == "nan":
+        whole = np.where(present.reshape((-1,) + (1,) * (column.ndim - 1)), column, np.nan)
+        some = whole[ids]
+    else:
+        rows = [np.flatnonzero(r).tolist() for r in column] if isinstance(head, MultiLabel) else list(column)
+        whole = [row if p else None for row, p in zip(rows, present, strict=True)]
+        some = [whole[i] for i in ids]
+        whole, some = (_objects(whole), _objects(some)) if form == "object" else (whole, some)
+    labels, there = encoded(head, whole)
+    np.testing.assert_array_equal(there, wanted)
+    np.testing.assert_array_equal(labels[present], head.encode(column[present])[0])
+    assert not labels[~present].any()
+    taken, taken_there = encoded(head, some)
+    np.testing.assert_array_equal(taken, labels[ids])
+    np.testing.assert_array_equal(taken_there, there[ids])
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    present=st.lists(st.tuples(*[st.booleans()] * 3), min_size=1, max_size=8),
+    marker=st.sampled_from([None, -1, 0.5]),
+)
+@pytest.mark.parametrize("head", [Regression(3, elementwise=True), MultiLabel(3, elementwise=True)])
+def test_numbers_are_missing_one_by_one(head, present, marker):
+    present = np.array(present)
+    column = np.where(present, 1.0, np.nan if marker is None else marker)
+    labels, there = encoded(head.fixed(missing=marker), column)
+    np.testing.assert_array_equal(there, present)
+    np.testing.assert_array_equal(labels, present)
+
+
+@pytest.mark.parametrize("kind", ["clean", "dirty"])
+@pytest.mark.parametrize("head", [Binary(), Categorical(2), Categorical(["b", "a"]), Regression(missing=-1)])
+def test_no_python_for_each_row_of_an_array(head, kind):
+    rows = 20000
+    column = (
+        np.arange(rows) % 2 if kind == "clean" else np.where(np.arange(rows) % 3, np.arange(rows) % 2, np.nan)
+    )
+    if head == Categorical(["b", "a"]):
+        column = np.array(["a", "b"])[np.arange(rows) % 2]
+    assert _calls(lambda: head.encode(column)) < 300
+
+
+def _calls(function):
+    import sys
+
+    count = 0
+
+    def counted(frame, event, argument):
+        nonlocal count
+        count += 1
+
+    sys.setprofile(counted)
+    try:
+        function()
+    finally:
+        sys.setprofile(None)
+    return count
+
+
+@pytest.mark.parametrize(
+    ("head", "column"),
+    [
+        (Categorical(9), np.arange(9, dtype=np.int32)),
+        (Binary(), np.ones((9, 1), np.float32)),
+        (Regression(2, elementwise=False), np.ones((9, 2), np.float32)),
+        (Mask(4, size=(3, 3)), np.ones((9, 3, 3), np.int32)),
+        (Boxes(2), np.ones((9, 2, 4), np.float32)),
+        (Keypoints(2), np.ones((9, 2, 2), np.float32)),
+    ],
+)
+def test_a_column_that_is_right_already_is_not_copied(head, column):
+    assert np.shares_memory(head.encode(column)[0], column)

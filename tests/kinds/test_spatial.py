@@ -1,0 +1,306 @@
+"""Heads that lie in the image."""
+
+import numpy as np
+import pytest
+from kind_checks import encoded, message, refusal, resolved
+
+from polyhead.kinds import Boxes, Keypoints, Mask
+
+ONE = np.array([[0, 1, 1], [0, 0, 1]])
+
+
+# Masks ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", ["bool", "uint8", "int64", "float32"])
+@pytest.mark.parametrize("last", [False, True])
+def test_masks_with_or_without_a_last_axis(dtype, last):
+    column = np.stack([ONE, 1 - ONE]).astype(dtype)
+    column = column[..., None] if last else column
+    labels, there = encoded(resolved(Mask(), column), column)
+    np.testing.assert_array_equal(labels[..., 0], [ONE, 1 - ONE])
+    ids, _ = encoded(resolved(Mask(3), column), column)
+    np.testing.assert_array_equal(ids, [ONE, 1 - ONE])
+    named, _ = encoded(resolved(Mask(["lesion"]), list(column)), list(column))
+    np.testing.assert_array_equal(named, labels)
+    assert there.all()
+
+
+def test_masks_that_overlap():
+    column = np.stack([ONE, np.ones_like(ONE)], axis=-1)[None]
+    head = resolved(Mask(["a", "b"], multi=True), column)
+    assert (head.shape, head.dtype, head.output_shape) == ((2, 3, 2), "float32", (2, 3, 2))
+    np.testing.assert_array_equal(encoded(head, column)[0], column)
+    assert message(head.encode, column[..., 0]) == (
+        "head `h`: expected a mask of shape (2, 3, 2), got rows of shape (2, 3)."
+    )
+
+
+def test_masks_missing_as_a_whole():
+    for column in ([None, ONE], [np.nan, ONE], np.stack([ONE * np.nan, ONE])):
+        for head in (Mask(), Mask(3), Mask(2, class_weight={1: 2.0})):
+            head = resolved(head, column)
+            labels, there = encoded(head, column)
+            assert (
+                there.reshape(2, -1).any(1).tolist() == there.reshape(2, -1).all(1).tolist() == [False, True]
+            )
+            np.testing.assert_array_equal(labels.reshape(2, 2, 3), [ONE * 0, ONE])
+
+
+def test_pixels_without_a_label():
+    column = np.uint8([[[0, 255], [2, 1]]])
+    labels, there = encoded(resolved(Mask(3, missing=255), column), column)
+    assert labels.tolist() == [[[0, 0], [2, 1]]]
+    assert there.tolist() == [[[True, False], [True, True]]]
+    binary, there = encoded(Mask(size=(2, 2), missing=255), np.uint8([[[0, 255], [1, 1]]]))
+    assert binary[..., 0].tolist() == [[[0, 0], [1, 1]]]
+    assert there.tolist() == [[[True, False], [True, True]]]
+    nan = np.array([[[0, np.nan], [1, 255]]])
+    assert encoded(Mask(size=(2, 2), missing=255), nan)[1].tolist() == [[[True, False], [True, False]]]
+    both = np.uint8([[[[0, 255], [1, 1]]]])
+    assert encoded(Mask(2, multi=True, size=(1, 2), missing=255), both)[1].tolist() == [[[False, True]]]
+    assert not encoded(Mask(3, size=(2, 2), missing=255), [None])[1].any()
+
+
+def test_pixels_that_are_nan_without_a_marker():
+    words = message(Mask(size=(1, 2)).encode, np.array([[[0, 1]], [[np.nan, np.nan]], [[0, np.nan]]]))
+    assert words == (
+        "head `h`, row 2: expected a mask without NaN, or all NaN where it is missing, got NaN in some pixels. "
+        "Say Mask(missing=255) and mark such pixels with 255."
+    )
+
+
+NO_LABEL = "If some pixels have no label, say Mask(missing=...) with the value they hold."
+WHOLE = "Give whole numbers; a soft mask is a ph.Regression of shape (H, W, n)."
+
+
+@pytest.mark.parametrize(
+    ("head", "column", "words"),
+    [
+        (
+            Mask(),
+            np.uint8([[[0, 1]], [[0, 255]]]),
+            "row 1: expected 0 or 1 in each pixel, got 255. "
+            'If 255 is the object, give mask > 127. If 255 means "no label", say Mask(missing=255).',
+        ),
+        (
+            Mask(3),
+            np.uint8([[[0, 255]]]),
+            'row 0: expected a class id in [0, 2] in each pixel, got 255. If 255 means "no label", '
+            "say Mask(missing=255).",
+        ),
+        (Mask(3), [ONE, ONE - 1], f"row 1: expected a class id in [0, 2] in each pixel, got -1. {NO_LABEL}"),
+        (
+            Mask(3),
+            np.array([[[3.0]]]),
+            f"row 0: expected a class id in [0, 2] in each pixel, got 3.0. {NO_LABEL}",
+        ),
+        (
+            Mask(3),
+            np.array([[[0.5]]]),
+            f"row 0: expected a class id in [0, 2] in each pixel, got 0.5. {WHOLE}",
+        ),
+        (Mask(), np.array([[[0.5]]]), f"row 0: expected 0 or 1 in each pixel, got 0.5. {WHOLE}"),
+        (Mask(), np.array([[[np.inf]]]), f"row 0: expected 0 or 1 in each pixel, got inf. {NO_LABEL}"),
+        (Mask(3, size=(2, 3)), [ONE, ONE.T], "row 1: expected a mask of shape (2, 3), got shape (3, 2)."),
+    ],
+)
+def test_what_is_not_a_mask(head, column, words):
+    assert message(resolved, head, column) == f"head `h`, {words}"
+
+
+def test_columns_that_hold_no_masks():
+    assert message(resolved, Mask(), np.ones((3, 4))) == (
+        "head `h`: expected masks (H, W) or (H, W, n), got rows of shape (4,)."
+    )
+    assert message(resolved, Mask(), [None]) == (
+        "head `h`: expected a mask among the first rows, got none. Say Mask(size=(height, width))."
+    )
+    assert message(resolved, Mask(3), np.ones((2, 4, 4, 3))) == (
+        "head `h`: expected a mask of shape (4, 4), got rows of shape (4, 4, 3)."
+    )
+
+
+def test_declarations_of_masks():
+    assert repr(Mask()) == "Mask()"
+    assert repr(Mask(3, size=(4, 5))) == "Mask(3, size=(4, 5))"
+    assert refusal(Mask, size=4) == "Mask(size=): expected (height, width), got 4."
+    assert refusal(Mask, 0) == (
+        "Mask(classes): expected a number of at least 1, or as many distinct names, got 0."
+    )
+    assert refusal(Mask, class_weight="balanced") == (
+        "Mask(class_weight=): expected nothing for binary masks, got 'balanced'. "
+        "Use Mask(classes) with one class a pixel, or give a loss of your own."
+    )
+
+
+def test_masks_in_words_count_labelled_pixels_only():
+    labels = np.float32([[[[1], [0]]], [[[1], [1]]]])
+    head = Mask(size=(1, 2))
+    assert head.describe(labels, np.array([True, False]).reshape(2, 1, 1)) == "50.0% of pixels are 1"
+    assert head.describe(labels, np.array([[[True, False]], [[True, True]]])) == "100.0% of pixels are 1"
+    assert head.describe(labels, np.zeros((2, 1, 1), bool)) == "no labels"
+    assert (
+        Mask(2, size=(1, 2)).describe(labels[..., 0].astype("int32"), np.ones((2, 1, 1), bool))
+        == "1 75.0%, 0 25.0%"
+    )
+
+
+# Boxes ---------------------------------------------------------------------------------------------
+
+XYXY = np.array([[[1, 2, 5, 9], [0, 0, 4, 4]]])
+
+
+@pytest.mark.parametrize(
+    ("form", "boxes"),
+    [
+        ("xyxy", XYXY),
+        ("xywh", [[[1, 2, 4, 7], [0, 0, 4, 4]]]),
+        ("cxcywh", [[[3, 5.5, 4, 7], [2, 2, 4, 4]]]),
+        ("yxyx", [[[2, 1, 9, 5], [0, 0, 4, 4]]]),
+    ],
+)
+@pytest.mark.parametrize("dtype", ["uint8", "float32", "float64", "list"])
+def test_boxes_of_every_format(form, boxes, dtype):
+    if dtype == "uint8" and form == "cxcywh":
+        boxes = np.array(boxes) * 2
+    column = np.array(boxes).tolist() if dtype == "list" else np.array(boxes, dtype)
+    labels, there = encoded(resolved(Boxes(2, format=form), column), column)
+    np.testing.assert_array_equal(labels, XYXY * (2 if dtype == "uint8" and form == "cxcywh" else 1))
+    assert there.all()
+
+
+def test_rows_of_some_boxes():
+    column = [[[1, 2, 5, 9]], [], None, [[1, 2, 5, 9], None], np.zeros((0, 4)), [0, 0, 4, 4], np.nan]
+    labels, there = encoded(resolved(Boxes(2), column), column)
+    assert there[:, 0].tolist() == [True, False, False, True, False, True, False]
+    assert not there[:, 1].any()
+    assert labels[5, 0].tolist() == [0, 0, 4, 4]
+    assert not labels[~there].any()
+    nan = np.array([[[1, 2, 5, 9], [np.nan] * 4]])
+    assert encoded(Boxes(2), nan)[1].tolist() == [[True, False]]
+    assert encoded(Boxes(1), np.array([[1, 2, 5, 9.0], [np.nan] * 4]))[1].tolist() == [[True], [False]]
+
+
+@pytest.mark.parametrize("form", [np.asarray, list])
+def test_the_marker_of_boxes_and_keypoints_stands_for_all_of_a_box(form):
+    labels, there = encoded(Boxes(2, missing=0), form(np.array([[[0, 0, 4, 4], [0, 0, 0, 0]]])))
+    assert there.tolist() == [[True, False]]
+    assert labels[0, 0].tolist() == [0, 0, 4, 4]
+    labels, there = encoded(Boxes(2, missing=-1), form(np.array([[[-1, 2, 4, 4], [-1, -1, -1, -1]]])))
+    assert there.tolist() == [[True, False]]
+    assert labels.tolist() == [[[-1, 2, 4, 4], [0, 0, 0, 0]]]
+    labels, there = encoded(Keypoints(2, missing=0), form(np.array([[[0, 3], [0, 0]]])))
+    assert there.tolist() == [[True, False]]
+
+
+FORMATS = "If the column has another format, say Boxes(format=...): xyxy, xywh, cxcywh, yxyx."
+PIXELS = "These look like pixels: say normalized=False, or divide by the size of the image."
+
+
+@pytest.mark.parametrize(
+    ("head", "column", "words"),
+    [
+        (
+            Boxes(),
+            np.array([[1, 2, 5, 9], [5, 2, 3, 9]]),
+            f"row 1: expected a box as xyxy with a size of at least 0, got [5, 2, 3, 9]. {FORMATS}",
+        ),
+        (
+            Boxes(format="xywh"),
+            np.array([[1, 2, -5, 9.0]]),
+            f"row 0: expected a box as xywh with a size of at least 0, got [1.0, 2.0, -5.0, 9.0]. {FORMATS}",
+        ),
+        (
+            Boxes(normalized=True),
+            np.array([[0, 0, 1, 1], [1, 2, 5, 9]]),
+            f"row 1: expected corners of boxes in 0–1, as normalized=True says, got 2. {PIXELS}",
+        ),
+        (
+            Boxes(),
+            np.array([[0, 0, 1, np.inf]]),
+            "row 0: expected finite corners of boxes, got inf. Put NaN where there is none.",
+        ),
+        (
+            Boxes(),
+            np.array([[0, 0, 1, 1e39]]),
+            "row 0: expected numbers that fit float32, got 1e+39. Scale the column.",
+        ),
+        (Boxes(), [XYXY[0]], "row 0: expected at most 1 of them, got 2. Say Boxes(2)."),
+        (Boxes(), [[[1, 2, 3]]], "row 0: expected boxes of shape (1, 4), got shape (1, 3)."),
+        (
+            Boxes(),
+            [None, ["a", "b", "c", "d"]],
+            "row 1: expected boxes of shape (1, 4), got ['a', 'b', 'c', 'd'].",
+        ),
+        (
+            Keypoints(normalized=True),
+            np.array([[0.5, 0.5], [0.5, 20]]),
+            f"row 1: expected keypoints in 0–1, as normalized=True says, got 20.0. {PIXELS}",
+        ),
+        (
+            Keypoints(2),
+            [[[1, 2], [3, 4]], [[1, 2]]],
+            "row 1: expected 2 of them, got 1. Put None in the place of one that has no label.",
+        ),
+        (
+            Keypoints(2),
+            [[[1, 2], [3]]],
+            "row 0: expected keypoints of shape (2, 2), got lists of unequal length ([[1, 2], [3]]).",
+        ),
+    ],
+)
+def test_what_is_no_box_or_keypoint(head, column, words):
+    assert message(resolved, head, column) == f"head `h`, {words}"
+
+
+def test_arrays_of_another_number_of_boxes():
+    assert (
+        message(Boxes(3).encode, XYXY)
+        == "head `h`: expected boxes of shape (3, 4), got rows of shape (2, 4)."
+    )
+    assert message(Keypoints(2).encode, np.ones((3, 2, 5))) == (
+        "head `h`: expected keypoints of shape (2, 2), got rows of shape (2, 5)."
+    )
+
+
+def test_declarations_of_places():
+    assert (
+        refusal(Boxes, format="xxyy")
+        == "Boxes(format=): expected one of xyxy, xywh, cxcywh, yxyx, got 'xxyy'."
+    )
+    assert refusal(Boxes, 0) == "Boxes(): expected a positive integer, or a tuple of them, got 0."
+    assert repr(Boxes(3, format="xywh", normalized=True)) == "Boxes(3, normalized=True, format='xywh')"
+    assert repr(Keypoints()) == "Keypoints()"
+
+
+# Keypoints -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("form", [np.asarray, list, lambda c: c.tolist()])
+def test_the_visibility_of_keypoints(form):
+    column = np.array([[[1, 2, 2], [3, 4, 0]], [[5, 6, 1], [7, 8, 2]]])
+    labels, there = encoded(resolved(Keypoints(2), form(column)), form(column))
+    assert there.tolist() == [[True, False], [True, True]]
+    assert labels.tolist() == [[[1, 2], [0, 0]], [[5, 6], [7, 8]]]
+    assert Keypoints(2).encode(form(column[1:]))[1] is None
+
+
+def test_rows_with_and_without_visibility_do_not_change_each_other():
+    column = [[[1, 2], [0, 0]], [[1, 2, 2], [3, 4, 0]], None, [[1, 2], None]]
+    labels, there = encoded(Keypoints(2), column)
+    assert there.tolist() == [[True, True], [True, False], [False, False], [True, False]]
+    assert labels[0].tolist() == [[1, 2], [0, 0]]
+
+
+def test_a_keypoint_needs_both_coordinates():
+    labels, there = encoded(Keypoints(2), np.array([[[1, np.nan], [3, 4]]]))
+    assert there.tolist() == [[False, True]]
+    assert labels.tolist() == [[[0, 0], [3, 4]]]
+
+
+def test_one_keypoint_a_row_may_leave_its_axis_out():
+    assert encoded(Keypoints(), np.array([[1, 2], [3, 4]]))[0].tolist() == [[[1, 2]], [[3, 4]]]
+    assert (
+        Keypoints(2).describe(np.float32([[[1, 2], [0, 0]]]), np.array([[True, False]])) == "1 to 2, mean 1.5"
+    )

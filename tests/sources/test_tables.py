@@ -1,0 +1,590 @@
+import datetime
+import decimal
+import gzip
+import subprocess
+import sys
+from threading import Thread
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pyarrow.feather
+import pyarrow.parquet as pq
+import pytest
+
+from polyhead import DataError
+from polyhead.sources import _columns, _files
+from polyhead.sources._arrow import from_arrow
+from polyhead.sources._values import Coded
+from polyhead.sources.arrays import Arrays
+from polyhead.sources.tables import Table, from_series, is_table, read_table
+
+TABLE = pa.table(
+    {"age": [31, None, 7], "kind": ["cat", "dog", None], "size": pa.array([1, 2, 3], pa.int16())}
+)
+
+
+def plain(values):
+    """Values as a list of Python objects, NaN as None."""
+    if isinstance(values, Coded):
+        return values.values().tolist()
+    found = values.tolist() if isinstance(values, np.ndarray) else values
+    return [None if isinstance(v, float) and v != v else v for v in found]
+
+
+def rows(source):
+    return {name: plain(values) for name, values in source.read(np.arange(len(source))).items()}
+
+
+WANT = {"age": [31.0, None, 7.0], "kind": ["cat", "dog", None], "size": [1, 2, 3]}
+
+
+def write(path, form):
+    if form == "parquet":
+        pq.write_table(TABLE, path, row_group_size=2)
+    elif form == "stream":
+        with pa.ipc.new_stream(path, TABLE.schema) as sink:
+            sink.write_table(TABLE, max_chunksize=2)
+    elif form == "file":
+        with pa.ipc.new_file(path, TABLE.schema) as sink:
+            sink.write_table(TABLE, max_chunksize=2)
+    elif form in ("lz4", "zstd"):
+        pyarrow.feather.write_feather(TABLE, path, compression=form)
+    else:
+        text = "age,kind,size\n31,cat,1\n,dog,2\n7,,3\n".replace(",", "\t" if form == "tsv" else ",")
+        path.write_bytes(gzip.compress(text.encode()) if path.suffix == ".gz" else text.encode())
+
+
+@pytest.mark.parametrize(
+    ("name", "form"),
+    [
+        ("t.parquet", "parquet"),
+        ("T.PQ", "parquet"),
+        ("t.csv", "csv"),
+        ("t.csv.gz", "csv"),
+        ("t.tsv", "tsv"),
+        ("t.tsv.gz", "tsv"),
+        ("t.arrow", "file"),
+        ("t.ipc", "stream"),
+        ("t.arrows", "stream"),
+        ("t.feather", "lz4"),
+        ("u.feather", "zstd"),
+    ],
+)
+def test_files_give_the_same_rows(tmp_path, name, form):
+    path = tmp_path / name
+    write(path, form)
+    table = read_table(path)
+    assert len(table) == 3
+    assert table.columns == ("age", "kind", "size")
+    assert rows(table) == WANT
+    assert rows(read_table(str(path), columns=["size", "age"])) == {"size": WANT["size"], "age": WANT["age"]}
+    assert read_table(path, columns="kind").columns == ("kind",)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        TABLE,
+        TABLE.combine_chunks().to_batches()[0],
+        TABLE.to_reader(),
+        TABLE.to_pandas(),
+        TABLE.to_pandas(types_mapper=pd.ArrowDtype),
+        TABLE.to_pandas().astype({"age": "Int64", "kind": "string"}),
+        pl.from_arrow(TABLE),
+        pl.from_arrow(TABLE).lazy(),
+    ],
+    ids=["table", "batch", "reader", "pandas", "pandas-arrow", "pandas-nullable", "polars", "lazy"],
+)
+def test_frames_give_the_same_rows(data):
+    assert rows(read_table(data)) == WANT
+
+
+@pytest.mark.parametrize(
+    "data", [TABLE.to_pandas(), pl.from_arrow(TABLE), pl.from_arrow(TABLE).lazy(), TABLE]
+)
+def test_frames_give_the_columns_asked(data):
+    assert rows(read_table(data, columns=["size", "age"])) == {"size": WANT["size"], "age": WANT["age"]}
+
+
+def test_read_in_any_order_with_repeats():
+    found = read_table(TABLE).read(np.array([2, 0, 0]))
+    assert {name: plain(values) for name, values in found.items()} == {
+        "age": [7.0, 31.0, 31.0],
+        "kind": [None, "cat", "cat"],
+        "size": [3, 1, 1],
+    }
+
+
+def test_a_folder_of_parquet_files(tmp_path):
+    pq.write_table(TABLE, tmp_path / "a.parquet")
+    pq.write_table(TABLE.slice(0, 1), tmp_path / "b.parquet")
+    (tmp_path / "README.txt").write_text("not a table")
+    (tmp_path / "_metadata.parquet").write_text("not a table")
+    assert rows(read_table(tmp_path))["age"] == [31.0, None, 7.0, 31.0]
+
+
+def test_a_folder_partitioned_by_a_column(tmp_path):
+    for year in (2023, 2024):
+        (tmp_path / f"year={year}").mkdir()
+        pq.write_table(TABLE.select(["size"]), tmp_path / f"year={year}" / "a.parquet")
+    assert rows(read_table(tmp_path)) == {"size": [1, 2, 3, 1, 2, 3], "year": [2023] * 3 + [2024] * 3}
+
+
+def test_the_index_of_pandas_is_no_column(tmp_path):
+    frame = pd.DataFrame({"x": [1, 2]}, index=[10, 20])
+    frame.to_parquet(tmp_path / "t.parquet")
+    assert read_table(tmp_path / "t.parquet").columns == ("x",)
+    asked = read_table(tmp_path / "t.parquet", columns=["__index_level_0__"])
+    assert rows(asked) == {"__index_level_0__": [10, 20]}
+
+
+def test_csv_whose_later_rows_widen_the_type(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text("a,b\n" + "1,\n" * 400_000 + "1.5,late\n")
+    table = read_table(path)
+    assert table.probe("a").dtype == np.float64
+    assert table.column("a")[-1] == 1.5
+    assert plain(table.read(np.array([400_000, 0]))["b"]) == ["late", None]
+
+
+def test_a_name_with_a_dot_beside_a_struct(tmp_path):
+    table = pa.table({"a": [{"b": 1}], "a.b": [2]})
+    pq.write_table(table, tmp_path / "t.parquet")
+    assert rows(read_table(tmp_path / "t.parquet")) == {"a": [{"b": 1}], "a.b": [2]}
+
+
+def test_columns_are_converted_once_and_only_when_used(tmp_path, monkeypatch):
+    calls = []
+    real = _files.column_of
+    monkeypatch.setattr(_files, "column_of", lambda data: (calls.append(data.type), real(data))[1])
+    path = tmp_path / "t.parquet"
+    write(path, "parquet")
+    table = read_table(path)
+    assert calls == []
+    view = table.only(["size"])
+    threads = [Thread(target=view.read, args=(np.array([0]),)) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert table.column("size") is view.column("size")
+    assert calls == [pa.int16()]
+
+
+def test_numbers_are_not_copied():
+    values = np.arange(5)
+    assert np.shares_memory(read_table(pa.table({"x": values})).column("x"), values)
+    assert np.shares_memory(read_table(pd.DataFrame({"x": values}, copy=False)).column("x"), values)
+
+
+def test_tensors_of_a_mapped_file_are_not_copied(tmp_path):
+    tensors = pa.FixedShapeTensorArray.from_numpy_ndarray(np.arange(24.0).reshape(2, 3, 4))
+    pa.feather.write_feather(pa.table({"x": tensors}), tmp_path / "t.arrow", compression="uncompressed")
+    before = pa.total_allocated_bytes()
+    found = read_table(tmp_path / "t.arrow").column("x")
+    assert pa.total_allocated_bytes() == before
+    assert np.array_equal(found, np.arange(24.0).reshape(2, 3, 4))
+
+
+def test_large_tensors_stay_in_their_pieces(monkeypatch):
+    monkeypatch.setattr(_files, "LIMIT_BYTES", 10)
+    monkeypatch.setattr(_columns, "LIMIT_BYTES", 10)
+    values = np.arange(24).reshape(6, 4)
+    pieces = [
+        pa.FixedShapeTensorArray.from_numpy_ndarray(np.ascontiguousarray(v)) for v in np.split(values, 3)
+    ]
+    table = read_table(pa.table({"x": pa.chunked_array(pieces)}))
+    ids = np.array([5, 0, 3, 3])
+    assert table.column("x") is None
+    assert np.array_equal(table.read(ids)["x"], values[ids])
+
+
+# Arrow types ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("data", "dtype", "want"),
+    [
+        (pa.array([1, 2], pa.int8()), np.int8, [1, 2]),
+        (pa.array([1, None], pa.int8()), np.float64, [1.0, None]),
+        (pa.array([None, None], pa.int64()), np.float64, [None, None]),
+        (pa.array([True, False]), np.bool_, [True, False]),
+        (pa.array([True, None]), np.float64, [1.0, None]),
+        (pa.array([1.5, None], pa.float32()), np.float32, [1.5, None]),
+        (pa.array([np.float16(1.5), None], pa.float16()), np.float16, [1.5, None]),
+        (pa.array([decimal.Decimal("1.5"), None]), np.float64, [1.5, None]),
+        (pa.array([datetime.date(2020, 1, 2), None]), "M8[D]", [datetime.date(2020, 1, 2), None]),
+        (pa.array([datetime.time(0, 1)], pa.time32("s")), "m8[s]", [datetime.timedelta(seconds=60)]),
+        (pa.array([datetime.timedelta(1), None]), "m8[us]", [datetime.timedelta(1), None]),
+        (
+            pa.array([datetime.datetime(2020, 1, 2)], pa.timestamp("us", "Europe/Berlin")),
+            "M8[us]",
+            [datetime.datetime(2020, 1, 2)],
+        ),
+        (pa.chunked_array([], pa.int32()), np.int32, []),
+        (pa.array([[1, 2], [3, 4]], pa.list_(pa.int8(), 2)), np.int8, [[1, 2], [3, 4]]),
+        (pa.array([[0, 0], [1, 2], [3, 4]], pa.list_(pa.int8(), 2))[1:], np.int8, [[1, 2], [3, 4]]),
+        (pa.array([[[1], [2]]], pa.list_(pa.list_(pa.int8(), 1), 2)), np.int8, [[[1], [2]]]),
+        (pa.ExtensionArray.from_storage(pa.bool8(), pa.array([1, 0], pa.int8())), np.bool_, [True, False]),
+    ],
+    ids=lambda value: str(value.type) if isinstance(value, (pa.Array, pa.ChunkedArray)) else "",
+)
+def test_arrow_to_arrays(data, dtype, want):
+    found = from_arrow(data)
+    assert found.dtype == np.dtype(dtype)
+    assert plain(found) == want
+
+
+@pytest.mark.parametrize(
+    ("data", "codes", "categories", "ordered"),
+    [
+        (pa.array(["b", None, "a", "b"]), [0, -1, 1, 0], ["b", "a"], False),
+        (pa.array(["b", None], pa.large_string()), [0, -1], ["b"], False),
+        (pa.array(["b", None], pa.string_view()), [0, -1], ["b"], False),
+        (pa.chunked_array([["a", "b"], ["c", "a", None]]), [0, 1, 2, 0, -1], ["a", "b", "c"], False),
+        (pa.chunked_array([], pa.string()), [], [], False),
+        (pa.chunked_array([], pa.dictionary(pa.int8(), pa.string())), [], [], False),
+        (
+            pa.chunked_array(
+                [pa.array(["a", "b"]).dictionary_encode(), pa.array(["c", "a"]).dictionary_encode()]
+            ),
+            [0, 1, 2, 0],
+            ["a", "b", "c"],
+            False,
+        ),
+        (
+            pa.DictionaryArray.from_arrays(
+                pa.array([0, None, 1], pa.uint32()), pa.array([10, 20]), ordered=True
+            ),
+            [0, -1, 1],
+            [10, 20],
+            True,
+        ),
+        (
+            pa.DictionaryArray.from_arrays(pa.array([0, 1, 2], pa.int8()), pa.array(["x", None, "y"])),
+            [0, -1, 1],
+            ["x", "y"],
+            False,
+        ),
+        (pa.RunEndEncodedArray.from_arrays([2, 3], ["a", "b"]), [0, 0, 1], ["a", "b"], False),
+    ],
+)
+def test_arrow_to_codes(data, codes, categories, ordered):
+    found = from_arrow(data)
+    assert found.codes.dtype == np.int32
+    assert (found.codes.tolist(), found.categories, found.ordered) == (codes, categories, ordered)
+
+
+@pytest.mark.parametrize(
+    ("data", "want"),
+    [
+        (pa.nulls(2), [None, None]),
+        (pa.array([2**60 + 1, None]), [2**60 + 1, None]),
+        (pa.array([b"a", None]), [b"a", None]),
+        (pa.array([b"ab", None], pa.binary(2)), [b"ab", None]),
+        (pa.array([{"a": 1}, None]), [{"a": 1}, None]),
+        (pa.array([["a", "b"], None]), [["a", "b"], None]),
+        (pa.array([["a", "b"]], pa.list_(pa.string(), 2)), [["a", "b"]]),
+        (pa.array([[[1.0, 2.0], [3.0]], []]), [[[1.0, 2.0], [3.0]], []]),
+    ],
+)
+def test_arrow_to_lists(data, want):
+    assert from_arrow(data) == want
+
+
+BOXES = [[[1.0, 2.0, 3.0, 4.0]], None, [], [[1.0, 2.0, 3.0, 4.0], [5.0, 6.0, 7.0, 8.0]]]
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        pa.list_(pa.list_(pa.float64())),
+        pa.list_(pa.list_(pa.float64(), 4)),
+        pa.large_list(pa.list_(pa.float64())),
+    ],
+)
+@pytest.mark.parametrize("start", [0, 1, 3])
+def test_boxes_become_matrices(kind, start):
+    found = from_arrow(pa.array(BOXES, kind)[start:])
+    assert [None if v is None else v.shape for v in found] == [(1, 4), None, (0, 4), (2, 4)][start:]
+    assert [None if v is None else v.tolist() for v in found] == BOXES[start:]
+
+
+def test_lists_in_pieces():
+    found = from_arrow(pa.chunked_array([[[1]], [[2, 3], None, []]]))
+    assert [None if v is None else v.tolist() for v in found] == [[1], [2, 3], None, []]
+
+
+def test_null_rows_of_fixed_lists():
+    small = from_arrow(pa.array([[1, 2], None], pa.list_(pa.int32(), 2)))
+    assert small[0].tolist() == [1, 2]
+    assert np.isnan(small[1]).all()
+    large = from_arrow(pa.array([None, [7] * 1024], pa.list_(pa.uint8(), 1024)))
+    assert large[0] is None
+    assert (large[1].dtype, large[1].tolist()) == (np.uint8, [7] * 1024)
+    holes = from_arrow(pa.array([[1, None], None], pa.list_(pa.float32(), 2)))
+    assert (holes.dtype, np.isnan(holes).tolist()) == (np.float32, [[False, True], [True, True]])
+
+
+def test_tensors_keep_their_shape_and_order_of_axes():
+    values = np.arange(12).reshape(2, 2, 3)
+    assert np.array_equal(from_arrow(pa.FixedShapeTensorArray.from_numpy_ndarray(values)), values)
+    turned = pa.FixedShapeTensorArray.from_numpy_ndarray(values.transpose(0, 2, 1))
+    assert turned.type.permutation == [1, 0]
+    assert np.array_equal(from_arrow(turned), values.transpose(0, 2, 1))
+
+
+# pandas and polars ---------------------------------------------------------------------------------
+
+
+def test_categories_of_pandas_keep_their_order():
+    series = pd.Series(pd.Categorical(["mid", None, "low"], categories=["low", "mid", "high"]))
+    for values in (series, series.array, pd.CategoricalIndex(series)):
+        found = from_series(values)
+        assert (found.codes.tolist(), found.categories, found.ordered) == (
+            [1, -1, 0],
+            ["low", "mid", "high"],
+            True,
+        )
+
+
+@pytest.mark.parametrize(
+    ("series", "want"),
+    [
+        (pd.Series([1, 2], index=[0.5, 1.5]), [1, 2]),
+        (pd.Series([1, None], dtype="Int64"), [1.0, None]),
+        (pd.Series([True, None], dtype="boolean"), [1.0, None]),
+        (pd.array([1, None], dtype="Int8"), [1.0, None]),
+        (pd.Series([1, None, "a"], dtype=object), [1, None, "a"]),
+        (pd.Series([1, pd.NA], dtype=object), [1.0, None]),
+        (pd.Series(["a", np.nan], index=[0.5, 1.5], dtype=object), ["a", None]),
+        (pd.Series([{1}, None], dtype=object), [{1}, None]),
+        (pd.Series([0.0, 1.0], dtype="Sparse[float]"), [0.0, 1.0]),
+        (pd.Index([3, 4]), [3, 4]),
+        (pd.Series(pd.to_datetime(["2020-01-01", None]).as_unit("s")), [datetime.datetime(2020, 1, 1), None]),
+        (
+            pd.Series(pd.to_datetime(["2020-01-01"]).as_unit("us").tz_localize("UTC")),
+            [datetime.datetime(2020, 1, 1)],
+        ),
+        (pl.Series([1, None]), [1.0, None]),
+        (pl.Series(["a", None]), ["a", None]),
+        (pl.Series([b"a"]), [b"a"]),
+        (pl.Series([{1}], dtype=pl.Object), [{1}]),
+        (pl.Series([[1.0, 2.0]], dtype=pl.Array(pl.Float32, 2)), [[1.0, 2.0]]),
+        (pa.array([1, 2]), [1, 2]),
+    ],
+)
+def test_series(series, want):
+    assert plain(from_series(series)) == want
+
+
+def test_arrays_in_objects_stay_arrays():
+    found = from_series(pd.Series([np.zeros((2, 4)), None, np.zeros((0, 4))]))
+    assert [None if v is None else v.shape for v in found] == [(2, 4), None, (0, 4)]
+    assert from_series(pd.Series([np.zeros((2, 3)), np.ones((2, 3))])).shape == (2, 2, 3)
+
+
+def test_polars_categories():
+    enum = from_series(pl.Series(["b", None, "a"], dtype=pl.Enum(["b", "a"])))
+    assert (enum.codes.tolist(), enum.categories, enum.ordered) == ([0, -1, 1], ["b", "a"], True)
+    found = from_series(pl.Series(["b", None, "a"], dtype=pl.Categorical))
+    assert (found.values().tolist(), found.ordered) == (["b", None, "a"], False)
+
+
+def test_a_frame_as_one_column_is_a_matrix():
+    frame = pd.DataFrame({"a": [1, 2], "b": [3, 4]})
+    assert from_series(frame).tolist() == [[1, 3], [2, 4]]
+    assert from_series(pl.from_pandas(frame)).tolist() == [[1, 3], [2, 4]]
+
+
+@pytest.mark.parametrize("values", [[1], np.arange(2), "a", None, {"a": 1}, pa.scalar(1), TABLE])
+def test_from_series_leaves_the_rest_alone(values):
+    assert from_series(values) is None
+
+
+def test_is_table():
+    class Mine(pd.DataFrame):
+        pass
+
+    assert [is_table(t) for t in (TABLE, TABLE.to_batches()[0], pl.DataFrame(), pl.LazyFrame(), Mine())] == [
+        True
+    ] * 5
+    assert [is_table(t) for t in (pd.Series([1]), pl.Series([1]), pa.array([1]), {}, [1], "a", None)] == [
+        False
+    ] * 7
+
+
+def test_columns_named_by_numbers_become_strings():
+    assert read_table(pd.DataFrame(np.zeros((2, 2)))).columns == ("0", "1")
+
+
+def test_no_library_is_imported_that_is_not_used():
+    code = (
+        "import sys; from polyhead.sources.tables import is_table, from_series; "
+        "assert not is_table([1]) and from_series([1]) is None; "
+        "bad = {'pandas', 'polars', 'pyarrow', 'h5py', 'zarr'} & set(sys.modules); assert not bad, bad"
+    )
+    isolated = (
+        "import sys, types, pathlib; import importlib.util as u; "
+        "package = types.ModuleType('polyhead'); "
+        "package.__path__ = [str(pathlib.Path(u.find_spec('polyhead').origin).parent)]; "
+        "sys.modules['polyhead'] = package; "
+    )
+    subprocess.run([sys.executable, "-c", isolated + code], check=True)
+
+
+# errors --------------------------------------------------------------------------------------------
+
+
+def message(work):
+    with pytest.raises(DataError) as caught:
+        work()
+    return str(caught.value)
+
+
+def test_no_such_file(tmp_path):
+    (tmp_path / "train.parquet").touch()
+    path = tmp_path / "trian.parquet"
+    assert message(lambda: read_table(path)) == (
+        f"file {path}: expected a file or a folder of Parquet files, got nothing at this path. "
+        "Did you mean `train.parquet`?"
+    )
+    path = tmp_path / "none" / "a.csv"
+    assert message(lambda: read_table(path)) == (
+        f"file {path}: expected a file or a folder of Parquet files, got nothing at this path. "
+        f"There is no folder {tmp_path / 'none'} either."
+    )
+
+
+@pytest.mark.parametrize(("name", "ending"), [("a.xlsx", ".xlsx"), ("a", "no ending")])
+def test_unknown_ending(tmp_path, name, ending):
+    (tmp_path / name).touch()
+    assert message(lambda: read_table(tmp_path / name)) == (
+        f"file {tmp_path / name}: expected a name that ends in .parquet, .pq, .csv, .tsv, .arrow, "
+        f".feather or .ipc, got {ending}. Read it with pandas or polars and give the frame."
+    )
+
+
+@pytest.mark.parametrize("name", ["a.parquet", "a.csv", "a.arrow"])
+def test_empty_file(tmp_path, name):
+    (tmp_path / name).touch()
+    assert message(lambda: read_table(tmp_path / name)) == (
+        f"file {tmp_path / name}: expected a table, got an empty file."
+    )
+
+
+def test_unreadable_file(tmp_path):
+    path = tmp_path / "a.parquet"
+    path.write_bytes(b"this is not a table at all")
+    assert message(lambda: read_table(path)) == (
+        f"file {path}: expected a readable table, got ArrowInvalid: Parquet magic bytes not found in footer. "
+        "Either the file is corrupted or this is not a parquet file."
+    )
+    for name in ("b.arrow", "b.csv.gz", "b.feather"):
+        (tmp_path / name).write_bytes(b"this is not a table at all")
+        assert message(lambda: read_table(tmp_path / name)).startswith(  # noqa: B023
+            f"file {tmp_path / name}: expected a readable table, got "
+        )
+
+
+def test_csv_with_a_row_too_long(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("a,b\n1,2\n1,2,3\n")
+    assert message(lambda: read_table(path)) == (
+        f"file {path}: expected a readable table, got ArrowInvalid: CSV parse error: Row #3: Expected "
+        "2 columns, got 3: 1,2,3."
+    )
+
+
+def test_a_file_that_changes_after_it_was_opened(tmp_path):
+    path = tmp_path / "a.parquet"
+    pq.write_table(TABLE, path)
+    table = read_table(path)
+    pq.write_table(TABLE.slice(1), path)
+    assert message(lambda: table.column("age")) == (
+        f"file {path}, column `age`: expected 3 rows, as when it was opened, got 2."
+    )
+    path.unlink()
+    found = message(lambda: table.column("kind"))
+    assert found.startswith(f"file {path}: expected a readable table, got FileNotFoundError")
+
+
+def test_no_rows(tmp_path):
+    (tmp_path / "a.csv").write_text("a,b\n")
+    assert message(lambda: read_table(tmp_path / "a.csv")) == (
+        f"file {tmp_path / 'a.csv'}: expected at least one row, got none."
+    )
+    assert (
+        message(lambda: read_table(TABLE.slice(0, 0))) == "Arrow table: expected at least one row, got none."
+    )
+    assert message(lambda: read_table(pd.DataFrame({"a": []}))) == (
+        "pandas DataFrame: expected at least one row, got none."
+    )
+
+
+def test_no_columns():
+    assert message(lambda: read_table(pd.DataFrame(index=range(3)))) == (
+        "pandas DataFrame: expected at least one column, got none."
+    )
+    assert message(lambda: read_table(pl.DataFrame(), columns=[])) == (
+        "polars DataFrame: expected at least one column, got none."
+    )
+
+
+@pytest.mark.parametrize("name", ["t.csv", "t.parquet", "t.arrow"])
+def test_a_missing_column(tmp_path, name):
+    write(tmp_path / name, {"t.csv": "csv", "t.parquet": "parquet", "t.arrow": "file"}[name])
+    assert message(lambda: read_table(tmp_path / name, columns=["size", "knid"])) == (
+        f"file {tmp_path / name}, column `knid`: expected one of the columns age, kind, size, got no such "
+        "column. Did you mean `kind`?"
+    )
+
+
+def test_missing_columns_of_a_lazy_frame_are_named_at_once():
+    known = "expected one of the columns age, kind, size, got no such column."
+    assert message(lambda: read_table(pl.from_arrow(TABLE).lazy(), columns=["agge", "zzz"])) == (
+        "2 problems:\n"
+        f"  1. polars DataFrame, column `agge`: {known} Did you mean `age`?\n"
+        f"  2. polars DataFrame, column `zzz`: {known}"
+    )
+
+
+def test_columns_of_one_name(tmp_path):
+    (tmp_path / "a.csv").write_text("a,b,a\n1,2,3\n")
+    assert message(lambda: read_table(tmp_path / "a.csv")) == (
+        f"file {tmp_path / 'a.csv'}: expected columns of different names, got `a` 2 times. "
+        "Rename the columns."
+    )
+    frame = pd.DataFrame([[1, 2, 3]], columns=[1, "1", "x"])
+    assert message(lambda: read_table(frame)) == (
+        "pandas DataFrame: expected columns of different names, got `1` 2 times. Rename the columns."
+    )
+
+
+def test_a_folder_without_tables(tmp_path):
+    assert message(lambda: read_table(tmp_path)) == (
+        f"file {tmp_path}: expected a folder of Parquet files, got no file that ends in .parquet or .pq."
+    )
+
+
+def test_another_type():
+    assert message(lambda: read_table([1, 2])) == (
+        "read_table(data): expected a path, a pyarrow table, a pandas or polars frame, or a mapping of arrays, "
+        "got a list."
+    )
+
+
+def test_a_mapping_of_arrays():
+    source = read_table({"a": np.arange(6), "b": np.zeros((6, 2))}, columns=["b", "a"])
+    assert source.columns == ("b", "a")
+    assert [len(part) for part in source.split((0.5, 0.5))] == [3, 3]
+
+
+def test_series_are_columns_of_arrays():
+    source = Arrays(
+        {"a": pd.Series([1, None], dtype="Int64"), "b": pl.Series(["x", None]), "c": TABLE["size"][:2]}
+    )
+    assert rows(source) == {"a": [1.0, None], "b": ["x", None], "c": [1, 2]}
+    assert isinstance(read_table(TABLE), Table)

@@ -1,0 +1,344 @@
+"""The feed: batches, epochs, state, threads. What Keras makes of it is in tests/keras_bridge."""
+
+import gc
+import hashlib
+import json
+import threading
+import time
+
+import numpy as np
+import pytest
+
+import polyhead as ph
+
+GOLDEN = "0157579174aac0f60d021383b736eb905d4d8a4fac132cbcaa578f8061ded28a"
+ROWS = 1003
+
+
+def columns(rows=ROWS, seed=0):
+    rng = np.random.default_rng(seed)
+    value = rng.random((rows, 2))
+    value[::5] = np.nan
+    return {
+        "x": rng.random((rows, 4), dtype=np.float32),
+        "image": rng.integers(0, 256, (rows, 8, 8, 3), dtype=np.uint8),
+        "present": rng.integers(0, 2, rows),
+        "kind": [["cat", "dog", "eel", None][i] for i in rng.integers(0, 4, rows)],
+        "value": value,
+        "mask": rng.integers(0, 2, (rows, 8, 8), dtype=np.uint8),
+    }
+
+
+def make(data=None, **changes):
+    return ph.Feed(
+        columns() if data is None else data,
+        **{
+            "inputs": {"x": ph.Array(), "image": ph.Image()},
+            "heads": {
+                "present": ph.Binary(),
+                "kind": ph.Categorical(class_weight="balanced"),
+                "value": ph.Regression(2, given="present"),
+                "mask": ph.Mask(),
+            },
+            "batch_size": 32,
+            "shuffle": True,
+            "seed": 7,
+            **changes,
+        },
+    )
+
+
+class Slow(ph.Source):
+    """A source that is not in memory."""
+
+    def __init__(self, data):
+        self.data = data
+
+    def __len__(self):
+        return len(self.data["x"])
+
+    def read(self, ids):
+        return {
+            name: [values[i] for i in ids] if isinstance(values, list) else values[ids]
+            for name, values in self.data.items()
+        }
+
+
+def digest(feed, epochs=3):
+    found = hashlib.sha256()
+    for _ in range(epochs):
+        for batch in feed.batches():
+            found.update(batch.ids.astype("<i8").tobytes())
+            for part in (batch.inputs, batch.labels, batch.weights or {}):
+                for name, array in sorted(part.items()):
+                    found.update(f"{name}{array.dtype}{array.shape}".encode())
+                    found.update(np.ascontiguousarray(array).tobytes())
+        list(feed)
+    return found.hexdigest()
+
+
+@pytest.mark.parametrize("workers", [0, 1, 2, 8])
+def test_batches_are_identical_for_any_number_of_threads_on_every_backend(workers):
+    # one constant for all: the suite runs once on each backend
+    assert digest(make(workers=workers)) == GOLDEN
+
+
+def test_batches_are_identical_for_data_in_memory_and_read_on_the_way():
+    heads = {**make().heads}
+    assert digest(make(Slow(columns()), heads=heads), 1) == digest(make(heads=heads), 1)
+
+
+def test_batches_are_what_the_rows_say():
+    data = columns()
+    feed = make(data)
+    seen = []
+    for batch in feed.batches():
+        seen += batch.ids.tolist()
+        ids = batch.ids
+        assert np.array_equal(batch.inputs["x"], data["x"][ids])
+        assert np.array_equal(
+            batch.inputs["image"], (data["image"][ids] / np.float32(255)).astype(np.float32)
+        )
+        assert np.array_equal(batch.labels["present"], data["present"][ids][:, None].astype(np.float32))
+        names = [data["kind"][i] for i in ids]
+        assert [
+            feed.heads["kind"].names[k] if n else None
+            for k, n in zip(batch.labels["kind"], names, strict=True)
+        ] == names
+        assert np.array_equal(batch.labels["value"], np.nan_to_num(data["value"][ids]).astype(np.float32))
+        assert np.array_equal(batch.labels["mask"][..., 0], data["mask"][ids])
+        there = ~np.isnan(data["value"][ids, 0]) & (data["present"][ids] == 1)
+        assert np.array_equal(batch.weights["value"], there.astype(np.float32))
+        weight = {**feed.heads["kind"].class_weight, None: 0.0}
+        assert batch.weights["kind"].tolist() == [np.float32(weight[n]) for n in names]
+        assert (batch.weights["mask"] == 1).all()
+        assert batch.weights["mask"].shape == (len(ids), 1, 1)
+    assert sorted(seen) == list(range(ROWS))
+
+
+def test_an_epoch_is_counted_when_its_last_batch_is_handed_out():
+    feed = make()
+    assert feed.epoch == 0
+    batches = iter(feed)
+    for _ in range(len(feed) - 1):
+        next(batches)
+    assert feed.epoch == 0
+    next(batches)
+    assert feed.epoch == 1
+    next(iter(feed))
+    assert feed.epoch == 1
+
+
+def test_peek_consumes_nothing():
+    feed = make()
+    peeked = feed.peek()
+    first = next(iter(make()))
+    assert np.array_equal(peeked[0]["x"], first[0]["x"])
+    assert np.array_equal(next(iter(feed))[0]["x"], first[0]["x"])
+    assert feed.state()["step"] == 1
+
+
+def test_a_restored_feed_goes_on_to_the_sample():
+    feed = make()
+    whole = [x["x"] for _ in range(3) for x, *_ in feed]
+    for stop in (0, 1, 40, len(feed) - 1, len(feed), len(feed) + 7):
+        first = make()
+        batches = (b for _ in range(3) for b in first)
+        before = [next(batches)[0]["x"] for _ in range(stop)]
+        state = json.loads(json.dumps(first.state()))
+        second = make(workers=2).restore(state)
+        after = []
+        while second.epoch < 3:
+            after += [x["x"] for x, *_ in second]
+        together = before + after
+        assert len(together) == len(whole)
+        assert all(np.array_equal(a, b) for a, b in zip(together, whole, strict=True))
+
+
+def test_a_state_of_another_feed_is_refused_with_every_difference():
+    state = make().state()
+    with pytest.raises(ph.ContractError) as error:
+        make(batch_size=16, seed=8).restore({**state, "step": -1})
+    assert str(error.value).splitlines()[0] == "3 problems:"
+    assert "state, `batch_size`: expected 16, got 32. It is the state of another feed." in str(error.value)
+    assert "state, `step`: expected an integer of at least 0 and below 63, got -1." in str(error.value)
+
+
+def test_two_feeds_at_once_do_not_disturb_each_other():
+    alone = [b[0]["x"] for b in make(seed=1)], [b[0]["x"] for b in make(seed=2)]
+    both = list(zip(make(seed=1), make(seed=2), strict=True))
+    assert all(np.array_equal(a[0]["x"], x) for (a, _), x in zip(both, alone[0], strict=True))
+    assert all(np.array_equal(b[0]["x"], x) for (_, b), x in zip(both, alone[1], strict=True))
+
+
+def test_the_structure_never_changes_though_early_batches_miss_nothing():
+    data = columns()
+    data["value"] = np.ones((ROWS, 2))
+    data["value"][-1] = np.nan
+    for source in (data, Slow(data)):
+        feed = ph.Feed(source, inputs="x", heads={"value": ph.Regression(2)}, batch_size=10)
+        assert {len(batch) for batch in feed} == {3}
+
+
+def test_no_weights_where_nothing_needs_them():
+    feed = ph.Feed(
+        {"x": np.ones((9, 2)), "y": np.arange(9) % 2}, inputs="x", heads={"y": ph.Binary()}, batch_size=4
+    )
+    assert [len(batch) for batch in feed] == [2, 2, 2]
+
+
+def test_on_keeps_what_was_learnt():
+    data = columns()
+    feed = make(data)
+    few = {name: values[:5] for name, values in data.items()}
+    val = feed.on(few)
+    assert val.heads == feed.heads
+    assert not val.shuffle
+    assert [b.ids.tolist() for b in val.batches()] == [[0, 1, 2, 3, 4]]
+
+
+def test_shards_share_the_rows():
+    feeds = [make(shard=(rank, 3)) for rank in range(3)]
+    ids = np.concatenate([b.ids for feed in feeds for b in feed.batches()])
+    assert sorted(ids.tolist()) == list(range(ROWS))
+    assert len({len(feed) for feed in feeds}) == 1
+
+
+def test_threads_end_with_the_feed():
+    feed = make(workers=3)
+    batches = iter(feed)
+    next(batches)
+    assert sum(t.name.startswith("polyhead-") for t in threading.enumerate()) == 3
+    del feed, batches
+    gc.collect()
+    end = time.monotonic() + 5
+    while any(t.name.startswith("polyhead-") for t in threading.enumerate()) and time.monotonic() < end:
+        time.sleep(0.01)
+    assert not any(t.name.startswith("polyhead-") for t in threading.enumerate())
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_bad_value_is_named_with_its_row(workers):
+    data = columns()
+    data["x"][777, 1] = np.inf
+    feed = ph.Feed(Slow(data), inputs="x", heads={"present": ph.Binary()}, shuffle=True, workers=workers)
+    with pytest.raises(ph.DataError) as error:
+        list(feed)
+    assert str(error.value) == (
+        "input `x`, row 777: expected finite numbers, got inf. "
+        "Mend the row, or say Array(fill=0.0) to fill in for NaN."
+    )
+
+
+def test_a_bad_label_in_memory_is_named_before_the_first_batch():
+    data = columns()
+    data["present"][500] = -1
+    with pytest.raises(ph.DataError) as error:
+        make(data)
+    assert str(error.value) == (
+        "head `present`, row 500: expected 0, 1, True or False, got -1. "
+        'If -1 means "no label", say Binary(missing=-1).'
+    )
+
+
+def test_every_problem_of_a_declaration_comes_at_once():
+    with pytest.raises(ph.DataError) as error:
+        ph.Feed(
+            columns(),
+            inputs={"x": ph.Array(5), "image": ph.Image(9, 9)},
+            heads={"kind": ph.Regression(), "mask": ph.Mask(missing=None, size=(4, 4))},
+        )
+    assert len(error.value.problems) == 4
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            {"heads": {"present": ph.Binary}},
+            "head `present`: expected a head kind, as ph.Binary(), got <class 'polyhead.kinds.categorical.Binary'>. "
+            "Write Binary() with brackets.",
+        ),
+        ({"inputs": []}, "inputs: expected at least one input, got none."),
+        (
+            {"heads": {"value": ph.Regression(2, given="prezent")}},
+            "head `value`, given='prezent': expected the name of a binary head (there is none), "
+            "got no head of that name.",
+        ),
+        ({"workers": -1}, 'workers: expected "auto" or an integer of at least 0, got -1.'),
+    ],
+)
+def test_what_cannot_be_declared_is_refused(arguments, message):
+    with pytest.raises(ph.ContractError) as error:
+        make(**arguments)
+    assert str(error.value) == message
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        ({}, "data: expected at least one column, got an empty mapping."),
+        ({"x": np.zeros((0, 2)), "y": []}, "data: expected at least one row, got an empty source."),
+        (
+            [1, 2],
+            "data: expected a mapping of arrays, a Source, a table or a path, got 'list'. "
+            'Give names: {"image": images, "label": labels}.',
+        ),
+        (
+            {"z": np.zeros(3), "y": [0, 1, 0]},
+            "input `x`: expected a column `x` among z, y, got no such column. "
+            'Say Array(column="...") for a column of another name.',
+        ),
+        (
+            {"x": np.zeros(3), "y": [0, 1]},
+            "data: expected columns of one length, got `x` 3, `y` 2. "
+            "Every column needs one entry a row; None or NaN stands for a missing label.",
+        ),
+    ],
+)
+def test_data_that_cannot_be_is_refused(data, message):
+    with pytest.raises(ph.DataError) as error:
+        ph.Feed(data, inputs="x", heads={"y": ph.Binary()})
+    assert str(error.value) == message
+
+
+def test_given_chains_multiply():
+    data = {
+        "x": np.zeros(4),
+        "a": [1, 1, 0, None],
+        "b": [1, 0, 1, 1],
+        "c": [0.5, 0.5, 0.5, 0.5],
+    }
+    heads = {"c": ph.Regression(given="b"), "b": ph.Binary(given="a"), "a": ph.Binary()}
+    feed = ph.Feed(data, inputs="x", heads=heads, batch_size=4)
+    _, _, weights = feed.peek()
+    assert list(weights) == ["c", "b", "a"]
+    assert weights["a"].tolist() == [1, 1, 1, 0]
+    assert weights["b"].tolist() == [1, 1, 0, 0]
+    assert weights["c"].tolist() == [1, 0, 0, 0]
+
+
+def test_describe_says_what_is_there():
+    text = str(make().describe())
+    assert text.splitlines()[0] == "1,003 rows"
+    assert "input image        float32 (8, 8, 3)" in text
+    assert "head  mask         100.0% labelled (1,003)" in text
+
+
+def test_rows_handed_out_are_the_caller_s_to_change():
+    data = columns()
+    before = {
+        name: np.array(values, dtype=object if name == "kind" else None) for name, values in data.items()
+    }
+    feed = make(data, shuffle=False)
+    for x, y, w in feed:
+        x["x"][:] = -1
+        x["image"][:] = -1
+        y["value"][:] = -1
+        w["value"][:] = -1
+    second = next(iter(feed))
+    assert np.array_equal(second[0]["x"], before["x"][:32])
+    assert all(
+        np.array_equal(np.array(data[n], dtype=object if n == "kind" else None), before[n]) or n == "value"
+        for n in data
+    )
