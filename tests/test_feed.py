@@ -265,6 +265,17 @@ def test_every_problem_of_a_declaration_comes_at_once():
             "head `value`, given='prezent': expected the name of a binary head (there is none), "
             "got no head of that name.",
         ),
+        (
+            {
+                "heads": {
+                    "present": ph.Binary(given="more"),
+                    "more": ph.Binary(given="present", column="present"),
+                }
+            },
+            "2 problems:\n"
+            "  1. head `present`, given='more': expected a chain that ends, got present -> more -> present.\n"
+            "  2. head `more`, given='present': expected a chain that ends, got more -> present -> more.",
+        ),
         ({"workers": -1}, 'workers: expected "auto" or an integer of at least 0, got -1.'),
     ],
 )
@@ -342,3 +353,21 @@ def test_rows_handed_out_are_the_caller_s_to_change():
         np.array_equal(np.array(data[n], dtype=object if n == "kind" else None), before[n]) or n == "value"
         for n in data
     )
+
+
+def test_a_chain_of_given_may_be_long():
+    ones = {name: [1, 1, 0, 1] for name in "abcd"}
+    heads = {
+        "d": ph.Binary(given="c"),
+        "c": ph.Binary(given="b"),
+        "b": ph.Binary(given="a"),
+        "a": ph.Binary(),
+    }
+    _, _, weights = ph.Feed({"x": np.zeros(4), **ones}, inputs="x", heads=heads, batch_size=4).peek()
+    assert weights["d"].tolist() == [1, 1, 0, 1]
+
+
+def test_class_weights_for_a_class_that_is_not_learnt_name_the_head():
+    with pytest.raises(ph.DataError) as error:
+        make(heads={"kind": ph.Categorical(class_weight={"owl": 2.0})})
+    assert str(error.value).startswith("head `kind`, Categorical(class_weight=)")

@@ -569,6 +569,19 @@ def test_a_folder_without_tables(tmp_path):
     )
 
 
+def test_a_folder_whose_files_differ_is_refused_by_file_and_column(tmp_path):
+    pq.write_table(pa.table({"a": [1], "b": ["x"]}), tmp_path / "1.parquet")
+    pq.write_table(pa.table({"a": [1.5], "c": [2]}), tmp_path / "2.parquet")
+    second, first = tmp_path / "2.parquet", tmp_path / "1.parquet"
+    fix = "Write the files with one schema, or read them one by one and concat them."
+    assert message(lambda: read_table(tmp_path)).splitlines() == [
+        "3 problems:",
+        f"  1. file {second}, column `a`: expected int64, as in {first}, got double. {fix}",
+        f"  2. file {second}, column `b`: expected string, as in {first}, got no such column. {fix}",
+        f"  3. file {second}, column `c`: expected no such column, as in {first}, got int64. {fix}",
+    ]
+
+
 def test_another_type():
     assert message(lambda: read_table([1, 2])) == (
         "read_table(data): expected a path, a pyarrow table, a pandas or polars frame, or a mapping of arrays, "

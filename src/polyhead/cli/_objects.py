@@ -14,7 +14,8 @@ from typing import Any
 
 from polyhead.cli._say import WRONG_USE, fail
 from polyhead.errors import PolyheadError
-from polyhead.feed import Feed, as_source
+from polyhead.feed import Feed
+from polyhead.sources.anything import as_source
 from polyhead.sources.base import Source
 from polyhead.sources.tables import read_table
 

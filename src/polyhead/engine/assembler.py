@@ -60,6 +60,8 @@ class Assembler:
                 errors.extend(bad.located(head=name, row=bad.index).problems)
             except DataError as error:
                 errors.extend(error.problems)
+            except ContractError as error:
+                errors.extend(f"{place(head=name)}, {problem}" for problem in error.problems)
         if errors:
             raise DataError(*errors)
         self.heads = {name: self.heads[name] for name in heads}
@@ -151,28 +153,25 @@ def _only(source: Source, columns: list[str]) -> Source | None:
 def _given_first(heads: Mapping[str, Head]) -> list[str]:
     """The names of the heads, each after the one it is given."""
     problems = []
+    depth: dict[str, int] = {}
     for name, head in heads.items():
+        chain = [name]
+        while (given := heads[chain[-1]].given) is not None and given in heads and given not in chain:
+            chain.append(given)
+        depth[name] = len(chain)
         if head.given is None:
             continue
-        target = heads.get(head.given)
-        if not isinstance(target, Binary) or head.given == name:
-            found = (
-                "no head of that name"
-                if target is None
-                else f"{type(target).__name__}"
-                if head.given != name
-                else "the head itself"
-            )
-            binary = [n for n, h in heads.items() if isinstance(h, Binary) and n != name]
-            expected = f"the name of a binary head ({', '.join(binary) or 'there is none'})"
-            problems.append(Problem(place(head=name) + f", given={head.given!r}", expected, found))
-        elif target.given is not None and heads[target.given].given is not None:
-            problems.append(
-                Problem(place(head=name), "a chain of `given` that ends", "heads that wait for each other")
-            )
+        binary = [n for n, h in heads.items() if isinstance(h, Binary) and n != name]
+        expected = f"the name of a binary head ({', '.join(binary) or 'there is none'})"
+        where = f"{place(head=name)}, given={head.given!r}"
+        if head.given not in heads:
+            problems.append(Problem(where, expected, "no head of that name"))
+        elif head.given == name:
+            problems.append(Problem(where, expected, "the head itself"))
+        elif not isinstance(heads[head.given], Binary):
+            problems.append(Problem(where, expected, type(heads[head.given]).__name__))
+        elif given == name:
+            problems.append(Problem(where, "a chain that ends", " -> ".join([*chain, name])))
     if problems:
         raise ContractError(*problems)
-    depth = {
-        name: 0 if h.given is None else 1 if heads[h.given].given is None else 2 for name, h in heads.items()
-    }
     return sorted(heads, key=lambda name: depth[name])

@@ -101,10 +101,9 @@ class Order:
         """Where batches ``first … first + steps`` begin and end in this shard's rows; int64 ``(steps + 1,)``."""
         last, rows = len(self), self.rows_per_epoch
         edges = np.arange(first, first + steps + 1, dtype=np.int64) * self.batch_size
+        np.minimum(edges, rows, out=edges)
         # a shard with one row less than the largest may end on a full batch one step early: it keeps one row back
-        full = rows == (last - 1) * self.batch_size
-        edges[edges >= rows] = rows
-        if full and last > 1:
+        if last > 1 and rows == (last - 1) * self.batch_size:
             edges[np.arange(first, first + steps + 1) == last - 1] = rows - 1
         return edges
 

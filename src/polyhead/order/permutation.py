@@ -35,6 +35,7 @@ def mix64(value: int) -> int:
     return value ^ (value >> 31)
 
 
+@lru_cache(maxsize=256)
 def key(*parts: int) -> int:
     """One 64-bit key from several integers; their order counts.
 

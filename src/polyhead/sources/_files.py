@@ -145,12 +145,30 @@ def _open_folder(path: Path, where: str) -> Opened:
     data = pds.dataset(
         files, format="parquet", partitioning=pds.partitioning(flavor="hive"), partition_base_dir=str(path)
     )
+    _require_alike(data)
     names = list(data.schema.names)
 
     def load(at: int) -> Values | Stored:
         return _guarded(where, lambda: column_of(data.to_table(columns=[names[at]]).column(0)))
 
     return Opened(where, names, data.count_rows(), load)
+
+
+def _require_alike(data: Any) -> None:
+    """Raise where the files of a folder differ in columns or types: Arrow would fill in or leave out without a word."""
+    first, *others = data.get_fragments()
+    wanted = {field.name: field.type for field in first.physical_schema}
+    problems = []
+    for other in others:
+        found = {field.name: field.type for field in other.physical_schema}
+        for name in [*wanted, *(n for n in found if n not in wanted)]:
+            if wanted.get(name) != found.get(name):
+                expected, got = (str(t[name]) if name in t else "no such column" for t in (wanted, found))
+                fix = "Write the files with one schema, or read them one by one and concat them."
+                where = place(file=other.path, column=name)
+                problems.append(Problem(where, f"{expected}, as in {first.path}", got, fix))
+    if problems:
+        raise DataError(*problems)
 
 
 def _open_csv(path: Path, where: str, wanted: list[str] | None, delimiter: str) -> Opened:
