@@ -371,3 +371,28 @@ def test_class_weights_for_a_class_that_is_not_learnt_name_the_head():
     with pytest.raises(ph.DataError) as error:
         make(heads={"kind": ph.Categorical(class_weight={"owl": 2.0})})
     assert str(error.value).startswith("head `kind`, Categorical(class_weight=)")
+
+
+def test_rows_are_looked_at_in_the_first_whole_epoch_and_not_again(monkeypatch):
+    asked = []
+    encode = ph.Array.encode
+
+    def spy(self, values, check=True):
+        asked.append(check)
+        return encode(self, values, check)
+
+    monkeypatch.setattr(ph.Array, "encode", spy)
+    feed = make(heads={"present": ph.Binary()}, workers=0)
+    batches = iter(feed)
+    for _ in range(len(feed)):
+        next(batches)
+    assert set(asked) == {True}
+    asked.clear()
+    list(feed)
+    assert set(asked) == {False}
+    asked.clear()
+    restored = make(heads={"present": ph.Binary()}, workers=0).restore({**feed.state(), "step": 5})
+    list(restored)
+    asked.clear()
+    list(restored)
+    assert set(asked) == {True}

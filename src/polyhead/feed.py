@@ -19,6 +19,9 @@ from polyhead.order import Order
 from polyhead.order.shards import this_shard
 from polyhead.sources.anything import as_source
 
+IN_LINE_ROW_BYTES = 4096
+"""Rows in memory below this size are gathered faster than a thread hands them over."""
+
 
 class Feed(KerasInput):
     """Batches of a source, in the structure that a model with many heads wants.
@@ -311,14 +314,15 @@ class Feed(KerasInput):
     def _train(self, structure: Structure, endless: bool) -> Iterator[Any]:
         while True:
             epoch = self.epoch
-            step = self._start[1] if self._start[0] == epoch else 0
+            step = first = self._start[1] if self._start[0] == epoch else 0
             last = len(self._order)
             for batch in self._cut(self._blocks(self._order, epoch, step, labels=True), structure):
                 step += 1
                 # the last batch ends the epoch as it is handed out: Keras need not come back for more
                 self._position = (epoch, step) if step < last else (epoch + 1, 0)
+                if step == last and first == 0 and not self.drop_remainder:
+                    self._clean = True  # every row was looked at: later epochs need not look again
                 yield batch
-            self._clean = True
             if not endless:
                 return
 
@@ -362,7 +366,9 @@ class Feed(KerasInput):
             in_memory = all(
                 self.source.column(c) is not None for n, k in self.inputs.items() for c in k.columns(n)
             )
-            return 1 if in_memory else min(4, os.cpu_count() or 1)
+            if in_memory and self._assembler.row_bytes < IN_LINE_ROW_BYTES:
+                return 0
+            return min(2 if in_memory else 4, os.cpu_count() or 1)
         if not isinstance(workers, int) or workers < 0:
             raise ContractError(Problem("workers", '"auto" or an integer of at least 0', shown(workers)))
         return workers

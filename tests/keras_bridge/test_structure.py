@@ -1,0 +1,34 @@
+"""Nestings of names, and cutting batches into them."""
+
+import numpy as np
+import pytest
+
+from polyhead.keras_bridge.structure import Structure, at, cutter, fill, leaves, rebuild
+
+NESTED = {"b": ["p", ("q",)], "a": {"k": "r"}}
+ARRAYS = {name: np.arange(6) * factor for factor, name in enumerate("pqr", 1)}
+
+
+def test_leaves_come_in_the_order_of_sorted_keys():
+    assert list(leaves(NESTED)) == [(("a", "k"), "r"), (("b", 0), "p"), (("b", 1, 0), "q")]
+
+
+def test_every_leaf_is_found_at_its_path():
+    assert all(at(NESTED, path) == leaf for path, leaf in leaves(NESTED))
+
+
+def test_containers_stay_or_become_tuples():
+    assert fill(NESTED, {"p": 1, "q": 2, "r": 3}) == {"b": [1, (2,)], "a": {"k": 3}}
+    assert fill(NESTED, {"p": 1, "q": 2, "r": 3}, tuples=True) == {"b": (1, (2,)), "a": {"k": 3}}
+    assert rebuild(["x"], lambda path, leaf: (path, leaf)) == [((0,), "x")]
+
+
+@pytest.mark.parametrize("template", [NESTED, "p", ["p", "q"], {"one": "p", "two": "q"}, {}])
+def test_a_cut_is_the_rows_of_each_array_in_the_template(template):
+    found = cutter(template)(ARRAYS, slice(2, 4))
+    wanted = fill(template, {name: array[2:4].tolist() for name, array in ARRAYS.items()}, tuples=True)
+    assert rebuild(found, lambda _, array: array.tolist()) == wanted
+
+
+def test_before_a_model_is_known_batches_are_dicts():
+    assert Structure.flat(["x"], ["y", "z"]) == Structure({"x": "x"}, {"y": "y", "z": "z"})
