@@ -30,7 +30,7 @@ $(VENV)/.ready: pyproject.toml constraints/ci.txt
 	$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("polyhead needs Python 3.11 or newer: make PYTHON=python3.11")'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python $(PIP) $(TORCH)
-	$(BIN)/python $(PIP) --constraint constraints/ci.txt jax tensorflow-cpu --editable '.[demo,test,lint]'
+	$(BIN)/python $(PIP) --constraint constraints/ci.txt jax tensorflow-cpu --editable '.[demo,test,lint,bench]'
 	@touch $@
 
 $(VENV)-lowest/.ready: pyproject.toml constraints/lowest.txt
@@ -88,7 +88,7 @@ demo: $(VENV)-demo/.ready
 	$(VENV)-demo/bin/polyhead demo
 
 bench: $(VENV)/.ready
-	@for file in benchmarks/bench_*.py; do echo "== $$file"; KERAS_BACKEND=jax $(BIN)/python $$file || exit 1; done
+	KERAS_BACKEND=jax $(BIN)/python -m benchmarks
 
 docs: $(VENV)-docs/.ready
 	$(VENV)-docs/bin/mkdocs build --strict --quiet

@@ -23,7 +23,9 @@ BATCH_SIZES = (32, 256, 4096)
 REFERENCE = "plain generator"
 LIBRARIES = ("polyhead", "numpy", "keras", "jax", "tensorflow", "tensorflow-cpu", "torch", "grain")
 ENVIRONMENT = {
-    **dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"), "1"),
+    **dict.fromkeys(
+        ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"), "1"
+    ),
     "KERAS_BACKEND": "jax",
     "JAX_PLATFORMS": "cpu",
     "CUDA_VISIBLE_DEVICES": "",
@@ -90,9 +92,9 @@ def measure(workload: str, batch_size: int, arms: list[Arm], runs: int, seconds:
         "",
         f"Checked: {total['rows']:,} rows of {total['form']}, hash {total['hash']}, the same in every arm.",
         "",
-        "| arm | rows/s, median (min–max) | against the plain generator | CPU s per 1,000 rows | first epoch, rows/s "
-        "| first batch, ms | peak RSS, MB |",
-        "| --- | --- | --- | --- | --- | --- | --- |",
+        "| arm | rows/s, median (min–max) | against the plain generator | CPU s per 1,000 rows | ratio of CPU "
+        "| first epoch, rows/s | first batch, ms | peak RSS, MB |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
     lines += [_row(arm.name, found[arm.name], found[REFERENCE], first[arm.name]) for arm in arms]
     return "\n".join(lines)
@@ -107,6 +109,7 @@ def _row(name: str, runs: Runs, reference: Runs, first: dict[str, Any]) -> str:
         f"{_rounded(statistics.median(speeds))} ({_rounded(min(speeds))}–{_rounded(max(speeds))})",
         f"{ratio:.2f}",
         f"{cpu:.5f}",
+        f"{cpu / statistics.median(run['cpu_per_1000'] for run in reference):.2f}",
         _rounded(first["rows_per_s"]),
         f"{1000 * (first['setup'] + first['first_batch']):.1f}",
         f"{max(run['peak_mb'] for run in runs):,.0f}",
@@ -123,7 +126,8 @@ def _machine() -> str:
     model = platform.processor() or platform.machine()
     info = Path("/proc/cpuinfo")
     if info.exists():
-        models = [line.split(":", 1)[1].strip() for line in info.read_text().splitlines() if line.startswith("model name")]
+        lines = info.read_text().splitlines()
+        models = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
         model = models[0] if models else model
     load = f", load average at the start {os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else ""
     return f"{os.cpu_count()} cores ({model}), {platform.system()} {platform.release()}{load}"
@@ -140,22 +144,27 @@ def _versions() -> str:
 
 
 HOW = """\
-Rows come from memory: `table` is {table:,} rows of 10 float32 with a binary and a regression head; `images` is {images:,}
-pictures of 64 × 64 × 3 bytes, scaled to float32, with two masks of bytes, cast to float32 (B, 64, 64, 1). Every arm
-shuffles over the full range. Each has a process of its own and they take turns, in another order each time: {runs} runs
-of {seconds:g} s, or of one epoch where that takes longer. The ratio is the median over runs of this arm's speed to that of the plain generator in the same turn.
-The consumer reads the length of each batch and nothing else. Before that every arm delivers two epochs of a smaller
-workload: a hash over whole rows, with their labels, must be the same for all. The first epoch, in which polyhead also
-checks every value, and the first batch, with what it takes to set the arm up, are given apart. OMP and BLAS have one
-thread. `keras arrays` cannot scale, so it gets arrays of float32 that are made beforehand and take four times the
-memory; its speed does not contain the scaling that all others do.
+Rows come from memory: `table` is {table:,} rows of 10 float32 with a binary and a regression head; `images` is
+{images:,} pictures of 64 × 64 × 3 bytes, scaled to float32, with two masks of bytes, cast to float32 (B, 64, 64, 1).
+Every arm shuffles over the full range. Each has a process of its own and they take turns, in another order each time:
+{runs} runs of {seconds:g} s, or of one epoch where that takes longer. The ratio is the median over runs of this arm's
+speed to that of the plain generator in the same turn; the ratio of CPU, below 1 where less is used, is steadier on a
+machine that does other work too. The consumer reads the length of each batch and nothing else. Before that every arm
+delivers two epochs of a smaller workload: a hash over whole rows, with their labels, must be the same for all. The
+first epoch, in which polyhead also checks every value, and the first batch, with what it takes to set the arm up, are
+given apart. OMP and BLAS have one thread. `keras arrays` cannot scale, so it gets arrays of float32 that are made
+beforehand and take four times the memory; its speed does not contain the scaling that all others do.
 """
 
 
 def main() -> None:
     """Run the arms, print the tables, write them if asked."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Side by side with the plain generator.")
-    parser.add_argument("--short", action="store_true", help="a few minutes on two cores: fewer rows, shorter runs")
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks", description="Side by side with the plain generator."
+    )
+    parser.add_argument(
+        "--short", action="store_true", help="a few minutes on two cores: fewer rows, shorter runs"
+    )
     parser.add_argument("--runs", type=int, default=None, help="runs of each arm (7; 5 with --short)")
     parser.add_argument("--seconds", type=float, default=None, help="of each run (1.5; 0.4 with --short)")
     parser.add_argument("--batch", type=int, nargs="+", default=list(BATCH_SIZES), help="batch sizes")
@@ -166,7 +175,9 @@ def main() -> None:
     runs = options.runs or (5 if options.short else 7)
     seconds = options.seconds or (0.4 if options.short else 1.5)
     rows = SHORT_ROWS if options.short else ROWS
-    names = [n for n in available() if n == REFERENCE or options.arm is None or any(w in n for w in options.arm)]
+    names = [
+        n for n in available() if n == REFERENCE or options.arm is None or any(w in n for w in options.arm)
+    ]
     command = " ".join(["python", "-m", "benchmarks", *sys.argv[1:]])
     parts = [
         "# Side by side",

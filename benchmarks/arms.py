@@ -156,7 +156,12 @@ ARMS: dict[str, Callable[[Workload, int], Epochs]] = {
     "grain MapDataset": grain_map,
 }
 
-NEEDS = {"tf.data gather": "tensorflow", "tf.data slices": "tensorflow", "torch DataLoader": "torch", "grain MapDataset": "grain"}
+NEEDS = {
+    "tf.data gather": "tensorflow",
+    "tf.data slices": "tensorflow",
+    "torch DataLoader": "torch",
+    "grain MapDataset": "grain",
+}
 
 
 def available() -> list[str]:

@@ -1,7 +1,7 @@
 """Memory over epochs: a model of four heads, trained from a Parquet file of a million rows and 12 columns.
 
-``KERAS_BACKEND=jax python -m benchmarks.memory`` prints the resident memory after each epoch, and how much it grew after
-the second: what a leak of one batch a step would make a gigabyte.
+``KERAS_BACKEND=jax python -m benchmarks.memory`` prints the resident memory after each epoch, and how much it grew
+after the second.
 """
 
 from __future__ import annotations
@@ -42,7 +42,12 @@ def train(path: Path, epochs: int, batch_size: int) -> list[int]:
 
     import polyhead as ph
 
-    heads = {"bought": ph.Binary(), "colour": ph.Categorical(), "price": ph.Regression(), "weight": ph.Regression()}
+    heads = {
+        "bought": ph.Binary(),
+        "colour": ph.Categorical(),
+        "price": ph.Regression(),
+        "weight": ph.Regression(),
+    }
     feed = ph.Feed(
         ph.read_table(path),
         inputs={"x": ph.Array(column=list(INPUTS))},
@@ -63,7 +68,10 @@ def train(path: Path, epochs: int, batch_size: int) -> list[int]:
             gc.collect()
             resident.append(status("VmRSS") // 1024)
             seconds, began = time.perf_counter() - began, time.perf_counter()
-            print(f"epoch {epoch + 1}: {resident[-1]:,} MB, {seconds:.1f} s, loss {(logs or {})['loss']:.4f}", flush=True)
+            print(
+                f"epoch {epoch + 1}: {resident[-1]:,} MB, {seconds:.1f} s, loss {(logs or {})['loss']:.4f}",
+                flush=True,
+            )
 
     model.fit(feed, epochs=epochs, verbose=0, callbacks=[Watch()])
     return resident
@@ -71,7 +79,9 @@ def train(path: Path, epochs: int, batch_size: int) -> list[int]:
 
 def main() -> None:
     """Write the table, train, print."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.memory", description="Memory from epoch to epoch.")
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.memory", description="Memory from epoch to epoch."
+    )
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--epochs", type=int, default=6)
     parser.add_argument("--batch", type=int, default=1024)
@@ -79,7 +89,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "table.parquet"
         write_table(path, options.rows)
-        print(f"{options.rows:,} rows, {path.stat().st_size / 2**20:.0f} MB on disk; {status('VmRSS') // 1024:,} MB before", flush=True)
+        size, before = path.stat().st_size / 2**20, status("VmRSS") // 1024
+        print(f"{options.rows:,} rows, {size:.0f} MB on disk; {before:,} MB before", flush=True)
         resident = train(path, options.epochs, options.batch)
     print(f"growth after the second epoch: {resident[-1] - resident[min(1, len(resident) - 1)]:,} MB")
 

@@ -77,7 +77,9 @@ def digest(batches: Iterable[Batch]) -> dict[str, Any]:
     for x, (first, second) in batches:
         arrays = [np.asarray(a) for a in (x, first, second)]
         forms.add("; ".join(f"{a.dtype} {a.shape[1:]}" for a in arrays))
-        words = np.concatenate([a.reshape(len(a), -1).view(np.uint32) for a in arrays], axis=1).astype(np.uint64)
+        words = np.concatenate([a.reshape(len(a), -1).view(np.uint32) for a in arrays], axis=1).astype(
+            np.uint64
+        )
         keys = np.random.default_rng(words.shape[1]).integers(1, 1 << 63, words.shape[1], dtype=np.uint64)
         row = (words * keys).sum(1, dtype=np.uint64)
         row ^= row >> np.uint64(29)

@@ -27,7 +27,9 @@ def draw(train: int, test: int, seed: int = 0, missing: float = 0.3) -> tuple[di
         there is no digit: ``digit`` 0–9, ``box`` in 0–1 as ``xyxy``, ``mask`` bool ``(64, 64)``.
     """
     digits = load_digits()
-    splits = train_test_split(digits.images, digits.target, test_size=0.25, stratify=digits.target, random_state=seed)
+    splits = train_test_split(
+        digits.images, digits.target, test_size=0.25, stratify=digits.target, random_state=seed
+    )
     rng = np.random.default_rng(seed)
     return (
         _canvases(splits[0], splits[2], train, missing, rng),
@@ -35,7 +37,9 @@ def draw(train: int, test: int, seed: int = 0, missing: float = 0.3) -> tuple[di
     )
 
 
-def _canvases(images: np.ndarray, labels: np.ndarray, count: int, missing: float, rng: np.random.Generator) -> dict:
+def _canvases(
+    images: np.ndarray, labels: np.ndarray, count: int, missing: float, rng: np.random.Generator
+) -> dict:
     # a background that is no flat black: grey, uneven, noisy
     slope = np.linspace(-1, 1, SIDE)
     tilt = rng.uniform(-15, 15, (2, count, 1, 1))

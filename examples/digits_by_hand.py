@@ -36,10 +36,12 @@ def train(model, canvases: dict, optimizer, epochs: int, batch_size: int, seed: 
             "box": keras.losses.Huber(0.1),
             "mask": "binary_crossentropy",
         },
-        loss_weights={"present": 1.0, "digit": 1.0, "box": 20.0, "mask": 1.0},
+        loss_weights={"present": 1.0, "digit": 1.0, "box": 100.0, "mask": 1.0},
     )
     steps = -(-len(canvases["image"]) // batch_size)
-    model.fit(batches(canvases, batch_size, seed), steps_per_epoch=steps, epochs=epochs, verbose=2)
+    model.fit(
+        batches(canvases, batch_size, seed), steps_per_epoch=steps, epochs=epochs, shuffle=False, verbose=2
+    )
     return model
 
 

@@ -55,7 +55,10 @@ def by_hand(columns, batch_size=50):
         for start in range(0, len(boxes), batch_size):
             rows = slice(start, start + batch_size)
             presence = np.array(columns["presence"][rows], "float32")[:, None]
-            yield columns["image"][rows].astype("float32") / 255, (presence, np.array(boxes[rows], "float32")[:, None])
+            yield (
+                columns["image"][rows].astype("float32") / 255,
+                (presence, np.array(boxes[rows], "float32")[:, None]),
+            )
 
 
 def network(heads):

@@ -19,9 +19,6 @@ from polyhead.order import Order
 from polyhead.order.shards import this_shard
 from polyhead.sources.anything import as_source
 
-IN_LINE_ROW_BYTES = 4096
-"""Rows in memory below this size are gathered faster than a thread hands them over."""
-
 
 class Feed(KerasInput):
     """Batches of a source, in the structure that a model with many heads wants.
@@ -146,11 +143,12 @@ class Feed(KerasInput):
     def batches(self) -> Iterator[Batch]:
         """One epoch as `Batch` objects, with the ids of their rows; it does not count as an epoch used.
 
-            >>> import numpy as np
+        >>> import numpy as np
         >>> import polyhead as ph
-            >>> feed = ph.Feed({"x": np.arange(3.0), "y": [0, 1, 0]}, inputs="x", heads={"y": ph.Binary()}, batch_size=2)
-            >>> [batch.ids.tolist() for batch in feed.batches()]
-            [[0, 1], [2]]
+        >>> data = {"x": np.arange(3.0), "y": [0, 1, 0]}
+        >>> feed = ph.Feed(data, inputs="x", heads={"y": ph.Binary()}, batch_size=2)
+        >>> [batch.ids.tolist() for batch in feed.batches()]
+        [[0, 1], [2]]
         """
         for block in self._blocks(self._order, self.epoch, 0, labels=True):
             yield from block.batches()
@@ -213,13 +211,14 @@ class Feed(KerasInput):
     def state(self) -> dict[str, Any]:
         """Where this feed stands, as a small dict that JSON takes.
 
-            >>> import numpy as np
+        >>> import numpy as np
         >>> import polyhead as ph
-            >>> feed = ph.Feed({"x": np.arange(4.0), "y": [0, 1, 0, 1]}, inputs="x", heads={"y": ph.Binary()}, batch_size=2)
-            >>> batches = iter(feed)
-            >>> _ = next(batches)
-            >>> feed.state()
-            {'epoch': 0, 'step': 1, 'rows': 4, 'batch_size': 2, 'shuffle': False, 'seed': 0, 'shard': [0, 1]}
+        >>> data = {"x": np.arange(4.0), "y": [0, 1, 0, 1]}
+        >>> feed = ph.Feed(data, inputs="x", heads={"y": ph.Binary()}, batch_size=2)
+        >>> batches = iter(feed)
+        >>> _ = next(batches)
+        >>> feed.state()
+        {'epoch': 0, 'step': 1, 'rows': 4, 'batch_size': 2, 'shuffle': False, 'seed': 0, 'shard': [0, 1]}
         """
         epoch, step = self._position
         return {"epoch": epoch, "step": step, **self._identity()}
@@ -366,9 +365,8 @@ class Feed(KerasInput):
             in_memory = all(
                 self.source.column(c) is not None for n, k in self.inputs.items() for c in k.columns(n)
             )
-            if in_memory and self._assembler.row_bytes < IN_LINE_ROW_BYTES:
-                return 0
-            return min(2 if in_memory else 4, os.cpu_count() or 1)
+            # what is in memory is gathered in less time than a thread takes to hand it over
+            return 0 if in_memory else min(4, os.cpu_count() or 1)
         if not isinstance(workers, int) or workers < 0:
             raise ContractError(Problem("workers", '"auto" or an integer of at least 0', shown(workers)))
         return workers

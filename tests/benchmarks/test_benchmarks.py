@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-
 from benchmarks.arms import ARMS, available, rows_of, unpacked
 from benchmarks.workloads import MAKE, digest
 

@@ -127,8 +127,13 @@ class Assembler:
     def _encode_input(
         self, name: str, kind: Input, rows: dict[str, Any], ids: np.ndarray, check: bool
     ) -> np.ndarray:
+        columns = kind.columns(name)
+        if len(columns) == 1 and columns[0] in self._whole:
+            gathered = kind.gather(self._whole[columns[0]], ids)
+            if gathered is not None:
+                return gathered
         try:
-            return kind.encode(stacked([rows[c] for c in kind.columns(name)]), check)
+            return kind.encode(stacked([rows[c] for c in columns]), check)
         except BadValue as bad:
             raise bad.located(input=name, row=None if bad.index is None else int(ids[bad.index])) from None
 

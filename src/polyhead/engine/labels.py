@@ -52,7 +52,7 @@ class Labels:
         self._columns = head.columns(name)
         self._source = source.only(self._columns)
         self._ready: Encoded | None = None
-        column = source.column(self._columns[0]) if len(self._columns) == 1 else None
+        column = self._whole = source.column(self._columns[0]) if len(self._columns) == 1 else None
         row_bytes = int(np.prod(head.shape)) * np.dtype(head.dtype).itemsize
         if column is not None and row_bytes <= READY_ROW_BYTES and row_bytes * len(source) <= READY_BYTES:
             self._ready = Encoded(*self._encode(column, None, True))
@@ -82,6 +82,9 @@ class Labels:
     def encode(self, rows: Mapping[str, Any], ids: np.ndarray, check: bool) -> Encoded:
         """The labels at ``ids``; ``rows`` holds their columns where they are not encoded already."""
         if self._ready is None:
+            gathered = None if check or self._whole is None else self.head.gather(self._whole, ids)
+            if gathered is not None:
+                return Encoded(gathered, None)
             return Encoded(*self._encode(self._values(rows), ids, check))
         labels, there, weights = self._ready
         return Encoded(

@@ -48,6 +48,10 @@ class Kind(ABC):
             BadValue: where the column cannot be what is declared.
         """
 
+    def gather(self, column: Any, ids: np.ndarray) -> np.ndarray | None:
+        """The rows at ``ids`` of a whole column, encoded in one pass, unchecked; None where there is no such way."""
+        return None
+
     @property
     @abstractmethod
     def shape(self) -> tuple[int, ...]:

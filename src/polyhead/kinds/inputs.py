@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from polyhead.errors import BadValue, ContractError, Problem, shown
+from polyhead.kinds import _kernels
 from polyhead.kinds._missing import (
     as_array,
     as_float32,
@@ -128,6 +129,11 @@ class Image(Input):
             raise BadValue(None, "1, 3 or 4 channels last", " x ".join(map(str, found)), fix)
         return self.fixed(height=found[0], width=found[1], channels=found[2])
 
+    def gather(self, column: Any, ids: np.ndarray) -> np.ndarray | None:
+        if self.dtype != "float32" or not _kernels.worth(column):
+            return None
+        return _kernels.gather(column, ids, divide=True).reshape(len(ids), *self.shape)
+
     def encode(self, values: Any, check: bool = True) -> np.ndarray:
         array = _pixels(values)
         if array.shape[1:] != self.shape:
@@ -141,7 +147,7 @@ class Image(Input):
             require_finite(array, "pixels in 0–1", fix)
             require_range(array, 0, 1, "pixels in 0–1, as they are floats", fix)
         if self.dtype == "uint8":
-            return np.rint(array * np.float32(255)).astype(np.uint8)
+            return np.rint(np.multiply(array, np.float32(255), dtype=np.float32)).astype(np.uint8)
         return np.ascontiguousarray(array, np.float32)
 
 

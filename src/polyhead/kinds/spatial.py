@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from polyhead.errors import BadValue, ContractError, Problem, place, shown
-from polyhead.kinds import _classes
+from polyhead.kinds import _classes, _kernels
 from polyhead.kinds._missing import (
     as_float32,
     collapse,
@@ -111,6 +111,11 @@ class Mask(Head):
             head = head.fixed(size=(int(shapes[0][0]), int(shapes[0][1])))
         head.encode(column.probe())
         return head
+
+    def gather(self, column: Any, ids: np.ndarray) -> np.ndarray | None:
+        if not self.binary or self.missing is not None or not _kernels.worth(column):
+            return None
+        return _kernels.gather(column, ids, divide=False).reshape(len(ids), *self.shape)
 
     def encode(self, values: Any, check: bool = True) -> tuple[np.ndarray, np.ndarray | None]:
         assert self.size is not None

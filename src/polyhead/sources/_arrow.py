@@ -91,13 +91,8 @@ def _numbers(data: Any) -> Values:
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    if not data.null_count:
+    if not data.null_count or pa.types.is_floating(data.type):  # a float's null is NaN
         return _numpy(data)
-    if pa.types.is_floating(data.type):
-        there = _numpy(pc.is_valid(data))
-        values = np.array(_numpy(data.fill_null(pa.scalar(0.0, pa.float64()).cast(data.type))))
-        values[~there] = np.nan
-        return values
     if pa.types.is_boolean(data.type):
         data = data.cast(pa.uint8())
     ends = pc.min_max(data).as_py()

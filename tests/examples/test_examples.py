@@ -1,0 +1,181 @@
+"""The examples run, learn, and feed what the generators beside them feed, on the backend of this process."""
+
+import importlib
+import itertools
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
+CASES = {
+    "binary_and_value": ("bought", "price"),
+    "classes_and_features": ("tree", "mixed"),
+    "two_masks": ("disc", "square"),
+    "presence_and_box": ("presence", "box"),
+}
+
+
+@pytest.fixture(autouse=True)
+def _import_from_examples(monkeypatch):
+    monkeypatch.setattr(sys, "path", [str(EXAMPLES), *sys.path])
+
+
+def example(name):
+    return importlib.import_module(name)
+
+
+def columns_without_holes(name):
+    module = example(name)
+    if name == "classes_and_features":
+        return module.data(90)
+    if name == "presence_and_box":
+        return module.data(90, missing=0.0, empty=0.0)
+    return module.data(90, missing=0.0)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_batches_are_those_of_the_hand_written_generator_where_nothing_is_missing(name):
+    module, heads = example(name), CASES[name]
+    columns = columns_without_holes(name)
+    plain = {"class_weight": None} if name == "classes_and_features" else {}
+    feed = module.feed(columns, batch_size=40, shuffle=False, **plain)
+    by_hand = list(itertools.islice(module.by_hand(columns, batch_size=40), len(feed)))
+    ours = list(feed)
+    assert [len(y[heads[0]]) for _, y, *_ in ours] == [40, 40, 10]
+    for (x, y, *weights), (hand_x, hand_y) in zip(ours, by_hand, strict=True):
+        (only_input,) = x.values()
+        np.testing.assert_array_equal(only_input, hand_x, strict=True)
+        for head, hand in zip(heads, hand_y, strict=True):
+            np.testing.assert_array_equal(y[head], hand, strict=True)
+        for weight in weights:
+            assert all((w == 1).all() for w in weight.values())
+
+
+@pytest.mark.parametrize("name", ["binary_and_value", "two_masks", "presence_and_box"])
+def test_what_is_missing_weighs_nothing_and_is_finite(name):
+    module, heads = example(name), CASES[name]
+    columns = module.data(60)
+    feed = module.feed(columns, batch_size=60, shuffle=False)
+    ((_, y, weights),) = list(feed)
+    for head in heads:
+        there = np.array([v is not None and not np.isnan(v).any() for v in columns[head]])
+        if head == "box":
+            there &= np.array([bool(p) for p in columns["presence"]])
+        assert 0 < there.sum() < 60
+        np.testing.assert_array_equal(weights[head].reshape(60, -1).any(1), there)
+        assert np.isfinite(y[head]).all()
+
+
+def losses_fall(history, heads):
+    for head in heads:
+        for name in (f"{head}_loss", f"val_{head}_loss"):
+            first, last = history[name][0], history[name][-1]
+            assert last < 0.8 * first, f"{name}: {history[name]}"
+
+
+def test_binary_and_value_learns_more_than_a_constant():
+    module = example("binary_and_value")
+    history, found = module.main(epochs=6)
+    losses_fall(history, CASES["binary_and_value"])
+    price = module.data()["price"][800:]
+    assert found["bought_accuracy"] > 0.9  # a constant gets about one half
+    assert found["price_mae"] < 0.5 * np.nanmean(abs(price - np.nanmedian(price)))
+
+
+def test_classes_and_features_learns_more_than_a_constant():
+    module = example("classes_and_features")
+    history, found = module.main(epochs=6)
+    losses_fall(history, CASES["classes_and_features"])
+    mixed = module.data()["mixed"][800:]
+    assert found["tree_accuracy"] > 0.8  # weighed by class, a constant gets one fifth
+    assert found["mixed_mae"] < 0.5 * np.mean(abs(mixed - np.median(mixed, axis=0)))
+
+
+def test_two_masks_learns_more_than_a_constant():
+    module = example("two_masks")
+    history, found = module.main()
+    losses_fall(history, CASES["two_masks"])
+    # a mask of ones everywhere gets the share of the mask's pixels, at most 0.11
+    assert found["disc_iou"] > 0.5
+    assert found["square_iou"] > 0.5
+
+
+def test_presence_and_box_learns_more_than_a_constant():
+    module = example("presence_and_box")
+    history, found = module.main(epochs=8)
+    losses_fall(history, CASES["presence_and_box"])
+    boxes = module.data()["box"]
+    mean = np.mean([box for box in boxes[:800] if box is not None], axis=0)
+    constant = [iou(mean, box) for box in boxes[800:] if box is not None]
+    assert found["presence_accuracy"] > 0.9
+    assert found["box_iou"] > 1.2 * np.mean(constant)
+
+
+def iou(a, b):
+    shared = np.clip(np.minimum(a[2:], b[2:]) - np.maximum(a[:2], b[:2]), 0, None).prod()
+    return shared / ((a[2:] - a[:2]).prod() + (b[2:] - b[:2]).prod() - shared)
+
+
+def test_canvases_are_the_same_for_a_seed_and_labelled_as_promised():
+    canvases = example("canvases")
+    train, test = canvases.draw(400, 80, seed=3)
+    again, _ = canvases.draw(400, 80, seed=3)
+    other, _ = canvases.draw(400, 80, seed=4)
+    np.testing.assert_array_equal(train["image"], again["image"])
+    assert not np.array_equal(train["image"], other["image"])
+    assert train["present"].mean() == test["present"].mean() == 0.75
+    for name in ("digit", "box", "mask"):
+        assert all(
+            label is None for label, there in zip(train[name], train["present"], strict=True) if not there
+        )
+        assert [label is not None for label in test[name]] == test["present"].tolist()
+    for name in ("box", "mask"):
+        missing = np.mean([train[name][i] is None for i in np.flatnonzero(train["present"])])
+        assert missing == pytest.approx(0.3, abs=0.07)
+    for box, mask in zip(test["box"], test["mask"], strict=True):
+        if mask is not None:
+            left, top, right, bottom = np.rint(box * 64).astype(int)
+            assert mask[top:bottom, left:right].sum() == mask.sum()
+            for edge in (mask[top, :], mask[bottom - 1, :], mask[:, left], mask[:, right - 1]):
+                assert edge.any()
+
+
+def test_no_digit_for_testing_is_drawn_for_training(monkeypatch):
+    canvases = example("canvases")
+    drawn = []
+    monkeypatch.setattr(canvases, "_canvases", lambda images, labels, *rest: drawn.append(images) or {})
+    canvases.draw(1, 1)
+    train, test = ({image.tobytes() for image in images} for images in drawn)
+    assert len(drawn[0]) + len(drawn[1]) == 1797
+    assert len(train & test) == 0
+
+
+def test_digits_demo_runs_small_and_prints_its_table(capsys):
+    digits = example("digits")
+    found = digits.main(train_canvases=320, test_canvases=80, epochs=2, batch_size=32)
+    printed = capsys.readouterr().out
+    assert list(found) == ["present_accuracy", "digit_accuracy", "box_iou", "mask_iou"]
+    assert all(0 <= value <= 1 for pair in found.values() for value in pair)
+    assert found["present_accuracy"][0] >= 0.75  # no less than always saying yes
+    assert found["box_iou"][0] > 0.2
+    for text in ("75.0% labelled", "-> output `box` (1, 4)", "polyhead", "by hand", "mask_iou"):
+        assert text in printed
+
+
+def test_metrics_by_hand_agree_with_those_of_the_heads():
+    digits, by_hand = example("digits"), example("digits_by_hand")
+    train, test = example("canvases").draw(64, 40, seed=1)
+    feed = digits.declare(train)
+    model = digits.network(feed)
+    digits.ph.compile(model, feed, optimizer=keras.optimizers.Adam(1e-3))
+    model.fit(feed, epochs=1, verbose=0)
+    ours = model.evaluate(feed.on(test), return_dict=True, verbose=0)
+    for name, value in by_hand.scores(model, test).items():
+        assert ours[name] == pytest.approx(value, abs=1e-4), name
+
+
+def test_digits_is_a_short_program():
+    assert len((EXAMPLES / "digits.py").read_text().splitlines()) < 80
