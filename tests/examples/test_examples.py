@@ -155,7 +155,7 @@ def test_no_digit_for_testing_is_drawn_for_training(monkeypatch):
 
 def test_digits_demo_runs_small_and_prints_its_table(capsys):
     digits = example("digits")
-    found = digits.main(train_canvases=320, test_canvases=80, epochs=2, batch_size=32)
+    found = digits.main(train_canvases=640, test_canvases=80, epochs=4, batch_size=32)
     printed = capsys.readouterr().out
     assert list(found) == ["present_accuracy", "digit_accuracy", "box_iou", "mask_iou"]
     assert all(0 <= value <= 1 for pair in found.values() for value in pair)
