@@ -49,7 +49,7 @@ def declare(columns, batch_size=32, seed=0):
     )
 
 
-def main(train_canvases=5000, test_canvases=1000, epochs=5, batch_size=32, seed=0):
+def main(train_canvases=4000, test_canvases=1000, epochs=4, batch_size=32, seed=0):
     """Train with polyhead and by hand; the metrics of both on the test canvases."""
     keras.utils.set_random_seed(seed)
     train, test = canvases.draw(train_canvases, test_canvases, seed)
