@@ -7,7 +7,7 @@ Regression(missing=-1).``
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 
@@ -54,7 +54,9 @@ class Problem:
         place: where, as `place` words it.
         expected: what should be there.
         found: what is there.
-        fix: what to do, a whole sentence or empty.
+        fix: what to do, whole sentences or empty.
+        code: a word for this kind of mistake that stays the same from version to version, for programs.
+        warning: it may be meant: a report that holds nothing else is still ok.
 
     >>> print(Problem("head `age`", "a number", "'old'", "Drop the row."))
     head `age`: expected a number, got 'old'. Drop the row.
@@ -64,10 +66,66 @@ class Problem:
     expected: str
     found: str
     fix: str = ""
+    code: str = ""
+    warning: bool = False
 
     def __str__(self) -> str:
         text = f"{self.place}: expected {self.expected}, got {self.found}."
         return f"{text} {self.fix}" if self.fix else text
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a check found: everything at once, the worst first.
+
+    Attributes:
+        problems: mistakes, then what may be one.
+        notes: what fits, what was assumed, what was measured, what could not be seen.
+
+    >>> report = Report((Problem("head `age`", "a number", "'old'", code="text"),), ("head `sex` fits",))
+    >>> print(report)
+    1 problem:
+      1. head `age`: expected a number, got 'old'.
+      head `sex` fits
+    >>> report.ok, report.as_dict()["problems"][0]["code"]
+    (False, 'text')
+    """
+
+    problems: tuple[Problem, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "problems", tuple(sorted(self.problems, key=lambda p: p.warning)))
+
+    @property
+    def errors(self) -> tuple[Problem, ...]:
+        """The mistakes."""
+        return tuple(p for p in self.problems if not p.warning)
+
+    @property
+    def warnings(self) -> tuple[Problem, ...]:
+        """What may be a mistake."""
+        return tuple(p for p in self.problems if p.warning)
+
+    @property
+    def ok(self) -> bool:
+        """Whether there is no mistake."""
+        return not self.errors
+
+    def as_dict(self) -> dict[str, Any]:
+        """All of it as JSON takes it."""
+        return {"ok": self.ok, "problems": [asdict(p) for p in self.problems], "notes": list(self.notes)}
+
+    def __str__(self) -> str:
+        counted = [
+            f"{len(found)} {word}{'s' * (len(found) > 1)}"
+            for word, found in (("problem", self.errors), ("warning", self.warnings))
+            if found
+        ]
+        lines = [", ".join(counted) + ":" if counted else "ok"]
+        lines += [f"  {i}. {'(perhaps) ' * p.warning}{p}" for i, p in enumerate(self.problems, 1)]
+        lines += [f"  {note}" for note in self.notes]
+        return "\n".join(lines)
 
 
 class PolyheadError(Exception):

@@ -10,9 +10,9 @@ from typing import Any
 
 from polyhead.engine import Assembler, Batch, Block, prefetch
 from polyhead.engine.declaration import as_inputs, require_kinds
-from polyhead.errors import ContractError, DataError, Problem, shown
+from polyhead.errors import ContractError, DataError, Problem, Report, shown
 from polyhead.keras_bridge.adapter import Call, KerasInput, Spec
-from polyhead.keras_bridge.contract import Report, check
+from polyhead.keras_bridge.contract import check
 from polyhead.keras_bridge.structure import Structure, cutter, fill
 from polyhead.kinds import Head, Input
 from polyhead.order import Order
@@ -200,10 +200,10 @@ class Feed(KerasInput):
     def _structure(self, model: Any) -> Structure:
         known = self._met.get(model)
         if known is None:
-            report = self.check(model)
-            if report.structure is None:
-                raise ContractError(*report.problems)
-            known = self._met[model] = report.structure
+            fit = check(model, self.inputs, self.heads, self.batch_size)
+            if fit.structure is None:
+                raise ContractError(*fit.errors)
+            known = self._met[model] = fit.structure
         return known
 
     # Where it stands -------------------------------------------------------------------------------------

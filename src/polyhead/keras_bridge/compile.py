@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from polyhead.errors import ContractError, Problem, place, shown
+from polyhead.keras_bridge.activation import activation
 from polyhead.keras_bridge.contract import symbolic
 from polyhead.keras_bridge.structure import Structure, at, fill, leaves, output
 from polyhead.kinds import Head
@@ -144,30 +145,43 @@ def compile(model: Any, feed: Any, *, optimizer: Any, **kwargs: Any) -> Any:
 
 
 def _logits(model: Any, feed: Any, structure: Structure) -> dict[str, bool]:
-    """For each head whether the model gives logits: by the activation of its layer, else by its values on a batch."""
+    """For each head whether the model gives logits: by the activation of its layer, else by its values."""
     asked = [name for name, head in feed.heads.items() if head.has_logits and head.loss is None]
-    found: dict[str, bool | None] = dict.fromkeys(feed.heads, False)
     paths = {name: path for path, name in leaves(structure.outputs)}
+    known = symbolic(model)
+    found: dict[str, bool | None] = dict.fromkeys(feed.heads, False)
     for name in asked:
-        found[name] = _by_activation(model, paths[name])
+        applied = None if known is None else activation(at(known[1], paths[name]))
+        found[name] = {"linear": True, "sigmoid": False, "hard_sigmoid": False, "softmax": False}.get(
+            applied or ""
+        )
     doubtful = [name for name in asked if found[name] is None]
     if doubtful:
-        import keras
-
-        values = model(feed.peek()[0], training=False)
+        tries = [model(x, training=False) for x in _loud(feed.peek()[0])]
         for name in doubtful:
-            array = np.asarray(keras.ops.convert_to_numpy(output(values, paths[name])), np.float64)
-            outside = bool((array < 0).any() or (array > 1).any())
-            sums = feed.heads[name].dtype == "int32" and not np.allclose(array.sum(-1), 1, atol=1e-2)
-            found[name] = outside or bool(sums)
+            arrays = [_numbers(values, paths[name]) for values in tries]
+            shared = feed.heads[name].dtype == "int32"  # the classes share one probability
+            found[name] = not all(_probable(array, shared) for array in arrays)
     return {name: bool(value) for name, value in found.items()}
 
 
-def _by_activation(model: Any, path: Any) -> bool | None:
-    known = symbolic(model)
-    if known is None:
-        return None
-    layer = at(known[1], path)._keras_history.operation
-    activation = getattr(layer, "activation", None)
-    name = getattr(activation, "__name__", type(layer).__name__.lower())
-    return {"linear": True, "sigmoid": False, "softmax": False, "hard_sigmoid": False}.get(name)
+def _loud(x: Any) -> list[Any]:
+    """Inputs as they are, and a thousand times as large: logits grow with them, probabilities stay in 0-1."""
+    import keras
+
+    def louder(array: Any) -> Any:
+        return array * np.float32(1000) if array.dtype == np.float32 else array
+
+    return [x, keras.tree.map_structure(louder, x)]
+
+
+def _numbers(values: Any, path: Any) -> np.ndarray:
+    import keras
+
+    return np.asarray(keras.ops.convert_to_numpy(output(values, path)), np.float64)
+
+
+def _probable(array: np.ndarray, shared: bool) -> bool:
+    """Whether these can be probabilities; zeros alone are the logits of a layer that starts at zero."""
+    inside = bool((array >= 0).all() and (array <= 1).all() and array.any())
+    return inside and (not shared or bool(np.allclose(array.sum(-1), 1, atol=1e-2)))

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from polyhead.errors import Problem, place
+from polyhead.errors import Problem, Report, place
 from polyhead.keras_bridge.structure import Path, Structure, leaves, rebuild
 from polyhead.kinds import Head, Input
 
@@ -19,33 +19,14 @@ _KERAS_PREFACES = (
 
 
 @dataclass(frozen=True)
-class Report:
-    """What a check found.
+class Fit(Report):
+    """A report on a feed and a model.
 
     Attributes:
-        problems: every mismatch.
-        notes: what was assumed, and what fits.
         structure: where inputs and heads stand in the model, if all of them were found.
-
-    >>> print(Report((), ("head `age` -> output `age` (1,)",)))
-    ok
-      head `age` -> output `age` (1,)
     """
 
-    problems: tuple[Problem, ...]
-    notes: tuple[str, ...] = ()
     structure: Structure | None = field(default=None, repr=False)
-
-    @property
-    def ok(self) -> bool:
-        """Whether there is no problem."""
-        return not self.problems
-
-    def __str__(self) -> str:
-        lines = ["ok" if self.ok else f"{len(self.problems)} problem{'s' * (len(self.problems) > 1)}:"]
-        lines += [f"  {i}. {problem}" for i, problem in enumerate(self.problems, 1)]
-        lines += [f"  {note}" for note in self.notes]
-        return "\n".join(lines)
 
 
 @dataclass(frozen=True)
@@ -69,7 +50,7 @@ class _Leaf:
         )
 
 
-def check(model: Any, inputs: Mapping[str, Input], heads: Mapping[str, Head], batch_size: int) -> Report:
+def check(model: Any, inputs: Mapping[str, Input], heads: Mapping[str, Head], batch_size: int) -> Fit:
     """Compare a declaration with a model.
 
     Args:
@@ -80,19 +61,19 @@ def check(model: Any, inputs: Mapping[str, Input], heads: Mapping[str, Head], ba
     """
     x, y, failure = _signature(model, inputs, batch_size)
     if failure is not None:
-        return Report((failure,))
+        return Fit((failure,))
     problems: list[Problem] = []
     notes: list[str] = []
     matched_inputs = _match("input", _leaves(x), {n: k.shape for n, k in inputs.items()}, problems, notes)
     shapes = {n: h.output_shape for n, h in heads.items()}
     matched_heads = _match("head", _leaves(y), shapes, problems, notes) if heads else {}
     if problems:
-        return Report(tuple(problems), tuple(notes))
+        return Fit(tuple(problems), tuple(notes))
     structure = Structure(
         rebuild(x, lambda path, _: matched_inputs[path]),
         rebuild(y, lambda path, _: matched_heads[path]) if heads else {},
     )
-    return Report((), tuple(notes), structure)
+    return Fit((), tuple(notes), structure)
 
 
 def symbolic(model: Any) -> tuple[Any, Any] | None:

@@ -1,0 +1,75 @@
+"""What the last activation of an output is: read from the layers, as far back as it takes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+_UNCHANGED = {
+    "Activation",  # only a linear one is passed through
+    "Cropping1D",
+    "Cropping2D",
+    "ExpandDims",
+    "Flatten",
+    "GetItem",
+    "Identity",
+    "Permute",
+    "Reshape",
+    "Squeeze",
+    "Transpose",
+    "UpSampling1D",
+    "UpSampling2D",
+}
+"""Layers and operations that hand values on as they are."""
+
+_STEPS = 100
+
+
+def activation(tensor: Any) -> str | None:
+    """The name of the function whose values a symbolic output holds.
+
+    Layers that only move values about, and linear activations on top (the usual way to float32 in mixed
+    precision), are looked through; so are models used as layers.
+
+    Args:
+        tensor: a Keras tensor.
+
+    Returns:
+        ``"linear"`` where a dense or convolutional layer has none; ``"sigmoid"``, ``"softmax"``, ``"relu"``
+        and so on; None where it cannot be told, as behind a `Lambda` or in a subclassed model.
+
+    >>> import keras
+    >>> logits = keras.layers.Dense(3)(keras.Input((2,)))
+    >>> activation(logits), activation(keras.layers.Softmax()(logits))
+    ('linear', 'softmax')
+    """
+    for _ in range(_STEPS):
+        history = getattr(tensor, "_keras_history", None)
+        if history is None:
+            return None
+        operation = history.operation
+        inner = _inner(operation, history.tensor_index)
+        if inner is not None:
+            tensor = inner
+            continue
+        name = type(operation).__name__
+        function = getattr(operation, "activation", None)
+        applied = getattr(function, "__name__", None)
+        if function is not None and applied != "linear":
+            return None if applied in (None, "<lambda>") or hasattr(operation, "cell") else str(applied)
+        if function is not None and hasattr(operation, "kernel"):
+            return "linear"
+        if name not in _UNCHANGED:
+            return name.lower() if name in ("Sigmoid", "Softmax", "ReLU") else None
+        parents = operation._inbound_nodes[history.node_index].input_tensors
+        if len(parents) != 1:
+            return None
+        tensor = parents[0]
+    return None
+
+
+def _inner(operation: Any, index: int) -> Any:
+    """The tensor inside a model that is used as a layer."""
+    outputs = getattr(operation, "outputs", None)
+    if not hasattr(operation, "layers") or not isinstance(outputs, list) or index >= len(outputs):
+        return None
+    return outputs[index]

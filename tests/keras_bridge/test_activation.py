@@ -1,0 +1,119 @@
+"""Logits or probabilities: what `compile` reads from a model's layers, or else from its values."""
+
+import keras
+import numpy as np
+import pytest
+from keras import layers, ops
+
+import polyhead as ph
+
+RNG = np.random.default_rng(7)
+DATA = {
+    "x": RNG.normal(size=(40, 4)).astype("float32"),
+    "yes": np.arange(40) % 2,
+    "kind": np.arange(40) % 3,
+}
+YES, KIND = {"yes": ph.Binary()}, {"kind": ph.Categorical(3)}
+
+
+def as_layer(activation):
+    inputs = keras.Input((4,))
+    return keras.Model(inputs, [layers.Dense(2)(inputs), layers.Dense(1, activation=activation)(inputs)])
+
+
+OUTPUTS = {
+    "dense, linear": (YES, True, lambda h: layers.Dense(1, name="yes")(h)),
+    "dense, sigmoid": (YES, False, lambda h: layers.Dense(1, activation="sigmoid", name="yes")(h)),
+    "dense, softmax": (KIND, False, lambda h: layers.Dense(3, activation="softmax", name="kind")(h)),
+    "sigmoid as a layer": (
+        YES,
+        False,
+        lambda h: layers.Activation("sigmoid", name="yes")(layers.Dense(1)(h)),
+    ),
+    "softmax as a layer": (KIND, False, lambda h: layers.Softmax(name="kind")(layers.Dense(3)(h))),
+    "sigmoid as an operation": (YES, False, lambda h: ops.sigmoid(layers.Dense(1)(h))),
+    "float32 on top of sigmoid": (
+        YES,
+        False,
+        lambda h: layers.Activation("linear", dtype="float32", name="yes")(
+            layers.Dense(1, activation="sigmoid")(h)
+        ),
+    ),
+    "float32 on top of logits": (
+        KIND,
+        True,
+        lambda h: layers.Activation("linear", dtype="float32", name="kind")(layers.Dense(3)(h)),
+    ),
+    "logits, reshaped": (YES, True, lambda h: layers.Reshape((1,), name="yes")(layers.Dense(1)(h))),
+    "logits that start at zero, reshaped": (
+        YES,
+        True,
+        lambda h: layers.Reshape((1,), name="yes")(layers.Dense(1, kernel_initializer="zeros")(h)),
+    ),
+    "sigmoid, reshaped": (
+        YES,
+        False,
+        lambda h: layers.Reshape((1,), name="yes")(layers.Dense(1, activation="sigmoid")(h)),
+    ),
+    "second output of a model as a layer, sigmoid": (YES, False, lambda h: as_layer("sigmoid")(h)[1]),
+    "second output of a model as a layer, linear": (YES, True, lambda h: as_layer(None)(h)[1]),
+    "an activation of one's own": (
+        YES,
+        False,
+        lambda h: layers.Dense(1, activation=lambda z: 1 / (1 + ops.exp(-z)), name="yes")(h),
+    ),
+    "small logits behind a lambda": (
+        YES,
+        True,
+        lambda h: layers.Lambda(lambda z: 0.5 + 0.01 * z, output_shape=(1,), name="yes")(layers.Dense(1)(h)),
+    ),
+    "zeros behind a lambda": (
+        YES,
+        True,
+        lambda h: layers.Lambda(lambda z: 0 * z, output_shape=(1,), name="yes")(layers.Dense(1)(h)),
+    ),
+    "probabilities of each class behind a lambda": (
+        KIND,
+        False,
+        lambda h: layers.Lambda(ops.softmax, output_shape=(3,), name="kind")(layers.Dense(3)(h)),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", OUTPUTS)
+def test_logits_are_told_from_probabilities(name):
+    heads, logits, output = OUTPUTS[name]
+    (head,) = heads
+    inputs = keras.Input((4,), name="x")
+    hidden = layers.Dense(4, activation="relu")(inputs)
+    model = keras.Model(inputs, {head: output(hidden)})
+    feed = ph.Feed(DATA, inputs="x", heads=heads)
+    ph.compile(model, feed, optimizer="sgd")
+    loss = feed.heads[head].default_loss(logits)
+    labels = ops.convert_to_tensor(
+        DATA[head].astype(feed.heads[head].dtype).reshape(-1, *feed.heads[head].shape)
+    )
+    wanted = ops.mean(loss(labels, model(DATA["x"])[head]))
+    found = model.evaluate(feed, verbose=0, return_dict=True)["loss"]
+    assert np.isclose(found, float(ops.convert_to_numpy(wanted)), rtol=1e-4)
+
+
+@pytest.mark.parametrize("logits", [True, False])
+def test_a_subclassed_model_is_asked_for_values(logits):
+    class Model(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.dense = layers.Dense(1)
+
+        def call(self, x):
+            value = 0.5 + 0.01 * self.dense(x)  # as logits, all in 0-1 on the rows as they are
+            return {"yes": value if logits else ops.sigmoid(value)}
+
+    model = Model()
+    feed = ph.Feed(DATA, inputs="x", heads=YES)
+    ph.compile(model, feed, optimizer="sgd")
+    p = ops.convert_to_numpy(model(DATA["x"])["yes"])[:, 0].astype("float64")
+    p = 1 / (1 + np.exp(-p)) if logits else p
+    wanted = -np.log(np.where(DATA["yes"] == 1, p, 1 - p)).mean()
+    found = model.evaluate(feed, verbose=0, return_dict=True)["loss"]
+    assert np.isclose(found, wanted, rtol=1e-4)
