@@ -1,6 +1,6 @@
 """polyhead feeds Keras 3 models that have many heads."""
 
-from polyhead.errors import ContractError, DataError, PolyheadError, Problem, Report
+from polyhead.errors import ContractError, DataError, PolyheadError, PolyheadWarning, Problem, Report
 from polyhead.feed import Feed
 from polyhead.keras_bridge.compile import compile, outputs
 from polyhead.kinds import (
@@ -34,6 +34,7 @@ __all__ = [
     "Mask",
     "MultiLabel",
     "PolyheadError",
+    "PolyheadWarning",
     "Problem",
     "Regression",
     "Report",

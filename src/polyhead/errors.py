@@ -7,6 +7,8 @@ Regression(missing=-1).``
 
 from __future__ import annotations
 
+import sys
+import warnings
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -135,7 +137,7 @@ class PolyheadError(Exception):
         problems: every problem that was found, worst first.
     """
 
-    def __init__(self, *problems: Problem | str) -> None:
+    def __init__(self, *problems: Problem) -> None:
         self.problems = problems
         if len(problems) == 1:
             text = str(problems[0])
@@ -156,6 +158,21 @@ class DataError(PolyheadError, ValueError):
 
 class StoreError(PolyheadError):
     """A store on disk is unfinished, damaged or of another version."""
+
+
+class PolyheadWarning(UserWarning):
+    """What may be a mistake, said once before the first step."""
+
+
+def warn(problem: Problem) -> None:
+    """Warn of a problem, at the line of the user's program that led here."""
+    level, frame = 2, sys._getframe(1)
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] in _INSIDE:
+        level, frame = level + 1, frame.f_back
+    warnings.warn(str(problem), PolyheadWarning, stacklevel=level)
+
+
+_INSIDE = ("polyhead", "keras", "tensorflow", "torch", "jax")
 
 
 class BadValue(Exception):

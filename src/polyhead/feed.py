@@ -10,9 +10,10 @@ from typing import Any
 
 from polyhead.engine import Assembler, Batch, Block, prefetch
 from polyhead.engine.declaration import as_inputs, require_kinds
-from polyhead.errors import ContractError, DataError, Problem, Report, shown
+from polyhead.errors import ContractError, DataError, Problem, Report, shown, warn
 from polyhead.keras_bridge.adapter import Call, KerasInput, Spec
-from polyhead.keras_bridge.contract import check
+from polyhead.keras_bridge.compiled import user_loss
+from polyhead.keras_bridge.contract import Declared, Fit, check, match
 from polyhead.keras_bridge.structure import Structure, cutter, fill
 from polyhead.kinds import Head, Input
 from polyhead.order import Order
@@ -87,7 +88,7 @@ class Feed(KerasInput):
         self._every_row = Order(rows, self.batch_size)
         self._workers = self._threads(workers)
         self._bound: Structure | None = None
-        self._met: weakref.WeakKeyDictionary[Any, Structure] = weakref.WeakKeyDictionary()
+        self._met: weakref.WeakKeyDictionary[Any, tuple[Any, Structure]] = weakref.WeakKeyDictionary()
         self._position = (0, 0)
         self._start = (0, 0)
         self._clean = False
@@ -177,16 +178,35 @@ class Feed(KerasInput):
 
     # The model -----------------------------------------------------------------------------------------
 
-    def check(self, model: Any) -> Report:
-        """Compare this feed with a model; every mismatch at once.
+    def check(self, model: Any, rows: int | str | None = None) -> Report:
+        """Compare this feed with a model, and look at rows; every mistake at once, the worst first.
+
+        Names, structure and every dimension; dtypes; activations, losses and labels against each other; the
+        losses, loss weights and metrics that the model was compiled with; the values of the first batches.
 
         Args:
-            model: functional, sequential or subclassed.
+            model: functional, sequential or subclassed, compiled or not.
+            rows: how many rows to look at, ``"all"`` for the whole source, with a progress bar; by default a
+                few batches. Labels that are small and in memory are always looked at as a whole.
 
         Returns:
             A `Report`: ``report.ok``, ``report.problems``, ``print(report)``.
+
+        Raises:
+            ContractError: ``rows`` is no number of at least 1.
         """
-        return check(model, self.inputs, self.heads, self.batch_size)
+        fit, wrong = self._check(model, rows)
+        return Report((*wrong, *fit.problems), fit.notes)
+
+    def _check(
+        self, model: Any, rows: int | str | None = None, compiled: bool = True
+    ) -> tuple[Fit, list[Problem]]:
+        from polyhead.engine.survey import look
+
+        seen, wrong = look(self._assembler, self._order, rows)
+        weighted = frozenset(name for name, label in self._assembler.labels.items() if label.weighted)
+        declared = Declared(self.inputs, self.heads, self.batch_size, weighted, self.shuffle)
+        return check(model, declared, seen, compiled), wrong
 
     def bind(self, model: Any) -> Feed:
         """Fix this feed to a model's structure, once `check` finds nothing.
@@ -194,17 +214,42 @@ class Feed(KerasInput):
         Raises:
             ContractError: with every problem.
         """
-        self._bound = self._structure(model)
+        self._bind(model)
         return self
 
-    def _structure(self, model: Any) -> Structure:
+    def _bind(self, model: Any, compiled: bool = True) -> Structure:
+        self._bound = self._structure(model, compiled)
+        return self._bound
+
+    def _structure(self, model: Any, compiled: bool = True) -> Structure:
+        """Where inputs and heads stand in a model that this feed was found to fit; looked up from then on.
+
+        Args:
+            model: the one to check, once for each time that it is compiled.
+            compiled: False leaves out what it was compiled with.
+        """
         known = self._met.get(model)
-        if known is None:
-            fit = check(model, self.inputs, self.heads, self.batch_size)
+        loss = user_loss(model) if compiled else None
+        if known is None or (loss is not None and known[0] is not loss):
+            fit, wrong = self._check(model, compiled=compiled)
             if fit.structure is None:
-                raise ContractError(*fit.errors)
-            known = self._met[model] = fit.structure
-        return known
+                raise ContractError(*fit.errors, *wrong)
+            if wrong:
+                raise DataError(*wrong)
+            for problem in fit.warnings:
+                warn(problem)
+            known = self._met[model] = (loss, fit.structure)
+        return known[1]
+
+    def _place(self, model: Any) -> Structure:
+        """Where inputs and heads stand in a model that is only asked to predict."""
+        known = self._met.get(model)
+        if known is not None:
+            return known[1]
+        fit = match(model, self.inputs, self.heads, self.batch_size)
+        if fit.structure is None:
+            raise ContractError(*fit.errors)
+        return fit.structure
 
     # Where it stands -------------------------------------------------------------------------------------
 
@@ -285,6 +330,8 @@ class Feed(KerasInput):
     def _structure_for(self, call: Call) -> Structure:
         if call.refused:
             raise ContractError(*call.refused)
+        if call.model is not None and call.use == "predict":
+            return self._place(call.model)
         if call.model is not None:
             return self._structure(call.model)
         return self._bound or self._flat

@@ -249,16 +249,20 @@ def test_one_feed_for_two_models_of_different_structure():
 @pytest.mark.parametrize("workers", [0, 2])
 def test_an_error_in_the_data_ends_fit_with_its_place(workers):
     class Broken(ph.Source):
+        broken = False
+
         def __len__(self):
             return ROWS
 
         def read(self, ids):
             x = data()["x"][ids]
-            x[ids == 17] = np.nan
+            if self.broken:
+                x[ids == 17] = np.nan
             return {"x": x, "row": ids.astype("float32"), "odd": ids % 2}
 
+    source = Broken()
     feed = ph.Feed(
-        Broken(),
+        source,
         inputs="x",
         heads={"row": ph.Regression(), "odd": ph.Binary()},
         batch_size=4,
@@ -266,8 +270,11 @@ def test_an_error_in_the_data_ends_fit_with_its_place(workers):
     )
     model = build()
     ph.compile(model, feed, optimizer="adam")
+    source.broken = True  # after the first rows were looked at
     with pytest.raises(Exception, match="input `x`, row 17: expected finite numbers, got nan"):
         model.fit(feed, epochs=1, verbose=0)
+    with pytest.raises(ph.DataError, match="input `x`, row 17: expected finite numbers, got nan"):
+        feed.on(source).bind(model)  # and before the first step otherwise
 
 
 def test_the_way_by_pydataset_gives_the_same_epochs():

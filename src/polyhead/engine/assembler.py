@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from polyhead.engine.batch import Block
 from polyhead.engine.columns import Columns, absent, stacked
-from polyhead.engine.labels import Labels
+from polyhead.engine.labels import Encoded, Labels
 from polyhead.errors import BadValue, ContractError, DataError, Problem, place
 from polyhead.kinds import Binary, Head, Input
 from polyhead.order import Order
@@ -44,7 +45,7 @@ class Assembler:
             raise DataError(*problems)
         self.inputs: dict[str, Input] = {}
         self.heads: dict[str, Head] = {}
-        errors: list[Problem | str] = []
+        errors: list[Problem] = []
         for name, kind in inputs.items():
             try:
                 self.inputs[name] = kind.resolve(Columns(source, kind.columns(name)))
@@ -61,7 +62,7 @@ class Assembler:
             except DataError as error:
                 errors.extend(error.problems)
             except ContractError as error:
-                errors.extend(f"{place(head=name)}, {problem}" for problem in error.problems)
+                errors.extend(replace(p, place=f"{place(head=name)}, {p.place}") for p in error.problems)
         if errors:
             raise DataError(*errors)
         self.heads = {name: self.heads[name] for name in heads}
@@ -123,6 +124,38 @@ class Assembler:
             if self.weighted:
                 weights = {name: label.weights(found) for name, label in self._labels.items()}
         return Block(inputs, encoded, weights, ids, bounds, first)
+
+    def tried(self, ids: np.ndarray) -> Iterator[tuple[str, Any]]:
+        """Rows as a batch would hold them, piece by piece and without ending at what is wrong.
+
+        Yields:
+            For each input its name and its array, for each head its name and ``(labels, which of them
+            count)``; in their place the `DataError` that a batch of these rows would raise.
+        """
+        try:
+            rows = _Rows(
+                checked_rows(self._source, self._source.read(ids), len(ids))
+                if self._source is not None
+                else {}
+            )
+        except DataError as error:
+            yield "", error
+            return
+        rows.whole, rows.ids = self._whole, ids
+        for name, kind in self.inputs.items():
+            try:
+                yield name, self._encode_input(name, kind, rows, ids, True)
+            except DataError as error:
+                yield name, error
+        found: dict[str, Encoded] = {}
+        for name in _given_first(self.heads):
+            label = self._labels[name]
+            try:
+                found[name] = label.encode(rows, ids, True)
+                if label.given is None or label.given.name in found:
+                    yield name, (found[name].labels, label.counting(found))
+            except DataError as error:
+                yield name, error
 
     def _encode_input(
         self, name: str, kind: Input, rows: dict[str, Any], ids: np.ndarray, check: bool

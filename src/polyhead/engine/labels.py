@@ -115,6 +115,16 @@ class Labels:
         one = found[self.name]
         return one.weights if one.weights is not None else self.weigh(one, self._wanted(None, found))
 
+    def counting(self, found: Mapping[str, Encoded]) -> np.ndarray:
+        """Which labels of some rows count, of which ``found`` holds all heads; bool ``(B, *weight_shape)``."""
+        return self.counts(found[self.name], self._wanted(None, found))
+
+    def known(self) -> tuple[np.ndarray, np.ndarray] | None:
+        """All labels, and which of them count, where they are encoded already."""
+        if self._ready is None or (self.given is not None and self.given.known() is None):
+            return None
+        return self._ready.labels, self.counting({self.name: self._ready})
+
     def _wanted(self, ids: np.ndarray | None, found: Mapping[str, Encoded]) -> np.ndarray | None:
         """Where the head it is given is 1 and counts itself, bool ``(B,)``: of ``found``, of ids, or of all."""
         if self.given is None:

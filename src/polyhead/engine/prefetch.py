@@ -8,6 +8,9 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from typing import Generic, TypeVar
 
+WAKE = 0.2
+"""Seconds after which a thread that waits looks for an interrupt."""
+
 Task = TypeVar("Task")
 Result = TypeVar("Result")
 
@@ -72,7 +75,8 @@ def prefetch(
             thread.start()
         while waiting:
             slot = waiting.popleft()
-            slot.done.wait()
+            while not slot.done.wait(WAKE):  # an interrupt that comes just before a wait would not end it
+                pass
             if slot.error is not None:
                 raise slot.error
             fill()

@@ -23,13 +23,10 @@ class BoundFeed(Protocol):
     heads: Mapping[str, Head]
     weighted: bool
 
-    def bind(self, model: Any) -> Any:
-        """Fix the feed to the model."""
-
     def peek(self) -> Any:
         """The batch that comes next."""
 
-    def _structure(self, model: Any) -> Structure: ...
+    def _bind(self, model: Any, compiled: bool = True) -> Structure: ...
 
 
 def outputs(features: Any, heads: Mapping[str, Head] | BoundFeed) -> dict[str, keras.KerasTensor]:
@@ -116,8 +113,7 @@ def compile(model: Any, feed: Any, *, optimizer: Any, **kwargs: Any) -> Any:
                 for name in own
             )
         )
-    feed.bind(model)
-    structure = feed._structure(model)
+    structure = feed._bind(model, compiled=False)
     logits = _logits(model, feed, structure)
     losses = {}
     for name, head in feed.heads.items():
@@ -146,7 +142,7 @@ def compile(model: Any, feed: Any, *, optimizer: Any, **kwargs: Any) -> Any:
 
 def _logits(model: Any, feed: Any, structure: Structure) -> dict[str, bool]:
     """For each head whether the model gives logits: by the activation of its layer, else by its values."""
-    asked = [name for name, head in feed.heads.items() if head.has_logits and head.loss is None]
+    asked = [name for name, head in feed.heads.items() if head.probabilities and head.loss is None]
     paths = {name: path for path, name in leaves(structure.outputs)}
     known = symbolic(model)
     found: dict[str, bool | None] = dict.fromkeys(feed.heads, False)

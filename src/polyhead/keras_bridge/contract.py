@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from polyhead.errors import Problem, Report, place
-from polyhead.keras_bridge.structure import Path, Structure, leaves, rebuild
-from polyhead.kinds import Head, Input
+from polyhead.keras_bridge.activation import activation
+from polyhead.keras_bridge.compiled import diluted, plain_metrics, user_losses
+from polyhead.keras_bridge.judge import as_loss, exchanged, judge, judge_inputs, judge_labels
+from polyhead.keras_bridge.structure import Path, Structure, at, leaves, rebuild
+from polyhead.kinds import Head, Image, Input
+from polyhead.kinds.seen import Seen
 
 _KERAS_PREFACES = (
     "Exception encountered when calling",
@@ -50,15 +54,72 @@ class _Leaf:
         )
 
 
-def check(model: Any, inputs: Mapping[str, Input], heads: Mapping[str, Head], batch_size: int) -> Fit:
-    """Compare a declaration with a model.
+@dataclass(frozen=True)
+class Declared:
+    """What a feed says of itself, and what its first rows hold.
 
-    Args:
-        model: a functional, sequential or subclassed Keras model; built here where it is not yet.
+    Attributes:
         inputs: resolved input kinds.
         heads: resolved head kinds.
         batch_size: used to call a subclassed model symbolically.
+        weighted: the heads that have sample weights.
+        shuffled: whether its first rows stand for all.
     """
+
+    inputs: Mapping[str, Input]
+    heads: Mapping[str, Head]
+    batch_size: int
+    weighted: frozenset[str] = frozenset()
+    shuffled: bool = False
+
+
+def check(model: Any, declared: Declared, seen: Mapping[str, Seen], compiled: bool = True) -> Fit:
+    """Compare a feed with a model.
+
+    Args:
+        model: a functional, sequential or subclassed Keras model; built here where it is not yet.
+        declared: the feed.
+        seen: for each head what its labels were seen to hold.
+        compiled: also look at what the user compiled the model with.
+    """
+    fit = match(model, declared.inputs, declared.heads, declared.batch_size)
+    problems = list(fit.problems)
+    images = [kind for kind in declared.inputs.values() if isinstance(kind, Image)]
+    size = images[0].shape[:2] if len(images) == 1 else None
+    for name, one in seen.items():
+        problems += judge_labels(name, declared.heads[name], one, declared.shuffled, size)
+    if fit.structure is not None:
+        problems += _judged(model, declared, seen, fit.structure, compiled)
+    ok = not any(not problem.warning for problem in problems)
+    return Fit(tuple(problems), fit.notes, fit.structure if ok else None)
+
+
+def _judged(
+    model: Any, declared: Declared, seen: Mapping[str, Seen], structure: Structure, compiled: bool
+) -> Iterator[Problem]:
+    """Outputs, losses and labels against each other, where the places of all are known."""
+    known = symbolic(model)
+    applied: dict[str, str | None] = dict.fromkeys(declared.heads)
+    if known is not None:
+        tensors = {name: at(known[0], path) for path, name in leaves(structure.inputs)}
+        yield from judge_inputs(model, declared.inputs, tensors)
+        applied = {name: activation(at(known[1], path)) for path, name in leaves(structure.outputs)}
+    given: dict[str, Any] = {n: h.loss for n, h in declared.heads.items() if h.loss is not None}
+    users = user_losses(model, structure) if compiled and declared.heads else None
+    if users is not None:
+        given, problems = users
+        yield from problems
+    for name, head in declared.heads.items():
+        loss = as_loss(given[name]) if name in given else None
+        yield from judge(name, head, applied[name], loss, seen.get(name))
+    yield from exchanged(declared.heads, applied, seen)
+    if users is not None:
+        yield from diluted(given, declared.weighted)
+        yield from plain_metrics(model, declared.weighted)
+
+
+def match(model: Any, inputs: Mapping[str, Input], heads: Mapping[str, Head], batch_size: int) -> Fit:
+    """Where inputs and heads stand in a model: names, structure, and every dimension."""
     x, y, failure = _signature(model, inputs, batch_size)
     if failure is not None:
         return Fit((failure,))

@@ -196,9 +196,14 @@ class Head(Kind):
         return self.shape
 
     @property
-    def has_logits(self) -> bool:
-        """Whether the output may be logits or probabilities."""
-        return False
+    def probabilities(self) -> tuple[str, ...]:
+        """The activations that give the probabilities of its classes; none where the output is no probability."""
+        return ()
+
+    @property
+    def losses(self) -> tuple[str, ...]:
+        """The losses of Keras that read labels as this head writes them; none for any that measures a distance."""
+        return ()
 
     @abstractmethod
     def default_loss(self, logits: bool) -> Any:
@@ -211,6 +216,25 @@ class Head(Kind):
     @abstractmethod
     def output(self, features: Any, name: str) -> Any:
         """The output tensor for this head on top of ``features``."""
+
+
+SIGMOID = ("sigmoid", "hard_sigmoid")
+SOFTMAX = ("softmax",)
+
+BINARY_LOSSES = (
+    "binary_crossentropy",
+    "binary_focal_crossentropy",
+    "dice",
+    "generalized_dice",
+    "hinge",
+    "huber",
+    "log_cosh",
+    "mean_absolute_error",
+    "mean_squared_error",
+    "squared_hinge",
+    "tversky",
+)
+SPARSE_LOSSES = ("sparse_categorical_crossentropy",)
 
 
 def over(column: Column, find: Callable[[Any], Any]) -> Iterator[Any]:

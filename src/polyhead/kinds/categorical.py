@@ -21,7 +21,7 @@ from polyhead.kinds._missing import (
     require_range,
     require_whole,
 )
-from polyhead.kinds.base import Column, Head, over
+from polyhead.kinds.base import BINARY_LOSSES, SIGMOID, SOFTMAX, SPARSE_LOSSES, Column, Head, over
 
 
 @dataclass(frozen=True, repr=False)
@@ -42,7 +42,8 @@ class Binary(Head):
 
     shape = (1,)
     dtype = "float32"
-    has_logits = True
+    probabilities = SIGMOID
+    losses = BINARY_LOSSES
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -127,7 +128,8 @@ class Categorical(Head):
 
     shape = ()
     dtype = "int32"
-    has_logits = True
+    probabilities = SOFTMAX
+    losses = SPARSE_LOSSES
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -228,7 +230,8 @@ class MultiLabel(Head):
 
     takes_class_weight: ClassVar[bool] = True
     dtype = "float32"
-    has_logits = True
+    probabilities = SIGMOID
+    losses = BINARY_LOSSES
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -23,7 +23,7 @@ from polyhead.kinds._missing import (
     require_whole,
     row_array,
 )
-from polyhead.kinds.base import Column, Head, as_shape
+from polyhead.kinds.base import BINARY_LOSSES, SIGMOID, SOFTMAX, SPARSE_LOSSES, Column, Head, as_shape
 
 
 @dataclass(frozen=True, repr=False)
@@ -50,7 +50,6 @@ class Mask(Head):
     size: tuple[int, int] | None = None
 
     takes_class_weight: ClassVar[bool] = True
-    has_logits = True
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -70,6 +69,14 @@ class Mask(Head):
     def binary(self) -> bool:
         """Whether labels are 0 or 1 in each channel, rather than class ids."""
         return self.multi or len(self.names) == 1
+
+    @property
+    def probabilities(self) -> tuple[str, ...]:
+        return SIGMOID if self.binary else SOFTMAX
+
+    @property
+    def losses(self) -> tuple[str, ...]:
+        return BINARY_LOSSES if self.binary else SPARSE_LOSSES
 
     @property
     def names(self) -> tuple[Any, ...]:

@@ -85,7 +85,7 @@ def forms(sources: Sequence[Source], names: Sequence[str]) -> dict[str, Form]:
     first = np.zeros(1, np.int64)
     rows = [checked_rows(source, source.read(first), 1) for source in sources if len(source)]
     found: dict[str, Form] = {}
-    problems: list[Problem | str] = []
+    problems: list[Problem] = []
     for name in names:
         try:
             found[name] = Form(name, [row[name] for row in rows])

@@ -1,0 +1,79 @@
+"""Looking at rows before the first step: what is wrong with them, and what the heads' labels hold."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+import numpy as np
+
+from polyhead.engine.assembler import Assembler
+from polyhead.errors import ContractError, DataError, Problem, shown
+from polyhead.kinds.seen import Seen, see
+from polyhead.order import Order
+
+FIRST_ROWS = 2048
+FIRST_BYTES = 1 << 24
+
+
+def look(assembler: Assembler, order: Order, rows: int | str | None) -> tuple[dict[str, Seen], list[Problem]]:
+    """Look at the first rows of an order, at ``rows`` of them, or at all with a progress bar.
+
+    Raises:
+        ContractError: ``rows`` is no number of at least 1.
+    """
+    if rows is None:
+        # a few batches, few of them where rows are large
+        rows = max(order.batch_size, min(FIRST_ROWS, FIRST_BYTES // max(1, assembler.row_bytes)))
+    elif rows != "all" and (not isinstance(rows, int) or isinstance(rows, bool) or rows < 1):
+        raise ContractError(Problem("check(rows=)", '"all" or an integer of at least 1', shown(rows)))
+    if rows == "all" or not isinstance(rows, int):
+        from rich.console import Console
+        from rich.progress import track
+
+        steps = assembler.steps_per_block(order.batch_size) * order.batch_size
+        pieces = (np.arange(i, min(i + steps, order.rows)) for i in range(0, order.rows, steps))
+        count = -(-order.rows // steps)
+        console = Console(stderr=True)
+        return survey(
+            assembler,
+            track(pieces, "Looking at all rows", count, console=console, transient=True),
+            order.rows,
+        )
+    ids, _ = order.block(0, 0, min(len(order), -(-rows // order.batch_size)))
+    return survey(assembler, [ids[:rows]], order.rows)
+
+
+def survey(
+    assembler: Assembler,
+    pieces: Iterable[np.ndarray],
+    rows: int,
+) -> tuple[dict[str, Seen], list[Problem]]:
+    """Look at rows.
+
+    Args:
+        assembler: of the feed.
+        pieces: ids of rows, piece by piece.
+        rows: rows of the source.
+
+    Returns:
+        For each head what it was seen to hold, and a problem for each input or head whose values are not
+        right, the first of each.
+    """
+    wrong: dict[str, Problem] = {}
+    known = {name: label.known() for name, label in assembler.labels.items()}
+    seen = {
+        name: replace(see(*found, np.arange(rows)), complete=True)
+        for name, found in known.items()
+        if found is not None
+    }
+    for ids in pieces:
+        for name, found in assembler.tried(ids):
+            if isinstance(found, DataError):
+                wrong.setdefault(name, found.problems[0])
+            elif name in assembler.labels and known[name] is None:
+                labels, counts = found
+                one = see(labels, counts, ids)
+                seen[name] = seen[name].and_then(one) if name in seen else one
+    seen = {name: replace(one, complete=one.complete or one.rows == rows) for name, one in seen.items()}
+    return seen, list(wrong.values())

@@ -1,0 +1,188 @@
+"""What a user compiled a model with, by head, and what of it would go wrong without a word."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from polyhead.errors import Problem, place, shown
+from polyhead.keras_bridge.structure import Path, Structure, at, leaves
+
+_MEANS = ("sum_over_batch_size", "mean")
+
+
+def user_loss(model: Any) -> Any:
+    """What Keras made of the loss that a user gave to ``model.compile``; None where there is none."""
+    compiled = getattr(model, "_compile_loss", None)
+    return compiled if hasattr(compiled, "_user_loss") else None
+
+
+def user_losses(model: Any, structure: Structure) -> tuple[dict[str, Any], list[Problem]] | None:
+    """For each head the loss that ``model.compile`` was given for it.
+
+    Returns:
+        None where the model is not compiled, or was by `polyhead.compile`; else the losses, without the heads
+        that have none, and what is wrong with how they were given.
+    """
+    compiled = user_loss(model)
+    if compiled is None:
+        return None
+    given = compiled._user_loss
+    places = [(path, head) for path, head in leaves(structure.outputs)]
+    names = _names(model, [path for path, _ in places], structure.outputs)
+    found, problems = _spread("loss", given, places, names, structure.outputs)
+    for _, head in places:
+        if head not in found:
+            problems.append(
+                Problem(
+                    place(head=head),
+                    "a loss for it in model.compile",
+                    f"loss={shown(given)}",
+                    "Without one it learns nothing: give it one, or leave the head out.",
+                    "loss-missing",
+                    warning=head in _silent(given, names, places),
+                )
+            )
+    problems += _weights(compiled._user_loss_weights, given, isinstance(structure.outputs, Mapping))
+    return {head: loss for head, loss in found.items() if loss is not None}, problems
+
+
+def diluted(losses: Mapping[str, Any], weighted: frozenset[str]) -> Iterator[Problem]:
+    """Losses that divide by the rows of a batch rather than by those with a label."""
+    import keras
+
+    for head in losses:
+        loss = keras.losses.get(losses[head])
+        reduction = getattr(loss, "reduction", "sum_over_batch_size")
+        if head in weighted and reduction in _MEANS:
+            yield Problem(
+                place(head=head),
+                "a loss that is the mean over what is labelled",
+                "the mean over the whole batch, which rows without a label make smaller",
+                "Say ph.compile(model, feed, optimizer=...), or give the loss "
+                'reduction="mean_with_sample_weight".',
+                "diluted",
+                warning=True,
+            )
+
+
+def plain_metrics(model: Any, weighted: frozenset[str]) -> Iterator[Problem]:
+    """Metrics that count the fillers of missing labels as if they were labels."""
+    given = getattr(getattr(model, "_compile_metrics", None), "_user_metrics", None)
+    if given and weighted:
+        yield Problem(
+            "model.compile(metrics=)",
+            f"weighted_metrics=, as {', '.join(f'`{n}`' for n in sorted(weighted))} have sample weights",
+            shown(given),
+            "Plain metrics count rows without a label as well: say weighted_metrics=, or use ph.compile.",
+            "plain-metrics",
+            warning=True,
+        )
+
+
+def _names(model: Any, paths: list[Path], outputs: Any) -> list[str]:
+    """What a loss dict calls the outputs: by their keys, or else by their layers; in Keras's own order."""
+    names = getattr(model, "output_names", None)
+    if not isinstance(outputs, Mapping) and names is not None and len(names) == len(paths):
+        return [str(name) for name in names]
+    return ["/".join(map(str, path)) for path in paths]
+
+
+def _spread(
+    word: str, given: Any, places: list[tuple[Path, str]], names: list[str], outputs: Any
+) -> tuple[dict[str, Any], list[Problem]]:
+    """A loss for each head, as Keras would spread what it was given."""
+    heads = [head for _, head in places]
+    if isinstance(given, Mapping):
+        if isinstance(outputs, Mapping) and any(
+            isinstance(part, (Mapping, list, tuple)) for part in given.values()
+        ):
+            return {head: part for path, head in places if (part := _along(given, path)) is not None}, []
+        known = dict(zip(names, heads, strict=True))
+        problems = [_strange(word, key, list(known)) for key in given if key not in known]
+        return {
+            known[key]: part for key, part in given.items() if key in known and part is not None
+        }, problems
+    if isinstance(given, (list, tuple)):
+        if len(given) != len(heads):
+            found = f"{len(given)}"
+            return {h: g for h, g in zip(heads, given, strict=False) if g is not None}, [
+                Problem(
+                    f"model.compile({word}=)",
+                    f"one for each of {len(heads)} outputs ({', '.join(names)})",
+                    found,
+                    f"Name them: {word}={{{names[0]!r}: ...}}.",
+                    "loss-keys",
+                )
+            ]
+        return {head: part for head, part in zip(heads, given, strict=True) if part is not None}, []
+    return dict.fromkeys(heads, given), []
+
+
+def _along(given: Any, path: Path) -> Any:
+    try:
+        return at(given, path)
+    except (KeyError, IndexError, TypeError):
+        return None
+
+
+def _strange(word: str, key: str, known: list[str]) -> Problem:
+    near = difflib.get_close_matches(str(key), known, n=1)
+    return Problem(
+        f"model.compile({word}=), `{key}`",
+        f"the name of an output ({', '.join(known)})",
+        "no such output",
+        f"Did you mean `{near[0]}`?" if near else "",
+        "loss-keys",
+    )
+
+
+def _silent(given: Any, names: list[str], places: list[tuple[Path, str]]) -> set[str]:
+    """Heads whose loss is None on purpose."""
+    if isinstance(given, Mapping):
+        return {head for name, (_, head) in zip(names, places, strict=True) if name in given}
+    if isinstance(given, (list, tuple)) and len(given) == len(places):
+        return {head for part, (_, head) in zip(given, places, strict=True) if part is None}
+    return set()
+
+
+def _weights(weights: Any, losses: Any, keyed: bool) -> Iterator[Problem]:
+    """Weights that Keras would lay beside the losses in sorted order, whatever their keys are.
+
+    Args:
+        weights: as given.
+        losses: as given.
+        keyed: the model's outputs are a dict; else a dict of losses is put in the order of the outputs first.
+    """
+    if isinstance(weights, Mapping):
+        if not isinstance(losses, Mapping):
+            yield Problem(
+                "model.compile(loss_weights=)",
+                f"a list, as loss is {'a list' if isinstance(losses, (list, tuple)) else 'one for all'}",
+                f"a dict of {', '.join(map(str, weights))}",
+                "Keras would lay them beside the losses by sorted key. Give both as dicts with the same keys, "
+                "or say Head(weight=...) and use ph.compile.",
+                "loss-weights",
+            )
+            return
+        missing = [key for key in losses if key not in weights and losses[key] is not None]
+        strange = [key for key in weights if key not in losses]
+        if missing or strange:
+            yield Problem(
+                "model.compile(loss_weights=)",
+                f"the keys of loss ({', '.join(map(str, losses))})",
+                ", ".join(map(str, weights)),
+                "Keras would lay them beside the losses by sorted key. Use the same keys, or say "
+                "Head(weight=...) and use ph.compile.",
+                "loss-weights",
+            )
+    elif keyed and isinstance(weights, (list, tuple)) and isinstance(losses, Mapping) and len(weights) > 1:
+        yield Problem(
+            "model.compile(loss_weights=)",
+            f"a dict with the keys of loss ({', '.join(map(str, losses))})",
+            f"a list, {shown(weights)}",
+            "Keras would lay them beside the losses by sorted key. Give a dict, or say Head(weight=...) and "
+            "use ph.compile.",
+            "loss-weights",
+        )

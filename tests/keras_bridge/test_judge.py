@@ -1,0 +1,369 @@
+"""The check of outputs, losses and labels against each other: each mistake, in words."""
+
+import re
+import warnings
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+import polyhead as ph
+
+ROWS = 200
+RNG = np.random.default_rng(0)
+ROW = np.arange(ROWS)
+DATA = {
+    "x": RNG.normal(size=(ROWS, 4)).astype("float32"),
+    "image": RNG.integers(0, 256, (ROWS, 8, 8, 3), dtype="uint8"),
+    "yes": ROW % 2,
+    "kind": ROW % 3,
+    "tags": RNG.integers(0, 2, (ROWS, 3)),
+    "share": RNG.random(ROWS),
+    "price": np.where(ROW == 17, 250.0, ROW / ROWS),
+    "signed": np.where(ROW == 5, -3.5, ROW / ROWS),
+    "gap": np.where(ROW % 3, ROW / ROWS, np.nan),
+    "same": np.ones(ROWS),
+    "none": np.full(ROWS, np.nan),
+    "box01": np.sort(RNG.random((ROWS, 4)), axis=1) * 0.9,
+    "box": np.where((ROW == 9)[:, None], [1, 1, 85.5, 2], [1, 1, 2, 2.5]) + (ROW % 2)[:, None] * 0.25,
+}
+
+
+def dense(units, activation=None):
+    return lambda h: layers.Dense(units, activation=activation)(h)
+
+
+def boxes(h):
+    return layers.Reshape((1, 4))(layers.Dense(4)(h))
+
+
+def build(feed, outputs, compiled=None, start=None, dtype=None, as_list=False):
+    tensors = [keras.Input(kind.shape, name=name, dtype=dtype) for name, kind in feed.inputs.items()]
+    h = start(tensors[0]) if start else tensors[0]
+    h = layers.Flatten()(h) if len(h.shape) > 2 else h
+    made = {name: layers.Identity(name=name)(output(h)) for name, output in outputs.items()}
+    model = keras.Model(tensors[0], list(made.values()) if as_list else made)
+    if compiled:
+        model.compile(optimizer="sgd", **compiled)
+    return model
+
+
+def check(heads, outputs, compiled=None, inputs="x", rows=None, **how):
+    feed = ph.Feed(DATA, inputs=inputs, heads=heads, batch_size=20, shuffle=True)
+    return feed.check(build(feed, outputs, compiled, **how), rows=rows)
+
+
+YES, KIND, PRICE = {"yes": ph.Binary()}, {"kind": ph.Categorical(3)}, {"price": ph.Regression()}
+TWO = {"yes": ph.Binary(), "share": ph.Regression()}
+TWO_OUTPUTS = {"yes": dense(1, "sigmoid"), "share": dense(1)}
+IMAGE = {"image": ph.Image()}
+
+MISTAKES = {
+    "softmax over one unit": (
+        (YES, {"yes": dense(1, "softmax")}),
+        'head `yes`: expected activation="sigmoid" for an output of one unit, got softmax, which is 1 whatever '
+        'the model learns. Say Dense(1, activation="sigmoid").',
+    ),
+    "softmax over one number": (
+        (PRICE, {"price": dense(1, "softmax")}),
+        'head `price`: expected activation="linear" for an output of one unit, got softmax, which is 1 whatever '
+        'the model learns. Say Dense(1, activation="linear").',
+    ),
+    "relu for a probability": (
+        (YES, {"yes": dense(1, "relu")}),
+        'head `yes`: expected activation="sigmoid", or none for logits, as Binary wants, got relu: relu gives no '
+        'probabilities. Say activation="sigmoid" in the output layer.',
+    ),
+    "softmax over labels that stand alone": (
+        ({"tags": ph.MultiLabel()}, {"tags": dense(3, "softmax")}),
+        'head `tags`: expected activation="sigmoid", or none for logits, as MultiLabel wants, got softmax: all '
+        'classes share one probability. Say activation="sigmoid" in the output layer.',
+    ),
+    "a label that a sigmoid never reaches": (
+        (PRICE, {"price": dense(1, "sigmoid")}),
+        "head `price`, row 17: expected labels in [0, 1], as the output is a sigmoid, got 250. Give the output "
+        "layer no activation, or scale the labels.",
+    ),
+    "a label that relu never reaches": (
+        ({"signed": ph.Regression()}, {"signed": dense(1, "relu")}),
+        "head `signed`, row 5: expected labels at least 0, as the output is a relu, got -3.5. Give the output "
+        "layer no activation, or scale the labels.",
+    ),
+    "probabilities taken for logits": (
+        (KIND, {"kind": dense(3, "softmax")}, {"loss": keras.losses.SparseCategoricalCrossentropy(True)}),
+        "head `kind`: expected sparse_categorical_crossentropy(from_logits=False), as the output is a softmax, "
+        "got from_logits=True. Leave from_logits out, or give the layer no activation.",
+    ),
+    "logits taken for probabilities": (
+        (YES, {"yes": dense(1)}, {"loss": {"yes": "binary_crossentropy"}}),
+        "head `yes`: expected binary_crossentropy(from_logits=True), as the output has no activation, got "
+        "from_logits=False. Say from_logits=True in the loss, or give the layer its activation.",
+    ),
+    "a head's own loss for logits": (
+        (
+            {"yes": ph.Binary(loss=keras.losses.BinaryCrossentropy(from_logits=True))},
+            {"yes": dense(1, "sigmoid")},
+        ),
+        "head `yes`: expected binary_crossentropy(from_logits=False), as the output is a sigmoid, got "
+        "from_logits=True. Leave from_logits out, or give the layer no activation.",
+    ),
+    "a loss for one-hot labels": (
+        (KIND, {"kind": dense(3, "softmax")}, {"loss": ["categorical_crossentropy"]}),
+        "head `kind`: expected a loss that reads labels of int32 (B,), as SparseCategoricalCrossentropy, got "
+        "categorical_crossentropy. That one reads one-hot labels, these are class ids. Say "
+        "loss=SparseCategoricalCrossentropy(), or let ph.compile choose.",
+    ),
+    "a distance between class ids": (
+        (KIND, {"kind": dense(3, "softmax")}, {"loss": "mse"}),
+        "head `kind`: expected a loss that reads labels of int32 (B,), as SparseCategoricalCrossentropy, got "
+        "mean_squared_error. Class ids are no quantities. Say loss=SparseCategoricalCrossentropy(), or let "
+        "ph.compile choose.",
+    ),
+    "a loss over several classes for one unit": (
+        (YES, {"yes": dense(1, "sigmoid")}, {"loss": "categorical_crossentropy"}),
+        "head `yes`: expected a loss that reads labels of float32 (B, 1), as BinaryCrossentropy, got "
+        "categorical_crossentropy. That one is always 0 over a single unit. Say loss=BinaryCrossentropy(), or "
+        "let ph.compile choose.",
+    ),
+    "a sparse loss for a binary head": (
+        (YES, {"yes": dense(1, "sigmoid")}, {"loss": "sparse_categorical_crossentropy"}),
+        "head `yes`: expected a loss that reads labels of float32 (B, 1), as BinaryCrossentropy, got "
+        "sparse_categorical_crossentropy. That one reads class ids. Say loss=BinaryCrossentropy(), or let "
+        "ph.compile choose.",
+    ),
+    "a sparse loss for numbers": (
+        (PRICE, {"price": dense(1)}, {"loss": "sparse_categorical_crossentropy"}),
+        "head `price`: expected a loss for numbers, as Regression has them: mean_squared_error, got "
+        "sparse_categorical_crossentropy. It takes labels for class ids. Use ph.Categorical if that is what "
+        "they are.",
+    ),
+    "a crossentropy for prices": (
+        (PRICE, {"price": dense(1)}, {"loss": "binary_crossentropy"}),
+        "head `price`, row 17: expected labels in 0–1, as binary_crossentropy wants, got 250. Say "
+        'loss="mean_squared_error" for numbers.',
+    ),
+    "a head without a loss": (
+        (TWO, TWO_OUTPUTS, {"loss": {"share": "mse"}}),
+        "head `yes`: expected a loss for it in model.compile, got loss={'share': 'mse'}. Without one it learns "
+        "nothing: give it one, or leave the head out.",
+    ),
+    "weights by other keys than losses": (
+        (TWO, TWO_OUTPUTS, {"loss": {"yes": "mse", "share": "mse"}, "loss_weights": {"yes": 1, "sharp": 2}}),
+        "model.compile(loss_weights=): expected the keys of loss (yes, share), got yes, sharp. Keras would lay "
+        "them beside the losses by sorted key. Use the same keys, or say Head(weight=...) and use ph.compile.",
+    ),
+    "weights by position, losses by key": (
+        (TWO, TWO_OUTPUTS, {"loss": {"yes": "mse", "share": "mse"}, "loss_weights": [1, 2]}),
+        "model.compile(loss_weights=): expected a dict with the keys of loss (yes, share), got a list, [1, 2]. "
+        "Keras would lay them beside the losses by sorted key. Give a dict, or say Head(weight=...) and use "
+        "ph.compile.",
+    ),
+    "weights by key, losses by position": (
+        (TWO, TWO_OUTPUTS, {"loss": ["mse", "mse"], "loss_weights": {"yes": 1, "share": 2}}),
+        "model.compile(loss_weights=): expected a list, as loss is a list, got a dict of yes, share. Keras would "
+        "lay them beside the losses by sorted key. Give both as dicts with the same keys, or say "
+        "Head(weight=...) and use ph.compile.",
+    ),
+    "a loss too many": (
+        (TWO, TWO_OUTPUTS, {"loss": ["mse", "mse", "mae"]}),
+        "model.compile(loss=): expected one for each of 2 outputs (share, yes), got 3. Name them: "
+        "loss={'share': ...}.",
+    ),
+}
+
+DOUBTS = {
+    "sigmoid over classes": (
+        (KIND, {"kind": dense(3, "sigmoid")}),
+        'head `kind`: expected activation="softmax", or none for logits, as Categorical wants, got sigmoid: '
+        'sigmoid gives each class a probability of its own. Say activation="softmax" in the output layer.',
+    ),
+    "a loss left out on purpose": (
+        (TWO, TWO_OUTPUTS, {"loss": {"yes": None, "share": "mse"}}),
+        "head `yes`: expected a loss for it in model.compile, got loss={'yes': None, 'share': 'mse'}. Without "
+        "one it learns nothing: give it one, or leave the head out.",
+    ),
+    "a loss that rows without a label dilute": (
+        ({"gap": ph.Regression()}, {"gap": dense(1)}, {"loss": "mse"}),
+        "head `gap`: expected a loss that is the mean over what is labelled, got the mean over the whole batch, "
+        "which rows without a label make smaller. Say ph.compile(model, feed, optimizer=...), or give the loss "
+        'reduction="mean_with_sample_weight".',
+    ),
+    "labels that are all alike": (
+        ({"same": ph.Regression()}, {"same": dense(1)}),
+        "head `same`: expected labels that differ, got 1 in all 200 labelled rows. There is nothing to learn "
+        "from it: look at its column.",
+    ),
+    "a positive value that never occurs": (
+        ({"kind": ph.Binary(positive="2 ")}, {"kind": dense(1)}),
+        "head `kind`: expected labels that differ, got 0 in all 200 labelled rows. Look at positive='2 ': is it "
+        "spelt as in the column?",
+    ),
+    "no label at all": (
+        ({"none": ph.Regression(missing=-1)}, {"none": dense(1)}),
+        "head `none`: expected at least one label that counts, got none in 200 rows. Look at its column and at "
+        "missing=-1, or leave the head out.",
+    ),
+    "boxes of 0-1 in place of pixels": (
+        ({"box01": ph.Boxes(1)}, {"box01": boxes}),
+        "head `box01`: expected boxes in pixels, got coordinates from {low:.4g} to {high:.4g}. These look like "
+        "0–1: say normalized=True.",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", MISTAKES)
+def test_a_mistake_is_named(name):
+    given, words = MISTAKES[name]
+    report = check(*given)
+    assert [str(p) for p in report.errors] == [words]
+    assert not report.ok
+
+
+@pytest.mark.parametrize("name", DOUBTS)
+def test_what_may_be_meant_is_a_warning(name):
+    given, words = DOUBTS[name]
+    report = check(*given)
+    low, high = DATA["box01"].min(), DATA["box01"].max()
+    assert [str(p) for p in report.problems] == [
+        words.replace("{low:.4g}", f"{low:.4g}").replace("{high:.4g}", f"{high:.4g}")
+    ]
+    assert report.ok
+
+
+def test_two_heads_whose_labels_fit_each_other_s_outputs_look_exchanged():
+    report = check(
+        {"price": ph.Regression(), "share": ph.Regression()},
+        {"price": dense(1, "sigmoid"), "share": dense(1)},
+    )
+    assert [str(p) for p in report.problems] == [
+        MISTAKES["a label that a sigmoid never reaches"][1],
+        "head `price` and head `share`: expected each one's labels at its own output, got labels of `price` that "
+        "fit the output of `share`, and the reverse. They look exchanged: look at the columns of the two heads, "
+        "and at the names of the two layers.",
+    ]
+
+
+def test_a_misspelt_loss_is_named_with_its_neighbour():
+    report = check(TWO, TWO_OUTPUTS, {"loss": {"yess": "binary_crossentropy", "share": "mse"}})
+    assert [p.code for p in report.errors] == ["loss-keys", "loss-missing"]
+    assert str(report.errors[0]) == (
+        "model.compile(loss=), `yess`: expected the name of an output (share, yes), got no such output. Did you "
+        "mean `yes`?"
+    )
+
+
+def test_losses_and_weights_by_position_are_right_for_outputs_in_a_list():
+    compiled = {"loss": {"yes": "binary_crossentropy", "share": "mse"}, "loss_weights": [1.0, 2.0]}
+    assert not check(TWO, TWO_OUTPUTS, compiled, as_list=True).problems
+    compiled = {"loss": ["binary_crossentropy", "mse"], "loss_weights": [1.0, 2.0]}
+    assert not check(TWO, TWO_OUTPUTS, compiled, as_list=True).problems
+    swapped = {"loss": ["mse", "binary_crossentropy"]}
+    assert [p.code for p in check(TWO, TWO_OUTPUTS, swapped, as_list=True).errors] == ["logits"]
+
+
+def test_plain_metrics_beside_missing_labels():
+    mean = keras.losses.MeanSquaredError(reduction="mean_with_sample_weight")
+    report = check({"gap": ph.Regression()}, {"gap": dense(1)}, {"loss": mean, "metrics": ["mae"]})
+    assert [str(p) for p in report.problems] == [
+        "model.compile(metrics=): expected weighted_metrics=, as `gap` have sample weights, got ['mae']. Plain "
+        "metrics count rows without a label as well: say weighted_metrics=, or use ph.compile."
+    ]
+
+
+def test_boxes_beyond_the_image():
+    report = check({"box": ph.Boxes(1)}, {"box": boxes}, inputs=IMAGE)
+    assert [str(p) for p in report.problems] == [
+        "head `box`, row 9: expected boxes in pixels of the image, 8 x 8, got 85.75. Scale them as the image was "
+        'scaled, or say Boxes(format="xywh") if that is what they are.'
+    ]
+
+
+def test_pixels_that_are_scaled_twice():
+    rescale = layers.Rescaling(1 / 255)
+    report = check(YES, {"yes": dense(1)}, inputs=IMAGE, start=rescale)
+    assert [str(p) for p in report.problems] == [
+        "input `image`: expected pixels of 0–255, as the model has Rescaling(1 / 255), got pixels of 0–1, scaled "
+        'by the feed. Say ph.Image(dtype="uint8"), or leave Rescaling out of the model.'
+    ]
+    assert not check(
+        YES, {"yes": dense(1)}, inputs={"image": ph.Image(dtype="uint8")}, start=rescale
+    ).problems
+
+
+def test_numbers_that_an_integer_input_would_cut_off():
+    report = check(YES, {"yes": dense(1)}, dtype="int32")
+    assert [str(p) for p in report.problems] == [
+        "input `x`: expected whole numbers, as the model's input is int32, got float32, which Keras would cut "
+        'off. Say ph.Array(dtype="int32"), or keras.Input(..., dtype="float32").'
+    ]
+
+
+def test_everything_right_has_nothing_to_say():
+    heads = {**TWO, **KIND, "tags": ph.MultiLabel(), "gap": ph.Regression(), "signed": ph.Regression()}
+    outputs = {
+        **TWO_OUTPUTS,
+        "kind": dense(3),
+        "tags": dense(3, "sigmoid"),
+        "gap": dense(1, "relu"),
+        "signed": dense(1),
+    }
+    assert not check(heads, outputs, rows="all").problems
+
+
+class Late(ph.Source):
+    """Bad values far from the first rows."""
+
+    def __len__(self):
+        return 5000
+
+    def read(self, ids):
+        x = np.where(ids == 4321, np.nan, ids)
+        return {"x": x.astype("float32"), "kind": np.where(ids == 4000, 7, ids % 3), "share": ids / 5000}
+
+
+@pytest.mark.parametrize(("rows", "found"), [(None, 0), (100, 0), ("all", 2)])
+def test_all_rows_are_looked_at_when_asked(rows, found, capsys):
+    heads = {**KIND, "share": ph.Regression()}
+    feed = ph.Feed(Late(), inputs="x", heads=heads, batch_size=50)
+    report = feed.check(build(feed, {"kind": dense(3), "share": dense(1)}), rows=rows)
+    assert [p.place for p in report.errors] == ["input `x`, row 4321", "head `kind`, row 4000"][:found]
+    assert capsys.readouterr().out == ""
+
+
+def test_how_many_rows_is_a_number():
+    feed = ph.Feed(DATA, inputs="x", heads=YES)
+    with pytest.raises(
+        ph.ContractError, match=re.escape('check(rows=): expected "all" or an integer of at least 1')
+    ):
+        feed.check(build(feed, {"yes": dense(1)}), rows="some")
+
+
+def test_mistakes_of_the_compiled_model_come_before_the_first_step():
+    feed = ph.Feed(DATA, inputs="x", heads=KIND)
+    model = build(feed, {"kind": dense(3, "softmax")}, {"loss": "mse"})
+    with pytest.raises(ph.ContractError, match="Class ids are no quantities"):
+        model.fit(feed, verbose=0)
+    with pytest.raises(ph.ContractError, match="Class ids are no quantities"):
+        feed.bind(model)
+    ph.compile(model, feed, optimizer="sgd")  # what it was compiled with before is no matter
+    model.fit(feed, verbose=0)
+
+
+def test_a_model_compiled_anew_is_looked_at_again_and_warned_of_once():
+    feed = ph.Feed(DATA, inputs="x", heads={"gap": ph.Regression()})
+    model = build(feed, {"gap": dense(1)}, {"loss": keras.losses.MeanSquaredError("mean_with_sample_weight")})
+    model.fit(feed, verbose=0)
+    model.compile(optimizer="sgd", loss="mse")
+    with pytest.warns(ph.PolyheadWarning, match="the mean over what is labelled") as found:
+        model.fit(feed, verbose=0)
+    assert {w.filename for w in found if w.category is ph.PolyheadWarning} == {__file__}
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model.fit(feed, verbose=0)
+
+
+def test_a_model_that_only_predicts_may_have_any_loss():
+    feed = ph.Feed(DATA, inputs="x", heads=KIND)
+    model = build(feed, {"kind": dense(3, "softmax")}, {"loss": "mse"})
+    assert model.predict(feed, verbose=0)["kind"].shape == (ROWS, 3)
