@@ -16,6 +16,7 @@ from polyhead.kinds import (
     Regression,
 )
 from polyhead.sources.base import Source
+from polyhead.sources.generator import from_generator
 from polyhead.sources.tables import read_table
 
 __version__ = "0.1.0"
@@ -40,6 +41,7 @@ __all__ = [
     "Report",
     "Source",
     "compile",
+    "from_generator",
     "outputs",
     "read_table",
 ]

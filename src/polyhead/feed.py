@@ -73,6 +73,10 @@ class Feed(KerasInput):
         self.source = as_source(data)
         if len(self.source) == 0:
             raise DataError(Problem("data", "at least one row", "an empty source"))
+        if shuffle and self.source.sequential:
+            found = "shuffle=True, for rows that come in one order"
+            fix = "Shuffle where the generator is written, or give arrays, a table or a ph.Source."
+            raise ContractError(Problem("Feed(shuffle=)", "False", found, fix))
         declared = as_inputs(self.source, inputs)
         require_kinds(declared, heads)
         self._assembler = Assembler(self.source, declared, heads)
@@ -413,7 +417,8 @@ class Feed(KerasInput):
                 self.source.column(c) is not None for n, k in self.inputs.items() for c in k.columns(n)
             )
             # what is in memory is gathered in less time than a thread takes to hand it over
-            return 0 if in_memory else min(4, os.cpu_count() or 1)
+            most = 1 if self.source.sequential else 4
+            return 0 if in_memory else min(most, os.cpu_count() or 1)
         if not isinstance(workers, int) or workers < 0:
             raise ContractError(Problem("workers", '"auto" or an integer of at least 0', shown(workers)))
-        return workers
+        return min(1, workers) if self.source.sequential else workers

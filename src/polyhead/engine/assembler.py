@@ -69,9 +69,7 @@ class Assembler:
         self._labels = {name: labels[name] for name in heads}
         self.weighted = any(label.weighted for label in labels.values())
         read = dict.fromkeys(c for n, k in self.inputs.items() for c in k.columns(n))
-        in_labels = dict.fromkeys(
-            c for n, k in self.heads.items() if not labels[n].ready for c in k.columns(n)
-        )
+        in_labels = dict.fromkeys(c for n, k in self.heads.items() if not labels[n].ready for c in k.reads(n))
         columns = {c: source.column(c) for c in read | in_labels}
         self._whole = {c: values for c, values in columns.items() if values is not None}
         self._input_source = _only(source, [c for c in read if c not in self._whole])

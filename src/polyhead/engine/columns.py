@@ -61,7 +61,7 @@ def absent(source: Source, inputs: Mapping[str, Input], heads: Mapping[str, Head
     problems = []
     for word, kinds in (("input", inputs), ("head", heads)):
         for name, kind in kinds.items():
-            for column in kind.columns(name):
+            for column in kind.reads(name) if isinstance(kind, Head) else kind.columns(name):
                 if column in columns:
                     continue
                 fix = f'Say {type(kind).__name__}(column="...") for a column of another name.'

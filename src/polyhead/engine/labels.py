@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from polyhead.engine.columns import stacked
-from polyhead.errors import BadValue
+from polyhead.errors import BadValue, shown
 from polyhead.kinds import Head
+from polyhead.kinds._missing import first_row, numbers
 from polyhead.sources.base import SCAN_ROWS, Source
 
 READY_ROW_BYTES = 256
@@ -23,11 +24,13 @@ class Encoded(NamedTuple):
         labels: ``(B, *shape)``.
         there: bool ``(B, *weight_shape)``, or None where all are.
         weights: float32 ``(B, *weight_shape)`` where they are worked out already.
+        factor: float32 ``(B,)``, the user's own weights, where there are any.
     """
 
     labels: np.ndarray
     there: np.ndarray | None
     weights: np.ndarray | None = None
+    factor: np.ndarray | None = None
 
 
 class Labels:
@@ -50,16 +53,19 @@ class Labels:
     def __init__(self, name: str, head: Head, source: Source, given: Labels | None) -> None:
         self.name, self.head, self.given = name, head, given
         self._columns = head.columns(name)
-        self._source = source.only(self._columns)
+        self._source = source.only(head.reads(name))
         self._ready: Encoded | None = None
         column = self._whole = source.column(self._columns[0]) if len(self._columns) == 1 else None
         row_bytes = int(np.prod(head.shape)) * np.dtype(head.dtype).itemsize
         if column is not None and row_bytes <= READY_ROW_BYTES and row_bytes * len(source) <= READY_BYTES:
-            self._ready = Encoded(*self._encode(column, None, True))
+            weights = None if head.sample_weight is None else source.column(head.sample_weight)
+            if head.sample_weight is None or weights is not None:
+                self._ready = Encoded(*self._encode(column, None, True), factor=self._factor(weights, None))
         if head.class_weight == "balanced":
             counts = [self.head.count(found.labels, here) for found, here in self.everything()]
             self.head = head.balanced(np.sum(counts, axis=0))
-        self.weighted = given is not None or self.head.class_weight is not None or self._may_miss()
+        chosen = self.head.class_weight is not None or self.head.sample_weight is not None
+        self.weighted = given is not None or chosen or self._may_miss()
         if self._ready is not None and self.weighted and (given is None or given._ready is not None):
             self._ready = self._ready._replace(weights=self.weigh(self._ready, self._wanted(None, {})))
 
@@ -75,22 +81,26 @@ class Labels:
         """
         if self._ready is not None:
             return self._ready.there is not None
-        probe = self._values(self._source.read(np.arange(min(1, len(self._source)))))
+        probe = stacked([self._source.probe(c, 1) for c in self._columns])
         sure = isinstance(probe, np.ndarray) and probe.dtype.kind in "iub" and self.head.missing is None
         return not sure or self.head.weight_shape not in ((), (1, 1))
 
     def encode(self, rows: Mapping[str, Any], ids: np.ndarray, check: bool) -> Encoded:
         """The labels at ``ids``; ``rows`` holds their columns where they are not encoded already."""
         if self._ready is None:
+            factor = (
+                None if self.head.sample_weight is None else self._factor(rows[self.head.sample_weight], ids)
+            )
             gathered = None if check or self._whole is None else self.head.gather(self._whole, ids)
             if gathered is not None:
-                return Encoded(gathered, None)
-            return Encoded(*self._encode(self._values(rows), ids, check))
-        labels, there, weights = self._ready
+                return Encoded(gathered, None, factor=factor)
+            return Encoded(*self._encode(self._values(rows), ids, check), factor=factor)
+        labels, there, weights, factor = self._ready
         return Encoded(
             np.take(labels, ids, axis=0),
             None if there is None else np.take(there, ids, axis=0),
             None if weights is None else np.take(weights, ids, axis=0),
+            None if factor is None or weights is not None else np.take(factor, ids, axis=0),
         )
 
     def counts(self, found: Encoded, wanted: np.ndarray | None) -> np.ndarray:
@@ -108,6 +118,8 @@ class Labels:
         weights = self.counts(found, wanted).astype(np.float32)
         if self.head.class_weight is not None:
             weights *= self.head.class_factor(found.labels)
+        if found.factor is not None:
+            weights *= found.factor.reshape((-1,) + (1,) * (weights.ndim - 1))
         return weights
 
     def weights(self, found: Mapping[str, Encoded]) -> np.ndarray:
@@ -152,6 +164,24 @@ class Labels:
 
     def _values(self, rows: Mapping[str, Any]) -> Any:
         return stacked([rows[c] for c in self._columns])
+
+    def _factor(self, values: Any, ids: np.ndarray | None) -> np.ndarray | None:
+        """The user's own weights of some rows, float32 ``(B,)``."""
+        if values is None:
+            return None
+        try:
+            array, there = numbers(values, None, (1,), "a weight")
+            wrong = ~np.isfinite(array[:, 0]) | (array[:, 0] < 0)
+            row = first_row(wrong if there is None else wrong | ~there[:, 0])
+            if row is not None:
+                found = shown(array[row, 0].item() if there is None or there[row, 0] else None)
+                raise BadValue(
+                    row, "a finite weight of at least 0", found, "Put 0 where a row does not count."
+                )
+        except BadValue as bad:
+            row = bad.index if bad.index is None or ids is None else int(ids[bad.index])
+            raise bad.located(head=self.name, column=self.head.sample_weight, row=row) from None
+        return array[:, 0].astype(np.float32)
 
     def _encode(
         self, values: Any, ids: np.ndarray | None, check: bool

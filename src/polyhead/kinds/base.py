@@ -101,6 +101,7 @@ class Head(Kind):
         class_weight: a weight for each class, ``{class: weight}`` or ``"balanced"``.
         given: the name of a binary head; this head counts only where that one is 1.
         missing: the value that means "no label", beside NaN, None and absent.
+        sample_weight: a column of weights, one a row, that multiply with the others.
         loss: a Keras loss, its name, or a function, in place of the default.
         metrics: a list of Keras metrics in place of the default ones.
     """
@@ -110,6 +111,7 @@ class Head(Kind):
     class_weight: Mapping[Any, float] | str | None = None
     given: str | None = None
     missing: Any = None
+    sample_weight: str | None = None
     loss: Any = None
     metrics: Any = None
 
@@ -120,6 +122,11 @@ class Head(Kind):
         if not isinstance(self.weight, Real) or not 0 <= self.weight < float("inf"):
             raise ContractError(
                 Problem(f"{name}(weight=)", "a finite number of at least 0", shown(self.weight))
+            )
+        if self.sample_weight is not None and not isinstance(self.sample_weight, str):
+            fix = "Put the weights into a column of the data and name it here."
+            raise ContractError(
+                Problem(f"{name}(sample_weight=)", "the name of a column", shown(self.sample_weight), fix)
             )
         if self.class_weight is None:
             return
@@ -141,6 +148,10 @@ class Head(Kind):
                 if not isinstance(value, Real) or not 0 <= value < float("inf"):
                     where = f"{name}(class_weight=), class {label!r}"
                     raise ContractError(Problem(where, "a finite number of at least 0", shown(value)))
+
+    def reads(self, name: str) -> tuple[str, ...]:
+        """All columns that this head reads: its labels', and its weights'."""
+        return (*self.columns(name), *([self.sample_weight] if self.sample_weight else []))
 
     # Labels ----------------------------------------------------------------------------------------
 

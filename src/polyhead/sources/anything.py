@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -24,7 +24,9 @@ def as_source(data: Any) -> Source:
     if isinstance(data, (Mapping, str, os.PathLike)) or is_table(data):
         return read_table(data)
     fix = (
-        'Give names: {"image": images, "label": labels}.'
+        "For a generator say ph.from_generator(function, length=...)."
+        if isinstance(data, Iterator) or (callable(data) and not isinstance(data, type))
+        else 'Give names: {"image": images, "label": labels}.'
         if isinstance(data, (list, tuple, np.ndarray))
         else ""
     )

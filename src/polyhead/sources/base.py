@@ -31,6 +31,9 @@ class Source(ABC):
     ('x', 'y')
     """
 
+    sequential: bool = False
+    """Rows come in one order alone, as from a generator: no feed shuffles them, and one thread reads them."""
+
     @abstractmethod
     def __len__(self) -> int:
         """The number of rows."""

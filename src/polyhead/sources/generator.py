@@ -1,0 +1,303 @@
+"""Rows that a generator gives: a hand-written feed, brought along."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, NoReturn
+
+import numpy as np
+
+from polyhead.errors import DataError, Problem, shown
+from polyhead.sources._values import Values, objects
+from polyhead.sources.base import Source
+
+CURSORS = 3
+"""Readings of one generator that may go on side by side, as of a training and a validation feed."""
+
+PROBE_ROWS = 32
+
+
+def from_generator(function: Callable[[], Any], *, length: int, names: Any = None) -> Source:
+    """The rows of a generator that yields batches ``(x, y)``, or ``x`` alone, as a source.
+
+    Each reading calls the function anew: an epoch starts at its beginning and ends after ``length`` rows, so
+    it may be finite or endless, and its own batches may be of any size. One thread at a time runs it. Its rows
+    come in its own order: a feed of it cannot shuffle, the generator can.
+
+    Args:
+        function: takes no arguments and returns an iterator: a generator function, or ``lambda: batches(path)``.
+        length: rows in an epoch.
+        names: columns for what it yields, nested alike: ``("image", ("presence", "box"))``. By default the
+            keys of dicts; else ``x`` and ``y``, or ``x0``, ``x1`` … and ``y0``, ``y1`` … where there are several.
+            A third part, weights, needs names: read them with ``sample_weight=`` of a head.
+
+    Raises:
+        DataError: while it is read: fewer rows than ``length``, a batch of another structure than the first, parts
+            of unequal length, or what the generator raised, with the number of the batch.
+
+    >>> def batches():
+    ...     for start in range(0, 6, 3):
+    ...         yield np.arange(start, start + 3.0), (np.array([0, 1, 0]), np.ones(3))
+    >>> rows = from_generator(batches, length=6, names=("x", ("yes", "size")))
+    >>> rows
+    Stream(6 rows: x, yes, size)
+    >>> rows.read(np.array([2, 3]))["x"].tolist()
+    [2.0, 3.0]
+    """
+    if not callable(function):
+        found = shown(function)
+        fix = "A generator runs once, a function can begin anew: give the function, without calling it."
+        raise DataError(Problem("from_generator()", "a function that returns an iterator", found, fix))
+    if not isinstance(length, int) or isinstance(length, bool) or length < 1:
+        raise DataError(
+            Problem(
+                "from_generator(length=)", "the rows of an epoch, an integer of at least 1", shown(length)
+            )
+        )
+    return Stream(_Generator(function, length, names))
+
+
+class Stream(Source):
+    """Rows that come in one order, from a generator; see `from_generator`."""
+
+    sequential = True
+
+    def __init__(self, generator: _Generator, columns: Sequence[str] | None = None) -> None:
+        self._generator = generator
+        self._names = tuple(columns) if columns is not None else None
+
+    def __len__(self) -> int:
+        return self._generator.length
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return tuple(self._generator.first()) if self._names is None else self._names
+
+    def only(self, columns: Sequence[str]) -> Stream:
+        self._require(columns)
+        return Stream(self._generator, columns)
+
+    def probe(self, name: str, rows: int = PROBE_ROWS) -> Values:
+        return self._generator.first()[name][:rows]
+
+    def read(self, ids: np.ndarray) -> dict[str, Values]:
+        rows = self._generator.read(ids)
+        return {name: rows[name] for name in self._names or rows}
+
+    def _refuse(self, what: str) -> NoReturn:
+        fix = "Give an array or a table, or split before the generator: one function for each part."
+        raise DataError(Problem(what, "rows that can be read in any order", "those of a generator", fix))
+
+    def select(self, rows: Any) -> Source:
+        self._refuse("select()")
+
+    def split(self, fractions: Any, *, stratify: Any = None, group: Any = None, seed: int = 0) -> Any:
+        self._refuse("split()")
+
+    def mix(self, *others: Source, weights: Sequence[float], length: int | None = None) -> Source:
+        self._refuse("mix()")
+
+    def concat(self, *others: Source) -> Source:
+        self._refuse("concat()")
+
+
+class _Generator:
+    """A function that can be begun anew, and a few readings of it that are under way."""
+
+    def __init__(self, function: Callable[[], Any], length: int, names: Any) -> None:
+        self.function, self.length, self.names = function, length, names
+        self.name = getattr(function, "__name__", type(function).__name__)
+        self._cursors: list[_Cursor] = []
+        self._lock = threading.RLock()
+        self._first: dict[str, np.ndarray] | None = None
+        self._places: dict[tuple[Any, ...], str] | None = None
+
+    def first(self) -> dict[str, np.ndarray]:
+        """The first few rows, read once by a reading of their own."""
+        with self._lock:
+            if self._first is None:
+                self._first = _Cursor(self).take(np.arange(min(PROBE_ROWS, self.length)))
+            return self._first
+
+    def read(self, ids: np.ndarray) -> dict[str, np.ndarray]:
+        """The rows at ``ids``, by the reading that stands next before them."""
+        if not len(ids):
+            return {name: values[:0] for name, values in self.first().items()}
+        order = np.argsort(ids, kind="stable")
+        back = np.empty_like(order)
+        back[order] = np.arange(len(order))
+        with self._lock:
+            begin = int(ids[order[0]])
+            near = [c for c in self._cursors if c.position <= begin and not c.broken]
+            cursor = max(near, key=lambda c: c.position) if near else _Cursor(self)
+            self._cursors = [c for c in self._cursors if c is not cursor and not c.broken][1 - CURSORS :]
+            self._cursors.append(cursor)
+            rows = cursor.take(ids[order])
+        return {name: values[back] for name, values in rows.items()}
+
+    def columns(self, batch: Any, number: int) -> dict[str, np.ndarray]:
+        """A batch as columns of one length.
+
+        Raises:
+            DataError: for what is no batch, or one of another structure than the first.
+        """
+        where = f"generator `{self.name}`, batch {number}"
+        if batch is None:
+            raise DataError(
+                Problem(where, "a batch (x, y)", "None", "Leave out the yield, or mend what it gives.")
+            )
+        leaves = dict(_leaves(batch))
+        if self._places is None:
+            self._places = self._named(batch, list(leaves), where)
+        if list(leaves) != list(self._places):
+            expected = f"the structure of batch 0, {_outline(list(self._places))}"
+            raise DataError(Problem(where, expected, _outline(list(leaves))))
+        found = {self._places[path]: _array(leaf) for path, leaf in leaves.items()}
+        scalars = [name for name, values in found.items() if not values.ndim]
+        if scalars:
+            fix = "Yield batches: arrays with one entry a row."
+            raise DataError(
+                Problem(f"{where}, column `{scalars[0]}`", "an array (B, ...)", "a single value", fix)
+            )
+        lengths = {name: len(values) for name, values in found.items()}
+        if len(set(lengths.values())) > 1:
+            counted = ", ".join(f"`{name}` {n}" for name, n in lengths.items())
+            raise DataError(Problem(where, "parts of one length", counted))
+        if 0 in lengths.values():
+            raise DataError(
+                Problem(where, "at least one row", "none", "Leave out the yield of an empty batch.")
+            )
+        return found
+
+    def _named(self, batch: Any, paths: list[tuple[Any, ...]], where: str) -> dict[tuple[Any, ...], str]:
+        """A column's name for each part of a batch."""
+        parts = len(batch) if isinstance(batch, tuple) else 1
+        given = dict(_leaves(self.names)) if self.names is not None else {}
+        if self.names is not None and list(given) != paths:
+            fix = "Nest the names as what is yielded."
+            raise DataError(
+                Problem("from_generator(names=)", f"names for {_outline(paths)}", shown(self.names), fix)
+            )
+        if parts > 3 or (parts == 3 and not given):
+            found = f"{parts} parts"
+            fix = 'Name all parts: names=("x", ("a", "b"), ("weight_a", "weight_b")), and say sample_weight= on a head.'
+            raise DataError(Problem(where, "(x, y)", found, fix if parts == 3 else ""))
+        if not isinstance(batch, tuple) and not given:
+            paths = [(0, *path) for path in paths]
+        names = list(given.values()) or [_default(path, paths) for path in paths]
+        twice = [name for name in names if names.count(name) > 1]
+        if twice:
+            fix = "Say names=, nested as what is yielded."
+            raise DataError(Problem(where, "distinct names for its parts", f"`{twice[0]}` twice", fix))
+        return dict(zip(dict(_leaves(batch)), map(str, names), strict=True))
+
+
+class _Cursor:
+    """One reading of a generator, and where it stands."""
+
+    def __init__(self, generator: _Generator) -> None:
+        self._generator = generator
+        self._batches: Iterator[Any] | None = None
+        self._pieces: list[dict[str, np.ndarray]] = []  # rows from ``position`` on that were yielded already
+        self._number = 0
+        self.position = 0
+        self.broken = False
+
+    def take(self, ids: np.ndarray) -> dict[str, np.ndarray]:
+        """The rows at ``ids``, which ascend from ``position`` or later."""
+        self.broken = True  # until it has come to the end of this
+        begin, end = int(ids[0]), int(ids[-1]) + 1
+        have = sum(_rows(piece) for piece in self._pieces)
+        while self.position + have < end:
+            piece = self._next()
+            self._pieces.append(piece)
+            have += _rows(piece)
+            while self._pieces and self.position + _rows(self._pieces[0]) <= begin:
+                passed = _rows(self._pieces.pop(0))
+                self.position, have = self.position + passed, have - passed
+        names = list(self._pieces[0])
+        whole = {name: _joined([piece[name] for piece in self._pieces]) for name in names}
+        rows = {name: values[ids - self.position] for name, values in whole.items()}
+        self._pieces = [{name: values[end - self.position :] for name, values in whole.items()}]
+        self.position = end
+        self.broken = False
+        return rows
+
+    def _next(self) -> dict[str, np.ndarray]:
+        generator = self._generator
+        number, self._number = self._number, self._number + 1
+        try:
+            if self._batches is None:
+                self._batches = iter(generator.function())
+            batch = next(self._batches)
+        except StopIteration:
+            rows = self.position + sum(_rows(piece) for piece in self._pieces)
+            fix = f"Say length={rows}, or let it yield them all." if rows else "It must yield batches (x, y)."
+            raise DataError(
+                Problem(
+                    f"generator `{generator.name}`",
+                    f"{generator.length:,} rows, as length= says",
+                    f"its end after {rows:,}",
+                    fix,
+                )
+            ) from None
+        except DataError:
+            raise
+        except Exception as error:
+            said = f"{type(error).__name__}: {error}".rstrip(".: ")
+            raise DataError(
+                Problem(f"generator `{generator.name}`, batch {number}", "a batch", said)
+            ) from error
+        return generator.columns(batch, number)
+
+
+def _rows(piece: dict[str, np.ndarray]) -> int:
+    return len(next(iter(piece.values())))
+
+
+def _joined(pieces: list[np.ndarray]) -> np.ndarray:
+    if len(pieces) == 1:
+        return pieces[0]
+    shapes = {piece.shape[1:] for piece in pieces}
+    if len(shapes) > 1 or any(piece.dtype == object for piece in pieces):
+        return objects([row for piece in pieces for row in piece])
+    return np.concatenate(pieces)
+
+
+def _leaves(nested: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[Any, ...], Any]]:
+    """The parts of a batch: tuples and dicts are walked through, and lists of arrays; a list of values is a part."""
+    if isinstance(nested, Mapping):
+        for key, part in nested.items():
+            yield from _leaves(part, (*path, key))
+    elif isinstance(nested, tuple) or (
+        isinstance(nested, list) and nested and all(hasattr(part, "shape") and part.shape for part in nested)
+    ):
+        for i, part in enumerate(nested):
+            yield from _leaves(part, (*path, i))
+    else:
+        yield path, nested
+
+
+def _default(path: tuple[Any, ...], paths: list[tuple[Any, ...]]) -> str:
+    if isinstance(path[-1], str):
+        return path[-1]
+    part = "xyw"[path[0]] if isinstance(path[0], int) and path[0] < 3 else "x"
+    alike = [p for p in paths if p[:1] == path[:1]]
+    return part if len(alike) == 1 else f"{part}{alike.index(path)}"
+
+
+def _outline(paths: list[tuple[Any, ...]]) -> str:
+    """The places of a batch's parts, as a person reads them."""
+    words = ["".join(f"[{key!r}]" for key in path) or "one array" for path in paths]
+    return ", ".join(words) or "nothing"
+
+
+def _array(leaf: Any) -> np.ndarray:
+    if isinstance(leaf, list):
+        try:
+            array = np.asarray(leaf)
+        except ValueError:  # rows of unequal length
+            return objects(leaf)
+        return objects(leaf) if array.dtype.kind in "USO" else array
+    return np.asarray(leaf)

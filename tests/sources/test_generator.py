@@ -1,0 +1,296 @@
+"""A generator brought along: begun anew, bounded, safe for threads, and checked on the way."""
+
+import threading
+
+import keras
+import numpy as np
+import pytest
+
+import polyhead as ph
+
+ROWS = 50
+
+
+def batches(rows=ROWS, size=8, started=None):
+    if started is not None:
+        started.append(threading.get_ident())
+    for start in range(0, rows, size):
+        ids = np.arange(start, min(start + size, rows))
+        x = np.stack([ids, ids**2], 1).astype("float32")
+        yield x, ((ids % 2)[:, None], np.where(ids % 5, ids / 10, np.nan))
+
+
+def endless():
+    while True:
+        yield from batches()
+
+
+NAMES = ("x", ("odd", "size"))
+HEADS = {"odd": ph.Binary(), "size": ph.Regression()}
+
+
+def ids_of(feed, epochs=1):
+    return [x["x"][:, 0].astype(int).tolist() for _ in range(epochs) for x, *_ in feed]
+
+
+@pytest.mark.parametrize("function", [batches, endless])
+@pytest.mark.parametrize("workers", [0, 1, 4])
+def test_every_epoch_is_the_whole_and_no_more(function, workers):
+    feed = ph.Feed(
+        ph.from_generator(function, length=ROWS, names=NAMES),
+        inputs="x",
+        heads=HEADS,
+        batch_size=20,
+        workers=workers,
+    )
+    wanted = [list(range(20)), list(range(20, 40)), list(range(40, 50))]
+    assert ids_of(feed, epochs=3) == wanted * 3
+    assert feed.epoch == 3
+    (x, y, w), *_ = feed
+    np.testing.assert_array_equal(x["x"][:, 1], np.arange(20.0) ** 2)
+    assert y["odd"].tolist() == [[float(i % 2)] for i in range(20)]
+    assert w["size"].tolist() == [float(i % 5 > 0) for i in range(20)]
+    assert (w["odd"] == 1).all()
+
+
+def test_the_same_batches_as_from_arrays():
+    (x, (odd, size)) = (
+        np.concatenate([b[0] for b in batches()]),
+        [np.concatenate([b[1][i] for b in batches()]) for i in range(2)],
+    )
+    arrays = ph.Feed({"x": x, "odd": odd, "size": size}, inputs="x", heads=HEADS, batch_size=7)
+    stream = arrays.on(ph.from_generator(endless, length=ROWS, names=NAMES))
+    for mine, other in zip(stream.batches(), arrays.batches(), strict=True):
+        np.testing.assert_array_equal(mine.ids, other.ids)
+        for part in ("inputs", "labels", "weights"):
+            for name, values in getattr(other, part).items():
+                np.testing.assert_array_equal(getattr(mine, part)[name], values, strict=True)
+
+
+def test_it_is_begun_anew_for_each_epoch_alone():
+    started = []
+    source = ph.from_generator(lambda: batches(started=started), length=ROWS, names=NAMES)
+    feed = ph.Feed(source, inputs="x", heads=HEADS, batch_size=10)
+    looked = len(started)
+    assert looked == 1
+    ids_of(feed, epochs=4)
+    assert len(started) == looked + 4
+
+
+def test_two_readings_side_by_side_do_not_disturb_each_other():
+    started = []
+    source = ph.from_generator(lambda: batches(started=started), length=ROWS, names=NAMES)
+    one = ph.Feed(source, inputs="x", heads=HEADS, batch_size=5)
+    two = one.on(source, batch_size=10)
+    pairs = list(zip(iter(one), iter(two), strict=False))
+    assert [x["x"][0, 0] for (x, *_), _ in pairs] == [0.0, 5.0, 10.0, 15.0, 20.0]
+    assert [x["x"][0, 0] for _, (x, *_) in pairs] == [0.0, 10.0, 20.0, 30.0, 40.0]
+    assert len(started) == 3
+
+
+def test_many_threads_may_read_it():
+    source = ph.from_generator(batches, length=ROWS, names=NAMES)
+    found = {}
+
+    def read(start):
+        found[start] = source.read(np.arange(start, start + 10))["x"][:, 0].tolist()
+
+    threads = [threading.Thread(target=read, args=(start,)) for start in range(0, 50, 10)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(10)
+    assert found == {start: list(map(float, range(start, start + 10))) for start in range(0, 50, 10)}
+
+
+def test_rows_come_in_the_order_asked_and_a_feed_goes_on_where_it_stood():
+    source = ph.from_generator(batches, length=ROWS, names=NAMES)
+    assert source.read(np.array([30, 4, 4, 17]))["x"][:, 0].tolist() == [30, 4, 4, 17]
+    assert source.read(np.array([], np.int64))["x"].shape == (0, 2)
+    feed = ph.Feed(source, inputs="x", heads=HEADS, batch_size=10)
+    iterator = iter(feed)
+    next(iterator), next(iterator)
+    fresh = ph.Feed(source, inputs="x", heads=HEADS, batch_size=10).restore(feed.state())
+    assert ids_of(fresh) == [list(range(s, s + 10)) for s in (20, 30, 40)]
+
+
+def test_shards_take_their_rows():
+    source = ph.from_generator(endless, length=ROWS, names=NAMES)
+    parts = [
+        ids_of(ph.Feed(source, inputs="x", heads=HEADS, batch_size=5, shard=(rank, 2))) for rank in range(2)
+    ]
+    assert sorted(row for part in parts for ids in part for row in ids) == list(range(50))
+
+
+def test_it_trains_and_each_row_counts_once():
+    source = ph.from_generator(endless, length=ROWS, names=NAMES)
+    feed = ph.Feed(source, inputs="x", heads=HEADS, batch_size=16)
+    inputs = keras.Input((2,), name="x")
+    model = keras.Model(inputs, ph.outputs(inputs, feed))
+    ph.compile(model, feed, optimizer=keras.optimizers.SGD(0.0))
+    rows = np.arange(ROWS)
+    x = np.stack([rows, rows**2], 1).astype("float32")
+    pred = model.predict(x, verbose=0)["size"][:, 0]
+    there = rows % 5 > 0
+    wanted = ((pred - rows / 10)[there] ** 2).mean()
+    history = model.fit(feed, validation_data=feed.on(source), epochs=2, verbose=0).history
+    assert np.allclose(history["size_loss"], wanted, rtol=1e-4)
+    assert np.allclose(history["val_size_loss"], wanted, rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("batch", "names", "columns"),
+    [
+        (np.ones((3, 2)), None, ("x",)),
+        ((np.ones((3, 2)), np.ones(3)), None, ("x", "y")),
+        ((np.ones((3, 2)), (np.ones(3), np.ones(3))), None, ("x", "y0", "y1")),
+        ((np.ones((3, 2)), [np.ones(3), np.ones(3)]), None, ("x", "y0", "y1")),
+        (([np.ones(3), np.ones(3)], np.ones(3)), None, ("x0", "x1", "y")),
+        (({"a": np.ones(3), "b": np.ones(3)}, {"c": ["u", "v", "w"]}), None, ("a", "b", "c")),
+        ((np.ones(3), {"y": np.ones(3), "z": np.ones(3)}), ("x", {"y": "p", "z": "q"}), ("x", "p", "q")),
+        ((np.ones(3), np.ones(3), np.ones(3)), ("x", "y", "w"), ("x", "y", "w")),
+    ],
+)
+def test_columns_are_named_by_keys_by_place_or_as_told(batch, names, columns):
+    source = ph.from_generator(lambda: iter([batch]), length=3, names=names)
+    assert source.columns == columns
+    assert all(len(values) == 3 for values in source.read(np.arange(3)).values())
+
+
+def wrong(batch_of, length=ROWS, names=NAMES):
+    def generator():
+        for number, batch in enumerate(batches()):
+            yield batch_of(number, batch)
+
+    source = ph.from_generator(generator, length=length, names=names)
+    with pytest.raises(ph.DataError) as error:
+        source.read(np.arange(length))
+    return str(error.value)
+
+
+def test_an_end_that_comes_too_early():
+    assert wrong(lambda n, b: b, length=60) == (
+        "generator `generator`: expected 60 rows, as length= says, got its end after 50. Say length=50, or let it "
+        "yield them all."
+    )
+    empty = ph.from_generator(lambda: iter(()), length=5)
+    with pytest.raises(ph.DataError, match=r"expected 5 rows, .* got its end after 0. It must yield batches"):
+        _ = empty.columns
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (
+            lambda n, b: None if n == 2 else b,
+            "generator `generator`, batch 2: expected a batch (x, y), got None. Leave out the yield, or mend what "
+            "it gives.",
+        ),
+        (
+            lambda n, b: (b[0], b[1][0]) if n == 3 else b,
+            "generator `generator`, batch 3: expected the structure of batch 0, [0], [1][0], [1][1], got [0], [1].",
+        ),
+        (
+            lambda n, b: (b[0][:-1], b[1]) if n == 1 else b,
+            "generator `generator`, batch 1: expected parts of one length, got `x` 7, `odd` 8, `size` 8.",
+        ),
+        (
+            lambda n, b: (b[0], (np.float32(1), b[1][1])) if n == 1 else b,
+            "generator `generator`, batch 1, column `odd`: expected an array (B, ...), got a single value. Yield "
+            "batches: arrays with one entry a row.",
+        ),
+        (
+            lambda n, b: (b[0][:0], (b[1][0][:0], b[1][1][:0])) if n == 1 else b,
+            "generator `generator`, batch 1: expected at least one row, got none. Leave out the yield of an empty "
+            "batch.",
+        ),
+        (
+            lambda n, b: [][n] if n == 4 else b,
+            "generator `generator`, batch 4: expected a batch, got IndexError: list index out of range.",
+        ),
+    ],
+)
+def test_what_is_wrong_with_a_batch_is_named(change, words):
+    assert wrong(change) == words
+
+
+def test_what_it_raised_is_the_cause():
+    def generator():
+        yield np.ones(3)
+        raise OSError("disk is gone")
+
+    source = ph.from_generator(generator, length=6)
+    with pytest.raises(ph.DataError, match="batch 1: expected a batch, got OSError: disk is gone") as error:
+        source.read(np.arange(6))
+    assert isinstance(error.value.__cause__, OSError)
+    with pytest.raises(ph.DataError, match="disk is gone"):  # it is begun anew, not gone on with
+        source.read(np.arange(3, 6))
+    assert source.read(np.arange(3))["x"].tolist() == [1, 1, 1]
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (
+            lambda: ph.from_generator(batches(), length=5),
+            "from_generator(): expected a function that returns an iterator, got <generator",
+        ),
+        (
+            lambda: ph.from_generator(batches, length=0),
+            "from_generator(length=): expected the rows of an epoch, an integer of at least 1, got 0.",
+        ),
+        (
+            lambda: ph.from_generator(batches, length=ROWS, names=("x", "y")).columns,
+            "from_generator(names=): expected names for [0], [1][0], [1][1], got ('x', 'y'). Nest the names as what "
+            "is yielded.",
+        ),
+        (
+            lambda: ph.from_generator(lambda: iter([(np.ones(2),) * 3]), length=2).columns,
+            "generator `<lambda>`, batch 0: expected (x, y), got 3 parts. Name all parts: "
+            'names=("x", ("a", "b"), ("weight_a", "weight_b")), and say sample_weight= on a head.',
+        ),
+        (
+            lambda: (
+                ph.from_generator(lambda: iter([({"a": np.ones(2)}, {"a": np.ones(2)})]), length=2).columns
+            ),
+            "generator `<lambda>`, batch 0: expected distinct names for its parts, got `a` twice. Say names=, "
+            "nested as what is yielded.",
+        ),
+        (
+            lambda: ph.from_generator(batches, length=ROWS).split((0.5, 0.5)),
+            "split(): expected rows that can be read in any order, got those of a generator. Give an array or a "
+            "table, or split before the generator: one function for each part.",
+        ),
+        (
+            lambda: ph.Feed(
+                ph.from_generator(batches, length=ROWS, names=NAMES), inputs="x", heads=HEADS, shuffle=True
+            ),
+            "Feed(shuffle=): expected False, got shuffle=True, for rows that come in one order. Shuffle where the "
+            "generator is written, or give arrays, a table or a ph.Source.",
+        ),
+        (
+            lambda: ph.Feed(batches, inputs="x", heads=HEADS),
+            "data: expected a mapping of arrays, a Source, a table or a path, got 'function'. For a generator say "
+            "ph.from_generator(function, length=...).",
+        ),
+    ],
+)
+def test_wrong_use_is_said_at_once(make, words):
+    with pytest.raises(ph.PolyheadError) as error:
+        make()
+    assert str(error.value).startswith(words)
+
+
+def test_weights_that_it_yields_are_those_of_heads():
+    def weighted():
+        for x, (odd, size) in batches():
+            yield x, (odd, np.nan_to_num(size)), (np.full(len(x), 2.0), (~np.isnan(size)) * 0.5)
+
+    source = ph.from_generator(weighted, length=ROWS, names=("x", ("odd", "size"), ("w_odd", "w_size")))
+    heads = {"odd": ph.Binary(sample_weight="w_odd"), "size": ph.Regression(sample_weight="w_size")}
+    for batch in ph.Feed(source, inputs="x", heads=heads, batch_size=20).batches():
+        np.testing.assert_array_equal(
+            batch.weights["odd"], np.full(len(batch.ids), 2.0, "float32"), strict=True
+        )
+        wanted = np.where(batch.ids % 5, 0.5, 0).astype("float32")
+        np.testing.assert_array_equal(batch.weights["size"], wanted, strict=True)
