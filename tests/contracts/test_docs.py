@@ -44,6 +44,7 @@ def readme_data(tmp_path, monkeypatch):
     rng = np.random.default_rng(0)
     present = (np.arange(200) % 4 != 0).astype(int)
     boxes = np.tile([2.0, 3.0, 10.0, 12.0], (200, 1))
+    boxes[::2] += [8, 6, 8, 6]
     boxes[(present == 0) | (np.arange(200) % 10 == 1)] = np.nan
     columns = {
         "area": rng.uniform(30, 200, 100),
