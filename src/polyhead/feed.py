@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 import weakref
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,7 +13,7 @@ from polyhead.errors import ContractError, DataError, Problem, Report, shown, wa
 from polyhead.keras_bridge.adapter import Call, KerasInput, Spec
 from polyhead.keras_bridge.compiled import user_loss
 from polyhead.keras_bridge.contract import Declared, Fit, check, match
-from polyhead.keras_bridge.structure import Structure, cutter, fill
+from polyhead.keras_bridge.structure import Structure, fill, packer
 from polyhead.kinds import Head, Input
 from polyhead.order import Order
 from polyhead.order.shards import this_shard
@@ -385,19 +384,22 @@ class Feed(KerasInput):
         self._position = (self.epoch + 1, 0)
 
     def _cut(self, blocks: Iterator[Block], structure: Structure, labels: bool = True) -> Iterator[Any]:
-        x = cutter(structure.inputs)
-        y = cutter(structure.outputs)
+        """The batches of blocks as views, in the structure."""
         labels = labels and bool(self.heads)
+        parts = [structure.inputs, structure.outputs, structure.outputs] if labels else [structure.inputs]
+        parts = parts if self.weighted else parts[:2]
+        packed = [packer(part) for part in parts]
+        _, pack = packer(tuple(part for part in parts))
         for block in blocks:
-            edges = block.bounds.tolist()
-            for begin, end in itertools.pairwise(edges):
-                rows = slice(begin, end)
-                if not labels:
-                    yield (x(block.inputs, rows),)
-                elif block.weights is None:
-                    yield x(block.inputs, rows), y(block.labels, rows)
-                else:
-                    yield x(block.inputs, rows), y(block.labels, rows), y(block.weights, rows)
+            arrays = [
+                group[name]
+                for group, (names, _) in zip(
+                    (block.inputs, block.labels, block.weights), packed, strict=False
+                )
+                if group is not None
+                for name in names
+            ]
+            yield from map(pack, *block.views(arrays, self.batch_size))
 
     def _blocks(self, order: Order, epoch: int, first: int, labels: bool) -> Iterator[Block]:
         steps = self._assembler.steps_per_block(self.batch_size)

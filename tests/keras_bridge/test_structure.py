@@ -1,9 +1,9 @@
-"""Nestings of names, and cutting batches into them."""
+"""Nestings of names, and packing batches into them."""
 
 import numpy as np
 import pytest
 
-from polyhead.keras_bridge.structure import Structure, at, cutter, fill, leaves, rebuild
+from polyhead.keras_bridge.structure import Structure, at, fill, leaves, packer, rebuild
 
 NESTED = {"b": ["p", ("q",)], "a": {"k": "r"}}
 ARRAYS = {name: np.arange(6) * factor for factor, name in enumerate("pqr", 1)}
@@ -24,10 +24,17 @@ def test_containers_stay_or_become_tuples():
 
 
 @pytest.mark.parametrize("template", [NESTED, "p", ["p", "q"], {"one": "p", "two": "q"}, {}])
-def test_a_cut_is_the_rows_of_each_array_in_the_template(template):
-    found = cutter(template)(ARRAYS, slice(2, 4))
-    wanted = fill(template, {name: array[2:4].tolist() for name, array in ARRAYS.items()}, tuples=True)
-    assert rebuild(found, lambda _, array: array.tolist()) == wanted
+def test_values_are_packed_into_the_template(template):
+    names, pack = packer(template)
+    values = {name: array.tolist() for name, array in ARRAYS.items()}
+    assert rebuild(pack(*[ARRAYS[name] for name in names]), lambda _, array: array.tolist()) == fill(
+        template, values, tuples=True
+    )
+
+
+def test_keys_of_any_kind_are_kept():
+    _, pack = packer({"it's": "p", 'a "b"': "q", 3: "r"})
+    assert pack(1, 2, 3) == {"it's": 1, 'a "b"': 2, 3: 3}
 
 
 def test_before_a_model_is_known_batches_are_dicts():

@@ -12,12 +12,15 @@ from polyhead.kinds import _kernels
 
 @pytest.mark.parametrize("width", [1, 7, 8, 33, 4096])
 @pytest.mark.parametrize("divide", [True, False])
-def test_gathering_equals_numpy(width, divide):
+def test_gathering_equals_numpy(width, divide, monkeypatch):
     column = np.random.default_rng(0).integers(0, 256, (300, width), dtype=np.uint8)
     column[:256, 0] = np.arange(256)
     ids = np.random.default_rng(1).permutation(300)
     wanted = column[ids] / np.float32(255) if divide else column[ids].astype(np.float32)
-    found = _kernels.gather(column, ids, divide=divide)
+    monkeypatch.setattr(_kernels, "WORTH", 1)
+    for loop in (_kernels.CAST, _kernels.MULTIPLY):
+        loop.wait()
+    found = _kernels.gather(column, ids, np.empty, divide=divide)
     assert found.dtype == np.float32
     assert np.array_equal(found, wanted)
 
@@ -38,12 +41,19 @@ def test_a_feed_gives_the_same_with_kernels_and_without(monkeypatch):
 
     plain = epochs()
     monkeypatch.setattr(_kernels, "WORTH", 1)
+    asked = []
+    monkeypatch.setattr(
+        _kernels, "gather", lambda *a, gather=_kernels.gather, **k: asked.append(1) or gather(*a, **k)
+    )
+    _kernels.CAST.wait(), _kernels.MULTIPLY.wait()
     fused = epochs()
+    assert asked
     assert all(a.dtype == b.dtype and np.array_equal(a, b) for a, b in zip(plain, fused, strict=True))
 
 
 def test_a_mask_that_is_not_0_or_1_is_found_though_kernels_do_not_look(monkeypatch):
     monkeypatch.setattr(_kernels, "WORTH", 1)
+    _kernels.CAST.wait()
     masks = np.zeros((70, 16, 16), np.uint8)
     masks[66, 3, 3] = 255
     feed = ph.Feed({"x": np.zeros(70), "mask": masks}, inputs="x", heads={"mask": ph.Mask()})

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from polyhead.order.permutation import key, mix64, permute
+from polyhead.order import permutation
+from polyhead.order.permutation import NETWORK, key, mix64, permute
 
 GOLDEN_12 = [11, 5, 0, 1, 3, 9, 6, 7, 8, 2, 10, 4]
 GOLDEN_DIGEST = "40ef714802f4503e7e091833990e8545d5786d1b6ba95714819b8559fcdbfc76"
@@ -72,3 +73,13 @@ def test_a_billion_rows_need_no_index_array():
     tracemalloc.stop()
     assert len(np.unique(rows)) == 1000
     assert peak < 1_000_000
+
+
+@pytest.mark.parametrize("n", [65_536, 65_537, 100_003, 10**7 + 1, 10**9, 2**40 + 9, 2**51])
+def test_the_compiled_network_gives_what_numpy_gives(n):
+    positions = np.concatenate([np.random.default_rng(0).integers(0, n, 3000), [0, 1, n - 2, n - 1]])
+    NETWORK.wait()
+    found = permute(positions, n, seed=5)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(permutation, "WORTH", float("inf"))
+        assert np.array_equal(found, permute(positions, n, seed=5))

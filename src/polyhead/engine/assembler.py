@@ -11,6 +11,7 @@ import numpy as np
 from polyhead.engine.batch import Block
 from polyhead.engine.columns import Columns, absent, stacked
 from polyhead.engine.labels import Encoded, Labels
+from polyhead.engine.memory import Pool
 from polyhead.errors import BadValue, ContractError, DataError, Problem, place
 from polyhead.kinds import Binary, Head, Input
 from polyhead.order import Order
@@ -43,6 +44,7 @@ class Assembler:
         problems = absent(source, inputs, heads)
         if problems:
             raise DataError(*problems)
+        self._pool = Pool()
         self.inputs: dict[str, Input] = {}
         self.heads: dict[str, Head] = {}
         errors: list[Problem] = []
@@ -55,7 +57,7 @@ class Assembler:
         for name in _given_first(heads):
             try:
                 head = heads[name].resolve(Columns(source, heads[name].columns(name)))
-                labels[name] = Labels(name, head, source, labels.get(head.given or ""))
+                labels[name] = Labels(name, head, source, labels.get(head.given or ""), self._pool)
                 self.heads[name] = labels[name].head
             except BadValue as bad:
                 errors.extend(bad.located(head=name, row=bad.index).problems)
@@ -160,7 +162,7 @@ class Assembler:
     ) -> np.ndarray:
         columns = kind.columns(name)
         if len(columns) == 1 and columns[0] in self._whole:
-            gathered = kind.gather(self._whole[columns[0]], ids)
+            gathered = kind.gather(self._whole[columns[0]], ids, self._pool.empty)
             if gathered is not None:
                 return gathered
         try:

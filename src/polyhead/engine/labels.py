@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from polyhead.engine.columns import stacked
+from polyhead.engine.memory import Pool
 from polyhead.errors import BadValue, shown
 from polyhead.kinds import Head
 from polyhead.kinds._missing import first_row, numbers
@@ -41,6 +42,7 @@ class Labels:
         head: resolved.
         source: where its column is.
         given: the labels of the head it is given, if any.
+        pool: of memory for large labels.
 
     Attributes:
         head: with balanced class weights worked out.
@@ -50,7 +52,8 @@ class Labels:
         DataError: for a label that is neither valid nor missing, with its row.
     """
 
-    def __init__(self, name: str, head: Head, source: Source, given: Labels | None) -> None:
+    def __init__(self, name: str, head: Head, source: Source, given: Labels | None, pool: Pool) -> None:
+        self._pool = pool
         self.name, self.head, self.given = name, head, given
         self._columns = head.columns(name)
         self._source = source.only(head.reads(name))
@@ -91,7 +94,9 @@ class Labels:
             factor = (
                 None if self.head.sample_weight is None else self._factor(rows[self.head.sample_weight], ids)
             )
-            gathered = None if check or self._whole is None else self.head.gather(self._whole, ids)
+            gathered = (
+                None if check or self._whole is None else self.head.gather(self._whole, ids, self._pool.empty)
+            )
             if gathered is not None:
                 return Encoded(gathered, None, factor=factor)
             return Encoded(*self._encode(self._values(rows), ids, check), factor=factor)

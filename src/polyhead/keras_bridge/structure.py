@@ -79,24 +79,30 @@ def output(values: Any, path: Path) -> Any:
     return values if hasattr(values, "shape") else at(values, path)
 
 
-Cut = Callable[[Mapping[str, Any], slice], Any]
+def packer(template: Template) -> tuple[list[str], Callable[..., Any]]:
+    """The names in a template, and a function that puts one value for each into it, lists as tuples.
 
+    The function is written out as one expression, as it is called for every batch.
 
-def cutter(template: Template) -> Cut:
-    """A function that cuts rows out of arrays and puts them into the template, lists as tuples.
-
-    It is made once and called for every batch, so the nesting is not walked again.
-
-    >>> cutter(("a",))({"a": [1, 2, 3]}, slice(1, 3))
-    ([2, 3],)
+    >>> names, pack = packer(("a", {"k": ["b", "c"]}))
+    >>> names, pack(1, 2, 3)
+    (['a', 'b', 'c'], (1, {'k': (2, 3)}))
     """
-    if isinstance(template, Mapping):
-        if all(isinstance(part, str) for part in template.values()):
-            items = list(template.items())
-            return lambda arrays, rows: {key: arrays[name][rows] for key, name in items}
-        parts = {key: cutter(part) for key, part in template.items()}
-        return lambda arrays, rows: {key: cut(arrays, rows) for key, cut in parts.items()}
-    if isinstance(template, (list, tuple)):
-        cuts = [cutter(part) for part in template]
-        return lambda arrays, rows: tuple([cut(arrays, rows) for cut in cuts])
-    return lambda arrays, rows: arrays[template][rows]
+    names: list[str] = []
+    keys: dict[str, Any] = {}
+
+    def expression(part: Template) -> str:
+        if isinstance(part, Mapping):
+            items = []
+            for key, inner in part.items():
+                keys[f"k{len(keys)}"] = key
+                items.append(f"k{len(keys) - 1}: {expression(inner)}")
+            return f"{{{', '.join(items)}}}"
+        if isinstance(part, (list, tuple)):
+            return f"({''.join(f'{expression(inner)}, ' for inner in part)})"
+        names.append(part)
+        return f"a{len(names) - 1}"
+
+    body = expression(template)
+    arguments = ", ".join(f"a{i}" for i in range(len(names)))
+    return names, eval(f"lambda {arguments}: {body}", keys)  # of nothing but these letters and numbers

@@ -1,62 +1,61 @@
-"""Fused loops for large columns in memory: gather, cast and scale in one pass. Compiled by numba, on first use.
+"""Fused loops for large columns in memory: gather, cast and scale in one pass.
 
-Compiling, or loading what was compiled before, takes a second or less; data that is small does without
-(`worth`), and numba is then not imported.
+They are compiled in the background (`polyhead.compiled`); until they are ready, and for small data, NumPy
+does the same in several passes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 import numpy as np
 
-WORTH = 1 << 24
-"""Numbers in a column from which on the kernels are used."""
+from polyhead.compiled import Loop
 
-Kernel = Callable[[np.ndarray, np.ndarray, np.ndarray], None]
+WORTH = 1 << 22
+"""Numbers in a column from which on the loops are used."""
 
-
-def worth(column: Any) -> bool:
-    """Whether a column is an array of bytes that is large enough, and lies row by row in memory."""
-    return (
-        isinstance(column, np.ndarray)
-        and column.dtype == np.uint8
-        and column.size >= WORTH
-        and column.flags.c_contiguous
-    )
+Empty = Callable[[tuple[int, ...], Any], np.ndarray]
 
 
-def gather(column: np.ndarray, ids: np.ndarray, *, divide: bool) -> np.ndarray:
+def gather(column: Any, ids: np.ndarray, empty: Empty, *, divide: bool) -> np.ndarray | None:
     """The rows of bytes at ``ids`` as float32, divided by 255 or as they are.
 
     Args:
-        column: uint8 ``(N, ...)``, C-contiguous.
+        column: uint8 ``(N, ...)``, C-contiguous and large; for others there is no fused way.
         ids: int64 ``(B,)``, each in ``[0, N)``.
+        empty: makes the array of the result.
         divide: by 255; the result equals ``column[ids] / np.float32(255)`` to the last bit.
 
     Returns:
-        float32 ``(B, ...)``.
+        float32 ``(B, ...)``, or None where there is no fused way, or not yet.
     """
-    out = np.empty((len(ids), *column.shape[1:]), np.float32)
-    kernel = _scale() if divide else _compiled(_cast)
-    kernel(column.reshape(len(column), -1), ids, out.reshape(len(ids), -1))
+    if not isinstance(column, np.ndarray) or column.dtype != np.uint8 or column.size < WORTH:
+        return None
+    if not column.flags.c_contiguous:
+        return None
+    loop = _scale() if divide else CAST.ready
+    if loop is None:
+        return None
+    out = empty((len(ids), *column.shape[1:]), np.float32)
+    loop(column.reshape(len(column), -1), ids, out.reshape(len(ids), -1))
     return out
 
 
 def _cast(source: np.ndarray, ids: np.ndarray, out: np.ndarray) -> None:
     for i in range(len(ids)):
-        row = ids[i]
-        for k in range(source.shape[1]):
-            out[i, k] = source[row, k]
+        row, to = source[ids[i]], out[i]
+        for k in range(len(row)):
+            to[k] = row[k]
 
 
 def _divide(source: np.ndarray, ids: np.ndarray, out: np.ndarray) -> None:
     for i in range(len(ids)):
-        row = ids[i]
-        for k in range(source.shape[1]):
-            out[i, k] = np.float32(source[row, k]) / np.float32(255)
+        row, to = source[ids[i]], out[i]
+        for k in range(len(row)):
+            to[k] = np.float32(row[k]) / np.float32(255)
 
 
 def _multiply(source: np.ndarray, ids: np.ndarray, out: np.ndarray) -> None:
@@ -64,28 +63,34 @@ def _multiply(source: np.ndarray, ids: np.ndarray, out: np.ndarray) -> None:
     # gives without rounding
     inverse = np.float32(1 / 255)
     for i in range(len(ids)):
-        row = ids[i]
-        for k in range(source.shape[1]):
-            x = np.float32(source[row, k])
+        row, to = source[ids[i]], out[i]
+        for k in range(len(row)):
+            x = np.float32(row[k])
             near = x * inverse
-            out[i, k] = near + (x - near * np.float32(255)) * inverse
+            to[k] = near + (x - near * np.float32(255)) * inverse
 
 
-@lru_cache(maxsize=8)
-def _compiled(kernel: Kernel) -> Kernel:
-    import numba
+_EXAMPLE = (np.zeros((1, 2), np.uint8), np.zeros(1, np.int64), np.empty((1, 2), np.float32))
+CAST = Loop(_cast, *_EXAMPLE)
+DIVIDE = Loop(_divide, *_EXAMPLE)
+MULTIPLY = Loop(_multiply, *_EXAMPLE, fastmath={"contract"})
 
-    return numba.njit(nogil=True, cache=True, fastmath={"contract"})(kernel)
+
+def _scale() -> Callable[..., Any] | None:
+    """The loop that divides by 255: the faster one where it is right for every byte on this processor."""
+    fast = MULTIPLY.ready
+    if fast is None or not _exact(fast):
+        return None if fast is None else DIVIDE.ready
+    return fast
 
 
-@lru_cache(maxsize=1)
-def _scale() -> Kernel:
-    """The faster kernel where it is right for every byte, which hangs on the processor's fused multiply-add."""
+@cache
+def _exact(fast: Callable[..., Any]) -> bool:
+    """Whether it gives what a division gives, which hangs on the processor's fused multiply-add."""
     every = np.arange(256, dtype=np.uint8)[:, None]
     out = np.empty((256, 1), np.float32)
-    fast = _compiled(_multiply)
     fast(every, np.arange(256), out)
     wide = np.empty((1, 256), np.float32)  # a row of many takes the vectorised part of the loop
     fast(every.T.copy(), np.zeros(1, np.int64), wide)
     wanted = every / np.float32(255)
-    return fast if np.array_equal(out, wanted) and np.array_equal(wide, wanted.T) else _compiled(_divide)
+    return np.array_equal(out, wanted) and np.array_equal(wide, wanted.T)

@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Protocol, Self
 import numpy as np
 
 from polyhead.errors import BadValue, ContractError, Problem, shown
+from polyhead.kinds._kernels import Empty
 
 
 class Column(Protocol):
@@ -48,8 +49,14 @@ class Kind(ABC):
             BadValue: where the column cannot be what is declared.
         """
 
-    def gather(self, column: Any, ids: np.ndarray) -> np.ndarray | None:
-        """The rows at ``ids`` of a whole column, encoded in one pass, unchecked; None where there is no such way."""
+    def gather(self, column: Any, ids: np.ndarray, empty: Empty) -> np.ndarray | None:
+        """The rows at ``ids`` of a whole column, encoded in one pass, unchecked; None where there is no such way.
+
+        Args:
+            column: in memory.
+            ids: int64 ``(B,)``.
+            empty: makes the array of the result, of a shape and a dtype.
+        """
         return None
 
     @property

@@ -9,6 +9,7 @@ import numpy as np
 
 from polyhead.errors import BadValue, ContractError, Problem, shown
 from polyhead.kinds import _kernels
+from polyhead.kinds._kernels import Empty
 from polyhead.kinds._missing import (
     as_array,
     as_float32,
@@ -129,10 +130,11 @@ class Image(Input):
             raise BadValue(None, "1, 3 or 4 channels last", " x ".join(map(str, found)), fix)
         return self.fixed(height=found[0], width=found[1], channels=found[2])
 
-    def gather(self, column: Any, ids: np.ndarray) -> np.ndarray | None:
-        if self.dtype != "float32" or not _kernels.worth(column):
+    def gather(self, column: Any, ids: np.ndarray, empty: Empty) -> np.ndarray | None:
+        if self.dtype != "float32":
             return None
-        return _kernels.gather(column, ids, divide=True).reshape(len(ids), *self.shape)
+        found = _kernels.gather(column, ids, empty, divide=True)
+        return None if found is None else found.reshape(len(ids), *self.shape)
 
     def encode(self, values: Any, check: bool = True) -> np.ndarray:
         array = _pixels(values)

@@ -10,6 +10,7 @@ import numpy as np
 
 from polyhead.errors import BadValue, ContractError, Problem, place, shown
 from polyhead.kinds import _classes, _kernels
+from polyhead.kinds._kernels import Empty
 from polyhead.kinds._missing import (
     as_float32,
     collapse,
@@ -119,10 +120,11 @@ class Mask(Head):
         head.encode(column.probe())
         return head
 
-    def gather(self, column: Any, ids: np.ndarray) -> np.ndarray | None:
-        if not self.binary or self.missing is not None or not _kernels.worth(column):
+    def gather(self, column: Any, ids: np.ndarray, empty: Empty) -> np.ndarray | None:
+        if not self.binary or self.missing is not None:
             return None
-        return _kernels.gather(column, ids, divide=False).reshape(len(ids), *self.shape)
+        found = _kernels.gather(column, ids, empty, divide=False)
+        return None if found is None else found.reshape(len(ids), *self.shape)
 
     def encode(self, values: Any, check: bool = True) -> tuple[np.ndarray, np.ndarray | None]:
         assert self.size is not None

@@ -14,9 +14,17 @@ from functools import lru_cache
 
 import numpy as np
 
+from polyhead.compiled import Loop
+
 ROUNDS = 6
 SMALL = 1 << 16
 SMALL_ROUNDS = 16  # a small rectangle mixes less in a round, and costs next to nothing
+
+WORTH = 1 << 16
+"""Rows of a source from which on it is worth the while to have the network compiled."""
+
+_EXACT = 1 << 52  # below, a division of floats gives the whole quotient of integers
+_CHUNK = 512
 
 _MASK = (1 << 64) - 1
 _15, _16, _32 = np.uint32(15), np.uint32(16), np.uint64(32)
@@ -69,11 +77,11 @@ def permute(positions: np.ndarray, n: int, seed: int) -> np.ndarray:
         b += 1
     a = -(-n // b)
     keys = _keys(seed, SMALL_ROUNDS if n < SMALL else ROUNDS)
-    rows = _network(np.asarray(positions, np.int64), a, b, keys)
+    rows = _through(np.asarray(positions, np.int64), a, b, keys)
     flat = rows.reshape(-1)
     outside = np.flatnonzero(flat >= n)
     while len(outside):
-        flat[outside] = _network(flat[outside], a, b, keys)
+        flat[outside] = _through(flat[outside], a, b, keys)
         outside = outside[flat[outside] >= n]
     return rows
 
@@ -81,6 +89,24 @@ def permute(positions: np.ndarray, n: int, seed: int) -> np.ndarray:
 @lru_cache(maxsize=16)
 def _keys(seed: int, rounds: int) -> tuple[int, ...]:
     return tuple(key(seed, r) for r in range(rounds))
+
+
+def _through(rows: np.ndarray, a: int, b: int, keys: tuple[int, ...]) -> np.ndarray:
+    """Rows of the rectangle to others: by the compiled network where there is much to do and it is ready."""
+    network = NETWORK.ready if a * b >= WORTH else None
+    if network is None or rows.ndim != 1 or a * b >= _EXACT:
+        return _network(rows, a, b, keys)
+    out = np.empty_like(rows)
+    network(rows, out, a, b, *_halves(keys))
+    return out
+
+
+@lru_cache(maxsize=16)
+def _halves(keys: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
+    return (
+        np.array([k & 0xFFFFFFFF for k in keys], np.uint32),
+        np.array([k >> 32 for k in keys], np.uint32),
+    )
 
 
 def _network(rows: np.ndarray, a: int, b: int, keys: tuple[int, ...]) -> np.ndarray:
@@ -117,3 +143,44 @@ def _shift(
     move += h
     # unsigned: below `size` the difference wraps to something huge, so the smaller of both is the remainder
     np.minimum(move, np.subtract(move, np.uint32(size), out=t), out=move)
+
+
+def _compiled_network(
+    rows: np.ndarray, out: np.ndarray, a: int, b: int, low: np.ndarray, high: np.ndarray
+) -> None:
+    """`_network`, chunk by chunk, so that all steps of a chunk stay in the cache and in wide registers."""
+    left, right = np.empty(_CHUNK, np.uint32), np.empty(_CHUNK, np.uint32)
+    width = np.float64(b)
+    for begin in range(0, len(rows), _CHUNK):
+        count = min(_CHUNK, len(rows) - begin)
+        for j in range(count):
+            row = rows[begin + j]
+            quotient = np.int64(np.float64(row) / width)
+            left[j] = np.uint32(quotient)
+            right[j] = np.uint32(row - quotient * b)
+        for r in range(len(low)):
+            move, by, size = (left, right, a) if r % 2 == 0 else (right, left, b)
+            small, large = np.uint32(size), np.uint64(size)
+            for j in range(count):
+                h = np.uint32(by[j] + low[r])
+                h = np.uint32(h ^ (h >> _16))
+                h = np.uint32(h * _FIRST)
+                h = np.uint32(h ^ (h >> _15))
+                h = np.uint32(h + high[r])
+                h = np.uint32(h * _SECOND)
+                h = np.uint32(h ^ (h >> _16))
+                moved = np.uint32(move[j] + np.uint32((np.uint64(h) * large) >> _32))
+                move[j] = min(moved, np.uint32(moved - small))
+        for j in range(count):
+            out[begin + j] = np.int64(left[j]) * b + np.int64(right[j])
+
+
+NETWORK = Loop(
+    _compiled_network,
+    np.zeros(1, np.int64),
+    np.zeros(1, np.int64),
+    2,
+    2,
+    np.zeros(ROUNDS, np.uint32),
+    np.zeros(ROUNDS, np.uint32),
+)

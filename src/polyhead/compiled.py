@@ -1,0 +1,110 @@
+"""Loops that numba compiles, made ready in the background.
+
+Importing numba and loading a loop takes a good part of a second. So whoever has a loop asks for it and goes
+on with NumPy until it is there; both must give the same numbers, to the last bit.
+"""
+
+from __future__ import annotations
+
+import atexit
+import threading
+from collections.abc import Callable
+from typing import Any
+
+FINISH = 5.0
+"""Seconds that a program waits at its end for a loop that is being compiled."""
+
+_LOCK = threading.Lock()
+_WAITING: list[Loop] = []
+_THREAD: threading.Thread | None = None
+
+
+class Loop:
+    """A function of arrays that is compiled in the background once somebody asks for it.
+
+    Args:
+        function: plain Python over arrays and numbers, as numba takes it.
+        example: arguments of the types that it will get; it is called with them once.
+        **options: of ``numba.njit``, beside ``nogil`` and ``cache``.
+
+    >>> import numpy as np
+    >>> def total(a):
+    ...     s = 0.0
+    ...     for x in a:
+    ...         s += x
+    ...     return s
+    >>> Loop(total, np.ones(3)).wait()(np.arange(4.0))
+    6.0
+    """
+
+    def __init__(self, function: Callable[..., Any], *example: Any, **options: Any) -> None:
+        self._function, self._example, self._options = function, example, options
+        self._asked = False
+        self._done = threading.Event()
+        self._compiled: Callable[..., Any] | None = None
+
+    @property
+    def ready(self) -> Callable[..., Any] | None:
+        """The compiled function, or None as long as it is not ready."""
+        if not self._asked:
+            self._ask()
+        return self._compiled
+
+    def wait(self) -> Callable[..., Any]:
+        """The compiled function; waits for it.
+
+        Raises:
+            RuntimeError: numba could not be imported, or could not compile it.
+        """
+        if not self._asked:
+            self._ask()
+        self._done.wait()
+        if self._compiled is None:
+            raise RuntimeError(f"numba could not compile {self._function.__name__}")
+        return self._compiled
+
+    def _ask(self) -> None:
+        global _THREAD
+        with _LOCK:
+            if self._asked:
+                return
+            self._asked = True
+            _WAITING.append(self)
+            if _THREAD is None:
+                _THREAD = threading.Thread(target=_serve, name="polyhead-compile", daemon=True)
+                _THREAD.start()
+
+    def _compile(self) -> None:
+        import numba
+
+        try:
+            compiled = numba.njit(self._function, nogil=True, cache=True, **self._options)
+        except RuntimeError:  # no folder that a cache could be written to
+            compiled = numba.njit(self._function, nogil=True, **self._options)
+        compiled(*self._example)
+        self._compiled = compiled
+
+
+@atexit.register
+def _finish() -> None:
+    """Let the loop that is being compiled come to its end: a process must not leave from under a compiler."""
+    with _LOCK:
+        _WAITING.clear()
+        thread = _THREAD
+    if thread is not None:
+        thread.join(timeout=FINISH)
+
+
+def _serve() -> None:
+    global _THREAD
+    while True:
+        with _LOCK:
+            if not _WAITING:
+                _THREAD = None
+                return
+            loop = _WAITING.pop(0)
+        try:
+            loop._compile()
+        except Exception:  # whoever asked goes on with NumPy
+            loop._compiled = None
+        loop._done.set()
