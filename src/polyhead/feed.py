@@ -271,6 +271,14 @@ class Feed(KerasInput):
             return None if call.steps else len(self._order)
         return len(self._in_row_order if call.use == "evaluate" else self._every_row)
 
+    def _sizes(self, call: Call) -> tuple[int, ...]:
+        orders = {"fit": self._order, "evaluate": self._in_row_order, "predict": self._every_row}
+        order = orders[call.use]
+        first, last = (
+            int(rows[1] - rows[0]) for rows in (order.bounds(0, 1), order.bounds(len(order) - 1, 1))
+        )
+        return (first,) if first == last else (first, last)
+
     def _specs(self, call: Call) -> Any:
         structure = self._structure_for(call)
         x = fill(structure.inputs, {n: Spec(k.shape, k.dtype) for n, k in self.inputs.items()}, tuples=True)

@@ -1,0 +1,186 @@
+"""Epochs that are not what they seem: too short, too long, repeated, in an order of chance."""
+
+import random
+
+import keras
+import numpy as np
+import pytest
+from traps import (
+    Batches,
+    Count,
+    Epochs,
+    Steps,
+    dense,
+    epochs_seen,
+    for_ever,
+    numbered,
+    plain,
+    still,
+    trap,
+)
+
+import polyhead as ph
+
+OUTPUTS = {"which": 1, "other": 1}
+
+
+def feed(batches, count=None, **arguments):
+    """The numbered batches as a feed of rows."""
+    which = np.repeat(np.arange(batches, dtype="float32"), 4)
+    heads = {"which": ph.Regression(metrics=[count] if count else None), "other": ph.Regression()}
+    data = {"x": np.stack([which, which], 1), "which": which, "other": np.ones(len(which))}
+    return ph.Feed(data, inputs="x", heads=heads, batch_size=4, **arguments)
+
+
+def rows_seen(batches, fit=None, **arguments):
+    """For each epoch with polyhead how many rows of each numbered batch were trained on."""
+    count = Count(batches)
+    rows = feed(batches, count, **arguments)
+    model = ph.compile(dense(OUTPUTS), rows, optimizer=still())
+    log = Epochs(count)
+    model.fit(rows, verbose=0, callbacks=[log], **(fit or {}))
+    return log.seen
+
+
+@trap(
+    17,
+    "a generator that ends, and several epochs",
+    keras="later epochs train on the two batches that were looked at beforehand, with a warning",
+    polyhead="an epoch is all rows, each once; the next starts again",
+)
+def test_a_generator_that_ends():
+    # plain Keras
+    with pytest.warns(UserWarning, match="Your input ran out of data"):
+        seen = epochs_seen(numbered(5), 5, epochs=3)
+    assert seen == [[1, 1, 1, 1, 1], [1, 1, 0, 0, 0], [1, 1, 0, 0, 0]]
+    # polyhead
+    assert rows_seen(5, {"epochs": 3}, shuffle=True) == [[4] * 5] * 3
+
+
+@trap(
+    18,
+    "a generator without end, and no `steps_per_epoch`",
+    keras="the first epoch never ends",
+    polyhead="a feed has a length, and an epoch ends after it",
+)
+def test_a_generator_without_end():
+    # plain Keras: broken off after ten times the three batches that there are
+    steps = Steps(limit=30)
+    with pytest.raises(KeyboardInterrupt):
+        plain(dense(OUTPUTS)).fit(for_ever(3), verbose=0, callbacks=[steps])
+    assert (steps.steps, steps.epochs) == (30, 0)
+    # polyhead
+    rows, steps = feed(3), Steps(limit=30)
+    assert len(rows) == 3
+    ph.compile(dense(OUTPUTS), rows, optimizer=still()).fit(rows, verbose=0, callbacks=[steps])
+    assert (steps.steps, steps.epochs) == (3, 1)
+
+
+@trap(
+    19,
+    "a validation generator without end",
+    keras="begins each time with the same two batches and goes on from where it was: each epoch validates on "
+    "others",
+    polyhead="validation goes from the first row to the last, each time",
+)
+def test_a_validation_generator_without_end():
+    # plain Keras: the loss of batch i is i²; nothing is learnt, yet the loss moves
+    batch = next(numbered(1))
+    model = plain(dense(OUTPUTS))
+    history = model.fit(*batch, epochs=3, verbose=0, validation_data=for_ever(5), validation_steps=3).history[
+        "val_loss"
+    ]
+    # batches 0 1 2, then 0 1 3, then 0 1 4; the other head adds 1
+    assert history == pytest.approx([1 + 5 / 3, 1 + 10 / 3, 1 + 17 / 3])
+    # polyhead
+    rows, val = feed(5, shuffle=True), feed(5, shuffle=True)
+    model = ph.compile(dense(OUTPUTS), rows, optimizer=still())
+    history = model.fit(rows, epochs=3, verbose=0, validation_data=val).history
+    assert history["val_which_loss"] == pytest.approx([30 / 5] * 3)
+    first = model.fit(rows, epochs=2, verbose=0, validation_data=val, validation_steps=3).history
+    assert first["val_which_loss"] == pytest.approx([5 / 3] * 2)
+
+
+@trap(
+    20,
+    "`steps_per_epoch` that does not divide the number of batches",
+    keras="epochs of uneven length, with a warning; with fewer epochs there are batches that are never seen",
+    polyhead="each epoch has as many steps as asked; rows go on from epoch to epoch",
+)
+def test_steps_per_epoch_below_the_number_of_batches():
+    # plain Keras
+    with pytest.warns(UserWarning, match="Your input ran out of data"):
+        seen = epochs_seen(Batches(numbered(5)), 5, epochs=4, steps_per_epoch=2, shuffle=False)
+    assert seen == [[1, 1, 0, 0, 0], [0, 0, 1, 1, 0], [0, 0, 0, 0, 1], [1, 1, 0, 0, 0]]
+    # polyhead
+    seen = rows_seen(5, {"epochs": 5, "steps_per_epoch": 2})
+    assert seen == [[4, 4, 0, 0, 0], [0, 0, 4, 4, 0], [4, 0, 0, 0, 4], [0, 4, 4, 0, 0], [0, 0, 0, 4, 4]]
+    shuffled = rows_seen(5, {"epochs": 5, "steps_per_epoch": 2}, shuffle=True)
+    assert np.sum(shuffled, axis=1).tolist() == [8] * 5
+    assert np.sum(shuffled, axis=0).tolist() == [8] * 5
+
+
+class Noted(Batches):
+    """Notes which batches are asked for."""
+
+    def __init__(self, count):
+        super().__init__(numbered(count))
+        self.order = []
+
+    def __getitem__(self, index):
+        self.order.append(index)
+        return super().__getitem__(index)
+
+
+def order_of_keras(between=lambda: None, **arguments):
+    """The order in which plain Keras asks a `PyDataset` for its batches, what it asks for beforehand left out."""
+    keras.utils.set_random_seed(7)
+    between()
+    batches = Noted(12)
+    model = plain(dense(OUTPUTS))
+    model.fit(batches, verbose=0, **arguments)
+    return batches.order[-12:]
+
+
+class Ids(keras.callbacks.Callback):
+    """The order of an epoch of a feed."""
+
+    def __init__(self, rows):
+        super().__init__()
+        self.rows, self.orders = rows, []
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.orders.append([i for batch in self.rows.batches() for i in batch.ids.tolist()])
+
+
+@trap(
+    23,
+    "the order of the batches is drawn from a global seed",
+    keras="`set_random_seed` fixes it, until anything else draws a number; `initial_epoch` starts again with the "
+    "order of the first epoch",
+    polyhead="the order follows from the feed's seed and the epoch alone",
+)
+def test_an_order_drawn_from_a_global_seed():
+    # plain Keras
+    first = order_of_keras()
+    assert order_of_keras() == first
+    assert order_of_keras(between=random.random) != first
+    assert order_of_keras(initial_epoch=1, epochs=2) == first
+    assert order_of_keras(epochs=2) != first
+
+    # polyhead
+    def order(before=lambda: None, **fit):
+        keras.utils.set_random_seed(7)
+        before()
+        rows = feed(6, shuffle=True, seed=3)
+        model = ph.compile(dense(OUTPUTS), rows, optimizer=still())
+        ids = Ids(rows)
+        count = Count(24)
+        model.fit(rows, verbose=0, callbacks=[ids], **fit)
+        assert count is not None
+        return ids.orders
+
+    first, second = order(epochs=2)
+    assert first != second
+    assert sorted(first) == sorted(second) == list(range(24))
+    assert order(before=lambda: (random.random(), np.random.random()), epochs=2) == [first, second]
