@@ -5,6 +5,7 @@ import random
 import keras
 import numpy as np
 import pytest
+from keras import ops
 from traps import (
     Batches,
     Count,
@@ -86,12 +87,12 @@ def test_a_generator_without_end():
 def test_a_validation_generator_without_end():
     # plain Keras: the loss of batch i is i²; nothing is learnt, yet the loss moves
     batch = next(numbered(1))
-    model = plain(dense(OUTPUTS))
-    history = model.fit(*batch, epochs=3, verbose=0, validation_data=for_ever(5), validation_steps=3).history[
-        "val_loss"
-    ]
-    # batches 0 1 2, then 0 1 3, then 0 1 4; the other head adds 1
-    assert history == pytest.approx([1 + 5 / 3, 1 + 10 / 3, 1 + 17 / 3])
+    arguments = {"validation_data": for_ever(1000), "validation_steps": 3, "epochs": 3, "verbose": 0}
+    history = plain(dense(OUTPUTS)).fit(*batch, **arguments).history["val_loss"]
+    # batches 0 1 2, then 0 1 3, then 0 1 4, or later ones where TensorFlow draws ahead; the other head adds 1
+    assert history[0] == pytest.approx(1 + 5 / 3)
+    assert history[1] >= 1 + 10 / 3 - 1e-5
+    assert history[2] >= history[1] + 7 / 3 - 1e-5
     # polyhead
     rows, val = feed(5, shuffle=True), feed(5, shuffle=True)
     model = ph.compile(dense(OUTPUTS), rows, optimizer=still())
@@ -142,15 +143,29 @@ def order_of_keras(between=lambda: None, **arguments):
     return batches.order[-12:]
 
 
-class Ids(keras.callbacks.Callback):
-    """The order of an epoch of a feed."""
+class Last(keras.metrics.Metric):
+    """The first label of the batch that came last."""
 
-    def __init__(self, rows):
+    def __init__(self, name="last"):
+        super().__init__(name=name)
+        self.last = self.add_weight(shape=(), initializer="zeros", name="last")
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        self.last.assign(ops.cast(ops.reshape(y_true, (-1,))[0], self.last.dtype))
+
+    def result(self):
+        return self.last + 0.0
+
+
+class Order(keras.callbacks.Callback):
+    """The order of the batches, as the model got them."""
+
+    def __init__(self):
         super().__init__()
-        self.rows, self.orders = rows, []
+        self.batches = []
 
-    def on_epoch_begin(self, epoch, logs=None):
-        self.orders.append([i for batch in self.rows.batches() for i in batch.ids.tolist()])
+    def on_train_batch_end(self, batch, logs=None):
+        self.batches.append(int(logs["which_last"]))
 
 
 @trap(
@@ -172,15 +187,17 @@ def test_an_order_drawn_from_a_global_seed():
     def order(before=lambda: None, **fit):
         keras.utils.set_random_seed(7)
         before()
-        rows = feed(6, shuffle=True, seed=3)
-        model = ph.compile(dense(OUTPUTS), rows, optimizer=still())
-        ids = Ids(rows)
-        count = Count(24)
-        model.fit(rows, verbose=0, callbacks=[ids], **fit)
-        assert count is not None
-        return ids.orders
+        which = np.arange(12, dtype="float32")
+        heads = {"which": ph.Regression(metrics=[Last()]), "other": ph.Regression()}
+        data = {"x": np.zeros((12, 2), "float32"), "which": which, "other": which}
+        rows = ph.Feed(data, inputs="x", heads=heads, batch_size=1, shuffle=True, seed=3)
+        log = Order()
+        ph.compile(dense(OUTPUTS), rows, optimizer=still()).fit(rows, verbose=0, callbacks=[log], **fit)
+        return log.batches
 
-    first, second = order(epochs=2)
+    both = order(epochs=2)
+    first, second = both[:12], both[12:]
     assert first != second
-    assert sorted(first) == sorted(second) == list(range(24))
-    assert order(before=lambda: (random.random(), np.random.random()), epochs=2) == [first, second]
+    assert sorted(first) == sorted(second) == list(range(12))
+    assert order(before=lambda: (random.random(), np.random.random())) == first  # noqa: NPY002
+    assert order(initial_epoch=1, epochs=2) == second

@@ -135,6 +135,15 @@ def over_time(kernel="zeros"):
     )
 
 
+def background():
+    """A model of masks that is sure of class 0, and a second output of 0."""
+    x = keras.Input((3, 3, 1), name="x")
+    logits = keras.initializers.Constant(np.array([9.0, -9.0, -9.0], "float32"))
+    mask = keras.layers.Conv2D(3, 1, name="mask", kernel_initializer="zeros", bias_initializer=logits)(x)
+    flat = keras.layers.Flatten()(x)
+    return keras.Model(x, [mask, keras.layers.Dense(1, name="chosen", kernel_initializer="zeros")(flat)])
+
+
 @trap(
     13,
     "one weight a row, for an output with axes of space or time",
@@ -170,26 +179,21 @@ def test_weights_of_rows_for_sequences_and_masks():
         inputs = over_time()
         both = keras.Model(inputs.input, {"steps": inputs.output[0], "chosen": inputs.output[1]})
         ph.compile(both, feed, optimizer=still())
-        assert fitted(both, feed)["steps_loss"] == loss
+        logs = fitted(both, feed)
+        assert (logs["steps_loss"], logs["steps_mae"]) == (loss, loss)
+    # a mask, where the model says background everywhere: three rows, three classes
     mask = np.zeros((3, 3, 3), "uint8")
     mask[0] = 1
-    for chosen, iou in ((row0, 0.0), (row1, 1.0)):
-        feed = ph.Feed(
-            {"x": np.zeros((3, 3, 3, 1), "float32"), "mask": mask, "chosen": chosen},
-            inputs="x",
-            heads={"mask": ph.Mask(2, given="chosen"), "chosen": ph.Binary()},
-            batch_size=3,
-        )
-        x = keras.Input((3, 3, 1), name="x")
-        background = keras.layers.Conv2D(
-            2, 1, name="mask", bias_initializer=lambda shape, dtype=None: ops.array([9.0, -9.0])
-        )(x)
-        model = keras.Model(
-            x, {"mask": background, "chosen": keras.layers.Dense(1, name="chosen")(keras.layers.Flatten()(x))}
-        )
-        ph.compile(model, feed, optimizer=still())
+    data = {"x": np.zeros((3, 3, 3, 1), "float32"), "mask": mask}
+    for chosen, loss, iou in ((row0, 18.0, 0.0), (row1, 0.0, 1.0)):
+        heads = {"mask": ph.Mask(3, given="chosen"), "chosen": ph.Binary()}
+        feed = ph.Feed({**data, "chosen": chosen}, inputs={"x": ph.Array()}, heads=heads, batch_size=3)
+        model = ph.compile(background(), feed, optimizer=still())
         logs = fitted(model, feed)
-        assert logs["mask_loss"] == (18.0 if iou == 0 else 0.0)
+        assert (logs["mask_loss"], logs["mask_iou"]) == (loss, iou)
+        labels = (mask.astype("int32"), chosen[:, None])
+        logs = fitted(model, data["x"], labels, sample_weight=(chosen, np.ones(3, "float32")))
+        assert (logs["mask_loss"], logs["mask_iou"]) == (loss, iou)
 
 
 def four_at_a_time(y_true, y_pred):

@@ -61,7 +61,7 @@ def test_class_weights_with_several_heads():
         fitted(model, X, (labels, ONES), class_weight=CLASS_WEIGHT)
     with pytest.raises(ValueError, match="`class_weight` is not supported for Python generator inputs"):
         fitted(model, (batch for batch in [(X, (labels, ONES))]), class_weight=CLASS_WEIGHT)
-    with pytest.raises((TypeError, ValueError), match="only 0-dimensional arrays|only length-1 arrays"):
+    with pytest.raises((TypeError, ValueError), match=r"only 0-dimensional arrays|only length-1 arrays"):
         fitted(model, Batches([(X, (labels, ONES))] * 2), class_weight=CLASS_WEIGHT)
     # two rows, two heads: the loss of `other`, which has no classes, comes out weighted too
     two = Batches([(X[:2], (labels[:2, 0], np.array([1, 0], "float32")))] * 2)

@@ -140,7 +140,7 @@ class HeadLosses:
         for name, path in self.paths.items():
             pred = output(y_pred, path)
             true = _fitting(name, trues[name], pred)
-            total, count = self.losses[name].sums(true, pred, weights[name])
+            total, count = self.losses[name].sums(true, pred, _aligned(weights[name], pred))
             self.heads[name].update_state(total, count, ops.shape(pred)[0])
             losses.append(self.weights[name] * _quotient(total, count))
         return _replica_share(sum(losses[1:], losses[0]))
@@ -175,6 +175,12 @@ def _weights_by_head(nested: Any, paths: Mapping[str, Path]) -> dict[str, Any]:
     if nested is None or (hasattr(nested, "shape") and len(nested.shape) == 1):
         return dict.fromkeys(paths, nested)
     return _by_head(nested, paths, "weights")
+
+
+def _aligned(weight: Any, pred: Any) -> Any:
+    """Weights with the rank that a feed gives them: metrics would lay weights of rows along the last axis."""
+    missing = 0 if weight is None else len(pred.shape) - 1 - len(weight.shape)
+    return ops.reshape(weight, (*ops.shape(weight), *([1] * missing))) if missing > 0 else weight
 
 
 def _where(path: Path) -> str:
@@ -288,9 +294,9 @@ class HeadMetrics(keras.metrics.Metric):
         trues, weights = _by_head(y_true, self._paths), _weights_by_head(sample_weight, self._paths)
         for name, path in self._paths.items():
             pred = output(y_pred, path)
-            true = _fitting(name, trues[name], pred)
+            true, weight = _fitting(name, trues[name], pred), _aligned(weights[name], pred)
             for metric in self._heads[name]:
-                metric.update_state(true, pred, weights[name])
+                metric.update_state(true, pred, weight)
 
     def reset_state(self) -> None:
         """Start a new epoch."""
