@@ -214,14 +214,17 @@ except Exception as error:
     print("plain", steps.steps, type(error).__name__, str(error).replace("\\n", " "))
 data = {"x": x[:5], "a": y[:5, 0], "b": y[:5, 0]}
 heads = {"a": ph.Regression(), "b": ph.Regression()}
-feed = ph.Feed(data, inputs="x", heads=heads, batch_size=4)
-model = ph.compile(dense({"a": 1, "b": 1}), feed, optimizer=still())
-steps = Steps()
-try:
-    model.fit(feed, verbose=0, callbacks=[steps])
-except ph.ContractError as error:
-    assert steps.steps == 0
-    print("short " + str(error))
+def refused(use, batch_size):
+    feed = ph.Feed(data, inputs="x", heads=heads, batch_size=batch_size)
+    model = ph.compile(dense({"a": 1, "b": 1}), feed, optimizer=still())
+    steps = Steps()
+    try:
+        getattr(model, use)(feed, verbose=0, callbacks=[steps])
+    except ph.ContractError as error:
+        print(use, steps.steps, error)
+refused("fit", 4)
+refused("fit", 3)
+refused("predict", 4)
 feed = ph.Feed(data, inputs="x", heads=heads, batch_size=4, drop_remainder=True)
 model = ph.compile(dense({"a": 1, "b": 1}), feed, optimizer=still())
 print("polyhead", fitted(model, feed)["loss"] == 2.0)
@@ -258,8 +261,10 @@ def test_a_smaller_last_batch():
     if BACKEND == "jax":
         printed = in_process(DEVICES, XLA_FLAGS="--xla_force_host_platform_device_count=4").splitlines()
         assert re.match(r"plain 1 \w+Error .*divi", printed[0]), printed[0]
-        assert printed[1] == (
-            "short last batch: expected a number of rows that 4 devices divide, got 1. Say "
-            "Feed(drop_remainder=True), or another batch_size."
-        )
-        assert printed[2] == "polyhead True"
+        rows = "expected a number of rows that 4 devices divide, got"
+        assert printed[1:4] == [
+            f"fit 0 last batch: {rows} 1. Say Feed(drop_remainder=True), or another batch_size.",
+            f"fit 0 batch_size: {rows} 3.",
+            f"predict 0 last batch: {rows} 1. Say another batch_size: predict leaves no row out.",
+        ]
+        assert printed[4] == "polyhead True"

@@ -231,14 +231,16 @@ STRUCTURES = {
 @pytest.mark.parametrize("structure", STRUCTURES)
 def test_labels_by_hand_in_the_models_structure_or_by_head(structure):
     model, x, labels = three_heads(STRUCTURES[structure])
-    by_head = model.test_on_batch(x, labels, return_dict=True)
+
+    def logs(*given):
+        model.reset_metrics()  # older versions of Keras go on counting
+        return model.test_on_batch(x, *given, return_dict=True)
+
     placed = STRUCTURES[structure](labels)
-    assert model.test_on_batch(x, placed, return_dict=True) == by_head
+    assert logs(placed) == logs(labels)
     weights = np.array([1, 0, 0, 0], "float32")
-    one = model.test_on_batch(x, labels, weights, return_dict=True)
-    each = model.test_on_batch(
-        x, placed, STRUCTURES[structure](dict.fromkeys(labels, weights)), return_dict=True
-    )
+    one = logs(labels, weights)
+    each = logs(placed, STRUCTURES[structure](dict.fromkeys(labels, weights)))
     assert one == each
     assert one["kind_accuracy"] in (0.0, 1.0)
 

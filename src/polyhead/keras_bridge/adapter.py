@@ -152,7 +152,7 @@ class KerasInput:
     def get_jax_iterator(self) -> Iterator[Any]:
         """For Keras on JAX: batches as NumPy arrays, which JAX takes without a copy."""
         call = caller(self)
-        _require_shares(self._sizes(call))
+        _require_shares(call.use, self._sizes(call))
         return self._batches(call)
 
     def get_torch_dataloader(self) -> Iterator[Any]:
@@ -180,7 +180,7 @@ class KerasInput:
         return dataset.with_options(options)
 
 
-def _require_shares(sizes: tuple[int, ...]) -> None:
+def _require_shares(use: Use, sizes: tuple[int, ...]) -> None:
     """Raise where the devices cannot share a batch: JAX would in its step, which may be the last of an epoch."""
     import keras
 
@@ -188,14 +188,20 @@ def _require_shares(sizes: tuple[int, ...]) -> None:
     if distribution is None:
         return
     mesh, name = distribution.device_mesh, distribution.batch_dim_name
-    count = mesh.shape[mesh.axis_names.index(name)] if name in mesh.axis_names else 1
-    count = max(1, count // this_shard()[1])  # each process gives the rows of its own devices
-    for size in sizes:
-        if size % count:
-            last = "last batch" if size == sizes[-1] and len(sizes) > 1 else "batch_size"
-            fix = "Say Feed(drop_remainder=True), or another batch_size." if last == "last batch" else ""
+    devices = mesh.shape[mesh.axis_names.index(name)] if name in mesh.axis_names else 1
+    devices = max(1, devices // this_shard()[1])  # each process gives the rows of its own devices
+    for place, size in zip(("batch_size", "last batch"), sizes, strict=False):
+        if size % devices:
+            fix = "Say another batch_size: predict leaves no row out."
+            if use != "predict":
+                fix = "Say Feed(drop_remainder=True), or another batch_size."
             raise ContractError(
-                Problem(last, f"a number of rows that {count} devices divide", str(size), fix)
+                Problem(
+                    place,
+                    f"a number of rows that {devices} devices divide",
+                    str(size),
+                    fix if place == "last batch" else "",
+                )
             )
 
 
