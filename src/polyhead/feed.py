@@ -138,7 +138,7 @@ class Feed(KerasInput):
 
     def __iter__(self) -> Iterator[Any]:
         """One epoch, ``(x, y)`` or ``(x, y, weights)``: dicts, or the model's structure once bound."""
-        return self._batches(Call(steps=None))
+        return _Epoch(self._batches(Call(steps=None)))
 
     def batches(self) -> Iterator[Batch]:
         """One epoch as `Batch` objects, with the ids of their rows; it does not count as an epoch used.
@@ -327,7 +327,7 @@ class Feed(KerasInput):
                 step += 1
                 # the last batch ends the epoch as it is handed out: Keras need not come back for more
                 self._position = (epoch, step) if step < last else (epoch + 1, 0)
-                if step == last and first == 0 and not self.drop_remainder:
+                if step == last and first == 0 and not self.drop_remainder and self.shard[1] == 1:
                     self._clean = True  # every row was looked at: later epochs need not look again
                 yield batch
             if not endless:
@@ -378,3 +378,24 @@ class Feed(KerasInput):
         if not isinstance(workers, int) or workers < 0:
             raise ContractError(Problem("workers", '"auto" or an integer of at least 0', shown(workers)))
         return workers
+
+
+class _Epoch:
+    """One epoch under way.
+
+    It is no generator, as Keras would take one, and train every later epoch on its first two batches.
+    """
+
+    __slots__ = ("_batches",)
+
+    def __init__(self, batches: Iterator[Any]) -> None:
+        self._batches = batches
+
+    def __iter__(self) -> _Epoch:
+        return self
+
+    def __next__(self) -> Any:
+        return next(self._batches)
+
+    def __repr__(self) -> str:
+        return "one epoch of a feed (fit takes the feed itself: model.fit(feed))"

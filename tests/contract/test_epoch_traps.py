@@ -47,7 +47,7 @@ def rows_seen(batches, fit=None, **arguments):
     17,
     "a generator that ends, and several epochs",
     keras="later epochs train on the two batches that were looked at beforehand, with a warning",
-    polyhead="an epoch is all rows, each once; the next starts again",
+    polyhead="an epoch is all rows, each once; the next starts again. One epoch alone, `iter(feed)`, is refused",
 )
 def test_a_generator_that_ends():
     # plain Keras
@@ -56,6 +56,12 @@ def test_a_generator_that_ends():
     assert seen == [[1, 1, 1, 1, 1], [1, 1, 0, 0, 0], [1, 1, 0, 0, 0]]
     # polyhead
     assert rows_seen(5, {"epochs": 3}, shuffle=True) == [[4] * 5] * 3
+    rows = feed(5)
+    model = ph.compile(dense(OUTPUTS), rows, optimizer=still())
+    with pytest.raises(
+        ValueError, match=r"x=one epoch of a feed \(fit takes the feed itself: model\.fit\(feed\)\)"
+    ):
+        model.fit(iter(rows), epochs=3, verbose=0)
 
 
 @trap(
