@@ -321,3 +321,17 @@ def test_a_shape_that_the_trace_leaves_open_is_asked_for_in_the_step():
         model.train_on_batch(x[:rows], {name: label[:rows] for name, label in labels.items()})
     with pytest.raises(Exception, match=r"Shape of tensor \S+ \[4,3\] is not compatible with expected shape"):
         model.train_on_batch(x, {**labels, "number": np.ones((4, 3), "float32")})
+
+
+def test_weights_of_several_ranks_go_with_their_rows():
+    model, x, labels = three_heads(dict)
+    rows = np.array([1, 0, 0, 1], "float32")
+    pixels = rows[:, None, None] * np.ones((1, 2, 2), "float32")
+
+    def loss(mask):
+        model.reset_metrics()
+        found = model.test_on_batch(x, labels, {"number": rows, "kind": rows, "mask": mask}, return_dict=True)
+        return found["mask_loss"], found["mask_iou"]
+
+    several = [loss(rows), loss(rows[:, None, None]), loss(pixels), loss(rows), loss(pixels)]
+    assert several == [several[0]] * 5

@@ -157,7 +157,7 @@ def _by_head(nested: Any, paths: Mapping[str, Path], what: str = "labels") -> di
     if len(paths) == len(given) == 1:
         return dict.fromkeys(paths, given[0][1])
     named = isinstance(nested, Mapping) and set(nested) == set(paths)
-    if not named and {repr(path) for path, _ in given} != {repr(path) for path in paths.values()}:
+    if not named and {path for path, _ in given} != set(paths.values()):
         wanted = ", ".join(f"`{name}` at {_where(path)}" for name, path in paths.items())
         raise ContractError(
             Problem(
@@ -172,15 +172,28 @@ def _by_head(nested: Any, paths: Mapping[str, Path], what: str = "labels") -> di
 
 def _weights_by_head(nested: Any, paths: Mapping[str, Path]) -> dict[str, Any]:
     """Each head's weights, None where there are none; one weight a row stands for every head, as in Keras."""
-    if nested is None or (hasattr(nested, "shape") and len(nested.shape) == 1):
+    if nested is None or (hasattr(nested, "shape") and _rank(nested) in (1, None)):
         return dict.fromkeys(paths, nested)
     return _by_head(nested, paths, "weights")
 
 
 def _aligned(weight: Any, pred: Any) -> Any:
     """Weights with the rank that a feed gives them: metrics would lay weights of rows along the last axis."""
-    missing = 0 if weight is None else len(pred.shape) - 1 - len(weight.shape)
+    if weight is None:
+        return None
+    rank = len(pred.shape) - 1
+    if _rank(weight) is None:  # TensorFlow traced weights of several ranks
+        import tensorflow as tf
+
+        ones = tf.ones([rank - tf.rank(weight)], tf.int32)
+        return tf.ensure_shape(tf.reshape(weight, tf.concat([tf.shape(weight), ones], 0)), [None] * rank)
+    missing = rank - len(weight.shape)
     return ops.reshape(weight, (*ops.shape(weight), *([1] * missing))) if missing > 0 else weight
+
+
+def _rank(array: Any) -> int | None:
+    """How many axes, or None where TensorFlow leaves it open."""
+    return array.shape.rank if hasattr(array.shape, "rank") else len(array.shape)
 
 
 def _where(path: Path) -> str:
@@ -206,7 +219,7 @@ def _fitting(name: str, true: Any, pred: Any) -> Any:
     kind = keras.backend.standardize_dtype(true.dtype)
     shape = tuple(pred.shape)
     classes = len(shape) > 1 and shape[-1] != 1
-    unknown = getattr(true.shape, "rank", 0) is None
+    unknown = _rank(true) is None
     found = () if unknown else tuple(true.shape)
     ids = classes and "float" not in kind and (unknown or len(found) == len(shape) - 1)
     wanted = shape[:-1] if ids else shape
