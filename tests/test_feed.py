@@ -230,6 +230,24 @@ def test_a_bad_value_is_named_with_its_row(workers):
     )
 
 
+def test_every_row_is_looked_at_though_a_shard_gets_others_in_each_epoch():
+    data = columns()
+    data["x"][777, 1] = np.inf
+    for seed in range(4):
+        feed = ph.Feed(
+            data, inputs="x", heads={"present": ph.Binary()}, shuffle=True, seed=seed, shard=(0, 2)
+        )
+        for _ in range(4):
+            try:
+                assert all(np.isfinite(x["x"]).all() for x, _ in feed)
+            except ph.DataError:
+                break
+
+
+def test_an_epoch_says_that_fit_takes_the_feed():
+    assert repr(iter(make())) == "one epoch of a feed (fit takes the feed itself: model.fit(feed))"
+
+
 def test_a_bad_label_in_memory_is_named_before_the_first_batch():
     data = columns()
     data["present"][500] = -1

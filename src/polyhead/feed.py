@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import weakref
 from collections.abc import Iterator, Mapping, Sequence
@@ -142,7 +143,7 @@ class Feed(KerasInput):
 
     def __iter__(self) -> Iterator[Any]:
         """One epoch, ``(x, y)`` or ``(x, y, weights)``: dicts, or the model's structure once bound."""
-        return self._batches(Call(steps=None))
+        return _Epoch(self._batches(Call(steps=None)))
 
     def batches(self) -> Iterator[Batch]:
         """One epoch as `Batch` objects, with the ids of their rows; it does not count as an epoch used.
@@ -319,6 +320,14 @@ class Feed(KerasInput):
             return None if call.steps else len(self._order)
         return len(self._in_row_order if call.use == "evaluate" else self._every_row)
 
+    def _sizes(self, call: Call) -> tuple[int, ...]:
+        orders = {"fit": self._order, "evaluate": self._in_row_order, "predict": self._every_row}
+        order = orders[call.use]
+        first, last = (
+            int(rows[1] - rows[0]) for rows in (order.bounds(0, 1), order.bounds(len(order) - 1, 1))
+        )
+        return (first,) if first == last else (first, last)
+
     def _specs(self, call: Call) -> Any:
         structure = self._structure_for(call)
         x = fill(structure.inputs, {n: Spec(k.shape, k.dtype) for n, k in self.inputs.items()}, tuples=True)
@@ -369,7 +378,7 @@ class Feed(KerasInput):
                 step += 1
                 # the last batch ends the epoch as it is handed out: Keras need not come back for more
                 self._position = (epoch, step) if step < last else (epoch + 1, 0)
-                if step == last and first == 0 and not self.drop_remainder:
+                if step == last and first == 0 and not self.drop_remainder and self.shard[1] == 1:
                     self._clean = True  # every row was looked at: later epochs need not look again
                 yield batch
             if not endless:
@@ -424,3 +433,15 @@ class Feed(KerasInput):
         if not isinstance(workers, int) or workers < 0:
             raise ContractError(Problem("workers", '"auto" or an integer of at least 0', shown(workers)))
         return min(1, workers) if self.source.sequential else workers
+
+
+class _Epoch(itertools.chain):
+    """One epoch under way.
+
+    It is no generator, as Keras would take one, and train every later epoch on its first two batches.
+    """
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "one epoch of a feed (fit takes the feed itself: model.fit(feed))"

@@ -194,11 +194,6 @@ DOUBTS = {
         "head `same`: expected labels that differ, got 1 in all 200 labelled rows. There is nothing to learn "
         "from it: look at its column.",
     ),
-    "a positive value that never occurs": (
-        ({"kind": ph.Binary(positive="2 ")}, {"kind": dense(1)}),
-        "head `kind`: expected labels that differ, got 0 in all 200 labelled rows. Look at positive='2 ': is it "
-        "spelt as in the column?",
-    ),
     "no label at all": (
         ({"none": ph.Regression(missing=-1)}, {"none": dense(1)}),
         "head `none`: expected at least one label that counts, got none in 200 rows. Look at its column and at "

@@ -194,3 +194,144 @@ def test_arguments_that_belong_to_a_head_are_refused():
     assert str(error.value) == (
         "compile(loss=): expected nothing, as the heads have it, got 'mse'. Say it on the head: ph.Binary(loss=...)."
     )
+
+
+# Given by hand ---------------------------------------------------------------------------------------
+
+
+def three_heads(wrap):
+    """A compiled model with a number, a class and a mask, and labels and weights for it by head."""
+    data = {
+        "x": np.zeros((4, 2, 2, 1), "float32"),
+        "number": np.ones(4, "float32"),
+        "kind": np.array([0, 1, 2, 0]),
+        "mask": np.zeros((4, 2, 2), "uint8"),
+    }
+    heads = {"number": ph.Regression(), "kind": ph.Categorical(3), "mask": ph.Mask(2)}
+    feed = ph.Feed(data, inputs={"x": ph.Array()}, heads=heads, batch_size=4)
+    x = keras.Input((2, 2, 1), name="x")
+    made = ph.outputs(x, feed.heads)
+    model = keras.Model(x, wrap(made))
+    ph.compile(model, feed, optimizer=keras.optimizers.SGD(0.0))
+    labels = {
+        "number": np.ones((4, 1), "float32"),
+        "kind": np.array([0, 1, 2, 0], "int32"),
+        "mask": np.zeros((4, 2, 2), "int32"),
+    }
+    return model, data["x"], labels
+
+
+STRUCTURES = {
+    "dict": dict,
+    "list": lambda made: list(made.values()),
+    "nested": lambda made: {"all": [made["number"], made["kind"]], "more": {"mask": made["mask"]}},
+}
+
+
+@pytest.mark.parametrize("structure", STRUCTURES)
+def test_labels_by_hand_in_the_models_structure_or_by_head(structure):
+    model, x, labels = three_heads(STRUCTURES[structure])
+
+    def logs(*given):
+        model.reset_metrics()  # older versions of Keras go on counting
+        return model.test_on_batch(x, *given, return_dict=True)
+
+    placed = STRUCTURES[structure](labels)
+    assert logs(placed) == logs(labels)
+    weights = np.array([1, 0, 0, 0], "float32")
+    one = logs(labels, weights)
+    each = logs(placed, STRUCTURES[structure](dict.fromkeys(labels, weights)))
+    assert one == each
+    assert one["kind_accuracy"] in (0.0, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("head", "label", "message"),
+    [
+        (
+            "number",
+            np.ones(4, "float32"),
+            "head `number`: expected labels of shape (B, 1), as the output has it, got float32 (B,). Give "
+            "labels[:, None].",
+        ),
+        (
+            "number",
+            np.ones(4, "int32"),
+            "head `number`: expected labels of shape (B, 1), as the output has it, got int32 (B,). Give "
+            "labels[:, None].",
+        ),
+        (
+            "number",
+            np.ones((3, 1), "float32"),
+            "head `number`: expected labels of shape (4, 1), as the output has it, got float32 (3, 1).",
+        ),
+        (
+            "kind",
+            np.zeros(4, "float32"),
+            "head `kind`: expected labels of shape (B, 3), as the output has it, or class ids of shape (B,), got "
+            "float32 (B,).",
+        ),
+        (
+            "mask",
+            np.zeros((4, 2), "int32"),
+            "head `mask`: expected labels of shape (B, 2, 2, 2), as the output has it, or class ids of shape (B, 2, "
+            "2), got int32 (B, 2).",
+        ),
+    ],
+)
+def test_labels_by_hand_of_another_shape_are_refused(head, label, message):
+    model, x, labels = three_heads(dict)
+    with pytest.raises(ph.ContractError) as error:
+        model.train_on_batch(x, {**labels, head: label})
+    assert str(error.value) == message
+
+
+@pytest.mark.parametrize(
+    ("weights", "found"),
+    [
+        (np.ones((4, 1), "float32"), "one array of shape (4, 1)"),
+        ({"number": np.ones(4, "float32")}, "dict with ['number']"),
+    ],
+)
+def test_weights_by_hand_for_some_heads_are_refused(weights, found):
+    model, x, labels = three_heads(dict)
+    with pytest.raises(ph.ContractError) as error:
+        model.train_on_batch(x, labels, weights)
+    assert str(error.value) == (
+        "weights: expected weights for each head, in the model's structure (`number` at ['number'], `kind` at "
+        f"['kind'], `mask` at ['mask']), got {found}. A feed gives them so: model.fit(feed)."
+    )
+
+
+def test_labels_of_a_single_output_need_no_container():
+    feed = ph.Feed({"x": np.zeros((4, 2)), "y": np.ones(4)}, inputs="x", heads={"y": ph.Regression()})
+    x = keras.Input((2,), name="x")
+    y = keras.layers.Dense(1, name="y", kernel_initializer="zeros")(x)
+    labels = np.ones((4, 1), "float32")
+    for outputs in (y, [y], {"y": y}):
+        model = ph.compile(keras.Model(x, outputs), feed, optimizer=keras.optimizers.SGD(0.0))
+        for given in (labels, [labels], {"y": labels}):
+            assert model.train_on_batch(np.zeros((4, 2), "float32"), given, return_dict=True)["loss"] == 1.0
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="only TensorFlow leaves shapes open")
+def test_a_shape_that_the_trace_leaves_open_is_asked_for_in_the_step():
+    model, x, labels = three_heads(dict)
+    for rows in (4, 3, 2):
+        model.train_on_batch(x[:rows], {name: label[:rows] for name, label in labels.items()})
+    with pytest.raises(Exception, match=r"Shape of tensor \S+ \[4,3\] is not compatible with expected shape"):
+        model.train_on_batch(x, {**labels, "number": np.ones((4, 3), "float32")})
+
+
+def test_weights_of_several_ranks_go_with_their_rows():
+    model, x, labels = three_heads(dict)
+    rows = np.array([1, 0, 0, 1], "float32")
+    pixels = rows[:, None, None] * np.ones((1, 2, 2), "float32")
+
+    def loss(mask):
+        model.reset_metrics()
+        found = model.test_on_batch(x, labels, {"number": rows, "kind": rows, "mask": mask}, return_dict=True)
+        return found["mask_loss"], found["mask_iou"]
+
+    several = [loss(rows), loss(rows[:, None, None]), loss(pixels), loss(rows), loss(pixels)]
+    assert several == [several[0]] * 5

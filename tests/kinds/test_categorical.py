@@ -53,6 +53,27 @@ def test_the_positive_value_may_be_a_number():
     assert there.tolist() == [True, True, False, False]
 
 
+def test_a_positive_value_that_never_occurs_is_refused():
+    words = (
+        "head `h`: expected 'yes' in some row, as positive= says, got other values alone, as 'No'. Write it as the "
+        "column does."
+    )
+    assert message(resolved, Binary(positive="yes"), [None, "No"], ["Yes", "No"]) == words
+    assert message(resolved, Binary(positive="yes"), Coded(np.array([-1, 1, 0]), ["Yes", "No"])) == words
+    assert message(resolved, Binary(positive=1), np.array(["0", "1"])) == (
+        "head `h`: expected 1 in some row, as positive= says, got other values alone, as '0'. Write it as the "
+        "column does."
+    )
+
+
+def test_a_positive_value_is_looked_for_where_it_is_learnt_and_there_alone():
+    head = resolved(Binary(positive="yes"), ["no"], ["no", "yes"])
+    assert resolved(head, ["no", "no"]) is head
+    assert head == Binary(positive="yes")
+    assert repr(head) == "Binary(positive='yes')"
+    assert resolved(Binary(positive="yes"), [None, None]) == head
+
+
 NAME_IT = "Say Binary(positive=...) to name the value that means 1."
 
 

@@ -17,7 +17,8 @@ from dataclasses import dataclass, replace
 from types import FrameType
 from typing import Any, Literal
 
-from polyhead.errors import Problem, shown
+from polyhead.errors import ContractError, Problem, shown
+from polyhead.order.shards import this_shard
 
 _ADAPTER = "keras.src.trainers.data_adapters.data_adapter"
 _METHODS = ("fit", "evaluate", "predict")
@@ -119,6 +120,10 @@ class KerasInput:
     def _specs(self, call: Call) -> Any:
         raise NotImplementedError
 
+    def _sizes(self, call: Call) -> tuple[int, ...]:
+        """The numbers of rows that a batch can have; the last one comes last."""
+        raise NotImplementedError
+
     @property
     def num_batches(self) -> int | None:
         """For Keras: batches in an epoch, or None where ``steps_per_epoch`` says when one ends."""
@@ -146,7 +151,9 @@ class KerasInput:
 
     def get_jax_iterator(self) -> Iterator[Any]:
         """For Keras on JAX: batches as NumPy arrays, which JAX takes without a copy."""
-        return self._batches(caller(self))
+        call = caller(self)
+        _require_shares(call.use, self._sizes(call))
+        return self._batches(call)
 
     def get_torch_dataloader(self) -> Iterator[Any]:
         """For Keras on PyTorch: batches as tensors on the model's device."""
@@ -171,6 +178,31 @@ class KerasInput:
         )
         options.experimental_optimization.inject_prefetch = False
         return dataset.with_options(options)
+
+
+def _require_shares(use: Use, sizes: tuple[int, ...]) -> None:
+    """Raise where the devices cannot share a batch: JAX would in its step, which may be the last of an epoch."""
+    import keras
+
+    distribution = keras.distribution.distribution()
+    if distribution is None:
+        return
+    mesh, name = distribution.device_mesh, distribution.batch_dim_name
+    devices = mesh.shape[mesh.axis_names.index(name)] if name in mesh.axis_names else 1
+    devices = max(1, devices // this_shard()[1])  # each process gives the rows of its own devices
+    for place, size in zip(("batch_size", "last batch"), sizes, strict=False):
+        if size % devices:
+            fix = "Say another batch_size: predict leaves no row out."
+            if use != "predict":
+                fix = "Say Feed(drop_remainder=True), or another batch_size."
+            raise ContractError(
+                Problem(
+                    place,
+                    f"a number of rows that {devices} devices divide",
+                    str(size),
+                    fix if place == "last batch" else "",
+                )
+            )
 
 
 @dataclass(frozen=True)

@@ -271,9 +271,6 @@ def judge_labels(
         value = f"{seen.low[0]:.6g}" if seen.low[0] == seen.high[0] else "the same label"
         many = f"{'all' if seen.complete else 'the first'} {seen.labelled:,} labelled rows"
         fix = "There is nothing to learn from it: look at its column."
-        positive = getattr(head, "positive", None)
-        if positive is not None:
-            fix = f"Look at positive={positive!r}: is it spelt as in the column?"
         yield Problem(where, "labels that differ", f"{value} in {many}", fix, "constant", warning=True)
         return
     if isinstance(head, (Boxes, Keypoints)) and not head.normalized:

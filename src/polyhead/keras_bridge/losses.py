@@ -9,7 +9,7 @@ import keras
 from keras import ops
 
 from polyhead.errors import ContractError, Problem, place
-from polyhead.keras_bridge.structure import Path, at, output
+from polyhead.keras_bridge.structure import Path, at, leaves, output
 
 
 @keras.saving.register_keras_serializable("polyhead")
@@ -136,24 +136,113 @@ class HeadLosses:
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
         """The total loss of a batch."""
         losses = []
+        trues, weights = _by_head(y_true, self.paths), _weights_by_head(sample_weight, self.paths)
         for name, path in self.paths.items():
-            true, pred = _part(y_true, name, path), output(y_pred, path)
-            weight = None if sample_weight is None else _part(sample_weight, name, path)
-            total, count = self.losses[name].sums(true, pred, weight)
+            pred = output(y_pred, path)
+            true = _fitting(name, trues[name], pred)
+            total, count = self.losses[name].sums(true, pred, _aligned(weights[name], pred))
             self.heads[name].update_state(total, count, ops.shape(pred)[0])
             losses.append(self.weights[name] * _quotient(total, count))
         return _replica_share(sum(losses[1:], losses[0]))
 
 
-def _part(nested: Any, name: str, path: Path) -> Any:
-    """A head's labels or weights, in the model's structure or in a dict of heads."""
-    if isinstance(nested, Mapping) and name in nested and path[:1] != (name,):
-        return nested[name]
-    try:
-        return at(nested, path)
-    except (KeyError, IndexError, TypeError):
-        expected = f"labels in the model's structure, with {''.join(f'[{key!r}]' for key in path)}"
-        raise ContractError(Problem(place(head=name), expected, type(nested).__name__)) from None
+def _by_head(nested: Any, paths: Mapping[str, Path], what: str = "labels") -> dict[str, Any]:
+    """Each head's labels or weights: in the model's structure, or in a dict of heads.
+
+    Raises:
+        ContractError: for another structure. Keras would take an array that stands for several heads apart by
+            its rows, and leave out what is too many.
+    """
+    given = list(leaves(nested))
+    if len(paths) == len(given) == 1:
+        return dict.fromkeys(paths, given[0][1])
+    named = isinstance(nested, Mapping) and set(nested) == set(paths)
+    if not named and {path for path, _ in given} != set(paths.values()):
+        wanted = ", ".join(f"`{name}` at {_where(path)}" for name, path in paths.items())
+        raise ContractError(
+            Problem(
+                what,
+                f"{what} for each head, in the model's structure ({wanted})",
+                _outline(nested),
+                "A feed gives them so: model.fit(feed).",
+            )
+        )
+    return {name: nested[name] if named else at(nested, path) for name, path in paths.items()}
+
+
+def _weights_by_head(nested: Any, paths: Mapping[str, Path]) -> dict[str, Any]:
+    """Each head's weights, None where there are none; one weight a row stands for every head, as in Keras."""
+    if nested is None or (hasattr(nested, "shape") and _rank(nested) in (1, None)):
+        return dict.fromkeys(paths, nested)
+    return _by_head(nested, paths, "weights")
+
+
+def _aligned(weight: Any, pred: Any) -> Any:
+    """Weights with the rank that a feed gives them: metrics would lay weights of rows along the last axis."""
+    if weight is None:
+        return None
+    rank = len(pred.shape) - 1
+    if _rank(weight) is None:  # TensorFlow traced weights of several ranks
+        import tensorflow as tf
+
+        ones = tf.ones([rank - tf.rank(weight)], tf.int32)
+        return tf.ensure_shape(tf.reshape(weight, tf.concat([tf.shape(weight), ones], 0)), [None] * rank)
+    missing = rank - len(weight.shape)
+    return ops.reshape(weight, (*ops.shape(weight), *([1] * missing))) if missing > 0 else weight
+
+
+def _rank(array: Any) -> int | None:
+    """How many axes, or None where TensorFlow leaves it open."""
+    return array.shape.rank if hasattr(array.shape, "rank") else len(array.shape)
+
+
+def _where(path: Path) -> str:
+    return "".join(f"[{key!r}]" for key in path) or "the top"
+
+
+def _outline(nested: Any) -> str:
+    """What stands in the place of labels, in a few words."""
+    if hasattr(nested, "shape"):
+        return f"one array of shape {tuple(nested.shape)}"
+    places = [_where(path) for path, leaf in leaves(nested) if leaf is not None]
+    return f"{type(nested).__name__} with {', '.join(places) or 'nothing'}" if places else "nothing"
+
+
+def _fitting(name: str, true: Any, pred: Any) -> Any:
+    """A head's labels, once their shape is their output's, or that of class ids: losses would broadcast them.
+
+    Shapes are known when a step is traced, so that this costs nothing in a step.
+
+    Raises:
+        ContractError: for another shape.
+    """
+    kind = keras.backend.standardize_dtype(true.dtype)
+    shape = tuple(pred.shape)
+    classes = len(shape) > 1 and shape[-1] != 1
+    unknown = _rank(true) is None
+    found = () if unknown else tuple(true.shape)
+    ids = classes and "float" not in kind and (unknown or len(found) == len(shape) - 1)
+    wanted = shape[:-1] if ids else shape
+    if unknown or (len(found) == len(wanted) and None in found[1:]):
+        # TensorFlow traced other shapes before and leaves this one open: it is asked for in the step
+        import tensorflow as tf
+
+        return tf.ensure_shape(true, wanted)
+    if len(found) == len(wanted) and all(
+        f is None or w is None or f == w for f, w in zip(found, wanted, strict=True)
+    ):
+        return true
+    if None in (*found[:1], *shape[:1]) or found[:1] == shape[:1]:
+        found, shape = (None, *found[1:]), (None, *shape[1:])
+    expected = f"labels of shape {_dims(shape)}, as the output has it"
+    if classes:
+        expected += f", or class ids of shape {_dims(shape[:-1])}"
+    fix = "Give labels[:, None]." if len(found) == len(shape) - 1 and shape[-1] == 1 else ""
+    raise ContractError(Problem(place(head=name), expected, f"{kind} {_dims(found)}", fix))
+
+
+def _dims(shape: tuple[int | None, ...]) -> str:
+    return f"({', '.join('B' if d is None else str(d) for d in shape)}{',' * (len(shape) == 1)})"
 
 
 def _quotient(total: Any, weight: Any) -> Any:
@@ -215,9 +304,10 @@ class HeadMetrics(keras.metrics.Metric):
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Count one batch."""
+        trues, weights = _by_head(y_true, self._paths), _weights_by_head(sample_weight, self._paths)
         for name, path in self._paths.items():
-            true, pred = _part(y_true, name, path), output(y_pred, path)
-            weight = None if sample_weight is None else _part(sample_weight, name, path)
+            pred = output(y_pred, path)
+            true, weight = _fitting(name, trues[name], pred), _aligned(weights[name], pred)
             for metric in self._heads[name]:
                 metric.update_state(true, pred, weight)
 

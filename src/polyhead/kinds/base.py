@@ -73,7 +73,7 @@ class Kind(ABC):
         """The declaration, with what differs from the default."""
         parts: list[str] = []
         positional = True
-        for f in sorted(fields(self), key=lambda f: bool(f.kw_only)):
+        for f in sorted((f for f in fields(self) if f.repr), key=lambda f: bool(f.kw_only)):
             value = getattr(self, f.name)
             default = type(value) is type(f.default) and value == f.default
             positional = positional and not f.kw_only and not default

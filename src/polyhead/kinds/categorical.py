@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY, dataclass, field
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -37,6 +37,9 @@ class Binary(Head):
 
     _: KW_ONLY
     positive: Any = None
+    _met: bool = field(
+        default=False, repr=False, compare=False
+    )  # the rows it was learnt from have a positive one
 
     takes_class_weight: ClassVar[bool] = True
 
@@ -51,7 +54,27 @@ class Binary(Head):
 
     def resolve(self, column: Column) -> Self:
         self.encode(column.probe())
+        if self.positive is None or self._met:
+            return self
+        others = []
+        for met, other in over(column, self._met_in):
+            if met:
+                return self.fixed(_met=True)
+            others += other
+        if others:
+            raise BadValue(
+                None,
+                f"{shown(self.positive)} in some row, as positive= says",
+                f"other values alone, as {shown(others[0])}",
+                "Write it as the column does.",
+            )
         return self
+
+    def _met_in(self, values: Any) -> tuple[bool, list[Any]]:
+        """Whether the positive value is among some, and the first that is another."""
+        found = _classes.ids(values, [self.positive], self.missing)
+        strange = np.flatnonzero(found == _classes.STRANGE)[:1].tolist()
+        return bool((found == 0).any()), [_classes.value_at(values, index) for index in strange]
 
     def encode(self, values: Any, check: bool = True) -> tuple[np.ndarray, np.ndarray | None]:
         if self.positive is not None:

@@ -1,0 +1,48 @@
+"""The page of the traps, from the marks of their tests: ``python tests/contract/table.py`` writes docs/traps.md."""
+
+import ast
+from pathlib import Path
+
+HERE = Path(__file__).parent
+PAGE = HERE.parents[1] / "docs" / "traps.md"
+
+HEAD = """\
+# The traps
+
+Thirty ways in which a Keras model with several outputs trains on something else than was meant, or fails without
+saying why. Each has a test, run on JAX, PyTorch and TensorFlow, that first shows what plain Keras does and then what
+polyhead does instead. This page is made from these tests by `python tests/contract/table.py`; they are in
+`tests/contract`.
+
+| # | the trap | plain Keras | polyhead | the test |
+| --- | --- | --- | --- | --- |
+"""
+
+
+def traps():
+    """What each mark says, as (number, name, keras, polyhead, file, test), in the order of their numbers.
+
+    The files are read, not imported: that takes no backend.
+    """
+    found = []
+    for path in sorted(HERE.glob("test_*.py")):
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            for mark in getattr(node, "decorator_list", []):
+                if isinstance(mark, ast.Call) and getattr(mark.func, "id", "") == "trap":
+                    number, name = (ast.literal_eval(argument) for argument in mark.args)
+                    words = {keyword.arg: ast.literal_eval(keyword.value) for keyword in mark.keywords}
+                    found.append((number, name, words["keras"], words["polyhead"], path.name, node.name))
+    return sorted(found)
+
+
+def page():
+    """The page."""
+    rows = []
+    for number, name, keras, polyhead, file, test in traps():
+        cells = (str(number), name, keras, polyhead, f"`{file}::{test}`")
+        rows.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |\n")
+    return HEAD + "".join(rows)
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf-8")

@@ -1,0 +1,34 @@
+"""Every trap has its test, and the page of the traps says what these tests say."""
+
+import runpy
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+TABLE = ROOT / "tests" / "contract" / "table.py"
+
+
+@pytest.fixture(scope="module")
+def table():
+    return runpy.run_path(str(TABLE))
+
+
+def test_each_of_the_thirty_traps_has_one_test(table):
+    assert [number for number, *_ in table["traps"]()] == list(range(1, 31))
+
+
+def test_every_test_of_the_folder_is_that_of_a_trap(table):
+    tests = {test for *_, test in table["traps"]()}
+    for path in TABLE.parent.glob("test_*.py"):
+        lines = path.read_text(encoding="utf-8").splitlines()
+        assert {line[4 : line.index("(")] for line in lines if line.startswith("def test_")} <= tests
+
+
+def test_the_page_is_up_to_date(table):
+    assert table["PAGE"].read_text(encoding="utf-8") == table["page"](), "run: python tests/contract/table.py"
+
+
+def test_no_test_of_a_trap_is_left_out():
+    for path in TABLE.parent.glob("*.py"):
+        assert "skip" not in path.read_text(encoding="utf-8"), path.name
