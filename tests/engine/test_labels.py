@@ -64,3 +64,22 @@ def test_a_column_of_weights_that_does_not_exist():
     assert "head `kind`: expected a column `ww` among x, w, kind, size, mask, here" in str(error.value)
     with pytest.raises(ph.ContractError, match=r"Binary\(sample_weight=\): expected the name of a column"):
         ph.Binary(sample_weight=np.ones(3))
+
+
+def test_large_labels_are_counted_a_few_rows_at_a_time():
+    most = []
+
+    class Large(ph.Source):
+        def __len__(self):
+            return 90
+
+        def read(self, ids):
+            most.append(len(ids))
+            masks = np.zeros((len(ids), 1024, 1024), np.uint8)
+            masks[:, : 512 + 256] = 1
+            return {"x": ids.astype("float32"), "mask": masks}
+
+    heads = {"mask": ph.Mask(2, class_weight="balanced")}
+    feed = ph.Feed(Large(), inputs="x", heads=heads, batch_size=4)
+    assert feed.heads["mask"].class_weight == {0: 2.0, 1: 2 / 3}
+    assert max(most) <= 64

@@ -9,7 +9,7 @@ import numpy as np
 
 from polyhead.errors import BadValue, Problem, place
 from polyhead.kinds import Head, Input
-from polyhead.sources.base import SCAN_ROWS, Source, similar
+from polyhead.sources.base import Source, similar
 
 
 class Columns:
@@ -28,8 +28,8 @@ class Columns:
             yield from (values for _, values in self._source.scan(self._names[0]))
             return
         only = self._source.only(self._names)
-        for start in range(0, len(only), SCAN_ROWS):
-            rows = only.read(np.arange(start, min(start + SCAN_ROWS, len(only)), dtype=np.int64))
+        for ids in only.pieces(self._names):
+            rows = only.read(ids)
             yield stacked([rows[name] for name in self._names])
 
 

@@ -12,7 +12,7 @@ from polyhead.engine.memory import Pool
 from polyhead.errors import BadValue, shown
 from polyhead.kinds import Head
 from polyhead.kinds._missing import first_row, numbers
-from polyhead.sources.base import SCAN_ROWS, Source
+from polyhead.sources.base import Source
 
 READY_ROW_BYTES = 256
 READY_BYTES = 1 << 30
@@ -158,9 +158,7 @@ class Labels:
 
     def everything(self) -> Iterator[tuple[Encoded, np.ndarray]]:
         """All rows from the first on, in pieces, and which of their labels count."""
-        rows = len(self._source)
-        for start in range(0, rows, SCAN_ROWS):
-            ids = np.arange(start, min(start + SCAN_ROWS, rows), dtype=np.int64)
+        for ids in self._source.pieces(self._columns):
             found = self._read(ids)
             yield found, self.counts(found, self._wanted(ids, {}))
 

@@ -167,9 +167,15 @@ class Source(ABC):
             yield 0, whole
             return
         only = self.only([name])
-        step = max(1, min(rows, LIMIT_BYTES // max(1, size(self.probe(name, 1)))))
+        for ids in self.pieces([name], rows):
+            yield int(ids[0]), only.read(ids)[name]
+
+    def pieces(self, names: Sequence[str], rows: int = SCAN_ROWS) -> Iterator[np.ndarray]:
+        """The ids of all rows in pieces of ``rows``, fewer where these columns are large."""
+        row = sum(size(self.probe(name, 1)) for name in names)
+        step = max(1, min(rows, LIMIT_BYTES // max(1, row)))
         for start in range(0, len(self), step):
-            yield start, only.read(np.arange(start, min(start + step, len(self)), dtype=np.int64))[name]
+            yield np.arange(start, min(start + step, len(self)), dtype=np.int64)
 
     def probe(self, name: str, rows: int = 32) -> Values:
         """The first rows of one column."""
