@@ -18,7 +18,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 
 TESTS = Path(__file__).parent
-ALWAYS = {"keras_bridge", "kinds", "examples", "test_feed.py"}
+ALWAYS = {"contract", "keras_bridge", "kinds", "examples", "test_feed.py"}
 _IMPORT = re.compile(r"^\s*(?:import|from) keras\b", re.MULTILINE)
 
 
