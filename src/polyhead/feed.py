@@ -118,6 +118,11 @@ class Feed(KerasInput):
         """Whether batches have sample weights."""
         return self._assembler.weighted
 
+    @property
+    def weighted_heads(self) -> frozenset[str]:
+        """The heads whose sample weights are not all 1."""
+        return frozenset(name for name, label in self._assembler.labels.items() if label.weighted)
+
     def __repr__(self) -> str:
         lines = [f"Feed({self.num_samples:,} rows, {len(self):,} batches of {self.batch_size}"]
         lines[0] += f", shuffled by seed {self.seed})" if self.shuffle else ", in row order)"
@@ -208,8 +213,7 @@ class Feed(KerasInput):
         from polyhead.engine.survey import look
 
         seen, wrong = look(self._assembler, self._order, rows)
-        weighted = frozenset(name for name, label in self._assembler.labels.items() if label.weighted)
-        declared = Declared(self.inputs, self.heads, self.batch_size, weighted, self.shuffle)
+        declared = Declared(self.inputs, self.heads, self.batch_size, self.weighted_heads, self.shuffle)
         return check(model, declared, seen, compiled), wrong
 
     def bind(self, model: Any) -> Feed:

@@ -193,7 +193,7 @@ def test_loss_weights_keyed_differently():
         ph.compile(dense(OUTPUTS), weighted, optimizer=still(), loss_weights=weights)
     assert told(error) == (
         "compile(loss_weights=): expected nothing, as the heads have it, got {'second': 10.0, 'first': 0.0}. "
-        "Say it on the head: ph.Binary(weight=...)."
+        "Say it on the head: ph.Regression(weight=...)."
     )
     # a model that was compiled without it
     for losses, given in ((["mse", "mse"], weights), ({"second": "mse", "first": "mse"}, misspelt)):

@@ -362,3 +362,40 @@ def test_a_model_that_only_predicts_may_have_any_loss():
     feed = ph.Feed(DATA, inputs="x", heads=KIND)
     model = build(feed, {"kind": dense(3, "softmax")}, {"loss": "mse"})
     assert model.predict(feed, verbose=0)["kind"].shape == (ROWS, 3)
+
+
+@pytest.mark.parametrize("loss", [lambda t, p: keras.ops.mean(keras.ops.square(t - p)), keras.losses.Dice()])
+def test_a_loss_of_one_number_cannot_leave_out_what_is_missing(loss):
+    heads = {"gap": ph.Regression(loss=loss)}
+    feed = ph.Feed(DATA, inputs="x", heads=heads)
+    with pytest.raises(ph.ContractError) as error:
+        ph.compile(build(feed, {"gap": dense(1)}), feed, optimizer="sgd")
+    assert str(error.value) == (
+        "head `gap`: expected a loss with one value a row, as labels are missing or weighted, got one number for "
+        "the whole batch. Mean over the axes of one row alone, as axis=-1: polyhead means over rows, by their "
+        "weights."
+    )
+    whole = ph.Feed(DATA, inputs="x", heads={"share": ph.Regression(loss=loss)})
+    ph.compile(build(whole, {"share": dense(1)}), whole, optimizer="sgd")  # where all are labelled it may
+    a_row = keras.losses.Dice(axis=1)
+    rows = ph.Feed(DATA, inputs="x", heads={"gap": ph.Regression(loss=a_row)})
+    ph.compile(build(rows, {"gap": dense(1)}), rows, optimizer="sgd")
+
+
+def test_validation_with_other_classes_than_training():
+    def rows(names):
+        return {"x": DATA["x"], "kind": np.array(names)[ROW % 3]}
+
+    feed = ph.Feed(rows(["a", "b", "c"]), inputs="x", heads={"kind": ph.Categorical()})
+    model = build(feed, {"kind": dense(3, "softmax")})
+    ph.compile(model, feed, optimizer="sgd")
+    other = ph.Feed(rows(["a", "c", "d"]), inputs="x", heads={"kind": ph.Categorical()})
+    with pytest.raises(ph.ContractError) as error:
+        model.evaluate(other, verbose=0)
+    assert str(error.value) == (
+        "head `kind`: expected the classes that the model was compiled for, ['a', 'b', 'c'], got ['a', 'c', 'd']. "
+        "Ids would mean other classes: say train.on(rows), or give the heads of the other feed, train.heads."
+    )
+    model.evaluate(feed.on(rows(["c", "b", "a"])), verbose=0)
+    ph.compile(model, other, optimizer="sgd")  # for other classes from now on
+    model.evaluate(other, verbose=0)

@@ -21,7 +21,7 @@ class BoundFeed(Protocol):
     """What `compile` needs of a feed."""
 
     heads: Mapping[str, Head]
-    weighted: bool
+    weighted_heads: frozenset[str]
 
     def peek(self) -> Any:
         """The batch that comes next."""
@@ -102,13 +102,14 @@ def compile(model: Any, feed: Any, *, optimizer: Any, **kwargs: Any) -> Any:
     own = [name for name in ("loss", "loss_weights", "metrics", "weighted_metrics") if name in kwargs]
     if own:
         head = {"loss_weights": "weight", "weighted_metrics": "metrics"}
+        kind = type(next(iter(feed.heads.values()))).__name__
         raise ContractError(
             *(
                 Problem(
                     f"compile({name}=)",
                     "nothing, as the heads have it",
                     shown(kwargs[name]),
-                    f"Say it on the head: ph.Binary({head.get(name, name)}=...).",
+                    f"Say it on the head: ph.{kind}({head.get(name, name)}=...).",
                 )
                 for name in own
             )
@@ -119,6 +120,18 @@ def compile(model: Any, feed: Any, *, optimizer: Any, **kwargs: Any) -> Any:
     for name, head in feed.heads.items():
         loss = head.loss if head.loss is not None else head.default_loss(logits[name])
         losses[name] = LabelledMean(loss, elementwise=bool(getattr(head, "elementwise", False)))
+        if name in feed.weighted_heads and _is_single(losses[name], head):
+            fix = (
+                "Mean over the axes of one row alone, as axis=-1: polyhead means over rows, by their weights."
+            )
+            raise ContractError(
+                Problem(
+                    place(head=name),
+                    "a loss with one value a row, as labels are missing or weighted",
+                    "one number for the whole batch",
+                    fix,
+                )
+            )
     metrics = {}
     for name, head in feed.heads.items():
         asked = head.default_metrics(logits[name]) if head.metrics is None else head.metrics
@@ -136,8 +149,25 @@ def compile(model: Any, feed: Any, *, optimizer: Any, **kwargs: Any) -> Any:
     )
     paths = {name: path for path, name in leaves(template)}
     paths = {name: paths[name] for name in feed.heads}
-    install(model, HeadLosses(paths, losses, weights), HeadMetrics(paths, metrics))
+    classes = {name: _classes(head) for name, head in feed.heads.items()}
+    install(model, HeadLosses(paths, losses, weights, classes), HeadMetrics(paths, metrics))
     return model
+
+
+def _classes(head: Head) -> tuple[Any, ...]:
+    return tuple(getattr(head, "names", ()))
+
+
+def _is_single(loss: Any, head: Head) -> bool:
+    """Whether a loss gives one number for a batch, so that weights of rows cannot reach into it."""
+    import keras
+
+    try:
+        true = keras.ops.zeros((2, *head.shape), head.dtype)
+        values = loss.call(true, keras.ops.full((2, *head.output_shape), 0.5))
+        return len(values.shape) == 0
+    except Exception:  # a function that these numbers do not suit: nothing is known of it
+        return False
 
 
 def _logits(model: Any, feed: Any, structure: Structure) -> dict[str, bool]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from polyhead.errors import Problem, place, shown
 from polyhead.keras_bridge.structure import Path, Structure, at, leaves
+from polyhead.kinds import Head
 
 _MEANS = ("sum_over_batch_size", "mean")
 
@@ -46,6 +47,21 @@ def user_losses(model: Any, structure: Structure) -> tuple[dict[str, Any], list[
             )
     problems += _weights(compiled._user_loss_weights, given, isinstance(structure.outputs, Mapping))
     return {head: loss for head, loss in found.items() if loss is not None}, problems
+
+
+def other_classes(model: Any, heads: Mapping[str, Head]) -> Iterator[Problem]:
+    """Heads whose ids mean other classes than those that the model was compiled for."""
+    known = getattr(getattr(model, "_compile_loss", None), "classes", {})
+    for name, head in heads.items():
+        classes = tuple(getattr(head, "names", ()))
+        if name in known and known[name] != classes and len(known[name]) == len(classes):
+            yield Problem(
+                place(head=name),
+                f"the classes that the model was compiled for, {shown(list(known[name]))}",
+                shown(list(classes)),
+                "Ids would mean other classes: say train.on(rows), or give the heads of the other feed, train.heads.",
+                "other-classes",
+            )
 
 
 def diluted(losses: Mapping[str, Any], weighted: frozenset[str]) -> Iterator[Problem]:

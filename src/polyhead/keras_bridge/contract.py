@@ -9,7 +9,7 @@ from typing import Any
 
 from polyhead.errors import Problem, Report, place
 from polyhead.keras_bridge.activation import activation
-from polyhead.keras_bridge.compiled import diluted, plain_metrics, user_losses
+from polyhead.keras_bridge.compiled import diluted, other_classes, plain_metrics, user_losses
 from polyhead.keras_bridge.judge import as_loss, exchanged, judge, judge_inputs, judge_labels
 from polyhead.keras_bridge.structure import Path, Structure, at, leaves, rebuild
 from polyhead.kinds import Head, Image, Input
@@ -88,6 +88,8 @@ def check(model: Any, declared: Declared, seen: Mapping[str, Seen], compiled: bo
     size = images[0].shape[:2] if len(images) == 1 else None
     for name, one in seen.items():
         problems += judge_labels(name, declared.heads[name], one, declared.shuffled, size)
+    if compiled:
+        problems += other_classes(model, declared.heads)
     if fit.structure is not None:
         problems += _judged(model, declared, seen, fit.structure, compiled)
     ok = not any(not problem.warning for problem in problems)

@@ -117,14 +117,20 @@ class HeadLosses:
         paths: ``{head: where it stands in the model's output}``.
         losses: ``{head: LabelledMean}``.
         weights: ``{head: share in the total}``.
+        classes: ``{head: its classes in the order of their ids}``.
     """
 
     built = True
 
     def __init__(
-        self, paths: Mapping[str, Path], losses: Mapping[str, LabelledMean], weights: Mapping[str, float]
+        self,
+        paths: Mapping[str, Path],
+        losses: Mapping[str, LabelledMean],
+        weights: Mapping[str, float],
+        classes: Mapping[str, tuple[Any, ...]],
     ) -> None:
         self.paths, self.losses, self.weights = dict(paths), dict(losses), dict(weights)
+        self.classes = dict(classes)
         self.heads = {name: HeadLoss(f"{name}_loss") for name in paths}
         self.metrics = list(self.heads.values())
 
