@@ -1,5 +1,6 @@
 """polyhead feeds Keras 3 models that have many heads."""
 
+from polyhead.doctor.examine import examine
 from polyhead.errors import ContractError, DataError, PolyheadError, Problem, Report
 from polyhead.feed import Feed
 from polyhead.keras_bridge.compile import compile, outputs
@@ -39,6 +40,7 @@ __all__ = [
     "Report",
     "Source",
     "compile",
+    "examine",
     "outputs",
     "read_table",
 ]
