@@ -34,7 +34,9 @@ def doctor(
         int | None, typer.Option(min=1, help="What you give to fit as steps_per_epoch.", show_default=False)
     ] = None,
     seconds: Annotated[float, typer.Option(min=1, help="How long everything may take.")] = 60.0,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON, and nothing else.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the report as JSON, and nothing else.")
+    ] = False,
     strict: Annotated[bool, typer.Option("--strict", help="Count warnings as mistakes.")] = False,
 ) -> None:
     """Find the mistakes in a generator or a dataset, without training on it.

@@ -58,11 +58,11 @@ def measure(reading: Reading, model: Any, seconds: float) -> Cost:
 
 
 def _time(seconds: float) -> str:
-    return f"{seconds * 1000:.2g} ms" if seconds < 1 else f"{seconds:.2g} s"
+    return f"{seconds * 1000:.3g} ms" if seconds < 1 else f"{seconds:.3g} s"
 
 
 def _size(size: int) -> str:
-    return f"{size / 1e6:.2g} MB" if size >= 1e6 else f"{size / 1e3:.2g} kB"
+    return f"{size / 1e6:.3g} MB" if size >= 1e6 else f"{size / 1e3:.3g} kB"
 
 
 def _step(model: Any, rows: int, seconds: float) -> tuple[float | None, str]:

@@ -190,10 +190,15 @@ def _data(
             rebuild(reading.first.parts["x"], lambda path, _: names["x", path]),
             rebuild(reading.first.parts["y"], lambda path, _: names["y", path]),
         )
-        length = f"length={rows}" if rows is not None else "length=...  # rows in an epoch"
-        tail = [")"] if rows is None else []
-        call = f"data = ph.from_generator({subject.name}, names={nested!r}, {length}"
-        return ["import polyhead as ph", "", call + ("" if tail else ")"), *tail]
+        lines = [f"data = ph.from_generator({subject.name}, length={rows}, names={nested!r})"]
+        if rows is None:
+            lines = [
+                "data = ph.from_generator(",
+                f"    {subject.name},",
+                "    length=...,  # rows in an epoch",
+            ]
+            lines += [f"    names={nested!r},", ")"]
+        return ["import polyhead as ph", "", *lines]
     if subject.kind in ("generator", "iterator"):
         remark = f"# a {subject.kind} is read only once: give the arrays that it reads from"
         lines = [f"    {json.dumps(column.name)}: ...," for column in columns]

@@ -138,7 +138,7 @@ def _ends(
 ) -> None:
     """Whether epochs end, and whether there is a second one."""
     count = counted(first.steps, "batch")
-    if first.ended and subject.runs_out:
+    if first.ended and subject.runs_out and not subject.refused:
         wanted = f"steps_per_epoch={first.steps}"
         out.found(
             subject.kind,
@@ -156,7 +156,7 @@ def _ends(
             "Keras trusts the length: mend it.",
             "wrong-length",
         )
-    if streams:
+    if streams and not subject.refused:
         _endless(subject, first, steps, found, out)
     elif first.ended:
         out.notes.append(f"an epoch is {count}, {counted(sum(map(len, first.rows)), 'row')}")
@@ -171,7 +171,9 @@ def _endless(subject: Subject, first: Reading, steps: int | None, found: int | N
         out.notes.append(
             f"an epoch is {counted(found, 'batch')}, {counted(rows, 'row')}: then rows come again"
         )
-    if steps is None:
+    if found is None and first.late is not None:
+        out.unseen.append(f"whether it has an end: the time was over after {count}")
+    elif steps is None:
         how = (
             f"steps_per_epoch={found}"
             if found

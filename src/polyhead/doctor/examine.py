@@ -13,7 +13,7 @@ from polyhead.doctor.reading import Clock, Reading, Worker, read
 from polyhead.doctor.sides import Model, describe
 from polyhead.doctor.subjects import Subject, subject
 from polyhead.doctor.workers import check_item, check_workers, same_chance
-from polyhead.errors import ContractError, Problem, shown
+from polyhead.errors import ContractError, PolyheadError, Problem, shown
 from polyhead.feed import Feed
 
 
@@ -64,11 +64,29 @@ def examine(
     worker = Worker()
     try:
         with same_chance():
-            return _examine(subject(obj), model, batches, steps_per_epoch, Clock(seconds), worker)
+            clock = Clock(seconds)
+            try:
+                what = worker.do(lambda: subject(obj), clock.left)
+            except PolyheadError:
+                raise
+            except Exception as error:  # a function that makes a dataset may raise anything at all
+                return _unmade(obj, error)
+            return _examine(what, model, batches, steps_per_epoch, clock, worker)
     finally:
         worker.end()
         if before is not None:
             obj.restore(before)
+
+
+def _unmade(obj: Any, error: Exception) -> Examination:
+    """A function that made nothing to read."""
+    name = getattr(obj, "__name__", "obj")
+    late = isinstance(error, TimeoutError)
+    found, fix = (
+        ("none in time", "It waits for something.") if late else (words(error), f"Mend {_line(error)}.")
+    )
+    code = "hangs" if late else "raises"
+    return Examination((Problem(f"{name}()", "a generator or a dataset", found, fix, code),))
 
 
 def _examine(
@@ -107,6 +125,7 @@ def _examine(
         problems += found.problems
         notes += found.notes
         unseen += found.unseen
+    notes += values.zeros(first, places)
     paid = cost.measure(first, model if side is not None else None, clock.left)
     epoch = _epoch(what, first, steps)
     return Examination(
@@ -159,7 +178,7 @@ def _again(
             Problem(
                 "between two epochs",
                 "no error",
-                shown(f"{type(error).__name__}: {error}", 200),
+                words(error),
                 fix,
                 "raises",
             )
@@ -197,7 +216,7 @@ def _stopped(reading: Reading, budget: float, which: str = "") -> list[Problem]:
             Problem(
                 f"batch {step}{where}",
                 "a batch",
-                shown(f"{type(error).__name__}: {error}", 200),
+                words(error),
                 f"Mend {_line(error)}: training would stop there, or go on without the batch.",
                 "raises",
             )
@@ -218,8 +237,8 @@ def _stopped(reading: Reading, budget: float, which: str = "") -> list[Problem]:
             Problem(
                 f"batch {empty}{where}",
                 "a batch of at least 1 row",
-                "None" if reading.bytes[empty] == 0 and not reading.facts else "none",
-                "TensorFlow would wait for ever or stop, JAX skip it: leave it out.",
+                "None" if empty == reading.nothing else "none",
+                "TensorFlow would wait for it or stop, JAX skip it: leave it out.",
                 "empty-batch",
             )
         )
@@ -229,6 +248,17 @@ def _stopped(reading: Reading, budget: float, which: str = "") -> list[Problem]:
 def _nothing(what: Subject) -> list[Problem]:
     fix = "Keras needs a first batch: is the data there, and does the loop run?"
     return [Problem(what.kind, "at least one batch", "none", fix, "empty")]
+
+
+def words(error: BaseException) -> str:
+    """An error in one line.
+
+    >>> words(ValueError("no such file"))
+    'ValueError: no such file'
+    """
+    lines = str(error).strip().splitlines()
+    text = f"{type(error).__name__}: {lines[0].rstrip('.')}" if lines else type(error).__name__
+    return text if len(text) <= 200 else f"{text[:197]}..."
 
 
 def _line(error: BaseException) -> str:
@@ -270,5 +300,6 @@ def _once(problems: list[Problem]) -> list[Problem]:
     """Each problem once."""
     found: dict[Any, Problem] = {}
     for problem in problems:
-        found.setdefault((problem.code, problem.place, problem.found), problem)
+        alone = problem.code in ("labels-move", "rereading-differs")  # seen in one item, and in an epoch
+        found.setdefault(problem.code if alone else (problem.code, problem.place, problem.found), problem)
     return list(found.values())

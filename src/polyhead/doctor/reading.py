@@ -64,6 +64,7 @@ class Reading:
         ended: the object had no more batches.
         failure: what it raised, and at which batch.
         late: the time was over at this batch; it was still being made.
+        nothing: the first batch that was None.
         reused: a batch that changed when the next one was made.
         uneven: a batch whose arrays have different numbers of rows, and the numbers.
     """
@@ -77,6 +78,7 @@ class Reading:
     ended: bool = False
     failure: tuple[int, BaseException] | None = None
     late: int | None = None
+    nothing: int | None = None
     reused: int | None = None
     uneven: tuple[int, dict[Place, int]] | None = None
 
@@ -88,6 +90,12 @@ class Reading:
     def take(self, step: int, item: Any, seconds: float) -> Batch:
         """Count a batch in."""
         batch = as_batch(item)
+        self.seconds.append(seconds)
+        if item is None:
+            self.nothing = step if self.nothing is None else self.nothing
+            self.rows.append(np.zeros((0, 2), np.uint64))
+            self.bytes.append(0)
+            return batch
         self.first = self.first or batch
         layout = rebuild(batch.parts, lambda _, __: "*")
         if not self.layouts or all(layout != known for _, known, _ in self.layouts):
@@ -103,7 +111,6 @@ class Reading:
         if len(set(counts.values())) > 1 and self.uneven is None:
             self.uneven = (step, counts)
         self.rows.append(hashes(batch))
-        self.seconds.append(seconds)
         self.bytes.append(sum(leaf.nbytes for _, leaf in batch.arrays() if not isinstance(leaf, Odd)))
         return batch
 

@@ -92,16 +92,24 @@ def _stable(first: str, then: str) -> str:
 def _odd(reading: Reading, places: Places) -> list[Problem]:
     problems = []
     for place, facts in reading.facts.items():
-        if facts.odd is not None:
+        slot = places.inputs.get(place[1]) if place[0] == "x" else None
+        if facts.odd is not None and not (slot is not None and slot.dtype == "string"):
             step, words = facts.odd
             fix = "Give NumPy arrays: np.asarray(values)."
             if "text" in words or "objects" in words:
                 fix = "Turn words into ids first, and mixed lists into one array of numbers."
-            elif words == "None":
+            # a layer in the model may take words in; nobody predicts them
+            may = place[0] == "x" and slot is None and "text" in words
+            if words == "None":
                 fix = "Give an array of ones for outputs without weights."
             problems.append(
                 Problem(
-                    f"{places.name(place)}, batch {step}", "an array of numbers", words, fix, "not-an-array"
+                    f"{places.name(place)}, batch {step}",
+                    "an array of numbers",
+                    words,
+                    fix,
+                    "not-an-array",
+                    may,
                 )
             )
     return problems
@@ -112,7 +120,7 @@ def _uneven(reading: Reading, places: Places) -> list[Problem]:
         return []
     step, counts = reading.uneven
     usual = max(counts.values(), key=list(counts.values()).count)
-    found = ", ".join(f"{places.name(place)} has {rows}" for place, rows in counts.items() if rows != usual)
+    found = ", ".join(f"{rows} in {places.name(place)}" for place, rows in counts.items() if rows != usual)
     return [
         Problem(
             f"batch {step}",
@@ -155,6 +163,7 @@ def _shown(layout: Any) -> str:
         return "{" + ", ".join(f"{key}: {_shown(part)}" for key, part in layout.items()) + "}"
     if isinstance(layout, (list, tuple)):
         inner = ", ".join(_shown(part) for part in layout)
+        inner += "," * (isinstance(layout, tuple) and len(layout) == 1)
         return f"[{inner}]" if isinstance(layout, list) else f"({inner})"
     return "array" if layout == "*" else "nothing"
 
@@ -174,6 +183,8 @@ def list_targets(first: Batch, subject: Subject) -> list[Problem]:
         "The default collate_fn of a DataLoader makes lists: give dicts from the dataset, or a collate_fn"
     )
     fix = f"{by_torch} that gives tuples." if loads else "Yield a tuple: x, (y0, y1)."
+    if "y" not in held and not loads:
+        fix = "Yield tuples or dicts in its place."
     return [
         Problem(
             f"batch 0, {' and '.join(held)}",

@@ -22,7 +22,8 @@ def check_finite(reading: Reading, places: Places) -> list[Problem]:
                 continue
             fix = "Leave the row out, or fill it in."
             if place[0] == "y":
-                fix = "NaN times a weight of 0 is NaN too: put 0 there and a weight of 0, or declare it as a ph.Feed."
+                fix = f"{word[0].upper()}{word[1:]} times a weight of 0 is NaN: give 0 and a weight of 0, or declare "
+                fix += "the data as a ph.Feed, where NaN means that there is no label."
             elif place[0] == "w":
                 fix = "Give 0 where a row does not count."
             found = f"{word} ({counted(facts.bad, 'row')} in all)"
@@ -32,6 +33,20 @@ def check_finite(reading: Reading, places: Places) -> list[Problem]:
             expected, fix = "a weight of at least 0", "A negative weight trains away from the label."
             problems.append(Problem(places.name(place, spot), expected, f"{value:g}", fix, "negative-weight"))
     return problems
+
+
+def zeros(reading: Reading, places: Places) -> list[str]:
+    """Weights of 0: what Keras makes of them."""
+    names = [
+        places.name(place)
+        for place, facts in reading.facts.items()
+        if place[0] == "w" and facts.low is not None and facts.low[0] == 0 and not facts.constant
+    ]
+    return [
+        f"{name} are 0 in some rows: Keras's default loss still divides by all rows, and plain metrics count them; "
+        "say weighted_metrics="
+        for name in names
+    ]
 
 
 def check_constant(reading: Reading, places: Places) -> list[Problem]:
@@ -47,7 +62,7 @@ def check_constant(reading: Reading, places: Places) -> list[Problem]:
                     Problem(places.name(place), "weights above 0", found, fix, "constant", warning=True)
                 )
             continue
-        value = facts.low[0]
+        value = facts.low[0] + 0.0  # no -0
         empty = value == 0 and len(facts.shape) > 1
         found = f"{'only zeros' if empty else f'{value:g}'} in all {counted(facts.rows, 'row')} read"
         fix = "Is the right column read, and are the rows in a random order?"
@@ -220,7 +235,8 @@ def _shape(name: str, slot: Slot, facts: Facts) -> Problem | None:
         return Problem(name, expected, given, f"{fix}Give labels[..., None].", "broadcast")
     if shape and shape[-1] == 1 and fits(shape[:-1], wanted):
         return None
-    if _spreads(shape, wanted):
+    turned = len(shape) == 3 and shape != wanted and fits((*shape[1:], shape[0]), wanted)
+    if not turned and _spreads(shape, wanted):
         into = "each number with each other one" if shape == () else "along the axes of size 1"
         fix = f"A loss would not fail but compare {into}. "
         if slot.sparse is None and facts.whole and wanted[-1] != 1 and shape in ((), (1,)):
@@ -228,7 +244,6 @@ def _shape(name: str, slot: Slot, facts: Facts) -> Problem | None:
         return Problem(
             name, expected, given, f"{fix}Give the layer or the labels the same shape.", "broadcast"
         )
-    turned = len(shape) == 3 and fits((*shape[1:], shape[0]), wanted)
     fix = "These are channels first: give labels.transpose(0, 2, 3, 1)." if turned else ""
     if not fix and len(shape) == len(wanted) == 1:
         fix = f"Give the layer {shape[0]} units, or labels with {wanted[0]} numbers a row."

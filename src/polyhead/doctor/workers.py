@@ -161,7 +161,7 @@ def _threads(subject: Subject, out: Findings) -> None:
         thread.join(10)
     wrong = [i for i, got in sorted(together.items()) if got != alone[i]]
     if raised or (stable and wrong):
-        found = shown(raised[0]) if raised else f"another batch {wrong[0]} than when it is read alone"
+        found = raised[0] if raised else f"another batch {wrong[0]} than when it is read alone"
         out.found(
             f"{subject.name}, workers={subject.workers}",
             "items that threads can read at the same time",
