@@ -38,6 +38,9 @@ def ids(paths):
     return [path.stem for path in paths]
 
 
+NAMED: list[str] = []
+
+
 @pytest.mark.keras
 @pytest.mark.parametrize("path", BROKEN, ids=ids(BROKEN))
 def test_the_mistake_is_named(path):
@@ -45,6 +48,15 @@ def test_the_mistake_is_named(path):
     assert {p.code for p in report.errors} == {program["MISTAKE"]}, str(report)
     # Keras's own queue is told of beside the mistake, on the backends that it troubles
     assert {p.code for p in report.warnings} <= {"worker-replay"}, str(report)
+    NAMED.append(program["MISTAKE"])
+
+
+@pytest.mark.keras
+def test_how_many_were_named(capsys, request):
+    ran = [item for item in request.session.items if item.name.startswith("test_the_mistake_is_named[")]
+    with capsys.disabled():
+        print(f" {len(NAMED)} of {len(ran)} mistakes named ", end="")
+    assert len(set(NAMED)) == len(NAMED)
 
 
 @pytest.mark.keras

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -94,6 +95,22 @@ def test_what_hangs_is_left_behind():
     assert report.batches == 1
 
 
+def test_an_interrupt_ends_it_at_once():
+    gate = threading.Event()
+
+    def generator():
+        yield good(np.arange(SIZE))
+        gate.wait()
+
+    timer = threading.Timer(0.5, signal.raise_signal, [signal.SIGINT])
+    start = time.monotonic()
+    timer.start()
+    with pytest.raises(KeyboardInterrupt):
+        ph.examine(generator, seconds=30)
+    gate.set()
+    assert time.monotonic() - start < 5
+
+
 def test_what_is_only_slow_is_read_in_part():
     def slow():
         while True:
@@ -164,8 +181,9 @@ def test_a_buffer_that_is_used_again():
             "examine(generator): expected a function that needs no arguments, got one that needs folder. Give "
             "lambda: generator(...), or functools.partial.",
         ),
+        (Items, "examine(obj): expected a Items, got the class Items. Give Items(...)."),
     ],
-    ids=["None", "arguments"],
+    ids=["None", "arguments", "class"],
 )
 def test_what_cannot_be_examined(obj, message):
     with pytest.raises(ph.ContractError) as caught:
@@ -210,6 +228,36 @@ def test_a_subclassed_model_is_called_symbolically_once_it_is_built():
     model(X[:2])
     report = ph.examine(data, model)
     assert [p.code for p in report.errors] == ["target-keys"]
+
+
+def test_inputs_that_a_model_wants_by_name():
+    a, b = keras.Input((4,), name="a"), keras.Input((4,), name="b")
+    model = keras.Model({"b": b, "a": a}, keras.layers.Dense(3, activation="softmax")(a + b))
+    assert errors(ph.examine(((X, X), KIND), model)) == [
+        (
+            "input-keys",
+            "x: expected a dict with the keys `b`, `a`, got a tuple. Yield the inputs as a dict: Keras refuses all "
+            "else, as the model was made with one.",
+        )
+    ]
+    assert ph.examine(({"a": X, "b": X}, KIND), model).ok
+
+
+def test_inputs_in_the_wrong_order():
+    a, b = keras.Input((4,), name="a"), keras.Input((2,), name="b")
+    model = keras.Model([a, b], keras.layers.Dense(3, activation="softmax")(a))
+    assert errors(ph.examine(((X[:, :2], X), KIND), model)) == [
+        (
+            "input-shape",
+            "input `a`: expected rows of shape (4,), got rows of shape (2,). It has the shape of input `b`: is the "
+            "order of the inputs right?",
+        ),
+        (
+            "input-shape",
+            "input `b`: expected rows of shape (2,), got rows of shape (4,). It has the shape of input `a`: is the "
+            "order of the inputs right?",
+        ),
+    ]
 
 
 def test_a_feed_is_right_and_stays_where_it_is():

@@ -53,8 +53,8 @@ def examine(
     ...         yield np.random.random((4, 3)), np.array([[0.0], [1.0], [np.nan], [1.0]])
     >>> report = ph.examine(generator, batches=2, steps_per_epoch=2)
     >>> print(report.problems[0])
-    target y, batch 0, row 2: expected finite numbers, got NaN (2 rows in all). NaN times a weight of 0 is NaN
-    too: put 0 there and a weight of 0, or declare it as a ph.Feed.
+    target y, batch 0, row 2: expected finite numbers, got NaN (2 rows in all). NaN times a weight of 0 is NaN:
+    give 0 and a weight of 0, or declare the data as a ph.Feed, where NaN means that there is no label.
     >>> report.ok, report.problems[0].code
     (False, 'nan')
     """

@@ -17,6 +17,7 @@ from polyhead.doctor.subjects import Subject
 from polyhead.errors import shown
 from polyhead.keras_bridge.structure import Path, leaves, rebuild
 
+_TICK = 0.2
 PARTS = ("x", "y", "w")
 
 Place = tuple[str, Path]
@@ -217,12 +218,16 @@ class Worker:
         if self.stuck:
             raise TimeoutError
         self._asked.put(task)
-        try:
-            result, error = self._done.get(timeout=seconds)
-        except queue.Empty:
-            self.stuck = True
-            self._asked.put(None)
-            raise TimeoutError from None
+        clock = Clock(seconds)
+        while True:
+            try:
+                result, error = self._done.get(timeout=min(clock.left, _TICK))
+                break
+            except queue.Empty:  # an interrupt is taken between two of these
+                if not clock.left:
+                    self.stuck = True
+                    self._asked.put(None)
+                    raise TimeoutError from None
         if error is not None:
             raise error
         return result

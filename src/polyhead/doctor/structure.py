@@ -244,7 +244,7 @@ def match_outputs(y: Any, model: Model) -> tuple[dict[Path, Slot], list[Problem]
         return {}, [
             Problem("y", expected, counted(len(y), "array"), f"Yield {_example(model)}.", "target-count")
         ]
-    problems = _by_sorted_key(model) if model.output_form == "dict" else []
+    problems = _by_sorted_key(model) if model.output_form == "dict" and len(outputs) > 1 else []
     return {(i,): slot for i, slot in enumerate(outputs)}, problems
 
 
@@ -354,6 +354,10 @@ def match_inputs(x: Any, model: Model) -> tuple[dict[Path, Slot], list[Problem]]
             return matched, [Problem("x", expected, f"{quoted(extra)} too", fix, "extra-input", warning=True)]
         return matched, []
     flat = in_order(x)
+    if model.input_form == "dict" and len(inputs) > 1:
+        expected, found = f"a dict with the keys {quoted(names)}", f"a {type(x).__name__}"
+        fix = "Yield the inputs as a dict: Keras refuses all else, as the model was made with one."
+        return {}, [Problem("x", expected, found, fix, "input-keys")]
     if len(flat) != len(inputs):
         fix = "Yield a tuple or a dict of inputs, one for each keras.Input."
         return {}, [Problem("x", f"inputs for {listed}", counted(len(flat), "array"), fix, "input-count")]

@@ -12,6 +12,9 @@ from polyhead.doctor.structure import fits
 from polyhead.errors import Problem
 from polyhead.keras_bridge.structure import Path
 
+_ROUNDED = 1e-4
+"""By so much a label may miss a range, as scaled numbers do."""
+
 
 def check_finite(reading: Reading, places: Places) -> list[Problem]:
     """NaN and infinity, with the first row of each array that has one."""
@@ -296,7 +299,10 @@ def _range(name: str, slot: Slot, facts: Facts) -> list[Problem]:
                 "mask-255",
             )
         ]
-    for wrong, (value, spot) in ((facts.low[0] < low, facts.low), (facts.high[0] > high, facts.high)):
+    for wrong, (value, spot) in (
+        (facts.low[0] < low - _ROUNDED, facts.low),
+        (facts.high[0] > high + _ROUNDED, facts.high),
+    ):
         if wrong:
             fix = (
                 "Such a loss falls without end, or never gets there: scale the labels, or use a linear output"
