@@ -230,6 +230,61 @@ def test_a_subclassed_model_is_called_symbolically_once_it_is_built():
     assert [p.code for p in report.errors] == ["target-keys"]
 
 
+@pytest.mark.parametrize(
+    ("turn", "how"),
+    [
+        (lambda a: a[:, :, ::-1], "left to right"),
+        (lambda a: a[:, ::-1], "upside down"),
+        (lambda a: np.rot90(a, axes=(1, 2)), "by 90 degrees"),
+    ],
+)
+def test_images_that_are_turned_without_their_masks(turn, how):
+    images = np.random.default_rng(0).random((ROWS, 8, 8, 3))
+    masks = (images[..., :1] > 0.5).astype("float32")
+    draw = np.random.default_rng(1)
+
+    def turned(ids, both):
+        if draw.random() < 0.5:
+            return images[ids], masks[ids]
+        return turn(images[ids]), turn(masks[ids]) if both else masks[ids]
+
+    assert ph.examine(stream(lambda ids: turned(ids, True)), steps_per_epoch=6).errors == ()
+    ((code, message),) = errors(ph.examine(stream(lambda ids: turned(ids, False)), steps_per_epoch=6))
+    assert code == "augmented-apart"
+    assert (
+        ": expected image and masks that are turned together, got an image that was turned by" in message
+        or (
+            f": expected image and masks that are turned together, got an image that was turned {how} "
+            in message
+        )
+    )
+    assert message.endswith(
+        " beside the same labels. Draw once, and apply it to both: image[:, ::-1], mask[:, ::-1]."
+    )
+
+
+def test_a_batch_of_four_parts():
+    report = ph.examine(
+        stream(lambda ids: (X[ids], YES[ids], VALUE[ids], KIND[ids])), two_heads(), 12, steps_per_epoch=6
+    )
+    assert errors(report) == [
+        (
+            "not-a-tuple",
+            "batch 0: expected a tuple (x, y) or (x, y, weights), got a tuple of 4. Nest what belongs together: x, "
+            "(y0, y1), (w0, w1).",
+        )
+    ]
+
+
+def test_labels_in_the_place_of_weights():
+    report = ph.examine(
+        stream(lambda ids: (X[ids], YES[ids], VALUE[ids])), two_heads(), 12, steps_per_epoch=6
+    )
+    ((code, message),) = errors(report)
+    assert code == "stacked-targets"
+    assert "The third part of a batch is weights, not labels. Yield x, (yes, value)." in message
+
+
 def test_inputs_that_a_model_wants_by_name():
     a, b = keras.Input((4,), name="a"), keras.Input((4,), name="b")
     model = keras.Model({"b": b, "a": a}, keras.layers.Dense(3, activation="softmax")(a + b))

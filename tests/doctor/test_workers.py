@@ -134,6 +134,19 @@ def test_keras_repeats_queued_batches_with_workers():
     assert replay == ([] if keras.config.backend() == "tensorflow" else [expected])
 
 
+def test_an_item_that_sets_the_seed_draws_the_same_as_each_other():
+    class Seeded(Items):
+        def __getitem__(self, index):
+            x, y = super().__getitem__(index)
+            np.random.seed(0)  # noqa: NPY002 the mistake
+            return x + np.random.normal(size=(1, 4)), y  # noqa: NPY002
+
+    assert found(ph.examine(Seeded()))["same-augmentation"] == (
+        "item 0: expected other random draws in each item, got a seed that is set anew whenever an item is read: "
+        "`np.random.seed`. Draw from np.random.default_rng((seed, epoch, index)) instead."
+    )
+
+
 def test_generators_are_not_for_threads_which_is_no_problem_but_a_note():
     def generator():
         while True:

@@ -89,7 +89,7 @@ def _step(model: Any, rows: int, seconds: float) -> tuple[float | None, str]:
         copy.compile(optimizer="sgd", loss=outputs)
         x, y = (keras.tree.map_structure(numbers, part) for part in known)
         copy.train_on_batch(x, y)
-        times = []
+        times: list[float] = []
         while len(times) < _TIMES and sum(times) < 0.3 * seconds:
             start = time.perf_counter()
             copy.train_on_batch(x, y)

@@ -8,6 +8,7 @@ from typing import Any
 from polyhead.doctor import cost, declare, structure, values
 from polyhead.doctor.epochs import check_epochs, period
 from polyhead.doctor.examination import Examination
+from polyhead.doctor.pairs import check_pairs
 from polyhead.doctor.places import Places, counted
 from polyhead.doctor.reading import Clock, Reading, Worker, read
 from polyhead.doctor.sides import Model, describe
@@ -100,12 +101,13 @@ def _examine(
     if first.first is None or first.first.parts.get("x") is None:
         return Examination(tuple(problems or _nothing(what)), tuple(notes), kind=what.kind)
     item = check_item(what, first.rows, worker, clock.left * 0.3)
-    second = _again(what, batches, worker, clock, unseen, problems)
+    second = _again(what, batches, worker, clock, first, unseen, problems)
     side, why = describe(model, first.first.parts["x"]) if model is not None else (None, "")
     if why:
         unseen.append(why)
     if model is None:
         unseen.append("whether it fits a model: none was given")
+    problems += check_pairs(first.turned or (second.turned if second is not None else None))
     places, matched = _match(first, side)
     problems += matched
     problems += structure.list_targets(first.first, what)
@@ -144,10 +146,10 @@ def _examine(
 
 def _match(first: Reading, side: Model | None) -> tuple[Places, list[Problem]]:
     assert first.first is not None
-    if side is None:
+    if side is None or first.first.size > 3:
         return Places(), []
     inputs, problems = structure.match_inputs(first.first.parts["x"], side)
-    outputs, more = structure.match_outputs(first.first.parts.get("y"), side)
+    outputs, more = structure.match_outputs(first.first.parts.get("y"), side, first.first.size == 3)
     places = Places(inputs, outputs)
     if any(problem.code == "swapped-targets" for problem in more):
         right = values.in_sorted_order(first, places)
@@ -161,6 +163,7 @@ def _again(
     batches: int,
     worker: Worker,
     clock: Clock,
+    first: Reading,
     unseen: list[str],
     problems: list[Problem],
 ) -> Reading | None:
@@ -184,7 +187,7 @@ def _again(
             )
         )
         return None
-    second = read(what, batches, worker, clock.left * 0.6)
+    second = read(what, batches, worker, clock.left * 0.6, first.pairs)
     if second.failure is not None and not problems:
         problems += _stopped(second, clock.left, "of the second reading")
     if second.late is not None:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from polyhead.doctor.facts import Facts
+from polyhead.doctor.pairs import Pairs
 from polyhead.doctor.subjects import Subject
 from polyhead.errors import shown
 from polyhead.keras_bridge.structure import Path, leaves, rebuild
@@ -38,10 +39,20 @@ class Batch:
     Attributes:
         parts: ``x``, ``y`` and ``w`` as far as there are any; in ``x`` all of it where it is no tuple.
         container: the type that the batch itself had.
+        size: how many parts it had, where it was a tuple or a list.
     """
 
     parts: dict[str, Any]
     container: str
+    size: int = 1
+
+    def numbers(self, part: str) -> list[np.ndarray]:
+        """The arrays of one part."""
+        return [
+            leaf
+            for (where, _), leaf in self.arrays()
+            if where == part and not isinstance(leaf, Odd) and leaf.ndim
+        ]
 
     def arrays(self) -> Iterator[tuple[Place, Any]]:
         """Each leaf with its place."""
@@ -67,6 +78,8 @@ class Reading:
         late: the time was over at this batch; it was still being made.
         nothing: the first batch that was None.
         reused: a batch that changed when the next one was made.
+        pairs: images of the first batch, by their masks.
+        turned: a batch and a row whose image was turned beside the same mask, and how.
         uneven: a batch whose arrays have different numbers of rows, and the numbers.
     """
 
@@ -81,6 +94,8 @@ class Reading:
     late: int | None = None
     nothing: int | None = None
     reused: int | None = None
+    pairs: Pairs | None = None
+    turned: tuple[int, int, str] | None = None
     uneven: tuple[int, dict[Place, int]] | None = None
 
     @property
@@ -101,17 +116,22 @@ class Reading:
         layout = rebuild(batch.parts, lambda _, __: "*")
         if not self.layouts or all(layout != known for _, known, _ in self.layouts):
             self.layouts.append((step, layout, batch.container))
-        counts = {}
+        counts: dict[Place, int] = {}
         for place, leaf in batch.arrays():
             facts = self.facts.setdefault(place, Facts())
             if isinstance(leaf, Odd):
                 facts.odd = facts.odd or (step, leaf.words)
             else:
                 facts.add(step, leaf)
-                counts[place] = len(leaf) if leaf.ndim else 0
+                counts |= {place: len(leaf)} if leaf.ndim else {}
         if len(set(counts.values())) > 1 and self.uneven is None:
             self.uneven = (step, counts)
         self.rows.append(hashes(batch))
+        if self.pairs is None:
+            self.pairs = Pairs.of(batch.numbers("x"), batch.numbers("y"), self.rows[-1])
+        elif self.turned is None:
+            turned = self.pairs.turned(batch.numbers("x"), self.rows[-1])
+            self.turned = (step, *turned) if turned is not None else None
         self.bytes.append(sum(leaf.nbytes for _, leaf in batch.arrays() if not isinstance(leaf, Odd)))
         return batch
 
@@ -124,8 +144,9 @@ def as_batch(item: Any) -> Batch:
     """
     container = type(item).__name__
     if isinstance(item, (tuple, list)) and 1 <= len(item) <= 3 and not _is_plain(item):
-        return Batch({part: _plain(nested) for part, nested in zip(PARTS, item, strict=False)}, container)
-    return Batch({"x": _plain(item)}, container)
+        parts = {part: _plain(nested) for part, nested in zip(PARTS, item, strict=False)}
+        return Batch(parts, container, len(item))
+    return Batch({"x": _plain(item)}, container, len(item) if isinstance(item, (tuple, list)) else 1)
 
 
 def _plain(nested: Any) -> Any:
@@ -247,9 +268,9 @@ class Worker:
 _END = object()
 
 
-def read(subject: Subject, limit: int, worker: Worker, seconds: float) -> Reading:
-    """Up to ``limit`` batches, and whether there are more."""
-    clock, found = Clock(seconds), Reading()
+def read(subject: Subject, limit: int, worker: Worker, seconds: float, pairs: Pairs | None = None) -> Reading:
+    """Up to ``limit`` batches, and whether there are more; ``pairs`` are of an earlier reading."""
+    clock, found = Clock(seconds), Reading(pairs=pairs)
     opened: list[Iterator[Any]] = []
 
     def fetch() -> tuple[Any, float]:

@@ -29,6 +29,10 @@ def check_batches(reading: Reading, subject: Subject, places: Places) -> list[Pr
 def _container(reading: Reading, subject: Subject) -> list[Problem]:
     first = reading.first
     assert first is not None
+    if first.size > 3:
+        fix = "Nest what belongs together: x, (y0, y1), (w0, w1)."
+        found = f"a {first.container} of {first.size}"
+        return [Problem("batch 0", "a tuple (x, y) or (x, y, weights)", found, fix, "not-a-tuple")]
     if subject.kind.startswith("generator") and first.container != "tuple":
         found = f"{'an' if first.container[0] in 'aeiou' else 'a'} {first.container}"
         return [
@@ -208,11 +212,11 @@ def _backend() -> str:
     return str(keras.config.backend()) if keras is not None else os.environ.get("KERAS_BACKEND", "")
 
 
-def match_outputs(y: Any, model: Model) -> tuple[dict[Path, Slot], list[Problem]]:
+def match_outputs(y: Any, model: Model, third: bool = False) -> tuple[dict[Path, Slot], list[Problem]]:
     """Which labels go with which output, and what is wrong with the nesting.
 
     Where labels would land in the wrong place, they are matched as they were meant, so that one mistake is told
-    once.
+    once. ``third``: a batch has a third part.
     """
     outputs, names = model.outputs, [slot.name for slot in model.outputs]
     listed = ", ".join(f"`{slot.name}` {slot.shape}" for slot in outputs)
@@ -227,9 +231,8 @@ def match_outputs(y: Any, model: Model) -> tuple[dict[Path, Slot], list[Problem]
             if hasattr(y, "shape")
             else "one array"
         )
-        fix = (
-            "One array for all outputs would be taken apart along the batch, or given to each output. Yield "
-        )
+        fix = "One array for all outputs would be taken apart along the batch, or given to each output. "
+        fix += "The third part of a batch is weights, not labels. " * third + "Yield "
         return {}, [
             Problem(
                 "y", f"an array for each of {listed}", found, f"{fix}{_example(model)}.", "stacked-targets"

@@ -173,6 +173,18 @@ def _threads(subject: Subject, out: Findings) -> None:
         out.unseen.append("whether threads spoil items for each other: an item is never the same twice")
 
 
+def _reseeds(item: Callable[[int], Any]) -> str:
+    """The global random state that reading an item sets to the same value each time, or nothing."""
+    ends = []
+    for seed in (1, 2):
+        np.random.seed(seed)  # noqa: NPY002
+        random.seed(seed)
+        item(0)
+        ends.append((repr(np.random.get_state()), random.getstate()))  # noqa: NPY002
+    names = ("np.random.seed", "random.seed")
+    return next((name for name, a, b in zip(names, *ends, strict=True) if a == b), "")
+
+
 def check_item(subject: Subject, rows: list[np.ndarray], worker: Worker, seconds: float) -> Findings:
     """A dataset's first item once more, in the same epoch."""
     out = Findings()
@@ -181,8 +193,17 @@ def check_item(subject: Subject, rows: list[np.ndarray], worker: Worker, seconds
     item = subject.item
     try:
         again = worker.do(lambda: hashes(as_batch(item(0))), seconds)
+        fixed = worker.do(lambda: _reseeds(item), seconds)
     except Exception:  # the reading has told, or will tell
         return out
+    if fixed:
+        out.found(
+            "item 0",
+            "other random draws in each item",
+            f"a seed that is set anew whenever an item is read: `{fixed}`",
+            "Draw from np.random.default_rng((seed, epoch, index)) instead.",
+            "same-augmentation",
+        )
     if np.array_equal(again, rows[0]):
         return out
     others = np.concatenate([rows[0][:0], *rows[1:]])[:, 0]
