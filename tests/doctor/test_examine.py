@@ -89,7 +89,7 @@ def test_what_hangs_is_left_behind():
         (
             "hangs",
             "batch 1: expected a batch within seconds, got none after 1 s. It waits for something that does not "
-            "come, or gives more time: examine(seconds=...).",
+            "come. If it is only slow: examine(seconds=...).",
         )
     ]
     assert report.batches == 1
@@ -181,7 +181,7 @@ def test_a_buffer_that_is_used_again():
             "examine(generator): expected a function that needs no arguments, got one that needs folder. Give "
             "lambda: generator(...), or functools.partial.",
         ),
-        (Items, "examine(obj): expected a Items, got the class Items. Give Items(...)."),
+        (Items, "examine(obj): expected an object, got the class Items. Give Items(...)."),
     ],
     ids=["None", "arguments", "class"],
 )

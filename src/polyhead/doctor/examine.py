@@ -5,14 +5,15 @@ from __future__ import annotations
 import traceback
 from typing import Any
 
-from polyhead.doctor import cost, declare, structure, values
-from polyhead.doctor.epochs import check_epochs, period
+from polyhead.doctor import cost, declare, matching, structure, values
+from polyhead.doctor.epochs import Findings, check_epochs, period
 from polyhead.doctor.examination import Examination
 from polyhead.doctor.pairs import check_pairs
 from polyhead.doctor.places import Places, counted
 from polyhead.doctor.reading import Clock, Reading, Worker, read
 from polyhead.doctor.sides import Model, describe
 from polyhead.doctor.subjects import Subject, subject
+from polyhead.doctor.weights import check_weights
 from polyhead.doctor.workers import check_item, check_workers, same_chance
 from polyhead.errors import ContractError, PolyheadError, Problem, shown
 from polyhead.feed import Feed
@@ -100,7 +101,7 @@ def _examine(
     unseen: list[str] = []
     if first.first is None or first.first.parts.get("x") is None:
         return Examination(tuple(problems or _nothing(what)), tuple(notes), kind=what.kind)
-    item = check_item(what, first.rows, worker, clock.left * 0.3)
+    item = _item(what, first, worker, clock.left * 0.3)
     second = _again(what, batches, worker, clock, first, unseen, problems)
     side, why = describe(model, first.first.parts["x"]) if model is not None else (None, "")
     if why:
@@ -115,8 +116,8 @@ def _examine(
     problems += judged
     places = Places(places.inputs, outputs)
     problems += structure.check_batches(first, what, places)
-    problems += structure.check_inputs(first, places)
-    problems += structure.check_weights(first, side, places)
+    problems += matching.check_inputs(first, places)
+    problems += check_weights(first, side, places)
     problems += values.check_finite(first, places)
     problems += values.check_constant(first, places)
     for found in (
@@ -144,17 +145,24 @@ def _examine(
     )
 
 
+def _item(what: Subject, first: Reading, worker: Worker, seconds: float) -> Findings:
+    """The first item read again, if there is time for it."""
+    if what.item is not None and 5 * max(first.seconds) > seconds:
+        return Findings(unseen=["whether item 0 is the same when it is read again: it takes too long"])
+    return check_item(what, first.rows, worker, seconds)
+
+
 def _match(first: Reading, side: Model | None) -> tuple[Places, list[Problem]]:
     assert first.first is not None
     if side is None or first.first.size > 3:
         return Places(), []
-    inputs, problems = structure.match_inputs(first.first.parts["x"], side)
-    outputs, more = structure.match_outputs(first.first.parts.get("y"), side, first.first.size == 3)
+    inputs, problems = matching.match_inputs(first.first.parts["x"], side)
+    outputs, more = matching.match_outputs(first.first.parts.get("y"), side, first.first.size == 3)
     places = Places(inputs, outputs)
     if any(problem.code == "swapped-targets" for problem in more):
         right = values.in_sorted_order(first, places)
         if right is not None:
-            return right, [*problems, structure.by_luck(side)]
+            return right, [*problems, matching.by_luck(side)]
     return places, [*problems, *more]
 
 
@@ -230,7 +238,7 @@ def _stopped(reading: Reading, budget: float, which: str = "") -> list[Problem]:
                 f"batch {reading.late}{where}",
                 "a batch within seconds",
                 f"none after {0.6 * budget - sum(reading.seconds):.0f} s",
-                "It waits for something that does not come, or gives more time: examine(seconds=...).",
+                "It waits for something that does not come. If it is only slow: examine(seconds=...).",
                 "hangs",
             )
         )

@@ -76,7 +76,7 @@ def subject(obj: Any) -> Subject:
         return Subject("generator", "generator", lambda: obj, again=False, runs_out=True)
     if inspect.isclass(obj):
         name = obj.__name__
-        raise ContractError(Problem("examine(obj)", f"a {name}", f"the class {name}", f"Give {name}(...)."))
+        raise ContractError(Problem("examine(obj)", "an object", f"the class {name}", f"Give {name}(...)."))
     for known, make in _KINDS:
         if known(obj):
             return make(obj)

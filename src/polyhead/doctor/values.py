@@ -5,10 +5,10 @@ from __future__ import annotations
 import itertools
 
 from polyhead.doctor.facts import Facts
+from polyhead.doctor.matching import fits
 from polyhead.doctor.places import Places, counted
 from polyhead.doctor.reading import Reading
 from polyhead.doctor.sides import Slot
-from polyhead.doctor.structure import fits
 from polyhead.errors import Problem
 from polyhead.keras_bridge.structure import Path
 
