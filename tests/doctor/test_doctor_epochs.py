@@ -95,6 +95,13 @@ def test_noise_on_the_inputs_does_not_hide_that_labels_come_in_a_new_order():
             "twice. Say steps_per_epoch=6.",
         ),
         (
+            Items(),
+            4,
+            "steps",
+            "(perhaps) steps_per_epoch=4: expected 6, after which all rows were given once, got 4: rows that come "
+            "late are left for the next epoch. Say steps_per_epoch=6.",
+        ),
+        (
             lambda: itertools.islice(in_order(), STEPS),
             STEPS,
             "not-for-keras",
@@ -143,6 +150,7 @@ def test_noise_on_the_inputs_does_not_hide_that_labels_come_in_a_new_order():
         "endless",
         "too few steps",
         "too many steps",
+        "too few steps of a dataset",
         "iterator",
         "in order",
         "batches",

@@ -319,13 +319,15 @@ def test_a_feed_is_right_and_stays_where_it_is():
     feed = ph.Feed(
         {"x": X, "yes": YES, "value": VALUE},
         inputs="x",
-        heads={"yes": ph.Binary(), "value": ph.Regression()},
+        heads={"yes": ph.Binary(class_weight={0: 1, 1: 2}), "value": ph.Regression()},
         shuffle=True,
     )
     before = feed.state()
-    report = ph.examine(feed, two_heads(dict))
-    assert (report.problems, report.declaration) == ((), "")
+    for model in (None, two_heads(), two_heads(dict)):
+        report = ph.examine(feed, model)
+        assert (report.problems, report.declaration, report.rows) == ((), "", ROWS)
     assert feed.state() == before
+    assert ph.examine(feed, classes()).errors == feed.check(classes()).errors != ()
 
 
 def test_the_report_as_json():
@@ -384,6 +386,15 @@ def test_weights_of_0_are_no_problem_but_what_keras_makes_of_them_is_told():
     assert (
         "weights of output `kind` are 0 in some rows: Keras's default loss still divides by all rows, and plain "
         "metrics count them; say weighted_metrics=" in report.notes
+    )
+
+
+def test_labels_without_the_last_axis_are_no_problem_for_keras_and_that_is_told():
+    report = ph.examine(stream(lambda ids: (X[ids], VALUE[ids, 0])), classes(1, None), 12, steps_per_epoch=6)
+    assert report.problems == ()
+    assert (
+        "the labels of output `kind` lack the last axis: Keras's own losses add it, a loss or metric class of your "
+        "own would compare each row with each other row" in report.notes
     )
 
 

@@ -156,6 +156,10 @@ def _ends(
             "Keras trusts the length: mend it.",
             "wrong-length",
         )
+    length = first.steps if first.ended else subject.length
+    counted_here = not subject.runs_out and subject.whole is None  # fit cuts arrays by itself
+    if steps is not None and length is not None and steps != length and counted_here:
+        _steps(steps, length, out, "the data ends before")
     if streams and not subject.refused:
         _endless(subject, first, steps, found, out)
     elif first.ended:
@@ -188,15 +192,20 @@ def _endless(subject: Subject, first: Reading, steps: int | None, found: int | N
             warning=True,
         )
     elif found is not None and steps % found:
-        never = "rows that come late are left for the next epoch" if steps < found else "rows come twice"
-        out.found(
-            f"steps_per_epoch={steps}",
-            f"{found}, after which all rows were given once",
-            f"{steps}: {never}",
-            f"Say steps_per_epoch={found}.",
-            "steps",
-            warning=True,
-        )
+        _steps(steps, found, out, "rows come twice")
+
+
+def _steps(steps: int, length: int, out: Findings, more: str) -> None:
+    """A number of steps that is not that of an epoch; ``more`` is what too many do."""
+    never = "rows that come late are left for the next epoch" if steps < length else more
+    out.found(
+        f"steps_per_epoch={steps}",
+        f"{length}, after which all rows were given once",
+        f"{steps}: {never}",
+        f"Say steps_per_epoch={length}.",
+        "steps",
+        warning=True,
+    )
 
 
 def _identity(one: _Part, two: _Part | None, found: int | None) -> tuple[int, bool]:

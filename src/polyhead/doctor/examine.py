@@ -62,13 +62,16 @@ def examine(
     """
     if batches < 1:
         raise ContractError(Problem("examine(batches=)", "at least 1", shown(batches)))
-    before = obj.state() if isinstance(obj, Feed) else None
+    if isinstance(obj, Feed) and model is not None:
+        fit = obj.check(model)
+        if fit.errors:
+            return Examination(fit.problems, fit.notes, kind="feed")
     worker = Worker()
     try:
         with same_chance():
             clock = Clock(seconds)
             try:
-                what = worker.do(lambda: subject(obj), clock.left)
+                what = worker.do(lambda: subject(obj, model), clock.left)
             except PolyheadError:
                 raise
             except Exception as error:  # a function that makes a dataset may raise anything at all
@@ -76,8 +79,6 @@ def examine(
             return _examine(what, model, batches, steps_per_epoch, clock, worker)
     finally:
         worker.end()
-        if before is not None:
-            obj.restore(before)
 
 
 def _unmade(obj: Any, error: Exception) -> Examination:
@@ -128,7 +129,7 @@ def _examine(
         problems += found.problems
         notes += found.notes
         unseen += found.unseen
-    notes += values.zeros(first, places)
+    notes += [*values.zeros(first, places), *values.flat_labels(first, places)]
     paid = cost.measure(first, model if side is not None else None, clock.left)
     epoch = _epoch(what, first, steps)
     return Examination(

@@ -10,6 +10,7 @@ from typing import Any
 
 from polyhead.errors import ContractError, Problem, shown
 from polyhead.feed import Feed
+from polyhead.keras_bridge.adapter import Call
 from polyhead.keras_bridge.structure import leaves, rebuild
 
 ARRAY_BATCH = 32
@@ -61,8 +62,8 @@ class Subject:
         return self.kind in ("generator", "generator function", "PyDataset")
 
 
-def subject(obj: Any) -> Subject:
-    """What ``obj`` is.
+def subject(obj: Any, model: Any = None) -> Subject:
+    """What ``obj`` is; a feed is read as ``model`` gets it, from first row to last, which does not count as use.
 
     Raises:
         ContractError: it is nothing that batches can be read from.
@@ -71,7 +72,8 @@ def subject(obj: Any) -> Subject:
     ('iterator', 'generator function')
     """
     if isinstance(obj, Feed):
-        return Subject("feed", "feed", lambda: iter(obj), length=len(obj), shuffled=True)
+        call = Call("evaluate", model)
+        return Subject("feed", "feed", lambda: obj._batches(call), length=len(obj), shuffled=True)
     if inspect.isgenerator(obj):
         return Subject("generator", "generator", lambda: obj, again=False, runs_out=True)
     if inspect.isclass(obj):

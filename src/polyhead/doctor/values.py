@@ -52,6 +52,21 @@ def zeros(reading: Reading, places: Places) -> list[str]:
     ]
 
 
+def flat_labels(reading: Reading, places: Places) -> list[str]:
+    """Labels without the last axis of their output: what Keras makes of them."""
+    names = [
+        places.name(("y", path))
+        for path, slot in places.outputs.items()
+        if slot.shape[-1:] == (1,) and not slot.own_loss and ("y", path) in reading.facts
+        if fits(reading.facts["y", path].shape, slot.shape[:-1]) and reading.facts["y", path].odd is None
+    ]
+    return [
+        f"the labels of {name} lack the last axis: Keras's own losses add it, a loss or metric class of your own "
+        "would compare each row with each other row"
+        for name in names
+    ]
+
+
 def check_constant(reading: Reading, places: Places) -> list[Problem]:
     """Arrays that hold one number only."""
     problems = []
