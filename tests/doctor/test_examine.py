@@ -315,6 +315,22 @@ def test_inputs_in_the_wrong_order():
     ]
 
 
+def test_all_rows_of_arrays_are_looked_at_and_named_by_their_row():
+    x = np.random.default_rng(0).random((50_000, 3))
+    y = (x[:, :1] > 0.5).astype("float32")
+    y[41_234] = np.nan
+    report = ph.examine((x, y))
+    assert errors(report) == [
+        (
+            "nan",
+            "target y, row 41234: expected finite numbers, got NaN (1 row in all). NaN times a weight of 0 is NaN: "
+            "give 0 and a weight of 0, or declare the data as a ph.Feed, where NaN means that there is no label.",
+        )
+    ]
+    assert report.rows == 50_000
+    assert "    batch_size=32," in report.declaration
+
+
 def test_a_feed_is_right_and_stays_where_it_is():
     feed = ph.Feed(
         {"x": X, "yes": YES, "value": VALUE},

@@ -10,7 +10,7 @@ from polyhead.doctor.facts import Facts
 from polyhead.doctor.places import Places
 from polyhead.doctor.reading import Odd, Place, Reading
 from polyhead.doctor.sides import Slot, in_order
-from polyhead.doctor.subjects import Subject
+from polyhead.doctor.subjects import ARRAY_BATCH, Subject
 from polyhead.keras_bridge.structure import Path, rebuild
 
 _FEW = 20
@@ -67,7 +67,8 @@ def declaration(
                 remark = f"  # {column.remark}" if column.remark else ""
                 lines += [f"        {json.dumps(column.name)}: {column.kind},{remark}"]
         lines += ["    },"]
-    lines += [f"    batch_size={len(reading.rows[0])},", "    shuffle=True,", ")"]
+    size = ARRAY_BATCH if subject.whole is not None else len(reading.rows[0])
+    lines += [f"    batch_size={size},", "    shuffle=True,", ")"]
     if first.parts.get("w") is not None:
         lines += ["# weights: say class_weight=, given= or missing= on a head, which makes them"]
     return "\n".join(lines)

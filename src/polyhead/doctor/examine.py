@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import traceback
+from dataclasses import replace
 from typing import Any
 
 from polyhead.doctor import cost, declare, matching, structure, values
@@ -31,7 +33,7 @@ def examine(
 
     It reads at most ``batches`` batches, twice where that can be done, and compares them with each other and
     with the model. The model is not changed; neither are the global random states of NumPy, ``random`` and
-    torch. Batches and rows count from 0.
+    torch. Batches and rows count from 0; of arrays the rows alone are named.
 
     Args:
         obj: a generator, a function without arguments that makes one, a ``PyDataset``, a ``tf.data``, torch or
@@ -71,7 +73,7 @@ def examine(
         with same_chance():
             clock = Clock(seconds)
             try:
-                what = worker.do(lambda: subject(obj, model), clock.left)
+                what = worker.do(lambda: subject(obj, model, batches), clock.left)
             except PolyheadError:
                 raise
             except Exception as error:  # a function that makes a dataset may raise anything at all
@@ -133,7 +135,7 @@ def _examine(
     paid = cost.measure(first, model if side is not None else None, clock.left)
     epoch = _epoch(what, first, steps)
     return Examination(
-        tuple(_once(problems)),
+        tuple(_by_row(problem, what.cut) for problem in _once(problems)),
         (*notes, *paid.notes),
         kind=what.kind,
         batches=first.steps,
@@ -306,6 +308,18 @@ def _epoch(what: Subject, first: Reading, steps: int | None) -> tuple[int | None
     if length is None or length > first.steps:
         return None, steps
     return sum(map(len, first.rows[:length])), length
+
+
+def _by_row(problem: Problem, size: int) -> Problem:
+    """A place in arrays by its row alone, as they have no batches of their own."""
+    if not size:
+        return problem
+
+    def row(found: re.Match[str]) -> str:
+        return f"row {int(found[1]) * size + int(found[2])}"
+
+    place, found = (re.sub(r"batch (\d+), row (\d+)", row, text) for text in (problem.place, problem.found))
+    return replace(problem, place=place, found=found)
 
 
 def _once(problems: list[Problem]) -> list[Problem]:

@@ -8,12 +8,15 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from polyhead.errors import ContractError, Problem, shown
 from polyhead.feed import Feed
 from polyhead.keras_bridge.adapter import Call
 from polyhead.keras_bridge.structure import leaves, rebuild
 
 ARRAY_BATCH = 32
+_MOST_BYTES = 64 << 20
 _NEVER = 10**12
 """More batches than anybody reads: grain counts so many where a dataset repeats for ever."""
 
@@ -38,6 +41,7 @@ class Subject:
         samples: what the workers hold a copy of each, where that can hold random state.
         takes: why Keras refuses it, or nothing.
         whole: all rows, where arrays were given.
+        cut: rows in a batch that was cut from them.
     """
 
     kind: str
@@ -55,6 +59,7 @@ class Subject:
     samples: Any = None
     refused: bool = False
     whole: Any = None
+    cut: int = 0
 
     @property
     def yields(self) -> bool:
@@ -62,8 +67,13 @@ class Subject:
         return self.kind in ("generator", "generator function", "PyDataset")
 
 
-def subject(obj: Any, model: Any = None) -> Subject:
-    """What ``obj`` is; a feed is read as ``model`` gets it, from first row to last, which does not count as use.
+def subject(obj: Any, model: Any = None, batches: int = 50) -> Subject:
+    """What ``obj`` is.
+
+    Args:
+        obj: anything that Keras takes.
+        model: a feed is read as this model gets it, from first row to last, which does not count as use.
+        batches: how many will be read; arrays are cut so that these hold all rows, if that is not too much.
 
     Raises:
         ContractError: it is nothing that batches can be read from.
@@ -83,9 +93,9 @@ def subject(obj: Any, model: Any = None) -> Subject:
         if known(obj):
             return make(obj)
     if callable(obj) and not hasattr(obj, "__iter__") and not hasattr(obj, "__getitem__"):
-        return _function(obj)
+        return _function(obj, model, batches)
     if _is_arrays(obj):
-        return _arrays(obj)
+        return _arrays(obj, batches)
     if hasattr(obj, "__next__"):
         return Subject("iterator", "iterator", lambda: obj, again=False, runs_out=True, refused=True)
     if hasattr(obj, "__iter__") and not isinstance(obj, (str, bytes, Mapping)):
@@ -128,7 +138,7 @@ def _is_grain(obj: Any) -> bool:
     return from_module(obj, ("MapDataset", "IterDataset", "DataLoader"), "grain")
 
 
-def _function(function: Any) -> Subject:
+def _function(function: Any, model: Any, batches: int) -> Subject:
     name = getattr(function, "__name__", "generator")
     name = name if name.isidentifier() else "generator"
     try:
@@ -150,7 +160,7 @@ def _function(function: Any) -> Subject:
         )
     made = function()
     if not inspect.isgenerator(made):
-        return subject(made)
+        return subject(made, model, batches)
     first = [made]  # the one that was made to see what it is serves the first reading
     return Subject(
         "generator function", name, lambda: first.pop() if first else function(), again=True, runs_out=True
@@ -240,13 +250,16 @@ def _is_arrays(obj: Any) -> bool:
     return bool(found) and all(hasattr(leaf, "shape") and hasattr(leaf, "dtype") for leaf in found)
 
 
-def _arrays(obj: Any) -> Subject:
+def _arrays(obj: Any, batches: int) -> Subject:
     given = obj if isinstance(obj, tuple) else (obj,)
-    rows = max(len(leaf) for _, leaf in leaves(given))
-    steps = -(-rows // ARRAY_BATCH)
+    found = [leaf for _, leaf in leaves(given)]
+    rows = max(map(len, found))
+    each = sum(int(np.prod(leaf.shape[1:])) * 8 for leaf in found)
+    size = max(ARRAY_BATCH, min(-(-rows // batches), _MOST_BYTES // max(1, each)))
+    steps = -(-rows // size)
 
     def cut(step: int) -> Any:
-        part = slice(step * ARRAY_BATCH, (step + 1) * ARRAY_BATCH)
+        part = slice(step * size, (step + 1) * size)
         return rebuild(given, lambda _, leaf: leaf[part])
 
     return Subject(
@@ -256,4 +269,5 @@ def _arrays(obj: Any) -> Subject:
         length=steps,
         shuffled=True,
         whole=given,
+        cut=size,
     )
