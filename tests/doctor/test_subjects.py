@@ -1,6 +1,7 @@
 """What can be examined, and what is known of it before it is read."""
 
 import functools
+import threading
 
 import numpy as np
 import pytest
@@ -43,8 +44,9 @@ def test_a_generator_function_begins_anew_at_each_reading():
         made.append(1)
         yield from partly(SIZE)
 
-    found, worker = subject(generator), Worker()
-    one, two = (read(found, 3, worker, 10.0) for _ in range(2))
+    found = subject(generator)
+    with Worker() as worker:
+        one, two = (read(found, 3, worker, 10.0) for _ in range(2))
     assert [len(rows) for rows in one.rows] == [SIZE] * 3
     assert all(np.array_equal(a, b) for a, b in zip(one.rows, two.rows, strict=True))
     assert len(made) == 2
@@ -58,10 +60,11 @@ def test_no_more_is_read_than_is_asked_for():
             asked.append(index)
             return super().__getitem__(index)
 
-    reading = read(subject(Counted()), 4, Worker(), 10.0)
-    assert asked == [0, 1, 2, 3]
-    assert (reading.steps, reading.ended) == (4, False)
-    assert read(subject(Counted()), 6, Worker(), 10.0).ended
+    with Worker() as worker:
+        reading = read(subject(Counted()), 4, worker, 10.0)
+        assert asked == [0, 1, 2, 3]
+        assert (reading.steps, reading.ended) == (4, False)
+        assert read(subject(Counted()), 6, worker, 10.0).ended
 
 
 def test_a_row_has_the_same_hashes_wherever_it_stands():
@@ -72,8 +75,15 @@ def test_a_row_has_the_same_hashes_wherever_it_stands():
 
 
 def test_a_worker_hands_over_what_it_raises_and_goes_on():
-    worker = Worker()
-    with pytest.raises(KeyError):
-        worker.do(lambda: {}["a"], 1.0)
-    assert worker.do(lambda: 2, 1.0) == 2
-    worker.end()
+    with Worker() as worker:
+        with pytest.raises(KeyError):
+            worker.do(lambda: {}["a"], 1.0)
+        assert worker.do(lambda: 2, 1.0) == 2
+
+
+def test_no_thread_stays_behind():
+    with Worker() as worker:
+        worker.do(lambda: None, 1.0)
+        (thread,) = [t for t in threading.enumerate() if t is worker.thread]
+    thread.join(5)
+    assert not thread.is_alive()

@@ -82,7 +82,8 @@ def test_a_loader_seeds_its_workers_but_not_a_state_of_the_datasets_own():
     # no worker process is started to see it
     for draw, codes in ((from_numpy, []), (from_own, ["same-augmentation"])):
         loader = torch.utils.data.DataLoader(Rows(draw), SIZE, shuffle=True, num_workers=2)
-        out = check_workers(subject(loader), Worker(), 20.0)
+        with Worker() as worker:
+            out = check_workers(subject(loader), worker, 20.0)
         assert [p.code for p in out.problems] == codes
 
 

@@ -68,19 +68,15 @@ def examine(
         fit = obj.check(model)
         if fit.errors:
             return Examination(fit.problems, fit.notes, kind="feed")
-    worker = Worker()
-    try:
-        with same_chance():
-            clock = Clock(seconds)
-            try:
-                what = worker.do(lambda: subject(obj, model, batches), clock.left)
-            except PolyheadError:
-                raise
-            except Exception as error:  # a function that makes a dataset may raise anything at all
-                return _unmade(obj, error)
-            return _examine(what, model, batches, steps_per_epoch, clock, worker)
-    finally:
-        worker.end()
+    with Worker() as worker, same_chance():
+        clock = Clock(seconds)
+        try:
+            what = worker.do(lambda: subject(obj, model, batches), clock.left)
+        except PolyheadError:
+            raise
+        except Exception as error:  # a function that makes a dataset may raise anything at all
+            return _unmade(obj, error)
+        return _examine(what, model, batches, steps_per_epoch, clock, worker)
 
 
 def _unmade(obj: Any, error: Exception) -> Examination:

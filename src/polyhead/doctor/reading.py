@@ -220,7 +220,8 @@ class Clock:
 class Worker:
     """A thread that does one thing after another, each within a time; what hangs is left behind.
 
-    >>> Worker().do(lambda: 2, 5.0)
+    >>> with Worker() as worker:
+    ...     worker.do(lambda: 2, 5.0)
     2
     """
 
@@ -228,7 +229,8 @@ class Worker:
         self._asked: queue.SimpleQueue[Callable[[], Any] | None] = queue.SimpleQueue()
         self._done: queue.SimpleQueue[tuple[Any, BaseException | None]] = queue.SimpleQueue()
         self.stuck = False
-        threading.Thread(target=self._run, name="polyhead-doctor", daemon=True).start()
+        self.thread = threading.Thread(target=self._run, name="examine", daemon=True)
+        self.thread.start()
 
     def do(self, task: Callable[[], Any], seconds: float) -> Any:
         """The result of ``task``.
@@ -253,7 +255,10 @@ class Worker:
             raise error
         return result
 
-    def end(self) -> None:
+    def __enter__(self) -> Worker:
+        return self
+
+    def __exit__(self, *error: object) -> None:
         """Let the thread go."""
         self._asked.put(None)
 
