@@ -1,5 +1,6 @@
 """polyhead feeds Keras 3 models that have many heads."""
 
+from polyhead.doctor.examine import examine
 from polyhead.errors import ContractError, DataError, PolyheadError, PolyheadWarning, Problem, Report
 from polyhead.feed import Feed
 from polyhead.keras_bridge.compile import compile, outputs
@@ -41,6 +42,7 @@ __all__ = [
     "Report",
     "Source",
     "compile",
+    "examine",
     "from_generator",
     "outputs",
     "read_table",

@@ -14,7 +14,7 @@ demo_module = sys.modules["polyhead.cli.demo"]
 
 
 def test_the_commands():
-    assert sorted(COMMANDS) == ["demo", "inspect"]
+    assert sorted(COMMANDS) == ["demo", "doctor", "inspect"]
 
 
 @pytest.mark.parametrize("name", sorted(COMMANDS))

@@ -18,9 +18,9 @@ def test_each_of_the_thirty_traps_has_one_test(table):
     assert [number for number, *_ in table["traps"]()] == list(range(1, 31))
 
 
-def test_every_test_of_the_folder_is_that_of_a_trap(table):
+def test_every_test_of_these_files_is_that_of_a_trap(table):
     tests = {test for *_, test in table["traps"]()}
-    for path in TABLE.parent.glob("test_*.py"):
+    for path in TABLE.parent.glob("test_*_traps.py"):
         lines = path.read_text(encoding="utf-8").splitlines()
         assert {line[4 : line.index("(")] for line in lines if line.startswith("def test_")} <= tests
 
@@ -30,5 +30,5 @@ def test_the_page_is_up_to_date(table):
 
 
 def test_no_test_of_a_trap_is_left_out():
-    for path in TABLE.parent.glob("*.py"):
+    for path in TABLE.parent.glob("*traps.py"):
         assert "skip" not in path.read_text(encoding="utf-8"), path.name

@@ -192,7 +192,8 @@ def test_arguments_that_belong_to_a_head_are_refused():
     with pytest.raises(ph.ContractError) as error:
         ph.compile(model, feed, optimizer="adam", loss="mse")
     assert str(error.value) == (
-        "compile(loss=): expected nothing, as the heads have it, got 'mse'. Say it on the head: ph.Regression(loss=...)."
+        "compile(loss=): expected nothing, as the heads have it, got 'mse'. Say it on the head: "
+        "ph.Regression(loss=...)."
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from polyhead.cli.demo import demo
+from polyhead.cli.doctor import doctor
 from polyhead.cli.inspect import inspect
 
 app = typer.Typer(
@@ -15,6 +16,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command()(demo)
+app.command()(doctor)
 app.command()(inspect)
 
 

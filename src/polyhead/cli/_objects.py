@@ -56,15 +56,39 @@ def _from_path(path: Path) -> Given:
     return Given(read_table(path), f"ph.read_table({json.dumps(str(path), ensure_ascii=False)})")
 
 
-def _from_file(path: Path, name: str) -> Given:
+def load(*texts: str) -> list[Any]:
+    """The objects behind arguments ``file.py:name``, as they are; each file is run once."""
+    ran: dict[Path, dict[str, Any]] = {}
+    found = []
+    for text in texts:
+        named = _NAMED.fullmatch(text)
+        if named is None:
+            fail(f"{text}: say which object of which file, as file.py:name.", WRONG_USE)
+        path = Path(named["file"])
+        _require_file(path)
+        if path not in ran:
+            ran[path] = _run(path)
+        found.append(_pick(path, ran[path], named["name"]))
+    return found
+
+
+def _require_file(path: Path) -> None:
     if not path.is_file():
         fail(f"{path}: no such file.", WRONG_USE)
-    names = _run(path)
+
+
+def _pick(path: Path, names: dict[str, Any], name: str) -> Any:
+    """The object of that name."""
     if name not in names:
         own = [n for n in names if not n.startswith("_")]
         near = difflib.get_close_matches(name, own, n=1)
         fail(f"{path}: it has no `{name}`." + (f" Did you mean `{near[0]}`?" if near else ""), WRONG_USE)
-    value, call = names[name], ""
+    return names[name]
+
+
+def _from_file(path: Path, name: str) -> Given:
+    _require_file(path)
+    value, call = _pick(path, _run(path), name), ""
     if inspect.isroutine(value):
         value, call = _called(path, name, value), "()"
     feed = value if isinstance(value, Feed) else None

@@ -1,0 +1,68 @@
+"""``polyhead doctor``: what is wrong with batches that somebody makes by hand."""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+import json
+import sys
+from typing import Annotated, Any
+
+import typer
+
+from polyhead.cli._objects import load
+from polyhead.cli._say import WRONG_DATA, WRONG_USE, fail
+from polyhead.doctor.examine import examine
+from polyhead.errors import PolyheadError
+
+
+def doctor(
+    data: Annotated[
+        str,
+        typer.Argument(
+            metavar="FILE.PY:NAME",
+            help="A generator, a generator function, a PyDataset, a tf.data, torch or grain dataset, or arrays.",
+            show_default=False,
+        ),
+    ],
+    model: Annotated[
+        str | None,
+        typer.Option(metavar="FILE.PY:NAME", help="A Keras model, or a function that returns one."),
+    ] = None,
+    batches: Annotated[int, typer.Option(min=1, help="How many batches to read at most.")] = 50,
+    steps: Annotated[
+        int | None, typer.Option(min=1, help="What you give to fit as steps_per_epoch.", show_default=False)
+    ] = None,
+    seconds: Annotated[float, typer.Option(min=1, help="How long everything may take.")] = 60.0,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the report as JSON, and nothing else.")
+    ] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Count warnings as mistakes.")] = False,
+) -> None:
+    """Find the mistakes in a generator or a dataset, without training on it.
+
+    Ends with 0 where nothing is wrong, with 1 where something is, and with 2 where it was called wrongly.
+    """
+    # what the files print is theirs; the report alone goes to stdout
+    with contextlib.redirect_stdout(sys.stderr):
+        found = load(*(text for text in (data, model) if text is not None))
+        try:
+            net = _model(model, found[1]) if model is not None else None
+            report = examine(found[0], net, batches, steps_per_epoch=steps, seconds=seconds)
+        except PolyheadError as error:
+            fail(f"{data}: {error}", WRONG_USE)
+    typer.echo(json.dumps(report.as_dict(), indent=2, ensure_ascii=False) if as_json else str(report))
+    if not report.ok or (strict and report.warnings):
+        raise typer.Exit(WRONG_DATA)
+
+
+def _model(text: str, value: Any) -> Any:
+    """A model, or what the function that was given returns."""
+    if inspect.isfunction(value):
+        try:
+            value = value()
+        except Exception as error:  # whatever the user's code raises is what is wrong with it
+            fail(f"{text}: it raised {type(error).__name__}: {error}", WRONG_USE)
+    if not callable(getattr(value, "fit", None)):
+        fail(f"{text}: expected a Keras model, got {type(value).__name__}.", WRONG_USE)
+    return value

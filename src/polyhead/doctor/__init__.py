@@ -1,0 +1,1 @@
+"""Examining what somebody wrote by hand: generators, datasets, loaders, arrays."""

@@ -1,0 +1,99 @@
+"""What a batch costs: its time, its size, and its share of a training step."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from polyhead.doctor.reading import Reading
+
+_MOST_WEIGHTS = 20_000_000
+_TIMES = 5
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Of one batch.
+
+    Attributes:
+        seconds: the median time to make one.
+        bytes: its size.
+        step: seconds of a training step without the data, where that was measured.
+        notes: these in words.
+    """
+
+    seconds: float | None
+    bytes: int | None
+    step: float | None
+    notes: tuple[str, ...]
+
+    @property
+    def share(self) -> float | None:
+        """The part of a step that goes to the data, if nothing is prepared ahead."""
+        if self.seconds is None or self.step is None:
+            return None
+        return self.seconds / (self.seconds + self.step)
+
+
+def measure(reading: Reading, model: Any, seconds: float) -> Cost:
+    """Time and size of a batch; with a model also its share of a step."""
+    if not reading.seconds:
+        return Cost(None, None, None, ())
+    each = float(np.median(reading.seconds[1:] or reading.seconds))
+    size = int(np.mean(reading.bytes))
+    notes = [f"a batch takes {_time(each)} to make and {_size(size)} of memory"]
+    if model is None:
+        return Cost(each, size, None, tuple(notes))
+    step, words = _step(model, len(reading.rows[0]), seconds)
+    cost = Cost(each, size, step, ())
+    if cost.share is not None:
+        words = (
+            f"that is {cost.share:.0%} of a step, if nothing is prepared ahead; a step without data takes "
+            f"{_time(step or 0)}, measured on a copy of the model with mean squared errors and random numbers"
+        )
+    return Cost(each, size, step, (*notes, words))
+
+
+def _time(seconds: float) -> str:
+    return f"{seconds * 1000:.3g} ms" if seconds < 1 else f"{seconds:.3g} s"
+
+
+def _size(size: int) -> str:
+    return f"{size / 1e6:.3g} MB" if size >= 1e6 else f"{size / 1e3:.3g} kB"
+
+
+def _step(model: Any, rows: int, seconds: float) -> tuple[float | None, str]:
+    """The median time of a training step on a copy: the model itself is not trained."""
+    import keras
+
+    from polyhead.keras_bridge.contract import symbolic
+
+    known = symbolic(model)
+    unmeasured = "the time of a training step was not measured"
+    if known is None or rows == 0:
+        return None, f"{unmeasured}: only functional and sequential models can be copied for it"
+    if model.count_params() > _MOST_WEIGHTS or seconds < 5:
+        return None, f"{unmeasured}: the model is large, or no time was left"
+    rng = np.random.default_rng(0)
+
+    def numbers(tensor: Any) -> np.ndarray:
+        shape = (rows, *(8 if size is None else size for size in tensor.shape[1:]))
+        return rng.random(shape).astype(keras.backend.standardize_dtype(tensor.dtype))
+
+    try:
+        copy = keras.models.clone_model(model)
+        outputs = keras.tree.map_structure(lambda tensor: keras.losses.MeanSquaredError(), known[1])
+        copy.compile(optimizer="sgd", loss=outputs)
+        x, y = (keras.tree.map_structure(numbers, part) for part in known)
+        copy.train_on_batch(x, y)
+        times: list[float] = []
+        while len(times) < _TIMES and sum(times) < 0.3 * seconds:
+            start = time.perf_counter()
+            copy.train_on_batch(x, y)
+            times.append(time.perf_counter() - start)
+    except Exception as error:  # a model of somebody else's layers may refuse any part of this
+        return None, f"{unmeasured}: {type(error).__name__}: {str(error).strip().splitlines()[:1]}"
+    return float(np.median(times)), ""

@@ -1,0 +1,232 @@
+"""The same data as a feed: a declaration to paste, derived from what was read."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+
+from polyhead.doctor.facts import Facts
+from polyhead.doctor.places import Places
+from polyhead.doctor.reading import Odd, Place, Reading
+from polyhead.doctor.sides import Slot, in_order
+from polyhead.doctor.subjects import ARRAY_BATCH, Subject
+from polyhead.keras_bridge.structure import Path, rebuild
+
+_FEW = 20
+
+
+@dataclass(frozen=True)
+class _Column:
+    """One column of the declaration.
+
+    Attributes:
+        name: of the input or head.
+        place: where a batch has it.
+        kind: the call that declares it.
+        change: what is done to the values, as written after them.
+        remark: what the reader should know.
+    """
+
+    name: str
+    place: Place
+    kind: str
+    change: str = ""
+    remark: str = ""
+
+
+def declaration(
+    subject: Subject, reading: Reading, places: Places, rows: int | None, steps: int | None
+) -> str:
+    """A program that makes the feed, or nothing where no input or no head can be derived.
+
+    Args:
+        subject: what was read; code calls it by its name.
+        reading: the first one.
+        places: the names that the model gives.
+        rows: in an epoch, where that was seen.
+        steps: batches in an epoch, where that was seen.
+    """
+    first = reading.first
+    if first is None or subject.kind == "feed" or any(isinstance(leaf, Odd) for _, leaf in first.arrays()):
+        return ""
+    inputs = _columns("x", reading, places)
+    heads = _columns("y", reading, places)
+    if not inputs or not heads:
+        return ""
+    columns = [*inputs, *heads]
+    streams = subject.kind == "generator function"
+    if streams:
+        columns = [_unchanged(column, reading, places) for column in columns]
+    lines = _data(subject, columns, reading, rows, steps)
+    lines += ["feed = ph.Feed(", "    data,"]
+    for word, part in (("inputs", "x"), ("heads", "y")):
+        lines += [f"    {word}={{"]
+        for column in columns:
+            if column.place[0] == part:
+                remark = f"  # {column.remark}" if column.remark else ""
+                lines += [f"        {json.dumps(column.name)}: {column.kind},{remark}"]
+        lines += ["    },"]
+    size = ARRAY_BATCH if subject.whole is not None else len(reading.rows[0])
+    lines += [f"    batch_size={size},", "    shuffle=True,", ")"]
+    if first.parts.get("w") is not None:
+        lines += ["# weights: say class_weight=, given= or missing= on a head, which makes them"]
+    return "\n".join(lines)
+
+
+def _columns(part: str, reading: Reading, places: Places) -> list[_Column]:
+    first = reading.first
+    nested = first.parts.get(part) if first is not None else None
+    if nested is None:
+        return []
+    slots = places.inputs if part == "x" else places.outputs
+    paths = [path for path, _ in in_order(nested)]
+    found: list[_Column] = []
+    for i, path in enumerate(paths):
+        facts = reading.facts.get((part, path))
+        if facts is None or not facts.rows:
+            return []
+        name = _name(path, slots.get(path), part, i, len(paths))
+        while any(name == column.name for column in found):
+            name += "_"
+        kind, change, remark = _input(facts) if part == "x" else _head(facts, slots.get(path))
+        found.append(_Column(name, (part, path), kind, change, remark))
+    return found
+
+
+def _name(path: Path, slot: Slot | None, part: str, i: int, count: int) -> str:
+    if slot is not None and not re.fullmatch(
+        r"(keras_tensor|input_layer|dense|conv2d|output)[_ ]?\d*", slot.name
+    ):
+        return slot.name
+    keys = [str(key) for key in path if isinstance(key, str)]
+    return keys[-1] if keys else part if count == 1 else f"{part}{i}"
+
+
+def _input(facts: Facts) -> tuple[str, str, str]:
+    shape = facts.shape
+    if len(shape) == 3 and shape[2] in (1, 3, 4) and facts.low is not None and facts.high is not None:
+        size = ", ".join(map(str, shape))
+        if facts.dtype == "uint8":
+            return f'ph.Image({size}, dtype="uint8")', "", ""
+        if facts.dtype.startswith("float") and facts.low[0] >= 0 and facts.high[0] <= 1 and not facts.bad:
+            return f"ph.Image({size})", "", ""
+    if facts.nan is not None:
+        return "ph.Array(fill=0.0)", "", "0.0 in the place of NaN"
+    return "ph.Array()", "", ""
+
+
+def _head(facts: Facts, slot: Slot | None) -> tuple[str, str, str]:
+    """The kind of a head, what is done to its labels, and a remark."""
+    shape = facts.shape
+    if len(shape) in (2, 3):
+        found = _mask(facts, slot)
+        if found is not None:
+            return found
+    classes = slot.classes if slot is not None else None
+    if shape in ((), (1,)):
+        flat = "[:, 0]" if shape else ""
+        least = facts.low[0] if facts.low is not None else 0.0
+        top = int(facts.high[0]) + 1 if facts.high is not None else 2
+        linear = (
+            slot is not None
+            and slot.activation == "linear"
+            and slot.loss not in (None, "binary_crossentropy")
+        )
+        if classes in (None, 1) and facts.zero_one and not linear:
+            return "ph.Binary()", "", ""
+        whole = facts.whole and facts.values is not None and least >= -1
+        few = facts.values is not None and len(facts.values) <= _FEW and not facts.dtype.startswith("float")
+        if whole and ((classes or 1) > 1 or (slot is None and few)):
+            missing = ", missing=-1" if least == -1 else ""
+            count = max(2, classes or top)
+            return (
+                f"ph.Categorical({count}{missing})",
+                flat,
+                "" if classes else "classes by the ids that were seen",
+            )
+        return "ph.Regression()", "", ""
+    if len(shape) == 1 and facts.zero_one:
+        sigmoid = slot is not None and slot.activation == "sigmoid"
+        if facts.one_hot and not sigmoid:
+            return f"ph.Categorical({shape[0]})", ".argmax(-1)", "ids in place of one-hot labels"
+        return f"ph.MultiLabel({shape[0]})", "", ""
+    return f"ph.Regression({shape[0] if len(shape) == 1 else shape})", "", ""
+
+
+def _mask(facts: Facts, slot: Slot | None) -> tuple[str, str, str] | None:
+    shape = facts.shape
+    channels = shape[2] if len(shape) == 3 else 1
+    size = f"size={shape[:2]}"
+    if facts.values is not None and facts.values == {0.0, 255.0}:
+        return f"ph.Mask({size})", " > 127", "0 and 255 as no and yes"
+    if facts.zero_one and (slot is None or slot.classes in (1, channels)):
+        return (f"ph.Mask({size})" if channels == 1 else f"ph.Mask({channels}, multi=True, {size})"), "", ""
+    ids = facts.whole and facts.values is not None and facts.low is not None and facts.low[0] >= 0
+    if ids and channels == 1 and facts.high is not None:
+        count = (slot.classes if slot is not None else None) or int(facts.high[0]) + 1
+        return f"ph.Mask({max(2, count)}, {size})", "", ""
+    return None
+
+
+def _unchanged(column: _Column, reading: Reading, places: Places) -> _Column:
+    """A column of a stream, whose values cannot be changed on the way."""
+    if column.change == ".argmax(-1)":
+        kind = f"ph.MultiLabel({reading.facts[column.place].shape[0]})"
+        return _Column(column.name, column.place, kind, remark="yield ids to say ph.Categorical")
+    if column.change:
+        remark = f"yield labels{column.change}"
+        return _Column(column.name, column.place, column.kind, remark=remark)
+    return column
+
+
+def _data(
+    subject: Subject, columns: list[_Column], reading: Reading, rows: int | None, steps: int | None
+) -> list[str]:
+    """The lines that make ``data``."""
+    if subject.kind == "generator function":
+        names = {column.place: column.name for column in columns}
+        assert reading.first is not None
+        nested = (
+            rebuild(reading.first.parts["x"], lambda path, _: names["x", path]),
+            rebuild(reading.first.parts["y"], lambda path, _: names["y", path]),
+        )
+        lines = [f"data = ph.from_generator({subject.name}, length={rows}, names={nested!r})"]
+        if rows is None:
+            lines = [
+                "data = ph.from_generator(",
+                f"    {subject.name},",
+                "    length=...,  # rows in an epoch",
+            ]
+            lines += [f"    names={nested!r},", ")"]
+        return ["import polyhead as ph", "", *lines]
+    if subject.kind in ("generator", "iterator"):
+        remark = f"# a {subject.kind} is read only once: give the arrays that it reads from"
+        lines = [f"    {json.dumps(column.name)}: ...," for column in columns]
+        return ["import polyhead as ph", "", remark, "data = {", *lines, "}"]
+    if subject.whole is not None:
+        lines = [f"    {json.dumps(c.name)}: {_at('arrays', c.place)}{c.change}," for c in columns]
+        return ["import polyhead as ph", "", "data = {", *lines, "}"]
+    read = f"list({subject.name})"
+    imports = ["import numpy as np", "", "import polyhead as ph", ""]
+    if subject.item is not None:
+        read = f"[{subject.name}[i] for i in range({subject.name}.num_batches)]"
+    if subject.endless or (not reading.ended and subject.length is None):
+        count = str(steps) if steps is not None else "...  # batches in an epoch\n"
+        read = f"list(itertools.islice({subject.name}, {count}))"
+        imports = ["import itertools", "", *imports]
+    lines = []
+    for column in columns:
+        values = f"np.concatenate([np.asarray({_at('batch', column.place)}) for batch in batches])"
+        values = f"({values}{column.change})" if column.change.startswith(" ") else f"{values}{column.change}"
+        lines.append(f"    {json.dumps(column.name)}: {values},")
+    return [*imports, f"batches = {read}  # an epoch in memory", "data = {", *lines, "}"]
+
+
+def _at(name: str, place: Place) -> str:
+    part, path = place
+    return f"{name}[{'xyw'.index(part)}]" + "".join(f"[{_key(key)}]" for key in path)
+
+
+def _key(key: object) -> str:
+    return json.dumps(key) if isinstance(key, str) else repr(key)

@@ -1,0 +1,384 @@
+"""Epochs: where they end, which rows they hold and in which order, and whether a second one is as it should be."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from polyhead.doctor.places import counted
+from polyhead.doctor.reading import Reading
+from polyhead.doctor.subjects import Subject
+from polyhead.errors import Problem
+
+_SMALL = 64
+"""Rows of no more than so many whole numbers may well be equal by chance."""
+_UNEVEN = 0.05
+_BARELY = 1 / 12
+
+
+@dataclass
+class Findings:
+    """What is wrong, what is so, and what could not be seen."""
+
+    problems: list[Problem] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    unseen: list[str] = field(default_factory=list)
+
+    def found(self, where: str, expected: str, got: str, fix: str, code: str, warning: bool = False) -> None:
+        """Add a problem."""
+        self.problems.append(Problem(where, expected, got, fix, code, warning))
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """Rows of one epoch, in order.
+
+    Attributes:
+        batches: hashes of the rows of each batch, of what tells rows apart.
+        complete: all of the epoch was read.
+    """
+
+    batches: list[np.ndarray]
+    complete: bool
+
+    @property
+    def keys(self) -> np.ndarray:
+        """All rows, one after another."""
+        return np.concatenate(self.batches) if self.batches else np.zeros(0, np.uint64)
+
+
+def check_epochs(subject: Subject, first: Reading, second: Reading | None, steps: int | None) -> Findings:
+    """Everything about epochs.
+
+    Args:
+        subject: what was read.
+        first: from the beginning.
+        second: read anew, or None.
+        steps: ``steps_per_epoch``, if it is known.
+    """
+    out = Findings()
+    if not first.steps or first.failure is not None:
+        return out
+    streams = not first.ended and (subject.runs_out or subject.endless or subject.length is None)
+    x_period = period([rows[:, 0] for rows in first.rows]) if streams else None
+    _ends(subject, first, steps, x_period, streams, out)
+    one, two = _two_epochs(first, second, steps, x_period, streams)
+    _labels_move(one, two, first, second, streams, out)
+    column, known = _identity(one, two, x_period)
+    if known:
+        _order(subject, _keys(one, column), _keys(two, column) if two else None, out)
+    elif two is not None:
+        out.unseen.append(
+            "whether rows are shuffled or repeated: the inputs differ each time they are read, as augmented ones do"
+        )
+    if column == 0:
+        _repeats(first, one, two, streams and x_period is None and steps is None, out)
+    if two is None and not subject.shuffled:
+        why = "it can be read only once" if not subject.again else "no second epoch was reached"
+        out.unseen.append(f"whether a second epoch has another order: {why}")
+    return out
+
+
+@dataclass(frozen=True)
+class _Part:
+    """Batches of a reading, hashes of inputs and of labels."""
+
+    rows: list[np.ndarray]
+    complete: bool
+
+
+def _keys(part: _Part, column: int) -> Epoch:
+    return Epoch([rows[:, column] for rows in part.rows], part.complete)
+
+
+def _two_epochs(
+    first: Reading, second: Reading | None, steps: int | None, found: int | None, streams: bool
+) -> tuple[_Part, _Part | None]:
+    """The rows of two epochs that Keras would train on, one after the other."""
+    if streams:
+        length = found or steps
+        if length is None or length >= first.steps:
+            return _Part(first.rows, False), None
+        rest = first.rows[length : 2 * length]
+        return _Part(first.rows[:length], True), _Part(rest, len(rest) == length)
+    two = None if second is None or not second.steps else _Part(second.rows, second.ended)
+    return _Part(first.rows, first.ended), two
+
+
+def period(batches: list[np.ndarray]) -> int | None:
+    """After how many batches a stream of rows begins again; None where that was not seen.
+
+    >>> a, b = np.array([1, 2]), np.array([3, 4])
+    >>> period([a, b, b, a]), period([a, b])
+    (2, None)
+    """
+    for length in range(1, len(batches) // 2 + 1):
+        head = Counter(np.concatenate(batches[:length]).tolist())
+        if head == Counter(np.concatenate(batches[length : 2 * length]).tolist()):
+            return length
+    # the last rows of an epoch may be dropped: then it ends before the first row that comes again
+    seen: set[int] = set()
+    for length, batch in enumerate(batches):
+        rows = set(batch.tolist())
+        if len(rows) < len(batch):
+            return None
+        if seen & rows:
+            after = np.concatenate(batches[length : 2 * length]).tolist()
+            same = sum(row in seen for row in after)
+            whole = length >= 2 and len(set(after)) == len(after) and same >= 0.5 * len(after)
+            return length if whole else None
+        seen |= rows
+    return None
+
+
+def _ends(
+    subject: Subject, first: Reading, steps: int | None, found: int | None, streams: bool, out: Findings
+) -> None:
+    """Whether epochs end, and whether there is a second one."""
+    count = counted(first.steps, "batch")
+    if first.ended and subject.runs_out and not subject.refused:
+        wanted = f"steps_per_epoch={first.steps}"
+        out.found(
+            subject.kind,
+            "batches for as long as fit asks for them",
+            f"an end after {count}: a second epoch would train on the 2 batches that Keras looked at first",
+            f"Put `while True:` round the loop and say fit({wanted}), or write a keras.utils.PyDataset.",
+            "exhausted",
+        )
+        return
+    if first.ended and subject.length is not None and subject.length != first.steps:
+        out.found(
+            f"len({subject.name})",
+            f"{first.steps}, as many batches as it gives",
+            str(subject.length),
+            "Keras trusts the length: mend it.",
+            "wrong-length",
+        )
+    length = first.steps if first.ended else subject.length
+    counted_here = not subject.runs_out and subject.whole is None  # fit cuts arrays by itself
+    if steps is not None and length is not None and steps != length and counted_here:
+        _steps(steps, length, out, "the data ends before")
+    if streams and not subject.refused:
+        _endless(subject, first, steps, found, out)
+    elif first.ended:
+        out.notes.append(f"an epoch is {count}, {counted(sum(map(len, first.rows)), 'row')}")
+    if first.ended and len(first.rows) > 1 and len(first.rows[-1]) < len(first.rows[0]):
+        out.notes.append(f"the last batch has {len(first.rows[-1])} rows, the others {len(first.rows[0])}")
+
+
+def _endless(subject: Subject, first: Reading, steps: int | None, found: int | None, out: Findings) -> None:
+    count = counted(first.steps, "batch")
+    rows = sum(len(batch) for batch in first.rows[: found or 0])
+    if found is not None:
+        out.notes.append(
+            f"an epoch is {counted(found, 'batch')}, {counted(rows, 'row')}: then rows come again"
+        )
+    if found is None and first.late is not None:
+        out.unseen.append(f"whether it has an end: the time was over after {count}")
+    elif steps is None:
+        how = (
+            f"steps_per_epoch={found}"
+            if found
+            else "steps_per_epoch=, the number of rows over the batch size"
+        )
+        out.found(
+            subject.kind,
+            "an end, or a number of steps for an epoch",
+            "no end" if subject.endless or found else f"no end within {count}",
+            f"Say fit({how}), else the first epoch never ends; here: examine(steps_per_epoch=...).",
+            "endless",
+            warning=True,
+        )
+    elif found is not None and steps % found:
+        _steps(steps, found, out, "rows come twice")
+
+
+def _steps(steps: int, length: int, out: Findings, more: str) -> None:
+    """A number of steps that is not that of an epoch; ``more`` is what too many do."""
+    never = "rows that come late are left for the next epoch" if steps < length else more
+    out.found(
+        f"steps_per_epoch={steps}",
+        f"{length}, after which all rows were given once",
+        f"{steps}: {never}",
+        f"Say steps_per_epoch={length}.",
+        "steps",
+        warning=True,
+    )
+
+
+def _identity(one: _Part, two: _Part | None, found: int | None) -> tuple[int, bool]:
+    """Which hash tells rows apart, 0 of inputs or 1 of labels, and whether rows can be told apart at all."""
+    if two is None or found is not None:
+        return 0, True
+    for column in (0, 1):
+        a, b = _keys(one, column).keys, _keys(two, column).keys
+        distinct = len(np.unique(a)) > 0.9 * len(a)
+        if np.isin(b, a).any() and (column == 0 or distinct):
+            return column, True
+    return 0, not (one.complete and two.complete)
+
+
+def _order(subject: Subject, one: Epoch, two: Epoch | None, out: Findings) -> None:
+    """Whether rows are shuffled between epochs."""
+    if two is None or subject.shuffled or len(one.batches) < 2:
+        return
+    a, b = one.keys, two.keys
+    size = min(len(a), len(b))
+    by_number = subject.item is not None
+    same = np.array_equal(a[:size], b[:size])
+    groups = {frozenset(batch.tolist()) for batch in one.batches}
+    together = [frozenset(batch.tolist()) in groups for batch in two.batches]
+    if not same and not (all(together) and len(together) > 1):
+        if one.complete and two.complete and _moved(a, b) < _BARELY:
+            out.found(
+                "order of the rows",
+                "a new order in each epoch",
+                f"rows that move by {_moved(a, b):.0%} of the epoch on average, where 33% are usual",
+                "Shuffle with a larger buffer, best one of all rows, or before batching.",
+                "not-shuffled",
+                warning=True,
+            )
+        return
+    if by_number or not same:
+        got = "the same rows together in each batch, in every epoch"
+        how = "fit(shuffle=True) changes the order of the batches alone. " if by_number else ""
+        mend = (
+            "Draw a new order of the rows in on_epoch_end and cut the batches from it."
+            if by_number
+            else "Shuffle the rows before they are cut into batches."
+        )
+        out.found(
+            "order of the rows",
+            "rows in new company in each epoch",
+            got,
+            how + mend,
+            "batches-shuffled",
+            True,
+        )
+        return
+    mend = {
+        "tf.data dataset": "dataset.shuffle(rows) before batch().",
+        "torch DataLoader": "DataLoader(shuffle=True).",
+        "grain dataset": "dataset.shuffle(seed).repeat() before batch(), as each reading starts with the same order.",
+    }.get(subject.kind, "order = rng.permutation(rows) at the start of each epoch.")
+    out.found(
+        "order of the rows",
+        "a new order in each epoch",
+        "the same order in two epochs",
+        f"For training, shuffle: {mend}",
+        "not-shuffled",
+        warning=True,
+    )
+
+
+def _moved(a: np.ndarray, b: np.ndarray) -> float:
+    """How far rows move between two epochs on average, as a share of the epoch; 1 where too few are in both."""
+    _, first, other = np.intersect1d(a, b, return_indices=True)
+    return float(np.abs(first - other).mean() / len(a)) if len(first) > len(a) / 2 else 1.0
+
+
+def _repeats(first: Reading, one: _Part, two: _Part | None, unknown: bool, out: Findings) -> None:
+    """Rows that come twice in an epoch, and rows that only one of two epochs has."""
+    rows = np.concatenate([batch[:, 0] * np.uint64(31) + batch[:, 1] for batch in one.rows])
+    distinct = np.unique(rows)
+    twice = len(rows) - len(distinct)
+    if unknown:
+        twice = _drawn(rows)
+    batch_rows = max(map(len, one.rows))
+    missed = 0
+    if two is not None and one.complete and two.complete:
+        ours, theirs = (_keys(part, 0).keys for part in (one, two))
+        missed = int((~np.isin(np.unique(theirs), ours)).sum())
+        missed = 0 if missed == len(np.unique(theirs)) else missed
+    if twice and _by_chance(first):
+        out.unseen.append(
+            f"whether {counted(twice, 'row')} of small numbers are the same rows, or only equal"
+        )
+        return
+    if twice:
+        where, before = _first_repeat(rows, one.rows)
+        more = f", {counted(missed, 'row')} of another epoch in none" if missed > batch_rows else ""
+        out.found(
+            f"batch {where[0]}, row {where[1]}",
+            "each row once in an epoch",
+            f"the row of batch {before[0]}, row {before[1]} again ({counted(twice, 'row')} twice in all{more})",
+            "Cut the batches from one permutation of the rows, without overlap.",
+            "repeated-rows",
+            warning=True,
+        )
+    elif missed > batch_rows and not _flat(first):
+        out.unseen.append(
+            f"whether both epochs have the same rows: {counted(missed, 'row')} differ, as augmented ones do"
+        )
+    elif missed > batch_rows:
+        out.found(
+            "rows",
+            "the same rows in each epoch",
+            f"{counted(missed, 'row')} of the second epoch that were not in the first",
+            "Cut the batches from one permutation of all rows.",
+            "rereading-differs",
+            warning=True,
+        )
+
+
+def _drawn(rows: np.ndarray) -> int:
+    """How many rows of an endless stream came again before others had come once."""
+    _, at = np.unique(rows, return_index=True)
+    again = np.ones(len(rows), bool)
+    again[at] = False
+    if not again.any():
+        return 0
+    late = int((at > int(again.argmax())).sum())
+    return int(again[: int(at.max())].sum()) if late > _UNEVEN * len(at) else 0
+
+
+def _by_chance(first: Reading) -> bool:
+    inputs = [facts for (part, _), facts in first.facts.items() if part == "x"]
+    return all(facts.whole for facts in inputs) and sum(int(np.prod(f.shape)) for f in inputs) <= _SMALL
+
+
+def _flat(first: Reading) -> bool:
+    """Whether inputs are rows of numbers: images are more often augmented than drawn anew."""
+    return all(len(facts.shape) <= 1 for (part, _), facts in first.facts.items() if part == "x")
+
+
+def _first_repeat(rows: np.ndarray, batches: list[np.ndarray]) -> tuple[tuple[int, int], tuple[int, int]]:
+    seen: dict[int, int] = {}
+    edges = np.cumsum([0, *map(len, batches)])
+
+    def spot(position: int) -> tuple[int, int]:
+        batch = int(np.searchsorted(edges, position, side="right")) - 1
+        return batch, position - int(edges[batch])
+
+    for position, row in enumerate(rows.tolist()):
+        if row in seen:
+            return spot(position), spot(seen[row])
+        seen[row] = position
+    raise AssertionError("no row comes twice")
+
+
+def _labels_move(
+    one: _Part, two: _Part | None, first: Reading, second: Reading | None, streams: bool, out: Findings
+) -> None:
+    """The same inputs with other labels."""
+    other = two.rows if two is not None else second.rows if second is not None and streams else None
+    if not other:
+        return
+    a, b = np.concatenate(one.rows), np.concatenate(other)
+    shared, at, there = np.intersect1d(a[:, 0], b[:, 0], return_indices=True)
+    if len(shared) < 2 or len(np.unique(a[:, 0])) < 0.9 * len(a):
+        return
+    moved = a[at, 1] != b[there, 1]
+    if moved.mean() > 0.5:
+        edges = np.cumsum([0, *map(len, one.rows)])
+        position = int(at[moved].min())
+        batch = int(np.searchsorted(edges, position, side="right")) - 1
+        out.found(
+            f"batch {batch}, row {position - int(edges[batch])}",
+            "the same labels whenever the same inputs come",
+            f"other labels the next time ({counted(int(moved.sum()), 'row')} of {len(shared):,})",
+            "Shuffle inputs and labels by one order: x[ids], y[ids].",
+            "labels-move",
+        )

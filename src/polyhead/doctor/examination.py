@@ -1,0 +1,53 @@
+"""What an examination found."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from polyhead.errors import Report
+
+
+@dataclass(frozen=True)
+class Examination(Report):
+    """A report on a generator, a dataset or arrays.
+
+    Attributes:
+        kind: what was examined, in words.
+        batches: how many were read in the first reading.
+        rows: how many these held.
+        seconds_per_batch: the median time to make a batch.
+        bytes_per_batch: its size.
+        step_share: the part of a training step that goes to making a batch, 0-1, if nothing is prepared ahead.
+        unseen: what could not be seen, and why.
+        declaration: a feed of the same data as code, or nothing.
+    """
+
+    kind: str = ""
+    batches: int = 0
+    rows: int = 0
+    seconds_per_batch: float | None = None
+    bytes_per_batch: int | None = None
+    step_share: float | None = None
+    unseen: tuple[str, ...] = ()
+    declaration: str = ""
+
+    def as_dict(self) -> dict[str, Any]:
+        """All of it as JSON takes it."""
+        own = (
+            "kind",
+            "batches",
+            "rows",
+            "seconds_per_batch",
+            "bytes_per_batch",
+            "step_share",
+            "declaration",
+        )
+        return super().as_dict() | {name: getattr(self, name) for name in own} | {"unseen": list(self.unseen)}
+
+    def __str__(self) -> str:
+        lines = [super().__str__()]
+        lines += [f"  not seen: {words}" for words in self.unseen]
+        if self.declaration:
+            lines += ["", "the same data as a feed:", "", self.declaration]
+        return "\n".join(lines)

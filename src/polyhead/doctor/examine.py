@@ -1,0 +1,327 @@
+"""`examine`: what is wrong with batches that somebody makes by hand."""
+
+from __future__ import annotations
+
+import re
+import traceback
+from dataclasses import replace
+from typing import Any
+
+from polyhead.doctor import cost, declare, matching, structure, values
+from polyhead.doctor.epochs import Findings, check_epochs, period
+from polyhead.doctor.examination import Examination
+from polyhead.doctor.pairs import check_pairs
+from polyhead.doctor.places import Places, counted
+from polyhead.doctor.reading import Clock, Reading, Worker, read
+from polyhead.doctor.sides import Model, describe
+from polyhead.doctor.subjects import Subject, subject
+from polyhead.doctor.weights import check_weights
+from polyhead.doctor.workers import check_item, check_workers, same_chance
+from polyhead.errors import ContractError, PolyheadError, Problem, shown
+from polyhead.feed import Feed
+
+
+def examine(
+    obj: Any,
+    model: Any = None,
+    batches: int = 50,
+    *,
+    steps_per_epoch: int | None = None,
+    seconds: float = 60.0,
+) -> Examination:
+    """What is wrong with a generator or a dataset, without training on it.
+
+    It reads at most ``batches`` batches, twice where that can be done, and compares them with each other and
+    with the model. The model is not changed; neither are the global random states of NumPy, ``random`` and
+    torch. Batches and rows count from 0; of arrays the rows alone are named.
+
+    Args:
+        obj: a generator, a function without arguments that makes one, a ``PyDataset``, a ``tf.data``, torch or
+            grain dataset, or arrays as a tuple ``(x, y)`` or ``(x, y, weights)``.
+        model: a Keras model, built; compiled or not.
+        batches: how many to read at most, at least 1.
+        steps_per_epoch: what you give to ``fit``, if you do.
+        seconds: for everything; what takes longer is left, and the report says so.
+
+    Returns:
+        A report: ``report.ok``, ``report.problems`` (each with a ``code``), ``report.notes``,
+        ``report.unseen``, ``report.declaration``; ``print(report)``.
+
+    Raises:
+        ContractError: ``obj`` is nothing that batches can be read from.
+
+    >>> import numpy as np
+    >>> import polyhead as ph
+    >>> def generator():
+    ...     while True:
+    ...         yield np.random.random((4, 3)), np.array([[0.0], [1.0], [np.nan], [1.0]])
+    >>> report = ph.examine(generator, batches=2, steps_per_epoch=2)
+    >>> print(report.problems[0])
+    target y, batch 0, row 2: expected finite numbers, got NaN (2 rows in all). NaN times a weight of 0 is NaN:
+    give 0 and a weight of 0, or declare the data as a ph.Feed, where NaN means that there is no label.
+    >>> report.ok, report.problems[0].code
+    (False, 'nan')
+    """
+    if batches < 1:
+        raise ContractError(Problem("examine(batches=)", "at least 1", shown(batches)))
+    if isinstance(obj, Feed) and model is not None:
+        fit = obj.check(model)
+        if fit.errors:
+            return Examination(fit.problems, fit.notes, kind="feed")
+    with Worker() as worker, same_chance():
+        clock = Clock(seconds)
+        try:
+            what = worker.do(lambda: subject(obj, model, batches), clock.left)
+        except PolyheadError:
+            raise
+        except Exception as error:  # a function that makes a dataset may raise anything at all
+            return _unmade(obj, error)
+        return _examine(what, model, batches, steps_per_epoch, clock, worker)
+
+
+def _unmade(obj: Any, error: Exception) -> Examination:
+    """A function that made nothing to read."""
+    name = getattr(obj, "__name__", "obj")
+    late = isinstance(error, TimeoutError)
+    found, fix = (
+        ("none in time", "It waits for something.") if late else (words(error), f"Mend {_line(error)}.")
+    )
+    code = "hangs" if late else "raises"
+    return Examination((Problem(f"{name}()", "a generator or a dataset", found, fix, code),))
+
+
+def _examine(
+    what: Subject, model: Any, batches: int, steps: int | None, clock: Clock, worker: Worker
+) -> Examination:
+    budget = clock.left
+    first = read(what, batches, worker, budget * 0.6)
+    problems = [*_refused(what), *_stopped(first, budget)]
+    notes = [f"{_article(what.kind)}: {_amount(first, batches)}"]
+    unseen: list[str] = []
+    if first.first is None or first.first.parts.get("x") is None:
+        return Examination(tuple(problems or _nothing(what)), tuple(notes), kind=what.kind)
+    item = _item(what, first, worker, clock.left * 0.3)
+    second = _again(what, batches, worker, clock, first, unseen, problems)
+    side, why = describe(model, first.first.parts["x"]) if model is not None else (None, "")
+    if why:
+        unseen.append(why)
+    if model is None:
+        unseen.append("whether it fits a model: none was given")
+    problems += check_pairs(first.turned or (second.turned if second is not None else None))
+    places, matched = _match(first, side)
+    problems += matched
+    problems += structure.list_targets(first.first, what)
+    judged, outputs = values.check_outputs(first, places)
+    problems += judged
+    places = Places(places.inputs, outputs)
+    problems += structure.check_batches(first, what, places)
+    problems += matching.check_inputs(first, places)
+    problems += check_weights(first, side, places)
+    problems += values.check_finite(first, places)
+    problems += values.check_constant(first, places)
+    for found in (
+        item,
+        check_epochs(what, first, second, steps),
+        check_workers(what, worker, clock.left * 0.5),
+    ):
+        problems += found.problems
+        notes += found.notes
+        unseen += found.unseen
+    notes += [*values.zeros(first, places), *values.flat_labels(first, places)]
+    paid = cost.measure(first, model if side is not None else None, clock.left)
+    epoch = _epoch(what, first, steps)
+    return Examination(
+        tuple(_by_row(problem, what.cut) for problem in _once(problems)),
+        (*notes, *paid.notes),
+        kind=what.kind,
+        batches=first.steps,
+        rows=sum(map(len, first.rows)),
+        seconds_per_batch=paid.seconds,
+        bytes_per_batch=paid.bytes,
+        step_share=paid.share,
+        unseen=tuple(unseen),
+        declaration=declare.declaration(what, first, places, *epoch),
+    )
+
+
+def _item(what: Subject, first: Reading, worker: Worker, seconds: float) -> Findings:
+    """The first item read again, if there is time for it."""
+    if what.item is not None and 5 * max(first.seconds) > seconds:
+        return Findings(unseen=["whether item 0 is the same when it is read again: it takes too long"])
+    return check_item(what, first.rows, worker, seconds)
+
+
+def _match(first: Reading, side: Model | None) -> tuple[Places, list[Problem]]:
+    assert first.first is not None
+    if side is None or first.first.size > 3:
+        return Places(), []
+    inputs, problems = matching.match_inputs(first.first.parts["x"], side)
+    outputs, more = matching.match_outputs(first.first.parts.get("y"), side, first.first.size == 3)
+    places = Places(inputs, outputs)
+    if any(problem.code == "swapped-targets" for problem in more):
+        right = values.in_sorted_order(first, places)
+        if right is not None:
+            return right, [*problems, matching.by_luck(side)]
+    return places, [*problems, *more]
+
+
+def _again(
+    what: Subject,
+    batches: int,
+    worker: Worker,
+    clock: Clock,
+    first: Reading,
+    unseen: list[str],
+    problems: list[Problem],
+) -> Reading | None:
+    """A second reading, as the next epoch would be."""
+    if not what.again or worker.stuck:
+        return None
+    try:
+        worker.do(what.next_epoch, clock.left * 0.3)
+    except TimeoutError:
+        unseen.append("a second epoch: what is called between two epochs took too long")
+        return None
+    except Exception as error:
+        fix = f"Mend {_line(error)}."
+        problems.append(
+            Problem(
+                "between two epochs",
+                "no error",
+                words(error),
+                fix,
+                "raises",
+            )
+        )
+        return None
+    second = read(what, batches, worker, clock.left * 0.6, first.pairs)
+    if second.failure is not None and not problems:
+        problems += _stopped(second, clock.left, "of the second reading")
+    if second.late is not None:
+        unseen.append(f"all of a second epoch: the time was over after {counted(second.steps, 'batch')}")
+    return second
+
+
+def _refused(what: Subject) -> list[Problem]:
+    if not what.refused:
+        return []
+    return [
+        Problem(
+            f"examine({what.name})",
+            "what fit takes: a generator, a PyDataset, a tf.data, torch or grain dataset, or arrays",
+            f"{'an' if what.kind[0] in 'aeiou' else 'a'} {what.kind}",
+            "Wrap it in a generator function: for batch in it: yield batch.",
+            "not-for-keras",
+        )
+    ]
+
+
+def _stopped(reading: Reading, budget: float, which: str = "") -> list[Problem]:
+    """What ended a reading before its time."""
+    where = f" {which}" if which else ""
+    problems = []
+    if reading.failure is not None:
+        step, error = reading.failure
+        problems.append(
+            Problem(
+                f"batch {step}{where}",
+                "a batch",
+                words(error),
+                f"Mend {_line(error)}: training would stop there, or go on without the batch.",
+                "raises",
+            )
+        )
+    if reading.late is not None and sum(reading.seconds) < 0.3 * budget:
+        problems.append(
+            Problem(
+                f"batch {reading.late}{where}",
+                "a batch within seconds",
+                f"none after {0.6 * budget - sum(reading.seconds):.0f} s",
+                "It waits for something that does not come. If it is only slow: examine(seconds=...).",
+                "hangs",
+            )
+        )
+    empty = next((i for i, rows in enumerate(reading.rows) if not len(rows)), None)
+    if empty is not None and not any(facts.odd for facts in reading.facts.values()):
+        problems.append(
+            Problem(
+                f"batch {empty}{where}",
+                "a batch of at least 1 row",
+                "None" if empty == reading.nothing else "none",
+                "TensorFlow would wait for it or stop, JAX skip it: leave it out.",
+                "empty-batch",
+            )
+        )
+    return problems
+
+
+def _nothing(what: Subject) -> list[Problem]:
+    fix = "Keras needs a first batch: is the data there, and does the loop run?"
+    return [Problem(what.kind, "at least one batch", "none", fix, "empty")]
+
+
+def words(error: BaseException) -> str:
+    """An error in one line.
+
+    >>> words(ValueError("no such file"))
+    'ValueError: no such file'
+    """
+    lines = str(error).strip().splitlines()
+    text = f"{type(error).__name__}: {lines[0].rstrip('.')}" if lines else type(error).__name__
+    return text if len(text) <= 200 else f"{text[:197]}..."
+
+
+def _line(error: BaseException) -> str:
+    """The line of the user's code that raised."""
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [
+        frame
+        for frame in frames
+        if "site-packages" not in frame.filename and "/polyhead/" not in frame.filename
+    ]
+    if not frames:
+        return "the code that makes it"
+    last = (own or list(frames))[-1]
+    return f"{last.filename}, line {last.lineno}"
+
+
+def _article(kind: str) -> str:
+    return kind if kind == "arrays" else f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"
+
+
+def _amount(reading: Reading, limit: int) -> str:
+    words = f"{counted(reading.steps, 'batch')} read, {counted(sum(map(len, reading.rows)), 'row')}"
+    if reading.late is not None:
+        return f"{words}, then the time was over"
+    return f"{words}, to the end" if reading.ended else words
+
+
+def _epoch(what: Subject, first: Reading, steps: int | None) -> tuple[int | None, int | None]:
+    """Rows and batches of an epoch, where they were seen."""
+    if first.ended:
+        return sum(map(len, first.rows)), first.steps
+    length = period([rows[:, 0] for rows in first.rows]) or steps
+    if length is None or length > first.steps:
+        return None, steps
+    return sum(map(len, first.rows[:length])), length
+
+
+def _by_row(problem: Problem, size: int) -> Problem:
+    """A place in arrays by its row alone, as they have no batches of their own."""
+    if not size:
+        return problem
+
+    def row(found: re.Match[str]) -> str:
+        return f"row {int(found[1]) * size + int(found[2])}"
+
+    place, found = (re.sub(r"batch (\d+), row (\d+)", row, text) for text in (problem.place, problem.found))
+    return replace(problem, place=place, found=found)
+
+
+def _once(problems: list[Problem]) -> list[Problem]:
+    """Each problem once."""
+    found: dict[Any, Problem] = {}
+    for problem in problems:
+        alone = problem.code in ("labels-move", "rereading-differs")  # seen in one item, and in an epoch
+        found.setdefault(problem.code if alone else (problem.code, problem.place, problem.found), problem)
+    return list(found.values())

@@ -1,0 +1,202 @@
+"""Which labels go with which output, and which arrays into which input, as Keras would match them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from polyhead.doctor.places import Places, counted, quoted
+from polyhead.doctor.reading import Reading
+from polyhead.doctor.sides import Model, Slot, form, in_order
+from polyhead.doctor.structure import shown_nesting
+from polyhead.errors import Problem
+from polyhead.keras_bridge.structure import Path, rebuild
+
+
+def match_outputs(y: Any, model: Model, third: bool = False) -> tuple[dict[Path, Slot], list[Problem]]:
+    """Which labels go with which output, and what is wrong with the nesting.
+
+    Where labels would land in the wrong place, they are matched as they were meant, so that one mistake is told
+    once. ``third``: a batch has a third part.
+    """
+    outputs, names = model.outputs, [slot.name for slot in model.outputs]
+    listed = ", ".join(f"`{slot.name}` {slot.shape}" for slot in outputs)
+    if y is None:
+        fix = "Yield x, y." if len(outputs) == 1 else "Yield x, (y0, y1)."
+        return {}, [Problem("batch 0", f"labels for {listed}", "inputs alone", fix, "no-targets")]
+    if form(y) == "one":
+        if len(outputs) == 1:
+            return {(): outputs[0]}, []
+        found = (
+            f"one array of shape {('B', *y.shape[1:])}".replace("'", "")
+            if hasattr(y, "shape")
+            else "one array"
+        )
+        fix = "One array for all outputs would be taken apart along the batch, or given to each output. "
+        fix += "The third part of a batch is weights, not labels. " * third + "Yield "
+        return {}, [
+            Problem(
+                "y", f"an array for each of {listed}", found, f"{fix}{example(model)}.", "stacked-targets"
+            )
+        ]
+    if form(y) == "nested" or model.output_form == "nested":
+        return _match_nested(y, model, listed)
+    if isinstance(y, Mapping):
+        return _match_keys(y, model, names)
+    if len(y) != len(outputs):
+        expected = f"{len(outputs)} arrays, for {listed}"
+        return {}, [
+            Problem("y", expected, counted(len(y), "array"), f"Yield {example(model)}.", "target-count")
+        ]
+    problems = _by_sorted_key(model) if model.output_form == "dict" and len(outputs) > 1 else []
+    return {(i,): slot for i, slot in enumerate(outputs)}, problems
+
+
+def example(model: Model) -> str:
+    """What to yield for this model."""
+    names = [slot.name for slot in model.outputs]
+    if model.output_form == "dict":
+        return "x, {" + ", ".join(f'"{name}": ...' for name in names) + "}"
+    return f"x, ({', '.join(name if name.isidentifier() else '...' for name in names)})"
+
+
+def _match_keys(
+    y: Mapping[str, Any], model: Model, names: list[str]
+) -> tuple[dict[Path, Slot], list[Problem]]:
+    matched: dict[Path, Slot] = {(slot.name,): slot for slot in model.outputs if slot.name in y}
+    missing = [name for name in names if name not in y]
+    extra = [name for name in y if name not in names]
+    if not missing and not extra:
+        return matched, []
+    if len(names) == len(y) == 1:
+        return {(next(iter(y)),): model.outputs[0]}, []
+    words = [f"no {quoted(missing)}"] * bool(missing) + [f"{quoted(extra)} too many"] * bool(extra)
+    fix = (
+        f"Rename {quoted(extra)} to {quoted(missing)}."
+        if len(extra) == len(missing) == 1
+        else "Yield one array for each output, under its name."
+    )
+    return matched, [Problem("y", f"the keys {quoted(names)}", " and ".join(words), fix, "target-keys")]
+
+
+def _by_sorted_key(model: Model) -> list[Problem]:
+    """A tuple for a model with a dict of outputs: Keras goes by the order of the sorted keys."""
+    names = [slot.name for slot in model.outputs]
+    landed = sorted(names)
+    if landed == names:
+        return [by_luck(model)]
+    moves = "; ".join(
+        f"the labels of `{mine}` would train `{theirs}`"
+        for mine, theirs in zip(names, landed, strict=True)
+        if mine != theirs
+    )
+    return [
+        Problem(
+            "y",
+            f"a dict with the keys {quoted(names)}",
+            f"a tuple, which Keras assigns in the order of the sorted keys: {moves}",
+            f"Yield {example(model)}.",
+            "swapped-targets",
+        )
+    ]
+
+
+def by_luck(model: Model) -> Problem:
+    """A tuple whose order happens to be that of the sorted keys."""
+    return Problem(
+        "y",
+        f"a dict with the keys {quoted(slot.name for slot in model.outputs)}",
+        "a tuple, which Keras assigns in the order of the sorted keys; here the labels have it",
+        f"Yield {example(model)}: another name could change the order.",
+        "tuple-for-dict",
+        warning=True,
+    )
+
+
+def _match_nested(y: Any, model: Model, listed: str) -> tuple[dict[Path, Slot], list[Problem]]:
+    paths = {path for path, _ in in_order(y)}
+    by_path = {slot.path: slot for slot in model.outputs}
+    if paths == set(by_path):
+        return by_path, []
+    return {path: slot for path, slot in by_path.items() if path in paths}, [
+        Problem(
+            "y",
+            f"the nesting of the model's outputs, {listed}",
+            _shown_nest(y),
+            "Yield the labels nested as the model nests its outputs.",
+            "structure",
+        )
+    ]
+
+
+def _shown_nest(nested: Any) -> str:
+    return shown_nesting(rebuild(nested, lambda _, __: "*"))
+
+
+def match_inputs(x: Any, model: Model) -> tuple[dict[Path, Slot], list[Problem]]:
+    """Which arrays go into which input."""
+    inputs, names = model.inputs, [slot.name for slot in model.inputs]
+    if not inputs:
+        return {}, []
+    listed = ", ".join(f"`{slot.name}` {slot.shape}" for slot in inputs)
+    if isinstance(x, Mapping):
+        matched: dict[Path, Slot] = {(slot.name,): slot for slot in inputs if slot.name in x}
+        missing, extra = [n for n in names if n not in x], [n for n in x if n not in names]
+        if len(names) == len(x) == 1:
+            return {(next(iter(x)),): inputs[0]}, []
+        if missing:
+            found = f"{quoted(x)}"
+            fix = "Yield each input under the name of its keras.Input."
+            return matched, [Problem("x", f"the keys {quoted(names)}", found, fix, "input-keys")]
+        if extra:
+            expected, fix = (
+                f"the keys {quoted(names)} alone",
+                "Keras drops it: leave it out, or add an input.",
+            )
+            return matched, [Problem("x", expected, f"{quoted(extra)} too", fix, "extra-input", warning=True)]
+        return matched, []
+    flat = in_order(x)
+    if model.input_form == "dict" and len(inputs) > 1:
+        expected, found = f"a dict with the keys {quoted(names)}", f"a {type(x).__name__}"
+        fix = "Yield the inputs as a dict: Keras refuses all else, as the model was made with one."
+        return {}, [Problem("x", expected, found, fix, "input-keys")]
+    if len(flat) != len(inputs):
+        fix = "Yield a tuple or a dict of inputs, one for each keras.Input."
+        return {}, [Problem("x", f"inputs for {listed}", counted(len(flat), "array"), fix, "input-count")]
+    return {path: slot for (path, _), slot in zip(flat, inputs, strict=True)}, []
+
+
+def check_inputs(reading: Reading, places: Places) -> list[Problem]:
+    """Shapes of inputs against the model's."""
+    problems = []
+    for path, slot in places.inputs.items():
+        facts = reading.facts.get(("x", path))
+        if facts is None or facts.odd is not None or fits(facts.shape, slot.shape):
+            continue
+        fix = ""
+        if len(facts.shape) == 3 and fits((*facts.shape[1:], facts.shape[0]), slot.shape):
+            fix = "These are channels first: give images.transpose(0, 2, 3, 1)."
+        elif facts.shape == () and slot.shape == (1,):
+            continue  # Keras gives it an axis
+        others = [s for p, s in places.inputs.items() if p != path and fits(facts.shape, s.shape)]
+        if others:
+            fix = f"It has the shape of input `{others[0].name}`: is the order of the inputs right?"
+        problems.append(
+            Problem(
+                places.name(("x", path)),
+                f"rows of shape {slot.shape}",
+                f"rows of shape {facts.shape}",
+                fix,
+                "input-shape",
+            )
+        )
+    return problems
+
+
+def fits(shape: tuple[int, ...], wanted: tuple[int | None, ...]) -> bool:
+    """Whether a shape is one that is wanted; None takes any size.
+
+    >>> fits((3, 4), (None, 4))
+    True
+    """
+    return len(shape) == len(wanted) and all(w in (None, s) for s, w in zip(shape, wanted, strict=True))

@@ -1,0 +1,61 @@
+"""What the places of a batch are called in messages."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from polyhead.doctor.facts import Spot
+from polyhead.doctor.reading import Place
+from polyhead.doctor.sides import Slot
+from polyhead.keras_bridge.structure import Path
+
+_WORDS = {"x": "input", "y": "target", "w": "weights"}
+
+
+@dataclass(frozen=True)
+class Places:
+    """Which place of a batch goes with which part of a model.
+
+    Attributes:
+        inputs: the model's input for each place in ``x``.
+        outputs: the model's output for each place in ``y``; weights have the same paths.
+    """
+
+    inputs: dict[Path, Slot] = field(default_factory=dict)
+    outputs: dict[Path, Slot] = field(default_factory=dict)
+
+    def name(self, place: Place, spot: Spot | None = None) -> str:
+        """The words for a place, with batch and row.
+
+        >>> Places().name(("y", (1,)), (3, 17)), Places().name(("x", ("image",)))
+        ('target y[1], batch 3, row 17', 'input `image`')
+        """
+        part, path = place
+        slot = (self.inputs if part == "x" else self.outputs).get(path)
+        if slot is not None:
+            words = {"x": "input", "y": "output", "w": "weights of output"}[part]
+            text = f"{words} `{slot.name}`"
+        elif path and isinstance(path[-1], str):
+            text = f"{_WORDS[part]} `{'/'.join(map(str, path))}`"
+        else:
+            text = f"{_WORDS[part]} {part}{''.join(f'[{key!r}]' for key in path)}"
+        return text if spot is None else f"{text}, batch {spot[0]}, row {spot[1]}"
+
+
+def counted(number: int, word: str) -> str:
+    """A number with its word.
+
+    >>> counted(1, "row"), counted(1200, "batch")
+    ('1 row', '1,200 batches')
+    """
+    plural = f"{word}es" if word.endswith("ch") else f"{word}s"
+    return f"{number:,} {word if number == 1 else plural}"
+
+
+def quoted(names: object) -> str:
+    """Names in backticks.
+
+    >>> quoted(["a", "b"])
+    '`a`, `b`'
+    """
+    return ", ".join(f"`{name}`" for name in names)  # type: ignore[attr-defined]

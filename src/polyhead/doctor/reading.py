@@ -1,0 +1,328 @@
+"""One reading of a subject: batch after batch, in a thread, bounded by a number and by time."""
+
+from __future__ import annotations
+
+import hashlib
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from polyhead.doctor.facts import Facts
+from polyhead.doctor.pairs import Pairs
+from polyhead.doctor.subjects import Subject
+from polyhead.errors import shown
+from polyhead.keras_bridge.structure import Path, leaves, rebuild
+
+_TICK = 0.2
+PARTS = ("x", "y", "w")
+
+Place = tuple[str, Path]
+"""``x``, ``y`` or ``w``, and the keys that lead to an array in it."""
+
+
+@dataclass(frozen=True)
+class Odd:
+    """A leaf that is no array, in words."""
+
+    words: str
+
+
+@dataclass(frozen=True)
+class Batch:
+    """A batch with NumPy arrays for leaves.
+
+    Attributes:
+        parts: ``x``, ``y`` and ``w`` as far as there are any; in ``x`` all of it where it is no tuple.
+        container: the type that the batch itself had.
+        size: how many parts it had, where it was a tuple or a list.
+    """
+
+    parts: dict[str, Any]
+    container: str
+    size: int = 1
+
+    def numbers(self, part: str) -> list[np.ndarray]:
+        """The arrays of one part."""
+        return [
+            leaf
+            for (where, _), leaf in self.arrays()
+            if where == part and not isinstance(leaf, Odd) and leaf.ndim
+        ]
+
+    def arrays(self) -> Iterator[tuple[Place, Any]]:
+        """Each leaf with its place."""
+        for part, nested in self.parts.items():
+            if nested is not None:
+                for path, leaf in leaves(nested):
+                    yield (part, path), leaf
+
+
+@dataclass
+class Reading:
+    """What was seen in one reading.
+
+    Attributes:
+        first: the first batch.
+        facts: what each array held, by place.
+        layouts: each nesting that was met, with the batch where it was met first.
+        rows: for each batch the hashes of its rows, uint64 ``(n, 2)``: of the inputs, of the labels.
+        seconds: for each batch how long it took.
+        bytes: for each batch the size of its arrays.
+        ended: the object had no more batches.
+        failure: what it raised, and at which batch.
+        late: the time was over at this batch; it was still being made.
+        nothing: the first batch that was None.
+        reused: a batch that changed when the next one was made.
+        pairs: images of the first batch, by their masks.
+        turned: a batch and a row whose image was turned beside the same mask, and how.
+        uneven: a batch whose arrays have different numbers of rows, and the numbers.
+    """
+
+    first: Batch | None = None
+    facts: dict[Place, Facts] = field(default_factory=dict)
+    layouts: list[tuple[int, Any, str]] = field(default_factory=list)
+    rows: list[np.ndarray] = field(default_factory=list)
+    seconds: list[float] = field(default_factory=list)
+    bytes: list[int] = field(default_factory=list)
+    ended: bool = False
+    failure: tuple[int, BaseException] | None = None
+    late: int | None = None
+    nothing: int | None = None
+    reused: int | None = None
+    pairs: Pairs | None = None
+    turned: tuple[int, int, str] | None = None
+    uneven: tuple[int, dict[Place, int]] | None = None
+
+    @property
+    def steps(self) -> int:
+        """Batches read."""
+        return len(self.rows)
+
+    def take(self, step: int, item: Any, seconds: float) -> Batch:
+        """Count a batch in."""
+        batch = as_batch(item)
+        self.seconds.append(seconds)
+        if item is None:
+            self.nothing = step if self.nothing is None else self.nothing
+            self.rows.append(np.zeros((0, 2), np.uint64))
+            self.bytes.append(0)
+            return batch
+        self.first = self.first or batch
+        layout = rebuild(batch.parts, lambda _, __: "*")
+        if not self.layouts or all(layout != known for _, known, _ in self.layouts):
+            self.layouts.append((step, layout, batch.container))
+        counts: dict[Place, int] = {}
+        for place, leaf in batch.arrays():
+            facts = self.facts.setdefault(place, Facts())
+            if isinstance(leaf, Odd):
+                facts.odd = facts.odd or (step, leaf.words)
+            else:
+                facts.add(step, leaf)
+                counts |= {place: len(leaf)} if leaf.ndim else {}
+        if len(set(counts.values())) > 1 and self.uneven is None:
+            self.uneven = (step, counts)
+        self.rows.append(hashes(batch))
+        if self.pairs is None:
+            self.pairs = Pairs.of(batch.numbers("x"), batch.numbers("y"), self.rows[-1])
+        elif self.turned is None:
+            turned = self.pairs.turned(batch.numbers("x"), self.rows[-1])
+            self.turned = (step, *turned) if turned is not None else None
+        self.bytes.append(sum(leaf.nbytes for _, leaf in batch.arrays() if not isinstance(leaf, Odd)))
+        return batch
+
+
+def as_batch(item: Any) -> Batch:
+    """A batch as it came, with NumPy arrays.
+
+    >>> sorted(as_batch((np.zeros(2), [np.zeros(2), np.ones(2)])).parts)
+    ['x', 'y']
+    """
+    container = type(item).__name__
+    if isinstance(item, (tuple, list)) and 1 <= len(item) <= 3 and not _is_plain(item):
+        parts = {part: _plain(nested) for part, nested in zip(PARTS, item, strict=False)}
+        return Batch(parts, container, len(item))
+    return Batch({"x": _plain(item)}, container, len(item) if isinstance(item, (tuple, list)) else 1)
+
+
+def _plain(nested: Any) -> Any:
+    """A nesting with arrays in it; what is no array becomes words."""
+    if nested is None:
+        return None
+    if isinstance(nested, dict) or (isinstance(nested, (list, tuple)) and not _is_plain(nested)):
+        if isinstance(nested, dict):
+            return {key: _leaf(part) for key, part in nested.items()}
+        parts = [_leaf(part) for part in nested]
+        return parts if isinstance(nested, list) else tuple(parts)
+    return _leaf(nested)
+
+
+def _leaf(value: Any) -> Any:
+    if isinstance(value, (dict, list, tuple)) and not _is_plain(value):
+        return _plain(value)
+    if isinstance(value, np.ndarray):
+        return value
+    if hasattr(value, "detach"):  # a torch tensor
+        value = value.detach().cpu()
+    if hasattr(value, "shape") and hasattr(value, "__array__"):
+        return np.asarray(value)
+    if isinstance(value, (list, tuple)):
+        return Odd(f"a {type(value).__name__} of {len(value)} {_words(value)}")
+    return Odd(shown(value, 40))
+
+
+def _is_plain(values: Any) -> bool:
+    """Whether a list holds numbers or words rather than arrays."""
+    return (
+        isinstance(values, (list, tuple))
+        and len(values) > 0
+        and all(isinstance(v, (int, float, str, bool, np.generic)) or _is_plain(v) for v in values)
+    )
+
+
+def _words(values: Any) -> str:
+    return "texts" if any(isinstance(v, str) for v in values) else "numbers"
+
+
+def hashes(batch: Batch) -> np.ndarray:
+    """Two hashes a row, of its inputs and of its labels, uint64 ``(n, 2)``."""
+    arrays: dict[str, list[np.ndarray]] = {"x": [], "y": []}
+    for (part, _), leaf in batch.arrays():
+        if part in arrays and not isinstance(leaf, Odd) and leaf.ndim and leaf.dtype != object:
+            arrays[part].append(np.ascontiguousarray(leaf))
+    rows = min((len(leaf) for part in arrays.values() for leaf in part), default=0)
+    found = np.zeros((rows, 2), np.uint64)
+    for column, held in enumerate(arrays.values()):
+        for row in range(rows):
+            digest = hashlib.blake2b(digest_size=8)
+            for leaf in held:
+                digest.update(leaf[row].tobytes())
+            found[row, column] = int.from_bytes(digest.digest(), "little")
+    return found
+
+
+class Clock:
+    """How much time is left for everything."""
+
+    def __init__(self, seconds: float) -> None:
+        self._end = time.monotonic() + seconds
+
+    @property
+    def left(self) -> float:
+        """Seconds, at least 0."""
+        return max(0.0, self._end - time.monotonic())
+
+
+class Worker:
+    """A thread that does one thing after another, each within a time; what hangs is left behind.
+
+    >>> with Worker() as worker:
+    ...     worker.do(lambda: 2, 5.0)
+    2
+    """
+
+    def __init__(self) -> None:
+        self._asked: queue.SimpleQueue[Callable[[], Any] | None] = queue.SimpleQueue()
+        self._done: queue.SimpleQueue[tuple[Any, BaseException | None]] = queue.SimpleQueue()
+        self.stuck = False
+        self.thread = threading.Thread(target=self._run, name="examine", daemon=True)
+        self.thread.start()
+
+    def do(self, task: Callable[[], Any], seconds: float) -> Any:
+        """The result of ``task``.
+
+        Raises:
+            TimeoutError: it takes longer; this worker is of no use from then on.
+        """
+        if self.stuck:
+            raise TimeoutError
+        self._asked.put(task)
+        clock = Clock(seconds)
+        while True:
+            try:
+                result, error = self._done.get(timeout=min(clock.left, _TICK))
+                break
+            except queue.Empty:  # an interrupt is taken between two of these
+                if not clock.left:
+                    self.stuck = True
+                    self._asked.put(None)
+                    raise TimeoutError from None
+        if error is not None:
+            raise error
+        return result
+
+    def __enter__(self) -> Worker:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """Let the thread go."""
+        self._asked.put(None)
+
+    def _run(self) -> None:
+        while (task := self._asked.get()) is not None:
+            try:
+                self._done.put((task(), None))
+            except BaseException as error:  # whatever the user's code raises is handed over
+                self._done.put((None, error))
+
+
+_END = object()
+
+
+def read(subject: Subject, limit: int, worker: Worker, seconds: float, pairs: Pairs | None = None) -> Reading:
+    """Up to ``limit`` batches, and whether there are more; ``pairs`` are of an earlier reading."""
+    clock, found = Clock(seconds), Reading(pairs=pairs)
+    opened: list[Iterator[Any]] = []
+
+    def fetch() -> tuple[Any, float]:
+        start = time.perf_counter()
+        if not opened:
+            opened.append(iter(subject.open()))
+        item = next(opened[0], _END)
+        return item, time.perf_counter() - start
+
+    before: tuple[Batch, np.ndarray] | None = None
+    for step in range(limit + 1):
+        if step == limit and not (subject.runs_out or subject.length is None):
+            found.ended = subject.length == limit
+            break
+        try:
+            item, taken = worker.do(fetch, clock.left)
+        except TimeoutError:
+            found.late = step
+            return found
+        except Exception as error:
+            found.failure = (step, error)
+            break
+        if item is _END:
+            found.ended = True
+            break
+        if step == limit:
+            break
+        batch = found.take(step, item, taken)
+        if before is not None and found.reused is None and _overlap(before[0], batch):
+            changed = hashes(before[0])
+            found.reused = step - 1 if not np.array_equal(changed, before[1]) else None
+        before = (batch, found.rows[-1])
+    close = getattr(opened[0], "close", None) if opened and subject.again else None
+    if callable(close):
+        try:
+            worker.do(close, clock.left)
+        except Exception:  # it was read already; how it ends is its own affair
+            return found
+    return found
+
+
+def _overlap(one: Batch, other: Batch) -> bool:
+    """Whether two batches may lie in the same memory."""
+    theirs = dict(other.arrays())
+    return any(
+        isinstance(leaf, np.ndarray)
+        and isinstance(theirs.get(place), np.ndarray)
+        and np.may_share_memory(leaf, theirs[place])
+        for place, leaf in one.arrays()
+    )

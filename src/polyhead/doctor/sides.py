@@ -1,0 +1,198 @@
+"""What a model takes and gives, place by place, with the activation and the loss of each output."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from polyhead.keras_bridge.activation import activation
+from polyhead.keras_bridge.contract import symbolic
+from polyhead.keras_bridge.structure import Path, leaves
+
+_UNIT = {
+    "binary_crossentropy",
+    "binary_focal_crossentropy",
+    "categorical_crossentropy",
+    "categorical_focal_crossentropy",
+    "dice",
+    "tversky",
+}
+"""Losses whose labels are in 0-1."""
+_SPARSE = {"sparse_categorical_crossentropy"}
+_ONE_HOT = {"categorical_crossentropy", "categorical_focal_crossentropy"}
+_RANGES = {
+    "sigmoid": (0.0, 1.0),
+    "hard_sigmoid": (0.0, 1.0),
+    "softmax": (0.0, 1.0),
+    "tanh": (-1.0, 1.0),
+}
+
+
+@dataclass(frozen=True)
+class Slot:
+    """One tensor that a model takes or gives.
+
+    Attributes:
+        path: the keys that lead to it.
+        name: what the model calls it.
+        shape: of a row, None where any size will do.
+        dtype: its own.
+        activation: what its values went through last, where that can be told.
+        loss: the name of its loss, where the model is compiled.
+        own_loss: that loss is a class that somebody wrote.
+    """
+
+    path: Path
+    name: str
+    shape: tuple[int | None, ...]
+    dtype: str = "float32"
+    activation: str | None = None
+    loss: str | None = None
+    own_loss: bool = False
+
+    @property
+    def classes(self) -> int | None:
+        """How many numbers the last axis holds."""
+        return self.shape[-1] if self.shape else None
+
+    @property
+    def sparse(self) -> bool | None:
+        """Whether labels are ids: by the loss; None where there is none to tell."""
+        if self.loss is None:
+            return None
+        return self.loss in _SPARSE
+
+    @property
+    def one_hot(self) -> bool:
+        """Whether the loss wants one number for each class."""
+        return self.loss in _ONE_HOT
+
+    @property
+    def range(self) -> tuple[float, float, str] | None:
+        """The numbers that labels can be, and why."""
+        if self.loss in _UNIT:
+            return 0.0, 1.0, f"its loss is {self.loss}"
+        if self.activation in _RANGES:
+            low, high = _RANGES[self.activation or ""]
+            return low, high, f"its activation is {self.activation}"
+        return None
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model's inputs and outputs, in the order in which they were declared.
+
+    Attributes:
+        inputs: each with its place.
+        outputs: likewise.
+        input_form: ``"one"``, ``"list"``, ``"dict"`` or ``"nested"``.
+        output_form: the same of the outputs.
+    """
+
+    inputs: tuple[Slot, ...]
+    outputs: tuple[Slot, ...]
+    input_form: str
+    output_form: str
+
+
+def describe(model: Any, x: Any) -> tuple[Model | None, str]:
+    """What a model takes and gives, or why that cannot be seen.
+
+    Args:
+        model: a Keras model.
+        x: the inputs of a batch, to call a subclassed model symbolically.
+    """
+    known = symbolic(model)
+    if known is None:
+        if not getattr(model, "built", False):
+            return None, "the model is not built, so nothing was compared with it: call it once, or build it"
+        import keras
+
+        try:
+            tensors = keras.tree.map_structure(lambda a: keras.KerasTensor(a.shape, str(a.dtype)), x)
+            known = tensors, model(tensors)
+        except Exception as error:  # a user's call() may raise anything at all
+            words = str(error).strip().splitlines()
+            return None, f"the model could not be called on the first batch: {words[0] if words else error!r}"
+        inputs: tuple[Slot, ...] = ()
+    else:
+        inputs = tuple(_slots(known[0], getattr(model, "input_names", None)))
+    outputs = list(_slots(known[1], getattr(model, "output_names", None)))
+    losses = _losses(model, outputs)
+    outputs = [_with_loss(slot, losses.get(slot.path)) for slot in outputs]
+    return Model(inputs, tuple(outputs), form(known[0]), form(known[1])), ""
+
+
+def form(nested: Any) -> str:
+    """How tensors are nested.
+
+    >>> form({"a": 1, "b": 2}), form([1]), form((1, [2]))
+    ('dict', 'list', 'nested')
+    """
+    if not isinstance(nested, (Mapping, list, tuple)):
+        return "one"
+    parts = nested.values() if isinstance(nested, Mapping) else nested
+    if any(isinstance(part, (Mapping, list, tuple)) for part in parts):
+        return "nested"
+    return "dict" if isinstance(nested, Mapping) else "list"
+
+
+def in_order(nested: Any, path: Path = ()) -> list[tuple[Path, Any]]:
+    """The leaves of a nesting as they were declared: keys are not sorted.
+
+    >>> in_order({"b": 1, "a": 2})
+    [(('b',), 1), (('a',), 2)]
+    """
+    if isinstance(nested, Mapping):
+        return [found for key, part in nested.items() for found in in_order(part, (*path, key))]
+    if isinstance(nested, (list, tuple)):
+        return [found for i, part in enumerate(nested) for found in in_order(part, (*path, i))]
+    return [(path, nested)]
+
+
+def _slots(nested: Any, names: list[str] | None) -> list[Slot]:
+    found = in_order(nested)
+    flat = [path for path, _ in leaves(nested)]
+    by_path = dict(zip(flat, names, strict=True)) if names and len(names) == len(flat) else {}
+    slots: list[Slot] = []
+    for path, tensor in found:
+        keys = [str(key) for key in path if not isinstance(key, int)]
+        history = getattr(tensor, "_keras_history", None)
+        layer = getattr(getattr(history, "operation", None), "name", None)
+        by_layer = layer if form(nested) != "nested" else None
+        name = "/".join(keys) or by_layer or by_path.get(path) or f"output {len(slots)}"
+        applied = activation(tensor)
+        slots.append(
+            Slot(path, str(name), tuple(tensor.shape[1:]), str(getattr(tensor, "dtype", "")), applied)
+        )
+    return slots
+
+
+def _losses(model: Any, outputs: list[Slot]) -> dict[Path, Any]:
+    """The loss of each output, as it was given to ``compile``."""
+    given = getattr(model, "loss", None)
+    if given is None or not getattr(model, "compiled", False):
+        return {}
+    if isinstance(given, Mapping):
+        by_name = {slot.name: slot.path for slot in outputs}
+        return {by_name[str(name)]: loss for name, loss in given.items() if str(name) in by_name}
+    if isinstance(given, (list, tuple)):
+        return {slot.path: loss for slot, loss in zip(outputs, given, strict=False)}
+    return {slot.path: given for slot in outputs}
+
+
+def _with_loss(slot: Slot, loss: Any) -> Slot:
+    if loss is None:
+        return slot
+    import keras
+
+    if isinstance(loss, str):
+        try:
+            loss = keras.losses.get(loss)
+        except ValueError:
+            return slot
+    function = getattr(loss, "fn", None) or (loss if not isinstance(loss, keras.losses.Loss) else None)
+    own = function is None and not type(loss).__module__.startswith(("keras.", "polyhead."))
+    name = getattr(function, "__name__", None) or type(loss).__name__
+    return Slot(slot.path, slot.name, slot.shape, slot.dtype, slot.activation, str(name), own)

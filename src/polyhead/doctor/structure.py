@@ -1,0 +1,208 @@
+"""The layout of batches: what they are nested in, and whether it stays the same from batch to batch."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+from polyhead.doctor.places import Places, counted
+from polyhead.doctor.reading import Batch, Reading
+from polyhead.doctor.subjects import Subject
+from polyhead.errors import Problem
+
+
+def check_batches(reading: Reading, subject: Subject, places: Places) -> list[Problem]:
+    """What can be said without a model."""
+    return [
+        *_container(reading, subject),
+        *_drift(reading, places),
+        *_odd(reading, places),
+        *_uneven(reading, places),
+        *_reused(reading),
+    ]
+
+
+def _container(reading: Reading, subject: Subject) -> list[Problem]:
+    first = reading.first
+    assert first is not None
+    if first.size > 3:
+        fix = "Nest what belongs together: x, (y0, y1), (w0, w1)."
+        found = f"a {first.container} of {first.size}"
+        return [Problem("batch 0", "a tuple (x, y) or (x, y, weights)", found, fix, "not-a-tuple")]
+    if subject.kind.startswith("generator") and first.container != "tuple":
+        found = f"{'an' if first.container[0] in 'aeiou' else 'a'} {first.container}"
+        return [
+            Problem(
+                "batch 0",
+                "a tuple (x, y) or (x, y, weights)",
+                found,
+                "Keras refuses all else from a generator: yield x, y.",
+                "not-a-tuple",
+            )
+        ]
+    return []
+
+
+def _drift(reading: Reading, places: Places) -> list[Problem]:
+    problems = []
+    if len(reading.layouts) > 1:
+        step, layout, _ = reading.layouts[1]
+        problems.append(
+            Problem(
+                f"batch {step}",
+                f"the nesting of the batches before, {nesting(reading.layouts[0][1])}",
+                nesting(layout),
+                "Yield the same structure each time; Keras learns it from the first batches.",
+                "structure-drift",
+            )
+        )
+    for place, facts in reading.facts.items():
+        if len(facts.dtypes) > 1:
+            (first, _), (then, step), *_ = facts.dtypes.items()
+            harm = "TensorFlow would cut the fractions off. " if first[0] in "iu" and then[0] == "f" else ""
+            problems.append(
+                Problem(
+                    f"{places.name(place)}, batch {step}",
+                    f"{first}, as in batch 0",
+                    then,
+                    f'{harm}Fix the dtype: values.astype("{_stable(first, then)}").',
+                    "dtype-drift",
+                )
+            )
+        if len(facts.shapes) > 1:
+            (one, _), (other, step), *_ = facts.shapes.items()
+            problems.append(
+                Problem(
+                    f"{places.name(place)}, batch {step}",
+                    f"rows of shape {one}, as in batch 0",
+                    f"rows of shape {other}",
+                    "Pad or cut the rows to one shape.",
+                    "shape-drift",
+                    # inputs of many lengths are a habit, as long as the rank stays
+                    warning=place[0] == "x" and len(one) == len(other),
+                )
+            )
+    return problems
+
+
+def _stable(first: str, then: str) -> str:
+    return "float32" if "float" in first or "float" in then else "int32"
+
+
+def _odd(reading: Reading, places: Places) -> list[Problem]:
+    problems = []
+    for place, facts in reading.facts.items():
+        slot = places.inputs.get(place[1]) if place[0] == "x" else None
+        if facts.odd is not None and not (slot is not None and slot.dtype == "string"):
+            step, words = facts.odd
+            fix = "Give NumPy arrays: np.asarray(values)."
+            if "text" in words or "objects" in words:
+                fix = "Turn words into ids first, and mixed lists into one array of numbers."
+            # a layer in the model may take words in; nobody predicts them
+            may = place[0] == "x" and slot is None and "text" in words
+            if words == "None":
+                fix = "Give an array of ones for outputs without weights."
+            problems.append(
+                Problem(
+                    f"{places.name(place)}, batch {step}",
+                    "an array of numbers",
+                    words,
+                    fix,
+                    "not-an-array",
+                    may,
+                )
+            )
+    return problems
+
+
+def _uneven(reading: Reading, places: Places) -> list[Problem]:
+    if reading.uneven is None:
+        return []
+    step, counts = reading.uneven
+    usual = max(counts.values(), key=list(counts.values()).count)
+    found = ", ".join(f"{rows} in {places.name(place)}" for place, rows in counts.items() if rows != usual)
+    return [
+        Problem(
+            f"batch {step}",
+            f"{counted(usual, 'row')} in every array",
+            found,
+            "Cut inputs, labels and weights with the same ids.",
+            "row-count",
+        )
+    ]
+
+
+def _reused(reading: Reading) -> list[Problem]:
+    if reading.reused is None:
+        return []
+    return [
+        Problem(
+            f"batch {reading.reused}",
+            "an array that stays as it is once it was yielded",
+            "one that was overwritten by the next batch",
+            "Make a new array for each batch, or yield array.copy(): Keras keeps batches ahead of training.",
+            "buffer-reused",
+        )
+    ]
+
+
+def nesting(layout: Any) -> str:
+    """A nesting in words.
+
+    >>> nesting({"x": "*", "y": ("*", "*")})
+    '(x, (array, array))'
+    """
+    if isinstance(layout, Mapping) and set(layout) <= {"x", "y", "w"} and "x" in layout:
+        parts = [shown_nesting(layout["x"]), *(shown_nesting(layout[k]) for k in ("y", "w") if k in layout)]
+        return f"({', '.join(['x' if parts[0] == 'array' else parts[0], *parts[1:]])})"
+    return shown_nesting(layout)
+
+
+def shown_nesting(layout: Any) -> str:
+    """A nesting of arrays in words, `"*"` for each."""
+    if isinstance(layout, Mapping):
+        return "{" + ", ".join(f"{key}: {shown_nesting(part)}" for key, part in layout.items()) + "}"
+    if isinstance(layout, (list, tuple)):
+        inner = ", ".join(shown_nesting(part) for part in layout)
+        inner += "," * (isinstance(layout, tuple) and len(layout) == 1)
+        return f"[{inner}]" if isinstance(layout, list) else f"({inner})"
+    return "array" if layout == "*" else "nothing"
+
+
+def list_targets(first: Batch, subject: Subject) -> list[Problem]:
+    """Labels in a list, which TensorFlow's pipeline does not take."""
+    y = first.parts.get("y")
+    x = first.parts.get("x")
+    held = [name for name, part in (("x", x), ("y", y), ("weights", first.parts.get("w"))) if _lists(part)]
+    loads = subject.kind == "torch DataLoader"
+    if not held or not (subject.yields or loads):
+        return []
+    by_torch = (
+        "The default collate_fn of a DataLoader makes lists: give dicts from the dataset, or a collate_fn"
+    )
+    fix = f"{by_torch} that gives tuples." if loads else "Yield a tuple: x, (y0, y1)."
+    if "y" not in held and not loads:
+        fix = "Yield tuples or dicts in its place."
+    return [
+        Problem(
+            f"batch 0, {' and '.join(held)}",
+            "a tuple or a dict of arrays",
+            "a list (works on JAX and torch, TypeError on TensorFlow)",
+            fix,
+            "list-targets" if "y" in held else "list-structure",
+            warning=loads and _backend() != "tensorflow",
+        )
+    ]
+
+
+def _lists(nested: Any) -> bool:
+    if isinstance(nested, Mapping):
+        return any(_lists(part) for part in nested.values())
+    return isinstance(nested, list) or (isinstance(nested, tuple) and any(_lists(part) for part in nested))
+
+
+def _backend() -> str:
+    keras = sys.modules.get("keras")
+    return str(keras.config.backend()) if keras is not None else os.environ.get("KERAS_BACKEND", "")

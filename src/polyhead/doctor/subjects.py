@@ -1,0 +1,273 @@
+"""What can be examined: anything that Keras takes, and how a reading of it is opened."""
+
+from __future__ import annotations
+
+import inspect
+import itertools
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from polyhead.errors import ContractError, Problem, shown
+from polyhead.feed import Feed
+from polyhead.keras_bridge.adapter import Call
+from polyhead.keras_bridge.structure import leaves, rebuild
+
+ARRAY_BATCH = 32
+_MOST_BYTES = 64 << 20
+_NEVER = 10**12
+"""More batches than anybody reads: grain counts so many where a dataset repeats for ever."""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """An object to examine.
+
+    Attributes:
+        kind: what it is, in words.
+        name: what code calls it.
+        open: begins a reading; the iterator gives batches as the object gives them.
+        again: whether it can be read more than once.
+        length: batches in an epoch, as the object itself says; None where it does not say.
+        endless: it says itself that it has no end.
+        runs_out: a reading that ended cannot be begun again by Keras: generators and other iterators.
+        shuffled: whoever reads it shuffles it: arrays, which `fit` shuffles, or nothing that needs it.
+        item: batch ``i`` of a dataset that is read by number.
+        next_epoch: what Keras calls between two epochs.
+        workers: threads or processes that Keras or the object reads it with.
+        processes: they are processes.
+        samples: what the workers hold a copy of each, where that can hold random state.
+        takes: why Keras refuses it, or nothing.
+        whole: all rows, where arrays were given.
+        cut: rows in a batch that was cut from them.
+    """
+
+    kind: str
+    name: str
+    open: Callable[[], Iterator[Any]]
+    again: bool = True
+    length: int | None = None
+    endless: bool = False
+    runs_out: bool = False
+    shuffled: bool = False
+    item: Callable[[int], Any] | None = None
+    next_epoch: Callable[[], None] = lambda: None
+    workers: int = 0
+    processes: bool = False
+    samples: Any = None
+    refused: bool = False
+    whole: Any = None
+    cut: int = 0
+
+    @property
+    def yields(self) -> bool:
+        """Whether Keras asks that each batch be a tuple, and refuses lists on TensorFlow."""
+        return self.kind in ("generator", "generator function", "PyDataset")
+
+
+def subject(obj: Any, model: Any = None, batches: int = 50) -> Subject:
+    """What ``obj`` is.
+
+    Args:
+        obj: anything that Keras takes.
+        model: a feed is read as this model gets it, from first row to last, which does not count as use.
+        batches: how many will be read; arrays are cut so that these hold all rows, if that is not too much.
+
+    Raises:
+        ContractError: it is nothing that batches can be read from.
+
+    >>> subject(iter([])).kind, subject(lambda: (batch for batch in [])).kind
+    ('iterator', 'generator function')
+    """
+    if isinstance(obj, Feed):
+        call = Call("evaluate", model)
+        return Subject("feed", "feed", lambda: obj._batches(call), length=len(obj), shuffled=True)
+    if inspect.isgenerator(obj):
+        return Subject("generator", "generator", lambda: obj, again=False, runs_out=True)
+    if inspect.isclass(obj):
+        name = obj.__name__
+        raise ContractError(Problem("examine(obj)", "an object", f"the class {name}", f"Give {name}(...)."))
+    for known, make in _KINDS:
+        if known(obj):
+            return make(obj)
+    if callable(obj) and not hasattr(obj, "__iter__") and not hasattr(obj, "__getitem__"):
+        return _function(obj, model, batches)
+    if _is_arrays(obj):
+        return _arrays(obj, batches)
+    if hasattr(obj, "__next__"):
+        return Subject("iterator", "iterator", lambda: obj, again=False, runs_out=True, refused=True)
+    if hasattr(obj, "__iter__") and not isinstance(obj, (str, bytes, Mapping)):
+        return Subject(type(obj).__name__, "dataset", lambda: iter(obj), refused=True)
+    raise ContractError(
+        Problem(
+            "examine(obj)",
+            "a generator, a function that makes one, a PyDataset, a tf.data, torch or grain dataset, or arrays",
+            shown(obj),
+            "Give what you would give to fit; arrays as a tuple: examine((x, y)).",
+        )
+    )
+
+
+def from_module(obj: Any, names: tuple[str, ...], module: str) -> bool:
+    """Whether a class of ``obj`` has one of these names in a package; nothing is imported to see.
+
+    >>> from_module(dict(), ("dict",), "builtins")
+    True
+    """
+    return any(
+        base.__name__ in names and f".{base.__module__}.".find(f".{module}.") >= 0
+        for base in type(obj).__mro__
+    )
+
+
+def _is_pydataset(obj: Any) -> bool:
+    return from_module(obj, ("PyDataset",), "keras")
+
+
+def _is_tf(obj: Any) -> bool:
+    return from_module(obj, ("DatasetV2",), "tensorflow")
+
+
+def _is_loader(obj: Any) -> bool:
+    return from_module(obj, ("DataLoader",), "torch")
+
+
+def _is_grain(obj: Any) -> bool:
+    return from_module(obj, ("MapDataset", "IterDataset", "DataLoader"), "grain")
+
+
+def _function(function: Any, model: Any, batches: int) -> Subject:
+    name = getattr(function, "__name__", "generator")
+    name = name if name.isidentifier() else "generator"
+    try:
+        needed = [
+            p.name
+            for p in inspect.signature(function).parameters.values()
+            if p.default is p.empty and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)
+        ]
+    except (TypeError, ValueError):
+        needed = []
+    if needed:
+        raise ContractError(
+            Problem(
+                f"examine({name})",
+                "a function that needs no arguments",
+                f"one that needs {', '.join(needed)}",
+                f"Give lambda: {name}(...), or functools.partial.",
+            )
+        )
+    made = function()
+    if not inspect.isgenerator(made):
+        return subject(made, model, batches)
+    first = [made]  # the one that was made to see what it is serves the first reading
+    return Subject(
+        "generator function", name, lambda: first.pop() if first else function(), again=True, runs_out=True
+    )
+
+
+def _pydataset(dataset: Any) -> Subject:
+    length = getattr(dataset, "num_batches", None)
+    workers = int(getattr(dataset, "workers", 1) or 0)
+
+    def one_epoch() -> Iterator[Any]:
+        return (dataset[i] for i in (itertools.count() if length is None else range(length)))
+
+    def next_epoch() -> None:
+        dataset.on_epoch_end()
+        begin = getattr(dataset, "on_epoch_begin", None)  # newer than the oldest Keras supported
+        if begin is not None:
+            begin()
+
+    return Subject(
+        "PyDataset",
+        "dataset",
+        one_epoch,
+        length=length,
+        endless=length is None,
+        item=lambda i: dataset[i],
+        next_epoch=next_epoch,
+        workers=workers,
+        processes=bool(getattr(dataset, "use_multiprocessing", False)) and workers > 0,
+        samples=dataset,
+    )
+
+
+def _tf(dataset: Any) -> Subject:
+    count = int(dataset.cardinality())  # -1 is endless, -2 unknown
+    return Subject(
+        "tf.data dataset",
+        "dataset",
+        lambda: iter(dataset),
+        length=count if count >= 0 else None,
+        endless=count == -1,
+    )
+
+
+def _loader(loader: Any) -> Subject:
+    return Subject(
+        "torch DataLoader",
+        "loader",
+        lambda: iter(loader),
+        length=len(loader) if hasattr(loader.dataset, "__len__") else None,
+        workers=loader.num_workers,
+        processes=loader.num_workers > 0,
+        samples=loader.dataset,
+    )
+
+
+def _grain(dataset: Any) -> Subject:
+    try:
+        length: int | None = len(dataset)
+    except (TypeError, AttributeError, NotImplementedError):
+        length = None
+    endless = length is not None and length > _NEVER  # repeat() without a number
+    return Subject(
+        "grain dataset",
+        "dataset",
+        lambda: iter(dataset),
+        length=None if endless else length,
+        endless=endless,
+    )
+
+
+_KINDS: tuple[tuple[Callable[[Any], bool], Callable[[Any], Subject]], ...] = (
+    (_is_pydataset, _pydataset),
+    (_is_tf, _tf),
+    (_is_loader, _loader),
+    (_is_grain, _grain),
+)
+
+
+def _is_arrays(obj: Any) -> bool:
+    """Whether ``obj`` is an array, or up to three nestings of arrays: x, y and weights."""
+    if hasattr(obj, "shape") and hasattr(obj, "dtype"):
+        return True
+    if not isinstance(obj, tuple) or not 1 <= len(obj) <= 3:
+        return False
+    found = [leaf for _, leaf in leaves(obj)]
+    return bool(found) and all(hasattr(leaf, "shape") and hasattr(leaf, "dtype") for leaf in found)
+
+
+def _arrays(obj: Any, batches: int) -> Subject:
+    given = obj if isinstance(obj, tuple) else (obj,)
+    found = [leaf for _, leaf in leaves(given)]
+    rows = max(map(len, found))
+    each = sum(int(np.prod(leaf.shape[1:])) * 8 for leaf in found)
+    size = max(ARRAY_BATCH, min(-(-rows // batches), _MOST_BYTES // max(1, each)))
+    steps = -(-rows // size)
+
+    def cut(step: int) -> Any:
+        part = slice(step * size, (step + 1) * size)
+        return rebuild(given, lambda _, leaf: leaf[part])
+
+    return Subject(
+        "arrays",
+        "arrays",
+        lambda: map(cut, range(steps)),
+        length=steps,
+        shuffled=True,
+        whole=given,
+        cut=size,
+    )

@@ -1,0 +1,346 @@
+"""The numbers: NaN, infinity, ids, ranges, one-hot labels, constant heads; and labels that stand for each other."""
+
+from __future__ import annotations
+
+import itertools
+
+from polyhead.doctor.facts import Facts
+from polyhead.doctor.matching import fits
+from polyhead.doctor.places import Places, counted
+from polyhead.doctor.reading import Reading
+from polyhead.doctor.sides import Slot
+from polyhead.errors import Problem
+from polyhead.keras_bridge.structure import Path
+
+_ROUNDED = 1e-4
+"""By so much a label may miss a range, as scaled numbers do."""
+
+
+def check_finite(reading: Reading, places: Places) -> list[Problem]:
+    """NaN and infinity, with the first row of each array that has one."""
+    problems = []
+    for place, facts in reading.facts.items():
+        for spot, code, word in ((facts.nan, "nan", "NaN"), (facts.infinite, "infinity", "infinity")):
+            if spot is None:
+                continue
+            fix = "Leave the row out, or fill it in."
+            if place[0] == "y":
+                fix = f"{word[0].upper()}{word[1:]} times a weight of 0 is NaN: give 0 and a weight of 0, or declare "
+                fix += "the data as a ph.Feed, where NaN means that there is no label."
+            elif place[0] == "w":
+                fix = "Give 0 where a row does not count."
+            found = f"{word} ({counted(facts.bad, 'row')} in all)"
+            problems.append(Problem(places.name(place, spot), "finite numbers", found, fix, code))
+        if place[0] == "w" and facts.usable and facts.low is not None and facts.low[0] < 0:
+            value, spot = facts.low
+            expected, fix = "a weight of at least 0", "A negative weight trains away from the label."
+            problems.append(Problem(places.name(place, spot), expected, f"{value:g}", fix, "negative-weight"))
+    return problems
+
+
+def zeros(reading: Reading, places: Places) -> list[str]:
+    """Weights of 0: what Keras makes of them."""
+    names = [
+        places.name(place)
+        for place, facts in reading.facts.items()
+        if place[0] == "w" and facts.low is not None and facts.low[0] == 0 and not facts.constant
+    ]
+    return [
+        f"{name} are 0 in some rows: Keras's default loss still divides by all rows, and plain metrics count them; "
+        "say weighted_metrics="
+        for name in names
+    ]
+
+
+def flat_labels(reading: Reading, places: Places) -> list[str]:
+    """Labels without the last axis of their output: what Keras makes of them."""
+    names = [
+        places.name(("y", path))
+        for path, slot in places.outputs.items()
+        if slot.shape[-1:] == (1,) and not slot.own_loss and ("y", path) in reading.facts
+        if fits(reading.facts["y", path].shape, slot.shape[:-1]) and reading.facts["y", path].odd is None
+    ]
+    return [
+        f"the labels of {name} lack the last axis: Keras's own losses add it, a loss or metric class of your own "
+        "would compare each row with each other row"
+        for name in names
+    ]
+
+
+def check_constant(reading: Reading, places: Places) -> list[Problem]:
+    """Arrays that hold one number only."""
+    problems = []
+    for place, facts in reading.facts.items():
+        part, _ = place
+        if part == "w" or not facts.constant or facts.low is None or facts.rows < 2 or facts.odd:
+            if part == "w" and facts.constant and facts.low and facts.low[0] == 0:
+                fix = "Nothing would be learnt from it."
+                found = f"0 in all {facts.rows:,} rows"
+                problems.append(
+                    Problem(places.name(place), "weights above 0", found, fix, "constant", warning=True)
+                )
+            continue
+        value = facts.low[0] + 0.0  # no -0
+        empty = value == 0 and len(facts.shape) > 1
+        found = f"{'only zeros' if empty else f'{value:g}'} in all {counted(facts.rows, 'row')} read"
+        fix = "Is the right column read, and are the rows in a random order?"
+        expected = "labels that vary" if part == "y" else "inputs that vary"
+        problems.append(Problem(places.name(place), expected, found, fix, "constant", warning=True))
+    return problems
+
+
+def check_outputs(reading: Reading, places: Places) -> tuple[list[Problem], dict[Path, Slot]]:
+    """Labels against their outputs; labels that fit each other's output are told as swapped.
+
+    Returns:
+        The problems, and the outputs as they were meant.
+    """
+    outputs = dict(places.outputs)
+    found = {
+        path: judge(places.name(("y", path)), slot, reading.facts[("y", path)])
+        for path, slot in outputs.items()
+        if ("y", path) in reading.facts
+    }
+    problems: list[Problem] = []
+    for one, other in itertools.combinations(list(found), 2):
+        if not (_wrong(found[one]) or _wrong(found[other])):
+            continue
+        names = places.name(("y", one)), places.name(("y", other))
+        crossed = {
+            one: judge(names[1], outputs[other], reading.facts[("y", one)]),
+            other: judge(names[0], outputs[one], reading.facts[("y", other)]),
+        }
+        if any(_wrong(p) for p in crossed.values()):
+            continue
+        reason = next(p for path in (one, other) for p in found[path] if not p.warning)
+        problems.append(
+            Problem(
+                f"outputs `{outputs[one].name}` and `{outputs[other].name}`",
+                "each output's own labels",
+                f"labels that fit only the other way round ({reason.place} got {reason.found})",
+                _exchange(one, other),
+                "swapped-targets",
+            )
+        )
+        outputs[one], outputs[other] = outputs[other], outputs[one]
+        found |= {one: [], other: []}
+    return problems + [p for path in found for p in found[path]], outputs
+
+
+def in_sorted_order(reading: Reading, places: Places) -> Places | None:
+    """The labels of a tuple matched by the outputs' sorted names, if they fit so and not in the declared order."""
+    slots = list(places.outputs.values())
+    ways = [slots, sorted(slots, key=lambda slot: slot.name)]
+    declared, by_name = (
+        any(
+            _wrong(judge("", slot, reading.facts["y", path]))
+            for path, slot in zip(places.outputs, way, strict=True)
+            if ("y", path) in reading.facts
+        )
+        for way in ways
+    )
+    if not declared or by_name:
+        return None
+    return Places(places.inputs, dict(zip(places.outputs, ways[1], strict=True)))
+
+
+def _exchange(one: Path, other: Path) -> str:
+    keys = [f"`{path[-1]}`" if isinstance(path[-1], str) else f"y[{path[-1]}]" for path in (one, other)]
+    return f"Exchange {keys[0]} and {keys[1]}."
+
+
+def _wrong(problems: list[Problem]) -> bool:
+    return any(not p.warning for p in problems)
+
+
+def judge(name: str, slot: Slot, facts: Facts) -> list[Problem]:
+    """What is wrong with these labels for this output."""
+    if facts.odd is not None:
+        return []
+    if _as_ids(slot, facts):
+        return _ids(name, slot, facts)
+    if not fits(facts.shape, slot.shape):
+        problem = _shape(name, slot, facts)
+        if problem is not None:
+            return [problem]
+    if slot.sparse and facts.one_hot and slot.classes not in (None, 1):
+        return [
+            Problem(
+                name,
+                f"ids (B,), as its loss is {slot.loss}",
+                f"one-hot labels {('B', *facts.shape)}".replace("'", ""),
+                'Give labels.argmax(-1), or compile with "categorical_crossentropy".',
+                "one-hot-for-sparse",
+            )
+        ]
+    return _range(name, slot, facts)
+
+
+def _as_ids(slot: Slot, facts: Facts) -> bool:
+    """Whether the labels are class ids: one whole number where the output has several."""
+    classes = slot.classes
+    if classes == 1 or not slot.shape:
+        return False
+    body = slot.shape[:-1]
+    if not (fits(facts.shape, body) or fits(facts.shape, (*body, 1))):
+        return False
+    if slot.sparse is not None:
+        return slot.sparse or (slot.one_hot and facts.whole)
+    if slot.activation in ("sigmoid", "hard_sigmoid", "tanh"):
+        return False
+    whole_type = facts.dtype.startswith(("int", "uint"))
+    return facts.whole and (whole_type or slot.activation == "softmax")
+
+
+def _ids(name: str, slot: Slot, facts: Facts) -> list[Problem]:
+    if slot.one_hot:
+        return [
+            Problem(
+                name,
+                f"one number for each of {slot.classes} classes, as its loss is {slot.loss}",
+                "ids",
+                'Compile with "sparse_categorical_crossentropy", or give keras.utils.to_categorical(labels, '
+                f"{slot.classes}).",
+                "ids-for-one-hot",
+            )
+        ]
+    if facts.low is None or facts.high is None:
+        return []
+    if facts.fraction is not None:
+        value, spot = facts.fraction
+        return [
+            Problem(
+                f"{name}, batch {spot[0]}, row {spot[1]}",
+                "a class id, a whole number",
+                f"{value:g}",
+                "Numbers that are no ids need another loss.",
+                "label-range",
+            )
+        ]
+    classes = slot.classes
+    for wrong, (value, spot) in (
+        (facts.low[0] < 0, facts.low),
+        (classes is not None and facts.high[0] >= classes, facts.high),
+    ):
+        if wrong:
+            fix = "JAX adds nothing for such a row, TensorFlow and torch stop. "
+            fix += (
+                'If it means "no label", give 0 and a weight of 0.'
+                if value < 0
+                else "Count classes from 0, or give the layer more units."
+            )
+            expected = f"a class id in [0, {classes - 1}]" if classes else "a class id of at least 0"
+            return [
+                Problem(
+                    f"{name}, batch {spot[0]}, row {spot[1]}",
+                    expected,
+                    f"{value:g}",
+                    fix,
+                    "id-out-of-range",
+                )
+            ]
+    return []
+
+
+def _shape(name: str, slot: Slot, facts: Facts) -> Problem | None:
+    shape, wanted = facts.shape, slot.shape
+    given = _batch(shape)
+    expected = f"labels of shape {_batch(wanted)}, as the output has"
+    if wanted and wanted[-1] == 1 and fits(shape, wanted[:-1]):
+        if not slot.own_loss:
+            return None  # Keras gives them the last axis
+        fix = f"{slot.loss} is a loss of your own: it would compare each row with each other row. "
+        return Problem(name, expected, given, f"{fix}Give labels[..., None].", "broadcast")
+    if shape and shape[-1] == 1 and fits(shape[:-1], wanted):
+        return None
+    turned = len(shape) == 3 and shape != wanted and fits((*shape[1:], shape[0]), wanted)
+    if not turned and _spreads(shape, wanted):
+        into = "each number with each other one" if shape == () else "along the axes of size 1"
+        fix = f"A loss would not fail but compare {into}. "
+        if slot.sparse is None and facts.whole and wanted[-1] != 1 and shape in ((), (1,)):
+            fix += "If they are class ids, compile with a sparse loss; else "
+        return Problem(
+            name, expected, given, f"{fix}Give the layer or the labels the same shape.", "broadcast"
+        )
+    fix = "These are channels first: give labels.transpose(0, 2, 3, 1)." if turned else ""
+    if not fix and len(shape) == len(wanted) == 1:
+        fix = f"Give the layer {shape[0]} units, or labels with {wanted[0]} numbers a row."
+    return Problem(name, expected, given, fix, "target-shape")
+
+
+def _batch(shape: tuple[int | None, ...]) -> str:
+    inner = ", ".join("any" if size is None else str(size) for size in shape)
+    return f"(B, {inner})" if shape else "(B,)"
+
+
+def _spreads(shape: tuple[int, ...], wanted: tuple[int | None, ...]) -> bool:
+    """Whether a loss would broadcast the two: silently for any batch, or when sizes happen to agree."""
+    if shape == ():
+        return len(wanted) == 1
+    if len(shape) != len(wanted):
+        return False
+    return all(s == w or w is None or 1 in (s, w) for s, w in zip(shape, wanted, strict=True))
+
+
+def _range(name: str, slot: Slot, facts: Facts) -> list[Problem]:
+    bounds = slot.range
+    if facts.low is None or facts.high is None:
+        return []
+    if bounds is None:
+        if slot.activation in ("relu", "softplus", "exponential") and facts.low[0] < 0:
+            value, spot = facts.low
+            expected = f"labels of at least 0, as its activation is {slot.activation}"
+            fix = "The output cannot reach it: use a linear layer."
+            return [
+                Problem(
+                    f"{name}, batch {spot[0]}, row {spot[1]}",
+                    expected,
+                    f"{value:g}",
+                    fix,
+                    "label-range",
+                    warning=True,
+                )
+            ]
+        return []
+    low, high, why = bounds
+    if facts.values is not None and facts.values <= {0.0, 255.0} and 255.0 in facts.values and high == 1:
+        _, spot = facts.high
+        return [
+            Problem(
+                f"{name}, batch {spot[0]}, row {spot[1]}",
+                f"labels of 0 and 1, as {why}",
+                "0 and 255",
+                "Divide by 255, or give mask > 127.",
+                "mask-255",
+            )
+        ]
+    for wrong, (value, spot) in (
+        (facts.low[0] < low - _ROUNDED, facts.low),
+        (facts.high[0] > high + _ROUNDED, facts.high),
+    ):
+        if wrong:
+            fix = (
+                "Such a loss falls without end, or never gets there: scale the labels, or use a linear output"
+            )
+            return [
+                Problem(
+                    f"{name}, batch {spot[0]}, row {spot[1]}",
+                    f"labels in {low:g} to {high:g}, as {why}",
+                    f"{value:g}",
+                    f"{fix} and a loss for numbers.",
+                    "label-range",
+                )
+            ]
+    one_class = slot.activation == "softmax" or slot.one_hot
+    if one_class and slot.classes not in (None, 1) and not facts.ones:
+        return [
+            Problem(
+                name,
+                "labels that sum to 1 in each row, as one class is chosen",
+                "rows with other sums",
+                'For any number of classes a row use a sigmoid and "binary_crossentropy".',
+                "not-one-class",
+                warning=True,
+            )
+        ]
+    return []

@@ -1,0 +1,231 @@
+"""Workers: augmentations that repeat in each of them, and items that threads spoil for each other."""
+
+from __future__ import annotations
+
+import random
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from polyhead.doctor.epochs import Findings
+from polyhead.doctor.reading import Worker, as_batch, hashes
+from polyhead.doctor.subjects import Subject
+from polyhead.errors import shown
+
+_THREADS = 4
+_ITEMS = 8
+
+
+@contextmanager
+def same_chance() -> Iterator[None]:
+    """Leave the global random state of NumPy, ``random`` and torch as it was.
+
+    >>> np.random.seed(1)
+    >>> with same_chance():
+    ...     drawn = np.random.random()
+    >>> np.random.random() == drawn
+    True
+    """
+    numpy, python = np.random.get_state(), random.getstate()  # noqa: NPY002 it is the global state that is meant
+    torch = sys.modules.get("torch")
+    tensor = torch.get_rng_state() if torch is not None else None
+    try:
+        yield
+    finally:
+        np.random.set_state(numpy)  # noqa: NPY002
+        random.setstate(python)
+        if torch is not None and tensor is not None:
+            torch.set_rng_state(tensor)
+
+
+def check_workers(subject: Subject, worker: Worker, seconds: float) -> Findings:
+    """What can be said about workers by reading items here; none is started."""
+    out = Findings()
+    if subject.kind.startswith(("generator", "iterator")):
+        out.notes.append(
+            'not safe for threads: two that ask at once get "generator already executing"; Keras asks from one'
+        )
+    if subject.workers <= (0 if subject.processes else 1):
+        return out
+    try:
+        if subject.processes:
+            worker.do(lambda: _augmentation(subject, out), seconds)
+        else:
+            worker.do(lambda: _threads(subject, out), seconds)
+    except TimeoutError:
+        out.unseen.append("what workers do: reading a few items took too long")
+    except Exception as error:  # the reading itself has told what is wrong
+        out.unseen.append(f"what workers do: {type(error).__name__}: {shown(str(error))}")
+    if subject.kind == "PyDataset":
+        keras = sys.modules.get("keras")
+        if keras is not None and keras.config.backend() in ("jax", "torch"):
+            out.found(
+                f"{subject.name}, workers={subject.workers}",
+                "workers=1 on JAX and torch",
+                "more, with which Keras repeats queued batches in epoch 0 of the first fit",
+                "Say workers=1, or leave out the first epoch's figures.",
+                "worker-replay",
+                warning=True,
+            )
+    return out
+
+
+def _augmentation(subject: Subject, out: Findings) -> None:
+    """Whether an item draws from a random state that each process gets a copy of."""
+    read = _one(subject)
+    if read is None:
+        out.unseen.append("what each worker process draws: its items cannot be read by number")
+        return
+    owned = list(_generators(subject.samples))
+    own = [_state(generator) for _, generator in owned]
+    numpy, python = repr(np.random.get_state()), random.getstate()  # noqa: NPY002
+    read()
+    moved = [
+        name for (name, generator), before in zip(owned, own, strict=True) if _state(generator) != before
+    ]
+    seeded = subject.kind == "torch DataLoader"  # it gives each worker a state of its own
+    if not seeded and repr(np.random.get_state()) != numpy:  # noqa: NPY002
+        moved.append("np.random")
+    if not seeded and random.getstate() != python:
+        moved.append("random")
+    if moved:
+        out.found(
+            f"{subject.name}, {subject.workers} worker processes",
+            "random draws of its own in each worker",
+            f"draws from {', '.join(f'`{name}`' for name in moved)}, of which each process gets the same copy",
+            "Draw from np.random.default_rng((seed, epoch, index)) inside __getitem__.",
+            "same-augmentation",
+        )
+
+
+def _one(subject: Subject) -> Callable[[], Any] | None:
+    if subject.item is not None:
+        item = subject.item
+        return lambda: item(0)
+    if hasattr(subject.samples, "__getitem__"):
+        return lambda: subject.samples[0]
+    return None
+
+
+def _generators(owner: Any, depth: int = 2, name: str = "self") -> Iterator[tuple[str, Any]]:
+    """Random generators that an object holds, itself or one of its parts."""
+    for key, value in getattr(owner, "__dict__", {}).items():
+        if isinstance(value, (np.random.Generator, np.random.RandomState, random.Random)):
+            yield f"{name}.{key}", value
+        elif depth > 1 and not isinstance(value, (np.ndarray, type)):
+            yield from _generators(value, depth - 1, f"{name}.{key}")
+
+
+def _state(generator: Any) -> str:
+    if isinstance(generator, np.random.Generator):
+        return repr(generator.bit_generator.state)
+    if isinstance(generator, np.random.RandomState):
+        return repr(generator.get_state())
+    return repr(generator.getstate())
+
+
+def _threads(subject: Subject, out: Findings) -> None:
+    """The same items read one by one and by several threads at once."""
+    assert subject.item is not None
+    item = subject.item
+    count = min(subject.length or _ITEMS, _ITEMS)
+
+    def read(i: int) -> bytes:
+        return hashes(as_batch(item(i))).tobytes()
+
+    alone = [read(i) for i in range(count)]
+    stable = alone == [read(i) for i in range(count)]
+    together: dict[int, bytes] = {}
+    raised: list[str] = []
+    gate = threading.Barrier(min(_THREADS, count))
+
+    def work(first: int) -> None:
+        try:
+            gate.wait(5)
+            for _ in range(3):
+                for i in range(first, count, gate.parties):
+                    got = read(i)
+                    if got != alone[i] or i not in together:
+                        together[i] = got
+        except Exception as error:
+            raised.append(f"{type(error).__name__}: {error}")
+
+    threads = [threading.Thread(target=work, args=(i,), daemon=True) for i in range(gate.parties)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(10)
+    wrong = [i for i, got in sorted(together.items()) if got != alone[i]]
+    if raised or (stable and wrong):
+        found = raised[0] if raised else f"another batch {wrong[0]} than when it is read alone"
+        out.found(
+            f"{subject.name}, workers={subject.workers}",
+            "items that threads can read at the same time",
+            found,
+            "Keep nothing on self that __getitem__ changes, or say workers=1.",
+            "thread-unsafe",
+        )
+    elif not stable:
+        out.unseen.append("whether threads spoil items for each other: an item is never the same twice")
+
+
+def _reseeds(item: Callable[[int], Any]) -> str:
+    """The global random state that reading an item sets to the same value each time, or nothing."""
+    ends = []
+    for seed in (1, 2):
+        np.random.seed(seed)  # noqa: NPY002
+        random.seed(seed)
+        item(0)
+        ends.append((repr(np.random.get_state()), random.getstate()))  # noqa: NPY002
+    names = ("np.random.seed", "random.seed")
+    return next((name for name, a, b in zip(names, *ends, strict=True) if a == b), "")
+
+
+def check_item(subject: Subject, rows: list[np.ndarray], worker: Worker, seconds: float) -> Findings:
+    """A dataset's first item once more, in the same epoch."""
+    out = Findings()
+    if subject.item is None or not rows or not len(rows[0]):
+        return out
+    item = subject.item
+    try:
+        again = worker.do(lambda: hashes(as_batch(item(0))), seconds)
+        fixed = worker.do(lambda: _reseeds(item), seconds)
+    except Exception:  # the reading has told, or will tell
+        return out
+    if fixed:
+        out.found(
+            "item 0",
+            "other random draws in each item",
+            f"a seed that is set anew whenever an item is read: `{fixed}`",
+            "Draw from np.random.default_rng((seed, epoch, index)) instead.",
+            "same-augmentation",
+        )
+    if np.array_equal(again, rows[0]):
+        return out
+    others = np.concatenate([rows[0][:0], *rows[1:]])[:, 0]
+    inputs_same = np.array_equal(again[:, 0], rows[0][:, 0]) if len(again) == len(rows[0]) else False
+    if inputs_same:
+        out.found(
+            "item 0",
+            "the same labels whenever it is read",
+            "other labels beside the same inputs",
+            "Draw inputs and labels together, by the index alone.",
+            "labels-move",
+        )
+    elif np.isin(again[:, 0], others).any():
+        out.found(
+            "item 0",
+            "the same rows whenever it is read in an epoch",
+            "other rows each time",
+            "Take the rows by the index: order[index * size : (index + 1) * size], and draw the order in "
+            "on_epoch_end.",
+            "rereading-differs",
+            warning=True,
+        )
+    else:
+        out.notes.append("item 0 differs each time it is read: it is augmented, or drawn anew")
+    return out

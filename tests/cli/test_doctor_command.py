@@ -1,0 +1,169 @@
+"""`polyhead doctor`: what it prints, where, and with which status it ends."""
+
+import contextlib
+import io
+import json
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from polyhead.cli import app
+
+PROGRAM = """
+import numpy as np
+
+print("loading")
+x = np.random.default_rng(0).normal(size=(60, 4)).astype("float32")
+y = (x[:, :1] > 0).astype("float32")
+
+
+def right():
+    rng = np.random.default_rng(1)
+    while True:
+        order = rng.permutation(60)
+        for start in range(0, 60, 10):
+            ids = order[start : start + 10]
+            yield x[ids], y[ids]
+
+
+def wrong():
+    for x, y in right():
+        yield x, np.where(x[:, :1] > 1, np.nan, y)
+
+
+def network():
+    import keras
+
+    inputs = keras.Input((4,))
+    outputs = [keras.layers.Dense(1, activation="sigmoid", name=name)(inputs) for name in ("a", "b")]
+    return keras.Model(inputs, outputs)
+
+
+def no_network():
+    raise ValueError("no weights")
+
+
+def folder(path):
+    yield path
+
+
+arrays = (x, y)
+number = 3
+"""
+
+
+@pytest.fixture
+def program(tmp_path):
+    path = tmp_path / "program.py"
+    path.write_text(PROGRAM)
+    return path
+
+
+@dataclass
+class Result:
+    exit_code: int
+    stdout: str
+    stderr: str
+
+
+def doctor(*args):
+    """The command, with its two outputs apart."""
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        code = app(["doctor", *map(str, args)], standalone_mode=False)
+    return Result(code or 0, out.getvalue(), err.getvalue())
+
+
+def test_nothing_wrong_is_0(program):
+    result = doctor(f"{program}:right", "--steps", 6)
+    assert result.exit_code == 0
+    assert result.stdout.startswith("ok\n  a generator function: 50 batches read, 500 rows\n")
+    assert "data = ph.from_generator(right, length=60, names=('x', 'y'))" in result.stdout
+    assert "loading" not in result.stdout
+
+
+def test_a_warning_is_0_and_1_where_it_is_strict(program):
+    for args, code in (((), 0), (("--strict",), 1)):
+        result = doctor(f"{program}:right", *args)
+        assert result.exit_code == code
+        assert result.stdout.startswith("1 warning:\n  1. (perhaps) generator function: expected an end")
+
+
+def test_a_mistake_is_1(program):
+    result = doctor(f"{program}:wrong", "--steps", 6, "--batches", 3)
+    assert result.exit_code == 1
+    assert "  1. target y, batch 0, row " in result.stdout
+    assert ": expected finite numbers, got NaN (" in result.stdout
+    assert "3 batches read" in result.stdout
+
+
+@pytest.mark.keras
+def test_a_model_or_a_function_that_makes_one(program):
+    result = doctor(f"{program}:arrays", "--model", f"{program}:network")
+    assert result.exit_code == 1
+    assert (
+        "  1. y: expected an array for each of `a` (1,), `b` (1,), got one array of shape (B, 1)."
+        in result.stdout
+    )
+
+
+@pytest.mark.parametrize("name", ["right", "wrong"])
+def test_json_is_all_that_is_printed(program, name):
+    result = doctor(f"{program}:{name}", "--steps", 6, "--json")
+    found = json.loads(result.stdout)
+    assert (found["ok"], result.exit_code) == ((True, 0) if name == "right" else (False, 1))
+    assert [p["code"] for p in found["problems"]] == ([] if name == "right" else ["nan"])
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        (["program.py"], "program.py: say which object of which file, as file.py:name."),
+        (["nothing.py:right"], "nothing.py: no such file."),
+        (["program.py:rihgt"], "program.py: it has no `rihgt`. Did you mean `right`?"),
+        (
+            ["program.py:right", "--model", "program.py:number"],
+            "program.py:number: expected a Keras model, got int.",
+        ),
+        (
+            ["program.py:right", "--model", "program.py:no_network"],
+            "program.py:no_network: it raised ValueError: no weights",
+        ),
+        (
+            ["program.py:folder"],
+            "program.py:folder: examine(folder): expected a function that needs no arguments, got one that needs "
+            "path. Give lambda: folder(...), or functools.partial.",
+        ),
+    ],
+)
+def test_wrong_use_is_2(program, monkeypatch, args, words):
+    monkeypatch.chdir(program.parent)
+    result = doctor(*args)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr.splitlines()[-1] == f"polyhead: {words}"
+
+
+def test_a_number_is_nothing_to_examine(program):
+    result = doctor(f"{program}:number")
+    assert result.exit_code == 2
+    assert "expected a generator, a function that makes one" in result.stderr
+
+
+def test_it_runs_by_itself(program):
+    found = subprocess.run(
+        [sys.executable, "-m", "polyhead.cli", "doctor", f"{program}:arrays", "--json"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert json.loads(found.stdout)["kind"] == "arrays"
+    assert "loading" in found.stderr
+
+
+def test_the_page_about_it_names_every_option():
+    page = (Path(__file__).parents[2] / "docs" / "doctor.md").read_text(encoding="utf-8")
+    for option in ("--model", "--batches", "--steps", "--seconds", "--json", "--strict"):
+        assert option in page

@@ -1,0 +1,29 @@
+"""A generator that ends with its first epoch."""
+
+import keras
+import numpy as np
+
+rng = np.random.default_rng(0)
+features = rng.normal(size=(1000, 10)).astype("float32")
+bought = (features[:, :1] + features[:, 1:2] > 0).astype("float32")
+price = 20 + 5 * features[:, 2:3] + rng.normal(size=(1000, 1)).astype("float32")
+
+
+def generator():
+    order = np.random.default_rng().permutation(1000)
+    for start in range(0, 1000, 50):
+        ids = order[start : start + 50]
+        yield features[ids], (bought[ids], price[ids])
+
+
+x = keras.Input((10,), name="features")
+hidden = keras.layers.Dense(16, activation="relu")(x)
+model = keras.Model(
+    x,
+    [
+        keras.layers.Dense(1, activation="sigmoid", name="bought")(hidden),
+        keras.layers.Dense(1, name="price")(hidden),
+    ],
+)
+
+MISTAKE = "exhausted"

@@ -1,0 +1,33 @@
+"""A tuple for a model with a dict of outputs: Keras goes by the sorted keys."""
+
+import keras
+import numpy as np
+
+rng = np.random.default_rng(0)
+features = rng.normal(size=(1000, 10)).astype("float32")
+bought = (features[:, :1] + features[:, 1:2] > 0).astype("float32")
+price = 20 + 5 * features[:, 2:3] + rng.normal(size=(1000, 1)).astype("float32")
+
+
+def generator():
+    shuffle = np.random.default_rng(1)
+    while True:
+        order = shuffle.permutation(1000)
+        for start in range(0, 1000, 50):
+            ids = order[start : start + 50]
+            yield features[ids], (price[ids], bought[ids])
+
+
+STEPS = 20
+
+x = keras.Input((10,), name="features")
+hidden = keras.layers.Dense(16, activation="relu")(x)
+model = keras.Model(
+    x,
+    {
+        "price": keras.layers.Dense(1, name="price")(hidden),
+        "bought": keras.layers.Dense(1, activation="sigmoid", name="bought")(hidden),
+    },
+)
+
+MISTAKE = "swapped-targets"

@@ -1,0 +1,214 @@
+"""The declaration that ends a report runs, and its feed gives the same rows."""
+
+import keras
+import numpy as np
+import pytest
+from doctor_checks import (
+    KIND,
+    MASK,
+    ROWS,
+    SIZE,
+    VALUE,
+    YES,
+    Items,
+    X,
+    classes,
+    good,
+    mask_head,
+    stream,
+    two_heads,
+)
+
+import polyhead as ph
+
+
+def run(report, **names):
+    """The feed of a declaration, in row order."""
+    exec(report.declaration.replace("shuffle=True", "shuffle=False"), names)
+    return names["feed"]
+
+
+def rows(feed):
+    """All rows of a feed, as dicts of arrays."""
+    batches = [batch[:2] for batch in feed]
+    return [
+        {name: np.concatenate([batch[part][name] for batch in batches]) for name in batches[0][part]}
+        for part in (0, 1)
+    ]
+
+
+def test_of_arrays():
+    report = ph.examine((X, (YES, VALUE)), two_heads())
+    assert report.declaration == (
+        "import polyhead as ph\n"
+        "\n"
+        "data = {\n"
+        '    "x": arrays[0],\n'
+        '    "yes": arrays[1][0],\n'
+        '    "value": arrays[1][1],\n'
+        "}\n"
+        "feed = ph.Feed(\n"
+        "    data,\n"
+        "    inputs={\n"
+        '        "x": ph.Array(),\n'
+        "    },\n"
+        "    heads={\n"
+        '        "yes": ph.Binary(),\n'
+        '        "value": ph.Regression(),\n'
+        "    },\n"
+        "    batch_size=32,\n"
+        "    shuffle=True,\n"
+        ")"
+    )
+    feed = run(report, arrays=(X, (YES, VALUE)))
+    (x, y), steps = rows(feed), len(feed)
+    assert steps == 2
+    assert np.array_equal(x["x"], X)
+    assert np.array_equal(y["yes"], YES)
+    assert np.array_equal(y["value"], VALUE)
+    assert feed.check(two_heads()).ok
+
+
+def test_of_a_pydataset_batch_by_batch():
+    dataset = Items(shuffle=False)
+    feed = run(ph.examine(dataset, two_heads(dict)), dataset=dataset)
+    assert len(feed) == len(dataset)
+    for i, (x, y) in enumerate(feed):
+        theirs, (yes, value) = dataset[i]
+        assert np.array_equal(x["x"], theirs)
+        assert np.array_equal(y["yes"], yes)
+        assert np.array_equal(y["value"], value)
+
+
+def of_tf(tf):
+    return tf.data.Dataset.from_tensor_slices((X, {"yes": YES, "value": VALUE})).batch(SIZE)
+
+
+def of_endless_tf(tf):
+    return of_tf(tf).repeat()
+
+
+def of_torch(torch):
+    pairs = [(X[i], {"yes": YES[i], "value": VALUE[i]}) for i in range(ROWS)]
+    return torch.utils.data.DataLoader(pairs, SIZE)
+
+
+def of_grain(grain):
+    pairs = [(X[i], {"yes": YES[i], "value": VALUE[i]}) for i in range(ROWS)]
+    return grain.MapDataset.source(pairs).batch(SIZE)
+
+
+@pytest.mark.parametrize(
+    ("framework", "make", "kind"),
+    [
+        ("tensorflow", of_tf, "tf.data dataset"),
+        ("tensorflow", of_endless_tf, "tf.data dataset"),
+        ("torch", of_torch, "torch DataLoader"),
+        ("grain", of_grain, "grain dataset"),
+    ],
+    ids=["tf", "tf endless", "torch", "grain"],
+)
+@pytest.mark.filterwarnings("ignore")  # frameworks warn about each other when they are imported
+def test_of_a_dataset(framework, make, kind):
+    dataset = make(pytest.importorskip(framework, reason=f"it examines a {kind}"))
+    report = ph.examine(dataset, two_heads(dict), 20, steps_per_epoch=6)
+    assert report.kind == kind
+    assert [p.code for p in report.problems] == ["not-shuffled"]
+    feed = run(report, dataset=dataset, loader=dataset)
+    x, y = rows(feed)
+    assert np.array_equal(x["x"], X)
+    assert np.array_equal(y["yes"], YES)
+    assert np.array_equal(y["value"], VALUE)
+
+
+def test_of_a_generator_function():
+    generator = stream(good)
+    report = ph.examine(generator, two_heads(), steps_per_epoch=6)
+    lines = report.declaration.splitlines()
+    assert lines[2] == "data = ph.from_generator(generator, length=60, names=('x', ('yes', 'value')))"
+    if hasattr(ph, "from_generator"):
+        feed = run(report, generator=generator)
+        assert len(feed) == ROWS // SIZE
+        assert feed.check(two_heads()).ok
+
+
+def test_of_a_generator_function_whose_epoch_was_not_seen():
+    lines = ph.examine(stream(good), batches=3).declaration.splitlines()
+    assert lines[2:7] == [
+        "data = ph.from_generator(",
+        "    generator,",
+        "    length=...,  # rows in an epoch",
+        "    names=('x', ('y0', 'y1')),",
+        ")",
+    ]
+
+
+def test_of_a_started_generator_it_says_what_is_missing():
+    lines = ph.examine(stream(good)(), steps_per_epoch=6).declaration.splitlines()
+    assert lines[2] == "# a generator is read only once: give the arrays that it reads from"
+    assert lines[4:7] == ['    "x": ...,', '    "y0": ...,', '    "y1": ...,']
+
+
+ONE_HOT = np.eye(3, dtype="float32")[KIND]
+IDS = (MASK[..., 0] + 1).astype("int32")
+
+
+@pytest.mark.parametrize(
+    ("labels", "model", "kind", "change"),
+    [
+        (YES, None, "ph.Binary()", lambda a: a),
+        (YES[:, 0] > 0, None, "ph.Binary()", lambda a: a[:, None].astype("float32")),
+        (VALUE[:, 0], None, "ph.Regression()", lambda a: a[:, None]),
+        (X, None, "ph.Regression(4)", lambda a: a),
+        (X.reshape(-1, 2, 2)[:, :, None], None, "ph.Regression((2, 1, 2))", lambda a: a),
+        (KIND, classes, "ph.Categorical(3)", lambda a: a),
+        (KIND[:, None], classes, "ph.Categorical(3)", lambda a: a[:, 0]),
+        (KIND, None, "ph.Categorical(3)", lambda a: a),
+        (KIND - 1, classes, "ph.Categorical(3, missing=-1)", lambda a: np.maximum(a, 0)),
+        (ONE_HOT, classes, "ph.Categorical(3)", lambda a: a.argmax(-1)),
+        ((X > 0).astype("float32"), None, "ph.MultiLabel(4)", lambda a: a),
+        (MASK, mask_head, "ph.Mask(size=(8, 8))", lambda a: a),
+        (255 * MASK, None, "ph.Mask(size=(8, 8))", lambda a: a / 255),
+        (MASK[..., 0], None, "ph.Mask(size=(8, 8))", lambda a: a[..., None]),
+        (np.concatenate([MASK, 1 - MASK], 3), None, "ph.Mask(2, multi=True, size=(8, 8))", lambda a: a),
+        (IDS, None, "ph.Mask(3, size=(8, 8))", lambda a: a),
+    ],
+)
+def test_the_head_for_labels(labels, model, kind, change):
+    x = MASK if model is mask_head else X
+    report = ph.examine((x, labels), model() if model is not None else None)
+    assert f": {kind}," in report.declaration
+    feed = run(report, arrays=(x, labels))
+    (name,) = feed.heads
+    assert np.array_equal(rows(feed)[1][name], change(labels))
+
+
+@pytest.mark.parametrize(
+    ("inputs", "kind"),
+    [
+        (MASK, "ph.Image(8, 8, 1)"),
+        ((255 * MASK).astype("uint8"), 'ph.Image(8, 8, 1, dtype="uint8")'),
+        (10 * MASK, "ph.Array()"),
+        (KIND[:, None], "ph.Array()"),
+        (np.where(X > 2, np.nan, X), "ph.Array(fill=0.0)"),
+    ],
+)
+def test_the_kind_of_inputs(inputs, kind):
+    report = ph.examine((inputs, YES))
+    assert f'"x": {kind},' in report.declaration
+    x, _ = rows(run(report, arrays=(inputs, YES)))
+    assert np.array_equal(x["x"], np.nan_to_num(inputs))
+
+
+def test_names_and_weights():
+    data = ({"a": X, "b": KIND[:, None]}, {"yes": YES}, {"yes": np.ones(ROWS)})
+    declared = ph.examine(data).declaration
+    assert '"a": arrays[0]["a"],' in declared
+    assert declared.endswith("# weights: say class_weight=, given= or missing= on a head, which makes them")
+    feed = run(ph.examine(data), arrays=data)
+    assert (list(feed.inputs), list(feed.heads)) == (["a", "b"], ["yes"])
+
+
+def test_what_has_no_labels_has_no_declaration():
+    assert ph.examine(X).declaration == ""
+    assert ph.examine(X, keras.Sequential([keras.Input((4,)), keras.layers.Dense(1)])).declaration == ""

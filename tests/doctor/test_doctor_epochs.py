@@ -1,0 +1,282 @@
+"""Epochs: their end, their rows, their order; on streams and datasets that are right or wrong in one way."""
+
+import itertools
+
+import numpy as np
+import pytest
+from doctor_checks import ROWS, SIZE, Items, good, stream
+
+import polyhead as ph
+from polyhead.doctor.epochs import period
+
+STEPS = ROWS // SIZE
+
+
+def examine(obj, batches=20, steps=STEPS):
+    return ph.examine(obj, batches=batches, steps_per_epoch=steps)
+
+
+def said(report):
+    return [(p.code, f"{'(perhaps) ' * p.warning}{p}") for p in report.problems]
+
+
+def in_order():
+    while True:
+        for start in range(0, ROWS, SIZE):
+            yield good(np.arange(start, start + SIZE))
+
+
+def epochs(draw):
+    """An endless generator; ``draw(rng)`` gives the ids of each batch of an epoch."""
+
+    def generator():
+        rng = np.random.default_rng(3)
+        while True:
+            for ids in draw(rng):
+                yield good(ids)
+
+    return generator
+
+
+def cut(order, size=SIZE, overlap=0):
+    return [order[start : start + size + overlap] for start in range(0, len(order), size)]
+
+
+def test_a_stream_that_is_shuffled_each_epoch_is_right():
+    report = examine(stream(good))
+    assert report.problems == ()
+    assert "an epoch is 6 batches, 60 rows: then rows come again" in report.notes
+
+
+def test_a_stream_may_drop_the_last_rows_of_each_epoch():
+    report = examine(epochs(lambda rng: cut(rng.permutation(ROWS), 13)[:4]), steps=4)
+    assert report.problems == ()
+    assert "an epoch is 4 batches, 52 rows: then rows come again" in report.notes
+
+
+def test_noise_on_the_inputs_does_not_hide_that_labels_come_in_a_new_order():
+    noise = np.random.default_rng(0)
+
+    def noisy(ids):
+        x, y = good(ids)
+        return x + noise.normal(size=x.shape).astype("float32"), y
+
+    assert examine(stream(noisy)).problems == ()
+
+    def noisy_in_order():
+        for x, y in in_order():
+            yield x + noise.normal(size=x.shape).astype("float32"), y
+
+    assert [code for code, _ in said(examine(noisy_in_order))] == ["not-shuffled"]
+
+
+@pytest.mark.parametrize(
+    ("obj", "steps", "code", "message"),
+    [
+        (
+            stream(good),
+            None,
+            "endless",
+            "(perhaps) generator function: expected an end, or a number of steps for an epoch, got no end. Say "
+            "fit(steps_per_epoch=6), else the first epoch never ends; here: examine(steps_per_epoch=...).",
+        ),
+        (
+            stream(good),
+            4,
+            "steps",
+            "(perhaps) steps_per_epoch=4: expected 6, after which all rows were given once, got 4: rows that come "
+            "late are left for the next epoch. Say steps_per_epoch=6.",
+        ),
+        (
+            stream(good),
+            8,
+            "steps",
+            "(perhaps) steps_per_epoch=8: expected 6, after which all rows were given once, got 8: rows come "
+            "twice. Say steps_per_epoch=6.",
+        ),
+        (
+            Items(),
+            4,
+            "steps",
+            "(perhaps) steps_per_epoch=4: expected 6, after which all rows were given once, got 4: rows that come "
+            "late are left for the next epoch. Say steps_per_epoch=6.",
+        ),
+        (
+            lambda: itertools.islice(in_order(), STEPS),
+            STEPS,
+            "not-for-keras",
+            "examine(iterator): expected what fit takes: a generator, a PyDataset, a tf.data, torch or grain "
+            "dataset, or arrays, got an iterator. Wrap it in a generator function: for batch in it: yield batch.",
+        ),
+        (
+            in_order,
+            STEPS,
+            "not-shuffled",
+            "(perhaps) order of the rows: expected a new order in each epoch, got the same order in two epochs. For "
+            "training, shuffle: order = rng.permutation(rows) at the start of each epoch.",
+        ),
+        (
+            epochs(lambda rng: rng.permutation(cut(np.arange(ROWS)))),
+            STEPS,
+            "batches-shuffled",
+            "(perhaps) order of the rows: expected rows in new company in each epoch, got the same rows together in "
+            "each batch, in every epoch. Shuffle the rows before they are cut into batches.",
+        ),
+        (
+            Items(shuffle=False),
+            None,
+            "batches-shuffled",
+            "(perhaps) order of the rows: expected rows in new company in each epoch, got the same rows together in "
+            "each batch, in every epoch. fit(shuffle=True) changes the order of the batches alone. Draw a new "
+            "order of the rows in on_epoch_end and cut the batches from it.",
+        ),
+        (
+            epochs(lambda rng: cut(np.argsort(np.arange(ROWS) + rng.uniform(0, 4, ROWS)))),
+            STEPS,
+            "not-shuffled",
+            "(perhaps) order of the rows: expected a new order in each epoch, got rows that move by 2% of the epoch "
+            "on average, where 33% are usual. Shuffle with a larger buffer, best one of all rows, or before "
+            "batching.",
+        ),
+        (
+            epochs(lambda rng: cut(rng.permutation(ROWS), overlap=1)),
+            STEPS,
+            "repeated-rows",
+            "(perhaps) batch 1, row 0: expected each row once in an epoch, got the row of batch 0, row 10 again (5 "
+            "rows twice in all). Cut the batches from one permutation of the rows, without overlap.",
+        ),
+    ],
+    ids=[
+        "endless",
+        "too few steps",
+        "too many steps",
+        "too few steps of a dataset",
+        "iterator",
+        "in order",
+        "batches",
+        "items",
+        "small buffer",
+        "overlap",
+    ],
+)
+def test_what_is_wrong_with_an_epoch(obj, steps, code, message):
+    obj = obj() if code == "not-for-keras" else obj
+    assert said(examine(obj, steps=steps)) == [(code, message)]
+
+
+def test_a_generator_that_ends_is_an_error_whichever_way_it_is_given():
+    def finite():
+        yield from itertools.islice(stream(good)(), STEPS)
+
+    for obj, kind in ((finite, "generator function"), (finite(), "generator")):
+        errors = examine(obj).errors
+        assert [(p.code, str(p)) for p in errors] == [
+            (
+                "exhausted",
+                f"{kind}: expected batches for as long as fit asks for them, got an end after 6 batches: a second "
+                "epoch would train on the 2 batches that Keras looked at first. Put `while True:` round the loop "
+                "and say fit(steps_per_epoch=6), or write a keras.utils.PyDataset.",
+            )
+        ]
+
+
+def test_a_started_generator_is_read_once_and_that_is_said():
+    report = examine(stream(good)(), batches=STEPS)
+    assert report.problems == ()
+    assert "whether a second epoch has another order: it can be read only once" in report.unseen
+
+
+def test_rows_that_are_drawn_with_replacement_come_twice():
+    def drawn():
+        rng = np.random.default_rng(0)
+        while True:
+            yield good(rng.integers(0, ROWS, SIZE))
+
+    (problem,) = examine(drawn).problems
+    assert (problem.code, problem.warning) == ("repeated-rows", True)
+    assert "rows of another epoch in none" in problem.found
+    assert [p.code for p in examine(drawn, steps=None).problems] == ["endless", "repeated-rows"]
+
+
+def test_a_few_small_whole_numbers_may_be_equal_without_being_the_same_row():
+    table = np.random.default_rng(0).integers(0, 2, (ROWS, 3))
+
+    report = examine((table, table[:, :1]), batches=5)
+    assert report.problems == ()
+    assert any("small numbers are the same rows, or only equal" in words for words in report.unseen)
+
+
+def test_labels_that_move_apart_from_their_inputs():
+    class Moving(Items):
+        def __getitem__(self, index):
+            x, (yes, value) = super().__getitem__(index)
+            return x, (yes, np.random.default_rng(self.epoch).permutation(value))
+
+    (problem,) = examine(Moving(), steps=None).problems
+    assert problem.code == "labels-move"
+    assert str(problem).endswith("rows of 60). Shuffle inputs and labels by one order: x[ids], y[ids]."), (
+        problem
+    )
+    assert problem.expected == "the same labels whenever the same inputs come"
+
+
+def test_an_item_that_holds_other_rows_each_time():
+    class Random(Items):
+        def __init__(self):
+            super().__init__()
+            self.rng = np.random.default_rng(0)
+
+        def __getitem__(self, index):
+            return good(self.rng.choice(ROWS, SIZE, replace=False))
+
+    codes = {p.code: str(p) for p in examine(Random(), steps=None).problems}
+    assert set(codes) == {"rereading-differs", "repeated-rows"}
+    assert codes["rereading-differs"] == (
+        "item 0: expected the same rows whenever it is read in an epoch, got other rows each time. Take the rows "
+        "by the index: order[index * size : (index + 1) * size], and draw the order in on_epoch_end."
+    )
+
+
+def test_another_choice_of_rows_in_each_epoch():
+    class Part(Items):
+        def on_epoch_end(self):
+            self.epoch += 1
+            self.order = np.random.default_rng(self.epoch).permutation(ROWS)
+
+        def __len__(self):
+            return 3
+
+    (problem,) = examine(Part(), steps=None).problems
+    assert problem.code == "rereading-differs"
+    assert "of the second epoch that were not in the first" in str(problem)
+
+
+def test_a_length_that_is_not_so():
+    torch = pytest.importorskip("torch")
+
+    class Rows(torch.utils.data.IterableDataset):
+        def __iter__(self):
+            return iter([(np.float32(i), np.float32(i)) for i in range(20)])
+
+        def __len__(self):
+            return 40
+
+    loader = torch.utils.data.DataLoader(Rows(), 10)
+    errors = ph.examine(loader).errors
+    assert [str(p) for p in errors if p.code == "wrong-length"] == [
+        "len(loader): expected 2, as many batches as it gives, got 4. Keras trusts the length: mend it."
+    ]
+
+
+@pytest.mark.parametrize(
+    ("batches", "length"),
+    [
+        ([[0, 1], [2, 3], [1, 2], [3, 0]], 2),
+        ([[0, 1], [2, 3], [3, 1]], 2),
+        ([[0, 0], [1, 1], [0, 1], [1, 0]], 2),
+        ([[0, 1], [2, 3]], None),
+        ([[0, 1], [1, 2], [3, 4], [5, 6]], None),
+    ],
+)
+def test_the_period_of_a_stream(batches, length):
+    assert period([np.array(batch) for batch in batches]) == length

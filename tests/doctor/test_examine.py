@@ -1,0 +1,439 @@
+"""`examine` as a whole: what stops it, what it leaves alone, and what it tells."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import keras
+import numpy as np
+import pytest
+from doctor_checks import KIND, ROWS, SIZE, VALUE, YES, Items, X, classes, good, stream, two_heads
+
+import polyhead as ph
+
+HERE = __file__
+
+
+def errors(report):
+    return [(p.code, str(p)) for p in report.errors]
+
+
+def test_all_mistakes_come_at_once():
+    def generator():
+        for start in range(0, ROWS, SIZE):
+            ids = slice(start, start + SIZE)
+            x = X[ids].copy()
+            x[start // SIZE, 0] = np.nan
+            yield x, [YES[ids] * 255, np.repeat(VALUE[ids], 3, 1)]
+
+    codes = {p.code for p in ph.examine(generator, two_heads()).problems}
+    assert codes == {"list-targets", "mask-255", "broadcast", "nan", "exhausted", "not-shuffled"}
+
+
+def test_a_generator_that_raises_in_the_middle():
+    def generator():
+        yield good(np.arange(SIZE))
+        raise OSError("no file 7.png")
+
+    line = generator.__code__.co_firstlineno + 2
+    assert errors(ph.examine(generator)) == [
+        (
+            "raises",
+            f"batch 1: expected a batch, got OSError: no file 7.png. Mend {HERE}, line {line}: training would "
+            "stop there, or go on without the batch.",
+        )
+    ]
+
+
+def test_a_function_that_raises_and_a_hook_between_epochs_that_raises():
+    def broken():
+        raise KeyError("folder")
+
+    line = broken.__code__.co_firstlineno + 1
+    assert errors(ph.examine(broken)) == [
+        (
+            "raises",
+            f"broken(): expected a generator or a dataset, got KeyError: 'folder'. Mend {HERE}, line {line}.",
+        )
+    ]
+
+    class Hooked(Items):
+        def on_epoch_end(self):
+            raise ValueError("no order")
+
+    line = Hooked.on_epoch_end.__code__.co_firstlineno + 1
+    assert errors(ph.examine(Hooked())) == [
+        (
+            "raises",
+            f"between two epochs: expected no error, got ValueError: no order. Mend {HERE}, line {line}.",
+        )
+    ]
+
+
+def test_what_hangs_is_left_behind():
+    gate = threading.Event()
+
+    def generator():
+        yield good(np.arange(SIZE))
+        gate.wait()
+
+    start = time.monotonic()
+    report = ph.examine(generator, seconds=2)
+    gate.set()
+    assert time.monotonic() - start < 4
+    assert errors(report) == [
+        (
+            "hangs",
+            "batch 1: expected a batch within seconds, got none after 1 s. It waits for something that does not "
+            "come. If it is only slow: examine(seconds=...).",
+        )
+    ]
+    assert report.batches == 1
+
+
+def test_an_interrupt_ends_it_at_once():
+    gate = threading.Event()
+
+    def generator():
+        yield good(np.arange(SIZE))
+        gate.wait()
+
+    timer = threading.Timer(0.5, signal.raise_signal, [signal.SIGINT])
+    start = time.monotonic()
+    timer.start()
+    with pytest.raises(KeyboardInterrupt):
+        ph.examine(generator, seconds=30)
+    gate.set()
+    assert time.monotonic() - start < 5
+
+
+def test_what_is_only_slow_is_read_in_part():
+    def slow():
+        while True:
+            time.sleep(0.2)
+            yield good(np.random.default_rng().permutation(ROWS)[:SIZE])
+
+    report = ph.examine(slow, seconds=1.5)
+    assert report.errors == ()
+    assert any("then the time was over" in note for note in report.notes)
+
+
+def test_a_batch_of_none_an_empty_one_and_none_at_all():
+    def none():
+        while True:
+            yield good(np.arange(SIZE))
+            yield None
+
+    def empty():
+        while True:
+            yield good(np.arange(SIZE))
+            yield good(np.arange(0))
+
+    def nothing():
+        yield from ()
+
+    fix = "TensorFlow would wait for it or stop, JAX skip it: leave it out."
+    for generator, found in ((none, "None"), (empty, "none")):
+        assert errors(ph.examine(generator, steps_per_epoch=2)) == [
+            ("empty-batch", f"batch 1: expected a batch of at least 1 row, got {found}. {fix}")
+        ]
+    assert errors(ph.examine(nothing)) == [
+        (
+            "empty",
+            "generator function: expected at least one batch, got none. Keras needs a first batch: is the data "
+            "there, and does the loop run?",
+        )
+    ]
+
+
+def test_a_buffer_that_is_used_again():
+    buffer = np.empty((SIZE, 4), "float32")
+
+    def generator():
+        rng = np.random.default_rng(0)
+        while True:
+            ids = rng.permutation(ROWS)[:SIZE]
+            buffer[:] = X[ids]
+            yield buffer, (YES[ids], VALUE[ids])
+
+    assert ("buffer-reused") in [p.code for p in ph.examine(generator, steps_per_epoch=6).errors]
+    reused = next(p for p in ph.examine(generator, steps_per_epoch=6).errors if p.code == "buffer-reused")
+    assert str(reused) == (
+        "batch 0: expected an array that stays as it is once it was yielded, got one that was overwritten by the "
+        "next batch. Make a new array for each batch, or yield array.copy(): Keras keeps batches ahead of training."
+    )
+
+
+@pytest.mark.parametrize(
+    ("obj", "message"),
+    [
+        (
+            None,
+            "examine(obj): expected a generator, a function that makes one, a PyDataset, a tf.data, torch or grain "
+            "dataset, or arrays, got None. Give what you would give to fit; arrays as a tuple: examine((x, y)).",
+        ),
+        (
+            lambda folder, size=3: None,
+            "examine(generator): expected a function that needs no arguments, got one that needs folder. Give "
+            "lambda: generator(...), or functools.partial.",
+        ),
+        (Items, "examine(obj): expected an object, got the class Items. Give Items(...)."),
+    ],
+    ids=["None", "arguments", "class"],
+)
+def test_what_cannot_be_examined(obj, message):
+    with pytest.raises(ph.ContractError) as caught:
+        ph.examine(obj)
+    assert str(caught.value) == message
+
+
+def test_at_least_one_batch_is_read():
+    with pytest.raises(ph.ContractError) as caught:
+        ph.examine(stream(good), batches=0)
+    assert str(caught.value) == "examine(batches=): expected at least 1, got 0."
+
+
+@pytest.mark.parametrize("form", [list, dict])
+def test_the_model_is_not_changed(form):
+    model = two_heads(form, loss="mse")
+    before = [w.copy() for w in model.get_weights()]
+    optimizer = model.optimizer
+    report = ph.examine((X, {"yes": YES, "value": VALUE} if form is dict else (YES, VALUE)), model)
+    assert report.ok
+    assert all(np.array_equal(a, b) for a, b in zip(before, model.get_weights(), strict=True))
+    assert model.optimizer is optimizer
+    assert int(keras.ops.convert_to_numpy(optimizer.iterations)) == 0
+
+
+def test_a_subclassed_model_is_called_symbolically_once_it_is_built():
+    class Net(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.one, self.two = keras.layers.Dense(1, activation="sigmoid"), keras.layers.Dense(1)
+
+        def call(self, x):
+            return {"yes": self.one(x), "value": self.two(x)}
+
+    model = Net()
+    data = (X, {"yes": YES, "worth": VALUE})
+    report = ph.examine(data, model)
+    assert report.ok
+    assert report.unseen == (
+        "the model is not built, so nothing was compared with it: call it once, or build it",
+    )
+    model(X[:2])
+    report = ph.examine(data, model)
+    assert [p.code for p in report.errors] == ["target-keys"]
+
+
+@pytest.mark.parametrize(
+    ("turn", "how"),
+    [
+        (lambda a: a[:, :, ::-1], "left to right"),
+        (lambda a: a[:, ::-1], "upside down"),
+        (lambda a: np.rot90(a, axes=(1, 2)), "by 90 degrees"),
+    ],
+)
+def test_images_that_are_turned_without_their_masks(turn, how):
+    images = np.random.default_rng(0).random((ROWS, 8, 8, 3))
+    masks = (images[..., :1] > 0.5).astype("float32")
+    draw = np.random.default_rng(1)
+
+    def turned(ids, both):
+        if draw.random() < 0.5:
+            return images[ids], masks[ids]
+        return turn(images[ids]), turn(masks[ids]) if both else masks[ids]
+
+    assert ph.examine(stream(lambda ids: turned(ids, True)), steps_per_epoch=6).errors == ()
+    ((code, message),) = errors(ph.examine(stream(lambda ids: turned(ids, False)), steps_per_epoch=6))
+    assert code == "augmented-apart"
+    assert (
+        ": expected image and masks that are turned together, got an image that was turned by" in message
+        or (
+            f": expected image and masks that are turned together, got an image that was turned {how} "
+            in message
+        )
+    )
+    assert message.endswith(
+        " beside the same labels. Draw once, and apply it to both: image[:, ::-1], mask[:, ::-1]."
+    )
+
+
+def test_a_batch_of_four_parts():
+    report = ph.examine(
+        stream(lambda ids: (X[ids], YES[ids], VALUE[ids], KIND[ids])), two_heads(), 12, steps_per_epoch=6
+    )
+    assert errors(report) == [
+        (
+            "not-a-tuple",
+            "batch 0: expected a tuple (x, y) or (x, y, weights), got a tuple of 4. Nest what belongs together: x, "
+            "(y0, y1), (w0, w1).",
+        )
+    ]
+
+
+def test_labels_in_the_place_of_weights():
+    report = ph.examine(
+        stream(lambda ids: (X[ids], YES[ids], VALUE[ids])), two_heads(), 12, steps_per_epoch=6
+    )
+    ((code, message),) = errors(report)
+    assert code == "stacked-targets"
+    assert "The third part of a batch is weights, not labels. Yield x, (yes, value)." in message
+
+
+def test_inputs_that_a_model_wants_by_name():
+    a, b = keras.Input((4,), name="a"), keras.Input((4,), name="b")
+    model = keras.Model({"b": b, "a": a}, keras.layers.Dense(3, activation="softmax")(a + b))
+    assert errors(ph.examine(((X, X), KIND), model)) == [
+        (
+            "input-keys",
+            "x: expected a dict with the keys `b`, `a`, got a tuple. Yield the inputs as a dict: Keras refuses all "
+            "else, as the model was made with one.",
+        )
+    ]
+    assert ph.examine(({"a": X, "b": X}, KIND), model).ok
+
+
+def test_inputs_in_the_wrong_order():
+    a, b = keras.Input((4,), name="a"), keras.Input((2,), name="b")
+    model = keras.Model([a, b], keras.layers.Dense(3, activation="softmax")(a))
+    assert errors(ph.examine(((X[:, :2], X), KIND), model)) == [
+        (
+            "input-shape",
+            "input `a`: expected rows of shape (4,), got rows of shape (2,). It has the shape of input `b`: is the "
+            "order of the inputs right?",
+        ),
+        (
+            "input-shape",
+            "input `b`: expected rows of shape (2,), got rows of shape (4,). It has the shape of input `a`: is the "
+            "order of the inputs right?",
+        ),
+    ]
+
+
+def test_all_rows_of_arrays_are_looked_at_and_named_by_their_row():
+    x = np.random.default_rng(0).random((50_000, 3))
+    y = (x[:, :1] > 0.5).astype("float32")
+    y[41_234] = np.nan
+    report = ph.examine((x, y))
+    assert errors(report) == [
+        (
+            "nan",
+            "target y, row 41234: expected finite numbers, got NaN (1 row in all). NaN times a weight of 0 is NaN: "
+            "give 0 and a weight of 0, or declare the data as a ph.Feed, where NaN means that there is no label.",
+        )
+    ]
+    assert report.rows == 50_000
+    assert "    batch_size=32," in report.declaration
+
+
+def test_a_feed_is_right_and_stays_where_it_is():
+    feed = ph.Feed(
+        {"x": X, "yes": YES, "value": VALUE},
+        inputs="x",
+        heads={"yes": ph.Binary(class_weight={0: 1, 1: 2}), "value": ph.Regression()},
+        shuffle=True,
+    )
+    before = feed.state()
+    for model in (None, two_heads(), two_heads(dict)):
+        report = ph.examine(feed, model)
+        assert (report.problems, report.declaration, report.rows) == ((), "", ROWS)
+    assert feed.state() == before
+    assert ph.examine(feed, classes()).errors == feed.check(classes()).errors != ()
+
+
+def test_the_report_as_json():
+    report = ph.examine((X, KIND + 1), classes())
+    found = json.loads(json.dumps(report.as_dict()))
+    assert found["ok"] is False
+    assert found["problems"][0]["code"] == "id-out-of-range"
+    assert (found["kind"], found["batches"], found["rows"]) == ("arrays", 2, ROWS)
+    assert found["seconds_per_batch"] > 0
+    assert found["bytes_per_batch"] == (X.nbytes + KIND.nbytes) // 2
+    assert 0 < found["step_share"] < 1
+    assert found["declaration"] == report.declaration != ""
+    assert found["unseen"] == []
+
+
+def test_the_report_in_words():
+    text = str(ph.examine((X, KIND + 1), batches=2))
+    first, *rest = text.splitlines()
+    assert first == "ok"
+    assert "  arrays: 2 batches read, 60 rows, to the end" in rest
+    assert "  not seen: whether it fits a model: none was given" in rest
+    assert "the same data as a feed:" in rest
+
+
+def test_what_a_batch_costs():
+    report = ph.examine((X, (YES, VALUE)), two_heads())
+    (made,) = [note for note in report.notes if note.startswith("a batch takes")]
+    (share,) = [note for note in report.notes if "of a step" in note]
+    assert made.endswith("0.72 kB of memory")
+    assert "measured on a copy of the model with mean squared errors and random numbers" in share
+
+
+def test_of_a_model_that_cannot_be_copied_the_step_is_not_measured():
+    class Net(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.one = keras.layers.Dense(3, activation="softmax")
+
+        def call(self, x):
+            return self.one(x)
+
+    model = Net()
+    model(X[:2])
+    report = ph.examine((X, KIND), model)
+    assert report.step_share is None
+    assert (
+        "the time of a training step was not measured: only functional and sequential models can be copied for it"
+        in report.notes
+    )
+
+
+def test_weights_of_0_are_no_problem_but_what_keras_makes_of_them_is_told():
+    weights = (np.arange(SIZE) % 2).astype("float32")
+    report = ph.examine(stream(lambda ids: (X[ids], KIND[ids], weights)), classes(), 12, steps_per_epoch=6)
+    assert report.problems == ()
+    assert (
+        "weights of output `kind` are 0 in some rows: Keras's default loss still divides by all rows, and plain "
+        "metrics count them; say weighted_metrics=" in report.notes
+    )
+
+
+def test_labels_without_the_last_axis_are_no_problem_for_keras_and_that_is_told():
+    report = ph.examine(stream(lambda ids: (X[ids], VALUE[ids, 0])), classes(1, None), 12, steps_per_epoch=6)
+    assert report.problems == ()
+    assert (
+        "the labels of output `kind` lack the last axis: Keras's own losses add it, a loss or metric class of your "
+        "own would compare each row with each other row" in report.notes
+    )
+
+
+def test_words_may_go_in_where_a_layer_may_take_them():
+    words = np.array(["cat", "dog"])[KIND % 2]
+    (problem,) = ph.examine((words, YES), batches=2).problems
+    assert (problem.code, problem.warning) == ("not-an-array", True)
+
+
+def test_no_framework_is_loaded():
+    code = """
+import sys
+import numpy as np
+import polyhead as ph
+
+def generator():
+    while True:
+        yield np.random.random((4, 2)), np.random.random((4, 1))
+
+assert ph.examine(generator, batches=4, steps_per_epoch=2).ok
+print(*(name for name in ("keras", "tensorflow", "torch", "jax", "grain", "numba") if name in sys.modules))
+"""
+    found = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=dict(os.environ)
+    )
+    assert found.stdout.strip() == ""

@@ -1,0 +1,754 @@
+"""What the doctor says of each mistake in layout, shapes and values, word by word."""
+
+import keras
+import numpy as np
+import pytest
+from doctor_checks import (
+    KIND,
+    MASK,
+    ROWS,
+    SIZE,
+    VALUE,
+    YES,
+    X,
+    classes,
+    good,
+    mask_head,
+    stream,
+    two_heads,
+)
+
+import polyhead as ph
+
+STEPS = ROWS // SIZE
+
+
+class Mine(keras.losses.Loss):
+    def call(self, y_true, y_pred):
+        return keras.ops.square(y_true - y_pred)
+
+
+def at(array, row, value):
+    """The array with another value in one row."""
+    array = array.copy()
+    array[row] = value
+    return array
+
+
+def flat(*batches):
+    """These batches again and again."""
+
+    def generator():
+        while True:
+            yield from batches
+
+    return generator
+
+
+HOLED = at(VALUE, 7, np.nan)
+ENDLESS = at(VALUE, 7, np.inf)
+ones = np.ones(SIZE, "float32")
+B0, B1 = good(np.arange(10)), good(np.arange(10, 20))
+IN_ORDER = (
+    "(perhaps) order of the rows: expected a new order in each epoch, got the same order in two epochs. "
+    "For training, shuffle: order = rng.permutation(rows) at the start of each epoch."
+)
+
+
+CASES = [
+    (
+        "list",
+        lambda: (stream(lambda i: (X[i], [YES[i], VALUE[i]])), two_heads()),
+        ("list-targets",),
+        [
+            (
+                "batch 0, y: expected a tuple or a dict of arrays, got a list (works on JAX and "
+                "torch, TypeError on TensorFlow). Yield a tuple: x, (y0, y1)."
+            ),
+        ],
+    ),
+    (
+        "list of inputs",
+        lambda: (stream(lambda i: ([X[i]], (YES[i], VALUE[i]))), two_heads()),
+        ("list-structure",),
+        [
+            (
+                "batch 0, x: expected a tuple or a dict of arrays, got a list (works on JAX and "
+                "torch, TypeError on TensorFlow). Yield tuples or dicts in its place."
+            ),
+        ],
+    ),
+    (
+        "not a tuple",
+        lambda: (stream(lambda i: [X[i], KIND[i]]), classes()),
+        ("not-a-tuple",),
+        [
+            (
+                "batch 0: expected a tuple (x, y) or (x, y, weights), got a list. Keras refuses all "
+                "else from a generator: yield x, y."
+            ),
+        ],
+    ),
+    (
+        "no labels",
+        lambda: (stream(lambda i: (X[i],)), two_heads()),
+        ("no-targets",),
+        [
+            ("batch 0: expected labels for `yes` (1,), `value` (1,), got inputs alone. Yield x, (y0, y1)."),
+        ],
+    ),
+    (
+        "stacked",
+        lambda: (stream(lambda i: (X[i], np.concatenate([YES[i], VALUE[i]], 1))), two_heads()),
+        ("stacked-targets",),
+        [
+            (
+                "y: expected an array for each of `yes` (1,), `value` (1,), got one array of shape "
+                "(B, 2). One array for all outputs would be taken apart along the batch, or given to "
+                "each output. Yield x, (yes, value)."
+            ),
+        ],
+    ),
+    (
+        "too many",
+        lambda: (stream(lambda i: (X[i], (YES[i], VALUE[i], VALUE[i]))), two_heads()),
+        ("target-count",),
+        [
+            ("y: expected 2 arrays, for `yes` (1,), `value` (1,), got 3 arrays. Yield x, (yes, value)."),
+        ],
+    ),
+    (
+        "keys",
+        lambda: (stream(lambda i: (X[i], {"yes": YES[i], "valeu": VALUE[i]})), two_heads()),
+        ("target-keys",),
+        [
+            (
+                "y: expected the keys `yes`, `value`, got no `value` and `valeu` too many. Rename "
+                "`valeu` to `value`."
+            ),
+        ],
+    ),
+    (
+        "keys more",
+        lambda: (
+            stream(lambda i: (X[i], {"yes": YES[i], "value": VALUE[i], "more": VALUE[i]})),
+            two_heads(dict),
+        ),
+        ("target-keys",),
+        [
+            (
+                "y: expected the keys `yes`, `value`, got `more` too many. Yield one array for each "
+                "output, under its name."
+            ),
+        ],
+    ),
+    (
+        "dict by tuple",
+        lambda: (stream(lambda i: (X[i], (YES[i], VALUE[i]))), two_heads(dict)),
+        ("swapped-targets",),
+        [
+            (
+                "y: expected a dict with the keys `yes`, `value`, got a tuple, which Keras assigns in "
+                "the order of the sorted keys: the labels of `yes` would train `value`; the labels of "
+                '`value` would train `yes`. Yield x, {"yes": ..., "value": ...}.'
+            ),
+        ],
+    ),
+    (
+        "dict by tuple, in luck",
+        lambda: (stream(lambda i: (X[i], (VALUE[i], YES[i]))), two_heads(dict)),
+        ("tuple-for-dict",),
+        [
+            (
+                "(perhaps) y: expected a dict with the keys `yes`, `value`, got a tuple, which Keras "
+                'assigns in the order of the sorted keys; here the labels have it. Yield x, {"yes": '
+                '..., "value": ...}: another name could change the order.'
+            ),
+        ],
+    ),
+    (
+        "swapped",
+        lambda: (stream(lambda i: (X[i], (VALUE[i], YES[i]))), two_heads()),
+        ("swapped-targets",),
+        [
+            (
+                "outputs `yes` and `value`: expected each output's own labels, got labels that fit "
+                "only the other way round (output `yes`, batch 2, row 5 got 28.4455). Exchange y[0] "
+                "and y[1]."
+            ),
+        ],
+    ),
+    (
+        "swapped by name",
+        lambda: (stream(lambda i: (X[i], {"yes": VALUE[i], "value": YES[i]})), two_heads(dict)),
+        ("swapped-targets",),
+        [
+            (
+                "outputs `yes` and `value`: expected each output's own labels, got labels that fit "
+                "only the other way round (output `yes`, batch 2, row 5 got 28.4455). Exchange `yes` "
+                "and `value`."
+            ),
+        ],
+    ),
+    (
+        "nested",
+        lambda: (stream(lambda i: (X[i], (YES[i], (VALUE[i],)))), two_heads()),
+        ("structure",),
+        [
+            (
+                "y: expected the nesting of the model's outputs, `yes` (1,), `value` (1,), got "
+                "(array, (array,)). Yield the labels nested as the model nests its outputs."
+            ),
+        ],
+    ),
+    (
+        "drift",
+        lambda: (flat(B0, (B1[0], B1[1][0])), None),
+        ("structure-drift", "not-shuffled"),
+        [
+            (
+                "batch 1: expected the nesting of the batches before, (x, (array, array)), got (x, "
+                "array). Yield the same structure each time; Keras learns it from the first batches."
+            ),
+            IN_ORDER,
+        ],
+    ),
+    (
+        "dtype",
+        lambda: (flat(B0, (B1[0], (B1[1][0].astype("int32"), B1[1][1]))), None),
+        ("dtype-drift", "not-shuffled"),
+        [
+            (
+                "target y[0], batch 1: expected float32, as in batch 0, got int32. Fix the dtype: "
+                'values.astype("float32").'
+            ),
+            IN_ORDER,
+        ],
+    ),
+    (
+        "dtype cut",
+        lambda: (flat((B1[0], B1[1][0].astype("int32")), (B1[0], B1[1][1])), None),
+        ("dtype-drift", "labels-move"),
+        [
+            (
+                "target y, batch 1: expected int32, as in batch 0, got float32. TensorFlow would cut "
+                'the fractions off. Fix the dtype: values.astype("float32").'
+            ),
+            (
+                "batch 0, row 0: expected the same labels whenever the same inputs come, got other "
+                "labels the next time (10 rows of 10). Shuffle inputs and labels by one order: "
+                "x[ids], y[ids]."
+            ),
+        ],
+    ),
+    (
+        "shapes",
+        lambda: (flat((X[:10], YES[:10]), (X[10:20], np.zeros((10, 2)))), None),
+        ("dtype-drift", "shape-drift", "not-shuffled"),
+        [
+            (
+                "target y, batch 1: expected float32, as in batch 0, got float64. Fix the dtype: "
+                'values.astype("float32").'
+            ),
+            (
+                "target y, batch 1: expected rows of shape (1,), as in batch 0, got rows of shape "
+                "(2,). Pad or cut the rows to one shape."
+            ),
+            IN_ORDER,
+        ],
+    ),
+    (
+        "lengths",
+        lambda: (flat((np.zeros((10, 4)), YES[:10]), (np.ones((10, 5)), YES[10:20])), None),
+        ("shape-drift", "not-shuffled"),
+        [
+            (
+                "(perhaps) input x, batch 1: expected rows of shape (4,), as in batch 0, got rows of "
+                "shape (5,). Pad or cut the rows to one shape."
+            ),
+            IN_ORDER,
+        ],
+    ),
+    (
+        "text",
+        lambda: (stream(lambda i: (X[i], np.array(["a", "b"])[KIND[i] % 2])), None),
+        ("not-an-array",),
+        [
+            (
+                "target y, batch 0: expected an array of numbers, got an array of text ('b', ...). "
+                "Turn words into ids first, and mixed lists into one array of numbers."
+            ),
+        ],
+    ),
+    (
+        "numbers",
+        lambda: (stream(lambda i: (X[i], KIND[i].tolist())), None),
+        ("not-an-array",),
+        [
+            (
+                "target y, batch 0: expected an array of numbers, got a list of 10 numbers. Give "
+                "NumPy arrays: np.asarray(values)."
+            ),
+        ],
+    ),
+    (
+        "rows",
+        lambda: (stream(lambda i: (X[i], (YES[i], VALUE[i][:-1]))), two_heads()),
+        ("row-count",),
+        [
+            (
+                "batch 0: expected 10 rows in every array, got 9 in output `value`. Cut inputs, "
+                "labels and weights with the same ids."
+            ),
+        ],
+    ),
+    (
+        "channels",
+        lambda: (stream(lambda i: (MASK[i].transpose(0, 3, 1, 2), MASK[i])), mask_head()),
+        ("input-shape",),
+        [
+            (
+                "input `x`: expected rows of shape (8, 8, 1), got rows of shape (1, 8, 8). These are "
+                "channels first: give images.transpose(0, 2, 3, 1)."
+            ),
+        ],
+    ),
+    (
+        "extra input",
+        lambda: (stream(lambda i: ({"x": X[i], "age": X[i]}, (YES[i], VALUE[i]))), two_heads()),
+        ("extra-input",),
+        [
+            (
+                "(perhaps) x: expected the keys `x` alone, got `age` too. Keras drops it: leave it "
+                "out, or add an input."
+            ),
+        ],
+    ),
+    (
+        "input keys",
+        lambda: (stream(lambda i: ({"features": X[i], "age": X[i]}, (YES[i], VALUE[i]))), two_heads()),
+        ("input-keys",),
+        [
+            (
+                "x: expected the keys `x`, got `features`, `age`. Yield each input under the name of "
+                "its keras.Input."
+            ),
+        ],
+    ),
+    (
+        "input count",
+        lambda: (stream(lambda i: ((X[i], X[i]), (YES[i], VALUE[i]))), two_heads()),
+        ("input-count",),
+        [
+            (
+                "x: expected inputs for `x` (4,), got 2 arrays. Yield a tuple or a dict of inputs, "
+                "one for each keras.Input."
+            ),
+        ],
+    ),
+    (
+        "input shape",
+        lambda: (stream(lambda i: (X[i, :3], (YES[i], VALUE[i]))), two_heads()),
+        ("input-shape",),
+        [
+            "input `x`: expected rows of shape (4,), got rows of shape (3,).",
+        ],
+    ),
+    (
+        "weights dict",
+        lambda: (stream(lambda i: (*good(i), {"yes": ones, "value": ones})), two_heads()),
+        ("weights-structure",),
+        [
+            (
+                "weights: expected a tuple of 2 arrays, for `yes`, `value`, got a dict (KeyError: 0 "
+                "in Keras). Yield x, y, (yes, value); an array of ones where all rows count."
+            ),
+        ],
+    ),
+    (
+        "weights short",
+        lambda: (stream(lambda i: (*good(i), (ones,))), two_heads()),
+        ("weights-structure",),
+        [
+            (
+                "weights: expected a tuple of 2 arrays, for `yes`, `value`, got 1 array. Yield x, y, "
+                "(yes, value); an array of ones where all rows count."
+            ),
+        ],
+    ),
+    (
+        "weights one",
+        lambda: (stream(lambda i: (*good(i), ones)), two_heads()),
+        ("weights-structure",),
+        [
+            (
+                "(perhaps) weights: expected weights for each of `yes`, `value`, got one array, which "
+                "counts for every output. Yield x, y, (yes, value); an array of ones where all rows "
+                "count."
+            ),
+        ],
+    ),
+    (
+        "weights partial",
+        lambda: (
+            stream(lambda i: (X[i], {"yes": YES[i], "value": VALUE[i]}, {"yes": ones})),
+            two_heads(dict),
+        ),
+        ("weights-structure",),
+        [
+            (
+                "weights: expected a dict with the keys `yes`, `value`, got no `value`. Yield x, y, "
+                '{"yes": ..., "value": ...}; an array of ones where all rows count.'
+            ),
+        ],
+    ),
+    (
+        "weights tuple",
+        lambda: (stream(lambda i: (X[i], {"yes": YES[i], "value": VALUE[i]}, (ones, ones))), two_heads(dict)),
+        ("weights-structure",),
+        [
+            (
+                "weights: expected a dict with the keys `yes`, `value`, got a tuple. Yield x, y, "
+                '{"yes": ..., "value": ...}; an array of ones where all rows count.'
+            ),
+        ],
+    ),
+    (
+        "weights none",
+        lambda: (stream(lambda i: (*good(i), (ones, None))), two_heads()),
+        ("not-an-array",),
+        [
+            (
+                "weights of output `value`, batch 0: expected an array of numbers, got None. Give an "
+                "array of ones for outputs without weights."
+            ),
+        ],
+    ),
+    (
+        "weights mask",
+        lambda: (stream(lambda i: (MASK[i], MASK[i], ones)), mask_head()),
+        ("weights-shape",),
+        [
+            (
+                "weights of output `mask`: expected rows of shape (8, 8) or (1, 1), got one number a "
+                "row, (B,). It would be spread along the last axis, or refused: give "
+                "weights.reshape(-1, 1, 1)."
+            ),
+        ],
+    ),
+    (
+        "weights wide",
+        lambda: (stream(lambda i: (X[i], KIND[i], np.ones((SIZE, 3)))), classes()),
+        ("weights-shape",),
+        [
+            (
+                "weights of output `kind`: expected one number a row, (B,) or (B, 1), got rows of "
+                "shape (3,). A loss has one value for each row."
+            ),
+        ],
+    ),
+    (
+        "weights negative",
+        lambda: (stream(lambda i: (X[i], KIND[i], -ones)), classes()),
+        ("negative-weight",),
+        [
+            (
+                "weights of output `kind`, batch 0, row 0: expected a weight of at least 0, got -1. A "
+                "negative weight trains away from the label."
+            ),
+        ],
+    ),
+    (
+        "weights zero",
+        lambda: (stream(lambda i: (X[i], KIND[i], 0 * ones)), classes()),
+        ("constant",),
+        [
+            (
+                "(perhaps) weights of output `kind`: expected weights above 0, got 0 in all 120 rows. "
+                "Nothing would be learnt from it."
+            ),
+        ],
+    ),
+    (
+        "broadcast 3-1",
+        lambda: (stream(lambda i: (X[i], (YES[i], X[i, :3]))), two_heads()),
+        ("broadcast",),
+        [
+            (
+                "output `value`: expected labels of shape (B, 1), as the output has, got (B, 3). A "
+                "loss would not fail but compare along the axes of size 1. Give the layer or the "
+                "labels the same shape."
+            ),
+        ],
+    ),
+    (
+        "broadcast 1-3",
+        lambda: (stream(lambda i: (X[i], VALUE[i])), classes(3, None, loss="mse")),
+        ("broadcast",),
+        [
+            (
+                "output `kind`: expected labels of shape (B, 3), as the output has, got (B, 1). A "
+                "loss would not fail but compare along the axes of size 1. Give the layer or the "
+                "labels the same shape."
+            ),
+        ],
+    ),
+    (
+        "broadcast B-3",
+        lambda: (stream(lambda i: (X[i], VALUE[i, 0])), classes(3, None, loss="mse")),
+        ("broadcast",),
+        [
+            (
+                "output `kind`: expected labels of shape (B, 3), as the output has, got (B,). A loss "
+                "would not fail but compare each number with each other one. Give the layer or the "
+                "labels the same shape."
+            ),
+        ],
+    ),
+    (
+        "broadcast own",
+        lambda: (stream(lambda i: (X[i], VALUE[i, 0])), classes(1, None, loss=Mine())),
+        ("broadcast",),
+        [
+            (
+                "output `kind`: expected labels of shape (B, 1), as the output has, got (B,). Mine is "
+                "a loss of your own: it would compare each row with each other row. Give labels[..., "
+                "None]."
+            ),
+        ],
+    ),
+    (
+        "units",
+        lambda: (stream(lambda i: (X[i], X[i, :2])), classes(3, None, loss="mse")),
+        ("target-shape",),
+        [
+            (
+                "output `kind`: expected labels of shape (B, 3), as the output has, got (B, 2). Give "
+                "the layer 2 units, or labels with 3 numbers a row."
+            ),
+        ],
+    ),
+    (
+        "transposed",
+        lambda: (
+            stream(lambda i: (MASK[i], MASK[i].reshape(-1, 8, 8, 1).transpose(0, 3, 1, 2))),
+            mask_head(),
+        ),
+        ("target-shape",),
+        [
+            (
+                "output `mask`: expected labels of shape (B, 8, 8, 1), as the output has, got (B, 1, "
+                "8, 8). These are channels first: give labels.transpose(0, 2, 3, 1)."
+            ),
+        ],
+    ),
+    (
+        "id",
+        lambda: (stream(lambda i: (X[i], KIND[i] + 1)), classes()),
+        ("id-out-of-range",),
+        [
+            (
+                "output `kind`, batch 0, row 2: expected a class id in [0, 2], got 3. JAX adds "
+                "nothing for such a row, TensorFlow and torch stop. Count classes from 0, or give the "
+                "layer more units."
+            ),
+        ],
+    ),
+    (
+        "id negative",
+        lambda: (stream(lambda i: (X[i], KIND[i] - 1)), classes()),
+        ("id-out-of-range",),
+        [
+            (
+                "output `kind`, batch 0, row 3: expected a class id in [0, 2], got -1. JAX adds "
+                'nothing for such a row, TensorFlow and torch stop. If it means "no label", give 0 '
+                "and a weight of 0."
+            ),
+        ],
+    ),
+    (
+        "id fraction",
+        lambda: (stream(lambda i: (X[i], KIND[i] + 0.5)), classes(loss="sparse_categorical_crossentropy")),
+        ("label-range",),
+        [
+            (
+                "output `kind`, batch 0, row 0: expected a class id, a whole number, got 1.5. Numbers "
+                "that are no ids need another loss."
+            ),
+        ],
+    ),
+    (
+        "one-hot",
+        lambda: (
+            stream(lambda i: (X[i], np.eye(3)[KIND[i]])),
+            classes(loss="sparse_categorical_crossentropy"),
+        ),
+        ("one-hot-for-sparse",),
+        [
+            (
+                "output `kind`: expected ids (B,), as its loss is sparse_categorical_crossentropy, "
+                "got one-hot labels (B, 3). Give labels.argmax(-1), or compile with "
+                '"categorical_crossentropy".'
+            ),
+        ],
+    ),
+    (
+        "ids",
+        lambda: (stream(lambda i: (X[i], KIND[i])), classes(loss="categorical_crossentropy")),
+        ("ids-for-one-hot",),
+        [
+            (
+                "output `kind`: expected one number for each of 3 classes, as its loss is "
+                'categorical_crossentropy, got ids. Compile with "sparse_categorical_crossentropy", '
+                "or give keras.utils.to_categorical(labels, 3)."
+            ),
+        ],
+    ),
+    (
+        "255",
+        lambda: (stream(lambda i: (MASK[i], 255 * MASK[i])), mask_head()),
+        ("mask-255",),
+        [
+            (
+                "output `mask`, batch 0, row 0: expected labels of 0 and 1, as its activation is "
+                "sigmoid, got 0 and 255. Divide by 255, or give mask > 127."
+            ),
+        ],
+    ),
+    (
+        "range",
+        lambda: (stream(lambda i: (X[i], VALUE[i])), classes(1, "sigmoid")),
+        ("label-range",),
+        [
+            (
+                "output `kind`, batch 2, row 5: expected labels in 0 to 1, as its activation is "
+                "sigmoid, got 28.4455. Such a loss falls without end, or never gets there: scale the "
+                "labels, or use a linear output and a loss for numbers."
+            ),
+        ],
+    ),
+    (
+        "range loss",
+        lambda: (stream(lambda i: (X[i], VALUE[i])), classes(1, None, loss="binary_crossentropy")),
+        ("label-range",),
+        [
+            (
+                "output `kind`, batch 2, row 5: expected labels in 0 to 1, as its loss is "
+                "binary_crossentropy, got 28.4455. Such a loss falls without end, or never gets "
+                "there: scale the labels, or use a linear output and a loss for numbers."
+            ),
+        ],
+    ),
+    (
+        "relu",
+        lambda: (stream(lambda i: (X[i], X[i, :1])), classes(1, "relu")),
+        ("label-range",),
+        [
+            (
+                "(perhaps) output `kind`, batch 0, row 8: expected labels of at least 0, as its "
+                "activation is relu, got -2.32503. The output cannot reach it: use a linear layer."
+            ),
+        ],
+    ),
+    (
+        "multi",
+        lambda: (stream(lambda i: (X[i], (X[i, :3] > 0).astype("float32"))), classes()),
+        ("not-one-class",),
+        [
+            (
+                "(perhaps) output `kind`: expected labels that sum to 1 in each row, as one class is "
+                "chosen, got rows with other sums. For any number of classes a row use a sigmoid and "
+                '"binary_crossentropy".'
+            ),
+        ],
+    ),
+    (
+        "nan x",
+        lambda: (stream(lambda i: (at(X, 7, np.nan)[i], KIND[i])), classes()),
+        ("nan",),
+        [
+            (
+                "input `x`, batch 2, row 4: expected finite numbers, got NaN (2 rows in all). Leave "
+                "the row out, or fill it in."
+            ),
+        ],
+    ),
+    (
+        "nan",
+        lambda: (stream(lambda i: (X[i], (YES[i], HOLED[i]))), two_heads()),
+        ("nan",),
+        [
+            (
+                "output `value`, batch 2, row 4: expected finite numbers, got NaN (2 rows in all). "
+                "NaN times a weight of 0 is NaN: give 0 and a weight of 0, or declare the data as a "
+                "ph.Feed, where NaN means that there is no label."
+            ),
+        ],
+    ),
+    (
+        "inf",
+        lambda: (stream(lambda i: (X[i], (YES[i], ENDLESS[i]))), two_heads()),
+        ("infinity",),
+        [
+            (
+                "output `value`, batch 2, row 4: expected finite numbers, got infinity (2 rows in "
+                "all). Infinity times a weight of 0 is NaN: give 0 and a weight of 0, or declare the "
+                "data as a ph.Feed, where NaN means that there is no label."
+            ),
+        ],
+    ),
+    (
+        "nan w",
+        lambda: (stream(lambda i: (X[i], KIND[i], at(ones, 3, np.nan))), classes()),
+        ("nan",),
+        [
+            (
+                "weights of output `kind`, batch 0, row 3: expected finite numbers, got NaN (12 rows "
+                "in all). Give 0 where a row does not count."
+            ),
+        ],
+    ),
+    (
+        "constant",
+        lambda: (stream(lambda i: (X[i], (0 * YES[i] + 1, VALUE[i]))), two_heads()),
+        ("constant",),
+        [
+            (
+                "(perhaps) output `yes`: expected labels that vary, got 1 in all 120 rows read. Is "
+                "the right column read, and are the rows in a random order?"
+            ),
+        ],
+    ),
+    (
+        "constant mask",
+        lambda: (stream(lambda i: (MASK[i], 0 * MASK[i])), mask_head()),
+        ("constant",),
+        [
+            (
+                "(perhaps) output `mask`: expected labels that vary, got only zeros in all 120 rows "
+                "read. Is the right column read, and are the rows in a random order?"
+            ),
+        ],
+    ),
+    (
+        "constant x",
+        lambda: (stream(lambda i: (0 * X[i], YES[i])), None),
+        ("constant",),
+        [
+            (
+                "(perhaps) input x: expected inputs that vary, got 0 in all 120 rows read. Is the "
+                "right column read, and are the rows in a random order?"
+            ),
+        ],
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("given", "codes", "messages"), [case[1:] for case in CASES], ids=[case[0] for case in CASES]
+)
+def test_the_message(given, codes, messages):
+    generator, model = given()
+    report = ph.examine(generator, model, 2 * STEPS, steps_per_epoch=STEPS)
+    assert [f"{'(perhaps) ' * p.warning}{p}" for p in report.problems] == messages
+    assert tuple(p.code for p in report.problems) == codes

@@ -1,0 +1,89 @@
+"""What can be examined, and what is known of it before it is read."""
+
+import functools
+import threading
+
+import numpy as np
+import pytest
+from doctor_checks import ROWS, SIZE, YES, Items, X, good, stream
+
+from polyhead.doctor.reading import Worker, as_batch, hashes, read
+from polyhead.doctor.subjects import subject
+
+
+def partly(size, rows=ROWS):
+    for start in range(0, rows, size):
+        yield good(np.arange(start, start + size))
+
+
+@pytest.mark.parametrize(
+    ("obj", "kind", "length", "again"),
+    [
+        (stream(good), "generator function", None, True),
+        (functools.partial(partly, SIZE), "generator function", None, True),
+        (partly(SIZE), "generator", None, False),
+        (Items(), "PyDataset", ROWS // SIZE, True),
+        (lambda: Items(), "PyDataset", ROWS // SIZE, True),
+        ((X, YES), "arrays", 2, True),
+        (X, "arrays", 2, True),
+        (zip([X], [YES], strict=True), "iterator", None, False),
+        ([good(np.arange(3))], "list", None, True),
+    ],
+    ids=["function", "partial", "generator", "items", "maker", "arrays", "array", "zip", "list"],
+)
+def test_the_kind(obj, kind, length, again):
+    found = subject(obj)
+    assert (found.kind, found.length, found.again) == (kind, length, again)
+    assert len(as_batch(next(iter(found.open()))).parts["x"]) > 0
+
+
+def test_a_generator_function_begins_anew_at_each_reading():
+    made = []
+
+    def generator():
+        made.append(1)
+        yield from partly(SIZE)
+
+    found = subject(generator)
+    with Worker() as worker:
+        one, two = (read(found, 3, worker, 10.0) for _ in range(2))
+    assert [len(rows) for rows in one.rows] == [SIZE] * 3
+    assert all(np.array_equal(a, b) for a, b in zip(one.rows, two.rows, strict=True))
+    assert len(made) == 2
+
+
+def test_no_more_is_read_than_is_asked_for():
+    asked = []
+
+    class Counted(Items):
+        def __getitem__(self, index):
+            asked.append(index)
+            return super().__getitem__(index)
+
+    with Worker() as worker:
+        reading = read(subject(Counted()), 4, worker, 10.0)
+        assert asked == [0, 1, 2, 3]
+        assert (reading.steps, reading.ended) == (4, False)
+        assert read(subject(Counted()), 6, worker, 10.0).ended
+
+
+def test_a_row_has_the_same_hashes_wherever_it_stands():
+    a, b = hashes(as_batch(good(np.array([1, 2])))), hashes(as_batch(good(np.array([2, 3]))))
+    assert np.array_equal(a[1], b[0])
+    assert len(np.unique(np.concatenate([a, b])[:, 0])) == 3
+    assert not np.array_equal(a[0], a[1])
+
+
+def test_a_worker_hands_over_what_it_raises_and_goes_on():
+    with Worker() as worker:
+        with pytest.raises(KeyError):
+            worker.do(lambda: {}["a"], 1.0)
+        assert worker.do(lambda: 2, 1.0) == 2
+
+
+def test_no_thread_stays_behind():
+    with Worker() as worker:
+        worker.do(lambda: None, 1.0)
+        (thread,) = [t for t in threading.enumerate() if t is worker.thread]
+    thread.join(5)
+    assert not thread.is_alive()
