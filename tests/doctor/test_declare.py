@@ -126,10 +126,29 @@ def test_of_a_generator_function():
     report = ph.examine(generator, two_heads(), steps_per_epoch=6)
     lines = report.declaration.splitlines()
     assert lines[2] == "data = ph.from_generator(generator, length=60, names=('x', ('yes', 'value')))"
-    if hasattr(ph, "from_generator"):
-        feed = run(report, generator=generator)
-        assert len(feed) == ROWS // SIZE
-        assert feed.check(two_heads()).ok
+    assert "shuffle" not in report.declaration  # a generator has its own order
+    feed = run(report, generator=generator)
+    assert len(feed) == ROWS // SIZE
+    assert feed.check(two_heads()).ok
+    assert np.array_equal(np.sort(rows(feed)[0]["x"], axis=0), np.sort(X, axis=0))
+
+
+def weighted(ids):
+    return *good(ids), tuple(np.full(len(ids), i + 0.5, "float32") for i in range(2))
+
+
+def test_weights_of_rows_become_columns():
+    report = ph.examine(stream(weighted), two_heads(), steps_per_epoch=6)
+    lines = report.declaration.splitlines()
+    assert lines[2] == (
+        "data = ph.from_generator(generator, length=60, names=('x', ('yes', 'value'), ('weight_yes', "
+        "'weight_value')))"
+    )
+    assert '        "yes": ph.Binary(sample_weight="weight_yes"),' in lines
+    feed = run(report, generator=stream(weighted))
+    _, _, weights = feed.peek()
+    assert set(weights["yes"].tolist()) == {0.5}
+    assert set(weights["value"].tolist()) == {1.5}
 
 
 def test_of_a_generator_function_whose_epoch_was_not_seen():
@@ -201,12 +220,15 @@ def test_the_kind_of_inputs(inputs, kind):
 
 
 def test_names_and_weights():
-    data = ({"a": X, "b": KIND[:, None]}, {"yes": YES}, {"yes": np.ones(ROWS)})
+    data = ({"a": X, "b": KIND[:, None]}, {"yes": YES}, {"yes": np.full(ROWS, 2.0)})
     declared = ph.examine(data).declaration
     assert '"a": arrays[0]["a"],' in declared
-    assert declared.endswith("# weights: say class_weight=, given= or missing= on a head, which makes them")
     feed = run(ph.examine(data), arrays=data)
     assert (list(feed.inputs), list(feed.heads)) == (["a", "b"], ["yes"])
+    assert set(feed.peek()[2]["yes"].tolist()) == {2.0}
+    wide = (X, np.ones((ROWS, 3)), np.ones((ROWS, 3)))
+    declared = ph.examine(wide).declaration
+    assert declared.endswith("# weights: say class_weight=, given= or missing= on a head, which makes them")
 
 
 def test_what_has_no_labels_has_no_declaration():

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 from polyhead.doctor.facts import Facts
 from polyhead.doctor.places import Places
@@ -54,7 +55,9 @@ def declaration(
     heads = _columns("y", reading, places)
     if not inputs or not heads:
         return ""
-    columns = [*inputs, *heads]
+    weights = _weights(heads, reading)
+    heads = [replace(c, kind=_weighted(c, weights)) for c in heads] if weights else heads
+    columns = [*inputs, *heads, *weights]
     streams = subject.kind == "generator function"
     if streams:
         columns = [_unchanged(column, reading, places) for column in columns]
@@ -68,10 +71,29 @@ def declaration(
                 lines += [f"        {json.dumps(column.name)}: {column.kind},{remark}"]
         lines += ["    },"]
     size = ARRAY_BATCH if subject.whole is not None else len(reading.rows[0])
-    lines += [f"    batch_size={size},", "    shuffle=True,", ")"]
-    if first.parts.get("w") is not None:
+    lines += [f"    batch_size={size},", *([] if streams else ["    shuffle=True,"]), ")"]
+    if first.parts.get("w") is not None and not weights:
         lines += ["# weights: say class_weight=, given= or missing= on a head, which makes them"]
     return "\n".join(lines)
+
+
+def _weights(heads: list[_Column], reading: Reading) -> list[_Column]:
+    """A column for the weights of each head, where there is one weight a row for every head; else none."""
+    first = reading.first
+    assert first is not None
+    columns = []
+    for head in heads:
+        place: Place = ("w", head.place[1])
+        facts = reading.facts.get(place)
+        if facts is None or facts.shape not in ((), (1,)):
+            return []
+        columns.append(_Column(f"weight_{head.name}", place, ""))
+    return columns
+
+
+def _weighted(column: _Column, weights: list[_Column]) -> str:
+    name = next(w.name for w in weights if w.place[1] == column.place[1])
+    return f"{column.kind[:-1]}{', ' * (column.kind[-2] != '(')}sample_weight={json.dumps(name)})"
 
 
 def _columns(part: str, reading: Reading, places: Places) -> list[_Column]:
@@ -187,10 +209,14 @@ def _data(
     if subject.kind == "generator function":
         names = {column.place: column.name for column in columns}
         assert reading.first is not None
-        nested = (
-            rebuild(reading.first.parts["x"], lambda path, _: names["x", path]),
-            rebuild(reading.first.parts["y"], lambda path, _: names["y", path]),
-        )
+        parts = reading.first.parts
+        for i, (path, _) in enumerate(in_order(parts.get("w"))):
+            names.setdefault(("w", path), f"weight{i}")
+
+        def named(part: str) -> Any:
+            return rebuild(parts[part], lambda path, _: names[part, path])
+
+        nested = tuple(named(part) for part in ("x", "y", "w") if parts.get(part) is not None)
         lines = [f"data = ph.from_generator({subject.name}, length={rows}, names={nested!r})"]
         if rows is None:
             lines = [
