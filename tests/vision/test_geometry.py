@@ -48,7 +48,7 @@ def test_which_matrices_mirror():
     assert g.mirrors(g.flip(True, False, SIZE))
     assert not g.mirrors(g.flip(True, True, SIZE))
     assert g.mirrors(g.flip(True, False, SIZE) @ g.rotate(77) @ g.shear(20, 10))
-    assert [g.mirrors(g.orient(o, SIZE)) for o in range(1, 9)] == [False, True, False, True] * 2
+    assert [g.mirrors(g.orient(o, SIZE)) for o in range(1, 9)] == [o in (2, 4, 5, 7) for o in range(1, 9)]
 
 
 def test_a_rotated_box_is_the_upright_box_about_its_corners():

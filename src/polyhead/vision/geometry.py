@@ -146,8 +146,8 @@ def warp_boxes(
     with np.errstate(invalid="ignore", divide="ignore"):
         shares = np.where(whole > 0, there / whole, (low >= -EDGE) & (high <= frame + EDGE))
     shares[np.isnan(whole)] = 0
-    share = shares.prod(1)
-    kept = np.asarray((share > 0) & (share >= min_visible - 1e-9))
+    share: np.ndarray = shares.prod(1)
+    kept: np.ndarray = (share > 0) & (share >= min_visible - 1e-9)
     found = np.concatenate([inside_low, inside_high], 1)
     found[~kept] = np.nan
     return found, kept
@@ -179,7 +179,8 @@ def warp_points(
             order[one], order[other] = other, one
         found = found[..., order, :]
     frame = np.array([size[1], size[0]], np.float64)
-    return found, ((found >= -EDGE) & (found <= frame + EDGE)).all(-1)
+    inside: np.ndarray = (found >= -EDGE) & (found <= frame + EDGE)
+    return found, np.all(inside, -1)
 
 
 def _sides(size: Any) -> tuple[np.ndarray, np.ndarray]:

@@ -164,8 +164,8 @@ def _needed(
         return image, matrix
     a, b, c, d, e, f = _inverse(matrix)
     rows, columns = size
-    xs, ys = (c, c + a * columns, c + b * rows), (f, f + d * columns, f + e * rows)
-    xs, ys = (*xs, xs[1] + xs[2] - c), (*ys, ys[1] + ys[2] - f)
+    xs = (c, c + a * columns, c + b * rows, c + a * columns + b * rows)
+    ys = (f, f + d * columns, f + e * rows, f + d * columns + e * rows)
     margin_x, margin_y = 2 * max(shrink_x, 1), 2 * max(shrink_y, 1)
     left, right = max(0, int(min(xs) - margin_x)), min(image.shape[1], int(max(xs) + margin_x) + 1)
     top, bottom = max(0, int(min(ys) - margin_y)), min(image.shape[0], int(max(ys) + margin_y) + 1)
