@@ -29,11 +29,11 @@ class Augmentation(ABC):
     _: KW_ONLY
     p: float = 1.0
 
-    def __post_init__(self) -> None:
-        self._between("p", 0, 1)
-
     draws: ClassVar[int] = 1
     """How many uniform numbers it draws for a sample; the first decides whether it happens."""
+
+    def __post_init__(self) -> None:
+        self._between("p", 0, 1)
 
     def happens(self, drawn: np.ndarray) -> np.ndarray:
         """To which samples it happens, bool ``(B,)``."""
