@@ -185,8 +185,6 @@ def test_boxes_move_with_the_pixels(ran):
 
 def test_this_check_can_fail():
     """A shift of one and a half pixels would be found."""
-    off, *_ = run(1)
-    assert off < 0.25
     image, *_ = scene(np.random.default_rng(0), (64, 64))
     plan = Joint([Shift(0.2)], seed=1).plan(0, [0], [(64, 64)], TARGET)
     where = plan.image(0, image, photometric=False)

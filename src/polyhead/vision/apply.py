@@ -187,6 +187,11 @@ class Apply(Augmentation):
             told = type(found).__name__ if missing is None else f"one without {', '.join(missing)}"
             raise ContractError(Problem(self.place, f"a dict with {', '.join(given)} returned", told))
         result = {name: found[name] for name in given}
+        # albumentations stacks masks, and so gives them one dtype
+        if "mask" in result:
+            result["mask"] = _as_ids(result["mask"], given["mask"])
+        if "masks" in result and len(result["masks"]) == len(given["masks"]):
+            result["masks"] = list(map(_as_ids, result["masks"], given["masks"]))
         size = np.shape(result["image"])[:2]
         for name, before in given.items():
             pairs = (
@@ -207,3 +212,9 @@ class Apply(Augmentation):
                     told = f"shape {np.shape(new)}, {getattr(new, 'dtype', type(new).__name__)}"
                     raise ContractError(Problem(self.place, f"{expected} returned", told))
         return result
+
+
+def _as_ids(found: Any, before: np.ndarray) -> Any:
+    """A mask in the dtype that it had, where both hold whole numbers."""
+    whole = isinstance(found, np.ndarray) and found.dtype.kind in "biu" and before.dtype.kind in "biu"
+    return found.astype(before.dtype, copy=False) if whole else found
