@@ -102,6 +102,13 @@ def test_a_function_of_images_alone_may_return_the_bare_array():
         assert np.array_equal(found.masks["m"], MASK)
 
 
+def test_a_function_of_images_alone_may_not_move_them():
+    with pytest.raises(
+        ContractError, match=r"`image` of shape \(20, 30, 3\), uint8 returned, got shape \(10, 30, 3\)"
+    ):
+        run(Apply(lambda image: image[:10]))
+
+
 def test_chance_is_the_samples_own():
     def grain(image, rng):
         return image ^ rng.integers(0, 256, image.shape, dtype=np.uint8)

@@ -304,9 +304,16 @@ def test_a_bomb_is_refused_before_it_is_decoded():
         assert decode(encoded(RGB, format), max_pixels=35).size == (5, 7)
 
 
+def test_a_bomb_in_a_rare_format():
+    gif = bytearray(encoded(GREY, "GIF"))
+    gif[6:10] = struct.pack("<HH", 60_000, 60_000)
+    with pytest.raises(DataError, match="expected at most 134,217,728 pixels, got more, in"):
+        decode(bytes(gif))
+
+
 def test_bytes_of_any_kind_and_simplejpegs_own():
     data = simplejpeg.encode_jpeg(smooth(32, 48))
-    for source in (data, bytearray(data), memoryview(data)):
+    for source in (data, bytearray(data), memoryview(data), np.frombuffer(data, np.uint8)):
         assert decode(source).size == (32, 48)
         assert size_of(source) == (32, 48)
 

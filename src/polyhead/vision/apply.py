@@ -25,7 +25,8 @@ class Apply(Augmentation):
 
     A function is called with those of these keywords that it takes, and returns a dict with all it was given:
 
-    - ``image``: ``(H, W, C)``, as it was decoded, in the size of the output. Further images come under their names.
+    - ``image``: ``(H, W, C)`` in the size of the output, after all that comes before. Further images come under their
+      names.
     - ``mask``: ``(H, W)`` or ``(H, W, C)``; several come as a list, ``masks``.
     - ``boxes``: float64 ``(k, 4)`` of ``xyxy`` in pixels; NaN in place of one that is gone.
     - ``points``: float64 ``(n, 2)`` of (x, y) in pixels; NaN in place of one that is gone.
@@ -37,7 +38,8 @@ class Apply(Augmentation):
     A pipeline of albumentations is told by its attributes and never imported. Boxes need ``BboxParams("pascal_voc")``
     and keypoints ``KeypointParams("xy")``. Each thread works on a copy of its own, seeded for each sample.
 
-    What is geometric before and after it composes into one matrix each: the image is resampled once more.
+    What is geometric before and after it composes into one matrix each: the image is resampled once more. A function
+    that mirrors has to exchange pairs of keypoints by itself.
 
     Attributes:
         function: what to call.
@@ -192,7 +194,8 @@ class Apply(Augmentation):
             result["mask"] = _as_ids(result["mask"], given["mask"])
         if "masks" in result and len(result["masks"]) == len(given["masks"]):
             result["masks"] = list(map(_as_ids, result["masks"], given["masks"]))
-        size = np.shape(result["image"])[:2]
+        # where targets are not seen, the image must stay where it is
+        size = np.shape((given if self.light_alone else result)["image"])[:2]
         for name, before in given.items():
             pairs = (
                 list(zip(before, result[name], strict=False)) if name == "masks" else [(before, result[name])]

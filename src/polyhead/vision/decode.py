@@ -24,7 +24,7 @@ MAX_PIXELS = 1 << 27
 
 HEAD = 1 << 16
 
-Encoded = bytes | bytearray | memoryview | str | os.PathLike[str]
+Encoded = bytes | bytearray | memoryview | np.ndarray | str | os.PathLike[str]
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ def decode(
     """Decode an image.
 
     Args:
-        source: the encoded bytes, or a path.
+        source: the encoded bytes, also as an array ``(n,)`` of uint8; or a path.
         channels: 1 for grey, 3 for RGB, 4 for RGB and alpha, None for what the file has.
         at_least: (height, width) that suffice: a JPEG may come at 1/2, 1/4 or 1/8 that is no smaller.
         max_pixels: larger images are refused before they are decoded.
@@ -174,6 +174,8 @@ def _read(source: Encoded, where: str) -> tuple[bytes, str]:
             raise _unreadable(error, where) from error
     elif isinstance(source, (bytes, bytearray, memoryview)):
         data = bytes(source)
+    elif isinstance(source, np.ndarray) and source.dtype == np.uint8 and source.ndim == 1:
+        data = source.tobytes()
     else:
         raise _error(where, "encoded bytes or a path", type(source).__name__)
     if not data:
@@ -201,6 +203,8 @@ def _header(data: bytes, where: str) -> Header:
                 header = Header(image.format, image.height, image.width, found)
         except PolyheadError:
             raise
+        except pillow().DecompressionBombError as error:
+            raise _error(where, f"at most {MAX_PIXELS:,} pixels", f"more, in {len(data)} bytes") from error
         except Exception as error:  # of many kinds: a decoder that meets bytes of any sort
             shown_bytes = f"{len(data)} bytes that begin with {data[:8]!r}"
             raise _error(where, "an image: JPEG, PNG, BMP, TIFF or WebP", shown_bytes) from error

@@ -67,7 +67,8 @@ def recolor(pixels: np.ndarray, matrix: np.ndarray) -> np.ndarray:
     by[:, 3] *= top
     if channels == 4:
         by = np.insert(np.vstack([by, [0, 0, 0, 0]]), 3, [0, 0, 0, 1], 1)
-    # the largest float of pixels in 0-1 is not the largest of the dtype
+    # Also where channels do not mix: three tables, one for each, were measured to take 4 times as long.
+    # The largest float of pixels in 0-1 is not the largest of the dtype
     found = cv2.transform(pixels, by if pixels.dtype == np.float64 else by.astype(np.float32))
     return np.clip(found, 0, 1, out=found) if pixels.dtype.kind == "f" else found
 
