@@ -1,0 +1,31 @@
+"""Images: decoding them, and augmenting a sample as one: images, masks, boxes and keypoints."""
+
+from polyhead.vision.apply import Apply
+from polyhead.vision.base import Augmentation
+from polyhead.vision.decode import Decoded, decode, decode_mask, size_of
+from polyhead.vision.geometric import Crop, Flip, RandomResizedCrop, Rotate, Scale, Shear, Shift
+from polyhead.vision.joint import Joint, Plan, Sample
+from polyhead.vision.photometric import Blur, Color, Cutout, Noise
+
+__all__ = [
+    "Apply",
+    "Augmentation",
+    "Blur",
+    "Color",
+    "Crop",
+    "Cutout",
+    "Decoded",
+    "Flip",
+    "Joint",
+    "Noise",
+    "Plan",
+    "RandomResizedCrop",
+    "Rotate",
+    "Sample",
+    "Scale",
+    "Shear",
+    "Shift",
+    "decode",
+    "decode_mask",
+    "size_of",
+]

@@ -1,0 +1,80 @@
+"""Chance as a pure function: numbers from (seed, epoch, sample id) alone.
+
+No generator, no state: each number is a hash of where it stands. So a sample's augmentation is the same in any
+batch, for any number of workers, on any machine, after any resume.
+
+An augmentation draws from a stream of its own, named by its class and by how many of that class come before it.
+Adding, taking away, moving or changing another kind of augmentation therefore leaves its draws as they are. The
+first draw of a stream is whether it happens at all, so a change of ``p`` does not move the others.
+
+Numbers are part of the library's promise: the same in every version. Golden values in the tests pin them.
+"""
+
+from __future__ import annotations
+
+import zlib
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+_MASK = (1 << 64) - 1
+_STEP, _FIRST, _SECOND = 0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB
+
+
+def bits(seed: int, epoch: int, ids: Any, stream: int, draws: int) -> np.ndarray:
+    """64 random bits for each sample and draw.
+
+    Args:
+        seed: any integer.
+        epoch: from 0 on.
+        ids: the samples' ids, integers ``(B,)``.
+        stream: whose draws these are, see `stream`.
+        draws: how many a sample; more of them leave the first ones as they are.
+
+    Returns:
+        uint64 ``(B, draws)``.
+    """
+    start = np.asarray(ids, np.int64).astype(np.uint64).reshape(-1, 1) ^ np.uint64(_key(seed, epoch, stream))
+    steps = np.arange(1, draws + 1, dtype=np.uint64) * np.uint64(_STEP)
+    return _mix(_mix(start) + steps)
+
+
+def uniform(seed: int, epoch: int, ids: Any, stream: int, draws: int) -> np.ndarray:
+    """Uniform numbers in [0, 1), float64 ``(B, draws)``; the arguments are those of `bits`.
+
+    >>> both = uniform(7, 0, [3, 4], stream("Rotate"), 2)
+    >>> both.shape, bool((both[1:] == uniform(7, 0, [4], stream("Rotate"), 2)).all())
+    ((2, 2), True)
+    """
+    return (bits(seed, epoch, ids, stream, draws) >> np.uint64(11)) * 2.0**-53
+
+
+def stream(name: str, before: int = 0) -> int:
+    """The stream of the augmentation called ``name`` that has ``before`` others of that name before it."""
+    return zlib.crc32(name.encode()) | before << 32
+
+
+# SplitMix64's finaliser, as in order/permutation.py. Order and vision are siblings that do not import each other.
+
+
+@lru_cache(maxsize=256)
+def _key(*parts: int) -> int:
+    state = 0
+    for part in parts:
+        state = _mix_one(state ^ _mix_one(part & _MASK))
+    return state
+
+
+def _mix_one(value: int) -> int:
+    value = (value + _STEP) & _MASK
+    value = ((value ^ (value >> 30)) * _FIRST) & _MASK
+    value = ((value ^ (value >> 27)) * _SECOND) & _MASK
+    return value ^ (value >> 31)
+
+
+def _mix(values: np.ndarray) -> np.ndarray:
+    values = values + np.uint64(_STEP)
+    values = (values ^ (values >> np.uint64(30))) * np.uint64(_FIRST)
+    values = (values ^ (values >> np.uint64(27))) * np.uint64(_SECOND)
+    return values ^ (values >> np.uint64(31))

@@ -1,0 +1,188 @@
+"""Geometry: matrices, and what they do to boxes and keypoints.
+
+Coordinates are continuous: x to the right, y down, the pixel (row i, column j) covers [j, j+1) x [i, i+1). A
+matrix ``(3, 3)`` maps (x, y, 1) of a source to (x, y, 1) of an output. ``B @ A`` does A first. Where an argument
+is an array ``(B,)`` or ``(B, 2)``, the result is ``(B, 3, 3)``. Sizes are (height, width).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from polyhead.vision.headers import TURNED
+
+EDGE = 1e-6
+"""What rounding may move a coordinate, in pixels."""
+
+FITS = ("stretch", "contain", "cover")
+
+
+def affine(a: Any, b: Any, c: Any, d: Any, e: Any, f: Any) -> np.ndarray:
+    """Matrices with the rows ``(a, b, c)``, ``(d, e, f)``, ``(0, 0, 1)``."""
+    parts = np.broadcast_arrays(a, b, c, d, e, f)
+    matrix = np.zeros((*parts[0].shape, 3, 3))
+    for k, part in enumerate(parts):
+        matrix[..., k // 3, k % 3] = part
+    matrix[..., 2, 2] = 1
+    return matrix
+
+
+def shift(x: Any, y: Any) -> np.ndarray:
+    """To the right by ``x``, down by ``y``, in pixels."""
+    return affine(1, 0, x, 0, 1, y)
+
+
+def scale(x: Any, y: Any) -> np.ndarray:
+    """Times ``x`` and ``y``, from the upper left corner."""
+    return affine(x, 0, 0, 0, y, 0)
+
+
+def rotate(degrees: Any) -> np.ndarray:
+    """Clockwise, as it is seen on the screen, about the upper left corner."""
+    angle = np.deg2rad(degrees)
+    cos, sin = np.cos(angle), np.sin(angle)
+    return affine(cos, -sin, 0, sin, cos, 0)
+
+
+def shear(x: Any, y: Any) -> np.ndarray:
+    """Lines of y leaning by ``x`` degrees, lines of x by ``y`` degrees."""
+    return affine(1, np.tan(np.deg2rad(x)), 0, np.tan(np.deg2rad(y)), 1, 0)
+
+
+def flip(horizontal: Any, vertical: Any, size: Any) -> np.ndarray:
+    """Mirrored left to right where ``horizontal``, top to bottom where ``vertical``, within ``size``."""
+    height, width = _sides(size)
+    return affine(
+        np.where(horizontal, -1.0, 1.0),
+        0,
+        np.where(horizontal, width, 0.0),
+        0,
+        np.where(vertical, -1.0, 1.0),
+        np.where(vertical, height, 0.0),
+    )
+
+
+def about(matrix: np.ndarray, size: Any) -> np.ndarray:
+    """The matrix done about the centre of ``size``."""
+    height, width = _sides(size)
+    return shift(width / 2, height / 2) @ matrix @ shift(-width / 2, -height / 2)
+
+
+def resize(size: Any, target: Any, fit: str = "stretch") -> np.ndarray:
+    """From ``size`` to ``target``.
+
+    Args:
+        size: (height, width) of the source.
+        target: (height, width) of the output.
+        fit: ``"stretch"`` changes the aspect; ``"contain"`` keeps it and leaves bars at two sides, ``"cover"`` keeps
+            it and cuts off at two sides, both about the centre.
+    """
+    (height, width), (rows, columns) = _sides(size), _sides(target)
+    x, y = columns / width, rows / height
+    if fit != "stretch":
+        x = y = np.minimum(x, y) if fit == "contain" else np.maximum(x, y)
+    return shift((columns - x * width) / 2, (rows - y * height) / 2) @ scale(x, y)
+
+
+def orient(orientation: int, size: Any) -> np.ndarray:
+    """From pixels as stored in ``size`` to pixels as shown, for one of Exif's eight orientations."""
+    height, width = (float(side) for side in size)
+    rows = {
+        1: (1, 0, 0, 0, 1, 0),
+        2: (-1, 0, width, 0, 1, 0),
+        3: (-1, 0, width, 0, -1, height),
+        4: (1, 0, 0, 0, -1, height),
+        5: (0, 1, 0, 1, 0, 0),
+        6: (0, -1, height, 1, 0, 0),
+        7: (0, -1, height, -1, 0, width),
+        8: (0, 1, 0, -1, 0, width),
+    }
+    return affine(*rows[orientation])
+
+
+def turned(orientation: int, size: Sequence[int]) -> tuple[int, int]:
+    """The size as shown of pixels stored in ``size``."""
+    return (size[1], size[0]) if orientation in TURNED else (size[0], size[1])
+
+
+def mirrors(matrix: np.ndarray) -> bool:
+    """Whether left and right are exchanged: an odd number of flips."""
+    return bool(matrix[0, 0] * matrix[1, 1] < matrix[0, 1] * matrix[1, 0])
+
+
+def transform(matrix: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """Points ``(..., 2)`` through one matrix."""
+    return points @ matrix[:2, :2].T + matrix[:2, 2]
+
+
+def warp_boxes(
+    matrix: np.ndarray, boxes: Any, size: tuple[int, int], min_visible: float = 0.0
+) -> tuple[np.ndarray, np.ndarray]:
+    """Boxes through a matrix: the upright boxes about their corners, clipped to the frame.
+
+    Args:
+        matrix: ``(3, 3)``.
+        boxes: ``(k, 4)`` of ``xyxy``; NaN where there is none.
+        size: (height, width) of the output.
+        min_visible: the least share of a box's area inside the frame with which it is kept, in [0, 1]. A box that
+            is wholly outside is never kept.
+
+    Returns:
+        The boxes, float64 ``(k, 4)``, and which are kept, bool ``(k,)``. Those that are not kept are NaN.
+
+    >>> boxes, kept = warp_boxes(shift(3, 0), [[0, 0, 2, 2], [6, 0, 8, 2]], (8, 10), min_visible=0.6)
+    >>> boxes[0].tolist(), kept.tolist()
+    ([3.0, 0.0, 5.0, 2.0], [True, False])
+    """
+    boxes = np.asarray(boxes, np.float64).reshape(-1, 4)
+    corners = transform(matrix, boxes[:, [0, 1, 2, 1, 2, 3, 0, 3]].reshape(-1, 4, 2))
+    low, high = corners.min(1), corners.max(1)
+    frame = np.array([size[1], size[0]], np.float64)
+    inside_low, inside_high = np.clip(low, 0, frame), np.clip(high, 0, frame)
+    there, whole = inside_high - inside_low, high - low
+    with np.errstate(invalid="ignore", divide="ignore"):
+        shares = np.where(whole > 0, there / whole, (low >= -EDGE) & (high <= frame + EDGE))
+    shares[np.isnan(whole)] = 0
+    share: np.ndarray = shares.prod(1)
+    kept: np.ndarray = (share > 0) & (share >= min_visible - 1e-9)
+    found = np.concatenate([inside_low, inside_high], 1)
+    found[~kept] = np.nan
+    return found, kept
+
+
+def warp_points(
+    matrix: np.ndarray, points: Any, size: tuple[int, int], swaps: Sequence[tuple[int, int]] = ()
+) -> tuple[np.ndarray, np.ndarray]:
+    """Keypoints through a matrix.
+
+    Args:
+        matrix: ``(3, 3)``.
+        points: ``(..., n, 2)`` of (x, y); NaN where there is none.
+        size: (height, width) of the output.
+        swaps: pairs of indices that exchange places where the matrix mirrors, as (left eye, right eye).
+
+    Returns:
+        The points, float64 of the same shape, and which of them are there and inside the frame, bool
+        ``(..., n)``. Points outside keep their coordinates.
+
+    >>> points, visible = warp_points(flip(True, False, (4, 10)), [[1, 2], [8, 2]], (4, 10), swaps=[(0, 1)])
+    >>> points.tolist(), visible.tolist()
+    ([[2.0, 2.0], [9.0, 2.0]], [True, True])
+    """
+    found = transform(matrix, np.asarray(points, np.float64))
+    if len(swaps) and mirrors(matrix):
+        order = np.arange(found.shape[-2])
+        for one, other in swaps:
+            order[one], order[other] = other, one
+        found = found[..., order, :]
+    frame = np.array([size[1], size[0]], np.float64)
+    inside: np.ndarray = (found >= -EDGE) & (found <= frame + EDGE)
+    return found, np.all(inside, -1)
+
+
+def _sides(size: Any) -> tuple[np.ndarray, np.ndarray]:
+    size = np.asarray(size, np.float64)
+    return size[..., 0], size[..., 1]

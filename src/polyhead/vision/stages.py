@@ -1,0 +1,151 @@
+"""A whole sample through all stages of a plan: what `Plan.sample` does.
+
+With an `Apply`, each stage is a plan of its own, from what the one before gave. Boxes and keypoints lie in pixels
+of the image as it is at that moment; one that was dropped is NaN from there on, and so it stays dropped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from polyhead.vision.apply import Apply
+
+if TYPE_CHECKING:
+    from polyhead.vision.joint import Plan, Sample, Size
+
+
+def run(
+    plan: Plan,
+    i: int,
+    images: dict[str, Any],
+    masks: dict[str, np.ndarray],
+    boxes: dict[str, np.ndarray],
+    points: dict[str, np.ndarray],
+    swaps: Mapping[str, Sequence[tuple[int, int]]],
+    owners: Mapping[str, str],
+    sizes: Mapping[str, Size],
+    fills: Mapping[str, float],
+    photometric: set[str],
+) -> Sample:
+    """See `Plan.sample`."""
+    from polyhead.vision.joint import Sample
+
+    for name, owner in owners.items():
+        _require_owner(name, owner, masks, boxes, points)
+    last = len(plan._stages) - 1
+    for number, stage in enumerate(plan._stages):
+        one, at = replace(plan, _stages=[stage]), i
+        if number:  # from what the stage before gave
+            first = next(iter(images.values()))
+            now, stage, at = np.array([first.shape[:2]], np.int64), stage.row(i), 0
+            matrices = np.broadcast_to(stage.matrices(now, plan.target, plan._fit), (1, 3, 3))
+            one = replace(plan, sizes=now, matrices=matrices, _turns=[1], _stages=[stage])
+        size: Mapping[str, Size] = sizes if number == last else {}
+        found = {name: one.boxes(at, b, size=size.get(name)) for name, b in boxes.items()}
+        boxes = {name: b for name, (b, _) in found.items()}
+        seen = {
+            name: one.points(at, p, swaps=swaps.get(name, ()), size=size.get(name))
+            for name, p in points.items()
+        }
+        points = {name: p for name, (p, _) in seen.items()}
+        if number < last:
+            for p, visible in seen.values():
+                p[~visible] = np.nan
+        images = {
+            name: one.image(
+                at, image, size=size.get(name), photometric=name in photometric, fill=fills.get(name, 0)
+            )
+            for name, image in images.items()
+        }
+        masks = {
+            name: _mask(one, at, mask, size.get(name), fills.get(name, 0), name in owners)
+            for name, mask in masks.items()
+        }
+        key = stage.keys[at]
+        if stage.apply is not None and key is not None:
+            images, masks, boxes, points = _applied(
+                stage.apply, key, images, masks, boxes, points, owners, photometric
+            )
+    for name, owner in owners.items():
+        kept = found[owner][1]
+        if name in points:
+            points[name][~kept] = np.nan
+            seen[name] = points[name], seen[name][1] & kept[:, None]
+        else:
+            masks[name][~kept] = fills.get(name, 0)
+    return Sample(images, masks, found, seen)
+
+
+def _mask(plan: Plan, i: int, mask: np.ndarray, size: Size | None, fill: float, owned: bool) -> np.ndarray:
+    if not owned:
+        return plan.mask(i, mask, size=size, fill=fill)
+    found = np.empty((len(mask), *(size or plan.target)), mask.dtype)
+    for k, one in enumerate(mask):
+        plan.mask(i, one, size=size, fill=fill, out=found[k])
+    return found
+
+
+def _applied(
+    apply: Apply,
+    key: int,
+    images: dict[str, np.ndarray],
+    masks: dict[str, np.ndarray],
+    boxes: dict[str, np.ndarray],
+    points: dict[str, np.ndarray],
+    owners: Mapping[str, str],
+    photometric: set[str],
+) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any], dict[str, Any]]:
+    """All of it under the few names that an `Apply` has for it, and back."""
+    if apply.light_alone:
+        lit = {name: image for name, image in images.items() if name in photometric}
+        if not lit:
+            return images, masks, boxes, points
+        keys = ["image", *list(lit)[1:]]
+        results = apply.run(key, dict(zip(keys, lit.values(), strict=True)))
+        found = {**images, **{name: results[k] for name, k in zip(lit, keys, strict=True)}}
+        return found, masks, boxes, points
+    names = ["image", *list(images)[1:]]
+    given: dict[str, Any] = dict(zip(names, images.values(), strict=True))
+    flat = [m for name, mask in masks.items() for m in (mask if name in owners else [mask])]
+    if flat:
+        given["mask" if len(flat) == 1 else "masks"] = flat[0] if len(flat) == 1 else flat
+    if boxes:
+        given["boxes"] = np.concatenate(list(boxes.values()))
+    if points:
+        given["points"] = np.concatenate([p.reshape(-1, 2) for p in points.values()])
+    found = apply.run(key, given)
+    images = {name: found[k] for name, k in zip(images, names, strict=True)}
+    turned = iter([found["mask"]] if len(flat) == 1 else found.get("masks", ()))
+    masks = {
+        name: np.array([next(turned) for _ in mask], mask.dtype).reshape(len(mask), *found["image"].shape[:2])
+        if name in owners
+        else next(turned)
+        for name, mask in masks.items()
+    }
+    at = 0
+    for name, box in boxes.items():
+        boxes = {**boxes, name: np.asarray(found["boxes"], np.float64)[at : at + len(box)]}
+        at += len(box)
+    at = 0
+    for name, point in points.items():
+        count = point.size // 2
+        part = np.asarray(found["points"], np.float64)[at : at + count]
+        points = {**points, name: part.reshape(point.shape)}
+        at += count
+    return images, masks, boxes, points
+
+
+def _require_owner(name: str, owner: str, masks: Any, boxes: Any, points: Any) -> None:
+    from polyhead.errors import ContractError, Problem
+
+    where = f"owners, `{name}`"
+    if owner not in boxes:
+        raise ContractError(Problem(where, "the name of boxes", repr(owner)))
+    what = points.get(name, masks.get(name))
+    if what is None or what.ndim != 3 or len(what) != len(boxes[owner]):
+        expected = f"keypoints (k, n, 2) or masks (k, H, W), with k = {len(boxes[owner])} as `{owner}` has"
+        raise ContractError(Problem(where, expected, "nothing" if what is None else f"shape {what.shape}"))
