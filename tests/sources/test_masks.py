@@ -74,7 +74,7 @@ def test_pillow_draws_the_same_but_for_the_border():
     rng = np.random.default_rng(0)
     angles = np.linspace(0, 2 * np.pi, 40, endpoint=False)
     radius = rng.uniform(110, 140, 40)
-    ring = np.stack([200 + radius * np.cos(angles), 150 + radius * np.sin(angles)], axis=1)
+    ring = np.stack([200 + radius * np.cos(angles), 150 + radius * np.sin(angles)], axis=1).round() + 0.5
     image = Image.new("L", (400, 300))
     ImageDraw.Draw(image).polygon([tuple(point - 0.5) for point in ring], fill=1)
     ours, theirs = Polygons((300, 400), [ring]).to_mask(), np.asarray(image)
