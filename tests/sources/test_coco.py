@@ -328,6 +328,15 @@ def test_mistakes_come_all_at_once(data):
     )
 
 
+def test_mistakes_of_images_and_annotations_come_at_once(data):
+    images = [{"id": 1, "file_name": "gone.jpg", **SIZE}, {"id": 2, "file_name": "b.jpg", **SIZE}]
+    given = [box(1, image=1), box(2, image=2, category=9), box(3, image=2, bbox=(1, 2, 3))]
+    found = message(lambda: data(given, images=images, with_categories=["cow"]))
+    assert found.startswith("3 problems:")
+    for words in ("gone.jpg", "got 9.", "got 'cow'."):
+        assert words in found
+
+
 def test_annotations_without_image_are_counted(data):
     rows = data([box(1), box(2, image=9), box(3, image="x")])
     assert [str(p) for p in rows.report.warnings] == [

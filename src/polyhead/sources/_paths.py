@@ -36,7 +36,9 @@ class Root:
         if not os.path.isdir(self.path):
             found = "a file" if os.path.exists(self.path) else "nothing at this path"
             parent, name = os.path.split(self.path)
-            near = similar(name, sorted(os.listdir(parent))) if os.path.isdir(parent) else ""
+            near = ""
+            if os.path.isdir(parent) and not os.path.exists(self.path):
+                near = similar(name, sorted(os.listdir(parent)))
             raise DataError(Problem(f"{what}, {place(file=self.path)}", "a folder", found, near, "folder"))
         self._real = os.path.realpath(self.path)
         self._folders: dict[str, bool] = {}
@@ -86,11 +88,17 @@ class Root:
         """
         found: list[str] = []
         others = 0
+        linked: list[str] = []
         open_, seen = [below], set()
-        while open_:
-            folder = open_.pop()
+        while open_ or linked:
+            folder = (
+                open_.pop() if open_ else linked.pop()
+            )  # links last: what they lead to is met by its own name
             real = os.path.realpath(os.path.join(self.path, folder))
-            if real in seen:  # a link that leads back
+            if real in seen:  # a link that leads back, or to a folder beside it
+                where, fix = place(file=os.path.join(self.path, folder)), "It is passed over."
+                found_ = f"a link to {real}"
+                self.findings.add("link", where, "each folder once", found_, fix, warning=True)
                 continue
             seen.add(real)
             with os.scandir(os.path.join(self.path, folder)) as entries:
@@ -100,7 +108,9 @@ class Root:
                     name = f"{folder}/{entry.name}" if folder else entry.name
                     if entry.is_symlink() and self.find(name, place(file=entry.path)) is None:
                         continue
-                    if entry.is_dir():
+                    if entry.is_dir() and entry.is_symlink():
+                        linked.append(name)
+                    elif entry.is_dir():
                         open_.append(name)
                     elif entry.name.lower().endswith(tuple(endings)):
                         found.append(name)

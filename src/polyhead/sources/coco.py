@@ -111,7 +111,8 @@ def read_coco(
     kind = kind or kind_of(content)
     reader = _Reader(path, pictures, known, findings, crowds, unannotated, invalid)
     keep = chosen("read_coco(categories=)", known.names, categories, findings)
-    findings.stop()
+    if findings.count("category-form") + findings.count("category-twice"):
+        findings.stop()  # else each of their objects would be a mistake as well
     if kind == "panoptic":
         folder = path.with_suffix("") if segments is None else segments
         root, files = (
@@ -200,7 +201,6 @@ class _Reader:
         findings, names = self.findings, self.known.names
         self._unique(found)
         rows, classes = self.rows(found), self.classes(found, self.where)
-        findings.stop()
         crowd = np.array([entry.get("iscrowd") in (1, True) for entry in found], bool)
         wanted, skipped = self.chosen_of(rows, classes, crowd, keep)
         at = np.flatnonzero(wanted)

@@ -95,14 +95,11 @@ def read_voc(
     home = Root(root, "read_voc(root)", findings)
     entries = _entries(home, split, findings)
     objects = _objects(entries, known, findings)
-    findings.stop()
     names = list(dict.fromkeys(o.name for o in objects) if known is None else known)
     names = sorted(names) if known is None else names
     keep = chosen("read_voc(categories=)", names, categories, findings)
-    findings.stop()
     wanted_names = {name for name, k in zip(names, keep.tolist(), strict=True) if k}
     kept, sizes = _sized(entries, Files(findings, missing_files), verify)
-    findings.stop()
     row_of = {entry: row for row, entry in enumerate(kept)}
     objects = [o for o in objects if o.entry in row_of]
     rows = np.array([row_of[o.entry] for o in objects], np.int64)
