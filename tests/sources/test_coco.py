@@ -308,6 +308,7 @@ ANNOTATION = "{file}, annotation 1 of image 1: expected "
             ANNOTATION
             + "run lengths of the size (height, width) of the image, got (60, 40) in an image of (40, 60).",
         ),
+        (box(1, iscrowd="no"), ANNOTATION + "an iscrowd of 0 or 1, got 'no'."),
         (7, "{file}, annotation 0: expected an object, got 7."),
         (
             {"id": [1], "image_id": 1, "category_id": 3, "bbox": [1, 2, 3, 4]},

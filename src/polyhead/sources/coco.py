@@ -182,6 +182,14 @@ class _Reader:
                 classes[i] = at
         return classes
 
+    def crowded(self, found: Sequence[dict[str, Any]], where: Any) -> np.ndarray:
+        """Which entries are crowds."""
+        given = [entry.get("iscrowd", 0) for entry in found]
+        for entry, value in zip(found, given, strict=True):
+            if not isinstance(value, int) or value not in (0, 1):
+                self.findings.add("crowd", where(entry), "an iscrowd of 0 or 1", shown(value))
+        return np.array([value == 1 for value in given], bool)
+
     def chosen_of(self, rows: np.ndarray, classes: np.ndarray, crowd: np.ndarray, keep: np.ndarray) -> Any:
         """Which annotations are wanted; the others are counted."""
         there = rows >= 0
@@ -201,7 +209,7 @@ class _Reader:
         findings, names = self.findings, self.known.names
         self._unique(found)
         rows, classes = self.rows(found), self.classes(found, self.where)
-        crowd = np.array([entry.get("iscrowd") in (1, True) for entry in found], bool)
+        crowd = self.crowded(found, self.where)
         wanted, skipped = self.chosen_of(rows, classes, crowd, keep)
         at = np.flatnonzero(wanted)
         some = [found[i] for i in at.tolist()]
@@ -313,7 +321,7 @@ class _Reader:
         stuff = int((~thing[positions]).sum()) if len(parts) else 0
         findings.note(f"{stuff:,} of them stuff, which has no boxes")
         boxed = np.append(thing, False)[positions]
-        crowd = np.array([part.get("iscrowd") in (1, True) for part in parts], bool)
+        crowd = self.crowded(parts, self._segment)
         wanted, skipped = self.chosen_of(np.where(boxed, at_row, -1), positions, crowd, keep)
         at = np.flatnonzero(wanted)
         boxes, fit = self._boxes([parts[i] for i in at.tolist()], [None] * len(at), at_row[at])
