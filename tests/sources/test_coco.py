@@ -54,7 +54,7 @@ def warned(source):
 
 def test_boxes_and_names(data):
     rows = data([box(1), box(2, image=3, category=7), box(3, image=1, category=7, bbox=(0.5, 0, 3, 4.25))])
-    assert repr(rows) == "Images(3 rows: image, file, id, size, boxes, labels, ids)"
+    assert repr(rows) == "Images(3 rows: image, file, id, size, boxes, labels, categories, ids)"
     boxes = column(rows, "boxes")
     assert boxes[0].tolist() == [[5, 10, 25, 30], [0.5, 0, 3.5, 4.25]]
     assert boxes[0].dtype == np.float32
@@ -511,7 +511,7 @@ def segments(image, *parts):
 
 def test_panoptic(panoptic):
     rows = panoptic([segments(1, (256, 3), (7, 9)), segments(3, (5, 9))])
-    assert rows.columns == ("image", "file", "id", "size", "panoptic", "boxes", "labels")
+    assert rows.columns == ("image", "file", "id", "size", "panoptic", "boxes", "labels", "categories")
     first, second, third = column(rows, "panoptic")
     assert isinstance(first, Panoptic)
     assert (first.path, first.size, first.classes) == (

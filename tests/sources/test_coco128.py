@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import polyhead as ph
 from polyhead import DataError
 from polyhead.sources.coco import read_coco
 from polyhead.sources.folders import read_folder
@@ -58,6 +59,16 @@ def test_boxes():
             assert (box >= 0).all()
             assert (box[:, 2:] <= size[::-1]).all()
             assert (box[:, 2:] > box[:, :2]).all()
+
+
+def test_heads_take_the_columns():
+    rows = yolo("object_detection")
+    most = max(len(boxes) for boxes in column(rows, "boxes") if boxes is not None)
+    heads = {"boxes": ph.Boxes(most), "categories": ph.MultiLabel(rows.categories)}
+    _, labels, weights = ph.Feed(rows, inputs={"size": ph.Array()}, heads=heads, batch_size=128).peek()
+    assert weights["boxes"].sum() == 929
+    assert labels["categories"].shape == (128, 80)
+    assert (weights["categories"] == 0).sum() == 2
 
 
 def test_sizes_are_those_of_the_images():

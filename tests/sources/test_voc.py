@@ -52,7 +52,7 @@ def test_boxes(data):
     rows = data(
         xml(thing(), thing("dog", (60, 40, 60, 40), "<difficult>1</difficult>")), xml(file="b.jpg"), None
     )
-    assert repr(rows) == "Images(3 rows: image, file, size, boxes, labels, difficult)"
+    assert repr(rows) == "Images(3 rows: image, file, size, boxes, labels, categories, difficult)"
     assert column(rows, "boxes")[0].tolist() == [[0, 0, 10, 5], [59, 39, 60, 40]]
     assert column(rows, "boxes")[0].dtype == np.float32
     assert column(rows, "boxes")[1].shape == (0, 4)

@@ -47,7 +47,7 @@ def data(tmp_path):
 
 def test_boxes(data):
     rows = data("1 0.5 0.5 0.5 0.5\n0 0.25 0.25 0.1 0.1\n", "", None, "2 0.5 0.5 1 1")
-    assert repr(rows) == "Images(4 rows: image, file, size, boxes, labels)"
+    assert repr(rows) == "Images(4 rows: image, file, size, boxes, labels, categories)"
     boxes = column(rows, "boxes")
     np.testing.assert_allclose(boxes[0], [[15, 10, 45, 30], [12, 8, 18, 12]], rtol=1e-6)
     assert boxes[0].dtype == np.float32

@@ -224,6 +224,21 @@ def by_row(values: Any, rows: np.ndarray, missing: np.ndarray) -> list[Any]:
     ]
 
 
+def with_categories(columns: dict[str, list[Any]]) -> dict[str, list[Any]]:
+    """The columns of objects, and beside their labels the distinct ones of each image, as `MultiLabel` takes them.
+
+    >>> with_categories({"labels": [["cat", "dog", "cat"], None]})["categories"]
+    [['cat', 'dog'], None]
+    """
+    found = [None if names is None else list(dict.fromkeys(names)) for names in columns["labels"]]
+    out: dict[str, list[Any]] = {}
+    for name, values in columns.items():
+        out[name] = values
+        if name == "labels":
+            out["categories"] = found
+    return out
+
+
 def scenes(
     findings: Findings,
     *,

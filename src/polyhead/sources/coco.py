@@ -20,6 +20,7 @@ from polyhead.sources._annotations import (
     require_choice,
     scenes,
     sizes_of,
+    with_categories,
 )
 from polyhead.sources._coco_file import (
     Known,
@@ -58,6 +59,7 @@ def read_coco(
     - ``image``: the path of the image; ``file``: its name in the annotation file; ``id``: its number there.
     - ``size``: int32 ``(N, 2)``, height and width as the annotation file has them.
     - ``boxes``: float32 ``(k, 4)``, ``xyxy`` in pixels of the image; ``labels``: the names of the categories.
+    - ``categories``: each name once, for `MultiLabel`.
     - ``ids``: the numbers of the annotations; ``crowd``: bool ``(k,)``, with ``crowds="keep"``.
     - ``masks``, where the file has any: for each object `Polygons`, `Rle` or None; ``to_mask()`` draws it.
     - ``keypoints``, for that kind: float32 ``(k, n, 3)``, x, y, and visibility 0, 1 or 2.
@@ -237,7 +239,7 @@ class _Reader:
         if kind == "keypoints":
             points = [self.known.entries[i].get("keypoints") for i in range(len(names)) if keep[i]]
             columns["keypoints"] = keypoints_of(some, points, self.sizes[rows[at]], self.where, findings)
-        return {name: by_row(values, rows[at], missing) for name, values in columns.items()}
+        return with_categories({name: by_row(part, rows[at], missing) for name, part in columns.items()})
 
     def _size(self, row: Any) -> tuple[int, int]:
         return self.pictures.sizes[int(row)]
@@ -331,10 +333,8 @@ class _Reader:
         lost = self._per_row(at_row[skipped | wanted]) - left + self._per_row(np.array(unread, np.int64))
         missing = scenes(findings, had=had, kept=left, lost=lost, unannotated=self.unannotated)
         columns = {"boxes": boxes[fit], "labels": [known.names[c] for c in positions[at].tolist()]}
-        return {
-            "panoptic": panoptic,
-            **{name: by_row(values, at_row[at], missing) for name, values in columns.items()},
-        }
+        by_image = {name: by_row(values, at_row[at], missing) for name, values in columns.items()}
+        return {"panoptic": panoptic, **with_categories(by_image)}
 
     def _segment(self, part: Mapping[str, Any]) -> str:
         return f"{place(file=self.file)}, segment {part['id']} of image {shown(part['image_id'])}"

@@ -20,6 +20,7 @@ from polyhead.sources._annotations import (
     require_choice,
     scenes,
     sizes_of,
+    with_categories,
 )
 from polyhead.sources._headers import ENDINGS
 from polyhead.sources._paths import Files, Root
@@ -51,8 +52,8 @@ def read_voc(
 
     - ``image``: the path of the image; ``file``: its name.
     - ``size``: int32 ``(N, 2)``, height and width as the XML has them, or as the header where it has none.
-    - ``boxes``: float32 ``(k, 4)``, ``xyxy`` in pixels; ``labels``: names; ``difficult``: bool ``(k,)``. None
-      where the image has no label.
+    - ``boxes``: float32 ``(k, 4)``, ``xyxy`` in pixels; ``labels``: names; ``difficult``: bool ``(k,)``;
+      ``categories``: each name once, for `MultiLabel`. None where the image has no label.
     - ``mask``, ``instances``: the paths of the PNGs of classes and of objects, None where there is none;
       columns only where any row has one. In VOC's PNGs 255 marks pixels without a label.
 
@@ -131,7 +132,7 @@ def read_voc(
             "image": [entries[e].image for e in kept],
             "file": [os.path.basename(entries[e].image) for e in kept],
             "size": size,
-            **{name: by_row(values, rows[at], missing) for name, values in columns.items()},
+            **with_categories({name: by_row(part, rows[at], missing) for name, part in columns.items()}),
             **_masks(home, [entries[e] for e in kept], findings),
         },
         findings.report(),

@@ -18,6 +18,7 @@ from polyhead.sources._annotations import (
     require_choice,
     scenes,
     sizes_of,
+    with_categories,
 )
 from polyhead.sources._masks import Polygons
 from polyhead.sources._paths import Files
@@ -52,7 +53,7 @@ def read_yolo(
     - ``image``: the path of the image; ``file``: the same relative to the root.
     - ``size``: int32 ``(N, 2)``, height and width of the upright image, from its header.
     - ``boxes``: float32 ``(k, 4)``, ``xyxy`` in pixels; of a polygon the box around it.
-    - ``labels``: the names of the classes.
+    - ``labels``: the names of the classes; ``categories``: each of them once, for `MultiLabel`.
     - ``masks``, where any line is a polygon: `Polygons` or None.
     - ``keypoints``, with ``kpt_shape``: float32 ``(k, n, 3)``, x, y in pixels and visibility.
 
@@ -293,7 +294,7 @@ def _columns(
         "image": paths,
         "file": [layout.short(path) for path in paths],
         "size": size,
-        **{name: by_row(part, rows[fit], missing) for name, part in columns.items()},
+        **with_categories({name: by_row(part, rows[fit], missing) for name, part in columns.items()}),
     }
 
 
