@@ -1,0 +1,259 @@
+"""Masks as annotation files hold them, drawn when they are asked for.
+
+Pixel (row i, column j) covers [j, j+1) x [i, i+1): it belongs to a polygon where its centre lies inside.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from polyhead.errors import DataError, Problem, place, shown
+
+VOID = -1
+"""The class of pixels without a label in what `Panoptic.to_mask` gives."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Polygons:
+    """The mask of one object as the union of polygons.
+
+    Attributes:
+        size: ``(height, width)`` of the image.
+        rings: float64 ``(n, 2)`` each, corners ``(x, y)`` in pixels, n at least 3. Where a ring crosses
+            itself, what it encloses twice is outside.
+
+    >>> square = Polygons((3, 4), [[[1, 0], [3, 0], [3, 2], [1, 2]]])
+    >>> square
+    Polygons((3, 4), 1 ring of 4 corners)
+    >>> square.to_mask().tolist()
+    [[0, 1, 1, 0], [0, 1, 1, 0], [0, 0, 0, 0]]
+    """
+
+    size: tuple[int, int]
+    rings: tuple[np.ndarray, ...]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "size", _size("Polygons(size=)", self.size))
+        rings = tuple(np.array(ring, np.float64) for ring in self.rings)
+        for ring in rings:
+            if ring.ndim != 2 or ring.shape[1] != 2 or len(ring) < 3 or not np.isfinite(ring).all():
+                expected = "rings of at least three corners (x, y), finite"
+                raise DataError(Problem("Polygons(rings=)", expected, shown(ring.tolist())))
+            ring.flags.writeable = False
+        object.__setattr__(self, "rings", rings)
+
+    def to_mask(self) -> np.ndarray:
+        """The pixels whose centre lies inside one of the rings, uint8 ``(H, W)`` of 0 and 1."""
+        mask = np.zeros(self.size, np.uint8)
+        for ring in self.rings:
+            _fill(mask, ring)
+        return mask
+
+    def box(self) -> np.ndarray:
+        """The box around all corners, float64 ``(4,)`` of ``xyxy``."""
+        corners = np.concatenate(self.rings)
+        return np.concatenate([corners.min(axis=0), corners.max(axis=0)])
+
+    def __repr__(self) -> str:
+        counts = [len(ring) for ring in self.rings]
+        return f"Polygons({self.size}, {len(counts)} ring{'s' * (len(counts) != 1)} of {sum(counts)} corners)"
+
+
+def _fill(mask: np.ndarray, ring: np.ndarray) -> None:
+    """Set the pixels of a mask whose centre lies inside a ring: even-odd, all scan lines at once."""
+    height, width = mask.shape
+    x0, y0 = ring.T
+    x1, y1 = np.roll(ring, -1, axis=0).T
+    # an edge crosses the centres of rows [first, last); the first pixel to the right of it is the one whose
+    # centre is not left of the crossing
+    first = np.clip(np.ceil(np.minimum(y0, y1) - 0.5), 0, height).astype(np.int64)
+    last = np.clip(np.ceil(np.maximum(y0, y1) - 0.5), 0, height).astype(np.int64)
+    spans = last - first
+    total = int(spans.sum())
+    if not total:
+        return
+    edge = np.repeat(np.arange(len(ring)), spans)
+    row = np.arange(total) - np.repeat(np.cumsum(spans) - spans, spans) + first[edge]
+    slope = (x1 - x0)[edge] / (y1 - y0)[edge]
+    x = x0[edge] + (row + 0.5 - y0[edge]) * slope
+    column = np.clip(np.ceil(x - 0.5), 0, width).astype(np.int64)
+    top, left = int(row.min()), int(column.min())
+    high, wide = int(row.max()) - top + 1, int(column.max()) - left
+    if not wide:
+        return
+    crossings = np.bincount((row - top) * (wide + 1) + column - left, minlength=high * (wide + 1))
+    inside = np.cumsum(crossings.reshape(high, wide + 1)[:, :wide], axis=1, dtype=np.uint8) & 1
+    mask[top : top + high, left : left + wide] |= inside
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Rle:
+    """The mask of one object as COCO's run lengths, which go down the columns.
+
+    Attributes:
+        size: ``(height, width)`` of the image.
+        counts: the lengths of runs of 0 and 1 in turn, beginning with 0, as numbers or as COCO's compressed
+            string; kept as int64 ``(n,)``.
+
+    Raises:
+        DataError: for a string that is none, negative lengths, or lengths that do not add up to the size.
+
+    >>> Rle((2, 3), [1, 2, 3])
+    Rle((2, 3), 2 pixels)
+    >>> Rle((2, 3), "123").to_mask().tolist()
+    [[0, 1, 0], [1, 0, 0]]
+    """
+
+    size: tuple[int, int]
+    counts: np.ndarray
+
+    def __post_init__(self) -> None:
+        size = _size("Rle(size=)", self.size)
+        given: Any = self.counts
+        counts = _uncompressed(given) if isinstance(given, (str, bytes)) else _whole(given)
+        total = int(counts.sum())
+        if total != size[0] * size[1] or (len(counts) and int(counts.min()) < 0):
+            expected = f"lengths of at least 0 that add up to {size[0]} x {size[1]} = {size[0] * size[1]}"
+            found = f"a sum of {total}" if total != size[0] * size[1] else f"the length {counts.min()}"
+            raise DataError(Problem("Rle(counts=)", expected, found))
+        counts.flags.writeable = False
+        object.__setattr__(self, "size", size)
+        object.__setattr__(self, "counts", counts)
+
+    def to_mask(self) -> np.ndarray:
+        """The pixels of the object, uint8 ``(H, W)`` of 0 and 1."""
+        values = np.zeros(len(self.counts), np.uint8)
+        values[1::2] = 1
+        return np.ascontiguousarray(np.repeat(values, self.counts).reshape(self.size[1], self.size[0]).T)
+
+    def area(self) -> int:
+        """The number of its pixels."""
+        return int(self.counts[1::2].sum())
+
+    def box(self) -> np.ndarray:
+        """The box around its pixels, float64 ``(4,)`` of ``xyxy``; all zero where there are none."""
+        mask = self.to_mask()
+        rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+        if not len(rows):
+            return np.zeros(4)
+        return np.array([columns[0], rows[0], columns[-1] + 1, rows[-1] + 1], np.float64)
+
+    def __repr__(self) -> str:
+        area = self.area()
+        return f"Rle({self.size}, {area:,} pixel{'s' * (area != 1)})"
+
+
+def _whole(counts: Any) -> np.ndarray:
+    try:
+        found = np.array(counts)
+        if found.ndim == 1 and (not found.size or found.dtype.kind in "iu"):
+            return found.astype(np.int64)
+    except (ValueError, OverflowError):  # lists in lists, numbers beyond 64 bits
+        pass
+    raise DataError(Problem("Rle(counts=)", "whole numbers, or COCO's string of them", shown(counts)))
+
+
+def _uncompressed(text: str | bytes) -> np.ndarray:
+    """COCO's string as run lengths: base 32, sign last, from the fourth on the difference to the one before last."""
+    try:
+        codes = np.frombuffer(text.encode("ascii") if isinstance(text, str) else text, np.uint8) - np.int64(
+            48
+        )
+    except UnicodeEncodeError:
+        codes = np.array([-1])
+    last = codes & 32 == 0
+    if len(codes) and (codes.min() < 0 or codes.max() > 63 or not last[-1]):
+        raise DataError(Problem("Rle(counts=)", "COCO's string of run lengths", shown(text)))
+    if not len(codes):
+        return np.zeros(0, np.int64)
+    starts = np.concatenate([[0], np.flatnonzero(last)[:-1] + 1])
+    digit = np.arange(len(codes)) - np.repeat(starts, np.diff([*starts, len(codes)]))
+    if digit.max() > 11:
+        raise DataError(Problem("Rle(counts=)", "COCO's string of run lengths", shown(text)))
+    values = np.add.reduceat((codes & 31) << (5 * digit), starts)
+    negative = codes[last] & 16 != 0
+    values[negative] -= np.int64(1) << (5 * (digit[last][negative] + 1))
+    values[1::2] = np.cumsum(values[1::2])
+    values[2::2] = np.cumsum(values[2::2])
+    return values
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Panoptic:
+    """The panoptic annotation of one image: a PNG of segment ids, and the class of each segment.
+
+    Attributes:
+        path: of the PNG, whose colours are the ids: red + 256 green + 65536 blue, 0 where there is no segment.
+        size: ``(height, width)`` of the image.
+        classes: ``{segment id: class id}``.
+
+    >>> segments = Panoptic("a.png", (1, 2), {257: 7})
+    >>> segments
+    Panoptic('a.png', (1, 2), 1 segment)
+    >>> segments.to_mask(np.array([[[1, 1, 0], [0, 0, 0]]], np.uint8)).tolist()
+    [[7, -1]]
+    """
+
+    path: str
+    size: tuple[int, int]
+    classes: Mapping[int, int]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "path", os.fspath(self.path))
+        object.__setattr__(self, "size", _size("Panoptic(size=)", self.size))
+        object.__setattr__(self, "classes", dict(self.classes))
+
+    def segments(self, colours: np.ndarray) -> np.ndarray:
+        """The segment id of each pixel, int32 ``(H, W)``, 0 where there is none.
+
+        Args:
+            colours: uint8 ``(H, W, 3)``, the decoded PNG as RGB.
+
+        Raises:
+            DataError: for another shape or dtype than that.
+        """
+        if colours.shape != (*self.size, 3) or colours.dtype != np.uint8:
+            expected = f"RGB pixels, uint8 of shape {(*self.size, 3)}, as the annotation says"
+            found = f"{colours.dtype} of shape {colours.shape}"
+            raise DataError(Problem(place(file=self.path), expected, found, code="panoptic-size"))
+        return colours.astype(np.int32) @ np.array([1, 256, 65536], np.int32)
+
+    def to_mask(self, colours: np.ndarray) -> np.ndarray:
+        """The class id of each pixel, int32 ``(H, W)``; -1 where there is no segment: ``Mask(missing=-1)``.
+
+        Args:
+            colours: uint8 ``(H, W, 3)``, the decoded PNG as RGB.
+
+        Raises:
+            DataError: for another shape or dtype, or a segment that the annotation does not list.
+        """
+        ids, places = np.unique(self.segments(colours), return_inverse=True)
+        unknown = [i for i in ids.tolist() if i and i not in self.classes]
+        if unknown:
+            found = f"{shown(unknown)} beside them"
+            raise DataError(
+                Problem(
+                    place(file=self.path),
+                    "the segments that the annotation lists",
+                    found,
+                    code="panoptic-segment",
+                )
+            )
+        table = np.array([self.classes.get(i, VOID) for i in ids.tolist()], np.int32)
+        return table[places.reshape(self.size)]
+
+    def __repr__(self) -> str:
+        count = len(self.classes)
+        return f"Panoptic({self.path!r}, {self.size}, {count} segment{'s' * (count != 1)})"
+
+
+def _size(what: str, size: Any) -> tuple[int, int]:
+    found = list(size) if isinstance(size, (tuple, list, np.ndarray)) else []
+    if len(found) != 2 or not all(isinstance(v, (int, np.integer)) and v > 0 for v in found):
+        raise DataError(Problem(what, "(height, width) in pixels", shown(size)))
+    return int(found[0]), int(found[1])

@@ -1,0 +1,371 @@
+"""PASCAL VOC's folders: an XML file an image, masks as PNG, parts as lists of names."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+from xml.etree import ElementTree
+
+import numpy as np
+
+from polyhead.errors import DataError, Problem, place, shown
+from polyhead.sources._annotations import (
+    Findings,
+    Images,
+    by_row,
+    chosen,
+    clip_boxes,
+    numbers,
+    require_choice,
+    scenes,
+    sizes_of,
+    with_categories,
+)
+from polyhead.sources._headers import ENDINGS
+from polyhead.sources._paths import Files, Root
+from polyhead.sources.base import similar
+
+_EDGES = ("xmin", "ymin", "xmax", "ymax")
+
+
+def read_voc(
+    root: str | os.PathLike[str],
+    split: str | None = None,
+    *,
+    categories: Iterable[str] | None = None,
+    known: Sequence[str] | None = None,
+    difficult: str = "keep",
+    one_based: bool = True,
+    unannotated: str = "missing",
+    invalid: str = "drop",
+    missing_files: str = "raise",
+    verify: bool = False,
+) -> Images:
+    """The images and annotations of a data set in PASCAL VOC's folders, one row an image.
+
+    ``JPEGImages`` holds the images, ``Annotations`` an XML file for each, ``ImageSets/Main`` lists of names,
+    ``SegmentationClass`` and ``SegmentationObject`` masks for some. An XML file without objects says that
+    nothing is to be seen; of an image without XML file, ``unannotated`` says what it is.
+
+    Columns:
+
+    - ``image``: the path of the image; ``file``: its name.
+    - ``size``: int32 ``(N, 2)``, height and width as the XML has them, or as the header where it has none.
+    - ``boxes``: float32 ``(k, 4)``, ``xyxy`` in pixels; ``labels``: names; ``difficult``: bool ``(k,)``;
+      ``categories``: each name once, for `MultiLabel`. None where the image has no label.
+    - ``mask``, ``instances``: the paths of the PNGs of classes and of objects, None where there is none;
+      columns only where any row has one. In VOC's PNGs 255 marks pixels without a label.
+
+    Args:
+        root: the folder that holds the others; no path may leave it.
+        split: a list in ``ImageSets/Main``, such as ``"train"``, or in ``ImageSets``, such as
+            ``"Segmentation/val"``; by default all images.
+        categories: the names to keep; objects of others are left out and counted.
+        known: all names that may stand in the XML files; another is an error.
+        difficult: ``"keep"`` or ``"skip"`` objects that are marked so.
+        one_based: the first pixel is 1, and a box ends with the pixel at ``xmax``, as in VOC itself. Say False
+            for tools that write the edges of boxes, from 0.
+        unannotated: what an image without XML file is: ``"missing"`` its labels or ``"empty"``.
+        invalid: ``"drop"`` boxes that are negative, empty or outside, or ``"raise"``.
+        missing_files: ``"raise"``, or ``"drop"`` images that are not there or cannot be read.
+        verify: open every image, to see that it can be read and is of the size that the XML says.
+
+    Returns:
+        A source with a ``report`` of all that was odd, and the names of the ``categories``.
+
+    Raises:
+        DataError: for what makes the data unusable, all of it at once.
+
+    >>> import pathlib, tempfile
+    >>> folder = pathlib.Path(tempfile.mkdtemp())
+    >>> for name in ("JPEGImages", "Annotations"):
+    ...     (folder / name).mkdir()
+    >>> _ = (folder / "JPEGImages" / "a.jpg").write_bytes(b"")
+    >>> _ = (folder / "Annotations" / "a.xml").write_text('''<annotation><filename>a.jpg</filename>
+    ...     <size><width>60</width><height>40</height></size><object><name>cat</name><bndbox>
+    ...     <xmin>1</xmin><ymin>1</ymin><xmax>10</xmax><ymax>5</ymax></bndbox></object></annotation>''')
+    >>> read_voc(folder).read(np.array([0]))["boxes"][0].tolist()
+    [[0.0, 0.0, 10.0, 5.0]]
+    """
+    require_choice("read_voc(difficult=)", difficult, ("keep", "skip"))
+    require_choice("read_voc(unannotated=)", unannotated, ("missing", "empty"))
+    require_choice("read_voc(invalid=)", invalid, ("drop", "raise"))
+    require_choice("read_voc(missing_files=)", missing_files, ("raise", "drop"))
+    findings = Findings()
+    home = Root(root, "read_voc(root)", findings)
+    entries = _entries(home, split, findings)
+    objects = _objects(entries, known, findings)
+    names = list(dict.fromkeys(o.name for o in objects) if known is None else known)
+    names = sorted(names) if known is None else names
+    keep = chosen("read_voc(categories=)", names, categories, findings)
+    wanted_names = {name for name, k in zip(names, keep.tolist(), strict=True) if k}
+    kept, sizes = _sized(entries, Files(findings, missing_files), verify)
+    row_of = {entry: row for row, entry in enumerate(kept)}
+    objects = [o for o in objects if o.entry in row_of]
+    rows = np.array([row_of[o.entry] for o in objects], np.int64)
+    hard = np.array([o.difficult for o in objects], bool)
+    wanted = np.array([o.name in wanted_names for o in objects], bool)
+    others = int((~wanted).sum())
+    if others:
+        left = sorted({o.name for o in objects} - wanted_names)
+        findings.note(f"{others:,} objects of other categories left out: {', '.join(left[:8])}")
+    skipped = wanted & hard if difficult == "skip" else np.zeros(len(objects), bool)
+    if difficult == "skip":
+        findings.note(f"{int(skipped.sum()):,} difficult objects left out")
+    at = np.flatnonzero(wanted & ~skipped)
+    some = [objects[i] for i in at.tolist()]
+    size = sizes_of(sizes)
+    boxes, fit = _boxes(some, size[rows[at]], one_based, findings, invalid)
+    findings.stop()
+    at, some = at[fit], [some[i] for i in np.flatnonzero(fit).tolist()]
+    count = [np.bincount(rows[which], minlength=len(kept)) for which in (slice(None), at, wanted)]
+    said = np.array([entries[e].xml is not None for e in kept], bool)
+    missing = scenes(
+        findings, had=count[0], kept=count[1], lost=count[2] - count[1], said=said, unannotated=unannotated
+    )
+    findings.stop()
+    findings.note(f"{len(at):,} boxes of {len({o.name for o in some}):,} categories")
+    columns: dict[str, Any] = {"boxes": boxes[fit], "labels": [o.name for o in some], "difficult": hard[at]}
+    return Images(
+        {
+            "image": [entries[e].image for e in kept],
+            "file": [os.path.basename(entries[e].image) for e in kept],
+            "size": size,
+            **with_categories({name: by_row(part, rows[at], missing) for name, part in columns.items()}),
+            **_masks(home, [entries[e] for e in kept], findings),
+        },
+        findings.report(),
+        [name for name in names if name in wanted_names],
+    )
+
+
+class _Entry(NamedTuple):
+    """One image: its path, its XML file and the root of that, where there is one."""
+
+    image: str
+    xml: str | None
+    tree: ElementTree.Element | None
+
+
+class _Object(NamedTuple):
+    """One object: the number of its entry, its place for errors, what the XML says."""
+
+    entry: int
+    where: str
+    name: str
+    box: list[Any]
+    difficult: bool
+
+
+def _entries(home: Root, split: str | None, findings: Findings) -> list[_Entry]:
+    """The images that the list, or the folders, name."""
+    images = Root(os.path.join(home.path, "JPEGImages"), "read_voc(root)", findings)
+    found, others = images.files()
+    by_stem: dict[str, str] = {}
+    for name in found:
+        stem = os.path.splitext(name)[0]
+        if stem in by_stem:
+            expected = "a name of its own for each image, apart from its ending"
+            findings.add("file-twice", place(file=os.path.join(images.path, name)), expected, by_stem[stem])
+        by_stem.setdefault(stem, name)
+    xmls = set()
+    if os.path.isdir(os.path.join(home.path, "Annotations")):
+        listed, _ = Root(os.path.join(home.path, "Annotations"), "read_voc(root)", findings).files(
+            "", (".xml",)
+        )
+        xmls = {name[:-4] for name in listed}
+    stems, where = (sorted(xmls), None) if split is None else _listed(home, split, findings)
+    findings.stop()
+    entries: dict[str, _Entry] = {}
+    for stem in stems:
+        xml = os.path.join(home.path, "Annotations", f"{stem}.xml") if stem in xmls else None
+        tree = None if xml is None else _parsed(xml, findings)
+        named = by_stem.get(stem)
+        if xml is not None and tree is not None:
+            named = _named(xml, tree, named, images, findings)
+            if named is None:
+                continue
+        image = os.path.join(images.path, named or f"{stem}.jpg")
+        if image in entries:
+            at = place(file=xml or image)
+            findings.add("file-twice", at, "an image of its own for each XML file", image)
+        entries[image] = _Entry(image, xml, tree)
+    if split is None:  # and the images that no XML file names
+        paths = [os.path.join(images.path, name) for name in found]
+        bare = {path: _Entry(path, None, None) for path in paths if path not in entries}
+        entries = dict(sorted({**entries, **bare}.items()))
+    if others:
+        findings.note(f"{others:,} files in JPEGImages that are no images")
+    if not entries and not findings.report().errors:
+        expected = f"images, files that end in {', '.join(ENDINGS)}"
+        findings.add("no-images", where or place(file=images.path), expected, "none")
+    return list(entries.values())
+
+
+def _listed(home: Root, split: str, findings: Findings) -> tuple[list[str], str]:
+    """The names in a list of ImageSets; VOC has a second column, 1 or -1, in those of one category."""
+    name = split if "/" in split else f"Main/{split}"
+    path = home.find(f"ImageSets/{name}.txt", "read_voc(split)")
+    findings.stop()
+    assert path is not None
+    where = place(file=path)
+    if not os.path.isfile(path):
+        folder = os.path.dirname(path)
+        there = (
+            sorted(f[:-4] for f in os.listdir(folder) if f.endswith(".txt")) if os.path.isdir(folder) else []
+        )
+        near = similar(os.path.basename(name), there)
+        raise DataError(Problem(where, "a list of images", "nothing at this path", near, "split"))
+    stems: list[str] = []
+    seen: set[str] = set()
+    with open(path, encoding="utf-8-sig") as lines:
+        for number, line in enumerate(lines, 1):
+            words = line.split()
+            if not words:
+                continue
+            at = f"{where}, line {number}"
+            if words[0] in seen:
+                findings.add("line-twice", at, "each image once", shown(words[0]), warning=True)
+            elif home.find(f"Annotations/{words[0]}.xml", at) is not None:
+                stems.append(words[0])
+            seen.add(words[0])
+    return stems, where
+
+
+class _Tree(ElementTree.TreeBuilder):
+    """Builds a tree, but not of a document that defines things of its own: entities can grow without bound."""
+
+    def doctype(self, name: str, pubid: str | None, system: str | None) -> None:
+        raise _DoctypeError
+
+
+class _DoctypeError(Exception):
+    pass
+
+
+def _parsed(path: str, findings: Findings) -> ElementTree.Element | None:
+    where = place(file=path)
+    try:
+        tree = ElementTree.parse(path, ElementTree.XMLParser(target=_Tree())).getroot()
+    except _DoctypeError:
+        expected = "XML without a document type, which may hold entities"
+        findings.add("xml-doctype", where, expected, "a <!DOCTYPE>", "Take it out.")
+    except (ElementTree.ParseError, ValueError, LookupError) as error:
+        findings.add("xml", where, "XML", str(error))
+    except OSError as error:
+        findings.add("xml", where, "a readable file", error.strerror or str(error))
+    else:
+        if tree.tag == "annotation":
+            return tree
+        findings.add("xml", where, "an <annotation>", f"<{tree.tag}>")
+    return None
+
+
+def _named(
+    xml: str, tree: ElementTree.Element, by_stem: str | None, images: Root, findings: Findings
+) -> str | None:
+    """The name of the image that an XML file belongs to."""
+    where = place(file=xml)
+    given = (tree.findtext("filename") or "").strip()
+    if not given:
+        return by_stem or os.path.splitext(os.path.basename(xml))[0] + ".jpg"
+    path = images.find(given, f"{where}, <filename>")
+    if path is None:
+        return None
+    if os.path.isfile(path) or by_stem is None:
+        return os.path.relpath(path, images.path)
+    fix = "The image that is named as the XML file is taken."
+    findings.add("file-name", f"{where}, <filename>", "the name of an image", shown(given), fix, warning=True)
+    return by_stem
+
+
+def _objects(entries: Sequence[_Entry], known: Sequence[str] | None, findings: Findings) -> list[_Object]:
+    found = []
+    for number, entry in enumerate(entries):
+        if entry.tree is None:
+            continue
+        for i, node in enumerate(entry.tree.findall("object"), 1):
+            where = f"{place(file=entry.xml)}, object {i}"
+            name = (node.findtext("name") or "").strip()
+            if not name:
+                findings.add("category", where, "a <name>", "none")
+                continue
+            if known is not None and name not in known:
+                listed = ", ".join(known[:8]) + (f", … ({len(known)} in all)" if len(known) > 8 else "")
+                findings.add("category", where, f"one of {listed}", shown(name), similar(name, known))
+            box = node.find("bndbox")
+            if box is None:
+                findings.add("box", where, "a <bndbox> of xmin, ymin, xmax, ymax", "none")
+                continue
+            edges = [_number(box.findtext(edge)) for edge in _EDGES]
+            marked = (node.findtext("difficult") or "0").strip()
+            if marked not in ("0", "1"):
+                findings.add("difficult", where, "0 or 1 as <difficult>", shown(marked))
+            found.append(_Object(number, where, name, edges, marked == "1"))
+    return found
+
+
+def _number(text: str | None) -> Any:
+    try:
+        return float(text or "")
+    except ValueError:
+        return text
+
+
+def _sized(entries: Sequence[_Entry], files: Files, verify: bool) -> tuple[list[int], list[tuple[int, int]]]:
+    """The entries whose image is there, and their sizes."""
+    kept, sizes = [], []
+    for number, entry in enumerate(entries):
+        if not files.exists(entry.image, place(file=entry.xml) if entry.xml else "the list of images"):
+            continue
+        size: tuple[int, int] | None = None
+        if entry.tree is not None:
+            sides = [_number(entry.tree.findtext(f"size/{side}")) for side in ("height", "width")]
+            if all(isinstance(v, float) and v.is_integer() and 0 < v < 2**31 for v in sides):
+                size = (int(sides[0]), int(sides[1]))
+        if size is None:
+            size = files.size(entry.image)
+        elif verify and not files.verified(entry.image, size):
+            size = None
+        if size is not None:
+            kept.append(number)
+            sizes.append(size)
+    files.note()
+    return kept, sizes
+
+
+def _boxes(
+    some: Sequence[_Object], sizes: np.ndarray, one_based: bool, findings: Findings, invalid: str
+) -> tuple[np.ndarray, np.ndarray]:
+    def where(i: int) -> str:
+        return some[i].where
+
+    what = "a <bndbox> of four numbers, xmin, ymin, xmax, ymax"
+    edges = numbers([o.box for o in some], 4, where, "box", what, findings)
+    findings.stop()
+    if one_based:
+        edges[:, :2] -= 1
+        if (edges[:, :2] < 0).any():
+            findings.note("some boxes begin at 0: where the first pixel is 0, say read_voc(one_based=False)")
+    return clip_boxes(edges, sizes, where, findings, invalid)
+
+
+def _masks(home: Root, entries: Sequence[_Entry], findings: Findings) -> dict[str, list[str | None]]:
+    """The paths of the masks."""
+    columns: dict[str, list[str | None]] = {}
+    for column, folder in (("mask", "SegmentationClass"), ("instances", "SegmentationObject")):
+        if not os.path.isdir(os.path.join(home.path, folder)):
+            continue
+        there = set(Root(os.path.join(home.path, folder), "read_voc(root)", findings).files("", (".png",))[0])
+        names = [
+            os.path.splitext(os.path.relpath(e.image, os.path.join(home.path, "JPEGImages")))[0]
+            for e in entries
+        ]
+        paths = [os.path.join(home.path, folder, f"{n}.png") if f"{n}.png" in there else None for n in names]
+        count = sum(path is not None for path in paths)
+        if count:
+            columns[column] = paths
+            findings.note(f"{count:,} masks in {folder}, {len(paths) - count:,} missing")
+    findings.stop()
+    return columns

@@ -1,0 +1,146 @@
+import contextlib
+import struct
+
+import numpy as np
+import pytest
+
+from polyhead import DataError
+from polyhead.sources._headers import read_header
+
+Image = pytest.importorskip("PIL.Image")
+PIXELS = np.zeros((21, 34, 3), np.uint8)
+
+
+def message(work):
+    with pytest.raises(DataError) as caught:
+        work()
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("a.jpg", {}),
+        ("a.jpg", {"progressive": True}),
+        ("a.jpg", {"icc_profile": b"x" * 200_000}),
+        ("a.png", {}),
+        ("a.bmp", {}),
+        ("a.gif", {}),
+        ("a.webp", {}),
+        ("a.webp", {"lossless": True}),
+        ("a.webp", {"icc_profile": b"x" * 100}),
+        ("a.tif", {}),
+        ("a.tif", {"compression": "tiff_lzw", "big_endian": True}),
+    ],
+)
+def test_sizes_are_those_that_pillow_finds(tmp_path, name, options):
+    options.pop("big_endian", None)
+    Image.fromarray(PIXELS).save(tmp_path / name, **options)
+    assert read_header(tmp_path / name) == (21, 34, 1)
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "P", "RGBA", "I;16"])
+def test_every_kind_of_png(tmp_path, mode):
+    Image.new(mode, (34, 21)).save(tmp_path / "a.png")
+    assert read_header(tmp_path / "a.png")[:2] == (21, 34)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("name", ["a.jpg", "a.tif"])
+def test_an_image_is_as_large_as_it_is_upright(tmp_path, name, orientation):
+    from PIL import ImageOps
+
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    Image.fromarray(PIXELS).save(tmp_path / name, exif=exif)
+    with Image.open(tmp_path / name) as image:
+        upright = ImageOps.exif_transpose(image).size
+    assert read_header(tmp_path / name) == (upright[1], upright[0], orientation)
+
+
+def exif(order, entries, kind=3):
+    code = "<" if order == b"II" else ">"
+    body = order + struct.pack(code + "HIH", 42, 8, len(entries))
+    for tag, value in entries:
+        body += struct.pack(code + "HHIHH", tag, kind, 1, value, 0)
+    return body
+
+
+@pytest.mark.parametrize(
+    ("block", "orientation"),
+    [
+        (exif(b"II", [(0x0100, 5), (0x0112, 6)]), 6),
+        (exif(b"MM", [(0x0112, 8)]), 8),
+        (exif(b"MM", [(0x0112, 9)]), 1),
+        (exif(b"MM", [(0x0112, 6)], kind=2), 1),
+        (exif(b"MM", [(0x0110, 6)]), 1),
+        (b"??" + exif(b"MM", [(0x0112, 6)])[2:], 1),
+        (exif(b"II", [(0x0112, 6)])[:13], 1),
+        (b"", 1),
+    ],
+)
+def test_orientation_in_jpeg(tmp_path, block, orientation):
+    Image.fromarray(PIXELS).save(tmp_path / "a.jpg", exif=b"Exif\0\0" + block)
+    header = read_header(tmp_path / "a.jpg")
+    assert header.orientation == orientation
+    assert (header.height, header.width) == ((34, 21) if orientation > 4 else (21, 34))
+
+
+def test_bitmaps_from_top_to_bottom_and_of_os2(tmp_path):
+    (tmp_path / "a.bmp").write_bytes(b"BM" + bytes(12) + struct.pack("<Iii", 40, 34, -21) + bytes(20))
+    (tmp_path / "b.bmp").write_bytes(b"BM" + bytes(12) + struct.pack("<IHH", 12, 34, 21) + bytes(20))
+    assert read_header(tmp_path / "a.bmp") == read_header(tmp_path / "b.bmp") == (21, 34, 1)
+
+
+def test_markers_may_be_padded(tmp_path):
+    frame = b"\xff\xff\xff\xc0" + struct.pack(">HBHH", 11, 8, 21, 34)
+    (tmp_path / "a.jpg").write_bytes(b"\xff\xd8\xff\x01" + frame)
+    assert read_header(tmp_path / "a.jpg") == (21, 34, 1)
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"", "expected an image (JPEG, PNG, BMP, GIF, WebP or TIFF), got an empty file."),
+        (b"<html><b>", "(JPEG, PNG, BMP, GIF, WebP or TIFF), got a file that begins with b'<html><b'."),
+        (b"\xff\xd8\xff\xe0\0", "expected an image with a whole header, got a file that ends within its header."),
+        (b"\xff\xd8\xff", "got a file that ends within its header."),
+        (b"\xff\xd8\xff\xe0\0\0", "got a JPEG with a segment of no length."),
+        (b"\xff\xd8\xff\xe0\0\x02\0", "got a JPEG with a gap in its header."),
+        (b"\xff\xd8\xff\xd9", "got a JPEG without its size."),
+        (b"\xff\xd8" + b"\xff\x01" * 5000, "got a JPEG without its size."),
+        (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0", "got a file that ends within its header."),
+        (b"\x89PNG\r\n\x1a\n\0\0\0\rIDAT" + bytes(16), "got a PNG that does not begin with its size."),
+        (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + bytes(16), "expected an image of at least one pixel, got 0 x 0."),
+        (b"RIFF\0\0\0\0WEBPABCD" + bytes(20), "got a WebP that begins with the part b'ABCD'."),
+        (b"RIFF\0\0\0\0WEBPVP8 " + bytes(20), "got a WebP without a first frame."),
+        (b"RIFF\0\0\0\0WEBPVP8X" + bytes(10), "got a file that ends within its header."),
+        (b"GIF89a\x01", "got a file that ends within its header."),
+        (b"BM\0\0", "got a file that ends within its header."),
+        (b"II*\0\x08\0\0\0\0\0", "got a TIFF without its size."),
+        (b"II*\0\xff\xff\xff\xff", "got a file that ends within its header."),
+    ],
+)  # fmt: skip
+def test_what_is_no_image_is_said(tmp_path, content, words):
+    file = tmp_path / "a.jpg"
+    file.write_bytes(content)
+    found = message(lambda: read_header(file))
+    assert found.startswith(f"file {file}: expected ")
+    assert found.endswith(words)
+
+
+def test_a_file_that_is_not_there(tmp_path):
+    file = tmp_path / "a.jpg"
+    assert message(lambda: read_header(file)) == (
+        f"file {file}: expected a readable file, got No such file or directory."
+    )
+
+
+@pytest.mark.parametrize("name", ["a.jpg", "a.png", "a.webp", "a.tif", "a.bmp", "a.gif"])
+def test_no_beginning_of_a_file_breaks_the_reader(tmp_path, name):
+    Image.fromarray(PIXELS).save(tmp_path / name)
+    content = (tmp_path / name).read_bytes()
+    for end in range(min(len(content), 400)):
+        (tmp_path / "cut").write_bytes(content[:end])
+        with contextlib.suppress(DataError):
+            assert read_header(tmp_path / "cut")[:2] == (21, 34)
