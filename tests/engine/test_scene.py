@@ -217,6 +217,18 @@ def test_normalized_coordinates_come_and_go_normalized(files):
         assert np.allclose(one.labels["ends"] * 32, two.labels["ends"], atol=1e-4)
 
 
+def test_the_same_declaration_reads_other_rows_in_their_own_format():
+    corner_and_extent = np.concatenate([CORNER, EXTENT], axis=1).astype("float64")
+    data = {"image": DATA["image"], "box": corner_and_extent, "mask": DATA["mask"]}
+    feed = make(data, heads={"box": ph.Boxes(1, format="xywh", missing=-1), "mask": ph.Mask()})
+    other = feed.on({**data, "box": np.where(np.arange(ROWS)[:, None] == 3, -1, corner_and_extent)})
+    for rows in (feed.on(data), other, other.on(data)):
+        for batch in rows.batches():
+            there = batch.weights["box"][:, 0] == 1 if rows.weighted else np.ones(len(batch.ids), bool)
+            np.testing.assert_array_equal(batch.labels["box"][there, 0], BOX[batch.ids][there])
+            assert np.array_equal(there, (batch.ids != 3) | (rows is not other))
+
+
 def test_several_images_of_a_row_move_alike_and_depth_keeps_its_values():
     data = {"image": DATA["image"], "depth": DATA["image"][..., :1] // 255 * 7, "mask": DATA["mask"]}
     feed = ph.Feed(

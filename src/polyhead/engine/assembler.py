@@ -74,6 +74,9 @@ class Assembler:
                 head = head.resolve(Columns(rows, head.columns(name)))
                 labels[name] = Labels(name, head, rows, labels.get(head.given or ""), self._pool)
                 self.heads[name] = labels[name].head
+                if self._scene is not None and head.layer is not None:
+                    self._scene.heads[name] = labels[name].head
+                    self.heads[name] = labels[name].head.declared(heads[name])
             except BadValue as bad:
                 errors.extend(bad.located(head=name, row=bad.index).problems)
             except DataError as error:
@@ -88,8 +91,6 @@ class Assembler:
         read = dict.fromkeys(c for n, k in self.inputs.items() for c in k.columns(n))
         in_labels = dict.fromkeys(c for n, k in self.heads.items() if not labels[n].ready for c in k.reads(n))
         columns = {c: source.column(c) for c in read | in_labels}
-        if self._scene is not None:
-            self._scene.heads.update({n: h for n, h in self.heads.items() if h.layer is not None})
         self._whole = {c: values for c, values in columns.items() if values is not None}
         self._input_source = _only(source, [c for c in read if c not in self._whole])
         self._source = _only(source, [c for c in columns if c not in self._whole])

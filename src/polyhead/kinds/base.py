@@ -221,6 +221,10 @@ class Head(Kind):
         """The head that encodes what was laid in an image of ``size``."""
         return self
 
+    def declared(self, raw: Head) -> Head:
+        """This head, placed and resolved, as it reads the column again; ``raw`` is what it was placed from."""
+        return self
+
     # Class weights ---------------------------------------------------------------------------------
 
     def count(self, labels: np.ndarray, counts: np.ndarray) -> np.ndarray:

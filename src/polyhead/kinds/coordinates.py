@@ -57,6 +57,9 @@ class _Coordinates(Head):
             raise BadValue(0, f"finite {what}", shown(row[bad][0].tolist()), "Put NaN where there is none.")
         return row
 
+    def declared(self, raw: Head) -> Head:
+        return raw  # nothing is learnt, and the column has its own format
+
     @property
     def places(self) -> int:
         """How many boxes or keypoints a row has room for."""
