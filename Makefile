@@ -3,6 +3,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 BACKENDS ?= jax torch tensorflow
+JOBS ?= 2
 
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 export PIP_NO_INPUT = 1
@@ -70,13 +71,11 @@ test-$(firstword $(BACKENDS)): $(VENV)/.ready
 $(addprefix test-,$(wordlist 2,9,$(BACKENDS))): test-%: $(VENV)/.ready
 	KERAS_BACKEND=$* $(BIN)/python -m pytest -q -m keras
 
+# Two backends at a time, as each uses one core for the most part; what they print comes when each is done.
+
 test: lint
-	@failed=""; \
-	for backend in $(BACKENDS); do \
-	  echo "== tests on $$backend"; \
-	  $(MAKE) --no-print-directory test-$$backend || failed="$$failed $$backend"; \
-	done; \
-	if [ -n "$$failed" ]; then echo "failed on:$$failed"; exit 1; fi
+	@echo "== tests on $(BACKENDS), $(JOBS) at a time"
+	@$(MAKE) --no-print-directory --jobs=$(JOBS) --keep-going --output-sync=target $(BACKENDS:%=test-%)
 
 test-fast: $(VENV)/.ready
 	KERAS_BACKEND=jax $(BIN)/python -m pytest -q -m "not slow"

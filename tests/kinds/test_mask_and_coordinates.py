@@ -226,7 +226,11 @@ PIXELS = "These look like pixels: say normalized=False, or divide by the size of
             np.array([[0, 0, 1, 1e39]]),
             "row 0: expected numbers that fit float32, got 1e+39. Scale the column.",
         ),
-        (Boxes(), [XYXY[0]], "row 0: expected at most 1 of them, got 2. Say Boxes(2)."),
+        (
+            Boxes(),
+            [XYXY[0]],
+            'row 0: expected at most 1 of them, got 2. Say Boxes(2), or overflow="largest" or "first".',
+        ),
         (Boxes(), [[[1, 2, 3]]], "row 0: expected boxes of shape (1, 4), got shape (1, 3)."),
         (
             Boxes(),
