@@ -169,11 +169,11 @@ def _numbers(name: str, kind: Input, value: np.ndarray) -> str:
 
 def _label(view: View, label: Label) -> str:
     shown = label.state == LABELLED
-    dot = f'<i class="dot" style="background:{css(view.colour)}"></i>' if view.drawn else ""
+    dot = f'<i class="dot" style="background:{css(view.colour)}"></i>' if view.dot else ""
     if shown:
         body = f"<span>{escape(view.words(label))}</span>"
         if label.weight is not None:
-            body += f' <span class="quiet" title="sample weight">×{shortly(label.weight)}</span>'
+            body += f' <span class="quiet" title="sample weight">×{label.weight:.3g}</span>'
         series = view.series(label)
         if series is not None:
             body += charts.line(series, f"{view.name}, {series.size} numbers")

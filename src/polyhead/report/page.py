@@ -15,7 +15,7 @@ from polyhead.errors import Problem, Report
 from polyhead.feed import Feed
 from polyhead.report import charts
 from polyhead.report.cards import SAID, card
-from polyhead.report.palette import css
+from polyhead.report.palette import RGB, css
 from polyhead.report.samples import LABELLED, Sample
 from polyhead.report.summary import Coverage
 from polyhead.report.views import View, name_of, shortly
@@ -122,7 +122,7 @@ def _check(report: Report | None) -> str:
     ]
     title = ", ".join(counts) or "The feed and the model fit"
     problems = "".join(_problem(problem) for problem in report.problems)
-    problems = f"<ol>{problems}</ol>" if problems else ""
+    problems = f'<ol tabindex="0">{problems}</ol>' if problems else ""
     notes = "".join(f"<li>{escape(note)}</li>" for note in report.notes)
     notes = f"<details><summary>What fits</summary><ul>{notes}</ul></details>" if notes else ""
     return (
@@ -145,7 +145,7 @@ def _tools(samples: Sequence[Sample], views: Mapping[str, View]) -> str:
     filters = "".join(_filter(place, view, samples) for place, view in enumerate(views.values()))
     layers = "".join(
         f'<label class="layer"><input type="checkbox" data-toggle="{layer.key}" checked>'
-        f'<i class="dot" style="background:{css(layer.colour)}"></i>{escape(layer.title)}</label>'
+        f"{_dot(layer.colour) if view.dot or not view.legend else ''}{escape(layer.title)}</label>"
         for view in views.values()
         for layer in view.layers
     )
@@ -161,6 +161,10 @@ def _tools(samples: Sequence[Sample], views: Mapping[str, View]) -> str:
         '<button type="reset">Clear filters</button></div>'
         f'{layers}{legends}<p id="count" class="words" role="status" aria-live="polite"></p></form>'
     )
+
+
+def _dot(colour: RGB) -> str:
+    return f'<i class="dot" style="background:{css(colour)}"></i>'
 
 
 def _filter(place: int, view: View, samples: Sequence[Sample]) -> str:
@@ -198,10 +202,7 @@ def _filter(place: int, view: View, samples: Sequence[Sample]) -> str:
 
 def _legend(view: View) -> str:
     shown = view.legend[:MOST_LEGEND]
-    items = "".join(
-        f'<li><i class="dot" style="background:{css(colour)}"></i>{escape(name)}</li>'
-        for name, colour in shown
-    )
+    items = "".join(f"<li>{_dot(colour)}{escape(name)}</li>" for name, colour in shown)
     rest = len(view.legend) - len(shown)
     more = f"<li>and {rest:,} more</li>" if rest else ""
     return f'<div class="legend"><span>{escape(view.name)}</span><ul>{items}{more}</ul></div>'

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -138,9 +140,20 @@ def _tag(
 
 
 def _pen(picture: Any) -> tuple[Any, Any]:
-    from PIL import ImageDraw, ImageFont
+    from PIL import ImageDraw
 
-    return ImageDraw.Draw(picture), ImageFont.load_default(size=FONT)
+    return ImageDraw.Draw(picture), _font()
+
+
+@cache
+def _font() -> Any:
+    """A font of this machine with many scripts, else the one that Pillow brings, which knows Latin alone."""
+    from PIL import ImageFont
+
+    for name in ("DejaVuSans.ttf", "Arial Unicode.ttf", "Arial.ttf", "arial.ttf"):
+        with suppress(OSError):
+            return ImageFont.truetype(name, FONT)
+    return ImageFont.load_default(size=FONT)
 
 
 def _cut(draw: Any, font: Any, text: str, width: int) -> str:

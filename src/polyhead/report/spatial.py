@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -32,7 +33,9 @@ MOST_COLOURS = 250
 class _Drawn(View):
     """Of a head that lies in the image."""
 
-    drawn = True
+    @staticmethod
+    def has_colour(head: Any) -> bool:
+        return True
 
     @property
     def layers(self) -> tuple[Layer, ...]:
@@ -52,6 +55,10 @@ class MaskView(_Drawn):
         super().__init__(name, head, place, colour)
         self._counts = np.zeros(len(head.names), np.int64)
         self._pixels = 0
+
+    @staticmethod
+    def has_colour(head: Any) -> bool:
+        return len(head.names) == 1
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -217,7 +224,7 @@ def views(heads: dict[str, Head]) -> dict[str, View]:
     for place, (name, head) in enumerate(heads.items()):
         kind = next((VIEWS[base] for base in type(head).__mro__ if base in VIEWS), View)
         found[name] = kind(name, head, place, head_colour(drawn))
-        drawn += kind.drawn
+        drawn += kind.has_colour(head)
     return found
 
 

@@ -72,11 +72,9 @@ class View:
     Args:
         name: of the head.
         head: resolved.
-        place: among the heads that are drawn.
-        colour: in which it is drawn.
+        place: among the heads.
+        colour: in which it is drawn, if it has one colour.
     """
-
-    drawn = False
 
     def __init__(self, name: str, head: Any, place: int, colour: RGB) -> None:
         self.name, self.head, self.place, self.colour = name, head, place, colour
@@ -109,6 +107,16 @@ class View:
         return ()
 
     # On a picture ----------------------------------------------------------------------------------
+
+    @staticmethod
+    def has_colour(head: Any) -> bool:
+        """Whether a head is drawn in one colour of its own."""
+        return False
+
+    @property
+    def dot(self) -> bool:
+        """Whether its colour stands beside its name."""
+        return self.has_colour(self.head)
 
     @property
     def layers(self) -> tuple[Layer, ...]:
