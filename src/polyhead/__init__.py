@@ -1,6 +1,8 @@
 """polyhead feeds Keras 3 models that have many heads."""
 
-from polyhead.doctor.examine import examine
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from polyhead.errors import ContractError, DataError, PolyheadError, PolyheadWarning, Problem, Report
 from polyhead.feed import Feed
 from polyhead.keras_bridge.compile import compile, outputs
@@ -17,33 +19,109 @@ from polyhead.kinds import (
     Regression,
 )
 from polyhead.sources.base import Source
-from polyhead.sources.generator import from_generator
 from polyhead.sources.tables import read_table
+
+if TYPE_CHECKING:
+    from polyhead.doctor.examine import examine
+    from polyhead.sources.coco import read_coco
+    from polyhead.sources.folders import read_folder
+    from polyhead.sources.generator import from_generator
+    from polyhead.sources.voc import read_voc
+    from polyhead.sources.yolo import read_yolo
+    from polyhead.vision import (
+        Apply,
+        Blur,
+        Color,
+        Crop,
+        Cutout,
+        Flip,
+        Noise,
+        RandomResizedCrop,
+        Rotate,
+        Scale,
+        Shear,
+        Shift,
+    )
 
 __version__ = "0.1.0"
 
+_LATER = {
+    "examine": "polyhead.doctor.examine",
+    "from_generator": "polyhead.sources.generator",
+    "read_coco": "polyhead.sources.coco",
+    "read_folder": "polyhead.sources.folders",
+    "read_voc": "polyhead.sources.voc",
+    "read_yolo": "polyhead.sources.yolo",
+    **dict.fromkeys(
+        (
+            "Apply",
+            "Blur",
+            "Color",
+            "Crop",
+            "Cutout",
+            "Flip",
+            "Noise",
+            "RandomResizedCrop",
+            "Rotate",
+            "Scale",
+            "Shear",
+            "Shift",
+        ),
+        "polyhead.vision",
+    ),
+}
+"""What only some programs need is imported when it is asked for."""
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = globals()[name] = getattr(import_module(_LATER[name]), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(set(globals()) | set(__all__))
+
+
 __all__ = [
+    "Apply",
     "Array",
     "Binary",
+    "Blur",
     "Boxes",
     "Categorical",
+    "Color",
     "ContractError",
+    "Crop",
+    "Cutout",
     "DataError",
     "Embedding",
     "Feed",
+    "Flip",
     "Image",
     "Keypoints",
     "Mask",
     "MultiLabel",
+    "Noise",
     "PolyheadError",
     "PolyheadWarning",
     "Problem",
+    "RandomResizedCrop",
     "Regression",
     "Report",
+    "Rotate",
+    "Scale",
+    "Shear",
+    "Shift",
     "Source",
     "compile",
     "examine",
     "from_generator",
     "outputs",
+    "read_coco",
+    "read_folder",
     "read_table",
+    "read_voc",
+    "read_yolo",
 ]

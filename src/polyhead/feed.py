@@ -30,7 +30,9 @@ class Feed(KerasInput):
         heads: ``{name: head kind}``.
         batch_size: rows in a batch.
         shuffle: a new order each epoch; else first row to last.
-        seed: fixes the order: one seed, one order, on every machine.
+        seed: fixes the order, and the chance of the augmentations: the same on every machine.
+        augment: augmentations, as ``[ph.Flip(), ph.Rotate(10)]``, in the order in which they happen. They move images,
+            masks, boxes and keypoints together, in training alone: `evaluate` and `predict` get rows as they are.
         workers: threads that prepare batches ahead; 0 prepares them in line. The batches are the same.
         drop_remainder: leave out a last batch that would be smaller.
         shard: ``(rank, count)``, this process's part; ``"auto"`` asks ``torch.distributed`` or JAX, where they
@@ -66,6 +68,7 @@ class Feed(KerasInput):
         batch_size: int = 32,
         shuffle: bool = False,
         seed: int = 0,
+        augment: Sequence[Any] = (),
         workers: int | str = "auto",
         drop_remainder: bool = False,
         shard: tuple[int, int] | str = "auto",
@@ -79,7 +82,8 @@ class Feed(KerasInput):
             raise ContractError(Problem("Feed(shuffle=)", "False", found, fix))
         declared = as_inputs(self.source, inputs)
         require_kinds(declared, heads)
-        self._assembler = Assembler(self.source, declared, heads)
+        self.augment = tuple(augment) if isinstance(augment, (list, tuple)) else (augment,)
+        self._assembler = Assembler(self.source, declared, heads, self.augment, int(seed))
         self.inputs, self.heads = self._assembler.inputs, self._assembler.heads
         self.batch_size, self.shuffle, self.seed = int(batch_size), bool(shuffle), int(seed)
         self.drop_remainder, self.workers = bool(drop_remainder), workers
@@ -160,7 +164,7 @@ class Feed(KerasInput):
         >>> [batch.ids.tolist() for batch in feed.batches()]
         [[0, 1], [2]]
         """
-        for block in self._blocks(self._order, self.epoch, 0, labels=True):
+        for block in self._blocks(self._order, self.epoch, 0):
             yield from block.batches()
 
     def peek(self) -> Any:
@@ -365,8 +369,9 @@ class Feed(KerasInput):
                 self._position = (call.initial_epoch, 0)
             return self._train(structure, endless=call.steps is not None)
         if call.use == "evaluate":
-            return self._cut(self._blocks(self._in_row_order, 0, 0, labels=True), structure)
-        return self._cut(self._blocks(self._every_row, 0, 0, labels=False), structure, labels=False)
+            return self._cut(self._blocks(self._in_row_order, 0, 0, augment=False), structure)
+        blocks = self._blocks(self._every_row, 0, 0, labels=False, augment=False)
+        return self._cut(blocks, structure, labels=False)
 
     def _peek(self, structure: Structure) -> Any:
         epoch = self.epoch
@@ -378,7 +383,7 @@ class Feed(KerasInput):
             epoch = self.epoch
             step = first = self._start[1] if self._start[0] == epoch else 0
             last = len(self._order)
-            for batch in self._cut(self._blocks(self._order, epoch, step, labels=True), structure):
+            for batch in self._cut(self._blocks(self._order, epoch, step), structure):
                 step += 1
                 # the last batch ends the epoch as it is handed out: Keras need not come back for more
                 self._position = (epoch, step) if step < last else (epoch + 1, 0)
@@ -414,26 +419,26 @@ class Feed(KerasInput):
             ]
             yield from map(pack, *block.views(arrays, self.batch_size))
 
-    def _blocks(self, order: Order, epoch: int, first: int, labels: bool) -> Iterator[Block]:
+    def _blocks(
+        self, order: Order, epoch: int, first: int, labels: bool = True, augment: bool = True
+    ) -> Iterator[Block]:
         steps = self._assembler.steps_per_block(self.batch_size)
         last = len(order)
         check = not self._clean
 
         def work(start: int) -> Block:
+            count = min(steps, last - start)
             return self._assembler.block(
-                order, epoch, start, min(steps, last - start), check=check, labels=labels
+                order, epoch, start, count, check=check, labels=labels, augment=augment
             )
 
         return prefetch(work, range(first, last, steps), workers=self._workers)
 
     def _threads(self, workers: int | str) -> int:
         if workers == "auto":
-            in_memory = all(
-                self.source.column(c) is not None for n, k in self.inputs.items() for c in k.columns(n)
-            )
             # what is in memory is gathered in less time than a thread takes to hand it over
             most = 1 if self.source.sequential else 4
-            return 0 if in_memory else min(most, os.cpu_count() or 1)
+            return 0 if self._assembler.in_memory else min(most, os.cpu_count() or 1)
         if not isinstance(workers, int) or workers < 0:
             raise ContractError(Problem("workers", '"auto" or an integer of at least 0', shown(workers)))
         return min(1, workers) if self.source.sequential else workers

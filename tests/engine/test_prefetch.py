@@ -81,7 +81,8 @@ def test_threads_end_when_the_iterator_is_dropped():
 def test_an_interrupt_ends_the_program_at_once_even_while_a_source_hangs():
     program = textwrap.dedent(
         """
-        import time, sys
+        import signal, sys, time
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it
         from polyhead.engine import prefetch
         def work(n):
             if n == 1:

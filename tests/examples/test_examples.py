@@ -179,3 +179,21 @@ def test_metrics_by_hand_agree_with_those_of_the_heads():
 
 def test_digits_is_a_short_program():
     assert len((EXAMPLES / "digits.py").read_text().splitlines()) < 80
+
+
+PHOTOGRAPHS = EXAMPLES.parents[1] / "shared" / "data" / "coco128"
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not PHOTOGRAPHS.is_dir(), reason="coco128 is not beside the project, in ../shared/data")
+def test_largest_object_learns_more_than_a_constant_in_each_head():
+    pytest.importorskip("yaml", reason="PyYAML is not installed")
+    rows = example("largest_object").data(PHOTOGRAPHS)
+    assert len(rows["image"]) == 128
+    assert sum(shape is None for shape in rows["shape"]) == 30  # 28 without a file, 2 with nothing in it
+    assert sum(box is None for box in rows["box"]) == 2
+    learnt, constant, metrics = example("largest_object").main(PHOTOGRAPHS, epochs=28)
+    assert list(learnt) == ["person", "kind", "box", "shape"]
+    for head, loss in learnt.items():
+        assert loss < 0.9 * constant[head], (head, learnt, constant)
+    assert metrics["person_accuracy"] > 0.9

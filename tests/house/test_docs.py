@@ -40,7 +40,8 @@ def run(text, names):
 
 @pytest.fixture
 def readme_data(tmp_path, monkeypatch):
-    """What the README says is there: arrays, and a table in the working directory."""
+    """What the README says is there: arrays, and tables in the working directory."""
+    PIL = pytest.importorskip("PIL.Image", reason="Pillow is not installed")
     rng = np.random.default_rng(0)
     present = (np.arange(200) % 4 != 0).astype(int)
     boxes = np.tile([2.0, 3.0, 10.0, 12.0], (200, 1))
@@ -53,6 +54,13 @@ def readme_data(tmp_path, monkeypatch):
         "category": [["flat", "house"][i % 2] for i in range(100)],
     }
     pq.write_table(pa.table(columns), tmp_path / "houses.parquet")
+    paths = []
+    for i in range(40):
+        paths.append(str(tmp_path / f"face{i}.png"))
+        PIL.fromarray(rng.integers(0, 256, (90, 80, 3), dtype=np.uint8)).save(paths[-1])
+    eyes = [[[20.0 + i % 9, 30.0], [60.0, 30.0 + i % 5]] for i in range(40)]
+    smiles = [i % 2 for i in range(40)]
+    pq.write_table(pa.table({"path": paths, "eyes": eyes, "smiles": smiles}), tmp_path / "faces.parquet")
     monkeypatch.chdir(tmp_path)
     return {
         "images": rng.integers(0, 256, (200, 32, 32, 3), dtype=np.uint8),

@@ -399,3 +399,17 @@ def test_validation_with_other_classes_than_training():
     model.evaluate(feed.on(rows(["c", "b", "a"])), verbose=0)
     ph.compile(model, other, optimizer="sgd")  # for other classes from now on
     model.evaluate(other, verbose=0)
+
+
+def test_channels_first_and_a_sequential_model():
+    data = {"x": np.zeros((40, 3, 8, 8), "float32"), "yes": np.arange(40) % 2}
+    feed = ph.Feed(data, inputs="x", heads=YES)
+    model = keras.Sequential(
+        [keras.Input((8, 8, 3), name="pixels"), layers.Flatten(), layers.Dense(1, activation="softmax")]
+    )
+    assert [str(p) for p in feed.check(model).errors] == [
+        "input `x`: expected an input of shape (3, 8, 8), got `pixels` of shape (8, 8, 3). These are channels "
+        "first: give array.transpose(0, 2, 3, 1)."
+    ]
+    last = ph.Feed({**data, "x": data["x"].transpose(0, 2, 3, 1)}, inputs="x", heads=YES)
+    assert [p.code for p in last.check(model).errors] == ["one-unit-softmax"]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections import ChainMap
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -12,8 +13,9 @@ from polyhead.engine.batch import Block
 from polyhead.engine.columns import Columns, absent, stacked
 from polyhead.engine.labels import Encoded, Labels
 from polyhead.engine.memory import Pool
+from polyhead.engine.scene import Laid, Scene
 from polyhead.errors import BadValue, ContractError, DataError, Problem, place
-from polyhead.kinds import Binary, Head, Input
+from polyhead.kinds import Binary, Head, Image, Input
 from polyhead.order import Order
 from polyhead.sources._values import Values, take
 from polyhead.sources.base import Source, checked_rows
@@ -29,6 +31,8 @@ class Assembler:
         source: where rows are.
         inputs: ``{name: input kind}``.
         heads: ``{name: head kind}``.
+        augment: augmentations of images, and of what lies in them.
+        seed: of the augmentations.
 
     Attributes:
         inputs: the input kinds, resolved.
@@ -40,7 +44,14 @@ class Assembler:
         ContractError: ``given`` names no binary head, or heads wait for each other.
     """
 
-    def __init__(self, source: Source, inputs: Mapping[str, Input], heads: Mapping[str, Head]) -> None:
+    def __init__(
+        self,
+        source: Source,
+        inputs: Mapping[str, Input],
+        heads: Mapping[str, Head],
+        augment: Sequence[Any] = (),
+        seed: int = 0,
+    ) -> None:
         problems = absent(source, inputs, heads)
         if problems:
             raise DataError(*problems)
@@ -53,12 +64,19 @@ class Assembler:
                 self.inputs[name] = kind.resolve(Columns(source, kind.columns(name)))
             except BadValue as bad:
                 errors.extend(bad.located(input=name, row=bad.index).problems)
+        self._scene = None if errors else _scene(source, self.inputs, heads, augment, seed)
         labels: dict[str, Labels] = {}
         for name in _given_first(heads):
+            head, rows = heads[name], source
+            if self._scene is not None and head.layer is not None:
+                head, rows = self._scene.heads[name], Laid(self._scene, name)
             try:
-                head = heads[name].resolve(Columns(source, heads[name].columns(name)))
-                labels[name] = Labels(name, head, source, labels.get(head.given or ""), self._pool)
+                head = head.resolve(Columns(rows, head.columns(name)))
+                labels[name] = Labels(name, head, rows, labels.get(head.given or ""), self._pool)
                 self.heads[name] = labels[name].head
+                if self._scene is not None and head.layer is not None:
+                    self._scene.heads[name] = labels[name].head
+                    self.heads[name] = labels[name].head.declared(heads[name])
             except BadValue as bad:
                 errors.extend(bad.located(head=name, row=bad.index).problems)
             except DataError as error:
@@ -78,6 +96,12 @@ class Assembler:
         self._source = _only(source, [c for c in columns if c not in self._whole])
 
     @property
+    def in_memory(self) -> bool:
+        """Whether inputs are gathered from memory, and nothing is done to their pixels."""
+        read = [c for n, k in self.inputs.items() for c in k.columns(n)]
+        return self._scene is None and all(column in self._whole for column in read)
+
+    @property
     def labels(self) -> Mapping[str, Labels]:
         """The labels of each head."""
         return self._labels
@@ -94,7 +118,15 @@ class Assembler:
         return max(1, rows // batch_size)
 
     def block(
-        self, order: Order, epoch: int, first: int, steps: int, *, check: bool = True, labels: bool = True
+        self,
+        order: Order,
+        epoch: int,
+        first: int,
+        steps: int,
+        *,
+        check: bool = True,
+        labels: bool = True,
+        augment: bool = True,
     ) -> Block:
         """Several consecutive batches.
 
@@ -105,6 +137,7 @@ class Assembler:
             steps: how many batches.
             check: look for values that are not finite or not valid; labels that are missing are always found.
             labels: False leaves labels and weights out.
+            augment: False leaves augmentations out.
 
         Raises:
             DataError: for a value that is not right, with the row it stands in.
@@ -113,13 +146,19 @@ class Assembler:
         source = self._source if labels else self._input_source
         rows = _Rows(checked_rows(source, source.read(ids), len(ids)) if source is not None else {})
         rows.whole, rows.ids = self._whole, ids
+        laid: dict[str, Any] = {}
+        if self._scene is not None:
+            laid = self._scene.place(rows, ids, epoch if augment else None, labels)
         inputs = {
-            name: self._encode_input(name, kind, rows, ids, check) for name, kind in self.inputs.items()
+            name: self._encode_input(name, kind, rows, ids, check, laid) for name, kind in self.inputs.items()
         }
         encoded: dict[str, np.ndarray] = {}
         weights: dict[str, np.ndarray] | None = None
         if labels:
-            found = {name: label.encode(rows, ids, check) for name, label in self._labels.items()}
+            found = {
+                name: label.encode(self._with(name, rows, laid), ids, check)
+                for name, label in self._labels.items()
+            }
             encoded = {name: one.labels for name, one in found.items()}
             if self.weighted:
                 weights = {name: label.weights(found) for name, label in self._labels.items()}
@@ -142,25 +181,51 @@ class Assembler:
             yield "", error
             return
         rows.whole, rows.ids = self._whole, ids
+        laid: dict[str, Any] = {}
+        if self._scene is not None:
+            try:
+                laid = self._scene.place(rows, ids, None)
+            except DataError as error:
+                yield "", error
+                return
         for name, kind in self.inputs.items():
             try:
-                yield name, self._encode_input(name, kind, rows, ids, True)
+                yield name, self._encode_input(name, kind, rows, ids, True, laid)
             except DataError as error:
                 yield name, error
         found: dict[str, Encoded] = {}
         for name in _given_first(self.heads):
             label = self._labels[name]
             try:
-                found[name] = label.encode(rows, ids, True)
+                found[name] = label.encode(self._with(name, rows, laid), ids, True)
                 if label.given is None or label.given.name in found:
                     yield name, (found[name].labels, label.counting(found))
             except DataError as error:
                 yield name, error
 
+    def _with(self, name: str, rows: _Rows, laid: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Rows with the column of a head as it lies in the images."""
+        if name not in laid:
+            return rows
+        return ChainMap({self.heads[name].columns(name)[0]: laid[name]}, rows)
+
     def _encode_input(
-        self, name: str, kind: Input, rows: dict[str, Any], ids: np.ndarray, check: bool
+        self,
+        name: str,
+        kind: Input,
+        rows: dict[str, Any],
+        ids: np.ndarray,
+        check: bool,
+        laid: Mapping[str, Any],
     ) -> np.ndarray:
         columns = kind.columns(name)
+        if name in laid:
+            try:
+                return kind.encode(laid[name], check)
+            except BadValue as bad:
+                raise bad.located(
+                    input=name, row=None if bad.index is None else int(ids[bad.index])
+                ) from None
         if len(columns) == 1 and columns[0] in self._whole:
             gathered = kind.gather(self._whole[columns[0]], ids, self._pool.empty)
             if gathered is not None:
@@ -182,6 +247,20 @@ class _Rows(dict[str, Any]):
 
     def __missing__(self, name: str) -> Values:
         return take(self.whole[name], self.ids)
+
+
+def _scene(
+    source: Source,
+    inputs: Mapping[str, Input],
+    heads: Mapping[str, Head],
+    augment: Sequence[Any],
+    seed: int,
+) -> Scene | None:
+    """The scene of the images, where they are decoded, resized or augmented."""
+    images = {name: kind for name, kind in inputs.items() if isinstance(kind, Image)}
+    if not augment and not any(kind.late for kind in images.values()):
+        return None
+    return Scene(source, images, {n: h for n, h in heads.items() if h.layer is not None}, augment, seed)
 
 
 def _only(source: Source, columns: list[str]) -> Source | None:

@@ -143,11 +143,18 @@ def symbolic(model: Any) -> tuple[Any, Any] | None:
     """The nested inputs and outputs of a functional or a built sequential model; None for a subclassed one."""
     import keras
 
-    if hasattr(model, "output_names") or isinstance(model, keras.Sequential):
-        try:
+    try:
+        if isinstance(model, keras.Sequential):
+            return model.inputs[0], model.outputs[0]
+        if hasattr(model, "output_names"):
             return model.input, model.output
-        except (AttributeError, ValueError):  # a sequential model that has not seen its input
-            return None
+    except (
+        AttributeError,
+        ValueError,
+        IndexError,
+        TypeError,
+    ):  # a sequential model that has not seen its input
+        pass
     return None
 
 
@@ -264,6 +271,8 @@ def _misshapen(word: str, name: str, tensor: _Leaf, wanted: tuple[int, ...]) -> 
         if word == "head" and len(wanted) == len(tensor.shape) == 1
         else ""
     )
+    if len(wanted) == 3 and _fits(tensor.shape, (*wanted[1:], wanted[0])):
+        fix = "These are channels first: give array.transpose(0, 2, 3, 1)."
     return Problem(
         place(input=name) if word == "input" else place(head=name),
         f"an {other} of shape {wanted}",

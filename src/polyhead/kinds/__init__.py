@@ -2,9 +2,10 @@
 
 from polyhead.kinds.base import Head, Input, Kind
 from polyhead.kinds.categorical import Binary, Categorical, MultiLabel
+from polyhead.kinds.coordinates import Boxes, Keypoints
 from polyhead.kinds.inputs import Array, Image
+from polyhead.kinds.mask import Mask
 from polyhead.kinds.regression import Embedding, Regression
-from polyhead.kinds.spatial import Boxes, Keypoints, Mask
 
 __all__ = [
     "Array",

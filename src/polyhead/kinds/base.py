@@ -184,6 +184,47 @@ class Head(Kind):
         """Whether ``encode`` can ever find a label missing."""
         return True
 
+    # In the image ---------------------------------------------------------------------------------
+
+    @property
+    def layer(self) -> str | None:
+        """What moves as the image moves: ``"mask"``, ``"boxes"`` or ``"points"``; None for all that does not."""
+        return None
+
+    def lay(self, value: Any, size: tuple[int, int]) -> np.ndarray:
+        """One row's label as it lies in the whole image, before anything happens to the image.
+
+        Args:
+            value: of the column, not missing; a mask is decoded already.
+            size: (height, width) of the whole image.
+
+        Returns:
+            A mask ``(H, W)`` or ``(H, W, C)``, boxes ``(k, 4)`` as ``xyxy`` or points ``(n, 2)``, in pixels;
+            NaN for what is missing.
+
+        Raises:
+            BadValue: for what is none.
+        """
+        raise NotImplementedError(f"{type(self).__name__} does not lie in the image")
+
+    def laid(self, found: np.ndarray, kept: np.ndarray | None, size: tuple[int, int]) -> Any:
+        """The row's value for `encode`, of what was laid and then moved.
+
+        Args:
+            found: as `lay` gave it, in pixels of the image as the model gets it.
+            kept: bool ``(k,)`` or ``(n,)``, which boxes or points are still seen; None for a mask.
+            size: (height, width) of that image.
+        """
+        return found
+
+    def placed(self, size: tuple[int, int]) -> Self:
+        """The head that encodes what was laid in an image of ``size``."""
+        return self
+
+    def declared(self, raw: Head) -> Head:
+        """This head, placed and resolved, as it reads the column again; ``raw`` is what it was placed from."""
+        return self
+
     # Class weights ---------------------------------------------------------------------------------
 
     def count(self, labels: np.ndarray, counts: np.ndarray) -> np.ndarray:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import KW_ONLY, dataclass
+import os
+from collections.abc import Mapping
+from dataclasses import KW_ONLY, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -83,13 +85,18 @@ class Array(Input):
 class Image(Input):
     """Images, RGB or grey, channels last, as float32 in 0–1 or as uint8.
 
-    A column of uint8 ``(N, H, W, C)`` or ``(N, H, W)`` is divided by 255; floats must be in 0–1 already.
+    A column of uint8 ``(N, H, W, C)`` or ``(N, H, W)`` is divided by 255; floats must be in 0–1 already. A column
+    of paths, of encoded bytes, or of arrays of unequal sizes is decoded and resized batch by batch; then height and
+    width must be said.
 
     Attributes:
         height: rows of pixels as the model gets them; by default as found.
         width: columns of pixels.
         channels: 1, 3 or 4; by default as found.
         dtype: ``"float32"``, or ``"uint8"`` for a model that rescales by itself.
+        fit: how an image of another size comes to this one: ``"stretch"``, ``"contain"`` (whole, with borders) or
+            ``"cover"`` (filled, cut off).
+        light: whether augmentations of light and colour touch it; say False for depth and the like.
 
     >>> Image(64, 64, dtype="uint8")
     Image(64, 64, dtype='uint8')
@@ -100,17 +107,32 @@ class Image(Input):
     channels: int | None = None
     _: KW_ONLY
     dtype: Any = "float32"
+    fit: str = "stretch"
+    light: bool = True
+    late: bool = field(
+        default=False, repr=False, compare=False
+    )  # found to hold what must be decoded or resized
 
     def __post_init__(self) -> None:
         if self.dtype not in ("float32", "uint8"):
             raise ContractError(Problem("Image(dtype=)", '"float32" or "uint8"', shown(self.dtype)))
+        if self.fit not in _FITS:
+            raise ContractError(Problem("Image(fit=)", f"one of {', '.join(_FITS)}", shown(self.fit)))
 
     @property
     def shape(self) -> tuple[int, ...]:
         return (self.height or 0, self.width or 0, self.channels or 0)
 
     def resolve(self, column: Column) -> Image:
-        found = _pixels(column.probe()).shape[1:]
+        values = plain(column.probe())
+        if _is_late(values):
+            if self.height is None or self.width is None:
+                fix = "Say Image(height, width): they are decoded, or resized, to it."
+                raise BadValue(None, "the size of the images", "files, or arrays of unequal sizes", fix)
+            if self.channels not in (None, 1, 3):
+                raise BadValue(None, "1 or 3 channels for images that are decoded", str(self.channels))
+            return self.fixed(channels=self.channels or 3, late=True)
+        found = _pixels(values).shape[1:]
         wanted = (self.height, self.width, self.channels)
         if any(w not in (None, f) for w, f in zip(wanted, found, strict=True)):
             size = " x ".join("any" if w is None else str(w) for w in wanted)
@@ -151,6 +173,19 @@ class Image(Input):
         if self.dtype == "uint8":
             return np.rint(np.multiply(array, np.float32(255), dtype=np.float32)).astype(np.uint8)
         return np.ascontiguousarray(array, np.float32)
+
+
+_FITS = ("stretch", "contain", "cover")
+
+
+def _is_late(values: Any) -> bool:
+    """Whether a column holds paths, encoded bytes, or arrays of unequal sizes."""
+    if isinstance(values, np.ndarray) and values.dtype != object:
+        return values.dtype.kind in "US"
+    rows = [value for value in values if not is_missing(value)]
+    if any(isinstance(value, (str, bytes, bytearray, memoryview, os.PathLike, Mapping)) for value in rows):
+        return True
+    return len({np.shape(value) for value in rows if isinstance(value, np.ndarray)}) > 1
 
 
 def _pixels(values: Any) -> np.ndarray:

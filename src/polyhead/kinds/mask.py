@@ -1,4 +1,4 @@
-"""Heads that lie in the image: masks, boxes, keypoints."""
+"""Heads that lie in the image, pixel by pixel: masks."""
 
 from __future__ import annotations
 
@@ -14,15 +14,12 @@ from polyhead.kinds._kernels import Empty
 from polyhead.kinds._missing import (
     as_float32,
     collapse,
-    first_row,
     is_dense,
     is_missing,
     numbers,
     plain,
-    require_finite,
     require_range,
     require_whole,
-    row_array,
 )
 from polyhead.kinds.base import BINARY_LOSSES, SIGMOID, SOFTMAX, SPARSE_LOSSES, Column, Head, as_shape
 
@@ -104,6 +101,26 @@ class Mask(Head):
         if self.class_weight is not None or self.missing is not None:
             return self.size
         return (1, 1)
+
+    @property
+    def layer(self) -> str | None:
+        return "mask"
+
+    def lay(self, value: Any, size: tuple[int, int]) -> np.ndarray:
+        array = np.asarray(value)
+        if array.ndim not in (2, 3) or array.dtype.kind not in "iufb":
+            raise BadValue(0, "a mask (H, W) or (H, W, n)", f"{array.dtype} of shape {array.shape}")
+        if array.dtype.kind == "b":
+            return array.view(np.uint8)
+        return array.astype(np.int32) if array.dtype.kind in "iu" and array.dtype.itemsize > 4 else array
+
+    @property
+    def fill(self) -> float:
+        """What stands outside of an image that was moved: no label, where there is a value that says so."""
+        return float(self.missing) if isinstance(self.missing, Real) else 0.0
+
+    def placed(self, size: tuple[int, int]) -> Self:
+        return self if self.size is not None else self.fixed(size=size)
 
     def resolve(self, column: Column) -> Self:
         head = self
@@ -210,224 +227,3 @@ class Mask(Head):
             features = keras.layers.UpSampling2D(up, interpolation="bilinear")(features)
         activation = "sigmoid" if self.binary else "softmax"
         return keras.layers.Conv2D(len(self.names), 1, activation=activation, name=name)(features)
-
-
-_FORMATS = ("xyxy", "xywh", "cxcywh", "yxyx")
-
-
-@dataclass(frozen=True, repr=False)
-class _Coordinates(Head):
-    """Some coordinates a row, each with a weight of its own."""
-
-    _: KW_ONLY
-    normalized: bool = False
-
-    dtype = "float32"
-    _widths: ClassVar[tuple[int, ...]]
-    _may_be_fewer: ClassVar[bool] = False
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        as_shape(self.places, f"{type(self).__name__}()")
-
-    @property
-    def places(self) -> int:
-        """How many boxes or keypoints a row has room for."""
-        raise NotImplementedError
-
-    @property
-    def weight_shape(self) -> tuple[int, ...]:
-        return (self.places,)
-
-    def resolve(self, column: Column) -> Self:
-        self.encode(column.probe())
-        return self
-
-    def _entries(self, values: Any, what: str) -> tuple[np.ndarray, np.ndarray | None]:
-        """Boxes or keypoints ``(B, places, width)``, and which of them are there: bool ``(B, places)``.
-
-        One is missing where a coordinate is NaN, or where all are the marker: a single 0 or -1 is a
-        coordinate like another.
-        """
-        values = plain(values)
-        if not is_dense(values):
-            values = self._padded(values, what)
-        elif values.ndim == 2 and self.places == 1:
-            values = values[:, None]
-        width = values.shape[2] if values.ndim == 3 and values.shape[2] in self._widths else self._widths[0]
-        array, found = numbers(values, None, (self.places, width), what)
-        coordinates = self._widths[0]
-        there = None if found is None else np.all(found[..., :coordinates], axis=2)
-        if isinstance(self.missing, Real):
-            kept = np.any(array[..., :coordinates] != self.missing, axis=2)
-            if not kept.all():
-                there = kept if there is None else there & kept
-        return array, there
-
-    def _padded(self, values: Any, what: str) -> np.ndarray:
-        """Rows of up to ``places`` entries as one array, NaN where there is none."""
-        name = type(self).__name__
-        rows = np.full((len(values), self.places, self._widths[-1]), np.nan)
-        for i, value in enumerate(values):
-            if is_missing(value, self.missing):
-                continue
-            row = row_array(_without_none(value), i, what)
-            if not row.size:
-                continue
-            row = row[None] if row.ndim == 1 else row
-            if row.ndim != 2 or row.shape[1] not in self._widths:
-                raise BadValue(i, what, f"shape {row.shape}")
-            count, width = row.shape
-            if count > self.places:
-                raise BadValue(i, f"at most {self.places} of them", str(count), f"Say {name}({count}).")
-            if count < self.places and not self._may_be_fewer:
-                fix = "Put None in the place of one that has no label."
-                raise BadValue(i, f"{self.places} of them", str(count), fix)
-            rows[i, :count, :width] = row
-            rows[i, :count, width:] = 1  # no visibility given: labelled
-        return rows
-
-    def _check(self, array: np.ndarray, what: str) -> None:
-        require_finite(array, f"finite {what}", "Put NaN where there is none.")
-        if self.normalized:
-            fix = "These look like pixels: say normalized=False, or divide by the size of the image."
-            require_range(array, -1e-4, 1 + 1e-4, f"{what} in 0–1, as normalized=True says", fix)
-
-    def default_loss(self, logits: bool) -> Any:
-        import keras
-
-        return keras.losses.Huber(delta=0.1 if self.normalized else 1.0)
-
-    def output(self, features: Any, name: str) -> Any:
-        import keras
-
-        flat = features if len(features.shape) == 2 else keras.layers.Flatten()(features)
-        dense = keras.layers.Dense(
-            int(np.prod(self.shape)), activation="sigmoid" if self.normalized else None
-        )
-        return keras.layers.Reshape(self.shape, name=name)(dense(flat))
-
-
-@dataclass(frozen=True, repr=False)
-class Boxes(_Coordinates):
-    """Up to ``max_boxes`` boxes a row, as float32 ``(B, max_boxes, 4)`` of ``xyxy``, a weight for each.
-
-    The column is ``(N, 4)``, ``(N, max_boxes, 4)``, or a list of ``(k, 4)`` a row; NaN or None where there is
-    no box. Places without a box are zero and weigh nothing.
-
-    Attributes:
-        max_boxes: room for so many boxes.
-        format: ``"xyxy"``, ``"xywh"``, ``"cxcywh"`` or ``"yxyx"``: what the column holds.
-        normalized: coordinates in 0–1 of the image's size rather than in pixels.
-
-    >>> Boxes(1, format="xywh").encode(np.array([[2.0, 2, 3, 4]]))[0].tolist()
-    [[[2.0, 2.0, 5.0, 6.0]]]
-    """
-
-    max_boxes: int = 1
-    _: KW_ONLY
-    format: str = "xyxy"
-
-    _widths = (4,)
-    _may_be_fewer = True
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.format not in _FORMATS:
-            raise ContractError(
-                Problem("Boxes(format=)", f"one of {', '.join(_FORMATS)}", shown(self.format))
-            )
-
-    @property
-    def places(self) -> int:
-        return self.max_boxes
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        return (self.max_boxes, 4)
-
-    def encode(self, values: Any, check: bool = True) -> tuple[np.ndarray, np.ndarray | None]:
-        array, there = self._entries(values, f"boxes of shape {self.shape}")
-        if there is not None:
-            array = np.where(there[..., None], array, array.dtype.type(0))
-        boxes = array if self.format == "xyxy" else _as_xyxy(array.astype(np.float64), self.format)
-        if check:
-            self._check(boxes, "corners of boxes")
-            turned = (boxes[..., 2] < boxes[..., 0]) | (boxes[..., 3] < boxes[..., 1])
-            row = first_row(turned)
-            if row is not None:
-                found = shown(array[row][int(turned[row].argmax())].tolist())
-                fix = f"If the column has another format, say Boxes(format=...): {', '.join(_FORMATS)}."
-                raise BadValue(row, f"a box as {self.format} with a size of at least 0", found, fix)
-        return as_float32(boxes, check), there
-
-    def default_metrics(self, logits: bool) -> list[Any]:
-        from polyhead.kinds.iou import BoxIoU
-
-        return [BoxIoU()]
-
-
-@dataclass(frozen=True, repr=False)
-class Keypoints(_Coordinates):
-    """``points`` keypoints a row, as float32 ``(B, points, 2)`` of ``(x, y)``, a weight for each.
-
-    The column is ``(N, points, 2)``, or ``(N, points, 3)`` with the visibility last, 0 where a point is not
-    labelled, as COCO has it; NaN or None where there is none.
-
-    Attributes:
-        points: how many.
-        normalized: coordinates in 0–1 of the image's size rather than in pixels.
-
-    >>> Keypoints(2).encode(np.array([[[1, 2, 2], [0, 0, 0]]]))[1].tolist()
-    [[True, False]]
-    """
-
-    points: int = 1
-
-    _widths = (2, 3)
-
-    @property
-    def places(self) -> int:
-        return self.points
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        return (self.points, 2)
-
-    def encode(self, values: Any, check: bool = True) -> tuple[np.ndarray, np.ndarray | None]:
-        array, there = self._entries(values, f"keypoints of shape {self.shape}")
-        if array.shape[2] == 3:
-            seen = array[..., 2] > 0
-            if not seen.all():
-                there = seen if there is None else there & seen
-            array = array[..., :2]
-        if there is not None:
-            array = np.where(there[..., None], array, array.dtype.type(0))
-        if check:
-            self._check(array, "keypoints")
-        return as_float32(array, check), there
-
-    def default_metrics(self, logits: bool) -> list[Any]:
-        import keras
-
-        return [keras.metrics.MeanAbsoluteError(name="mae")]
-
-
-def _as_xyxy(boxes: np.ndarray, form: str) -> np.ndarray:
-    a, b, c, d = np.moveaxis(boxes, -1, 0)
-    if form == "xywh":
-        corners = (a, b, a + c, b + d)
-    elif form == "cxcywh":
-        corners = (a - c / 2, b - d / 2, a + c / 2, b + d / 2)
-    else:
-        corners = (b, a, d, c)
-    return np.stack(corners, -1)
-
-
-def _without_none(value: Any) -> Any:
-    """A row with NaN for the entries, or numbers, that are None."""
-    if not isinstance(value, (list, tuple)):
-        return value
-    width = next((len(entry) for entry in value if isinstance(entry, (list, tuple, np.ndarray))), None)
-    filler = np.nan if width is None else [np.nan] * width
-    return [filler if entry is None else entry for entry in value]

@@ -1,0 +1,347 @@
+"""Heads that lie in the image as coordinates: boxes, keypoints."""
+
+from __future__ import annotations
+
+from dataclasses import KW_ONLY, dataclass
+from numbers import Real
+from typing import Any, ClassVar, Self
+
+import numpy as np
+
+from polyhead.errors import BadValue, ContractError, Problem, shown
+from polyhead.kinds._missing import (
+    as_float32,
+    first_row,
+    is_dense,
+    is_missing,
+    numbers,
+    plain,
+    require_finite,
+    require_range,
+    row_array,
+)
+from polyhead.kinds.base import Column, Head, as_shape
+
+_FORMATS = ("xyxy", "xywh", "cxcywh", "yxyx")
+_OVERFLOWS = ("raise", "largest", "first")
+
+
+@dataclass(frozen=True, repr=False)
+class _Coordinates(Head):
+    """Some coordinates a row, each with a weight of its own."""
+
+    _: KW_ONLY
+    normalized: bool = False
+
+    dtype = "float32"
+    _widths: ClassVar[tuple[int, ...]]
+    _may_be_fewer: ClassVar[bool] = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        as_shape(self.places, f"{type(self).__name__}()")
+
+    def _laid_out(self, value: Any, what: str) -> np.ndarray:
+        """A row's entries, float64 ``(k, width)``, NaN for those that are missing."""
+        row = row_array(_without_none(value), 0, what)
+        row = np.asarray(row, np.float64)
+        row = row.reshape(1, -1) if row.ndim == 1 and row.size else row
+        if not row.size:
+            return np.zeros((0, self._widths[0]))
+        if row.ndim != 2 or row.shape[1] not in self._widths:
+            raise BadValue(0, what, f"shape {row.shape}")
+        if isinstance(self.missing, Real):
+            row = np.where((row[:, : self._widths[0]] == self.missing).all(1)[:, None], np.nan, row)
+        bad = np.isinf(row).any(1)
+        if bad.any():
+            raise BadValue(0, f"finite {what}", shown(row[bad][0].tolist()), "Put NaN where there is none.")
+        return row
+
+    def declared(self, raw: Head) -> Head:
+        return raw  # nothing is learnt, and the column has its own format
+
+    @property
+    def places(self) -> int:
+        """How many boxes or keypoints a row has room for."""
+        raise NotImplementedError
+
+    @property
+    def weight_shape(self) -> tuple[int, ...]:
+        return (self.places,)
+
+    def resolve(self, column: Column) -> Self:
+        self.encode(column.probe())
+        return self
+
+    def _entries(self, values: Any, what: str) -> tuple[np.ndarray, np.ndarray | None]:
+        """Boxes or keypoints ``(B, places, width)``, and which of them are there: bool ``(B, places)``.
+
+        One is missing where a coordinate is NaN, or where all are the marker: a single 0 or -1 is a
+        coordinate like another.
+        """
+        values = plain(values)
+        if not is_dense(values):
+            values = self._padded(values, what)
+        elif values.ndim == 2 and self.places == 1:
+            values = values[:, None]
+        width = values.shape[2] if values.ndim == 3 and values.shape[2] in self._widths else self._widths[0]
+        array, found = numbers(values, None, (self.places, width), what)
+        coordinates = self._widths[0]
+        there = None if found is None else np.all(found[..., :coordinates], axis=2)
+        if isinstance(self.missing, Real):
+            kept = np.any(array[..., :coordinates] != self.missing, axis=2)
+            if not kept.all():
+                there = kept if there is None else there & kept
+        return array, there
+
+    def _padded(self, values: Any, what: str) -> np.ndarray:
+        """Rows of up to ``places`` entries as one array, NaN where there is none."""
+        rows = np.full((len(values), self.places, self._widths[-1]), np.nan)
+        for i, value in enumerate(values):
+            if is_missing(value, self.missing):
+                continue
+            row = row_array(_without_none(value), i, what)
+            if not row.size:
+                continue
+            row = row[None] if row.ndim == 1 else row
+            if row.ndim != 2 or row.shape[1] not in self._widths:
+                raise BadValue(i, what, f"shape {row.shape}")
+            count, width = row.shape
+            if count > self.places:
+                row = self._fewer(row, i)
+                count = len(row)
+            if count < self.places and not self._may_be_fewer:
+                fix = "Put None in the place of one that has no label."
+                raise BadValue(i, f"{self.places} of them", str(count), fix)
+            rows[i, :count, :width] = row
+            rows[i, :count, width:] = 1  # no visibility given: labelled
+        return rows
+
+    def _fewer(self, row: np.ndarray, index: int) -> np.ndarray:
+        """What is kept of a row that has more entries than there is room for."""
+        fix = f"Say {type(self).__name__}({len(row)})."
+        raise BadValue(index, f"at most {self.places} of them", str(len(row)), fix)
+
+    def _check(self, array: np.ndarray, what: str) -> None:
+        require_finite(array, f"finite {what}", "Put NaN where there is none.")
+        if self.normalized:
+            fix = "These look like pixels: say normalized=False, or divide by the size of the image."
+            require_range(array, -1e-4, 1 + 1e-4, f"{what} in 0–1, as normalized=True says", fix)
+
+    def default_loss(self, logits: bool) -> Any:
+        import keras
+
+        return keras.losses.Huber(delta=0.1 if self.normalized else 1.0)
+
+    def output(self, features: Any, name: str) -> Any:
+        import keras
+
+        flat = features if len(features.shape) == 2 else keras.layers.Flatten()(features)
+        dense = keras.layers.Dense(
+            int(np.prod(self.shape)), activation="sigmoid" if self.normalized else None
+        )
+        return keras.layers.Reshape(self.shape, name=name)(dense(flat))
+
+
+@dataclass(frozen=True, repr=False)
+class Boxes(_Coordinates):
+    """Up to ``max_boxes`` boxes a row, as float32 ``(B, max_boxes, 4)`` of ``xyxy``, a weight for each.
+
+    The column is ``(N, 4)``, ``(N, max_boxes, 4)``, or a list of ``(k, 4)`` a row; NaN or None where there is
+    no box. Places without a box are zero and weigh nothing.
+
+    Attributes:
+        max_boxes: room for so many boxes.
+        format: ``"xyxy"``, ``"xywh"``, ``"cxcywh"`` or ``"yxyx"``: what the column holds.
+        normalized: coordinates in 0–1 of the image's size rather than in pixels.
+        overflow: of more boxes than there is room for, ``"raise"``, keep the ``"largest"``, or the ``"first"``.
+        min_visible: the least share of a box inside the image with which it is kept when the image is moved.
+
+    >>> Boxes(1, format="xywh").encode(np.array([[2.0, 2, 3, 4]]))[0].tolist()
+    [[[2.0, 2.0, 5.0, 6.0]]]
+    """
+
+    max_boxes: int = 1
+    _: KW_ONLY
+    format: str = "xyxy"
+    overflow: str = "raise"
+    min_visible: float = 0.1
+
+    _widths = (4,)
+    _may_be_fewer = True
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.format not in _FORMATS:
+            raise ContractError(
+                Problem("Boxes(format=)", f"one of {', '.join(_FORMATS)}", shown(self.format))
+            )
+        if self.overflow not in _OVERFLOWS:
+            raise ContractError(
+                Problem("Boxes(overflow=)", f"one of {', '.join(_OVERFLOWS)}", shown(self.overflow))
+            )
+        if not isinstance(self.min_visible, Real) or not 0 <= self.min_visible <= 1:
+            raise ContractError(Problem("Boxes(min_visible=)", "a number in [0, 1]", shown(self.min_visible)))
+
+    @property
+    def places(self) -> int:
+        return self.max_boxes
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return (self.max_boxes, 4)
+
+    @property
+    def layer(self) -> str | None:
+        return "boxes"
+
+    def lay(self, value: Any, size: tuple[int, int]) -> np.ndarray:
+        found = self._laid_out(value, "boxes (k, 4)")
+        boxes = found if self.format == "xyxy" else _as_xyxy(found, self.format)
+        with np.errstate(invalid="ignore"):
+            turned = (boxes[:, 2] < boxes[:, 0]) | (boxes[:, 3] < boxes[:, 1])
+        if turned.any():
+            raise self._turned(0, found[turned][0])
+        return boxes * np.tile(size[::-1], 2) if self.normalized else boxes
+
+    def laid(self, found: np.ndarray, kept: np.ndarray | None, size: tuple[int, int]) -> Any:
+        boxes = found if kept is None else found[kept]
+        return boxes / np.tile(size[::-1], 2) if self.normalized else boxes
+
+    def placed(self, size: tuple[int, int]) -> Self:
+        return self.fixed(format="xyxy", missing=None)
+
+    def _fewer(self, row: np.ndarray, index: int) -> np.ndarray:
+        if self.overflow == "raise":
+            fix = f'Say Boxes({len(row)}), or overflow="largest" or "first".'
+            raise BadValue(index, f"at most {self.places} of them", str(len(row)), fix)
+        if self.overflow == "first":
+            return row[: self.places]
+        boxes = row if self.format in ("xyxy", "yxyx") else _as_xyxy(row, self.format)
+        area = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
+        return row[np.sort(np.argsort(-area, kind="stable")[: self.places])]
+
+    def _turned(self, index: int, box: np.ndarray) -> BadValue:
+        fix = f"If the column has another format, say Boxes(format=...): {', '.join(_FORMATS)}."
+        return BadValue(index, f"a box as {self.format} with a size of at least 0", shown(box.tolist()), fix)
+
+    def encode(self, values: Any, check: bool = True) -> tuple[np.ndarray, np.ndarray | None]:
+        array, there = self._entries(values, f"boxes of shape {self.shape}")
+        if there is not None:
+            array = np.where(there[..., None], array, array.dtype.type(0))
+        boxes = array if self.format == "xyxy" else _as_xyxy(array.astype(np.float64), self.format)
+        if check:
+            self._check(boxes, "corners of boxes")
+            turned = (boxes[..., 2] < boxes[..., 0]) | (boxes[..., 3] < boxes[..., 1])
+            row = first_row(turned)
+            if row is not None:
+                raise self._turned(row, array[row][int(turned[row].argmax())])
+        return as_float32(boxes, check), there
+
+    def default_metrics(self, logits: bool) -> list[Any]:
+        from polyhead.kinds.iou import BoxIoU
+
+        return [BoxIoU()]
+
+
+@dataclass(frozen=True, repr=False)
+class Keypoints(_Coordinates):
+    """``points`` keypoints a row, as float32 ``(B, points, 2)`` of ``(x, y)``, a weight for each.
+
+    The column is ``(N, points, 2)``, or ``(N, points, 3)`` with the visibility last, 0 where a point is not
+    labelled, as COCO has it; NaN or None where there is none.
+
+    Attributes:
+        points: how many.
+        normalized: coordinates in 0–1 of the image's size rather than in pixels.
+        pairs: the points that are left and right of each other, as ``[(1, 2), (3, 4)]``: they change places when
+            the image is mirrored.
+
+    >>> Keypoints(2).encode(np.array([[[1, 2, 2], [0, 0, 0]]]))[1].tolist()
+    [[True, False]]
+    """
+
+    points: int = 1
+    _: KW_ONLY
+    pairs: Any = ()
+
+    _widths = (2, 3)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        try:
+            pairs = tuple((int(a), int(b)) for a, b in self.pairs)
+        except (TypeError, ValueError):
+            pairs = ((-1, -1),)
+        flat = [p for pair in pairs for p in pair]
+        if len(set(flat)) != len(flat) or any(not 0 <= p < self.points for p in flat):
+            expected = f"pairs of distinct points in [0, {self.points - 1}]"
+            raise ContractError(Problem("Keypoints(pairs=)", expected, shown(self.pairs)))
+        object.__setattr__(self, "pairs", pairs)
+
+    @property
+    def places(self) -> int:
+        return self.points
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return (self.points, 2)
+
+    @property
+    def layer(self) -> str | None:
+        return "points"
+
+    def lay(self, value: Any, size: tuple[int, int]) -> np.ndarray:
+        found = self._laid_out(value, f"keypoints of shape {self.shape}")
+        if len(found) != self.points:
+            fix = "Put None in the place of one that has no label."
+            raise BadValue(0, f"{self.points} of them", str(len(found)), fix)
+        points = found[:, :2].copy()
+        if found.shape[1] == 3:
+            points[~(found[:, 2] > 0)] = np.nan
+        return points * size[::-1] if self.normalized else points
+
+    def laid(self, found: np.ndarray, kept: np.ndarray | None, size: tuple[int, int]) -> Any:
+        points = found if kept is None else np.where(kept[:, None], found, np.nan)
+        return points / np.array(size[::-1]) if self.normalized else points
+
+    def placed(self, size: tuple[int, int]) -> Self:
+        return self.fixed(missing=None)
+
+    def encode(self, values: Any, check: bool = True) -> tuple[np.ndarray, np.ndarray | None]:
+        array, there = self._entries(values, f"keypoints of shape {self.shape}")
+        if array.shape[2] == 3:
+            seen = array[..., 2] > 0
+            if not seen.all():
+                there = seen if there is None else there & seen
+            array = array[..., :2]
+        if there is not None:
+            array = np.where(there[..., None], array, array.dtype.type(0))
+        if check:
+            self._check(array, "keypoints")
+        return as_float32(array, check), there
+
+    def default_metrics(self, logits: bool) -> list[Any]:
+        import keras
+
+        return [keras.metrics.MeanAbsoluteError(name="mae")]
+
+
+def _as_xyxy(boxes: np.ndarray, form: str) -> np.ndarray:
+    a, b, c, d = np.moveaxis(boxes, -1, 0)
+    if form == "xywh":
+        corners = (a, b, a + c, b + d)
+    elif form == "cxcywh":
+        corners = (a - c / 2, b - d / 2, a + c / 2, b + d / 2)
+    else:
+        corners = (b, a, d, c)
+    return np.stack(corners, -1)
+
+
+def _without_none(value: Any) -> Any:
+    """A row with NaN for the entries, or numbers, that are None."""
+    if not isinstance(value, (list, tuple)):
+        return value
+    width = next((len(entry) for entry in value if isinstance(entry, (list, tuple, np.ndarray))), None)
+    filler = np.nan if width is None else [np.nan] * width
+    return [filler if entry is None else entry for entry in value]
