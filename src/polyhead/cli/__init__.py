@@ -7,6 +7,7 @@ import typer
 from polyhead.cli.demo import demo
 from polyhead.cli.doctor import doctor
 from polyhead.cli.inspect import inspect
+from polyhead.cli.preview import preview
 
 app = typer.Typer(
     name="polyhead",
@@ -18,6 +19,7 @@ app = typer.Typer(
 app.command()(demo)
 app.command()(doctor)
 app.command()(inspect)
+app.command()(preview)
 
 
 def main() -> None:

@@ -1,0 +1,97 @@
+"""Charts as HTML and SVG, all text in them escaped."""
+
+from __future__ import annotations
+
+from html import escape
+
+import numpy as np
+
+from polyhead.report.palette import css
+from polyhead.report.summary import Coverage
+from polyhead.report.views import Bars, Chart, Histogram, shortly
+
+MOST_BARS = 20
+
+
+def coverage(found: Coverage) -> str:
+    """How many rows of a head are labelled, as one bar and in words."""
+    parts = [
+        (word, title, count)
+        for word, title, count in (
+            ("labelled", "labelled", found.labelled),
+            ("unasked", "not asked", found.unasked),
+            ("missing", "no label", found.missing),
+        )
+        if count or word == "labelled"
+    ]
+    words = " · ".join(f"{count / found.rows:.1%} {title} ({count:,})" for _, title, count in parts)
+    segments, left = [], 0.0
+    for word, _, count in parts:
+        width = 100 * count / found.rows
+        segments.append(f'<rect class="{word}" x="{left:.3f}" y="0" width="{width:.3f}" height="6"/>')
+        left += width
+    return (
+        f'<svg class="coverage" viewBox="0 0 100 6" preserveAspectRatio="none" role="img" '
+        f'aria-label="{escape(words)}">{"".join(segments)}</svg><p class="words">{escape(words)}</p>'
+    )
+
+
+def chart(found: Chart) -> str:
+    """A chart with its title."""
+    body = _bars(found) if isinstance(found, Bars) else _histogram(found)
+    return f'<figure class="chart"><figcaption>{escape(found.title)}</figcaption>{body}</figure>'
+
+
+def _bars(found: Bars) -> str:
+    most = max(*found.counts, 1)
+    order = range(len(found.names))
+    if len(found.names) > MOST_BARS:
+        order = np.argsort(-np.array(found.counts), kind="stable")[:MOST_BARS].tolist()
+    rows = []
+    for i in order:
+        share = found.counts[i] / found.total
+        colour = f' style="fill:{css(found.colours[i])}"' if found.colours else ""
+        rows.append(
+            f'<tr><th scope="row">{escape(found.names[i])}</th>'
+            f'<td class="bar"><svg viewBox="0 0 100 8" preserveAspectRatio="none" aria-hidden="true">'
+            f'<rect width="{100 * found.counts[i] / most:.2f}" height="8"{colour}/></svg></td>'
+            f'<td class="number">{share:.1%}</td><td class="number">{found.counts[i]:,}</td></tr>'
+        )
+    rest = len(found.names) - len(rows)
+    more = f'<p class="words">and {rest:,} classes that are rarer</p>' if rest > 0 else ""
+    return f'<table class="bars"><tbody>{"".join(rows)}</tbody></table>{more}'
+
+
+def _histogram(found: Histogram) -> str:
+    most = max(*found.counts, 1)
+    width = 100 / len(found.counts)
+    rects = []
+    for i, count in enumerate(found.counts):
+        high = 36 * count / most
+        between = f"{shortly(found.edges[i])} to {shortly(found.edges[i + 1])}: {count:,}"
+        rects.append(
+            f'<rect x="{i * width:.3f}" y="{36 - high:.3f}" width="{width * 0.9:.3f}" height="{high:.3f}">'
+            f"<title>{escape(between)}</title></rect>"
+        )
+    low, high_edge = shortly(found.edges[0]), shortly(found.edges[-1])
+    label = f"histogram from {low} to {high_edge}, {sum(found.counts):,} numbers"
+    return (
+        f'<svg class="histogram" viewBox="0 0 100 36" preserveAspectRatio="none" role="img" '
+        f'aria-label="{escape(label)}">{"".join(rects)}</svg>'
+        f'<p class="axis"><span>{low}</span><span>{high_edge}</span></p>'
+    )
+
+
+def line(numbers: np.ndarray, label: str) -> str:
+    """A row of numbers as a line."""
+    values = np.asarray(numbers, np.float64)
+    if len(values) > 200:
+        values = values[np.linspace(0, len(values) - 1, 200).astype(int)]
+    low, high = values.min(), values.max()
+    y = 29 - 28 * (values - low) / ((high - low) or 1)
+    x = np.linspace(1, 99, len(values))
+    points = " ".join(f"{a:.1f},{b:.1f}" for a, b in zip(x, y, strict=True))
+    return (
+        f'<svg class="line" viewBox="0 0 100 30" preserveAspectRatio="none" role="img" '
+        f'aria-label="{escape(label)}"><polyline points="{points}"/></svg>'
+    )

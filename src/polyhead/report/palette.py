@@ -1,0 +1,63 @@
+"""Colours that people with any colour vision tell apart: those of Okabe and Ito, then paler and darker ones."""
+
+from __future__ import annotations
+
+from typing import Any
+
+RGB = tuple[int, int, int]
+
+# M. Okabe and K. Ito, "Color Universal Design" (2008), without black
+ORANGE, SKY, GREEN, YELLOW = (230, 159, 0), (86, 180, 233), (0, 158, 115), (240, 228, 66)
+BLUE, VERMILION, PURPLE = (0, 114, 178), (213, 94, 0), (204, 121, 167)
+
+_HEADS: tuple[RGB, ...] = (VERMILION, SKY, YELLOW, PURPLE, GREEN, ORANGE, BLUE)
+_CLASSES: tuple[RGB, ...] = (ORANGE, SKY, GREEN, YELLOW, BLUE, VERMILION, PURPLE)
+_NOTHING = {"0", "background", "bg", "none", "void", "unlabeled", "unlabelled"}
+
+FAINT = (128, 128, 128)
+"""For the class of a mask that stands for nothing."""
+
+
+def head_colour(place: int) -> RGB:
+    """The colour of a head that is drawn, by its place among them."""
+    return _HEADS[place % len(_HEADS)]
+
+
+def class_colour(place: int) -> RGB:
+    """The colour of a class by its id; the same seven, paler and darker after each round.
+
+    >>> class_colour(0), class_colour(7)
+    ((230, 159, 0), (242, 207, 127))
+    """
+    turn, place = divmod(place, len(_CLASSES))
+    red, green, blue = _CLASSES[place]
+    if turn == 0:
+        return red, green, blue
+    towards, share = (255, 0)[(turn - 1) % 2], 1 - 0.5 ** (1 + (turn - 1) // 2)
+    mixed = [int(c + (towards - c) * share) for c in (red, green, blue)]
+    return mixed[0], mixed[1], mixed[2]
+
+
+def is_background(place: int, name: Any) -> bool:
+    """Whether a class of a mask stands for nothing: the first one, if its name does not say otherwise."""
+    return place == 0 and str(name).strip().lower() in _NOTHING
+
+
+def css(colour: RGB) -> str:
+    """A colour as CSS writes it.
+
+    >>> css((213, 94, 0))
+    '#d55e00'
+    """
+    return "#{:02x}{:02x}{:02x}".format(*colour)
+
+
+def ink(colour: RGB) -> RGB:
+    """Black or white, whichever is read better on a colour (WCAG's relative luminance).
+
+    >>> ink((240, 228, 66)), ink((0, 114, 178))
+    ((0, 0, 0), (255, 255, 255))
+    """
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in (v / 255 for v in colour)]
+    luminance = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+    return (0, 0, 0) if (luminance + 0.05) ** 2 > 0.05 * 1.05 else (255, 255, 255)

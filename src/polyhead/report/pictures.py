@@ -1,0 +1,39 @@
+"""Arrays as pictures of 8 bits."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from polyhead.kinds import Image, Input
+from polyhead.report.marks import reduction
+
+
+def is_picture(kind: Input) -> bool:
+    """Whether an input is drawn rather than written."""
+    return isinstance(kind, Image)
+
+
+def pixels(image: np.ndarray, most: int) -> np.ndarray:
+    """An image as the model gets it, as uint8 ``(H, W, C)``; one that is longer than ``most`` is averaged down."""
+    if image.dtype != np.uint8:
+        image = np.rint(np.clip(image, 0, 1) * np.float32(255)).astype(np.uint8)
+    step = reduction(image.shape[0], image.shape[1], most)
+    if step == 1:
+        return image
+    down, across = np.arange(0, image.shape[0], step), np.arange(0, image.shape[1], step)
+    sums = np.add.reduceat(np.add.reduceat(image.astype(np.uint32), down, axis=0), across, axis=1)
+    high, wide = np.diff(np.r_[down, image.shape[0]]), np.diff(np.r_[across, image.shape[1]])
+    return np.rint(sums / (high[:, None] * wide)[..., None]).astype(np.uint8)
+
+
+def heat(matrix: np.ndarray, most: int) -> np.ndarray:
+    """Numbers as grey, the smallest black, the largest white: uint8 ``(H, W, 1)``."""
+    finite = matrix.astype(np.float64)
+    low, high = finite.min(), finite.max()
+    return pixels(((finite - low) / ((high - low) or 1))[..., None], most)
+
+
+def canvas(inputs: dict[str, Input]) -> tuple[int, int] | None:
+    """Height and width of the images on which boxes, points and masks are drawn: of the first image."""
+    sizes = [(kind.shape[0], kind.shape[1]) for kind in inputs.values() if is_picture(kind)]
+    return sizes[0] if sizes else None

@@ -1,0 +1,117 @@
+"""``preview``: samples of a feed as a page, a picture, or in a notebook."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from functools import cached_property
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from polyhead.errors import ContractError, Problem, Report, shown
+from polyhead.feed import Feed
+from polyhead.report.page import page
+from polyhead.report.samples import Sample, take
+from polyhead.report.spatial import views
+from polyhead.report.summary import summarise
+
+ENDINGS = (".html", ".htm", ".png")
+
+
+@dataclass(frozen=True)
+class Preview:
+    """Samples of a feed, to look at: the last line of a notebook's cell shows them, `save` writes a file.
+
+    Attributes:
+        feed: whose samples they are.
+        samples: rows as the model gets them.
+        report: of the check against a model, where one was given.
+    """
+
+    feed: Feed = field(repr=False)
+    samples: tuple[Sample, ...] = field(repr=False)
+    report: Report | None = None
+
+    @cached_property
+    def html(self) -> str:
+        """The page."""
+        seen = views(self.feed.heads)
+        return page(self.feed, self.samples, seen, summarise(self.feed, seen), self.report)
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write the page (``.html``) or a contact sheet (``.png``).
+
+        Returns:
+            The path.
+
+        Raises:
+            ContractError: for another ending.
+            PolyheadError: for a contact sheet without Pillow.
+        """
+        target = _ending(path)
+        if target.suffix.lower() == ".png":
+            from polyhead.report.sheet import sheet
+
+            sheet(self.feed, self.samples).save(target, format="PNG")
+        else:
+            target.write_text(self.html, encoding="utf-8")
+        return target
+
+    def _repr_html_(self) -> str:
+        """The page in a frame of its own, so that neither sees the other's styles and scripts."""
+        return (
+            '<iframe title="Preview of a feed" sandbox="allow-scripts" '
+            'style="width:100%;height:720px;border:1px solid #8886;border-radius:8px" '
+            f'srcdoc="{escape(self.html)}"></iframe>'
+        )
+
+
+def preview(
+    feed: Feed, path: str | os.PathLike[str] | None = None, n: int = 16, *, model: Any = None
+) -> Preview:
+    """Show samples as the model gets them, with all heads drawn, and how all labels are distributed.
+
+    The samples are the first rows of the feed's coming epoch; the epoch does not count as used. Labels are read
+    from the first row to the last, of large ones as many as fit a quarter of a gigabyte.
+
+    Args:
+        feed: what is looked at.
+        path: a file to write: ``.html`` is a page that needs no other file and no network, ``.png`` a contact
+            sheet, which needs ``polyhead[vision]``. Without a path nothing is written.
+        n: how many samples.
+        model: a Keras model: the result of ``feed.check(model)`` then stands in the page.
+
+    Returns:
+        A `Preview`, which a notebook shows.
+
+    Raises:
+        ContractError: for another ending, or fewer than one sample.
+        DataError: for a row that is not what is declared.
+
+    >>> import numpy as np
+    >>> import polyhead as ph
+    >>> from polyhead.report import preview
+    >>> data = {"image": np.zeros((4, 8, 8, 3), np.uint8), "kind": ["cat", "dog", None, "cat"]}
+    >>> feed = ph.Feed(data, inputs={"image": ph.Image()}, heads={"kind": ph.Categorical()})
+    >>> seen = preview(feed, n=3)
+    >>> [sample.labels["kind"].state for sample in seen.samples]
+    ['labelled', 'labelled', 'missing']
+    """
+    if isinstance(n, bool) or not isinstance(n, int) or n < 1:
+        raise ContractError(Problem("preview(n=)", "an integer of at least 1", shown(n)))
+    if path is not None:
+        _ending(path)
+    report = None if model is None else feed.check(model)
+    found = Preview(feed, tuple(take(feed, n)), report)
+    if path is not None:
+        found.save(path)
+    return found
+
+
+def _ending(path: str | os.PathLike[str]) -> Path:
+    target = Path(path)
+    if target.suffix.lower() not in ENDINGS:
+        expected = "the name of a file that ends in .html or .png"
+        raise ContractError(Problem("preview(path)", expected, shown(str(path))))
+    return target

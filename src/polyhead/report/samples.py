@@ -1,0 +1,136 @@
+"""The samples of a preview: rows as the model gets them, and why a label does not count."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from polyhead.engine import Batch
+from polyhead.feed import Feed
+
+LABELLED, MISSING, UNASKED, SILENT = "labelled", "missing", "unasked", "silent"
+"""What is the matter with a label: it counts; there is none; ``given`` does not ask for it; its weight is 0."""
+
+
+@dataclass(frozen=True)
+class Label:
+    """One head's label in one row.
+
+    Attributes:
+        value: ``(*shape)``, as the model gets it.
+        counts: bool ``(*weight_shape)``: which parts weigh anything.
+        weight: its sample weight, where that is one number other than 0 and 1.
+        state: `LABELLED`, `MISSING`, `UNASKED` or `SILENT`.
+        why: the reason where it does not count, in a few words.
+    """
+
+    value: np.ndarray
+    counts: np.ndarray
+    weight: float | None = None
+    state: str = LABELLED
+    why: str = ""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One row.
+
+    Attributes:
+        row: its id in the source.
+        inputs: ``{name: array}`` as the model gets it.
+        labels: ``{head: label}``.
+        original: the same row before augmentation, where the feed augments.
+    """
+
+    row: int
+    inputs: dict[str, np.ndarray]
+    labels: dict[str, Label]
+    original: Sample | None = field(default=None, repr=False)
+
+
+def take(feed: Feed, n: int) -> list[Sample]:
+    """The first ``n`` rows of the feed's coming epoch."""
+    rows: list[Batch] = []
+    with closing(feed.batches()) as batches:  # type: ignore[type-var]
+        for batch in batches:
+            rows += [_row(batch, i) for i in range(min(n - len(rows), len(batch.ids)))]
+            if len(rows) >= n:
+                break
+    plain = _plain(feed, [int(row.ids[0]) for row in rows])
+    augmented = bool(getattr(feed, "augment", ()))
+    samples = []
+    for i, row in enumerate(rows):
+        before = plain[i] if plain else None
+        labels = _labels(feed, row, before)
+        original = None
+        if augmented and before is not None:
+            original = Sample(int(row.ids[0]), before.inputs, _labels(feed, before, None, labels))
+        samples.append(Sample(int(row.ids[0]), row.inputs, labels, original))
+    return samples
+
+
+def _row(batch: Batch, i: int) -> Batch:
+    """A batch of one row, copied: the batch's memory is used again."""
+
+    def one(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        return {name: array[i].copy() for name, array in arrays.items()}
+
+    weights = None if batch.weights is None else one(batch.weights)
+    return Batch(one(batch.inputs), one(batch.labels), weights, batch.ids[i : i + 1].copy())
+
+
+def _plain(feed: Feed, ids: list[int]) -> list[Batch]:
+    """The same rows without augmentation and without any weights but presence; none where rows cannot be chosen."""
+    if feed.source.sequential or not ids:
+        return []
+    heads = {
+        name: head.fixed(given=None, class_weight=None, sample_weight=None)
+        for name, head in feed.heads.items()
+    }
+    source = feed.source.select(np.array(ids, np.int64))
+    plain = feed.on(source, heads=heads, batch_size=len(ids), workers=0, shard=(0, 1))
+    return [_row(batch, i) for batch in plain.batches() for i in range(len(batch.ids))]
+
+
+def _labels(
+    feed: Feed, row: Batch, before: Batch | None, states: dict[str, Label] | None = None
+) -> dict[str, Label]:
+    """The labels of a row; ``before`` says what is there whatever it weighs, ``states`` what is known already."""
+    found: dict[str, Label] = {}
+
+    def label(name: str) -> Label:
+        if name in found:
+            return found[name]
+        head, value = feed.heads[name], row.labels[name]
+        weights = np.ones(head.weight_shape, np.float32) if row.weights is None else row.weights[name]
+        counts = np.asarray(weights > 0)
+        weight = float(weights.flat[0]) if weights.size == 1 else 1.0
+        state, why = LABELLED, ""
+        if states is not None:
+            known = states[name]
+            there = counts.any() and known.state != UNASKED
+            state, why = (LABELLED, "") if there else (known.state, known.why)
+        elif not counts.any():
+            state, why = _silence(name, head, label(head.given) if head.given else None, before)
+        found[name] = Label(value, counts, weight if weight not in (0.0, 1.0) else None, state, why)
+        return found[name]
+
+    return {name: label(name) for name in feed.heads}
+
+
+def _silence(name: str, head: Any, given: Label | None, before: Batch | None) -> tuple[str, str]:
+    """Why a label weighs nothing."""
+    if given is not None and not (given.state in (LABELLED, SILENT) and given.value.flat[0] == 1):
+        what = "is 0" if given.state in (LABELLED, SILENT) else "has no label"
+        return UNASKED, f"{head.given} {what}"
+    if before is not None and before.weights is not None and not before.weights[name].any():
+        return MISSING, "no label"
+    if before is None:
+        weighs = head.sample_weight is not None or head.class_weight is not None
+        return MISSING, "no label, or a weight of 0" if weighs else "no label"
+    if np.prod(head.weight_shape) != 1 and head.sample_weight is None and head.class_weight is None:
+        return SILENT, "outside after augmentation"
+    return SILENT, "its weight is 0"

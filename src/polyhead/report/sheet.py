@@ -1,0 +1,164 @@
+"""The contact sheet: samples in a grid, as one picture."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from polyhead.feed import Feed
+from polyhead.report.cards import SAID, marks_of
+from polyhead.report.marks import Box, Cover, Hatch, Mark, Point
+from polyhead.report.palette import ink
+from polyhead.report.pictures import canvas, is_picture, pixels
+from polyhead.report.samples import LABELLED, Sample
+from polyhead.report.spatial import views
+from polyhead.report.views import View, shortly
+from polyhead.vision._libraries import pillow
+
+MOST_SIDE = 512
+LEAST_SIDE = 192
+MARGIN, LINE, FONT = 12, 17, 13
+PAPER, INK, QUIET = (255, 255, 255), (27, 31, 36), (89, 98, 109)
+
+
+def sheet(feed: Feed, samples: Sequence[Sample]) -> Any:
+    """A contact sheet as a Pillow image, RGB.
+
+    A cell holds the first image of a sample, its original beside it where the feed augments, and a line for
+    each head. Images below 192 pixels are enlarged by a whole number.
+
+    Raises:
+        PolyheadError: Pillow is not installed.
+    """
+    imaging = pillow()
+    seen = views(feed.heads)
+    size = canvas(feed.inputs)
+    cells = [_cell(imaging, feed, sample, seen, size) for sample in samples]
+    columns = math.ceil(math.sqrt(len(cells)))
+    width, height = max(c.width for c in cells), max(c.height for c in cells)
+    rows = math.ceil(len(cells) / columns)
+    whole = imaging.new(
+        "RGB", (columns * (width + MARGIN) + MARGIN, rows * (height + MARGIN) + MARGIN), PAPER
+    )
+    for i, cell in enumerate(cells):
+        row, column = divmod(i, columns)
+        whole.paste(cell, (MARGIN + column * (width + MARGIN), MARGIN + row * (height + MARGIN)))
+    return whole
+
+
+def _cell(
+    imaging: Any, feed: Feed, sample: Sample, seen: Mapping[str, View], size: tuple[int, int] | None
+) -> Any:
+    shots = [one for one in (sample, sample.original) if one is not None]
+    pictures = [_shot(imaging, feed, one, seen, size) for one in shots] if size is not None else []
+    lines = _lines(feed, sample, seen)
+    width = sum(p.width for p in pictures) + 4 * (len(pictures) - 1) if pictures else LEAST_SIDE
+    top = pictures[0].height + 4 if pictures else 0
+    cell = imaging.new("RGB", (width, top + LINE * len(lines)), PAPER)
+    left = 0
+    for picture in pictures:
+        cell.paste(picture, (left, 0))
+        left += picture.width + 4
+    draw, font = _pen(cell)
+    for i, line in enumerate(lines):
+        draw.text(
+            (0, top + LINE * i), _cut(draw, font, line, width), fill=QUIET if i == 0 else INK, font=font
+        )
+    return cell
+
+
+def _lines(feed: Feed, sample: Sample, seen: Mapping[str, View]) -> list[str]:
+    lines = [f"row {sample.row:,}" + (", augmented beside original" if sample.original else "")]
+    for name, kind in feed.inputs.items():
+        if not is_picture(kind):
+            value = sample.inputs[name].reshape(-1)
+            lines.append(f"{name}: {', '.join(shortly(v) for v in value[:6])}{', …' * (value.size > 6)}")
+    for name, view in seen.items():
+        label = sample.labels[name]
+        lines.append(f"{name}: {view.words(label) if label.state == LABELLED else SAID[label.state]}")
+    return lines
+
+
+def _shot(
+    imaging: Any, feed: Feed, sample: Sample, seen: Mapping[str, View], size: tuple[int, int] | None
+) -> Any:
+    """The first image of a sample with all that is drawn on it."""
+    name = next(n for n, kind in feed.inputs.items() if is_picture(kind))
+    found = pixels(sample.inputs[name], MOST_SIDE)
+    picture = imaging.fromarray(found[..., 0] if found.shape[2] == 1 else found)
+    if picture.mode == "RGBA":
+        backed = imaging.new("RGBA", picture.size, (*PAPER, 255))
+        backed.alpha_composite(picture)
+        picture = backed
+    picture = picture.convert("RGB")
+    larger = max(1, round(LEAST_SIDE / max(picture.size)))
+    picture = picture.resize((picture.width * larger, picture.height * larger), imaging.Resampling.NEAREST)
+    for mark in marks_of(sample, feed.heads, seen, size, MOST_SIDE):
+        picture = _drawn(imaging, picture, mark)
+    return picture
+
+
+def _drawn(imaging: Any, picture: Any, mark: Mark) -> Any:
+    width, height = picture.size
+    if isinstance(mark, Cover):
+        colours = np.array(mark.palette, np.uint8)[mark.places]
+        layer = imaging.fromarray(colours).resize(picture.size, imaging.Resampling.NEAREST)
+        return imaging.alpha_composite(picture.convert("RGBA"), layer).convert("RGB")
+    draw, font = _pen(picture)
+    if isinstance(mark, Hatch):
+        for start in range(-height, width, 16):
+            draw.line([(start, height), (start + height, 0)], fill=(150, 150, 150), width=1)
+        _tag(draw, font, mark.text, 0, height - LINE, (0, 0, 0), width)
+    elif isinstance(mark, Point):
+        x, y = mark.x * width, mark.y * height
+        draw.ellipse((x - 4, y - 4, x + 4, y + 4), fill=mark.layer.colour, outline=(255, 255, 255))
+    elif isinstance(mark, Box):
+        # the lines lie inside the box, whose corners are edges of pixels
+        left, top = round(mark.left * width), round(mark.top * height)
+        right, bottom = round(mark.right * width) - 1, round(mark.bottom * height) - 1
+        corners = (left, top, max(left, right), max(top, bottom))
+        draw.rectangle(corners, outline=mark.layer.colour, width=2)
+        if mark.text:
+            above = top - LINE if top >= LINE else top
+            _tag(draw, font, mark.text, left, above, mark.layer.colour, width)
+    return picture
+
+
+def _tag(
+    draw: Any, font: Any, text: str, left: int, top: int, colour: tuple[int, int, int], width: int
+) -> None:
+    text = _cut(draw, font, text, width - 6)
+    wide = math.ceil(draw.textlength(text, font=font)) + 6
+    left = max(0, min(left, width - wide))
+    draw.rectangle((left, top, left + wide - 1, top + LINE - 1), fill=colour)
+    draw.text((left + 3, top), text, fill=ink(colour), font=font)
+
+
+def _pen(picture: Any) -> tuple[Any, Any]:
+    from PIL import ImageDraw
+
+    return ImageDraw.Draw(picture), _font()
+
+
+@cache
+def _font() -> Any:
+    """A font of this machine with many scripts, else the one that Pillow brings, which knows Latin alone."""
+    from PIL import ImageFont
+
+    for name in ("DejaVuSans.ttf", "Arial Unicode.ttf", "Arial.ttf", "arial.ttf"):
+        with suppress(OSError):
+            return ImageFont.truetype(name, FONT)
+    return ImageFont.load_default(size=FONT)
+
+
+def _cut(draw: Any, font: Any, text: str, width: int) -> str:
+    """A line of text, shortened until it fits."""
+    text = " ".join(text.split())[:200]
+    while text and draw.textlength(text, font=font) > width:
+        text = text[:-2].rstrip() + "…" if len(text) > 2 else ""
+    return text

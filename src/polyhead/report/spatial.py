@@ -1,0 +1,231 @@
+"""How heads that lie in the image are shown: masks, boxes, keypoints."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from polyhead.kinds import Boxes, Head, Keypoints, Mask
+from polyhead.report.marks import (
+    ALPHA,
+    RGBA,
+    STRIPES,
+    Box,
+    Cover,
+    Hatch,
+    Layer,
+    Mark,
+    Point,
+    every,
+    reduction,
+    striped,
+)
+from polyhead.report.palette import FAINT, RGB, class_colour, head_colour, is_background
+from polyhead.report.samples import MISSING, Label
+from polyhead.report.views import VIEWS, Chart, View, bars, histogram, is_shown, name_of
+
+CLEAR: RGBA = (0, 0, 0, 0)
+MOST_COLOURS = 250
+
+
+class _Drawn(View):
+    """Of a head that lies in the image."""
+
+    @staticmethod
+    def has_colour(head: Any) -> bool:
+        return True
+
+    @property
+    def layers(self) -> tuple[Layer, ...]:
+        return (Layer(f"{self.place}", self.name, self.colour),)
+
+    def number(self, label: Label) -> float | None:
+        return None
+
+    def series(self, label: Label) -> np.ndarray | None:
+        return None
+
+
+class MaskView(_Drawn):
+    """A class for each pixel, or several binary masks."""
+
+    def __init__(self, name: str, head: Mask, place: int, colour: RGB) -> None:
+        super().__init__(name, head, place, colour)
+        self._counts = np.zeros(len(head.names), np.int64)
+        self._pixels = 0
+
+    @staticmethod
+    def has_colour(head: Any) -> bool:
+        return len(head.names) == 1
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        if len(self.head.names) == 1:
+            return (name_of(self.head.names[0]) if not isinstance(self.head.classes, int) else "object",)
+        return tuple(name_of(name) for name in self.head.names)
+
+    @property
+    def colours(self) -> tuple[RGB, ...]:
+        """The colour of each class."""
+        if len(self.head.names) == 1:
+            return (self.colour,)
+        return tuple(
+            FAINT if not self.head.multi and is_background(i, name) else class_colour(i)
+            for i, name in enumerate(self.head.names)
+        )
+
+    @property
+    def layers(self) -> tuple[Layer, ...]:
+        if not self.head.multi:
+            return super().layers
+        pairs = zip(self.classes, self.colours, strict=True)
+        return tuple(
+            Layer(f"{self.place}.{i}", f"{self.name}: {name}", c) for i, (name, c) in enumerate(pairs)
+        )
+
+    @property
+    def legend(self) -> tuple[tuple[str, RGB], ...]:
+        return () if self.head.binary else tuple(zip(self.classes, self.colours, strict=True))
+
+    def words(self, label: Label) -> str:
+        shares = self._shares(label)
+        held = [f"{self.classes[i]} {shares[i]:.0%}" for i in np.argsort(-shares, kind="stable") if shares[i]]
+        text = ", ".join(held[:4]) + (f", … ({len(held)} classes)" if len(held) > 4 else "")
+        unknown = 1 - float(np.mean(label.counts))
+        return (text or "empty") + (f" ({unknown:.0%} of pixels not labelled)" if unknown else "")
+
+    def _shares(self, label: Label) -> np.ndarray:
+        """Of the pixels that count, the share of each class."""
+        there = np.broadcast_to(label.counts, self.head.size)
+        kept = label.value[there]
+        if self.head.binary:
+            return kept.mean(axis=0)
+        return np.bincount(kept, minlength=len(self.head.names)) / max(1, len(kept))
+
+    def held(self, label: Label) -> Sequence[int]:
+        return np.flatnonzero(self._shares(label)).tolist()
+
+    def marks(self, label: Label, size: tuple[int, int], text: str, most: int) -> list[Mark]:
+        if label.state == MISSING:
+            return [Hatch(self.layers[0], f"{self.name}: {label.why}")]
+        if not is_shown(label):
+            return []
+        height, width = self.head.size
+        step = reduction(height, width, most)
+        there = every(np.broadcast_to(label.counts, self.head.size), step)
+        if self.head.binary:
+            value = every(label.value, step)
+            return [
+                self._cover(
+                    layer, (value[..., i] >= 0.5).astype(np.int64), there, [CLEAR, (*layer.colour, ALPHA)]
+                )
+                for i, layer in enumerate(self.layers)
+                if value[..., i].any() or (i == 0 and not there.all())
+            ]
+        # ids beyond what a palette holds share their colours
+        ids = every(label.value, step).astype(np.int64) % MOST_COLOURS
+        palette = [
+            (*colour, 30 if colour == FAINT else ALPHA)
+            for colour in self.colours[: min(MOST_COLOURS, len(self.colours))]
+        ]
+        return [self._cover(self.layers[0], ids, there, palette)]
+
+    def _cover(self, layer: Layer, places: np.ndarray, there: np.ndarray, palette: list[RGBA]) -> Cover:
+        places = places.copy()
+        if not there.all():
+            striped(places, ~there, len(palette))
+            palette = [*palette, *STRIPES]
+        return Cover(layer, places.astype(np.uint8), tuple(palette))
+
+    def add(self, labels: np.ndarray, counts: np.ndarray) -> None:
+        there = np.broadcast_to(counts, labels.shape[:3])
+        self._pixels += int(there.sum())
+        if self.head.binary:
+            self._counts += (labels[there] == 1).sum(axis=0)
+        else:
+            self._counts += self.head.count(labels, counts)
+
+    def charts(self) -> list[Chart]:
+        title = "share of the pixels that are labelled"
+        return bars(title, self.classes, self._counts, self._pixels, self.colours)
+
+
+class _Placed(_Drawn):
+    """Of coordinates, each entry of which may be missing."""
+
+    def __init__(self, name: str, head: Boxes | Keypoints, place: int, colour: RGB) -> None:
+        super().__init__(name, head, place, colour)
+        self._there = np.zeros(head.places, np.int64)
+        self._rows = 0
+        self._each: list[np.ndarray] = []
+
+    def _scale(self, size: tuple[int, int]) -> np.ndarray:
+        """What a coordinate is divided by: x, y."""
+        return np.ones(2) if self.head.normalized else np.array([size[1], size[0]], np.float64)
+
+    def add(self, labels: np.ndarray, counts: np.ndarray) -> None:
+        self._there += counts.sum(axis=0)
+        each = counts.sum(axis=1)
+        self._rows += int((each > 0).sum())
+        self._each.append(each[each > 0])
+
+
+class BoxView(_Placed):
+    """Boxes."""
+
+    def words(self, label: Label) -> str:
+        boxes = label.value[label.counts]
+        if self.head.max_boxes > 1:
+            return f"{len(boxes)} box{'es' * (len(boxes) > 1)}"
+        return "(" + ", ".join(f"{v:.3g}" for v in boxes[0]) + ")"
+
+    def marks(self, label: Label, size: tuple[int, int], text: str, most: int) -> list[Mark]:
+        if not is_shown(label):
+            return []
+        scale = np.tile(self._scale(size), 2)
+        found = (label.value.astype(np.float64) / scale).tolist()
+        one = self.head.max_boxes == 1
+        marks: list[Mark] = []
+        for i in np.flatnonzero(label.counts):
+            left, top, right, bottom = found[i]
+            words = (text or self.name) if one else f"{i + 1}"
+            marks.append(Box(self.layers[0], left, top, right, bottom, words))
+        return marks
+
+    def charts(self) -> list[Chart]:
+        if self.head.max_boxes == 1 or not self._each:
+            return []
+        return histogram("boxes in a row", np.concatenate(self._each))
+
+
+class PointView(_Placed):
+    """Keypoints."""
+
+    def words(self, label: Label) -> str:
+        return f"{int(label.counts.sum())} of {self.head.points} points"
+
+    def marks(self, label: Label, size: tuple[int, int], text: str, most: int) -> list[Mark]:
+        if not is_shown(label):
+            return []
+        found = (label.value.astype(np.float64) / self._scale(size)).tolist()
+        return [Point(self.layers[0], found[i][0], found[i][1], f"{i}") for i in np.flatnonzero(label.counts)]
+
+    def charts(self) -> list[Chart]:
+        names = [f"point {i}" for i in range(self.head.points)]
+        return bars("labelled, of the rows with any", names, self._there, self._rows)
+
+
+def views(heads: dict[str, Head]) -> dict[str, View]:
+    """A view of each head; those that are drawn get the colours in their order."""
+    found: dict[str, View] = {}
+    drawn = 0
+    for place, (name, head) in enumerate(heads.items()):
+        kind = next((VIEWS[base] for base in type(head).__mro__ if base in VIEWS), View)
+        found[name] = kind(name, head, place, head_colour(drawn))
+        drawn += kind.has_colour(head)
+    return found
+
+
+VIEWS |= {Mask: MaskView, Boxes: BoxView, Keypoints: PointView}

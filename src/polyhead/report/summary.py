@@ -1,0 +1,80 @@
+"""All labels of a feed, read once: how many count, how many are missing, how they are distributed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from polyhead.engine.labels import Labels
+from polyhead.feed import Feed
+from polyhead.report.views import Chart, View
+
+MOST_ROWS = 1_000_000
+MOST_BYTES = 1 << 28
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """One head over all rows.
+
+    Attributes:
+        rows: that were read.
+        labelled: rows with a label that counts.
+        unasked: rows that ``given`` silences.
+        charts: of the labels that count.
+    """
+
+    rows: int
+    labelled: int
+    unasked: int
+    charts: tuple[Chart, ...]
+
+    @property
+    def missing(self) -> int:
+        """Rows that are asked for and have no label."""
+        return self.rows - self.labelled - self.unasked
+
+
+def summarise(feed: Feed, views: Mapping[str, View]) -> dict[str, Coverage]:
+    """Sum up each head, from the first row to the last; of large labels, as many rows as fit a quarter gigabyte."""
+    labels = feed._assembler.labels
+    asked: dict[str, np.ndarray] = {}  # of heads that others wait for: where they are 1
+    found: dict[str, Coverage] = {}
+
+    def read(name: str) -> None:
+        if name in found:
+            return
+        given = feed.heads[name].given
+        if given is not None:
+            read(given)
+        wanted = None if given is None else asked[given]
+        awaited = any(head.given == name for head in feed.heads.values())
+        found[name], ones = _read(labels[name], views[name], wanted, awaited)
+        if awaited:
+            asked[name] = ones
+
+    for name in feed.heads:
+        read(name)
+    return {name: found[name] for name in feed.heads}
+
+
+def _read(
+    labels: Labels, view: View, wanted: np.ndarray | None, awaited: bool
+) -> tuple[Coverage, np.ndarray]:
+    rows = labelled = size = 0
+    ones = []
+    for piece, counts in labels.everything():
+        here: np.ndarray = np.any(counts.reshape(len(counts), -1), axis=1)
+        view.add(piece.labels, counts)
+        if awaited:
+            ones.append(here & (piece.labels[:, 0] == 1))
+        labelled += int(here.sum())
+        rows += len(here)
+        size += piece.labels.nbytes
+        if rows >= MOST_ROWS or size >= MOST_BYTES:
+            break
+    unasked = 0 if wanted is None else int((~wanted[:rows]).sum())
+    every = np.concatenate(ones) if ones else np.zeros(0, bool)
+    return Coverage(rows, labelled, unasked, tuple(view.charts())), every

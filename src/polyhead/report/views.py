@@ -1,0 +1,287 @@
+"""How each kind of head is shown: in words, as marks on a picture, as a chart of all its labels.
+
+A view is the one place for all that a page and a contact sheet know of a kind of head. A kind without a view of
+its own is shown as numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from polyhead.kinds import Binary, Categorical, Embedding, Head, MultiLabel
+from polyhead.report.marks import Layer, Mark
+from polyhead.report.palette import RGB
+from polyhead.report.samples import LABELLED, Label
+
+MOST_NUMBERS = 1_000_000
+
+
+@dataclass(frozen=True)
+class Bars:
+    """How often each class occurs.
+
+    Attributes:
+        title: of the chart.
+        names: of the classes.
+        counts: of each.
+        total: what the shares are of.
+        colours: of each class, where it has one.
+    """
+
+    title: str
+    names: tuple[str, ...]
+    counts: tuple[float, ...]
+    total: float
+    colours: tuple[RGB, ...] = ()
+
+
+@dataclass(frozen=True)
+class Histogram:
+    """How numbers are distributed; ``edges`` are one more than ``counts``."""
+
+    title: str
+    edges: tuple[float, ...]
+    counts: tuple[int, ...]
+
+
+Chart = Bars | Histogram
+
+
+def shortly(value: float) -> str:
+    """A number as a page shows it.
+
+    >>> shortly(0.123456), shortly(3.0)
+    ('0.1235', '3')
+    """
+    return f"{float(value):.4g}"
+
+
+def name_of(value: Any, limit: int = 60) -> str:
+    """The name of a class, shortened."""
+    text = str(value)
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+class View:
+    """A head of numbers.
+
+    Args:
+        name: of the head.
+        head: resolved.
+        place: among the heads.
+        colour: in which it is drawn, if it has one colour.
+    """
+
+    def __init__(self, name: str, head: Any, place: int, colour: RGB) -> None:
+        self.name, self.head, self.place, self.colour = name, head, place, colour
+        self._kept: list[np.ndarray] = []
+        self._size = 0
+
+    # One row ---------------------------------------------------------------------------------------
+
+    def words(self, label: Label) -> str:
+        """The label, in a few words."""
+        value, counts = label.value.reshape(-1), np.broadcast_to(label.counts, label.value.shape).reshape(-1)
+        shown = [shortly(v) if c else "–" for v, c in zip(value[:6], counts[:6], strict=True)]
+        return ", ".join(shown) + (f", … ({value.size} numbers)" if value.size > 6 else "")
+
+    def series(self, label: Label) -> np.ndarray | None:
+        """The numbers to draw as a line beside the words."""
+        return label.value.reshape(-1) if 6 < label.value.size <= 4096 else None
+
+    def held(self, label: Label) -> Sequence[int]:
+        """The ids of the classes in a label that counts."""
+        return ()
+
+    def number(self, label: Label) -> float | None:
+        """The label as one number, for a filter from … to …"""
+        return float(label.value.flat[0]) if label.value.size == 1 else None
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The names of the classes."""
+        return ()
+
+    # On a picture ----------------------------------------------------------------------------------
+
+    @staticmethod
+    def has_colour(head: Any) -> bool:
+        """Whether a head is drawn in one colour of its own."""
+        return False
+
+    @property
+    def dot(self) -> bool:
+        """Whether its colour stands beside its name."""
+        return self.has_colour(self.head)
+
+    @property
+    def layers(self) -> tuple[Layer, ...]:
+        """What can be shown and hidden on pictures."""
+        return ()
+
+    @property
+    def legend(self) -> tuple[tuple[str, RGB], ...]:
+        """What colours mean, beside those of the layers."""
+        return ()
+
+    def marks(self, label: Label, size: tuple[int, int], text: str, most: int) -> list[Mark]:
+        """What is drawn for a label.
+
+        Args:
+            label: of one row.
+            size: height and width of the picture as the model gets it.
+            text: what a box holds, where that is known.
+            most: the longest side of a mask.
+        """
+        return []
+
+    # All rows --------------------------------------------------------------------------------------
+
+    def add(self, labels: np.ndarray, counts: np.ndarray) -> None:
+        """Take some rows into the chart; ``counts`` is bool ``(B, *weight_shape)``."""
+        if self._size < MOST_NUMBERS:
+            wide = counts.reshape(counts.shape + (1,) * (labels.ndim - counts.ndim))
+            numbers = labels[np.broadcast_to(wide, labels.shape)].astype(np.float32)
+            self._kept.append(numbers[: MOST_NUMBERS - self._size])
+            self._size += numbers.size
+
+    def charts(self) -> list[Chart]:
+        """The charts of all rows that were taken."""
+        return histogram("values", np.concatenate(self._kept)) if self._kept else []
+
+
+def histogram(title: str, numbers: np.ndarray, bins: int = 24) -> list[Chart]:
+    """A histogram of some numbers; of whole numbers with few values, bars."""
+    if not numbers.size:
+        return []
+    values, counts = np.unique(numbers, return_counts=True)
+    if len(values) <= 12 and np.array_equal(values, np.rint(values)):
+        names = tuple(shortly(v) for v in values)
+        return [Bars(title, names, tuple(counts.tolist()), int(counts.sum()))]
+    found, edges = np.histogram(numbers.astype(np.float64), bins=bins)
+    return [Histogram(title, tuple(edges.tolist()), tuple(found.tolist()))]
+
+
+class BinaryView(View):
+    """Yes or no."""
+
+    def __init__(self, name: str, head: Binary, place: int, colour: RGB) -> None:
+        super().__init__(name, head, place, colour)
+        self._counts = np.zeros(2, np.int64)
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        if self.head.positive is None:
+            return "0", "1"
+        return f"0 (not {name_of(self.head.positive)})", f"1 ({name_of(self.head.positive)})"
+
+    def words(self, label: Label) -> str:
+        return self.classes[int(label.value.flat[0])]
+
+    def held(self, label: Label) -> Sequence[int]:
+        return (int(label.value.flat[0]),)
+
+    def number(self, label: Label) -> float | None:
+        return None
+
+    def add(self, labels: np.ndarray, counts: np.ndarray) -> None:
+        self._counts += self.head.count(labels, counts)
+
+    def charts(self) -> list[Chart]:
+        return bars("classes", self.classes, self._counts, self._counts.sum())
+
+
+def bars(
+    title: str, names: Sequence[str], counts: np.ndarray, total: float, colours: Sequence[RGB] = ()
+) -> list[Chart]:
+    """A chart of classes; none where nothing is labelled."""
+    return [Bars(title, tuple(names), tuple(counts.tolist()), float(total), tuple(colours))] if total else []
+
+
+class CategoricalView(View):
+    """One of several classes."""
+
+    def __init__(self, name: str, head: Categorical, place: int, colour: RGB) -> None:
+        super().__init__(name, head, place, colour)
+        self._counts = np.zeros(len(head.names), np.int64)
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        return tuple(name_of(name) for name in self.head.names)
+
+    def words(self, label: Label) -> str:
+        return name_of(self.head.names[int(label.value)])
+
+    def held(self, label: Label) -> Sequence[int]:
+        return (int(label.value),)
+
+    def number(self, label: Label) -> float | None:
+        return None
+
+    def add(self, labels: np.ndarray, counts: np.ndarray) -> None:
+        self._counts += self.head.count(labels, counts)
+
+    def charts(self) -> list[Chart]:
+        return bars("classes", self.classes, self._counts, self._counts.sum())
+
+
+class MultiLabelView(View):
+    """Any of several classes."""
+
+    def __init__(self, name: str, head: MultiLabel, place: int, colour: RGB) -> None:
+        super().__init__(name, head, place, colour)
+        self._counts = np.zeros(len(head.names), np.int64)
+        self._rows = 0
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        return tuple(name_of(name) for name in self.head.names)
+
+    def words(self, label: Label) -> str:
+        held = [name_of(self.head.names[i]) for i in self.held(label)]
+        unknown = int((~label.counts).sum()) if label.counts.shape else 0
+        text = ", ".join(held[:8]) + (f", … ({len(held)})" if len(held) > 8 else "") if held else "none"
+        return f"{text} ({unknown} not labelled)" if unknown else text
+
+    def held(self, label: Label) -> Sequence[int]:
+        there = np.broadcast_to(label.counts, label.value.shape)
+        return np.flatnonzero((label.value == 1) & there).tolist()
+
+    def number(self, label: Label) -> float | None:
+        return None
+
+    def add(self, labels: np.ndarray, counts: np.ndarray) -> None:
+        there = counts if counts.ndim == 2 else counts[:, None]
+        self._counts += ((labels == 1) & there).sum(axis=0)
+        self._rows += int(there.any(axis=1).sum())
+
+    def charts(self) -> list[Chart]:
+        return bars("classes, in the share of rows that hold them", self.classes, self._counts, self._rows)
+
+
+class EmbeddingView(View):
+    """A vector: its shape says more than its numbers."""
+
+    def words(self, label: Label) -> str:
+        length = float(np.linalg.norm(label.value.astype(np.float64)))
+        return f"{label.value.size} numbers, length {shortly(length)}"
+
+    def series(self, label: Label) -> np.ndarray | None:
+        return label.value.reshape(-1) if label.value.size <= 4096 else None
+
+
+def is_shown(label: Label) -> bool:
+    """Whether the value of a label stands on the page, rather than why it does not count."""
+    return label.state == LABELLED
+
+
+VIEWS: dict[type[Head], type[View]] = {
+    Binary: BinaryView,
+    Categorical: CategoricalView,
+    MultiLabel: MultiLabelView,
+    Embedding: EmbeddingView,
+}

@@ -1,0 +1,193 @@
+"""The page in a real browser: pictures are drawn, filters work, nothing leaves, text stays text."""
+
+import itertools
+import json
+
+import chromium
+import numpy as np
+import pytest
+
+import polyhead as ph
+from polyhead.report import preview
+
+HOSTILE = "<script>document.title='taken'</script>"
+
+if chromium.binary() is None:
+    print("tests/report/test_browser.py: no Chromium on the path, so no page is opened")
+pytestmark = pytest.mark.skipif(chromium.binary() is None, reason="no Chromium on the path")
+
+
+def feed():
+    present = np.arange(12) % 3 != 0
+    kind = [[HOSTILE, "dog"][i % 2] if p else None for i, p in enumerate(present)]
+    images = np.random.default_rng(0).integers(0, 256, (12, 40, 60, 3), dtype=np.uint8)
+    mask = [np.eye(40, 60, dtype=np.uint8) if i % 4 else None for i in range(12)]
+    box = [[5, 5, 30, 25] if i != 4 else None for i in range(12)]
+    data = {
+        "photo": images,
+        "present": present,
+        "kind": kind,
+        "box": box,
+        "mask": mask,
+        "price": np.arange(12.0),
+    }
+    return ph.Feed(
+        data,
+        inputs={"photo": ph.Image()},
+        heads={
+            "present": ph.Binary(),
+            "kind": ph.Categorical(given="present"),
+            "box": ph.Boxes(1),
+            "mask": ph.Mask(2),
+            "price": ph.Regression(),
+        },
+    )
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory):
+    path = tmp_path_factory.mktemp("page") / "page.html"
+    preview(feed(), path, n=12)
+    return path.as_uri()
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory):
+    with chromium.Browser(tmp_path_factory.mktemp("profile")) as one:
+        yield one
+
+
+def rows(browser):
+    """The rows of the samples that are shown."""
+    titles = browser.run(
+        "[...document.querySelectorAll('.card')].filter((card) => card.offsetParent)"
+        ".map((card) => card.querySelector('h3').textContent)"
+    )
+    return [int(title.removeprefix("row ")) for title in titles]
+
+
+VISIT = itertools.count()
+
+
+def opened(browser, page, fragment=""):
+    # another address each time: the same one with another fragment would not be loaded again
+    browser.open(f"{page}?{next(VISIT)}{fragment}")
+    return browser
+
+
+def test_the_pictures_are_drawn(browser, page):
+    opened(browser, page)
+    sizes = browser.run("[...document.images].map((i) => [i.naturalWidth, i.naturalHeight, i.offsetWidth])")
+    assert len(sizes) == 12 + 9  # three masks are missing
+    assert all(size[:2] == [60, 40] and size[2] > 100 for size in sizes)
+    # a box lies where its label has it, in shares of its picture
+    place = browser.run(
+        "(() => { const b = document.querySelector('.box'), p = b.parentElement;"
+        "return [b.offsetLeft / p.offsetWidth, b.offsetTop / p.offsetHeight,"
+        "b.offsetWidth / p.offsetWidth, b.offsetHeight / p.offsetHeight]; })()"
+    )
+    np.testing.assert_allclose(place, [5 / 60, 5 / 40, 25 / 60, 20 / 40], atol=0.01)
+
+
+def test_nothing_leaves(browser, page):
+    browser.requests.clear()
+    browser.violations.clear()
+    opened(browser, page)
+    assert browser.requests
+    assert [url for url in browser.requests if not url.startswith(("file://", "data:"))] == []
+    assert browser.violations == []
+    # and nothing could: not a picture, not a message, not a script that is written into the page
+    browser.run(
+        "new Promise((done) => { const image = new Image(); image.onerror = () => done(0);"
+        "image.src = 'http://example.org/a.png'; document.body.append(image); })"
+    )
+    assert browser.run("fetch('http://example.org/').then(() => 'sent', () => 'refused')") == "refused"
+    browser.run(
+        "(() => { const s = document.createElement('script'); s.textContent = 'window.taken = 1';"
+        "document.body.append(s); })()"
+    )
+    assert browser.run("window.taken ?? 0") == 0
+    abroad = [url for url in browser.requests if not url.startswith(("file://", "data:"))]
+    assert sorted(abroad) == sorted(browser.stopped)
+    assert any("Content Security Policy" in text for text in browser.violations)
+
+
+def test_a_class_named_like_a_script_stays_text(browser, page):
+    opened(browser, page)
+    assert browser.run("document.title") == "Preview of a feed: 12 of 12 rows"
+    assert browser.run("document.querySelectorAll('main script').length") == 0
+    shown = browser.run(
+        f"[...document.querySelectorAll('dd')].filter((d) => d.textContent === {json.dumps(HOSTILE)}).length"
+    )
+    assert shown == 4
+    assert browser.run("document.querySelectorAll('.tag')[1].textContent") == "dog"
+    assert browser.run("document.querySelectorAll('.tag')[2].textContent") == HOSTILE
+
+
+@pytest.mark.parametrize(
+    ("fragment", "expected"),
+    [
+        ("", list(range(12))),
+        ("#h0=c:0", [0, 3, 6, 9]),
+        ("#h1=s:unasked", [0, 3, 6, 9]),
+        ("#h1=c:1", [1, 5, 7, 11]),
+        ("#h2=s:missing", [4]),
+        ("#h3=s:missing&h0=c:1", [4, 8]),
+        ("#h4min=3&h4max=5.5", [3, 4, 5]),
+        ("#row=2%2C+7", [2, 7]),
+        ("#row=99", []),
+    ],
+)
+def test_filters_from_the_address(browser, page, fragment, expected):
+    opened(browser, page, fragment)
+    assert rows(browser) == expected
+    assert browser.run("document.getElementById('count').textContent") == f"{len(expected)} of 12 samples"
+    assert browser.run("document.getElementById('none').hidden") == bool(expected)
+
+
+def test_filters_by_hand_and_clearing_them(browser, page):
+    opened(browser, page)
+    browser.run(
+        "(() => { const s = document.getElementById('h0'); s.value = 'c:0';"
+        "s.dispatchEvent(new Event('input', {bubbles: true})); })()"
+    )
+    assert rows(browser) == [0, 3, 6, 9]
+    assert browser.run("location.hash") == "#h0=c%3A0"
+    browser.run("document.querySelector('button[type=reset]').click()")
+    browser.run("new Promise((done) => setTimeout(done, 50))")
+    assert rows(browser) == list(range(12))
+
+
+def test_layers_are_hidden_and_shown(browser, page):
+    opened(browser, page)
+    visible = "[...document.querySelectorAll('.%s')].filter((m) => m.offsetParent).length"
+    assert [browser.run(visible % name) for name in ("box", "cover", "hatch")] == [11, 9, 3]
+    browser.run("document.querySelector('[data-toggle=\"2\"]').click()")
+    assert [browser.run(visible % name) for name in ("box", "cover", "hatch")] == [0, 9, 3]
+    browser.run("document.querySelector('[data-toggle=\"3\"]').click()")
+    assert [browser.run(visible % name) for name in ("box", "cover", "hatch")] == [0, 0, 0]
+
+
+def test_on_a_phone_nothing_is_wider_than_the_screen(browser, page):
+    browser.send(
+        "Emulation.setDeviceMetricsOverride", width=360, height=740, deviceScaleFactor=2, mobile=True
+    )
+    opened(browser, page)
+    assert browser.run("document.documentElement.scrollWidth") <= 360
+    browser.send("Emulation.clearDeviceMetricsOverride")
+
+
+def test_in_a_notebook_the_page_lies_in_a_frame_and_its_filters_work(browser, tmp_path):
+    path = tmp_path / "notebook.html"
+    path.write_text(f"<!DOCTYPE html><meta charset=utf-8><body>{preview(feed(), n=5)._repr_html_()}", "utf-8")
+    opened(browser, path.as_uri())
+    # what a frame of another origin shows cannot be asked for; without its sandbox it can
+    browser.run(
+        "new Promise((done) => { const f = document.querySelector('iframe'); f.removeAttribute('sandbox');"
+        "f.onload = done; f.srcdoc = f.srcdoc; })"
+    )
+    assert (
+        browser.run("document.querySelector('iframe').contentDocument.querySelectorAll('.card').length") == 5
+    )
+    counted = "document.querySelector('iframe').contentDocument.getElementById('count').textContent"
+    assert browser.run(counted) == "5 of 5 samples"
