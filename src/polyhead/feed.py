@@ -148,6 +148,25 @@ class Feed(KerasInput):
 
         return describe(self._assembler, self.num_samples)
 
+    def preview(self, path: str | os.PathLike[str] | None = None, n: int = 16, *, model: Any = None) -> Any:
+        """Samples as the model will see them, with all heads drawn.
+
+        Args:
+            path: of a page (``.html``) that needs nothing else, or of a contact sheet (``.png``); None writes
+                nothing.
+            n: samples.
+            model: its check against this feed stands on the page.
+
+        Returns:
+            What a notebook shows as the page.
+
+        Raises:
+            ContractError: a path that ends otherwise, or fewer than one sample.
+        """
+        from polyhead.report import preview
+
+        return preview(self, path, n, model=model)
+
     # Batches -----------------------------------------------------------------------------------------
 
     def __iter__(self) -> Iterator[Any]:
