@@ -1,0 +1,47 @@
+"""`polyhead preview`: it writes the file, says its name, and says what is wrong in one line."""
+
+import pytest
+from typer.testing import CliRunner
+
+from polyhead.cli import app
+
+PROGRAM = """
+import numpy as np, polyhead as ph
+print("loading")
+feed = ph.Feed({"x": np.zeros((3, 2)), "y": [0, 1, None]}, inputs="x", heads={"y": ph.Binary()})
+def made(): return feed
+def model():
+    import keras
+    x = keras.Input((2,), name="x")
+    return keras.Model(x, {"y": keras.layers.Dense(5, name="y")(x)})
+number = 3
+"""
+
+
+def run(tmp_path, *args):
+    (tmp_path / "mine.py").write_text(PROGRAM)
+    return CliRunner().invoke(
+        app, ["preview", *(str(a).replace("mine.py", str(tmp_path / "mine.py")) for a in args)]
+    )
+
+
+@pytest.mark.keras
+def test_a_page_with_the_check(tmp_path):
+    path = tmp_path / "page.html"
+    result = run(tmp_path, "mine.py:made", "--model", "mine.py:model", "-n", 2, "-o", path)
+    assert (result.exit_code, result.stdout) == (0, f"{path}\n"), result.output
+    assert "Check against the model: 1 problem" in path.read_text("utf-8")
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        (("mine.py:number",), "mine.py:number: expected a ph.Feed, got int."),
+        (("mine.py:feed", "--model", "mine.py:number"), "mine.py:number: expected a Keras model, got int."),
+        (("mine.py:feed", "-o", "page.pdf"), "ends in .html or .png"),
+    ],
+)
+def test_wrong_use(tmp_path, args, words):
+    result = run(tmp_path, *args)
+    assert result.exit_code == 2
+    assert words in result.stderr

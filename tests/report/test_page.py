@@ -1,0 +1,170 @@
+"""The page as text: what stands in it, what cannot break out of it, how large it gets."""
+
+import json
+import re
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+
+import polyhead as ph
+from polyhead.report import preview
+
+HOSTILE = ["</script><script>alert(1)</script>", "\"><img src=x onerror='alert(1)'>", "<!-- ünïcödé 猫 & -->"]
+
+
+class Parsed(HTMLParser):
+    """The tags of a page, and its text outside scripts and styles."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.tags, self.text, self._inside = [], "", ""
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+        self._inside = tag
+
+    def handle_endtag(self, tag):
+        self._inside = ""
+
+    def handle_data(self, data):
+        if self._inside not in ("script", "style"):
+            self.text += data
+
+
+def page(columns, inputs, heads, n=16, **options):
+    return preview(ph.Feed(columns, inputs=inputs, heads=heads), n=n, **options).html
+
+
+def test_what_comes_from_data_is_escaped():
+    a, b, c = HOSTILE
+    columns = {
+        a: np.zeros((6, 8, 8, 3), np.uint8),
+        b: np.arange(6.0),
+        c: [a, b, c] * 2,
+        "tags": [[a], [b, c]] * 3,
+    }
+    columns["mask"] = np.arange(6 * 64).reshape(6, 8, 8) % 3
+    columns["box"] = np.tile([1.0, 1, 5, 5], (6, 1))
+    heads = {c: ph.Categorical(), "tags": ph.MultiLabel(), "mask": ph.Mask([a, b, c]), "box": ph.Boxes(1)}
+    heads["two"] = ph.Mask([a, b], multi=True, column="channels")
+    columns["channels"] = np.ones((6, 8, 8, 2), np.uint8)
+    text = page(columns, {a: ph.Image(), "facts": ph.Array(column=[b])}, heads)
+    found = Parsed(text)
+    assert [tag for tag, _ in found.tags].count("script") == 2
+    assert all(attrs["src"].startswith("data:image/png;base64,") for tag, attrs in found.tags if tag == "img")
+    assert all(not name.startswith("on") for _, attrs in found.tags for name in attrs)
+    assert all(word in found.text for word in HOSTILE)
+    facts = re.search(r'<script type="application/json" id="facts">(.*?)</script>', text)[1]
+    kinds = [one["heads"][0]["classes"] for one in json.loads(facts)]
+    assert kinds == [[sorted(HOSTILE).index(HOSTILE[i % 3])] for i in range(6)]
+
+
+def test_it_asks_for_nothing():
+    columns = {"image": np.zeros((3, 8, 8, 3), np.uint8), "y": [0, 1, None]}
+    text = page(columns, {"image": ph.Image()}, {"y": ph.Binary()})
+    assert re.findall(r"https?:|[\"'(]//|@import|<link|<iframe|<object|<base", text) == []
+    policy = dict(next(a for t, a in Parsed(text).tags if a.get("http-equiv")))["content"]
+    assert policy.startswith(
+        "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-"
+    )
+
+
+def test_sixteen_large_noisy_images_stay_small():
+    rng = np.random.default_rng(0)
+    columns = {"image": rng.integers(0, 256, (16, 224, 224, 3), dtype=np.uint8)}
+    columns["mask"] = rng.integers(0, 5, (16, 224, 224))
+    text = page(columns, {"image": ph.Image()}, {"mask": ph.Mask(5)})
+    assert len(text) < 16 * 224 * 224 * (3 + 1) * 4 / 3 * 1.05
+    large = {"image": rng.integers(0, 256, (1, 1500, 1000, 3), dtype=np.uint8), "y": [1]}
+    assert len(page(large, {"image": ph.Image()}, {"y": ph.Binary()})) < 512 * 512 * 3 * 4 / 3
+
+
+def test_states_of_labels():
+    columns = {
+        "x": np.arange(4.0),
+        "present": [1, 0, None, 1],
+        "kind": ["cat", "dog", "cat", None],
+        "price": [1.0, 2.0, 3.0, np.nan],
+        "share": [1.0, 0.0, 2.0, 1.0],
+    }
+    heads = {
+        "kind": ph.Categorical(given="present"),
+        "present": ph.Binary(),
+        "price": ph.Regression(sample_weight="share"),
+    }
+    seen = preview(ph.Feed(columns, inputs="x", heads=heads, batch_size=3))
+    states = {name: [(s.labels[name].state, s.labels[name].why) for s in seen.samples] for name in heads}
+    assert states == {
+        "present": [("labelled", ""), ("labelled", ""), ("missing", "no label"), ("labelled", "")],
+        "kind": [
+            ("labelled", ""),
+            ("unasked", "present is 0"),
+            ("unasked", "present has no label"),
+            ("missing", "no label"),
+        ],
+        "price": [("labelled", ""), ("silent", "its weight is 0"), ("labelled", ""), ("missing", "no label")],
+    }
+    assert [s.labels["price"].weight for s in seen.samples] == [None, None, 2.0, None]
+    words = Parsed(seen.html).text
+    assert "25.0% labelled (1) · 50.0% not asked (2) · 25.0% no label (1)" in words
+
+
+def test_original_beside_augmented():
+    images = np.zeros((3, 8, 8, 3), np.uint8)
+    images[:, :, :4] = 255
+    columns = {"image": images, "box": np.tile([0.0, 0, 4, 8], (3, 1))}
+    feed = ph.Feed(
+        columns,
+        inputs={"image": ph.Image(8, 8)},
+        heads={"box": ph.Boxes(1)},
+        augment=[ph.Flip(p=1.0)],
+        shuffle=True,
+    )
+    seen = preview(feed)
+    assert sorted(sample.row for sample in seen.samples) == [0, 1, 2]
+    for sample in seen.samples:
+        assert sample.labels["box"].value.tolist() == [[4, 0, 8, 8]]
+        assert sample.original.labels["box"].value.tolist() == [[0, 0, 4, 8]]
+        assert np.array_equal(sample.original.inputs["image"], sample.inputs["image"][:, ::-1])
+    assert "image, augmented" in seen.html
+    assert "image, original" in seen.html
+    assert feed.epoch == 0
+
+
+@pytest.mark.parametrize(
+    ("path", "n", "words"),
+    [
+        (
+            "page.pdf",
+            4,
+            "preview(path): expected the name of a file that ends in .html or .png, got 'page.pdf'.",
+        ),
+        (None, 0, "preview(n=): expected an integer of at least 1, got 0."),
+    ],
+)
+def test_wrong_use_is_an_error_that_says_what_to_give(path, n, words):
+    feed = ph.Feed({"x": np.zeros(3), "y": np.zeros(3)}, inputs="x", heads={"y": ph.Regression()})
+    with pytest.raises(ph.ContractError) as error:
+        preview(feed, path, n)
+    assert str(error.value) == words
+
+
+def test_a_generator_is_previewed_too():
+    def rows():
+        for start in range(0, 8, 4):
+            yield np.full((4, 2), start, np.float32), np.array([0.0, np.nan, 1, 1], np.float32)
+
+    source = ph.from_generator(rows, length=8, names=("x", "y"))
+    seen = preview(ph.Feed(source, inputs="x", heads={"y": ph.Binary()}, batch_size=4), n=5)
+    assert [sample.labels["y"].state for sample in seen.samples].count("missing") == 1
+    assert "row 4" in seen.html
+
+
+def test_a_notebook_gets_a_frame():
+    feed = ph.Feed({"x": np.zeros(3), "y": ["<b>", "c", "c"]}, inputs="x", heads={"y": ph.Categorical()})
+    frame = Parsed(preview(feed)._repr_html_())
+    assert [tag for tag, _ in frame.tags] == ["iframe"]
+    assert frame.tags[0][1]["srcdoc"].startswith("<!DOCTYPE html>")
+    assert frame.tags[0][1]["sandbox"] == "allow-scripts"
