@@ -1,7 +1,9 @@
 """`polyhead preview`: it writes the file, says its name, and says what is wrong in one line."""
 
+import contextlib
+import io
+
 import pytest
-from typer.testing import CliRunner
 
 from polyhead.cli import app
 
@@ -19,17 +21,20 @@ number = 3
 
 
 def run(tmp_path, *args):
+    """The command's exit code, and its two outputs apart."""
     (tmp_path / "mine.py").write_text(PROGRAM)
-    return CliRunner().invoke(
-        app, ["preview", *(str(a).replace("mine.py", str(tmp_path / "mine.py")) for a in args)]
-    )
+    words = [str(a).replace("mine.py", str(tmp_path / "mine.py")) for a in args]
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        code = app(["preview", *words], standalone_mode=False)
+    return code or 0, out.getvalue(), err.getvalue()
 
 
 @pytest.mark.keras
 def test_a_page_with_the_check(tmp_path):
     path = tmp_path / "page.html"
-    result = run(tmp_path, "mine.py:made", "--model", "mine.py:model", "-n", 2, "-o", path)
-    assert (result.exit_code, result.stdout) == (0, f"{path}\n"), result.output
+    code, out, err = run(tmp_path, "mine.py:made", "--model", "mine.py:model", "-n", 2, "-o", path)
+    assert (code, out) == (0, f"{path}\n"), err
     assert "Check against the model: 1 problem" in path.read_text("utf-8")
 
 
@@ -42,6 +47,6 @@ def test_a_page_with_the_check(tmp_path):
     ],
 )
 def test_wrong_use(tmp_path, args, words):
-    result = run(tmp_path, *args)
-    assert result.exit_code == 2
-    assert words in result.stderr
+    code, _, err = run(tmp_path, *args)
+    assert code == 2
+    assert words in err
