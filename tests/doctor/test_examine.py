@@ -304,7 +304,8 @@ def test_inputs_that_a_model_wants_by_name():
 
 def test_inputs_in_the_wrong_order():
     a, b = keras.Input((4,), name="a"), keras.Input((2,), name="b")
-    model = keras.Model([a, b], keras.layers.Dense(3, activation="softmax")(a))
+    both = keras.layers.Concatenate()([a, b])
+    model = keras.Model([a, b], keras.layers.Dense(3, activation="softmax")(both))
     assert errors(ph.examine(((X[:, :2], X), KIND), model)) == [
         (
             "input-shape",
