@@ -179,11 +179,6 @@ class Head(Kind):
         """The shape of one row's sample weight: ``()`` for one a row."""
         return ()
 
-    @property
-    def may_be_missing(self) -> bool:
-        """Whether ``encode`` can ever find a label missing."""
-        return True
-
     # In the image ---------------------------------------------------------------------------------
 
     @property
