@@ -21,6 +21,7 @@ from polyhead.kinds._missing import (
     require_range,
     require_whole,
 )
+from polyhead.kinds._mixing import PATCH
 from polyhead.kinds.base import Column, Input, as_shape
 
 _INT32 = np.iinfo(np.int32)
@@ -79,6 +80,15 @@ class Array(Input):
         if check:
             _require_int32(array)
         return np.ascontiguousarray(array, np.int32)
+
+    def require_mixable(self, way: str) -> None:
+        expected = "an input that can be mixed"
+        if way == PATCH:
+            fix = "Use ph.Mixup, or ph.Image for what lies in the image as its pixels do."
+            raise BadValue(None, expected, "numbers that have no place in the image", fix)
+        if self.dtype != "float32":
+            fix = 'Say ph.Array(dtype="float32") if they are quantities.'
+            raise BadValue(None, expected, "whole numbers, whose mean is none", fix)
 
 
 @dataclass(frozen=True, repr=False)

@@ -21,6 +21,7 @@ from polyhead.kinds._missing import (
     require_range,
     require_whole,
 )
+from polyhead.kinds._mixing import BLEND, Mixing, require_soft, unmixable
 from polyhead.kinds.base import BINARY_LOSSES, SIGMOID, SOFTMAX, SPARSE_LOSSES, Column, Head, as_shape
 
 
@@ -101,6 +102,25 @@ class Mask(Head):
         if self.class_weight is not None or self.missing is not None:
             return self.size
         return (1, 1)
+
+    def mixable(self, way: str) -> tuple[int, ...]:
+        assert self.size is not None
+        if way != BLEND:
+            return self.size
+        if not self.binary:
+            fix = "Use ph.Cutmix or ph.Mosaic, which cut masks, or ph.Mask(multi=True)."
+            raise unmixable("a class id in each pixel: between two ids lies another class", fix)
+        require_soft(self.loss)
+        return self.weight_shape
+
+    def mix(
+        self, labels: np.ndarray, weights: np.ndarray | None, mixing: Mixing
+    ) -> tuple[np.ndarray, np.ndarray | None]:
+        if mixing.patches is None:
+            return mixing.mean(labels, weights)
+        if weights is not None:
+            weights = mixing.cut(np.broadcast_to(weights, labels.shape[:4]))
+        return mixing.cut(labels), weights
 
     @property
     def layer(self) -> str | None:
