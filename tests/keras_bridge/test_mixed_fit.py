@@ -176,10 +176,11 @@ def test_batches_by_other_ways_are_mixed_alike():
 
     x, y, w = next(iter(make()))
     assert w["mask"].shape == (8, SIDE, SIDE)
-    others = [as_pydataset(make())[0]]
+    others = [as_pydataset(make(), build(make()))[0]]
     if keras.backend.backend() == "tensorflow":
         others.append(next(iter(make().get_tf_dataset())))
     for u, v, z in others:
+        u = u if isinstance(u, dict) else {"image": u}
         for one, other in ((x, u), (y, v), (w, z)):
             assert set(one) == set(other)
             for name, array in one.items():
