@@ -268,11 +268,14 @@ def _scene(
     augment: Sequence[Any],
     seed: int,
 ) -> Scene | None:
-    """The scene of the images, where they are decoded, resized or augmented."""
+    """The scene of the images, where they or their masks are decoded or resized, or all is augmented."""
     images = {name: kind for name, kind in inputs.items() if isinstance(kind, Image)}
+    laid = {name: head for name, head in heads.items() if head.layer is not None}
     if not augment and not any(kind.late for kind in images.values()):
-        return None
-    return Scene(source, images, {n: h for n, h in heads.items() if h.layer is not None}, augment, seed)
+        late = (head.late(source.probe(head.columns(name)[0])) for name, head in laid.items())
+        if not images or not any(late):
+            return None
+    return Scene(source, images, laid, augment, seed)
 
 
 def _only(source: Source, columns: list[str]) -> Source | None:

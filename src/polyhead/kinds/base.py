@@ -189,6 +189,10 @@ class Head(Kind):
         """What moves as the image moves: ``"mask"``, ``"boxes"`` or ``"points"``; None for all that does not."""
         return None
 
+    def late(self, values: Any) -> bool:
+        """Whether values of the column have to be decoded, drawn or resized before they are encoded."""
+        return False
+
     def lay(self, value: Any, size: tuple[int, int]) -> np.ndarray:
         """One row's label as it lies in the whole image, before anything happens to the image.
 

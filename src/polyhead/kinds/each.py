@@ -109,6 +109,10 @@ class Each(Head):
     def layer(self) -> str | None:
         return self.head.layer or "entry"
 
+    def late(self, values: Any) -> bool:
+        there = [entry for value in plain(values) if not is_missing(value, self.missing) for entry in value]
+        return self.layer == "mask" and self.head.late(there)
+
     def placed(self, size: tuple[int, int]) -> Self:
         return self.fixed(head=self.head.placed(size))
 
