@@ -57,7 +57,9 @@ class Scene:
         if len(visible) > 1:
             expected = "the same for all boxes of a feed"
             raise ContractError(Problem("Boxes(min_visible=)", expected, shown(sorted(visible))))
-        self._raw = dict(sorted(heads.items(), key=lambda item: isinstance(item[1], Each)))  # boxes come first
+        self._raw = dict(
+            sorted(heads.items(), key=lambda item: isinstance(item[1], Each))
+        )  # boxes come first
         self.heads = {name: head.placed(self.target) for name, head in self._raw.items()}
         fixed: dict[str, Any] = {"fit": image.fit, "min_visible": visible.pop()}
         self._joint, self._plain = Joint(augment, seed, **fixed), Joint((), seed, **fixed)
@@ -259,11 +261,10 @@ class Scene:
         except BadValue as bad:
             raise bad.located(head=name, row=row) from None
 
-
     def _lay_each(
         self, name: str, each: Each, value: Any, count: int, size: tuple[int, int], row: int
     ) -> Any:
-        """The entries of one row as they lie in the whole image: points ``(k, n, 2)``, masks ``(k, H, W)``, or a list."""
+        """One row's entries as they lie in the whole image: points ``(k, n, 2)``, masks ``(k, H, W)``, or a list."""
         try:
             entries = each.entries(value, count)
         except BadValue as bad:

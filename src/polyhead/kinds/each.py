@@ -88,7 +88,7 @@ class Each(Head):
     @property
     def names(self) -> tuple[Any, ...]:
         """The classes of a head that has some."""
-        return self.head.names  # type: ignore[attr-defined, no-any-return]
+        return self.head.names  # type: ignore[attr-defined]
 
     @property
     def elementwise(self) -> bool:

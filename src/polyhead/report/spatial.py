@@ -189,7 +189,7 @@ class BoxView(_Placed):
         found = (label.value.astype(np.float64) / scale).tolist()
         one = self.head.max_boxes == 1
         marks: list[Mark] = []
-        for i in np.flatnonzero(label.counts):
+        for i in np.flatnonzero(label.counts).tolist():
             left, top, right, bottom = found[i]
             words = (texts[i] if i < len(texts) else "") or (self.name if one else f"{i + 1}")
             marks.append(Box(self.layers[0], left, top, right, bottom, words))
