@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from polyhead.errors import BadValue, ContractError, Problem, place
-from polyhead.kinds import Head, Image, Input
+from polyhead.kinds import Boxes, Each, Head, Image, Input
 from polyhead.kinds._mixing import PATCH, Mixing
 from polyhead.sources.base import Source
 
@@ -170,17 +170,29 @@ class Mixers:
         inputs = {name: kind.mix(parts.inputs[name][at], mixing) for name, kind in self._inputs.items()}
         labels: dict[str, np.ndarray] = {}
         weights: dict[str, np.ndarray] | None = None if parts.weights is None else {}
-        for name in parts.labels:
-            labels[name], weight = self._head(name, parts, at, mixing)
+        places: dict[str, np.ndarray] = {}
+        for name in sorted(
+            parts.labels, key=lambda name: isinstance(self._heads[name], Each)
+        ):  # boxes come first
+            found, weight = self._head(name, parts, at, mixing, places)
+            labels[name] = found
             if weights is not None and weight is not None:
                 weights[name] = weight
         return Parts(inputs, labels, weights)
 
     def _head(
-        self, name: str, parts: Parts, at: np.ndarray, mixing: Mixing
+        self, name: str, parts: Parts, at: np.ndarray, mixing: Mixing, places: dict[str, np.ndarray]
     ) -> tuple[np.ndarray, np.ndarray | None]:
+        """The labels and weights of one head; ``places`` are those of the boxes that were chosen, by head."""
+        head, labels = self._heads[name], parts.labels[name][at]
         weights = None if parts.weights is None else parts.weights[name][at]
-        return self._heads[name].mix(parts.labels[name][at], weights, mixing)
+        if isinstance(head, Boxes):
+            found, weight, places[name] = head.mix_places(labels, weights, mixing)
+            return found, weight
+        if isinstance(head, Each):
+            assert weights is not None  # boxes have some
+            return head.mix_along(labels, weights, mixing, places[str(head.each)])
+        return head.mix(labels, weights, mixing)
 
 
 def _room(

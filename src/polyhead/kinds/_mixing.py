@@ -62,20 +62,41 @@ class Mixing:
 
         An array of another size than the frame is cut at the nearest edges of its own pixels.
         """
-        assert self.patches is not None
-        assert self.shifts is not None
-        height, width = parts.shape[2:4]
-        across, down = (
-            self._edges(self.patches[..., 0::2], width, 1),
-            self._edges(self.patches[..., 1::2], height, 0),
-        )
-        left, up = self._edges(self.shifts[..., 0], width, 1), self._edges(self.shifts[..., 1], height, 0)
+        across, down, left, up = self._cuts(*parts.shape[2:4])
         found = np.empty(parts.shape[1:], parts.dtype)
         for k, i in np.ndindex(*self.shares.shape):
             (x0, x1), (y0, y1) = across[k, i].tolist(), down[k, i].tolist()
             x, y = int(left[k, i]), int(up[k, i])
             found[i, y0:y1, x0:x1] = parts[k, i, y0 - y : y1 - y, x0 - x : x1 - x]
         return found
+
+    def alone(self, parts: np.ndarray) -> np.ndarray:
+        """What is seen of arrays ``(K, B, m, H, W, ...)``, each by itself: 0 outside of its component's patch."""
+        if self.patches is None or self.shifts is None:
+            return parts
+        across, down, left, up = self._cuts(*parts.shape[3:5])
+        found = np.zeros_like(parts)
+        for k, i in np.ndindex(*self.shares.shape):
+            (x0, x1), (y0, y1) = across[k, i].tolist(), down[k, i].tolist()
+            x, y = int(left[k, i]), int(up[k, i])
+            found[k, i, :, y0:y1, x0:x1] = parts[k, i, :, y0 - y : y1 - y, x0 - x : x1 - x]
+            for later in range(k + 1, len(parts)):
+                (x0, x1), (y0, y1) = across[later, i].tolist(), down[later, i].tolist()
+                found[k, i, :, y0:y1, x0:x1] = 0
+        return found
+
+    def _cuts(self, height: int, width: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """Patches across and down, ``(K, B, 2)``, and shifts in x and y, in pixels of an array of a size."""
+        assert self.patches is not None
+        assert self.shifts is not None
+        across, down = self.patches[..., 0::2], self.patches[..., 1::2]
+        left, up = self.shifts[..., 0], self.shifts[..., 1]
+        return (
+            self._edges(across, width, 1),
+            self._edges(down, height, 0),
+            self._edges(left, width, 1),
+            self._edges(up, height, 0),
+        )
 
     def _edges(self, pixels: np.ndarray, side: int, axis: int) -> np.ndarray:
         """Pixels of the frame as those of an array with another side, rounded halves up: so no window leaves it."""
@@ -137,6 +158,18 @@ class Mixing:
                     new_high = np.where(last, hidden_low[..., axis], high[k][..., axis])
                     low[k, ..., axis], high[k, ..., axis] = new_low, new_high
         return np.concatenate([low, high], -1), shares * (self.shares > 0)[..., None]
+
+    def points(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The components' points ``(K, B, m, n, 2)`` as they lie in the result, and which of them are seen."""
+        if self.patches is None or self.shifts is None:
+            return points, np.ones(points.shape[:-1], bool)
+        moved = points + self.shifts[:, :, None, None]
+        patches = self.patches[:, :, None, None]
+        seen = ((moved >= patches[..., :2]) & (moved <= patches[..., 2:])).all(-1)
+        for k in range(len(points)):
+            for later in patches[k + 1 :]:
+                seen[k] &= ~((moved[k] > later[..., :2]) & (moved[k] < later[..., 2:])).all(-1)
+        return moved, seen
 
 
 def _within(low: np.ndarray, high: np.ndarray, patches: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
