@@ -116,6 +116,86 @@ def test_each_pixel_mask_box_and_label_is_of_the_same_row(augment):
     assert dropped > 5
 
 
+EACH = {
+    "box": ph.Boxes(8, overflow="largest", min_visible=0.2),
+    "number": ph.Regression(each="box"),
+    "which": ph.Categorical(2, each="box"),
+    "ends": ph.Keypoints(2, each="box"),
+    "shape": ph.Mask(each="box"),
+}
+
+
+def with_entries():
+    """For each box of a row its number, its place, the middles of two of its pixels, and its mask."""
+    found = {name: [] for name in EACH if name != "box"}
+    for row, boxes in enumerate(DATA["box"]):
+        corners = boxes.tolist()
+        found["number"].append([float(2 * row + k) for k in range(len(boxes))])
+        found["which"].append(list(range(len(boxes))))
+        found["ends"].append([[[x0 + 0.5, y0 + 0.5], [x1 - 0.5, y1 - 0.5]] for x0, y0, x1, y1 in corners])
+        found["shape"].append([inside(AT[..., 0], AT[..., 1], box) for box in corners])
+    return {"image": DATA["image"], "box": DATA["box"], **found}
+
+
+def inside(x, y, box):
+    return ((x >= box[0]) & (x < box[2]) & (y >= box[1]) & (y < box[3])).astype("uint8")
+
+
+@pytest.mark.parametrize(
+    "augment",
+    [[ph.Cutmix(p=1.0)], [ph.Mosaic(p=1.0)], [ph.Flip(), ph.Mosaic(p=1.0)], [ph.Mosaic(), ph.Cutmix()]],
+    ids=str,
+)
+def test_what_belongs_to_a_box_goes_where_the_box_goes(augment):
+    kinds = {"image": ph.Image(dtype="uint8")}
+    feed = ph.Feed(with_entries(), inputs=kinds, heads=EACH, augment=augment, batch_size=8, seed=1)
+    points = []
+    for batch in feed.batches():
+        for i in range(len(batch.ids)):
+            x, y, row = np.moveaxis(batch.inputs["image"][i].astype(int), -1, 0)
+            labels = {name: array[i] for name, array in batch.labels.items()}
+            weights = {name: array[i] for name, array in batch.weights.items()}
+            there = weights["box"] > 0
+            numbers = labels["number"][there, 0].astype(int)
+            if len(np.unique(numbers)) < len(numbers) or (
+                "Flip()" not in str(augment) and repeated(x, y, row)
+            ):
+                continue  # a row that is there twice
+            assert np.array_equal(weights["number"].reshape(8), there)
+            assert np.array_equal(weights["shape"].reshape(8), there)
+            assert labels["which"][there].tolist() == (numbers % 2).tolist()
+            for place, number in enumerate(numbers.tolist()):
+                box, own = DATA["box"][number // 2][number % 2].tolist(), row == number // 2
+                seen = own & (inside(x, y, box) > 0)
+                assert np.array_equal(labels["shape"][place, ..., 0], seen)
+                assert labels["box"][place].tolist() == around(seen)
+                for (left, top), k in zip((box[:2], [box[2] - 1, box[3] - 1]), (0, 1), strict=True):
+                    at = np.argwhere(own & (x == left) & (y == top))
+                    points.append(len(at))
+                    assert weights["ends"][place, k] == len(at)
+                    wanted = at[0, ::-1] + 0.5 if len(at) else [0, 0]
+                    assert labels["ends"][place, k].tolist() == list(wanted)
+            for array in (labels["number"], labels["shape"], labels["ends"], weights["ends"]):
+                assert not array[~there].any()
+    assert len(points) > 60
+    assert 0.5 < np.mean(points) < 0.99
+
+
+def test_what_belongs_to_a_box_weighs_as_much_as_its_row():
+    kinds = {"image": ph.Image(dtype="uint8")}
+    feed = ph.Feed(with_entries(), inputs=kinds, heads=EACH, augment=[ph.Mixup(0.5)], batch_size=8, seed=1)
+    for batch in feed.batches():
+        for name, axes in (("number", ()), ("which", ()), ("ends", (2,)), ("shape", (2, 3))):
+            weight = np.expand_dims(batch.weights["box"], axes)
+            wanted = np.broadcast_to(weight, batch.weights[name].shape)
+            np.testing.assert_array_equal(batch.weights[name], wanted)
+        there = batch.weights["box"] > 0
+        assert 8 <= there.sum() < 40
+        number = batch.labels["number"][..., 0].astype(int)[there]
+        wanted = np.array([DATA["box"][n // 2][n % 2] for n in number])
+        np.testing.assert_array_equal(batch.labels["box"][there], wanted)
+
+
 def again(feed):
     feed._next_epoch()
     yield from feed.batches()
