@@ -77,7 +77,8 @@ class Mixup(Mixer):
       share and weight; a row without a label takes no part in its mean.
     - `Boxes` of both rows stand beside each other, each weighing as much as its row, and with them what belongs to each
       (``each=``), of any kind.
-    - Class ids, `Embedding` and `Keypoints` of a whole row are refused when the feed is made, as no mean of them is one.
+    - Class ids, `Embedding` and `Keypoints` of a whole row are refused when the feed is made, as no mean of them is
+      one.
 
     Attributes:
         alpha: of the distribution, in (0, 100]: below 1 one row is mostly much the stronger, at 1 all shares are
@@ -110,8 +111,8 @@ class Cutmix(Mixer):
 
     - Labels of `Binary`, `MultiLabel` and ``Categorical(one_hot=True)`` heads are means by area and weight.
     - `Mask` heads of every kind are cut as the image is, their weights with them.
-    - `Boxes` of both rows are cut to what is seen of them, and dropped below their ``min_visible``; what belongs to each
-      (``each=``) goes with it, points and masks cut as well.
+    - `Boxes` of both rows are cut to what is seen of them, and dropped below their ``min_visible``; what belongs to
+      each (``each=``) goes with it, points and masks cut as well.
     - `Regression`, class ids, `Embedding` and `Keypoints` of a whole row, and inputs that are no images, are refused
       when the feed is made.
 
