@@ -7,6 +7,10 @@ from polyhead import DataError
 from polyhead.sources._masks import Panoptic, Polygons, Rle
 from polyhead.sources.coco import read_coco
 
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:.*expected nothing odd:polyhead.PolyheadWarning"
+)  # see test_odd.py
+
 SIZE = {"height": 40, "width": 60}
 CATS = [{"id": 3, "name": "cat"}, {"id": 7, "name": "dog"}]
 
@@ -459,7 +463,8 @@ def test_paths_that_are_not_there(data):
             {"kind": "boxes"},
             'read_coco(kind=): expected "instances" or "keypoints" or "panoptic", got \'boxes\'.',
         ),
-        ({"unannotated": None}, 'read_coco(unannotated=): expected "missing" or "empty", got None.'),
+        ({"unannotated": 0}, 'read_coco(unannotated=): expected "missing" or "empty", got 0.'),
+        ({"annotated": "exif"}, 'read_coco(annotated=): expected "shown" or "stored", got \'exif\'.'),
     ],
 )
 def test_options(data, options, words):
@@ -479,7 +484,8 @@ def test_verify_opens_every_image(data):
     expected = "expected the size (height x width) that the annotation says, got"
     assert [str(p) for p in rows.report.warnings] == [
         f"file {data.root / 'b.jpg'}: {expected} 60 x 40 in the image, 40 x 60 in the annotation. "
-        "The annotation was made on the image turned by a quarter: it may ignore the orientation in EXIF.",
+        "The annotation was made on the image turned by a quarter: it may be that of the image as it is stored, see "
+        "annotated=.",
         f"file {data.root / 'c.jpg'}: {expected} 41 x 60 in the image, 40 x 60 in the annotation. "
         "Boxes and masks may not lie where they should.",
     ]

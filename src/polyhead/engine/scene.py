@@ -89,9 +89,10 @@ class Scene:
         """
         values = {name: plain(rows[kind.columns(name)[0]]) for name, kind in self.images.items()}
         given = [self._opened(self.first, values[self.first][i], int(ids[i])) for i in range(len(ids))]
-        sizes = [self._size(self.first, value, int(row)) for value, row in zip(given, ids, strict=True)]
+        frames = [self._frame(self.first, value, int(row)) for value, row in zip(given, ids, strict=True)]
         joint = self._plain if epoch is None else self._joint
-        plan = joint.plan(epoch or 0, ids, sizes, self.target)
+        turns = [f.turn for f in frames] if self.images[self.first].annotated == "stored" else None
+        plan = joint.plan(epoch or 0, ids, [f.shown for f in frames], self.target, turns)
         heads = self._raw if labels else {}
         laid = {name: plain(rows[head.columns(name)[0]]) for name, head in heads.items()}
         found: dict[str, list[Any]] = {name: [] for name in (*values, *heads)}
@@ -107,11 +108,13 @@ class Scene:
                 if is_missing(value, head.missing):
                     missing.append(name)
                     continue
-                layers[str(head.layer)][name] = self._lay(name, head, value, sizes[i], row)
+                layers[str(head.layer)][name] = self._lay(name, head, value, frames[i], row)
             self._move(plan, i, images, layers, found, epoch is not None)
             for name in missing:
                 found[name].append(None)
-        out: dict[str, Values] = {name: np.stack(found[name]) for name in values if self._pixels}
+        out: dict[str, Values] = {}
+        for name in values if self._pixels else ():
+            out[name] = _alike(found[name], name, ids)
         for name, head in heads.items():
             out[name] = _stacked(found[name]) if head.layer == "mask" else found[name]
         return out
@@ -178,17 +181,15 @@ class Scene:
         expected = "a path, encoded bytes, or an array (H, W) or (H, W, C)"
         raise DataError(Problem(place(input=name, row=row), expected, shown(value)))
 
-    def _size(self, name: str, value: Any, row: int) -> tuple[int, int]:
-        from polyhead.vision import size_of
+    def _frame(self, name: str, value: Any, row: int) -> _Frame:
+        from polyhead.vision import header_of
 
         if isinstance(value, np.ndarray):
-            return int(value.shape[0]), int(value.shape[1])
-        where = place(input=name, row=row)
-        return (
-            size_of(value.data, where=value.where)
-            if isinstance(value, _File)
-            else size_of(value, where=where)
-        )
+            return _Frame((int(value.shape[0]), int(value.shape[1])))
+        where = value.where if isinstance(value, _File) else place(input=name, row=row)
+        header = header_of(value.data if isinstance(value, _File) else value, where=where)
+        annotated = (header.height, header.width) if self.images[name].annotated == "stored" else None
+        return _Frame(header.size, annotated or header.size, header.orientation)
 
     def _decoded(self, name: str, value: Any, row: int, plan: Any, i: int) -> Any:
         from polyhead.vision import decode
@@ -198,13 +199,16 @@ class Scene:
             if value.shape[2] != kind.channels:
                 found = f"shape {value.shape}"
                 raise DataError(Problem(place(input=name, row=row), f"{kind.channels} channels", found))
+            if value.dtype != np.uint8 and value.dtype.kind != "f":
+                raise DataError(Problem(place(input=name, row=row), "uint8 or floats", str(value.dtype)))
             return value
         where = value.where if isinstance(value, _File) else place(input=name, row=row)
         data = value.data if isinstance(value, _File) else value
         size = plan.at_least(i, (kind.shape[0], kind.shape[1]))
-        return decode(data, channels=kind.channels, at_least=size, where=where)
+        deep = kind.dtype == "float32" and not self._whole  # functions of users' own expect 8 bits
+        return decode(data, channels=kind.channels, at_least=size, deep=deep, where=where)
 
-    def _lay(self, name: str, head: Head, value: Any, size: tuple[int, int], row: int) -> np.ndarray:
+    def _lay(self, name: str, head: Head, value: Any, frame: _Frame, row: int) -> np.ndarray:
         from polyhead.vision import decode, decode_mask
 
         if head.layer == "mask" and not isinstance(value, np.ndarray):
@@ -216,9 +220,21 @@ class Scene:
             elif isinstance(value, _ENCODED):
                 value = decode_mask(value, where=where)
         try:
-            return head.lay(value, size)
+            found = head.lay(value, frame.annotated)
         except BadValue as bad:
             raise bad.located(head=name, row=row) from None
+        if head.layer == "mask" and frame.turns_sides and found.shape[:2] == frame.annotated[::-1]:
+            raise DataError(self._turned(name, found.shape, frame, row))
+        return found
+
+    def _turned(self, name: str, shape: tuple[int, ...], frame: _Frame, row: int) -> Problem:
+        """A mask that was made on the image turned by a quarter."""
+        said, other, fix = ("shown", "stored", 'Say ph.Image(..., annotated="stored")')
+        if frame.annotated != frame.shown:
+            said, other, fix = ("stored", "shown", 'Leave out annotated="stored"')
+        expected = f"a mask of the image as it is {said}, {frame.annotated[0]} x {frame.annotated[1]}"
+        found = f"{shape[0]} x {shape[1]}, that of the image as it is {other} (its Exif says to turn it)"
+        return Problem(place(head=name, row=row), expected, found, f"{fix}, if all labels are so.", "turned")
 
 
 class Laid(Source):
@@ -247,6 +263,22 @@ class Laid(Source):
         return rows
 
 
+class _Frame:
+    """The frame of an image: (height, width) as it is shown, and as its annotations take it."""
+
+    __slots__ = ("annotated", "shown", "turn")
+
+    def __init__(
+        self, shown: tuple[int, int], annotated: tuple[int, int] | None = None, turn: int = 1
+    ) -> None:
+        self.shown, self.annotated, self.turn = shown, annotated or shown, turn
+
+    @property
+    def turns_sides(self) -> bool:
+        """Whether the image is shown with height and width exchanged."""
+        return self.turn > 4 and self.shown[0] != self.shown[1]
+
+
 class _File:
     """A file that was read, and the words that name it."""
 
@@ -258,6 +290,24 @@ class _File:
         except OSError as error:
             found = error.strerror or type(error).__name__
             raise DataError(Problem(self.where, "a file that can be read", found)) from error
+
+
+def _alike(images: list[np.ndarray], name: str, ids: np.ndarray) -> np.ndarray:
+    """Images of one dtype as one array; those of 8 and of 16 bits as floats in 0–1, where they differ or are 16."""
+    if len({image.dtype for image in images}) == 1 and images[0].dtype.kind == "f":
+        return np.stack(images)
+    if all(image.dtype == np.uint8 for image in images):
+        return np.stack(images)
+    for image, row in zip(images, ids.tolist(), strict=True):
+        if image.dtype not in (np.uint8, np.uint16) and image.dtype.kind != "f":
+            expected = "8 or 16 bits a channel, or floats in 0–1"
+            raise DataError(Problem(place(input=name, row=row), expected, str(image.dtype)))
+    return np.stack(
+        [
+            i.astype(np.float32) if i.dtype.kind == "f" else i / np.float32(np.iinfo(i.dtype).max)
+            for i in images
+        ]
+    )
 
 
 def _stacked(masks: list[Any]) -> Values:
