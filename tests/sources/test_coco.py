@@ -517,7 +517,25 @@ def segments(image, *parts):
 
 def test_panoptic(panoptic):
     rows = panoptic([segments(1, (256, 3), (7, 9)), segments(3, (5, 9))])
-    assert rows.columns == ("image", "file", "id", "size", "panoptic", "boxes", "labels", "categories")
+    columns = ("image", "file", "id", "size", "panoptic", "boxes", "labels", "categories", "masks")
+    assert rows.columns == columns
+    masks = column(rows, "masks")
+    assert [None if found is None else [mask.number for mask in found] for found in masks] == [
+        [256],
+        None,
+        [],
+    ]
+    assert masks[0][0].of is column(rows, "panoptic")[0]
+    colours = np.zeros((40, 60, 3), np.uint8)
+    colours[:10, :, 1], colours[10:20, :, 0] = 1, 7
+    drawn = masks[0][0].to_mask(colours)
+    assert (drawn[:10] == 1).all()
+    assert (drawn[10:20] == 0).all()
+    assert (drawn[20:] == -1).all()
+    with pytest.raises(
+        DataError, match=r"a.png: expected pixels of segment 256, which the annotation lists, got none"
+    ):
+        masks[0][0].to_mask(np.zeros((40, 60, 3), np.uint8))
     first, second, third = column(rows, "panoptic")
     assert isinstance(first, Panoptic)
     assert (first.path, first.size, first.classes) == (

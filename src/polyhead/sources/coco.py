@@ -34,7 +34,7 @@ from polyhead.sources._coco_file import (
     pictures_of,
 )
 from polyhead.sources._coco_objects import keypoints_of, mask_of
-from polyhead.sources._masks import VOID, Panoptic
+from polyhead.sources._masks import VOID, Panoptic, Segment
 from polyhead.sources._paths import Files, Root
 
 KINDS = ("instances", "keypoints", "panoptic")
@@ -63,7 +63,8 @@ def read_coco(
     - ``boxes``: float32 ``(k, 4)``, ``xyxy`` in pixels of the image; ``labels``: the names of the categories.
     - ``categories``: each name once, for `MultiLabel`.
     - ``ids``: the numbers of the annotations; ``crowd``: bool ``(k,)``, with ``crowds="keep"``.
-    - ``masks``, where the file has any: for each object `Polygons`, `Rle` or None; ``to_mask()`` draws it.
+    - ``masks``, where the file has any: for each object `Polygons`, `Rle` or None; ``to_mask()`` draws it. Of panoptic
+      segments each thing's `Segment`, -1 where a pixel has no label: ``Mask(missing=-1)``.
     - ``keypoints``, for that kind: float32 ``(k, n, 3)``, x, y, and visibility 0, 1 or 2.
     - ``panoptic``, for that kind: a `Panoptic` an image. Boxes and labels are then those of the things.
 
@@ -346,7 +347,11 @@ class _Reader:
         had, left = self._per_row(rows), self._per_row(at_row[at])
         lost = self._per_row(at_row[skipped | wanted]) - left + self._per_row(np.array(unread, np.int64))
         missing = scenes(findings, had=had, kept=left, lost=lost, unannotated=self.unannotated)
-        columns = {"boxes": boxes[fit], "labels": [known.names[c] for c in positions[at].tolist()]}
+        columns: dict[str, Any] = {
+            "boxes": boxes[fit],
+            "labels": [known.names[c] for c in positions[at].tolist()],
+            "masks": [Segment(panoptic[parts[i]["row"]], parts[i]["id"]) for i in at.tolist()],
+        }
         by_image = {name: by_row(values, at_row[at], missing) for name, values in columns.items()}
         return {"panoptic": panoptic, **with_categories(by_image)}
 
