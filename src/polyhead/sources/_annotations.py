@@ -165,11 +165,11 @@ def require_choice(what: str, value: Any, choices: Sequence[str]) -> None:
         raise DataError(Problem(what, " or ".join(f'"{c}"' for c in choices), shown(value)))
 
 
-def require_choices(reader: str, **given: Any) -> None:
-    """Raise for an argument of a reader that is none of its `CHOICES`; None is always one."""
-    for name, value in given.items():
-        if value is not None:
-            require_choice(f"{reader}({name}=)", value, CHOICES[name])
+def require_choices(reader: str, arguments: Mapping[str, Any]) -> None:
+    """Raise for an argument of a reader that is none of its `CHOICES`; None, for what is not said, always is one."""
+    for name, choices in CHOICES.items():
+        if arguments.get(name) is not None:
+            require_choice(f"{reader}({name}=)", arguments[name], choices)
 
 
 def clip_boxes(
@@ -282,18 +282,19 @@ def by_row(values: Any, rows: np.ndarray, missing: np.ndarray) -> list[Any]:
     ]
 
 
-def with_categories(columns: dict[str, list[Any]]) -> dict[str, list[Any]]:
-    """The columns of objects, and beside their labels the distinct ones of each image, as `MultiLabel` takes them.
+def by_image(columns: Mapping[str, Any], rows: np.ndarray, missing: np.ndarray) -> dict[str, list[Any]]:
+    """The columns of single objects as columns of images: see `by_row`.
 
-    >>> with_categories({"labels": [["cat", "dog", "cat"], None]})["categories"]
-    [['cat', 'dog'], None]
+    Beside their labels stand the distinct ones of each image, as `MultiLabel` takes them.
+
+    >>> by_image({"labels": ["cat", "dog", "cat"]}, np.zeros(3, int), np.array([False, True]))
+    {'labels': [['cat', 'dog', 'cat'], None], 'categories': [['cat', 'dog'], None]}
     """
-    found = [None if names is None else list(dict.fromkeys(names)) for names in columns["labels"]]
     out: dict[str, list[Any]] = {}
     for name, values in columns.items():
-        out[name] = values
+        out[name] = by_row(values, rows, missing)
         if name == "labels":
-            out["categories"] = found
+            out["categories"] = [None if s is None else list(dict.fromkeys(s)) for s in out[name]]
     return out
 
 

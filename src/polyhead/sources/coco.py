@@ -13,7 +13,7 @@ from polyhead.errors import place, shown
 from polyhead.sources._annotations import (
     Findings,
     Images,
-    by_row,
+    by_image,
     chosen,
     clip_boxes,
     numbers,
@@ -21,7 +21,6 @@ from polyhead.sources._annotations import (
     require_choices,
     scenes,
     sizes_of,
-    with_categories,
 )
 from polyhead.sources._coco_file import (
     Known,
@@ -105,14 +104,7 @@ def read_coco(
     >>> rows.read(np.array([0]))["boxes"][0].tolist()
     [[5.0, 10.0, 25.0, 30.0]]
     """
-    require_choices(
-        "read_coco",
-        crowds=crowds,
-        unannotated=unannotated,
-        invalid=invalid,
-        missing_files=missing_files,
-        annotated=annotated,
-    )
+    require_choices("read_coco", locals())
     if kind is not None:
         require_choice("read_coco(kind=)", kind, KINDS)
     findings = Findings()
@@ -254,7 +246,7 @@ class _Reader:
         if kind == "keypoints":
             points = [self.known.entries[i].get("keypoints") for i in range(len(names)) if keep[i]]
             columns["keypoints"] = keypoints_of(some, points, self.sizes[rows[at]], self.where, findings)
-        return with_categories({name: by_row(part, rows[at], missing) for name, part in columns.items()})
+        return by_image(columns, rows[at], missing)
 
     def _size(self, row: Any) -> tuple[int, int]:
         return self.pictures.sizes[int(row)]
@@ -352,8 +344,7 @@ class _Reader:
             "labels": [known.names[c] for c in positions[at].tolist()],
             "masks": [Segment(panoptic[parts[i]["row"]], parts[i]["id"]) for i in at.tolist()],
         }
-        by_image = {name: by_row(values, at_row[at], missing) for name, values in columns.items()}
-        return {"panoptic": panoptic, **with_categories(by_image)}
+        return {"panoptic": panoptic, **by_image(columns, at_row[at], missing)}
 
     def _segment(self, part: Mapping[str, Any]) -> str:
         return f"{place(file=self.file)}, segment {part['id']} of image {shown(part['image_id'])}"

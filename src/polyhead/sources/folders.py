@@ -70,7 +70,7 @@ def read_folder(
     >>> rows.read(np.array([2, 0]))["label"].values().tolist()
     ['dog', 'cat']
     """
-    require_choices("read_folder", missing_files=missing_files)
+    require_choices("read_folder", locals())
     findings = Findings()
     files = Files(findings, missing_files)
     home = Root(root, "read_folder(root)", findings)

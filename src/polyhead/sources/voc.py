@@ -13,14 +13,13 @@ from polyhead.errors import DataError, Problem, place, shown
 from polyhead.sources._annotations import (
     Findings,
     Images,
-    by_row,
+    by_image,
     chosen,
     clip_boxes,
     numbers,
     require_choices,
     scenes,
     sizes_of,
-    with_categories,
 )
 from polyhead.sources._headers import ENDINGS
 from polyhead.sources._paths import Files, Root
@@ -92,14 +91,7 @@ def read_voc(
     >>> read_voc(folder).read(np.array([0]))["boxes"][0].tolist()
     [[0.0, 0.0, 10.0, 5.0]]
     """
-    require_choices(
-        "read_voc",
-        difficult=difficult,
-        unannotated=unannotated,
-        invalid=invalid,
-        missing_files=missing_files,
-        annotated=annotated,
-    )
+    require_choices("read_voc", locals())
     findings = Findings()
     home = Root(root, "read_voc(root)", findings)
     entries = _entries(home, split, findings)
@@ -140,7 +132,7 @@ def read_voc(
             "image": [entries[e].image for e in kept],
             "file": [os.path.basename(entries[e].image) for e in kept],
             "size": size,
-            **with_categories({name: by_row(part, rows[at], missing) for name, part in columns.items()}),
+            **by_image(columns, rows[at], missing),
             **_masks(home, [entries[e] for e in kept], findings),
         },
         findings.told(place(file=home.path)),

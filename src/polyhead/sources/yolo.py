@@ -12,13 +12,12 @@ from polyhead.errors import place, shown
 from polyhead.sources._annotations import (
     Findings,
     Images,
-    by_row,
+    by_image,
     chosen,
     clip_boxes,
     require_choices,
     scenes,
     sizes_of,
-    with_categories,
 )
 from polyhead.sources._masks import Polygons
 from polyhead.sources._paths import Files
@@ -93,13 +92,7 @@ def read_yolo(
     >>> rows.read(np.array([0]))["boxes"][0].tolist(), rows.read(np.array([0]))["labels"]
     ([[15.0, 10.0, 45.0, 30.0]], [['dog']])
     """
-    require_choices(
-        "read_yolo",
-        unannotated=unannotated,
-        invalid=invalid,
-        missing_files=missing_files,
-        annotated=annotated,
-    )
+    require_choices("read_yolo", locals())
     findings = Findings()
     layout = layout_of(data, split, root, images, labels, names, findings)
     keep = chosen("read_yolo(categories=)", list(layout.names.values()), categories, findings)
@@ -303,7 +296,7 @@ def _columns(
         "image": paths,
         "file": [layout.short(path) for path in paths],
         "size": size,
-        **with_categories({name: by_row(part, rows[fit], missing) for name, part in columns.items()}),
+        **by_image(columns, rows[fit], missing),
     }
 
 
