@@ -16,7 +16,7 @@ import numpy as np
 import polyhead as ph
 from polyhead.vision import decode_mask
 
-SIDE, MASK = 96, (24, 24)
+SIDE, MASK = 64, (16, 16)
 WANTED = {1: "person", 16: "bird", 17: "cat", 18: "dog", 19: "horse", 20: "sheep", 21: "cow", 22: "elephant"}
 WANTED |= {23: "bear", 24: "zebra", 25: "giraffe"}  # COCO's numbers
 
@@ -98,13 +98,13 @@ def feed(rows, batch_size=16, seed=0):
 def network(heads):
     x = keras.Input((SIDE, SIDE, 3), name="image")
     h, maps = x, None
-    for width in (16, 32, 64, 96):
+    for width in (16, 24, 32, 64):
         h = keras.layers.Conv2D(width, 3, strides=2, padding="same", use_bias=False)(h)
         h = keras.layers.Activation("relu")(keras.layers.BatchNormalization(momentum=0.8)(h))
         maps = h if h.shape[1] == MASK[0] else maps
-    flat = keras.layers.Dense(128, activation="relu")(keras.layers.Flatten()(h))
+    flat = keras.layers.Dense(96, activation="relu")(keras.layers.Flatten()(h))
     maps = keras.layers.Concatenate()([maps, keras.layers.UpSampling2D(4)(h)])
-    maps = keras.layers.Conv2D(32, 3, padding="same", activation="relu")(maps)
+    maps = keras.layers.Conv2D(16, 3, padding="same", activation="relu")(maps)
     return keras.Model(x, ph.outputs({"shape": maps, None: flat}, heads))
 
 
@@ -115,7 +115,7 @@ def main(folder, layout="yolo", epochs=30, seed=0, verbose=0):
     keras.utils.set_random_seed(seed)
     train = feed(data(folder, layout), seed=seed)
     model = network(train.heads)
-    ph.compile(model, train, optimizer=keras.optimizers.Adam(2e-3))
+    ph.compile(model, train, optimizer=keras.optimizers.Adam(3e-3))
     model.fit(train, epochs=epochs, verbose=verbose)
     found = model.evaluate(train.on(train.source), return_dict=True, verbose=0)
     constant = losses_of_the_best_constant(train)
