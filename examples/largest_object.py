@@ -51,7 +51,7 @@ def masks(folder):
         ids = None if path is None else decode_mask(path)
         counts = {k: (ids == k).sum() for k in WANTED} if path else {}
         most = max(counts, key=counts.get) if any(counts.values()) else None
-        shape = None if most is None else np.where(ids == 0, -1, ids == most)
+        shape = None if most is None else np.where(ids == 0, -1, ids == most).astype("int8")
         y, x = ([], []) if most is None else np.nonzero(ids == most)
         found["present"].append(None if path is None else most is not None)
         found["labels"].append(WANTED.get(most))

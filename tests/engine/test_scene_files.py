@@ -280,6 +280,23 @@ def test_masks_in_files_keep_their_ids(tmp_path, name):
     np.testing.assert_array_equal(feed.peek()[1]["mask"][0], ids)
 
 
+@pytest.mark.parametrize("kind", ["paths", "bytes", "arrays"])
+@pytest.mark.parametrize("augment", [(), [ph.Flip()]], ids=["plain", "flipped"])
+def test_a_mask_that_is_missing_after_others_counts_for_nothing(tmp_path, kind, augment):
+    labels_of(SHOWN, tmp_path)
+    path = tmp_path / "mask.png"
+    mask = {"paths": str(path), "bytes": path.read_bytes(), "arrays": SHOWN[..., 0]}[kind]
+    PIL.fromarray(SHOWN).save(tmp_path / "a.png")
+    rows = {"image": [str(tmp_path / "a.png")] * 40, "mask": [mask] * 38 + [None] * 2}
+    feed = ph.Feed(
+        rows, inputs={"image": ph.Image(8, 8)}, heads={"mask": HEADS["mask"]}, batch_size=40, augment=augment
+    )
+    _, y, w = next(iter(feed))
+    assert w["mask"].ravel().tolist() == [1] * 38 + [0] * 2
+    assert not y["mask"][38:].any()
+    assert str(feed.describe()).splitlines()[-1].split()[:4] == ["head", "mask", "95.0%", "labelled"]
+
+
 # Sizes -----------------------------------------------------------------------------------------------
 
 

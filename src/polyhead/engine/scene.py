@@ -16,7 +16,7 @@ import numpy as np
 
 from polyhead.errors import BadValue, ContractError, DataError, Problem, place, shown
 from polyhead.kinds import Boxes, Head, Image, Keypoints, Mask
-from polyhead.kinds._missing import is_missing, plain
+from polyhead.kinds._missing import is_dense, is_missing, plain
 from polyhead.sources._values import Values
 from polyhead.sources.base import Source, checked_rows
 
@@ -116,7 +116,8 @@ class Scene:
         for name in values if self._pixels else ():
             out[name] = _alike(found[name], name, ids)
         for name, head in heads.items():
-            out[name] = _stacked(found[name]) if head.layer == "mask" else found[name]
+            sure = is_dense(laid[name]) and laid[name].dtype.kind in "iufb"
+            out[name] = _stacked(found[name]) if head.layer == "mask" and sure else found[name]
         return out
 
     def _move(
@@ -311,7 +312,10 @@ def _alike(images: list[np.ndarray], name: str, ids: np.ndarray) -> np.ndarray:
 
 
 def _stacked(masks: list[Any]) -> Values:
-    """One array where all are there and of one shape, else a list with None."""
+    """One array where all are there and of one shape, else a list with None.
+
+    For masks of one array alone: where others are files or lists, a later one may be missing, as a list tells.
+    """
     if any(mask is None for mask in masks) or len({np.shape(mask) for mask in masks}) > 1:
         return masks
     return np.stack(masks)

@@ -226,7 +226,7 @@ def _checked(data: bytes, max_pixels: int, where: str) -> Header:
     header = _header(data, where)
     if header.height * header.width > max_pixels:
         found = f"{header.width} x {header.height} in {len(data)} bytes"
-        fix = "If this is no mistake, raise max_pixels."
+        fix = "If this is no mistake, make it smaller first, or call vision.decode with max_pixels."
         raise _error(where, f"at most {max_pixels:,} pixels", found, fix)
     return header
 
