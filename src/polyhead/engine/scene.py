@@ -14,8 +14,9 @@ from typing import Any
 
 import numpy as np
 
+from polyhead.engine.frame import File, Frame, alike
 from polyhead.errors import BadValue, ContractError, DataError, Problem, place, shown
-from polyhead.kinds import Boxes, Head, Image, Keypoints, Mask
+from polyhead.kinds import Boxes, Each, Head, Image, Keypoints, Mask
 from polyhead.kinds._missing import is_dense, is_missing, plain
 from polyhead.sources._values import Values
 from polyhead.sources.base import Source, checked_rows
@@ -57,8 +58,10 @@ class Scene:
         if len(visible) > 1:
             expected = "the same for all boxes of a feed"
             raise ContractError(Problem("Boxes(min_visible=)", expected, shown(sorted(visible))))
-        self.heads = {name: head.placed(self.target) for name, head in heads.items()}
-        self._raw = dict(heads)
+        self._raw = dict(
+            sorted(heads.items(), key=lambda item: isinstance(item[1], Each))
+        )  # boxes come first
+        self.heads = {name: head.placed(self.target) for name, head in self._raw.items()}
         fixed: dict[str, Any] = {"fit": image.fit, "min_visible": visible.pop()}
         self._joint, self._plain = Joint(augment, seed, **fixed), Joint((), seed, **fixed)
         self._whole = any(isinstance(one, Apply) for one in self._joint.augmentations)
@@ -70,7 +73,9 @@ class Scene:
         """The same with one head alone, and without pixels: what its labels need."""
         one = copy.copy(self)
         one.images, one._pixels = {self.first: self.images[self.first]}, False
-        one.heads, one._raw = {name: self.heads[name]}, {name: self._raw[name]}
+        head = self._raw[name]
+        names = [*([head.each] if isinstance(head, Each) and head.each else []), name]
+        one.heads, one._raw = {n: self.heads[n] for n in names}, {n: self._raw[n] for n in names}
         return one
 
     def place(
@@ -102,22 +107,28 @@ class Scene:
                 value = given[i] if name == self.first else self._opened(name, column[i], row)
                 images[name] = self._decoded(name, value, row, plan, i)
             missing: list[str] = []
-            layers: dict[str, dict[str, np.ndarray]] = {"mask": {}, "boxes": {}, "points": {}}
+            layers: dict[str, dict[str, Any]] = {"mask": {}, "boxes": {}, "points": {}, "entry": {}}
             for name, head in heads.items():
                 value = laid[name][i]
                 if is_missing(value, head.missing):
                     missing.append(name)
-                    continue
-                layers[str(head.layer)][name] = self._lay(name, head, value, frames[i], row)
+                elif not isinstance(head, Each):
+                    layers[str(head.layer)][name] = self._lay(name, head, value, frames[i], row)
+                elif head.each in layers["boxes"]:
+                    count = len(layers["boxes"][head.each])
+                    layers[str(head.layer)][name] = self._lay_each(name, head, value, count, frames[i], row)
+                else:
+                    missing.append(name)
             self._move(plan, i, images, layers, found, epoch is not None)
             for name in missing:
                 found[name].append(None)
         out: dict[str, Values] = {}
         for name in values if self._pixels else ():
-            out[name] = _alike(found[name], name, ids)
+            out[name] = alike(found[name], name, ids)
         for name, head in heads.items():
-            sure = is_dense(laid[name]) and laid[name].dtype.kind in "iufb"
-            out[name] = _stacked(found[name]) if head.layer == "mask" and sure else found[name]
+            dense = is_dense(laid[name]) and laid[name].dtype.kind in "iufb"
+            whole = head.layer == "mask" and not isinstance(head, Each) and dense
+            out[name] = _stacked(found[name]) if whole else found[name]
         return out
 
     def _move(
@@ -125,7 +136,7 @@ class Scene:
         plan: Any,
         i: int,
         images: dict[str, Any],
-        layers: dict[str, dict[str, np.ndarray]],
+        layers: dict[str, dict[str, Any]],
         found: dict[str, list[Any]],
         augmented: bool,
     ) -> None:
@@ -133,9 +144,17 @@ class Scene:
         masks, boxes, points = (layers[layer] for layer in ("mask", "boxes", "points"))
         sizes: dict[str, Any] = {name: kind.shape[:2] for name, kind in self.images.items()}
         light = {name for name, kind in self.images.items() if kind.light}
-        sizes |= {name: head.size for name in masks if isinstance(head := self.heads[name], Mask)}
-        fills = {name: head.fill for name in masks if isinstance(head := self._raw[name], Mask)}
-        swaps = {name: head.pairs for name in points if isinstance(head := self._raw[name], Keypoints)}
+        sizes |= {name: head.size for name in masks if isinstance(head := _itself(self.heads[name]), Mask)}
+        fills = {name: head.fill for name in masks if isinstance(head := _itself(self._raw[name]), Mask)}
+        swaps = {
+            name: head.pairs for name in points if isinstance(head := _itself(self._raw[name]), Keypoints)
+        }
+        owners = {
+            name: str(head.each)
+            for layer in layers.values()
+            for name in layer
+            if isinstance(head := self._raw[name], Each)
+        }
         if self._whole and augmented:
             sample = plan.sample(
                 i,
@@ -144,6 +163,7 @@ class Scene:
                 boxes=boxes,
                 points=points,
                 swaps=swaps,
+                owners={name: owner for name, owner in owners.items() if name not in layers["entry"]},
                 sizes=sizes,
                 fills=fills,
                 photometric=light,
@@ -156,16 +176,38 @@ class Scene:
                 for name, image in images.items()
             }
             drawn = {
-                name: plan.mask(i, mask, size=sizes[name], fill=fills[name]) for name, mask in masks.items()
+                name: np.array([plan.mask(i, one, size=sizes[name], fill=fills[name]) for one in mask])
+                if name in owners
+                else plan.mask(i, mask, size=sizes[name], fill=fills[name])
+                for name, mask in masks.items()
             }
             kept = {name: plan.boxes(i, one) for name, one in boxes.items()}
             kept |= {name: plan.points(i, one, swaps=swaps[name]) for name, one in points.items()}
         for name, image in moved.items():
             found[name].append(image if image.ndim == 3 else image[..., None])
-        for name, mask in drawn.items():
-            found[name].append(self._raw[name].laid(mask, None, self.target))
+        there: dict[str, np.ndarray] = {}
         for name, (coordinates, seen) in kept.items():
-            found[name].append(self._raw[name].laid(coordinates, seen, self.target))
+            head = self._raw[name]
+            if name in owners:
+                continue
+            if name in owners.values() and isinstance(head, Boxes):
+                at = there[name] = np.flatnonzero(seen)
+                if head.overflow != "raise":  # else the boxes are refused as they are encoded
+                    at = there[name] = at[head.chosen(coordinates[at])]
+                coordinates, seen = coordinates[at], None
+            found[name].append(head.laid(coordinates, seen, self.target))
+        for name, mask in drawn.items():
+            if name not in owners:
+                found[name].append(self._raw[name].laid(mask, None, self.target))
+        for name, owner in owners.items():
+            head, places = _itself(self._raw[name]), there[owner].tolist()
+            if name in drawn:
+                found[name].append([head.laid(drawn[name][k], None, self.target) for k in places])
+            elif name in kept:
+                coordinates, seen = kept[name]
+                found[name].append([head.laid(coordinates[k], seen[k], self.target) for k in places])
+            else:
+                found[name].append([layers["entry"][name][k] for k in places])
 
     # One value ---------------------------------------------------------------------------------------
 
@@ -174,7 +216,7 @@ class Scene:
         if isinstance(value, Mapping):  # as tables of encoded images have it
             value = value.get("bytes") or value.get("path")
         if isinstance(value, (str, os.PathLike)):
-            return _File(value, place(input=name, row=row))
+            return File(value, place(input=name, row=row))
         if isinstance(value, (bytes, bytearray, memoryview)):
             return value
         if isinstance(value, np.ndarray) and value.ndim in (2, 3):
@@ -182,15 +224,15 @@ class Scene:
         expected = "a path, encoded bytes, or an array (H, W) or (H, W, C)"
         raise DataError(Problem(place(input=name, row=row), expected, shown(value)))
 
-    def _frame(self, name: str, value: Any, row: int) -> _Frame:
+    def _frame(self, name: str, value: Any, row: int) -> Frame:
         from polyhead.vision import header_of
 
         if isinstance(value, np.ndarray):
-            return _Frame((int(value.shape[0]), int(value.shape[1])))
-        where = value.where if isinstance(value, _File) else place(input=name, row=row)
-        header = header_of(value.data if isinstance(value, _File) else value, where=where)
+            return Frame((int(value.shape[0]), int(value.shape[1])))
+        where = value.where if isinstance(value, File) else place(input=name, row=row)
+        header = header_of(value.data if isinstance(value, File) else value, where=where)
         annotated = (header.height, header.width) if self.images[name].annotated == "stored" else None
-        return _Frame(header.size, annotated or header.size, header.orientation)
+        return Frame(header.size, annotated or header.size, header.orientation)
 
     def _decoded(self, name: str, value: Any, row: int, plan: Any, i: int) -> Any:
         from polyhead.vision import decode
@@ -203,13 +245,13 @@ class Scene:
             if value.dtype != np.uint8 and value.dtype.kind != "f":
                 raise DataError(Problem(place(input=name, row=row), "uint8 or floats", str(value.dtype)))
             return value
-        where = value.where if isinstance(value, _File) else place(input=name, row=row)
-        data = value.data if isinstance(value, _File) else value
+        where = value.where if isinstance(value, File) else place(input=name, row=row)
+        data = value.data if isinstance(value, File) else value
         size = plan.at_least(i, (kind.shape[0], kind.shape[1]))
         deep = kind.dtype == "float32" and not self._whole  # functions of users' own expect 8 bits
         return decode(data, channels=kind.channels, at_least=size, deep=deep, where=where)
 
-    def _lay(self, name: str, head: Head, value: Any, frame: _Frame, row: int) -> np.ndarray:
+    def _lay(self, name: str, head: Head, value: Any, frame: Frame, row: int) -> np.ndarray:
         from polyhead.vision import decode, decode_mask
 
         if head.layer == "mask" and not isinstance(value, np.ndarray):
@@ -228,7 +270,7 @@ class Scene:
             raise DataError(self._turned(name, found.shape, frame, row))
         return found
 
-    def _turned(self, name: str, shape: tuple[int, ...], frame: _Frame, row: int) -> Problem:
+    def _turned(self, name: str, shape: tuple[int, ...], frame: Frame, row: int) -> Problem:
         """A mask that was made on the image turned by a quarter."""
         said, other, fix = ("shown", "stored", 'Say ph.Image(..., annotated="stored")')
         if frame.annotated != frame.shown:
@@ -236,6 +278,78 @@ class Scene:
         expected = f"a mask of the image as it is {said}, {frame.annotated[0]} x {frame.annotated[1]}"
         found = f"{shape[0]} x {shape[1]}, that of the image as it is {other} (its Exif says to turn it)"
         return Problem(place(head=name, row=row), expected, found, f"{fix}, if all labels are so.", "turned")
+
+    def _lay_each(self, name: str, each: Each, value: Any, count: int, frame: Frame, row: int) -> Any:
+        """One row's entries as they lie in the whole image: points ``(k, n, 2)``, masks ``(k, H, W)``, or a list."""
+        try:
+            entries = each.entries(value, count)
+        except BadValue as bad:
+            raise bad.located(head=name, row=row) from None
+        head = each.head
+        if head.layer is None:
+            return entries
+        laid = [
+            None if is_missing(entry, head.missing) else self._lay(name, head, entry, frame, row)
+            for entry in entries
+        ]
+        if isinstance(head, Keypoints):
+            nowhere = np.full((head.points, 2), np.nan)
+            return np.array([nowhere if one is None else one for one in laid]).reshape(-1, head.points, 2)
+        shapes = {one.shape for one in laid if one is not None}
+        if len(shapes) > 1 or (shapes and any(one is None for one in laid)):
+            found = "some of them missing" if len(shapes) == 1 else f"shapes {sorted(shapes)}"
+            fix = "Draw the masks of a row in one size, an empty one where a box has none."
+            raise DataError(Problem(place(head=name, row=row), "a mask of one size for each box", found, fix))
+        return np.array(laid) if shapes else np.zeros((count, *frame.annotated), np.uint8)
+
+
+def _itself(head: Head) -> Head:
+    """The head that each box has, or the head."""
+    return head.head if isinstance(head, Each) else head
+
+
+class Along(Source):
+    """The labels of one head for each box, where no image is moved: what belongs to boxes that are kept."""
+
+    def __init__(self, source: Source, each: Each, name: str) -> None:
+        self._each, self._name = each, name
+        self._source = source.only(list(each.reads(name)))
+        self._whole: Values | None = None
+
+    def __len__(self) -> int:
+        return len(self._source)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return self._each.reads(self._name)
+
+    def only(self, columns: Sequence[str]) -> Source:
+        return self
+
+    def column(self, name: str) -> Values | None:
+        if name != self._own:
+            return self._source.column(name)
+        if self._whole is None:
+            values, boxes = (self._source.column(c) for c in (name, self._each.boxes_column))
+            if values is not None and boxes is not None:
+                self._whole = self.of({name: values, self._each.boxes_column: boxes}, None)
+        return self._whole
+
+    def read(self, ids: np.ndarray) -> dict[str, Values]:
+        rows: dict[str, Any] = dict(checked_rows(self._source, self._source.read(ids), len(ids)))
+        return {**rows, self._own: self.of(rows, ids)}
+
+    def of(self, rows: Mapping[str, Any], ids: np.ndarray | None) -> Values:
+        """The head's column of some rows, of which all columns are given."""
+        try:
+            return self._each.along(rows[self._own], rows[self._each.boxes_column])
+        except BadValue as bad:
+            row = bad.index if bad.index is None or ids is None else int(ids[bad.index])
+            raise bad.located(head=self._name, row=row) from None
+
+    @property
+    def _own(self) -> str:
+        return self._each.columns(self._name)[0]
 
 
 class Laid(Source):
@@ -262,53 +376,6 @@ class Laid(Source):
         rows: dict[str, Any] = dict(checked_rows(source, source.read(ids), len(ids)))
         rows[self._head.columns(self._name)[0]] = scene.only(self._name).place(rows, ids, None)[self._name]
         return rows
-
-
-class _Frame:
-    """The frame of an image: (height, width) as it is shown, and as its annotations take it."""
-
-    __slots__ = ("annotated", "shown", "turn")
-
-    def __init__(
-        self, shown: tuple[int, int], annotated: tuple[int, int] | None = None, turn: int = 1
-    ) -> None:
-        self.shown, self.annotated, self.turn = shown, annotated or shown, turn
-
-    @property
-    def turns_sides(self) -> bool:
-        """Whether the image is shown with height and width exchanged."""
-        return self.turn > 4 and self.shown[0] != self.shown[1]
-
-
-class _File:
-    """A file that was read, and the words that name it."""
-
-    def __init__(self, path: Any, where: str) -> None:
-        self.where = f"{where}, {place(file=os.fspath(path))}"
-        try:
-            with open(path, "rb") as file:
-                self.data = file.read()
-        except OSError as error:
-            found = error.strerror or type(error).__name__
-            raise DataError(Problem(self.where, "a file that can be read", found)) from error
-
-
-def _alike(images: list[np.ndarray], name: str, ids: np.ndarray) -> np.ndarray:
-    """Images of one dtype as one array; those of 8 and of 16 bits as floats in 0–1, where they differ or are 16."""
-    if len({image.dtype for image in images}) == 1 and images[0].dtype.kind == "f":
-        return np.stack(images)
-    if all(image.dtype == np.uint8 for image in images):
-        return np.stack(images)
-    for image, row in zip(images, ids.tolist(), strict=True):
-        if image.dtype not in (np.uint8, np.uint16) and image.dtype.kind != "f":
-            expected = "8 or 16 bits a channel, or floats in 0–1"
-            raise DataError(Problem(place(input=name, row=row), expected, str(image.dtype)))
-    return np.stack(
-        [
-            i.astype(np.float32) if i.dtype.kind == "f" else i / np.float32(np.iinfo(i.dtype).max)
-            for i in images
-        ]
-    )
 
 
 def _stacked(masks: list[Any]) -> Values:
