@@ -181,6 +181,22 @@ def test_digits_is_a_short_program():
     assert len((EXAMPLES / "digits.py").read_text().splitlines()) < 80
 
 
+@pytest.mark.slow
+def test_detection_finds_digits_that_it_never_saw():
+    assert example("detection").main(train=1000, test=150, epochs=7) > 0.25
+
+
+def test_average_precision_counts_what_is_found_once():
+    detection = example("detection")
+    true, labels = [np.array([[0.0, 0, 10, 10], [20, 20, 30, 30]])], [np.array([1, 2])]
+    right = (np.array([0.9, 0.8]), np.array([1, 2]), true[0])
+    assert detection.average_precision([right], true, labels) == 1.0
+    twice = (np.array([0.9, 0.8]), np.array([1, 1]), true[0][[0, 0]])
+    assert detection.average_precision([twice], true, labels) == 0.5
+    other = (np.array([0.9, 0.8]), np.array([2, 2]), true[0])
+    assert detection.average_precision([other], true, labels) == 0.25
+
+
 PHOTOGRAPHS = EXAMPLES.parents[1] / "shared" / "data" / "coco128"
 
 

@@ -13,9 +13,9 @@ from polyhead.engine.batch import Block
 from polyhead.engine.columns import Columns, absent, stacked
 from polyhead.engine.labels import Encoded, Labels
 from polyhead.engine.memory import Pool
-from polyhead.engine.scene import Laid, Scene
+from polyhead.engine.scene import Along, Laid, Scene
 from polyhead.errors import BadValue, ContractError, DataError, Problem, place
-from polyhead.kinds import Binary, Head, Image, Input
+from polyhead.kinds import Binary, Each, Head, Image, Input, for_boxes
 from polyhead.order import Order
 from polyhead.sources._values import Values, take
 from polyhead.sources.base import Source, checked_rows
@@ -52,6 +52,7 @@ class Assembler:
         augment: Sequence[Any] = (),
         seed: int = 0,
     ) -> None:
+        heads = for_boxes(heads)
         problems = absent(source, inputs, heads)
         if problems:
             raise DataError(*problems)
@@ -66,10 +67,13 @@ class Assembler:
                 errors.extend(bad.located(input=name, row=bad.index).problems)
         self._scene = None if errors else _scene(source, self.inputs, heads, augment, seed)
         labels: dict[str, Labels] = {}
+        along: dict[str, Along] = {}
         for name in _given_first(heads):
             head, rows = heads[name], source
             if self._scene is not None and head.layer is not None:
                 head, rows = self._scene.heads[name], Laid(self._scene, name)
+            elif isinstance(head, Each):
+                rows = along[name] = Along(source, head, name)
             try:
                 head = head.resolve(Columns(rows, head.columns(name)))
                 labels[name] = Labels(name, head, rows, labels.get(head.given or ""), self._pool)
@@ -87,6 +91,7 @@ class Assembler:
             raise DataError(*errors)
         self.heads = {name: self.heads[name] for name in heads}
         self._labels = {name: labels[name] for name in heads}
+        self._along = {name: one for name, one in along.items() if not labels[name].ready}
         self.weighted = any(label.weighted for label in labels.values())
         read = dict.fromkeys(c for n, k in self.inputs.items() for c in k.columns(n))
         in_labels = dict.fromkeys(c for n, k in self.heads.items() if not labels[n].ready for c in k.reads(n))
@@ -149,6 +154,8 @@ class Assembler:
         laid: dict[str, Any] = {}
         if self._scene is not None:
             laid = self._scene.place(rows, ids, epoch if augment else None, labels)
+        if labels:
+            laid |= {name: one.of(rows, ids) for name, one in self._along.items()}
         inputs = {
             name: self._encode_input(name, kind, rows, ids, check, laid) for name, kind in self.inputs.items()
         }
@@ -188,6 +195,11 @@ class Assembler:
             except DataError as error:
                 yield "", error
                 return
+        try:
+            laid |= {name: one.of(rows, ids) for name, one in self._along.items()}
+        except DataError as error:
+            yield "", error
+            return
         for name, kind in self.inputs.items():
             try:
                 yield name, self._encode_input(name, kind, rows, ids, True, laid)
@@ -256,11 +268,14 @@ def _scene(
     augment: Sequence[Any],
     seed: int,
 ) -> Scene | None:
-    """The scene of the images, where they are decoded, resized or augmented."""
+    """The scene of the images, where they or their masks are decoded or resized, or all is augmented."""
     images = {name: kind for name, kind in inputs.items() if isinstance(kind, Image)}
+    laid = {name: head for name, head in heads.items() if head.layer is not None}
     if not augment and not any(kind.late for kind in images.values()):
-        return None
-    return Scene(source, images, {n: h for n, h in heads.items() if h.layer is not None}, augment, seed)
+        late = (head.late(source.probe(head.columns(name)[0])) for name, head in laid.items())
+        if not images or not any(late):
+            return None
+    return Scene(source, images, laid, augment, seed)
 
 
 def _only(source: Source, columns: list[str]) -> Source | None:

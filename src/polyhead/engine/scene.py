@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from polyhead.errors import BadValue, ContractError, DataError, Problem, place, shown
-from polyhead.kinds import Boxes, Head, Image, Keypoints, Mask
+from polyhead.kinds import Boxes, Each, Head, Image, Keypoints, Mask
 from polyhead.kinds._missing import is_missing, plain
 from polyhead.sources._values import Values
 from polyhead.sources.base import Source, checked_rows
@@ -57,8 +57,10 @@ class Scene:
         if len(visible) > 1:
             expected = "the same for all boxes of a feed"
             raise ContractError(Problem("Boxes(min_visible=)", expected, shown(sorted(visible))))
-        self.heads = {name: head.placed(self.target) for name, head in heads.items()}
-        self._raw = dict(heads)
+        self._raw = dict(
+            sorted(heads.items(), key=lambda item: isinstance(item[1], Each))
+        )  # boxes come first
+        self.heads = {name: head.placed(self.target) for name, head in self._raw.items()}
         fixed: dict[str, Any] = {"fit": image.fit, "min_visible": visible.pop()}
         self._joint, self._plain = Joint(augment, seed, **fixed), Joint((), seed, **fixed)
         self._whole = any(isinstance(one, Apply) for one in self._joint.augmentations)
@@ -70,7 +72,9 @@ class Scene:
         """The same with one head alone, and without pixels: what its labels need."""
         one = copy.copy(self)
         one.images, one._pixels = {self.first: self.images[self.first]}, False
-        one.heads, one._raw = {name: self.heads[name]}, {name: self._raw[name]}
+        head = self._raw[name]
+        names = [*([head.each] if isinstance(head, Each) and head.each else []), name]
+        one.heads, one._raw = {n: self.heads[n] for n in names}, {n: self._raw[n] for n in names}
         return one
 
     def place(
@@ -101,19 +105,25 @@ class Scene:
                 value = given[i] if name == self.first else self._opened(name, column[i], row)
                 images[name] = self._decoded(name, value, row, plan, i)
             missing: list[str] = []
-            layers: dict[str, dict[str, np.ndarray]] = {"mask": {}, "boxes": {}, "points": {}}
+            layers: dict[str, dict[str, Any]] = {"mask": {}, "boxes": {}, "points": {}, "entry": {}}
             for name, head in heads.items():
                 value = laid[name][i]
                 if is_missing(value, head.missing):
                     missing.append(name)
-                    continue
-                layers[str(head.layer)][name] = self._lay(name, head, value, sizes[i], row)
+                elif not isinstance(head, Each):
+                    layers[str(head.layer)][name] = self._lay(name, head, value, sizes[i], row)
+                elif head.each in layers["boxes"]:
+                    count = len(layers["boxes"][head.each])
+                    layers[str(head.layer)][name] = self._lay_each(name, head, value, count, sizes[i], row)
+                else:
+                    missing.append(name)
             self._move(plan, i, images, layers, found, epoch is not None)
             for name in missing:
                 found[name].append(None)
         out: dict[str, Values] = {name: np.stack(found[name]) for name in values if self._pixels}
         for name, head in heads.items():
-            out[name] = _stacked(found[name]) if head.layer == "mask" else found[name]
+            whole = head.layer == "mask" and not isinstance(head, Each)
+            out[name] = _stacked(found[name]) if whole else found[name]
         return out
 
     def _move(
@@ -121,7 +131,7 @@ class Scene:
         plan: Any,
         i: int,
         images: dict[str, Any],
-        layers: dict[str, dict[str, np.ndarray]],
+        layers: dict[str, dict[str, Any]],
         found: dict[str, list[Any]],
         augmented: bool,
     ) -> None:
@@ -129,9 +139,17 @@ class Scene:
         masks, boxes, points = (layers[layer] for layer in ("mask", "boxes", "points"))
         sizes: dict[str, Any] = {name: kind.shape[:2] for name, kind in self.images.items()}
         light = {name for name, kind in self.images.items() if kind.light}
-        sizes |= {name: head.size for name in masks if isinstance(head := self.heads[name], Mask)}
-        fills = {name: head.fill for name in masks if isinstance(head := self._raw[name], Mask)}
-        swaps = {name: head.pairs for name in points if isinstance(head := self._raw[name], Keypoints)}
+        sizes |= {name: head.size for name in masks if isinstance(head := _itself(self.heads[name]), Mask)}
+        fills = {name: head.fill for name in masks if isinstance(head := _itself(self._raw[name]), Mask)}
+        swaps = {
+            name: head.pairs for name in points if isinstance(head := _itself(self._raw[name]), Keypoints)
+        }
+        owners = {
+            name: str(head.each)
+            for layer in layers.values()
+            for name in layer
+            if isinstance(head := self._raw[name], Each)
+        }
         if self._whole and augmented:
             sample = plan.sample(
                 i,
@@ -140,6 +158,7 @@ class Scene:
                 boxes=boxes,
                 points=points,
                 swaps=swaps,
+                owners={name: owner for name, owner in owners.items() if name not in layers["entry"]},
                 sizes=sizes,
                 fills=fills,
                 photometric=light,
@@ -152,16 +171,38 @@ class Scene:
                 for name, image in images.items()
             }
             drawn = {
-                name: plan.mask(i, mask, size=sizes[name], fill=fills[name]) for name, mask in masks.items()
+                name: np.array([plan.mask(i, one, size=sizes[name], fill=fills[name]) for one in mask])
+                if name in owners
+                else plan.mask(i, mask, size=sizes[name], fill=fills[name])
+                for name, mask in masks.items()
             }
             kept = {name: plan.boxes(i, one) for name, one in boxes.items()}
             kept |= {name: plan.points(i, one, swaps=swaps[name]) for name, one in points.items()}
         for name, image in moved.items():
             found[name].append(image if image.ndim == 3 else image[..., None])
-        for name, mask in drawn.items():
-            found[name].append(self._raw[name].laid(mask, None, self.target))
+        there: dict[str, np.ndarray] = {}
         for name, (coordinates, seen) in kept.items():
-            found[name].append(self._raw[name].laid(coordinates, seen, self.target))
+            head = self._raw[name]
+            if name in owners:
+                continue
+            if name in owners.values() and isinstance(head, Boxes):
+                at = there[name] = np.flatnonzero(seen)
+                if head.overflow != "raise":  # else the boxes are refused as they are encoded
+                    at = there[name] = at[head.chosen(coordinates[at])]
+                coordinates, seen = coordinates[at], None
+            found[name].append(head.laid(coordinates, seen, self.target))
+        for name, mask in drawn.items():
+            if name not in owners:
+                found[name].append(self._raw[name].laid(mask, None, self.target))
+        for name, owner in owners.items():
+            head, places = _itself(self._raw[name]), there[owner].tolist()
+            if name in drawn:
+                found[name].append([head.laid(drawn[name][k], None, self.target) for k in places])
+            elif name in kept:
+                coordinates, seen = kept[name]
+                found[name].append([head.laid(coordinates[k], seen[k], self.target) for k in places])
+            else:
+                found[name].append([layers["entry"][name][k] for k in places])
 
     # One value ---------------------------------------------------------------------------------------
 
@@ -219,6 +260,80 @@ class Scene:
             return head.lay(value, size)
         except BadValue as bad:
             raise bad.located(head=name, row=row) from None
+
+    def _lay_each(
+        self, name: str, each: Each, value: Any, count: int, size: tuple[int, int], row: int
+    ) -> Any:
+        """One row's entries as they lie in the whole image: points ``(k, n, 2)``, masks ``(k, H, W)``, or a list."""
+        try:
+            entries = each.entries(value, count)
+        except BadValue as bad:
+            raise bad.located(head=name, row=row) from None
+        head = each.head
+        if head.layer is None:
+            return entries
+        laid = [
+            None if is_missing(entry, head.missing) else self._lay(name, head, entry, size, row)
+            for entry in entries
+        ]
+        if isinstance(head, Keypoints):
+            nowhere = np.full((head.points, 2), np.nan)
+            return np.array([nowhere if one is None else one for one in laid]).reshape(-1, head.points, 2)
+        shapes = {one.shape for one in laid if one is not None}
+        if len(shapes) > 1 or (shapes and any(one is None for one in laid)):
+            found = "some of them missing" if len(shapes) == 1 else f"shapes {sorted(shapes)}"
+            fix = "Draw the masks of a row in one size, an empty one where a box has none."
+            raise DataError(Problem(place(head=name, row=row), "a mask of one size for each box", found, fix))
+        return np.array(laid) if shapes else np.zeros((count, *size), np.uint8)
+
+
+def _itself(head: Head) -> Head:
+    """The head that each box has, or the head."""
+    return head.head if isinstance(head, Each) else head
+
+
+class Along(Source):
+    """The labels of one head for each box, where no image is moved: what belongs to boxes that are kept."""
+
+    def __init__(self, source: Source, each: Each, name: str) -> None:
+        self._each, self._name = each, name
+        self._source = source.only(list(each.reads(name)))
+        self._whole: Values | None = None
+
+    def __len__(self) -> int:
+        return len(self._source)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return self._each.reads(self._name)
+
+    def only(self, columns: Sequence[str]) -> Source:
+        return self
+
+    def column(self, name: str) -> Values | None:
+        if name != self._own:
+            return self._source.column(name)
+        if self._whole is None:
+            values, boxes = (self._source.column(c) for c in (name, self._each.boxes_column))
+            if values is not None and boxes is not None:
+                self._whole = self.of({name: values, self._each.boxes_column: boxes}, None)
+        return self._whole
+
+    def read(self, ids: np.ndarray) -> dict[str, Values]:
+        rows: dict[str, Any] = dict(checked_rows(self._source, self._source.read(ids), len(ids)))
+        return {**rows, self._own: self.of(rows, ids)}
+
+    def of(self, rows: Mapping[str, Any], ids: np.ndarray | None) -> Values:
+        """The head's column of some rows, of which all columns are given."""
+        try:
+            return self._each.along(rows[self._own], rows[self._each.boxes_column])
+        except BadValue as bad:
+            row = bad.index if bad.index is None or ids is None else int(ids[bad.index])
+            raise bad.located(head=self._name, row=row) from None
+
+    @property
+    def _own(self) -> str:
+        return self._each.columns(self._name)[0]
 
 
 class Laid(Source):

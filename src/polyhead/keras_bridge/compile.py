@@ -115,6 +115,10 @@ def compile(model: Any, feed: Any, *, optimizer: Any, **kwargs: Any) -> Any:
             )
         )
     structure = feed._bind(model, compiled=False)
+    if structure.own_loss:
+        fix = "Say model.compile(optimizer=...): the model gets the labels, and makes its loss of them."
+        found = f"{type(model).__name__}, whose outputs are not the heads, with a loss of its own"
+        raise ContractError(Problem("compile()", "a model with an output for each head", found, fix))
     logits = _logits(model, feed, structure)
     losses = {}
     for name, head in feed.heads.items():

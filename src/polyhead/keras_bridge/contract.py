@@ -102,6 +102,11 @@ def _judged(
     """Outputs, losses and labels against each other, where the places of all are known."""
     known = symbolic(model)
     applied: dict[str, str | None] = dict.fromkeys(declared.heads)
+    if structure.own_loss:
+        if known is not None:
+            tensors = {name: at(known[0], path) for path, name in leaves(structure.inputs)}
+            yield from judge_inputs(model, declared.inputs, tensors)
+        return
     if known is not None:
         tensors = {name: at(known[0], path) for path, name in leaves(structure.inputs)}
         yield from judge_inputs(model, declared.inputs, tensors)
@@ -129,7 +134,18 @@ def match(model: Any, inputs: Mapping[str, Input], heads: Mapping[str, Head], ba
     notes: list[str] = []
     matched_inputs = _match("input", _leaves(x), {n: k.shape for n, k in inputs.items()}, problems, notes)
     shapes = {n: h.output_shape for n, h in heads.items()}
-    matched_heads = _match("head", _leaves(y), shapes, problems, notes) if heads else {}
+    unlike: list[Problem] = []
+    told: list[str] = []
+    matched_heads = _match("head", _leaves(y), shapes, unlike, told) if heads else {}
+    if unlike and not problems and makes_own_loss(model):
+        notes.append(
+            f"{type(model).__name__} makes its loss itself: it gets the labels as a dict of {', '.join(heads)}; "
+            "its outputs are not compared with them"
+        )
+        taken = rebuild(x, lambda path, _: matched_inputs[path])
+        return Fit((), tuple(notes), Structure(taken, {name: name for name in heads}, own_loss=True))
+    problems += unlike
+    notes += told
     if problems:
         return Fit(tuple(problems), tuple(notes))
     structure = Structure(
@@ -137,6 +153,17 @@ def match(model: Any, inputs: Mapping[str, Input], heads: Mapping[str, Head], ba
         rebuild(y, lambda path, _: matched_heads[path]) if heads else {},
     )
     return Fit((), tuple(notes), structure)
+
+
+def makes_own_loss(model: Any) -> bool:
+    """Whether a model's class says how its loss is made, or its training step."""
+    import keras
+
+    own = type(model)
+    return any(
+        getattr(own, name, None) is not getattr(keras.Model, name, None)
+        for name in ("compute_loss", "train_step")
+    )
 
 
 def symbolic(model: Any) -> tuple[Any, Any] | None:

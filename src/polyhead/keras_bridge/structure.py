@@ -19,10 +19,12 @@ class Structure:
     Attributes:
         inputs: the template of ``x``.
         outputs: the template of ``y``, with the model's own containers.
+        own_loss: the model makes its loss itself, of labels by name; its outputs are not the heads.
     """
 
     inputs: Template
     outputs: Template
+    own_loss: bool = False
 
     @classmethod
     def flat(cls, inputs: Iterator[str] | list[str], heads: Iterator[str] | list[str]) -> Structure:

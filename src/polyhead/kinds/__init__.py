@@ -3,6 +3,7 @@
 from polyhead.kinds.base import Head, Input, Kind
 from polyhead.kinds.categorical import Binary, Categorical, MultiLabel
 from polyhead.kinds.coordinates import Boxes, Keypoints
+from polyhead.kinds.each import Each, for_boxes
 from polyhead.kinds.inputs import Array, Image
 from polyhead.kinds.mask import Mask
 from polyhead.kinds.regression import Embedding, Regression
@@ -12,6 +13,7 @@ __all__ = [
     "Binary",
     "Boxes",
     "Categorical",
+    "Each",
     "Embedding",
     "Head",
     "Image",
@@ -21,4 +23,5 @@ __all__ = [
     "Mask",
     "MultiLabel",
     "Regression",
+    "for_boxes",
 ]

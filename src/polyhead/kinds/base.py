@@ -107,6 +107,8 @@ class Head(Kind):
         weight: this head's share in the total loss.
         class_weight: a weight for each class, ``{class: weight}`` or ``"balanced"``.
         given: the name of a binary head; this head counts only where that one is 1.
+        each: the name of a head of boxes; the column then holds one entry for each box of a row, and labels have
+            one more axis: ``(B, max_boxes, *shape)``. An entry goes where its box goes.
         missing: the value that means "no label", beside NaN, None and absent.
         sample_weight: a column of weights, one a row, that multiply with the others.
         loss: a Keras loss, its name, or a function, in place of the default.
@@ -117,6 +119,7 @@ class Head(Kind):
     weight: float = 1.0
     class_weight: Mapping[Any, float] | str | None = None
     given: str | None = None
+    each: str | None = None
     missing: Any = None
     sample_weight: str | None = None
     loss: Any = None
@@ -185,6 +188,10 @@ class Head(Kind):
     def layer(self) -> str | None:
         """What moves as the image moves: ``"mask"``, ``"boxes"`` or ``"points"``; None for all that does not."""
         return None
+
+    def late(self, values: Any) -> bool:
+        """Whether values of the column have to be decoded, drawn or resized before they are encoded."""
+        return False
 
     def lay(self, value: Any, size: tuple[int, int]) -> np.ndarray:
         """One row's label as it lies in the whole image, before anything happens to the image.

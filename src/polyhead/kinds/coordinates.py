@@ -195,13 +195,42 @@ class Boxes(_Coordinates):
     def layer(self) -> str | None:
         return "boxes"
 
-    def lay(self, value: Any, size: tuple[int, int]) -> np.ndarray:
+    def corners(self, value: Any) -> np.ndarray:
+        """A row's boxes as ``xyxy``, float64 ``(k, 4)``, in the unit of the column; NaN for those that are missing.
+
+        Raises:
+            BadValue: for what is none, or has a negative size.
+        """
         found = self._laid_out(value, "boxes (k, 4)")
         boxes = found if self.format == "xyxy" else _as_xyxy(found, self.format)
         with np.errstate(invalid="ignore"):
             turned = (boxes[:, 2] < boxes[:, 0]) | (boxes[:, 3] < boxes[:, 1])
         if turned.any():
             raise self._turned(0, found[turned][0])
+        return boxes
+
+    def chosen(self, boxes: np.ndarray, index: int = 0) -> np.ndarray:
+        """Which of a row's boxes are kept, as there is room for ``max_boxes``: their places, in order.
+
+        Args:
+            boxes: ``(k, 4)`` of ``xyxy``.
+            index: of the row, for the error.
+
+        Raises:
+            BadValue: for more boxes than there is room for, where ``overflow`` says so.
+        """
+        count = len(boxes)
+        if count <= self.places or self.overflow == "first":
+            return np.arange(min(count, self.places))
+        if self.overflow == "raise":
+            fix = f'Say Boxes({count}), or overflow="largest" or "first".'
+            raise BadValue(index, f"at most {self.places} of them", str(count), fix)
+        area = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
+        order = np.argsort(-area, kind="stable")  # one that is missing is NaN, and so the last
+        return np.sort(order[: self.places])
+
+    def lay(self, value: Any, size: tuple[int, int]) -> np.ndarray:
+        boxes = self.corners(value)
         return boxes * np.tile(size[::-1], 2) if self.normalized else boxes
 
     def laid(self, found: np.ndarray, kept: np.ndarray | None, size: tuple[int, int]) -> Any:
@@ -212,14 +241,7 @@ class Boxes(_Coordinates):
         return self.fixed(format="xyxy", missing=None)
 
     def _fewer(self, row: np.ndarray, index: int) -> np.ndarray:
-        if self.overflow == "raise":
-            fix = f'Say Boxes({len(row)}), or overflow="largest" or "first".'
-            raise BadValue(index, f"at most {self.places} of them", str(len(row)), fix)
-        if self.overflow == "first":
-            return row[: self.places]
-        boxes = row if self.format in ("xyxy", "yxyx") else _as_xyxy(row, self.format)
-        area = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
-        return row[np.sort(np.argsort(-area, kind="stable")[: self.places])]
+        return row[self.chosen(row if self.format == "xyxy" else _as_xyxy(row, self.format), index)]
 
     def _turned(self, index: int, box: np.ndarray) -> BadValue:
         fix = f"If the column has another format, say Boxes(format=...): {', '.join(_FORMATS)}."

@@ -106,6 +106,15 @@ class Mask(Head):
     def layer(self) -> str | None:
         return "mask"
 
+    def late(self, values: Any) -> bool:
+        values = plain(values)
+        if is_dense(values) and values.dtype.kind in "iufb":
+            return self.size is not None and values.shape[1:3] != self.size
+        there = [value for value in values if not is_missing(value, self.missing)]
+        if any(not isinstance(value, (np.ndarray, list, tuple)) for value in there):
+            return True  # a file, encoded bytes, or what is drawn late
+        return self.size is not None and any(np.shape(value)[:2] != self.size for value in there)
+
     def lay(self, value: Any, size: tuple[int, int]) -> np.ndarray:
         array = np.asarray(value)
         if array.ndim not in (2, 3) or array.dtype.kind not in "iufb":

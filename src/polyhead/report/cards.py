@@ -7,8 +7,9 @@ from html import escape
 
 import numpy as np
 
-from polyhead.kinds import Categorical, Head, Input
+from polyhead.kinds import Categorical, Each, Head, Input
 from polyhead.report import charts
+from polyhead.report.each import EachView
 from polyhead.report.marks import Box, Cover, Hatch, Mark, Point
 from polyhead.report.palette import css, ink
 from polyhead.report.pictures import canvas, heat, is_picture, pixels
@@ -36,15 +37,27 @@ def marks_of(
         box_size = size or (1, 1)
         if size is None and not getattr(heads[name], "normalized", True):
             continue  # pixels of no image
-        found += view.marks(sample.labels[name], box_size, _class_for(name, sample, heads, views), most)
+        found += view.marks(sample.labels[name], box_size, _classes_for(name, sample, heads, views), most)
     return sorted(found, key=lambda mark: not isinstance(mark, Cover | Hatch))
 
 
-def _class_for(name: str, sample: Sample, heads: Mapping[str, Head], views: Mapping[str, View]) -> str:
-    """What the one box of a row holds: the row's class, of the head that waits for the same head if there is one."""
+def _classes_for(
+    name: str, sample: Sample, heads: Mapping[str, Head], views: Mapping[str, View]
+) -> Sequence[str]:
+    """What each box of a row holds: its class; of the one box of a row the row's class, of the head that waits for the
+    same head if there is one.
+    """
+    for other, head in heads.items():
+        view = views[other]
+        if isinstance(head, Each) and head.each == name and view.classes and isinstance(view, EachView):
+            words = view.words_of(sample.labels[other])
+            return [words.get(i, "") for i in range(head.places)]
+    if heads[name].weight_shape != (1,):
+        return ()
     classes = [n for n, head in heads.items() if isinstance(head, Categorical)]
     classes.sort(key=lambda n: heads[n].given != heads[name].given)
-    return next((views[n].words(sample.labels[n]) for n in classes if sample.labels[n].state == LABELLED), "")
+    first = (views[n].words(sample.labels[n]) for n in classes if sample.labels[n].state == LABELLED)
+    return [next(first, "")]
 
 
 def card(

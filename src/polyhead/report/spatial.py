@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from polyhead.kinds import Boxes, Head, Keypoints, Mask
+from polyhead.kinds import Boxes, Each, Head, Keypoints, Mask
+from polyhead.report.each import EachView
 from polyhead.report.marks import (
     ALPHA,
     RGBA,
@@ -107,7 +108,7 @@ class MaskView(_Drawn):
     def held(self, label: Label) -> Sequence[int]:
         return np.flatnonzero(self._shares(label)).tolist()
 
-    def marks(self, label: Label, size: tuple[int, int], text: str, most: int) -> list[Mark]:
+    def marks(self, label: Label, size: tuple[int, int], texts: Sequence[str], most: int) -> list[Mark]:
         if label.state == MISSING:
             return [Hatch(self.layers[0], f"{self.name}: {label.why}")]
         if not is_shown(label):
@@ -181,16 +182,16 @@ class BoxView(_Placed):
             return f"{len(boxes)} box{'es' * (len(boxes) > 1)}"
         return "(" + ", ".join(f"{v:.3g}" for v in boxes[0]) + ")"
 
-    def marks(self, label: Label, size: tuple[int, int], text: str, most: int) -> list[Mark]:
+    def marks(self, label: Label, size: tuple[int, int], texts: Sequence[str], most: int) -> list[Mark]:
         if not is_shown(label):
             return []
         scale = np.tile(self._scale(size), 2)
         found = (label.value.astype(np.float64) / scale).tolist()
         one = self.head.max_boxes == 1
         marks: list[Mark] = []
-        for i in np.flatnonzero(label.counts):
+        for i in np.flatnonzero(label.counts).tolist():
             left, top, right, bottom = found[i]
-            words = (text or self.name) if one else f"{i + 1}"
+            words = (texts[i] if i < len(texts) else "") or (self.name if one else f"{i + 1}")
             marks.append(Box(self.layers[0], left, top, right, bottom, words))
         return marks
 
@@ -206,7 +207,7 @@ class PointView(_Placed):
     def words(self, label: Label) -> str:
         return f"{int(label.counts.sum())} of {self.head.points} points"
 
-    def marks(self, label: Label, size: tuple[int, int], text: str, most: int) -> list[Mark]:
+    def marks(self, label: Label, size: tuple[int, int], texts: Sequence[str], most: int) -> list[Mark]:
         if not is_shown(label):
             return []
         found = (label.value.astype(np.float64) / self._scale(size)).tolist()
@@ -222,9 +223,11 @@ def views(heads: dict[str, Head]) -> dict[str, View]:
     found: dict[str, View] = {}
     drawn = 0
     for place, (name, head) in enumerate(heads.items()):
-        kind = next((VIEWS[base] for base in type(head).__mro__ if base in VIEWS), View)
-        found[name] = kind(name, head, place, head_colour(drawn))
-        drawn += kind.has_colour(head)
+        one = head.head if isinstance(head, Each) else head
+        kind = next((VIEWS[base] for base in type(one).__mro__ if base in VIEWS), View)
+        view = kind(name, one, place, head_colour(drawn))
+        found[name] = EachView(view, head) if isinstance(head, Each) else view
+        drawn += kind.has_colour(one)
     return found
 
 

@@ -128,13 +128,13 @@ class View:
         """What colours mean, beside those of the layers."""
         return ()
 
-    def marks(self, label: Label, size: tuple[int, int], text: str, most: int) -> list[Mark]:
+    def marks(self, label: Label, size: tuple[int, int], texts: Sequence[str], most: int) -> list[Mark]:
         """What is drawn for a label.
 
         Args:
             label: of one row.
             size: height and width of the picture as the model gets it.
-            text: what a box holds, where that is known.
+            texts: what each box holds, where that is known.
             most: the longest side of a mask.
         """
         return []

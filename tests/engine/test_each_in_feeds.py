@@ -1,0 +1,188 @@
+"""Heads for each box through a feed, with images that move and without; on the backend of this process."""
+
+import keras
+import numpy as np
+import pytest
+
+import polyhead as ph
+
+ROWS, SIDE, ROOM = 40, 48, 3
+RNG = np.random.default_rng(5)
+
+
+def drawn():
+    """Rows of up to five squares, each of a grey of its own; the class, size and centre of a square follow from it."""
+    data = {name: [] for name in ("image", "box", "kind", "grey", "middle", "shape")}
+    for _ in range(ROWS):
+        image = np.zeros((SIDE, SIDE, 3), "uint8")
+        boxes, greys, shapes = [], [], []
+        for place in RNG.permutation(9)[: RNG.integers(0, 6)]:
+            size = int(RNG.integers(5, 15))
+            left, top = (int(16 * c + RNG.integers(0, 17 - size)) for c in (place % 3, place // 3))
+            grey = int(RNG.integers(40, 250))
+            image[top : top + size, left : left + size] = grey
+            shape = np.zeros((SIDE, SIDE), "uint8")
+            shape[top : top + size, left : left + size] = 1
+            boxes.append([left, top, left + size, top + size])
+            greys.append(grey)
+            shapes.append(shape)
+        boxes = np.array(boxes, float).reshape(-1, 4)
+        data["image"].append(image)
+        data["box"].append(boxes)
+        data["kind"].append(["dark" if grey < 120 else "light" for grey in greys])
+        data["grey"].append(np.array(greys) / 255)
+        data["middle"].append(((boxes[:, :2] + boxes[:, 2:]) / 2)[:, None])
+        data["shape"].append(np.array(shapes).reshape(-1, SIDE, SIDE))
+    return {**data, "image": np.array(data["image"])}
+
+
+DATA = drawn()
+HEADS = {
+    "kind": ph.Categorical(each="box"),
+    "grey": ph.Regression(each="box"),
+    "middle": ph.Keypoints(1, each="box"),
+    "shape": ph.Mask(each="box", size=(SIDE, SIDE)),
+    "box": ph.Boxes(ROOM, overflow="largest", min_visible=0.6),
+}
+MOVES = [ph.Flip(), ph.Rotate(180), ph.Scale(0.3), ph.Shift(0.3)]
+
+
+def feed(augment=(), heads=None, **more):
+    return ph.Feed(
+        DATA, inputs={"image": ph.Image()}, heads=heads or HEADS, augment=augment, batch_size=8, **more
+    )
+
+
+def held(one):
+    """Every box of every row: the picture, and what the heads say of it."""
+    for batch in one.batches():
+        for i in range(len(batch.ids)):
+            for k in np.flatnonzero(batch.weights["box"][i]):
+                yield (
+                    batch.inputs["image"][i],
+                    {n: batch.labels[n][i, k] for n in HEADS},
+                    {n: batch.weights[n][i, k] for n in HEADS},
+                )
+
+
+@pytest.mark.parametrize("moved", [False, True])
+def test_all_that_belongs_to_a_box_goes_where_it_goes(moved):
+    count = 0
+    for image, label, weight in held(feed(MOVES if moved else [])):
+        left, top, right, bottom = label["box"]
+        x, y = (left + right) / 2, (top + bottom) / 2
+        grey = image[int(np.clip(y, 0, SIDE - 1)), int(np.clip(x, 0, SIDE - 1)), 0]
+        assert abs(grey - label["grey"][0]) < 0.02
+        assert label["kind"] == (label["grey"][0] * 255 >= 120)
+        rows, columns = np.nonzero(label["shape"][..., 0])
+        assert abs(columns.min() - left) <= 1
+        assert abs(rows.max() + 1 - bottom) <= 1
+        assert all((w == 1).all() for name, w in weight.items() if name != "middle")
+        if weight["middle"][0]:
+            inside = label["middle"][0] - [left, top]
+            assert (inside >= -1e-4).all()
+            assert (label["middle"][0] <= np.array([right, bottom]) + 1e-4).all()
+        count += 1
+    assert 60 < count < 5 * ROWS
+
+
+def test_places_without_a_box_weigh_nothing():
+    for batch in feed(MOVES).batches():
+        there = batch.weights["box"] > 0
+        for name in HEADS:
+            counts = batch.weights[name].reshape(len(there), ROOM, -1).any(2)
+            assert not (counts & ~there).any()
+            if name != "middle":
+                np.testing.assert_array_equal(counts, there)
+
+
+def test_the_same_boxes_whether_images_move_or_not():
+    plain = list(feed().batches())
+    still = list(feed([ph.Flip(p=0)]).batches())
+    for one, other in zip(plain, still, strict=True):
+        for name in HEADS:
+            np.testing.assert_array_equal(one.labels[name], other.labels[name])
+            np.testing.assert_array_equal(one.weights[name], other.weights[name])
+
+
+def test_with_a_function_of_the_users_too():
+    def mirrored(image, masks, boxes, points):
+        boxes = np.stack([SIDE - boxes[:, 2], boxes[:, 1], SIDE - boxes[:, 0], boxes[:, 3]], 1)
+        points = np.stack([SIDE - points[:, 0], points[:, 1]], 1)
+        return {
+            "image": np.ascontiguousarray(image[:, ::-1]),
+            "masks": [np.ascontiguousarray(m[:, ::-1]) for m in masks],
+            "boxes": boxes,
+            "points": points,
+        }
+
+    rows = [i for i in range(ROWS) if len(DATA["box"][i]) > 1]
+    some = {name: [column[i] for i in rows] for name, column in DATA.items()}
+    some["image"] = np.array(some["image"])
+    one = ph.Feed(
+        some, inputs={"image": ph.Image()}, heads=HEADS, augment=[ph.Apply(mirrored)], batch_size=len(rows)
+    )
+    two = one.on(some, augment=[ph.Flip(p=1)], batch_size=len(rows))
+    for name in HEADS:
+        np.testing.assert_allclose(one.peek()[1][name], two.peek()[1][name], atol=1e-4)
+
+
+def test_validation_gets_the_classes_as_learnt():
+    train = feed(MOVES)
+    other = {name: column[:5] for name, column in DATA.items()}
+    val = train.on(other)
+    assert val.heads["kind"].names == ("dark", "light")
+    assert val.peek()[1]["shape"].shape == (5, ROOM, SIDE, SIDE, 1)
+
+
+def test_a_box_and_its_entries_have_to_agree_in_number():
+    wrong = {**DATA, "kind": [*DATA["kind"][:-1], ["dark"] * 7]}
+    with pytest.raises(ph.DataError) as caught:
+        ph.Feed(wrong, inputs={"image": ph.Image()}, heads=HEADS, augment=MOVES)
+    boxes = len(DATA["box"][-1])
+    assert (
+        str(caught.value)
+        == f"head `kind`, row {ROWS - 1}: expected one for each of the {boxes} boxes in `box`, got 7. "
+        "Put None in the place of a box that has no label."
+    )
+
+
+def test_a_model_with_an_output_for_each_trains_and_predicts():
+    train = feed(MOVES, shuffle=True)
+    x = keras.Input((SIDE, SIDE, 3), name="image")
+    pooled = keras.layers.Flatten()(keras.layers.AveragePooling2D(8)(x))
+    model = keras.Model(x, ph.outputs(keras.layers.Dense(16, activation="relu")(pooled), train.heads))
+    ph.compile(model, train, optimizer="adam")
+    history = model.fit(train, epochs=2, verbose=0).history
+    for name in HEADS:
+        assert np.isfinite(history[f"{name}_loss"]).all()
+    assert history["grey_loss"][1] < history["grey_loss"][0]
+    found = model.predict(train, verbose=0)
+    assert {n: p.shape for n, p in found.items()} == {
+        "kind": (ROWS, ROOM, 2),
+        "grey": (ROWS, ROOM, 1),
+        "middle": (ROWS, ROOM, 1, 2),
+        "shape": (ROWS, ROOM, SIDE, SIDE, 1),
+        "box": (ROWS, ROOM, 4),
+    }
+    np.testing.assert_allclose(found["kind"].sum(-1), 1, rtol=1e-5)
+
+
+def test_the_loss_is_the_mean_over_the_boxes_that_are_there():
+    plain = feed()
+    x = keras.Input((SIDE, SIDE, 3), name="image")
+    model = keras.Model(
+        x, ph.outputs(keras.layers.Flatten()(keras.layers.AveragePooling2D(16)(x)), plain.heads)
+    )
+    ph.compile(model, plain, optimizer="sgd")
+    logged = model.evaluate(plain, return_dict=True, verbose=0)
+    found = model.predict(plain, verbose=0)
+    total, count = {"grey": 0.0, "kind": 0.0}, 0
+    for batch in plain.batches():
+        for row, i in enumerate(batch.ids):
+            for k in np.flatnonzero(batch.weights["box"][row]):
+                total["grey"] += (found["grey"][i, k, 0] - batch.labels["grey"][row, k, 0]) ** 2
+                total["kind"] -= np.log(found["kind"][i, k, batch.labels["kind"][row, k]])
+                count += 1
+    for name, value in total.items():
+        assert logged[f"{name}_loss"] == pytest.approx(value / count, rel=1e-4)
