@@ -120,7 +120,7 @@ class Scene:
             self._move(plan, i, images, layers, found, epoch is not None)
             for name in missing:
                 found[name].append(None)
-        out: dict[str, Values] = {name: np.stack(found[name]) for name in values if self._pixels}
+        out: dict[str, Values] = {name: found[name] for name in values if self._pixels}
         for name, head in heads.items():
             whole = head.layer == "mask" and not isinstance(head, Each)
             out[name] = _stacked(found[name]) if whole else found[name]
