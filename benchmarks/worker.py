@@ -40,8 +40,11 @@ class Runner:
     def run(self, budget: float, most: int | None = None) -> dict[str, Any]:
         """Whole epochs, one at least and ``most`` at most, until the budget of seconds is used up.
 
-        An epoch is whole because some arms pay at its beginning, as for filling a buffer to shuffle in.
+        An epoch is whole because some arms pay at its beginning, as for filling a buffer to shuffle in. What an arm
+        has made between two runs is taken away by its ``settle``, before the clock starts.
         """
+        if self.epoch and hasattr(self.epochs, "settle"):
+            self.epochs.settle()
         _reset_peak()
         rows, done, first, others = 0, 0, None, 0.0
         begin, cpu = time.perf_counter(), cpu_seconds()
@@ -79,7 +82,9 @@ def cpu_seconds() -> float:
     for pid in children():
         fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
         ticks += int(fields[11]) + int(fields[12])
-    return time.process_time() + ended.children_user + ended.children_system + ticks / os.sysconf("SC_CLK_TCK")
+    return (
+        time.process_time() + ended.children_user + ended.children_system + ticks / os.sysconf("SC_CLK_TCK")
+    )
 
 
 def status(field: str, of: str = "self/status") -> int:

@@ -14,8 +14,8 @@ from typing import Any
 from benchmarks.__main__ import LIBRARIES, Arm, Runs, in_turns, machine, ratio_of, speed_of, versions
 from benchmarks.vision import alone
 from benchmarks.vision.arms import LIMITS, available
-from benchmarks.vision.workload import COLOR, CROP, DEGREES, FLIP, LEVELS, OVERLAP, SIDE, ZOOM, Rows, make
 from benchmarks.vision.worker import CHECK_ROWS
+from benchmarks.vision.workload import COLOR, CROP, DEGREES, FLIP, LEVELS, OVERLAP, SIDE, ZOOM, Rows, make
 
 OURS = "polyhead, workers=auto"
 MORE = ("albumentations", "albucore", "opencv-python-headless", "simplejpeg", "pillow")
@@ -49,7 +49,9 @@ def measure(folder: Path, names: list[str], batch_size: int, runs: int, seconds:
     """
     arms = [Arm(name, folder, worker="benchmarks.vision.worker") for name in [*names, *LIMITS]]
     try:
-        checks = {arm.name: arm.ask(do="check", batch_size=batch_size) for arm in arms if arm.name not in LIMITS}
+        checks = {
+            arm.name: arm.ask(do="check", batch_size=batch_size) for arm in arms if arm.name not in LIMITS
+        }
         forms = {check["plain"]["form"] for check in checks.values()}
         if len(forms) != 1:
             raise RuntimeError(f"the arms deliver in several forms: {sorted(forms)}")
@@ -89,25 +91,39 @@ def _table(found: dict[str, Runs], checks: dict[str, Any], first: dict[str, Any]
 
 def _verdict(found: dict[str, Runs], names: list[str]) -> list[str]:
     speeds = {name: statistics.median(run["rows_per_s"] for run in runs) for name, runs in found.items()}
+    cpu = {name: statistics.median(run["cpu_per_1000"] for run in runs) for name, runs in found.items()}
     peers = [name for name in names if not name.startswith("polyhead")]
     lines = []
     if peers:
-        best = max(peers, key=speeds.__getitem__)
-        lines.append(f"polyhead is {ratio_of(found[OURS], found[best]):.2f} times as fast as the best peer, {best}.")
-    shares = ", ".join(f"{ratio_of(found[OURS], found[name]):.2f} of the {name}" for name in LIMITS)
-    return [*lines, f"It reaches {shares}."]
+        best, least = max(peers, key=speeds.__getitem__), min(peers, key=cpu.__getitem__)
+        lines = [
+            f"polyhead is {ratio_of(found[OURS], found[best]):.2f} times as fast as the best peer, {best}. By CPU, which"
+            f" is steadier on a machine that does other work too, {least} takes {cpu[least] / cpu[OURS]:.2f} times as"
+            " much as polyhead.",
+            "",
+        ]
+    shares = [
+        f"- {name}: polyhead reaches {ratio_of(found[OURS], found[name]):.2f} of its speed; its CPU is"
+        f" {cpu[name] / cpu[OURS]:.2f} of polyhead's."
+        for name in LIMITS
+    ]
+    return [*lines, "The limit, which no feed can pass:", "", *shares]
 
 
 def main() -> None:
     """Make the files, run the arms, print the tables, write them if asked."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.vision", description=__doc__)
-    parser.add_argument("--short", action="store_true", help="some minutes on two cores: fewer rows, shorter runs")
+    parser.add_argument(
+        "--short", action="store_true", help="some minutes on two cores: fewer rows, shorter runs"
+    )
     parser.add_argument("--runs", type=int, default=None, help="runs of each arm (7; 5 with --short)")
     parser.add_argument("--seconds", type=float, default=None, help="of each run (3; 1 with --short)")
     parser.add_argument("--rows", type=int, default=None, help="files (512; 256 with --short)")
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--arm", nargs="+", default=None, help="arms whose name holds one of these words")
-    parser.add_argument("--photographs", type=Path, default=None, help="a folder of JPEGs, in place of synthetic ones")
+    parser.add_argument(
+        "--photographs", type=Path, default=None, help="a folder of JPEGs, in place of synthetic ones"
+    )
     parser.add_argument("--write", type=Path, default=None, help="a Markdown file for the result")
     options = parser.parse_args()
     runs = options.runs or (5 if options.short else 7)
@@ -119,7 +135,14 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         data: Rows = make(Path(folder), rows, options.photographs)
         size = statistics.mean(Path(path).stat().st_size for path in data.images) / 1000
-        values = {"flip": FLIP, "degrees": DEGREES, "zoom": ZOOM, "crop": CROP, "levels": LEVELS, "overlap": OVERLAP}
+        values = {
+            "flip": FLIP,
+            "degrees": DEGREES,
+            "zoom": ZOOM,
+            "crop": CROP,
+            "levels": LEVELS,
+            "overlap": OVERLAP,
+        }
         color = ", ".join(f"{name} ±{value:g}" for name, value in COLOR.items())
         parts = [
             "# Images, masks and boxes, side by side",
@@ -143,8 +166,10 @@ def main() -> None:
         ):
             parts.append(part())
             print(f"\n{parts[-1]}", flush=True)
-    parts.append(f"Images of the output have {SIDE} × {SIDE} pixels. "
-                 f"The whole took {(time.perf_counter() - began) / 60:.1f} minutes.")
+    parts.append(
+        f"Images of the output have {SIDE} × {SIDE} pixels. "
+        f"The whole took {(time.perf_counter() - began) / 60:.1f} minutes."
+    )
     if options.write is not None:
         options.write.write_text("\n\n".join(parts) + "\n")
 

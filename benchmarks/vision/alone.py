@@ -1,4 +1,4 @@
-"""Augmentation alone, in one thread: a decoded image, its mask and its boxes, against albumentations and OpenCV by hand.
+"""Augmentation alone, in one thread: a decoded image, its mask and boxes, against albumentations and OpenCV by hand.
 
 Both inputs are measured: the whole image of 640 x 480, and the one that a decoder gives at half the size. The mask is
 whole in ours; the others need it at the size of the image, so they get it there already. What is written by hand is a
@@ -17,7 +17,18 @@ import cv2
 import numpy as np
 
 from benchmarks.vision.arms import jitter
-from benchmarks.vision.workload import COLOR, CROP, DEGREES, FLIP, HEIGHT, SIDE, WIDTH, ZOOM, Rows, reference_size
+from benchmarks.vision.workload import (
+    COLOR,
+    CROP,
+    DEGREES,
+    FLIP,
+    HEIGHT,
+    SIDE,
+    WIDTH,
+    ZOOM,
+    Rows,
+    reference_size,
+)
 
 SAMPLES = 32
 COLORS: dict[str, tuple[str, ...]] = {
@@ -56,7 +67,9 @@ def albumentations(samples: list[Sample], colors: tuple[str, ...]) -> Run:
     import albumentations as A
 
     before = [A.Resize(*reference_size(CROP))] if samples[0][0].shape[0] == HEIGHT else []
-    height, width = (round(side * CROP) for side in (reference_size(CROP) if before else samples[0][0].shape[:2]))
+    height, width = (
+        round(side * CROP) for side in (reference_size(CROP) if before else samples[0][0].shape[:2])
+    )
     steps = [
         *before,
         A.HorizontalFlip(p=FLIP),
@@ -68,7 +81,9 @@ def albumentations(samples: list[Sample], colors: tuple[str, ...]) -> Run:
         steps.append(A.RandomBrightnessContrast(COLOR["brightness"], COLOR["contrast"], p=1))
     elif colors:
         steps.append(jitter())
-    pipeline = A.Compose(steps, bbox_params=A.BboxParams("pascal_voc", label_fields=["at"], min_visibility=0.1))
+    pipeline = A.Compose(
+        steps, bbox_params=A.BboxParams("pascal_voc", label_fields=["at"], min_visibility=0.1)
+    )
     given = [(image, _like(mask, image), _boxes_like(boxes, image)) for image, mask, boxes in samples]
 
     def run() -> None:
@@ -137,7 +152,7 @@ def table(data: Rows, runs: int) -> str:
     lines = [
         "### Augmentation alone, one thread",
         "",
-        f"| what happens, to what | {' | '.join(f'{name}, ms a sample' for name in arms)} | polyhead against the first |",
+        f"| what, to what | {' | '.join(f'{name}, ms a sample' for name in arms)} | polyhead against the first |",
         f"| --- |{' --- |' * (len(arms) + 1)}",
     ]
     for name, colors in COLORS.items():

@@ -7,6 +7,7 @@ at the end. Where a library can do several steps as one it does: an affine warp,
 from __future__ import annotations
 
 import itertools
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -34,6 +35,9 @@ from benchmarks.vision.workload import (
 
 Epochs = Callable[[int], Iterator[Any]]
 Make = Callable[[Rows, int, bool], Epochs]
+READY = 0.02
+"""Seconds in which a batch comes that was made already."""
+
 HALF = (HEIGHT // 2, WIDTH // 2)
 
 
@@ -48,7 +52,9 @@ def polyhead(data: Rows, batch_size: int, augment: bool, *, workers: int | str) 
         columns,
         inputs={"image": ph.Image(SIDE, SIDE)},
         heads={"mask": ph.Mask(CLASSES), "boxes": ph.Boxes(BOXES), "row": ph.Categorical(len(data))},
-        augment=[ph.Flip(p=FLIP), ph.Rotate(DEGREES), ph.Scale(ZOOM), ph.Crop(CROP), color] if augment else (),
+        augment=[ph.Flip(p=FLIP), ph.Rotate(DEGREES), ph.Scale(ZOOM), ph.Crop(CROP), color]
+        if augment
+        else (),
         batch_size=batch_size,
         shuffle=True,
         workers=workers,
@@ -123,7 +129,11 @@ def torch_loader(data: Rows, batch_size: int, augment: bool, *, workers: int) ->
         return pixels, *(torch.from_numpy(a) for a in (masks.astype(np.int32), boxes, there, ids))
 
     torch.set_num_threads(1)
-    more = {"multiprocessing_context": "fork", "persistent_workers": True, "prefetch_factor": 2} if workers else {}
+    more = (
+        {"multiprocessing_context": "fork", "persistent_workers": True, "prefetch_factor": 2}
+        if workers
+        else {}
+    )
     loader = torch.utils.data.DataLoader(
         Reader(data, augment),  # type: ignore[arg-type]
         batch_size=batch_size,
@@ -138,7 +148,7 @@ def torch_loader(data: Rows, batch_size: int, augment: bool, *, workers: int) ->
 def grain_map(data: Rows, batch_size: int, augment: bool, *, threads: int, processes: int = 0) -> Epochs:
     """``MapDataset``: shuffle, map, batch, repeat; reading threads, or processes, as many as there are cores.
 
-    One iterator goes through all epochs, so that processes are begun once.
+    Processes take seconds to begin, so they go through all epochs in one iterator.
     """
     import grain
     from absl import flags
@@ -146,13 +156,33 @@ def grain_map(data: Rows, batch_size: int, augment: bool, *, threads: int, proce
     if not flags.FLAGS.is_parsed():
         flags.FLAGS.mark_as_parsed()  # grain's processes read flags, which a program of absl would have parsed
     rows = grain.MapDataset.range(len(data)).seed(0).shuffle().map(Reader(data, augment).__getitem__)
-    batches = rows.batch(batch_size, batch_fn=stacked).repeat(None)
+    batches, count = rows.batch(batch_size, batch_fn=stacked), -(-len(data) // batch_size)
     ahead = grain.ReadOptions(num_threads=threads, prefetch_buffer_size=2 * threads)
-    endless = batches.to_iter_dataset(ahead)
-    if processes:
-        endless = endless.mp_prefetch(grain.MultiprocessingOptions(num_workers=processes, per_worker_buffer_size=2))
-    going = iter(endless)
-    return lambda epoch: itertools.islice(going, -(-len(data) // batch_size))
+    if not processes:
+        endless = batches.repeat(None)
+        return lambda epoch: iter(
+            endless.slice(slice(epoch * count, (epoch + 1) * count)).to_iter_dataset(ahead)
+        )
+    begun = grain.MultiprocessingOptions(num_workers=processes, per_worker_buffer_size=2)
+    return Going(iter(batches.repeat(None).to_iter_dataset(ahead).mp_prefetch(begun)), count)
+
+
+class Going:
+    """Epochs of an iterator that works on between them."""
+
+    def __init__(self, batches: Iterator[Any], count: int) -> None:
+        self.batches, self.count = batches, count
+
+    def __call__(self, epoch: int) -> Iterator[Any]:
+        return itertools.islice(self.batches, self.count)
+
+    def settle(self) -> None:
+        """Take away what is ready, so that a run only counts what is made in it."""
+        while True:
+            begin = time.perf_counter()
+            next(self.batches)
+            if time.perf_counter() - begin > READY:
+                return
 
 
 def tf_data(data: Rows, batch_size: int, augment: bool, *, layers: bool = False) -> Epochs:
@@ -238,5 +268,11 @@ def delivered(batch: Any) -> Delivered:
 
 def rows_of(batch: Any) -> int:
     """Rows in a batch, without a look at the data; what a bare loop yields is one."""
-    x = batch[0]["image"] if isinstance(batch[0], dict) else batch[0] if isinstance(batch, (tuple, list)) else batch
+    x = (
+        batch[0]["image"]
+        if isinstance(batch[0], dict)
+        else batch[0]
+        if isinstance(batch, (tuple, list))
+        else batch
+    )
     return int(x.shape[0])

@@ -79,7 +79,11 @@ def make(folder: Path, rows: int, photographs: Path | None = None) -> Rows:
         photographs: a folder of images to be used in the place of synthetic ones, again and again if there are too few.
     """
     rng = np.random.default_rng(0)
-    found = sorted(p for p in photographs.rglob("*") if p.suffix.lower() in (".jpg", ".jpeg")) if photographs else []
+    found = (
+        sorted(p for p in photographs.rglob("*") if p.suffix.lower() in (".jpg", ".jpeg"))
+        if photographs
+        else []
+    )
     boxes = np.empty((rows, BOXES, 4), np.float32)
     for i in range(rows):
         pixels = _photograph(found[i % len(found)]) if found else _synthetic(rng)
@@ -90,7 +94,9 @@ def make(folder: Path, rows: int, photographs: Path | None = None) -> Rows:
         mask = np.zeros((HEIGHT, WIDTH), np.uint8)
         for k, box in enumerate(boxes[i, : CLASSES - 1]):
             centre, axes = (box[:2] + box[2:]) / 2, (box[2:] - box[:2]) / 2
-            cv2.ellipse(mask, (*centre.astype(int).tolist(),), (*axes.astype(int).tolist(),), 0, 0, 360, k + 1, -1)
+            cv2.ellipse(
+                mask, (*centre.astype(int).tolist(),), (*axes.astype(int).tolist(),), 0, 0, 360, k + 1, -1
+            )
         Image.fromarray(mask).save(folder / f"{i}.png")
     np.save(folder / "boxes.npy", boxes)
     (folder / "made.json").write_text(json.dumps({"rows": rows}))
@@ -205,7 +211,9 @@ def reference_size(crop: float) -> tuple[int, int]:
 
 def _overlap(found: np.ndarray, expected: np.ndarray) -> float:
     classes = np.union1d(found, expected)
-    shares = [((found == c) & (expected == c)).sum() / ((found == c) | (expected == c)).sum() for c in classes]
+    shares = [
+        ((found == c) & (expected == c)).sum() / ((found == c) | (expected == c)).sum() for c in classes
+    ]
     return float(np.mean(shares))
 
 

@@ -185,7 +185,9 @@ class Image(Input):
 
     def _as_bytes(self, values: list[Any]) -> bool:
         """Whether rows are arrays of bytes, all of this shape."""
-        return all(isinstance(v, np.ndarray) and v.dtype == np.uint8 and v.shape == self.shape for v in values)
+        return all(
+            isinstance(v, np.ndarray) and v.dtype == np.uint8 and v.shape == self.shape for v in values
+        )
 
 
 _FITS = ("stretch", "contain", "cover")

@@ -143,8 +143,8 @@ def warp_boxes(
     columns = boxes.T
     ends = np.array([columns[::2] * a, columns[1::2] * b, columns[::2] * d, columns[1::2] * e])
     least, most = ends.min(1), ends.max(1)
-    low = (least[::2] + least[1::2]).T + (c, f)
-    high = (most[::2] + most[1::2]).T + (c, f)
+    low = np.add((least[::2] + least[1::2]).T, (c, f))
+    high = np.add((most[::2] + most[1::2]).T, (c, f))
     frame = (float(size[1]), float(size[0]))
     inside_low = np.minimum(np.maximum(low, 0), frame)
     inside_high = np.minimum(np.maximum(high, 0), frame)

@@ -116,7 +116,9 @@ def _warp(
             return resized
     wide = not nearest and part.dtype == np.uint8 and part.shape[2:] == (3,)
     found = cv2.warpAffine(
-        cv2.cvtColor(part, cv2.COLOR_RGB2RGBA) if wide else part,  # four channels are warped in half the time of three
+        cv2.cvtColor(part, cv2.COLOR_RGB2RGBA)
+        if wide
+        else part,  # four channels are warped in half the time of three
         np.array([[a, b, x0 - 0.5], [d, e, y0 - 0.5]]),
         (columns, rows),
         dst=None if wide else out,
