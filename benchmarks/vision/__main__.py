@@ -97,9 +97,9 @@ def _verdict(found: dict[str, Runs], names: list[str]) -> list[str]:
     if peers:
         best, least = max(peers, key=speeds.__getitem__), min(peers, key=cpu.__getitem__)
         lines = [
-            f"polyhead is {ratio_of(found[OURS], found[best]):.2f} times as fast as the best peer, {best}. By CPU, which"
-            f" is steadier on a machine that does other work too, {least} takes {cpu[least] / cpu[OURS]:.2f} times as"
-            " much as polyhead.",
+            f"polyhead is {ratio_of(found[OURS], found[best]):.2f} times as fast as the best peer, {best}. CPU is"
+            f" steadier on a machine that does other work too: of the peers {least} takes the least,"
+            f" {cpu[least] / cpu[OURS]:.2f} times as much as polyhead.",
             "",
         ]
     shares = [

@@ -114,11 +114,10 @@ def _warp(
         resized = _upright(part, a, c, e, f, size, out)
         if resized is not None:
             return resized
+    # four channels are warped in half the time of three, there and back included in two thirds
     wide = not nearest and part.dtype == np.uint8 and part.shape[2:] == (3,)
     found = cv2.warpAffine(
-        cv2.cvtColor(part, cv2.COLOR_RGB2RGBA)
-        if wide
-        else part,  # four channels are warped in half the time of three
+        cv2.cvtColor(part, cv2.COLOR_RGB2RGBA) if wide else part,
         np.array([[a, b, x0 - 0.5], [d, e, y0 - 0.5]]),
         (columns, rows),
         dst=None if wide else out,
