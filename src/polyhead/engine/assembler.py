@@ -259,8 +259,9 @@ class Assembler:
     ) -> np.ndarray:
         columns = kind.columns(name)
         if name in laid:
+            assert isinstance(kind, Image)
             try:
-                return kind.encode(laid[name], check)
+                return kind.encode(laid[name], check, self._pool.empty)
             except BadValue as bad:
                 raise bad.located(
                     input=name, row=None if bad.index is None else int(ids[bad.index])

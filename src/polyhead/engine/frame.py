@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from polyhead.errors import DataError, Problem, place
+from polyhead.sources._values import Values
 
 
 class Frame:
@@ -39,11 +40,11 @@ class File:
             raise DataError(Problem(self.where, "a file that can be read", found)) from error
 
 
-def alike(images: list[np.ndarray], name: str, ids: np.ndarray) -> np.ndarray:
-    """Images of one dtype as one array; those of 8 and of 16 bits as floats in 0–1, where they differ or are 16."""
-    if len({image.dtype for image in images}) == 1 and images[0].dtype.kind == "f":
-        return np.stack(images)
+def alike(images: list[np.ndarray], name: str, ids: np.ndarray) -> Values:
+    """Images in one form: bytes as they are, row by row; floats as one array, and all of 16 bits as floats in 0–1."""
     if all(image.dtype == np.uint8 for image in images):
+        return images
+    if len({image.dtype for image in images}) == 1 and images[0].dtype.kind == "f":
         return np.stack(images)
     for image, row in zip(images, ids.tolist(), strict=True):
         if image.dtype not in (np.uint8, np.uint16) and image.dtype.kind != "f":

@@ -10,7 +10,7 @@ from __future__ import annotations
 import copy
 import os
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -22,6 +22,24 @@ from polyhead.sources._values import Values
 from polyhead.sources.base import Source, checked_rows
 
 _ENCODED = (str, bytes, bytearray, memoryview, os.PathLike)
+
+
+class _Ways(NamedTuple):
+    """How the images and heads of a scene are moved, by name.
+
+    Attributes:
+        sizes: (height, width) of images and masks as they come out.
+        light: the images whose light changes.
+        fills: what stands outside of a mask.
+        swaps: pairs of keypoints that change places.
+        each: the boxes to which the entries of a head belong.
+    """
+
+    sizes: dict[str, Any]
+    light: set[str]
+    fills: dict[str, float]
+    swaps: dict[str, Any]
+    each: dict[str, str]
 
 
 class Scene:
@@ -101,6 +119,7 @@ class Scene:
         heads = self._raw if labels else {}
         laid = {name: plain(rows[head.columns(name)[0]]) for name, head in heads.items()}
         found: dict[str, list[Any]] = {name: [] for name in (*values, *heads)}
+        ways = self._ways(heads)
         for i, row in enumerate(ids.tolist()):
             images = {}
             for name, column in values.items() if self._pixels else ():
@@ -119,7 +138,7 @@ class Scene:
                     layers[str(head.layer)][name] = self._lay_each(name, head, value, count, frames[i], row)
                 else:
                     missing.append(name)
-            self._move(plan, i, images, layers, found, epoch is not None)
+            self._move(plan, i, images, layers, ways, found, epoch is not None)
             for name in missing:
                 found[name].append(None)
         out: dict[str, Values] = {}
@@ -131,30 +150,33 @@ class Scene:
             out[name] = _stacked(found[name]) if whole else found[name]
         return out
 
+    def _ways(self, heads: Mapping[str, Head]) -> _Ways:
+        """How each image and each head is moved: the same for all rows."""
+        own = {name: _itself(head) for name, head in heads.items()}
+        sizes: dict[str, Any] = {name: kind.shape[:2] for name, kind in self.images.items()}
+        placed = {name: _itself(self.heads[name]) for name in heads}
+        return _Ways(
+            sizes | {name: head.size for name, head in placed.items() if isinstance(head, Mask)},
+            {name for name, kind in self.images.items() if kind.light},
+            {name: head.fill for name, head in own.items() if isinstance(head, Mask)},
+            {name: head.pairs for name, head in own.items() if isinstance(head, Keypoints)},
+            {name: str(head.each) for name, head in heads.items() if isinstance(head, Each)},
+        )
+
     def _move(
         self,
         plan: Any,
         i: int,
         images: dict[str, Any],
         layers: dict[str, dict[str, Any]],
+        ways: _Ways,
         found: dict[str, list[Any]],
         augmented: bool,
     ) -> None:
         """Move all of one row, and append it to what was found."""
         masks, boxes, points = (layers[layer] for layer in ("mask", "boxes", "points"))
-        sizes: dict[str, Any] = {name: kind.shape[:2] for name, kind in self.images.items()}
-        light = {name for name, kind in self.images.items() if kind.light}
-        sizes |= {name: head.size for name in masks if isinstance(head := _itself(self.heads[name]), Mask)}
-        fills = {name: head.fill for name in masks if isinstance(head := _itself(self._raw[name]), Mask)}
-        swaps = {
-            name: head.pairs for name in points if isinstance(head := _itself(self._raw[name]), Keypoints)
-        }
-        owners = {
-            name: str(head.each)
-            for layer in layers.values()
-            for name in layer
-            if isinstance(head := self._raw[name], Each)
-        }
+        sizes, light, fills, swaps, each = ways
+        owners = {name: owner for name, owner in each.items() if any(name in one for one in layers.values())}
         if self._whole and augmented:
             sample = plan.sample(
                 i,
@@ -213,7 +235,7 @@ class Scene:
 
     def _opened(self, name: str, value: Any, row: int) -> Any:
         """An image's pixels, or its encoded bytes: a file is opened once."""
-        if isinstance(value, Mapping):  # as tables of encoded images have it
+        if not isinstance(value, str) and isinstance(value, Mapping):  # as tables of encoded images have it
             value = value.get("bytes") or value.get("path")
         if isinstance(value, (str, os.PathLike)):
             return File(value, place(input=name, row=row))
