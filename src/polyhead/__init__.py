@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from polyhead.sources.coco import read_coco
     from polyhead.sources.folders import read_folder
     from polyhead.sources.generator import from_generator
+    from polyhead.sources.largest import largest
     from polyhead.sources.voc import read_voc
     from polyhead.sources.yolo import read_yolo
     from polyhead.vision import (
@@ -51,6 +52,7 @@ __version__ = "0.1.0"
 _LATER = {
     "examine": "polyhead.doctor.examine",
     "from_generator": "polyhead.sources.generator",
+    "largest": "polyhead.sources.largest",
     "read_coco": "polyhead.sources.coco",
     "read_folder": "polyhead.sources.folders",
     "read_voc": "polyhead.sources.voc",
@@ -127,6 +129,7 @@ __all__ = [
     "compile",
     "examine",
     "from_generator",
+    "largest",
     "outputs",
     "read_coco",
     "read_folder",
