@@ -1,8 +1,8 @@
-"""What is the largest thing in a photograph, where is it, what shape has it, and is there a person?
+"""Is there a person or an animal in a photograph, which is the largest, where is it, and what shape has it?
 
-Photographs in a folder, with YOLO's boxes for all and YOLO's polygons for most: four heads, decoded and augmented
-together, and many masks missing. ``python examples/largest_object.py FOLDER`` with a folder laid out as
-``images/``, ``object_detection/labels/``, ``instance_segmentation/labels/`` and their data YAML.
+Four heads, decoded and augmented together, many masks missing. ``python examples/largest_object.py FOLDER [LAYOUT]``
+with a folder of ``images/`` and, as LAYOUT says, ``yolo`` (boxes of all photographs and polygons of most), ``masks``
+(PNGs of class ids for most) or ``panoptic`` (COCO's JSON and its PNGs for most).
 """
 
 from __future__ import annotations
@@ -14,56 +14,79 @@ import keras
 import numpy as np
 
 import polyhead as ph
+from polyhead.vision import decode_mask
 
-SIDE = 96
-MASK = (24, 24)
+SIDE, MASK = 64, (16, 16)
+WANTED = {1: "person", 16: "bird", 17: "cat", 18: "dog", 19: "horse", 20: "sheep", 21: "cow", 22: "elephant"}
+WANTED |= {23: "bear", 24: "zebra", 25: "giraffe"}  # COCO's numbers
 
 
-def data(folder):
-    """Paths of photographs, and what is known of the largest object in each; None where nothing is."""
-    folder = Path(folder)
-    part = next(path.name for path in sorted((folder / "images").iterdir()) if path.is_dir())
+def yolo(folder):
+    """YOLO's boxes of all photographs, and YOLO's polygons of most."""
 
     def read(kind):
-        source = ph.read_yolo(
-            folder / kind / "config.yaml",
-            images=folder / "images" / part,
-            labels=folder / kind / "labels" / part,
-        )
-        return source.read(np.arange(len(source)))
+        (texts,) = (folder / kind / "labels").iterdir()
+        where = {"images": folder / "images" / texts.name, "labels": texts}
+        some = {"categories": WANTED.values(), "unannotated": "missing"}
+        return ph.largest(ph.read_yolo(folder / kind / "config.yaml", **where, **some))
 
-    found, shapes = read("object_detection"), read("instance_segmentation")
-    outlines = dict(zip(shapes["file"], zip(shapes["boxes"], shapes["masks"], strict=True), strict=True))
-    rows = {name: [] for name in ("image", "person", "kind", "box", "shape")}
-    for path, file, boxes, labels in zip(
-        *(found[n] for n in ("image", "file", "boxes", "labels")), strict=True
-    ):
-        known = boxes is not None and len(boxes)
-        largest = int(areas(boxes).argmax()) if known else None
-        rows["image"].append(path)
-        rows["person"].append("person" in labels if known else None)
-        rows["kind"].append(labels[largest] if known else None)
-        rows["box"].append(boxes[largest] if known else None)
-        outlined, masks = outlines[file]
-        drawn = outlined is not None and len(outlined)
-        rows["shape"].append(masks[int(areas(outlined).argmax())] if drawn else None)
+    yield read("object_detection"), ("present", "labels", "boxes")
+    yield read("instance_segmentation"), ("masks",)
+
+
+def panoptic(folder):
+    """COCO's panoptic JSON, which has boxes of things, and a PNG of segments each."""
+    (file,) = (folder / "panoptic_segmentation" / "annotations").glob("*.json")
+    images = folder / "images" / file.stem.removeprefix("panoptic_")
+    found = ph.read_coco(file, images, categories=WANTED.values(), crowds="skip")
+    yield ph.largest(found), ("present", "labels", "boxes", "masks")
+
+
+def masks(folder):
+    """PNGs of class ids, 0 where a pixel has none; the largest object is all of the class that has most pixels."""
+    (pngs,) = (folder / "semantic_segmentation" / "masks").iterdir()
+    rows = columns(ph.read_folder(folder, images=f"images/{pngs.name}", masks=str(pngs)))
+    found = {"file": rows["file"], "present": [], "labels": [], "boxes": [], "masks": []}
+    for path in rows["mask"]:
+        ids = None if path is None else decode_mask(path)
+        counts = {k: (ids == k).sum() for k in WANTED} if path else {}
+        most = max(counts, key=counts.get) if any(counts.values()) else None
+        shape = None if most is None else np.where(ids == 0, -1, ids == most).astype("int8")
+        y, x = ([], []) if most is None else np.nonzero(ids == most)
+        found["present"].append(None if path is None else most is not None)
+        found["labels"].append(WANTED.get(most))
+        found["boxes"].append(None if most is None else [x.min(), y.min(), x.max() + 1, y.max() + 1])
+        found["masks"].append(shape)
+    yield ph.read_table(found), ("present", "labels", "boxes", "masks")
+
+
+def columns(source):
+    return source.read(np.arange(len(source)))
+
+
+def data(folder, layout="yolo"):
+    """All photographs, and what a layout says of each; None where it says nothing."""
+    folder = Path(folder)
+    photographs = columns(ph.read_folder(folder / "images", classes=False))
+    rows = {"image": photographs["image"]}
+    for source, names in {"yolo": yolo, "masks": masks, "panoptic": panoptic}[layout](folder):
+        found = columns(source)
+        row_of = {Path(file).name: row for row, file in enumerate(found["file"])}
+        at = [row_of.get(Path(file).name) for file in photographs["file"]]
+        rows |= {name: [None if i is None else found[name][i] for i in at] for name in names}
     return rows
 
 
-def areas(boxes):
-    return (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
-
-
 def feed(rows, batch_size=16, seed=0):
-    """What polyhead needs to be told."""
+    """What polyhead needs to be told. Pixels of -1 belong to nothing that was labelled."""
     return ph.Feed(
         rows,
         inputs={"image": ph.Image(SIDE, SIDE)},
         heads={
-            "person": ph.Binary(),
-            "kind": ph.Categorical(),
-            "box": ph.Boxes(1, weight=0.05),
-            "shape": ph.Mask(size=MASK, weight=3.0),
+            "present": ph.Binary(),
+            "kind": ph.Categorical(column="labels", given="present"),
+            "box": ph.Boxes(1, column="boxes", given="present", weight=0.05),
+            "shape": ph.Mask(column="masks", given="present", size=MASK, missing=-1, weight=3.0),
         },
         batch_size=batch_size,
         shuffle=True,
@@ -75,57 +98,32 @@ def feed(rows, batch_size=16, seed=0):
 def network(heads):
     x = keras.Input((SIDE, SIDE, 3), name="image")
     h, maps = x, None
-    for width in (16, 32, 64, 96):
+    for width in (16, 24, 32, 64):
         h = keras.layers.Conv2D(width, 3, strides=2, padding="same", use_bias=False)(h)
         h = keras.layers.Activation("relu")(keras.layers.BatchNormalization(momentum=0.8)(h))
         maps = h if h.shape[1] == MASK[0] else maps
-    flat = keras.layers.Dense(128, activation="relu")(keras.layers.Flatten()(h))
-    wide = keras.layers.UpSampling2D(4)(h)
-    maps = keras.layers.Conv2D(32, 3, padding="same", activation="relu")(
-        keras.layers.Concatenate()([maps, wide])
-    )
+    flat = keras.layers.Dense(96, activation="relu")(keras.layers.Flatten()(h))
+    maps = keras.layers.Concatenate()([maps, keras.layers.UpSampling2D(4)(h)])
+    maps = keras.layers.Conv2D(16, 3, padding="same", activation="relu")(maps)
     return keras.Model(x, ph.outputs({"shape": maps, None: flat}, heads))
 
 
-def constant(train):
-    """The losses of the best prediction that looks at no image."""
-    labels = {name: [] for name in train.heads}
-    weights = {name: [] for name in train.heads}
-    for _, y, w in train.on(train.source):
-        for name in labels:
-            labels[name].append(y[name])
-            weights[name].append(w[name])
-    losses = {}
-    for name, head in train.heads.items():
-        y, w = np.concatenate(labels[name]), np.concatenate(weights[name])
-        w = np.broadcast_to(w.reshape(w.shape + (1,) * (y.ndim - w.ndim)), y.shape)
-        if name == "kind":
-            share = np.bincount(y[w > 0], minlength=len(head.names)) / (w > 0).sum()
-            losses[name] = -(share[share > 0] * np.log(share[share > 0])).sum()
-        elif name == "box":
-            middle = np.median(y[w[:, 0, 0] > 0], axis=0)
-            size = np.abs(y - middle)[w > 0]
-            losses[name] = np.where(size < 1, size**2 / 2, size - 0.5).mean()
-        else:
-            share = np.average(y, weights=w, axis=0)
-            each = np.where(y == 1, np.log(share + 1e-7), np.log(1 - share + 1e-7))
-            losses[name] = -np.average(each, weights=w)
-    return losses
-
-
-def main(folder, epochs=30, seed=0, verbose=0):
+def main(folder, layout="yolo", epochs=30, seed=0, verbose=0):
     """Train; the losses of the model on its photographs, and of the best constant."""
+    from best_constant import losses_of_the_best_constant
+
     keras.utils.set_random_seed(seed)
-    train = feed(data(folder), seed=seed)
+    train = feed(data(folder, layout), seed=seed)
     model = network(train.heads)
-    ph.compile(model, train, optimizer=keras.optimizers.Adam(2e-3))
+    ph.compile(model, train, optimizer=keras.optimizers.Adam(3e-3))
     model.fit(train, epochs=epochs, verbose=verbose)
     found = model.evaluate(train.on(train.source), return_dict=True, verbose=0)
-    return {name: found[f"{name}_loss"] for name in train.heads}, constant(train), found
+    constant = losses_of_the_best_constant(train)
+    return {name: found[f"{name}_loss"] for name in train.heads}, constant, found
 
 
 if __name__ == "__main__":
-    learnt, best, metrics = main(sys.argv[1], verbose=2)
+    learnt, best, metrics = main(*sys.argv[1:], verbose=2)
     for name, loss in learnt.items():
         print(f"{name:8} loss {loss:8.4f}   best constant {best[name]:8.4f}")
     print({name: round(value, 3) for name, value in metrics.items()})

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from polyhead.sources.coco import read_coco
     from polyhead.sources.folders import read_folder
     from polyhead.sources.generator import from_generator
+    from polyhead.sources.largest import largest
     from polyhead.sources.voc import read_voc
     from polyhead.sources.yolo import read_yolo
     from polyhead.vision import (
@@ -33,8 +34,11 @@ if TYPE_CHECKING:
         Blur,
         Color,
         Crop,
+        Cutmix,
         Cutout,
         Flip,
+        Mixup,
+        Mosaic,
         Noise,
         RandomResizedCrop,
         Rotate,
@@ -48,6 +52,7 @@ __version__ = "0.1.0"
 _LATER = {
     "examine": "polyhead.doctor.examine",
     "from_generator": "polyhead.sources.generator",
+    "largest": "polyhead.sources.largest",
     "read_coco": "polyhead.sources.coco",
     "read_folder": "polyhead.sources.folders",
     "read_voc": "polyhead.sources.voc",
@@ -58,8 +63,11 @@ _LATER = {
             "Blur",
             "Color",
             "Crop",
+            "Cutmix",
             "Cutout",
             "Flip",
+            "Mixup",
+            "Mosaic",
             "Noise",
             "RandomResizedCrop",
             "Rotate",
@@ -94,6 +102,7 @@ __all__ = [
     "Color",
     "ContractError",
     "Crop",
+    "Cutmix",
     "Cutout",
     "DataError",
     "Embedding",
@@ -102,6 +111,8 @@ __all__ = [
     "Image",
     "Keypoints",
     "Mask",
+    "Mixup",
+    "Mosaic",
     "MultiLabel",
     "Noise",
     "PolyheadError",
@@ -118,6 +129,7 @@ __all__ = [
     "compile",
     "examine",
     "from_generator",
+    "largest",
     "outputs",
     "read_coco",
     "read_folder",

@@ -33,6 +33,7 @@ class Feed(KerasInput):
         seed: fixes the order, and the chance of the augmentations: the same on every machine.
         augment: augmentations, as ``[ph.Flip(), ph.Rotate(10)]``, in the order in which they happen. They move images,
             masks, boxes and keypoints together, in training alone: `evaluate` and `predict` get rows as they are.
+            `Mixup`, `Cutmix` and `Mosaic`, which make one row of several, come last.
         workers: threads that prepare batches ahead; 0 prepares them in line. The batches are the same.
         drop_remainder: leave out a last batch that would be smaller.
         shard: ``(rank, count)``, this process's part; ``"auto"`` asks ``torch.distributed`` or JAX, where they
@@ -363,7 +364,7 @@ class Feed(KerasInput):
         y = fill(structure.outputs, {n: Spec(h.shape, h.dtype) for n, h in self.heads.items()}, tuples=True)
         if not self.weighted:
             return x, y
-        weights = {n: Spec(h.weight_shape, "float32") for n, h in self.heads.items()}
+        weights = {n: Spec(s, "float32") for n, s in self._assembler.weight_shapes.items()}
         return x, y, fill(structure.outputs, weights, tuples=True)
 
     def _structure_for(self, call: Call) -> Structure:

@@ -89,8 +89,8 @@ def test_masks_of_0_and_255():
     with pytest.raises(ph.DataError) as error:
         feed(mask=masks, heads={"mask": ph.Mask()})
     assert told(error) == (
-        "head `mask`, row 2: expected 0 or 1 in each pixel, got 255. If 255 is the object, give mask > 127. If "
-        '255 means "no label", say Mask(missing=255).'
+        "head `mask`, row 2: expected 0 or 1 in each pixel, got 255. If 255 is the object, say Mask(values=(0, 255)). "
+        'If 255 means "no label", say Mask(missing=255).'
     )
     with pytest.raises(ph.DataError) as error:
         feed(mask=[0, 255, 0, 255], heads={"mask": ph.Binary()})

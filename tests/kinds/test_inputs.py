@@ -209,14 +209,26 @@ def test_images_that_are_not_what_was_said(column, kind, words):
         ),
         (
             (2, 8, 9, 3),
-            Image(16, 16),
-            "head `h`: expected images of 16 x 16 x any, got 8 x 9 x 3. "
-            "Resize the images, or declare the size they have.",
+            Image(16),
+            "head `h`: expected images of 16 x any x any, got 8 x 9 x 3. "
+            "Say both Image(height, width): they are resized to it.",
+        ),
+        (
+            (2, 8, 9),
+            Image(16, 16, 3),
+            "head `h`: expected images of 16 x 16 x 3, got 8 x 9 x 1. Declare the channels they have.",
         ),
     ],
 )
 def test_images_that_cannot_be_what_is_declared(shape, kind, words):
     assert message(resolved, kind, np.zeros(shape, np.uint8)) == words
+
+
+def test_images_of_another_size_are_resized_later_and_others_are_not():
+    of_another = resolved(Image(16, 12), np.zeros((2, 8, 9, 3), np.uint8))
+    assert (of_another.shape, of_another.late) == ((16, 12, 3), True)
+    as_they_are = resolved(Image(8, 9), np.zeros((2, 8, 9), np.float32))
+    assert (as_they_are.shape, as_they_are.late) == ((8, 9, 1), False)
 
 
 def test_an_input_names_its_columns():

@@ -62,6 +62,50 @@ def test_pixels_without_a_label():
     assert not encoded(Mask(3, size=(2, 2), missing=255), [None])[1].any()
 
 
+@pytest.mark.parametrize("dtype", ["uint8", "int64", "float32"])
+def test_values_stand_for_classes_in_their_order(dtype):
+    black_and_white = np.array([[[0, 255], [255, 0]]], dtype)
+    labels, there = encoded(resolved(Mask(values=(0, 255)), black_and_white), black_and_white)
+    assert labels[0, ..., 0].tolist() == [[0, 1], [1, 0]]
+    assert labels.dtype == np.float32
+    assert there.all()
+    ids = np.array([[[24, 7, 26], [9, 7, 9]]], dtype)
+    head = Mask(["road", "person", "car"], values=[7, 24, 26], missing=9)
+    labels, there = encoded(resolved(head, ids), ids)
+    assert labels.tolist() == [[[1, 0, 2], [0, 0, 0]]]
+    assert there.tolist() == [[[True, True, True], [False, True, False]]]
+    both = np.array([[[[0, 255]]], [[[255, 255]]]], dtype)
+    assert encoded(Mask(2, multi=True, values=(0, 255), size=(1, 1)), both)[0].reshape(2, 2).tolist() == [
+        [0, 1],
+        [1, 1],
+    ]
+    assert encoded(Mask(values=(0, 255), size=(1, 2)), [None, [[255, 0]]])[1].tolist() == [
+        [[False]],
+        [[True]],
+    ]
+    assert message(head.fixed(size=(2, 3), missing=None).encode, ids) == (
+        "head `h`, row 0: expected one of the values [7, 24, 26] in each pixel, got 9. "
+        "If some pixels have no label, say Mask(missing=...) with the value they hold."
+    ).replace("got 9.", f"got {ids[0, 1, 0].item()}.")
+
+
+@pytest.mark.parametrize(
+    ("options", "found"),
+    [
+        ({"values": (0, 1, 2)}, "(0, 1, 2)"),
+        ({"values": (0, 0)}, "(0, 0)"),
+        ({"values": 255}, "255"),
+        ({"values": (0, 0.5)}, "(0, 0.5)"),
+        ({"values": (0, 255), "missing": 255}, "(0, 255)"),
+    ],
+)
+def test_values_that_cannot_stand_for_classes(options, found):
+    assert refusal(Mask, **options) == (
+        "Mask(values=): expected 2 distinct whole numbers, one for each class, none of them missing=, "
+        f"got {found}."
+    )
+
+
 def test_pixels_that_are_nan_without_a_marker():
     words = message(Mask(size=(1, 2)).encode, np.array([[[0, 1]], [[np.nan, np.nan]], [[0, np.nan]]]))
     assert words == (
@@ -81,7 +125,7 @@ WHOLE = "Give whole numbers; a soft mask is a ph.Regression of shape (H, W, n)."
             Mask(),
             np.uint8([[[0, 1]], [[0, 255]]]),
             "row 1: expected 0 or 1 in each pixel, got 255. "
-            'If 255 is the object, give mask > 127. If 255 means "no label", say Mask(missing=255).',
+            'If 255 is the object, say Mask(values=(0, 255)). If 255 means "no label", say Mask(missing=255).',
         ),
         (
             Mask(3),

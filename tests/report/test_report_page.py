@@ -168,3 +168,32 @@ def test_a_notebook_gets_a_frame():
     assert [tag for tag, _ in frame.tags] == ["iframe"]
     assert frame.tags[0][1]["srcdoc"].startswith("<!DOCTYPE html>")
     assert frame.tags[0][1]["sandbox"] == "allow-scripts"
+
+
+def test_each_box_is_named_by_its_class():
+    a, b, c = HOSTILE
+    columns = {
+        "image": np.zeros((3, 8, 8, 3), np.uint8),
+        "box": [[[1, 1, 4, 4], [2, 2, 6, 6]], [[0, 0, 3, 3]], None],
+        "kind": [[a, b], [c], None],
+        "middle": [[[[2, 2]], [[4, 4]]], [[[1, 1]]], None],
+    }
+    heads = {
+        "box": ph.Boxes(2),
+        "kind": ph.Categorical(each="box"),
+        "middle": ph.Keypoints(1, each="box"),
+    }
+    text = page(columns, {"image": ph.Image()}, heads)
+    found = Parsed(text)
+    boxes = [attrs for tag, attrs in found.tags if tag == "div" and attrs.get("class") == "box"]
+    assert len(boxes) == 3
+    assert [attrs["style"].split(";")[0] for attrs in boxes] == [
+        "left:12.500%",
+        "left:25.000%",
+        "left:0.000%",
+    ]
+    assert [tag for tag, _ in found.tags].count("script") == 2
+    assert f"1: {a[:60]}; 2: {b[:60]}" in found.text
+    assert len([attrs for tag, attrs in found.tags if attrs.get("class") == "point"]) == 3
+    facts = json.loads(re.search(r'<script type="application/json" id="facts">(.*?)</script>', text)[1])
+    assert [one["heads"][1]["classes"] for one in facts] == [[0, 2], [1], []]

@@ -7,6 +7,10 @@ from polyhead import DataError
 from polyhead.sources._masks import Panoptic, Polygons, Rle
 from polyhead.sources.coco import read_coco
 
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:.*expected nothing odd:polyhead.PolyheadWarning"
+)  # see test_odd.py
+
 SIZE = {"height": 40, "width": 60}
 CATS = [{"id": 3, "name": "cat"}, {"id": 7, "name": "dog"}]
 
@@ -459,7 +463,8 @@ def test_paths_that_are_not_there(data):
             {"kind": "boxes"},
             'read_coco(kind=): expected "instances" or "keypoints" or "panoptic", got \'boxes\'.',
         ),
-        ({"unannotated": None}, 'read_coco(unannotated=): expected "missing" or "empty", got None.'),
+        ({"unannotated": 0}, 'read_coco(unannotated=): expected "missing" or "empty", got 0.'),
+        ({"annotated": "exif"}, 'read_coco(annotated=): expected "shown" or "stored", got \'exif\'.'),
     ],
 )
 def test_options(data, options, words):
@@ -479,7 +484,8 @@ def test_verify_opens_every_image(data):
     expected = "expected the size (height x width) that the annotation says, got"
     assert [str(p) for p in rows.report.warnings] == [
         f"file {data.root / 'b.jpg'}: {expected} 60 x 40 in the image, 40 x 60 in the annotation. "
-        "The annotation was made on the image turned by a quarter: it may ignore the orientation in EXIF.",
+        "The annotation was made on the image turned by a quarter: it may be that of the image as it is stored, see "
+        "annotated=.",
         f"file {data.root / 'c.jpg'}: {expected} 41 x 60 in the image, 40 x 60 in the annotation. "
         "Boxes and masks may not lie where they should.",
     ]
@@ -511,7 +517,25 @@ def segments(image, *parts):
 
 def test_panoptic(panoptic):
     rows = panoptic([segments(1, (256, 3), (7, 9)), segments(3, (5, 9))])
-    assert rows.columns == ("image", "file", "id", "size", "panoptic", "boxes", "labels", "categories")
+    columns = ("image", "file", "id", "size", "panoptic", "boxes", "labels", "categories", "masks")
+    assert rows.columns == columns
+    masks = column(rows, "masks")
+    assert [None if found is None else [mask.number for mask in found] for found in masks] == [
+        [256],
+        None,
+        [],
+    ]
+    assert masks[0][0].of is column(rows, "panoptic")[0]
+    colours = np.zeros((40, 60, 3), np.uint8)
+    colours[:10, :, 1], colours[10:20, :, 0] = 1, 7
+    drawn = masks[0][0].to_mask(colours)
+    assert (drawn[:10] == 1).all()
+    assert (drawn[10:20] == 0).all()
+    assert (drawn[20:] == -1).all()
+    with pytest.raises(
+        DataError, match=r"a.png: expected pixels of segment 256, which the annotation lists, got none"
+    ):
+        masks[0][0].to_mask(np.zeros((40, 60, 3), np.uint8))
     first, second, third = column(rows, "panoptic")
     assert isinstance(first, Panoptic)
     assert (first.path, first.size, first.classes) == (

@@ -6,6 +6,10 @@ import pytest
 from polyhead import DataError
 from polyhead.sources.folders import read_folder
 
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:.*expected nothing odd:polyhead.PolyheadWarning"
+)  # see test_odd.py
+
 
 def gif(height=40, width=60):
     """A picture as far as its size goes."""

@@ -46,7 +46,7 @@ def test_every_kind_of_png(tmp_path, mode):
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
-@pytest.mark.parametrize("name", ["a.jpg", "a.tif"])
+@pytest.mark.parametrize("name", ["a.jpg", "a.tif", "a.png", "a.webp"])
 def test_an_image_is_as_large_as_it_is_upright(tmp_path, name, orientation):
     from PIL import ImageOps
 
@@ -55,7 +55,9 @@ def test_an_image_is_as_large_as_it_is_upright(tmp_path, name, orientation):
     Image.fromarray(PIXELS).save(tmp_path / name, exif=exif)
     with Image.open(tmp_path / name) as image:
         upright = ImageOps.exif_transpose(image).size
-    assert read_header(tmp_path / name) == (upright[1], upright[0], orientation)
+    header = read_header(tmp_path / name)
+    assert header == (upright[1], upright[0], orientation)
+    assert header.stored == PIXELS.shape[:2]
 
 
 def exif(order, entries, kind=3):

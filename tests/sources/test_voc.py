@@ -4,6 +4,10 @@ import pytest
 from polyhead import DataError
 from polyhead.sources.voc import read_voc
 
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:.*expected nothing odd:polyhead.PolyheadWarning"
+)  # see test_odd.py
+
 
 def gif(height, width):
     """A picture as far as its size goes."""

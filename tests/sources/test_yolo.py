@@ -8,6 +8,10 @@ from polyhead import DataError
 from polyhead.sources._masks import Polygons
 from polyhead.sources.yolo import read_yolo
 
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:.*expected nothing odd:polyhead.PolyheadWarning"
+)  # see test_odd.py
+
 NAMES = ["cat", "dog", "cow"]
 
 

@@ -110,9 +110,7 @@ def test_a_float_tiff_is_read_where_it_is_asked_for():
     depth = RNG.random((4, 3), dtype=np.float32)
     data = encoded(depth, "TIFF")
     assert np.array_equal(decode(data, channels=None, deep=True).pixels[..., 0], depth)
-    with pytest.raises(
-        DataError, match=r"expected 8 or 16 bits a channel, got float32\. Decode it with deep=True"
-    ):
+    with pytest.raises(DataError, match=r"expected 8 or 16 bits a channel, got float32\. Say deep=True"):
         decode(data)
 
 

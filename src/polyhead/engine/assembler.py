@@ -13,6 +13,7 @@ from polyhead.engine.batch import Block
 from polyhead.engine.columns import Columns, absent, stacked
 from polyhead.engine.labels import Encoded, Labels
 from polyhead.engine.memory import Pool
+from polyhead.engine.mixing import Mixers, Parts, split
 from polyhead.engine.scene import Along, Laid, Scene
 from polyhead.errors import BadValue, ContractError, DataError, Problem, place
 from polyhead.kinds import Binary, Each, Head, Image, Input, for_boxes
@@ -31,17 +32,19 @@ class Assembler:
         source: where rows are.
         inputs: ``{name: input kind}``.
         heads: ``{name: head kind}``.
-        augment: augmentations of images, and of what lies in them.
+        augment: augmentations of images, and of what lies in them; behind them those that mix rows.
         seed: of the augmentations.
 
     Attributes:
         inputs: the input kinds, resolved.
         heads: the head kinds, resolved: classes learnt, balanced weights worked out.
         weighted: whether batches have weights.
+        weight_shapes: for each head the shape of one row's weight, where there are weights.
 
     Raises:
         DataError: a missing column, or a column that cannot be what is declared.
-        ContractError: ``given`` names no binary head, or heads wait for each other.
+        ContractError: ``given`` names no binary head, heads wait for each other, or rows cannot be mixed as they are
+            to be.
     """
 
     def __init__(
@@ -65,7 +68,8 @@ class Assembler:
                 self.inputs[name] = kind.resolve(Columns(source, kind.columns(name)))
             except BadValue as bad:
                 errors.extend(bad.located(input=name, row=bad.index).problems)
-        self._scene = None if errors else _scene(source, self.inputs, heads, augment, seed)
+        moves, mixers = split(augment)
+        self._scene = None if errors else _scene(source, self.inputs, heads, moves, seed)
         labels: dict[str, Labels] = {}
         along: dict[str, Along] = {}
         for name in _given_first(heads):
@@ -91,6 +95,14 @@ class Assembler:
             raise DataError(*errors)
         self.heads = {name: self.heads[name] for name in heads}
         self._labels = {name: labels[name] for name in heads}
+        self.weight_shapes = {name: label.head.weight_shape for name, label in self._labels.items()}
+        self._mixers: Mixers | None = None
+        if mixers:
+            placed = {name: label.head for name, label in self._labels.items()}
+            self._mixers = Mixers(mixers, source, self.inputs, placed, seed)
+            self.weight_shapes = self._mixers.weight_shapes
+            for label in labels.values():
+                label.weighted = label.weighted or label.head.weighs_when_mixed
         self._along = {name: one for name, one in along.items() if not labels[name].ready}
         self.weighted = any(label.weighted for label in labels.values())
         read = dict.fromkeys(c for n, k in self.inputs.items() for c in k.columns(n))
@@ -104,7 +116,8 @@ class Assembler:
     def in_memory(self) -> bool:
         """Whether inputs are gathered from memory, and nothing is done to their pixels."""
         read = [c for n, k in self.inputs.items() for c in k.columns(n)]
-        return self._scene is None and all(column in self._whole for column in read)
+        done = self._scene is not None or self._mixers is not None
+        return not done and all(column in self._whole for column in read)
 
     @property
     def labels(self) -> Mapping[str, Labels]:
@@ -148,12 +161,26 @@ class Assembler:
             DataError: for a value that is not right, with the row it stands in.
         """
         ids, bounds = order.block(epoch, first, steps)
+
+        def read(rows: np.ndarray) -> Parts:
+            return self._parts(rows, epoch if augment else None, check, labels)
+
+        if self._mixers is None:
+            parts = read(ids)
+        elif augment:
+            parts = self._mixers.mixed(ids, epoch, read, self._pool.empty)
+        else:
+            parts = self._mixers.plain(read(ids))
+        return Block(*parts, ids, bounds, first)
+
+    def _parts(self, ids: np.ndarray, epoch: int | None, check: bool, labels: bool) -> Parts:
+        """Rows, each by itself; ``epoch`` is that whose augmentations happen, None for none."""
         source = self._source if labels else self._input_source
         rows = _Rows(checked_rows(source, source.read(ids), len(ids)) if source is not None else {})
         rows.whole, rows.ids = self._whole, ids
         laid: dict[str, Any] = {}
         if self._scene is not None:
-            laid = self._scene.place(rows, ids, epoch if augment else None, labels)
+            laid = self._scene.place(rows, ids, epoch, labels)
         if labels:
             laid |= {name: one.of(rows, ids) for name, one in self._along.items()}
         inputs = {
@@ -169,7 +196,7 @@ class Assembler:
             encoded = {name: one.labels for name, one in found.items()}
             if self.weighted:
                 weights = {name: label.weights(found) for name, label in self._labels.items()}
-        return Block(inputs, encoded, weights, ids, bounds, first)
+        return Parts(inputs, encoded, weights)
 
     def tried(self, ids: np.ndarray) -> Iterator[tuple[str, Any]]:
         """Rows as a batch would hold them, piece by piece and without ending at what is wrong.

@@ -10,35 +10,18 @@ from __future__ import annotations
 import copy
 import os
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
+from polyhead.engine.frame import File, Frame, Ways, alike
 from polyhead.errors import BadValue, ContractError, DataError, Problem, place, shown
 from polyhead.kinds import Boxes, Each, Head, Image, Keypoints, Mask
-from polyhead.kinds._missing import is_missing, plain
+from polyhead.kinds._missing import is_dense, is_missing, plain
 from polyhead.sources._values import Values
 from polyhead.sources.base import Source, checked_rows
 
 _ENCODED = (str, bytes, bytearray, memoryview, os.PathLike)
-
-
-class _Ways(NamedTuple):
-    """How the images and heads of a scene are moved, by name.
-
-    Attributes:
-        sizes: (height, width) of images and masks as they come out.
-        light: the images whose light changes.
-        fills: what stands outside of a mask.
-        swaps: pairs of keypoints that change places.
-        each: the boxes to which the entries of a head belong.
-    """
-
-    sizes: dict[str, Any]
-    light: set[str]
-    fills: dict[str, float]
-    swaps: dict[str, Any]
-    each: dict[str, str]
 
 
 class Scene:
@@ -111,9 +94,10 @@ class Scene:
         """
         values = {name: plain(rows[kind.columns(name)[0]]) for name, kind in self.images.items()}
         given = [self._opened(self.first, values[self.first][i], int(ids[i])) for i in range(len(ids))]
-        sizes = [self._size(self.first, value, int(row)) for value, row in zip(given, ids, strict=True)]
+        frames = [self._frame(self.first, value, int(row)) for value, row in zip(given, ids, strict=True)]
         joint = self._plain if epoch is None else self._joint
-        plan = joint.plan(epoch or 0, ids, sizes, self.target)
+        turns = [f.turn for f in frames] if self.images[self.first].annotated == "stored" else None
+        plan = joint.plan(epoch or 0, ids, [f.shown for f in frames], self.target, turns)
         heads = self._raw if labels else {}
         laid = {name: plain(rows[head.columns(name)[0]]) for name, head in heads.items()}
         found: dict[str, list[Any]] = {name: [] for name in (*values, *heads)}
@@ -130,27 +114,30 @@ class Scene:
                 if is_missing(value, head.missing):
                     missing.append(name)
                 elif not isinstance(head, Each):
-                    layers[str(head.layer)][name] = self._lay(name, head, value, sizes[i], row)
+                    layers[str(head.layer)][name] = self._lay(name, head, value, frames[i], row)
                 elif head.each in layers["boxes"]:
                     count = len(layers["boxes"][head.each])
-                    layers[str(head.layer)][name] = self._lay_each(name, head, value, count, sizes[i], row)
+                    layers[str(head.layer)][name] = self._lay_each(name, head, value, count, frames[i], row)
                 else:
                     missing.append(name)
             self._move(plan, i, images, layers, ways, found, epoch is not None)
             for name in missing:
                 found[name].append(None)
-        out: dict[str, Values] = {name: found[name] for name in values if self._pixels}
+        out: dict[str, Values] = {}
+        for name in values if self._pixels else ():
+            out[name] = alike(found[name], name, ids)
         for name, head in heads.items():
-            whole = head.layer == "mask" and not isinstance(head, Each)
+            dense = is_dense(laid[name]) and laid[name].dtype.kind in "iufb"
+            whole = head.layer == "mask" and not isinstance(head, Each) and dense
             out[name] = _stacked(found[name]) if whole else found[name]
         return out
 
-    def _ways(self, heads: Mapping[str, Head]) -> _Ways:
+    def _ways(self, heads: Mapping[str, Head]) -> Ways:
         """How each image and each head is moved: the same for all rows."""
         own = {name: _itself(head) for name, head in heads.items()}
         sizes: dict[str, Any] = {name: kind.shape[:2] for name, kind in self.images.items()}
         placed = {name: _itself(self.heads[name]) for name in heads}
-        return _Ways(
+        return Ways(
             sizes | {name: head.size for name, head in placed.items() if isinstance(head, Mask)},
             {name for name, kind in self.images.items() if kind.light},
             {name: head.fill for name, head in own.items() if isinstance(head, Mask)},
@@ -164,7 +151,7 @@ class Scene:
         i: int,
         images: dict[str, Any],
         layers: dict[str, dict[str, Any]],
-        ways: _Ways,
+        ways: Ways,
         found: dict[str, list[Any]],
         augmented: bool,
     ) -> None:
@@ -233,7 +220,7 @@ class Scene:
         if not isinstance(value, str) and isinstance(value, Mapping):  # as tables of encoded images have it
             value = value.get("bytes") or value.get("path")
         if isinstance(value, (str, os.PathLike)):
-            return _File(value, place(input=name, row=row))
+            return File(value, place(input=name, row=row))
         if isinstance(value, (bytes, bytearray, memoryview)):
             return value
         if isinstance(value, np.ndarray) and value.ndim in (2, 3):
@@ -241,17 +228,15 @@ class Scene:
         expected = "a path, encoded bytes, or an array (H, W) or (H, W, C)"
         raise DataError(Problem(place(input=name, row=row), expected, shown(value)))
 
-    def _size(self, name: str, value: Any, row: int) -> tuple[int, int]:
-        from polyhead.vision import size_of
+    def _frame(self, name: str, value: Any, row: int) -> Frame:
+        from polyhead.vision import header_of
 
         if isinstance(value, np.ndarray):
-            return int(value.shape[0]), int(value.shape[1])
-        where = place(input=name, row=row)
-        return (
-            size_of(value.data, where=value.where)
-            if isinstance(value, _File)
-            else size_of(value, where=where)
-        )
+            return Frame((int(value.shape[0]), int(value.shape[1])))
+        where = value.where if isinstance(value, File) else place(input=name, row=row)
+        header = header_of(value.data if isinstance(value, File) else value, where=where)
+        annotated = (header.height, header.width) if self.images[name].annotated == "stored" else None
+        return Frame(header.size, annotated or header.size, header.orientation)
 
     def _decoded(self, name: str, value: Any, row: int, plan: Any, i: int) -> Any:
         from polyhead.vision import decode
@@ -261,13 +246,16 @@ class Scene:
             if value.shape[2] != kind.channels:
                 found = f"shape {value.shape}"
                 raise DataError(Problem(place(input=name, row=row), f"{kind.channels} channels", found))
+            if value.dtype != np.uint8 and value.dtype.kind != "f":
+                raise DataError(Problem(place(input=name, row=row), "uint8 or floats", str(value.dtype)))
             return value
-        where = value.where if isinstance(value, _File) else place(input=name, row=row)
-        data = value.data if isinstance(value, _File) else value
+        where = value.where if isinstance(value, File) else place(input=name, row=row)
+        data = value.data if isinstance(value, File) else value
         size = plan.at_least(i, (kind.shape[0], kind.shape[1]))
-        return decode(data, channels=kind.channels, at_least=size, where=where)
+        deep = kind.dtype == "float32" and not self._whole  # functions of users' own expect 8 bits
+        return decode(data, channels=kind.channels, at_least=size, deep=deep, where=where)
 
-    def _lay(self, name: str, head: Head, value: Any, size: tuple[int, int], row: int) -> np.ndarray:
+    def _lay(self, name: str, head: Head, value: Any, frame: Frame, row: int) -> np.ndarray:
         from polyhead.vision import decode, decode_mask
 
         if head.layer == "mask" and not isinstance(value, np.ndarray):
@@ -279,13 +267,23 @@ class Scene:
             elif isinstance(value, _ENCODED):
                 value = decode_mask(value, where=where)
         try:
-            return head.lay(value, size)
+            found = head.lay(value, frame.annotated)
         except BadValue as bad:
             raise bad.located(head=name, row=row) from None
+        if head.layer == "mask" and frame.turns_sides and found.shape[:2] == frame.annotated[::-1]:
+            raise DataError(self._turned(name, found.shape, frame, row))
+        return found
 
-    def _lay_each(
-        self, name: str, each: Each, value: Any, count: int, size: tuple[int, int], row: int
-    ) -> Any:
+    def _turned(self, name: str, shape: tuple[int, ...], frame: Frame, row: int) -> Problem:
+        """A mask that was made on the image turned by a quarter."""
+        said, other, fix = ("shown", "stored", 'Say ph.Image(..., annotated="stored")')
+        if frame.annotated != frame.shown:
+            said, other, fix = ("stored", "shown", 'Leave out annotated="stored"')
+        expected = f"a mask of the image as it is {said}, {frame.annotated[0]} x {frame.annotated[1]}"
+        found = f"{shape[0]} x {shape[1]}, that of the image as it is {other} (its Exif says to turn it)"
+        return Problem(place(head=name, row=row), expected, found, f"{fix}, if all labels are so.", "turned")
+
+    def _lay_each(self, name: str, each: Each, value: Any, count: int, frame: Frame, row: int) -> Any:
         """One row's entries as they lie in the whole image: points ``(k, n, 2)``, masks ``(k, H, W)``, or a list."""
         try:
             entries = each.entries(value, count)
@@ -295,7 +293,7 @@ class Scene:
         if head.layer is None:
             return entries
         laid = [
-            None if is_missing(entry, head.missing) else self._lay(name, head, entry, size, row)
+            None if is_missing(entry, head.missing) else self._lay(name, head, entry, frame, row)
             for entry in entries
         ]
         if isinstance(head, Keypoints):
@@ -306,7 +304,7 @@ class Scene:
             found = "some of them missing" if len(shapes) == 1 else f"shapes {sorted(shapes)}"
             fix = "Draw the masks of a row in one size, an empty one where a box has none."
             raise DataError(Problem(place(head=name, row=row), "a mask of one size for each box", found, fix))
-        return np.array(laid) if shapes else np.zeros((count, *size), np.uint8)
+        return np.array(laid) if shapes else np.zeros((count, *frame.annotated), np.uint8)
 
 
 def _itself(head: Head) -> Head:
@@ -384,21 +382,11 @@ class Laid(Source):
         return rows
 
 
-class _File:
-    """A file that was read, and the words that name it."""
-
-    def __init__(self, path: Any, where: str) -> None:
-        self.where = f"{where}, {place(file=os.fspath(path))}"
-        try:
-            with open(path, "rb") as file:
-                self.data = file.read()
-        except OSError as error:
-            found = error.strerror or type(error).__name__
-            raise DataError(Problem(self.where, "a file that can be read", found)) from error
-
-
 def _stacked(masks: list[Any]) -> Values:
-    """One array where all are there and of one shape, else a list with None."""
+    """One array where all are there and of one shape, else a list with None.
+
+    For masks of one array alone: where others are files or lists, a later one may be missing, as a list tells.
+    """
     if any(mask is None for mask in masks) or len({np.shape(mask) for mask in masks}) > 1:
         return masks
     return np.stack(masks)

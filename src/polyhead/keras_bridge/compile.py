@@ -190,7 +190,7 @@ def _logits(model: Any, feed: Any, structure: Structure) -> dict[str, bool]:
         tries = [model(x, training=False) for x in _loud(feed.peek()[0])]
         for name in doubtful:
             arrays = [_numbers(values, paths[name]) for values in tries]
-            shared = feed.heads[name].dtype == "int32"  # the classes share one probability
+            shared = "softmax" in feed.heads[name].probabilities  # the classes share one probability
             found[name] = not all(_probable(array, shared) for array in arrays)
     return {name: bool(value) for name, value in found.items()}
 

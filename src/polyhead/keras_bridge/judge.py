@@ -26,6 +26,7 @@ _RANGES = {
 _CROSSENTROPIES = re.compile("crossentropy|cross_entropy")
 _PROPER = {
     "binary_crossentropy": "BinaryCrossentropy",
+    "categorical_crossentropy": "CategoricalCrossentropy",
     "sparse_categorical_crossentropy": "SparseCategoricalCrossentropy",
 }
 _SLACK = 1e-5
@@ -198,6 +199,8 @@ def _why_not(loss: str, head: Head, units: int) -> str:
         return "That one is always 0 over a single unit."
     if head.dtype == "int32":
         return "Class ids are no quantities."
+    if "softmax" in head.probabilities:
+        return "That one does not read one class of several."
     return "These labels are 0 and 1."
 
 

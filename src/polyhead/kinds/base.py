@@ -12,6 +12,7 @@ import numpy as np
 
 from polyhead.errors import BadValue, ContractError, Problem, shown
 from polyhead.kinds._kernels import Empty
+from polyhead.kinds._mixing import Mixing, unmixable
 
 
 class Column(Protocol):
@@ -97,6 +98,20 @@ class Input(Kind):
         Raises:
             BadValue: with the position of the first value that is not right, where ``check``.
         """
+
+    def require_mixable(self, way: str) -> None:
+        """Raise where several rows of this input cannot become one.
+
+        Args:
+            way: `BLEND` or `PATCH`.
+
+        Raises:
+            BadValue: with what to do instead.
+        """
+
+    def mix(self, parts: np.ndarray, mixing: Mixing) -> np.ndarray:
+        """Components ``(K, B, *shape)``, encoded, as the rows they make, ``(B, *shape)``."""
+        return mixing.image(parts)
 
 
 @dataclass(frozen=True, repr=False)
@@ -227,6 +242,39 @@ class Head(Kind):
         """This head, placed and resolved, as it reads the column again; ``raw`` is what it was placed from."""
         return self
 
+    # Mixed with other rows ------------------------------------------------------------------------
+
+    weighs_when_mixed: ClassVar[bool] = False
+    """Whether mixing alone makes sample weights."""
+
+    def mixable(self, way: str) -> tuple[int, ...]:
+        """The shape of one row's sample weight where rows are mixed.
+
+        Args:
+            way: `BLEND`, where rows are laid over each other, or `PATCH`, where each fills a part of the image.
+
+        Raises:
+            BadValue: where labels of several rows cannot become one, with what to do instead.
+        """
+        fix = "Leave the augmentation out, or the head."
+        raise unmixable(f"a {type(self).__name__}, which does not say how", fix)
+
+    def mix(
+        self, labels: np.ndarray, weights: np.ndarray | None, mixing: Mixing
+    ) -> tuple[np.ndarray, np.ndarray | None]:
+        """The labels and weights of rows that are mixed; by default their mean by share and weight.
+
+        Args:
+            labels: of the components, ``(K, B, *shape)``.
+            weights: of the components, with all that is in them (missing labels, ``given``, class weights): float32
+                ``(K, B, *weight_shape)``; None where no head has any.
+            mixing: how they are mixed.
+
+        Returns:
+            ``(B, *shape)``, and ``(B, *mixable(way))`` or None.
+        """
+        return mixing.mean(labels, weights)
+
     # Class weights ---------------------------------------------------------------------------------
 
     def count(self, labels: np.ndarray, counts: np.ndarray) -> np.ndarray:
@@ -296,6 +344,13 @@ BINARY_LOSSES = (
     "tversky",
 )
 SPARSE_LOSSES = ("sparse_categorical_crossentropy",)
+ONE_HOT_LOSSES = (
+    "categorical_crossentropy",
+    "categorical_focal_crossentropy",
+    "categorical_hinge",
+    "kl_divergence",
+    "mean_squared_error",
+)
 
 
 def over(column: Column, find: Callable[[Any], Any]) -> Iterator[Any]:

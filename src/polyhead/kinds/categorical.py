@@ -21,7 +21,17 @@ from polyhead.kinds._missing import (
     require_range,
     require_whole,
 )
-from polyhead.kinds.base import BINARY_LOSSES, SIGMOID, SOFTMAX, SPARSE_LOSSES, Column, Head, over
+from polyhead.kinds._mixing import require_soft, unmixable
+from polyhead.kinds.base import (
+    BINARY_LOSSES,
+    ONE_HOT_LOSSES,
+    SIGMOID,
+    SOFTMAX,
+    SPARSE_LOSSES,
+    Column,
+    Head,
+    over,
+)
 
 
 @dataclass(frozen=True, repr=False)
@@ -100,6 +110,10 @@ class Binary(Head):
         there = found != _classes.MISSING
         return labels, None if there.all() else there
 
+    def mixable(self, way: str) -> tuple[int, ...]:
+        require_soft(self.loss)
+        return self.weight_shape
+
     def count(self, labels: np.ndarray, counts: np.ndarray) -> np.ndarray:
         return np.bincount(labels[counts, 0].astype(np.int64), minlength=2)
 
@@ -121,8 +135,10 @@ class Binary(Head):
     def default_metrics(self, logits: bool) -> list[Any]:
         import keras
 
+        from polyhead.kinds.accuracy import BinaryAccuracy
+
         return [
-            keras.metrics.BinaryAccuracy(name="accuracy", threshold=0.0 if logits else 0.5),
+            BinaryAccuracy(name="accuracy", threshold=0.0 if logits else 0.5),
             keras.metrics.AUC(name="auc", from_logits=logits),
         ]
 
@@ -134,25 +150,25 @@ class Binary(Head):
 
 @dataclass(frozen=True, repr=False)
 class Categorical(Head):
-    """One of several classes, as int32 ids ``(B,)``.
+    """One of several classes, as int32 ids ``(B,)``, or one-hot, float32 ``(B, n)``.
 
     Attributes:
         classes: their number (the column then holds ids from 0), or their names in order. Without, they are
             learnt from the column: a category's own order, else sorted. Learnt once, they are fixed: give
             ``feed.heads`` to the feeds of other splits.
+        one_hot: labels of 1 for the class and 0 for all others, which can be mixed by `Mixup` and the like.
 
     >>> Categorical(["cat", "dog"]).encode(["dog", None, "cat"])
     (array([1, 0, 0], dtype=int32), array([ True, False,  True]))
     """
 
     classes: int | Sequence[Any] | None = None
+    _: KW_ONLY
+    one_hot: bool = False
 
     takes_class_weight: ClassVar[bool] = True
 
-    shape = ()
-    dtype = "int32"
     probabilities = SOFTMAX
-    losses = SPARSE_LOSSES
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -165,6 +181,18 @@ class Categorical(Head):
         """The classes in order of their ids."""
         assert self.classes is not None
         return _classes.names(self.classes)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return (len(self.names),) if self.one_hot else ()
+
+    @property
+    def dtype(self) -> str:
+        return "float32" if self.one_hot else "int32"
+
+    @property
+    def losses(self) -> tuple[str, ...]:
+        return ONE_HOT_LOSSES if self.one_hot else SPARSE_LOSSES
 
     @property
     def output_shape(self) -> tuple[int, ...]:
@@ -184,9 +212,10 @@ class Categorical(Head):
         least = found.min(initial=0)
         if least == _classes.STRANGE:
             raise self._no_class(values, int((found == _classes.STRANGE).argmax()))
-        if least == _classes.MISSING:
-            return np.maximum(found, 0), found >= 0
-        return found, None
+        there = found >= 0 if least == _classes.MISSING else None
+        if self.one_hot:
+            return (found[:, None] == np.arange(len(self.names))).astype(np.float32), there
+        return found if there is None else np.maximum(found, 0), there
 
     def _no_class(self, values: Any, index: int) -> BadValue:
         assert self.classes is not None
@@ -203,14 +232,24 @@ class Categorical(Head):
             fix = "Give the names of the classes, or say Categorical() to learn them from the column."
         return BadValue(index, _classes.listed(self.classes), shown(value), fix)
 
+    def mixable(self, way: str) -> tuple[int, ...]:
+        if not self.one_hot:
+            fix = "Say ph.Categorical(one_hot=True)."
+            raise unmixable("class ids: between two of them lies another class", fix)
+        require_soft(self.loss)
+        return self.weight_shape
+
+    def _ids(self, labels: np.ndarray) -> np.ndarray:
+        return labels.argmax(-1) if self.one_hot else labels
+
     def count(self, labels: np.ndarray, counts: np.ndarray) -> np.ndarray:
-        return np.bincount(labels[counts], minlength=len(self.names))
+        return np.bincount(self._ids(labels)[counts], minlength=len(self.names))
 
     def balanced(self, counts: np.ndarray) -> Self:
         return self.fixed(class_weight=dict(zip(self.names, _classes.balanced(counts), strict=True)))
 
     def class_factor(self, labels: np.ndarray) -> np.ndarray:
-        return _classes.table(self.names, self.class_weight)[labels]
+        return _classes.table(self.names, self.class_weight)[self._ids(labels)]
 
     def describe(self, labels: np.ndarray, counts: np.ndarray) -> str:
         return _classes.shares(self.names, self.count(labels, counts))
@@ -218,12 +257,16 @@ class Categorical(Head):
     def default_loss(self, logits: bool) -> Any:
         import keras
 
-        return keras.losses.SparseCategoricalCrossentropy(from_logits=logits)
+        losses = keras.losses
+        loss = losses.CategoricalCrossentropy if self.one_hot else losses.SparseCategoricalCrossentropy
+        return loss(from_logits=logits)
 
     def default_metrics(self, logits: bool) -> list[Any]:
         import keras
 
-        return [keras.metrics.SparseCategoricalAccuracy(name="accuracy")]
+        metrics = keras.metrics
+        metric = metrics.CategoricalAccuracy if self.one_hot else metrics.SparseCategoricalAccuracy
+        return [metric(name="accuracy")]
 
     def output(self, features: Any, name: str) -> Any:
         import keras
@@ -343,6 +386,10 @@ class MultiLabel(Head):
                 labels[row, places[label]] = 1
         return labels, None if there.all() else there
 
+    def mixable(self, way: str) -> tuple[int, ...]:
+        require_soft(self.loss)
+        return self.weight_shape
+
     def count(self, labels: np.ndarray, counts: np.ndarray) -> np.ndarray:
         counts = np.broadcast_to(counts if counts.ndim == 2 else counts[:, None], labels.shape)
         ones = ((labels == 1) & counts).sum(0)
@@ -365,9 +412,9 @@ class MultiLabel(Head):
         return keras.losses.BinaryCrossentropy(from_logits=logits)
 
     def default_metrics(self, logits: bool) -> list[Any]:
-        import keras
+        from polyhead.kinds.accuracy import BinaryAccuracy
 
-        return [keras.metrics.BinaryAccuracy(name="accuracy", threshold=0.0 if logits else 0.5)]
+        return [BinaryAccuracy(name="accuracy", threshold=0.0 if logits else 0.5)]
 
     def output(self, features: Any, name: str) -> Any:
         import keras

@@ -20,6 +20,7 @@ from polyhead.kinds._missing import (
     require_range,
     row_array,
 )
+from polyhead.kinds._mixing import Mixing, choose, taken, together, unmixable
 from polyhead.kinds.base import Column, Head, as_shape
 
 _FORMATS = ("xyxy", "xywh", "cxcywh", "yxyx")
@@ -260,6 +261,43 @@ class Boxes(_Coordinates):
                 raise self._turned(row, array[row][int(turned[row].argmax())])
         return as_float32(boxes, check), there
 
+    weighs_when_mixed = True
+
+    def mixable(self, way: str) -> tuple[int, ...]:
+        if self.overflow == "raise":
+            expected = 'overflow="largest" or "first", as the boxes of several rows come together'
+            fix = f'Say ph.Boxes({self.max_boxes}, overflow="largest").'
+            raise BadValue(None, expected, 'overflow="raise"', fix)
+        return self.weight_shape
+
+    def mix(
+        self, labels: np.ndarray, weights: np.ndarray | None, mixing: Mixing
+    ) -> tuple[np.ndarray, np.ndarray | None]:
+        return self.mix_places(labels, weights, mixing)[:2]
+
+    def mix_places(
+        self, labels: np.ndarray, weights: np.ndarray | None, mixing: Mixing
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """As `mix`; and which box stands in each place.
+
+        Returns:
+            Boxes, weights, and int64 ``(B, max_boxes)``: the place of each box among those of all components beside
+            each other, ``k * max_boxes + place``, and -1 where there is none.
+        """
+        scale = np.tile(mixing.size[::-1], 2) if self.normalized else 1
+        boxes, seen = mixing.boxes(labels.astype(np.float64) * scale)
+        parts = np.ones(seen.shape, np.float32) if weights is None else weights
+        if mixing.patches is None:
+            parts = parts * mixing.shares[..., None].astype(np.float32)
+        kept = (parts > 0) & (seen > 0) & (seen >= self.min_visible - 1e-6)
+        beside, sides = together(boxes), None
+        if self.overflow == "largest":
+            sides = (beside[..., 2] - beside[..., 0]) * (beside[..., 3] - beside[..., 1])
+            if mixing.patches is None:  # a box that is hardly seen makes no room for itself
+                sides = sides * np.repeat(mixing.shares.T, self.max_boxes, 1)
+        places = choose(together(kept), self.max_boxes, sides)
+        return taken(beside / scale, places).astype(np.float32), taken(together(parts), places), places
+
     def default_metrics(self, logits: bool) -> list[Any]:
         from polyhead.kinds.iou import BoxIoU
 
@@ -342,6 +380,10 @@ class Keypoints(_Coordinates):
         if check:
             self._check(array, "keypoints")
         return as_float32(array, check), there
+
+    def mixable(self, way: str) -> tuple[int, ...]:
+        fix = "Leave the augmentation out, or the head."
+        raise unmixable("one set of points a row, which has no room for another", fix)
 
     def default_metrics(self, logits: bool) -> list[Any]:
         import keras

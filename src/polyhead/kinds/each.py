@@ -10,6 +10,7 @@ import numpy as np
 
 from polyhead.errors import BadValue, ContractError, Problem, place, shown
 from polyhead.kinds._missing import is_dense, is_missing, plain
+from polyhead.kinds._mixing import Mixing, taken, together
 from polyhead.kinds.base import Column, Head
 from polyhead.kinds.coordinates import Boxes
 
@@ -220,6 +221,36 @@ class Each(Head):
 
     def _flat(self, labels: np.ndarray, counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         return labels.reshape(-1, *self.head.shape), counts.reshape(-1, *self.head.weight_shape)
+
+    # Mixed with other rows -------------------------------------------------------------------------
+
+    def mixable(self, way: str) -> tuple[int, ...]:
+        return self.weight_shape  # no label is mixed with another: each goes where its box goes
+
+    def mix_along(
+        self, labels: np.ndarray, weights: np.ndarray, mixing: Mixing, places: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """The entries of the boxes that `Boxes.mix_places` chose, in their places; as `mix`.
+
+        Args:
+            labels: of the components, ``(K, B, *shape)``.
+            weights: of the components, float32 ``(K, B, *weight_shape)``.
+            mixing: how they are mixed.
+            places: int64 ``(B, max_boxes)``.
+        """
+        if mixing.patches is None:
+            weights = weights * mixing.shares.reshape(*weights.shape[:2], *[1] * (weights.ndim - 2))
+        elif self.layer == "mask":
+            labels = mixing.alone(labels)
+            if weights.shape[3:] != (1, 1):  # pixels without a label: outside of what is seen there is none
+                weights = mixing.alone(weights)
+        elif self.layer == "points":
+            normalized = getattr(self.head, "normalized", False)
+            scale = np.array(mixing.size[::-1] if normalized else (1, 1))
+            points, seen = mixing.points(labels.astype(np.float64) * scale)
+            weights = weights * seen
+            labels = np.where(weights[..., None] > 0, points / scale, 0).astype(np.float32)
+        return taken(together(labels), places), taken(together(weights), places).astype(np.float32)
 
     def count(self, labels: np.ndarray, counts: np.ndarray) -> np.ndarray:
         return self.head.count(*self._flat(labels, counts))

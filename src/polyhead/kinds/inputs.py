@@ -21,6 +21,7 @@ from polyhead.kinds._missing import (
     require_range,
     require_whole,
 )
+from polyhead.kinds._mixing import PATCH
 from polyhead.kinds.base import Column, Input, as_shape
 
 _INT32 = np.iinfo(np.int32)
@@ -80,23 +81,36 @@ class Array(Input):
             _require_int32(array)
         return np.ascontiguousarray(array, np.int32)
 
+    def require_mixable(self, way: str) -> None:
+        expected = "an input that can be mixed"
+        if way == PATCH:
+            fix = "Use ph.Mixup, or ph.Image for what lies in the image as its pixels do."
+            raise BadValue(None, expected, "numbers that have no place in the image", fix)
+        if self.dtype != "float32":
+            fix = 'Say ph.Array(dtype="float32") if they are quantities.'
+            raise BadValue(None, expected, "whole numbers, whose mean is none", fix)
+
 
 @dataclass(frozen=True, repr=False)
 class Image(Input):
     """Images, RGB or grey, channels last, as float32 in 0–1 or as uint8.
 
     A column of uint8 ``(N, H, W, C)`` or ``(N, H, W)`` is divided by 255; floats must be in 0–1 already. A column
-    of paths, of encoded bytes, or of arrays of unequal sizes is decoded and resized batch by batch; then height and
-    width must be said.
+    of paths, of encoded bytes, or of arrays of another size than declared, or of unequal sizes, is decoded and
+    resized batch by batch, and what lies in the images with it; of files and unequal sizes, height and width must
+    be said. Files of 16 bits a channel keep them in float32.
 
     Attributes:
         height: rows of pixels as the model gets them; by default as found.
         width: columns of pixels.
-        channels: 1, 3 or 4; by default as found.
+        channels: 1, 3 or 4; by default as found, and 3 for what is decoded.
         dtype: ``"float32"``, or ``"uint8"`` for a model that rescales by itself.
         fit: how an image of another size comes to this one: ``"stretch"``, ``"contain"`` (whole, with borders) or
             ``"cover"`` (filled, cut off).
         light: whether augmentations of light and colour touch it; say False for depth and the like.
+        annotated: the pixels that masks, boxes and keypoints were made for, where a file says that it is to be
+            turned (Exif): ``"shown"``, those that a viewer shows, or ``"stored"``, those that a decoder gives which
+            does not turn them. The model gets the image as it is shown, and all that lies in it alike.
 
     >>> Image(64, 64, dtype="uint8")
     Image(64, 64, dtype='uint8')
@@ -109,6 +123,7 @@ class Image(Input):
     dtype: Any = "float32"
     fit: str = "stretch"
     light: bool = True
+    annotated: str = "shown"
     late: bool = field(
         default=False, repr=False, compare=False
     )  # found to hold what must be decoded or resized
@@ -118,6 +133,8 @@ class Image(Input):
             raise ContractError(Problem("Image(dtype=)", '"float32" or "uint8"', shown(self.dtype)))
         if self.fit not in _FITS:
             raise ContractError(Problem("Image(fit=)", f"one of {', '.join(_FITS)}", shown(self.fit)))
+        if self.annotated not in ("shown", "stored"):
+            raise ContractError(Problem("Image(annotated=)", '"shown" or "stored"', shown(self.annotated)))
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -129,24 +146,28 @@ class Image(Input):
             if self.height is None or self.width is None:
                 fix = "Say Image(height, width): they are decoded, or resized, to it."
                 raise BadValue(None, "the size of the images", "files, or arrays of unequal sizes", fix)
-            if self.channels not in (None, 1, 3):
-                raise BadValue(None, "1 or 3 channels for images that are decoded", str(self.channels))
+            if self.channels not in (None, *_CHANNELS):
+                raise BadValue(None, "1, 3 or 4 channels for images that are decoded", str(self.channels))
             return self.fixed(channels=self.channels or 3, late=True)
         found = _pixels(values).shape[1:]
+        if self.height and self.width and found[2] in _CHANNELS and self.channels in (None, found[2]):
+            return self.fixed(channels=found[2], late=found[:2] != (self.height, self.width))
         wanted = (self.height, self.width, self.channels)
         if any(w not in (None, f) for w, f in zip(wanted, found, strict=True)):
             size = " x ".join("any" if w is None else str(w) for w in wanted)
-            first_last = len(found) == 3 and found[0] in (1, 3, 4) and found[2] not in (1, 3, 4)
+            first_last = len(found) == 3 and found[0] in _CHANNELS and found[2] not in _CHANNELS
             fix = (
                 "These are channels first: give images.transpose(0, 2, 3, 1)."
                 if first_last
-                else "Resize the images, or declare the size they have."
+                else "Declare the channels they have."
+                if self.channels not in (None, found[2])
+                else "Say both Image(height, width): they are resized to it."
             )
             raise BadValue(None, f"images of {size}", " x ".join(map(str, found)), fix)
-        if found[2] not in (1, 3, 4):
+        if found[2] not in _CHANNELS:
             fix = (
                 "Give images.transpose(0, 2, 3, 1)."
-                if found[0] in (1, 3, 4)
+                if found[0] in _CHANNELS
                 else "Use ph.Array for other data."
             )
             raise BadValue(None, "1, 3 or 4 channels last", " x ".join(map(str, found)), fix)
@@ -190,6 +211,7 @@ class Image(Input):
         )
 
 
+_CHANNELS = (1, 3, 4)
 _FITS = ("stretch", "contain", "cover")
 
 

@@ -14,6 +14,7 @@ from polyhead.kinds._kernels import Empty
 from polyhead.kinds._missing import (
     as_float32,
     collapse,
+    first_row,
     is_dense,
     is_missing,
     numbers,
@@ -21,6 +22,7 @@ from polyhead.kinds._missing import (
     require_range,
     require_whole,
 )
+from polyhead.kinds._mixing import BLEND, Mixing, require_soft, unmixable
 from polyhead.kinds.base import BINARY_LOSSES, SIGMOID, SOFTMAX, SPARSE_LOSSES, Column, Head, as_shape
 
 
@@ -36,6 +38,8 @@ class Mask(Head):
     Attributes:
         classes: their number, or their names in order.
         multi: several binary masks, which may overlap.
+        values: what the column holds for each class, in order, such as ``(0, 255)`` for a binary mask in black and
+            white; by default 0, 1, 2 and so on.
         size: ``(height, width)`` of the mask; by default as found.
 
     >>> Mask(size=(2, 2)).encode([None, np.eye(2)])[1].tolist()
@@ -45,6 +49,7 @@ class Mask(Head):
     classes: Any = 1
     _: KW_ONLY
     multi: bool = False
+    values: Any = None
     size: tuple[int, int] | None = None
 
     takes_class_weight: ClassVar[bool] = True
@@ -57,11 +62,23 @@ class Mask(Head):
             if len(size) != 2:
                 raise ContractError(Problem("Mask(size=)", "(height, width)", shown(self.size)))
             object.__setattr__(self, "size", size)
+        if self.values is not None:
+            object.__setattr__(self, "values", self._checked_values())
         if self.binary and self.class_weight is not None:
             fix = "Use Mask(classes) with one class a pixel, or give a loss of your own."
             found = shown(self.class_weight)
             raise ContractError(Problem("Mask(class_weight=)", "nothing for binary masks", found, fix))
         _classes.check_weights("Mask", self.class_weight, self.names)
+
+    def _checked_values(self) -> tuple[int, ...]:
+        count = 2 if self.binary else len(self.names)
+        given = self.values
+        values = list(given) if isinstance(given, (list, tuple, range, np.ndarray)) else []
+        whole = all(isinstance(v, (int, np.integer)) and not isinstance(v, bool) for v in values)
+        if len(values) != count or not whole or len(set(values)) < count or self.missing in values:
+            expected = f"{count} distinct whole numbers, one for each class, none of them missing="
+            raise ContractError(Problem("Mask(values=)", expected, shown(given)))
+        return tuple(int(v) for v in values)
 
     @property
     def binary(self) -> bool:
@@ -102,6 +119,25 @@ class Mask(Head):
             return self.size
         return (1, 1)
 
+    def mixable(self, way: str) -> tuple[int, ...]:
+        assert self.size is not None
+        if way != BLEND:
+            return self.size
+        if not self.binary:
+            fix = "Use ph.Cutmix or ph.Mosaic, which cut masks, or ph.Mask(multi=True)."
+            raise unmixable("a class id in each pixel: between two ids lies another class", fix)
+        require_soft(self.loss)
+        return self.weight_shape
+
+    def mix(
+        self, labels: np.ndarray, weights: np.ndarray | None, mixing: Mixing
+    ) -> tuple[np.ndarray, np.ndarray | None]:
+        if mixing.patches is None:
+            return mixing.mean(labels, weights)
+        if weights is not None:
+            weights = mixing.cut(np.broadcast_to(weights, labels.shape[:4]))
+        return mixing.cut(labels), weights
+
     @property
     def layer(self) -> str | None:
         return "mask"
@@ -126,7 +162,9 @@ class Mask(Head):
     @property
     def fill(self) -> float:
         """What stands outside of an image that was moved: no label, where there is a value that says so."""
-        return float(self.missing) if isinstance(self.missing, Real) else 0.0
+        if isinstance(self.missing, Real):
+            return float(self.missing)
+        return 0.0 if self.values is None else float(self.values[0])
 
     def placed(self, size: tuple[int, int]) -> Self:
         return self if self.size is not None else self.fixed(size=size)
@@ -147,7 +185,7 @@ class Mask(Head):
         return head
 
     def gather(self, column: Any, ids: np.ndarray, empty: Empty) -> np.ndarray | None:
-        if not self.binary or self.missing is not None:
+        if not self.binary or self.missing is not None or self.values is not None:
             return None
         found = _kernels.gather(column, ids, empty, divide=False)
         return None if found is None else found.reshape(len(ids), *self.shape)
@@ -157,10 +195,28 @@ class Mask(Head):
         shape = (*self.size, len(self.names) if self.binary else 1)
         what = f"a mask of shape {self.size if shape[2] == 1 else shape}"
         array, there = numbers(values, self.missing, shape, what)
-        if check:
+        if self.values is not None:
+            array = self._classes_of(array, there)
+        elif check:
             self._check(array)
         labels = as_float32(array, check=False) if self.binary else array[..., 0].astype(np.int32, copy=False)
         return np.ascontiguousarray(labels), None if there is None else self._there(there)
+
+    def _classes_of(self, array: np.ndarray, there: np.ndarray | None) -> np.ndarray:
+        """Class ids from the values that the column holds; 0 where there is no label."""
+        order = np.argsort(self.values)
+        ranked = np.asarray(self.values)[order]
+        at = np.minimum(np.searchsorted(ranked, array), len(ranked) - 1)
+        unknown = ranked[at] != array
+        ids = order[at].astype(np.uint8 if len(ranked) <= 256 else np.int32)
+        if there is not None:
+            unknown, ids = unknown & there, np.where(there, ids, 0)
+        row = first_row(unknown)
+        if row is not None:
+            expected = f"one of the values {shown(list(self.values))} in each pixel"
+            fix = "If some pixels have no label, say Mask(missing=...) with the value they hold."
+            raise BadValue(row, expected, shown(array[row][unknown[row]].flat[0]), fix)
+        return ids
 
     def _there(self, there: np.ndarray) -> np.ndarray:
         if self.missing is not None:
@@ -184,7 +240,7 @@ class Mask(Head):
         if array.max() == 255:
             fix = 'If 255 means "no label", say Mask(missing=255).'
             if top == 1:
-                fix = f"If 255 is the object, give mask > 127. {fix}"
+                fix = f"If 255 is the object, say Mask(values=(0, 255)). {fix}"
         require_range(array, 0, top, expected, fix)
         require_whole(
             array, expected, "Give whole numbers; a soft mask is a ph.Regression of shape (H, W, n)."

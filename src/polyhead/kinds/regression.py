@@ -18,6 +18,7 @@ from polyhead.kinds._missing import (
     partly_missing,
     require_finite,
 )
+from polyhead.kinds._mixing import PATCH, unmixable
 from polyhead.kinds.base import Column, Head, as_shape, over
 
 
@@ -84,6 +85,12 @@ class Regression(Head):
             raise partly_missing(type(self).__name__, there)
         return labels, rows.reshape((-1,) + (1,) * (len(self.shape) - 1))
 
+    def mixable(self, way: str) -> tuple[int, ...]:
+        if way == PATCH:
+            fix = "Use ph.Mixup, or leave the head out."
+            raise unmixable("numbers of whole rows, which do not go by the area that is seen", fix)
+        return self.weight_shape
+
     def default_loss(self, logits: bool) -> Any:
         import keras
 
@@ -131,6 +138,10 @@ class Embedding(Regression):
                 fix = "Put NaN where there is no label."
                 raise BadValue(row, "a vector with a direction", "only zeros", fix)
         return labels, there
+
+    def mixable(self, way: str) -> tuple[int, ...]:
+        fix = "Leave the augmentation out, or the head."
+        raise unmixable("vectors whose direction counts: between two of them lies another one", fix)
 
     def default_loss(self, logits: bool) -> Any:
         import keras

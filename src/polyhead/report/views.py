@@ -66,6 +66,15 @@ def name_of(value: Any, limit: int = 60) -> str:
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
+def in_part(name: str, share: float) -> str:
+    """A class, and how much of it there is where rows are mixed.
+
+    >>> in_part("cat", 1.0), in_part("cat", 0.25)
+    ('cat', 'cat (25%)')
+    """
+    return name if share == 1 else f"{name} ({share:.0%})"
+
+
 class View:
     """A head of numbers.
 
@@ -180,10 +189,12 @@ class BinaryView(View):
         return f"0 (not {name_of(self.head.positive)})", f"1 ({name_of(self.head.positive)})"
 
     def words(self, label: Label) -> str:
-        return self.classes[int(label.value.flat[0])]
+        value = float(label.value.flat[0])
+        return self.classes[int(value)] if value in (0, 1) else in_part(self.classes[1], value)
 
     def held(self, label: Label) -> Sequence[int]:
-        return (int(label.value.flat[0]),)
+        value = float(label.value.flat[0])
+        return (int(value),) if value in (0, 1) else (0, 1)
 
     def number(self, label: Label) -> float | None:
         return None
@@ -214,10 +225,16 @@ class CategoricalView(View):
         return tuple(name_of(name) for name in self.head.names)
 
     def words(self, label: Label) -> str:
-        return name_of(self.head.names[int(label.value)])
+        return ", ".join(self._part(label, i) for i in self.held(label))
+
+    def _part(self, label: Label, i: int) -> str:
+        return in_part(name_of(self.head.names[i]), float(label.value[i]) if self.head.one_hot else 1.0)
 
     def held(self, label: Label) -> Sequence[int]:
-        return (int(label.value),)
+        if not self.head.one_hot:
+            return (int(label.value),)
+        order = np.argsort(-label.value, kind="stable").tolist()  # several where rows are mixed
+        return [i for i in order if label.value[i] > 0]
 
     def number(self, label: Label) -> float | None:
         return None
@@ -242,14 +259,14 @@ class MultiLabelView(View):
         return tuple(name_of(name) for name in self.head.names)
 
     def words(self, label: Label) -> str:
-        held = [name_of(self.head.names[i]) for i in self.held(label)]
+        held = [in_part(name_of(self.head.names[i]), float(label.value[i])) for i in self.held(label)]
         unknown = int((~label.counts).sum()) if label.counts.shape else 0
         text = ", ".join(held[:8]) + (f", … ({len(held)})" if len(held) > 8 else "") if held else "none"
         return f"{text} ({unknown} not labelled)" if unknown else text
 
     def held(self, label: Label) -> Sequence[int]:
         there = np.broadcast_to(label.counts, label.value.shape)
-        return np.flatnonzero((label.value == 1) & there).tolist()
+        return np.flatnonzero((label.value > 0) & there).tolist()
 
     def number(self, label: Label) -> float | None:
         return None

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from polyhead.errors import DataError, Problem, Report, shown
+from polyhead.errors import DataError, Problem, Report, shown, warn
 from polyhead.sources._columns import Stored
 from polyhead.sources._values import Values
 from polyhead.sources.arrays import Arrays
@@ -15,6 +15,37 @@ from polyhead.sources.base import similar
 
 SHOWN = 10
 """Places that are named for each kind of mistake; of the rest, the number."""
+
+CHOICES = {
+    "annotated": ("shown", "stored"),
+    "crowds": ("skip", "keep"),
+    "difficult": ("keep", "skip"),
+    "invalid": ("drop", "raise"),
+    "missing_files": ("raise", "drop"),
+    "unannotated": ("missing", "empty"),
+}
+"""The arguments of readers that are one of a few words."""
+
+ODDITIES = {
+    "no-image": "annotations without image",
+    "box-negative": "boxes of negative size left out",
+    "box-empty": "empty boxes left out",
+    "box-outside": "boxes outside left out",
+    "box-clipped": "boxes cut off at the border",
+    "mask-short": "polygons of less than three corners left out",
+    "keypoint-outside": "objects with keypoints outside",
+    "line-twice": "lines that stand twice",
+    "file-twice": "files that stand twice",
+    "file-name": "names of files that are not there",
+    "no-file": "files that are not there left out",
+    "image": "files that cannot be read left out",
+    "size": "images of another size than annotated",
+    "mask-size": "masks of another size than their image",
+    "link": "links passed over",
+    "no-class": "images in no class",
+    "empty-class": "classes without images",
+}
+"""What the warning of a reader calls each kind of thing that is odd."""
 
 SLACK = 0.01
 """Pixels that a box may stick out without a word: what rounding in a file of decimals costs."""
@@ -53,6 +84,7 @@ class Findings:
         self._problems: dict[tuple[str, bool], list[Problem]] = {}
         self._totals: dict[tuple[str, bool], int] = {}
         self._notes: list[str] = []
+        self._odd: list[tuple[str, int]] = []
 
     def add(
         self, code: str, where: str, expected: str, found: str, fix: str = "", *, warning: bool = False
@@ -77,6 +109,11 @@ class Findings:
         """What was counted or assumed."""
         self._notes.append(text)
 
+    def odd(self, text: str, count: int) -> None:
+        """What is no mistake in any one place and still has to be said: the warning counts it."""
+        if count:
+            self._odd.append((text, count))
+
     def head(self, *texts: str) -> None:
         """Notes that stand before those made so far."""
         self._notes[:0] = texts
@@ -95,6 +132,20 @@ class Findings:
         if errors:
             raise DataError(*errors)
 
+    def told(self, where: str) -> Report:
+        """All of it, for a source that can be used; of what is odd there is one warning.
+
+        Args:
+            where: what was read, for the warning.
+        """
+        counted = [(ODDITIES.get(code, code), n) for (code, warning), n in self._totals.items() if warning]
+        counted += self._odd
+        if counted:
+            found = "; ".join(f"{text}: {count:,}" for text, count in counted)
+            fix = "print(source.report) shows all of it."
+            warn(Problem(where, "nothing odd", found, fix, "odd", warning=True))
+        return self.report()
+
     def report(self) -> Report:
         """All of it."""
         problems = []
@@ -112,6 +163,13 @@ def require_choice(what: str, value: Any, choices: Sequence[str]) -> None:
     """Raise for an argument that is none of a few words."""
     if value not in choices:
         raise DataError(Problem(what, " or ".join(f'"{c}"' for c in choices), shown(value)))
+
+
+def require_choices(reader: str, arguments: Mapping[str, Any]) -> None:
+    """Raise for an argument of a reader that is none of its `CHOICES`; None, for what is not said, always is one."""
+    for name, choices in CHOICES.items():
+        if arguments.get(name) is not None:
+            require_choice(f"{reader}({name}=)", arguments[name], choices)
 
 
 def clip_boxes(
@@ -224,18 +282,19 @@ def by_row(values: Any, rows: np.ndarray, missing: np.ndarray) -> list[Any]:
     ]
 
 
-def with_categories(columns: dict[str, list[Any]]) -> dict[str, list[Any]]:
-    """The columns of objects, and beside their labels the distinct ones of each image, as `MultiLabel` takes them.
+def by_image(columns: Mapping[str, Any], rows: np.ndarray, missing: np.ndarray) -> dict[str, list[Any]]:
+    """The columns of single objects as columns of images: see `by_row`.
 
-    >>> with_categories({"labels": [["cat", "dog", "cat"], None]})["categories"]
-    [['cat', 'dog'], None]
+    Beside their labels stand the distinct ones of each image, as `MultiLabel` takes them.
+
+    >>> by_image({"labels": ["cat", "dog", "cat"]}, np.zeros(3, int), np.array([False, True]))
+    {'labels': [['cat', 'dog', 'cat'], None], 'categories': [['cat', 'dog'], None]}
     """
-    found = [None if names is None else list(dict.fromkeys(names)) for names in columns["labels"]]
     out: dict[str, list[Any]] = {}
     for name, values in columns.items():
-        out[name] = values
+        out[name] = by_row(values, rows, missing)
         if name == "labels":
-            out["categories"] = found
+            out["categories"] = [None if s is None else list(dict.fromkeys(s)) for s in out[name]]
     return out
 
 
@@ -246,7 +305,7 @@ def scenes(
     kept: np.ndarray,
     lost: np.ndarray,
     said: np.ndarray | None = None,
-    unannotated: str,
+    unannotated: str | None,
 ) -> np.ndarray:
     """Which images have no label at all, bool ``(N,)``, beside those where nothing is to be seen; both noted.
 
@@ -256,11 +315,16 @@ def scenes(
         kept: those of them that are left.
         lost: those that were left out though they show something: crowds, boxes that are none.
         said: bool ``(N,)``, images of which the files say that they are empty.
-        unannotated: ``"missing"`` or ``"empty"``, what an image without annotation is.
+        unannotated: ``"missing"`` or ``"empty"``, what an image without annotation is; None for missing, as
+            nobody said.
     """
     bare = (had == 0) if said is None else (had == 0) & ~said
     spoilt = (kept == 0) & (lost > 0)
-    missing = spoilt | bare if unannotated == "missing" else spoilt
+    missing = spoilt if unannotated == "empty" else spoilt | bare
+    if unannotated is None:
+        unsaid = 'images without annotation, taken as missing unless unannotated="empty"'
+        findings.odd(unsaid, int(bare.sum()))
+    findings.odd("images whose every annotation was left out", int(spoilt.sum()))
     empty = (kept == 0) & ~missing
     count = len(had)
     if count and spoilt.any() and not (kept > 0).any():

@@ -78,11 +78,9 @@ def is_id(value: Any) -> bool:
     )
 
 
-def pictures_of(
-    content: Mapping[str, Any], path: Path, root: Root, missing_files: str, verify: bool
-) -> Pictures:
+def pictures_of(content: Mapping[str, Any], path: Path, root: Root, files: Files, verify: bool) -> Pictures:
     findings, found = root.findings, Pictures()
-    files, names = Files(findings, missing_files), set()
+    names = set()
     for i, entry in enumerate(entries_of(content["images"], "image", path, findings)):
         number, name = entry.get("id"), entry.get("file_name")
         where = f"{place(file=str(path))}, image {number if is_id(number) else f'at position {i}'}"

@@ -1,7 +1,7 @@
 """The size of an image from the first bytes of its file, without decoding it.
 
 Reads are bounded: a broken file costs an error, not memory. For pictures whose header tells how they were held
-(the EXIF orientation of JPEG, the orientation of TIFF), the size is that of the picture upright.
+(the EXIF orientation of JPEG, PNG and WebP, the orientation of TIFF), the size is that of the picture upright.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ ENDINGS = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff")
 
 _SEGMENTS = 4096
 _ENTRIES = 1024
+_LARGEST_EXIF = 1 << 16
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # the segments of a JPEG that say its size
 _ALONE = frozenset([0x01, *range(0xD0, 0xD9)])  # markers that no length follows
 _ORIENTATION, _WIDTH, _HEIGHT = 0x0112, 0x0100, 0x0101
@@ -35,6 +36,11 @@ class Header(NamedTuple):
     height: int
     width: int
     orientation: int = 1
+
+    @property
+    def stored(self) -> tuple[int, int]:
+        """(height, width) of the pixels as they are stored."""
+        return (self.width, self.height) if self.orientation > 4 else (self.height, self.width)
 
 
 def read_header(path: str | os.PathLike[str]) -> Header:
@@ -102,6 +108,16 @@ def _png(start: bytes, file: BinaryIO) -> Header:
     if len(start) >= 16 and start[12:16] != b"IHDR":
         raise _Broken("a PNG that does not begin with its size")
     width, height = struct.unpack(">II", start[16:24])
+    at = 33
+    for _ in range(_SEGMENTS):  # the chunks up to the pixels
+        file.seek(at)
+        head = file.read(8)
+        if len(head) < 8 or head[4:] in (b"IDAT", b"IEND"):
+            break
+        (length,) = struct.unpack(">I", head[:4])
+        if head[4:] == b"eXIf":
+            return _upright(height, width, _exif_orientation(file.read(min(length, _LARGEST_EXIF))))
+        at += 12 + length
     return Header(height, width)
 
 
@@ -119,7 +135,7 @@ def _webp(start: bytes, file: BinaryIO) -> Header:
         wide, high = (int.from_bytes(start[at : at + 3].ljust(3, b"\0"), "little") for at in (24, 27))
         if len(start) < 30:
             raise IndexError
-        return Header(high + 1, wide + 1)
+        return _upright(high + 1, wide + 1, _webp_orientation(file) if start[20] & 0x08 else 1)
     if kind == b"VP8L":
         (bits,) = struct.unpack("<I", start[21:25])
         return Header((bits >> 14 & 0x3FFF) + 1, (bits & 0x3FFF) + 1)
@@ -129,6 +145,26 @@ def _webp(start: bytes, file: BinaryIO) -> Header:
             raise _Broken("a WebP without a first frame")
         return Header(height & 0x3FFF, width & 0x3FFF)
     raise _Broken(f"a WebP that begins with the part {kind!r}")
+
+
+def _webp_orientation(file: BinaryIO) -> int:
+    """The orientation in the EXIF block, which stands after the pixels."""
+    at = 30
+    for _ in range(_SEGMENTS):
+        file.seek(at)
+        head = file.read(8)
+        if len(head) < 8:
+            break
+        (length,) = struct.unpack("<I", head[4:])
+        if head[:4] == b"EXIF":
+            return _exif_orientation(file.read(min(length, _LARGEST_EXIF)).removeprefix(b"Exif\0\0"))
+        at += 8 + length + length % 2
+    return 1
+
+
+def _upright(height: int, width: int, orientation: int) -> Header:
+    """The header of an image that is stored in this size."""
+    return Header(width, height, orientation) if orientation > 4 else Header(height, width, orientation)
 
 
 def _jpeg(start: bytes, file: BinaryIO) -> Header:
@@ -150,9 +186,7 @@ def _jpeg(start: bytes, file: BinaryIO) -> Header:
             raise _Broken("a JPEG with a segment of no length")
         if marker in _FRAMES:
             height, width = struct.unpack(">HH", file.read(5)[1:])
-            return (
-                Header(width, height, orientation) if orientation > 4 else Header(height, width, orientation)
-            )
+            return _upright(height, width, orientation)
         if marker == 0xE1:
             body = file.read(length - 2)
             if body[:6] == b"Exif\0\0":
@@ -195,4 +229,4 @@ def _tiff(start: bytes, file: BinaryIO) -> Header:
     height, width, orientation = found[_HEIGHT], found[_WIDTH], found.get(_ORIENTATION, 1)
     if not 1 <= orientation <= 8:
         orientation = 1
-    return Header(width, height, orientation) if orientation > 4 else Header(height, width, orientation)
+    return _upright(height, width, orientation)

@@ -252,6 +252,56 @@ class Panoptic:
         return f"Panoptic({self.path!r}, {self.size}, {count} segment{'s' * (count != 1)})"
 
 
+@dataclass(frozen=True, eq=False, repr=False)
+class Segment:
+    """The mask of one object of a panoptic PNG.
+
+    Attributes:
+        of: the annotation of its image.
+        number: the id of its segment.
+
+    >>> segments = Panoptic("a.png", (1, 3), {257: 7, 2: 7})
+    >>> Segment(segments, 257).to_mask(np.array([[[1, 1, 0], [2, 0, 0], [0, 0, 0]]], np.uint8)).tolist()
+    [[1, 0, -1]]
+    """
+
+    of: Panoptic
+    number: int
+
+    @property
+    def path(self) -> str:
+        """The PNG."""
+        return self.of.path
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """``(height, width)`` of the image."""
+        return self.of.size
+
+    def segments(self, colours: np.ndarray) -> np.ndarray:
+        """The segment id of each pixel: see `Panoptic.segments`."""
+        return self.of.segments(colours)
+
+    def to_mask(self, colours: np.ndarray) -> np.ndarray:
+        """1 in the object, 0 in other segments, -1 where there is none: ``Mask(missing=-1)``; int8 ``(H, W)``.
+
+        Args:
+            colours: uint8 ``(H, W, 3)``, the decoded PNG as RGB.
+
+        Raises:
+            DataError: for another shape or dtype, or an object without a pixel.
+        """
+        ids = self.segments(colours)
+        mask = np.where(ids == 0, VOID, ids == self.number).astype(np.int8)
+        if not (mask == 1).any():
+            expected = f"pixels of segment {self.number}, which the annotation lists"
+            raise DataError(Problem(place(file=self.path), expected, "none", code="panoptic-segment"))
+        return mask
+
+    def __repr__(self) -> str:
+        return f"Segment({self.of!r}, {self.number})"
+
+
 def _size(what: str, size: Any) -> tuple[int, int]:
     found = list(size) if isinstance(size, (tuple, list, np.ndarray)) else []
     if len(found) != 2 or not all(isinstance(v, (int, np.integer)) and v > 0 for v in found):

@@ -126,10 +126,14 @@ class Files:
         findings: where the others are noted.
         missing_files: ``"raise"``, or ``"drop"`` to leave the others out.
         what: what they are.
+        annotated: ``"stored"`` for sizes as they are stored, rather than as they are shown.
     """
 
-    def __init__(self, findings: Findings, missing_files: str, what: str = "images") -> None:
+    def __init__(
+        self, findings: Findings, missing_files: str, what: str = "images", annotated: str = "shown"
+    ) -> None:
         self._findings, self._drop, self._what = findings, missing_files == "drop", what
+        self._annotated = annotated
         self._dropped = 0
 
     def note(self) -> None:
@@ -153,7 +157,8 @@ class Files:
     def size(self, path: str) -> tuple[int, int] | None:
         """``(height, width)`` as the header has it; None, and noted, where it cannot be read."""
         try:
-            return read_header(path)[:2]
+            header = read_header(path)
+            return header.stored if self._annotated == "stored" else header[:2]
         except DataError as error:
             (problem,) = error.problems
             self._fail("image", problem.place, problem.expected, problem.found)
@@ -165,7 +170,8 @@ class Files:
         if found is not None and found != tuple(size):
             turned = found == tuple(size)[::-1]
             fix = (
-                "The annotation was made on the image turned by a quarter: it may ignore the orientation in EXIF."
+                "The annotation was made on the image turned by a quarter: it may be that of the image as it is "
+                f"{'shown' if self._annotated == 'stored' else 'stored'}, see annotated=."
                 if turned
                 else "Boxes and masks may not lie where they should."
             )

@@ -13,14 +13,14 @@ from polyhead.errors import place, shown
 from polyhead.sources._annotations import (
     Findings,
     Images,
-    by_row,
+    by_image,
     chosen,
     clip_boxes,
     numbers,
     require_choice,
+    require_choices,
     scenes,
     sizes_of,
-    with_categories,
 )
 from polyhead.sources._coco_file import (
     Known,
@@ -33,7 +33,7 @@ from polyhead.sources._coco_file import (
     pictures_of,
 )
 from polyhead.sources._coco_objects import keypoints_of, mask_of
-from polyhead.sources._masks import VOID, Panoptic
+from polyhead.sources._masks import VOID, Panoptic, Segment
 from polyhead.sources._paths import Files, Root
 
 KINDS = ("instances", "keypoints", "panoptic")
@@ -46,10 +46,11 @@ def read_coco(
     kind: str | None = None,
     segments: str | os.PathLike[str] | None = None,
     categories: Iterable[str] | None = None,
-    crowds: str = "skip",
-    unannotated: str = "missing",
+    crowds: str | None = None,
+    unannotated: str | None = None,
     invalid: str = "drop",
     missing_files: str = "raise",
+    annotated: str = "shown",
     verify: bool = False,
 ) -> Images:
     """The images and annotations of a COCO file, one row an image.
@@ -61,7 +62,8 @@ def read_coco(
     - ``boxes``: float32 ``(k, 4)``, ``xyxy`` in pixels of the image; ``labels``: the names of the categories.
     - ``categories``: each name once, for `MultiLabel`.
     - ``ids``: the numbers of the annotations; ``crowd``: bool ``(k,)``, with ``crowds="keep"``.
-    - ``masks``, where the file has any: for each object `Polygons`, `Rle` or None; ``to_mask()`` draws it.
+    - ``masks``, where the file has any: for each object `Polygons`, `Rle` or None; ``to_mask()`` draws it. Of panoptic
+      segments each thing's `Segment`, -1 where a pixel has no label: ``Mask(missing=-1)``.
     - ``keypoints``, for that kind: float32 ``(k, n, 3)``, x, y, and visibility 0, 1 or 2.
     - ``panoptic``, for that kind: a `Panoptic` an image. Boxes and labels are then those of the things.
 
@@ -74,10 +76,14 @@ def read_coco(
         kind: ``"instances"``, ``"keypoints"`` or ``"panoptic"``; by default as the file looks.
         segments: the folder of the panoptic PNGs; by default named as the JSON file is, without its ending.
         categories: the names to keep; objects of others are left out and counted.
-        crowds: ``"skip"`` or ``"keep"`` boxes around many objects (``iscrowd``).
-        unannotated: what an image without annotation is: ``"missing"`` its labels or ``"empty"``.
+        crowds: ``"skip"`` or ``"keep"`` boxes around many objects (``iscrowd``); not said, they are skipped, and a
+            warning counts them.
+        unannotated: what an image without annotation is: ``"missing"`` its labels or ``"empty"``; not said, it is
+            missing, and a warning counts them.
         invalid: ``"drop"`` boxes that are negative, empty or outside, or ``"raise"``.
         missing_files: ``"raise"``, or ``"drop"`` images that are not there or cannot be read.
+        annotated: the pixels that annotations were made for, where the file of an image says that it is to be
+            turned (Exif): ``"shown"`` or ``"stored"``. Say the same in `polyhead.Image`.
         verify: open every image, to see that it can be read and is of the size that the file says.
 
     Returns:
@@ -98,16 +104,14 @@ def read_coco(
     >>> rows.read(np.array([0]))["boxes"][0].tolist()
     [[5.0, 10.0, 25.0, 30.0]]
     """
-    require_choice("read_coco(crowds=)", crowds, ("skip", "keep"))
-    require_choice("read_coco(unannotated=)", unannotated, ("missing", "empty"))
-    require_choice("read_coco(invalid=)", invalid, ("drop", "raise"))
-    require_choice("read_coco(missing_files=)", missing_files, ("raise", "drop"))
+    require_choices("read_coco", locals())
     if kind is not None:
         require_choice("read_coco(kind=)", kind, KINDS)
     findings = Findings()
     path = Path(annotations).expanduser()
     content = content_of(path)
-    pictures = pictures_of(content, path, Root(images, "read_coco(images)", findings), missing_files, verify)
+    files = Files(findings, missing_files, annotated=annotated)
+    pictures = pictures_of(content, path, Root(images, "read_coco(images)", findings), files, verify)
     known = known_of(content, path, findings)
     found = entries_of(content["annotations"], "annotation", path, findings)
     kind = kind or kind_of(content)
@@ -125,7 +129,8 @@ def read_coco(
     else:
         columns = reader.objects(found, keep, kind)
     findings.stop()
-    return Images({**pictures.columns(), **columns}, findings.report(), np.array(known.names, object)[keep])
+    report = findings.told(place(file=str(path)))
+    return Images({**pictures.columns(), **columns}, report, np.array(known.names, object)[keep])
 
 
 class _Reader:
@@ -137,8 +142,8 @@ class _Reader:
         pictures: Pictures,
         known: Known,
         findings: Findings,
-        crowds: str,
-        unannotated: str,
+        crowds: str | None,
+        unannotated: str | None,
         invalid: str,
     ) -> None:
         self.file, self.pictures, self.known, self.findings = str(path), pictures, known, findings
@@ -200,8 +205,10 @@ class _Reader:
         if others:
             self.findings.note(f"{others:,} objects of other categories left out")
         crowds = int((wanted & crowd).sum())
-        if self.crowds == "skip":
+        if self.crowds != "keep":
             self.findings.note(f"{crowds:,} crowds left out")
+            if self.crowds is None:
+                self.findings.odd('crowds, left out unless crowds="keep"', crowds)
             return wanted & ~crowd, wanted & crowd
         self.findings.note(f"{crowds:,} crowds")
         return wanted, np.zeros(len(wanted), bool)
@@ -239,7 +246,7 @@ class _Reader:
         if kind == "keypoints":
             points = [self.known.entries[i].get("keypoints") for i in range(len(names)) if keep[i]]
             columns["keypoints"] = keypoints_of(some, points, self.sizes[rows[at]], self.where, findings)
-        return with_categories({name: by_row(part, rows[at], missing) for name, part in columns.items()})
+        return by_image(columns, rows[at], missing)
 
     def _size(self, row: Any) -> tuple[int, int]:
         return self.pictures.sizes[int(row)]
@@ -332,9 +339,12 @@ class _Reader:
         had, left = self._per_row(rows), self._per_row(at_row[at])
         lost = self._per_row(at_row[skipped | wanted]) - left + self._per_row(np.array(unread, np.int64))
         missing = scenes(findings, had=had, kept=left, lost=lost, unannotated=self.unannotated)
-        columns = {"boxes": boxes[fit], "labels": [known.names[c] for c in positions[at].tolist()]}
-        by_image = {name: by_row(values, at_row[at], missing) for name, values in columns.items()}
-        return {"panoptic": panoptic, **with_categories(by_image)}
+        columns: dict[str, Any] = {
+            "boxes": boxes[fit],
+            "labels": [known.names[c] for c in positions[at].tolist()],
+            "masks": [Segment(panoptic[parts[i]["row"]], parts[i]["id"]) for i in at.tolist()],
+        }
+        return {"panoptic": panoptic, **by_image(columns, at_row[at], missing)}
 
     def _segment(self, part: Mapping[str, Any]) -> str:
         return f"{place(file=self.file)}, segment {part['id']} of image {shown(part['image_id'])}"

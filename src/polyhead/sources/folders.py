@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from polyhead.errors import DataError, Problem, place, shown
-from polyhead.sources._annotations import Findings, Images, require_choice
+from polyhead.sources._annotations import Findings, Images, require_choices
 from polyhead.sources._headers import ENDINGS
 from polyhead.sources._paths import Files, Root
 from polyhead.sources._values import EXACT, Coded, Values
@@ -70,7 +70,7 @@ def read_folder(
     >>> rows.read(np.array([2, 0]))["label"].values().tolist()
     ['dog', 'cat']
     """
-    require_choice("read_folder(missing_files=)", missing_files, ("raise", "drop"))
+    require_choices("read_folder", locals())
     findings = Findings()
     files = Files(findings, missing_files)
     home = Root(root, "read_folder(root)", findings)
@@ -109,7 +109,7 @@ def read_folder(
             findings.add("column", f"column `{column}`", "a name of its own for each column", found_, fix)
         columns |= joined
     findings.stop()
-    return Images(columns, findings.report(), categories)
+    return Images(columns, findings.told(place(file=home.path)), categories)
 
 
 def _images(base: Root, masks: Sequence[str], table: Any, findings: Findings) -> list[str]:

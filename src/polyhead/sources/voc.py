@@ -13,14 +13,13 @@ from polyhead.errors import DataError, Problem, place, shown
 from polyhead.sources._annotations import (
     Findings,
     Images,
-    by_row,
+    by_image,
     chosen,
     clip_boxes,
     numbers,
-    require_choice,
+    require_choices,
     scenes,
     sizes_of,
-    with_categories,
 )
 from polyhead.sources._headers import ENDINGS
 from polyhead.sources._paths import Files, Root
@@ -37,9 +36,10 @@ def read_voc(
     known: Sequence[str] | None = None,
     difficult: str = "keep",
     one_based: bool = True,
-    unannotated: str = "missing",
+    unannotated: str | None = None,
     invalid: str = "drop",
     missing_files: str = "raise",
+    annotated: str = "shown",
     verify: bool = False,
 ) -> Images:
     """The images and annotations of a data set in PASCAL VOC's folders, one row an image.
@@ -66,9 +66,12 @@ def read_voc(
         difficult: ``"keep"`` or ``"skip"`` objects that are marked so.
         one_based: the first pixel is 1, and a box ends with the pixel at ``xmax``, as in VOC itself. Say False
             for tools that write the edges of boxes, from 0.
-        unannotated: what an image without XML file is: ``"missing"`` its labels or ``"empty"``.
+        unannotated: what an image without XML file is: ``"missing"`` its labels or ``"empty"``; not said,
+            it is missing, and a warning counts them.
         invalid: ``"drop"`` boxes that are negative, empty or outside, or ``"raise"``.
         missing_files: ``"raise"``, or ``"drop"`` images that are not there or cannot be read.
+        annotated: the pixels that annotations were made for, where the file of an image says that it is to be
+            turned (Exif): ``"shown"`` or ``"stored"``. Say the same in `polyhead.Image`.
         verify: open every image, to see that it can be read and is of the size that the XML says.
 
     Returns:
@@ -88,10 +91,7 @@ def read_voc(
     >>> read_voc(folder).read(np.array([0]))["boxes"][0].tolist()
     [[0.0, 0.0, 10.0, 5.0]]
     """
-    require_choice("read_voc(difficult=)", difficult, ("keep", "skip"))
-    require_choice("read_voc(unannotated=)", unannotated, ("missing", "empty"))
-    require_choice("read_voc(invalid=)", invalid, ("drop", "raise"))
-    require_choice("read_voc(missing_files=)", missing_files, ("raise", "drop"))
+    require_choices("read_voc", locals())
     findings = Findings()
     home = Root(root, "read_voc(root)", findings)
     entries = _entries(home, split, findings)
@@ -100,7 +100,7 @@ def read_voc(
     names = sorted(names) if known is None else names
     keep = chosen("read_voc(categories=)", names, categories, findings)
     wanted_names = {name for name, k in zip(names, keep.tolist(), strict=True) if k}
-    kept, sizes = _sized(entries, Files(findings, missing_files), verify)
+    kept, sizes = _sized(entries, Files(findings, missing_files, annotated=annotated), verify)
     row_of = {entry: row for row, entry in enumerate(kept)}
     objects = [o for o in objects if o.entry in row_of]
     rows = np.array([row_of[o.entry] for o in objects], np.int64)
@@ -132,10 +132,10 @@ def read_voc(
             "image": [entries[e].image for e in kept],
             "file": [os.path.basename(entries[e].image) for e in kept],
             "size": size,
-            **with_categories({name: by_row(part, rows[at], missing) for name, part in columns.items()}),
+            **by_image(columns, rows[at], missing),
             **_masks(home, [entries[e] for e in kept], findings),
         },
-        findings.report(),
+        findings.told(place(file=home.path)),
         [name for name in names if name in wanted_names],
     )
 
@@ -346,8 +346,10 @@ def _boxes(
     findings.stop()
     if one_based:
         edges[:, :2] -= 1
-        if (edges[:, :2] < 0).any():
+        zero = int((edges[:, :2] < 0).any(axis=1).sum())
+        if zero:
             findings.note("some boxes begin at 0: where the first pixel is 0, say read_voc(one_based=False)")
+            findings.odd("boxes that begin at 0 though one_based=True", zero)
     return clip_boxes(edges, sizes, where, findings, invalid)
 
 

@@ -12,13 +12,12 @@ from polyhead.errors import place, shown
 from polyhead.sources._annotations import (
     Findings,
     Images,
-    by_row,
+    by_image,
     chosen,
     clip_boxes,
-    require_choice,
+    require_choices,
     scenes,
     sizes_of,
-    with_categories,
 )
 from polyhead.sources._masks import Polygons
 from polyhead.sources._paths import Files
@@ -37,9 +36,10 @@ def read_yolo(
     labels: str | os.PathLike[str] | None = None,
     names: Sequence[str] | Mapping[int, str] | None = None,
     categories: Iterable[str] | None = None,
-    unannotated: str = "missing",
+    unannotated: str | None = None,
     invalid: str = "drop",
     missing_files: str = "raise",
+    annotated: str = "shown",
 ) -> Images:
     """The images and labels of a YOLO data set, one row an image.
 
@@ -51,7 +51,8 @@ def read_yolo(
     image has no label:
 
     - ``image``: the path of the image; ``file``: the same relative to the root.
-    - ``size``: int32 ``(N, 2)``, height and width of the upright image, from its header.
+    - ``size``: int32 ``(N, 2)``, height and width of the upright image, from its header; as it is stored with
+      ``annotated="stored"``.
     - ``boxes``: float32 ``(k, 4)``, ``xyxy`` in pixels; of a polygon the box around it.
     - ``labels``: the names of the classes; ``categories``: each of them once, for `MultiLabel`.
     - ``masks``, where any line is a polygon: `Polygons` or None.
@@ -68,9 +69,12 @@ def read_yolo(
             last ``images`` in it.
         names: of the classes, in place of the data YAML's.
         categories: the names to keep; objects of others are left out and counted.
-        unannotated: what an image without label file is: ``"missing"`` its labels or ``"empty"``.
+        unannotated: what an image without label file is: ``"missing"`` its labels or ``"empty"``; not said,
+            it is missing, and a warning counts them.
         invalid: ``"drop"`` boxes that are negative, empty or outside, or ``"raise"``.
         missing_files: ``"raise"``, or ``"drop"`` images that are not there or cannot be read.
+        annotated: the pixels that annotations were made for, where the file of an image says that it is to be
+            turned (Exif): ``"shown"`` or ``"stored"``. Say the same in `polyhead.Image`.
 
     Returns:
         A source with a ``report`` of all that was odd, and the names of the ``categories``.
@@ -88,21 +92,19 @@ def read_yolo(
     >>> rows.read(np.array([0]))["boxes"][0].tolist(), rows.read(np.array([0]))["labels"]
     ([[15.0, 10.0, 45.0, 30.0]], [['dog']])
     """
-    require_choice("read_yolo(unannotated=)", unannotated, ("missing", "empty"))
-    require_choice("read_yolo(invalid=)", invalid, ("drop", "raise"))
-    require_choice("read_yolo(missing_files=)", missing_files, ("raise", "drop"))
+    require_choices("read_yolo", locals())
     findings = Findings()
     layout = layout_of(data, split, root, images, labels, names, findings)
     keep = chosen("read_yolo(categories=)", list(layout.names.values()), categories, findings)
     findings.stop()
     kept: dict[int, bool] = dict(zip(layout.names, keep.tolist(), strict=True))
-    paths, sizes, texts = _pictures(layout, Files(findings, missing_files), findings)
+    paths, sizes, texts = _pictures(layout, Files(findings, missing_files, annotated=annotated), findings)
     lines = _lines(texts, layout, findings)
     findings.stop()
     columns = _columns(lines, paths, sizes, layout, kept, findings, unannotated, invalid, texts)
     findings.stop()
     names_kept = [name for number, name in layout.names.items() if kept[number]]
-    return Images(columns, findings.report(), names_kept)
+    return Images(columns, findings.told(layout.where), names_kept)
 
 
 class _Lines(NamedTuple):
@@ -241,7 +243,7 @@ def _columns(
     layout: Layout,
     kept: Mapping[int, bool],
     findings: Findings,
-    unannotated: str,
+    unannotated: str | None,
     invalid: str,
     texts: Sequence[str | None],
 ) -> dict[str, Any]:
@@ -294,7 +296,7 @@ def _columns(
         "image": paths,
         "file": [layout.short(path) for path in paths],
         "size": size,
-        **with_categories({name: by_row(part, rows[fit], missing) for name, part in columns.items()}),
+        **by_image(columns, rows[fit], missing),
     }
 
 

@@ -2,9 +2,10 @@
 
 from polyhead.vision.apply import Apply
 from polyhead.vision.base import Augmentation
-from polyhead.vision.decode import Decoded, decode, decode_mask, size_of
+from polyhead.vision.decode import Decoded, decode, decode_mask, header_of, size_of
 from polyhead.vision.geometric import Crop, Flip, RandomResizedCrop, Rotate, Scale, Shear, Shift
 from polyhead.vision.joint import Joint, Plan, Sample
+from polyhead.vision.mixing import Cutmix, Mixup, Mosaic
 from polyhead.vision.photometric import Blur, Color, Cutout, Noise
 
 __all__ = [
@@ -13,10 +14,13 @@ __all__ = [
     "Blur",
     "Color",
     "Crop",
+    "Cutmix",
     "Cutout",
     "Decoded",
     "Flip",
     "Joint",
+    "Mixup",
+    "Mosaic",
     "Noise",
     "Plan",
     "RandomResizedCrop",
@@ -27,5 +31,6 @@ __all__ = [
     "Shift",
     "decode",
     "decode_mask",
+    "header_of",
     "size_of",
 ]

@@ -43,7 +43,7 @@ class Augmentation(ABC):
         parts = []
         for k, f in enumerate(sorted(fields(self), key=lambda f: bool(f.kw_only))):
             value = getattr(self, f.name)
-            if k == 0 and not isinstance(value, bool):
+            if k == 0 and not f.kw_only and not isinstance(value, bool):
                 parts.append(shown(value, 60))
             elif value != f.default:
                 parts.append(f"{f.name}={shown(value, 60)}")

@@ -125,6 +125,15 @@ def size_of(source: Encoded, *, where: str = "") -> tuple[int, int]:
     Raises:
         DataError: for a file that is missing, empty, or no image.
     """
+    return header_of(source, where=where).size
+
+
+def header_of(source: Encoded, *, where: str = "") -> Header:
+    """What the header of an image says: its size, and how it is to be turned.
+
+    Raises:
+        DataError: for a file that is missing, empty, or no image.
+    """
     if isinstance(source, (str, os.PathLike)):
         where = _placed(source, where)
         try:
@@ -137,9 +146,9 @@ def size_of(source: Encoded, *, where: str = "") -> tuple[int, int]:
         except Incomplete:
             header = None
         if header is not None:
-            return header.size
+            return header
     data, where = _read(source, where)
-    return _header(data, where).size
+    return _header(data, where)
 
 
 def upright(pixels: np.ndarray, orientation: int) -> np.ndarray:
@@ -219,7 +228,7 @@ def _checked(data: bytes, max_pixels: int, where: str) -> Header:
     header = _header(data, where)
     if header.height * header.width > max_pixels:
         found = f"{header.width} x {header.height} in {len(data)} bytes"
-        fix = "If this is no mistake, raise max_pixels."
+        fix = "If this is no mistake, make it smaller first, or call vision.decode with max_pixels."
         raise _error(where, f"at most {max_pixels:,} pixels", found, fix)
     return header
 
@@ -312,7 +321,7 @@ def _ids(image: Any) -> np.ndarray:
 def _channels(pixels: np.ndarray, channels: int | None, deep: bool, where: str) -> np.ndarray:
     if pixels.dtype != np.uint8 and not deep:
         if pixels.dtype != np.uint16:
-            fix = "Decode it with deep=True, or save it with 8 or 16 bits."
+            fix = 'Say deep=True, of ph.Image dtype="float32"; or save it with 8 or 16 bits.'
             raise _error(where, "8 or 16 bits a channel", str(pixels.dtype), fix)
         pixels = opencv().convertScaleAbs(pixels, alpha=255 / 65535)
     if pixels.ndim == 2:

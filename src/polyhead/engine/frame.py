@@ -1,0 +1,76 @@
+"""The images of a scene: their files, frames and ways to be moved, and their pixels beside those of other rows."""
+
+from __future__ import annotations
+
+import os
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from polyhead.errors import DataError, Problem, place
+from polyhead.sources._values import Values
+
+
+class Frame:
+    """The frame of an image: (height, width) as it is shown, and as its annotations take it."""
+
+    __slots__ = ("annotated", "shown", "turn")
+
+    def __init__(
+        self, shown: tuple[int, int], annotated: tuple[int, int] | None = None, turn: int = 1
+    ) -> None:
+        self.shown, self.annotated, self.turn = shown, annotated or shown, turn
+
+    @property
+    def turns_sides(self) -> bool:
+        """Whether the image is shown with height and width exchanged."""
+        return self.turn > 4 and self.shown[0] != self.shown[1]
+
+
+class File:
+    """A file that was read, and the words that name it."""
+
+    def __init__(self, path: Any, where: str) -> None:
+        self.where = f"{where}, {place(file=os.fspath(path))}"
+        try:
+            with open(path, "rb") as file:
+                self.data = file.read()
+        except OSError as error:
+            found = error.strerror or type(error).__name__
+            raise DataError(Problem(self.where, "a file that can be read", found)) from error
+
+
+class Ways(NamedTuple):
+    """How the images and heads of a scene are moved, by name.
+
+    Attributes:
+        sizes: (height, width) of images and masks as they come out.
+        light: the images whose light changes.
+        fills: what stands outside of a mask.
+        swaps: pairs of keypoints that change places.
+        each: the boxes to which the entries of a head belong.
+    """
+
+    sizes: dict[str, Any]
+    light: set[str]
+    fills: dict[str, float]
+    swaps: dict[str, Any]
+    each: dict[str, str]
+
+
+def alike(images: list[np.ndarray], name: str, ids: np.ndarray) -> Values:
+    """Floats as one array, bytes row by row; as floats in 0–1 where 8 and 16 bits are mixed, or all are 16."""
+    if len({image.dtype for image in images}) == 1 and images[0].dtype.kind == "f":
+        return np.stack(images)
+    if all(image.dtype == np.uint8 for image in images):
+        return images  # `Image.encode` puts each where it belongs
+    for image, row in zip(images, ids.tolist(), strict=True):
+        if image.dtype not in (np.uint8, np.uint16) and image.dtype.kind != "f":
+            expected = "8 or 16 bits a channel, or floats in 0–1"
+            raise DataError(Problem(place(input=name, row=row), expected, str(image.dtype)))
+    return np.stack(
+        [
+            i.astype(np.float32) if i.dtype.kind == "f" else i / np.float32(np.iinfo(i.dtype).max)
+            for i in images
+        ]
+    )

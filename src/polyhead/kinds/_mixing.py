@@ -1,0 +1,240 @@
+"""Several rows as one: what becomes of their images, labels, weights and boxes.
+
+A row that is mixed has K components. Each has a share, and they sum to 1. Either all are laid over each other, each
+as strong as its share, or each fills a rectangle of the image, and its share is the area of it that is seen.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from polyhead.errors import BadValue
+
+BLEND, PATCH = "blend", "patch"
+"""The two ways: laid over each other, or side by side."""
+
+MIXABLE = "labels that can be mixed"
+
+
+@dataclass(frozen=True)
+class Mixing:
+    """How some rows are made of K components each.
+
+    Attributes:
+        shares: float64 ``(K, B)``; the components of a row sum to 1.
+        size: (height, width) of the frame in which patches lie.
+        patches: int64 ``(K, B, 4)``, ``xyxy`` in pixels of the frame: what each component fills, a later one over
+            those before it; None where all are blended.
+        shifts: int64 ``(K, B, 2)``, (x, y): from a component's own coordinates to those of the result.
+
+    >>> half = Mixing(np.array([[0.5], [0.5]]))
+    >>> half.image(np.array([[[0.0, 1.0]], [[1.0, 1.0]]], np.float32)).tolist()
+    [[0.5, 1.0]]
+    """
+
+    shares: np.ndarray
+    size: tuple[int, int] = (1, 1)
+    patches: np.ndarray | None = None
+    shifts: np.ndarray | None = None
+
+    def image(self, parts: np.ndarray) -> np.ndarray:
+        """Images, or other inputs, of the components as one.
+
+        Args:
+            parts: ``(K, B, ...)``; where there are patches, ``(K, B, H, W, ...)`` of any size.
+
+        Returns:
+            ``(B, ...)`` of the same dtype; integers are rounded.
+        """
+        if self.patches is not None:
+            return self.cut(parts)
+        shares = self.shares.astype(np.float32).reshape(*self.shares.shape, *[1] * (parts.ndim - 2))
+        found = np.multiply(parts[0], shares[0], dtype=np.float32)
+        for part, share in zip(parts[1:], shares[1:], strict=True):
+            found += np.multiply(part, share, dtype=np.float32)
+        return np.rint(found).astype(parts.dtype) if parts.dtype.kind in "iu" else found
+
+    def cut(self, parts: np.ndarray) -> np.ndarray:
+        """The patches of arrays ``(K, B, H, W, ...)`` as one, ``(B, H, W, ...)``.
+
+        An array of another size than the frame is cut at the nearest edges of its own pixels.
+        """
+        across, down, left, up = self._cuts(*parts.shape[2:4])
+        found = np.empty(parts.shape[1:], parts.dtype)
+        for k, i in np.ndindex(*self.shares.shape):
+            (x0, x1), (y0, y1) = across[k, i].tolist(), down[k, i].tolist()
+            x, y = int(left[k, i]), int(up[k, i])
+            found[i, y0:y1, x0:x1] = parts[k, i, y0 - y : y1 - y, x0 - x : x1 - x]
+        return found
+
+    def alone(self, parts: np.ndarray) -> np.ndarray:
+        """What is seen of arrays ``(K, B, m, H, W, ...)``, each by itself: 0 outside of its component's patch."""
+        if self.patches is None or self.shifts is None:
+            return parts
+        across, down, left, up = self._cuts(*parts.shape[3:5])
+        found = np.zeros_like(parts)
+        for k, i in np.ndindex(*self.shares.shape):
+            (x0, x1), (y0, y1) = across[k, i].tolist(), down[k, i].tolist()
+            x, y = int(left[k, i]), int(up[k, i])
+            found[k, i, :, y0:y1, x0:x1] = parts[k, i, :, y0 - y : y1 - y, x0 - x : x1 - x]
+            for later in range(k + 1, len(parts)):
+                (x0, x1), (y0, y1) = across[later, i].tolist(), down[later, i].tolist()
+                found[k, i, :, y0:y1, x0:x1] = 0
+        return found
+
+    def _cuts(self, height: int, width: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """Patches across and down, ``(K, B, 2)``, and shifts in x and y, in pixels of an array of a size."""
+        assert self.patches is not None
+        assert self.shifts is not None
+        across, down = self.patches[..., 0::2], self.patches[..., 1::2]
+        left, up = self.shifts[..., 0], self.shifts[..., 1]
+        return (
+            self._edges(across, width, 1),
+            self._edges(down, height, 0),
+            self._edges(left, width, 1),
+            self._edges(up, height, 0),
+        )
+
+    def _edges(self, pixels: np.ndarray, side: int, axis: int) -> np.ndarray:
+        """Pixels of the frame as those of an array with another side, rounded halves up: so no window leaves it."""
+        whole = self.size[axis]
+        found: np.ndarray = (2 * pixels * side + whole) // (2 * whole)
+        return found
+
+    def mean(self, labels: np.ndarray, weights: np.ndarray | None) -> tuple[np.ndarray, np.ndarray | None]:
+        """Labels as their mean by share times weight, and the sum of these as the weight.
+
+        A loss that is linear in the label, as a cross-entropy, is by this the components' losses by their shares;
+        the squared error is so up to a number that no prediction changes. A component without a label weighs
+        nothing, and where none has one the label is 0.
+
+        Args:
+            labels: float32 ``(K, B, ...)``.
+            weights: float32 ``(K, B, ...)``, of as many axes or fewer; None where all are 1.
+
+        Returns:
+            The same without the first axis.
+        """
+        rank = self.shares.ndim if weights is None else weights.ndim
+        parts = self.shares.reshape(*self.shares.shape, *[1] * (rank - 2))
+        if weights is not None:
+            parts = parts * weights
+        total = parts.sum(0)
+        found = np.zeros(labels.shape[1:])
+        for part, label in zip(parts, labels, strict=True):
+            own = np.divide(part, total, out=np.zeros_like(total), where=total > 0)
+            found += own.reshape(*own.shape, *[1] * (label.ndim - own.ndim)) * label
+        return found.astype(np.float32), None if weights is None else total.astype(np.float32)
+
+    def boxes(self, boxes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """What is seen of the components' boxes.
+
+        Args:
+            boxes: float64 ``(K, B, m, 4)``, ``xyxy`` in pixels of the frame.
+
+        Returns:
+            The exact boxes round what is seen of each, and its share of the whole box's area, ``(K, B, m)``.
+        """
+        if self.patches is None or self.shifts is None:
+            return boxes, np.ones(boxes.shape[:3])
+        moved = boxes + np.tile(self.shifts, 2)[:, :, None]
+        whole = moved[..., 2:] - moved[..., :2]
+        low, high = _within(moved[..., :2], moved[..., 2:], self.patches[:, :, None])
+        shares = _share(low, high, whole)
+        for k in range(len(boxes)):
+            for later in self.patches[k + 1 :]:
+                hidden_low, hidden_high = _within(low[k], high[k], later[:, None])
+                shares[k] -= _share(hidden_low, hidden_high, whole[k])
+                across = (hidden_low <= low[k]) & (hidden_high >= high[k])
+                for axis in (0, 1):
+                    # only what reaches across the box takes a side off it
+                    there = across[..., 1 - axis] & (hidden_high >= hidden_low).all(-1)
+                    first = there & (hidden_low[..., axis] <= low[k][..., axis])
+                    last = there & (hidden_high[..., axis] >= high[k][..., axis])
+                    new_low = np.where(first, hidden_high[..., axis], low[k][..., axis])
+                    new_high = np.where(last, hidden_low[..., axis], high[k][..., axis])
+                    low[k, ..., axis], high[k, ..., axis] = new_low, new_high
+        return np.concatenate([low, high], -1), shares * (self.shares > 0)[..., None]
+
+    def points(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The components' points ``(K, B, m, n, 2)`` as they lie in the result, and which of them are seen."""
+        if self.patches is None or self.shifts is None:
+            return points, np.ones(points.shape[:-1], bool)
+        moved = points + self.shifts[:, :, None, None]
+        patches = self.patches[:, :, None, None]
+        seen = ((moved >= patches[..., :2]) & (moved <= patches[..., 2:])).all(-1)
+        for k in range(len(points)):
+            for later in patches[k + 1 :]:
+                seen[k] &= ~((moved[k] > later[..., :2]) & (moved[k] < later[..., 2:])).all(-1)
+        return moved, seen
+
+
+def _within(low: np.ndarray, high: np.ndarray, patches: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    return np.maximum(low, patches[..., :2]), np.minimum(high, patches[..., 2:])
+
+
+def _share(low: np.ndarray, high: np.ndarray, whole: np.ndarray) -> np.ndarray:
+    """The area from low to high as a share of the whole; of a box without a side, by its other side."""
+    inside = high - low
+    sides = np.divide(np.maximum(inside, 0), whole, out=(inside >= 0).astype(np.float64), where=whole > 0)
+    share: np.ndarray = sides.prod(-1)
+    return share
+
+
+def choose(kept: np.ndarray, room: int, sizes: np.ndarray | None = None) -> np.ndarray:
+    """Which places are chosen where more are kept than there is room for.
+
+    Args:
+        kept: bool ``(B, n)``.
+        room: for so many.
+        sizes: ``(B, n)``: the largest are chosen; None chooses the first.
+
+    Returns:
+        int64 ``(B, room)``, in their order, -1 behind the last.
+
+    >>> choose(np.array([[True, False, True, True]]), 2, np.array([[1, 9, 5, 7]])).tolist()
+    [[2, 3]]
+    """
+    count = kept.shape[1]
+    rank = np.where(kept, 0.0 if sizes is None else -sizes, np.inf)
+    first = np.argsort(rank, axis=1, kind="stable")[:, :room]
+    places = np.where(np.take_along_axis(kept, first, 1), first, count)
+    places = np.sort(places, axis=1)
+    found = np.full((len(kept), room), -1, np.int64)
+    found[:, : places.shape[1]] = np.where(places == count, -1, places)
+    return found
+
+
+def taken(values: np.ndarray, places: np.ndarray) -> np.ndarray:
+    """Values ``(B, n, ...)`` at places ``(B, room)``, 0 where a place is -1."""
+    at = places.reshape(*places.shape, *[1] * (values.ndim - 2))
+    found: np.ndarray = np.where(
+        at < 0, values.dtype.type(0), np.take_along_axis(values, np.maximum(at, 0), 1)
+    )
+    return found
+
+
+def together(parts: np.ndarray) -> np.ndarray:
+    """Entries ``(K, B, m, ...)`` of the components of a row beside each other, ``(B, K * m, ...)``."""
+    beside = np.moveaxis(parts, 0, 1)
+    return beside.reshape(len(beside), -1, *parts.shape[3:])
+
+
+def require_soft(loss: Any) -> None:
+    """Raise for a loss that takes labels for 0 and 1 and nothing between.
+
+    Raises:
+        BadValue: for one of the hinge losses.
+    """
+    name = loss if isinstance(loss, str) else getattr(loss, "__name__", type(loss).__name__)
+    if "hinge" in name.lower():
+        fix = "Give a cross-entropy, or leave the loss out."
+        raise BadValue(None, "a loss that reads labels between 0 and 1, as mixed ones are", name, fix)
+
+
+def unmixable(found: str, fix: str) -> BadValue:
+    """What a head raises whose labels of several rows make none."""
+    return BadValue(None, MIXABLE, found, fix)
