@@ -37,8 +37,8 @@ read and decode the same files at half the size and do nothing else.
 
 Proof, before anything is measured, of {checked} rows in every arm: each row comes once, in one form and in range,
 without and with augmentation. Without it, images differ from the reference, decoded whole and resized by area, by
-{levels:g} of 255 levels on average at most, masks overlap with theirs by {overlap:g} on average at least, and boxes are equal. Chance differs
-between libraries, so augmented rows are checked for their form and range alone.
+{levels:g} of 255 levels on average at most, masks overlap with theirs by {overlap:g} on average at least, and boxes are
+equal. Chance differs between libraries, so augmented rows are checked for their form and range alone.
 """
 
 
