@@ -32,12 +32,13 @@ runs of {seconds:g} s, or of one epoch where that takes longer. CPU is that of a
 of its own process, and what its workers had beside it. JPEGs are decoded at half the size in all arms, by the quickest
 way that the library has: TensorFlow with `ratio=2`, `fancy_upscaling=False` and `INTEGER_FAST`; the arms with
 albumentations by simplejpeg with `fastdct` and `fastupsample`, which polyhead leaves off. tf.data warps a batch by one
-projective transform. The bare loops read and decode the same files at half the size and do nothing else.
+projective transform. What grain's processes make between two runs is taken away before the clock starts. The bare loops
+read and decode the same files at half the size and do nothing else.
 
 Proof, before anything is measured, of {checked} rows in every arm: each row comes once, in one form and in range,
 without and with augmentation. Without it, images differ from the reference, decoded whole and resized by area, by
-{levels:g} of 255 levels at most, masks overlap with theirs by {overlap:g} at least, and boxes are equal. Chance differs
-between libraries, so augmented rows are checked for their form and range alone.
+{levels:g} of 255 levels on average at most, masks overlap with theirs by {overlap:g} on average at least, and boxes are
+equal. Chance differs between libraries, so augmented rows are checked for their form and range alone.
 """
 
 

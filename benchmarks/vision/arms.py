@@ -38,6 +38,9 @@ Make = Callable[[Rows, int, bool], Epochs]
 READY = 0.02
 """Seconds in which a batch comes that was made already."""
 
+MOST_READY = 16
+"""More than all buffers of an arm hold."""
+
 HALF = (HEIGHT // 2, WIDTH // 2)
 
 
@@ -178,7 +181,7 @@ class Going:
 
     def settle(self) -> None:
         """Take away what is ready, so that a run only counts what is made in it."""
-        while True:
+        for _ in range(MOST_READY):
             begin = time.perf_counter()
             next(self.batches)
             if time.perf_counter() - begin > READY:

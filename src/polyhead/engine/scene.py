@@ -10,11 +10,11 @@ from __future__ import annotations
 import copy
 import os
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
-from polyhead.engine.frame import File, Frame, alike
+from polyhead.engine.frame import File, Frame, Ways, alike
 from polyhead.errors import BadValue, ContractError, DataError, Problem, place, shown
 from polyhead.kinds import Boxes, Each, Head, Image, Keypoints, Mask
 from polyhead.kinds._missing import is_dense, is_missing, plain
@@ -22,24 +22,6 @@ from polyhead.sources._values import Values
 from polyhead.sources.base import Source, checked_rows
 
 _ENCODED = (str, bytes, bytearray, memoryview, os.PathLike)
-
-
-class _Ways(NamedTuple):
-    """How the images and heads of a scene are moved, by name.
-
-    Attributes:
-        sizes: (height, width) of images and masks as they come out.
-        light: the images whose light changes.
-        fills: what stands outside of a mask.
-        swaps: pairs of keypoints that change places.
-        each: the boxes to which the entries of a head belong.
-    """
-
-    sizes: dict[str, Any]
-    light: set[str]
-    fills: dict[str, float]
-    swaps: dict[str, Any]
-    each: dict[str, str]
 
 
 class Scene:
@@ -150,12 +132,12 @@ class Scene:
             out[name] = _stacked(found[name]) if whole else found[name]
         return out
 
-    def _ways(self, heads: Mapping[str, Head]) -> _Ways:
+    def _ways(self, heads: Mapping[str, Head]) -> Ways:
         """How each image and each head is moved: the same for all rows."""
         own = {name: _itself(head) for name, head in heads.items()}
         sizes: dict[str, Any] = {name: kind.shape[:2] for name, kind in self.images.items()}
         placed = {name: _itself(self.heads[name]) for name in heads}
-        return _Ways(
+        return Ways(
             sizes | {name: head.size for name, head in placed.items() if isinstance(head, Mask)},
             {name for name, kind in self.images.items() if kind.light},
             {name: head.fill for name, head in own.items() if isinstance(head, Mask)},
@@ -169,7 +151,7 @@ class Scene:
         i: int,
         images: dict[str, Any],
         layers: dict[str, dict[str, Any]],
-        ways: _Ways,
+        ways: Ways,
         found: dict[str, list[Any]],
         augmented: bool,
     ) -> None:
