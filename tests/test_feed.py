@@ -274,7 +274,7 @@ def test_every_problem_of_a_declaration_comes_at_once():
     [
         (
             {"heads": {"present": ph.Binary}},
-            "head `present`: expected a head kind, as ph.Binary(), got <class 'polyhead.kinds.categorical.Binary'>. "
+            "head `present`: expected a head kind, as ph.Binary(), got <class 'polyhead.kinds.binary.Binary'>. "
             "Write Binary() with brackets.",
         ),
         ({"inputs": []}, "inputs: expected at least one input, got none."),
