@@ -9,7 +9,7 @@ from keras import ops
 
 import polyhead as ph
 from polyhead.engine.memory import KEPT, LEAST, Pool
-from polyhead.kinds import _kernels
+from polyhead.engine import gather as gathering
 
 SHAPE = (64, 1024)
 
@@ -61,8 +61,8 @@ def test_small_arrays_are_left_to_numpy_and_too_much_is_not_kept():
 
 @pytest.mark.parametrize("workers", [0, 2])
 def test_batches_that_are_kept_keep_what_they_hold(workers, monkeypatch):
-    monkeypatch.setattr(_kernels, "WORTH", 1)
-    _kernels.CAST.wait(), _kernels.MULTIPLY.wait()
+    monkeypatch.setattr(gathering, "WORTH", 1)
+    gathering.LOOP.wait()
     images = np.random.default_rng(0).integers(0, 256, (96, 32, 32, 3), dtype=np.uint8)
     masks = (images[..., 0] > 100).astype("uint8")
     feed = ph.Feed(
@@ -111,6 +111,6 @@ def test_training_on_pooled_memory_is_training_on_the_same_numbers(monkeypatch):
         return model.fit(feed, epochs=3, verbose=0).history["loss"]
 
     plain = history()
-    monkeypatch.setattr(_kernels, "WORTH", 1)
-    _kernels.CAST.wait(), _kernels.MULTIPLY.wait()
+    monkeypatch.setattr(gathering, "WORTH", 1)
+    gathering.LOOP.wait()
     assert history() == plain
