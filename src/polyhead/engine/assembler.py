@@ -113,7 +113,7 @@ class Assembler:
         self._input_source = _only(source, [c for c in read if c not in self._whole])
         self._source = _only(source, [c for c in columns if c not in self._whole])
         self._gathers = {
-            (labelled, check): Gather(self._columns(labelled, check, len(source)))
+            (labelled, check): Gather(self._columns(labelled, check, len(source)), self._pool)
             for labelled in (False, True)
             for check in (False, True)
         }
@@ -211,10 +211,10 @@ class Assembler:
         if labels:
             laid |= {name: one.of(rows, ids) for name, one in self._along.items()}
         gathered: dict[str, dict[str, np.ndarray]] = {"": {}, **{name: {} for name in self._labels}}
-        for (name, part), values in self._gathers[labels, check](ids, self._pool.empty).items():
+        for (name, part), values in self._gathers[labels, check](ids).items():
             gathered[name][part] = values
         inputs = {
-            name: self._encode_input(name, kind, rows, ids, check, laid | gathered[""])
+            name: self._encode_input(name, kind, rows, ids, check, laid, gathered[""])
             for name, kind in self.inputs.items()
         }
         encoded: dict[str, np.ndarray] = {}
@@ -260,7 +260,7 @@ class Assembler:
             return
         for name, kind in self.inputs.items():
             try:
-                yield name, self._encode_input(name, kind, rows, ids, True, laid)
+                yield name, self._encode_input(name, kind, rows, ids, True, laid, {})
             except DataError as error:
                 yield name, error
         found: dict[str, Encoded] = {}
@@ -286,14 +286,15 @@ class Assembler:
         rows: dict[str, Any],
         ids: np.ndarray,
         check: bool,
-        there: Mapping[str, Any],
+        laid: Mapping[str, Any],
+        gathered: Mapping[str, np.ndarray],
     ) -> np.ndarray:
-        """One input, of what is there already, as it lies in a scene or was gathered, or else of its columns."""
-        values = there.get(name)
-        if values is None:
-            values = stacked([rows[c] for c in kind.columns(name)])
-        elif name in self._sound:
-            check = False
+        if name in gathered:
+            values = gathered[name]
+            if not check or name in self._sound:
+                return values
+        else:
+            values = laid[name] if name in laid else stacked([rows[c] for c in kind.columns(name)])
         try:
             return kind.encode(values, check)
         except BadValue as bad:

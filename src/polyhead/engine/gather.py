@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from polyhead.compiled import Loop
+from polyhead.engine.memory import Pool, address
 from polyhead.kinds.base import Way
 
 WORTH = 1 << 22
@@ -60,44 +62,43 @@ class Gather:
 
     Args:
         columns: by names of any kind.
+        pool: of memory for the results.
 
     >>> x = np.array([[0, 51], [102, 255]], np.uint8)
-    >>> Gather({"x": Whole(x, "scale", (2,))})(np.array([1]), np.empty)["x"].tolist()
+    >>> Gather({"x": Whole(x, "scale", (2,))}, Pool())(np.array([1]))["x"].tolist()
     [[0.4000000059604645, 1.0]]
     """
 
-    def __init__(self, columns: Mapping[Any, Whole]) -> None:
-        self._columns = list(columns.items())
-        self._bytes = sum(whole.column.nbytes for _, whole in self._columns)
-        self._row_bytes = sum(int(np.prod(w.shape)) * w.dtype.itemsize for _, w in self._columns)
-        self._jobs = np.array(
-            [
-                (_address(w.column), 0, w.column.nbytes // len(w.column), _WAYS[w.way])
-                for _, w in self._columns
-            ],
-            np.int64,
-        ).reshape(-1, 4)
+    def __init__(self, columns: Mapping[Any, Whole], pool: Pool) -> None:
+        self._columns, self._pool = columns, pool
+        self._forms = [(name, whole.shape, whole.dtype) for name, whole in columns.items()]
+        self._bytes = sum(whole.column.nbytes for whole in columns.values())
+        self._row_bytes = sum(math.prod(shape) * dtype.itemsize for _, shape, dtype in self._forms)
+        jobs = [
+            (address(whole.column), 0, whole.column.nbytes // len(whole.column), _WAYS[whole.way])
+            for whole in columns.values()
+        ]
+        self._jobs = np.array(jobs, np.int64).reshape(-1, 4)
 
-    def __call__(self, ids: np.ndarray, empty: Callable[..., np.ndarray]) -> dict[Hashable, np.ndarray]:
+    def __call__(self, ids: np.ndarray) -> dict[Any, np.ndarray]:
         """The rows at ``ids``.
 
         Args:
             ids: int64 ``(B,)``, each a row of the columns.
-            empty: makes the arrays of the results, of a shape and a dtype.
 
         Returns:
             For each column ``(B, *shape)``.
         """
-        count = len(ids)
+        count, place = len(ids), self._pool.placed
+        placed = {name: place((count, *shape), dtype) for name, shape, dtype in self._forms}
+        found = {name: array for name, (array, _) in placed.items()}
         loop = LOOP.ready if self._bytes >= WORTH else None
-        found: dict[Hashable, np.ndarray] = {}
-        for name, whole in self._columns:
-            found[name] = empty((count, *whole.shape), whole.dtype)
-            if loop is None:
+        if loop is None:
+            for name, whole in self._columns.items():
                 _plain(whole, ids, found[name])
-        if loop is not None and self._columns:
+        else:
             jobs = self._jobs.copy()
-            jobs[:, 1] = [_address(array) for array in found.values()]
+            jobs[:, 1] = [start for _, start in placed.values()]
             loop(jobs, ids, count * self._row_bytes >= STREAMED)
         return found
 
@@ -112,8 +113,3 @@ def _plain(whole: Whole, ids: np.ndarray, out: np.ndarray) -> None:
         rows[...] = np.take(whole.column, ids, axis=0)
     else:
         np.divide(np.take(whole.column, ids, axis=0), np.float32(255), out=rows, dtype=np.float32)
-
-
-def _address(array: np.ndarray) -> int:
-    address: int = array.__array_interface__["data"][0]
-    return address

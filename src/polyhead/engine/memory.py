@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -32,7 +33,7 @@ class Pool:
     """
 
     def __init__(self) -> None:
-        self._free: dict[int, list[np.ndarray]] = {}
+        self._free: dict[int, list[tuple[np.ndarray, int]]] = {}
         self._kept = 0
 
     def empty(self, shape: tuple[int, ...], dtype: Any) -> np.ndarray:
@@ -42,39 +43,56 @@ class Pool:
             shape: of the array.
             dtype: of numbers.
         """
-        kind = np.dtype(dtype)
-        size = int(np.prod(shape)) * kind.itemsize
+        return self.placed(shape, np.dtype(dtype))[0]
+
+    def placed(self, shape: tuple[int, ...], dtype: np.dtype) -> tuple[np.ndarray, int]:
+        """An array of any content, and its address."""
+        size = math.prod(shape) * dtype.itemsize
         if size < LEAST:
-            return np.empty(shape, kind)
+            array = np.empty(shape, dtype)
+            return array, address(array)
         try:
-            memory = self._free[size].pop()
+            memory, start = self._free[size].pop()
             self._kept -= size
         except (KeyError, IndexError):
             memory = np.empty(size + _ALIGNED, np.uint8)
-        return np.asarray(_Lease(self, memory, size, shape, kind))
+            start = address(memory)
+            start += -start % _ALIGNED
+        return np.asarray(_Lease(self, memory, start, size, shape, dtype)), start
 
-    def _back(self, memory: np.ndarray, size: int) -> None:
+    def _back(self, memory: np.ndarray, start: int, size: int) -> None:
         if self._kept + size <= KEPT:
             self._kept += size
-            self._free.setdefault(size, []).append(memory)
+            self._free.setdefault(size, []).append((memory, start))
 
 
 class _Lease:
     """What an array of the pool has as its base: it dies with the last view."""
 
-    __slots__ = ("__array_interface__", "_memory", "_pool", "_size")
+    __slots__ = ("__array_interface__", "_memory", "_pool", "_size", "_start")
 
     def __init__(
-        self, pool: Pool, memory: np.ndarray, size: int, shape: tuple[int, ...], dtype: np.dtype
+        self,
+        pool: Pool,
+        memory: np.ndarray,
+        start: int,
+        size: int,
+        shape: tuple[int, ...],
+        dtype: np.dtype,
     ) -> None:
-        self._pool, self._memory, self._size = pool, memory, size
-        start = memory.ctypes.data
+        self._pool, self._memory, self._start, self._size = pool, memory, start, size
         self.__array_interface__ = {
-            "data": (start + -start % _ALIGNED, False),
+            "data": (start, False),
             "shape": shape,
             "typestr": dtype.str,
             "version": 3,
         }
 
     def __del__(self) -> None:
-        self._pool._back(self._memory, self._size)
+        self._pool._back(self._memory, self._start, self._size)
+
+
+def address(array: np.ndarray) -> int:
+    """Where an array's memory begins."""
+    start: int = array.__array_interface__["data"][0]
+    return start
