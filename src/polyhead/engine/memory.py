@@ -9,6 +9,11 @@ import numpy as np
 
 LEAST = 1 << 16
 KEPT = 1 << 28
+"""Bytes that are kept for later."""
+
+SPARE = 2
+"""Arrays of each size that are kept all the same: a batch that is used, and the next one."""
+
 _ALIGNED = 64
 
 
@@ -61,9 +66,10 @@ class Pool:
         return np.asarray(_Lease(self, memory, start, size, shape, dtype)), start
 
     def _back(self, memory: np.ndarray, start: int, size: int) -> None:
-        if self._kept + size <= KEPT:
+        free = self._free.setdefault(size, [])
+        if self._kept + size <= KEPT or len(free) < SPARE:
             self._kept += size
-            self._free.setdefault(size, []).append((memory, start))
+            free.append((memory, start))
 
 
 class _Lease:
