@@ -21,6 +21,13 @@ import numpy as np
 
 BACKENDS = ("jax", "torch", "tensorflow")
 SIDE = 64
+ENVIRONMENT = {
+    "OMP_NUM_THREADS": "1",  # threads that spin for each other make a busy machine's figures useless
+    "TF_NUM_INTRAOP_THREADS": "1",
+    "TF_NUM_INTEROP_THREADS": "1",
+    "TF_CPP_MIN_LOG_LEVEL": "3",
+    "CUDA_VISIBLE_DEVICES": "",
+}
 
 
 def data(rows: int) -> dict[str, Any]:
@@ -59,7 +66,7 @@ def constant(feed: Any) -> Any:
 
     class Constant(DataAdapter):
         num_batches = steps
-        batch_size = len(batch[0]["image"])
+        batch_size = feed.batch_size
         has_partial_batch = False
         partial_batch_size = None
 
@@ -124,9 +131,7 @@ def row(backend: str, found: dict[str, Any]) -> str:
         ]
         for i in (0, 1)
     )
-    ratios = [
-        [b[i] / a[i] for a, b in zip(found["constant"], found["feed"], strict=True)] for i in (0, 1)
-    ]
+    ratios = [[b[i] / a[i] for a, b in zip(found["constant"], found["feed"], strict=True)] for i in (0, 1)]
     cells = (
         backend,
         f"{wall[0]:.2f}",
@@ -154,10 +159,12 @@ def main() -> None:
         print(json.dumps(run(options.rows, options.batch, options.runs, workers)))
         return
     print(f"{options.rows:,} rows, batch {options.batch}, {options.runs} pairs, workers={workers}.\n")
-    print("| backend | step, constant, ms | step, feed, ms | ratio (min–max) | CPU, constant, ms | CPU, feed, ms | ratio |")
+    print(
+        "| backend | step, constant, ms | step, feed, ms | ratio (min–max) | CPU, constant, ms | CPU, feed, ms | ratio |"
+    )
     print("| --- | --- | --- | --- | --- | --- | --- |", flush=True)
     for backend in options.backend:
-        environment = {"KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": ""}
+        environment = {**ENVIRONMENT, "KERAS_BACKEND": backend}
         command = [sys.executable, "-m", "benchmarks.into_step", "--here", *sys.argv[1:]]
         done = subprocess.run(
             command, env={**os.environ, **environment}, capture_output=True, text=True, check=False

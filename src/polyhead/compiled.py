@@ -62,7 +62,9 @@ class Loop:
             self._ask()
         self._done.wait()
         if self._compiled is None:
-            raise RuntimeError(f"numba could not compile {getattr(self._function, '__name__', self._function)}")
+            raise RuntimeError(
+                f"numba could not compile {getattr(self._function, '__name__', self._function)}"
+            )
         return self._compiled
 
     def _ask(self) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 from polyhead.engine import Assembler, Batch, Block, prefetch
 from polyhead.engine.declaration import as_inputs, require_kinds
+from polyhead.engine.memory import pooled
 from polyhead.errors import ContractError, DataError, Problem, Report, shown, warn
 from polyhead.keras_bridge.adapter import Call, KerasInput, Spec
 from polyhead.keras_bridge.compiled import user_loss
@@ -366,6 +367,9 @@ class Feed(KerasInput):
             return x, y
         weights = {n: Spec(s, "float32") for n, s in self._assembler.weight_shapes.items()}
         return x, y, fill(structure.outputs, weights, tuples=True)
+
+    def _lends(self, array: Any) -> bool:
+        return pooled(array)
 
     def _structure_for(self, call: Call) -> Structure:
         if call.refused:

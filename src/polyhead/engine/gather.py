@@ -21,9 +21,7 @@ STREAMED = 1 << 23
 
 _WAYS: Mapping[Way, int] = {"copy": 0, "cast": 1, "scale": 2}
 
-LOOP = Loop(
-    "polyhead.engine._loops:gather", np.zeros((0, 4), np.int64), np.zeros(0, np.int64), False
-)
+LOOP = Loop("polyhead.engine._loops:gather", np.zeros((0, 4), np.int64), np.zeros(0, np.int64), False)
 
 
 @dataclass(frozen=True)

@@ -119,8 +119,12 @@ class Labels:
         """
         if self._ready is not None:
             if gathered is None:
-                gathered = {part: np.take(whole.column, ids, axis=0) for part, whole in self.whole(check).items()}
-            return Encoded(gathered["labels"], gathered.get("there"), gathered.get("weights"), gathered.get("factor"))
+                gathered = {
+                    part: np.take(whole.column, ids, axis=0) for part, whole in self.whole(check).items()
+                }
+            return Encoded(
+                gathered["labels"], gathered.get("there"), gathered.get("weights"), gathered.get("factor")
+            )
         weights = self.head.sample_weight
         factor = None if weights is None else self._factor(rows[weights], ids)
         if gathered:
