@@ -160,7 +160,8 @@ def main() -> None:
         return
     print(f"{options.rows:,} rows, batch {options.batch}, {options.runs} pairs, workers={workers}.\n")
     print(
-        "| backend | step, constant, ms | step, feed, ms | ratio (min–max) | CPU, constant, ms | CPU, feed, ms | ratio |"
+        "| backend | step, constant, ms | step, feed, ms | ratio (min–max) "
+        "| CPU, constant, ms | CPU, feed, ms | ratio |"
     )
     print("| --- | --- | --- | --- | --- | --- | --- |", flush=True)
     for backend in options.backend:

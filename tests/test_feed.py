@@ -77,7 +77,7 @@ def digest(feed, epochs=3):
     return found.hexdigest()
 
 
-@pytest.mark.parametrize("workers", [0, 1, 2, 8])
+@pytest.mark.parametrize("workers", [0, 1, 2, 8, "auto"])
 def test_batches_are_identical_for_any_number_of_threads_on_every_backend(workers):
     # one constant for all: the suite runs once on each backend
     assert digest(make(workers=workers)) == GOLDEN

@@ -8,8 +8,8 @@ import pytest
 from keras import ops
 
 import polyhead as ph
-from polyhead.engine.memory import KEPT, LEAST, Pool, pooled
 from polyhead.engine import gather as gathering
+from polyhead.engine.memory import KEPT, LEAST, Pool, pooled
 
 SHAPE = (64, 1024)
 

@@ -1,4 +1,4 @@
-"""The compiled loop that gathers rows. It imports numba, so nobody imports it but `polyhead.compiled`, in its thread."""
+"""The compiled loop that gathers rows. It needs numba: nobody imports it but `polyhead.compiled`, in its thread."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 from llvmlite import ir
-from numba import carray, njit, types
+from numba import carray, extending, njit, types
 from numba.core import cgutils
-from numba.extending import intrinsic
+
+intrinsic: Any = extending.intrinsic
 
 COPY, CAST, SCALE = 0, 1, 2
 AHEAD = 16
@@ -19,7 +20,7 @@ LANES = 16
 """Numbers that are written at once past the cache: 64 bytes, one line."""
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def _pointer(typing: Any, address: Any) -> Any:
     """An address as a pointer."""
 
@@ -29,7 +30,7 @@ def _pointer(typing: Any, address: Any) -> Any:
     return types.voidptr(types.int64), generate
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def _fetch(typing: Any, address: Any) -> Any:
     """Have the line at an address brought into the cache."""
 
@@ -43,7 +44,7 @@ def _fetch(typing: Any, address: Any) -> Any:
     return types.void(types.int64), generate
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def _fused(typing: Any, a: Any, b: Any, c: Any) -> Any:
     """``a * b + c``, rounded once."""
 
@@ -53,7 +54,7 @@ def _fused(typing: Any, a: Any, b: Any, c: Any) -> Any:
     return types.float32(types.float32, types.float32, types.float32), generate
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def _fence(typing: Any) -> Any:
     """What was written past the cache is there before what follows."""
 
@@ -67,7 +68,7 @@ def _fence(typing: Any) -> Any:
 def _past_the_cache(way: int) -> Any:
     """`LANES` numbers from one address to another that divides by 64, written without being read into the cache."""
 
-    @intrinsic  # type: ignore[untyped-decorator]
+    @intrinsic
     def write(typing: Any, source: Any, target: Any) -> Any:
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
             number = ir.FloatType()
@@ -101,7 +102,7 @@ def _past_the_cache(way: int) -> Any:
 _copy_past, _cast_past, _scale_past = (_past_the_cache(way) for way in (COPY, CAST, SCALE))
 
 
-@njit(nogil=True, inline="always")  # type: ignore[untyped-decorator]
+@njit(nogil=True, inline="always")
 def _scaled(value: Any) -> Any:
     # a division costs five multiplications: multiply, then mend what is left over; right to the last bit for every
     # byte

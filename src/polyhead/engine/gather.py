@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 
@@ -44,7 +44,7 @@ class Whole:
         return self.column.dtype if self.way == "copy" else np.dtype(np.float32)
 
 
-def gathers(column: Any) -> bool:
+def gathers(column: Any) -> TypeGuard[np.ndarray]:
     """Whether a column's rows can be gathered here."""
     return (
         isinstance(column, np.ndarray)

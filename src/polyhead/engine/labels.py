@@ -89,9 +89,10 @@ class Labels:
     def whole(self, check: bool) -> dict[str, Whole]:
         """What the engine may gather from memory: for each part of `Encoded` the column, where there is one."""
         if self._ready is None:
-            column, way = self._whole, None
-            if not check and gathers(column) and len(column) == len(self._source):
-                way = self.head.way(column)
+            column = self._whole
+            if check or not gathers(column) or len(column) != len(self._source):
+                return {}
+            way = self.head.way(column)
             return {} if way is None else {"labels": Whole(column, way, self.head.shape)}
         parts = self._ready._asdict()
         if self._ready.weights is not None:

@@ -13,7 +13,6 @@ import numpy as np
 from polyhead.errors import BadValue, ContractError, Problem, shown
 from polyhead.kinds._mixing import Mixing, unmixable
 
-
 Way = Literal["copy", "cast", "scale"]
 """As it is; bytes as float32; bytes as float32, divided by 255."""
 
