@@ -12,10 +12,13 @@ from numba.core import cgutils
 intrinsic: Any = extending.intrinsic
 
 COPY, CAST, SCALE = 0, 1, 2
-AHEAD = 16
+AHEAD = 32
 """Rows that are fetched ahead of the one that is copied: a row of few bytes at a random place waits for memory."""
 
 NARROW = 1024
+FAR = 1 << 48
+"""Rows of a column whose length nobody asks."""
+
 LANES = 16
 """Numbers that are written at once past the cache: 64 bytes, one line."""
 
@@ -126,6 +129,16 @@ def gather(jobs: Any, ids: Any, past: Any) -> None:
         step = width if way == 0 else 4 * width
         lines = past and step % 64 == 0 and target % 64 == 0
         words = width % 4 == 0 and source % 4 == 0 and target % 4 == 0
+        if way == 0 and words and width == 4:  # one number a row, as most labels are
+            one, single = carray(_pointer(source), FAR, np.uint32), carray(_pointer(target), count, np.uint32)
+            for i in range(count):
+                single[i] = one[ids[i]]
+            continue
+        if way == 0 and width == 8 and source % 8 == 0 and target % 8 == 0:
+            two, double = carray(_pointer(source), FAR, np.uint64), carray(_pointer(target), count, np.uint64)
+            for i in range(count):
+                double[i] = two[ids[i]]
+            continue
         for i in range(count):
             if width <= NARROW:
                 coming = source + ids[min(i + AHEAD, count - 1)] * width

@@ -10,7 +10,7 @@ import numpy as np
 from polyhead.errors import DataError, Problem
 from polyhead.order.permutation import key, permute
 
-RUN = 1 << 15
+RUN = 1 << 13
 
 
 @lru_cache(maxsize=8)
