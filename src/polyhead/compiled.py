@@ -7,6 +7,7 @@ on with NumPy until it is there; both must give the same numbers, to the last bi
 from __future__ import annotations
 
 import atexit
+import importlib
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -23,7 +24,8 @@ class Loop:
     """A function of arrays that is compiled in the background once somebody asks for it.
 
     Args:
-        function: plain Python over arrays and numbers, as numba takes it.
+        function: plain Python over arrays and numbers, as numba takes it; or ``"module:name"``, where the module
+            itself needs numba.
         example: arguments of the types that it will get; it is called with them once.
         **options: of ``numba.njit``, beside ``nogil`` and ``cache``.
 
@@ -37,7 +39,7 @@ class Loop:
     6.0
     """
 
-    def __init__(self, function: Callable[..., Any], *example: Any, **options: Any) -> None:
+    def __init__(self, function: Callable[..., Any] | str, *example: Any, **options: Any) -> None:
         self._function, self._example, self._options = function, example, options
         self._asked = False
         self._done = threading.Event()
@@ -60,7 +62,9 @@ class Loop:
             self._ask()
         self._done.wait()
         if self._compiled is None:
-            raise RuntimeError(f"numba could not compile {self._function.__name__}")
+            raise RuntimeError(
+                f"numba could not compile {getattr(self._function, '__name__', self._function)}"
+            )
         return self._compiled
 
     def _ask(self) -> None:
@@ -77,10 +81,14 @@ class Loop:
     def _compile(self) -> None:
         import numba
 
+        function = self._function
+        if isinstance(function, str):
+            module, _, name = function.partition(":")
+            function = getattr(importlib.import_module(module), name)
         try:
-            compiled = numba.njit(self._function, nogil=True, cache=True, **self._options)
+            compiled = numba.njit(function, nogil=True, cache=True, **self._options)
         except RuntimeError:  # no folder that a cache could be written to
-            compiled = numba.njit(self._function, nogil=True, **self._options)
+            compiled = numba.njit(function, nogil=True, **self._options)
         compiled(*self._example)
         self._compiled = compiled
 

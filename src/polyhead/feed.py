@@ -8,8 +8,9 @@ import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from polyhead.engine import Assembler, Batch, Block, prefetch
+from polyhead.engine import Assembler, Batch, Block, measured, prefetch
 from polyhead.engine.declaration import as_inputs, require_kinds
+from polyhead.engine.memory import pooled
 from polyhead.errors import ContractError, DataError, Problem, Report, shown, warn
 from polyhead.keras_bridge.adapter import Call, KerasInput, Spec
 from polyhead.keras_bridge.compiled import user_loss
@@ -37,7 +38,9 @@ class Feed(KerasInput):
         augment: augmentations, as ``[ph.Flip(), ph.Rotate(10)]``, in the order in which they happen. They move images,
             masks, boxes and keypoints together, in training alone: `evaluate` and `predict` get rows as they are.
             `Mixup`, `Cutmix` and `Mosaic`, which make one row of several, come last.
-        workers: threads that prepare batches ahead; 0 prepares them in line. The batches are the same.
+        workers: threads that prepare batches ahead; 0 prepares them in line. ``"auto"`` takes up to four where a
+            batch has to be read or decoded, and where all is in memory as many as pay, by what the first steps of an
+            epoch took. The batches are the same.
         drop_remainder: leave out a last batch that would be smaller.
         shard: ``(rank, count)``, this process's part; ``"auto"`` asks ``torch.distributed`` or JAX, where they
             are set up.
@@ -378,6 +381,9 @@ class Feed(KerasInput):
         weights = {n: Spec(s, "float32") for n, s in self._assembler.weight_shapes.items()}
         return x, y, fill(structure.outputs, weights, tuples=True)
 
+    def _lends(self, array: Any) -> bool:
+        return pooled(array)
+
     def _structure_for(self, call: Call) -> Structure:
         if call.refused:
             raise ContractError(*call.refused)
@@ -463,13 +469,14 @@ class Feed(KerasInput):
                 order, epoch, start, count, check=check, labels=labels, augment=augment
             )
 
-        return prefetch(work, range(first, last, steps), workers=self._workers)
+        tasks = range(first, last, steps)
+        if self.workers == "auto" and self._assembler.in_memory:
+            return measured(work, tasks, most=self._workers)
+        return prefetch(work, tasks, workers=self._workers)
 
     def _threads(self, workers: int | str) -> int:
         if workers == "auto":
-            # what is in memory is gathered in less time than a thread takes to hand it over
-            most = 1 if self.source.sequential else 4
-            return 0 if self._assembler.in_memory else min(most, os.cpu_count() or 1)
+            return min(1 if self.source.sequential else 4, os.cpu_count() or 1)
         if not isinstance(workers, int) or workers < 0:
             raise ContractError(Problem("workers", '"auto" or an integer of at least 0', shown(workers)))
         return min(1, workers) if self.source.sequential else workers

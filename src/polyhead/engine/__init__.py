@@ -2,6 +2,6 @@
 
 from polyhead.engine.assembler import Assembler
 from polyhead.engine.batch import Batch, Block
-from polyhead.engine.prefetch import prefetch
+from polyhead.engine.prefetch import measured, prefetch
 
-__all__ = ["Assembler", "Batch", "Block", "prefetch"]
+__all__ = ["Assembler", "Batch", "Block", "measured", "prefetch"]

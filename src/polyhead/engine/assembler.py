@@ -11,6 +11,7 @@ import numpy as np
 
 from polyhead.engine.batch import Block
 from polyhead.engine.columns import Columns, absent, stacked
+from polyhead.engine.gather import Gather, Whole, gathers
 from polyhead.engine.labels import Encoded, Labels
 from polyhead.engine.memory import Pool
 from polyhead.engine.mixing import Mixers, Parts, split
@@ -82,7 +83,7 @@ class Assembler:
                 rows = along[name] = Along(source, head, name)
             try:
                 head = head.resolve(Columns(rows, head.columns(name)))
-                labels[name] = Labels(name, head, rows, labels.get(head.given or ""), self._pool)
+                labels[name] = Labels(name, head, rows, labels.get(head.given or ""))
                 self.heads[name] = labels[name].head
                 if self._scene is not None and head.layer is not None:
                     self._scene.heads[name] = labels[name].head
@@ -113,6 +114,32 @@ class Assembler:
         self._whole = {c: values for c, values in columns.items() if values is not None}
         self._input_source = _only(source, [c for c in read if c not in self._whole])
         self._source = _only(source, [c for c in columns if c not in self._whole])
+        self._gathers = {
+            (labelled, check): Gather(self._columns(labelled, check, len(source)), self._pool)
+            for labelled in (False, True)
+            for check in (False, True)
+        }
+        # any byte is right: there is nothing to check
+        wholes = self._columns(False, True, len(source))
+        self._sound = {name for (_, name), whole in wholes.items() if whole.column.dtype == np.uint8}
+
+    def _columns(self, labelled: bool, check: bool, rows: int) -> dict[tuple[str, str], Whole]:
+        """What is gathered from memory: inputs as ``("", name)``, of labels each part as ``(name, part)``."""
+        found = {}
+        for name, kind in self.inputs.items():
+            column = self._whole.get(kind.columns(name)[0]) if len(kind.columns(name)) == 1 else None
+            in_scene = self._scene is not None and name in self._scene.images
+            if not in_scene and gathers(column) and len(column) == rows:
+                way = kind.way(column)
+                if way is not None:
+                    found["", name] = Whole(column, way, kind.shape)
+        if labelled:
+            found |= {
+                (name, part): whole
+                for name, label in self._labels.items()
+                for part, whole in label.whole(check).items()
+            }
+        return found
 
     @property
     def in_memory(self) -> bool:
@@ -185,14 +212,18 @@ class Assembler:
             laid = self._scene.place(rows, ids, epoch, labels)
         if labels:
             laid |= {name: one.of(rows, ids) for name, one in self._along.items()}
+        gathered: dict[str, dict[str, np.ndarray]] = {"": {}, **{name: {} for name in self._labels}}
+        for (name, part), values in self._gathers[labels, check](ids).items():
+            gathered[name][part] = values
         inputs = {
-            name: self._encode_input(name, kind, rows, ids, check, laid) for name, kind in self.inputs.items()
+            name: self._encode_input(name, kind, rows, ids, check, laid, gathered[""])
+            for name, kind in self.inputs.items()
         }
         encoded: dict[str, np.ndarray] = {}
         weights: dict[str, np.ndarray] | None = None
         if labels:
             found = {
-                name: label.encode(self._with(name, rows, laid), ids, check)
+                name: label.encode(self._with(name, rows, laid), ids, check, gathered[name])
                 for name, label in self._labels.items()
             }
             encoded = {name: one.labels for name, one in found.items()}
@@ -231,7 +262,7 @@ class Assembler:
             return
         for name, kind in self.inputs.items():
             try:
-                yield name, self._encode_input(name, kind, rows, ids, True, laid)
+                yield name, self._encode_input(name, kind, rows, ids, True, laid, {})
             except DataError as error:
                 yield name, error
         found: dict[str, Encoded] = {}
@@ -258,22 +289,19 @@ class Assembler:
         ids: np.ndarray,
         check: bool,
         laid: Mapping[str, Any],
+        gathered: Mapping[str, np.ndarray],
     ) -> np.ndarray:
-        columns = kind.columns(name)
-        if name in laid:
-            assert isinstance(kind, Image)
-            try:
-                return kind.encode(laid[name], check, self._pool.empty)
-            except BadValue as bad:
-                raise bad.located(
-                    input=name, row=None if bad.index is None else int(ids[bad.index])
-                ) from None
-        if len(columns) == 1 and columns[0] in self._whole:
-            gathered = kind.gather(self._whole[columns[0]], ids, self._pool.empty)
-            if gathered is not None:
-                return gathered
+        if name in gathered:
+            values = gathered[name]
+            if not check or name in self._sound:
+                return values
+        else:
+            values = laid[name] if name in laid else stacked([rows[c] for c in kind.columns(name)])
         try:
-            return kind.encode(stacked([rows[c] for c in columns]), check)
+            if name in laid:  # row by row, into memory of the pool
+                assert isinstance(kind, Image)
+                return kind.encode(values, check, self._pool.empty)
+            return kind.encode(values, check)
         except BadValue as bad:
             raise bad.located(input=name, row=None if bad.index is None else int(ids[bad.index])) from None
 

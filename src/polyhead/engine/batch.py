@@ -49,13 +49,13 @@ class Block:
 
         Batches of ``batch_size`` are cut all at once, which costs half of a slice for each.
         """
-        edges = self.bounds
-        full = int(np.count_nonzero(edges == edges[0] + np.arange(len(edges)) * batch_size)) - 1
-        rest = list(itertools.pairwise(edges[full:].tolist()))
+        *_, begin, end = self.bounds.tolist()  # only the last batch may be smaller
+        full = len(self.bounds) - 1 - (end - begin != batch_size)
+        rest = end - full * batch_size
 
         def cut(array: np.ndarray) -> Iterator[np.ndarray]:
             whole = array[: full * batch_size].reshape(full, batch_size, *array.shape[1:])
-            return itertools.chain(whole, (array[begin:end] for begin, end in rest)) if rest else iter(whole)
+            return itertools.chain(whole, (array[begin:],)) if rest else iter(whole)
 
         return [cut(array) for array in arrays]
 

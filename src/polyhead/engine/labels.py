@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from polyhead.engine.columns import stacked
-from polyhead.engine.memory import Pool
+from polyhead.engine.gather import Whole, gathers
 from polyhead.errors import BadValue, shown
 from polyhead.kinds import Head
 from polyhead.kinds._missing import first_row, numbers
@@ -42,7 +42,6 @@ class Labels:
         head: resolved.
         source: where its column is.
         given: the labels of the head it is given, if any.
-        pool: of memory for large labels.
 
     Attributes:
         head: with balanced class weights worked out.
@@ -52,8 +51,7 @@ class Labels:
         DataError: for a label that is neither valid nor missing, with its row.
     """
 
-    def __init__(self, name: str, head: Head, source: Source, given: Labels | None, pool: Pool) -> None:
-        self._pool = pool
+    def __init__(self, name: str, head: Head, source: Source, given: Labels | None) -> None:
         self.name, self.head, self.given = name, head, given
         self._columns = head.columns(name)
         self._source = source.only(head.reads(name))
@@ -88,25 +86,51 @@ class Labels:
         sure = isinstance(probe, np.ndarray) and probe.dtype.kind in "iub" and self.head.missing is None
         return not sure or self.head.weight_shape not in ((), (1, 1))
 
-    def encode(self, rows: Mapping[str, Any], ids: np.ndarray, check: bool) -> Encoded:
-        """The labels at ``ids``; ``rows`` holds their columns where they are not encoded already."""
+    def whole(self, check: bool) -> dict[str, Whole]:
+        """What the engine may gather from memory: for each part of `Encoded` the column, where there is one."""
         if self._ready is None:
-            factor = (
-                None if self.head.sample_weight is None else self._factor(rows[self.head.sample_weight], ids)
+            column = self._whole
+            if check or not gathers(column) or len(column) != len(self._source):
+                return {}
+            way = self.head.way(column)
+            return {} if way is None else {"labels": Whole(column, way, self.head.shape)}
+        parts = self._ready._asdict()
+        if self._ready.weights is not None:
+            del parts["factor"]
+        return {
+            part: Whole(np.ascontiguousarray(values), "copy", values.shape[1:])
+            for part, values in parts.items()
+            if values is not None
+        }
+
+    def encode(
+        self,
+        rows: Mapping[str, Any],
+        ids: np.ndarray,
+        check: bool,
+        gathered: Mapping[str, np.ndarray] | None = None,
+    ) -> Encoded:
+        """The labels at ``ids``.
+
+        Args:
+            rows: their columns, where labels are not encoded already.
+            ids: int64 ``(B,)``.
+            check: look for labels that are not valid.
+            gathered: what the engine found of `whole`.
+        """
+        if self._ready is not None:
+            if gathered is None:
+                gathered = {
+                    part: np.take(whole.column, ids, axis=0) for part, whole in self.whole(check).items()
+                }
+            return Encoded(
+                gathered["labels"], gathered.get("there"), gathered.get("weights"), gathered.get("factor")
             )
-            gathered = (
-                None if check or self._whole is None else self.head.gather(self._whole, ids, self._pool.empty)
-            )
-            if gathered is not None:
-                return Encoded(gathered, None, factor=factor)
-            return Encoded(*self._encode(self._values(rows), ids, check), factor=factor)
-        labels, there, weights, factor = self._ready
-        return Encoded(
-            np.take(labels, ids, axis=0),
-            None if there is None else np.take(there, ids, axis=0),
-            None if weights is None else np.take(weights, ids, axis=0),
-            None if factor is None or weights is not None else np.take(factor, ids, axis=0),
-        )
+        weights = self.head.sample_weight
+        factor = None if weights is None else self._factor(rows[weights], ids)
+        if gathered:
+            return Encoded(gathered["labels"], None, factor=factor)
+        return Encoded(*self._encode(self._values(rows), ids, check), factor=factor)
 
     def counts(self, found: Encoded, wanted: np.ndarray | None) -> np.ndarray:
         """Which labels count: there, and ``wanted`` by the head it is given; bool ``(B, *weight_shape)``."""

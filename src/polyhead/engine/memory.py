@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
 LEAST = 1 << 16
 KEPT = 1 << 28
+"""Bytes that are kept for later."""
+
+SPARE = 2
+"""Arrays of each size that are kept all the same: a batch that is used, and the next one."""
+
 _ALIGNED = 64
 
 
@@ -32,7 +38,7 @@ class Pool:
     """
 
     def __init__(self) -> None:
-        self._free: dict[int, list[np.ndarray]] = {}
+        self._free: dict[int, list[tuple[np.ndarray, int]]] = {}
         self._kept = 0
 
     def empty(self, shape: tuple[int, ...], dtype: Any) -> np.ndarray:
@@ -42,39 +48,62 @@ class Pool:
             shape: of the array.
             dtype: of numbers.
         """
-        kind = np.dtype(dtype)
-        size = int(np.prod(shape)) * kind.itemsize
+        return self.placed(shape, np.dtype(dtype))[0]
+
+    def placed(self, shape: tuple[int, ...], dtype: np.dtype) -> tuple[np.ndarray, int]:
+        """An array of any content, and its address."""
+        size = math.prod(shape) * dtype.itemsize
         if size < LEAST:
-            return np.empty(shape, kind)
+            array = np.empty(shape, dtype)
+            return array, address(array)
         try:
-            memory = self._free[size].pop()
+            memory, start = self._free[size].pop()
             self._kept -= size
         except (KeyError, IndexError):
             memory = np.empty(size + _ALIGNED, np.uint8)
-        return np.asarray(_Lease(self, memory, size, shape, kind))
+            start = address(memory)
+            start += -start % _ALIGNED
+        return np.asarray(_Lease(self, memory, start, size, shape, dtype)), start
 
-    def _back(self, memory: np.ndarray, size: int) -> None:
-        if self._kept + size <= KEPT:
+    def _back(self, memory: np.ndarray, start: int, size: int) -> None:
+        free = self._free.setdefault(size, [])
+        if self._kept + size <= KEPT or len(free) < SPARE:
             self._kept += size
-            self._free.setdefault(size, []).append(memory)
+            free.append((memory, start))
 
 
 class _Lease:
     """What an array of the pool has as its base: it dies with the last view."""
 
-    __slots__ = ("__array_interface__", "_memory", "_pool", "_size")
+    __slots__ = ("__array_interface__", "_memory", "_pool", "_size", "_start")
 
     def __init__(
-        self, pool: Pool, memory: np.ndarray, size: int, shape: tuple[int, ...], dtype: np.dtype
+        self,
+        pool: Pool,
+        memory: np.ndarray,
+        start: int,
+        size: int,
+        shape: tuple[int, ...],
+        dtype: np.dtype,
     ) -> None:
-        self._pool, self._memory, self._size = pool, memory, size
-        start = memory.ctypes.data
+        self._pool, self._memory, self._start, self._size = pool, memory, start, size
         self.__array_interface__ = {
-            "data": (start + -start % _ALIGNED, False),
+            "data": (start, False),
             "shape": shape,
             "typestr": dtype.str,
             "version": 3,
         }
 
     def __del__(self) -> None:
-        self._pool._back(self._memory, self._size)
+        self._pool._back(self._memory, self._start, self._size)
+
+
+def pooled(array: np.ndarray) -> bool:
+    """Whether an array is one of a pool's, or a view of one: nobody else writes there, or wrote it for himself."""
+    return type(array.base) is _Lease or type(getattr(array.base, "base", None)) is _Lease
+
+
+def address(array: np.ndarray) -> int:
+    """Where an array's memory begins."""
+    start: int = array.__array_interface__["data"][0]
+    return start

@@ -124,6 +124,10 @@ class KerasInput:
         """The numbers of rows that a batch can have; the last one comes last."""
         raise NotImplementedError
 
+    def _lends(self, array: Any) -> bool:
+        """Whether a tensor may share an array's memory for good, and write to it."""
+        raise NotImplementedError
+
     @property
     def num_batches(self) -> int | None:
         """For Keras: batches in an epoch, or None where ``steps_per_epoch`` says when one ends."""
@@ -158,9 +162,14 @@ class KerasInput:
     def get_torch_dataloader(self) -> Iterator[Any]:
         """For Keras on PyTorch: batches as tensors on the model's device."""
         import keras
+        import torch
 
-        convert = keras.ops.convert_to_tensor
-        return (keras.tree.map_structure(convert, batch) for batch in self._batches(caller(self)))
+        convert = keras.ops.convert_to_tensor  # to the device; an array it would copy first
+
+        def tensor(array: Any) -> Any:
+            return convert(torch.from_numpy(array) if self._lends(array) else array)
+
+        return (keras.tree.map_structure(tensor, batch) for batch in self._batches(caller(self)))
 
     def get_tf_dataset(self) -> Any:
         """For Keras on TensorFlow: a dataset with the exact signature, so that no batch is drawn to find it."""

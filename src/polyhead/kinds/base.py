@@ -6,13 +6,15 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import KW_ONLY, dataclass, fields, replace
 from numbers import Integral, Real
-from typing import Any, ClassVar, Protocol, Self
+from typing import Any, ClassVar, Literal, Protocol, Self
 
 import numpy as np
 
 from polyhead.errors import BadValue, ContractError, Problem, shown
-from polyhead.kinds._kernels import Empty
 from polyhead.kinds._mixing import Mixing, unmixable
+
+Way = Literal["copy", "cast", "scale"]
+"""As it is; bytes as float32; bytes as float32, divided by 255."""
 
 
 class Column(Protocol):
@@ -50,13 +52,11 @@ class Kind(ABC):
             BadValue: where the column cannot be what is declared.
         """
 
-    def gather(self, column: Any, ids: np.ndarray, empty: Empty) -> np.ndarray | None:
-        """The rows at ``ids`` of a whole column, encoded in one pass, unchecked; None where there is no such way.
+    def way(self, column: np.ndarray) -> Way | None:
+        """How rows of a whole column of numbers become this kind's array in one pass; None where there is no such way.
 
-        Args:
-            column: in memory.
-            ids: int64 ``(B,)``.
-            empty: makes the array of the result, of a shape and a dtype.
+        What is copied may still be checked by ``encode``, which does not change it; bytes that are cast or scaled are
+        right as inputs, and as labels where the column was looked at.
         """
         return None
 

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import KW_ONLY, dataclass, field
 from typing import Any
 
 import numpy as np
 
 from polyhead.errors import BadValue, ContractError, Problem, shown
-from polyhead.kinds import _kernels
-from polyhead.kinds._kernels import Empty
 from polyhead.kinds._missing import (
     as_array,
     as_float32,
@@ -22,7 +20,9 @@ from polyhead.kinds._missing import (
     require_whole,
 )
 from polyhead.kinds._mixing import PATCH
-from polyhead.kinds.base import Column, Input, as_shape
+from polyhead.kinds.base import Column, Input, Way, as_shape
+
+Empty = Callable[[tuple[int, ...], Any], np.ndarray]
 
 _INT32 = np.iinfo(np.int32)
 
@@ -61,6 +61,13 @@ class Array(Input):
         return self.fixed(
             shape=found, dtype=self.dtype or ("float32" if values.dtype.kind == "f" else "int32")
         )
+
+    def way(self, column: np.ndarray) -> Way | None:
+        if (column.shape[1:] or (1,)) != self.shape or (self.fill is not None and column.dtype.kind == "f"):
+            return None
+        if column.dtype == self.dtype:
+            return "copy"
+        return "cast" if column.dtype == np.uint8 and self.dtype == "float32" else None
 
     def encode(self, values: Any, check: bool = True) -> np.ndarray:
         array = _numbers(values)
@@ -173,11 +180,12 @@ class Image(Input):
             raise BadValue(None, "1, 3 or 4 channels last", " x ".join(map(str, found)), fix)
         return self.fixed(height=found[0], width=found[1], channels=found[2])
 
-    def gather(self, column: Any, ids: np.ndarray, empty: Empty) -> np.ndarray | None:
-        if self.dtype != "float32":
+    def way(self, column: np.ndarray) -> Way | None:
+        if column.ndim not in (3, 4) or (*column.shape[1:3], *(column.shape[3:] or (1,))) != self.shape:
             return None
-        found = _kernels.gather(column, ids, empty, divide=True)
-        return None if found is None else found.reshape(len(ids), *self.shape)
+        if column.dtype == self.dtype:
+            return "copy"
+        return "scale" if column.dtype == np.uint8 and self.dtype == "float32" else None
 
     def encode(self, values: Any, check: bool = True, empty: Empty = np.empty) -> np.ndarray:
         """A batch, as every input encodes its rows; ``empty`` makes the memory of what is written anew."""

@@ -9,8 +9,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from polyhead.errors import BadValue, ContractError, Problem, place, shown
-from polyhead.kinds import _classes, _kernels
-from polyhead.kinds._kernels import Empty
+from polyhead.kinds import _classes
 from polyhead.kinds._missing import (
     as_float32,
     collapse,
@@ -23,7 +22,7 @@ from polyhead.kinds._missing import (
     require_whole,
 )
 from polyhead.kinds._mixing import BLEND, Mixing, require_soft, unmixable
-from polyhead.kinds.base import BINARY_LOSSES, SIGMOID, SOFTMAX, SPARSE_LOSSES, Column, Head, as_shape
+from polyhead.kinds.base import BINARY_LOSSES, SIGMOID, SOFTMAX, SPARSE_LOSSES, Column, Head, Way, as_shape
 
 
 @dataclass(frozen=True, repr=False)
@@ -184,11 +183,11 @@ class Mask(Head):
         head.encode(column.probe())
         return head
 
-    def gather(self, column: Any, ids: np.ndarray, empty: Empty) -> np.ndarray | None:
-        if not self.binary or self.missing is not None or self.values is not None:
+    def way(self, column: np.ndarray) -> Way | None:
+        if column.dtype != np.uint8 or not self.binary or self.missing is not None or self.values is not None:
             return None
-        found = _kernels.gather(column, ids, empty, divide=False)
-        return None if found is None else found.reshape(len(ids), *self.shape)
+        shape = column.shape[1:]
+        return "cast" if shape == self.shape or (*shape, 1) == self.shape else None
 
     def encode(self, values: Any, check: bool = True) -> tuple[np.ndarray, np.ndarray | None]:
         assert self.size is not None

@@ -11,7 +11,7 @@ from polyhead.errors import DataError, Problem
 from polyhead.order.blocks import in_blocks
 from polyhead.order.permutation import key, permute
 
-RUN = 1 << 15
+RUN = 1 << 13
 
 
 @lru_cache(maxsize=8)
