@@ -19,6 +19,7 @@ from polyhead.kinds import Boxes, Each, Head, Image, Keypoints, Mask
 from polyhead.kinds._missing import is_missing, plain
 from polyhead.sources._values import Values
 from polyhead.sources.base import Source, checked_rows
+from polyhead.speed import Laps
 
 _ENCODED = (str, bytes, bytearray, memoryview, os.PathLike)
 
@@ -78,7 +79,12 @@ class Scene:
         return one
 
     def place(
-        self, rows: Mapping[str, Any], ids: np.ndarray, epoch: int | None, labels: bool = True
+        self,
+        rows: Mapping[str, Any],
+        ids: np.ndarray,
+        epoch: int | None,
+        labels: bool = True,
+        laps: Laps | None = None,
     ) -> dict[str, Values]:
         """The values of each image and each head of some rows, as `encode` takes them.
 
@@ -87,12 +93,15 @@ class Scene:
             ids: the rows, int64 ``(B,)``.
             epoch: whose augmentations happen; None for none.
             labels: False leaves the heads out.
+            laps: measures the stages.
 
         Raises:
             DataError: for an image that cannot be decoded, or a label that cannot be laid, with its row.
         """
         values = {name: plain(rows[kind.columns(name)[0]]) for name, kind in self.images.items()}
         given = [self._opened(self.first, values[self.first][i], int(ids[i])) for i in range(len(ids))]
+        if laps is not None:
+            laps("read")
         sizes = [self._size(self.first, value, int(row)) for value, row in zip(given, ids, strict=True)]
         joint = self._plain if epoch is None else self._joint
         plan = joint.plan(epoch or 0, ids, sizes, self.target)
@@ -100,6 +109,8 @@ class Scene:
         laid = {name: plain(rows[head.columns(name)[0]]) for name, head in heads.items()}
         found: dict[str, list[Any]] = {name: [] for name in (*values, *heads)}
         for i, row in enumerate(ids.tolist()):
+            if laps is not None:
+                laps("warp")
             images = {}
             for name, column in values.items() if self._pixels else ():
                 value = given[i] if name == self.first else self._opened(name, column[i], row)
@@ -117,6 +128,8 @@ class Scene:
                     layers[str(head.layer)][name] = self._lay_each(name, head, value, count, sizes[i], row)
                 else:
                     missing.append(name)
+            if laps is not None:
+                laps("decode")
             self._move(plan, i, images, layers, found, epoch is not None)
             for name in missing:
                 found[name].append(None)

@@ -37,6 +37,8 @@ class Call:
         steps: ``steps_per_epoch``, ``validation_steps`` or ``steps``, if given.
         initial_epoch: of ``fit``.
         probing: Keras only wants to see one batch, to build the model.
+        run: Keras's iterator over the epochs of this call, one object for each call.
+        verbose: whether the call prints.
         refused: arguments of the method that have no meaning beside a feed, and that Keras would drop.
     """
 
@@ -45,6 +47,8 @@ class Call:
     steps: int | None = None
     initial_epoch: int = 0
     probing: bool = False
+    run: Any = None
+    verbose: bool = False
     refused: tuple[Problem, ...] = ()
 
 
@@ -80,7 +84,7 @@ def _call(name: str, model: Any, names: dict[str, Any], iterator: Any, probing: 
         if iterator is not None and names.get("epoch_iterator", iterator) is not iterator:
             return Call("evaluate", model, steps, probing=probing)
         start = getattr(model, "_initial_epoch", None) or names.get("initial_epoch") or 0
-        return Call("fit", model, steps, start, probing)
+        return Call("fit", model, steps, start, probing, iterator, bool(names.get("verbose", True)))
     return Call("evaluate" if name == "evaluate" else "predict", model, steps, probing=probing)
 
 
