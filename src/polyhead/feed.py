@@ -20,7 +20,7 @@ from polyhead.kinds import Head, Image, Input
 from polyhead.order import Order
 from polyhead.order.shards import this_shard
 from polyhead.sources.anything import as_source
-from polyhead.speed import Facts, Meter, Speed
+from polyhead.speed import Facts, Meter, Speed, cores
 
 
 class Feed(KerasInput):
@@ -199,6 +199,7 @@ class Feed(KerasInput):
             self._workers,
             self._assembler.row_bytes,
             self.batch_size,
+            cores(),
             sequential=self.source.sequential,
             floats=tuple(name for name, kind in images.items() if kind.dtype == "float32"),
         )

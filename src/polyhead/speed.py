@@ -132,7 +132,7 @@ class Facts:
     workers: int
     row_bytes: int
     batch_size: int = 1
-    cores: int = field(default_factory=cores)
+    cores: int = 1
     sequential: bool = False
     floats: tuple[str, ...] = ()
     rescales: bool | None = None
@@ -223,7 +223,7 @@ class Speed:
         if self.waited is None or not self.rows:
             return None
         works = (self.elapsed - self.waited) / self.rows
-        return math.ceil(sum(self.seconds.values()) / max(works, 1e-9))
+        return math.ceil(round(sum(self.seconds.values()) / max(works, 1e-9), 3))
 
     def as_dict(self) -> dict[str, Any]:
         """All of it as JSON takes it; times in seconds."""
@@ -261,7 +261,7 @@ class Speed:
         lines += [f"  {'busy':<28}{self.threads_busy:>6.1f}   {where}"]
         total = sum(self.seconds.values())
         for stage, value in self.seconds.items():
-            if value >= 0.001 * total:
+            if value > 0.001 * total:
                 lines += [
                     f"  {STAGES[stage]:<28}{value / total:>6.0%}   {1 / value:,.0f} samples/s in a thread"
                 ]

@@ -34,7 +34,7 @@ class Profile(keras.callbacks.Callback):
     >>> feed = ph.Feed(data, inputs="x", heads={"y": ph.Binary()})
     >>> x = keras.Input((1,), name="x")
     >>> model = keras.Model(x, ph.outputs(x, feed.heads))
-    >>> ph.compile(model, feed, optimizer="sgd")
+    >>> model = ph.compile(model, feed, optimizer="sgd")
     >>> profile = ph.Profile(verbose=0)
     >>> history = model.fit(feed, verbose=0, callbacks=[profile])
     >>> profile.report.steps, 0 <= profile.report.waiting <= 1
