@@ -86,6 +86,17 @@ def test_without_a_model_the_verdict_is_conditional():
     )
 
 
+def test_pixels_that_are_scaled_twice_are_named_whatever_is_the_limit():
+    said = (
+        "Pixels are scaled by the feed, and by the model once more: say "
+        'ph.Image(..., dtype="uint8"), which is a quarter of the bytes as well.'
+    )
+    made = speed("decode", 0.0, floats=("image",), rescales=True)
+    assert made.verdict == f"The model is the limit: leave the data as it is. {said}"
+    assert speed("inputs", floats=("image",), rescales=True).also == ""
+    assert speed("decode", floats=("image",), rescales=False).also == ""
+
+
 def test_as_text():
     assert str(dataclasses.replace(speed(), alone=0.04)) == (
         "100 rows in 10 batches: 100 samples/s, 0.1 MB/s\n"
@@ -115,6 +126,7 @@ def test_as_a_dict():
         "alone": None,
         "bottleneck": "read",
         "remedy": made.remedy,
+        "also": "",
     }
 
 

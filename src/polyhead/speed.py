@@ -207,8 +207,20 @@ class Speed:
         return _remedy(self.bottleneck, self.facts, self._threads_needed())
 
     @property
+    def also(self) -> str:
+        """What is wrong beside it, or nothing: pixels that feed and model both scale."""
+        if not self.facts.rescales or not self.facts.floats or "uint8" in self.remedy:
+            return ""
+        say = 'say ph.Image(..., dtype="uint8"), which is a quarter of the bytes as well.'
+        return f"Pixels are scaled by the feed, and by the model once more: {say}"
+
+    @property
     def verdict(self) -> str:
-        """What holds back, and the remedy."""
+        """What holds back, the remedy, and what is wrong beside it."""
+        return f"{self._verdict} {self.also}".strip()
+
+    @property
+    def _verdict(self) -> str:
         stage = self.bottleneck
         if stage == "model":
             return self.remedy
@@ -241,6 +253,7 @@ class Speed:
             "alone": self.alone,
             "bottleneck": self.bottleneck,
             "remedy": self.remedy,
+            "also": self.also,
         }
 
     def __str__(self) -> str:

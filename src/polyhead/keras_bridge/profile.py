@@ -7,11 +7,11 @@ from typing import Any
 import keras
 
 from polyhead.errors import ContractError, Problem, shown
-from polyhead.keras_bridge.waiting import Watch, ask
+from polyhead.keras_bridge.waiting import Asks
 from polyhead.speed import Speed
 
 
-class Profile(keras.callbacks.Callback):
+class Profile(keras.callbacks.Callback, Asks):
     """Measures a real ``fit``: how long each step waits for the feed, and what would help.
 
     Steps are measured from the second on, as Keras compiles in the first; validation is not. While it measures, each
@@ -46,17 +46,14 @@ class Profile(keras.callbacks.Callback):
             raise ContractError(Problem("Profile(steps=)", "an integer of at least 2", shown(steps)))
         super().__init__()
         self.steps, self.verbose = steps, verbose
-        self.watch: Watch | None = None
         self.report: Speed | None = None
 
     def on_train_begin(self, logs: Any = None) -> None:
-        """Have the run that begins measured."""
+        """Forget an earlier run."""
         self.watch = self.report = None
-        ask(self.model, self)
 
     def on_train_end(self, logs: Any = None) -> None:
         """Report."""
-        ask(self.model, None)
         if self.watch is not None:
             self.watch.end()
             self.report = self.watch.speed()

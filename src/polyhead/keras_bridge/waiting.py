@@ -147,16 +147,19 @@ def words(speed: Speed) -> str:
     return f"polyhead: training waits for data {share:.0%} of its time, most of it for {slow}. {speed.remedy}"
 
 
-_ASKED: weakref.WeakKeyDictionary[Any, Any] = weakref.WeakKeyDictionary()
 _RUNS: weakref.WeakKeyDictionary[Any, Watch] = weakref.WeakKeyDictionary()
 
 
-def ask(model: Any, profile: Any) -> None:
-    """The run of training that a model begins next is measured for this `Profile`; None takes it back."""
-    if profile is None:
-        _ASKED.pop(model, None)
-    else:
-        _ASKED[model] = profile
+class Asks:
+    """A callback that asks for the run of training which it stands beside to be measured.
+
+    Attributes:
+        steps: how many steps at most.
+        watch: who measures, once the run has begun.
+    """
+
+    steps: int
+    watch: Watch | None = None
 
 
 def watch(call: Call, facts: Facts, aloud: bool) -> Watch | None:
@@ -171,12 +174,9 @@ def watch(call: Call, facts: Facts, aloud: bool) -> Watch | None:
         return None
     found = _RUNS.get(call.run)
     if found is None:
-        profile = _ASKED.pop(
-            call.model, None
-        )  # of this run: a run that ends in an error leaves nothing behind
-        if profile is not None:
-            found = Watch(facts, call.model, profile.steps, 0.0, aloud=False)
-            profile.watch = found
+        asks = next((one for one in call.callbacks if isinstance(one, Asks)), None)
+        if asks is not None:
+            found = asks.watch = Watch(facts, call.model, asks.steps, 0.0, aloud=False)
         elif aloud and call.verbose:
             found = Watch(facts, call.model)
         else:
