@@ -73,10 +73,10 @@ class Meter:
         with self._lock:
             self._begun, self._busy, self._warming = time.perf_counter(), 0.0, True
 
-    def end(self) -> None:
-        """Measure no more."""
+    def end(self, at: float | None = None) -> None:
+        """Measure no more; ``at`` is when what was measured ended, by ``time.perf_counter``."""
         if self.on:
-            self.on, self._ended = False, time.perf_counter()
+            self.on, self._ended = False, time.perf_counter() if at is None else at
 
     @property
     def steady(self) -> bool:

@@ -56,6 +56,7 @@ class Watch:
         self._skip = -(-skip // self._each) * self._each
         self._drawn, self._waits, self._works = 0, 0.0, list[float]()
         self._spent = self._settled = 0.0
+        self._last: float | None = None
         self.over = False
 
     def timed(self, batches: Iterator[Any]) -> Iterator[Any]:
@@ -74,6 +75,7 @@ class Watch:
             stepped = here > 0 and here % self._each == 0
             self._note(asked - left if stepped else None, asked - entered, now - asked)
             here, left = here + 1, now
+            self._last = now
             yield batch
         yield from batches
 
@@ -104,7 +106,7 @@ class Watch:
         if self.over:
             return
         self.over = True
-        self.meter.end()
+        self.meter.end(self._last)
         if self._aloud and self.meter.steady:
             speed = self.speed()
             if speed is not None and (speed.waiting or 0) > WAITING:
@@ -112,7 +114,7 @@ class Watch:
 
     def speed(self) -> Speed | None:
         """What was measured; None where that was too little."""
-        self.meter.end()
+        self.meter.end(self._last)
         if self.steps < 2 or not self._works:
             return None
         # the median, as a step may be compiled anew, or be followed by validation
@@ -133,7 +135,8 @@ class Watch:
         state = getattr(self._model(), "_jax_state", None)
         if isinstance(state, dict):
             for array in (a for group in state.values() if group for a in group):
-                array.block_until_ready()
+                if not array.is_deleted():  # as one is that a step has taken
+                    array.block_until_ready()
                 return
         torch = sys.modules.get("torch")
         if torch is not None and torch.cuda.is_available() and torch.cuda.is_initialized():
