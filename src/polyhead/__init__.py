@@ -23,6 +23,7 @@ from polyhead.sources.tables import read_table
 
 if TYPE_CHECKING:
     from polyhead.doctor.examine import examine
+    from polyhead.keras_bridge.profile import Profile
     from polyhead.sources.coco import read_coco
     from polyhead.sources.folders import read_folder
     from polyhead.sources.generator import from_generator
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _LATER = {
+    "Profile": "polyhead.keras_bridge.profile",
     "examine": "polyhead.doctor.examine",
     "from_generator": "polyhead.sources.generator",
     "largest": "polyhead.sources.largest",
@@ -118,6 +120,7 @@ __all__ = [
     "PolyheadError",
     "PolyheadWarning",
     "Problem",
+    "Profile",
     "RandomResizedCrop",
     "Regression",
     "Report",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typer
 
+from polyhead.cli.bench import bench
 from polyhead.cli.demo import demo
 from polyhead.cli.doctor import doctor
 from polyhead.cli.inspect import inspect
@@ -16,6 +17,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+app.command()(bench)
 app.command()(demo)
 app.command()(doctor)
 app.command()(inspect)

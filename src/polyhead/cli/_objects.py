@@ -72,6 +72,16 @@ def load(*texts: str) -> list[Any]:
     return found
 
 
+def made(text: str, value: Any) -> Any:
+    """The object itself, or what the function that was given returns."""
+    if not inspect.isfunction(value):
+        return value
+    try:
+        return value()
+    except Exception as error:  # whatever the user's code raises is what is wrong with it
+        fail(f"{text}: it raised {type(error).__name__}: {error}", WRONG_USE)
+
+
 def _require_file(path: Path) -> None:
     if not path.is_file():
         fail(f"{path}: no such file.", WRONG_USE)

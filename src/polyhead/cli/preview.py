@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import inspect
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from polyhead.cli._objects import load
+from polyhead.cli._objects import load, made
 from polyhead.cli._say import WRONG_USE, fail
 from polyhead.errors import ContractError, PolyheadError
 from polyhead.feed import Feed
@@ -42,10 +41,10 @@ def preview(
     # what the files print is theirs; the name of the page alone goes to stdout
     with contextlib.redirect_stdout(sys.stderr):
         found = load(*(text for text in (feed, model) if text is not None))
-        given = _made(feed, found[0])
+        given = made(feed, found[0])
         if not isinstance(given, Feed):
             fail(f"{feed}: expected a ph.Feed, got {type(given).__name__}.", WRONG_USE)
-        net = _made(model, found[1]) if model is not None else None
+        net = made(model, found[1]) if model is not None else None
         if model is not None and not callable(getattr(net, "fit", None)):
             fail(f"{model}: expected a Keras model, got {type(net).__name__}.", WRONG_USE)
         try:
@@ -57,13 +56,3 @@ def preview(
         except OSError as error:
             fail(f"{output}: it cannot be written: {error.strerror or error}", WRONG_USE)
     typer.echo(f"{output}")
-
-
-def _made(text: str, value: Any) -> Any:
-    """The object itself, or what the function that was given returns."""
-    if not inspect.isfunction(value):
-        return value
-    try:
-        return value()
-    except Exception as error:  # whatever the user's code raises is what is wrong with it
-        fail(f"{text}: it raised {type(error).__name__}: {error}", WRONG_USE)

@@ -21,6 +21,7 @@ from polyhead.kinds import Binary, Each, Head, Image, Input, for_boxes
 from polyhead.order import Order
 from polyhead.sources._values import Values, take
 from polyhead.sources.base import Source, checked_rows
+from polyhead.speed import Laps, Meter
 
 BLOCK_BYTES = 1 << 20
 BLOCK_ROWS = 16384
@@ -174,6 +175,7 @@ class Assembler:
         check: bool = True,
         labels: bool = True,
         augment: bool = True,
+        meter: Meter | None = None,
     ) -> Block:
         """Several consecutive batches.
 
@@ -185,14 +187,18 @@ class Assembler:
             check: look for values that are not finite or not valid; labels that are missing are always found.
             labels: False leaves labels and weights out.
             augment: False leaves augmentations out.
+            meter: measures the stages.
 
         Raises:
             DataError: for a value that is not right, with the row it stands in.
         """
+        laps = None if meter is None else meter.laps()
         ids, bounds = order.block(epoch, first, steps)
 
         def read(rows: np.ndarray) -> Parts:
-            return self._parts(rows, epoch if augment else None, check, labels)
+            if laps is not None:
+                laps("order" if self._mixers is None else "mix")
+            return self._parts(rows, epoch if augment else None, check, labels, laps)
 
         if self._mixers is None:
             parts = read(ids)
@@ -200,16 +206,25 @@ class Assembler:
             parts = self._mixers.mixed(ids, epoch, read, self._pool.empty)
         else:
             parts = self._mixers.plain(read(ids))
+        if laps is not None:
+            laps("labels" if self._mixers is None else "mix")
+            laps.done(len(ids))
         return Block(*parts, ids, bounds, first)
 
-    def _parts(self, ids: np.ndarray, epoch: int | None, check: bool, labels: bool) -> Parts:
+    def _parts(
+        self, ids: np.ndarray, epoch: int | None, check: bool, labels: bool, laps: Laps | None = None
+    ) -> Parts:
         """Rows, each by itself; ``epoch`` is that whose augmentations happen, None for none."""
         source = self._source if labels else self._input_source
         rows = _Rows(checked_rows(source, source.read(ids), len(ids)) if source is not None else {})
         rows.whole, rows.ids = self._whole, ids
+        if laps is not None:
+            laps("read")
         laid: dict[str, Any] = {}
         if self._scene is not None:
-            laid = self._scene.place(rows, ids, epoch, labels)
+            laid = self._scene.place(rows, ids, epoch, labels, laps)
+            if laps is not None:
+                laps("warp")
         if labels:
             laid |= {name: one.of(rows, ids) for name, one in self._along.items()}
         gathered: dict[str, dict[str, np.ndarray]] = {"": {}, **{name: {} for name in self._labels}}
@@ -219,6 +234,8 @@ class Assembler:
             name: self._encode_input(name, kind, rows, ids, check, laid, gathered[""])
             for name, kind in self.inputs.items()
         }
+        if laps is not None:
+            laps("inputs")
         encoded: dict[str, np.ndarray] = {}
         weights: dict[str, np.ndarray] | None = None
         if labels:
@@ -229,6 +246,8 @@ class Assembler:
             encoded = {name: one.labels for name, one in found.items()}
             if self.weighted:
                 weights = {name: label.weights(found) for name, label in self._labels.items()}
+        if laps is not None:
+            laps("labels")
         return Parts(inputs, encoded, weights)
 
     def tried(self, ids: np.ndarray) -> Iterator[tuple[str, Any]]:

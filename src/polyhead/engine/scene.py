@@ -20,6 +20,7 @@ from polyhead.kinds import Boxes, Each, Head, Image, Keypoints, Mask
 from polyhead.kinds._missing import is_dense, is_missing, plain
 from polyhead.sources._values import Values
 from polyhead.sources.base import Source, checked_rows
+from polyhead.speed import Laps
 
 _ENCODED = (str, bytes, bytearray, memoryview, os.PathLike)
 
@@ -79,7 +80,12 @@ class Scene:
         return one
 
     def place(
-        self, rows: Mapping[str, Any], ids: np.ndarray, epoch: int | None, labels: bool = True
+        self,
+        rows: Mapping[str, Any],
+        ids: np.ndarray,
+        epoch: int | None,
+        labels: bool = True,
+        laps: Laps | None = None,
     ) -> dict[str, Values]:
         """The values of each image and each head of some rows, as `encode` takes them.
 
@@ -88,12 +94,15 @@ class Scene:
             ids: the rows, int64 ``(B,)``.
             epoch: whose augmentations happen; None for none.
             labels: False leaves the heads out.
+            laps: measures the stages.
 
         Raises:
             DataError: for an image that cannot be decoded, or a label that cannot be laid, with its row.
         """
         values = {name: plain(rows[kind.columns(name)[0]]) for name, kind in self.images.items()}
         given = [self._opened(self.first, values[self.first][i], int(ids[i])) for i in range(len(ids))]
+        if laps is not None:
+            laps("read")
         frames = [self._frame(self.first, value, int(row)) for value, row in zip(given, ids, strict=True)]
         joint = self._plain if epoch is None else self._joint
         turns = [f.turn for f in frames] if self.images[self.first].annotated == "stored" else None
@@ -103,6 +112,8 @@ class Scene:
         found: dict[str, list[Any]] = {name: [] for name in (*values, *heads)}
         ways = self._ways(heads)
         for i, row in enumerate(ids.tolist()):
+            if laps is not None:
+                laps("warp")
             images = {}
             for name, column in values.items() if self._pixels else ():
                 value = given[i] if name == self.first else self._opened(name, column[i], row)
@@ -120,6 +131,8 @@ class Scene:
                     layers[str(head.layer)][name] = self._lay_each(name, head, value, count, frames[i], row)
                 else:
                     missing.append(name)
+            if laps is not None:
+                laps("decode")
             self._move(plan, i, images, layers, ways, found, epoch is not None)
             for name in missing:
                 found[name].append(None)

@@ -37,6 +37,9 @@ class Call:
         steps: ``steps_per_epoch``, ``validation_steps`` or ``steps``, if given.
         initial_epoch: of ``fit``.
         probing: Keras only wants to see one batch, to build the model.
+        run: Keras's iterator over the epochs of this call, one object for each call.
+        verbose: whether the call prints.
+        callbacks: of the call.
         refused: arguments of the method that have no meaning beside a feed, and that Keras would drop.
     """
 
@@ -45,6 +48,9 @@ class Call:
     steps: int | None = None
     initial_epoch: int = 0
     probing: bool = False
+    run: Any = None
+    verbose: bool = False
+    callbacks: tuple[Any, ...] = ()
     refused: tuple[Problem, ...] = ()
 
 
@@ -80,7 +86,11 @@ def _call(name: str, model: Any, names: dict[str, Any], iterator: Any, probing: 
         if iterator is not None and names.get("epoch_iterator", iterator) is not iterator:
             return Call("evaluate", model, steps, probing=probing)
         start = getattr(model, "_initial_epoch", None) or names.get("initial_epoch") or 0
-        return Call("fit", model, steps, start, probing)
+        given = names.get("callbacks")
+        given = getattr(given, "callbacks", given)  # Keras puts them into a list of its own
+        callbacks = tuple(given) if isinstance(given, (list, tuple)) else (given,)
+        verbose = bool(names.get("verbose", True))
+        return Call("fit", model, steps, start, probing, iterator, verbose, callbacks)
     return Call("evaluate" if name == "evaluate" else "predict", model, steps, probing=probing)
 
 

@@ -307,7 +307,7 @@ def judge_inputs(model: Any, inputs: Mapping[str, Input], tensors: Mapping[str, 
         inputs: resolved kinds.
         tensors: the model's symbolic input for each.
     """
-    scale = _rescaling(model)
+    scale = rescaling(model)
     for name, kind in inputs.items():
         dtype = str(getattr(tensors.get(name), "dtype", "float32"))
         if kind.dtype == "float32" and ("int" in dtype or dtype == "bool"):
@@ -331,13 +331,13 @@ def judge_inputs(model: Any, inputs: Mapping[str, Input], tensors: Mapping[str, 
             )
 
 
-def _rescaling(model: Any, depth: int = 3) -> float | None:
+def rescaling(model: Any, depth: int = 3) -> float | None:
     """The scale of a Rescaling layer in the model or a model within."""
     for layer in getattr(model, "layers", ()):
         scale = getattr(layer, "scale", None)
         if type(layer).__name__ == "Rescaling" and isinstance(scale, (int, float)):
             return float(scale)
-        inner = _rescaling(layer, depth - 1) if depth and hasattr(layer, "layers") else None
+        inner = rescaling(layer, depth - 1) if depth and hasattr(layer, "layers") else None
         if inner is not None:
             return inner
     return None

@@ -1,0 +1,92 @@
+"""`polyhead bench`: a report alone on stdout, as text or JSON, and one line for what is wrong."""
+
+import contextlib
+import io
+import json
+
+import pytest
+
+from polyhead.cli import app
+
+PROGRAM = """
+import time
+import numpy as np, polyhead as ph
+print("loading")
+class Slow(ph.Source):
+    columns, seconds = ("x", "y"), 0.0
+    def __len__(self): return 64
+    def only(self, columns): return self
+    def read(self, ids):
+        time.sleep(self.seconds * len(ids))
+        return {"x": np.ones((len(ids), 40000), np.float32), "y": ids % 2}
+feed = ph.Feed(Slow(), inputs="x", heads={"y": ph.Binary()}, batch_size=4, workers=0)
+feed.source.seconds = 0.02
+def made(): return feed
+def model():
+    import keras
+    x = keras.Input((40000,), name="x")
+    feed.source.seconds = 0.0
+    found = ph.compile(keras.Model(x, ph.outputs(x, feed.heads)), feed, optimizer="sgd")
+    feed.source.seconds = 0.02
+    return found
+def uncompiled():
+    import keras
+    x = keras.Input((40000,), name="x")
+    return keras.Model(x, ph.outputs(x, feed.heads))
+def other():
+    import keras
+    x = keras.Input((3,), name="x")
+    return keras.Model(x, {"y": keras.layers.Dense(5, name="y")(x)})
+number = 3
+"""
+
+
+def run(tmp_path, *args):
+    """The command's exit code, and its two outputs apart."""
+    (tmp_path / "mine.py").write_text(PROGRAM)
+    words = [str(a).replace("mine.py", str(tmp_path / "mine.py")) for a in args]
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        code = app(["bench", *words], standalone_mode=False)
+    return code or 0, out.getvalue(), err.getvalue()
+
+
+def test_a_feed(tmp_path):
+    code, out, err = run(tmp_path, "mine.py:made", "--steps", 4)
+    assert (code, err) == (0, "loading\n")
+    assert out.startswith("16 rows in 4 batches: ")
+    assert "Reading takes most of the feed's time, " in out.splitlines()[-1]
+    assert "ph.pack(source, path), or read with more threads, Feed(workers=16)." in out.splitlines()[-1]
+
+
+@pytest.mark.keras
+@pytest.mark.parametrize("model", ["model", "uncompiled"])
+def test_beside_a_model_as_json(tmp_path, model):
+    code, out, err = run(tmp_path, "mine.py:feed", "--model", f"mine.py:{model}", "--steps", 4, "--json")
+    assert code == 0, err
+    found = json.loads(out)
+    assert (found["steps"], found["rows"], found["bottleneck"]) == (4, 16, "read")
+    assert found["waiting"] > 0.2
+    assert found["step"] > 0.06
+    assert found["alone"] > 0
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        (("mine.py:number",), "mine.py:number: expected a ph.Feed, got int."),
+        (("mine.py:feed", "--model", "mine.py:number"), "mine.py:number: expected a Keras model, got int."),
+        (("mine.py:nothing",), "it has no `nothing`."),
+    ],
+)
+def test_wrong_use(tmp_path, args, words):
+    code, out, err = run(tmp_path, *args)
+    assert (code, out) == (2, "")
+    assert words in err
+
+
+@pytest.mark.keras
+def test_a_model_that_does_not_fit(tmp_path):
+    code, _, err = run(tmp_path, "mine.py:feed", "--model", "mine.py:other")
+    assert code == 2
+    assert "input `x`: expected" in err
