@@ -125,7 +125,9 @@ def large(small: int = 10**5, many: int = 10**8, seconds: float = 2.0) -> dict[s
             if turn:  # the first waits for loops to be compiled
                 speeds.setdefault(name, []).append(count / (time.process_time() - cpu))
     return {
-        f"{name}": statistics.median(a / b for a, b in zip(speeds[f"{name} {many}"], speeds[f"{name} {small}"], strict=True))
+        f"{name}": statistics.median(
+            a / b for a, b in zip(speeds[f"{name} {many}"], speeds[f"{name} {small}"], strict=True)
+        )
         for name in ("map", "array")
     } | {f"{name}, rows": statistics.median(found) for name, found in speeds.items()}
 
@@ -146,7 +148,16 @@ def main() -> None:
         return
     print("| bar | wanted | found |\n| --- | --- | --- |", flush=True)
     for part in options.part:
-        command = [sys.executable, "-m", "benchmarks.bars", "--here", "--part", part, "--runs", str(options.runs)]
+        command = [
+            sys.executable,
+            "-m",
+            "benchmarks.bars",
+            "--here",
+            "--part",
+            part,
+            "--runs",
+            str(options.runs),
+        ]
         done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
         found = json.loads(done.stdout)
         for line in rows(part, found):
