@@ -36,6 +36,29 @@ def _feed(workers: int | str) -> Callable[[Workload, int], Epochs]:
     return arm
 
 
+def bare_copy(workload: Workload, batch_size: int) -> Epochs:
+    """No way of feeding, but the limit of all that copy: finished rows, made beforehand, each batch copied once.
+
+    They come in row order, into memory that is used again.
+    """
+    from polyhead.engine.memory import Pool
+
+    x, (first, second) = workload.gather(slice(None))
+    pool = Pool()
+
+    def copied(rows: np.ndarray) -> np.ndarray:
+        out = pool.empty(rows.shape, rows.dtype)
+        np.copyto(out, rows)
+        return out
+
+    def epochs(epoch: int) -> Iterator[Batch]:
+        for start in range(0, len(workload), batch_size):
+            rows = slice(start, start + batch_size)
+            yield copied(x[rows]), (copied(first[rows]), copied(second[rows]))
+
+    return epochs
+
+
 def keras_arrays(workload: Workload, batch_size: int) -> Epochs:
     """``fit(x, y)``: it cannot scale, so it gets float32 arrays made beforehand, which takes four times the memory."""
     from keras.src.trainers.data_adapters.array_data_adapter import ArrayDataAdapter
@@ -148,6 +171,7 @@ ARMS: dict[str, Callable[[Workload, int], Epochs]] = {
     "polyhead, workers=0": _feed(0),
     "polyhead, workers=1": _feed(1),
     "polyhead, workers=auto": _feed("auto"),
+    "bare copy": bare_copy,
     "keras arrays": keras_arrays,
     "keras PyDataset": keras_pydataset,
     "tf.data gather": tf_gather,
