@@ -35,7 +35,7 @@ def constant(data: Workload, batch_size: int) -> Fed:
         while True:
             yield batch
 
-    return batches(), {"steps_per_epoch": steps_of(data, batch_size)}
+    return batches(), {"steps_per_epoch": steps_of(data, batch_size), "shuffle": False}
 
 
 def generator(data: Workload, batch_size: int) -> Fed:
@@ -45,7 +45,7 @@ def generator(data: Workload, batch_size: int) -> Fed:
         for epoch in itertools.count():
             yield from plain(data, batch_size, epoch)
 
-    return batches(), {"steps_per_epoch": steps_of(data, batch_size)}
+    return batches(), {"steps_per_epoch": steps_of(data, batch_size), "shuffle": False}
 
 
 def pydataset(data: Workload, batch_size: int, workers: int = 1) -> Fed:
