@@ -16,14 +16,15 @@ PIP := -m pip install --quiet
 TORCH := $(shell sed -n '/^torch==/p' constraints/ci.txt)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lint format test test-fast test-lowest $(BACKENDS:%=test-%) demo bench docs clean
+.PHONY: help setup lint format test test-fast test-lowest $(BACKENDS:%=test-%) demo bench bench-vision docs clean
 
 help:
 	@echo "make demo         train a model with many heads on real images (sets up $(VENV)-demo)"
 	@echo "make test         lint, then the tests on $(BACKENDS) (sets up $(VENV))"
 	@echo "make test-fast    the tests that are not slow, on jax alone"
 	@echo "make test-lowest  the tests that are not slow, on the oldest versions that are supported"
-	@echo "make lint | format | bench | docs | setup | clean"
+	@echo "make bench        side by side with other libraries (sets up $(VENV)-bench); BENCH=--short for 5 minutes"
+	@echo "make lint | format | bench-vision | docs | setup | clean"
 
 # A stamp in each environment says what it was made from: a second run installs nothing.
 
@@ -44,6 +45,16 @@ $(VENV)-demo/.ready: pyproject.toml constraints/ci.txt
 	$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("polyhead needs Python 3.11 or newer: make PYTHON=python3.11")'
 	$(PYTHON) -m venv $(VENV)-demo
 	$(VENV)-demo/bin/python $(PIP) --constraint constraints/ci.txt --editable '.[demo]'
+	@touch $@
+
+# What is measured against is many libraries, which nothing else needs. The last one would bring an older NumPy.
+
+$(VENV)-bench/.ready: pyproject.toml constraints/ci.txt constraints/bench.txt
+	$(PYTHON) -m venv $(VENV)-bench
+	$(VENV)-bench/bin/python $(PIP) $(TORCH)
+	$(VENV)-bench/bin/python $(PIP) --constraint constraints/ci.txt jax tensorflow-cpu --editable '.[vision,bench]' \
+		--requirement constraints/bench.txt
+	$(VENV)-bench/bin/python $(PIP) --no-deps mosaicml-streaming==0.13.0
 	@touch $@
 
 $(VENV)-docs/.ready: pyproject.toml constraints/ci.txt
@@ -86,13 +97,17 @@ test-lowest: $(VENV)-lowest/.ready
 demo: $(VENV)-demo/.ready
 	$(VENV)-demo/bin/polyhead demo
 
-bench: $(VENV)/.ready
-	KERAS_BACKEND=jax $(BIN)/python -m benchmarks
-	$(BIN)/python -m benchmarks.vision
+# Arguments go in BENCH, such as BENCH="--short" or BENCH="--write benchmarks/RESULTS.md".
+
+bench: $(VENV)-bench/.ready
+	$(VENV)-bench/bin/python -m benchmarks $(BENCH)
+
+bench-vision: $(VENV)-bench/.ready
+	$(VENV)-bench/bin/python -m benchmarks.vision $(BENCH)
 
 docs: $(VENV)-docs/.ready
 	$(VENV)-docs/bin/mkdocs build --strict --quiet
 	@echo "site/index.html"
 
 clean:
-	rm -rf $(VENV)-demo $(VENV)-docs $(VENV)-lowest build dist site .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV)-bench $(VENV)-demo $(VENV)-docs $(VENV)-lowest build dist site .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,222 +1,238 @@
-"""Every arm on both workloads: ``python -m benchmarks [--short] [--write benchmarks/RESULTS.md]``."""
+"""All workloads, all arms: ``python -m benchmarks [--short] [--write benchmarks/RESULTS.md]``."""
 
 from __future__ import annotations
 
 import argparse
 import datetime
-import importlib.metadata
-import json
 import os
-import platform
-import statistics
-import subprocess
+import re
 import sys
+import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from benchmarks.arms import available
+from benchmarks import arms as memory
+from benchmarks import fit, plots
+from benchmarks.explained import EXPLAINED, intro
+from benchmarks.race import REFERENCE, Measured, measure
+from benchmarks.report import machine, table, versions
+from benchmarks.running import Arm, Field
 
-ROWS = {"table": 400_000, "images": 8_000}
-SHORT_ROWS = {"table": 100_000, "images": 4_096}
-BATCH_SIZES = (32, 256, 4096)
-REFERENCE = "plain generator"
-LIBRARIES = ("polyhead", "numpy", "keras", "jax", "tensorflow", "tensorflow-cpu", "torch", "grain")
-ENVIRONMENT = {
-    **dict.fromkeys(
-        ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"), "1"
-    ),
-    "KERAS_BACKEND": "jax",
-    "JAX_PLATFORMS": "cpu",
-    "CUDA_VISIBLE_DEVICES": "",
-    "TF_CPP_MIN_LOG_LEVEL": "3",
+ROWS = {"table": 200_000, "images": 8_000, "files": 512, "packed": 512, "fit": 4_096}
+SHORT_ROWS = {"table": 20_000, "images": 2_048, "files": 96, "packed": 96, "fit": 1_024}
+BATCH_SIZES, SHORT_BATCH_SIZES = (32, 256, 4096), (256,)
+FILE_BATCH, FIT_BATCH = 32, 32
+
+SLOW = {"Ray Data": "takes half a minute to begin; left out of the short mode"}
+
+FILE_NEEDS = {
+    **memory.NEEDS,
+    "webdataset": "webdataset",
+    "mosaicml": "streaming",
+    "litdata": "litdata",
+    "grain array_record": "array_record",
 }
 
-Runs = list[dict[str, Any]]
+FILE_ABSENT = {
+    "webdataset": "reads tar files alone: see the packed formats",
+    "mosaicml-streaming": "reads MDS alone: see the packed formats",
+    "litdata": "is read packed: see the packed formats",
+}
+
+PACKED_ABSENT = {
+    "torch DataLoader, keras PyDataset": "have no format of their own",
+    "Ray Data, spdl": "have no format of their own; Ray Data reads Parquet and TFRecord, spdl any reader's bytes",
+}
 
 
-class Arm:
-    """The process in which an arm waits for its turn."""
+class Plan:
+    """What is to be measured, from the command line."""
 
-    def __init__(self, name: str, *arguments: object, worker: str = "benchmarks.worker") -> None:
-        self.name = name
-        command = [sys.executable, "-m", worker, name, *map(str, arguments)]
-        self._process = subprocess.Popen(
-            command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-            env={**os.environ, **ENVIRONMENT},
+    def __init__(self, options: argparse.Namespace) -> None:
+        self.short: bool = options.short
+        self.rows = dict(SHORT_ROWS if options.short else ROWS)
+        if options.rows:
+            self.rows = dict.fromkeys(self.rows, options.rows)
+        self.runs: int = options.runs or (5 if options.short else 7)
+        self.seconds: float = options.seconds or (0.2 if options.short else 1.5)
+        self.words: list[str] | None = options.arms
+        self.batches: list[int] = options.batch or list(SHORT_BATCH_SIZES if options.short else BATCH_SIZES)
+        self.photographs: Path | None = options.photographs
+
+    def field(
+        self,
+        names: Any,
+        needs: dict[str, str],
+        absent: dict[str, str],
+        start: Callable[[str], Arm],
+        keep: tuple[str, ...] = (REFERENCE,),
+    ) -> Field:
+        """The arms that run; and why others do not."""
+        out: dict[str, str] = dict(absent) if self.words is None else {}
+        chosen = []
+        for name in names:
+            lacks = memory.lacking(name, needs)
+            if self.words is not None and name not in keep and not any(word in name for word in self.words):
+                out[name] = "not asked for"
+            elif lacks is not None:
+                out[name] = f"`{lacks}` is not installed here"
+            elif self.short and self.words is None and name in SLOW:
+                out[name] = SLOW[name]
+            else:
+                chosen.append(name)
+        return Field([start(name) for name in chosen], out)
+
+
+def in_memory(name: str, plan: Plan) -> Iterator[Measured]:
+    """A workload in memory, at each batch size."""
+    absent = memory.ABSENT
+    field = plan.field(memory.ARMS, memory.NEEDS, absent, lambda arm: Arm(arm, name, plan.rows[name]))
+    try:
+        for size in plan.batches:
+            title = f"{name}, batch {size:,}"
+            yield measure(title, field, size, plan.runs, plan.seconds)
+    finally:
+        field.close()
+
+
+def over_files(folder: Path, plan: Plan, source: str) -> Iterator[Measured]:
+    """The files themselves, or packed formats of them; warm and cold."""
+    from benchmarks.files.arms import ARMS
+    from benchmarks.files.formats import FORMATS
+
+    titles = {
+        "files": "files",
+        "encoded": "packed, with the bytes of the files",
+        "pixels": "packed, with resized pixels",
+    }
+    names = list(ARMS if source == "files" else FORMATS)
+    absent = dict(FILE_ABSENT if source == "files" else PACKED_ABSENT)
+    if source != "files" and not _packs():
+        names.remove("polyhead store")
+        absent["polyhead store"] = "this version of polyhead has no `pack`"
+
+    def start(arm: str) -> Arm:
+        return Arm(arm, folder, source, worker="benchmarks.files.worker")
+
+    field = plan.field(names, FILE_NEEDS, absent, start)
+    try:
+        yield measure(
+            f"{titles[source]}, batch {FILE_BATCH}",
+            field,
+            FILE_BATCH,
+            plan.runs,
+            plan.seconds,
+            cold=plan.runs,
         )
-
-    def ask(self, **command: Any) -> dict[str, Any]:
-        """Have it do something, and wait for the answer."""
-        stdin, stdout = self._process.stdin, self._process.stdout
-        assert stdin is not None
-        assert stdout is not None
-        print(json.dumps(command), file=stdin, flush=True)
-        answer = stdout.readline()
-        if not answer:
-            raise RuntimeError(f"the arm {self.name!r} ended with code {self._process.wait()}")
-        return dict(json.loads(answer))
-
-    def close(self) -> None:
-        """End the process."""
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.close()
-        self._process.stdout.close()
-        self._process.wait()
+    finally:
+        field.close()
 
 
-def in_turns(arms: list[Arm], runs: int, seconds: float) -> dict[str, Runs]:
-    """The runs of each arm; they take turns, in another order each time."""
-    found: dict[str, Runs] = {arm.name: [] for arm in arms}
-    for run in range(runs):
-        turn = run % len(arms)
-        for arm in arms[turn:] + arms[:turn]:
-            found[arm.name].append(arm.ask(do="run", budget=seconds))
-    return found
+def _packs() -> bool:
+    import polyhead
+
+    return hasattr(polyhead, "pack")
 
 
-def measure(workload: str, batch_size: int, arms: list[Arm], runs: int, seconds: float) -> str:
-    """Every arm in turn, in another order each time; a table in Markdown.
-
-    Raises:
-        RuntimeError: an arm delivers other data than the plain generator.
-    """
-    digests = {arm.name: arm.ask(do="check", batch_size=batch_size)["digests"] for arm in arms}
-    for name, found in digests.items():
-        if found != digests[REFERENCE]:
-            raise RuntimeError(f"{name!r} delivers other data: {found}, not {digests[REFERENCE]}")
-    first = {arm.name: arm.ask(do="open", batch_size=batch_size, budget=0) for arm in arms}
-    found = in_turns(arms, runs, seconds)
-    total = digests[REFERENCE][0]
-    lines = [
-        f"### {workload}, batch {batch_size:,}",
-        "",
-        f"Checked: {total['rows']:,} rows of {total['form']}, hash {total['hash']}, the same in every arm.",
-        "",
-        "| arm | rows/s, median (min–max) | against the plain generator | CPU s per 1,000 rows | ratio of CPU "
-        "| first epoch, rows/s | first batch, ms | peak RSS, MB |",
-        "| --- | --- | --- | --- | --- | --- | --- | --- |",
-    ]
-    lines += [_row(arm.name, found[arm.name], found[REFERENCE], first[arm.name]) for arm in arms]
-    return "\n".join(lines)
-
-
-def _row(name: str, runs: Runs, reference: Runs, first: dict[str, Any]) -> str:
-    ratio = ratio_of(runs, reference)
-    cpu = statistics.median(run["cpu_per_1000"] for run in runs)
-    cells = (
-        name,
-        speed_of(runs),
-        f"{ratio:.2f}",
-        f"{cpu:.5f}",
-        f"{cpu / statistics.median(run['cpu_per_1000'] for run in reference):.2f}",
-        _rounded(first["rows_per_s"]),
-        f"{1000 * (first['setup'] + first['first_batch']):.1f}",
-        f"{max(run['peak_mb'] for run in runs):,.0f}",
-    )
-    return "| " + " | ".join(cells) + " |"
-
-
-def speed_of(runs: Runs) -> str:
-    """Rows a second: the median, and the least and the most."""
-    speeds = [run["rows_per_s"] for run in runs]
-    return f"{_rounded(statistics.median(speeds))} ({_rounded(min(speeds))}–{_rounded(max(speeds))})"
-
-
-def ratio_of(runs: Runs, reference: Runs) -> float:
-    """The median, over turns, of the speed to that of the reference in the same turn."""
-    pairs = zip(runs, reference, strict=True)
-    return statistics.median(a["rows_per_s"] / b["rows_per_s"] for a, b in pairs)
-
-
-def _rounded(value: float) -> str:
-    digits = max(0, len(str(int(value))) - 3)
-    return f"{int(round(value, -digits)):,}"
-
-
-def machine() -> str:
-    """The processor, the system, and what else runs."""
-    model = platform.processor() or platform.machine()
-    info = Path("/proc/cpuinfo")
-    if info.exists():
-        lines = info.read_text().splitlines()
-        models = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-        model = models[0] if models else model
-    load = f", load average at the start {os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else ""
-    return f"{os.cpu_count()} cores ({model}), {platform.system()} {platform.release()}{load}"
-
-
-def versions(libraries: Sequence[str] = LIBRARIES) -> str:
-    """Python, and those of the libraries that are installed."""
-    found = [f"Python {platform.python_version()}"]
-    for name in libraries:
-        try:
-            found.append(f"{name} {importlib.metadata.version(name)}")
-        except importlib.metadata.PackageNotFoundError:
+def fits(plan: Plan) -> Iterator[Measured]:
+    """``fit`` on each backend that is installed."""
+    for backend in fit.BACKENDS:
+        if find_spec(backend) is None:
+            print(f"\n{backend} is not installed: no `fit` on it.", flush=True)
             continue
-    return ", ".join(found)
+
+        def start(arm: str, backend: str = backend) -> Arm:
+            chosen = {"KERAS_BACKEND": backend}
+            return Arm(arm, plan.rows["fit"], worker="benchmarks.fit", environment=chosen)
+
+        field = plan.field(fit.ARMS, {}, {}, start, keep=(REFERENCE, fit.LIMIT))
+        try:
+            yield measure(
+                f"fit on {backend}, batch {FIT_BATCH}",
+                field,
+                FIT_BATCH,
+                plan.runs,
+                plan.seconds,
+                limit=fit.LIMIT,
+            )
+        finally:
+            field.close()
 
 
-HOW = """\
-Rows come from memory: `table` is {table:,} rows of 10 float32 with a binary and a regression head; `images` is
-{images:,} pictures of 64 × 64 × 3 bytes, scaled to float32, with two masks of bytes, cast to float32 (B, 64, 64, 1).
-Every arm shuffles over the full range, but `bare copy`: it has finished rows, made beforehand, and copies each batch
-once, in row order, which is the limit of all that copy. Each has a process of its own and they take turns, in another order each time:
-{runs} runs of {seconds:g} s, or of one epoch where that takes longer. The ratio is the median over runs of this arm's
-speed to that of the plain generator in the same turn; the ratio of CPU, below 1 where less is used, is steadier on a
-machine that does other work too. The consumer reads the length of each batch and nothing else. Before that every arm
-delivers two epochs of a smaller workload: a hash over whole rows, with their labels, must be the same for all. The
-first epoch, in which polyhead also checks every value, and the first batch, with what it takes to set the arm up, are
-given apart. OMP and BLAS have one thread. `keras arrays` cannot scale, so it gets arrays of float32 that are made
-beforehand and take four times the memory; its speed does not contain the scaling that all others do.
-"""
+def races(workloads: list[str], plan: Plan, scratch: Path | None) -> Iterator[tuple[str, Measured]]:
+    """Everything that was asked for, with the workload that it belongs to."""
+    for name in ("table", "images"):
+        if name in workloads:
+            yield from ((name, found) for found in in_memory(name, plan))
+    if "files" in workloads or "packed" in workloads:
+        with tempfile.TemporaryDirectory(dir=scratch) as place:
+            from benchmarks.vision.workload import make
+
+            folder = Path(place)
+            make(folder, plan.rows["files"], plan.photographs)
+            for source in ("files", "encoded", "pixels"):
+                name = "files" if source == "files" else "packed"
+                if name in workloads:
+                    yield from ((name, found) for found in over_files(folder, plan, source))
+    if "fit" in workloads:
+        yield from (("fit", found) for found in fits(plan))
+
+
+def plot(found: Measured) -> str:
+    """The speeds of a race as SVG, warm alone."""
+    values = {name: [run["rows_per_s"] for run in runs] for name, runs in found.runs.items()}
+    return plots.bars(found.title, values, "rows/s, median and range")
+
+
+def _file_of(title: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-") + ".svg"
 
 
 def main() -> None:
-    """Run the arms, print the tables, write them if asked."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks", description="Side by side with the plain generator."
-    )
+    """Run, print, write if asked."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Side by side with its peers.")
     parser.add_argument(
-        "--short", action="store_true", help="a few minutes on two cores: fewer rows, shorter runs"
+        "--short", action="store_true", help="all workloads in less than 5 minutes on two cores"
     )
     parser.add_argument("--runs", type=int, default=None, help="runs of each arm (7; 5 with --short)")
-    parser.add_argument("--seconds", type=float, default=None, help="of each run (1.5; 0.4 with --short)")
-    parser.add_argument("--batch", type=int, nargs="+", default=list(BATCH_SIZES), help="batch sizes")
+    parser.add_argument("--seconds", type=float, default=None, help="of each run (1.5; 0.2 with --short)")
+    parser.add_argument("--batch", type=int, nargs="+", default=None, help="batch sizes of rows in memory")
     parser.add_argument("--workload", nargs="+", choices=list(ROWS), default=list(ROWS))
-    parser.add_argument("--arm", nargs="+", default=None, help="arms whose name holds one of these words")
-    parser.add_argument("--write", type=Path, default=None, help="a Markdown file for the result")
+    parser.add_argument("--arms", nargs="+", default=None, help="arms whose name holds one of these words")
+    parser.add_argument("--rows", type=int, default=None, help="of every workload")
+    parser.add_argument(
+        "--photographs", type=Path, default=None, help="a folder of JPEGs, not synthetic ones"
+    )
+    parser.add_argument("--scratch", type=Path, default=None, help="where files are written meanwhile")
+    parser.add_argument("--write", type=Path, default=None, help="a Markdown file; plots go beside it")
     options = parser.parse_args()
-    runs = options.runs or (5 if options.short else 7)
-    seconds = options.seconds or (0.4 if options.short else 1.5)
-    rows = SHORT_ROWS if options.short else ROWS
-    names = [
-        n for n in available() if n == REFERENCE or options.arm is None or any(w in n for w in options.arm)
-    ]
+    plan = Plan(options)
     command = " ".join(["python", "-m", "benchmarks", *sys.argv[1:]])
     parts = [
         "# Side by side",
         f"Made by `{command}` on {datetime.date.today().isoformat()}.\n\n{machine()}. {versions()}.",
-        HOW.format(runs=runs, seconds=seconds, **rows).rstrip(),
+        intro(plan.runs, plan.seconds),
     ]
     print("\n\n".join(parts), flush=True)
-    began = time.perf_counter()
-    for workload in options.workload:
-        arms = [Arm(name, workload, rows[workload]) for name in names]
-        try:
-            for batch_size in options.batch:
-                parts.append(measure(workload, batch_size, arms, runs, seconds))
-                print(f"\n{parts[-1]}", flush=True)
-        finally:
-            for arm in arms:
-                arm.close()
-    parts.append(f"The whole took {(time.perf_counter() - began) / 60:.1f} minutes.")
+    began, section = time.perf_counter(), ""
+    for name, found in races(options.workload, plan, options.scratch):
+        if name != section:
+            parts.append(f"## {name}\n\n{EXPLAINED[name].format(rows=plan.rows[name]).strip()}")
+            print(f"\n{parts[-1]}", flush=True)
+            section = name
+        parts.append(table(found))
+        print(f"\n{parts[-1]}", flush=True)
+        if options.write is not None:
+            drawn = options.write.parent / "plots" / _file_of(found.title)
+            drawn.parent.mkdir(exist_ok=True, parents=True)
+            drawn.write_text(plot(found))
+            parts.append(f"![{found.title}](plots/{drawn.name})")
+    load = f" The load average at the end: {os.getloadavg()[0]:.1f}."
+    parts.append(f"The whole took {(time.perf_counter() - began) / 60:.1f} minutes.{load}")
+    print(f"\n{parts[-1]}", flush=True)
     if options.write is not None:
         options.write.write_text("\n\n".join(parts) + "\n")
 

@@ -6,7 +6,8 @@ documentation advises: batches are gathered by index wherever the library lets i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -20,20 +21,22 @@ def plain_generator(workload: Workload, batch_size: int) -> Epochs:
     return lambda epoch: plain(workload, batch_size, epoch)
 
 
-def _feed(workers: int | str) -> Callable[[Workload, int], Epochs]:
-    def arm(workload: Workload, batch_size: int) -> Epochs:
-        import polyhead as ph
+def feed_of(workload: Workload, batch_size: int, workers: int | str = "auto") -> Any:
+    """polyhead's declaration of a workload."""
+    import polyhead as ph
 
-        heads: dict[str, Any]
-        if workload.name == "table":
-            inputs, heads = {"x": ph.Array()}, {"first": ph.Binary(), "second": ph.Regression()}
-        else:
-            inputs, heads = {"x": ph.Image()}, {"first": ph.Mask(), "second": ph.Mask()}
-        data = {"x": workload.x, "first": workload.labels[0], "second": workload.labels[1]}
-        feed = ph.Feed(data, inputs=inputs, heads=heads, batch_size=batch_size, shuffle=True, workers=workers)
-        return lambda epoch: iter(feed)
+    heads: dict[str, Any]
+    if workload.name == "table":
+        inputs, heads = {"x": ph.Array()}, {"first": ph.Binary(), "second": ph.Regression()}
+    else:
+        inputs, heads = {"x": ph.Image()}, {"first": ph.Mask(), "second": ph.Mask()}
+    data = {"x": workload.x, "first": workload.labels[0], "second": workload.labels[1]}
+    return ph.Feed(data, inputs=inputs, heads=heads, batch_size=batch_size, shuffle=True, workers=workers)
 
-    return arm
+
+def polyhead(workload: Workload, batch_size: int, *, workers: int | str) -> Epochs:
+    feed = feed_of(workload, batch_size, workers)
+    return lambda epoch: iter(feed)
 
 
 def bare_copy(workload: Workload, batch_size: int) -> Epochs:
@@ -166,33 +169,139 @@ def grain_map(workload: Workload, batch_size: int) -> Epochs:
     return epochs
 
 
+def torch_samples(workload: Workload, batch_size: int) -> Epochs:
+    """``DataLoader`` as most people write it: a row at a time, put together by the default ``collate_fn``."""
+    import torch
+
+    x, first, second = (torch.from_numpy(a) for a in (workload.x, *workload.labels))
+
+    class Rows(torch.utils.data.Dataset):
+        def __len__(self) -> int:
+            return len(workload)
+
+        def __getitem__(self, row: int) -> Batch:
+            if workload.name == "table":
+                return x[row], (first[row], second[row])
+            return x[row].float().div_(255), (first[row].float()[..., None], second[row].float()[..., None])
+
+    loader = torch.utils.data.DataLoader(Rows(), batch_size=batch_size, shuffle=True, num_workers=0)
+    return lambda epoch: iter(loader)
+
+
+def hf_datasets(workload: Workload, batch_size: int) -> Epochs:
+    """An Arrow table in memory, ``with_format("numpy")``, and one index of row numbers a batch."""
+    import datasets
+
+    def column(array: np.ndarray) -> Any:
+        kinds = {2: None, 3: datasets.Array2D, 4: datasets.Array3D}
+        kind = kinds[array.ndim]
+        if kind is None:
+            return datasets.List(datasets.Value("float32"), length=array.shape[1])
+        return kind(array.shape[1:], "uint8")
+
+    columns = {"x": workload.x, "first": workload.labels[0], "second": workload.labels[1]}
+    features = datasets.Features({name: column(array) for name, array in columns.items()})
+    kind = workload.x.dtype
+    rows = datasets.Dataset.from_dict(columns, features=features).with_format("numpy", dtype=kind)
+
+    def epochs(epoch: int) -> Iterator[Batch]:
+        order = np.random.default_rng(epoch).permutation(len(workload))
+        for start in range(0, len(order), batch_size):
+            found = rows[order[start : start + batch_size]]
+            x, y = found["x"], (found["first"], found["second"])
+            if workload.name == "images":
+                yield x / np.float32(255), (as_masks(y[0]), as_masks(y[1]))
+            else:
+                yield x, y
+
+    return epochs
+
+
+def spdl_pipeline(workload: Workload, batch_size: int) -> Epochs:
+    """Row numbers of a batch as the source, one gather a batch in two threads."""
+    from spdl.pipeline import PipelineBuilder
+
+    def epochs(epoch: int) -> Iterator[Batch]:
+        order = np.random.default_rng(epoch).permutation(len(workload))
+        starts = range(0, len(order), batch_size)
+        built = PipelineBuilder().add_source(order[start : start + batch_size] for start in starts)
+        pipeline = built.pipe(workload.gather, concurrency=2).add_sink(4).build(num_threads=2)
+        with pipeline.auto_stop():
+            yield from pipeline.get_iterator()
+
+    return epochs
+
+
+def ray_data(workload: Workload, batch_size: int) -> Epochs:
+    """Row numbers in random order, ``map_batches`` over data in the object store, ``iter_batches``."""
+    import ray
+    import ray.data
+
+    if not ray.is_initialized():
+        ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level="error")
+        ray.data.DataContext.get_current().enable_progress_bars = False
+    held = ray.put((workload.x, *workload.labels))
+    name = workload.name
+
+    def gather(rows: dict[str, np.ndarray], held: Any = held) -> dict[str, np.ndarray]:
+        x, first, second = (a[rows["data"]] for a in ray.get(held))
+        if name == "table":
+            return {"x": x, "first": first, "second": second}
+        return {"x": x / np.float32(255), "first": as_masks(first), "second": as_masks(second)}
+
+    def epochs(epoch: int) -> Iterator[Batch]:
+        order = np.random.default_rng(epoch).permutation(len(workload))
+        rows = ray.data.from_numpy(order).map_batches(gather, batch_size=max(batch_size, 4096))
+        for batch in rows.iter_batches(batch_size=batch_size, prefetch_batches=2):
+            yield batch["x"], (batch["first"], batch["second"])
+
+    return epochs
+
+
 ARMS: dict[str, Callable[[Workload, int], Epochs]] = {
     "plain generator": plain_generator,
-    "polyhead, workers=0": _feed(0),
-    "polyhead, workers=1": _feed(1),
-    "polyhead, workers=auto": _feed("auto"),
+    "polyhead, workers=0": partial(polyhead, workers=0),
+    "polyhead, workers=1": partial(polyhead, workers=1),
+    "polyhead, workers=auto": partial(polyhead, workers="auto"),
     "bare copy": bare_copy,
     "keras arrays": keras_arrays,
     "keras PyDataset": keras_pydataset,
     "tf.data gather": tf_gather,
     "tf.data slices": tf_slices,
-    "torch DataLoader": torch_loader,
+    "torch DataLoader, batches": torch_loader,
+    "torch DataLoader, samples": torch_samples,
     "grain MapDataset": grain_map,
+    "HF Datasets": hf_datasets,
+    "spdl Pipeline": spdl_pipeline,
+    "Ray Data": ray_data,
 }
 
 NEEDS = {
-    "tf.data gather": "tensorflow",
-    "tf.data slices": "tensorflow",
-    "torch DataLoader": "torch",
-    "grain MapDataset": "grain",
+    "tf.data": "tensorflow",
+    "torch": "torch",
+    "grain": "grain",
+    "HF": "datasets",
+    "spdl": "spdl",
+    "Ray": "ray",
 }
 
+ABSENT = dict.fromkeys(
+    ("webdataset", "mosaicml-streaming", "litdata"),
+    "reads its own files alone, so it has no arm over rows in memory",
+)
 
-def available() -> list[str]:
+
+def available(names: Iterable[str] = ARMS, needs: Mapping[str, str] = NEEDS) -> list[str]:
     """The arms whose library is installed here."""
+    return [name for name in names if lacking(name, needs) is None]
+
+
+def lacking(name: str, needs: Mapping[str, str] = NEEDS) -> str | None:
+    """The module that an arm needs and that is not installed here."""
     from importlib.util import find_spec
 
-    return [name for name in ARMS if name not in NEEDS or find_spec(NEEDS[name])]
+    module = next((module for start, module in needs.items() if name.startswith(start)), None)
+    return None if module is None or find_spec(module) else module
 
 
 def unpacked(batch: Any) -> Batch:

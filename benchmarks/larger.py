@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.worker import status
+from benchmarks.processes import status
 
 SHAPE = (64, 64, 3)
 ONE = Path("/sys/fs/cgroup/memory")

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.worker import status
+from benchmarks.processes import status
 
 INPUTS = tuple(f"x{i}" for i in range(8))
 COLOURS = ("blue", "green", "red", "yellow")

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import gc
 import json
-import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from benchmarks.arms import ARMS, Epochs, rows_of, unpacked
+from benchmarks.processes import COLD, cpu_seconds, forget
 from benchmarks.workloads import MAKE, digest
 
 CHECK_ROWS = {"table": 5000, "images": 300}
@@ -20,7 +21,7 @@ CHECK_ROWS = {"table": 5000, "images": 300}
 def check(arm: str, workload: str, batch_size: int) -> dict[str, Any]:
     """What the arm delivers in its first and second epoch of a smaller workload."""
     epochs = ARMS[arm](MAKE[workload](CHECK_ROWS[workload]), batch_size)
-    return {"digests": [digest(map(unpacked, epochs(epoch))) for epoch in range(2)]}
+    return {"proof": [digest(map(unpacked, epochs(epoch))) for epoch in range(2)]}
 
 
 class Runner:
@@ -45,15 +46,13 @@ class Runner:
         """
         if self.epoch and hasattr(self.epochs, "settle"):
             self.epochs.settle()
-        _reset_peak()
-        rows, done, first, others = 0, 0, None, 0.0
+        rows, done, first = 0, 0, None
         begin, cpu = time.perf_counter(), cpu_seconds()
         while not done or (time.perf_counter() < begin + budget and done != most):
             for batch in self.epochs(self.epoch):
                 rows += self.rows_of(batch)
                 if first is None:
                     first = time.perf_counter() - begin
-                    others = sum(status("Pss", f"{pid}/smaps_rollup") for pid in children()) / 1024
             self.epoch += 1
             done += 1
         seconds = time.perf_counter() - begin
@@ -62,66 +61,76 @@ class Runner:
             "cpu_per_1000": 1000 * (cpu_seconds() - cpu) / rows,
             "first_batch": first,
             "setup": self.setup,
-            "peak_mb": status("VmHWM") / 1024 + others,
         }
 
 
-def children(of: str = "self") -> list[int]:
-    """The processes that an arm has begun and that still run, and theirs."""
-    found: list[int] = []
-    for path in Path(f"/proc/{of}/task").glob("*/children"):
-        for pid in map(int, path.read_text().split()):
-            found += [pid, *children(str(pid))]
-    return found
+class Served:
+    """What a worker does when it is asked; see `serve`."""
+
+    def __init__(
+        self,
+        check: Callable[[int], Any],
+        make: Callable[[int], Epochs],
+        rows_of: Callable[[Any], int],
+        prepare: Callable[[], dict[str, Any]],
+        files: Callable[[], Iterable[Path]],
+    ) -> None:
+        self.check, self.make, self.rows_of, self.prepare, self.files = check, make, rows_of, prepare, files
+        self.runner: Runner | None = None
+        self.size = 0
+
+    def answer(self, ask: dict[str, Any]) -> dict[str, Any]:
+        """Do what is asked."""
+        if ask["do"] == "check":
+            return dict(self.check(ask["batch_size"]))
+        if ask["do"] == "prepare":
+            return self.prepare()
+        if ask["do"] == "open":
+            self._open(ask["batch_size"])
+        if ask["do"] == "cold":  # set up anew, as what is mapped by the last one would stay in memory
+            self._close()
+            kept = forget(self.files())
+            if kept > COLD:
+                return {"kept": kept}
+            self._open(self.size)
+        assert self.runner is not None
+        once = ask["do"] in ("open", "cold")
+        return self.runner.run(0 if once else ask["budget"], most=1 if once else None)
+
+    def _open(self, size: int) -> None:
+        self._close()
+        self.size = size
+        self.runner = Runner(partial(self.make, size), self.rows_of)
+
+    def _close(self) -> None:
+        self.runner = None
+        gc.collect()
 
 
-def cpu_seconds() -> float:
-    """Seconds of CPU of this process, and of those that it began."""
-    ended = os.times()
-    ticks = 0
-    for pid in children():
-        fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-        ticks += int(fields[11]) + int(fields[12])
-    return (
-        time.process_time() + ended.children_user + ended.children_system + ticks / os.sysconf("SC_CLK_TCK")
-    )
-
-
-def status(field: str, of: str = "self/status") -> int:
-    """A field of a process's status, in kB; 0 where there is none."""
-    path = Path("/proc", of)
-    lines = path.read_text().splitlines() if path.exists() else []
-    return next((int(line.split()[1]) for line in lines if line.startswith(field)), 0)
-
-
-def _reset_peak() -> None:
-    try:
-        Path("/proc/self/clear_refs").write_text("5")
-    except OSError:
-        return  # the peak is then that of the whole process
-
-
-def serve(check: Callable[[int], Any], make: Callable[[int], Epochs], rows_of: Callable[[Any], int]) -> None:
-    """Read commands, one JSON object a line, and answer each with one.
+def serve(
+    check: Callable[[int], Any],
+    make: Callable[[int], Epochs],
+    rows_of: Callable[[Any], int],
+    prepare: Callable[[], dict[str, Any]] = dict,
+    files: Callable[[], Iterable[Path]] = tuple,
+) -> None:
+    """Read commands, one JSON object a line, and answer each with one; what goes wrong is an answer too.
 
     Args:
         check: what the arm delivers, for a batch size.
         make: sets it up, for a batch size.
         rows_of: the rows in one of its batches.
+        prepare: what comes before all that, such as writing a format.
+        files: what it reads, for runs in which none of it is in memory.
     """
     answers, sys.stdout = sys.stdout, sys.stderr  # what a library prints must not stand among the answers
-    runner: Runner | None = None
+    served = Served(check, make, rows_of, prepare, files)
     for line in sys.stdin:
-        ask = json.loads(line)
-        if ask["do"] == "check":
-            answer = check(ask["batch_size"])
-        elif ask["do"] == "open":
-            runner = None
-            runner = Runner(partial(make, ask["batch_size"]), rows_of)
-            answer = runner.run(ask["budget"], most=1)
-        else:
-            assert runner is not None
-            answer = runner.run(ask["budget"])
+        try:
+            answer = served.answer(json.loads(line))
+        except Exception as error:
+            text = str(error).strip().partition("\n")[0]
+            answer = {"error": f"{type(error).__name__}: {text[:200]}"}
         print(json.dumps(answer), file=answers, flush=True)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -77,14 +77,21 @@ def digest(batches: Iterable[Batch]) -> dict[str, Any]:
     for x, (first, second) in batches:
         arrays = [np.asarray(a) for a in (x, first, second)]
         forms.add("; ".join(f"{a.dtype} {a.shape[1:]}" for a in arrays))
-        words = np.concatenate([a.reshape(len(a), -1).view(np.uint32) for a in arrays], axis=1).astype(
-            np.uint64
-        )
-        keys = np.random.default_rng(words.shape[1]).integers(1, 1 << 63, words.shape[1], dtype=np.uint64)
-        row = (words * keys).sum(1, dtype=np.uint64)
-        row ^= row >> np.uint64(29)
-        row *= np.uint64(0xBF58476D1CE4E5B9)
-        row ^= row >> np.uint64(32)
-        total = (total + int(row.sum(dtype=np.uint64))) % (1 << 64)
-        rows += len(row)
+        total = (total + hashed(arrays)) % (1 << 64)
+        rows += len(arrays[0])
     return {"rows": rows, "form": " | ".join(sorted(forms)), "hash": f"{total:016x}"}
+
+
+def hashed(arrays: Sequence[np.ndarray]) -> int:
+    """The sum over rows of a hash of each; arrays of float32, int32 and the like, of the same length."""
+    words = np.concatenate([_words(a) for a in arrays], axis=1).astype(np.uint64)
+    keys = np.random.default_rng(words.shape[1]).integers(1, 1 << 63, words.shape[1], dtype=np.uint64)
+    row = (words * keys).sum(1, dtype=np.uint64)
+    row ^= row >> np.uint64(29)
+    row *= np.uint64(0xBF58476D1CE4E5B9)
+    row ^= row >> np.uint64(32)
+    return int(row.sum(dtype=np.uint64))
+
+
+def _words(array: np.ndarray) -> np.ndarray:
+    return np.ascontiguousarray(array).reshape(len(array), -1).view(np.uint32)

@@ -11,7 +11,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from benchmarks.__main__ import LIBRARIES, Arm, Runs, in_turns, machine, ratio_of, speed_of, versions
+from benchmarks.report import LIBRARIES, machine, speed_of, versions
+from benchmarks.running import Arm, Field, Runs, ratio_of
 from benchmarks.vision import alone
 from benchmarks.vision.arms import LIMITS, available
 from benchmarks.vision.worker import CHECK_ROWS
@@ -28,9 +29,9 @@ mirrored with a chance of {flip}, turned by up to ±{degrees:g}°, scaled by up 
 side and coloured ({color}); masks and boxes move along.
 
 Every arm has a process of its own and shuffles over the full range. They take turns, in another order each time: {runs}
-runs of {seconds:g} s, or of one epoch where that takes longer. CPU is that of all processes of an arm. The peak is that
-of its own process, and what its workers had beside it. JPEGs are decoded at half the size in all arms, by the quickest
-way that the library has: TensorFlow with `ratio=2`, `fancy_upscaling=False` and `INTEGER_FAST`; the arms with
+runs of {seconds:g} s, or of one epoch where that takes longer. CPU is that of all processes of an arm. So is the peak,
+in one more run; what processes share is divided among them. JPEGs are decoded at half the size in all arms, by the
+quickest way that the library has: TensorFlow with `ratio=2`, `fancy_upscaling=False` and `INTEGER_FAST`; the arms with
 albumentations by simplejpeg with `fastdct` and `fastupsample`, which polyhead leaves off. tf.data warps a batch by one
 projective transform. What grain's processes make between two runs is taken away before the clock starts. The bare loops
 read and decode the same files at half the size and do nothing else.
@@ -48,27 +49,34 @@ def measure(folder: Path, names: list[str], batch_size: int, runs: int, seconds:
     Raises:
         RuntimeError: an arm that does not deliver what it should.
     """
-    arms = [Arm(name, folder, worker="benchmarks.vision.worker") for name in [*names, *LIMITS]]
+    arms = Field([Arm(name, folder, worker="benchmarks.vision.worker") for name in [*names, *LIMITS]])
     try:
         checks = {
-            arm.name: arm.ask(do="check", batch_size=batch_size) for arm in arms if arm.name not in LIMITS
+            arm.name: arm.ask(do="check", batch_size=batch_size)
+            for arm in arms.arms
+            if arm.name not in LIMITS
         }
         forms = {check["plain"]["form"] for check in checks.values()}
         if len(forms) != 1:
             raise RuntimeError(f"the arms deliver in several forms: {sorted(forms)}")
-        first = {arm.name: arm.ask(do="open", batch_size=batch_size, budget=0) for arm in arms}
-        found = in_turns(arms, runs, seconds)
+        first = arms.ask(do="open", batch_size=batch_size)
+        found = arms.in_turns(runs, do="run", budget=seconds)
+        watched = arms.ask(do="run", budget=seconds, watch=True)
+        if arms.out:
+            raise RuntimeError(f"not all arms ran: {arms.out}")
     finally:
-        for arm in arms:
-            arm.close()
-    return "\n".join([*_table(found, checks, first), "", *_verdict(found, names)])
+        arms.close()
+    peak = {name: answer["peak_mb"] for name, answer in watched.items()}
+    return "\n".join([*_table(found, checks, first, peak), "", *_verdict(found, names)])
 
 
-def _table(found: dict[str, Runs], checks: dict[str, Any], first: dict[str, Any]) -> list[str]:
+def _table(
+    found: dict[str, Runs], checks: dict[str, Any], first: dict[str, Any], peak: dict[str, float]
+) -> list[str]:
     lines = [
         "### JPEGs, masks and boxes",
         "",
-        "| arm | rows/s, median (min–max) | against polyhead | CPU s per 1,000 rows | peak, MB | first batch, s "
+        "| arm | rows/s, median (min–max) | against polyhead | CPU s per 1,000 rows | peak PSS, MB | first batch, s "
         "| pixels, levels from the reference | masks, overlap |",
         f"|{' --- |' * 8}",
     ]
@@ -81,7 +89,7 @@ def _table(found: dict[str, Runs], checks: dict[str, Any], first: dict[str, Any]
             speed_of(runs),
             f"{ratio_of(runs, found[OURS]):.2f}",
             f"{cpu:.2f}",
-            f"{max(run['peak_mb'] for run in runs):,.0f}",
+            f"{peak[name]:,.0f}",
             f"{seconds:.2f}" if proof else "",
             f"{proof['levels']:.2f}" if proof else "",
             f"{proof['overlap']:.3f}" if proof else "",

@@ -164,7 +164,7 @@ def check(batches: Iterable[Delivered], data: Rows, augmented: bool) -> dict[str
     """
     forms: set[str] = set()
     seen: list[int] = []
-    kept, levels, overlap, apart = [], [], [], [0.0]
+    kept, levels, shares, apart = [], [], [], [0.0]
     for batch in batches:
         arrays = {name: np.asarray(value) for name, value in vars(batch).items()}
         forms.add("; ".join(f"{name} {a.dtype} {a.shape[1:]}" for name, a in arrays.items()))
@@ -180,7 +180,7 @@ def check(batches: Iterable[Delivered], data: Rows, augmented: bool) -> dict[str
         for i, row in enumerate([] if augmented else arrays["rows"].tolist()):
             image, mask, box = reference(data, row)
             levels.append(float(np.abs(255 * images[i] - image).mean()))
-            overlap.append(_overlap(masks[i], mask))
+            shares.append(overlap(masks[i], mask))
             apart.append(float(np.abs(boxes[i] - box).max()))
     _require(sorted(seen) == list(range(len(data))), f"every row once, got {len(set(seen))} in {len(seen)}")
     _require(len(forms) == 1, f"one form, got {sorted(forms)}")
@@ -188,9 +188,9 @@ def check(batches: Iterable[Delivered], data: Rows, augmented: bool) -> dict[str
     if augmented:
         _require(0.7 < found["boxes"] <= 1, "boxes that are still in the frame")
         return found
-    found |= {"levels": float(np.mean(levels)), "overlap": float(np.mean(overlap)), "apart": max(apart)}
+    found |= {"levels": float(np.mean(levels)), "overlap": float(np.mean(shares)), "apart": max(apart)}
     _require(np.mean(levels) <= LEVELS, f"pixels within {LEVELS} levels, got {np.mean(levels):.2f}")
-    _require(np.mean(overlap) >= OVERLAP, f"masks that overlap by {OVERLAP}, got {np.mean(overlap):.3f}")
+    _require(np.mean(shares) >= OVERLAP, f"masks that overlap by {OVERLAP}, got {np.mean(shares):.3f}")
     _require(max(apart) < 1e-3, f"boxes of the reference, got {max(apart):.4f} pixels away")
     return found
 
@@ -209,7 +209,8 @@ def reference_size(crop: float) -> tuple[int, int]:
     return round(SIDE / crop), round(SIDE / crop)
 
 
-def _overlap(found: np.ndarray, expected: np.ndarray) -> float:
+def overlap(found: np.ndarray, expected: np.ndarray) -> float:
+    """Intersection over union of the classes of two masks, the mean."""
     classes = np.union1d(found, expected)
     shares = [
         ((found == c) & (expected == c)).sum() / ((found == c) | (expected == c)).sum() for c in classes

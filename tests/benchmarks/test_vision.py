@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from benchmarks.__main__ import Arm
+from benchmarks.running import Arm
 
 pytest.importorskip("simplejpeg", reason="simplejpeg is not installed")
 pytest.importorskip("cv2", reason="OpenCV is not installed")
@@ -71,8 +71,8 @@ def test_every_arm_answers_in_a_process_of_its_own(arm, folder):
     process = Arm(arm, folder, worker="benchmarks.vision.worker")
     try:
         assert process.ask(do="check", batch_size=4)["plain"]["rows"] == ROWS
-        first = process.ask(do="open", batch_size=4, budget=0)
-        run = process.ask(do="run", budget=0)
+        first = process.ask(do="open", batch_size=4)
+        run = process.ask(do="run", budget=0, watch=True)
     finally:
         process.close()
     assert first["first_batch"] > 0

@@ -1,0 +1,61 @@
+"""What the result says of how it was measured."""
+
+from __future__ import annotations
+
+
+def intro(runs: int, seconds: float) -> str:
+    """What holds for all workloads."""
+    return f"""\
+Every arm has a process of its own and they take turns, in another order each time: {runs} runs of {seconds:g} s, or
+of one epoch where that takes longer. Every arm shuffles over the full range. The consumer reads the length of each
+batch and nothing else. Before that each arm delivers a smaller workload, and a hash over whole rows with their labels
+must be the same for all; one that differs or fails is listed below its table with the reason.
+
+- *Ratio*: the median over runs of this arm's speed to that of the plain generator in the same turn; likewise of CPU,
+  of all processes of an arm, below 1 where less is used, which is steadier on a machine that does other work too.
+- *First epoch*, in which polyhead also checks every value, and *first batch*, with what it takes to set the arm up,
+  are given apart.
+- *Peak PSS*: the most memory of all processes of an arm in one more run, looked at every 20 ms; what processes share
+  is divided among them.
+- OMP and BLAS have one thread; arms with workers have two.
+- A plot shows medians; the thin line goes from the slowest run to the fastest."""
+
+
+EXPLAINED = {
+    "table": """
+{rows:,} rows of 10 float32 in memory with a binary and a regression head. `HF Datasets` holds an Arrow table in
+memory. `bare copy` is no way of feeding: it has finished rows, made beforehand, and copies each batch once, in row
+order, which is the limit of all that copy.
+""",
+    "images": """
+{rows:,} pictures of 64 × 64 × 3 bytes in memory, scaled to float32, with two masks of bytes, cast to float32 (B, 64,
+64, 1). `keras arrays` cannot scale, so it gets arrays of float32 that are made beforehand and take four times the
+memory; its speed does not contain the scaling that all others do.
+""",
+    "files": """
+{rows:,} JPEGs of 640 × 480 with a class, a box, a mask (a PNG of class ids) and a number; 30 % of each are missing,
+each in rows of its own. Decoded at half the size, resized to 224 × 224, nothing augmented. Out come float32 images in
+0–1, the labels with 0 where they are missing, and for each head a weight of 0 or 1. Hashed are labels, weights and
+row numbers; boxes lie on a grid on which they are whole pixels after resizing. Decoders and filters differ, so pixels
+may be off by 3 of 255 levels on average from the reference, decoded whole and resized by area, and masks overlap with
+theirs by 0.9 at least.
+
+Warm: the system holds the files in memory. Cold: before each run of one epoch the arm is set up anew and the system
+is asked to drop these files alone from its memory (`posix_fadvise`, which needs no special rights); that it did is
+looked up (`mincore`). A disk below may have memory of its own.
+""",
+    "packed": """
+The same {rows:,} rows from each library's own format: once with the bytes of the JPEG and PNG files, decoded as
+above; once with images and masks resized beforehand, uint8, as somebody would who trains for many epochs. Nothing is
+compressed beyond that. The plain generator reads the files, or indexes a memory-mapped array of pixels. The bytes on
+disk and the time to write them are given. In the proof of resized pixels polyhead's differ from the reference because
+it decoded and resized them by itself; the others were given the reference. Cold is as above; files that a process has
+mapped cannot be dropped, so every arm is set up anew before.
+""",
+    "fit": """
+`fit` on the workload `images`, {rows:,} rows, with a small network of two heads, epoch by epoch. *One constant batch*
+is the limit: the same batch again and again, by the same way. *Waiting* is the share of an arm's epoch that goes
+beyond an epoch of that: the step waits for data, or is slower because data is made beside it. On two cores those
+cannot be told apart.
+""",
+}

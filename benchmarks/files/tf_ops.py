@@ -1,0 +1,61 @@
+"""The steps of the arms on tf.data: TensorFlow's own operations."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import tensorflow as tf
+
+from benchmarks.files.rows import HALF
+from benchmarks.vision.workload import HEIGHT, SIDE, WIDTH
+
+
+def read(image: Any, mask: Any, *labels: Any) -> Any:
+    """A row's files, decoded; the path of a mask that is missing is empty."""
+    held = tf.cond(tf.equal(mask, ""), lambda: tf.constant(b""), lambda: tf.io.read_file(mask))
+    return decoded(tf.io.read_file(image), held, *labels)
+
+
+def decoded(image: Any, mask: Any, *labels: Any) -> Any:
+    """The bytes of a row's files as pixels: the fast way of libjpeg-turbo, at half the size."""
+    pixels = tf.io.decode_jpeg(image, channels=3, ratio=2, fancy_upscaling=False, dct_method="INTEGER_FAST")
+    pixels = tf.ensure_shape(pixels, (*HALF, 3))
+    there = tf.strings.length(mask) > 0
+    empty = tf.zeros((SIDE, SIDE), tf.int32)
+    return pixels, tf.cond(there, lambda: _mask(mask), lambda: empty), there, *labels
+
+
+def _mask(held: Any) -> Any:
+    ids = tf.ensure_shape(tf.io.decode_png(held, channels=1), (HEIGHT, WIDTH, 1))
+    ids = tf.image.resize(ids, (SIDE, SIDE), method="nearest")
+    return tf.cast(ids[..., 0], tf.int32)
+
+
+def shaped(images: Any, masks: Any, *labels: Any) -> Any:
+    """The bytes of pixels of a whole batch as arrays."""
+    there = tf.strings.length(masks) > 0
+    masks = tf.where(there, masks, tf.constant(b"\0" * (SIDE * SIDE)))
+    count = tf.shape(images)[0]
+    pixels = tf.reshape(tf.io.decode_raw(images, tf.uint8), (count, SIDE, SIDE, 3))
+    ids = tf.reshape(tf.io.decode_raw(masks, tf.uint8), (count, SIDE, SIDE))
+    return pixels, tf.cast(ids, tf.int32), there, *labels
+
+
+def finished(images: Any, masks: Any, masked: Any, kind: Any, box: Any, number: Any, row: Any) -> Any:
+    """A batch: labels that are missing are 0 and have a weight of 0."""
+    images = tf.image.resize(images, (SIDE, SIDE)) / 255.0  # leaves images of that size as they are
+    known = tf.stack([kind >= 0, ~tf.math.is_nan(box[:, 0]), masked, ~tf.math.is_nan(number)], axis=1)
+    scaled = box * tf.constant([SIDE / WIDTH, SIDE / HEIGHT] * 2, tf.float32)
+    boxes = tf.where(known[:, 1:2], scaled, 0.0)[:, tf.newaxis]
+    numbers = tf.where(known[:, 3], number, 0.0)[:, tf.newaxis]
+    return images, tf.maximum(kind, 0), boxes, masks, numbers, row, tf.cast(known, tf.float32)
+
+
+def batches(rows: Any, batch_size: int | None) -> Callable[[int], Iterator[Any]]:
+    """Decoded rows, or with None decoded batches, as an epoch's batches."""
+    if batch_size is not None:
+        rows = rows.batch(batch_size)
+    done = rows.map(finished, num_parallel_calls=tf.data.AUTOTUNE, deterministic=False)
+    done = done.prefetch(tf.data.AUTOTUNE)
+    return lambda epoch: iter(done)
