@@ -7,6 +7,7 @@ import typer
 from polyhead.cli.demo import demo
 from polyhead.cli.doctor import doctor
 from polyhead.cli.inspect import inspect
+from polyhead.cli.pack import pack
 from polyhead.cli.preview import preview
 
 app = typer.Typer(
@@ -19,6 +20,7 @@ app = typer.Typer(
 app.command()(demo)
 app.command()(doctor)
 app.command()(inspect)
+app.command()(pack)
 app.command()(preview)
 
 

@@ -1,0 +1,254 @@
+"""The rows that are packed: those of a source with its image files as bytes, or those of a feed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from polyhead.engine.placed import Placed
+from polyhead.errors import BadValue, ContractError, DataError, Problem, place, shown
+from polyhead.feed import Feed
+from polyhead.kinds._missing import is_missing, plain
+from polyhead.sources._store_columns import Spec, checked, dense, spec_of, to_arrow
+from polyhead.sources._values import Values, size
+from polyhead.sources.anything import as_source
+from polyhead.sources.base import SCAN_ROWS, Source, checked_rows
+from polyhead.vision import header_of
+
+ENCODINGS = ("pixels", "jpeg", "png")
+HASHED_BYTES = 64 << 20
+HASHED_ROWS = 1024
+
+
+def rows_of(data: Any, image_size: Any, encoding: str, quality: int) -> Source:
+    """The rows to pack.
+
+    Raises:
+        ContractError: for sizes and encodings that are none, or that are said of a source.
+        DataError: for what is no data.
+    """
+    if encoding not in ENCODINGS:
+        raise ContractError(Problem("pack(encoding=)", f"one of {', '.join(ENCODINGS)}", shown(encoding)))
+    if not isinstance(quality, int) or not 1 <= quality <= 100:
+        raise ContractError(Problem("pack(quality=)", "an integer in [1, 100]", shown(quality)))
+    wanted = _size(image_size)
+    if isinstance(data, Feed):
+        rows = Placed(data.source, data.inputs, data.heads, wanted)
+        if encoding == "jpeg" and any(shape[2] == 4 for shape in rows.images.values()):
+            fix = 'Say encoding="png", or ph.Image(channels=3).'
+            raise ContractError(Problem("pack(encoding=)", "what holds 4 channels", "'jpeg'", fix))
+        return rows if encoding == "pixels" else Encoded(rows, encoding, quality)
+    fix = "Pack a feed: its declaration says which columns are images, and what lies in them."
+    for name, said in (("image_size", wanted), ("encoding", None if encoding == "pixels" else encoding)):
+        if said is not None:
+            raise ContractError(
+                Problem(f"pack({name}=)", "a feed to pack", "rows without a declaration", fix)
+            )
+    source = as_source(data)
+    files = tuple(name for name in source.columns if _is_files(source.probe(name)))
+    return Files(source, files) if files else source
+
+
+def _size(given: Any) -> tuple[int, int] | None:
+    if given is None:
+        return None
+    pair = (given, given) if isinstance(given, int) else given
+    good = isinstance(pair, (tuple, list)) and len(pair) == 2
+    if not good or not all(isinstance(n, int) and n > 0 for n in pair):
+        raise ContractError(Problem("pack(image_size=)", "(height, width) in pixels", shown(given)))
+    return int(pair[0]), int(pair[1])
+
+
+def _is_files(values: Values) -> bool:
+    """Whether a column names files of images."""
+    some = [value for value in plain(values) if not is_missing(value)]
+    if not some or not all(isinstance(value, (str, os.PathLike)) for value in some):
+        return False
+    try:
+        return bool(header_of(os.fspath(some[0])))
+    except DataError:
+        return False
+
+
+class Files(Source):
+    """A source with some columns of paths as the bytes of the files.
+
+    Attributes:
+        files: those columns.
+    """
+
+    def __init__(self, source: Source, files: tuple[str, ...]) -> None:
+        self.source, self.files = source, files
+        self.sequential = source.sequential
+
+    def __len__(self) -> int:
+        return len(self.source)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return self.source.columns
+
+    def column(self, name: str) -> Values | None:
+        return None if name in self.files else self.source.column(name)
+
+    def only(self, columns: Sequence[str]) -> Source:
+        mine = tuple(name for name in self.files if name in columns)
+        found = self.source.only(columns)
+        return Files(found, mine) if mine else found
+
+    def read(self, ids: np.ndarray) -> dict[str, Values]:
+        rows: dict[str, Any] = dict(checked_rows(self.source, self.source.read(ids), len(ids)))
+        for name in self.files:
+            rows[name] = [
+                None if is_missing(value) else _content(value, name, row)
+                for value, row in zip(plain(rows[name]), ids.tolist(), strict=True)
+            ]
+        return rows
+
+
+def _content(path: Any, name: str, row: int) -> bytes:
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except (OSError, TypeError, ValueError) as error:
+        found = getattr(error, "strerror", None) or type(error).__name__
+        where = f"{place(column=name, row=row)}, {place(file=str(path))}"
+        raise DataError(Problem(where, "a file that can be read", found)) from error
+
+
+class Encoded(Source):
+    """The rows of a feed with its images encoded again, at the size that they were resized to."""
+
+    def __init__(self, placed: Placed, encoding: str, quality: int) -> None:
+        self.placed, self._encoding, self._quality = placed, encoding, quality
+        self.sequential = placed.sequential
+
+    def __len__(self) -> int:
+        return len(self.placed)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return self.placed.columns
+
+    def column(self, name: str) -> Values | None:
+        return None if name in self.placed.images else self.placed.column(name)
+
+    def only(self, columns: Sequence[str]) -> Source:
+        return super().only(columns) if set(columns) & set(self.placed.images) else self.placed.only(columns)
+
+    def read(self, ids: np.ndarray) -> dict[str, Values]:
+        from polyhead.vision.encode import encode
+
+        rows: dict[str, Any] = dict(self.placed.read(ids))
+        for name in self.placed.images:
+            rows[name] = [encode(np.asarray(image), self._encoding, self._quality) for image in rows[name]]
+        return rows
+
+
+def specs_of(rows: Source) -> list[Spec]:
+    """What each column of the rows holds.
+
+    Raises:
+        DataError: for every column that a store cannot hold.
+    """
+    found: list[Spec] = []
+    problems: list[Problem] = []
+    for name in rows.columns:
+        try:
+            found.append({"name": name, **_spec(rows, name)})
+        except BadValue as bad:
+            problems.extend(bad.located(column=name, row=bad.index).problems)
+    if problems:
+        raise DataError(*problems)
+    return found
+
+
+def _spec(rows: Source, name: str) -> Spec:
+    if isinstance(rows, Encoded):
+        return (
+            {"is": "values", "of": {"is": "bytes"}}
+            if name in rows.placed.images
+            else _spec(rows.placed, name)
+        )
+    if isinstance(rows, Files) and name in rows.files:
+        return {"is": "values", "of": {"is": "bytes"}}
+    if isinstance(rows, Placed) and name in rows.placed:
+        if name in rows.dense:
+            return dense(*rows.dense[name])
+        if name in rows.arrays:
+            dtype, row, each = rows.arrays[name]
+            of: dict[str, Any] = {"is": "array", "dtype": dtype, "row": row}
+            return {"is": "values", "of": {"is": "list", "of": of} if each else of}
+        return spec_of(rows.source, name)  # one entry for each box, of which some may be left out
+    return spec_of(rows, name)
+
+
+def fingerprint(rows: Source) -> str:
+    """A short text that is another one where the rows are others.
+
+    It is made of the columns, the number of rows, and the values as they are before anything is decoded: of a column
+    of up to 64 MB all of them, of a larger one 1,024 rows from first to last. Of a file that a path names, its size
+    and the time of its last change.
+    """
+    kinds: dict[str, Any] = {}
+    if isinstance(rows, Encoded):
+        rows = rows.placed
+    paths: tuple[str, ...] = ()
+    if isinstance(rows, Placed):
+        kinds = {name: repr(value) for name, value in sorted({**rows.dense, **rows.arrays}.items())}
+        paths, rows = rows.placed, rows.source
+    elif isinstance(rows, Files):
+        paths, rows = rows.files, rows.source
+    digest = hashlib.blake2b(json.dumps([len(rows), rows.columns, kinds]).encode(), digest_size=16)
+    for name in rows.columns:
+        spec = _hashable(rows, name)
+        only = rows.only([name])
+        for ids in _hashed(rows, name):
+            values = only.read(ids)[name]
+            digest.update(_bytes(to_arrow(spec, checked(spec, values))))
+            if name in paths:
+                digest.update(json.dumps(_stats(values)).encode())
+    return digest.hexdigest()
+
+
+def _hashable(rows: Source, name: str) -> Spec:
+    try:
+        return spec_of(rows, name)
+    except BadValue as bad:
+        raise bad.located(column=name, row=bad.index) from None
+
+
+def _hashed(rows: Source, name: str) -> Any:
+    count = len(rows)
+    if size(rows.probe(name)) * max(1, count // max(1, min(32, count))) <= HASHED_BYTES or rows.sequential:
+        for start in range(0, count, SCAN_ROWS):
+            yield np.arange(start, min(start + SCAN_ROWS, count), dtype=np.int64)
+            if rows.sequential:
+                return
+    else:
+        some = np.unique(np.linspace(0, count - 1, min(HASHED_ROWS, count)).astype(np.int64))
+        for start in range(0, len(some), 64):
+            yield some[start : start + 64]
+
+
+def _bytes(array: Any) -> bytes:
+    import pyarrow as pa
+
+    return bytes(memoryview(pa.record_batch([array], names=["x"]).serialize()))
+
+
+def _stats(values: Values) -> list[Any]:
+    found: list[Any] = []
+    for value in plain(values):
+        if isinstance(value, (str, os.PathLike)):
+            try:
+                stat = os.stat(value)
+                found.append([stat.st_size, stat.st_mtime_ns])
+            except OSError:
+                found.append(None)
+    return found
