@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from polyhead.errors import BadValue, ContractError, DataError, Problem, StoreError, place, shown
-from polyhead.packing.rows import fingerprint, rows_of, specs_of
+from polyhead.packing.rows import arrow_of, fingerprint, rows_are_decoded, rows_of, specs_of
 from polyhead.packing.writer import Journal, write_shards
-from polyhead.sources._store_columns import Spec, row_bytes, said, to_arrow
+from polyhead.sources._store_columns import Spec, row_bytes, said
 from polyhead.sources._store_files import JOURNAL, MANIFEST, VERSION, read_manifest, write_whole
 from polyhead.sources._store_types import common
 from polyhead.sources._values import take
@@ -21,6 +21,10 @@ from polyhead.sources.base import Source
 from polyhead.sources.store import Store, open_store
 
 SHARD_BYTES = 256 << 20
+CHUNK_BYTES = 4 << 20
+CHUNK_ROWS = 256
+DECODED_ROWS = 32
+"""Rows that a thread reads in one call, where it decodes them: so many are done before Ctrl-C ends it."""
 
 
 def pack(
@@ -88,10 +92,12 @@ def pack(
     if old is None:
         return open_store(folder)
     specs, merged = _joined(folder, specs, old)
+    row, most = _row_bytes(rows, specs), DECODED_ROWS if rows_are_decoded(rows) else CHUNK_ROWS
     header = {
         "after": old["rows"],
         "first": len(old["shards"]),
-        "shard_rows": max(1, min(len(rows), shard_bytes // _row_bytes(rows, specs))),
+        "shard_rows": max(1, min(len(rows), shard_bytes // row)),
+        "chunk_rows": max(1, min(most, CHUNK_BYTES // row)),
         "rows": len(rows),
         "columns": [_told(spec) for spec in specs],
         "part": part,
@@ -228,7 +234,7 @@ def _row_bytes(rows: Source, specs: list[Spec]) -> int:
             if spec["is"] == "coded":
                 total += 4
             else:
-                total += to_arrow(spec, take(first[spec["name"]], ids)).nbytes // len(ids)
+                total += arrow_of(spec, take(first[spec["name"]], ids), 0).nbytes // len(ids)
     return max(1, total)
 
 

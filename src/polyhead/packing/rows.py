@@ -54,6 +54,11 @@ def rows_of(data: Any, image_size: Any, encoding: str, quality: int) -> Source:
     return Files(source, files) if files else source
 
 
+def rows_are_decoded(rows: Source) -> bool:
+    """Whether files are opened, or images decoded, as rows are read."""
+    return isinstance(rows, (Placed, Encoded, Files))
+
+
 def _size(given: Any) -> tuple[int, int] | None:
     if given is None:
         return None
@@ -210,10 +215,22 @@ def fingerprint(rows: Source) -> str:
         only = rows.only([name])
         for ids in _hashed(rows, name):
             values = only.read(ids)[name]
-            digest.update(_bytes(to_arrow(spec, checked(spec, values))))
+            digest.update(_bytes(arrow_of({"name": name, **spec}, values, int(ids[0]))))
             if name in paths:
                 digest.update(json.dumps(_stats(values)).encode())
     return digest.hexdigest()
+
+
+def arrow_of(spec: Spec, values: Values, first: int) -> Any:
+    """Some rows of a column, from row ``first`` on, as an Arrow array.
+
+    Raises:
+        DataError: for a value that does not fit, with its row.
+    """
+    try:
+        return to_arrow(spec, checked(spec, values))
+    except BadValue as bad:
+        raise bad.located(column=spec["name"], row=first + (bad.index or 0)) from None
 
 
 def _hashable(rows: Source, name: str) -> Spec:

@@ -13,7 +13,7 @@ from typing import Any, Self
 import numpy as np
 
 from polyhead.errors import BadValue, Problem, StoreError
-from polyhead.sources._store_columns import Spec, checked, field, row_bytes, to_arrow
+from polyhead.sources._store_columns import Spec, checked, field, to_arrow
 from polyhead.sources._store_files import (
     JOURNAL,
     MANIFEST,
@@ -26,9 +26,6 @@ from polyhead.sources._store_files import (
     sync_folder,
 )
 from polyhead.sources.base import Source, checked_rows
-
-CHUNK_BYTES = 4 << 20
-CHUNK_ROWS = 256
 
 
 class Journal:
@@ -133,7 +130,7 @@ def write_shards(
     try:
         for number in range(len(shards), -(-len(rows) // count)):
             start, stop = number * count, min((number + 1) * count, len(rows))
-            columns = _Shard(rows, specs, start, stop).fill(pool, done)
+            columns = _Shard(rows, specs, start, stop, journal.header["chunk_rows"]).fill(pool, done)
             if under_way is not None:
                 _note(under_way, shards, journal)
             under_way = disk.submit(_write, folder / shard_name(first + number), specs, columns, stop - start)
@@ -156,14 +153,13 @@ def _note(written: Future[dict[str, Any]], shards: list[dict[str, Any]], journal
 class _Shard:
     """The rows of one shard, read in chunks."""
 
-    def __init__(self, rows: Source, specs: Sequence[Spec], start: int, stop: int) -> None:
+    def __init__(self, rows: Source, specs: Sequence[Spec], start: int, stop: int, chunk: int) -> None:
         self._rows, self._specs, self._start, self._stop = rows, specs, start, stop
         dense = [spec for spec in specs if spec["is"] == "dense"]
         count = stop - start
         self._numbers = {s["name"]: np.zeros((count, *s["shape"]), np.dtype(s["dtype"])) for s in dense}
         self._there = {spec["name"]: np.ones(count, bool) for spec in dense if spec["nullable"]}
-        row = sum(row_bytes(spec) for spec in dense)
-        self._step = max(1, min(CHUNK_ROWS, CHUNK_BYTES // max(1, row)))
+        self._step = chunk
 
     def fill(self, pool: ThreadPoolExecutor, done: Callable[[int], Any]) -> list[Any]:
         """Read all rows; the Arrow arrays of the columns."""
