@@ -14,7 +14,7 @@ import pytest
 
 import polyhead as ph
 from polyhead.errors import StoreError
-from polyhead.packing.writer import Journal
+from polyhead.sources._store_writing import Journal
 
 PROGRAM = """
 import sys, time

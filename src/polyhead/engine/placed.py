@@ -15,6 +15,7 @@ import numpy as np
 from polyhead.engine.scene import Scene
 from polyhead.errors import ContractError, Problem, place
 from polyhead.kinds import Boxes, Each, Head, Image, Input, Keypoints, Mask
+from polyhead.sources._fingerprint import of_source
 from polyhead.sources._values import Values
 from polyhead.sources.base import Source, checked_rows
 
@@ -125,6 +126,13 @@ class Placed(Source):
     def placed(self) -> tuple[str, ...]:
         """The columns that are not as they are in the source."""
         return tuple(kind.columns(name)[0] for name, kind in self._kinds.items())
+
+    @property
+    def fingerprint(self) -> str:
+        """A text that is another one where the rows, or what becomes of them, are others."""
+        made = [[name, repr(kind)] for name, kind in self._kinds.items()]
+        more = [made, sorted(map(repr, self.dense.items())), sorted(map(repr, self.arrays.items()))]
+        return of_source(self._source, self.placed, more)
 
     @property
     def source(self) -> Source:

@@ -11,11 +11,13 @@ from typing import Any
 import numpy as np
 
 from polyhead.errors import BadValue, ContractError, DataError, Problem, StoreError, place, shown
-from polyhead.packing.rows import arrow_of, fingerprint, rows_are_decoded, rows_of, specs_of
-from polyhead.packing.writer import Journal, write_shards
+from polyhead.packing.rows import fingerprint, rows_are_decoded, rows_of, specs_of
+from polyhead.packing.writer import write_shards
+from polyhead.sources._fingerprint import arrow_of
 from polyhead.sources._store_columns import Spec, row_bytes, said
 from polyhead.sources._store_files import JOURNAL, MANIFEST, VERSION, read_manifest, write_whole
 from polyhead.sources._store_types import common
+from polyhead.sources._store_writing import Journal
 from polyhead.sources._values import take
 from polyhead.sources.base import Source
 from polyhead.sources.store import Store, open_store

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 from collections.abc import Sequence
 from typing import Any
@@ -14,15 +12,14 @@ from polyhead.engine.placed import Placed
 from polyhead.errors import BadValue, ContractError, DataError, Problem, place, shown
 from polyhead.feed import Feed
 from polyhead.kinds._missing import is_missing, plain
-from polyhead.sources._store_columns import Spec, checked, dense, spec_of, to_arrow
-from polyhead.sources._values import Values, size
+from polyhead.sources._fingerprint import of_source
+from polyhead.sources._store_columns import Spec, dense, spec_of
+from polyhead.sources._values import Values
 from polyhead.sources.anything import as_source
-from polyhead.sources.base import SCAN_ROWS, Source, checked_rows
+from polyhead.sources.base import Source, checked_rows
 from polyhead.vision import header_of
 
 ENCODINGS = ("pixels", "jpeg", "png")
-HASHED_BYTES = 64 << 20
-HASHED_ROWS = 1024
 
 
 def rows_of(data: Any, image_size: Any, encoding: str, quality: int) -> Source:
@@ -194,78 +191,9 @@ def _spec(rows: Source, name: str) -> Spec:
 
 
 def fingerprint(rows: Source) -> str:
-    """A short text that is another one where the rows are others.
-
-    It is made of the columns, the number of rows, and the values as they are before anything is decoded: of a column
-    of up to 64 MB all of them, of a larger one 1,024 rows from first to last. Of a file that a path names, its size
-    and the time of its last change.
-    """
-    kinds: dict[str, Any] = {}
+    """A short text that is another one where the rows, or what is done to them, are others."""
     if isinstance(rows, Encoded):
         rows = rows.placed
-    paths: tuple[str, ...] = ()
     if isinstance(rows, Placed):
-        kinds = {name: repr(value) for name, value in sorted({**rows.dense, **rows.arrays}.items())}
-        paths, rows = rows.placed, rows.source
-    elif isinstance(rows, Files):
-        paths, rows = rows.files, rows.source
-    digest = hashlib.blake2b(json.dumps([len(rows), rows.columns, kinds]).encode(), digest_size=16)
-    for name in rows.columns:
-        spec = _hashable(rows, name)
-        only = rows.only([name])
-        for ids in _hashed(rows, name):
-            values = only.read(ids)[name]
-            digest.update(_bytes(arrow_of({"name": name, **spec}, values, int(ids[0]))))
-            if name in paths:
-                digest.update(json.dumps(_stats(values)).encode())
-    return digest.hexdigest()
-
-
-def arrow_of(spec: Spec, values: Values, first: int) -> Any:
-    """Some rows of a column, from row ``first`` on, as an Arrow array.
-
-    Raises:
-        DataError: for a value that does not fit, with its row.
-    """
-    try:
-        return to_arrow(spec, checked(spec, values))
-    except BadValue as bad:
-        raise bad.located(column=spec["name"], row=first + (bad.index or 0)) from None
-
-
-def _hashable(rows: Source, name: str) -> Spec:
-    try:
-        return spec_of(rows, name)
-    except BadValue as bad:
-        raise bad.located(column=name, row=bad.index) from None
-
-
-def _hashed(rows: Source, name: str) -> Any:
-    count = len(rows)
-    if size(rows.probe(name)) * max(1, count // max(1, min(32, count))) <= HASHED_BYTES or rows.sequential:
-        for start in range(0, count, SCAN_ROWS):
-            yield np.arange(start, min(start + SCAN_ROWS, count), dtype=np.int64)
-            if rows.sequential:
-                return
-    else:
-        some = np.unique(np.linspace(0, count - 1, min(HASHED_ROWS, count)).astype(np.int64))
-        for start in range(0, len(some), 64):
-            yield some[start : start + 64]
-
-
-def _bytes(array: Any) -> bytes:
-    import pyarrow as pa
-
-    return bytes(memoryview(pa.record_batch([array], names=["x"]).serialize()))
-
-
-def _stats(values: Values) -> list[Any]:
-    found: list[Any] = []
-    for value in plain(values):
-        if isinstance(value, (str, os.PathLike)):
-            try:
-                stat = os.stat(value)
-                found.append([stat.st_size, stat.st_mtime_ns])
-            except OSError:
-                found.append(None)
-    return found
+        return rows.fingerprint
+    return of_source(rows.source, rows.files) if isinstance(rows, Files) else of_source(rows)
