@@ -16,6 +16,7 @@ from polyhead.engine.scene import Scene
 from polyhead.errors import ContractError, Problem, place
 from polyhead.kinds import Boxes, Each, Head, Image, Input, Keypoints, Mask
 from polyhead.sources._fingerprint import of_source
+from polyhead.sources._store_columns import Spec, dense, spec_of
 from polyhead.sources._values import Values
 from polyhead.sources.base import Source, checked_rows
 
@@ -133,6 +134,23 @@ class Placed(Source):
         made = [[name, repr(kind)] for name, kind in self._kinds.items()]
         more = [made, sorted(map(repr, self.dense.items())), sorted(map(repr, self.arrays.items()))]
         return of_source(self._source, self.placed, more)
+
+    def specs(self) -> list[Spec]:
+        """The columns that are not as they are in the source, as a store has them.
+
+        Raises:
+            BadValue: for entries that a store cannot hold.
+        """
+        return [{"name": name, **self._spec(name)} for name in self.placed]
+
+    def _spec(self, name: str) -> Spec:
+        if name in self.dense:
+            return dense(*self.dense[name])
+        if name in self.arrays:
+            dtype, row, each = self.arrays[name]
+            of: dict[str, Any] = {"is": "array", "dtype": dtype, "row": row}
+            return {"is": "values", "of": {"is": "list", "of": of} if each else of}
+        return spec_of(self._source, name)  # one entry for each box, of which some may be left out
 
     @property
     def source(self) -> Source:

@@ -209,10 +209,46 @@ class Scene:
             else:
                 found[name].append([layers["entry"][name][k] for k in places])
 
+    def shrunk(self, column: str, values: Any, ids: np.ndarray, epochs: int) -> list[dict[str, Any]]:
+        """Images decoded to as many pixels as the augmentations of some epochs ask for; the scene takes them as images.
+
+        Args:
+            column: of the images.
+            values: of the column.
+            ids: the rows, int64 ``(B,)``.
+            epochs: how many, from the first on.
+        """
+        from polyhead.vision import Decoded, decode
+
+        kinds = {n: kind for n, kind in self.images.items() if kind.columns(n)[0] == column}
+        (name, kind), values = next(iter(kinds.items())), plain(values)
+        opened = [self._opened(name, value, row) for value, row in zip(values, ids.tolist(), strict=True)]
+        frames = [self._frame(name, value, row) for value, row in zip(opened, ids.tolist(), strict=True)]
+        plans = [self._joint.plan(e, ids, [f.shown for f in frames], self.target) for e in range(epochs)]
+        plans.append(self._plain.plan(0, ids, [f.shown for f in frames], self.target))
+        found = []
+        for i, (value, row) in enumerate(zip(opened, ids.tolist(), strict=True)):
+            if isinstance(value, np.ndarray):
+                one = Decoded(self._decoded(name, value, row, plans[0], i), frames[i].shown)
+            else:
+                where = value.where if isinstance(value, File) else place(input=name, row=row)
+                sizes = [plan.at_least(i, (k.shape[0], k.shape[1])) for plan in plans for k in kinds.values()]
+                least = max(s[0] for s in sizes), max(s[1] for s in sizes)
+                data = value.data if isinstance(value, File) else value
+                one = decode(data, channels=kind.channels, at_least=least, where=where)
+            found.append(
+                {"pixels": one.pixels, "size": list(one.size), "scale": one.scale, "turn": one.orientation}
+            )
+        return found
+
     # One value ---------------------------------------------------------------------------------------
 
     def _opened(self, name: str, value: Any, row: int) -> Any:
         """An image's pixels, or its encoded bytes: a file is opened once."""
+        if isinstance(value, Mapping) and "pixels" in value:  # decoded before, as a cache has it
+            from polyhead.vision import Decoded
+
+            return Decoded(value["pixels"], tuple(value["size"]), value["scale"], value["turn"])
         if isinstance(value, Mapping):  # as tables of encoded images have it
             value = value.get("bytes") or value.get("path")
         if isinstance(value, (str, os.PathLike)):
@@ -229,6 +265,9 @@ class Scene:
 
         if isinstance(value, np.ndarray):
             return Frame((int(value.shape[0]), int(value.shape[1])))
+        if hasattr(value, "orientation"):
+            turned = value.orientation > 4 and self.images[name].annotated == "stored"
+            return Frame(value.size, value.size[::-1] if turned else value.size, value.orientation)
         where = value.where if isinstance(value, File) else place(input=name, row=row)
         header = header_of(value.data if isinstance(value, File) else value, where=where)
         annotated = (header.height, header.width) if self.images[name].annotated == "stored" else None
@@ -238,6 +277,8 @@ class Scene:
         from polyhead.vision import decode
 
         kind = self.images[name]
+        if hasattr(value, "orientation"):
+            return value
         if isinstance(value, np.ndarray):
             if value.shape[2] != kind.channels:
                 found = f"shape {value.shape}"

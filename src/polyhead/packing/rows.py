@@ -13,7 +13,7 @@ from polyhead.errors import BadValue, ContractError, DataError, Problem, place, 
 from polyhead.feed import Feed
 from polyhead.kinds._missing import is_missing, plain
 from polyhead.sources._fingerprint import of_source
-from polyhead.sources._store_columns import Spec, dense, spec_of
+from polyhead.sources._store_columns import Spec, spec_of
 from polyhead.sources._values import Values
 from polyhead.sources.anything import as_source
 from polyhead.sources.base import Source, checked_rows
@@ -180,13 +180,7 @@ def _spec(rows: Source, name: str) -> Spec:
     if isinstance(rows, Files) and name in rows.files:
         return {"is": "values", "of": {"is": "bytes"}}
     if isinstance(rows, Placed) and name in rows.placed:
-        if name in rows.dense:
-            return dense(*rows.dense[name])
-        if name in rows.arrays:
-            dtype, row, each = rows.arrays[name]
-            of: dict[str, Any] = {"is": "array", "dtype": dtype, "row": row}
-            return {"is": "values", "of": {"is": "list", "of": of} if each else of}
-        return spec_of(rows.source, name)  # one entry for each box, of which some may be left out
+        return next(spec for spec in rows.specs() if spec["name"] == name)
     return spec_of(rows, name)
 
 

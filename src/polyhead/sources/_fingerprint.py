@@ -46,14 +46,14 @@ def of_source(source: Source, files: Sequence[str] = (), more: Any = None) -> st
     return digest.hexdigest()
 
 
-def arrow_of(spec: Spec, values: Values, first: int) -> Any:
+def arrow_of(spec: Spec, values: Values, first: int, gone: np.ndarray | None = None) -> Any:
     """Some rows of a column, from row ``first`` on, as an Arrow array.
 
     Raises:
         DataError: for a value that does not fit, with its row.
     """
     try:
-        return to_arrow(spec, checked(spec, values))
+        return to_arrow(spec, checked(spec, values), gone)
     except BadValue as bad:
         raise bad.located(column=spec["name"], row=first + (bad.index or 0)) from None
 
