@@ -88,6 +88,7 @@ demo: $(VENV)-demo/.ready
 
 bench: $(VENV)/.ready
 	KERAS_BACKEND=jax $(BIN)/python -m benchmarks
+	$(BIN)/python -m benchmarks.vision
 
 docs: $(VENV)-docs/.ready
 	$(VENV)-docs/bin/mkdocs build --strict --quiet

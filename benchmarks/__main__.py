@@ -12,6 +12,7 @@ import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -38,9 +39,9 @@ Runs = list[dict[str, Any]]
 class Arm:
     """The process in which an arm waits for its turn."""
 
-    def __init__(self, name: str, workload: str, rows: int) -> None:
+    def __init__(self, name: str, *arguments: object, worker: str = "benchmarks.worker") -> None:
         self.name = name
-        command = [sys.executable, "-m", "benchmarks.worker", name, workload, str(rows)]
+        command = [sys.executable, "-m", worker, name, *map(str, arguments)]
         self._process = subprocess.Popen(
             command,
             stdin=subprocess.PIPE,
@@ -70,6 +71,16 @@ class Arm:
         self._process.wait()
 
 
+def in_turns(arms: list[Arm], runs: int, seconds: float) -> dict[str, Runs]:
+    """The runs of each arm; they take turns, in another order each time."""
+    found: dict[str, Runs] = {arm.name: [] for arm in arms}
+    for run in range(runs):
+        turn = run % len(arms)
+        for arm in arms[turn:] + arms[:turn]:
+            found[arm.name].append(arm.ask(do="run", budget=seconds))
+    return found
+
+
 def measure(workload: str, batch_size: int, arms: list[Arm], runs: int, seconds: float) -> str:
     """Every arm in turn, in another order each time; a table in Markdown.
 
@@ -81,11 +92,7 @@ def measure(workload: str, batch_size: int, arms: list[Arm], runs: int, seconds:
         if found != digests[REFERENCE]:
             raise RuntimeError(f"{name!r} delivers other data: {found}, not {digests[REFERENCE]}")
     first = {arm.name: arm.ask(do="open", batch_size=batch_size, budget=0) for arm in arms}
-    found = {arm.name: [] for arm in arms}
-    for run in range(runs):
-        turn = run % len(arms)
-        for arm in arms[turn:] + arms[:turn]:
-            found[arm.name].append(arm.ask(do="run", budget=seconds))
+    found = in_turns(arms, runs, seconds)
     total = digests[REFERENCE][0]
     lines = [
         f"### {workload}, batch {batch_size:,}",
@@ -101,12 +108,11 @@ def measure(workload: str, batch_size: int, arms: list[Arm], runs: int, seconds:
 
 
 def _row(name: str, runs: Runs, reference: Runs, first: dict[str, Any]) -> str:
-    speeds = [run["rows_per_s"] for run in runs]
-    ratio = statistics.median(a / b["rows_per_s"] for a, b in zip(speeds, reference, strict=True))
+    ratio = ratio_of(runs, reference)
     cpu = statistics.median(run["cpu_per_1000"] for run in runs)
     cells = (
         name,
-        f"{_rounded(statistics.median(speeds))} ({_rounded(min(speeds))}–{_rounded(max(speeds))})",
+        speed_of(runs),
         f"{ratio:.2f}",
         f"{cpu:.5f}",
         f"{cpu / statistics.median(run['cpu_per_1000'] for run in reference):.2f}",
@@ -117,12 +123,25 @@ def _row(name: str, runs: Runs, reference: Runs, first: dict[str, Any]) -> str:
     return "| " + " | ".join(cells) + " |"
 
 
+def speed_of(runs: Runs) -> str:
+    """Rows a second: the median, and the least and the most."""
+    speeds = [run["rows_per_s"] for run in runs]
+    return f"{_rounded(statistics.median(speeds))} ({_rounded(min(speeds))}–{_rounded(max(speeds))})"
+
+
+def ratio_of(runs: Runs, reference: Runs) -> float:
+    """The median, over turns, of the speed to that of the reference in the same turn."""
+    pairs = zip(runs, reference, strict=True)
+    return statistics.median(a["rows_per_s"] / b["rows_per_s"] for a, b in pairs)
+
+
 def _rounded(value: float) -> str:
     digits = max(0, len(str(int(value))) - 3)
     return f"{int(round(value, -digits)):,}"
 
 
-def _machine() -> str:
+def machine() -> str:
+    """The processor, the system, and what else runs."""
     model = platform.processor() or platform.machine()
     info = Path("/proc/cpuinfo")
     if info.exists():
@@ -133,9 +152,10 @@ def _machine() -> str:
     return f"{os.cpu_count()} cores ({model}), {platform.system()} {platform.release()}{load}"
 
 
-def _versions() -> str:
+def versions(libraries: Sequence[str] = LIBRARIES) -> str:
+    """Python, and those of the libraries that are installed."""
     found = [f"Python {platform.python_version()}"]
-    for name in LIBRARIES:
+    for name in libraries:
         try:
             found.append(f"{name} {importlib.metadata.version(name)}")
         except importlib.metadata.PackageNotFoundError:
@@ -181,7 +201,7 @@ def main() -> None:
     command = " ".join(["python", "-m", "benchmarks", *sys.argv[1:]])
     parts = [
         "# Side by side",
-        f"Made by `{command}` on {datetime.date.today().isoformat()}.\n\n{_machine()}. {_versions()}.",
+        f"Made by `{command}` on {datetime.date.today().isoformat()}.\n\n{machine()}. {versions()}.",
         HOW.format(runs=runs, seconds=seconds, **rows).rstrip(),
     ]
     print("\n\n".join(parts), flush=True)

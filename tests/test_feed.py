@@ -263,10 +263,11 @@ def test_every_problem_of_a_declaration_comes_at_once():
     with pytest.raises(ph.DataError) as error:
         ph.Feed(
             columns(),
-            inputs={"x": ph.Array(5), "image": ph.Image(9, 9)},
-            heads={"kind": ph.Regression(), "mask": ph.Mask(missing=None, size=(4, 4))},
+            inputs={"x": ph.Array(5), "image": ph.Image(9, 9, 1)},
+            heads={"kind": ph.Regression(), "mask": ph.Mask(size=(4, 4)), "other": ph.Mask(column="x")},
         )
-    assert len(error.value.problems) == 4
+    places = [problem.place for problem in error.value.problems]
+    assert places == ["input `x`", "input `image`", "head `kind`, row 0", "head `other`"]
 
 
 @pytest.mark.parametrize(
@@ -274,7 +275,7 @@ def test_every_problem_of_a_declaration_comes_at_once():
     [
         (
             {"heads": {"present": ph.Binary}},
-            "head `present`: expected a head kind, as ph.Binary(), got <class 'polyhead.kinds.categorical.Binary'>. "
+            "head `present`: expected a head kind, as ph.Binary(), got <class 'polyhead.kinds.binary.Binary'>. "
             "Write Binary() with brackets.",
         ),
         ({"inputs": []}, "inputs: expected at least one input, got none."),

@@ -17,6 +17,7 @@ from polyhead.keras_bridge.contract import Declared, Fit, check, match
 from polyhead.keras_bridge.structure import Structure, fill, packer
 from polyhead.kinds import Head, Input
 from polyhead.order import Order
+from polyhead.order.blocks import plan
 from polyhead.order.shards import this_shard
 from polyhead.sources.anything import as_source
 
@@ -29,7 +30,9 @@ class Feed(KerasInput):
         inputs: a column, a list of columns, or ``{name: input kind}``.
         heads: ``{name: head kind}``.
         batch_size: rows in a batch.
-        shuffle: a new order each epoch; else first row to last.
+        shuffle: a new order each epoch; else first row to last. ``"blocks"`` is for data larger than memory on a disk
+            that dislikes reading here and there: blocks of about a megabyte, or the chunks of an HDF5 or zarr file,
+            come in a new order, and rows are mixed over 64 of them (8 at least, where they are large).
         seed: fixes the order, and the chance of the augmentations: the same on every machine.
         augment: augmentations, as ``[ph.Flip(), ph.Rotate(10)]``, in the order in which they happen. They move images,
             masks, boxes and keypoints together, in training alone: `evaluate` and `predict` get rows as they are.
@@ -70,7 +73,7 @@ class Feed(KerasInput):
         inputs: str | Sequence[str] | Mapping[str, Input],
         heads: Mapping[str, Head],
         batch_size: int = 32,
-        shuffle: bool = False,
+        shuffle: bool | str = False,
         seed: int = 0,
         augment: Sequence[Any] = (),
         workers: int | str = "auto",
@@ -81,6 +84,10 @@ class Feed(KerasInput):
         self.source = as_source(data)
         if len(self.source) == 0:
             raise DataError(Problem("data", "at least one row", "an empty source"))
+        if isinstance(shuffle, str) and shuffle != "blocks":
+            raise ContractError(Problem("Feed(shuffle=)", 'True, False or "blocks"', shown(shuffle)))
+        blocks = isinstance(shuffle, str)
+        self.source = self.source.in_chunks() if blocks else self.source
         if shuffle and self.source.sequential:
             found = "shuffle=True, for rows that come in one order"
             fix = "Shuffle where the generator is written, or give arrays, a table or a ph.Source."
@@ -96,7 +103,10 @@ class Feed(KerasInput):
         if cache is not None:
             self._assembler = self._assembler.cached(cache, self.shard)
         rows = len(self.source)
-        self._order = Order(rows, self.batch_size, self.shuffle, self.seed, self.drop_remainder, self.shard)
+        mixed = plan(self._assembler.row_bytes, self.source.chunk_rows) if blocks else None
+        self._order = Order(
+            rows, self.batch_size, self.shuffle, self.seed, self.drop_remainder, self.shard, mixed
+        )
         self._in_row_order = Order(
             rows, self.batch_size, shard=self.shard, drop_remainder=self.drop_remainder
         )
@@ -136,7 +146,8 @@ class Feed(KerasInput):
 
     def __repr__(self) -> str:
         lines = [f"Feed({self.num_samples:,} rows, {len(self):,} batches of {self.batch_size}"]
-        lines[0] += f", shuffled by seed {self.seed})" if self.shuffle else ", in row order)"
+        how = "in blocks " if self._order.blocks else ""
+        lines[0] += f", shuffled {how}by seed {self.seed})" if self.shuffle else ", in row order)"
         lines += [
             f"  input {name}: {kind!r} -> {kind.dtype} {kind.shape}" for name, kind in self.inputs.items()
         ]
@@ -197,7 +208,7 @@ class Feed(KerasInput):
         """The batch that comes next; nothing is consumed."""
         return self._peek(self._bound or self._flat)
 
-    def on(self, data: Any, *, shuffle: bool = False, **changes: Any) -> Feed:
+    def on(self, data: Any, *, shuffle: bool | str = False, **changes: Any) -> Feed:
         """The same declaration over other rows, as for validation: the same inputs and heads, as learnt here.
 
         Args:
@@ -334,7 +345,7 @@ class Feed(KerasInput):
         return {
             "rows": self.num_samples,
             "batch_size": self.batch_size,
-            "shuffle": self.shuffle,
+            "shuffle": self.shuffle if self._order.blocks is None else list(self._order.blocks),
             "seed": self.seed,
             "shard": list(self.shard),
         }

@@ -105,7 +105,8 @@ def test_with_augmentation_labels_are_the_same_and_pixels_nearly(tmp_path, rows,
     same(ours, theirs, images=False)
     assert cache_of(feed).complete
     apart = [np.abs(a[1]["image"] - b[1]["image"]).mean((1, 2, 3)) for a, b in zip(ours, theirs, strict=True)]
-    assert np.concatenate(apart).max() < 0.01
+    assert np.concatenate(apart).mean() < 0.003
+    assert np.concatenate(apart).max() < 0.02
     assert max((a[1]["image"] != 0).mean() for a in ours) > 0.9
 
 

@@ -336,3 +336,19 @@ def test_weights_of_several_ranks_go_with_their_rows():
 
     several = [loss(rows), loss(rows[:, None, None]), loss(pixels), loss(rows), loss(pixels)]
     assert several == [several[0]] * 5
+
+
+def test_class_ids_in_maps_train_on_every_backend():
+    rng = np.random.default_rng(0)
+    image = rng.random((24, 8, 8, 3), dtype=np.float32)
+    data = {"image": image, "mask": (image[..., 0] * 3).astype("int64")}
+    feed = ph.Feed(data, inputs="image", heads={"mask": ph.Mask(3)}, batch_size=8)
+    x = keras.Input((8, 8, 3), name="image")
+    features = keras.layers.Conv2D(16, 1, activation="relu")(x)
+    model = keras.Model(x, ph.outputs(features, feed.heads))
+    ph.compile(model, feed, optimizer=keras.optimizers.Adam(0.02))
+    losses = model.fit(feed, epochs=8, verbose=0).history["mask_loss"]
+    assert losses[-1] < 0.8 * losses[0]
+    found = model.predict(feed, verbose=0)["mask"]
+    by_hand = -np.log(np.take_along_axis(found, data["mask"][..., None], axis=-1)).mean()
+    assert model.evaluate(feed, return_dict=True, verbose=0)["mask_loss"] == pytest.approx(by_hand, rel=1e-4)

@@ -35,9 +35,8 @@ VECTORS = {
     "present": ph.Binary(class_weight="balanced"),
     "place": ph.Categorical(one_hot=True, given="present"),
 }
-# on PyTorch 2.13 Keras has no gradient for class ids of pixels ("grad_input must be contiguous")
 SPATIAL = {
-    "mask": ph.Mask() if keras.backend.backend() == "torch" else ph.Mask(2),
+    "mask": ph.Mask(2),
     "box": ph.Boxes(2, overflow="largest", given="present"),
 }
 HEIGHT = {"height": ph.Regression(given="present")}

@@ -246,3 +246,21 @@ def test_a_pixel_just_outside_is_found_among_many():
     with pytest.raises(BadValue) as caught:
         Image(4, 4, 1).encode(column)
     assert caught.value.index == 3
+
+
+@pytest.mark.parametrize("dtype", ["float32", "uint8"])
+def test_rows_of_bytes_are_encoded_into_the_memory_that_is_given(dtype):
+    rows = list(np.random.default_rng(0).integers(0, 256, (3, 4, 5, 3), dtype=np.uint8))
+    kind = Image(4, 5, 3, dtype=dtype)
+    given = []
+
+    def empty(shape, kind_of_number):
+        given.append(np.empty(shape, kind_of_number))
+        return given[-1]
+
+    found = kind.encode(rows, True, empty)
+    assert found is given[0]
+    np.testing.assert_array_equal(found, kind.encode(np.stack(rows)))
+    assert found.dtype == dtype
+    with pytest.raises(BadValue, match=r"rows of one shape, as row 0 has it: \(4, 5, 3\)"):
+        kind.encode([*rows, rows[0][:2]])

@@ -97,6 +97,31 @@ def test_a_box_holds_what_was_in_it(degrees, stretch, mirrored, box):
         assert not (visible & (abs(points) > 1e-4).all(1) & (abs(points - SIZE[::-1]) > 1e-4).all(1)).any()
 
 
+def test_boxes_are_the_bounds_of_their_corners():
+    rng = np.random.default_rng(0)
+    low = rng.uniform(-20, 80, (50, 2))
+    boxes = np.concatenate([low, low + rng.uniform(0, 60, (50, 2))], 1)
+    boxes[7] = np.nan
+    for matrix in (random_matrix(rng) for _ in range(20)):
+        found, kept = g.warp_boxes(matrix, boxes, (400, 500))
+        corners = g.transform(matrix, boxes[:, [0, 1, 2, 1, 2, 3, 0, 3]].reshape(-1, 4, 2))
+        bounds = np.concatenate([corners.min(1), corners.max(1)], 1)
+        expected = np.clip(bounds, 0, np.tile([500, 400], 2))
+        assert np.allclose(found[kept], expected[kept], atol=1e-9)
+        assert not kept[7]
+        outside = (bounds[:, :2] >= [500, 400]).any(1) | (bounds[:, 2:] <= 0).any(1)
+        assert not kept[outside].any()
+
+
+def random_matrix(rng):
+    turned = (
+        g.rotate(rng.uniform(-180, 180))
+        @ g.shear(rng.uniform(-20, 20), 5)
+        @ g.scale(rng.uniform(0.5, 3), 1.2)
+    )
+    return g.shift(rng.uniform(0, 300), rng.uniform(0, 300)) @ turned
+
+
 def test_pairs_change_places_where_it_is_mirrored_and_nowhere_else():
     points = np.array([[[10, 10], [50, 10], [30, 30]], [[5, 5], [6, 5], [np.nan, np.nan]]], float)
     flipped, visible = g.warp_points(g.flip(True, False, SIZE), points, SIZE, swaps=[(0, 1)])

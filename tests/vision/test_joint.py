@@ -2,6 +2,7 @@
 
 import threading
 
+import cv2
 import numpy as np
 import pytest
 import simplejpeg
@@ -54,7 +55,7 @@ def test_without_augmentations_it_is_a_resize_and_a_copy_where_sizes_agree():
     assert kept.tolist() == [True]
     half = Joint().plan(0, [4], [(40, 60)], (20, 30))
     assert half.points(0, [[30, 20]])[0].tolist() == [[15, 10]]
-    assert half.at_least(0) == (20, 30)
+    assert half.at_least(0) == (15, 23)  # 3/4 of what is shown: half of the image is not enough
     mean = IMAGE.reshape(20, 2, 30, 2, 3).mean((1, 3))
     assert abs(half.image(0, IMAGE) - mean).max() <= 1
 
@@ -109,16 +110,38 @@ def test_a_reduced_jpeg_lands_where_the_whole_one_does():
     plan = Joint([Flip(), Rotate(20)], seed=2).plan(0, [1], [(403, 601)], (60, 60))
     least = plan.at_least(0)
     reduced = decode(data, at_least=least)
-    assert reduced.scale == 0.25
+    assert reduced.scale == 0.125
     assert reduced.pixels.shape[0] >= least[0]
     found, expected = plan.image(0, reduced), plan.image(0, decode(data))
     assert np.abs(found.astype(int) - expected).mean() < 1.5
 
 
+def test_a_reduced_jpeg_is_as_sharp_as_the_whole_one():
+    pixels = sum(
+        cv2.resize(
+            RNG.normal(0, 6 * k**0.5, (480 // k, 640 // k, 3)), (640, 480), interpolation=cv2.INTER_CUBIC
+        )
+        for k in (1, 2, 4, 8, 16)
+    )
+    pixels = np.clip(pixels + 120, 0, 255).astype(np.uint8)
+    data = simplejpeg.encode_jpeg(np.ascontiguousarray(pixels), quality=95, colorsubsampling="444")
+    for augmentations in ([], [Rotate(15), Scale(0.1), Crop(0.9)]):
+        plan = Joint(augmentations, seed=2).plan(0, range(8), [(480, 640)] * 8, (224, 224))
+        for i in range(8):
+            reduced = decode(data, at_least=plan.at_least(i))
+            assert reduced.scale == 0.5, "2.1 times too high for the output: the whole one would be halved"
+            found, expected = (plan.image(i, image).astype(float) for image in (reduced, decode(data)))
+            assert np.abs(found - expected).mean() < 3
+            sharp = [np.abs(np.diff(image, axis=1)).mean() for image in (found, expected)]
+            assert sharp[0] > 0.95 * sharp[1]
+    zoomed = Joint([Crop(0.6)], seed=2).plan(0, [1], [(480, 640)], (224, 224))
+    assert decode(data, at_least=zoomed.at_least(0)).scale == 1
+
+
 def test_an_output_that_is_zoomed_in_needs_more_of_the_file():
     plan = Joint([Crop(0.25)], seed=2).plan(0, [1], [(400, 600)], (100, 100))
-    assert plan.at_least(0) == (400, 400)
-    assert Joint().plan(0, [1], [(400, 600)], (100, 100)).at_least(0, (200, 50)) == (200, 200)
+    assert plan.at_least(0) == (300, 300)
+    assert Joint().plan(0, [1], [(400, 600)], (100, 100)).at_least(0, (200, 50)) == (150, 150)
 
 
 def test_images_and_masks_of_other_resolutions_follow():

@@ -120,6 +120,16 @@ def test_the_result_is_written_where_it_is_asked_for(matrix):
     assert np.array_equal(floats, expected)
 
 
+@pytest.mark.parametrize("fill", [0, 200])
+def test_channels_are_warped_alike_however_many_they_are(fill):
+    image = RNG.integers(0, 256, (90, 120, 4), dtype=np.uint8)
+    matrix = random_matrix(RNG, (90, 120), (60, 50))
+    grey = np.stack([warp(image[..., k], matrix, (60, 50), fill=fill) for k in range(4)], 2)
+    for channels in (1, 3, 4):
+        found = warp(np.ascontiguousarray(image[..., :channels]), matrix, (60, 50), fill=fill)
+        assert abs(found.astype(int) - grey[..., :channels]).max() <= 1
+
+
 def test_edges_of_what_is_wholly_seen_are_not_darkened():
     white = np.full((10, 10, 3), 255, np.uint8)
     for target in ((25, 31), (7, 9), (3, 3), (4, 10)):

@@ -76,6 +76,8 @@ class Assembler:
         along: dict[str, Along] = {}
         for name in _given_first(heads):
             head, rows = heads[name], source
+            if errors and self._scene is None and _is_late(head, source, name):
+                continue  # what it would be once it is laid into an image that is not right is not known
             if self._scene is not None and head.layer is not None:
                 head, rows = self._scene.heads[name], Laid(self._scene, name)
             elif isinstance(head, Each):
@@ -278,8 +280,9 @@ class Assembler:
     ) -> np.ndarray:
         columns = kind.columns(name)
         if name in laid:
+            assert isinstance(kind, Image)
             try:
-                return kind.encode(laid[name], check)
+                return kind.encode(laid[name], check, self._pool.empty)
             except BadValue as bad:
                 raise bad.located(
                     input=name, row=None if bad.index is None else int(ids[bad.index])
@@ -317,11 +320,14 @@ def _scene(
     """The scene of the images, where they or their masks are decoded or resized, or all is augmented."""
     images = {name: kind for name, kind in inputs.items() if isinstance(kind, Image)}
     laid = {name: head for name, head in heads.items() if head.layer is not None}
-    if not augment and not any(kind.late for kind in images.values()):
-        late = (head.late(source.probe(head.columns(name)[0])) for name, head in laid.items())
-        if not images or not any(late):
-            return None
-    return Scene(source, images, laid, augment, seed)
+    late = any(kind.late for kind in images.values())
+    late = late or (bool(images) and any(_is_late(head, source, name) for name, head in laid.items()))
+    return Scene(source, images, laid, augment, seed) if late or augment else None
+
+
+def _is_late(head: Head, source: Source, name: str) -> bool:
+    """Whether a head's column has to be decoded or resized."""
+    return head.layer is not None and head.late(source.probe(head.columns(name)[0]))
 
 
 def _only(source: Source, columns: list[str]) -> Source | None:

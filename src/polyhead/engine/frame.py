@@ -1,13 +1,14 @@
-"""An image of a scene before it is moved: its file, its frame, its pixels beside those of other rows."""
+"""The images of a scene: their files, frames and ways to be moved, and their pixels beside those of other rows."""
 
 from __future__ import annotations
 
 import os
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from polyhead.errors import DataError, Problem, place
+from polyhead.sources._values import Values
 
 
 class Frame:
@@ -39,12 +40,30 @@ class File:
             raise DataError(Problem(self.where, "a file that can be read", found)) from error
 
 
-def alike(images: list[np.ndarray], name: str, ids: np.ndarray) -> np.ndarray:
-    """Images of one dtype as one array; those of 8 and of 16 bits as floats in 0–1, where they differ or are 16."""
+class Ways(NamedTuple):
+    """How the images and heads of a scene are moved, by name.
+
+    Attributes:
+        sizes: (height, width) of images and masks as they come out.
+        light: the images whose light changes.
+        fills: what stands outside of a mask.
+        swaps: pairs of keypoints that change places.
+        each: the boxes to which the entries of a head belong.
+    """
+
+    sizes: dict[str, Any]
+    light: set[str]
+    fills: dict[str, float]
+    swaps: dict[str, Any]
+    each: dict[str, str]
+
+
+def alike(images: list[np.ndarray], name: str, ids: np.ndarray) -> Values:
+    """Floats as one array, bytes row by row; as floats in 0–1 where 8 and 16 bits are mixed, or all are 16."""
     if len({image.dtype for image in images}) == 1 and images[0].dtype.kind == "f":
         return np.stack(images)
     if all(image.dtype == np.uint8 for image in images):
-        return np.stack(images)
+        return images  # `Image.encode` puts each where it belongs
     for image, row in zip(images, ids.tolist(), strict=True):
         if image.dtype not in (np.uint8, np.uint16) and image.dtype.kind != "f":
             expected = "8 or 16 bits a channel, or floats in 0–1"

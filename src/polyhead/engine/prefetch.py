@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import atexit
 import queue
 import threading
+import time
+import weakref
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from typing import Generic, TypeVar
+from functools import cache
+from typing import Any, Generic, TypeVar
+
+FINISH = 1.0
+"""Seconds that a program waits at its end for what threads are doing."""
 
 WAKE = 0.2
 """Seconds after which a thread that waits looks for an interrupt."""
@@ -32,8 +39,9 @@ def prefetch(
 ) -> Iterator[Result]:
     """``work`` on each task, in order, up to ``ahead`` of them done before they are asked for.
 
-    Threads are daemons: an interrupt ends the program at once, whatever a source is waiting for. They end when
-    the iterator is exhausted, closed, collected, or raises.
+    Threads are daemons: an interrupt ends the program, whatever a source is waiting for. They end when the iterator
+    is exhausted, closed, collected, or raises. At the end of a program those of an iterator that was left get a second
+    to finish: one that ends within a library, as HDF5, could keep a lock for which the library then waits for ever.
 
     Args:
         work: called from several threads at once; must not depend on the order of the calls.
@@ -56,6 +64,8 @@ def prefetch(
         threading.Thread(target=_serve, args=(work, todo, stop), name=f"polyhead-{i}", daemon=True)
         for i in range(workers)
     ]
+    _at_exit()
+    _RUNNING[stop] = (todo, threads)
     waiting: deque[_Slot[Task, Result]] = deque()
     source = iter(tasks)
     bound = max(1, workers + 1 if ahead is None else ahead)
@@ -84,9 +94,35 @@ def prefetch(
             yield result  # type: ignore[misc]
             del result
     finally:
-        stop.set()
-        for _ in threads:
-            todo.put(None)
+        _stop(stop, todo, threads)
+
+
+_RUNNING: weakref.WeakKeyDictionary[threading.Event, tuple[Any, list[threading.Thread]]] = (
+    weakref.WeakKeyDictionary()
+)
+
+
+def _stop(stop: threading.Event, todo: Any, threads: list[threading.Thread]) -> None:
+    stop.set()
+    for _ in threads:
+        todo.put(None)
+
+
+@cache
+def _at_exit() -> None:
+    """Have `_finish` called at the end of the program, before libraries that were loaded until now close."""
+    atexit.register(_finish)
+
+
+def _finish() -> None:
+    running = list(_RUNNING.items())
+    for stop, (todo, threads) in running:
+        _stop(stop, todo, threads)
+    end = time.monotonic() + FINISH
+    for _, (_, threads) in running:
+        for thread in threads:
+            if thread.is_alive():
+                thread.join(max(0.0, end - time.monotonic()))
 
 
 def _serve(

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from polyhead.engine.frame import File, Frame, alike
+from polyhead.engine.frame import File, Frame, Ways, alike
 from polyhead.errors import BadValue, ContractError, DataError, Problem, place, shown
 from polyhead.kinds import Boxes, Each, Head, Image, Keypoints, Mask
 from polyhead.kinds._missing import is_dense, is_missing, plain
@@ -101,6 +101,7 @@ class Scene:
         heads = self._raw if labels else {}
         laid = {name: plain(rows[head.columns(name)[0]]) for name, head in heads.items()}
         found: dict[str, list[Any]] = {name: [] for name in (*values, *heads)}
+        ways = self._ways(heads)
         for i, row in enumerate(ids.tolist()):
             images = {}
             for name, column in values.items() if self._pixels else ():
@@ -119,7 +120,7 @@ class Scene:
                     layers[str(head.layer)][name] = self._lay_each(name, head, value, count, frames[i], row)
                 else:
                     missing.append(name)
-            self._move(plan, i, images, layers, found, epoch is not None)
+            self._move(plan, i, images, layers, ways, found, epoch is not None)
             for name in missing:
                 found[name].append(None)
         out: dict[str, Values] = {}
@@ -131,30 +132,33 @@ class Scene:
             out[name] = _stacked(found[name]) if whole else found[name]
         return out
 
+    def _ways(self, heads: Mapping[str, Head]) -> Ways:
+        """How each image and each head is moved: the same for all rows."""
+        own = {name: _itself(head) for name, head in heads.items()}
+        sizes: dict[str, Any] = {name: kind.shape[:2] for name, kind in self.images.items()}
+        placed = {name: _itself(self.heads[name]) for name in heads}
+        return Ways(
+            sizes | {name: head.size for name, head in placed.items() if isinstance(head, Mask)},
+            {name for name, kind in self.images.items() if kind.light},
+            {name: head.fill for name, head in own.items() if isinstance(head, Mask)},
+            {name: head.pairs for name, head in own.items() if isinstance(head, Keypoints)},
+            {name: str(head.each) for name, head in heads.items() if isinstance(head, Each)},
+        )
+
     def _move(
         self,
         plan: Any,
         i: int,
         images: dict[str, Any],
         layers: dict[str, dict[str, Any]],
+        ways: Ways,
         found: dict[str, list[Any]],
         augmented: bool,
     ) -> None:
         """Move all of one row, and append it to what was found."""
         masks, boxes, points = (layers[layer] for layer in ("mask", "boxes", "points"))
-        sizes: dict[str, Any] = {name: kind.shape[:2] for name, kind in self.images.items()}
-        light = {name for name, kind in self.images.items() if kind.light}
-        sizes |= {name: head.size for name in masks if isinstance(head := _itself(self.heads[name]), Mask)}
-        fills = {name: head.fill for name in masks if isinstance(head := _itself(self._raw[name]), Mask)}
-        swaps = {
-            name: head.pairs for name in points if isinstance(head := _itself(self._raw[name]), Keypoints)
-        }
-        owners = {
-            name: str(head.each)
-            for layer in layers.values()
-            for name in layer
-            if isinstance(head := self._raw[name], Each)
-        }
+        sizes, light, fills, swaps, each = ways
+        owners = {name: owner for name, owner in each.items() if any(name in one for one in layers.values())}
         if self._whole and augmented:
             sample = plan.sample(
                 i,
@@ -209,47 +213,16 @@ class Scene:
             else:
                 found[name].append([layers["entry"][name][k] for k in places])
 
-    def shrunk(self, column: str, values: Any, ids: np.ndarray, epochs: int) -> list[dict[str, Any]]:
-        """Images decoded to as many pixels as the augmentations of some epochs ask for; the scene takes them as images.
-
-        Args:
-            column: of the images.
-            values: of the column.
-            ids: the rows, int64 ``(B,)``.
-            epochs: how many, from the first on.
-        """
-        from polyhead.vision import Decoded, decode
-
-        kinds = {n: kind for n, kind in self.images.items() if kind.columns(n)[0] == column}
-        (name, kind), values = next(iter(kinds.items())), plain(values)
-        opened = [self._opened(name, value, row) for value, row in zip(values, ids.tolist(), strict=True)]
-        frames = [self._frame(name, value, row) for value, row in zip(opened, ids.tolist(), strict=True)]
-        plans = [self._joint.plan(e, ids, [f.shown for f in frames], self.target) for e in range(epochs)]
-        plans.append(self._plain.plan(0, ids, [f.shown for f in frames], self.target))
-        found = []
-        for i, (value, row) in enumerate(zip(opened, ids.tolist(), strict=True)):
-            if isinstance(value, np.ndarray):
-                one = Decoded(self._decoded(name, value, row, plans[0], i), frames[i].shown)
-            else:
-                where = value.where if isinstance(value, File) else place(input=name, row=row)
-                sizes = [plan.at_least(i, (k.shape[0], k.shape[1])) for plan in plans for k in kinds.values()]
-                least = max(s[0] for s in sizes), max(s[1] for s in sizes)
-                data = value.data if isinstance(value, File) else value
-                one = decode(data, channels=kind.channels, at_least=least, where=where)
-            found.append(
-                {"pixels": one.pixels, "size": list(one.size), "scale": one.scale, "turn": one.orientation}
-            )
-        return found
-
     # One value ---------------------------------------------------------------------------------------
 
     def _opened(self, name: str, value: Any, row: int) -> Any:
         """An image's pixels, or its encoded bytes: a file is opened once."""
-        if isinstance(value, Mapping) and "pixels" in value:  # decoded before, as a cache has it
-            from polyhead.vision import Decoded
+        if not isinstance(value, str) and isinstance(value, Mapping):
+            if "pixels" in value:  # decoded before, as a cache has it
+                from polyhead.vision import Decoded
 
-            return Decoded(value["pixels"], tuple(value["size"]), value["scale"], value["turn"])
-        if isinstance(value, Mapping):  # as tables of encoded images have it
+                return Decoded(value["pixels"], tuple(value["size"]), value["scale"], value["turn"])
+            # as tables of encoded images have it
             value = value.get("bytes") or value.get("path")
         if isinstance(value, (str, os.PathLike)):
             return File(value, place(input=name, row=row))

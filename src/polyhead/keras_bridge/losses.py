@@ -38,11 +38,13 @@ class LabelledMean(keras.losses.Loss):
         if self.elementwise:
             # losses mean over the last axis: with one more axis of size 1, each number keeps its own value
             y_true, y_pred = y_true[..., None], y_pred[..., None]
-        return (
-            self.loss.call(y_true, y_pred)
-            if isinstance(self.loss, keras.losses.Loss)
-            else self.loss(y_true, y_pred)
-        )
+        values = self.loss.call if isinstance(self.loss, keras.losses.Loss) else self.loss
+        if isinstance(self.loss, keras.losses.SparseCategoricalCrossentropy) and len(y_pred.shape) > 2:
+            # for class ids in maps Keras moves the classes to the front, and PyTorch has no gradient for that
+            classes, shape = y_pred.shape[-1], ops.shape(y_pred)[:-1]
+            flat = values(ops.reshape(y_true, (-1,)), ops.reshape(y_pred, (-1, classes)))
+            return ops.reshape(flat, shape)
+        return values(y_true, y_pred)
 
     def sums(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> tuple[Any, Any]:
         """The sum of weight times value, and the sum of the weights."""

@@ -1,10 +1,12 @@
 """What goes in and what is predicted."""
 
 from polyhead.kinds.base import Head, Input, Kind
-from polyhead.kinds.categorical import Binary, Categorical, MultiLabel
-from polyhead.kinds.coordinates import Boxes, Keypoints
+from polyhead.kinds.binary import Binary
+from polyhead.kinds.categorical import Categorical, MultiLabel
+from polyhead.kinds.coordinates import Boxes
 from polyhead.kinds.each import Each, for_boxes
 from polyhead.kinds.inputs import Array, Image
+from polyhead.kinds.keypoints import Keypoints
 from polyhead.kinds.mask import Mask
 from polyhead.kinds.regression import Embedding, Regression
 

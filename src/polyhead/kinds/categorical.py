@@ -1,9 +1,9 @@
-"""Heads with classes: one of two, one of many, any of many."""
+"""Heads with several classes: one of many, any of many."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import KW_ONLY, dataclass, field
+from dataclasses import KW_ONLY, dataclass
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -13,7 +13,6 @@ from polyhead.kinds import _classes
 from polyhead.kinds._missing import (
     as_float32,
     collapse,
-    first_row,
     may_hold_missing,
     numbers,
     partly_missing,
@@ -32,120 +31,6 @@ from polyhead.kinds.base import (
     Head,
     over,
 )
-
-
-@dataclass(frozen=True, repr=False)
-class Binary(Head):
-    """Yes or no: 0 and 1, or booleans, as float32 ``(B, 1)``.
-
-    Attributes:
-        positive: the value that counts as 1, every other as 0; for columns that are not 0 and 1.
-
-    >>> Binary(positive="yes").encode(np.array(["no", "yes", None], object))[0].tolist()
-    [[0.0], [1.0], [0.0]]
-    """
-
-    _: KW_ONLY
-    positive: Any = None
-    _met: bool = field(
-        default=False, repr=False, compare=False
-    )  # the rows it was learnt from have a positive one
-
-    takes_class_weight: ClassVar[bool] = True
-
-    shape = (1,)
-    dtype = "float32"
-    probabilities = SIGMOID
-    losses = BINARY_LOSSES
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        _classes.check_weights("Binary", self.class_weight, (0, 1))
-
-    def resolve(self, column: Column) -> Self:
-        self.encode(column.probe())
-        if self.positive is None or self._met:
-            return self
-        others = []
-        for met, other in over(column, self._met_in):
-            if met:
-                return self.fixed(_met=True)
-            others += other
-        if others:
-            raise BadValue(
-                None,
-                f"{shown(self.positive)} in some row, as positive= says",
-                f"other values alone, as {shown(others[0])}",
-                "Write it as the column does.",
-            )
-        return self
-
-    def _met_in(self, values: Any) -> tuple[bool, list[Any]]:
-        """Whether the positive value is among some, and the first that is another."""
-        found = _classes.ids(values, [self.positive], self.missing)
-        strange = np.flatnonzero(found == _classes.STRANGE)[:1].tolist()
-        return bool((found == 0).any()), [_classes.value_at(values, index) for index in strange]
-
-    def encode(self, values: Any, check: bool = True) -> tuple[np.ndarray, np.ndarray | None]:
-        if self.positive is not None:
-            return self._positives(values)
-        expected = "0, 1, True or False"
-        fix = "Say Binary(positive=...) to name the value that means 1."
-        array, there = numbers(values, self.missing, (1,), expected, fix)
-        if check and array.dtype.kind != "b":
-            row = first_row((array != 0) & (array != 1))
-            if row is not None:
-                value = array[row, 0].item()
-                if value == -1:
-                    fix = 'If -1 means "no label", say Binary(missing=-1).'
-                elif 0 < value < 1:
-                    fix = 'For soft labels say ph.Regression(loss="binary_crossentropy").'
-                raise BadValue(row, expected, shown(value), fix)
-        return as_float32(array, check=False), collapse(there)
-
-    def _positives(self, values: Any) -> tuple[np.ndarray, np.ndarray | None]:
-        # as ids of the one class there is: 0 where positive
-        found = _classes.ids(values, [self.positive], self.missing)
-        labels = (found == 0).astype(np.float32)[:, None]
-        there = found != _classes.MISSING
-        return labels, None if there.all() else there
-
-    def mixable(self, way: str) -> tuple[int, ...]:
-        require_soft(self.loss)
-        return self.weight_shape
-
-    def count(self, labels: np.ndarray, counts: np.ndarray) -> np.ndarray:
-        return np.bincount(labels[counts, 0].astype(np.int64), minlength=2)
-
-    def balanced(self, counts: np.ndarray) -> Self:
-        return self.fixed(class_weight=dict(enumerate(_classes.balanced(counts))))
-
-    def class_factor(self, labels: np.ndarray) -> np.ndarray:
-        return _classes.table((0, 1), self.class_weight)[labels[:, 0].astype(np.int64)]
-
-    def describe(self, labels: np.ndarray, counts: np.ndarray) -> str:
-        kept = labels[counts]
-        return f"{kept.mean():.1%} are 1" if kept.size else "no labels"
-
-    def default_loss(self, logits: bool) -> Any:
-        import keras
-
-        return keras.losses.BinaryCrossentropy(from_logits=logits)
-
-    def default_metrics(self, logits: bool) -> list[Any]:
-        import keras
-
-        from polyhead.kinds.accuracy import BinaryAccuracy
-
-        return [
-            BinaryAccuracy(name="accuracy", threshold=0.0 if logits else 0.5),
-            keras.metrics.AUC(name="auc", from_logits=logits),
-        ]
-
-    def output(self, features: Any, name: str) -> Any:
-        import keras
-
-        return keras.layers.Dense(1, activation="sigmoid", name=name)(_classes.pooled(features))
 
 
 @dataclass(frozen=True, repr=False)

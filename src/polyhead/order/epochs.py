@@ -8,6 +8,7 @@ from functools import lru_cache
 import numpy as np
 
 from polyhead.errors import DataError, Problem
+from polyhead.order.blocks import in_blocks
 from polyhead.order.permutation import key, permute
 
 RUN = 1 << 15
@@ -33,6 +34,8 @@ class Order:
         rows: rows in the source, at least 1.
         batch_size: rows in a batch.
         shuffle: a new order each epoch; else row 0, 1, 2 … always.
+        blocks: ``(rows of a block, blocks of a window)`` of a shuffle that reads blocks, see `blocks.in_blocks`;
+            None for a full one.
         seed: another seed, other orders.
         drop_remainder: leave out what does not fill a last batch (another few rows each epoch if shuffled).
         shard: ``(rank, count)``: this process's part. Shards are disjoint, together complete, and have the
@@ -54,6 +57,7 @@ class Order:
     seed: int = 0
     drop_remainder: bool = False
     shard: tuple[int, int] = (0, 1)
+    blocks: tuple[int, int] | None = None
 
     def __post_init__(self) -> None:
         rank, count = self.shard
@@ -121,6 +125,9 @@ class Order:
         rank, count = self.shard
         if not self.shuffle:
             return np.arange(begin, end, dtype=np.int64) * count + rank
+        if self.blocks is not None:
+            positions = np.arange(begin, end, dtype=np.int64) * count + rank
+            return in_blocks(positions, self.rows, *self.blocks, key(self.seed, epoch))
         runs = [
             _run(self.rows, key(self.seed, epoch), self.shard, number)[
                 max(begin - number * RUN, 0) : end - number * RUN

@@ -55,6 +55,8 @@ class OnDisk(Stored):
         self._values = np.asarray(values) if isinstance(values, np.ndarray) else _decoded(values)
         self._slices = hasattr(values, "shape")
         self._row_bytes = _row_bytes(values)
+        chunks = getattr(values, "chunks", None)
+        self.chunk_rows = int(chunks[0]) if isinstance(chunks, tuple) and chunks else 0
 
     def __len__(self) -> int:
         return self._length

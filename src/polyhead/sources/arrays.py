@@ -10,6 +10,7 @@ from typing import Any, Self
 import numpy as np
 
 from polyhead.errors import DataError, Problem, place, shown
+from polyhead.sources._chunks import Chunked
 from polyhead.sources._columns import Items, Masked, OnDisk, Stored, entries, rows_in, said, shape_of, whole
 from polyhead.sources._values import LIMIT_BYTES, Coded, Values, from_list, unmasked
 from polyhead.sources.base import Source
@@ -76,6 +77,21 @@ class Arrays(Source):
     def column(self, name: str) -> Values | None:
         self._require([name])
         return whole(self._columns[name])
+
+    @property
+    def chunk_rows(self) -> int | None:  # type: ignore[override]
+        """Of the column with the largest chunks, if any is stored in chunks."""
+        stored = (c.chunk_rows for c in self._columns.values() if isinstance(c, (OnDisk, Chunked)))
+        return max(stored, default=0) or None
+
+    def in_chunks(self) -> Self:
+        view = self.only(self.columns)
+        rows = self.chunk_rows or 0
+        view._columns = {
+            name: Chunked(column, rows) if isinstance(column, OnDisk) and column.chunk_rows else column
+            for name, column in self._columns.items()
+        }
+        return view
 
     def only(self, columns: Sequence[str]) -> Self:
         self._require(columns)

@@ -34,6 +34,9 @@ class Source(ABC):
     sequential: bool = False
     """Rows come in one order alone, as from a generator: no feed shuffles them, and one thread reads them."""
 
+    chunk_rows: int | None = None
+    """Rows that are read together, whether all of them are asked for or not, as those of a chunk of an HDF5 file."""
+
     @abstractmethod
     def __len__(self) -> int:
         """The number of rows."""
@@ -48,6 +51,10 @@ class Source(ABC):
         Returns:
             For each column its values, one entry a row, in the order asked: an array ``(n, ...)`` or a list.
         """
+
+    def in_chunks(self) -> Source:
+        """The same rows, with the chunks that were read last kept; itself where it has none."""
+        return self
 
     # What a source may know better than the default does -----------------------------------------
 

@@ -174,14 +174,16 @@ def _turned(pixels: np.ndarray, header: Header) -> np.ndarray:
 
 
 def _read(source: Encoded, where: str) -> tuple[bytes, str]:
-    if isinstance(source, (str, os.PathLike)):
+    if isinstance(source, bytes):
+        data = source
+    elif isinstance(source, (str, os.PathLike)):
         where = _placed(source, where)
         try:
             with open(source, "rb") as file:
                 data = file.read()
         except OSError as error:
             raise _unreadable(error, where) from error
-    elif isinstance(source, (bytes, bytearray, memoryview)):
+    elif isinstance(source, (bytearray, memoryview)):
         data = bytes(source)
     elif isinstance(source, np.ndarray) and source.dtype == np.uint8 and source.ndim == 1:
         data = source.tobytes()

@@ -138,14 +138,24 @@ def warp_boxes(
     ([3.0, 0.0, 5.0, 2.0], [True, False])
     """
     boxes = np.asarray(boxes, np.float64).reshape(-1, 4)
-    corners = transform(matrix, boxes[:, [0, 1, 2, 1, 2, 3, 0, 3]].reshape(-1, 4, 2))
-    low, high = corners.min(1), corners.max(1)
-    frame = np.array([size[1], size[0]], np.float64)
-    inside_low, inside_high = np.clip(low, 0, frame), np.clip(high, 0, frame)
+    # an edge at x0 or x1 comes to lie at least, and at most, where its two parts are least and greatest
+    (a, b, c), (d, e, f), _ = matrix.tolist()
+    columns = boxes.T
+    ends = np.array([columns[::2] * a, columns[1::2] * b, columns[::2] * d, columns[1::2] * e])
+    least, most = ends.min(1), ends.max(1)
+    low = np.add((least[::2] + least[1::2]).T, (c, f))
+    high = np.add((most[::2] + most[1::2]).T, (c, f))
+    frame = (float(size[1]), float(size[0]))
+    inside_low = np.minimum(np.maximum(low, 0), frame)
+    inside_high = np.minimum(np.maximum(high, 0), frame)
     there, whole = inside_high - inside_low, high - low
-    with np.errstate(invalid="ignore", divide="ignore"):
-        shares = np.where(whole > 0, there / whole, (low >= -EDGE) & (high <= frame + EDGE))
-    shares[np.isnan(whole)] = 0
+    if (whole > 0).all():
+        shares = there / whole
+    else:
+        with np.errstate(invalid="ignore", divide="ignore"):
+            at_edge = (low >= -EDGE) & (high <= np.add(frame, EDGE))
+            shares = np.where(whole > 0, there / whole, at_edge)
+        shares[np.isnan(whole)] = 0
     share: np.ndarray = shares.prod(1)
     kept: np.ndarray = (share > 0) & (share >= min_visible - 1e-9)
     found = np.concatenate([inside_low, inside_high], 1)

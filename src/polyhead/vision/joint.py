@@ -13,6 +13,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
+from math import ceil
 from typing import Any
 
 import numpy as np
@@ -24,7 +26,7 @@ from polyhead.vision.base import Augmentation, Geometric, Photometric
 from polyhead.vision.chance import bits, stream, uniform
 from polyhead.vision.decode import Decoded
 from polyhead.vision.photometric import Color
-from polyhead.vision.warp import warp
+from polyhead.vision.warp import SHRINK, warp
 
 Pair = tuple[np.ndarray, np.ndarray]
 Size = tuple[int, int]
@@ -201,16 +203,26 @@ class Plan:
     _min_visible: float = field(repr=False)
 
     def at_least(self, i: int, size: Size | None = None) -> Size:
-        """(height, width) at which it suffices to decode the image: no detail that the output shows is lost.
+        """(height, width) at which it suffices to decode the image: `warp` would shrink a larger one to it, or further.
 
         Args:
             i: the sample.
             size: (height, width) of the result, if not the target's.
         """
-        more = max(s / t for s, t in zip(size or self.target, self.target, strict=True))
-        x, y = np.minimum(np.hypot(self.matrices[i, 0, :2], self.matrices[i, 1, :2]) * more, 1).tolist()
+        if size is None or tuple(size) == self.target:
+            more = 1.0
+        else:
+            more = max(s / t for s, t in zip(size, self.target, strict=True))
+        x, y = self._zooms[i]
+        x, y = min(x * more, 1) * SHRINK / 2, min(y * more, 1) * SHRINK / 2
         height, width = self.sizes[i].tolist()
-        return int(np.ceil(height * y - 1e-6)), int(np.ceil(width * x - 1e-6))
+        return ceil(height * y - 1e-6), ceil(width * x - 1e-6)
+
+    @cached_property
+    def _zooms(self) -> list[list[float]]:
+        """How many pixels of the output a pixel of each image takes, along its width and its height."""
+        found: list[list[float]] = np.hypot(self.matrices[:, 0, :2], self.matrices[:, 1, :2]).tolist()
+        return found
 
     def image(
         self,
@@ -331,7 +343,11 @@ class Plan:
         if not isinstance(image, Decoded):
             return self._scaled(i, self.matrices[i], self.sizes[i], image.shape[:2], size)
         matrix = self._scaled(i, self.matrices[i], self.sizes[i], image.size, size)
-        return matrix if image.scale == 1 else matrix @ np.linalg.inv(image.matrix)
+        if image.scale == 1:
+            return matrix
+        if image.orientation == 1:
+            return matrix * (1 / image.scale, 1 / image.scale, 1)
+        return matrix @ np.linalg.inv(image.matrix)
 
     def _targets(self, i: int, shape: Sequence[int] | None, size: Size) -> np.ndarray:
         """From a mask of ``shape``, or from pixels of the whole image, to an output of ``size``."""
@@ -343,7 +359,7 @@ class Plan:
 
     def _scaled(self, i: int, matrix: np.ndarray, whole: Any, shape: Sequence[int], size: Size) -> np.ndarray:
         if shape[0] != whole[0] or shape[1] != whole[1]:
-            matrix = matrix @ geometry.resize(shape, whole)
+            matrix = matrix * (whole[1] / shape[1], whole[0] / shape[0], 1)  # a matrix that scales, by hand
         return matrix if size == self.target else geometry.resize(self.target, size) @ matrix
 
 

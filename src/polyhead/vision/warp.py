@@ -12,6 +12,7 @@ the source that can be seen is halved.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -113,15 +114,18 @@ def _warp(
         resized = _upright(part, a, c, e, f, size, out)
         if resized is not None:
             return resized
-    return cv2.warpAffine(
-        part,
+    # four channels are warped in half the time of three, there and back included in two thirds
+    wide = not nearest and part.dtype == np.uint8 and part.shape[2:] == (3,)
+    found = cv2.warpAffine(
+        cv2.cvtColor(part, cv2.COLOR_RGB2RGBA) if wide else part,
         np.array([[a, b, x0 - 0.5], [d, e, y0 - 0.5]]),
         (columns, rows),
-        dst=out,
+        dst=None if wide else out,
         flags=(cv2.INTER_NEAREST if nearest else cv2.INTER_LINEAR) | cv2.WARP_INVERSE_MAP,
         borderMode=cv2.BORDER_REPLICATE if covered else cv2.BORDER_CONSTANT,
         borderValue=(fill, fill, fill, fill),
     )
+    return cv2.cvtColor(found, cv2.COLOR_RGBA2RGB, dst=out) if wide else found
 
 
 def _upright(
@@ -157,8 +161,11 @@ def _needed(
     image: np.ndarray, matrix: np.ndarray, size: tuple[int, int], halve: bool
 ) -> tuple[np.ndarray | None, np.ndarray]:
     """The part of the image that can be seen, halved as often as it must, and the matrix from there."""
+    if not halve and max(image.shape[:2]) < LONGEST:
+        return image, matrix
     cv2 = opencv()
-    shrink_x, shrink_y = 1 / np.hypot(*matrix[:2, 0]), 1 / np.hypot(*matrix[:2, 1])
+    (xx, xy, _), (yx, yy, _), _ = matrix.tolist()
+    shrink_x, shrink_y = 1 / math.hypot(xx, yx), 1 / math.hypot(xy, yy)
     halve = halve and max(shrink_x, shrink_y) > SHRINK
     if not halve and max(image.shape[:2]) < LONGEST:
         return image, matrix

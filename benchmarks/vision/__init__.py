@@ -1,0 +1,1 @@
+"""Photographs in files, with masks and boxes, decoded and augmented: ``python -m benchmarks.vision``."""

@@ -1,0 +1,100 @@
+"""A head of keypoints."""
+
+from __future__ import annotations
+
+from dataclasses import KW_ONLY, dataclass
+from typing import Any, Self
+
+import numpy as np
+
+from polyhead.errors import BadValue, ContractError, Problem, shown
+from polyhead.kinds._missing import as_float32
+from polyhead.kinds._mixing import unmixable
+from polyhead.kinds.coordinates import Coordinates
+
+
+@dataclass(frozen=True, repr=False)
+class Keypoints(Coordinates):
+    """``points`` keypoints a row, as float32 ``(B, points, 2)`` of ``(x, y)``, a weight for each.
+
+    The column is ``(N, points, 2)``, or ``(N, points, 3)`` with the visibility last, 0 where a point is not
+    labelled, as COCO has it; NaN or None where there is none.
+
+    Attributes:
+        points: how many.
+        normalized: coordinates in 0–1 of the image's size rather than in pixels.
+        pairs: the points that are left and right of each other, as ``[(1, 2), (3, 4)]``: they change places when
+            the image is mirrored.
+
+    >>> Keypoints(2).encode(np.array([[[1, 2, 2], [0, 0, 0]]]))[1].tolist()
+    [[True, False]]
+    """
+
+    points: int = 1
+    _: KW_ONLY
+    pairs: Any = ()
+
+    _widths = (2, 3)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        try:
+            pairs = tuple((int(a), int(b)) for a, b in self.pairs)
+        except (TypeError, ValueError):
+            pairs = ((-1, -1),)
+        flat = [p for pair in pairs for p in pair]
+        if len(set(flat)) != len(flat) or any(not 0 <= p < self.points for p in flat):
+            expected = f"pairs of distinct points in [0, {self.points - 1}]"
+            raise ContractError(Problem("Keypoints(pairs=)", expected, shown(self.pairs)))
+        object.__setattr__(self, "pairs", pairs)
+
+    @property
+    def places(self) -> int:
+        return self.points
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return (self.points, 2)
+
+    @property
+    def layer(self) -> str | None:
+        return "points"
+
+    def lay(self, value: Any, size: tuple[int, int]) -> np.ndarray:
+        found = self._laid_out(value, f"keypoints of shape {self.shape}")
+        if len(found) != self.points:
+            fix = "Put None in the place of one that has no label."
+            raise BadValue(0, f"{self.points} of them", str(len(found)), fix)
+        points = found[:, :2].copy()
+        if found.shape[1] == 3:
+            points[~(found[:, 2] > 0)] = np.nan
+        return points * size[::-1] if self.normalized else points
+
+    def laid(self, found: np.ndarray, kept: np.ndarray | None, size: tuple[int, int]) -> Any:
+        points = found if kept is None else np.where(kept[:, None], found, np.nan)
+        return points / np.array(size[::-1]) if self.normalized else points
+
+    def placed(self, size: tuple[int, int]) -> Self:
+        return self.fixed(missing=None)
+
+    def encode(self, values: Any, check: bool = True) -> tuple[np.ndarray, np.ndarray | None]:
+        array, there = self._entries(values, f"keypoints of shape {self.shape}")
+        if array.shape[2] == 3:
+            seen = array[..., 2] > 0
+            if not seen.all():
+                there = seen if there is None else there & seen
+            array = array[..., :2]
+        if there is not None:
+            array = np.where(there[..., None], array, array.dtype.type(0))
+        if check:
+            self._check(array, "keypoints")
+        return as_float32(array, check), there
+
+    def mixable(self, way: str) -> tuple[int, ...]:
+        fix = "Leave the augmentation out, or the head."
+        raise unmixable("one set of points a row, which has no room for another", fix)
+
+    def default_metrics(self, logits: bool) -> list[Any]:
+        import keras
+
+        return [keras.metrics.MeanAbsoluteError(name="mae")]

@@ -1,0 +1,71 @@
+"""An order that reads a disk in blocks: blocks of neighbouring rows come in a new order, and are mixed within a window.
+
+The blocks of the file are permuted. Some of them at a time are a window, and the rows of a window are permuted among
+themselves. So each block is needed once in an epoch, for as long as its window lasts, and not again: what was read
+stays in the cache for just that long. Like the full shuffle it is a function of seed, epoch and position, without
+an index array.
+
+Of how good a shuffle it is: two rows of a batch come from one block with a chance of one in ``window``. Where all
+rows of a block are alike, as in a file that is sorted by class, the share of a class in batches of B rows spreads by
+about ``sqrt(1 + (B - 1) / window)`` times what it does in a full shuffle; where neighbours in the file have nothing in
+common, there is no difference.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from polyhead.order.permutation import key, permute
+
+BLOCK_BYTES = 1 << 20
+WINDOW_BYTES = 1 << 27
+MOST, LEAST = 64, 8
+
+
+def plan(row_bytes: int, chunk_rows: int | None = None) -> tuple[int, int]:
+    """How many rows a block has, and how many blocks a window.
+
+    Args:
+        row_bytes: of one row.
+        chunk_rows: rows that the source reads together, if it does.
+
+    >>> plan(12288)
+    (85, 64)
+    >>> plan(100, chunk_rows=1_000_000)
+    (1000000, 8)
+    """
+    rows = chunk_rows or min(4096, max(16, BLOCK_BYTES // max(1, row_bytes)))
+    return rows, min(MOST, max(LEAST, WINDOW_BYTES // max(1, rows * row_bytes)))
+
+
+def in_blocks(positions: np.ndarray, rows: int, block: int, window: int, seed: int) -> np.ndarray:
+    """The rows at positions of an epoch.
+
+    Args:
+        positions: int64 ``(n,)``, rising, each in ``[0, rows)``.
+        rows: in the source.
+        block: rows in a block. What is left behind the last whole block comes in the last window.
+        window: blocks in a window; the last one has up to twice as many.
+        seed: a 64-bit key.
+
+    Returns:
+        int64 ``(n,)``; over all positions each row comes exactly once.
+
+    >>> sorted(in_blocks(np.arange(23), 23, block=4, window=2, seed=1).tolist()) == list(range(23))
+    True
+    """
+    count, span = rows // block, window * block
+    last = max(0, count // window - 1)
+    found = np.empty(len(positions), np.int64)
+    number = np.minimum(positions // span, last)
+    for one in range(int(number[0]), int(number[-1]) + 1) if len(positions) else ():
+        begin, end = np.searchsorted(number, [one, one + 1]).tolist()
+        size = span if one < last else rows - last * span
+        inside = permute(positions[begin:end] - one * span, size, key(seed, 1, one))
+        at = inside // block
+        order = one * window + at
+        file = np.where(
+            order < count, permute(np.minimum(order, max(0, count - 1)), count, key(seed, 2)), count
+        )
+        found[begin:end] = file * block + (inside - at * block)
+    return found
