@@ -3,7 +3,15 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from polyhead.errors import ContractError, DataError, PolyheadError, PolyheadWarning, Problem, Report
+from polyhead.errors import (
+    ContractError,
+    DataError,
+    PolyheadError,
+    PolyheadWarning,
+    Problem,
+    Report,
+    StoreError,
+)
 from polyhead.feed import Feed
 from polyhead.keras_bridge.compile import compile, outputs
 from polyhead.kinds import (
@@ -24,10 +32,12 @@ from polyhead.sources.tables import read_table
 if TYPE_CHECKING:
     from polyhead.doctor.examine import examine
     from polyhead.keras_bridge.profile import Profile
+    from polyhead.packing.pack import pack
     from polyhead.sources.coco import read_coco
     from polyhead.sources.folders import read_folder
     from polyhead.sources.generator import from_generator
     from polyhead.sources.largest import largest
+    from polyhead.sources.store import open_store
     from polyhead.sources.voc import read_voc
     from polyhead.sources.yolo import read_yolo
     from polyhead.vision import (
@@ -55,6 +65,8 @@ _LATER = {
     "examine": "polyhead.doctor.examine",
     "from_generator": "polyhead.sources.generator",
     "largest": "polyhead.sources.largest",
+    "open_store": "polyhead.sources.store",
+    "pack": "polyhead.packing.pack",
     "read_coco": "polyhead.sources.coco",
     "read_folder": "polyhead.sources.folders",
     "read_voc": "polyhead.sources.voc",
@@ -129,11 +141,14 @@ __all__ = [
     "Shear",
     "Shift",
     "Source",
+    "StoreError",
     "compile",
     "examine",
     "from_generator",
     "largest",
+    "open_store",
     "outputs",
+    "pack",
     "read_coco",
     "read_folder",
     "read_table",

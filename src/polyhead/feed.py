@@ -48,6 +48,9 @@ class Feed(KerasInput):
             are set up.
         watch: ``fit`` says once, on a line of stderr, if it waits for data more than a fifth of its first seconds;
             not with ``verbose=0``.
+        cache: a folder in which decoded images are kept: the first epoch decodes, later ones read, in this run and
+            in others of the same rows and images. Without augmentation batches are the same. With it, images are kept
+            as large as the augmentations of eight epochs ask for, so that pixels differ a little, and nothing else.
 
     Attributes:
         inputs: the input kinds, resolved against the data.
@@ -84,6 +87,7 @@ class Feed(KerasInput):
         drop_remainder: bool = False,
         shard: tuple[int, int] | str = "auto",
         watch: bool = True,
+        cache: str | os.PathLike[str] | None = None,
     ) -> None:
         self.source = as_source(data)
         if len(self.source) == 0:
@@ -104,6 +108,8 @@ class Feed(KerasInput):
         self.batch_size, self.shuffle, self.seed = int(batch_size), bool(shuffle), int(seed)
         self.drop_remainder, self.workers, self.watch = bool(drop_remainder), workers, bool(watch)
         self.shard: tuple[int, int] = this_shard() if isinstance(shard, str) else (shard[0], shard[1])
+        if cache is not None:
+            self._assembler = self._assembler.cached(cache, self.shard)
         rows = len(self.source)
         mixed = plan(self._assembler.row_bytes, self.source.chunk_rows) if blocks else None
         self._order = Order(

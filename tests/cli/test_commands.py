@@ -14,7 +14,7 @@ demo_module = sys.modules["polyhead.cli.demo"]
 
 
 def test_the_commands():
-    assert sorted(COMMANDS) == ["bench", "demo", "doctor", "inspect", "preview"]
+    assert sorted(COMMANDS) == ["bench", "demo", "doctor", "inspect", "pack", "preview"]
 
 
 @pytest.mark.parametrize("name", sorted(COMMANDS))

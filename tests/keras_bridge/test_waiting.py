@@ -122,7 +122,7 @@ def test_validation_is_kept_apart():
 
 
 def test_steps_per_epoch_with_validation_in_between():
-    feed = feed_of(0.01, workers=1)
+    feed = feed_of(0.03, workers=1)
     other = feed.on(Rows(0.1, rows=8))
     profile = ph.Profile(verbose=0)
     model = light(feed)

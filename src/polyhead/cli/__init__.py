@@ -8,6 +8,7 @@ from polyhead.cli.bench import bench
 from polyhead.cli.demo import demo
 from polyhead.cli.doctor import doctor
 from polyhead.cli.inspect import inspect
+from polyhead.cli.pack import pack
 from polyhead.cli.preview import preview
 
 app = typer.Typer(
@@ -21,6 +22,7 @@ app.command()(bench)
 app.command()(demo)
 app.command()(doctor)
 app.command()(inspect)
+app.command()(pack)
 app.command()(preview)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import ChainMap
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -57,6 +58,7 @@ class Assembler:
         augment: Sequence[Any] = (),
         seed: int = 0,
     ) -> None:
+        self._given: tuple[Any, ...] = source, tuple(augment), seed
         heads = for_boxes(heads)
         problems = absent(source, inputs, heads)
         if problems:
@@ -141,6 +143,23 @@ class Assembler:
                 for part, whole in label.whole(check).items()
             }
         return found
+
+    def cached(self, folder: str | os.PathLike[str], shard: tuple[int, int]) -> Assembler:
+        """The same, of rows whose images are decoded once.
+
+        Args:
+            folder: where they are kept.
+            shard: this process's part.
+
+        Raises:
+            ContractError: where no image is decoded or resized.
+        """
+        from polyhead.engine.cache import cached
+
+        source, augment, seed = self._given
+        moves, _ = split(augment)
+        rows = cached(source, self.inputs, self.heads, moves, seed, folder, shard)
+        return Assembler(rows, self.inputs, self.heads, augment, seed)
 
     @property
     def in_memory(self) -> bool:

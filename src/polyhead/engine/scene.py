@@ -230,7 +230,12 @@ class Scene:
 
     def _opened(self, name: str, value: Any, row: int) -> Any:
         """An image's pixels, or its encoded bytes: a file is opened once."""
-        if not isinstance(value, str) and isinstance(value, Mapping):  # as tables of encoded images have it
+        if not isinstance(value, str) and isinstance(value, Mapping):
+            if "pixels" in value:  # decoded before, as a cache has it
+                from polyhead.vision import Decoded
+
+                return Decoded(value["pixels"], tuple(value["size"]), value["scale"], value["turn"])
+            # as tables of encoded images have it
             value = value.get("bytes") or value.get("path")
         if isinstance(value, (str, os.PathLike)):
             return File(value, place(input=name, row=row))
@@ -246,6 +251,9 @@ class Scene:
 
         if isinstance(value, np.ndarray):
             return Frame((int(value.shape[0]), int(value.shape[1])))
+        if hasattr(value, "orientation"):
+            turned = value.orientation > 4 and self.images[name].annotated == "stored"
+            return Frame(value.size, value.size[::-1] if turned else value.size, value.orientation)
         where = value.where if isinstance(value, File) else place(input=name, row=row)
         header = header_of(value.data if isinstance(value, File) else value, where=where)
         annotated = (header.height, header.width) if self.images[name].annotated == "stored" else None
@@ -255,6 +263,8 @@ class Scene:
         from polyhead.vision import decode
 
         kind = self.images[name]
+        if hasattr(value, "orientation"):
+            return value
         if isinstance(value, np.ndarray):
             if value.shape[2] != kind.channels:
                 found = f"shape {value.shape}"

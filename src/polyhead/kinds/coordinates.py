@@ -238,6 +238,10 @@ class Boxes(Coordinates):
         boxes = found if kept is None else found[kept]
         return boxes / np.tile(size[::-1], 2) if self.normalized else boxes
 
+    def written(self, boxes: np.ndarray) -> np.ndarray:
+        """Boxes ``(k, 4)`` of ``xyxy`` in the format of the column."""
+        return boxes if self.format == "xyxy" else _from_xyxy(boxes, self.format)
+
     def placed(self, size: tuple[int, int]) -> Self:
         return self.fixed(format="xyxy", missing=None)
 
@@ -313,6 +317,17 @@ def _as_xyxy(boxes: np.ndarray, form: str) -> np.ndarray:
     else:
         corners = (b, a, d, c)
     return np.stack(corners, -1)
+
+
+def _from_xyxy(boxes: np.ndarray, form: str) -> np.ndarray:
+    a, b, c, d = np.moveaxis(boxes, -1, 0)
+    if form == "xywh":
+        found = (a, b, c - a, d - b)
+    elif form == "cxcywh":
+        found = ((a + c) / 2, (b + d) / 2, c - a, d - b)
+    else:
+        found = (b, a, d, c)
+    return np.stack(found, -1)
 
 
 def _without_none(value: Any) -> Any:

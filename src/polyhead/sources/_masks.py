@@ -188,7 +188,8 @@ class Panoptic:
     """The panoptic annotation of one image: a PNG of segment ids, and the class of each segment.
 
     Attributes:
-        path: of the PNG, whose colours are the ids: red + 256 green + 65536 blue, 0 where there is no segment.
+        path: of the PNG, or its bytes; its colours are the ids: red + 256 green + 65536 blue, 0 where there is no
+            segment.
         size: ``(height, width)`` of the image.
         classes: ``{segment id: class id}``.
 
@@ -199,7 +200,7 @@ class Panoptic:
     [[7, -1]]
     """
 
-    path: str
+    path: str | bytes
     size: tuple[int, int]
     classes: Mapping[int, int]
 
@@ -220,7 +221,7 @@ class Panoptic:
         if colours.shape != (*self.size, 3) or colours.dtype != np.uint8:
             expected = f"RGB pixels, uint8 of shape {(*self.size, 3)}, as the annotation says"
             found = f"{colours.dtype} of shape {colours.shape}"
-            raise DataError(Problem(place(file=self.path), expected, found, code="panoptic-size"))
+            raise DataError(Problem(place(file=_name(self.path)), expected, found, code="panoptic-size"))
         return colours.astype(np.int32) @ np.array([1, 256, 65536], np.int32)
 
     def to_mask(self, colours: np.ndarray) -> np.ndarray:
@@ -238,7 +239,7 @@ class Panoptic:
             found = f"{shown(unknown)} beside them"
             raise DataError(
                 Problem(
-                    place(file=self.path),
+                    place(file=_name(self.path)),
                     "the segments that the annotation lists",
                     found,
                     code="panoptic-segment",
@@ -249,7 +250,7 @@ class Panoptic:
 
     def __repr__(self) -> str:
         count = len(self.classes)
-        return f"Panoptic({self.path!r}, {self.size}, {count} segment{'s' * (count != 1)})"
+        return f"Panoptic({_name(self.path)!r}, {self.size}, {count} segment{'s' * (count != 1)})"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -269,7 +270,7 @@ class Segment:
     number: int
 
     @property
-    def path(self) -> str:
+    def path(self) -> str | bytes:
         """The PNG."""
         return self.of.path
 
@@ -295,7 +296,7 @@ class Segment:
         mask = np.where(ids == 0, VOID, ids == self.number).astype(np.int8)
         if not (mask == 1).any():
             expected = f"pixels of segment {self.number}, which the annotation lists"
-            raise DataError(Problem(place(file=self.path), expected, "none", code="panoptic-segment"))
+            raise DataError(Problem(place(file=_name(self.path)), expected, "none", code="panoptic-segment"))
         return mask
 
     def __repr__(self) -> str:
@@ -307,3 +308,8 @@ def _size(what: str, size: Any) -> tuple[int, int]:
     if len(found) != 2 or not all(isinstance(v, (int, np.integer)) and v > 0 for v in found):
         raise DataError(Problem(what, "(height, width) in pixels", shown(size)))
     return int(found[0]), int(found[1])
+
+
+def _name(path: str | bytes) -> str:
+    """What a PNG is called in errors."""
+    return path if isinstance(path, str) else f"of {len(path):,} bytes"

@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 
 from polyhead.errors import DataError, Problem, shown
+from polyhead.sources._store_files import is_store
 from polyhead.sources.base import Source
+from polyhead.sources.store import open_store
 from polyhead.sources.tables import is_table, read_table
 
 
@@ -21,6 +23,8 @@ def as_source(data: Any) -> Source:
     """
     if isinstance(data, Source):
         return data
+    if isinstance(data, (str, os.PathLike)) and is_store(data):
+        return open_store(data)
     if isinstance(data, (Mapping, str, os.PathLike)) or is_table(data):
         return read_table(data)
     fix = (

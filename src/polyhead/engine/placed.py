@@ -1,0 +1,211 @@
+"""The columns that a feed declares, as they are before anything happens by chance: what a store of a feed holds.
+
+Images are decoded and resized; what lies in them is moved along, in the format of its own column, so that the heads
+read it as they read the column itself. All other columns are as they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from polyhead.engine.scene import Scene
+from polyhead.errors import ContractError, Problem, place
+from polyhead.kinds import Boxes, Each, Head, Image, Input, Keypoints, Mask
+from polyhead.sources._fingerprint import of_source
+from polyhead.sources._store_columns import Spec, dense, spec_of
+from polyhead.sources._values import Values
+from polyhead.sources.base import Source, checked_rows
+
+
+class Placed(Source):
+    """The rows of a source, with images and what lies in them as a feed would have them, not augmented.
+
+    Args:
+        source: where the rows are.
+        inputs: resolved.
+        heads: resolved, as they read the source.
+        size: (height, width) of all images, in place of the declared ones.
+
+    Attributes:
+        dense: shape, dtype, and whether rows may be None, of each column that is known to hold arrays of one shape.
+        arrays: for each other column whose entries are arrays their dtype and the shape of their rows, and whether
+            there is a list of them in each row.
+        images: the columns of images.
+
+    Raises:
+        ContractError: for a column that two kinds read, and that would have to be stored in two ways.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        inputs: Mapping[str, Input],
+        heads: Mapping[str, Head],
+        size: tuple[int, int] | None = None,
+    ) -> None:
+        kinds: dict[str, Input | Head] = {**inputs, **heads}
+        names = [c for n, k in kinds.items() for c in (k.reads(n) if isinstance(k, Head) else k.columns(n))]
+        self._names = tuple(dict.fromkeys(names))
+        self._source = source.only(self._names)
+        self.sequential = source.sequential
+        images = {name: _sized(kind, size) for name, kind in inputs.items() if isinstance(kind, Image)}
+        laid = {name: head for name, head in heads.items() if head.layer is not None}
+        if size is not None:
+            before = next(
+                ((kind.shape[0], kind.shape[1]) for kind in inputs.values() if isinstance(kind, Image)), size
+            )
+            laid = {name: _as_the_image(head, before) for name, head in laid.items()}
+        late = any(kind.late for kind in images.values())
+        late = late or any(head.late(source.probe(head.columns(name)[0])) for name, head in laid.items())
+        self._scene = Scene(source, images, laid, (), 0) if images and late else None
+        self._kinds: dict[str, Input | Head] = {**images, **laid} if self._scene is not None else {}
+        self.images = {kind.columns(name)[0]: kind.shape for name, kind in images.items()}
+        self._require_one_each(kinds)
+        self.dense: dict[str, tuple[tuple[int, ...], str, bool]] = {}
+        self.arrays: dict[str, tuple[str, list[int] | None, bool]] = {}
+        first = self.read(np.arange(min(8, len(source)), dtype=np.int64)) if self._kinds else {}
+        for name, kind in self._kinds.items():
+            column = kind.columns(name)[0]
+            self._describe(column, kind, first[column])
+
+    def _require_one_each(self, kinds: Mapping[str, Input | Head]) -> None:
+        readers: dict[str, list[str]] = {}
+        for name, kind in kinds.items():
+            for column in dict.fromkeys(kind.columns(name)):
+                readers.setdefault(column, []).append(name)
+        problems = []
+        for column, names in readers.items():
+            placed = [name for name in names if name in self._kinds]
+            if placed and len(names) > 1:
+                fix = "Give one of them a column of its own."
+                found = f"`{'`, `'.join(names)}`"
+                expected = "one input or head that reads it, as it is stored at one size"
+                problems.append(Problem(place(column=column), expected, found, fix))
+        if problems:
+            raise ContractError(*problems)
+
+    def _describe(self, column: str, kind: Input | Head, first: Any) -> None:
+        inner = kind.head if isinstance(kind, Each) else kind
+        each = isinstance(kind, Each)
+        if isinstance(kind, Image):
+            self.dense[column] = (kind.shape, "uint8", False)
+        elif isinstance(inner, Mask):
+            some = [m for row in first if row is not None for m in (row if each else [row]) if m is not None]
+            placed = self._scene.heads[self._named(column)] if self._scene is not None else kind
+            head = placed.head if isinstance(placed, Each) else placed
+            assert isinstance(head, Mask)
+            size = head.size or (0, 0)
+            shape = (*size, *(np.shape(some[0])[2:] if some else ()))
+            dtype = _dtype(inner, some)
+            if each:
+                self.arrays[column] = (dtype, list(shape[1:]), True)
+            else:
+                self.dense[column] = (shape, dtype, True)
+        elif isinstance(inner, Boxes):
+            self.arrays[column] = ("float64", [4], each)
+        elif isinstance(inner, Keypoints):
+            if each:
+                self.arrays[column] = ("float64", [2], True)
+            else:
+                self.dense[column] = ((inner.points, 2), "float64", False)
+
+    def _named(self, column: str) -> str:
+        return next(name for name, kind in self._kinds.items() if kind.columns(name)[0] == column)
+
+    def __len__(self) -> int:
+        return len(self._source)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return self._names
+
+    @property
+    def placed(self) -> tuple[str, ...]:
+        """The columns that are not as they are in the source."""
+        return tuple(kind.columns(name)[0] for name, kind in self._kinds.items())
+
+    @property
+    def fingerprint(self) -> str:
+        """A text that is another one where the rows, or what becomes of them, are others."""
+        made = [[name, repr(kind)] for name, kind in self._kinds.items()]
+        more = [made, sorted(map(repr, self.dense.items())), sorted(map(repr, self.arrays.items()))]
+        return of_source(self._source, self.placed, more)
+
+    def specs(self) -> list[Spec]:
+        """The columns that are not as they are in the source, as a store has them.
+
+        Raises:
+            BadValue: for entries that a store cannot hold.
+        """
+        return [{"name": name, **self._spec(name)} for name in self.placed]
+
+    def _spec(self, name: str) -> Spec:
+        if name in self.dense:
+            return dense(*self.dense[name])
+        if name in self.arrays:
+            dtype, row, each = self.arrays[name]
+            of: dict[str, Any] = {"is": "array", "dtype": dtype, "row": row}
+            return {"is": "values", "of": {"is": "list", "of": of} if each else of}
+        return spec_of(self._source, name)  # one entry for each box, of which some may be left out
+
+    @property
+    def source(self) -> Source:
+        """The columns as they are."""
+        return self._source
+
+    def column(self, name: str) -> Values | None:
+        return None if name in self.placed else self._source.column(name)
+
+    def only(self, columns: Sequence[str]) -> Source:
+        if not set(columns) & set(self.placed):
+            return self._source.only(columns)
+        return super().only(columns)
+
+    def read(self, ids: np.ndarray) -> dict[str, Values]:
+        rows: dict[str, Any] = dict(checked_rows(self._source, self._source.read(ids), len(ids)))
+        if self._scene is None:
+            return rows
+        found: dict[str, Any] = dict(self._scene.place(rows, ids, None))
+        for name, kind in self._kinds.items():
+            column, values = kind.columns(name)[0], found[name]
+            if isinstance(kind, Image):
+                values = kind.encode(values)
+            elif isinstance(kind, Boxes):
+                values = [None if value is None else kind.written(value) for value in values]
+            elif isinstance(kind, Keypoints):
+                nowhere = np.full((kind.points, 2), np.nan)
+                values = np.stack([nowhere if value is None else value for value in values])
+            rows[column] = values
+        return rows
+
+
+def _sized(kind: Image, size: tuple[int, int] | None) -> Image:
+    """An image input that is decoded to 8 bits, at a size."""
+    if size is None or size == kind.shape[:2]:
+        return replace(kind, dtype="uint8")
+    return replace(kind, dtype="uint8", height=size[0], width=size[1], late=True)
+
+
+def _as_the_image(head: Head, size: tuple[int, int]) -> Head:
+    """A mask that was of the image's size as one that has the size of whatever the image is."""
+    if isinstance(head, Each):
+        return head.fixed(head=_as_the_image(head.head, size))
+    return head.fixed(size=None) if isinstance(head, Mask) and head.size == size else head
+
+
+def _dtype(head: Mask, some: Sequence[Any]) -> str:
+    """The least type that holds all that a mask may hold."""
+    if any(np.asarray(mask).dtype.kind == "f" for mask in some):
+        return "float32"
+    top = len(head.names) - 1
+    held = [0, top, *(head.values or ()), *([head.missing] if isinstance(head.missing, int) else [])]
+    seen = [int(end) for mask in some if np.size(mask) for end in (np.min(mask), np.max(mask))]
+    least, most = min(held + seen), max(held + seen)
+    for dtype in ("uint8", "int16"):
+        if np.iinfo(dtype).min <= least and most <= np.iinfo(dtype).max:
+            return dtype
+    return "int32"

@@ -1,0 +1,193 @@
+"""The rows that are packed: those of a source with its image files as bytes, or those of a feed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from polyhead.engine.placed import Placed
+from polyhead.errors import BadValue, ContractError, DataError, Problem, place, shown
+from polyhead.feed import Feed
+from polyhead.kinds._missing import is_missing, plain
+from polyhead.sources._fingerprint import of_source
+from polyhead.sources._store_columns import Spec, spec_of
+from polyhead.sources._values import Values
+from polyhead.sources.anything import as_source
+from polyhead.sources.base import Source, checked_rows
+from polyhead.vision import header_of
+
+ENCODINGS = ("pixels", "jpeg", "png")
+
+
+def rows_of(data: Any, image_size: Any, encoding: str, quality: int) -> Source:
+    """The rows to pack.
+
+    Raises:
+        ContractError: for sizes and encodings that are none, or that are said of a source.
+        DataError: for what is no data.
+    """
+    if encoding not in ENCODINGS:
+        raise ContractError(Problem("pack(encoding=)", f"one of {', '.join(ENCODINGS)}", shown(encoding)))
+    if not isinstance(quality, int) or not 1 <= quality <= 100:
+        raise ContractError(Problem("pack(quality=)", "an integer in [1, 100]", shown(quality)))
+    wanted = _size(image_size)
+    if isinstance(data, Feed):
+        rows = Placed(data.source, data.inputs, data.heads, wanted)
+        if encoding == "jpeg" and any(shape[2] == 4 for shape in rows.images.values()):
+            fix = 'Say encoding="png", or ph.Image(channels=3).'
+            raise ContractError(Problem("pack(encoding=)", "what holds 4 channels", "'jpeg'", fix))
+        return rows if encoding == "pixels" else Encoded(rows, encoding, quality)
+    fix = "Pack a feed: its declaration says which columns are images, and what lies in them."
+    for name, said in (("image_size", wanted), ("encoding", None if encoding == "pixels" else encoding)):
+        if said is not None:
+            raise ContractError(
+                Problem(f"pack({name}=)", "a feed to pack", "rows without a declaration", fix)
+            )
+    source = as_source(data)
+    files = tuple(name for name in source.columns if _is_files(source.probe(name)))
+    return Files(source, files) if files else source
+
+
+def rows_are_decoded(rows: Source) -> bool:
+    """Whether files are opened, or images decoded, as rows are read."""
+    return isinstance(rows, (Placed, Encoded, Files))
+
+
+def _size(given: Any) -> tuple[int, int] | None:
+    if given is None:
+        return None
+    pair = (given, given) if isinstance(given, int) else given
+    good = isinstance(pair, (tuple, list)) and len(pair) == 2
+    if not good or not all(isinstance(n, int) and n > 0 for n in pair):
+        raise ContractError(Problem("pack(image_size=)", "(height, width) in pixels", shown(given)))
+    return int(pair[0]), int(pair[1])
+
+
+def _is_files(values: Values) -> bool:
+    """Whether a column names files of images."""
+    some = [value for value in plain(values) if not is_missing(value)]
+    if not some or not all(isinstance(value, (str, os.PathLike)) for value in some):
+        return False
+    try:
+        return bool(header_of(os.fspath(some[0])))
+    except DataError:
+        return False
+
+
+class Files(Source):
+    """A source with some columns of paths as the bytes of the files.
+
+    Attributes:
+        files: those columns.
+    """
+
+    def __init__(self, source: Source, files: tuple[str, ...]) -> None:
+        self.source, self.files = source, files
+        self.sequential = source.sequential
+
+    def __len__(self) -> int:
+        return len(self.source)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return self.source.columns
+
+    def column(self, name: str) -> Values | None:
+        return None if name in self.files else self.source.column(name)
+
+    def only(self, columns: Sequence[str]) -> Source:
+        mine = tuple(name for name in self.files if name in columns)
+        found = self.source.only(columns)
+        return Files(found, mine) if mine else found
+
+    def read(self, ids: np.ndarray) -> dict[str, Values]:
+        rows: dict[str, Any] = dict(checked_rows(self.source, self.source.read(ids), len(ids)))
+        for name in self.files:
+            rows[name] = [
+                None if is_missing(value) else _content(value, name, row)
+                for value, row in zip(plain(rows[name]), ids.tolist(), strict=True)
+            ]
+        return rows
+
+
+def _content(path: Any, name: str, row: int) -> bytes:
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except (OSError, TypeError, ValueError) as error:
+        found = getattr(error, "strerror", None) or type(error).__name__
+        where = f"{place(column=name, row=row)}, {place(file=str(path))}"
+        raise DataError(Problem(where, "a file that can be read", found)) from error
+
+
+class Encoded(Source):
+    """The rows of a feed with its images encoded again, at the size that they were resized to."""
+
+    def __init__(self, placed: Placed, encoding: str, quality: int) -> None:
+        self.placed, self._encoding, self._quality = placed, encoding, quality
+        self.sequential = placed.sequential
+
+    def __len__(self) -> int:
+        return len(self.placed)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return self.placed.columns
+
+    def column(self, name: str) -> Values | None:
+        return None if name in self.placed.images else self.placed.column(name)
+
+    def only(self, columns: Sequence[str]) -> Source:
+        return super().only(columns) if set(columns) & set(self.placed.images) else self.placed.only(columns)
+
+    def read(self, ids: np.ndarray) -> dict[str, Values]:
+        from polyhead.vision.encode import encode
+
+        rows: dict[str, Any] = dict(self.placed.read(ids))
+        for name in self.placed.images:
+            rows[name] = [encode(np.asarray(image), self._encoding, self._quality) for image in rows[name]]
+        return rows
+
+
+def specs_of(rows: Source) -> list[Spec]:
+    """What each column of the rows holds.
+
+    Raises:
+        DataError: for every column that a store cannot hold.
+    """
+    found: list[Spec] = []
+    problems: list[Problem] = []
+    for name in rows.columns:
+        try:
+            found.append({"name": name, **_spec(rows, name)})
+        except BadValue as bad:
+            problems.extend(bad.located(column=name, row=bad.index).problems)
+    if problems:
+        raise DataError(*problems)
+    return found
+
+
+def _spec(rows: Source, name: str) -> Spec:
+    if isinstance(rows, Encoded):
+        return (
+            {"is": "values", "of": {"is": "bytes"}}
+            if name in rows.placed.images
+            else _spec(rows.placed, name)
+        )
+    if isinstance(rows, Files) and name in rows.files:
+        return {"is": "values", "of": {"is": "bytes"}}
+    if isinstance(rows, Placed) and name in rows.placed:
+        return next(spec for spec in rows.specs() if spec["name"] == name)
+    return spec_of(rows, name)
+
+
+def fingerprint(rows: Source) -> str:
+    """A short text that is another one where the rows, or what is done to them, are others."""
+    if isinstance(rows, Encoded):
+        rows = rows.placed
+    if isinstance(rows, Placed):
+        return rows.fingerprint
+    return of_source(rows.source, rows.files) if isinstance(rows, Files) else of_source(rows)

@@ -1,0 +1,123 @@
+"""Rows of a store: a folder of memory-mapped Arrow files that `ph.pack` wrote."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from threading import Lock
+from typing import Any, Self
+
+import numpy as np
+
+from polyhead.errors import StoreError
+from polyhead.sources._columns import Stored, entries, whole
+from polyhead.sources._store_columns import column_of, row_bytes
+from polyhead.sources._store_files import NEAR, check_sizes, map_shard, read_manifest
+from polyhead.sources._values import Values
+from polyhead.sources.base import Source
+
+
+def open_store(path: str | os.PathLike[str]) -> Store:
+    """The rows of a store.
+
+    Nothing is read but the manifest and the end of each file, so it takes milliseconds whatever the store holds. Rows
+    are then read through memory maps: numbers and images are views of the files, and a row costs the pages that it
+    lies on. `Feed`, and whatever else takes data, takes the path of a store too.
+
+    Args:
+        path: the folder that `pack` wrote.
+
+    Returns:
+        A source, with ``select``, ``split``, ``concat`` and ``mix`` as every source has them.
+
+    Raises:
+        StoreError: where there is no store, or it is unfinished, of another version, or a file of it is not there or
+            not as long as it was written.
+
+    >>> import tempfile
+    >>> import polyhead as ph
+    >>> folder = tempfile.mkdtemp()
+    >>> _ = ph.pack({"x": np.arange(4.0), "words": [["a"], [], None, ["b", "c"]]}, f"{folder}/rows.store")
+    >>> rows = ph.open_store(f"{folder}/rows.store")
+    >>> rows
+    Store(4 rows: x, words)
+    >>> rows.read(np.array([3, 2]))["words"]
+    [['b', 'c'], None]
+    """
+    return Store(Path(path).expanduser())
+
+
+class Store(Source):
+    """The rows of a finished store; what `open_store` returns.
+
+    Attributes:
+        path: its folder.
+        manifest: what it says of itself: rows, columns, shards, where the rows are from.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.manifest = read_manifest(path)
+        shards = self.manifest["shards"]
+        problems = list(check_sizes(path, shards))
+        if problems:
+            raise StoreError(*problems)
+        self._shards = [path / shard["file"] for shard in shards]
+        specs = {spec["name"]: spec for spec in self.manifest["columns"]}
+        near = not any(spec["is"] == "dense" and row_bytes(spec) > NEAR for spec in specs.values())
+        maps = _Maps(self._shards, near)
+        self._columns: Mapping[str, _Lazy] = {name: _Lazy(name, spec, maps) for name, spec in specs.items()}
+
+    def __len__(self) -> int:
+        return int(self.manifest["rows"])
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return tuple(self._columns)
+
+    def column(self, name: str) -> Values | None:
+        """The whole column: a view of the file where it is numbers in one file; None where it is large and is not."""
+        self._require([name])
+        return whole(self._columns[name].values())
+
+    def only(self, columns: Sequence[str]) -> Self:
+        self._require(columns)
+        view = object.__new__(type(self))
+        view.__dict__.update(self.__dict__)
+        view._columns = {name: self._columns[name] for name in columns}
+        return view
+
+    def read(self, ids: np.ndarray) -> dict[str, Values]:
+        return {name: entries(column.values(), ids) for name, column in self._columns.items()}
+
+
+class _Maps:
+    """The shards, each mapped once, whoever asks first."""
+
+    def __init__(self, paths: Sequence[Path], near: bool) -> None:
+        self._paths, self._near = paths, near
+        self._batches: list[Any] | None = None
+        self._lock = Lock()
+
+    def column(self, name: str) -> list[Any]:
+        with self._lock:
+            if self._batches is None:
+                self._batches = [map_shard(path, self._near) for path in self._paths]
+            return [batch.column(name) for batch in self._batches]
+
+
+class _Lazy:
+    """One column, made once, whoever asks first."""
+
+    def __init__(self, name: str, spec: Mapping[str, Any], maps: _Maps) -> None:
+        self._name, self._spec, self._maps = name, dict(spec), maps
+        self._values: Values | Stored | None = None
+        self._lock = Lock()
+
+    def values(self) -> Values | Stored:
+        if self._values is None:
+            with self._lock:
+                if self._values is None:
+                    self._values = column_of(self._spec, self._maps.column(self._name))
+        return self._values

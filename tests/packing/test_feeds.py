@@ -1,0 +1,282 @@
+"""A feed and the store of it give the same batches; what lies in the images is moved along exactly."""
+
+import io
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import polyhead as ph
+from polyhead.errors import ContractError
+from polyhead.sources._masks import Rle
+from polyhead.sources.yolo import read_yolo
+
+PIL = pytest.importorskip("PIL.Image")
+DATA = Path(__file__).parents[3] / "shared" / "data" / "coco128"
+ROWS = 12
+RNG = np.random.default_rng(3)
+
+
+def file_of(folder, i, size, suffix="png"):
+    path = folder / f"{i}.{suffix}"
+    PIL.fromarray(RNG.integers(0, 256, (*size, 3), dtype=np.uint8)).save(path)
+    return str(path)
+
+
+def mask_of(folder, i, size, most):
+    path = folder / f"mask{i}.png"
+    PIL.fromarray(RNG.integers(0, most, size, dtype=np.uint8)).save(path)
+    return str(path)
+
+
+@pytest.fixture
+def scenes(tmp_path):
+    """Images of unequal sizes with all that may lie in them, some of it missing."""
+    sizes = [(40 + 4 * i, 60 + 2 * i) for i in range(ROWS)]
+    corners = [np.sort(RNG.random((i % 4, 2, 2)) * 30, axis=1) for i in range(ROWS)]
+    xywh = [np.concatenate([c[:, 0], c[:, 1] - c[:, 0]], 1) for c in corners]
+    share = [c.reshape(-1, 4) / np.tile(s[::-1], 2) for c, s in zip(corners, sizes, strict=True)]
+    runs = [
+        [Rle(s, [s[0] * 3 + k, s[0] * 5, s[0] * (s[1] - 8) - k]) for k in range(len(c))]
+        for c, s in zip(corners, sizes, strict=True)
+    ]
+    return {
+        "image": [file_of(tmp_path, i, size, "jpg" if i % 2 else "png") for i, size in enumerate(sizes)],
+        "seg": [None if i == 4 else mask_of(tmp_path, i, size, 3) for i, size in enumerate(sizes)],
+        "xyxy": [None if i == 3 else c.reshape(-1, 4) for i, c in enumerate(corners)],
+        "xywh": xywh,
+        "yxyx": [c[..., ::-1].reshape(-1, 4) for c in corners],
+        "cxcywh": [np.concatenate([b[:, :2] + b[:, 2:] / 2, b[:, 2:]], 1) for b in xywh],
+        "share": share,
+        "kind": [[["cat", "dog"][j % 2] for j in range(len(c))] for c in corners],
+        "outline": runs,
+        "eyes": [[[5.0, 6.0, 2], [20.0, 9.0, i % 3]] for i in range(ROWS)],
+        "nose": [None if i == 5 else [[0.25, 0.5]] for i in range(ROWS)],
+        "tips": [RNG.random((len(c), 2, 2)) * 30 for c in corners],
+        "age": [float(i) if i != 2 else None for i in range(ROWS)],
+        "sick": [i % 2 for i in range(ROWS)],
+        "trust": [0.5 + i for i in range(ROWS)],
+    }
+
+
+HEADS = {
+    "seg": ph.Mask(3),
+    "xyxy": ph.Boxes(4),
+    "xywh": ph.Boxes(4, format="xywh"),
+    "yxyx": ph.Boxes(4, format="yxyx"),
+    "cxcywh": ph.Boxes(2, format="cxcywh", overflow="largest"),
+    "share": ph.Boxes(4, normalized=True),
+    "kind": ph.Categorical(each="xywh"),
+    "outline": ph.Mask(each="xywh", size=(16, 16)),
+    "eyes": ph.Keypoints(2, pairs=[(0, 1)]),
+    "nose": ph.Keypoints(1, normalized=True),
+    "tips": ph.Keypoints(2, each="xywh"),
+    "age": ph.Regression(given="sick"),
+    "sick": ph.Binary(sample_weight="trust", class_weight="balanced"),
+}
+
+
+def declared(rows, **options):
+    return ph.Feed(rows, inputs={"image": ph.Image(32, 48)}, heads=HEADS, batch_size=5, **options)
+
+
+def same(ours, theirs, close=()):
+    """The same batches; a feed without weights has weights of 1."""
+    for one, other in zip(ours.batches(), theirs.batches(), strict=True):
+        np.testing.assert_array_equal(one.ids, other.ids)
+        for name in one.inputs:
+            np.testing.assert_array_equal(one.inputs[name], other.inputs[name])
+        for name, labels in one.labels.items():
+            assert labels.dtype == other.labels[name].dtype
+            if name in close:
+                np.testing.assert_allclose(labels, other.labels[name], rtol=0, atol=1e-5, err_msg=name)
+            else:
+                np.testing.assert_array_equal(labels, other.labels[name], err_msg=name)
+            weights = [np.float32(1) if b.weights is None else b.weights[name] for b in (one, other)]
+            np.testing.assert_array_equal(*np.broadcast_arrays(*weights), err_msg=name)
+
+
+CLOSE = ("xywh", "cxcywh")  # the sum of x and the width is rounded once more
+
+
+def test_the_store_of_a_feed_gives_the_same_batches(tmp_path, scenes):
+    feed = declared(scenes)
+    store = ph.pack(feed, tmp_path / "s", shard_bytes=20_000, workers=3)
+    assert len(store.manifest["shards"]) > 2
+    assert set(store.columns) == {"image", *HEADS, "trust"}
+    assert store.read(np.arange(3))["image"].shape == (3, 32, 48, 3)
+    same(feed.on(scenes), feed.on(store), CLOSE)
+    same(feed.on(scenes, shuffle=True), feed.on(tmp_path / "s", shuffle=True), CLOSE)
+
+
+def test_the_declaration_reads_the_store_by_itself(tmp_path, scenes):
+    store = ph.pack(declared(scenes), tmp_path / "s")
+    same(declared(scenes), declared(store), CLOSE)
+
+
+@pytest.mark.parametrize("fit", ["contain", "cover"])
+def test_images_that_keep_their_proportions(tmp_path, scenes, fit):
+    feed = ph.Feed(scenes, inputs={"image": ph.Image(32, 32, fit=fit)}, heads=HEADS, batch_size=5)
+    ph.pack(feed, tmp_path / "s")
+    same(feed.on(scenes), feed.on(tmp_path / "s"), CLOSE)
+
+
+def test_an_augmented_feed_is_stored_without_augmentation(tmp_path, scenes):
+    plain, moved = declared(scenes), declared(scenes, augment=[ph.Flip(p=1.0), ph.Rotate(20)])
+    for name, feed in (("plain", plain), ("moved", moved)):
+        ph.pack(feed, tmp_path / name)
+    a, b = (sorted((tmp_path / name).glob("*.arrow")) for name in ("plain", "moved"))
+    assert [path.read_bytes() for path in a] == [path.read_bytes() for path in b]
+
+
+def test_a_store_is_augmented_as_the_images_are(tmp_path):
+    """Images of the model's size lose nothing: a flip of the store is the flip of the file."""
+    image = RNG.integers(0, 256, (32, 48, 3), dtype=np.uint8)
+    PIL.fromarray(image).save(tmp_path / "a.png")
+    rows = {"image": [str(tmp_path / "a.png")], "box": [[[4.0, 6.0, 20.0, 12.0]]]}
+    options = {
+        "inputs": {"image": ph.Image(32, 48)},
+        "heads": {"box": ph.Boxes(1)},
+        "augment": [ph.Flip(p=1.0)],
+    }
+    feed = ph.Feed(rows, **options)
+    ph.pack(feed, tmp_path / "s")
+    for one in (feed, ph.Feed(tmp_path / "s", **options)):
+        x, y = one.peek()[:2]
+        np.testing.assert_array_equal(x["image"][0], image[:, ::-1] / np.float32(255))
+        assert y["box"][0].tolist() == [[28.0, 6.0, 44.0, 12.0]]
+
+
+def test_boxes_points_and_masks_are_scaled_exactly(tmp_path):
+    PIL.fromarray(np.zeros((40, 60, 3), np.uint8)).save(tmp_path / "a.png")
+    mask = np.zeros((40, 60), np.uint8)
+    mask[10:20, 15:45] = 1
+    rows = {
+        "image": [str(tmp_path / "a.png")],
+        "box": [[[15.0, 10.0, 30.0, 10.0]]],
+        "tip": [[[30.0, 20.0]]],
+        "mask": [mask],
+    }
+    heads = {"box": ph.Boxes(1, format="xywh"), "tip": ph.Keypoints(1), "mask": ph.Mask()}
+    feed = ph.Feed(rows, inputs={"image": ph.Image(40, 60)}, heads=heads)
+    store = ph.pack(feed, tmp_path / "s", image_size=(20, 90))
+    found = store.read(np.array([0]))
+    assert found["image"].shape == (1, 20, 90, 3)
+    assert found["box"][0].tolist() == [[22.5, 5.0, 45.0, 5.0]]
+    assert found["tip"].tolist() == [[[45.0, 10.0]]]
+    drawn = found["mask"][0]
+    assert drawn.dtype == np.uint8
+    assert drawn[5:10, 23:67].all()
+    assert drawn.sum() == drawn[5:10, 22:68].sum()  # the edge lies in the middle of pixels 22 and 67
+    again = ph.Feed(store, inputs={"image": ph.Image()}, heads={**heads, "box": ph.Boxes(1, format="xywh")})
+    assert again.peek()[1]["box"].tolist() == [[[22.5, 5.0, 67.5, 10.0]]]
+
+
+@pytest.mark.parametrize(("encoding", "start"), [("jpeg", b"\xff\xd8\xff"), ("png", b"\x89PNG")])
+def test_images_encoded_again_at_a_size(tmp_path, scenes, encoding, start):
+    feed = declared(scenes)
+    store = ph.pack(feed, tmp_path / "s", encoding=encoding)
+    images = store.read(np.arange(ROWS))["image"]
+    assert all(image.startswith(start) for image in images)
+    assert {PIL.open(io.BytesIO(image)).size for image in images} == {(48, 32)}
+    if encoding == "png":
+        same(feed.on(scenes), feed.on(store), CLOSE)
+    else:
+        ours, theirs = feed.on(scenes).peek()[0]["image"], feed.on(store).peek()[0]["image"]
+        assert np.abs(ours - theirs).mean() < 0.02
+
+
+def test_rows_without_a_declaration_keep_their_files(tmp_path, scenes):
+    store = ph.pack({name: scenes[name] for name in ("image", "seg", "xyxy")}, tmp_path / "s")
+    rows = store.read(np.arange(ROWS))
+    assert rows["image"] == [Path(path).read_bytes() for path in scenes["image"]]
+    assert rows["seg"] == [None if path is None else Path(path).read_bytes() for path in scenes["seg"]]
+    options = {"inputs": {"image": ph.Image(32, 48)}, "heads": {n: HEADS[n] for n in ("seg", "xyxy")}}
+    same(ph.Feed(scenes, **options), ph.Feed(store, **options))
+
+
+def test_a_feed_of_arrays_is_stored_as_it_is(tmp_path):
+    rows = {"x": np.arange(8.0).reshape(4, 2), "n": np.arange(4), "y": [1, None, 0, 1], "other": ["a"] * 4}
+    heads = {"y": ph.Binary(missing=0), "n": ph.Categorical()}
+    feed = ph.Feed(rows, inputs="x", heads=heads, batch_size=4)
+    store = ph.pack(feed, tmp_path / "s")
+    assert store.columns == ("x", "y", "n")
+    same(feed, feed.on(store))
+
+
+def test_a_generator_is_stored(tmp_path):
+    def batches():
+        for start in range(0, 10, 5):
+            ids = np.arange(start, start + 5)
+            yield ids[:, None] * 1.0, ids % 2
+
+    rows = ph.from_generator(batches, length=10)
+    store = ph.pack(rows, tmp_path / "s", shard_bytes=24, workers=4)
+    found = store.read(np.arange(10))
+    assert found["x"][:, 0].tolist() == list(range(10))
+    assert found["y"].tolist() == [0, 1] * 5
+
+
+@pytest.mark.skipif(not DATA.is_dir(), reason="coco128 is not beside the project, in ../shared/data")
+def test_real_photographs(tmp_path):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ph.PolyheadWarning)
+        rows = read_yolo(
+            DATA / "instance_segmentation" / "config.yaml",
+            images=DATA / "images/train2017",
+            labels=DATA / "instance_segmentation" / "labels" / "train2017",
+        )
+    heads = {
+        "boxes": ph.Boxes(48),
+        "labels": ph.Categorical(rows.categories, each="boxes"),
+        "masks": ph.Mask(each="boxes", size=(28, 28)),
+        "categories": ph.MultiLabel(rows.categories),
+    }
+    feed = ph.Feed(rows, inputs={"image": ph.Image(96, 96)}, heads=heads, batch_size=32)
+    ph.pack(feed, tmp_path / "s")
+    same(feed, feed.on(tmp_path / "s"))
+
+
+# What is refused -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (
+            {"image_size": 64},
+            "pack(image_size=): expected a feed to pack, got rows without a declaration. Pack a feed: its declaration "
+            "says which columns are images, and what lies in them.",
+        ),
+        ({"image_size": (0, 3)}, "pack(image_size=): expected (height, width) in pixels, got (0, 3)."),
+        ({"encoding": "gif"}, "pack(encoding=): expected one of pixels, jpeg, png, got 'gif'."),
+        ({"quality": 0}, "pack(quality=): expected an integer in [1, 100], got 0."),
+        ({"workers": -1}, 'pack(workers=): expected "auto" or an integer of at least 0, got -1.'),
+        ({"shard_bytes": 0}, "pack(shard_bytes=): expected a positive integer, got 0."),
+    ],
+)
+def test_wrong_options(tmp_path, options, message):
+    with pytest.raises(ContractError) as caught:
+        ph.pack({"x": [1]}, tmp_path / "s", **options)
+    assert str(caught.value) == message
+    assert not (tmp_path / "s").exists()
+
+
+def test_a_column_at_two_sizes(tmp_path, scenes):
+    inputs = {"small": ph.Image(8, 8, column="image"), "large": ph.Image(16, 16, column="image")}
+    feed = ph.Feed(scenes, inputs=inputs, heads={"sick": ph.Binary()})
+    with pytest.raises(ContractError) as caught:
+        ph.pack(feed, tmp_path / "s")
+    assert str(caught.value) == (
+        "column `image`: expected one input or head that reads it, as it is stored at one size, got `small`, `large`. "
+        "Give one of them a column of its own."
+    )
+
+
+def test_an_image_that_does_not_decode_is_named(tmp_path, scenes):
+    bad = tmp_path / "bad.jpg"
+    bad.write_bytes(Path(scenes["image"][1]).read_bytes()[:-40])
+    scenes["image"][9] = str(bad)
+    with pytest.raises(ph.DataError, match=f"input `image`, row 9, file {bad}: expected a whole JPEG"):
+        ph.pack(declared(scenes), tmp_path / "s")

@@ -1,0 +1,229 @@
+"""A run that is killed goes on where it stopped, to the same bytes; until then there is no store."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import polyhead as ph
+from polyhead.errors import StoreError
+from polyhead.sources._store_writing import Journal
+
+PROGRAM = """
+import sys, time
+import numpy as np, polyhead as ph
+
+class Slow(ph.Source):
+    def __len__(self):
+        return 400
+    def read(self, ids):
+        if len(ids) > 8:
+            time.sleep(float(sys.argv[2]))
+        return {"image": np.repeat(ids, 48).reshape(-1, 4, 4, 3).astype(np.uint8), "n": ids,
+                "words": [["w"] * (i % 3) for i in ids.tolist()]}
+
+def go():
+    return ph.pack(Slow(), sys.argv[1], shard_bytes=2000, append="append" in sys.argv, workers=2)
+
+if __name__ == "__main__":
+    print(len(go()))
+"""
+
+
+def start(tmp_path, store, wait, *more):
+    (tmp_path / "program.py").write_text(PROGRAM)
+    command = [sys.executable, str(tmp_path / "program.py"), str(store), str(wait), *more]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def shards_of(store):
+    path = Path(store) / "journal.jsonl"
+    return max(0, path.read_bytes().count(b"\n") - 1) if path.exists() else 0
+
+
+def until_shards(process, store, count):
+    end = time.monotonic() + 60
+    while shards_of(store) < count:
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+def content(store):
+    return {path.name: path.read_bytes() for path in sorted(Path(store).iterdir())}
+
+
+def finish(process):
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == 0, err
+    return out
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("sent", [signal.SIGKILL, signal.SIGINT])
+def test_killed_half_way_it_goes_on(tmp_path, sent):
+    whole, cut = tmp_path / "whole", tmp_path / "cut"
+    finish(start(tmp_path, whole, 0))
+    process = start(tmp_path, cut, 0.15)
+    until_shards(process, cut, 2)
+    began = time.monotonic()
+    os.kill(process.pid, sent)
+    process.communicate(timeout=60)
+    assert time.monotonic() - began < 5
+    assert process.returncode != 0
+    done = shards_of(cut)
+    assert 2 <= done < 12
+    assert not (cut / "manifest.json").exists()
+    rows = done * json.loads((cut / "journal.jsonl").read_text().splitlines()[0])["shard_rows"]
+    with pytest.raises(StoreError) as caught:
+        ph.open_store(cut)
+    assert str(caught.value) == (
+        f"store {cut}: expected a finished store, got one with {rows} of 400 rows so far. Run the same ph.pack, or "
+        "polyhead pack, again: it goes on from there."
+    )
+    with pytest.raises(StoreError):
+        ph.Feed(cut, inputs="n", heads={})
+    kept = {path.name: path.stat().st_mtime_ns for path in cut.glob("part-*.arrow")}
+    assert finish(start(tmp_path, cut, 0)) == "400\n"
+    assert content(cut) == content(whole)
+    again = {name: (cut / name).stat().st_mtime_ns for name in kept}
+    first = sorted(kept)[:done]
+    assert {name: again[name] for name in first} == {name: kept[name] for name in first}
+
+
+@pytest.mark.slow
+def test_an_append_that_is_killed_leaves_the_store_as_it_was(tmp_path):
+    whole, cut = tmp_path / "whole", tmp_path / "cut"
+    for store in (whole, cut):
+        finish(start(tmp_path, store, 0))
+    finish(start(tmp_path, whole, 0, "append"))
+    process = start(tmp_path, cut, 0.15, "append")
+    until_shards(process, cut, 2)
+    os.kill(process.pid, signal.SIGKILL)
+    process.communicate(timeout=60)
+    assert len(ph.open_store(cut)) == 400
+    with pytest.raises(
+        StoreError, match="expected the data and the options that it was begun with, got others"
+    ):
+        ph.pack({"image": np.zeros((1, 4, 4, 3), np.uint8), "n": [1], "words": [["w"]]}, cut, append=True)
+    assert finish(start(tmp_path, cut, 0, "append")) == "800\n"
+    assert content(cut) == content(whole)
+    assert ph.open_store(cut).read(np.array([799, 400, 399]))["n"].tolist() == [399, 0, 399]
+
+
+class Rows(ph.Source):
+    """Some rows, of which one may be bad."""
+
+    def __init__(self, bad=None):
+        self.bad = bad
+
+    def __len__(self):
+        return 100
+
+    def read(self, ids):
+        return {"x": ids * 1.0, "y": [[i] for i in ids.tolist()]}
+
+
+def test_a_journal_whose_last_line_is_cut_off(tmp_path):
+    source, whole, cut = Rows(), tmp_path / "whole", tmp_path / "cut"
+    for store in (whole, cut):
+        ph.pack(source, store, shard_bytes=320)
+    (cut / "manifest.json").unlink()
+    manifest = json.loads((whole / "manifest.json").read_text())
+    *shards, before, last = manifest["shards"]
+    lines = b"".join(json.dumps(line).encode() + b"\n" for line in (_header(manifest, source), *shards))
+    (cut / "journal.jsonl").write_bytes(lines + json.dumps(before).encode()[:-9])
+    (cut / last["file"]).write_bytes(b"half of it")
+    assert len(shards) > 3
+    assert len(ph.pack(source, cut, shard_bytes=320)) == 100
+    assert content(cut) == content(whole)
+
+
+def _header(manifest, source):
+    return {
+        "after": 0,
+        "first": 0,
+        "shard_rows": manifest["shards"][0]["rows"],
+        "chunk_rows": 256,
+        "rows": len(source),
+        "columns": manifest["columns"],
+        "part": manifest["parts"][0],
+    }
+
+
+def test_an_error_leaves_what_was_written(tmp_path):
+    class Late(Rows):
+        def read(self, ids):
+            if self.bad in ids and ids[0] > 50:  # when it is packed, not when it is looked through
+                raise OSError("the disk is gone")
+            return super().read(ids)
+
+    source, store = Late(99), tmp_path / "s"
+    before = threading.active_count()
+    with pytest.raises(OSError, match="the disk is gone"):
+        ph.pack(source, store, shard_bytes=320)
+    assert shards_of(store) > 3
+    assert not (store / "manifest.json").exists()
+    source.bad = None
+    assert len(ph.pack(source, store, shard_bytes=320)) == 100
+    end = time.monotonic() + 10
+    while threading.active_count() > before and time.monotonic() < end:
+        time.sleep(0.01)
+    assert threading.active_count() <= before
+
+
+def test_two_at_once(tmp_path):
+    pytest.importorskip("fcntl")
+    with Journal(tmp_path, {"rows": 1}), pytest.raises(StoreError) as caught:
+        Journal(tmp_path, {"rows": 1})
+    assert str(caught.value) == (
+        f"store {tmp_path}: expected nobody else, got another process that writes it now. Wait until it has ended."
+    )
+
+
+def test_other_data_than_it_was_begun_with(tmp_path):
+    store = tmp_path / "s"
+    ph.pack({"x": [1, 2]}, store)
+    manifest = json.loads((store / "manifest.json").read_text())
+    (store / "manifest.json").unlink()
+    (store / "journal.jsonl").write_text(json.dumps(_header(manifest, [1, 2])) + "\n")
+    with pytest.raises(StoreError) as caught:
+        ph.pack({"x": [1, 3]}, store)
+    assert str(caught.value) == (
+        f"unfinished store {store}: expected the data and the options that it was begun with, got others. Pack those, "
+        f"or delete {store} to begin anew."
+    )
+    assert len(ph.pack({"x": [1, 2]}, store)) == 2
+
+
+def test_packing_the_same_again_writes_nothing(tmp_path):
+    rows = {"x": np.arange(5), "y": [["a"]] * 5}
+    ph.pack(rows, tmp_path / "s")
+    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "s").iterdir()}
+    assert len(ph.pack(rows, tmp_path / "s")) == 5
+    assert before == {path: path.stat().st_mtime_ns for path in (tmp_path / "s").iterdir()}
+
+
+def test_a_folder_that_holds_something_else(tmp_path):
+    (tmp_path / "notes.txt").write_text("mine")
+    with pytest.raises(StoreError) as caught:
+        ph.pack({"x": [1]}, tmp_path)
+    assert str(caught.value) == (
+        f"pack(path), {tmp_path}: expected a new or an empty folder, got a folder with other files. Give another path."
+    )
+    with pytest.raises(StoreError, match="got a file"):
+        ph.pack({"x": [1]}, tmp_path / "notes.txt")
+    ph.pack({"x": [1]}, tmp_path / "s")
+    with pytest.raises(StoreError) as caught:
+        ph.pack({"x": [2]}, tmp_path / "s")
+    assert str(caught.value) == (
+        f"pack(path), {tmp_path}/s: expected a new or an empty folder, got a store of 1 rows of other data or other "
+        "options. Say append=True to add rows to it, or give another path."
+    )
