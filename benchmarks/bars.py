@@ -57,7 +57,9 @@ def start(runs: int) -> dict[str, float]:
 def order() -> dict[str, float]:
     """Bytes at the peak, for 10⁹ rows."""
     from polyhead.order import Order
+    from polyhead.order.permutation import NETWORK
 
+    NETWORK.wait()  # what the compiler takes is not the order's
     tracemalloc.start()
     order = Order(10**9, batch_size=32, shuffle=True, seed=1)
     for epoch, step in itertools.product(range(3), np.linspace(0, len(order) - 1, 20, dtype=int).tolist()):
