@@ -147,7 +147,8 @@ HOW = """\
 Rows come from memory: `table` is {table:,} rows of 10 float32 with a binary and a regression head; `images` is
 {images:,} pictures of 64 × 64 × 3 bytes, scaled to float32, with two masks of bytes, cast to float32 (B, 64, 64, 1).
 Every arm shuffles over the full range, but `bare copy`: it has finished rows, made beforehand, and copies each batch
-once, in row order, which is the limit of all that copy. Each has a process of its own and they take turns, in another order each time:
+once, in row order, which is the limit of all that copy. Each has a process of its own and they take turns, in another
+order each time:
 {runs} runs of {seconds:g} s, or of one epoch where that takes longer. The ratio is the median over runs of this arm's
 speed to that of the plain generator in the same turn; the ratio of CPU, below 1 where less is used, is steadier on a
 machine that does other work too. The consumer reads the length of each batch and nothing else. Before that every arm
