@@ -38,7 +38,8 @@ each in rows of its own. Decoded at half the size, resized to 224 × 224, nothin
 0–1, the labels with 0 where they are missing, and for each head a weight of 0 or 1. Hashed are labels, weights and
 row numbers; boxes lie on a grid on which they are whole pixels after resizing. Decoders and filters differ, so pixels
 may be off by 3 of 255 levels on average from the reference, decoded whole and resized by area, and masks overlap with
-theirs by 0.9 at least.
+theirs by 0.9 at least. Arms in Python decode by simplejpeg with `fastdct` and `fastupsample`, which polyhead leaves
+off; TensorFlow has `INTEGER_FAST` and no `fancy_upscaling`.
 
 Warm: the system holds the files in memory. Cold: before each run of one epoch the arm is set up anew and the system
 is asked to drop these files alone from its memory (`posix_fadvise`, which needs no special rights); that it did is
@@ -50,7 +51,11 @@ above; once with images and masks resized beforehand, uint8, as somebody would w
 compressed beyond that. The plain generator reads the files, or indexes a memory-mapped array of pixels. The bytes on
 disk and the time to write them are given. In the proof of resized pixels polyhead's differ from the reference because
 it decoded and resized them by itself; the others were given the reference. Cold is as above; files that a process has
-mapped cannot be dropped, so every arm is set up anew before.
+mapped cannot be dropped, so every arm is set up anew before. The short mode leaves it out.
+
+HF Datasets has binary columns here, as its own arrays of three dimensions are read many times more slowly (see
+`images`). mosaicml-streaming asks for an older NumPy and for torchvision, which PyPI has for CUDA alone; it is
+installed without them, and `streaming.base`, where its format is, is loaded without the package around it.
 """,
     "fit": """
 `fit` on the workload `images`, {rows:,} rows, with a small network of two heads, epoch by epoch. *One constant batch*

@@ -33,6 +33,9 @@ ENVIRONMENT = {
 LOOK_EVERY = 0.02
 """Seconds between two looks at the memory of an arm."""
 
+GRACE = 5
+"""Seconds in which an arm may end by itself; some wait long for the workers that they have begun."""
+
 Runs = list[dict[str, Any]]
 
 
@@ -117,14 +120,18 @@ class Arm:
             return
         self._process.wait()
 
-    def close(self) -> None:
-        """End the process and those that it began."""
+    def release(self) -> None:
+        """Let it come to its end by itself."""
         assert self._process.stdin is not None
-        assert self._process.stdout is not None
         with contextlib.suppress(BrokenPipeError):
             self._process.stdin.close()
+
+    def close(self) -> None:
+        """End the process and those that it began."""
+        assert self._process.stdout is not None
+        self.release()
         with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(20)
+            self._process.wait(GRACE)
         self._kill()
         self._process.stdout.close()
         self._errors.close()
@@ -168,6 +175,8 @@ class Field:
 
     def close(self) -> None:
         """End all."""
+        for arm in self.arms:
+            arm.release()
         for arm in self.arms:
             arm.close()
 
