@@ -234,6 +234,7 @@ def main() -> None:
             drawn.parent.mkdir(exist_ok=True, parents=True)
             drawn.write_text(plot(found))
             parts.append(f"![{found.title}](plots/{drawn.name})")
+            options.write.write_text("\n\n".join(parts) + "\n")  # what is done is kept if the rest is stopped
     load = f" The load average at the end: {os.getloadavg()[0]:.1f}."
     parts.append(f"The whole took {(time.perf_counter() - began) / 60:.1f} minutes.{load}")
     print(f"\n{parts[-1]}", flush=True)
