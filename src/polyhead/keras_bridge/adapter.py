@@ -136,7 +136,7 @@ class KerasInput:
 
     def _lends(self, array: Any) -> bool:
         """Whether a tensor may share an array's memory for good, and write to it."""
-        raise NotImplementedError
+        return False
 
     @property
     def num_batches(self) -> int | None:

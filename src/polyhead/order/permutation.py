@@ -23,6 +23,11 @@ SMALL_ROUNDS = 16  # a small rectangle mixes less in a round, and costs next to 
 WORTH = 1 << 16
 """Rows of a source from which on it is worth the while to have the network compiled."""
 
+MUCH = 1 << 18
+"""Rows that were permuted in all, of however small a source, from which on it is too: many epochs of few rows."""
+
+_done = [0]
+
 _EXACT = 1 << 52  # below, a division of floats gives the whole quotient of integers
 _CHUNK = 512
 
@@ -93,7 +98,8 @@ def _keys(seed: int, rounds: int) -> tuple[int, ...]:
 
 def _through(rows: np.ndarray, a: int, b: int, keys: tuple[int, ...]) -> np.ndarray:
     """Rows of the rectangle to others: by the compiled network where there is much to do and it is ready."""
-    network = NETWORK.ready if a * b >= WORTH else None
+    _done[0] += rows.size
+    network = NETWORK.ready if a * b >= WORTH or _done[0] >= MUCH else None
     if network is None or rows.ndim != 1 or a * b >= _EXACT:
         return _network(rows, a, b, keys)
     out = np.empty_like(rows)
