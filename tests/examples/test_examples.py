@@ -185,7 +185,7 @@ def test_digits_is_a_short_program():
 
 @pytest.mark.slow
 def test_detection_finds_digits_that_it_never_saw():
-    assert example("detection").main(train=1000, test=150, epochs=7) > 0.25
+    assert example("detection").main(train=800, test=150, epochs=6) > 0.2
 
 
 def test_average_precision_counts_what_is_found_once():
@@ -212,12 +212,16 @@ KNOWN = {  # photographs with a label, and with a person or an animal; of their 
 }
 
 
+# all three on the first backend, one each on the others: a training takes a minute
+LAYOUTS = {"torch": ["panoptic"], "tensorflow": ["yolo"]}.get(keras.backend.backend(), list(KNOWN))
+
+
 @pytest.mark.slow
 @on_photographs
 @pytest.mark.filterwarnings(
     "ignore:.*expected nothing odd:polyhead.PolyheadWarning"
 )  # two labels without image
-@pytest.mark.parametrize("layout", KNOWN)
+@pytest.mark.parametrize("layout", LAYOUTS)
 def test_largest_object_learns_more_than_a_constant_in_each_head(layout):
     pytest.importorskip("yaml", reason="PyYAML is not installed")
     module = example("largest_object")
