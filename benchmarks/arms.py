@@ -196,7 +196,7 @@ def hf_datasets(workload: Workload, batch_size: int) -> Epochs:
         kinds = {2: None, 3: datasets.Array2D, 4: datasets.Array3D}
         kind = kinds[array.ndim]
         if kind is None:
-            return datasets.List(datasets.Value("float32"), length=array.shape[1])
+            return datasets.Sequence(datasets.Value("float32"), length=array.shape[1])
         return kind(array.shape[1:], "uint8")
 
     columns = {"x": workload.x, "first": workload.labels[0], "second": workload.labels[1]}
