@@ -153,7 +153,7 @@ def test_measuring_takes_tasks_as_they_are_needed_and_raises_in_place():
     ("making", "using", "threads"),
     [
         (0.0001, 0.1, 0),  # a hand-over costs more
-        (0.1, 0.0001, 0),  # nothing to be done meanwhile
+        (0.1, 0.0001, 4),  # all that can be made is used at once
         (0.001, 0.1, 0),  # one in a hundred
         (0.003, 0.1, 1),
         (0.01, 0.011, 1),

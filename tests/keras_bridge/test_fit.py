@@ -1,5 +1,8 @@
 """What Keras makes of a feed, on the backend that is active: fit, evaluate, predict, train_on_batch."""
 
+import gc
+import weakref
+
 import keras
 import numpy as np
 import pytest
@@ -325,3 +328,72 @@ def test_arguments_that_keras_would_drop_are_refused(argument, value, message):
     with pytest.raises(ph.ContractError) as error:
         model.fit(feed, **{argument: value}, verbose=0)
     assert str(error.value) == message
+
+
+@pytest.mark.skipif(
+    keras.backend.backend() != "tensorflow", reason="a step of TensorFlow that draws by itself"
+)
+def test_a_compiled_step_draws_batches_of_any_length_and_is_traced_once():
+    from polyhead.keras_bridge.drawn import _DRAWING, Drawn
+
+    traced = []
+
+    class Counted(keras.Model):
+        def train_step(self, data):
+            traced.append([tuple(part.shape) for part in keras.tree.flatten(data)])
+            return super().train_step(data)
+
+    feed = ph.Feed(
+        {"x": np.arange(20.0).reshape(10, 2), "y": np.arange(10) % 2, "z": np.arange(10.0)},
+        inputs="x",
+        heads={"y": ph.Binary(), "z": ph.Regression()},
+        batch_size=4,
+        shuffle=True,
+    )
+    x = keras.Input((2,), name="x")
+    model = Counted(x, ph.outputs(keras.layers.Dense(3)(x), feed.heads))
+    ph.compile(model, feed, optimizer="sgd")
+    history = model.fit(feed, epochs=3, verbose=0)
+    model.fit(feed, epochs=4, initial_epoch=3, verbose=0)
+    assert traced == [[(None, 2), (None, 1), (None, 1)]]
+    assert len(history.history["loss"]) == 3
+    assert feed.epoch == 4
+    assert isinstance(model.evaluate(feed, verbose=0), list)
+    iterator = iter(Drawn(lambda: iter([({"x": np.ones((1, 2))}, np.ones(1))]), _specs()))
+    assert [batch[0]["x"].shape for batch in iterator] == [(1, 2)]
+    alive = weakref.ref(feed)
+    del iterator, model, feed, history, x
+    gc.collect()
+    assert alive() is None
+    assert not _DRAWING
+
+
+def _specs():
+    import tensorflow as tf
+
+    return {"x": tf.TensorSpec((None, 2), "float64")}, tf.TensorSpec((None,), "float64")
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="strategies of TensorFlow")
+def test_a_step_over_several_devices_or_of_several_batches_gets_a_dataset(monkeypatch):
+    import tensorflow as tf
+
+    from polyhead.keras_bridge import adapter
+
+    answers = []
+    draws = adapter._draws
+    monkeypatch.setattr(adapter, "_draws", lambda call: answers.append(draws(call)) or answers[-1])
+    rows = {"x": np.arange(16.0).reshape(8, 2), "y": np.arange(8) % 2}
+
+    def trained(**options):
+        feed = ph.Feed(rows, inputs="x", heads={"y": ph.Binary()}, batch_size=4)
+        x = keras.Input((2,), name="x")
+        model = keras.Model(x, ph.outputs(keras.layers.Dense(3)(x), feed.heads))
+        ph.compile(model, feed, optimizer="sgd", **options)
+        model.fit(feed, epochs=2, verbose=0)
+        return answers[-1]
+
+    assert trained()
+    assert not trained(steps_per_execution=2)
+    with tf.distribute.OneDeviceStrategy("cpu:0").scope():
+        assert not trained()

@@ -1,6 +1,7 @@
 """A feed and the store of it give the same batches; what lies in the images is moved along exactly."""
 
 import io
+import shutil
 import warnings
 from pathlib import Path
 
@@ -218,24 +219,75 @@ def test_a_generator_is_stored(tmp_path):
     assert found["y"].tolist() == [0, 1] * 5
 
 
+def yolo_rows(_folder):
+    return read_yolo(
+        DATA / "instance_segmentation" / "config.yaml",
+        images=DATA / "images/train2017",
+        labels=DATA / "instance_segmentation" / "labels" / "train2017",
+    )
+
+
+def panoptic_rows(_folder):
+    file = DATA / "panoptic_segmentation" / "annotations" / "panoptic_train2017.json"
+    return ph.read_coco(file, DATA / "images/train2017")
+
+
+def voc_rows(folder):
+    """The same boxes, written as Pascal VOC has them."""
+    for name in ("JPEGImages", "Annotations"):
+        (folder / name).mkdir(parents=True)
+    rows = yolo_rows(folder)
+    read = rows.read(np.arange(len(rows)))
+    for path, boxes, labels, (height, width) in zip(
+        read["image"], read["boxes"], read["labels"], read["size"].tolist(), strict=True
+    ):
+        shutil.copyfile(path, folder / "JPEGImages" / Path(path).name)
+        things = "".join(
+            f"<object><name>{name}</name><bndbox><xmin>{x + 1}</xmin><ymin>{y + 1}</ymin><xmax>{right}</xmax>"
+            f"<ymax>{bottom}</ymax></bndbox></object>"
+            for name, (x, y, right, bottom) in zip(labels or [], () if boxes is None else boxes, strict=True)
+        )
+        size = f"<size><width>{width}</width><height>{height}</height><depth>3</depth></size>"
+        text = f"<annotation><filename>{Path(path).name}</filename>{size}{things}</annotation>"
+        if boxes is not None:
+            (folder / "Annotations" / f"{Path(path).stem}.xml").write_text(text)
+    return ph.read_voc(folder)
+
+
+REAL = {"yolo": (yolo_rows, 28), "panoptic": (panoptic_rows, 0), "voc": (voc_rows, 28)}
+
+
 @pytest.mark.skipif(not DATA.is_dir(), reason="coco128 is not beside the project, in ../shared/data")
-def test_real_photographs(tmp_path):
+@pytest.mark.parametrize("layout", REAL)
+def test_real_photographs(tmp_path, layout):
+    make, missing = REAL[layout]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ph.PolyheadWarning)
-        rows = read_yolo(
-            DATA / "instance_segmentation" / "config.yaml",
-            images=DATA / "images/train2017",
-            labels=DATA / "instance_segmentation" / "labels" / "train2017",
-        )
+        rows = make(tmp_path / "given")
+    most = max(0 if boxes is None else len(boxes) for boxes in rows.read(np.arange(len(rows)))["boxes"])
     heads = {
-        "boxes": ph.Boxes(48),
+        "boxes": ph.Boxes(most),
         "labels": ph.Categorical(rows.categories, each="boxes"),
-        "masks": ph.Mask(each="boxes", size=(28, 28)),
         "categories": ph.MultiLabel(rows.categories),
     }
+    if "masks" in rows.columns:
+        heads["masks"] = ph.Mask(each="boxes", size=(28, 28), missing=-1 if layout == "panoptic" else None)
     feed = ph.Feed(rows, inputs={"image": ph.Image(96, 96)}, heads=heads, batch_size=32)
     ph.pack(feed, tmp_path / "s")
     same(feed, feed.on(tmp_path / "s"))
+    weights = [batch.weights["categories"] for batch in feed.on(tmp_path / "s").batches()]
+    assert sum(int((one == 0).sum()) for one in weights) == missing
+
+
+@pytest.mark.skipif(not DATA.is_dir(), reason="coco128 is not beside the project, in ../shared/data")
+def test_real_photographs_with_masks_in_files(tmp_path):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ph.PolyheadWarning)
+        rows = ph.read_folder(DATA, images="images/train2017", masks="semantic_segmentation/masks/train2017")
+    feed = ph.Feed(rows, inputs={"image": ph.Image(96, 96)}, heads={"mask": ph.Mask(256)}, batch_size=32)
+    store = ph.pack(feed, tmp_path / "s")
+    same(feed, feed.on(store))
+    assert [mask is None for mask in store.read(np.arange(128))["mask"]].count(True) == 28
 
 
 # What is refused -------------------------------------------------------------------------------------------

@@ -25,6 +25,7 @@ from polyhead.sources.base import Source, checked_rows
 from polyhead.speed import Laps, Meter
 
 BLOCK_BYTES = 1 << 20
+BLOCK_BYTES_IN_MEMORY = 1 << 24
 BLOCK_ROWS = 16384
 
 
@@ -180,8 +181,13 @@ class Assembler:
         return sum(int(np.prod(k.shape)) * np.dtype(k.dtype).itemsize for k in kinds)
 
     def steps_per_block(self, batch_size: int) -> int:
-        """How many batches to gather in one call: about a megabyte of rows, which stays in the cache."""
-        rows = min(BLOCK_ROWS, BLOCK_BYTES // max(1, self.row_bytes))
+        """How many batches to make in one call.
+
+        Rows that are only gathered are many: what runs between two steps of a training finds its caches used by
+        others, and several batches share that. Rows that are decoded are about a megabyte, and soon there.
+        """
+        most = BLOCK_BYTES_IN_MEMORY if self.in_memory else BLOCK_BYTES
+        rows = min(BLOCK_ROWS, most // max(1, self.row_bytes))
         return max(1, rows // batch_size)
 
     def block(

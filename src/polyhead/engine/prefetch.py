@@ -166,21 +166,20 @@ def measured(work: Callable[[Task], Result], tasks: Iterable[Task], *, most: int
 def worthwhile(making: float, using: float, most: int) -> int:
     """How many threads pay; 0 for none.
 
-    Threads let results be made while others are used, which saves the shorter of both times: that has to be more than
-    a hand-over costs, and than a fiftieth of the whole. There are as many threads as keep up with the use.
+    There are as many threads as keep up with the use. Results then take as long as the slower side, and a hand-over
+    more: what that saves has to be more than a fiftieth of the whole.
 
     Args:
         making: seconds that a result takes to be made.
         using: seconds that it is used for.
         most: threads.
 
-    >>> worthwhile(0.001, 0.030, most=4), worthwhile(0.030, 0.012, most=4), worthwhile(0.001, 0.00001, most=4)
+    >>> worthwhile(0.001, 0.030, most=4), worthwhile(0.030, 0.012, most=4), worthwhile(0.0001, 0.00001, most=4)
     (1, 3, 0)
     """
-    saved = min(making, using)
-    if saved < HANDOVER or saved < (making + using) / 50:
-        return 0
-    return min(most, math.ceil(making / using))
+    workers = min(most, math.ceil(making / max(using, 1e-9)))
+    saved = making + using - max(making / max(1, workers), using) - HANDOVER
+    return workers if saved > (making + using) / 50 else 0
 
 
 def _serve(

@@ -18,6 +18,7 @@ from types import FrameType
 from typing import Any, Literal
 
 from polyhead.errors import ContractError, Problem, shown
+from polyhead.keras_bridge.drawn import Drawn
 from polyhead.order.shards import this_shard
 
 _ADAPTER = "keras.src.trainers.data_adapters.data_adapter"
@@ -182,7 +183,10 @@ class KerasInput:
         return (keras.tree.map_structure(tensor, batch) for batch in self._batches(caller(self)))
 
     def get_tf_dataset(self) -> Any:
-        """For Keras on TensorFlow: a dataset with the exact signature, so that no batch is drawn to find it."""
+        """For Keras on TensorFlow: a dataset with the exact signature, so that no batch is drawn to find it.
+
+        A compiled step of one device, or an evaluation, draws batches by itself, without a dataset.
+        """
         import keras
         import tensorflow as tf
 
@@ -190,6 +194,8 @@ class KerasInput:
         specs = keras.tree.map_structure(
             lambda spec: tf.TensorSpec((None, *spec.shape), spec.dtype), self._specs(call)
         )
+        if _draws(call):
+            return Drawn(lambda: self._batches(call), specs)
         dataset = tf.data.Dataset.from_generator(lambda: self._batches(call), output_signature=specs)
         options = tf.data.Options()
         options.autotune.enabled = (
@@ -197,6 +203,17 @@ class KerasInput:
         )
         options.experimental_optimization.inject_prefetch = False
         return dataset.with_options(options)
+
+
+def _draws(call: Call) -> bool:
+    """Whether Keras's step can draw batches by itself: one at a time, on one device."""
+    if call.model is None or call.use == "predict" or (call.model.steps_per_execution or 1) > 1:
+        return False
+    strategy, probe = call.model.distribute_strategy, object()
+    try:
+        return strategy.experimental_distribute_dataset(probe) is probe  # as the default one does
+    except Exception:  # whatever others say to what is no dataset
+        return False
 
 
 def _require_shares(use: Use, sizes: tuple[int, ...]) -> None:

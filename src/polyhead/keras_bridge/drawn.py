@@ -1,0 +1,88 @@
+"""Batches that a compiled step of TensorFlow draws by itself.
+
+A dataset made by ``from_generator`` runs a function of its own for each batch, in the runtime's threads, which takes
+longer than all that a feed does for a batch in memory. Here the step calls Python directly, and takes the arrays'
+memory as it is. Keras takes the iterator for one of a dataset; it is an extension type, so what is traced once
+serves every iterator of the same structure.
+"""
+
+import itertools
+import weakref
+from collections.abc import Callable, Iterator
+from functools import cache
+from typing import Any
+
+_DRAWING: weakref.WeakValueDictionary[int, Iterator[Any]] = weakref.WeakValueDictionary()
+"""The batches of each iterator that is in use. The iterator itself keeps them: what they hold leads back to it."""
+
+_SPECS: dict[str, Any] = {}
+"""The structure of ``TensorSpec`` behind each form."""
+
+_NUMBERS = itertools.count()
+
+
+class Drawn:
+    """What has iterators whose batches a compiled step draws.
+
+    Args:
+        batches: begins to make batches, structures of NumPy arrays.
+        specs: the same structure of ``tf.TensorSpec``.
+    """
+
+    def __init__(self, batches: Callable[[], Iterator[Any]], specs: Any) -> None:
+        self._batches, self._specs = batches, specs
+
+    def __iter__(self) -> Any:
+        import tensorflow as tf
+
+        form, key = repr(self._specs), next(_NUMBERS)
+        _SPECS[form] = self._specs
+        _DRAWING[key] = batches = _begun(self._batches)
+        found = _iterator()(key=tf.constant(key, tf.int64), form=form)
+        found.__dict__["batches"] = batches  # not one of its fields, as those are traced
+        return found
+
+
+def _begun(batches: Callable[[], Iterator[Any]]) -> Iterator[Any]:
+    # Keras also makes iterators that it never draws from: nothing is begun before the first batch
+    yield from batches()
+
+
+def _draw(key: Any) -> list[Any]:
+    import tensorflow as tf
+
+    return list(tf.nest.flatten(next(_DRAWING[int(key)])))
+
+
+@cache
+def _iterator() -> Any:
+    """The class of the iterators; made when TensorFlow is there."""
+    import tensorflow as tf
+
+    class DrawnIterator(tf.experimental.ExtensionType):  # type: ignore[misc, name-defined, unused-ignore]
+        """Its batches are drawn where it is traced."""
+
+        key: tf.Tensor
+        form: str
+
+        def get_next(self) -> Any:
+            """The next batch, in a step or outside of one."""
+            specs = _SPECS[self.form]
+            flat = tf.nest.flatten(specs)
+            drawn = tf.numpy_function(_draw, [self.key], [spec.dtype for spec in flat])
+            for tensor, spec in zip(drawn, flat, strict=True):
+                tensor.set_shape(spec.shape)
+            return tf.nest.pack_sequence_as(specs, drawn)
+
+        def __iter__(self) -> Any:
+            return self
+
+        def __next__(self) -> Any:
+            try:
+                return self.get_next()
+            except tf.errors.OutOfRangeError:
+                raise StopIteration from None
+
+    # Keras asks for one of these; nothing of a dataset is used
+    tf.data.Iterator.register(DrawnIterator)
+    return DrawnIterator
