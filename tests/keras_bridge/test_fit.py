@@ -361,11 +361,12 @@ def test_a_compiled_step_draws_batches_of_any_length_and_is_traced_once():
     assert isinstance(model.evaluate(feed, verbose=0), list)
     iterator = iter(Drawn(lambda: iter([({"x": np.ones((1, 2))}, np.ones(1))]), _specs()))
     assert [batch[0]["x"].shape for batch in iterator] == [(1, 2)]
-    alive = weakref.ref(feed)
+    alive, key = weakref.ref(feed), int(iterator.key)
+    assert key in _DRAWING
     del iterator, model, feed, history, x
     gc.collect()
     assert alive() is None
-    assert not _DRAWING
+    assert key not in _DRAWING
 
 
 def _specs():
