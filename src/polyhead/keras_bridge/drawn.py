@@ -59,6 +59,7 @@ def _iterator() -> Any:
     """The class of the iterators; made when TensorFlow is there."""
     import tensorflow as tf
 
+    # to mypy the base is Any where TensorFlow is installed, and unknown where it is not
     class DrawnIterator(tf.experimental.ExtensionType):  # type: ignore[misc, name-defined, unused-ignore]
         """Its batches are drawn where it is traced."""
 
