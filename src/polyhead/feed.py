@@ -8,11 +8,11 @@ import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from polyhead.engine import Assembler, Batch, Block, measured, prefetch
+from polyhead.engine import Assembler, Batch, Block, Blocks
 from polyhead.engine.declaration import as_inputs, require_kinds
 from polyhead.engine.memory import pooled
 from polyhead.errors import ContractError, DataError, Problem, Report, shown, warn
-from polyhead.keras_bridge.adapter import Call, KerasInput, Spec
+from polyhead.keras_bridge.adapter import Call, Convert, KerasInput, Spec
 from polyhead.keras_bridge.compiled import user_loss
 from polyhead.keras_bridge.contract import Declared, Fit, check, match
 from polyhead.keras_bridge.structure import Structure, fill, packer
@@ -119,12 +119,12 @@ class Feed(KerasInput):
             rows, self.batch_size, shard=self.shard, drop_remainder=self.drop_remainder
         )
         self._every_row = Order(rows, self.batch_size)
-        self._workers = self._threads(workers)
+        self._blocks = Blocks(self._assembler, self.batch_size, workers, self.source.sequential)
         self._bound: Structure | None = None
         self._met: weakref.WeakKeyDictionary[Any, tuple[Any, Structure]] = weakref.WeakKeyDictionary()
+        self._runs: weakref.WeakKeyDictionary[Any, _Going] = weakref.WeakKeyDictionary()
         self._position = (0, 0)
         self._start = (0, 0)
-        self._clean = False
 
     # What it is --------------------------------------------------------------------------------------
 
@@ -216,7 +216,7 @@ class Feed(KerasInput):
     def _facts(self) -> Facts:
         images = {name: kind for name, kind in self.inputs.items() if isinstance(kind, Image)}
         return Facts(
-            self._workers,
+            self._blocks.workers,
             self._assembler.row_bytes,
             self.batch_size,
             cores(),
@@ -240,7 +240,7 @@ class Feed(KerasInput):
         >>> [batch.ids.tolist() for batch in feed.batches()]
         [[0, 1], [2]]
         """
-        for block in self._blocks(self._order, self.epoch, 0):
+        for block in self._blocks.of(self._order, self.epoch):
             yield from block.batches()
 
     def peek(self) -> Any:
@@ -440,39 +440,63 @@ class Feed(KerasInput):
     def _flat(self) -> Structure:
         return Structure.flat(list(self.inputs), list(self.heads))
 
-    def _batches(self, call: Call) -> Iterator[Any]:
+    def _batches(self, call: Call, convert: Convert | None = None) -> Iterator[Any]:
         structure = self._structure_for(call)
         if call.probing:
-            return iter([self._peek(structure)])
+            return iter([self._peek(structure, convert)])
         if call.use == "fit":
             if call.initial_epoch > self.epoch:
                 self._position = (call.initial_epoch, 0)
             seen = watch(call, self._facts, aloud=self.watch and self.shard[0] == 0)
-            batches = self._train(structure, call.steps is not None, None if seen is None else seen.meter)
+            going = _Going() if call.run is None else self._runs.setdefault(call.run, _Going())
+            batches = self._train(
+                going, structure, call.epochs, None if seen is None else seen.meter, convert
+            )
             return batches if seen is None else seen.timed(batches)
         if call.use == "evaluate":
-            return self._cut(self._blocks(self._in_row_order, 0, 0, augment=False), structure)
-        blocks = self._blocks(self._every_row, 0, 0, labels=False, augment=False)
-        return self._cut(blocks, structure, labels=False)
+            return self._cut(self._blocks.of(self._in_row_order, 0, augment=False), structure, convert)
+        blocks = self._blocks.of(self._every_row, 0, labels=False, augment=False)
+        return self._cut(blocks, structure, convert, labels=False)
 
-    def _peek(self, structure: Structure) -> Any:
-        epoch = self.epoch
-        step = self._start[1] if self._start[0] == epoch else 0
-        return next(self._cut(iter([self._assembler.block(self._order, epoch, step, 1)]), structure))
+    def _first(self) -> int:
+        """The step with which the epoch that comes next begins."""
+        return self._start[1] if self._start[0] == self.epoch else 0
 
-    def _train(self, structure: Structure, endless: bool, meter: Meter | None = None) -> Iterator[Any]:
+    def _peek(self, structure: Structure, convert: Convert | None = None) -> Any:
+        block = self._assembler.block(self._order, self.epoch, self._first(), 1)
+        return next(self._cut(iter([block]), structure, convert))
+
+    def _train(
+        self,
+        going: _Going,
+        structure: Structure,
+        epochs: int | None,
+        meter: Meter | None,
+        convert: Convert | None,
+    ) -> Iterator[Any]:
+        """An epoch, where ``epochs`` of them are to come; or with None one after the other."""
+        last = len(self._order)
         while True:
-            epoch = self.epoch
-            step = first = self._start[1] if self._start[0] == epoch else 0
-            last = len(self._order)
-            for batch in self._cut(self._blocks(self._order, epoch, step, meter=meter), structure):
+            epoch, step = at = self.epoch, self._first()
+            whole = step == 0 and not self.drop_remainder and self.shard[1] == 1
+            if going.at != at:
+                going.blocks = self._blocks.of(self._order, epoch, step, epochs=epochs, meter=meter)
+                going.until = None if epochs is None else epoch + epochs
+            going.at = None
+            for batch in self._cut(going.blocks, structure, convert):
                 step += 1
                 # the last batch ends the epoch as it is handed out: Keras need not come back for more
                 self._position = (epoch, step) if step < last else (epoch + 1, 0)
-                if step == last and first == 0 and not self.drop_remainder and self.shard[1] == 1:
-                    self._clean = True  # every row was looked at: later epochs need not look again
+                if step == last:
+                    going.at = None if going.until == epoch + 1 else self._position
+                    if whole:
+                        self._blocks.check = (
+                            False  # every row was looked at: later epochs need not look again
+                        )
                 yield batch
-            if not endless:
+                if step == last:
+                    break  # here, and not when Keras asks for more: the blocks go on with the next epoch
+            if epochs is not None:
                 return
 
     def _item(self, step: int) -> Any:
@@ -483,8 +507,14 @@ class Feed(KerasInput):
     def _next_epoch(self) -> None:
         self._position = (self.epoch + 1, 0)
 
-    def _cut(self, blocks: Iterator[Block], structure: Structure, labels: bool = True) -> Iterator[Any]:
-        """The batches of blocks as views, in the structure."""
+    def _cut(
+        self,
+        blocks: Iterator[Block],
+        structure: Structure,
+        convert: Convert | None = None,
+        labels: bool = True,
+    ) -> Iterator[Any]:
+        """The batches of blocks as views, in the structure; ``convert`` makes tensors of a block's arrays."""
         labels = labels and bool(self.heads)
         parts = [structure.inputs, structure.outputs, structure.outputs] if labels else [structure.inputs]
         parts = parts if self.weighted else parts[:2]
@@ -499,41 +529,22 @@ class Feed(KerasInput):
                 if group is not None
                 for name in names
             ]
-            yield from map(pack, *block.views(arrays, self.batch_size))
+            tensors = arrays if convert is None else [convert(array) for array in arrays]
+            yield from map(pack, *block.views(tensors, self.batch_size))
 
-    def _blocks(
-        self,
-        order: Order,
-        epoch: int,
-        first: int,
-        labels: bool = True,
-        augment: bool = True,
-        meter: Meter | None = None,
-        workers: int | None = None,
-        stop: int | None = None,
-        most: int | None = None,
-    ) -> Iterator[Block]:
-        steps = min(self._assembler.steps_per_block(self.batch_size), most or len(order))
-        last = len(order) if stop is None else stop
-        check = not self._clean
 
-        def work(start: int) -> Block:
-            count = min(steps, last - start)
-            return self._assembler.block(
-                order, epoch, start, count, check=check, labels=labels, augment=augment, meter=meter
-            )
+class _Going:
+    """The blocks of one run of training, which go on from epoch to epoch.
 
-        tasks = range(first, last, steps)
-        if workers is None and self.workers == "auto" and self._assembler.in_memory:
-            return measured(work, tasks, most=self._workers)
-        return prefetch(work, tasks, workers=self._workers if workers is None else workers)
+    Attributes:
+        blocks: those that come next.
+        at: the epoch and step with which they begin; None while they are drawn, and when they have ended.
+        until: the epoch before which they end; None where they go on for ever.
+    """
 
-    def _threads(self, workers: int | str) -> int:
-        if workers == "auto":
-            return min(1 if self.source.sequential else 4, os.cpu_count() or 1)
-        if not isinstance(workers, int) or workers < 0:
-            raise ContractError(Problem("workers", '"auto" or an integer of at least 0', shown(workers)))
-        return min(1, workers) if self.source.sequential else workers
+    blocks: Iterator[Block] = iter(())
+    at: tuple[int, int] | None = None
+    until: int | None = None
 
 
 class _Epoch(itertools.chain):

@@ -84,7 +84,7 @@ def test_an_interrupt_ends_the_program_at_once_even_while_a_source_hangs():
         """
         import signal, sys, time
         signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it
-        from polyhead.engine import prefetch
+        from polyhead.engine.prefetch import prefetch
         def work(n):
             if n == 1:
                 print("hangs", flush=True)

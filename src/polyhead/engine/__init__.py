@@ -2,6 +2,6 @@
 
 from polyhead.engine.assembler import Assembler
 from polyhead.engine.batch import Batch, Block
-from polyhead.engine.prefetch import measured, prefetch
+from polyhead.engine.blocks import Blocks
 
-__all__ = ["Assembler", "Batch", "Block", "measured", "prefetch"]
+__all__ = ["Assembler", "Batch", "Block", "Blocks"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -44,8 +45,8 @@ class Block:
     bounds: np.ndarray
     first: int
 
-    def views(self, arrays: Sequence[np.ndarray], batch_size: int) -> list[Iterator[np.ndarray]]:
-        """For each of some arrays of this block its batches, as views.
+    def views(self, arrays: Sequence[Any], batch_size: int) -> list[Iterator[Any]]:
+        """For each of some arrays of this block, or tensors made of them, its batches, as views.
 
         Batches of ``batch_size`` are cut all at once, which costs half of a slice for each.
         """
@@ -53,7 +54,7 @@ class Block:
         full = len(self.bounds) - 1 - (end - begin != batch_size)
         rest = end - full * batch_size
 
-        def cut(array: np.ndarray) -> Iterator[np.ndarray]:
+        def cut(array: Any) -> Iterator[Any]:
             whole = array[: full * batch_size].reshape(full, batch_size, *array.shape[1:])
             return itertools.chain(whole, (array[begin:],)) if rest else iter(whole)
 

@@ -12,7 +12,8 @@ Keras passes an instance of its ``DataAdapter`` through unchanged, on every back
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+import weakref
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from types import FrameType
 from typing import Any, Literal
@@ -27,6 +28,9 @@ _DEPTH = 48
 
 Use = Literal["fit", "evaluate", "predict"]
 
+Convert = Callable[[Any], Any]
+"""Makes a tensor of an array."""
+
 
 @dataclass(frozen=True)
 class Call:
@@ -37,8 +41,9 @@ class Call:
         model: the one that asks, or None where it is not known.
         steps: ``steps_per_epoch``, ``validation_steps`` or ``steps``, if given.
         initial_epoch: of ``fit``.
+        epochs: how many are to come in a run of ``fit``, this one included; None where ``steps`` says when one ends.
         probing: Keras only wants to see one batch, to build the model.
-        run: Keras's iterator over the epochs of this call, one object for each call.
+        within: refers to Keras's iterator over the epochs of this call, and does not keep it.
         verbose: whether the call prints.
         callbacks: of the call.
         refused: arguments of the method that have no meaning beside a feed, and that Keras would drop.
@@ -48,11 +53,17 @@ class Call:
     model: Any = None
     steps: int | None = None
     initial_epoch: int = 0
+    epochs: int | None = 1
     probing: bool = False
-    run: Any = None
+    within: weakref.ref[Any] | None = None
     verbose: bool = False
     callbacks: tuple[Any, ...] = ()
     refused: tuple[Problem, ...] = ()
+
+    @property
+    def run(self) -> Any:
+        """Keras's iterator over the epochs of this call, one object for each call; None where there is none."""
+        return None if self.within is None else self.within()
 
 
 def caller(feed: Any) -> Call:
@@ -91,7 +102,9 @@ def _call(name: str, model: Any, names: dict[str, Any], iterator: Any, probing: 
         given = getattr(given, "callbacks", given)  # Keras puts them into a list of its own
         callbacks = tuple(given) if isinstance(given, (list, tuple)) else (given,)
         verbose = bool(names.get("verbose", True))
-        return Call("fit", model, steps, start, probing, iterator, verbose, callbacks)
+        left = None if steps else names.get("epochs", 1) - names.get("epoch", start)
+        within = None if iterator is None else weakref.ref(iterator)
+        return Call("fit", model, steps, start, left, probing, within, verbose, callbacks)
     return Call("evaluate" if name == "evaluate" else "predict", model, steps, probing=probing)
 
 
@@ -113,7 +126,7 @@ def _refused(method: str, names: dict[str, Any]) -> tuple[Problem, ...]:
 
 
 class KerasInput:
-    """What Keras calls on a feed. A feed defines ``_steps(call)``, ``_batches(call)`` and ``_specs(call)``."""
+    """What Keras calls on a feed. A feed defines ``_steps(call)``, ``_batches(call, convert)`` and ``_specs(call)``."""
 
     @property  # type: ignore[misc]
     def __class__(self) -> type:
@@ -125,7 +138,8 @@ class KerasInput:
     def _steps(self, call: Call) -> int | None:
         raise NotImplementedError
 
-    def _batches(self, call: Call) -> Iterator[Any]:
+    def _batches(self, call: Call, convert: Convert | None = None) -> Iterator[Any]:
+        """Batches of arrays, or of what ``convert`` makes of arrays of several batches."""
         raise NotImplementedError
 
     def _specs(self, call: Call) -> Any:
@@ -171,7 +185,7 @@ class KerasInput:
         return self._batches(call)
 
     def get_torch_dataloader(self) -> Iterator[Any]:
-        """For Keras on PyTorch: batches as tensors on the model's device."""
+        """For Keras on PyTorch: batches as tensors on the model's device; those of a block are sent at once."""
         import keras
         import torch
 
@@ -180,7 +194,7 @@ class KerasInput:
         def tensor(array: Any) -> Any:
             return convert(torch.from_numpy(array) if self._lends(array) else array)
 
-        return (keras.tree.map_structure(tensor, batch) for batch in self._batches(caller(self)))
+        return self._batches(caller(self), tensor)
 
     def get_tf_dataset(self) -> Any:
         """For Keras on TensorFlow: a dataset with the exact signature, so that no batch is drawn to find it.

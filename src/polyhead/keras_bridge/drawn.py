@@ -39,8 +39,14 @@ class Drawn:
         _SPECS[form] = self._specs
         _DRAWING[key] = batches = _begun(self._batches)
         found = _iterator()(key=tf.constant(key, tf.int64), form=form)
-        found.__dict__["batches"] = batches  # not one of its fields, as those are traced
+        object.__setattr__(found, "batches", batches)
         return found
+
+
+class _Holds:
+    """Batches that are no field of an extension type: what is traced keeps fields, and all else in ``__dict__``."""
+
+    __slots__ = ("batches",)
 
 
 def _begun(batches: Callable[[], Iterator[Any]]) -> Iterator[Any]:
@@ -60,7 +66,7 @@ def _iterator() -> Any:
     import tensorflow as tf
 
     # to mypy the base is Any where TensorFlow is installed, and unknown where it is not
-    class DrawnIterator(tf.experimental.ExtensionType):  # type: ignore[misc, name-defined, unused-ignore]
+    class DrawnIterator(_Holds, tf.experimental.ExtensionType):  # type: ignore[misc, name-defined, unused-ignore]
         """Its batches are drawn where it is traced."""
 
         key: tf.Tensor

@@ -10,7 +10,7 @@ from typing import Any
 
 from polyhead.errors import ContractError, Problem, shown
 from polyhead.feed import Feed
-from polyhead.keras_bridge.adapter import Call, KerasInput
+from polyhead.keras_bridge.adapter import Call, Convert, KerasInput
 from polyhead.keras_bridge.compile import compile as compile_for
 from polyhead.keras_bridge.waiting import Watch
 from polyhead.speed import Meter, Speed
@@ -85,7 +85,7 @@ def _go(feed: Feed, meter: Meter, first: int, workers: int, steps: int | None) -
         first = 0
     structure = feed._bound or feed._flat
     stop = min(first + count, len(feed))
-    blocks = feed._blocks(feed._order, feed.epoch, first, meter=meter, workers=workers, stop=stop)
+    blocks = feed._blocks.of(feed._order, feed.epoch, first, meter=meter, workers=workers, stop=stop)
     begun = time.perf_counter()
     done = rows = 0
     seconds = 0.0
@@ -119,15 +119,21 @@ class _Trial(KerasInput):
     def _sizes(self, call: Call) -> tuple[int, ...]:
         return self._feed._sizes(call)
 
-    def _batches(self, call: Call) -> Iterator[Any]:
+    def _lends(self, array: Any) -> bool:
+        return self._feed._lends(array)
+
+    def _batches(self, call: Call, convert: Convert | None = None) -> Iterator[Any]:
         structure = self._feed._structure_for(call)
         if call.probing:
-            return iter([self._feed._peek(structure)])
-        made = itertools.repeat(self._feed._peek(structure)) if self._constant else self._made(structure)
+            return iter([self._feed._peek(structure, convert)])
+        made = (
+            itertools.repeat(self._feed._peek(structure, convert))
+            if self._constant
+            else self._made(structure, convert)
+        )
         return itertools.islice(self.watch.timed(made), self._total)
 
-    def _made(self, structure: Any) -> Iterator[Any]:
+    def _made(self, structure: Any, convert: Convert | None) -> Iterator[Any]:
         feed = self._feed
-        for epoch in itertools.count(feed.epoch):
-            blocks = feed._blocks(feed._order, epoch, 0, meter=self.watch.meter, most=BLOCK)
-            yield from feed._cut(blocks, structure)
+        blocks = feed._blocks.of(feed._order, feed.epoch, epochs=None, meter=self.watch.meter, most=BLOCK)
+        return feed._cut(blocks, structure, convert)

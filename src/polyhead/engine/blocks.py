@@ -1,0 +1,109 @@
+"""The blocks of epochs, in order, made in line or by threads ahead."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Iterator
+
+from polyhead.engine.assembler import Assembler
+from polyhead.engine.batch import Block
+from polyhead.engine.prefetch import measured, prefetch
+from polyhead.errors import ContractError, Problem, shown
+from polyhead.order import Order
+from polyhead.speed import Meter
+
+MOST_THREADS = 4
+"""What ``workers="auto"`` takes at most."""
+
+
+class Blocks:
+    """Makes the blocks of epochs.
+
+    Args:
+        assembler: makes one block.
+        batch_size: rows in a batch.
+        workers: threads, or ``"auto"``.
+        sequential: rows come in one order alone, from one thread.
+
+    Attributes:
+        workers: threads at most.
+        check: whether values are looked at, as they are until all were seen once.
+
+    Raises:
+        ContractError: ``workers`` is neither ``"auto"`` nor an integer of at least 0.
+    """
+
+    def __init__(self, assembler: Assembler, batch_size: int, workers: int | str, sequential: bool) -> None:
+        self._assembler, self._sequential = assembler, sequential
+        self._auto = workers == "auto" and assembler.in_memory
+        self._steps = assembler.steps_per_block(batch_size)
+        self.workers = _threads(workers, 1 if sequential else None)
+        self.check = True
+
+    def of(
+        self,
+        order: Order,
+        epoch: int,
+        first: int = 0,
+        *,
+        epochs: int | None = 1,
+        stop: int | None = None,
+        labels: bool = True,
+        augment: bool = True,
+        meter: Meter | None = None,
+        workers: int | None = None,
+        most: int | None = None,
+    ) -> Iterator[Block]:
+        """The blocks of one epoch or of several: threads begin the next while the last batches of one are used.
+
+        No block has batches of two epochs.
+
+        Args:
+            order: which rows.
+            epoch: the first one.
+            first: the step that it begins with.
+            epochs: how many, None for no end. Rows that come in one order alone are not begun anew before they end.
+            stop: the step before which each ends; by default its last.
+            labels: False leaves labels and weights out.
+            augment: False leaves augmentations out.
+            meter: measures the stages.
+            workers: threads, in place of those that were chosen.
+            most: batches in a block.
+        """
+        steps = min(self._steps, most or len(order))
+        last = len(order) if stop is None else stop
+        numbers = itertools.count(epoch) if epochs is None else range(epoch, epoch + epochs)
+
+        def work(task: tuple[int, int]) -> Block:
+            number, start = task
+            return self._assembler.block(
+                order,
+                number,
+                start,
+                min(steps, last - start),
+                check=self.check,
+                labels=labels,
+                augment=augment,
+                meter=meter,
+            )
+
+        def tasks(numbers: Iterator[int]) -> Iterator[tuple[int, int]]:
+            return ((n, start) for n in numbers for start in range(first if n == epoch else 0, last, steps))
+
+        def made(numbers: Iterator[int]) -> Iterator[Block]:
+            if workers is None and self._auto:
+                return measured(work, tasks(numbers), most=self.workers)
+            return prefetch(work, tasks(numbers), workers=self.workers if workers is None else workers)
+
+        if self._sequential:
+            return itertools.chain.from_iterable(made(iter((number,))) for number in numbers)
+        return made(iter(numbers))
+
+
+def _threads(workers: int | str, most: int | None) -> int:
+    if workers == "auto":
+        return min(most or MOST_THREADS, os.cpu_count() or 1)
+    if not isinstance(workers, int) or workers < 0:
+        raise ContractError(Problem("workers", '"auto" or an integer of at least 0', shown(workers)))
+    return workers if most is None else min(most, workers)
