@@ -16,13 +16,14 @@ from typing import Any
 
 from benchmarks import arms as memory
 from benchmarks import fit, plots
-from benchmarks.explained import EXPLAINED, intro
+from benchmarks.explained import explained, intro
 from benchmarks.race import REFERENCE, Measured, measure
 from benchmarks.report import machine, table, versions
 from benchmarks.running import Arm, Field
 
-ROWS = {"table": 400_000, "images": 8_000, "files": 512, "packed": 512, "fit": 4_096}
-SHORT_ROWS = {"table": 100_000, "images": 2_048, "files": 64, "packed": 64, "fit": 256}
+ROWS = {"table": 400_000, "images": 8_000, "files": 512, "packed": 512, "augmented": 512, "fit": 4_096}
+SHORT_ROWS = {"table": 100_000, "images": 2_048, "files": 64, "packed": 64, "augmented": 64, "fit": 256}
+SOURCES = {"files": ("files",), "packed": ("encoded", "pixels"), "augmented": ("augmented",)}
 BATCH_SIZES, SHORT_BATCH_SIZES = (32, 256, 4096), (256,)
 FILE_BATCH, FIT_BATCH = 32, 32
 
@@ -100,7 +101,7 @@ def in_memory(name: str, plan: Plan) -> Iterator[Measured]:
 
 
 def over_files(folder: Path, plan: Plan, source: str) -> Iterator[Measured]:
-    """The files themselves, or packed formats of them; warm and cold."""
+    """The files themselves, or packed formats of them; warm and, where nothing is augmented, cold."""
     from benchmarks.files.arms import ARMS
     from benchmarks.files.formats import FORMATS
 
@@ -108,7 +109,9 @@ def over_files(folder: Path, plan: Plan, source: str) -> Iterator[Measured]:
         "files": "files",
         "encoded": "packed, with the bytes of the files",
         "pixels": "packed, with resized pixels",
+        "augmented": "packed, with resized pixels, augmented",
     }
+    cold = {"files": plan.runs, "augmented": 0}.get(source, plan.cold)
     names = list(ARMS if source == "files" else FORMATS)
     absent = dict(FILE_ABSENT if source == "files" else PACKED_ABSENT)
     if source != "files" and not _packs():
@@ -126,7 +129,7 @@ def over_files(folder: Path, plan: Plan, source: str) -> Iterator[Measured]:
             FILE_BATCH,
             plan.runs,
             plan.seconds,
-            cold=plan.runs if source == "files" else plan.cold,
+            cold=cold,
         )
     finally:
         field.close()
@@ -168,15 +171,17 @@ def races(workloads: list[str], plan: Plan, scratch: Path | None) -> Iterator[tu
     for name in ("table", "images"):
         if name in workloads:
             yield from ((name, found) for found in in_memory(name, plan))
-    if "files" in workloads or "packed" in workloads:
+    if any(name in workloads for name in SOURCES):
         with tempfile.TemporaryDirectory(dir=scratch) as place:
             from benchmarks.vision.workload import make
 
             folder = Path(place)
             make(folder, plan.rows["files"], plan.photographs)
-            for source in ("files", "encoded", "pixels"):
-                name = "files" if source == "files" else "packed"
-                if name in workloads:
+            for name, sources in SOURCES.items():
+                if name == "augmented" and name in workloads and find_spec("albumentations") is None:
+                    print("\nalbumentations is not installed: nothing is augmented.", flush=True)
+                    continue
+                for source in sources if name in workloads else ():
                     yield from ((name, found) for found in over_files(folder, plan, source))
     if "fit" in workloads:
         yield from (("fit", found) for found in fits(plan))
@@ -222,7 +227,7 @@ def main() -> None:
     last = began
     for name, found in races(options.workload, plan, options.scratch):
         if name != section:
-            parts.append(f"## {name}\n\n{EXPLAINED[name].format(rows=plan.rows[name]).strip()}")
+            parts.append(f"## {name}\n\n{explained(name, plan.rows[name])}")
             print(f"\n{parts[-1]}", flush=True)
             section = name
         parts.append(table(found))

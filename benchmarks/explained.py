@@ -2,6 +2,15 @@
 
 from __future__ import annotations
 
+from benchmarks.vision.workload import COLOR, CROP, DEGREES, FLIP, ZOOM
+
+
+def explained(name: str, rows: int) -> str:
+    """What holds for one workload of so many rows."""
+    color = ", ".join(f"{what} ±{most:g}" for what, most in COLOR.items())
+    more = {"flip": FLIP, "degrees": DEGREES, "zoom": ZOOM, "crop": CROP, "color": color}
+    return EXPLAINED[name].format(rows=rows, **more).strip()
+
 
 def intro(runs: int, seconds: float) -> str:
     """What holds for all workloads."""
@@ -15,6 +24,7 @@ must be the same for all; one that differs or fails is listed below its table wi
   of all processes of an arm, below 1 where less is used, which is steadier on a machine that does other work too.
 - *First epoch*, in which polyhead also checks every value, and *first batch*, with what it takes to set the arm up,
   are given apart.
+- *Best peer*: the one with the greatest median; polyhead against it is the median over turns too.
 - *Peak PSS*: the most memory of all processes of an arm in one more run, looked at every 20 ms; what processes share
   is divided among them.
 - OMP and BLAS have one thread; arms with workers have two.
@@ -56,6 +66,23 @@ mapped cannot be dropped, so every arm is set up anew before. The short mode lea
 HF Datasets has binary columns here, as its own arrays of three dimensions are read many times more slowly (see
 `images`). mosaicml-streaming asks for an older NumPy and for torchvision, which PyPI has for CUDA alone; it is
 installed without them, and `streaming.base`, where its format is, is loaded without the package around it.
+""",
+    "augmented": """
+The {rows:,} rows of resized pixels from each library's own format, as written for `packed`, each augmented as it is
+read: mirrored with a chance of {flip}, turned by up to ±{degrees:g}°, scaled by up to ±{zoom:.0%}, cut to {crop:.0%} of
+each side and resized to 224 × 224 again, and coloured ({color}). Masks and boxes move along, bilinear for images, the
+nearest pixel for masks. polyhead does it by `augment=`; TensorFlow by a projective transform of a batch; the arms in
+Python by albumentations row by row, geometry by one `Affine` after the mirror, without a mask where there is none. A
+box of which less than a tenth is inside the image has weight 0, in all arms by the area of the upright box around its
+corners.
+
+Chance differs between libraries. So before anything is measured each arm delivers the smaller workload twice: once
+without augmentation, with the proof of `packed`; and once with it. Then each row comes once and in the form of the
+others; images are in 0–1 and far from the reference; masks hold class ids; boxes lie in the image and have a
+size; what is missing has weight 0 and is zeros. Classes, numbers, row numbers and their weights, and those of masks,
+do not hang on chance, and their hash must be the same for all. *Boxes, still there* is the share of those that are
+labelled. That image, mask and box move together is tested on images with a bright rectangle
+(`tests/benchmarks/test_files_augmented.py`).
 """,
     "fit": """
 `fit` on the workload `images`, {rows:,} rows, with a small network of two heads, epoch by epoch. *One constant batch*

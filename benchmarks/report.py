@@ -31,6 +31,12 @@ LIBRARIES = (
     "simplejpeg",
 )
 
+OURS = ("polyhead", "polyhead, workers=auto", "polyhead store")
+"""The arm of polyhead that is as its user has it who sets nothing, in each workload."""
+
+BARE = "bare"
+"""So begins the name of an arm that is no way of feeding, but a limit."""
+
 
 def table(found: Measured) -> str:
     """A race as a table, with what is not in it and why."""
@@ -63,6 +69,8 @@ def table(found: Measured) -> str:
     if any("levels" in check for check in found.checks.values()):
         columns.append(("pixels, levels off", lambda name: f"{found.checks[name]['levels']:.2f}"))
         columns.append(("masks, overlap", lambda name: f"{found.checks[name]['overlap']:.3f}"))
+    if any("kept" in check for check in found.checks.values()):
+        columns.append(("boxes, still there", lambda name: f"{found.checks[name]['kept']:.0%}"))
     lines = [
         f"### {found.title}",
         "",
@@ -72,9 +80,22 @@ def table(found: Measured) -> str:
         "|" + " --- |" * len(columns),
     ]
     lines += ["| " + " | ".join(cell(name) for _, cell in columns) + " |" for name in found.runs]
+    verdict = best(found.runs, [name for name in found.runs if name != found.limit])
+    lines += ["", *verdict] if verdict else []
     if found.out:
         lines += ["", "Not in the table:", "", *(f"- {name}: {why}." for name, why in found.out.items())]
     return "\n".join(lines)
+
+
+def best(runs: dict[str, Runs], names: Sequence[str]) -> list[str]:
+    """How polyhead stands to the best of its peers, as a sentence; nothing where one of both is not there."""
+    ours = [name for name in names if name in OURS]
+    peers = [name for name in names if not name.startswith(("polyhead", BARE))]
+    if not ours or not peers:
+        return []
+    peer = max(peers, key=lambda name: median(runs[name], "rows_per_s"))
+    ratio = ratio_of(runs[ours[0]], runs[peer])
+    return [f"{ours[0]} is {ratio:.2f} times as fast as the best peer, {peer}."]
 
 
 def waiting(found: Measured, name: str) -> float:

@@ -5,12 +5,12 @@ Each does what its library's own guide advises and decodes at half the size, as 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
-from benchmarks.files.rows import KINDS, Delivered, Rows, decoded, stacked
+from benchmarks.files.rows import KINDS, Delivered, Rows, Sample, decoded, stacked
 from benchmarks.vision.workload import CLASSES, SIDE
 
 Epochs = Callable[[int], Iterator[Any]]
@@ -46,9 +46,12 @@ def columns(data: Rows) -> dict[str, Any]:
     }
 
 
-def declared(data: Any, rows: int, batch_size: int, workers: int | str = "auto") -> Any:
+def declared(
+    data: Any, rows: int, batch_size: int, workers: int | str = "auto", augment: bool = False
+) -> Any:
     """The feed over these columns."""
     import polyhead as ph
+    from benchmarks.vision.arms import augmentations
 
     heads: dict[str, Any] = {
         "kind": ph.Categorical(KINDS, missing=-1),
@@ -61,6 +64,7 @@ def declared(data: Any, rows: int, batch_size: int, workers: int | str = "auto")
         data,
         inputs={"image": ph.Image(SIDE, SIDE)},
         heads=heads,
+        augment=augmentations() if augment else (),
         batch_size=batch_size,
         shuffle=True,
         workers=workers,
@@ -113,12 +117,16 @@ def tf_data(data: Rows, batch_size: int) -> Epochs:
     return tf_ops.batches(rows, batch_size)
 
 
+def tensors(samples: Sequence[Sample]) -> Any:
+    """A batch as tensors, which workers hand over in shared memory; arrays would go through a pipe."""
+    import torch
+
+    return tuple(torch.from_numpy(a) for a in stacked(samples))
+
+
 def torch_loader(data: Any, batch_size: int) -> Epochs:
     """``DataLoader`` with two forked workers that stay, two batches ahead each; tensors are made in the workers."""
     import torch
-
-    def collate(samples: list[Any]) -> Any:
-        return tuple(torch.from_numpy(a) for a in stacked(samples))
 
     torch.set_num_threads(1)
     loader = torch.utils.data.DataLoader(
@@ -126,7 +134,7 @@ def torch_loader(data: Any, batch_size: int) -> Epochs:
         batch_size=batch_size,
         shuffle=True,
         num_workers=WORKERS,
-        collate_fn=collate,
+        collate_fn=tensors,
         multiprocessing_context="fork",
         persistent_workers=True,
         prefetch_factor=2,

@@ -1,7 +1,8 @@
 """One class a packed format: how rows are written into it, and what gives an iterator for each epoch.
 
 Each is written in four shards where the format has shards, once with the bytes of the files as they are, and once with
-pixels that are resized already; polyhead's store is written by ``ph.pack``. None is compressed beyond that.
+pixels that are resized already; polyhead's store is written by ``ph.pack``. None is compressed beyond that. What
+is read may be augmented: by `benchmarks.files.augment` in Python, by TensorFlow's operations, or by polyhead.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.files.arms import WORKERS, Epochs, columns, declared, gathered, shuffled, torch_loader
+from benchmarks.files.arms import WORKERS, Epochs, columns, declared, shuffled, tensors, torch_loader
+from benchmarks.files.augment import Augment
 from benchmarks.files.rows import Rows, Sample, decoded, shaped, stacked
 
 SHARDS = 4
@@ -27,11 +29,11 @@ class Format:
     Args:
         folder: where they are, or will be.
         pixels: whether images and masks are resized pixels, not the bytes of their files.
+        augment: whether what is read is augmented.
     """
 
-    def __init__(self, folder: Path, pixels: bool) -> None:
-        self.folder, self.pixels = folder, pixels
-        self.open: Callable[[Sample], Sample] = shaped if pixels else decoded
+    def __init__(self, folder: Path, pixels: bool, augment: bool = False) -> None:
+        self.folder, self.pixels, self.augment = folder, pixels, augment
 
     def held(self, data: Rows) -> Iterator[Sample]:
         """What is written, row by row."""
@@ -46,7 +48,24 @@ class Format:
         raise NotImplementedError
 
 
-class Files(Format):
+class RowByRow(Format):
+    """A format whose rows are opened, and augmented, one by one in Python."""
+
+    def __init__(self, folder: Path, pixels: bool, augment: bool = False) -> None:
+        super().__init__(folder, pixels, augment)
+        self._opened = shaped if pixels else decoded
+        self.change: Callable[[Sample], Sample] = Augment() if augment else _as_it_is
+
+    def open(self, held: Sample) -> Sample:
+        """A row as it was written, as it goes into a batch."""
+        return self.change(self._opened(held))
+
+
+def _as_it_is(row: Sample) -> Sample:
+    return row
+
+
+class Files(RowByRow):
     """No packed format: the reference, by hand from the files, or from one memory-mapped array of pixels."""
 
     def write(self, data: Rows) -> None:
@@ -62,12 +81,14 @@ class Files(Format):
         with open(self.folder / "rows.pickle", "rb") as file:
             data: Rows = pickle.load(file)
         if not self.pixels:
-            return lambda epoch: (gathered(data, ids) for ids in shuffled(rows, batch_size, epoch))
+            return lambda epoch: (
+                stacked([self.change(data[row]) for row in ids]) for ids in shuffled(rows, batch_size, epoch)
+            )
         images, masks = (np.load(self.folder / f"{name}.npy", mmap_mode="r") for name in ("images", "masks"))
 
         def one(row: int) -> Sample:
             held = {"image": images[row], "mask": masks[row], "masked": bool(data.masks[row])}
-            return {**held, **data.labels(row)}
+            return self.change({**held, **data.labels(row)})
 
         return lambda epoch: (stacked([*map(one, ids)]) for ids in shuffled(rows, batch_size, epoch))
 
@@ -84,11 +105,11 @@ class Polyhead(Format):
     def read(self, rows: int, batch_size: int) -> Epochs:
         import polyhead as ph
 
-        feed = declared(ph.open_store(self.folder), rows, batch_size)
+        feed = declared(ph.open_store(self.folder), rows, batch_size, augment=self.augment)
         return lambda epoch: iter(feed)
 
 
-class WebDataset(Format):
+class WebDataset(RowByRow):
     """Tar files; shuffled within a buffer that holds all rows; batches are made in the workers of a ``WebLoader``."""
 
     def write(self, data: Rows) -> None:
@@ -115,13 +136,13 @@ class WebDataset(Format):
             return self.open({"image": found["jpg"], "mask": found["png"], **labels})
 
         data = wds.WebDataset(shards, shardshuffle=len(shards)).shuffle(rows).map(opened)
-        data = data.batched(batch_size, collation_fn=stacked)
+        data = data.batched(batch_size, collation_fn=tensors)
         workers = min(WORKERS, len(shards))
         loader = wds.WebLoader(data, batch_size=None, num_workers=workers, persistent_workers=True)
         return lambda epoch: iter(loader)
 
 
-class Streaming(Format):
+class Streaming(RowByRow):
     """MDS, shuffled by mosaicml-streaming, read by a ``DataLoader`` of two workers."""
 
     def write(self, data: Rows) -> None:
@@ -143,7 +164,7 @@ class Streaming(Format):
 
         data = Decoded(local=str(self.folder), shuffle=True, batch_size=batch_size)
         loader = torch.utils.data.DataLoader(
-            data, batch_size, num_workers=WORKERS, collate_fn=stacked, persistent_workers=True
+            data, batch_size, num_workers=WORKERS, collate_fn=tensors, persistent_workers=True
         )
         return lambda epoch: iter(loader)
 
@@ -165,7 +186,7 @@ def _streaming() -> Any:
     return importlib.import_module("streaming.base")
 
 
-class LitData(Format):
+class LitData(RowByRow):
     """Chunks of litdata, shuffled by it, read by its ``StreamingDataLoader`` of two workers."""
 
     def write(self, data: Rows) -> None:
@@ -190,13 +211,13 @@ class LitData(Format):
             Decoded(str(self.folder), shuffle=True),
             batch_size=batch_size,
             num_workers=WORKERS,
-            collate_fn=stacked,
+            collate_fn=tensors,
             persistent_workers=True,
         )
         return lambda epoch: iter(loader)
 
 
-class Arrow(Format):
+class Arrow(RowByRow):
     """HF Datasets on disk, memory-mapped, opened by ``with_transform``, read by a ``DataLoader`` of two workers."""
 
     def write(self, data: Rows) -> None:
@@ -272,10 +293,10 @@ class TFRecord(Format):
         data = data.map(
             batch if self.pixels else one, num_parallel_calls=tf.data.AUTOTUNE, deterministic=False
         )
-        return tf_ops.batches(data, None if self.pixels else batch_size)
+        return tf_ops.batches(data, None if self.pixels else batch_size, self.augment)
 
 
-class ArrayRecord(Format):
+class ArrayRecord(RowByRow):
     """Files of array_record with pickled rows, read at random by grain's ``MapDataset`` in two threads."""
 
     def write(self, data: Rows) -> None:

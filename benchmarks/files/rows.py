@@ -16,15 +16,24 @@ import numpy as np
 import simplejpeg
 
 from benchmarks.vision import workload as vision
-from benchmarks.vision.workload import HEIGHT, LEVELS, OVERLAP, SIDE, WIDTH
+from benchmarks.vision.workload import CLASSES, HEIGHT, LEVELS, OVERLAP, SIDE, WIDTH
 from benchmarks.workloads import hashed
 
 KINDS, MISSING = 10, 0.3
 HALF = (HEIGHT // 2, WIDTH // 2)
 HEADS = ("kind", "box", "mask", "number")
 
+FRAME = np.float32([WIDTH, HEIGHT] * 2)
+"""The size of a file's image, for each number of a box."""
+
 GRID = (20, 15)
 """Boxes lie on multiples of these, so that they are whole numbers after the images are resized, and hash alike."""
+
+MOVED = 3 * LEVELS
+"""The least mean difference of augmented images from the reference, in levels of 255."""
+
+KEPT = 0.8
+"""The least share of boxes that augmentation leaves inside the image."""
 
 Sample = dict[str, Any]
 """A row before it is in a batch: ``image`` uint8 ``(SIDE, SIDE, 3)``, ``mask`` uint8 ``(SIDE, SIDE)``, ``masked``,
@@ -141,7 +150,7 @@ def stacked(samples: Sequence[Sample]) -> Delivered:
     return (
         np.divide(images, np.float32(255), dtype=np.float32),
         np.maximum(kind, 0),
-        np.nan_to_num(box * np.float32([SIDE / WIDTH, SIDE / HEIGHT] * 2))[:, None],
+        np.nan_to_num(box * (SIDE / FRAME))[:, None],
         masks,
         np.nan_to_num(number)[:, None],
         column("row", np.int32),
@@ -166,6 +175,27 @@ def rows_of(batch: Any) -> int:
 # The proof ----------------------------------------------------------------------------------------------
 
 
+class _Seen:
+    """The rows of an epoch, and the sum of their hashes."""
+
+    def __init__(self) -> None:
+        self._forms: set[str] = set()
+        self._rows: list[int] = []
+        self._total = 0
+
+    def add(self, batch: Delivered, hashes: Sequence[np.ndarray]) -> None:
+        """Note a batch, and of it what is hashed."""
+        self._forms.add("; ".join(f"{a.dtype} {a.shape[1:]}" for a in batch))
+        self._rows += batch[5].tolist()
+        self._total = (self._total + hashed(hashes)) % (1 << 64)
+
+    def proof(self, count: int) -> dict[str, Any]:
+        """What must be the same in all arms, once each of so many rows was there."""
+        seen = self._rows
+        _require(sorted(seen) == list(range(count)), f"every row once, got {len(set(seen))} in {len(seen)}")
+        return {"rows": len(seen), "form": " | ".join(sorted(self._forms)), "hash": f"{self._total:016x}"}
+
+
 def check(batches: Iterable[Any], data: Rows) -> dict[str, Any]:
     """What was delivered in an epoch: a hash of labels, weights and row numbers, and how far pixels are off.
 
@@ -173,15 +203,13 @@ def check(batches: Iterable[Any], data: Rows) -> dict[str, Any]:
         ValueError: pixels or masks that differ from the reference by more than is allowed; a box that is not on the
             grid; a row that is missing or comes twice.
     """
-    forms: set[str] = set()
-    seen: list[int] = []
-    levels, overlap, total = [], [], 0
+    seen = _Seen()
+    levels, overlap = [], []
     for batch in map(delivered, batches):
         images, kind, box, masks, number, rows, there = batch
-        forms.add("; ".join(f"{a.dtype} {a.shape[1:]}" for a in batch))
         grid = np.rint(box)
         _require(np.abs(grid - box).max() < 1e-3, "boxes on the grid")
-        total = (total + hashed([kind, grid + 0.0, number, rows, there])) % (1 << 64)
+        seen.add(batch, [kind, grid + 0.0, number, rows, there])
         for image, mask, masked, row in zip(images, masks, there[:, 2], rows.tolist(), strict=True):
             expected, ids, _ = vision.reference(data.files, row)
             levels.append(float(np.abs(255 * image - expected).mean()))
@@ -189,12 +217,45 @@ def check(batches: Iterable[Any], data: Rows) -> dict[str, Any]:
                 overlap.append(vision.overlap(mask, ids))
             else:
                 _require(not mask.any(), "zeros where there is no mask")
-        seen += rows.tolist()
-    _require(sorted(seen) == list(range(len(data))), f"every row once, got {len(set(seen))} in {len(seen)}")
+    proof = seen.proof(len(data))
     _require(np.mean(levels) <= LEVELS, f"pixels within {LEVELS} levels, got {np.mean(levels):.2f}")
     _require(np.mean(overlap) >= OVERLAP, f"masks that overlap by {OVERLAP}, got {np.mean(overlap):.3f}")
-    proof = {"rows": len(seen), "form": " | ".join(sorted(forms)), "hash": f"{total:016x}"}
     return {"proof": proof, "levels": float(np.mean(levels)), "overlap": float(np.mean(overlap))}
+
+
+def check_augmented(batches: Iterable[Any], data: Rows) -> dict[str, Any]:
+    """What was delivered in an augmented epoch: a hash of what chance leaves alone, and how many boxes were kept.
+
+    Raises:
+        ValueError: a row that is missing or comes twice; values out of range; anything where a label is missing;
+            images that are the reference still; too few boxes that are kept.
+    """
+    seen = _Seen()
+    levels, kept = [], []
+    for batch in map(delivered, batches):
+        images, kind, box, masks, number, rows, there = batch
+        known, masked = ~np.isnan(data.box[rows, 0]), there[:, 2] > 0
+        seen.add(
+            batch, [kind, number, rows, there[:, [HEADS.index(name) for name in ("kind", "mask", "number")]]]
+        )
+        _require(images.min() >= 0 and images.max() <= 1 and images.std() > 0.05, "images in 0-1")
+        _require(masks.min() >= 0 and masks.max() < CLASSES, "class ids in masks")
+        _require(masks[masked].any((1, 2)).all(), "masks of more than one class")
+        _require(not masks[~masked].any(), "zeros where there is no mask")
+        _require(set(np.unique(there)) <= {0, 1}, "weights of 0 and 1")
+        _require(box.min() >= 0 and box.max() <= SIDE + 1e-3, "boxes inside the image")
+        _require(not there[~known, 1].any(), "no box where it is missing")
+        _require(not box[there[:, 1] == 0].any(), "zeros where there is no box")
+        _require((box[there[:, 1] == 1, 0, 2:] > box[there[:, 1] == 1, 0, :2]).all(), "boxes with a size")
+        kept += there[known, 1].tolist()
+        for image, row in zip(images, rows.tolist(), strict=True):
+            levels.append(float(np.abs(255 * image - vision.reference(data.files, row)[0]).mean()))
+    proof = seen.proof(len(data))
+    _require(
+        np.mean(levels) > MOVED, f"images changed by {MOVED} levels on average, got {np.mean(levels):.2f}"
+    )
+    _require(np.mean(kept) > KEPT, f"{KEPT:.0%} of the boxes still there, got {np.mean(kept):.0%}")
+    return {"proof": proof, "kept": float(np.mean(kept))}
 
 
 def _require(good: Any, expected: str) -> None:

@@ -1,6 +1,6 @@
 """One arm over files or a packed format, in a process of its own: `benchmarks.worker` has how it takes turns.
 
-``python -m benchmarks.files.worker ARM FOLDER files|encoded|pixels``
+``python -m benchmarks.files.worker ARM FOLDER files|encoded|pixels|augmented``
 """
 
 from __future__ import annotations
@@ -8,13 +8,12 @@ from __future__ import annotations
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from benchmarks.files.arms import ARMS, Epochs
 from benchmarks.files.formats import FORMATS, Format
-from benchmarks.files.rows import Rows, check, rows_of
+from benchmarks.files.rows import Rows, check, check_augmented, rows_of
 from benchmarks.worker import serve
 
 CHECK_ROWS = 40
@@ -33,10 +32,13 @@ def from_files(arm: str, data: Rows) -> None:
     serve(checked, made, rows_of, files=data.paths)
 
 
-def from_packed(arm: str, data: Rows, folder: Path, pixels: bool) -> None:
-    """Serve an arm that packs the rows, then reads what it packed."""
-    kind: Callable[[Path, bool], Format] = FORMATS[arm]
-    packed = kind(folder / "packed" / f"{arm}, {'pixels' if pixels else 'encoded'}", pixels)
+def from_packed(arm: str, data: Rows, folder: Path, source: str) -> None:
+    """Serve an arm that packs the rows, then reads what it packed; pixels may be augmented."""
+    kind: type[Format] = FORMATS[arm]
+    augment = source == "augmented"
+    held = "pixels" if augment else source
+    pixels = held == "pixels"
+    packed = kind(folder / "packed" / f"{arm}, {held}", pixels, augment)
 
     def files() -> list[Path]:
         found = [path for path in packed.folder.rglob("*") if path.is_file()]
@@ -47,6 +49,8 @@ def from_packed(arm: str, data: Rows, folder: Path, pixels: bool) -> None:
         if not packed.folder.exists():
             packed.write(data)
         seconds = time.perf_counter() - begin
+        if augment:  # what `pixels` has written, if it was there before
+            return {}
         return {"bytes": sum(path.stat().st_size for path in files()), "seconds": seconds}
 
     def checked(batch_size: int) -> dict[str, Any]:
@@ -54,7 +58,12 @@ def from_packed(arm: str, data: Rows, folder: Path, pixels: bool) -> None:
         with tempfile.TemporaryDirectory() as place:
             small = kind(Path(place) / "packed", pixels)
             small.write(few)
-            return check(small.read(len(few), batch_size)(0), few)
+            found = check(small.read(len(few), batch_size)(0), few)
+            if not augment:
+                return found
+            moved = kind(small.folder, pixels, augment).read(len(few), batch_size)
+            seen = check_augmented(moved(0), few)
+        return {**found, "proof": [found["proof"], seen["proof"]], "kept": seen["kept"]}
 
     def made(batch_size: int) -> Epochs:
         return packed.read(len(data), batch_size)
@@ -69,7 +78,7 @@ def main() -> None:
     if source == "files":
         from_files(arm, data)
     else:
-        from_packed(arm, data, folder, source == "pixels")
+        from_packed(arm, data, folder, source)
 
 
 if __name__ == "__main__":

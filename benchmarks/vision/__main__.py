@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from benchmarks.report import LIBRARIES, machine, speed_of, versions
+from benchmarks.report import LIBRARIES, best, machine, speed_of, versions
 from benchmarks.running import Arm, Field, Runs, ratio_of
 from benchmarks.vision import alone
 from benchmarks.vision.arms import LIMITS, available
@@ -99,14 +99,13 @@ def _table(
 
 
 def _verdict(found: dict[str, Runs], names: list[str]) -> list[str]:
-    speeds = {name: statistics.median(run["rows_per_s"] for run in runs) for name, runs in found.items()}
     cpu = {name: statistics.median(run["cpu_per_1000"] for run in runs) for name, runs in found.items()}
     peers = [name for name in names if not name.startswith("polyhead")]
     lines = []
     if peers:
-        best, least = max(peers, key=speeds.__getitem__), min(peers, key=cpu.__getitem__)
+        least = min(peers, key=cpu.__getitem__)
         lines = [
-            f"polyhead is {ratio_of(found[OURS], found[best]):.2f} times as fast as the best peer, {best}. CPU is"
+            f"{best(found, [OURS, *peers])[0]} CPU is"
             f" steadier on a machine that does other work too: of the peers {least} takes the least,"
             f" {cpu[least] / cpu[OURS]:.2f} times as much as polyhead.",
             "",

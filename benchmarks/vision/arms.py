@@ -47,22 +47,27 @@ HALF = (HEIGHT // 2, WIDTH // 2)
 def polyhead(data: Rows, batch_size: int, augment: bool, *, workers: int | str) -> Epochs:
     import polyhead as ph
 
-    color = ph.Color(
-        COLOR["brightness"], contrast=COLOR["contrast"], saturation=COLOR["saturation"], hue=COLOR["hue"]
-    )
     columns = {"image": data.images, "mask": data.masks, "boxes": data.boxes, "row": np.arange(len(data))}
     feed = ph.Feed(
         columns,
         inputs={"image": ph.Image(SIDE, SIDE)},
         heads={"mask": ph.Mask(CLASSES), "boxes": ph.Boxes(BOXES), "row": ph.Categorical(len(data))},
-        augment=[ph.Flip(p=FLIP), ph.Rotate(DEGREES), ph.Scale(ZOOM), ph.Crop(CROP), color]
-        if augment
-        else (),
+        augment=augmentations() if augment else (),
         batch_size=batch_size,
         shuffle=True,
         workers=workers,
     )
     return lambda epoch: iter(feed)
+
+
+def augmentations() -> list[Any]:
+    """What polyhead does to a sample."""
+    import polyhead as ph
+
+    color = ph.Color(
+        COLOR["brightness"], contrast=COLOR["contrast"], saturation=COLOR["saturation"], hue=COLOR["hue"]
+    )
+    return [ph.Flip(p=FLIP), ph.Rotate(DEGREES), ph.Scale(ZOOM), ph.Crop(CROP), color]
 
 
 # What the arms in Python share --------------------------------------------------------------------------

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import keras
 import numpy as np
 import tensorflow as tf
 
-from benchmarks.vision.workload import BOXES, COLOR, CROP, DEGREES, FLIP, HEIGHT, SIDE, WIDTH, ZOOM
+from benchmarks.vision.workload import COLOR, CROP, DEGREES, FLIP, HEIGHT, SIDE, WIDTH, ZOOM
 
 HALF = (HEIGHT // 2, WIDTH // 2)
 MIN_VISIBLE = 0.1
@@ -31,8 +30,9 @@ def resized(images: Any, masks: Any, boxes: Any, rows: Any) -> Any:
     return images, tf.cast(masks[..., 0], tf.int32), boxes, tf.ones(tf.shape(boxes)[:2]), rows
 
 
-def _matrices(count: Any) -> Any:
-    """From the whole image to the output, (B, 3, 3): mirrored, turned, scaled, cut and resized, as one."""
+def matrices(count: Any, size: tuple[int, int] = (HEIGHT, WIDTH)) -> Any:
+    """From images of a size to the output, (B, 3, 3): mirrored, turned, scaled, cut and resized, as one."""
+    height, width = size
 
     def draw(low: float, high: float) -> Any:
         return tf.random.uniform([count], low, high)
@@ -44,29 +44,29 @@ def _matrices(count: Any) -> Any:
     sign = tf.where(draw(0, 1) < FLIP, -1.0, 1.0)
     angle, factor = draw(-DEGREES, DEGREES) * (np.pi / 180), draw(1 - ZOOM, 1 + ZOOM)
     cos, sin = factor * tf.cos(angle), factor * tf.sin(angle)
-    centre = rows(1, 0, -WIDTH / 2, 0, 1, -HEIGHT / 2, 0, 0, 1)
-    turn = rows(cos * sign, -sin, WIDTH / 2, sin * sign, cos, HEIGHT / 2, 0, 0, 1)
-    left, top = draw(0, WIDTH * (1 - CROP)), draw(0, HEIGHT * (1 - CROP))
-    x, y = SIDE / (WIDTH * CROP), SIDE / (HEIGHT * CROP)
+    centre = rows(1, 0, -width / 2, 0, 1, -height / 2, 0, 0, 1)
+    turn = rows(cos * sign, -sin, width / 2, sin * sign, cos, height / 2, 0, 0, 1)
+    left, top = draw(0, width * (1 - CROP)), draw(0, height * (1 - CROP))
+    x, y = SIDE / (width * CROP), SIDE / (height * CROP)
     return rows(x, 0, -left * x, 0, y, -top * y, 0, 0, 1) @ turn @ centre
 
 
 def augmented(images: Any, masks: Any, boxes: Any, rows: Any) -> Any:
     """A batch through one transform, and its colours through one matrix each."""
     count = tf.shape(images)[0]
-    matrices = _matrices(count)
-    images = _warped(images, matrices, 2, "BILINEAR")
-    masks = _warped(masks, matrices, 1, "NEAREST")
-    boxes, there = _boxes(boxes, matrices)
-    return _coloured(images, count), tf.cast(masks[..., 0], tf.int32), boxes, there, rows
+    drawn = matrices(count)
+    images = warped(images, drawn, 2, "BILINEAR")
+    masks = warped(masks, drawn, 1, "NEAREST")
+    boxes, there = moved(boxes, drawn)
+    return coloured(images, count), tf.cast(masks[..., 0], tf.int32), boxes, there, rows
 
 
-def _warped(images: Any, matrices: Any, shrunk: int, interpolation: str) -> Any:
+def warped(images: Any, drawn: Any, shrunk: int, interpolation: str) -> Any:
     """Pixels of images that are shrunk already; TensorFlow puts the centre of the first pixel at 0."""
     half = tf.constant([[1, 0, 0.5], [0, 1, 0.5], [0, 0, 1]])
     back = tf.constant([[1, 0, -0.5], [0, 1, -0.5], [0, 0, 1]])
     scale = tf.constant([[1 / shrunk, 0, 0], [0, 1 / shrunk, 0], [0, 0, 1]], tf.float32)
-    inverse = back @ scale @ tf.linalg.inv(matrices) @ half
+    inverse = back @ scale @ tf.linalg.inv(drawn) @ half
     return tf.raw_ops.ImageProjectiveTransformV3(
         images=images,
         transforms=tf.reshape(inverse, [-1, 9])[:, :8],
@@ -77,19 +77,22 @@ def _warped(images: Any, matrices: Any, shrunk: int, interpolation: str) -> Any:
     )
 
 
-def _boxes(boxes: Any, matrices: Any) -> Any:
-    """The boxes round the corners, clipped; which are still there, and those first."""
-    corners = tf.reshape(tf.gather(boxes, [0, 1, 2, 1, 2, 3, 0, 3], axis=2), [-1, 4 * BOXES, 2])
-    moved = tf.matmul(corners, matrices[:, :2, :2], transpose_b=True) + matrices[:, None, :2, 2]
-    moved = tf.reshape(moved, [-1, BOXES, 4, 2])
-    low, high = tf.reduce_min(moved, 2), tf.reduce_max(moved, 2)
+def moved(boxes: Any, drawn: Any) -> Any:
+    """The boxes round the corners, (B, n, 4), clipped; which are still there, (B, n). NaN is not, and becomes zeros."""
+    count = boxes.shape[1]
+    corners = tf.reshape(tf.gather(boxes, [0, 1, 2, 1, 2, 3, 0, 3], axis=2), [-1, 4 * count, 2])
+    corners = tf.matmul(corners, drawn[:, :2, :2], transpose_b=True) + drawn[:, None, :2, 2]
+    corners = tf.reshape(corners, [-1, count, 4, 2])
+    low, high = tf.reduce_min(corners, 2), tf.reduce_max(corners, 2)
     inside = tf.clip_by_value(tf.concat([low, high], 2), 0.0, float(SIDE))
     area = tf.reduce_prod(inside[..., 2:] - inside[..., :2], 2)
-    there = tf.cast(area >= MIN_VISIBLE * tf.reduce_prod(high - low, 2), tf.float32)
-    return inside * there[..., None], there
+    there = area >= MIN_VISIBLE * tf.reduce_prod(high - low, 2)
+    return tf.where(there[..., None], inside, 0.0), tf.cast(there, tf.float32)
 
 
-def _coloured(images: Any, count: Any) -> Any:
+def coloured(images: Any, count: Any) -> Any:
+    """A batch of bytes as 0-1, with contrast, saturation, brightness and hue changed."""
+
     def factor(name: str) -> Any:
         return tf.random.uniform([count, 1, 1, 1], 1 - COLOR[name], 1 + COLOR[name])
 
@@ -104,6 +107,8 @@ def _coloured(images: Any, count: Any) -> Any:
 
 def keras_layers(augment: bool) -> Any:
     """Keras's layers on a batch, with masks and boxes."""
+    import keras
+
     layers = keras.layers
     form = {"bounding_box_format": "xyxy", "data_format": "channels_last"}
     steps: list[Any] = [layers.Resizing(SIDE, SIDE, **form)]

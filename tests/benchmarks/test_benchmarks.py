@@ -9,7 +9,7 @@ from benchmarks.__main__ import main
 from benchmarks.arms import ARMS, NEEDS, available, lacking, rows_of, unpacked
 from benchmarks.plots import bars
 from benchmarks.race import Measured, measure
-from benchmarks.report import table
+from benchmarks.report import best, table
 from benchmarks.running import Arm, ArmFailed, Field
 from benchmarks.workloads import MAKE, digest
 
@@ -68,7 +68,20 @@ def test_a_table_has_ratios_by_turn_and_says_who_is_not_in_it():
         lines[7]
         == "| polyhead | 700 (200–1,200) | 2.50 | 0.00292 | 0.42 | 50 | 750 | 51 | 40% stayed in memory |  |"
     )
+    assert lines[9] == "polyhead is 2.50 times as fast as the best peer, plain generator."
     assert lines[-1] == "- Ray Data: `ray` is not installed here."
+
+
+def test_the_best_peer_is_the_fastest_by_its_median_and_no_limit():
+    runs = {
+        "bare copy": [run(9), run(9), run(9)],
+        "polyhead, workers=0": [run(8), run(8), run(8)],
+        "polyhead, workers=auto": [run(6), run(2), run(8)],
+        "tf.data": [run(1), run(1), run(9)],
+        "grain": [run(2), run(2), run(2)],
+    }
+    assert best(runs, list(runs)) == ["polyhead, workers=auto is 3.00 times as fast as the best peer, grain."]
+    assert best(runs, ["tf.data", "bare copy"]) == best(runs, ["polyhead, workers=auto", "bare copy"]) == []
 
 
 def test_waiting_is_what_goes_beyond_the_limit():
@@ -77,7 +90,7 @@ def test_waiting_is_what_goes_beyond_the_limit():
     checks = {name: {"proof": proof} for name in runs}
     first, peak = {name: run(50) for name in runs}, dict.fromkeys(runs, 1.0)
     lines = table(Measured("fit", "plain generator", checks, runs, first, peak, limit=fit.LIMIT)).splitlines()
-    assert [line.split(" | ")[5] for line in lines[6:]] == ["40%", "10%", "0%"]
+    assert [line.split(" | ")[5] for line in lines[6:9]] == ["40%", "10%", "0%"]
 
 
 def test_bars_are_svg():

@@ -103,6 +103,19 @@ def test_presence_of_numbers_collapses_to_rows_only_where_rows_are_whole():
     assert collapse(np.array([[True, True], [False, False]])).tolist() == [True, False]
     assert collapse(np.array([[True, False]])) is None
     assert collapse(np.zeros((0, 2, 2), bool)).tolist() == []
+    spread = np.broadcast_to(np.array([True, False]).reshape(2, 1, 1), (2, 3, 1))
+    assert collapse(spread).tolist() == collapse(spread.copy()).tolist() == [True, False]
+    assert collapse(np.broadcast_to(np.array([[True, False]]), (2, 2))) is None
+    assert collapse(np.zeros((2, 0), bool)) is None
+
+
+def test_rows_of_none_beside_numbers_that_are_missing():
+    array, there = numbers([[1.0, NAN], None, [3.0, 4.0]], None, (2,), "two numbers")
+    assert array.tolist() == [[1, 0], [0, 0], [3, 4]]
+    assert there.tolist() == [[True, False], [False, False], [True, True]]
+    array, there = numbers([[1, -1], None, [3, 4]], -1, (2,), "two numbers")
+    assert array.tolist() == [[1, 0], [0, 0], [3, 4]]
+    assert there.tolist() == [[True, False], [False, False], [True, True]]
 
 
 # For every head ------------------------------------------------------------------------------------

@@ -89,6 +89,7 @@ def numbers(
     """
     values = plain(values)
     short = shape[:-1] if shape[-1] == 1 else shape
+    rows: np.ndarray | None = None
     there: np.ndarray | None = None
     if is_dense(values):
         array = values
@@ -102,7 +103,7 @@ def numbers(
     else:
         array, gone = _stacked(values, marker, shape, short, what, fix)
         if gone.any():
-            there = np.broadcast_to(~gone.reshape((-1,) + (1,) * len(shape)), array.shape)
+            rows = there = np.broadcast_to(~gone.reshape((-1,) + (1,) * len(shape)), array.shape)
     if array.dtype.kind == "f" and not _finite_sum(array):
         nan = np.isnan(array)
         if nan.any():
@@ -111,7 +112,7 @@ def numbers(
         marked = array == marker
         if marked.any():
             there = ~marked if there is None else there & ~marked
-    if there is not None:
+    if there is not None and there is not rows:  # rows of None are zero already
         array = np.where(there, array, array.dtype.type(0))
     return array, there
 
@@ -209,6 +210,11 @@ def collapse(there: np.ndarray | None) -> np.ndarray | None:
     """Presence of single numbers as presence of rows: bool ``(B,)``, or None where rows are there in part."""
     if there is None:
         return None
+    sides = zip(there.strides[1:], there.shape[1:], strict=True)
+    if there.size and all(step == 0 or side == 1 for step, side in sides):  # one value a row, spread over it
+        while there.ndim > 1:
+            there = there[..., 0]
+        return there
     flat = there.reshape(len(there), int(np.prod(there.shape[1:])))
     every: np.ndarray = np.all(flat, axis=1)
     return every if np.array_equal(every, np.any(flat, axis=1)) else None

@@ -192,10 +192,11 @@ class Image(Input):
         if isinstance(values, list) and self._as_bytes(values):
             out = empty((len(values), *self.shape), self.dtype)
             for row, to in zip(values, out, strict=True):  # each while it is in the cache
-                if self.dtype == "uint8":
-                    to[...] = row
-                else:
-                    np.divide(row, np.float32(255), out=to, dtype=np.float32)
+                to[...] = row
+                if (
+                    self.dtype == "float32"
+                ):  # in two passes, as dividing bytes at once takes half as long again
+                    np.divide(to, np.float32(255), out=to)
             return out
         array = _pixels(values)
         if array.shape[1:] != self.shape:
