@@ -16,11 +16,15 @@ AHEAD = 32
 """Rows that are fetched ahead of the one that is copied: a row of few bytes at a random place waits for memory."""
 
 NARROW = 1024
+PAGE, BEGINNING = 4096, 256
+"""Of a wide row the beginning of each page is fetched ahead: the processor goes on by itself, up to the next page."""
+
 FAR = 1 << 48
 """Rows of a column whose length nobody asks."""
 
+LINE = 64
 LANES = 16
-"""Numbers that are written at once past the cache: 64 bytes, one line."""
+"""Numbers that are written at once past the cache: one line of 64 bytes."""
 
 
 @intrinsic
@@ -144,6 +148,11 @@ def gather(jobs: Any, ids: Any, past: Any) -> None:
                 coming = source + ids[min(i + AHEAD, count - 1)] * width
                 _fetch(coming)
                 _fetch(coming + width - 1)
+            else:
+                coming = source + ids[min(i + 1, count - 1)] * width
+                for page in range(coming, coming + width, PAGE):
+                    for line in range(page, min(page + BEGINNING, coming + width), LINE):
+                        _fetch(line)
             row, to = source + ids[i] * width, target + i * step
             if lines:
                 if way == 0:

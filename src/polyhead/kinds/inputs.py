@@ -193,10 +193,8 @@ class Image(Input):
             out = empty((len(values), *self.shape), self.dtype)
             for row, to in zip(values, out, strict=True):  # each while it is in the cache
                 to[...] = row
-                if (
-                    self.dtype == "float32"
-                ):  # in two passes, as dividing bytes at once takes half as long again
-                    np.divide(to, np.float32(255), out=to)
+                if self.dtype == "float32":
+                    np.divide(to, np.float32(255), out=to)  # dividing bytes at once takes half as long again
             return out
         array = _pixels(values)
         if array.shape[1:] != self.shape:
