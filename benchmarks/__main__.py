@@ -26,8 +26,15 @@ SHORT_ROWS = {"table": 100_000, "images": 2_048, "files": 64, "packed": 64, "aug
 SOURCES = {"files": ("files",), "packed": ("encoded", "pixels"), "augmented": ("augmented",)}
 BATCH_SIZES, SHORT_BATCH_SIZES = (32, 256, 4096), (256,)
 FILE_BATCH, FIT_BATCH = 32, 32
+SHORT_SOURCES = {**SOURCES, "packed": ("pixels",)}
 
-SLOW = {"Ray Data": "takes half a minute to begin; left out of the short mode"}
+SLOWER = "the slower of two ways of one library; left out of the short mode"
+SLOW = {
+    "Ray Data": "takes half a minute to begin; left out of the short mode",
+    "tf.data slices": SLOWER,
+    "torch DataLoader, samples": SLOWER,
+    "keras PyDataset, 2 threads": SLOWER,
+}
 
 FILE_NEEDS = {
     **memory.NEEDS,
@@ -50,7 +57,10 @@ PACKED_ABSENT = {
 
 
 class Plan:
-    """What is to be measured, from the command line; the short mode reads packed formats warm alone."""
+    """What is to be measured, from the command line.
+
+    The short mode reads nothing cold, and no packed format with the bytes of files.
+    """
 
     def __init__(self, options: argparse.Namespace) -> None:
         self.short: bool = options.short
@@ -58,7 +68,7 @@ class Plan:
         if options.rows:
             self.rows = dict.fromkeys(self.rows, options.rows)
         self.runs: int = options.runs or (5 if options.short else 7)
-        self.cold: int = 0 if options.short and not options.runs else self.runs
+        self.cold: int = 0 if options.short else self.runs
         self.seconds: float = options.seconds or (0.2 if options.short else 1.5)
         self.words: list[str] | None = options.arms
         self.batches: list[int] = options.batch or list(SHORT_BATCH_SIZES if options.short else BATCH_SIZES)
@@ -111,7 +121,7 @@ def over_files(folder: Path, plan: Plan, source: str) -> Iterator[Measured]:
         "pixels": "packed, with resized pixels",
         "augmented": "packed, with resized pixels, augmented",
     }
-    cold = {"files": plan.runs, "augmented": 0}.get(source, plan.cold)
+    cold = 0 if source == "augmented" else plan.cold
     names = list(ARMS if source == "files" else FORMATS)
     absent = dict(FILE_ABSENT if source == "files" else PACKED_ABSENT)
     if source != "files" and not _packs():
@@ -177,7 +187,7 @@ def races(workloads: list[str], plan: Plan, scratch: Path | None) -> Iterator[tu
 
             folder = Path(place)
             make(folder, plan.rows["files"], plan.photographs)
-            for name, sources in SOURCES.items():
+            for name, sources in (SHORT_SOURCES if plan.short else SOURCES).items():
                 if name == "augmented" and name in workloads and find_spec("albumentations") is None:
                     print("\nalbumentations is not installed: nothing is augmented.", flush=True)
                     continue

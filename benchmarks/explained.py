@@ -61,7 +61,8 @@ above; once with images and masks resized beforehand, uint8, as somebody would w
 compressed beyond that. The plain generator reads the files, or indexes a memory-mapped array of pixels. The bytes on
 disk and the time to write them are given. In the proof of resized pixels polyhead's differ from the reference because
 it decoded and resized them by itself; the others were given the reference. Cold is as above; files that a process has
-mapped cannot be dropped, so every arm is set up anew before. The short mode leaves it out.
+mapped cannot be dropped, so every arm is set up anew before. The short mode
+leaves out what is cold, and the bytes of the files.
 
 HF Datasets has binary columns here, as its own arrays of three dimensions are read many times more slowly (see
 `images`). mosaicml-streaming asks for an older NumPy and for torchvision, which PyPI has for CUDA alone; it is
