@@ -489,10 +489,8 @@ class Feed(KerasInput):
                 self._position = (epoch, step) if step < last else (epoch + 1, 0)
                 if step == last:
                     going.at = None if going.until == epoch + 1 else self._position
-                    if whole:
-                        self._blocks.check = (
-                            False  # every row was looked at: later epochs need not look again
-                        )
+                    if whole:  # every row was looked at: later epochs need not look again
+                        self._blocks.check = False
                 yield batch
                 if step == last:
                     break  # here, and not when Keras asks for more: the blocks go on with the next epoch

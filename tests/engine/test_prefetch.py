@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from polyhead.engine.prefetch import LOOK, measured, prefetch, worthwhile
+from polyhead.engine.prefetch import prefetch
 
 
 def threads():
@@ -48,7 +48,6 @@ def test_no_more_is_done_ahead_than_the_bound():
 
 
 def test_endless_tasks_are_drawn_as_they_are_needed():
-    import itertools
 
     taken = prefetch(lambda n: n, itertools.count(), workers=2)
     assert [next(taken) for _ in range(50)] == list(range(50))
@@ -114,52 +113,3 @@ def test_an_interrupt_ends_the_program_at_once_even_while_a_source_hangs():
         process.kill()
         process.wait()
         process.stdout.close()
-
-
-@pytest.mark.parametrize("most", [1, 4])
-def test_threads_are_taken_where_they_pay(most):
-    names = []
-
-    def work(n):
-        names.append(threading.current_thread().name)
-        time.sleep(0.004)
-        return n
-
-    found = []
-    for n in measured(work, range(LOOK + 20), most=most):
-        found.append(n)
-        time.sleep(0.004)
-    assert found == list(range(LOOK + 20))
-    assert set(names[:LOOK]) == {threading.current_thread().name}
-    assert all(name.startswith("polyhead-") for name in names[LOOK:])
-
-
-def test_what_costs_less_than_a_hand_over_stays_in_line():
-    names = set()
-    found = list(measured(lambda n: names.add(threading.current_thread().name) or n, range(50), most=4))
-    assert found == list(range(50))
-    assert names == {threading.current_thread().name}
-
-
-def test_measuring_takes_tasks_as_they_are_needed_and_raises_in_place():
-    taken = measured(lambda n: 1 // (n - 3), itertools.count(), most=2)
-    assert [next(taken) for _ in range(3)] == [-1, -1, -1]
-    with pytest.raises(ZeroDivisionError):
-        next(taken)
-    assert list(measured(lambda n: n, [], most=2)) == []
-
-
-@pytest.mark.parametrize(
-    ("making", "using", "threads"),
-    [
-        (0.0001, 0.1, 0),  # a hand-over costs more
-        (0.1, 0.0001, 4),  # all that can be made is used at once
-        (0.001, 0.1, 0),  # one in a hundred
-        (0.003, 0.1, 1),
-        (0.01, 0.011, 1),
-        (0.02, 0.011, 2),
-        (0.1, 0.01, 4),
-    ],
-)
-def test_threads_that_pay(making, using, threads):
-    assert worthwhile(making, using, most=4) == threads

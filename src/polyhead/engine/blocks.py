@@ -8,7 +8,8 @@ from collections.abc import Iterator
 
 from polyhead.engine.assembler import Assembler
 from polyhead.engine.batch import Block
-from polyhead.engine.prefetch import measured, prefetch
+from polyhead.engine.prefetch import prefetch
+from polyhead.engine.threads import Threads
 from polyhead.errors import ContractError, Problem, shown
 from polyhead.order import Order
 from polyhead.speed import Meter
@@ -36,9 +37,12 @@ class Blocks:
 
     def __init__(self, assembler: Assembler, batch_size: int, workers: int | str, sequential: bool) -> None:
         self._assembler, self._sequential = assembler, sequential
-        self._auto = workers == "auto" and assembler.in_memory
         self._steps = assembler.steps_per_block(batch_size)
         self.workers = _threads(workers, 1 if sequential else None)
+        # training, evaluation and prediction use batches at a speed of their own
+        self._threads: dict[tuple[bool, bool], Threads] | None = (
+            {} if workers == "auto" and assembler.in_memory else None
+        )
         self.check = True
 
     def of(
@@ -92,8 +96,9 @@ class Blocks:
             return ((n, start) for n in numbers for start in range(first if n == epoch else 0, last, steps))
 
         def made(numbers: Iterator[int]) -> Iterator[Block]:
-            if workers is None and self._auto:
-                return measured(work, tasks(numbers), most=self.workers)
+            if workers is None and self._threads is not None:
+                threads = self._threads.setdefault((labels, augment), Threads(self.workers))
+                return threads.results(work, tasks(numbers))
             return prefetch(work, tasks(numbers), workers=self.workers if workers is None else workers)
 
         if self._sequential:

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import atexit
-import itertools
-import math
 import queue
-import statistics
 import threading
 import time
 import weakref
@@ -20,12 +17,6 @@ FINISH = 1.0
 
 WAKE = 0.2
 """Seconds after which a thread that waits looks for an interrupt."""
-
-LOOK = 8
-"""Results that are made in line, to see what threads could save."""
-
-HANDOVER = 200e-6
-"""Seconds that a hand-over between threads may take on a busy machine, with all around it."""
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -132,54 +123,6 @@ def _finish() -> None:
         for thread in threads:
             if thread.is_alive():
                 thread.join(max(0.0, end - time.monotonic()))
-
-
-def measured(work: Callable[[Task], Result], tasks: Iterable[Task], *, most: int) -> Iterator[Result]:
-    """As `prefetch`, by as many threads as pay: the first `LOOK` results are made in line, and timed.
-
-    The results are the same, whatever is chosen.
-
-    Args:
-        work: as for `prefetch`.
-        tasks: as for `prefetch`.
-        most: threads.
-
-    >>> list(measured(lambda n: n * n, range(4), most=2))
-    [0, 1, 4, 9]
-    """
-    source = iter(tasks)
-    making: list[float] = []
-    using: list[float] = []
-    for task in itertools.islice(source, LOOK):
-        begun = time.perf_counter()
-        result = work(task)
-        made = time.perf_counter()
-        yield result
-        del result
-        making.append(made - begun)
-        using.append(time.perf_counter() - made)
-    if making:
-        workers = worthwhile(statistics.median(making), statistics.median(using), most)
-        yield from prefetch(work, source, workers=workers)
-
-
-def worthwhile(making: float, using: float, most: int) -> int:
-    """How many threads pay; 0 for none.
-
-    There are as many threads as keep up with the use. Results then take as long as the slower side, and a hand-over
-    more: what that saves has to be more than a fiftieth of the whole.
-
-    Args:
-        making: seconds that a result takes to be made.
-        using: seconds that it is used for.
-        most: threads.
-
-    >>> worthwhile(0.001, 0.030, most=4), worthwhile(0.030, 0.012, most=4), worthwhile(0.0001, 0.00001, most=4)
-    (1, 3, 0)
-    """
-    workers = min(most, math.ceil(making / max(using, 1e-9)))
-    saved = making + using - max(making / max(1, workers), using) - HANDOVER
-    return workers if saved > (making + using) / 50 else 0
 
 
 def _serve(
