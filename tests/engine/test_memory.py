@@ -148,7 +148,7 @@ def test_a_tensor_shares_the_memory_of_the_pool_and_of_nobody_else():
     feed = ph.Feed({"x": Own.x, "y": np.zeros(8)}, inputs="x", heads={"y": ph.Regression()}, batch_size=4)
     batch = next(iter(feed))
     other = ph.Feed({"x": Own.x, "y": np.zeros(8)}, inputs="x", heads={"y": ph.Regression()}, batch_size=4)
-    other._batches = lambda call: iter([batch])
+    other._batches = lambda call, convert: iter([keras.tree.map_structure(convert, batch)])
     x, _ = next(iter(other.get_torch_dataloader()))
     assert x["x"].data_ptr() == place(batch[0]["x"])
 
