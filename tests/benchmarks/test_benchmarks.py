@@ -166,7 +166,9 @@ def test_the_whole_is_one_command(tmp_path, monkeypatch, capfd):
     monkeypatch.setattr(sys, "argv", ["python -m benchmarks", *words])
     main()
     text = path.read_text()
-    assert text.count("| plain generator |") == 3  # the short mode reads no bytes of files from packed formats
+    assert (
+        text.count("| plain generator |") == 3
+    )  # the short mode reads no bytes of files from packed formats
     assert text.count("![") == 3
     assert "- tf.data gather: not asked for." in text
     assert (tmp_path / "plots" / "table-batch-8.svg").read_text().startswith("<svg")

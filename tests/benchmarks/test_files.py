@@ -13,7 +13,6 @@ from benchmarks.files.formats import FORMATS
 from benchmarks.files.rows import HEADS, SIDE, Rows, check, delivered, rows_of
 from benchmarks.processes import COLD, forget
 from benchmarks.running import Arm
-from benchmarks.vision.workload import make
 
 import polyhead as ph
 
@@ -26,13 +25,6 @@ FORMS = (
 
 def in_line(names):
     return [name for name in available(names, FILE_NEEDS) if not name.startswith(BESIDE)]
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("rows")
-    make(folder, ROWS)
-    return folder
 
 
 @pytest.fixture(scope="module")

@@ -17,21 +17,12 @@ from benchmarks.files.formats import FORMATS
 from benchmarks.files.rows import HEADS, HEIGHT, SIDE, WIDTH, Rows, check_augmented, delivered, rows_of
 from benchmarks.running import Arm
 from benchmarks.vision.workload import Rows as Files
-from benchmarks.vision.workload import make, overlap
+from benchmarks.vision.workload import overlap
+from test_files import FORMS
 
 ROWS, BRIGHT = 13, 12
 BESIDE = ("HF", "webdataset", "mosaicml", "litdata")  # these begin processes of their own
 IN_LINE = [name for name in available(FORMATS, FILE_NEEDS) if not name.startswith(BESIDE)]
-FORM = (
-    "float32 (224, 224, 3); int32 (); float32 (1, 4); int32 (224, 224); float32 (1,); int32 (); float32 (4,)"
-)
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("rows")
-    make(folder, ROWS)
-    return folder
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +75,7 @@ def test_every_arm_delivers_augmented_rows_in_one_form(arm, data, expected, augm
     assert sorted(map(rows_of, batches)) == [3, 5, 5]
     found = check_augmented(batches, data)
     assert found["proof"] == expected
-    assert expected["form"] == FORM
+    assert expected["form"] == FORMS
     assert expected["rows"] == ROWS
 
 
@@ -163,7 +154,7 @@ def test_an_arm_answers_in_a_process_of_its_own(folder):
     finally:
         arm.close()
     plain, moved = found["proof"]
-    assert plain["form"] == moved["form"] == FORM
+    assert plain["form"] == moved["form"] == FORMS
     assert plain["hash"] != moved["hash"]
     assert found["kept"] > 0.8
     assert run["rows_per_s"] > 0

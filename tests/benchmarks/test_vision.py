@@ -19,13 +19,6 @@ IN_LINE = [
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("rows")
-    make(folder, ROWS)
-    return folder
-
-
-@pytest.fixture(scope="module")
 def data(folder):
     return Rows.of(folder)
 

@@ -5,23 +5,12 @@ import itertools
 import subprocess
 import sys
 import textwrap
-import threading
 import time
 
 import pytest
 
 from polyhead.engine.prefetch import prefetch
-
-
-def threads():
-    return [t for t in threading.enumerate() if t.name.startswith("polyhead-")]
-
-
-def until(condition, seconds=5):
-    end = time.monotonic() + seconds
-    while not condition() and time.monotonic() < end:
-        time.sleep(0.005)
-    return condition()
+from running import threads, until
 
 
 @pytest.mark.parametrize("workers", [0, 1, 2, 8])

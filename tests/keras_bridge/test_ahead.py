@@ -1,6 +1,5 @@
 """A run of training begins its next epoch while the last batches of one are used, and leaves nothing behind."""
 
-import threading
 import time
 
 import keras
@@ -8,6 +7,7 @@ import numpy as np
 import pytest
 
 import polyhead as ph
+from running import threads, until
 
 ROWS, WIDTH = 12, 40_000
 
@@ -41,17 +41,6 @@ def model_of(feed):
     model = keras.Model(x, ph.outputs(keras.layers.Dense(1)(x), feed.heads))
     ph.compile(model, feed, optimizer="sgd")
     return model
-
-
-def threads():
-    return [t for t in threading.enumerate() if t.name.startswith("polyhead-")]
-
-
-def until(condition, seconds=5):
-    end = time.monotonic() + seconds
-    while not condition() and time.monotonic() < end:
-        time.sleep(0.005)
-    return condition()
 
 
 class Ends(keras.callbacks.Callback):

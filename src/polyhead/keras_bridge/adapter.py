@@ -104,7 +104,17 @@ def _call(name: str, model: Any, names: dict[str, Any], iterator: Any, probing: 
         verbose = bool(names.get("verbose", True))
         left = None if steps else names.get("epochs", 1) - names.get("epoch", start)
         within = None if iterator is None else weakref.ref(iterator)
-        return Call("fit", model, steps, start, left, probing, within, verbose, callbacks)
+        return Call(
+            "fit",
+            model,
+            steps,
+            initial_epoch=start,
+            epochs=left,
+            probing=probing,
+            within=within,
+            verbose=verbose,
+            callbacks=callbacks,
+        )
     return Call("evaluate" if name == "evaluate" else "predict", model, steps, probing=probing)
 
 
