@@ -41,3 +41,13 @@ def touches_keras(item: pytest.Item) -> bool:
 @functools.cache
 def _imports_keras(path: Path) -> bool:
     return _IMPORT.search(path.read_text(encoding="utf-8")) is not None
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Path:
+    """A folder of images, masks and boxes for the benchmarks: as many rows as the module's ``ROWS``."""
+    from benchmarks.vision.workload import make
+
+    folder = tmp_path_factory.mktemp("rows")
+    make(folder, request.module.ROWS)
+    return folder
