@@ -9,7 +9,7 @@ import math
 import os
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -45,6 +45,17 @@ class Laps:
         now = time.perf_counter()
         self.seconds[stage] += now - self._last
         self._last = now
+
+    def beside(self) -> Laps:
+        """A clock of its own for a part of the work, which another thread may do."""
+        return Laps(self._meter)
+
+    def include(self, parts: Iterable[Laps]) -> None:
+        """Add the time of parts of the work; it stands for all since the last call."""
+        for part in parts:
+            for stage, value in part.seconds.items():
+                self.seconds[stage] += value
+        self._last = time.perf_counter()
 
     def done(self, rows: int) -> None:
         """Hand it in."""

@@ -14,9 +14,10 @@ from polyhead.engine.batch import Block
 from polyhead.engine.columns import Columns, absent, stacked
 from polyhead.engine.gather import Gather, Whole, gathers
 from polyhead.engine.labels import Encoded, Labels
+from polyhead.engine.laid import Along, Laid
 from polyhead.engine.memory import Pool
 from polyhead.engine.mixing import Mixers, Parts, split
-from polyhead.engine.scene import Along, Laid, Scene
+from polyhead.engine.scene import Scene
 from polyhead.errors import BadValue, ContractError, DataError, Problem, place
 from polyhead.kinds import Binary, Each, Head, Image, Input, for_boxes
 from polyhead.order import Order

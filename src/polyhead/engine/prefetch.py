@@ -22,6 +22,10 @@ Task = TypeVar("Task")
 Result = TypeVar("Result")
 
 
+_HERE = threading.local()
+"""In a thread of `prefetch`: what all its threads take from, and how many they are."""
+
+
 class _Slot(Generic[Task, Result]):
     """One task on its way."""
 
@@ -32,6 +36,78 @@ class _Slot(Generic[Task, Result]):
         self.done = threading.Event()
         self.result: Result | None = None
         self.error: BaseException | None = None
+
+
+class _Shared:
+    """A loop over numbers in which threads take part that have nothing else to do."""
+
+    def __init__(self, do: Callable[[int], None], count: int) -> None:
+        self._do: Callable[[int], None] | None = do
+        self._numbers, self._others = iter(range(count)), 0
+        self._errors: dict[int, BaseException] = {}
+        self._changed = threading.Condition()
+
+    def help(self) -> None:
+        """Take part until there is nothing left; nothing at all once the loop has ended."""
+        with self._changed:
+            do = self._do
+            if do is None:
+                return
+            self._others += 1
+        self._go(do)
+        del do
+        with self._changed:
+            self._others -= 1
+            self._changed.notify()
+
+    def run(self) -> None:
+        """Take part, and wait for the others."""
+        assert self._do is not None
+        self._go(self._do)
+        with self._changed:
+            self._do = None  # a thread that comes late shall find nothing, and nothing be kept for it
+            self._changed.wait_for(lambda: not self._others)
+        if self._errors:
+            raise self._errors[min(self._errors)]
+
+    def _go(self, do: Callable[[int], None]) -> None:
+        while not self._errors:
+            with self._changed:
+                number = next(self._numbers, None)
+            if number is None:
+                return
+            try:
+                do(number)
+            except BaseException as error:  # carried to who runs the loop, whatever it is
+                self._errors[number] = error
+
+
+def share(do: Callable[[int], None], count: int) -> None:
+    """``do`` on each number below ``count``, where `prefetch` works: by those of its threads that have no task of
+    their own as well, so that the last task of an epoch does not leave them idle. Elsewhere in line.
+
+    Args:
+        do: called from several threads at once; must not depend on the order of the calls.
+        count: of calls.
+
+    Raises:
+        Whatever ``do`` raised for the lowest number: the same, however many threads there are.
+
+    >>> found = [0] * 4
+    >>> share(lambda n: found.__setitem__(n, n * n), 4)
+    >>> found
+    [0, 1, 4, 9]
+    """
+    pool: tuple[queue.SimpleQueue[Any], int] | None = getattr(_HERE, "pool", None)
+    if pool is None or min(pool[1], count) < 2:
+        for number in range(count):
+            do(number)
+        return
+    todo, workers = pool
+    shared = _Shared(do, count)
+    for _ in range(min(workers, count) - 1):
+        todo.put(shared)
+    shared.run()
 
 
 def prefetch(
@@ -58,10 +134,10 @@ def prefetch(
     if workers < 1:
         yield from map(work, tasks)
         return
-    todo: queue.SimpleQueue[_Slot[Task, Result] | None] = queue.SimpleQueue()
+    todo: queue.SimpleQueue[_Slot[Task, Result] | _Shared | None] = queue.SimpleQueue()
     stop = threading.Event()
     threads = [
-        threading.Thread(target=_serve, args=(work, todo, stop), name=f"polyhead-{i}", daemon=True)
+        threading.Thread(target=_serve, args=(work, todo, stop, workers), name=f"polyhead-{i}", daemon=True)
         for i in range(workers)
     ]
     _at_exit()
@@ -126,12 +202,19 @@ def _finish() -> None:
 
 
 def _serve(
-    work: Callable[[Task], Result], todo: queue.SimpleQueue[_Slot[Task, Result] | None], stop: threading.Event
+    work: Callable[[Task], Result],
+    todo: queue.SimpleQueue[_Slot[Task, Result] | _Shared | None],
+    stop: threading.Event,
+    workers: int,
 ) -> None:
+    _HERE.pool = todo, workers
     while (slot := todo.get()) is not None and not stop.is_set():
-        try:
-            slot.result = work(slot.task)
-        except BaseException as error:  # carried to the caller, whatever it is
-            slot.error = error
-        slot.done.set()
+        if isinstance(slot, _Shared):
+            slot.help()
+        else:
+            try:
+                slot.result = work(slot.task)
+            except BaseException as error:  # carried to the caller, whatever it is
+                slot.error = error
+            slot.done.set()
         del slot

@@ -9,17 +9,18 @@ from __future__ import annotations
 
 import copy
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from polyhead.engine.frame import File, Frame, Ways, alike
+from polyhead.engine.prefetch import share
 from polyhead.errors import BadValue, ContractError, DataError, Problem, place, shown
 from polyhead.kinds import Boxes, Each, Head, Image, Keypoints, Mask
 from polyhead.kinds._missing import is_dense, is_missing, plain
 from polyhead.sources._values import Values
-from polyhead.sources.base import Source, checked_rows
+from polyhead.sources.base import Source
 from polyhead.speed import Laps
 
 _ENCODED = (str, bytes, bytearray, memoryview, os.PathLike)
@@ -100,42 +101,57 @@ class Scene:
             DataError: for an image that cannot be decoded, or a label that cannot be laid, with its row.
         """
         values = {name: plain(rows[kind.columns(name)[0]]) for name, kind in self.images.items()}
-        given = [self._opened(self.first, values[self.first][i], int(ids[i])) for i in range(len(ids))]
-        if laps is not None:
-            laps("read")
-        frames = [self._frame(self.first, value, int(row)) for value, row in zip(given, ids, strict=True)]
-        joint = self._plain if epoch is None else self._joint
-        turns = [f.turn for f in frames] if self.images[self.first].annotated == "stored" else None
-        plan = joint.plan(epoch or 0, ids, [f.shown for f in frames], self.target, turns)
         heads = self._raw if labels else {}
         laid = {name: plain(rows[head.columns(name)[0]]) for name, head in heads.items()}
-        found: dict[str, list[Any]] = {name: [] for name in (*values, *heads)}
-        ways = self._ways(heads)
-        for i, row in enumerate(ids.tolist()):
-            if laps is not None:
-                laps("warp")
+        numbers, count = ids.tolist(), len(ids)
+        given: list[Any] = [None] * count
+        frames: list[Any] = [None] * count
+        found: dict[str, list[Any]] = {name: [None] * count for name in (*values, *heads)}
+        parts: list[Laps] = []
+
+        def beside() -> Laps | None:
+            own = None if laps is None else laps.beside()
+            if own is not None:
+                parts.append(own)
+            return own
+
+        def opened(i: int) -> None:
+            own = beside()
+            given[i] = self._opened(self.first, values[self.first][i], numbers[i])
+            if own is not None:
+                own("read")
+            frames[i] = self._frame(self.first, given[i], numbers[i])
+            if own is not None:
+                own("warp")
+
+        def placed(i: int) -> None:
+            own, row = beside(), numbers[i]
             images = {}
             for name, column in values.items() if self._pixels else ():
                 value = given[i] if name == self.first else self._opened(name, column[i], row)
                 images[name] = self._decoded(name, value, row, plan, i)
-            missing: list[str] = []
-            layers: dict[str, dict[str, Any]] = {"mask": {}, "boxes": {}, "points": {}, "entry": {}}
-            for name, head in heads.items():
-                value = laid[name][i]
-                if is_missing(value, head.missing):
-                    missing.append(name)
-                elif not isinstance(head, Each):
-                    layers[str(head.layer)][name] = self._lay(name, head, value, frames[i], row)
-                elif head.each in layers["boxes"]:
-                    count = len(layers["boxes"][head.each])
-                    layers[str(head.layer)][name] = self._lay_each(name, head, value, count, frames[i], row)
-                else:
-                    missing.append(name)
+            layers = self._layers(heads, laid, frames[i], i, row)
+            if own is not None:
+                own("decode")
+            for name, value in self._moved(plan, i, images, layers, ways, epoch is not None):
+                found[name][i] = value
+            if own is not None:
+                own("warp")
+
+        def together(do: Callable[[int], None]) -> None:
+            share(do, count)
             if laps is not None:
-                laps("decode")
-            self._move(plan, i, images, layers, ways, found, epoch is not None)
-            for name in missing:
-                found[name].append(None)
+                laps.include(parts)
+                parts.clear()
+
+        together(opened)
+        joint = self._plain if epoch is None else self._joint
+        turns = [f.turn for f in frames] if self.images[self.first].annotated == "stored" else None
+        plan = joint.plan(epoch or 0, ids, [f.shown for f in frames], self.target, turns)
+        ways = self._ways(heads)
+        if laps is not None:
+            laps("warp")
+        together(placed)
         out: dict[str, Values] = {}
         for name in values if self._pixels else ():
             out[name] = alike(found[name], name, ids)
@@ -144,6 +160,22 @@ class Scene:
             whole = head.layer == "mask" and not isinstance(head, Each) and dense
             out[name] = _stacked(found[name]) if whole else found[name]
         return out
+
+    def _layers(
+        self, heads: Mapping[str, Head], laid: Mapping[str, Any], frame: Frame, i: int, row: int
+    ) -> dict[str, dict[str, Any]]:
+        """What lies in the image of one row, without what is missing."""
+        layers: dict[str, dict[str, Any]] = {"mask": {}, "boxes": {}, "points": {}, "entry": {}}
+        for name, head in heads.items():
+            value = laid[name][i]
+            if is_missing(value, head.missing):
+                continue
+            if not isinstance(head, Each):
+                layers[str(head.layer)][name] = self._lay(name, head, value, frame, row)
+            elif head.each in layers["boxes"]:
+                count = len(layers["boxes"][head.each])
+                layers[str(head.layer)][name] = self._lay_each(name, head, value, count, frame, row)
+        return layers
 
     def _ways(self, heads: Mapping[str, Head]) -> Ways:
         """How each image and each head is moved: the same for all rows."""
@@ -158,17 +190,16 @@ class Scene:
             {name: str(head.each) for name, head in heads.items() if isinstance(head, Each)},
         )
 
-    def _move(
+    def _moved(
         self,
         plan: Any,
         i: int,
         images: dict[str, Any],
         layers: dict[str, dict[str, Any]],
         ways: Ways,
-        found: dict[str, list[Any]],
         augmented: bool,
-    ) -> None:
-        """Move all of one row, and append it to what was found."""
+    ) -> Iterator[tuple[str, Any]]:
+        """All of one row as it is moved, by name; nothing for what is missing."""
         masks, boxes, points = (layers[layer] for layer in ("mask", "boxes", "points"))
         sizes, light, fills, swaps, each = ways
         owners = {name: owner for name, owner in each.items() if any(name in one for one in layers.values())}
@@ -201,7 +232,7 @@ class Scene:
             kept = {name: plan.boxes(i, one) for name, one in boxes.items()}
             kept |= {name: plan.points(i, one, swaps=swaps[name]) for name, one in points.items()}
         for name, image in moved.items():
-            found[name].append(image if image.ndim == 3 else image[..., None])
+            yield name, image if image.ndim == 3 else image[..., None]
         there: dict[str, np.ndarray] = {}
         for name, (coordinates, seen) in kept.items():
             head = self._raw[name]
@@ -212,19 +243,19 @@ class Scene:
                 if head.overflow != "raise":  # else the boxes are refused as they are encoded
                     at = there[name] = at[head.chosen(coordinates[at])]
                 coordinates, seen = coordinates[at], None
-            found[name].append(head.laid(coordinates, seen, self.target))
+            yield name, head.laid(coordinates, seen, self.target)
         for name, mask in drawn.items():
             if name not in owners:
-                found[name].append(self._raw[name].laid(mask, None, self.target))
+                yield name, self._raw[name].laid(mask, None, self.target)
         for name, owner in owners.items():
             head, places = _itself(self._raw[name]), there[owner].tolist()
             if name in drawn:
-                found[name].append([head.laid(drawn[name][k], None, self.target) for k in places])
+                yield name, [head.laid(drawn[name][k], None, self.target) for k in places]
             elif name in kept:
                 coordinates, seen = kept[name]
-                found[name].append([head.laid(coordinates[k], seen[k], self.target) for k in places])
+                yield name, [head.laid(coordinates[k], seen[k], self.target) for k in places]
             else:
-                found[name].append([layers["entry"][name][k] for k in places])
+                yield name, [layers["entry"][name][k] for k in places]
 
     # One value ---------------------------------------------------------------------------------------
 
@@ -333,76 +364,6 @@ class Scene:
 def _itself(head: Head) -> Head:
     """The head that each box has, or the head."""
     return head.head if isinstance(head, Each) else head
-
-
-class Along(Source):
-    """The labels of one head for each box, where no image is moved: what belongs to boxes that are kept."""
-
-    def __init__(self, source: Source, each: Each, name: str) -> None:
-        self._each, self._name = each, name
-        self._source = source.only(list(each.reads(name)))
-        self._whole: Values | None = None
-
-    def __len__(self) -> int:
-        return len(self._source)
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        return self._each.reads(self._name)
-
-    def only(self, columns: Sequence[str]) -> Source:
-        return self
-
-    def column(self, name: str) -> Values | None:
-        if name != self._own:
-            return self._source.column(name)
-        if self._whole is None:
-            values, boxes = (self._source.column(c) for c in (name, self._each.boxes_column))
-            if values is not None and boxes is not None:
-                self._whole = self.of({name: values, self._each.boxes_column: boxes}, None)
-        return self._whole
-
-    def read(self, ids: np.ndarray) -> dict[str, Values]:
-        rows: dict[str, Any] = dict(checked_rows(self._source, self._source.read(ids), len(ids)))
-        return {**rows, self._own: self.of(rows, ids)}
-
-    def of(self, rows: Mapping[str, Any], ids: np.ndarray | None) -> Values:
-        """The head's column of some rows, of which all columns are given."""
-        try:
-            return self._each.along(rows[self._own], rows[self._each.boxes_column])
-        except BadValue as bad:
-            row = bad.index if bad.index is None or ids is None else int(ids[bad.index])
-            raise bad.located(head=self._name, row=row) from None
-
-    @property
-    def _own(self) -> str:
-        return self._each.columns(self._name)[0]
-
-
-class Laid(Source):
-    """The labels of one head of a scene, decoded and resized, and not augmented."""
-
-    def __init__(self, scene: Scene, name: str) -> None:
-        self._scene, self._name = scene, name
-        self._head = scene.heads[name]
-
-    def __len__(self) -> int:
-        return len(self._scene.source)
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        return self._head.reads(self._name)
-
-    def only(self, columns: Sequence[str]) -> Source:
-        return self
-
-    def read(self, ids: np.ndarray) -> dict[str, Values]:
-        scene = self._scene
-        needed = [*scene.images[scene.first].columns(scene.first), *self._head.reads(self._name)]
-        source = scene.source.only(list(dict.fromkeys(needed)))
-        rows: dict[str, Any] = dict(checked_rows(source, source.read(ids), len(ids)))
-        rows[self._head.columns(self._name)[0]] = scene.only(self._name).place(rows, ids, None)[self._name]
-        return rows
 
 
 def _stacked(masks: list[Any]) -> Values:
