@@ -87,7 +87,7 @@ def measure(make: Callable[[], tuple[Any, Any, Any]], batch_size: int) -> dict[s
                 clock("check", lambda feed=feed: feed.check(model))
             else:
                 feed._met[model] = (None, feed._check(model)[0].structure)
-                feed._clean = True
+                feed._drawing._blocks.check = False
             clock(f"first epoch, {word}", lambda feed=feed: model.fit(feed, verbose=0))
             clock(f"later epoch, {word}", lambda feed=feed: model.fit(feed, verbose=0))
     return taken

@@ -8,21 +8,21 @@ import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from polyhead.engine import Assembler, Batch, Block, Blocks
+from polyhead.drawing import Drawing
+from polyhead.engine import Assembler, Batch
 from polyhead.engine.declaration import as_inputs, require_kinds
 from polyhead.engine.memory import pooled
 from polyhead.errors import ContractError, DataError, Problem, Report, shown, warn
 from polyhead.keras_bridge.adapter import Call, Convert, KerasInput, Spec
 from polyhead.keras_bridge.compiled import user_loss
 from polyhead.keras_bridge.contract import Declared, Fit, check, match
-from polyhead.keras_bridge.structure import Structure, fill, packer
+from polyhead.keras_bridge.structure import Structure, fill
 from polyhead.keras_bridge.waiting import watch
 from polyhead.kinds import Head, Image, Input
-from polyhead.order import Order
 from polyhead.order.blocks import plan
 from polyhead.order.shards import this_shard
 from polyhead.sources.anything import as_source
-from polyhead.speed import Facts, Meter, Speed, cores
+from polyhead.speed import Facts, Speed, cores
 
 
 class Feed(KerasInput):
@@ -110,27 +110,24 @@ class Feed(KerasInput):
         self.shard: tuple[int, int] = this_shard() if isinstance(shard, str) else (shard[0], shard[1])
         if cache is not None:
             self._assembler = self._assembler.cached(cache, self.shard)
-        rows = len(self.source)
-        mixed = plan(self._assembler.row_bytes, self.source.chunk_rows) if blocks else None
-        self._order = Order(
-            rows, self.batch_size, self.shuffle, self.seed, self.drop_remainder, self.shard, mixed
+        self._drawing = Drawing(
+            self._assembler,
+            self.batch_size,
+            shuffle=self.shuffle,
+            seed=self.seed,
+            drop_remainder=self.drop_remainder,
+            shard=self.shard,
+            mixed=plan(self._assembler.row_bytes, self.source.chunk_rows) if blocks else None,
+            workers=workers,
         )
-        self._in_row_order = Order(
-            rows, self.batch_size, shard=self.shard, drop_remainder=self.drop_remainder
-        )
-        self._every_row = Order(rows, self.batch_size)
-        self._blocks = Blocks(self._assembler, self.batch_size, workers, self.source.sequential)
         self._bound: Structure | None = None
         self._met: weakref.WeakKeyDictionary[Any, tuple[Any, Structure]] = weakref.WeakKeyDictionary()
-        self._runs: weakref.WeakKeyDictionary[Any, _Going] = weakref.WeakKeyDictionary()
-        self._position = (0, 0)
-        self._start = (0, 0)
 
     # What it is --------------------------------------------------------------------------------------
 
     def __len__(self) -> int:
         """Batches in an epoch."""
-        return len(self._order)
+        return len(self._drawing.order)
 
     @property
     def num_samples(self) -> int:
@@ -140,7 +137,7 @@ class Feed(KerasInput):
     @property
     def epoch(self) -> int:
         """The epoch that comes next, or is under way."""
-        return self._position[0]
+        return self._drawing.epoch
 
     @property
     def weighted(self) -> bool:
@@ -154,7 +151,7 @@ class Feed(KerasInput):
 
     def __repr__(self) -> str:
         lines = [f"Feed({self.num_samples:,} rows, {len(self):,} batches of {self.batch_size}"]
-        how = "in blocks " if self._order.blocks else ""
+        how = "in blocks " if self._drawing.order.blocks else ""
         lines[0] += f", shuffled {how}by seed {self.seed})" if self.shuffle else ", in row order)"
         lines += [
             f"  input {name}: {kind!r} -> {kind.dtype} {kind.shape}" for name, kind in self.inputs.items()
@@ -216,7 +213,7 @@ class Feed(KerasInput):
     def _facts(self) -> Facts:
         images = {name: kind for name, kind in self.inputs.items() if isinstance(kind, Image)}
         return Facts(
-            self._blocks.workers,
+            self._drawing.workers,
             self._assembler.row_bytes,
             self.batch_size,
             cores(),
@@ -240,12 +237,12 @@ class Feed(KerasInput):
         >>> [batch.ids.tolist() for batch in feed.batches()]
         [[0, 1], [2]]
         """
-        for block in self._blocks.of(self._order, self.epoch):
+        for block in self._drawing.blocks(self.epoch):
             yield from block.batches()
 
     def peek(self) -> Any:
         """The batch that comes next; nothing is consumed."""
-        return self._peek(self._bound or self._flat)
+        return self._drawing.peek(self._own)
 
     def on(self, data: Any, *, shuffle: bool | str = False, **changes: Any) -> Feed:
         """The same declaration over other rows, as for validation: the same inputs and heads, as learnt here.
@@ -293,7 +290,7 @@ class Feed(KerasInput):
     ) -> tuple[Fit, list[Problem]]:
         from polyhead.engine.survey import look
 
-        seen, wrong = look(self._assembler, self._order, rows)
+        seen, wrong = look(self._assembler, self._drawing.order, rows)
         declared = Declared(self.inputs, self.heads, self.batch_size, self.weighted_heads, self.shuffle)
         return check(model, declared, seen, compiled), wrong
 
@@ -354,8 +351,7 @@ class Feed(KerasInput):
         >>> feed.state()
         {'epoch': 0, 'step': 1, 'rows': 4, 'batch_size': 2, 'shuffle': False, 'seed': 0, 'shard': [0, 1]}
         """
-        epoch, step = self._position
-        return {"epoch": epoch, "step": step, **self._identity()}
+        return self._drawing.state()
 
     def restore(self, state: Mapping[str, Any]) -> Feed:
         """Go on from where `state` was taken, exact to the sample; the next epoch starts at its step.
@@ -363,55 +359,23 @@ class Feed(KerasInput):
         Raises:
             ContractError: for the state of a feed of other rows, batches or order.
         """
-        own = self._identity()
-        problems = [
-            Problem(
-                f"state, `{name}`", repr(value), shown(state.get(name)), "It is the state of another feed."
-            )
-            for name, value in own.items()
-            if state.get(name) != value
-        ]
-        for name, limit in (("epoch", None), ("step", len(self))):
-            value = state.get(name)
-            if not isinstance(value, int) or value < 0 or (limit is not None and value >= limit):
-                expected = "an integer of at least 0" + ("" if limit is None else f" and below {limit}")
-                problems.append(Problem(f"state, `{name}`", expected, shown(value)))
-        if problems:
-            raise ContractError(*problems)
-        self._position = self._start = (state["epoch"], state["step"])
+        self._drawing.restore(state)
         return self
-
-    def _identity(self) -> dict[str, Any]:
-        return {
-            "rows": self.num_samples,
-            "batch_size": self.batch_size,
-            "shuffle": self.shuffle if self._order.blocks is None else list(self._order.blocks),
-            "seed": self.seed,
-            "shard": list(self.shard),
-        }
 
     # For Keras ---------------------------------------------------------------------------------------------
 
     @property
     def partial_batch_size(self) -> int | None:
         """For Keras: rows in a smaller last batch."""
-        bounds = self._order.bounds(len(self) - 1, 1)
-        rows = int(bounds[1] - bounds[0])
+        rows = self._drawing.sizes("fit")[-1]
         return rows if rows < self.batch_size else None
 
     def _steps(self, call: Call) -> int | None:
-        if call.use == "fit":
-            # with steps_per_epoch the rows go on from epoch to epoch, and Keras says when one ends
-            return None if call.steps else len(self._order)
-        return len(self._in_row_order if call.use == "evaluate" else self._every_row)
+        # with steps_per_epoch the rows go on from epoch to epoch, and Keras says when one ends
+        return None if call.use == "fit" and call.steps else len(self._drawing.orders[call.use])
 
     def _sizes(self, call: Call) -> tuple[int, ...]:
-        orders = {"fit": self._order, "evaluate": self._in_row_order, "predict": self._every_row}
-        order = orders[call.use]
-        first, last = (
-            int(rows[1] - rows[0]) for rows in (order.bounds(0, 1), order.bounds(len(order) - 1, 1))
-        )
-        return (first,) if first == last else (first, last)
+        return self._drawing.sizes(call.use)
 
     def _specs(self, call: Call) -> Any:
         structure = self._structure_for(call)
@@ -434,115 +398,32 @@ class Feed(KerasInput):
             return self._place(call.model)
         if call.model is not None:
             return self._structure(call.model)
-        return self._bound or self._flat
+        return self._own
 
     @property
-    def _flat(self) -> Structure:
-        return Structure.flat(list(self.inputs), list(self.heads))
+    def _own(self) -> Structure:
+        """The structure of what is drawn by hand."""
+        return self._bound or Structure.flat(list(self.inputs), list(self.heads))
 
     def _batches(self, call: Call, convert: Convert | None = None) -> Iterator[Any]:
         structure = self._structure_for(call)
+        drawing = self._drawing
         if call.probing:
-            return iter([self._peek(structure, convert)])
-        if call.use == "fit":
-            if call.initial_epoch > self.epoch:
-                self._position = (call.initial_epoch, 0)
-            seen = watch(call, self._facts, aloud=self.watch and self.shard[0] == 0)
-            going = _Going() if call.run is None else self._runs.setdefault(call.run, _Going())
-            batches = self._train(
-                going, structure, call.epochs, None if seen is None else seen.meter, convert
-            )
-            return batches if seen is None else seen.timed(batches)
-        if call.use == "evaluate":
-            return self._cut(self._blocks.of(self._in_row_order, 0, augment=False), structure, convert)
-        blocks = self._blocks.of(self._every_row, 0, labels=False, augment=False)
-        return self._cut(blocks, structure, convert, labels=False)
-
-    def _first(self) -> int:
-        """The step with which the epoch that comes next begins."""
-        return self._start[1] if self._start[0] == self.epoch else 0
-
-    def _peek(self, structure: Structure, convert: Convert | None = None) -> Any:
-        block = self._assembler.block(self._order, self.epoch, self._first(), 1)
-        return next(self._cut(iter([block]), structure, convert))
-
-    def _train(
-        self,
-        going: _Going,
-        structure: Structure,
-        epochs: int | None,
-        meter: Meter | None,
-        convert: Convert | None,
-    ) -> Iterator[Any]:
-        """An epoch, where ``epochs`` of them are to come; or with None one after the other."""
-        last = len(self._order)
-        while True:
-            epoch, step = at = self.epoch, self._first()
-            whole = step == 0 and not self.drop_remainder and self.shard[1] == 1
-            if going.at != at:
-                going.blocks = self._blocks.of(self._order, epoch, step, epochs=epochs, meter=meter)
-                going.until = None if epochs is None else epoch + epochs
-            going.at = None
-            for batch in self._cut(going.blocks, structure, convert):
-                step += 1
-                # the last batch ends the epoch as it is handed out: Keras need not come back for more
-                self._position = (epoch, step) if step < last else (epoch + 1, 0)
-                if step == last:
-                    going.at = None if going.until == epoch + 1 else self._position
-                    if whole:  # every row was looked at: later epochs need not look again
-                        self._blocks.check = False
-                yield batch
-                if step == last:
-                    break  # here, and not when Keras asks for more: the blocks go on with the next epoch
-            if epochs is not None:
-                return
+            return iter([drawing.peek(structure, convert)])
+        if call.use != "fit":
+            return drawing.through(call.use, structure, convert)
+        drawing.begin(call.initial_epoch)
+        seen = watch(call, self._facts, aloud=self.watch and self.shard[0] == 0)
+        meter = None if seen is None else seen.meter
+        batches = drawing.train(structure, convert, call.run, call.epochs, meter)
+        return batches if seen is None else seen.timed(batches)
 
     def _item(self, step: int) -> Any:
         """Batch ``step`` of the epoch under way, for a `PyDataset`."""
-        block = self._assembler.block(self._order, self.epoch, step, 1)
-        return next(self._cut(iter([block]), self._bound or self._flat))
+        return self._drawing.item(step, self._own)
 
     def _next_epoch(self) -> None:
-        self._position = (self.epoch + 1, 0)
-
-    def _cut(
-        self,
-        blocks: Iterator[Block],
-        structure: Structure,
-        convert: Convert | None = None,
-        labels: bool = True,
-    ) -> Iterator[Any]:
-        """The batches of blocks as views, in the structure; ``convert`` makes tensors of a block's arrays."""
-        labels = labels and bool(self.heads)
-        parts = [structure.inputs, structure.outputs, structure.outputs] if labels else [structure.inputs]
-        parts = parts if self.weighted else parts[:2]
-        packed = [packer(part) for part in parts]
-        _, pack = packer(tuple(part for part in parts))
-        for block in blocks:
-            arrays = [
-                group[name]
-                for group, (names, _) in zip(
-                    (block.inputs, block.labels, block.weights), packed, strict=False
-                )
-                if group is not None
-                for name in names
-            ]
-            tensors = arrays if convert is None else [convert(array) for array in arrays]
-            yield from map(pack, *block.views(tensors, self.batch_size))
-
-
-class _Going:
-    """The blocks of one run of training, which go on from epoch to epoch.
-
-    Attributes:
-        blocks: those that come next.
-        at: the epoch and step with which they begin; None while they are drawn, and when they have ended.
-        until: the epoch before which they end; None where they go on for ever.
-    """
-
-    blocks: Iterator[Block] = iter(())
-    at: tuple[int, int] | None = None
-    until: int | None = None
+        self._drawing.begin(self.epoch + 1)
 
 
 class _Epoch(itertools.chain):

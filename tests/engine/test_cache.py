@@ -72,7 +72,7 @@ def same(ours, theirs, images=True):
 
 
 def cache_of(feed):
-    cache = feed._assembler._given[0]
+    cache = feed._assembler.source
     assert isinstance(cache, Cached)
     return cache
 
@@ -194,8 +194,8 @@ def test_each_of_several_processes_has_its_own(tmp_path, rows):
 def test_validation_rows_may_have_one_too(tmp_path, rows):
     feed = feed_of(rows, cache=tmp_path / "cache")
     val = feed.on(rows, cache=tmp_path / "cache")
-    assert isinstance(feed.on(rows)._assembler._given[0], ph.Source)
-    assert not isinstance(feed.on(rows)._assembler._given[0], Cached)
+    assert isinstance(feed.on(rows)._assembler.source, ph.Source)
+    assert not isinstance(feed.on(rows)._assembler.source, Cached)
     same(epochs(val, 1), epochs(feed_of(rows).on(rows), 1))
 
 

@@ -41,6 +41,7 @@ class Assembler:
         seed: of the augmentations.
 
     Attributes:
+        source: where rows are.
         inputs: the input kinds, resolved.
         heads: the head kinds, resolved: classes learnt, balanced weights worked out.
         weighted: whether batches have weights.
@@ -60,7 +61,8 @@ class Assembler:
         augment: Sequence[Any] = (),
         seed: int = 0,
     ) -> None:
-        self._given: tuple[Any, ...] = source, tuple(augment), seed
+        self.source = source
+        self._given: tuple[Any, ...] = tuple(augment), seed
         heads = for_boxes(heads)
         problems = absent(source, inputs, heads)
         if problems:
@@ -158,9 +160,9 @@ class Assembler:
         """
         from polyhead.engine.cache import cached
 
-        source, augment, seed = self._given
+        augment, seed = self._given
         moves, _ = split(augment)
-        rows = cached(source, self.inputs, self.heads, moves, seed, folder, shard)
+        rows = cached(self.source, self.inputs, self.heads, moves, seed, folder, shard)
         return Assembler(rows, self.inputs, self.heads, augment, seed)
 
     @property

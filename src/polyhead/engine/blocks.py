@@ -24,8 +24,7 @@ class Blocks:
     Args:
         assembler: makes one block.
         batch_size: rows in a batch.
-        workers: threads, or ``"auto"``.
-        sequential: rows come in one order alone, from one thread.
+        workers: threads, or ``"auto"``; one at most where rows come in one order alone.
 
     Attributes:
         workers: threads at most.
@@ -35,10 +34,10 @@ class Blocks:
         ContractError: ``workers`` is neither ``"auto"`` nor an integer of at least 0.
     """
 
-    def __init__(self, assembler: Assembler, batch_size: int, workers: int | str, sequential: bool) -> None:
-        self._assembler, self._sequential = assembler, sequential
+    def __init__(self, assembler: Assembler, batch_size: int, workers: int | str) -> None:
+        self._assembler, self._sequential = assembler, assembler.source.sequential
         self._steps = assembler.steps_per_block(batch_size)
-        self.workers = _threads(workers, 1 if sequential else None)
+        self.workers = _threads(workers, 1 if self._sequential else None)
         # training, evaluation and prediction use batches at a speed of their own
         self._threads: dict[tuple[bool, bool], Threads] | None = (
             {} if workers == "auto" and assembler.in_memory else None

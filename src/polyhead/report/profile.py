@@ -83,14 +83,14 @@ def _go(feed: Feed, meter: Meter, first: int, workers: int, steps: int | None) -
     count = min(steps or len(feed), len(feed))
     if first + (steps or FEWEST) > len(feed):
         first = 0
-    structure = feed._bound or feed._flat
+    drawing, structure = feed._drawing, feed._own
     stop = min(first + count, len(feed))
-    blocks = feed._blocks.of(feed._order, feed.epoch, first, meter=meter, workers=workers, stop=stop)
+    blocks = drawing.blocks(feed.epoch, first, meter=meter, workers=workers, stop=stop)
     begun = time.perf_counter()
     done = rows = 0
     seconds = 0.0
     for block in blocks:
-        done += sum(1 for _ in feed._cut(iter([block]), structure))
+        done += sum(1 for _ in drawing.cut(iter([block]), structure))
         rows += len(block.ids)
         seconds = time.perf_counter() - begun
         if steps is None and done >= FEWEST and seconds > SECONDS:
@@ -125,15 +125,15 @@ class _Trial(KerasInput):
     def _batches(self, call: Call, convert: Convert | None = None) -> Iterator[Any]:
         structure = self._feed._structure_for(call)
         if call.probing:
-            return iter([self._feed._peek(structure, convert)])
+            return iter([self._feed._drawing.peek(structure, convert)])
         made = (
-            itertools.repeat(self._feed._peek(structure, convert))
+            itertools.repeat(self._feed._drawing.peek(structure, convert))
             if self._constant
             else self._made(structure, convert)
         )
         return itertools.islice(self.watch.timed(made), self._total)
 
     def _made(self, structure: Any, convert: Convert | None) -> Iterator[Any]:
-        feed = self._feed
-        blocks = feed._blocks.of(feed._order, feed.epoch, epochs=None, meter=self.watch.meter, most=BLOCK)
-        return feed._cut(blocks, structure, convert)
+        drawing = self._feed._drawing
+        blocks = drawing.blocks(drawing.epoch, epochs=None, meter=self.watch.meter, most=BLOCK)
+        return drawing.cut(blocks, structure, convert)
