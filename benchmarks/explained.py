@@ -49,7 +49,8 @@ each in rows of its own. Decoded at half the size, resized to 224 × 224, nothin
 row numbers; boxes lie on a grid on which they are whole pixels after resizing. Decoders and filters differ, so pixels
 may be off by 3 of 255 levels on average from the reference, decoded whole and resized by area, and masks overlap with
 theirs by 0.9 at least. Arms in Python decode by simplejpeg with `fastdct` and `fastupsample`, which polyhead leaves
-off; TensorFlow has `INTEGER_FAST` and no `fancy_upscaling`.
+off; TensorFlow has `INTEGER_FAST` and no `fancy_upscaling`. `bare decoding` is no way of feeding, but the limit of all
+that decode by these libraries: it reads, decodes and resizes rows in two threads and puts nothing together.
 
 Warm: the system holds the files in memory. Cold: before each run of one epoch the arm is set up anew and the system
 is asked to drop these files alone from its memory (`posix_fadvise`, which needs no special rights); that it did is

@@ -6,6 +6,7 @@ Each does what its library's own guide advises and decodes at half the size, as 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,9 @@ from benchmarks.vision.workload import CLASSES, SIDE
 Epochs = Callable[[int], Iterator[Any]]
 Make = Callable[[Rows, int], Epochs]
 WORKERS = 2
+
+FEW = 4
+"""Rows that a thread takes at once, where it takes several."""
 
 
 def shuffled(rows: int, batch_size: int, epoch: int) -> list[np.ndarray]:
@@ -31,6 +35,19 @@ def gathered(data: Rows, ids: np.ndarray) -> Delivered:
 
 def plain_generator(data: Rows, batch_size: int) -> Epochs:
     return lambda epoch: (gathered(data, ids) for ids in shuffled(len(data), batch_size, epoch))
+
+
+def bare_decoding(data: Rows, batch_size: int) -> Epochs:
+    """No way of feeding, but the limit of all that decode by these libraries: rows in two threads, not put together."""
+
+    def few(ids: np.ndarray) -> list[Sample]:
+        return [data[row] for row in ids]
+
+    def epochs(epoch: int) -> Iterator[Any]:
+        with ThreadPoolExecutor(WORKERS) as pool:
+            yield from pool.map(few, shuffled(len(data), FEW, epoch))
+
+    return epochs
 
 
 def columns(data: Rows) -> dict[str, Any]:
@@ -226,6 +243,7 @@ def ray_data(data: Rows, batch_size: int) -> Epochs:
 ARMS: dict[str, Make] = {
     "plain generator": plain_generator,
     "polyhead": polyhead,
+    "bare decoding": bare_decoding,
     "keras PyDataset": keras_pydataset,
     "tf.data": tf_data,
     "torch DataLoader": torch_loader,

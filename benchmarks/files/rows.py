@@ -159,7 +159,9 @@ def stacked(samples: Sequence[Sample]) -> Delivered:
 
 
 def delivered(batch: Any) -> Delivered:
-    """A batch of any arm in one form."""
+    """A batch of any arm in one form; rows that are not put together yet are a list."""
+    if isinstance(batch, list):
+        batch = stacked(batch)
     if isinstance(batch[0], dict):
         x, y, w = batch
         there = np.stack([np.asarray(w[name]).reshape(len(w[name]), -1)[:, 0] for name in HEADS], 1)
@@ -169,6 +171,8 @@ def delivered(batch: Any) -> Delivered:
 
 def rows_of(batch: Any) -> int:
     """Rows in a batch, without a look at the data."""
+    if isinstance(batch, list):
+        return len(batch)
     return int((batch[0]["image"] if isinstance(batch[0], dict) else batch[0]).shape[0])
 
 

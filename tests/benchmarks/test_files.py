@@ -67,7 +67,8 @@ def test_every_arm_delivers_the_same_rows(arm, data, expected):
     epochs = ARMS[arm](data, 5)
     for epoch in range(2):
         batches = list(epochs(epoch))
-        assert sorted(map(rows_of, batches)) == [3, 5, 5]
+        sizes = [1, 4, 4, 4] if arm == "bare decoding" else [3, 5, 5]  # whose rows are not put together
+        assert sorted(map(rows_of, batches)) == sizes
         assert check(batches, data)["proof"] == expected
 
 

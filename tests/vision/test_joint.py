@@ -1,5 +1,6 @@
 """Several augmentations as one: the same for any batch, folded into one matrix, light once."""
 
+import dataclasses
 import threading
 
 import cv2
@@ -114,6 +115,25 @@ def test_a_reduced_jpeg_lands_where_the_whole_one_does():
     assert reduced.pixels.shape[0] >= least[0]
     found, expected = plan.image(0, reduced), plan.image(0, decode(data))
     assert np.abs(found.astype(int) - expected).mean() < 1.5
+
+
+@pytest.mark.parametrize("size", [(400, 600), (401, 603), (404, 598)])
+def test_a_whole_frame_is_resized_as_its_matrix_has_it(size):
+    """With a file that is decoded at half its size, and one whose last pixels then show less than others."""
+    pixels = cv2.resize(RNG.integers(0, 256, (20, 30, 3), dtype=np.uint8), size[::-1])
+    reduced = decode(simplejpeg.encode_jpeg(pixels, quality=95), at_least=(150, 160))
+    assert reduced.scale == 0.5
+    plan = Joint().plan(0, [1], [size], (180, 200))
+    general = dataclasses.replace(plan)
+    general.__dict__["_whole"] = [False]
+    assert plan._whole == [True]
+    for image in (reduced, pixels, pixels[..., :1], pixels.astype(np.float32)):
+        assert np.array_equal(plan.image(0, image), general.image(0, image))
+        assert np.array_equal(plan.image(0, image, size=(60, 90)), general.image(0, image, size=(60, 90)))
+    mask = RNG.integers(0, 9, (97, 130), dtype=np.uint8)
+    assert np.array_equal(plan.mask(0, mask), general.mask(0, mask))
+    for moved in (Joint([Flip(p=1)]), Joint([Rotate(3)]), Joint(fit="cover"), Joint(fit="contain")):
+        assert moved.plan(0, [1], [size], (180, 200))._whole == [False]
 
 
 def test_a_reduced_jpeg_is_as_sharp_as_the_whole_one():

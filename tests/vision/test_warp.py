@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from polyhead.vision import geometry as g
-from polyhead.vision.warp import _inverse, warp
+from polyhead.vision.warp import _inverse, resized, warp
 
 RNG = np.random.default_rng(5)
 
@@ -92,6 +92,24 @@ def test_flips_and_whole_shifts_are_exact(channels, nearest):
     assert (moved[:, :3] == 9).all()
     turned = warp(image, g.shift(12, 0) @ g.rotate(90), (17, 12), nearest=nearest)
     assert np.array_equal(turned, np.rot90(image, -1))
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.int32, np.int64, np.float32, np.bool_])
+@pytest.mark.parametrize("channels", [(), (1,), (3,), (5,)])
+@pytest.mark.parametrize("nearest", [True, False])
+@pytest.mark.parametrize("target", [(40, 56), (20, 28), (33, 30), (90, 112), (13, 13), (7, 200)])
+def test_the_whole_image_at_another_size_is_what_its_matrix_makes_of_it(dtype, channels, nearest, target):
+    image = RNG.integers(0, 2 if dtype is np.bool_ else 200, (40, 56, *channels)).astype(dtype)
+    matrix = g.scale(target[1] / 56, target[0] / 40)
+    expected = exact_nearest(image, matrix, target) if nearest else warp(image, matrix, target)
+    kept = image.copy()
+    out = np.zeros_like(expected)
+    for found in (resized(image, target, nearest=nearest), resized(image, target, nearest=nearest, out=out)):
+        assert found.dtype == expected.dtype
+        assert np.array_equal(found, expected)
+        assert not np.shares_memory(found, image)
+    assert np.array_equal(out, expected)
+    assert np.array_equal(image, kept)
 
 
 def test_nothing_to_do_is_a_copy():

@@ -27,13 +27,16 @@ _HERE = threading.local()
 
 
 class _Slot(Generic[Task, Result]):
-    """One task on its way."""
+    """One task on its way; it is locked until it is done. An event would wait in Python, and an interrupt could come
+    in its midst, when it has let go of a lock that it then lets go of once more.
+    """
 
-    __slots__ = ("done", "error", "result", "task")
+    __slots__ = ("error", "pending", "result", "task")
 
     def __init__(self, task: Task) -> None:
         self.task = task
-        self.done = threading.Event()
+        self.pending = threading.Lock()
+        self.pending.acquire()
         self.result: Result | None = None
         self.error: BaseException | None = None
 
@@ -161,7 +164,8 @@ def prefetch(
             thread.start()
         while waiting:
             slot = waiting.popleft()
-            while not slot.done.wait(WAKE):  # an interrupt that comes just before a wait would not end it
+            # an interrupt that comes just before a wait would not end it
+            while not slot.pending.acquire(timeout=WAKE):
                 pass
             if slot.error is not None:
                 raise slot.error
@@ -216,5 +220,5 @@ def _serve(
                 slot.result = work(slot.task)
             except BaseException as error:  # carried to the caller, whatever it is
                 slot.error = error
-            slot.done.set()
+            slot.pending.release()
         del slot

@@ -26,7 +26,7 @@ from polyhead.vision.base import Augmentation, Geometric, Photometric
 from polyhead.vision.chance import bits, stream, uniform
 from polyhead.vision.decode import Decoded
 from polyhead.vision.photometric import Color
-from polyhead.vision.warp import SHRINK, warp
+from polyhead.vision.warp import SHRINK, resized, warp
 
 Pair = tuple[np.ndarray, np.ndarray]
 Size = tuple[int, int]
@@ -224,6 +224,15 @@ class Plan:
         found: list[list[float]] = np.hypot(self.matrices[:, 0, :2], self.matrices[:, 1, :2]).tolist()
         return found
 
+    @cached_property
+    def _whole(self) -> list[bool]:
+        """Whether an image becomes the output as a whole, larger or smaller and no more."""
+        (height, width), rows = self.target, self.sizes
+        plain = np.zeros((len(rows), 3, 3))
+        plain[:, 0, 0], plain[:, 1, 1], plain[:, 2, 2] = width / rows[:, 1], height / rows[:, 0], 1
+        found: Any = (np.abs(self.matrices - plain) < 1e-9).all((1, 2))
+        return list(found.tolist())
+
     def image(
         self,
         i: int,
@@ -251,7 +260,11 @@ class Plan:
         pixels = image.pixels if isinstance(image, Decoded) else image
         size = size or self.target
         lights = [(aug, p[i]) for aug, p in stage.lights if p[i] is not None] if photometric else []
-        result = warp(pixels, self._from(i, image, size), size, fill=fill, out=None if lights else out)
+        out_now = None if lights else out
+        if self._whole[i] and (not isinstance(image, Decoded) or _exact(image)):
+            result = resized(pixels, size, out=out_now)
+        else:
+            result = warp(pixels, self._from(i, image, size), size, fill=fill, out=out_now)
         return _lit(result, lights, out) if lights else result
 
     def mask(
@@ -266,6 +279,8 @@ class Plan:
         """A mask of the sample, each pixel the nearest; arguments as those of `image`."""
         self._only_stage()
         size = size or self.target
+        if self._whole[i] and self._turns[i] == 1:
+            return resized(mask, size, nearest=True, out=out)
         return warp(mask, self._targets(i, mask.shape[:2], size), size, nearest=True, fill=fill, out=out)
 
     def boxes(self, i: int, boxes: Any, *, size: Size | None = None) -> Pair:
@@ -361,6 +376,11 @@ class Plan:
         if shape[0] != whole[0] or shape[1] != whole[1]:
             matrix = matrix * (whole[1] / shape[1], whole[0] / shape[0], 1)  # a matrix that scales, by hand
         return matrix if size == self.target else geometry.resize(self.target, size) @ matrix
+
+
+def _exact(image: Decoded) -> bool:
+    """Whether the pixels show the whole image: at a scale that does not divide its size, those at the end show less."""
+    return all(size * image.scale == side for size, side in zip(image.size, image.pixels.shape, strict=False))
 
 
 def _lit(
