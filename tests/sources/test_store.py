@@ -4,6 +4,7 @@ import ctypes
 import mmap
 import os
 import time
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -267,6 +268,25 @@ def _drop(path):
     with open(path, "rb") as file:
         os.fsync(file.fileno())
         os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+
+
+@pytest.mark.skipif(
+    not Path("/proc/self/smaps").exists(), reason="the advice on a map is seen as Linux has it"
+)
+@pytest.mark.parametrize("values", [np.zeros((40, 40_000), np.uint8), [bytes(40_000)] * 40])
+def test_large_rows_are_read_ahead_and_small_ones_by_the_page(values, tmp_path):
+    for name, column in (("large", values), ("small", [row[:400] for row in values])):
+        ph.pack({"x": column}, tmp_path / name)
+        rows = ph.open_store(tmp_path / name)
+        rows.read(np.arange(2))
+        assert _advised(tmp_path / name / "part-00000.arrow") == (name == "small")
+
+
+def _advised(path):
+    """Whether the kernel was told that a mapped file is read here and there."""
+    mapped = Path("/proc/self/smaps").read_text().split(str(path.resolve()), 1)[1]
+    flags = next(line for line in mapped.splitlines() if line.startswith("VmFlags"))
+    return "rr" in flags.split()
 
 
 def _resident(path):

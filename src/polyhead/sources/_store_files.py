@@ -19,7 +19,7 @@ from polyhead.errors import Problem, StoreError, place, shown
 MANIFEST, JOURNAL = "manifest.json", "journal.jsonl"
 VERSION = 1
 NEAR = 1 << 14
-"""Bytes of a row up to which its file is read by the page alone; larger rows are read ahead."""
+"""Bytes in a row of each column up to which a file is read by the page alone; larger rows are read ahead."""
 
 
 def is_store(path: Any) -> bool:
@@ -114,12 +114,11 @@ def check_sizes(folder: Path, shards: list[dict[str, Any]]) -> Iterator[Problem]
             yield Problem(where, f"{shard['bytes']:,} bytes", f"{size:,}", fix)
 
 
-def map_shard(path: Path, near: bool = False) -> Any:
+def map_shard(path: Path) -> Any:
     """The record batch of a shard, mapped: nothing of it is read before it is used.
 
     Args:
         path: of the file.
-        near: read single pages, as its rows are small.
 
     Raises:
         StoreError: for a file that is no shard.
@@ -129,13 +128,21 @@ def map_shard(path: Path, near: bool = False) -> Any:
     try:
         with open(path, "rb") as file:
             mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-        if near and hasattr(mmap, "MADV_RANDOM"):
-            mapped.madvise(mmap.MADV_RANDOM)
+        _advise(mapped, "MADV_RANDOM")  # what stands at the end is a few pages
         with pa.ipc.open_file(pa.BufferReader(pa.py_buffer(mapped))) as opened:
-            return opened.get_batch(0)
+            batch = opened.get_batch(0)
+        if any(column.nbytes > NEAR * len(column) for column in batch.columns):
+            _advise(mapped, "MADV_NORMAL")
+        return batch
     except (OSError, ValueError, pa.ArrowException) as error:
         fix = "Pack the store again."
         raise StoreError(Problem(place(file=str(path)), "a shard of a store", _words(error), fix)) from error
+
+
+def _advise(mapped: mmap.mmap, name: str) -> None:
+    """Tell the kernel how a map will be read, where it can be told."""
+    if hasattr(mmap, name):
+        mapped.madvise(getattr(mmap, name))
 
 
 def crc(array: Any) -> int:

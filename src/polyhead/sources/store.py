@@ -12,8 +12,8 @@ import numpy as np
 
 from polyhead.errors import StoreError
 from polyhead.sources._columns import Stored, entries, whole
-from polyhead.sources._store_columns import column_of, row_bytes
-from polyhead.sources._store_files import NEAR, check_sizes, map_shard, read_manifest
+from polyhead.sources._store_columns import column_of
+from polyhead.sources._store_files import check_sizes, map_shard, read_manifest
 from polyhead.sources._values import Values
 from polyhead.sources.base import Source
 
@@ -65,8 +65,7 @@ class Store(Source):
             raise StoreError(*problems)
         self._shards = [path / shard["file"] for shard in shards]
         specs = {spec["name"]: spec for spec in self.manifest["columns"]}
-        near = not any(spec["is"] == "dense" and row_bytes(spec) > NEAR for spec in specs.values())
-        maps = _Maps(self._shards, near)
+        maps = _Maps(self._shards)
         self._columns: Mapping[str, _Lazy] = {name: _Lazy(name, spec, maps) for name, spec in specs.items()}
 
     def __len__(self) -> int:
@@ -95,15 +94,15 @@ class Store(Source):
 class _Maps:
     """The shards, each mapped once, whoever asks first."""
 
-    def __init__(self, paths: Sequence[Path], near: bool) -> None:
-        self._paths, self._near = paths, near
+    def __init__(self, paths: Sequence[Path]) -> None:
+        self._paths = paths
         self._batches: list[Any] | None = None
         self._lock = Lock()
 
     def column(self, name: str) -> list[Any]:
         with self._lock:
             if self._batches is None:
-                self._batches = [map_shard(path, self._near) for path in self._paths]
+                self._batches = [map_shard(path) for path in self._paths]
             return [batch.column(name) for batch in self._batches]
 
 
