@@ -8,7 +8,7 @@ import time
 import numpy as np
 import pytest
 
-from polyhead.compiled import Loop
+from polyhead.compiled import Loop, settled
 
 
 def double(values, out):
@@ -60,3 +60,11 @@ def test_a_program_may_end_while_a_loop_is_compiled():
     )
     done = subprocess.run([sys.executable, "-c", program], check=False, capture_output=True, timeout=60)
     assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_who_measures_waits_for_what_is_being_compiled():
+    loop = Loop(lambda a: a.sum(), np.ones(3))
+    assert loop.ready is None
+    settled()
+    assert loop.ready is not None
+    settled()  # nothing to wait for

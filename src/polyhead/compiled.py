@@ -93,6 +93,14 @@ class Loop:
         self._compiled = compiled
 
 
+def settled() -> None:
+    """Wait for the loops that are being compiled, for who measures what comes after."""
+    with _LOCK:
+        thread = _THREAD
+    if thread is not None:
+        thread.join()
+
+
 @atexit.register
 def _finish() -> None:
     """Let the loop that is being compiled come to its end: a process must not leave from under a compiler."""

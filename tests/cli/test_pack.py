@@ -134,7 +134,7 @@ def test_ctrl_c_ends_it_at_once_and_the_same_command_goes_on(tmp_path):
     os.kill(process.pid, signal.SIGINT)
     _, err = process.communicate(timeout=60)
     assert time.monotonic() - began < 5
-    assert process.returncode == 130, err
+    assert process.returncode in (130, -signal.SIGINT), err  # of both a shell says 130
     assert f"polyhead: {store}: it was ended; the same command goes on." in err
     done = subprocess.run(command, env=quick, capture_output=True, text=True, timeout=120)
     assert (done.returncode, done.stdout) == (0, f"{store}: 60 rows, x, n\n"), done.stderr

@@ -85,7 +85,7 @@ def test_images_as_floats_are_handed_over_as_bytes():
 
 
 def test_augmentation_is_a_stage():
-    data = {"image": np.full((16, 300, 300, 3), 7, np.uint8), "y": np.arange(16) % 2}
+    data = {"image": np.full((64, 300, 300, 3), 7, np.uint8), "y": np.arange(64) % 2}
     feed = ph.Feed(
         data,
         inputs={"image": ph.Image()},
@@ -94,7 +94,7 @@ def test_augmentation_is_a_stage():
         batch_size=4,
         workers=0,
     )
-    assert feed.profile(3).bottleneck == "warp"
+    assert feed.profile(12).bottleneck == "warp"
 
 
 def test_mixing_is_a_stage():

@@ -145,6 +145,8 @@ class Scene:
                 laps.include(parts)
                 parts.clear()
 
+        if laps is not None:
+            laps("read")
         together(opened)
         joint = self._plain if epoch is None else self._joint
         turns = [f.turn for f in frames] if self.images[self.first].annotated == "stored" else None

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
+from polyhead.compiled import settled
 from polyhead.errors import ContractError, Problem, shown
 from polyhead.feed import Feed
 from polyhead.keras_bridge.adapter import Call, Convert, KerasInput
@@ -32,6 +33,8 @@ def profile(feed: Feed, steps: int | None = None) -> Speed:
     (5, 160, None)
     """
     _require(steps, "profile(steps=)", 1)
+    feed.peek()  # what is loaded and compiled with the first batch is not of the others
+    settled()
     workers, meter = feed._facts.workers, Meter()
     done, rows, seconds = _go(feed, meter, 0, 0, steps)
     each, busy = meter.each, min(1.0, meter.busy)
