@@ -88,8 +88,9 @@ labelled. That image, mask and box move together is tested on images with a brig
 """,
     "fit": """
 `fit` on the workload `images`, {rows:,} rows, with a small network of two heads, epoch by epoch. *One constant batch*
-is the limit: the same batch again and again, by the same way. *Waiting* is the share of an arm's epoch that goes
-beyond an epoch of that: the step waits for data, or is slower because data is made beside it. On two cores those
-cannot be told apart.
+is the same batch again and again, from a generator: the limit of all that Keras takes from generators. On TensorFlow
+that way alone costs more than polyhead's does, so `python -m benchmarks.into_step` compares with a batch
+that lies on the device. *Waiting* is the share of an arm's epoch that goes beyond an epoch of one constant batch: the
+step waits for data, or is slower because data is made beside it. On two cores those cannot be told apart.
 """,
 }
