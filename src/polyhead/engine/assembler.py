@@ -12,6 +12,7 @@ import numpy as np
 
 from polyhead.engine.batch import Block
 from polyhead.engine.columns import Columns, absent, stacked
+from polyhead.engine.declaration import given_first
 from polyhead.engine.gather import Gather, Whole, gathers
 from polyhead.engine.labels import Encoded, Labels
 from polyhead.engine.laid import Along, Laid
@@ -19,7 +20,7 @@ from polyhead.engine.memory import Pool
 from polyhead.engine.mixing import Mixers, Parts, split
 from polyhead.engine.scene import Scene
 from polyhead.errors import BadValue, ContractError, DataError, Problem, place
-from polyhead.kinds import Binary, Each, Head, Image, Input, for_boxes
+from polyhead.kinds import Each, Head, Image, Input, for_boxes
 from polyhead.order import Order
 from polyhead.sources._values import Values, take
 from polyhead.sources.base import Source, checked_rows
@@ -80,7 +81,7 @@ class Assembler:
         self._scene = None if errors else _scene(source, self.inputs, heads, moves, seed)
         labels: dict[str, Labels] = {}
         along: dict[str, Along] = {}
-        for name in _given_first(heads):
+        for name in given_first(heads):
             head, rows = heads[name], source
             if errors and self._scene is None and _is_late(head, source, name):
                 continue  # what it would be once it is laid into an image that is not right is not known
@@ -313,7 +314,7 @@ class Assembler:
             except DataError as error:
                 yield name, error
         found: dict[str, Encoded] = {}
-        for name in _given_first(self.heads):
+        for name in given_first(self.heads):
             label = self._labels[name]
             try:
                 found[name] = label.encode(self._with(name, rows, laid), ids, True)
@@ -388,30 +389,3 @@ def _is_late(head: Head, source: Source, name: str) -> bool:
 
 def _only(source: Source, columns: list[str]) -> Source | None:
     return source.only(columns) if columns else None
-
-
-def _given_first(heads: Mapping[str, Head]) -> list[str]:
-    """The names of the heads, each after the one it is given."""
-    problems = []
-    depth: dict[str, int] = {}
-    for name, head in heads.items():
-        chain = [name]
-        while (given := heads[chain[-1]].given) is not None and given in heads and given not in chain:
-            chain.append(given)
-        depth[name] = len(chain)
-        if head.given is None:
-            continue
-        binary = [n for n, h in heads.items() if isinstance(h, Binary) and n != name]
-        expected = f"the name of a binary head ({', '.join(binary) or 'there is none'})"
-        where = f"{place(head=name)}, given={head.given!r}"
-        if head.given not in heads:
-            problems.append(Problem(where, expected, "no head of that name"))
-        elif head.given == name:
-            problems.append(Problem(where, expected, "the head itself"))
-        elif not isinstance(heads[head.given], Binary):
-            problems.append(Problem(where, expected, type(heads[head.given]).__name__))
-        elif given == name:
-            problems.append(Problem(where, "a chain that ends", " -> ".join([*chain, name])))
-    if problems:
-        raise ContractError(*problems)
-    return sorted(heads, key=lambda name: depth[name])

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from polyhead.errors import ContractError, Problem, place, shown
-from polyhead.kinds import Array, Head, Image, Input
+from polyhead.kinds import Array, Binary, Head, Image, Input
 from polyhead.sources.base import Source
 
 
@@ -55,3 +55,30 @@ def require_kinds(inputs: Mapping[str, Any], heads: Any) -> None:
                 )
     if problems:
         raise ContractError(*problems)
+
+
+def given_first(heads: Mapping[str, Head]) -> list[str]:
+    """The names of the heads, each after the one it is given."""
+    problems = []
+    depth: dict[str, int] = {}
+    for name, head in heads.items():
+        chain = [name]
+        while (given := heads[chain[-1]].given) is not None and given in heads and given not in chain:
+            chain.append(given)
+        depth[name] = len(chain)
+        if head.given is None:
+            continue
+        binary = [n for n, h in heads.items() if isinstance(h, Binary) and n != name]
+        expected = f"the name of a binary head ({', '.join(binary) or 'there is none'})"
+        where = f"{place(head=name)}, given={head.given!r}"
+        if head.given not in heads:
+            problems.append(Problem(where, expected, "no head of that name"))
+        elif head.given == name:
+            problems.append(Problem(where, expected, "the head itself"))
+        elif not isinstance(heads[head.given], Binary):
+            problems.append(Problem(where, expected, type(heads[head.given]).__name__))
+        elif given == name:
+            problems.append(Problem(where, "a chain that ends", " -> ".join([*chain, name])))
+    if problems:
+        raise ContractError(*problems)
+    return sorted(heads, key=lambda name: depth[name])

@@ -44,6 +44,11 @@ class Decoded:
     orientation: int = 1
 
     @property
+    def exact(self) -> bool:
+        """Whether a pixel at the end shows as much as any other: the scale divides the size."""
+        return all(n * self.scale == side for n, side in zip(self.size, self.pixels.shape, strict=False))
+
+    @property
     def matrix(self) -> np.ndarray:
         """From coordinates of the whole image to coordinates of the pixels.
 

@@ -260,11 +260,11 @@ class Plan:
         pixels = image.pixels if isinstance(image, Decoded) else image
         size = size or self.target
         lights = [(aug, p[i]) for aug, p in stage.lights if p[i] is not None] if photometric else []
-        out_now = None if lights else out
-        if self._whole[i] and (not isinstance(image, Decoded) or _exact(image)):
-            result = resized(pixels, size, out=out_now)
+        into = None if lights else out
+        if self._whole[i] and (not isinstance(image, Decoded) or image.exact):
+            result = resized(pixels, size, out=into)
         else:
-            result = warp(pixels, self._from(i, image, size), size, fill=fill, out=out_now)
+            result = warp(pixels, self._from(i, image, size), size, fill=fill, out=into)
         return _lit(result, lights, out) if lights else result
 
     def mask(
@@ -376,11 +376,6 @@ class Plan:
         if shape[0] != whole[0] or shape[1] != whole[1]:
             matrix = matrix * (whole[1] / shape[1], whole[0] / shape[0], 1)  # a matrix that scales, by hand
         return matrix if size == self.target else geometry.resize(self.target, size) @ matrix
-
-
-def _exact(image: Decoded) -> bool:
-    """Whether the pixels show the whole image: at a scale that does not divide its size, those at the end show less."""
-    return all(size * image.scale == side for size, side in zip(image.size, image.pixels.shape, strict=False))
 
 
 def _lit(
