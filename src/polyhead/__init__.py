@@ -3,6 +3,8 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+import wrapt
+
 from polyhead.errors import (
     ContractError,
     DataError,
@@ -105,6 +107,14 @@ def __getattr__(name: str) -> Any:
 def __dir__() -> list[str]:
     return sorted(set(globals()) | set(__all__))
 
+
+def _register(keras: Any) -> None:
+    """Make ``keras.saving.load_model`` know the losses and metrics of saved models."""
+    if hasattr(keras, "saving"):
+        import_module("polyhead.keras_bridge.saving")
+
+
+wrapt.register_post_import_hook(_register, "keras")  # whichever of the two is imported first
 
 __all__ = [
     "Apply",

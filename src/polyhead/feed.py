@@ -14,7 +14,7 @@ from polyhead.engine.declaration import as_inputs, require_kinds
 from polyhead.engine.memory import pooled
 from polyhead.errors import ContractError, DataError, Problem, Report, shown, warn
 from polyhead.keras_bridge.adapter import Call, Convert, KerasInput, Spec
-from polyhead.keras_bridge.compiled import user_loss
+from polyhead.keras_bridge.compiled import compiled_loss, head_losses, user_loss
 from polyhead.keras_bridge.contract import Declared, Fit, check, match
 from polyhead.keras_bridge.structure import Structure, fill
 from polyhead.keras_bridge.waiting import watch
@@ -148,6 +148,19 @@ class Feed(KerasInput):
     def weighted_heads(self) -> frozenset[str]:
         """The heads whose sample weights are not all 1."""
         return frozenset(name for name, label in self._assembler.labels.items() if label.weighted)
+
+    def mean_weights(self, losses: Mapping[str, Any]) -> dict[str, float]:
+        """For each head the mean sample weight over the rows, which `compile` divides its loss by.
+
+        Args:
+            losses: ``{head: LabelledMean}``; those that divide by the weights of each batch are left out.
+        """
+        labels = self._assembler.labels
+        return {
+            name: labels[name].mean_weight(loss.whole_vectors)
+            for name, loss in losses.items()
+            if name in labels and not loss.batch_mean
+        }
 
     def __repr__(self) -> str:
         lines = [f"Feed({self.num_samples:,} rows, {len(self):,} batches of {self.batch_size}"]
@@ -315,17 +328,22 @@ class Feed(KerasInput):
             compiled: False leaves out what it was compiled with.
         """
         known = self._met.get(model)
-        loss = user_loss(model) if compiled else None
-        if known is None or (loss is not None and known[0] is not loss):
+        if known is None or (compiled and self._recompiled(model, known[0])):
             fit, wrong = self._check(model, compiled=compiled)
             if fit.structure is None:
                 raise ContractError(*fit.errors, *wrong)
             if wrong:
                 raise DataError(*wrong)
             for problem in fit.warnings:
-                warn(problem)
-            known = self._met[model] = (loss, fit.structure)
+                if not (compiled and problem.code == "label-scale" and head_losses(model) is not None):
+                    warn(problem)  # polyhead.compile warned of the scale of its own rows
+            known = self._met[model] = (compiled_loss(model) if compiled else None, fit.structure)
         return known[1]
+
+    def _recompiled(self, model: Any, known: Any) -> bool:
+        """Whether a model was compiled since this feed met it; what `polyhead.compile` did with this feed is known."""
+        loss = compiled_loss(model)
+        return loss is not None and loss is not known and (known is not None or user_loss(model) is not None)
 
     def _place(self, model: Any) -> Structure:
         """Where inputs and heads stand in a model that is only asked to predict."""
@@ -396,9 +414,13 @@ class Feed(KerasInput):
             raise ContractError(*call.refused)
         if call.model is not None and call.use == "predict":
             return self._place(call.model)
-        if call.model is not None:
-            return self._structure(call.model)
-        return self._own
+        if call.model is None:
+            return self._own
+        structure = self._structure(call.model)
+        losses = head_losses(call.model) if call.use == "fit" else None
+        if losses is not None:
+            losses.normalize(self.mean_weights(losses.losses))
+        return structure
 
     @property
     def _own(self) -> Structure:

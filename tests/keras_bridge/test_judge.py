@@ -186,8 +186,7 @@ DOUBTS = {
     "a loss that rows without a label dilute": (
         ({"gap": ph.Regression()}, {"gap": dense(1)}, {"loss": "mse"}),
         "head `gap`: expected a loss that is the mean over what is labelled, got the mean over the whole batch, "
-        "which rows without a label make smaller. Say ph.compile(model, feed, optimizer=...), or give the loss "
-        'reduction="mean_with_sample_weight".',
+        "which rows without a label make smaller. Say ph.compile(model, feed, optimizer=...).",
     ),
     "labels that are all alike": (
         ({"same": ph.Regression()}, {"same": dense(1)}),

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from kind_checks import encoded, message, refusal, resolved
 
+import polyhead as ph
 from polyhead.kinds import Boxes, Keypoints, Mask
 
 ONE = np.array([[0, 1, 1], [0, 0, 1]])
@@ -172,9 +173,8 @@ def test_declarations_of_masks():
     assert refusal(Mask, 0) == (
         "Mask(classes): expected a number of at least 1, or as many distinct names, got 0."
     )
-    assert refusal(Mask, class_weight="balanced") == (
-        "Mask(class_weight=): expected nothing for binary masks, got 'balanced'. "
-        "Use Mask(classes) with one class a pixel, or give a loss of your own."
+    assert (
+        refusal(Mask, class_weight={2: 3.0}) == "Mask(class_weight=): expected classes among [0, 1], got 2."
     )
 
 
@@ -352,3 +352,47 @@ def test_one_keypoint_a_row_may_leave_its_axis_out():
     assert (
         Keypoints(2).describe(np.float32([[[1, 2], [0, 0]]]), np.array([[True, False]])) == "1 to 2, mean 1.5"
     )
+
+
+def weights_of(head, masks):
+    """The weights that a feed gives a head of masks."""
+    feed = ph.Feed(
+        {"x": np.zeros(len(masks)), "m": masks}, inputs="x", heads={"m": head}, batch_size=len(masks)
+    )
+    return feed.heads["m"].class_weight, feed.peek()[2]["m"]
+
+
+def test_class_weights_of_a_binary_mask_are_one_a_pixel():
+    masks = np.zeros((2, 2, 2), np.uint8)
+    masks[0, 0] = 1
+    weight, found = weights_of(Mask(class_weight={1: 3.0}), masks)
+    assert found.tolist() == [[[3, 3], [1, 1]], [[1, 1], [1, 1]]]
+    weight, found = weights_of(Mask(class_weight="balanced"), masks)
+    assert weight == {0: 8 / (2 * 6), 1: 8 / (2 * 2)}
+    assert (found * (masks == 1)).sum() == pytest.approx((found * (masks == 0)).sum())
+    white = masks * 255
+    assert weights_of(Mask(values=(0, 255), class_weight="balanced"), white)[0] == weight
+    void = np.where(np.eye(2) == 1, 255, masks).astype(np.uint8)
+    weight, found = weights_of(Mask(missing=255, class_weight="balanced"), void)
+    assert weight == {0: 4 / (2 * 3), 1: 4 / 2}
+    assert (found[:, [0, 1], [0, 1]] == 0).all()
+
+
+def test_class_weights_of_several_binary_masks_are_one_for_each_class_of_a_pixel():
+    masks = np.zeros((2, 2, 2, 2), np.uint8)
+    masks[0, 0, :, 0] = 1
+    masks[:, :, :, 1] = 1
+    masks[1, 1, 1, 1] = 0
+    weight, found = weights_of(Mask(["road", "sky"], multi=True, class_weight={"road": 5.0}), masks)
+    assert found.shape == (2, 2, 2, 2)
+    assert found[..., 0].tolist() == np.where(masks[..., 0] == 1, 5.0, 1.0).tolist()
+    assert (found[..., 1] == 1).all()
+    weight, found = weights_of(Mask(["road", "sky"], multi=True, class_weight="balanced"), masks)
+    assert weight == {"road": 3.0, "sky": pytest.approx(1 / 7)}
+    rows = [masks[0], None]
+    _, found = weights_of(Mask(2, multi=True, class_weight={0: 2.0}, size=(2, 2)), rows)
+    assert (found[1] == 0).all()
+    assert (found[0] > 0).all()
+    void = np.where(np.eye(2)[..., None] == 1, 255, masks).astype(np.uint8)
+    _, found = weights_of(Mask(2, multi=True, class_weight={0: 2.0}, missing=255), void)
+    assert (found[:, [0, 1], [0, 1]] == 0).all()

@@ -17,6 +17,11 @@ from polyhead.sources.base import Source
 READY_ROW_BYTES = 256
 READY_BYTES = 1 << 30
 
+LOOKED_AT_BYTES = 1 << 26
+LOOKED_AT_ROWS = 1024
+LOOKED_AT_RUNS = 32
+"""Labels of up to 64 MB are all looked at for their mean weight, of more 1,024 rows in 32 runs, or what is 64 MB."""
+
 
 class Encoded(NamedTuple):
     """Some rows of one head.
@@ -56,6 +61,7 @@ class Labels:
         self._columns = head.columns(name)
         self._source = source.only(head.reads(name))
         self._ready: Encoded | None = None
+        self._mean_weights: dict[bool, float] = {}
         column = self._whole = source.column(self._columns[0]) if len(self._columns) == 1 else None
         row_bytes = int(np.prod(head.shape)) * np.dtype(head.dtype).itemsize
         if column is not None and row_bytes <= READY_ROW_BYTES and row_bytes * len(source) <= READY_BYTES:
@@ -185,6 +191,49 @@ class Labels:
         for ids in self._source.pieces(self._columns):
             found = self._read(ids)
             yield found, self.counts(found, self._wanted(ids, {}))
+
+    def mean_weight(self, whole_vectors: bool = False) -> float:
+        """The mean sample weight over the rows, augmentations left out: what a loss divides by.
+
+        Args:
+            whole_vectors: the loss reads the last axis of a label at once, so that it weighs as its least part does.
+
+        Returns:
+            At least 0; 1 where this head has no weights. It is worked out once, of all labels where they are in memory
+            or small, else of some rows spread over the source; of rows that come in one order alone, the first.
+
+        Raises:
+            DataError: for a label that is neither valid nor missing, with its row.
+        """
+        if not self.weighted:
+            return 1.0
+        if whole_vectors not in self._mean_weights:
+            total, count = 0.0, 0
+            for ids in self._looked_at():
+                found = (
+                    self._read(ids) if self._ready is None or ids.size < len(self._source) else self._ready
+                )
+                weights = self.weigh(found, self._wanted(ids, {}))
+                weights = weights.min(axis=-1) if whole_vectors and weights.ndim > 1 else weights
+                total, count = total + float(weights.sum(dtype=np.float64)), count + weights.size
+            self._mean_weights[whole_vectors] = total / count
+        return self._mean_weights[whole_vectors]
+
+    def _looked_at(self) -> Iterator[np.ndarray]:
+        """The rows that the mean weight is worked out of, in pieces."""
+        rows = len(self._source)
+        if self._ready is not None:
+            yield np.arange(rows, dtype=np.int64)
+            return
+        row_bytes = int(np.prod(self.head.shape)) * np.dtype(self.head.dtype).itemsize
+        if self._source.sequential:
+            yield np.arange(min(rows, LOOKED_AT_ROWS, max(1, LOOKED_AT_BYTES // row_bytes)), dtype=np.int64)
+        elif row_bytes * rows <= LOOKED_AT_BYTES:
+            yield from self._source.pieces(self._columns)
+        else:
+            length = max(1, min(LOOKED_AT_ROWS, LOOKED_AT_BYTES // row_bytes) // LOOKED_AT_RUNS)
+            starts = np.linspace(0, rows - length, LOOKED_AT_RUNS).astype(np.int64)
+            yield from (np.arange(start, start + length, dtype=np.int64) for start in np.unique(starts))
 
     def _read(self, ids: np.ndarray) -> Encoded:
         return self.encode({} if self.ready else self._source.read(ids), ids, True)

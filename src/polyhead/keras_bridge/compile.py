@@ -7,14 +7,21 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from polyhead.errors import ContractError, Problem, place, shown
+from polyhead.errors import ContractError, Problem, place, shown, warn
 from polyhead.keras_bridge.activation import activation
+from polyhead.keras_bridge.compiled import unweighable
 from polyhead.keras_bridge.contract import symbolic
+from polyhead.keras_bridge.judge import as_loss
+from polyhead.keras_bridge.metric_rules import judge_metrics
 from polyhead.keras_bridge.structure import Structure, at, fill, leaves, output
 from polyhead.kinds import Head
 
 if TYPE_CHECKING:
     import keras
+
+
+_BY_SHAPE = ("crossentropy", "ce")
+"""Names of losses for which Keras takes the cross-entropy that suits the labels."""
 
 
 class BoundFeed(Protocol):
@@ -25,6 +32,9 @@ class BoundFeed(Protocol):
 
     def peek(self) -> Any:
         """The batch that comes next."""
+
+    def mean_weights(self, losses: Mapping[str, Any]) -> dict[str, float]:
+        """For each head the mean sample weight over the rows, as its loss reads weights."""
 
     def _bind(self, model: Any, compiled: bool = True) -> Structure: ...
 
@@ -76,17 +86,23 @@ def _require_resolved(name: str, head: Head) -> None:
         ) from None
 
 
-def compile(model: Any, feed: Any, *, optimizer: Any, **kwargs: Any) -> Any:
+def compile(model: Any, feed: Any, *, optimizer: Any, normalize: str = "data", **kwargs: Any) -> Any:
     """``model.compile`` with the losses, weighted metrics and loss weights of the feed's heads.
 
-    Each loss is the mean over what is labelled, in the step and in the logged epoch. Whether an output is
-    logits or probabilities is read from its layer, or else from its values on one batch. The feed is bound to
-    the model.
+    A head's loss is the weighted mean over what is labelled, in the step and in the logged epoch. A step divides the
+    sum of weight times value by the values of the batch and by the head's mean weight over the training rows, so that
+    class weights, sample weights, rare ``given=`` and missing labels act in batches of any size. Where labels are in
+    memory or small, all rows give that mean, else 1,024 rows spread over the source.
+
+    Whether an output is logits or probabilities is read from its layer, or else from its values on one batch. The feed
+    is bound to the model.
 
     Args:
         model: built or not.
-        feed: a `Feed`.
+        feed: a `Feed` of the training rows.
         optimizer: as for ``model.compile``.
+        normalize: ``"data"``, or ``"batch"`` to divide a step by the weights of its own batch instead: the weight of a
+            row that is alone in its batch then has no effect.
         **kwargs: other arguments of ``model.compile``, as ``jit_compile`` or ``steps_per_execution``.
 
     Returns:
@@ -95,53 +111,39 @@ def compile(model: Any, feed: Any, *, optimizer: Any, **kwargs: Any) -> Any:
     Raises:
         ContractError: the feed does not fit the model, or an argument that belongs to a head.
     """
-    import keras
+    from polyhead.keras_bridge.losses import LabelledMean
+    from polyhead.keras_bridge.metrics import ElementwiseMetric, HeadMetrics, resolve
+    from polyhead.keras_bridge.training import HeadLosses, install
 
-    from polyhead.keras_bridge.losses import HeadLosses, HeadMetrics, LabelledMean, install
-
-    own = [name for name in ("loss", "loss_weights", "metrics", "weighted_metrics") if name in kwargs]
-    if own:
-        head = {"loss_weights": "weight", "weighted_metrics": "metrics"}
-        kind = type(next(iter(feed.heads.values()))).__name__
-        raise ContractError(
-            *(
-                Problem(
-                    f"compile({name}=)",
-                    "nothing, as the heads have it",
-                    shown(kwargs[name]),
-                    f"Say it on the head: ph.{kind}({head.get(name, name)}=...).",
-                )
-                for name in own
-            )
-        )
+    _require_arguments(feed, normalize, kwargs)
     structure = feed._bind(model, compiled=False)
     if structure.own_loss:
         fix = "Say model.compile(optimizer=...): the model gets the labels, and makes its loss of them."
         found = f"{type(model).__name__}, whose outputs are not the heads, with a loss of its own"
         raise ContractError(Problem("compile()", "a model with an output for each head", found, fix))
     logits = _logits(model, feed, structure)
-    losses = {}
-    for name, head in feed.heads.items():
-        loss = head.loss if head.loss is not None else head.default_loss(logits[name])
-        losses[name] = LabelledMean(loss, elementwise=bool(getattr(head, "elementwise", False)))
-        if name in feed.weighted_heads and _is_single(losses[name], head):
-            fix = (
-                "Mean over the axes of one row alone, as axis=-1: polyhead means over rows, by their weights."
-            )
-            raise ContractError(
-                Problem(
-                    place(head=name),
-                    "a loss with one value a row, as labels are missing or weighted",
-                    "one number for the whole batch",
-                    fix,
-                )
-            )
-    metrics = {}
-    for name, head in feed.heads.items():
-        asked = head.default_metrics(logits[name]) if head.metrics is None else head.metrics
-        metrics[name] = [
-            keras.metrics.get(metric) for metric in ([asked] if isinstance(asked, str) else asked)
-        ]
+    losses = {
+        name: LabelledMean(
+            _loss(head, logits[name]),
+            elementwise=bool(getattr(head, "elementwise", False)),
+            mean_weight=None if normalize == "batch" else 1.0,
+            head=name,
+            classes=tuple(getattr(head, "names", ())),
+        )
+        for name, head in feed.heads.items()
+    }
+    problems = list(unweighable(losses, feed.heads, feed.weighted_heads))
+    if problems:
+        raise ContractError(*problems)
+    metrics = {
+        name: [resolve(metric, head, logits[name]) for metric in _asked(head, logits[name])]
+        for name, head in feed.heads.items()
+    }
+    _require_metrics(feed.heads, metrics, logits)
+    metrics = {
+        name: [ElementwiseMetric(metric) for metric in found] if losses[name].elementwise else found
+        for name, found in metrics.items()
+    }
     weights = {n: float(h.weight) for n, h in feed.heads.items()}
     template = structure.outputs
     model.compile(
@@ -153,39 +155,76 @@ def compile(model: Any, feed: Any, *, optimizer: Any, **kwargs: Any) -> Any:
     )
     paths = {name: path for path, name in leaves(template)}
     paths = {name: paths[name] for name in feed.heads}
-    classes = {name: _classes(head) for name, head in feed.heads.items()}
-    install(model, HeadLosses(paths, losses, weights, classes), HeadMetrics(paths, metrics))
+    installed = HeadLosses(paths, losses, weights)
+    installed.normalize(feed.mean_weights(losses))
+    install(model, installed, HeadMetrics(paths, metrics, installed))
     return model
 
 
-def _classes(head: Head) -> tuple[Any, ...]:
-    return tuple(getattr(head, "names", ()))
+def _require_arguments(feed: Any, normalize: str, kwargs: Mapping[str, Any]) -> None:
+    """Raise for arguments that belong to a head, or mean nothing."""
+    problems = []
+    if normalize not in ("data", "batch"):
+        problems.append(Problem("compile(normalize=)", '"data" or "batch"', shown(normalize)))
+    head = {"loss_weights": "weight", "weighted_metrics": "metrics"}
+    kind = type(next(iter(feed.heads.values()))).__name__
+    problems += [
+        Problem(
+            f"compile({name}=)",
+            "nothing, as the heads have it",
+            shown(kwargs[name]),
+            f"Say it on the head: ph.{kind}({head.get(name, name)}=...).",
+        )
+        for name in ("loss", "loss_weights", "metrics", "weighted_metrics")
+        if name in kwargs
+    ]
+    if all(head.weight == 0 for head in feed.heads.values()):
+        fix = "Give one of them a weight above 0."
+        problems.append(Problem("heads", "a head whose weight is above 0", "weight=0 on every head", fix))
+    if problems:
+        raise ContractError(*problems)
 
 
-def _is_single(loss: Any, head: Head) -> bool:
-    """Whether a loss gives one number for a batch, so that weights of rows cannot reach into it."""
-    import keras
+def _require_metrics(
+    heads: Mapping[str, Head], metrics: Mapping[str, list[Any]], logits: Mapping[str, bool]
+) -> None:
+    """Raise for metrics that cannot read a head's labels, and warn of those that take its output for another."""
+    problems = [
+        problem
+        for name, head in heads.items()
+        if head.metrics is not None
+        for problem in judge_metrics(name, head, metrics[name], logits[name])
+    ]
+    if any(not problem.warning for problem in problems):
+        raise ContractError(*problems)
+    for problem in problems:
+        warn(problem)
 
-    try:
-        true = keras.ops.zeros((2, *head.shape), head.dtype)
-        values = loss.call(true, keras.ops.full((2, *head.output_shape), 0.5))
-        return len(values.shape) == 0
-    except Exception:  # a function that these numbers do not suit: nothing is known of it
-        return False
+
+def _loss(head: Head, logits: bool) -> Any:
+    named = isinstance(head.loss, str) and head.loss in _BY_SHAPE
+    return head.default_loss(logits) if head.loss is None or (named and head.losses) else head.loss
+
+
+def _asked(head: Head, logits: bool) -> list[Any]:
+    if head.metrics is None:
+        return head.default_metrics(logits)
+    return list(head.metrics) if isinstance(head.metrics, (list, tuple)) else [head.metrics]
 
 
 def _logits(model: Any, feed: Any, structure: Structure) -> dict[str, bool]:
-    """For each head whether the model gives logits: by the activation of its layer, else by its values."""
-    asked = [name for name, head in feed.heads.items() if head.probabilities and head.loss is None]
+    """For each head whether the model gives logits: by its loss, the activation of its layer, or else its values."""
     paths = {name: path for path, name in leaves(structure.outputs)}
     known = symbolic(model)
-    found: dict[str, bool | None] = dict.fromkeys(feed.heads, False)
-    for name in asked:
-        applied = None if known is None else activation(at(known[1], paths[name]))
-        found[name] = {"linear": True, "sigmoid": False, "hard_sigmoid": False, "softmax": False}.get(
-            applied or ""
-        )
-    doubtful = [name for name in asked if found[name] is None]
+    found: dict[str, bool | None] = {}
+    for name, head in feed.heads.items():
+        found[name] = _told(head)
+        if found[name] is None:
+            applied = None if known is None else activation(at(known[1], paths[name]))
+            found[name] = {"linear": True, "sigmoid": False, "hard_sigmoid": False, "softmax": False}.get(
+                applied or ""
+            )
+    doubtful = [name for name in found if found[name] is None]
     if doubtful:
         tries = [model(x, training=False) for x in _loud(feed.peek()[0])]
         for name in doubtful:
@@ -193,6 +232,18 @@ def _logits(model: Any, feed: Any, structure: Structure) -> dict[str, bool]:
             shared = "softmax" in feed.heads[name].probabilities  # the classes share one probability
             found[name] = not all(_probable(array, shared) for array in arrays)
     return {name: bool(value) for name, value in found.items()}
+
+
+def _told(head: Head) -> bool | None:
+    """Whether a head's output holds logits, by what it is and the loss that it was given; None where that is open."""
+    if not head.probabilities:
+        return False
+    if head.loss is None:
+        return None
+    loss = as_loss(head.loss) if not isinstance(head.loss, str) or head.loss not in _BY_SHAPE else None
+    if loss is None or not loss.name:
+        return None
+    return loss.from_logits if loss.reads_probabilities else "hinge" in loss.name
 
 
 def _loud(x: Any) -> list[Any]:

@@ -13,10 +13,28 @@ from polyhead.kinds import Head
 _MEANS = ("sum_over_batch_size", "mean")
 
 
+def compiled_loss(model: Any) -> Any:
+    """The losses that a model was compiled with, Keras's own or `HeadLosses`; None where it was not."""
+    return getattr(model, "_compile_loss", None)
+
+
 def user_loss(model: Any) -> Any:
     """What Keras made of the loss that a user gave to ``model.compile``; None where there is none."""
-    compiled = getattr(model, "_compile_loss", None)
+    compiled = compiled_loss(model)
     return compiled if hasattr(compiled, "_user_loss") else None
+
+
+def head_losses(model: Any) -> Any:
+    """The `HeadLosses` of a model that was compiled by `polyhead.compile`, in this process or before it was saved.
+
+    A loaded model gets them back here, where a feed meets it. None for other models.
+    """
+    if user_loss(model) is not None:
+        from polyhead.keras_bridge.saving import restore
+
+        restore(model)
+    found = compiled_loss(model)
+    return found if hasattr(found, "normalize") else None
 
 
 def user_losses(model: Any, structure: Structure) -> tuple[dict[str, Any], list[Problem]] | None:
@@ -49,9 +67,26 @@ def user_losses(model: Any, structure: Structure) -> tuple[dict[str, Any], list[
     return {head: loss for head, loss in found.items() if loss is not None}, problems
 
 
+def user_metrics(model: Any, structure: Structure) -> dict[str, list[Any]]:
+    """For each head the metrics, weighted or not, that ``model.compile`` was given for it, as they were given."""
+    compiled = getattr(model, "_compile_metrics", None)
+    places = [(path, head) for path, head in leaves(structure.outputs)]
+    names = _names(model, [path for path, _ in places], structure.outputs)
+    found: dict[str, list[Any]] = {head: [] for _, head in places}
+    for given in (getattr(compiled, word, None) for word in ("_user_metrics", "_user_weighted_metrics")):
+        if not given:
+            continue
+        if len(places) == 1 and isinstance(given, (list, tuple)):
+            given = [given]
+        for head, some in _spread("metrics", given, places, names, structure.outputs)[0].items():
+            found[head] += some if isinstance(some, (list, tuple)) else [some]
+    return {head: [metric for metric in some if metric is not None] for head, some in found.items()}
+
+
 def other_classes(model: Any, heads: Mapping[str, Head]) -> Iterator[Problem]:
     """Heads whose ids mean other classes than those that the model was compiled for."""
-    known = getattr(getattr(model, "_compile_loss", None), "classes", {})
+    compiled = head_losses(model)
+    known = {} if compiled is None else {name: loss.classes for name, loss in compiled.losses.items()}
     for name, head in heads.items():
         classes = tuple(getattr(head, "names", ()))
         if name in known and known[name] != classes and len(known[name]) == len(classes):
@@ -64,21 +99,92 @@ def other_classes(model: Any, heads: Mapping[str, Head]) -> Iterator[Problem]:
             )
 
 
-def diluted(losses: Mapping[str, Any], weighted: frozenset[str]) -> Iterator[Problem]:
-    """Losses that divide by the rows of a batch rather than by those with a label."""
+def unweighable(
+    losses: Mapping[str, Any], heads: Mapping[str, Head], weighted: frozenset[str]
+) -> Iterator[Problem]:
+    """Losses whose values are coarser than the weights that a feed gives them.
+
+    Args:
+        losses: ``{head: LabelledMean}``.
+        heads: of the feed, resolved.
+        weighted: those that have sample weights.
+    """
+    from polyhead.keras_bridge.losses import finer
+
+    for name, loss in losses.items():
+        head = heads.get(name)
+        if head is None or name not in weighted:
+            continue
+        if loss.whole_vectors and head.class_weight is not None:
+            yield Problem(
+                place(head=name),
+                "a loss that has a value for each label, as class_weight= weighs each label",
+                f"{loss.name}, which reads all labels of a row at once",
+                'Take such a loss, as "binary_crossentropy", or leave out class_weight=.',
+                "finer-weights",
+            )
+        shape = _values_shape(loss, head)
+        if shape is None:
+            continue
+        if not shape:
+            fix = (
+                "Mean over the axes of one row alone, as axis=-1: polyhead means over rows, by their weights."
+            )
+            if loss.name in ("dice", "tversky") and len(head.shape) > 1:
+                axes = tuple(range(1, len(head.shape) + 1))
+                fix = f"Say axis={axes}, which gives one value for each image."
+            yield Problem(
+                place(head=name),
+                "a loss with one value a row, as labels are missing or weighted",
+                "one number for the whole batch",
+                fix,
+            )
+            continue
+        wanted = head.weight_shape[:-1] if loss.whole_vectors else head.weight_shape
+        while len(wanted) >= len(shape) and wanted and wanted[-1] == 1:
+            wanted = wanted[:-1]
+        if len(wanted) > len(shape) - 1 or any(
+            w not in (1, v) for w, v in zip(wanted, shape[1:], strict=False)
+        ):
+            yield finer(name, (None, *wanted), shape)
+
+
+def _values_shape(loss: Any, head: Head) -> tuple[int, ...] | None:
+    """The shape of a loss's values for two rows; None where these numbers do not suit it."""
     import keras
 
-    for head in losses:
-        loss = keras.losses.get(losses[head])
-        reduction = getattr(loss, "reduction", "sum_over_batch_size")
-        if head in weighted and reduction in _MEANS:
+    try:
+        true = keras.ops.zeros((2, *head.shape), head.dtype)
+        return tuple(loss.call(true, keras.ops.full((2, *head.output_shape), 0.5)).shape)
+    except Exception:  # a function of a user: nothing is known of it
+        return None
+
+
+def diluted(
+    losses: Mapping[str, Any], heads: Mapping[str, Head], weighted: frozenset[str]
+) -> Iterator[Problem]:
+    """Losses of ``model.compile`` that make less, or something else, of weights and missing labels than is meant."""
+    import keras
+
+    for name in losses:
+        reduction = getattr(keras.losses.get(losses[name]), "reduction", "sum_over_batch_size")
+        if name in weighted and reduction in _MEANS:
             yield Problem(
-                place(head=head),
+                place(head=name),
                 "a loss that is the mean over what is labelled",
                 "the mean over the whole batch, which rows without a label make smaller",
-                "Say ph.compile(model, feed, optimizer=...), or give the loss "
-                'reduction="mean_with_sample_weight".',
+                "Say ph.compile(model, feed, optimizer=...).",
                 "diluted",
+                warning=True,
+            )
+        head = heads[name]
+        if reduction == "mean_with_sample_weight" and (head.class_weight or head.sample_weight):
+            yield Problem(
+                place(head=name),
+                "a loss in which class_weight= and sample_weight= act in batches of any size",
+                'reduction="mean_with_sample_weight", which divides each batch by its own weights',
+                "They cancel where a batch has few rows: say ph.compile(model, feed, optimizer=...).",
+                "weights-cancel",
                 warning=True,
             )
 

@@ -9,8 +9,26 @@ from typing import Any
 
 from polyhead.errors import Problem, Report, place
 from polyhead.keras_bridge.activation import activation
-from polyhead.keras_bridge.compiled import diluted, other_classes, plain_metrics, user_losses
-from polyhead.keras_bridge.judge import as_loss, exchanged, judge, judge_inputs, judge_labels
+from polyhead.keras_bridge.compiled import (
+    diluted,
+    head_losses,
+    other_classes,
+    plain_metrics,
+    unweighable,
+    user_loss,
+    user_losses,
+    user_metrics,
+)
+from polyhead.keras_bridge.judge import (
+    as_loss,
+    exchanged,
+    half_precision,
+    judge,
+    judge_inputs,
+    judge_labels,
+)
+from polyhead.keras_bridge.metric_rules import judge_metrics
+from polyhead.keras_bridge.scale_rules import unscaled
 from polyhead.keras_bridge.structure import Path, Structure, at, leaves, rebuild
 from polyhead.kinds import Head, Image, Input
 from polyhead.kinds.seen import Seen
@@ -90,6 +108,8 @@ def check(model: Any, declared: Declared, seen: Mapping[str, Seen], compiled: bo
         problems += judge_labels(name, declared.heads[name], one, declared.shuffled, size)
     if compiled:
         problems += other_classes(model, declared.heads)
+        known = head_losses(model)
+        problems += unweighable({} if known is None else known.losses, declared.heads, declared.weighted)
     if fit.structure is not None:
         problems += _judged(model, declared, seen, fit.structure, compiled)
     ok = not any(not problem.warning for problem in problems)
@@ -107,22 +127,50 @@ def _judged(
             tensors = {name: at(known[0], path) for path, name in leaves(structure.inputs)}
             yield from judge_inputs(model, declared.inputs, tensors)
         return
+    outputs: dict[str, Any] = {}
     if known is not None:
         tensors = {name: at(known[0], path) for path, name in leaves(structure.inputs)}
         yield from judge_inputs(model, declared.inputs, tensors)
-        applied = {name: activation(at(known[1], path)) for path, name in leaves(structure.outputs)}
+        outputs = {name: at(known[1], path) for path, name in leaves(structure.outputs)}
+        applied = {name: activation(tensor) for name, tensor in outputs.items()}
     given: dict[str, Any] = {n: h.loss for n, h in declared.heads.items() if h.loss is not None}
     users = user_losses(model, structure) if compiled and declared.heads else None
     if users is not None:
         given, problems = users
         yield from problems
+    losses = {name: as_loss(given[name]) if name in given else None for name in declared.heads}
     for name, head in declared.heads.items():
-        loss = as_loss(given[name]) if name in given else None
-        yield from judge(name, head, applied[name], loss, seen.get(name))
+        yield from judge(name, head, applied[name], losses[name], seen.get(name))
+        yield from half_precision(name, outputs.get(name))
+    yield from unscaled(declared.heads, losses, seen, outputs, applied)
     yield from exchanged(declared.heads, applied, seen)
+    if compiled:
+        yield from _metrics(model, declared, structure, applied, given)
     if users is not None:
-        yield from diluted(given, declared.weighted)
+        yield from diluted(given, declared.heads, declared.weighted)
         yield from plain_metrics(model, declared.weighted)
+
+
+def _metrics(
+    model: Any,
+    declared: Declared,
+    structure: Structure,
+    applied: Mapping[str, str | None],
+    losses: Mapping[str, Any],
+) -> Iterator[Problem]:
+    """Metrics of the heads, or of ``model.compile``, that do not suit a head."""
+    from polyhead.keras_bridge.metrics import resolve
+
+    by_hand = user_loss(model) is not None
+    given = user_metrics(model, structure) if by_hand else {}
+    for name, head in declared.heads.items():
+        asked = given.get(name, []) if by_hand else head.metrics or []
+        logits = None if applied[name] is None else applied[name] == "linear"
+        if name in losses and not applied[name]:
+            logits = as_loss(losses[name]).from_logits
+        told = bool(logits) and not by_hand  # a metric by name is made to suit, which Keras does not do
+        asked = asked if isinstance(asked, (list, tuple)) else [asked]
+        yield from judge_metrics(name, head, [resolve(metric, head, told) for metric in asked], logits)
 
 
 def match(model: Any, inputs: Mapping[str, Input], heads: Mapping[str, Head], batch_size: int) -> Fit:

@@ -23,6 +23,7 @@ _RANGES = {
     "softplus": (0.0, math.inf),
     "exponential": (0.0, math.inf),
 }
+BOUNDED = tuple(name for name, (_, high) in _RANGES.items() if high < math.inf)
 _CROSSENTROPIES = re.compile("crossentropy|cross_entropy")
 _PROPER = {
     "binary_crossentropy": "BinaryCrossentropy",
@@ -220,6 +221,20 @@ def _range(where: str, applied: str | None, seen: Seen) -> Iterator[Problem]:
                 "label-range",
             )
             return
+
+
+def half_precision(name: str, tensor: Any) -> Iterator[Problem]:
+    """An output in half precision, in which a loss and large numbers overflow."""
+    dtype = str(getattr(tensor, "dtype", ""))
+    if "float16" in dtype:
+        yield Problem(
+            place(head=name),
+            "an output in float32",
+            f"{dtype}, which is too coarse for losses and large numbers",
+            'Say dtype="float32" in the output layer, or use ph.outputs.',
+            "half-precision",
+            warning=True,
+        )
 
 
 def exchanged(

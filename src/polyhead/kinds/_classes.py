@@ -208,6 +208,18 @@ def balanced(counts: np.ndarray) -> list[float]:
     return [float(counts.sum() / (seen * n)) if n else 1.0 for n in counts.tolist()]
 
 
+def count_each(labels: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """How many labels ``(..., n)`` that count (bool, alike) are 0 and 1 for each of ``n`` classes: ``(n, 2)``."""
+    axes = tuple(range(labels.ndim - 1))
+    ones = ((labels == 1) & counts).sum(axes)
+    return np.stack([counts.sum(axes) - ones, ones], 1)
+
+
+def balanced_each(counts: np.ndarray) -> list[float]:
+    """For each class the weight of its ones by which they weigh as much in all as its zeros."""
+    return [float(zeros / ones) if zeros and ones else 1.0 for zeros, ones in counts.tolist()]
+
+
 def shares(classes: Sequence[Any], counts: np.ndarray, rows: int | None = None, most: int = 5) -> str:
     """The commonest classes and their shares, in a few words."""
     rows = rows or int(counts.sum())
@@ -241,6 +253,17 @@ def label_lists(values: Any, missing: Any) -> Iterable[tuple[int, Any]]:
 
 
 # Output --------------------------------------------------------------------------------------------
+
+
+def output_dtype() -> str | None:
+    """The dtype of output layers: float32 under mixed precision, else None, which is Keras's own choice.
+
+    float16 ends at 65,504 and has steps of 32 before that, which is too coarse for numbers and losses.
+    Source: Keras's guide on mixed precision.
+    """
+    import keras
+
+    return "float32" if "float16" in keras.config.dtype_policy().compute_dtype else None
 
 
 def pooled(features: Any) -> Any:

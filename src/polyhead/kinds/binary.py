@@ -125,4 +125,5 @@ class Binary(Head):
     def output(self, features: Any, name: str) -> Any:
         import keras
 
-        return keras.layers.Dense(1, activation="sigmoid", name=name)(_classes.pooled(features))
+        dtype = _classes.output_dtype()
+        return keras.layers.Dense(1, activation="sigmoid", name=name, dtype=dtype)(_classes.pooled(features))

@@ -156,7 +156,10 @@ class Categorical(Head):
     def output(self, features: Any, name: str) -> Any:
         import keras
 
-        return keras.layers.Dense(len(self.names), activation="softmax", name=name)(_classes.pooled(features))
+        dense = keras.layers.Dense(
+            len(self.names), activation="softmax", name=name, dtype=_classes.output_dtype()
+        )
+        return dense(_classes.pooled(features))
 
 
 @dataclass(frozen=True, repr=False)
@@ -277,13 +280,10 @@ class MultiLabel(Head):
 
     def count(self, labels: np.ndarray, counts: np.ndarray) -> np.ndarray:
         counts = np.broadcast_to(counts if counts.ndim == 2 else counts[:, None], labels.shape)
-        ones = ((labels == 1) & counts).sum(0)
-        return np.stack([counts.sum(0) - ones, ones], 1)
+        return _classes.count_each(labels, counts)
 
     def balanced(self, counts: np.ndarray) -> Self:
-        # against the labels that are 0, so that a rare label's ones weigh as much in all as its zeros
-        weights = [float(zeros / ones) if zeros and ones else 1.0 for zeros, ones in counts.tolist()]
-        return self.fixed(class_weight=dict(zip(self.names, weights, strict=True)))
+        return self.fixed(class_weight=dict(zip(self.names, _classes.balanced_each(counts), strict=True)))
 
     def class_factor(self, labels: np.ndarray) -> np.ndarray:
         return np.where(labels == 1, _classes.table(self.names, self.class_weight), np.float32(1))
@@ -304,4 +304,7 @@ class MultiLabel(Head):
     def output(self, features: Any, name: str) -> Any:
         import keras
 
-        return keras.layers.Dense(len(self.names), activation="sigmoid", name=name)(_classes.pooled(features))
+        dense = keras.layers.Dense(
+            len(self.names), activation="sigmoid", name=name, dtype=_classes.output_dtype()
+        )
+        return dense(_classes.pooled(features))

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from polyhead.errors import BadValue, ContractError, Problem, shown
+from polyhead.kinds._classes import output_dtype
 from polyhead.kinds._missing import (
     as_float32,
     first_row,
@@ -138,10 +139,11 @@ class Coordinates(Head):
         import keras
 
         flat = features if len(features.shape) == 2 else keras.layers.Flatten()(features)
+        dtype = output_dtype()
         dense = keras.layers.Dense(
-            int(np.prod(self.shape)), activation="sigmoid" if self.normalized else None
+            int(np.prod(self.shape)), activation="sigmoid" if self.normalized else None, dtype=dtype
         )
-        return keras.layers.Reshape(self.shape, name=name)(dense(flat))
+        return keras.layers.Reshape(self.shape, name=name, dtype=dtype)(dense(flat))
 
 
 @dataclass(frozen=True, repr=False)

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from polyhead.errors import BadValue, ContractError, Problem, place, shown
+from polyhead.kinds._classes import output_dtype
 from polyhead.kinds._missing import is_dense, is_missing, plain
 from polyhead.kinds._mixing import Mixing, taken, together
 from polyhead.kinds.base import Column, Head
@@ -279,11 +280,13 @@ class Each(Head):
         import keras
 
         flat = features if len(features.shape) == 2 else keras.layers.Flatten()(features)
-        dense = keras.layers.Dense(int(np.prod(self.output_shape)))(flat)
+        dtype = output_dtype()
+        dense = keras.layers.Dense(int(np.prod(self.output_shape)), dtype=dtype)(flat)
         activation = self.probabilities[0] if self.probabilities else None
         if activation is None:
-            return keras.layers.Reshape(self.output_shape, name=name)(dense)
-        return keras.layers.Activation(activation, name=name)(keras.layers.Reshape(self.output_shape)(dense))
+            return keras.layers.Reshape(self.output_shape, name=name, dtype=dtype)(dense)
+        shaped = keras.layers.Reshape(self.output_shape, dtype=dtype)(dense)
+        return keras.layers.Activation(activation, name=name, dtype=dtype)(shaped)
 
 
 _COMMON = {f.name for f in fields(Head)}

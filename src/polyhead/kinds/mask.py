@@ -34,6 +34,9 @@ class Mask(Head):
     ``(H, W)`` or ``(H, W, n)`` a row; None, or NaN, where a whole mask is missing; ``missing=255`` marks
     single pixels without a label.
 
+    ``class_weight`` weighs pixels: by the ids 0 and 1 of ``Mask()``, by class of ``Mask(n)``; of several binary masks
+    it weighs the ones of each class, ``"balanced"`` so that they weigh as much in all as its zeros.
+
     Attributes:
         classes: their number, or their names in order.
         multi: several binary masks, which may overlap.
@@ -63,11 +66,7 @@ class Mask(Head):
             object.__setattr__(self, "size", size)
         if self.values is not None:
             object.__setattr__(self, "values", self._checked_values())
-        if self.binary and self.class_weight is not None:
-            fix = "Use Mask(classes) with one class a pixel, or give a loss of your own."
-            found = shown(self.class_weight)
-            raise ContractError(Problem("Mask(class_weight=)", "nothing for binary masks", found, fix))
-        _classes.check_weights("Mask", self.class_weight, self.names)
+        _classes.check_weights("Mask", self.class_weight, self._weighed)
 
     def _checked_values(self) -> tuple[int, ...]:
         count = 2 if self.binary else len(self.names)
@@ -83,6 +82,16 @@ class Mask(Head):
     def binary(self) -> bool:
         """Whether labels are 0 or 1 in each channel, rather than class ids."""
         return self.multi or len(self.names) == 1
+
+    @property
+    def elementwise(self) -> bool:
+        """Whether each channel of a pixel has a weight of its own, as class weights of several binary masks need."""
+        return self.multi and self.class_weight is not None
+
+    @property
+    def _weighed(self) -> tuple[Any, ...]:
+        """What ``class_weight`` names: the ids 0 and 1 of a single binary mask, else the classes."""
+        return (0, 1) if self.binary and not self.multi else self.names
 
     @property
     def probabilities(self) -> tuple[str, ...]:
@@ -114,6 +123,8 @@ class Mask(Head):
     @property
     def weight_shape(self) -> tuple[int, ...]:
         assert self.size is not None
+        if self.elementwise:
+            return self.shape
         if self.class_weight is not None or self.missing is not None:
             return self.size
         return (1, 1)
@@ -121,7 +132,7 @@ class Mask(Head):
     def mixable(self, way: str) -> tuple[int, ...]:
         assert self.size is not None
         if way != BLEND:
-            return self.size
+            return self.shape if self.elementwise else self.size
         if not self.binary:
             fix = "Use ph.Cutmix or ph.Mosaic, which cut masks, or ph.Mask(multi=True)."
             raise unmixable("a class id in each pixel: between two ids lies another class", fix)
@@ -134,7 +145,9 @@ class Mask(Head):
         if mixing.patches is None:
             return mixing.mean(labels, weights)
         if weights is not None:
-            weights = mixing.cut(np.broadcast_to(weights, labels.shape[:4]))
+            weights = mixing.cut(
+                np.broadcast_to(weights, labels.shape if self.elementwise else labels.shape[:4])
+            )
         return mixing.cut(labels), weights
 
     @property
@@ -219,7 +232,7 @@ class Mask(Head):
 
     def _there(self, there: np.ndarray) -> np.ndarray:
         if self.missing is not None:
-            return np.all(there, axis=3)
+            return np.all(there, axis=3, keepdims=self.elementwise)
         whole = collapse(there)
         if whole is None:
             flat = there.reshape(len(there), -1)
@@ -228,7 +241,8 @@ class Mask(Head):
             raise BadValue(
                 row, "a mask without NaN, or all NaN where it is missing", "NaN in some pixels", fix
             )
-        return np.broadcast_to(whole.reshape(-1, 1, 1), (len(whole), *self.weight_shape))
+        shape = self.weight_shape
+        return np.broadcast_to(whole.reshape(-1, *[1] * len(shape)), (len(whole), *shape))
 
     def _check(self, array: np.ndarray) -> None:
         if not array.size or array.dtype.kind == "b":
@@ -246,18 +260,25 @@ class Mask(Head):
         )
 
     def count(self, labels: np.ndarray, counts: np.ndarray) -> np.ndarray:
-        kept = labels[np.broadcast_to(counts, labels.shape)]
-        return np.bincount(kept, minlength=len(self.names))
+        if self.multi:
+            return _classes.count_each(labels, np.broadcast_to(counts, labels.shape))
+        ids = labels[..., 0].astype(np.uint8) if self.binary else labels
+        kept = ids[np.broadcast_to(counts, ids.shape)]
+        return np.bincount(kept, minlength=len(self._weighed))
 
     def balanced(self, counts: np.ndarray) -> Self:
-        return self.fixed(class_weight=dict(zip(self.names, _classes.balanced(counts), strict=True)))
+        weights = _classes.balanced_each(counts) if self.multi else _classes.balanced(counts)
+        return self.fixed(class_weight=dict(zip(self._weighed, weights, strict=True)))
 
     def class_factor(self, labels: np.ndarray) -> np.ndarray:
-        return _classes.table(self.names, self.class_weight)[labels]
+        table = _classes.table(self._weighed, self.class_weight)
+        if self.multi:
+            return np.where(labels == 1, table, np.float32(1))
+        return table[labels[..., 0].astype(np.uint8) if self.binary else labels]
 
     def describe(self, labels: np.ndarray, counts: np.ndarray) -> str:
         if self.binary:
-            kept = labels[np.broadcast_to(counts, labels.shape[:3])]
+            kept = labels[np.broadcast_to(counts, labels.shape if self.elementwise else labels.shape[:3])]
             return f"{kept.mean():.1%} of pixels are 1" if kept.size else "no labels"
         return _classes.shares(self.names, self.count(labels, counts))
 
@@ -290,4 +311,7 @@ class Mask(Head):
         if up != (1, 1):
             features = keras.layers.UpSampling2D(up, interpolation="bilinear")(features)
         activation = "sigmoid" if self.binary else "softmax"
-        return keras.layers.Conv2D(len(self.names), 1, activation=activation, name=name)(features)
+        dtype = _classes.output_dtype()
+        return keras.layers.Conv2D(len(self.names), 1, activation=activation, name=name, dtype=dtype)(
+            features
+        )

@@ -104,11 +104,11 @@ class Regression(Head):
     def output(self, features: Any, name: str) -> Any:
         import keras
 
-        size = int(np.prod(self.shape))
+        size, dtype = int(np.prod(self.shape)), _classes.output_dtype()
         if len(self.shape) == 1:
-            return keras.layers.Dense(size, name=name)(_classes.pooled(features))
-        dense = keras.layers.Dense(size)(_classes.pooled(features))
-        return keras.layers.Reshape(self.shape, name=name)(dense)
+            return keras.layers.Dense(size, name=name, dtype=dtype)(_classes.pooled(features))
+        dense = keras.layers.Dense(size, dtype=dtype)(_classes.pooled(features))
+        return keras.layers.Reshape(self.shape, name=name, dtype=dtype)(dense)
 
 
 @dataclass(frozen=True, repr=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -19,6 +20,9 @@ class Seen:
         constant: every row with a label has the same one.
         complete: whether these were all rows.
         first: a row with a label, to compare others with.
+        numbers: numbers in the labels that count.
+        total: their sum.
+        squares: the sum of their squares.
 
     >>> one = see(np.array([[0.5], [2.0]]), np.array([True, True]), np.array([7, 3]))
     >>> one.low, one.high, one.constant
@@ -32,6 +36,20 @@ class Seen:
     constant: bool = True
     complete: bool = False
     first: np.ndarray | None = None
+    numbers: int = 0
+    total: float = 0.0
+    squares: float = 0.0
+
+    @property
+    def mean(self) -> float:
+        """The mean of the labels that count."""
+        return self.total / self.numbers if self.numbers else 0.0
+
+    @property
+    def deviation(self) -> float:
+        """Their standard deviation."""
+        variance = self.squares / self.numbers - self.mean**2 if self.numbers else 0.0
+        return math.sqrt(max(0.0, variance))
 
     def and_then(self, other: Seen) -> Seen:
         """Of these rows and those."""
@@ -45,6 +63,9 @@ class Seen:
             self.constant and other.constant and bool(np.array_equal(self.first, other.first)),
             False,
             self.first,
+            self.numbers + other.numbers,
+            self.total + other.total,
+            self.squares + other.squares,
         )
 
 
@@ -62,11 +83,12 @@ def see(labels: np.ndarray, counts: np.ndarray, ids: np.ndarray) -> Seen:
         return Seen(rows=len(ids))
     kept = labels if whole else labels[there]
     flat = kept.reshape(len(kept), -1)
-    low, high = flat, flat
+    low, high, here = flat, flat, None
     if not whole and counts.ndim > 1:  # in part: what is missing is a filler
         spread = counts.reshape(*counts.shape, *([1] * (labels.ndim - counts.ndim)))
         here = np.broadcast_to(spread, labels.shape)[there].reshape(flat.shape)
-        if not here.all():
+        here = None if here.all() else here
+        if here is not None:
             low, high = np.where(here, flat, np.inf), np.where(here, flat, -np.inf)
     at_low, at_high = int(low.argmin()), int(high.argmax())
     width = flat.shape[1]
@@ -78,4 +100,7 @@ def see(labels: np.ndarray, counts: np.ndarray, ids: np.ndarray) -> Seen:
         bool((flat == flat[0]).all()),
         False,
         kept[0],
+        flat.size if here is None else int(here.sum()),
+        float(flat.sum(dtype=np.float64)),  # what is missing is a filler of 0
+        float(np.square(flat, dtype=np.float64).sum()),
     )

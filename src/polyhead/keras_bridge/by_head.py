@@ -1,0 +1,131 @@
+"""Labels, weights and outputs of each head, out of what Keras hands over. Imports keras: import this lazily."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import keras
+from keras import ops
+
+from polyhead.errors import ContractError, Problem, place
+from polyhead.keras_bridge.structure import Path, at, leaves, output
+
+
+def heads(
+    y_true: Any, y_pred: Any, sample_weight: Any, paths: Mapping[str, Path]
+) -> Iterator[tuple[str, Any, Any, Any]]:
+    """For each head its name, labels, output, and weights or None; shapes fit, and weights go with their rows.
+
+    Args:
+        y_true: labels in the model's structure, or by head.
+        y_pred: what the model gave.
+        sample_weight: weights like the labels, one array of a weight a row, or None.
+        paths: ``{head: where it stands in the model's output}``.
+
+    Raises:
+        ContractError: for labels or weights of another structure or shape.
+    """
+    trues, weights = by_head(y_true, paths), weights_by_head(sample_weight, paths)
+    for name, path in paths.items():
+        pred = output(y_pred, path)
+        yield name, fitting(name, trues[name], pred), pred, aligned(weights[name], pred)
+
+
+def by_head(nested: Any, paths: Mapping[str, Path], what: str = "labels") -> dict[str, Any]:
+    """Each head's labels or weights: in the model's structure, or in a dict of heads.
+
+    Raises:
+        ContractError: for another structure. Keras would take an array that stands for several heads apart by
+            its rows, and leave out what is too many.
+    """
+    given = list(leaves(nested))
+    if len(paths) == len(given) == 1:
+        return dict.fromkeys(paths, given[0][1])
+    named = isinstance(nested, Mapping) and set(nested) == set(paths)
+    if not named and {path for path, _ in given} != set(paths.values()):
+        wanted = ", ".join(f"`{name}` at {_where(path)}" for name, path in paths.items())
+        raise ContractError(
+            Problem(
+                what,
+                f"{what} for each head, in the model's structure ({wanted})",
+                _outline(nested),
+                "A feed gives them so: model.fit(feed).",
+            )
+        )
+    return {name: nested[name] if named else at(nested, path) for name, path in paths.items()}
+
+
+def weights_by_head(nested: Any, paths: Mapping[str, Path]) -> dict[str, Any]:
+    """Each head's weights, None where there are none; one weight a row stands for every head, as in Keras."""
+    if nested is None or (hasattr(nested, "shape") and _rank(nested) in (1, None)):
+        return dict.fromkeys(paths, nested)
+    return by_head(nested, paths, "weights")
+
+
+def aligned(weight: Any, pred: Any) -> Any:
+    """Weights with the rank that a feed gives them: metrics would lay weights of rows along the last axis."""
+    if weight is None:
+        return None
+    rank = len(pred.shape) - 1
+    if _rank(weight) is None:  # TensorFlow traced weights of several ranks
+        import tensorflow as tf
+
+        ones = tf.ones([rank - tf.rank(weight)], tf.int32)
+        return tf.ensure_shape(tf.reshape(weight, tf.concat([tf.shape(weight), ones], 0)), [None] * rank)
+    missing = rank - len(weight.shape)
+    return ops.reshape(weight, (*ops.shape(weight), *([1] * missing))) if missing > 0 else weight
+
+
+def _rank(array: Any) -> int | None:
+    """How many axes, or None where TensorFlow leaves it open."""
+    return array.shape.rank if hasattr(array.shape, "rank") else len(array.shape)
+
+
+def _where(path: Path) -> str:
+    return "".join(f"[{key!r}]" for key in path) or "the top"
+
+
+def _outline(nested: Any) -> str:
+    """What stands in the place of labels, in a few words."""
+    if hasattr(nested, "shape"):
+        return f"one array of shape {tuple(nested.shape)}"
+    places = [_where(path) for path, leaf in leaves(nested) if leaf is not None]
+    return f"{type(nested).__name__} with {', '.join(places) or 'nothing'}" if places else "nothing"
+
+
+def fitting(name: str, true: Any, pred: Any) -> Any:
+    """A head's labels, once their shape is their output's, or that of class ids: losses would broadcast them.
+
+    Shapes are known when a step is traced, so that this costs nothing in a step.
+
+    Raises:
+        ContractError: for another shape.
+    """
+    kind = keras.backend.standardize_dtype(true.dtype)
+    shape = tuple(pred.shape)
+    classes = len(shape) > 1 and shape[-1] != 1
+    unknown = _rank(true) is None
+    found = () if unknown else tuple(true.shape)
+    ids = classes and "float" not in kind and (unknown or len(found) == len(shape) - 1)
+    wanted = shape[:-1] if ids else shape
+    if unknown or (len(found) == len(wanted) and None in found[1:]):
+        # TensorFlow traced other shapes before and leaves this one open: it is asked for in the step
+        import tensorflow as tf
+
+        return tf.ensure_shape(true, wanted)
+    if len(found) == len(wanted) and all(
+        f is None or w is None or f == w for f, w in zip(found, wanted, strict=True)
+    ):
+        return true
+    if None in (*found[:1], *shape[:1]) or found[:1] == shape[:1]:
+        found, shape = (None, *found[1:]), (None, *shape[1:])
+    expected = f"labels of shape {_dims(shape)}, as the output has it"
+    if classes:
+        expected += f", or class ids of shape {_dims(shape[:-1])}"
+    fix = "Give labels[:, None]." if len(found) == len(shape) - 1 and shape[-1] == 1 else ""
+    raise ContractError(Problem(place(head=name), expected, f"{kind} {_dims(found)}", fix))
+
+
+def _dims(shape: tuple[int | None, ...]) -> str:
+    return f"({', '.join('B' if d is None else str(d) for d in shape)}{',' * (len(shape) == 1)})"

@@ -1,0 +1,184 @@
+"""The metrics of all heads: by name or as objects, with weights of any shape. Imports keras: import this lazily."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from polyhead.keras_bridge.by_head import heads
+from polyhead.keras_bridge.losses import along, keras_mask, trial
+from polyhead.keras_bridge.structure import Path
+from polyhead.keras_bridge.training import HeadLosses, where_labelled
+from polyhead.kinds import Head
+
+
+def resolve(asked: Any, head: Head, logits: bool) -> keras.metrics.Metric:
+    """A metric as ``model.compile(metrics={head: [asked]})`` would take it: its value and its name.
+
+    Args:
+        asked: a Keras metric, its name, or a function of ``(y_true, y_pred)``. ``"accuracy"`` is the one that suits the
+            shapes of labels and output.
+        head: resolved.
+        logits: the output holds logits: where a metric is asked for by name, it is told so.
+
+    >>> from polyhead.kinds import Binary
+    >>> [resolve(name, Binary(), False).name for name in ("accuracy", "mae", keras.metrics.AUC(name="roc"))]
+    ['accuracy', 'mae', 'roc']
+    """
+    if not isinstance(asked, str):
+        found = keras.metrics.get(asked)
+        if isinstance(found, keras.metrics.Metric):
+            return found
+        name = getattr(found, "__name__", None) or type(found).__name__
+        return keras.metrics.MeanMetricWrapper(found, name=name)
+    found = _accuracy(head) if asked.lower() in ("accuracy", "acc") else keras.metrics.get(asked)
+    if not isinstance(found, keras.metrics.Metric):
+        return keras.metrics.MeanMetricWrapper(found, name=asked)
+    config = {**found.get_config(), "name": asked}
+    if logits and "from_logits" in config:
+        config["from_logits"] = True
+    if type(found) is keras.metrics.BinaryAccuracy:
+        from polyhead.kinds.accuracy import BinaryAccuracy  # which knows labels between 0 and 1
+
+        return BinaryAccuracy(name=asked, threshold=0.0 if logits else 0.5)
+    return type(found).from_config(config)
+
+
+def _accuracy(head: Head) -> keras.metrics.Metric:
+    """Keras's choice by the shapes of labels and output."""
+    units = head.output_shape[-1]
+    if units == 1:
+        return keras.metrics.BinaryAccuracy()
+    ids = len(head.shape) < len(head.output_shape) or head.shape[-1] == 1
+    return keras.metrics.SparseCategoricalAccuracy() if ids else keras.metrics.CategoricalAccuracy()
+
+
+def counts_elements(metric: keras.metrics.Metric) -> bool:
+    """Whether a metric of rows of numbers is the same one of all numbers, each in a row of its own.
+
+    Mean absolute error and binary accuracy are; cosine similarity and macro F1 are not. A copy is tried on random rows.
+
+    >>> counts_elements(keras.metrics.MeanAbsoluteError()), counts_elements(keras.metrics.CosineSimilarity())
+    (True, False)
+    """
+    true, pred = trial()
+    try:
+        found = []
+        for labels in (true, ops.cast(true > 0.5, "float32")):
+            for shape in (true.shape, (-1, 1)):
+                copy = type(metric).from_config(metric.get_config())
+                copy.update_state(ops.reshape(labels, shape), ops.reshape(pred, shape))
+                found.append(ops.convert_to_numpy(copy.result()))
+        return np.allclose(found[0], found[1], rtol=1e-4) and np.allclose(found[2], found[3], rtol=1e-4)
+    except Exception:  # a metric of a user may raise anything for rows that are not its own
+        return False
+
+
+@keras.saving.register_keras_serializable("polyhead")
+class ElementwiseMetric(keras.metrics.Metric):
+    """A metric of labels that have a weight for each of their numbers.
+
+    A metric that takes numbers one by one counts each by its weight; any other one counts the rows of which every
+    number is labelled, by the least of their weights.
+
+    Args:
+        metric: a Keras metric, whose name this has.
+    """
+
+    def __init__(self, metric: Any, name: str | None = None, dtype: Any = None) -> None:
+        if isinstance(metric, dict):
+            metric = keras.saving.deserialize_keras_object(metric)
+        super().__init__(name=name or metric.name, dtype=dtype)
+        self.metric, self._apart = metric, counts_elements(metric)
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        """Count one batch."""
+        if sample_weight is None or len(sample_weight.shape) != len(y_pred.shape):
+            self.metric.update_state(y_true, y_pred, sample_weight)
+        elif self._apart:
+            weight = ops.reshape(sample_weight, (-1,))
+            self.metric.update_state(ops.reshape(y_true, (-1, 1)), ops.reshape(y_pred, (-1, 1)), weight)
+        else:
+            self.metric.update_state(y_true, y_pred, ops.min(sample_weight, axis=-1))
+
+    def reset_state(self) -> None:
+        """Start a new epoch."""
+        self.metric.reset_state()
+
+    def result(self) -> Any:
+        """What the metric has found."""
+        return self.metric.result()
+
+    def get_config(self) -> dict[str, Any]:
+        """What makes this metric again."""
+        return {**super().get_config(), "metric": keras.saving.serialize_keras_object(self.metric)}
+
+
+class HeadMetrics(keras.metrics.Metric):
+    """The weighted metrics of all heads, in the place of Keras's ``CompileMetrics``.
+
+    They are named ``head_metric`` and found by the head's place in the output, however the model nests it. A head
+    without a label in an epoch has metrics of NaN.
+
+    Args:
+        paths: ``{head: where it stands in the model's output}``.
+        metrics: ``{head: its metrics}``.
+        losses: of the same heads; they count what is labelled.
+    """
+
+    def __init__(
+        self, paths: Mapping[str, Path], metrics: Mapping[str, list[keras.metrics.Metric]], losses: HeadLosses
+    ) -> None:
+        super().__init__(name="compile_metrics")
+        self.built = True
+        self._paths, self._losses = dict(paths), losses
+        self._heads = {name: list(found) for name, found in metrics.items()}
+
+    @property
+    def metrics(self) -> list[Any]:
+        """The metrics of all heads."""
+        return [metric for found in self._heads.values() for metric in found]
+
+    @property
+    def variables(self) -> list[Any]:
+        """The state of the metrics."""
+        return [variable for metric in self.metrics for variable in metric.variables]
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        """Count one batch."""
+        for name, true, pred, weight in heads(y_true, y_pred, sample_weight, self._paths):
+            pred, weight = _masked(pred, weight)
+            for metric in self._heads[name]:
+                metric.update_state(true, pred, weight)
+
+    def reset_state(self) -> None:
+        """Start a new epoch."""
+        for metric in self.metrics:
+            metric.reset_state()
+
+    def result(self) -> dict[str, Any]:
+        """``{head_metric: value}``."""
+        return {
+            f"{name}_{metric.name}": where_labelled(self._losses.heads[name].weight, metric.result())
+            for name, found in self._heads.items()
+            for metric in found
+        }
+
+
+def _masked(pred: Any, weight: Any) -> tuple[Any, Any]:
+    """An output without its Keras mask, and weights that have it: most metrics ignore the mask of an output."""
+    mask = keras_mask(pred)
+    if mask is None:
+        return pred, weight
+    mask = ops.cast(mask, "float32")
+    if weight is None:
+        weight = mask
+    else:
+        weight = ops.cast(weight, "float32")
+        more = mask if len(mask.shape) > len(weight.shape) else weight
+        weight = along(weight, more) * along(mask, more)
+    return ops.copy(pred), weight

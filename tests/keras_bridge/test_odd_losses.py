@@ -1,0 +1,337 @@
+"""Losses that are not the default ones: of whole vectors, of a batch, sums, with masks, infinite at a filler."""
+
+import keras
+import numpy as np
+import pytest
+from keras import layers, ops
+
+import polyhead as ph
+
+RNG = np.random.default_rng(11)
+X = RNG.normal(size=(20, 4)).astype("float32")
+
+
+def problem(column, head, output, batch_size=8, x=X, start=None, **compiled):
+    """A compiled model with one head `y`, its feed, and what it predicts."""
+    keras.utils.set_random_seed(0)
+    feed = ph.Feed({"x": x, "y": column}, inputs={"x": ph.Array()}, heads={"y": head}, batch_size=batch_size)
+    tensor = keras.Input(x.shape[1:], name="x")
+    model = keras.Model(tensor, {"y": output(start(tensor) if start else tensor)})
+    pred = model.predict(x, verbose=0)["y"].astype("float64")
+    ph.compile(model, feed, **{"optimizer": keras.optimizers.SGD(0.0), **compiled})
+    return model, feed, pred
+
+
+def logged(model, feed, name="y_loss"):
+    """A log of fit without learning and of evaluate, which are the same."""
+    fitted = model.fit(feed, verbose=0).history[name][0]
+    evaluated = model.evaluate(feed, verbose=0, return_dict=True)[name]
+    assert fitted == pytest.approx(evaluated, rel=1e-4)
+    return fitted
+
+
+# What stands where a label is missing ------------------------------------------------------------------
+
+
+def log_error(t, p):
+    return ops.mean(ops.square(ops.log(t) - ops.log(p)), axis=-1)
+
+
+def gamma_deviance(t, p):
+    return ops.mean(2 * (t / p - ops.log(t / p) - 1), axis=-1)
+
+
+def overlap(t, p):
+    return -ops.log(ops.sum(t * p, axis=-1))
+
+
+LOGARITHMS = {
+    "a number": (log_error, 1, lambda t, p: ((np.log(t) - np.log(p)) ** 2).mean(-1), None),
+    "numbers, one missing": (log_error, 3, lambda t, p: (np.log(t) - np.log(p)) ** 2, (0, 1)),
+    "a ratio": (gamma_deviance, 2, lambda t, p: (2 * (t / p - np.log(t / p) - 1)).mean(-1), None),
+    "a logarithm of a sum": (overlap, 3, lambda t, p: -np.log((t * p).sum(-1)), None),
+}
+
+
+@pytest.mark.parametrize("case", LOGARITHMS)
+def test_a_loss_may_be_infinite_where_a_label_is_missing(case):
+    loss, width, formula, single = LOGARITHMS[case]
+    column = np.exp(RNG.normal(size=(20, width)))
+    column[::5] = np.nan
+    column[8:16] = np.nan  # a whole batch without a label
+    if single:
+        column[single] = np.nan
+    output = layers.Dense(width, activation="softplus", name="y")
+    model, feed, pred = problem(
+        column, ph.Regression(width, loss=loss, metrics=[]), output, optimizer=keras.optimizers.SGD(1e-3)
+    )
+    wanted = np.nanmean(formula(column, pred))
+    assert model.evaluate(feed, verbose=0, return_dict=True)["y_loss"] == pytest.approx(wanted, rel=1e-3)
+    before = model.get_weights()
+    model.fit(feed, epochs=2, verbose=0)
+    assert all(np.isfinite(array).all() for array in model.get_weights())
+    assert any((old != new).any() for old, new in zip(before, model.get_weights(), strict=True))
+
+
+def test_an_output_that_a_loss_cannot_take_does_no_harm_where_a_label_is_missing():
+    column = np.where(np.arange(20) % 2, np.exp(RNG.normal(size=20)), np.nan)
+    start = layers.Lambda(lambda x: ops.relu(x[:, :1]) * 0 + ops.cast(x[:, 1:2] > 0, "float32"))
+    x = X.copy()
+    x[:, 1] = np.where(np.arange(20) % 2, 1, -1)  # the output is 0 where no label is
+    head = ph.Regression(loss=log_error, metrics=[])
+    output = layers.Dense(1, use_bias=False, kernel_initializer="ones", name="y")
+    model, feed, _ = problem(column, head, output, x=x, start=start, optimizer=keras.optimizers.SGD(1e-3))
+    model.fit(feed, verbose=0)
+    assert np.isfinite(model.get_weights()[0]).all()
+
+
+# Whole vectors -----------------------------------------------------------------------------------------
+
+
+def cosine(t, p):
+    return -(t * p).sum(-1) / np.linalg.norm(t, axis=-1) / np.linalg.norm(p, axis=-1)
+
+
+VECTORS = {
+    "cosine_similarity": cosine,
+    "kl_divergence": lambda t, p: (t * np.log(t / p)).sum(-1),
+    "categorical_crossentropy": lambda t, p: -(t * np.log(p)).sum(-1),
+    "sum of squares": lambda t, p: ((t - p) ** 2).sum(-1),
+}
+
+
+@pytest.mark.parametrize("loss", VECTORS)
+@pytest.mark.parametrize("sample_weight", [False, True])
+def test_a_loss_of_whole_vectors_counts_the_rows_that_are_whole(loss, sample_weight):
+    shares = RNG.dirichlet(np.ones(4), 20)
+    shares[5, 2] = shares[7, 0] = np.nan
+    shares[9] = np.nan
+    given = loss if loss in dir(keras.losses) else lambda t, p: ops.sum(ops.square(t - p), axis=-1)
+    weight = RNG.uniform(0.5, 2, 20) if sample_weight else np.ones(20)
+    feed = ph.Feed(
+        {"x": X, "y": shares, "w": weight},
+        inputs="x",
+        heads={"y": ph.Regression(4, loss=given, metrics=["cosine_similarity", "mae"], sample_weight="w")},
+        batch_size=8,
+    )
+    x = keras.Input((4,), name="x")
+    model = keras.Model(x, {"y": layers.Dense(4, activation="softmax", name="y")(x)})
+    pred = model.predict(X, verbose=0)["y"].astype("float64")
+    ph.compile(model, feed, optimizer=keras.optimizers.SGD(0.0))
+    whole = ~np.isnan(shares).any(1)
+    wanted = np.average(VECTORS[loss](shares, pred)[whole], weights=weight[whole])
+    assert logged(model, feed) == pytest.approx(wanted, rel=1e-3)
+    wanted = np.average(-cosine(shares, pred)[whole], weights=weight[whole])
+    assert logged(model, feed, "y_cosine_similarity") == pytest.approx(wanted, rel=1e-3)
+    there = ~np.isnan(shares)
+    wanted = np.average(
+        np.abs(shares - pred)[there], weights=np.broadcast_to(weight[:, None], (20, 4))[there]
+    )
+    assert logged(model, feed, "y_mae") == pytest.approx(wanted, rel=1e-3)
+
+
+def test_class_weights_of_each_label_do_not_go_with_a_loss_of_whole_vectors():
+    head = ph.MultiLabel(3, class_weight={0: 2.0}, loss="categorical_crossentropy")
+    tags = RNG.integers(0, 2, (20, 3))
+    feed = ph.Feed({"x": X, "y": tags}, inputs="x", heads={"y": head})
+    x = keras.Input((4,), name="x")
+    model = keras.Model(x, {"y": layers.Dense(3, activation="sigmoid", name="y")(x)})
+    with pytest.raises(ph.ContractError, match="head `y`"):
+        ph.compile(model, feed, optimizer="sgd")
+
+
+# One number for a batch, and sums ------------------------------------------------------------------------
+
+
+def of_batch(t, p):
+    return ops.mean(ops.abs(t - p))
+
+
+@pytest.mark.parametrize("loss", [of_batch, keras.losses.MeanSquaredError(reduction="sum")])
+def test_a_loss_of_one_number_and_a_sum_are_logged_as_keras_logs_them(loss):
+    column = RNG.normal(size=20)  # 20 rows in batches of 8: the last one is short
+    head = ph.Regression(loss=loss, metrics=[])
+    model, feed, _ = problem(column, head, layers.Dense(1, name="y"), optimizer=keras.optimizers.SGD(0.01))
+    plain = keras.Model.from_config(model.get_config())
+    plain.set_weights(model.get_weights())
+    plain.compile(optimizer=keras.optimizers.SGD(0.01), loss={"y": loss})
+    given = (X, {"y": column[:, None]})
+    wanted = plain.evaluate(*given, batch_size=8, verbose=0, return_dict=True)["loss"]
+    found = model.evaluate(feed, verbose=0, return_dict=True)
+    assert found["y_loss"] == found["loss"] == pytest.approx(wanted, rel=1e-4)
+    wanted = plain.fit(*given, batch_size=8, shuffle=False, verbose=0).history["loss"]
+    assert model.fit(feed, verbose=0).history["loss"] == pytest.approx(wanted, rel=1e-4)
+    assert model.get_weights()[0] == pytest.approx(plain.get_weights()[0], rel=1e-4)
+
+
+def test_a_sum_leaves_out_what_is_not_labelled():
+    column = RNG.normal(size=20)
+    column[::3] = np.nan
+    head = ph.Regression(loss=keras.losses.MeanSquaredError(reduction="sum"), metrics=[])
+    model, feed, pred = problem(column, head, layers.Dense(1, name="y"), batch_size=20)
+    assert logged(model, feed) == pytest.approx(np.nansum((pred[:, 0] - column) ** 2), rel=1e-4)
+
+
+@pytest.mark.parametrize("by", ["normalize", "reduction"])
+def test_a_batch_may_be_divided_by_its_own_weights(by):
+    column = RNG.normal(size=8)
+    column[1:5] = np.nan
+    loss = keras.losses.MeanSquaredError(reduction="mean_with_sample_weight" if by == "reduction" else "mean")
+    more = {"normalize": "batch"} if by == "normalize" else {}
+    head = ph.Regression(loss=loss, metrics=[])
+    model, feed, pred = problem(
+        column,
+        head,
+        layers.Dense(1, name="y"),
+        batch_size=4,
+        x=X[:8],
+        optimizer=keras.optimizers.SGD(1.0),
+        **more,
+    )
+    bias = model.get_weights()[1]
+    model.train_on_batch(*feed.peek())  # one label of four
+    assert bias - model.get_weights()[1] == pytest.approx(2 * (pred[0] - column[0]), rel=1e-4)
+
+
+def test_normalize_is_one_of_two():
+    feed = ph.Feed({"x": X, "y": X[:, 0]}, inputs="x", heads={"y": ph.Regression()})
+    x = keras.Input((4,), name="x")
+    with pytest.raises(ph.ContractError, match=r'compile\(normalize=\): expected "data" or "batch"'):
+        ph.compile(keras.Model(x, layers.Dense(1, name="y")(x)), feed, optimizer="sgd", normalize="rows")
+
+
+def test_a_feed_whose_heads_all_weigh_nothing_is_refused():
+    heads = {"y": ph.Regression(weight=0), "z": ph.Regression(weight=0, column="y")}
+    feed = ph.Feed({"x": X, "y": X[:, 0]}, inputs="x", heads=heads)
+    x = keras.Input((4,), name="x")
+    model = keras.Model(x, ph.outputs(x, feed))
+    with pytest.raises(ph.ContractError, match="heads: expected a head whose weight is above 0"):
+        ph.compile(model, feed, optimizer="sgd")
+
+
+# Masks of Keras ------------------------------------------------------------------------------------------
+
+STEPS = np.arange(5) < RNG.integers(1, 6, 20)[:, None]
+SERIES = np.where(STEPS[..., None], RNG.normal(size=(20, 5, 3)), 0).astype("float32")
+
+
+@pytest.mark.parametrize("missing", [False, True])
+@pytest.mark.parametrize("width", [1, 2])
+def test_steps_that_a_layer_masks_count_for_nothing(width, missing):
+    column = np.where(STEPS[..., None], RNG.normal(size=(20, 5, width)), 50)
+    if missing:
+        column[::4] = np.nan
+    column[1, 0, 0] = np.nan if missing and width > 1 else column[1, 0, 0]
+    head = ph.Regression((5, width), metrics=["mae", keras.metrics.RootMeanSquaredError(name="rmse")])
+    model, feed, pred = problem(
+        column, head, layers.Dense(width, name="y"), x=SERIES,
+        start=lambda x: layers.LSTM(4, return_sequences=True)(layers.Masking()(x)),
+    )  # fmt: skip
+    counts = STEPS[..., None] & ~np.isnan(column)
+    apart = (pred - column)[counts]
+    assert logged(model, feed) == pytest.approx((apart**2).mean(), rel=1e-4)
+    assert logged(model, feed, "y_mae") == pytest.approx(np.abs(apart).mean(), rel=1e-4)
+    assert logged(model, feed, "y_rmse") == pytest.approx(np.sqrt((apart**2).mean()), rel=1e-4)
+
+
+def test_a_step_divides_by_the_values_that_a_mask_leaves():
+    column = np.where(STEPS[..., None], RNG.normal(size=(20, 5, 1)), 50)
+    start = lambda x: layers.Masking()(x)  # noqa: E731
+    output = layers.TimeDistributed(layers.Dense(1, kernel_initializer="zeros"), name="y")
+    head = ph.Regression((5, 1), metrics=[])
+    model, feed, _ = problem(
+        column, head, output, x=SERIES, start=start, batch_size=20, optimizer=keras.optimizers.SGD(1.0)
+    )
+    model.fit(feed, verbose=0)
+    assert model.get_weights()[1] == pytest.approx([2 * column[STEPS].mean()], rel=1e-4)
+
+
+@pytest.mark.parametrize("of_pixels", [False, True])
+def test_ignored_classes_count_for_nothing(of_pixels):
+    loss = keras.losses.SparseCategoricalCrossentropy(ignore_class=0)
+    if of_pixels:
+        x = RNG.random((8, 6, 6, 3)).astype("float32")
+        column = RNG.integers(0, 3, (8, 6, 6))
+        head, output = ph.Mask(3, loss=loss, metrics=[]), layers.Conv2D(3, 1, activation="softmax", name="y")
+    else:
+        x, column = X, RNG.integers(0, 3, 20)
+        head = ph.Categorical(3, loss=loss, metrics=[])
+        output = layers.Dense(3, activation="softmax", name="y")
+    model, feed, pred = problem(column, head, output, x=x)
+    each = -np.log(np.take_along_axis(pred, column[..., None], -1)[..., 0])
+    assert logged(model, feed) == pytest.approx(each[column != 0].mean(), rel=1e-4)
+
+
+# Masks of images -----------------------------------------------------------------------------------------
+
+IMAGES = RNG.random((8, 6, 6, 3)).astype("float32")
+DRAWN = RNG.integers(0, 2, (8, 6, 6, 2)).astype("uint8")
+
+
+@pytest.mark.parametrize("axes", [(1, 2), (1, 2, 3)])
+@pytest.mark.parametrize("missing", [False, True])
+@pytest.mark.parametrize("name", ["Dice", "Tversky"])
+def test_a_loss_for_each_image(name, axes, missing):
+    kept = np.arange(8) % 3 != 0 if missing else np.ones(8, bool)
+    column = [mask if here else None for mask, here in zip(DRAWN, kept, strict=True)]
+    head = ph.Mask(2, multi=True, size=(6, 6), loss=getattr(keras.losses, name)(axis=axes), metrics=[])
+    output = layers.Conv2D(2, 1, activation="sigmoid", name="y")
+    model, feed, pred = problem(column, head, output, x=IMAGES, batch_size=3)
+    both, sizes = (pred * DRAWN).sum(axes), pred.sum(axes) + DRAWN.sum(axes)
+    assert logged(model, feed) == pytest.approx((1 - 2 * both / sizes)[kept].mean(), rel=1e-3)
+
+
+@pytest.mark.parametrize("said", [{"missing": 255}, {"class_weight": {1: 2.0}}])
+def test_a_loss_for_each_image_does_not_take_weights_of_pixels(said):
+    head = ph.Mask(loss=keras.losses.Dice(axis=(1, 2, 3)), **said)
+    void = np.where(np.eye(6) == 1, 255 if "missing" in said else 0, DRAWN[..., 0])
+    with pytest.raises(ph.ContractError) as error:
+        problem(void, head, layers.Conv2D(1, 1, activation="sigmoid", name="y"), x=IMAGES)
+    assert str(error.value) == (
+        "head `y`: expected a loss with a value for each weight of a row, (6, 6), got a single one. Take a loss that "
+        "has one value for each label or pixel, or leave out missing=, class_weight= or sample_weight=, which weigh "
+        "them one by one."
+    )
+
+
+def test_dice_of_a_whole_batch_is_refused_with_the_axes_that_help():
+    column = [None if row % 3 == 0 else mask for row, mask in enumerate(DRAWN[..., 0])]
+    head = ph.Mask(size=(6, 6), loss=keras.losses.Dice(), metrics=[])
+    with pytest.raises(ph.ContractError, match=r"head `y`: .* Say axis=\(1, 2, 3\), which gives one value"):
+        problem(column, head, layers.Conv2D(1, 1, activation="sigmoid", name="y"), x=IMAGES)
+
+
+# Without a label -----------------------------------------------------------------------------------------
+
+
+def test_a_head_without_a_label_logs_nan_and_takes_no_part_in_the_total():
+    data = {"x": X, "price": X[:, 0] * 2, "sold": (X[:, 1] > 0) * 1.0}
+    heads = {"price": ph.Regression(), "sold": ph.Binary()}
+    feed = ph.Feed(data, inputs="x", heads=heads, batch_size=8)
+    x = keras.Input((4,), name="x")
+    model = keras.Model(x, ph.outputs(x, feed))
+    ph.compile(model, feed, optimizer=keras.optimizers.SGD(0.0))
+    validation = feed.on({**data, "sold": np.full(20, np.nan)})
+    with pytest.warns(ph.PolyheadWarning, match="head `sold`: expected at least one label that counts"):
+        logs = model.fit(feed, validation_data=validation, verbose=0).history
+    assert np.isfinite([logs["sold_loss"][0], logs["val_price_loss"][0], logs["val_loss"][0]]).all()
+    assert np.isnan([logs["val_sold_loss"][0], logs["val_sold_accuracy"][0], logs["val_sold_auc"][0]]).all()
+    assert logs["val_loss"][0] == pytest.approx(logs["val_price_loss"][0])
+    found = model.evaluate(validation, verbose=0, return_dict=True)
+    assert found["loss"] == pytest.approx(logs["price_loss"][0], rel=1e-4)
+
+
+# Other rows than those it was compiled with ----------------------------------------------------------------
+
+
+def test_fit_divides_by_the_weights_of_its_own_rows():
+    column = X[:, 0] * 2
+    rare = np.where(np.arange(20) % 4, np.nan, column)
+    head = ph.Regression(metrics=[])
+    model, feed, pred = problem(
+        column, head, layers.Dense(1, name="y"), batch_size=20, optimizer=keras.optimizers.SGD(0.5)
+    )
+    bias = model.get_weights()[1]
+    model.fit(feed.on({"x": X, "y": rare}), verbose=0)
+    wanted = 2 * np.nanmean(pred[:, 0] - rare)
+    assert bias - model.get_weights()[1] == pytest.approx([0.5 * wanted], rel=1e-4)
