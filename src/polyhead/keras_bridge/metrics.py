@@ -41,7 +41,7 @@ def resolve(asked: Any, head: Head, logits: bool) -> keras.metrics.Metric:
     config = {**found.get_config(), "name": asked}
     if logits and "from_logits" in config:
         config["from_logits"] = True
-    if type(found) is keras.metrics.BinaryAccuracy:
+    if type(found) is keras.metrics.BinaryAccuracy and head.probabilities:
         from polyhead.kinds.accuracy import BinaryAccuracy  # which knows labels between 0 and 1
 
         return BinaryAccuracy(name=asked, threshold=0.0 if logits else 0.5)

@@ -1,0 +1,214 @@
+"""Metrics by name are those of `model.compile`; metrics that do not suit a head are refused, or warned of."""
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+import polyhead as ph
+
+RNG = np.random.default_rng(2)
+ROWS = 64
+X = RNG.normal(size=(ROWS, 3)).astype("float32")
+DATA = {
+    "x": X,
+    "yes": (X[:, 0] > 0) * 1,
+    "kind": X.argmax(1),
+    "tags": (X > 0) * 1,
+    "price": X[:, 0] * 2,
+    "sizes": X * 2,
+    "other": X[:, 1],
+}
+BEST = np.eye(3)[DATA["kind"]]
+# for each head what it is, its output, its labels as Keras takes them, and names of metrics that suit it
+HEADS = {
+    "yes": (ph.Binary(), (1, "sigmoid"), DATA["yes"][:, None], ["accuracy", "acc", "binary_accuracy", "auc", "mse"]),
+    "kind": (ph.Categorical(3), (3, "softmax"), DATA["kind"], ["accuracy", "sparse_categorical_crossentropy"]),
+    "hot": (
+        ph.Categorical(3, one_hot=True, column="kind"), (3, "softmax"), BEST, ["acc", "categorical_crossentropy"],
+    ),
+    "tags": (ph.MultiLabel(3), (3, "sigmoid"), DATA["tags"], ["binary_accuracy", "mae", "auc"]),
+    "price": (ph.Regression(), (1, None), DATA["price"][:, None], ["mae", "mse", "mean_absolute_error"]),
+    "sizes": (ph.Regression(3), (3, None), DATA["sizes"], ["mae", "cosine_similarity", "root_mean_squared_error"]),
+}  # fmt: skip
+
+
+def build(name, units, activation):
+    keras.utils.set_random_seed(4)
+    x = keras.Input((3,), name="x")
+    made = {
+        name: layers.Dense(units, activation=activation, name=name)(x),
+        "other": layers.Dense(1, name="other")(x),
+    }
+    return keras.Model(x, made)
+
+
+@pytest.mark.parametrize("name", HEADS)
+def test_metrics_by_name_have_the_value_and_the_name_that_keras_gives_them(name):
+    head, output, labels, names = HEADS[name]
+    model = build(name, *output)
+    model.compile(
+        "sgd",
+        loss={name: "mse" if name != "kind" else "sparse_categorical_crossentropy"},
+        metrics={name: names},
+    )
+    given = {name: labels.astype("float32" if labels.ndim > 1 else "int32"), "other": DATA["other"][:, None]}
+    wanted = model.evaluate(X, given, batch_size=16, verbose=0, return_dict=True)
+    head = head.fixed(metrics=names)
+    feed = ph.Feed(DATA, inputs="x", heads={name: head, "other": ph.Regression(metrics=[])}, batch_size=16)
+    model = build(name, *output)
+    ph.compile(model, feed, optimizer="sgd")
+    found = model.evaluate(feed, verbose=0, return_dict=True)
+    metrics = {log: value for log, value in wanted.items() if "loss" not in log}
+    assert {f"{name}_{metric}" for metric in names} == set(metrics)
+    assert {log: value for log, value in found.items() if "loss" not in log} == pytest.approx(
+        metrics, rel=1e-5
+    )
+
+
+@pytest.mark.parametrize("metric", ["accuracy", "acc", "binary_accuracy", "auc", "binary_crossentropy"])
+def test_metrics_by_name_are_told_of_logits(metric):
+    head = ph.Binary(metrics=[metric])
+    feed = ph.Feed(DATA, inputs="x", heads={"yes": head, "other": ph.Regression()}, batch_size=ROWS)
+    found = []
+    for activation in (None, "sigmoid"):
+        model = ph.compile(build("yes", 1, activation), feed, optimizer="sgd")
+        model.set_weights([w + np.float32(0.3) for w in model.get_weights()])
+        found.append(model.evaluate(feed, verbose=0, return_dict=True)[f"yes_{metric}"])
+    assert found[0] == pytest.approx(found[1], abs=0.02)  # AUC is summed over 200 thresholds
+
+
+def test_logits_are_known_by_the_loss_as_well():
+    loss = keras.losses.BinaryFocalCrossentropy(from_logits=True)
+    feed = ph.Feed(
+        DATA, inputs="x", heads={"yes": ph.Binary(loss=loss), "other": ph.Regression()}, batch_size=ROWS
+    )
+    model = ph.compile(build("yes", 1, None), feed, optimizer="sgd")
+    model.set_weights([w + np.float32(0.3) for w in model.get_weights()])
+    logits = model.predict(X, verbose=0)["yes"][:, 0]
+    assert ((logits > 0) != (logits > 0.5)).any()
+    logs = model.evaluate(feed, verbose=0, return_dict=True)
+    assert logs["yes_accuracy"] == pytest.approx(((logits > 0) == DATA["yes"]).mean())
+
+
+def codes(head, output, metric, by_hand):
+    """The codes and levels of what is said of a metric, by `check` of a feed and of a model compiled by hand."""
+    name = head.column or {ph.Binary: "yes", ph.Categorical: "kind", ph.MultiLabel: "tags"}.get(
+        type(head), "price"
+    )
+    heads = {name: head.fixed(metrics=None if by_hand else [metric]), "other": ph.Regression(metrics=[])}
+    feed = ph.Feed(DATA, inputs="x", heads=heads, batch_size=16)
+    model = build(name, *output)
+    if by_hand:
+        loss = heads[name].default_loss(output[1] is None)
+        model.compile("sgd", loss={name: loss, "other": "mse"}, weighted_metrics={name: [metric]})
+    problems = [p for p in feed.check(model).problems if p.code.startswith("metric")]
+    assert all(p.place == f"head `{name}`" for p in problems)
+    return [(p.code, p.warning) for p in problems]
+
+
+M = keras.metrics
+ONE, LOGIT, MANY, LOGITS, EACH = (1, "sigmoid"), (1, None), (3, "softmax"), (3, None), (3, "sigmoid")
+WRONG_FORM, MAYBE_FORM, SCALE = [("metric", False)], [("metric", True)], [("metric-scale", True)]
+HOT = ph.Categorical(3, one_hot=True, column="kind")
+JUDGED = [
+    (ph.Binary(), LOGIT, M.BinaryAccuracy, {}, SCALE),
+    (ph.Binary(), LOGIT, M.BinaryAccuracy, {"threshold": 0.0}, []),
+    (ph.Binary(), ONE, M.BinaryAccuracy, {}, []),
+    (ph.Binary(), ONE, M.BinaryAccuracy, {"threshold": 0.0}, SCALE),
+    (ph.Binary(), LOGIT, M.Precision, {}, SCALE),
+    (ph.Binary(), LOGIT, M.Recall, {"thresholds": [0.2, 0.4]}, SCALE),
+    (ph.Binary(), ONE, M.Recall, {"thresholds": [0.2, 0.4]}, []),
+    (ph.Binary(), LOGIT, M.AUC, {}, SCALE),
+    (ph.Binary(), LOGIT, M.AUC, {"from_logits": True}, []),
+    (ph.Binary(), ONE, M.AUC, {"from_logits": True}, SCALE),
+    (ph.Binary(), LOGIT, M.PrecisionAtRecall, {"recall": 0.5}, SCALE),
+    (ph.Binary(), LOGIT, M.BinaryCrossentropy, {}, SCALE),
+    (ph.Binary(), ONE, M.F1Score, {}, WRONG_FORM),
+    (ph.Binary(), ONE, M.F1Score, {"threshold": 0.5}, []),
+    (ph.Binary(), ONE, M.CategoricalAccuracy, {}, WRONG_FORM),
+    (ph.Binary(), ONE, M.SparseCategoricalAccuracy, {}, WRONG_FORM),
+    (ph.Binary(), ONE, M.Accuracy, {}, WRONG_FORM),
+    (ph.Binary(), ONE, M.MeanSquaredError, {}, []),
+    (ph.Categorical(3), MANY, M.CategoricalAccuracy, {}, WRONG_FORM),
+    (ph.Categorical(3), MANY, M.AUC, {}, WRONG_FORM),
+    (ph.Categorical(3), MANY, M.Precision, {}, WRONG_FORM),
+    (ph.Categorical(3), MANY, M.MeanAbsoluteError, {}, WRONG_FORM),
+    (ph.Categorical(3), MANY, M.SparseTopKCategoricalAccuracy, {"k": 2}, []),
+    (ph.Categorical(3), LOGITS, M.SparseCategoricalAccuracy, {}, []),
+    (ph.Categorical(3), LOGITS, M.SparseCategoricalCrossentropy, {}, SCALE),
+    (HOT, MANY, M.CategoricalAccuracy, {}, []),
+    (HOT, MANY, M.SparseCategoricalAccuracy, {}, WRONG_FORM),
+    (HOT, LOGITS, M.AUC, {}, SCALE),
+    (ph.MultiLabel(3), EACH, M.BinaryAccuracy, {}, []),
+    (ph.MultiLabel(3), LOGITS, M.BinaryAccuracy, {}, SCALE),
+    (ph.MultiLabel(3), EACH, M.CategoricalAccuracy, {}, MAYBE_FORM),
+    (ph.MultiLabel(3), EACH, M.F1Score, {"threshold": 0.5}, []),
+    (ph.Regression(), LOGIT, M.SparseCategoricalAccuracy, {}, WRONG_FORM),
+    (ph.Regression(), LOGIT, M.RootMeanSquaredError, {}, []),
+    (ph.Regression(), LOGIT, M.BinaryAccuracy, {}, MAYBE_FORM),
+]
+
+
+@pytest.mark.parametrize("by_hand", [False, True], ids=["head", "by hand"])
+@pytest.mark.parametrize(
+    "case",
+    JUDGED,
+    ids=lambda case: f"{type(case[0]).__name__}-{case[1][1]}-{case[2].__name__}-{len(case[3])}",
+)
+def test_a_metric_and_its_head(case, by_hand):
+    head, output, metric, arguments, wanted = case
+    assert codes(head, output, metric(**arguments), by_hand) == wanted
+
+
+def test_accuracy_by_name_of_several_labels_is_keras_s_and_is_warned_of():
+    heads = {"tags": ph.MultiLabel(3, metrics=["accuracy"]), "other": ph.Regression(metrics=[])}
+    feed = ph.Feed(DATA, inputs="x", heads=heads, batch_size=16)
+    model = build("tags", 3, "sigmoid")
+    with pytest.warns(ph.PolyheadWarning) as found:
+        ph.compile(model, feed, optimizer="sgd")
+    assert [str(w.message) for w in found] == [
+        "head `tags`: expected a metric for MultiLabel, whose labels are 0 and 1, got CategoricalAccuracy. It compares "
+        "the largest output of a row: say metrics=[keras.metrics.BinaryAccuracy()]."
+    ]
+
+
+def test_what_cannot_be_right_is_refused_by_compile():
+    heads = {
+        "kind": ph.Categorical(3, metrics=[M.AUC()]),
+        "yes": ph.Binary(metrics=["accuracy", M.Accuracy()]),
+    }
+    feed = ph.Feed(DATA, inputs="x", heads=heads, batch_size=16)
+    x = keras.Input((3,), name="x")
+    with pytest.raises(ph.ContractError) as error:
+        ph.compile(keras.Model(x, ph.outputs(x, feed)), feed, optimizer="sgd")
+    assert [str(p) for p in error.value.problems] == [
+        "head `kind`: expected a metric for Categorical, whose labels are class ids, got AUC. Say "
+        "metrics=[keras.metrics.SparseCategoricalAccuracy()], or ph.Categorical(one_hot=True).",
+        "head `yes`: expected a metric for Binary, whose labels are compared with probabilities, got Accuracy. It asks "
+        'whether two numbers are equal: say metrics=["accuracy"].',
+    ]
+
+
+class Share(keras.metrics.Mean):
+    """A metric of a user, of which nothing is known."""
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        return super().update_state(keras.ops.mean(y_pred, axis=-1), sample_weight)
+
+
+def test_metrics_of_users_are_taken_as_they_are():
+    def bias(t, p):
+        return keras.ops.mean(p - t, axis=-1)
+
+    heads = {
+        "price": ph.Regression(metrics=[Share(name="share"), bias]),
+        "other": ph.Regression(metrics=bias),
+    }
+    feed = ph.Feed(DATA, inputs="x", heads=heads, batch_size=16)
+    model = ph.compile(build("price", 1, None), feed, optimizer="sgd")
+    logs = model.evaluate(feed, verbose=0, return_dict=True)
+    pred = model.predict(X, verbose=0)["price"][:, 0]
+    assert logs["price_share"] == pytest.approx(pred.mean(), rel=1e-4, abs=1e-6)
+    assert logs["price_bias"] == pytest.approx((pred - DATA["price"]).mean(), rel=1e-4, abs=1e-6)
+    assert "other_bias" in logs
