@@ -128,10 +128,14 @@ _REMEDY = {
 
 
 def _refused(method: str, names: dict[str, Any]) -> tuple[Problem, ...]:
-    return tuple(
+    found = tuple(
         Problem(f"{method}({name}=)", "nothing beside a feed", shown(names[name]), fix)
         for name, fix in _REMEDY.items()
         if names.get(name) is not None and not (name == "validation_split" and names[name] == 0)
+    )
+    validation = names.get("validation_data")  # it is asked for batches only after an epoch
+    return found + (
+        validation._unlabelled(f"{method}(validation_data=)") if isinstance(validation, KerasInput) else ()
     )
 
 
@@ -158,6 +162,10 @@ class KerasInput:
     def _sizes(self, call: Call) -> tuple[int, ...]:
         """The numbers of rows that a batch can have; the last one comes last."""
         raise NotImplementedError
+
+    def _unlabelled(self, where: str) -> tuple[Problem, ...]:
+        """What is wrong with it where labels are needed, at a place."""
+        return ()
 
     def _lends(self, array: Any) -> bool:
         """Whether a tensor may share an array's memory for good, and write to it."""
