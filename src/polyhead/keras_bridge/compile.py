@@ -200,7 +200,7 @@ def _loud(x: Any) -> list[Any]:
     import keras
 
     def louder(array: Any) -> Any:
-        return array * np.float32(1000) if array.dtype == np.float32 else array
+        return array * np.float32(1000) if getattr(array, "dtype", None) == np.float32 else array
 
     return [x, keras.tree.map_structure(louder, x)]
 

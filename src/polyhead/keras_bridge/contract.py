@@ -35,11 +35,12 @@ class Fit(Report):
 
 @dataclass(frozen=True)
 class _Leaf:
-    """One tensor of a model's inputs or outputs."""
+    """One tensor of a model's inputs or outputs; an input that is ``optional`` may be None."""
 
     path: Path
     shape: tuple[int | None, ...]
     layer: str | None
+    optional: bool = False
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -142,14 +143,14 @@ def match(model: Any, inputs: Mapping[str, Input], heads: Mapping[str, Head], ba
             f"{type(model).__name__} makes its loss itself: it gets the labels as a dict of {', '.join(heads)}; "
             "its outputs are not compared with them"
         )
-        taken = rebuild(x, lambda path, _: matched_inputs[path])
+        taken = rebuild(x, lambda path, _: matched_inputs.get(path))
         return Fit((), tuple(notes), Structure(taken, {name: name for name in heads}, own_loss=True))
     problems += unlike
     notes += told
     if problems:
         return Fit(tuple(problems), tuple(notes))
     structure = Structure(
-        rebuild(x, lambda path, _: matched_inputs[path]),
+        rebuild(x, lambda path, _: matched_inputs.get(path)),
         rebuild(y, lambda path, _: matched_heads[path]) if heads else {},
     )
     return Fit((), tuple(notes), structure)
@@ -227,7 +228,8 @@ def _leaves(nested: Any) -> list[_Leaf]:
         history = getattr(tensor, "_keras_history", None)
         operation = getattr(history, "operation", None)
         layer = operation.name if operation is not None else getattr(tensor, "name", None)
-        found.append(_Leaf(path, tuple(tensor.shape[1:]), layer))
+        optional = bool(getattr(operation, "optional", False))
+        found.append(_Leaf(path, tuple(tensor.shape[1:]), layer, optional))
     return found
 
 
@@ -248,6 +250,11 @@ def _match(
                 left.pop(name)
                 break
     rest = [t for t in tensors if t.path not in matched]
+    required = [t for t in rest if not t.optional]
+    if not left or len(required) == len(left):
+        left_out = ", ".join(str(t) for t in rest if t.optional)
+        notes += [f"{word} {left_out} is optional and left out: the model gets None"] if left_out else []
+        rest = required
     if len(rest) == len(left) and rest:
         sure = len(rest) == 1 or (not matched and _sure(rest, left))
         if sure and (len(tensors) == 1 or not matched):
