@@ -31,7 +31,7 @@ def build(form, names=("first", "second"), optional=(False, True)):
     nested = {
         "dict": inputs,
         "list": list(inputs.values()),
-        "nested": {"a": [inputs[names[0]]], "b": {"c": inputs[name] for name in names[1:]}},
+        "nested": {"a": [inputs[names[0]]], "b": {"c": inputs[names[1]]}},
     }
     return keras.Model(nested[form], {"out": Sum(name="out")(*inputs.values())})
 
@@ -55,13 +55,17 @@ def test_a_feed_leaves_an_optional_input_out(form, names):
     assert f"input `{name}` (2,) is optional and left out: the model gets None" in report.notes
     ph.compile(model, rows, optimizer=keras.optimizers.SGD(0.0))
     want = float((ROWS**2).mean())  # twice the rows against the rows
-    history = model.fit(rows, validation_data=rows.on({names[0]: ROWS, "out": ROWS}), epochs=2, verbose=0).history
+    history = model.fit(
+        rows, validation_data=rows.on({names[0]: ROWS, "out": ROWS}), epochs=2, verbose=0
+    ).history
     assert np.allclose(history["loss"], want, rtol=1e-5)
     assert np.allclose(history["val_loss"], want, rtol=1e-5)
     assert model.evaluate(rows, verbose=0, return_dict=True)["loss"] == pytest.approx(want, rel=1e-5)
     assert np.allclose(model.predict(rows, verbose=0)["out"], 2 * ROWS)
     batch = rows.peek()[0]
-    assert {"dict": lambda: batch[names[1]], "list": lambda: batch[1], "nested": lambda: batch["b"]["c"]}[form]() is None
+    assert {"dict": lambda: batch[names[1]], "list": lambda: batch[1], "nested": lambda: batch["b"]["c"]}[
+        form
+    ]() is None
 
 
 def test_what_the_feed_declares_is_given():
@@ -69,7 +73,9 @@ def test_what_the_feed_declares_is_given():
     both = feed(columns=("first", "second"))
     ph.compile(model, both, optimizer="sgd")
     assert np.allclose(model.predict(both, verbose=0)["out"], 2 * ROWS)
-    assert model.evaluate(both, verbose=0, return_dict=True)["loss"] == pytest.approx(float((ROWS**2).mean()), rel=1e-5)
+    assert model.evaluate(both, verbose=0, return_dict=True)["loss"] == pytest.approx(
+        float((ROWS**2).mean()), rel=1e-5
+    )
 
 
 def test_several_steps_in_one_call():
@@ -152,7 +158,9 @@ def test_none_now_and_then():
     x = lambda one, two: {"first": one, "second": two}  # noqa: E731
     report = examined(generator(x, lambda step: step % 2), build("dict"))
     (problem,) = [problem for problem in report.problems if problem.code == "structure-drift"]
-    assert str(problem).startswith("input `second`, batch 1: expected the structure of the batches before, got None in some")
+    assert str(problem).startswith(
+        "input `second`, batch 1: expected the structure of the batches before, got None in some"
+    )
     assert problem.warning == (keras.config.backend() != "tensorflow")
 
 

@@ -53,7 +53,9 @@ def declaration(
         return ""
     streams = subject.kind == "generator function"
     for (part, _), leaf in first.arrays():
-        left_out = part == "x" and is_none(leaf) and not streams  # a source of a generator has an array in each place
+        left_out = (
+            part == "x" and is_none(leaf) and not streams
+        )  # a source of a generator has an array in each place
         if isinstance(leaf, Odd) and not left_out:
             return ""
     inputs = _columns("x", reading, places)

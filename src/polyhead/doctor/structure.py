@@ -136,10 +136,14 @@ def _none(reading: Reading, places: Places) -> list[Problem]:
             )
         elif not slot.optional:
             fix = "Give an array, or make the input keras.Input(..., optional=True)."
-            problems.append(Problem(where, "an array, as the input is not optional", NONE, fix, "not-an-array"))
+            problems.append(
+                Problem(where, "an array, as the input is not optional", NONE, fix, "not-an-array")
+            )
         if facts.rows and (slot is None or slot.optional):
             fix = "Yield None in every batch or in none: TensorFlow learns the structure from the first batches."
-            found = "None in some batches and arrays in others (works on JAX and torch, an error on TensorFlow)"
+            found = (
+                "None in some batches and arrays in others (works on JAX and torch, an error on TensorFlow)"
+            )
             safe = _backend() not in ("tensorflow", "")
             problems.append(
                 Problem(where, "the structure of the batches before", found, fix, "structure-drift", safe)

@@ -22,7 +22,17 @@ from polyhead.kinds._missing import (
     require_whole,
 )
 from polyhead.kinds._mixing import BLEND, Mixing, require_soft, unmixable
-from polyhead.kinds.base import BINARY_LOSSES, SIGMOID, SOFTMAX, SPARSE_LOSSES, Column, Head, Way, as_shape
+from polyhead.kinds.base import (
+    BINARY_LOSSES,
+    SIGMOID,
+    SOFTMAX,
+    SPARSE_LOSSES,
+    Column,
+    Head,
+    Way,
+    as_shape,
+    coarser,
+)
 
 
 @dataclass(frozen=True, repr=False)
@@ -85,6 +95,11 @@ class Mask(Head):
         return self.multi or len(self.names) == 1
 
     @property
+    def elementwise(self) -> bool:
+        """Whether each channel of a pixel has a weight of its own."""
+        return self.multi and self._finer == 3
+
+    @property
     def probabilities(self) -> tuple[str, ...]:
         return SIGMOID if self.binary else SOFTMAX
 
@@ -114,14 +129,32 @@ class Mask(Head):
     @property
     def weight_shape(self) -> tuple[int, ...]:
         assert self.size is not None
-        if self.class_weight is not None or self.missing is not None:
+        if self.elementwise:
+            return self.shape
+        if self.class_weight is not None or self.missing is not None or self.fine_weights:
             return self.size
         return (1, 1)
+
+    @property
+    def fine_weights(self) -> bool:
+        """Whether its column of weights has them for pixels."""
+        return bool(self._finer)
+
+    @property
+    def weight_forms(self) -> tuple[tuple[int, ...], ...]:
+        assert self.size is not None
+        return (self.size, (*self.size, len(self.names))) if self.multi else (self.size,)
+
+    def weighed(self, shape: tuple[int, ...]) -> Self:
+        axes = min(len(shape), 3 if self.multi else 2)
+        if axes == 3 and self._finer is not None and not self.elementwise:
+            raise coarser(shape)
+        return self if self._finer == 3 else self.fixed(_finer=axes)
 
     def mixable(self, way: str) -> tuple[int, ...]:
         assert self.size is not None
         if way != BLEND:
-            return self.size
+            return self.shape if self.elementwise else self.size
         if not self.binary:
             fix = "Use ph.Cutmix or ph.Mosaic, which cut masks, or ph.Mask(multi=True)."
             raise unmixable("a class id in each pixel: between two ids lies another class", fix)
@@ -134,7 +167,9 @@ class Mask(Head):
         if mixing.patches is None:
             return mixing.mean(labels, weights)
         if weights is not None:
-            weights = mixing.cut(np.broadcast_to(weights, labels.shape[:4]))
+            weights = mixing.cut(
+                np.broadcast_to(weights, labels.shape if self.elementwise else labels.shape[:4])
+            )
         return mixing.cut(labels), weights
 
     @property
@@ -219,7 +254,7 @@ class Mask(Head):
 
     def _there(self, there: np.ndarray) -> np.ndarray:
         if self.missing is not None:
-            return np.all(there, axis=3)
+            return np.all(there, axis=3, keepdims=self.elementwise)
         whole = collapse(there)
         if whole is None:
             flat = there.reshape(len(there), -1)
@@ -228,7 +263,8 @@ class Mask(Head):
             raise BadValue(
                 row, "a mask without NaN, or all NaN where it is missing", "NaN in some pixels", fix
             )
-        return np.broadcast_to(whole.reshape(-1, 1, 1), (len(whole), *self.weight_shape))
+        shape = self.weight_shape
+        return np.broadcast_to(whole.reshape(-1, *[1] * len(shape)), (len(whole), *shape))
 
     def _check(self, array: np.ndarray) -> None:
         if not array.size or array.dtype.kind == "b":
@@ -257,7 +293,7 @@ class Mask(Head):
 
     def describe(self, labels: np.ndarray, counts: np.ndarray) -> str:
         if self.binary:
-            kept = labels[np.broadcast_to(counts, labels.shape[:3])]
+            kept = labels[np.broadcast_to(counts, labels.shape if self.elementwise else labels.shape[:3])]
             return f"{kept.mean():.1%} of pixels are 1" if kept.size else "no labels"
         return _classes.shares(self.names, self.count(labels, counts))
 
