@@ -86,6 +86,23 @@ def test_boxes_that_are_missing_need_no_weight(form):
     assert rows.peek()[2]["kind"].tolist() == want
 
 
+def test_rows_of_a_source_without_labels_need_no_weights():
+    one = ph.read_table(
+        {"x": np.arange(2.0), "y": [1, 0], "w": [0.5, 2.0], "v": np.eye(2), "u": np.ones((2, 2))}
+    )
+    both = one.concat(ph.read_table({"x": [2.0, 3.0]}), join="outer")
+    heads = {"y": ph.Binary(sample_weight="w"), "v": ph.Regression(2, sample_weight="u")}
+    for source in (both, both.select([0, 1, 2, 3])):
+        weights = ph.Feed(source, inputs="x", heads=heads).peek()[2]
+        assert weights["y"].tolist() == [0.5, 2.0, 0.0, 0.0]
+        assert weights["v"].tolist() == [[1.0, 1.0], [1.0, 1.0], [0.0, 0.0], [0.0, 0.0]]
+    lacking = one.concat(ph.read_table({"x": [2.0], "y": [1]}), join="outer")
+    with pytest.raises(
+        DataError, match="head `y`, column `w`, row 2: expected a finite weight of at least 0, got None"
+    ):
+        ph.Feed(lacking, inputs="x", heads={"y": heads["y"]})
+
+
 @pytest.mark.parametrize("way", ["pack", "cache"])
 def test_a_store_keeps_weights_beside_their_boxes(way, tmp_path):
     rows = feed(image=ph.Image(24, 40), heads={name: head for name, head in HEADS.items() if name != "both"})

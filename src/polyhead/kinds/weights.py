@@ -111,24 +111,28 @@ def read(values: Any, shape: tuple[int, ...], there: np.ndarray | None) -> np.nd
     """
     if not shape:
         array, found = numbers(values, None, (1,), "a weight")
-        wrong = ~np.isfinite(array) | (array < 0) | (False if found is None else ~found)
-        row = first_row(wrong)
+        wrong: np.ndarray = ~np.isfinite(array) | (array < 0)
+        wrong = wrong if found is None else wrong | ~found
+        labelled = np.ones((len(array), 1), bool)
+        if there is not None:
+            labelled = np.any(there.reshape(len(there), -1), axis=1, keepdims=True)
+        row = first_row(wrong & labelled)
         if row is not None:
             value = array[row, 0].item() if found is None or found[row, 0] else None
             raise BadValue(row, "a finite weight of at least 0", shown(value), _ZERO)
-        return array[:, 0].astype(np.float32)
+        return np.where(wrong, 0, array)[:, 0].astype(np.float32)
     array, needed = _padded(values, shape)
     if there is not None:
         axes = min(there.ndim - 1, len(shape))
         within = there.reshape(*there.shape[: axes + 1], -1).any(-1)
         needed = needed & within.reshape(*within.shape, *[1] * (len(shape) - axes))
     with np.errstate(invalid="ignore"):
-        wrong = needed & ~(np.isfinite(array) & (array >= 0))
-    row = first_row(wrong)
+        bad: np.ndarray = needed & ~(np.isfinite(array) & (array >= 0))
+    row = first_row(bad)
     if row is not None:
-        value = array[row][wrong[row]].flat[0].item()
-        found_words = "None" if np.isnan(value) else shown(value)
-        raise BadValue(row, "finite weights of at least 0", found_words, _ZEROS)
+        value = array[row][bad[row]].flat[0].item()
+        words = "None" if np.isnan(value) else shown(value)
+        raise BadValue(row, "finite weights of at least 0", words, _ZEROS)
     return np.where(needed, array, 0).astype(np.float32)
 
 
