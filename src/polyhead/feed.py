@@ -10,7 +10,7 @@ from typing import Any
 
 from polyhead.drawing import Drawing
 from polyhead.engine import Assembler, Batch
-from polyhead.engine.declaration import as_inputs, require_kinds
+from polyhead.engine.declaration import Known, as_inputs, lacking, require_kinds
 from polyhead.engine.memory import pooled
 from polyhead.errors import ContractError, DataError, Problem, Report, shown, warn
 from polyhead.keras_bridge.adapter import Call, Convert, KerasInput, Spec
@@ -18,7 +18,7 @@ from polyhead.keras_bridge.compiled import compiled_loss, head_losses, user_loss
 from polyhead.keras_bridge.contract import Declared, Fit, check, match
 from polyhead.keras_bridge.structure import Structure, fill
 from polyhead.keras_bridge.waiting import watch
-from polyhead.kinds import Head, Image, Input
+from polyhead.kinds import Head, Image, Input, for_boxes
 from polyhead.order.blocks import plan
 from polyhead.order.shards import this_shard
 from polyhead.sources.anything import as_source
@@ -103,8 +103,11 @@ class Feed(KerasInput):
         declared = as_inputs(self.source, inputs)
         require_kinds(declared, heads)
         self.augment = tuple(augment) if isinstance(augment, (list, tuple)) else (augment,)
-        self._assembler = Assembler(self.source, declared, heads, self.augment, int(seed))
-        self.inputs, self.heads = self._assembler.inputs, self._assembler.heads
+        self._lacking = lacking(self.source, heads)
+        read = {} if self._lacking.columns else heads
+        self._assembler = Assembler(self.source, declared, read, self.augment, int(seed))
+        self.inputs = self._assembler.inputs
+        self.heads = for_boxes(heads) if self._lacking.columns else self._assembler.heads
         self.batch_size, self.shuffle, self.seed = int(batch_size), bool(shuffle), int(seed)
         self.drop_remainder, self.workers, self.watch = bool(drop_remainder), workers, bool(watch)
         self.shard: tuple[int, int] = this_shard() if isinstance(shard, str) else (shard[0], shard[1])
@@ -140,6 +143,19 @@ class Feed(KerasInput):
         return self._drawing.epoch
 
     @property
+    def labelled(self) -> dict[str, Head]:
+        """The heads whose labels batches have: all, or none where `on` got rows that lack label columns."""
+        return self._assembler.heads
+
+    def _unlabelled(self, where: str) -> tuple[Problem, ...]:
+        return self._lacking.refused(where)
+
+    def _require_labels(self, where: str) -> None:
+        """Raise where columns of labels are absent."""
+        if self._lacking.columns:
+            raise DataError(*self._unlabelled(where))
+
+    @property
     def weighted(self) -> bool:
         """Whether batches have sample weights."""
         return self._assembler.weighted
@@ -148,6 +164,11 @@ class Feed(KerasInput):
     def weighted_heads(self) -> frozenset[str]:
         """The heads whose sample weights are not all 1."""
         return frozenset(name for name, label in self._assembler.labels.items() if label.weighted)
+
+    @property
+    def finely_weighted(self) -> frozenset[str]:
+        """The heads whose column of weights has one for each label of a row."""
+        return frozenset(name for name, label in self._assembler.labels.items() if label.finely_weighted)
 
     def mean_weights(self, losses: Mapping[str, Any]) -> dict[str, float]:
         """For each head the mean sample weight over the rows, which `compile` divides its loss by.
@@ -172,6 +193,7 @@ class Feed(KerasInput):
         lines += [
             f"  head {name}: {head!r} -> {head.dtype} {head.shape}" for name, head in self.heads.items()
         ]
+        lines += [f"  {self._lacking}"] if self._lacking.columns else []
         return "\n".join(lines)
 
     def describe(self) -> Any:
@@ -182,7 +204,7 @@ class Feed(KerasInput):
         """
         from polyhead.engine.description import describe
 
-        return describe(self._assembler, self.num_samples)
+        return describe(self._assembler, self.num_samples, self.heads)
 
     def preview(self, path: str | os.PathLike[str] | None = None, n: int = 16, *, model: Any = None) -> Any:
         """Samples as the model will see them, with all heads drawn.
@@ -260,10 +282,19 @@ class Feed(KerasInput):
     def on(self, data: Any, *, shuffle: bool | str = False, **changes: Any) -> Feed:
         """The same declaration over other rows, as for validation: the same inputs and heads, as learnt here.
 
+        Rows without labels can be predicted: where a column of labels or weights is absent, batches have inputs alone,
+        and `fit` and `evaluate` refuse the feed.
+
         Args:
             data: as for `Feed`.
             shuffle: off by default.
             **changes: other arguments of `Feed`, in place of this feed's.
+
+        >>> import numpy as np
+        >>> import polyhead as ph
+        >>> feed = ph.Feed({"x": np.arange(3.0), "y": [0, 1, 0]}, inputs="x", heads={"y": ph.Binary()})
+        >>> feed.on({"x": np.arange(2.0)}).peek()[0]["x"].tolist()
+        [[0.0], [1.0]]
         """
         same: dict[str, Any] = {
             "inputs": self.inputs,
@@ -274,7 +305,10 @@ class Feed(KerasInput):
             "drop_remainder": False,
             "watch": self.watch,
         }
-        return Feed(data, shuffle=shuffle, **{**same, **changes})
+        given = {**same, **changes}
+        if isinstance(given["heads"], Mapping):
+            given["heads"] = Known(given["heads"])
+        return Feed(data, shuffle=shuffle, **given)
 
     # The model -----------------------------------------------------------------------------------------
 
@@ -296,7 +330,8 @@ class Feed(KerasInput):
             ContractError: ``rows`` is no number of at least 1.
         """
         fit, wrong = self._check(model, rows)
-        return Report((*wrong, *fit.problems), fit.notes)
+        notes = (*fit.notes, str(self._lacking)) if self._lacking.columns else fit.notes
+        return Report((*wrong, *fit.problems), notes)
 
     def _check(
         self, model: Any, rows: int | str | None = None, compiled: bool = True
@@ -304,7 +339,9 @@ class Feed(KerasInput):
         from polyhead.engine.survey import look
 
         seen, wrong = look(self._assembler, self._drawing.order, rows)
-        declared = Declared(self.inputs, self.heads, self.batch_size, self.weighted_heads, self.shuffle)
+        declared = Declared(
+            self.inputs, self.heads, self.batch_size, self.weighted_heads, self.finely_weighted, self.shuffle
+        )
         return check(model, declared, seen, compiled), wrong
 
     def bind(self, model: Any) -> Feed:
@@ -317,6 +354,8 @@ class Feed(KerasInput):
         return self
 
     def _bind(self, model: Any, compiled: bool = True) -> Structure:
+        if not compiled:
+            self._require_labels("compile()")
         self._bound = self._structure(model, compiled)
         return self._bound
 
@@ -398,7 +437,7 @@ class Feed(KerasInput):
     def _specs(self, call: Call) -> Any:
         structure = self._structure_for(call)
         x = fill(structure.inputs, {n: Spec(k.shape, k.dtype) for n, k in self.inputs.items()}, tuples=True)
-        if call.use == "predict" or not self.heads:
+        if call.use == "predict" or not self.labelled:
             return (x,)
         y = fill(structure.outputs, {n: Spec(h.shape, h.dtype) for n, h in self.heads.items()}, tuples=True)
         if not self.weighted:
@@ -416,6 +455,7 @@ class Feed(KerasInput):
             return self._place(call.model)
         if call.model is None:
             return self._own
+        self._require_labels(f"{call.use}()")
         structure = self._structure(call.model)
         losses = head_losses(call.model) if call.use == "fit" else None
         if losses is not None:

@@ -88,6 +88,10 @@ def test_an_output_that_a_loss_cannot_take_does_no_harm_where_a_label_is_missing
 # Whole vectors -----------------------------------------------------------------------------------------
 
 
+def summed(t, p):
+    return ops.sum(ops.square(t - p), axis=-1)
+
+
 def cosine(t, p):
     return -(t * p).sum(-1) / np.linalg.norm(t, axis=-1) / np.linalg.norm(p, axis=-1)
 
@@ -106,7 +110,7 @@ def test_a_loss_of_whole_vectors_counts_the_rows_that_are_whole(loss, sample_wei
     shares = RNG.dirichlet(np.ones(4), 20)
     shares[5, 2] = shares[7, 0] = np.nan
     shares[9] = np.nan
-    given = loss if loss in dir(keras.losses) else lambda t, p: ops.sum(ops.square(t - p), axis=-1)
+    given = loss if loss in dir(keras.losses) else summed
     weight = RNG.uniform(0.5, 2, 20) if sample_weight else np.ones(20)
     feed = ph.Feed(
         {"x": X, "y": shares, "w": weight},
@@ -130,14 +134,24 @@ def test_a_loss_of_whole_vectors_counts_the_rows_that_are_whole(loss, sample_wei
     assert logged(model, feed, "y_mae") == pytest.approx(wanted, rel=1e-3)
 
 
-def test_class_weights_of_each_label_do_not_go_with_a_loss_of_whole_vectors():
-    head = ph.MultiLabel(3, class_weight={0: 2.0}, loss="categorical_crossentropy")
-    tags = RNG.integers(0, 2, (20, 3))
-    feed = ph.Feed({"x": X, "y": tags}, inputs="x", heads={"y": head})
+@pytest.mark.parametrize(
+    ("head", "word"),
+    [
+        (ph.MultiLabel(3, class_weight={0: 2.0}, loss=summed), "class_weight"),
+        (ph.Regression(3, sample_weight="w", loss=summed), "sample_weight"),
+    ],
+)
+def test_weights_of_each_label_do_not_go_with_a_loss_of_whole_vectors(head, word):
+    data = {"x": X, "y": RNG.integers(0, 2, (20, 3)), "w": np.ones((20, 3))}
+    feed = ph.Feed(data, inputs="x", heads={"y": head})
     x = keras.Input((4,), name="x")
     model = keras.Model(x, {"y": layers.Dense(3, activation="sigmoid", name="y")(x)})
-    with pytest.raises(ph.ContractError, match="head `y`"):
+    with pytest.raises(ph.ContractError) as error:
         ph.compile(model, feed, optimizer="sgd")
+    assert (
+        f"head `y`: expected a loss that has a value for each label, as {word}= weighs each label, got "
+        "summed, which reads all labels of a row at once."
+    ) in str(error.value)
 
 
 # One number for a batch, and sums ------------------------------------------------------------------------

@@ -180,7 +180,7 @@ def test_no_images():
         (
             [np.zeros((4, 4, 3), np.uint8), None],
             Image(4, 4, 3),
-            "head `h`, row 1: expected rows of one shape, as row 0 has it: (4, 4, 3), got shape ().",
+            "head `h`, row 1: expected an image, got None. Leave the row out.",
         ),
     ],
 )

@@ -13,6 +13,11 @@ from polyhead.sources.combining import Concat, Mix, Rows, row_numbers
 
 WHAT_ROWS = "rows: expected row numbers, a boolean array, a slice, or a function of the columns, got "
 
+WAYS = (
+    'Say concat(other, join="outer") to have missing labels where a source lacks a column, or join="inner" to take '
+    "the columns that all of them have."
+)
+
 
 class Disk(Source):
     """A source that has nothing in memory, and counts what is read."""
@@ -320,12 +325,11 @@ def test_a_column_that_is_missing_at_first_may_be_anything():
         (
             [Arrays({"image": [1], "label": [1]}), Arrays({"image": [1], "lable": [1]})],
             "source 1: expected the columns of source 0 (image, label), got no `label` and `lable` beside "
-            "them. Did you mean `lable`?",
+            f"them. Did you mean `lable`? {WAYS}",
         ),
         (
             [Arrays({"x": [1]}), Arrays({"x": [1], "y": [1]})],
-            "source 1: expected the columns of source 0 (x), got `y` beside them. "
-            "Take the columns that all of them have with only().",
+            f"source 1: expected the columns of source 0 (x), got `y` beside them. {WAYS}",
         ),
         (
             [Arrays({"x": np.zeros((1, 8, 8))}), Arrays({"x": np.zeros((1, 9, 9))})],

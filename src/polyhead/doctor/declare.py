@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass, replace
 from typing import Any
 
-from polyhead.doctor.facts import Facts
+from polyhead.doctor.facts import Facts, is_none
 from polyhead.doctor.places import Places
 from polyhead.doctor.reading import Odd, Place, Reading
 from polyhead.doctor.sides import Slot, in_order
@@ -49,8 +49,15 @@ def declaration(
         steps: batches in an epoch, where that was seen.
     """
     first = reading.first
-    if first is None or subject.kind == "feed" or any(isinstance(leaf, Odd) for _, leaf in first.arrays()):
+    if first is None or subject.kind == "feed":
         return ""
+    streams = subject.kind == "generator function"
+    for (part, _), leaf in first.arrays():
+        left_out = (
+            part == "x" and is_none(leaf) and not streams
+        )  # a source of a generator has an array in each place
+        if isinstance(leaf, Odd) and not left_out:
+            return ""
     inputs = _columns("x", reading, places)
     heads = _columns("y", reading, places)
     if not inputs or not heads:
@@ -58,7 +65,6 @@ def declaration(
     weights = _weights(heads, reading)
     heads = [replace(c, kind=_weighted(c, weights)) for c in heads] if weights else heads
     columns = [*inputs, *heads, *weights]
-    streams = subject.kind == "generator function"
     if streams:
         columns = [_unchanged(column, reading, places) for column in columns]
     lines = _data(subject, columns, reading, rows, steps)
@@ -102,7 +108,7 @@ def _columns(part: str, reading: Reading, places: Places) -> list[_Column]:
     if nested is None:
         return []
     slots = places.inputs if part == "x" else places.outputs
-    paths = [path for path, _ in in_order(nested)]
+    paths = [path for path, leaf in in_order(nested) if not is_none(leaf)]
     found: list[_Column] = []
     for i, path in enumerate(paths):
         facts = reading.facts.get((part, path))

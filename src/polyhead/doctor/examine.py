@@ -127,6 +127,7 @@ def _examine(
         problems += found.problems
         notes += found.notes
         unseen += found.unseen
+    notes += structure.left_out(first, places)
     notes += [*values.zeros(first, places), *values.flat_labels(first, places)]
     paid = cost.measure(first, model if side is not None else None, clock.left)
     epoch = _epoch(what, first, steps)

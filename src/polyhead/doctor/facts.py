@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -10,6 +11,19 @@ Spot = tuple[int, int]
 """A batch and a row in it, both from 0."""
 
 MOST_VALUES = 64
+NONE = "None"
+
+
+@dataclass(frozen=True)
+class Odd:
+    """A leaf that is no array, in words."""
+
+    words: str
+
+
+def is_none(leaf: Any) -> bool:
+    """Whether None stands in the place of an array."""
+    return isinstance(leaf, Odd) and leaf.words == NONE
 
 
 @dataclass
@@ -29,6 +43,7 @@ class Facts:
         values: the distinct numbers, None where they are too many.
         ones: each row sums to 1.
         odd: the first batch where it was no array of numbers, and what it was.
+        none: the first batch where it was an input that is None.
         fraction: the first number that has one, and where.
     """
 
@@ -44,6 +59,7 @@ class Facts:
     values: set[float] | None = field(default_factory=set)
     ones: bool = True
     odd: tuple[int, str] | None = None
+    none: int | None = None
     fraction: tuple[float, Spot] | None = None
 
     @property

@@ -139,6 +139,9 @@ def match_inputs(x: Any, model: Model) -> tuple[dict[Path, Slot], list[Problem]]
     if not inputs:
         return {}, []
     listed = ", ".join(f"`{slot.name}` {slot.shape}" for slot in inputs)
+    by_path = {slot.path: slot for slot in inputs}
+    if model.input_form == "nested" and {path for path, _ in in_order(x)} == set(by_path):
+        return by_path, []
     if isinstance(x, Mapping):
         matched: dict[Path, Slot] = {(slot.name,): slot for slot in inputs if slot.name in x}
         missing, extra = [n for n in names if n not in x], [n for n in x if n not in names]
@@ -171,7 +174,7 @@ def check_inputs(reading: Reading, places: Places) -> list[Problem]:
     problems = []
     for path, slot in places.inputs.items():
         facts = reading.facts.get(("x", path))
-        if facts is None or facts.odd is not None or fits(facts.shape, slot.shape):
+        if facts is None or facts.odd is not None or not facts.rows or fits(facts.shape, slot.shape):
             continue
         fix = ""
         if len(facts.shape) == 3 and fits((*facts.shape[1:], facts.shape[0]), slot.shape):

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from polyhead.doctor.facts import Facts
+from polyhead.doctor.facts import NONE, Facts, Odd, is_none
 from polyhead.doctor.pairs import Pairs
 from polyhead.doctor.subjects import Subject
 from polyhead.errors import shown
@@ -23,13 +23,6 @@ PARTS = ("x", "y", "w")
 
 Place = tuple[str, Path]
 """``x``, ``y`` or ``w``, and the keys that lead to an array in it."""
-
-
-@dataclass(frozen=True)
-class Odd:
-    """A leaf that is no array, in words."""
-
-    words: str
 
 
 @dataclass(frozen=True)
@@ -119,7 +112,9 @@ class Reading:
         counts: dict[Place, int] = {}
         for place, leaf in batch.arrays():
             facts = self.facts.setdefault(place, Facts())
-            if isinstance(leaf, Odd):
+            if place[0] == "x" and is_none(leaf):
+                facts.none = step if facts.none is None else facts.none
+            elif isinstance(leaf, Odd):
                 facts.odd = facts.odd or (step, leaf.words)
             else:
                 facts.add(step, leaf)
@@ -170,6 +165,8 @@ def _leaf(value: Any) -> Any:
         value = value.detach().cpu()
     if hasattr(value, "shape") and hasattr(value, "__array__"):
         return np.asarray(value)
+    if hasattr(value, "has_value") and hasattr(value, "get_value"):
+        return Odd(NONE)  # an optional of TensorFlow, which Keras takes for None
     if isinstance(value, (list, tuple)):
         return Odd(f"a {type(value).__name__} of {len(value)} {_words(value)}")
     return Odd(shown(value, 40))

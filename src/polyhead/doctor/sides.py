@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from polyhead.doctor.facts import is_none
 from polyhead.keras_bridge.activation import activation
 from polyhead.keras_bridge.contract import symbolic
 from polyhead.keras_bridge.structure import Path, leaves
@@ -41,6 +42,7 @@ class Slot:
         activation: what its values went through last, where that can be told.
         loss: the name of its loss, where the model is compiled.
         own_loss: that loss is a class that somebody wrote.
+        optional: an input that may be None.
     """
 
     path: Path
@@ -50,6 +52,7 @@ class Slot:
     activation: str | None = None
     loss: str | None = None
     own_loss: bool = False
+    optional: bool = False
 
     @property
     def classes(self) -> int | None:
@@ -110,7 +113,9 @@ def describe(model: Any, x: Any) -> tuple[Model | None, str]:
         import keras
 
         try:
-            tensors = keras.tree.map_structure(lambda a: keras.KerasTensor(a.shape, str(a.dtype)), x)
+            tensors = keras.tree.map_structure(
+                lambda a: None if is_none(a) else keras.KerasTensor(a.shape, str(a.dtype)), x
+            )
             known = tensors, model(tensors)
         except Exception as error:  # a user's call() may raise anything at all
             words = str(error).strip().splitlines()
@@ -159,13 +164,13 @@ def _slots(nested: Any, names: list[str] | None) -> list[Slot]:
     for path, tensor in found:
         keys = [str(key) for key in path if not isinstance(key, int)]
         history = getattr(tensor, "_keras_history", None)
-        layer = getattr(getattr(history, "operation", None), "name", None)
+        operation = getattr(history, "operation", None)
+        layer, optional = getattr(operation, "name", None), bool(getattr(operation, "optional", False))
         by_layer = layer if form(nested) != "nested" else None
         name = "/".join(keys) or by_layer or by_path.get(path) or f"output {len(slots)}"
         applied = activation(tensor)
-        slots.append(
-            Slot(path, str(name), tuple(tensor.shape[1:]), str(getattr(tensor, "dtype", "")), applied)
-        )
+        dtype = str(getattr(tensor, "dtype", ""))
+        slots.append(Slot(path, str(name), tuple(tensor.shape[1:]), dtype, applied, optional=optional))
     return slots
 
 
@@ -195,4 +200,4 @@ def _with_loss(slot: Slot, loss: Any) -> Slot:
     function = getattr(loss, "fn", None) or (loss if not isinstance(loss, keras.losses.Loss) else None)
     own = function is None and not type(loss).__module__.startswith(("keras.", "polyhead."))
     name = getattr(function, "__name__", None) or type(loss).__name__
-    return Slot(slot.path, slot.name, slot.shape, slot.dtype, slot.activation, str(name), own)
+    return replace(slot, loss=str(name), own_loss=own)

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
+from polyhead.doctor.facts import NONE
 from polyhead.doctor.places import Places, counted
 from polyhead.doctor.reading import Batch, Reading
 from polyhead.doctor.subjects import Subject
@@ -19,6 +20,7 @@ def check_batches(reading: Reading, subject: Subject, places: Places) -> list[Pr
         *_container(reading, subject),
         *_drift(reading, places),
         *_odd(reading, places),
+        *_none(reading, places),
         *_uneven(reading, places),
         *_reused(reading),
     ]
@@ -102,8 +104,10 @@ def _odd(reading: Reading, places: Places) -> list[Problem]:
                 fix = "Turn words into ids first, and mixed lists into one array of numbers."
             # a layer in the model may take words in; nobody predicts them
             may = place[0] == "x" and slot is None and "text" in words
-            if words == "None":
+            if words == NONE:
                 fix = "Give an array of ones for outputs without weights."
+                if place[0] == "y":
+                    fix = "Where there is no label, give 0 and a weight of 0."
             problems.append(
                 Problem(
                     f"{places.name(place)}, batch {step}",
@@ -115,6 +119,46 @@ def _odd(reading: Reading, places: Places) -> list[Problem]:
                 )
             )
     return problems
+
+
+def _none(reading: Reading, places: Places) -> list[Problem]:
+    """Inputs that are None: Keras takes that for an input that the model calls optional."""
+    problems = []
+    for place, facts in reading.facts.items():
+        if facts.none is None:
+            continue
+        slot = places.inputs.get(place[1])
+        where = f"{places.name(place)}, batch {facts.none}"
+        if slot is None:
+            fix = "Keras takes None where the model has keras.Input(..., optional=True), and nowhere else."
+            problems.append(
+                Problem(where, "an array of numbers", NONE, fix, "not-an-array", warning=not facts.rows)
+            )
+        elif not slot.optional:
+            fix = "Give an array, or make the input keras.Input(..., optional=True)."
+            problems.append(
+                Problem(where, "an array, as the input is not optional", NONE, fix, "not-an-array")
+            )
+        if facts.rows and (slot is None or slot.optional):
+            fix = "Yield None in every batch or in none: TensorFlow learns the structure from the first batches."
+            found = (
+                "None in some batches and arrays in others (works on JAX and torch, an error on TensorFlow)"
+            )
+            safe = _backend() not in ("tensorflow", "")
+            problems.append(
+                Problem(where, "the structure of the batches before", found, fix, "structure-drift", safe)
+            )
+    return problems
+
+
+def left_out(reading: Reading, places: Places) -> list[str]:
+    """Optional inputs that no batch has."""
+    return [
+        f"{places.name(('x', path))} is optional, and None in every batch"
+        for path, slot in places.inputs.items()
+        if slot.optional and ("x", path) in reading.facts
+        if reading.facts["x", path].none is not None and not reading.facts["x", path].rows
+    ]
 
 
 def _uneven(reading: Reading, places: Places) -> list[Problem]:

@@ -246,13 +246,18 @@ def _is_arrays(obj: Any) -> bool:
         return True
     if not isinstance(obj, tuple) or not 1 <= len(obj) <= 3:
         return False
-    found = [leaf for _, leaf in leaves(obj)]
+    found = _arrays_in(obj)
     return bool(found) and all(hasattr(leaf, "shape") and hasattr(leaf, "dtype") for leaf in found)
+
+
+def _arrays_in(parts: tuple[Any, ...]) -> list[Any]:
+    """The leaves of x, y and weights, without inputs that are None beside others."""
+    return [leaf for path, leaf in leaves(parts) if leaf is not None or path[0] != 0 or len(path) == 1]
 
 
 def _arrays(obj: Any, batches: int) -> Subject:
     given = obj if isinstance(obj, tuple) else (obj,)
-    found = [leaf for _, leaf in leaves(given)]
+    found = _arrays_in(given)
     rows = max(map(len, found))
     each = sum(int(np.prod(leaf.shape[1:])) * 8 for leaf in found)
     size = max(ARRAY_BATCH, min(-(-rows // batches), _MOST_BYTES // max(1, each)))
@@ -260,7 +265,7 @@ def _arrays(obj: Any, batches: int) -> Subject:
 
     def cut(step: int) -> Any:
         part = slice(step * size, (step + 1) * size)
-        return rebuild(given, lambda _, leaf: leaf[part])
+        return rebuild(given, lambda _, leaf: None if leaf is None else leaf[part])
 
     return Subject(
         "arrays",

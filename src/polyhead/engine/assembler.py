@@ -19,8 +19,10 @@ from polyhead.engine.laid import Along, Laid
 from polyhead.engine.memory import Pool
 from polyhead.engine.mixing import Mixers, Parts, split
 from polyhead.engine.scene import Scene
+from polyhead.engine.weights import along_boxes, prepare, require_still
 from polyhead.errors import BadValue, ContractError, DataError, Problem, place
 from polyhead.kinds import Each, Head, Image, Input, for_boxes
+from polyhead.kinds.weights import key
 from polyhead.order import Order
 from polyhead.sources._values import Values, take
 from polyhead.sources.base import Source, checked_rows
@@ -77,6 +79,8 @@ class Assembler:
                 self.inputs[name] = kind.resolve(Columns(source, kind.columns(name)))
             except BadValue as bad:
                 errors.extend(bad.located(input=name, row=bad.index).problems)
+        heads = prepare(source, heads)
+        beside = along_boxes(source, heads)
         moves, mixers = split(augment)
         self._scene = None if errors else _scene(source, self.inputs, heads, moves, seed)
         labels: dict[str, Labels] = {}
@@ -87,8 +91,10 @@ class Assembler:
                 continue  # what it would be once it is laid into an image that is not right is not known
             if self._scene is not None and head.layer is not None:
                 head, rows = self._scene.heads[name], Laid(self._scene, name)
-            elif isinstance(head, Each):
-                rows = along[name] = Along(source, head, name)
+            elif isinstance(head, Each) or key(name) in beside:
+                eaches = {name: head} if isinstance(head, Each) else {}
+                eaches |= {key(name): beside[key(name)]} if key(name) in beside else {}
+                rows = along[name] = Along(source, name, eaches, head.reads(name))
             try:
                 head = head.resolve(Columns(rows, head.columns(name)))
                 labels[name] = Labels(name, head, rows, labels.get(head.given or ""))
@@ -255,7 +261,8 @@ class Assembler:
             if laps is not None:
                 laps("warp")
         if labels:
-            laid |= {name: one.of(rows, ids) for name, one in self._along.items()}
+            for one in self._along.values():
+                laid |= one.of(rows, ids)
         gathered: dict[str, dict[str, np.ndarray]] = {"": {}, **{name: {} for name in self._labels}}
         for (name, part), values in self._gathers[labels, check](ids).items():
             gathered[name][part] = values
@@ -304,7 +311,8 @@ class Assembler:
                 yield "", error
                 return
         try:
-            laid |= {name: one.of(rows, ids) for name, one in self._along.items()}
+            for one in self._along.values():
+                laid |= one.of(rows, ids)
         except DataError as error:
             yield "", error
             return
@@ -324,10 +332,11 @@ class Assembler:
                 yield name, error
 
     def _with(self, name: str, rows: _Rows, laid: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Rows with the column of a head as it lies in the images."""
-        if name not in laid:
-            return rows
-        return ChainMap({self.heads[name].columns(name)[0]: laid[name]}, rows)
+        """Rows with the columns of a head, of labels and of weights, as they lie in the images."""
+        head = self.heads[name]
+        own = {head.columns(name)[0]: laid[name]} if name in laid else {}
+        own |= {str(head.sample_weight): laid[key(name)]} if key(name) in laid else {}
+        return ChainMap(own, rows) if own else rows
 
     def _encode_input(
         self,
@@ -379,7 +388,10 @@ def _scene(
     laid = {name: head for name, head in heads.items() if head.layer is not None}
     late = any(kind.late for kind in images.values())
     late = late or (bool(images) and any(_is_late(head, source, name) for name, head in laid.items()))
-    return Scene(source, images, laid, augment, seed) if late or augment else None
+    if not late and not augment:
+        return None
+    require_still(source, laid, late, augment)
+    return Scene(source, images, {**laid, **along_boxes(source, laid)}, augment, seed)
 
 
 def _is_late(head: Head, source: Source, name: str) -> bool:

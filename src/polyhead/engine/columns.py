@@ -64,7 +64,7 @@ def absent(source: Source, inputs: Mapping[str, Input], heads: Mapping[str, Head
             for column in kind.reads(name) if isinstance(kind, Head) else kind.columns(name):
                 if column in columns:
                     continue
-                fix = f'Say {type(kind).__name__}(column="...") for a column of another name.'
+                fix = f'Say {type(kind).__name__}({_argument(kind, name, column)}="...") for a column of another name.'
                 near = similar(column, columns)
                 expected = f"a column `{column}` among {', '.join(columns) or 'none'}"
                 problems.append(
@@ -76,3 +76,8 @@ def absent(source: Source, inputs: Mapping[str, Input], heads: Mapping[str, Head
                     )
                 )
     return problems
+
+
+def _argument(kind: Input | Head, name: str, column: str) -> str:
+    """The argument that names a column."""
+    return "column" if column in kind.columns(name) or not isinstance(kind, Head) else "sample_weight"

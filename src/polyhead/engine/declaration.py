@@ -3,13 +3,63 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
+from polyhead.engine.columns import absent
 from polyhead.errors import ContractError, Problem, place, shown
-from polyhead.kinds import Array, Binary, Head, Image, Input
+from polyhead.kinds import Array, Binary, Head, Image, Input, for_boxes
 from polyhead.sources.base import Source
+
+
+class Known(dict[str, Head]):
+    """Heads of another feed: where rows are only predicted, the columns of their labels may be absent."""
+
+
+@dataclass(frozen=True)
+class Lacking:
+    """The columns of labels that the rows of a feed lack; it can only predict where there are any.
+
+    Attributes:
+        columns: their names.
+        problems: one for each head and column.
+    """
+
+    columns: tuple[str, ...] = ()
+    problems: tuple[Problem, ...] = ()
+
+    def refused(self, where: str) -> tuple[Problem, ...]:
+        """What a method says that needs labels."""
+        fix = "This feed can only predict: give feed.on() rows with the column."
+        return tuple(
+            replace(one, place=f"{where}, {one.place}", fix=f"{_near(one.fix)}{fix}") for one in self.problems
+        )
+
+    def __str__(self) -> str:
+        columns = ", ".join(f"`{name}`" for name in self.columns)
+        return f"no labels, as there is no column {columns}: for predict alone" if columns else ""
+
+
+def lacking(source: Source, heads: Mapping[str, Head]) -> Lacking:
+    """The columns that `Known` heads lack; none for other heads, of which nothing is known without their labels."""
+    if not isinstance(heads, Known):
+        return Lacking()
+    try:
+        for head in heads.values():
+            _ = head.output_shape
+    except AssertionError:
+        return Lacking()
+    found = for_boxes(heads)
+    names = dict.fromkeys(c for name, head in found.items() for c in head.reads(name))
+    columns = source.columns
+    return Lacking(tuple(name for name in names if name not in columns), tuple(absent(source, {}, found)))
+
+
+def _near(fix: str) -> str:
+    """The question whether another name was meant."""
+    return f"{fix.partition('?')[0]}? " if "?" in fix else ""
 
 
 def as_inputs(source: Source, inputs: Any) -> dict[str, Input]:

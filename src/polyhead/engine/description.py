@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -56,10 +57,20 @@ class Description:
         return "\n".join(lines)
 
 
-def describe(assembler: Any, rows: int) -> Description:
-    """Read all labels once and sum them up; at most some thousand rows of large ones are kept for the words."""
+def describe(assembler: Any, rows: int, declared: Mapping[str, Any]) -> Description:
+    """Read all labels once and sum them up; at most some thousand rows of large ones are kept for the words.
+
+    Args:
+        assembler: of the feed.
+        rows: in the source.
+        declared: all heads; those that the assembler has no labels of are told as unlabelled.
+    """
     heads = []
-    for name, labels in assembler.labels.items():
+    for name, head in declared.items():
+        labels = assembler.labels.get(name)
+        if labels is None:
+            heads.append(HeadSummary(name, repr(head), rows, 0, "not read: for predict alone"))
+            continue
         labelled, kept, kept_counts, size = 0, [], [], 0
         for found, counts in labels.everything():
             labelled += int(counts.reshape(len(counts), -1).any(1).sum())

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from polyhead.engine.columns import stacked
 from polyhead.engine.gather import Whole, gathers
-from polyhead.errors import BadValue, shown
+from polyhead.errors import BadValue
 from polyhead.kinds import Head
-from polyhead.kinds._missing import first_row, numbers
+from polyhead.kinds.weights import form, read
 from polyhead.sources.base import Source
 
 READY_ROW_BYTES = 256
@@ -30,7 +30,7 @@ class Encoded(NamedTuple):
         labels: ``(B, *shape)``.
         there: bool ``(B, *weight_shape)``, or None where all are.
         weights: float32 ``(B, *weight_shape)`` where they are worked out already.
-        factor: float32 ``(B,)``, the user's own weights, where there are any.
+        factor: float32 ``(B, ...)``, the user's own weights, where there are any: one a row, or finer.
     """
 
     labels: np.ndarray
@@ -62,12 +62,15 @@ class Labels:
         self._source = source.only(head.reads(name))
         self._ready: Encoded | None = None
         self._mean_weights: dict[bool, float] = {}
+        weight = head.sample_weight
+        self._form = () if weight is None else self._located(lambda: form(head, self._source.probe(weight)))
         column = self._whole = source.column(self._columns[0]) if len(self._columns) == 1 else None
         row_bytes = int(np.prod(head.shape)) * np.dtype(head.dtype).itemsize
         if column is not None and row_bytes <= READY_ROW_BYTES and row_bytes * len(source) <= READY_BYTES:
-            weights = None if head.sample_weight is None else source.column(head.sample_weight)
-            if head.sample_weight is None or weights is not None:
-                self._ready = Encoded(*self._encode(column, None, True), factor=self._factor(weights, None))
+            weights = None if weight is None else self._source.column(weight)
+            if weight is None or weights is not None:
+                found, there = self._encode(column, None, True)
+                self._ready = Encoded(found, there, factor=self._factor(weights, None, there))
         if head.class_weight == "balanced":
             counts = [self.head.count(found.labels, here) for found, here in self.everything()]
             self.head = head.balanced(np.sum(counts, axis=0))
@@ -75,6 +78,11 @@ class Labels:
         self.weighted = given is not None or chosen or self._may_miss()
         if self._ready is not None and self.weighted and (given is None or given._ready is not None):
             self._ready = self._ready._replace(weights=self.weigh(self._ready, self._wanted(None, {})))
+
+    @property
+    def finely_weighted(self) -> bool:
+        """Whether the user's own weights are one for each label of a row."""
+        return bool(self._form) and self._form == self.head.weight_shape
 
     @property
     def ready(self) -> bool:
@@ -132,11 +140,12 @@ class Labels:
             return Encoded(
                 gathered["labels"], gathered.get("there"), gathered.get("weights"), gathered.get("factor")
             )
+        labels, there = (
+            (gathered["labels"], None) if gathered else self._encode(self._values(rows), ids, check)
+        )
         weights = self.head.sample_weight
-        factor = None if weights is None else self._factor(rows[weights], ids)
-        if gathered:
-            return Encoded(gathered["labels"], None, factor=factor)
-        return Encoded(*self._encode(self._values(rows), ids, check), factor=factor)
+        factor = None if weights is None else self._factor(rows[weights], ids, there)
+        return Encoded(labels, there, factor=factor)
 
     def counts(self, found: Encoded, wanted: np.ndarray | None) -> np.ndarray:
         """Which labels count: there, and ``wanted`` by the head it is given; bool ``(B, *weight_shape)``."""
@@ -154,7 +163,7 @@ class Labels:
         if self.head.class_weight is not None:
             weights *= self.head.class_factor(found.labels)
         if found.factor is not None:
-            weights *= found.factor.reshape((-1,) + (1,) * (weights.ndim - 1))
+            weights *= found.factor.reshape(*found.factor.shape, *[1] * (weights.ndim - found.factor.ndim))
         return weights
 
     def weights(self, found: Mapping[str, Encoded]) -> np.ndarray:
@@ -241,23 +250,16 @@ class Labels:
     def _values(self, rows: Mapping[str, Any]) -> Any:
         return stacked([rows[c] for c in self._columns])
 
-    def _factor(self, values: Any, ids: np.ndarray | None) -> np.ndarray | None:
-        """The user's own weights of some rows, float32 ``(B,)``."""
-        if values is None:
-            return None
+    def _factor(self, values: Any, ids: np.ndarray | None, there: np.ndarray | None) -> np.ndarray | None:
+        """The user's own weights of some rows, float32 ``(B, *form)``; ``there`` says which labels are."""
+        return None if values is None else self._located(lambda: read(values, self._form, there), ids)
+
+    def _located(self, get: Callable[[], Any], ids: np.ndarray | None = None) -> Any:
         try:
-            array, there = numbers(values, None, (1,), "a weight")
-            wrong = ~np.isfinite(array[:, 0]) | (array[:, 0] < 0)
-            row = first_row(wrong if there is None else wrong | ~there[:, 0])
-            if row is not None:
-                found = shown(array[row, 0].item() if there is None or there[row, 0] else None)
-                raise BadValue(
-                    row, "a finite weight of at least 0", found, "Put 0 where a row does not count."
-                )
+            return get()
         except BadValue as bad:
             row = bad.index if bad.index is None or ids is None else int(ids[bad.index])
             raise bad.located(head=self.name, column=self.head.sample_weight, row=row) from None
-        return array[:, 0].astype(np.float32)
 
     def _encode(
         self, values: Any, ids: np.ndarray | None, check: bool

@@ -10,52 +10,71 @@ import numpy as np
 from polyhead.engine.scene import Scene
 from polyhead.errors import BadValue
 from polyhead.kinds import Each
+from polyhead.kinds.weights import key
 from polyhead.sources._values import Values
 from polyhead.sources.base import Source, checked_rows
 
 
 class Along(Source):
-    """The labels of one head for each box, where no image is moved: what belongs to boxes that are kept."""
+    """Labels and weights of one head, one for each box, where no image is moved: those of boxes that are kept.
 
-    def __init__(self, source: Source, each: Each, name: str) -> None:
-        self._each, self._name = each, name
-        self._source = source.only(list(each.reads(name)))
-        self._whole: Values | None = None
+    Args:
+        source: where the rows are.
+        name: of the head.
+        eaches: what belongs to boxes, by name: the head itself, its weights.
+        columns: that the head reads.
+    """
+
+    def __init__(
+        self, source: Source, name: str, eaches: Mapping[str, Each], columns: tuple[str, ...]
+    ) -> None:
+        self.name, self._eaches = name, dict(eaches)
+        names = dict.fromkeys([*columns, *(c for n, each in eaches.items() for c in each.reads(n))])
+        self._source = source.only(list(names))
+        self._own = {each.columns(n)[0]: n for n, each in eaches.items()}
+        self._whole: dict[str, Values] = {}
 
     def __len__(self) -> int:
         return len(self._source)
 
     @property
     def columns(self) -> tuple[str, ...]:
-        return self._each.reads(self._name)
+        return self._source.columns
 
     def only(self, columns: Sequence[str]) -> Source:
         return self
 
     def column(self, name: str) -> Values | None:
-        if name != self._own:
+        if name not in self._own:
             return self._source.column(name)
-        if self._whole is None:
-            values, boxes = (self._source.column(c) for c in (name, self._each.boxes_column))
-            if values is not None and boxes is not None:
-                self._whole = self.of({name: values, self._each.boxes_column: boxes}, None)
-        return self._whole
+        if name not in self._whole:
+            each = self._eaches[self._own[name]]
+            values, boxes = (self._source.column(c) for c in (name, each.boxes_column))
+            if values is None or boxes is None:
+                return None
+            self._whole[name] = self._of(self._own[name], values, boxes, None)
+        return self._whole[name]
 
     def read(self, ids: np.ndarray) -> dict[str, Values]:
         rows: dict[str, Any] = dict(checked_rows(self._source, self._source.read(ids), len(ids)))
-        return {**rows, self._own: self.of(rows, ids)}
+        found = self.of(rows, ids)
+        return {**rows, **{column: found[name] for column, name in self._own.items()}}
 
-    def of(self, rows: Mapping[str, Any], ids: np.ndarray | None) -> Values:
-        """The head's column of some rows, of which all columns are given."""
+    def of(self, rows: Mapping[str, Any], ids: np.ndarray | None) -> dict[str, Values]:
+        """What belongs to the boxes of some rows, by name; all columns of the rows are given."""
+        return {
+            name: self._of(name, rows[each.columns(name)[0]], rows[each.boxes_column], ids)
+            for name, each in self._eaches.items()
+        }
+
+    def _of(self, name: str, values: Any, boxes: Any, ids: np.ndarray | None) -> Values:
+        each = self._eaches[name]
         try:
-            return self._each.along(rows[self._own], rows[self._each.boxes_column])
+            found: Values = each.along(values, boxes)
         except BadValue as bad:
             row = bad.index if bad.index is None or ids is None else int(ids[bad.index])
-            raise bad.located(head=self._name, row=row) from None
-
-    @property
-    def _own(self) -> str:
-        return self._each.columns(self._name)[0]
+            raise bad.located(**each.located(name), row=row) from None
+        return found
 
 
 class Laid(Source):
@@ -80,5 +99,8 @@ class Laid(Source):
         needed = [*scene.images[scene.first].columns(scene.first), *self._head.reads(self._name)]
         source = scene.source.only(list(dict.fromkeys(needed)))
         rows: dict[str, Any] = dict(checked_rows(source, source.read(ids), len(ids)))
-        rows[self._head.columns(self._name)[0]] = scene.only(self._name).place(rows, ids, None)[self._name]
+        found = scene.only(self._name).place(rows, ids, None)
+        rows[self._head.columns(self._name)[0]] = found[self._name]
+        if key(self._name) in found:
+            rows[str(self._head.sample_weight)] = found[key(self._name)]
         return rows

@@ -6,15 +6,17 @@ read it as they read the column itself. All other columns are as they are.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from polyhead.engine.scene import Scene
+from polyhead.engine.weights import along_boxes, require_still
 from polyhead.errors import ContractError, Problem, place
 from polyhead.kinds import Boxes, Each, Head, Image, Input, Keypoints, Mask
+from polyhead.kinds.weights import BoxWeights
 from polyhead.sources._fingerprint import of_source
 from polyhead.sources._store_columns import Spec, dense, spec_of
 from polyhead.sources._values import Values
@@ -61,6 +63,11 @@ class Placed(Source):
             laid = {name: _as_the_image(head, before) for name, head in laid.items()}
         late = any(kind.late for kind in images.values())
         late = late or any(head.late(source.probe(head.columns(name)[0])) for name, head in laid.items())
+        if images and late:
+            require_still(source, laid, True, ())
+            beside = along_boxes(source, laid)
+            _require_one_owner(beside.values())
+            laid |= beside
         self._scene = Scene(source, images, laid, (), 0) if images and late else None
         self._kinds: dict[str, Input | Head] = {**images, **laid} if self._scene is not None else {}
         self.images = {kind.columns(name)[0]: kind.shape for name, kind in images.items()}
@@ -126,7 +133,7 @@ class Placed(Source):
     @property
     def placed(self) -> tuple[str, ...]:
         """The columns that are not as they are in the source."""
-        return tuple(kind.columns(name)[0] for name, kind in self._kinds.items())
+        return tuple(dict.fromkeys(kind.columns(name)[0] for name, kind in self._kinds.items()))
 
     @property
     def fingerprint(self) -> str:
@@ -181,6 +188,19 @@ class Placed(Source):
                 values = np.stack([nowhere if value is None else value for value in values])
             rows[column] = values
         return rows
+
+
+def _require_one_owner(weights: Iterable[BoxWeights]) -> None:
+    """Raise for a column of weights that would go with two columns of boxes."""
+    owners: dict[str, BoxWeights] = {}
+    for one in weights:
+        first = owners.setdefault(str(one.column), one)
+        if first.boxes_column != one.boxes_column:
+            found = f"`{first.boxes_column}` and `{one.boxes_column}`"
+            fix = "Give one of them a column of its own."
+            raise ContractError(
+                Problem(place(column=str(one.column)), "weights of one column of boxes", found, fix)
+            )
 
 
 def _sized(kind: Image, size: tuple[int, int] | None) -> Image:

@@ -20,6 +20,7 @@ from polyhead.engine.prefetch import share
 from polyhead.errors import BadValue, ContractError, DataError, Problem, place, shown
 from polyhead.kinds import Boxes, Each, Head, Image, Keypoints, Mask
 from polyhead.kinds._missing import is_dense, is_missing, plain
+from polyhead.kinds.weights import key
 from polyhead.sources._values import Values
 from polyhead.sources.base import Source
 from polyhead.speed import Laps
@@ -78,6 +79,7 @@ class Scene:
         one.images, one._pixels = {self.first: self.images[self.first]}, False
         head = self._raw[name]
         names = [*([head.each] if isinstance(head, Each) and head.each else []), name]
+        names += [key(name)] if key(name) in self._raw else []
         one.heads, one._raw = {n: self.heads[n] for n in names}, {n: self._raw[n] for n in names}
         return one
 
@@ -359,7 +361,7 @@ class Scene:
         try:
             entries = each.entries(value, count)
         except BadValue as bad:
-            raise bad.located(head=name, row=row) from None
+            raise bad.located(**each.located(name), row=row) from None
         head = each.head
         if head.layer is None:
             return entries

@@ -128,10 +128,14 @@ _REMEDY = {
 
 
 def _refused(method: str, names: dict[str, Any]) -> tuple[Problem, ...]:
-    return tuple(
+    found = tuple(
         Problem(f"{method}({name}=)", "nothing beside a feed", shown(names[name]), fix)
         for name, fix in _REMEDY.items()
         if names.get(name) is not None and not (name == "validation_split" and names[name] == 0)
+    )
+    validation = names.get("validation_data")  # it is asked for batches only after an epoch
+    return found + (
+        validation._unlabelled(f"{method}(validation_data=)") if isinstance(validation, KerasInput) else ()
     )
 
 
@@ -158,6 +162,10 @@ class KerasInput:
     def _sizes(self, call: Call) -> tuple[int, ...]:
         """The numbers of rows that a batch can have; the last one comes last."""
         raise NotImplementedError
+
+    def _unlabelled(self, where: str) -> tuple[Problem, ...]:
+        """What is wrong with it where labels are needed, at a place."""
+        return ()
 
     def _lends(self, array: Any) -> bool:
         """Whether a tensor may share an array's memory for good, and write to it."""
@@ -216,17 +224,43 @@ class KerasInput:
 
         call = caller(self)
         specs = keras.tree.map_structure(
-            lambda spec: tf.TensorSpec((None, *spec.shape), spec.dtype), self._specs(call)
+            lambda spec: None if spec is None else tf.TensorSpec((None, *spec.shape), spec.dtype),
+            self._specs(call),
         )
         if _draws(call):
             return Drawn(lambda: self._batches(call), specs)
-        dataset = tf.data.Dataset.from_generator(lambda: self._batches(call), output_signature=specs)
+        dataset = _dataset(lambda: self._batches(call), specs)
         options = tf.data.Options()
         options.autotune.enabled = (
             False  # nothing is drawn ahead here: the feed prefetches, and counts what is used
         )
         options.experimental_optimization.inject_prefetch = False
         return dataset.with_options(options)
+
+
+def _dataset(batches: Callable[[], Iterator[Any]], specs: Any) -> Any:
+    """A ``tf.data.Dataset`` of batches in the structure of ``specs``, in which None stands for what is left out."""
+    import keras
+    import tensorflow as tf
+
+    flat = keras.tree.flatten(specs)
+    there = [i for i, spec in enumerate(flat) if spec is not None]
+    if len(there) == len(flat):
+        return tf.data.Dataset.from_generator(batches, output_signature=specs)
+
+    def arrays() -> Iterator[Any]:
+        for batch in batches():
+            parts = keras.tree.flatten(batch)
+            yield tuple(parts[i] for i in there)
+
+    @tf.autograph.experimental.do_not_convert
+    def pack(*tensors: Any) -> Any:
+        found = dict(zip(there, tensors, strict=True))
+        return keras.tree.pack_sequence_as(specs, [found.get(i) for i in range(len(flat))])
+
+    # a generator cannot give None
+    dataset = tf.data.Dataset.from_generator(arrays, output_signature=tuple(flat[i] for i in there))
+    return dataset.map(pack)
 
 
 def _draws(call: Call) -> bool:

@@ -29,6 +29,7 @@ class BoundFeed(Protocol):
 
     heads: Mapping[str, Head]
     weighted_heads: frozenset[str]
+    finely_weighted: frozenset[str]
 
     def peek(self) -> Any:
         """The batch that comes next."""
@@ -132,7 +133,7 @@ def compile(model: Any, feed: Any, *, optimizer: Any, normalize: str = "data", *
         )
         for name, head in feed.heads.items()
     }
-    problems = list(unweighable(losses, feed.heads, feed.weighted_heads))
+    problems = list(unweighable(losses, feed.heads, feed.weighted_heads, feed.finely_weighted))
     if problems:
         raise ContractError(*problems)
     metrics = {
@@ -251,7 +252,7 @@ def _loud(x: Any) -> list[Any]:
     import keras
 
     def louder(array: Any) -> Any:
-        return array * np.float32(1000) if array.dtype == np.float32 else array
+        return array * np.float32(1000) if getattr(array, "dtype", None) == np.float32 else array
 
     return [x, keras.tree.map_structure(louder, x)]
 

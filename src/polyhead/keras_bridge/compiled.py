@@ -100,7 +100,7 @@ def other_classes(model: Any, heads: Mapping[str, Head]) -> Iterator[Problem]:
 
 
 def unweighable(
-    losses: Mapping[str, Any], heads: Mapping[str, Head], weighted: frozenset[str]
+    losses: Mapping[str, Any], heads: Mapping[str, Head], weighted: frozenset[str], fine: frozenset[str]
 ) -> Iterator[Problem]:
     """Losses whose values are coarser than the weights that a feed gives them.
 
@@ -108,6 +108,7 @@ def unweighable(
         losses: ``{head: LabelledMean}``.
         heads: of the feed, resolved.
         weighted: those that have sample weights.
+        fine: those whose column of weights has one for each label of a row.
     """
     from polyhead.keras_bridge.losses import finer
 
@@ -115,12 +116,13 @@ def unweighable(
         head = heads.get(name)
         if head is None or name not in weighted:
             continue
-        if loss.whole_vectors and head.class_weight is not None:
+        by = "class_weight" if head.class_weight is not None else "sample_weight" if name in fine else ""
+        if loss.whole_vectors and by:
             yield Problem(
                 place(head=name),
-                "a loss that has a value for each label, as class_weight= weighs each label",
+                f"a loss that has a value for each label, as {by}= weighs each label",
                 f"{loss.name}, which reads all labels of a row at once",
-                'Take such a loss, as "binary_crossentropy", or leave out class_weight=.',
+                f'Take such a loss, as "mean_squared_error", or leave out {by}=.',
                 "finer-weights",
             )
         shape = _values_shape(loss, head)

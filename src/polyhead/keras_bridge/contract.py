@@ -53,11 +53,12 @@ class Fit(Report):
 
 @dataclass(frozen=True)
 class _Leaf:
-    """One tensor of a model's inputs or outputs."""
+    """One tensor of a model's inputs or outputs; an input that is ``optional`` may be None."""
 
     path: Path
     shape: tuple[int | None, ...]
     layer: str | None
+    optional: bool = False
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -81,6 +82,7 @@ class Declared:
         heads: resolved head kinds.
         batch_size: used to call a subclassed model symbolically.
         weighted: the heads that have sample weights.
+        fine: the heads whose column of weights has one for each label of a row.
         shuffled: whether its first rows stand for all.
     """
 
@@ -88,6 +90,7 @@ class Declared:
     heads: Mapping[str, Head]
     batch_size: int
     weighted: frozenset[str] = frozenset()
+    fine: frozenset[str] = frozenset()
     shuffled: bool = False
 
 
@@ -109,7 +112,9 @@ def check(model: Any, declared: Declared, seen: Mapping[str, Seen], compiled: bo
     if compiled:
         problems += other_classes(model, declared.heads)
         known = head_losses(model)
-        problems += unweighable({} if known is None else known.losses, declared.heads, declared.weighted)
+        problems += unweighable(
+            {} if known is None else known.losses, declared.heads, declared.weighted, declared.fine
+        )
     if fit.structure is not None:
         problems += _judged(model, declared, seen, fit.structure, compiled)
     ok = not any(not problem.warning for problem in problems)
@@ -190,14 +195,14 @@ def match(model: Any, inputs: Mapping[str, Input], heads: Mapping[str, Head], ba
             f"{type(model).__name__} makes its loss itself: it gets the labels as a dict of {', '.join(heads)}; "
             "its outputs are not compared with them"
         )
-        taken = rebuild(x, lambda path, _: matched_inputs[path])
+        taken = rebuild(x, lambda path, _: matched_inputs.get(path))
         return Fit((), tuple(notes), Structure(taken, {name: name for name in heads}, own_loss=True))
     problems += unlike
     notes += told
     if problems:
         return Fit(tuple(problems), tuple(notes))
     structure = Structure(
-        rebuild(x, lambda path, _: matched_inputs[path]),
+        rebuild(x, lambda path, _: matched_inputs.get(path)),
         rebuild(y, lambda path, _: matched_heads[path]) if heads else {},
     )
     return Fit((), tuple(notes), structure)
@@ -275,7 +280,8 @@ def _leaves(nested: Any) -> list[_Leaf]:
         history = getattr(tensor, "_keras_history", None)
         operation = getattr(history, "operation", None)
         layer = operation.name if operation is not None else getattr(tensor, "name", None)
-        found.append(_Leaf(path, tuple(tensor.shape[1:]), layer))
+        optional = bool(getattr(operation, "optional", False))
+        found.append(_Leaf(path, tuple(tensor.shape[1:]), layer, optional))
     return found
 
 
@@ -296,6 +302,11 @@ def _match(
                 left.pop(name)
                 break
     rest = [t for t in tensors if t.path not in matched]
+    required = [t for t in rest if not t.optional]
+    if not left or len(required) == len(left):
+        left_out = ", ".join(str(t) for t in rest if t.optional)
+        notes += [f"{word} {left_out} is optional and left out: the model gets None"] if left_out else []
+        rest = required
     if len(rest) == len(left) and rest:
         sure = len(rest) == 1 or (not matched and _sure(rest, left))
         if sure and (len(tensors) == 1 or not matched):

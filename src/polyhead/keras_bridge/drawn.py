@@ -26,7 +26,7 @@ class Drawn:
 
     Args:
         batches: begins to make batches, structures of NumPy arrays.
-        specs: the same structure of ``tf.TensorSpec``.
+        specs: the same structure of ``tf.TensorSpec``, or None for what is left out.
     """
 
     def __init__(self, batches: Callable[[], Iterator[Any]], specs: Any) -> None:
@@ -57,7 +57,8 @@ def _begun(batches: Callable[[], Iterator[Any]]) -> Iterator[Any]:
 def _draw(key: Any) -> list[Any]:
     import tensorflow as tf
 
-    return list(tf.nest.flatten(next(_DRAWING[int(key)])))
+    flat = tf.nest.flatten(next(_DRAWING[int(key)]))
+    return [array for array in flat if array is not None]
 
 
 @cache
@@ -76,10 +77,12 @@ def _iterator() -> Any:
             """The next batch, in a step or outside of one."""
             specs = _SPECS[self.form]
             flat = tf.nest.flatten(specs)
-            drawn = tf.numpy_function(_draw, [self.key], [spec.dtype for spec in flat])
-            for tensor, spec in zip(drawn, flat, strict=True):
+            there = [spec for spec in flat if spec is not None]  # None is an input that is left out
+            drawn = tf.numpy_function(_draw, [self.key], [spec.dtype for spec in there])
+            for tensor, spec in zip(drawn, there, strict=True):
                 tensor.set_shape(spec.shape)
-            return tf.nest.pack_sequence_as(specs, drawn)
+            tensors = iter(drawn)
+            return tf.nest.pack_sequence_as(specs, [None if spec is None else next(tensors) for spec in flat])
 
         def __iter__(self) -> Any:
             return self

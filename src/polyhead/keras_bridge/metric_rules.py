@@ -114,7 +114,7 @@ def _form(name: str, head: Head, kind: str, metric: Any) -> Problem | None:
         fix = 'It asks whether two numbers are equal: say metrics=["accuracy"].'
     elif kind in ("accuracy", "binary_accuracy") and not head.probabilities:
         labels, warning = "numbers", True
-        fix = "It counts labels that are exactly 0 or 1: say metrics=[\"mae\"], or ph.Binary for yes and no."
+        fix = 'It counts labels that are exactly 0 or 1: say metrics=["mae"], or ph.Binary for yes and no.'
     elif head.probabilities and "softmax" not in head.probabilities:
         if kind in _F_SCORES and metric.get_config().get("threshold") is None:
             labels = "0 and 1"

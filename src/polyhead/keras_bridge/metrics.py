@@ -10,7 +10,7 @@ import numpy as np
 from keras import ops
 
 from polyhead.keras_bridge.by_head import heads
-from polyhead.keras_bridge.losses import along, keras_mask, trial
+from polyhead.keras_bridge.losses import along, trial
 from polyhead.keras_bridge.structure import Path
 from polyhead.keras_bridge.training import HeadLosses, where_labelled
 from polyhead.kinds import Head
@@ -151,7 +151,7 @@ class HeadMetrics(keras.metrics.Metric):
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Count one batch."""
         for name, true, pred, weight in heads(y_true, y_pred, sample_weight, self._paths):
-            pred, weight = _masked(pred, weight)
+            pred, weight = _masked(pred, weight, self._losses.mask(name, pred))
             for metric in self._heads[name]:
                 metric.update_state(true, pred, weight)
 
@@ -169,9 +169,8 @@ class HeadMetrics(keras.metrics.Metric):
         }
 
 
-def _masked(pred: Any, weight: Any) -> tuple[Any, Any]:
+def _masked(pred: Any, weight: Any, mask: Any) -> tuple[Any, Any]:
     """An output without its Keras mask, and weights that have it: most metrics ignore the mask of an output."""
-    mask = keras_mask(pred)
     if mask is None:
         return pred, weight
     mask = ops.cast(mask, "float32")

@@ -18,9 +18,11 @@ def as_pydataset(feed: Any, model: Any) -> Any:
 
     Raises:
         ContractError: the feed does not fit the model.
+        DataError: its rows have no labels.
     """
     import keras
 
+    feed._require_labels("as_pydataset()")
     feed.bind(model)
 
     class FeedDataset(keras.utils.PyDataset):

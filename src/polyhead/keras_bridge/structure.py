@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 Template = Any
-"""A name, or a dict, list or tuple of templates: the model's own nesting, with names in place of tensors."""
+"""A name, or a dict, list or tuple of templates: the model's own nesting, with names in place of tensors, and None for
+an input that is left out."""
 
 Path = tuple[Any, ...]
 
@@ -17,7 +18,7 @@ class Structure:
     """Where inputs and heads stand in what a model takes and gives.
 
     Attributes:
-        inputs: the template of ``x``.
+        inputs: the template of ``x``; None where an optional input is left out.
         outputs: the template of ``y``, with the model's own containers.
         own_loss: the model makes its loss itself, of labels by name; its outputs are not the heads.
     """
@@ -61,12 +62,12 @@ def rebuild(
 
 
 def fill(template: Template, values: Mapping[str, Any], *, tuples: bool = False) -> Any:
-    """The template with each name replaced by its value.
+    """The template with each name replaced by its value; None stays.
 
-    >>> fill(["a", {"k": "b"}], {"a": 1, "b": 2}, tuples=True)
-    (1, {'k': 2})
+    >>> fill(["a", {"k": "b"}, None], {"a": 1, "b": 2}, tuples=True)
+    (1, {'k': 2}, None)
     """
-    return rebuild(template, lambda _, name: values[name], tuples=tuples)
+    return rebuild(template, lambda _, name: None if name is None else values[name], tuples=tuples)
 
 
 def at(nested: Any, path: Path) -> Any:
@@ -86,9 +87,9 @@ def packer(template: Template) -> tuple[list[str], Callable[..., Any]]:
 
     The function is written out as one expression, as it is called for every batch.
 
-    >>> names, pack = packer(("a", {"k": ["b", "c"]}))
+    >>> names, pack = packer(("a", {"k": ["b", "c"], "left out": None}))
     >>> names, pack(1, 2, 3)
-    (['a', 'b', 'c'], (1, {'k': (2, 3)}))
+    (['a', 'b', 'c'], (1, {'k': (2, 3), 'left out': None}))
     """
     names: list[str] = []
     keys: dict[str, Any] = {}
@@ -102,6 +103,8 @@ def packer(template: Template) -> tuple[list[str], Callable[..., Any]]:
             return f"{{{', '.join(items)}}}"
         if isinstance(part, (list, tuple)):
             return f"({''.join(f'{expression(inner)}, ' for inner in part)})"
+        if part is None:
+            return "None"
         names.append(part)
         return f"a{len(names) - 1}"
 

@@ -9,7 +9,7 @@ import keras
 from keras import ops
 
 from polyhead.keras_bridge.by_head import heads
-from polyhead.keras_bridge.losses import LabelledMean, replicas
+from polyhead.keras_bridge.losses import LabelledMean, keras_mask, replicas
 from polyhead.keras_bridge.structure import Path
 
 
@@ -82,6 +82,7 @@ class HeadLosses:
         self.paths, self.losses, self.weights = dict(paths), dict(losses), dict(weights)
         self.heads = {name: HeadLoss(f"{name}_loss", losses[name]) for name in paths}
         self.metrics = list(self.heads.values())
+        self._masks: dict[str, Any] = {}
 
     @property
     def variables(self) -> list[Any]:
@@ -95,10 +96,20 @@ class HeadLosses:
                 self.losses[name].mean_weight = value
                 self.heads[name].mean_weight.assign(value)
 
+    def mask(self, name: str, pred: Any) -> Any:
+        """The Keras mask of a head's output, in the step whose loss was just computed; None where there is none.
+
+        JAX computes a loss within its gradient, and gives metrics the output anew, without the mask.
+        """
+        before = self._masks.pop(name, None)
+        found = keras_mask(pred)
+        return before if found is None and keras.backend.backend() == "jax" else found
+
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
         """The total loss of a batch; of TensorFlow's replicas each has its part."""
         parts, count = [], replicas()
         for name, true, pred, weight in heads(y_true, y_pred, sample_weight, self.paths):
+            self._masks[name] = keras_mask(pred)
             found = self.heads[name]
             step, total, weights = self.losses[name].measure(true, pred, weight, found.mean_weight)
             found.update_state(step * count, total, weights, ops.shape(pred)[0])

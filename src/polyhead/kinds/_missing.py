@@ -145,6 +145,9 @@ def as_array(values: Any, what: str) -> np.ndarray:
     rows = [row_array(np.nan if v is None else v, i, what) for i, v in enumerate(values)]
     for i, row in enumerate(rows):
         if row.shape != rows[0].shape:
+            gone = next((j for j, v in enumerate(values) if v is None), None)
+            if gone is not None:
+                raise BadValue(gone, what, "None", "Leave the row out.")
             raise BadValue(i, f"rows of one shape, as row 0 has it: {rows[0].shape}", f"shape {row.shape}")
     return np.stack(rows) if rows else np.empty(0)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import KW_ONLY, dataclass, fields, replace
+from dataclasses import KW_ONLY, dataclass, field, fields, replace
 from numbers import Integral, Real
 from typing import Any, ClassVar, Literal, Protocol, Self
 
@@ -125,7 +125,8 @@ class Head(Kind):
         each: the name of a head of boxes; the column then holds one entry for each box of a row, and labels have
             one more axis: ``(B, max_boxes, *shape)``. An entry goes where its box goes.
         missing: the value that means "no label", beside NaN, None and absent.
-        sample_weight: a column of weights, one a row, that multiply with the others.
+        sample_weight: a column of weights that multiply with the others: one a row, or one for each of the row's
+            labels, boxes, points or pixels.
         loss: a Keras loss, its name, or a function, in place of the default.
         metrics: a list of Keras metrics in place of the default ones.
     """
@@ -139,6 +140,7 @@ class Head(Kind):
     sample_weight: str | None = None
     loss: Any = None
     metrics: Any = None
+    _finer: int | None = field(default=None, repr=False)  # axes of a row's weights, as their column has them
 
     takes_class_weight: ClassVar[bool] = False
 
@@ -196,6 +198,19 @@ class Head(Kind):
     def weight_shape(self) -> tuple[int, ...]:
         """The shape of one row's sample weight: ``()`` for one a row."""
         return ()
+
+    @property
+    def weight_forms(self) -> tuple[tuple[int, ...], ...]:
+        """The shapes that a row of the column of weights may have, beside one number."""
+        return ()
+
+    def weighed(self, shape: tuple[int, ...]) -> Self:
+        """This head, not resolved yet, with a column of weights of this shape a row.
+
+        Raises:
+            BadValue: where it was said, or learnt, that weights are coarser.
+        """
+        return self
 
     # In the image ---------------------------------------------------------------------------------
 
@@ -351,6 +366,12 @@ ONE_HOT_LOSSES = (
     "kl_divergence",
     "mean_squared_error",
 )
+
+
+def coarser(shape: tuple[int, ...]) -> BadValue:
+    """The error for weights that are finer than a head was said to have them."""
+    fix = "Leave elementwise=False out; a feed of feed.on() has weights as fine as the first feed."
+    return BadValue(None, "one weight a row, as elementwise=False says", f"rows of shape {shape}", fix)
 
 
 def over(column: Column, find: Callable[[Any], Any]) -> Iterator[Any]:

@@ -29,6 +29,7 @@ from polyhead.kinds.base import (
     SPARSE_LOSSES,
     Column,
     Head,
+    coarser,
     over,
 )
 
@@ -211,6 +212,17 @@ class MultiLabel(Head):
     @property
     def weight_shape(self) -> tuple[int, ...]:
         return self.shape if self.elementwise else ()
+
+    @property
+    def weight_forms(self) -> tuple[tuple[int, ...], ...]:
+        return (self.shape,)
+
+    def weighed(self, shape: tuple[int, ...]) -> Self:
+        if len(shape) != 1 or self.elementwise:
+            return self
+        if self.elementwise is False:
+            raise coarser(shape)
+        return self.fixed(elementwise=True)
 
     def resolve(self, column: Column) -> Self:
         head = self

@@ -71,6 +71,10 @@ class Coordinates(Head):
     def weight_shape(self) -> tuple[int, ...]:
         return (self.places,)
 
+    @property
+    def weight_forms(self) -> tuple[tuple[int, ...], ...]:
+        return ((self.places,),)
+
     def resolve(self, column: Column) -> Self:
         self.encode(column.probe())
         return self

@@ -84,6 +84,10 @@ class Each(Head):
         return (self.places, *self.head.weight_shape)
 
     @property
+    def weight_forms(self) -> tuple[tuple[int, ...], ...]:
+        return tuple((self.places, *shape) for shape in ((), *self.head.weight_forms))
+
+    @property
     def output_shape(self) -> tuple[int, ...]:
         return (self.places, *self.head.output_shape)
 
@@ -104,6 +108,10 @@ class Each(Head):
     @property
     def losses(self) -> tuple[str, ...]:
         return self.head.losses
+
+    def located(self, name: str) -> dict[str, str]:
+        """The place of an error in its entries, as `place` takes it; ``name`` is that of the head."""
+        return {"head": name}
 
     # Along with the boxes --------------------------------------------------------------------------
 

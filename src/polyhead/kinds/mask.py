@@ -22,7 +22,17 @@ from polyhead.kinds._missing import (
     require_whole,
 )
 from polyhead.kinds._mixing import BLEND, Mixing, require_soft, unmixable
-from polyhead.kinds.base import BINARY_LOSSES, SIGMOID, SOFTMAX, SPARSE_LOSSES, Column, Head, Way, as_shape
+from polyhead.kinds.base import (
+    BINARY_LOSSES,
+    SIGMOID,
+    SOFTMAX,
+    SPARSE_LOSSES,
+    Column,
+    Head,
+    Way,
+    as_shape,
+    coarser,
+)
 
 
 @dataclass(frozen=True, repr=False)
@@ -85,8 +95,8 @@ class Mask(Head):
 
     @property
     def elementwise(self) -> bool:
-        """Whether each channel of a pixel has a weight of its own, as class weights of several binary masks need."""
-        return self.multi and self.class_weight is not None
+        """Whether each channel of a pixel has a weight of its own."""
+        return self.multi and (self.class_weight is not None or self._finer == 3)
 
     @property
     def _weighed(self) -> tuple[Any, ...]:
@@ -125,9 +135,25 @@ class Mask(Head):
         assert self.size is not None
         if self.elementwise:
             return self.shape
-        if self.class_weight is not None or self.missing is not None:
+        if self.class_weight is not None or self.missing is not None or self.fine_weights:
             return self.size
         return (1, 1)
+
+    @property
+    def fine_weights(self) -> bool:
+        """Whether its column of weights has them for pixels."""
+        return bool(self._finer)
+
+    @property
+    def weight_forms(self) -> tuple[tuple[int, ...], ...]:
+        assert self.size is not None
+        return (self.size, (*self.size, len(self.names))) if self.multi else (self.size,)
+
+    def weighed(self, shape: tuple[int, ...]) -> Self:
+        axes = min(len(shape), 3 if self.multi else 2)
+        if axes == 3 and self._finer is not None and not self.elementwise:
+            raise coarser(shape)
+        return self if self._finer == 3 else self.fixed(_finer=axes)
 
     def mixable(self, way: str) -> tuple[int, ...]:
         assert self.size is not None

@@ -19,7 +19,7 @@ from polyhead.kinds._missing import (
     require_finite,
 )
 from polyhead.kinds._mixing import PATCH, unmixable
-from polyhead.kinds.base import Column, Head, as_shape, over
+from polyhead.kinds.base import Column, Head, as_shape, coarser, over
 
 
 @dataclass(frozen=True, repr=False)
@@ -50,8 +50,23 @@ class Regression(Head):
 
     @property
     def weight_shape(self) -> tuple[int, ...]:
+        if self.elementwise:
+            return self.shape
         # Keras aligns weights with a loss's values from the left only when the ranks agree
-        return self.shape if self.elementwise else (1,) * (len(self.shape) - 1)
+        return self.shape[:-1] if self._finer else (1,) * (len(self.shape) - 1)
+
+    @property
+    def weight_forms(self) -> tuple[tuple[int, ...], ...]:
+        return tuple(shape for shape in (self.shape[:-1], self.shape) if shape not in ((), (1,)))
+
+    def weighed(self, shape: tuple[int, ...]) -> Self:
+        if shape and shape == self.shape[:-1]:
+            return self.fixed(_finer=len(shape))
+        if not shape or shape != self.shape or self.elementwise:
+            return self
+        if self.elementwise is False:
+            raise coarser(shape)
+        return self.fixed(elementwise=True)
 
     def resolve(self, column: Column) -> Self:
         head = self
@@ -128,6 +143,11 @@ class Embedding(Regression):
                 Problem("Embedding(elementwise=)", "False, as a vector has one direction", "True")
             )
         object.__setattr__(self, "elementwise", False)
+
+    weight_forms = ()
+
+    def weighed(self, shape: tuple[int, ...]) -> Self:
+        return self  # a vector has one direction, and so one weight
 
     def encode(self, values: Any, check: bool = True) -> tuple[np.ndarray, np.ndarray | None]:
         labels, there = super().encode(values, check)

@@ -35,7 +35,9 @@ def rows_of(data: Any, image_size: Any, encoding: str, quality: int) -> Source:
         raise ContractError(Problem("pack(quality=)", "an integer in [1, 100]", shown(quality)))
     wanted = _size(image_size)
     if isinstance(data, Feed):
-        rows = Placed(data.source, data.inputs, data.heads, wanted)
+        columns = data.source.columns
+        heads = {n: head for n, head in data.heads.items() if set(head.reads(n)) <= set(columns)}
+        rows = Placed(data.source, data.inputs, heads, wanted)
         if encoding == "jpeg" and any(shape[2] == 4 for shape in rows.images.values()):
             fix = 'Say encoding="png", or ph.Image(channels=3).'
             raise ContractError(Problem("pack(encoding=)", "what holds 4 channels", "'jpeg'", fix))

@@ -43,7 +43,7 @@ def page(
         _tools(samples, views),
         '<section aria-labelledby="samples"><h2 id="samples">Samples</h2>'
         '<p id="none" class="words" hidden>No sample fits the filters.</p><div class="cards">',
-        *(card(i, sample, feed.inputs, feed.heads, views) for i, sample in enumerate(samples)),
+        *(card(i, sample, feed.inputs, feed.labelled, views) for i, sample in enumerate(samples)),
         "</div></section>",
         _balance(feed, views, coverage),
         f'<details class="panel"><summary>Declaration</summary><pre>{escape(repr(feed))}</pre></details>',
@@ -215,7 +215,7 @@ def _balance(feed: Feed, views: Mapping[str, View], coverage: Mapping[str, Cover
             f'<p class="words">of the first {found.rows:,} rows</p>' if found.rows < feed.num_samples else ""
         )
         drawn = "".join(charts.chart(one) for one in found.charts)
-        kind = f"<code>{escape(repr(feed.heads[name]))}</code>"
+        kind = f"<code>{escape(repr(feed.labelled[name]))}</code>"
         panels.append(
             f'<div class="panel head"><h3>{escape(name)}</h3>{kind}{charts.coverage(found)}{part}{drawn}</div>'
         )

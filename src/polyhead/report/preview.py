@@ -36,7 +36,7 @@ class Preview:
     @cached_property
     def html(self) -> str:
         """The page."""
-        seen = views(self.feed.heads)
+        seen = views(self.feed.labelled)
         return page(self.feed, self.samples, seen, summarise(self.feed, seen), self.report)
 
     def save(self, path: str | os.PathLike[str]) -> Path:

@@ -88,7 +88,7 @@ def _plain(feed: Feed, ids: list[int]) -> list[Batch]:
         return []
     heads = {
         name: head.fixed(given=None, class_weight=None, sample_weight=None)
-        for name, head in feed.heads.items()
+        for name, head in feed.labelled.items()
     }
     source = feed.source.select(np.array(ids, np.int64))
     plain = feed.on(source, heads=heads, batch_size=len(ids), workers=0, shard=(0, 1))
@@ -104,7 +104,7 @@ def _labels(
     def label(name: str) -> Label:
         if name in found:
             return found[name]
-        head, value = feed.heads[name], row.labels[name]
+        head, value = feed.labelled[name], row.labels[name]
         weights = np.ones(head.weight_shape, np.float32) if row.weights is None else row.weights[name]
         counts = np.asarray(weights > 0)
         weight = float(weights.flat[0]) if weights.size == 1 else 1.0
@@ -118,7 +118,7 @@ def _labels(
         found[name] = Label(value, counts, weight if weight not in (0.0, 1.0) else None, state, why)
         return found[name]
 
-    return {name: label(name) for name in feed.heads}
+    return {name: label(name) for name in feed.labelled}
 
 
 def _silence(name: str, head: Any, given: Label | None, before: Batch | None) -> tuple[str, str]:

@@ -36,7 +36,7 @@ def sheet(feed: Feed, samples: Sequence[Sample]) -> Any:
         PolyheadError: Pillow is not installed.
     """
     imaging = pillow()
-    seen = views(feed.heads)
+    seen = views(feed.labelled)
     size = canvas(feed.inputs)
     cells = [_cell(imaging, feed, sample, seen, size) for sample in samples]
     columns = math.ceil(math.sqrt(len(cells)))
@@ -98,7 +98,7 @@ def _shot(
     picture = picture.convert("RGB")
     larger = max(1, round(LEAST_SIDE / max(picture.size)))
     picture = picture.resize((picture.width * larger, picture.height * larger), imaging.Resampling.NEAREST)
-    for mark in marks_of(sample, feed.heads, seen, size, MOST_SIDE):
+    for mark in marks_of(sample, feed.labelled, seen, size, MOST_SIDE):
         picture = _drawn(imaging, picture, mark)
     return picture
 

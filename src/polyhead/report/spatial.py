@@ -97,9 +97,14 @@ class MaskView(_Drawn):
         unknown = 1 - float(np.mean(label.counts))
         return (text or "empty") + (f" ({unknown:.0%} of pixels not labelled)" if unknown else "")
 
+    def _there(self, label: Label) -> np.ndarray:
+        """The pixels that count, in one channel at least, bool ``(H, W)``."""
+        counts = label.counts.any(-1) if self.head.elementwise else label.counts
+        return np.broadcast_to(counts, self.head.size)
+
     def _shares(self, label: Label) -> np.ndarray:
         """Of the pixels that count, the share of each class."""
-        there = np.broadcast_to(label.counts, self.head.size)
+        there = self._there(label)
         kept = label.value[there]
         if self.head.binary:
             return kept.mean(axis=0)
@@ -115,7 +120,7 @@ class MaskView(_Drawn):
             return []
         height, width = self.head.size
         step = reduction(height, width, most)
-        there = every(np.broadcast_to(label.counts, self.head.size), step)
+        there = every(self._there(label), step)
         if self.head.binary:
             value = every(label.value, step)
             return [
@@ -141,7 +146,7 @@ class MaskView(_Drawn):
         return Cover(layer, places.astype(np.uint8), tuple(palette))
 
     def add(self, labels: np.ndarray, counts: np.ndarray) -> None:
-        there = np.broadcast_to(counts, labels.shape[:3])
+        there = np.broadcast_to(counts.any(-1) if self.head.elementwise else counts, labels.shape[:3])
         self._pixels += int(there.sum())
         if self.head.binary:
             self._counts += (labels[there] == 1).sum(axis=0)

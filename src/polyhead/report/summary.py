@@ -46,18 +46,18 @@ def summarise(feed: Feed, views: Mapping[str, View]) -> dict[str, Coverage]:
     def read(name: str) -> None:
         if name in found:
             return
-        given = feed.heads[name].given
+        given = feed.labelled[name].given
         if given is not None:
             read(given)
         wanted = None if given is None else asked[given]
-        awaited = any(head.given == name for head in feed.heads.values())
+        awaited = any(head.given == name for head in feed.labelled.values())
         found[name], ones = _read(labels[name], views[name], wanted, awaited)
         if awaited:
             asked[name] = ones
 
-    for name in feed.heads:
+    for name in feed.labelled:
         read(name)
-    return {name: found[name] for name in feed.heads}
+    return {name: found[name] for name in feed.labelled}
 
 
 def _read(

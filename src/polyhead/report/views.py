@@ -94,7 +94,8 @@ class View:
 
     def words(self, label: Label) -> str:
         """The label, in a few words."""
-        value, counts = label.value.reshape(-1), np.broadcast_to(label.counts, label.value.shape).reshape(-1)
+        wide = label.counts.reshape(label.counts.shape + (1,) * (label.value.ndim - label.counts.ndim))
+        value, counts = label.value.reshape(-1), np.broadcast_to(wide, label.value.shape).reshape(-1)
         shown = [shortly(v) if c else "–" for v, c in zip(value[:6], counts[:6], strict=True)]
         return ", ".join(shown) + (f", … ({value.size} numbers)" if value.size > 6 else "")
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from polyhead.errors import DataError, Problem, place, shown
+from polyhead.errors import ContractError, DataError, Problem, place, shown
 from polyhead.sources._values import Coded, Values, scatter, take, united
 from polyhead.sources.base import Source, checked_rows, similar
 
@@ -146,12 +146,27 @@ def _family(kind: str) -> str:
     return {"U": "text", "S": "bytes", "M": "dates", "m": "time spans"}.get(kind, "")
 
 
-def same_columns(sources: Sequence[Any]) -> tuple[Source, ...]:
+JOINS = ("exact", "outer", "inner")
+"""What sources with different columns become: an error, all columns, or those that every source has."""
+
+
+def same_columns(
+    sources: Sequence[Any], join: str = "exact", how: str = "concat(other"
+) -> tuple[Source, ...]:
     """Sources that can stand end to end: those with rows or columns, all with the same columns.
+
+    Args:
+        sources: the sources.
+        join: one of `JOINS`.
+        how: the call that joins them, up to its last argument, for the error.
 
     Raises:
         DataError: for no source, something that is no source, or other columns.
+        ContractError: for another ``join``.
     """
+    if join not in JOINS:
+        expected = ", ".join(f'"{name}"' for name in JOINS)
+        raise ContractError(Problem(f"{how.partition('(')[0]}(join=)", f"one of {expected}", shown(join)))
     if not sources:
         raise DataError(Problem("sources", "at least one source", "none"))
     for number, source in enumerate(sources):
@@ -167,20 +182,31 @@ def same_columns(sources: Sequence[Any]) -> tuple[Source, ...]:
     kept = [(number, source) for number, source in enumerate(sources) if len(source) or source.columns]
     if not kept:
         return (sources[0],)
-    first, names = kept[0][0], kept[0][1].columns
+    found = tuple(source for _, source in kept)
+    columns = [source.columns for source in found]
+    if join == "outer":
+        from polyhead.sources._gaps import filled
+
+        return filled(found)
+    if join == "inner":
+        common = [name for name in columns[0] if all(name in others for others in columns)]
+        if not common:
+            raise DataError(Problem("sources", "a column that all of them have", "none"))
+        return tuple(source.only(common) for source in found)
+    first, names = kept[0][0], columns[0]
     problems = [
         Problem(
             f"source {number}",
             f"the columns of source {first} ({', '.join(names)})",
-            _difference(names, source.columns),
-            _hint(names, source.columns),
+            _difference(names, others),
+            _hint(names, others, how),
         )
-        for number, source in kept[1:]
-        if set(source.columns) != set(names)
+        for (number, _), others in zip(kept[1:], columns[1:], strict=True)
+        if set(others) != set(names)
     ]
     if problems:
         raise DataError(*problems)
-    return tuple(source for _, source in kept)
+    return found
 
 
 def _difference(names: Sequence[str], others: Sequence[str]) -> str:
@@ -191,10 +217,12 @@ def _difference(names: Sequence[str], others: Sequence[str]) -> str:
     return " and ".join(words)
 
 
-def _hint(names: Sequence[str], others: Sequence[str]) -> str:
+def _hint(names: Sequence[str], others: Sequence[str], how: str) -> str:
+    way = f'Say {how}, join="outer") to have missing labels where a source lacks a column, or join="inner" to take '
+    way += "the columns that all of them have."
     without = [name for name in names if name not in others]
     for name in without:
         near = similar(name, [other for other in others if other not in names])
         if near:
-            return near
-    return "Take the columns that all of them have with only()."
+            return f"{near} {way}"
+    return way

@@ -135,32 +135,52 @@ class Source(ABC):
 
         return split(self, fractions, stratify=stratify, group=group, seed=seed)
 
-    def concat(self, *others: Source) -> Source:
+    def concat(self, *others: Source, join: str = "exact") -> Source:
         """The rows of this source, then those of the others.
 
+        Args:
+            others: the other sources.
+            join: of sources with different columns. ``"exact"`` refuses them. ``"outer"`` takes all columns, and a
+                label that a source lacks is missing in its rows: NaN where the column holds numbers, else None.
+                ``"inner"`` takes the columns that all sources have.
+
         Raises:
-            DataError: where the sources do not have the same columns.
+            DataError: where the sources do not have the same columns, and ``join`` is ``"exact"``.
+            ContractError: for another ``join``.
+
+        >>> import polyhead as ph
+        >>> one, two = ph.read_table({"x": [1, 2], "sold": [1, 0]}), ph.read_table({"x": [3]})
+        >>> one.concat(two, join="outer").read(np.arange(3))["sold"].tolist()
+        [1.0, 0.0, nan]
         """
         from polyhead.sources.combining import Concat
 
-        return Concat((self, *others))
+        return Concat((self, *others), join)
 
-    def mix(self, *others: Source, weights: Sequence[float], length: int | None = None) -> Source:
+    def mix(
+        self,
+        *others: Source,
+        weights: Sequence[float],
+        length: int | None = None,
+        join: str = "exact",
+    ) -> Source:
         """Rows of several sources in fixed proportions, evenly interleaved.
 
         A source that is too short for its share starts again from its first row.
 
         Args:
-            others: sources with the same columns.
+            others: the other sources.
             weights: one positive number a source, this one first; only their ratio counts.
             length: rows in the mixture; by default as many as give every row of every source at least once.
+            join: as for `concat`.
 
         Raises:
             DataError: for weights that are not positive or not one a source, or other columns.
+            ContractError: for another ``join``.
         """
         from polyhead.sources.combining import Mix
 
-        return Mix((self, *others), weights, length)
+        return Mix((self, *others), weights, length, join)
 
     # For those who read whole columns --------------------------------------------------------------
 

@@ -77,9 +77,12 @@ class Concat(Source):
 
     Args:
         sources: with the same columns. A source without rows and columns adds nothing.
+        join: of sources with different columns: ``"exact"`` refuses them, ``"outer"`` leaves missing what a source
+            lacks, ``"inner"`` takes the columns that all of them have.
 
     Raises:
         DataError: no source, other columns, or a column that is of another shape or kind in another source.
+        ContractError: for another ``join``.
 
     >>> from polyhead.sources.arrays import Arrays
     >>> both = Concat([Arrays({"x": np.arange(3)}), Arrays({"x": np.array([0.5])})])
@@ -87,8 +90,8 @@ class Concat(Source):
     [0.5, 2.0]
     """
 
-    def __init__(self, sources: Sequence[Source]) -> None:
-        self.sources = same_columns(sources)
+    def __init__(self, sources: Sequence[Source], join: str = "exact", how: str = "concat(other") -> None:
+        self.sources = same_columns(sources, join, how)
         self.starts = np.cumsum([0, *(len(source) for source in self.sources)], dtype=np.int64)
         self._names = self.sources[0].columns
         self._forms = forms(self.sources, self._names)
@@ -150,6 +153,7 @@ class Mix(Source):
         sources: with the same columns, each with at least one row.
         weights: one positive number a source; only their ratio counts.
         length: rows in the mixture; by default the fewest that give every row of every source.
+        join: as for `Concat`.
 
     Raises:
         DataError: an empty source, weights that are not positive or not one a source, a length that is not
@@ -162,7 +166,11 @@ class Mix(Source):
     """
 
     def __init__(
-        self, sources: Sequence[Source], weights: Sequence[float], length: int | None = None
+        self,
+        sources: Sequence[Source],
+        weights: Sequence[float],
+        length: int | None = None,
+        join: str = "exact",
     ) -> None:
         self.weights = _checked_weights(weights, len(sources))
         for number, source in enumerate(sources):
@@ -172,7 +180,7 @@ class Mix(Source):
                         f"source {number}", "at least one row to mix in", "an empty source", "Leave it out."
                     )
                 )
-        self._all = Concat(sources)
+        self._all = Concat(sources, join, "mix(other, weights=...")
         self._lengths = np.array([len(source) for source in sources])
         self._order = Interleaving(self.weights)
         if length is not None and (not isinstance(length, (int, np.integer)) or length < 1):

@@ -95,10 +95,12 @@ class Stream(Source):
     def split(self, fractions: Any, *, stratify: Any = None, group: Any = None, seed: int = 0) -> Any:
         self._refuse("split()")
 
-    def mix(self, *others: Source, weights: Sequence[float], length: int | None = None) -> Source:
+    def mix(
+        self, *others: Source, weights: Sequence[float], length: int | None = None, join: str = "exact"
+    ) -> Source:
         self._refuse("mix()")
 
-    def concat(self, *others: Source) -> Source:
+    def concat(self, *others: Source, join: str = "exact") -> Source:
         self._refuse("concat()")
 
 

@@ -1,0 +1,67 @@
+"""Steps of TensorFlow's MirroredStrategy are those of one device."""
+
+import json
+import os
+import subprocess
+import sys
+
+import keras
+import pytest
+
+pytestmark = pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="strategies of TensorFlow")
+
+# in a process of its own, as devices are set up before anything else
+PROGRAM = """
+import json, sys, contextlib
+import numpy as np
+import tensorflow as tf
+
+cpu = tf.config.list_physical_devices("CPU")[0]
+tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+import keras
+import polyhead as ph
+
+rng = np.random.default_rng(0)
+x = rng.normal(size=(22, 2)).astype("float32")
+y = x @ [[1.0], [2.0]] + 3
+y[[0, 1, 2, 9, 13, 14]] = np.nan
+data = {"x": x, "y": y, "yes": (x[:, 0] > 0.8) * 1, "w": rng.uniform(0, 3, 22)}
+heads = {
+    "y": ph.Regression(sample_weight="w"),
+    "yes": ph.Binary(class_weight="balanced"),
+    "total": ph.Regression(column="y", loss=keras.losses.MeanSquaredError(reduction="sum"), weight=0.01),
+}
+found = []
+for strategy in (None, tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])):
+    for normalize in ("data", "batch"):
+        with strategy.scope() if strategy else contextlib.nullcontext():
+            feed = ph.Feed(data, inputs="x", heads=heads, batch_size=8)  # 8, 8, 6 rows
+            inputs = keras.Input((2,), name="x")
+            dense = {name: keras.layers.Dense(1, kernel_initializer="zeros", name=name)(inputs) for name in heads}
+            model = keras.Model(inputs, dense)
+            ph.compile(model, feed, optimizer=keras.optimizers.SGD(0.1), normalize=normalize)
+        logs = model.fit(feed, epochs=2, verbose=0).history
+        weights = [float(number) for array in model.get_weights() for number in array.ravel()]
+        logs |= model.evaluate(feed, verbose=0, return_dict=True)
+        found.append([weights, {name: np.ravel(value).tolist() for name, value in logs.items() if "auc" not in name}])
+print("found", json.dumps(found))
+"""
+
+
+def test_two_replicas_train_as_one_device_does():
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ,
+        timeout=280,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    one, one_batch, two, two_batch = json.loads(done.stdout.strip().splitlines()[-1].removeprefix("found "))
+    for alone, mirrored in ((one, two), (one_batch, two_batch)):
+        assert mirrored[0] == pytest.approx(alone[0], rel=1e-4, abs=1e-6)
+        assert set(mirrored[1]) == set(alone[1])
+        for name, values in alone[1].items():
+            assert mirrored[1][name] == pytest.approx(values, rel=1e-4), name
+    assert one[0] != pytest.approx(one_batch[0], rel=1e-3)
