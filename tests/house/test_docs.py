@@ -50,7 +50,7 @@ def readme_data(tmp_path, monkeypatch):
     columns = {
         "area": rng.uniform(30, 200, 100),
         "rooms": rng.integers(1, 7, 100),
-        "price": rng.uniform(50, 900, 100),
+        "price": rng.uniform(0.1, 2, 100),
         "category": [["flat", "house"][i % 2] for i in range(100)],
     }
     pq.write_table(pa.table(columns), tmp_path / "houses.parquet")
@@ -77,6 +77,15 @@ def test_the_code_of_the_readme_runs_and_prints_what_it_says(readme_data):
     assert len(claims) == 2
     for printed, claimed in claims:
         assert printed == claimed
+
+
+@pytest.mark.keras
+@pytest.mark.parametrize("page", ["losses.md", "saving.md"])
+def test_the_code_of_a_page_runs_and_prints_what_it_says(page, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    claims = run((ROOT / "docs" / page).read_text(encoding="utf-8"), {})
+    assert claims
+    assert [printed for printed, _ in claims] == [claimed for _, claimed in claims]
 
 
 def test_this_test_can_fail():
