@@ -7,6 +7,7 @@ Regression(missing=-1).``
 
 from __future__ import annotations
 
+import os
 import sys
 import warnings
 from dataclasses import asdict, dataclass
@@ -173,6 +174,31 @@ def warn(problem: Problem) -> None:
 
 
 _INSIDE = ("polyhead", "keras", "tensorflow", "torch", "jax")
+
+
+def stopped(stop: StopIteration) -> DataError:
+    """The error for a StopIteration that came out of a user's code, where a loop would take it for the end of its rows.
+
+    It names who raised it: what polyhead has called last.
+    """
+    frames = []
+    trace = stop.__traceback__
+    while trace is not None:
+        frames.append(trace.tb_frame)
+        trace = trace.tb_next
+    own = [
+        i for i, frame in enumerate(frames) if str(frame.f_globals.get("__name__", "")).startswith("polyhead")
+    ]
+    found = frames[own[-1] + 1 if own and own[-1] + 1 < len(frames) else -1]
+    name, owner = found.f_code.co_name, found.f_locals.get("self")
+    return DataError(
+        Problem(
+            name if owner is None else f"{type(owner).__name__}.{name}",
+            "rows, or an error that says why there are none",
+            f"StopIteration ({os.path.basename(found.f_code.co_filename)}, line {found.f_lineno})",
+            "Something was asked for more than it has: say next(iterator, None), or raise another error.",
+        )
+    )
 
 
 class BadValue(Exception):

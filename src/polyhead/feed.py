@@ -6,6 +6,7 @@ import itertools
 import os
 import weakref
 from collections.abc import Iterator, Mapping, Sequence
+from numbers import Integral
 from typing import Any
 
 from polyhead.drawing import Drawing
@@ -16,6 +17,7 @@ from polyhead.errors import ContractError, DataError, Problem, Report, shown, wa
 from polyhead.keras_bridge.adapter import Call, Convert, KerasInput, Spec
 from polyhead.keras_bridge.compiled import user_loss
 from polyhead.keras_bridge.contract import Declared, Fit, check, match
+from polyhead.keras_bridge.several import require_one_model
 from polyhead.keras_bridge.structure import Structure, fill
 from polyhead.keras_bridge.waiting import watch
 from polyhead.kinds import Head, Image, Input
@@ -107,11 +109,13 @@ class Feed(KerasInput):
         self.inputs, self.heads = self._assembler.inputs, self._assembler.heads
         self.batch_size, self.shuffle, self.seed = int(batch_size), bool(shuffle), int(seed)
         self.drop_remainder, self.workers, self.watch = bool(drop_remainder), workers, bool(watch)
-        self.shard: tuple[int, int] = this_shard() if isinstance(shard, str) else (shard[0], shard[1])
+        self._shard = shard if isinstance(shard, str) else (shard[0], shard[1])
+        self.shard: tuple[int, int] = this_shard() if isinstance(self._shard, str) else self._shard
         if cache is not None:
             self._assembler = self._assembler.cached(cache, self.shard)
         self._drawing = Drawing(
             self._assembler,
+            self.source,
             self.batch_size,
             shuffle=self.shuffle,
             seed=self.seed,
@@ -136,8 +140,18 @@ class Feed(KerasInput):
 
     @property
     def epoch(self) -> int:
-        """The epoch that comes next, or is under way."""
+        """The epoch that comes next, or is under way. It may be set: ``feed.epoch = 0`` begins again.
+
+        Raises:
+            ContractError: for what is no integer of at least 0.
+        """
         return self._drawing.epoch
+
+    @epoch.setter
+    def epoch(self, epoch: int) -> None:
+        if isinstance(epoch, bool) or not isinstance(epoch, Integral) or epoch < 0:
+            raise ContractError(Problem("feed.epoch", "an integer of at least 0", shown(epoch)))
+        self._drawing.position.go(int(epoch))
 
     @property
     def weighted(self) -> bool:
@@ -259,6 +273,7 @@ class Feed(KerasInput):
             "seed": self.seed,
             "workers": self.workers,
             "drop_remainder": False,
+            "shard": self._shard,
             "watch": self.watch,
         }
         return Feed(data, shuffle=shuffle, **{**same, **changes})
@@ -348,8 +363,9 @@ class Feed(KerasInput):
         >>> feed = ph.Feed(data, inputs="x", heads={"y": ph.Binary()}, batch_size=2)
         >>> batches = iter(feed)
         >>> _ = next(batches)
-        >>> feed.state()
-        {'epoch': 0, 'step': 1, 'rows': 4, 'batch_size': 2, 'shuffle': False, 'seed': 0, 'shard': [0, 1]}
+        >>> state = feed.state()
+        >>> state["epoch"], state["step"], state["rows"], state["batch_size"]
+        (0, 1, 4, 2)
         """
         return self._drawing.state()
 
@@ -373,6 +389,16 @@ class Feed(KerasInput):
     def _steps(self, call: Call) -> int | None:
         # with steps_per_epoch the rows go on from epoch to epoch, and Keras says when one ends
         return None if call.use == "fit" and call.steps else len(self._drawing.orders[call.use])
+
+    def _begin(self, call: Call) -> None:
+        if call.use == "fit" and call.run is not None:
+            if not call.probing:
+                require_one_model(call.model, self._shard == (0, 1))
+            self._drawing.begin(call)
+
+    def _end(self, call: Call) -> None:
+        if call.use == "fit" and call.run is not None:
+            self._drawing.end(call)
 
     def _sizes(self, call: Call) -> tuple[int, ...]:
         return self._drawing.sizes(call.use)
@@ -412,7 +438,6 @@ class Feed(KerasInput):
             return iter([drawing.peek(structure, convert)])
         if call.use != "fit":
             return drawing.through(call.use, structure, convert)
-        drawing.begin(call.initial_epoch)
         seen = watch(call, self._facts, aloud=self.watch and self.shard[0] == 0)
         meter = None if seen is None else seen.meter
         batches = drawing.train(structure, convert, call.run, call.epochs, meter)
@@ -423,7 +448,7 @@ class Feed(KerasInput):
         return self._drawing.item(step, self._own)
 
     def _next_epoch(self) -> None:
-        self._drawing.begin(self.epoch + 1)
+        self._drawing.position.go(self.epoch + 1)
 
 
 class _Epoch(itertools.chain):

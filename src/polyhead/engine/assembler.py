@@ -19,7 +19,7 @@ from polyhead.engine.laid import Along, Laid
 from polyhead.engine.memory import Pool
 from polyhead.engine.mixing import Mixers, Parts, split
 from polyhead.engine.scene import Scene
-from polyhead.errors import BadValue, ContractError, DataError, Problem, place
+from polyhead.errors import BadValue, ContractError, DataError, Problem, place, stopped
 from polyhead.kinds import Each, Head, Image, Input, for_boxes
 from polyhead.order import Order
 from polyhead.sources._values import Values, take
@@ -219,8 +219,25 @@ class Assembler:
             meter: measures the stages.
 
         Raises:
-            DataError: for a value that is not right, with the row it stands in.
+            DataError: for a value that is not right, with the row it stands in; for a source, a kind or an
+                augmentation that raises StopIteration, which would end the epoch without a word.
         """
+        try:
+            return self._block(order, epoch, first, steps, check, labels, augment, meter)
+        except StopIteration as stop:
+            raise stopped(stop) from stop
+
+    def _block(
+        self,
+        order: Order,
+        epoch: int,
+        first: int,
+        steps: int,
+        check: bool,
+        labels: bool,
+        augment: bool,
+        meter: Meter | None,
+    ) -> Block:
         laps = None if meter is None else meter.laps()
         ids, bounds = order.block(epoch, first, steps)
 
