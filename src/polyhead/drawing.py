@@ -283,9 +283,8 @@ class Drawing:
             if name not in state or (None not in (value, state[name]) and state[name] != value):
                 problems.append(_other(name, state))
         for name, limit in (("epoch", None), ("step", len(self.order))):
-            value: Any = state.get(name)
-            whole = isinstance(value, int) and not isinstance(value, bool) and value >= 0
-            if not whole or (limit is not None and value >= limit):
+            value = state.get(name)
+            if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < (limit or value + 1):
                 expected = "an integer of at least 0" + ("" if limit is None else f" and below {limit}")
                 problems.append(Problem(f"state, `{name}`", expected, shown(value)))
         if problems:
