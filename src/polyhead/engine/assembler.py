@@ -19,7 +19,7 @@ from polyhead.engine.laid import Along, Laid
 from polyhead.engine.memory import Pool
 from polyhead.engine.mixing import Mixers, Parts, split
 from polyhead.engine.scene import Scene
-from polyhead.errors import BadValue, ContractError, DataError, Problem, place, stopped
+from polyhead.errors import BadValue, ContractError, DataError, Problem, no_stop, place, stopped
 from polyhead.kinds import Each, Head, Image, Input, for_boxes
 from polyhead.order import Order
 from polyhead.sources._values import Values, take
@@ -194,6 +194,7 @@ class Assembler:
         rows = min(BLOCK_ROWS, most // max(1, self.row_bytes))
         return max(1, rows // batch_size)
 
+    @no_stop
     def block(
         self,
         order: Order,
@@ -222,22 +223,6 @@ class Assembler:
             DataError: for a value that is not right, with the row it stands in; for a source, a kind or an
                 augmentation that raises StopIteration, which would end the epoch without a word.
         """
-        try:
-            return self._block(order, epoch, first, steps, check, labels, augment, meter)
-        except StopIteration as stop:
-            raise stopped(stop) from stop
-
-    def _block(
-        self,
-        order: Order,
-        epoch: int,
-        first: int,
-        steps: int,
-        check: bool,
-        labels: bool,
-        augment: bool,
-        meter: Meter | None,
-    ) -> Block:
         laps = None if meter is None else meter.laps()
         ids, bounds = order.block(epoch, first, steps)
 
@@ -303,6 +288,15 @@ class Assembler:
             For each input its name and its array, for each head its name and ``(labels, which of them
             count)``; in their place the `DataError` that a batch of these rows would raise.
         """
+        try:
+            yield from self._tried(ids)
+        except RuntimeError as error:
+            found = stopped(error)
+            if found is None:
+                raise
+            yield "", found
+
+    def _tried(self, ids: np.ndarray) -> Iterator[tuple[str, Any]]:
         try:
             rows = _Rows(
                 checked_rows(self._source, self._source.read(ids), len(ids))
