@@ -30,6 +30,9 @@ from polyhead.speed import Facts, Speed, cores
 class Feed(KerasInput):
     """Batches of a source, in the structure that a model with many heads wants.
 
+    A feed has a position, which training moves: the next `fit` continues where the last one stopped, with the same
+    model or another. ``feed.epoch = 0`` starts again; `state` and `restore` continue in another process.
+
     Args:
         data: a mapping of arrays, a `Source`, a frame or an Arrow table, or the path of a table.
         inputs: a column, a list of columns, or ``{name: input kind}``.
@@ -47,7 +50,7 @@ class Feed(KerasInput):
             epoch took. The batches are the same.
         drop_remainder: leave out a last batch that would be smaller.
         shard: ``(rank, count)``, this process's part; ``"auto"`` asks ``torch.distributed`` or JAX, where they
-            are set up.
+            are set up. ``(0, 1)`` gives each process all rows, and a model of its own.
         watch: ``fit`` says once, on a line of stderr, if it waits for data more than a fifth of its first seconds;
             not with ``verbose=0``.
         cache: a folder in which decoded images are kept: the first epoch decodes, later ones read, in this run and
@@ -58,7 +61,7 @@ class Feed(KerasInput):
         inputs: the input kinds, resolved against the data.
         heads: the head kinds, resolved: classes learnt, balanced weights worked out. Give them to the feeds of
             other splits, or use `on`.
-        epoch: the epoch that comes next.
+        epoch: the epoch that comes next; may be set.
         num_samples: rows in the source.
 
     Raises:
@@ -357,6 +360,8 @@ class Feed(KerasInput):
     def state(self) -> dict[str, Any]:
         """Where this feed stands, as a small dict that JSON takes.
 
+        It also says of what: rows, batch size, order and shard, and fingerprints of a few rows and of the declaration.
+
         >>> import numpy as np
         >>> import polyhead as ph
         >>> data = {"x": np.arange(4.0), "y": [0, 1, 0, 1]}
@@ -370,10 +375,12 @@ class Feed(KerasInput):
         return self._drawing.state()
 
     def restore(self, state: Mapping[str, Any]) -> Feed:
-        """Go on from where `state` was taken, exact to the sample; the next epoch starts at its step.
+        """Continue from where `state` was taken, exact to the sample; the next epoch starts at its step.
+
+        ``fit(initial_epoch=)`` does not move a restored feed. An epoch that is under way ends first.
 
         Raises:
-            ContractError: for the state of a feed of other rows, batches or order.
+            ContractError: for the state of a feed of other rows, batches, order or declaration.
         """
         self._drawing.restore(state)
         return self
