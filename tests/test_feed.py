@@ -164,6 +164,64 @@ def test_a_state_of_another_feed_is_refused_with_every_difference():
     assert "state, `step`: expected an integer of at least 0 and below 63, got -1." in str(error.value)
 
 
+def test_a_state_of_other_rows_or_another_declaration_is_refused():
+    state = json.loads(json.dumps(make(drop_remainder=True).state()))
+    assert make(drop_remainder=True).restore(state).state() == state
+    other = columns(seed=1)
+    for changes, expected in [
+        (
+            {"data": other, "heads": make().heads},
+            "state, `data`: expected the rows that it was taken of, got other ",
+        ),
+        (
+            {"inputs": "x"},
+            "state, `declaration`: expected the inputs and heads that it was taken of, got other kinds",
+        ),
+        (
+            {"drop_remainder": False},
+            "state, `drop_remainder`: expected False, got True. It is the state of another",
+        ),
+    ]:
+        with pytest.raises(ph.ContractError) as error:
+            make(**{"drop_remainder": True, **changes}).restore(state)
+        assert expected in str(error.value)
+    for name in ("data", "declaration"):
+        with pytest.raises(ph.ContractError, match=f"state, `{name}`: expected a fingerprint, got none"):
+            make(drop_remainder=True).restore({k: v for k, v in state.items() if k != name})
+
+
+def test_a_declaration_is_told_by_kinds_columns_shapes_and_classes_alone():
+    rows = {"x": np.zeros((4, 2)), "z": np.zeros((4, 2)), "k": ["a", "b", "a", "b"], "y": [0, 1, 0, 1]}
+
+    def told(inputs="x", **heads):
+        return ph.Feed(rows, inputs=inputs, heads=heads).state()["declaration"]
+
+    def loss(y_true, y_pred):
+        return y_pred
+
+    one = told(k=ph.Categorical(), y=ph.Binary())
+    assert told(k=ph.Categorical(), y=ph.Binary()) == one
+    assert told(k=ph.Categorical(weight=2.0, metrics=[]), y=ph.Binary(loss=loss)) == one
+    others = [
+        told({"x": ph.Array(column="z")}, k=ph.Categorical(), y=ph.Binary()),
+        told({"x": ph.Array(column=["x", "z"])}, k=ph.Categorical(), y=ph.Binary()),
+        told(k=ph.Categorical(["b", "a"]), y=ph.Binary()),
+        told(k=ph.Categorical(), y=ph.Regression()),
+        told(y=ph.Binary()),
+    ]
+    assert len({one, *others}) == 6
+
+
+@pytest.mark.parametrize(
+    "state", [{"epoch": True}, {"step": 0.0}, {"epoch": -1}, {"step": 63}, {"step": None}]
+)
+def test_epoch_and_step_of_a_state_are_integers_within_an_epoch(state):
+    with pytest.raises(
+        ph.ContractError, match=rf"^state, `{next(iter(state))}`: expected an integer of at least 0"
+    ):
+        make().restore({**make().state(), **state})
+
+
 def test_two_feeds_at_once_do_not_disturb_each_other():
     alone = [b[0]["x"] for b in make(seed=1)], [b[0]["x"] for b in make(seed=2)]
     both = list(zip(make(seed=1), make(seed=2), strict=True))
@@ -202,6 +260,16 @@ def test_shards_share_the_rows():
     ids = np.concatenate([b.ids for feed in feeds for b in feed.batches()])
     assert sorted(ids.tolist()) == list(range(ROWS))
     assert len({len(feed) for feed in feeds}) == 1
+
+
+def test_on_keeps_a_shard_that_was_said():
+    feed = make(shard=(1, 3), heads={"present": ph.Binary()})
+    assert feed.on(columns(seed=2)).shard == (1, 3)
+    assert feed.on(columns()).on(columns()).shard == (1, 3)
+    assert feed.on(columns(), shard=(0, 1)).shard == (0, 1)
+    assert feed.on(columns(), shard="auto").shard == (0, 1)
+    seen = [b.ids for rank in range(3) for b in make(shard=(rank, 3)).on(columns()).batches()]
+    assert sorted(np.concatenate(seen).tolist()) == list(range(ROWS))
 
 
 def test_threads_end_with_the_feed():

@@ -7,10 +7,15 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from polyhead.engine import Assembler, Block, Blocks
-from polyhead.errors import ContractError, Problem, shown
-from polyhead.keras_bridge.adapter import Convert, Use
+from polyhead.engine.declaration import print_of
+from polyhead.errors import ContractError, Problem, shown, warn
+from polyhead.keras_bridge import epochs as keras_epochs
+from polyhead.keras_bridge.adapter import Call, Convert, Use
 from polyhead.keras_bridge.structure import Structure, packer
 from polyhead.order import Order
+from polyhead.order.position import Pass, Position, unknown
+from polyhead.sources._fingerprint import of_some_rows
+from polyhead.sources.base import Source
 from polyhead.speed import Meter
 
 
@@ -19,6 +24,7 @@ class Drawing:
 
     Args:
         assembler: makes them.
+        source: the rows as they were given, which a state is of.
         batch_size: rows in a batch.
         shuffle: a new order in each epoch of training.
         seed: of that order.
@@ -29,7 +35,7 @@ class Drawing:
 
     Attributes:
         orders: which rows come, for each method of Keras.
-        epoch: of training, the one that comes next or is under way.
+        position: where training stands.
 
     Raises:
         ContractError: for arguments that mean nothing.
@@ -38,6 +44,7 @@ class Drawing:
     def __init__(
         self,
         assembler: Assembler,
+        source: Source,
         batch_size: int,
         *,
         shuffle: bool,
@@ -48,7 +55,7 @@ class Drawing:
         workers: int | str,
     ) -> None:
         rows = len(assembler.source)
-        self._assembler, self._batch_size = assembler, batch_size
+        self._assembler, self._source, self._batch_size = assembler, source, batch_size
         self.orders: dict[Use, Order] = {
             "fit": Order(rows, batch_size, shuffle, seed, drop_remainder, shard, mixed),
             "evaluate": Order(rows, batch_size, shard=shard, drop_remainder=drop_remainder),
@@ -56,13 +63,15 @@ class Drawing:
         }
         self._blocks = Blocks(assembler, batch_size, workers)
         self._runs: weakref.WeakKeyDictionary[Any, _Going] = weakref.WeakKeyDictionary()
-        self._position = self._start = (0, 0)
+        self.position = Position(len(self.order))
+        self._data: str | None = None
         self._identity: dict[str, Any] = {
             "rows": rows,
             "batch_size": batch_size,
             "shuffle": shuffle if mixed is None else list(mixed),
             "seed": seed,
             "shard": list(shard),
+            "drop_remainder": drop_remainder,
         }
         # once all of it was looked at, later epochs need not look again
         self._every_row = not drop_remainder and shard[1] == 1
@@ -74,7 +83,8 @@ class Drawing:
 
     @property
     def epoch(self) -> int:
-        return self._position[0]
+        """Of training, the one that comes next or is under way."""
+        return self.position.epoch
 
     @property
     def workers(self) -> int:
@@ -96,11 +106,11 @@ class Drawing:
 
     def peek(self, structure: Structure, convert: Convert | None = None) -> Any:
         """The batch of training that comes next; nothing is consumed."""
-        return self.item(self._first(), structure, convert)
+        return self.item(self.position.start % len(self.order), structure, convert)
 
     def item(self, step: int, structure: Structure, convert: Convert | None = None) -> Any:
         """One batch of the epoch under way; it does not count as used."""
-        block = self._assembler.block(self.order, self.epoch, step, 1)
+        block = self._assembler.block(self.order, self.position.start // len(self.order), step, 1)
         return next(self.cut(iter([block]), structure, convert))
 
     def through(self, use: Use, structure: Structure, convert: Convert | None = None) -> Iterator[Any]:
@@ -122,12 +132,15 @@ class Drawing:
         Args:
             structure: of a batch.
             convert: makes tensors of a block's arrays.
-            run: an object for each run of training, whose threads go on from epoch to epoch.
+            run: an object for each run of ``fit``, whose threads go on from epoch to epoch; None for a loop of the
+                user's own.
             epochs: how many are to come in the run, this one included; None for all of them one after the other.
             meter: measures the stages.
         """
         going = _Going() if run is None else self._runs.setdefault(run, _Going())
-        return self._train(going, structure, convert, epochs, meter)
+        if going.probing:
+            return iter([self.peek(structure, convert)])
+        return self._train(going, structure, convert, epochs, meter, by_hand=run is None)
 
     def _train(
         self,
@@ -136,28 +149,37 @@ class Drawing:
         convert: Convert | None,
         epochs: int | None,
         meter: Meter | None,
+        by_hand: bool,
     ) -> Iterator[Any]:
-        last = len(self.order)
+        position, last = self.position, len(self.order)
+        going.one = one = position.begin(going.asked, by_hand=by_hand)
+        one.trained = going.trained
+        number = one.begun
         while True:
-            epoch, step = at = self.epoch, self._first()
+            epoch, step = divmod(number, last)
             whole = step == 0 and self._every_row
-            if going.at != at:
-                going.blocks = self.blocks(epoch, step, epochs=epochs, meter=meter)
-                going.until = None if epochs is None else epoch + epochs
+            if going.at != number:
+                ahead = epochs if epochs is None or going.left is None else going.left
+                going.blocks = self.blocks(epoch, step, epochs=ahead, meter=meter)
+                going.until = None if ahead is None else epoch + ahead
             going.at = None
             for batch in self.cut(going.blocks, structure, convert):
-                step += 1
+                number, step = number + 1, step + 1
                 # the last batch ends the epoch as it is handed out: Keras need not come back for more
-                self._position = (epoch, step) if step < last else (epoch + 1, 0)
+                position.draw(one)
                 if step == last:
-                    going.at = None if going.until == epoch + 1 else self._position
+                    going.at = None if going.until == epoch + 1 else number
                     if whole:
                         self._blocks.check = False
                 yield batch
-                if step == last:
+                if step == last or (epochs is None and one.moves != position.moves):
                     break  # here, and not when Keras asks for more: the blocks go on with the next epoch
             if epochs is not None:
+                one.look()  # Keras that draws ahead comes back at the end, when it has asked for all of them
                 return
+            if one.moves != position.moves:  # somebody said where to go on
+                going.one = one = position.begin()
+                number = one.begun
 
     def cut(
         self,
@@ -186,15 +208,65 @@ class Drawing:
 
     # Where training stands -----------------------------------------------------------------------------
 
-    def begin(self, epoch: int) -> None:
-        """Training goes on with this epoch, if it has not come as far."""
-        if epoch > self.epoch:
-            self._position = (epoch, 0)
+    def begin(self, call: Call) -> None:
+        """An epoch of ``fit`` begins."""
+        run, position = call.run, self.position
+        going = self._runs.setdefault(run, _Going())
+        going.probing = call.probing
+        if going.probing:
+            return
+        skipped = 0
+        if not going.begun:
+            position.settle()
+            going.begun, going.endless, going.asked = True, call.steps, keras_epochs.asked(run)
+            skipped = self._place(call, going.endless or len(self.order))
+        going.trained, going.left = keras_epochs.trained(call.model), call.epochs
+        if going.endless:
+            keras_epochs.set_length(call, going.endless - skipped, endless=True)
+            if going.one is not None and going.one.moves != position.moves:
+                keras_epochs.draw_anew(run)
+            elif going.one is not None:
+                going.one.base, going.one.trained = going.one.used, going.trained
+        else:
+            left = len(self.order) - position.start % len(self.order)
+            keras_epochs.set_length(call, left, endless=False)
+
+    def _place(self, call: Call, steps: int) -> int:
+        """Where a run begins: batches of its first epoch that were trained on already, where ``fit`` counts them.
+
+        Args:
+            call: of ``fit``.
+            steps: batches in an epoch of ``fit``.
+        """
+        position = self.position
+        found = None if position.said else keras_epochs.backup(call, steps)
+        if found is None:
+            if position.fresh and call.initial_epoch:
+                position.place(call.initial_epoch * steps)
+            return 0
+        position.place(found.epoch * steps + found.steps)
+        if found.steps == steps or not found.sure:
+            warn(_NO_WHOLE if found.sure else _NOT_SURE)
+        return found.steps % steps
+
+    def end(self, call: Call) -> None:
+        """An epoch of ``fit`` has ended."""
+        going = self._runs.get(call.run)
+        if going is not None and going.one is not None and not call.probing:
+            self.position.end(going.one, last=not going.endless)
 
     def state(self) -> dict[str, Any]:
         """Where training stands, and of which rows."""
-        epoch, step = self._position
-        return {"epoch": epoch, "step": step, **self._identity}
+        return {"epoch": self.position.epoch, "step": self.position.step, **self._identity, **self._prints()}
+
+    def _prints(self) -> dict[str, Any]:
+        """Fingerprints of data and declaration."""
+        inputs, heads = self._assembler.inputs, self._assembler.heads
+        if self._data is None:
+            read = [c for name, kind in inputs.items() for c in kind.columns(name)]
+            read += [c for name, head in heads.items() for c in head.reads(name)]
+            self._data = of_some_rows(self._source, list(dict.fromkeys(read)))
+        return {"data": self._data, "declaration": print_of(inputs, heads)}
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Go on from a state; the next epoch starts at its step.
@@ -203,35 +275,86 @@ class Drawing:
             ContractError: for the state of other rows, batches or order.
         """
         problems = [
-            Problem(
-                f"state, `{name}`", repr(value), shown(state.get(name)), "It is the state of another feed."
-            )
+            Problem(f"state, `{name}`", repr(value), shown(state.get(name)), _OTHER)
             for name, value in self._identity.items()
             if state.get(name) != value
         ]
+        for name, value in self._prints().items():
+            if name not in state or (None not in (value, state[name]) and state[name] != value):
+                problems.append(_other(name, state))
         for name, limit in (("epoch", None), ("step", len(self.order))):
             value = state.get(name)
-            if not isinstance(value, int) or value < 0 or (limit is not None and value >= limit):
+            if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < (limit or value + 1):
                 expected = "an integer of at least 0" + ("" if limit is None else f" and below {limit}")
                 problems.append(Problem(f"state, `{name}`", expected, shown(value)))
         if problems:
             raise ContractError(*problems)
-        self._position = self._start = (state["epoch"], state["step"])
+        self.position.go(state["epoch"], state["step"])
 
-    def _first(self) -> int:
-        """The step with which the epoch that comes next begins."""
-        return self._start[1] if self._start[0] == self.epoch else 0
+
+_OTHER = "It is the state of another feed."
+_NO_WHOLE = Problem(
+    "BackupAndRestore",
+    "a backup within an epoch, or one from between two epochs",
+    "one from after the last batch of an epoch, which Keras counts as not trained",
+    "No row comes twice, but one epoch more is trained than epochs= says: say one less.",
+    "backup-whole-epoch",
+    warning=True,
+)
+_NOT_SURE = Problem(
+    "BackupAndRestore",
+    "an optimizer that has taken as many steps as the backup says",
+    "one that has taken more, as in an epoch that was resumed before",
+    "Some rows come twice. Keep feed.state() beside the weights and say feed.restore(state).",
+    "backup-resumed",
+    warning=True,
+)
+
+
+def _other(name: str, state: Mapping[str, Any]) -> Problem:
+    """What is wrong with a state whose fingerprint is another one, or that has none."""
+    if name not in state:
+        return Problem(f"state, `{name}`", "a fingerprint", "none", "Take a new state: feed.state().")
+    expected, found, fix = {
+        "data": (
+            "the rows that it was taken of",
+            "other values in them",
+            "Going on in the midst of an epoch needs the same rows in the same order. To train on others, make a new "
+            "feed, or say feed.epoch = ...",
+        ),
+        "declaration": (
+            "the inputs and heads that it was taken of",
+            "other kinds, columns, shapes, dtypes or classes",
+            "To train on with these, say feed.epoch = ...",
+        ),
+    }[name]
+    return Problem(f"state, `{name}`", expected, found, fix)
 
 
 class _Going:
-    """The blocks of one run of training, which go on from epoch to epoch.
+    """One run of ``fit``, whose blocks go on from epoch to epoch.
 
     Attributes:
         blocks: those that come next.
-        at: the epoch and step with which they begin; None while they are drawn, and when they have ended.
+        at: the batch with which they begin, of all epochs; None while they are drawn, and when they have ended.
         until: the epoch before which they end; None where they go on for ever.
+        left: epochs that are to come, the one under way included; None where nobody knows.
+        begun: its first epoch has begun.
+        probing: Keras only wants to see a batch, to build the model.
+        endless: ``steps_per_epoch``, where batches go on from epoch to epoch.
+        one: the pass that is under way, or the last one.
+        asked: of its passes.
+        trained: of the epoch of ``fit`` that is under way.
     """
 
     blocks: Iterator[Block] = iter(())
-    at: tuple[int, int] | None = None
+    at: int | None = None
     until: int | None = None
+    left: int | None = None
+    begun = False
+    probing = False
+    endless: int | None = None
+    one: Pass | None = None
+
+    def __init__(self) -> None:
+        self.asked = self.trained = unknown

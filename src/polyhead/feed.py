@@ -6,6 +6,7 @@ import itertools
 import os
 import weakref
 from collections.abc import Iterator, Mapping, Sequence
+from numbers import Integral
 from typing import Any
 
 from polyhead.drawing import Drawing
@@ -16,6 +17,7 @@ from polyhead.errors import ContractError, DataError, Problem, Report, shown, wa
 from polyhead.keras_bridge.adapter import Call, Convert, KerasInput, Spec
 from polyhead.keras_bridge.compiled import compiled_loss, head_losses, user_loss
 from polyhead.keras_bridge.contract import Declared, Fit, check, match
+from polyhead.keras_bridge.several import require_one_model
 from polyhead.keras_bridge.structure import Structure, fill
 from polyhead.keras_bridge.waiting import watch
 from polyhead.kinds import Head, Image, Input, for_boxes
@@ -27,6 +29,9 @@ from polyhead.speed import Facts, Speed, cores
 
 class Feed(KerasInput):
     """Batches of a source, in the structure that a model with many heads wants.
+
+    A feed has a position, which training moves: the next `fit` continues where the last one stopped, with the same
+    model or another. ``feed.epoch = 0`` starts again; `state` and `restore` continue in another process.
 
     Args:
         data: a mapping of arrays, a `Source`, a frame or an Arrow table, or the path of a table.
@@ -45,7 +50,7 @@ class Feed(KerasInput):
             epoch took. The batches are the same.
         drop_remainder: leave out a last batch that would be smaller.
         shard: ``(rank, count)``, this process's part; ``"auto"`` asks ``torch.distributed`` or JAX, where they
-            are set up.
+            are set up. ``(0, 1)`` gives each process all rows, and a model of its own.
         watch: ``fit`` says once, on a line of stderr, if it waits for data more than a fifth of its first seconds;
             not with ``verbose=0``.
         cache: a folder in which decoded images are kept: the first epoch decodes, later ones read, in this run and
@@ -56,7 +61,7 @@ class Feed(KerasInput):
         inputs: the input kinds, resolved against the data.
         heads: the head kinds, resolved: classes learnt, balanced weights worked out. Give them to the feeds of
             other splits, or use `on`.
-        epoch: the epoch that comes next.
+        epoch: the epoch that comes next; may be set.
         num_samples: rows in the source.
 
     Raises:
@@ -110,11 +115,13 @@ class Feed(KerasInput):
         self.heads = for_boxes(heads) if self._lacking.columns else self._assembler.heads
         self.batch_size, self.shuffle, self.seed = int(batch_size), bool(shuffle), int(seed)
         self.drop_remainder, self.workers, self.watch = bool(drop_remainder), workers, bool(watch)
-        self.shard: tuple[int, int] = this_shard() if isinstance(shard, str) else (shard[0], shard[1])
+        self._shard = shard if isinstance(shard, str) else (shard[0], shard[1])
+        self.shard: tuple[int, int] = this_shard() if isinstance(self._shard, str) else self._shard
         if cache is not None:
             self._assembler = self._assembler.cached(cache, self.shard)
         self._drawing = Drawing(
             self._assembler,
+            self.source,
             self.batch_size,
             shuffle=self.shuffle,
             seed=self.seed,
@@ -139,8 +146,18 @@ class Feed(KerasInput):
 
     @property
     def epoch(self) -> int:
-        """The epoch that comes next, or is under way."""
+        """The epoch that comes next, or is under way. It may be set: ``feed.epoch = 0`` begins again.
+
+        Raises:
+            ContractError: for what is no integer of at least 0.
+        """
         return self._drawing.epoch
+
+    @epoch.setter
+    def epoch(self, epoch: int) -> None:
+        if isinstance(epoch, bool) or not isinstance(epoch, Integral) or epoch < 0:
+            raise ContractError(Problem("feed.epoch", "an integer of at least 0", shown(epoch)))
+        self._drawing.position.go(int(epoch))
 
     @property
     def labelled(self) -> dict[str, Head]:
@@ -303,6 +320,7 @@ class Feed(KerasInput):
             "seed": self.seed,
             "workers": self.workers,
             "drop_remainder": False,
+            "shard": self._shard,
             "watch": self.watch,
         }
         given = {**same, **changes}
@@ -399,22 +417,27 @@ class Feed(KerasInput):
     def state(self) -> dict[str, Any]:
         """Where this feed stands, as a small dict that JSON takes.
 
+        It also says of what: rows, batch size, order and shard, and fingerprints of a few rows and of the declaration.
+
         >>> import numpy as np
         >>> import polyhead as ph
         >>> data = {"x": np.arange(4.0), "y": [0, 1, 0, 1]}
         >>> feed = ph.Feed(data, inputs="x", heads={"y": ph.Binary()}, batch_size=2)
         >>> batches = iter(feed)
         >>> _ = next(batches)
-        >>> feed.state()
-        {'epoch': 0, 'step': 1, 'rows': 4, 'batch_size': 2, 'shuffle': False, 'seed': 0, 'shard': [0, 1]}
+        >>> state = feed.state()
+        >>> state["epoch"], state["step"], state["rows"], state["batch_size"]
+        (0, 1, 4, 2)
         """
         return self._drawing.state()
 
     def restore(self, state: Mapping[str, Any]) -> Feed:
-        """Go on from where `state` was taken, exact to the sample; the next epoch starts at its step.
+        """Continue from where `state` was taken, exact to the sample; the next epoch starts at its step.
+
+        ``fit(initial_epoch=)`` does not move a restored feed. An epoch that is under way ends first.
 
         Raises:
-            ContractError: for the state of a feed of other rows, batches or order.
+            ContractError: for the state of a feed of other rows, batches, order or declaration.
         """
         self._drawing.restore(state)
         return self
@@ -430,6 +453,16 @@ class Feed(KerasInput):
     def _steps(self, call: Call) -> int | None:
         # with steps_per_epoch the rows go on from epoch to epoch, and Keras says when one ends
         return None if call.use == "fit" and call.steps else len(self._drawing.orders[call.use])
+
+    def _begin(self, call: Call) -> None:
+        if call.use == "fit" and call.run is not None:
+            if not call.probing:
+                require_one_model(call.model, self._shard == (0, 1))
+            self._drawing.begin(call)
+
+    def _end(self, call: Call) -> None:
+        if call.use == "fit" and call.run is not None:
+            self._drawing.end(call)
 
     def _sizes(self, call: Call) -> tuple[int, ...]:
         return self._drawing.sizes(call.use)
@@ -474,7 +507,6 @@ class Feed(KerasInput):
             return iter([drawing.peek(structure, convert)])
         if call.use != "fit":
             return drawing.through(call.use, structure, convert)
-        drawing.begin(call.initial_epoch)
         seen = watch(call, self._facts, aloud=self.watch and self.shard[0] == 0)
         meter = None if seen is None else seen.meter
         batches = drawing.train(structure, convert, call.run, call.epochs, meter)
@@ -485,7 +517,7 @@ class Feed(KerasInput):
         return self._drawing.item(step, self._own)
 
     def _next_epoch(self) -> None:
-        self._drawing.begin(self.epoch + 1)
+        self._drawing.position.go(self.epoch + 1)
 
 
 class _Epoch(itertools.chain):

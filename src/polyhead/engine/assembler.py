@@ -20,7 +20,7 @@ from polyhead.engine.memory import Pool
 from polyhead.engine.mixing import Mixers, Parts, split
 from polyhead.engine.scene import Scene
 from polyhead.engine.weights import along_boxes, prepare, require_still
-from polyhead.errors import BadValue, ContractError, DataError, Problem, place
+from polyhead.errors import BadValue, ContractError, DataError, Problem, no_stop, place, stopped
 from polyhead.kinds import Each, Head, Image, Input, for_boxes
 from polyhead.kinds.weights import key
 from polyhead.order import Order
@@ -200,6 +200,7 @@ class Assembler:
         rows = min(BLOCK_ROWS, most // max(1, self.row_bytes))
         return max(1, rows // batch_size)
 
+    @no_stop
     def block(
         self,
         order: Order,
@@ -225,7 +226,8 @@ class Assembler:
             meter: measures the stages.
 
         Raises:
-            DataError: for a value that is not right, with the row it stands in.
+            DataError: for a value that is not right, with the row it stands in; for a source, a kind or an
+                augmentation that raises StopIteration, which would end the epoch without a word.
         """
         laps = None if meter is None else meter.laps()
         ids, bounds = order.block(epoch, first, steps)
@@ -293,6 +295,15 @@ class Assembler:
             For each input its name and its array, for each head its name and ``(labels, which of them
             count)``; in their place the `DataError` that a batch of these rows would raise.
         """
+        try:
+            yield from self._tried(ids)
+        except RuntimeError as error:
+            found = stopped(error)
+            if found is None:
+                raise
+            yield "", found
+
+    def _tried(self, ids: np.ndarray) -> Iterator[tuple[str, Any]]:
         try:
             rows = _Rows(
                 checked_rows(self._source, self._source.read(ids), len(ids))

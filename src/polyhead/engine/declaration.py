@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -11,6 +13,8 @@ import numpy as np
 from polyhead.engine.columns import absent
 from polyhead.errors import ContractError, Problem, place, shown
 from polyhead.kinds import Array, Binary, Head, Image, Input, for_boxes
+from polyhead.kinds.base import Kind
+from polyhead.sources._fingerprint import told
 from polyhead.sources.base import Source
 
 
@@ -132,3 +136,16 @@ def given_first(heads: Mapping[str, Head]) -> list[str]:
     if problems:
         raise ContractError(*problems)
     return sorted(heads, key=lambda name: depth[name])
+
+
+def print_of(inputs: Mapping[str, Input], heads: Mapping[str, Head]) -> str:
+    """A text that is another one where kinds, columns, shapes, dtypes or classes are; the same in every process."""
+    kinds: list[tuple[str, str, Kind, tuple[str, ...]]] = [
+        ("input", name, kind, kind.columns(name)) for name, kind in inputs.items()
+    ]
+    kinds += [("head", name, head, head.reads(name)) for name, head in heads.items()]
+    parts = [
+        (word, name, type(kind).__name__, reads, kind.shape, kind.dtype, told(getattr(kind, "names", ())))
+        for word, name, kind, reads in kinds
+    ]
+    return hashlib.blake2b(json.dumps(parts).encode(), digest_size=8).hexdigest()

@@ -18,12 +18,14 @@ from dataclasses import dataclass, replace
 from types import FrameType
 from typing import Any, Literal
 
-from polyhead.errors import ContractError, Problem, shown
+from polyhead.errors import Problem, shown
 from polyhead.keras_bridge.drawn import Drawn
-from polyhead.order.shards import this_shard
+from polyhead.keras_bridge.jax_state import keeps_weights, surviving
+from polyhead.keras_bridge.several import require_shares
 
 _ADAPTER = "keras.src.trainers.data_adapters.data_adapter"
 _METHODS = ("fit", "evaluate", "predict")
+_BUILDING = ("_symbolic_build", "_maybe_symbolic_build")
 _DEPTH = 48
 
 Use = Literal["fit", "evaluate", "predict"]
@@ -79,7 +81,7 @@ def caller(feed: Any) -> Call:
             owner = frame.f_locals.get("self")
             if iterator is None and hasattr(owner, "steps_per_epoch") and hasattr(owner, "data_adapter"):
                 iterator = owner
-            probing = probing or name == "_symbolic_build"
+            probing = probing or name in _BUILDING
             if name in _METHODS and hasattr(owner, "compute_loss"):
                 call = _call(name, owner, frame.f_locals, iterator, probing)
                 return (
@@ -167,6 +169,12 @@ class KerasInput:
         """What is wrong with it where labels are needed, at a place."""
         return ()
 
+    def _begin(self, call: Call) -> None:
+        """An epoch of a method of Keras begins, or it looks at a first batch."""
+
+    def _end(self, call: Call) -> None:
+        """An epoch has ended; Keras also says so before the first one."""
+
     def _lends(self, array: Any) -> bool:
         """Whether a tensor may share an array's memory for good, and write to it."""
         return False
@@ -187,10 +195,12 @@ class KerasInput:
         return None
 
     def on_epoch_begin(self) -> None:
-        """For Keras; a feed counts an epoch when its last batch was handed out."""
+        """For Keras, before each epoch; on every backend this comes before the model's weights are taken from it."""
+        self._begin(caller(self))
 
     def on_epoch_end(self) -> None:
         """For Keras; it also calls this before the first epoch."""
+        self._end(caller(self))
 
     def get_numpy_iterator(self) -> Iterator[Any]:
         """For Keras: batches as NumPy arrays."""
@@ -198,9 +208,10 @@ class KerasInput:
 
     def get_jax_iterator(self) -> Iterator[Any]:
         """For Keras on JAX: batches as NumPy arrays, which JAX takes without a copy."""
-        call = caller(self)
-        _require_shares(call.use, self._sizes(call))
-        return self._batches(call)
+        with keeps_weights():
+            call = caller(self)
+            require_shares(call.use, self._sizes(call))
+            return surviving(self._batches(call))
 
     def get_torch_dataloader(self) -> Iterator[Any]:
         """For Keras on PyTorch: batches as tensors on the model's device; those of a block are sent at once."""
@@ -272,31 +283,6 @@ def _draws(call: Call) -> bool:
         return strategy.experimental_distribute_dataset(probe) is probe  # as the default one does
     except Exception:  # whatever others say to what is no dataset
         return False
-
-
-def _require_shares(use: Use, sizes: tuple[int, ...]) -> None:
-    """Raise where the devices cannot share a batch: JAX would in its step, which may be the last of an epoch."""
-    import keras
-
-    distribution = keras.distribution.distribution()
-    if distribution is None:
-        return
-    mesh, name = distribution.device_mesh, distribution.batch_dim_name
-    devices = mesh.shape[mesh.axis_names.index(name)] if name in mesh.axis_names else 1
-    devices = max(1, devices // this_shard()[1])  # each process gives the rows of its own devices
-    for place, size in zip(("batch_size", "last batch"), sizes, strict=False):
-        if size % devices:
-            fix = "Say another batch_size: predict leaves no row out."
-            if use != "predict":
-                fix = "Say Feed(drop_remainder=True), or another batch_size."
-            raise ContractError(
-                Problem(
-                    place,
-                    f"a number of rows that {devices} devices divide",
-                    str(size),
-                    fix if place == "last batch" else "",
-                )
-            )
 
 
 @dataclass(frozen=True)

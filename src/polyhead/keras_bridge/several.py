@@ -1,0 +1,109 @@
+"""Training on several devices, or by several processes: refused where each would go its own way."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from polyhead.errors import ContractError, Problem, warn
+from polyhead.order.shards import this_shard
+
+
+def require_shares(use: str, sizes: tuple[int, ...]) -> None:
+    """Raise where the devices cannot share a batch: JAX would in its step, which may be the last of an epoch.
+
+    Args:
+        use: the method of Keras.
+        sizes: the numbers of rows that a batch can have; the last one comes last.
+
+    Raises:
+        ContractError: with the number of rows that is not divided.
+    """
+    import keras
+
+    distribution = keras.distribution.distribution()
+    if distribution is None:
+        return
+    mesh, name = distribution.device_mesh, distribution.batch_dim_name
+    devices = mesh.shape[mesh.axis_names.index(name)] if name in mesh.axis_names else 1
+    devices = max(1, devices // this_shard()[1])  # each process gives the rows of its own devices
+    for place, size in zip(("batch_size", "last batch"), sizes, strict=False):
+        if size % devices:
+            fix = "Say another batch_size: predict leaves no row out."
+            if use != "predict":
+                fix = "Say Feed(drop_remainder=True), or another batch_size."
+            raise ContractError(
+                Problem(
+                    place,
+                    f"a number of rows that {devices} devices divide",
+                    str(size),
+                    fix if place == "last batch" else "",
+                )
+            )
+
+
+_HOOKS = (
+    "Average gradients in hooks: for p in model.parameters(): p.register_post_accumulate_grad_hook(average), where "
+    "average(p) says torch.distributed.all_reduce(p.grad) and p.grad /= torch.distributed.get_world_size()."
+)
+_MESH = "Say keras.distribution.set_distribution(keras.distribution.DataParallel()) before the model is made."
+_ALONE = "For a model of its own in each process, on all rows, say Feed(shard=(0, 1))."
+
+
+def require_one_model(model: Any, alone: bool) -> None:
+    """Raise where several processes would each train a model of their own, on their parts of the rows.
+
+    Args:
+        model: that ``fit`` trains.
+        alone: whether the feed was told to give each process all rows.
+
+    Raises:
+        ContractError: where nothing shares the gradients.
+    """
+    count = this_shard()[1]
+    if count == 1 or alone or _share_gradients(model):
+        return
+    import keras
+
+    fix = _MESH if keras.backend.backend() == "jax" else _HOOKS
+    problem = Problem(
+        f"fit, in {count} processes",
+        "gradients that the processes share",
+        "nothing that shares them: each would train another model, on its part of the rows",
+        f"{fix} {_ALONE}",
+        "several-models",
+        warning=_own_step(model),
+    )
+    if not problem.warning:
+        raise ContractError(problem)
+    warn(problem)  # a step of the user's own may share them in itself
+
+
+def _share_gradients(model: Any) -> bool:
+    import keras
+
+    backend = keras.backend.backend()
+    if backend == "jax":
+        return keras.distribution.distribution() is not None
+    if backend == "tensorflow":
+        strategy = model.distribute_strategy
+        return type(strategy).__name__ != "_DefaultDistributionStrategy"
+    parameters = [p for p in model.parameters() if p.requires_grad]
+    return bool(parameters) and all(map(_shared, parameters))
+
+
+def _shared(parameter: Any) -> bool:
+    """Whether somebody does something with a gradient, or the parameter itself lies on several devices."""
+    tensor = sys.modules.get("torch.distributed.tensor")
+    return (
+        bool(getattr(parameter, "_backward_hooks", None))
+        or bool(getattr(parameter, "_post_accumulate_grad_hooks", None))
+        or isinstance(parameter, getattr(tensor, "DTensor", ()))
+    )
+
+
+def _own_step(model: Any) -> bool:
+    """Whether training is not Keras's own: a step or an optimizer of the user's."""
+    step = getattr(type(model).train_step, "__module__", "")
+    optimizer = type(model.optimizer).__module__ if model.optimizer is not None else "keras."
+    return not (step.startswith("keras.") and optimizer.startswith("keras."))
