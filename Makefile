@@ -4,6 +4,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BACKENDS ?= jax torch tensorflow
 JOBS ?= 2
+VERSIONS ?=
 
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 export PIP_NO_INPUT = 1
@@ -16,13 +17,14 @@ PIP := -m pip install --quiet
 TORCH := $(shell sed -n '/^torch==/p' constraints/ci.txt)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lint format test test-fast test-lowest $(BACKENDS:%=test-%) demo bench bench-vision docs clean
+.PHONY: help setup lint format test test-fast test-lowest test-keras $(BACKENDS:%=test-%) demo bench bench-vision docs clean
 
 help:
 	@echo "make demo         train a model with many heads on real images (sets up $(VENV)-demo)"
 	@echo "make test         lint, then the tests on $(BACKENDS) (sets up $(VENV))"
 	@echo "make test-fast    the tests that are not slow, on jax alone"
 	@echo "make test-lowest  the tests that are not slow, on the oldest versions that are supported"
+	@echo "make test-keras   the tests of tests/versions on other versions of Keras and its backends; VERSIONS=\"3.12 jax\" for some"
 	@echo "make bench        side by side with other libraries (sets up $(VENV)-bench); BENCH=--short for 5 minutes"
 	@echo "make lint | format | bench-vision | docs | setup | clean"
 
@@ -94,6 +96,12 @@ test-fast: $(VENV)/.ready
 test-lowest: $(VENV)-lowest/.ready
 	KERAS_BACKEND=torch $(VENV)-lowest/bin/python -m pytest -q -m "not slow"
 
+# Keras lies in folders under .venv-keras; an environment of a backend is there for as long as its tests run. A checkout
+# serves as Keras's master where its repository cannot be reached: KERAS_MASTER=/path/to/keras.
+
+test-keras: $(VENV)/.ready
+	@JOBS=$(JOBS) $(BIN)/python tests/versions/run_versions.py $(VERSIONS)
+
 demo: $(VENV)-demo/.ready
 	$(VENV)-demo/bin/polyhead demo
 
@@ -110,4 +118,4 @@ docs: $(VENV)-docs/.ready
 	@echo "site/index.html"
 
 clean:
-	rm -rf $(VENV)-bench $(VENV)-demo $(VENV)-docs $(VENV)-lowest build dist site .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV)-bench $(VENV)-demo $(VENV)-docs $(VENV)-keras $(VENV)-lowest build dist site .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

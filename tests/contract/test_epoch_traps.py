@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from keras import ops
 from traps import (
+    VERSION,
     Batches,
     Count,
     Epochs,
@@ -16,6 +17,7 @@ from traps import (
     for_ever,
     numbered,
     plain,
+    ran_out_of_data,
     still,
     trap,
 )
@@ -48,10 +50,11 @@ def rows_seen(batches, fit=None, **arguments):
     "a generator that ends, and several epochs",
     keras="later epochs train on the two batches that were looked at beforehand, with a warning",
     polyhead="an epoch is all rows, each once; the next starts again. One epoch alone, `iter(feed)`, is refused",
+    versions="all; from 3.16 without a warning",
 )
 def test_a_generator_that_ends():
     # plain Keras
-    with pytest.warns(UserWarning, match="Your input ran out of data"):
+    with ran_out_of_data(VERSION < (3, 16)):
         seen = epochs_seen(numbered(5), 5, epochs=3)
     assert seen == [[1, 1, 1, 1, 1], [1, 1, 0, 0, 0], [1, 1, 0, 0, 0]]
     # polyhead
@@ -116,7 +119,7 @@ def test_a_validation_generator_without_end():
 )
 def test_steps_per_epoch_below_the_number_of_batches():
     # plain Keras
-    with pytest.warns(UserWarning, match="Your input ran out of data"):
+    with ran_out_of_data():
         seen = epochs_seen(Batches(numbered(5)), 5, epochs=4, steps_per_epoch=2, shuffle=False)
     assert seen == [[1, 1, 0, 0, 0], [0, 0, 1, 1, 0], [0, 0, 0, 0, 1], [1, 1, 0, 0, 0]]
     # polyhead
@@ -178,27 +181,31 @@ class Order(keras.callbacks.Callback):
     23,
     "the order of the batches is drawn from a global seed",
     keras="`set_random_seed` fixes it, until anything else draws a number; `initial_epoch` starts again with the "
-    "order of the first epoch",
-    polyhead="the order follows from the feed's seed and the epoch alone",
+    "order of the first epoch. From 3.16 no seed changes it, and every `fit` begins with the same order",
+    polyhead="the order follows from the feed's seed and the epoch alone, and a later `fit` goes on",
+    versions="up to 3.15; from 3.16 the other way round",
 )
 def test_an_order_drawn_from_a_global_seed():
-    # plain Keras
+    # plain Keras: 3.16 counts the epochs of one `fit`, and asks for no seed
+    fixed = VERSION >= (3, 16)
     first = order_of_keras()
     assert order_of_keras() == first
-    assert order_of_keras(between=random.random) != first
+    assert (order_of_keras(between=random.random) == first) is fixed
+    assert (order_of_keras(between=lambda: keras.utils.set_random_seed(8)) == first) is fixed
     assert order_of_keras(initial_epoch=1, epochs=2) == first
     assert order_of_keras(epochs=2) != first
 
     # polyhead
-    def order(before=lambda: None, **fit):
+    def order(before=lambda: None, seed=3, fits=1, **fit):
         keras.utils.set_random_seed(7)
         before()
         which = np.arange(12, dtype="float32")
         heads = {"which": ph.Regression(metrics=[Last()]), "other": ph.Regression()}
         data = {"x": np.zeros((12, 2), "float32"), "which": which, "other": which}
-        rows = ph.Feed(data, inputs="x", heads=heads, batch_size=1, shuffle=True, seed=3)
-        log = Order()
-        ph.compile(dense(OUTPUTS), rows, optimizer=still()).fit(rows, verbose=0, callbacks=[log], **fit)
+        rows = ph.Feed(data, inputs="x", heads=heads, batch_size=1, shuffle=True, seed=seed)
+        log, model = Order(), ph.compile(dense(OUTPUTS), rows, optimizer=still())
+        for _ in range(fits):
+            model.fit(rows, verbose=0, callbacks=[log], **fit)
         return log.batches
 
     both = order(epochs=2)
@@ -207,3 +214,5 @@ def test_an_order_drawn_from_a_global_seed():
     assert sorted(first) == sorted(second) == list(range(12))
     assert order(before=lambda: (random.random(), np.random.random())) == first  # noqa: NPY002
     assert order(initial_epoch=1, epochs=2) == second
+    assert order(fits=2) == both
+    assert order(seed=4) != first

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 from keras import ops
-from traps import BACKEND, ONES, THREES, Batches, X, dense, fitted, no_step, plain, still, told, trap
+from traps import BACKEND, ONES, THREES, VERSION, Batches, X, dense, fitted, no_step, plain, still, told, trap
 
 import polyhead as ph
 
@@ -243,3 +243,37 @@ def test_inputs_too_many_or_in_another_order():
         "input `c`: expected a model with an input `c` (1,), got inputs `a` (1,), `b` (1,). Name the layer: "
         'name="c", or give the input the name that the model has.'
     )
+
+
+ERRORS = {"first_mae": 1.0, "second_mae": 3.0}
+
+
+def errors(logs):
+    return {name: logs[name] for name in ERRORS}
+
+
+@trap(
+    31,
+    "labels as a dict, for a model with a list of outputs that are not in the order of their names",
+    keras="exchanges the metrics, given as a list or a dict: each output's prediction is compared with the labels of "
+    "another. Losses are right, so training goes well and its logs are wrong",
+    polyhead="labels go by name, to losses and metrics alike, from the feed and by hand",
+    versions="3.14.0 alone",
+)
+def test_metrics_of_labels_in_a_dict():
+    # plain Keras
+    labels = {"first": ONES, "second": THREES}
+    exchanged = {"first_mae": 3.0, "second_mae": 1.0}
+    by_name = {"first": ["mae"], "second": ["mae"]}
+    for metrics in (by_name, [["mae"], ["mae"]]):
+        for argument in ("metrics", "weighted_metrics"):
+            model = plain(dense(OUTPUTS), loss={"first": "mse", "second": "mse"}, **{argument: metrics})
+            logs = fitted(model, X, labels)
+            assert losses(logs) == RIGHT
+            assert errors(logs) == (exchanged if VERSION == (3, 14, 0) else ERRORS)
+    # polyhead, from the feed and by hand
+    for kind in (list, dict):
+        for data in ([feed()], [X, labels]):
+            logs = fitted(compiled(kind), *data)
+            assert losses(logs) == RIGHT
+            assert errors(logs) == ERRORS

@@ -194,6 +194,13 @@ class KerasInput:
         """For Keras: rows in a smaller last batch."""
         return None
 
+    @property
+    def builtin_prefetch(self) -> bool:
+        """For Keras 3.11 to 3.13 on JAX: whether batches need not be sent to the device one ahead, as on a CPU."""
+        import jax
+
+        return bool(jax.default_backend() == "cpu")
+
     def on_epoch_begin(self) -> None:
         """For Keras, before each epoch; on every backend this comes before the model's weights are taken from it."""
         self._begin(caller(self))

@@ -1,0 +1,80 @@
+"""The page of the versions, from what `run_versions.py` found: ``python tests/versions/versions_page.py`` writes it."""
+
+import json
+from pathlib import Path
+
+HERE = Path(__file__).parent
+RESULTS = HERE / "results.json"
+PAGE = HERE.parents[1] / "docs" / "versions.md"
+NAMES = {"jax": "JAX", "torch": "PyTorch", "tensorflow": "TensorFlow"}
+
+HEAD = """\
+# Versions
+
+What polyhead asks of Keras is tried on every minor version, on each backend: feeds in `fit`, `evaluate` and `predict`,
+where training stands and how it goes on, what `ph.compile` logs, saving and loading. The tests are in `tests/versions`;
+`make test-keras` runs them and writes this page, `make test-keras VERSIONS="3.12 jax"` does so for some. Every change
+runs them on two versions of Keras, others each time, beside all other tests on the newest.
+"""
+
+
+def number(version):
+    """A version for sorting: what is not released comes last."""
+    parts = version.split("+")[0].split(".")
+    return [int(part) for part in parts] if version[0].isdigit() else [10**6]
+
+
+def order(result):
+    """The place of a result in the file."""
+    return number(result["keras"]), list(NAMES).index(result["backend"]), number(result["version"])
+
+
+def cell(result):
+    """What a cell of a table says of a result."""
+    if result is None:
+        return "not tried"
+    if result["error"]:
+        return result["error"].replace("|", "\\|")
+    if result["failed"]:
+        every = result["passed"] + len(result["failed"])
+        return f"{len(result['failed'])} of {every} fail: " + ", ".join(f"`{n}`" for n in result["failed"])
+    return f"{result['passed']} pass"
+
+
+def table(corner, rows, columns, find):
+    """Lines of a table; `find` gives the result of a row and a column."""
+    yield f"| {corner} | " + " | ".join(name for name, _ in columns) + " |"
+    yield "| --- " * (len(columns) + 1) + "|"
+    for row in rows:
+        yield f"| {row} | " + " | ".join(cell(find(row, column)) for _, column in columns) + " |"
+
+
+def as_page(results):
+    """The page."""
+    found = {(r["keras"], r["backend"], r["version"]): r for r in results}
+    every = sorted({r["keras"] for r in results}, key=number)
+    tried = {b: sorted({r["version"] for r in results if r["backend"] == b}, key=number) for b in NAMES}
+    # the version that most versions of Keras were tried with is that of the development environment
+    usual = {
+        b: max(tried[b], key=lambda v, b=b: sum(r["backend"] == b and r["version"] == v for r in results))
+        for b in NAMES
+        if tried[b]
+    }
+    columns = [(f"{NAMES[b]} {version}", (b, version)) for b, version in usual.items()]
+    lines = [HEAD, "## Keras", ""]
+    lines += table("Keras", every, columns, lambda keras, column: found.get((keras, *column)))
+    for backend, versions in tried.items():
+        pair = {r["keras"] for r in results if r["backend"] == backend and r["version"] != usual[backend]}
+        if pair:
+            lines += ["", f"## {NAMES[backend]}", ""]
+            lines += table(
+                NAMES[backend],
+                versions,
+                [(f"Keras {keras}", keras) for keras in sorted(pair, key=number)],
+                lambda version, keras, backend=backend: found.get((keras, backend, version)),
+            )
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    PAGE.write_text(as_page(json.loads(RESULTS.read_text(encoding="utf-8"))), encoding="utf-8")
