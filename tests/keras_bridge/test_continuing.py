@@ -361,3 +361,18 @@ def test_a_restored_feed_knows_better_than_a_backup(tmp_path):
     later, note = again(feed.state()), Note(METRIC)
     build(later).fit(later, epochs=1, verbose=0, callbacks=[backup(), note])
     assert note.batches == wanted(3, 5)
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="strategies of TensorFlow")
+def test_the_batch_that_a_strategy_looks_at_is_not_used():
+    import tensorflow as tf
+
+    with tf.distribute.MirroredStrategy(["CPU:0"]).scope():
+        feed = make(shuffle=True)
+        x = keras.Input((1,), name="x")
+        model = keras.Model(x, ph.outputs(keras.layers.Dense(2)(x), feed.heads))
+        model.compile("sgd", loss="mse")
+    feed.restore({**feed.state(), "step": 3})
+    model.fit(feed, epochs=2, verbose=0)
+    assert int(model.optimizer.iterations.numpy()) == 13
+    assert feed.state()["epoch"] == 2
