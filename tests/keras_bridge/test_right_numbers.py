@@ -10,8 +10,9 @@ import polyhead as ph
 
 BACKEND = keras.backend.backend()
 # eager PyTorch tries everything; JAX and TensorFlow, which compile each shape, what differs most
-SIZES = range(1, ROWS + 1) if BACKEND == "torch" else (1, 5, 36)
-SOME = SETTINGS if BACKEND == "torch" else ("plain", "all")
+SIZES = range(1, ROWS + 1) if BACKEND == "torch" else (5,)
+SOME = SETTINGS if BACKEND == "torch" else ("all",)
+WAYS = [*((name, "dict") for name in SOME), ("all", "list"), ("all", "nested")]
 
 WRAPS = {
     "dict": dict,
@@ -27,8 +28,7 @@ def model_of(problem, wrap="dict"):
 
 
 @pytest.mark.parametrize(
-    ("setting", "wrap"),
-    [*((name, "dict") for name in SOME), ("all", "list"), ("all", "nested")],
+    ("setting", "wrap"), WAYS if BACKEND == "torch" else [("plain", "dict"), ("all", "list")]
 )
 def test_logged_losses_and_metrics(setting, wrap):
     keras.utils.set_random_seed(3)
