@@ -8,6 +8,8 @@ from reference import REFERENCES, ROWS, SETTINGS, Problem, numpy, outputs
 
 import polyhead as ph
 
+pytestmark = pytest.mark.slow
+
 BACKEND = keras.backend.backend()
 # eager PyTorch tries everything; JAX and TensorFlow, which compile each shape, what differs most
 SIZES = range(1, ROWS + 1) if BACKEND == "torch" else (5,)

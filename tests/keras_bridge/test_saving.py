@@ -52,6 +52,7 @@ def every_kind():
     return model, problem.feed
 
 
+@pytest.mark.slow
 def test_a_loaded_model_goes_on_with_the_numbers_of_the_one_that_was_never_saved(tmp_path):
     model, feed = every_kind()
     path = tmp_path / "model.keras"

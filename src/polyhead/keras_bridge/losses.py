@@ -78,6 +78,11 @@ class LabelledMean(keras.losses.Loss):
         if self.apart:
             # losses mean over the last axis: with one more axis of size 1, each number keeps its own value
             y_true, y_pred = y_true[..., None], y_pred[..., None]
+        ignored = getattr(self.loss, "ignore_class", None)
+        if ignored is not None and len(y_true.shape) == len(y_pred.shape) - 1:
+            # with Keras 3.10 their gradients are NaN on PyTorch
+            kept = ops.not_equal(y_true, ops.cast(ignored, y_true.dtype))[..., None]
+            y_pred = ops.where(kept, y_pred, ops.stop_gradient(y_pred))
         if isinstance(self.loss, keras.losses.SparseCategoricalCrossentropy) and len(y_pred.shape) > 2:
             # for class ids in maps Keras moves the classes to the front, and PyTorch has no gradient for that
             classes, shape = y_pred.shape[-1], ops.shape(y_pred)[:-1]
