@@ -338,7 +338,7 @@ def test_all_rows_of_arrays_are_looked_at_and_named_by_their_row():
 
 def test_a_feed_is_right_and_stays_where_it_is():
     feed = ph.Feed(
-        {"x": X, "yes": YES, "value": VALUE},
+        {"x": X, "yes": YES, "value": (VALUE - VALUE.mean()) / VALUE.std()},
         inputs="x",
         heads={"yes": ph.Binary(class_weight={0: 1, 1: 2}), "value": ph.Regression()},
         shuffle=True,
