@@ -232,7 +232,7 @@ class Drawing:
             keras_epochs.set_length(call, left, endless=False)
 
     def _place(self, call: Call, steps: int) -> int:
-        """Where a run begins: batches of its first epoch that were trained on already, where ``fit`` counts them.
+        """Place the start of a run, and return how many batches of its first epoch were trained on before.
 
         Args:
             call: of ``fit``.
@@ -312,7 +312,7 @@ _NOT_SURE = Problem(
 
 
 def _other(name: str, state: Mapping[str, Any]) -> Problem:
-    """What is wrong with a state whose fingerprint is another one, or that has none."""
+    """The problem of a state with another fingerprint, or without one."""
     if name not in state:
         return Problem(f"state, `{name}`", "a fingerprint", "none", "Take a new state: feed.state().")
     expected, found, fix = {

@@ -398,7 +398,7 @@ class Feed(KerasInput):
         return known[1]
 
     def _recompiled(self, model: Any, known: Any) -> bool:
-        """Whether a model was compiled since this feed met it; what `polyhead.compile` did with this feed is known."""
+        """Return whether a model was compiled again since this feed checked it."""
         loss = compiled_loss(model)
         return loss is not None and loss is not known and (known is not None or user_loss(model) is not None)
 

@@ -22,7 +22,7 @@ class Odd:
 
 
 def is_none(leaf: Any) -> bool:
-    """Whether None stands in the place of an array."""
+    """Return whether an array was given as None."""
     return isinstance(leaf, Odd) and leaf.words == NONE
 
 

@@ -35,7 +35,7 @@ class Lacking:
     problems: tuple[Problem, ...] = ()
 
     def refused(self, where: str) -> tuple[Problem, ...]:
-        """What a method says that needs labels."""
+        """The problems that a method raises if it needs labels."""
         fix = "This feed can only predict: give feed.on() rows with the column."
         return tuple(
             replace(one, place=f"{where}, {one.place}", fix=f"{_near(one.fix)}{fix}") for one in self.problems

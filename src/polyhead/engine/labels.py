@@ -81,7 +81,7 @@ class Labels:
 
     @property
     def finely_weighted(self) -> bool:
-        """Whether the user's own weights are one for each label of a row."""
+        """The column of weights has one for each label of a row."""
         return bool(self._form) and self._form == self.head.weight_shape
 
     @property

@@ -61,7 +61,7 @@ class Along(Source):
         return {**rows, **{column: found[name] for column, name in self._own.items()}}
 
     def of(self, rows: Mapping[str, Any], ids: np.ndarray | None) -> dict[str, Values]:
-        """What belongs to the boxes of some rows, by name; all columns of the rows are given."""
+        """Return the labels of each box by head, for rows of which all columns are given."""
         return {
             name: self._of(name, rows[each.columns(name)[0]], rows[each.boxes_column], ids)
             for name, each in self._eaches.items()

@@ -166,7 +166,7 @@ class KerasInput:
         raise NotImplementedError
 
     def _unlabelled(self, where: str) -> tuple[Problem, ...]:
-        """What is wrong with it where labels are needed, at a place."""
+        """The problems of a feed without labels, for a place that needs them."""
         return ()
 
     def _begin(self, call: Call) -> None:

@@ -87,7 +87,7 @@ def _where(path: Path) -> str:
 
 
 def _outline(nested: Any) -> str:
-    """What stands in the place of labels, in a few words."""
+    """Describe what was given as labels, in a few words."""
     if hasattr(nested, "shape"):
         return f"one array of shape {tuple(nested.shape)}"
     places = [_where(path) for path, leaf in leaves(nested) if leaf is not None]
