@@ -14,7 +14,8 @@ import pytest
 
 import polyhead as ph
 from polyhead.errors import StoreError
-from polyhead.sources._store_writing import Journal
+from polyhead.packing import writer
+from polyhead.sources._store_writing import Journal, write_shard
 
 PROGRAM = """
 import sys, time
@@ -177,6 +178,30 @@ def test_an_error_leaves_what_was_written(tmp_path):
     while threading.active_count() > before and time.monotonic() < end:
         time.sleep(0.01)
     assert threading.active_count() <= before
+
+
+def test_nothing_is_written_any_more_after_an_error(tmp_path, monkeypatch):
+    begun, ended = threading.Event(), []
+
+    def slowly(path, *arguments):
+        begun.set()
+        time.sleep(0.2)
+        shard = write_shard(path, *arguments)
+        ended.append(path.name)
+        return shard
+
+    class Late(Rows):
+        def read(self, ids):
+            if ids[0] > 10 and self.bad:  # the second shard, while the first is written
+                assert begun.wait(60)
+                raise OSError("the disk is gone")
+            return super().read(ids)
+
+    monkeypatch.setattr(writer, "write_shard", slowly)
+    with pytest.raises(OSError, match="the disk is gone"):
+        ph.pack(Late(True), tmp_path / "s", shard_bytes=320)
+    assert ended == ["part-00000.arrow"]
+    assert not list((tmp_path / "s").glob("*.tmp"))
 
 
 def test_two_at_once(tmp_path):

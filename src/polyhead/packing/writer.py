@@ -55,8 +55,8 @@ def write_shards(
         if under_way is not None:
             _note(under_way, shards, journal)
     except BaseException:
-        for one in (pool, disk):
-            one.shutdown(wait=False, cancel_futures=True)
+        pool.shutdown(wait=False, cancel_futures=True)
+        disk.shutdown(cancel_futures=True)  # the next run may begin as soon as the journal is closed
         raise
     pool.shutdown()
     disk.shutdown()
