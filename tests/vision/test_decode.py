@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import re
 import struct
 import zlib
 
@@ -11,9 +12,10 @@ import simplejpeg
 from PIL import Image
 
 from polyhead.errors import DataError
+from polyhead.images.content import Broken
+from polyhead.images.headers import FORMATS, parse
 from polyhead.vision import geometry
 from polyhead.vision.decode import decode, decode_mask, size_of, upright
-from polyhead.vision.headers import Incomplete, parse
 
 RNG = np.random.default_rng(3)
 RGB = RNG.integers(0, 256, (5, 7, 3), dtype=np.uint8)
@@ -110,8 +112,12 @@ def test_a_float_tiff_is_read_where_it_is_asked_for():
     depth = RNG.random((4, 3), dtype=np.float32)
     data = encoded(depth, "TIFF")
     assert np.array_equal(decode(data, channels=None, deep=True).pixels[..., 0], depth)
-    with pytest.raises(DataError, match=r"expected 8 or 16 bits a channel, got float32\. Say deep=True"):
-        decode(data)
+    assert np.array_equal(decode(data, channels=None).pixels[..., 0], np.rint(depth * 255))
+    with pytest.raises(
+        DataError,
+        match=r"expected 8 or 16 bits a channel, or floats in 0–1, got floats from -?[\d.e-]+ to 9\.?\d*\. Say ph\.",
+    ):
+        decode(encoded(np.where(depth == depth.max(), np.float32(9), depth), "TIFF"))
 
 
 def test_a_palette_gives_colours_to_images_and_ids_to_masks():
@@ -273,7 +279,7 @@ def test_what_is_no_image(tmp_path):
     with pytest.raises(DataError, match=r"^an encoded image: expected an image, got no bytes\.$"):
         decode(b"")
     with pytest.raises(
-        DataError, match=r"expected an image: JPEG, PNG, BMP, TIFF or WebP, got 11 bytes that begin with"
+        DataError, match=re.escape(f"expected an image ({FORMATS}), got 11 bytes that begin with")
     ):
         decode(b"hello world")
     with pytest.raises(
@@ -305,7 +311,7 @@ def test_a_bomb_is_refused_before_it_is_decoded():
 def test_a_bomb_in_a_rare_format():
     gif = bytearray(encoded(GREY, "GIF"))
     gif[6:10] = struct.pack("<HH", 60_000, 60_000)
-    with pytest.raises(DataError, match="expected at most 134,217,728 pixels, got more, in"):
+    with pytest.raises(DataError, match="expected at most 134,217,728 pixels, got 60000 x 60000 in"):
         decode(bytes(gif))
 
 
@@ -339,5 +345,5 @@ def test_no_bytes_break_the_reading_of_headers():
     for start in starts:
         for _ in range(200):
             data = start + RNG.bytes(int(RNG.integers(0, 80)))
-            with contextlib.suppress(Incomplete):
+            with contextlib.suppress(Broken):
                 parse(data)

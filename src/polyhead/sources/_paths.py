@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from polyhead.errors import DataError, Problem, place, shown
+from polyhead.images.headers import ENDINGS, read_header
 from polyhead.sources._annotations import Findings
-from polyhead.sources._headers import ENDINGS, read_header
 from polyhead.sources.base import similar
 
 _DRIVE = re.compile(r"[A-Za-z]:")
@@ -158,7 +158,7 @@ class Files:
         """``(height, width)`` as the header has it; None, and noted, where it cannot be read."""
         try:
             header = read_header(path)
-            return header.stored if self._annotated == "stored" else header[:2]
+            return header.stored if self._annotated == "stored" else header.size
         except DataError as error:
             (problem,) = error.problems
             self._fail("image", problem.place, problem.expected, problem.found)

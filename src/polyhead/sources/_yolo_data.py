@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from polyhead.errors import DataError, Problem, place, shown
+from polyhead.images.headers import ENDINGS
 from polyhead.sources._annotations import Findings
-from polyhead.sources._headers import ENDINGS
 from polyhead.sources._paths import Root
 from polyhead.sources.base import similar
 

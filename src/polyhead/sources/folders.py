@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from polyhead.errors import DataError, Problem, place, shown
+from polyhead.images.headers import ENDINGS
 from polyhead.sources._annotations import Findings, Images, require_choices
-from polyhead.sources._headers import ENDINGS
 from polyhead.sources._paths import Files, Root
 from polyhead.sources._values import EXACT, Coded, Values
 from polyhead.sources.base import Source, similar

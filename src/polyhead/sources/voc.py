@@ -10,6 +10,7 @@ from xml.etree import ElementTree
 import numpy as np
 
 from polyhead.errors import DataError, Problem, place, shown
+from polyhead.images.headers import ENDINGS
 from polyhead.sources._annotations import (
     Findings,
     Images,
@@ -21,7 +22,6 @@ from polyhead.sources._annotations import (
     scenes,
     sizes_of,
 )
-from polyhead.sources._headers import ENDINGS
 from polyhead.sources._paths import Files, Root
 from polyhead.sources.base import similar
 

@@ -1,28 +1,27 @@
 """Decoding: bytes or a file into pixels, upright, no larger than needed.
 
-JPEG through libjpeg-turbo, which can decode at 1/2, 1/4 or 1/8 of the size; other formats through OpenCV; palettes
-of masks, and what is rare, through Pillow. OpenCV's own reading of orientations differs between versions and
-formats, so it is not used but for TIFF, and the header read here says what to turn.
+JPEG through libjpeg-turbo, which can decode at 1/2, 1/4 or 1/8 of the size; PNG, BMP and WebP through OpenCV; TIFF and
+PGM here, with all their bands and bits; palettes of masks, and what is rare, through Pillow. The libraries' own reading
+of orientations differs between versions and formats, so the header that is read here says what to turn.
 """
 
 from __future__ import annotations
 
-import io
 import os
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from polyhead.errors import DataError, PolyheadError, Problem, place
-from polyhead.vision._libraries import opencv, pillow, simplejpeg
+from polyhead.errors import DataError, Problem, place
+from polyhead.images.content import Broken
+from polyhead.images.headers import FORMATS, MAX_PIXELS, Header, parse, read_header
+from polyhead.vision import pillow_files
+from polyhead.vision._libraries import opencv, simplejpeg
+from polyhead.vision.channels import Samples, Unfit, chosen, in_8_bits
 from polyhead.vision.geometry import orient, scale, turned
-from polyhead.vision.headers import Header, Incomplete, parse
-
-MAX_PIXELS = 1 << 27
-"""Pixels of an image that are decoded without being asked for: 134 million, 400 MB as RGB."""
-
-HEAD = 1 << 16
+from polyhead.vision.pnm import read_pnm
+from polyhead.vision.tiff import read_tiff
 
 Encoded = bytes | bytearray | memoryview | np.ndarray | str | os.PathLike[str]
 
@@ -67,7 +66,8 @@ def decode(
     *,
     channels: int | None = 3,
     at_least: tuple[int, int] | None = None,
-    max_pixels: int = MAX_PIXELS,
+    max_pixels: int | None = None,
+    page: int | None = None,
     deep: bool = False,
     where: str = "",
 ) -> Decoded:
@@ -77,51 +77,51 @@ def decode(
         source: the encoded bytes, also as an array ``(n,)`` of uint8; or a path.
         channels: 1 for grey, 3 for RGB, 4 for RGB and alpha, None for what the file has.
         at_least: (height, width) that suffice: a JPEG may come at 1/2, 1/4 or 1/8 that is no smaller.
-        max_pixels: larger images are refused before they are decoded.
-        deep: keep 16 bits a channel where the file has them, rather than scale to 8.
+        max_pixels: larger images are refused before they are decoded; by default 134 million, and fewer where a file
+            is far too small for what it says that it holds.
+        page: the page of a TIFF or frame of an animation, from 0 on; None refuses files of several.
+        deep: keep the numbers of the file where they have more than 8 bits, rather than scale to 8.
         where: where this image stands, for errors.
 
     Raises:
-        DataError: for a file that is missing, empty, cut off, no image, or too large.
+        DataError: for a file that is missing, empty, cut off, no image, too large, of several pages, or of bands that
+            cannot become these channels.
     """
     data, where = _read(source, where)
-    header = _checked(data, max_pixels, where)
+    header = _checked(data, max_pixels, page, where)
     if header.format == "JPEG":
         pixels, factor = _jpeg(data, header, channels, at_least, where)
     else:
-        pixels, factor = _channels(_other(data, header, where), channels, deep, where), 1.0
-    return Decoded(_turned(pixels, header), header.size, factor, header.orientation)
+        pixels, factor = _fitted(_other(data, header, page or 0, where), channels, deep, where), 1.0
+    return Decoded(upright(pixels, header.orientation), header.size, factor, header.orientation)
 
 
-def decode_mask(source: Encoded, *, max_pixels: int = MAX_PIXELS, where: str = "") -> np.ndarray:
+def decode_mask(
+    source: Encoded, *, max_pixels: int | None = None, page: int | None = None, where: str = ""
+) -> np.ndarray:
     """Decode a mask of class ids, exactly as they are stored: the indices of a palette, or grey values.
 
     Grey of 1, 2 or 4 bits gives ids from 0 on, not shades of 255.
 
     Returns:
-        ``(H, W)``, uint8, uint16 or int32.
+        ``(H, W)``, of the type that the file has.
 
     Raises:
         DataError: as `decode` does; also for colours without a palette, and for lossy formats, whose ids are
             blurred.
     """
     data, where = _read(source, where)
-    header = _checked(data, max_pixels, where)
+    header = _checked(data, max_pixels, page, where)
     if header.lossy:
         fix = "Save masks as PNG; for a binary mask, decode the image and compare with 127."
         raise _error(where, "a mask in a format without loss", f"a lossy {header.format}", fix)
-    if header.format == "PNG" and header.kind == 0:
-        pixels = _opencv(data, header, where)
-        if header.bits < 8:  # unpacked to 0-255: back to what was stored
-            pixels = pixels // (255 // ((1 << header.bits) - 1))
-    else:
-        pixels = _ids(_pillow(data, header, where))
-    if pixels.ndim == 3:
-        if not all(np.array_equal(pixels[..., 0], pixels[..., k]) for k in (1, 2)):
+    pixels = _ids(data, header, page or 0, where)
+    if pixels.shape[2] > 1:
+        colours = pixels[..., :3]
+        if colours.shape[2] < 3 or not all(np.array_equal(colours[..., 0], colours[..., k]) for k in (1, 2)):
             fix = "Save it with a palette, or turn colours into ids first."
             raise _error(where, "a mask of ids, one channel", "an image in colours", fix)
-        pixels = pixels[..., 0]
-    return _turned(np.ascontiguousarray(pixels), header)
+    return upright(np.ascontiguousarray(pixels[..., 0]), header.orientation)
 
 
 def size_of(source: Encoded, *, where: str = "") -> tuple[int, int]:
@@ -140,18 +140,10 @@ def header_of(source: Encoded, *, where: str = "") -> Header:
         DataError: for a file that is missing, empty, or no image.
     """
     if isinstance(source, (str, os.PathLike)):
-        where = _placed(source, where)
         try:
-            with open(source, "rb") as file:
-                head = file.read(HEAD)
-        except OSError as error:
-            raise _unreadable(error, where) from error
-        try:
-            header = parse(head)
-        except Incomplete:
-            header = None
-        if header is not None:
-            return header
+            return read_header(source, _placed(source, where))
+        except DataError:
+            pass  # what only Pillow knows; and else the words for an image
     data, where = _read(source, where)
     return _header(data, where)
 
@@ -160,22 +152,24 @@ def upright(pixels: np.ndarray, orientation: int) -> np.ndarray:
     """Pixels as shown, from pixels as stored, for one of Exif's eight orientations."""
     if orientation == 1:
         return pixels
-    cv2 = opencv()
-    if orientation in (2, 3, 4):
-        found = cv2.flip(pixels, {2: 1, 3: -1, 4: 0}[orientation])
-    elif orientation in (6, 8):
-        found = cv2.rotate(
-            pixels, cv2.ROTATE_90_CLOCKWISE if orientation == 6 else cv2.ROTATE_90_COUNTERCLOCKWISE
-        )
-    else:
-        found = cv2.transpose(pixels)
-        found = found if orientation == 5 else cv2.flip(found, -1)
-    return found.reshape(*found.shape[:2], *pixels.shape[2:])  # OpenCV drops a single channel
+    if pixels.dtype in _TURNED_BY_OPENCV and pixels.shape[2:] < (5,):
+        cv2 = opencv()
+        if orientation in (2, 3, 4):
+            found = cv2.flip(pixels, {2: 1, 3: -1, 4: 0}[orientation])
+        elif orientation in (6, 8):
+            found = cv2.rotate(
+                pixels, cv2.ROTATE_90_CLOCKWISE if orientation == 6 else cv2.ROTATE_90_COUNTERCLOCKWISE
+            )
+        else:
+            found = cv2.transpose(pixels)
+            found = found if orientation == 5 else cv2.flip(found, -1)
+        return found.reshape(*found.shape[:2], *pixels.shape[2:])  # OpenCV drops a single channel
+    found = pixels.swapaxes(0, 1) if orientation > 4 else pixels
+    rows, columns = orientation in (3, 4, 7, 8), orientation in (2, 3, 6, 7)
+    return np.ascontiguousarray(found[:: -1 if rows else 1, :: -1 if columns else 1])
 
 
-def _turned(pixels: np.ndarray, header: Header) -> np.ndarray:
-    """Pixels as shown: OpenCV and Pillow both turn a TIFF by themselves, and nothing else."""
-    return pixels if header.format == "TIFF" else upright(pixels, header.orientation)
+_TURNED_BY_OPENCV = (np.uint8, np.uint16, np.int16, np.int32, np.float32, np.float64)
 
 
 def _read(source: Encoded, where: str) -> tuple[bytes, str]:
@@ -186,7 +180,7 @@ def _read(source: Encoded, where: str) -> tuple[bytes, str]:
         try:
             with open(source, "rb") as file:
                 data = file.read()
-        except OSError as error:
+        except (OSError, ValueError) as error:
             raise _unreadable(error, where) from error
     elif isinstance(source, (bytearray, memoryview)):
         data = bytes(source)
@@ -207,35 +201,40 @@ def _placed(path: Any, where: str) -> str:
 def _header(data: bytes, where: str) -> Header:
     try:
         header = parse(data)
-    except Incomplete:
-        raise _error(
-            where, "a whole image", f"a header that is cut off or damaged, {len(data)} bytes"
-        ) from None
+        if header is None:
+            header = pillow_files.rare_header(data)
+    except Broken as error:
+        raise _error(where, "an image with a whole header", str(error)) from None
     if header is None:
-        try:
-            with pillow().open(io.BytesIO(data)) as image:
-                orientation = image.getexif().get(274, 1)
-                found = orientation if orientation in range(1, 9) else 1
-                header = Header(image.format, image.height, image.width, found)
-        except PolyheadError:
-            raise
-        except pillow().DecompressionBombError as error:
-            raise _error(where, f"at most {MAX_PIXELS:,} pixels", f"more, in {len(data)} bytes") from error
-        except Exception as error:  # of many kinds: a decoder that meets bytes of any sort
-            shown_bytes = f"{len(data)} bytes that begin with {data[:8]!r}"
-            raise _error(where, "an image: JPEG, PNG, BMP, TIFF or WebP", shown_bytes) from error
+        raise _error(where, f"an image ({FORMATS})", f"{len(data)} bytes that begin with {data[:8]!r}")
     if not header.height or not header.width:
         raise _error(where, "an image", f"a size of {header.width} x {header.height} pixels")
     return header
 
 
-def _checked(data: bytes, max_pixels: int, where: str) -> Header:
+def _checked(data: bytes, max_pixels: int | None, page: int | None, where: str) -> Header:
+    """The header of an image that may be decoded."""
     header = _header(data, where)
-    if header.height * header.width > max_pixels:
+    if header.height * header.width > (MAX_PIXELS if max_pixels is None else max_pixels):
         found = f"{header.width} x {header.height} in {len(data)} bytes"
-        fix = "If this is no mistake, make it smaller first, or call vision.decode with max_pixels."
-        raise _error(where, f"at most {max_pixels:,} pixels", found, fix)
+        fix = "If this is no mistake, say ph.Image(max_pixels=...), or make it smaller first."
+        raise _error(where, f"at most {max_pixels or MAX_PIXELS:,} pixels", found, fix)
+    cost = header.height * header.width * _BYTES_A_PIXEL.get(header.format, 8)
+    if max_pixels is None and cost > max(_FREE, _LEAST_SHARE * len(data)):
+        found = f"{header.width} x {header.height} in {len(data)} bytes"
+        fix = "The file is damaged, or of one colour: then say ph.Image(max_pixels=...)."
+        raise _error(where, "a file as large as its image", found, fix)
+    if page is None and header.pages > 1:
+        what = f"a TIFF of {header.pages} pages" if header.format == "TIFF" else "an animation"
+        fix = "Say ph.Image(page=0) for the first of them, or save each as a file of its own."
+        raise _error(where, "one image", what, fix)
     return header
+
+
+_BYTES_A_PIXEL = {"JPEG": 9, "BMP": 4, "PNM": 4, "JPEG 2000": 16}
+_FREE = 1 << 28
+_LEAST_SHARE = 1024
+"""What decoding takes beyond 256 MB has to have a byte in the file for each 1,024: deflate packs no better."""
 
 
 def _jpeg(
@@ -252,8 +251,8 @@ def _jpeg(
     try:
         space = simplejpeg().decode_jpeg_header(data)[2]
         if space in ("CMYK", "YCCK"):  # libjpeg does not turn ink into light
-            pixels = np.asarray(_pillow(data, header, where).convert("RGB"))
-            return _channels(pixels, channels, False, where), 1.0
+            pixels = np.asarray(_pillow(data, header, 0, where).convert("RGB"))
+            return _fitted(Samples(pixels, "rgb"), channels, False, where), 1.0
         grey = channels == 1 or (channels is None and space.upper() == "GRAY")
         color = "GRAY" if grey else "RGBA" if channels == 4 else "RGB"
         smaller = {}
@@ -275,21 +274,39 @@ def _jpeg(
     return pixels, eighths / 8
 
 
-def _other(data: bytes, header: Header, where: str) -> np.ndarray:
-    """Pixels as stored, ``(H, W)`` or RGB or RGBA last."""
-    if header.format in ("PNG", "BMP", "TIFF", "WebP"):
+def _other(data: bytes, header: Header, page: int, where: str) -> Samples:
+    """The pixels of all formats but JPEG, as they are stored."""
+    if header.format in ("TIFF", "PNM"):
+        try:
+            return read_tiff(data, page) if header.format == "TIFF" else read_pnm(data)
+        except Broken as error:
+            raise _undecoded(header, str(error), where) from error
+    if header.format in ("PNG", "BMP", "WebP") and not page and header.pages == 1:
         cv2 = opencv()
         pixels = _opencv(data, header, where)
-        if header.format == "TIFF" and pixels.dtype == np.uint8 and pixels.shape[2:] == (4,):
-            return np.asarray(_pillow(data, header, where).convert("RGBA"))  # OpenCV darkens colours by alpha
-        if pixels.ndim == 3 and pixels.shape[2] in (3, 4):
-            code = cv2.COLOR_BGR2RGB if pixels.shape[2] == 3 else cv2.COLOR_BGRA2RGBA
-            pixels = cv2.cvtColor(pixels, code)
-        return pixels
-    image = _pillow(data, header, where)
-    if image.mode == "P":
-        image = image.convert("RGBA" if "transparency" in image.info else "RGB")
-    return np.asarray(image.convert("RGB") if image.mode not in ("L", "RGB", "RGBA", "I;16") else image)
+        if pixels.ndim == 2:
+            return Samples(pixels[..., None], "grey")
+        if pixels.shape[2] in (3, 4):
+            pixels = cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB if pixels.shape[2] == 3 else cv2.COLOR_BGRA2RGBA)
+        return Samples(pixels, "rgb" if pixels.shape[2] > 2 else "grey", pixels.shape[2] in (2, 4))
+    return pillow_files.samples_of(_pillow(data, header, page, where))
+
+
+def _ids(data: bytes, header: Header, page: int, where: str) -> np.ndarray:
+    """The numbers of a mask as they are stored, ``(H, W, bands)``."""
+    if header.format in ("TIFF", "PNM"):
+        try:
+            found = read_tiff(data, page, ids=True) if header.format == "TIFF" else read_pnm(data, ids=True)
+        except Broken as error:
+            raise _undecoded(header, str(error), where) from error
+        return found.pixels[..., :1] if found.meaning == "grey" else found.pixels
+    if header.format == "PNG" and header.kind == 0 and header.pages == 1:
+        pixels = _opencv(data, header, where)
+        pixels = pixels if pixels.ndim == 2 else pixels[..., 0]  # beside a colour that is transparent
+        if header.bits < 8:  # unpacked to 0-255: back to what was stored
+            pixels = pixels // (255 // ((1 << header.bits) - 1))
+        return pixels[..., None]
+    return pillow_files.samples_of(_pillow(data, header, page, where), ids=True).pixels
 
 
 def _opencv(data: bytes, header: Header, where: str) -> np.ndarray:
@@ -298,58 +315,39 @@ def _opencv(data: bytes, header: Header, where: str) -> np.ndarray:
         pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     except cv2.error:
         pixels = None
-    if pixels is None:
-        raise _error(where, f"a whole {header.format}", f"{len(data)} bytes that do not decode")
+    if pixels is None or pixels.shape[:2] != header.stored:
+        raise _undecoded(header, f"{len(data)} bytes that do not decode", where)
     return pixels
 
 
-def _pillow(data: bytes, header: Header, where: str) -> Any:
+def _pillow(data: bytes, header: Header, page: int, where: str) -> Any:
     try:
-        image = pillow().open(io.BytesIO(data))
-        image.load()
-    except PolyheadError:
-        raise
-    except Exception as error:  # of many kinds, as above
-        raise _error(where, f"a whole {header.format}", f"one that does not decode ({error})") from error
+        image = pillow_files.opened(data, header.format, page)
+    except pillow_files.Unread as error:
+        raise _error(where, "a format that the installed libraries read", str(error), error.fix) from error
+    except (Broken, MemoryError) as error:
+        raise _undecoded(header, str(error) or "one too large for memory", where) from error
+    if (image.height, image.width) != header.stored:
+        found = f"one of {image.height} x {image.width} whose header says {header.height} x {header.width}"
+        raise _undecoded(header, found, where)
     return image
 
 
-def _ids(image: Any) -> np.ndarray:
-    if image.mode in ("LA", "PA"):
-        image = image.getchannel(0)
-    pixels = np.asarray(image)
-    if pixels.dtype == np.bool_:
-        return pixels.astype(np.uint8)
-    return pixels.astype(pixels.dtype.newbyteorder("="), copy=False)
+def _fitted(samples: Samples, channels: int | None, deep: bool, where: str) -> np.ndarray:
+    try:
+        pixels = chosen(samples, channels)
+        return pixels if deep else in_8_bits(pixels)
+    except Unfit as error:
+        raise _error(where, error.expected, error.found, error.fix) from None
 
 
-def _channels(pixels: np.ndarray, channels: int | None, deep: bool, where: str) -> np.ndarray:
-    if pixels.dtype != np.uint8 and not deep:
-        if pixels.dtype != np.uint16:
-            fix = 'Say deep=True, of ph.Image dtype="float32"; or save it with 8 or 16 bits.'
-            raise _error(where, "8 or 16 bits a channel", str(pixels.dtype), fix)
-        pixels = opencv().convertScaleAbs(pixels, alpha=255 / 65535)
-    if pixels.ndim == 2:
-        pixels = pixels[..., None]
-    have = pixels.shape[2]
-    if channels is None or channels == have:
-        return pixels
-    if have == 2:  # grey and alpha
-        pixels, have = pixels[..., [0, 0, 0, 1]], 4
-    if channels == 1:
-        return opencv().cvtColor(np.ascontiguousarray(pixels[..., :3]), opencv().COLOR_RGB2GRAY)[..., None]
-    if have == 1:
-        pixels = np.repeat(pixels, 3, 2)
-    if channels == 3:
-        return np.ascontiguousarray(pixels[..., :3])
-    if pixels.shape[2] == 4:
-        return pixels
-    full = np.iinfo(pixels.dtype).max if pixels.dtype.kind == "u" else 1
-    return np.concatenate([pixels, np.full_like(pixels[..., :1], full)], 2)
+def _undecoded(header: Header, found: str, where: str) -> DataError:
+    return _error(where, f"a whole {header.format}", found)
 
 
-def _unreadable(error: OSError, where: str) -> DataError:
-    return _error(where, "a file that can be read", f"{type(error).__name__}: {error.strerror or error}")
+def _unreadable(error: OSError | ValueError, where: str) -> DataError:
+    words = getattr(error, "strerror", None) or error
+    return _error(where, "a file that can be read", f"{type(error).__name__}: {words}")
 
 
 def _error(where: str, expected: str, found: str, fix: str = "") -> DataError:

@@ -1,0 +1,175 @@
+"""What files made of nested boxes say of their image: AVIF and HEIC, and JPEG 2000.
+
+Sources: ISO/IEC 14496-12 and 23008-12 (HEIF), the AVIF specification, ISO/IEC 15444-1 (JPEG 2000).
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from polyhead.images.content import Broken, Content
+
+_MOST_BOXES = 4096
+_CODESTREAM = b"\xff\x4f\xff\x51"
+_TURNS = {(1, None): 8, (1, 0): 5, (1, 1): 7, (2, None): 3, (2, 0): 2, (2, 1): 4}
+_TURNS |= {(3, None): 6, (3, 0): 7, (3, 1): 5, (0, None): 1, (0, 0): 4, (0, 1): 2}
+"""Turns by quarters against the clock, then a mirror (0: top and bottom, 1: left and right), as Exif numbers them."""
+
+
+class Still(NamedTuple):
+    """The image of a container: size as stored, orientation, bits, and how many frames there are at least."""
+
+    height: int
+    width: int
+    orientation: int = 1
+    bits: int = 8
+    pages: int = 1
+    lossy: bool = True
+
+
+class _Box(NamedTuple):
+    name: bytes
+    start: int
+    stop: int
+
+
+def _boxes(content: Content, at: int, stop: int) -> Iterator[_Box]:
+    """The boxes between two places.
+
+    Raises:
+        Broken: for one that is longer than what it lies in.
+    """
+    for _ in range(_MOST_BOXES):
+        if at + 8 > stop:
+            return
+        length, name = content.unpack(">I4s", at)
+        start = at + 8
+        if length == 1:
+            (length,) = content.unpack(">Q", start)
+            start += 8
+        end = stop if length == 0 else at + length
+        if end < start or end > stop:
+            raise Broken(f"a part {name!r} that claims {length:,} bytes, more than the file has")
+        yield _Box(name, start, end)
+        at = end
+
+
+def _find(content: Content, at: int, stop: int, *path: bytes) -> _Box | None:
+    """The box at the end of a path of names, the first of each."""
+    box: _Box | None = _Box(b"", at, stop)
+    for name in path:
+        if box is None:
+            return None
+        box = next((one for one in _boxes(content, box.start, box.stop) if one.name == name), None)
+    return box
+
+
+# AVIF and HEIC ------------------------------------------------------------------------------------
+
+
+def brands(content: Content) -> tuple[bytes, ...]:
+    """The brands that such a file says to be of; none where it is another file."""
+    length, name = struct.unpack(">I4s", content.some(0, 8).ljust(8, b"\0"))
+    if name != b"ftyp" or length < 16:
+        return ()
+    found = content.some(8, min(length - 8, 256))
+    return (found[:4], *(found[i : i + 4] for i in range(8, len(found) - 3, 4)))
+
+
+def heif(content: Content) -> Still:
+    """The first image of an AVIF or HEIC file.
+
+    Raises:
+        Broken: where the file does not say its size.
+    """
+    meta = _find(content, 0, content.size, b"meta")
+    if meta is None:
+        raise Broken("an AVIF or HEIC without its size")
+    first = _primary(content, meta)
+    size, turns, mirror, bits = None, 0, None, 8
+    for box in _properties(content, meta, first):
+        if box.name == b"ispe":
+            width, height = content.unpack(">II", box.start + 4)
+            size = (height, width)
+        elif box.name == b"irot":
+            turns = content.read(box.start, 1)[0] & 3
+        elif box.name == b"imir":
+            mirror = content.read(box.start, 1)[0] & 1
+        elif box.name == b"pixi":
+            bits = max(content.read(box.start + 5, 1))
+    if size is None:
+        raise Broken("an AVIF or HEIC without its size")
+    return Still(*size, _TURNS[turns, mirror], bits, _frames(content))
+
+
+def _primary(content: Content, meta: _Box) -> int:
+    box = _find(content, meta.start + 4, meta.stop, b"pitm")
+    if box is None:
+        return 1
+    version = content.read(box.start, 1)[0]
+    return int(content.unpack(">H" if version == 0 else ">I", box.start + 4)[0])
+
+
+def _properties(content: Content, meta: _Box, item: int) -> list[_Box]:
+    """The properties of an item."""
+    held = _find(content, meta.start + 4, meta.stop, b"iprp")
+    if held is None:
+        return []
+    all_ = _find(content, held.start, held.stop, b"ipco")
+    of = _find(content, held.start, held.stop, b"ipma")
+    if all_ is None or of is None:
+        return []
+    properties = list(_boxes(content, all_.start, all_.stop))
+    version, flags = content.read(of.start, 1)[0], content.read(of.start + 3, 1)[0]
+    (count,) = content.unpack(">I", of.start + 4)
+    at, wide = of.start + 8, 2 if flags & 1 else 1
+    for _ in range(min(count, _MOST_BOXES)):
+        (number,) = content.unpack(">I" if version else ">H", at)
+        at += 4 if version else 2
+        (links,) = content.read(at, 1)
+        found = content.read(at + 1, links * wide)
+        at += 1 + links * wide
+        if number == item:
+            chosen = [
+                int.from_bytes(found[i : i + wide], "big") & (0x7FFF if wide == 2 else 0x7F)
+                for i in range(0, len(found), wide)
+            ]
+            return [properties[i - 1] for i in chosen if 0 < i <= len(properties)]
+    return []
+
+
+def _frames(content: Content) -> int:
+    """How many images a sequence has; 1 for a single image."""
+    if b"avis" not in brands(content)[:1] and b"hevc" not in brands(content)[:1]:
+        return 1
+    sizes = _find(content, 0, content.size, b"moov", b"trak", b"mdia", b"minf", b"stbl", b"stsz")
+    return max(1, int(content.unpack(">I", sizes.start + 8)[0])) if sizes is not None else 1
+
+
+# JPEG 2000 ----------------------------------------------------------------------------------------
+
+
+def is_jpeg2000(start: bytes) -> bool:
+    """Whether a file that begins so is a JPEG 2000."""
+    return start[:4] == _CODESTREAM or start[4:12] == b"jP  \r\n\x87\n"
+
+
+def jpeg2000(content: Content) -> Still:
+    """The image of a JPEG 2000.
+
+    Raises:
+        Broken: where the codestream does not begin as one does.
+    """
+    at = 0
+    if content.some(0, 4) != _CODESTREAM:
+        box = next((b for b in _boxes(content, 0, content.size) if b.name == b"jp2c"), None)
+        if box is None:
+            raise Broken("a JPEG 2000 without pixels")
+        at = box.start
+    if content.some(at, 4) != _CODESTREAM:
+        raise Broken("a JPEG 2000 without pixels")
+    right, low, left, top = content.unpack(">IIII", at + 8)
+    (depth,) = content.read(at + 42, 1)
+    return Still(max(0, low - top), max(0, right - left), 1, (depth & 0x7F) + 1)

@@ -1,0 +1,59 @@
+"""The bytes of an encoded image, in memory or in a file, read here and there with every length checked."""
+
+from __future__ import annotations
+
+import os
+import struct
+from typing import Any, BinaryIO
+
+ENDS = "a file that ends within its header"
+
+
+class Broken(Exception):
+    """A header that is cut off or contradicts itself; the text says what was found."""
+
+
+class Content:
+    """Random access to encoded bytes. Nothing larger than what is there is ever allocated.
+
+    Args:
+        data: the bytes, or a file opened for reading.
+
+    Attributes:
+        size: how many bytes there are.
+    """
+
+    __slots__ = ("_data", "_file", "size")
+
+    def __init__(self, data: bytes | BinaryIO) -> None:
+        self._data = data if isinstance(data, bytes) else b""
+        self._file = None if isinstance(data, bytes) else data
+        self.size = len(data) if isinstance(data, bytes) else data.seek(0, os.SEEK_END)
+
+    def some(self, at: int, count: int) -> bytes:
+        """Up to ``count`` bytes from ``at``: fewer where the content ends."""
+        if self._file is None:
+            return self._data[at : at + count]
+        if at >= self.size:
+            return b""
+        self._file.seek(at)
+        return self._file.read(min(count, self.size - at))
+
+    def read(self, at: int, count: int) -> bytes:
+        """Exactly ``count`` bytes from ``at``.
+
+        Raises:
+            Broken: where there are fewer.
+        """
+        found = self.some(at, count)
+        if len(found) != count:
+            raise Broken(ENDS)
+        return found
+
+    def unpack(self, form: str, at: int) -> tuple[Any, ...]:
+        """Numbers, as ``struct`` has them.
+
+        Raises:
+            Broken: where the content ends before they do.
+        """
+        return struct.unpack(form, self.read(at, struct.calcsize(form)))

@@ -1,0 +1,135 @@
+"""Directories of tags, as TIFF and Exif have them, and the orientation that they hold.
+
+Sources: TIFF 6.0, the description of BigTIFF, Exif 2.32; for the orientation in XMP, Adobe's XMP specification.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from polyhead.images.content import Broken, Content
+
+ORIENTATION = 274
+_FORMS = {1: "B", 3: "H", 4: "I", 6: "b", 8: "h", 9: "i", 13: "I", 16: "Q", 17: "q", 18: "Q"}
+_MOST_VALUES = 1 << 22
+_MOST_DIRECTORIES = 1 << 16
+_XMP = re.compile(rb'tiff:Orientation(?:="|>)([0-9])')
+
+
+class Tag(NamedTuple):
+    """One entry: the type and number of its values, and where the field of its values stands."""
+
+    type: int
+    length: int
+    at: int
+
+
+class Directory(NamedTuple):
+    """The entries of a directory by tag, and where the next one stands; 0 after the last."""
+
+    tags: dict[int, Tag]
+    next: int
+
+
+class Directories:
+    """The directories of a TIFF, a BigTIFF or a block of Exif.
+
+    Args:
+        content: all of it.
+
+    Raises:
+        Broken: for what is none.
+    """
+
+    def __init__(self, content: Content) -> None:
+        self.content = content
+        start = content.some(0, 8)
+        self.order = {b"II": "<", b"MM": ">"}.get(start[:2], "")
+        if not self.order or start[2:4] not in (b"*\0", b"\0*", b"+\0", b"\0+"):
+            raise Broken("no directory of tags")
+        self.big = b"+" in start[2:4]
+        self.first: int = content.unpack(self.order + ("Q" if self.big else "I"), 8 if self.big else 4)[0]
+
+    def directory(self, at: int) -> Directory:
+        """The directory that stands somewhere; of one that is cut off, what is there.
+
+        Raises:
+            Broken: where none stands.
+        """
+        head, form, field = (8, "HHQ", 12) if self.big else (2, "HHI", 8)
+        count = self.content.unpack(self.order + ("Q" if self.big else "H"), at)[0]
+        size = 20 if self.big else 12
+        block = self.content.some(at + head, min(count, 1 << 16) * size)
+        tags = {}
+        for i in range(len(block) // size):
+            tag, type_, number = struct.unpack_from(self.order + form, block, i * size)
+            tags[tag] = Tag(type_, number, at + head + i * size + field)
+        after = self.content.some(at + head + count * size, head if self.big else 4)
+        whole = len(after) == (8 if self.big else 4)
+        return Directory(
+            tags, struct.unpack(self.order + ("Q" if self.big else "I"), after)[0] if whole else 0
+        )
+
+    def __iter__(self) -> Iterator[Directory]:
+        """All directories of the chain, each once.
+
+        Raises:
+            Broken: where the first does not stand.
+        """
+        at, seen = self.first, set[int]()
+        while at and at not in seen and len(seen) < _MOST_DIRECTORIES:
+            seen.add(at)
+            try:
+                found = self.directory(at)
+            except Broken:
+                if len(seen) == 1:
+                    raise
+                return
+            yield found
+            at = found.next
+
+    def numbers(self, directory: Directory, tag: int) -> tuple[int, ...]:
+        """The whole numbers of a tag; none where it is not there or holds something else.
+
+        Raises:
+            Broken: for more than the file can hold.
+        """
+        entry = directory.tags.get(tag)
+        if entry is None or entry.type not in _FORMS or not entry.length:
+            return ()
+        form = _FORMS[entry.type]
+        size, room = struct.calcsize("=" + form) * entry.length, 8 if self.big else 4
+        if entry.length > _MOST_VALUES or size > self.content.size:
+            raise Broken(f"a TIFF whose tag {tag} claims {entry.length:,} values")
+        at = entry.at
+        if size > room:
+            at = self.content.unpack(self.order + ("Q" if self.big else "I"), at)[0]
+        return self.content.unpack(f"{self.order}{entry.length}{form}", at)
+
+    def number(self, directory: Directory, tag: int, default: int) -> int:
+        """The one number of a tag."""
+        found = self.numbers(directory, tag)
+        return found[0] if len(found) == 1 else default
+
+
+def valid(orientation: int) -> int:
+    """An orientation from 1 to 8; 1 for what is none, as viewers take it."""
+    return orientation if 1 <= orientation <= 8 else 1
+
+
+def exif_orientation(exif: bytes, xmp: bytes = b"") -> int:
+    """The orientation in a block of Exif, else in XMP; 1 where none is there, or it is damaged."""
+    try:
+        found = Directories(Content(exif.removeprefix(b"Exif\0\0")))
+        first = found.directory(found.first)
+        if ORIENTATION in first.tags:
+            if first.tags[ORIENTATION].type == 1:  # a byte is no form of it
+                return 1
+            return valid(found.number(first, ORIENTATION, 1))
+    except Broken:
+        pass
+    match = _XMP.search(xmp)
+    return valid(int(match[1])) if match else 1

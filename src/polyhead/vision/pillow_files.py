@@ -1,0 +1,133 @@
+"""Files that Pillow reads: GIF, AVIF, JPEG 2000, palettes of masks, and what is rare.
+
+A file is opened by the reader of the format that its header was found to be of: no other is tried on it, none that
+starts other programs, and Pillow's limit for the whole process, which nobody else set, is left alone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from collections.abc import Iterator
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from polyhead.errors import PolyheadError
+from polyhead.images.content import Broken
+from polyhead.images.directories import valid
+from polyhead.images.headers import Header
+from polyhead.vision._libraries import pillow
+from polyhead.vision.channels import Samples
+
+_NAMES = {"WebP": "WEBP", "JPEG 2000": "JPEG2000", "HEIC": "HEIF"}
+_RARE = ("TGA", "QOI", "PCX", "DCX", "SGI", "SUN", "PSD", "DDS", "ICO", "ICNS", "DIB", "MSP", "PIXAR", "XPM")
+_FIXES = {
+    "HEIF": "Install pillow-heif: pip install pillow-heif. polyhead finds it. Or convert them to PNG or JPEG.",
+    "AVIF": 'Install a newer Pillow: pip install -U "pillow>=11.3". Or convert them to PNG or JPEG.',
+}
+
+
+class Unread(Exception):
+    """A format that the libraries here do not read; the text says which, ``fix`` what to do."""
+
+    def __init__(self, format: str) -> None:
+        super().__init__(format)
+        self.fix = _FIXES.get(format, "Convert them to PNG or JPEG.")
+
+
+@cache
+def _readers() -> dict[str, Any]:
+    """The readers by format: those of Pillow, and of pillow-heif where it is installed."""
+    Image = pillow()
+    Image.init()
+    with contextlib.suppress(ImportError):
+        import pillow_heif  # type: ignore[import-not-found, unused-ignore]
+
+        if "HEIF" not in Image.OPEN:
+            pillow_heif.register_heif_opener()
+    return dict(Image.OPEN)
+
+
+def opened(data: bytes, format: str, page: int = 0) -> Any:
+    """The Pillow image of a file, decoded.
+
+    Args:
+        data: the file.
+        format: as its header names it.
+        page: the page or frame, from 0 on.
+
+    Raises:
+        Unread: for a format that is not read here.
+        Broken: for what does not decode.
+    """
+    name = _NAMES.get(format, format)
+    if name not in _readers():
+        raise Unread(name)
+    factory, _ = _readers()[name]
+    with _as_broken():
+        image = factory(io.BytesIO(data), "")
+        if page:
+            image.seek(page)
+        image.load()
+    return image
+
+
+def rare_header(data: bytes) -> Header | None:
+    """The header of an image in a format that only Pillow knows; None where there is none."""
+    for name in _RARE:
+        factory, accept = _readers().get(name, (None, None))
+        if factory is None:
+            continue
+        with contextlib.suppress(Broken), _as_broken():
+            if accept is not None and accept(data[:16]) is not True:
+                continue
+            image = factory(io.BytesIO(data), "")
+            orientation = image.getexif().get(274, 1)
+            turned = valid(orientation) if isinstance(orientation, int) else 1
+            return Header(name, image.height, image.width, turned)
+    return None
+
+
+@contextlib.contextmanager
+def _as_broken() -> Iterator[None]:
+    """Whatever a decoder raises as `Broken`: it meets bytes of any sort."""
+    try:
+        yield
+    except (PolyheadError, MemoryError, Broken):
+        raise
+    except Exception as error:
+        raise Broken(f"one that does not decode ({error or type(error).__name__})") from error
+
+
+def samples_of(image: Any, ids: bool = False) -> Samples:
+    """The pixels of a Pillow image; ``ids`` leaves indices of a palette, and bits, as they are."""
+    mode = image.mode
+    if ids:
+        if mode in ("LA", "PA", "La"):
+            image = image.getchannel(0)
+        pixels = np.asarray(image)
+        pixels = pixels.astype(
+            np.uint8 if pixels.dtype == np.bool_ else pixels.dtype.newbyteorder("="), copy=False
+        )
+        return Samples(
+            pixels if pixels.ndim == 3 else pixels[..., None], "grey" if pixels.ndim == 2 else "rgb"
+        )
+    if mode == "1":
+        image, mode = image.convert("L"), "L"
+    elif mode in ("P", "PA"):
+        alpha = mode == "PA" or "transparency" in image.info or image.palette.mode == "RGBA"
+        mode = "RGBA" if alpha else "RGB"
+        image = image.convert(mode)
+    elif mode in ("La", "RGBa"):
+        mode = mode.upper()
+        image = image.convert(mode)
+    elif mode not in ("L", "LA", "RGB", "RGBA", "I", "F") and not mode.startswith("I;16"):
+        image, mode = image.convert("RGB"), "RGB"
+    pixels = np.asarray(image)
+    pixels = pixels.astype(pixels.dtype.newbyteorder("="), copy=False)
+    grey = mode[0] in "LIF"
+    return Samples(
+        pixels if pixels.ndim == 3 else pixels[..., None], "grey" if grey else "rgb", mode in ("LA", "RGBA")
+    )
