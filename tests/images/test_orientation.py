@@ -134,7 +134,9 @@ def test_in_xmp_where_exif_does_not_say_it(tmp_path):
     agrees(jpeg[:2] + segment(b"Exif\0\0" + exif(3)) + body + jpeg[2:], tmp_path, 3)
     agrees(jpeg[:2] + body + segment(other.tobytes()) + jpeg[2:], tmp_path, 6)
     agrees(saved("WEBP", xmp=xmp), tmp_path, 6)
-    agrees(with_chunk(saved("PNG"), chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + xmp), b"IDAT"), tmp_path, 6)
+    agrees(
+        with_chunk(saved("PNG"), chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + xmp), b"IDAT"), tmp_path, 6
+    )
     packed = b"XML:com.adobe.xmp\0\1\0\0\0" + zlib.compress(xmp)
     agrees(with_chunk(saved("PNG"), chunk(b"iTXt", packed), b"IDAT"), tmp_path, 6)
     agrees(saved("TIFF", tiffinfo={700: xmp}), tmp_path)

@@ -5,11 +5,11 @@ import itertools
 
 import numpy as np
 import pytest
+from tiff_writer import CODES, tiff
 
 from polyhead.errors import DataError
 from polyhead.vision import decode, decode_mask, header_of
 from polyhead.vision.decode import upright
-from tiff_writer import CODES, tiff
 
 Image = pytest.importorskip("PIL.Image", reason="Pillow is not installed")
 HIGH, WIDE = 37, 45
@@ -48,7 +48,14 @@ def test_pillow_reads_what_is_written_here_alike(compression):
         if predictor == 2 and compression in ("none", "packbits"):
             continue
         pixels = numbers("uint8", bands)
-        data = tiff(pixels, order=order, compression=compression, predictor=predictor, extra=[2] * (bands == 4), **layout)
+        data = tiff(
+            pixels,
+            order=order,
+            compression=compression,
+            predictor=predictor,
+            extra=[2] * (bands == 4),
+            **layout,
+        )
         with Image.open(io.BytesIO(data)) as image:
             np.testing.assert_array_equal(np.asarray(image).reshape(pixels.shape), pixels)
             np.testing.assert_array_equal(decode(data, channels=None).pixels, pixels)
@@ -85,10 +92,14 @@ def test_few_bits_are_spread_for_images_and_kept_for_masks(bits, compression, ph
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
-@pytest.mark.parametrize(("dtype", "bands"), [("uint8", 3), ("uint16", 1), ("uint16", 4), ("uint8", 5), ("float32", 1)])
+@pytest.mark.parametrize(
+    ("dtype", "bands"), [("uint8", 3), ("uint16", 1), ("uint16", 4), ("uint8", 5), ("float32", 1)]
+)
 def test_every_orientation(orientation, dtype, bands):
     pixels = numbers(dtype, bands)
-    data = tiff(upright(pixels, BACK[orientation]), orientation=orientation, compression="deflate", tile=(16, 16))
+    data = tiff(
+        upright(pixels, BACK[orientation]), orientation=orientation, compression="deflate", tile=(16, 16)
+    )
     found = decode(data, channels=None, deep=True)
     assert (found.size, found.orientation) == ((HIGH, WIDE), orientation)
     assert header_of(data).size == (HIGH, WIDE)
@@ -141,7 +152,9 @@ def test_bands_become_channels_where_the_header_says_what_they_are():
         grey = numbers(dtype, 2)
         found = decode(tiff(grey, extra=[2]), channels=4, deep=True).pixels
         np.testing.assert_array_equal(found, grey[..., [0, 0, 0, 1]])
-        np.testing.assert_array_equal(decode(tiff(grey, extra=[2]), channels=1, deep=True).pixels, grey[..., :1])
+        np.testing.assert_array_equal(
+            decode(tiff(grey, extra=[2]), channels=1, deep=True).pixels, grey[..., :1]
+        )
 
 
 def test_colours_that_were_multiplied_by_alpha_are_divided_by_it():
@@ -211,7 +224,11 @@ def test_other_numbers_come_whole_or_are_refused(dtype):
 def test_masks_of_every_depth():
     for dtype in ("uint8", "uint16", "int32", "uint32"):
         ids = numbers(dtype, 1)
-        for options in ({}, {"compression": "lzw", "tile": (16, 16)}, {"compression": "deflate", "predictor": 2}):
+        for options in (
+            {},
+            {"compression": "lzw", "tile": (16, 16)},
+            {"compression": "deflate", "predictor": 2},
+        ):
             np.testing.assert_array_equal(decode_mask(tiff(ids, **options)), ids[..., 0])
     same = np.repeat(numbers("uint8", 1), 3, 2)
     np.testing.assert_array_equal(decode_mask(tiff(same)), same[..., 0])
@@ -241,7 +258,10 @@ def test_one_that_ends_too_early_is_an_error(compression):
     [
         ([(278, ("I", [5]))], "got a TIFF with 1 of 8 strips or tiles"),
         ([(322, ("I", [0])), (323, ("I", [0]))], "got a TIFF with strips or tiles of 0 x 0"),
-        ([(322, ("I", [1 << 30])), (323, ("I", [1 << 30]))], "got a TIFF with strips or tiles of 1073741824 x 1073"),
+        (
+            [(322, ("I", [1 << 30])), (323, ("I", [1 << 30]))],
+            "got a TIFF with strips or tiles of 1073741824 x 1073",
+        ),
         ([(258, ("H", [8, 8, 16]))], "got a TIFF of 3 bands with 8, 8, 16 bits"),
         ([(258, ("H", [12, 12, 12]))], "got a TIFF with 12 bits a sample of format 1"),
         ([(339, ("H", [6, 6, 6]))], "got a TIFF with 8 bits a sample of format 6"),

@@ -157,7 +157,15 @@ def _lzw(data):
     return int(bits, 2).to_bytes(len(bits) // 8, "big")
 
 
-CODES = {"none": 1, "lzw": 5, "deflate": 8, "deflate of Adobe": 32946, "packbits": 32773, "lzma": 34925, "zstd": 50000}
+CODES = {
+    "none": 1,
+    "lzw": 5,
+    "deflate": 8,
+    "deflate of Adobe": 32946,
+    "packbits": 32773,
+    "lzma": 34925,
+    "zstd": 50000,
+}
 PACK = {
     "none": bytes,
     "lzw": _lzw,

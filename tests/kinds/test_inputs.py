@@ -152,13 +152,13 @@ def test_no_images():
             np.full((2, 4, 4, 3), 200.0),
             Image(4, 4, 3),
             "head `h`, row 0: expected pixels in 0–1, as they are floats, got 200.0. "
-            "Give uint8, or divide by 255; ph.Array takes what is not the light of a pixel.",
+            "Give uint8, or divide by 255; or say ph.Image(range=(low, high)): what becomes 0 and 1.",
         ),
         (
             np.pad(np.full((1, 4, 4, 3), np.nan), ((1, 0), (0, 0), (0, 0), (0, 0))),
             Image(4, 4, 3),
             "head `h`, row 1: expected pixels in 0–1, got nan. "
-            "Give uint8, or divide by 255; ph.Array takes what is not the light of a pixel.",
+            "Give uint8, or divide by 255; or say ph.Image(range=(low, high)): what becomes 0 and 1.",
         ),
         (
             np.zeros((2, 4, 4, 3), np.int64),

@@ -367,8 +367,8 @@ class Assembler:
             values = laid[name] if name in laid else stacked([rows[c] for c in kind.columns(name)])
         try:
             if name in laid:  # row by row, into memory of the pool
-                assert isinstance(kind, Image)
-                return kind.encode(values, check, self._pool.empty)
+                assert self._scene is not None
+                return self._scene.encoders[name].encode(values, check, self._pool.empty)
             return kind.encode(values, check)
         except BadValue as bad:
             raise bad.located(input=name, row=None if bad.index is None else int(ids[bad.index])) from None

@@ -67,7 +67,8 @@ def alike(images: list[np.ndarray], name: str, ids: np.ndarray) -> Values:
     for image, row in zip(images, ids.tolist(), strict=True):
         if image.dtype not in (np.uint8, np.uint16) and image.dtype.kind != "f":
             expected = "8 or 16 bits a channel, or floats in 0–1"
-            raise DataError(Problem(place(input=name, row=row), expected, str(image.dtype)))
+            fix = "Say ph.Image(range=(low, high)): the numbers that become 0 and 1."
+            raise DataError(Problem(place(input=name, row=row), expected, str(image.dtype), fix))
     return np.stack(
         [
             i.astype(np.float32) if i.dtype.kind == "f" else i / np.float32(np.iinfo(i.dtype).max)

@@ -7,14 +7,16 @@ read it as they read the column itself. All other columns are as they are.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
+from polyhead.engine.depth import warn_of_less
 from polyhead.engine.scene import Scene
 from polyhead.engine.weights import along_boxes, require_still
-from polyhead.errors import ContractError, Problem, place
+from polyhead.errors import ContractError, DataError, Problem, place
 from polyhead.kinds import Boxes, Each, Head, Image, Input, Keypoints, Mask
 from polyhead.kinds.weights import BoxWeights
 from polyhead.sources._fingerprint import of_source
@@ -70,14 +72,34 @@ class Placed(Source):
             laid |= beside
         self._scene = Scene(source, images, laid, (), 0) if images and late else None
         self._kinds: dict[str, Input | Head] = {**images, **laid} if self._scene is not None else {}
+        self._less = False
         self.images = {kind.columns(name)[0]: kind.shape for name, kind in images.items()}
         self._require_one_each(kinds)
         self.dense: dict[str, tuple[tuple[int, ...], str, bool]] = {}
         self.arrays: dict[str, tuple[str, list[int] | None, bool]] = {}
+        some = looked_at(source)
+        for name in images if self._kinds and len(some) else ():
+            deep = self._is_deep(name, some)
+            self._kinds[name] = replace(images[name], dtype="float32" if deep else "uint8")
         first = self.read(np.arange(min(8, len(source)), dtype=np.int64)) if self._kinds else {}
         for name, kind in self._kinds.items():
             column = kind.columns(name)[0]
             self._describe(column, kind, first[column])
+
+    def _is_deep(self, name: str, ids: np.ndarray) -> bool:
+        """Whether images have more than 8 bits, which the feed keeps."""
+        assert self._scene is not None
+        kind = self._scene.images[name]
+        if kind.dtype == "uint8":
+            return False
+        scene = self._scene.image(name)
+        source = self._source.only(scene.columns)
+        for row in ids[:, None]:
+            rows: dict[str, Any] = dict(checked_rows(source, source.read(row), 1))
+            with suppress(DataError):  # said where the row is read
+                if isinstance(scene.place(rows, row, None)[name], np.ndarray):
+                    return True
+        return False
 
     def _require_one_each(self, kinds: Mapping[str, Input | Head]) -> None:
         readers: dict[str, list[str]] = {}
@@ -99,7 +121,8 @@ class Placed(Source):
         inner = kind.head if isinstance(kind, Each) else kind
         each = isinstance(kind, Each)
         if isinstance(kind, Image):
-            self.dense[column] = (kind.shape, "uint8", False)
+            dtype = "uint8" if kind.range is None and kind.dtype == "uint8" else "float32"
+            self.dense[column] = (kind.shape, dtype, False)
         elif isinstance(inner, Mask):
             some = [m for row in first if row is not None for m in (row if each else [row]) if m is not None]
             placed = self._scene.heads[self._named(column)] if self._scene is not None else kind
@@ -180,7 +203,7 @@ class Placed(Source):
         for name, kind in self._kinds.items():
             column, values = kind.columns(name)[0], found[name]
             if isinstance(kind, Image):
-                values = kind.encode(values)
+                values = self._stored(column, kind, values, ids)
             elif isinstance(kind, Boxes):
                 values = [None if value is None else kind.written(value) for value in values]
             elif isinstance(kind, Keypoints):
@@ -188,6 +211,27 @@ class Placed(Source):
                 values = np.stack([nowhere if value is None else value for value in values])
             rows[column] = values
         return rows
+
+    def _stored(self, column: str, kind: Image, values: Any, ids: np.ndarray) -> np.ndarray:
+        """The images of a column as they are kept: in 0–1 or 0–255, or the numbers of the data by a declared range."""
+        assert self._scene is not None
+        kept = self._scene.images[self._named(column)].dtype == kind.dtype
+        if not kept and isinstance(values, np.ndarray) and not self._less:
+            finer = np.abs(values * 255 - np.rint(values * 255)).max((1, 2, 3)) > 1e-3
+            if finer.any():
+                self._less = True
+                warn_of_less(column, int(ids[finer.argmax()]), 8)
+        return kind.unranged(kind.fixed(range=None).encode(values))
+
+
+def looked_at(source: Source) -> np.ndarray:
+    """The rows that say what a column holds: the first, and some of all others where rows come in any order."""
+    first = np.arange(min(8, len(source)), dtype=np.int64)
+    if source.sequential:
+        return first
+    return np.unique(
+        np.concatenate([first, np.linspace(0, max(0, len(source) - 1), 16, dtype=np.int64)[: len(source)]])
+    )
 
 
 def _require_one_owner(weights: Iterable[BoxWeights]) -> None:
@@ -204,10 +248,10 @@ def _require_one_owner(weights: Iterable[BoxWeights]) -> None:
 
 
 def _sized(kind: Image, size: tuple[int, int] | None) -> Image:
-    """An image input that is decoded to 8 bits, at a size."""
+    """An image input at a size."""
     if size is None or size == kind.shape[:2]:
-        return replace(kind, dtype="uint8")
-    return replace(kind, dtype="uint8", height=size[0], width=size[1], late=True)
+        return kind
+    return replace(kind, height=size[0], width=size[1], late=True)
 
 
 def _as_the_image(head: Head, size: tuple[int, int]) -> Head:

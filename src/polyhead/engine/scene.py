@@ -10,11 +10,13 @@ from __future__ import annotations
 import copy
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import numpy as np
 
+from polyhead.engine.depth import ranged, read
 from polyhead.engine.frame import File, Frame, Ways, alike
 from polyhead.engine.prefetch import share
 from polyhead.errors import BadValue, ContractError, DataError, Problem, place, shown
@@ -56,6 +58,7 @@ class Scene:
             fix = "Declare an input as ph.Image."
             raise ContractError(Problem("Feed(augment=)", "an image among the inputs", "none", fix))
         self.source, self.images, self._pixels = source, dict(images), True
+        self.encoders = {name: image.fixed(range=None) for name, image in images.items()}  # applied by then
         self.first, image = next(iter(images.items()))
         self.target: tuple[int, int] = (image.shape[0], image.shape[1])
         visible = {head.min_visible for head in heads.values() if isinstance(head, Boxes)} or {0.1}
@@ -81,6 +84,13 @@ class Scene:
         names = [*([head.each] if isinstance(head, Each) and head.each else []), name]
         names += [key(name)] if key(name) in self._raw else []
         one.heads, one._raw = {n: self.heads[n] for n in names}, {n: self._raw[n] for n in names}
+        return one
+
+    def image(self, name: str) -> Scene:
+        """The same with one image alone."""
+        one = copy.copy(self)
+        one.images, one.first, one.heads, one._raw = {name: self.images[name]}, name, {}, {}
+        one.columns = self.images[name].columns(name)
         return one
 
     def place(
@@ -305,40 +315,45 @@ class Scene:
             turned = value.orientation > 4 and self.images[name].annotated == "stored"
             return Frame(value.size, value.size[::-1] if turned else value.size, value.orientation)
         where = value.where if isinstance(value, File) else place(input=name, row=row)
-        header = header_of(value.data if isinstance(value, File) else value, where=where)
+        data, page = value.data if isinstance(value, File) else value, self.images[name].page or 0
+        header = header_of(data, page=page, where=where)
         annotated = (header.height, header.width) if self.images[name].annotated == "stored" else None
         return Frame(header.size, annotated or header.size, header.orientation)
 
     def _decoded(self, name: str, value: Any, row: int, plan: Any, i: int) -> Any:
-        from polyhead.vision import decode
-
         kind = self.images[name]
-        if hasattr(value, "orientation"):
+        if not isinstance(value, np.ndarray):
+            if not hasattr(value, "orientation"):
+                size = plan.at_least(i, (kind.shape[0], kind.shape[1]))
+                value = read(kind, name, value, row, size, self._deep(kind))
+            if kind.range is not None:
+                value = replace(value, pixels=ranged(kind, name, value.pixels, row, self._deep(kind)))
             return value
-        if isinstance(value, np.ndarray):
-            if value.shape[2] != kind.channels:
-                found = f"shape {value.shape}"
-                raise DataError(Problem(place(input=name, row=row), f"{kind.channels} channels", found))
-            if value.dtype != np.uint8 and value.dtype.kind != "f":
-                raise DataError(Problem(place(input=name, row=row), "uint8 or floats", str(value.dtype)))
-            return value
-        where = value.where if isinstance(value, File) else place(input=name, row=row)
-        data = value.data if isinstance(value, File) else value
-        size = plan.at_least(i, (kind.shape[0], kind.shape[1]))
-        deep = kind.dtype == "float32" and not self._whole  # functions of users' own expect 8 bits
-        return decode(data, channels=kind.channels, at_least=size, deep=deep, where=where)
+        if value.shape[2] != kind.channels:
+            found = f"shape {value.shape}"
+            raise DataError(Problem(place(input=name, row=row), f"{kind.channels} channels", found))
+        if kind.range is not None:
+            return ranged(kind, name, value, row, self._deep(kind))
+        if value.dtype != np.uint8 and value.dtype.kind != "f":
+            fix = "Say ph.Image(range=(low, high)): the numbers that become 0 and 1."
+            raise DataError(Problem(place(input=name, row=row), "uint8 or floats", str(value.dtype), fix))
+        return value
+
+    def _deep(self, kind: Image) -> bool:
+        """Whether all bits of a file are kept: functions of users' own expect 8."""
+        return kind.dtype == "float32" and not self._whole
 
     def _lay(self, name: str, head: Head, value: Any, frame: Frame, row: int) -> np.ndarray:
         from polyhead.vision import decode, decode_mask
 
         if head.layer == "mask" and not isinstance(value, np.ndarray):
-            where = place(head=name, row=row)
+            where, most = place(head=name, row=row), self.images[self.first].max_pixels
             if hasattr(value, "segments"):  # a panoptic PNG: its colours are numbers of segments
-                value = value.to_mask(decode(value.path, where=where).pixels)
+                value = value.to_mask(decode(value.path, max_pixels=most, where=where).pixels)
             elif hasattr(value, "to_mask"):
                 value = value.to_mask()
             elif isinstance(value, _ENCODED):
-                value = decode_mask(value, where=where)
+                value = decode_mask(value, max_pixels=most, where=where)
         try:
             found = head.lay(value, frame.annotated)
         except BadValue as bad:

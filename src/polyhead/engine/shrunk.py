@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
 
-from polyhead.engine.frame import File
+from polyhead.engine.depth import as_type, common, loses, read, warn_of_less
+from polyhead.engine.placed import looked_at
 from polyhead.engine.scene import Scene
-from polyhead.errors import place
+from polyhead.errors import DataError
 from polyhead.kinds import Image, Input
 from polyhead.kinds._missing import plain
 from polyhead.sources._fingerprint import of_source
@@ -23,7 +25,9 @@ EPOCHS = 8
 class _Still(Scene):
     """A scene whose images are decoded, and not moved yet."""
 
-    def shrunk(self, column: str, values: Any, ids: np.ndarray, epochs: int) -> list[dict[str, Any]]:
+    def shrunk(
+        self, column: str, values: Any, ids: np.ndarray, epochs: int, deep: bool
+    ) -> list[dict[str, Any]]:
         """Images decoded to as many pixels as the augmentations of some epochs ask for; the scene takes them as images.
 
         Args:
@@ -31,8 +35,9 @@ class _Still(Scene):
             values: of the column.
             ids: the rows, int64 ``(B,)``.
             epochs: how many, from the first on.
+            deep: keep all bits of a file.
         """
-        from polyhead.vision import Decoded, decode
+        from polyhead.vision import Decoded
 
         kinds = {n: kind for n, kind in self.images.items() if kind.columns(n)[0] == column}
         (name, kind), values = next(iter(kinds.items())), plain(values)
@@ -43,13 +48,12 @@ class _Still(Scene):
         found = []
         for i, (value, row) in enumerate(zip(opened, ids.tolist(), strict=True)):
             if isinstance(value, np.ndarray):
-                one = Decoded(self._decoded(name, value, row, plans[0], i), frames[i].shown)
+                self._decoded(name, value, row, plans[0], i)  # raises for what is none
+                one = Decoded(value, frames[i].shown)
             else:
-                where = value.where if isinstance(value, File) else place(input=name, row=row)
                 sizes = [plan.at_least(i, (k.shape[0], k.shape[1])) for plan in plans for k in kinds.values()]
                 least = max(s[0] for s in sizes), max(s[1] for s in sizes)
-                data = value.data if isinstance(value, File) else value
-                one = decode(data, channels=kind.channels, at_least=least, where=where)
+                one = read(kind, name, value, row, least, deep)
             found.append(
                 {"pixels": one.pixels, "size": list(one.size), "scale": one.scale, "turn": one.orientation}
             )
@@ -83,13 +87,38 @@ class Shrunk(Source):
             repr((list(self._images.items()), augment, seed, EPOCHS)),
         )
         self._scene: _Still | None = None
+        self._dtypes: dict[str, np.dtype] = {}
+        self._less = False
         if self._images:
             from polyhead.vision import Apply
 
             # what a function of the user's own does is not known before it has the image
             known = [one for one in augment if not isinstance(one, Apply)]
             self._made = repr((list(self._images.items()), known, seed, EPOCHS))
+            self._deep = len(known) == len(augment)  # else functions of users' own expect 8 bits
             self._scene = _Still(self._source, self._images, {}, known, seed)
+            some = looked_at(self._source)
+            self._dtypes = {name: self._dtype(name, some) for name in self.placed}
+
+    def _kind(self, column: str) -> Image:
+        return next(kind for name, kind in self._images.items() if kind.columns(name)[0] == column)
+
+    def _keeps(self, column: str) -> bool:
+        """Whether images of a column are kept with all their bits."""
+        return self._deep and self._kind(column).dtype == "float32"
+
+    def _dtype(self, column: str, ids: np.ndarray) -> np.dtype:
+        """The type that holds the pixels of some rows."""
+        source, found = self._source.only([column]), []
+        for row in ids[:, None]:
+            rows = checked_rows(source, source.read(row), 1)
+            with suppress(DataError):  # said where the row is read
+                found.append(self._decoded(column, rows[column], row)[0]["pixels"].dtype)
+        return common(found, self._kind(column))
+
+    def _decoded(self, column: str, values: Any, ids: np.ndarray) -> list[dict[str, Any]]:
+        assert self._scene is not None
+        return self._scene.shrunk(column, values, ids, EPOCHS, self._keeps(column))
 
     def __len__(self) -> int:
         return len(self._source)
@@ -101,19 +130,35 @@ class Shrunk(Source):
     @property
     def fingerprint(self) -> str:
         """A text that is another one where the rows, or what becomes of them, are others."""
-        return of_source(self._source, self.placed, ["shrunk", self._made])
+        deep = {name: dtype.name for name, dtype in self._dtypes.items() if dtype != np.uint8}
+        return of_source(self._source, self.placed, ["shrunk", self._made, *([deep] if deep else [])])
 
     def specs(self) -> list[Spec]:
         """The columns as a store has them."""
         fields = {
-            "pixels": {"is": "array", "dtype": "uint8", "row": None},
             "size": {"is": "list", "of": {"is": "whole"}},
             "scale": {"is": "number"},
             "turn": {"is": "whole"},
         }
-        return [{"name": name, "is": "values", "of": {"is": "fields", "of": fields}} for name in self.placed]
+        pixels = {
+            name: {"pixels": {"is": "array", "dtype": dtype.name, "row": None}}
+            for name, dtype in self._dtypes.items()
+        }
+        return [
+            {"name": name, "is": "values", "of": {"is": "fields", "of": {**pixels[name], **fields}}}
+            for name in self.placed
+        ]
 
     def read(self, ids: np.ndarray) -> dict[str, Values]:
         rows: dict[str, Any] = checked_rows(self._source, self._source.read(ids), len(ids))
-        assert self._scene is not None
-        return {name: self._scene.shrunk(name, rows[name], ids, EPOCHS) for name in self.placed}
+        return {name: self._kept(name, self._decoded(name, rows[name], ids), ids) for name in self.placed}
+
+    def _kept(self, column: str, found: list[dict[str, Any]], ids: np.ndarray) -> list[dict[str, Any]]:
+        """Images with their pixels as the type that the column has."""
+        kind, dtype = self._kind(column), self._dtypes[column]
+        for one, row in zip(found, ids.tolist(), strict=True):
+            if not self._less and loses(one["pixels"].dtype, dtype):
+                self._less = True
+                warn_of_less(column, row, dtype.itemsize * 8)
+            one["pixels"] = as_type(one["pixels"], dtype, kind)
+        return found

@@ -77,12 +77,13 @@ class Header:
         return self.height, self.width
 
 
-def read_header(path: str | os.PathLike[str], where: str = "") -> Header:
+def read_header(path: str | os.PathLike[str], where: str = "", page: int = 0) -> Header:
     """The header of the image in a file.
 
     Args:
         path: the file; what counts is its content, not how its name ends.
         where: where it stands, for errors; the file by default.
+        page: of a TIFF, from 0 on.
 
     Raises:
         DataError: for a file that does not exist, is empty, cut off in its header, or none of the formats read here.
@@ -100,7 +101,7 @@ def read_header(path: str | os.PathLike[str], where: str = "") -> Header:
             content = Content(file)
             if not content.size:
                 raise DataError(Problem(where, expected, "an empty file", code="image"))
-            header = parse(content)
+            header = parse(content, page)
             if header is None:
                 found = f"a file that begins with {content.some(0, 8)!r}"
                 raise DataError(Problem(where, expected, found, code="image"))
@@ -117,14 +118,20 @@ def read_header(path: str | os.PathLike[str], where: str = "") -> Header:
     return header
 
 
-def parse(content: Content | bytes) -> Header | None:
+def parse(content: Content | bytes, page: int = 0) -> Header | None:
     """The header of an encoded image; None where the format is none of those read here.
+
+    Args:
+        content: the file.
+        page: of a TIFF, from 0 on.
 
     Raises:
         Broken: where it ends too early or contradicts itself.
     """
     content = Content(content) if isinstance(content, bytes) else content
     start = content.some(0, 16)
+    if start[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
+        return _tiff(content, page)
     for matches, read in _FORMATS:
         if matches(start):
             return read(content)
@@ -324,15 +331,12 @@ def _after_blocks(content: Content, at: int) -> int:
     return at + 1
 
 
-def _tiff(content: Content) -> Header:
+def _tiff(content: Content, page: int) -> Header:
     found = Directories(content)
-    first, pages = None, 0
-    for directory in found:
-        if first is None or is_page(found, directory):
-            pages += 1
-        first = first or directory
-    if first is None:
-        raise Broken("a TIFF without its size")
+    pages = [one for i, one in enumerate(found) if i == 0 or is_page(found, one)]
+    if page >= len(pages):
+        raise Broken(f"a TIFF without page {page}" if pages else "a TIFF without its size")
+    first = pages[page]
     height, width = found.number(first, 257, 0), found.number(first, 256, 0)
     if 256 not in first.tags or 257 not in first.tags:
         raise Broken("a TIFF without its size")
@@ -343,7 +347,7 @@ def _tiff(content: Content) -> Header:
         xmp = first.tags[700]
         (at,) = content.unpack(found.order + ("Q" if found.big else "I"), xmp.at)
         orientation = exif_orientation(b"", content.some(at, min(xmp.length, _LARGEST_TEXT)))
-    return Header("TIFF", height, width, orientation, max(bits), bands=bands, lossy=lossy, pages=pages)
+    return Header("TIFF", height, width, orientation, max(bits), bands=bands, lossy=lossy, pages=len(pages))
 
 
 def is_page(found: Directories, directory: Directory) -> bool:
@@ -384,7 +388,6 @@ _FORMATS: tuple[tuple[Callable[[bytes], bool], Callable[[Content], Header]], ...
     (lambda start: start[:3] == b"\xff\xd8\xff", _jpeg),
     (lambda start: start[:8] == b"\x89PNG\r\n\x1a\n", _png),
     (lambda start: start[:4] == b"RIFF" and start[8:12] == b"WEBP", _webp),
-    (lambda start: start[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"), _tiff),
     (lambda start: start[:2] == b"BM", _bmp),
     (lambda start: start[:6] in (b"GIF87a", b"GIF89a"), _gif),
     (lambda start: containers.is_jpeg2000(start), _jpeg2000),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import KW_ONLY, dataclass, field
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
@@ -102,10 +103,14 @@ class Array(Input):
 class Image(Input):
     """Images, RGB or grey, channels last, as float32 in 0–1 or as uint8.
 
-    A column of uint8 ``(N, H, W, C)`` or ``(N, H, W)`` is divided by 255; floats must be in 0–1 already. A column
-    of paths, of encoded bytes, or of arrays of another size than declared, or of unequal sizes, is decoded and
-    resized batch by batch, and what lies in the images with it; of files and unequal sizes, height and width must
-    be said. Files of 16 bits a channel keep them in float32.
+    A column of uint8 ``(N, H, W, C)`` or ``(N, H, W)`` is divided by 255; floats must be in 0–1 already, unless
+    ``range`` says otherwise. A column of paths, of encoded bytes, or of arrays of another size than declared, or of
+    unequal sizes, is decoded and resized batch by batch, and what lies in the images with it; of files and unequal
+    sizes, height and width must be said. Files of 16 bits a channel keep them in float32, also in stores and caches.
+
+    Files are JPEG, PNG, BMP, GIF, WebP, TIFF, AVIF, JPEG 2000, PBM, PGM, PPM and PFM, and HEIC where pillow-heif is
+    installed. The bands of a TIFF that are not said to be colours come as they are where there are as many as
+    ``channels``, and are refused otherwise.
 
     Attributes:
         height: rows of pixels as the model gets them; by default as found.
@@ -114,6 +119,13 @@ class Image(Input):
         dtype: ``"float32"``, or ``"uint8"`` for a model that rescales by itself.
         fit: how an image of another size comes to this one: ``"stretch"``, ``"contain"`` (whole, with borders) or
             ``"cover"`` (filled, cut off).
+        range: (low, high), the numbers in the data that become 0 and 1, such as ``(0, 4095)`` for 12 bits in 16, or
+            ``(-1000, 3000)`` for a float TIFF; by default (0, 255), (0, 65535), and (0, 1) for floats. Numbers outside
+            of it are an error.
+        page: which page of a TIFF, or frame of an animation, is read, from 0 on; by default files of several are an
+            error.
+        max_pixels: larger images are refused before they are decoded: by default 134 million pixels, and far fewer
+            where the file is too small to hold them.
         light: whether augmentations of light and colour touch it; say False for depth and the like.
         annotated: the pixels that masks, boxes and keypoints were made for, where a file says that it is to be
             turned (Exif): ``"shown"``, those that a viewer shows, or ``"stored"``, those that a decoder gives which
@@ -129,6 +141,9 @@ class Image(Input):
     _: KW_ONLY
     dtype: Any = "float32"
     fit: str = "stretch"
+    range: tuple[float, float] | None = None
+    page: int | None = None
+    max_pixels: int | None = None
     light: bool = True
     annotated: str = "shown"
     late: bool = field(
@@ -142,6 +157,14 @@ class Image(Input):
             raise ContractError(Problem("Image(fit=)", f"one of {', '.join(_FITS)}", shown(self.fit)))
         if self.annotated not in ("shown", "stored"):
             raise ContractError(Problem("Image(annotated=)", '"shown" or "stored"', shown(self.annotated)))
+        if self.range is not None:
+            object.__setattr__(self, "range", _checked_range(self.range))
+        for name, least in (("page", 0), ("max_pixels", 1)):
+            given = getattr(self, name)
+            whole = isinstance(given, Integral) and not isinstance(given, bool)
+            if given is not None and not (whole and given >= least):
+                expected = f"an integer of at least {least}"
+                raise ContractError(Problem(f"Image({name}=)", expected, shown(given)))
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -156,7 +179,7 @@ class Image(Input):
             if self.channels not in (None, *_CHANNELS):
                 raise BadValue(None, "1, 3 or 4 channels for images that are decoded", str(self.channels))
             return self.fixed(channels=self.channels or 3, late=True)
-        found = _pixels(values).shape[1:]
+        found = self._pixels(values).shape[1:]
         if self.height and self.width and found[2] in _CHANNELS and self.channels in (None, found[2]):
             return self.fixed(channels=found[2], late=found[:2] != (self.height, self.width))
         wanted = (self.height, self.width, self.channels)
@@ -181,7 +204,11 @@ class Image(Input):
         return self.fixed(height=found[0], width=found[1], channels=found[2])
 
     def way(self, column: np.ndarray) -> Way | None:
-        if column.ndim not in (3, 4) or (*column.shape[1:3], *(column.shape[3:] or (1,))) != self.shape:
+        if (
+            self.range is not None
+            or column.ndim not in (3, 4)
+            or (*column.shape[1:3], *(column.shape[3:] or (1,))) != self.shape
+        ):
             return None
         if column.dtype == self.dtype:
             return "copy"
@@ -196,7 +223,7 @@ class Image(Input):
                 if self.dtype == "float32":
                     np.divide(to, np.float32(255), out=to)  # dividing bytes at once takes half as long again
             return out
-        array = _pixels(values)
+        array = self._pixels(values)
         if array.shape[1:] != self.shape:
             raise BadValue(None, f"images of shape {self.shape}", f"shape {array.shape[1:]}")
         if array.dtype == np.uint8:
@@ -204,18 +231,70 @@ class Image(Input):
                 return np.ascontiguousarray(array)
             return np.divide(array, np.float32(255), dtype=np.float32)
         if check:
-            fix = "Give uint8, or divide by 255; ph.Array takes what is not the light of a pixel."
+            fix = "Give uint8, or divide by 255; or say ph.Image(range=(low, high)): what becomes 0 and 1."
             require_finite(array, "pixels in 0–1", fix)
             require_range(array, 0, 1, "pixels in 0–1, as they are floats", fix)
         if self.dtype == "uint8":
             return np.rint(np.multiply(array, np.float32(255), dtype=np.float32)).astype(np.uint8)
         return np.ascontiguousarray(array, np.float32)
 
+    def ranged(self, pixels: np.ndarray) -> np.ndarray:
+        """Pixels of files or arrays, of any number type, as float32 in 0–1 by the declared range.
+
+        Raises:
+            BadValue: for numbers outside of it.
+        """
+        assert self.range is not None
+        low, high = self.range
+        if pixels.size:
+            least, most = float(pixels.min()), float(pixels.max())
+            slack = 1e-5 * (high - low)  # what went through float32 on its way into a store
+            if not (low - slack <= least and most <= high + slack):
+                fix = "Say a wider range, or leave the row out."
+                raise BadValue(
+                    None, f"pixels in [{low:g}, {high:g}], as range= says", f"{least:g} to {most:g}", fix
+                )
+        exact = pixels.dtype.kind in "iu" or pixels.dtype == np.float64
+        found = (pixels.astype(np.float64 if exact else np.float32) - low) / (high - low)
+        return np.clip(found, 0, 1).astype(np.float32)
+
+    def unranged(self, pixels: np.ndarray) -> np.ndarray:
+        """Float32 in 0–1, or uint8, as the numbers of the data again; what `ranged` takes."""
+        if self.range is None:
+            return pixels
+        low, high = self.range
+        share = pixels / np.float64(255) if pixels.dtype == np.uint8 else pixels.astype(np.float64)
+        return (low + share * (high - low)).astype(np.float32)
+
+    def _pixels(self, values: Any) -> np.ndarray:
+        if self.range is None:
+            return _pixels(values)
+        array = as_array(values, "an image")
+        if array.ndim not in (3, 4) or array.dtype.kind not in "uif":
+            found = f"rows of shape {array.shape[1:]}, {array.dtype}"
+            raise BadValue(None, "images (H, W) or (H, W, C) of numbers", found)
+        array = array[..., None] if array.ndim == 3 else array
+        found = np.empty(array.shape, np.float32)
+        for i, row in enumerate(array):
+            try:
+                found[i] = self.ranged(row)
+            except BadValue as bad:
+                raise BadValue(i, bad.expected, bad.found, bad.fix) from None
+        return found
+
     def _as_bytes(self, values: list[Any]) -> bool:
         """Whether rows are arrays of bytes, all of this shape."""
         return all(
             isinstance(v, np.ndarray) and v.dtype == np.uint8 and v.shape == self.shape for v in values
         )
+
+
+def _checked_range(given: Any) -> tuple[float, float]:
+    pair = isinstance(given, (tuple, list)) and len(given) == 2
+    if not pair or not all(isinstance(n, Real) and np.isfinite(n) for n in given) or not given[0] < given[1]:
+        expected = "(low, high), the numbers that become 0 and 1"
+        raise ContractError(Problem("Image(range=)", expected, shown(given)))
+    return float(given[0]), float(given[1])
 
 
 _CHANNELS = (1, 3, 4)

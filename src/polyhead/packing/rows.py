@@ -11,6 +11,7 @@ import numpy as np
 from polyhead.engine.placed import Placed
 from polyhead.errors import BadValue, ContractError, DataError, Problem, place, shown
 from polyhead.feed import Feed
+from polyhead.kinds import Image
 from polyhead.kinds._missing import is_missing, plain
 from polyhead.sources._fingerprint import of_source
 from polyhead.sources._store_columns import Spec, spec_of
@@ -41,6 +42,8 @@ def rows_of(data: Any, image_size: Any, encoding: str, quality: int) -> Source:
         if encoding == "jpeg" and any(shape[2] == 4 for shape in rows.images.values()):
             fix = 'Say encoding="png", or ph.Image(channels=3).'
             raise ContractError(Problem("pack(encoding=)", "what holds 4 channels", "'jpeg'", fix))
+        if encoding != "pixels":
+            _require_encodable(rows, data, encoding)
         return rows if encoding == "pixels" else Encoded(rows, encoding, quality)
     fix = "Pack a feed: its declaration says which columns are images, and what lies in them."
     for name, said in (("image_size", wanted), ("encoding", None if encoding == "pixels" else encoding)):
@@ -51,6 +54,24 @@ def rows_of(data: Any, image_size: Any, encoding: str, quality: int) -> Source:
     source = as_source(data)
     files = tuple(name for name in source.columns if _is_files(source.probe(name)))
     return Files(source, files) if files else source
+
+
+def _require_encodable(rows: Placed, feed: Feed, encoding: str) -> None:
+    """Raise where an encoding would lose bits, or numbers in a declared range."""
+    problems = []
+    for name, kind in feed.inputs.items():
+        column = kind.columns(name)[0]
+        if not isinstance(kind, Image) or rows.dense.get(column, ((), "uint8"))[1] == "uint8":
+            continue
+        where = f"pack(encoding=), {place(input=name)}"
+        if kind.range is not None:
+            fix = 'Say encoding="pixels".'
+            problems.append(Problem(where, '"pixels", as range= is declared', shown(encoding), fix))
+        elif encoding == "jpeg":
+            fix = 'Say encoding="pixels" or "png", or ph.Image(dtype="uint8"), if 8 bits are enough.'
+            problems.append(Problem(where, "what holds more than 8 bits", shown(encoding), fix))
+    if problems:
+        raise ContractError(*problems)
 
 
 def rows_are_decoded(rows: Source) -> bool:
@@ -150,8 +171,14 @@ class Encoded(Source):
 
         rows: dict[str, Any] = dict(self.placed.read(ids))
         for name in self.placed.images:
-            rows[name] = [encode(np.asarray(image), self._encoding, self._quality) for image in rows[name]]
+            rows[name] = [encode(_of_16_bits(image), self._encoding, self._quality) for image in rows[name]]
         return rows
+
+
+def _of_16_bits(image: Any) -> np.ndarray:
+    """Pixels as PNG holds them: floats in 0–1 with 16 bits, bytes as they are."""
+    pixels = np.asarray(image)
+    return pixels if pixels.dtype == np.uint8 else np.rint(pixels * np.float64(65535)).astype(np.uint16)
 
 
 def specs_of(rows: Source) -> list[Spec]:

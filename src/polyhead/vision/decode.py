@@ -133,7 +133,7 @@ def size_of(source: Encoded, *, where: str = "") -> tuple[int, int]:
     return header_of(source, where=where).size
 
 
-def header_of(source: Encoded, *, where: str = "") -> Header:
+def header_of(source: Encoded, *, page: int = 0, where: str = "") -> Header:
     """What the header of an image says: its size, and how it is to be turned.
 
     Raises:
@@ -141,11 +141,11 @@ def header_of(source: Encoded, *, where: str = "") -> Header:
     """
     if isinstance(source, (str, os.PathLike)):
         try:
-            return read_header(source, _placed(source, where))
+            return read_header(source, _placed(source, where), page)
         except DataError:
             pass  # what only Pillow knows; and else the words for an image
     data, where = _read(source, where)
-    return _header(data, where)
+    return _header(data, page, where)
 
 
 def upright(pixels: np.ndarray, orientation: int) -> np.ndarray:
@@ -198,9 +198,9 @@ def _placed(path: Any, where: str) -> str:
     return f"{where}, {file}" if where else file
 
 
-def _header(data: bytes, where: str) -> Header:
+def _header(data: bytes, page: int, where: str) -> Header:
     try:
-        header = parse(data)
+        header = parse(data, page)
         if header is None:
             header = pillow_files.rare_header(data)
     except Broken as error:
@@ -214,7 +214,7 @@ def _header(data: bytes, where: str) -> Header:
 
 def _checked(data: bytes, max_pixels: int | None, page: int | None, where: str) -> Header:
     """The header of an image that may be decoded."""
-    header = _header(data, where)
+    header = _header(data, page or 0, where)
     if header.height * header.width > (MAX_PIXELS if max_pixels is None else max_pixels):
         found = f"{header.width} x {header.height} in {len(data)} bytes"
         fix = "If this is no mistake, say ph.Image(max_pixels=...), or make it smaller first."

@@ -11,7 +11,7 @@ def encode(pixels: np.ndarray, format: str, quality: int = 95) -> bytes:
     """Encode an image.
 
     Args:
-        pixels: uint8 ``(H, W, C)``, grey, RGB, or (for PNG) RGB and alpha.
+        pixels: uint8, or uint16 for PNG, ``(H, W, C)``, grey, RGB, or (for PNG) RGB and alpha.
         format: ``"jpeg"``, or ``"png"``, which loses nothing.
         quality: of JPEG, 1 to 100; from 90 on without halving the resolution of colours.
 
