@@ -1,6 +1,8 @@
 """What lies in images that are turned, of 16 bits, of another size or of any format, through a feed."""
 
 import json
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -98,6 +100,33 @@ def test_a_function_of_one_s_own_gets_them_turned_too(tmp_path):
     np.testing.assert_array_equal(mask, SHOWN[..., 0])
     np.testing.assert_allclose(boxes, [BOX], atol=1e-4)
     np.testing.assert_allclose(np.sort(points, 0), [[8, 4], [30, 14]], atol=1e-4)
+
+
+@pytest.mark.parametrize("kind", ["file", "bytes", "array"])
+@pytest.mark.parametrize("workers", [0, 2])
+def test_an_error_in_a_function_of_one_s_own_names_the_row_and_the_file(tmp_path, kind, workers):
+    def fails(image):
+        if image.mean() > 200:
+            raise ZeroDivisionError("too light")
+        return image
+
+    pixels = np.zeros((4, 8, 8, 3), np.uint8)
+    pixels[2] = 255
+    paths = [saved(tmp_path / f"{i}.png", one, 1) for i, one in enumerate(pixels)]
+    column = {"file": paths, "bytes": [Path(path).read_bytes() for path in paths], "array": pixels}[kind]
+    data = {"image": column, "kind": [0, 1, 0, 1]}
+    feed = ph.Feed(
+        data,
+        inputs={"image": ph.Image(8, 8)},
+        heads={"kind": ph.Binary()},
+        batch_size=2,
+        augment=[ph.Apply(fails)],
+        workers=workers,
+    )
+    file = f", file {paths[2]}" if kind == "file" else ""
+    words = f"Apply(fails), input `image`, row 2{file}: expected a sample returned, got ZeroDivisionError: too light ("
+    with pytest.raises(ph.DataError, match=re.escape(words)):
+        list(feed)
 
 
 @pytest.mark.parametrize(

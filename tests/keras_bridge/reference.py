@@ -56,6 +56,7 @@ class Reference:
         lost: makes the labels that are there, bool like the values or ``(N,)``, from a generator.
         missing: makes the column, of labels and of what is there.
         weights: class weights, and what makes of labels the factor of each.
+        classes: of labels and outputs, bool ``(N, ..., classes)`` each: whose intersection over union is a metric.
     """
 
     head: Any
@@ -66,6 +67,7 @@ class Reference:
     lost: Any = None
     missing: Any = None
     weights: tuple[Any, Any] | None = None
+    classes: Any = None
 
 
 def rows_lost(rng):
@@ -173,16 +175,17 @@ REFERENCES = {
     ),
     "mask": Reference(
         ph.Mask, ids(2, SIDE, SIDE), lambda t, p: crossentropy(t, p[..., 0]), ((SIDE, SIDE, 1), "sigmoid"),
-        {}, rows_lost, as_nan, ({1: 3.0}, by_table((1, 3))),
+        {}, rows_lost, as_nan, ({1: 3.0}, by_table((1, 3))), lambda t, p: (t[..., None] == 1, p > 0.5),
     ),
     "void": Reference(
         lambda **said: ph.Mask(3, missing=255, **said), ids(3, SIDE, SIDE), log_of_class,
         ((SIDE, SIDE, 3), "softmax"), {}, elements_lost(SIDE, SIDE), void, ({1: 3.0}, by_table((1, 3, 1))),
+        lambda t, p: (t[..., None] == np.arange(3), p.argmax(-1)[..., None] == np.arange(3)),
     ),
     "layers": Reference(
         lambda **said: ph.Mask(2, multi=True, **said), ids(2, SIDE, SIDE, 2),
         lambda t, p: crossentropy(t, p), ((SIDE, SIDE, 2), "sigmoid"), {}, rows_lost, as_nan,
-        ({0: 3.0}, ones_weigh(3, 1)),
+        ({0: 3.0}, ones_weigh(3, 1)), lambda t, p: (t == 1, p > 0.5),
     ),
     "boxes": Reference(
         lambda **said: ph.Boxes(2, **said), boxes, huber, ((2, 4), None), {"iou": overlap}, places_lost, boxes_of,
@@ -258,6 +261,14 @@ class Problem:
     def metric(self, name, metric, pred):
         values = REFERENCES[name].metrics[metric](self.labels[name], pred).astype(float)
         return self._alike(values, name, slice(None))
+
+    def iou(self, name, pred):
+        """The mean over classes of intersection over union, each pixel counted by its weight."""
+        true, found = REFERENCES[name].classes(self.labels[name], pred)
+        both, weight = self._alike((true & found).astype(float), name, slice(None))
+        either, axes = true | found, tuple(range(true.ndim - 1))
+        either = (either * weight).sum(axes)
+        return ((both * weight).sum(axes) / either).mean()
 
     def _alike(self, values, name, rows):
         weight = self.weights[name][rows]

@@ -212,3 +212,42 @@ def test_metrics_of_users_are_taken_as_they_are():
     assert logs["price_share"] == pytest.approx(pred.mean(), rel=1e-4, abs=1e-6)
     assert logs["price_bias"] == pytest.approx((pred - DATA["price"]).mean(), rel=1e-4, abs=1e-6)
     assert "other_bias" in logs
+
+
+PIXELS = RNG.integers(0, 3, (8, 4, 4))
+MASKS = {
+    "ids": (ph.Mask(3), PIXELS, 3, "softmax", lambda: M.MeanIoU(3, sparse_y_pred=False)),
+    "one": (ph.Mask(), (PIXELS > 0) * 1, 1, "sigmoid", M.BinaryIoU),
+    "two": (ph.Mask(2, multi=True), np.stack([PIXELS > 0, PIXELS > 1], -1) * 1, 2, "sigmoid", M.BinaryIoU),
+}
+
+
+@pytest.mark.filterwarnings(
+    "ignore:Explicitly requested dtype int64"
+)  # Keras counts pairs of ids in it, on JAX
+@pytest.mark.parametrize("weights", [(8,), (8, 4, 4), "channels"])
+@pytest.mark.parametrize("name", MASKS)
+def test_an_intersection_over_union_of_keras_counts_weights_by_their_value(name, weights):
+    head, labels, channels, activation, metric = MASKS[name]
+    if weights == "channels" and name != "two":
+        weights = (8, 4, 4)
+    share = RNG.choice([0.0, 0.5, 9.0], labels.shape if weights == "channels" else weights)
+    images = RNG.integers(0, 255, (8, 4, 4, 3), dtype=np.uint8)
+    data = {"image": images, "mask": labels.astype(np.uint8), "share": share}
+    head = head.fixed(metrics=[metric()], sample_weight="share")
+    feed = ph.Feed(data, inputs={"image": ph.Image()}, heads={"mask": head}, batch_size=4)
+    keras.utils.set_random_seed(4)
+    image = keras.Input((4, 4, 3), name="image")
+    model = keras.Model(
+        image, {"mask": layers.Conv2D(channels, 1, activation=activation, name="mask")(image)}
+    )
+    ph.compile(model, feed, optimizer="sgd")
+    logs = model.evaluate(feed, verbose=0, return_dict=True)
+    pred = model.predict(images / np.float32(255), verbose=0)["mask"]
+    guess = pred.argmax(-1) if name == "ids" else (pred > 0.5).reshape(labels.shape)
+    weight = np.broadcast_to(share.reshape(share.shape + (1,) * (labels.ndim - share.ndim)), labels.shape)
+    both = [((labels == k) & (guess == k)) * weight for k in range(int(labels.max()) + 1)]
+    either = [((labels == k) | (guess == k)) * weight for k in range(int(labels.max()) + 1)]
+    ratios = [b.sum() / e.sum() for b, e in zip(both, either, strict=True)]
+    (found,) = [value for log, value in logs.items() if "io_u" in log]
+    assert found == pytest.approx(np.mean(ratios), rel=1e-4)

@@ -49,6 +49,8 @@ def test_logged_losses_and_metrics(setting, wrap):
             values, weight = problem.metric(name, metric, pred[name])
             wanted = (values * weight).sum() / weight.sum()
             assert logs[f"{name}_{metric}"] == pytest.approx(wanted, rel=2e-4, abs=1e-5), (name, metric)
+        if one.classes is not None:
+            assert logs[f"{name}_iou"] == pytest.approx(problem.iou(name, pred[name]), rel=2e-4), name
 
 
 @pytest.mark.parametrize("setting", SOME)

@@ -32,7 +32,7 @@ def one_iou(a, b):
     return inter / union if union else 0.0
 
 
-@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("weighted", [None, "rows", "boxes"])
 def test_box_iou(weighted):
     metric, total, count = BoxIoU(), 0.0, 0.0
     for size in (5, 2):
@@ -41,8 +41,9 @@ def test_box_iou(weighted):
         pred[1, 0] = pred[1, 0][[2, 3, 0, 1]]  # turned: its area is none
         true[1, 1] = 0
         weight = RNG.random((size, 3)).astype(np.float32) * (RNG.random((size, 3)) > 0.3)
-        metric.update_state(true, pred, weight if weighted else None)
-        weight = weight if weighted else np.ones((size, 3))
+        weight = {None: np.ones((size, 3)), "rows": np.repeat(weight[:, :1], 3, 1), "boxes": weight}[weighted]
+        given = {None: None, "rows": weight[:, 0], "boxes": weight}[weighted]
+        metric.update_state(true, pred, given)
         for row, place in np.ndindex(size, 3):
             total += weight[row, place] * one_iou(true[row, place].tolist(), pred[row, place].tolist())
             count += weight[row, place]
@@ -61,15 +62,26 @@ def plain_mask_iou(batches, classes):
     inter, union = np.zeros(classes), np.zeros(classes)
     for true, pred, weight in batches:
         for c in range(classes):
-            both = (true[c] & pred[c]) * weight
-            either = (true[c] | pred[c]) * weight
+            both = (true[c] & pred[c]) * weight[c]
+            either = (true[c] | pred[c]) * weight[c]
             inter[c] += both.sum()
             union[c] += either.sum()
     seen = union > 0
     return (inter[seen] / union[seen]).mean() if seen.any() else 0.0
 
 
-@pytest.mark.parametrize("weights", [None, (4, 1, 1), (4, 3, 5)])
+def weights_of(shape):
+    """Weights as they may be, among them 0, or none."""
+    return None if shape is None else RNG.choice([0, 0.3, 1, 9], shape).astype(np.float32)
+
+
+def spread(weight, shape):
+    """A weight for each place of a shape, whose first axes the weights have."""
+    weight = np.ones(1) if weight is None else weight
+    return np.broadcast_to(weight.reshape(weight.shape + (1,) * (len(shape) - weight.ndim)), shape)
+
+
+@pytest.mark.parametrize("weights", [None, (4,), (4, 1, 1), (4, 3, 5)])
 @pytest.mark.parametrize("logits", [False, True])
 def test_iou_of_masks_of_ids(weights, logits):
     metric, batches = MaskIoU(classes=4, multi=False, from_logits=logits), []
@@ -77,28 +89,28 @@ def test_iou_of_masks_of_ids(weights, logits):
         true = RNG.integers(0, 3, (4, 3, 5)).astype(np.int32)
         scores = RNG.normal(size=(4, 3, 5, 4)).astype(np.float32)
         scores[..., 3] = -9
-        weight = None if weights is None else (RNG.integers(0, 3, weights) * 0.7).astype(np.float32)
+        weight = weights_of(weights)
         metric.update_state(true, scores, weight)
         pred = scores.argmax(-1)
-        there = np.broadcast_to(np.ones(true.shape) if weight is None else weight > 0, true.shape)
-        batches.append(([true == c for c in range(4)], [pred == c for c in range(4)], there))
+        given = spread(weight, true.shape)
+        batches.append(([true == c for c in range(4)], [pred == c for c in range(4)], [given] * 4))
     assert value(metric.result()) == pytest.approx(plain_mask_iou(batches, 4), rel=1e-5)
 
 
-@pytest.mark.parametrize("weights", [None, (4, 1, 1), (4, 3, 5)])
+@pytest.mark.parametrize("weights", [None, (4,), (4, 1, 1), (4, 3, 5), (4, 3, 5, 1), "channels"])
 @pytest.mark.parametrize("logits", [False, True])
 @pytest.mark.parametrize("channels", [1, 2])
 def test_iou_of_binary_masks(weights, logits, channels):
     true = RNG.integers(0, 2, (4, 3, 5, channels)).astype(np.float32)
     pred = RNG.normal(size=true.shape).astype(np.float32)
     pred = pred if logits else 1 / (1 + np.exp(-pred))
-    weight = None if weights is None else RNG.integers(0, 2, weights).astype(np.float32)
+    weight = weights_of(true.shape if weights == "channels" else weights)
     metric = MaskIoU(classes=channels, multi=True, from_logits=logits)
     metric.update_state(true, pred, weight)
-    there = np.broadcast_to(np.ones(weights or (1, 1, 1)) if weight is None else weight, true.shape[:3])
     cut = pred > (0 if logits else 0.5)
+    each = np.moveaxis(spread(weight, true.shape), -1, 0)
     expected = plain_mask_iou(
-        [([true[..., c] == 1 for c in range(channels)], [cut[..., c] for c in range(channels)], there)],
+        [([true[..., c] == 1 for c in range(channels)], [cut[..., c] for c in range(channels)], each)],
         channels,
     )
     assert value(metric.result()) == pytest.approx(expected, rel=1e-5)

@@ -2,7 +2,8 @@
 
 Albumentations itself is no dependency: a stand-in speaks its protocol, that of version 2.0.8: attributes
 ``transforms`` and ``processors``, ``set_random_seed``, and a call with ``image``, ``mask``, ``bboxes`` and
-``keypoints`` that drops what is gone.
+``keypoints`` that drops what is gone, and counts keypoints from the middle of the first pixel. The library itself is
+tried in `test_albumentations`.
 """
 
 import threading
@@ -11,7 +12,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from polyhead.errors import ContractError, PolyheadWarning
+from polyhead.errors import ContractError, DataError, PolyheadWarning
 from polyhead.vision import Apply, Color, Flip, Joint, Rotate
 
 RNG = np.random.default_rng(8)
@@ -61,7 +62,7 @@ class Pipeline:
                 {name: [values[k] for k in kept] for name, values in fields.items() if name == "labels"}
             )
         if keypoints is not None:
-            found["keypoints"] = np.array([[width - p[0], *p[1:]] for p in keypoints])
+            found["keypoints"] = np.array([[width - 1 - p[0], *p[1:]] for p in keypoints])
             found.update({name: values for name, values in fields.items() if name != "labels"})
         return found
 
@@ -234,3 +235,48 @@ def test_a_pipeline_that_lacks_what_the_sample_needs():
         PolyheadWarning, match=r"Apply\(Old\): expected a pipeline with set_random_seed, got none"
     ):
         Apply(old_type())
+
+
+def test_the_input_called_image_comes_as_image():
+    seen = {}
+
+    def look(image, **others):
+        seen.update(others, image=image)
+        return {"image": image, **others}
+
+    given = {**EVERYTHING, "images": {"thermal": IMAGE[..., :1], "image": IMAGE}}
+    found = run(Apply(look), **given)
+    assert np.array_equal(seen["image"], IMAGE)
+    assert np.array_equal(seen["thermal"], IMAGE[..., :1])
+    assert np.array_equal(found.images["thermal"], IMAGE[..., :1])
+    given["images"] = {"image": IMAGE, "mask": IMAGE}
+    with pytest.raises(ContractError) as raised:
+        run(Apply(look), **given)
+    assert str(raised.value) == (
+        "input `mask`: expected another name, as Apply calls its own keywords mask, masks, boxes, points and rng, got "
+        '`mask`. Give it another name, with column= for where it is: {"lit": ph.Image(column=...)}.'
+    )
+
+
+def failing(image):
+    raise KeyError("colour")
+
+
+@pytest.mark.parametrize("where", ["", "input `image`, row 7"])
+def test_an_error_of_the_function_says_where_it_was_and_what_to_do(where):
+    with pytest.raises(DataError) as raised:
+        run(Apply(failing), **EVERYTHING, where=where)
+    line = failing.__code__.co_firstlineno + 1
+    assert str(raised.value) == (
+        f"Apply(failing){', ' if where else ''}{where}: expected a sample returned, got KeyError: 'colour' "
+        f"(test_apply.py, line {line}). Fix the function for rows like this one, or leave the row out with "
+        "source.select(...)."
+    )
+    assert isinstance(raised.value.__cause__, KeyError)
+
+
+def test_what_a_function_gets_wrong_says_where():
+    with pytest.raises(
+        ContractError, match=r"^Apply\(<lambda>\), input `image`, row 7: expected a dict with image"
+    ):
+        run(Apply(lambda image, **rest: None), **EVERYTHING, where="input `image`, row 7")

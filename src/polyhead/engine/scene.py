@@ -146,7 +146,8 @@ class Scene:
             layers = self._layers(lies, laid, frames[i], i, row)
             if own is not None:
                 own("decode")
-            for name, value in self._moved(plan, i, images, layers, ways, whole):
+            said = getattr(given[i], "where", place(input=self.first, row=row)) if whole else None
+            for name, value in self._moved(plan, i, images, layers, ways, said):
                 found[name][i] = value
             if own is not None:
                 own("warp")
@@ -226,15 +227,16 @@ class Scene:
         images: dict[str, Any],
         layers: dict[str, dict[str, Any]],
         ways: Ways,
-        whole: bool,
+        whole: str | None,
     ) -> Iterator[tuple[str, Any]]:
-        """All of one row as it is moved, by name; nothing for what is missing. ``whole`` is for an `Apply`."""
+        """All of one row as it is moved, by name; nothing for what is missing. ``whole`` names it for an `Apply`."""
         masks, boxes, points = (layers[layer] for layer in ("mask", "boxes", "points"))
         sizes, light, fills, swaps, each = ways
         owners = {name: owner for name, owner in each.items() if any(name in one for one in layers.values())}
-        if whole:
+        if whole is not None:
             sample = plan.sample(
                 i,
+                where=whole,
                 images=images,
                 masks=masks,
                 boxes=boxes,

@@ -113,7 +113,7 @@ def compile(model: Any, feed: Any, *, optimizer: Any, normalize: str = "data", *
         ContractError: the feed does not fit the model, or an argument that belongs to a head.
     """
     from polyhead.keras_bridge.losses import LabelledMean
-    from polyhead.keras_bridge.metrics import ElementwiseMetric, HeadMetrics, resolve
+    from polyhead.keras_bridge.metrics import HeadMetrics, elementwise, resolve
     from polyhead.keras_bridge.training import HeadLosses, install
 
     _require_arguments(feed, normalize, kwargs)
@@ -142,7 +142,7 @@ def compile(model: Any, feed: Any, *, optimizer: Any, normalize: str = "data", *
     }
     _require_metrics(feed.heads, metrics, logits)
     metrics = {
-        name: [ElementwiseMetric(metric) for metric in found] if losses[name].elementwise else found
+        name: [elementwise(metric) for metric in found] if losses[name].elementwise else found
         for name, found in metrics.items()
     }
     weights = {n: float(h.weight) for n, h in feed.heads.items()}

@@ -14,6 +14,7 @@ from polyhead.keras_bridge.losses import along, trial
 from polyhead.keras_bridge.structure import Path
 from polyhead.keras_bridge.training import HeadLosses, where_labelled
 from polyhead.kinds import Head
+from polyhead.kinds.iou import MaskIoU
 
 
 def resolve(asked: Any, head: Head, logits: bool) -> keras.metrics.Metric:
@@ -32,7 +33,7 @@ def resolve(asked: Any, head: Head, logits: bool) -> keras.metrics.Metric:
     if not isinstance(asked, str):
         found = keras.metrics.get(asked)
         if isinstance(found, keras.metrics.Metric):
-            return found
+            return _of_floats(found)
         name = getattr(found, "__name__", None) or type(found).__name__
         return keras.metrics.MeanMetricWrapper(found, name=name)
     found = _accuracy(head) if asked.lower() in ("accuracy", "acc") else keras.metrics.get(asked)
@@ -45,7 +46,22 @@ def resolve(asked: Any, head: Head, logits: bool) -> keras.metrics.Metric:
         from polyhead.kinds.accuracy import BinaryAccuracy  # which knows labels between 0 and 1
 
         return BinaryAccuracy(name=asked, threshold=0.0 if logits else 0.5)
-    return type(found).from_config(config)
+    return _of_floats(type(found).from_config(config))
+
+
+def _of_floats(metric: keras.metrics.Metric) -> keras.metrics.Metric:
+    """A metric that counts weights by their value: those of Keras that build a confusion matrix round them down."""
+    if not isinstance(metric, keras.metrics.IoU) or "int" not in str(metric.dtype):
+        return metric
+    return type(metric).from_config({**metric.get_config(), "dtype": "float32"})
+
+
+def _for_each_label(metric: keras.metrics.Metric, true: Any, weight: Any) -> Any:
+    """The weights of an intersection over union of Keras, which wants one for each label."""
+    if weight is None or not isinstance(metric, keras.metrics.IoU):
+        return weight
+    labels = true if metric.sparse_y_true else true[..., 0]
+    return ops.broadcast_to(along(weight, labels), ops.shape(labels))
 
 
 def _accuracy(head: Head) -> keras.metrics.Metric:
@@ -118,6 +134,11 @@ class ElementwiseMetric(keras.metrics.Metric):
         return {**super().get_config(), "metric": keras.saving.serialize_keras_object(self.metric)}
 
 
+def elementwise(metric: keras.metrics.Metric) -> keras.metrics.Metric:
+    """A metric that takes a weight for each number of a label; that of masks does."""
+    return metric if isinstance(metric, MaskIoU) else ElementwiseMetric(metric)
+
+
 class HeadMetrics(keras.metrics.Metric):
     """The weighted metrics of all heads, in the place of Keras's ``CompileMetrics``.
 
@@ -153,7 +174,7 @@ class HeadMetrics(keras.metrics.Metric):
         for name, true, pred, weight in heads(y_true, y_pred, sample_weight, self._paths):
             pred, weight = _masked(pred, weight, self._losses.mask(name, pred))
             for metric in self._heads[name]:
-                metric.update_state(true, pred, weight)
+                metric.update_state(true, pred, _for_each_label(metric, true, weight))
 
     def reset_state(self) -> None:
         """Start a new epoch."""

@@ -27,14 +27,16 @@ class BoxIoU(keras.metrics.Mean):
         areas = [ops.prod(ops.maximum(b[..., 2:] - b[..., :2], 0.0), axis=-1) for b in (true, pred)]
         iou = ops.divide_no_nan(inter, areas[0] + areas[1] - inter)
         if sample_weight is not None:
-            sample_weight = ops.broadcast_to(ops.cast(sample_weight, "float32"), ops.shape(iou))
-            sample_weight = ops.reshape(sample_weight, (-1,))
+            sample_weight = ops.reshape(_along(sample_weight, iou), (-1,))
         super().update_state(ops.reshape(iou, (-1,)), sample_weight)
 
 
 @keras.saving.register_keras_serializable("polyhead")
 class MaskIoU(keras.metrics.Metric):
     """Intersection over union of masks over all pixels seen, meaned over the classes that occur.
+
+    A pixel of weight 9 counts as nine pixels do, in the intersection and in the union; one of weight 0 not at all.
+    Weights are one a row, ``(B,)``, one a pixel, ``(B, H, W)``, or one a channel of a pixel, ``(B, H, W, C)``.
 
     Args:
         classes: how many; of one binary mask or several (``multi``) each channel counts as a class.
@@ -65,20 +67,14 @@ class MaskIoU(keras.metrics.Metric):
             ids = ops.arange(self.classes, dtype="int32")
             true = ops.cast(y_true, "int32")[..., None] == ids
             pred = ops.cast(ops.argmax(y_pred, axis=-1), "int32")[..., None] == ids
-        weight = ops.ones_like(ops.cast(true, "float32"))
+        both = ops.cast(ops.logical_and(true, pred), "float32")
+        either = ops.cast(ops.logical_or(true, pred), "float32")
         if sample_weight is not None:
-            # a weight of 0 means "no label"; others count alike, as IoU is a ratio of pixels
-            given = ops.cast(ops.cast(sample_weight, "float32") > 0, "float32")
-            weight = weight * (given[..., None] if len(given.shape) < len(weight.shape) else given)
-        axes = tuple(range(len(weight.shape) - 1))
-        self.inter.assign_add(
-            ops.cast(
-                ops.sum(ops.cast(ops.logical_and(true, pred), "float32") * weight, axis=axes), self.dtype
-            )
-        )
-        self.union.assign_add(
-            ops.cast(ops.sum(ops.cast(ops.logical_or(true, pred), "float32") * weight, axis=axes), self.dtype)
-        )
+            weight = _along(sample_weight, either)
+            both, either = both * weight, either * weight
+        axes = tuple(range(len(either.shape) - 1))
+        self.inter.assign_add(ops.cast(ops.sum(both, axis=axes), self.dtype))
+        self.union.assign_add(ops.cast(ops.sum(either, axis=axes), self.dtype))
 
     def result(self) -> Any:
         """The mean over the classes that occur; 0 before the first pixel."""
@@ -93,3 +89,10 @@ class MaskIoU(keras.metrics.Metric):
             "multi": self.multi,
             "from_logits": self.from_logits,
         }
+
+
+def _along(weight: Any, values: Any) -> Any:
+    """Weights in the shape of what they weigh, whose first axes they have."""
+    weight = ops.cast(weight, "float32")
+    missing = len(values.shape) - len(weight.shape)
+    return ops.broadcast_to(ops.reshape(weight, (*ops.shape(weight), *[1] * missing)), ops.shape(values))

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import copy
 import inspect
-import threading
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+import os
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
-from polyhead.errors import ContractError, Problem, shown, warn
+from polyhead.errors import ContractError, DataError, PolyheadError, Problem, shown
+from polyhead.vision import albumentations
 from polyhead.vision.base import Augmentation
 
 TARGETS = ("mask", "masks", "boxes", "points")
-
-_local = threading.local()
 
 
 @dataclass(frozen=True, repr=False)
@@ -25,8 +24,8 @@ class Apply(Augmentation):
 
     A function is called with those of these keywords that it takes, and returns a dict with all it was given:
 
-    - ``image``: ``(H, W, C)`` in the size of the output, after all that comes before. Further images come under their
-      names.
+    - ``image``: ``(H, W, C)`` in the size of the output, after all that comes before: the input of that name, or the
+      first. Further images come under their names.
     - ``mask``: ``(H, W)`` or ``(H, W, C)``; several come as a list, ``masks``.
     - ``boxes``: float64 ``(k, 4)`` of ``xyxy`` in pixels; NaN in place of one that is gone.
     - ``points``: float64 ``(n, 2)`` of (x, y) in pixels; NaN in place of one that is gone.
@@ -35,8 +34,12 @@ class Apply(Augmentation):
     A function that takes no targets changes light alone: it is called on each image and may return the bare array.
     One that takes targets must take all that the sample has.
 
-    A pipeline of albumentations is told by its attributes and never imported. Boxes need ``BboxParams("pascal_voc")``
-    and keypoints ``KeypointParams("xy")``. Each thread works on a copy of its own, seeded for each sample.
+    A pipeline of albumentations moves all that a sample has: every image, mask, box and point. Boxes need
+    ``BboxParams("pascal_voc")`` and keypoints ``KeypointParams("xy")``; ``additional_targets`` need not be said. It
+    works on a copy of its own in each thread, seeded for each sample, and the copy counts as this library does: points
+    from the image's edge, not from the middle of its first pixel. What comes into a mask from outside of the image has
+    no label where the head says ``missing=``, unless the pipeline says another ``fill_mask`` than 0; boxes of which
+    less than the head's ``min_visible`` is left are dropped.
 
     What is geometric before and after it composes into one matrix each: the image is resampled once more. A function
     that mirrors has to exchange pairs of keypoints by itself.
@@ -59,8 +62,8 @@ class Apply(Augmentation):
         if not callable(self.function):
             found = shown(self.function)
             raise ContractError(Problem("Apply(function)", "a function or an albumentations pipeline", found))
-        if self.is_pipeline:
-            self._check_pipeline()
+        albumentations.check(self.function, self.place)
+        if albumentations.is_pipeline(self.function):
             return
         try:
             parameters = inspect.signature(self.function).parameters.values()
@@ -85,103 +88,73 @@ class Apply(Augmentation):
         return f"Apply({getattr(self.function, '__name__', type(self.function).__name__)})"
 
     @property
-    def is_pipeline(self) -> bool:
-        """Whether it is a pipeline of albumentations, going by its attributes."""
-        return hasattr(self.function, "transforms") and hasattr(self.function, "processors")
-
-    @property
     def light_alone(self) -> bool:
         """Whether the function sees images only, one at a time."""
         return self.takes is not None and self.takes <= {"image", "rng"}
 
-    def _check_pipeline(self) -> None:
-        for name, expected in (("bboxes", "pascal_voc"), ("keypoints", "xy")):
-            processor = self.function.processors.get(name)  # type: ignore[attr-defined]
-            found = getattr(getattr(processor, "params", None), "format", expected)
-            if found != expected:
-                raise ContractError(Problem(f"{self.place}, {name}", f'format="{expected}"', shown(found)))
-        if not hasattr(self.function, "set_random_seed"):
-            fix = "Use albumentations 1.4.19 or newer; what this one does is not the same in every run."
-            warn(Problem(self.place, "a pipeline with set_random_seed", "none", fix))
-
-    def run(self, key: int, given: Mapping[str, Any]) -> dict[str, Any]:
+    def run(
+        self,
+        key: int,
+        given: Mapping[str, Any],
+        *,
+        where: str = "",
+        fills: Sequence[float] = (),
+        unlit: frozenset[str] = frozenset(),
+        min_visible: float = 0.0,
+    ) -> dict[str, Any]:
         """What becomes of a sample.
 
         Args:
             key: 64 bits, the sample's own.
             given: what there is, under the keywords above.
+            where: the words that name the sample, for errors.
+            fills: what a pipeline puts where a mask comes from outside, one for each mask.
+            unlit: the keywords of images whose light a pipeline does not change.
+            min_visible: the least share of a box inside the image with which a pipeline keeps it.
 
         Returns:
             The same keys.
 
         Raises:
             ContractError: where the function does not take, or does not return, what it has to.
+            DataError: where it fails.
         """
-        if self.is_pipeline:
-            found = self._run_pipeline(key, given)
-        elif self.light_alone:
+        try:
+            if albumentations.is_pipeline(self.function):
+                found = albumentations.run(self.function, self.place, key, given, fills, unlit, min_visible)
+            else:
+                found = self._called(key, given)
+            return self._checked(found, given)
+        except (PolyheadError, StopIteration) as error:
+            if not where or not isinstance(error, ContractError):
+                raise
+            problems = [replace(p, place=f"{p.place}, {where}") for p in error.problems]
+            raise ContractError(*problems) from error.__cause__
+        except Exception as error:
+            place = f"{self.place}, {where}" if where else self.place
+            fix = "Fix the function for rows like this one, or leave the row out with source.select(...)."
+            raise DataError(Problem(place, "a sample returned", _told(error), fix)) from error
+
+    def _called(self, key: int, given: Mapping[str, Any]) -> Any:
+        """What a function makes of a sample."""
+        if self.light_alone:
             found = dict(given)
             for name in given:
                 if name not in TARGETS:
                     result = self._call({"image": given[name]}, key)
                     found[name] = result["image"] if isinstance(result, Mapping) else result
-        else:
-            missing = sorted(set(given) - self.takes) if self.takes is not None else []
-            if missing:
-                fix = f"Take {' and '.join(f'`{m}`' for m in missing)} as well, and move them as the image moves."
-                expected = "a function that takes all targets of the sample, or none"
-                raise ContractError(Problem(self.place, expected, f"one without {', '.join(missing)}", fix))
-            found = self._call(given, key)
-        return self._checked(found, given)
+            return found
+        missing = sorted(set(given) - self.takes) if self.takes is not None else []
+        if missing:
+            fix = f"Take {' and '.join(f'`{m}`' for m in missing)} as well, and move them as the image moves."
+            expected = "a function that takes all targets of the sample, or none"
+            raise ContractError(Problem(self.place, expected, f"one without {', '.join(missing)}", fix))
+        return self._call(given, key)
 
     def _call(self, given: Mapping[str, Any], key: int) -> Any:
         if self.takes is None or "rng" in self.takes:
             given = {**given, "rng": np.random.Generator(np.random.Philox(np.random.SeedSequence(key)))}
         return self.function(**given)
-
-    def _run_pipeline(self, key: int, given: Mapping[str, Any]) -> dict[str, Any]:
-        pipeline = self._own_copy()
-        if hasattr(pipeline, "set_random_seed"):
-            pipeline.set_random_seed(key & 0xFFFFFFFF)
-        theirs = {"boxes": "bboxes", "points": "keypoints"}
-        call = {name: value for name, value in given.items() if name not in theirs}
-        for name, their in theirs.items():
-            if name not in given:
-                continue
-            if their not in pipeline.processors:
-                which = 'BboxParams("pascal_voc")' if name == "boxes" else 'KeypointParams("xy")'
-                fix = f"Give the pipeline {which}."
-                raise ContractError(
-                    Problem(self.place, f"a pipeline that moves {name}", "one that does not", fix)
-                )
-            there = np.flatnonzero(~np.isnan(given[name]).any(1))
-            fields = getattr(pipeline.processors[their].params, "label_fields", None) or ()
-            call[their] = given[name][there]
-            if fields:
-                call.update({f: there.tolist() for f in fields})
-            else:  # columns beyond the coordinates are carried along
-                call[their] = np.column_stack([call[their], there])
-        result = pipeline(**call)
-        found = {name: result[name] for name in given if name not in theirs}
-        for name, their in theirs.items():
-            if name in given:
-                fields = getattr(pipeline.processors[their].params, "label_fields", None) or ()
-                width = given[name].shape[1]
-                kept = np.asarray(result[their], np.float64).reshape(len(result[their]), -1)
-                ids = np.asarray(result[fields[0]]) if fields else kept[:, width:].reshape(-1)
-                found[name] = np.full_like(given[name], np.nan)
-                found[name][ids.astype(int)] = kept[:, :width]
-        return found
-
-    def _own_copy(self) -> Any:
-        """The pipeline of this thread: seeding changes it, so no two threads may share one."""
-        copies = _local.__dict__.setdefault("copies", {})
-        if id(self.function) not in copies:
-            copies[id(self.function)] = (
-                self.function,
-                copy.deepcopy(self.function),
-            )  # the first keeps the id alive
-        return copies[id(self.function)][1]
 
     def _checked(self, found: Any, given: Mapping[str, Any]) -> dict[str, Any]:
         if not isinstance(found, Mapping) or not set(given) <= set(found):
@@ -189,7 +162,6 @@ class Apply(Augmentation):
             told = type(found).__name__ if missing is None else f"one without {', '.join(missing)}"
             raise ContractError(Problem(self.place, f"a dict with {', '.join(given)} returned", told))
         result = {name: found[name] for name in given}
-        # albumentations stacks masks, and so gives them one dtype
         if "mask" in result:
             result["mask"] = _as_ids(result["mask"], given["mask"])
         if "masks" in result and len(result["masks"]) == len(given["masks"]):
@@ -221,3 +193,12 @@ def _as_ids(found: Any, before: np.ndarray) -> Any:
     """A mask in the dtype that it had, where both hold whole numbers."""
     whole = isinstance(found, np.ndarray) and found.dtype.kind in "biu" and before.dtype.kind in "biu"
     return found.astype(before.dtype, copy=False) if whole else found
+
+
+def _told(error: Exception) -> str:
+    """An error of the user's code in one line, with the line of code that raised it."""
+    text = " ".join(str(error).split())
+    frames = traceback.extract_tb(error.__traceback__)
+    last = frames[-1] if frames else None
+    place = f" ({os.path.basename(last.filename)}, line {last.lineno})" if last is not None else ""
+    return f"{type(error).__name__}: {text[:200]}{place}" if text else f"{type(error).__name__}{place}"

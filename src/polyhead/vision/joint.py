@@ -310,12 +310,13 @@ class Plan:
         sizes: Mapping[str, Size] | None = None,
         fills: Mapping[str, float] | None = None,
         photometric: Collection[str] | None = None,
+        where: str = "",
     ) -> Sample:
         """All of a sample at once, which is the only way where there is an `Apply`.
 
         Args:
             i: the sample.
-            images: by name; an `Apply` gets the first as ``image``.
+            images: by name; an `Apply` gets the one called so, else the first, as ``image``.
             masks: by name, ``(H, W)`` or ``(H, W, C)``; with an owner ``(k, H, W)``, one for each box.
             boxes: by name, ``(k, 4)``.
             points: by name, ``(n, 2)`` or ``(k, n, 2)``.
@@ -325,9 +326,11 @@ class Plan:
             sizes: (height, width) of the result by name, if not the target's.
             fills: what is put outside, by name.
             photometric: the names of the images whose light changes; None for all.
+            where: the words that name the sample, for errors.
 
         Raises:
             ContractError: where an `Apply` does not return what it has to.
+            DataError: where the function of an `Apply` fails.
         """
         from polyhead.vision.stages import run
 
@@ -343,6 +346,7 @@ class Plan:
             sizes or {},
             fills or {},
             set(images) if photometric is None else set(photometric),
+            where,
         )
 
     def _only_stage(self) -> _Drawn:

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from polyhead.vision.apply import Apply
+from polyhead.errors import ContractError, Problem, place
+from polyhead.vision.apply import TARGETS, Apply
 
 if TYPE_CHECKING:
     from polyhead.vision.joint import Plan, Sample, Size
@@ -30,6 +31,7 @@ def run(
     sizes: Mapping[str, Size],
     fills: Mapping[str, float],
     photometric: set[str],
+    where: str = "",
 ) -> Sample:
     """See `Plan.sample`."""
     from polyhead.vision.joint import Sample
@@ -67,8 +69,9 @@ def run(
         }
         key = stage.keys[at]
         if stage.apply is not None and key is not None:
+            options = {"where": where, "min_visible": plan._min_visible}
             images, masks, boxes, points = _applied(
-                stage.apply, key, images, masks, boxes, points, owners, photometric
+                stage.apply, key, images, masks, boxes, points, owners, photometric, fills, options
             )
     for name, owner in owners.items():
         kept = found[owner][1]
@@ -98,18 +101,21 @@ def _applied(
     points: dict[str, np.ndarray],
     owners: Mapping[str, str],
     photometric: set[str],
+    fills: Mapping[str, float],
+    options: Mapping[str, Any],
 ) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any], dict[str, Any]]:
-    """All of it under the few names that an `Apply` has for it, and back."""
+    """All of it under the few names that an `Apply` has for it, and back; ``options`` are those of `Apply.run`."""
     if apply.light_alone:
         lit = {name: image for name, image in images.items() if name in photometric}
         if not lit:
             return images, masks, boxes, points
-        keys = ["image", *list(lit)[1:]]
-        results = apply.run(key, dict(zip(keys, lit.values(), strict=True)))
+        keys = _keywords(lit)
+        results = apply.run(key, dict(zip(keys, lit.values(), strict=True)), **options)
         found = {**images, **{name: results[k] for name, k in zip(lit, keys, strict=True)}}
         return found, masks, boxes, points
-    names = ["image", *list(images)[1:]]
+    names = _keywords(images)
     given: dict[str, Any] = dict(zip(names, images.values(), strict=True))
+    unlit = frozenset(k for name, k in zip(images, names, strict=True) if name not in photometric)
     flat = [m for name, mask in masks.items() for m in (mask if name in owners else [mask])]
     if flat:
         given["mask" if len(flat) == 1 else "masks"] = flat[0] if len(flat) == 1 else flat
@@ -117,7 +123,10 @@ def _applied(
         given["boxes"] = np.concatenate(list(boxes.values()))
     if points:
         given["points"] = np.concatenate([p.reshape(-1, 2) for p in points.values()])
-    found = apply.run(key, given)
+    outside = [
+        fills.get(name, 0) for name, mask in masks.items() for _ in (mask if name in owners else [mask])
+    ]
+    found = apply.run(key, given, fills=outside, unlit=unlit, **options)
     images = {name: found[k] for name, k in zip(images, names, strict=True)}
     turned = iter([found["mask"]] if len(flat) == 1 else found.get("masks", ()))
     masks = {
@@ -139,9 +148,19 @@ def _applied(
     return images, masks, boxes, points
 
 
-def _require_owner(name: str, owner: str, masks: Any, boxes: Any, points: Any) -> None:
-    from polyhead.errors import ContractError, Problem
+def _keywords(images: Mapping[str, Any]) -> list[str]:
+    """What an `Apply` calls the images: one of them ``image``, the others by their names."""
+    first = "image" if "image" in images else next(iter(images))
+    names = ["image" if name == first else name for name in images]
+    taken = [name for name in names if name in (*TARGETS, "rng")]
+    if taken:
+        fix = 'Give it another name, with column= for where it is: {"lit": ph.Image(column=...)}.'
+        expected = f"another name, as Apply calls its own keywords {', '.join(TARGETS)} and rng"
+        raise ContractError(Problem(place(input=taken[0]), expected, f"`{taken[0]}`", fix))
+    return names
 
+
+def _require_owner(name: str, owner: str, masks: Any, boxes: Any, points: Any) -> None:
     where = f"owners, `{name}`"
     if owner not in boxes:
         raise ContractError(Problem(where, "the name of boxes", repr(owner)))
