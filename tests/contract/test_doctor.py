@@ -67,6 +67,20 @@ def test_no_false_alarm(path):
     assert report.ok
 
 
+@pytest.mark.keras
+@pytest.mark.parametrize("path", BROKEN + CORRECT, ids=ids(BROKEN + CORRECT))
+def test_the_declaration_runs(path):
+    report, program = examine(path)
+    given = program.get("generator", program.get("dataset"))
+    names = dict.fromkeys(("generator", "dataset", "loader", "arrays"), given)
+    exec(report.declaration, names)
+    x, y, *_ = names["feed"].peek()
+    assert len(x) == len(program["model"].inputs)
+    assert len(y) == len(program["model"].outputs)
+    if path in CORRECT:
+        assert names["feed"].check(program["model"]).ok
+
+
 def test_each_case_has_five_mistakes_of_different_kinds():
     assert len(BROKEN) == len(CORRECT) == 15
     mistakes = [

@@ -20,6 +20,7 @@ from doctor_checks import (
 )
 
 import polyhead as ph
+from polyhead.kinds import CLASS_A_STEP
 
 
 def run(report, **names):
@@ -156,16 +157,93 @@ def test_of_a_generator_function_whose_epoch_was_not_seen():
     assert lines[2:7] == [
         "data = ph.from_generator(",
         "    generator,",
-        "    length=...,  # rows in an epoch",
+        "    length=30,  # as many rows as were read: say how many an epoch has",
         "    names=('x', ('y0', 'y1')),",
         ")",
     ]
 
 
-def test_of_a_started_generator_it_says_what_is_missing():
-    lines = ph.examine(stream(good)(), steps_per_epoch=6).declaration.splitlines()
-    assert lines[2] == "# a generator is read only once: give the arrays that it reads from"
-    assert lines[4:7] == ['    "x": ...,', '    "y0": ...,', '    "y1": ...,']
+def batches():
+    yield from (good(np.arange(start, start + SIZE)) for start in range(0, ROWS, SIZE))
+
+
+def test_of_a_started_generator_it_gives_the_function_that_made_it():
+    report = ph.examine(batches(), two_heads())
+    assert "data = ph.from_generator(batches, length=60, names=('x', ('yes', 'value')))" in report.declaration
+    assert np.array_equal(rows(run(report, batches=batches))[0]["x"], X)
+
+
+@pytest.mark.parametrize(
+    ("given", "kind"), [(stream(good), "a generator"), (lambda: iter([good(np.arange(4))]), "an iterator")]
+)
+def test_what_code_cannot_read_again_has_no_declaration(given, kind):
+    report = ph.examine(given(), batches=2)
+    assert report.declaration == ""
+    why = f"the same data as a feed: {kind} is read only once; give the function that makes it"
+    assert why in report.unseen
+
+
+def test_of_an_endless_dataset_whose_epoch_was_not_seen():
+    class Endless:
+        def __iter__(self):
+            for start in range(0, ROWS - SIZE, 3):
+                yield good(np.arange(start, start + SIZE))
+
+    report = ph.examine(Endless(), batches=3)
+    assert (
+        "batches = list(itertools.islice(dataset, 3))  # as many batches as were read: say how many an epoch has"
+    ) in report.declaration
+    assert run(report, dataset=Endless()).num_samples == 3 * SIZE
+
+
+@pytest.mark.parametrize("nested", [lambda y: [*y], lambda y: (*y,), lambda y: {"yes": y[0], "value": y[1]}])
+@pytest.mark.parametrize("inputs", [lambda x: x, lambda x: [x, x], lambda x: (x, x)])
+def test_of_generators_of_any_nesting(nested, inputs):
+    def generator():
+        for x, y in batches():
+            yield inputs(x), nested(y)
+
+    feed = run(ph.examine(generator), generator=generator)
+    x, y = rows(feed)
+    assert all(np.array_equal(values, X) for values in x.values())
+    assert np.array_equal(y[next(iter(feed.heads))], YES)
+
+
+def test_an_input_and_a_head_of_one_name_have_columns_of_their_own():
+    given = ({"image": MASK}, {"image": 1 - MASK})
+    report = ph.examine(given)
+    assert '"image": ph.Mask(size=(8, 8), column="image_label"),' in report.declaration
+    x, y = rows(run(report, arrays=given))
+    assert np.array_equal(x["image"], MASK)
+    assert np.array_equal(y["image"], 1 - MASK)
+
+
+def steps(activation="softmax"):
+    x = keras.Input((5,), name="x", dtype="int32")
+    tag = keras.layers.Dense(3, activation=activation, name="tag")(keras.layers.Embedding(9, 4)(x))
+    return keras.Model(x, {"tag": tag})
+
+
+WORDS = np.arange(ROWS * 5).reshape(ROWS, 5) % 9
+TAGS = WORDS % 3
+
+
+@pytest.mark.parametrize("tags", [TAGS, TAGS[..., None], np.where(WORDS > 6, -100, TAGS)])
+def test_a_class_for_each_step_is_no_head_of_the_declaration(tags):
+    report = ph.examine((WORDS, {"tag": tags}), steps())
+    assert report.declaration == ""
+    assert f"output `tag`: {CLASS_A_STEP}" in report.notes
+
+
+def test_numbers_for_each_place_are_no_mask():
+    x = keras.Input((5,), name="x")
+    model = keras.Model(x, keras.layers.Reshape((2, 3), name="grid")(keras.layers.Dense(6)(x)))
+    grid = np.arange(ROWS * 6).reshape(ROWS, 2, 3) % 7
+    report = ph.examine((WORDS.astype("float32"), grid), model)
+    assert '"grid": ph.Regression((2, 3)),' in report.declaration
+    feed = run(report, arrays=(WORDS.astype("float32"), grid))
+    assert np.array_equal(rows(feed)[1]["grid"], grid)
+    assert feed.check(model).ok
 
 
 ONE_HOT = np.eye(3, dtype="float32")[KIND]
@@ -187,7 +265,22 @@ IDS = (MASK[..., 0] + 1).astype("int32")
         (ONE_HOT, classes, "ph.Categorical(3)", lambda a: a.argmax(-1)),
         ((X > 0).astype("float32"), None, "ph.MultiLabel(4)", lambda a: a),
         (MASK, mask_head, "ph.Mask(size=(8, 8))", lambda a: a),
-        (255 * MASK, None, "ph.Mask(size=(8, 8))", lambda a: a / 255),
+        (255 * MASK, None, "ph.Mask(values=(0, 255), size=(8, 8))", lambda a: a / 255),
+        (
+            np.concatenate([255 * MASK, 255 - 255 * MASK], 3),
+            None,
+            "ph.Mask(2, multi=True, values=(0, 255), size=(8, 8))",
+            lambda a: a / 255,
+        ),
+        (np.where(KIND == 0, 255, KIND), classes, "ph.Categorical(3, missing=255)", lambda a: a % 255),
+        (
+            np.where(KIND == 0, -100, KIND),
+            classes,
+            "ph.Categorical(3, missing=-100)",
+            lambda a: np.maximum(a, 0),
+        ),
+        (KIND + 2, classes, "ph.Categorical(5)", lambda a: a),
+        (np.arange(ROWS) + 10, lambda: classes(100), "ph.Categorical(100)", lambda a: a),
         (MASK[..., 0], None, "ph.Mask(size=(8, 8))", lambda a: a[..., None]),
         (np.concatenate([MASK, 1 - MASK], 3), None, "ph.Mask(2, multi=True, size=(8, 8))", lambda a: a),
         (IDS, None, "ph.Mask(3, size=(8, 8))", lambda a: a),

@@ -16,6 +16,7 @@ from doctor_checks import (
     mask_head,
     stream,
     two_heads,
+    with_loss,
 )
 
 import polyhead as ph
@@ -26,6 +27,17 @@ STEPS = ROWS // SIZE
 class Mine(keras.losses.Loss):
     def call(self, y_true, y_pred):
         return keras.ops.square(y_true - y_pred)
+
+
+def two_masks():
+    x = keras.Input((8, 8, 1), name="x")
+    return keras.Model(x, [keras.layers.Conv2D(1, 1, name=name)(x) for name in ("one", "two")])
+
+
+def steps(loss=None):
+    x = keras.Input((4,), name="x")
+    tag = keras.layers.Softmax(name="tag")(keras.layers.Reshape((2, 3))(keras.layers.Dense(6)(x)))
+    return with_loss(keras.Model(x, tag), loss)
 
 
 def at(array, row, value):
@@ -63,7 +75,7 @@ CASES = [
         [
             (
                 "batch 0, y: expected a tuple or a dict of arrays, got a list (works on JAX and "
-                "torch, TypeError on TensorFlow). Yield a tuple: x, (y0, y1)."
+                "torch, TypeError on TensorFlow). Yield x, (yes, value)."
             ),
         ],
     ),
@@ -94,7 +106,9 @@ CASES = [
         lambda: (stream(lambda i: (X[i],)), two_heads()),
         ("no-targets",),
         [
-            ("batch 0: expected labels for `yes` (1,), `value` (1,), got inputs alone. Yield x, (y0, y1)."),
+            (
+                "batch 0: expected labels for `yes` (1,), `value` (1,), got inputs alone. Yield x, (yes, value)."
+            ),
         ],
     ),
     (
@@ -419,7 +433,7 @@ CASES = [
         ("not-an-array",),
         [
             (
-                "weights of output `value`, batch 0: expected an array of numbers, got None. Give an "
+                "(perhaps) weights of output `value`, batch 0: expected an array of numbers, got None. Give an "
                 "array of ones for outputs without weights."
             ),
         ],
@@ -621,9 +635,9 @@ CASES = [
         ("label-range",),
         [
             (
-                "output `kind`, batch 2, row 5: expected labels in 0 to 1, as its activation is "
-                "sigmoid, got 28.4455. Such a loss falls without end, or never gets there: scale the "
-                "labels, or use a linear output and a loss for numbers."
+                "output `kind`, batch 2, row 5: expected labels in 0–1, as its activation is "
+                "sigmoid, got 28.4455. The output cannot reach it, or the loss falls without end: scale the "
+                "labels, or give the output layer no activation and a loss for numbers."
             ),
         ],
     ),
@@ -633,9 +647,9 @@ CASES = [
         ("label-range",),
         [
             (
-                "output `kind`, batch 2, row 5: expected labels in 0 to 1, as its loss is "
-                "binary_crossentropy, got 28.4455. Such a loss falls without end, or never gets "
-                "there: scale the labels, or use a linear output and a loss for numbers."
+                "output `kind`, batch 2, row 5: expected labels in 0–1, as its loss is "
+                "binary_crossentropy, got 28.4455. The output cannot reach it, or the loss falls without "
+                "end: scale the labels, or give the output layer no activation and a loss for numbers."
             ),
         ],
     ),
@@ -645,8 +659,9 @@ CASES = [
         ("label-range",),
         [
             (
-                "(perhaps) output `kind`, batch 0, row 8: expected labels of at least 0, as its "
-                "activation is relu, got -2.32503. The output cannot reach it: use a linear layer."
+                "output `kind`, batch 0, row 8: expected labels of at least 0, as its activation is relu, "
+                "got -2.32503. The output cannot reach it, or the loss falls without end: scale the labels, or "
+                "give the output layer no activation and a loss for numbers."
             ),
         ],
     ),
@@ -738,6 +753,145 @@ CASES = [
             (
                 "(perhaps) input x: expected inputs that vary, got 0 in all 120 rows read. Is the "
                 "right column read, and are the rows in a random order?"
+            ),
+        ],
+    ),
+    (
+        "one output, a dict",
+        lambda: (stream(lambda i: (X[i], {"kind": KIND[i]})), classes()),
+        ("target-keys",),
+        [
+            (
+                "y: expected an array, as `kind` is the model's only output, got a dict with the key `kind`, "
+                "which Keras takes only where the model returns a dict. Yield x, y['kind']."
+            ),
+        ],
+    ),
+    (
+        "one output, a dict of several",
+        lambda: (stream(lambda i: (X[i], {"a": KIND[i], "b": KIND[i]})), classes()),
+        ("target-keys",),
+        [
+            (
+                "y: expected an array, as `kind` is the model's only output, got a dict with the keys `a`, `b`, "
+                "which Keras takes only where the model returns a dict. Yield x, y with one array as y."
+            ),
+        ],
+    ),
+    (
+        "one input, another key",
+        lambda: (stream(lambda i: ({"z": X[i]}, KIND[i])), classes()),
+        ("input-keys",),
+        [("x: expected the keys `x`, got `z`. Rename `z` to `x`, or yield the array alone.")],
+    ),
+    (
+        "one output, weights in a dict",
+        lambda: (stream(lambda i: (X[i], KIND[i], {"kind": ones})), classes()),
+        ("weights-structure",),
+        [
+            (
+                "weights: expected one array, as the model has one output, got a dict with the key `kind`. "
+                "Yield x, y, weights."
+            ),
+        ],
+    ),
+    (
+        "one array of weights for masks",
+        lambda: (stream(lambda i: (MASK[i], (MASK[i], MASK[i]), ones)), two_masks()),
+        ("weights-shape", "weights-structure"),
+        [
+            (
+                "weights of output `one`: expected rows of shape (8, 8) or (1, 1), got one number a row, (B,), "
+                "one array for every output. Give each output weights of its own: yield x, y, (one, two)."
+            ),
+            (
+                "(perhaps) weights: expected weights for each of `one`, `two`, got one array, which counts for "
+                "every output. Yield x, y, (one, two); an array of ones where all rows count."
+            ),
+        ],
+    ),
+    (
+        "list for a dict of outputs",
+        lambda: (stream(lambda i: (X[i], [VALUE[i], YES[i]])), two_heads(dict)),
+        ("list-targets", "tuple-for-dict"),
+        [
+            (
+                "batch 0, y: expected a tuple or a dict of arrays, got a list (works on JAX and torch, TypeError "
+                'on TensorFlow). Yield x, {"yes": ..., "value": ...}.'
+            ),
+            (
+                "(perhaps) y: expected a dict with the keys `yes`, `value`, got a tuple, which Keras assigns in "
+                "the order of the sorted keys; here the labels have it. "
+                'Yield x, {"yes": ..., "value": ...}: another name could change the order.'
+            ),
+        ],
+    ),
+    (
+        "inputs alone for a dict of outputs",
+        lambda: (stream(lambda i: (X[i],)), two_heads(dict)),
+        ("no-targets",),
+        [
+            (
+                "batch 0: expected labels for `yes` (1,), `value` (1,), got inputs alone. "
+                'Yield x, {"yes": ..., "value": ...}.'
+            ),
+        ],
+    ),
+    (
+        "four parts",
+        lambda: (stream(lambda i: (X[i], YES[i], VALUE[i], VALUE[i])), two_heads(dict)),
+        ("not-a-tuple",),
+        [
+            (
+                "batch 0: expected a tuple (x, y) or (x, y, weights), got a tuple of 4. Nest what belongs "
+                'together: x, {"yes": ..., "value": ...}.'
+            ),
+        ],
+    ),
+    (
+        "ids of another shape",
+        lambda: (stream(lambda i: (X[i], X[i].astype(int))), steps(loss="sparse_categorical_crossentropy")),
+        ("target-shape",),
+        [
+            (
+                "output `tag`: expected ids of shape (B, 2), as its loss is sparse_categorical_crossentropy, got "
+                "(B, 4). Give one class id for each place."
+            ),
+        ],
+    ),
+    (
+        "one-hot steps",
+        lambda: (
+            stream(lambda i: (X[i], np.eye(3)[np.stack([KIND[i], KIND[i]], 1)])),
+            steps(loss="sparse_categorical_crossentropy"),
+        ),
+        ("one-hot-for-sparse",),
+        [
+            (
+                "output `tag`: expected ids (B, 2), as its loss is sparse_categorical_crossentropy, got one-hot "
+                'labels (B, 2, 3). Give labels.argmax(-1), or compile with "categorical_crossentropy".'
+            ),
+        ],
+    ),
+    (
+        "softmax of one unit",
+        lambda: (stream(lambda i: (X[i], YES[i])), classes(1)),
+        ("one-unit-softmax",),
+        [
+            (
+                'output `kind`: expected activation="sigmoid" for an output of one unit, got softmax, which is 1 '
+                'whatever the model learns. Say Dense(1, activation="sigmoid").'
+            ),
+        ],
+    ),
+    (
+        "logits",
+        lambda: (stream(lambda i: (X[i], YES[i])), classes(1, None, loss="binary_crossentropy")),
+        ("logits",),
+        [
+            (
+                "output `kind`: expected binary_crossentropy(from_logits=True), as the output has no activation, "
+                "got from_logits=False. Say from_logits=True in the loss, or give the layer its activation."
             ),
         ],
     ),

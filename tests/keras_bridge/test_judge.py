@@ -82,12 +82,12 @@ MISTAKES = {
     ),
     "a label that a sigmoid never reaches": (
         (PRICE, {"price": dense(1, "sigmoid")}),
-        "head `price`, row 17: expected labels in [0, 1], as the output is a sigmoid, got 250. Give the output "
+        "head `price`, row 17: expected labels in 0–1, as its activation is sigmoid, got 250. Give the output "
         "layer no activation, or scale the labels.",
     ),
     "a label that relu never reaches": (
         ({"signed": ph.Regression()}, {"signed": dense(1, "relu")}),
-        "head `signed`, row 5: expected labels at least 0, as the output is a relu, got -3.5. Give the output "
+        "head `signed`, row 5: expected labels of at least 0, as its activation is relu, got -3.5. Give the output "
         "layer no activation, or scale the labels.",
     ),
     "probabilities taken for logits": (

@@ -174,7 +174,13 @@ def test_classes_are_learnt_from_every_piece_and_without_the_marker():
     assert resolved(Categorical(missing=-1), np.array([-1, 4, 2])).classes == (2, 4)
 
 
-ONE_HOT = "If these are one-hot, give column.argmax(axis=1); if several hold at once, use ph.MultiLabel."
+ONE_HOT = "If these are one-hot, give column.argmax(axis=1)."
+AT_ONCE = "If several classes hold at once, use ph.MultiLabel."
+STEPS = (
+    "A class for each step of a sequence has no head yet. Train that model by hand: model.fit(x, ids, "
+    "sample_weight=mask), with ids and mask of shape (N, T), 0 in both where there is no label, and "
+    'loss=keras.losses.SparseCategoricalCrossentropy(reduction="mean_with_sample_weight").'
+)
 
 
 @pytest.mark.parametrize(
@@ -198,7 +204,7 @@ ONE_HOT = "If these are one-hot, give column.argmax(axis=1); if several hold at 
             "head `h`: expected classes of one type, got 'a', 'b', 1. Give the classes by name.",
         ),
         ([np.eye(3)], f"head `h`: expected one class a row, got rows of shape (3,). {ONE_HOT}"),
-        ([["a", "b"], ["c", ["d"]]], f"head `h`, row 3: expected one class a row, got ['d']. {ONE_HOT}"),
+        ([["a", "b"], ["c", ["d"]]], f"head `h`, row 3: expected one class a row, got ['d']. {AT_ONCE}"),
         (
             [np.array(["a", "b", np.nan])],
             "head `h`: expected names of classes, got 'nan'. "
@@ -270,10 +276,38 @@ def test_ids_that_would_wrap_or_vanish_are_found():
         )
 
 
-@pytest.mark.parametrize("column", [np.eye(3), np.eye(3, dtype=object), np.zeros((2, 3, 1))])
-def test_one_hot_rows_are_no_class_ids(column):
-    words = f"head `h`: expected one class a row, got rows of shape {column.shape[1:]}. {ONE_HOT}"
+@pytest.mark.parametrize(
+    ("column", "advice"),
+    [
+        (np.eye(3), ONE_HOT),
+        (np.eye(3, dtype=object), ONE_HOT),
+        (np.full((4, 3), 1 / 3), ONE_HOT),
+        (np.ones((2, 3)), AT_ONCE),
+        (np.zeros((2, 3, 1)), AT_ONCE),
+        (np.array([[0, 2, 1], [1, 0, 0]]), STEPS),
+        (np.array([[0, 1, -100, -100], [1, 0, 1, 1]]), STEPS),
+        (np.eye(7), STEPS),  # of as many steps as there are no classes
+        (np.array([[[0], [2]], [[1], [1]]]), STEPS),
+        (np.zeros((2, 8, 8)), "A class for each pixel is ph.Mask."),
+    ],
+)
+def test_rows_of_several_values_are_no_class_ids(column, advice):
+    words = f"head `h`: expected one class a row, got rows of shape {column.shape[1:]}. {advice}"
     assert message(Categorical(3).encode, column) == words
+
+
+@pytest.mark.parametrize(
+    ("column", "row", "advice"),
+    [
+        ([[0, 1, 0], [1, 0, 0]], 0, ONE_HOT),
+        ([["noun", "verb"], ["noun"]], 0, AT_ONCE),
+        ([["noun", "verb", "noun"], ["noun"]], 0, STEPS),
+        ([[0, 1, 2, 2], [1]], 0, STEPS),
+    ],
+)
+def test_lists_a_row_are_no_class_ids(column, row, advice):
+    words = message(Categorical(3).encode, column)
+    assert words == f"head `h`, row {row}: expected one class a row, got {column[row]}. {advice}"
 
 
 def test_lists_of_labels_are_no_class_ids():

@@ -12,6 +12,7 @@ from polyhead.doctor.places import Places
 from polyhead.doctor.reading import Odd, Place, Reading
 from polyhead.doctor.sides import Slot, in_order
 from polyhead.doctor.subjects import ARRAY_BATCH, Subject
+from polyhead.doctor.values import class_a_step
 from polyhead.keras_bridge.structure import Path, rebuild
 
 _FEW = 20
@@ -27,6 +28,7 @@ class _Column:
         kind: the call that declares it.
         change: what is done to the values, as written after them.
         remark: what the reader should know.
+        column: the column of a head, where an input has its name.
     """
 
     name: str
@@ -34,12 +36,18 @@ class _Column:
     kind: str
     change: str = ""
     remark: str = ""
+    column: str = ""
+
+    @property
+    def key(self) -> str:
+        """The name of its column in the data."""
+        return self.column or self.name
 
 
 def declaration(
     subject: Subject, reading: Reading, places: Places, rows: int | None, steps: int | None
 ) -> str:
-    """A program that makes the feed, or nothing where no input or no head can be derived.
+    """A program that makes the feed and runs as it stands, or nothing where that cannot be derived.
 
     Args:
         subject: what was read; code calls it by its name.
@@ -49,9 +57,9 @@ def declaration(
         steps: batches in an epoch, where that was seen.
     """
     first = reading.first
-    if first is None or subject.kind == "feed":
+    if first is None or subject.kind == "feed" or not subject.declared:
         return ""
-    streams = subject.kind == "generator function"
+    streams = subject.makes_generators
     for (part, _), leaf in first.arrays():
         left_out = (
             part == "x" and is_none(leaf) and not streams
@@ -59,14 +67,14 @@ def declaration(
         if isinstance(leaf, Odd) and not left_out:
             return ""
     inputs = _columns("x", reading, places)
-    heads = _columns("y", reading, places)
-    if not inputs or not heads:
+    heads = [_apart(head, inputs) for head in _columns("y", reading, places)]
+    if not inputs or not heads or steps_of(reading, places):
         return ""
     weights = _weights(heads, reading)
     heads = [replace(c, kind=_weighted(c, weights)) for c in heads] if weights else heads
     columns = [*inputs, *heads, *weights]
     if streams:
-        columns = [_unchanged(column, reading, places) for column in columns]
+        columns = [_unchanged(column) for column in columns]
     lines = _data(subject, columns, reading, rows, steps)
     lines += ["feed = ph.Feed(", "    data,"]
     for word, part in (("inputs", "x"), ("heads", "y")):
@@ -81,6 +89,36 @@ def declaration(
     if first.parts.get("w") is not None and not weights:
         lines += ["# weights: say class_weight=, given= or missing= on a head, which makes them"]
     return "\n".join(lines)
+
+
+def steps_of(reading: Reading, places: Places) -> list[str]:
+    """The outputs that have a class for each step of a sequence, for which there is no head."""
+    found = []
+    for path, slot in places.outputs.items():
+        facts = reading.facts.get(("y", path))
+        if facts is not None and facts.rows and class_a_step(slot, facts):
+            found.append(slot.name)
+    return found
+
+
+def _apart(head: _Column, inputs: list[_Column]) -> _Column:
+    """A head whose labels have a column of their own, where an input has its name."""
+    taken = {column.name for column in inputs}
+    if head.name not in taken:
+        return head
+    column = f"{head.name}_label"
+    while column in taken:
+        column += "_"
+    return replace(head, column=column, kind=_with(head.kind, "column", column))
+
+
+def _with(kind: str, argument: str, value: str) -> str:
+    """A call with one more argument.
+
+    >>> _with("ph.Binary()", "column", "sold")
+    'ph.Binary(column="sold")'
+    """
+    return f"{kind[:-1]}{', ' * (kind[-2] != '(')}{argument}={json.dumps(value)})"
 
 
 def _weights(heads: list[_Column], reading: Reading) -> list[_Column]:
@@ -99,7 +137,7 @@ def _weights(heads: list[_Column], reading: Reading) -> list[_Column]:
 
 def _weighted(column: _Column, weights: list[_Column]) -> str:
     name = next(w.name for w in weights if w.place[1] == column.place[1])
-    return f"{column.kind[:-1]}{', ' * (column.kind[-2] != '(')}sample_weight={json.dumps(name)})"
+    return _with(column.kind, "sample_weight", name)
 
 
 def _columns(part: str, reading: Reading, places: Places) -> list[_Column]:
@@ -154,8 +192,6 @@ def _head(facts: Facts, slot: Slot | None) -> tuple[str, str, str]:
     classes = slot.classes if slot is not None else None
     if shape in ((), (1,)):
         flat = "[:, 0]" if shape else ""
-        least = facts.low[0] if facts.low is not None else 0.0
-        top = int(facts.high[0]) + 1 if facts.high is not None else 2
         linear = (
             slot is not None
             and slot.activation == "linear"
@@ -163,57 +199,76 @@ def _head(facts: Facts, slot: Slot | None) -> tuple[str, str, str]:
         )
         if classes in (None, 1) and facts.zero_one and not linear:
             return "ph.Binary()", "", ""
-        whole = facts.whole and facts.values is not None and least >= -1
         few = facts.values is not None and len(facts.values) <= _FEW and not facts.dtype.startswith("float")
-        if whole and ((classes or 1) > 1 or (slot is None and few)):
-            missing = ", missing=-1" if least == -1 else ""
-            count = max(2, classes or top)
-            return (
-                f"ph.Categorical({count}{missing})",
-                flat,
-                "" if classes else "classes by the ids that were seen",
-            )
+        ids = _ids(facts, classes) if (classes or 1) > 1 or (slot is None and few) else None
+        if ids is not None:
+            return f"ph.Categorical({ids[0]})", flat, ids[1]
         return "ph.Regression()", "", ""
+    if slot is not None and len(slot.shape) == 2 and classes == 1 and len(shape) == 1:
+        return f"ph.Regression({(*shape, 1)})", "", ""
     if len(shape) == 1 and facts.zero_one:
         sigmoid = slot is not None and slot.activation == "sigmoid"
         if facts.one_hot and not sigmoid:
-            return f"ph.Categorical({shape[0]})", ".argmax(-1)", "ids in place of one-hot labels"
+            as_they_are = slot is not None and slot.one_hot
+            remark = "made one-hot again from ids" if as_they_are else "ids in place of one-hot labels"
+            kind = f"ph.Categorical({shape[0]}{', one_hot=True' * as_they_are})"
+            return kind, ".argmax(-1)", remark
         return f"ph.MultiLabel({shape[0]})", "", ""
     return f"ph.Regression({shape[0] if len(shape) == 1 else shape})", "", ""
 
 
+def _ids(facts: Facts, classes: int | None) -> tuple[str, str] | None:
+    """The arguments of a head for class ids, and a remark; None for numbers that are no ids.
+
+    Args:
+        facts: of the labels.
+        classes: how many the output has, None where there is no model.
+    """
+    if not facts.whole or facts.low is None or facts.high is None:
+        return None
+    low, top, held = int(facts.low[0]), int(facts.high[0]), facts.values or set()
+    if len([v for v in held if v < 0]) > 1:
+        return None
+    missing = f", missing={low}" if low < 0 else ""
+    if classes is None:
+        return f"{max(2, top + 1)}{missing}", "classes by the ids that were seen"
+    if [v for v in held if v >= classes] == [255] and not missing:
+        return f"{classes}, missing=255", ""
+    if top >= classes:
+        return f"{top + 1}{missing}", f"ids up to {top} were seen, the layer has {classes} units"
+    return f"{max(2, classes)}{missing}", ""
+
+
 def _mask(facts: Facts, slot: Slot | None) -> tuple[str, str, str] | None:
     shape = facts.shape
+    if slot is not None and len(slot.shape) == 2 == len(shape):
+        return None  # a number for each place, not a class
     channels = shape[2] if len(shape) == 3 else 1
     size = f"size={shape[:2]}"
-    if facts.values is not None and facts.values == {0.0, 255.0}:
-        return f"ph.Mask({size})", " > 127", "0 and 255 as no and yes"
-    if facts.zero_one and (slot is None or slot.classes in (1, channels)):
-        return (f"ph.Mask({size})" if channels == 1 else f"ph.Mask({channels}, multi=True, {size})"), "", ""
-    ids = facts.whole and facts.values is not None and facts.low is not None and facts.low[0] >= 0
-    if ids and channels == 1 and facts.high is not None:
-        count = (slot.classes if slot is not None else None) or int(facts.high[0]) + 1
-        return f"ph.Mask({max(2, count)}, {size})", "", ""
-    return None
+    values = "values=(0, 255), " if facts.values == {0.0, 255.0} else ""
+    if (facts.zero_one or values) and (slot is None or slot.classes in (1, channels)):
+        many = f"{channels}, multi=True, " if channels > 1 else ""
+        return f"ph.Mask({many}{values}{size})", "", ""
+    classes = slot.classes if slot is not None else None
+    few = facts.values is not None or (classes or 1) > 1
+    ids = _ids(facts, classes) if few and channels == 1 and classes != 1 else None
+    return None if ids is None else (f"ph.Mask({ids[0]}, {size})", "", "")
 
 
-def _unchanged(column: _Column, reading: Reading, places: Places) -> _Column:
+def _unchanged(column: _Column) -> _Column:
     """A column of a stream, whose values cannot be changed on the way."""
     if column.change == ".argmax(-1)":
-        kind = f"ph.MultiLabel({reading.facts[column.place].shape[0]})"
-        return _Column(column.name, column.place, kind, remark="yield ids to say ph.Categorical")
-    if column.change:
-        remark = f"yield labels{column.change}"
-        return _Column(column.name, column.place, column.kind, remark=remark)
-    return column
+        kind = column.kind.replace(", one_hot=True", "").replace("ph.Categorical(", "ph.MultiLabel(")
+        return replace(column, kind=kind, change="", remark="yield ids to say ph.Categorical")
+    return replace(column, change="")  # of ids (B, 1), which a head takes too
 
 
 def _data(
     subject: Subject, columns: list[_Column], reading: Reading, rows: int | None, steps: int | None
 ) -> list[str]:
     """The lines that make ``data``."""
-    if subject.kind == "generator function":
-        names = {column.place: column.name for column in columns}
+    if subject.makes_generators:
+        names = {column.place: column.key for column in columns}
         assert reading.first is not None
         parts = reading.first.parts
         for i, (path, _) in enumerate(in_order(parts.get("w"))):
@@ -225,34 +280,30 @@ def _data(
         nested = tuple(named(part) for part in ("x", "y", "w") if parts.get(part) is not None)
         lines = [f"data = ph.from_generator({subject.name}, length={rows}, names={nested!r})"]
         if rows is None:
+            seen = sum(map(len, reading.rows))
             lines = [
                 "data = ph.from_generator(",
                 f"    {subject.name},",
-                "    length=...,  # rows in an epoch",
+                f"    length={seen},  # as many rows as were read: say how many an epoch has",
             ]
             lines += [f"    names={nested!r},", ")"]
         return ["import polyhead as ph", "", *lines]
-    if subject.kind in ("generator", "iterator"):
-        remark = f"# a {subject.kind} is read only once: give the arrays that it reads from"
-        lines = [f"    {json.dumps(column.name)}: ...," for column in columns]
-        return ["import polyhead as ph", "", remark, "data = {", *lines, "}"]
     if subject.whole is not None:
-        lines = [f"    {json.dumps(c.name)}: {_at('arrays', c.place)}{c.change}," for c in columns]
+        lines = [f"    {json.dumps(c.key)}: {_at('arrays', c.place)}{c.change}," for c in columns]
         return ["import polyhead as ph", "", "data = {", *lines, "}"]
-    read = f"list({subject.name})"
+    read, remark = f"list({subject.name})", "an epoch in memory"
     imports = ["import numpy as np", "", "import polyhead as ph", ""]
     if subject.item is not None:
         read = f"[{subject.name}[i] for i in range({subject.name}.num_batches)]"
     if subject.endless or (not reading.ended and subject.length is None):
-        count = str(steps) if steps is not None else "...  # batches in an epoch\n"
-        read = f"list(itertools.islice({subject.name}, {count}))"
+        read = f"list(itertools.islice({subject.name}, {steps or reading.steps}))"
+        remark = remark if steps else "as many batches as were read: say how many an epoch has"
         imports = ["import itertools", "", *imports]
     lines = []
     for column in columns:
         values = f"np.concatenate([np.asarray({_at('batch', column.place)}) for batch in batches])"
-        values = f"({values}{column.change})" if column.change.startswith(" ") else f"{values}{column.change}"
-        lines.append(f"    {json.dumps(column.name)}: {values},")
-    return [*imports, f"batches = {read}  # an epoch in memory", "data = {", *lines, "}"]
+        lines.append(f"    {json.dumps(column.key)}: {values}{column.change},")
+    return [*imports, f"batches = {read}  # {remark}", "data = {", *lines, "}"]
 
 
 def _at(name: str, place: Place) -> str:

@@ -19,6 +19,7 @@ from polyhead.doctor.weights import check_weights
 from polyhead.doctor.workers import check_item, check_workers, same_chance
 from polyhead.errors import ContractError, PolyheadError, Problem, shown
 from polyhead.feed import Feed
+from polyhead.kinds import CLASS_A_STEP
 
 
 def examine(
@@ -110,11 +111,13 @@ def _examine(
     problems += check_pairs(first.turned or (second.turned if second is not None else None))
     places, matched = _match(first, side)
     problems += matched
-    problems += structure.list_targets(first.first, what)
+    shape = matching.example(side) if side is not None and len(side.outputs) > 1 else ""
+    problems += structure.list_targets(first.first, what, shape)
     judged, outputs = values.check_outputs(first, places)
     problems += judged
     places = Places(places.inputs, outputs)
-    problems += structure.check_batches(first, what, places)
+    problems += values.check_losses(places, judged)
+    problems += structure.check_batches(first, what, places, shape)
     problems += matching.check_inputs(first, places)
     problems += check_weights(first, side, places)
     problems += values.check_finite(first, places)
@@ -127,6 +130,10 @@ def _examine(
         problems += found.problems
         notes += found.notes
         unseen += found.unseen
+    if not what.declared:
+        once = f"{_article(what.kind)} is read only once; give the function that makes it"
+        unseen.append(f"the same data as a feed: {once}")
+    notes += [f"output `{name}`: {CLASS_A_STEP}" for name in declare.steps_of(first, places)]
     notes += structure.left_out(first, places)
     notes += [*values.zeros(first, places), *values.flat_labels(first, places)]
     paid = cost.measure(first, model if side is not None else None, clock.left)

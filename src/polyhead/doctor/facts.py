@@ -41,7 +41,7 @@ class Facts:
         bad: rows with either.
         whole: no number has a fraction.
         values: the distinct numbers, None where they are too many.
-        ones: each row sums to 1.
+        ones: each row sums to 1, or each place of it along the last axis.
         odd: the first batch where it was no array of numbers, and what it was.
         none: the first batch where it was an input that is None.
         fraction: the first number that has one, and where.
@@ -89,8 +89,8 @@ class Facts:
 
     @property
     def one_hot(self) -> bool:
-        """Whether each row is 0 but for one 1."""
-        return self.zero_one and self.ones and len(self.shape) == 1 and self.shape[0] > 1
+        """Whether each row, or each place of it, is 0 but for one 1."""
+        return self.zero_one and self.ones and len(self.shape) > 0 and self.shape[-1] > 1
 
     def add(self, step: int, array: np.ndarray) -> None:
         """Count the array of batch ``step`` in."""
@@ -111,7 +111,7 @@ class Facts:
             flat, rows = self._finite(step, flat, rows)
         if flat.size:
             self._range(step, flat, rows)
-            self._kind(step, flat, rows)
+            self._kind(step, flat, rows, array.shape[-1] if array.ndim > 1 else 1)
 
     def _finite(self, step: int, flat: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         flat = flat if flat.dtype.kind == "f" else flat.astype(np.float32)
@@ -134,8 +134,8 @@ class Facts:
         if self.high is None or high[top] > self.high[0]:
             self.high = (float(high[top]), (step, int(rows[top])))
 
-    def _kind(self, step: int, flat: np.ndarray, rows: np.ndarray) -> None:
-        if self.ones and not np.allclose(flat.sum(1), 1, atol=1e-3):
+    def _kind(self, step: int, flat: np.ndarray, rows: np.ndarray, last: int) -> None:
+        if self.ones and not np.allclose(flat.reshape(-1, last).sum(1), 1, atol=1e-3):
             self.ones = False
         if flat.dtype.kind == "f" and self.fraction is None:
             parted = flat != np.rint(flat)

@@ -22,7 +22,7 @@ def match_outputs(y: Any, model: Model, third: bool = False) -> tuple[dict[Path,
     outputs, names = model.outputs, [slot.name for slot in model.outputs]
     listed = ", ".join(f"`{slot.name}` {slot.shape}" for slot in outputs)
     if y is None:
-        fix = "Yield x, y." if len(outputs) == 1 else "Yield x, (y0, y1)."
+        fix = "Yield x, y." if len(outputs) == 1 else f"Yield {example(model)}."
         return {}, [Problem("batch 0", f"labels for {listed}", "inputs alone", fix, "no-targets")]
     if form(y) == "one":
         if len(outputs) == 1:
@@ -42,7 +42,8 @@ def match_outputs(y: Any, model: Model, third: bool = False) -> tuple[dict[Path,
     if form(y) == "nested" or model.output_form == "nested":
         return _match_nested(y, model, listed)
     if isinstance(y, Mapping):
-        return _match_keys(y, model, names)
+        alone = len(outputs) == 1 and model.output_form != "dict"
+        return _match_alone(y, model) if alone else _match_keys(y, model, names)
     if len(y) != len(outputs):
         expected = f"{len(outputs)} arrays, for {listed}"
         return {}, [
@@ -60,6 +61,23 @@ def example(model: Model) -> str:
     return f"x, ({', '.join(name if name.isidentifier() else '...' for name in names)})"
 
 
+def _match_alone(y: Mapping[str, Any], model: Model) -> tuple[dict[Path, Slot], list[Problem]]:
+    """Labels in a dict, for a model whose only output has no key: Keras takes the array alone, or in a tuple."""
+    slot = model.outputs[0]
+    key = slot.name if slot.name in y else next(iter(y)) if len(y) == 1 else None
+    keys = "key" if len(y) == 1 else "keys"
+    fix = "Yield x, y with one array as y." if key is None else f"Yield x, y[{key!r}]."
+    return {} if key is None else {(key,): slot}, [
+        Problem(
+            "y",
+            f"an array, as `{slot.name}` is the model's only output",
+            f"a dict with the {keys} {quoted(y)}, which Keras takes only where the model returns a dict",
+            fix,
+            "target-keys",
+        )
+    ]
+
+
 def _match_keys(
     y: Mapping[str, Any], model: Model, names: list[str]
 ) -> tuple[dict[Path, Slot], list[Problem]]:
@@ -68,8 +86,6 @@ def _match_keys(
     extra = [name for name in y if name not in names]
     if not missing and not extra:
         return matched, []
-    if len(names) == len(y) == 1:
-        return {(next(iter(y)),): model.outputs[0]}, []
     words = [f"no {quoted(missing)}"] * bool(missing) + [f"{quoted(extra)} too many"] * bool(extra)
     fix = (
         f"Rename {quoted(extra)} to {quoted(missing)}."
@@ -145,11 +161,12 @@ def match_inputs(x: Any, model: Model) -> tuple[dict[Path, Slot], list[Problem]]
     if isinstance(x, Mapping):
         matched: dict[Path, Slot] = {(slot.name,): slot for slot in inputs if slot.name in x}
         missing, extra = [n for n in names if n not in x], [n for n in x if n not in names]
-        if len(names) == len(x) == 1:
-            return {(next(iter(x)),): inputs[0]}, []
         if missing:
             found = f"{quoted(x)}"
             fix = "Yield each input under the name of its keras.Input."
+            if len(names) == len(x) == 1:
+                matched = {(next(iter(x)),): inputs[0]}
+                fix = f"Rename {quoted(x)} to {quoted(names)}, or yield the array alone."
             return matched, [Problem("x", f"the keys {quoted(names)}", found, fix, "input-keys")]
         if extra:
             expected, fix = (

@@ -9,25 +9,12 @@ from typing import Any
 from polyhead.doctor.facts import is_none
 from polyhead.keras_bridge.activation import activation
 from polyhead.keras_bridge.contract import symbolic
+from polyhead.keras_bridge.judge import as_loss
+from polyhead.keras_bridge.range_rules import bounds_of
 from polyhead.keras_bridge.structure import Path, leaves
 
-_UNIT = {
-    "binary_crossentropy",
-    "binary_focal_crossentropy",
-    "categorical_crossentropy",
-    "categorical_focal_crossentropy",
-    "dice",
-    "tversky",
-}
-"""Losses whose labels are in 0-1."""
 _SPARSE = {"sparse_categorical_crossentropy"}
 _ONE_HOT = {"categorical_crossentropy", "categorical_focal_crossentropy"}
-_RANGES = {
-    "sigmoid": (0.0, 1.0),
-    "hard_sigmoid": (0.0, 1.0),
-    "softmax": (0.0, 1.0),
-    "tanh": (-1.0, 1.0),
-}
 
 
 @dataclass(frozen=True)
@@ -43,6 +30,7 @@ class Slot:
         loss: the name of its loss, where the model is compiled.
         own_loss: that loss is a class that somebody wrote.
         optional: an input that may be None.
+        from_logits: what its loss was told of the output; None where it reads neither logits nor probabilities.
     """
 
     path: Path
@@ -53,6 +41,7 @@ class Slot:
     loss: str | None = None
     own_loss: bool = False
     optional: bool = False
+    from_logits: bool | None = None
 
     @property
     def classes(self) -> int | None:
@@ -74,12 +63,7 @@ class Slot:
     @property
     def range(self) -> tuple[float, float, str] | None:
         """The numbers that labels can be, and why."""
-        if self.loss in _UNIT:
-            return 0.0, 1.0, f"its loss is {self.loss}"
-        if self.activation in _RANGES:
-            low, high = _RANGES[self.activation or ""]
-            return low, high, f"its activation is {self.activation}"
-        return None
+        return bounds_of(self.activation, self.loss)
 
 
 @dataclass(frozen=True)
@@ -200,4 +184,4 @@ def _with_loss(slot: Slot, loss: Any) -> Slot:
     function = getattr(loss, "fn", None) or (loss if not isinstance(loss, keras.losses.Loss) else None)
     own = function is None and not type(loss).__module__.startswith(("keras.", "polyhead."))
     name = getattr(function, "__name__", None) or type(loss).__name__
-    return replace(slot, loss=str(name), own_loss=own)
+    return replace(slot, loss=str(name), own_loss=own, from_logits=as_loss(loss).from_logits)

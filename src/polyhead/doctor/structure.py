@@ -14,10 +14,10 @@ from polyhead.doctor.subjects import Subject
 from polyhead.errors import Problem
 
 
-def check_batches(reading: Reading, subject: Subject, places: Places) -> list[Problem]:
-    """What can be said without a model."""
+def check_batches(reading: Reading, subject: Subject, places: Places, shape: str = "") -> list[Problem]:
+    """What can be said of the layout; ``shape`` is what to yield for the model, where there is one."""
     return [
-        *_container(reading, subject),
+        *_container(reading, subject, shape),
         *_drift(reading, places),
         *_odd(reading, places),
         *_none(reading, places),
@@ -26,11 +26,11 @@ def check_batches(reading: Reading, subject: Subject, places: Places) -> list[Pr
     ]
 
 
-def _container(reading: Reading, subject: Subject) -> list[Problem]:
+def _container(reading: Reading, subject: Subject, shape: str) -> list[Problem]:
     first = reading.first
     assert first is not None
     if first.size > 3:
-        fix = "Nest what belongs together: x, (y0, y1), (w0, w1)."
+        fix = f"Nest what belongs together: {shape or 'x, (y0, y1), (w0, w1)'}."
         found = f"a {first.container} of {first.size}"
         return [Problem("batch 0", "a tuple (x, y) or (x, y, weights)", found, fix, "not-a-tuple")]
     if subject.kind.startswith("generator") and first.container != "tuple":
@@ -108,6 +108,8 @@ def _odd(reading: Reading, places: Places) -> list[Problem]:
                 fix = "Give an array of ones for outputs without weights."
                 if place[0] == "y":
                     fix = "Where there is no label, give 0 and a weight of 0."
+                elif place[0] == "w":
+                    may = len(place[1]) > 0  # Keras takes it where each output has a place of its own
             problems.append(
                 Problem(
                     f"{places.name(place)}, batch {step}",
@@ -215,8 +217,8 @@ def shown_nesting(layout: Any) -> str:
     return "array" if layout == "*" else "nothing"
 
 
-def list_targets(first: Batch, subject: Subject) -> list[Problem]:
-    """Labels in a list, which TensorFlow's pipeline does not take."""
+def list_targets(first: Batch, subject: Subject, shape: str = "") -> list[Problem]:
+    """Labels in a list, which TensorFlow's pipeline does not take; ``shape`` is what to yield for the model."""
     y = first.parts.get("y")
     x = first.parts.get("x")
     held = [name for name, part in (("x", x), ("y", y), ("weights", first.parts.get("w"))) if _lists(part)]
@@ -226,7 +228,8 @@ def list_targets(first: Batch, subject: Subject) -> list[Problem]:
     by_torch = (
         "The default collate_fn of a DataLoader makes lists: give dicts from the dataset, or a collate_fn"
     )
-    fix = f"{by_torch} that gives tuples." if loads else "Yield a tuple: x, (y0, y1)."
+    makes = "dicts" if shape.endswith("}") else "tuples"
+    fix = f"{by_torch} that gives {makes}." if loads else f"Yield {shape or 'a tuple: x, (y0, y1)'}."
     if "y" not in held and not loads:
         fix = "Yield tuples or dicts in its place."
     return [

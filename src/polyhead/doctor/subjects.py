@@ -42,6 +42,7 @@ class Subject:
         takes: why Keras refuses it, or nothing.
         whole: all rows, where arrays were given.
         cut: rows in a batch that was cut from them.
+        made_by: the function of the user's program that made a generator, if it can be found and needs no arguments.
     """
 
     kind: str
@@ -60,6 +61,17 @@ class Subject:
     refused: bool = False
     whole: Any = None
     cut: int = 0
+    made_by: str = ""
+
+    @property
+    def makes_generators(self) -> bool:
+        """Whether code has a function that makes a generator of these batches."""
+        return self.kind == "generator function" or bool(self.made_by)
+
+    @property
+    def declared(self) -> bool:
+        """Whether code can read its rows again, as a feed has to."""
+        return self.makes_generators or self.kind not in ("generator", "iterator")
 
     @property
     def yields(self) -> bool:
@@ -85,7 +97,8 @@ def subject(obj: Any, model: Any = None, batches: int = 50) -> Subject:
         call = Call("evaluate", model)
         return Subject("feed", "feed", lambda: obj._batches(call), length=len(obj), shuffled=True)
     if inspect.isgenerator(obj):
-        return Subject("generator", "generator", lambda: obj, again=False, runs_out=True)
+        by = _maker(obj)
+        return Subject("generator", by or "generator", lambda: obj, again=False, runs_out=True, made_by=by)
     if inspect.isclass(obj):
         name = obj.__name__
         raise ContractError(Problem("examine(obj)", "an object", f"the class {name}", f"Give {name}(...)."))
@@ -108,6 +121,25 @@ def subject(obj: Any, model: Any = None, batches: int = 50) -> Subject:
             "Give what you would give to fit; arrays as a tuple: examine((x, y)).",
         )
     )
+
+
+def _maker(generator: Any) -> str:
+    """The name of the function that made a generator, where code finds it by that and calls it without arguments."""
+    code, frame = generator.gi_code, generator.gi_frame
+    function = frame.f_globals.get(code.co_name) if frame is not None else None
+    alike = inspect.isfunction(function) and function.__code__ is code
+    return code.co_name if alike and not _needed(function) else ""
+
+
+def _needed(function: Any) -> list[str]:
+    """The arguments that a function cannot do without."""
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):
+        return []
+    return [
+        p.name for p in parameters if p.default is p.empty and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)
+    ]
 
 
 def from_module(obj: Any, names: tuple[str, ...], module: str) -> bool:
@@ -141,14 +173,7 @@ def _is_grain(obj: Any) -> bool:
 def _function(function: Any, model: Any, batches: int) -> Subject:
     name = getattr(function, "__name__", "generator")
     name = name if name.isidentifier() else "generator"
-    try:
-        needed = [
-            p.name
-            for p in inspect.signature(function).parameters.values()
-            if p.default is p.empty and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)
-        ]
-    except (TypeError, ValueError):
-        needed = []
+    needed = _needed(function)
     if needed:
         raise ContractError(
             Problem(

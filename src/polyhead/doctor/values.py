@@ -10,10 +10,8 @@ from polyhead.doctor.places import Places, counted
 from polyhead.doctor.reading import Reading
 from polyhead.doctor.sides import Slot
 from polyhead.errors import Problem
+from polyhead.keras_bridge.range_rules import logits, one_unit, outside, span
 from polyhead.keras_bridge.structure import Path
-
-_ROUNDED = 1e-4
-"""By so much a label may miss a range, as scaled numbers do."""
 
 
 def check_finite(reading: Reading, places: Places) -> list[Problem]:
@@ -153,6 +151,22 @@ def _wrong(problems: list[Problem]) -> bool:
     return any(not p.warning for p in problems)
 
 
+def check_losses(places: Places, known: list[Problem]) -> list[Problem]:
+    """Activations and losses of the outputs against each other; where the labels are wrong, that was told already."""
+    problems = []
+    for path, slot in places.outputs.items():
+        name = places.name(("y", path))
+        if any(p.place.startswith(name) and not p.warning for p in known):
+            continue
+        better = "linear" if slot.loss is not None and slot.from_logits is None else "sigmoid"
+        for found in (
+            one_unit(name, slot.activation, slot.classes, better),
+            logits(name, slot.activation, slot.loss or "", slot.from_logits),
+        ):
+            problems += [found] if found is not None else []
+    return problems
+
+
 def judge(name: str, slot: Slot, facts: Facts) -> list[Problem]:
     """What is wrong with these labels for this output."""
     if facts.odd is not None:
@@ -167,8 +181,8 @@ def judge(name: str, slot: Slot, facts: Facts) -> list[Problem]:
         return [
             Problem(
                 name,
-                f"ids (B,), as its loss is {slot.loss}",
-                f"one-hot labels {('B', *facts.shape)}".replace("'", ""),
+                f"ids {_batch(slot.shape[:-1])}, as its loss is {slot.loss}",
+                f"one-hot labels {_batch(facts.shape)}",
                 'Give labels.argmax(-1), or compile with "categorical_crossentropy".',
                 "one-hot-for-sparse",
             )
@@ -190,6 +204,11 @@ def _as_ids(slot: Slot, facts: Facts) -> bool:
         return False
     whole_type = facts.dtype.startswith(("int", "uint"))
     return facts.whole and (whole_type or slot.activation == "softmax")
+
+
+def class_a_step(slot: Slot, facts: Facts) -> bool:
+    """Whether the labels are a class for each step of a sequence."""
+    return len(slot.shape) == 2 and facts.odd is None and _as_ids(slot, facts)
 
 
 def _ids(name: str, slot: Slot, facts: Facts) -> list[Problem]:
@@ -246,6 +265,9 @@ def _shape(name: str, slot: Slot, facts: Facts) -> Problem | None:
     shape, wanted = facts.shape, slot.shape
     given = _batch(shape)
     expected = f"labels of shape {_batch(wanted)}, as the output has"
+    if slot.sparse and len(wanted) > 1:
+        expected = f"ids of shape {_batch(wanted[:-1])}, as its loss is {slot.loss}"
+        return Problem(name, expected, given, "Give one class id for each place.", "target-shape")
     if wanted and wanted[-1] == 1 and fits(shape, wanted[:-1]):
         if not slot.own_loss:
             return None  # Keras gives them the last axis
@@ -287,20 +309,6 @@ def _range(name: str, slot: Slot, facts: Facts) -> list[Problem]:
     if facts.low is None or facts.high is None:
         return []
     if bounds is None:
-        if slot.activation in ("relu", "softplus", "exponential") and facts.low[0] < 0:
-            value, spot = facts.low
-            expected = f"labels of at least 0, as its activation is {slot.activation}"
-            fix = "The output cannot reach it: use a linear layer."
-            return [
-                Problem(
-                    f"{name}, batch {spot[0]}, row {spot[1]}",
-                    expected,
-                    f"{value:g}",
-                    fix,
-                    "label-range",
-                    warning=True,
-                )
-            ]
         return []
     low, high, why = bounds
     if facts.values is not None and facts.values <= {0.0, 255.0} and 255.0 in facts.values and high == 1:
@@ -315,19 +323,18 @@ def _range(name: str, slot: Slot, facts: Facts) -> list[Problem]:
             )
         ]
     for wrong, (value, spot) in (
-        (facts.low[0] < low - _ROUNDED, facts.low),
-        (facts.high[0] > high + _ROUNDED, facts.high),
+        (outside(facts.low[0], high, (low, high)), facts.low),
+        (outside(low, facts.high[0], (low, high)), facts.high),
     ):
         if wrong:
-            fix = (
-                "Such a loss falls without end, or never gets there: scale the labels, or use a linear output"
-            )
+            fix = "The output cannot reach it, or the loss falls without end: "
+            fix += "scale the labels, or give the output layer no activation and a loss for numbers."
             return [
                 Problem(
                     f"{name}, batch {spot[0]}, row {spot[1]}",
-                    f"labels in {low:g} to {high:g}, as {why}",
+                    f"labels {span(low, high)}, as {why}",
                     f"{value:g}",
-                    f"{fix} and a loss for numbers.",
+                    fix,
                     "label-range",
                 )
             ]

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
+from polyhead.doctor.facts import Facts
 from polyhead.doctor.matching import example
 from polyhead.doctor.places import Places, counted, quoted
 from polyhead.doctor.reading import Reading
@@ -22,6 +24,9 @@ def check_weights(reading: Reading, model: Model | None, places: Places) -> list
     problems = _weights_nesting(w, model) if model is not None else []
     if model is not None and model.output_form == "list" and isinstance(w, Mapping):
         return problems
+    alone = reading.facts.get(("w", ()))
+    if alone is not None and ("y", ()) not in reading.facts:
+        return problems + _for_every_output(reading, model, places, alone)
     for place, facts in reading.facts.items():
         part, path = place
         labels = reading.facts.get(("y", path))
@@ -29,6 +34,23 @@ def check_weights(reading: Reading, model: Model | None, places: Places) -> list
             slot = places.outputs.get(path)
             problems += _weights_shape(places.name(place), facts.shape, labels.shape, slot)
     return problems
+
+
+def _for_every_output(reading: Reading, model: Model | None, places: Places, weights: Facts) -> list[Problem]:
+    """One array of weights beside labels of several outputs: Keras gives all of it to each of them."""
+    several = model is not None and len(model.outputs) > 1
+    for place, labels in reading.facts.items():
+        if place[0] != "y" or labels.odd is not None or weights.odd is not None:
+            continue
+        name = places.name(("w", place[1]))
+        found = _weights_shape(name, weights.shape, labels.shape, places.outputs.get(place[1]))
+        if found and several and model is not None:
+            where = f"{found[0].found}, one array for every output"
+            fix = f"Give each output weights of its own: yield x, y, {example(model)[3:]}."
+            found = [replace(found[0], found=where, fix=fix)]
+        if found:
+            return found
+    return []
 
 
 def _weights_nesting(w: Any, model: Model) -> list[Problem]:
@@ -41,6 +63,14 @@ def _weights_nesting(w: Any, model: Model) -> list[Problem]:
     if form(w) == "one":
         found = "one array, which counts for every output"
         return problem(f"weights for each of {quoted(names)}", found, True) if len(names) > 1 else []
+    if model.output_form == "one":
+        fix = "Yield x, y, weights."
+        if isinstance(w, Mapping):
+            found = f"a dict with the {'key' if len(w) == 1 else 'keys'} {quoted(w)}"
+            return problem("one array, as the model has one output", found)
+        return (
+            problem("one array, as the model has one output", counted(len(w), "array")) if len(w) != 1 else []
+        )
     if model.output_form == "list":
         expected = f"a tuple of {len(names)} arrays, for {quoted(names)}"
         if isinstance(w, Mapping):

@@ -58,13 +58,23 @@ def activation(tensor: Any) -> str | None:
             return None if applied in (None, "<lambda>") or hasattr(operation, "cell") else str(applied)
         if function is not None and hasattr(operation, "kernel"):
             return "linear"
+        if name == "ReLU":
+            return _relu(operation)
         if name not in _UNCHANGED:
-            return name.lower() if name in ("Sigmoid", "Softmax", "ReLU") else None
+            return name.lower() if name in ("Sigmoid", "Softmax") else None
         parents = operation._inbound_nodes[history.node_index].input_tensors
         if len(parents) != 1:
             return None
         tensor = parents[0]
     return None
+
+
+def _relu(operation: Any) -> str | None:
+    """The function of a ReLU layer, which may have a slope below 0 and a greatest value."""
+    most = getattr(operation, "max_value", None)
+    if getattr(operation, "negative_slope", 0) or getattr(operation, "threshold", 0):
+        return None
+    return "relu" if most is None else "relu6" if most == 6 else None
 
 
 def _inner(operation: Any, index: int) -> Any:

@@ -2,35 +2,22 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from polyhead.errors import Problem, place
+from polyhead.keras_bridge.range_rules import RANGES, logits, one_unit, outside, span, suits
 from polyhead.kinds import Boxes, Head, Image, Input, Keypoints
 from polyhead.kinds.seen import Seen
 
-_RANGES = {
-    "sigmoid": (0.0, 1.0),
-    "hard_sigmoid": (0.0, 1.0),
-    "softmax": (0.0, 1.0),
-    "tanh": (-1.0, 1.0),
-    "softsign": (-1.0, 1.0),
-    "relu": (0.0, math.inf),
-    "relu6": (0.0, 6.0),
-    "softplus": (0.0, math.inf),
-    "exponential": (0.0, math.inf),
-}
-BOUNDED = tuple(name for name, (_, high) in _RANGES.items() if high < math.inf)
 _CROSSENTROPIES = re.compile("crossentropy|cross_entropy")
 _PROPER = {
     "binary_crossentropy": "BinaryCrossentropy",
     "categorical_crossentropy": "CategoricalCrossentropy",
     "sparse_categorical_crossentropy": "SparseCategoricalCrossentropy",
 }
-_SLACK = 1e-5
 FEW = 30
 """Labels of fewer rows may be all alike by chance."""
 
@@ -106,15 +93,10 @@ def judge(
 
 def _activation(where: str, head: Head, applied: str | None, units: int) -> Problem | None:
     """An activation that cannot give what the head means."""
-    if applied == "softmax" and units == 1:
-        better = "sigmoid" if head.probabilities else "linear"
-        return Problem(
-            where,
-            f'activation="{better}" for an output of one unit',
-            "softmax, which is 1 whatever the model learns",
-            f'Say Dense(1, activation="{better}").',
-            "one-unit-softmax",
-        )
+    better = "sigmoid" if head.probabilities else "linear"
+    single = one_unit(where, applied, units, better)
+    if single is not None:
+        return single
     if applied in (None, "linear") or not head.probabilities or applied in head.probabilities:
         return None
     if applied == "tanh" and isinstance(head.loss, str) and "hinge" in head.loss:
@@ -164,7 +146,7 @@ def _loss(
         return
     if not head.losses and seen is not None and seen.labelled:
         for value, row in (seen.low, seen.high):
-            if not -_SLACK <= value <= 1 + _SLACK:
+            if outside(value, value, (0, 1)):
                 yield Problem(
                     f"{where}, row {row}",
                     f"labels in 0–1, as {loss.name} wants",
@@ -173,22 +155,9 @@ def _loss(
                     "loss",
                 )
                 return
-    if applied == "linear" and not loss.from_logits:
-        yield Problem(
-            where,
-            f"{loss.name}(from_logits=True), as the output has no activation",
-            "from_logits=False",
-            "Say from_logits=True in the loss, or give the layer its activation.",
-            "logits",
-        )
-    elif applied in _RANGES and applied not in ("relu", "softplus", "exponential") and loss.from_logits:
-        yield Problem(
-            where,
-            f"{loss.name}(from_logits=False), as the output is a {applied}",
-            "from_logits=True",
-            "Leave from_logits out, or give the layer no activation.",
-            "logits",
-        )
+    unlike = logits(where, applied, loss.name, loss.from_logits)
+    if unlike is not None:
+        yield unlike
 
 
 def _why_not(loss: str, head: Head, units: int) -> str:
@@ -207,15 +176,13 @@ def _why_not(loss: str, head: Head, units: int) -> str:
 
 def _range(where: str, applied: str | None, seen: Seen) -> Iterator[Problem]:
     """A label that the output can never reach."""
-    low, high = _RANGES.get(applied or "", (-math.inf, math.inf))
-    if not seen.labelled:
+    if not seen.labelled or applied not in RANGES:
         return
     for value, row in (seen.low, seen.high):
-        if not low - _SLACK <= value <= high + _SLACK:
-            span = f"at least {low:g}" if high == math.inf else f"in [{low:g}, {high:g}]"
+        if outside(value, value, RANGES[applied]):
             yield Problem(
                 f"{where}, row {row}",
-                f"labels {span}, as the output is a {applied}",
+                f"labels {span(*RANGES[applied])}, as its activation is {applied}",
                 f"{value:.6g}",
                 "Give the output layer no activation, or scale the labels.",
                 "label-range",
@@ -260,8 +227,7 @@ def exchanged(
 
 
 def _suits(applied: str | None, seen: Seen) -> bool:
-    low, high = _RANGES.get(applied or "", (-math.inf, math.inf))
-    return low - _SLACK <= seen.low[0] and seen.high[0] <= high + _SLACK
+    return suits(applied, seen.low[0], seen.high[0])
 
 
 def judge_labels(

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from polyhead.errors import Problem, place
-from polyhead.keras_bridge.judge import BOUNDED, Loss
+from polyhead.keras_bridge.judge import Loss
+from polyhead.keras_bridge.range_rules import BOUNDED
 from polyhead.kinds import Embedding, Head, Regression
 from polyhead.kinds.seen import Seen
 

@@ -1,5 +1,6 @@
 """What goes in and what is predicted."""
 
+from polyhead.kinds._classes import CLASS_A_STEP
 from polyhead.kinds.base import Head, Input, Kind
 from polyhead.kinds.binary import Binary
 from polyhead.kinds.categorical import Categorical, MultiLabel
@@ -11,6 +12,7 @@ from polyhead.kinds.mask import Mask
 from polyhead.kinds.regression import Embedding, Regression
 
 __all__ = [
+    "CLASS_A_STEP",
     "Array",
     "Binary",
     "Boxes",

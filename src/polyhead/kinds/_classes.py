@@ -113,25 +113,63 @@ def _at_least_two(classes: Sequence[Any]) -> tuple[Any, ...]:
 # Ids -----------------------------------------------------------------------------------------------
 
 
-def one_a_row(values: Any) -> Any:
+CLASS_A_STEP = (
+    "A class for each step of a sequence has no head yet. Train that model by hand: model.fit(x, ids, "
+    "sample_weight=mask), with ids and mask of shape (N, T), 0 in both where there is no label, and "
+    'loss=keras.losses.SparseCategoricalCrossentropy(reduction="mean_with_sample_weight").'
+)
+
+
+def _several(values: Any, count: int | None) -> str:
+    """What to do about rows of several values, an array or a list.
+
+    Args:
+        values: the column.
+        count: of classes, where it is known.
+    """
+    rows = [value for value in values if isinstance(value, (list, tuple, np.ndarray))]
+    try:
+        array = np.asarray(rows, float)
+    except (TypeError, ValueError):  # rows of other lengths, or of names
+        twice = any(len(set(map(repr, row))) < len(row) for row in rows)
+        return CLASS_A_STEP if twice else _AT_ONCE
+    array = array[..., 0] if array.ndim == 3 and array.shape[2] == 1 else array
+    if array.ndim > 2:
+        return "A class for each pixel is ph.Mask."
+    if len(array) and count in (None, array.shape[1]):
+        if (array >= 0).all() and np.allclose(array.sum(1), 1):
+            return "If these are one-hot, give column.argmax(axis=1)."
+        if ((array == 0) | (array == 1)).all():
+            return _AT_ONCE
+    return CLASS_A_STEP
+
+
+_AT_ONCE = "If several classes hold at once, use ph.MultiLabel."
+
+
+def one_a_row(values: Any, count: int | None = None) -> Any:
     """A column of one class a row: codes, an array ``(B,)``, or a list.
+
+    Args:
+        values: the column.
+        count: of classes, where it is known.
 
     Raises:
         BadValue: for rows of several values.
     """
-    fix = "If these are one-hot, give column.argmax(axis=1); if several hold at once, use ph.MultiLabel."
     if hasattr(values, "codes"):
         return values
     if isinstance(values, np.ndarray):
         if values.ndim > 2 or (values.ndim == 2 and values.shape[1] != 1):
-            raise BadValue(None, "one class a row", f"rows of shape {values.shape[1:]}", fix)
+            found = f"rows of shape {values.shape[1:]}"
+            raise BadValue(None, "one class a row", found, _several(values, count))
         values = values.reshape(len(values))
         if values.dtype != object:
             return values
     for i, value in enumerate(values):
         many = isinstance(value, (list, tuple, set, frozenset, dict))
         if many or (isinstance(value, np.ndarray) and value.size != 1):
-            raise BadValue(i, "one class a row", shown(value), fix)
+            raise BadValue(i, "one class a row", shown(value), _several(values, count))
     return [value.item() if isinstance(value, np.ndarray) else value for value in values]
 
 
@@ -140,7 +178,7 @@ def ids(values: Any, classes: int | Sequence[Any], missing: Any) -> np.ndarray:
     if hasattr(values, "codes"):
         table = _looked_up([*values.categories, None], classes, missing)
         return table[values.codes]  # code -1 reads the last place: None
-    values = one_a_row(values)
+    values = one_a_row(values, len(names(classes)))
     if isinstance(values, np.ndarray) and values.dtype.kind in "iufbU":
         return _array_ids(values, classes, missing)
     return _looked_up(values, classes, missing)

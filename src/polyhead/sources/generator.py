@@ -28,7 +28,8 @@ def from_generator(function: Callable[[], Any], *, length: int, names: Any = Non
     Args:
         function: takes no arguments and returns an iterator: a generator function, or ``lambda: batches(path)``.
         length: rows in an epoch.
-        names: columns for what it yields, nested alike: ``("image", ("presence", "box"))``. By default the
+        names: columns for what it yields, nested alike: ``("image", ("presence", "box"))``, where tuples and lists are
+            the same. By default the
             keys of dicts; else ``x`` and ``y``, or ``x0``, ``x1`` … and ``y0``, ``y1`` … where there are several.
             A third part, weights, needs names: read them with ``sample_weight=`` of a head.
 
@@ -149,10 +150,10 @@ class _Generator:
             raise DataError(
                 Problem(where, "a batch (x, y)", "None", "Leave out the yield, or mend what it gives.")
             )
-        leaves = dict(_leaves(batch))
+        leaves = dict(_leaves(batch, like=self.names))
         if self._places is None:
             self._places = self._named(batch, list(leaves), where)
-        if list(leaves) != list(self._places):
+        if leaves.keys() != self._places.keys():
             expected = f"the structure of batch 0, {_outline(list(self._places))}"
             raise DataError(Problem(where, expected, _outline(list(leaves))))
         found = {self._places[path]: _array(leaf) for path, leaf in leaves.items()}
@@ -175,8 +176,8 @@ class _Generator:
     def _named(self, batch: Any, paths: list[tuple[Any, ...]], where: str) -> dict[tuple[Any, ...], str]:
         """A column's name for each part of a batch."""
         parts = len(batch) if isinstance(batch, tuple) else 1
-        given = dict(_leaves(self.names)) if self.names is not None else {}
-        if self.names is not None and list(given) != paths:
+        given = dict(_leaves(self.names, like=self.names)) if self.names is not None else {}
+        if self.names is not None and given.keys() != set(paths):
             fix = "Nest the names as what is yielded."
             raise DataError(
                 Problem("from_generator(names=)", f"names for {_outline(paths)}", shown(self.names), fix)
@@ -185,14 +186,15 @@ class _Generator:
             found = f"{parts} parts"
             fix = 'Name all parts: names=("x", ("a", "b"), ("weight_a", "weight_b")), and say sample_weight= on a head.'
             raise DataError(Problem(where, "(x, y)", found, fix if parts == 3 else ""))
+        places = paths
         if not isinstance(batch, tuple) and not given:
             paths = [(0, *path) for path in paths]
-        names = list(given.values()) or [_default(path, paths) for path in paths]
+        names = [given[path] for path in paths] if given else [_default(path, paths) for path in paths]
         twice = [name for name in names if names.count(name) > 1]
         if twice:
             fix = "Say names=, nested as what is yielded."
             raise DataError(Problem(where, "distinct names for its parts", f"`{twice[0]}` twice", fix))
-        return dict(zip(dict(_leaves(batch)), map(str, names), strict=True))
+        return dict(zip(places, map(str, names), strict=True))
 
 
 class _Cursor:
@@ -267,18 +269,30 @@ def _joined(pieces: list[np.ndarray]) -> np.ndarray:
     return np.concatenate(pieces)
 
 
-def _leaves(nested: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[Any, ...], Any]]:
-    """The parts of a batch: tuples and dicts are walked through, and lists of arrays; a list of values is a part."""
+def _leaves(
+    nested: Any, path: tuple[Any, ...] = (), like: Any = None
+) -> Iterator[tuple[tuple[Any, ...], Any]]:
+    """The parts of a batch: tuples, dicts and lists of arrays are walked through; a list of values is a part.
+
+    Where names say ``like`` what it is nested, a list beside a list or a tuple of names is walked through too.
+    """
     if isinstance(nested, Mapping):
+        named = like if isinstance(like, Mapping) else {}
         for key, part in nested.items():
-            yield from _leaves(part, (*path, key))
-    elif isinstance(nested, tuple) or (
-        isinstance(nested, list) and nested and all(hasattr(part, "shape") and part.shape for part in nested)
-    ):
+            yield from _leaves(part, (*path, key), named.get(key))
+    elif isinstance(nested, tuple) or (isinstance(nested, list) and nested and _of_parts(nested, like)):
+        named_in_order = like if isinstance(like, (list, tuple)) else ()
         for i, part in enumerate(nested):
-            yield from _leaves(part, (*path, i))
+            yield from _leaves(part, (*path, i), named_in_order[i] if i < len(named_in_order) else None)
     else:
         yield path, nested
+
+
+def _of_parts(values: list[Any], like: Any) -> bool:
+    """Whether a list holds the parts of a batch, each a column, rather than the values of one."""
+    if isinstance(like, (list, tuple)):
+        return len(like) == len(values)
+    return like is None and all(hasattr(part, "shape") and part.shape for part in values)
 
 
 def _default(path: tuple[Any, ...], paths: list[tuple[Any, ...]]) -> str:

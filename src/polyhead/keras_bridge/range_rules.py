@@ -1,0 +1,127 @@
+"""What an output can give, and whether labels lie in it: one rule for `Feed.check` and for `examine`."""
+
+from __future__ import annotations
+
+import math
+
+from polyhead.errors import Problem
+
+RANGES = {
+    "sigmoid": (0.0, 1.0),
+    "hard_sigmoid": (0.0, 1.0),
+    "sparse_sigmoid": (0.0, 1.0),
+    "softmax": (0.0, 1.0),
+    "sparsemax": (0.0, 1.0),
+    "tanh": (-1.0, 1.0),
+    "hard_tanh": (-1.0, 1.0),
+    "softsign": (-1.0, 1.0),
+    "relu": (0.0, math.inf),
+    "relu6": (0.0, 6.0),
+    "softplus": (0.0, math.inf),
+    "squareplus": (0.0, math.inf),
+    "sparse_plus": (0.0, math.inf),
+    "exponential": (0.0, math.inf),
+    "elu": (-1.0, math.inf),
+}
+"""What each activation can give."""
+
+BOUNDED = tuple(name for name, (_, high) in RANGES.items() if high < math.inf)
+
+UNIT_LOSSES = frozenset(
+    {
+        "binary_crossentropy",
+        "binary_focal_crossentropy",
+        "categorical_crossentropy",
+        "categorical_focal_crossentropy",
+        "dice",
+        "tversky",
+    }
+)
+"""Losses whose labels are in 0–1."""
+
+SLACK = 1e-4
+"""By so much a label may miss a range, as scaled numbers do."""
+
+
+def outside(low: float, high: float, bounds: tuple[float, float]) -> bool:
+    """Whether numbers from ``low`` to ``high`` leave some bounds.
+
+    >>> outside(0.0, 1.00001, (0.0, 1.0)), outside(-1.0, 1.0, (0.0, math.inf))
+    (False, True)
+    """
+    return low < bounds[0] - SLACK or high > bounds[1] + SLACK
+
+
+def suits(applied: str | None, low: float, high: float) -> bool:
+    """Whether an output with this activation can give all numbers from ``low`` to ``high``."""
+    return not outside(low, high, RANGES.get(applied or "", (-math.inf, math.inf)))
+
+
+def bounds_of(applied: str | None, loss: str | None) -> tuple[float, float, str] | None:
+    """The numbers that labels can be, and why: by the loss, else by the activation; None for any."""
+    if loss in UNIT_LOSSES:
+        return 0.0, 1.0, f"its loss is {loss}"
+    if applied in RANGES:
+        return *RANGES[applied], f"its activation is {applied}"
+    return None
+
+
+def span(low: float, high: float) -> str:
+    """Bounds in words.
+
+    >>> span(0, 1), span(0, math.inf)
+    ('in 0–1', 'of at least 0')
+    """
+    if high == math.inf:
+        return f"of at least {low:g}"
+    return f"in {low:g}–{high:g}" if low >= 0 else f"from {low:g} to {high:g}"
+
+
+def one_unit(where: str, applied: str | None, units: int | None, better: str) -> Problem | None:
+    """The problem of a softmax over a single unit.
+
+    Args:
+        where: the place.
+        applied: the output's last activation.
+        units: how many numbers its last axis holds.
+        better: the activation that is meant.
+    """
+    if applied != "softmax" or units != 1:
+        return None
+    return Problem(
+        where,
+        f'activation="{better}" for an output of one unit',
+        "softmax, which is 1 whatever the model learns",
+        f'Say Dense(1, activation="{better}").',
+        "one-unit-softmax",
+    )
+
+
+def logits(where: str, applied: str | None, loss: str, from_logits: bool | None) -> Problem | None:
+    """The problem of a loss that reads logits where it gets probabilities, or the reverse.
+
+    Args:
+        where: the place.
+        applied: the output's last activation, ``"linear"`` for none.
+        loss: its name.
+        from_logits: what it was told; None where it reads neither.
+    """
+    if from_logits is None:
+        return None
+    if applied == "linear" and not from_logits:
+        return Problem(
+            where,
+            f"{loss}(from_logits=True), as the output has no activation",
+            "from_logits=False",
+            "Say from_logits=True in the loss, or give the layer its activation.",
+            "logits",
+        )
+    if applied in BOUNDED and from_logits:
+        return Problem(
+            where,
+            f"{loss}(from_logits=False), as the output is a {applied}",
+            "from_logits=True",
+            "Leave from_logits out, or give the layer no activation.",
+            "logits",
+        )
+    return None

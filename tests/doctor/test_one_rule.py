@@ -1,0 +1,73 @@
+"""`Feed.check` and `examine` judge an output and its labels by one rule."""
+
+import keras
+import numpy as np
+import pytest
+
+import polyhead as ph
+
+rng = np.random.default_rng(0)
+X = rng.random((64, 3)).astype("float32")
+ACTIVATIONS = (
+    *("sigmoid", "hard_sigmoid", "tanh", "softsign", "relu6", "relu", "softplus", "exponential", "elu"),
+    *("linear", "gelu", "silu"),
+)
+
+
+def weights(labels, layer, loss="mse", head=None):
+    """How `Feed.check` and `examine` judge labels for one output: the codes of the mistakes in it."""
+    x = keras.Input((3,), name="x")
+    model = keras.Model(x, {"y": layer(x)})
+    model.compile("sgd", loss)
+    data = {"x": X, "y": labels}
+    feed = ph.Feed(data, inputs="x", heads={"y": head or ph.Regression()}, batch_size=16)
+
+    def generator():
+        while True:
+            for start in range(0, 64, 16):
+                part = slice(start, start + 16)
+                yield {"x": X[part]}, {"y": labels[part, None]}
+
+    reports = feed.check(model), ph.examine(generator, model, 8, steps_per_epoch=4)
+    return tuple([(p.code, p.warning) for p in report.problems if "`y`" in p.place] for report in reports)
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize(("low", "high"), [(-4, 5), (-1, 1), (0, 1), (0, 6), (0, 90), (-1.00005, 1.00005)])
+def test_what_an_activation_cannot_reach(activation, low, high):
+    labels = np.linspace(low, high, 64).astype("float32")
+    check, doctor = weights(labels, keras.layers.Dense(1, activation=activation, name="y"))
+    assert check == doctor
+    low_end, high_end = {
+        "sigmoid": (0, 1), "hard_sigmoid": (0, 1), "tanh": (-1, 1), "softsign": (-1, 1), "relu6": (0, 6),
+        "relu": (0, 99), "softplus": (0, 99), "exponential": (0, 99), "elu": (-1, 99),
+    }.get(activation, (-99, 99))  # fmt: skip
+    reached = low >= low_end - 1e-4 and high <= high_end + 1e-4
+    assert check == ([] if reached else [("label-range", False)])
+
+
+@pytest.mark.parametrize(
+    ("given", "reached"), [({}, False), ({"max_value": 6}, False), ({"negative_slope": 0.1}, True)]
+)
+def test_a_layer_of_its_own_for_relu(given, reached):
+    layers = keras.Sequential([keras.layers.Dense(1), keras.layers.ReLU(**given, name="y")])
+    check, doctor = weights(np.linspace(-4, 5, 64).astype("float32"), layers)
+    assert check == doctor == ([] if reached else [("label-range", False)])
+
+
+YES = (X[:, 0] > 0.5).astype("float32")
+
+
+@pytest.mark.parametrize(
+    ("activation", "loss", "code"),
+    [
+        ("softmax", "binary_crossentropy", "one-unit-softmax"),
+        (None, "binary_crossentropy", "logits"),
+        ("sigmoid", keras.losses.BinaryCrossentropy(from_logits=True), "logits"),
+        ("sigmoid", "binary_crossentropy", None),
+        (None, keras.losses.BinaryCrossentropy(from_logits=True), None),
+    ],
+)
+def test_an_activation_and_a_loss_against_each_other(activation, loss, code):
+    check, doctor = weights(YES, keras.layers.Dense(1, activation=activation, name="y"), loss, ph.Binary())
+    assert check == doctor == ([] if code is None else [(code, False)])
