@@ -182,8 +182,10 @@ class MapView(_Drawn):
             return [Hatch(self.layers[0], f"{self.name}: {label.why}")]
         if not is_shown(label):
             return []
-        step = reduction(*self.head.size, most)
-        value, there = every(label.value, step).mean(-1), every(self._there(label), step).all(-1)
+        height, width = self.head.size
+        step = reduction(height, width, most)
+        value: np.ndarray = np.mean(every(label.value, step), axis=-1)
+        there: np.ndarray = np.all(every(self._there(label), step), axis=-1)
         if not there.any():
             return []
         low, high = float(value[there].min()), float(value[there].max())
