@@ -1,8 +1,9 @@
 """Find every digit on a canvas: a small anchor-free detector, trained on any number of boxes an image.
 
 Each row has a list of boxes and a list of classes. ``each="box"`` keeps them together: a box that leaves the image
-takes its class along, and rows of unequal length become one padded array with weights that silence the padding. The
-detector lays those labels out on its own grid, in ``compute_loss``: a heat map for each class, and for the cell in
+takes its class along, and rows of unequal length become one padded array with weights that silence the padding. An
+image with an empty list is all background; of one with None nobody knows, and the weights of ``there`` leave it out.
+The detector lays those labels out on its own grid, in ``compute_loss``: a heat map for each class, and for the cell in
 the middle of each box the four distances to its sides (after Zhou et al., "Objects as Points", 2019, and Tian et al.,
 "FCOS", 2019). ``python examples/detection.py``
 """
@@ -28,6 +29,7 @@ def feed(columns, batch_size=32, shuffle=True, seed=0):
         heads={
             "box": ph.Boxes(4, overflow="largest", min_visible=0.5),
             "digit": ph.Categorical(CLASSES, each="box"),
+            "there": ph.Binary(each="box", column="box"),
         },
         batch_size=batch_size,
         shuffle=shuffle,
@@ -41,6 +43,7 @@ class Detector(keras.Model):
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         boxes, kinds, there = y["box"] / CELL, y["digit"], sample_weight["box"]
+        looked_at = ops.max(sample_weight["there"], axis=1)  # 0 for an image that nobody annotated
         middle, size = (boxes[..., :2] + boxes[..., 2:]) / 2, boxes[..., 2:] - boxes[..., :2]
         cells = ops.arange(GRID, dtype="float32") + 0.5
         # for each box a hill about its middle, on the map of its class
@@ -52,6 +55,7 @@ class Detector(keras.Model):
         peak = ops.cast(heat > 0.8, "float32")
         loss = -peak * (1 - found) ** 2 * ops.log(found)
         loss -= (1 - peak) * (1 - heat) ** 4 * found**2 * ops.log(1 - found)
+        loss = loss * looked_at[:, None, None, None]  # what is background there, nobody knows
         # the cell in the middle of a box says how far its sides are
         at = ops.cast(ops.clip(ops.floor(middle), 0, GRID - 1), "int32")
         flat = ops.reshape(y_pred["sides"], (-1, GRID * GRID, 4))

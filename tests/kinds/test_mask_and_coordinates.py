@@ -116,7 +116,7 @@ def test_pixels_that_are_nan_without_a_marker():
 
 
 NO_LABEL = "If some pixels have no label, say Mask(missing=...) with the value they hold."
-WHOLE = "Give whole numbers; a soft mask is a ph.Regression of shape (H, W, n)."
+WHOLE = "Give whole numbers; a soft mask is a ph.Map."
 
 
 @pytest.mark.parametrize(
@@ -220,7 +220,9 @@ def test_rows_of_some_boxes():
     assert there[:, 0].tolist() == [True, False, False, True, False, True, False]
     assert not there[:, 1].any()
     assert labels[5, 0].tolist() == [0, 0, 4, 4]
-    assert not labels[~there].any()
+    unknown = [2, 6]  # None and NaN: nobody looked
+    assert (labels[unknown] == -1).all()
+    assert not labels[~there & ~np.isin(np.arange(7), unknown)[:, None]].any()
     nan = np.array([[[1, 2, 5, 9], [np.nan] * 4]])
     assert encoded(Boxes(2), nan)[1].tolist() == [[True, False]]
     assert encoded(Boxes(1), np.array([[1, 2, 5, 9.0], [np.nan] * 4]))[1].tolist() == [[True], [False]]
@@ -239,7 +241,10 @@ def test_the_marker_of_boxes_and_keypoints_stands_for_all_of_a_box(form):
 
 
 FORMATS = "If the column has another format, say Boxes(format=...): xyxy, xywh, cxcywh, yxyx."
-PIXELS = "These look like pixels: say normalized=False, or divide by the size of the image."
+PIXELS = (
+    "These look like pixels: say column_normalized=False to have them divided by the size of the image, "
+    "or normalized=False to predict pixels."
+)
 
 
 @pytest.mark.parametrize(

@@ -118,9 +118,20 @@ def test_the_declaration_reads_the_store_by_itself(tmp_path, scenes):
 
 @pytest.mark.parametrize("fit", ["contain", "cover"])
 def test_images_that_keep_their_proportions(tmp_path, scenes, fit):
-    feed = ph.Feed(scenes, inputs={"image": ph.Image(32, 32, fit=fit)}, heads=HEADS, batch_size=5)
+    heads = {**HEADS, "seg": HEADS["seg"].fixed(missing=255)}  # what borders hold in the store
+    feed = ph.Feed(scenes, inputs={"image": ph.Image(32, 32, fit=fit)}, heads=heads, batch_size=5)
     ph.pack(feed, tmp_path / "s")
     same(feed.on(scenes), feed.on(tmp_path / "s"), CLOSE)
+
+
+def test_borders_without_a_label_need_a_value_in_a_store(tmp_path, scenes):
+    feed = ph.Feed(scenes, inputs={"image": ph.Image(32, 32, fit="contain")}, heads=HEADS, batch_size=5)
+    with pytest.raises(ph.ContractError) as caught:
+        ph.pack(feed, tmp_path / "s")
+    assert str(caught.value) == (
+        "head `seg`: expected a value for pixels from outside of the image, which have no label, got none. "
+        "Say missing=255, or outside=0 to make them class 0."
+    )
 
 
 def test_an_augmented_feed_is_stored_without_augmentation(tmp_path, scenes):

@@ -19,6 +19,7 @@ from polyhead.engine.laid import Along, Laid
 from polyhead.engine.memory import Pool
 from polyhead.engine.mixing import Mixers, Parts, split
 from polyhead.engine.scene import Scene
+from polyhead.engine.still import require_images, require_moving, require_unit, sides
 from polyhead.engine.weights import along_boxes, prepare, require_still
 from polyhead.errors import BadValue, ContractError, DataError, Problem, no_stop, place, stopped
 from polyhead.kinds import Each, Head, Image, Input, for_boxes
@@ -82,7 +83,9 @@ class Assembler:
         heads = prepare(source, heads)
         beside = along_boxes(source, heads)
         moves, mixers = split(augment)
+        require_images(self.inputs, heads)
         self._scene = None if errors else _scene(source, self.inputs, heads, moves, seed)
+        require_unit(source, self.inputs, heads)
         labels: dict[str, Labels] = {}
         along: dict[str, Along] = {}
         for name in given_first(heads):
@@ -97,6 +100,8 @@ class Assembler:
                 rows = along[name] = Along(source, name, eaches, head.reads(name))
             try:
                 head = head.resolve(Columns(rows, head.columns(name)))
+                if isinstance(rows, Laid) and head.class_weight == "balanced":
+                    head = self._balanced(name, head, labels.get(head.given or ""))
                 labels[name] = Labels(name, head, rows, labels.get(head.given or ""))
                 self.heads[name] = labels[name].head
                 if self._scene is not None and head.layer is not None:
@@ -108,9 +113,13 @@ class Assembler:
                 errors.extend(error.problems)
             except ContractError as error:
                 errors.extend(replace(p, place=f"{place(head=name)}, {p.place}") for p in error.problems)
+        if self._scene is None:
+            errors.extend(sides(self.inputs, self.heads))
         if errors:
             raise DataError(*errors)
         self.heads = {name: self.heads[name] for name in heads}
+        if self._scene is not None:
+            require_moving(self._scene, self.inputs, self.heads, moves)
         self._labels = {name: labels[name] for name in heads}
         self.weight_shapes = {name: label.head.weight_shape for name, label in self._labels.items()}
         self._mixers: Mixers | None = None
@@ -136,6 +145,15 @@ class Assembler:
         # any byte is right: there is nothing to check
         wholes = self._columns(False, True, len(source))
         self._sound = {name for (_, name), whole in wholes.items() if whole.column.dtype == np.uint8}
+
+    def _balanced(self, name: str, head: Head, given: Labels | None) -> Head:
+        """A head with weights balanced by what somebody drew, not by what stands outside of the images."""
+        if self._scene is None or not self._scene.uncovers:
+            return head
+        scene, drawn = self._scene.drawn(name)
+        rows = Laid(scene, name)
+        drawn = drawn.resolve(Columns(rows, drawn.columns(name)))
+        return head.fixed(class_weight=Labels(name, drawn, rows, given).head.class_weight)
 
     def _columns(self, labelled: bool, check: bool, rows: int) -> dict[tuple[str, str], Whole]:
         """What is gathered from memory: inputs as ``("", name)``, of labels each part as ``(name, part)``."""

@@ -17,7 +17,7 @@ class HeadSummary:
         name: of the head.
         kind: its declaration.
         rows: rows in the source.
-        labelled: rows with at least one label that counts.
+        labelled: rows with at least one label that counts, or in which somebody looked and found none.
         distribution: of the labels that count, in words.
     """
 
@@ -73,7 +73,8 @@ def describe(assembler: Any, rows: int, declared: Mapping[str, Any]) -> Descript
             continue
         labelled, kept, kept_counts, size = 0, [], [], 0
         for found, counts in labels.everything():
-            labelled += int(counts.reshape(len(counts), -1).any(1).sum())
+            looked_at = counts.reshape(len(counts), -1).any(1) | labels.head.empty(found.labels, counts)
+            labelled += int(looked_at.sum())
             if size < 1 << 26:
                 kept.append(found.labels)
                 kept_counts.append(counts)

@@ -44,9 +44,10 @@ class Ways(NamedTuple):
     """How the images and heads of a scene are moved, by name.
 
     Attributes:
-        sizes: (height, width) of images and masks as they come out.
+        sizes: (height, width) of images, masks and maps as they come out, and of the image in which others lie.
         light: the images whose light changes.
         fills: what stands outside of a mask.
+        nearest: the maps of which the nearest pixel is taken.
         swaps: pairs of keypoints that change places.
         each: the boxes to which the entries of a head belong.
     """
@@ -54,6 +55,7 @@ class Ways(NamedTuple):
     sizes: dict[str, Any]
     light: set[str]
     fills: dict[str, float]
+    nearest: set[str]
     swaps: dict[str, Any]
     each: dict[str, str]
 

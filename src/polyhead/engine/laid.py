@@ -96,10 +96,11 @@ class Laid(Source):
 
     def read(self, ids: np.ndarray) -> dict[str, Values]:
         scene = self._scene
-        needed = [*scene.images[scene.first].columns(scene.first), *self._head.reads(self._name)]
-        source = scene.source.only(list(dict.fromkeys(needed)))
+        one = scene.only(self._name)
+        needed = [c for n, image in one.images.items() for c in image.columns(n)]
+        source = scene.source.only(list(dict.fromkeys([*needed, *self._head.reads(self._name)])))
         rows: dict[str, Any] = dict(checked_rows(source, source.read(ids), len(ids)))
-        found = scene.only(self._name).place(rows, ids, None)
+        found = one.place(rows, ids, None)
         rows[self._head.columns(self._name)[0]] = found[self._name]
         if key(self._name) in found:
             rows[str(self._head.sample_weight)] = found[key(self._name)]

@@ -17,7 +17,7 @@ from polyhead.engine.depth import warn_of_less
 from polyhead.engine.scene import Scene
 from polyhead.engine.weights import along_boxes, require_still
 from polyhead.errors import ContractError, DataError, Problem, place
-from polyhead.kinds import Boxes, Each, Head, Image, Input, Keypoints, Mask
+from polyhead.kinds import Boxes, Each, Head, Image, Input, Keypoints, Mask, Pixels
 from polyhead.kinds.weights import BoxWeights
 from polyhead.sources._fingerprint import of_source
 from polyhead.sources._store_columns import Spec, dense, spec_of
@@ -57,7 +57,8 @@ class Placed(Source):
         self._source = source.only(self._names)
         self.sequential = source.sequential
         images = {name: _sized(kind, size) for name, kind in inputs.items() if isinstance(kind, Image)}
-        laid = {name: head for name, head in heads.items() if head.layer is not None}
+        kinds = {n: k for n, k in kinds.items() if not (isinstance(k, Each) and k.presence)}
+        laid = {n: k for n, k in kinds.items() if isinstance(k, Head) and k.layer is not None}
         if size is not None:
             before = next(
                 ((kind.shape[0], kind.shape[1]) for kind in inputs.values() if isinstance(kind, Image)), size
@@ -70,7 +71,10 @@ class Placed(Source):
             beside = along_boxes(source, laid)
             _require_one_owner(beside.values())
             laid |= beside
+        laid = {name: head.stored() for name, head in laid.items()}
         self._scene = Scene(source, images, laid, (), 0) if images and late else None
+        if self._scene is not None:
+            _require_room(laid, self._scene.heads)
         self._kinds: dict[str, Input | Head] = {**images, **laid} if self._scene is not None else {}
         self._less = False
         self.images = {kind.columns(name)[0]: kind.shape for name, kind in images.items()}
@@ -123,11 +127,11 @@ class Placed(Source):
         if isinstance(kind, Image):
             dtype = "uint8" if kind.range is None and kind.dtype == "uint8" else "float32"
             self.dense[column] = (kind.shape, dtype, False)
-        elif isinstance(inner, Mask):
+        elif isinstance(inner, Pixels):
             some = [m for row in first if row is not None for m in (row if each else [row]) if m is not None]
             placed = self._scene.heads[self._named(column)] if self._scene is not None else kind
             head = placed.head if isinstance(placed, Each) else placed
-            assert isinstance(head, Mask)
+            assert isinstance(head, Pixels)
             size = head.size or (0, 0)
             shape = (*size, *(np.shape(some[0])[2:] if some else ()))
             dtype = _dtype(inner, some)
@@ -247,6 +251,18 @@ def _require_one_owner(weights: Iterable[BoxWeights]) -> None:
             )
 
 
+def _require_room(heads: Mapping[str, Head], placed: Mapping[str, Head]) -> None:
+    """Raise for masks in which pixels from outside of the image have no label, and no value that says so."""
+    problems = []
+    for name, head in heads.items():
+        if head.missing is None and placed[name].missing is not None:
+            expected = "a value for pixels from outside of the image, which have no label"
+            fix = "Say missing=255, or outside=0 to make them class 0."
+            problems.append(Problem(place(head=name), expected, "none", fix))
+    if problems:
+        raise ContractError(*problems)
+
+
 def _sized(kind: Image, size: tuple[int, int] | None) -> Image:
     """An image input at a size."""
     if size is None or size == kind.shape[:2]:
@@ -258,12 +274,12 @@ def _as_the_image(head: Head, size: tuple[int, int]) -> Head:
     """A mask that was of the image's size as one that has the size of whatever the image is."""
     if isinstance(head, Each):
         return head.fixed(head=_as_the_image(head.head, size))
-    return head.fixed(size=None) if isinstance(head, Mask) and head.size == size else head
+    return head.fixed(size=None) if isinstance(head, Pixels) and head.size == size else head
 
 
-def _dtype(head: Mask, some: Sequence[Any]) -> str:
-    """The least type that holds all that a mask may hold."""
-    if any(np.asarray(mask).dtype.kind == "f" for mask in some):
+def _dtype(head: Pixels, some: Sequence[Any]) -> str:
+    """The least type that holds all that a mask may hold; float32 for a map."""
+    if not isinstance(head, Mask) or any(np.asarray(mask).dtype.kind == "f" for mask in some):
         return "float32"
     top = len(head.names) - 1
     held = [0, top, *(head.values or ()), *([head.missing] if isinstance(head.missing, int) else [])]

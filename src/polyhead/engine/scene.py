@@ -18,16 +18,19 @@ import numpy as np
 
 from polyhead.engine.depth import ranged, read
 from polyhead.engine.frame import File, Frame, Ways, alike
+from polyhead.engine.frames import require_frames
+from polyhead.engine.layers import drawn, require_sides
 from polyhead.engine.prefetch import share
 from polyhead.errors import BadValue, ContractError, DataError, Problem, place, shown
-from polyhead.kinds import Boxes, Each, Head, Image, Keypoints, Mask
+from polyhead.kinds import Boxes, Each, Head, Image, Keypoints, Map, Mask, Pixels
 from polyhead.kinds._missing import is_dense, is_missing, plain
 from polyhead.kinds.weights import key
 from polyhead.sources._values import Values
 from polyhead.sources.base import Source
 from polyhead.speed import Laps
 
-_ENCODED = (str, bytes, bytearray, memoryview, os.PathLike)
+PIXELS = ("mask", "map")
+"""The layers with a label for each pixel."""
 
 
 class Scene:
@@ -35,7 +38,8 @@ class Scene:
 
     Args:
         source: where rows are.
-        images: the image inputs, resolved. The first gives each row its size; boxes and keypoints lie in it.
+        images: the image inputs, resolved. One gives each row its frame: that in which heads say that they lie, else
+            the first.
         heads: the heads that lie in the image.
         augment: augmentations, in the order in which they happen.
         seed: of all chance.
@@ -59,7 +63,9 @@ class Scene:
             raise ContractError(Problem("Feed(augment=)", "an image among the inputs", "none", fix))
         self.source, self.images, self._pixels = source, dict(images), True
         self.encoders = {name: image.fixed(range=None) for name, image in images.items()}  # applied by then
-        self.first, image = next(iter(images.items()))
+        self._of = require_frames(self.images, heads)
+        self.first = self._of.first
+        image = self.images[self.first]
         self.target: tuple[int, int] = (image.shape[0], image.shape[1])
         visible = {head.min_visible for head in heads.values() if isinstance(head, Boxes)} or {0.1}
         if len(visible) > 1:
@@ -68,9 +74,11 @@ class Scene:
         self._raw = dict(
             sorted(heads.items(), key=lambda item: isinstance(item[1], Each))
         )  # boxes come first
-        self.heads = {name: head.placed(self.target) for name, head in self._raw.items()}
         fixed: dict[str, Any] = {"fit": image.fit, "min_visible": visible.pop()}
         self._joint, self._plain = Joint(augment, seed, **fixed), Joint((), seed, **fixed)
+        self.heads = {
+            name: head.placed(self.target, self._joint.uncovers) for name, head in self._raw.items()
+        }
         self._whole = any(isinstance(one, Apply) for one in self._joint.augmentations)
         self.columns = tuple(
             dict.fromkeys(c for n, k in {**self.images, **self._raw}.items() for c in k.columns(n))
@@ -79,19 +87,43 @@ class Scene:
     def only(self, name: str) -> Scene:
         """The same with one head alone, and without pixels: what its labels need."""
         one = copy.copy(self)
-        one.images, one._pixels = {self.first: self.images[self.first]}, False
-        head = self._raw[name]
+        head, one._pixels = self._raw[name], False
         names = [*([head.each] if isinstance(head, Each) and head.each else []), name]
         names += [key(name)] if key(name) in self._raw else []
         one.heads, one._raw = {n: self.heads[n] for n in names}, {n: self._raw[n] for n in names}
+        one._of = self._of.only(names)
+        one.images = {n: self.images[n] for n in one._of.images}
         return one
 
     def image(self, name: str) -> Scene:
         """The same with one image alone."""
         one = copy.copy(self)
         one.images, one.first, one.heads, one._raw = {name: self.images[name]}, name, {}, {}
+        one._of = require_frames(one.images, {})
         one.columns = self.images[name].columns(name)
         return one
+
+    @property
+    def uncovers(self) -> bool:
+        """Whether pixels from outside of the images may be brought in."""
+        return self._joint.uncovers
+
+    def drawn(self, name: str) -> tuple[Scene, Head]:
+        """The same with one head of which only what somebody drew counts; and that head, not resolved."""
+        one = copy.copy(self)
+        head = self._raw[name].drawn()
+        placed = head.placed(self.target, self._joint.uncovers)
+        one._raw, one.heads = {**self._raw, name: head}, {**self.heads, name: placed}
+        return one, placed
+
+    def sizes_of_a_row(self) -> set[tuple[int, int]]:
+        """(height, width) of the images of the first row, whole and as the model gets them."""
+        found = {(kind.shape[0], kind.shape[1]) for kind in self.images.values()}
+        for name, kind in self.images.items():
+            values: Any = plain(self.source.probe(kind.columns(name)[0])) if kind.late else []
+            if len(values):
+                found.add(self._frame(name, self._opened(name, values[0], 0), 0).shown)
+        return found
 
     def place(
         self,
@@ -117,8 +149,8 @@ class Scene:
         heads = self._raw if labels else {}
         laid = {name: plain(rows[head.columns(name)[0]]) for name, head in heads.items()}
         numbers, count = ids.tolist(), len(ids)
-        given: list[Any] = [None] * count
-        frames: list[Any] = [None] * count
+        given: list[Any] = [{} for _ in range(count)]
+        frames: list[dict[str, Frame]] = [{} for _ in range(count)]
         found: dict[str, list[Any]] = {name: [None] * count for name in (*values, *heads)}
         parts: list[Laps] = []
 
@@ -130,10 +162,10 @@ class Scene:
 
         def opened(i: int) -> None:
             own = beside()
-            given[i] = self._opened(self.first, values[self.first][i], numbers[i])
+            given[i] = {n: self._opened(n, values[n][i], numbers[i]) for n in self._of.images}
             if own is not None:
                 own("read")
-            frames[i] = self._frame(self.first, given[i], numbers[i])
+            frames[i] = {n: self._frame(n, one, numbers[i]) for n, one in given[i].items()}
             if own is not None:
                 own("warp")
 
@@ -141,12 +173,13 @@ class Scene:
             own, row = beside(), numbers[i]
             images = {}
             for name, column in pixels.items():
-                value = given[i] if name == self.first else self._opened(name, column[i], row)
+                value = given[i][name] if name in given[i] else self._opened(name, column[i], row)
                 images[name] = self._decoded(name, value, row, plan, i)
             layers = self._layers(lies, laid, frames[i], i, row)
             if own is not None:
                 own("decode")
-            said = getattr(given[i], "where", place(input=self.first, row=row)) if whole else None
+            first = given[i][self.first]
+            said = getattr(first, "where", place(input=self.first, row=row)) if whole else None
             for name, value in self._moved(plan, i, images, layers, ways, said):
                 found[name][i] = value
             if own is not None:
@@ -162,8 +195,9 @@ class Scene:
             laps("read")
         together(opened)
         joint = self._plain if epoch is None else self._joint
-        turns = [f.turn for f in frames] if self.images[self.first].annotated == "stored" else None
-        plan = joint.plan(epoch or 0, ids, [f.shown for f in frames], self.target, turns)
+        firsts = [f[self.first] for f in frames]
+        turns = [f.turn for f in firsts] if self.images[self.first].annotated == "stored" else None
+        plan = joint.plan(epoch or 0, ids, [f.shown for f in firsts], self.target, turns)
         ways = self._ways(heads)
         if laps is not None:
             laps("warp")
@@ -174,8 +208,8 @@ class Scene:
         for name in values if self._pixels else ():
             out[name] = alike(found[name], name, ids)
         for name, head in heads.items():
-            dense = is_dense(laid[name]) and laid[name].dtype.kind in "iufb"
-            out[name] = _stacked(found[name]) if dense and _is_mask(head) else found[name]
+            dense = is_dense(laid[name]) and laid[name].dtype.kind in "iufb" and isinstance(head, Pixels)
+            out[name] = _stacked(found[name]) if dense else found[name]
         return out
 
     def _passes(
@@ -185,26 +219,30 @@ class Scene:
         time when no image has just been through the processor's caches. ``whole`` has all of a row moved at once.
         """
         values = values if self._pixels else {}
-        masks = {name: head for name, head in heads.items() if _is_mask(head)}
+        masks = {name: head for name, head in heads.items() if isinstance(head, Pixels)}
         if whole or len(masks) == len(heads):
             return [(values, heads)]
         rest = {name: head for name, head in heads.items() if name not in masks}
         return [(values, masks), ({}, rest)] if values or masks else [({}, rest)]
 
     def _layers(
-        self, heads: Mapping[str, Head], laid: Mapping[str, Any], frame: Frame, i: int, row: int
+        self, heads: Mapping[str, Head], laid: Mapping[str, Any], frames: dict[str, Frame], i: int, row: int
     ) -> dict[str, dict[str, Any]]:
-        """What lies in the image of one row, without what is missing."""
-        layers: dict[str, dict[str, Any]] = {"mask": {}, "boxes": {}, "points": {}, "entry": {}}
+        """What lies in the image of one row, without what is missing, in pixels of the frame's image."""
+        layers: dict[str, dict[str, Any]] = {"mask": {}, "map": {}, "boxes": {}, "points": {}, "entry": {}}
         for name, head in heads.items():
             value = laid[name][i]
             if is_missing(value, head.missing):
                 continue
             if not isinstance(head, Each):
-                layers[str(head.layer)][name] = self._lay(name, head, value, frame, row)
+                self._of.require_known(name, head, frames, row)
+                found = self._lay(name, head, value, frames, row)
+                if not (isinstance(head, Boxes) and head.unknown(found)):
+                    layers[str(head.layer)][name] = self._of.in_first(name, head, found, frames)
             elif head.each in layers["boxes"]:
                 count = len(layers["boxes"][head.each])
-                layers[str(head.layer)][name] = self._lay_each(name, head, value, count, frame, row)
+                each = self._lay_each(name, head, value, count, frames, row)
+                layers[str(head.layer)][name] = self._of.in_first(name, head, each, frames)
         return layers
 
     def _ways(self, heads: Mapping[str, Head]) -> Ways:
@@ -212,10 +250,17 @@ class Scene:
         own = {name: _itself(head) for name, head in heads.items()}
         sizes: dict[str, Any] = {name: kind.shape[:2] for name, kind in self.images.items()}
         placed = {name: _itself(self.heads[name]) for name in heads}
+        pixels = {name: head for name, head in placed.items() if isinstance(head, Pixels)}
+        lying = {name: self.images[self._of[name]].shape[:2] for name in heads if name not in pixels}
         return Ways(
-            sizes | {name: head.size for name, head in placed.items() if isinstance(head, Mask)},
+            {**sizes, **lying, **{name: head.size for name, head in pixels.items()}},
             {name for name, kind in self.images.items() if kind.light},
-            {name: head.fill for name, head in own.items() if isinstance(head, Mask)},
+            {name: head.fill for name, head in pixels.items() if isinstance(head, Mask)},
+            {
+                name
+                for name, head in pixels.items()
+                if isinstance(head, Map) and head.interpolation == "nearest"
+            },
             {name: head.pairs for name, head in own.items() if isinstance(head, Keypoints)},
             {name: str(head.each) for name, head in heads.items() if isinstance(head, Each)},
         )
@@ -230,8 +275,8 @@ class Scene:
         whole: str | None,
     ) -> Iterator[tuple[str, Any]]:
         """All of one row as it is moved, by name; nothing for what is missing. ``whole`` names it for an `Apply`."""
-        masks, boxes, points = (layers[layer] for layer in ("mask", "boxes", "points"))
-        sizes, light, fills, swaps, each = ways
+        masks, maps, boxes, points = (layers[layer] for layer in ("mask", "map", "boxes", "points"))
+        sizes, light, fills, nearest, swaps, each = ways
         owners = {name: owner for name, owner in each.items() if any(name in one for one in layers.values())}
         if whole is not None:
             sample = plan.sample(
@@ -239,29 +284,37 @@ class Scene:
                 where=whole,
                 images=images,
                 masks=masks,
+                maps=maps,
                 boxes=boxes,
                 points=points,
                 swaps=swaps,
                 owners={name: owner for name, owner in owners.items() if name not in layers["entry"]},
                 sizes=sizes,
                 fills=fills,
+                nearest=nearest,
                 photometric=light,
             )
-            moved, drawn = sample.images, sample.masks
+            moved, flat = sample.images, {**sample.masks, **sample.maps}
             kept = {**sample.boxes, **sample.points}
         else:
             moved = {
                 name: plan.image(i, image, size=sizes[name], photometric=name in light)
                 for name, image in images.items()
             }
-            drawn = {
+            flat = {
                 name: np.array([plan.mask(i, one, size=sizes[name], fill=fills[name]) for one in mask])
                 if name in owners
                 else plan.mask(i, mask, size=sizes[name], fill=fills[name])
                 for name, mask in masks.items()
             }
-            kept = {name: plan.boxes(i, one) for name, one in boxes.items()}
-            kept |= {name: plan.points(i, one, swaps=swaps[name]) for name, one in points.items()}
+            flat |= {
+                name: plan.map(i, one, size=sizes[name], nearest=name in nearest)
+                for name, one in maps.items()
+            }
+            kept = {name: plan.boxes(i, one, size=sizes[name]) for name, one in boxes.items()}
+            kept |= {
+                name: plan.points(i, one, size=sizes[name], swaps=swaps[name]) for name, one in points.items()
+            }
         for name, image in moved.items():
             yield name, image if image.ndim == 3 else image[..., None]
         there: dict[str, np.ndarray] = {}
@@ -274,19 +327,22 @@ class Scene:
                 if head.overflow != "raise":  # else the boxes are refused as they are encoded
                     at = there[name] = at[head.chosen(coordinates[at])]
                 coordinates, seen = coordinates[at], None
-            yield name, head.laid(coordinates, seen, self.target)
-        for name, mask in drawn.items():
+            yield name, head.laid(coordinates, seen, sizes[name])
+        for name, pixels in flat.items():
             if name not in owners:
-                yield name, self._raw[name].laid(mask, None, self.target)
+                yield name, self._raw[name].laid(pixels, None, sizes[name])
         for name, owner in owners.items():
             head, places = _itself(self._raw[name]), there[owner].tolist()
-            if name in drawn:
-                yield name, [head.laid(drawn[name][k], None, self.target) for k in places]
+            if name in flat:
+                yield name, [head.laid(flat[name][k], None, sizes[name]) for k in places]
             elif name in kept:
                 coordinates, seen = kept[name]
-                yield name, [head.laid(coordinates[k], seen[k], self.target) for k in places]
+                yield name, [head.laid(coordinates[k], seen[k], sizes[name]) for k in places]
             else:
-                yield name, [layers["entry"][name][k] for k in places]
+                entry = self._raw[name]
+                assert isinstance(entry, Each)
+                entries = [layers["entry"][name][k] for k in places] + entry.unseen(boxes[owner])
+                yield name, entries[: entry.places]
 
     # One value ---------------------------------------------------------------------------------------
 
@@ -345,35 +401,21 @@ class Scene:
         """Whether all bits of a file are kept: functions of users' own expect 8."""
         return kind.dtype == "float32" and not self._whole
 
-    def _lay(self, name: str, head: Head, value: Any, frame: Frame, row: int) -> np.ndarray:
-        from polyhead.vision import decode, decode_mask
-
-        if head.layer == "mask" and not isinstance(value, np.ndarray):
-            where, most = place(head=name, row=row), self.images[self.first].max_pixels
-            if hasattr(value, "segments"):  # a panoptic PNG: its colours are numbers of segments
-                value = value.to_mask(decode(value.path, max_pixels=most, where=where).pixels)
-            elif hasattr(value, "to_mask"):
-                value = value.to_mask()
-            elif isinstance(value, _ENCODED):
-                value = decode_mask(value, max_pixels=most, where=where)
+    def _lay(self, name: str, head: Head, value: Any, frames: Mapping[str, Frame], row: int) -> np.ndarray:
+        where = place(head=name, row=row)
+        if head.layer in PIXELS and not isinstance(value, np.ndarray):
+            value = drawn(str(head.layer), value, where, self.images[self._of[name]].max_pixels)
         try:
-            found = head.lay(value, frame.annotated)
+            found = head.lay(value, frames[self._of[name]].annotated)
         except BadValue as bad:
             raise bad.located(head=name, row=row) from None
-        if head.layer == "mask" and frame.turns_sides and found.shape[:2] == frame.annotated[::-1]:
-            raise DataError(self._turned(name, found.shape, frame, row))
+        if head.layer in PIXELS:
+            require_sides(where, str(head.layer), found.shape, self._of.frames(name, frames))
         return found
 
-    def _turned(self, name: str, shape: tuple[int, ...], frame: Frame, row: int) -> Problem:
-        """A mask that was made on the image turned by a quarter."""
-        said, other, fix = ("shown", "stored", 'Say ph.Image(..., annotated="stored")')
-        if frame.annotated != frame.shown:
-            said, other, fix = ("stored", "shown", 'Leave out annotated="stored"')
-        expected = f"a mask of the image as it is {said}, {frame.annotated[0]} x {frame.annotated[1]}"
-        found = f"{shape[0]} x {shape[1]}, that of the image as it is {other} (its Exif says to turn it)"
-        return Problem(place(head=name, row=row), expected, found, f"{fix}, if all labels are so.", "turned")
-
-    def _lay_each(self, name: str, each: Each, value: Any, count: int, frame: Frame, row: int) -> Any:
+    def _lay_each(
+        self, name: str, each: Each, value: Any, count: int, frames: Mapping[str, Frame], row: int
+    ) -> Any:
         """One row's entries as they lie in the whole image: points ``(k, n, 2)``, masks ``(k, H, W)``, or a list."""
         try:
             entries = each.entries(value, count)
@@ -383,7 +425,7 @@ class Scene:
         if head.layer is None:
             return entries
         laid = [
-            None if is_missing(entry, head.missing) else self._lay(name, head, entry, frame, row)
+            None if is_missing(entry, head.missing) else self._lay(name, head, entry, frames, row)
             for entry in entries
         ]
         if isinstance(head, Keypoints):
@@ -394,17 +436,14 @@ class Scene:
             found = "some of them missing" if len(shapes) == 1 else f"shapes {sorted(shapes)}"
             fix = "Draw the masks of a row in one size, an empty one where a box has none."
             raise DataError(Problem(place(head=name, row=row), "a mask of one size for each box", found, fix))
-        return np.array(laid) if shapes else np.zeros((count, *frame.annotated), np.uint8)
+        if shapes:
+            return np.array(laid)
+        return np.zeros((count, *frames[self._of[name]].annotated), np.uint8)
 
 
 def _itself(head: Head) -> Head:
     """The head that each box has, or the head."""
     return head.head if isinstance(head, Each) else head
-
-
-def _is_mask(head: Head) -> bool:
-    """Whether a head is a mask of the whole image."""
-    return head.layer == "mask" and not isinstance(head, Each)
 
 
 def _stacked(masks: list[Any]) -> Values:

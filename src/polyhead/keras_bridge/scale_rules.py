@@ -11,7 +11,7 @@ import numpy as np
 from polyhead.errors import Problem, place
 from polyhead.keras_bridge.judge import Loss
 from polyhead.keras_bridge.range_rules import BOUNDED
-from polyhead.kinds import Embedding, Head, Regression
+from polyhead.kinds import Embedding, Head
 from polyhead.kinds.seen import Seen
 
 MOST = 100
@@ -42,7 +42,7 @@ def unscaled(
     for name, found in first.items():
         others = sum(loss for other, loss in first.items() if other != name)
         one = seen.get(name)
-        if not isinstance(heads[name], Regression) or one is None or others <= 0 or found <= MOST * others:
+        if not heads[name].quantities or one is None or others <= 0 or found <= MOST * others:
             continue
         if applied.get(name) in BOUNDED or _begins_there(outputs.get(name), one):
             continue
@@ -66,7 +66,7 @@ def _first_loss(head: Head, loss: Loss | None, seen: Seen | None) -> float | Non
         return 1.0
     if seen is None or not seen.numbers:
         return None
-    name = "mean_squared_error" if loss is None and isinstance(head, Regression) else "huber"
+    name = "mean_squared_error" if loss is None and head.quantities else "huber"
     name = name if loss is None else loss.name
     size = math.sqrt(seen.squares / seen.numbers)
     if name == "mean_squared_error":

@@ -14,6 +14,8 @@ from polyhead.kinds._missing import is_missing, plain
 MISSING, STRANGE = -1, -2
 """In place of an id: no label, and a value that is no class."""
 
+_NOTHING = {"background", "bg", "none", "nothing", "void", "unlabeled", "unlabelled"}
+
 _FROM_FLOATS = ("nan", "None")
 
 
@@ -45,6 +47,15 @@ def check_weights(kind: str, weights: Any, names: Sequence[Any]) -> None:
 def names(classes: int | Sequence[Any]) -> tuple[Any, ...]:
     """The classes in order of their ids."""
     return tuple(range(classes)) if isinstance(classes, int) else tuple(classes)
+
+
+def is_nothing(name: Any) -> bool:
+    """Whether a class is called what stands for nothing.
+
+    >>> is_nothing("Background"), is_nothing("sky"), is_nothing(0)
+    (True, False, False)
+    """
+    return str(name).strip(" _").lower() in _NOTHING
 
 
 def listed(classes: int | Sequence[Any]) -> str:

@@ -127,6 +127,7 @@ class Head(Kind):
         missing: the value that means "no label", beside NaN, None and absent.
         sample_weight: a column of weights that multiply with the others: one a row, or one for each of the row's
             labels, boxes, points or pixels.
+        of: the image input in which boxes, points and pixels lie, where there are several of different sizes.
         loss: a Keras loss, its name, or a function, in place of the default.
         metrics: a list of Keras metrics in place of the default ones.
     """
@@ -138,11 +139,15 @@ class Head(Kind):
     each: str | None = None
     missing: Any = None
     sample_weight: str | None = None
+    of: str | None = None
     loss: Any = None
     metrics: Any = None
     _finer: int | None = field(default=None, repr=False)  # axes of a row's weights, as their column has them
 
     takes_class_weight: ClassVar[bool] = False
+    takes_each: ClassVar[bool] = True
+    quantities: ClassVar[bool] = False
+    """Whether labels are numbers in a unit of their own, and the loss with them."""
 
     def __post_init__(self) -> None:
         name = type(self).__name__
@@ -155,6 +160,12 @@ class Head(Kind):
             raise ContractError(
                 Problem(f"{name}(sample_weight=)", "the name of a column", shown(self.sample_weight), fix)
             )
+        if self.each is not None and not self.takes_each:
+            fix = "A map belongs to the whole image: leave each= out."
+            raise ContractError(Problem(f"{name}(each=)", "nothing", shown(self.each), fix))
+        if self.of is not None and self.layer is None:
+            fix = "Leave it out: labels of whole rows lie in no image."
+            raise ContractError(Problem(f"{name}(of=)", "nothing", shown(self.of), fix))
         if self.class_weight is None:
             return
         if not self.takes_class_weight:
@@ -212,11 +223,16 @@ class Head(Kind):
         """
         return self
 
+    @property
+    def unit_said(self) -> bool:
+        """Whether it was said in which unit its numbers are, against those of the column."""
+        return False
+
     # In the image ---------------------------------------------------------------------------------
 
     @property
     def layer(self) -> str | None:
-        """What moves as the image moves: ``"mask"``, ``"boxes"`` or ``"points"``; None for all that does not."""
+        """What moves as the image moves: ``"mask"``, ``"map"``, ``"boxes"`` or ``"points"``; None for what does not."""
         return None
 
     def late(self, values: Any) -> bool:
@@ -249,8 +265,21 @@ class Head(Kind):
         """
         return found
 
-    def placed(self, size: tuple[int, int]) -> Self:
-        """The head that encodes what was laid in an image of ``size``."""
+    def placed(self, size: tuple[int, int], uncovered: bool = False) -> Self:
+        """The head that encodes what was laid in an image of ``size``.
+
+        Args:
+            size: (height, width).
+            uncovered: whether pixels from outside of the image may be brought in.
+        """
+        return self
+
+    def stored(self) -> Self:
+        """This head where what was laid is written into a column of the same form, for a store."""
+        return self
+
+    def drawn(self) -> Self:
+        """This head where only what somebody drew counts, not what stands outside of the image."""
         return self
 
     def declared(self, raw: Head) -> Head:
@@ -303,6 +332,10 @@ class Head(Kind):
     def class_factor(self, labels: np.ndarray) -> np.ndarray:
         """The class weight of each label, float32, broadcastable to ``(B, *weight_shape)``."""
         raise NotImplementedError(f"{type(self).__name__} has no classes")
+
+    def empty(self, labels: np.ndarray, counts: np.ndarray) -> np.ndarray:
+        """The rows in which somebody looked and found nothing, bool ``(B,)``; arguments as those of `count`."""
+        return np.zeros(len(labels), bool)
 
     def describe(self, labels: np.ndarray, counts: np.ndarray) -> str:
         """The distribution of the labels that count, in a few words."""

@@ -25,6 +25,14 @@ from polyhead.kinds._mixing import Mixing, choose, taken, together
 from polyhead.kinds.base import Column, Head, as_shape
 
 _FORMATS = ("xyxy", "xywh", "cxcywh", "yxyx")
+_PIXELS = (
+    "These look like pixels: say column_normalized=False to have them divided by the size of the image, "
+    "or normalized=False to predict pixels."
+)
+
+UNKNOWN = np.float32(-1)
+"""In all places of a row whose boxes nobody looked for; places of other rows without a box are 0."""
+
 _OVERFLOWS = ("raise", "largest", "first")
 
 
@@ -34,6 +42,7 @@ class Coordinates(Head):
 
     _: KW_ONLY
     normalized: bool = False
+    column_normalized: bool | None = None
 
     dtype = "float32"
     _widths: ClassVar[tuple[int, ...]]
@@ -58,6 +67,35 @@ class Coordinates(Head):
         if bad.any():
             raise BadValue(0, f"finite {what}", shown(row[bad][0].tolist()), "Put NaN where there is none.")
         return row
+
+    @property
+    def of_pixels(self) -> bool:
+        """Whether the column holds pixels of the image, rather than shares of its sides."""
+        return not (self.normalized if self.column_normalized is None else self.column_normalized)
+
+    def late(self, values: Any) -> bool:
+        return self.of_pixels == self.normalized  # what is divided, or multiplied, needs the size of an image
+
+    def stored(self) -> Self:
+        return self.fixed(normalized=not self.of_pixels, column_normalized=None)
+
+    def _in_image(self, found: np.ndarray, size: tuple[int, int], what: str) -> np.ndarray:
+        """Coordinates ``(k, 2)`` or ``(k, 4)`` of the column in pixels of an image of ``size``.
+
+        Raises:
+            BadValue: for what are no shares of its sides, where they should be.
+        """
+        if self.of_pixels:
+            return found
+        with np.errstate(invalid="ignore"):
+            far = ((found < -1) | (found > 2)).any(-1)
+        if far.any():
+            raise BadValue(0, self._shares(what), shown(found[far][0].tolist()), _PIXELS)
+        return found * np.tile(size[::-1], found.shape[-1] // 2)
+
+    def _shares(self, what: str) -> str:
+        said = "normalized" if self.column_normalized is None else "column_normalized"
+        return f"{what} in 0–1, as {said}=True says"
 
     def declared(self, raw: Head) -> Head:
         return raw  # nothing is learnt, and the column has its own format
@@ -130,9 +168,12 @@ class Coordinates(Head):
 
     def _check(self, array: np.ndarray, what: str) -> None:
         require_finite(array, f"finite {what}", "Put NaN where there is none.")
+        if self.late(array):
+            fix = "Declare the image that they lie in as a ph.Image, or convert the column."
+            found = "pixels" if self.of_pixels else "shares of its sides"
+            raise BadValue(None, "an image among the inputs, by whose size they are converted", found, fix)
         if self.normalized:
-            fix = "These look like pixels: say normalized=False, or divide by the size of the image."
-            require_range(array, -1e-4, 1 + 1e-4, f"{what} in 0–1, as normalized=True says", fix)
+            require_range(array, -1e-4, 1 + 1e-4, self._shares(what), _PIXELS)
 
     def default_loss(self, logits: bool) -> Any:
         import keras
@@ -157,10 +198,15 @@ class Boxes(Coordinates):
     The column is ``(N, 4)``, ``(N, max_boxes, 4)``, or a list of ``(k, 4)`` a row; NaN or None where there is
     no box. Places without a box are zero and weigh nothing.
 
+    An empty list says that nothing is there, None that nobody looked: of such a row all places are -1. To train on
+    what is not there, add ``ph.Binary(each=..., column=...)`` on the same column: it is 1 where there is a box, 0 in
+    the places left, and weighs nothing in rows of None. A row of nothing but NaN counts as None.
+
     Attributes:
         max_boxes: room for so many boxes.
         format: ``"xyxy"``, ``"xywh"``, ``"cxcywh"`` or ``"yxyx"``: what the column holds.
-        normalized: coordinates in 0–1 of the image's size rather than in pixels.
+        normalized: the model predicts coordinates in 0–1 of the image's size rather than in pixels.
+        column_normalized: the column holds 0–1 of the image's size; by default as ``normalized``.
         overflow: of more boxes than there is room for, ``"raise"``, keep the ``"largest"``, or the ``"first"``.
         min_visible: the least share of a box inside the image with which it is kept when the image is moved.
 
@@ -237,8 +283,11 @@ class Boxes(Coordinates):
         return np.sort(order[: self.places])
 
     def lay(self, value: Any, size: tuple[int, int]) -> np.ndarray:
-        boxes = self.corners(value)
-        return boxes * np.tile(size[::-1], 2) if self.normalized else boxes
+        return self._in_image(self.corners(value), size, "corners of boxes")
+
+    def unknown(self, boxes: np.ndarray) -> bool:
+        """Whether nobody looked at a row, by its boxes ``(k, 4)``: there are some, and all are NaN."""
+        return bool(len(boxes)) and bool(np.isnan(boxes).any(1).all())
 
     def laid(self, found: np.ndarray, kept: np.ndarray | None, size: tuple[int, int]) -> Any:
         boxes = found if kept is None else found[kept]
@@ -248,8 +297,8 @@ class Boxes(Coordinates):
         """Boxes ``(k, 4)`` of ``xyxy`` in the format of the column."""
         return boxes if self.format == "xyxy" else _from_xyxy(boxes, self.format)
 
-    def placed(self, size: tuple[int, int]) -> Self:
-        return self.fixed(format="xyxy", missing=None)
+    def placed(self, size: tuple[int, int], uncovered: bool = False) -> Self:
+        return self.fixed(format="xyxy", missing=None, column_normalized=None)
 
     def _fewer(self, row: np.ndarray, index: int) -> np.ndarray:
         return row[self.chosen(row if self.format == "xyxy" else _as_xyxy(row, self.format), index)]
@@ -269,7 +318,30 @@ class Boxes(Coordinates):
             row = first_row(turned)
             if row is not None:
                 raise self._turned(row, array[row][int(turned[row].argmax())])
-        return as_float32(boxes, check), there
+        labels = as_float32(boxes, check)
+        unknown = None if there is None else self._unknown(values, there)
+        if unknown is not None and unknown.any():
+            labels = np.where(unknown[:, None, None], UNKNOWN, labels)
+        return labels, there
+
+    def _unknown(self, values: Any, there: np.ndarray) -> np.ndarray:
+        """The rows that nobody looked at, bool ``(B,)``: those without a box that are not an empty list."""
+        found: np.ndarray = ~np.any(there, axis=1)
+        values = plain(values)
+        if not is_dense(values):
+            for i in np.flatnonzero(found).tolist():
+                found[i] = is_missing(values[i], self.missing) or np.size(values[i]) > 0
+        return found
+
+    def empty(self, labels: np.ndarray, counts: np.ndarray) -> np.ndarray:
+        found: np.ndarray = ~np.any(counts, axis=1) & np.all(labels == 0, axis=(1, 2))
+        return found
+
+    def describe(self, labels: np.ndarray, counts: np.ndarray) -> str:
+        empty = int(self.empty(labels, counts).sum())
+        words = [super().describe(labels, counts)] if counts.any() or not empty else []
+        words += [f"{empty:,} row{'s' * (empty > 1)} with 0 boxes"] * bool(empty)
+        return ", ".join(words)
 
     weighs_when_mixed = True
 
@@ -306,7 +378,10 @@ class Boxes(Coordinates):
             if mixing.patches is None:  # a box that is hardly seen makes no room for itself
                 sides = sides * np.repeat(mixing.shares.T, self.max_boxes, 1)
         places = choose(together(kept), self.max_boxes, sides)
-        return taken(beside / scale, places).astype(np.float32), taken(together(parts), places), places
+        found = taken(beside / scale, places).astype(np.float32)
+        unknown = ((labels == UNKNOWN).all((2, 3)) | (mixing.shares == 0)).all(0)
+        found[unknown] = UNKNOWN
+        return found, taken(together(parts), places), places
 
     def default_metrics(self, logits: bool) -> list[Any]:
         from polyhead.kinds.iou import BoxIoU

@@ -13,6 +13,7 @@ from polyhead.kinds._classes import output_dtype
 from polyhead.kinds._missing import is_dense, is_missing, plain
 from polyhead.kinds._mixing import Mixing, taken, together
 from polyhead.kinds.base import Column, Head
+from polyhead.kinds.binary import Binary
 from polyhead.kinds.coordinates import Boxes
 
 
@@ -43,7 +44,7 @@ class Each(Head):
     takes_class_weight: ClassVar[bool] = True
 
     @classmethod
-    def of(cls, head: Head, boxes: Boxes, boxes_column: str) -> Self:
+    def wrapping(cls, head: Head, boxes: Boxes, boxes_column: str) -> Self:
         """A head for each of some boxes; where it waits for no head, it waits for the one that the boxes wait for."""
         common = {f.name: getattr(head, f.name) for f in fields(Head)}
         common["given"] = head.given or boxes.given
@@ -51,6 +52,11 @@ class Each(Head):
 
     def __repr__(self) -> str:
         return repr(self.head)
+
+    @property
+    def presence(self) -> bool:
+        """Whether it says where there is a box: a `Binary` that reads the column of the boxes."""
+        return isinstance(self.head, Binary) and self.head.column == self.boxes_column
 
     def fixed(self, **changes: Any) -> Self:
         inner = {name: value for name, value in changes.items() if name in _COMMON}
@@ -123,8 +129,14 @@ class Each(Head):
         there = [entry for value in plain(values) if not is_missing(value, self.missing) for entry in value]
         return self.layer == "mask" and self.head.late(there)
 
-    def placed(self, size: tuple[int, int]) -> Self:
-        return self.fixed(head=self.head.placed(size))
+    def placed(self, size: tuple[int, int], uncovered: bool = False) -> Self:
+        return self.fixed(head=self.head.placed(size, uncovered))
+
+    def stored(self) -> Self:
+        return self.fixed(head=self.head.stored(), boxes=self.boxes.stored())
+
+    def drawn(self) -> Self:
+        return self.fixed(head=self.head.drawn())
 
     def declared(self, raw: Head) -> Head:
         assert isinstance(raw, Each)
@@ -141,6 +153,8 @@ class Each(Head):
         Raises:
             BadValue: where there are more or fewer.
         """
+        if self.presence:
+            return [1] * count
         found = _as_entries(value, index, self.places)
         if len(found) != count:
             fix = "Put None in the place of a box that has no label."
@@ -162,7 +176,7 @@ class Each(Head):
             BadValue: where entries and boxes differ in number.
         """
         values, boxes = plain(values), plain(boxes)
-        if is_dense(values) and is_dense(boxes) and boxes.dtype.kind == "f":
+        if not self.presence and is_dense(values) and is_dense(boxes) and boxes.dtype.kind == "f":
             boxes = boxes[:, None] if boxes.ndim == 2 else boxes
             alike = boxes.shape[1] == self.places and (
                 values.shape[1:2] == (self.places,) or (values.ndim == 1 and self.places == 1)
@@ -179,6 +193,9 @@ class Each(Head):
             except BadValue as bad:
                 bad.index = i
                 raise
+            if self.boxes.unknown(corners):
+                found.append(None)
+                continue
             entries = self.entries(value, len(corners), i)
             gone = np.isnan(corners).any(1)
             found.append([None if gone[j] else entries[j] for j in self.boxes.chosen(corners, i)])
@@ -214,7 +231,7 @@ class Each(Head):
 
     def _padded(self, values: Any) -> tuple[Any, int]:
         """All entries one after the other, None for a place without one; and the rows."""
-        values = plain(values)
+        values, filler = plain(values), 0 if self.presence else None
         if is_dense(values) and (values.shape[1:2] == (self.places,) or values.ndim == 1 == self.places):
             return values.reshape(-1, *values.shape[2:]), len(values)
         flat: list[Any] = [None] * (len(values) * self.places)
@@ -225,7 +242,8 @@ class Each(Head):
             if len(found) > self.places:
                 expected = f"at most {self.places} of them, as there is room for so many boxes"
                 raise BadValue(i, expected, str(len(found)))
-            flat[i * self.places : i * self.places + len(found)] = found
+            rest = [filler] * (self.places - len(found))
+            flat[i * self.places : (i + 1) * self.places] = [*found, *rest]
         return flat, len(values)
 
     def _flat(self, labels: np.ndarray, counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -247,6 +265,7 @@ class Each(Head):
             mixing: how they are mixed.
             places: int64 ``(B, max_boxes)``.
         """
+        rest = self._nowhere(weights, mixing) if self.presence else None
         if mixing.patches is None:
             weights = weights * mixing.shares.reshape(*weights.shape[:2], *[1] * (weights.ndim - 2))
         elif self.layer == "mask":
@@ -259,7 +278,21 @@ class Each(Head):
             points, seen = mixing.points(labels.astype(np.float64) * scale)
             weights = weights * seen
             labels = np.where(weights[..., None] > 0, points / scale, 0).astype(np.float32)
-        return taken(together(labels), places), taken(together(weights), places).astype(np.float32)
+        found = taken(together(weights), places)
+        if rest is not None:
+            found = np.where(places < 0, rest, found)
+        return taken(together(labels), places), found.astype(np.float32)
+
+    def _nowhere(self, weights: np.ndarray, mixing: Mixing) -> np.ndarray:
+        """What a place without a box weighs, ``(B, 1)``: nothing where somebody did not look at all that is seen."""
+        rows = weights.max(2)
+        known = ((rows > 0) | (mixing.shares == 0)).all(0)
+        found: np.ndarray = np.where(known, (rows * mixing.shares).sum(0), 0)[:, None]
+        return found
+
+    def unseen(self, boxes: np.ndarray) -> list[None]:
+        """One entry for each box that is missing, where the places left say that there is none."""
+        return [None] * int(np.isnan(boxes).any(1).sum()) if self.presence else []
 
     def count(self, labels: np.ndarray, counts: np.ndarray) -> np.ndarray:
         return self.head.count(*self._flat(labels, counts))
@@ -362,7 +395,7 @@ def for_boxes(heads: Mapping[str, Head]) -> dict[str, Head]:
         boxes = heads.get(head.each)
         inner = head.head if isinstance(head, Each) else head
         if isinstance(boxes, Boxes) and not isinstance(inner, Boxes):
-            found[name] = Each.of(inner, boxes, boxes.columns(head.each)[0])
+            found[name] = Each.wrapping(inner, boxes, boxes.columns(head.each)[0])
             continue
         known = [n for n, h in heads.items() if isinstance(h, Boxes) and n != name]
         expected = f"the name of a head of boxes ({', '.join(known) or 'there is none'})"

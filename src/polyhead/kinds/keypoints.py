@@ -22,7 +22,8 @@ class Keypoints(Coordinates):
 
     Attributes:
         points: how many.
-        normalized: coordinates in 0–1 of the image's size rather than in pixels.
+        normalized: the model predicts coordinates in 0–1 of the image's size rather than in pixels.
+        column_normalized: the column holds 0–1 of the image's size; by default as ``normalized``.
         pairs: the points that are left and right of each other, as ``[(1, 2), (3, 4)]``: they change places when
             the image is mirrored.
 
@@ -68,14 +69,14 @@ class Keypoints(Coordinates):
         points = found[:, :2].copy()
         if found.shape[1] == 3:
             points[~(found[:, 2] > 0)] = np.nan
-        return points * size[::-1] if self.normalized else points
+        return self._in_image(points, size, "keypoints")
 
     def laid(self, found: np.ndarray, kept: np.ndarray | None, size: tuple[int, int]) -> Any:
         points = found if kept is None else np.where(kept[:, None], found, np.nan)
         return points / np.array(size[::-1]) if self.normalized else points
 
-    def placed(self, size: tuple[int, int]) -> Self:
-        return self.fixed(missing=None)
+    def placed(self, size: tuple[int, int], uncovered: bool = False) -> Self:
+        return self.fixed(missing=None, column_normalized=None)
 
     def encode(self, values: Any, check: bool = True) -> tuple[np.ndarray, np.ndarray | None]:
         array, there = self._entries(values, f"keypoints of shape {self.shape}")

@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import KW_ONLY, dataclass
+import itertools
+from dataclasses import KW_ONLY, dataclass, field
 from numbers import Real
 from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from polyhead.errors import BadValue, ContractError, Problem, place, shown
+from polyhead.errors import BadValue, ContractError, Problem, shown
 from polyhead.kinds import _classes
 from polyhead.kinds._missing import (
     as_float32,
     collapse,
     first_row,
-    is_dense,
-    is_missing,
     numbers,
-    plain,
     require_range,
     require_whole,
 )
-from polyhead.kinds._mixing import BLEND, Mixing, require_soft, unmixable
+from polyhead.kinds._mixing import BLEND, require_soft, unmixable
 from polyhead.kinds.base import (
     BINARY_LOSSES,
     SIGMOID,
@@ -30,19 +28,23 @@ from polyhead.kinds.base import (
     Column,
     Head,
     Way,
-    as_shape,
     coarser,
 )
+from polyhead.kinds.pixels import Pixels
 
 
 @dataclass(frozen=True, repr=False)
-class Mask(Head):
+class Mask(Pixels):
     """A label for each pixel.
 
     ``Mask()`` is one binary mask, float32 ``(B, H, W, 1)``. ``Mask(n)`` is a class id a pixel, int32
     ``(B, H, W)``. ``Mask(n, multi=True)`` is ``n`` binary masks, float32 ``(B, H, W, n)``. The column holds
     ``(H, W)`` or ``(H, W, n)`` a row; None, or NaN, where a whole mask is missing; ``missing=255`` marks
     single pixels without a label.
+
+    Where rotation, scaling, shifting or ``fit="contain"`` bring in pixels from outside of the image, these have no
+    label, unless class 0 stands for nothing: in binary masks, and where it is called "background", "bg", "void" or
+    the like, they are class 0. ``outside`` says otherwise.
 
     ``class_weight`` weighs pixels: by the ids 0 and 1 of ``Mask()``, by class of ``Mask(n)``; of several binary masks
     it weighs the ones of each class, ``"balanced"`` so that they weigh as much in all as its zeros.
@@ -52,7 +54,8 @@ class Mask(Head):
         multi: several binary masks, which may overlap.
         values: what the column holds for each class, in order, such as ``(0, 255)`` for a binary mask in black and
             white; by default 0, 1, 2 and so on.
-        size: ``(height, width)`` of the mask; by default as found.
+        outside: what pixels from outside of the image are: ``"missing"`` for no label, or a class by name or id.
+        size: ``(height, width)`` of the mask; by default as found, and as the image has it where masks are files.
 
     >>> Mask(size=(2, 2)).encode([None, np.eye(2)])[1].tolist()
     [[[False]], [[True]]]
@@ -62,21 +65,18 @@ class Mask(Head):
     _: KW_ONLY
     multi: bool = False
     values: Any = None
-    size: tuple[int, int] | None = None
+    outside: Any = None
+    _open: bool = field(default=False, repr=False, compare=False)  # pixels from outside have no label
 
     takes_class_weight: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         super().__post_init__()
         object.__setattr__(self, "classes", _classes.checked("Mask", self.classes, least=1))
-        if self.size is not None:
-            size = as_shape(self.size, "Mask(size=)")
-            if len(size) != 2:
-                raise ContractError(Problem("Mask(size=)", "(height, width)", shown(self.size)))
-            object.__setattr__(self, "size", size)
         if self.values is not None:
             object.__setattr__(self, "values", self._checked_values())
         _classes.check_weights("Mask", self.class_weight, self._weighed)
+        _ = self._outside
 
     def _checked_values(self) -> tuple[int, ...]:
         count = 2 if self.binary else len(self.names)
@@ -135,14 +135,9 @@ class Mask(Head):
         assert self.size is not None
         if self.elementwise:
             return self.shape
-        if self.class_weight is not None or self.missing is not None or self.fine_weights:
+        if self.class_weight is not None or self.missing is not None or self.fine_weights or self._open:
             return self.size
         return (1, 1)
-
-    @property
-    def fine_weights(self) -> bool:
-        """Whether its column of weights has them for pixels."""
-        return bool(self._finer)
 
     @property
     def weight_forms(self) -> tuple[tuple[int, ...], ...]:
@@ -165,60 +160,81 @@ class Mask(Head):
         require_soft(self.loss)
         return self.weight_shape
 
-    def mix(
-        self, labels: np.ndarray, weights: np.ndarray | None, mixing: Mixing
-    ) -> tuple[np.ndarray, np.ndarray | None]:
-        if mixing.patches is None:
-            return mixing.mean(labels, weights)
-        if weights is not None:
-            weights = mixing.cut(
-                np.broadcast_to(weights, labels.shape if self.elementwise else labels.shape[:4])
-            )
-        return mixing.cut(labels), weights
-
     @property
     def layer(self) -> str | None:
         return "mask"
-
-    def late(self, values: Any) -> bool:
-        values = plain(values)
-        if is_dense(values) and values.dtype.kind in "iufb":
-            return self.size is not None and values.shape[1:3] != self.size
-        there = [value for value in values if not is_missing(value, self.missing)]
-        if any(not isinstance(value, (np.ndarray, list, tuple)) for value in there):
-            return True  # a file, encoded bytes, or what is drawn late
-        return self.size is not None and any(np.shape(value)[:2] != self.size for value in there)
 
     def lay(self, value: Any, size: tuple[int, int]) -> np.ndarray:
         array = np.asarray(value)
         if array.ndim not in (2, 3) or array.dtype.kind not in "iufb":
             raise BadValue(0, "a mask (H, W) or (H, W, n)", f"{array.dtype} of shape {array.shape}")
         if array.dtype.kind == "b":
-            return array.view(np.uint8)
-        return array.astype(np.int32) if array.dtype.kind in "iu" and array.dtype.itemsize > 4 else array
+            array = array.view(np.uint8)
+        if self._outside is not None or isinstance(self.missing, Real):
+            return array.astype(np.int32) if array.dtype.kind in "iu" and array.dtype.itemsize > 4 else array
+        return self._with_room(array)
+
+    def _with_room(self, array: np.ndarray) -> np.ndarray:
+        """A mask of a type that holds `_nowhere`, which none of its pixels may hold so far."""
+        if array.dtype.kind in "iu":
+            bounds = np.iinfo(array.dtype)
+            if array.dtype.itemsize > 4 or not bounds.min <= self._nowhere <= bounds.max:
+                array = array.astype(np.int32)
+        if (array == self._nowhere).any():
+            expected, fix = self._wanted(self._nowhere)
+            raise BadValue(0, expected, str(self._nowhere), fix)
+        return array
+
+    # Outside of the image --------------------------------------------------------------------------
+
+    @property
+    def _outside(self) -> int | None:
+        """The id that stands outside of an image that was moved; None for no label."""
+        given = self.outside
+        if given is None:
+            if isinstance(self.missing, Real):
+                return None
+            return 0 if self.binary or _classes.is_nothing(self.names[0]) else None
+        if isinstance(given, str) and given == "missing":
+            return None
+        ids = (0, 1) if self.binary else range(len(self.names))
+        if isinstance(given, str) and not self.multi and given in self.names:
+            return 1 if self.binary else self.names.index(given)
+        if isinstance(given, int) and not isinstance(given, bool) and given in ids:
+            return given
+        known = "0, 1" if self.binary else shown(list(self.names))
+        raise ContractError(
+            Problem("Mask(outside=)", f'"missing" for no label, or a class among {known}', shown(given))
+        )
+
+    @property
+    def _nowhere(self) -> int:
+        """A value that no class has, for pixels without a label."""
+        held = {*(self.values or range(2 if self.binary else len(self.names)))}
+        return next(value for value in itertools.count(255, -1) if value not in held)
 
     @property
     def fill(self) -> float:
-        """What stands outside of an image that was moved: no label, where there is a value that says so."""
-        if isinstance(self.missing, Real):
+        """What the column would hold outside of an image that was moved."""
+        outside = self._outside
+        if outside is None and isinstance(self.missing, Real):
             return float(self.missing)
-        return 0.0 if self.values is None else float(self.values[0])
+        return float((outside or 0) if self.values is None else self.values[outside or 0])
 
-    def placed(self, size: tuple[int, int]) -> Self:
-        return self if self.size is not None else self.fixed(size=size)
+    def drawn(self) -> Self:
+        return self.fixed(outside="missing")
+
+    def placed(self, size: tuple[int, int], uncovered: bool = False) -> Self:
+        head = self if self.size is not None else self.fixed(size=size)
+        if not uncovered or self._outside is not None or isinstance(self.missing, Real):
+            return head
+        return head.fixed(missing=self._nowhere, _open=True)
+
+    def declared(self, raw: Head) -> Head:
+        return self.fixed(missing=raw.missing)
 
     def resolve(self, column: Column) -> Self:
-        head = self
-        if head.size is None:
-            probe = plain(column.probe())
-            shapes = (
-                [probe.shape[1:]] if is_dense(probe) else [np.shape(v) for v in probe if not is_missing(v)]
-            )
-            if not shapes:
-                raise BadValue(None, "a mask among the first rows", "none", "Say Mask(size=(height, width)).")
-            if len(shapes[0]) not in (2, 3):
-                raise BadValue(None, "masks (H, W) or (H, W, n)", f"rows of shape {shapes[0]}")
-            head = head.fixed(size=(int(shapes[0][0]), int(shapes[0][1])))
+        head = self.sized(column, "mask")
         head.encode(column.probe())
         return head
 
@@ -251,8 +267,7 @@ class Mask(Head):
             unknown, ids = unknown & there, np.where(there, ids, 0)
         row = first_row(unknown)
         if row is not None:
-            expected = f"one of the values {shown(list(self.values))} in each pixel"
-            fix = "If some pixels have no label, say Mask(missing=...) with the value they hold."
+            expected, fix = self._wanted(None)
             raise BadValue(row, expected, shown(array[row][unknown[row]].flat[0]), fix)
         return ids
 
@@ -273,17 +288,23 @@ class Mask(Head):
     def _check(self, array: np.ndarray) -> None:
         if not array.size or array.dtype.kind == "b":
             return
+        expected, fix = self._wanted(array.max())
+        require_range(array, 0, 1 if self.binary else len(self.names) - 1, expected, fix)
+        require_whole(array, expected, "Give whole numbers; a soft mask is a ph.Map.")
+
+    def _wanted(self, most: Any) -> tuple[str, str]:
+        """What each pixel is expected to hold, and what to do where one holds ``most``."""
+        expected = f"one of the values {shown(list(self.values or ()))} in each pixel"
+        fix = "If some pixels have no label, say Mask(missing=...) with the value they hold."
+        if self.values is not None:
+            return expected, fix
         top = 1 if self.binary else len(self.names) - 1
         expected = "0 or 1 in each pixel" if self.binary else f"a class id in [0, {top}] in each pixel"
-        fix = "If some pixels have no label, say Mask(missing=...) with the value they hold."
-        if array.max() == 255:
+        if most == 255:
             fix = 'If 255 means "no label", say Mask(missing=255).'
             if top == 1:
                 fix = f"If 255 is the object, say Mask(values=(0, 255)). {fix}"
-        require_range(array, 0, top, expected, fix)
-        require_whole(
-            array, expected, "Give whole numbers; a soft mask is a ph.Regression of shape (H, W, n)."
-        )
+        return expected, fix
 
     def count(self, labels: np.ndarray, counts: np.ndarray) -> np.ndarray:
         if self.multi:
@@ -321,23 +342,5 @@ class Mask(Head):
         return [MaskIoU(classes=len(self.names), multi=self.binary, from_logits=logits)]
 
     def output(self, features: Any, name: str) -> Any:
-        import keras
-
-        assert self.size is not None
-        where = f"outputs(), {place(head=name)}"
-        found = tuple(features.shape)
-        if len(found) != 4 or None in found[1:3]:
-            raise ContractError(
-                Problem(where, "a feature map (B, h, w, c) of known size", f"features of shape {found}")
-            )
-        up = (self.size[0] // found[1], self.size[1] // found[2])
-        if (found[1] * up[0], found[2] * up[1]) != self.size:
-            expected = f"a feature map whose size divides the mask's, {self.size}"
-            raise ContractError(Problem(where, expected, str(found[1:3])))
-        if up != (1, 1):
-            features = keras.layers.UpSampling2D(up, interpolation="bilinear")(features)
         activation = "sigmoid" if self.binary else "softmax"
-        dtype = _classes.output_dtype()
-        return keras.layers.Conv2D(len(self.names), 1, activation=activation, name=name, dtype=dtype)(
-            features
-        )
+        return self.convolved(features, name, len(self.names), activation)

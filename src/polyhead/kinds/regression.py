@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import KW_ONLY, dataclass
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
@@ -43,6 +43,7 @@ class Regression(Head):
     elementwise: bool | None = None
 
     dtype = "float32"
+    quantities: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         super().__post_init__()

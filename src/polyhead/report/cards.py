@@ -14,13 +14,13 @@ from polyhead.report.marks import Box, Cover, Hatch, Mark, Point
 from polyhead.report.palette import css, ink
 from polyhead.report.pictures import canvas, heat, is_picture, pixels
 from polyhead.report.png import data_uri, png
-from polyhead.report.samples import LABELLED, MISSING, SILENT, UNASKED, Label, Sample
+from polyhead.report.samples import EMPTY, LABELLED, MISSING, SILENT, UNASKED, Label, Sample
 from polyhead.report.views import View, name_of, shortly
 
 MOST_SIDE = 512
 MOST_CELLS = 24
 
-SAID = {LABELLED: "labelled", MISSING: "no label", UNASKED: "not asked", SILENT: "weight 0"}
+SAID = {LABELLED: "labelled", MISSING: "no label", UNASKED: "not asked", SILENT: "weight 0", EMPTY: "0 boxes"}
 """The states of a label in words."""
 
 

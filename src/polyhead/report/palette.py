@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from polyhead.kinds._classes import is_nothing
+
 RGB = tuple[int, int, int]
 
 # M. Okabe and K. Ito, "Color Universal Design" (2008), without black
@@ -12,7 +14,6 @@ BLUE, VERMILION, PURPLE = (0, 114, 178), (213, 94, 0), (204, 121, 167)
 
 _HEADS: tuple[RGB, ...] = (VERMILION, SKY, YELLOW, PURPLE, GREEN, ORANGE, BLUE)
 _CLASSES: tuple[RGB, ...] = (ORANGE, SKY, GREEN, YELLOW, BLUE, VERMILION, PURPLE)
-_NOTHING = {"0", "background", "bg", "none", "void", "unlabeled", "unlabelled"}
 
 FAINT = (128, 128, 128)
 """For the class of a mask that stands for nothing."""
@@ -40,7 +41,7 @@ def class_colour(place: int) -> RGB:
 
 def is_background(place: int, name: Any) -> bool:
     """Whether a class of a mask stands for nothing: the first one, if its name does not say otherwise."""
-    return place == 0 and str(name).strip().lower() in _NOTHING
+    return place == 0 and (str(name) == "0" or is_nothing(name))
 
 
 def css(colour: RGB) -> str:

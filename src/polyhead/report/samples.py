@@ -11,8 +11,10 @@ import numpy as np
 from polyhead.engine import Batch
 from polyhead.feed import Feed
 
-LABELLED, MISSING, UNASKED, SILENT = "labelled", "missing", "unasked", "silent"
-"""What is the matter with a label: it counts; there is none; ``given`` does not ask for it; its weight is 0."""
+LABELLED, MISSING, UNASKED, SILENT, EMPTY = "labelled", "missing", "unasked", "silent", "empty"
+"""What is the matter with a label: it counts; there is none; ``given`` does not ask for it; its weight is 0; somebody
+looked and found nothing.
+"""
 
 
 @dataclass(frozen=True)
@@ -23,7 +25,7 @@ class Label:
         value: ``(*shape)``, as the model gets it.
         counts: bool ``(*weight_shape)``: which parts weigh anything.
         weight: its sample weight, where that is one number other than 0 and 1.
-        state: `LABELLED`, `MISSING`, `UNASKED` or `SILENT`.
+        state: `LABELLED`, `MISSING`, `UNASKED`, `SILENT` or `EMPTY`.
         why: the reason where it does not count, in a few words.
     """
 
@@ -115,10 +117,19 @@ def _labels(
             state, why = (LABELLED, "") if there else (known.state, known.why)
         elif not counts.any():
             state, why = _silence(name, head, label(head.given) if head.given else None, before)
+            owner = head.each or name
+            if state == MISSING and _empty(feed.labelled[owner], owner, before or row):
+                state, why = EMPTY, "somebody looked and found none"
         found[name] = Label(value, counts, weight if weight not in (0.0, 1.0) else None, state, why)
         return found[name]
 
     return {name: label(name) for name in feed.labelled}
+
+
+def _empty(head: Any, name: str, row: Batch) -> bool:
+    """Whether somebody looked for the boxes of a row, and found none."""
+    weights = np.zeros((1, *head.weight_shape)) if row.weights is None else row.weights[name][None]
+    return bool(head.empty(row.labels[name][None], weights > 0)[0])
 
 
 def _silence(name: str, head: Any, given: Label | None, before: Batch | None) -> tuple[str, str]:

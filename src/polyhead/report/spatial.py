@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from polyhead.kinds import Boxes, Each, Head, Keypoints, Mask
+from polyhead.kinds import Boxes, Each, Head, Keypoints, Map, Mask
 from polyhead.report.each import EachView
 from polyhead.report.marks import (
     ALPHA,
@@ -25,10 +25,11 @@ from polyhead.report.marks import (
 )
 from polyhead.report.palette import FAINT, RGB, class_colour, head_colour, is_background
 from polyhead.report.samples import MISSING, Label
-from polyhead.report.views import VIEWS, Chart, View, bars, histogram, is_shown, name_of
+from polyhead.report.views import VIEWS, Chart, View, bars, histogram, is_shown, name_of, shortly
 
 CLEAR: RGBA = (0, 0, 0, 0)
 MOST_COLOURS = 250
+SHADES = 32
 
 
 class _Drawn(View):
@@ -158,6 +159,45 @@ class MaskView(_Drawn):
         return bars(title, self.classes, self._counts, self._pixels, self.colours)
 
 
+class MapView(_Drawn):
+    """Numbers for each pixel: the stronger the colour, the greater the number."""
+
+    @staticmethod
+    def has_colour(head: Any) -> bool:
+        return True
+
+    def _there(self, label: Label) -> np.ndarray:
+        """The numbers that count, bool ``(H, W, C)``."""
+        counts = label.counts if label.counts.ndim == 3 else label.counts[..., None]
+        return np.broadcast_to(counts, label.value.shape)
+
+    def words(self, label: Label) -> str:
+        there = self._there(label)
+        kept, unknown = label.value[there], 1 - float(there.mean())
+        text = f"{shortly(kept.min())} to {shortly(kept.max())}, mean {shortly(kept.mean())}"
+        return text + (f" ({unknown:.0%} of pixels not labelled)" if unknown else "")
+
+    def marks(self, label: Label, size: tuple[int, int], texts: Sequence[str], most: int) -> list[Mark]:
+        if label.state == MISSING:
+            return [Hatch(self.layers[0], f"{self.name}: {label.why}")]
+        if not is_shown(label):
+            return []
+        height, width = self.head.size
+        step = reduction(height, width, most)
+        value: np.ndarray = np.mean(every(label.value, step), axis=-1)
+        there: np.ndarray = np.all(every(self._there(label), step), axis=-1)
+        if not there.any():
+            return []
+        low, high = float(value[there].min()), float(value[there].max())
+        shares = np.where(there, value - low, 0) / ((high - low) or 1.0)
+        palette = [(*self.colour, round(200 * i / (SHADES - 1))) for i in range(SHADES)]
+        places = np.rint(shares * (SHADES - 1)).astype(np.int64)
+        if not there.all():
+            striped(places, ~there, SHADES)
+            palette = [*palette, *STRIPES]
+        return [Cover(self.layers[0], places.astype(np.uint8), tuple(palette))]
+
+
 class _Placed(_Drawn):
     """Of coordinates, each entry of which may be missing."""
 
@@ -236,4 +276,4 @@ def views(heads: dict[str, Head]) -> dict[str, View]:
     return found
 
 
-VIEWS |= {Mask: MaskView, Boxes: BoxView, Keypoints: PointView}
+VIEWS |= {Mask: MaskView, Map: MapView, Boxes: BoxView, Keypoints: PointView}

@@ -21,7 +21,7 @@ class Coverage:
 
     Attributes:
         rows: that were read.
-        labelled: rows with a label that counts.
+        labelled: rows with a label that counts, or in which somebody looked and found none.
         unasked: rows that ``given`` silences.
         charts: of the labels that count.
     """
@@ -67,6 +67,7 @@ def _read(
     ones = []
     for piece, counts in labels.everything():
         here: np.ndarray = np.any(counts.reshape(len(counts), -1), axis=1)
+        here = here | labels.head.empty(piece.labels, counts)
         view.add(piece.labels, counts)
         if awaited:
             ones.append(here & (piece.labels[:, 0] == 1))
@@ -76,5 +77,6 @@ def _read(
         if rows >= MOST_ROWS or size >= MOST_BYTES:
             break
     unasked = 0 if wanted is None else int((~wanted[:rows]).sum())
+    labelled = min(labelled, rows - unasked)
     every = np.concatenate(ones) if ones else np.zeros(0, bool)
     return Coverage(rows, labelled, unasked, tuple(view.charts())), every

@@ -75,6 +75,9 @@ class Augmentation(ABC):
 class Geometric(Augmentation):
     """One that moves pixels, and with them masks, boxes and keypoints."""
 
+    uncovers: ClassVar[bool] = True
+    """Whether it may bring in pixels from outside of the image."""
+
     @abstractmethod
     def move(self, drawn: np.ndarray, frame: np.ndarray, target: tuple[int, int]) -> Moved:
         """What it does to some samples.

@@ -30,6 +30,7 @@ class Flip(Geometric):
     p: float = 0.5
 
     draws = 2
+    uncovers = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -166,6 +167,7 @@ class Crop(Geometric):
     fraction: float
 
     draws = 3
+    uncovers = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -195,6 +197,7 @@ class RandomResizedCrop(Geometric):
     ratio: float = 4 / 3
 
     draws = 5
+    uncovers = False
 
     def __post_init__(self) -> None:
         super().__post_init__()

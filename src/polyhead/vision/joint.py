@@ -118,6 +118,14 @@ class Joint:
                 found = f"{shown(one)} at place {number}"
                 raise ContractError(Problem("augmentations", "augmentations such as Flip()", found, fix))
 
+    @property
+    def uncovers(self) -> bool:
+        """Whether pixels of an output may lie outside of its image."""
+        return self.fit == "contain" or any(
+            one.uncovers if isinstance(one, Geometric) else isinstance(one, Apply) and not one.light_alone
+            for one in self.augmentations
+        )
+
     def __repr__(self) -> str:
         return f"Joint([{', '.join(map(repr, self.augmentations))}], seed={self.seed})"
 
@@ -174,12 +182,14 @@ class Sample:
     Attributes:
         images: arrays of the images' dtype.
         masks: arrays of the masks' dtype.
+        maps: float32, as `Plan.map` has them.
         boxes: ``(boxes, kept)``, as `geometry.warp_boxes` has them.
         points: ``(points, visible)``, as `geometry.warp_points` has them.
     """
 
     images: dict[str, np.ndarray]
     masks: dict[str, np.ndarray]
+    maps: dict[str, np.ndarray]
     boxes: dict[str, Pair]
     points: dict[str, Pair]
 
@@ -283,6 +293,45 @@ class Plan:
             return resized(mask, size, nearest=True, out=out)
         return warp(mask, self._targets(i, mask.shape[:2], size), size, nearest=True, fill=fill, out=out)
 
+    def map(
+        self, i: int, numbers: np.ndarray, *, size: Size | None = None, nearest: bool = False
+    ) -> np.ndarray:
+        """Numbers for each pixel of the sample, by the sample's matrix.
+
+        A pixel of the result has a number where the pixel nearest to its centre has one. Between pixels it is
+        interpolated from those that have a number, so that nothing of a gap, or of what lies outside, gets into it.
+
+        Args:
+            i: the sample.
+            numbers: float32 ``(H, W, C)``, NaN where there is none.
+            size: (height, width) of the result, if not the target's.
+            nearest: take the nearest pixel rather than interpolate.
+
+        Returns:
+            float32 ``(h, w, C)``, NaN where there is no number and outside of the image.
+        """
+        size = size or self.target
+        if nearest:
+            return self.mask(i, numbers, size=size, fill=np.nan)
+        known = ~np.isnan(numbers)
+        whole = bool(known.all())
+        if whole:
+            known = known[..., :1]
+        seen = self.mask(i, known.view(np.uint8), size=size).view(np.bool_)
+        found = self._between(i, numbers if whole else np.where(known, numbers, np.float32(0)), size)
+        if whole and seen.all():
+            return found
+        shares = self._between(i, known.astype(np.float32), size)
+        seen &= shares > 1e-3
+        return np.where(seen, found / np.where(seen, shares, np.float32(1)), np.float32(np.nan))
+
+    def _between(self, i: int, numbers: np.ndarray, size: Size) -> np.ndarray:
+        """Numbers interpolated, 0 outside."""
+        self._only_stage()
+        if self._whole[i] and self._turns[i] == 1:
+            return resized(numbers, size)
+        return warp(numbers, self._targets(i, numbers.shape[:2], size), size)
+
     def boxes(self, i: int, boxes: Any, *, size: Size | None = None) -> Pair:
         """Boxes of the sample, in pixels of the whole image, and which are kept: see `geometry.warp_boxes`."""
         self._only_stage()
@@ -303,12 +352,14 @@ class Plan:
         *,
         images: Mapping[str, np.ndarray | Decoded],
         masks: Mapping[str, np.ndarray] | None = None,
+        maps: Mapping[str, np.ndarray] | None = None,
         boxes: Mapping[str, Any] | None = None,
         points: Mapping[str, Any] | None = None,
         swaps: Mapping[str, Sequence[tuple[int, int]]] | None = None,
         owners: Mapping[str, str] | None = None,
         sizes: Mapping[str, Size] | None = None,
         fills: Mapping[str, float] | None = None,
+        nearest: Collection[str] = (),
         photometric: Collection[str] | None = None,
         where: str = "",
     ) -> Sample:
@@ -318,6 +369,7 @@ class Plan:
             i: the sample.
             images: by name; an `Apply` gets the one called so, else the first, as ``image``.
             masks: by name, ``(H, W)`` or ``(H, W, C)``; with an owner ``(k, H, W)``, one for each box.
+            maps: by name, as `map` takes them; an `Apply` that moves the image cannot move them.
             boxes: by name, ``(k, 4)``.
             points: by name, ``(n, 2)`` or ``(k, n, 2)``.
             swaps: pairs of keypoints that change places when mirrored, by name.
@@ -325,6 +377,7 @@ class Plan:
                 NaN and not visible, or all fill, where it is dropped.
             sizes: (height, width) of the result by name, if not the target's.
             fills: what is put outside, by name.
+            nearest: the names of the maps of which the nearest pixel is taken.
             photometric: the names of the images whose light changes; None for all.
             where: the words that name the sample, for errors.
 
@@ -339,12 +392,14 @@ class Plan:
             i,
             dict(images),
             dict(masks or {}),
+            dict(maps or {}),
             {name: np.asarray(b, np.float64).reshape(-1, 4) for name, b in (boxes or {}).items()},
             {name: np.asarray(p, np.float64) for name, p in (points or {}).items()},
             swaps or {},
             owners or {},
             sizes or {},
             fills or {},
+            nearest,
             set(images) if photometric is None else set(photometric),
             where,
         )

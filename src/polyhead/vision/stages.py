@@ -6,7 +6,7 @@ of the image as it is at that moment; one that was dropped is NaN from there on,
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -24,12 +24,14 @@ def run(
     i: int,
     images: dict[str, Any],
     masks: dict[str, np.ndarray],
+    maps: dict[str, np.ndarray],
     boxes: dict[str, np.ndarray],
     points: dict[str, np.ndarray],
     swaps: Mapping[str, Sequence[tuple[int, int]]],
     owners: Mapping[str, str],
     sizes: Mapping[str, Size],
     fills: Mapping[str, float],
+    nearest: Collection[str],
     photometric: set[str],
     where: str = "",
 ) -> Sample:
@@ -67,6 +69,10 @@ def run(
             name: _mask(one, at, mask, size.get(name), fills.get(name, 0), name in owners)
             for name, mask in masks.items()
         }
+        maps = {
+            name: one.map(at, numbers, size=size.get(name), nearest=name in nearest)
+            for name, numbers in maps.items()
+        }
         key = stage.keys[at]
         if stage.apply is not None and key is not None:
             options = {"where": where, "min_visible": plan._min_visible}
@@ -80,7 +86,7 @@ def run(
             seen[name] = points[name], seen[name][1] & kept[:, None]
         else:
             masks[name][~kept] = fills.get(name, 0)
-    return Sample(images, masks, found, seen)
+    return Sample(images, masks, maps, found, seen)
 
 
 def _mask(plan: Plan, i: int, mask: np.ndarray, size: Size | None, fill: float, owned: bool) -> np.ndarray:

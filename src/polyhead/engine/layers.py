@@ -1,0 +1,112 @@
+"""Labels for each pixel of one row: read from files, and held against the frame of their image."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from polyhead.engine.frame import File, Frame
+from polyhead.errors import DataError, Problem
+
+_ENCODED = (str, bytes, bytearray, memoryview, os.PathLike)
+_NPY = b"\x93NUMPY"
+
+
+def drawn(layer: str, value: Any, where: str, max_pixels: int | None = None) -> Any:
+    """A mask or a map as an array, where it is a file, encoded bytes, or drawn late; all else as it is.
+
+    Args:
+        layer: ``"mask"`` or ``"map"``.
+        value: of the column, not missing.
+        where: the place, for errors.
+        max_pixels: the most that a file may declare.
+
+    Raises:
+        DataError: for a file that cannot be read.
+    """
+    from polyhead.vision import decode, decode_mask
+
+    if hasattr(value, "segments"):  # a panoptic PNG: its colours are numbers of segments
+        return value.to_mask(decode(value.path, max_pixels=max_pixels, where=where).pixels)
+    if hasattr(value, "to_mask"):
+        return value.to_mask()
+    if not isinstance(value, _ENCODED):
+        return value
+    if layer == "mask":
+        return decode_mask(value, max_pixels=max_pixels, where=where)
+    return _numbers(value, where, max_pixels)
+
+
+def _numbers(value: Any, where: str, max_pixels: int | None) -> np.ndarray:
+    """The numbers of an image file as they are stored, or of an ``.npy`` file; ``(H, W)`` or ``(H, W, C)``."""
+    from polyhead.vision import decode
+
+    if isinstance(value, (str, os.PathLike)):
+        file = File(value, where)
+        value, where = file.data, file.where
+    data = bytes(value)
+    if not data.startswith(_NPY):
+        return decode(data, channels=None, max_pixels=max_pixels, deep=True, where=where).pixels
+    try:
+        found: np.ndarray = np.load(io.BytesIO(data), allow_pickle=False)
+    except (ValueError, EOFError, OSError) as error:
+        raise DataError(Problem(where, "a whole .npy file of numbers", str(error))) from error
+    return found
+
+
+def require_sides(where: str, layer: str, shape: Sequence[int], frames: Sequence[Frame]) -> None:
+    """Raise for a mask or map whose height and width are exchanged against its image.
+
+    Args:
+        where: the place.
+        layer: ``"mask"`` or ``"map"``.
+        shape: of the mask or map, ``(H, W, ...)``.
+        frames: of the image; of all images of the row, where it is not known in which of them it lies.
+
+    Raises:
+        DataError: naming both sizes.
+    """
+    frame = frames[0]
+    size = (shape[0], shape[1])
+    if frame.turns_sides and size == frame.annotated[::-1]:
+        raise DataError(_turned(where, layer, size, frame))
+    if all(transposed(size, one.annotated) for one in frames):
+        raise DataError(Problem(where, *exchanged(layer, size, frame.annotated), "transposed"))
+
+
+def exchanged(layer: str, size: tuple[int, int], image: tuple[int, int]) -> tuple[str, str, str]:
+    """What is expected, found and to be done where height and width are exchanged."""
+    return (
+        f"a {layer} with the sides of its image, {image[0]} x {image[1]} (height x width)",
+        f"{size[0]} x {size[1]}, which has height and width exchanged",
+        f"Transpose it: {layer}.T, or {layer}.transpose(1, 0, 2) where it has channels.",
+    )
+
+
+def transposed(size: tuple[int, int], image: tuple[int, int]) -> bool:
+    """Whether a size is that of an image with height and width exchanged, at any scale, and not that of the image.
+
+    >>> transposed((40, 80), (80, 40)), transposed((20, 40), (80, 40)), transposed((64, 64), (80, 40))
+    (True, True, False)
+    """
+    return _alike(size, image[::-1]) and not _alike(size, image)
+
+
+def _alike(size: tuple[int, int], other: tuple[int, int]) -> bool:
+    """Whether two sizes have one aspect, but for the rounding of a side."""
+    (height, width), (rows, columns) = size, other
+    return abs(width - columns * height / rows) < 1 or abs(height - rows * width / columns) < 1
+
+
+def _turned(where: str, layer: str, size: tuple[int, int], frame: Frame) -> Problem:
+    """A mask that was made on the image turned by a quarter."""
+    said, other, fix = ("shown", "stored", 'Say ph.Image(..., annotated="stored")')
+    if frame.annotated != frame.shown:
+        said, other, fix = ("stored", "shown", 'Leave out annotated="stored"')
+    expected = f"a {layer} of the image as it is {said}, {frame.annotated[0]} x {frame.annotated[1]}"
+    found = f"{size[0]} x {size[1]}, that of the image as it is {other} (its Exif says to turn it)"
+    return Problem(where, expected, found, f"{fix}, if all labels are so.", "turned")

@@ -1,0 +1,208 @@
+"""Heads of numbers for each pixel: depth, heat, restored images."""
+
+from __future__ import annotations
+
+from dataclasses import KW_ONLY, dataclass, field
+from numbers import Integral, Real
+from typing import Any, ClassVar, Self
+
+import numpy as np
+
+from polyhead.errors import BadValue, ContractError, Problem, shown
+from polyhead.kinds._missing import (
+    as_float32,
+    collapse,
+    is_dense,
+    numbers,
+    partly_missing,
+    plain,
+    require_finite,
+)
+from polyhead.kinds._mixing import BLEND
+from polyhead.kinds.base import Column, Way, coarser
+from polyhead.kinds.pixels import Pixels
+
+_INTERPOLATIONS = ("bilinear", "nearest")
+
+
+@dataclass(frozen=True, repr=False)
+class Map(Pixels):
+    """Numbers for each pixel, such as depth, heat or a restored image: float32 ``(B, H, W, channels)``.
+
+    The column holds ``(H, W)`` or ``(H, W, channels)`` a row, of floats or integers, also in arrays of unequal sizes;
+    or image files of 8 or 16 bits a channel or of floats, ``.npy`` files, or their bytes. Numbers keep their unit:
+    nothing is divided by 255 unless ``scale`` says so. They move with the image: flips, crops, rotation and ``fit``
+    happen to both, and changes of light and colour to the image alone.
+
+    NaN, and the value that ``missing`` names, mean that a pixel has no label: its weight is 0, and it does not get
+    into its neighbours when the map is resized. So do pixels that rotation or ``fit="contain"`` bring in from outside
+    of the image. None means that a whole row has no label.
+
+    Attributes:
+        channels: numbers for each pixel.
+        interpolation: between pixels, ``"bilinear"`` or ``"nearest"``; say nearest for sparse maps, as of a lidar, and
+            for numbers of which no mean makes sense.
+        scale: what numbers are multiplied by: ``1 / 1000`` makes metres of millimetres, ``1 / 255`` makes 0–1 of bytes.
+        size: ``(height, width)`` of the map; by default as found, and as the image has it where they are files.
+
+    >>> labels, there = Map(size=(2, 2), missing=0).encode(np.array([[[0, 5], [2, 1]]]))
+    >>> labels[0, ..., 0].tolist(), there[0].tolist()
+    ([[0.0, 5.0], [2.0, 1.0]], [[False, True], [True, True]])
+    """
+
+    channels: int = 1
+    _: KW_ONLY
+    interpolation: str = "bilinear"
+    scale: float | None = None
+    _whole: bool = field(default=False, repr=False, compare=False)  # no pixel can lack its number
+    _each: bool | None = field(
+        default=None, repr=False, compare=False
+    )  # one weight for each number, as learnt
+
+    takes_each: ClassVar[bool] = False
+    quantities: ClassVar[bool] = True
+    dtype = "float32"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not isinstance(self.channels, Integral) or isinstance(self.channels, bool) or self.channels < 1:
+            raise ContractError(Problem("Map(channels)", "an integer of at least 1", shown(self.channels)))
+        if self.interpolation not in _INTERPOLATIONS:
+            expected = " or ".join(f'"{one}"' for one in _INTERPOLATIONS)
+            raise ContractError(Problem("Map(interpolation=)", expected, shown(self.interpolation)))
+        good = isinstance(self.scale, Real) and not isinstance(self.scale, bool)
+        if self.scale is not None and not (good and 0 < abs(self.scale) < float("inf")):
+            raise ContractError(Problem("Map(scale=)", "a finite number other than 0", shown(self.scale)))
+
+    # Shapes ----------------------------------------------------------------------------------------
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        assert self.size is not None
+        return (*self.size, self.channels)
+
+    @property
+    def elementwise(self) -> bool:
+        """Whether each channel of a pixel has a weight of its own."""
+        return bool(self._each) or self._finer == 3
+
+    @property
+    def weight_shape(self) -> tuple[int, ...]:
+        assert self.size is not None
+        if self.elementwise:
+            return self.shape
+        return (1, 1) if self._whole and not self._finer else self.size
+
+    @property
+    def weight_forms(self) -> tuple[tuple[int, ...], ...]:
+        assert self.size is not None
+        return (self.size, self.shape) if self.channels > 1 else (self.size,)
+
+    def weighed(self, shape: tuple[int, ...]) -> Self:
+        axes = min(len(shape), 3 if self.channels > 1 else 2)
+        if axes == 3 and self._finer is not None and not self.elementwise:
+            raise coarser(shape)
+        return self if self._finer == 3 else self.fixed(_finer=axes)
+
+    @property
+    def unit_said(self) -> bool:
+        return self.scale is not None
+
+    # In the image ----------------------------------------------------------------------------------
+
+    @property
+    def layer(self) -> str | None:
+        return "map"
+
+    def lay(self, value: Any, size: tuple[int, int]) -> np.ndarray:
+        array = np.asarray(value)
+        array = array[..., None] if array.ndim == 2 else array
+        if array.ndim != 3 or array.shape[2] != self.channels or array.dtype.kind not in "iufb":
+            found = f"{array.dtype} of shape {np.shape(value)}"
+            raise BadValue(0, self._rows, found, self._channels_fix(array))
+        array = array.astype(np.float32) if array.dtype != np.float32 else array
+        if isinstance(self.missing, Real):
+            marked = array == np.float32(self.missing)
+            if marked.any():
+                array = np.where(marked, np.float32(np.nan), array)
+        if np.isinf(array).any():
+            raise BadValue(0, "finite numbers", shown(array[np.isinf(array)].flat[0]), self._inf_fix)
+        return array
+
+    @property
+    def _rows(self) -> str:
+        """What a row is expected to be."""
+        return "numbers (H, W)" if self.channels == 1 else f"numbers (H, W, {self.channels})"
+
+    def _channels_fix(self, array: np.ndarray) -> str:
+        return f"Say Map({array.shape[2]})." if array.ndim == 3 and array.dtype.kind in "iufb" else ""
+
+    @property
+    def _inf_fix(self) -> str:
+        return 'Put NaN where there is no label; if infinity means "no label", say Map(missing=float("inf")).'
+
+    def placed(self, size: tuple[int, int], uncovered: bool = False) -> Self:
+        return self.fixed(size=self.size or size, missing=None, _whole=False)
+
+    def declared(self, raw: Any) -> Self:
+        return self.fixed(missing=raw.missing)
+
+    # Labels ----------------------------------------------------------------------------------------
+
+    def resolve(self, column: Column) -> Self:
+        head = self.sized(column, "map")
+        whole = head._sure(column.probe())
+        each = self.channels > 1 and not whole if self._each is None else self._each
+        head = head.fixed(_whole=whole, _each=each)
+        head.encode(column.probe())
+        return head
+
+    def _sure(self, values: Any) -> bool:
+        """Whether values of this type have a number in each pixel: integers without a marker do."""
+        return is_dense(values) and values.dtype.kind in "iub" and self.missing is None
+
+    def way(self, column: np.ndarray) -> Way | None:
+        if column.dtype != np.uint8 or not self._whole or self.scale not in (None, 1):
+            return None
+        shape = column.shape[1:]
+        return "cast" if shape == self.shape or (*shape, 1) == self.shape else None
+
+    def encode(self, values: Any, check: bool = True) -> tuple[np.ndarray, np.ndarray | None]:
+        values = plain(values)
+        assert self.size is not None
+        what = f"numbers of shape {self.size if self.channels == 1 else self.shape}"
+        array, there = numbers(values, self.missing, self.shape, what)
+        if check:
+            require_finite(array, "finite numbers", self._inf_fix)
+        labels = as_float32(array if self.scale is None else array * np.float64(self.scale), check)
+        if there is None:
+            return labels, None
+        if self.weight_shape == self.shape:
+            return labels, there
+        if self.weight_shape == self.size:
+            return labels, np.all(there, axis=-1)
+        rows = collapse(there)
+        if rows is None:
+            raise partly_missing("Map", there)
+        return labels, rows.reshape(-1, 1, 1)
+
+    def mixable(self, way: str) -> tuple[int, ...]:
+        assert self.size is not None
+        if way == BLEND:
+            return self.weight_shape
+        return self.shape if self.elementwise else self.size
+
+    # Keras -----------------------------------------------------------------------------------------
+
+    def default_loss(self, logits: bool) -> Any:
+        import keras
+
+        return keras.losses.MeanSquaredError()
+
+    def default_metrics(self, logits: bool) -> list[Any]:
+        import keras
+
+        return [keras.metrics.MeanAbsoluteError(name="mae")]
+
+    def output(self, features: Any, name: str) -> Any:
+        return self.convolved(features, name, self.channels, None)

@@ -1,0 +1,107 @@
+"""What heads with a label for each pixel of the image have in common."""
+
+from __future__ import annotations
+
+from dataclasses import KW_ONLY, dataclass
+from typing import Any, ClassVar, Self
+
+import numpy as np
+
+from polyhead.errors import BadValue, ContractError, Problem, place
+from polyhead.kinds import _classes
+from polyhead.kinds._missing import is_dense, is_missing, plain
+from polyhead.kinds._mixing import Mixing
+from polyhead.kinds.base import Column, Head, as_shape
+
+
+@dataclass(frozen=True, repr=False)
+class Pixels(Head):
+    """A head with a label for each pixel of the image, ``(H, W)`` or ``(H, W, n)`` a row.
+
+    Attributes:
+        size: ``(height, width)`` of the labels; by default as found, and as the image has it where they are files.
+    """
+
+    _: KW_ONLY
+    size: tuple[int, int] | None = None
+
+    elementwise: ClassVar[Any]
+    """Whether each channel of a pixel has a weight of its own."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.size is None:
+            return
+        where = f"{type(self).__name__}(size=)"
+        size = as_shape(self.size, where)
+        if len(size) != 2:
+            raise ContractError(Problem(where, "(height, width)", str(self.size)))
+        object.__setattr__(self, "size", size)
+
+    @property
+    def fine_weights(self) -> bool:
+        """Whether its column of weights has them for pixels."""
+        return bool(self._finer)
+
+    def late(self, values: Any) -> bool:
+        values = plain(values)
+        if is_dense(values) and values.dtype.kind in "iufb":
+            return self.size is not None and values.shape[1:3] != self.size
+        there = [value for value in values if not is_missing(value, self.missing)]
+        if any(not isinstance(value, (np.ndarray, list, tuple)) for value in there):
+            return True  # a file, encoded bytes, or what is drawn late
+        sizes = {np.shape(value)[:2] for value in there}
+        return len(sizes) > 1 or (self.size is not None and sizes != {self.size})
+
+    def sized(self, column: Column, what: str) -> Self:
+        """This head with the size of the first labels, where none is said.
+
+        Args:
+            column: of the labels.
+            what: they are, in the plural, for the error.
+
+        Raises:
+            BadValue: where there is no label of two or three axes.
+        """
+        if self.size is not None:
+            return self
+        probe = plain(column.probe())
+        shapes = [probe.shape[1:]] if is_dense(probe) else [np.shape(v) for v in probe if not is_missing(v)]
+        if not shapes:
+            fix = f"Say {type(self).__name__}(size=(height, width))."
+            raise BadValue(None, f"a {what} among the first rows", "none", fix)
+        if len(shapes[0]) not in (2, 3):
+            raise BadValue(None, f"{what}s (H, W) or (H, W, n)", f"rows of shape {shapes[0]}")
+        return self.fixed(size=(int(shapes[0][0]), int(shapes[0][1])))
+
+    def mix(
+        self, labels: np.ndarray, weights: np.ndarray | None, mixing: Mixing
+    ) -> tuple[np.ndarray, np.ndarray | None]:
+        if mixing.patches is None:
+            return mixing.mean(labels, weights)
+        if weights is not None:
+            weights = mixing.cut(
+                np.broadcast_to(weights, labels.shape if self.elementwise else labels.shape[:4])
+            )
+        return mixing.cut(labels), weights
+
+    def convolved(self, features: Any, name: str, channels: int, activation: str | None) -> Any:
+        """A convolution of one pixel on top of a feature map, enlarged to the size of the labels."""
+        import keras
+
+        assert self.size is not None
+        where = f"outputs(), {place(head=name)}"
+        found = tuple(features.shape)
+        if len(found) != 4 or None in found[1:3]:
+            raise ContractError(
+                Problem(where, "a feature map (B, h, w, c) of known size", f"features of shape {found}")
+            )
+        up = (self.size[0] // found[1], self.size[1] // found[2])
+        if (found[1] * up[0], found[2] * up[1]) != self.size:
+            expected = f"a feature map whose size divides the {type(self).__name__.lower()}'s, {self.size}"
+            raise ContractError(Problem(where, expected, str(found[1:3])))
+        if up != (1, 1):
+            features = keras.layers.UpSampling2D(up, interpolation="bilinear")(features)
+        dtype = _classes.output_dtype()
+        layer = keras.layers.Conv2D(channels, 1, activation=activation, name=name, dtype=dtype)
+        return layer(features)
