@@ -16,14 +16,15 @@ from polyhead.engine.scene import Scene
 from polyhead.engine.weights import along_boxes, require_still
 from polyhead.errors import ContractError, Problem, place
 from polyhead.kinds import Boxes, Each, Head, Image, Input, Keypoints, Mask
+from polyhead.kinds.base import About
 from polyhead.kinds.weights import BoxWeights
 from polyhead.sources._fingerprint import of_source
 from polyhead.sources._store_columns import Spec, dense, spec_of
 from polyhead.sources._values import Values
-from polyhead.sources.base import Source, checked_rows
+from polyhead.sources.base import OwnSource, Source, checked_rows
 
 
-class Placed(Source):
+class Placed(OwnSource):
     """The rows of a source, with images and what lies in them as a feed would have them, not augmented.
 
     Args:
@@ -74,7 +75,7 @@ class Placed(Source):
         self._require_one_each(kinds)
         self.dense: dict[str, tuple[tuple[int, ...], str, bool]] = {}
         self.arrays: dict[str, tuple[str, list[int] | None, bool]] = {}
-        first = self.read(np.arange(min(8, len(source)), dtype=np.int64)) if self._kinds else {}
+        first = self.coded(np.arange(min(8, len(source)), dtype=np.int64)) if self._kinds else {}
         for name, kind in self._kinds.items():
             column = kind.columns(name)[0]
             self._describe(column, kind, first[column])
@@ -167,13 +168,19 @@ class Placed(Source):
     def column(self, name: str) -> Values | None:
         return None if name in self.placed else self._source.column(name)
 
+    def about(self, name: str) -> About:
+        found = self._source.about(name)
+        if name not in self.placed:
+            return found
+        return About(found.classes, found.values)  # the pixels are those of the image as it is shown
+
     def only(self, columns: Sequence[str]) -> Source:
         if not set(columns) & set(self.placed):
             return self._source.only(columns)
         return super().only(columns)
 
-    def read(self, ids: np.ndarray) -> dict[str, Values]:
-        rows: dict[str, Any] = dict(checked_rows(self._source, self._source.read(ids), len(ids)))
+    def coded(self, ids: np.ndarray) -> dict[str, Values]:
+        rows: dict[str, Any] = dict(checked_rows(self._source, self._source.coded(ids), len(ids)))
         if self._scene is None:
             return rows
         found: dict[str, Any] = dict(self._scene.place(rows, ids, None))

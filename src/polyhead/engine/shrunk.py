@@ -15,7 +15,7 @@ from polyhead.kinds._missing import plain
 from polyhead.sources._fingerprint import of_source
 from polyhead.sources._store_columns import Spec
 from polyhead.sources._values import Values
-from polyhead.sources.base import Source, checked_rows
+from polyhead.sources.base import OwnSource, Source, checked_rows
 
 EPOCHS = 8
 
@@ -56,7 +56,7 @@ class _Still(Scene):
         return found
 
 
-class Shrunk(Source):
+class Shrunk(OwnSource):
     """A source whose images are decoded, each at 1, 1/2, 1/4 or 1/8 of its size.
 
     An image has the pixels that the augmentations of its first `EPOCHS` epochs ask for. What they do to it later is
@@ -113,7 +113,7 @@ class Shrunk(Source):
         }
         return [{"name": name, "is": "values", "of": {"is": "fields", "of": fields}} for name in self.placed]
 
-    def read(self, ids: np.ndarray) -> dict[str, Values]:
-        rows: dict[str, Any] = checked_rows(self._source, self._source.read(ids), len(ids))
+    def coded(self, ids: np.ndarray) -> dict[str, Values]:
+        rows: dict[str, Any] = checked_rows(self._source, self._source.coded(ids), len(ids))
         assert self._scene is not None
         return {name: self._scene.shrunk(name, rows[name], ids, EPOCHS) for name in self.placed}

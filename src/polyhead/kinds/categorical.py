@@ -40,8 +40,9 @@ class Categorical(Head):
 
     Attributes:
         classes: their number (the column then holds ids from 0), or their names in order. Without, they are
-            learnt from the column: a category's own order, else sorted. Learnt once, they are fixed: give
-            ``feed.heads`` to the feeds of other splits.
+            those of the source, all of them and in its order, where it has one (`read_coco`, `read_yolo`, `read_voc`,
+            `read_folder`); else they are learnt from the column: a category's own order, else sorted. Learnt once, they
+            are fixed: give ``feed.heads`` to the feeds of other splits.
         one_hot: labels of 1 for the class and 0 for all others, which can be mixed by `Mixup` and the like.
 
     >>> Categorical(["cat", "dog"]).encode(["dog", None, "cat"])
@@ -61,6 +62,10 @@ class Categorical(Head):
         object.__setattr__(self, "classes", _classes.checked("Categorical", self.classes, least=2))
         if self.classes is not None:
             _classes.check_weights("Categorical", self.class_weight, _classes.names(self.classes))
+
+    def told(self, column: Column) -> Self:
+        known = None if self.classes is not None else _classes.told(column, self.missing)
+        return self if known is None or len(known) < 2 else self.fixed(classes=known)
 
     @property
     def names(self) -> tuple[Any, ...]:
@@ -171,7 +176,8 @@ class MultiLabel(Head):
     is missing.
 
     Attributes:
-        classes: their number, or their names in order.
+        classes: their number, or their names in order; by default those of the source, in its order, where it has one,
+            else the distinct labels, sorted.
         elementwise: one weight for each label rather than one a row; by default, where labels are missing in
             part.
 
@@ -198,6 +204,10 @@ class MultiLabel(Head):
                 where = "MultiLabel(class_weight=, elementwise=False)"
                 raise ContractError(Problem(where, "a weight for each label", "one a row"))
             object.__setattr__(self, "elementwise", True)
+
+    def told(self, column: Column) -> Self:
+        known = None if self.classes is not None else _classes.told(column, self.missing)
+        return self.fixed(classes=known) if known else self
 
     @property
     def names(self) -> tuple[Any, ...]:

@@ -48,7 +48,7 @@ class Mask(Head):
     it weighs the ones of each class, ``"balanced"`` so that they weigh as much in all as its zeros.
 
     Attributes:
-        classes: their number, or their names in order.
+        classes: their number, or their names in order; of panoptic segments by default those of the source.
         multi: several binary masks, which may overlap.
         values: what the column holds for each class, in order, such as ``(0, 255)`` for a binary mask in black and
             white; by default 0, 1, 2 and so on.
@@ -203,6 +203,14 @@ class Mask(Head):
         if isinstance(self.missing, Real):
             return float(self.missing)
         return 0.0 if self.values is None else float(self.values[0])
+
+    def told(self, column: Column) -> Self:
+        if self.multi or self.classes != 1 or self.values is not None:
+            return self
+        known = column.about()
+        if known.classes is None or known.values is None:
+            return self  # names of objects, each of which has a mask of its own
+        return self.fixed(classes=known.classes, values=known.values)
 
     def placed(self, size: tuple[int, int]) -> Self:
         return self if self.size is not None else self.fixed(size=size)

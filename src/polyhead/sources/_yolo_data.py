@@ -60,13 +60,7 @@ def layout_of(
     where = place(file=str(file if file is not None else given))
     base = given if given.is_dir() else given.parent
     if root is None and content.get("path") not in (None, ""):
-        inner = Root(base, "read_yolo(data)", findings).find(content["path"], f"{where}, `path`")
-        if inner is None:
-            (problem,) = findings.report().errors
-            raise DataError(
-                Problem(problem.place, problem.expected, problem.found, "Say read_yolo(root=...).", "path")
-            )
-        base = Path(inner)
+        base = _base(Root(base, "read_yolo(data)", findings), content["path"], where)
     home = Root(
         base if root is None else root, "read_yolo(data)" if root is None else "read_yolo(root=)", findings
     )
@@ -80,6 +74,14 @@ def layout_of(
     return _found(
         parts, label_root, home, where, known, _points(content, where), findings, images is not None
     )
+
+
+def _base(folder: Root, given: Any, where: str) -> Path:
+    """The folder that the data YAML calls its ``path``: its own, or one below."""
+    inner = folder.inside(given) or folder.find(given, f"{where}, `path`", "Say read_yolo(root=...).")
+    folder.findings.stop()
+    assert inner is not None
+    return Path(inner)
 
 
 def _yaml_in(folder: Path) -> Path | None:
@@ -189,7 +191,7 @@ def _parts(
         raise DataError(Problem(where, expected, found, similar(str(split), others), "split"))
     parts: list[str] = []
     for name in given if isinstance(given, list) else [given]:
-        path = home.find(name, f"{where}, `{split}`")
+        path = _within(home, name, f"{where}, `{split}`")
         if path is None:
             continue
         if not os.path.exists(path):
@@ -198,6 +200,12 @@ def _parts(
             home.findings.add("folder", f"{where}, `{split}`", expected, "nothing at this path", fix)
         parts.append(path)
     return parts
+
+
+def _within(home: Root, name: Any, where: str) -> str | None:
+    """The path of what a data set names, in its folder; None, and an error noted, where it does not end in there."""
+    fix = "Say read_yolo(root=...), the folder that holds all of it, or images= and labels=, where each lies."
+    return home.inside(name) or home.find(name, where, fix)
 
 
 def _found(
@@ -262,7 +270,7 @@ def _listed_in(file: str, home: Root) -> list[str]:
                 continue
             if name.startswith("./"):
                 name = os.path.join(os.path.relpath(os.path.dirname(file), home.path), name[2:])
-            path = home.find(os.path.normpath(name), f"{place(file=file)}, line {number}")
+            path = _within(home, name, f"{place(file=file)}, line {number}")
             if path is not None:
                 found.append(path)
     return found

@@ -17,7 +17,7 @@ from polyhead.sources._files import Opened, open_file, opened_arrow
 from polyhead.sources._series import family_of, from_series
 from polyhead.sources._values import Values
 from polyhead.sources.arrays import Arrays
-from polyhead.sources.base import Source, similar
+from polyhead.sources.base import OwnSource, Source, similar
 
 _INDEX = re.compile(r"__index_level_\d+__")  # what pandas writes beside the columns
 
@@ -93,7 +93,7 @@ def is_table(obj: Any) -> bool:
     return bool(names & _TABLES.get(family, frozenset()))
 
 
-class Table(Source):
+class Table(OwnSource):
     """Named columns, each loaded on first use; what `read_table` returns."""
 
     def __init__(self, columns: Mapping[str, _Lazy], length: int) -> None:
@@ -115,7 +115,7 @@ class Table(Source):
         self._require(columns)
         return Table({name: self._columns[name] for name in columns}, self._length)
 
-    def read(self, ids: np.ndarray) -> dict[str, Values]:
+    def coded(self, ids: np.ndarray) -> dict[str, Values]:
         return {name: entries(column.values(), ids) for name, column in self._columns.items()}
 
 
