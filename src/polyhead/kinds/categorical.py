@@ -238,7 +238,7 @@ class MultiLabel(Head):
         head = self
         if head.classes is None:
             probe = plain(column.probe())
-            if isinstance(probe, np.ndarray) and probe.ndim == 2:
+            if isinstance(probe, np.ndarray) and probe.ndim == 2 and not self._are_lists(column):
                 head = head.fixed(classes=probe.shape[1])
             else:
                 head = head.fixed(classes=self._learnt(column))
@@ -255,6 +255,11 @@ class MultiLabel(Head):
             head = head.fixed(elementwise=partly)
         head.encode(column.probe())
         return head
+
+    @staticmethod
+    def _are_lists(column: Column) -> bool:
+        """Whether rows that all have as many entries are lists of labels: words, or ids beyond 0 and 1."""
+        return any(over(column, lambda piece: _holds_labels(plain(piece))))
 
     def _learnt(self, column: Column) -> tuple[Any, ...]:
         def labels(piece: Any) -> set[Any]:
@@ -281,7 +286,7 @@ class MultiLabel(Head):
 
     def _encode(self, values: Any) -> tuple[np.ndarray, np.ndarray | None]:
         values = plain(values)
-        if isinstance(values, np.ndarray) and values.ndim == 2:
+        if isinstance(values, np.ndarray) and values.ndim == 2 and not self._lists(values):
             return numbers(values, self.missing, self.shape, f"0 or 1 for each of {len(self.names)} labels")
         assert self.classes is not None
         places = {name: i for i, name in enumerate(self.names)}
@@ -295,6 +300,15 @@ class MultiLabel(Head):
                     raise BadValue(row, _classes.listed(self.classes), shown(label), fix)
                 labels[row, places[label]] = 1
         return labels, None if there.all() else there
+
+    def _lists(self, rows: np.ndarray) -> bool:
+        """Whether rows of one length are lists of labels: they are no places of labels by their number or their values."""
+        known: set[Any] = set(self.names)
+        if rows.dtype.kind not in "iuf":
+            return _holds_labels(rows)
+        if rows.shape[1] == len(known) and not _holds_labels(rows):
+            return False
+        return rows.dtype.kind in "iu" and known >= set(np.unique(rows).tolist())
 
     def mixable(self, way: str) -> tuple[int, ...]:
         require_soft(self.loss)
@@ -330,3 +344,12 @@ class MultiLabel(Head):
             len(self.names), activation="sigmoid", name=name, dtype=_classes.output_dtype()
         )
         return dense(_classes.pooled(features))
+
+
+def _holds_labels(rows: Any) -> bool:
+    """Whether rows of one length hold words, or whole numbers of which some are neither 0 nor 1."""
+    if not isinstance(rows, np.ndarray) or rows.ndim != 2:
+        return False
+    if rows.dtype.kind in "iu":
+        return bool(rows.size) and not np.isin(rows, (0, 1)).all()
+    return rows.dtype.kind in "UO" and any(isinstance(label, str) for label in rows.flat)

@@ -77,7 +77,8 @@ class Filled(OwnSource):
 
     def __init__(self, source: Source, gaps: Mapping[str, Gap], columns: Sequence[str]) -> None:
         self.source, self._gaps, self._names = source, dict(gaps), tuple(columns)
-        self._own = tuple(name for name in columns if name in source.columns)
+        there = set(source.columns)
+        self._own = tuple(name for name in columns if name in there)
         self.sequential = source.sequential
 
     def __len__(self) -> int:
@@ -125,7 +126,8 @@ class Filled(OwnSource):
 def filled(sources: Sequence[Source]) -> tuple[Source, ...]:
     """Sources with all columns that any of them has, in the order in which they appear first."""
     names = tuple(dict.fromkeys(name for source in sources for name in source.columns))
-    partly = [name for name in names if any(name not in source.columns for source in sources)]
+    there = [set(source.columns) for source in sources]
+    partly = [name for name in names if any(name not in own for own in there)]
     if not partly:
         return tuple(sources)
     first = np.zeros(1, np.int64)

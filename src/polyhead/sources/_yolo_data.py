@@ -11,6 +11,7 @@ from polyhead.errors import DataError, Problem, place, shown
 from polyhead.sources._annotations import Findings
 from polyhead.sources._headers import ENDINGS
 from polyhead.sources._paths import Root
+from polyhead.sources._yaml import load_yaml
 from polyhead.sources.base import similar
 
 _YAMLS = ("data.yaml", "dataset.yaml", "config.yaml")
@@ -104,16 +105,17 @@ def _content(file: Path) -> dict[str, Any]:
         fix = 'Say pip install "polyhead[vision]".'
         raise DataError(Problem(where, "PyYAML, to read it", "no such package", fix, "yaml")) from None
     try:
-        content = yaml.safe_load(file.read_bytes())
+        content = load_yaml(file.read_bytes())
     except OSError as error:
         near = ""
         if file.parent.is_dir():
             near = similar(file.name, sorted(os.listdir(file.parent)))
         found = error.strerror or str(error)
         raise DataError(Problem(where, "a data YAML, or a folder", found, near, "no-file")) from None
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        found = " ".join(str(error).split())
-        raise DataError(Problem(where, "YAML", found, code="yaml")) from None
+    except Exception as error:  # PyYAML has errors of many kinds for values that their tags do not fit
+        found = " ".join(str(error).split()) if isinstance(error, (yaml.YAMLError, ValueError)) else ""
+        found = shown(found, 400)[1:-1] if len(found) > 400 else found
+        raise DataError(Problem(where, "YAML", found or type(error).__name__, code="yaml")) from None
     if not isinstance(content, dict):
         raise DataError(
             Problem(where, "a YAML of keys, such as train and names", shown(content), code="yaml")

@@ -75,7 +75,8 @@ class Arrays(OwnSource):
         return tuple(self._columns)
 
     def column(self, name: str) -> Values | None:
-        self._require([name])
+        if name not in self._columns:
+            self._require([name])
         return whole(self._columns[name])
 
     @property

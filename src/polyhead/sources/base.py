@@ -229,13 +229,14 @@ class Source(ABC):
 
     def _require(self, columns: Sequence[str]) -> None:
         known = self.columns  # may cost a read
-        missing = [c for c in columns if c not in known]
+        there = set(known)
+        missing = [c for c in columns if c not in there]
         if missing:
             raise DataError(
                 *(
                     Problem(
                         place(column=name),
-                        f"a column of the data ({', '.join(known) or 'it has none'})",
+                        f"a column of the data ({listed(known) or 'it has none'})",
                         "no such column",
                         similar(name, known),
                     )
@@ -245,6 +246,16 @@ class Source(ABC):
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({len(self):,} rows: {', '.join(self.columns)})"
+
+
+def listed(names: Sequence[str], most: int = 40) -> str:
+    """Names as an error lists them, which may be many.
+
+    >>> listed(["a", "b", "c"], 2)
+    'a, b, … (3 in all)'
+    """
+    more = f", … ({len(names):,} in all)" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
 
 
 def similar(name: str, names: Sequence[str]) -> str:
