@@ -302,7 +302,7 @@ class MultiLabel(Head):
         return labels, None if there.all() else there
 
     def _lists(self, rows: np.ndarray) -> bool:
-        """Whether rows of one length are lists of labels: they are no places of labels by their number or their values."""
+        """Whether rows of one length are lists of labels, and not 0 or 1 for each label."""
         known: set[Any] = set(self.names)
         if rows.dtype.kind not in "iuf":
             return _holds_labels(rows)

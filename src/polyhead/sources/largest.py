@@ -13,7 +13,20 @@ from polyhead.kinds.base import About
 from polyhead.sources._values import Values
 from polyhead.sources.base import OwnSource, Source, checked_rows
 
-ALONG = ("labels", "masks", "keypoints", "ids", "difficult", "crowd")
+ALONG = (
+    "labels",
+    "masks",
+    "keypoints",
+    "ids",
+    "difficult",
+    "crowd",
+    "area",
+    "score",
+    "attributes",
+    "truncated",
+    "occluded",
+    "pose",
+)
 PRESENT = "present"
 
 
@@ -36,8 +49,8 @@ def largest(source: Source, boxes: str = "boxes", *, along: Sequence[str] | None
     Args:
         source: rows with several objects each, as `read_coco`, `read_yolo` and `read_voc` give them.
         boxes: the column of boxes, ``(k, 4)`` of ``xyxy`` a row; None where there is no label.
-        along: the columns that hold one entry for each box; by default those of ``labels``, ``masks``,
-            ``keypoints``, ``ids``, ``difficult`` and ``crowd`` that are there.
+        along: the columns that hold one entry for each box; by default those of the readers that are there, from
+            ``labels`` and ``masks`` to ``area`` and ``attributes``.
 
     Raises:
         DataError: a column that is not there, or a column ``present`` that is; when it is read, a row with other
@@ -51,7 +64,8 @@ def largest(source: Source, boxes: str = "boxes", *, along: Sequence[str] | None
     """
     names = source.columns
     if along is None:
-        along = [name for name in ALONG if name in names and name != boxes]
+        usual = {*ALONG, *(name for name in names if name.startswith("attributes."))}
+        along = [name for name in names if name in usual and name != boxes]
     elif isinstance(along, str):
         along = [along]
     source.only([boxes, *along])  # says which is not there
