@@ -138,8 +138,8 @@ def test_different_orders_are_an_error_where_a_head_asks_for_one(tmp_path):
     with pytest.raises(ph.DataError) as caught:
         feed_of(both)
     words = (
-        "column `{0}`: expected one order of classes in all sources, ['zebra', 'cow', 'ant', 'bee'] as in source 0, got "
-        "['bee', 'ant', 'cow', 'zebra'] in source 1. Name the classes in the head, in the order that you want."
+        "column `{0}`: expected one order of classes in all sources, ['zebra', 'cow', 'ant', 'bee'] as in source 0, "
+        "got ['bee', 'ant', 'cow', 'zebra'] in source 1. Name the classes in the head, in the order that you want."
     )
     assert [str(p) for p in caught.value.problems] == [
         f"head `{name}`, {words.format(name)}" for name in ("labels", "categories")

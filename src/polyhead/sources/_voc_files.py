@@ -24,8 +24,9 @@ class Places(NamedTuple):
 
     @property
     def beside(self) -> bool:
-        """Whether XML files lie beside their images."""
-        return self.notes is not None and self.notes.path == self.images.path
+        """Whether XML files lie beside their images, or below them."""
+        inside = self.images.path.rstrip(os.sep) + os.sep
+        return self.notes is not None and f"{self.notes.path}{os.sep}".startswith(inside)
 
     def xmls(self) -> list[str]:
         """The names of the XML files."""
