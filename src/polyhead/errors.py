@@ -47,11 +47,41 @@ def shown(value: Any, limit: int = 80) -> str:
 
     >>> shown("x" * 200)[-4:]
     'x...'
+    >>> shown(10**9999)
+    'a whole number of 33,216 bits'
     """
     if getattr(value, "shape", None) == () and hasattr(value, "item"):
         value = value.item()  # np.float64(0.5) reads as 0.5
-    text = repr(value)
+    text = _start(value, limit + 1)
     return text if len(text) <= limit else text[: limit - 3] + "..."
+
+
+_BRACKETS = {list: "[]", tuple: "()", dict: "{}", set: "{}"}
+
+
+def _start(value: Any, most: int, depth: int = 0) -> str:
+    """At least the first ``most`` characters of a ``repr``; of what is large or deep no more of it is made.
+
+    A few lists in each other, each with the next one ten times, are small in memory and endless as a text.
+    """
+    kind = type(value)
+    if kind in (str, bytes) and len(value) > most:
+        return repr(value[:most])
+    if kind is int and value.bit_length() > 4 * most:
+        return f"a whole number of {value.bit_length():,} bits"
+    if kind not in _BRACKETS or not value:
+        return repr(value)
+    if depth > 20:
+        return "..."
+    text = _BRACKETS[kind][0]
+    for i, key in enumerate(value):
+        text += ", " if i else ""
+        text += _start(key, most, depth + 1)
+        if kind is dict:
+            text += ": " + _start(value[key], most, depth + 1)
+        if len(text) >= most:
+            return text
+    return text + (",)" if kind is tuple and len(value) == 1 else _BRACKETS[kind][1])
 
 
 @dataclass(frozen=True)

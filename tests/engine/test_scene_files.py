@@ -195,9 +195,14 @@ def test_coco_s_sizes_tell_on_what_its_annotations_were_made(tmp_path):
         ],
     }
     (tmp_path / "a.json").write_text(json.dumps(content))
-    with pytest.warns(ph.PolyheadWarning, match="images of another size than annotated: 1"):
-        ph.read_coco(tmp_path / "a.json", tmp_path, verify=True)
-    rows = ph.read_coco(tmp_path / "a.json", tmp_path, verify=True, annotated="stored")
+    with pytest.raises(ph.DataError) as caught:
+        ph.read_coco(tmp_path / "a.json", tmp_path)
+    assert str(caught.value) == (
+        f"file {tmp_path / 'a.jpg'}: expected the size (height x width) that the annotation says, got 40 x 60 in the "
+        "image, 60 x 40 in the annotation. It was annotated as it is stored, and its Exif says to turn it: say "
+        'annotated="stored". Say missing_files="drop" to leave such images out.'
+    )
+    rows = ph.read_coco(tmp_path / "a.json", tmp_path, annotated="stored")
     one = {
         name: [values[0][0]]
         for name, values in rows.read(np.array([0])).items()
@@ -212,6 +217,18 @@ def test_coco_s_sizes_tell_on_what_its_annotations_were_made(tmp_path):
     _, y, *_ = feed.peek()
     np.testing.assert_allclose(y["boxes"][0, 0], BOX, atol=1e-3)
     np.testing.assert_array_equal(y["masks"][0, ..., 0], SHOWN[..., 0] // 255)
+    heads = {"boxes": ph.Boxes(1), "masks": ph.Mask(each="boxes")}
+    for source in (rows, rows.select([0]), rows.concat(rows)):  # what was said to the reader is known
+        known = ph.Feed(source, inputs={"image": ph.Image(HIGH, WIDE)}, heads=heads, batch_size=1)
+        _, y, *_ = known.peek()
+        np.testing.assert_allclose(y["boxes"][0, 0], BOX, atol=1e-3)
+        np.testing.assert_array_equal(y["masks"][0, 0, ..., 0], SHOWN[..., 0] // 255)
+    with pytest.raises(ph.DataError) as caught:
+        ph.Feed(rows, inputs={"image": ph.Image(HIGH, WIDE, annotated="shown")}, heads=heads)
+    assert str(caught.value) == (
+        'input `image`: expected annotated="stored", as the reader of the images was told, got annotated="shown". '
+        "Say the same to both, or leave it out here."
+    )
 
 
 def test_annotated_is_one_of_two_words():

@@ -308,9 +308,14 @@ def test_what_is_no_box_or_keypoint(head, column, words):
 
 
 def test_arrays_of_another_number_of_boxes():
-    assert (
-        message(Boxes(3).encode, XYXY)
-        == "head `h`: expected boxes of shape (3, 4), got rows of shape (2, 4)."
+    labels, there = Boxes(3).encode(XYXY)  # as many in each row as it happens: lists of boxes nevertheless
+    np.testing.assert_array_equal(labels[:, :2], XYXY)
+    assert there.tolist() == [[True, True, False]] * len(XYXY)
+    assert message(Boxes(1).encode, XYXY) == (
+        'head `h`, row 0: expected at most 1 of them, got 2. Say Boxes(2), or overflow="largest" or "first".'
+    )
+    assert message(Keypoints(3).encode, np.ones((4, 2, 2))) == (
+        "head `h`, row 0: expected 3 of them, got 2. Put None in the place of one that has no label."
     )
     assert message(Keypoints(2).encode, np.ones((3, 2, 5))) == (
         "head `h`: expected keypoints of shape (2, 2), got rows of shape (2, 5)."

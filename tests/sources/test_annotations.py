@@ -62,16 +62,17 @@ def test_boxes_are_cut_off_at_the_border(count):
 def test_words_are_no_numbers():
     findings = Findings()
     rows = [[1, 2], [1, "2"], [1], None, [1, None], [True, 2.5]]
-    found = numbers(rows, 2, lambda i: f"row {i}", "pair", "two numbers", findings)
+    found, unread = numbers(rows, 2, lambda i: f"row {i}", "pair", "two numbers", findings)
     np.testing.assert_array_equal(found[[0, 5]], [[1, 2], [1, 2.5]])
     assert np.isnan(found[1:5]).all()
+    assert unread.tolist() == [False, True, True, True, True, False]
     assert words(findings.report()) == [
         "row 1: expected two numbers, got [1, '2'].",
         "row 2: expected two numbers, got 1 numbers.",
         "row 3: expected two numbers, got None.",
         "row 4: expected two numbers, got [1, None].",
     ]
-    assert numbers([], 4, str, "pair", "two numbers", findings).shape == (0, 4)
+    assert numbers([], 4, str, "pair", "two numbers", findings)[0].shape == (0, 4)
 
 
 def test_objects_by_row():

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from polyhead import DataError
+from polyhead.sources._annotations import SAY_DROP
 from polyhead.sources._masks import Panoptic, Polygons, Rle
 from polyhead.sources.coco import read_coco
 
@@ -58,7 +59,7 @@ def warned(source):
 
 def test_boxes_and_names(data):
     rows = data([box(1), box(2, image=3, category=7), box(3, image=1, category=7, bbox=(0.5, 0, 3, 4.25))])
-    assert repr(rows) == "Images(3 rows: image, file, id, size, boxes, labels, categories, ids)"
+    assert repr(rows) == "Images(3 rows: image, file, id, size, annotated, boxes, labels, categories, ids)"
     boxes = column(rows, "boxes")
     assert boxes[0].tolist() == [[5, 10, 25, 30], [0.5, 0, 3.5, 4.25]]
     assert boxes[0].dtype == np.float32
@@ -248,7 +249,13 @@ def test_keypoints(data):
 def test_what_are_no_keypoints(data, points, words):
     found = message(lambda: data([box(1, keypoints=points)], categories=POINTS))
     assert found.startswith(f"{data.file}, annotation 1 of image 1: expected")
-    assert found.endswith(words.replace("1.0, nan, 2.0, 0.0, 0.0, 0.0", "1, nan, 2, 0, 0, 0"))
+    words = words.replace("1.0, nan, 2.0, 0.0, 0.0, 0.0", "1, nan, 2, 0, 0, 0")
+    assert found.endswith(f"{words} {SAY_DROP}")
+    rows = data(
+        [box(1, keypoints=points), box(2, keypoints=[1, 2, 2, 0, 0, 0])], categories=POINTS, invalid="drop"
+    )
+    assert column(rows, "keypoints")[0].tolist() == [[[0, 0, 0], [0, 0, 0]], [[1, 2, 2], [0, 0, 0]]]
+    assert len(rows.report.warnings) == 1
 
 
 def test_keypoints_of_one_number_alone(data):
@@ -321,7 +328,17 @@ ANNOTATION = "{file}, annotation 1 of image 1: expected "
     ],
 )  # fmt: skip
 def test_annotations_that_cannot_be_used(data, annotation, words):
-    assert message(lambda: data([annotation])) == words.replace("{file}", data.file)
+    words = words.replace("{file}", data.file)
+    if annotation == 7 or annotation["id"] == [1]:  # no object, and none that can be told from others
+        assert message(lambda: data([annotation])) == words
+        return
+    assert message(lambda: data([annotation])) == f"{words} {SAY_DROP}"
+    assert message(lambda: data([annotation], invalid="raise")) == words
+    rows = data([annotation, box(2), box(3)], invalid="drop")
+    assert column(rows, "ids")[0].tolist()[-2:] == [2, 3]
+    assert [str(p) for p in rows.report.warnings] == [
+        f'{words} It is left out; say invalid="raise" to be stopped by it.'
+    ]
 
 
 def test_mistakes_come_all_at_once(data):
@@ -480,15 +497,17 @@ def test_sizes_are_read_from_the_image_where_the_file_has_none(data):
 def test_verify_opens_every_image(data):
     for name, size in zip("abc", [(40, 60), (60, 40), (41, 60)], strict=True):
         (data.root / f"{name}.jpg").write_bytes(b"GIF89a" + bytes([size[1], 0, size[0], 0]))
-    rows = data([box(1)], verify=True)
     expected = "expected the size (height x width) that the annotation says, got"
-    assert [str(p) for p in rows.report.warnings] == [
+    assert message(lambda: data([box(1)], verify=True)) == (
         f"file {data.root / 'b.jpg'}: {expected} 60 x 40 in the image, 40 x 60 in the annotation. "
-        "The annotation was made on the image turned by a quarter: it may be that of the image as it is stored, see "
-        "annotated=.",
+        'Height and width may have changed places in the annotation: correct them there. Say missing_files="drop" to '
+        "leave such images out."
+    )
+    rows = data([box(1)], verify=True, missing_files="drop")
+    assert {p.code: str(p) for p in rows.report.warnings}["resized"] == (
         f"file {data.root / 'c.jpg'}: {expected} 41 x 60 in the image, 40 x 60 in the annotation. "
-        "Boxes and masks may not lie where they should.",
-    ]
+        "All that lies in it is scaled along."
+    )
     (data.root / "b.jpg").write_bytes(b"broken")
     assert message(lambda: data([box(1)], verify=True)).startswith(
         f"file {data.root / 'b.jpg'}: expected an image (JPEG, PNG, BMP, GIF, WebP or TIFF), got a file that"
@@ -517,7 +536,18 @@ def segments(image, *parts):
 
 def test_panoptic(panoptic):
     rows = panoptic([segments(1, (256, 3), (7, 9)), segments(3, (5, 9))])
-    columns = ("image", "file", "id", "size", "panoptic", "boxes", "labels", "categories", "masks")
+    columns = (
+        "image",
+        "file",
+        "id",
+        "size",
+        "panoptic",
+        "annotated",
+        "boxes",
+        "labels",
+        "categories",
+        "masks",
+    )
     assert rows.columns == columns
     masks = column(rows, "masks")
     assert [None if found is None else [mask.number for mask in found] for found in masks] == [

@@ -601,3 +601,34 @@ def test_series_are_columns_of_arrays():
     )
     assert rows(source) == {"a": [1.0, None], "b": ["x", None], "c": [1, 2]}
     assert isinstance(read_table(TABLE), Table)
+
+
+@pytest.mark.parametrize("ending", ["csv", "tsv"])
+def test_a_table_of_many_columns_opens_in_time_with_them(tmp_path, ending):
+    """The work of each column does not grow with their number: counted in comparisons of names, not in seconds."""
+
+    class Name(str):
+        __slots__ = ()
+        compared = 0
+
+        def __eq__(self, other):
+            Name.compared += 1
+            return str.__eq__(self, other)
+
+        __hash__ = str.__hash__
+
+    from polyhead.sources._files import Opened
+    from polyhead.sources.tables import _table
+
+    names = [Name(f"c{i}") for i in range(3000)]
+    found = _table(Opened("table", names, 1, lambda at: np.zeros(1)), None)
+    found.only([Name(f"c{i}") for i in range(3000)])
+    assert len(found.columns) == 3000
+    assert Name.compared < 10 * len(names)
+    sep = {"csv": ",", "tsv": "\t"}[ending]
+    path = tmp_path / f"wide.{ending}"
+    path.write_text("\n".join(sep.join(row) for row in (names, ["1"] * 3000)))
+    assert len(read_table(path).columns) == 3000
+    with pytest.raises(DataError) as caught:
+        read_table(path, columns=["c1", "no"])
+    assert "c38, c39, … (3,000 in all), got no such column." in str(caught.value)

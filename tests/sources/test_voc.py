@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from polyhead import DataError
+from polyhead.sources._annotations import SAY_DROP
 from polyhead.sources.voc import read_voc
 
 pytestmark = pytest.mark.filterwarnings(
@@ -56,7 +57,7 @@ def test_boxes(data):
     rows = data(
         xml(thing(), thing("dog", (60, 40, 60, 40), "<difficult>1</difficult>")), xml(file="b.jpg"), None
     )
-    assert repr(rows) == "Images(3 rows: image, file, size, boxes, labels, categories, difficult)"
+    assert repr(rows) == "Images(3 rows: image, file, size, annotated, boxes, labels, categories, difficult)"
     assert column(rows, "boxes")[0].tolist() == [[0, 0, 10, 5], [59, 39, 60, 40]]
     assert column(rows, "boxes")[0].dtype == np.float32
     assert column(rows, "boxes")[1].shape == (0, 4)
@@ -114,7 +115,7 @@ def test_some_objects(data):
 
 def test_names_that_are_not_known(data):
     assert message(lambda: data(xml(thing("dgo")), known=["cat", "dog"])) == (
-        f"{data.file}, object 1: expected one of cat, dog, got 'dgo'. Did you mean `dog`?"
+        f"{data.file}, object 1: expected one of cat, dog, got 'dgo'. Did you mean `dog`? {SAY_DROP}"
     )
     assert data(xml(thing("dog")), known=["cow", "cat", "dog"]).categories == ("cow", "cat", "dog")
 
@@ -136,11 +137,18 @@ def test_names_that_are_not_known(data):
             thing(box=(1, 2, "nan", 4)),
             "expected a box of four finite numbers, got [0, 1, nan, 4] as xyxy of an image 40 x 60 (height x width).",
         ),
-        (thing(more="<difficult>yes</difficult>"), "expected 0 or 1 as <difficult>, got 'yes'."),
     ],
 )
 def test_objects_that_cannot_be_used(data, part, words):
-    assert message(lambda: data(xml(part))) == f"{data.file}, object 1: {words}"
+    where = f"{data.file}, object 1: {words}"
+    assert message(lambda: data(xml(part))) == f"{where} {SAY_DROP}"
+    assert message(lambda: data(xml(part), invalid="raise")) == where
+    assert message(lambda: data(xml(part), invalid="drop")) == where  # nothing but such objects
+    rows = data(xml(part + thing()), invalid="drop")
+    assert column(rows, "labels") == [["cat"]]
+    assert [str(p) for p in rows.report.warnings] == [
+        f'{where} It is left out; say invalid="raise" to be stopped by it.'
+    ]
 
 
 def test_boxes_that_are_none(data):
@@ -153,15 +161,17 @@ def test_boxes_that_are_none(data):
 
 
 BOMB = '<!DOCTYPE a [<!ENTITY b "bbbbbbbbbb"><!ENTITY c "&b;&b;&b;">]><annotation>&c;</annotation>'
-DOCTYPE = "expected XML without a document type, which may hold entities, got a <!DOCTYPE>. Take it out."
+ENTITY = (
+    "expected XML without entities of its own, which can grow without bound, got an <!ENTITY>. Take it out."
+)
 
 
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (BOMB.encode(), DOCTYPE),
-        (BOMB.encode("utf-16"), DOCTYPE),
-        (b'<!DOCTYPE a SYSTEM "file:///etc/passwd"><annotation/>', DOCTYPE),
+        (BOMB.encode(), ENTITY),
+        (BOMB.encode("utf-16"), ENTITY),
+        (b'<!DOCTYPE a [<!ENTITY b SYSTEM "file:///etc/passwd">]><annotation>&b;</annotation>', ENTITY),
         (b"", "expected XML, got no element found: line 1, column 0."),
         (b"<annotation>", "expected XML, got no element found: line 1, column 12."),
         (b"<annotations/>", "expected an <annotation>, got <annotations>."),
@@ -220,10 +230,15 @@ def test_sizes(data):
     )
     assert column(rows, "size").tolist() == [[40, 60]] * 2
     wrong = xml(thing(), size="<size><width>40</width><height>60</height></size>")
-    assert column(data(wrong), "size")[0].tolist() == [60, 40]
-    assert [p.code for p in data(wrong, verify=True).report.warnings] == ["size"]
+    assert message(lambda: data(wrong)) == (
+        f"file {data.root / 'JPEGImages' / 'a.jpg'}: expected the size (height x width) that the annotation says, got "
+        "40 x 60 in the image, 60 x 40 in the annotation. Height and width may have changed places in the annotation: "
+        'correct them there. Say missing_files="drop" to leave such images out.'
+    )
+    assert len(data(wrong, missing_files="drop")) == 1
     (data.root / "JPEGImages" / "b.jpg").write_bytes(b"broken")
-    assert message(data).startswith(f"file {data.root / 'JPEGImages' / 'b.jpg'}: expected an image (JPEG,")
+    found = message(lambda: data(xml(thing(), size="")))
+    assert found.startswith(f"file {data.root / 'JPEGImages' / 'b.jpg'}: expected an image (JPEG,")
 
 
 def test_parts(data):
@@ -268,7 +283,8 @@ def test_masks_are_paths(data):
 
 def test_folders_that_are_not_there(tmp_path):
     assert message(lambda: read_voc(tmp_path)) == (
-        f"read_voc(root), file {tmp_path / 'JPEGImages'}: expected a folder, got nothing at this path."
+        f"read_voc(root), file {tmp_path}: expected folders such as JPEGImages and Annotations, or images beside "
+        "their XML files, got an empty folder. Say where they are: read_voc(images=..., annotations=...)."
     )
     (tmp_path / "JPEGImages").mkdir()
     assert message(lambda: read_voc(tmp_path)).startswith(

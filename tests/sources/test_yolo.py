@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from polyhead import DataError
+from polyhead.sources._annotations import SAY_DROP
 from polyhead.sources._masks import Polygons
 from polyhead.sources.yolo import read_yolo
 
@@ -51,7 +52,7 @@ def data(tmp_path):
 
 def test_boxes(data):
     rows = data("1 0.5 0.5 0.5 0.5\n0 0.25 0.25 0.1 0.1\n", "", None, "2 0.5 0.5 1 1")
-    assert repr(rows) == "Images(4 rows: image, file, size, boxes, labels, categories)"
+    assert repr(rows) == "Images(4 rows: image, file, size, annotated, boxes, labels, categories)"
     boxes = column(rows, "boxes")
     np.testing.assert_allclose(boxes[0], [[15, 10, 45, 30], [12, 8, 18, 12]], rtol=1e-6)
     assert boxes[0].dtype == np.float32
@@ -158,7 +159,15 @@ FIELDS = "expected 5 numbers (a class and a box), or a class and the x, y of at 
 )
 def test_lines_that_cannot_be_used(data, line, words):
     where = f"file {data.root / 'labels' / 'a.txt'}, line 2: "
-    assert message(lambda: data("0 0.5 0.5 0.5 0.5\n" + line)) == where + words
+    assert message(lambda: data("0 0.5 0.5 0.5 0.5\n" + line)) == f"{where}{words} {SAY_DROP}"
+    assert message(lambda: data("0 0.5 0.5 0.5 0.5\n" + line, invalid="raise")) == where + words
+    rows = data(f"0 0.5 0.5 0.5 0.5\n{line}", invalid="drop")
+    assert column(rows, "labels") == [["cat"]]
+    assert [str(p) for p in rows.report.warnings] == [
+        f'{where}{words} It is left out; say invalid="raise" to be stopped by it.'
+    ]
+    most = message(lambda: data(f"0 0.5 0.5 0.5 0.5\n{line}\n5", invalid="drop"))
+    assert f"{where}{words}\n" in f"{most}\n"
 
 
 def test_mistakes_come_all_at_once(data):
@@ -339,11 +348,15 @@ class TestYaml:
         assert rows.report.warnings[0].code == "keypoint-outside"
         where = f"file {written.root / 'labels' / 'a.txt'}, line 1: "
         assert message(lambda: written(text, "0 0.5 0.5 0.5 0.5")) == (
-            where + "expected 11 numbers: a class, a box and 2 keypoints, got 5 numbers."
+            where + "expected 11 numbers: a class, a box and 2 keypoints, got 5 numbers. " + SAY_DROP
         )
         assert message(lambda: written(text, "0 0.5 0.5 0.5 0.5 0.5 0.5 7 0 0 0")) == (
-            where + "expected a visibility of 0, 1 or 2, got [7.0, 0.0]."
+            where + "expected a visibility of 0, 1 or 2, got [7.0, 0.0]. " + SAY_DROP
         )
+        rows = written(
+            text, "0 0.5 0.5 0.5 0.5 0.5 0.5 7 0 0 0\n0 0.4 0.5 0.5 0.5 0.5 0.5 1 0 0 0", invalid="drop"
+        )
+        assert column(rows, "keypoints")[0].tolist() == [[[0, 0, 0], [0, 0, 0]], [[30, 20, 1], [0, 0, 0]]]
 
     @pytest.mark.parametrize(
         ("text", "words"),

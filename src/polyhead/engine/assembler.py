@@ -77,10 +77,13 @@ class Assembler:
         errors: list[Problem] = []
         for name, kind in inputs.items():
             try:
-                self.inputs[name] = kind.resolve(Columns(source, kind.columns(name)))
+                column = Columns(source, kind.columns(name))
+                self.inputs[name] = kind.told(column).resolve(column)
             except BadValue as bad:
                 errors.extend(bad.located(input=name, row=bad.index).problems)
-        heads = prepare(source, heads)
+            except DataError as error:
+                errors.extend(error.problems)
+        heads = _told(source, prepare(source, heads), errors)
         beside = along_boxes(source, heads)
         moves, mixers = split(augment)
         require_images(self.inputs, heads)
@@ -271,7 +274,7 @@ class Assembler:
     ) -> Parts:
         """Rows, each by itself; ``epoch`` is that whose augmentations happen, None for none."""
         source = self._source if labels else self._input_source
-        rows = _Rows(checked_rows(source, source.read(ids), len(ids)) if source is not None else {})
+        rows = _Rows(checked_rows(source, source.coded(ids), len(ids)) if source is not None else {})
         rows.whole, rows.ids = self._whole, ids
         if laps is not None:
             laps("read")
@@ -324,7 +327,7 @@ class Assembler:
     def _tried(self, ids: np.ndarray) -> Iterator[tuple[str, Any]]:
         try:
             rows = _Rows(
-                checked_rows(self._source, self._source.read(ids), len(ids))
+                checked_rows(self._source, self._source.coded(ids), len(ids))
                 if self._source is not None
                 else {}
             )
@@ -403,6 +406,17 @@ class _Rows(dict[str, Any]):
 
     def __missing__(self, name: str) -> Values:
         return take(self.whole[name], self.ids)
+
+
+def _told(source: Source, heads: Mapping[str, Head], errors: list[Problem]) -> dict[str, Head]:
+    """The heads with what the source knows of their columns; what contradicts itself is added to the errors."""
+    found = dict(heads)
+    for name, head in heads.items():
+        try:
+            found[name] = head.told(Columns(source, head.columns(name)))
+        except DataError as error:
+            errors.extend(replace(p, place=f"{place(head=name)}, {p.place}") for p in error.problems)
+    return found
 
 
 def _scene(

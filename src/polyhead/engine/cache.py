@@ -21,13 +21,14 @@ from polyhead.engine.placed import Placed
 from polyhead.engine.shrunk import Shrunk
 from polyhead.errors import ContractError, Problem, StoreError
 from polyhead.kinds import Head, Input
+from polyhead.kinds.base import About
 from polyhead.sources._columns import Stored, entries
 from polyhead.sources._fingerprint import arrow_of
 from polyhead.sources._store_columns import Spec, column_of, dense
 from polyhead.sources._store_files import MANIFEST, VERSION, check_sizes, map_shard, shard_name, write_whole
 from polyhead.sources._store_writing import Journal, write_shard
 from polyhead.sources._values import Values, join, scatter, size, take
-from polyhead.sources.base import Source, checked_rows
+from polyhead.sources.base import OwnSource, Source, checked_rows
 from polyhead.sources.store import Store, open_store
 
 NUMBER = "number of the row"
@@ -69,7 +70,7 @@ def cached(
     return Cached(source, rows, Path(folder).expanduser() / f"{rows.fingerprint}{part}")
 
 
-class Cached(Source):
+class Cached(OwnSource):
     """A source of which some columns are kept as they were first made.
 
     Args:
@@ -108,14 +109,17 @@ class Cached(Source):
     def column(self, name: str) -> Values | None:
         return None if name in self._kept else self._source.column(name)
 
+    def about(self, name: str) -> About:
+        return self._source.about(name)
+
     def only(self, columns: Sequence[str]) -> Source:
         return super().only(columns) if set(columns) & set(self._kept) else self._source.only(columns)
 
-    def read(self, ids: np.ndarray) -> dict[str, Values]:
+    def coded(self, ids: np.ndarray) -> dict[str, Values]:
         rest = [name for name in self.columns if name not in self._kept]
-        rows = dict(self._source.only(rest).read(ids)) if rest else {}
+        rows = dict(self._source.only(rest).coded(ids)) if rest else {}
         store = self._store
-        rows |= self._filling(ids) if store is None else store.read(self._places[ids])
+        rows |= self._filling(ids) if store is None else store.coded(self._places[ids])
         return {name: rows[name] for name in self.columns}
 
     # While it fills --------------------------------------------------------------------------------------
@@ -163,15 +167,15 @@ class Cached(Source):
     def _filling(self, ids: np.ndarray) -> dict[str, Values]:
         """Rows of which some may not have been made yet: those are made, by as many threads as ask, and kept."""
         if self._journal is None and self._store is None:
-            return checked_rows(self._made, self._made.read(ids), len(ids))
+            return checked_rows(self._made, self._made.coded(ids), len(ids))
         missing = np.unique(ids[self._places[ids] < 0])
         if len(missing):
-            made = checked_rows(self._made, self._made.read(missing), len(missing))
+            made = checked_rows(self._made, self._made.coded(missing), len(missing))
             with self._lock:
                 self._keep(missing, made)
         with self._lock:
             if self._store is not None:
-                return dict(self._store.read(self._places[ids]))
+                return dict(self._store.coded(self._places[ids]))
             return self._known(self._places[ids])
 
     def _keep(self, ids: np.ndarray, made: Mapping[str, Values]) -> None:
@@ -204,7 +208,7 @@ class Cached(Source):
                 )
                 found[name].append((at, values))
         if not len(places):
-            return dict(self._made.read(places))
+            return dict(self._made.coded(places))
         return {name: scatter(parts, len(places)) for name, parts in found.items()}
 
     def _flush(self) -> None:

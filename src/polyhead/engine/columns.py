@@ -9,6 +9,7 @@ import numpy as np
 
 from polyhead.errors import BadValue, Problem, place
 from polyhead.kinds import Head, Input
+from polyhead.kinds.base import About
 from polyhead.sources.base import Source, similar
 
 
@@ -29,8 +30,12 @@ class Columns:
             return
         only = self._source.only(self._names)
         for ids in only.pieces(self._names):
-            rows = only.read(ids)
+            rows = only.coded(ids)
             yield stacked([rows[name] for name in self._names])
+
+    def about(self) -> About:
+        """What the source knows of a single column."""
+        return self._source.about(self._names[0]) if len(self._names) == 1 else About()
 
 
 def stacked(columns: list[Any]) -> Any:

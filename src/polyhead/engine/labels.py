@@ -245,7 +245,7 @@ class Labels:
             yield from (np.arange(start, start + length, dtype=np.int64) for start in np.unique(starts))
 
     def _read(self, ids: np.ndarray) -> Encoded:
-        return self.encode({} if self.ready else self._source.read(ids), ids, True)
+        return self.encode({} if self.ready else self._source.coded(ids), ids, True)
 
     def _values(self, rows: Mapping[str, Any]) -> Any:
         return stacked([rows[c] for c in self._columns])

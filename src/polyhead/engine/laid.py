@@ -12,10 +12,10 @@ from polyhead.errors import BadValue
 from polyhead.kinds import Each
 from polyhead.kinds.weights import key
 from polyhead.sources._values import Values
-from polyhead.sources.base import Source, checked_rows
+from polyhead.sources.base import OwnSource, Source, checked_rows
 
 
-class Along(Source):
+class Along(OwnSource):
     """Labels and weights of one head, one for each box, where no image is moved: those of boxes that are kept.
 
     Args:
@@ -55,8 +55,8 @@ class Along(Source):
             self._whole[name] = self._of(self._own[name], values, boxes, None)
         return self._whole[name]
 
-    def read(self, ids: np.ndarray) -> dict[str, Values]:
-        rows: dict[str, Any] = dict(checked_rows(self._source, self._source.read(ids), len(ids)))
+    def coded(self, ids: np.ndarray) -> dict[str, Values]:
+        rows: dict[str, Any] = dict(checked_rows(self._source, self._source.coded(ids), len(ids)))
         found = self.of(rows, ids)
         return {**rows, **{column: found[name] for column, name in self._own.items()}}
 
@@ -77,7 +77,7 @@ class Along(Source):
         return found
 
 
-class Laid(Source):
+class Laid(OwnSource):
     """The labels of one head of a scene, decoded and resized, and not augmented."""
 
     def __init__(self, scene: Scene, name: str) -> None:
@@ -94,12 +94,12 @@ class Laid(Source):
     def only(self, columns: Sequence[str]) -> Source:
         return self
 
-    def read(self, ids: np.ndarray) -> dict[str, Values]:
+    def coded(self, ids: np.ndarray) -> dict[str, Values]:
         scene = self._scene
         one = scene.only(self._name)
         needed = [c for n, image in one.images.items() for c in image.columns(n)]
         source = scene.source.only(list(dict.fromkeys([*needed, *self._head.reads(self._name)])))
-        rows: dict[str, Any] = dict(checked_rows(source, source.read(ids), len(ids)))
+        rows: dict[str, Any] = dict(checked_rows(source, source.coded(ids), len(ids)))
         found = one.place(rows, ids, None)
         rows[self._head.columns(self._name)[0]] = found[self._name]
         if key(self._name) in found:

@@ -18,14 +18,15 @@ from polyhead.engine.scene import Scene
 from polyhead.engine.weights import along_boxes, require_still
 from polyhead.errors import ContractError, DataError, Problem, place
 from polyhead.kinds import Boxes, Each, Head, Image, Input, Keypoints, Mask, Pixels
+from polyhead.kinds.base import About
 from polyhead.kinds.weights import BoxWeights
 from polyhead.sources._fingerprint import of_source
 from polyhead.sources._store_columns import Spec, dense, spec_of
 from polyhead.sources._values import Values
-from polyhead.sources.base import Source, checked_rows
+from polyhead.sources.base import OwnSource, Source, checked_rows
 
 
-class Placed(Source):
+class Placed(OwnSource):
     """The rows of a source, with images and what lies in them as a feed would have them, not augmented.
 
     Args:
@@ -85,7 +86,7 @@ class Placed(Source):
         for name in images if self._kinds and len(some) else ():
             deep = self._is_deep(name, some)
             self._kinds[name] = replace(images[name], dtype="float32" if deep else "uint8")
-        first = self.read(np.arange(min(8, len(source)), dtype=np.int64)) if self._kinds else {}
+        first = self.coded(np.arange(min(8, len(source)), dtype=np.int64)) if self._kinds else {}
         for name, kind in self._kinds.items():
             column = kind.columns(name)[0]
             self._describe(column, kind, first[column])
@@ -99,7 +100,7 @@ class Placed(Source):
         scene = self._scene.image(name)
         source = self._source.only(scene.columns)
         for row in ids[:, None]:
-            rows: dict[str, Any] = dict(checked_rows(source, source.read(row), 1))
+            rows: dict[str, Any] = dict(checked_rows(source, source.coded(row), 1))
             with suppress(DataError):  # said where the row is read
                 if isinstance(scene.place(rows, row, None)[name], np.ndarray):
                     return True
@@ -194,13 +195,19 @@ class Placed(Source):
     def column(self, name: str) -> Values | None:
         return None if name in self.placed else self._source.column(name)
 
+    def about(self, name: str) -> About:
+        found = self._source.about(name)
+        if name not in self.placed:
+            return found
+        return About(found.classes, found.values)  # the pixels are those of the image as it is shown
+
     def only(self, columns: Sequence[str]) -> Source:
         if not set(columns) & set(self.placed):
             return self._source.only(columns)
         return super().only(columns)
 
-    def read(self, ids: np.ndarray) -> dict[str, Values]:
-        rows: dict[str, Any] = dict(checked_rows(self._source, self._source.read(ids), len(ids)))
+    def coded(self, ids: np.ndarray) -> dict[str, Values]:
+        rows: dict[str, Any] = dict(checked_rows(self._source, self._source.coded(ids), len(ids)))
         if self._scene is None:
             return rows
         found: dict[str, Any] = dict(self._scene.place(rows, ids, None))

@@ -17,7 +17,7 @@ from polyhead.kinds._missing import plain
 from polyhead.sources._fingerprint import of_source
 from polyhead.sources._store_columns import Spec
 from polyhead.sources._values import Values
-from polyhead.sources.base import Source, checked_rows
+from polyhead.sources.base import OwnSource, Source, checked_rows
 
 EPOCHS = 8
 
@@ -60,7 +60,7 @@ class _Still(Scene):
         return found
 
 
-class Shrunk(Source):
+class Shrunk(OwnSource):
     """A source whose images are decoded, each at 1, 1/2, 1/4 or 1/8 of its size.
 
     An image has the pixels that the augmentations of its first `EPOCHS` epochs ask for. What they do to it later is
@@ -111,7 +111,7 @@ class Shrunk(Source):
         """The type that holds the pixels of some rows."""
         source, found = self._source.only([column]), []
         for row in ids[:, None]:
-            rows = checked_rows(source, source.read(row), 1)
+            rows = checked_rows(source, source.coded(row), 1)
             with suppress(DataError):  # said where the row is read
                 found.append(self._decoded(column, rows[column], row)[0]["pixels"].dtype)
         return common(found, self._kind(column))
@@ -149,8 +149,8 @@ class Shrunk(Source):
             for name in self.placed
         ]
 
-    def read(self, ids: np.ndarray) -> dict[str, Values]:
-        rows: dict[str, Any] = checked_rows(self._source, self._source.read(ids), len(ids))
+    def coded(self, ids: np.ndarray) -> dict[str, Values]:
+        rows: dict[str, Any] = checked_rows(self._source, self._source.coded(ids), len(ids))
         return {name: self._kept(name, self._decoded(name, rows[name], ids), ids) for name in self.placed}
 
     def _kept(self, column: str, found: list[dict[str, Any]], ids: np.ndarray) -> list[dict[str, Any]]:

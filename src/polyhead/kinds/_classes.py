@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from numbers import Real
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from polyhead.errors import BadValue, ContractError, Problem, shown
 from polyhead.kinds._missing import is_missing, plain
+
+if TYPE_CHECKING:
+    from polyhead.kinds.base import Column
 
 MISSING, STRANGE = -1, -2
 """In place of an id: no label, and a value that is no class."""
@@ -78,6 +81,12 @@ def ordered(found: Iterable[Any]) -> tuple[Any, ...]:
         raise BadValue(
             None, "classes of one type", ", ".join(examples), "Give the classes by name."
         ) from None
+
+
+def told(column: Column, missing: Any) -> tuple[Any, ...] | None:
+    """The classes that the source of a column knows, but for the value that means "no label"."""
+    known = column.about().classes
+    return None if known is None else tuple(c for c in known if not is_missing(c, missing))
 
 
 def learn(pieces: Iterable[Any], missing: Any) -> tuple[Any, ...]:

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import KW_ONLY, dataclass, field, fields, replace
 from numbers import Integral, Real
-from typing import Any, ClassVar, Literal, Protocol, Self
+from typing import Any, ClassVar, Literal, NamedTuple, Protocol, Self
 
 import numpy as np
 
@@ -17,14 +17,35 @@ Way = Literal["copy", "cast", "scale"]
 """As it is; bytes as float32; bytes as float32, divided by 255."""
 
 
+class About(NamedTuple):
+    """What a source knows of a column beside its values.
+
+    Attributes:
+        classes: the names of all its classes, in the order of their ids, whether they occur or not; None where the
+            source does not say.
+        values: what the column holds for each class, where that is not its name.
+        annotated: of a column of images, the pixels that annotations were made for: ``"shown"`` or ``"stored"``.
+
+    >>> About(("cat", "dog")).classes
+    ('cat', 'dog')
+    """
+
+    classes: tuple[Any, ...] | None = None
+    values: tuple[Any, ...] | None = None
+    annotated: str | None = None
+
+
 class Column(Protocol):
-    """A column as a kind sees it when it is resolved: its first rows, and all of it."""
+    """A column as a kind sees it when it is resolved: its first rows, all of it, and what its source says of it."""
 
     def probe(self) -> Any:
         """The first rows."""
 
     def scan(self) -> Iterator[Any]:
         """All rows, in pieces."""
+
+    def about(self) -> About:
+        """What its source knows of it."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +64,15 @@ class Kind(ABC):
         if self.column is None:
             return (name,)
         return (self.column,) if isinstance(self.column, str) else tuple(self.column)
+
+    def told(self, column: Column) -> Self:
+        """This kind, not resolved yet, with what the source of its column knows and the user did not say.
+
+        Raises:
+            BadValue: where the two contradict each other.
+            DataError: where the sources of the column do.
+        """
+        return self
 
     @abstractmethod
     def resolve(self, column: Column) -> Self:

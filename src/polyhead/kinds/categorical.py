@@ -40,8 +40,9 @@ class Categorical(Head):
 
     Attributes:
         classes: their number (the column then holds ids from 0), or their names in order. Without, they are
-            learnt from the column: a category's own order, else sorted. Learnt once, they are fixed: give
-            ``feed.heads`` to the feeds of other splits.
+            those of the source, all of them and in its order, where it has one (`read_coco`, `read_yolo`, `read_voc`,
+            `read_folder`); else they are learnt from the column: a category's own order, else sorted. Learnt once, they
+            are fixed: give ``feed.heads`` to the feeds of other splits.
         one_hot: labels of 1 for the class and 0 for all others, which can be mixed by `Mixup` and the like.
 
     >>> Categorical(["cat", "dog"]).encode(["dog", None, "cat"])
@@ -61,6 +62,10 @@ class Categorical(Head):
         object.__setattr__(self, "classes", _classes.checked("Categorical", self.classes, least=2))
         if self.classes is not None:
             _classes.check_weights("Categorical", self.class_weight, _classes.names(self.classes))
+
+    def told(self, column: Column) -> Self:
+        known = None if self.classes is not None else _classes.told(column, self.missing)
+        return self if known is None or len(known) < 2 else self.fixed(classes=known)
 
     @property
     def names(self) -> tuple[Any, ...]:
@@ -171,7 +176,8 @@ class MultiLabel(Head):
     is missing.
 
     Attributes:
-        classes: their number, or their names in order.
+        classes: their number, or their names in order; by default those of the source, in its order, where it has one,
+            else the distinct labels, sorted.
         elementwise: one weight for each label rather than one a row; by default, where labels are missing in
             part.
 
@@ -198,6 +204,10 @@ class MultiLabel(Head):
                 where = "MultiLabel(class_weight=, elementwise=False)"
                 raise ContractError(Problem(where, "a weight for each label", "one a row"))
             object.__setattr__(self, "elementwise", True)
+
+    def told(self, column: Column) -> Self:
+        known = None if self.classes is not None else _classes.told(column, self.missing)
+        return self.fixed(classes=known) if known else self
 
     @property
     def names(self) -> tuple[Any, ...]:
@@ -228,7 +238,7 @@ class MultiLabel(Head):
         head = self
         if head.classes is None:
             probe = plain(column.probe())
-            if isinstance(probe, np.ndarray) and probe.ndim == 2:
+            if isinstance(probe, np.ndarray) and probe.ndim == 2 and not self._are_lists(column):
                 head = head.fixed(classes=probe.shape[1])
             else:
                 head = head.fixed(classes=self._learnt(column))
@@ -245,6 +255,11 @@ class MultiLabel(Head):
             head = head.fixed(elementwise=partly)
         head.encode(column.probe())
         return head
+
+    @staticmethod
+    def _are_lists(column: Column) -> bool:
+        """Whether rows that all have as many entries are lists of labels: words, or ids beyond 0 and 1."""
+        return any(over(column, lambda piece: _holds_labels(plain(piece))))
 
     def _learnt(self, column: Column) -> tuple[Any, ...]:
         def labels(piece: Any) -> set[Any]:
@@ -271,7 +286,7 @@ class MultiLabel(Head):
 
     def _encode(self, values: Any) -> tuple[np.ndarray, np.ndarray | None]:
         values = plain(values)
-        if isinstance(values, np.ndarray) and values.ndim == 2:
+        if isinstance(values, np.ndarray) and values.ndim == 2 and not self._lists(values):
             return numbers(values, self.missing, self.shape, f"0 or 1 for each of {len(self.names)} labels")
         assert self.classes is not None
         places = {name: i for i, name in enumerate(self.names)}
@@ -285,6 +300,15 @@ class MultiLabel(Head):
                     raise BadValue(row, _classes.listed(self.classes), shown(label), fix)
                 labels[row, places[label]] = 1
         return labels, None if there.all() else there
+
+    def _lists(self, rows: np.ndarray) -> bool:
+        """Whether rows of one length are lists of labels, and not 0 or 1 for each label."""
+        known: set[Any] = set(self.names)
+        if rows.dtype.kind not in "iuf":
+            return _holds_labels(rows)
+        if rows.shape[1] == len(known) and not _holds_labels(rows):
+            return False
+        return rows.dtype.kind in "iu" and known >= set(np.unique(rows).tolist())
 
     def mixable(self, way: str) -> tuple[int, ...]:
         require_soft(self.loss)
@@ -320,3 +344,12 @@ class MultiLabel(Head):
             len(self.names), activation="sigmoid", name=name, dtype=_classes.output_dtype()
         )
         return dense(_classes.pooled(features))
+
+
+def _holds_labels(rows: Any) -> bool:
+    """Whether rows of one length hold words, or whole numbers of which some are neither 0 nor 1."""
+    if not isinstance(rows, np.ndarray) or rows.ndim != 2:
+        return False
+    if rows.dtype.kind in "iu":
+        return bool(rows.size) and not np.isin(rows, (0, 1)).all()
+    return rows.dtype.kind in "UO" and any(isinstance(label, str) for label in rows.flat)

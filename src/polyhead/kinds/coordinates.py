@@ -124,7 +124,9 @@ class Coordinates(Head):
         coordinate like another.
         """
         values = plain(values)
-        if not is_dense(values):
+        # rows that all happen to have one count of boxes are rows of boxes as others are
+        lists = is_dense(values) and values.ndim == 3 and values.shape[1] != self.places
+        if not is_dense(values) or (lists and values.shape[2] in self._widths):
             values = self._padded(values, what)
         elif values.ndim == 2 and self.places == 1:
             values = values[:, None]

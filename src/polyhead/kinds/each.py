@@ -12,7 +12,7 @@ from polyhead.errors import BadValue, ContractError, Problem, place, shown
 from polyhead.kinds._classes import output_dtype
 from polyhead.kinds._missing import is_dense, is_missing, plain
 from polyhead.kinds._mixing import Mixing, taken, together
-from polyhead.kinds.base import Column, Head
+from polyhead.kinds.base import About, Column, Head
 from polyhead.kinds.binary import Binary
 from polyhead.kinds.coordinates import Boxes
 
@@ -203,6 +203,9 @@ class Each(Head):
 
     # Labels ----------------------------------------------------------------------------------------
 
+    def told(self, column: Column) -> Self:
+        return self.fixed(head=self.head.told(column))
+
     def resolve(self, column: Column) -> Self:
         entries = _Entries(column, self.places)
         try:
@@ -351,6 +354,9 @@ class _Entries:
         for piece in self._column.scan():
             yield self._spread(piece, start)
             start += len(piece)
+
+    def about(self) -> About:
+        return self._column.about()
 
     def row(self, index: int) -> int:
         """The row of the entry at an index."""

@@ -129,7 +129,8 @@ class Image(Input):
         light: whether augmentations of light and colour touch it; say False for depth and the like.
         annotated: the pixels that masks, boxes and keypoints were made for, where a file says that it is to be
             turned (Exif): ``"shown"``, those that a viewer shows, or ``"stored"``, those that a decoder gives which
-            does not turn them. The model gets the image as it is shown, and all that lies in it alike.
+            does not turn them; by default as the reader of the images was told, else ``"shown"``. The model gets the
+            image as it is shown, and all that lies in it alike.
 
     >>> Image(64, 64, dtype="uint8")
     Image(64, 64, dtype='uint8')
@@ -145,7 +146,7 @@ class Image(Input):
     page: int | None = None
     max_pixels: int | None = None
     light: bool = True
-    annotated: str = "shown"
+    annotated: str | None = None
     late: bool = field(
         default=False, repr=False, compare=False
     )  # found to hold what must be decoded or resized
@@ -155,7 +156,7 @@ class Image(Input):
             raise ContractError(Problem("Image(dtype=)", '"float32" or "uint8"', shown(self.dtype)))
         if self.fit not in _FITS:
             raise ContractError(Problem("Image(fit=)", f"one of {', '.join(_FITS)}", shown(self.fit)))
-        if self.annotated not in ("shown", "stored"):
+        if self.annotated not in (None, "shown", "stored"):
             raise ContractError(Problem("Image(annotated=)", '"shown" or "stored"', shown(self.annotated)))
         if self.range is not None:
             object.__setattr__(self, "range", _checked_range(self.range))
@@ -169,6 +170,16 @@ class Image(Input):
     @property
     def shape(self) -> tuple[int, ...]:
         return (self.height or 0, self.width or 0, self.channels or 0)
+
+    def told(self, column: Column) -> Image:
+        known = column.about().annotated
+        if known is None or known == self.annotated:
+            return self
+        if self.annotated is not None:
+            fix = "Say the same to both, or leave it out here."
+            expected = f'annotated="{known}", as the reader of the images was told'
+            raise BadValue(None, expected, f'annotated="{self.annotated}"', fix)
+        return self.fixed(annotated="stored") if known == "stored" else self
 
     def resolve(self, column: Column) -> Image:
         values = plain(column.probe())

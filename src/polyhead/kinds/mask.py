@@ -50,7 +50,7 @@ class Mask(Pixels):
     it weighs the ones of each class, ``"balanced"`` so that they weigh as much in all as its zeros.
 
     Attributes:
-        classes: their number, or their names in order.
+        classes: their number, or their names in order; of panoptic segments by default those of the source.
         multi: several binary masks, which may overlap.
         values: what the column holds for each class, in order, such as ``(0, 255)`` for a binary mask in black and
             white; by default 0, 1, 2 and so on.
@@ -232,6 +232,14 @@ class Mask(Pixels):
 
     def declared(self, raw: Head) -> Head:
         return self.fixed(missing=raw.missing)
+
+    def told(self, column: Column) -> Self:
+        if self.multi or self.classes != 1 or self.values is not None:
+            return self
+        known = column.about()
+        if known.classes is None or known.values is None:
+            return self  # names of objects, each of which has a mask of its own
+        return self.fixed(classes=known.classes, values=known.values)
 
     def resolve(self, column: Column) -> Self:
         head = self.sized(column, "mask")

@@ -139,7 +139,8 @@ def read(values: Any, shape: tuple[int, ...], there: np.ndarray | None) -> np.nd
 def _padded(values: Any, shape: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
     """Rows as one array, float64 ``(B, *shape)``, and which numbers a row has; NaN where one is None."""
     values = plain(values)
-    if is_dense(values):
+    fewer = is_dense(values) and values.ndim - 1 == len(shape) and 0 <= values.shape[1] < shape[0]
+    if is_dense(values) and not (fewer and values.shape[2:] == shape[1:]):
         if values.dtype.kind not in "iufb":
             raise BadValue(0 if len(values) else None, "weights", shown(values[:1].tolist()))
         if _short(values.shape[1:]) != _short(shape):

@@ -193,6 +193,11 @@ def _joined(folder: Path, specs: list[Spec], old: Mapping[str, Any]) -> tuple[li
             )
             problems.append(Problem(where, f"{said(spec)}, as it holds", said(new[name]), fix))
             continue
+        if spec.get("about", {}) != new[name].get("about", {}):
+            where = f"store {folder}, {place(column=name)}"
+            expected = f"what the store says of it, {shown(spec.get('about', {}))}"
+            fix = "Read the rows as those of the store were read, or write another store."
+            problems.append(Problem(where, expected, shown(new[name].get("about", {})), fix))
         written.append(mine)
         merged.append(both)
     if problems:
@@ -231,7 +236,7 @@ def _row_bytes(rows: Source, specs: list[Spec]) -> int:
     light = [spec for spec in specs if spec["is"] != "dense"]
     if light:
         ids = np.arange(min(8, len(rows)), dtype=np.int64)
-        first = rows.only([spec["name"] for spec in light]).read(ids)
+        first = rows.only([spec["name"] for spec in light]).coded(ids)
         for spec in light:
             if spec["is"] == "coded":
                 total += 4

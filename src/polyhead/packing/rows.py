@@ -13,11 +13,12 @@ from polyhead.errors import BadValue, ContractError, DataError, Problem, place, 
 from polyhead.feed import Feed
 from polyhead.kinds import Image
 from polyhead.kinds._missing import is_missing, plain
+from polyhead.kinds.base import About
 from polyhead.sources._fingerprint import of_source
 from polyhead.sources._store_columns import Spec, spec_of
 from polyhead.sources._values import Values
 from polyhead.sources.anything import as_source
-from polyhead.sources.base import Source, checked_rows
+from polyhead.sources.base import OwnSource, Source, checked_rows
 from polyhead.vision import header_of
 
 ENCODINGS = ("pixels", "jpeg", "png")
@@ -100,7 +101,7 @@ def _is_files(values: Values) -> bool:
         return False
 
 
-class Files(Source):
+class Files(OwnSource):
     """A source with some columns of paths as the bytes of the files.
 
     Attributes:
@@ -121,13 +122,16 @@ class Files(Source):
     def column(self, name: str) -> Values | None:
         return None if name in self.files else self.source.column(name)
 
+    def about(self, name: str) -> About:
+        return self.source.about(name)
+
     def only(self, columns: Sequence[str]) -> Source:
         mine = tuple(name for name in self.files if name in columns)
         found = self.source.only(columns)
         return Files(found, mine) if mine else found
 
-    def read(self, ids: np.ndarray) -> dict[str, Values]:
-        rows: dict[str, Any] = dict(checked_rows(self.source, self.source.read(ids), len(ids)))
+    def coded(self, ids: np.ndarray) -> dict[str, Values]:
+        rows: dict[str, Any] = dict(checked_rows(self.source, self.source.coded(ids), len(ids)))
         for name in self.files:
             rows[name] = [
                 None if is_missing(value) else _content(value, name, row)
@@ -146,7 +150,7 @@ def _content(path: Any, name: str, row: int) -> bytes:
         raise DataError(Problem(where, "a file that can be read", found)) from error
 
 
-class Encoded(Source):
+class Encoded(OwnSource):
     """The rows of a feed with its images encoded again, at the size that they were resized to."""
 
     def __init__(self, placed: Placed, encoding: str, quality: int) -> None:
@@ -163,13 +167,16 @@ class Encoded(Source):
     def column(self, name: str) -> Values | None:
         return None if name in self.placed.images else self.placed.column(name)
 
+    def about(self, name: str) -> About:
+        return self.placed.about(name)
+
     def only(self, columns: Sequence[str]) -> Source:
         return super().only(columns) if set(columns) & set(self.placed.images) else self.placed.only(columns)
 
-    def read(self, ids: np.ndarray) -> dict[str, Values]:
+    def coded(self, ids: np.ndarray) -> dict[str, Values]:
         from polyhead.vision.encode import encode
 
-        rows: dict[str, Any] = dict(self.placed.read(ids))
+        rows: dict[str, Any] = dict(self.placed.coded(ids))
         for name in self.placed.images:
             rows[name] = [encode(_of_16_bits(image), self._encoding, self._quality) for image in rows[name]]
         return rows
@@ -191,7 +198,7 @@ def specs_of(rows: Source) -> list[Spec]:
     problems: list[Problem] = []
     for name in rows.columns:
         try:
-            found.append({"name": name, **_spec(rows, name)})
+            found.append({"name": name, **_spec(rows, name), **_about(rows, name)})
         except BadValue as bad:
             problems.extend(bad.located(column=name, row=bad.index).problems)
     if problems:
@@ -211,6 +218,17 @@ def _spec(rows: Source, name: str) -> Spec:
     if isinstance(rows, Placed) and name in rows.placed:
         return next(spec for spec in rows.specs() if spec["name"] == name)
     return spec_of(rows, name)
+
+
+def _about(rows: Source, name: str) -> Spec:
+    """What is known of a column beside its values, as the manifest has it; nothing where its sources differ."""
+    try:
+        known = rows.about(name)._asdict()
+    except DataError:
+        return {}
+    told = {key: list(value) if isinstance(value, tuple) else value for key, value in known.items() if value}
+    plain = all(isinstance(one, (str, int, float)) for value in told.values() for one in value)
+    return {"about": told} if told and plain else {}
 
 
 def fingerprint(rows: Source) -> str:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from polyhead.errors import DataError, Problem, Report, shown, warn
+from polyhead.kinds.base import About
 from polyhead.sources._columns import Stored
 from polyhead.sources._values import Values
 from polyhead.sources.arrays import Arrays
@@ -28,6 +30,20 @@ CHOICES = {
 
 ODDITIES = {
     "no-image": "annotations without image",
+    "category": "objects of a class that the data does not have left out",
+    "crowd": "objects with another iscrowd than 0 or 1 left out",
+    "box": "objects without a readable box left out",
+    "box-number": "boxes that are not finite left out",
+    "mask": "masks that cannot be read left out",
+    "mask-number": "masks that are not finite left out",
+    "keypoints": "keypoints that cannot be read left out",
+    "keypoint-number": "keypoints that are not finite left out",
+    "visibility": "keypoints of another visibility than 0, 1 or 2 left out",
+    "difficult": "objects with another <difficult> than 0 or 1, taken as 0",
+    "number": "lines that are no numbers left out",
+    "fields": "lines of another count of numbers left out",
+    "not-finite": "lines of numbers that are not finite left out",
+    "pixels": "lines in pixels left out",
     "box-negative": "boxes of negative size left out",
     "box-empty": "empty boxes left out",
     "box-outside": "boxes outside left out",
@@ -39,8 +55,10 @@ ODDITIES = {
     "file-name": "names of files that are not there",
     "no-file": "files that are not there left out",
     "image": "files that cannot be read left out",
-    "size": "images of another size than annotated",
+    "resized": "images resized after annotation, and their boxes along",
     "mask-size": "masks of another size than their image",
+    "extra": "values that are no numbers, taken as missing",
+    "size": "images of other proportions than annotated left out",
     "link": "links passed over",
     "no-class": "images in no class",
     "empty-class": "classes without images",
@@ -64,14 +82,28 @@ class Images(Arrays):
         columns: Mapping[str, Values | Stored],
         report: Report | None = None,
         categories: Sequence[str] = (),
+        about: Mapping[str, About] | None = None,
     ) -> None:
         self._set(dict(columns))  # as they are: a list of arrays stays one, whatever their shapes
         self.report = report or Report()
         self.categories = tuple(categories)
+        ordered = About(self.categories) if self.categories else About()
+        self._about = {**dict.fromkeys(("labels", "categories"), ordered), **(about or {})}
+
+    def about(self, name: str) -> About:
+        return self._about.get(name, About())
+
+
+LEFT_OUT = 'It is left out; say invalid="raise" to be stopped by it.'
+SAY_DROP = 'Say invalid="drop" to leave such objects out.'
+"""What is said of one object that cannot be used, and of the first one where the reader was not told what to do."""
 
 
 class Findings:
     """What is wrong with some files, by kind, so that all of it can be said at once and none of it at length.
+
+    Args:
+        invalid: what becomes of single objects that cannot be read: ``"drop"``; or ``"raise"``, as with None.
 
     >>> findings = Findings()
     >>> for line in range(12):
@@ -80,7 +112,9 @@ class Findings:
     2 more places: expected a number, got the like (12 in all).
     """
 
-    def __init__(self) -> None:
+    def __init__(self, invalid: str | None = "raise") -> None:
+        self.lenient, self._advice = invalid == "drop", "" if invalid else SAY_DROP
+        self._left_out: dict[str, int] = {}
         self._problems: dict[tuple[str, bool], list[Problem]] = {}
         self._totals: dict[tuple[str, bool], int] = {}
         self._notes: list[str] = []
@@ -95,6 +129,30 @@ class Findings:
         self._totals[kind] = self._totals.get(kind, 0) + 1
         if len(some) < SHOWN:
             some.append(Problem(where, expected, found, fix, code, warning))
+
+    def leave_out(self, code: str, where: str, expected: str, found: str, fix: str = "") -> None:
+        """One object, or a part of it, that cannot be used: a warning, and an error where the reader is to stop."""
+        if not self.lenient:
+            advice = "" if self.count(code) else self._advice
+            self.add(code, where, expected, found, f"{fix} {advice}".strip())
+            return
+        self._left_out[code] = self._left_out.get(code, 0) + 1
+        self.add(code, where, expected, found, f"{fix} {LEFT_OUT}".strip(), warning=True)
+
+    def stop_if_most(self, objects: int) -> None:
+        """Raise where more than half of all objects were left out: then the file is wrong, not an object in it.
+
+        Raises:
+            DataError: with the problems of those objects.
+        """
+        if 2 * sum(self._left_out.values()) > objects:
+            for code in self._left_out:
+                some = self._problems.pop((code, True))
+                self._problems[code, False] = [
+                    replace(p, fix=p.fix.removesuffix(LEFT_OUT).rstrip(), warning=False) for p in some
+                ]
+                self._totals[code, False] = self._totals.pop((code, True))
+        self.stop()
 
     def add_all(
         self, code: str, at: np.ndarray, words: Callable[[int], Sequence[str]], *, warning: bool = False
@@ -177,7 +235,8 @@ def clip_boxes(
     sizes: np.ndarray,
     where: Callable[[int], str],
     findings: Findings,
-    invalid: str = "drop",
+    invalid: str | None = None,
+    unread: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Boxes within their images, and which of them are boxes at all.
 
@@ -186,7 +245,8 @@ def clip_boxes(
         sizes: ``(M, 2)``, height and width of each one's image.
         where: the place of a box, for the findings.
         findings: where boxes that are negative, empty, outside or not finite are noted.
-        invalid: ``"drop"`` or ``"raise"``, for boxes of which nothing is left.
+        invalid: ``"raise"`` to be stopped by boxes of which nothing is left; else they are left out.
+        unread: bool ``(M,)``, those that could not be read, which is noted already.
 
     Returns:
         float32 ``(M, 4)`` and bool ``(M,)``.
@@ -203,7 +263,7 @@ def clip_boxes(
     left = (clipped[:, 2:] > clipped[:, :2]).all(axis=1)
     outside = out & ~negative & ~empty & ~left
     sliver = finite & ~negative & ~empty & ~outside & ~left  # of less width than float32 can tell
-    drop = 'It is left out; say invalid="raise" to be stopped by such boxes.' if invalid == "drop" else ""
+    drop = 'It is left out; say invalid="raise" to be stopped by such boxes.' if invalid != "raise" else ""
 
     def words(expected: str, fix: str) -> Callable[[int], Sequence[str]]:
         def one(i: int) -> Sequence[str]:
@@ -212,8 +272,10 @@ def clip_boxes(
 
         return one
 
-    finding, gone = findings.add_all, invalid == "drop"
-    finding("box-number", np.flatnonzero(~finite), words("a box of four finite numbers", ""))
+    finding, gone = findings.add_all, invalid != "raise"
+    strange = ~finite if unread is None else ~finite & ~unread
+    for i in np.flatnonzero(strange).tolist():
+        findings.leave_out("box-number", *words("a box of four finite numbers", "")(i))
     for code, bad, expected in (
         ("box-negative", negative, "a box whose right and lower edge come last"),
         ("box-empty", empty | sliver, "a box of some width and height"),
@@ -237,20 +299,25 @@ def numbers(
     code: str,
     what: str,
     findings: Findings,
-) -> np.ndarray:
-    """Lists of ``width`` numbers each, as float64 ``(M, width)``; NaN, and an error noted, for one that is not."""
+) -> tuple[np.ndarray, np.ndarray]:
+    """Lists of ``width`` numbers each.
+
+    Returns:
+        float64 ``(M, width)``, and bool ``(M,)`` for those that are none: they are NaN, and noted.
+    """
     whole = _plain_numbers(rows)
     if whole is not None and whole.shape == (len(rows), width):
-        return whole
-    out = np.full((len(rows), width), np.nan)
+        return whole, np.zeros(len(rows), bool)
+    out, unread = np.full((len(rows), width), np.nan), np.zeros(len(rows), bool)
     for i, row in enumerate(rows):
         found = _plain_numbers(row)
         if found is not None and found.shape == (width,):
             out[i] = found
         else:
             text = f"{len(row)} numbers" if found is not None and found.ndim == 1 else shown(row)
-            findings.add(code, where(i), what, text)
-    return out
+            findings.leave_out(code, where(i), what, text)
+            unread[i] = True
+    return out, unread
 
 
 def _plain_numbers(values: Any) -> np.ndarray | None:
@@ -282,15 +349,16 @@ def by_row(values: Any, rows: np.ndarray, missing: np.ndarray) -> list[Any]:
     ]
 
 
-def by_image(columns: Mapping[str, Any], rows: np.ndarray, missing: np.ndarray) -> dict[str, list[Any]]:
+def by_image(columns: Mapping[str, Any], rows: np.ndarray, missing: np.ndarray) -> dict[str, Any]:
     """The columns of single objects as columns of images: see `by_row`.
 
-    Beside their labels stand the distinct ones of each image, as `MultiLabel` takes them.
+    Before them stands which images somebody looked at, and beside their labels the distinct ones of each image, as
+    `MultiLabel` takes them.
 
     >>> by_image({"labels": ["cat", "dog", "cat"]}, np.zeros(3, int), np.array([False, True]))
-    {'labels': [['cat', 'dog', 'cat'], None], 'categories': [['cat', 'dog'], None]}
+    {'annotated': array([ True, False]), 'labels': [['cat', 'dog', 'cat'], None], 'categories': [['cat', 'dog'], None]}
     """
-    out: dict[str, list[Any]] = {}
+    out: dict[str, Any] = {"annotated": ~missing}
     for name, values in columns.items():
         out[name] = by_row(values, rows, missing)
         if name == "labels":

@@ -57,14 +57,24 @@ def entries_of(values: Sequence[Any], what: str, path: Path, findings: Findings)
 
 
 class Pictures:
-    """The images of the file that are there: a row each."""
+    """The images of the file that are there: a row each.
+
+    Attributes:
+        ids: as the file has them.
+        files: their names in the file.
+        paths: where they are.
+        sizes: ``(height, width)`` of each file.
+        said: the same as the annotation file says them, which is what its coordinates go by.
+        row_of: the row of an image's id, -1 for one that was left out.
+    """
 
     def __init__(self) -> None:
         self.ids: list[Any] = []
         self.files: list[str] = []
         self.paths: list[str] = []
         self.sizes: list[tuple[int, int]] = []
-        self.row_of: dict[Any, int] = {}  # -1 for what was left out
+        self.said: list[tuple[int, int]] = []
+        self.row_of: dict[Any, int] = {}
 
     def columns(self) -> dict[str, Any]:
         numbered = all(type(i) is int for i in self.ids)
@@ -72,20 +82,36 @@ class Pictures:
         return {"image": self.paths, "file": self.files, "id": ids, "size": sizes_of(self.sizes)}
 
 
-def is_id(value: Any) -> bool:
-    return (isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**63) or isinstance(
-        value, str
-    )
+def id_of(value: Any) -> int | str | None:
+    """An id, however it is written; None for what is none.
+
+    >>> id_of(480), id_of(480.0), id_of("480"), id_of("0480"), id_of(True)
+    (480, 480, 480, '0480', None)
+    """
+    if isinstance(value, str):
+        whole = value.isdecimal() and value.isascii() and len(value) < 19
+        return int(value) if whole and str(int(value)) == value else value
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**63:
+        return value
+    return None
+
+
+def side_of(value: Any) -> int | None:
+    """The height or width of an image, however it is written; None for what is none."""
+    found = id_of(value)
+    return found if isinstance(found, int) and 0 < found < 2**31 else None
 
 
 def pictures_of(content: Mapping[str, Any], path: Path, root: Root, files: Files, verify: bool) -> Pictures:
     findings, found = root.findings, Pictures()
     names = set()
     for i, entry in enumerate(entries_of(content["images"], "image", path, findings)):
-        number, name = entry.get("id"), entry.get("file_name")
-        where = f"{place(file=str(path))}, image {number if is_id(number) else f'at position {i}'}"
-        if not is_id(number):
-            findings.add("id", where, "an id, a whole number", shown(number))
+        number, name = id_of(entry.get("id")), entry.get("file_name")
+        where = f"{place(file=str(path))}, image {f'at position {i}' if number is None else number}"
+        if number is None:
+            findings.add("id", where, "an id, a whole number", shown(entry.get("id")))
             continue
         if number in found.row_of:
             findings.add("id-twice", where, "an id of its own for each image", "the id of one before")
@@ -97,21 +123,24 @@ def pictures_of(content: Mapping[str, Any], path: Path, root: Root, files: Files
         if image in names:
             findings.add("file-twice", where, "a file of its own for each image", shown(name), warning=True)
         names.add(image)
-        size = (entry.get("height"), entry.get("width"))
-        if size != (None, None) and not all(type(v) is int and 0 < v < 2**31 for v in size):
-            text = f"height {shown(size[0])}, width {shown(size[1])}"
+        given = (entry.get("height"), entry.get("width"))
+        high, wide = side_of(given[0]), side_of(given[1])
+        said = None if high is None or wide is None else (high, wide)
+        if said is None and given != (None, None):
+            text = f"height {shown(given[0])}, width {shown(given[1])}"
             findings.add("size-number", where, "a height and width in whole pixels", text)
             continue
         if not files.exists(image, where):
             continue
-        known = files.size(image) if size == (None, None) else (int(size[0]), int(size[1]))  # type: ignore[arg-type]
-        if known is None or (verify and not files.verified(image, known)):
+        known = files.sized(image, said, verify)
+        if known is None:
             continue
         found.row_of[number] = len(found.ids)
         found.ids.append(number)
         found.files.append(str(name))
         found.paths.append(image)
         found.sizes.append(known)
+        found.said.append(said or known)
     files.note()
     if not found.ids and not findings.report().errors:
         findings.add("no-images", place(file=str(path)), "at least one image", "none")
@@ -128,21 +157,22 @@ class Known(NamedTuple):
 
 
 def known_of(content: Mapping[str, Any], path: Path, findings: Findings) -> Known:
-    known = Known([], [], [], {})
+    known, names = Known([], [], [], {}), set[str]()
     for i, entry in enumerate(entries_of(content["categories"], "category", path, findings)):
-        number, name = entry.get("id"), entry.get("name")
-        where = f"{place(file=str(path))}, category {i if number is None else shown(number)}"
-        if type(number) is not int or not 0 <= number < 2**31 or not isinstance(name, str):
+        number, name = id_of(entry.get("id")), entry.get("name")
+        where = f"{place(file=str(path))}, category {i if entry.get('id') is None else shown(entry['id'])}"
+        if not isinstance(number, int) or not 0 <= number < 2**31 or not isinstance(name, str):
             expected = "an id, a whole number of at least 0, and a name"
-            findings.add("category-form", where, expected, f"id {shown(number)}, name {shown(name)}")
+            findings.add("category-form", where, expected, f"id {shown(entry.get('id'))}, name {shown(name)}")
         elif number in known.place:
             findings.add("category-twice", where, "an id of its own for each category", "one that is taken")
-        elif name in known.names:
+        elif name in names:
             expected = "a name of its own for each category"
             findings.add("category-twice", where, expected, shown(name), "Rename one of them.")
         else:
             known.place[number] = len(known.names)
             known.names.append(name)
+            names.add(name)
             known.ids.append(number)
             known.entries.append(entry)
     return known

@@ -179,7 +179,8 @@ def _open_csv(path: Path, where: str, wanted: list[str] | None, delimiter: str) 
     alone = csv.ReadOptions(use_threads=False)  # only so does Arrow say which row it cannot read
     with csv.open_csv(path, read_options=alone, parse_options=shape) as head:
         names = list(head.schema.names)
-    take = [n for n in wanted if n in names] if wanted and len(set(names)) == len(names) else None
+    known = set(names)
+    take = [n for n in wanted if n in known] if wanted and len(known) == len(names) else None
     if take is not None and len(take) < len(wanted or ()):
         return Opened(
             where, names, 1, lambda at: []

@@ -47,7 +47,7 @@ def of_source(source: Source, files: Sequence[str] = (), more: Any = None) -> st
         spec = {"name": name, **_hashable(source, name)}
         only = source.only([name])
         for ids in _hashed(source, name):
-            values = only.read(ids)[name]
+            values = only.coded(ids)[name]
             digest.update(_bytes(arrow_of(spec, values, int(ids[0]))))
             if name in files:
                 digest.update(json.dumps(_stats(values)).encode())
@@ -84,8 +84,8 @@ def _some(source: Source, columns: Sequence[str]) -> Iterator[tuple[str, np.ndar
     rest = [name for name, whole in wholes.items() if whole is None]
     if rest:
         rows = source.only(rest)
-        row = sum(map(size, rows.read(np.zeros(1, np.int64)).values()))
-        for name, values in sorted(rows.read(_spread(len(source), row, SOME_READ)).items()):
+        row = sum(map(size, rows.coded(np.zeros(1, np.int64)).values()))
+        for name, values in sorted(rows.coded(_spread(len(source), row, SOME_READ)).items()):
             yield name, plain(values)
 
 

@@ -83,7 +83,7 @@ def forms(sources: Sequence[Source], names: Sequence[str]) -> dict[str, Form]:
         DataError: for every column that is of another shape or kind in another source.
     """
     first = np.zeros(1, np.int64)
-    rows = [checked_rows(source, source.read(first), 1) for source in sources if len(source)]
+    rows = [checked_rows(source, source.coded(first), 1) for source in sources if len(source)]
     found: dict[str, Form] = {}
     problems: list[Problem] = []
     for name in names:
@@ -100,7 +100,7 @@ def _check_alike(name: str, firsts: Sequence[Values]) -> None:
     shaped = [(i, f) for i, f in enumerate(firsts) if isinstance(f, np.ndarray) and f.dtype != object]
     for i, values in shaped[1:]:
         at, first = shaped[0]
-        if values.shape[1:] != first.shape[1:]:
+        if values.shape[1:] != first.shape[1:] and not _lists_alike(first, values):
             raise DataError(
                 Problem(
                     place(column=name),
@@ -121,6 +121,11 @@ def _check_alike(name: str, firsts: Sequence[Values]) -> None:
                     "Convert the column in one of them.",
                 )
             )
+
+
+def _lists_alike(a: np.ndarray, b: np.ndarray) -> bool:
+    """Whether rows are lists of boxes or points, which are of one count in each source and of another in the other."""
+    return a.ndim == b.ndim == 3 and a.shape[2] == b.shape[2] <= 4 and {a.dtype.kind, b.dtype.kind} <= set("iuf")
 
 
 def _kind(values: Values) -> tuple[str, Any]:
@@ -189,7 +194,8 @@ def same_columns(
 
         return filled(found)
     if join == "inner":
-        common = [name for name in columns[0] if all(name in others for others in columns)]
+        there = [set(names) for names in columns]
+        common = [name for name in columns[0] if all(name in own for own in there)]
         if not common:
             raise DataError(Problem("sources", "a column that all of them have", "none"))
         return tuple(source.only(common) for source in found)

@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from polyhead.kinds.base import About
 from polyhead.sources._forms import NUMBERS
 from polyhead.sources._values import EXACT, LIMIT_BYTES, Coded, Values
-from polyhead.sources.base import Source, checked_rows
+from polyhead.sources.base import OwnSource, Source, checked_rows
 
 
 class Gap:
@@ -65,7 +66,7 @@ class Gap:
         return values.astype(np.float64)
 
 
-class Filled(Source):
+class Filled(OwnSource):
     """The rows of a source, with columns that it lacks.
 
     Args:
@@ -76,7 +77,8 @@ class Filled(Source):
 
     def __init__(self, source: Source, gaps: Mapping[str, Gap], columns: Sequence[str]) -> None:
         self.source, self._gaps, self._names = source, dict(gaps), tuple(columns)
-        self._own = tuple(name for name in columns if name in source.columns)
+        there = set(source.columns)
+        self._own = tuple(name for name in columns if name in there)
         self.sequential = source.sequential
 
     def __len__(self) -> int:
@@ -96,6 +98,9 @@ class Filled(Source):
         self._require([name])
         return self._gaps[name].missing(len(self))
 
+    def about(self, name: str) -> About:
+        return self.source.about(name) if name in self._own else About()
+
     def only(self, columns: Sequence[str]) -> Source:
         self._require(columns)
         view = copy.copy(self)
@@ -104,10 +109,10 @@ class Filled(Source):
         view.source = self.source.only(view._own) if view._own else self.source
         return view
 
-    def read(self, ids: np.ndarray) -> dict[str, Values]:
+    def coded(self, ids: np.ndarray) -> dict[str, Values]:
         rows: dict[str, Values] = {}
         if self._own:
-            rows = checked_rows(self.source, self.source.read(ids), len(ids))
+            rows = checked_rows(self.source, self.source.coded(ids), len(ids))
             rows = {
                 name: self._gaps[name].filled(values) if name in self._gaps else values
                 for name, values in rows.items()
@@ -121,10 +126,11 @@ class Filled(Source):
 def filled(sources: Sequence[Source]) -> tuple[Source, ...]:
     """Sources with all columns that any of them has, in the order in which they appear first."""
     names = tuple(dict.fromkeys(name for source in sources for name in source.columns))
-    partly = [name for name in names if any(name not in source.columns for source in sources)]
+    there = [set(source.columns) for source in sources]
+    partly = [name for name in names if any(name not in own for own in there)]
     if not partly:
         return tuple(sources)
     first = np.zeros(1, np.int64)
-    rows = [source.read(first) if len(source) else {} for source in sources]
+    rows = [source.coded(first) if len(source) else {} for source in sources]
     gaps = {name: Gap([row[name] for row in rows if name in row]) for name in partly}
     return tuple(Filled(source, gaps, names) for source in sources)

@@ -54,6 +54,15 @@ class Polygons:
             _fill(mask, ring)
         return mask
 
+    def resized(self, size: tuple[int, int]) -> Polygons:
+        """The same mask on the image at another size.
+
+        >>> Polygons((4, 8), [[[2, 0], [6, 0], [6, 4]]]).resized((2, 4)).rings[0].tolist()
+        [[1.0, 0.0], [3.0, 0.0], [3.0, 2.0]]
+        """
+        scale = np.array([size[1] / self.size[1], size[0] / self.size[0]])
+        return Polygons(size, tuple(ring * scale for ring in self.rings))
+
     def box(self) -> np.ndarray:
         """The box around all corners, float64 ``(4,)`` of ``xyxy``."""
         corners = np.concatenate(self.rings)
@@ -130,6 +139,20 @@ class Rle:
         values = np.zeros(len(self.counts), np.uint8)
         values[1::2] = 1
         return np.ascontiguousarray(np.repeat(values, self.counts).reshape(self.size[1], self.size[0]).T)
+
+    def resized(self, size: tuple[int, int]) -> Rle:
+        """The same mask on the image at another size: each pixel as the old one under its centre.
+
+        >>> Rle((2, 4), [2, 4, 2]).resized((1, 2))
+        Rle((1, 2), 1 pixel)
+        """
+        rows, columns = (
+            np.floor((np.arange(new) + 0.5) * old / new).astype(np.int64)
+            for new, old in zip(size, self.size, strict=True)
+        )
+        down = self.to_mask()[np.ix_(rows, columns)].T.reshape(-1)
+        changes = np.flatnonzero(np.diff(down, prepend=np.uint8(0)))
+        return Rle(size, np.diff(changes, prepend=0, append=down.size))
 
     def area(self) -> int:
         """The number of its pixels."""

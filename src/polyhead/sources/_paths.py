@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import posixpath
 import re
 import stat
 from collections.abc import Sequence
@@ -43,17 +44,46 @@ class Root:
         self._real = os.path.realpath(self.path)
         self._folders: dict[str, bool] = {}
 
-    def find(self, name: Any, where: str) -> str | None:
+    def find(self, name: Any, where: str, fix: str = "Name files relative to their folder.") -> str | None:
         """The path of a file that an annotation names, or None, and an error noted, where it leaves the folder."""
         found = self._leaves(name)
         if found is None:
             return os.path.normpath(os.path.join(self.path, name.replace("\\", "/")))
         expected = f"the name of a file under {self.path}"
-        self.findings.add("path", where, expected, found, "Name files relative to their folder.")
+        self.findings.add("path", where, expected, found, fix)
+        return None
+
+    def inside(self, name: Any) -> str | None:
+        """The end of a path that leads out of this folder, where there is such a file or folder in it; else None.
+
+        A data set that was moved names its files where they were: ``../train/images``, ``/data/pets/train/images``.
+        Its last part alone is no end, as ``images`` may hold all parts of a data set, unless it follows this folder's
+        own name, or is all that there is behind ``..``. That name itself is this folder.
+        """
+        if not isinstance(name, str) or "\0" in name:
+            return None
+        path = posixpath.normpath(name.replace("\\", "/"))
+        absolute = path.startswith("/") or bool(_DRIVE.match(path))
+        if not absolute and not path.startswith("../"):
+            return None
+        parts = [part for part in path.split("/") if part not in ("", "..")]
+        own = os.path.basename(self.path)
+        if parts and parts[-1] == own:
+            return self.path
+        for start in range(len(parts)):
+            end = "/".join(parts[start:])
+            whole = not start and not absolute
+            sure = whole or len(parts) - start > 1 or (start and parts[start - 1] == own)
+            if sure and self._leaves(end) is None and os.path.exists(os.path.join(self.path, end)):
+                return os.path.join(self.path, *parts[start:])
         return None
 
     def _leaves(self, name: Any) -> str | None:
         if not isinstance(name, str) or not name or "\0" in name:
+            return shown(name)
+        try:
+            os.fsencode(name)
+        except UnicodeEncodeError:
             return shown(name)
         parts = name.replace("\\", "/").split("/")
         if not parts[0] or _DRIVE.match(name):
@@ -119,6 +149,16 @@ class Root:
         return sorted(found), others
 
 
+def in_proportion(said: tuple[int, int], found: tuple[int, int]) -> bool:
+    """Whether an image of one size may have been resized to another: in its proportions, but for rounding.
+
+    >>> in_proportion((480, 640), (241, 320)), in_proportion((480, 640), (224, 224))
+    (True, False)
+    """
+    least = max((found[0] - 1) / said[0], (found[1] - 1) / said[1])
+    return least < min((found[0] + 1) / said[0], (found[1] + 1) / said[1])
+
+
 class Files:
     """The images of a data set: those that are there and can be read, each with its size.
 
@@ -130,7 +170,7 @@ class Files:
     """
 
     def __init__(
-        self, findings: Findings, missing_files: str, what: str = "images", annotated: str = "shown"
+        self, findings: Findings, missing_files: str, what: str = "images", annotated: str | None = None
     ) -> None:
         self._findings, self._drop, self._what = findings, missing_files == "drop", what
         self._annotated = annotated
@@ -157,25 +197,49 @@ class Files:
     def size(self, path: str) -> tuple[int, int] | None:
         """``(height, width)`` as the header has it; None, and noted, where it cannot be read."""
         try:
-            header = read_header(path)
-            return header.stored if self._annotated == "stored" else header.size
+            return self._of(path)
         except DataError as error:
             (problem,) = error.problems
             self._fail("image", problem.place, problem.expected, problem.found)
             return None
 
-    def verified(self, path: str, size: tuple[int, int]) -> bool:
-        """Whether an image can be read; a size that is not the annotation's is noted."""
-        found = self.size(path)
-        if found is not None and found != tuple(size):
-            turned = found == tuple(size)[::-1]
-            fix = (
-                "The annotation was made on the image turned by a quarter: it may be that of the image as it is "
-                f"{'shown' if self._annotated == 'stored' else 'stored'}, see annotated=."
-                if turned
-                else "Boxes and masks may not lie where they should."
-            )
-            words = f"{found[0]} x {found[1]} in the image, {size[0]} x {size[1]} in the annotation"
-            expected = "the size (height x width) that the annotation says"
-            self._findings.add("size", place(file=path), expected, words, fix, warning=True)
-        return found is not None
+    def _of(self, path: str) -> tuple[int, int]:
+        header = read_header(path)
+        return header.stored if self._annotated == "stored" else header.size
+
+    def sized(self, path: str, said: tuple[int, int] | None, verify: bool) -> tuple[int, int] | None:
+        """The size of an image that an annotation file says another size of, perhaps: that which its file has.
+
+        Args:
+            path: of the image.
+            said: ``(height, width)`` in the annotation file, or None.
+            verify: note a file that cannot be read, rather than to believe the annotation.
+
+        Returns:
+            None, and a problem noted, where the file cannot be read, or has other proportions than are said.
+        """
+        if said is None or verify:
+            found = self.size(path)
+        else:
+            try:
+                found = self._of(path)
+            except DataError:
+                return said
+        if found is None or said is None or found == said:
+            return found
+        expected = "the size (height x width) that the annotation says"
+        words = f"{found[0]} x {found[1]} in the image, {said[0]} x {said[1]} in the annotation"
+        if in_proportion(said, found):
+            fix = "All that lies in it is scaled along."
+            self._findings.add("resized", place(file=path), expected, words, fix, warning=True)
+            return found
+        fix = (
+            "It was cut or stretched after it was annotated, so that nothing says where its objects are now."
+        )
+        if found == said[::-1]:
+            fix = "Height and width may have changed places in the annotation: correct them there."
+            if read_header(path).orientation > 4:
+                other = "shown" if self._annotated == "stored" else "stored"
+                fix = f'It was annotated as it is {other}, and its Exif says to turn it: say annotated="{other}".'
+        self._fail("size", place(file=path), expected, words, fix)
+        return None

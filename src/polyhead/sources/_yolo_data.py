@@ -11,6 +11,7 @@ from polyhead.errors import DataError, Problem, place, shown
 from polyhead.images.headers import ENDINGS
 from polyhead.sources._annotations import Findings
 from polyhead.sources._paths import Root
+from polyhead.sources._yaml import load_yaml
 from polyhead.sources.base import similar
 
 _YAMLS = ("data.yaml", "dataset.yaml", "config.yaml")
@@ -60,13 +61,7 @@ def layout_of(
     where = place(file=str(file if file is not None else given))
     base = given if given.is_dir() else given.parent
     if root is None and content.get("path") not in (None, ""):
-        inner = Root(base, "read_yolo(data)", findings).find(content["path"], f"{where}, `path`")
-        if inner is None:
-            (problem,) = findings.report().errors
-            raise DataError(
-                Problem(problem.place, problem.expected, problem.found, "Say read_yolo(root=...).", "path")
-            )
-        base = Path(inner)
+        base = _base(Root(base, "read_yolo(data)", findings), content["path"], where)
     home = Root(
         base if root is None else root, "read_yolo(data)" if root is None else "read_yolo(root=)", findings
     )
@@ -80,6 +75,14 @@ def layout_of(
     return _found(
         parts, label_root, home, where, known, _points(content, where), findings, images is not None
     )
+
+
+def _base(folder: Root, given: Any, where: str) -> Path:
+    """The folder that the data YAML calls its ``path``: its own, or one below."""
+    inner = folder.inside(given) or folder.find(given, f"{where}, `path`", "Say read_yolo(root=...).")
+    folder.findings.stop()
+    assert inner is not None
+    return Path(inner)
 
 
 def _yaml_in(folder: Path) -> Path | None:
@@ -102,16 +105,17 @@ def _content(file: Path) -> dict[str, Any]:
         fix = 'Say pip install "polyhead[vision]".'
         raise DataError(Problem(where, "PyYAML, to read it", "no such package", fix, "yaml")) from None
     try:
-        content = yaml.safe_load(file.read_bytes())
+        content = load_yaml(file.read_bytes())
     except OSError as error:
         near = ""
         if file.parent.is_dir():
             near = similar(file.name, sorted(os.listdir(file.parent)))
         found = error.strerror or str(error)
         raise DataError(Problem(where, "a data YAML, or a folder", found, near, "no-file")) from None
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        found = " ".join(str(error).split())
-        raise DataError(Problem(where, "YAML", found, code="yaml")) from None
+    except Exception as error:  # PyYAML has errors of many kinds for values that their tags do not fit
+        found = " ".join(str(error).split()) if isinstance(error, (yaml.YAMLError, ValueError)) else ""
+        found = shown(found, 400)[1:-1] if len(found) > 400 else found
+        raise DataError(Problem(where, "YAML", found or type(error).__name__, code="yaml")) from None
     if not isinstance(content, dict):
         raise DataError(
             Problem(where, "a YAML of keys, such as train and names", shown(content), code="yaml")
@@ -189,7 +193,7 @@ def _parts(
         raise DataError(Problem(where, expected, found, similar(str(split), others), "split"))
     parts: list[str] = []
     for name in given if isinstance(given, list) else [given]:
-        path = home.find(name, f"{where}, `{split}`")
+        path = _within(home, name, f"{where}, `{split}`")
         if path is None:
             continue
         if not os.path.exists(path):
@@ -198,6 +202,12 @@ def _parts(
             home.findings.add("folder", f"{where}, `{split}`", expected, "nothing at this path", fix)
         parts.append(path)
     return parts
+
+
+def _within(home: Root, name: Any, where: str) -> str | None:
+    """The path of what a data set names, in its folder; None, and an error noted, where it does not end in there."""
+    fix = "Say read_yolo(root=...), the folder that holds all of it, or images= and labels=, where each lies."
+    return home.inside(name) or home.find(name, where, fix)
 
 
 def _found(
@@ -262,7 +272,7 @@ def _listed_in(file: str, home: Root) -> list[str]:
                 continue
             if name.startswith("./"):
                 name = os.path.join(os.path.relpath(os.path.dirname(file), home.path), name[2:])
-            path = home.find(os.path.normpath(name), f"{place(file=file)}, line {number}")
+            path = _within(home, name, f"{place(file=file)}, line {number}")
             if path is not None:
                 found.append(path)
     return found

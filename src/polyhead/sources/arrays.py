@@ -13,12 +13,12 @@ from polyhead.errors import DataError, Problem, place, shown
 from polyhead.sources._chunks import Chunked
 from polyhead.sources._columns import Items, Masked, OnDisk, Stored, entries, rows_in, said, shape_of, whole
 from polyhead.sources._values import LIMIT_BYTES, Coded, Values, from_list, unmasked
-from polyhead.sources.base import Source
+from polyhead.sources.base import OwnSource
 
 TENSORS = ("torch", "tensorflow", "jax", "jaxlib", "keras")
 
 
-class Arrays(Source):
+class Arrays(OwnSource):
     """A mapping of names to columns of one length.
 
     A column is anything with a length and batch indexing: ``np.ndarray``, ``np.memmap``, an h5py dataset, a
@@ -75,7 +75,8 @@ class Arrays(Source):
         return tuple(self._columns)
 
     def column(self, name: str) -> Values | None:
-        self._require([name])
+        if name not in self._columns:
+            self._require([name])
         return whole(self._columns[name])
 
     @property
@@ -101,7 +102,7 @@ class Arrays(Source):
         view._columns = {name: self._columns[name] for name in columns}
         return view
 
-    def read(self, ids: np.ndarray) -> dict[str, Values]:
+    def coded(self, ids: np.ndarray) -> dict[str, Values]:
         return {name: entries(column, ids) for name, column in self._columns.items()}
 
 

@@ -9,6 +9,7 @@ from typing import Any, overload
 import numpy as np
 
 from polyhead.errors import DataError, Problem, place, shown
+from polyhead.kinds.base import About
 from polyhead.sources._values import LIMIT_BYTES, Coded, Values, size, take, unmasked
 
 SCAN_ROWS = 8192
@@ -46,11 +47,19 @@ class Source(ABC):
         """The rows at ``ids``.
 
         Args:
-            ids: int64 ``(n,)``, each in ``[0, len(self))``, in any order, repeats allowed.
+            ids: int64 ``(n,)``, each in ``[0, len(self))``, in any order, repeats allowed. Sources of polyhead's own
+                take a list, a range, a slice or booleans as well, as `select` does.
 
         Returns:
             For each column its values, one entry a row, in the order asked: an array ``(n, ...)`` or a list.
+
+        Raises:
+            DataError: a source of polyhead's own, for an id that is no row.
         """
+
+    def coded(self, ids: np.ndarray) -> dict[str, Values]:
+        """As `read`, for ids that are known to be right; a source of polyhead's own leaves repeated words as codes."""
+        return self.read(ids)
 
     def in_chunks(self) -> Source:
         """The same rows, with the chunks that were read last kept; itself where it has none."""
@@ -63,11 +72,19 @@ class Source(ABC):
         """The names of the columns; by default those of the first row."""
         if len(self) == 0:
             return ()
-        return tuple(checked_rows(self, self.read(np.zeros(1, np.int64)), 1))
+        return tuple(checked_rows(self, self.coded(np.zeros(1, np.int64)), 1))
 
     def column(self, name: str) -> Values | None:
         """The whole column if it is in memory already, else None. Never reads from a disk."""
         return None
+
+    def about(self, name: str) -> About:
+        """What is known of a column beside its values, such as the order of its classes; by default nothing.
+
+        Raises:
+            DataError: where the rows come from sources that contradict each other.
+        """
+        return About()
 
     def only(self, columns: Sequence[str]) -> Source:
         """The same rows with these columns alone, so that the others need not be read."""
@@ -195,7 +212,7 @@ class Source(ABC):
             return
         only = self.only([name])
         for ids in self.pieces([name], rows):
-            yield int(ids[0]), only.read(ids)[name]
+            yield int(ids[0]), only.coded(ids)[name]
 
     def pieces(self, names: Sequence[str], rows: int = SCAN_ROWS) -> Iterator[np.ndarray]:
         """The ids of all rows in pieces of ``rows``, fewer where these columns are large."""
@@ -208,17 +225,18 @@ class Source(ABC):
         """The first rows of one column."""
         ids = np.arange(min(rows, len(self)), dtype=np.int64)
         whole = self.column(name)
-        return take(whole, ids) if whole is not None else self.only([name]).read(ids)[name]
+        return take(whole, ids) if whole is not None else self.only([name]).coded(ids)[name]
 
     def _require(self, columns: Sequence[str]) -> None:
         known = self.columns  # may cost a read
-        missing = [c for c in columns if c not in known]
+        there = set(known)
+        missing = [c for c in columns if c not in there]
         if missing:
             raise DataError(
                 *(
                     Problem(
                         place(column=name),
-                        f"a column of the data ({', '.join(known) or 'it has none'})",
+                        f"a column of the data ({listed(known) or 'it has none'})",
                         "no such column",
                         similar(name, known),
                     )
@@ -230,6 +248,16 @@ class Source(ABC):
         return f"{type(self).__name__}({len(self):,} rows: {', '.join(self.columns)})"
 
 
+def listed(names: Sequence[str], most: int = 40) -> str:
+    """Names as an error lists them, which may be many.
+
+    >>> listed(["a", "b", "c"], 2)
+    'a, b, … (3 in all)'
+    """
+    more = f", … ({len(names):,} in all)" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
+
+
 def similar(name: str, names: Sequence[str]) -> str:
     """The hint for a name that does not exist: the nearest one that does."""
     import difflib
@@ -238,7 +266,26 @@ def similar(name: str, names: Sequence[str]) -> str:
     return f"Did you mean `{near[0]}`?" if near else ""
 
 
-class _Columns(Source):
+class OwnSource(Source):
+    """A source of polyhead's own: `coded` gives its rows to the library, `read` gives them to users.
+
+    >>> import polyhead as ph
+    >>> rows = ph.read_table({"x": np.arange(4) * 10})
+    >>> rows.read([3, 0])["x"].tolist(), rows.read(range(2))["x"].tolist()
+    ([30, 0], [0, 10])
+    """
+
+    @abstractmethod
+    def coded(self, ids: np.ndarray) -> dict[str, Values]: ...
+
+    def read(self, ids: Any) -> dict[str, Values]:
+        from polyhead.sources.combining import row_numbers
+
+        rows = self.coded(row_numbers(self, ids, "read(ids)"))
+        return {name: v.values().tolist() if isinstance(v, Coded) else v for name, v in rows.items()}
+
+
+class _Columns(OwnSource):
     """A source with some of its columns."""
 
     def __init__(self, source: Source, columns: tuple[str, ...]) -> None:
@@ -255,12 +302,15 @@ class _Columns(Source):
         self._require([name])
         return self.source.column(name)
 
+    def about(self, name: str) -> About:
+        return self.source.about(name)
+
     def only(self, columns: Sequence[str]) -> Source:
         self._require(columns)
         return self.source.only(columns)
 
-    def read(self, ids: np.ndarray) -> dict[str, Values]:
-        rows = checked_rows(self.source, self.source.read(ids), len(ids))
+    def coded(self, ids: np.ndarray) -> dict[str, Values]:
+        rows = checked_rows(self.source, self.source.coded(ids), len(ids))
         for name in self._names:
             if name not in rows:
                 where = f"{type(self.source).__name__}.read, column `{name}`"

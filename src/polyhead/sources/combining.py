@@ -10,13 +10,15 @@ from typing import Any
 import numpy as np
 
 from polyhead.errors import DataError, Problem, shown
+from polyhead.kinds.base import About
+from polyhead.sources._about import together
 from polyhead.sources._forms import forms, same_columns
 from polyhead.sources._interleave import Interleaving
 from polyhead.sources._values import LIMIT_BYTES, Coded, Values, join, objects, take
-from polyhead.sources.base import Source, checked_rows
+from polyhead.sources.base import OwnSource, Source, checked_rows
 
 
-class Rows(Source):
+class Rows(OwnSource):
     """Some rows of a source, in an order of their own.
 
     A view of a view is one view: the row numbers are looked up once, when it is made. `column` gives a column
@@ -59,17 +61,20 @@ class Rows(Source):
             return None
         return self._cache.setdefault(name, take(whole, self.ids))
 
+    def about(self, name: str) -> About:
+        return self.source.about(name)
+
     def only(self, columns: Sequence[str]) -> Rows:
         view = copy.copy(self)
         view.source = self.source.only(columns)
         view._cache = _some(self._cache, columns)
         return view
 
-    def read(self, ids: np.ndarray) -> dict[str, Values]:
-        return self.source.read(self.ids[ids])
+    def coded(self, ids: np.ndarray) -> dict[str, Values]:
+        return self.source.coded(self.ids[ids])
 
 
-class Concat(Source):
+class Concat(OwnSource):
     """The rows of several sources, end to end.
 
     A column comes out alike from whichever source a row is: numbers in the type that holds all sources'
@@ -118,6 +123,9 @@ class Concat(Source):
         places = [np.arange(a, b) for a, b in zip(self.starts[:-1], self.starts[1:], strict=True)]
         return self._cache.setdefault(name, self._forms[name].join(len(self), places, parts))
 
+    def about(self, name: str) -> About:
+        return together(name, [source.about(name) for source in self.sources])
+
     def only(self, columns: Sequence[str]) -> Concat:
         self._require(columns)
         view = copy.copy(self)
@@ -126,13 +134,13 @@ class Concat(Source):
         view._cache = _some(self._cache, columns)
         return view
 
-    def read(self, ids: np.ndarray) -> dict[str, Values]:
+    def coded(self, ids: np.ndarray) -> dict[str, Values]:
         which = np.searchsorted(self.starts, ids, side="right") - 1
         places, parts = [], []
         for s in np.unique(which).tolist() or [0]:
             at = np.flatnonzero(which == s)
             source = self.sources[s]
-            rows = source.read(ids[at] - self.starts[s])
+            rows = source.coded(ids[at] - self.starts[s])
             places.append(at)
             parts.append(_complete(source, checked_rows(source, rows, len(at)), self._names))
         return {
@@ -141,7 +149,7 @@ class Concat(Source):
         }
 
 
-class Mix(Source):
+class Mix(OwnSource):
     """Rows of several sources in fixed proportions, evenly interleaved.
 
     Which source a row comes from is computed from its number alone. Among the first rows, however many, each
@@ -203,14 +211,17 @@ class Mix(Source):
             return None
         return self._cache.setdefault(name, take(whole, self._rows(np.arange(len(self)))))
 
+    def about(self, name: str) -> About:
+        return self._all.about(name)
+
     def only(self, columns: Sequence[str]) -> Mix:
         view = copy.copy(self)
         view._all = self._all.only(columns)
         view._cache = _some(self._cache, columns)
         return view
 
-    def read(self, ids: np.ndarray) -> dict[str, Values]:
-        return self._all.read(self._rows(ids))
+    def coded(self, ids: np.ndarray) -> dict[str, Values]:
+        return self._all.coded(self._rows(ids))
 
     def _rows(self, ids: np.ndarray) -> np.ndarray:
         """The rows of the concatenation that stand at ``ids`` of the mixture."""
@@ -263,12 +274,13 @@ def _run(ids: np.ndarray) -> slice | None:
     return slice(int(ids[0]), int(ids[-1]) + 1)
 
 
-def row_numbers(source: Source, rows: Any) -> np.ndarray:
+def row_numbers(source: Source, rows: Any, what: str = "rows") -> np.ndarray:
     """What a user may say for "these rows", as row numbers.
 
     Args:
         source: the source whose rows they are.
         rows: as for `Source.select`.
+        what: the argument, for errors.
 
     Returns:
         int64 ``(n,)``, each in ``[0, len(source))``.
@@ -283,14 +295,14 @@ def row_numbers(source: Source, rows: Any) -> np.ndarray:
         rows = rows(_Loaded(source))
         if callable(rows):
             raise DataError(
-                Problem("rows", "a function that returns row numbers or booleans", "another function")
+                Problem(what, "a function that returns row numbers or booleans", "another function")
             )
-        return row_numbers(source, rows)
+        return row_numbers(source, rows, what)
     found = _as_array(rows)
     if found is None:
         raise DataError(
             Problem(
-                "rows",
+                what,
                 "row numbers, a boolean array, a slice, or a function of the columns",
                 shown(rows),
                 f"For one row say [{int(rows)}]." if isinstance(rows, (int, np.integer)) else "",
@@ -299,14 +311,14 @@ def row_numbers(source: Source, rows: Any) -> np.ndarray:
     if found.dtype == bool:
         if len(found) != count:
             raise DataError(
-                Problem("rows", f"one boolean for each of {count:,} rows", f"{len(found):,} booleans")
+                Problem(what, f"one boolean for each of {count:,} rows", f"{len(found):,} booleans")
             )
         return np.flatnonzero(found)
     outside = (found < 0) | (found >= count)
     if outside.any():
         at = int(outside.argmax())
         expected = f"row numbers from 0 to {count - 1:,}" if count else "no row numbers, as there are no rows"
-        raise DataError(Problem("rows", expected, f"{int(found[at])} at place {at:,}"))
+        raise DataError(Problem(what, expected, f"{int(found[at])} at place {at:,}"))
     return found.astype(np.int64)
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from polyhead.errors import DataError, Problem, place, shown
 from polyhead.images.headers import ENDINGS
+from polyhead.kinds.base import About
 from polyhead.sources._annotations import Findings, Images, require_choices
 from polyhead.sources._paths import Files, Root
 from polyhead.sources._values import EXACT, Coded, Values
@@ -67,7 +68,7 @@ def read_folder(
     ...     (folder / name).parent.mkdir(exist_ok=True)
     ...     _ = (folder / name).write_bytes(b"")
     >>> rows = read_folder(folder)
-    >>> rows.read(np.array([2, 0]))["label"].values().tolist()
+    >>> rows.read(np.array([2, 0]))["label"]
     ['dog', 'cat']
     """
     require_choices("read_folder", locals())
@@ -109,7 +110,8 @@ def read_folder(
             findings.add("column", f"column `{column}`", "a name of its own for each column", found_, fix)
         columns |= joined
     findings.stop()
-    return Images(columns, findings.told(place(file=home.path)), categories)
+    about = {"label": About(tuple(categories))} if categories else {}
+    return Images(columns, findings.told(place(file=home.path)), categories, about)
 
 
 def _images(base: Root, masks: Sequence[str], table: Any, findings: Findings) -> list[str]:
@@ -252,7 +254,7 @@ def _joined(
     source = read_table(table if path is None else path)
     where = "the table" if path is None else place(file=path)
     key = _key(source, key, where)
-    values = source.only([key]).read(np.arange(len(source)))[key]
+    values = source.only([key]).coded(np.arange(len(source)))[key]
     listed = (values.values() if isinstance(values, Coded) else np.asarray(values, object)).tolist()
     index = _index(names, os.path.relpath(base.path, home.path).replace(os.sep, "/"))
     at = np.full(len(names), -1, np.int64)
@@ -284,7 +286,7 @@ def _joined(
     if missing == len(names):
         raise DataError(Problem(where, "a row for at least one image", "none", code="no-rows"))
     others = [column for column in source.columns if column != key]
-    rows = source.only(others).read(np.maximum(at, 0)) if others else {}
+    rows = source.only(others).coded(np.maximum(at, 0)) if others else {}
     return {column: _with_gaps(values, at < 0) for column, values in rows.items()}
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from polyhead.errors import DataError, Problem, shown
 from polyhead.sources._values import Values, objects
-from polyhead.sources.base import Source
+from polyhead.sources.base import OwnSource, Source
 
 CURSORS = 3
 """Readings of one generator that may go on side by side, as of a training and a validation feed."""
@@ -59,7 +59,7 @@ def from_generator(function: Callable[[], Any], *, length: int, names: Any = Non
     return Stream(_Generator(function, length, names))
 
 
-class Stream(Source):
+class Stream(OwnSource):
     """Rows that come in one order, from a generator; see `from_generator`."""
 
     sequential = True
@@ -82,7 +82,7 @@ class Stream(Source):
     def probe(self, name: str, rows: int = PROBE_ROWS) -> Values:
         return self._generator.first()[name][:rows]
 
-    def read(self, ids: np.ndarray) -> dict[str, Values]:
+    def coded(self, ids: np.ndarray) -> dict[str, Values]:
         rows = self._generator.read(ids)
         return {name: rows[name] for name in self._names or rows}
 

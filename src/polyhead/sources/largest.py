@@ -9,10 +9,24 @@ import numpy as np
 
 from polyhead.errors import BadValue, DataError, Problem, place, shown
 from polyhead.kinds._missing import is_missing, plain, row_array
+from polyhead.kinds.base import About
 from polyhead.sources._values import Values
-from polyhead.sources.base import Source, checked_rows
+from polyhead.sources.base import OwnSource, Source, checked_rows
 
-ALONG = ("labels", "masks", "keypoints", "ids", "difficult", "crowd")
+ALONG = (
+    "labels",
+    "masks",
+    "keypoints",
+    "ids",
+    "difficult",
+    "crowd",
+    "area",
+    "score",
+    "attributes",
+    "truncated",
+    "occluded",
+    "pose",
+)
 PRESENT = "present"
 
 
@@ -35,8 +49,8 @@ def largest(source: Source, boxes: str = "boxes", *, along: Sequence[str] | None
     Args:
         source: rows with several objects each, as `read_coco`, `read_yolo` and `read_voc` give them.
         boxes: the column of boxes, ``(k, 4)`` of ``xyxy`` a row; None where there is no label.
-        along: the columns that hold one entry for each box; by default those of ``labels``, ``masks``,
-            ``keypoints``, ``ids``, ``difficult`` and ``crowd`` that are there.
+        along: the columns that hold one entry for each box; by default those of the readers that are there, from
+            ``labels`` and ``masks`` to ``area`` and ``attributes``.
 
     Raises:
         DataError: a column that is not there, or a column ``present`` that is; when it is read, a row with other
@@ -50,7 +64,8 @@ def largest(source: Source, boxes: str = "boxes", *, along: Sequence[str] | None
     """
     names = source.columns
     if along is None:
-        along = [name for name in ALONG if name in names and name != boxes]
+        usual = {*ALONG, *(name for name in names if name.startswith("attributes."))}
+        along = [name for name in names if name in usual and name != boxes]
     elif isinstance(along, str):
         along = [along]
     source.only([boxes, *along])  # says which is not there
@@ -60,7 +75,7 @@ def largest(source: Source, boxes: str = "boxes", *, along: Sequence[str] | None
     return _Largest(source, boxes, tuple(along))
 
 
-class _Largest(Source):
+class _Largest(OwnSource):
     """Rows of one object each."""
 
     def __init__(self, source: Source, boxes: str, along: tuple[str, ...]) -> None:
@@ -78,6 +93,9 @@ class _Largest(Source):
         self._require([name])
         return None if name in (PRESENT, self._boxes, *self._along) else self._source.column(name)
 
+    def about(self, name: str) -> About:
+        return About() if name == PRESENT else self._source.about(name)
+
     def only(self, columns: Sequence[str]) -> Source:
         self._require(columns)
         chosen = [name for name in columns if name in self._along]
@@ -87,8 +105,8 @@ class _Largest(Source):
         view = _Largest(self._source.only(list(needed)), self._boxes, tuple(chosen))
         return view if set(view.columns) == set(columns) else Source.only(view, columns)
 
-    def read(self, ids: np.ndarray) -> dict[str, Values]:
-        rows = checked_rows(self._source, self._source.read(ids), len(ids))
+    def coded(self, ids: np.ndarray) -> dict[str, Values]:
+        rows = checked_rows(self._source, self._source.coded(ids), len(ids))
         entries = plain(rows[self._boxes])
         chosen = [self._choose(entries[i], int(row)) for i, row in enumerate(ids)]
         out: dict[str, Values] = dict(rows)

@@ -11,11 +11,12 @@ from typing import Any, Self
 import numpy as np
 
 from polyhead.errors import StoreError
+from polyhead.kinds.base import About
 from polyhead.sources._columns import Stored, entries, whole
 from polyhead.sources._store_columns import column_of
 from polyhead.sources._store_files import check_sizes, map_shard, read_manifest
 from polyhead.sources._values import Values
-from polyhead.sources.base import Source
+from polyhead.sources.base import OwnSource
 
 
 def open_store(path: str | os.PathLike[str]) -> Store:
@@ -48,7 +49,7 @@ def open_store(path: str | os.PathLike[str]) -> Store:
     return Store(Path(path).expanduser())
 
 
-class Store(Source):
+class Store(OwnSource):
     """The rows of a finished store; what `open_store` returns.
 
     Attributes:
@@ -65,6 +66,7 @@ class Store(Source):
             raise StoreError(*problems)
         self._shards = [path / shard["file"] for shard in shards]
         specs = {spec["name"]: spec for spec in self.manifest["columns"]}
+        self._about = {name: spec.get("about", {}) for name, spec in specs.items()}
         maps = _Maps(self._shards)
         self._columns: Mapping[str, _Lazy] = {name: _Lazy(name, spec, maps) for name, spec in specs.items()}
 
@@ -80,6 +82,13 @@ class Store(Source):
         self._require([name])
         return whole(self._columns[name].values())
 
+    def about(self, name: str) -> About:
+        known = self._about.get(name, {})
+        classes, values = (
+            tuple(known[key]) if isinstance(known.get(key), list) else None for key in ("classes", "values")
+        )
+        return About(classes, values, known.get("annotated"))
+
     def only(self, columns: Sequence[str]) -> Self:
         self._require(columns)
         view = object.__new__(type(self))
@@ -87,7 +96,7 @@ class Store(Source):
         view._columns = {name: self._columns[name] for name in columns}
         return view
 
-    def read(self, ids: np.ndarray) -> dict[str, Values]:
+    def coded(self, ids: np.ndarray) -> dict[str, Values]:
         return {name: entries(column.values(), ids) for name, column in self._columns.items()}
 
 

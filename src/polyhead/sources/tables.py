@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from threading import Lock
@@ -17,7 +18,7 @@ from polyhead.sources._files import Opened, open_file, opened_arrow
 from polyhead.sources._series import family_of, from_series
 from polyhead.sources._values import Values
 from polyhead.sources.arrays import Arrays
-from polyhead.sources.base import Source, similar
+from polyhead.sources.base import OwnSource, Source, listed, similar
 
 _INDEX = re.compile(r"__index_level_\d+__")  # what pandas writes beside the columns
 
@@ -93,7 +94,7 @@ def is_table(obj: Any) -> bool:
     return bool(names & _TABLES.get(family, frozenset()))
 
 
-class Table(Source):
+class Table(OwnSource):
     """Named columns, each loaded on first use; what `read_table` returns."""
 
     def __init__(self, columns: Mapping[str, _Lazy], length: int) -> None:
@@ -108,14 +109,15 @@ class Table(Source):
 
     def column(self, name: str) -> Values | None:
         """The whole column; it is loaded if nobody has used it before. None if it is large and in pieces."""
-        self._require([name])
+        if name not in self._columns:
+            self._require([name])
         return whole(self._columns[name].values())
 
     def only(self, columns: Sequence[str]) -> Table:
         self._require(columns)
         return Table({name: self._columns[name] for name in columns}, self._length)
 
-    def read(self, ids: np.ndarray) -> dict[str, Values]:
+    def coded(self, ids: np.ndarray) -> dict[str, Values]:
         return {name: entries(column.values(), ids) for name, column in self._columns.items()}
 
 
@@ -139,18 +141,18 @@ class _Lazy:
 
 def _table(found: Opened, wanted: list[str] | None) -> Table:
     names = found.names
-    twice = sorted({name for name in names if names.count(name) > 1})
+    counts = Counter(names)
+    twice = sorted(name for name, count in counts.items() if count > 1)
     if twice:
-        text = ", ".join(f"`{name}` {names.count(name)} times" for name in twice)
+        text = ", ".join(f"`{name}` {counts[name]} times" for name in twice)
         raise DataError(Problem(found.where, "columns of different names", text, "Rename the columns."))
     if wanted is None:
         wanted = [name for name in names if not _INDEX.fullmatch(name)]
     if not wanted:
         raise DataError(Problem(found.where, "at least one column", "none"))
-    absent = [name for name in dict.fromkeys(wanted) if name not in names]
+    absent = [name for name in dict.fromkeys(wanted) if name not in counts]
     if absent:
-        listed = ", ".join(names)
-        expected, none = f"one of the columns {listed}", "no such column"
+        expected, none = f"one of the columns {listed(names)}", "no such column"
         places = {name: f"{found.where}, column `{name}`" for name in absent}
         raise DataError(*(Problem(at, expected, none, similar(name, names)) for name, at in places.items()))
     if not found.rows:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
-from xml.etree import ElementTree
+from xml.etree.ElementTree import Element
 
 import numpy as np
 
 from polyhead.errors import DataError, Problem, place, shown
 from polyhead.images.headers import ENDINGS
+from polyhead.kinds.base import About
 from polyhead.sources._annotations import (
     Findings,
     Images,
@@ -23,56 +24,71 @@ from polyhead.sources._annotations import (
     sizes_of,
 )
 from polyhead.sources._paths import Files, Root
+from polyhead.sources._voc_files import Places, number_of, parsed, places_of
+from polyhead.sources._voc_objects import VocObject, marks_of, objects_of
 from polyhead.sources.base import similar
-
-_EDGES = ("xmin", "ymin", "xmax", "ymax")
 
 
 def read_voc(
     root: str | os.PathLike[str],
     split: str | None = None,
     *,
+    images: str | os.PathLike[str] | None = None,
+    annotations: str | os.PathLike[str] | None = None,
     categories: Iterable[str] | None = None,
     known: Sequence[str] | None = None,
     difficult: str = "keep",
     one_based: bool = True,
     unannotated: str | None = None,
-    invalid: str = "drop",
+    invalid: str | None = None,
     missing_files: str = "raise",
-    annotated: str = "shown",
+    annotated: str | None = None,
     verify: bool = False,
 ) -> Images:
     """The images and annotations of a data set in PASCAL VOC's folders, one row an image.
 
     ``JPEGImages`` holds the images, ``Annotations`` an XML file for each, ``ImageSets/Main`` lists of names,
-    ``SegmentationClass`` and ``SegmentationObject`` masks for some. An XML file without objects says that
+    ``SegmentationClass`` and ``SegmentationObject`` masks for some. Folders called ``images`` and ``annotations`` are
+    found as well, and XML files beside their images, as labelImg writes them. An XML file without objects says that
     nothing is to be seen; of an image without XML file, ``unannotated`` says what it is.
 
     Columns:
 
     - ``image``: the path of the image; ``file``: its name.
-    - ``size``: int32 ``(N, 2)``, height and width as the XML has them, or as the header where it has none.
+    - ``size``: int32 ``(N, 2)``, height and width of the file. Where the XML says other ones, in the same proportions,
+      the image was resized after it was annotated: its boxes are scaled along.
+    - ``annotated``: whether somebody looked at the image: False where its labels are missing.
     - ``boxes``: float32 ``(k, 4)``, ``xyxy`` in pixels; ``labels``: names; ``difficult``: bool ``(k,)``;
       ``categories``: each name once, for `MultiLabel`. None where the image has no label.
+    - ``truncated``, ``occluded``, ``pose``, where any XML file says so: for each object True or False, and a word;
+      None where it is not said, or ``Unspecified``.
     - ``mask``, ``instances``: the paths of the PNGs of classes and of objects, None where there is none;
       columns only where any row has one. In VOC's PNGs 255 marks pixels without a label.
+
+    ``Categorical`` and ``MultiLabel`` take the names in the order of ``categories`` where they name no classes.
 
     Args:
         root: the folder that holds the others; no path may leave it.
         split: a list in ``ImageSets/Main``, such as ``"train"``, or in ``ImageSets``, such as
             ``"Segmentation/val"``; by default all images.
+        images: the folder of the images in the root, where it is called otherwise; ``"."`` for the root itself.
+        annotations: that of the XML files.
         categories: the names to keep; objects of others are left out and counted.
-        known: all names that may stand in the XML files; another is an error.
+        known: all names that may stand in the XML files, in the order of their ids; by default those that do,
+            sorted. Another name is an error, or left out with ``invalid="drop"``.
         difficult: ``"keep"`` or ``"skip"`` objects that are marked so.
         one_based: the first pixel is 1, and a box ends with the pixel at ``xmax``, as in VOC itself. Say False
             for tools that write the edges of boxes, from 0.
         unannotated: what an image without XML file is: ``"missing"`` its labels or ``"empty"``; not said,
             it is missing, and a warning counts them.
-        invalid: ``"drop"`` boxes that are negative, empty or outside, or ``"raise"``.
-        missing_files: ``"raise"``, or ``"drop"`` images that are not there or cannot be read.
+        invalid: ``"drop"`` single objects that cannot be used, and count them; or ``"raise"``. Not said, boxes that are
+            negative, empty or outside are left out, and what cannot be read, such as an object without a name, is an
+            error. Data of which most objects cannot be read always is one.
+        missing_files: ``"raise"``, or ``"drop"`` images that are not there, cannot be read, or have other proportions
+            than the XML says.
         annotated: the pixels that annotations were made for, where the file of an image says that it is to be
-            turned (Exif): ``"shown"`` or ``"stored"``. Say the same in `polyhead.Image`.
-        verify: open every image, to see that it can be read and is of the size that the XML says.
+            turned (Exif): ``"shown"`` or ``"stored"``; not said, as it is shown. `polyhead.Image` knows it from here.
+        verify: an image whose size cannot be read is an error, rather than of the size that the XML says.
 
     Returns:
         A source with a ``report`` of all that was odd, and the names of the ``categories``.
@@ -92,15 +108,15 @@ def read_voc(
     [[0.0, 0.0, 10.0, 5.0]]
     """
     require_choices("read_voc", locals())
-    findings = Findings()
+    findings = Findings(invalid)
     home = Root(root, "read_voc(root)", findings)
-    entries = _entries(home, split, findings)
-    objects = _objects(entries, known, findings)
-    names = list(dict.fromkeys(o.name for o in objects) if known is None else known)
-    names = sorted(names) if known is None else names
+    places = places_of(home, images, annotations, findings)
+    entries = _entries(home, places, split, findings)
+    objects, dropped = objects_of([(n, e.xml, e.tree) for n, e in enumerate(entries)], known, findings)
+    names = sorted({o.name for o in objects}) if known is None else list(known)
     keep = chosen("read_voc(categories=)", names, categories, findings)
     wanted_names = {name for name, k in zip(names, keep.tolist(), strict=True) if k}
-    kept, sizes = _sized(entries, Files(findings, missing_files, annotated=annotated), verify)
+    kept, said, sizes = _sized(entries, Files(findings, missing_files, annotated=annotated), verify)
     row_of = {entry: row for row, entry in enumerate(kept)}
     objects = [o for o in objects if o.entry in row_of]
     rows = np.array([row_of[o.entry] for o in objects], np.int64)
@@ -115,28 +131,38 @@ def read_voc(
         findings.note(f"{int(skipped.sum()):,} difficult objects left out")
     at = np.flatnonzero(wanted & ~skipped)
     some = [objects[i] for i in at.tolist()]
-    size = sizes_of(sizes)
-    boxes, fit = _boxes(some, size[rows[at]], one_based, findings, invalid)
-    findings.stop()
+    boxes, fit = _boxes(some, said[rows[at]], one_based, findings, invalid)
+    findings.stop_if_most(len(objects) + len(dropped))
     at, some = at[fit], [some[i] for i in np.flatnonzero(fit).tolist()]
-    count = [np.bincount(rows[which], minlength=len(kept)) for which in (slice(None), at, wanted)]
-    said = np.array([entries[e].xml is not None for e in kept], bool)
+    unread = np.array([row_of[entry] for entry in dropped if entry in row_of], np.int64)
+    count = [
+        np.bincount(some_rows, minlength=len(kept))
+        for some_rows in (np.append(rows, unread), rows[at], np.append(rows[wanted], unread))
+    ]
+    listed = np.array([entries[e].xml is not None for e in kept], bool)
     missing = scenes(
-        findings, had=count[0], kept=count[1], lost=count[2] - count[1], said=said, unannotated=unannotated
+        findings, had=count[0], kept=count[1], lost=count[2] - count[1], said=listed, unannotated=unannotated
     )
     findings.stop()
     findings.note(f"{len(at):,} boxes of {len({o.name for o in some}):,} categories")
-    columns: dict[str, Any] = {"boxes": boxes[fit], "labels": [o.name for o in some], "difficult": hard[at]}
+    scale = np.tile((sizes / said)[rows[at]][:, ::-1], 2).astype(np.float32)
+    columns: dict[str, Any] = {
+        "boxes": boxes[fit] * scale,
+        "labels": [o.name for o in some],
+        "difficult": hard[at],
+        **marks_of(some),
+    }
     return Images(
         {
             "image": [entries[e].image for e in kept],
             "file": [os.path.basename(entries[e].image) for e in kept],
-            "size": size,
+            "size": sizes,
             **by_image(columns, rows[at], missing),
-            **_masks(home, [entries[e] for e in kept], findings),
+            **_masks(home, places.images, [entries[e] for e in kept], findings),
         },
         findings.told(place(file=home.path)),
         [name for name in names if name in wanted_names],
+        {"image": About(annotated=annotated)},
     )
 
 
@@ -145,22 +171,12 @@ class _Entry(NamedTuple):
 
     image: str
     xml: str | None
-    tree: ElementTree.Element | None
+    tree: Element | None
 
 
-class _Object(NamedTuple):
-    """One object: the number of its entry, its place for errors, what the XML says."""
-
-    entry: int
-    where: str
-    name: str
-    box: list[Any]
-    difficult: bool
-
-
-def _entries(home: Root, split: str | None, findings: Findings) -> list[_Entry]:
+def _entries(home: Root, places: Places, split: str | None, findings: Findings) -> list[_Entry]:
     """The images that the list, or the folders, name."""
-    images = Root(os.path.join(home.path, "JPEGImages"), "read_voc(root)", findings)
+    images = places.images
     found, others = images.files()
     by_stem: dict[str, str] = {}
     for name in found:
@@ -169,18 +185,13 @@ def _entries(home: Root, split: str | None, findings: Findings) -> list[_Entry]:
             expected = "a name of its own for each image, apart from its ending"
             findings.add("file-twice", place(file=os.path.join(images.path, name)), expected, by_stem[stem])
         by_stem.setdefault(stem, name)
-    xmls = set()
-    if os.path.isdir(os.path.join(home.path, "Annotations")):
-        listed, _ = Root(os.path.join(home.path, "Annotations"), "read_voc(root)", findings).files(
-            "", (".xml",)
-        )
-        xmls = {name[:-4] for name in listed}
-    stems, where = (sorted(xmls), None) if split is None else _listed(home, split, findings)
+    xmls = {name[:-4] for name in places.xmls()}
+    stems, where = (sorted(xmls), None) if split is None else _listed(home, places, split, findings)
     findings.stop()
     entries: dict[str, _Entry] = {}
     for stem in stems:
-        xml = os.path.join(home.path, "Annotations", f"{stem}.xml") if stem in xmls else None
-        tree = None if xml is None else _parsed(xml, findings)
+        xml = places.xml(stem) if stem in xmls else None
+        tree = None if xml is None else parsed(xml, findings)
         named = by_stem.get(stem)
         if xml is not None and tree is not None:
             named = _named(xml, tree, named, images, findings)
@@ -195,15 +206,16 @@ def _entries(home: Root, split: str | None, findings: Findings) -> list[_Entry]:
         paths = [os.path.join(images.path, name) for name in found]
         bare = {path: _Entry(path, None, None) for path in paths if path not in entries}
         entries = dict(sorted({**entries, **bare}.items()))
-    if others:
-        findings.note(f"{others:,} files in JPEGImages that are no images")
+    others -= len(xmls) if places.beside else 0
+    if others > 0:
+        findings.note(f"{others:,} files in {os.path.basename(images.path)} that are no images")
     if not entries and not findings.report().errors:
         expected = f"images, files that end in {', '.join(ENDINGS)}"
         findings.add("no-images", where or place(file=images.path), expected, "none")
     return list(entries.values())
 
 
-def _listed(home: Root, split: str, findings: Findings) -> tuple[list[str], str]:
+def _listed(home: Root, places: Places, split: str, findings: Findings) -> tuple[list[str], str]:
     """The names in a list of ImageSets; VOC has a second column, 1 or -1, in those of one category."""
     name = split if "/" in split else f"Main/{split}"
     path = home.find(f"ImageSets/{name}.txt", "read_voc(split)")
@@ -227,44 +239,13 @@ def _listed(home: Root, split: str, findings: Findings) -> tuple[list[str], str]
             at = f"{where}, line {number}"
             if words[0] in seen:
                 findings.add("line-twice", at, "each image once", shown(words[0]), warning=True)
-            elif home.find(f"Annotations/{words[0]}.xml", at) is not None:
+            elif (places.notes or home).find(f"{words[0]}.xml", at) is not None:
                 stems.append(words[0])
             seen.add(words[0])
     return stems, where
 
 
-class _Tree(ElementTree.TreeBuilder):
-    """Builds a tree, but not of a document that defines things of its own: entities can grow without bound."""
-
-    def doctype(self, name: str, pubid: str | None, system: str | None) -> None:
-        raise _DoctypeError
-
-
-class _DoctypeError(Exception):
-    pass
-
-
-def _parsed(path: str, findings: Findings) -> ElementTree.Element | None:
-    where = place(file=path)
-    try:
-        tree = ElementTree.parse(path, ElementTree.XMLParser(target=_Tree())).getroot()
-    except _DoctypeError:
-        expected = "XML without a document type, which may hold entities"
-        findings.add("xml-doctype", where, expected, "a <!DOCTYPE>", "Take it out.")
-    except (ElementTree.ParseError, ValueError, LookupError) as error:
-        findings.add("xml", where, "XML", str(error))
-    except OSError as error:
-        findings.add("xml", where, "a readable file", error.strerror or str(error))
-    else:
-        if tree.tag == "annotation":
-            return tree
-        findings.add("xml", where, "an <annotation>", f"<{tree.tag}>")
-    return None
-
-
-def _named(
-    xml: str, tree: ElementTree.Element, by_stem: str | None, images: Root, findings: Findings
-) -> str | None:
+def _named(xml: str, tree: Element, by_stem: str | None, images: Root, findings: Findings) -> str | None:
     """The name of the image that an XML file belongs to."""
     where = place(file=xml)
     given = (tree.findtext("filename") or "").strip()
@@ -280,90 +261,53 @@ def _named(
     return by_stem
 
 
-def _objects(entries: Sequence[_Entry], known: Sequence[str] | None, findings: Findings) -> list[_Object]:
-    found = []
-    for number, entry in enumerate(entries):
-        if entry.tree is None:
-            continue
-        for i, node in enumerate(entry.tree.findall("object"), 1):
-            where = f"{place(file=entry.xml)}, object {i}"
-            name = (node.findtext("name") or "").strip()
-            if not name:
-                findings.add("category", where, "a <name>", "none")
-                continue
-            if known is not None and name not in known:
-                listed = ", ".join(known[:8]) + (f", … ({len(known)} in all)" if len(known) > 8 else "")
-                findings.add("category", where, f"one of {listed}", shown(name), similar(name, known))
-            box = node.find("bndbox")
-            if box is None:
-                findings.add("box", where, "a <bndbox> of xmin, ymin, xmax, ymax", "none")
-                continue
-            edges = [_number(box.findtext(edge)) for edge in _EDGES]
-            marked = (node.findtext("difficult") or "0").strip()
-            if marked not in ("0", "1"):
-                findings.add("difficult", where, "0 or 1 as <difficult>", shown(marked))
-            found.append(_Object(number, where, name, edges, marked == "1"))
-    return found
-
-
-def _number(text: str | None) -> Any:
-    try:
-        return float(text or "")
-    except ValueError:
-        return text
-
-
-def _sized(entries: Sequence[_Entry], files: Files, verify: bool) -> tuple[list[int], list[tuple[int, int]]]:
-    """The entries whose image is there, and their sizes."""
-    kept, sizes = [], []
+def _sized(entries: Sequence[_Entry], files: Files, verify: bool) -> tuple[list[int], np.ndarray, np.ndarray]:
+    """The entries whose image is there, the sizes that boxes go by, and those of the files: int32 ``(N, 2)``."""
+    kept, said, sizes = [], [], []
     for number, entry in enumerate(entries):
         if not files.exists(entry.image, place(file=entry.xml) if entry.xml else "the list of images"):
             continue
-        size: tuple[int, int] | None = None
+        told: tuple[int, int] | None = None
         if entry.tree is not None:
-            sides = [_number(entry.tree.findtext(f"size/{side}")) for side in ("height", "width")]
+            sides = [number_of(entry.tree.findtext(f"size/{side}")) for side in ("height", "width")]
             if all(isinstance(v, float) and v.is_integer() and 0 < v < 2**31 for v in sides):
-                size = (int(sides[0]), int(sides[1]))
-        if size is None:
-            size = files.size(entry.image)
-        elif verify and not files.verified(entry.image, size):
-            size = None
+                told = (int(sides[0]), int(sides[1]))
+        size = files.sized(entry.image, told, verify)
         if size is not None:
             kept.append(number)
+            said.append(told or size)
             sizes.append(size)
     files.note()
-    return kept, sizes
+    return kept, sizes_of(said), sizes_of(sizes)
 
 
 def _boxes(
-    some: Sequence[_Object], sizes: np.ndarray, one_based: bool, findings: Findings, invalid: str
+    some: Sequence[VocObject], sizes: np.ndarray, one_based: bool, findings: Findings, invalid: str | None
 ) -> tuple[np.ndarray, np.ndarray]:
     def where(i: int) -> str:
         return some[i].where
 
     what = "a <bndbox> of four numbers, xmin, ymin, xmax, ymax"
-    edges = numbers([o.box for o in some], 4, where, "box", what, findings)
-    findings.stop()
+    edges, unread = numbers([o.box for o in some], 4, where, "box", what, findings)
     if one_based:
         edges[:, :2] -= 1
         zero = int((edges[:, :2] < 0).any(axis=1).sum())
         if zero:
             findings.note("some boxes begin at 0: where the first pixel is 0, say read_voc(one_based=False)")
             findings.odd("boxes that begin at 0 though one_based=True", zero)
-    return clip_boxes(edges, sizes, where, findings, invalid)
+    return clip_boxes(edges, sizes, where, findings, invalid, unread)
 
 
-def _masks(home: Root, entries: Sequence[_Entry], findings: Findings) -> dict[str, list[str | None]]:
+def _masks(
+    home: Root, images: Root, entries: Sequence[_Entry], findings: Findings
+) -> dict[str, list[str | None]]:
     """The paths of the masks."""
     columns: dict[str, list[str | None]] = {}
     for column, folder in (("mask", "SegmentationClass"), ("instances", "SegmentationObject")):
         if not os.path.isdir(os.path.join(home.path, folder)):
             continue
         there = set(Root(os.path.join(home.path, folder), "read_voc(root)", findings).files("", (".png",))[0])
-        names = [
-            os.path.splitext(os.path.relpath(e.image, os.path.join(home.path, "JPEGImages")))[0]
-            for e in entries
-        ]
+        names = [os.path.splitext(os.path.relpath(e.image, images.path))[0] for e in entries]
         paths = [os.path.join(home.path, folder, f"{n}.png") if f"{n}.png" in there else None for n in names]
         count = sum(path is not None for path in paths)
         if count:

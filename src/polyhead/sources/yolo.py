@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from polyhead.errors import place, shown
+from polyhead.kinds.base import About
 from polyhead.sources._annotations import (
     Findings,
     Images,
@@ -37,9 +38,9 @@ def read_yolo(
     names: Sequence[str] | Mapping[int, str] | None = None,
     categories: Iterable[str] | None = None,
     unannotated: str | None = None,
-    invalid: str = "drop",
+    invalid: str | None = None,
     missing_files: str = "raise",
-    annotated: str = "shown",
+    annotated: str | None = None,
 ) -> Images:
     """The images and labels of a YOLO data set, one row an image.
 
@@ -53,8 +54,10 @@ def read_yolo(
     - ``image``: the path of the image; ``file``: the same relative to the root.
     - ``size``: int32 ``(N, 2)``, height and width of the upright image, from its header; as it is stored with
       ``annotated="stored"``.
+    - ``annotated``: whether somebody looked at the image: False where its labels are missing.
     - ``boxes``: float32 ``(k, 4)``, ``xyxy`` in pixels; of a polygon the box around it.
-    - ``labels``: the names of the classes; ``categories``: each of them once, for `MultiLabel`.
+    - ``labels``: the names of the classes; ``categories``: each of them once, for `MultiLabel`. ``Categorical`` and
+      ``MultiLabel`` take the classes of the data YAML, all of them and in its order, where they name none.
     - ``masks``, where any line is a polygon: `Polygons` or None.
     - ``keypoints``, with ``kpt_shape``: float32 ``(k, n, 3)``, x, y in pixels and visibility.
 
@@ -63,7 +66,8 @@ def read_yolo(
             ``images/<split>``, ``<split>/images``, or ``images`` where it has no parts.
         split: the key of the data YAML, or the name of the folder.
         root: the folder that paths are relative to and may not leave; by default the ``path`` of the data
-            YAML, which must lie in the folder of that file, or else that folder.
+            YAML, which must lie in the folder of that file, or else that folder. A path that leads elsewhere, as
+            Roboflow's ``../train/images`` and absolute ones do, is taken where it ends in that folder.
         images: the folder of the images, in place of what the data YAML says.
         labels: the folder of the label files; by default named as that of the images, with ``labels`` for the
             last ``images`` in it.
@@ -71,10 +75,12 @@ def read_yolo(
         categories: the names to keep; objects of others are left out and counted.
         unannotated: what an image without label file is: ``"missing"`` its labels or ``"empty"``; not said,
             it is missing, and a warning counts them.
-        invalid: ``"drop"`` boxes that are negative, empty or outside, or ``"raise"``.
+        invalid: ``"drop"`` single objects that cannot be used, and count them; or ``"raise"``. Not said, boxes that are
+            negative, empty or outside are left out, and what cannot be read, such as a class that the data set does not
+            have or a line that is no numbers, is an error. Data of which most lines cannot be read always is one.
         missing_files: ``"raise"``, or ``"drop"`` images that are not there or cannot be read.
         annotated: the pixels that annotations were made for, where the file of an image says that it is to be
-            turned (Exif): ``"shown"`` or ``"stored"``. Say the same in `polyhead.Image`.
+            turned (Exif): ``"shown"`` or ``"stored"``; not said, as it is shown. `polyhead.Image` knows it from here.
 
     Returns:
         A source with a ``report`` of all that was odd, and the names of the ``categories``.
@@ -93,18 +99,19 @@ def read_yolo(
     ([[15.0, 10.0, 45.0, 30.0]], [['dog']])
     """
     require_choices("read_yolo", locals())
-    findings = Findings()
+    findings = Findings(invalid)
     layout = layout_of(data, split, root, images, labels, names, findings)
     keep = chosen("read_yolo(categories=)", list(layout.names.values()), categories, findings)
     findings.stop()
     kept: dict[int, bool] = dict(zip(layout.names, keep.tolist(), strict=True))
     paths, sizes, texts = _pictures(layout, Files(findings, missing_files, annotated=annotated), findings)
     lines = _lines(texts, layout, findings)
-    findings.stop()
+    findings.stop_if_most(len(lines.rows) + len(lines.unread))
     columns = _columns(lines, paths, sizes, layout, kept, findings, unannotated, invalid, texts)
     findings.stop()
     names_kept = [name for number, name in layout.names.items() if kept[number]]
-    return Images(columns, findings.told(layout.where), names_kept)
+    about = {"image": About(annotated=annotated)}
+    return Images(columns, findings.told(layout.where), names_kept, about)
 
 
 class _Lines(NamedTuple):
@@ -115,12 +122,14 @@ class _Lines(NamedTuple):
         classes: int64 ``(M,)``.
         lines: int64 ``(M,)``, counted from 1.
         values: what follows the class, float64, of one of several lengths each.
+        unread: int64 ``(L,)``, the image of each line that cannot be used.
     """
 
     rows: np.ndarray
     classes: np.ndarray
     lines: np.ndarray
     values: list[np.ndarray]
+    unread: np.ndarray
 
 
 def _pictures(
@@ -155,6 +164,7 @@ def _lines(texts: Sequence[str | None], layout: Layout, findings: Findings) -> _
     classes: list[int] = []
     numbers: list[int] = []
     values: list[np.ndarray] = []
+    unread: list[int] = []
     for row, path in enumerate(texts):
         if path is None:
             continue
@@ -183,47 +193,50 @@ def _lines(texts: Sequence[str | None], layout: Layout, findings: Findings) -> _
                 classes.append(int(found[0]))
                 numbers.append(number)
                 values.append(found[1:])
+            else:
+                unread.append(row)
     twice = findings.count("line-twice")
     if twice:
         findings.note(f"{twice:,} lines left out that stand twice in a file")
-    return _Lines(np.array(rows, np.int64), np.array(classes, np.int64), np.array(numbers, np.int64), values)
+    of_row, of_class, of_line, lost = (np.array(some, np.int64) for some in (rows, classes, numbers, unread))
+    return _Lines(of_row, of_class, of_line, values, lost)
 
 
 def _numbers(words: Sequence[str], where: str, layout: Layout, findings: Findings) -> np.ndarray | None:
-    """One line as numbers, or None, and an error noted."""
+    """One line as numbers, or None, and noted, where it cannot be used."""
     try:
         found = np.array(words, np.float64)
     except ValueError:
         wrong = next(w for w in words if not _is_number(w))
-        findings.add("number", where, "numbers with blanks between them", shown(wrong))
+        findings.leave_out("number", where, "numbers with blanks between them", shown(wrong))
         return None
     count = len(found)
     if layout.points is not None:
         wanted = 5 + layout.points[0] * layout.points[1]
         if count != wanted:
             expected = f"{wanted} numbers: a class, a box and {layout.points[0]} keypoints"
-            findings.add("fields", where, expected, f"{count} numbers")
+            findings.leave_out("fields", where, expected, f"{count} numbers")
             return None
     elif count != 5 and (count < 7 or count % 2 == 0):
         fix = "The sixth may be a confidence: labels have none." if count == 6 else ""
         expected = "5 numbers (a class and a box), or a class and the x, y of at least three corners"
-        findings.add("fields", where, expected, f"{count} number{'s' * (count != 1)}", fix)
+        findings.leave_out("fields", where, expected, f"{count} number{'s' * (count != 1)}", fix)
         return None
     if not np.isfinite(found).all():
         wrong = words[int(np.argmin(np.isfinite(found)))]
-        findings.add("not-finite", where, "finite numbers", shown(wrong))
+        findings.leave_out("not-finite", where, "finite numbers", shown(wrong))
         return None
     if found[0] not in layout.names:
         known = list(layout.names.items())
         listed = ", ".join(f"{number} {name}" for number, name in known[:4])
         more = f", … ({len(known)} in all)" if len(known) > 4 else ""
-        findings.add("category", where, f"a class of the data set ({listed}{more})", words[0])
+        findings.leave_out("category", where, f"a class of the data set ({listed}{more})", words[0])
         return None
     places = found[1:5] if layout.points is not None else found[1:]
     if np.abs(places).max() > PIXELS:
         worst = words[1 + int(np.abs(places).argmax())]
         fix = "These look like pixels: divide by the width and height of the image."
-        findings.add("pixels", where, "shares of the image's size, from 0 to 1", worst, fix)
+        findings.leave_out("pixels", where, "shares of the image's size, from 0 to 1", worst, fix)
         return None
     return found
 
@@ -244,7 +257,7 @@ def _columns(
     kept: Mapping[int, bool],
     findings: Findings,
     unannotated: str | None,
-    invalid: str,
+    invalid: str | None,
     texts: Sequence[str | None],
 ) -> dict[str, Any]:
     size = sizes_of(sizes)
@@ -284,9 +297,10 @@ def _columns(
         findings.stop()
     if polygon.any():
         columns["masks"] = [masks[i] for i in np.flatnonzero(fit).tolist()]
-    had = np.bincount(found.rows, minlength=count)
+    strange = np.bincount(found.unread, minlength=count)
+    had = np.bincount(found.rows, minlength=count) + strange
     left = np.bincount(rows[fit], minlength=count)
-    lost = np.bincount(rows, minlength=count) - left
+    lost = np.bincount(rows, minlength=count) - left + strange
     said = np.array([t is not None for t in texts], bool)
     missing = scenes(findings, had=had, kept=left, lost=lost, said=said, unannotated=unannotated)
     findings.note(f"{int(fit.sum()):,} boxes of {len(set(columns['labels'])):,} categories")
@@ -307,11 +321,9 @@ def _keypoints(
     given = np.array([v[4:] for v in values], np.float64).reshape(-1, *shape)
     places = given[..., :2] * scale[:, None]
     seen = given[..., 2] if shape[1] == 3 else np.where((given[..., :2] != 0).any(axis=2), 2.0, 0.0)
-    findings.add_all(
-        "visibility",
-        np.flatnonzero(~np.isin(seen, (0, 1, 2)).all(axis=1)),
-        lambda i: (where(i), "a visibility of 0, 1 or 2", shown(seen[i].tolist())),
-    )
+    for i in np.flatnonzero(~np.isin(seen, (0, 1, 2)).all(axis=1)).tolist():
+        findings.leave_out("visibility", where(i), "a visibility of 0, 1 or 2", shown(seen[i].tolist()))
+        places[i] = seen[i] = 0  # as of an object whose keypoints nobody labelled
     away = (seen > 0) & ((given[..., :2] < 0) | (given[..., :2] > 1)).any(axis=2)
     findings.add_all(
         "keypoint-outside",
