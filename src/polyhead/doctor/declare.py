@@ -16,6 +16,9 @@ from polyhead.keras_bridge.structure import Path, rebuild
 
 _FEW = 20
 
+_SIDE = 8
+"""Numbers of so many rows and columns, with channels, are taken for those of pixels."""
+
 
 @dataclass(frozen=True)
 class _Column:
@@ -179,6 +182,8 @@ def _head(facts: Facts, slot: Slot | None) -> tuple[str, str, str]:
         if facts.one_hot and not sigmoid:
             return f"ph.Categorical({shape[0]})", ".argmax(-1)", "ids in place of one-hot labels"
         return f"ph.MultiLabel({shape[0]})", "", ""
+    if len(shape) == 3 and min(shape[:2]) >= _SIDE:
+        return f"ph.Map({shape[2]})", "", "numbers for each pixel"
     return f"ph.Regression({shape[0] if len(shape) == 1 else shape})", "", ""
 
 

@@ -16,13 +16,14 @@ _ENCODED = (str, bytes, bytearray, memoryview, os.PathLike)
 _NPY = b"\x93NUMPY"
 
 
-def drawn(layer: str, value: Any, where: str) -> Any:
+def drawn(layer: str, value: Any, where: str, channels: int = 1) -> Any:
     """A mask or a map as an array, where it is a file, encoded bytes, or drawn late; all else as it is.
 
     Args:
         layer: ``"mask"`` or ``"map"``.
         value: of the column, not missing.
         where: the place, for errors.
+        channels: of a map: images in grey are taken three times for colours, and colours that are all grey once.
 
     Raises:
         DataError: for a file that cannot be read.
@@ -35,10 +36,10 @@ def drawn(layer: str, value: Any, where: str) -> Any:
         return value.to_mask()
     if not isinstance(value, _ENCODED):
         return value
-    return decode_mask(value, where=where) if layer == "mask" else _numbers(value, where)
+    return decode_mask(value, where=where) if layer == "mask" else _numbers(value, where, channels)
 
 
-def _numbers(value: Any, where: str) -> np.ndarray:
+def _numbers(value: Any, where: str, channels: int) -> np.ndarray:
     """The numbers of an image file as they are stored, or of an ``.npy`` file; ``(H, W)`` or ``(H, W, C)``."""
     from polyhead.vision import decode
 
@@ -47,7 +48,14 @@ def _numbers(value: Any, where: str) -> np.ndarray:
         value, where = file.data, file.where
     data = bytes(value)
     if not data.startswith(_NPY):
-        return decode(data, channels=None, deep=True, where=where).pixels
+        pixels = decode(data, channels=None, deep=True, where=where).pixels
+        colours = pixels[..., : 1 if pixels.shape[2] < 3 else 3]  # without alpha
+        if channels == 3 and colours.shape[2] == 1:
+            return np.repeat(colours, 3, axis=2)
+        grey = channels == 1 and all(
+            np.array_equal(colours[..., 0], one) for one in np.moveaxis(colours, 2, 0)
+        )
+        return colours[..., :1] if grey else colours if channels == colours.shape[2] else pixels
     try:
         found: np.ndarray = np.load(io.BytesIO(data), allow_pickle=False)
     except (ValueError, EOFError, OSError) as error:
