@@ -201,7 +201,7 @@ DOUBTS = {
     "boxes of 0-1 in place of pixels": (
         ({"box01": ph.Boxes(1)}, {"box01": boxes}),
         "head `box01`: expected boxes in pixels, got coordinates from {low:.4g} to {high:.4g}. These look like "
-        "0–1: say normalized=True.",
+        "0–1: say normalized=True, or only column_normalized=True to predict pixels.",
     ),
 }
 

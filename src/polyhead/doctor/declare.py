@@ -17,6 +17,9 @@ from polyhead.keras_bridge.structure import Path, rebuild
 
 _FEW = 20
 
+_SIDE = 8
+"""Numbers of so many rows and columns, with channels, are taken for those of pixels."""
+
 
 @dataclass(frozen=True)
 class _Column:
@@ -214,6 +217,8 @@ def _head(facts: Facts, slot: Slot | None) -> tuple[str, str, str]:
             kind = f"ph.Categorical({shape[0]}{', one_hot=True' * as_they_are})"
             return kind, ".argmax(-1)", remark
         return f"ph.MultiLabel({shape[0]})", "", ""
+    if len(shape) == 3 and min(shape[:2]) >= _SIDE:
+        return f"ph.Map({shape[2]})", "", "numbers for each pixel"
     return f"ph.Regression({shape[0] if len(shape) == 1 else shape})", "", ""
 
 

@@ -16,13 +16,14 @@ _ENCODED = (str, bytes, bytearray, memoryview, os.PathLike)
 _NPY = b"\x93NUMPY"
 
 
-def drawn(layer: str, value: Any, where: str, max_pixels: int | None = None) -> Any:
+def drawn(layer: str, value: Any, where: str, channels: int = 1, max_pixels: int | None = None) -> Any:
     """A mask or a map as an array, where it is a file, encoded bytes, or drawn late; all else as it is.
 
     Args:
         layer: ``"mask"`` or ``"map"``.
         value: of the column, not missing.
         where: the place, for errors.
+        channels: of a map: images in grey are taken three times for colours, and colours that are all grey once.
         max_pixels: the most that a file may declare.
 
     Raises:
@@ -38,10 +39,10 @@ def drawn(layer: str, value: Any, where: str, max_pixels: int | None = None) -> 
         return value
     if layer == "mask":
         return decode_mask(value, max_pixels=max_pixels, where=where)
-    return _numbers(value, where, max_pixels)
+    return _numbers(value, where, channels, max_pixels)
 
 
-def _numbers(value: Any, where: str, max_pixels: int | None) -> np.ndarray:
+def _numbers(value: Any, where: str, channels: int, max_pixels: int | None) -> np.ndarray:
     """The numbers of an image file as they are stored, or of an ``.npy`` file; ``(H, W)`` or ``(H, W, C)``."""
     from polyhead.vision import decode
 
@@ -50,7 +51,14 @@ def _numbers(value: Any, where: str, max_pixels: int | None) -> np.ndarray:
         value, where = file.data, file.where
     data = bytes(value)
     if not data.startswith(_NPY):
-        return decode(data, channels=None, max_pixels=max_pixels, deep=True, where=where).pixels
+        pixels = decode(data, channels=None, max_pixels=max_pixels, deep=True, where=where).pixels
+        colours = pixels[..., : 1 if pixels.shape[2] < 3 else 3]  # without alpha
+        if channels == 3 and colours.shape[2] == 1:
+            return np.repeat(colours, 3, axis=2)
+        grey = channels == 1 and all(
+            np.array_equal(colours[..., 0], one) for one in np.moveaxis(colours, 2, 0)
+        )
+        return colours[..., :1] if grey else colours if channels == colours.shape[2] else pixels
     try:
         found: np.ndarray = np.load(io.BytesIO(data), allow_pickle=False)
     except (ValueError, EOFError, OSError) as error:

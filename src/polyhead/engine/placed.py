@@ -76,6 +76,7 @@ class Placed(OwnSource):
         self._scene = Scene(source, images, laid, (), 0) if images and late else None
         if self._scene is not None:
             _require_room(laid, self._scene.heads)
+            self._scene.stores = True
         self._kinds: dict[str, Input | Head] = {**images, **laid} if self._scene is not None else {}
         self._less = False
         self.images = {kind.columns(name)[0]: kind.shape for name, kind in images.items()}

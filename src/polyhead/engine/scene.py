@@ -79,6 +79,7 @@ class Scene:
         self.heads = {
             name: head.placed(self.target, self._joint.uncovers) for name, head in self._raw.items()
         }
+        self.stores = False  # boxes that are missing keep their places, as a column has them
         self._whole = any(isinstance(one, Apply) for one in self._joint.augmentations)
         self.columns = tuple(
             dict.fromkeys(c for n, k in {**self.images, **self._raw}.items() for c in k.columns(n))
@@ -322,6 +323,8 @@ class Scene:
             head = self._raw[name]
             if name in owners:
                 continue
+            if self.stores and name in boxes:
+                seen = seen | np.isnan(boxes[name]).any(1)
             if name in owners.values() and isinstance(head, Boxes):
                 at = there[name] = np.flatnonzero(seen)
                 if head.overflow != "raise":  # else the boxes are refused as they are encoded
@@ -404,7 +407,8 @@ class Scene:
     def _lay(self, name: str, head: Head, value: Any, frames: Mapping[str, Frame], row: int) -> np.ndarray:
         where = place(head=name, row=row)
         if head.layer in PIXELS and not isinstance(value, np.ndarray):
-            value = drawn(str(head.layer), value, where, self.images[self._of[name]].max_pixels)
+            most, channels = self.images[self._of[name]].max_pixels, head.channels if isinstance(head, Map) else 1
+            value = drawn(str(head.layer), value, where, channels, most)
         try:
             found = head.lay(value, frames[self._of[name]].annotated)
         except BadValue as bad:

@@ -259,12 +259,13 @@ def judge_labels(
         return
     if isinstance(head, (Boxes, Keypoints)) and not head.normalized:
         what = "boxes" if isinstance(head, Boxes) else "keypoints"
-        if seen.low[0] >= 0 and seen.high[0] <= 1:
+        least = 1.0 if size is None else max(1.0, min(size) / 16)  # 0–1 in the column, and images enlarged
+        if seen.low[0] >= 0 and seen.high[0] <= least:
             yield Problem(
                 where,
                 f"{what} in pixels",
                 f"coordinates from {seen.low[0]:.4g} to {seen.high[0]:.4g}",
-                "These look like 0–1: say normalized=True.",
+                "These look like 0–1: say normalized=True, or only column_normalized=True to predict pixels.",
                 "coordinates",
                 warning=True,
             )
