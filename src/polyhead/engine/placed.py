@@ -181,7 +181,7 @@ class Placed(Source):
             column, values = kind.columns(name)[0], found[name]
             if isinstance(kind, Image):
                 values = kind.encode(values)
-            elif isinstance(kind, Boxes):
+            elif isinstance(kind, (Boxes, Mask)):
                 values = [None if value is None else kind.written(value) for value in values]
             elif isinstance(kind, Keypoints):
                 nowhere = np.full((kind.points, 2), np.nan)
@@ -219,6 +219,8 @@ def _as_the_image(head: Head, size: tuple[int, int]) -> Head:
 
 def _dtype(head: Mask, some: Sequence[Any]) -> str:
     """The least type that holds all that a mask may hold."""
+    if head.in_colours:
+        return "uint8"
     if any(np.asarray(mask).dtype.kind == "f" for mask in some):
         return "float32"
     top = len(head.names) - 1

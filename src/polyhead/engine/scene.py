@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from polyhead.engine.frame import File, Frame, Ways, alike
+from polyhead.engine.frame import File, Frame, Ways, alike, path_of
 from polyhead.engine.prefetch import share
 from polyhead.errors import BadValue, ContractError, DataError, Problem, place, shown
 from polyhead.kinds import Boxes, Each, Head, Image, Keypoints, Mask
@@ -331,8 +331,9 @@ class Scene:
         return decode(data, channels=kind.channels, at_least=size, deep=deep, where=where)
 
     def _lay(self, name: str, head: Head, value: Any, frame: Frame, row: int) -> np.ndarray:
-        from polyhead.vision import decode, decode_mask
+        from polyhead.vision import decode, decode_colours, decode_mask
 
+        own = value
         if head.layer == "mask" and not isinstance(value, np.ndarray):
             where = place(head=name, row=row)
             if hasattr(value, "segments"):  # a panoptic PNG: its colours are numbers of segments
@@ -340,11 +341,12 @@ class Scene:
             elif hasattr(value, "to_mask"):
                 value = value.to_mask()
             elif isinstance(value, _ENCODED):
-                value = decode_mask(value, where=where)
+                colours = isinstance(head, Mask) and head.in_colours
+                value = (decode_colours if colours else decode_mask)(value, where=where)
         try:
             found = head.lay(value, frame.annotated)
         except BadValue as bad:
-            raise bad.located(head=name, row=row) from None
+            raise bad.located(head=name, row=row, file=path_of(own)) from None
         if head.layer == "mask" and frame.turns_sides and found.shape[:2] == frame.annotated[::-1]:
             raise DataError(self._turned(name, found.shape, frame, row))
         return found

@@ -107,9 +107,7 @@ def decode_mask(source: Encoded, *, max_pixels: int = MAX_PIXELS, where: str = "
     """
     data, where = _read(source, where)
     header = _checked(data, max_pixels, where)
-    if header.lossy:
-        fix = "Save masks as PNG; for a binary mask, decode the image and compare with 127."
-        raise _error(where, "a mask in a format without loss", f"a lossy {header.format}", fix)
+    _require_exact(header, where)
     if header.format == "PNG" and header.kind == 0:
         pixels = _opencv(data, header, where)
         if header.bits < 8:  # unpacked to 0-255: back to what was stored
@@ -118,10 +116,30 @@ def decode_mask(source: Encoded, *, max_pixels: int = MAX_PIXELS, where: str = "
         pixels = _ids(_pillow(data, header, where))
     if pixels.ndim == 3:
         if not all(np.array_equal(pixels[..., 0], pixels[..., k]) for k in (1, 2)):
-            fix = "Save it with a palette, or turn colours into ids first."
+            fix = "Say the colour of each class: Mask(values=[(r, g, b), ...])."
             raise _error(where, "a mask of ids, one channel", "an image in colours", fix)
         pixels = pixels[..., 0]
     return _turned(np.ascontiguousarray(pixels), header)
+
+
+def decode_colours(source: Encoded, *, where: str = "") -> np.ndarray:
+    """Decode a mask in colours, exactly as they are stored; those of its palette where it has one.
+
+    Returns:
+        RGB, uint8 ``(H, W, 3)``.
+
+    Raises:
+        DataError: as `decode` does; also for lossy formats, whose colours are blurred.
+    """
+    data, where = _read(source, where)
+    _require_exact(header_of(data, where=where), where)
+    return decode(data, where=where).pixels
+
+
+def _require_exact(header: Header, where: str) -> None:
+    if header.lossy:
+        fix = "Save masks as PNG; for a binary mask, decode the image and compare with 127."
+        raise _error(where, "a mask in a format without loss", f"a lossy {header.format}", fix)
 
 
 def size_of(source: Encoded, *, where: str = "") -> tuple[int, int]:
