@@ -12,7 +12,7 @@ import os
 import sys
 import warnings
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, ParamSpec, TypeVar
 
 P = ParamSpec("P")
@@ -95,6 +95,8 @@ class Problem:
         fix: what to do, whole sentences or empty.
         code: a word for this kind of mistake that stays the same from version to version, for programs.
         warning: it may be meant: a report that holds nothing else is still ok.
+        rows: the ids of the rows in which it is wrong, where it is known; a thousand at most.
+        also: the places of further rows in which the same is wrong, in words.
 
     >>> print(Problem("head `age`", "a number", "'old'", "Drop the row."))
     head `age`: expected a number, got 'old'. Drop the row.
@@ -106,10 +108,13 @@ class Problem:
     fix: str = ""
     code: str = ""
     warning: bool = False
+    rows: tuple[int, ...] = field(default=(), compare=False, repr=False)
+    also: tuple[str, ...] = field(default=(), compare=False, repr=False)
 
     def __str__(self) -> str:
         text = f"{self.place}: expected {self.expected}, got {self.found}."
-        return f"{text} {self.fix}" if self.fix else text
+        text = f"{text} {self.fix}" if self.fix else text
+        return f"{text} Likewise {'; '.join(self.also)}." if self.also else text
 
 
 @dataclass(frozen=True)
@@ -267,6 +272,8 @@ class BadValue(Exception):
         super().__init__(expected)
         self.index, self.expected, self.found, self.fix = index, expected, found, fix
 
-    def located(self, *, row: int | None = None, **names: str | None) -> DataError:
+    def located(self, *, row: int | None = None, file: str | None = None, **names: str | None) -> DataError:
         """The public error for this value at a named place."""
-        return DataError(Problem(place(row=row, **names), self.expected, self.found, self.fix))
+        where = ", ".join(filter(None, (place(row=row, **names), place(file=file))))
+        rows = () if row is None else (row,)
+        return DataError(Problem(where, self.expected, self.found, self.fix, rows=rows))

@@ -168,7 +168,7 @@ def test_other_masks():
     assert np.array_equal(decode_mask(encoded(GREY, mode="LA")), GREY)
     assert np.array_equal(decode_mask(encoded(np.repeat(GREY[..., None], 3, 2), "WebP", lossless=True)), GREY)
     with pytest.raises(
-        DataError, match=r"expected a mask of ids, one channel, got an image in colours\. Save it with a"
+        DataError, match=r"expected a mask of ids, one channel, got an image in colours\. Say the colour of"
     ):
         decode_mask(encoded(RGB))
     for data in (encoded(GREY, "JPEG"), encoded(RGB, "WebP")):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -38,6 +39,13 @@ class File:
         except OSError as error:
             found = error.strerror or type(error).__name__
             raise DataError(Problem(self.where, "a file that can be read", found)) from error
+
+
+def path_of(value: Any) -> str | None:
+    """The file that an entry of a column names, None for one that names none."""
+    if isinstance(value, Mapping):
+        value = value.get("path")
+    return os.fspath(value) if isinstance(value, (str, os.PathLike)) else None
 
 
 class Ways(NamedTuple):

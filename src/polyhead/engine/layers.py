@@ -11,25 +11,25 @@ import numpy as np
 
 from polyhead.engine.frame import File, Frame
 from polyhead.errors import DataError, Problem
+from polyhead.kinds import Map, Mask, Pixels
 
 _ENCODED = (str, bytes, bytearray, memoryview, os.PathLike)
 _NPY = b"\x93NUMPY"
 
 
-def drawn(layer: str, value: Any, where: str, channels: int = 1, max_pixels: int | None = None) -> Any:
+def drawn(head: Pixels, value: Any, where: str, max_pixels: int | None = None) -> Any:
     """A mask or a map as an array, where it is a file, encoded bytes, or drawn late; all else as it is.
 
     Args:
-        layer: ``"mask"`` or ``"map"``.
+        head: of a map, images in grey are taken three times for colours, and colours that are all grey once.
         value: of the column, not missing.
         where: the place, for errors.
-        channels: of a map: images in grey are taken three times for colours, and colours that are all grey once.
         max_pixels: the most that a file may declare.
 
     Raises:
         DataError: for a file that cannot be read.
     """
-    from polyhead.vision import decode, decode_mask
+    from polyhead.vision import decode, decode_colours, decode_mask
 
     if hasattr(value, "segments"):  # a panoptic PNG: its colours are numbers of segments
         return value.to_mask(decode(value.path, max_pixels=max_pixels, where=where).pixels)
@@ -37,9 +37,10 @@ def drawn(layer: str, value: Any, where: str, channels: int = 1, max_pixels: int
         return value.to_mask()
     if not isinstance(value, _ENCODED):
         return value
-    if layer == "mask":
-        return decode_mask(value, max_pixels=max_pixels, where=where)
-    return _numbers(value, where, channels, max_pixels)
+    if isinstance(head, Map):
+        return _numbers(value, where, head.channels, max_pixels)
+    in_colours = isinstance(head, Mask) and head.in_colours
+    return (decode_colours if in_colours else decode_mask)(value, max_pixels=max_pixels, where=where)
 
 
 def _numbers(value: Any, where: str, channels: int, max_pixels: int | None) -> np.ndarray:

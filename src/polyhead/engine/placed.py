@@ -216,7 +216,7 @@ class Placed(OwnSource):
             column, values = kind.columns(name)[0], found[name]
             if isinstance(kind, Image):
                 values = self._stored(column, kind, values, ids)
-            elif isinstance(kind, Boxes):
+            elif isinstance(kind, (Boxes, Mask)):
                 values = [None if value is None else kind.written(value) for value in values]
             elif isinstance(kind, Keypoints):
                 nowhere = np.full((kind.points, 2), np.nan)
@@ -287,6 +287,8 @@ def _as_the_image(head: Head, size: tuple[int, int]) -> Head:
 
 def _dtype(head: Pixels, some: Sequence[Any]) -> str:
     """The least type that holds all that a mask may hold; float32 for a map."""
+    if isinstance(head, Mask) and head.in_colours:
+        return "uint8"
     if not isinstance(head, Mask) or any(np.asarray(mask).dtype.kind == "f" for mask in some):
         return "float32"
     top = len(head.names) - 1

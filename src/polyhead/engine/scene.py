@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from polyhead.engine.depth import ranged, read
-from polyhead.engine.frame import File, Frame, Ways, alike
+from polyhead.engine.frame import File, Frame, Ways, alike, path_of
 from polyhead.engine.frames import require_frames
 from polyhead.engine.layers import drawn, require_sides
 from polyhead.engine.prefetch import share
@@ -405,14 +405,13 @@ class Scene:
         return kind.dtype == "float32" and not self._whole
 
     def _lay(self, name: str, head: Head, value: Any, frames: Mapping[str, Frame], row: int) -> np.ndarray:
-        where = place(head=name, row=row)
-        if head.layer in PIXELS and not isinstance(value, np.ndarray):
-            most, channels = self.images[self._of[name]].max_pixels, head.channels if isinstance(head, Map) else 1
-            value = drawn(str(head.layer), value, where, channels, most)
+        where, own = place(head=name, row=row), value
+        if isinstance(head, Pixels) and not isinstance(value, np.ndarray):
+            value = drawn(head, value, where, self.images[self._of[name]].max_pixels)
         try:
             found = head.lay(value, frames[self._of[name]].annotated)
         except BadValue as bad:
-            raise bad.located(head=name, row=row) from None
+            raise bad.located(head=name, row=row, file=path_of(own)) from None
         if head.layer in PIXELS:
             require_sides(where, str(head.layer), found.shape, self._of.frames(name, frames))
         return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import KW_ONLY, dataclass, field
+from functools import cached_property
 from numbers import Real
 from typing import Any, ClassVar, Self
 
@@ -30,6 +31,7 @@ from polyhead.kinds.base import (
     Way,
     coarser,
 )
+from polyhead.kinds.colours import Colours
 from polyhead.kinds.pixels import Pixels
 
 
@@ -53,7 +55,8 @@ class Mask(Pixels):
         classes: their number, or their names in order; of panoptic segments by default those of the source.
         multi: several binary masks, which may overlap.
         values: what the column holds for each class, in order, such as ``(0, 255)`` for a binary mask in black and
-            white; by default 0, 1, 2 and so on.
+            white; by default 0, 1, 2 and so on. Colours as ``[(r, g, b), ...]`` are for masks in RGB, ``(H, W, 3)`` or
+            files with or without a palette; ``missing`` is then a colour, or a list of them.
         outside: what pixels from outside of the image are: ``"missing"`` for no label, or a class by name or id.
         size: ``(height, width)`` of the mask; by default as found, and as the image has it where masks are files.
 
@@ -78,15 +81,35 @@ class Mask(Pixels):
         _classes.check_weights("Mask", self.class_weight, self._weighed)
         _ = self._outside
 
-    def _checked_values(self) -> tuple[int, ...]:
+    def _checked_values(self) -> tuple[Any, ...]:
         count = 2 if self.binary else len(self.names)
         given = self.values
+        colours = Colours.declared(given, self.missing, count, self.multi)
+        if colours is not None:
+            return colours.classes
         values = list(given) if isinstance(given, (list, tuple, range, np.ndarray)) else []
         whole = all(isinstance(v, (int, np.integer)) and not isinstance(v, bool) for v in values)
         if len(values) != count or not whole or len(set(values)) < count or self.missing in values:
             expected = f"{count} distinct whole numbers, one for each class, none of them missing="
             raise ContractError(Problem("Mask(values=)", expected, shown(given)))
         return tuple(int(v) for v in values)
+
+    @cached_property
+    def _colours(self) -> Colours | None:
+        """The colours that the column holds; None where it holds numbers."""
+        held = self.values is not None and not isinstance(self.values[0], int)
+        return Colours.declared(self.values, self.missing, len(self.values), self.multi) if held else None
+
+    @cached_property
+    def _of_ids(self) -> Self:
+        """This mask for a column of class ids in place of colours."""
+        assert self._colours is not None
+        return self.fixed(values=None, missing=self._colours.nowhere)
+
+    @property
+    def in_colours(self) -> bool:
+        """Whether the column holds colours."""
+        return self._colours is not None
 
     @property
     def binary(self) -> bool:
@@ -166,6 +189,8 @@ class Mask(Pixels):
 
     def lay(self, value: Any, size: tuple[int, int]) -> np.ndarray:
         array = np.asarray(value)
+        if self._colours is not None:
+            return self._of_ids.lay(self._colours.ids(array), size)
         if array.ndim not in (2, 3) or array.dtype.kind not in "iufb":
             raise BadValue(0, "a mask (H, W) or (H, W, n)", f"{array.dtype} of shape {array.shape}")
         if array.dtype.kind == "b":
@@ -216,6 +241,8 @@ class Mask(Pixels):
     @property
     def fill(self) -> float:
         """What the column would hold outside of an image that was moved."""
+        if self._colours is not None:
+            return self._of_ids.fill
         outside = self._outside
         if outside is None and isinstance(self.missing, Real):
             return float(self.missing)
@@ -224,15 +251,6 @@ class Mask(Pixels):
     def drawn(self) -> Self:
         return self.fixed(outside="missing")
 
-    def placed(self, size: tuple[int, int], uncovered: bool = False) -> Self:
-        head = self if self.size is not None else self.fixed(size=size)
-        if not uncovered or self._outside is not None or isinstance(self.missing, Real):
-            return head
-        return head.fixed(missing=self._nowhere, _open=True)
-
-    def declared(self, raw: Head) -> Head:
-        return self.fixed(missing=raw.missing)
-
     def told(self, column: Column) -> Self:
         if self.multi or self.classes != 1 or self.values is not None:
             return self
@@ -240,6 +258,22 @@ class Mask(Pixels):
         if known.classes is None or known.values is None:
             return self  # names of objects, each of which has a mask of its own
         return self.fixed(classes=known.classes, values=known.values)
+
+    def placed(self, size: tuple[int, int], uncovered: bool = False) -> Self:
+        if self._colours is not None:
+            return self._of_ids.placed(size, uncovered)
+        head = self if self.size is not None else self.fixed(size=size)
+        if not uncovered or self._outside is not None or isinstance(self.missing, Real):
+            return head
+        return head.fixed(missing=self._nowhere, _open=True)
+
+    def declared(self, raw: Head) -> Head:
+        assert isinstance(raw, Mask)
+        return self.fixed(values=raw.values, missing=raw.missing)
+
+    def written(self, mask: np.ndarray) -> np.ndarray:
+        """What was laid as the column holds it: ids in colours again."""
+        return mask if self._colours is None else self._colours.painted(mask)
 
     def resolve(self, column: Column) -> Self:
         head = self.sized(column, "mask")
@@ -254,6 +288,8 @@ class Mask(Pixels):
 
     def encode(self, values: Any, check: bool = True) -> tuple[np.ndarray, np.ndarray | None]:
         assert self.size is not None
+        if self._colours is not None:
+            return self._of_ids.encode(self._colours.column(values), check)
         shape = (*self.size, len(self.names) if self.binary else 1)
         what = f"a mask of shape {self.size if shape[2] == 1 else shape}"
         array, there = numbers(values, self.missing, shape, what)

@@ -2,7 +2,7 @@
 
 from polyhead.vision.apply import Apply
 from polyhead.vision.base import Augmentation
-from polyhead.vision.decode import Decoded, decode, decode_mask, header_of, size_of
+from polyhead.vision.decode import Decoded, decode, decode_colours, decode_mask, header_of, size_of
 from polyhead.vision.geometric import Crop, Flip, RandomResizedCrop, Rotate, Scale, Shear, Shift
 from polyhead.vision.joint import Joint, Plan, Sample
 from polyhead.vision.mixing import Cutmix, Mixup, Mosaic
@@ -30,6 +30,7 @@ __all__ = [
     "Shear",
     "Shift",
     "decode",
+    "decode_colours",
     "decode_mask",
     "header_of",
     "size_of",

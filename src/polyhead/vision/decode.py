@@ -112,16 +112,39 @@ def decode_mask(
     """
     data, where = _read(source, where)
     header = _checked(data, max_pixels, page, where)
-    if header.lossy:
-        fix = "Save masks as PNG; for a binary mask, decode the image and compare with 127."
-        raise _error(where, "a mask in a format without loss", f"a lossy {header.format}", fix)
+    _require_exact(header, where)
     pixels = _ids(data, header, page or 0, where)
     if pixels.shape[2] > 1:
         colours = pixels[..., :3]
         if colours.shape[2] < 3 or not all(np.array_equal(colours[..., 0], colours[..., k]) for k in (1, 2)):
-            fix = "Save it with a palette, or turn colours into ids first."
+            fix = "Say the colour of each class: Mask(values=[(r, g, b), ...])."
             raise _error(where, "a mask of ids, one channel", "an image in colours", fix)
     return upright(np.ascontiguousarray(pixels[..., 0]), header.orientation)
+
+
+def decode_colours(source: Encoded, *, max_pixels: int | None = None, where: str = "") -> np.ndarray:
+    """Decode a mask in colours, exactly as they are stored; those of its palette where it has one.
+
+    Args:
+        source: as for `decode`.
+        max_pixels: as for `decode`.
+        where: as for `decode`.
+
+    Returns:
+        RGB, uint8 ``(H, W, 3)``.
+
+    Raises:
+        DataError: as `decode` does; also for lossy formats, whose colours are blurred.
+    """
+    data, where = _read(source, where)
+    _require_exact(header_of(data, where=where), where)
+    return decode(data, max_pixels=max_pixels, where=where).pixels
+
+
+def _require_exact(header: Header, where: str) -> None:
+    if header.lossy:
+        fix = "Save masks as PNG; for a binary mask, decode the image and compare with 127."
+        raise _error(where, "a mask in a format without loss", f"a lossy {header.format}", fix)
 
 
 def size_of(source: Encoded, *, where: str = "") -> tuple[int, int]:
