@@ -19,14 +19,14 @@ _TURNS |= {(3, None): 6, (3, 0): 7, (3, 1): 5, (0, None): 1, (0, 0): 4, (0, 1): 
 
 
 class Still(NamedTuple):
-    """The image of a container: size as stored, orientation, bits, and how many frames there are at least."""
+    """The image of a container: size as stored, orientation, bits, how many frames there are at least, and bands."""
 
     height: int
     width: int
     orientation: int = 1
     bits: int = 8
     pages: int = 1
-    lossy: bool = True
+    bands: int | None = None
 
 
 class _Box(NamedTuple):
@@ -171,5 +171,5 @@ def jpeg2000(content: Content) -> Still:
     if content.some(at, 4) != _CODESTREAM:
         raise Broken("a JPEG 2000 without pixels")
     right, low, left, top = content.unpack(">IIII", at + 8)
-    (depth,) = content.read(at + 42, 1)
-    return Still(max(0, low - top), max(0, right - left), 1, (depth & 0x7F) + 1)
+    bands, depth = content.unpack(">HB", at + 40)
+    return Still(max(0, low - top), max(0, right - left), 1, (depth & 0x7F) + 1, bands=bands)

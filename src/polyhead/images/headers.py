@@ -29,10 +29,10 @@ TURNED = (5, 6, 7, 8)
 MAX_PIXELS = 1 << 27
 """Pixels of an image that are decoded without being asked for: 134 million, 400 MB as RGB."""
 
-FORMATS = "JPEG, PNG, BMP, GIF, WebP, TIFF, AVIF, JPEG 2000 or PGM, PPM, PFM"
+FORMATS = "JPEG, PNG, BMP, GIF, WebP, TIFF, AVIF, JPEG 2000, PGM, PPM or PFM"
 
 _SEGMENTS = 4096
-_CHUNKS = 1 << 20
+_CHUNKS = 1 << 17
 _GAP = 1 << 20
 _LARGEST_TEXT = 1 << 20
 _EXIF, _XMP = b"Exif\0\0", b"http://ns.adobe.com/xap/1.0/\0"
@@ -54,6 +54,7 @@ class Header:
         bands: samples of a pixel, where the format says it here.
         lossy: whether decoded pixels may differ from those encoded.
         pages: pages of a TIFF; of an animation 2, whatever there are more.
+        clear: of a grey PNG, the number that is transparent.
     """
 
     format: str
@@ -65,6 +66,7 @@ class Header:
     bands: int | None = None
     lossy: bool = False
     pages: int = 1
+    clear: int | None = None
 
     @property
     def size(self) -> tuple[int, int]:
@@ -198,7 +200,7 @@ def _png(content: Content) -> Header:
     if content.some(12, 4) not in (b"IHDR", b"IHDR"[: max(0, content.size - 12)]):
         raise Broken("a PNG that does not begin with its size")
     width, height, bits, kind = content.unpack(">IIBB", 16)
-    exif, text, xmp, pages, at = b"", b"", b"", 1, 33
+    exif, text, xmp, pages, clear, at = b"", b"", b"", 1, None, 33
     for _ in range(_CHUNKS):
         head = content.some(at, 8)
         if len(head) < 8:
@@ -210,6 +212,8 @@ def _png(content: Content) -> Header:
             break
         if name == b"eXIf":
             exif = content.read(at + 8, length)
+        elif name == b"tRNS" and kind == 0 and length == 2:
+            (clear,) = content.unpack(">H", at + 8)
         elif name == b"acTL" and length >= 4:
             pages = 2 if content.unpack(">I", at + 8)[0] > 1 else 1
         elif name in (b"iTXt", b"zTXt", b"tEXt"):
@@ -219,9 +223,11 @@ def _png(content: Content) -> Header:
             elif name == b"iTXt" and start.startswith(_PNG_XMP):
                 xmp = _text(name, content.read(at + 8, length))
         at += 12 + length
+    else:
+        raise Broken(f"a PNG of more than {_CHUNKS:,} parts")
     exif = exif or _unhexed(text)
     orientation = exif_orientation(exif, xmp) if exif or xmp else 1
-    return Header("PNG", height, width, orientation, bits, kind, pages=pages)
+    return Header("PNG", height, width, orientation, bits, kind, pages=pages, clear=clear)
 
 
 def _text(name: bytes, chunk: bytes) -> bytes:
@@ -290,12 +296,10 @@ def _webp(content: Content) -> Header:
 def _bmp(content: Content) -> Header:
     (header,) = content.unpack("<I", 14)
     if header == 12:  # the header of OS/2
-        width, height, _, bits = content.unpack("<HHHH", 18)
+        width, height = content.unpack("<HH", 18)
     else:
-        width, height, _, bits = content.unpack("<iiHH", 18)
-    return Header(
-        "BMP", abs(height), abs(width), bits=bits
-    )  # of a negative height rows stand from top to bottom
+        width, height = content.unpack("<ii", 18)
+    return Header("BMP", abs(height), abs(width))  # of a negative height rows stand from top to bottom
 
 
 def _gif(content: Content) -> Header:
@@ -361,8 +365,8 @@ def _pnm(content: Content) -> Header:
 
 
 def _jpeg2000(content: Content) -> Header:
-    height, width, _, bits, _, lossy = containers.jpeg2000(content)
-    return Header("JPEG 2000", height, width, bits=bits, lossy=lossy)
+    height, width, _, bits, _, bands = containers.jpeg2000(content)
+    return Header("JPEG 2000", height, width, bits=bits, bands=bands, lossy=True)
 
 
 def _of_brands(content: Content) -> Header | None:
