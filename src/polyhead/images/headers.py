@@ -13,7 +13,7 @@ import os
 import re
 import zlib
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from polyhead.errors import DataError, Problem, place
 from polyhead.images import containers, netpbm
@@ -144,14 +144,15 @@ def parse(content: Content | bytes, page: int = 0) -> Header | None:
 
 
 def _jpeg(content: Content) -> Header:
-    header: Header | None = None
-    exif, xmp, at = b"", b"", 2
+    size: tuple[int, int, int] | None = None
+    exif, xmp, at, some = b"", b"", 2, content.some
     for _ in range(_SEGMENTS):
-        head = content.some(at, 4)
-        if header is not None and len(head) < 4:
-            break
-        if len(head) < 2:
-            raise Broken(ENDS)
+        head = some(at, 4)
+        if len(head) < 4:
+            if size is not None:
+                break
+            if len(head) < 2:
+                raise Broken(ENDS)
         marker = head[1]
         if head[0] != 0xFF:  # bytes between segments, which decoders skip
             at = _marker(content, at)
@@ -167,8 +168,7 @@ def _jpeg(content: Content) -> Header:
         if length < 2:
             raise Broken("a JPEG with a segment of no length")
         if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
-            bits, height, width = content.unpack(">BHH", at + 4)
-            header = header or Header("JPEG", height, width, 1, bits, lossy=True)
+            size = size or content.unpack(">BHH", at + 4)
         elif marker == 0xE1:
             body = content.read(at + 4, length - 2)
             if body.startswith(_EXIF):
@@ -176,9 +176,10 @@ def _jpeg(content: Content) -> Header:
             elif body.startswith(_XMP):
                 xmp = body[len(_XMP) :]
         at += 2 + length
-    if header is None:
+    if size is None:
         raise Broken("a JPEG without its size")
-    return replace(header, orientation=exif_orientation(exif, xmp)) if exif or xmp else header
+    bits, height, width = size
+    return Header("JPEG", height, width, exif_orientation(exif, xmp) if exif or xmp else 1, bits, lossy=True)
 
 
 def _marker(content: Content, at: int) -> int:
@@ -365,8 +366,8 @@ def _pnm(content: Content) -> Header:
 
 
 def _jpeg2000(content: Content) -> Header:
-    height, width, _, bits, _, bands = containers.jpeg2000(content)
-    return Header("JPEG 2000", height, width, bits=bits, bands=bands, lossy=True)
+    found = containers.jpeg2000(content)
+    return Header("JPEG 2000", found.height, found.width, bits=found.bits, bands=found.bands, lossy=True)
 
 
 def _of_brands(content: Content) -> Header | None:
@@ -380,12 +381,12 @@ def _of_brands(content: Content) -> Header | None:
         still, name = containers.heif(content), "HEIC"
     else:
         return None
-    height, width, orientation, bits, pages, _ = still
-    if name == "HEIC" and orientation in TURNED:  # its decoder turns by itself
-        height, width = width, height
-    return Header(
-        name, height, width, orientation if name == "AVIF" else 1, bits, lossy=True, pages=min(pages, 2)
-    )
+    (height, width), orientation = (still.height, still.width), still.orientation
+    if name == "HEIC":  # its decoder crops and turns by itself
+        height, width = still.cropped or (height, width)
+        height, width = (width, height) if orientation in TURNED else (height, width)
+        orientation = 1
+    return Header(name, height, width, orientation, still.bits, lossy=True, pages=min(still.pages, 2))
 
 
 _FORMATS: tuple[tuple[Callable[[bytes], bool], Callable[[Content], Header]], ...] = (
