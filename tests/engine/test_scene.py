@@ -293,7 +293,8 @@ def test_a_file_that_is_broken_or_missing_is_named_with_its_row(files, tmp_path)
     for path, words in (
         (
             broken,
-            f"input `image`, row 9, file {broken}: expected an image: JPEG, PNG, BMP, TIFF or WebP, got ",
+            f"input `image`, row 9, file {broken}: expected an image (JPEG, PNG, BMP, GIF, WebP, TIFF, AVIF, "
+            "JPEG 2000, PGM, PPM or PFM), got 22 bytes that begin with",
         ),
         (
             gone,

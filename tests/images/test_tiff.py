@@ -193,7 +193,7 @@ def test_several_pages_are_refused_until_one_is_chosen():
     )
     for page in range(5):
         np.testing.assert_array_equal(decode(data, page=page).pixels, pixels + page)
-    with pytest.raises(DataError, match="expected a whole TIFF, got a TIFF without page 5"):
+    with pytest.raises(DataError, match="expected an image with a whole header, got a TIFF without page 5"):
         decode(data, page=5)
     with pytest.raises(DataError, match="expected one image, got a TIFF of 5 pages"):
         decode_mask(tiff(numbers("uint8", 1), pages=5))

@@ -510,7 +510,8 @@ def test_verify_opens_every_image(data):
     )
     (data.root / "b.jpg").write_bytes(b"broken")
     assert message(lambda: data([box(1)], verify=True)).startswith(
-        f"file {data.root / 'b.jpg'}: expected an image (JPEG, PNG, BMP, GIF, WebP or TIFF), got a file that"
+        f"file {data.root / 'b.jpg'}: expected an image (JPEG, PNG, BMP, GIF, WebP, TIFF, AVIF, JPEG 2000, PGM, "
+        "PPM or PFM), got a file that"
     )
     assert len(data([box(1)], verify=True, missing_files="drop")) == 2
 

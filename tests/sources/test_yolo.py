@@ -201,7 +201,8 @@ def test_images_that_cannot_be_read(data):
     data("0 0.5 0.5 0.5 0.5")
     (data.root / "images" / "b.jpg").write_bytes(b"")
     where = (
-        f"file {data.root / 'images' / 'b.jpg'}: expected an image (JPEG, PNG, BMP, GIF, WebP or TIFF), got"
+        f"file {data.root / 'images' / 'b.jpg'}: expected an image (JPEG, PNG, BMP, GIF, WebP, TIFF, AVIF, "
+        "JPEG 2000, PGM, PPM or PFM), got"
     )
     assert message(data) == f'{where} an empty file. Say missing_files="drop" to leave such images out.'
     rows = data(missing_files="drop")

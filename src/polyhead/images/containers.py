@@ -19,14 +19,17 @@ _TURNS |= {(3, None): 6, (3, 0): 7, (3, 1): 5, (0, None): 1, (0, 0): 4, (0, 1): 
 
 
 class Still(NamedTuple):
-    """The image of a container: size as stored, orientation, bits, and how many frames there are at least."""
+    """The image of a container: size as stored, orientation, bits, how many frames there are at least, bands, and the
+    size that is shown of it before it is turned, which Pillow has of HEIC and not of AVIF.
+    """
 
     height: int
     width: int
     orientation: int = 1
     bits: int = 8
     pages: int = 1
-    lossy: bool = True
+    bands: int | None = None
+    cropped: tuple[int, int] | None = None
 
 
 class _Box(NamedTuple):
@@ -88,11 +91,14 @@ def heif(content: Content) -> Still:
     if meta is None:
         raise Broken("an AVIF or HEIC without its size")
     first = _primary(content, meta)
-    size, turns, mirror, bits = None, 0, None, 8
+    size, cropped, turns, mirror, bits = None, None, 0, None, 8
     for box in _properties(content, meta, first):
         if box.name == b"ispe":
             width, height = content.unpack(">II", box.start + 4)
             size = (height, width)
+        elif box.name == b"clap":
+            wide, by, high, of = content.unpack(">IIII", box.start)
+            cropped = (high // of, wide // by) if by and of else None
         elif box.name == b"irot":
             turns = content.read(box.start, 1)[0] & 3
         elif box.name == b"imir":
@@ -101,7 +107,7 @@ def heif(content: Content) -> Still:
             bits = max(content.read(box.start + 5, 1))
     if size is None:
         raise Broken("an AVIF or HEIC without its size")
-    return Still(*size, _TURNS[turns, mirror], bits, _frames(content))
+    return Still(*size, _TURNS[turns, mirror], bits, _frames(content), cropped=cropped)
 
 
 def _primary(content: Content, meta: _Box) -> int:
@@ -171,5 +177,5 @@ def jpeg2000(content: Content) -> Still:
     if content.some(at, 4) != _CODESTREAM:
         raise Broken("a JPEG 2000 without pixels")
     right, low, left, top = content.unpack(">IIII", at + 8)
-    (depth,) = content.read(at + 42, 1)
-    return Still(max(0, low - top), max(0, right - left), 1, (depth & 0x7F) + 1)
+    bands, depth = content.unpack(">HB", at + 40)
+    return Still(max(0, low - top), max(0, right - left), 1, (depth & 0x7F) + 1, bands=bands)

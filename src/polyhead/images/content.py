@@ -56,4 +56,9 @@ class Content:
         Raises:
             Broken: where the content ends before they do.
         """
-        return struct.unpack(form, self.read(at, struct.calcsize(form)))
+        if self._file is not None:
+            return struct.unpack(form, self.read(at, struct.calcsize(form)))
+        try:
+            return struct.unpack_from(form, self._data, at)
+        except struct.error:
+            raise Broken(ENDS) from None

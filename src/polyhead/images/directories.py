@@ -53,20 +53,22 @@ class Directories:
         self.big = b"+" in start[2:4]
         self.first: int = content.unpack(self.order + ("Q" if self.big else "I"), 8 if self.big else 4)[0]
 
-    def directory(self, at: int) -> Directory:
-        """The directory that stands somewhere; of one that is cut off, what is there.
+    def directory(self, at: int, only: int | None = None) -> Directory:
+        """The directory that stands somewhere; of one that is cut off, what is there; or one tag of it.
 
         Raises:
             Broken: where none stands.
         """
-        head, form, field = (8, "HHQ", 12) if self.big else (2, "HHI", 8)
+        head, form, field = (8, "HHQ8x", 12) if self.big else (2, "HHI4x", 8)
         count = self.content.unpack(self.order + ("Q" if self.big else "H"), at)[0]
         size = 20 if self.big else 12
         block = self.content.some(at + head, min(count, 1 << 16) * size)
-        tags = {}
-        for i in range(len(block) // size):
-            tag, type_, number = struct.unpack_from(self.order + form, block, i * size)
-            tags[tag] = Tag(type_, number, at + head + i * size + field)
+        block, tags = block[: len(block) // size * size], {}
+        for i, (tag, type_, number) in enumerate(struct.iter_unpack(self.order + form, block)):
+            if only is None or tag == only:
+                tags[tag] = Tag(type_, number, at + head + i * size + field)
+        if only is not None:
+            return Directory(tags, 0)
         after = self.content.some(at + head + count * size, head if self.big else 4)
         whole = len(after) == (8 if self.big else 4)
         return Directory(
@@ -124,7 +126,7 @@ def exif_orientation(exif: bytes, xmp: bytes = b"") -> int:
     """The orientation in a block of Exif, else in XMP; 1 where none is there, or it is damaged."""
     try:
         found = Directories(Content(exif.removeprefix(b"Exif\0\0")))
-        first = found.directory(found.first)
+        first = found.directory(found.first, only=ORIENTATION)
         if ORIENTATION in first.tags:
             if first.tags[ORIENTATION].type == 1:  # a byte is no form of it
                 return 1

@@ -13,7 +13,7 @@ import os
 import re
 import zlib
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from polyhead.errors import DataError, Problem, place
 from polyhead.images import containers, netpbm
@@ -29,10 +29,10 @@ TURNED = (5, 6, 7, 8)
 MAX_PIXELS = 1 << 27
 """Pixels of an image that are decoded without being asked for: 134 million, 400 MB as RGB."""
 
-FORMATS = "JPEG, PNG, BMP, GIF, WebP, TIFF, AVIF, JPEG 2000 or PGM, PPM, PFM"
+FORMATS = "JPEG, PNG, BMP, GIF, WebP, TIFF, AVIF, JPEG 2000, PGM, PPM or PFM"
 
 _SEGMENTS = 4096
-_CHUNKS = 1 << 20
+_CHUNKS = 1 << 17
 _GAP = 1 << 20
 _LARGEST_TEXT = 1 << 20
 _EXIF, _XMP = b"Exif\0\0", b"http://ns.adobe.com/xap/1.0/\0"
@@ -54,6 +54,7 @@ class Header:
         bands: samples of a pixel, where the format says it here.
         lossy: whether decoded pixels may differ from those encoded.
         pages: pages of a TIFF; of an animation 2, whatever there are more.
+        clear: of a grey PNG, the number that is transparent.
     """
 
     format: str
@@ -65,6 +66,7 @@ class Header:
     bands: int | None = None
     lossy: bool = False
     pages: int = 1
+    clear: int | None = None
 
     @property
     def size(self) -> tuple[int, int]:
@@ -142,14 +144,15 @@ def parse(content: Content | bytes, page: int = 0) -> Header | None:
 
 
 def _jpeg(content: Content) -> Header:
-    header: Header | None = None
-    exif, xmp, at = b"", b"", 2
+    size: tuple[int, int, int] | None = None
+    exif, xmp, at, some = b"", b"", 2, content.some
     for _ in range(_SEGMENTS):
-        head = content.some(at, 4)
-        if header is not None and len(head) < 4:
-            break
-        if len(head) < 2:
-            raise Broken(ENDS)
+        head = some(at, 4)
+        if len(head) < 4:
+            if size is not None:
+                break
+            if len(head) < 2:
+                raise Broken(ENDS)
         marker = head[1]
         if head[0] != 0xFF:  # bytes between segments, which decoders skip
             at = _marker(content, at)
@@ -165,8 +168,7 @@ def _jpeg(content: Content) -> Header:
         if length < 2:
             raise Broken("a JPEG with a segment of no length")
         if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
-            bits, height, width = content.unpack(">BHH", at + 4)
-            header = header or Header("JPEG", height, width, 1, bits, lossy=True)
+            size = size or content.unpack(">BHH", at + 4)
         elif marker == 0xE1:
             body = content.read(at + 4, length - 2)
             if body.startswith(_EXIF):
@@ -174,9 +176,10 @@ def _jpeg(content: Content) -> Header:
             elif body.startswith(_XMP):
                 xmp = body[len(_XMP) :]
         at += 2 + length
-    if header is None:
+    if size is None:
         raise Broken("a JPEG without its size")
-    return replace(header, orientation=exif_orientation(exif, xmp)) if exif or xmp else header
+    bits, height, width = size
+    return Header("JPEG", height, width, exif_orientation(exif, xmp) if exif or xmp else 1, bits, lossy=True)
 
 
 def _marker(content: Content, at: int) -> int:
@@ -198,7 +201,7 @@ def _png(content: Content) -> Header:
     if content.some(12, 4) not in (b"IHDR", b"IHDR"[: max(0, content.size - 12)]):
         raise Broken("a PNG that does not begin with its size")
     width, height, bits, kind = content.unpack(">IIBB", 16)
-    exif, text, xmp, pages, at = b"", b"", b"", 1, 33
+    exif, text, xmp, pages, clear, at = b"", b"", b"", 1, None, 33
     for _ in range(_CHUNKS):
         head = content.some(at, 8)
         if len(head) < 8:
@@ -210,6 +213,8 @@ def _png(content: Content) -> Header:
             break
         if name == b"eXIf":
             exif = content.read(at + 8, length)
+        elif name == b"tRNS" and kind == 0 and length == 2:
+            (clear,) = content.unpack(">H", at + 8)
         elif name == b"acTL" and length >= 4:
             pages = 2 if content.unpack(">I", at + 8)[0] > 1 else 1
         elif name in (b"iTXt", b"zTXt", b"tEXt"):
@@ -219,9 +224,11 @@ def _png(content: Content) -> Header:
             elif name == b"iTXt" and start.startswith(_PNG_XMP):
                 xmp = _text(name, content.read(at + 8, length))
         at += 12 + length
+    else:
+        raise Broken(f"a PNG of more than {_CHUNKS:,} parts")
     exif = exif or _unhexed(text)
     orientation = exif_orientation(exif, xmp) if exif or xmp else 1
-    return Header("PNG", height, width, orientation, bits, kind, pages=pages)
+    return Header("PNG", height, width, orientation, bits, kind, pages=pages, clear=clear)
 
 
 def _text(name: bytes, chunk: bytes) -> bytes:
@@ -290,12 +297,10 @@ def _webp(content: Content) -> Header:
 def _bmp(content: Content) -> Header:
     (header,) = content.unpack("<I", 14)
     if header == 12:  # the header of OS/2
-        width, height, _, bits = content.unpack("<HHHH", 18)
+        width, height = content.unpack("<HH", 18)
     else:
-        width, height, _, bits = content.unpack("<iiHH", 18)
-    return Header(
-        "BMP", abs(height), abs(width), bits=bits
-    )  # of a negative height rows stand from top to bottom
+        width, height = content.unpack("<ii", 18)
+    return Header("BMP", abs(height), abs(width))  # of a negative height rows stand from top to bottom
 
 
 def _gif(content: Content) -> Header:
@@ -361,8 +366,8 @@ def _pnm(content: Content) -> Header:
 
 
 def _jpeg2000(content: Content) -> Header:
-    height, width, _, bits, _, lossy = containers.jpeg2000(content)
-    return Header("JPEG 2000", height, width, bits=bits, lossy=lossy)
+    found = containers.jpeg2000(content)
+    return Header("JPEG 2000", found.height, found.width, bits=found.bits, bands=found.bands, lossy=True)
 
 
 def _of_brands(content: Content) -> Header | None:
@@ -376,12 +381,12 @@ def _of_brands(content: Content) -> Header | None:
         still, name = containers.heif(content), "HEIC"
     else:
         return None
-    height, width, orientation, bits, pages, _ = still
-    if name == "HEIC" and orientation in TURNED:  # its decoder turns by itself
-        height, width = width, height
-    return Header(
-        name, height, width, orientation if name == "AVIF" else 1, bits, lossy=True, pages=min(pages, 2)
-    )
+    (height, width), orientation = (still.height, still.width), still.orientation
+    if name == "HEIC":  # its decoder crops and turns by itself
+        height, width = still.cropped or (height, width)
+        height, width = (width, height) if orientation in TURNED else (height, width)
+        orientation = 1
+    return Header(name, height, width, orientation, still.bits, lossy=True, pages=min(still.pages, 2))
 
 
 _FORMATS: tuple[tuple[Callable[[bytes], bool], Callable[[Content], Header]], ...] = (

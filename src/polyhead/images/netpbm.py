@@ -84,6 +84,8 @@ def _pam(text: bytes) -> Head:
     if len(said) < 4:
         raise Broken("a PAM without its size")
     width, height, bands, top = (_whole(said[w]) for w in (b"WIDTH", b"HEIGHT", b"DEPTH", b"MAXVAL"))
+    if not 1 <= bands <= 4096:
+        raise Broken(f"a PAM of {bands} numbers a pixel")
     return Head(b"P7", height, width, bands, _checked(top), False, end.end())
 
 

@@ -266,7 +266,8 @@ class Image(Input):
                     None, f"pixels in [{low:g}, {high:g}], as range= says", f"{least:g} to {most:g}", fix
                 )
         exact = pixels.dtype.kind in "iu" or pixels.dtype == np.float64
-        found = (pixels.astype(np.float64 if exact else np.float32) - low) / (high - low)
+        numbers: Any = pixels.astype(np.float64 if exact else np.float32)
+        found = (numbers - low) / (high - low)
         return np.clip(found, 0, 1).astype(np.float32)
 
     def unranged(self, pixels: np.ndarray) -> np.ndarray:
@@ -282,8 +283,8 @@ class Image(Input):
             return _pixels(values)
         array = as_array(values, "an image")
         if array.ndim not in (3, 4) or array.dtype.kind not in "uif":
-            found = f"rows of shape {array.shape[1:]}, {array.dtype}"
-            raise BadValue(None, "images (H, W) or (H, W, C) of numbers", found)
+            shape = f"rows of shape {array.shape[1:]}, {array.dtype}"
+            raise BadValue(None, "images (H, W) or (H, W, C) of numbers", shape)
         array = array[..., None] if array.ndim == 3 else array
         found = np.empty(array.shape, np.float32)
         for i, row in enumerate(array):
@@ -301,11 +302,13 @@ class Image(Input):
 
 
 def _checked_range(given: Any) -> tuple[float, float]:
-    pair = isinstance(given, (tuple, list)) and len(given) == 2
-    if not pair or not all(isinstance(n, Real) and np.isfinite(n) for n in given) or not given[0] < given[1]:
-        expected = "(low, high), the numbers that become 0 and 1"
-        raise ContractError(Problem("Image(range=)", expected, shown(given)))
-    return float(given[0]), float(given[1])
+    pair = list(given) if isinstance(given, (tuple, list)) else []
+    if len(pair) == 2 and all(isinstance(n, Real) for n in pair):
+        low, high = float(pair[0]), float(pair[1])
+        if -np.inf < low < high < np.inf:
+            return low, high
+    expected = "(low, high), the numbers that become 0 and 1"
+    raise ContractError(Problem("Image(range=)", expected, shown(given)))
 
 
 _CHANNELS = (1, 3, 4)

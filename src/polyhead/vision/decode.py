@@ -242,8 +242,7 @@ def _checked(data: bytes, max_pixels: int | None, page: int | None, where: str) 
         found = f"{header.width} x {header.height} in {len(data)} bytes"
         fix = "If this is no mistake, say ph.Image(max_pixels=...), or make it smaller first."
         raise _error(where, f"at most {max_pixels or MAX_PIXELS:,} pixels", found, fix)
-    cost = header.height * header.width * _BYTES_A_PIXEL.get(header.format, 8)
-    if max_pixels is None and cost > max(_FREE, _LEAST_SHARE * len(data)):
+    if max_pixels is None and _cost(header) > max(_FREE, _LEAST_SHARE * len(data)):
         found = f"{header.width} x {header.height} in {len(data)} bytes"
         fix = "The file is damaged, or of one colour: then say ph.Image(max_pixels=...)."
         raise _error(where, "a file as large as its image", found, fix)
@@ -254,10 +253,20 @@ def _checked(data: bytes, max_pixels: int | None, page: int | None, where: str) 
     return header
 
 
-_BYTES_A_PIXEL = {"JPEG": 9, "BMP": 4, "PNM": 4, "JPEG 2000": 16}
+def _cost(header: Header) -> int:
+    """About the bytes that decoding takes."""
+    deep = -(-header.bits // 8)
+    if header.format == "PNG":
+        each = (1, 1, 3, 4, 2, 1, 4)[min(header.kind or 0, 6)] * deep
+    else:
+        each = max(_BYTES_A_PIXEL.get(header.format, 8), 2 * (header.bands or 1) * deep)
+    return header.height * header.width * each
+
+
+_BYTES_A_PIXEL = {"JPEG": 9, "BMP": 4, "PNM": 4, "TIFF": 2, "JPEG 2000": 16}
 _FREE = 1 << 28
-_LEAST_SHARE = 1024
-"""What decoding takes beyond 256 MB has to have a byte in the file for each 1,024: deflate packs no better."""
+_LEAST_SHARE = 1100
+"""What decoding takes beyond 256 MB has to have a byte in the file for each 1,100: deflate packs 1,032 into one."""
 
 
 def _jpeg(
@@ -304,15 +313,34 @@ def _other(data: bytes, header: Header, page: int, where: str) -> Samples:
             return read_tiff(data, page) if header.format == "TIFF" else read_pnm(data)
         except Broken as error:
             raise _undecoded(header, str(error), where) from error
-    if header.format in ("PNG", "BMP", "WebP") and not page and header.pages == 1:
+    deep = header.format == "JPEG 2000" and header.bits > 8 and header.bands != 1  # Pillow cuts them to 8
+    if deep and (header.bits != 16 or header.bands not in (3, 4)):
+        raise _error(
+            where, "8 or 16 bits a channel", f"a JPEG 2000 of {header.bits} bits", "Save it as TIFF or PNG."
+        )
+    if deep or (header.format in ("PNG", "BMP", "WebP") and not page and header.pages == 1):
         cv2 = opencv()
         pixels = _opencv(data, header, where)
         if pixels.ndim == 2:
-            return Samples(pixels[..., None], "grey")
+            return _grey(pixels, header)
         if pixels.shape[2] in (3, 4):
             pixels = cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB if pixels.shape[2] == 3 else cv2.COLOR_BGRA2RGBA)
         return Samples(pixels, "rgb" if pixels.shape[2] > 2 else "grey", pixels.shape[2] in (2, 4))
-    return pillow_files.samples_of(_pillow(data, header, page, where))
+    image = _pillow(data, header, page, where)
+    try:
+        return pillow_files.samples_of(image)
+    except Broken as error:
+        raise _undecoded(header, str(error), where) from error
+
+
+def _grey(pixels: np.ndarray, header: Header) -> Samples:
+    """Grey, and alpha where one number is transparent."""
+    if header.clear is None:
+        return Samples(pixels[..., None], "grey")
+    full = np.iinfo(pixels.dtype).max
+    clear = header.clear * (full // ((1 << header.bits) - 1))
+    alpha = np.where(pixels == clear, 0, full).astype(pixels.dtype)
+    return Samples(np.dstack([pixels, alpha]), "grey", True)
 
 
 def _ids(data: bytes, header: Header, page: int, where: str) -> np.ndarray:
@@ -329,7 +357,11 @@ def _ids(data: bytes, header: Header, page: int, where: str) -> np.ndarray:
         if header.bits < 8:  # unpacked to 0-255: back to what was stored
             pixels = pixels // (255 // ((1 << header.bits) - 1))
         return pixels[..., None]
-    return pillow_files.samples_of(_pillow(data, header, page, where), ids=True).pixels
+    image = _pillow(data, header, page, where)
+    if header.format == "GIF" and pillow_files.are_shades(image):
+        fix = "Save masks as PNG."
+        raise _error(where, "a mask of ids", "a GIF of greys that are not stored as their own numbers", fix)
+    return pillow_files.samples_of(image, ids=True).pixels
 
 
 def _opencv(data: bytes, header: Header, where: str) -> np.ndarray:
@@ -345,15 +377,11 @@ def _opencv(data: bytes, header: Header, where: str) -> np.ndarray:
 
 def _pillow(data: bytes, header: Header, page: int, where: str) -> Any:
     try:
-        image = pillow_files.opened(data, header.format, page)
+        return pillow_files.opened(data, header.format, header.stored, page)
     except pillow_files.Unread as error:
         raise _error(where, "a format that the installed libraries read", str(error), error.fix) from error
     except (Broken, MemoryError) as error:
         raise _undecoded(header, str(error) or "one too large for memory", where) from error
-    if (image.height, image.width) != header.stored:
-        found = f"one of {image.height} x {image.width} whose header says {header.height} x {header.width}"
-        raise _undecoded(header, found, where)
-    return image
 
 
 def _fitted(samples: Samples, channels: int | None, deep: bool, where: str) -> np.ndarray:

@@ -50,12 +50,13 @@ def _readers() -> dict[str, Any]:
     return dict(Image.OPEN)
 
 
-def opened(data: bytes, format: str, page: int = 0) -> Any:
+def opened(data: bytes, format: str, size: tuple[int, int], page: int = 0) -> Any:
     """The Pillow image of a file, decoded.
 
     Args:
         data: the file.
         format: as its header names it.
+        size: (height, width) as its header says it; one of another size is not decoded.
         page: the page or frame, from 0 on.
 
     Raises:
@@ -70,6 +71,8 @@ def opened(data: bytes, format: str, page: int = 0) -> Any:
         image = factory(io.BytesIO(data), "")
         if page:
             image.seek(page)
+        if (image.height, image.width) != size:
+            raise Broken(f"one of {image.height} x {image.width} whose header says {size[0]} x {size[1]}")
         image.load()
     return image
 
@@ -101,8 +104,25 @@ def _as_broken() -> Iterator[None]:
         raise Broken(f"one that does not decode ({error or type(error).__name__})") from error
 
 
+def are_shades(image: Any) -> bool:
+    """Whether indices stand for greys of other numbers: of ids, nobody knows which of the two is meant."""
+    if image.mode != "P":
+        return False
+    colours = np.array(image.getpalette(), np.uint8).reshape(-1, 3)
+    used = np.unique(np.asarray(image))
+    if not len(colours) or used.max() >= len(colours):
+        return False
+    shown = colours[used]
+    return bool((shown == shown[:, :1]).all() and (shown[:, 0] != used).any())
+
+
 def samples_of(image: Any, ids: bool = False) -> Samples:
     """The pixels of a Pillow image; ``ids`` leaves indices of a palette, and bits, as they are."""
+    with _as_broken():
+        return _samples_of(image, ids)
+
+
+def _samples_of(image: Any, ids: bool) -> Samples:
     mode = image.mode
     if ids:
         if mode in ("LA", "PA", "La"):
@@ -117,7 +137,7 @@ def samples_of(image: Any, ids: bool = False) -> Samples:
     if mode == "1":
         image, mode = image.convert("L"), "L"
     elif mode in ("P", "PA"):
-        alpha = mode == "PA" or "transparency" in image.info or image.palette.mode == "RGBA"
+        alpha = mode == "PA" or "transparency" in image.info or getattr(image.palette, "mode", "") == "RGBA"
         mode = "RGBA" if alpha else "RGB"
         image = image.convert(mode)
     elif mode in ("La", "RGBa"):

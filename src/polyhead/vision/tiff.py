@@ -222,7 +222,7 @@ def _by_pillow(chunks: Sequence[bytes], whole: int, layout: Layout) -> np.ndarra
     entries = b"".join(struct.pack("<HHII", tag, 4, numbers.get(tag, 1), value) for tag, value in tags)
     head = b"II*\0" + struct.pack("<IH", start, len(tags)) + entries + bytes(4)
     built = b"".join([head, offsets.tobytes(), counts.tobytes(), *chunks])
-    return np.asarray(opened(built, "TIFF")).reshape(-1)
+    return np.asarray(opened(built, "TIFF", (rows, layout.row_bytes))).reshape(-1)
 
 
 def _samples(rows: np.ndarray, layout: Layout) -> np.ndarray:
@@ -305,5 +305,6 @@ def _through_pillow(data: bytes, found: Directories, directory: Directory, index
         size = struct.calcsize("=" + {3: "H", 4: "I"}.get(tag.type, "B"))
         one = (1).to_bytes(size, "little" if found.order == "<" else "big")
         data = data[: tag.at] + one + data[tag.at + size :]
-    image: Any = opened(data, "TIFF", index)
+    height, width = found.number(directory, 257, 0), found.number(directory, 256, 0)
+    image: Any = opened(data, "TIFF", (height, width), index)
     return samples_of(image, ids)
