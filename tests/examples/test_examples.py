@@ -183,6 +183,24 @@ def test_digits_is_a_short_program():
     assert len((EXAMPLES / "digits.py").read_text().splitlines()) < 80
 
 
+def test_detection_learns_background_where_somebody_looked():
+    """A detection is a mistake in an image with an empty list of boxes; in one with None nobody knows."""
+    detection = example("detection")
+    side, grid = detection.SIDE, detection.GRID
+    rows = {"image": np.zeros((2, side, side, 1), np.uint8), "box": [[], None], "digit": [[], None]}
+    _, labels, weights = detection.feed(rows, batch_size=2, shuffle=False).on(rows).peek()
+    heat = np.full((2, grid, grid, detection.CLASSES), 0.01, np.float32)
+    sides = np.zeros((2, grid, grid, 4), np.float32)
+
+    def loss(row):
+        found = heat.copy()
+        found[row] = 0.9
+        model = detection.network()
+        return float(model.compute_loss(None, labels, {"heat": found, "sides": sides}, weights))
+
+    assert loss(0) > 1000 * loss(1)
+
+
 @pytest.mark.slow
 def test_detection_finds_digits_that_it_never_saw():
     assert example("detection").main(train=800, test=150, epochs=6) > 0.2

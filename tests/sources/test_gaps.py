@@ -241,6 +241,7 @@ HEADS = {
     "masks": ph.Mask(),
     "ids": ph.Mask(3),
     "depth": ph.Regression((4, 4)),
+    "map": ph.Map(),
     "coded": ph.Categorical(),
     "tags": ph.MultiLabel(),
     "box": ph.Boxes(1),
@@ -251,6 +252,7 @@ HEADS = {
 LABELS = {
     **{name: COLUMNS[name] for name in ("flags", "bytes", "whole", "vectors", "many", "masks", "depth")},
     "ids": RNG.integers(0, 3, (ROWS, 4, 4)).astype(np.uint8),
+    "map": COLUMNS["depth"],
     "coded": ["cat", "dog", "cat", "cat", "dog"],
     "tags": [["a"], [], ["b", "a"], [], ["b"]],
     "box": np.tile(np.array([0, 0, 2, 2], np.uint8), (ROWS, 1)),
@@ -273,8 +275,7 @@ def test_each_head_is_missing_where_its_source_lacks_it(name, first):
     assert np.array_equal(labels[name][here], alone)
     assert not weights[name][gone].any()
     assert weights[name][here].reshape(ROWS, -1).any(1).all()
-    filler = -1 if isinstance(HEADS[name], ph.Boxes) else 0  # of boxes that nobody looked for
-    assert (labels[name][gone] == filler).all()
+    assert (labels[name][gone] == (-1 if isinstance(HEADS[name], ph.Boxes) else 0)).all()
 
 
 def test_an_input_that_a_source_lacks_is_an_error_with_its_row():
