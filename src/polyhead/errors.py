@@ -13,7 +13,8 @@ import sys
 import warnings
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from typing import Any, ParamSpec, TypeVar
+from numbers import Integral
+from typing import Any, ParamSpec, TypeGuard, TypeVar
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -52,6 +53,15 @@ def shown(value: Any, limit: int = 80) -> str:
         value = value.item()  # np.float64(0.5) reads as 0.5
     text = repr(value)
     return text if len(text) <= limit else text[: limit - 3] + "..."
+
+
+def is_integer(value: Any) -> TypeGuard[int]:
+    """Whether a value is an integer, of Python or of NumPy; True and False are none.
+
+    >>> is_integer(3), is_integer(3.0), is_integer(True)
+    (True, False, False)
+    """
+    return isinstance(value, Integral) and not isinstance(value, bool)
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ from polyhead.sources._columns import Stored, entries
 from polyhead.sources._fingerprint import arrow_of
 from polyhead.sources._store_columns import Spec, column_of, dense
 from polyhead.sources._store_files import MANIFEST, VERSION, check_sizes, map_shard, shard_name, write_whole
-from polyhead.sources._store_writing import Journal, write_shard
+from polyhead.sources._store_writing import Journal, on_disk, write_shard
 from polyhead.sources._values import Values, join, scatter, size, take
 from polyhead.sources.base import Source, checked_rows
 from polyhead.sources.store import Store, open_store
@@ -69,6 +69,12 @@ def cached(
     return Cached(source, rows, Path(folder).expanduser() / f"{rows.fingerprint}{part}")
 
 
+_NO_ROOM = (
+    "Free some space, give another folder, or leave cache= out: images are then decoded in each epoch. What is in the "
+    "folder is used by the next run."
+)
+
+
 class Cached(Source):
     """A source of which some columns are kept as they were first made.
 
@@ -91,7 +97,8 @@ class Cached(Source):
         self._flushed = 0
         self._waiting: list[tuple[np.ndarray, dict[str, Values]]] = []
         self._journal: Journal | None = None
-        self._begin()
+        with on_disk(folder, _NO_ROOM):
+            self._begin()
 
     def __len__(self) -> int:
         return len(self._source)
@@ -167,7 +174,7 @@ class Cached(Source):
         missing = np.unique(ids[self._places[ids] < 0])
         if len(missing):
             made = checked_rows(self._made, self._made.read(missing), len(missing))
-            with self._lock:
+            with self._lock, on_disk(self._folder, _NO_ROOM):
                 self._keep(missing, made)
         with self._lock:
             if self._store is not None:
