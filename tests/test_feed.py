@@ -368,7 +368,7 @@ def test_every_problem_of_a_declaration_comes_at_once():
             "  1. head `present`, given='more': expected a chain that ends, got present -> more -> present.\n"
             "  2. head `more`, given='present': expected a chain that ends, got more -> present -> more.",
         ),
-        ({"workers": -1}, 'workers: expected "auto" or an integer of at least 0, got -1.'),
+        ({"workers": -1}, 'Feed(workers=): expected "auto" or an integer of at least 0, got -1.'),
     ],
 )
 def test_what_cannot_be_declared_is_refused(arguments, message):

@@ -6,14 +6,13 @@ import itertools
 import os
 import weakref
 from collections.abc import Iterator, Mapping, Sequence
-from numbers import Integral
 from typing import Any
 
 from polyhead.drawing import Drawing
 from polyhead.engine import Assembler, Batch
-from polyhead.engine.declaration import Known, as_inputs, lacking, require_kinds
+from polyhead.engine.declaration import Known, as_inputs, asked, lacking, require_kinds
 from polyhead.engine.memory import pooled
-from polyhead.errors import ContractError, DataError, Problem, Report, shown, warn
+from polyhead.errors import ContractError, DataError, Problem, Report, is_integer, shown, warn
 from polyhead.keras_bridge.adapter import Call, Convert, KerasInput, Spec
 from polyhead.keras_bridge.compiled import compiled_loss, head_losses, user_loss
 from polyhead.keras_bridge.contract import Declared, Fit, check, match
@@ -22,7 +21,7 @@ from polyhead.keras_bridge.structure import Structure, fill
 from polyhead.keras_bridge.waiting import watch
 from polyhead.kinds import Head, Image, Input, for_boxes
 from polyhead.order.blocks import plan
-from polyhead.order.shards import this_shard
+from polyhead.order.shards import checked_shard, this_shard
 from polyhead.sources.anything import as_source
 from polyhead.speed import Facts, Speed, cores
 
@@ -94,7 +93,9 @@ class Feed(KerasInput):
         watch: bool = True,
         cache: str | os.PathLike[str] | None = None,
     ) -> None:
-        self.source = as_source(data)
+        _require_integers(batch_size, seed, workers)
+        self._shard = checked_shard(shard)
+        self.source = as_source(data, asked(inputs, heads))
         if len(self.source) == 0:
             raise DataError(Problem("data", "at least one row", "an empty source"))
         if isinstance(shuffle, str) and shuffle != "blocks":
@@ -115,7 +116,6 @@ class Feed(KerasInput):
         self.heads = for_boxes(heads) if self._lacking.columns else self._assembler.heads
         self.batch_size, self.shuffle, self.seed = int(batch_size), bool(shuffle), int(seed)
         self.drop_remainder, self.workers, self.watch = bool(drop_remainder), workers, bool(watch)
-        self._shard = shard if isinstance(shard, str) else (shard[0], shard[1])
         self.shard: tuple[int, int] = this_shard() if isinstance(self._shard, str) else self._shard
         if cache is not None:
             self._assembler = self._assembler.cached(cache, self.shard)
@@ -155,7 +155,7 @@ class Feed(KerasInput):
 
     @epoch.setter
     def epoch(self, epoch: int) -> None:
-        if isinstance(epoch, bool) or not isinstance(epoch, Integral) or epoch < 0:
+        if not is_integer(epoch) or epoch < 0:
             raise ContractError(Problem("feed.epoch", "an integer of at least 0", shown(epoch)))
         self._drawing.position.go(int(epoch))
 
@@ -518,6 +518,19 @@ class Feed(KerasInput):
 
     def _next_epoch(self) -> None:
         self._drawing.position.go(self.epoch + 1)
+
+
+def _require_integers(batch_size: Any, seed: Any, workers: Any) -> None:
+    """Raise for an argument that is no integer where one has to be."""
+    wrong = []
+    if not is_integer(batch_size) or batch_size < 1:
+        wrong.append(Problem("Feed(batch_size=)", "an integer of at least 1", shown(batch_size)))
+    if not is_integer(seed):
+        wrong.append(Problem("Feed(seed=)", "an integer", shown(seed)))
+    if workers != "auto" and (not is_integer(workers) or workers < 0):
+        wrong.append(Problem("Feed(workers=)", '"auto" or an integer of at least 0', shown(workers)))
+    if wrong:
+        raise ContractError(*wrong)
 
 
 class _Epoch(itertools.chain):

@@ -271,7 +271,7 @@ def test_what_it_raised_is_the_cause():
         (
             lambda: ph.Feed(batches, inputs="x", heads=HEADS),
             "data: expected a mapping of arrays, a Source, a table or a path, got 'function'. For a generator say "
-            "ph.from_generator(function, length=...).",
+            "ph.from_generator(function, length=rows).",
         ),
     ],
 )
@@ -294,3 +294,43 @@ def test_weights_that_it_yields_are_those_of_heads():
         )
         wanted = np.where(batch.ids % 5, 0.5, 0).astype("float32")
         np.testing.assert_array_equal(batch.weights["size"], wanted, strict=True)
+
+
+@pytest.mark.parametrize(
+    ("batch", "names"),
+    [
+        ((np.ones(4), [np.zeros(4), np.full(4, 2)]), ("x", ["a", "b"])),
+        ((np.ones(4), [np.zeros(4), np.full(4, 2)]), ["x", ("a", "b")]),
+        ((np.ones(4), (np.zeros(4), np.full(4, 2))), ["x", ["a", "b"]]),
+        ([np.ones(4), [np.zeros(4), np.full(4, 2)]], ("x", ("a", "b"))),
+        ([np.ones(4), [[0, 0, 0, 0], [2, 2, 2, 2]]], ("x", ["a", "b"])),  # lists of values, by their names
+        ((np.ones(4), {"q": np.full(4, 2), "p": np.zeros(4)}), ("x", {"p": "a", "q": "b"})),
+        ([np.ones(4), {"a": np.zeros(4), "b": np.full(4, 2)}], None),  # as a DataLoader gives it
+    ],
+)
+def test_lists_name_what_tuples_do(batch, names):
+    rows = ph.from_generator(lambda: iter([batch]), length=4, names=names).read(np.arange(4))
+    plain = {name: np.asarray(values).tolist() for name, values in rows.items()}
+    assert plain == {"x": [1] * 4, "a": [0] * 4, "b": [2] * 4}
+
+
+def test_a_list_of_values_is_one_column():
+    values = [[0, 1], [2, 3]]
+    rows = ph.from_generator(lambda: iter([(np.ones(2), values)]), length=2, names=("x", "y"))
+    assert rows.read(np.arange(2))["y"].tolist() == values
+
+
+def test_the_keys_of_a_batch_may_come_in_another_order():
+    parts = [{"a": np.zeros(2), "b": np.ones(2)}, {"b": np.ones(2), "a": np.zeros(2)}]
+    rows = ph.from_generator(lambda: iter(parts), length=4).read(np.arange(4))
+    assert rows["a"].tolist() == [0] * 4
+    assert rows["b"].tolist() == [1] * 4
+
+
+@pytest.mark.parametrize("length", [2.0, "2", True, None, np.float32(2)])
+def test_a_length_is_an_integer(length):
+    with pytest.raises(
+        ph.DataError, match=r"from_generator\(length=\): expected the rows of an epoch, an integer"
+    ):
+        ph.from_generator(batches, length=length)
+    assert len(ph.from_generator(batches, length=np.int64(5))) == 5

@@ -148,5 +148,7 @@ def _called(path: Path, name: str, function: Any) -> Any:
 
 
 def _words(error: BaseException) -> str:
+    if isinstance(error, PolyheadError):
+        return f"{type(error).__name__}: {error}"
     text = str(error).strip().splitlines()
     return f"{type(error).__name__}: {text[0]}" if text else type(error).__name__

@@ -17,7 +17,7 @@ from polyhead.doctor.sides import Model, describe
 from polyhead.doctor.subjects import Subject, subject
 from polyhead.doctor.weights import check_weights
 from polyhead.doctor.workers import check_item, check_workers, same_chance
-from polyhead.errors import ContractError, PolyheadError, Problem, shown
+from polyhead.errors import ContractError, PolyheadError, Problem, is_integer, shown
 from polyhead.feed import Feed
 from polyhead.kinds import CLASS_A_STEP
 
@@ -63,8 +63,9 @@ def examine(
     >>> report.ok, report.problems[0].code
     (False, 'nan')
     """
-    if batches < 1:
-        raise ContractError(Problem("examine(batches=)", "at least 1", shown(batches)))
+    for name, value in (("batches", batches), ("steps_per_epoch", steps_per_epoch)):
+        if (value is not None or name == "batches") and (not is_integer(value) or value < 1):
+            raise ContractError(Problem(f"examine({name}=)", "an integer of at least 1", shown(value)))
     if isinstance(obj, Feed) and model is not None:
         fit = obj.check(model)
         if fit.errors:
@@ -274,6 +275,8 @@ def words(error: BaseException) -> str:
     >>> words(ValueError("no such file"))
     'ValueError: no such file'
     """
+    if isinstance(error, PolyheadError) and len(error.problems) > 1:
+        return f"{type(error).__name__}: {'; '.join(str(p).rstrip('.') for p in error.problems)}"
     lines = str(error).strip().splitlines()
     text = f"{type(error).__name__}: {lines[0].rstrip('.')}" if lines else type(error).__name__
     return text if len(text) <= 200 else f"{text[:197]}..."

@@ -26,7 +26,7 @@ from polyhead.sources._columns import Stored, entries
 from polyhead.sources._fingerprint import arrow_of
 from polyhead.sources._store_columns import Spec, column_of, dense
 from polyhead.sources._store_files import MANIFEST, VERSION, check_sizes, map_shard, shard_name, write_whole
-from polyhead.sources._store_writing import Journal, write_shard
+from polyhead.sources._store_writing import Journal, on_disk, write_shard
 from polyhead.sources._values import Values, join, scatter, size, take
 from polyhead.sources.base import OwnSource, Source, checked_rows
 from polyhead.sources.store import Store, open_store
@@ -70,6 +70,12 @@ def cached(
     return Cached(source, rows, Path(folder).expanduser() / f"{rows.fingerprint}{part}")
 
 
+_NO_ROOM = (
+    "Free some space, give another folder, or leave cache= out: images are then decoded in each epoch. What is in the "
+    "folder is used by the next run."
+)
+
+
 class Cached(OwnSource):
     """A source of which some columns are kept as they were first made.
 
@@ -92,7 +98,8 @@ class Cached(OwnSource):
         self._flushed = 0
         self._waiting: list[tuple[np.ndarray, dict[str, Values]]] = []
         self._journal: Journal | None = None
-        self._begin()
+        with on_disk(folder, _NO_ROOM):
+            self._begin()
 
     def __len__(self) -> int:
         return len(self._source)
@@ -171,7 +178,7 @@ class Cached(OwnSource):
         missing = np.unique(ids[self._places[ids] < 0])
         if len(missing):
             made = checked_rows(self._made, self._made.coded(missing), len(missing))
-            with self._lock:
+            with self._lock, on_disk(self._folder, _NO_ROOM):
                 self._keep(missing, made)
         with self._lock:
             if self._store is not None:

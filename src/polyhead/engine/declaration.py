@@ -66,6 +66,20 @@ def _near(fix: str) -> str:
     return f"{fix.partition('?')[0]}? " if "?" in fix else ""
 
 
+def asked(inputs: Any, heads: Any) -> tuple[str, ...]:
+    """The columns that a declaration reads, as far as it is one."""
+    kinds = inputs.items() if isinstance(inputs, Mapping) else ()
+    found = [inputs] if isinstance(inputs, str) else [] if kinds else list(inputs)
+    found += [c for name, kind in kinds if isinstance(kind, Input) for c in kind.columns(name)]
+    given = (
+        {name: head for name, head in heads.items() if isinstance(head, Head)}
+        if isinstance(heads, Mapping)
+        else {}
+    )
+    found += [c for name, head in for_boxes(given).items() for c in head.reads(name)]
+    return tuple(dict.fromkeys(found))
+
+
 def as_inputs(source: Source, inputs: Any) -> dict[str, Input]:
     """Inputs as ``{name: kind}``, where a name, a list of names or a dict was given."""
     if isinstance(inputs, Mapping):

@@ -18,15 +18,18 @@ from dataclasses import dataclass, replace
 from types import FrameType
 from typing import Any, Literal
 
-from polyhead.errors import Problem, shown
+from polyhead.errors import ContractError, Problem, shown
 from polyhead.keras_bridge.drawn import Drawn
 from polyhead.keras_bridge.jax_state import keeps_weights, surviving
+from polyhead.keras_bridge.raised import Raised
 from polyhead.keras_bridge.several import require_shares
 
 _ADAPTER = "keras.src.trainers.data_adapters.data_adapter"
 _METHODS = ("fit", "evaluate", "predict")
 _BUILDING = ("_symbolic_build", "_maybe_symbolic_build")
 _DEPTH = 48
+_NEAR = 8
+"""Frames between a question of Keras's and the function that it is for."""
 
 Use = Literal["fit", "evaluate", "predict"]
 
@@ -79,7 +82,7 @@ def caller(feed: Any) -> Call:
         if str(frame.f_globals.get("__name__", "")).startswith("keras."):
             name = frame.f_code.co_name
             owner = frame.f_locals.get("self")
-            if iterator is None and hasattr(owner, "steps_per_epoch") and hasattr(owner, "data_adapter"):
+            if iterator is None and _iterates(owner):
                 iterator = owner
             probing = probing or name in _BUILDING
             if name in _METHODS and hasattr(owner, "compute_loss"):
@@ -91,6 +94,23 @@ def caller(feed: Any) -> Call:
                 )
         frame = frame.f_back
     return Call(probing=probing)
+
+
+def asking() -> Any:
+    """Keras's iterator over the epochs of the call that stands behind the present one; None where there is none."""
+    frame: FrameType | None = sys._getframe(1)
+    for _ in range(_DEPTH):
+        if frame is None:
+            return None
+        owner = frame.f_locals.get("self")
+        if str(frame.f_globals.get("__name__", "")).startswith("keras.") and _iterates(owner):
+            return owner
+        frame = frame.f_back
+    return None
+
+
+def _iterates(owner: Any) -> bool:
+    return hasattr(owner, "steps_per_epoch") and hasattr(owner, "data_adapter")
 
 
 def _call(name: str, model: Any, names: dict[str, Any], iterator: Any, probing: bool) -> Call:
@@ -125,7 +145,11 @@ _REMEDY = {
     "batch_size": "Say Feed(batch_size=...).",
     "sample_weight": "Say it on the heads: class_weight=, given= and missing= make weights.",
     "class_weight": "Say it on a head: ph.Binary(class_weight=...).",
-    "validation_split": "Split the source: source.split((0.8, 0.2)), and give validation_data=feed.on(rest).",
+    "validation_split": (
+        "Split the rows first: train, val = ph.read_table(data).split((0.8, 0.2)); make the feed of train, and give "
+        "fit(validation_data=feed.on(val))."
+    ),
+    "validation_batch_size": "Say feed.on(val, batch_size=...).",
 }
 
 
@@ -135,10 +159,33 @@ def _refused(method: str, names: dict[str, Any]) -> tuple[Problem, ...]:
         for name, fix in _REMEDY.items()
         if names.get(name) is not None and not (name == "validation_split" and names[name] == 0)
     )
+    order = names.get("shuffle", True)
+    shuffles = getattr(names.get("x"), "shuffle", False)
+    if method == "fit" and (order == "batch" or (not order and shuffles)):
+        other = (
+            'Say Feed(shuffle="blocks").' if order else "Say Feed(shuffle=False): the feed orders the rows."
+        )
+        found += (Problem("fit(shuffle=)", "nothing beside a feed that has an order", shown(order), other),)
     validation = names.get("validation_data")  # it is asked for batches only after an epoch
     return found + (
         validation._unlabelled(f"{method}(validation_data=)") if isinstance(validation, KerasInput) else ()
     )
+
+
+def _refuse_split() -> None:
+    """Raise for ``fit(validation_split=)``: Keras asks what a feed is, and would say that it is no array."""
+    frame: FrameType | None = sys._getframe(2)
+    splits = False
+    for _ in range(_NEAR):
+        if frame is None:
+            return
+        if frame.f_code.co_name == "fit" and "validation_split" in frame.f_locals:
+            data = frame.f_locals.get("x")
+            if splits and type(data).__mro__.count(KerasInput):
+                raise ContractError(*_refused("fit", frame.f_locals))
+            return
+        splits = splits or frame.f_code.co_name == "train_validation_split"
+        frame = frame.f_back
 
 
 class KerasInput:
@@ -147,6 +194,7 @@ class KerasInput:
     @property  # type: ignore[misc]
     def __class__(self) -> type:
         """The feed's own class, which is also Keras's ``DataAdapter`` once Keras is loaded."""
+        _refuse_split()
         module = sys.modules.get(_ADAPTER)
         base = getattr(module, "DataAdapter", None)
         return type(self) if base is None else _both(type(self), base)
@@ -240,14 +288,16 @@ class KerasInput:
         import keras
         import tensorflow as tf
 
-        call = caller(self)
+        call, raised = caller(self), Raised()
+        raised.through(asking())
+        batches = raised.watched(lambda: self._batches(call))
         specs = keras.tree.map_structure(
             lambda spec: None if spec is None else tf.TensorSpec((None, *spec.shape), spec.dtype),
             self._specs(call),
         )
         if _draws(call):
-            return Drawn(lambda: self._batches(call), specs)
-        dataset = _dataset(lambda: self._batches(call), specs)
+            return Drawn(batches, specs)
+        dataset = _dataset(batches, specs)
         options = tf.data.Options()
         options.autotune.enabled = (
             False  # nothing is drawn ahead here: the feed prefetches, and counts what is used

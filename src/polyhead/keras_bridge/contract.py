@@ -185,11 +185,16 @@ def match(model: Any, inputs: Mapping[str, Input], heads: Mapping[str, Head], ba
         return Fit((failure,))
     problems: list[Problem] = []
     notes: list[str] = []
-    matched_inputs = _match("input", _leaves(x), {n: k.shape for n, k in inputs.items()}, problems, notes)
+    matched_inputs = _match(
+        "input", _leaves(x, model), {n: k.shape for n, k in inputs.items()}, problems, notes
+    )
     shapes = {n: h.output_shape for n, h in heads.items()}
     unlike: list[Problem] = []
     told: list[str] = []
-    matched_heads = _match("head", _leaves(y), shapes, unlike, told) if heads else {}
+    outputs = _leaves(y, model)
+    matched_heads = _match("head", outputs, shapes, unlike, told) if heads else {}
+    if unlike and outputs and not any(leaf.names for leaf in outputs):
+        unlike = [_nameless(heads, y)]
     if unlike and not problems and makes_own_loss(model):
         notes.append(
             f"{type(model).__name__} makes its loss itself: it gets the labels as a dict of {', '.join(heads)}; "
@@ -274,12 +279,33 @@ def _first_line(error: Exception) -> str:
     return lines[0].rstrip(".") if lines else ""
 
 
-def _leaves(nested: Any) -> list[_Leaf]:
+def _nameless(heads: Mapping[str, Head], outputs: Any) -> Problem:
+    """The problem of a model whose outputs have no names, as a subclassed one that returns a tuple."""
+    returned = ", ".join(f'"{name}": ...' for name in heads)
+    count = sum(1 for _ in leaves(outputs))
+    found = (
+        f"a {type(outputs).__name__} of {count}"
+        if isinstance(outputs, (tuple, list))
+        else "one without a name"
+    )
+    return Problem(
+        "model",
+        f"outputs by the names of the heads, {', '.join(f'`{name}`' for name in heads)}",
+        found,
+        f"Return a dict from call(): return {{{returned}}}.",
+        "nameless-outputs",
+    )
+
+
+def _leaves(nested: Any, model: Any) -> list[_Leaf]:
     found = []
     for path, tensor in leaves(nested):
         history = getattr(tensor, "_keras_history", None)
         operation = getattr(history, "operation", None)
         layer = operation.name if operation is not None else getattr(tensor, "name", None)
+        layer = (
+            None if operation is model else layer
+        )  # what a subclassed model returns has no name of its own
         optional = bool(getattr(operation, "optional", False))
         found.append(_Leaf(path, tuple(tensor.shape[1:]), layer, optional))
     return found

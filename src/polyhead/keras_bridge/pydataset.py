@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from polyhead.keras_bridge.adapter import asking
+from polyhead.keras_bridge.raised import Raised
+
 
 def as_pydataset(feed: Any, model: Any) -> Any:
     """A feed as a ``keras.utils.PyDataset`` in a model's structure, for training.
@@ -31,12 +34,16 @@ def as_pydataset(feed: Any, model: Any) -> Any:
         def __init__(self) -> None:
             super().__init__(workers=1)
             self._begun = False
+            self._raised = Raised()
 
         def __len__(self) -> int:
+            if keras.backend.backend() == "tensorflow":  # its graph draws the batches
+                self._raised.through(asking())
             return len(feed)
 
         def __getitem__(self, step: int) -> Any:
-            return feed._item(step)
+            with self._raised.kept():
+                return feed._item(step)
 
         def on_epoch_begin(self) -> None:
             self._begun = True

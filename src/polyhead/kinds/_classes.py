@@ -29,7 +29,7 @@ def checked(kind: str, classes: Any, least: int) -> Any:
     if hasattr(classes, "tolist"):
         classes = classes.tolist()
     expected = f"a number of at least {least}, or as many distinct names"
-    if isinstance(classes, (str, bytes)) or not isinstance(classes, (int, Sequence)):
+    if isinstance(classes, (str, bytes, bool)) or not isinstance(classes, (int, Sequence)):
         raise ContractError(Problem(f"{kind}(classes)", expected, shown(classes)))
     count = classes if isinstance(classes, int) else len(classes)
     if count < least or (not isinstance(classes, int) and len(set(classes)) != count):

@@ -5,12 +5,12 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import KW_ONLY, dataclass, field, fields, replace
-from numbers import Integral, Real
+from numbers import Real
 from typing import Any, ClassVar, Literal, NamedTuple, Protocol, Self
 
 import numpy as np
 
-from polyhead.errors import BadValue, ContractError, Problem, shown
+from polyhead.errors import BadValue, ContractError, Problem, is_integer, shown
 from polyhead.kinds._mixing import Mixing, unmixable
 
 Way = Literal["copy", "cast", "scale"]
@@ -456,8 +456,8 @@ def as_shape(shape: Any, where: str) -> tuple[int, ...]:
     Raises:
         ContractError: where it is none.
     """
-    given = (shape,) if isinstance(shape, Integral) else shape
+    given = (shape,) if is_integer(shape) else shape
     good = isinstance(given, (tuple, list)) and given
-    if not good or any(not isinstance(n, Integral) or n < 1 for n in given):
+    if not good or any(not is_integer(n) or n < 1 for n in given):
         raise ContractError(Problem(where, "a positive integer, or a tuple of them", shown(shape)))
     return tuple(int(n) for n in given)

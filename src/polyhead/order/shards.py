@@ -3,6 +3,27 @@
 from __future__ import annotations
 
 import sys
+from typing import Any
+
+from polyhead.errors import ContractError, Problem, is_integer, shown
+
+
+def checked_shard(shard: Any) -> tuple[int, int] | str:
+    """A process's part as ``(rank, count)``, or ``"auto"``.
+
+    Raises:
+        ContractError: for anything else.
+
+    >>> checked_shard([1, 2])
+    (1, 2)
+    """
+    if isinstance(shard, str) and shard == "auto":
+        return shard
+    pair = tuple(shard) if isinstance(shard, (tuple, list)) else ()
+    if len(pair) != 2 or not all(map(is_integer, pair)) or not 0 <= pair[0] < pair[1]:
+        expected = '"auto" or (rank, count) with 0 <= rank < count'
+        raise ContractError(Problem("Feed(shard=)", expected, shown(shard)))
+    return int(pair[0]), int(pair[1])
 
 
 def this_shard() -> tuple[int, int]:

@@ -10,14 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from polyhead.errors import BadValue, ContractError, DataError, Problem, StoreError, place, shown
+from polyhead.errors import BadValue, ContractError, DataError, Problem, StoreError, is_integer, place, shown
 from polyhead.packing.rows import fingerprint, rows_are_decoded, rows_of, specs_of
 from polyhead.packing.writer import write_shards
 from polyhead.sources._fingerprint import arrow_of
 from polyhead.sources._store_columns import Spec, row_bytes, said
 from polyhead.sources._store_files import JOURNAL, MANIFEST, VERSION, read_manifest, write_whole
 from polyhead.sources._store_types import common
-from polyhead.sources._store_writing import Journal
+from polyhead.sources._store_writing import Journal, on_disk
 from polyhead.sources._values import take
 from polyhead.sources.base import Source
 from polyhead.sources.store import Store, open_store
@@ -80,7 +80,7 @@ def pack(
     >>> pack({"image": images, "boxes": [np.ones((2, 4)), None, np.zeros((0, 4))]}, f"{folder}/some.store")
     Store(3 rows: image, boxes)
     """
-    if not isinstance(shard_bytes, int) or shard_bytes < 1:
+    if not is_integer(shard_bytes) or shard_bytes < 1:
         raise ContractError(Problem("pack(shard_bytes=)", "a positive integer", shown(shard_bytes)))
     threads = _threads(workers)
     rows = rows_of(data, image_size, encoding, quality)
@@ -104,25 +104,26 @@ def pack(
         "columns": [_told(spec) for spec in specs],
         "part": part,
     }
-    folder.mkdir(parents=True, exist_ok=True)
-    with Journal(folder, header) as journal, _bar(len(rows), progress) as done:
-        shards = write_shards(rows, folder, specs, journal, threads, done)
-        manifest = {
-            "polyhead_store": VERSION,
-            "rows": old["rows"] + len(rows),
-            "columns": [_told(spec) for spec in merged],
-            "shards": [*old["shards"], *shards],
-            "parts": [*old["parts"], part],
-        }
-        write_whole(folder / MANIFEST, _json(manifest))
-        journal.remove()
+    with on_disk(folder, "Free some space, or pack into another folder; the same call goes on from there."):
+        folder.mkdir(parents=True, exist_ok=True)
+        with Journal(folder, header) as journal, _bar(len(rows), progress) as done:
+            shards = write_shards(rows, folder, specs, journal, threads, done)
+            manifest = {
+                "polyhead_store": VERSION,
+                "rows": old["rows"] + len(rows),
+                "columns": [_told(spec) for spec in merged],
+                "shards": [*old["shards"], *shards],
+                "parts": [*old["parts"], part],
+            }
+            write_whole(folder / MANIFEST, _json(manifest))
+            journal.remove()
     return open_store(folder)
 
 
 def _threads(workers: Any) -> int:
     if workers == "auto":
         return min(32, os.cpu_count() or 1)
-    if not isinstance(workers, int) or isinstance(workers, bool) or workers < 0:
+    if not is_integer(workers) or workers < 0:
         raise ContractError(Problem("pack(workers=)", '"auto" or an integer of at least 0', shown(workers)))
     return max(1, workers)
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from polyhead.engine.placed import Placed
-from polyhead.errors import BadValue, ContractError, DataError, Problem, place, shown
+from polyhead.errors import BadValue, ContractError, DataError, Problem, is_integer, place, shown
 from polyhead.feed import Feed
 from polyhead.kinds import Image
 from polyhead.kinds._missing import is_missing, plain
@@ -33,7 +33,7 @@ def rows_of(data: Any, image_size: Any, encoding: str, quality: int) -> Source:
     """
     if encoding not in ENCODINGS:
         raise ContractError(Problem("pack(encoding=)", f"one of {', '.join(ENCODINGS)}", shown(encoding)))
-    if not isinstance(quality, int) or not 1 <= quality <= 100:
+    if not is_integer(quality) or not 1 <= quality <= 100:
         raise ContractError(Problem("pack(quality=)", "an integer in [1, 100]", shown(quality)))
     wanted = _size(image_size)
     if isinstance(data, Feed):
@@ -83,9 +83,9 @@ def rows_are_decoded(rows: Source) -> bool:
 def _size(given: Any) -> tuple[int, int] | None:
     if given is None:
         return None
-    pair = (given, given) if isinstance(given, int) else given
+    pair = (given, given) if is_integer(given) else given
     good = isinstance(pair, (tuple, list)) and len(pair) == 2
-    if not good or not all(isinstance(n, int) and n > 0 for n in pair):
+    if not good or not all(is_integer(n) and n > 0 for n in pair):
         raise ContractError(Problem("pack(image_size=)", "(height, width) in pixels", shown(given)))
     return int(pair[0]), int(pair[1])
 

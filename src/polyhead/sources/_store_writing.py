@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from polyhead.errors import Problem, StoreError
+from polyhead.errors import Problem, StoreError, place
 from polyhead.sources._store_columns import Spec, field
 from polyhead.sources._store_files import (
     JOURNAL,
@@ -21,6 +22,17 @@ from polyhead.sources._store_files import (
     read_journal,
     sync_folder,
 )
+
+
+@contextlib.contextmanager
+def on_disk(folder: Path, fix: str) -> Iterator[None]:
+    """Tell what the disk refuses while a store is written: there is no room, or no right to write."""
+    try:
+        yield
+    except OSError as error:
+        found = error.strerror or type(error).__name__
+        where = place(file=str(error.filename or folder))
+        raise StoreError(Problem(where, "room on the disk, and the right to write", found, fix)) from error
 
 
 class Journal:

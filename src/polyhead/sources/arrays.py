@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import array
 import collections
+import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Self
 
@@ -28,6 +29,8 @@ class Arrays(OwnSource):
 
     Args:
         columns: ``{name: column}``; an open HDF5 file or zarr group is such a mapping too.
+        asked: the columns that are read. Other entries, as the description in a `Bunch` of scikit-learn, are left
+            out where they are no columns of the same length. None asks for all.
 
     Raises:
         DataError: no column, columns of unequal length, or a column that has no length or cannot be indexed.
@@ -41,13 +44,16 @@ class Arrays(OwnSource):
 
     _columns: Mapping[str, Values | Stored]
 
-    def __init__(self, columns: Mapping[str, Any]) -> None:
+    def __init__(self, columns: Mapping[str, Any], asked: Sequence[str] | None = None) -> None:
         if not hasattr(columns, "keys"):
             fix = 'Give names: {"image": images, "label": labels}.'
             raise DataError(Problem("data", "a mapping of names to columns", shown(columns), fix))
         given = {name: columns[name] for name in columns.keys()}  # noqa: SIM118 (a zarr group iterates otherwise)
         if not given:
             raise DataError(Problem("data", "at least one column", "an empty mapping"))
+        if asked is not None and not given.keys().isdisjoint(asked):
+            self._set(_fitting(given, asked))
+            return
         for name in given:
             if not isinstance(name, str):
                 raise DataError(Problem("data", "columns named by strings", f"the name {shown(name)}"))
@@ -104,6 +110,22 @@ class Arrays(OwnSource):
 
     def coded(self, ids: np.ndarray) -> dict[str, Values]:
         return {name: entries(column, ids) for name, column in self._columns.items()}
+
+
+def _fitting(given: Mapping[Any, Any], asked: Sequence[str]) -> dict[str, Values | Stored]:
+    """The columns that are asked for, and the other entries of their length, in the order given."""
+    read = {name: adapt(name, given[name]) for name in given if name in asked}
+    length = len(next(iter(read.values())))
+    found = {}
+    for name, values in given.items():
+        if name in read:
+            found[name] = read[name]
+        elif isinstance(name, str):
+            with contextlib.suppress(DataError):
+                column = adapt(name, values)
+                if len(column) == length:
+                    found[name] = column
+    return found
 
 
 def adapt(name: str, values: Any) -> Values | Stored:

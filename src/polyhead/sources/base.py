@@ -11,6 +11,7 @@ import numpy as np
 from polyhead.errors import DataError, Problem, place, shown
 from polyhead.kinds.base import About
 from polyhead.sources._values import LIMIT_BYTES, Coded, Values, size, take, unmasked
+from polyhead.sources.explained import explained
 
 SCAN_ROWS = 8192
 
@@ -37,6 +38,13 @@ class Source(ABC):
 
     chunk_rows: int | None = None
     """Rows that are read together, whether all of them are asked for or not, as those of a chunk of an HDF5 file."""
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        """What ``read`` of a user's class raises is told with its row."""
+        super().__init_subclass__(**options)
+        own = cls.__dict__.get("read")
+        if own is not None and not cls.__module__.startswith("polyhead."):
+            cls.read = explained(own)  # type: ignore[method-assign]
 
     @abstractmethod
     def __len__(self) -> int:

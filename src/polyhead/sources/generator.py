@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from polyhead.errors import DataError, Problem, shown
+from polyhead.errors import DataError, Problem, is_integer, shown
 from polyhead.sources._values import Values, objects
 from polyhead.sources.base import OwnSource, Source
 
@@ -50,13 +50,13 @@ def from_generator(function: Callable[[], Any], *, length: int, names: Any = Non
         found = shown(function)
         fix = "A generator runs once, a function can begin anew: give the function, without calling it."
         raise DataError(Problem("from_generator()", "a function that returns an iterator", found, fix))
-    if not isinstance(length, int) or isinstance(length, bool) or length < 1:
+    if not is_integer(length) or length < 1:
         raise DataError(
             Problem(
                 "from_generator(length=)", "the rows of an epoch, an integer of at least 1", shown(length)
             )
         )
-    return Stream(_Generator(function, length, names))
+    return Stream(_Generator(function, int(length), names))
 
 
 class Stream(OwnSource):
@@ -175,7 +175,10 @@ class _Generator:
 
     def _named(self, batch: Any, paths: list[tuple[Any, ...]], where: str) -> dict[tuple[Any, ...], str]:
         """A column's name for each part of a batch."""
-        parts = len(batch) if isinstance(batch, tuple) else 1
+        whole = isinstance(batch, tuple) or (
+            isinstance(batch, list) and paths != [()]
+        )  # as a DataLoader gives them
+        parts = len(batch) if whole else 1
         given = dict(_leaves(self.names, like=self.names)) if self.names is not None else {}
         if self.names is not None and given.keys() != set(paths):
             fix = "Nest the names as what is yielded."
@@ -187,7 +190,7 @@ class _Generator:
             fix = 'Name all parts: names=("x", ("a", "b"), ("weight_a", "weight_b")), and say sample_weight= on a head.'
             raise DataError(Problem(where, "(x, y)", found, fix if parts == 3 else ""))
         places = paths
-        if not isinstance(batch, tuple) and not given:
+        if not whole and not given:
             paths = [(0, *path) for path in paths]
         names = [given[path] for path in paths] if given else [_default(path, paths) for path in paths]
         twice = [name for name in names if names.count(name) > 1]
@@ -292,7 +295,9 @@ def _of_parts(values: list[Any], like: Any) -> bool:
     """Whether a list holds the parts of a batch, each a column, rather than the values of one."""
     if isinstance(like, (list, tuple)):
         return len(like) == len(values)
-    return like is None and all(hasattr(part, "shape") and part.shape for part in values)
+    arrays = [hasattr(part, "shape") and bool(part.shape) for part in values]
+    nested = [isinstance(part, (Mapping, tuple)) for part in values]
+    return like is None and any(arrays) and all(a or n for a, n in zip(arrays, nested, strict=True))
 
 
 def _default(path: tuple[Any, ...], paths: list[tuple[Any, ...]]) -> str:

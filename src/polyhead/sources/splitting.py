@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from polyhead.errors import DataError, Problem, shown
+from polyhead.errors import DataError, Problem, is_integer, shown
 from polyhead.sources._strata import compress, groups_of, strata_of
 from polyhead.sources.base import Source
 from polyhead.sources.combining import Rows
@@ -67,7 +67,7 @@ def split(
     """
     names, shares = _shares(fractions)
     strata = [stratify] if isinstance(stratify, str) else list(dict.fromkeys(stratify or ()))
-    if not isinstance(seed, (int, np.integer)):
+    if not is_integer(seed):
         raise DataError(Problem("seed", "an integer", shown(seed)))
     rows = len(source)
     if not rows:

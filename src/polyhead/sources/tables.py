@@ -57,7 +57,7 @@ def read_table(data: Any, *, columns: Sequence[str] | None = None) -> Source:
     """
     wanted = [columns] if isinstance(columns, str) else None if columns is None else list(columns)
     if isinstance(data, Mapping):
-        arrays = Arrays(data)
+        arrays = Arrays(data, wanted)
         return arrays if wanted is None else arrays.only(wanted)
     family, names = family_of(data)
     if isinstance(data, (str, os.PathLike)):

@@ -1,0 +1,75 @@
+"""What a user's ``read`` raises, with the row that it was about."""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from polyhead.errors import DataError, PolyheadError, Problem, shown
+
+_PASSED = (PolyheadError, StopIteration, MemoryError)
+"""What says enough by itself, or is told elsewhere."""
+
+
+def explained(read: Callable[..., Any]) -> Callable[..., Any]:
+    """The same ``read``, whose errors become a `DataError` that names the row, and the line that raised."""
+
+    @functools.wraps(read)
+    def called(source: Any, ids: Any, *others: Any, **options: Any) -> Any:
+        try:
+            return read(source, ids, *others, **options)
+        except _PASSED:
+            raise
+        except Exception as error:  # a user's code may raise anything at all
+            if isinstance(error, RuntimeError) and isinstance(error.__cause__, StopIteration):
+                raise
+            raise _told(lambda rows: read(source, rows, *others, **options), source, ids, error) from error
+
+    return called
+
+
+def _told(read: Callable[[Any], Any], source: Any, ids: Any, error: Exception) -> DataError:
+    row, error = _first(read, ids, error)
+    where = f"{type(source).__name__}.read"
+    if row is not None:
+        where, words = f"{where}, row {row}", "leave the row out: source.select(rows)."
+    else:
+        rows = shown(np.asarray(ids).tolist(), 60)
+        where, words = f"{where}, rows {rows} together", "read fewer rows at once."
+    file = isinstance(error, OSError) and error.filename is not None
+    what = "the file" if file else "read()"
+    found = f"{type(error).__name__}: {_said(error)}".rstrip(".: ")
+    return DataError(Problem(where, "its columns", f"{found} ({_line(error)})", f"Fix {what}, or {words}"))
+
+
+def _first(read: Callable[[Any], Any], ids: Any, error: Exception) -> tuple[int | None, Exception]:
+    """The first of some rows that cannot be read by itself, and why; None where each of them can."""
+    for row in np.unique(np.asarray(ids)):
+        try:
+            read(np.array([row], np.int64))
+        except Exception as alone:  # as above
+            return int(row), alone
+    return None, error
+
+
+def _said(error: Exception) -> str:
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"{error.strerror}: {error.filename}"
+    return " ".join(str(error).split())[:300]
+
+
+def _line(error: Exception) -> str:
+    """The last line of the user's own code that raised, else the last line of all."""
+    frames, trace = [], error.__traceback__
+    while trace is not None:
+        frames.append((trace.tb_frame.f_code.co_filename, trace.tb_lineno))
+        trace = trace.tb_next
+    own = [
+        (file, line) for file, line in frames[1:] if "site-packages" not in file and "/lib/python" not in file
+    ]
+    file, line = (own or frames)[-1]
+    return f"{os.path.basename(file)}, line {line}"

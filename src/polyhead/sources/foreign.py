@@ -1,0 +1,100 @@
+"""Datasets of other libraries that are no source: the way to read each of them.
+
+Nobody's library is imported to see what an object is: the module of its type says so.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+_GENERATOR = "ph.from_generator(function, length=rows, names=...)"
+
+_WAYS = (
+    (
+        "datasets",
+        ("Dataset",),
+        'Give its Arrow table: dataset.with_format("arrow")[:]; or its columns: '
+        '{"x": dataset.with_format("numpy")["x"]}.',
+    ),
+    (
+        "datasets",
+        ("DatasetDict",),
+        'Give one of its splits, as a table: datasets["train"].with_format("arrow")[:].',
+    ),
+    (
+        "datasets",
+        ("IterableDataset",),
+        f"Say {_GENERATOR}, where lambda: dataset.iter(32) is the function.",
+    ),
+    (
+        "torch",
+        ("DataLoader",),
+        f"Say {_GENERATOR}, where lambda: loader is the function and rows is len(loader.dataset); for a new order "
+        "in each epoch let the loader shuffle.",
+    ),
+    (
+        "torch",
+        ("IterableDataset",),
+        f"Say {_GENERATOR}, where lambda: DataLoader(dataset, 32) is the function.",
+    ),
+    (
+        "torch",
+        ("Dataset",),
+        "Say ph.from_generator(lambda: DataLoader(dataset, 32), length=len(dataset), names=...), or give its arrays "
+        'as columns: {"x": x, "y": y}.',
+    ),
+    (
+        "tensorflow",
+        ("DatasetV2",),
+        "Say ph.from_generator(lambda: dataset.as_numpy_iterator(), length=rows, names=...), with the dataset in "
+        "batches.",
+    ),
+    (
+        "keras",
+        ("PyDataset",),
+        "Say ph.from_generator(lambda: (dataset[i] for i in range(len(dataset))), length=rows, names=...).",
+    ),
+    (
+        "grain",
+        ("MapDataset", "IterDataset", "DataLoader"),
+        f"Say {_GENERATOR}, where lambda: iter(dataset) is the function, with the dataset in batches.",
+    ),
+)
+
+
+def way(data: Any) -> str:
+    """What to do about data that is no source; empty where nothing is known of it.
+
+    >>> way([1, 2])
+    'Give names: {"image": images, "label": labels}.'
+    """
+    if inspect.isgenerator(data):
+        return (
+            "A generator runs once: give ph.from_generator(function, length=rows) the function that makes it."
+        )
+    if isinstance(data, Iterator) or (callable(data) and not isinstance(data, type) and not _has_rows(data)):
+        return "For a generator say ph.from_generator(function, length=rows)."
+    for module, names, words in _WAYS:
+        if any(_of(base, module) and base.__name__ in names for base in type(data).__mro__):
+            return words
+    if isinstance(data, (list, tuple, np.ndarray)) or hasattr(data, "__array__"):
+        return 'Give names: {"image": images, "label": labels}.'
+    if hasattr(data, "__getitem__") and hasattr(data, "__len__"):
+        return (
+            "Write a ph.Source with __len__ and read(ids), or say ph.from_generator(function, length=rows)."
+        )
+    if hasattr(data, "__iter__"):
+        return "Say ph.from_generator(lambda: data, length=rows, names=...), if it gives batches."
+    return ""
+
+
+def _has_rows(data: Any) -> bool:
+    return hasattr(data, "__getitem__") or hasattr(data, "__iter__")
+
+
+def _of(kind: type, module: str) -> bool:
+    return kind.__module__ == module or kind.__module__.startswith(f"{module}.")
