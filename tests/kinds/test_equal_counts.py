@@ -54,9 +54,7 @@ def test_what_other_rows_have_changes_nothing(form, augment):
         at = COUNTS.index(count)
         alike = data([count] * ROWS, FORMS[form])
         feeds = [mixed.on(alike, augment=augment)]
-        feeds.append(
-            ph.Feed(alike, inputs=inputs, heads=HEADS, batch_size=ROWS, augment=augment, workers=0)
-        )
+        feeds.append(ph.Feed(alike, inputs=inputs, heads=HEADS, batch_size=ROWS, augment=augment, workers=0))
         for feed in feeds:
             found = batch_of(feed)
             for name in HEADS:
@@ -70,7 +68,9 @@ def test_labels_are_learnt_of_rows_of_one_count(form):
     words = [FORMS[form](np.array(row)) for row in (["a", "b"], ["c", "a"])]
     ids = [FORMS[form](np.array(row)) for row in ([3, 5], [5, 4])]
     for column, classes in ((words, ("a", "b", "c")), (ids, (3, 4, 5))):
-        feed = ph.Feed({"x": np.zeros(2), "y": column}, inputs="x", heads={"y": ph.MultiLabel()}, batch_size=2)
+        feed = ph.Feed(
+            {"x": np.zeros(2), "y": column}, inputs="x", heads={"y": ph.MultiLabel()}, batch_size=2
+        )
         assert feed.heads["y"].names == classes
         assert feed.peek()[1]["y"].sum(axis=1).tolist() == [2, 2]
 

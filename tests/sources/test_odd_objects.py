@@ -202,8 +202,8 @@ def test_annotations_of_other_images_are_an_error(tmp_path, unannotated):
     with pytest.raises(ph.DataError) as caught:
         coco(tmp_path, note(image_id="a.gif"), note(2, image_id=7), unannotated=unannotated)
     assert str(caught.value) == (
-        f"file {tmp_path / 'a.json'}, image_id: expected an image_id of an image of the file (1), got none for any of 2 "
-        "annotations, 'a.gif' for the first. Are the annotations those of other images?"
+        f"file {tmp_path / 'a.json'}, image_id: expected an image_id of an image of the file (1), got none for any of "
+        "2 annotations, 'a.gif' for the first. Are the annotations those of other images?"
     )
     assert coco(tmp_path, note(image_id="a.gif"), note(2), unannotated=unannotated).read([0])["ids"][0] == [2]
     assert len(coco(tmp_path, unannotated=unannotated)) == 1
@@ -217,7 +217,10 @@ def test_which_images_somebody_looked_at(tmp_path):
         rows = coco(tmp_path, note(image_id=0), images=images, unannotated=policy)
         assert rows.read(range(2))["annotated"].tolist() == looked
         gif(tmp_path / "yolo/images/b.gif")
-        assert yolo(tmp_path / "yolo", GOOD[yolo], unannotated=policy).read([0, 1])["annotated"].tolist() == looked
+        assert (
+            yolo(tmp_path / "yolo", GOOD[yolo], unannotated=policy).read([0, 1])["annotated"].tolist()
+            == looked
+        )
         gif(tmp_path / "voc/b.gif")
         assert voc(tmp_path / "voc", thing(), unannotated=policy).read([0, 1])["annotated"].tolist() == looked
 
@@ -268,9 +271,7 @@ def test_what_else_a_voc_file_says_of_objects(tmp_path):
 def test_crowds_of_panoptic_segments_can_be_told_apart(tmp_path):
     gif(tmp_path / "a.gif")
     gif(tmp_path / "p/a.gif")
-    parts = [
-        {"id": i, "category_id": 1, "bbox": [i, 1, 3, 4], "area": 12, "iscrowd": i - 1} for i in (1, 2)
-    ]
+    parts = [{"id": i, "category_id": 1, "bbox": [i, 1, 3, 4], "area": 12, "iscrowd": i - 1} for i in (1, 2)]
     content = {
         "images": [{"id": 1, "file_name": "a.gif", "height": 20, "width": 30}],
         "categories": [{"id": 1, "name": "person", "isthing": 1}],

@@ -58,7 +58,11 @@ def test_words_are_plain_whatever_holds_them(tmp_path):
 )
 def test_ids_in_any_form(tmp_path, ids, expected):
     for name, source in tables(tmp_path).items():
-        if isinstance(ids, (slice, list)) and (ids == slice(None, None, 2) or True in ids) and len(source) != 4:
+        if (
+            isinstance(ids, (slice, list))
+            and (ids == slice(None, None, 2) or True in ids)
+            and len(source) != 4
+        ):
             continue
         if name != "mix":
             assert np.asarray(source.read(ids)["n"]).tolist() == expected, name

@@ -125,7 +125,9 @@ def _check_alike(name: str, firsts: Sequence[Values]) -> None:
 
 def _lists_alike(a: np.ndarray, b: np.ndarray) -> bool:
     """Whether rows are lists of boxes or points, which are of one count in each source and of another in the other."""
-    return a.ndim == b.ndim == 3 and a.shape[2] == b.shape[2] <= 4 and {a.dtype.kind, b.dtype.kind} <= set("iuf")
+    return (
+        a.ndim == b.ndim == 3 and a.shape[2] == b.shape[2] <= 4 and {a.dtype.kind, b.dtype.kind} <= set("iuf")
+    )
 
 
 def _kind(values: Values) -> tuple[str, Any]:
