@@ -202,8 +202,8 @@ def test_annotations_of_other_images_are_an_error(tmp_path, unannotated):
     with pytest.raises(ph.DataError) as caught:
         coco(tmp_path, note(image_id="a.gif"), note(2, image_id=7), unannotated=unannotated)
     assert str(caught.value) == (
-        f"file {tmp_path / 'a.json'}, image_id: expected an image_id of an image of the file (1), got none for any "
-        "of 2 annotations, 'a.gif' for the first. Are the annotations those of other images?"
+        f"file {tmp_path / 'a.json'}, image_id: expected an image_id of an image of the file (1), got none for any of "
+        "2 annotations, 'a.gif' for the first. Are the annotations those of other images?"
     )
     assert coco(tmp_path, note(image_id="a.gif"), note(2), unannotated=unannotated).read([0])["ids"][0] == [2]
     assert len(coco(tmp_path, unannotated=unannotated)) == 1

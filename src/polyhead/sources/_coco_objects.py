@@ -127,7 +127,8 @@ def keypoints_of(
     expected = f"keypoints, {3 * count} numbers (x, y, visibility of each)"
     flat, unread = numbers(listed, 3 * count, at, "keypoints", expected, findings)
     points = flat.reshape(-1, count, 3)
-    wrong = ~np.isfinite(points).all(axis=(1, 2)) & ~unread
+    with np.errstate(invalid="ignore"):
+        wrong = ~(np.abs(points) < np.finfo(np.float32).max).all(axis=(1, 2)) & ~unread
     for i in np.flatnonzero(wrong).tolist():
         findings.leave_out("keypoint-number", at(i), "keypoints of finite numbers", shown(listed[i]))
     strange = ~wrong & ~unread & ~np.isin(points[..., 2], (0, 1, 2)).all(axis=1)

@@ -48,15 +48,23 @@ def column_of(data: Any) -> Values | Stored:
     return from_arrow(data)
 
 
-def opened_arrow(data: Any, where: str = "Arrow table") -> Opened:
-    """A pyarrow table; each column is let go of once it is converted."""
+def opened_arrow(data: Any, where: str = "Arrow table", *, check: bool = False) -> Opened:
+    """A pyarrow table; each column is let go of once it is converted.
+
+    Args:
+        data: it.
+        where: what errors call it.
+        check: look through a column before it is used: of a file that is mapped, damage would end the process.
+    """
     import pyarrow as pa
 
     table = data if isinstance(data, (pa.Table, pa.RecordBatch)) else pa.table(data)
     parts = dict(enumerate(table.columns))
 
     def load(at: int) -> Values | Stored:
-        values = column_of(parts[at])
+        if check:
+            _guarded(where, lambda: parts[at].validate(full=True))
+        values = _guarded(where, lambda: column_of(parts[at])) if check else column_of(parts[at])
         del parts[at]
         return values
 
@@ -111,7 +119,7 @@ def _guarded(where: str, work: Callable[[], T]) -> T:
         return work()
     except DataError:
         raise
-    except (pa.ArrowException, OSError, ValueError) as error:
+    except (pa.ArrowException, OSError, ValueError, OverflowError, TypeError) as error:
         reason = " ".join(str(error).split()).rstrip(".")
         raise DataError(Problem(where, "a readable table", f"{type(error).__name__}: {reason}")) from error
 
@@ -205,6 +213,6 @@ def _open_ipc(path: Path, where: str, wanted: list[str] | None) -> Opened:
     if magic[:4] == b"FEA1":
         from pyarrow import feather
 
-        return opened_arrow(feather.read_table(path), where)
+        return opened_arrow(feather.read_table(path), where, check=True)
     reader = ipc.open_file(source) if magic == b"ARROW1" else ipc.open_stream(source)
-    return opened_arrow(reader.read_all(), where)
+    return opened_arrow(reader.read_all(), where, check=True)

@@ -150,8 +150,10 @@ class Rle:
             np.floor((np.arange(new) + 0.5) * old / new).astype(np.int64)
             for new, old in zip(size, self.size, strict=True)
         )
-        down = self.to_mask()[np.ix_(rows, columns)].T.reshape(-1)
-        changes = np.flatnonzero(np.diff(down, prepend=np.uint8(0)))
+        # by the runs alone, as what the annotation says of its size may be more than a memory holds
+        runs = np.searchsorted(np.cumsum(self.counts), columns[:, None] * self.size[0] + rows, side="right")
+        down = (runs & 1).reshape(-1)
+        changes = np.flatnonzero(np.diff(down, prepend=0))
         return Rle(size, np.diff(changes, prepend=0, append=down.size))
 
     def area(self) -> int:
@@ -160,11 +162,16 @@ class Rle:
 
     def box(self) -> np.ndarray:
         """The box around its pixels, float64 ``(4,)`` of ``xyxy``; all zero where there are none."""
-        mask = self.to_mask()
-        rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-        if not len(rows):
+        ends = np.cumsum(self.counts)
+        first, last = (ends - self.counts)[1::2], ends[1::2] - 1
+        first, last = first[last >= first], last[last >= first]
+        if not len(first):
             return np.zeros(4)
-        return np.array([columns[0], rows[0], columns[-1] + 1, rows[-1] + 1], np.float64)
+        height = self.size[0]
+        over = first // height != last // height  # a run that goes on at the top of the next column
+        top = 0 if over.any() else (first % height).min()
+        bottom = height if over.any() else (last % height).max() + 1
+        return np.array([first[0] // height, top, last[-1] // height + 1, bottom], np.float64)
 
     def __repr__(self) -> str:
         area = self.area()

@@ -17,6 +17,20 @@ from polyhead.sources.base import similar
 _DRIVE = re.compile(r"[A-Za-z]:")
 
 
+def lines_of(path: str | os.PathLike[str], what: str) -> list[str]:
+    """The lines of a text file, without what ends them.
+
+    Raises:
+        DataError: for a file that cannot be read, or is no text; ``what`` says what it should be.
+    """
+    try:
+        with open(path, encoding="utf-8-sig") as file:
+            return file.read().splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        found = "bytes that are no text" if isinstance(error, UnicodeDecodeError) else str(error.strerror)
+        raise DataError(Problem(place(file=os.fspath(path)), what, found, code="text")) from None
+
+
 class Root:
     """A folder that no path may leave.
 

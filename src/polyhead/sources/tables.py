@@ -155,8 +155,10 @@ def _table(found: Opened, wanted: list[str] | None) -> Table:
         expected, none = f"one of the columns {listed(names)}", "no such column"
         places = {name: f"{found.where}, column `{name}`" for name in absent}
         raise DataError(*(Problem(at, expected, none, similar(name, names)) for name, at in places.items()))
-    if not found.rows:
-        raise DataError(Problem(found.where, "at least one row", "none"))
+    if found.rows < 1:  # a file that is damaged may say less than 0
+        raise DataError(
+            Problem(found.where, "at least one row", "none" if not found.rows else str(found.rows))
+        )
     at = {name: i for i, name in enumerate(names)}
     return Table({name: _Lazy(_checked(found, name, at[name])) for name in wanted}, found.rows)
 

@@ -23,7 +23,7 @@ from polyhead.sources._annotations import (
     scenes,
     sizes_of,
 )
-from polyhead.sources._paths import Files, Root
+from polyhead.sources._paths import Files, Root, lines_of
 from polyhead.sources._voc_files import Places, number_of, parsed, places_of
 from polyhead.sources._voc_objects import VocObject, marks_of, objects_of
 from polyhead.sources.base import similar
@@ -231,17 +231,16 @@ def _listed(home: Root, places: Places, split: str, findings: Findings) -> tuple
         raise DataError(Problem(where, "a list of images", "nothing at this path", near, "split"))
     stems: list[str] = []
     seen: set[str] = set()
-    with open(path, encoding="utf-8-sig") as lines:
-        for number, line in enumerate(lines, 1):
-            words = line.split()
-            if not words:
-                continue
-            at = f"{where}, line {number}"
-            if words[0] in seen:
-                findings.add("line-twice", at, "each image once", shown(words[0]), warning=True)
-            elif (places.notes or home).find(f"{words[0]}.xml", at) is not None:
-                stems.append(words[0])
-            seen.add(words[0])
+    for number, line in enumerate(lines_of(path, "a list of images"), 1):
+        words = line.split()
+        if not words:
+            continue
+        at = f"{where}, line {number}"
+        if words[0] in seen:
+            findings.add("line-twice", at, "each image once", shown(words[0]), warning=True)
+        elif (places.notes or home).find(f"{words[0]}.xml", at) is not None:
+            stems.append(words[0])
+        seen.add(words[0])
     return stems, where
 
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from polyhead.errors import place, shown
+from polyhead.errors import DataError, place, shown
 from polyhead.kinds.base import About
 from polyhead.sources._annotations import (
     Findings,
@@ -21,7 +21,7 @@ from polyhead.sources._annotations import (
     sizes_of,
 )
 from polyhead.sources._masks import Polygons
-from polyhead.sources._paths import Files
+from polyhead.sources._paths import Files, lines_of
 from polyhead.sources._yolo_data import Layout, layout_of
 
 PIXELS = 2.0
@@ -169,16 +169,13 @@ def _lines(texts: Sequence[str | None], layout: Layout, findings: Findings) -> _
         if path is None:
             continue
         try:
-            with open(path, encoding="utf-8-sig") as file:
-                text = file.read()
-        except (OSError, UnicodeDecodeError) as error:
-            reason = (
-                "bytes that are no text" if isinstance(error, UnicodeDecodeError) else str(error.strerror)
-            )
-            findings.add("text", place(file=path), "a text file of numbers", reason)
+            text = lines_of(path, "a text file of numbers")
+        except DataError as error:
+            (problem,) = error.problems
+            findings.add(problem.code, problem.place, problem.expected, problem.found)
             continue
         seen: set[tuple[str, ...]] = set()
-        for number, line in enumerate(text.splitlines(), 1):
+        for number, line in enumerate(text, 1):
             words = tuple(line.split())
             if not words:
                 continue
