@@ -13,7 +13,7 @@ from polyhead.errors import DataError
 from polyhead.vision import decode
 
 pytest.importorskip("PIL.Image", reason="Pillow is not installed")
-PROGRAM = Path(__file__).with_name("fuzzing.py")
+PROGRAM = Path(__file__).with_name("damage.py")
 
 
 def tried(which):
@@ -41,19 +41,19 @@ def test_twenty_thousand_damaged_images_do_no_harm():
 
 
 def test_this_test_can_fail(monkeypatch):
-    import fuzzing
+    import damage
 
-    monkeypatch.setattr(fuzzing, "SECONDS", 0.0)
-    assert fuzzing.harm(fuzzing.seeds()[0], 0).startswith("header: 0.0")
+    monkeypatch.setattr(damage, "SECONDS", 0.0)
+    assert damage.harm(damage.seeds()[0], 0).startswith("header: 0.0")
 
     def broken(data, **options):
         raise ValueError("no")
 
-    monkeypatch.setattr(fuzzing, "header_of", broken)
-    assert fuzzing.harm(b"any", 0) == "header: ValueError: no"
-    monkeypatch.setattr(fuzzing, "BYTES", -(1 << 40))
-    monkeypatch.setattr(fuzzing, "harm", lambda data, choice: None)
-    assert set(fuzzing.tried([("a", b"any", (0,))])[0]) == {"a"}
+    monkeypatch.setattr(damage, "header_of", broken)
+    assert damage.harm(b"any", 0) == "header: ValueError: no"
+    monkeypatch.setattr(damage, "BYTES", -(1 << 40))
+    monkeypatch.setattr(damage, "harm", lambda data, choice: None)
+    assert set(damage.tried([("a", b"any", (0,))])[0]) == {"a"}
 
 
 def test_whole_images_of_one_colour_are_not_taken_for_damaged_ones():
