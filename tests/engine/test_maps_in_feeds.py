@@ -58,7 +58,7 @@ def test_files_hold_what_arrays_hold(tmp_path, suffix, dtype):
 def test_colours_are_no_map_of_one_channel_and_grey_is_one_of_three(tmp_path):
     paths = written(tmp_path, "png", IMAGES)
     assert refusal(ph.DataError, ph.Map(), paths) == (
-        "head `depth`, row 0: expected numbers (H, W), got uint8 of shape (20, 30, 3). Say Map(3)."
+        f"head `depth`, row 0, file {paths[0]}: expected numbers (H, W), got uint8 of shape (20, 30, 3). Say Map(3)."
     )
     grey = [image[..., 0] for image in IMAGES]
     one = batch_of(ph.Map(), written(tmp_path, "png", grey)).labels["depth"]
