@@ -17,6 +17,8 @@ from PIL import Image, features
 from tiff_writer import CODES, tiff
 
 from polyhead.errors import DataError
+from polyhead.images.content import Broken, Content
+from polyhead.images.headers import parse
 from polyhead.vision import decode, decode_mask, header_of
 
 SECONDS = 2.0
@@ -128,6 +130,7 @@ def harm(data, choice):
     channels, deep = (None, 1, 3, 4)[choice % 4], bool(choice & 4)
     works = {
         "header": lambda: header_of(data),
+        "header of a file": lambda: _agree(data),
         "image": lambda: decode(data, channels=channels, deep=deep),
         "small image": lambda: decode(data, at_least=(8, 8), page=choice % 3),
         "mask": lambda: decode_mask(data),
@@ -146,6 +149,17 @@ def harm(data, choice):
         if took > SECONDS:
             return f"{name}: {took:.1f} s"
     return None
+
+
+def _agree(data):
+    """Raise where the header of a file is another one than that of its bytes."""
+    found = []
+    for content in (data, Content(io.BytesIO(data))):
+        try:
+            found.append(parse(content))
+        except Broken as error:
+            found.append(str(error))
+    assert found[0] == found[1], found
 
 
 def most_memory():

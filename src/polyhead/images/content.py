@@ -59,6 +59,6 @@ class Content:
         if self._file is not None:
             return struct.unpack(form, self.read(at, struct.calcsize(form)))
         try:
-            return struct.unpack_from(form, self._data, at)
+            return struct.unpack_from(form, self._data, min(at, self.size))
         except struct.error:
             raise Broken(ENDS) from None
