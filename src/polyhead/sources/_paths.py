@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from polyhead.errors import DataError, Problem, place, shown
-from polyhead.sources._annotations import Findings
+from polyhead.sources._findings import Findings
 from polyhead.sources._headers import ENDINGS, read_header
 from polyhead.sources.base import similar
 

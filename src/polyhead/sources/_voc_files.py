@@ -8,7 +8,7 @@ from xml.etree.ElementTree import Element, TreeBuilder
 from xml.parsers import expat
 
 from polyhead.errors import DataError, Problem, place
-from polyhead.sources._annotations import Findings
+from polyhead.sources._findings import Findings
 from polyhead.sources._headers import ENDINGS
 from polyhead.sources._paths import Root
 

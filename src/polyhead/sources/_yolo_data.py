@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from polyhead.errors import DataError, Problem, place, shown
-from polyhead.sources._annotations import Findings
+from polyhead.sources._findings import Findings
 from polyhead.sources._headers import ENDINGS
 from polyhead.sources._paths import Root, lines_of
 from polyhead.sources._yaml import load_yaml

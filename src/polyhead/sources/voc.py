@@ -12,7 +12,6 @@ import numpy as np
 from polyhead.errors import DataError, Problem, place, shown
 from polyhead.kinds.base import About
 from polyhead.sources._annotations import (
-    Findings,
     Images,
     by_image,
     chosen,
@@ -22,6 +21,7 @@ from polyhead.sources._annotations import (
     scenes,
     sizes_of,
 )
+from polyhead.sources._findings import Findings
 from polyhead.sources._headers import ENDINGS
 from polyhead.sources._paths import Files, Root, lines_of
 from polyhead.sources._voc_files import Places, number_of, parsed, places_of
