@@ -155,6 +155,10 @@ def test_different_orders_are_an_error_where_a_head_asks_for_one(tmp_path):
 def test_an_order_that_holds_the_others_is_that_of_all():
     known = [About(("a", "c")), About(), About(("a", "b", "c"))]
     assert together("x", known).classes == ("a", "b", "c")
+    known = [About(("d", "a", "c")), About(("d", "c"))]
+    assert together("x", known).classes == ("d", "a", "c")
+    known = [About(("a", "c")), About(("b", "c"))]  # in the order of the alphabet, as where no file has one
+    assert together("x", known).classes == ("a", "b", "c")
     with pytest.raises(ph.DataError, match="annotations of one kind of pixels in all sources"):
         together("x", [About(annotated="stored"), About(annotated="shown")])
 

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from polyhead import DataError
-from polyhead.sources._annotations import Findings, Images, by_row, chosen, clip_boxes, numbers, scenes
+from polyhead.sources._annotations import Images, by_row, chosen, clip_boxes, numbers, scenes
+from polyhead.sources._findings import Findings
 from polyhead.sources._paths import Root
 
 

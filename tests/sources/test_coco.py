@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from polyhead import DataError
-from polyhead.sources._annotations import SAY_DROP
+from polyhead.sources._findings import SAY_DROP
 from polyhead.sources._masks import Panoptic, Polygons, Rle
 from polyhead.sources.coco import read_coco
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import polyhead as ph
-from polyhead.sources._annotations import Findings
+from polyhead.sources._findings import Findings
 from polyhead.sources._paths import Root
 
 pytest.importorskip("yaml", reason="PyYAML is not installed")

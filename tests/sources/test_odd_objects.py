@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import polyhead as ph
-from polyhead.sources._annotations import SAY_DROP
+from polyhead.sources._findings import SAY_DROP
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*expected nothing odd:polyhead.PolyheadWarning")
 

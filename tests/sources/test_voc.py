@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from polyhead import DataError
-from polyhead.sources._annotations import SAY_DROP
+from polyhead.sources._findings import SAY_DROP
 from polyhead.sources.voc import read_voc
 
 pytestmark = pytest.mark.filterwarnings(

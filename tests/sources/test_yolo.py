@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from polyhead import DataError
-from polyhead.sources._annotations import SAY_DROP
+from polyhead.sources._findings import SAY_DROP
 from polyhead.sources._masks import Polygons
 from polyhead.sources.yolo import read_yolo
 

@@ -12,8 +12,8 @@ from polyhead.kinds.base import About
 def together(name: str, known: Sequence[About]) -> About:
     """What is known of a column whose rows come from several sources.
 
-    The classes of one source stand for all where they hold those of the others in the same order. A source that
-    knows nothing of the column changes nothing.
+    The classes of one source stand for all where they hold those of the others in the same order; names that every
+    source has in the order of the alphabet stay so. A source that knows nothing of the column changes nothing.
 
     Args:
         name: of the column.
@@ -27,7 +27,10 @@ def together(name: str, known: Sequence[About]) -> About:
     """
     classed = [(i, about) for i, about in enumerate(known) if about.classes is not None]
     found = About()
-    if classed:
+    alphabet = [about.classes for _, about in classed if about.values is None and _is_sorted(about.classes)]
+    if classed and len(alphabet) == len(classed):
+        found = About(tuple(sorted({name for names in alphabet for name in names or ()})))
+    elif classed:
         at, longest = max(classed, key=lambda one: len(one[1].classes or ()))
         for i, about in classed:
             if not _within(about, longest):
@@ -51,6 +54,10 @@ def _within(part: About, whole: About) -> bool:
     """Whether all classes of one stand in the other, in the same order and for the same values."""
     rest: Iterable[Any] = iter(_pairs(whole))
     return all(pair in rest for pair in _pairs(part))
+
+
+def _is_sorted(names: Sequence[Any] | None) -> bool:
+    return all(isinstance(name, str) for name in names or ()) and list(names or ()) == sorted(names or ())
 
 
 def _pairs(about: About) -> list[tuple[Any, Any]]:

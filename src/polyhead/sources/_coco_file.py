@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from polyhead.errors import DataError, Problem, place, shown
-from polyhead.sources._annotations import Findings, sizes_of
+from polyhead.sources._annotations import sizes_of
+from polyhead.sources._findings import Findings
 from polyhead.sources._paths import Files, Root
 from polyhead.sources.base import similar
 

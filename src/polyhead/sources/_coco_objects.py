@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from polyhead.errors import DataError, shown
-from polyhead.sources._annotations import Findings, numbers
+from polyhead.sources._annotations import numbers
+from polyhead.sources._findings import Findings
 from polyhead.sources._masks import Polygons, Rle
 
 Where = Callable[[Mapping[str, Any]], str]

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from polyhead.errors import place, shown
-from polyhead.sources._annotations import Findings, by_image, clip_boxes, numbers, scenes, sizes_of
+from polyhead.sources._annotations import by_image, clip_boxes, numbers, scenes, sizes_of
 from polyhead.sources._coco_file import Known, Pictures, id_of
 from polyhead.sources._coco_objects import extras_of, keypoints_of, mask_of
+from polyhead.sources._findings import Findings
 
 
 class Reader:

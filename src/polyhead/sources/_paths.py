@@ -11,7 +11,7 @@ from typing import Any
 
 from polyhead.errors import DataError, Problem, place, shown
 from polyhead.images.headers import ENDINGS, read_header
-from polyhead.sources._annotations import Findings
+from polyhead.sources._findings import Findings
 from polyhead.sources.base import similar
 
 _DRIVE = re.compile(r"[A-Za-z]:")

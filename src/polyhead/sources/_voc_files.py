@@ -9,7 +9,7 @@ from xml.parsers import expat
 
 from polyhead.errors import DataError, Problem, place
 from polyhead.images.headers import ENDINGS
-from polyhead.sources._annotations import Findings
+from polyhead.sources._findings import Findings
 from polyhead.sources._paths import Root
 
 IMAGES = ("jpegimages", "images", "image", "imgs", "img")

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from polyhead.errors import DataError, Problem, place, shown
 from polyhead.images.headers import ENDINGS
-from polyhead.sources._annotations import Findings
+from polyhead.sources._findings import Findings
 from polyhead.sources._paths import Root, lines_of
 from polyhead.sources._yaml import load_yaml
 from polyhead.sources.base import similar

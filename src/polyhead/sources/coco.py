@@ -10,10 +10,11 @@ import numpy as np
 
 from polyhead.errors import place
 from polyhead.kinds.base import About
-from polyhead.sources._annotations import Findings, Images, chosen, require_choice, require_choices
+from polyhead.sources._annotations import Images, chosen, require_choice, require_choices
 from polyhead.sources._coco_file import content_of, entries_of, kind_of, known_of, pictures_of
 from polyhead.sources._coco_panoptic import panoptic_of
 from polyhead.sources._coco_reader import Reader
+from polyhead.sources._findings import Findings
 from polyhead.sources._paths import Files, Root
 
 KINDS = ("instances", "keypoints", "panoptic")

@@ -11,7 +11,8 @@ import numpy as np
 from polyhead.errors import DataError, Problem, place, shown
 from polyhead.images.headers import ENDINGS
 from polyhead.kinds.base import About
-from polyhead.sources._annotations import Findings, Images, require_choices
+from polyhead.sources._annotations import Images, require_choices
+from polyhead.sources._findings import Findings
 from polyhead.sources._paths import Files, Root
 from polyhead.sources._values import EXACT, Coded, Values
 from polyhead.sources.base import Source, similar

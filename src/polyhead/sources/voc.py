@@ -13,7 +13,6 @@ from polyhead.errors import DataError, Problem, place, shown
 from polyhead.images.headers import ENDINGS
 from polyhead.kinds.base import About
 from polyhead.sources._annotations import (
-    Findings,
     Images,
     by_image,
     chosen,
@@ -23,6 +22,7 @@ from polyhead.sources._annotations import (
     scenes,
     sizes_of,
 )
+from polyhead.sources._findings import Findings
 from polyhead.sources._paths import Files, Root, lines_of
 from polyhead.sources._voc_files import Places, number_of, parsed, places_of
 from polyhead.sources._voc_objects import VocObject, marks_of, objects_of

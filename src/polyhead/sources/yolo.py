@@ -11,7 +11,6 @@ import numpy as np
 from polyhead.errors import DataError, place, shown
 from polyhead.kinds.base import About
 from polyhead.sources._annotations import (
-    Findings,
     Images,
     by_image,
     chosen,
@@ -20,6 +19,7 @@ from polyhead.sources._annotations import (
     scenes,
     sizes_of,
 )
+from polyhead.sources._findings import Findings
 from polyhead.sources._masks import Polygons
 from polyhead.sources._paths import Files, lines_of
 from polyhead.sources._yolo_data import Layout, layout_of
