@@ -77,7 +77,6 @@ def test_an_error_of_a_users_own_is_what_it_was():
     class Gone(Exception):
         pass
 
-
     rows = Rows()
     feed = feed_of(rows)
     model = model_of(feed)

@@ -329,6 +329,8 @@ def test_the_keys_of_a_batch_may_come_in_another_order():
 
 @pytest.mark.parametrize("length", [2.0, "2", True, None, np.float32(2)])
 def test_a_length_is_an_integer(length):
-    with pytest.raises(ph.DataError, match=r"from_generator\(length=\): expected the rows of an epoch, an integer"):
+    with pytest.raises(
+        ph.DataError, match=r"from_generator\(length=\): expected the rows of an epoch, an integer"
+    ):
         ph.from_generator(batches, length=length)
     assert len(ph.from_generator(batches, length=np.int64(5))) == 5

@@ -69,6 +69,9 @@ class Mask(Head):
     def __post_init__(self) -> None:
         super().__post_init__()
         object.__setattr__(self, "classes", _classes.checked("Mask", self.classes, least=1))
+        if self.classes is None:
+            fix = "Classes of masks are not learnt from the column."
+            raise ContractError(Problem("Mask(classes)", "a number, or names", "None", fix))
         if self.size is not None:
             size = as_shape(self.size, "Mask(size=)")
             if len(size) != 2:
