@@ -94,6 +94,15 @@ def is_integer(value: Any) -> TypeGuard[int]:
     return isinstance(value, Integral) and not isinstance(value, bool)
 
 
+def is_size(value: Any, least: int = 1) -> TypeGuard[int]:
+    """Whether a value is an integer of at least ``least`` that 64 bits hold.
+
+    >>> is_size(1), is_size(0), is_size(10**30)
+    (True, False, False)
+    """
+    return is_integer(value) and least <= value < 2**63
+
+
 @dataclass(frozen=True)
 class Problem:
     """One thing that is wrong.

@@ -12,7 +12,7 @@ from polyhead.drawing import Drawing
 from polyhead.engine import Assembler, Batch
 from polyhead.engine.declaration import Known, as_inputs, asked, lacking, require_kinds
 from polyhead.engine.memory import pooled
-from polyhead.errors import ContractError, DataError, Problem, Report, is_integer, shown, warn
+from polyhead.errors import ContractError, DataError, Problem, Report, is_integer, is_size, shown, warn
 from polyhead.keras_bridge.adapter import Call, Convert, KerasInput, Spec
 from polyhead.keras_bridge.compiled import compiled_loss, head_losses, user_loss
 from polyhead.keras_bridge.contract import Declared, Fit, check, match
@@ -155,7 +155,7 @@ class Feed(KerasInput):
 
     @epoch.setter
     def epoch(self, epoch: int) -> None:
-        if not is_integer(epoch) or epoch < 0:
+        if not is_size(epoch, 0):
             raise ContractError(Problem("feed.epoch", "an integer of at least 0", shown(epoch)))
         self._drawing.position.go(int(epoch))
 
@@ -523,11 +523,11 @@ class Feed(KerasInput):
 def _require_integers(batch_size: Any, seed: Any, workers: Any) -> None:
     """Raise for an argument that is no integer where one has to be."""
     wrong = []
-    if not is_integer(batch_size) or batch_size < 1:
+    if not is_size(batch_size):
         wrong.append(Problem("Feed(batch_size=)", "an integer of at least 1", shown(batch_size)))
     if not is_integer(seed):
         wrong.append(Problem("Feed(seed=)", "an integer", shown(seed)))
-    if workers != "auto" and (not is_integer(workers) or workers < 0):
+    if workers != "auto" and not is_size(workers, 0):
         wrong.append(Problem("Feed(workers=)", '"auto" or an integer of at least 0', shown(workers)))
     if wrong:
         raise ContractError(*wrong)

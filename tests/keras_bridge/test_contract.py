@@ -138,3 +138,38 @@ def test_a_model_that_cannot_be_called_says_what_it_was_given():
     assert len(report.problems) == 1
     assert "I want a pear" in str(report)
     assert "x (4,), z (2,)" in str(report)
+
+
+class Returns(keras.Model):
+    """A subclassed model whose layers have the names of heads, which its outputs do not."""
+
+    def __init__(self, form):
+        super().__init__()
+        self.form = form
+        self.price = keras.layers.Dense(1, name="price")
+        self.age = keras.layers.Dense(1, name="age")
+
+    def call(self, x):
+        return self.form(self.price(x), self.age(x))
+
+
+@pytest.mark.parametrize(
+    ("form", "found"),
+    [
+        (lambda price, age: (price, age), "a tuple of 2"),
+        (lambda price, age: [price, age], "a list of 2"),
+        (lambda price, age: (price, age, age), "a tuple of 3"),
+        (lambda price, age: price, "one without a name"),
+    ],
+)
+def test_outputs_without_names_are_to_be_a_dict(form, found):
+    rows = np.zeros((8, 2), "float32")
+    heads = {"price": ph.Regression(), "age": ph.Regression()}
+    data = {"x": rows, "price": rows[:, :1], "age": rows[:, :1]}
+    feed = ph.Feed(data, inputs="x", heads=heads, batch_size=4)
+    report = feed.check(Returns(form))
+    assert [str(p) for p in report.errors] == [
+        f"model: expected outputs by the names of the heads, `price`, `age`, got {found}. Return a dict from call(): "
+        'return {"price": ..., "age": ...}.'
+    ]
+    assert feed.check(Returns(lambda price, age: {"price": price, "age": age})).ok

@@ -320,14 +320,51 @@ def test_a_saved_model_trains_on_where_it_was(tmp_path):
             "fit(batch_size=): expected nothing beside a feed, got 8. Say Feed(batch_size=...).",
         ),
         ("y", [1], "fit(y=): expected nothing beside a feed, got [1]. The feed has its labels."),
+        (
+            "validation_split",
+            0.2,
+            "fit(validation_split=): expected nothing beside a feed, got 0.2. Split the rows first: train, val = "
+            "ph.read_table(data).split((0.8, 0.2)); make the feed of train, and give "
+            "fit(validation_data=feed.on(val)).",
+        ),
+        (
+            "validation_batch_size",
+            4,
+            "fit(validation_batch_size=): expected nothing beside a feed, got 4. Say feed.on(val, batch_size=...).",
+        ),
+        (
+            "sample_weight",
+            [1.0],
+            "fit(sample_weight=): expected nothing beside a feed, got [1.0]. Say it on the heads: class_weight=, "
+            "given= and missing= make weights.",
+        ),
+        (
+            "shuffle",
+            False,
+            "fit(shuffle=): expected nothing beside a feed that has an order, got False. Say Feed(shuffle=False): "
+            "the feed orders the rows.",
+        ),
+        (
+            "shuffle",
+            "batch",
+            "fit(shuffle=): expected nothing beside a feed that has an order, got 'batch'. Say "
+            'Feed(shuffle="blocks").',
+        ),
     ],
 )
 def test_arguments_that_keras_would_drop_are_refused(argument, value, message):
-    model, feed = build(), make()
+    model, feed = build(), make(shuffle=True)
     ph.compile(model, feed, optimizer="adam")
     with pytest.raises(ph.ContractError) as error:
         model.fit(feed, **{argument: value}, verbose=0)
     assert str(error.value) == message
+
+
+def test_an_order_that_agrees_with_the_feed_is_taken():
+    model, feed = build(), make(shuffle=False)
+    ph.compile(model, feed, optimizer="adam")
+    model.fit(feed, shuffle=False, validation_split=0.0, verbose=0)
+    assert feed.epoch == 1
 
 
 @pytest.mark.skipif(

@@ -10,7 +10,7 @@ from polyhead.engine.assembler import Assembler
 from polyhead.engine.batch import Block
 from polyhead.engine.prefetch import prefetch
 from polyhead.engine.threads import Threads
-from polyhead.errors import ContractError, Problem, is_integer, shown
+from polyhead.errors import ContractError, Problem, is_size, shown
 from polyhead.order import Order
 from polyhead.speed import Meter
 
@@ -108,6 +108,6 @@ class Blocks:
 def _threads(workers: int | str, most: int | None) -> int:
     if isinstance(workers, str) and workers == "auto":
         return min(most or MOST_THREADS, os.cpu_count() or 1)
-    if not is_integer(workers) or workers < 0:
+    if not is_size(workers, 0):
         raise ContractError(Problem("workers", '"auto" or an integer of at least 0', shown(workers)))
     return workers if most is None else min(most, workers)

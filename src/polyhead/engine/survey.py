@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from polyhead.engine.assembler import Assembler
-from polyhead.errors import ContractError, DataError, Problem, is_integer, shown
+from polyhead.errors import ContractError, DataError, Problem, is_size, shown
 from polyhead.kinds.seen import Seen, see
 from polyhead.order import Order
 
@@ -25,7 +25,7 @@ def look(assembler: Assembler, order: Order, rows: int | str | None) -> tuple[di
     if rows is None:
         # a few batches, few of them where rows are large
         rows = max(order.batch_size, min(FIRST_ROWS, FIRST_BYTES // max(1, assembler.row_bytes)))
-    elif rows != "all" and (not is_integer(rows) or rows < 1):
+    elif rows != "all" and not is_size(rows):
         raise ContractError(Problem("check(rows=)", '"all" or an integer of at least 1', shown(rows)))
     if isinstance(rows, str):
         from rich.console import Console

@@ -6,7 +6,7 @@ from typing import Any
 
 import keras
 
-from polyhead.errors import ContractError, Problem, is_integer, shown
+from polyhead.errors import ContractError, Problem, is_size, shown
 from polyhead.keras_bridge.waiting import Asks
 from polyhead.speed import Speed
 
@@ -42,7 +42,7 @@ class Profile(keras.callbacks.Callback, Asks):
     """
 
     def __init__(self, steps: int = 1000, verbose: int = 1) -> None:
-        if not is_integer(steps) or steps < 2:
+        if not is_size(steps, 2):
             raise ContractError(Problem("Profile(steps=)", "an integer of at least 2", shown(steps)))
         super().__init__()
         self.steps, self.verbose = steps, verbose

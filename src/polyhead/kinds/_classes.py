@@ -32,7 +32,7 @@ def checked(kind: str, classes: Any, least: int) -> Any:
     if isinstance(classes, (str, bytes, bool)) or not isinstance(classes, (int, Sequence)):
         raise ContractError(Problem(f"{kind}(classes)", expected, shown(classes)))
     count = classes if isinstance(classes, int) else len(classes)
-    if count < least or (not isinstance(classes, int) and len(set(classes)) != count):
+    if not least <= count < 2**31 or (not isinstance(classes, int) and len(set(classes)) != count):
         fix = "Two classes are a ph.Binary head." if kind == "Categorical" and count == 1 else ""
         raise ContractError(Problem(f"{kind}(classes)", expected, shown(classes), fix))
     return classes
@@ -214,9 +214,11 @@ def value_at(values: Any, index: int) -> Any:
 
 def _looked_up(values: Sequence[Any], classes: int | Sequence[Any], missing: Any) -> np.ndarray:
     place = {c: i for i, c in enumerate(names(classes))}
-    return np.fromiter(
-        (MISSING if is_missing(v, missing) else place.get(v, STRANGE) for v in values), np.int32, len(values)
-    )
+    try:
+        found = (MISSING if is_missing(v, missing) else place.get(v, STRANGE) for v in values)
+        return np.fromiter(found, np.int32, len(values))
+    except TypeError as error:  # values that are no keys, as rows of a structured array
+        raise BadValue(None, "names or ids of classes", f"{shown(values[0])} ({error})") from None
 
 
 def _array_ids(array: np.ndarray, classes: int | Sequence[Any], missing: Any) -> np.ndarray:

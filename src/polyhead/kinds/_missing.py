@@ -55,7 +55,11 @@ def row_array(value: Any, index: int, expected: str, fix: str = "") -> np.ndarra
     except ValueError:
         raise BadValue(index, expected, f"lists of unequal length ({shown(value)})", fix) from None
     if row.dtype == object and all(is_missing(v) or isinstance(v, Real) for v in row.flat):
-        row = np.array([np.nan if is_missing(v) else v for v in row.flat], np.float64).reshape(row.shape)
+        try:
+            plain_row = np.array([np.nan if is_missing(v) else v for v in row.flat], np.float64)
+        except OverflowError:  # an integer that no float holds
+            raise BadValue(index, expected, shown(value), "Scale the column, or leave the row out.") from None
+        row = plain_row.reshape(row.shape)
     if row.dtype.kind not in "iufb":
         raise BadValue(index, expected, shown(value), fix)
     return row

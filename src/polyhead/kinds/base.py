@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Literal, NamedTuple, Protocol, Self
 
 import numpy as np
 
-from polyhead.errors import BadValue, ContractError, Problem, is_integer, shown
+from polyhead.errors import BadValue, ContractError, Problem, is_integer, is_size, shown
 from polyhead.kinds._mixing import Mixing, unmixable
 
 Way = Literal["copy", "cast", "scale"]
@@ -458,6 +458,6 @@ def as_shape(shape: Any, where: str) -> tuple[int, ...]:
     """
     given = (shape,) if is_integer(shape) else shape
     good = isinstance(given, (tuple, list)) and given
-    if not good or any(not is_integer(n) or n < 1 for n in given):
+    if not good or any(not is_size(n) for n in given):
         raise ContractError(Problem(where, "a positive integer, or a tuple of them", shown(shape)))
     return tuple(int(n) for n in given)

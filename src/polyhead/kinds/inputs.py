@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from polyhead.errors import BadValue, ContractError, Problem, shown
+from polyhead.errors import BadValue, ContractError, Problem, is_size, shown
 from polyhead.kinds._missing import (
     as_array,
     as_float32,
@@ -152,6 +152,10 @@ class Image(Input):
     )  # found to hold what must be decoded or resized
 
     def __post_init__(self) -> None:
+        for name in ("height", "width", "channels"):
+            size = getattr(self, name)
+            if size is not None and not is_size(size):
+                raise ContractError(Problem(f"Image({name})", "an integer of at least 1", shown(size)))
         if self.dtype not in ("float32", "uint8"):
             raise ContractError(Problem("Image(dtype=)", '"float32" or "uint8"', shown(self.dtype)))
         if self.fit not in _FITS:

@@ -76,6 +76,9 @@ class Mask(Pixels):
     def __post_init__(self) -> None:
         super().__post_init__()
         object.__setattr__(self, "classes", _classes.checked("Mask", self.classes, least=1))
+        if self.classes is None:
+            fix = "Classes of masks are not learnt from the column."
+            raise ContractError(Problem("Mask(classes)", "a number, or names", "None", fix))
         if self.values is not None:
             object.__setattr__(self, "values", self._checked_values())
         _classes.check_weights("Mask", self.class_weight, self._weighed)

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from polyhead.errors import BadValue, ContractError, DataError, Problem, StoreError, is_integer, place, shown
+from polyhead.errors import BadValue, ContractError, DataError, Problem, StoreError, is_size, place, shown
 from polyhead.packing.rows import fingerprint, rows_are_decoded, rows_of, specs_of
 from polyhead.packing.writer import write_shards
 from polyhead.sources._fingerprint import arrow_of
@@ -80,7 +80,7 @@ def pack(
     >>> pack({"image": images, "boxes": [np.ones((2, 4)), None, np.zeros((0, 4))]}, f"{folder}/some.store")
     Store(3 rows: image, boxes)
     """
-    if not is_integer(shard_bytes) or shard_bytes < 1:
+    if not is_size(shard_bytes):
         raise ContractError(Problem("pack(shard_bytes=)", "a positive integer", shown(shard_bytes)))
     threads = _threads(workers)
     rows = rows_of(data, image_size, encoding, quality)
@@ -123,7 +123,7 @@ def pack(
 def _threads(workers: Any) -> int:
     if workers == "auto":
         return min(32, os.cpu_count() or 1)
-    if not is_integer(workers) or workers < 0:
+    if not is_size(workers, 0):
         raise ContractError(Problem("pack(workers=)", '"auto" or an integer of at least 0', shown(workers)))
     return max(1, workers)
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from polyhead.engine.placed import Placed
-from polyhead.errors import BadValue, ContractError, DataError, Problem, is_integer, place, shown
+from polyhead.errors import BadValue, ContractError, DataError, Problem, is_integer, is_size, place, shown
 from polyhead.feed import Feed
 from polyhead.kinds import Image
 from polyhead.kinds._missing import is_missing, plain
@@ -85,7 +85,7 @@ def _size(given: Any) -> tuple[int, int] | None:
         return None
     pair = (given, given) if is_integer(given) else given
     good = isinstance(pair, (tuple, list)) and len(pair) == 2
-    if not good or not all(is_integer(n) and n > 0 for n in pair):
+    if not good or not all(map(is_size, pair)):
         raise ContractError(Problem("pack(image_size=)", "(height, width) in pixels", shown(given)))
     return int(pair[0]), int(pair[1])
 

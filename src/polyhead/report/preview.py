@@ -9,7 +9,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from polyhead.errors import ContractError, Problem, Report, is_integer, shown
+from polyhead.errors import ContractError, Problem, Report, is_size, shown
 from polyhead.feed import Feed
 from polyhead.report.page import page
 from polyhead.report.samples import Sample, take
@@ -98,7 +98,7 @@ def preview(
     >>> [sample.labels["kind"].state for sample in seen.samples]
     ['labelled', 'labelled', 'missing']
     """
-    if not is_integer(n) or n < 1:
+    if not is_size(n):
         raise ContractError(Problem("preview(n=)", "an integer of at least 1", shown(n)))
     if path is not None:
         _ending(path)

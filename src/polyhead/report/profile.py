@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from polyhead.compiled import settled
-from polyhead.errors import ContractError, Problem, is_integer, shown
+from polyhead.errors import ContractError, Problem, is_size, shown
 from polyhead.feed import Feed
 from polyhead.keras_bridge.adapter import Call, Convert, KerasInput
 from polyhead.keras_bridge.compile import compile as compile_for
@@ -77,7 +77,7 @@ def train(feed: Feed, model: Any, steps: int | None = None) -> Speed:
 
 
 def _require(steps: Any, where: str, least: int) -> None:
-    if steps is not None and (not is_integer(steps) or steps < least):
+    if steps is not None and not is_size(steps, least):
         raise ContractError(Problem(where, f"an integer of at least {least}", shown(steps)))
 
 

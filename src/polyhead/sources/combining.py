@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from polyhead.errors import DataError, Problem, is_integer, shown
+from polyhead.errors import DataError, Problem, is_size, shown
 from polyhead.kinds.base import About
 from polyhead.sources._about import together
 from polyhead.sources._forms import forms, same_columns
@@ -191,7 +191,7 @@ class Mix(OwnSource):
         self._all = Concat(sources, join, "mix(other, weights=...")
         self._lengths = np.array([len(source) for source in sources])
         self._order = Interleaving(self.weights)
-        if length is not None and (not is_integer(length) or length < 1):
+        if length is not None and not is_size(length):
             raise DataError(Problem("length", "a positive number of rows", shown(length)))
         self._length = self._order.fewest(self._lengths.tolist()) if length is None else int(length)
         self._cache: dict[str, Values] = {}

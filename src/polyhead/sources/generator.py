@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from polyhead.errors import DataError, Problem, is_integer, shown
+from polyhead.errors import DataError, Problem, is_size, shown
 from polyhead.sources._values import Values, objects
 from polyhead.sources.base import OwnSource, Source
 
@@ -50,7 +50,7 @@ def from_generator(function: Callable[[], Any], *, length: int, names: Any = Non
         found = shown(function)
         fix = "A generator runs once, a function can begin anew: give the function, without calling it."
         raise DataError(Problem("from_generator()", "a function that returns an iterator", found, fix))
-    if not is_integer(length) or length < 1:
+    if not is_size(length):
         raise DataError(
             Problem(
                 "from_generator(length=)", "the rows of an epoch, an integer of at least 1", shown(length)

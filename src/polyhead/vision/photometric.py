@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from polyhead.errors import ContractError, Problem, is_integer, shown
+from polyhead.errors import ContractError, Problem, is_size, shown
 from polyhead.vision import photometry
 from polyhead.vision.base import Photometric, signed
 
@@ -136,7 +136,7 @@ class Cutout(Photometric):
         super().__post_init__()
         self._between("fraction", 0, 1, above=True)
         self._between("fill", 0, 1)
-        if not is_integer(self.holes) or self.holes < 1:
+        if not is_size(self.holes):
             raise ContractError(Problem("Cutout(holes=)", "a positive integer", shown(self.holes)))
         object.__setattr__(self, "draws", 1 + 4 * int(self.holes))
 
