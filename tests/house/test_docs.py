@@ -82,7 +82,7 @@ def test_the_code_of_the_readme_runs_and_prints_what_it_says(readme_data):
 
 
 @pytest.mark.keras
-@pytest.mark.parametrize("page", ["losses.md", "saving.md"])
+@pytest.mark.parametrize("page", ["losses.md", "saving.md", "images.md"])
 def test_the_code_of_a_page_runs_and_prints_what_it_says(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     claims = run((ROOT / "docs" / page).read_text(encoding="utf-8"), {})

@@ -279,6 +279,20 @@ def test_jpeg_2000_without_loss(bands, bits):
     np.testing.assert_array_equal(found, pixels)
 
 
+def test_a_folder_of_other_formats_is_read_as_one_of_jpeg(tmp_path):
+    import polyhead as ph
+
+    pixels = RNG.integers(0, 65536, (HIGH, WIDE), np.uint16)
+    for name in ("a/1.pgm", "b/2.PGM"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"P5\n%d %d\n65535\n" % (WIDE, HIGH) + pixels.astype(">u2").tobytes())
+    rows = ph.read_folder(tmp_path)
+    inputs, heads = {"image": ph.Image(HIGH, WIDE, 1)}, {"kind": ph.Categorical(column="label")}
+    x, y = ph.Feed(rows, inputs=inputs, heads=heads, batch_size=2).peek()
+    np.testing.assert_allclose(x["image"][..., 0], np.stack([pixels, pixels]) / 65535, atol=1e-6)
+    assert y["kind"].tolist() == [0, 1]
+
+
 # Masks ----------------------------------------------------------------------------------------------
 
 

@@ -56,8 +56,9 @@ def pack(
         path: the folder to write.
         image_size: (height, width) of the images of a feed, in place of the declared ones; masks of the images' size
             get it too.
-        encoding: how the images of a feed are stored: ``"pixels"``, uint8 ``(H, W, C)``, which is read fastest;
-            ``"jpeg"``, of which ``quality`` says how much is lost; or ``"png"``.
+        encoding: how the images of a feed are stored: ``"pixels"``, ``(H, W, C)``, which is read fastest, uint8, or
+            float32 where the feed has more than 8 bits of a channel; ``"jpeg"``, for 8 bits, of which ``quality``
+            says how much is lost; or ``"png"``, of 8 or 16 bits.
         quality: of JPEG, 1 to 100.
         append: add the rows to a store of the same columns; their ids go on from its last. A run that is killed leaves
             the store as it was.
