@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from polyhead.errors import BadValue, ContractError, DataError, Problem, StoreError, place, shown
-from polyhead.packing.rows import fingerprint, rows_are_decoded, rows_of, specs_of
+from polyhead.packing.rows import fingerprint, keep_as, rows_are_decoded, rows_of, specs_of
 from polyhead.packing.writer import write_shards
 from polyhead.sources._fingerprint import arrow_of
 from polyhead.sources._store_columns import Spec, row_bytes, said
@@ -88,13 +88,13 @@ def pack(
     if not len(rows):
         raise DataError(Problem("data", "at least one row", "an empty source"))
     folder = Path(path).expanduser()
-    specs = specs_of(rows)
     options = {"encoding": encoding, **({"quality": quality} if encoding == "jpeg" else {})}
     part = {"rows": len(rows), "fingerprint": fingerprint(rows), **options}
     old = _old(folder, part, append)
     if old is None:
         return open_store(folder)
-    specs, merged = _joined(folder, specs, old)
+    keep_as(rows, old.get("columns", ()))
+    specs, merged = _joined(folder, specs_of(rows), old)
     row, most = _row_bytes(rows, specs), DECODED_ROWS if rows_are_decoded(rows) else CHUNK_ROWS
     header = {
         "after": old["rows"],
