@@ -293,6 +293,18 @@ def test_a_folder_of_other_formats_is_read_as_one_of_jpeg(tmp_path):
     assert y["kind"].tolist() == [0, 1]
 
 
+def test_jpeg_2000_of_12_bits_in_colours_is_refused():
+    if not features.check("jpg_2000"):
+        pytest.skip("this Pillow has no JPEG 2000")
+    data = bytearray(saved(Image.fromarray(np.zeros((30, 30, 3), np.uint8)), "JPEG2000", no_jp2=True))
+    data[42] = 11
+    with pytest.raises(DataError) as caught:
+        decode(bytes(data), where="row 0")
+    assert str(caught.value) == (
+        "row 0: expected 8 or 16 bits a channel, got a JPEG 2000 of 12 bits. Save it as TIFF or PNG."
+    )
+
+
 # Masks ----------------------------------------------------------------------------------------------
 
 
