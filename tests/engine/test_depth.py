@@ -105,6 +105,19 @@ def test_bits_that_come_too_late_are_said_to_be_lost(tmp_path, augment):
         images(feed_of(rows, augment=augment, cache=tmp_path / "other", dtype="uint8"))
 
 
+def test_8_bits_are_added_to_a_store_of_16_and_not_the_other_way(tmp_path):
+    (tmp_path / "deep").mkdir()
+    deep, flat = feed_of(rows_of("16 bits", tmp_path / "deep")), feed_of(rows_of("8 bits", tmp_path))
+    ph.pack(deep, tmp_path / "store", progress=False)
+    store = ph.pack(flat, tmp_path / "store", append=True, progress=False)
+    np.testing.assert_array_equal(images(deep.on(store)), np.concatenate([images(deep), images(flat)]))
+    ph.pack(flat, tmp_path / "other", progress=False)
+    with pytest.raises(
+        ph.StoreError, match=r"column `image`: expected uint8 of shape .* as it holds, got float32"
+    ):
+        ph.pack(deep, tmp_path / "other", append=True, progress=False)
+
+
 def test_float_arrays_of_another_size_are_stored_as_floats(tmp_path):
     rows = {"image": np.stack([RAMP, RAMP / 2])[..., None].astype(np.float32), "y": np.arange(2.0)}
     inputs = {"image": ph.Image(8, 8)}

@@ -279,6 +279,32 @@ def test_jpeg_2000_without_loss(bands, bits):
     np.testing.assert_array_equal(found, pixels)
 
 
+def test_a_folder_of_other_formats_is_read_as_one_of_jpeg(tmp_path):
+    import polyhead as ph
+
+    pixels = RNG.integers(0, 65536, (HIGH, WIDE), np.uint16)
+    for name in ("a/1.pgm", "b/2.PGM"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"P5\n%d %d\n65535\n" % (WIDE, HIGH) + pixels.astype(">u2").tobytes())
+    rows = ph.read_folder(tmp_path)
+    inputs, heads = {"image": ph.Image(HIGH, WIDE, 1)}, {"kind": ph.Categorical(column="label")}
+    x, y = ph.Feed(rows, inputs=inputs, heads=heads, batch_size=2).peek()
+    np.testing.assert_allclose(x["image"][..., 0], np.stack([pixels, pixels]) / 65535, atol=1e-6)
+    assert y["kind"].tolist() == [0, 1]
+
+
+def test_jpeg_2000_of_12_bits_in_colours_is_refused():
+    if not features.check("jpg_2000"):
+        pytest.skip("this Pillow has no JPEG 2000")
+    data = bytearray(saved(Image.fromarray(np.zeros((30, 30, 3), np.uint8)), "JPEG2000", no_jp2=True))
+    data[42] = 11
+    with pytest.raises(DataError) as caught:
+        decode(bytes(data), where="row 0")
+    assert str(caught.value) == (
+        "row 0: expected 8 or 16 bits a channel, got a JPEG 2000 of 12 bits. Save it as TIFF or PNG."
+    )
+
+
 # Masks ----------------------------------------------------------------------------------------------
 
 
@@ -337,11 +363,14 @@ def test_animations_are_refused_until_a_frame_is_chosen(format):
     frames = [Image.fromarray(np.full((16, 24, 3), 40 * i, np.uint8)) for i in range(4)]
     options = {"lossless": True} if format == "WEBP" else {}
     data = saved(frames[0], format, save_all=True, append_images=frames[1:], duration=100, **options)
-    for read in (decode, decode_mask):
-        with pytest.raises(DataError) as caught:
-            read(data)
-        words = "expected one image, got an animation. Say ph.Image(page=0) for the first of them, or save each as a"
-        assert words in str(caught.value)
+    with pytest.raises(DataError) as caught:
+        decode(data)
+    words = (
+        "expected one image, got an animation. Say ph.Image(page=0) for the first of them, or save each as a"
+    )
+    assert words in str(caught.value)
+    with pytest.raises(DataError, match="expected one mask, got an animation"):
+        decode_mask(data)
     for page in range(4):
         assert np.abs(decode(data, page=page).pixels.astype(int) - 40 * page).max() <= 3
     with pytest.raises(DataError):

@@ -9,6 +9,8 @@ from polyhead.images.headers import FORMATS, read_header
 
 Image = pytest.importorskip("PIL.Image")
 PIXELS = np.zeros((21, 34, 3), np.uint8)
+PNG = b"\x89PNG\r\n\x1a\n" + struct.pack(">I4sIIBBBBBI", 13, b"IHDR", 34, 21, 8, 2, 0, 0, 0, 0)
+VP8X = b"RIFF\xff\0\0\0WEBPVP8X\x0a\0\0\0" + bytes(10)
 
 
 def message(work):
@@ -127,6 +129,22 @@ def test_markers_may_be_padded(tmp_path):
         (b"BM\0\0", "got a file that ends within its header."),
         (b"II*\0\x08\0\0\0\0\0", "got a TIFF without its size."),
         (b"II*\0\xff\xff\xff\xff", "got a file that ends within its header."),
+        (b"II+\0\x08\0\0\0" + b"\xff" * 8, "got a file that ends within its header."),
+        (PNG + b"\0\0\1\0IDAT" + bytes(9), "got a PNG whose part b'IDAT' claims 256 bytes, more than the file has."),
+        (PNG + bytes(12) * 140_000, "got a PNG of more than 131,072 parts."),
+        (VP8X + b"VP8 \xff\xff\0\0", "got a WebP whose part b'VP8 ' claims 65,535 bytes, more than the file has."),
+        (b"P5 3", "got a file that ends within its header."),
+        (b"P5 3 x 255 abc", "got a header with b'x' in the place of a number."),
+        (b"P5 3 2 70000 abc", "got a header whose largest number is 70000."),
+        (b"Pf 3 2 0 abc", "got a header with b'0' in the place of a number."),
+        (b"P7\nWIDTH 2\nENDHDR\n", "got a PAM without its size."),
+        (b"P7\nWIDTH 2\n", "got a file that ends within its header."),
+        (b"P7\nWIDTH 2\nHEIGHT 2\nDEPTH 0\nMAXVAL 1\nENDHDR\n", "got a PAM of 0 numbers a pixel."),
+        (b"\0\0\0\x18ftypavif\0\0\0\0mif1avif", "got an AVIF or HEIC without its size."),
+        (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic\0\0\1\0meta",
+         "got a part b'meta' that claims 256 bytes, more than the file has."),
+        (b"\0\0\0\x0cjP  \r\n\x87\n", "got a JPEG 2000 without pixels."),
+        (b"\xff\x4f\xff\x51\0\0", "got a file that ends within its header."),
     ],
 )  # fmt: skip
 def test_what_is_no_image_is_said(tmp_path, content, words):

@@ -195,8 +195,11 @@ def test_several_pages_are_refused_until_one_is_chosen():
         np.testing.assert_array_equal(decode(data, page=page).pixels, pixels + page)
     with pytest.raises(DataError, match="expected an image with a whole header, got a TIFF without page 5"):
         decode(data, page=5)
-    with pytest.raises(DataError, match="expected one image, got a TIFF of 5 pages"):
-        decode_mask(tiff(numbers("uint8", 1), pages=5))
+    with pytest.raises(DataError) as caught:
+        decode_mask(tiff(numbers("uint8", 1) // 2, pages=5), where="row 3")
+    assert str(caught.value) == (
+        "row 3: expected one mask, got a TIFF of 5 pages. Save the one that is the mask as a file of its own."
+    )
 
 
 @pytest.mark.parametrize("flag", [1, 4], ids=["smaller copies", "masks of transparency"])

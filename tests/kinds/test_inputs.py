@@ -164,7 +164,7 @@ def test_no_images():
             np.zeros((2, 4, 4, 3), np.int64),
             Image(4, 4, 3),
             "head `h`: expected images (H, W) or (H, W, C), uint8 or float, got rows of shape (4, 4, 3), int64. "
-            'If they hold 0–255, give images.astype("uint8").',
+            'If they hold 0–255, give images.astype("uint8"); else say ph.Image(range=(low, high)).',
         ),
         (
             np.zeros((2, 4), np.float32),

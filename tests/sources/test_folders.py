@@ -253,7 +253,8 @@ def test_tables_that_cannot_be_used(root, put):
 
 def test_folders_that_cannot_be_used(root, put):
     assert message(lambda: read_folder(root)).startswith(
-        f"file {root}: expected images, files that end in .jpg, .jpeg, .png, .bmp, .gif, .webp, .tif, .tiff, got none."
+        f"file {root}: expected images, files that end in .jpg, .jpeg, .png, .bmp, .gif, .webp, .tif, .tiff, .avif, "
+        ".heic, .heif, .jp2, .pgm, .ppm, .pnm, got none."
     )
     assert message(lambda: read_folder(root / "x")) == (
         f"read_folder(root), file {root / 'x'}: expected a folder, got nothing at this path."

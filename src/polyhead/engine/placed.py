@@ -92,6 +92,14 @@ class Placed(OwnSource):
             column = kind.columns(name)[0]
             self._describe(column, kind, first[column])
 
+    def deepen(self, column: str) -> None:
+        """Keep the images of a column as float32, as the store has them to which they are added."""
+        name = self._named(column)
+        kind = self._kinds[name]
+        assert isinstance(kind, Image)
+        self._kinds[name] = replace(kind, dtype="float32")
+        self.dense[column] = (kind.shape, "float32", False)
+
     def _is_deep(self, name: str, ids: np.ndarray) -> bool:
         """Whether images have more than 8 bits, which the feed keeps."""
         assert self._scene is not None

@@ -20,7 +20,10 @@ from polyhead.images import containers, netpbm
 from polyhead.images.content import ENDS, Broken, Content
 from polyhead.images.directories import ORIENTATION, Directories, Directory, exif_orientation, valid
 
-ENDINGS = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff")
+ENDINGS = (
+    *(".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".avif", ".heic", ".heif", ".jp2"),
+    *(".pgm", ".ppm", ".pnm"),
+)
 """What the names of image files end in."""
 
 TURNED = (5, 6, 7, 8)

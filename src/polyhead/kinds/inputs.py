@@ -334,7 +334,9 @@ def _pixels(values: Any) -> np.ndarray:
     if array.ndim not in (3, 4) or not (array.dtype == np.uint8 or array.dtype.kind == "f"):
         integers = array.ndim in (3, 4) and array.dtype.kind in "iu"
         fix = (
-            'If they hold 0–255, give images.astype("uint8").' if integers else "Use ph.Array for other data."
+            'If they hold 0–255, give images.astype("uint8"); else say ph.Image(range=(low, high)).'
+            if integers
+            else "Use ph.Array for other data."
         )
         found = f"rows of shape {array.shape[1:]}, {array.dtype}"
         raise BadValue(None, "images (H, W) or (H, W, C), uint8 or float", found, fix)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from polyhead.errors import BadValue, ContractError, DataError, Problem, StoreError, is_size, place, shown
-from polyhead.packing.rows import fingerprint, rows_are_decoded, rows_of, specs_of
+from polyhead.packing.rows import fingerprint, keep_as, rows_are_decoded, rows_of, specs_of
 from polyhead.packing.writer import write_shards
 from polyhead.sources._fingerprint import arrow_of
 from polyhead.sources._store_columns import Spec, row_bytes, said
@@ -56,8 +56,9 @@ def pack(
         path: the folder to write.
         image_size: (height, width) of the images of a feed, in place of the declared ones; masks of the images' size
             get it too.
-        encoding: how the images of a feed are stored: ``"pixels"``, uint8 ``(H, W, C)``, which is read fastest;
-            ``"jpeg"``, of which ``quality`` says how much is lost; or ``"png"``.
+        encoding: how the images of a feed are stored: ``"pixels"``, ``(H, W, C)``, which is read fastest, uint8, or
+            float32 where the feed has more than 8 bits of a channel; ``"jpeg"``, for 8 bits, of which ``quality``
+            says how much is lost; or ``"png"``, of 8 or 16 bits.
         quality: of JPEG, 1 to 100.
         append: add the rows to a store of the same columns; their ids go on from its last. A run that is killed leaves
             the store as it was.
@@ -87,13 +88,13 @@ def pack(
     if not len(rows):
         raise DataError(Problem("data", "at least one row", "an empty source"))
     folder = Path(path).expanduser()
-    specs = specs_of(rows)
     options = {"encoding": encoding, **({"quality": quality} if encoding == "jpeg" else {})}
     part = {"rows": len(rows), "fingerprint": fingerprint(rows), **options}
     old = _old(folder, part, append)
     if old is None:
         return open_store(folder)
-    specs, merged = _joined(folder, specs, old)
+    keep_as(rows, old.get("columns", ()))
+    specs, merged = _joined(folder, specs_of(rows), old)
     row, most = _row_bytes(rows, specs), DECODED_ROWS if rows_are_decoded(rows) else CHUNK_ROWS
     header = {
         "after": old["rows"],

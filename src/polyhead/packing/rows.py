@@ -75,6 +75,15 @@ def _require_encodable(rows: Placed, feed: Feed, encoding: str) -> None:
         raise ContractError(*problems)
 
 
+def keep_as(rows: Source, columns: Sequence[Spec]) -> None:
+    """Keep images of 8 bits as floats where the store has floats to which they are added."""
+    if isinstance(rows, Placed):
+        for spec in columns:
+            held = rows.dense.get(spec["name"], ((), "", False))[1] if spec["name"] in rows.images else ""
+            if spec.get("dtype") == "float32" and held == "uint8":
+                rows.deepen(spec["name"])
+
+
 def rows_are_decoded(rows: Source) -> bool:
     """Whether files are opened, or images decoded, as rows are read."""
     return isinstance(rows, (Placed, Encoded, Files))

@@ -111,7 +111,7 @@ def decode_mask(
             blurred.
     """
     data, where = _read(source, where)
-    header = _checked(data, max_pixels, page, where)
+    header = _checked(data, max_pixels, page, where, mask=True)
     _require_exact(header, where)
     pixels = _ids(data, header, page or 0, where)
     if pixels.shape[2] > 1:
@@ -235,8 +235,8 @@ def _header(data: bytes, page: int, where: str) -> Header:
     return header
 
 
-def _checked(data: bytes, max_pixels: int | None, page: int | None, where: str) -> Header:
-    """The header of an image that may be decoded."""
+def _checked(data: bytes, max_pixels: int | None, page: int | None, where: str, mask: bool = False) -> Header:
+    """The header of an image, or a mask, that may be decoded."""
     header = _header(data, page or 0, where)
     if header.height * header.width > (MAX_PIXELS if max_pixels is None else max_pixels):
         found = f"{header.width} x {header.height} in {len(data)} bytes"
@@ -249,7 +249,8 @@ def _checked(data: bytes, max_pixels: int | None, page: int | None, where: str) 
     if page is None and header.pages > 1:
         what = f"a TIFF of {header.pages} pages" if header.format == "TIFF" else "an animation"
         fix = "Say ph.Image(page=0) for the first of them, or save each as a file of its own."
-        raise _error(where, "one image", what, fix)
+        fix = "Save the one that is the mask as a file of its own." if mask else fix
+        raise _error(where, "one mask" if mask else "one image", what, fix)
     return header
 
 

@@ -23,6 +23,7 @@ from polyhead.vision.channels import Samples
 
 _NAMES = {"WebP": "WEBP", "JPEG 2000": "JPEG2000", "HEIC": "HEIF"}
 _RARE = ("TGA", "QOI", "PCX", "DCX", "SGI", "SUN", "PSD", "DDS", "ICO", "ICNS", "DIB", "MSP", "PIXAR", "XPM")
+_LOSSY = ("DDS", "ICNS")
 _FIXES = {
     "HEIF": "Install pillow-heif: pip install pillow-heif. polyhead finds it. Or convert them to PNG or JPEG.",
     "AVIF": 'Install a newer Pillow: pip install -U "pillow>=11.3". Or convert them to PNG or JPEG.',
@@ -89,7 +90,7 @@ def rare_header(data: bytes) -> Header | None:
             image = factory(io.BytesIO(data), "")
             orientation = image.getexif().get(274, 1)
             turned = valid(orientation) if isinstance(orientation, int) else 1
-            return Header(name, image.height, image.width, turned)
+            return Header(name, image.height, image.width, turned, lossy=name in _LOSSY)
     return None
 
 
