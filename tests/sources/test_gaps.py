@@ -115,7 +115,7 @@ def test_the_form_of_each_gap():
     assert rows["masks"][1].dtype == np.uint8
     assert rows["depth"].dtype == np.float32
     assert rows["coded"] == [None, "dog"]
-    assert rows["coded"].ordered
+    assert one.concat(two, join="outer").coded(np.array([ROWS, 1]))["coded"].ordered
     assert rows["x"].dtype == np.int64
 
 
