@@ -640,8 +640,8 @@ def test_text_that_is_not_utf_8_is_no_column_of_bytes(tmp_path):
     with pytest.raises(DataError) as caught:
         read_table(path)
     assert str(caught.value) == (
-        f"file {path}: expected text in UTF-8, got bytes that are none in `kind`. Save it as UTF-8, or give the frame of "
-        "pandas.read_csv(path, encoding=...)."
+        f"file {path}: expected text in UTF-8, got bytes that are none in `kind`. Save it as UTF-8, or give the frame "
+        "of pandas.read_csv(path, encoding=...)."
     )
     path.write_bytes("\ufeffkind,n\ncafé,1\n".encode())
     assert read_table(path).read([0])["kind"] == ["café"]
