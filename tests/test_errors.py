@@ -77,3 +77,17 @@ def test_errors_about_values_can_be_caught_as_value_errors():
     assert issubclass(ContractError, ValueError)
     assert issubclass(DataError, ValueError)
     assert not issubclass(StoreError, ValueError)
+
+
+def test_no_more_is_made_of_a_value_than_is_shown():
+    bomb = ["x"] * 9
+    for _ in range(60):  # as a text it has more characters than there are atoms
+        bomb = [bomb] * 9
+    text = shown({"a": bomb})
+    assert text.startswith("{'a': [[[[[[")
+    assert len(text) <= 80
+    recursive = []
+    recursive.append(recursive)
+    assert shown(recursive) in ("[[...]]", f"{'[' * 21}...{']' * 21}")
+    assert shown(["é" * 10**6]) == "['" + "é" * 75 + "..."
+    assert shown(10**5000) == "a whole number of 16,610 bits"

@@ -69,6 +69,13 @@ def test_the_folder_itself_by_its_name(pets, path):
     assert rows.read([0])["file"] == ["train/images/train.gif"]
 
 
+def test_names_by_number_are_in_the_order_of_the_numbers(pets):
+    text = "train: train/images\nnames: {1: dog, 0: cat}\nmore: x"
+    (pets.home / "data.yaml").write_text(text)
+    rows = ph.read_yolo(pets.home)
+    assert rows.categories == rows.about("labels").classes == ("cat", "dog")
+
+
 def test_a_whole_path_to_a_folder_inside(pets):
     assert len(ph.read_yolo(pets(f"train: {pets.home}/train/images"))) == 1
     assert len(ph.read_yolo(pets(f"path: {pets.home}\ntrain: train/images"))) == 1

@@ -284,3 +284,102 @@ def test_crowds_of_panoptic_segments_can_be_told_apart(tmp_path):
     rows = ph.read_coco(tmp_path / "p.json", tmp_path, crowds="skip")
     assert "crowd" not in rows.columns
     assert rows.read([0])["area"][0].tolist() == [12]
+
+
+def test_attributes_of_names_without_end_are_one_column(tmp_path):
+    notes = [note(i, attributes={f"name {i}": 1}) for i in range(201)]
+    rows = coco(tmp_path, *notes)
+    assert [name for name in rows.columns if name.startswith("attributes")] == ["attributes"]
+    assert "201 names of attributes, too many for a column each: see `attributes`" in rows.report.notes
+
+
+JSON = {
+    "deep": (b"[" * 100_000, "expected JSON, got "),
+    "a deep part": (
+        b'{"images": [], "annotations": ' + b"[" * 100_000 + b"]" * 100_000 + b"}",
+        "expected JSON, got ",
+    ),
+    "an integer of 5,000 digits": (
+        b'{"images": ' + b"9" * 5000 + b"}",
+        "expected JSON, got Exceeds the limit",
+    ),
+    "no text": (b"\xff\xfe\xff", "expected JSON, got "),
+    "NUL": (b"\0\0\0", "expected JSON, got "),
+    "nothing": (b"", "expected JSON, got Expecting value"),
+}
+
+
+@pytest.mark.parametrize("name", JSON)
+def test_json_that_is_none_is_one_error(tmp_path, name):
+    content, words = JSON[name]
+    (tmp_path / "a.json").write_bytes(content)
+    with pytest.raises(ph.DataError) as caught:
+        ph.read_coco(tmp_path / "a.json", tmp_path)
+    assert str(caught.value).startswith(f"file {tmp_path / 'a.json'}: {words}")
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32"])
+def test_json_in_any_unicode(tmp_path, encoding):
+    coco(tmp_path, note())
+    text = (tmp_path / "a.json").read_text()
+    (tmp_path / "a.json").write_text(text.replace('"cat"', '"gaţo"'), encoding=encoding)
+    assert ph.read_coco(tmp_path / "a.json", tmp_path).categories == ("gaţo",)
+
+
+@pytest.mark.parametrize("name", ["a\0.gif", "\ud800.gif", "../a.gif", "/a.gif", 7, None, ""])
+def test_names_of_files_that_are_none(tmp_path, name):
+    images = [{"id": 1, "file_name": name, "height": 20, "width": 30}]
+    with pytest.raises(ph.DataError) as caught:
+        coco(tmp_path, note(), images=images)
+    assert f"image 1: expected the name of a file under {tmp_path}, got " in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "size", [(10**18, 10**18), (2**31, 1), (-1, 5), (0, 0), (0.5, 1), ("a", 1), (True, 1)]
+)
+def test_sizes_that_are_none(tmp_path, size):
+    images = [{"id": 1, "file_name": "a.gif", "height": size[0], "width": size[1]}]
+    with pytest.raises(ph.DataError) as caught:
+        coco(tmp_path, note(), images=images)
+    assert "image 1: expected a height and width in whole pixels, got height" in str(caught.value)
+
+
+def test_masks_of_a_size_that_no_memory_holds(tmp_path):
+    size = (20 * 10**7, 30 * 10**7)
+    runs = {"size": list(size), "counts": [size[0] * 10**7, size[0] * 10**7, size[0] * 28 * 10**7]}
+    images = [{"id": 1, "file_name": "a.gif", "height": size[0], "width": size[1]}]
+    found = coco(tmp_path, note(bbox=[], segmentation=runs), images=images).read([0])
+    assert found["boxes"][0].tolist() == [[1, 0, 2, 20]]
+    assert found["masks"][0][0].to_mask().sum(axis=0).tolist() == [0, 20, *[0] * 28]
+
+
+LISTS = {
+    "labels": ("labels/a.txt", "expected a text file of numbers"),
+    "a list of images": ("list.txt", "expected a list of images"),
+    "names": ("classes.txt", "expected names of classes"),
+}
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_text_that_is_not_utf_8(tmp_path, name):
+    path, words = LISTS[name]
+    yolo(tmp_path, "0 0.5 0.5 0.5 0.5")
+    options = {"names": ["cat"]}
+    if name == "a list of images":
+        (tmp_path / "data.yaml").write_text("train: list.txt")
+    if name == "names":
+        options = {}
+    (tmp_path / path).write_bytes("café".encode("latin-1"))
+    with pytest.raises(ph.DataError) as caught:
+        ph.read_yolo(tmp_path, **options)
+    assert str(caught.value) == f"file {tmp_path / path}: {words}, got bytes that are no text."
+
+
+def test_a_list_of_voc_that_is_not_utf_8(tmp_path):
+    voc(tmp_path, thing())
+    (tmp_path / "ImageSets" / "Main").mkdir(parents=True)
+    path = tmp_path / "ImageSets" / "Main" / "train.txt"
+    path.write_bytes("café".encode("latin-1"))
+    with pytest.raises(ph.DataError) as caught:
+        ph.read_voc(tmp_path, "train")
+    assert str(caught.value) == f"file {path}: expected a list of images, got bytes that are no text."

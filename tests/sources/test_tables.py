@@ -632,3 +632,16 @@ def test_a_table_of_many_columns_opens_in_time_with_them(tmp_path, ending):
     with pytest.raises(DataError) as caught:
         read_table(path, columns=["c1", "no"])
     assert "c38, c39, … (3,000 in all), got no such column." in str(caught.value)
+
+
+def test_text_that_is_not_utf_8_is_no_column_of_bytes(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_bytes("kind,n\ncafé,1\n".encode("latin-1"))
+    with pytest.raises(DataError) as caught:
+        read_table(path)
+    assert str(caught.value) == (
+        f"file {path}: expected text in UTF-8, got bytes that are none in `kind`. Save it as UTF-8, or give the frame "
+        "of pandas.read_csv(path, encoding=...)."
+    )
+    path.write_bytes("\ufeffkind,n\ncafé,1\n".encode())
+    assert read_table(path).read([0])["kind"] == ["café"]

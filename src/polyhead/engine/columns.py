@@ -10,7 +10,7 @@ import numpy as np
 from polyhead.errors import BadValue, Problem, place
 from polyhead.kinds import Head, Input
 from polyhead.kinds.base import About
-from polyhead.sources.base import Source, similar
+from polyhead.sources.base import Source, listed, similar
 
 
 class Columns:
@@ -63,15 +63,16 @@ def stacked(columns: list[Any]) -> Any:
 def absent(source: Source, inputs: Mapping[str, Input], heads: Mapping[str, Head]) -> list[Problem]:
     """A problem for each column that is declared and does not exist."""
     columns = source.columns
+    there = set(columns)
     problems = []
     for word, kinds in (("input", inputs), ("head", heads)):
         for name, kind in kinds.items():
             for column in kind.reads(name) if isinstance(kind, Head) else kind.columns(name):
-                if column in columns:
+                if column in there:
                     continue
                 fix = f'Say {type(kind).__name__}({_argument(kind, name, column)}="...") for a column of another name.'
                 near = similar(column, columns)
-                expected = f"a column `{column}` among {', '.join(columns) or 'none'}"
+                expected = f"a column `{column}` among {listed(columns) or 'none'}"
                 problems.append(
                     Problem(
                         place(input=name) if word == "input" else place(head=name),

@@ -57,7 +57,7 @@ def lacking(source: Source, heads: Mapping[str, Head]) -> Lacking:
         return Lacking()
     found = for_boxes(heads)
     names = dict.fromkeys(c for name, head in found.items() for c in head.reads(name))
-    columns = source.columns
+    columns = set(source.columns)
     return Lacking(tuple(name for name in names if name not in columns), tuple(absent(source, {}, found)))
 
 

@@ -12,6 +12,9 @@ from polyhead.sources._annotations import numbers
 from polyhead.sources._findings import Findings
 from polyhead.sources._masks import Polygons, Rle
 
+MOST_NAMES = 200
+"""Attributes that get a column each; of more, their names are values rather than names."""
+
 Where = Callable[[Mapping[str, Any]], str]
 
 
@@ -180,6 +183,8 @@ def extras_of(
     if any(value is not None for value in given):
         columns["attributes"] = given
     named = [value if isinstance(value, dict) else {} for value in given]
-    for key in dict.fromkeys(key for value in named for key in value):
-        columns[f"attributes.{key}"] = [value.get(key) for value in named]
-    return columns
+    keys = dict.fromkeys(key for value in named for key in value)
+    if len(keys) > MOST_NAMES:
+        findings.note(f"{len(keys):,} names of attributes, too many for a column each: see `attributes`")
+        return columns
+    return columns | {f"attributes.{key}": [value.get(key) for value in named] for key in keys}

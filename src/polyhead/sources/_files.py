@@ -200,7 +200,19 @@ def _open_csv(path: Path, where: str, wanted: list[str] | None, delimiter: str) 
         # Arrow takes a column's type from the first megabyte; as one block the whole file decides
         whole = csv.ReadOptions(block_size=_LARGEST_BLOCK, use_threads=False)
         table = csv.read_csv(path, read_options=whole, parse_options=shape, convert_options=how)
+    _require_text(table, where)
     return opened_arrow(table, where)
+
+
+def _require_text(table: Any, where: str) -> None:
+    """Raise where words are not in UTF-8, which Arrow takes for bytes, as of images."""
+    import pyarrow as pa
+
+    names = [field.name for field in table.schema if pa.types.is_binary(field.type)]
+    if names:
+        fix = "Save it as UTF-8, or give the frame of pandas.read_csv(path, encoding=...)."
+        found = f"bytes that are none in {', '.join(f'`{name}`' for name in names[:8])}"
+        raise DataError(Problem(where, "text in UTF-8", found, fix, "text"))
 
 
 def _open_ipc(path: Path, where: str, wanted: list[str] | None) -> Opened:

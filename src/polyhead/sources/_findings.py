@@ -39,7 +39,7 @@ ODDITIES = {
     "file-name": "names of files that are not there",
     "no-file": "files that are not there left out",
     "image": "files that cannot be read left out",
-    "resized": "images resized after annotation, and their boxes along",
+    "resized": "images resized after annotation, with all that lies in them scaled along",
     "mask-size": "masks of another size than their image",
     "extra": "values that are no numbers, taken as missing",
     "size": "images of other proportions than annotated left out",

@@ -142,6 +142,7 @@ def _names(
     twice = sorted({name for name in names.values() if list(names.values()).count(name) > 1})
     if twice:
         raise DataError(Problem(where, "a name of its own for each class", shown(twice), code="names"))
+    names = dict(sorted(names.items()))
     total = content.get("nc")
     if total is not None and total != len(names):
         raise DataError(
