@@ -129,6 +129,19 @@ def test_colours_in_bytes_beside_an_image_of_0_to_1(tmp_path):
             batch_of(head, column)  # and no word
 
 
+def test_weights_of_pixels():
+    weights = RNG.random((ROWS, 8, 8)).astype(np.float32)
+    heads = {"depth": ph.Map(sample_weight="trust")}
+    feed = moving(heads=heads, augment=(), depth=PLANES, trust=weights)
+    np.testing.assert_array_equal(next(iter(feed.batches())).weights["depth"], weights)
+    with pytest.raises(ph.DataError) as caught:
+        moving(heads=heads, depth=PLANES, trust=weights)
+    assert str(caught.value) == (
+        "head `depth`, column `trust`: expected one weight a row, as Flip(p=1.0) moves them, got weights of pixels, "
+        "which do not move along. Put NaN into the map where a pixel does not count."
+    )
+
+
 def test_maps_are_cut_and_mixed_as_images_are():
     images = RNG.random((8, 12, 12, 3)).astype(np.float32)
     for augment in ([ph.Cutmix(p=1.0)], [ph.Mosaic(p=1.0)], [ph.Mixup(1.0, p=1.0)], [ph.Flip(), ph.Mosaic()]):
