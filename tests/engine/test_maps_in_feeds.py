@@ -62,7 +62,7 @@ def test_colours_are_no_map_of_one_channel_and_grey_is_one_of_three(tmp_path):
     )
     grey = [image[..., 0] for image in IMAGES]
     one = batch_of(ph.Map(), written(tmp_path, "png", grey)).labels["depth"]
-    three = batch_of(ph.Map(3), written(tmp_path, "png", grey)).labels["depth"]
+    three = batch_of(ph.Map(3, scale=1), written(tmp_path, "png", grey)).labels["depth"]
     thrice = batch_of(ph.Map(), written(tmp_path, "png", [np.stack([g] * 3, -1) for g in grey])).labels[
         "depth"
     ]
@@ -115,6 +115,31 @@ def test_the_image_itself_as_the_target():
     bytes_too = {"inputs": {"image": ph.Image(16, 16, dtype="uint8")}}
     assert batch_of(ph.Map(3, column="image"), DEPTH, **bytes_too).labels["depth"].max() > 1
     assert batch_of(ph.Map(3, column="image", scale=1), DEPTH).labels["depth"].max() > 1
+
+
+def test_colours_in_bytes_beside_an_image_of_0_to_1(tmp_path):
+    for column in (IMAGES, written(tmp_path, "png", IMAGES)):
+        with pytest.warns(ph.PolyheadWarning) as caught:
+            batch_of(ph.Map(3), column)
+        assert [str(one.message) for one in caught] == [
+            "head `depth`: expected labels of 0–1, as input `image` has its pixels, got bytes, 0–255. "
+            "Say ph.Map(3, scale=1/255), or scale=1 to keep 0–255."
+        ]
+        for head in (ph.Map(3, scale=1), ph.Map(3, scale=1 / 255)):
+            batch_of(head, column)  # and no word
+
+
+def test_weights_of_pixels():
+    weights = RNG.random((ROWS, 8, 8)).astype(np.float32)
+    heads = {"depth": ph.Map(sample_weight="trust")}
+    feed = moving(heads=heads, augment=(), depth=PLANES, trust=weights)
+    np.testing.assert_array_equal(next(iter(feed.batches())).weights["depth"], weights)
+    with pytest.raises(ph.DataError) as caught:
+        moving(heads=heads, depth=PLANES, trust=weights)
+    assert str(caught.value) == (
+        "head `depth`, column `trust`: expected one weight a row, as Flip(p=1.0) moves them, got weights of pixels, "
+        "which do not move along. Put NaN into the map where a pixel does not count."
+    )
 
 
 def test_maps_are_cut_and_mixed_as_images_are():

@@ -135,6 +135,7 @@ PLACES = {
     "xyxy": [[[10.0, 20, 40, 50]]] * 4,
     "cxcywh": [[[25.0, 35, 30, 30]]] * 4,
     "point": [[[10.0, 20]]] * 4,
+    "points": [[[[10.0, 20]]]] * 4,
     "share": [[[0.05, 0.2, 0.2, 0.5]]] * 4,
 }
 SIZES = [(), (64, 64)]
@@ -174,12 +175,14 @@ def test_columns_and_models_of_two_units(size):
         "cxcywh": ph.Boxes(1, format="cxcywh", **to_shares),
         "point": ph.Keypoints(1, **to_shares),
         "share": ph.Boxes(1, column_normalized=True),
+        "each": ph.Keypoints(1, each="xyxy", column="points", **to_shares),
     }
     height, width = size or (100, 200)
     labels = batch_of(PLACES, heads, size).labels
     for name in ("xyxy", "cxcywh"):
         np.testing.assert_allclose(labels[name][0, 0], [0.05, 0.2, 0.2, 0.5], rtol=1e-6)
     np.testing.assert_allclose(labels["point"][0, 0], [0.05, 0.2], rtol=1e-6)
+    np.testing.assert_allclose(labels["each"][0, 0, 0], [0.05, 0.2], rtol=1e-6)
     wanted = np.array([0.05, 0.2, 0.2, 0.5]) * [width, height, width, height]
     np.testing.assert_allclose(labels["share"][0, 0], wanted, rtol=1e-6)
 

@@ -5,9 +5,9 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from kind_checks import encoded
+from kind_checks import encoded, resolved
 
-from polyhead.kinds import Binary, Boxes, Categorical, Embedding, Keypoints, Mask, MultiLabel, Regression
+from polyhead.kinds import Binary, Boxes, Categorical, Embedding, Keypoints, Map, Mask, MultiLabel, Regression
 from polyhead.kinds._missing import collapse, is_missing, numbers
 from polyhead.sources._values import Coded
 
@@ -144,6 +144,8 @@ HEADS = {
     ),
     "Mask of channels": (Mask(4, multi=True, size=(2, 3)), RNG.integers(0, 2, (ROWS, 2, 3, 4)), (1, 1)),
     "Boxes": (Boxes(2), CORNERS, (2,)),
+    "Map": (Map(size=(2, 3)), RNG.random((ROWS, 2, 3)), (2, 3)),
+    "Map of two": (resolved(Map(2), RNG.random((ROWS, 2, 3, 2))), RNG.random((ROWS, 2, 3, 2)), (2, 3, 2)),
     "Keypoints": (Keypoints(2), RNG.random((ROWS, 2, 2)), (2,)),
 }
 SHAPES = {
@@ -158,6 +160,8 @@ SHAPES = {
     "Mask of ids": ("int32", (2, 3)),
     "Mask of channels": ("float32", (2, 3, 4)),
     "Boxes": ("float32", (2, 4)),
+    "Map": ("float32", (2, 3, 1)),
+    "Map of two": ("float32", (2, 3, 2)),
     "Keypoints": ("float32", (2, 2)),
 }
 every_head = pytest.mark.parametrize(("head", "column", "weight_shape"), HEADS.values(), ids=HEADS)

@@ -18,6 +18,7 @@ _AMOUNT = re.compile(r"age|price|score|count|amount|value|size|length|year|incom
 _ID = re.compile(r"id|ids|uuid|guid|index|idx|key|unnamed|row|filename|file|path|name")
 _BOX = re.compile(r"box(es)?|bbox(es)?")
 _MASK = re.compile(r"masks?|segmentation|seg")
+_MAP = re.compile(r"depths?|disparity|heat|heatmaps?|flow")
 _POINTS = re.compile(r"keypoints?|landmarks?|points")
 _MOST_CLASSES = 20
 _UNEVEN = 3.0
@@ -158,6 +159,9 @@ def _head(column: Column) -> Guess | None:
         return Guess("Keypoints", (str(column.shape[0]),))
     if _named(_MASK, column.name) and len(column.shape) in (2, 3):
         return _mask(column)
+    if _named(_MAP, column.name) and len(column.shape) in (2, 3):
+        channels = column.shape[2] if len(column.shape) == 3 else 1
+        return Guess("Map", (str(channels),) if channels > 1 else ())
     if len(column.shape) == 1:
         size = column.shape[0]
         if column.form in ("bool", "int") and column.low == 0 and column.high == 1 and size > 1:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from polyhead.engine.layers import exchanged, transposed
+import numpy as np
+
+from polyhead.engine.layers import drawn, exchanged, transposed
 from polyhead.engine.scene import Scene
 from polyhead.errors import ContractError, Problem, place, warn
 from polyhead.kinds import Each, Head, Image, Input, Map, Pixels
-from polyhead.kinds._missing import is_dense, plain
+from polyhead.kinds._missing import is_dense, is_missing, plain
 from polyhead.sources.base import Source
 
 LEAST_SIDE = 8
@@ -77,7 +79,7 @@ def _of_its_aspect(shape: Sequence[int], sizes: set[tuple[int, int]]) -> bool:
 
 
 def require_unit(source: Source, inputs: Mapping[str, Input], heads: Mapping[str, Head]) -> None:
-    """Raise for numbers of the image's own column that are bytes, where the image is scaled to 0–1.
+    """Raise for numbers of the image's own column that are bytes, where the image is scaled to 0–1; warn of others.
 
     Args:
         source: where the rows are.
@@ -97,13 +99,28 @@ def require_unit(source: Source, inputs: Mapping[str, Input], heads: Mapping[str
         values = plain(source.probe(head.columns(name)[0])) if len(head.columns(name)) == 1 else None
         if values is None or (is_dense(values) and values.dtype.kind == "f"):
             continue
-        if kind is not None and kind.dtype == "float32":
+        if kind is None:
+            _warn_of_bytes(name, head, values, {n: inputs[n] for n in images.values()})
+        elif kind.dtype == "float32":
             expected = f"labels of 0–1, as input `{image}` has the same column"
             found = "the numbers of the column, which may be 0–255"
             fix = f"Say ph.Map({kind.shape[2]}, column={head.columns(name)[0]!r}, scale=1/255), or scale=1 for 0–255."
             problems.append(Problem(place(head=name), expected, found, fix, "unit"))
     if problems:
         raise ContractError(*problems)
+
+
+def _warn_of_bytes(name: str, head: Head, values: Any, images: Mapping[str, Input]) -> None:
+    """Warn of a map of colours in bytes, which is an image that comes to the model as 0–1 where it is an input."""
+    scaled = [n for n, kind in images.items() if kind.dtype == "float32"]
+    first = next((value for value in values if not is_missing(value, head.missing)), None)
+    if not scaled or first is None or not isinstance(head, Map) or head.channels < 3:
+        return
+    if drawn("map", first, place(head=name, row=0), head.channels).dtype != np.uint8:
+        return
+    fix = f"Say ph.Map({head.channels}, scale=1/255), or scale=1 to keep 0–255."
+    expected = f"labels of 0–1, as input `{scaled[0]}` has its pixels"
+    warn(Problem(place(head=name), expected, "bytes, 0–255", fix, "unit", warning=True))
 
 
 def sides(inputs: Mapping[str, Input], heads: Mapping[str, Head]) -> Iterator[Problem]:

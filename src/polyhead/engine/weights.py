@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from polyhead.errors import BadValue, DataError, Problem, place
-from polyhead.kinds import Boxes, Each, Head, Keypoints, Pixels
+from polyhead.kinds import Boxes, Each, Head, Keypoints, Map, Pixels
 from polyhead.kinds.weights import BoxWeights, form, key, prepared
 from polyhead.sources.base import Source
 
@@ -66,6 +66,8 @@ def require_still(source: Source, heads: Mapping[str, Head], resized: bool, augm
         where = place(head=name, column=head.sample_weight)
         if isinstance(inner, Pixels) and inner.fine_weights:
             fix = "Mark pixels that do not count in the mask itself, with a value of their own: Mask(missing=255)."
+            if isinstance(inner, Map):
+                fix = "Put NaN into the map where a pixel does not count."
             expected = f"one weight a {'box' if isinstance(head, Each) else 'row'}, as {how}"
             problems.append(Problem(where, expected, "weights of pixels, which do not move along", fix))
         if isinstance(inner, Keypoints) and inner.pairs and moves and _by_point(head, source):

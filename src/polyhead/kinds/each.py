@@ -56,7 +56,7 @@ class Each(Head):
     @property
     def presence(self) -> bool:
         """Whether it says where there is a box: a `Binary` that reads the column of the boxes."""
-        return isinstance(self.head, Binary) and self.head.column == self.boxes_column
+        return isinstance(self.head, Binary) and self.head.columns("") == (self.boxes_column,)
 
     def fixed(self, **changes: Any) -> Self:
         inner = {name: value for name, value in changes.items() if name in _COMMON}
@@ -127,7 +127,7 @@ class Each(Head):
 
     def late(self, values: Any) -> bool:
         there = [entry for value in plain(values) if not is_missing(value, self.missing) for entry in value]
-        return self.layer == "mask" and self.head.late(there)
+        return self.layer in ("mask", "points") and self.head.late(there)
 
     def placed(self, size: tuple[int, int], uncovered: bool = False) -> Self:
         return self.fixed(head=self.head.placed(size, uncovered))
