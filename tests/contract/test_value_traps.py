@@ -96,7 +96,7 @@ def test_masks_of_0_and_255():
         feed(mask=[0, 255, 0, 255], heads={"mask": ph.Binary()})
     assert told(error) == (
         "head `mask`, row 1: expected 0, 1, True or False, got 255. Say Binary(positive=...) to name the value "
-        "that means 1."
+        "that means 1. Likewise row 3."
     )
     data = feed(mask=[0, 255, 0, 255], heads={"mask": ph.Binary(positive=255)})
     assert fitted(ph.compile(sigmoid(), data, optimizer=still()), data)["mask_loss"] == np.log(2)

@@ -291,7 +291,7 @@ def test_a_float_tiff_in_0_1(tmp_path):
     np.testing.assert_allclose(image_of(tmp_path / "a.tif", 1)[..., 0], grey, atol=1e-6)
     cv2.imwrite(str(tmp_path / "b.tif"), grey * 1000)
     with pytest.raises(
-        ph.DataError, match=r"input `image`, row 0: expected pixels in 0–1, as they are floats"
+        ph.DataError, match=r"input `image`, row 0, file .*b.tif: expected pixels in 0–1, as they are floats"
     ):
         image_of(tmp_path / "b.tif", 1)
     eight = image_of(tmp_path / "a.tif", 1, dtype="uint8")

@@ -11,11 +11,12 @@ from typing import Any
 import numpy as np
 
 from polyhead.engine.batch import Block
-from polyhead.engine.columns import Columns, absent, stacked
+from polyhead.engine.columns import Columns, Rows, absent, stacked, unresolved
 from polyhead.engine.declaration import given_first
+from polyhead.engine.faults import MOST, Found, apart, file_at
 from polyhead.engine.gather import Gather, Whole, gathers
 from polyhead.engine.labels import Encoded, Labels
-from polyhead.engine.laid import Along, Laid
+from polyhead.engine.laid import Along, Laid, resolved
 from polyhead.engine.memory import Pool
 from polyhead.engine.mixing import Mixers, Parts, split
 from polyhead.engine.scene import Scene
@@ -25,7 +26,6 @@ from polyhead.errors import BadValue, ContractError, DataError, Problem, no_stop
 from polyhead.kinds import Each, Head, Image, Input, for_boxes
 from polyhead.kinds.weights import key
 from polyhead.order import Order
-from polyhead.sources._values import Values, take
 from polyhead.sources.base import Source, checked_rows
 from polyhead.speed import Laps, Meter
 
@@ -80,7 +80,7 @@ class Assembler:
                 column = Columns(source, kind.columns(name))
                 self.inputs[name] = kind.told(column).resolve(column)
             except BadValue as bad:
-                errors.extend(bad.located(input=name, row=bad.index).problems)
+                errors.extend(unresolved(source, kind, name, bad).problems)
             except DataError as error:
                 errors.extend(error.problems)
         heads = _told(source, prepare(source, heads), errors)
@@ -102,7 +102,7 @@ class Assembler:
                 eaches |= {key(name): beside[key(name)]} if key(name) in beside else {}
                 rows = along[name] = Along(source, name, eaches, head.reads(name))
             try:
-                head = head.resolve(Columns(rows, head.columns(name)))
+                head = resolved(source, rows, head, name)
                 if isinstance(rows, Laid) and head.class_weight == "balanced":
                     head = self._balanced(name, head, labels.get(head.given or ""))
                 labels[name] = Labels(name, head, rows, labels.get(head.given or ""))
@@ -110,8 +110,6 @@ class Assembler:
                 if self._scene is not None and head.layer is not None:
                     self._scene.heads[name] = labels[name].head
                     self.heads[name] = labels[name].head.declared(heads[name])
-            except BadValue as bad:
-                errors.extend(bad.located(head=name, row=bad.index).problems)
             except DataError as error:
                 errors.extend(error.problems)
             except ContractError as error:
@@ -274,7 +272,7 @@ class Assembler:
     ) -> Parts:
         """Rows, each by itself; ``epoch`` is that whose augmentations happen, None for none."""
         source = self._source if labels else self._input_source
-        rows = _Rows(checked_rows(source, source.coded(ids), len(ids)) if source is not None else {})
+        rows = Rows(checked_rows(source, source.coded(ids), len(ids)) if source is not None else {})
         rows.whole, rows.ids = self._whole, ids
         if laps is not None:
             laps("read")
@@ -299,8 +297,7 @@ class Assembler:
         weights: dict[str, np.ndarray] | None = None
         if labels:
             found = {
-                name: label.encode(self._with(name, rows, laid), ids, check, gathered[name])
-                for name, label in self._labels.items()
+                name: self._encoded(name, rows, laid, ids, check, gathered[name]) for name in self._labels
             }
             encoded = {name: one.labels for name, one in found.items()}
             if self.weighted:
@@ -309,32 +306,50 @@ class Assembler:
             laps("labels")
         return Parts(inputs, encoded, weights)
 
-    def tried(self, ids: np.ndarray) -> Iterator[tuple[str, Any]]:
+    def tried(self, ids: np.ndarray, most: int = MOST) -> Iterator[Found]:
         """Rows as a batch would hold them, piece by piece and without ending at what is wrong.
 
-        Yields:
-            For each input its name and its array, for each head its name and ``(labels, which of them
-            count)``; in their place the `DataError` that a batch of these rows would raise.
-        """
-        try:
-            yield from self._tried(ids)
-        except RuntimeError as error:
-            found = stopped(error)
-            if found is None:
-                raise
-            yield "", found
+        Args:
+            ids: the rows, int64 ``(B,)``.
+            most: so many rows in which something is wrong are told apart.
 
-    def _tried(self, ids: np.ndarray) -> Iterator[tuple[str, Any]]:
+        Yields:
+            Ids of rows, a name, and for an input its array, for a head ``(labels, which of them count)``; in their
+            place the `DataError` that a batch of these rows would raise.
+        """
+        read: Rows | None = None
+        if self.source.sequential:
+            try:
+                read = self._rows(ids)
+            except DataError as error:
+                yield ids, "", error
+                return
+
+        def attempt(places: np.ndarray) -> list[tuple[str, Any]]:
+            try:
+                rows = self._rows(ids[places]) if read is None else read.some(places)
+            except DataError as error:
+                return [("", error)]
+            return list(self._tried(rows, ids[places]))
+
         try:
-            rows = _Rows(
-                checked_rows(self._source, self._source.coded(ids), len(ids))
-                if self._source is not None
-                else {}
-            )
-        except DataError as error:
-            yield "", error
+            every = apart(attempt, np.arange(len(ids)), most)
+        except (StopIteration, RuntimeError) as error:
+            stop = stopped(error)
+            if stop is None:
+                raise
+            yield ids, "", stop
             return
+        yield from ((ids[places], name, found) for places, name, found in every)
+
+    def _rows(self, ids: np.ndarray) -> Rows:
+        """All columns of some rows."""
+        source = self._source
+        rows = Rows(checked_rows(source, source.coded(ids), len(ids)) if source is not None else {})
         rows.whole, rows.ids = self._whole, ids
+        return rows
+
+    def _tried(self, rows: Rows, ids: np.ndarray) -> Iterator[tuple[str, Any]]:
         laid: dict[str, Any] = {}
         if self._scene is not None:
             try:
@@ -357,13 +372,27 @@ class Assembler:
         for name in given_first(self.heads):
             label = self._labels[name]
             try:
-                found[name] = label.encode(self._with(name, rows, laid), ids, True)
+                found[name] = self._encoded(name, rows, laid, ids, True)
                 if label.given is None or label.given.name in found:
                     yield name, (found[name].labels, label.counting(found))
             except DataError as error:
                 yield name, error
 
-    def _with(self, name: str, rows: _Rows, laid: Mapping[str, Any]) -> Mapping[str, Any]:
+    def _encoded(
+        self,
+        name: str,
+        rows: Rows,
+        laid: Mapping[str, Any],
+        ids: np.ndarray,
+        check: bool,
+        gathered: Mapping[str, np.ndarray] | None = None,
+    ) -> Encoded:
+        def files() -> Any:
+            return rows[self.heads[name].columns(name)[0]] if name in laid else ()
+
+        return self._labels[name].encode(self._with(name, rows, laid), ids, check, gathered, files)
+
+    def _with(self, name: str, rows: Rows, laid: Mapping[str, Any]) -> Mapping[str, Any]:
         """Rows with the columns of a head, of labels and of weights, as they lie in the images."""
         head = self.heads[name]
         own = {head.columns(name)[0]: laid[name]} if name in laid else {}
@@ -392,20 +421,9 @@ class Assembler:
                 return self._scene.encoders[name].encode(values, check, self._pool.empty)
             return kind.encode(values, check)
         except BadValue as bad:
-            raise bad.located(input=name, row=None if bad.index is None else int(ids[bad.index])) from None
-
-
-class _Rows(dict[str, Any]):
-    """Columns as they were read; one in memory is gathered when it is asked for, and not kept: it is used at once,
-    while it is in the cache.
-    """
-
-    __slots__ = ("ids", "whole")
-    whole: Mapping[str, Values]
-    ids: np.ndarray
-
-    def __missing__(self, name: str) -> Values:
-        return take(self.whole[name], self.ids)
+            row = None if bad.index is None else int(ids[bad.index])
+            file = file_at(rows[kind.columns(name)[0]], bad.index) if name in laid else None
+            raise bad.located(input=name, row=row, file=file) from None
 
 
 def _told(source: Source, heads: Mapping[str, Head], errors: list[Problem]) -> dict[str, Head]:

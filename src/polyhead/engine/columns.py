@@ -7,9 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from polyhead.errors import BadValue, Problem, place
+from polyhead.engine.faults import every, file_at
+from polyhead.errors import BadValue, DataError, Problem, place
 from polyhead.kinds import Head, Input
 from polyhead.kinds.base import About
+from polyhead.sources._values import Values, take
 from polyhead.sources.base import Source, listed, similar
 
 
@@ -36,6 +38,69 @@ class Columns:
     def about(self) -> About:
         """What the source knows of a single column."""
         return self._source.about(self._names[0]) if len(self._names) == 1 else About()
+
+
+class Rows(dict[str, Any]):
+    """Columns as they were read; one in memory is gathered when it is asked for, and not kept: it is used at once,
+    while it is in the cache.
+    """
+
+    __slots__ = ("ids", "whole")
+    whole: Mapping[str, Values]
+    ids: np.ndarray
+
+    def __missing__(self, name: str) -> Values:
+        return take(self.whole[name], self.ids)
+
+    def some(self, places: np.ndarray) -> Rows:
+        """Some of these rows."""
+        found = Rows({name: take(values, places) for name, values in self.items()})
+        found.whole, found.ids = self.whole, self.ids[places]
+        return found
+
+
+class Some:
+    """Some entries of a column, as `Columns` has all of them."""
+
+    def __init__(self, values: Any) -> None:
+        self._values = values
+
+    def probe(self) -> Any:
+        """All of them."""
+        return self._values
+
+    def scan(self) -> Iterator[Any]:
+        """All of them."""
+        yield self._values
+
+    def about(self) -> About:
+        """Nothing: a kind was told before."""
+        return About()
+
+
+def unresolved(source: Source, kind: Input | Head, name: str, bad: BadValue, column: Any = None) -> DataError:
+    """The error of a column that a kind cannot be resolved by, with every row in which it is wrong.
+
+    Args:
+        source: where the column is.
+        kind: as it was declared.
+        name: of the input or head.
+        bad: what it raised.
+        column: the same rows as they were given, which may be files.
+    """
+    word, columns = "head" if isinstance(kind, Head) else "input", kind.columns(name)
+    if bad.index is None or len(columns) > 1:
+        return bad.located(**{word: name}, row=bad.index)
+    whole = source.column(columns[0])
+    values = source.probe(columns[0]) if whole is None else whole
+
+    def located(bad: BadValue, index: int | None) -> DataError:
+        return bad.located(**{word: name}, row=index, file=file_at(column, index))
+
+    found = every(lambda at: kind.resolve(Some(take(values, at))), len(values), located)
+    # a few rows alone may be refused for another reason
+    same = [p for p in found.problems if p.expected == bad.expected and p.rows]
+    return DataError(*same) if any(bad.index in p.rows for p in same) else located(bad, bad.index)
 
 
 def stacked(columns: list[Any]) -> Any:

@@ -8,10 +8,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from polyhead.engine.columns import stacked
+from polyhead.engine.faults import every, file_at
 from polyhead.engine.gather import Whole, gathers
-from polyhead.errors import BadValue
+from polyhead.errors import BadValue, DataError
 from polyhead.kinds import Head
 from polyhead.kinds.weights import form, read
+from polyhead.sources._values import take
 from polyhead.sources.base import Source
 
 READY_ROW_BYTES = 256
@@ -123,6 +125,7 @@ class Labels:
         ids: np.ndarray,
         check: bool,
         gathered: Mapping[str, np.ndarray] | None = None,
+        files: Callable[[], Any] = list,
     ) -> Encoded:
         """The labels at ``ids``.
 
@@ -131,6 +134,7 @@ class Labels:
             ids: int64 ``(B,)``.
             check: look for labels that are not valid.
             gathered: what the engine found of `whole`.
+            files: gives the column as it was given, where that may be files.
         """
         if self._ready is not None:
             if gathered is None:
@@ -141,7 +145,7 @@ class Labels:
                 gathered["labels"], gathered.get("there"), gathered.get("weights"), gathered.get("factor")
             )
         labels, there = (
-            (gathered["labels"], None) if gathered else self._encode(self._values(rows), ids, check)
+            (gathered["labels"], None) if gathered else self._encode(self._values(rows), ids, check, files)
         )
         weights = self.head.sample_weight
         factor = None if weights is None else self._factor(rows[weights], ids, there)
@@ -262,10 +266,16 @@ class Labels:
             raise bad.located(head=self.name, column=self.head.sample_weight, row=row) from None
 
     def _encode(
-        self, values: Any, ids: np.ndarray | None, check: bool
+        self, values: Any, ids: np.ndarray | None, check: bool, files: Callable[[], Any] = list
     ) -> tuple[np.ndarray, np.ndarray | None]:
+        def located(bad: BadValue, index: int | None) -> DataError:
+            row = index if index is None or ids is None else int(ids[index])
+            return bad.located(head=self.name, row=row, file=file_at(files(), index))
+
         try:
             return self.head.encode(values, check)
         except BadValue as bad:
-            row = bad.index if bad.index is None or ids is None else int(ids[bad.index])
-            raise bad.located(head=self.name, row=row) from None
+            error = located(bad, bad.index)
+            if ids is not None or bad.index is None:
+                raise error from None
+        raise every(lambda at: self.head.encode(take(values, at), check), len(values), located)

@@ -7,9 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from polyhead.engine.columns import Columns, Some, unresolved
+from polyhead.engine.faults import Faults, apart
 from polyhead.engine.scene import Scene
-from polyhead.errors import BadValue
-from polyhead.kinds import Each
+from polyhead.errors import BadValue, DataError
+from polyhead.kinds import Each, Head
+from polyhead.kinds._missing import plain
 from polyhead.kinds.weights import key
 from polyhead.sources._values import Values
 from polyhead.sources.base import OwnSource, Source, checked_rows
@@ -94,6 +97,32 @@ class Laid(OwnSource):
     def only(self, columns: Sequence[str]) -> Source:
         return self
 
+    def probe(self, name: str, rows: int = 32) -> Values:
+        """The first rows of one column; those that cannot be read are None, as a check names them all.
+
+        Raises:
+            DataError: where none of them can be read.
+        """
+        try:
+            return super().probe(name, rows)
+        except DataError:
+            ids = np.arange(min(32, len(self)), dtype=np.int64)
+
+        def attempt(ids: np.ndarray) -> list[tuple[str, Any]]:
+            try:
+                return [("", plain(self.coded(ids)[name]))]
+            except DataError as error:
+                return [("", error)]
+
+        faults, found = Faults(), []
+        for some, head, values in apart(attempt, ids):
+            if isinstance(values, DataError):
+                faults.add(head, some, values)
+            found += [None] * len(some) if isinstance(values, DataError) else list(values)
+        if all(value is None for value in found):
+            raise DataError(*faults.problems(len(ids)))
+        return found[:rows] if any(value is not None for value in found[:rows]) else found
+
     def coded(self, ids: np.ndarray) -> dict[str, Values]:
         scene = self._scene
         one = scene.only(self._name)
@@ -105,3 +134,29 @@ class Laid(OwnSource):
         if key(self._name) in found:
             rows[str(self._head.sample_weight)] = found[key(self._name)]
         return rows
+
+
+def resolved(source: Source, rows: Source, head: Head, name: str) -> Head:
+    """A head as the data resolves it; one that is laid by those of the first rows that are right.
+
+    Args:
+        source: where the rows are.
+        rows: its labels, as they are encoded.
+        head: not resolved.
+        name: of the head.
+
+    Raises:
+        DataError: for a column that cannot be what is declared, with all rows of it that are not.
+    """
+    columns = Columns(rows, head.columns(name))
+    try:
+        return head.resolve(columns)
+    except BadValue as bad:
+        files = source.probe(head.columns(name)[0]) if isinstance(rows, Laid) else None
+        error = unresolved(rows, head, name, bad, files)
+    if isinstance(rows, Laid):
+        wrong = {row for problem in error.problems for row in problem.rows}
+        right = [None if i in wrong else value for i, value in enumerate(plain(columns.probe()))]
+        if wrong and any(value is not None for value in right):
+            return head.resolve(Some(right))
+    raise error

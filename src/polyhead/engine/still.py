@@ -116,7 +116,7 @@ def _warn_of_bytes(name: str, head: Head, values: Any, images: Mapping[str, Inpu
     first = next((value for value in values if not is_missing(value, head.missing)), None)
     if not scaled or first is None or not isinstance(head, Map) or head.channels < 3:
         return
-    if drawn("map", first, place(head=name, row=0), head.channels).dtype != np.uint8:
+    if drawn(head, first, place(head=name, row=0)).dtype != np.uint8:
         return
     fix = f"Say ph.Map({head.channels}, scale=1/255), or scale=1 to keep 0–255."
     expected = f"labels of 0–1, as input `{scaled[0]}` has its pixels"

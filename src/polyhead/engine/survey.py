@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from polyhead.engine.assembler import Assembler
+from polyhead.engine.faults import Faults
 from polyhead.errors import ContractError, DataError, Problem, is_size, shown
 from polyhead.kinds.seen import Seen, see
 from polyhead.order import Order
@@ -57,23 +58,24 @@ def survey(
         rows: rows of the source.
 
     Returns:
-        For each head what it was seen to hold, and a problem for each input or head whose values are not
-        right, the first of each.
+        For each head what it was seen to hold, and a problem for each thing that is wrong, with all rows in which it
+        is.
     """
-    wrong: dict[str, Problem] = {}
+    wrong, looked_at = Faults(), 0
     known = {name: label.known() for name, label in assembler.labels.items()}
     seen = {
         name: replace(see(*found, np.arange(rows)), complete=True)
         for name, found in known.items()
         if found is not None
     }
-    for ids in pieces:
-        for name, found in assembler.tried(ids):
+    for piece in pieces:
+        looked_at += len(piece)
+        for ids, name, found in assembler.tried(piece, wrong.left):
             if isinstance(found, DataError):
-                wrong.setdefault(name, found.problems[0])
+                wrong.add(name, ids, found)
             elif name in assembler.labels and known[name] is None:
                 labels, counts = found
                 one = see(labels, counts, ids)
                 seen[name] = seen[name].and_then(one) if name in seen else one
     seen = {name: replace(one, complete=one.complete or one.rows == rows) for name, one in seen.items()}
-    return seen, list(wrong.values())
+    return seen, wrong.problems(looked_at, [*assembler.inputs, *assembler.heads])
