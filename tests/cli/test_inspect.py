@@ -339,5 +339,9 @@ def test_every_problem_of_a_file_is_shown(tmp_path, command):
     assert found.exit_code == 1
     lines = found.stderr.splitlines()
     assert lines[0] == f"polyhead: {tmp_path / 'train.py'}: it cannot be imported: DataError: 2 problems:"
-    assert lines[1].startswith("  1. head `price`: expected a column `prize` among x, price, sold, got no such column.")
-    assert lines[2].startswith("  2. head `sold`: expected a column `sould` among x, price, sold, got no such column.")
+    assert lines[1].startswith(
+        "  1. head `price`: expected a column `prize` among x, price, sold, got no such column."
+    )
+    assert lines[2].startswith(
+        "  2. head `sold`: expected a column `sould` among x, price, sold, got no such column."
+    )

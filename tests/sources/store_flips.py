@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 import polyhead as ph
+from polyhead.packing.verify import verify
 from polyhead.sources._store_writing import Journal
 
 MEMORY = 4 << 30
@@ -58,12 +59,28 @@ def flip(folder, number):
     return path
 
 
+def verified(folder, path):
+    """What is wrong with what `verify` says of a flip: it has to find each one in a shard."""
+    if not (folder / "manifest.json").is_file():
+        return ""
+    try:
+        report = verify(folder)
+    except ph.StoreError:
+        return ""
+    except Exception as error:
+        return f"verify: {type(error).__name__} from {path.name}: {error}"
+    return f"verify: nothing found in {path.name}" if report.ok and path.suffix == ".arrow" else ""
+
+
 def tried(store, number, expected):
     """What comes of one flip: ``refused``, ``same``, or words for what may not be."""
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / "copy.store"
         shutil.copytree(store, copy)
         path = flip(copy, number)
+        wrong = verified(copy, path)
+        if wrong:
+            return wrong
         try:
             if (copy / "manifest.json").is_file():
                 found = read(copy)
