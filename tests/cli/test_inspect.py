@@ -323,3 +323,25 @@ def test_a_real_process(tmp_path):
     assert wrong.returncode == 1
     assert wrong.stdout == ""
     assert len(wrong.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("command", ["inspect", "preview", "doctor", "pack"])
+def test_every_problem_of_a_file_is_shown(tmp_path, command):
+    """The file raises an error of two problems when it is run."""
+    (tmp_path / "train.py").write_text(
+        "import numpy as np\nimport polyhead as ph\n\n"
+        'heads = {"price": ph.Regression(column="prize"), "sold": ph.Binary(column="sould")}\n'
+        'data = {"x": np.zeros((4, 2)), "price": [1, 2, 3, 4], "sold": [0, 1, 0, 1]}\n'
+        'feed = ph.Feed(data, inputs="x", heads=heads)\n'
+    )
+    out = [str(tmp_path / "out")] if command == "pack" else []
+    found = CliRunner().invoke(app, [command, f"{tmp_path / 'train.py'}:feed", *out])
+    assert found.exit_code == 1
+    lines = found.stderr.splitlines()
+    assert lines[0] == f"polyhead: {tmp_path / 'train.py'}: it cannot be imported: DataError: 2 problems:"
+    assert lines[1].startswith(
+        "  1. head `price`: expected a column `prize` among x, price, sold, got no such column."
+    )
+    assert lines[2].startswith(
+        "  2. head `sold`: expected a column `sould` among x, price, sold, got no such column."
+    )

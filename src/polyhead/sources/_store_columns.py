@@ -207,12 +207,16 @@ def view(spec: Spec, array: Any) -> np.ndarray:
     """An Arrow array of a dense column as an array ``(n, *shape)``, without a copy where it is numbers."""
     dtype, shape = np.dtype(spec["dtype"]), tuple(spec["shape"])
     if not shape:
-        plain = dtype.kind in "iuf"
-        return (
-            numbers(array, dtype) if plain else array.to_numpy(zero_copy_only=False).astype(dtype, copy=False)
-        )
-    storage = array.storage
-    return numbers(storage.flatten() if not storage.null_count else storage.values, dtype).reshape(-1, *shape)
+        if dtype.kind in "iuf":
+            return numbers(array, dtype)
+        found = array.to_numpy(zero_copy_only=False).astype(dtype, copy=False)
+    else:
+        storage = array.storage
+        flat = numbers(storage.flatten() if not storage.null_count else storage.values, dtype)
+        found = flat.reshape(-1, *shape)
+    if len(found) != len(array):
+        raise ValueError(f"{len(found)} rows of {len(array)}")
+    return found
 
 
 class _Dense(Stored):

@@ -10,14 +10,16 @@ import json
 import mmap
 import os
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from polyhead.errors import Problem, StoreError, place, shown
+from polyhead.sources._store_schema import wrong_header, wrong_manifest, wrong_shard
 
 MANIFEST, JOURNAL = "manifest.json", "journal.jsonl"
 VERSION = 1
+AGAIN = "The store is damaged: polyhead pack --verify lists what is; pack it again."
 NEAR = 1 << 14
 """Bytes in a row of each column up to which a file is read by the page alone; larger rows are read ahead."""
 
@@ -51,13 +53,19 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         found = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise StoreError(_absent(folder)) from None
-    except (OSError, ValueError) as error:
-        raise StoreError(Problem(place(file=str(path)), "the manifest of a store", _words(error))) from error
+    except (OSError, ValueError, RecursionError) as error:
+        raise StoreError(
+            Problem(place(file=str(path)), "the manifest of a store", _words(error), AGAIN)
+        ) from error
     version = found.get("polyhead_store") if isinstance(found, dict) else None
     if version != VERSION:
         fix = "Pack it again, or use the version of polyhead that wrote it."
         expected = f"a store of version {VERSION}"
         raise StoreError(Problem(place(file=str(path)), expected, f"version {shown(version)}", fix))
+    where = place(file=str(path))
+    wrong = [Problem(f"{where}, {at}", expected, got, AGAIN) for at, expected, got in wrong_manifest(found)]
+    if wrong:
+        raise StoreError(*wrong)
     return dict(found)
 
 
@@ -73,7 +81,7 @@ def _absent(folder: Path) -> Problem:
 
 
 def _words(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}".rstrip(".")
+    return f"{type(error).__name__}: {' '.join(str(error).split())[:200]}".rstrip(".: ")
 
 
 def read_journal(folder: Path) -> tuple[dict[str, Any] | None, list[dict[str, Any]]]:
@@ -90,11 +98,15 @@ def journal_lines(folder: Path) -> list[bytes]:
     except FileNotFoundError:
         return []
     whole: list[bytes] = []
+    names: list[Any] = []
     for line in lines:
         try:
-            json.loads(line)
-        except ValueError:
+            said = json.loads(line)
+        except (ValueError, RecursionError):
             break
+        if next(wrong_shard(said, names) if whole else wrong_header(said), None) is not None:
+            break  # it was damaged: what it and later ones speak of is written again
+        names = names if whole else [spec["name"] for spec in said["columns"]]
         whole.append(line)
     return whole
 
@@ -114,14 +126,16 @@ def check_sizes(folder: Path, shards: list[dict[str, Any]]) -> Iterator[Problem]
             yield Problem(where, f"{shard['bytes']:,} bytes", f"{size:,}", fix)
 
 
-def map_shard(path: Path) -> Any:
+def map_shard(path: Path, types: Mapping[str, Any] | None = None, rows: int | None = None) -> Any:
     """The record batch of a shard, mapped: nothing of it is read before it is used.
 
     Args:
         path: of the file.
+        types: the Arrow type that each column has to have; None for a file that was just written.
+        rows: how many it has to hold.
 
     Raises:
-        StoreError: for a file that is no shard.
+        StoreError: for a file that is no shard, or not the one that is meant.
     """
     import pyarrow as pa
 
@@ -130,13 +144,53 @@ def map_shard(path: Path) -> Any:
             mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         _advise(mapped, "MADV_RANDOM")  # what stands at the end is a few pages
         with pa.ipc.open_file(pa.BufferReader(pa.py_buffer(mapped))) as opened:
+            schema, count = opened.schema, opened.num_record_batches
+            if types is not None:
+                _require_schema(path, schema, count, types)
             batch = opened.get_batch(0)
-        if any(column.nbytes > NEAR * len(column) for column in batch.columns):
+        batch.validate()
+        if rows is not None and batch.num_rows != rows:
+            raise StoreError(Problem(place(file=str(path)), f"{rows:,} rows", f"{batch.num_rows:,}", AGAIN))
+        if any(column.get_total_buffer_size() > NEAR * len(column) for column in batch.columns):
             _advise(mapped, "MADV_NORMAL")
         return batch
-    except (OSError, ValueError, pa.ArrowException) as error:
-        fix = "Pack the store again."
-        raise StoreError(Problem(place(file=str(path)), "a shard of a store", _words(error), fix)) from error
+    except StoreError:
+        raise
+    except Exception as error:  # Arrow and what is below it name a damaged file in many ways
+        raise StoreError(
+            Problem(place(file=str(path)), "a shard of a store", _words(error), AGAIN)
+        ) from error
+
+
+def _require_schema(path: Path, schema: Any, count: int, types: Mapping[str, Any]) -> None:
+    """Raise for a file of other columns, before its rows are read by its own word."""
+    where = place(file=str(path))
+    if count != 1:
+        raise StoreError(Problem(where, "one record batch", f"{count}", AGAIN))
+    if sorted(schema.names) != sorted(types):
+        raise StoreError(Problem(where, f"the columns {', '.join(types)}", shown(schema.names), AGAIN))
+    for name, expected in types.items():
+        found = schema.field(name).type
+        if found != expected:
+            at = f"{where}, {place(column=name)}"
+            raise StoreError(Problem(at, str(expected), str(found), AGAIN))
+
+
+def checked_column(path: Path, batch: Any, name: str) -> Any:
+    """A column of a shard, once all that its values are found by lies within the file: offsets, codes, text.
+
+    Numbers are not read for it, nor the bytes of images.
+
+    Raises:
+        StoreError: where it is damaged.
+    """
+    column = batch.column(name)
+    try:
+        column.validate(full=True)
+    except Exception as error:  # as above
+        where = f"{place(file=str(path))}, {place(column=name)}"
+        raise StoreError(Problem(where, "values within the file", _words(error), AGAIN)) from error
+    return column
 
 
 def _advise(mapped: mmap.mmap, name: str) -> None:

@@ -211,8 +211,10 @@ def _read_arrays(kind: Type, array: Any) -> list[Any]:
 
 def numbers(array: Any, dtype: np.dtype) -> np.ndarray:
     """An Arrow array of numbers without nulls as it stands in memory, ``(n,)`` of ``dtype``."""
-    found = np.frombuffer(array.buffers()[1] or b"", dtype)
-    return found[array.offset : array.offset + len(array)]
+    found = np.frombuffer(array.buffers()[1] or b"", dtype)[array.offset : array.offset + len(array)]
+    if len(found) != len(array):
+        raise ValueError(f"{len(found)} numbers of {len(array)}")
+    return found
 
 
 # Fields and masks --------------------------------------------------------------------------------------

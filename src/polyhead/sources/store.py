@@ -10,11 +10,11 @@ from typing import Any, Self
 
 import numpy as np
 
-from polyhead.errors import StoreError
+from polyhead.errors import PolyheadError, Problem, StoreError, place
 from polyhead.kinds.base import About
 from polyhead.sources._columns import Stored, entries, whole
-from polyhead.sources._store_columns import column_of
-from polyhead.sources._store_files import check_sizes, map_shard, read_manifest
+from polyhead.sources._store_columns import column_of, field
+from polyhead.sources._store_files import AGAIN, check_sizes, checked_column, map_shard, read_manifest
 from polyhead.sources._values import Values
 from polyhead.sources.base import OwnSource
 
@@ -64,10 +64,9 @@ class Store(OwnSource):
         problems = list(check_sizes(path, shards))
         if problems:
             raise StoreError(*problems)
-        self._shards = [path / shard["file"] for shard in shards]
         specs = {spec["name"]: spec for spec in self.manifest["columns"]}
         self._about = {name: spec.get("about", {}) for name, spec in specs.items()}
-        maps = _Maps(self._shards)
+        maps = _Maps(path, shards, specs)
         self._columns: Mapping[str, _Lazy] = {name: _Lazy(name, spec, maps) for name, spec in specs.items()}
 
     def __len__(self) -> int:
@@ -80,7 +79,8 @@ class Store(OwnSource):
     def column(self, name: str) -> Values | None:
         """The whole column: a view of the file where it is numbers in one file; None where it is large and is not."""
         self._require([name])
-        return whole(self._columns[name].values())
+        with _sound(self.path, name):
+            return whole(self._columns[name].values())
 
     def about(self, name: str) -> About:
         known = self._about.get(name, {})
@@ -97,22 +97,51 @@ class Store(OwnSource):
         return view
 
     def coded(self, ids: np.ndarray) -> dict[str, Values]:
-        return {name: entries(column.values(), ids) for name, column in self._columns.items()}
+        rows: dict[str, Values] = {}
+        for name, column in self._columns.items():
+            with _sound(self.path, name):
+                rows[name] = entries(column.values(), ids)
+        return rows
+
+
+class _sound:
+    """Tells what a damaged column raises, of which each value was found to lie within its file."""
+
+    __slots__ = ("_name", "_path")
+
+    def __init__(self, path: Path, name: str) -> None:
+        self._path, self._name = path, name
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: Any) -> None:
+        if isinstance(error, Exception) and not isinstance(error, (PolyheadError, MemoryError)):
+            where = f"store {self._path}, {place(column=self._name)}"
+            found = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}".rstrip(".: ")
+            raise StoreError(Problem(where, "rows as they were written", found, AGAIN)) from error
 
 
 class _Maps:
     """The shards, each mapped once, whoever asks first."""
 
-    def __init__(self, paths: Sequence[Path]) -> None:
-        self._paths = paths
+    def __init__(
+        self, folder: Path, shards: Sequence[Mapping[str, Any]], specs: Mapping[str, Mapping[str, Any]]
+    ) -> None:
+        self._paths = [folder / shard["file"] for shard in shards]
+        self._rows = [shard["rows"] for shard in shards]
+        self._specs = specs
         self._batches: list[Any] | None = None
         self._lock = Lock()
 
     def column(self, name: str) -> list[Any]:
         with self._lock:
             if self._batches is None:
-                self._batches = [map_shard(path) for path in self._paths]
-            return [batch.column(name) for batch in self._batches]
+                types = {column: field(dict(spec)) for column, spec in self._specs.items()}
+                both = zip(self._paths, self._rows, strict=True)
+                self._batches = [map_shard(path, types, rows) for path, rows in both]
+            both = zip(self._paths, self._batches, strict=True)
+            return [checked_column(path, batch, name) for path, batch in both]
 
 
 class _Lazy:

@@ -1,0 +1,170 @@
+"""What a manifest and a journal have to hold: looked at before anything in them is believed.
+
+A file may be damaged on its disk or on its way, or written by somebody who means harm: its numbers are sizes of memory,
+and its names are paths.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from polyhead.errors import is_size, shown
+
+Found = Iterator[tuple[str, str, str]]
+"""For each thing that is wrong where it is, what is expected and what is found."""
+
+_FILE = re.compile(r"part-[0-9]{5,9}\.arrow")
+_DEPTH = 32
+_PLAIN = ("nothing", "truth", "whole", "number", "text", "bytes", "mask", "panoptic", "segment", "segments")
+_CRC = 2**32
+
+
+def wrong_manifest(found: Mapping[str, Any]) -> Found:
+    """What is wrong with a manifest."""
+    rows, columns, shards = (found.get(name) for name in ("rows", "columns", "shards"))
+    if not is_size(rows, 0):
+        yield "rows", "an integer of at least 0", shown(rows)
+    yield from wrong_columns(columns)
+    names = (
+        [spec.get("name") for spec in columns if isinstance(spec, dict)] if isinstance(columns, list) else []
+    )
+    yield from _wrong_shards(shards, names, rows)
+    parts = found.get("parts")
+    if not isinstance(parts, list) or not all(
+        isinstance(p, dict) and is_size(p.get("rows"), 0) for p in parts
+    ):
+        yield "parts", "a list of parts, each with its rows", shown(parts)
+    elif is_size(rows, 0) and sum(part["rows"] for part in parts) != rows:
+        yield "parts", f"{rows:,} rows in all", f"{sum(part['rows'] for part in parts):,}"
+
+
+def wrong_columns(columns: Any) -> Found:
+    """What is wrong with the columns of a manifest, or of the header of a journal."""
+    if not isinstance(columns, list) or not columns:
+        yield "columns", "a list of columns", shown(columns)
+        return
+    names = []
+    for i, spec in enumerate(columns):
+        where = f"columns[{i}]"
+        if not isinstance(spec, dict) or not isinstance(spec.get("name"), str):
+            yield where, "a column with a name", shown(spec)
+            continue
+        names.append(spec["name"])
+        yield from ((f"{where}.{at}", expected, found) for at, expected, found in _wrong_spec(spec))
+    for name in sorted({name for name in names if names.count(name) > 1}):
+        yield "columns", "columns of different names", f"{name!r} {names.count(name)} times"
+
+
+def _wrong_spec(spec: Mapping[str, Any]) -> Found:
+    kind = spec.get("is")
+    if kind == "dense":
+        dtype, shape = spec.get("dtype"), spec.get("shape")
+        if _dtype(dtype) is None:
+            yield "dtype", "a dtype of numbers or dates", shown(dtype)
+        if not isinstance(shape, list) or not all(map(is_size, shape)) or _product(shape) >= 2**31:
+            yield "shape", "a list of sizes", shown(shape)
+        if not isinstance(spec.get("nullable"), bool):
+            yield "nullable", "true or false", shown(spec.get("nullable"))
+    elif kind in ("coded", "values"):
+        if not _is_type(spec.get("of")):
+            yield "of", "a type", shown(spec.get("of"))
+        if kind == "coded" and not isinstance(spec.get("ordered"), bool):
+            yield "ordered", "true or false", shown(spec.get("ordered"))
+    else:
+        yield "is", "dense, coded or values", shown(kind)
+
+
+def _dtype(name: Any) -> np.dtype | None:
+    try:
+        dtype = np.dtype(name) if isinstance(name, str) else None
+    except (TypeError, ValueError, SyntaxError):
+        return None
+    if dtype is None or dtype.kind not in "biufmM" or dtype.itemsize > 8:
+        return None
+    return dtype if dtype.name == name else None
+
+
+def _product(shape: list[int]) -> int:
+    found = 1
+    for size in shape:
+        found *= size
+    return found
+
+
+def _is_type(kind: Any, depth: int = 0) -> bool:
+    """Whether a tree is one of `_store_types`."""
+    if not isinstance(kind, dict) or depth > _DEPTH:
+        return False
+    name, of = kind.get("is"), kind.get("of")
+    if name == "list":
+        return _is_type(of, depth + 1)
+    if name == "fields":
+        return isinstance(of, dict) and all(_is_type(part, depth + 1) for part in of.values())
+    if name == "array":
+        dtype, row = _dtype(kind.get("dtype")), kind.get("row")
+        sizes = row is None or (isinstance(row, list) and all(map(is_size, row)) and _product(row) < 2**31)
+        return sizes and dtype is not None and dtype.kind in "biuf"
+    return name in _PLAIN
+
+
+def _wrong_shards(shards: Any, names: list[Any], rows: Any) -> Found:
+    if not isinstance(shards, list):
+        yield "shards", "a list of files", shown(shards)
+        return
+    good = True
+    for i, shard in enumerate(shards):
+        for at, expected, found in wrong_shard(shard, names):
+            good = False
+            yield f"shards[{i}]{at}", expected, found
+    if not good:
+        return
+    files = [shard["file"] for shard in shards]
+    if len(set(files)) < len(files):
+        yield "shards", "files of different names", shown(files)
+    total = sum(shard["rows"] for shard in shards)
+    if is_size(rows, 0) and total != rows:
+        yield "shards", f"{rows:,} rows in all", f"{total:,}"
+
+
+def wrong_shard(shard: Any, names: list[Any]) -> Found:
+    """What is wrong with what is said of one file.
+
+    Args:
+        shard: its entry.
+        names: of the columns.
+    """
+    if not isinstance(shard, dict):
+        yield "", "a file", shown(shard)
+        return
+    file, sums = shard.get("file"), shard.get("columns")
+    if not isinstance(file, str) or not _FILE.fullmatch(file):
+        yield ".file", "a name as part-00000.arrow, without a folder", shown(file)
+    for name in ("rows", "bytes"):
+        if not is_size(shard.get(name), 0):
+            yield f".{name}", "an integer of at least 0", shown(shard.get(name))
+    if not is_size(shard.get("crc32"), 0) or shard["crc32"] >= _CRC:
+        yield ".crc32", "a checksum of 32 bits", shown(shard.get("crc32"))
+    if not isinstance(sums, dict) or set(sums) != set(names):
+        yield ".columns", "a checksum for each column", shown(sums)
+    elif not all(is_size(value, 0) and value < _CRC for value in sums.values()):
+        yield ".columns", "checksums of 32 bits", shown(sums)
+
+
+def wrong_header(header: Any) -> Found:
+    """What is wrong with the first line of a journal: what was to be written."""
+    if not isinstance(header, dict):
+        yield "", "what was to be written", shown(header)
+        return
+    for name in ("after", "first"):
+        if not is_size(header.get(name, 0), 0):
+            yield name, "an integer of at least 0", shown(header[name])
+    for name in ("rows", "shard_rows", "chunk_rows"):
+        if not is_size(header.get(name, 1)):
+            yield name, "an integer of at least 1", shown(header[name])
+    if not isinstance(header.get("part", {}), dict):
+        yield "part", "what was to be written", shown(header["part"])
+    yield from wrong_columns(header.get("columns"))
