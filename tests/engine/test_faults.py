@@ -73,9 +73,9 @@ def in_colours(path):
 @pytest.mark.parametrize(
     ("column", "spoil", "words"),
     [
-        ("image", broken, "input `image`, row 7, file {file}: expected a whole image, got "),
+        ("image", broken, "input `image`, row 7, file {file}: expected a whole PNG, got "),
         ("image", missing, "input `image`, row 7, file {file}: expected a file that can be read, got No such file"),
-        ("mask", broken, "head `mask`, row 7, file {file}: expected a whole image, got "),
+        ("mask", broken, "head `mask`, row 7, file {file}: expected a whole PNG, got "),
         ("mask", missing, "head `mask`, row 7, file {file}: expected a file that can be read, got "),
         ("mask", other_ids, "head `mask`, row 7, file {file}: expected a class id in [0, 2] in each pixel, got 7."),
         ("mask", in_colours, "head `mask`, row 7, file {file}: expected a mask of ids, one channel, got an image in "),

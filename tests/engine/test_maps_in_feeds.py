@@ -58,7 +58,8 @@ def test_files_hold_what_arrays_hold(tmp_path, suffix, dtype):
 def test_colours_are_no_map_of_one_channel_and_grey_is_one_of_three(tmp_path):
     paths = written(tmp_path, "png", IMAGES)
     assert refusal(ph.DataError, ph.Map(), paths) == (
-        f"head `depth`, row 0, file {paths[0]}: expected numbers (H, W), got uint8 of shape (20, 30, 3). Say Map(3)."
+        f"head `depth`, row 0, file {paths[0]}: expected numbers (H, W), got uint8 of shape (20, 30, 3). Say Map(3). "
+        "Likewise all other rows that were looked at."
     )
     grey = [image[..., 0] for image in IMAGES]
     one = batch_of(ph.Map(), written(tmp_path, "png", grey)).labels["depth"]
@@ -72,7 +73,8 @@ def test_colours_are_no_map_of_one_channel_and_grey_is_one_of_three(tmp_path):
 
 def test_a_file_that_is_none(tmp_path):
     assert refusal(ph.DataError, ph.Map(), ["nope.png"] * ROWS) == (
-        "head `depth`, row 0, file nope.png: expected a file that can be read, got No such file or directory."
+        "head `depth`, row 0, file nope.png: expected a file that can be read, got No such file or directory. "
+        "Likewise all other rows that were looked at."
     )
     (tmp_path / "a.npy").write_bytes(b"\x93NUMPY\x01")
     words = refusal(ph.DataError, ph.Map(), [str(tmp_path / "a.npy")] * ROWS)

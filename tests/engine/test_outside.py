@@ -86,7 +86,7 @@ def test_a_value_that_is_no_class_is_refused_as_ever():
         batch_of(ph.Mask(3), np.full(SIZE, 255, np.uint8))
     assert str(caught.value) == (
         "head `mask`, row 0: expected a class id in [0, 2] in each pixel, got 255. "
-        'If 255 means "no label", say Mask(missing=255).'
+        f'If 255 means "no label", say Mask(missing=255). {LIKEWISE}'
     )
 
 
@@ -166,6 +166,8 @@ def test_balanced_weights_count_what_somebody_drew(head):
 
 # Sides -----------------------------------------------------------------------------------------------
 
+LIKEWISE = "Likewise all other rows that were looked at."
+
 EXCHANGED = (
     "expected a {} with the sides of its image, 80 x 40 (height x width), got {}, which has height and width "
     "exchanged. Transpose it: {}.T, or {}.transpose(1, 0, 2) where it has channels."
@@ -187,7 +189,8 @@ def test_exchanged_sides_are_refused(shape, size):
             feed_of(images, np.zeros((ROWS, *shape), np.uint8), head, *size)
         word = type(head).__name__.lower()
         words = EXCHANGED.format(word, f"{shape[0]} x {shape[1]}", word, word)
-        assert str(caught.value) == f"head `mask`, row 0: {words}"
+        every = f" {LIKEWISE}" if size else ""  # as it is, the column has one shape
+        assert str(caught.value) == f"head `mask`, row 0: {words}{every}"
 
 
 def test_the_row_is_named():
@@ -195,7 +198,7 @@ def test_the_row_is_named():
         [np.zeros((80, 40), np.uint8)] * 2 + [np.zeros((40, 80), np.uint8)] + [np.zeros((80, 40), np.uint8)]
     )
     with pytest.raises(ph.DataError, match="head `mask`, row 2: expected a mask with the sides of its image"):
-        feed_of(np.zeros((ROWS, 80, 40, 3), np.uint8), masks, ph.Mask(), 16, 16)
+        feed_of(np.zeros((ROWS, 80, 40, 3), np.uint8), masks, ph.Mask(), 16, 16).peek()
 
 
 @pytest.mark.parametrize("shape", [(80, 40), (40, 20), (160, 80), (27, 13), (32, 32), (60, 40)], ids=str)

@@ -74,7 +74,7 @@ def test_it_has_to_be_said_where_images_differ_in_size(names, name):
     ways = " or ".join(f'{type(head).__name__}(of="{one}")' for one in names)
     assert str(caught.value) == (
         f"head `{name}`, row 0: expected of= to name the image in whose pixels they are, as the images of a row "
-        f"differ in size, got none ({found}). Say {ways}."
+        f"differ in size, got none ({found}). Say {ways}. Likewise row 1."
     )
 
 
