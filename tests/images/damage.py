@@ -182,13 +182,14 @@ def tried(inputs):
 
 
 def inputs(which):
-    """``"first:count"`` for damaged files, ``"hostile"`` for small files that claim much, ``"found"`` for what once
-    did harm.
+    """``"first:count"`` for damaged files, ``"hostile"`` for small files that claim much, read in one or in more ways,
+    ``"found"`` for what once did harm.
     """
-    if which == "hostile":
+    if which.startswith("hostile"):
         from hostile import files
 
-        return [(name, data, (0, 3, 5)) for name, data in files().items()]
+        choices = (3, 5, 6) if which == "hostile, more" else (0,)
+        return [(name, data, choices) for name, data in files().items()]
     if which == "found":
         return [(path.name, path.read_bytes(), range(8)) for path in sorted(FOUND.iterdir())]
     first, _, count = which.partition(":")

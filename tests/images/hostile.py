@@ -78,6 +78,9 @@ def files():
             ]
             found[f"TIFF of {side}, {compression}"] = tiff(some, compression=compression, tags=claims)
     found["TIFF that leads to itself"] = whole[: -4 - len(whole) + at + 2 + 12 * 11] + struct.pack("<I", at)
+    lead = struct.pack("<6000I", *[8000] * 6000).ljust(2 + 96_000, b"\0")
+    follow = struct.pack("<6000I", *(12 + 4 * i for i in range(6000)))
+    found["TIFF of pages that lie over each other"] = b"II*\0" + struct.pack("<I", 8) + lead + follow
     found["TIFF of 20,000 pages"] = tiff(np.zeros((1, 1, 1), np.uint16), pages=20_000)
     for format, options in (("JPEG", {}), ("JPEG", {"progressive": True})):
         jpeg = bytearray(_saved(Image.fromarray(some), format, **options))
@@ -85,6 +88,12 @@ def files():
         for side in (0xFFFF, 11_500, 5_000):
             jpeg[size : size + 4] = struct.pack(">HH", side, side)
             found[f"JPEG of {side}, {options}"] = bytes(jpeg)
+    for progressive in (False, True):
+        jpeg = bytearray(_saved(Image.fromarray(some), "JPEG", progressive=progressive))
+        size, first = jpeg.index(b"\xff\xc2" if progressive else b"\xff\xc0") + 5, jpeg.index(b"\xff\xda")
+        jpeg[size : size + 4] = struct.pack(">HH", 5_000, 5_000)
+        scan = b"\xff\xda" + struct.pack(">HBBBBBBx", 8, 1, 1, 0, 0, 0 if progressive else 63, 0)
+        found[f"JPEG of 20,000 scans, {progressive}"] = bytes(jpeg[:first]) + scan * 20_000 + b"\xff\xd9"
     jpeg = _saved(Image.fromarray(some), "JPEG")
     found["JPEG with a segment too long"] = jpeg[:2] + b"\xff\xe1\xff\xff" + jpeg[2:]
     found["JPEG with 8 MB between its segments"] = jpeg[:2] + bytes(8 << 20) + jpeg[2:]
@@ -115,7 +124,12 @@ def files():
     found["P7 of a billion bands"] = b"P7\nWIDTH 9\nHEIGHT 9\nDEPTH 999999999\nMAXVAL 255\nENDHDR\n" + bytes(
         99
     )
+    exif = b"\xff\xe1\xff\xffExif\0\0" + bytes(65_527)
+    found["JPEG of 300 segments of Exif"] = jpeg[:2] + exif * 300 + jpeg[2:]
     if features.check("jpg_2000"):
+        wave = _saved(Image.fromarray(some), "JPEG2000", no_jp2=True)
+        sizes = [struct.pack(">II", 4_000, 4_000), struct.pack(">II", 16, 16)]
+        found["JPEG 2000 of 62,500 tiles"] = wave[:8] + sizes[0] + wave[16:24] + sizes[1] + wave[32:]
         wave = _saved(Image.fromarray(some), "JPEG2000", no_jp2=True)
         for side in (11_500, 0x7FFFFFFF, 0xFFFFFFFF):
             found[f"JPEG 2000 of {side}"] = wave[:8] + struct.pack(">II", side, side) + wave[16:]

@@ -34,8 +34,9 @@ def test_damaged_images_do_no_harm(which):
 
 
 @pytest.mark.slow
-def test_twenty_thousand_damaged_images_do_no_harm():
-    harm, memory = tried("1000000:20000")
+@pytest.mark.parametrize("which", ["1000000:20000", "hostile, more"])
+def test_many_more_damaged_images_do_no_harm(which):
+    harm, memory = tried(which)
     assert harm == {}
     assert memory < 1 << 30
 
@@ -79,6 +80,13 @@ def test_a_small_file_that_claims_much_says_what_helps():
         "an encoded image: expected a file as large as its image, got 16383 x 8000 in 34 bytes. The file is damaged, "
         "or of one colour: then say ph.Image(max_pixels=...)."
     )
+    with pytest.raises(DataError, match=r"with a whole header, got a TIFF of more than 524,288 tags\."):
+        decode(claims["TIFF of pages that lie over each other"])
+    if "JPEG 2000 of 62,500 tiles" in claims:
+        with pytest.raises(DataError, match=r"got a JPEG 2000 that is too short for its 62,500 tiles\."):
+            decode(claims["JPEG 2000 of 62,500 tiles"])
+    with pytest.raises(DataError, match=r"expected a whole JPEG, got one of 20,000 scans\."):
+        decode(claims["JPEG of 20,000 scans, False"])
     with pytest.raises(DataError) as caught:
         decode(claims["PNG: IDAT of 2130706432"])
     assert "got a PNG whose part b'IDAT' claims 2,130,706,432 bytes, more than the file has." in str(

@@ -36,8 +36,8 @@ class File:
         try:
             with open(path, "rb") as file:
                 self.data = file.read()
-        except OSError as error:
-            found = error.strerror or type(error).__name__
+        except (OSError, ValueError) as error:  # also for names that hold a null
+            found = getattr(error, "strerror", None) or str(error) or type(error).__name__
             raise DataError(Problem(self.where, "a file that can be read", found)) from error
 
 

@@ -12,6 +12,7 @@ from typing import NamedTuple
 from polyhead.images.content import Broken, Content
 
 _MOST_BOXES = 4096
+_TILE = 14  # the bytes of an empty tile
 _CODESTREAM = b"\xff\x4f\xff\x51"
 _TURNS = {(1, None): 8, (1, 0): 5, (1, 1): 7, (2, None): 3, (2, 0): 2, (2, 1): 4}
 _TURNS |= {(3, None): 6, (3, 0): 7, (3, 1): 5, (0, None): 1, (0, 0): 4, (0, 1): 2}
@@ -176,6 +177,8 @@ def jpeg2000(content: Content) -> Still:
         at = box.start
     if content.some(at, 4) != _CODESTREAM:
         raise Broken("a JPEG 2000 without pixels")
-    right, low, left, top = content.unpack(">IIII", at + 8)
-    bands, depth = content.unpack(">HB", at + 40)
+    right, low, left, top, wide, high, begin, start, bands, depth = content.unpack(">8IHB", at + 8)
+    tiles = -(-(right - begin) // max(1, wide)) * -(-(low - start) // max(1, high))
+    if tiles * _TILE > content.size:
+        raise Broken(f"a JPEG 2000 that is too short for its {tiles:,} tiles")
     return Still(max(0, low - top), max(0, right - left), 1, (depth & 0x7F) + 1, bands=bands)

@@ -16,6 +16,7 @@ ORIENTATION = 274
 _FORMS = {1: "B", 3: "H", 4: "I", 6: "b", 8: "h", 9: "i", 13: "I", 16: "Q", 17: "q", 18: "Q"}
 _MOST_VALUES = 1 << 22
 _MOST_DIRECTORIES = 1 << 16
+_MOST_TAGS = 1 << 19
 _XMP = re.compile(rb'tiff:Orientation(?:="|>)([0-9])')
 
 
@@ -28,10 +29,11 @@ class Tag(NamedTuple):
 
 
 class Directory(NamedTuple):
-    """The entries of a directory by tag, and where the next one stands; 0 after the last."""
+    """The entries of a directory by tag, where the next one stands, 0 after the last, and how many were read."""
 
     tags: dict[int, Tag]
     next: int
+    read: int
 
 
 class Directories:
@@ -68,20 +70,19 @@ class Directories:
             if only is None or tag == only:
                 tags[tag] = Tag(type_, number, at + head + i * size + field)
         if only is not None:
-            return Directory(tags, 0)
+            return Directory(tags, 0, len(block) // size)
         after = self.content.some(at + head + count * size, head if self.big else 4)
         whole = len(after) == (8 if self.big else 4)
-        return Directory(
-            tags, struct.unpack(self.order + ("Q" if self.big else "I"), after)[0] if whole else 0
-        )
+        (next_,) = struct.unpack(self.order + ("Q" if self.big else "I"), after) if whole else (0,)
+        return Directory(tags, next_, len(block) // size)
 
     def __iter__(self) -> Iterator[Directory]:
         """All directories of the chain, each once.
 
         Raises:
-            Broken: where the first does not stand.
+            Broken: where the first does not stand, or there is no end of them.
         """
-        at, seen = self.first, set[int]()
+        at, seen, tags = self.first, set[int](), 0
         while at and at not in seen and len(seen) < _MOST_DIRECTORIES:
             seen.add(at)
             try:
@@ -91,7 +92,9 @@ class Directories:
                     raise
                 return
             yield found
-            at = found.next
+            at, tags = found.next, tags + found.read
+            if tags > _MOST_TAGS:
+                raise Broken(f"a TIFF of more than {_MOST_TAGS:,} tags")
 
     def numbers(self, directory: Directory, tag: int) -> tuple[int, ...]:
         """The whole numbers of a tag; none where it is not there or holds something else.

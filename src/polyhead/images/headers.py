@@ -58,6 +58,7 @@ class Header:
         lossy: whether decoded pixels may differ from those encoded.
         pages: pages of a TIFF; of an animation 2, whatever there are more.
         clear: of a grey PNG, the number that is transparent.
+        scans: whether the pixels of a JPEG stand in several scans.
     """
 
     format: str
@@ -70,6 +71,7 @@ class Header:
     lossy: bool = False
     pages: int = 1
     clear: int | None = None
+    scans: bool = False
 
     @property
     def size(self) -> tuple[int, int]:
@@ -148,6 +150,7 @@ def parse(content: Content | bytes, page: int = 0) -> Header | None:
 
 def _jpeg(content: Content) -> Header:
     size: tuple[int, int, int] | None = None
+    bands, scans = b"", False
     exif, xmp, at, some = b"", b"", 2, content.some
     for _ in range(_SEGMENTS):
         head = some(at, 4)
@@ -164,6 +167,7 @@ def _jpeg(content: Content) -> Header:
             at += 1 if marker == 0xFF else 2
             continue
         if marker in (0xD9, 0xDA):  # the pixels begin, or the file ends
+            scans = scans or some(at + 4, 1) != bands
             break
         if len(head) < 4:
             raise Broken(ENDS)
@@ -171,10 +175,11 @@ def _jpeg(content: Content) -> Header:
         if length < 2:
             raise Broken("a JPEG with a segment of no length")
         if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
-            size = size or content.unpack(">BHH", at + 4)
+            size, bands = size or content.unpack(">BHH", at + 4), some(at + 9, 1)
+            scans = marker & 3 == 2  # progressive
         elif marker == 0xE1:
             body = content.read(at + 4, length - 2)
-            if body.startswith(_EXIF):
+            if body.startswith(_EXIF) and len(exif) < _LARGEST_TEXT:
                 exif += body[6:]  # one block may go on in the next
             elif body.startswith(_XMP):
                 xmp = body[len(_XMP) :]
@@ -182,7 +187,8 @@ def _jpeg(content: Content) -> Header:
     if size is None:
         raise Broken("a JPEG without its size")
     bits, height, width = size
-    return Header("JPEG", height, width, exif_orientation(exif, xmp) if exif or xmp else 1, bits, lossy=True)
+    orientation = exif_orientation(exif, xmp) if exif or xmp else 1
+    return Header("JPEG", height, width, orientation, bits, lossy=True, scans=scans)
 
 
 def _marker(content: Content, at: int) -> int:

@@ -266,6 +266,9 @@ def _cost(header: Header) -> int:
 
 _BYTES_A_PIXEL = {"JPEG": 9, "BMP": 4, "PNM": 4, "TIFF": 2, "JPEG 2000": 16}
 _FREE = 1 << 28
+_SCANNED = 1 << 28
+"""Pixels of a JPEG that its scans may pass over, beside 32 of them: a scan of nothing takes time, and no room."""
+
 _LEAST_SHARE = 1100
 """What decoding takes beyond 256 MB has to have a byte in the file for each 1,100: deflate packs 1,032 into one."""
 
@@ -273,6 +276,8 @@ _LEAST_SHARE = 1100
 def _jpeg(
     data: bytes, header: Header, channels: int | None, at_least: tuple[int, int] | None, where: str
 ) -> tuple[np.ndarray, float]:
+    if header.scans and data.count(b"\xff\xda") > 32 + _SCANNED // (header.height * header.width):
+        raise _undecoded(header, f"one of {data.count(bytes([255, 218])):,} scans", where)
     eighths = 8
     if at_least is not None:
         need = turned(header.orientation, at_least)
