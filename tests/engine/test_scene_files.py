@@ -172,9 +172,20 @@ def test_yolo_s_shares_are_of_the_image_as_it_is_shown_or_stored(tmp_path, annot
     assert rows.read(np.array([0]))["size"].tolist() == [
         [HIGH, WIDE] if annotated == "shown" else [WIDE, HIGH]
     ]
-    inputs = {"image": ph.Image(HIGH, WIDE, annotated=annotated)}
-    feed = ph.Feed(rows, inputs=inputs, heads={"boxes": ph.Boxes(1)}, batch_size=1)
-    np.testing.assert_allclose(feed.peek()[1]["boxes"][0, 0], BOX, atol=1e-3)
+    for said in (annotated, None):
+        inputs = {"image": ph.Image(HIGH, WIDE, annotated=said)}
+        feed = ph.Feed(rows, inputs=inputs, heads={"boxes": ph.Boxes(1)}, batch_size=1)
+        np.testing.assert_allclose(feed.peek()[1]["boxes"][0, 0], BOX, atol=1e-3)
+    ph.pack(rows, tmp_path / "rows.store", progress=False)  # files as they are, which are still to be turned
+    ph.pack(feed, tmp_path / "feed.store", progress=False)
+    for store in ("rows.store", "feed.store"):
+        found = feed.on(tmp_path / store)
+        np.testing.assert_allclose(found.peek()[1]["boxes"][0, 0], BOX, atol=1e-3)
+    if annotated == "stored":
+        with pytest.raises(
+            ph.DataError, match='expected annotated="shown", as the reader of the images was told'
+        ):
+            feed.on(ph.read_yolo(tmp_path, names=["box"]))
 
 
 def test_coco_s_sizes_tell_on_what_its_annotations_were_made(tmp_path):

@@ -58,6 +58,8 @@ GOOD = {coco: note(9), voc: thing(), yolo: "0 0.5 0.5 0.5 0.5"}
 
 READ = {
     "a polygon that is not in a list of its own": (coco, note(segmentation=POLYGON)),
+    "a polygon of pairs": (coco, note(segmentation=[[4, 4], [10, 4], [10, 10]])),
+    "a list of a polygon of pairs": (coco, note(segmentation=[[[4, 4], [10, 4], [10, 10]]])),
     "an empty box beside a polygon": (coco, note(bbox=[], segmentation=[POLYGON])),
     "no box beside a polygon": (coco, note(bbox=None, segmentation=[POLYGON])),
     "iscrowd null": (coco, note(iscrowd=None)),

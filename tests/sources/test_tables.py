@@ -645,3 +645,19 @@ def test_text_that_is_not_utf_8_is_no_column_of_bytes(tmp_path):
     )
     path.write_bytes("\ufeffkind,n\ncafé,1\n".encode())
     assert read_table(path).read([0])["kind"] == ["café"]
+
+
+def test_a_parquet_file_of_many_columns_is_read_at_once(tmp_path, monkeypatch):
+    import pyarrow.parquet as pq
+
+    names = [f"c{i}" for i in range(100)]
+    table = pa.table({name: [i, None] for i, name in enumerate(names)})
+    pq.write_table(table, tmp_path / "a.parquet")
+    opened = []
+    real = pq.ParquetFile
+    monkeypatch.setattr(pq, "ParquetFile", lambda *args, **more: opened.append(args) or real(*args, **more))
+    rows = read_table(tmp_path / "a.parquet")
+    found = rows.read([0])
+    assert [found[name][0] for name in names] == list(range(100))
+    assert len(opened) == 2  # its description, and all of it
+    assert rows.only(["c7"]).read([0])["c7"].tolist() == [7]

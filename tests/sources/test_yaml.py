@@ -60,7 +60,7 @@ def test_an_alias_of_a_list_of_names_is_fine():
         (b"a: &a [*a]", "an alias of what it stands in"),
         (b"[" * 150 + b"]" * 150, "lists in lists, more than 100 deep"),
         (b"[" * 5000, "RecursionError"),
-        (b" " * ((1 << 24) + 1), "a file of 16,777,217 bytes"),
+        (b" " * ((1 << 20) + 1), "a file of 1,048,577 bytes"),
         (b"a: !!int x", "invalid literal for int() with base 10: 'x'"),
         (b"a: !!int ''", "IndexError"),
         (b"a: !!bool x", "KeyError"),

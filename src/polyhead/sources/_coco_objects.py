@@ -40,6 +40,8 @@ def mask_of(
         return None
     if not any(isinstance(flat, (list, dict)) for flat in given):
         given = [given]  # one polygon that is not in a list of its own
+    elif len(given) > 2 and all(isinstance(flat, list) and len(flat) == 2 for flat in given):
+        given = [given]  # the same, of pairs x, y
     rings = []
     for flat in given:
         ring = _ring(flat)
@@ -66,6 +68,8 @@ def _ring(flat: Any) -> np.ndarray | None:
         ring = np.array(flat)
     except (ValueError, OverflowError):
         return None
+    if ring.ndim == 2 and ring.shape[1] == 2:  # of pairs x, y
+        ring = ring.reshape(-1)
     if ring.ndim != 1 or (len(ring) and ring.dtype.kind not in "iuf") or len(ring) % 2:
         return None
     return ring.astype(np.float64)

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from threading import Lock
 from typing import Any, TypeVar
 
 from polyhead.errors import DataError, Problem, place
@@ -19,6 +20,9 @@ T = TypeVar("T")
 _PACKED = (".gz", ".bz2", ".zst")
 _ENDINGS = ".parquet, .pq, .csv, .tsv, .arrow, .feather or .ipc"
 _LARGEST_BLOCK = 2**31 - 1
+
+MANY = 64
+"""Columns from which on a small file is read at once."""
 
 
 class Opened:
@@ -128,16 +132,46 @@ def _open_parquet(path: Path, where: str, wanted: list[str] | None) -> Opened:
     import pyarrow.parquet as pq
 
     with pq.ParquetFile(path) as file:
-        names, rows = list(file.schema_arrow.names), file.metadata.num_rows
+        names, about = list(file.schema_arrow.names), file.metadata
+    rows = about.num_rows
+    held = sum(about.row_group(i).total_byte_size for i in range(about.num_row_groups))
+    # each reading of a column looks through the description of all: of many, one reading is far less work
+    whole = _Whole(path) if len(names) > MANY and held <= LIMIT_BYTES else None
 
     def load(at: int) -> Values | Stored:
         def column() -> Values | Stored:
+            found = None if whole is None else whole.column(at)
+            if found is not None:
+                return column_of(found)
             with pq.ParquetFile(path) as file:
                 return column_of(file.read(columns=[names[at]]).column(names[at]))
 
         return _guarded(where, column)
 
     return Opened(where, names, rows, load)
+
+
+class _Whole:
+    """A Parquet file that is read at once, when a first column of it is asked for."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._columns: dict[int, Any] | None = None
+        self._lock = Lock()
+
+    def column(self, at: int) -> Any:
+        """A column, which is let go of; None where the file cannot be read at once."""
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        with self._lock:
+            if self._columns is None:
+                try:
+                    with pq.ParquetFile(self._path) as file:
+                        self._columns = dict(enumerate(file.read().columns))
+                except (pa.ArrowException, OSError, ValueError):  # perhaps of a column that nobody uses
+                    self._columns = {}
+            return self._columns.pop(at, None)
 
 
 def _open_folder(path: Path, where: str) -> Opened:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-LARGEST = 1 << 24
-"""Bytes of a file."""
+LARGEST = 1 << 20
+"""Bytes of a file: twenty thousand names of classes, which take seconds, as PyYAML reads 100 KB a second."""
 
 MOST = 200_000
 """Values that a file may stand for, with each alias as what it repeats."""

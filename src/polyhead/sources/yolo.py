@@ -110,7 +110,7 @@ def read_yolo(
     columns = _columns(lines, paths, sizes, layout, kept, findings, unannotated, invalid, texts)
     findings.stop()
     names_kept = [name for number, name in layout.names.items() if kept[number]]
-    about = {"image": About(annotated=annotated)}
+    about = {"image": About(annotated=annotated or "shown")}  # the size that shares are of
     return Images(columns, findings.told(layout.where), names_kept, about)
 
 
