@@ -106,7 +106,8 @@ class Scene:
         values = {name: plain(rows[kind.columns(name)[0]]) for name, kind in self.images.items()}
         heads = self._raw if labels else {}
         laid = {name: plain(rows[head.columns(name)[0]]) for name, head in heads.items()}
-        numbers, count = ids.tolist(), len(ids)
+        told, count = self.source.ids_of(ids), len(ids)
+        numbers = told.tolist()
         given: list[Any] = [None] * count
         frames: list[Any] = [None] * count
         found: dict[str, list[Any]] = {name: [None] * count for name in (*values, *heads)}
@@ -162,7 +163,7 @@ class Scene:
             together(partial(placed, pixels, lies))
         out: dict[str, Values] = {}
         for name in values if self._pixels else ():
-            out[name] = alike(found[name], name, ids)
+            out[name] = alike(found[name], name, told)
         for name, head in heads.items():
             dense = is_dense(laid[name]) and laid[name].dtype.kind in "iufb"
             out[name] = _stacked(found[name]) if dense and _is_mask(head) else found[name]

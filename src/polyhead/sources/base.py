@@ -94,6 +94,18 @@ class Source(ABC):
 
         return Rows(self, row_numbers(self, rows))
 
+    def ids_of(self, rows: np.ndarray) -> np.ndarray:
+        """The ids by which rows are told: those in the source that they were selected from.
+
+        Args:
+            rows: row numbers of this source, int64 ``(n,)``.
+
+        >>> Squares = type("Squares", (Source,), {"__len__": lambda s: 9, "read": lambda s, ids: {"x": ids}})
+        >>> Squares().select([5, 7]).ids_of(np.array([1, 0])).tolist()
+        [7, 5]
+        """
+        return rows
+
     @overload
     def split(
         self, fractions: Mapping[str, float], *, stratify: Any = ..., group: Any = ..., seed: int = ...
@@ -254,6 +266,9 @@ class _Columns(Source):
     def column(self, name: str) -> Values | None:
         self._require([name])
         return self.source.column(name)
+
+    def ids_of(self, rows: np.ndarray) -> np.ndarray:
+        return self.source.ids_of(rows)
 
     def only(self, columns: Sequence[str]) -> Source:
         self._require(columns)
