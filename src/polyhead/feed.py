@@ -6,6 +6,7 @@ import itertools
 import os
 import weakref
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from polyhead.drawing import Drawing
@@ -288,7 +289,17 @@ class Feed(KerasInput):
         >>> feed = ph.Feed(data, inputs="x", heads={"y": ph.Binary()}, batch_size=2)
         >>> [batch.ids.tolist() for batch in feed.batches()]
         [[0, 1], [2]]
+
+        Rows that were selected keep the ids that they had:
+
+        >>> [batch.ids.tolist() for batch in feed.on(feed.source.select([2, 1])).batches()]
+        [[2, 1]]
         """
+        for batch in self._numbered():
+            yield replace(batch, ids=self.source.ids_of(batch.ids))
+
+    def _numbered(self) -> Iterator[Batch]:
+        """The same, with the places of rows in the feed's own source as their ids."""
         for block in self._drawing.blocks(self.epoch):
             yield from block.batches()
 

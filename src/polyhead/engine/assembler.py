@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from polyhead.engine.batch import Block
-from polyhead.engine.columns import Columns, Rows, absent, stacked, unresolved
+from polyhead.engine.columns import Columns, Rows, absent, row_of, stacked, unresolved
 from polyhead.engine.declaration import given_first
 from polyhead.engine.faults import MOST, Found, apart, file_at
 from polyhead.engine.gather import Gather, Whole, gathers
@@ -421,7 +421,7 @@ class Assembler:
                 return self._scene.encoders[name].encode(values, check, self._pool.empty)
             return kind.encode(values, check)
         except BadValue as bad:
-            row = None if bad.index is None else int(ids[bad.index])
+            row = row_of(self.source, bad.index, ids)
             file = file_at(rows[kind.columns(name)[0]], bad.index) if name in laid else None
             raise bad.located(input=name, row=row, file=file) from None
 

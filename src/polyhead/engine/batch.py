@@ -20,7 +20,7 @@ class Batch:
         inputs: for each input an array ``(B, …)``.
         labels: for each head an array ``(B, …)``, finite everywhere.
         weights: for each head its sample weights, float32 ``(B, …)``; None where no head has any.
-        ids: the rows, int64 ``(B,)``.
+        ids: the rows, int64 ``(B,)``: of a source that was selected, those that they had before.
     """
 
     inputs: Arrays

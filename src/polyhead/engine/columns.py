@@ -59,6 +59,19 @@ class Rows(dict[str, Any]):
         return found
 
 
+def row_of(source: Source, index: int | None, ids: np.ndarray | None = None) -> int | None:
+    """The id by which a row is told.
+
+    Args:
+        source: where it is.
+        index: its place, None for no row.
+        ids: the rows among which it has this place, int64 ``(B,)``; None for all.
+    """
+    if index is None:
+        return None
+    return int(source.ids_of(np.array([index if ids is None else ids[index]], np.int64))[0])
+
+
 class Some:
     """Some entries of a column, as `Columns` has all of them."""
 
@@ -90,17 +103,18 @@ def unresolved(source: Source, kind: Input | Head, name: str, bad: BadValue, col
     """
     word, columns = "head" if isinstance(kind, Head) else "input", kind.columns(name)
     if bad.index is None or len(columns) > 1:
-        return bad.located(**{word: name}, row=bad.index)
+        return bad.located(**{word: name}, row=row_of(source, bad.index))
     whole = source.column(columns[0])
     values = source.probe(columns[0]) if whole is None else whole
 
     def located(bad: BadValue, index: int | None) -> DataError:
-        return bad.located(**{word: name}, row=index, file=file_at(column, index))
+        return bad.located(**{word: name}, row=row_of(source, index), file=file_at(column, index))
 
     found = every(lambda at: kind.resolve(Some(take(values, at))), len(values), located)
     # a few rows alone may be refused for another reason
     same = [p for p in found.problems if p.expected == bad.expected and p.rows]
-    return DataError(*same) if any(bad.index in p.rows for p in same) else located(bad, bad.index)
+    known = any(row_of(source, bad.index) in p.rows for p in same)
+    return DataError(*same) if known else located(bad, bad.index)
 
 
 def stacked(columns: list[Any]) -> Any:

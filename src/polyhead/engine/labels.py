@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from polyhead.engine.columns import stacked
+from polyhead.engine.columns import row_of, stacked
 from polyhead.engine.faults import every, file_at
 from polyhead.engine.gather import Whole, gathers
 from polyhead.errors import BadValue, DataError
@@ -262,14 +262,14 @@ class Labels:
         try:
             return get()
         except BadValue as bad:
-            row = bad.index if bad.index is None or ids is None else int(ids[bad.index])
+            row = row_of(self._source, bad.index, ids)
             raise bad.located(head=self.name, column=self.head.sample_weight, row=row) from None
 
     def _encode(
         self, values: Any, ids: np.ndarray | None, check: bool, files: Callable[[], Any] = list
     ) -> tuple[np.ndarray, np.ndarray | None]:
         def located(bad: BadValue, index: int | None) -> DataError:
-            row = index if index is None or ids is None else int(ids[index])
+            row = row_of(self._source, index, ids)
             return bad.located(head=self.name, row=row, file=file_at(files(), index))
 
         try:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from polyhead.engine.columns import Columns, Some, unresolved
+from polyhead.engine.columns import Columns, Some, row_of, unresolved
 from polyhead.engine.faults import Faults, apart
 from polyhead.engine.scene import Scene
 from polyhead.errors import BadValue, DataError
@@ -39,6 +39,9 @@ class Along(OwnSource):
 
     def __len__(self) -> int:
         return len(self._source)
+
+    def ids_of(self, rows: np.ndarray) -> np.ndarray:
+        return self._source.ids_of(rows)
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -75,7 +78,7 @@ class Along(OwnSource):
         try:
             found: Values = each.along(values, boxes)
         except BadValue as bad:
-            row = bad.index if bad.index is None or ids is None else int(ids[bad.index])
+            row = row_of(self._source, bad.index, ids)
             raise bad.located(**each.located(name), row=row) from None
         return found
 
@@ -89,6 +92,9 @@ class Laid(OwnSource):
 
     def __len__(self) -> int:
         return len(self._scene.source)
+
+    def ids_of(self, rows: np.ndarray) -> np.ndarray:
+        return self._scene.source.ids_of(rows)
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -155,8 +161,10 @@ def resolved(source: Source, rows: Source, head: Head, name: str) -> Head:
         files = source.probe(head.columns(name)[0]) if isinstance(rows, Laid) else None
         error = unresolved(rows, head, name, bad, files)
     if isinstance(rows, Laid):
+        values = plain(columns.probe())
+        ids = rows.ids_of(np.arange(len(values))).tolist()
         wrong = {row for problem in error.problems for row in problem.rows}
-        right = [None if i in wrong else value for i, value in enumerate(plain(columns.probe()))]
+        right = [None if row in wrong else value for row, value in zip(ids, values, strict=True)]
         if wrong and any(value is not None for value in right):
             return head.resolve(Some(right))
     raise error

@@ -163,6 +163,9 @@ class Placed(OwnSource):
     def __len__(self) -> int:
         return len(self._source)
 
+    def ids_of(self, rows: np.ndarray) -> np.ndarray:
+        return self._source.ids_of(rows)
+
     @property
     def columns(self) -> tuple[str, ...]:
         return self._names

@@ -149,7 +149,8 @@ class Scene:
         values = {name: plain(rows[kind.columns(name)[0]]) for name, kind in self.images.items()}
         heads = self._raw if labels else {}
         laid = {name: plain(rows[head.columns(name)[0]]) for name, head in heads.items()}
-        numbers, count = ids.tolist(), len(ids)
+        told, count = self.source.ids_of(ids), len(ids)
+        numbers = told.tolist()
         given: list[Any] = [{} for _ in range(count)]
         frames: list[dict[str, Frame]] = [{} for _ in range(count)]
         found: dict[str, list[Any]] = {name: [None] * count for name in (*values, *heads)}
@@ -207,7 +208,7 @@ class Scene:
             together(partial(placed, pixels, lies))
         out: dict[str, Values] = {}
         for name in values if self._pixels else ():
-            out[name] = alike(found[name], name, ids)
+            out[name] = alike(found[name], name, told)
         for name, head in heads.items():
             dense = is_dense(laid[name]) and laid[name].dtype.kind in "iufb" and isinstance(head, Pixels)
             out[name] = _stacked(found[name]) if dense else found[name]

@@ -72,7 +72,7 @@ def survey(
         looked_at += len(piece)
         for ids, name, found in assembler.tried(piece, wrong.left):
             if isinstance(found, DataError):
-                wrong.add(name, ids, found)
+                wrong.add(name, assembler.source.ids_of(ids), found)
             elif name in assembler.labels and known[name] is None:
                 labels, counts = found
                 one = see(labels, counts, ids)

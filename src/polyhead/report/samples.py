@@ -41,7 +41,7 @@ class Sample:
     """One row.
 
     Attributes:
-        row: its id in the source.
+        row: its id, in the source that it was selected from.
         inputs: ``{name: array}`` as the model gets it.
         labels: ``{head: label}``.
         original: the same row before augmentation, where the feed augments.
@@ -56,12 +56,13 @@ class Sample:
 def take(feed: Feed, n: int) -> list[Sample]:
     """The first ``n`` rows of the feed's coming epoch."""
     rows: list[Batch] = []
-    with closing(feed.batches()) as batches:  # type: ignore[type-var]
+    with closing(feed._numbered()) as batches:  # type: ignore[type-var]
         for batch in batches:
             rows += [_row(batch, i) for i in range(min(n - len(rows), len(batch.ids)))]
             if len(rows) >= n:
                 break
     plain = _plain(feed, [int(row.ids[0]) for row in rows])
+    told = feed.source.ids_of(np.array([row.ids[0] for row in rows], np.int64)).tolist()
     augmented = bool(getattr(feed, "augment", ()))
     samples = []
     for i, row in enumerate(rows):
@@ -69,8 +70,8 @@ def take(feed: Feed, n: int) -> list[Sample]:
         labels = _labels(feed, row, before)
         original = None
         if augmented and before is not None:
-            original = Sample(int(row.ids[0]), before.inputs, _labels(feed, before, None, labels))
-        samples.append(Sample(int(row.ids[0]), row.inputs, labels, original))
+            original = Sample(told[i], before.inputs, _labels(feed, before, None, labels))
+        samples.append(Sample(told[i], row.inputs, labels, original))
     return samples
 
 

@@ -84,6 +84,9 @@ class Filled(OwnSource):
     def __len__(self) -> int:
         return len(self.source)
 
+    def ids_of(self, rows: np.ndarray) -> np.ndarray:
+        return self.source.ids_of(rows)
+
     @property
     def columns(self) -> tuple[str, ...]:
         return self._names

@@ -119,6 +119,18 @@ class Source(ABC):
 
         return Rows(self, row_numbers(self, rows))
 
+    def ids_of(self, rows: np.ndarray) -> np.ndarray:
+        """The ids by which rows are told: those in the source that they were selected from.
+
+        Args:
+            rows: row numbers of this source, int64 ``(n,)``.
+
+        >>> Squares = type("Squares", (Source,), {"__len__": lambda s: 9, "read": lambda s, ids: {"x": ids}})
+        >>> Squares().select([5, 7]).ids_of(np.array([1, 0])).tolist()
+        [7, 5]
+        """
+        return rows
+
     @overload
     def split(
         self, fractions: Mapping[str, float], *, stratify: Any = ..., group: Any = ..., seed: int = ...
@@ -312,6 +324,9 @@ class _Columns(OwnSource):
 
     def about(self, name: str) -> About:
         return self.source.about(name)
+
+    def ids_of(self, rows: np.ndarray) -> np.ndarray:
+        return self.source.ids_of(rows)
 
     def only(self, columns: Sequence[str]) -> Source:
         self._require(columns)

@@ -44,6 +44,9 @@ class Rows(OwnSource):
     def __len__(self) -> int:
         return len(self.ids)
 
+    def ids_of(self, rows: np.ndarray) -> np.ndarray:
+        return self.source.ids_of(self.ids[rows])
+
     @property
     def columns(self) -> tuple[str, ...]:
         return self.source.columns

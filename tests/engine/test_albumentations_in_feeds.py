@@ -1,0 +1,109 @@
+"""Pipelines of albumentations in a feed: every kind of head, several images, rows that lack something."""
+
+import warnings
+
+import numpy as np
+import pytest
+
+import polyhead as ph
+
+A = pytest.importorskip("albumentations", reason="albumentations is not installed")
+pytest.importorskip("cv2", reason="OpenCV is not installed")
+
+ROWS, SIDE = 4, 32
+RNG = np.random.default_rng(2)
+PIXELS = RNG.integers(0, 255, (ROWS, SIDE, SIDE, 3), dtype=np.uint8)
+DATA = {
+    "rgb": PIXELS,
+    "thermal": PIXELS[..., :1].copy(),
+    "mask": RNG.integers(0, 3, (ROWS, SIDE, SIDE), dtype=np.uint8),
+    "object": RNG.integers(0, 2, (ROWS, SIDE, SIDE), dtype=np.uint8),
+    "box": [[[4.0, 8, 8, 12], [10, 2, 30, 20]], np.zeros((0, 4)), [[0, 0, 32, 32]], None],
+    "kind": [[1, 0], [], [2], None],
+    "middle": RNG.uniform(4, 28, (ROWS, 2, 2)),
+    "y": [0, 1, 0, 1],
+}
+INPUTS = {"rgb": ph.Image(), "thermal": ph.Image()}
+HEADS = {
+    "mask": ph.Mask(3, missing=255),
+    "object": ph.Mask(),
+    "box": ph.Boxes(3),
+    "kind": ph.Categorical(3, each="box"),
+    "middle": ph.Keypoints(2, pairs=[]),
+    "y": ph.Binary(),
+}
+
+
+def pipeline(*transforms):
+    return ph.Apply(
+        A.Compose(transforms, bbox_params=A.BboxParams("pascal_voc"), keypoint_params=A.KeypointParams("xy"))
+    )
+
+
+def batch_of(*augment, heads=HEADS, workers=0):
+    feed = ph.Feed(DATA, inputs=INPUTS, heads=heads, batch_size=ROWS, augment=list(augment), workers=workers)
+    return next(iter(feed.batches()))
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+@pytest.mark.parametrize(
+    ("theirs", "ours"),
+    [
+        ((A.HorizontalFlip(p=1),), (ph.Flip(p=1),)),
+        ((A.VerticalFlip(p=1),), (ph.Flip(horizontal=False, vertical=True, p=1),)),
+        ((A.HorizontalFlip(p=1), A.VerticalFlip(p=1)), (ph.Flip(p=1), ph.Flip(False, True, p=1))),
+        ((A.NoOp(p=1),), ()),
+    ],
+    ids=["horizontal", "vertical", "both", "none"],
+)
+def test_a_mirror_is_a_mirror(theirs, ours, workers):
+    found, expected = batch_of(pipeline(*theirs), workers=workers), batch_of(*ours)
+    for group in ("inputs", "labels"):
+        for name, array in getattr(expected, group).items():
+            np.testing.assert_allclose(getattr(found, group)[name], array, atol=1e-4, err_msg=name)
+    for name, weights in expected.weights.items():
+        np.testing.assert_array_equal(
+            np.broadcast_to(found.weights[name], found.weights[name].shape),
+            np.broadcast_to(weights, found.weights[name].shape),
+            err_msg=name,
+        )
+
+
+def test_what_comes_from_outside_weighs_nothing():
+    batch = batch_of(pipeline(A.Affine(translate_px={"x": (8, 8), "y": (0, 0)}, p=1)))
+    assert (batch.weights["mask"][:, :, :8] == 0).all()
+    assert (batch.weights["mask"][:, :, 8:] == 1).all()
+    np.testing.assert_array_equal(batch.labels["mask"][:, :, 8:], DATA["mask"][:, :, :-8])
+    np.testing.assert_array_equal(batch.inputs["thermal"][..., 0], batch.inputs["rgb"][..., 0])
+    assert batch.labels["middle"][0, 0].tolist() == pytest.approx(
+        (DATA["middle"][0, 0] + [8, 0]).tolist(), abs=1e-4
+    )
+
+
+def test_a_crop_that_loses_every_box():
+    data = {**DATA, "box": [[[0.0, 0, 4, 4]]] * ROWS, "kind": [[1]] * ROWS}
+    crop = pipeline(A.Crop(16, 16, 32, 32, p=1))
+    feed = ph.Feed(data, inputs=INPUTS, heads=HEADS, batch_size=ROWS, augment=[crop], workers=0)
+    batch = next(iter(feed.batches()))
+    assert batch.weights["box"].sum() == batch.weights["kind"].sum() == 0
+    assert (batch.labels["box"] == 0).all()
+
+
+def test_before_and_after_our_own():
+    steps = [ph.Flip(p=1), pipeline(A.HorizontalFlip(p=1)), ph.Flip(p=1), pipeline(A.HorizontalFlip(p=1))]
+    found, expected = batch_of(*steps), batch_of()
+    for name, array in expected.labels.items():
+        np.testing.assert_allclose(found.labels[name], array, atol=1e-3, err_msg=name)
+    np.testing.assert_array_equal(found.inputs["rgb"], expected.inputs["rgb"])
+
+
+def test_it_is_drawn_alike_for_any_number_of_workers():
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        step = pipeline(
+            A.Affine(rotate=(-30, 30), p=0.7), A.ElasticTransform(p=0.5), A.RandomBrightnessContrast(p=1)
+        )
+    one, two = batch_of(step), batch_of(step, workers=2)
+    for name, array in {**one.inputs, **one.labels, **one.weights}.items():
+        other = {**two.inputs, **two.labels, **two.weights}[name]
+        np.testing.assert_array_equal(array, other, err_msg=name)
