@@ -198,7 +198,7 @@ def test_what_cannot_be_examined(obj, message):
 def test_at_least_one_batch_is_read():
     with pytest.raises(ph.ContractError) as caught:
         ph.examine(stream(good), batches=0)
-    assert str(caught.value) == "examine(batches=): expected at least 1, got 0."
+    assert str(caught.value) == "examine(batches=): expected an integer of at least 1, got 0."
 
 
 @pytest.mark.parametrize("form", [list, dict])
@@ -275,7 +275,7 @@ def test_a_batch_of_four_parts():
         (
             "not-a-tuple",
             "batch 0: expected a tuple (x, y) or (x, y, weights), got a tuple of 4. Nest what belongs together: x, "
-            "(y0, y1), (w0, w1).",
+            "(yes, value), and weights in the same way.",
         )
     ]
 

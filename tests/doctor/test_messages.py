@@ -844,7 +844,7 @@ CASES = [
         [
             (
                 "batch 0: expected a tuple (x, y) or (x, y, weights), got a tuple of 4. Nest what belongs "
-                'together: x, {"yes": ..., "value": ...}.'
+                'together: x, {"yes": ..., "value": ...}, and weights in the same way.'
             ),
         ],
     ),

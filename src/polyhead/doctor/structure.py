@@ -30,7 +30,8 @@ def _container(reading: Reading, subject: Subject, shape: str) -> list[Problem]:
     first = reading.first
     assert first is not None
     if first.size > 3:
-        fix = f"Nest what belongs together: {shape or 'x, (y0, y1), (w0, w1)'}."
+        nest = f"{shape}, and weights in the same way" if shape else "x, (y0, y1), (w0, w1)"
+        fix = f"Nest what belongs together: {nest}."
         found = f"a {first.container} of {first.size}"
         return [Problem("batch 0", "a tuple (x, y) or (x, y, weights)", found, fix, "not-a-tuple")]
     if subject.kind.startswith("generator") and first.container != "tuple":
