@@ -161,6 +161,36 @@ def test_what_is_damaged_is_made_anew(tmp_path, rows, monkeypatch, finished):
     same(epochs(again, 2), epochs(feed_of(rows), 2))
 
 
+@pytest.mark.parametrize("finished", [True, False])
+@pytest.mark.parametrize("damage", ["numbers", "end"])
+def test_what_is_damaged_within_a_file_is_made_anew(tmp_path, rows, monkeypatch, finished, damage):
+    """Files of their length, with the numbers of rows outside of the data, or with other bytes at their end."""
+    monkeypatch.setattr("polyhead.engine.cache.FILE_BYTES", 60_000)
+    feed = feed_of(rows, cache=tmp_path / "cache", workers=0)
+    if finished:
+        epochs(feed, 1)
+    else:
+        batches = feed.batches()
+        for _ in range(4):
+            next(batches)
+        batches.close()
+    held = cache_of(feed)._places.copy()
+    del feed
+    (folder,) = (tmp_path / "cache").iterdir()
+    path = sorted(folder.glob("*.arrow"))[0]
+    data = path.read_bytes()
+    first = np.array([np.flatnonzero(held == place)[0] for place in range(4)], np.int64).tobytes()
+    if damage == "numbers":
+        assert data.count(first) == 1
+        data = data.replace(first, np.array([1 << 40, 1, 2, 3], np.int64).tobytes())
+    else:
+        data = data[:-200] + bytes(200)
+    path.write_bytes(data)
+    again = feed_of(rows, cache=tmp_path / "cache")
+    assert not cache_of(again).complete
+    same(epochs(again, 2), epochs(feed_of(rows), 2))
+
+
 def test_other_rows_and_other_images_have_other_caches(tmp_path, rows):
     folder = tmp_path / "cache"
     feeds = [feed_of(rows, cache=folder), feed_of(rows, cache=folder, augment=AUGMENT)]

@@ -24,8 +24,16 @@ from polyhead.kinds import Head, Input
 from polyhead.kinds.base import About
 from polyhead.sources._columns import Stored, entries
 from polyhead.sources._fingerprint import arrow_of
-from polyhead.sources._store_columns import Spec, column_of, dense
-from polyhead.sources._store_files import MANIFEST, VERSION, check_sizes, map_shard, shard_name, write_whole
+from polyhead.sources._store_columns import Spec, column_of, dense, field
+from polyhead.sources._store_files import (
+    MANIFEST,
+    VERSION,
+    check_sizes,
+    checked_column,
+    map_shard,
+    shard_name,
+    write_whole,
+)
 from polyhead.sources._store_writing import Journal, on_disk, write_shard
 from polyhead.sources._values import Values, join, scatter, size, take
 from polyhead.sources.base import OwnSource, Source, checked_rows
@@ -151,22 +159,39 @@ class Cached(OwnSource):
             journal.close()
             journal.remove()
             journal = Journal(self._folder, header)
-        for line in journal.shards:
-            self._add_file(self._folder / line["file"])
+        try:
+            for line in journal.shards:
+                self._add_file(self._folder / line["file"], line["rows"])
+        except StoreError:  # a file is damaged: all of them are made anew
+            journal.close()
+            journal.remove()
+            self._places[:] = -1
+            self._files, self._on_disk, self._flushed = [], {}, 0
+            journal = Journal(self._folder, header)
         self._journal = journal
         weakref.finalize(self, journal.close)
 
     def _adopt(self, store: Store) -> None:
-        numbers = np.asarray(store.column(NUMBER) if len(store) else [])
+        numbers = self._numbers(store.read(np.arange(len(store)))[NUMBER])
         places = np.full(len(self), -1, np.int64)
         places[numbers] = np.arange(len(numbers))
         if len(numbers) != len(self) or (places < 0).any():
             raise StoreError(Problem(f"cache {self._folder}", f"{len(self):,} rows", f"{len(numbers):,}"))
         self._places, self._store = places, store.only(self._kept)
 
-    def _add_file(self, path: Path) -> None:
-        batch = map_shard(path)
-        numbers = np.asarray(batch.column(NUMBER))
+    def _numbers(self, numbers: Any) -> np.ndarray:
+        """The rows of a file, if they are rows of the source."""
+        found = np.asarray(numbers, np.int64)
+        if len(found) and not (found.min() >= 0 and found.max() < len(self)):
+            words = f"{found.min()} to {found.max()}"
+            raise StoreError(Problem(f"cache {self._folder}", f"rows from 0 to {len(self) - 1}", words))
+        return found
+
+    def _add_file(self, path: Path, rows: int | None = None) -> None:
+        batch = map_shard(path, {spec["name"]: field(spec) for spec in self._specs}, rows)
+        for spec in self._specs:
+            checked_column(path, batch, spec["name"])
+        numbers = self._numbers(batch.column(NUMBER))
         self._places[numbers] = self._flushed + np.arange(len(numbers))
         self._flushed += len(numbers)
         self._files.append(batch)
