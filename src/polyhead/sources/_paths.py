@@ -16,6 +16,22 @@ from polyhead.sources.base import similar
 _DRIVE = re.compile(r"[A-Za-z]:")
 
 
+def lines_of(path: str | os.PathLike[str]) -> list[str]:
+    """The lines of a text file.
+
+    Raises:
+        DataError: for one that is not UTF-8, with the line.
+    """
+    with open(path, "rb") as file:
+        data = file.read()
+    try:
+        return data.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    except UnicodeDecodeError as error:
+        where = f"{place(file=os.fspath(path))}, line {data[: error.start].count(bytes([10])) + 1}"
+        found = f"the byte 0x{data[error.start]:02x}"
+        raise DataError(Problem(where, "text in UTF-8", found, "Save the file as UTF-8.", "text")) from None
+
+
 class Root:
     """A folder that no path may leave.
 

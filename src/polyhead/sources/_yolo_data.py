@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from polyhead.errors import DataError, Problem, place, shown
 from polyhead.sources._annotations import Findings
 from polyhead.sources._headers import ENDINGS
-from polyhead.sources._paths import Root
+from polyhead.sources._paths import Root, lines_of
 from polyhead.sources.base import similar
 
 _YAMLS = ("data.yaml", "dataset.yaml", "config.yaml")
@@ -124,8 +124,7 @@ def _names(
 ) -> dict[int, str]:
     if given is None and file is None and (folder / "classes.txt").is_file():
         where = place(file=str(folder / "classes.txt"))
-        given = (folder / "classes.txt").read_text(encoding="utf-8-sig").split("\n")
-        given = [line.strip() for line in given if line.strip()]
+        given = [line.strip() for line in lines_of(folder / "classes.txt") if line.strip()]
     expected = "names, a list of the classes or {number: name}"
     if given is None:
         fix = "" if file is not None else "Say read_yolo(names=[...]), or put them into a classes.txt."
@@ -255,16 +254,15 @@ def _found(
 def _listed_in(file: str, home: Root) -> list[str]:
     """The images that a text file lists, one a line, relative to the root or, as ``./a.jpg``, to the file."""
     found = []
-    with open(file, encoding="utf-8-sig") as lines:
-        for number, line in enumerate(lines, 1):
-            name = line.strip()
-            if not name:
-                continue
-            if name.startswith("./"):
-                name = os.path.join(os.path.relpath(os.path.dirname(file), home.path), name[2:])
-            path = home.find(os.path.normpath(name), f"{place(file=file)}, line {number}")
-            if path is not None:
-                found.append(path)
+    for number, line in enumerate(lines_of(file), 1):
+        name = line.strip()
+        if not name:
+            continue
+        if name.startswith("./"):
+            name = os.path.join(os.path.relpath(os.path.dirname(file), home.path), name[2:])
+        path = home.find(os.path.normpath(name), f"{place(file=file)}, line {number}")
+        if path is not None:
+            found.append(path)
     return found
 
 

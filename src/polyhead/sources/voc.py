@@ -22,7 +22,7 @@ from polyhead.sources._annotations import (
     sizes_of,
 )
 from polyhead.sources._headers import ENDINGS
-from polyhead.sources._paths import Files, Root
+from polyhead.sources._paths import Files, Root, lines_of
 from polyhead.sources.base import similar
 
 _EDGES = ("xmin", "ymin", "xmax", "ymax")
@@ -219,17 +219,16 @@ def _listed(home: Root, split: str, findings: Findings) -> tuple[list[str], str]
         raise DataError(Problem(where, "a list of images", "nothing at this path", near, "split"))
     stems: list[str] = []
     seen: set[str] = set()
-    with open(path, encoding="utf-8-sig") as lines:
-        for number, line in enumerate(lines, 1):
-            words = line.split()
-            if not words:
-                continue
-            at = f"{where}, line {number}"
-            if words[0] in seen:
-                findings.add("line-twice", at, "each image once", shown(words[0]), warning=True)
-            elif home.find(f"Annotations/{words[0]}.xml", at) is not None:
-                stems.append(words[0])
-            seen.add(words[0])
+    for number, line in enumerate(lines_of(path), 1):
+        words = line.split()
+        if not words:
+            continue
+        at = f"{where}, line {number}"
+        if words[0] in seen:
+            findings.add("line-twice", at, "each image once", shown(words[0]), warning=True)
+        elif home.find(f"Annotations/{words[0]}.xml", at) is not None:
+            stems.append(words[0])
+        seen.add(words[0])
     return stems, where
 
 
