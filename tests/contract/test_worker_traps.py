@@ -242,7 +242,10 @@ def test_a_worker_that_returns_none_or_raises():
     for fault, words in (
         (lambda: None, r"^Slow\.read: expected a dict of columns, got 'NoneType'\.$"),
         (short, r"^Slow\.read, column `which`: expected 4 entries for 4 ids, got 3\.$"),
-        (broken, "^file 3 is broken$"),
+        (
+            broken,
+            r"^Slow\.read, row \d+: expected its columns, got OSError: file 3 is broken \(test_worker_traps",
+        ),
     ):
         feed = ph.Feed(Slow(48, fault), inputs=["x", "wide"], heads=HEADS, batch_size=4, workers=2)
         batches = feed.batches()
@@ -289,8 +292,8 @@ def test_a_generator_for_several_workers():
     with pytest.raises(ph.DataError) as error:
         ph.Feed(one_by_one(6), inputs="x", heads=HEADS)
     assert told(error) == (
-        "data: expected a mapping of arrays, a Source, a table or a path, got 'generator'. For a generator say "
-        "ph.from_generator(function, length=...)."
+        "data: expected a mapping of arrays, a Source, a table or a path, got 'generator'. A generator runs once: "
+        "give ph.from_generator(function, length=rows) the function that makes it."
     )
     function = ph.from_generator(lambda: one_by_one(6), length=24, names=("x", ("which", "other")))
     feed = ph.Feed(function, inputs="x", heads=HEADS, batch_size=4, workers=3)

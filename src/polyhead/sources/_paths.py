@@ -21,14 +21,23 @@ def lines_of(path: str | os.PathLike[str], what: str) -> list[str]:
     """The lines of a text file, without what ends them.
 
     Raises:
-        DataError: for a file that cannot be read, or is no text; ``what`` says what it should be.
+        DataError: for a file that cannot be read, ``what`` says what it should be; for one that is not UTF-8, with the
+            line.
     """
+    where = place(file=os.fspath(path))
     try:
-        with open(path, encoding="utf-8-sig") as file:
-            return file.read().splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        found = "bytes that are no text" if isinstance(error, UnicodeDecodeError) else str(error.strerror)
-        raise DataError(Problem(place(file=os.fspath(path)), what, found, code="text")) from None
+        with open(path, "rb") as file:
+            data = file.read()
+    except OSError as error:
+        raise DataError(Problem(where, what, str(error.strerror), code="text")) from None
+    try:
+        return data.decode("utf-8-sig").splitlines()
+    except UnicodeDecodeError as error:
+        line = data[: error.start].count(b"\n") + 1
+        found = f"the byte 0x{data[error.start]:02x}"
+        raise DataError(
+            Problem(f"{where}, line {line}", "text in UTF-8", found, "Save the file as UTF-8.", "text")
+        ) from None
 
 
 class Root:
