@@ -356,15 +356,15 @@ def test_masks_of_a_size_that_no_memory_holds(tmp_path):
 
 
 LISTS = {
-    "labels": ("labels/a.txt", "expected a text file of numbers"),
-    "a list of images": ("list.txt", "expected a list of images"),
-    "names": ("classes.txt", "expected names of classes"),
+    "labels": "labels/a.txt",
+    "a list of images": "list.txt",
+    "names": "classes.txt",
 }
 
 
 @pytest.mark.parametrize("name", LISTS)
 def test_text_that_is_not_utf_8(tmp_path, name):
-    path, words = LISTS[name]
+    path = LISTS[name]
     yolo(tmp_path, "0 0.5 0.5 0.5 0.5")
     options = {"names": ["cat"]}
     if name == "a list of images":
@@ -374,7 +374,9 @@ def test_text_that_is_not_utf_8(tmp_path, name):
     (tmp_path / path).write_bytes("café".encode("latin-1"))
     with pytest.raises(ph.DataError) as caught:
         ph.read_yolo(tmp_path, **options)
-    assert str(caught.value) == f"file {tmp_path / path}: {words}, got bytes that are no text."
+    fix = " Save the file as UTF-8." if name != "labels" else ""
+    where = f"file {tmp_path / path}, line 1"
+    assert str(caught.value) == f"{where}: expected text in UTF-8, got the byte 0xe9.{fix}"
 
 
 def test_a_list_of_voc_that_is_not_utf_8(tmp_path):
@@ -384,4 +386,6 @@ def test_a_list_of_voc_that_is_not_utf_8(tmp_path):
     path.write_bytes("café".encode("latin-1"))
     with pytest.raises(ph.DataError) as caught:
         ph.read_voc(tmp_path, "train")
-    assert str(caught.value) == f"file {path}: expected a list of images, got bytes that are no text."
+    assert str(caught.value) == (
+        f"file {path}, line 1: expected text in UTF-8, got the byte 0xe9. Save the file as UTF-8."
+    )

@@ -183,7 +183,7 @@ def test_files_that_are_no_text(data):
     data("")
     (data.root / "labels" / "a.txt").write_bytes(b"\xff\xfe\x00")
     assert message(lambda: data()) == (
-        f"file {data.root / 'labels' / 'a.txt'}: expected a text file of numbers, got bytes that are no text."
+        f"file {data.root / 'labels' / 'a.txt'}, line 1: expected text in UTF-8, got the byte 0xff."
     )
 
 
