@@ -196,7 +196,10 @@ def test_detection_learns_background_where_somebody_looked():
         found = heat.copy()
         found[row] = 0.9
         model = detection.network()
-        return float(model.compute_loss(None, labels, {"heat": found, "sides": sides}, weights))
+        y, outputs, w = keras.tree.map_structure(
+            keras.ops.convert_to_tensor, (labels, {"heat": found, "sides": sides}, weights)
+        )
+        return float(model.compute_loss(None, y, outputs, w))
 
     assert loss(0) > 1000 * loss(1)
 
