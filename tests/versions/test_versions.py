@@ -388,3 +388,30 @@ def test_what_does_not_fit_is_refused_before_the_first_step():
         with pytest.raises(ph.ContractError, match="input `x`"):
             method(feed, verbose=0)
     assert feed.state()["step"] == 0
+
+
+class Spoilt(ph.Source):
+    """Row 17 is good until the rows are spoilt, as after all checks."""
+
+    spoilt = False
+
+    def __len__(self):
+        return ROWS
+
+    def read(self, ids):
+        x = X[ids]
+        x[(ids == 17) & self.spoilt] = np.nan
+        return {"x": x, "value": VALUE[ids]}
+
+
+@pytest.mark.parametrize("call", ["fit", "evaluate", "predict"])
+def test_a_bad_row_is_a_data_error(call):
+    rows = Spoilt()
+    feed = ph.Feed(rows, inputs="x", heads={"value": ph.Regression(2)}, batch_size=BATCH)
+    x = keras.Input((3,), name="x")
+    model = keras.Model(x, {"value": keras.layers.Dense(2, name="value")(x)})
+    ph.compile(model, feed, optimizer="sgd")
+    feed.bind(model)
+    rows.spoilt = True
+    with pytest.raises(ph.DataError, match="input `x`, row 17: expected finite numbers, got nan"):
+        getattr(model, call)(feed, verbose=0)
