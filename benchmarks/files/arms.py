@@ -73,7 +73,7 @@ def declared(
     heads: dict[str, Any] = {
         "kind": ph.Categorical(KINDS, missing=-1),
         "box": ph.Boxes(1),
-        "mask": ph.Mask(CLASSES),
+        "mask": ph.Mask(CLASSES, outside=0),
         "number": ph.Regression(),
         "row": ph.Categorical(rows),
     }

@@ -165,6 +165,8 @@ def delivered(batch: Any) -> Delivered:
     if isinstance(batch[0], dict):
         x, y, w = batch
         there = np.stack([np.asarray(w[name]).reshape(len(w[name]), -1)[:, 0] for name in HEADS], 1)
+        at = there[:, HEADS.index("box"), None, None]
+        y = {**y, "box": np.where(at > 0, np.asarray(y["box"]), np.float32(0))}  # -1 where nobody looked
         batch = (x["image"], *(y[name] for name in ("kind", "box", "mask", "number", "row")), there)
     return tuple(np.asarray(a) for a in batch)
 

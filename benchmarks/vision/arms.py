@@ -51,7 +51,11 @@ def polyhead(data: Rows, batch_size: int, augment: bool, *, workers: int | str) 
     feed = ph.Feed(
         columns,
         inputs={"image": ph.Image(SIDE, SIDE)},
-        heads={"mask": ph.Mask(CLASSES), "boxes": ph.Boxes(BOXES), "row": ph.Categorical(len(data))},
+        heads={
+            "mask": ph.Mask(CLASSES, outside=0),
+            "boxes": ph.Boxes(BOXES),
+            "row": ph.Categorical(len(data)),
+        },
         augment=augmentations() if augment else (),
         batch_size=batch_size,
         shuffle=True,
