@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -302,8 +303,10 @@ def _dtype(head: Pixels, some: Sequence[Any]) -> str:
         return "uint8"
     if not isinstance(head, Mask) or any(np.asarray(mask).dtype.kind == "f" for mask in some):
         return "float32"
-    top = len(head.names) - 1
-    held = [0, top, *(head.values or ()), *([head.missing] if isinstance(head.missing, int) else [])]
+    marker = [head.missing] if isinstance(head.missing, Real) else []
+    if not all(float(value).is_integer() for value in marker):
+        return "float32"
+    held = [0, len(head.names) - 1, *(head.values or ()), *(int(float(value)) for value in marker)]
     seen = [int(end) for mask in some if np.size(mask) for end in (np.min(mask), np.max(mask))]
     least, most = min(held + seen), max(held + seen)
     for dtype in ("uint8", "int16"):
