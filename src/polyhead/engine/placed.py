@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from polyhead.engine.depth import warn_of_less
+from polyhead.engine.frames import require_frames
 from polyhead.engine.scene import Scene
 from polyhead.engine.weights import along_boxes, require_still
 from polyhead.errors import ContractError, DataError, Problem, place
@@ -62,10 +63,7 @@ class Placed(OwnSource):
         kinds = {n: k for n, k in kinds.items() if not (isinstance(k, Each) and k.presence)}
         laid = {n: k for n, k in kinds.items() if isinstance(k, Head) and k.layer is not None}
         if size is not None:
-            before = next(
-                ((kind.shape[0], kind.shape[1]) for kind in inputs.values() if isinstance(kind, Image)), size
-            )
-            laid = {name: _as_the_image(head, before) for name, head in laid.items()}
+            laid = {name: _as_its_image(name, head, laid, inputs) for name, head in laid.items()}
         late = any(kind.late for kind in images.values())
         late = late or any(head.late(source.probe(head.columns(name)[0])) for name, head in laid.items())
         if images and late:
@@ -290,11 +288,17 @@ def _sized(kind: Image, size: tuple[int, int] | None) -> Image:
     return replace(kind, height=size[0], width=size[1], late=True)
 
 
-def _as_the_image(head: Head, size: tuple[int, int]) -> Head:
-    """A mask that was of the image's size as one that has the size of whatever the image is."""
-    if isinstance(head, Each):
-        return head.fixed(head=_as_the_image(head.head, size))
-    return head.fixed(size=None) if isinstance(head, Pixels) and head.size == size else head
+def _as_its_image(name: str, head: Head, heads: Mapping[str, Head], inputs: Mapping[str, Input]) -> Head:
+    """A mask that was of its image's size as one that has the size of whatever the image is."""
+    images = {n: kind for n, kind in inputs.items() if isinstance(kind, Image)}
+    if not images:
+        return head
+    image = images[require_frames(images, heads)[name]]
+    inner = head.head if isinstance(head, Each) else head
+    if not isinstance(inner, Pixels) or inner.size != image.shape[:2]:
+        return head
+    inner = inner.fixed(size=None)
+    return head.fixed(head=inner) if isinstance(head, Each) else inner
 
 
 def _dtype(head: Pixels, some: Sequence[Any]) -> str:
