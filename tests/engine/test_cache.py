@@ -242,3 +242,32 @@ def test_a_store_keeps_what_a_cache_of_it_need_not(tmp_path, rows):
     store = ph.pack(feed_of(rows), tmp_path / "s")
     with pytest.raises(ContractError, match="got none"):
         feed_of(store, cache=tmp_path / "cache")
+
+
+# Masks -----------------------------------------------------------------------------------------------
+
+COLOURS = [(0, 0, 0), (255, 0, 0), (0, 255, 0)]
+IDS = np.arange(12 * 40 * 60).reshape(12, 40, 60) // 7 % 3
+SMALL = ph.Image(32, 32)
+
+
+def first_and_cached(folder, heads, image=SMALL, **columns):
+    """The labels and weights of a feed, and of one that has a cache."""
+    data = {"image": [np.full((40, 60, 3), i, np.uint8) for i in range(12)], **columns}
+    found = []
+    for cache in (None, folder / "cache"):
+        feed = ph.Feed(data, inputs={"image": image}, heads=heads, batch_size=12, cache=cache)
+        batch = next(iter(feed.batches()))
+        found.append((batch.labels, batch.weights))
+    return found
+
+
+def test_a_mask_in_colours_for_each_box(tmp_path):
+    masks = np.array(COLOURS, np.uint8)[IDS]
+    boxes = [[[5.0, 5, 30, 30], [10, 10, 40, 35]][: i % 3] for i in range(12)]
+    columns = {"box": boxes, "mask": [[mask] * len(row) for mask, row in zip(masks, boxes, strict=True)]}
+    heads = {"box": ph.Boxes(2), "mask": ph.Mask(3, values=COLOURS, each="box")}
+    (labels, weights), (others, more) = first_and_cached(tmp_path, heads, **columns)
+    assert set(np.unique(labels["mask"])) == {0, 1, 2}
+    np.testing.assert_array_equal(others["mask"], labels["mask"])
+    np.testing.assert_array_equal(more["mask"], weights["mask"])

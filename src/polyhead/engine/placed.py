@@ -226,7 +226,7 @@ class Placed(OwnSource):
             column, values = kind.columns(name)[0], found[name]
             if isinstance(kind, Image):
                 values = self._stored(column, kind, values, ids)
-            elif isinstance(kind, (Boxes, Mask)):
+            elif isinstance(kind, (Boxes, Mask, Each)):
                 values = [None if value is None else kind.written(value) for value in values]
             elif isinstance(kind, Keypoints):
                 nowhere = np.full((kind.points, 2), np.nan)
