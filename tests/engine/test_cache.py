@@ -271,3 +271,26 @@ def test_a_mask_in_colours_for_each_box(tmp_path):
     assert set(np.unique(labels["mask"])) == {0, 1, 2}
     np.testing.assert_array_equal(others["mask"], labels["mask"])
     np.testing.assert_array_equal(more["mask"], weights["mask"])
+
+
+@pytest.mark.parametrize("each", [None, "box"])
+@pytest.mark.parametrize(("colours", "missing"), [(None, 255), (COLOURS, (9, 9, 9))], ids=["ids", "colours"])
+def test_borders_without_a_label_need_a_value_in_a_cache(tmp_path, each, colours, missing):
+    masks = IDS.astype(np.uint8) if colours is None else np.array(COLOURS, np.uint8)[IDS]
+    columns = {"box": [[[5.0, 5, 30, 30]]] * 12, "mask": [[mask] for mask in masks] if each else list(masks)}
+    heads = {"box": ph.Boxes(1), "mask": ph.Mask(["sky", "road", "car"], values=colours, each=each)}
+    image = ph.Image(32, 32, fit="contain")
+    with pytest.raises(ContractError) as caught:
+        first_and_cached(tmp_path, heads, image, **columns)
+    value = "missing=255" if colours is None else "missing=(r, g, b), a colour that no class has"
+    assert str(caught.value) == (
+        "head `mask`: expected a value for pixels from outside of the image, which have no label, got none. "
+        f"Say {value}, or outside=0 to make them class 0."
+    )
+    refused = heads["mask"]
+    for n, more in enumerate(({"missing": missing}, {"outside": 0})):
+        heads["mask"] = refused.fixed(**more)
+        (labels, weights), (others, beside) = first_and_cached(tmp_path / str(n), heads, image, **columns)
+        np.testing.assert_array_equal(others["mask"], labels["mask"])
+        np.testing.assert_array_equal(beside["mask"], weights["mask"])
+        assert weights["mask"].all() == (n == 1)

@@ -269,13 +269,21 @@ def _require_one_owner(weights: Iterable[BoxWeights]) -> None:
             )
 
 
+def _of_a_box(head: Head) -> Head:
+    """What each box has, of a head for each box; any other head as it is."""
+    return head.head if isinstance(head, Each) else head
+
+
 def _require_room(heads: Mapping[str, Head], placed: Mapping[str, Head]) -> None:
     """Raise for masks in which pixels from outside of the image have no label, and no value that says so."""
     problems = []
     for name, head in heads.items():
-        if head.missing is None and placed[name].missing is not None:
+        own, other = _of_a_box(head), _of_a_box(placed[name])
+        if own.missing is None and other.missing is not None:
             expected = "a value for pixels from outside of the image, which have no label"
-            fix = "Say missing=255, or outside=0 to make them class 0."
+            colours = isinstance(own, Mask) and own.in_colours
+            value = "missing=(r, g, b), a colour that no class has" if colours else "missing=255"
+            fix = f"Say {value}, or outside=0 to make them class 0."
             problems.append(Problem(place(head=name), expected, "none", fix))
     if problems:
         raise ContractError(*problems)
@@ -294,7 +302,7 @@ def _as_its_image(name: str, head: Head, heads: Mapping[str, Head], inputs: Mapp
     if not images:
         return head
     image = images[require_frames(images, heads)[name]]
-    inner = head.head if isinstance(head, Each) else head
+    inner = _of_a_box(head)
     if not isinstance(inner, Pixels) or inner.size != image.shape[:2]:
         return head
     inner = inner.fixed(size=None)
