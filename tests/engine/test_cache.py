@@ -294,3 +294,27 @@ def test_borders_without_a_label_need_a_value_in_a_cache(tmp_path, each, colours
         np.testing.assert_array_equal(others["mask"], labels["mask"])
         np.testing.assert_array_equal(beside["mask"], weights["mask"])
         assert weights["mask"].all() == (n == 1)
+
+
+@pytest.mark.parametrize(
+    ("head", "mask"),
+    [
+        (ph.Map(), IDS[0] / np.float32(2)),
+        (ph.Map(3), np.stack([IDS[0] / np.float32(2)] * 3, 2)),
+        (ph.Mask(), IDS[0] % 2),
+        (ph.Mask(), IDS[0, ..., None] % 2),
+        (ph.Mask(2, multi=True), np.stack([IDS[0] % 2] * 2, 2)),
+        (ph.Mask(3), IDS[0]),
+        (ph.Mask(3), IDS[0, ..., None]),
+        (ph.Mask(3, values=COLOURS), np.array(COLOURS, np.uint8)[IDS[0]]),
+        (ph.Mask(2, multi=True, each="box"), np.stack([IDS[0] % 2] * 2, 2)),
+    ],
+    ids=str,
+)
+def test_labels_of_which_the_first_rows_have_none(tmp_path, head, mask):
+    column = [None] * 9 + [[mask] if head.each else mask] * 3
+    columns, heads = {"box": [[[5.0, 5, 30, 30]]] * 12, "m": column}, {"box": ph.Boxes(1), "m": head}
+    (labels, weights), (others, more) = first_and_cached(tmp_path, heads, **columns)
+    assert labels["m"].any()
+    np.testing.assert_array_equal(others["m"], labels["m"])
+    np.testing.assert_array_equal(more["m"], weights["m"])

@@ -6,6 +6,7 @@ read it as they read the column itself. All other columns are as they are.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -82,6 +83,7 @@ class Placed(OwnSource):
         self._require_one_each(kinds)
         self.dense: dict[str, tuple[tuple[int, ...], str, bool]] = {}
         self.arrays: dict[str, tuple[str, list[int] | None, bool]] = {}
+        self._shapes: dict[str, tuple[int, ...]] = {}  # of single masks and maps
         some = looked_at(source)
         for name in images if self._kinds and len(some) else ():
             deep = self._is_deep(name, some)
@@ -141,9 +143,9 @@ class Placed(OwnSource):
             placed = self._scene.heads[self._named(column)] if self._scene is not None else kind
             head = placed.head if isinstance(placed, Each) else placed
             assert isinstance(head, Pixels)
-            size = head.size or (0, 0)
-            shape = (*size, *(np.shape(some[0])[2:] if some else ()))
-            dtype = _dtype(inner, some)
+            channels = (3,) if isinstance(inner, Mask) and inner.in_colours else head.shape[2:]
+            shape = (*head.shape[:2], *(np.shape(some[0])[2:] if some else channels))
+            dtype, self._shapes[column] = _dtype(inner, some), shape
             if each:
                 self.arrays[column] = (dtype, list(shape[1:]), True)
             else:
@@ -231,7 +233,8 @@ class Placed(OwnSource):
             elif isinstance(kind, Keypoints):
                 nowhere = np.full((kind.points, 2), np.nan)
                 values = np.stack([nowhere if value is None else value for value in values])
-            rows[column] = values
+            shape = self._shapes.get(column)
+            rows[column] = values if shape is None else [_shaped(value, shape) for value in values]
         return rows
 
     def _stored(self, column: str, kind: Image, values: Any, ids: np.ndarray) -> np.ndarray:
@@ -307,6 +310,15 @@ def _as_its_image(name: str, head: Head, heads: Mapping[str, Head], inputs: Mapp
         return head
     inner = inner.fixed(size=None)
     return head.fixed(head=inner) if isinstance(head, Each) else inner
+
+
+def _shaped(value: Any, shape: tuple[int, ...]) -> Any:
+    """A mask or map, or a list of them, with or without the axis of a single channel as ``shape`` has it."""
+    if value is None or np.shape(value) == shape:
+        return value
+    if isinstance(value, list):
+        return [_shaped(one, shape) for one in value]
+    return value.reshape(shape) if value.size == math.prod(shape) else value
 
 
 def _dtype(head: Pixels, some: Sequence[Any]) -> str:
