@@ -107,3 +107,20 @@ def test_it_is_drawn_alike_for_any_number_of_workers():
     for name, array in {**one.inputs, **one.labels, **one.weights}.items():
         other = {**two.inputs, **two.labels, **two.weights}[name]
         np.testing.assert_array_equal(array, other, err_msg=name)
+
+
+@pytest.mark.parametrize("names", [["image"], ["depth"], ["depth", "rgb"], ["image", "rgb"]], ids=str)
+def test_light_stays_as_it_is_in_images_that_are_not_light(names):
+    grey = np.full((2, 16, 16, 3), 100, np.uint8)
+    inputs = {name: ph.Image(light=name == "rgb") for name in names}
+    brighter = A.RandomBrightnessContrast((0.4, 0.4), (0, 0), p=1)
+    feed = ph.Feed(
+        {**dict.fromkeys(names, grey), "y": [0, 1]},
+        inputs=inputs,
+        heads={"y": ph.Binary()},
+        augment=[ph.Apply(A.Compose([A.HorizontalFlip(p=1), brighter]))],
+        batch_size=2,
+    )
+    found = next(feed.batches()).inputs
+    for name in names:
+        assert (np.abs(found[name] * 255 - 100) < 1).all() == (name != "rgb")

@@ -242,3 +242,79 @@ def test_a_store_keeps_what_a_cache_of_it_need_not(tmp_path, rows):
     store = ph.pack(feed_of(rows), tmp_path / "s")
     with pytest.raises(ContractError, match="got none"):
         feed_of(store, cache=tmp_path / "cache")
+
+
+# Masks -----------------------------------------------------------------------------------------------
+
+COLOURS = [(0, 0, 0), (255, 0, 0), (0, 255, 0)]
+IDS = np.arange(12 * 40 * 60).reshape(12, 40, 60) // 7 % 3
+SMALL = ph.Image(32, 32)
+
+
+def first_and_cached(folder, heads, image=SMALL, **columns):
+    """The labels and weights of a feed, and of one that has a cache."""
+    data = {"image": [np.full((40, 60, 3), i, np.uint8) for i in range(12)], **columns}
+    found = []
+    for cache in (None, folder / "cache"):
+        feed = ph.Feed(data, inputs={"image": image}, heads=heads, batch_size=12, cache=cache)
+        batch = next(iter(feed.batches()))
+        found.append((batch.labels, batch.weights))
+    return found
+
+
+def test_a_mask_in_colours_for_each_box(tmp_path):
+    masks = np.array(COLOURS, np.uint8)[IDS]
+    boxes = [[[5.0, 5, 30, 30], [10, 10, 40, 35]][: i % 3] for i in range(12)]
+    columns = {"box": boxes, "mask": [[mask] * len(row) for mask, row in zip(masks, boxes, strict=True)]}
+    heads = {"box": ph.Boxes(2), "mask": ph.Mask(3, values=COLOURS, each="box")}
+    (labels, weights), (others, more) = first_and_cached(tmp_path, heads, **columns)
+    assert set(np.unique(labels["mask"])) == {0, 1, 2}
+    np.testing.assert_array_equal(others["mask"], labels["mask"])
+    np.testing.assert_array_equal(more["mask"], weights["mask"])
+
+
+@pytest.mark.parametrize("each", [None, "box"])
+@pytest.mark.parametrize(("colours", "missing"), [(None, 255), (COLOURS, (9, 9, 9))], ids=["ids", "colours"])
+def test_borders_without_a_label_need_a_value_in_a_cache(tmp_path, each, colours, missing):
+    masks = IDS.astype(np.uint8) if colours is None else np.array(COLOURS, np.uint8)[IDS]
+    columns = {"box": [[[5.0, 5, 30, 30]]] * 12, "mask": [[mask] for mask in masks] if each else list(masks)}
+    heads = {"box": ph.Boxes(1), "mask": ph.Mask(["sky", "road", "car"], values=colours, each=each)}
+    image = ph.Image(32, 32, fit="contain")
+    with pytest.raises(ContractError) as caught:
+        first_and_cached(tmp_path, heads, image, **columns)
+    value = "missing=255" if colours is None else "missing=(r, g, b), a colour that no class has"
+    assert str(caught.value) == (
+        "head `mask`: expected a value for pixels from outside of the image, which have no label, got none. "
+        f"Say {value}, or outside=0 to make them class 0."
+    )
+    refused = heads["mask"]
+    for n, more in enumerate(({"missing": missing}, {"outside": 0})):
+        heads["mask"] = refused.fixed(**more)
+        (labels, weights), (others, beside) = first_and_cached(tmp_path / str(n), heads, image, **columns)
+        np.testing.assert_array_equal(others["mask"], labels["mask"])
+        np.testing.assert_array_equal(beside["mask"], weights["mask"])
+        assert weights["mask"].all() == (n == 1)
+
+
+@pytest.mark.parametrize(
+    ("head", "mask"),
+    [
+        (ph.Map(), IDS[0] / np.float32(2)),
+        (ph.Map(3), np.stack([IDS[0] / np.float32(2)] * 3, 2)),
+        (ph.Mask(), IDS[0] % 2),
+        (ph.Mask(), IDS[0, ..., None] % 2),
+        (ph.Mask(2, multi=True), np.stack([IDS[0] % 2] * 2, 2)),
+        (ph.Mask(3), IDS[0]),
+        (ph.Mask(3), IDS[0, ..., None]),
+        (ph.Mask(3, values=COLOURS), np.array(COLOURS, np.uint8)[IDS[0]]),
+        (ph.Mask(2, multi=True, each="box"), np.stack([IDS[0] % 2] * 2, 2)),
+    ],
+    ids=str,
+)
+def test_labels_of_which_the_first_rows_have_none(tmp_path, head, mask):
+    column = [None] * 9 + [[mask] if head.each else mask] * 3
+    columns, heads = {"box": [[[5.0, 5, 30, 30]]] * 12, "m": column}, {"box": ph.Boxes(1), "m": head}
+    (labels, weights), (others, more) = first_and_cached(tmp_path, heads, **columns)
+    assert labels["m"].any()
+    np.testing.assert_array_equal(others["m"], labels["m"])
+    np.testing.assert_array_equal(more["m"], weights["m"])

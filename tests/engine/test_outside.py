@@ -81,6 +81,29 @@ def test_every_class_has_its_own_value_beside_no_label(head, value):
     assert not labels[:, BORDER].any()
 
 
+@pytest.mark.parametrize("missing", [-1, -1.0, 300, 70_000, float("nan")])
+@pytest.mark.parametrize("values", [None, (0, 1, 2)])
+def test_borders_have_no_label_where_the_masks_type_lacks_the_missing_value(missing, values, tmp_path):
+    head, mask = ph.Mask(["sky", "road", "car"], missing=missing, values=values), np.ones(SIZE, np.uint8)
+    data = {"image": IMAGES, "mask": [mask] * ROWS}
+    for cache in (None, tmp_path / "cache"):
+        feed = ph.Feed(data, inputs={"image": CONTAIN}, heads={"mask": head}, batch_size=ROWS, cache=cache)
+        batch = next(iter(feed.batches()))
+        assert (batch.weights["mask"] == ~BORDER[:, None]).all()
+        assert (batch.labels["mask"] == np.where(BORDER, 0, 1)[:, None]).all()
+    _, labels, weights = batch_of(head, mask, ph.Image(*SIZE), [ph.Rotate(45)])
+    assert 0.3 < weights.mean() < 1
+    assert (labels[weights > 0] == 1).all()
+
+
+@pytest.mark.parametrize("dtype", [np.int8, np.uint8])
+def test_borders_are_a_class_whose_value_the_masks_type_lacks(dtype):
+    head = ph.Mask(["road", "sky"], values=(1, 300), outside="sky")
+    _, labels, weights = batch_of(head, np.ones(SIZE, dtype))
+    assert weights is None
+    assert (labels == np.where(BORDER, 1, 0)[:, None]).all()
+
+
 def test_a_value_that_is_no_class_is_refused_as_ever():
     with pytest.raises(ph.DataError) as caught:
         batch_of(ph.Mask(3), np.full(SIZE, 255, np.uint8))

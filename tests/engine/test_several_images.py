@@ -133,3 +133,42 @@ def test_a_store_and_a_cache_keep_them(tmp_path):
         ph.Feed(DATA, inputs=inputs, heads=heads, cache=str(tmp_path / "c")),
     ):
         assert next(iter(other.batches())).labels["box"][0, 0].tolist() == WANT
+
+
+SIZES = {"colour": (24, 32), "depth": (48, 64)}
+
+
+@pytest.mark.parametrize("names", [("colour", "depth"), ("depth", "colour")])
+@pytest.mark.parametrize("augment", [(), [ph.Flip(p=1.0)], [ph.Apply(lambda **given: given)]], ids=str)
+def test_every_mask_has_the_size_of_its_image(names, augment):
+    heads = {"mask": ph.Mask(of="colour"), "other": ph.Mask(2, of="depth")}
+    if not augment or isinstance(augment[0], ph.Flip):
+        heads["map"] = ph.Map(of="depth")
+    data = {**DATA, "other": [DEPTH[..., 0] // 255] * 2, "map": [DEPTH[..., 0] / np.float32(255)] * 2}
+    labels = batch_of(names, heads, augment, SIZES, data).labels
+    assert labels["mask"].shape == (2, 24, 32, 1)
+    assert labels["other"].shape == (2, 48, 64)
+    assert "map" not in heads or labels["map"].shape == (2, 48, 64, 1)
+    half = np.pad(np.ones((6, 8)), [(6, 12), (8, 16)])
+    half = half[:, ::-1] if len(augment) and isinstance(augment[0], ph.Flip) else half
+    np.testing.assert_array_equal(labels["mask"][0, ..., 0], half)
+    np.testing.assert_array_equal(labels["other"][0], half.repeat(2, 0).repeat(2, 1))
+
+
+def test_a_store_and_a_cache_keep_masks_at_the_size_of_their_image(tmp_path):
+    heads = {"mask": ph.Mask(of="colour"), "other": ph.Mask(2, of="depth"), "box": ph.Boxes(1, of="depth")}
+    heads["part"] = ph.Mask(each="box")
+    halves = {"box": [BOX / 2] * 2, "other": [DEPTH[..., 0] // 255] * 2, "part": [[DEPTH[..., 0] // 255]] * 2}
+    data = {**DATA, **halves}
+    inputs = {name: ph.Image(*size) for name, size in SIZES.items()}
+    feed = ph.Feed(data, inputs=inputs, heads=heads)
+    expected = next(iter(feed.batches())).labels
+    assert expected["part"].shape == (2, 1, 48, 64, 1)
+    ph.pack(feed, tmp_path / "s")
+    cached = ph.Feed(data, inputs=inputs, heads=heads, cache=str(tmp_path / "c"))
+    for other in (feed.on(tmp_path / "s"), cached):
+        found = next(iter(other.batches())).labels
+        for name in ("mask", "other", "part"):
+            np.testing.assert_array_equal(found[name], expected[name])
+    store = ph.pack(feed, tmp_path / "small", image_size=(12, 16))
+    assert store.read(np.arange(1))["mask"].shape == store.read(np.arange(1))["other"].shape == (1, 12, 16)

@@ -267,6 +267,18 @@ def test_light_changes_in_images_of_light_alone():
     assert np.array_equal(found["depth"], depth[:, ::-1])
 
 
+@pytest.mark.parametrize("targets", [None, {"depth": "image"}], ids=["given", "named by the user"])
+@pytest.mark.parametrize("unlit", [["image"], ["depth"], ["image", "depth"], []], ids=str)
+def test_every_image_that_is_not_light_keeps_its_values(unlit, targets):
+    grey = np.full((20, 30, 3), 100, np.uint8)
+    brighter = A.RandomBrightnessContrast((0.2, 0.2), (0, 0), p=1)
+    apply = Apply(A.Compose([brighter], additional_targets=targets))
+    given = {"image": grey, "depth": grey}
+    for now in (unlit, [], unlit):  # other feeds may use the pipeline as well
+        found = apply.run(0, given, unlit=frozenset(now))
+        assert {name for name in given if np.array_equal(found[name], grey)} == set(now)
+
+
 def test_a_target_that_the_user_named_is_what_they_said_it_is():
     grey = np.full((20, 30, 3), 100, np.uint8)
     brighter = A.RandomBrightnessContrast((0.2, 0.2), (0, 0), p=1)

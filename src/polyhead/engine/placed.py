@@ -6,14 +6,17 @@ read it as they read the column itself. All other columns are as they are.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from numbers import Real
 from typing import Any
 
 import numpy as np
 
 from polyhead.engine.depth import warn_of_less
+from polyhead.engine.frames import require_frames
 from polyhead.engine.scene import Scene
 from polyhead.engine.weights import along_boxes, require_still
 from polyhead.errors import ContractError, DataError, Problem, place
@@ -61,10 +64,7 @@ class Placed(OwnSource):
         kinds = {n: k for n, k in kinds.items() if not (isinstance(k, Each) and k.presence)}
         laid = {n: k for n, k in kinds.items() if isinstance(k, Head) and k.layer is not None}
         if size is not None:
-            before = next(
-                ((kind.shape[0], kind.shape[1]) for kind in inputs.values() if isinstance(kind, Image)), size
-            )
-            laid = {name: _as_the_image(head, before) for name, head in laid.items()}
+            laid = {name: _as_its_image(name, head, laid, inputs) for name, head in laid.items()}
         late = any(kind.late for kind in images.values())
         late = late or any(head.late(source.probe(head.columns(name)[0])) for name, head in laid.items())
         if images and late:
@@ -83,6 +83,7 @@ class Placed(OwnSource):
         self._require_one_each(kinds)
         self.dense: dict[str, tuple[tuple[int, ...], str, bool]] = {}
         self.arrays: dict[str, tuple[str, list[int] | None, bool]] = {}
+        self._shapes: dict[str, tuple[int, ...]] = {}  # of single masks and maps
         some = looked_at(source)
         for name in images if self._kinds and len(some) else ():
             deep = self._is_deep(name, some)
@@ -142,9 +143,9 @@ class Placed(OwnSource):
             placed = self._scene.heads[self._named(column)] if self._scene is not None else kind
             head = placed.head if isinstance(placed, Each) else placed
             assert isinstance(head, Pixels)
-            size = head.size or (0, 0)
-            shape = (*size, *(np.shape(some[0])[2:] if some else ()))
-            dtype = _dtype(inner, some)
+            channels = (3,) if isinstance(inner, Mask) and inner.in_colours else head.shape[2:]
+            shape = (*head.shape[:2], *(np.shape(some[0])[2:] if some else channels))
+            dtype, self._shapes[column] = _dtype(inner, some), shape
             if each:
                 self.arrays[column] = (dtype, list(shape[1:]), True)
             else:
@@ -227,12 +228,13 @@ class Placed(OwnSource):
             column, values = kind.columns(name)[0], found[name]
             if isinstance(kind, Image):
                 values = self._stored(column, kind, values, ids)
-            elif isinstance(kind, (Boxes, Mask)):
+            elif isinstance(kind, (Boxes, Mask, Each)):
                 values = [None if value is None else kind.written(value) for value in values]
             elif isinstance(kind, Keypoints):
                 nowhere = np.full((kind.points, 2), np.nan)
                 values = np.stack([nowhere if value is None else value for value in values])
-            rows[column] = values
+            shape = self._shapes.get(column)
+            rows[column] = values if shape is None else [_shaped(value, shape) for value in values]
         return rows
 
     def _stored(self, column: str, kind: Image, values: Any, ids: np.ndarray) -> np.ndarray:
@@ -270,13 +272,21 @@ def _require_one_owner(weights: Iterable[BoxWeights]) -> None:
             )
 
 
+def _of_a_box(head: Head) -> Head:
+    """What each box has, of a head for each box; any other head as it is."""
+    return head.head if isinstance(head, Each) else head
+
+
 def _require_room(heads: Mapping[str, Head], placed: Mapping[str, Head]) -> None:
     """Raise for masks in which pixels from outside of the image have no label, and no value that says so."""
     problems = []
     for name, head in heads.items():
-        if head.missing is None and placed[name].missing is not None:
+        own, other = _of_a_box(head), _of_a_box(placed[name])
+        if own.missing is None and other.missing is not None:
             expected = "a value for pixels from outside of the image, which have no label"
-            fix = "Say missing=255, or outside=0 to make them class 0."
+            colours = isinstance(own, Mask) and own.in_colours
+            value = "missing=(r, g, b), a colour that no class has" if colours else "missing=255"
+            fix = f"Say {value}, or outside=0 to make them class 0."
             problems.append(Problem(place(head=name), expected, "none", fix))
     if problems:
         raise ContractError(*problems)
@@ -289,11 +299,26 @@ def _sized(kind: Image, size: tuple[int, int] | None) -> Image:
     return replace(kind, height=size[0], width=size[1], late=True)
 
 
-def _as_the_image(head: Head, size: tuple[int, int]) -> Head:
-    """A mask that was of the image's size as one that has the size of whatever the image is."""
-    if isinstance(head, Each):
-        return head.fixed(head=_as_the_image(head.head, size))
-    return head.fixed(size=None) if isinstance(head, Pixels) and head.size == size else head
+def _as_its_image(name: str, head: Head, heads: Mapping[str, Head], inputs: Mapping[str, Input]) -> Head:
+    """A mask that was of its image's size as one that has the size of whatever the image is."""
+    images = {n: kind for n, kind in inputs.items() if isinstance(kind, Image)}
+    if not images:
+        return head
+    image = images[require_frames(images, heads)[name]]
+    inner = _of_a_box(head)
+    if not isinstance(inner, Pixels) or inner.size != image.shape[:2]:
+        return head
+    inner = inner.fixed(size=None)
+    return head.fixed(head=inner) if isinstance(head, Each) else inner
+
+
+def _shaped(value: Any, shape: tuple[int, ...]) -> Any:
+    """A mask or map, or a list of them, with or without the axis of a single channel as ``shape`` has it."""
+    if value is None or np.shape(value) == shape:
+        return value
+    if isinstance(value, list):
+        return [_shaped(one, shape) for one in value]
+    return value.reshape(shape) if value.size == math.prod(shape) else value
 
 
 def _dtype(head: Pixels, some: Sequence[Any]) -> str:
@@ -302,8 +327,10 @@ def _dtype(head: Pixels, some: Sequence[Any]) -> str:
         return "uint8"
     if not isinstance(head, Mask) or any(np.asarray(mask).dtype.kind == "f" for mask in some):
         return "float32"
-    top = len(head.names) - 1
-    held = [0, top, *(head.values or ()), *([head.missing] if isinstance(head.missing, int) else [])]
+    marker = [head.missing] if isinstance(head.missing, Real) else []
+    if not all(float(value).is_integer() for value in marker):
+        return "float32"
+    held = [0, len(head.names) - 1, *(head.values or ()), *(int(float(value)) for value in marker)]
     seen = [int(end) for mask in some if np.size(mask) for end in (np.min(mask), np.max(mask))]
     least, most = min(held + seen), max(held + seen)
     for dtype in ("uint8", "int16"):

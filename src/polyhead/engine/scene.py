@@ -76,14 +76,17 @@ class Scene:
         )  # boxes come first
         fixed: dict[str, Any] = {"fit": image.fit, "min_visible": visible.pop()}
         self._joint, self._plain = Joint(augment, seed, **fixed), Joint((), seed, **fixed)
-        self.heads = {
-            name: head.placed(self.target, self._joint.uncovers) for name, head in self._raw.items()
-        }
+        self.heads = {name: self._placed(name, head) for name, head in self._raw.items()}
         self.stores = False  # boxes that are missing keep their places, as a column has them
         self._whole = any(isinstance(one, Apply) for one in self._joint.augmentations)
         self.columns = tuple(
             dict.fromkeys(c for n, k in {**self.images, **self._raw}.items() for c in k.columns(n))
         )
+
+    def _placed(self, name: str, head: Head) -> Head:
+        """A head as it is once it is laid in its image."""
+        image = self.images[self._of[name]]
+        return head.placed((image.shape[0], image.shape[1]), self._joint.uncovers)
 
     def only(self, name: str) -> Scene:
         """The same with one head alone, and without pixels: what its labels need."""
@@ -113,7 +116,7 @@ class Scene:
         """The same with one head of which only what somebody drew counts; and that head, not resolved."""
         one = copy.copy(self)
         head = self._raw[name].drawn()
-        placed = head.placed(self.target, self._joint.uncovers)
+        placed = self._placed(name, head)
         one._raw, one.heads = {**self._raw, name: head}, {**self.heads, name: placed}
         return one, placed
 

@@ -295,6 +295,10 @@ class Head(Kind):
         """
         return found
 
+    def written(self, laid: Any) -> Any:
+        """What was laid, of a row that has some, as the column holds it."""
+        return laid
+
     def placed(self, size: tuple[int, int], uncovered: bool = False) -> Self:
         """The head that encodes what was laid in an image of ``size``.
 

@@ -129,6 +129,9 @@ class Each(Head):
         there = [entry for value in plain(values) if not is_missing(value, self.missing) for entry in value]
         return self.layer in ("mask", "points") and self.head.late(there)
 
+    def written(self, laid: Any) -> Any:
+        return [None if one is None else self.head.written(one) for one in laid]
+
     def placed(self, size: tuple[int, int], uncovered: bool = False) -> Self:
         return self.fixed(head=self.head.placed(size, uncovered))
 

@@ -199,15 +199,12 @@ class Mask(Pixels):
         if array.dtype.kind == "b":
             array = array.view(np.uint8)
         if self._outside is not None or isinstance(self.missing, Real):
-            return array.astype(np.int32) if array.dtype.kind in "iu" and array.dtype.itemsize > 4 else array
+            return _holding(array, self.fill)
         return self._with_room(array)
 
     def _with_room(self, array: np.ndarray) -> np.ndarray:
         """A mask of a type that holds `_nowhere`, which none of its pixels may hold so far."""
-        if array.dtype.kind in "iu":
-            bounds = np.iinfo(array.dtype)
-            if array.dtype.itemsize > 4 or not bounds.min <= self._nowhere <= bounds.max:
-                array = array.astype(np.int32)
+        array = _holding(array, self._nowhere)
         if (array == self._nowhere).any():
             expected, fix = self._wanted(self._nowhere)
             raise BadValue(0, expected, str(self._nowhere), fix)
@@ -391,3 +388,13 @@ class Mask(Pixels):
     def output(self, features: Any, name: str) -> Any:
         activation = "sigmoid" if self.binary else "softmax"
         return self.convolved(features, name, len(self.names), activation)
+
+
+def _holding(array: np.ndarray, value: float) -> np.ndarray:
+    """A mask of a type that holds a value as well, which may come to stand in some of its pixels."""
+    if array.dtype.kind not in "iu":
+        return array
+    bounds = np.iinfo(array.dtype)
+    if array.dtype.itemsize > 4 or not bounds.min <= value <= bounds.max:
+        return array.astype(np.int32 if float(value).is_integer() else np.float32)
+    return array

@@ -132,6 +132,9 @@ class _Own:
         self.pipeline = copy.deepcopy(pipeline)
         self._leaves = list(_leaves(self.pipeline))
         self._ready: set[str] = set()
+        self._unlit: dict[
+            str, list[Any]
+        ] = {}  # targets, and what the transforms of light alone would do to them
         self._light_alone = bool(self._leaves) and not any(
             "mask" in leaf.available_keys for leaf in self._leaves
         )
@@ -154,16 +157,22 @@ class _Own:
 
     def image(self, name: str, unlit: bool, place: str) -> str:
         """The target that an image goes by: it is moved, and where it is light its light changes."""
-        if name == "image":
-            return name
-        if name in getattr(self.pipeline, "additional_targets", {}):
-            return name
-        target = self._target(f"polyhead_image_{name}", "image", place, f"a second image, `{name}`")
-        if unlit:
-            for leaf in self._leaves:  # those that know no masks change light alone
-                if "mask" not in leaf.available_keys:
-                    leaf._key2func.pop(target, None)
+        target = name
+        if name != "image" and name not in getattr(self.pipeline, "additional_targets", {}):
+            target = self._target(f"polyhead_image_{name}", "image", place, f"a second image, `{name}`")
+        if unlit != (target in self._unlit):  # one pipeline may serve several feeds
+            self._switch(target, unlit)
         return target
+
+    def _switch(self, target: str, unlit: bool) -> None:
+        """Have transforms leave an image alone that change light alone, as they know no masks; or change it again."""
+        light = [leaf for leaf in self._leaves if "mask" not in leaf.available_keys]
+        if unlit:
+            self._unlit[target] = [leaf._key2func.pop(target, None) for leaf in light]
+            return
+        for leaf, function in zip(light, self._unlit.pop(target), strict=True):
+            if function is not None:
+                leaf._key2func[target] = function
 
     def mask(self, which: int, place: str) -> str:
         """The target that a mask goes by; the first one has a name that some transforms look for."""
