@@ -242,3 +242,28 @@ def test_a_store_keeps_what_a_cache_of_it_need_not(tmp_path, rows):
     store = ph.pack(feed_of(rows), tmp_path / "s")
     with pytest.raises(ContractError, match="got none"):
         feed_of(store, cache=tmp_path / "cache")
+
+
+def test_a_column_that_is_decoded_in_two_ways(tmp_path):
+    pages = [PIL.fromarray(np.full((10, 20, 3), value, np.uint8)) for value in (50, 200)]
+    pages[0].save(tmp_path / "a.tif", save_all=True, append_images=pages[1:])
+    data = {"image": [str(tmp_path / "a.tif")] * 2, "y": [0, 1]}
+
+    def means(augment, **other):
+        inputs = {
+            "one": ph.Image(8, 8, page=0, column="image"),
+            "two": ph.Image(4, 6, column="image", **other),
+        }
+        heads = {"y": ph.Binary()}
+        options = {"batch_size": 2, "workers": 0, "augment": augment, "cache": tmp_path / "cache"}
+        x = next(ph.Feed(data, inputs=inputs, heads=heads, **options).batches()).inputs
+        return [round(float(x[name].mean() * 255)) for name in inputs]
+
+    assert means([ph.Flip()], page=0) == [50, 50]
+    for other, words in (({"page": 1}, "page="), ({"page": 0, "channels": 1}, "channels=")):
+        with pytest.raises(ContractError) as caught:
+            means([ph.Flip()], **other)
+        assert str(caught.value) == (
+            f"column `image`: expected the same {words} in all inputs that read it, got `one`, `two`. Give one of them "
+            "a column of its own, as the cache holds each image once."
+        )
