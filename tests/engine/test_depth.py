@@ -170,6 +170,21 @@ def test_numbers_in_a_range_become_0_to_1(tmp_path, type_, low, high, ending, au
     np.testing.assert_allclose(images(plain.on(store)), images(plain), atol=1e-6)
 
 
+@pytest.mark.parametrize("augment", [(), [ph.Flip(p=1.0)]], ids=["plain", "flipped"])
+@pytest.mark.parametrize("late", ["16 bits", "floats"])
+def test_numbers_in_a_range_are_kept_whatever_the_first_rows_hold(tmp_path, late, augment):
+    rows = rows_of("8 bits", tmp_path, 200)
+    pixels = RAMP * 4000 if late == "floats" else np.full((HIGH, WIDE), 3000)
+    path = tmp_path / ("late.tif" if late == "floats" else "late.png")
+    rows["image"][151] = written(path, pixels.astype(np.float32 if late == "floats" else np.uint16))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        kept = images(feed_of(rows, augment=augment, cache=tmp_path / "cache", range=(0, 4095)))
+    wanted = images(feed_of(rows, augment=augment, range=(0, 4095)))
+    np.testing.assert_allclose(kept, wanted, atol=1e-6)
+    assert wanted[151].max() > 0.7
+
+
 @pytest.mark.parametrize("form", ["files", "arrays"])
 def test_numbers_outside_of_the_range_are_named_with_their_row(tmp_path, form):
     pixels = [(RAMP * 1000).astype(np.float32), (RAMP * 1000 + 1).astype(np.float32)]
