@@ -1,6 +1,7 @@
 """A cache decodes once: the batches are the same, whoever reads them, and what is left half-way is gone on with."""
 
 import json
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -189,6 +190,25 @@ def test_what_is_damaged_within_a_file_is_made_anew(tmp_path, rows, monkeypatch,
     again = feed_of(rows, cache=tmp_path / "cache")
     assert not cache_of(again).complete
     same(epochs(again, 2), epochs(feed_of(rows), 2))
+
+
+@pytest.mark.parametrize("augment", [(), [ph.Flip()]], ids=["plain", "augmented"])
+def test_a_complete_cache_is_opened_without_its_images(tmp_path, augment):
+    PIL.fromarray(np.zeros((128, 128, 3), np.uint8)).save(tmp_path / "a.png")
+    data = {"image": [str(tmp_path / "a.png")] * 200, "y": [0, 1] * 100}
+
+    def feed():
+        options = {"augment": augment, "cache": tmp_path / "cache", "workers": 0}
+        return ph.Feed(data, inputs={"image": ph.Image(128, 128)}, heads={"y": ph.Binary()}, **options)
+
+    for _ in feed().batches():
+        pass
+    tracemalloc.start()
+    again = feed()
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert cache_of(again).complete
+    assert most < 4 << 20  # of 10 MB
 
 
 def test_other_rows_and_other_images_have_other_caches(tmp_path, rows):
