@@ -42,12 +42,13 @@ class _Still(Scene):
 
         kinds = {n: kind for n, kind in self.images.items() if kind.columns(n)[0] == column}
         (name, kind), values = next(iter(kinds.items())), plain(values)
-        opened = [self._opened(name, value, row) for value, row in zip(values, ids.tolist(), strict=True)]
-        frames = [self._frame(name, value, row) for value, row in zip(opened, ids.tolist(), strict=True)]
+        told = self.source.ids_of(ids).tolist()
+        opened = [self._opened(name, value, row) for value, row in zip(values, told, strict=True)]
+        frames = [self._frame(name, value, row) for value, row in zip(opened, told, strict=True)]
         plans = [self._joint.plan(e, ids, [f.shown for f in frames], self.target) for e in range(epochs)]
         plans.append(self._plain.plan(0, ids, [f.shown for f in frames], self.target))
         found = []
-        for i, (value, row) in enumerate(zip(opened, ids.tolist(), strict=True)):
+        for i, (value, row) in enumerate(zip(opened, told, strict=True)):
             if isinstance(value, np.ndarray):
                 self._decoded(name, value, row, plans[0], i)  # raises for what is none
                 one = Decoded(value, frames[i].shown)
