@@ -100,6 +100,9 @@ def test_bits_that_come_too_late_are_said_to_be_lost(tmp_path, augment):
         "are rounded. Put a row with all of its bits first, so that the column is kept with them; or say "
         'ph.Image(dtype="uint8"), if 8 are enough.'
     ]
+    selected = ph.read_table(rows).select(range(100, 200))
+    with pytest.warns(ph.PolyheadWarning, match="^column `image`, row 151: "):
+        images(feed_of(selected, augment=augment, cache=tmp_path / "selected"))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         images(feed_of(rows, augment=augment, cache=tmp_path / "other", dtype="uint8"))

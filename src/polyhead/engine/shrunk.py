@@ -165,7 +165,7 @@ class Shrunk(OwnSource):
     def _kept(self, column: str, found: list[dict[str, Any]], ids: np.ndarray) -> list[dict[str, Any]]:
         """Images with their pixels as the type that the column has."""
         kind, dtype = self._kind(column), self._dtypes[column]
-        for one, row in zip(found, ids.tolist(), strict=True):
+        for one, row in zip(found, self.ids_of(ids).tolist(), strict=True):
             if not self._less and loses(one["pixels"].dtype, dtype):
                 self._less = True
                 warn_of_less(column, row, dtype.itemsize * 8)
