@@ -1,6 +1,7 @@
 """A cache decodes once: the batches are the same, whoever reads them, and what is left half-way is gone on with."""
 
 import json
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -191,6 +192,25 @@ def test_what_is_damaged_within_a_file_is_made_anew(tmp_path, rows, monkeypatch,
     same(epochs(again, 2), epochs(feed_of(rows), 2))
 
 
+@pytest.mark.parametrize("augment", [(), [ph.Flip()]], ids=["plain", "augmented"])
+def test_a_complete_cache_is_opened_without_its_images(tmp_path, augment):
+    PIL.fromarray(np.zeros((128, 128, 3), np.uint8)).save(tmp_path / "a.png")
+    data = {"image": [str(tmp_path / "a.png")] * 200, "y": [0, 1] * 100}
+
+    def feed():
+        options = {"augment": augment, "cache": tmp_path / "cache", "workers": 0}
+        return ph.Feed(data, inputs={"image": ph.Image(128, 128)}, heads={"y": ph.Binary()}, **options)
+
+    for _ in feed().batches():
+        pass
+    tracemalloc.start()
+    again = feed()
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert cache_of(again).complete
+    assert most < 4 << 20  # of 10 MB
+
+
 def test_other_rows_and_other_images_have_other_caches(tmp_path, rows):
     folder = tmp_path / "cache"
     feeds = [feed_of(rows, cache=folder), feed_of(rows, cache=folder, augment=AUGMENT)]
@@ -318,3 +338,28 @@ def test_labels_of_which_the_first_rows_have_none(tmp_path, head, mask):
     assert labels["m"].any()
     np.testing.assert_array_equal(others["m"], labels["m"])
     np.testing.assert_array_equal(more["m"], weights["m"])
+
+
+def test_a_column_that_is_decoded_in_two_ways(tmp_path):
+    pages = [PIL.fromarray(np.full((10, 20, 3), value, np.uint8)) for value in (50, 200)]
+    pages[0].save(tmp_path / "a.tif", save_all=True, append_images=pages[1:])
+    data = {"image": [str(tmp_path / "a.tif")] * 2, "y": [0, 1]}
+
+    def means(augment, **other):
+        inputs = {
+            "one": ph.Image(8, 8, page=0, column="image"),
+            "two": ph.Image(4, 6, column="image", **other),
+        }
+        heads = {"y": ph.Binary()}
+        options = {"batch_size": 2, "workers": 0, "augment": augment, "cache": tmp_path / "cache"}
+        x = next(ph.Feed(data, inputs=inputs, heads=heads, **options).batches()).inputs
+        return [round(float(x[name].mean() * 255)) for name in inputs]
+
+    assert means([ph.Flip()], page=0) == [50, 50]
+    for other, words in (({"page": 1}, "page="), ({"page": 0, "channels": 1}, "channels=")):
+        with pytest.raises(ContractError) as caught:
+            means([ph.Flip()], **other)
+        assert str(caught.value) == (
+            f"column `image`: expected the same {words} in all inputs that read it, got `one`, `two`. Give one of them "
+            "a column of its own, as the cache holds each image once."
+        )

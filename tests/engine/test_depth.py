@@ -100,6 +100,9 @@ def test_bits_that_come_too_late_are_said_to_be_lost(tmp_path, augment):
         "are rounded. Put a row with all of its bits first, so that the column is kept with them; or say "
         'ph.Image(dtype="uint8"), if 8 are enough.'
     ]
+    selected = ph.read_table(rows).select(range(100, 200))
+    with pytest.warns(ph.PolyheadWarning, match="^column `image`, row 151: "):
+        images(feed_of(selected, augment=augment, cache=tmp_path / "selected"))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         images(feed_of(rows, augment=augment, cache=tmp_path / "other", dtype="uint8"))
@@ -168,6 +171,21 @@ def test_numbers_in_a_range_become_0_to_1(tmp_path, type_, low, high, ending, au
     plain = feed_of({"image": [path], "y": [0.0]}, dtype=dtype, range=(low, high))
     store = ph.pack(plain, tmp_path / "store", progress=False)
     np.testing.assert_allclose(images(plain.on(store)), images(plain), atol=1e-6)
+
+
+@pytest.mark.parametrize("augment", [(), [ph.Flip(p=1.0)]], ids=["plain", "flipped"])
+@pytest.mark.parametrize("late", ["16 bits", "floats"])
+def test_numbers_in_a_range_are_kept_whatever_the_first_rows_hold(tmp_path, late, augment):
+    rows = rows_of("8 bits", tmp_path, 200)
+    pixels = RAMP * 4000 if late == "floats" else np.full((HIGH, WIDE), 3000)
+    path = tmp_path / ("late.tif" if late == "floats" else "late.png")
+    rows["image"][151] = written(path, pixels.astype(np.float32 if late == "floats" else np.uint16))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        kept = images(feed_of(rows, augment=augment, cache=tmp_path / "cache", range=(0, 4095)))
+    wanted = images(feed_of(rows, augment=augment, range=(0, 4095)))
+    np.testing.assert_allclose(kept, wanted, atol=1e-6)
+    assert wanted[151].max() > 0.7
 
 
 @pytest.mark.parametrize("form", ["files", "arrays"])

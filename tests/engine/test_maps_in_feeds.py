@@ -82,6 +82,19 @@ def test_a_file_that_is_none(tmp_path):
     assert words.startswith(f"{place}: expected a whole .npy file of numbers, got")
 
 
+def test_a_file_of_several_pages_is_not_one_map(tmp_path):
+    path = tmp_path / "pages.tif"
+    assert cv2.imwritemulti(str(path), [np.zeros((20, 30), np.uint8)] * 2)
+    assert refusal(ph.DataError, ph.Map(), [str(path)] * ROWS).startswith(
+        f"head `depth`, row 0, file {path}: expected one map, got a TIFF of 2 pages. Save the one that is the map as a "
+        "file of its own."
+    )
+    masks = ph.Mask(values=[(0, 0, 0), (9, 9, 9)])
+    assert "expected one mask, got a TIFF of 2 pages. Save the one that is the mask as" in refusal(
+        ph.DataError, masks, [str(path)] * ROWS
+    )
+
+
 def test_missing_rows_and_sizes():
     found = batch_of(ph.Map(size=(8, 4)), [DEPTH[0], None, DEPTH[2], None])
     assert found.labels["depth"].shape == (ROWS, 8, 4, 1)

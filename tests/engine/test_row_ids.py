@@ -82,6 +82,19 @@ def test_errors_name_the_row_of_the_whole(tmp_path):
         list(feed)
 
 
+@pytest.mark.parametrize("cache", [False, True])
+def test_a_file_that_is_broken_is_named_by_the_row_of_the_whole(tmp_path, cache):
+    cv2 = pytest.importorskip("cv2", reason="OpenCV is not installed")
+    files = [str(tmp_path / f"{row}.png") for row in range(ROWS)]
+    for row, file in enumerate(files):
+        cv2.imwrite(file, np.full((4, 4, 3), row, np.uint8))
+    (tmp_path / "12.png").write_bytes(b"none")
+    rows = as_source({**DATA, "image": files}).select([6, 7, 8, 12])
+    options = {"augment": [ph.Flip()], "cache": tmp_path / "cache" if cache else None, "workers": 0}
+    with pytest.raises(ph.DataError, match=r"^input `image`, row 12, file .*12\.png: "):
+        list(ph.Feed(rows, inputs={"image": ph.Image(4, 4)}, heads={"y": ph.Binary()}, **options).batches())
+
+
 def test_a_check_names_the_rows_of_the_whole():
     keras = pytest.importorskip("keras")
     broken = {**DATA, "x": np.where(np.arange(ROWS) % 10 == 7, np.nan, DATA["x"])}

@@ -137,7 +137,7 @@ def pixels(heads=MASKS, image=None, augment=(), **columns):
 
 
 def test_weights_of_pixels_where_no_pixel_moves():
-    for augment in ((), (ph.Color(0.3), ph.Noise(0.1))):
+    for augment in ((), (ph.Color(0.3), ph.Noise(0.1)), (ph.Apply(lambda image: image),)):
         weights = pixels(augment=augment).peek()[2]
         assert np.allclose(weights["mask"], PIXELS["w"])
         assert np.allclose(weights["masks"], PIXELS["ws"])

@@ -172,12 +172,14 @@ class Cached(OwnSource):
         weakref.finalize(self, journal.close)
 
     def _adopt(self, store: Store) -> None:
-        numbers = self._numbers(store.read(np.arange(len(store)))[NUMBER])
+        numbers = self._numbers(store.only([NUMBER]).read(np.arange(len(store)))[NUMBER])
         places = np.full(len(self), -1, np.int64)
         places[numbers] = np.arange(len(numbers))
         if len(numbers) != len(self) or (places < 0).any():
             raise StoreError(Problem(f"cache {self._folder}", f"{len(self):,} rows", f"{len(numbers):,}"))
-        self._places, self._store = places, store.only(self._kept)
+        kept = store.only(self._kept)
+        kept.coded(np.arange(0))  # no rows, but raises for a column that is damaged
+        self._places, self._store = places, kept
 
     def _numbers(self, numbers: Any) -> np.ndarray:
         """The rows of a file, if they are rows of the source."""

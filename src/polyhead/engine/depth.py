@@ -42,11 +42,14 @@ def ranged(kind: Image, name: str, pixels: np.ndarray, row: int, deep: bool) -> 
 
 
 def common(dtypes: Iterable[np.dtype], kind: Image) -> np.dtype:
-    """The least type that holds the pixels of all these types as the kind takes them."""
+    """The least type that holds the pixels of all these types as the kind takes them.
+
+    Where a range is declared, later rows may hold any of its numbers, whole or not: they are kept as floats.
+    """
     found = np.result_type(np.uint8, *dtypes)
-    if kind.range is None and found.kind == "f":
-        return np.dtype(np.float32)
-    return found
+    if kind.range is not None:
+        return np.result_type(np.float32, found)
+    return np.dtype(np.float32) if found.kind == "f" else found
 
 
 def as_type(pixels: np.ndarray, dtype: np.dtype, kind: Image) -> np.ndarray:

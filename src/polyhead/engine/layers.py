@@ -52,7 +52,9 @@ def _numbers(value: Any, where: str, channels: int, max_pixels: int | None) -> n
         value, where = file.data, file.where
     data = bytes(value)
     if not data.startswith(_NPY):
-        pixels = decode(data, channels=None, max_pixels=max_pixels, deep=True, where=where).pixels
+        pixels = decode(
+            data, channels=None, max_pixels=max_pixels, deep=True, layer="map", where=where
+        ).pixels
         colours = pixels[..., : 1 if pixels.shape[2] < 3 else 3]  # without alpha
         if channels == 3 and colours.shape[2] == 1:
             return np.repeat(colours, 3, axis=2)

@@ -245,7 +245,7 @@ class Placed(OwnSource):
             finer = np.abs(values * 255 - np.rint(values * 255)).max((1, 2, 3)) > 1e-3
             if finer.any():
                 self._less = True
-                warn_of_less(column, int(ids[finer.argmax()]), 8)
+                warn_of_less(column, int(self.ids_of(ids)[finer.argmax()]), 8)
         return kind.unranged(kind.fixed(range=None).encode(values))
 
 

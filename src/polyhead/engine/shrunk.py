@@ -11,7 +11,7 @@ import numpy as np
 from polyhead.engine.depth import as_type, common, loses, read, warn_of_less
 from polyhead.engine.placed import looked_at
 from polyhead.engine.scene import Scene
-from polyhead.errors import DataError
+from polyhead.errors import ContractError, DataError, Problem, place
 from polyhead.kinds import Image, Input
 from polyhead.kinds._missing import plain
 from polyhead.sources._fingerprint import of_source
@@ -20,6 +20,7 @@ from polyhead.sources._values import Values
 from polyhead.sources.base import OwnSource, Source, checked_rows
 
 EPOCHS = 8
+_READING = ("channels", "page", "range", "dtype", "max_pixels")
 
 
 class _Still(Scene):
@@ -41,12 +42,13 @@ class _Still(Scene):
 
         kinds = {n: kind for n, kind in self.images.items() if kind.columns(n)[0] == column}
         (name, kind), values = next(iter(kinds.items())), plain(values)
-        opened = [self._opened(name, value, row) for value, row in zip(values, ids.tolist(), strict=True)]
-        frames = [self._frame(name, value, row) for value, row in zip(opened, ids.tolist(), strict=True)]
+        told = self.source.ids_of(ids).tolist()
+        opened = [self._opened(name, value, row) for value, row in zip(values, told, strict=True)]
+        frames = [self._frame(name, value, row) for value, row in zip(opened, told, strict=True)]
         plans = [self._joint.plan(e, ids, [f.shown for f in frames], self.target) for e in range(epochs)]
         plans.append(self._plain.plan(0, ids, [f.shown for f in frames], self.target))
         found = []
-        for i, (value, row) in enumerate(zip(opened, ids.tolist(), strict=True)):
+        for i, (value, row) in enumerate(zip(opened, told, strict=True)):
             if isinstance(value, np.ndarray):
                 self._decoded(name, value, row, plans[0], i)  # raises for what is none
                 one = Decoded(value, frames[i].shown)
@@ -74,12 +76,16 @@ class Shrunk(OwnSource):
 
     Attributes:
         placed: the columns of these images.
+
+    Raises:
+        ContractError: for a column that two inputs decode in two ways.
     """
 
     def __init__(
         self, source: Source, inputs: Mapping[str, Input], augment: Sequence[Any], seed: int
     ) -> None:
         self._images = {n: kind for n, kind in inputs.items() if isinstance(kind, Image) and kind.late}
+        _require_one_reading(self._images)
         self.placed = tuple(dict.fromkeys(kind.columns(n)[0] for n, kind in self._images.items()))
         self._source = source.only(self.placed) if self.placed else source
         self.sequential, self._made = (
@@ -159,9 +165,27 @@ class Shrunk(OwnSource):
     def _kept(self, column: str, found: list[dict[str, Any]], ids: np.ndarray) -> list[dict[str, Any]]:
         """Images with their pixels as the type that the column has."""
         kind, dtype = self._kind(column), self._dtypes[column]
-        for one, row in zip(found, ids.tolist(), strict=True):
+        for one, row in zip(found, self.ids_of(ids).tolist(), strict=True):
             if not self._less and loses(one["pixels"].dtype, dtype):
                 self._less = True
                 warn_of_less(column, row, dtype.itemsize * 8)
             one["pixels"] = as_type(one["pixels"], dtype, kind)
         return found
+
+
+def _require_one_reading(images: Mapping[str, Image]) -> None:
+    """Raise for a column that inputs decode in several ways, of which a cache keeps one."""
+    readers: dict[str, list[str]] = {}
+    for name, kind in images.items():
+        readers.setdefault(kind.columns(name)[0], []).append(name)
+    problems = []
+    for column, names in readers.items():
+        first, *others = (images[name] for name in names)
+        other = [w for w in _READING if any(getattr(one, w) != getattr(first, w) for one in others)]
+        if other:
+            expected = f"the same {', '.join(f'{word}=' for word in other)} in all inputs that read it"
+            fix = "Give one of them a column of its own, as the cache holds each image once."
+            found = f"`{'`, `'.join(names)}`"
+            problems.append(Problem(place(column=column), expected, found, fix))
+    if problems:
+        raise ContractError(*problems)

@@ -9,6 +9,7 @@ import numpy as np
 
 from polyhead.engine.layers import drawn, exchanged, transposed
 from polyhead.engine.scene import Scene
+from polyhead.engine.weights import moving
 from polyhead.errors import ContractError, Problem, place, warn
 from polyhead.kinds import Each, Head, Image, Input, Map, Pixels
 from polyhead.kinds._missing import is_dense, is_missing, plain
@@ -33,13 +34,8 @@ def require_moving(
         ContractError: for each such input, and each head that cannot move.
     """
     from polyhead.vision import Apply
-    from polyhead.vision.base import Photometric
 
-    moves = [
-        one
-        for one in augment
-        if not isinstance(one, Photometric) and not (isinstance(one, Apply) and one.light_alone)
-    ]
+    moves = moving(augment)
     if not moves:
         return
     sizes = scene.sizes_of_a_row()

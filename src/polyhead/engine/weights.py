@@ -54,9 +54,7 @@ def require_still(source: Source, heads: Mapping[str, Head], resized: bool, augm
     Raises:
         DataError: for each of them.
     """
-    from polyhead.vision.base import Photometric
-
-    moves = [one for one in augment if not isinstance(one, Photometric)]
+    moves = moving(augment)
     how = f"{moves[0]!r} moves them" if moves else "images or masks are decoded or resized" if resized else ""
     problems = []
     for name, head in heads.items():
@@ -78,6 +76,15 @@ def require_still(source: Source, heads: Mapping[str, Head], resized: bool, augm
             problems.append(Problem(where, expected, "weights of points that change places", fix))
     if problems:
         raise DataError(*problems)
+
+
+def moving(augment: Sequence[Any]) -> list[Any]:
+    """The augmentations that move what is in an image; others change its light alone."""
+    from polyhead.vision import Apply
+    from polyhead.vision.base import Photometric
+
+    light = [isinstance(one, Photometric) or (isinstance(one, Apply) and one.light_alone) for one in augment]
+    return [one for one, alone in zip(augment, light, strict=True) if not alone]
 
 
 def _by_point(head: Head, source: Source) -> bool:

@@ -69,6 +69,7 @@ def decode(
     max_pixels: int | None = None,
     page: int | None = None,
     deep: bool = False,
+    layer: str = "image",
     where: str = "",
 ) -> Decoded:
     """Decode an image.
@@ -81,6 +82,7 @@ def decode(
             is far too small for what it says that it holds.
         page: the page of a TIFF or frame of an animation, from 0 on; None refuses files of several.
         deep: keep the numbers of the file where they have more than 8 bits, rather than scale to 8.
+        layer: what it is, for errors: ``"image"``, or what lies in one.
         where: where this image stands, for errors.
 
     Raises:
@@ -88,7 +90,7 @@ def decode(
             cannot become these channels.
     """
     data, where = _read(source, where)
-    header = _checked(data, max_pixels, page, where)
+    header = _checked(data, max_pixels, page, where, layer)
     if header.format == "JPEG":
         pixels, factor = _jpeg(data, header, channels, at_least, where)
     else:
@@ -111,7 +113,7 @@ def decode_mask(
             blurred.
     """
     data, where = _read(source, where)
-    header = _checked(data, max_pixels, page, where, mask=True)
+    header = _checked(data, max_pixels, page, where, "mask")
     _require_exact(header, where)
     pixels = _ids(data, header, page or 0, where)
     if pixels.shape[2] > 1:
@@ -138,7 +140,7 @@ def decode_colours(source: Encoded, *, max_pixels: int | None = None, where: str
     """
     data, where = _read(source, where)
     _require_exact(header_of(data, where=where), where)
-    return decode(data, max_pixels=max_pixels, where=where).pixels
+    return decode(data, max_pixels=max_pixels, layer="mask", where=where).pixels
 
 
 def _require_exact(header: Header, where: str) -> None:
@@ -235,8 +237,8 @@ def _header(data: bytes, page: int, where: str) -> Header:
     return header
 
 
-def _checked(data: bytes, max_pixels: int | None, page: int | None, where: str, mask: bool = False) -> Header:
-    """The header of an image, or a mask, that may be decoded."""
+def _checked(data: bytes, max_pixels: int | None, page: int | None, where: str, layer: str) -> Header:
+    """The header of an image, or of what lies in one, that may be decoded."""
     header = _header(data, page or 0, where)
     if header.height * header.width > (MAX_PIXELS if max_pixels is None else max_pixels):
         found = f"{header.width} x {header.height} in {len(data)} bytes"
@@ -249,8 +251,8 @@ def _checked(data: bytes, max_pixels: int | None, page: int | None, where: str, 
     if page is None and header.pages > 1:
         what = f"a TIFF of {header.pages} pages" if header.format == "TIFF" else "an animation"
         fix = "Say ph.Image(page=0) for the first of them, or save each as a file of its own."
-        fix = "Save the one that is the mask as a file of its own." if mask else fix
-        raise _error(where, "one mask" if mask else "one image", what, fix)
+        fix = fix if layer == "image" else f"Save the one that is the {layer} as a file of its own."
+        raise _error(where, f"one {layer}", what, fix)
     return header
 
 
