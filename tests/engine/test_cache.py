@@ -225,6 +225,25 @@ def test_other_rows_and_other_images_have_other_caches(tmp_path, rows):
     assert cache_of(feed_of(rows, cache=folder))._folder != cache_of(feeds[0])._folder
 
 
+@pytest.mark.parametrize("each", [False, True])
+def test_heads_that_differ_late_in_a_long_argument_have_other_caches(tmp_path, each):
+    data = {
+        "image": [np.zeros((9, 9, 3), np.uint8)],
+        "mask": [np.zeros((9, 9), np.uint8)],
+        "box": [[[0, 0, 9, 9]]],
+    }
+    heads = {"box": ph.Boxes(1)} if each else {}
+    data["mask"] = [data["mask"]] if each else data["mask"]
+    folders = set()
+    for last in (98, 99, 98):
+        values = [*range(0, 80, 2), last]
+        mask = ph.Mask(len(values), values=values, missing=255, each="box" if each else None)
+        inputs = {"image": ph.Image(8, 8)}
+        feed = ph.Feed(data, inputs=inputs, heads={**heads, "mask": mask}, cache=tmp_path / "cache")
+        folders.add(cache_of(feed)._folder)
+    assert len(folders) == 2
+
+
 def test_a_second_process_decodes_by_itself(tmp_path, rows):
     first = feed_of(rows, cache=tmp_path / "cache")
     second = feed_of(rows, cache=tmp_path / "cache")

@@ -213,3 +213,17 @@ def test_without_an_image_there_is_nothing_to_divide_by():
         "head `xyxy`: expected an image among the inputs, by whose size they are converted, got pixels. Declare the "
         "image that they lie in as a ph.Image, or convert the column."
     )
+
+
+def test_the_masks_of_boxes_of_which_none_has_one():
+    mask = np.ones((40, 60), np.uint8)
+    data = {
+        "image": [np.zeros((40, 60, 3), np.uint8)] * 3,
+        "box": [[[5.0, 5, 30, 30]]] * 2 + [[]],
+        "mask": [[mask], [None], []],
+    }
+    heads = {"box": ph.Boxes(1), "mask": ph.Mask(3, each="box")}
+    feed = ph.Feed(data, inputs={"image": ph.Image(32, 32)}, heads=heads, batch_size=3)
+    batch = next(feed.batches())
+    assert batch.weights["mask"].reshape(3, -1).mean(1).tolist() == [1, 0, 0]
+    assert batch.labels["mask"][0].any()

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import polyhead as ph
 from polyhead.errors import DataError
 from polyhead.sources._values import Coded
 from polyhead.sources.arrays import Arrays
@@ -492,3 +493,29 @@ def test_an_empty_source_cannot_be_mixed_in():
     assert message(rows.mix, rows.select([]), weights=(1, 1)) == (
         "source 1: expected at least one row to mix in, got an empty source. Leave it out."
     )
+
+
+def test_rows_that_come_in_one_order_do_so_in_what_is_made_of_them():
+    class Ordered(ph.Source):
+        def __len__(self):
+            return 6
+
+        def read(self, ids):
+            return {"x": ids * 1.0, "y": ids % 2}
+
+    class InOrder(Ordered):
+        sequential = True
+
+    any_order = Ordered()
+    for source, wanted in ((InOrder(), True), (any_order, False)):
+        made = [
+            source.only(["x", "y"]),
+            source.select([0, 2]),
+            source.select([0, 2]).only(["x"]),
+            any_order.concat(source),
+            any_order.mix(source, weights=(1, 1)),
+            any_order.mix(source, weights=(1, 1)).select([1]),
+        ]
+        assert [one.sequential for one in made] == [wanted] * len(made)
+    with pytest.raises(ph.ContractError, match=r"Feed\(shuffle=\): expected False"):
+        ph.Feed(InOrder().select([0, 2]), inputs="x", heads={"y": ph.Binary()}, shuffle=True)

@@ -6,10 +6,11 @@ read it as they read the column itself. All other columns are as they are.
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import fields, replace
 from numbers import Real
 from typing import Any
 
@@ -179,7 +180,7 @@ class Placed(OwnSource):
     @property
     def fingerprint(self) -> str:
         """A text that is another one where the rows, or what becomes of them, are others."""
-        made = [[name, repr(kind)] for name, kind in self._kinds.items()]
+        made = [[name, repr(kind), *_long(kind)] for name, kind in self._kinds.items()]
         more = [made, sorted(map(repr, self.dense.items())), sorted(map(repr, self.arrays.items()))]
         return of_source(self._source, self.placed, more)
 
@@ -319,6 +320,23 @@ def _shaped(value: Any, shape: tuple[int, ...]) -> Any:
     if isinstance(value, list):
         return [_shaped(one, shape) for one in value]
     return value.reshape(shape) if value.size == math.prod(shape) else value
+
+
+def _long(kind: Input | Head) -> list[str]:
+    """The arguments of a kind that its ``repr`` cuts short, as JSON; no functions: each process has its own."""
+    found = []
+    for value in (getattr(kind, f.name) for f in fields(kind) if f.repr):
+        with suppress(TypeError, ValueError):
+            whole = list(value.items()) if isinstance(value, Mapping) else value
+            found.append(json.dumps(whole, default=_number))
+    return [*(one for one in found if len(one) > 60), *(_long(kind.head) if isinstance(kind, Each) else [])]
+
+
+def _number(value: Any) -> Any:
+    """A number or an array of NumPy's as JSON takes it."""
+    if isinstance(value, (np.generic, np.ndarray)):
+        return value.tolist()
+    raise TypeError(f"no number, but {type(value).__name__}")
 
 
 def _dtype(head: Pixels, some: Sequence[Any]) -> str:

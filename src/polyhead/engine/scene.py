@@ -247,7 +247,8 @@ class Scene:
             elif head.each in layers["boxes"]:
                 count = len(layers["boxes"][head.each])
                 each = self._lay_each(name, head, value, count, frames, row)
-                layers[str(head.layer)][name] = self._of.in_first(name, head, each, frames)
+                if each is not None:
+                    layers[str(head.layer)][name] = self._of.in_first(name, head, each, frames)
         return layers
 
     def _ways(self, heads: Mapping[str, Head]) -> Ways:
@@ -423,7 +424,9 @@ class Scene:
     def _lay_each(
         self, name: str, each: Each, value: Any, count: int, frames: Mapping[str, Frame], row: int
     ) -> Any:
-        """One row's entries as they lie in the whole image: points ``(k, n, 2)``, masks ``(k, H, W)``, or a list."""
+        """One row's entries as they lie in the whole image: points ``(k, n, 2)``, masks ``(k, H, W)``, or a list; None
+        where no box of several has a mask.
+        """
         try:
             entries = each.entries(value, count)
         except BadValue as bad:
@@ -445,7 +448,7 @@ class Scene:
             raise DataError(Problem(place(head=name, row=row), "a mask of one size for each box", found, fix))
         if shapes:
             return np.array(laid)
-        return np.zeros((count, *frames[self._of[name]].annotated), np.uint8)
+        return None if count else np.zeros((0, *frames[self._of[name]].annotated), np.uint8)
 
 
 def _itself(head: Head) -> Head:

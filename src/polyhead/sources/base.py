@@ -310,6 +310,7 @@ class _Columns(OwnSource):
 
     def __init__(self, source: Source, columns: tuple[str, ...]) -> None:
         self.source, self._names = source, columns
+        self.sequential = source.sequential
 
     def __len__(self) -> int:
         return len(self.source)

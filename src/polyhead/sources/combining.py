@@ -39,6 +39,7 @@ class Rows(OwnSource):
         ids = np.asarray(ids, np.int64)
         self.source: Source = source.source if isinstance(source, Rows) else source
         self.ids: np.ndarray = source.ids[ids] if isinstance(source, Rows) else ids
+        self.sequential = self.source.sequential
         self._cache: dict[str, Values] = {}
 
     def __len__(self) -> int:
@@ -100,6 +101,7 @@ class Concat(OwnSource):
 
     def __init__(self, sources: Sequence[Source], join: str = "exact", how: str = "concat(other") -> None:
         self.sources = same_columns(sources, join, how)
+        self.sequential = any(source.sequential for source in self.sources)
         self.starts = np.cumsum([0, *(len(source) for source in self.sources)], dtype=np.int64)
         self._names = self.sources[0].columns
         self._forms = forms(self.sources, self._names)
@@ -192,6 +194,7 @@ class Mix(OwnSource):
                     )
                 )
         self._all = Concat(sources, join, "mix(other, weights=...")
+        self.sequential = self._all.sequential
         self._lengths = np.array([len(source) for source in sources])
         self._order = Interleaving(self.weights)
         if length is not None and not is_size(length):
