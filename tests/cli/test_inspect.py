@@ -337,7 +337,7 @@ def test_every_problem_of_a_file_is_shown(tmp_path, command):
     out = [str(tmp_path / "out")] if command == "pack" else []
     found = CliRunner().invoke(app, [command, f"{tmp_path / 'train.py'}:feed", *out])
     assert found.exit_code == 1
-    lines = found.stderr.splitlines()
+    lines = found.output.splitlines()
     assert lines[0] == f"polyhead: {tmp_path / 'train.py'}: it cannot be imported: DataError: 2 problems:"
     assert lines[1].startswith(
         "  1. head `price`: expected a column `prize` among x, price, sold, got no such column."

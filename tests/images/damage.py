@@ -13,7 +13,8 @@ import warnings
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, features
+from PIL import Image
+from pillow_features import supports
 from tiff_writer import CODES, tiff
 
 from polyhead.errors import DataError
@@ -72,9 +73,9 @@ def seeds():
         found.append(
             _saved(colours, format, save_all=True, append_images=[smooth.resize(colours.size)], **options)
         )
-    if features.check("avif"):
+    if supports("avif"):
         found.append(_saved(smooth, "AVIF", quality=50, exif=turned))
-    if features.check("jpg_2000"):
+    if supports("jpg_2000"):
         found += [_saved(smooth, "JPEG2000"), _saved(smooth, "JPEG2000", no_jp2=True)]
     pixels = rng.integers(0, 65536, (20, 24, 5), np.uint16)
     for i, compression in enumerate(CODES):

@@ -5,7 +5,8 @@ import struct
 import zlib
 
 import numpy as np
-from PIL import Image, features
+from PIL import Image
+from pillow_features import supports
 from tiff_writer import tiff
 
 
@@ -126,7 +127,7 @@ def files():
     )
     exif = b"\xff\xe1\xff\xffExif\0\0" + bytes(65_527)
     found["JPEG of 300 segments of Exif"] = jpeg[:2] + exif * 300 + jpeg[2:]
-    if features.check("jpg_2000"):
+    if supports("jpg_2000"):
         wave = _saved(Image.fromarray(some), "JPEG2000", no_jp2=True)
         sizes = [struct.pack(">II", 4_000, 4_000), struct.pack(">II", 16, 16)]
         found["JPEG 2000 of 62,500 tiles"] = wave[:8] + sizes[0] + wave[16:24] + sizes[1] + wave[32:]
@@ -141,7 +142,7 @@ def files():
                 + wave[32:]
             )
         found["JPEG 2000 of 16,384 bands"] = wave[:40] + struct.pack(">H", 16_384) + wave[42:]
-    if features.check("avif"):
+    if supports("avif"):
         avif = _saved(Image.fromarray(some), "AVIF")
         at = avif.index(b"ispe") + 8
         for side in (11_500, 0x7FFFFFFF):

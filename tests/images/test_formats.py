@@ -6,6 +6,7 @@ import zlib
 
 import numpy as np
 import pytest
+from pillow_features import supports
 
 from polyhead.errors import DataError
 from polyhead.images.headers import read_header
@@ -14,7 +15,6 @@ from polyhead.vision.decode import upright
 
 Image = pytest.importorskip("PIL.Image", reason="Pillow is not installed")
 cv2 = pytest.importorskip("cv2", reason="OpenCV is not installed")
-features = pytest.importorskip("PIL.features")
 HIGH, WIDE = 13, 21
 RNG = np.random.default_rng(5)
 BACK = {1: 1, 2: 2, 3: 3, 4: 4, 5: 5, 6: 8, 7: 7, 8: 6}
@@ -246,9 +246,7 @@ def test_pfm_is_read_from_the_bottom_up(bands, order):
 @pytest.mark.parametrize("mode", ["L", "RGB", "RGBA"])
 @pytest.mark.parametrize("size", [(48, 64), (47, 65)])
 def test_lossy_formats_as_pillow_shows_them(format, mode, size):
-    if format in ("AVIF", "JPEG2000") and not features.check(
-        {"AVIF": "avif", "JPEG2000": "jpg_2000"}[format]
-    ):
+    if format in ("AVIF", "JPEG2000") and not supports({"AVIF": "avif", "JPEG2000": "jpg_2000"}[format]):
         pytest.skip(f"this Pillow has no {format}")
     if format == "JPEG" and mode == "RGBA":
         mode = "CMYK"
@@ -267,7 +265,7 @@ def test_lossy_formats_as_pillow_shows_them(format, mode, size):
 @pytest.mark.parametrize("bits", [8, 16])
 @pytest.mark.parametrize("bands", [1, 3])
 def test_jpeg_2000_without_loss(bands, bits):
-    if not features.check("jpg_2000"):
+    if not supports("jpg_2000"):
         pytest.skip("this Pillow has no JPEG 2000")
     pixels = np.tile(numbers(bands, f"uint{bits}"), (3, 3, 1))
     if bits == 8 or bands == 1:
@@ -294,7 +292,7 @@ def test_a_folder_of_other_formats_is_read_as_one_of_jpeg(tmp_path):
 
 
 def test_jpeg_2000_of_12_bits_in_colours_is_refused():
-    if not features.check("jpg_2000"):
+    if not supports("jpg_2000"):
         pytest.skip("this Pillow has no JPEG 2000")
     data = bytearray(saved(Image.fromarray(np.zeros((30, 30, 3), np.uint8)), "JPEG2000", no_jp2=True))
     data[42] = 11
@@ -321,9 +319,7 @@ def test_jpeg_2000_of_12_bits_in_colours_is_refused():
     ],
 )
 def test_masks_in_lossy_formats_are_refused(format, options):
-    if format in ("AVIF", "JPEG2000") and not features.check(
-        {"AVIF": "avif", "JPEG2000": "jpg_2000"}[format]
-    ):
+    if format in ("AVIF", "JPEG2000") and not supports({"AVIF": "avif", "JPEG2000": "jpg_2000"}[format]):
         pytest.skip(f"this Pillow has no {format}")
     ids = np.random.default_rng(0).integers(0, 4, (64, 64)).astype(np.uint8)
     with pytest.raises(DataError) as caught:
@@ -358,7 +354,7 @@ def test_masks_in_formats_without_loss_are_read(format, options):
 
 @pytest.mark.parametrize("format", ["GIF", "WEBP", "PNG", "AVIF"])
 def test_animations_are_refused_until_a_frame_is_chosen(format):
-    if format == "AVIF" and not features.check("avif"):
+    if format == "AVIF" and not supports("avif"):
         pytest.skip("this Pillow has no AVIF")
     frames = [Image.fromarray(np.full((16, 24, 3), 40 * i, np.uint8)) for i in range(4)]
     options = {"lossless": True} if format == "WEBP" else {}

@@ -6,13 +6,13 @@ import zlib
 
 import numpy as np
 import pytest
+from pillow_features import VERSION, supports
 
 from polyhead.images.headers import parse, read_header
 from polyhead.vision import decode
 
 Image = pytest.importorskip("PIL.Image", reason="Pillow is not installed")
 ImageOps = pytest.importorskip("PIL.ImageOps")
-features = pytest.importorskip("PIL.features")
 
 Y, X = np.mgrid[0:20, 0:32]
 PIXELS = np.stack([X * 8, Y * 12, np.full_like(X, 60)], 2).astype(np.uint8)
@@ -70,7 +70,7 @@ def agrees(data, tmp_path, wanted=None):
 @pytest.mark.parametrize("orientation", range(1, 9))
 @pytest.mark.parametrize("format", OPTIONS)
 def test_in_every_format(tmp_path, format, orientation):
-    if format == "AVIF" and not features.check("avif"):
+    if format == "AVIF" and not supports("avif"):
         pytest.skip("this Pillow has no AVIF")
     tags = Image.Exif()
     tags[274] = orientation
@@ -125,6 +125,7 @@ def test_as_text_in_a_png_as_imagemagick_writes_it(tmp_path):
         agrees(with_chunk(saved("PNG"), plain, place), tmp_path, 6)
 
 
+@pytest.mark.skipif(VERSION < (11, 0), reason="older ones do not look for it in all formats")
 def test_in_xmp_where_exif_does_not_say_it(tmp_path):
     xmp = XMP % 6
     jpeg, other = saved("JPEG"), Image.Exif()

@@ -5,6 +5,7 @@ import itertools
 
 import numpy as np
 import pytest
+from pillow_features import VERSION
 from tiff_writer import CODES, tiff
 
 from polyhead.errors import DataError
@@ -57,6 +58,8 @@ def test_pillow_reads_what_is_written_here_alike(compression):
             **layout,
         )
         with Image.open(io.BytesIO(data)) as image:
+            if compression == "zstd" and VERSION < (11, 0):
+                pytest.skip("older ones come without it")
             np.testing.assert_array_equal(np.asarray(image).reshape(pixels.shape), pixels)
             np.testing.assert_array_equal(decode(data, channels=None).pixels, pixels)
 
@@ -119,6 +122,8 @@ def test_every_orientation(orientation, dtype, bands):
     ],
 )
 def test_what_pillow_writes_comes_as_pillow_shows_it(mode, compression, orientation):
+    if mode == "YCbCr" and compression != "jpeg" and VERSION < (11, 0):
+        pytest.skip("older ones do not read what they write")
     ImageOps = pytest.importorskip("PIL.ImageOps")
     file = io.BytesIO()
     image = Image.fromarray(numbers("uint8", 3)).convert(mode)

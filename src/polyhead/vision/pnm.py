@@ -87,4 +87,4 @@ def _spread(pixels: np.ndarray, top: int) -> np.ndarray:
     if top in (255, 65535):
         return pixels
     full = np.uint32(65535 if top > 255 else 255)
-    return ((pixels * full + np.uint32(top // 2)) // np.uint32(top)).astype(pixels.dtype)
+    return ((pixels.astype(np.uint32) * full + np.uint32(top // 2)) // np.uint32(top)).astype(pixels.dtype)
