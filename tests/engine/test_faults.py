@@ -261,3 +261,43 @@ def test_what_is_wrong_only_beside_each_other_is_said_as_it_is():
     ((places, _, error),) = apart(attempt, np.arange(4))
     assert isinstance(error, DataError)
     assert places.tolist() == [0, 1, 2, 3]
+
+
+def wrong_masks(rows=12):
+    masks = np.ones((rows, 8, 8), np.uint8)
+    masks[[6, 9]] = 7
+    return masks
+
+
+def test_selected_rows_are_told_by_the_ids_that_they_had(rows):
+    data = ph.read_table({"image": rows["image"][:12], "mask": wrong_masks()}).select([5, 6, 8, 9, 10])
+    (problem,) = report_of(data, image=ph.Image(8, 8)).errors  # resolved by the rows that are right
+    assert problem.rows == (6, 9)
+    assert str(problem).startswith("head `mask`, row 6: expected a class id in [0, 2] in each pixel, got 7.")
+    assert problem.also == ("row 9",)
+
+
+@pytest.mark.parametrize("chosen", [range(12), [5, 6, 7, 8, 9], [8, 6, 1]])
+def test_a_column_that_cannot_be_resolved_names_the_same_rows_of_whatever_is_selected(chosen):
+    boxes = [[[0, 0, 1, 1 + row]] if row not in (6, 8) else [[0, 0, 1]] for row in range(12)]
+    with pytest.raises(ph.DataError) as raised:
+        ph.Feed(
+            ph.read_table({"x": np.arange(12.0), "b": boxes}).select(chosen),
+            inputs="x",
+            heads={"b": ph.Boxes(1)},
+        )
+    (problem,) = raised.value.problems
+    assert problem.rows == tuple(row for row in chosen if row in (6, 8))
+    assert len(problem.also) == 1
+
+
+def test_rows_that_are_wrong_in_unlike_ways_are_one_error_of_ours():
+    masks = [np.zeros((40, 60, 2))] * 12
+    masks[1], masks[2] = np.full((40, 60, 2), 5.0), np.zeros((40, 60, 3))
+    data = {"image": [np.zeros((40, 60, 3), np.uint8)] * 12, "mask": masks}
+    with pytest.raises(DataError, match=r"head `mask`, row [12]: expected "):
+        ph.Feed(data, inputs={"image": ph.Image(32, 32)}, heads={"mask": ph.Mask(2, multi=True)}).peek()
+    heads = {"b": ph.Boxes(1), "kind": ph.MultiLabel(["a", "b"], each="b")}
+    data = {"x": np.arange(2.0), "b": [[[0, 0, 1, 1]]] * 2, "kind": [[["q"]], [3]]}
+    with pytest.raises(DataError, match="head `kind`"):
+        ph.Feed(data, inputs="x", heads=heads).peek()

@@ -295,3 +295,12 @@ def test_a_function_of_ones_own_cannot_move_a_map():
         augment=[ph.Flip(p=1.0), ph.Apply(lambda image: {"image": image / 2})],
     )
     np.testing.assert_array_equal(next(iter(lit.batches())).labels["depth"], PLANES[:, :, ::-1])
+
+
+def test_nested_lists_of_unequal_sizes():
+    data = {
+        "image": [np.zeros((8, 8 + i, 3), np.uint8) for i in range(3)],
+        "depth": [np.full((4, 4 + i, 3), i, np.uint8).tolist() for i in range(3)],
+    }
+    feed = ph.Feed(data, inputs={"image": ph.Image(8, 8)}, heads={"depth": ph.Map(3)}, batch_size=3)
+    assert feed.peek()[1]["depth"].mean((1, 2, 3)).tolist() == [0, 1, 2]

@@ -1,5 +1,6 @@
 """Rows that were selected are told by the ids that they had: in batches, previews and errors."""
 
+import keras
 import numpy as np
 import pytest
 
@@ -104,3 +105,16 @@ def test_a_check_names_the_rows_of_the_whole():
     assert [problem.rows for problem in report.errors] == [(17, 37)]
     assert "input `x`, row 17: " in str(report)
     assert str(report.errors[0]).endswith("Likewise row 37.")
+
+
+def test_a_check_of_selected_rows_names_them_by_the_ids_that_they_had():
+    y = np.zeros(40, np.float32)
+    y[39] = 7
+    rows = ph.read_table({"x": np.zeros((40, 2)), "y": y}).select(range(20, 40))
+    feed = ph.Feed(rows, inputs="x", heads={"y": ph.Regression()})
+    x = keras.Input((2,), name="x")
+    model = keras.Model(x, {"y": keras.layers.Dense(1, activation="sigmoid", name="y")(x)})
+    model.compile("sgd", {"y": "binary_crossentropy"})
+    said = [problem.place for problem in feed.check(model).problems]
+    assert said
+    assert set(said) == {"head `y`, row 39"}

@@ -172,3 +172,9 @@ def test_a_store_and_a_cache_keep_masks_at_the_size_of_their_image(tmp_path):
             np.testing.assert_array_equal(found[name], expected[name])
     store = ph.pack(feed, tmp_path / "small", image_size=(12, 16))
     assert store.read(np.arange(1))["mask"].shape == store.read(np.arange(1))["other"].shape == (1, 12, 16)
+
+
+def test_an_image_that_is_none_is_what_is_said():
+    data = {"image": np.zeros((4, 8, 8, 2), np.uint8), "mask": np.zeros((4, 8, 8), np.uint8)}
+    with pytest.raises(ph.DataError, match="input `image`: expected 1, 3 or 4 channels last"):
+        ph.Feed(data, inputs={"image": ph.Image()}, heads={"mask": ph.Mask(of="image")})

@@ -86,9 +86,10 @@ class Assembler:
         heads = _told(source, prepare(source, heads), errors)
         beside = along_boxes(source, heads)
         moves, mixers = split(augment)
-        require_images(self.inputs, heads)
+        require_images(inputs, heads)
         self._scene = None if errors else _scene(source, self.inputs, heads, moves, seed)
-        require_unit(source, self.inputs, heads)
+        if not errors:
+            require_unit(source, self.inputs, heads)
         labels: dict[str, Labels] = {}
         along: dict[str, Along] = {}
         for name in given_first(heads):

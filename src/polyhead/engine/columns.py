@@ -110,7 +110,8 @@ def unresolved(source: Source, kind: Input | Head, name: str, bad: BadValue, col
     def located(bad: BadValue, index: int | None) -> DataError:
         return bad.located(**{word: name}, row=row_of(source, index), file=file_at(column, index))
 
-    found = every(lambda at: kind.resolve(Some(take(values, at))), len(values), located)
+    ids = source.ids_of(np.arange(len(values), dtype=np.int64))
+    found = every(lambda at: kind.resolve(Some(take(values, at))), ids, located)
     # a few rows alone may be refused for another reason
     same = [p for p in found.problems if p.expected == bad.expected and p.rows]
     known = any(row_of(source, bad.index) in p.rows for p in same)

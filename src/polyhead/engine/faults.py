@@ -131,13 +131,13 @@ def file_at(column: Any, index: int | None) -> str | None:
 
 
 def every(
-    encode: Callable[[np.ndarray], Any], count: int, located: Callable[[BadValue, int | None], DataError]
+    encode: Callable[[np.ndarray], Any], ids: np.ndarray, located: Callable[[BadValue, int | None], DataError]
 ) -> DataError:
     """The error of a column that is wrong in some rows, which names all of them.
 
     Args:
         encode: encodes the entries at some places; raises `BadValue`.
-        count: how many entries there are.
+        ids: by which the rows of all entries are told, int64 ``(B,)``.
         located: makes the error of one entry.
     """
 
@@ -149,6 +149,6 @@ def every(
         return []
 
     faults = Faults()
-    for places, name, error in apart(attempt, np.arange(count), NAMED * 5):
-        faults.add(name, places, error)
-    return DataError(*faults.problems(count))
+    for places, name, error in apart(attempt, np.arange(len(ids)), NAMED * 5):
+        faults.add(name, ids[places], error)
+    return DataError(*faults.problems(len(ids)))

@@ -278,4 +278,5 @@ class Labels:
             error = located(bad, bad.index)
             if ids is not None or bad.index is None:
                 raise error from None
-        raise every(lambda at: self.head.encode(take(values, at), check), len(values), located)
+        told = self._source.ids_of(np.arange(len(values), dtype=np.int64))
+        raise every(lambda at: self.head.encode(take(values, at), check), told, located)

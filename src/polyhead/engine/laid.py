@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -166,5 +167,6 @@ def resolved(source: Source, rows: Source, head: Head, name: str) -> Head:
         wrong = {row for problem in error.problems for row in problem.rows}
         right = [None if row in wrong else value for row, value in zip(ids, values, strict=True)]
         if wrong and any(value is not None for value in right):
-            return head.resolve(Some(right))
+            with suppress(BadValue):  # others may be wrong in another way
+                return head.resolve(Some(right))
     raise error

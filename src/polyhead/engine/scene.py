@@ -10,6 +10,7 @@ from __future__ import annotations
 import copy
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -121,12 +122,14 @@ class Scene:
         return one, placed
 
     def sizes_of_a_row(self) -> set[tuple[int, int]]:
-        """(height, width) of the images of the first row, whole and as the model gets them."""
+        """(height, width) of the images of the first row that can be read, whole and as the model gets them."""
         found = {(kind.shape[0], kind.shape[1]) for kind in self.images.values()}
         for name, kind in self.images.items():
             values: Any = plain(self.source.probe(kind.columns(name)[0])) if kind.late else []
-            if len(values):
-                found.add(self._frame(name, self._opened(name, values[0], 0), 0).shown)
+            for value in values:
+                with suppress(DataError):  # said where the row is read
+                    found.add(self._frame(name, self._opened(name, value, 0), 0).shown)
+                    break
         return found
 
     def place(

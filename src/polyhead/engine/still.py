@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import numpy as np
 from polyhead.engine.layers import drawn, exchanged, transposed
 from polyhead.engine.scene import Scene
 from polyhead.engine.weights import moving
-from polyhead.errors import ContractError, Problem, place, warn
+from polyhead.errors import ContractError, DataError, Problem, place, warn
 from polyhead.kinds import Each, Head, Image, Input, Map, Pixels
 from polyhead.kinds._missing import is_dense, is_missing, plain
 from polyhead.sources.base import Source
@@ -112,10 +113,15 @@ def _warn_of_bytes(name: str, head: Head, values: Any, images: Mapping[str, Inpu
     first = next((value for value in values if not is_missing(value, head.missing)), None)
     if not scaled or first is None or not isinstance(head, Map) or head.channels < 3:
         return
-    if drawn(head, first, place(head=name, row=0)).dtype != np.uint8:
-        return
+    most = max((kind.max_pixels or 0 for kind in images.values() if isinstance(kind, Image)), default=0)
+    with suppress(DataError):  # said where the row is read
+        if np.asarray(drawn(head, first, place(head=name), most or None)).dtype == np.uint8:
+            _warn_of_unit(name, head, scaled[0])
+
+
+def _warn_of_unit(name: str, head: Map, image: str) -> None:
     fix = f"Say ph.Map({head.channels}, scale=1/255), or scale=1 to keep 0–255."
-    expected = f"labels of 0–1, as input `{scaled[0]}` has its pixels"
+    expected = f"labels of 0–1, as input `{image}` has its pixels"
     warn(Problem(place(head=name), expected, "bytes, 0–255", fix, "unit", warning=True))
 
 

@@ -64,7 +64,7 @@ def survey(
     wrong, looked_at = Faults(), 0
     known = {name: label.known() for name, label in assembler.labels.items()}
     seen = {
-        name: replace(see(*found, np.arange(rows)), complete=True)
+        name: replace(see(*found, assembler.source.ids_of(np.arange(rows))), complete=True)
         for name, found in known.items()
         if found is not None
     }
@@ -75,7 +75,7 @@ def survey(
                 wrong.add(name, assembler.source.ids_of(ids), found)
             elif name in assembler.labels and known[name] is None:
                 labels, counts = found
-                one = see(labels, counts, ids)
+                one = see(labels, counts, assembler.source.ids_of(ids))
                 seen[name] = seen[name].and_then(one) if name in seen else one
     seen = {name: replace(one, complete=one.complete or one.rows == rows) for name, one in seen.items()}
     return seen, wrong.problems(looked_at, [*assembler.inputs, *assembler.heads])
