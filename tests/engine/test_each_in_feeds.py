@@ -187,3 +187,95 @@ def test_the_loss_is_the_mean_over_the_boxes_that_are_there():
                 count += 1
     for name, value in total.items():
         assert logged[f"{name}_loss"] == pytest.approx(value / count, rel=1e-4)
+
+
+GAPS = {"box": [[i % 3 == k % 3 for k in range(len(row))] for i, row in enumerate(DATA["box"])]}
+
+
+def without_some(column):
+    """The entries of a column, None in place of about a third of them, and of all in some rows."""
+    return [
+        [None if gone else entry for entry, gone in zip(row, some, strict=True)]
+        for row, some in zip(column, GAPS["box"], strict=True)
+    ]
+
+
+def written(folder, data):
+    """The same rows with their images in files."""
+    cv2 = pytest.importorskip("cv2", reason="OpenCV is not installed")
+    paths = [str(folder / f"{i}.png") for i in range(ROWS)]
+    for path, image in zip(paths, data["image"], strict=True):
+        cv2.imwrite(path, image)
+    return {**data, "image": paths}
+
+
+WAYS = {
+    "still": {},
+    "moved": {"augment": MOVES},
+    "by a function": {"augment": [*MOVES, ph.Apply(lambda **sample: sample)]},
+    "lit": {"augment": [ph.Color(0.2)]},
+    "contained": {"image": ph.Image(40, 48, fit="contain")},
+    "cropped": {"image": ph.Image(40, 48, fit="cover")},
+    "cached": {"image": ph.Image(40, 48), "cache": True},
+    "cached and moved": {"image": ph.Image(40, 48), "cache": True, "augment": MOVES},
+}
+KINDS = {
+    "kind": ph.Categorical(["dark", "light"], each="box"),
+    "grey": ph.Regression(each="box"),
+    "middle": ph.Keypoints(1, each="box"),
+    "shape": ph.Mask(each="box", size=(24, 24)),
+    "tags": ph.MultiLabel(["dark", "light"], each="box"),
+    "is light": ph.Binary(each="box"),
+    "box": ph.Boxes(ROOM, overflow="largest", min_visible=0.6),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_box_without_a_label_weighs_nothing_and_the_others_are_as_they_were(way, tmp_path):
+    options = {"image": ph.Image(), **WAYS[way]}
+    image, cache = options.pop("image"), options.pop("cache", None)
+    full = {
+        **DATA,
+        "tags": [[[name] for name in row] for row in DATA["kind"]],
+        "is light": [[name == "light" for name in row] for row in DATA["kind"]],
+    }
+    full = full if image.height is None else written(tmp_path, full)
+    gaps = {name: full[name] if name in ("image", "box") else without_some(full[name]) for name in full}
+    found = []
+    for number, rows in enumerate((full, gaps)):
+        folder = tmp_path / f"cache {number}" if cache else None
+        one = ph.Feed(
+            rows, inputs={"image": image}, heads=KINDS, batch_size=ROWS, workers=0, cache=folder, **options
+        )
+        batches = [next(one.batches()) for _ in range(2 if cache else 1)]
+        if image.height is not None:
+            store = ph.pack(one.on(rows), tmp_path / f"store {number}", progress=False)
+            batches.append(next(one.on(store).batches()))
+            batches.append(next(one.on(rows).batches()))
+        found.append(batches)
+    lost = 0
+    for whole, some in zip(*found, strict=True):
+        np.testing.assert_array_equal(some.weights["box"], whole.weights["box"])
+        for name in set(KINDS) - {"box"}:
+            there = some.weights[name].reshape(ROWS, ROOM, -1).any(2)
+            before = whole.weights[name].reshape(ROWS, ROOM, -1).any(2)
+            assert not (there & ~before).any(), name
+            assert 5 < (before & ~there).sum() < before.sum() / 2, name
+            np.testing.assert_array_equal(some.labels[name][there], whole.labels[name][there], err_msg=name)
+            np.testing.assert_array_equal(some.weights[name][there], whole.weights[name][there])
+            assert not some.weights[name][~there].any()
+            lost += (before & ~there).sum()
+    assert lost
+
+
+def test_masks_of_a_row_have_one_size():
+    shapes = [*DATA["shape"]]
+    row = next(i for i, masks in enumerate(shapes) if len(masks) == 3)
+    shapes[row] = [shapes[row][0], None, np.zeros((24, 24), "uint8")]
+    one = ph.Feed({**DATA, "shape": shapes}, inputs={"image": ph.Image()}, heads=HEADS, augment=MOVES)
+    with pytest.raises(ph.DataError) as caught:
+        list(one.batches())
+    assert str(caught.value) == (
+        f"head `shape`, row {row}: expected masks of one size in a row, got shapes [(24, 24), (48, 48)]. "
+        "Draw the masks of a row in one size, and give None for a box without one."
+    )

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from polyhead.engine.batch import Block
-from polyhead.engine.columns import Columns, Rows, absent, row_of, stacked, unresolved
+from polyhead.engine.columns import Columns, Rows, absent, stacked, unresolved
 from polyhead.engine.declaration import given_first
 from polyhead.engine.faults import MOST, Found, apart, file_at
 from polyhead.engine.gather import Gather, Whole, gathers
@@ -26,7 +26,7 @@ from polyhead.errors import BadValue, ContractError, DataError, Problem, no_stop
 from polyhead.kinds import Each, Head, Image, Input, for_boxes
 from polyhead.kinds.weights import key
 from polyhead.order import Order
-from polyhead.sources.base import Source, checked_rows
+from polyhead.sources.base import Source, checked_rows, row_of
 from polyhead.speed import Laps, Meter
 
 BLOCK_BYTES = 1 << 20

@@ -17,9 +17,10 @@ from typing import Any
 
 import numpy as np
 
-from polyhead.engine.placed import Placed
+from polyhead.engine.faults import readable
+from polyhead.engine.placed import Placed, looked_at
 from polyhead.engine.shrunk import Shrunk
-from polyhead.errors import ContractError, Problem, StoreError
+from polyhead.errors import ContractError, DataError, Problem, StoreError
 from polyhead.kinds import Head, Input
 from polyhead.kinds.base import About
 from polyhead.sources._columns import Stored, entries
@@ -132,6 +133,20 @@ class Cached(OwnSource):
 
     def only(self, columns: Sequence[str]) -> Source:
         return super().only(columns) if set(columns) & set(self._kept) else self._source.only(columns)
+
+    def probe(self, name: str, rows: int = 32) -> Values:
+        """The first rows of one column; in place of those that cannot be read stands one that can."""
+        try:
+            return super().probe(name, rows)
+        except DataError:
+            if name not in self._kept:
+                raise
+        ids, only = looked_at(self._source, rows), self.only([name])
+        right = readable(only.coded, ids)
+        if not right.any():
+            return self._source.probe(name, rows)  # no image was decoded, nor will be
+        ids = np.where(right, ids, ids[right.argmax()])[:rows]
+        return only.coded(ids)[name]
 
     def coded(self, ids: np.ndarray) -> dict[str, Values]:
         rest = [name for name in self.columns if name not in self._kept]
@@ -253,7 +268,8 @@ class Cached(OwnSource):
         numbers = np.concatenate([some for some, _ in self._waiting])
         columns = {name: join([rows[name] for _, rows in self._waiting]) for name in self._kept}
         columns[NUMBER] = numbers
-        arrays = [_array(spec, columns[spec["name"]]) for spec in self._specs]
+        told = self.ids_of(numbers)
+        arrays = [_array(spec, columns[spec["name"]], told) for spec in self._specs]
         path = self._folder / shard_name(len(self._files))
         line = write_shard(path, self._specs, arrays, len(numbers))
         self._journal.add(line)
@@ -277,12 +293,12 @@ class Cached(OwnSource):
         self._files, self._on_disk = [], {}
 
 
-def _array(spec: Spec, values: Values) -> Any:
-    """Rows that were made, as Arrow."""
+def _array(spec: Spec, values: Values, ids: np.ndarray) -> Any:
+    """Rows that were made, as Arrow; ``ids`` tell them in errors."""
     if not spec.get("nullable"):
-        return arrow_of(spec, values, 0)
+        return arrow_of(spec, values, ids)
     rows: Any = values
     gone = np.array([row is None for row in rows])
     blank = np.zeros(spec["shape"], spec["dtype"])
     filled = np.stack([blank if row is None else row for row in rows])
-    return arrow_of({**spec, "nullable": False}, filled, 0, gone if gone.any() else None)
+    return arrow_of({**spec, "nullable": False}, filled, ids, gone if gone.any() else None)

@@ -12,7 +12,7 @@ from polyhead.errors import BadValue, DataError, Problem, place
 from polyhead.kinds import Head, Input
 from polyhead.kinds.base import About
 from polyhead.sources._values import Values, take
-from polyhead.sources.base import Source, listed, similar
+from polyhead.sources.base import Source, listed, row_of, similar
 
 
 class Columns:
@@ -57,19 +57,6 @@ class Rows(dict[str, Any]):
         found = Rows({name: take(values, places) for name, values in self.items()})
         found.whole, found.ids = self.whole, self.ids[places]
         return found
-
-
-def row_of(source: Source, index: int | None, ids: np.ndarray | None = None) -> int | None:
-    """The id by which a row is told.
-
-    Args:
-        source: where it is.
-        index: its place, None for no row.
-        ids: the rows among which it has this place, int64 ``(B,)``; None for all.
-    """
-    if index is None:
-        return None
-    return int(source.ids_of(np.array([index if ids is None else ids[index]], np.int64))[0])
 
 
 class Some:

@@ -47,6 +47,27 @@ def apart(attempt: Attempt, places: np.ndarray, most: int = MOST) -> list[Found]
     return [(places, *one) for one in found]  # wrong only beside each other
 
 
+def readable(read: Callable[[np.ndarray], Any], ids: np.ndarray) -> np.ndarray:
+    """Which rows can be read, bool ``(B,)``.
+
+    Args:
+        read: reads rows by their ids; raises `DataError`.
+        ids: the rows, int64 ``(B,)``.
+    """
+
+    def attempt(places: np.ndarray) -> list[tuple[str, Any]]:
+        try:
+            read(ids[places])
+        except DataError as error:
+            return [("", error)]
+        return [("", None)]
+
+    right = np.ones(len(ids), bool)
+    for places, _, error in apart(attempt, np.arange(len(ids))):
+        right[places] = error is None
+    return right
+
+
 def _is_of_a_row(found: Any) -> bool:
     return isinstance(found, DataError) and any(p.rows or _ROW.search(p.place) for p in found.problems)
 

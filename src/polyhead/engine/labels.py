@@ -7,14 +7,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from polyhead.engine.columns import row_of, stacked
+from polyhead.engine.columns import stacked
 from polyhead.engine.faults import every, file_at
 from polyhead.engine.gather import Whole, gathers
 from polyhead.errors import BadValue, DataError
 from polyhead.kinds import Head
 from polyhead.kinds.weights import form, read
 from polyhead.sources._values import take
-from polyhead.sources.base import Source
+from polyhead.sources.base import Source, row_of
 
 READY_ROW_BYTES = 256
 READY_BYTES = 1 << 30

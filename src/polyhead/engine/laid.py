@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from polyhead.engine.columns import Columns, Some, row_of, unresolved
+from polyhead.engine.columns import Columns, Some, unresolved
 from polyhead.engine.faults import Faults, apart
 from polyhead.engine.scene import Scene
 from polyhead.errors import BadValue, DataError
@@ -16,7 +16,7 @@ from polyhead.kinds import Each, Head
 from polyhead.kinds._missing import plain
 from polyhead.kinds.weights import key
 from polyhead.sources._values import Values
-from polyhead.sources.base import OwnSource, Source, checked_rows
+from polyhead.sources.base import OwnSource, Source, checked_rows, row_of
 
 
 class Along(OwnSource):

@@ -17,11 +17,14 @@ from typing import Any
 import numpy as np
 
 from polyhead.engine.depth import warn_of_less
+from polyhead.engine.faults import readable
+from polyhead.engine.frame import path_of
 from polyhead.engine.frames import require_frames
 from polyhead.engine.scene import Scene
 from polyhead.engine.weights import along_boxes, require_still
-from polyhead.errors import ContractError, DataError, Problem, place
+from polyhead.errors import BadValue, ContractError, DataError, Problem, place, shown
 from polyhead.kinds import Boxes, Each, Head, Image, Input, Keypoints, Mask, Pixels
+from polyhead.kinds._missing import plain
 from polyhead.kinds.base import About
 from polyhead.kinds.weights import BoxWeights
 from polyhead.sources._fingerprint import of_source
@@ -84,15 +87,23 @@ class Placed(OwnSource):
         self._require_one_each(kinds)
         self.dense: dict[str, tuple[tuple[int, ...], str, bool]] = {}
         self.arrays: dict[str, tuple[str, list[int] | None, bool]] = {}
-        self._shapes: dict[str, tuple[int, ...]] = {}  # of single masks and maps
+        self._held: dict[str, tuple[tuple[int, ...], np.dtype]] = {}  # single masks and maps
         some = looked_at(source)
         for name in images if self._kinds and len(some) else ():
             deep = self._is_deep(name, some)
             self._kinds[name] = replace(images[name], dtype="float32" if deep else "uint8")
-        first = self.coded(np.arange(min(8, len(source)), dtype=np.int64)) if self._kinds else {}
+        first = self._first(some) if self._kinds else {}
         for name, kind in self._kinds.items():
             column = kind.columns(name)[0]
             self._describe(column, kind, first[column])
+
+    def _first(self, ids: np.ndarray) -> dict[str, Values]:
+        """The first of some rows that can be read: those that cannot are told where they are read."""
+        try:
+            return self.coded(ids[:8])
+        except DataError:
+            found = self.coded(ids[readable(self.coded, ids)][:8])
+        return found
 
     def deepen(self, column: str) -> None:
         """Keep the images of a column as float32, as the store has them to which they are added."""
@@ -146,7 +157,8 @@ class Placed(OwnSource):
             assert isinstance(head, Pixels)
             channels = (3,) if isinstance(inner, Mask) and inner.in_colours else head.shape[2:]
             shape = (*head.shape[:2], *(np.shape(some[0])[2:] if some else channels))
-            dtype, self._shapes[column] = _dtype(inner, some), shape
+            dtype = _dtype(inner, some)
+            self._held[column] = shape, np.dtype(dtype)
             if each:
                 self.arrays[column] = (dtype, list(shape[1:]), True)
             else:
@@ -234,9 +246,35 @@ class Placed(OwnSource):
             elif isinstance(kind, Keypoints):
                 nowhere = np.full((kind.points, 2), np.nan)
                 values = np.stack([nowhere if value is None else value for value in values])
-            shape = self._shapes.get(column)
-            rows[column] = values if shape is None else [_shaped(value, shape) for value in values]
+            if column in self._held:
+                told, files = self.ids_of(ids).tolist(), plain(rows[column])
+                values = [
+                    self._checked(name, value, told[i], path_of(files[i])) for i, value in enumerate(values)
+                ]
+            rows[column] = values
         return rows
+
+    def _checked(self, name: str, value: Any, row: int, file: str | None) -> Any:
+        """A mask or map, or a list of them, as its column holds it.
+
+        Raises:
+            DataError: for one that the head refuses, or that is unlike those of the first rows.
+        """
+        assert self._scene is not None
+        kind = self._kinds[name]
+        shape, dtype = self._held[kind.columns(name)[0]]
+        marker = _of_a_box(kind).missing if isinstance(kind, Head) else None
+        try:
+            return _as_held(value, shape, dtype, marker)
+        except ValueError as error:
+            found = str(error)
+        try:
+            self._scene.heads[name].encode([value])
+        except BadValue as bad:  # in the words that it has without a store
+            raise bad.located(head=name, row=row, file=file) from None
+        fix = "Convert the column, or put this row first."
+        where = ", ".join(filter(None, (place(head=name, row=row), place(file=file))))
+        raise DataError(Problem(where, f"{dtype} of shape {shape}, as the first rows have", found, fix))
 
     def _stored(self, column: str, kind: Image, values: Any, ids: np.ndarray) -> np.ndarray:
         """The images of a column as they are kept: in 0–1 or 0–255, or the numbers of the data by a declared range."""
@@ -250,13 +288,13 @@ class Placed(OwnSource):
         return kind.unranged(kind.fixed(range=None).encode(values))
 
 
-def looked_at(source: Source) -> np.ndarray:
+def looked_at(source: Source, first: int = 8) -> np.ndarray:
     """The rows that say what a column holds: the first, and some of all others where rows come in any order."""
-    first = np.arange(min(8, len(source)), dtype=np.int64)
+    ids = np.arange(min(first, len(source)), dtype=np.int64)
     if source.sequential:
-        return first
+        return ids
     return np.unique(
-        np.concatenate([first, np.linspace(0, max(0, len(source) - 1), 16, dtype=np.int64)[: len(source)]])
+        np.concatenate([ids, np.linspace(0, max(0, len(source) - 1), 16, dtype=np.int64)[: len(source)]])
     )
 
 
@@ -313,13 +351,39 @@ def _as_its_image(name: str, head: Head, heads: Mapping[str, Head], inputs: Mapp
     return head.fixed(head=inner) if isinstance(head, Each) else inner
 
 
-def _shaped(value: Any, shape: tuple[int, ...]) -> Any:
-    """A mask or map, or a list of them, with or without the axis of a single channel as ``shape`` has it."""
-    if value is None or np.shape(value) == shape:
-        return value
+def _as_held(value: Any, shape: tuple[int, ...], dtype: np.dtype, marker: Any) -> Any:
+    """A mask or map, or a list of them, of one shape and type; None for a mask of NaN alone.
+
+    Args:
+        value: a mask or map with or without the axis of a single channel; None where it is missing.
+        shape: of the result.
+        dtype: of the result.
+        marker: what stands for NaN in a type that has none.
+
+    Raises:
+        ValueError: for another shape, or a number that the type does not hold; says which.
+    """
+    if value is None:
+        return None
     if isinstance(value, list):
-        return [_shaped(one, shape) for one in value]
-    return value.reshape(shape) if value.size == math.prod(shape) else value
+        return [_as_held(one, shape, dtype, marker) for one in value]
+    array: np.ndarray = np.asarray(value)
+    if array.shape != shape:
+        if array.size != math.prod(shape):
+            raise ValueError(f"shape {array.shape}")
+        array = array.reshape(shape)
+    if array.dtype == dtype:
+        return array
+    if array.dtype.kind == "f" and dtype.kind != "f":
+        gone = np.isnan(array)
+        if gone.all():
+            return None
+        array = np.where(gone, float(marker), array) if isinstance(marker, Real) else array
+    with np.errstate(invalid="ignore"):
+        found = array.astype(dtype)
+    if not np.array_equal(found, array):
+        raise ValueError(shown(array[found != array].flat[0]))
+    return found
 
 
 def _long(kind: Input | Head) -> list[str]:

@@ -33,6 +33,9 @@ from polyhead.speed import Laps
 PIXELS = ("mask", "map")
 """The layers with a label for each pixel."""
 
+GONE = "gone"
+"""Which boxes of a row have no mask, by the name of the head, beside the layers."""
+
 
 class Scene:
     """Decodes and moves the images of some rows, and what lies in them.
@@ -237,7 +240,8 @@ class Scene:
         self, heads: Mapping[str, Head], laid: Mapping[str, Any], frames: dict[str, Frame], i: int, row: int
     ) -> dict[str, dict[str, Any]]:
         """What lies in the image of one row, without what is missing, in pixels of the frame's image."""
-        layers: dict[str, dict[str, Any]] = {"mask": {}, "map": {}, "boxes": {}, "points": {}, "entry": {}}
+        names = ("mask", "map", "boxes", "points", "entry", GONE)
+        layers: dict[str, dict[str, Any]] = {name: {} for name in names}
         for name, head in heads.items():
             value = laid[name][i]
             if is_missing(value, head.missing):
@@ -250,8 +254,12 @@ class Scene:
             elif head.each in layers["boxes"]:
                 count = len(layers["boxes"][head.each])
                 each = self._lay_each(name, head, value, count, frames, row)
-                if each is not None:
-                    layers[str(head.layer)][name] = self._of.in_first(name, head, each, frames)
+                if isinstance(head.head, Pixels):
+                    if each and all(one is None for one in each):
+                        continue
+                    layers[GONE][name] = [one is None for one in each]
+                    each = _of_one_size(each, frames[self._of[name]].annotated)
+                layers[str(head.layer)][name] = self._of.in_first(name, head, each, frames)
         return layers
 
     def _ways(self, heads: Mapping[str, Head]) -> Ways:
@@ -345,7 +353,8 @@ class Scene:
         for name, owner in owners.items():
             head, places = _itself(self._raw[name]), there[owner].tolist()
             if name in flat:
-                yield name, [head.laid(flat[name][k], None, sizes[name]) for k in places]
+                gone, one = layers[GONE][name], flat[name]
+                yield name, [None if gone[k] else head.laid(one[k], None, sizes[name]) for k in places]
             elif name in kept:
                 coordinates, seen = kept[name]
                 yield name, [head.laid(coordinates[k], seen[k], sizes[name]) for k in places]
@@ -427,8 +436,8 @@ class Scene:
     def _lay_each(
         self, name: str, each: Each, value: Any, count: int, frames: Mapping[str, Frame], row: int
     ) -> Any:
-        """One row's entries as they lie in the whole image: points ``(k, n, 2)``, masks ``(k, H, W)``, or a list; None
-        where no box of several has a mask.
+        """One row's entries as they lie in the whole image: points ``(k, n, 2)``, or a list, with None in place of a
+        mask that a box does not have.
         """
         try:
             entries = each.entries(value, count)
@@ -445,18 +454,22 @@ class Scene:
             nowhere = np.full((head.points, 2), np.nan)
             return np.array([nowhere if one is None else one for one in laid]).reshape(-1, head.points, 2)
         shapes = {one.shape for one in laid if one is not None}
-        if len(shapes) > 1 or (shapes and any(one is None for one in laid)):
-            found = "some of them missing" if len(shapes) == 1 else f"shapes {sorted(shapes)}"
-            fix = "Draw the masks of a row in one size, an empty one where a box has none."
-            raise DataError(Problem(place(head=name, row=row), "a mask of one size for each box", found, fix))
-        if shapes:
-            return np.array(laid)
-        return None if count else np.zeros((0, *frames[self._of[name]].annotated), np.uint8)
+        if len(shapes) > 1:
+            fix = "Draw the masks of a row in one size, and give None for a box without one."
+            found = f"shapes {sorted(shapes)}"
+            raise DataError(Problem(place(head=name, row=row), "masks of one size in a row", found, fix))
+        return laid
 
 
 def _itself(head: Head) -> Head:
     """The head that each box has, or the head."""
     return head.head if isinstance(head, Each) else head
+
+
+def _of_one_size(masks: list[Any], size: tuple[int, int]) -> np.ndarray:
+    """The masks of a row's boxes, ``(k, H, W)``, blank where one of them is missing; ``size`` is for no box."""
+    blank = next((np.zeros_like(mask) for mask in masks if mask is not None), np.zeros((0, *size), np.uint8))
+    return np.array([blank if mask is None else mask for mask in masks]) if masks else blank
 
 
 def _stacked(masks: list[Any]) -> Values:

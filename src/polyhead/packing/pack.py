@@ -243,7 +243,7 @@ def _row_bytes(rows: Source, specs: list[Spec]) -> int:
             if spec["is"] == "coded":
                 total += 4
             else:
-                total += arrow_of(spec, take(first[spec["name"]], ids), 0).nbytes // len(ids)
+                total += arrow_of(spec, take(first[spec["name"]], ids), rows.ids_of(ids)).nbytes // len(ids)
     return max(1, total)
 
 

@@ -18,7 +18,7 @@ from polyhead.sources._fingerprint import of_source
 from polyhead.sources._store_columns import Spec, spec_of
 from polyhead.sources._values import Values
 from polyhead.sources.anything import as_source
-from polyhead.sources.base import OwnSource, Source, checked_rows
+from polyhead.sources.base import OwnSource, Source, checked_rows, row_of
 from polyhead.vision import header_of
 
 ENCODINGS = ("pixels", "jpeg", "png")
@@ -124,6 +124,9 @@ class Files(OwnSource):
     def __len__(self) -> int:
         return len(self.source)
 
+    def ids_of(self, rows: np.ndarray) -> np.ndarray:
+        return self.source.ids_of(rows)
+
     @property
     def columns(self) -> tuple[str, ...]:
         return self.source.columns
@@ -141,10 +144,11 @@ class Files(OwnSource):
 
     def coded(self, ids: np.ndarray) -> dict[str, Values]:
         rows: dict[str, Any] = dict(checked_rows(self.source, self.source.coded(ids), len(ids)))
+        told = self.ids_of(ids).tolist()
         for name in self.files:
             rows[name] = [
                 None if is_missing(value) else _content(value, name, row)
-                for value, row in zip(plain(rows[name]), ids.tolist(), strict=True)
+                for value, row in zip(plain(rows[name]), told, strict=True)
             ]
         return rows
 
@@ -168,6 +172,9 @@ class Encoded(OwnSource):
 
     def __len__(self) -> int:
         return len(self.placed)
+
+    def ids_of(self, rows: np.ndarray) -> np.ndarray:
+        return self.placed.ids_of(rows)
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -209,7 +216,7 @@ def specs_of(rows: Source) -> list[Spec]:
         try:
             found.append({"name": name, **_spec(rows, name), **_about(rows, name)})
         except BadValue as bad:
-            problems.extend(bad.located(column=name, row=bad.index).problems)
+            problems.extend(bad.located(column=name, row=row_of(rows, bad.index)).problems)
     if problems:
         raise DataError(*problems)
     return found

@@ -13,7 +13,7 @@ from polyhead.errors import BadValue
 from polyhead.sources._store_columns import Spec, checked, to_arrow
 from polyhead.sources._store_files import shard_name
 from polyhead.sources._store_writing import Journal, write_shard
-from polyhead.sources.base import Source, checked_rows
+from polyhead.sources.base import Source, checked_rows, row_of
 
 
 def write_shards(
@@ -120,5 +120,5 @@ class _Shard:
                 else:
                     self._numbers[name][at] = values
             except BadValue as bad:
-                raise bad.located(column=name, row=start + (bad.index or 0)) from None
+                raise bad.located(column=name, row=row_of(self._rows, bad.index or 0, ids)) from None
         return len(ids), found

@@ -14,7 +14,7 @@ from polyhead.errors import BadValue
 from polyhead.kinds._missing import plain
 from polyhead.sources._store_columns import Spec, checked, spec_of, to_arrow
 from polyhead.sources._values import Values, size, take
-from polyhead.sources.base import SCAN_ROWS, Source
+from polyhead.sources.base import SCAN_ROWS, Source, row_of
 
 HASHED_BYTES = 64 << 20
 HASHED_ROWS = 1024
@@ -48,7 +48,7 @@ def of_source(source: Source, files: Sequence[str] = (), more: Any = None) -> st
         only = source.only([name])
         for ids in _hashed(source, name):
             values = only.coded(ids)[name]
-            digest.update(_bytes(arrow_of(spec, values, int(ids[0]))))
+            digest.update(_bytes(arrow_of(spec, values, source.ids_of(ids))))
             if name in files:
                 digest.update(json.dumps(_stats(values)).encode())
     return digest.hexdigest()
@@ -134,8 +134,8 @@ def _named(text: str | bytes) -> Any:
     return text
 
 
-def arrow_of(spec: Spec, values: Values, first: int, gone: np.ndarray | None = None) -> Any:
-    """Some rows of a column, from row ``first`` on, as an Arrow array.
+def arrow_of(spec: Spec, values: Values, ids: np.ndarray, gone: np.ndarray | None = None) -> Any:
+    """Some rows of a column as an Arrow array; ``ids`` are those by which they are told, int64 ``(B,)``.
 
     Raises:
         DataError: for a value that does not fit, with its row.
@@ -143,14 +143,14 @@ def arrow_of(spec: Spec, values: Values, first: int, gone: np.ndarray | None = N
     try:
         return to_arrow(spec, checked(spec, values), gone)
     except BadValue as bad:
-        raise bad.located(column=spec["name"], row=first + (bad.index or 0)) from None
+        raise bad.located(column=spec["name"], row=int(ids[bad.index or 0])) from None
 
 
 def _hashable(rows: Source, name: str) -> Spec:
     try:
         return spec_of(rows, name)
     except BadValue as bad:
-        raise bad.located(column=name, row=bad.index) from None
+        raise bad.located(column=name, row=row_of(rows, bad.index)) from None
 
 
 def _hashed(rows: Source, name: str) -> Any:

@@ -268,6 +268,19 @@ class Source(ABC):
         return f"{type(self).__name__}({len(self):,} rows: {', '.join(self.columns)})"
 
 
+def row_of(source: Source, index: int | None, ids: np.ndarray | None = None) -> int | None:
+    """The id by which a row is told.
+
+    Args:
+        source: where it is.
+        index: its place, None for no row.
+        ids: the rows among which it has this place, int64 ``(B,)``; None for all.
+    """
+    if index is None:
+        return None
+    return int(source.ids_of(np.array([index if ids is None else ids[index]], np.int64))[0])
+
+
 def listed(names: Sequence[str], most: int = 40) -> str:
     """Names as an error lists them, which may be many.
 
