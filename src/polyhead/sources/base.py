@@ -346,6 +346,10 @@ class _Columns(OwnSource):
         self._require(columns)
         return self.source.only(columns)
 
+    def probe(self, name: str, rows: int = 32) -> Values:
+        self._require([name])
+        return self.source.probe(name, rows)
+
     def coded(self, ids: np.ndarray) -> dict[str, Values]:
         rows = checked_rows(self.source, self.source.coded(ids), len(ids))
         for name in self._names:
