@@ -30,7 +30,7 @@ from polyhead.kinds.weights import BoxWeights
 from polyhead.sources._fingerprint import of_source
 from polyhead.sources._store_columns import Spec, dense, spec_of
 from polyhead.sources._values import Values
-from polyhead.sources.base import OwnSource, Source, checked_rows
+from polyhead.sources.base import OwnSource, Source, checked_rows, row_of
 
 
 class Placed(OwnSource):
@@ -102,8 +102,8 @@ class Placed(OwnSource):
         try:
             return self.coded(ids[:8])
         except DataError:
-            found = self.coded(ids[readable(self.coded, ids)][:8])
-        return found
+            right = ids[readable(self.coded, ids)][:8]
+        return self.coded(right) if len(right) else {name: [] for name in self._names}
 
     def deepen(self, column: str) -> None:
         """Keep the images of a column as float32, as the store has them to which they are added."""
@@ -200,18 +200,26 @@ class Placed(OwnSource):
         """The columns that are not as they are in the source, as a store has them.
 
         Raises:
-            BadValue: for entries that a store cannot hold.
+            DataError: for entries that a store cannot hold.
         """
-        return [{"name": name, **self._spec(name)} for name in self.placed]
+        return [{"name": name, **self.spec(name)} for name in self.placed]
 
-    def _spec(self, name: str) -> Spec:
+    def spec(self, name: str) -> Spec:
+        """One of these columns.
+
+        Raises:
+            DataError: for an entry that a store cannot hold.
+        """
         if name in self.dense:
             return dense(*self.dense[name])
         if name in self.arrays:
             dtype, row, each = self.arrays[name]
             of: dict[str, Any] = {"is": "array", "dtype": dtype, "row": row}
             return {"is": "values", "of": {"is": "list", "of": of} if each else of}
-        return spec_of(self._source, name)  # one entry for each box, of which some may be left out
+        try:
+            return spec_of(self._source, name)  # one entry for each box, of which some may be left out
+        except BadValue as bad:
+            raise bad.located(column=name, row=row_of(self, bad.index)) from None
 
     @property
     def source(self) -> Source:
@@ -285,7 +293,10 @@ class Placed(OwnSource):
             if finer.any():
                 self._less = True
                 warn_of_less(column, int(self.ids_of(ids)[finer.argmax()]), 8)
-        return kind.unranged(kind.fixed(range=None).encode(values))
+        try:
+            return kind.unranged(kind.fixed(range=None).encode(values))
+        except BadValue as bad:
+            raise bad.located(input=self._named(column), row=row_of(self, bad.index, ids)) from None
 
 
 def looked_at(source: Source, first: int = 8) -> np.ndarray:
@@ -381,7 +392,7 @@ def _as_held(value: Any, shape: tuple[int, ...], dtype: np.dtype, marker: Any) -
         array = np.where(gone, float(marker), array) if isinstance(marker, Real) else array
     with np.errstate(invalid="ignore"):
         found = array.astype(dtype)
-    if not np.array_equal(found, array):
+    if not np.array_equal(found, array, equal_nan=True):
         raise ValueError(shown(array[found != array].flat[0]))
     return found
 

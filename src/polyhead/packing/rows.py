@@ -217,6 +217,8 @@ def specs_of(rows: Source) -> list[Spec]:
             found.append({"name": name, **_spec(rows, name), **_about(rows, name)})
         except BadValue as bad:
             problems.extend(bad.located(column=name, row=row_of(rows, bad.index)).problems)
+        except DataError as error:
+            problems.extend(error.problems)
     if problems:
         raise DataError(*problems)
     return found
@@ -232,7 +234,7 @@ def _spec(rows: Source, name: str) -> Spec:
     if isinstance(rows, Files) and name in rows.files:
         return {"is": "values", "of": {"is": "bytes"}}
     if isinstance(rows, Placed) and name in rows.placed:
-        return next(spec for spec in rows.specs() if spec["name"] == name)
+        return rows.spec(name)
     return spec_of(rows, name)
 
 

@@ -13,8 +13,10 @@ import numpy as np
 from polyhead.errors import BadValue
 from polyhead.kinds._missing import plain
 from polyhead.sources._store_columns import Spec, checked, spec_of, to_arrow
+from polyhead.sources._store_types import settled, type_of
+from polyhead.sources._store_values import write
 from polyhead.sources._values import Values, size, take
-from polyhead.sources.base import SCAN_ROWS, Source, row_of
+from polyhead.sources.base import SCAN_ROWS, Source
 
 HASHED_BYTES = 64 << 20
 HASHED_ROWS = 1024
@@ -40,15 +42,15 @@ def of_source(source: Source, files: Sequence[str] = (), more: Any = None) -> st
         more: what else counts, as JSON takes it.
 
     Raises:
-        DataError: for a value that a store cannot hold.
+        DataError: for rows that cannot be read.
     """
     digest = hashlib.blake2b(json.dumps([len(source), source.columns, more]).encode(), digest_size=16)
     for name in source.columns:
-        spec = {"name": name, **_hashable(source, name)}
-        only = source.only([name])
+        spec, only = _spec_of(source, name), source.only([name])
         for ids in _hashed(source, name):
             values = only.coded(ids)[name]
-            digest.update(_bytes(arrow_of(spec, values, source.ids_of(ids))))
+            for part in _parts(spec, values, source.ids_of(ids)):
+                digest.update(part)
             if name in files:
                 digest.update(json.dumps(_stats(values)).encode())
     return digest.hexdigest()
@@ -146,11 +148,24 @@ def arrow_of(spec: Spec, values: Values, ids: np.ndarray, gone: np.ndarray | Non
         raise bad.located(column=spec["name"], row=int(ids[bad.index or 0])) from None
 
 
-def _hashable(rows: Source, name: str) -> Spec:
+def _spec_of(rows: Source, name: str) -> Spec | None:
+    """What a column holds, None where its rows are of several types."""
     try:
-        return spec_of(rows, name)
-    except BadValue as bad:
-        raise bad.located(column=name, row=row_of(rows, bad.index)) from None
+        return {"name": name, **spec_of(rows, name)}
+    except BadValue:
+        return None
+
+
+def _parts(spec: Spec | None, values: Values, ids: np.ndarray) -> Iterator[bytes]:
+    """Some rows as bytes: all at once where they are of one type, else each for itself."""
+    if spec is not None:
+        yield _bytes(arrow_of(spec, values, ids))
+        return
+    for value in plain(values):
+        try:
+            yield _bytes(write(settled(type_of(value)), [value]))
+        except BadValue:  # what no store holds
+            yield json.dumps(told(value)).encode()
 
 
 def _hashed(rows: Source, name: str) -> Any:

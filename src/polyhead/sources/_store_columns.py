@@ -16,8 +16,8 @@ import numpy as np
 from polyhead.errors import BadValue, shown
 from polyhead.kinds._missing import is_missing
 from polyhead.sources._columns import Stored, gather
-from polyhead.sources._store_types import NOTHING, Type, common, type_of, words
-from polyhead.sources._store_values import arrow, number_type, numbers, read, write
+from polyhead.sources._store_types import NOTHING, Type, common, settled, type_of, words
+from polyhead.sources._store_values import arrow, fitted, number_type, numbers, read, write
 from polyhead.sources._values import LIMIT_BYTES, Coded, Values, join, recoded, take, united
 from polyhead.sources.base import Source
 
@@ -58,7 +58,7 @@ def spec_of(source: Source, name: str) -> Spec:
                 bad.index = start + i
                 raise
         start += len(plain)
-    return {"is": "values", "of": found}
+    return {"is": "values", "of": settled(found)}
 
 
 def _spec_of_array(probe: np.ndarray) -> Spec:
@@ -78,7 +78,7 @@ def _spec_of_array(probe: np.ndarray) -> Spec:
 def _spec_of_codes(source: Source, name: str) -> Spec:
     parts = [part for _, part in source.scan(name) if isinstance(part, Coded)]
     categories, ordered = united(parts)
-    of = common([type_of(category) for category in categories])
+    of = settled(common([type_of(category) for category in categories]))
     if len(categories) > min(FEW, max(256, len(source) // 2)):
         return {"is": "values", "of": of}
     return {"is": "coded", "of": of, "ordered": ordered, "categories": list(categories)}
@@ -176,15 +176,10 @@ def _fitting(array: np.ndarray, dtype: np.dtype, shape: tuple[int, ...], index: 
         raise BadValue(index, expected, f"{array.dtype} of shape {array.shape[1:]}", "Convert the column.")
     if array.dtype == dtype:
         return array
-    found = array.astype(dtype)
-    if dtype.kind not in "f" and array.dtype.kind in "iuf" and not np.array_equal(found, array):
-        wrong = (found != array).reshape(len(array), -1).any(1)
-        raise BadValue(
-            index + int(wrong.argmax()),
-            f"numbers that fit {dtype}",
-            shown(array[wrong].flat[0]),
-            "Convert the column.",
-        )
+    found, lost = fitted(array, dtype)
+    if lost is not None:
+        wrong = (array != found).reshape(len(array), -1).any(1)
+        raise BadValue(index + int(wrong.argmax()), f"numbers that fit {dtype}", lost, "Convert the column.")
     return found
 
 

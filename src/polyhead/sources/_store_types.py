@@ -18,6 +18,8 @@ from polyhead.sources._masks import Panoptic, Polygons, Rle, Segment
 
 Type = dict[str, Any]
 NOTHING: Type = {"is": "nothing"}
+NAN: Type = {"is": "nan"}
+"""The type of a single NaN: a number among numbers, and a value that is missing among others."""
 
 
 def type_of(value: Any) -> Type:
@@ -29,8 +31,8 @@ def type_of(value: Any) -> Type:
     >>> type_of([np.zeros((2, 4), np.float32), None])
     {'is': 'list', 'of': {'is': 'array', 'dtype': 'float32', 'row': [4]}}
     """
-    if is_missing(value) and not isinstance(value, (float, np.floating)):
-        return NOTHING
+    if is_missing(value):
+        return NAN if isinstance(value, (float, np.floating)) else NOTHING
     for types, name in SCALARS:
         if isinstance(value, types):
             return {"is": name}
@@ -80,19 +82,31 @@ def common(types: Sequence[Type]) -> Type:
     return found
 
 
+def settled(kind: Type) -> Type:
+    """A type as a store has it, which knows no NaN by itself."""
+    of = kind.get("of")
+    if kind == NAN:
+        return {"is": "number"}
+    if kind["is"] == "fields":
+        return {**kind, "of": {key: settled(part) for key, part in kind["of"].items()}}
+    return {**kind, "of": settled(of)} if isinstance(of, dict) else kind
+
+
 def _both(a: Type, b: Type) -> Type | None:
     if a == b or b == NOTHING:
         return a
     if a == NOTHING:
         return b
     names = {a["is"], b["is"]}
-    if names <= {"truth", "whole", "number"}:
-        return {"is": "number" if "number" in names else "whole"}
+    if names <= {"truth", "whole", "number", "nan"}:
+        return {"is": "number" if names & {"number", "nan"} else "whole"}
+    if "nan" in names:
+        return a if b == NAN else b
     if names == {"list", "segments"} and NOTHING in (a.get("of"), b.get("of")):  # a list that is empty
         return {"is": "segments"}
     if names == {"list", "array"}:
         of, array = (a["of"], b) if a["is"] == "list" else (b["of"], a)
-        if of["is"] in ("whole", "number") and array["row"] in ([], None):
+        if of["is"] in ("whole", "number", "nan") and array["row"] in ([], None):
             like = np.dtype(np.int64 if of["is"] == "whole" else np.float64)
             return {**array, "dtype": np.result_type(np.dtype(array["dtype"]), like).name}
         return array if of == NOTHING else None

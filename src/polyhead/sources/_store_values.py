@@ -22,6 +22,8 @@ def write(kind: Type, values: Sequence[Any]) -> Any:
     Raises:
         BadValue: for a value of another type, with its place.
     """
+    if kind["is"] not in _SCALARS:
+        values = [None if is_missing(value) else value for value in values]
     return _TYPES[kind["is"]].write(kind, values)
 
 
@@ -158,6 +160,22 @@ def number_type(dtype: np.dtype) -> Any:
     return pa.uint8() if dtype.kind == "b" else pa.from_numpy_dtype(dtype)
 
 
+def fitted(array: np.ndarray, dtype: np.dtype) -> tuple[np.ndarray, str | None]:
+    """Numbers as another type; and the first that it does not hold, as an error shows it.
+
+    >>> fitted(np.array([1.0, 0.5]), np.dtype("uint8"))[1]
+    '0.5'
+    """
+    if np.can_cast(array.dtype, dtype):
+        return array.astype(dtype, copy=False), None
+    with np.errstate(invalid="ignore", over="ignore"):
+        found = array.astype(dtype)
+    wrong = found != array
+    if dtype.kind == array.dtype.kind and dtype.kind in "fmM":
+        wrong &= ~np.isnan(array)
+    return found, shown(array[wrong].flat[0]) if wrong.any() else None
+
+
 def _write_arrays(kind: Type, values: Sequence[Any]) -> Any:
     import pyarrow as pa
 
@@ -176,10 +194,11 @@ def _write_arrays(kind: Type, values: Sequence[Any]) -> Any:
         )
         if not fits:
             raise BadValue(i, words(kind), shown(value), "Convert the column.")
+        part, lost = fitted(part, dtype)
+        if lost is not None:
+            raise BadValue(i, f"numbers that fit {dtype}", lost, "Convert the column.")
         parts.append(part.reshape(0, *row) if empty else part)
-    flat = np.concatenate(
-        [np.zeros(0, dtype), *(part.reshape(-1).astype(dtype, copy=False) for part in parts)]
-    )
+    flat = np.concatenate([np.zeros(0, dtype), *(part.reshape(-1) for part in parts)])
     items = pa.array(flat.view(np.uint8) if dtype.kind == "b" else flat)
     if row is not None:
         for size in reversed(row):
@@ -333,10 +352,11 @@ def _list(kind: Type) -> Any:
     return pa.large_list(arrow(kind["of"]))
 
 
+_SCALARS = ("nothing", "truth", "whole", "number", "text", "bytes")
 _ONE = _Node(_scalar, _write_scalars, _read_scalars)
 _OBJECT = _Node(lambda kind: _fields({"of": _FORMS[kind["is"]]}), _write_objects, _read_objects)
 _TYPES = {
-    **dict.fromkeys(("nothing", "truth", "whole", "number", "text", "bytes"), _ONE),
+    **dict.fromkeys(_SCALARS, _ONE),
     "list": _Node(_list, _write_lists, _read_lists),
     "array": _Node(_array, _write_arrays, _read_arrays),
     "fields": _Node(_fields, _write_fields, _read_fields),

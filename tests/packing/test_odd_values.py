@@ -1,0 +1,60 @@
+"""Values that are unlike those before them: a store keeps what they say, or names the row."""
+
+import numpy as np
+import pytest
+
+import polyhead as ph
+
+NAN = float("nan")
+LISTS = {
+    "NaN among words": ([["cat", NAN], ["dog"], NAN, None, []], [["cat", None], ["dog"], None, None, []]),
+    "NaN among lists": ([[["a", NAN]], [NAN], [[]]], [[["a", None]], [None], [[]]]),
+    "NaN among dicts": ([{"a": "x"}, NAN, {"a": NAN}], [{"a": "x"}, None, {"a": None}]),
+    "NaN among arrays": ([np.ones((1, 2)), NAN], [[[1.0, 1.0]], None]),
+    "NaN among truth": ([[True], [NAN, False]], [[1.0], [NAN, 0.0]]),
+    "NaN alone": ([[NAN], [NAN, NAN]], [[NAN], [NAN, NAN]]),
+}
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_nan_is_missing_among_what_is_no_number(tmp_path, name):
+    given, expected = LISTS[name]
+    store = ph.pack({"x": given, "row": np.arange(len(given))}, tmp_path / "store", progress=False)
+    found = [
+        value.tolist() if isinstance(value, np.ndarray) else value
+        for value in store.read(range(len(given)))["x"]
+    ]
+    assert repr(found) == repr(expected)
+
+
+class Turning(ph.Source):
+    """Rows of which those from the 40th on have another type."""
+
+    def __init__(self, first, later):
+        self.first, self.later = first, later
+
+    def __len__(self):
+        return 50
+
+    def read(self, ids):
+        early, found = ids < 40, ids / 10
+        found[early] = found[early].astype(self.first)
+        return {"x": found.astype(self.first if early.all() else self.later), "row": ids}
+
+
+@pytest.mark.parametrize(
+    ("first", "later", "wrong"),
+    [
+        ("float32", "float64", "numbers that fit float32, got 4.1"),
+        ("int64", "float64", "numbers that fit int64, got 4.1"),
+    ],
+)
+def test_numbers_that_do_not_fit_the_type_of_the_first_rows_are_refused(tmp_path, first, later, wrong):
+    with pytest.raises(ph.DataError) as caught:
+        ph.pack(Turning(first, later).select(range(49, -1, -1)).select(range(49, -1, -1)), tmp_path / "s")
+    assert str(caught.value) == f"column `x`, row 41: expected {wrong}. Convert the column."
+
+
+def test_numbers_of_another_type_that_fit_are_kept(tmp_path):
+    store = ph.pack(Turning("float64", "float32"), tmp_path / "store", progress=False)
+    assert store.read([41])["x"].tolist() == [float(np.float32(4.1))]
