@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -145,9 +146,14 @@ class Concat(OwnSource):
         for s in np.unique(which).tolist() or [0]:
             at = np.flatnonzero(which == s)
             source = self.sources[s]
-            rows = source.coded(ids[at] - self.starts[s])
+            try:
+                rows = checked_rows(source, source.coded(ids[at] - self.starts[s]), len(at))
+            except DataError as error:  # rows are told as this source tells them
+                raise DataError(
+                    *(replace(p, place=f"source {s}, {p.place}") for p in error.problems)
+                ) from error
             places.append(at)
-            parts.append(_complete(source, checked_rows(source, rows, len(at)), self._names))
+            parts.append(_complete(source, rows, self._names))
         return {
             name: self._forms[name].join(len(ids), places, [part[name] for part in parts])
             for name in self._names
