@@ -12,6 +12,7 @@ import pytest
 import polyhead as ph
 from polyhead.engine.faults import MOST, Faults, apart
 from polyhead.errors import DataError, Problem
+from polyhead.sources.anything import as_source
 
 PIL = pytest.importorskip("PIL.Image", reason="Pillow is not installed")
 pytest.importorskip("cv2", reason="OpenCV is not installed")
@@ -155,14 +156,14 @@ def test_many_bad_rows_are_counted(rows):
 
 def test_arrays_lists_and_bytes(rows):
     encoded = [WHOLE if row not in BAD else WHOLE[:40] for row in range(ROWS)]
-    (problem,) = report_of({**rows, "image": encoded}).problems
+    (problem,) = report_of({**rows, "image": encoded}).errors
     assert (problem.rows, problem.also) == (BAD, ("row 8", "row 31", "row 59"))
     pixels = np.full((ROWS, 8, 8, 3), 0.5, np.float32)
     pixels[list(BAD)] = 3
     (problem,) = report_of({**rows, "image": pixels}).errors
     assert problem.rows == BAD
     uneven = [np.zeros((8, 8, 3 if row not in BAD else 4), np.uint8) for row in range(ROWS)]
-    (problem,) = report_of({**rows, "image": uneven}).problems
+    (problem,) = report_of({**rows, "image": uneven}).errors
     assert problem.rows == BAD
 
 
@@ -301,3 +302,51 @@ def test_rows_that_are_wrong_in_unlike_ways_are_one_error_of_ours():
     data = {"x": np.arange(2.0), "b": [[[0, 0, 1, 1]]] * 2, "kind": [[["q"]], [3]]}
     with pytest.raises(DataError, match="head `kind`"):
         ph.Feed(data, inputs="x", heads=heads).peek()
+
+
+UNLIKE = {
+    "numbers": (ph.Regression(), 1.0, {3: float("inf"), 5: "word", 7: [1, 2]}),
+    "yes or no": (ph.Binary(), 1, {3: 2, 5: "maybe", 9: -1}),
+    "classes": (ph.Categorical(["a", "b"]), "a", {3: "z", 5: 7, 9: ["a"]}),
+    "boxes": (
+        ph.Boxes(1),
+        [[1.0, 2, 3, 4]],
+        {3: [[1, 2, 3]], 5: "x", 9: [[5.0, 5, 1, 1]], 11: [[np.inf, 0, 1, 1]]},
+    ),
+    "several classes": (ph.MultiLabel(["a"]), ["a"], {3: ["q"], 5: 3}),
+    "masks": (ph.Mask(), np.zeros((4, 4), np.uint8), {3: np.full((4, 4), 7), 5: np.zeros((4, 4, 2)), 6: "x"}),
+    "vectors": (ph.Embedding(3), [1.0, 2, 3], {3: [1.0, 2], 5: [1, 2, np.inf], 7: "x"}),
+    "points": (ph.Keypoints(1), [[1.0, 2]], {3: [[1.0, 2]] * 2, 5: "x", 7: [[1.0, np.inf]]}),
+}
+
+
+@pytest.mark.parametrize("name", UNLIKE)
+@pytest.mark.parametrize("backwards", [False, True])
+def test_rows_that_are_wrong_in_unlike_ways_are_all_named(name, backwards):
+    head, right, wrong = UNLIKE[name]
+    data = as_source({"x": np.arange(20.0), "y": [wrong.get(row, right) for row in range(20)]})
+    data = data.select(range(19, -1, -1)) if backwards else data
+    with pytest.raises(DataError) as caught:
+        ph.Feed(data, inputs="x", heads={"y": head})
+    assert sorted(row for problem in caught.value.problems for row in problem.rows) == sorted(wrong)
+    assert len(caught.value.problems) >= 2
+
+
+@pytest.mark.parametrize("cache", [False, True])
+@pytest.mark.parametrize("augment", [(), [ph.Flip()]])
+def test_all_that_is_wrong_with_one_row_is_named(tmp_path, rows, cache, augment):
+    (tmp_path / "image7.png").write_bytes(WHOLE[:60])
+    (tmp_path / "mask7.png").write_bytes(b"none")
+    boxes = [[[1.0, 1, 5, 5]] * (1 + (row == 7)) for row in range(ROWS)]
+    heads = {"mask": ph.Mask(3), "boxes": ph.Boxes(1)}
+    report = report_of(
+        {**rows, "boxes": boxes},
+        heads,
+        augment=augment,
+        cache=tmp_path / "cache" if cache else None,
+    )
+    assert [re.match(r"(?:input|head) `\w+`, row 7\b", p.place)[0] for p in report.errors] == [
+        "input `image`, row 7",
+        "head `mask`, row 7",
+        "head `boxes`, row 7",
+    ]

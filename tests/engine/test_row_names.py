@@ -255,3 +255,65 @@ def test_joined_sources_say_which_of_them_a_row_belongs_to(files, column, value)
         joined.read(range(len(joined)))
     with pytest.raises(ph.DataError, match=rf"^source 1, column `{column}`, row {BAD}: "):
         joined.select(range(ROWS, 2 * ROWS - 1)).read(range(ROWS - 1))
+
+
+def test_transposed_masks_in_memory_are_named_by_an_id():
+    data = as_source({"image": np.zeros((9, 4, 8, 3), np.uint8), "mask": np.zeros((9, 8, 4), np.uint8)})
+    with pytest.raises(
+        ph.DataError, match=r"^head `mask`, row 6: expected a mask with the sides of its image"
+    ):
+        ph.Feed(data.select([6, 7]), inputs={"image": ph.Image()}, heads={"mask": ph.Mask()})
+
+
+class Gone(ph.Source):
+    """Rows that cannot be read, whichever column is asked for."""
+
+    columns = ("x", "y", "z")
+
+    def __len__(self):
+        return 5
+
+    def read(self, ids):
+        raise KeyError("gone")
+
+
+def test_a_read_that_fails_is_told_once():
+    with pytest.raises(ph.DataError) as caught:
+        ph.Feed(Gone(), inputs=["x", "y"], heads={"z": ph.Regression()})
+    assert len(caught.value.problems) == 1
+    assert str(caught.value).startswith("Gone.read, row 0: expected its columns, got KeyError: 'gone' (")
+
+
+READS = {
+    "a list": ([1, 2], "Odd.read: expected a dict of columns, got 'list'."),
+    "nothing": (None, "Odd.read: expected a dict of columns, got 'NoneType'."),
+    "a text": ({"x": "abc"}, "Odd.read, column `x`: expected an array or a list, got 'str'."),
+    "a number": ({"x": np.float64(1)}, "Odd.read, column `x`: expected an array or a list, got 'float64'."),
+    "a scalar": (
+        {"x": np.array(1)},
+        "Odd.read, column `x`: expected 1 entries for 1 ids, got a single value.",
+    ),
+    "too many": ({"x": [1, 2]}, "Odd.read, column `x`: expected 1 entries for 1 ids, got 2."),
+    "a tuple": ({"x": (1,)}, "Odd.read, column `x`: expected an array or a list, got 'tuple'."),
+    "a number for a name": ({1: [1]}, "Odd.read: expected names of columns that are text, got 1."),
+}
+USES = {
+    "select": lambda rows: rows.select([1, 3]).read([0]),
+    "select twice": lambda rows: rows.select([1, 3]).select([1]).read([0]),
+    "columns": lambda rows: rows.select([3]).columns,
+    "only": lambda rows: rows.only(["x"]).read([3]),
+    "concat": lambda rows: rows.concat(rows).read([3]),
+    "mix": lambda rows: rows.mix(rows, weights=(1, 1)).read([3]),
+    "split": lambda rows: rows.split((0.5, 0.5))[0].read([0]),
+    "feed": lambda rows: ph.Feed(rows, inputs="x", heads={}),
+}
+
+
+@pytest.mark.parametrize("read", READS)
+@pytest.mark.parametrize("use", USES)
+def test_a_read_that_returns_something_else_is_one_error(read, use):
+    found, message = READS[read]
+    odd = type("Odd", (ph.Source,), {"__len__": lambda self: 5, "read": lambda self, ids: found})
+    with pytest.raises(ph.DataError) as caught:
+        USES[use](odd())
+    assert str(caught.value) == message

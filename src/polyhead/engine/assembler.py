@@ -16,7 +16,7 @@ from polyhead.engine.declaration import given_first
 from polyhead.engine.faults import MOST, Found, apart, file_at
 from polyhead.engine.gather import Gather, Whole, gathers
 from polyhead.engine.labels import Encoded, Labels
-from polyhead.engine.laid import Along, Laid, resolved
+from polyhead.engine.laid import Along, Laid, laid_alone, resolved
 from polyhead.engine.memory import Pool
 from polyhead.engine.mixing import Mixers, Parts, split
 from polyhead.engine.scene import Scene
@@ -67,6 +67,7 @@ class Assembler:
     ) -> None:
         self.source = source
         self._given: tuple[Any, ...] = tuple(augment), seed
+        self._before: Assembler | None = None  # of the same rows without a cache
         heads = for_boxes(heads)
         problems = absent(source, inputs, heads)
         if problems:
@@ -116,9 +117,9 @@ class Assembler:
             except ContractError as error:
                 errors.extend(replace(p, place=f"{place(head=name)}, {p.place}") for p in error.problems)
         if self._scene is None:
-            errors.extend(sides(self.inputs, self.heads))
+            errors.extend(sides(source, self.inputs, self.heads))
         if errors:
-            raise DataError(*errors)
+            raise DataError(*dict.fromkeys(errors))  # a read that fails does so for several kinds
         self.heads = {name: self.heads[name] for name in heads}
         if self._scene is not None:
             require_moving(self._scene, self.inputs, self.heads, moves)
@@ -190,7 +191,9 @@ class Assembler:
         augment, seed = self._given
         moves, _ = split(augment)
         rows = cached(self.source, self.inputs, self.heads, moves, seed, folder, shard)
-        return Assembler(rows, self.inputs, self.heads, augment, seed)
+        found = Assembler(rows, self.inputs, self.heads, augment, seed)
+        found._before = self
+        return found
 
     @property
     def in_memory(self) -> bool:
@@ -330,6 +333,8 @@ class Assembler:
             try:
                 rows = self._rows(ids[places]) if read is None else read.some(places)
             except DataError as error:
+                if len(places) == 1 and self._before is not None:
+                    return [(name, found) for _, name, found in self._before.tried(ids[places])]
                 return [("", error)]
             return list(self._tried(rows, ids[places]))
 
@@ -352,19 +357,26 @@ class Assembler:
 
     def _tried(self, rows: Rows, ids: np.ndarray) -> Iterator[tuple[str, Any]]:
         laid: dict[str, Any] = {}
+        lost: set[str] = set()
         if self._scene is not None:
             try:
                 laid = self._scene.place(rows, ids, None)
             except DataError as error:
-                yield "", error
-                return
-        try:
-            for one in self._along.values():
+                if len(ids) > 1:
+                    yield "", error
+                    return
+                laid, wrong = laid_alone(self._scene, self.heads, rows, ids)
+                yield from wrong
+                lost = {*self._scene.images, *self._scene.heads} - laid.keys()
+        for owner, one in self._along.items():
+            try:
                 laid |= one.of(rows, ids)
-        except DataError as error:
-            yield "", error
-            return
+            except DataError as error:
+                yield owner, error
+                lost.add(owner)
         for name, kind in self.inputs.items():
+            if name in lost:
+                continue
             try:
                 yield name, self._encode_input(name, kind, rows, ids, True, laid, {})
             except DataError as error:
@@ -372,6 +384,8 @@ class Assembler:
         found: dict[str, Encoded] = {}
         for name in given_first(self.heads):
             label = self._labels[name]
+            if name in lost:
+                continue
             try:
                 found[name] = self._encoded(name, rows, laid, ids, True)
                 if label.given is None or label.given.name in found:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from polyhead.engine.faults import every, file_at
+from polyhead.engine.faults import NAMED, every, file_at
 from polyhead.errors import BadValue, DataError, Problem, place
 from polyhead.kinds import Head, Input
 from polyhead.kinds.base import About
@@ -101,8 +101,35 @@ def unresolved(source: Source, kind: Input | Head, name: str, bad: BadValue, col
     found = every(lambda at: kind.resolve(Some(take(values, at))), ids, located)
     # a few rows alone may be refused for another reason
     same = [p for p in found.problems if p.expected == bad.expected and p.rows]
-    known = any(row_of(source, bad.index) in p.rows for p in same)
-    return DataError(*same) if known else located(bad, bad.index)
+    if not any(row_of(source, bad.index) in p.rows for p in same):
+        same = list(located(bad, bad.index).problems)
+    known = {row for p in same for row in p.rows}
+    refused = known.union(*(p.rows for p in found.problems))
+    like = _resolved_by_right_rows(kind, values, np.flatnonzero([row not in refused for row in ids.tolist()]))
+    if like is None:
+        return DataError(*same)
+    others = every(lambda at: like.encode(take(values, at)), ids, located)
+    return DataError(*same, *(p for p in others.problems if p.rows and not known.intersection(p.rows)))
+
+
+def _resolved_by_right_rows(kind: Input | Head, values: Any, at: np.ndarray) -> Input | Head | None:
+    """A kind as the rows of a column that are right resolve it, None where none or too many others are left.
+
+    Args:
+        kind: as it was declared.
+        values: the column.
+        at: the places of the rows that may be right.
+    """
+    for _ in range(NAMED):
+        if not len(at):
+            return None
+        try:
+            return kind.resolve(Some(take(values, at)))
+        except BadValue as bad:
+            if bad.index is None:
+                return None
+            at = np.delete(at, bad.index)
+    return None
 
 
 def stacked(columns: list[Any]) -> Any:

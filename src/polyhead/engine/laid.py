@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -11,7 +11,7 @@ import numpy as np
 from polyhead.engine.columns import Columns, Some, unresolved
 from polyhead.engine.faults import Faults, apart
 from polyhead.engine.scene import Scene
-from polyhead.errors import BadValue, DataError
+from polyhead.errors import BadValue, DataError, Problem
 from polyhead.kinds import Each, Head
 from polyhead.kinds._missing import plain
 from polyhead.kinds.weights import key
@@ -141,6 +141,33 @@ class Laid(OwnSource):
         if key(self._name) in found:
             rows[str(self._head.sample_weight)] = found[key(self._name)]
         return rows
+
+
+def laid_alone(
+    scene: Scene, heads: Iterable[str], rows: Mapping[str, Any], ids: np.ndarray
+) -> tuple[dict[str, Values], list[tuple[str, DataError]]]:
+    """A row of which something is wrong: the images and heads that are right, and what is wrong in the others, once.
+
+    Args:
+        scene: of the images.
+        heads: by name, in the order in which they are told.
+        rows: the columns of the row, as they were read.
+        ids: the row, int64 ``(1,)``.
+    """
+    scenes = {name: scene.image(name) for name in scene.images}
+    scenes |= {name: scene.only(name) for name in heads if name in scene.heads}
+    laid: dict[str, Values] = {}
+    wrong: list[tuple[str, DataError]] = []
+    said: set[Problem] = set()
+    for name, one in scenes.items():
+        try:
+            laid |= one.place(rows, ids, None)
+        except DataError as error:
+            new = [problem for problem in error.problems if problem not in said]
+            said.update(new)
+            if new:
+                wrong.append((name, DataError(*new)))
+    return laid, wrong
 
 
 def resolved(source: Source, rows: Source, head: Head, name: str) -> Head:

@@ -14,7 +14,7 @@ from polyhead.engine.weights import moving
 from polyhead.errors import ContractError, DataError, Problem, place, warn
 from polyhead.kinds import Each, Head, Image, Input, Map, Pixels
 from polyhead.kinds._missing import is_dense, is_missing, plain
-from polyhead.sources.base import Source
+from polyhead.sources.base import Source, row_of
 
 LEAST_SIDE = 8
 """Numbers of the image's aspect, and at least so many rows and columns of them, may be meant for its pixels."""
@@ -125,10 +125,11 @@ def _warn_of_unit(name: str, head: Map, image: str) -> None:
     warn(Problem(place(head=name), expected, "bytes, 0–255", fix, "unit", warning=True))
 
 
-def sides(inputs: Mapping[str, Input], heads: Mapping[str, Head]) -> Iterator[Problem]:
+def sides(source: Source, inputs: Mapping[str, Input], heads: Mapping[str, Head]) -> Iterator[Problem]:
     """Problems of masks and maps whose height and width are exchanged against the images, where nothing is moved.
 
     Args:
+        source: where the rows are, which are all of one size.
         inputs: resolved.
         heads: resolved.
     """
@@ -140,7 +141,7 @@ def sides(inputs: Mapping[str, Input], heads: Mapping[str, Head]) -> Iterator[Pr
         sizes = [(kind.shape[0], kind.shape[1]) for kind in shown]
         if sizes and all(transposed(head.size, size) for size in sizes):
             words = exchanged(str(head.layer), head.size, sizes[0])
-            yield Problem(f"{place(head=name)}, row 0", *words, "transposed")
+            yield Problem(place(head=name, row=row_of(source, 0)), *words, "transposed")
 
 
 def require_images(inputs: Mapping[str, Input], heads: Mapping[str, Head]) -> None:

@@ -365,6 +365,8 @@ def checked_rows(source: Source, rows: Any, count: int) -> dict[str, Values]:
     if not isinstance(rows, Mapping):
         raise DataError(Problem(where, "a dict of columns", shown(type(rows).__name__)))
     for name, values in rows.items():
+        if not isinstance(name, str):
+            raise DataError(Problem(where, "names of columns that are text", shown(name)))
         if not isinstance(values, (np.ndarray, list, Coded)):
             raise DataError(
                 Problem(f"{where}, column `{name}`", "an array or a list", shown(type(values).__name__))

@@ -76,7 +76,7 @@ class Rows(OwnSource):
         return view
 
     def coded(self, ids: np.ndarray) -> dict[str, Values]:
-        return self.source.coded(self.ids[ids])
+        return checked_rows(self.source, self.source.coded(self.ids[ids]), len(ids))
 
 
 class Concat(OwnSource):
