@@ -27,6 +27,25 @@ def test_nan_is_missing_among_what_is_no_number(tmp_path, name):
     assert repr(found) == repr(expected)
 
 
+@pytest.mark.parametrize("span", [(0, 7), (-1000, 3000), (-312.7, 294.1), (1e6, 1e6 + 1), (-0.5, -0.25)])
+@pytest.mark.parametrize("way", ["packed", "cached"])
+def test_resized_images_in_a_range_differ_by_the_rounding_of_float32(tmp_path, span, way):
+    pytest.importorskip("cv2", reason="OpenCV is not installed")
+    low, high = span
+    images = low + np.random.default_rng(0).random((12, 16, 16, 1)) * (high - low)
+    data = {"image": images, "y": np.zeros(12)}
+    inputs, heads = {"image": ph.Image(9, 11, range=span)}, {"y": ph.Regression()}
+    feed = ph.Feed(data, inputs=inputs, heads=heads, batch_size=12, workers=0)
+    expected = next(feed.batches()).inputs["image"]
+    if way == "packed":
+        kept = feed.on(ph.pack(feed, tmp_path / "store", progress=False))
+    else:
+        kept = feed.on(data, cache=tmp_path / "cache")
+        next(kept.batches())
+    found = next(kept.batches()).inputs["image"]
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1.2e-7)
+
+
 class Turning(ph.Source):
     """Rows of which those from the 40th on have another type."""
 

@@ -148,8 +148,7 @@ class Placed(OwnSource):
         inner = kind.head if isinstance(kind, Each) else kind
         each = isinstance(kind, Each)
         if isinstance(kind, Image):
-            dtype = "uint8" if kind.range is None and kind.dtype == "uint8" else "float32"
-            self.dense[column] = (kind.shape, dtype, False)
+            self.dense[column] = (kind.shape, kind.kept, False)
         elif isinstance(inner, Pixels):
             some = [m for row in first if row is not None for m in (row if each else [row]) if m is not None]
             placed = self._scene.heads[self._named(column)] if self._scene is not None else kind

@@ -274,13 +274,24 @@ class Image(Input):
         found = (numbers - low) / (high - low)
         return np.clip(found, 0, 1).astype(np.float32)
 
+    @property
+    def kept(self) -> str:
+        """The dtype in which stores and caches keep resized images."""
+        if self.range is None:
+            return self.dtype
+        low, high = self.range
+        return "float64" if max(abs(low), abs(high)) > high - low else "float32"
+
     def unranged(self, pixels: np.ndarray) -> np.ndarray:
-        """Float32 in 0–1, or uint8, as the numbers of the data again; what `ranged` takes."""
+        """Float32 in 0–1, or uint8, as the numbers of the data again; what `ranged` takes.
+
+        As float32, but as float64 where the range lies further from 0 than it is wide, as float32 is too coarse there.
+        """
         if self.range is None:
             return pixels
         low, high = self.range
         share = pixels / np.float64(255) if pixels.dtype == np.uint8 else pixels.astype(np.float64)
-        return (low + share * (high - low)).astype(np.float32)
+        return (low + share * (high - low)).astype(self.kept)
 
     def _pixels(self, values: Any) -> np.ndarray:
         if self.range is None:
