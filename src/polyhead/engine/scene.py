@@ -23,6 +23,7 @@ from polyhead.engine.frames import require_frames
 from polyhead.engine.layers import drawn, require_sides
 from polyhead.engine.prefetch import share
 from polyhead.errors import BadValue, ContractError, DataError, Problem, place, shown
+from polyhead.images.pillow import is_pillow
 from polyhead.kinds import Boxes, Each, Head, Image, Keypoints, Map, Mask, Pixels
 from polyhead.kinds._missing import is_dense, is_missing, plain
 from polyhead.kinds.weights import key
@@ -366,7 +367,7 @@ class Scene:
                 return Decoded(value["pixels"], tuple(value["size"]), value["scale"], value["turn"])
             # as tables of encoded images have it
             value = value.get("bytes") or value.get("path")
-        if isinstance(value, (str, os.PathLike)):
+        if isinstance(value, (str, os.PathLike)) or is_pillow(value):
             return File(value, place(input=name, row=row))
         if isinstance(value, (bytes, bytearray, memoryview)):
             return value

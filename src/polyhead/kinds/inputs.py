@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from polyhead.errors import BadValue, ContractError, Problem, is_size, shown
+from polyhead.images.pillow import is_pillow
 from polyhead.kinds._missing import (
     as_array,
     as_float32,
@@ -106,7 +107,8 @@ class Image(Input):
     A column of uint8 ``(N, H, W, C)`` or ``(N, H, W)`` is divided by 255; floats must be in 0–1 already, unless
     ``range`` says otherwise. A column of paths, of encoded bytes, or of arrays of another size than declared, or of
     unequal sizes, is decoded and resized batch by batch, and what lies in the images with it; of files and unequal
-    sizes, height and width must be said. Files of 16 bits a channel keep them in float32, also in stores and caches.
+    sizes, height and width must be said. Images of Pillow are read like the files that they were opened from. Files
+    of 16 bits a channel keep them in float32, also in stores and caches.
 
     Files are JPEG, PNG, BMP, GIF, WebP, TIFF, AVIF, JPEG 2000, PBM, PGM, PPM and PFM, and HEIC where pillow-heif is
     installed. The bands of a TIFF that are not said to be colours come as they are where there are as many as
@@ -190,7 +192,9 @@ class Image(Input):
         if _is_late(values):
             if self.height is None or self.width is None:
                 fix = "Say Image(height, width): they are decoded, or resized, to it."
-                raise BadValue(None, "the size of the images", "files, or arrays of unequal sizes", fix)
+                what = "files, or arrays of unequal sizes"
+                what = "images of Pillow" if any(map(is_pillow, values)) else what
+                raise BadValue(None, "the size of the images", what, fix)
             if self.channels not in (None, *_CHANNELS):
                 raise BadValue(None, "1, 3 or 4 channels for images that are decoded", str(self.channels))
             return self.fixed(channels=self.channels or 3, late=True)
@@ -320,11 +324,12 @@ _FITS = ("stretch", "contain", "cover")
 
 
 def _is_late(values: Any) -> bool:
-    """Whether a column holds paths, encoded bytes, or arrays of unequal sizes."""
+    """Whether a column holds paths, encoded bytes, images of Pillow, or arrays of unequal sizes."""
     if isinstance(values, np.ndarray) and values.dtype != object:
         return values.dtype.kind in "US"
     rows = [value for value in values if not is_missing(value)]
-    if any(isinstance(value, (str, bytes, bytearray, memoryview, os.PathLike, Mapping)) for value in rows):
+    encoded = (str, bytes, bytearray, memoryview, os.PathLike, Mapping)
+    if any(isinstance(value, encoded) or is_pillow(value) for value in rows):
         return True
     return len({np.shape(value) for value in rows if isinstance(value, np.ndarray)}) > 1
 

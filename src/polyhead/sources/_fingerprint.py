@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from polyhead.errors import BadValue
+from polyhead.images.pillow import identity, is_pillow
 from polyhead.kinds._missing import plain
 from polyhead.sources._store_columns import Spec, checked, spec_of, to_arrow
 from polyhead.sources._values import Values, size, take
@@ -44,10 +45,13 @@ def of_source(source: Source, files: Sequence[str] = (), more: Any = None) -> st
     """
     digest = hashlib.blake2b(json.dumps([len(source), source.columns, more]).encode(), digest_size=16)
     for name in source.columns:
-        spec = {"name": name, **_hashable(source, name)}
+        images = any(map(is_pillow, plain(source.probe(name))))
+        of: Spec = {"is": "values", "of": {"is": "text"}} if images else _hashable(source, name)
+        spec = {"name": name, **of}
         only = source.only([name])
         for ids in _hashed(source, name):
             values = only.coded(ids)[name]
+            values = [json.dumps(told(value)) for value in plain(values)] if images else values
             digest.update(_bytes(arrow_of(spec, values, int(ids[0]))))
             if name in files:
                 digest.update(json.dumps(_stats(values)).encode())
@@ -121,6 +125,8 @@ def told(value: Any) -> Any:
         return {str(key): told(value[key]) for key in sorted(value, key=str)}
     if isinstance(value, (list, tuple)):
         return [told(one) for one in value]
+    if is_pillow(value):
+        return identity(value)
     if isinstance(value, (set, frozenset)):
         return sorted((told(one) for one in value), key=str)
     return type(value).__name__

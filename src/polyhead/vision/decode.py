@@ -16,14 +16,17 @@ import numpy as np
 from polyhead.errors import DataError, Problem, place
 from polyhead.images.content import Broken
 from polyhead.images.headers import FORMATS, MAX_PIXELS, Header, parse, read_header
+from polyhead.images.pillow import content, file_of, is_pillow
 from polyhead.vision import pillow_files
 from polyhead.vision._libraries import opencv, simplejpeg
 from polyhead.vision.channels import Samples, Unfit, chosen, in_8_bits
 from polyhead.vision.geometry import orient, scale, turned
+from polyhead.vision.pillow_files import Held
 from polyhead.vision.pnm import read_pnm
 from polyhead.vision.tiff import read_tiff
 
-Encoded = bytes | bytearray | memoryview | np.ndarray | str | os.PathLike[str]
+Encoded = Any
+"""Bytes, also as an array ``(n,)`` of uint8; a path; or an image of Pillow."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +78,7 @@ def decode(
     """Decode an image.
 
     Args:
-        source: the encoded bytes, also as an array ``(n,)`` of uint8; or a path.
+        source: the encoded bytes, also as an array ``(n,)`` of uint8; a path; or an image of Pillow.
         channels: 1 for grey, 3 for RGB, 4 for RGB and alpha, None for what the file has.
         at_least: (height, width) that suffice: a JPEG may come at 1/2, 1/4 or 1/8 that is no smaller.
         max_pixels: larger images are refused before they are decoded; by default 134 million, and fewer where a file
@@ -91,7 +94,7 @@ def decode(
     """
     data, where = _read(source, where)
     header = _checked(data, max_pixels, page, where, layer)
-    if header.format == "JPEG":
+    if header.format == "JPEG" and isinstance(data, bytes):
         pixels, factor = _jpeg(data, header, channels, at_least, where)
     else:
         pixels, factor = _fitted(_other(data, header, page or 0, where), channels, deep, where), 1.0
@@ -139,7 +142,7 @@ def decode_colours(source: Encoded, *, max_pixels: int | None = None, where: str
         DataError: as `decode` does; also for lossy formats, whose colours are blurred.
     """
     data, where = _read(source, where)
-    _require_exact(header_of(data, where=where), where)
+    _require_exact(_header(data, 0, where), where)
     return decode(data, max_pixels=max_pixels, layer="mask", where=where).pixels
 
 
@@ -197,8 +200,11 @@ def upright(pixels: np.ndarray, orientation: int) -> np.ndarray:
 _TURNED_BY_OPENCV = (np.uint8, np.uint16, np.int16, np.int32, np.float32, np.float64)
 
 
-def _read(source: Encoded, where: str) -> tuple[bytes, str]:
-    if isinstance(source, bytes):
+def _read(source: Encoded, where: str) -> tuple[bytes | Held, str]:
+    if is_pillow(source):
+        return _of_pillow(source, where)
+    data: bytes | Held
+    if isinstance(source, (bytes, Held)):
         data = source
     elif isinstance(source, (str, os.PathLike)):
         where = _placed(source, where)
@@ -213,9 +219,23 @@ def _read(source: Encoded, where: str) -> tuple[bytes, str]:
         data = source.tobytes()
     else:
         raise _error(where, "encoded bytes or a path", type(source).__name__)
-    if not data:
+    if data == b"":
         raise _error(where, "an image", "no bytes")
     return data, where
+
+
+def _of_pillow(image: Any, where: str) -> tuple[bytes | Held, str]:
+    """The file of an image that is not decoded yet, else its pixels; and where it stands, with its file."""
+    file = file_of(image)
+    where = _placed(file, where) if file and not where.endswith(place(file=file)) else where
+    data = content(image)
+    if data is not None:
+        return data, where
+    try:
+        return Held(image), where
+    except Broken as error:
+        fix = "Call image.load() before its file is closed, or give the path of the file."
+        raise _error(where, "an image of Pillow whose pixels can be read", str(error), fix) from error
 
 
 def _placed(path: Any, where: str) -> str:
@@ -223,7 +243,9 @@ def _placed(path: Any, where: str) -> str:
     return f"{where}, {file}" if where else file
 
 
-def _header(data: bytes, page: int, where: str) -> Header:
+def _header(data: bytes | Held, page: int, where: str) -> Header:
+    if isinstance(data, Held):
+        return data.header
     try:
         header = parse(data, page)
         if header is None:
@@ -237,9 +259,12 @@ def _header(data: bytes, page: int, where: str) -> Header:
     return header
 
 
-def _checked(data: bytes, max_pixels: int | None, page: int | None, where: str, layer: str) -> Header:
+def _checked(data: bytes | Held, max_pixels: int | None, page: int | None, where: str, layer: str) -> Header:
     """The header of an image, or of what lies in one, that may be decoded."""
     header = _header(data, page or 0, where)
+    if isinstance(data, Held):
+        _require_one(header, page, where, layer)
+        return header
     if header.height * header.width > (MAX_PIXELS if max_pixels is None else max_pixels):
         found = f"{header.width} x {header.height} in {len(data)} bytes"
         fix = "If this is no mistake, say ph.Image(max_pixels=...), or make it smaller first."
@@ -248,12 +273,17 @@ def _checked(data: bytes, max_pixels: int | None, page: int | None, where: str, 
         found = f"{header.width} x {header.height} in {len(data)} bytes"
         fix = "The file is damaged, or of one colour: then say ph.Image(max_pixels=...)."
         raise _error(where, "a file as large as its image", found, fix)
+    _require_one(header, page, where, layer)
+    return header
+
+
+def _require_one(header: Header, page: int | None, where: str, layer: str) -> None:
+    """Raise for several pages of which none is chosen."""
     if page is None and header.pages > 1:
         what = f"a TIFF of {header.pages} pages" if header.format == "TIFF" else "an animation"
         fix = "Say ph.Image(page=0) for the first of them, or save each as a file of its own."
         fix = fix if layer == "image" else f"Save the one that is the {layer} as a file of its own."
         raise _error(where, f"one {layer}", what, fix)
-    return header
 
 
 def _cost(header: Header) -> int:
@@ -314,8 +344,10 @@ def _jpeg(
     return pixels, eighths / 8
 
 
-def _other(data: bytes, header: Header, page: int, where: str) -> Samples:
+def _other(data: bytes | Held, header: Header, page: int, where: str) -> Samples:
     """The pixels of all formats but JPEG, as they are stored."""
+    if isinstance(data, Held):
+        return _held(data, header, page, False, where)
     if header.format in ("TIFF", "PNM"):
         try:
             return read_tiff(data, page) if header.format == "TIFF" else read_pnm(data)
@@ -341,6 +373,13 @@ def _other(data: bytes, header: Header, page: int, where: str) -> Samples:
         raise _undecoded(header, str(error), where) from error
 
 
+def _held(data: Held, header: Header, page: int, ids: bool, where: str) -> Samples:
+    try:
+        return data.samples(page, ids)
+    except Broken as error:
+        raise _undecoded(header, str(error), where) from error
+
+
 def _grey(pixels: np.ndarray, header: Header) -> Samples:
     """Grey, and alpha where one number is transparent."""
     if header.clear is None:
@@ -351,8 +390,10 @@ def _grey(pixels: np.ndarray, header: Header) -> Samples:
     return Samples(np.dstack([pixels, alpha]), "grey", True)
 
 
-def _ids(data: bytes, header: Header, page: int, where: str) -> np.ndarray:
+def _ids(data: bytes | Held, header: Header, page: int, where: str) -> np.ndarray:
     """The numbers of a mask as they are stored, ``(H, W, bands)``."""
+    if isinstance(data, Held):
+        return _held(data, header, page, True, where).pixels
     if header.format in ("TIFF", "PNM"):
         try:
             found = read_tiff(data, page, ids=True) if header.format == "TIFF" else read_pnm(data, ids=True)
