@@ -42,6 +42,14 @@ _EXIF, _XMP = b"Exif\0\0", b"http://ns.adobe.com/xap/1.0/\0"
 _RAW_EXIF, _PNG_XMP = b"Raw profile type exif\0", b"XML:com.adobe.xmp\0"
 
 
+class NoPage(Broken):
+    """A page that a file does not have: ``format`` says what it is, ``pages`` how many it has."""
+
+    def __init__(self, format: str, pages: int) -> None:
+        super().__init__(f"a {format} of {pages} pages")
+        self.format, self.pages = format, pages
+
+
 @dataclass(frozen=True)
 class Header:
     """What an image file says of itself.
@@ -349,7 +357,7 @@ def _tiff(content: Content, page: int) -> Header:
     found = Directories(content)
     pages = [one for i, one in enumerate(found) if i == 0 or is_page(found, one)]
     if page >= len(pages):
-        raise Broken(f"a TIFF without page {page}" if pages else "a TIFF without its size")
+        raise NoPage("TIFF", len(pages)) if pages else Broken("a TIFF without its size")
     first = pages[page]
     height, width = found.number(first, 257, 0), found.number(first, 256, 0)
     if 256 not in first.tags or 257 not in first.tags:

@@ -171,7 +171,8 @@ class Image(Input):
             whole = isinstance(given, Integral) and not isinstance(given, bool)
             if given is not None and not (whole and given >= least):
                 expected = f"an integer of at least {least}"
-                raise ContractError(Problem(f"Image({name}=)", expected, shown(given)))
+                fix = "The first page is 0; pages are not counted from the end." if name == "page" else ""
+                raise ContractError(Problem(f"Image({name}=)", expected, shown(given), fix))
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -15,7 +15,7 @@ import numpy as np
 
 from polyhead.errors import DataError, Problem, place
 from polyhead.images.content import Broken
-from polyhead.images.headers import FORMATS, MAX_PIXELS, Header, parse, read_header
+from polyhead.images.headers import FORMATS, MAX_PIXELS, Header, NoPage, parse, read_header
 from polyhead.images.pillow import content, file_of, is_pillow
 from polyhead.vision import pillow_files
 from polyhead.vision._libraries import opencv, simplejpeg
@@ -250,6 +250,8 @@ def _header(data: bytes | Held, page: int, where: str) -> Header:
         header = parse(data, page)
         if header is None:
             header = pillow_files.rare_header(data)
+    except NoPage as error:
+        raise _no_page(error, page, where) from None
     except Broken as error:
         raise _error(where, "an image with a whole header", str(error)) from None
     if header is None:
@@ -278,7 +280,9 @@ def _checked(data: bytes | Held, max_pixels: int | None, page: int | None, where
 
 
 def _require_one(header: Header, page: int | None, where: str, layer: str) -> None:
-    """Raise for several pages of which none is chosen."""
+    """Raise for several pages of which none is chosen, and for a page beside a single one."""
+    if page and header.pages == 1:
+        raise _no_page(NoPage(header.format, 1), page, where)
     if page is None and header.pages > 1:
         what = f"a TIFF of {header.pages} pages" if header.format == "TIFF" else "an animation"
         fix = "Say ph.Image(page=0) for the first of them, or save each as a file of its own."
@@ -376,6 +380,8 @@ def _other(data: bytes | Held, header: Header, page: int, where: str) -> Samples
 def _held(data: Held, header: Header, page: int, ids: bool, where: str) -> Samples:
     try:
         return data.samples(page, ids)
+    except NoPage as error:
+        raise _no_page(error, page, where) from None
     except Broken as error:
         raise _undecoded(header, str(error), where) from error
 
@@ -429,6 +435,8 @@ def _pillow(data: bytes, header: Header, page: int, where: str) -> Any:
         return pillow_files.opened(data, header.format, header.stored, page)
     except pillow_files.Unread as error:
         raise _error(where, "a format that the installed libraries read", str(error), error.fix) from error
+    except NoPage as error:
+        raise _no_page(error, page, where) from None
     except (Broken, MemoryError) as error:
         raise _undecoded(header, str(error) or "one too large for memory", where) from error
 
@@ -439,6 +447,14 @@ def _fitted(samples: Samples, channels: int | None, deep: bool, where: str) -> n
         return pixels if deep else in_8_bits(pixels)
     except Unfit as error:
         raise _error(where, error.expected, error.found, error.fix) from None
+
+
+def _no_page(error: NoPage, page: int, where: str) -> DataError:
+    what = "page" if error.pages == 1 or error.format == "TIFF" else "frame"
+    article = "an" if error.format[0] in "AHIi" else "a"
+    found = f"{article} {error.format} that has {error.pages:,} {what}{'s' * (error.pages > 1)}"
+    fix = "Say ph.Image(page=0)." if error.pages == 1 else f"Say a page of 0 to {error.pages - 1:,}."
+    return _error(where, f"page {page}, counted from 0", found, fix)
 
 
 def _undecoded(header: Header, found: str, where: str) -> DataError:

@@ -17,7 +17,7 @@ import numpy as np
 from polyhead.errors import PolyheadError
 from polyhead.images.content import Broken
 from polyhead.images.directories import valid
-from polyhead.images.headers import Header
+from polyhead.images.headers import Header, NoPage
 from polyhead.images.pillow import READS, frames
 from polyhead.vision._libraries import pillow
 from polyhead.vision.channels import Samples
@@ -65,6 +65,7 @@ def opened(data: bytes, format: str, size: tuple[int, int], page: int = 0) -> An
 
     Raises:
         Unread: for a format that is not read here.
+        NoPage: where the file has fewer pages.
         Broken: for what does not decode.
     """
     name = _NAMES.get(format, format)
@@ -74,11 +75,18 @@ def opened(data: bytes, format: str, size: tuple[int, int], page: int = 0) -> An
     with _as_broken():
         image = factory(io.BytesIO(data), "")
         if page:
-            image.seek(page)
+            _seek(image, page, format)
         if (image.height, image.width) != size:
             raise Broken(f"one of {image.height} x {image.width} whose header says {size[0]} x {size[1]}")
         image.load()
     return image
+
+
+def _seek(image: Any, page: int, format: str) -> None:
+    try:
+        image.seek(page)
+    except EOFError:
+        raise NoPage(format, frames(image)) from None
 
 
 class Held:
@@ -111,9 +119,12 @@ class Held:
         """Its pixels, not turned.
 
         Raises:
-            Broken: for another frame than the one in memory, or pixels that do not become colours.
+            NoPage: where it has fewer pages.
+        Broken: for another frame than the one in memory, or pixels that do not become colours.
         """
-        if page not in (0, self._page) or (page != self._page and self.header.pages > 1):
+        if page >= self.header.pages:
+            raise NoPage(self.header.format, self.header.pages)
+        if page != self._page and self.header.pages > 1:
             raise Broken(f"one of which frame {self._page} is decoded, and whose file is closed")
         if ids and self._image.format == "GIF" and are_shades(self._image):
             raise Broken("a GIF of greys that are not stored as their own numbers")
