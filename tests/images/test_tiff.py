@@ -173,12 +173,12 @@ def test_colours_that_were_multiplied_by_alpha_are_divided_by_it():
 @pytest.mark.parametrize(
     ("bands", "photometric", "channels", "words"),
     [
-        (2, 1, 3, "expected an image of 3 channels, got a file of 2 bands, which are not said to be colours. Save the"),
-        (2, 1, 1, "expected an image of 1 channel, got a file of 2 bands, which are not said to be colours. Save the"),
+        (2, 1, 3, "expected an image of 3 channels, got a file of 2 bands, which are not said to be colours. Say ph.I"),
+        (2, 1, 1, "expected an image of 1 channel, got a file of 2 bands, which are not said to be colours. Say ph.I"),
         (3, 1, 1, "got a file of 3 bands, which are not said to be colours. Say ph.Image(height, width, 3) to get all"),
         (4, 1, 3, "got a file of 4 bands, which are not said to be colours. Say ph.Image(height, width, 4) to get all"),
-        (12, 1, 3, "got a file of 12 bands, which are not said to be colours. Save the bands that the model gets as "),
-        (5, 2, 4, "got a file of 5 bands, which are not said to be colours. Save the bands that the model gets as fil"),
+        (12, 1, 3, "got a file of 12 bands, which are not said to be colours. Say ph.Image(height, width, 12) to get"),
+        (5, 2, 4, "got a file of 5 bands, which are not said to be colours. Say ph.Image(height, width, 5) to get all"),
     ],
 )  # fmt: skip
 def test_bands_that_are_no_colours_are_refused(bands, photometric, channels, words):

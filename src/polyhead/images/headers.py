@@ -16,7 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from polyhead.errors import DataError, Problem, place
-from polyhead.images import containers, netpbm
+from polyhead.images import containers, netpbm, npy
 from polyhead.images.content import ENDS, Broken, Content
 from polyhead.images.directories import ORIENTATION, Directories, Directory, exif_orientation, valid
 
@@ -56,7 +56,7 @@ class Header:
 
     Attributes:
         format: ``"JPEG"``, ``"PNG"``, ``"BMP"``, ``"GIF"``, ``"TIFF"``, ``"WebP"``, ``"AVIF"``, ``"HEIC"``,
-            ``"JPEG 2000"`` or ``"PNM"``.
+            ``"JPEG 2000"``, ``"PNM"`` or ``"NPY"``.
         height: rows of pixels as they are stored.
         width: columns of pixels as they are stored.
         orientation: how they are to be shown, 1 to 8, as Exif numbers it; from 5 on the sides are exchanged.
@@ -382,6 +382,13 @@ def _pnm(content: Content) -> Header:
     return Header("PNM", found.height, found.width, bits=found.bits, bands=found.bands)
 
 
+def _npy(content: Content) -> Header:
+    found = npy.head(content)
+    bands = found.shape[2] if len(found.shape) == 3 else 1
+    height, width = found.shape[:2]
+    return Header("NPY", height, width, bits=8 * found.dtype.itemsize, bands=bands)
+
+
 def _jpeg2000(content: Content) -> Header:
     found = containers.jpeg2000(content)
     return Header("JPEG 2000", found.height, found.width, bits=found.bits, bands=found.bands, lossy=True)
@@ -414,4 +421,5 @@ _FORMATS: tuple[tuple[Callable[[bytes], bool], Callable[[Content], Header]], ...
     (lambda start: start[:6] in (b"GIF87a", b"GIF89a"), _gif),
     (lambda start: containers.is_jpeg2000(start), _jpeg2000),
     (netpbm.matches, _pnm),
+    (lambda start: start[:6] == npy.MAGIC, _npy),
 )

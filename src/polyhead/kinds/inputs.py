@@ -111,13 +111,14 @@ class Image(Input):
     of 16 bits a channel keep them in float32, also in stores and caches.
 
     Files are JPEG, PNG, BMP, GIF, WebP, TIFF, AVIF, JPEG 2000, PBM, PGM, PPM and PFM, and HEIC where pillow-heif is
-    installed. The bands of a TIFF that are not said to be colours come as they are where there are as many as
-    ``channels``, and are refused otherwise.
+    installed. The bands of a TIFF or an ``.npy`` file that are not said to be colours come as they are where there are
+    as many as ``channels``, and are refused otherwise.
 
     Attributes:
         height: rows of pixels as the model gets them; by default as found.
         width: columns of pixels.
-        channels: 1, 3 or 4; by default as found, and 3 for what is decoded.
+        channels: 1 for grey, 3 for RGB, 4 for RGB and alpha, or another number of bands; by default as found, where
+            that is 1, 3 or 4, and 3 for what is decoded.
         dtype: ``"float32"``, or ``"uint8"`` for a model that rescales by itself.
         fit: how an image of another size comes to this one: ``"stretch"``, ``"contain"`` (whole, with borders) or
             ``"cover"`` (filled, cut off).
@@ -196,11 +197,10 @@ class Image(Input):
                 what = "files, or arrays of unequal sizes"
                 what = "images of Pillow" if any(map(is_pillow, values)) else what
                 raise BadValue(None, "the size of the images", what, fix)
-            if self.channels not in (None, *_CHANNELS):
-                raise BadValue(None, "1, 3 or 4 channels for images that are decoded", str(self.channels))
             return self.fixed(channels=self.channels or 3, late=True)
         found = self._pixels(values).shape[1:]
-        if self.height and self.width and found[2] in _CHANNELS and self.channels in (None, found[2]):
+        known = found[2] in _CHANNELS or found[2] == self.channels
+        if self.height and self.width and known and self.channels in (None, found[2]):
             return self.fixed(channels=found[2], late=found[:2] != (self.height, self.width))
         wanted = (self.height, self.width, self.channels)
         if any(w not in (None, f) for w, f in zip(wanted, found, strict=True)):
@@ -214,11 +214,11 @@ class Image(Input):
                 else "Say both Image(height, width): they are resized to it."
             )
             raise BadValue(None, f"images of {size}", " x ".join(map(str, found)), fix)
-        if found[2] not in _CHANNELS:
+        if not known:
             fix = (
                 "Give images.transpose(0, 2, 3, 1)."
                 if found[0] in _CHANNELS
-                else "Use ph.Array for other data."
+                else f"If these are {found[2]} bands of an image, say Image(channels={found[2]})."
             )
             raise BadValue(None, "1, 3 or 4 channels last", " x ".join(map(str, found)), fix)
         return self.fixed(height=found[0], width=found[1], channels=found[2])

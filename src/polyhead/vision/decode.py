@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from polyhead.errors import DataError, Problem, place
+from polyhead.images import npy
 from polyhead.images.content import Broken
 from polyhead.images.headers import FORMATS, MAX_PIXELS, Header, NoPage, parse, read_header
 from polyhead.images.pillow import content, file_of, is_pillow
@@ -79,7 +80,8 @@ def decode(
 
     Args:
         source: the encoded bytes, also as an array ``(n,)`` of uint8; a path; or an image of Pillow.
-        channels: 1 for grey, 3 for RGB, 4 for RGB and alpha, None for what the file has.
+        channels: 1 for grey, 3 for RGB, 4 for RGB and alpha, another number for as many bands, None for what the
+            file has.
         at_least: (height, width) that suffice: a JPEG may come at 1/2, 1/4 or 1/8 that is no smaller.
         max_pixels: larger images are refused before they are decoded; by default 134 million, and fewer where a file
             is far too small for what it says that it holds.
@@ -94,7 +96,7 @@ def decode(
     """
     data, where = _read(source, where)
     header = _checked(data, max_pixels, page, where, layer)
-    if header.format == "JPEG" and isinstance(data, bytes):
+    if header.format == "JPEG" and isinstance(data, bytes) and channels in (None, 1, 3, 4):
         pixels, factor = _jpeg(data, header, channels, at_least, where)
     else:
         pixels, factor = _fitted(_other(data, header, page or 0, where), channels, deep, where), 1.0
@@ -349,9 +351,11 @@ def _jpeg(
 
 
 def _other(data: bytes | Held, header: Header, page: int, where: str) -> Samples:
-    """The pixels of all formats but JPEG, as they are stored."""
+    """The pixels as they are stored."""
     if isinstance(data, Held):
         return _held(data, header, page, False, where)
+    if header.format == "NPY":
+        return _npy(data)
     if header.format in ("TIFF", "PNM"):
         try:
             return read_tiff(data, page) if header.format == "TIFF" else read_pnm(data)
@@ -377,6 +381,12 @@ def _other(data: bytes | Held, header: Header, page: int, where: str) -> Samples
         raise _undecoded(header, str(error), where) from error
 
 
+def _npy(data: bytes) -> Samples:
+    pixels = npy.read(data)
+    pixels = pixels * np.uint8(255) if pixels.dtype == np.bool_ else pixels
+    return Samples(pixels, {1: "grey", 3: "rgb"}.get(pixels.shape[2], "bands"))  # type: ignore[arg-type]
+
+
 def _held(data: Held, header: Header, page: int, ids: bool, where: str) -> Samples:
     try:
         return data.samples(page, ids)
@@ -400,6 +410,9 @@ def _ids(data: bytes | Held, header: Header, page: int, where: str) -> np.ndarra
     """The numbers of a mask as they are stored, ``(H, W, bands)``."""
     if isinstance(data, Held):
         return _held(data, header, page, True, where).pixels
+    if header.format == "NPY":
+        pixels = npy.read(data)
+        return pixels.astype(np.uint8) if pixels.dtype == np.bool_ else pixels
     if header.format in ("TIFF", "PNM"):
         try:
             found = read_tiff(data, page, ids=True) if header.format == "TIFF" else read_pnm(data, ids=True)
