@@ -7,7 +7,7 @@ the two libraries count differently:
   back half a pixel higher; a transform that resizes takes them as they are, since it multiplies coordinates alone. The
   pixel of a mask that is nearest when resized is that nearest to the middle, as it is here.
 - Boxes of `Perspective` and `SafeRotate`, and boxes and points of distortions, are worked out from the way that the
-  pixels go.
+  pixels go. Boxes that `RandomGridShuffle` would cut apart are refused.
 - Points are told apart from those outside by the edges of the image, not by the middles of its outer pixels.
 - Further images and masks are targets of their own, and so is a mask of ones: where it comes back as 0 there was
   nothing, and each mask has its own fill there.
@@ -34,11 +34,20 @@ _RESIZED_CROPS = {"CropAndPad", "RandomSizedBBoxSafeCrop", "_BaseRandomSizedCrop
 _STAYS = {"BaseDropout", "Lambda", "MaskDropout", "Morphological", "OverlayElements", "PixelDropout"}
 """Transforms that change masks without moving them: a 0 that they put there is a label of the user's."""
 
+_CUTS = {"RandomGridShuffle"}
+"""Transforms that cut the image apart: a box would become several, of which each is a part of the object."""
+
 NEAREST, NEAREST_EXACT = 0, 6
 """OpenCV's numbers for the nearest pixel: counted from the edge of a pixel, and from its middle."""
 
 _THIN = 0.01
 """The least side of a box that is passed on, in pixels: albumentations refuses a box without an area."""
+
+_HIDDEN = 2.0
+"""Pixels to the nearest that is read, beyond which a point of a folded image is not seen any more."""
+
+_FAR = 1e6
+"""Where a map reads, in pixels, that reads from outside of the image."""
 
 _local = threading.local()
 
@@ -211,6 +220,11 @@ class _Own:
 
     def coordinates(self, given: Mapping[str, Any], place: str) -> dict[str, Any]:
         """Boxes and points that are there, each with its number; empty ones for what the pipeline waits for."""
+        cuts = [type(leaf).__name__ for leaf in self._leaves if _is(leaf, _CUTS)] if "boxes" in given else []
+        if cuts:
+            fix = "Leave it out of the pipeline, or leave the boxes out of the feed."
+            cut = f"{cuts[0]}, which cuts boxes apart"
+            raise ContractError(Problem(place, "transforms that keep a box in one piece", cut, fix))
         call: dict[str, Any] = {}
         for name, their in _THEIRS.items():
             if their not in self.pipeline.processors:
@@ -341,7 +355,7 @@ def _corrected(leaf: Any) -> None:
         leaf.mask_interpolation = NEAREST_EXACT
     if _is(leaf, _RESIZES):
         moves["image"], moves["keypoints"] = _by_size(moves["image"])
-    elif _is(leaf, _RESIZED_CROPS):
+    elif _is(leaf, _RESIZED_CROPS | _CUTS):
         moves["keypoints"] = _from_the_edge(points)
     elif _is(leaf, {"Perspective"}):
         moves["bboxes"] = _by_corners(boxes, points)
@@ -349,6 +363,10 @@ def _corrected(leaf: Any) -> None:
         moves["bboxes"] = _half_a_pixel_on(boxes)
     elif _is(leaf, {"BaseDistortion"}):
         moves["keypoints"], moves["bboxes"] = _points_by_map(points), _boxes_by_map(boxes)
+    elif _is(leaf, {"GridElasticDeform"}):
+        read = moves["image"]
+        moves["keypoints"] = _with_map(_points_by_map(points, _HIDDEN), read)
+        moves["bboxes"] = _with_map(_boxes_by_map(boxes), read)
 
 
 Moves = Callable[..., Any]
@@ -416,8 +434,23 @@ def _by_corners(move: Moves, points: Moves) -> Moves:
     return moved
 
 
-def _points_by_map(move: Moves) -> Moves:
-    """Points of a distortion, which says for each pixel of the output where in the input it is looked up."""
+def _with_map(move: Moves, read: Moves) -> Moves:
+    """What moves by a map, of a transform that has none: it is asked by an image whose pixels hold their places."""
+
+    def moved(values: np.ndarray, *args: Any, **params: Any) -> np.ndarray:
+        rows, columns = np.indices(params["shape"][:2], np.float32)
+        found = read(np.stack([columns, rows, np.ones_like(rows)], 2), *args, **params)
+        outside = ~(found[..., 2] >= 0.999)  # also NaN, as a cell that is folded over may have
+        x, y = (np.where(outside, -_FAR, found[..., k]) for k in (0, 1))
+        return move(values, *args, **{**params, "map_x": x, "map_y": y})
+
+    return moved
+
+
+def _points_by_map(move: Moves, hidden: float = np.inf) -> Moves:
+    """Points of a distortion, which says for each pixel of the output where in the input it is looked up; NaN for one
+    to which nothing is read nearer than ``hidden`` pixels.
+    """
 
     def moved(points: np.ndarray, *args: Any, **params: Any) -> np.ndarray:
         x, y = params.get("map_x"), params.get("map_y")
@@ -426,28 +459,30 @@ def _points_by_map(move: Moves) -> Moves:
             return found
         found = np.array(points, np.float64)
         for point in found:
-            point[:2] = _looked_up(x, y, point[:2])
+            point[:2] = _looked_up(x, y, point[:2], hidden)
         return found
 
     return moved
 
 
-def _looked_up(x: np.ndarray, y: np.ndarray, point: np.ndarray) -> np.ndarray:
+def _looked_up(x: np.ndarray, y: np.ndarray, point: np.ndarray, hidden: float) -> np.ndarray:
     """Where a map reads a point: from the pixel that reads nearest to it, by the map's slope there."""
     if np.isnan(point).any():
         return point
     away = np.square(x - point[0]) + np.square(y - point[1])
     i, j = np.unravel_index(int(away.argmin()), away.shape)
+    if away[i, j] > hidden**2:
+        return np.full(2, np.nan)
     top, left = (
         min(max(int(i) - 1, 0), max(x.shape[0] - 3, 0)),
         min(max(int(j) - 1, 0), max(x.shape[1] - 3, 0)),
     )
     window = np.s_[top : top + 3, left : left + 3]
     rows, columns = np.mgrid[window]
-    read = np.stack([x[window].ravel(), y[window].ravel(), np.ones(rows.size)], 1).astype(np.float64)
-    slope, *_ = np.linalg.lstsq(
-        read, np.stack([columns.ravel(), rows.ravel()], 1).astype(np.float64), rcond=None
-    )
+    there = x[window].ravel() > -_FAR
+    read = np.stack([x[window].ravel(), y[window].ravel(), np.ones(rows.size)], 1)[there].astype(np.float64)
+    at = np.stack([columns.ravel(), rows.ravel()], 1)[there].astype(np.float64)
+    slope, *_ = np.linalg.lstsq(read, at, rcond=None)
     found: np.ndarray = np.array([*point, 1.0]) @ slope
     inner = 0 < i < x.shape[0] - 1 and 0 < j < x.shape[1] - 1
     return np.clip(found, (j - 1, i - 1), (j + 1, i + 1)) if inner else found
