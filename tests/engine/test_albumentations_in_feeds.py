@@ -45,6 +45,78 @@ def batch_of(*augment, heads=HEADS, workers=0):
     return next(iter(feed.batches()))
 
 
+PLACES = np.stack(np.meshgrid(np.arange(SIDE) + 0.5, np.arange(SIDE) + 0.5), 2).astype(np.float32)
+
+
+@pytest.mark.parametrize(
+    "transform",
+    [
+        A.HorizontalFlip(p=1),
+        A.RandomRotate90(p=1),
+        A.Rotate((30, 30), p=1),
+        A.Affine(scale=(0.6, 0.6), translate_percent=(0.2, 0.2), p=1),
+        A.RandomResizedCrop((SIDE, SIDE), scale=(0.4, 0.6), p=1),
+        A.PadIfNeeded(48, 48, p=1),
+        A.ElasticTransform(20, 6, p=1),
+        A.GridDistortion(p=1),
+        A.Perspective((0.1, 0.1), p=1),
+        A.GridElasticDeform((3, 3), 3, p=1),
+        A.RandomGridShuffle((2, 2), p=1),
+        A.CoarseDropout((3, 3), (5, 5), (5, 5), p=1),
+    ],
+    ids=lambda transform: type(transform).__name__,
+)
+@pytest.mark.parametrize("missing", [None, -7.0])
+def test_numbers_for_each_pixel_move_with_the_image(transform, missing):
+    """The image and the map hold the same places; the map in pixels, with gaps, and beside a mask or without one."""
+    places = PLACES.copy()
+    gaps = np.zeros((SIDE, SIDE), bool)
+    if missing is not None:
+        gaps[5:9, 11:20] = True
+        places[gaps] = missing
+    data = {
+        "image": np.stack([np.dstack([PLACES / SIDE, np.ones((SIDE, SIDE), np.float32)])] * 3),
+        "place": np.stack([places] * 3),
+        "mask": np.ones((3, SIDE, SIDE), np.uint8),
+    }
+    light = A.RandomBrightnessContrast((-0.2, -0.2), (0, 0), p=1)
+    heads = {"place": ph.Map(2, missing=missing)}
+    for more in ({}, {"mask": ph.Mask(2, missing=255)}):
+        options = {"inputs": {"image": ph.Image()}, "heads": {**heads, **more}, "batch_size": 3}
+        apply = ph.Apply(A.Compose([transform]))
+        found = next(iter(ph.Feed(data, augment=[apply], **options).batches()))
+        image, labels = found.inputs["image"], found.labels["place"]
+        weights = found.weights["place"].min(3)
+        inside = image[..., 2] > 0.999
+        counted = inside & (weights > 0)
+        assert counted.sum() > 0.25 * inside.sum()
+        off = np.abs(labels - image[..., :2] * SIDE).max(3)[counted]
+        assert off.max() < (2.0 if isinstance(transform, (A.GridElasticDeform, A.ElasticTransform)) else 1.01)
+        assert np.median(off) < 0.51
+        if not isinstance(transform, A.CoarseDropout):
+            assert not weights[image[..., 2] < 0.001].any()
+        if missing is None and not isinstance(transform, A.PadIfNeeded):  # resized after it
+            assert np.isin(labels[weights > 0], PLACES).all()  # none is made up
+        dark = next(
+            iter(ph.Feed(data, augment=[ph.Apply(A.Compose([transform, light]))], **options).batches())
+        )
+        assert np.abs(dark.inputs["image"] - image).max() > 0.1
+        np.testing.assert_array_equal(dark.labels["place"], labels)
+
+
+def test_maps_of_many_channels_and_other_sizes_move_too():
+    numbers = np.random.default_rng(1).normal(size=(2, 16, 16, 6)) * 1e4
+    data = {"image": np.zeros((2, SIDE, SIDE, 3), np.uint8), "map": numbers}
+    flip = ph.Apply(A.Compose([A.HorizontalFlip(p=1)]))
+    feed = ph.Feed(data, inputs={"image": ph.Image()}, heads={"map": ph.Map(6)}, augment=[flip], batch_size=2)
+    ours = ph.Feed(
+        data, inputs={"image": ph.Image()}, heads={"map": ph.Map(6)}, augment=[ph.Flip(p=1.0)], batch_size=2
+    )
+    found, expected = (next(iter(one.batches())).labels["map"] for one in (feed, ours))
+    assert found.shape == expected.shape == (2, SIDE, SIDE, 6)
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-2)
+
+
 @pytest.mark.parametrize("workers", [0, 2])
 @pytest.mark.parametrize(
     ("theirs", "ours"),

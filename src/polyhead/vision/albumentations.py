@@ -9,8 +9,9 @@ the two libraries count differently:
 - Boxes of `Perspective` and `SafeRotate`, and boxes and points of distortions, are worked out from the way that the
   pixels go. Boxes that `RandomGridShuffle` would cut apart are refused.
 - Points are told apart from those outside by the edges of the image, not by the middles of its outer pixels.
-- Further images and masks are targets of their own, and so is a mask of ones: where it comes back as 0 there was
-  nothing, and each mask has its own fill there.
+- Further images, masks and maps are targets of their own, and so is a mask of ones: where it comes back as 0 there
+  was nothing, and each mask has its own fill there. Maps move as masks do, so that no number is made up and no light
+  changes them.
 """
 
 from __future__ import annotations
@@ -42,6 +43,9 @@ NEAREST, NEAREST_EXACT = 0, 6
 
 _THIN = 0.01
 """The least side of a box that is passed on, in pixels: albumentations refuses a box without an area."""
+
+_UNCOVERS = {"GridElasticDeform"}
+"""Transforms that bring in what is outside of a mask, and have no argument for what is put there."""
 
 _HIDDEN = 2.0
 """Pixels to the nearest that is read, beyond which a point of a folded image is not seen any more."""
@@ -108,17 +112,20 @@ def run(
     own = _own(pipeline)
     own.begin(key, min_visible)
     masks = [given["mask"]] if "mask" in given else list(given.get("masks", ()))
+    maps = list(given.get("maps", ()))
     images = {name: value for name, value in given.items() if name not in _TARGETS}
     call = {own.image(name, name in unlit, place): value for name, value in images.items()}
-    layers = {own.mask(i, place): _taken(mask) for i, mask in enumerate(masks)}
+    # some transforms look for the first mask, which a map is not
+    numbers = [*range(len(masks)), *range(len(masks) + 1, len(masks) + 1 + len(maps))]
+    layers = {own.mask(i, place): _taken(mask) for i, mask in zip(numbers, [*masks, *maps], strict=True)}
     ones = own.ones(layers.values(), place) if own.fills else {}
     result = own.pipeline(**call, **layers, **ones, **own.coordinates(given, place))
     found: dict[str, Any] = {
         name: _shaped(result[key], value) for (name, value), key in zip(images.items(), call, strict=True)
     }
-    turned = [_given_back(result[key], mask) for key, mask in zip(layers, masks, strict=True)]
+    turned = [_given_back(result[key], mask) for key, mask in zip(layers, [*masks, *maps], strict=True)]
     if ones:
-        fills = [*fills, *[0.0] * (len(masks) - len(fills))]
+        fills = [*fills, *[0.0] * (len(masks) - len(fills)), *[np.nan] * len(maps)]
         turned = [
             _filled(found, result[own.inside(mask)], fill)
             for found, mask, fill in zip(turned, layers.values(), fills, strict=True)
@@ -126,11 +133,13 @@ def run(
     if "mask" in given:
         found["mask"] = turned[0]
     elif "masks" in given:
-        found["masks"] = turned
+        found["masks"] = turned[: len(masks)]
+    if "maps" in given:
+        found["maps"] = turned[len(masks) :]
     return {**found, **own.moved(given, result)}
 
 
-_TARGETS = ("mask", "masks", "boxes", "points")
+_TARGETS = ("mask", "masks", "maps", "boxes", "points")
 _THEIRS = {"boxes": "bboxes", "points": "keypoints"}
 
 
@@ -147,7 +156,10 @@ class _Own:
         self._light_alone = bool(self._leaves) and not any(
             "mask" in leaf.available_keys for leaf in self._leaves
         )
-        self.fills = any(hasattr(leaf, "fill_mask") and not _is(leaf, _STAYS) for leaf in self._leaves)
+        self.fills = any(
+            (hasattr(leaf, "fill_mask") and not _is(leaf, _STAYS)) or _is(leaf, _UNCOVERS)
+            for leaf in self._leaves
+        )
         boxes = self.pipeline.processors.get("bboxes")
         self._least = getattr(getattr(boxes, "params", None), "min_visibility", None)
         points = self.pipeline.processors.get("keypoints")

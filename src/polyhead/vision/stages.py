@@ -76,8 +76,8 @@ def run(
         key = stage.keys[at]
         if stage.apply is not None and key is not None:
             options = {"where": where, "min_visible": plan._min_visible}
-            images, masks, boxes, points = _applied(
-                stage.apply, key, images, masks, boxes, points, owners, photometric, fills, options
+            images, masks, maps, boxes, points = _applied(
+                stage.apply, key, images, masks, maps, boxes, points, owners, photometric, fills, options
             )
     for name, owner in owners.items():
         kept = found[owner][1]
@@ -103,28 +103,31 @@ def _applied(
     key: int,
     images: dict[str, np.ndarray],
     masks: dict[str, np.ndarray],
+    maps: dict[str, np.ndarray],
     boxes: dict[str, np.ndarray],
     points: dict[str, np.ndarray],
     owners: Mapping[str, str],
     photometric: set[str],
     fills: Mapping[str, float],
     options: Mapping[str, Any],
-) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any], dict[str, Any]]:
+) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any], dict[str, Any], dict[str, Any]]:
     """All of it under the few names that an `Apply` has for it, and back; ``options`` are those of `Apply.run`."""
     if apply.light_alone:
         lit = {name: image for name, image in images.items() if name in photometric}
         if not lit:
-            return images, masks, boxes, points
+            return images, masks, maps, boxes, points
         keys = _keywords(lit)
         results = apply.run(key, dict(zip(keys, lit.values(), strict=True)), **options)
         found = {**images, **{name: results[k] for name, k in zip(lit, keys, strict=True)}}
-        return found, masks, boxes, points
+        return found, masks, maps, boxes, points
     names = _keywords(images)
     given: dict[str, Any] = dict(zip(names, images.values(), strict=True))
     unlit = frozenset(k for name, k in zip(images, names, strict=True) if name not in photometric)
     flat = [m for name, mask in masks.items() for m in (mask if name in owners else [mask])]
     if flat:
         given["mask" if len(flat) == 1 else "masks"] = flat[0] if len(flat) == 1 else flat
+    if maps and apply.moves_maps:
+        given["maps"] = list(maps.values())
     if boxes:
         given["boxes"] = np.concatenate(list(boxes.values()))
     if points:
@@ -141,6 +144,7 @@ def _applied(
         else next(turned)
         for name, mask in masks.items()
     }
+    maps = dict(zip(maps, found.get("maps", maps.values()), strict=True))
     at = 0
     for name, box in boxes.items():
         boxes = {**boxes, name: np.asarray(found["boxes"], np.float64)[at : at + len(box)]}
@@ -151,7 +155,7 @@ def _applied(
         part = np.asarray(found["points"], np.float64)[at : at + count]
         points = {**points, name: part.reshape(point.shape)}
         at += count
-    return images, masks, boxes, points
+    return images, masks, maps, boxes, points
 
 
 def _keywords(images: Mapping[str, Any]) -> list[str]:
