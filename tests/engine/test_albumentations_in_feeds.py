@@ -8,7 +8,7 @@ import pytest
 import polyhead as ph
 
 A = pytest.importorskip("albumentations", reason="albumentations is not installed")
-pytest.importorskip("cv2", reason="OpenCV is not installed")
+cv2 = pytest.importorskip("cv2", reason="OpenCV is not installed")
 
 ROWS, SIDE = 4, 32
 RNG = np.random.default_rng(2)
@@ -196,3 +196,78 @@ def test_light_stays_as_it_is_in_images_that_are_not_light(names):
     found = next(feed.batches()).inputs
     for name in names:
         assert (np.abs(found[name] * 255 - 100) < 1).all() == (name != "rgb")
+
+
+DEEP = np.linspace(0, 65535, SIDE * SIDE).astype(np.uint16).reshape(SIDE, SIDE)
+
+
+def deep_rows(folder):
+    paths = []
+    for i in range(2):
+        paths.append(str(folder / f"{i}.png"))
+        assert cv2.imwrite(paths[-1], DEEP)
+    return {"image": paths, "y": [0, 1]}
+
+
+def of_deep(rows, augment, **image):
+    options = {"heads": {"y": ph.Binary()}, "batch_size": 2, "augment": augment}
+    return ph.Feed(rows, inputs={"image": ph.Image(SIDE, SIDE, 1, **image)}, **options)
+
+
+def test_a_pipeline_gets_all_bits_of_an_image(tmp_path):
+    rows = deep_rows(tmp_path)
+    flip = ph.Apply(A.Compose([A.HorizontalFlip(p=1)]))
+    found = next(iter(of_deep(rows, [flip]).batches())).inputs["image"]
+    np.testing.assert_allclose(found[0, ..., 0], DEEP[:, ::-1] / 65535, atol=1e-7)
+    kept = of_deep(rows, [flip])
+    cached = ph.Feed(
+        rows, inputs=kept.inputs, heads=kept.heads, augment=[flip], batch_size=2, cache=tmp_path / "cache"
+    )
+    np.testing.assert_array_equal(next(iter(cached.batches())).inputs["image"], found)
+    scaled = next(iter(of_deep(rows, [flip], range=(0, 70_000)).batches())).inputs["image"]
+    np.testing.assert_allclose(scaled[0, ..., 0], DEEP[:, ::-1] / 70_000, atol=1e-6)
+    few = next(iter(of_deep(rows, [flip], dtype="uint8").batches())).inputs["image"]
+    np.testing.assert_array_equal(few[0, ..., 0], np.rint(DEEP[:, ::-1] / 257))
+    seen = []
+
+    def look(image, **params):
+        seen.append((image.dtype, float(image.max())))
+        return image
+
+    looks = ph.Apply(A.Compose([A.Lambda(image=look, p=1)]))
+    assert next(iter(of_deep(rows, [looks]).batches())).inputs["image"].max() == 1
+    assert set(seen) == {(np.dtype(np.float32), 1.0)}
+
+
+def test_cubic_interpolation_that_goes_beyond_the_range_is_cut_off(tmp_path):
+    steps = np.where(np.arange(SIDE) % 8 < 4, 0, 65535).astype(np.uint16)[None].repeat(SIDE, 0)
+    assert cv2.imwrite(str(tmp_path / "steps.png"), steps)
+    turn = A.Compose([A.Rotate((20, 20), interpolation=cv2.INTER_CUBIC, p=1)])
+    rows = {"image": [str(tmp_path / "steps.png")] * 2, "y": [0, 1]}
+    found = next(iter(of_deep(rows, [ph.Apply(turn)]).batches())).inputs["image"]
+    assert found.min() == 0
+    assert found.max() == 1
+    normal = ph.Apply(A.Compose([A.Normalize((0.5,), (0.1,), p=1)]))
+    with pytest.raises(ph.DataError, match="expected pixels in 0–1, as they are floats"):
+        next(iter(of_deep(rows, [normal]).batches()))
+
+
+def test_a_function_gets_8_bits_and_that_is_said_once(tmp_path):
+    rows, seen = deep_rows(tmp_path), []
+
+    def look(image):
+        seen.append(image.dtype)
+        return image
+
+    with pytest.warns(ph.PolyheadWarning) as caught:
+        batch, *_ = [*of_deep(rows, [ph.Apply(look)]).batches()]
+    assert len(np.unique(batch.inputs["image"])) == 256
+    assert set(seen) == {np.dtype(np.uint8)}
+    assert len(caught) == 1
+    assert str(caught[0].message) in [
+        f"input `image`, row {row}, file {rows['image'][row]}: expected 8 bits a channel, as Apply(look) gets them, "
+        "got 16, which are rounded. Do it in a pipeline of albumentations, which gets all bits as floats in 0–1, or "
+        'give float arrays; say ph.Image(dtype="uint8"), if 8 bits are enough.'
+        for row in (0, 1)
+    ]
+    of_deep(rows, [ph.Apply(look)], dtype="uint8").peek()

@@ -93,6 +93,11 @@ class Apply(Augmentation):
         return albumentations.is_pipeline(self.function)
 
     @property
+    def takes_floats(self) -> bool:
+        """Whether images of more than 8 bits come as floats in 0–1: functions may be written for bytes."""
+        return albumentations.is_pipeline(self.function)
+
+    @property
     def light_alone(self) -> bool:
         """Whether the function sees images only, one at a time."""
         return self.takes is not None and self.takes <= {"image", "rng"}
