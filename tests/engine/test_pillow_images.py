@@ -62,6 +62,15 @@ def of_bytes(path):
 OPENED = {"lazily": PIL.open, "decoded": in_memory, "closed": closed, "of bytes": of_bytes}
 
 
+@pytest.fixture
+def kept():
+    """Images that are closed after the test."""
+    images = []
+    yield images
+    for image in images:
+        image.close()
+
+
 def batch(values, head=None, **image):
     """The image of a batch of these values; or the labels of a head of them; or the words of the error."""
     rows = {"image": values, "row": np.arange(len(values))}
@@ -85,14 +94,17 @@ def agree(found, expected):
         np.testing.assert_array_equal(found, expected)
 
 
-@pytest.mark.filterwarnings("ignore::ResourceWarning")
 @pytest.mark.parametrize("how", OPENED)
 @pytest.mark.parametrize("name", FILES)
-def test_images_come_as_their_files_do(tmp_path, name, how):
+def test_images_come_as_their_files_do(tmp_path, kept, name, how):
     image, options = FILES[name]
     path = tmp_path / name
     image.save(path, **options)
-    opened = OPENED[how]
+
+    def opened(path):
+        kept.append(OPENED[how](path))
+        return kept[-1]
+
     for channels in (1, 3, 4):
         if name == "turned.jpg" and channels == 1:
             continue  # libjpeg takes the luma of the file, Pillow that of the colours
@@ -108,15 +120,15 @@ def test_images_come_as_their_files_do(tmp_path, name, how):
         agree(batch([opened(path)] * 2, head), batch([str(path)] * 2, head))
 
 
-@pytest.mark.filterwarnings("ignore::ResourceWarning")
 @pytest.mark.parametrize("how", OPENED)
 @pytest.mark.parametrize("name", ["animation.gif", "pages.tif"])
-def test_a_frame_is_that_of_the_file(tmp_path, name, how):
+def test_a_frame_is_that_of_the_file(tmp_path, kept, name, how):
     image, options = FILES[name]
     image.save(tmp_path / name, **options)
     for page in (0, 1):
         expected = batch([str(tmp_path / name)], page=page)
-        agree(batch([OPENED[how](tmp_path / name)], page=page), expected)
+        kept.append(OPENED[how](tmp_path / name))
+        agree(batch(kept[-1:], page=page), expected)
 
 
 @pytest.mark.parametrize(
@@ -160,8 +172,8 @@ def test_numbers_of_integers_and_floats_keep_their_range():
 def test_exif_turns_what_was_converted_and_not_what_was_turned(tmp_path):
     COLOURS.save(tmp_path / "a.jpg", exif=TURNED)
     shown = batch([str(tmp_path / "a.jpg")])
-    agree(batch([PIL.open(tmp_path / "a.jpg").convert("RGB")]), shown)
     with PIL.open(tmp_path / "a.jpg") as image:
+        agree(batch([image.convert("RGB")]), shown)
         agree(batch([ImageOps.exif_transpose(image)]), shown)
 
 
@@ -202,7 +214,6 @@ def test_what_is_opened_stays_as_it_is_and_what_is_drawn_on_it_counts(tmp_path):
     image.close()
 
 
-@pytest.mark.filterwarnings("ignore::ResourceWarning")
 def test_one_whose_file_is_gone_says_what_helps(tmp_path):
     path = tmp_path / "a.png"
     COLOURS.save(path)
@@ -265,3 +276,13 @@ def test_two_images_have_two_identities():
     texts = {identity(one) for one in (COLOURS, GREY, palette, recoloured)}
     assert len(texts) == 4
     assert identity(COLOURS.copy()) == identity(COLOURS)
+
+
+def test_rows_without_a_declaration_are_not_packed(tmp_path):
+    with pytest.raises(DataError) as caught:
+        ph.pack({"image": [COLOURS]}, tmp_path / "store", progress=False)
+    words = str(caught.value)
+    assert words.startswith(
+        "column `image`, row 0: expected a value that a store holds: numbers, text, bytes, "
+    )
+    assert words.endswith("Pack a Feed with a ph.Image for them, or give paths.")

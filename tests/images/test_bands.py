@@ -2,6 +2,7 @@
 
 import io
 
+import damage
 import numpy as np
 import pytest
 from tiff_writer import tiff
@@ -176,3 +177,19 @@ def test_masks_and_previews_of_them(tmp_path):
     found = next(iter(one.batches()))
     np.testing.assert_array_equal(found.labels["mask"], ids[:, :, ::-1])
     assert "data:image/png" in one.preview(tmp_path / "page.html", n=2).html
+
+
+def test_damaged_npy_files_do_no_harm():
+    whole = [
+        npy(numbers(5)[0]),
+        npy(numbers(1)[0, ..., 0] / 255),
+        npy(np.asfortranarray(numbers(3, np.int64)[0])),
+    ]
+    inputs = [(number, damage.damaged(number, whole), (number,)) for number in range(1500)]
+    claims = b"{'descr': '<f8', 'fortran_order': False, 'shape': (100000, 100000)}\n"
+    inputs.append(
+        ("claims much", b"\x93NUMPY\1\0" + len(claims).to_bytes(2, "little") + claims + bytes(64), (3,))
+    )
+    harm, memory = damage.tried(inputs)
+    assert harm == {}
+    assert memory < 1 << 28
