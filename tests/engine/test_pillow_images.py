@@ -286,3 +286,24 @@ def test_rows_without_a_declaration_are_not_packed(tmp_path):
         "column `image`, row 0: expected a value that a store holds: numbers, text, bytes, "
     )
     assert words.endswith("Pack a Feed with a ph.Image for them, or give paths.")
+
+
+@pytest.mark.parametrize(
+    ("image", "words"),
+    [
+        (PIL.new("RGB", (5, 0)), "input `image`, row 0: expected an image, got a size of 5 x 0 pixels."),
+        (
+            np.zeros((0, 5, 3), np.uint8),
+            "input `image`, row 0: expected an image of at least one pixel, got shape (0, 5, 3).",
+        ),
+    ],
+)
+def test_an_image_without_a_pixel_is_refused(image, words):
+    with pytest.raises(DataError) as caught:
+        ph.Feed(
+            {"image": [image, np.asarray(COLOURS)], "y": [0, 1]},
+            inputs={"image": ph.Image(HIGH, WIDE)},
+            heads={"y": ph.Binary()},
+            batch_size=1,
+        ).peek()
+    assert str(caught.value) == words

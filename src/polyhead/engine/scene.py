@@ -374,6 +374,9 @@ class Scene:
         if isinstance(value, (bytes, bytearray, memoryview)):
             return value
         if isinstance(value, np.ndarray) and value.ndim in (2, 3):
+            if not value.size:
+                expected, found = "an image of at least one pixel", f"shape {value.shape}"
+                raise DataError(Problem(place(input=name, row=row), expected, found))
             return value if value.ndim == 3 else value[..., None]
         expected = "a path, encoded bytes, or an array (H, W) or (H, W, C)"
         raise DataError(Problem(place(input=name, row=row), expected, shown(value)))

@@ -72,17 +72,14 @@ def header_in(data: bytes | Held, page: int, where: str) -> Header:
     Raises:
         DataError: for what is none, or has no such page.
     """
-    if isinstance(data, Held):
-        return data.header
     try:
-        header = parse(data, page)
-        if header is None:
-            header = rare_header(data)
+        header = data.header if isinstance(data, Held) else parse(data, page) or rare_header(data)
     except NoPage as error:
         raise no_page(error, page, where) from None
     except Broken as error:
         raise refusal(where, "an image with a whole header", str(error)) from None
     if header is None:
+        assert not isinstance(data, Held)
         raise refusal(where, f"an image ({FORMATS})", f"{len(data)} bytes that begin with {data[:8]!r}")
     if not header.height or not header.width:
         raise refusal(where, "an image", f"a size of {header.width} x {header.height} pixels")
