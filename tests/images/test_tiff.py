@@ -94,6 +94,27 @@ def test_few_bits_are_spread_for_images_and_kept_for_masks(bits, compression, ph
             np.testing.assert_array_equal(np.asarray(image.convert("L")), (shown * (255 // top))[..., 0])
 
 
+@pytest.mark.parametrize("bits", [10, 12, 14])
+@pytest.mark.parametrize("compression", ["none", "deflate", "lzw"])
+@pytest.mark.parametrize("order", "<>")
+def test_bits_between_8_and_16_are_spread_for_images_and_kept_for_masks(bits, compression, order):
+    top = (1 << bits) - 1
+    for bands, planar in ((1, False), (3, False), (5, True)):
+        pixels = np.random.default_rng(bits).integers(0, top + 1, (HIGH, WIDE, bands), np.uint16)
+        pixels[0, 0], pixels[0, 1] = 0, top
+        for layout in LAYOUTS.values():
+            data = tiff(pixels, bits=bits, compression=compression, order=order, planar=planar, **layout)
+            found = decode(data, channels=bands, deep=True).pixels
+            assert found.dtype == np.uint16
+            np.testing.assert_array_equal(found, np.rint(pixels * (65535 / top)))
+            few = decode(data, channels=bands).pixels
+            assert np.abs(few - pixels * (255 / top)).max() < 0.51
+            if bands == 1:
+                np.testing.assert_array_equal(decode_mask(data), pixels[..., 0])
+    inverted = tiff(pixels[..., :1], bits=bits, photometric=0)
+    np.testing.assert_array_equal(decode_mask(inverted), top - pixels[..., 0])
+
+
 @pytest.mark.parametrize("orientation", range(1, 9))
 @pytest.mark.parametrize(
     ("dtype", "bands"), [("uint8", 3), ("uint16", 1), ("uint16", 4), ("uint8", 5), ("float32", 1)]
@@ -274,7 +295,7 @@ def test_one_that_ends_too_early_is_an_error(compression):
             "got a TIFF with strips or tiles of 1073741824 x 1073",
         ),
         ([(258, ("H", [8, 8, 16]))], "got a TIFF of 3 bands with 8, 8, 16 bits"),
-        ([(258, ("H", [12, 12, 12]))], "got a TIFF with 12 bits a sample of format 1"),
+        ([(258, ("H", [11, 11, 11]))], "got a TIFF with 11 bits a sample of format 1"),
         ([(339, ("H", [6, 6, 6]))], "got a TIFF with 8 bits a sample of format 6"),
         ([(273, ("I", [1 << 31]))], "got a TIFF that ends within its pixels, at 2,147,488,643 of"),
     ],
