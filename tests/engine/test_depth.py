@@ -233,6 +233,9 @@ def test_a_range_is_stored_as_pixels_alone(tmp_path):
     )
 
 
+COUNT = "The first page is 0; pages are not counted from the end."
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [
@@ -241,8 +244,8 @@ def test_a_range_is_stored_as_pixels_alone(tmp_path):
             "Image(range=): expected (low, high), the numbers that become 0 and 1, got (1, 0).",
         ),
         ({"range": 5}, "Image(range=): expected (low, high), the numbers that become 0 and 1, got 5."),
-        ({"page": -1}, "Image(page=): expected an integer of at least 0, got -1."),
-        ({"page": True}, "Image(page=): expected an integer of at least 0, got True."),
+        ({"page": -1}, f"Image(page=): expected an integer of at least 0, got -1. {COUNT}"),
+        ({"page": True}, f"Image(page=): expected an integer of at least 0, got True. {COUNT}"),
         ({"max_pixels": 0}, "Image(max_pixels=): expected an integer of at least 1, got 0."),
         ({"max_pixels": 2.5}, "Image(max_pixels=): expected an integer of at least 1, got 2.5."),
     ],

@@ -287,7 +287,7 @@ def test_a_function_of_ones_own_cannot_move_a_map():
         moving(heads={"depth": ph.Map()}, depth=PLANES, augment=[ph.Apply(turned)])
     assert str(caught.value) == (
         "head `depth`: expected augmentations that move a map, got Apply(turned). Use ph.Flip, ph.Rotate and the "
-        "like, which move maps, or leave the head out."
+        "like, or a pipeline of albumentations, which move maps; or leave the head out."
     )
     lit = moving(
         heads={"depth": ph.Map()},

@@ -373,6 +373,35 @@ def test_animations_are_refused_until_a_frame_is_chosen(format):
         decode(data, page=4)
 
 
+@pytest.mark.parametrize("format", ["JPEG", "PNG", "GIF", "WEBP", "TIFF", "BMP", "PPM", "TGA", "AVIF"])
+def test_a_page_that_is_not_there_is_said_with_the_number_of_pages(format):
+    if format == "AVIF" and not supports("avif"):
+        pytest.skip("Pillow comes without it")
+    image = Image.fromarray(numbers(3))
+    name = {"WEBP": "WebP", "PPM": "PNM"}.get(format, format)
+    article = "an" if format == "AVIF" else "a"
+    one = saved(image, format)
+    shown = decode(one, page=0).pixels
+    assert shown.shape == (HIGH, WIDE, 3)
+    for page in (1, 7):
+        with pytest.raises(DataError) as caught:
+            decode(one, page=page)
+        assert str(caught.value) == (
+            f"an encoded image: expected page {page}, counted from 0, got {article} {name} that has 1 page. Say "
+            "ph.Image(page=0)."
+        )
+    if format in ("PNG", "GIF", "WEBP", "TIFF", "AVIF"):
+        others = [Image.fromarray(numbers(3)), Image.fromarray(numbers(3))]
+        three = saved(image, format, save_all=True, append_images=others)
+        what = "pages" if format == "TIFF" else "frames"
+        with pytest.raises(DataError) as caught:
+            decode(three, page=3)
+        assert str(caught.value) == (
+            f"an encoded image: expected page 3, counted from 0, got {article} {name} that has 3 {what}. Say a page "
+            "of 0 to 2."
+        )
+
+
 def test_heic_is_read_or_says_what_to_install():
     brand = struct.pack(">I", 24) + b"ftypheic" + bytes(4) + b"mif1heic"
     size = struct.pack(">I4sIII", 20, b"ispe", 0, 40, 30)

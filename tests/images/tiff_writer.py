@@ -108,7 +108,8 @@ def _parts(plane, tile, rows):
 def _packed(part, order, predictor, bits):
     height, width, bands = part.shape
     if bits:
-        flags = np.unpackbits(part.reshape(-1, 1), axis=1)[:, 8 - bits :]
+        high_first = part.astype(part.dtype.newbyteorder(">")).reshape(-1, 1).view(np.uint8)
+        flags = np.unpackbits(high_first, axis=1)[:, -bits:]
         return np.packbits(flags.reshape(height, -1), axis=1).tobytes()
     size = part.dtype.itemsize
     if predictor == 2:

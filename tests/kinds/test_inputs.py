@@ -205,7 +205,8 @@ def test_images_that_are_not_what_was_said(column, kind, words):
         (
             (2, 8, 9, 7),
             Image(),
-            "head `h`: expected 1, 3 or 4 channels last, got 8 x 9 x 7. Use ph.Array for other data.",
+            "head `h`: expected 1, 3 or 4 channels last, got 8 x 9 x 7. "
+            "If these are 7 bands of an image, say Image(channels=7).",
         ),
         (
             (2, 8, 9, 3),

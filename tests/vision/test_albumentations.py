@@ -73,7 +73,8 @@ with warnings.catch_warnings():
         "OpticalDistortion, fisheye": (A.OpticalDistortion((0.2, 0.2), mode="fisheye", p=1), NEARLY, ROUGHLY),
         "PiecewiseAffine": (A.PiecewiseAffine(p=1), 0.3, ROUGHLY),
         "ThinPlateSpline": (A.ThinPlateSpline((0.1, 0.1), p=1), NEARLY, ROUGHLY),
-        "GridElasticDeform": (A.GridElasticDeform((4, 4), 2, p=1), ROUGHLY, ROUGHLY),
+        "GridElasticDeform": (A.GridElasticDeform((4, 4), 2, p=1), EXACT, ROUGHLY),
+        "TimeReverse": (A.TimeReverse(p=1), EXACT, EXACT),
     }
 
 
@@ -145,6 +146,83 @@ def test_what_lies_in_the_image_moves_with_it(name):
         assert (found["masks"][1] != np.where(numbers == FILL, 7, numbers % 2)).sum() < 8
     assert seen["points"] > 12
     assert seen["boxes"] > 0
+
+
+OTHERS = {
+    "RandomGridShuffle": "cuts the image apart, see below",
+    "Lambda": "does what the user's functions do",
+    "CoarseDropout": "hides some, and moves nothing",
+    "ConstrainedCoarseDropout": "hides some, and moves nothing",
+    "Erasing": "hides some, and moves nothing",
+    "FrequencyMasking": "hides some, and moves nothing",
+    "GridDropout": "hides some, and moves nothing",
+    "PixelDropout": "hides some, and moves nothing",
+    "TimeMasking": "hides some, and moves nothing",
+    "XYMasking": "hides some, and moves nothing",
+    "MaskDropout": "drops the objects of a mask, which the masks here do not have",
+    "Morphological": "makes what is bright larger or smaller, and moves nothing",
+    "OverlayElements": "needs further columns",
+    "Mosaic": "needs further columns",
+    "RandomCropNearBBox": "needs further columns",
+}
+
+
+def test_every_transform_that_moves_is_tried_here():
+    def kinds(of):
+        for kind in of.__subclasses__():
+            yield kind.__name__
+            yield from kinds(kind)
+
+    theirs = {name for name in set(kinds(A.DualTransform)) if hasattr(A, name) and "3D" not in name}
+    tried = {name.partition(",")[0] for name in TRANSFORMS} | OTHERS.keys()
+    assert theirs - tried <= {
+        "CubicSymmetry",
+        "BaseDropout",
+        "BaseCrop",
+        "BaseCropAndPad",
+    }  # of volumes, and bases
+
+
+@pytest.mark.parametrize("grid", [(2, 2), (3, 4), (5, 1)])
+def test_points_go_with_the_tiles_that_are_shuffled(grid):
+    apply = Apply(pipeline(A.RandomGridShuffle(grid, p=1)))
+    across, down = np.meshgrid(np.arange(0, WIDTH, 3), np.arange(0, HEIGHT, 4))
+    middles = np.stack([across.ravel(), down.ravel()], 1) + 0.5
+    aside = np.array([0.4, 0.1])
+    points = np.concatenate([middles - aside, middles + aside])
+    for key in range(3):
+        found = apply.run(key, {"image": COORDINATES, "points": points, "mask": NUMBERS}, fills=[FILL])
+        at = found["points"]
+        pixels = np.floor(at).astype(int)
+        read = found["image"][pixels[:, 1], pixels[:, 0], :2] * UNIT
+        np.testing.assert_allclose(read - 0.5, np.floor(points), atol=1e-3)
+        np.testing.assert_allclose(at - pixels, points - np.floor(points), atol=1e-3)
+        assert np.array_equal(found["mask"], np.rint((found["image"] * UNIT - 0.5)[..., :2] @ [1, WIDTH] + 1))
+
+
+def test_boxes_that_would_be_cut_apart_are_refused():
+    shuffle = A.OneOf([A.HorizontalFlip(p=1), A.RandomGridShuffle((2, 2), p=1)], p=1)
+    with pytest.raises(ContractError) as raised:
+        run(shuffle, image=IMAGE, boxes=np.array([[1.0, 2, 9, 8]]))
+    assert str(raised.value) == (
+        "Apply(Compose): expected transforms that keep a box in one piece, got RandomGridShuffle, which cuts boxes "
+        "apart. Leave it out of the pipeline, or leave the boxes out of the feed."
+    )
+    assert run(shuffle, image=IMAGE, points=np.array([[4.0, 4]]))["points"].shape == (1, 2)
+
+
+def test_points_that_a_fold_hides_are_gone():
+    apply = Apply(pipeline(A.GridElasticDeform((8, 8), 9, p=1)))
+    across, down = np.meshgrid(np.arange(10, WIDTH - 10, 2), np.arange(10, HEIGHT - 10, 2))
+    points = np.stack([across.ravel(), down.ravel()], 1) + 0.5
+    hidden = 0
+    for key in range(3):
+        found = apply.run(key, {"image": COORDINATES, "points": points})
+        read = found["image"][found["image"][..., 2] > 0.999][:, :2] * UNIT
+        nearest = np.array([np.hypot(*(read - point).T).min() for point in points])
+        assert np.isnan(found["points"][nearest > 2.01]).all()
+        hidden += (nearest > 2.01).sum()
+    assert hidden
 
 
 def run(*transforms, key=0, fills=(), unlit=frozenset(), min_visible=0.0, options=None, **given):

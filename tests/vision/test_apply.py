@@ -253,8 +253,8 @@ def test_the_input_called_image_comes_as_image():
     with pytest.raises(ContractError) as raised:
         run(Apply(look), **given)
     assert str(raised.value) == (
-        "input `mask`: expected another name, as Apply calls its own keywords mask, masks, boxes, points and rng, got "
-        '`mask`. Give it another name, with column= for where it is: {"lit": ph.Image(column=...)}.'
+        "input `mask`: expected another name, as Apply calls its own keywords mask, masks, maps, boxes, points and "
+        'rng, got `mask`. Give it another name, with column= for where it is: {"lit": ph.Image(column=...)}.'
     )
 
 

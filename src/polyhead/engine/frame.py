@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from polyhead.errors import DataError, Problem, place
+from polyhead.images.pillow import content, file_of, is_pillow
 from polyhead.sources._values import Values
 
 
@@ -29,9 +30,14 @@ class Frame:
 
 
 class File:
-    """A file that was read, and the words that name it."""
+    """A file that was read, or an image of Pillow, and the words that name it."""
 
     def __init__(self, path: Any, where: str) -> None:
+        if is_pillow(path):
+            name = file_of(path)
+            self.where = f"{where}, {place(file=name)}" if name else where
+            self.data: Any = content(path) or path
+            return
         self.where = f"{where}, {place(file=os.fspath(path))}"
         try:
             with open(path, "rb") as file:

@@ -11,6 +11,7 @@ import numpy as np
 
 from polyhead.engine.frame import File, Frame
 from polyhead.errors import DataError, Problem
+from polyhead.images.pillow import is_pillow
 from polyhead.kinds import Map, Mask, Pixels
 
 _ENCODED = (str, bytes, bytearray, memoryview, os.PathLike)
@@ -35,7 +36,7 @@ def drawn(head: Pixels, value: Any, where: str, max_pixels: int | None = None) -
         return value.to_mask(decode(value.path, max_pixels=max_pixels, where=where).pixels)
     if hasattr(value, "to_mask"):
         return value.to_mask()
-    if not isinstance(value, _ENCODED):
+    if not isinstance(value, _ENCODED) and not is_pillow(value):
         return value
     if isinstance(head, Map):
         return _numbers(value, where, head.channels, max_pixels)
@@ -50,8 +51,8 @@ def _numbers(value: Any, where: str, channels: int, max_pixels: int | None) -> n
     if isinstance(value, (str, os.PathLike)):
         file = File(value, where)
         value, where = file.data, file.where
-    data = bytes(value)
-    if not data.startswith(_NPY):
+    data = value if is_pillow(value) else bytes(value)
+    if is_pillow(data) or not data.startswith(_NPY):
         pixels = decode(
             data, channels=None, max_pixels=max_pixels, deep=True, layer="map", where=where
         ).pixels

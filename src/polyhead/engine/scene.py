@@ -22,7 +22,8 @@ from polyhead.engine.frame import File, Frame, Ways, alike, path_of
 from polyhead.engine.frames import require_frames
 from polyhead.engine.layers import drawn, require_sides
 from polyhead.engine.prefetch import share
-from polyhead.errors import BadValue, ContractError, DataError, Problem, place, shown
+from polyhead.errors import BadValue, ContractError, DataError, Problem, place, shown, warn
+from polyhead.images.pillow import is_pillow
 from polyhead.kinds import Boxes, Each, Head, Image, Keypoints, Map, Mask, Pixels
 from polyhead.kinds._missing import is_dense, is_missing, plain
 from polyhead.kinds.weights import key
@@ -82,7 +83,9 @@ class Scene:
         self._joint, self._plain = Joint(augment, seed, **fixed), Joint((), seed, **fixed)
         self.heads = {name: self._placed(name, head) for name, head in self._raw.items()}
         self.stores = False  # boxes that are missing keep their places, as a column has them
-        self._whole = any(isinstance(one, Apply) for one in self._joint.augmentations)
+        applied = [one for one in self._joint.augmentations if isinstance(one, Apply)]
+        self._whole, self._rounds = bool(applied), [repr(one) for one in applied if not one.takes_floats]
+        self._told_of_rounding = False
         self.columns = tuple(
             dict.fromkeys(c for n, k in {**self.images, **self._raw}.items() for c in k.columns(n))
         )
@@ -375,11 +378,14 @@ class Scene:
                 return Decoded(value["pixels"], tuple(value["size"]), value["scale"], value["turn"])
             # as tables of encoded images have it
             value = value.get("bytes") or value.get("path")
-        if isinstance(value, (str, os.PathLike)):
+        if isinstance(value, (str, os.PathLike)) or is_pillow(value):
             return File(value, place(input=name, row=row))
         if isinstance(value, (bytes, bytearray, memoryview)):
             return value
         if isinstance(value, np.ndarray) and value.ndim in (2, 3):
+            if not value.size:
+                expected, found = "an image of at least one pixel", f"shape {value.shape}"
+                raise DataError(Problem(place(input=name, row=row), expected, found))
             return value if value.ndim == 3 else value[..., None]
         expected = "a path, encoded bytes, or an array (H, W) or (H, W, C)"
         raise DataError(Problem(place(input=name, row=row), expected, shown(value)))
@@ -395,6 +401,7 @@ class Scene:
         where = value.where if isinstance(value, File) else place(input=name, row=row)
         data, page = value.data if isinstance(value, File) else value, self.images[name].page or 0
         header = header_of(data, page=page, where=where)
+        self._tell_of_rounding(name, header, where)
         annotated = (header.height, header.width) if self.images[name].annotated == "stored" else None
         return Frame(header.size, annotated or header.size, header.orientation)
 
@@ -419,7 +426,19 @@ class Scene:
 
     def _deep(self, kind: Image) -> bool:
         """Whether all bits of a file are kept: functions of users' own expect 8."""
-        return kind.dtype == "float32" and not self._whole
+        return kind.dtype == "float32" and not self._rounds
+
+    def _tell_of_rounding(self, name: str, header: Any, where: str) -> None:
+        """Warn once that a function gets 8 bits of a file that has more."""
+        more = header.bits > 8 and not header.lossy and self.images[name].dtype == "float32"
+        if self._rounds and more and not self._told_of_rounding:
+            self._told_of_rounding = True
+            fix = (
+                "Do it in a pipeline of albumentations, which gets all bits as floats in 0–1, or give float arrays; "
+                'say ph.Image(dtype="uint8"), if 8 bits are enough.'
+            )
+            expected = f"8 bits a channel, as {self._rounds[0]} gets them"
+            warn(Problem(where, expected, f"{header.bits}, which are rounded", fix, "depth", warning=True))
 
     def _lay(self, name: str, head: Head, value: Any, frames: Mapping[str, Frame], row: int) -> np.ndarray:
         where, own = place(head=name, row=row), value

@@ -101,7 +101,7 @@ class Shrunk(OwnSource):
             # what a function of the user's own does is not known before it has the image
             known = [one for one in augment if not isinstance(one, Apply)]
             self._made = repr((list(self._images.items()), known, seed, EPOCHS))
-            self._deep = len(known) == len(augment)  # else functions of users' own expect 8 bits
+            self._deep = all(one.takes_floats for one in augment if isinstance(one, Apply))
             self._scene = _Still(self._source, self._images, {}, known, seed)
             some = looked_at(self._source)
             self._dtypes = {name: self._dtype(name, some) for name in self.placed}

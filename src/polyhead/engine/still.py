@@ -63,10 +63,13 @@ def require_moving(
             found = f"ph.{kind} of the image's aspect, {shape}, which stays where it is"
             warn(Problem(where, expected, found, fix, "still", warning=True))
     for name, head in heads.items():
-        if isinstance(head, Map) and any(isinstance(one, Apply) for one in moves):
-            fix = "Use ph.Flip, ph.Rotate and the like, which move maps, or leave the head out."
-            found = next(repr(one) for one in moves if isinstance(one, Apply))
-            problems.append(Problem(place(head=name), "augmentations that move a map", found, fix))
+        fixed = [repr(one) for one in moves if isinstance(one, Apply) and not one.moves_maps]
+        if isinstance(head, Map) and fixed:
+            fix = (
+                "Use ph.Flip, ph.Rotate and the like, or a pipeline of albumentations, which move maps; or leave the "
+                "head out."
+            )
+            problems.append(Problem(place(head=name), "augmentations that move a map", fixed[0], fix))
     if problems:
         raise ContractError(*problems)
 

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from polyhead.errors import DataError, Problem, place
-from polyhead.images import containers, netpbm
+from polyhead.images import containers, netpbm, npy
 from polyhead.images.content import ENDS, Broken, Content
 from polyhead.images.directories import ORIENTATION, Directories, Directory, exif_orientation, valid
 
@@ -42,13 +42,21 @@ _EXIF, _XMP = b"Exif\0\0", b"http://ns.adobe.com/xap/1.0/\0"
 _RAW_EXIF, _PNG_XMP = b"Raw profile type exif\0", b"XML:com.adobe.xmp\0"
 
 
+class NoPage(Broken):
+    """A page that a file does not have: ``format`` says what it is, ``pages`` how many it has."""
+
+    def __init__(self, format: str, pages: int) -> None:
+        super().__init__(f"a {format} of {pages} pages")
+        self.format, self.pages = format, pages
+
+
 @dataclass(frozen=True)
 class Header:
     """What an image file says of itself.
 
     Attributes:
         format: ``"JPEG"``, ``"PNG"``, ``"BMP"``, ``"GIF"``, ``"TIFF"``, ``"WebP"``, ``"AVIF"``, ``"HEIC"``,
-            ``"JPEG 2000"`` or ``"PNM"``.
+            ``"JPEG 2000"``, ``"PNM"`` or ``"NPY"``.
         height: rows of pixels as they are stored.
         width: columns of pixels as they are stored.
         orientation: how they are to be shown, 1 to 8, as Exif numbers it; from 5 on the sides are exchanged.
@@ -349,7 +357,7 @@ def _tiff(content: Content, page: int) -> Header:
     found = Directories(content)
     pages = [one for i, one in enumerate(found) if i == 0 or is_page(found, one)]
     if page >= len(pages):
-        raise Broken(f"a TIFF without page {page}" if pages else "a TIFF without its size")
+        raise NoPage("TIFF", len(pages)) if pages else Broken("a TIFF without its size")
     first = pages[page]
     height, width = found.number(first, 257, 0), found.number(first, 256, 0)
     if 256 not in first.tags or 257 not in first.tags:
@@ -372,6 +380,13 @@ def is_page(found: Directories, directory: Directory) -> bool:
 def _pnm(content: Content) -> Header:
     found = netpbm.head(content)
     return Header("PNM", found.height, found.width, bits=found.bits, bands=found.bands)
+
+
+def _npy(content: Content) -> Header:
+    found = npy.head(content)
+    bands = found.shape[2] if len(found.shape) == 3 else 1
+    height, width = found.shape[:2]
+    return Header("NPY", height, width, bits=8 * found.dtype.itemsize, bands=bands)
 
 
 def _jpeg2000(content: Content) -> Header:
@@ -406,4 +421,5 @@ _FORMATS: tuple[tuple[Callable[[bytes], bool], Callable[[Content], Header]], ...
     (lambda start: start[:6] in (b"GIF87a", b"GIF89a"), _gif),
     (lambda start: containers.is_jpeg2000(start), _jpeg2000),
     (netpbm.matches, _pnm),
+    (lambda start: start[:6] == npy.MAGIC, _npy),
 )

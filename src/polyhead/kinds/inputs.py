@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from polyhead.errors import BadValue, ContractError, Problem, is_size, shown
+from polyhead.images.pillow import is_pillow
 from polyhead.kinds._missing import (
     as_array,
     as_float32,
@@ -106,16 +107,18 @@ class Image(Input):
     A column of uint8 ``(N, H, W, C)`` or ``(N, H, W)`` is divided by 255; floats must be in 0–1 already, unless
     ``range`` says otherwise. A column of paths, of encoded bytes, or of arrays of another size than declared, or of
     unequal sizes, is decoded and resized batch by batch, and what lies in the images with it; of files and unequal
-    sizes, height and width must be said. Files of 16 bits a channel keep them in float32, also in stores and caches.
+    sizes, height and width must be said. Images of Pillow are read like the files that they were opened from. Files
+    of 16 bits a channel keep them in float32, also in stores and caches.
 
     Files are JPEG, PNG, BMP, GIF, WebP, TIFF, AVIF, JPEG 2000, PBM, PGM, PPM and PFM, and HEIC where pillow-heif is
-    installed. The bands of a TIFF that are not said to be colours come as they are where there are as many as
-    ``channels``, and are refused otherwise.
+    installed. The bands of a TIFF or an ``.npy`` file that are not said to be colours come as they are where there are
+    as many as ``channels``, and are refused otherwise.
 
     Attributes:
         height: rows of pixels as the model gets them; by default as found.
         width: columns of pixels.
-        channels: 1, 3 or 4; by default as found, and 3 for what is decoded.
+        channels: 1 for grey, 3 for RGB, 4 for RGB and alpha, or another number of bands; by default as found, where
+            that is 1, 3 or 4, and 3 for what is decoded.
         dtype: ``"float32"``, or ``"uint8"`` for a model that rescales by itself.
         fit: how an image of another size comes to this one: ``"stretch"``, ``"contain"`` (whole, with borders) or
             ``"cover"`` (filled, cut off).
@@ -169,7 +172,8 @@ class Image(Input):
             whole = isinstance(given, Integral) and not isinstance(given, bool)
             if given is not None and not (whole and given >= least):
                 expected = f"an integer of at least {least}"
-                raise ContractError(Problem(f"Image({name}=)", expected, shown(given)))
+                fix = "The first page is 0; pages are not counted from the end." if name == "page" else ""
+                raise ContractError(Problem(f"Image({name}=)", expected, shown(given), fix))
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -190,12 +194,13 @@ class Image(Input):
         if _is_late(values):
             if self.height is None or self.width is None:
                 fix = "Say Image(height, width): they are decoded, or resized, to it."
-                raise BadValue(None, "the size of the images", "files, or arrays of unequal sizes", fix)
-            if self.channels not in (None, *_CHANNELS):
-                raise BadValue(None, "1, 3 or 4 channels for images that are decoded", str(self.channels))
+                what = "files, or arrays of unequal sizes"
+                what = "images of Pillow" if any(map(is_pillow, values)) else what
+                raise BadValue(None, "the size of the images", what, fix)
             return self.fixed(channels=self.channels or 3, late=True)
         found = self._pixels(values).shape[1:]
-        if self.height and self.width and found[2] in _CHANNELS and self.channels in (None, found[2]):
+        known = found[2] in _CHANNELS or found[2] == self.channels
+        if self.height and self.width and known and self.channels in (None, found[2]):
             return self.fixed(channels=found[2], late=found[:2] != (self.height, self.width))
         wanted = (self.height, self.width, self.channels)
         if any(w not in (None, f) for w, f in zip(wanted, found, strict=True)):
@@ -209,11 +214,11 @@ class Image(Input):
                 else "Say both Image(height, width): they are resized to it."
             )
             raise BadValue(None, f"images of {size}", " x ".join(map(str, found)), fix)
-        if found[2] not in _CHANNELS:
+        if not known:
             fix = (
                 "Give images.transpose(0, 2, 3, 1)."
                 if found[0] in _CHANNELS
-                else "Use ph.Array for other data."
+                else f"If these are {found[2]} bands of an image, say Image(channels={found[2]})."
             )
             raise BadValue(None, "1, 3 or 4 channels last", " x ".join(map(str, found)), fix)
         return self.fixed(height=found[0], width=found[1], channels=found[2])
@@ -331,11 +336,12 @@ _FITS = ("stretch", "contain", "cover")
 
 
 def _is_late(values: Any) -> bool:
-    """Whether a column holds paths, encoded bytes, or arrays of unequal sizes."""
+    """Whether a column holds paths, encoded bytes, images of Pillow, or arrays of unequal sizes."""
     if isinstance(values, np.ndarray) and values.dtype != object:
         return values.dtype.kind in "US"
     rows = [value for value in values if not is_missing(value)]
-    if any(isinstance(value, (str, bytes, bytearray, memoryview, os.PathLike, Mapping)) for value in rows):
+    encoded = (str, bytes, bytearray, memoryview, os.PathLike, Mapping)
+    if any(isinstance(value, encoded) or is_pillow(value) for value in rows):
         return True
     return len({np.shape(value) for value in rows if isinstance(value, np.ndarray)}) > 1
 

@@ -40,9 +40,13 @@ def rows_of(data: Any, image_size: Any, encoding: str, quality: int) -> Source:
         columns = data.source.columns
         heads = {n: head for n, head in data.heads.items() if set(head.reads(n)) <= set(columns)}
         rows = Placed(data.source, data.inputs, heads, wanted)
-        if encoding == "jpeg" and any(shape[2] == 4 for shape in rows.images.values()):
+        bands = max((shape[2] for shape in rows.images.values() if shape[2] not in (1, 3)), default=0)
+        if encoding == "jpeg" and bands == 4:
             fix = 'Say encoding="png", or ph.Image(channels=3).'
             raise ContractError(Problem("pack(encoding=)", "what holds 4 channels", "'jpeg'", fix))
+        if encoding != "pixels" and bands not in (0, 4):
+            expected = f'"pixels", as an image has {bands} bands'
+            raise ContractError(Problem("pack(encoding=)", expected, shown(encoding)))
         if encoding != "pixels":
             _require_encodable(rows, data, encoding)
         return rows if encoding == "pixels" else Encoded(rows, encoding, quality)

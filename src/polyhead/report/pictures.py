@@ -14,7 +14,11 @@ def is_picture(kind: Input) -> bool:
 
 
 def pixels(image: np.ndarray, most: int) -> np.ndarray:
-    """An image as the model gets it, as uint8 ``(H, W, C)``; one that is longer than ``most`` is averaged down."""
+    """An image as the model gets it, as uint8 ``(H, W, C)``; one that is longer than ``most`` is averaged down, and of
+    one with other bands than colours the first three are shown, or the first.
+    """
+    if image.shape[2] not in (1, 3, 4):
+        image = image[..., : 3 if image.shape[2] > 3 else 1]
     if image.dtype != np.uint8:
         image = np.rint(np.clip(image, 0, 1) * np.float32(255)).astype(np.uint8)
     step = reduction(image.shape[0], image.shape[1], most)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from polyhead.errors import BadValue
+from polyhead.images.pillow import identity, is_pillow
 from polyhead.kinds._missing import plain
 from polyhead.sources._store_columns import Spec, checked, spec_of, to_arrow
 from polyhead.sources._store_types import settled, type_of
@@ -123,6 +124,8 @@ def told(value: Any) -> Any:
         return {str(key): told(value[key]) for key in sorted(value, key=str)}
     if isinstance(value, (list, tuple)):
         return [told(one) for one in value]
+    if is_pillow(value):
+        return identity(value)
     if isinstance(value, (set, frozenset)):
         return sorted((told(one) for one in value), key=str)
     return type(value).__name__

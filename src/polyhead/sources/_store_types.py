@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from polyhead.errors import BadValue, shown
+from polyhead.images.pillow import is_pillow
 from polyhead.kinds._missing import is_missing
 from polyhead.sources._masks import Panoptic, Polygons, Rle, Segment
 
@@ -52,7 +53,10 @@ def type_of(value: Any) -> Type:
         return {"is": "list", "of": common([type_of(part) for part in value])}
     if isinstance(value, Mapping) and all(isinstance(key, str) for key in value):
         return {"is": "fields", "of": {key: type_of(part) for key, part in value.items()}}
-    raise BadValue(0, "a value that a store holds: numbers, text, bytes, arrays, masks, lists", shown(value))
+    fix = "Pack a Feed with a ph.Image for them, or give paths." if is_pillow(value) else ""
+    raise BadValue(
+        0, "a value that a store holds: numbers, text, bytes, arrays, masks, lists", shown(value), fix
+    )
 
 
 SCALARS: tuple[tuple[tuple[type, ...], str], ...] = (

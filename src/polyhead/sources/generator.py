@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from polyhead.errors import DataError, Problem, is_size, shown
+from polyhead.images.pillow import is_pillow
 from polyhead.sources._values import Values, objects
 from polyhead.sources.base import OwnSource, Source
 
@@ -316,6 +317,8 @@ def _outline(paths: list[tuple[Any, ...]]) -> str:
 
 def _array(leaf: Any) -> np.ndarray:
     if isinstance(leaf, list):
+        if any(map(is_pillow, leaf)):
+            return objects(leaf)
         try:
             array = np.asarray(leaf)
         except ValueError:  # rows of unequal length

@@ -7,38 +7,30 @@ the two libraries count differently:
   back half a pixel higher; a transform that resizes takes them as they are, since it multiplies coordinates alone. The
   pixel of a mask that is nearest when resized is that nearest to the middle, as it is here.
 - Boxes of `Perspective` and `SafeRotate`, and boxes and points of distortions, are worked out from the way that the
-  pixels go.
+  pixels go. Boxes that `RandomGridShuffle` would cut apart are refused.
 - Points are told apart from those outside by the edges of the image, not by the middles of its outer pixels.
-- Further images and masks are targets of their own, and so is a mask of ones: where it comes back as 0 there was
-  nothing, and each mask has its own fill there.
+- Further images, masks and maps are targets of their own, and so is a mask of ones: where it comes back as 0 there
+  was nothing, and each mask has its own fill there. Maps move as masks do, so that no number is made up and no light
+  changes them.
 """
 
 from __future__ import annotations
 
 import copy
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from polyhead.errors import ContractError, Problem, shown, warn
-from polyhead.vision.geometry import EDGE
-
-_RESIZES = {"MaxSizeTransform", "RandomScale", "Resize"}
-"""Transforms that make the whole image larger or smaller."""
-
-_RESIZED_CROPS = {"CropAndPad", "RandomSizedBBoxSafeCrop", "_BaseRandomSizedCrop"}
-"""Transforms that resize a part; they multiply coordinates, as is right for those that begin at the edge."""
+from polyhead.vision.pipeline_moves import CUTS, correct, is_one_of, seen, thick
 
 _STAYS = {"BaseDropout", "Lambda", "MaskDropout", "Morphological", "OverlayElements", "PixelDropout"}
 """Transforms that change masks without moving them: a 0 that they put there is a label of the user's."""
 
-NEAREST, NEAREST_EXACT = 0, 6
-"""OpenCV's numbers for the nearest pixel: counted from the edge of a pixel, and from its middle."""
-
-_THIN = 0.01
-"""The least side of a box that is passed on, in pixels: albumentations refuses a box without an area."""
+_UNCOVERS = {"GridElasticDeform"}
+"""Transforms that bring in what is outside of a mask, and have no argument for what is put there."""
 
 _local = threading.local()
 
@@ -99,17 +91,20 @@ def run(
     own = _own(pipeline)
     own.begin(key, min_visible)
     masks = [given["mask"]] if "mask" in given else list(given.get("masks", ()))
+    maps = list(given.get("maps", ()))
     images = {name: value for name, value in given.items() if name not in _TARGETS}
     call = {own.image(name, name in unlit, place): value for name, value in images.items()}
-    layers = {own.mask(i, place): _taken(mask) for i, mask in enumerate(masks)}
+    # some transforms look for the first mask, which a map is not
+    numbers = [*range(len(masks)), *range(len(masks) + 1, len(masks) + 1 + len(maps))]
+    layers = {own.mask(i, place): _taken(mask) for i, mask in zip(numbers, [*masks, *maps], strict=True)}
     ones = own.ones(layers.values(), place) if own.fills else {}
     result = own.pipeline(**call, **layers, **ones, **own.coordinates(given, place))
     found: dict[str, Any] = {
         name: _shaped(result[key], value) for (name, value), key in zip(images.items(), call, strict=True)
     }
-    turned = [_given_back(result[key], mask) for key, mask in zip(layers, masks, strict=True)]
+    turned = [_given_back(result[key], mask) for key, mask in zip(layers, [*masks, *maps], strict=True)]
     if ones:
-        fills = [*fills, *[0.0] * (len(masks) - len(fills))]
+        fills = [*fills, *[0.0] * (len(masks) - len(fills)), *[np.nan] * len(maps)]
         turned = [
             _filled(found, result[own.inside(mask)], fill)
             for found, mask, fill in zip(turned, layers.values(), fills, strict=True)
@@ -117,11 +112,13 @@ def run(
     if "mask" in given:
         found["mask"] = turned[0]
     elif "masks" in given:
-        found["masks"] = turned
+        found["masks"] = turned[: len(masks)]
+    if "maps" in given:
+        found["maps"] = turned[len(masks) :]
     return {**found, **own.moved(given, result)}
 
 
-_TARGETS = ("mask", "masks", "boxes", "points")
+_TARGETS = ("mask", "masks", "maps", "boxes", "points")
 _THEIRS = {"boxes": "bboxes", "points": "keypoints"}
 
 
@@ -138,15 +135,18 @@ class _Own:
         self._light_alone = bool(self._leaves) and not any(
             "mask" in leaf.available_keys for leaf in self._leaves
         )
-        self.fills = any(hasattr(leaf, "fill_mask") and not _is(leaf, _STAYS) for leaf in self._leaves)
+        self.fills = any(
+            (hasattr(leaf, "fill_mask") and not is_one_of(leaf, _STAYS)) or is_one_of(leaf, _UNCOVERS)
+            for leaf in self._leaves
+        )
         boxes = self.pipeline.processors.get("bboxes")
         self._least = getattr(getattr(boxes, "params", None), "min_visibility", None)
         points = self.pipeline.processors.get("keypoints")
         if hasattr(getattr(points, "params", None), "remove_invisible"):
             removes, points.params.remove_invisible = points.params.remove_invisible, False
-            points.filter = _seen if removes else lambda points, shape: points
+            points.filter = seen if removes else lambda points, shape: points
         for leaf in self._leaves:
-            _corrected(leaf)
+            correct(leaf)
 
     def begin(self, key: int, min_visible: float) -> None:
         """Make ready for one sample."""
@@ -193,7 +193,7 @@ class _Own:
                 found[name] = np.ones_like(mask)
                 self._target(name, "mask", place, "masks")
                 for leaf in self._leaves:
-                    if _is(leaf, _STAYS):
+                    if is_one_of(leaf, _STAYS):
                         leaf._key2func.pop(name, None)
         return found
 
@@ -211,6 +211,15 @@ class _Own:
 
     def coordinates(self, given: Mapping[str, Any], place: str) -> dict[str, Any]:
         """Boxes and points that are there, each with its number; empty ones for what the pipeline waits for."""
+        cuts = (
+            [type(leaf).__name__ for leaf in self._leaves if is_one_of(leaf, CUTS)]
+            if "boxes" in given
+            else []
+        )
+        if cuts:
+            fix = "Leave it out of the pipeline, or leave the boxes out of the feed."
+            cut = f"{cuts[0]}, which cuts boxes apart"
+            raise ContractError(Problem(place, "transforms that keep a box in one piece", cut, fix))
         call: dict[str, Any] = {}
         for name, their in _THEIRS.items():
             if their not in self.pipeline.processors:
@@ -223,7 +232,7 @@ class _Own:
                 )
             values = given.get(name, np.zeros((0, 4 if name == "boxes" else 2)))
             there = np.flatnonzero(~np.isnan(values).any(1))
-            found = _thick(values[there], given["image"].shape) if name == "boxes" else values[there] - 0.5
+            found = thick(values[there], given["image"].shape) if name == "boxes" else values[there] - 0.5
             fields = self._fields(their)
             if fields:
                 call.update({field: there.tolist() for field in fields})
@@ -271,10 +280,6 @@ def _leaves(pipeline: Any) -> Iterator[Any]:
             yield one
 
 
-def _is(leaf: Any, names: set[str]) -> bool:
-    return any(kind.__name__ in names for kind in type(leaf).__mro__)
-
-
 # Pixels -------------------------------------------------------------------------------------------------------
 
 
@@ -307,174 +312,3 @@ def _shaped(found: Any, before: np.ndarray) -> Any:
     """An array with the axis of one channel that some transforms drop."""
     dropped = isinstance(found, np.ndarray) and found.ndim == 2 and before.shape[2:] == (1,)
     return found[..., None] if dropped else found
-
-
-# Boxes and points ---------------------------------------------------------------------------------------------
-
-
-def _thick(boxes: np.ndarray, shape: Sequence[int]) -> np.ndarray:
-    """Boxes with an area, within the image."""
-    frame = np.array([shape[1], shape[0]], np.float64)
-    low, high = boxes[:, :2], boxes[:, 2:]
-    thin = high - low < _THIN
-    low = np.where(thin, np.minimum(low, frame - _THIN), low)
-    return np.column_stack([low, np.where(thin, low + _THIN, high)])
-
-
-def _seen(points: np.ndarray, shape: Any) -> np.ndarray:
-    """Those points that are inside the image, up to its very edge."""
-    if len(points) == 0:
-        return points
-    height, width = (shape["height"], shape["width"]) if isinstance(shape, Mapping) else shape[:2]
-    at = points[:, :2] + 0.5
-    inside = (at >= -EDGE) & (at <= np.array([width, height]) + EDGE)
-    return points[np.all(inside, 1)]
-
-
-def _corrected(leaf: Any) -> None:
-    """Have a transform move boxes and points as it moves pixels."""
-    moves = leaf._key2func
-    points, boxes = moves.get("keypoints"), moves.get("bboxes")
-    if points is None or boxes is None:
-        return
-    if _is(leaf, _RESIZES | _RESIZED_CROPS) and getattr(leaf, "mask_interpolation", None) == NEAREST:
-        leaf.mask_interpolation = NEAREST_EXACT
-    if _is(leaf, _RESIZES):
-        moves["image"], moves["keypoints"] = _by_size(moves["image"])
-    elif _is(leaf, _RESIZED_CROPS):
-        moves["keypoints"] = _from_the_edge(points)
-    elif _is(leaf, {"Perspective"}):
-        moves["bboxes"] = _by_corners(boxes, points)
-    elif _is(leaf, {"SafeRotate"}):
-        moves["bboxes"] = _half_a_pixel_on(boxes)
-    elif _is(leaf, {"BaseDistortion"}):
-        moves["keypoints"], moves["bboxes"] = _points_by_map(points), _boxes_by_map(boxes)
-
-
-Moves = Callable[..., Any]
-
-
-def _by_size(resize: Moves) -> tuple[Moves, Moves]:
-    """What resizes an image, and points along with it, by the size that it came to, which is a whole number."""
-    size = [1.0, 1.0]
-
-    def resized(image: np.ndarray, *args: Any, **params: Any) -> np.ndarray:
-        found: np.ndarray = resize(image, *args, **params)
-        size[:] = found.shape[1] / image.shape[1], found.shape[0] / image.shape[0]
-        return found
-
-    def moved(points: np.ndarray, *args: Any, **params: Any) -> np.ndarray:
-        found = np.array(points, np.float64)
-        found[:, :2] = (found[:, :2] + 0.5) * size - 0.5
-        return found
-
-    return resized, moved
-
-
-def _from_the_edge(move: Moves) -> Moves:
-    """Points that are counted from the edge rather than from the middle of the first pixel."""
-
-    def moved(points: np.ndarray, *args: Any, **params: Any) -> np.ndarray:
-        points = np.array(points, np.float64)
-        points[:, :2] += 0.5
-        found = np.array(move(points, *args, **params), np.float64)
-        found[:, :2] -= 0.5
-        return found
-
-    return moved
-
-
-def _half_a_pixel_on(move: Moves) -> Moves:
-    """Boxes of `SafeRotate`, which turns pixels about a centre half a pixel beyond that of boxes."""
-
-    def moved(boxes: np.ndarray, *args: Any, **params: Any) -> np.ndarray:
-        found = np.array(move(boxes, *args, **params))
-        height, width = params["shape"][:2]
-        if len(found):
-            found[:, :4] += np.array([0.5 / width, 0.5 / height] * 2)
-        return found
-
-    return moved
-
-
-def _by_corners(move: Moves, points: Moves) -> Moves:
-    """The upright boxes about the corners, each of which goes where its point does."""
-
-    def moved(boxes: np.ndarray, *args: Any, **params: Any) -> np.ndarray:
-        if len(boxes) == 0:
-            return boxes
-        found = np.array(move(boxes, *args, **params))
-        height, width = params["shape"][:2]
-        corners = np.zeros((len(boxes), 4, 5))
-        corners[..., :2] = boxes[:, [[0, 1], [2, 1], [2, 3], [0, 3]]] * (width, height) - 0.5
-        at = np.asarray(points(corners.reshape(-1, 5), *args, **params))[:, :2].reshape(-1, 4, 2) + 0.5
-        keeps = getattr(getattr(move, "__self__", None), "keep_size", True)
-        size = (width, height) if keeps else (params["max_width"], params["max_height"])
-        found[:, :2], found[:, 2:4] = at.min(1) / size, at.max(1) / size
-        return found
-
-    return moved
-
-
-def _points_by_map(move: Moves) -> Moves:
-    """Points of a distortion, which says for each pixel of the output where in the input it is looked up."""
-
-    def moved(points: np.ndarray, *args: Any, **params: Any) -> np.ndarray:
-        x, y = params.get("map_x"), params.get("map_y")
-        if x is None or y is None or len(points) == 0:
-            found: np.ndarray = move(points, *args, **params)
-            return found
-        found = np.array(points, np.float64)
-        for point in found:
-            point[:2] = _looked_up(x, y, point[:2])
-        return found
-
-    return moved
-
-
-def _looked_up(x: np.ndarray, y: np.ndarray, point: np.ndarray) -> np.ndarray:
-    """Where a map reads a point: from the pixel that reads nearest to it, by the map's slope there."""
-    if np.isnan(point).any():
-        return point
-    away = np.square(x - point[0]) + np.square(y - point[1])
-    i, j = np.unravel_index(int(away.argmin()), away.shape)
-    top, left = (
-        min(max(int(i) - 1, 0), max(x.shape[0] - 3, 0)),
-        min(max(int(j) - 1, 0), max(x.shape[1] - 3, 0)),
-    )
-    window = np.s_[top : top + 3, left : left + 3]
-    rows, columns = np.mgrid[window]
-    read = np.stack([x[window].ravel(), y[window].ravel(), np.ones(rows.size)], 1).astype(np.float64)
-    slope, *_ = np.linalg.lstsq(
-        read, np.stack([columns.ravel(), rows.ravel()], 1).astype(np.float64), rcond=None
-    )
-    found: np.ndarray = np.array([*point, 1.0]) @ slope
-    inner = 0 < i < x.shape[0] - 1 and 0 < j < x.shape[1] - 1
-    return np.clip(found, (j - 1, i - 1), (j + 1, i + 1)) if inner else found
-
-
-def _boxes_by_map(move: Moves) -> Moves:
-    """The upright boxes about the pixels that a distortion reads from within each."""
-
-    def moved(boxes: np.ndarray, *args: Any, **params: Any) -> np.ndarray:
-        x, y = params.get("map_x"), params.get("map_y")
-        if x is None or y is None or len(boxes) == 0:
-            found: np.ndarray = move(boxes, *args, **params)
-            return found
-        height, width = params["shape"][:2]
-        kept = []
-        for box in np.array(boxes, np.float64):
-            left, top, right, bottom = box[:4] * (width, height, width, height) - 0.5
-            within = (x >= left) & (x < right) & (y >= top) & (y < bottom)
-            rows, columns = np.flatnonzero(within.any(1)), np.flatnonzero(within.any(0))
-            if len(rows):
-                box[:4] = (
-                    columns[0] / width,
-                    rows[0] / height,
-                    (columns[-1] + 1) / width,
-                    (rows[-1] + 1) / height,
-                )
-                kept.append(box)
-        return np.array(kept) if kept else np.zeros((0, boxes.shape[1]))
-
-    return moved

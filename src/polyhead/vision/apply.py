@@ -15,7 +15,7 @@ from polyhead.errors import ContractError, DataError, PolyheadError, Problem, sh
 from polyhead.vision import albumentations
 from polyhead.vision.base import Augmentation
 
-TARGETS = ("mask", "masks", "boxes", "points")
+TARGETS = ("mask", "masks", "maps", "boxes", "points")
 
 
 @dataclass(frozen=True, repr=False)
@@ -34,7 +34,7 @@ class Apply(Augmentation):
     A function that takes no targets changes light alone: it is called on each image and may return the bare array.
     One that takes targets must take all that the sample has.
 
-    A pipeline of albumentations moves all that a sample has: every image, mask, box and point. Boxes need
+    A pipeline of albumentations moves all that a sample has: every image, mask, map, box and point. Boxes need
     ``BboxParams("pascal_voc")`` and keypoints ``KeypointParams("xy")``; ``additional_targets`` need not be said. It
     works on a copy of its own in each thread, seeded for each sample, and the copy counts as this library does: points
     from the image's edge, not from the middle of its first pixel. What comes into a mask from outside of the image has
@@ -86,6 +86,16 @@ class Apply(Augmentation):
     def place(self) -> str:
         """How it is named in errors."""
         return f"Apply({getattr(self.function, '__name__', type(self.function).__name__)})"
+
+    @property
+    def moves_maps(self) -> bool:
+        """Whether numbers for each pixel can be moved along: by a pipeline, and not by a function."""
+        return albumentations.is_pipeline(self.function)
+
+    @property
+    def takes_floats(self) -> bool:
+        """Whether images of more than 8 bits come as floats in 0–1: functions may be written for bytes."""
+        return albumentations.is_pipeline(self.function)
 
     @property
     def light_alone(self) -> bool:
@@ -170,7 +180,9 @@ class Apply(Augmentation):
         size = np.shape((given if self.light_alone else result)["image"])[:2]
         for name, before in given.items():
             pairs = (
-                list(zip(before, result[name], strict=False)) if name == "masks" else [(before, result[name])]
+                list(zip(before, result[name], strict=False))
+                if name in ("masks", "maps")
+                else [(before, result[name])]
             )
             if name == "masks" and len(result[name]) != len(before):
                 raise ContractError(

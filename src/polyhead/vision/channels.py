@@ -41,6 +41,9 @@ def chosen(samples: Samples, channels: int | None) -> np.ndarray:
     if channels is None or channels == have:
         return pixels
     colours = 3 if samples.meaning == "rgb" else 1
+    if channels not in (1, 3, 4):
+        found = f"a file of {have} band{'s' * (have > 1)}"
+        raise Unfit(f"an image of {channels} bands", found, f"Say ph.Image(height, width, {have}).")
     known = samples.meaning != "bands" and have <= colours + samples.alpha
     if not known and not (samples.meaning == "rgb" and channels <= 3):
         raise Unfit(f"an image of {channels} channel{'s' * (channels > 1)}", *_too_many(have))
@@ -56,12 +59,7 @@ def chosen(samples: Samples, channels: int | None) -> np.ndarray:
 
 def _too_many(have: int) -> tuple[str, str]:
     found = f"a file of {have} bands, which are not said to be colours"
-    if have in (1, 3, 4):
-        return found, f"Say ph.Image(height, width, {have}) to get all of them."
-    return found, (
-        "Save the bands that the model gets as files of 1, 3 or 4 bands, or read them yourself and give arrays to "
-        "ph.Array."
-    )
+    return found, f"Say ph.Image(height, width, {have}) to get all of them."
 
 
 def _luma(pixels: np.ndarray) -> np.ndarray:

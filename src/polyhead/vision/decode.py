@@ -13,17 +13,18 @@ from typing import Any
 
 import numpy as np
 
-from polyhead.errors import DataError, Problem, place
+from polyhead.errors import DataError
+from polyhead.images import npy
 from polyhead.images.content import Broken
-from polyhead.images.headers import FORMATS, MAX_PIXELS, Header, parse, read_header
+from polyhead.images.headers import Header, NoPage, read_header
 from polyhead.vision import pillow_files
 from polyhead.vision._libraries import opencv, simplejpeg
 from polyhead.vision.channels import Samples, Unfit, chosen, in_8_bits
+from polyhead.vision.encoded import Encoded, checked, header_in, no_page, placed, read, refusal
 from polyhead.vision.geometry import orient, scale, turned
+from polyhead.vision.pillow_files import Held
 from polyhead.vision.pnm import read_pnm
 from polyhead.vision.tiff import read_tiff
-
-Encoded = bytes | bytearray | memoryview | np.ndarray | str | os.PathLike[str]
 
 
 @dataclass(frozen=True)
@@ -75,8 +76,9 @@ def decode(
     """Decode an image.
 
     Args:
-        source: the encoded bytes, also as an array ``(n,)`` of uint8; or a path.
-        channels: 1 for grey, 3 for RGB, 4 for RGB and alpha, None for what the file has.
+        source: the encoded bytes, also as an array ``(n,)`` of uint8; a path; or an image of Pillow.
+        channels: 1 for grey, 3 for RGB, 4 for RGB and alpha, another number for as many bands, None for what the
+            file has.
         at_least: (height, width) that suffice: a JPEG may come at 1/2, 1/4 or 1/8 that is no smaller.
         max_pixels: larger images are refused before they are decoded; by default 134 million, and fewer where a file
             is far too small for what it says that it holds.
@@ -89,9 +91,9 @@ def decode(
         DataError: for a file that is missing, empty, cut off, no image, too large, of several pages, or of bands that
             cannot become these channels.
     """
-    data, where = _read(source, where)
-    header = _checked(data, max_pixels, page, where, layer)
-    if header.format == "JPEG":
+    data, where = read(source, where)
+    header = checked(data, max_pixels, page, where, layer)
+    if header.format == "JPEG" and isinstance(data, bytes) and channels in (None, 1, 3, 4):
         pixels, factor = _jpeg(data, header, channels, at_least, where)
     else:
         pixels, factor = _fitted(_other(data, header, page or 0, where), channels, deep, where), 1.0
@@ -112,15 +114,15 @@ def decode_mask(
         DataError: as `decode` does; also for colours without a palette, and for lossy formats, whose ids are
             blurred.
     """
-    data, where = _read(source, where)
-    header = _checked(data, max_pixels, page, where, "mask")
+    data, where = read(source, where)
+    header = checked(data, max_pixels, page, where, "mask")
     _require_exact(header, where)
     pixels = _ids(data, header, page or 0, where)
     if pixels.shape[2] > 1:
         colours = pixels[..., :3]
         if colours.shape[2] < 3 or not all(np.array_equal(colours[..., 0], colours[..., k]) for k in (1, 2)):
             fix = "Say the colour of each class: Mask(values=[(r, g, b), ...])."
-            raise _error(where, "a mask of ids, one channel", "an image in colours", fix)
+            raise refusal(where, "a mask of ids, one channel", "an image in colours", fix)
     return upright(np.ascontiguousarray(pixels[..., 0]), header.orientation)
 
 
@@ -138,15 +140,15 @@ def decode_colours(source: Encoded, *, max_pixels: int | None = None, where: str
     Raises:
         DataError: as `decode` does; also for lossy formats, whose colours are blurred.
     """
-    data, where = _read(source, where)
-    _require_exact(header_of(data, where=where), where)
+    data, where = read(source, where)
+    _require_exact(header_in(data, 0, where), where)
     return decode(data, max_pixels=max_pixels, layer="mask", where=where).pixels
 
 
 def _require_exact(header: Header, where: str) -> None:
     if header.lossy:
         fix = "Save masks as PNG; for a binary mask, decode the image and compare with 127."
-        raise _error(where, "a mask in a format without loss", f"a lossy {header.format}", fix)
+        raise refusal(where, "a mask in a format without loss", f"a lossy {header.format}", fix)
 
 
 def size_of(source: Encoded, *, where: str = "") -> tuple[int, int]:
@@ -166,11 +168,11 @@ def header_of(source: Encoded, *, page: int = 0, where: str = "") -> Header:
     """
     if isinstance(source, (str, os.PathLike)):
         try:
-            return read_header(source, _placed(source, where), page)
+            return read_header(source, placed(source, where), page)
         except DataError:
             pass  # what only Pillow knows; and else the words for an image
-    data, where = _read(source, where)
-    return _header(data, page, where)
+    data, where = read(source, where)
+    return header_in(data, page, where)
 
 
 def upright(pixels: np.ndarray, orientation: int) -> np.ndarray:
@@ -197,82 +199,8 @@ def upright(pixels: np.ndarray, orientation: int) -> np.ndarray:
 _TURNED_BY_OPENCV = (np.uint8, np.uint16, np.int16, np.int32, np.float32, np.float64)
 
 
-def _read(source: Encoded, where: str) -> tuple[bytes, str]:
-    if isinstance(source, bytes):
-        data = source
-    elif isinstance(source, (str, os.PathLike)):
-        where = _placed(source, where)
-        try:
-            with open(source, "rb") as file:
-                data = file.read()
-        except (OSError, ValueError) as error:
-            raise _unreadable(error, where) from error
-    elif isinstance(source, (bytearray, memoryview)):
-        data = bytes(source)
-    elif isinstance(source, np.ndarray) and source.dtype == np.uint8 and source.ndim == 1:
-        data = source.tobytes()
-    else:
-        raise _error(where, "encoded bytes or a path", type(source).__name__)
-    if not data:
-        raise _error(where, "an image", "no bytes")
-    return data, where
-
-
-def _placed(path: Any, where: str) -> str:
-    file = place(file=os.fspath(path))
-    return f"{where}, {file}" if where else file
-
-
-def _header(data: bytes, page: int, where: str) -> Header:
-    try:
-        header = parse(data, page)
-        if header is None:
-            header = pillow_files.rare_header(data)
-    except Broken as error:
-        raise _error(where, "an image with a whole header", str(error)) from None
-    if header is None:
-        raise _error(where, f"an image ({FORMATS})", f"{len(data)} bytes that begin with {data[:8]!r}")
-    if not header.height or not header.width:
-        raise _error(where, "an image", f"a size of {header.width} x {header.height} pixels")
-    return header
-
-
-def _checked(data: bytes, max_pixels: int | None, page: int | None, where: str, layer: str) -> Header:
-    """The header of an image, or of what lies in one, that may be decoded."""
-    header = _header(data, page or 0, where)
-    if header.height * header.width > (MAX_PIXELS if max_pixels is None else max_pixels):
-        found = f"{header.width} x {header.height} in {len(data)} bytes"
-        fix = "If this is no mistake, say ph.Image(max_pixels=...), or make it smaller first."
-        raise _error(where, f"at most {max_pixels or MAX_PIXELS:,} pixels", found, fix)
-    if max_pixels is None and _cost(header) > max(_FREE, _LEAST_SHARE * len(data)):
-        found = f"{header.width} x {header.height} in {len(data)} bytes"
-        fix = "The file is damaged, or of one colour: then say ph.Image(max_pixels=...)."
-        raise _error(where, "a file as large as its image", found, fix)
-    if page is None and header.pages > 1:
-        what = f"a TIFF of {header.pages} pages" if header.format == "TIFF" else "an animation"
-        fix = "Say ph.Image(page=0) for the first of them, or save each as a file of its own."
-        fix = fix if layer == "image" else f"Save the one that is the {layer} as a file of its own."
-        raise _error(where, f"one {layer}", what, fix)
-    return header
-
-
-def _cost(header: Header) -> int:
-    """About the bytes that decoding takes."""
-    deep = -(-header.bits // 8)
-    if header.format == "PNG":
-        each = (1, 1, 3, 4, 2, 1, 4)[min(header.kind or 0, 6)] * deep
-    else:
-        each = max(_BYTES_A_PIXEL.get(header.format, 8), 2 * (header.bands or 1) * deep)
-    return header.height * header.width * each
-
-
-_BYTES_A_PIXEL = {"JPEG": 9, "BMP": 4, "PNM": 4, "TIFF": 2, "JPEG 2000": 16}
-_FREE = 1 << 28
 _SCANNED = 1 << 28
 """Pixels of a JPEG that its scans may pass over, beside 32 of them: a scan of nothing takes time, and no room."""
-
-_LEAST_SHARE = 1100
-"""What decoding takes beyond 256 MB has to have a byte in the file for each 1,100: deflate packs 1,032 into one."""
 
 
 def _jpeg(
@@ -308,14 +236,18 @@ def _jpeg(
                 raise
             pixels = simplejpeg().decode_jpeg(data, color, strict=False, **smaller)
     except ValueError as error:
-        raise _error(where, "a whole JPEG", f"one that does not decode ({error})") from error
+        raise refusal(where, "a whole JPEG", f"one that does not decode ({error})") from error
     if eighths < 8 and pixels.shape[:2] != (smaller["min_height"], smaller["min_width"]):
         raise AssertionError(f"decoded to {pixels.shape[:2]} rather than {smaller}")
     return pixels, eighths / 8
 
 
-def _other(data: bytes, header: Header, page: int, where: str) -> Samples:
-    """The pixels of all formats but JPEG, as they are stored."""
+def _other(data: bytes | Held, header: Header, page: int, where: str) -> Samples:
+    """The pixels as they are stored."""
+    if isinstance(data, Held):
+        return _held(data, header, page, False, where)
+    if header.format == "NPY":
+        return _npy(data)
     if header.format in ("TIFF", "PNM"):
         try:
             return read_tiff(data, page) if header.format == "TIFF" else read_pnm(data)
@@ -323,7 +255,7 @@ def _other(data: bytes, header: Header, page: int, where: str) -> Samples:
             raise _undecoded(header, str(error), where) from error
     deep = header.format == "JPEG 2000" and header.bits > 8 and header.bands != 1  # Pillow cuts them to 8
     if deep and (header.bits != 16 or header.bands not in (3, 4)):
-        raise _error(
+        raise refusal(
             where, "8 or 16 bits a channel", f"a JPEG 2000 of {header.bits} bits", "Save it as TIFF or PNG."
         )
     if deep or (header.format in ("PNG", "BMP", "WebP") and not page and header.pages == 1):
@@ -341,6 +273,21 @@ def _other(data: bytes, header: Header, page: int, where: str) -> Samples:
         raise _undecoded(header, str(error), where) from error
 
 
+def _npy(data: bytes) -> Samples:
+    pixels = npy.read(data)
+    pixels = pixels * np.uint8(255) if pixels.dtype == np.bool_ else pixels
+    return Samples(pixels, {1: "grey", 3: "rgb"}.get(pixels.shape[2], "bands"))  # type: ignore[arg-type]
+
+
+def _held(data: Held, header: Header, page: int, ids: bool, where: str) -> Samples:
+    try:
+        return data.samples(page, ids)
+    except NoPage as error:
+        raise no_page(error, page, where) from None
+    except Broken as error:
+        raise _undecoded(header, str(error), where) from error
+
+
 def _grey(pixels: np.ndarray, header: Header) -> Samples:
     """Grey, and alpha where one number is transparent."""
     if header.clear is None:
@@ -351,8 +298,13 @@ def _grey(pixels: np.ndarray, header: Header) -> Samples:
     return Samples(np.dstack([pixels, alpha]), "grey", True)
 
 
-def _ids(data: bytes, header: Header, page: int, where: str) -> np.ndarray:
+def _ids(data: bytes | Held, header: Header, page: int, where: str) -> np.ndarray:
     """The numbers of a mask as they are stored, ``(H, W, bands)``."""
+    if isinstance(data, Held):
+        return _held(data, header, page, True, where).pixels
+    if header.format == "NPY":
+        pixels = npy.read(data)
+        return pixels.astype(np.uint8) if pixels.dtype == np.bool_ else pixels
     if header.format in ("TIFF", "PNM"):
         try:
             found = read_tiff(data, page, ids=True) if header.format == "TIFF" else read_pnm(data, ids=True)
@@ -368,7 +320,7 @@ def _ids(data: bytes, header: Header, page: int, where: str) -> np.ndarray:
     image = _pillow(data, header, page, where)
     if header.format == "GIF" and pillow_files.are_shades(image):
         fix = "Save masks as PNG."
-        raise _error(where, "a mask of ids", "a GIF of greys that are not stored as their own numbers", fix)
+        raise refusal(where, "a mask of ids", "a GIF of greys that are not stored as their own numbers", fix)
     return pillow_files.samples_of(image, ids=True).pixels
 
 
@@ -387,7 +339,9 @@ def _pillow(data: bytes, header: Header, page: int, where: str) -> Any:
     try:
         return pillow_files.opened(data, header.format, header.stored, page)
     except pillow_files.Unread as error:
-        raise _error(where, "a format that the installed libraries read", str(error), error.fix) from error
+        raise refusal(where, "a format that the installed libraries read", str(error), error.fix) from error
+    except NoPage as error:
+        raise no_page(error, page, where) from None
     except (Broken, MemoryError) as error:
         raise _undecoded(header, str(error) or "one too large for memory", where) from error
 
@@ -397,17 +351,8 @@ def _fitted(samples: Samples, channels: int | None, deep: bool, where: str) -> n
         pixels = chosen(samples, channels)
         return pixels if deep else in_8_bits(pixels)
     except Unfit as error:
-        raise _error(where, error.expected, error.found, error.fix) from None
+        raise refusal(where, error.expected, error.found, error.fix) from None
 
 
 def _undecoded(header: Header, found: str, where: str) -> DataError:
-    return _error(where, f"a whole {header.format}", found)
-
-
-def _unreadable(error: OSError | ValueError, where: str) -> DataError:
-    words = getattr(error, "strerror", None) or error
-    return _error(where, "a file that can be read", f"{type(error).__name__}: {words}")
-
-
-def _error(where: str, expected: str, found: str, fix: str = "") -> DataError:
-    return DataError(Problem(where or "an encoded image", expected, found, fix))
+    return refusal(where, f"a whole {header.format}", found)

@@ -369,7 +369,7 @@ class Plan:
             i: the sample.
             images: by name; an `Apply` gets the one called so, else the first, as ``image``.
             masks: by name, ``(H, W)`` or ``(H, W, C)``; with an owner ``(k, H, W)``, one for each box.
-            maps: by name, as `map` takes them; an `Apply` that moves the image cannot move them.
+            maps: by name, as `map` takes them; an `Apply` of a function that moves the image cannot move them.
             boxes: by name, ``(k, 4)``.
             points: by name, ``(n, 2)`` or ``(k, n, 2)``.
             swaps: pairs of keypoints that change places when mirrored, by name.

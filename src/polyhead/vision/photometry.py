@@ -1,7 +1,8 @@
 """What is done to the light of an image: each a pure function of pixels and parameters.
 
-Pixels are ``(H, W, C)``, grey, RGB or RGBA; uint8 in 0-255, uint16 in 0-65535, or floats in 0-1. What comes out is
-of the same dtype and range. Alpha stays as it is. The argument may be written into.
+Pixels are ``(H, W, C)``, grey, RGB, RGBA, or another number of bands; uint8 in 0-255, uint16 in 0-65535, or floats in
+0-1. What comes out is of the same dtype and range. Alpha stays as it is. Bands that are no colours have brightness and
+contrast alone. The argument may be written into.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from polyhead.vision._libraries import opencv
+from polyhead.vision.warp import GROUP, groups
 
 LUMA = np.array([0.299, 0.587, 0.114])
 """How bright red, green and blue are to the eye (ITU-R BT.601)."""
@@ -55,14 +57,12 @@ def recolor(pixels: np.ndarray, matrix: np.ndarray) -> np.ndarray:
     """Pixels through one matrix of `color_matrix`: one pass, whatever it is composed of."""
     cv2 = opencv()
     top, channels = top_of(pixels), pixels.shape[2]
-    if channels in (1, 2):  # grey stays grey: every row of the matrix has the same sum
+    if channels not in (3, 4):  # grey stays grey: every row of the matrix has the same sum
         gain, offset = float(matrix[0, :3].sum()), float(matrix[0, 3])
         if pixels.dtype == np.uint8:
             table = np.clip(np.rint(np.arange(256) * gain + offset * top), 0, top).astype(np.uint8)
-            found = cv2.LUT(np.ascontiguousarray(pixels[..., :1]), table)[..., None]
-        else:
-            found = _saturated(pixels[..., :1] * gain + offset * top, pixels.dtype)
-        return found if channels == 1 else np.concatenate([found, pixels[..., 1:]], 2)
+            return cv2.LUT(np.ascontiguousarray(pixels), table).reshape(pixels.shape)
+        return _saturated(pixels * gain + offset * top, pixels.dtype)
     by = matrix[:3].copy()
     by[:, 3] *= top
     if channels == 4:
@@ -77,6 +77,8 @@ def blur(pixels: np.ndarray, sigma: float) -> np.ndarray:
     """Blurred by a Gaussian of ``sigma`` pixels."""
     cv2 = opencv()
     side = 2 * int(np.ceil(3 * sigma)) + 1
+    if pixels.shape[2] > GROUP:
+        return np.concatenate([blur(part, sigma) for part in groups(pixels)], 2)
     found = cv2.GaussianBlur(pixels, (side, side), sigma, borderType=cv2.BORDER_REFLECT_101)
     return found.reshape(pixels.shape)
 
@@ -91,7 +93,7 @@ def noise(pixels: np.ndarray, strength: float, key: int) -> np.ndarray:
     """
     # Bits of a generator are the same in all versions of NumPy, its normal numbers are not; and looking up is 5
     # times faster than computing them.
-    colors = pixels if pixels.shape[2] in (1, 3) else np.ascontiguousarray(pixels[..., :-1])
+    colors = pixels if pixels.shape[2] != 4 else np.ascontiguousarray(pixels[..., :-1])
     raw = np.random.SFC64(np.random.SeedSequence(key)).random_raw(-(-colors.size // 4))
     places = raw.astype("<u8", copy=False).view("<u2")[: colors.size]
     top = top_of(pixels)

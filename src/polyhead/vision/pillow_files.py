@@ -17,13 +17,16 @@ import numpy as np
 from polyhead.errors import PolyheadError
 from polyhead.images.content import Broken
 from polyhead.images.directories import valid
-from polyhead.images.headers import Header
+from polyhead.images.headers import Header, NoPage
+from polyhead.images.pillow import READS, frames
 from polyhead.vision._libraries import pillow
 from polyhead.vision.channels import Samples
 
 _NAMES = {"WebP": "WEBP", "JPEG 2000": "JPEG2000", "HEIC": "HEIF"}
 _RARE = ("TGA", "QOI", "PCX", "DCX", "SGI", "SUN", "PSD", "DDS", "ICO", "ICNS", "DIB", "MSP", "PIXAR", "XPM")
 _LOSSY = ("DDS", "ICNS")
+_LOSSY_HELD = (*_LOSSY, "JPEG", "MPO", "JPEG2000", "AVIF", "HEIF")
+_LOSSY_TIFF = ("jpeg", "webp")
 _FIXES = {
     "HEIF": "Install pillow-heif: pip install pillow-heif. polyhead finds it. Or convert them to PNG or JPEG.",
     "AVIF": 'Install a newer Pillow: pip install -U "pillow>=11.3". Or convert them to PNG or JPEG.',
@@ -62,6 +65,7 @@ def opened(data: bytes, format: str, size: tuple[int, int], page: int = 0) -> An
 
     Raises:
         Unread: for a format that is not read here.
+        NoPage: where the file has fewer pages.
         Broken: for what does not decode.
     """
     name = _NAMES.get(format, format)
@@ -71,11 +75,64 @@ def opened(data: bytes, format: str, size: tuple[int, int], page: int = 0) -> An
     with _as_broken():
         image = factory(io.BytesIO(data), "")
         if page:
-            image.seek(page)
+            _seek(image, page, format)
         if (image.height, image.width) != size:
             raise Broken(f"one of {image.height} x {image.width} whose header says {size[0]} x {size[1]}")
         image.load()
     return image
+
+
+def _seek(image: Any, page: int, format: str) -> None:
+    try:
+        image.seek(page)
+    except EOFError:
+        raise NoPage(format, frames(image)) from None
+
+
+class Held:
+    """An image of Pillow whose pixels are in memory.
+
+    Attributes:
+        header: what a file of it would say.
+
+    Raises:
+        Broken: where it cannot be decoded any more.
+    """
+
+    def __init__(self, image: Any) -> None:
+        with READS:
+            try:
+                image.load()
+            except Exception as error:
+                found = str(error) or type(error).__name__
+                raise Broken(f"one that cannot be read any more ({found})") from error
+            turned = image.getexif().get(274, 1)
+            pages, self._page = frames(image), image.tell()
+        lossy = image.format in _LOSSY_HELD or image.info.get("compression") in _LOSSY_TIFF
+        turned = valid(turned) if isinstance(turned, int) else 1
+        self._image = image
+        self.header = Header(
+            image.format or "image", image.height, image.width, turned, lossy=lossy, pages=pages
+        )
+
+    def samples(self, page: int, ids: bool = False) -> Samples:
+        """Its pixels, not turned.
+
+        Raises:
+            NoPage: where it has fewer pages.
+        Broken: for another frame than the one in memory, or pixels that do not become colours.
+        """
+        if page >= self.header.pages:
+            raise NoPage(self.header.format, self.header.pages)
+        if page != self._page and self.header.pages > 1:
+            raise Broken(f"one of which frame {self._page} is decoded, and whose file is closed")
+        if ids and self._image.format == "GIF" and are_shades(self._image):
+            raise Broken("a GIF of greys that are not stored as their own numbers")
+        found = samples_of(self._image, ids)
+        if self._image.mode == "I" and self._image.format in ("PNG", "PPM") and not ids:
+            # of 16 bits, as older versions open them
+            return found._replace(pixels=found.pixels.astype(np.uint16))
+        return found
 
 
 def rare_header(data: bytes) -> Header | None:
@@ -102,7 +159,7 @@ def _as_broken() -> Iterator[None]:
     except (PolyheadError, MemoryError, Broken):
         raise
     except Exception as error:
-        raise Broken(f"one that does not decode ({error or type(error).__name__})") from error
+        raise Broken(f"one that does not decode ({str(error) or type(error).__name__})") from error
 
 
 def are_shades(image: Any) -> bool:
@@ -143,6 +200,11 @@ def _samples_of(image: Any, ids: bool) -> Samples:
         image = image.convert(mode)
     elif mode in ("La", "RGBa"):
         mode = mode.upper()
+        image = image.convert(mode)
+    elif mode == "LAB":
+        raise Broken("one in mode LAB, which Pillow does not turn into RGB")
+    elif mode in ("L", "RGB") and isinstance(image.info.get("transparency"), int if mode == "L" else tuple):
+        mode = {"L": "LA", "RGB": "RGBA"}[mode]  # one of its greys or colours is clear
         image = image.convert(mode)
     elif mode not in ("L", "LA", "RGB", "RGBA", "I", "F") and not mode.startswith("I;16"):
         image, mode = image.convert("RGB"), "RGB"

@@ -15,6 +15,9 @@ import numpy as np
 from polyhead.errors import ContractError, Problem, place
 from polyhead.vision.apply import TARGETS, Apply
 
+OVERSHOT = 0.25
+"""What interpolation may go beyond the range; more than that is said to be wrong where it is encoded."""
+
 if TYPE_CHECKING:
     from polyhead.vision.joint import Plan, Sample, Size
 
@@ -76,8 +79,8 @@ def run(
         key = stage.keys[at]
         if stage.apply is not None and key is not None:
             options = {"where": where, "min_visible": plan._min_visible}
-            images, masks, boxes, points = _applied(
-                stage.apply, key, images, masks, boxes, points, owners, photometric, fills, options
+            images, masks, maps, boxes, points = _applied(
+                stage.apply, key, images, masks, maps, boxes, points, owners, photometric, fills, options
             )
     for name, owner in owners.items():
         kept = found[owner][1]
@@ -103,28 +106,33 @@ def _applied(
     key: int,
     images: dict[str, np.ndarray],
     masks: dict[str, np.ndarray],
+    maps: dict[str, np.ndarray],
     boxes: dict[str, np.ndarray],
     points: dict[str, np.ndarray],
     owners: Mapping[str, str],
     photometric: set[str],
     fills: Mapping[str, float],
     options: Mapping[str, Any],
-) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any], dict[str, Any]]:
+) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any], dict[str, Any], dict[str, Any]]:
     """All of it under the few names that an `Apply` has for it, and back; ``options`` are those of `Apply.run`."""
     if apply.light_alone:
         lit = {name: image for name, image in images.items() if name in photometric}
         if not lit:
-            return images, masks, boxes, points
+            return images, masks, maps, boxes, points
         keys = _keywords(lit)
         results = apply.run(key, dict(zip(keys, lit.values(), strict=True)), **options)
         found = {**images, **{name: results[k] for name, k in zip(lit, keys, strict=True)}}
-        return found, masks, boxes, points
+        return found, masks, maps, boxes, points
     names = _keywords(images)
+    if apply.takes_floats:
+        images = {name: _as_floats(image) for name, image in images.items()}
     given: dict[str, Any] = dict(zip(names, images.values(), strict=True))
     unlit = frozenset(k for name, k in zip(images, names, strict=True) if name not in photometric)
     flat = [m for name, mask in masks.items() for m in (mask if name in owners else [mask])]
     if flat:
         given["mask" if len(flat) == 1 else "masks"] = flat[0] if len(flat) == 1 else flat
+    if maps and apply.moves_maps:
+        given["maps"] = list(maps.values())
     if boxes:
         given["boxes"] = np.concatenate(list(boxes.values()))
     if points:
@@ -133,7 +141,7 @@ def _applied(
         fills.get(name, 0) for name, mask in masks.items() for _ in (mask if name in owners else [mask])
     ]
     found = apply.run(key, given, fills=outside, unlit=unlit, **options)
-    images = {name: found[k] for name, k in zip(images, names, strict=True)}
+    images = {name: _in_range(found[k]) for name, k in zip(images, names, strict=True)}
     turned = iter([found["mask"]] if len(flat) == 1 else found.get("masks", ()))
     masks = {
         name: np.array([next(turned) for _ in mask], mask.dtype).reshape(len(mask), *found["image"].shape[:2])
@@ -141,6 +149,7 @@ def _applied(
         else next(turned)
         for name, mask in masks.items()
     }
+    maps = dict(zip(maps, found.get("maps", maps.values()), strict=True))
     at = 0
     for name, box in boxes.items():
         boxes = {**boxes, name: np.asarray(found["boxes"], np.float64)[at : at + len(box)]}
@@ -151,7 +160,23 @@ def _applied(
         part = np.asarray(found["points"], np.float64)[at : at + count]
         points = {**points, name: part.reshape(point.shape)}
         at += count
-    return images, masks, boxes, points
+    return images, masks, maps, boxes, points
+
+
+def _as_floats(image: np.ndarray) -> np.ndarray:
+    """An image of more than 8 bits as float32 in 0–1, as albumentations takes them; bytes as they are."""
+    if image.dtype == np.uint16:
+        return image / np.float32(65535)
+    return image.astype(np.float32, copy=False) if image.dtype.kind == "f" else image
+
+
+def _in_range(image: Any) -> Any:
+    """Floats with what goes a little beyond 0–1 cut off, as cubic interpolation does at edges."""
+    if not isinstance(image, np.ndarray) or image.dtype.kind != "f" or not image.size:
+        return image
+    least, most = float(image.min()), float(image.max())
+    beyond = least < 0 or most > 1
+    return np.clip(image, 0, 1) if beyond and least > -OVERSHOT and most < 1 + OVERSHOT else image
 
 
 def _keywords(images: Mapping[str, Any]) -> list[str]:

@@ -25,8 +25,12 @@ from polyhead.vision.pillow_files import opened, samples_of
 _PLAIN, _LZW, _PACKBITS, _LZMA, _ZSTD, _DEFLATE = 1, 5, 32773, 34925, 50000, (8, 32946)
 _BYTES = (_PLAIN, _LZW, _PACKBITS, _LZMA, _ZSTD, *_DEFLATE)
 _WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _PALETTE = range(4)
+_PACKED = (1, 2, 4, 10, 12, 14)
+"""Bits of samples that do not fill their bytes: they stand one behind the other, the highest bit first."""
+
 _KINDS = {1: "u", 2: "i", 3: "f", 4: "u"}
 _LARGEST_DICTIONARY = 1 << 27
+_BITS_AT_ONCE = 1 << 24
 
 
 class Layout(NamedTuple):
@@ -113,7 +117,8 @@ def _layout(found: Directories, directory: Directory) -> Layout | None:
             raise Broken(f"a TIFF of {bits[0]} bits with compression {compression}, colours {photometric}")
         return None
     kind = _KINDS.get(formats[0], "")
-    if bits[0] not in (1, 2, 4, 8, 16, 32, 64) or not kind or (kind == "f" and bits[0] < 16):
+    whole = bits[0] in (8, 16, 32, 64) and (kind != "f" or bits[0] > 8)
+    if not kind or not (whole or (bits[0] in _PACKED and kind == "u")):
         raise Broken(f"a TIFF with {bits[0]} bits a sample of format {formats[0]}")
     planes = bands if number(284, 1) == 2 else 1
     tiled = 322 in directory.tags
@@ -127,7 +132,11 @@ def _layout(found: Directories, directory: Directory) -> Layout | None:
     offsets = found.numbers(directory, 324 if tiled else 273)
     counts = found.numbers(directory, 325 if tiled else 279)
     predictor = number(317, 1)
-    if predictor not in (1, 2, 3) or (predictor == 2 and bits[0] < 8) or (predictor == 3 and kind != "f"):
+    if (
+        predictor not in (1, 2, 3)
+        or (predictor == 2 and bits[0] in _PACKED)
+        or (predictor == 3 and kind != "f")
+    ):
         raise Broken(f"a TIFF with predictor {predictor} of {bits[0]} bits")
     if photometric == _RGB and bands < 3:
         raise Broken(f"a TIFF with colours of {bands} bands")
@@ -146,7 +155,7 @@ def _listed(numbers: Sequence[int]) -> str:
 
 
 def _numbers(data: bytes, layout: Layout) -> np.ndarray:
-    """All samples, ``(H, W, bands)``, of the type that they are stored as; fewer than 8 bits as uint8."""
+    """All samples, ``(H, W, bands)``, of the type that they are stored as, or of the next larger one."""
     count = layout.across * layout.down
     if len(layout.offsets) < count * layout.planes:
         found = f"{len(layout.offsets):,} of {count * layout.planes:,} strips or tiles"
@@ -228,13 +237,8 @@ def _by_pillow(chunks: Sequence[bytes], whole: int, layout: Layout) -> np.ndarra
 def _samples(rows: np.ndarray, layout: Layout) -> np.ndarray:
     """Rows of bytes as rows of samples, ``(rows, columns, bands)``."""
     bands = layout.bands // layout.planes
-    if layout.bits < 8:
-        bits = np.unpackbits(rows, axis=1)[:, : layout.columns * bands * layout.bits]
-        bits = bits.reshape(len(rows), layout.columns, bands, layout.bits)
-        found: np.ndarray = bits[..., 0].copy()
-        for k in range(1, layout.bits):
-            found = found << 1 | bits[..., k]
-        return found
+    if layout.bits in _PACKED:
+        return _unpacked_bits(rows, layout, bands)
     size = layout.bits // 8
     if layout.predictor == 3:
         changed = np.cumsum(rows.reshape(len(rows), -1, bands), axis=1, dtype=np.uint8)
@@ -248,6 +252,20 @@ def _samples(rows: np.ndarray, layout: Layout) -> np.ndarray:
         found = rows.view(f"{layout.order}{layout.kind}{size}")
     found = found.astype(found.dtype.newbyteorder("="), copy=False)
     return found.reshape(len(rows), layout.columns, bands)
+
+
+def _unpacked_bits(rows: np.ndarray, layout: Layout, bands: int) -> np.ndarray:
+    """Samples that do not fill their bytes, some rows at a time, as each bit takes a byte on the way."""
+    shape = (len(rows), layout.columns, bands)
+    found = np.zeros(shape, np.uint8 if layout.bits < 8 else np.uint16)
+    across = layout.columns * bands * layout.bits
+    step = max(1, _BITS_AT_ONCE // max(1, across))
+    for start in range(0, len(rows), step):
+        some = slice(start, start + step)
+        bits = np.unpackbits(rows[some], axis=1)[:, :across].reshape(-1, *shape[1:], layout.bits)
+        for k in range(layout.bits):
+            found[some] = found[some] << 1 | bits[..., k]
+    return found
 
 
 def _assembled(samples: np.ndarray, layout: Layout, tiled: bool) -> np.ndarray:
@@ -265,10 +283,12 @@ def _assembled(samples: np.ndarray, layout: Layout, tiled: bool) -> np.ndarray:
 def _named(numbers: np.ndarray, layout: Layout, ids: bool) -> Samples:
     if layout.photometric == _PALETTE:
         return Samples(numbers, "grey") if ids else Samples(_coloured(numbers, layout), "rgb")
-    if layout.bits < 8 and not ids:
-        numbers = numbers * np.uint8(255 // ((1 << layout.bits) - 1))
+    top = (1 << layout.bits) - 1
+    if layout.bits in _PACKED and not ids:
+        full = 255 if layout.bits < 8 else 65535
+        numbers = ((numbers.astype(np.uint32) * full + top // 2) // top).astype(numbers.dtype)
+        top = full
     if layout.photometric == _WHITE_IS_ZERO and layout.kind == "u":
-        top = (1 << layout.bits) - 1 if ids or layout.bits > 8 else 255
         numbers = numbers.dtype.type(top) - numbers
     alpha = layout.extra[:1] in ((1,), (2,))
     if layout.photometric == _RGB:

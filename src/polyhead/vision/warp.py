@@ -26,6 +26,9 @@ SHRINK = 1.5
 LONGEST = 32_000
 """Rows or columns of a source that OpenCV can look up, and some to spare."""
 
+GROUP = 64
+"""Channels that are moved at once, where there are more: OpenCV 5 takes 128 at most."""
+
 _LINEAR = (np.uint8, np.uint16, np.int16, np.float32, np.float64)
 _NEAREST = (*_LINEAR, np.int8, np.int32)
 
@@ -55,6 +58,9 @@ def warp(
     >>> warp(np.array([[1, 2, 3]], np.uint8), shift(1, 0), (1, 3)).tolist()
     [[0, 1, 2]]
     """
+    if image.ndim == 3 and image.shape[2] > GROUP:
+        parts = [warp(part, matrix, size, nearest=nearest, fill=fill) for part in groups(image)]
+        return np.concatenate(parts, 2, out=out)
     shape = (*size, *image.shape[2:])
     if tuple(size) == image.shape[:2] and _is_identity(matrix):
         found = image
@@ -98,6 +104,7 @@ def resized(
     if (
         not nearest
         and (height, width) != size
+        and (image.ndim == 2 or image.shape[2] <= GROUP)
         and image.dtype in _LINEAR
         and height <= SHRINK * rows
         and width <= SHRINK * columns
@@ -106,6 +113,11 @@ def resized(
         found = opencv().resize(image, (columns, rows), dst=out, interpolation=opencv().INTER_LINEAR)
         return found.reshape(*size, *image.shape[2:])
     return warp(image, scale(columns / width, rows / height), size, nearest=nearest, out=out)
+
+
+def groups(image: np.ndarray) -> list[np.ndarray]:
+    """The channels of an image in parts that OpenCV takes."""
+    return [np.ascontiguousarray(image[..., k : k + GROUP]) for k in range(0, image.shape[2], GROUP)]
 
 
 @lru_cache(maxsize=256)
