@@ -11,7 +11,7 @@ import functools
 import os
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field
 from numbers import Integral
 from typing import Any, ParamSpec, TypeGuard, TypeVar
@@ -83,6 +83,38 @@ def _start(value: Any, most: int, depth: int = 0) -> str:
         if len(text) >= most:
             return text
     return text + (",)" if kind is tuple and len(value) == 1 else _BRACKETS[kind][1])
+
+
+def similar(name: Any, names: Iterable[Any]) -> str:
+    """The hint for a name that does not exist: the one most like it that does, if there is one.
+
+    >>> similar("presense", ["presence", "box"]), similar("Box", ["presence", "box"]), similar("age", ["box"])
+    ('Did you mean `presence`?', 'Did you mean `box`?', '')
+    >>> similar("1", [0, 1])
+    "Did you mean 1, not '1'?"
+    """
+    import difflib
+
+    known: dict[str, Any] = {}
+    for one in names:
+        known.setdefault(str(one).lower(), one)
+    near = difflib.get_close_matches(str(name).lower(), known, n=1)
+    if not near:
+        return ""
+    found = known[near[0]]
+    if isinstance(name, str) and isinstance(found, str):
+        return f"Did you mean `{found}`?"
+    other = type(name) is not type(found) and near[0] == str(name).lower()
+    return f"Did you mean {shown(found)}, not {shown(name)}?" if other else ""
+
+
+def hints(*texts: str) -> str:
+    """Several pieces of advice as one; those that are empty are left out.
+
+    >>> hints("", "Leave it out.", "Or not.")
+    'Leave it out. Or not.'
+    """
+    return " ".join(filter(None, texts))
 
 
 def is_integer(value: Any) -> TypeGuard[int]:

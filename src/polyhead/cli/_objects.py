@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import inspect
 import json
 import re
@@ -13,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from polyhead.cli._say import WRONG_USE, fail
-from polyhead.errors import PolyheadError
+from polyhead.errors import PolyheadError, hints, similar
 from polyhead.feed import Feed
 from polyhead.sources.anything import as_source
 from polyhead.sources.base import Source
@@ -91,8 +90,7 @@ def _pick(path: Path, names: dict[str, Any], name: str) -> Any:
     """The object of that name."""
     if name not in names:
         own = [n for n in names if not n.startswith("_")]
-        near = difflib.get_close_matches(name, own, n=1)
-        fail(f"{path}: it has no `{name}`." + (f" Did you mean `{near[0]}`?" if near else ""), WRONG_USE)
+        fail(hints(f"{path}: it has no `{name}`.", similar(name, own)), WRONG_USE)
     return names[name]
 
 

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from polyhead.engine.faults import every, file_at
-from polyhead.errors import BadValue, DataError, Problem, place
+from polyhead.errors import BadValue, DataError, Problem, place, similar
 from polyhead.kinds import Head, Input
 from polyhead.kinds.base import About
 from polyhead.sources._values import Values, take
-from polyhead.sources.base import Source, listed, similar
+from polyhead.sources.base import Source, listed
 
 
 class Columns:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from polyhead.errors import Problem, place, shown
+from polyhead.errors import Problem, place, shown, similar
 from polyhead.keras_bridge.structure import Path, Structure, at, leaves
 from polyhead.kinds import Head
 
@@ -252,12 +251,11 @@ def _along(given: Any, path: Path) -> Any:
 
 
 def _strange(word: str, key: str, known: list[str]) -> Problem:
-    near = difflib.get_close_matches(str(key), known, n=1)
     return Problem(
         f"model.compile({word}=), `{key}`",
         f"the name of an output ({', '.join(known)})",
         "no such output",
-        f"Did you mean `{near[0]}`?" if near else "",
+        similar(key, known),
         "loss-keys",
     )
 

@@ -7,13 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from polyhead.errors import DataError, Problem, Report, shown
+from polyhead.errors import DataError, Problem, Report, shown, similar
 from polyhead.kinds.base import About
 from polyhead.sources._columns import Stored
 from polyhead.sources._findings import Findings
 from polyhead.sources._values import Values
 from polyhead.sources.arrays import Arrays
-from polyhead.sources.base import similar
 
 CHOICES = {
     "annotated": ("shown", "stored"),

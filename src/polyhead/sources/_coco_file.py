@@ -10,11 +10,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from polyhead.errors import DataError, Problem, place, shown
+from polyhead.errors import DataError, Problem, place, shown, similar
 from polyhead.sources._annotations import sizes_of
 from polyhead.sources._findings import Findings
 from polyhead.sources._paths import Files, Root
-from polyhead.sources.base import similar
 
 
 def content_of(path: Path) -> dict[str, Any]:

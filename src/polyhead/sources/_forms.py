@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from polyhead.errors import ContractError, DataError, Problem, place, shown
+from polyhead.errors import ContractError, DataError, Problem, place, shown, similar
 from polyhead.sources._values import Coded, Values, scatter, take, united
-from polyhead.sources.base import Source, checked_rows, similar
+from polyhead.sources.base import Source, checked_rows
 
 NUMBERS = "biufc"
 """NumPy's kinds of numbers."""

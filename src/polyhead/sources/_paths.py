@@ -9,10 +9,9 @@ import stat
 from collections.abc import Sequence
 from typing import Any
 
-from polyhead.errors import DataError, Problem, place, shown
+from polyhead.errors import DataError, Problem, place, shown, similar
 from polyhead.images.headers import ENDINGS, read_header
 from polyhead.sources._findings import Findings
-from polyhead.sources.base import similar
 
 _DRIVE = re.compile(r"[A-Za-z]:")
 

@@ -7,12 +7,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from polyhead.errors import DataError, Problem, place, shown
+from polyhead.errors import DataError, Problem, place, shown, similar
 from polyhead.images.headers import ENDINGS
 from polyhead.sources._findings import Findings
 from polyhead.sources._paths import Root, lines_of
 from polyhead.sources._yaml import load_yaml
-from polyhead.sources.base import similar
 
 _YAMLS = ("data.yaml", "dataset.yaml", "config.yaml")
 

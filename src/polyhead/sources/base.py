@@ -8,7 +8,7 @@ from typing import Any, overload
 
 import numpy as np
 
-from polyhead.errors import DataError, Problem, place, shown
+from polyhead.errors import DataError, Problem, place, shown, similar
 from polyhead.kinds.base import About
 from polyhead.sources._values import LIMIT_BYTES, Coded, Values, size, take, unmasked
 from polyhead.sources.explained import explained
@@ -276,14 +276,6 @@ def listed(names: Sequence[str], most: int = 40) -> str:
     """
     more = f", … ({len(names):,} in all)" if len(names) > most else ""
     return ", ".join(names[:most]) + more
-
-
-def similar(name: str, names: Sequence[str]) -> str:
-    """The hint for a name that does not exist: the nearest one that does."""
-    import difflib
-
-    near = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
-    return f"Did you mean `{near[0]}`?" if near else ""
 
 
 class OwnSource(Source):

@@ -8,14 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from polyhead.errors import DataError, Problem, place, shown
+from polyhead.errors import DataError, Problem, place, shown, similar
 from polyhead.images.headers import ENDINGS
 from polyhead.kinds.base import About
 from polyhead.sources._annotations import Images, require_choices
 from polyhead.sources._findings import Findings
 from polyhead.sources._paths import Files, Root
 from polyhead.sources._values import EXACT, Coded, Values
-from polyhead.sources.base import Source, similar
+from polyhead.sources.base import Source
 from polyhead.sources.tables import read_table
 
 KEYS = ("file", "file_name", "filename", "image", "image_path", "path", "name")

@@ -12,13 +12,13 @@ from typing import Any
 
 import numpy as np
 
-from polyhead.errors import DataError, Problem
+from polyhead.errors import DataError, Problem, similar
 from polyhead.sources._columns import Stored, entries, whole
 from polyhead.sources._files import Opened, open_file, opened_arrow
 from polyhead.sources._series import family_of, from_series
 from polyhead.sources._values import Values
 from polyhead.sources.arrays import Arrays
-from polyhead.sources.base import OwnSource, Source, listed, similar
+from polyhead.sources.base import OwnSource, Source, listed
 
 _INDEX = re.compile(r"__index_level_\d+__")  # what pandas writes beside the columns
 

@@ -9,7 +9,7 @@ from xml.etree.ElementTree import Element
 
 import numpy as np
 
-from polyhead.errors import DataError, Problem, place, shown
+from polyhead.errors import DataError, Problem, place, shown, similar
 from polyhead.images.headers import ENDINGS
 from polyhead.kinds.base import About
 from polyhead.sources._annotations import (
@@ -26,7 +26,6 @@ from polyhead.sources._findings import Findings
 from polyhead.sources._paths import Files, Root, lines_of
 from polyhead.sources._voc_files import Places, number_of, parsed, places_of
 from polyhead.sources._voc_objects import VocObject, marks_of, objects_of
-from polyhead.sources.base import similar
 
 
 def read_voc(
