@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from polyhead.errors import BadValue, ContractError, Problem, shown
+from polyhead.errors import BadValue, ContractError, Problem, require_choice, shown
 from polyhead.kinds._missing import (
     as_float32,
     collapse,
@@ -67,9 +67,8 @@ class Map(Pixels):
         super().__post_init__()
         if not isinstance(self.channels, Integral) or isinstance(self.channels, bool) or self.channels < 1:
             raise ContractError(Problem("Map(channels)", "an integer of at least 1", shown(self.channels)))
-        if self.interpolation not in _INTERPOLATIONS:
-            expected = " or ".join(f'"{one}"' for one in _INTERPOLATIONS)
-            raise ContractError(Problem("Map(interpolation=)", expected, shown(self.interpolation)))
+        expected = " or ".join(f'"{one}"' for one in _INTERPOLATIONS)
+        require_choice("Map(interpolation=)", self.interpolation, _INTERPOLATIONS, expected)
         good = isinstance(self.scale, Real) and not isinstance(self.scale, bool)
         if self.scale is not None and not (good and 0 < abs(self.scale) < float("inf")):
             raise ContractError(Problem("Map(scale=)", "a finite number other than 0", shown(self.scale)))

@@ -76,6 +76,9 @@ def read_folder(
     findings = Findings()
     files = Files(findings, missing_files)
     home = Root(root, "read_folder(root)", findings)
+    if not isinstance(masks, (str, os.PathLike, Mapping, type(None))):
+        fix = 'Say masks="masks", or masks={"mask": "masks"} for several.'
+        raise DataError(Problem("read_folder(masks=)", "a folder, or {column: folder}", shown(masks), fix))
     wanted = {"mask": masks} if isinstance(masks, (str, os.PathLike)) else dict(masks or {})
     inner = os.path.join(home.path, "images")
     if images is None and (wanted or table is not None) and os.path.isdir(inner):

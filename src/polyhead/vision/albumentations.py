@@ -34,6 +34,11 @@ _RESIZED_CROPS = {"CropAndPad", "RandomSizedBBoxSafeCrop", "_BaseRandomSizedCrop
 _STAYS = {"BaseDropout", "Lambda", "MaskDropout", "Morphological", "OverlayElements", "PixelDropout"}
 """Transforms that change masks without moving them: a 0 that they put there is a label of the user's."""
 
+_TO_TENSORS = {"ToTensorV2", "ToTensor3D"}
+
+_SCALES = {"Normalize", "ToFloat", "FromFloat"}
+"""Transforms that give pixels another range or type."""
+
 NEAREST, NEAREST_EXACT = 0, 6
 """OpenCV's numbers for the nearest pixel: counted from the edge of a pixel, and from its middle."""
 
@@ -52,7 +57,7 @@ def check(pipeline: Any, place: str) -> None:
     """Raise, or warn, where a pipeline cannot be used.
 
     Raises:
-        ContractError: for a single transform, or coordinates in another format.
+        ContractError: for a single transform, one that makes tensors, or coordinates in another format.
     """
     if not is_pipeline(pipeline):
         if hasattr(pipeline, "processors") and hasattr(pipeline, "available_keys"):
@@ -60,6 +65,12 @@ def check(pipeline: Any, place: str) -> None:
             fix = f"Say Apply(albumentations.Compose([{name}(...)])), with bbox_params and keypoint_params as needed."
             raise ContractError(Problem(place, "a pipeline of albumentations", "a single transform", fix))
         return
+    tensors = next((type(leaf).__name__ for leaf in _leaves(pipeline) if _is(leaf, _TO_TENSORS)), None)
+    if tensors is not None:
+        fix = (
+            "Leave it out: polyhead hands over images with channels last, and makes the tensors of the batch."
+        )
+        raise ContractError(Problem(place, "transforms that give back arrays (H, W, C)", tensors, fix))
     for name, expected in (("bboxes", "pascal_voc"), ("keypoints", "xy")):
         processor = pipeline.processors.get(name)
         found = getattr(getattr(processor, "params", None), "format", expected)
@@ -252,6 +263,11 @@ class _Own:
 
     def _fields(self, their: str) -> Sequence[str]:
         return getattr(self.pipeline.processors[their].params, "label_fields", None) or ()
+
+
+def scaling(pipeline: Any) -> str:
+    """The name of a transform in a pipeline that changes the range of pixels; empty where there is none."""
+    return next((type(leaf).__name__ for leaf in _leaves(pipeline) if _is(leaf, _SCALES)), "")
 
 
 def _own(pipeline: Any) -> _Own:
