@@ -207,7 +207,26 @@ def test_true_and_false_of_numpy_and_dtypes():
         (lambda: feed(watch=None), "Feed(watch=): expected True or False, got None."),
         (lambda: feed(cache=True), "Feed(cache=): expected a path, got True."),
         (lambda: feed(inputs=5), "Feed(inputs=): expected a name, or a list of names, got 5."),
-        (lambda: feed(heads={1: ph.Binary(column="y")}), "heads: expected names as text, got 1."),
+        (lambda: feed(heads={1: ph.Binary(column="y")}), 'heads: expected names as text, got 1. Say "1".'),
+        (
+            lambda: ph.Feed(
+                {"x": X[:1], "mask": [[[1, 2], [3]]]}, inputs="x", heads={"mask": ph.Mask(size=(2, 2))}
+            ),
+            "head `mask`, row 0: expected a mask of shape (2, 2), got lists of unequal length ([[1, 2], [3]]). Give "
+            "numbers, or None where there is no label.",
+        ),
+        (
+            lambda: ph.Feed({"x": X[:1], "map": [[[1, 2], [3]]]}, inputs="x", heads={"map": ph.Map()}),
+            "head `map`, row 0: expected a map (H, W) or (H, W, n), got lists of unequal length ([[1, 2], [3]]).",
+        ),
+        (
+            lambda: ph.Feed(
+                {"photo": np.zeros((1, 8, 8, 3), np.uint8), "mask": [[[1, 2], [3]]]},
+                inputs={"photo": ph.Image(4, 4)},
+                heads={"mask": ph.Mask(3)},
+            ).peek(),
+            "head `mask`, row 0: expected a mask (H, W) or (H, W, n), got lists of unequal length ([[1, 2], [3]]).",
+        ),
         (lambda: feed().restore(None), "feed.restore(state): expected what feed.state() gave, got None."),
         (lambda: feed().preview(3), "preview(path): expected a path, got 3."),
         (

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from polyhead.engine.columns import absent
-from polyhead.errors import ContractError, Problem, place, shown, similar
+from polyhead.errors import ContractError, Problem, is_integer, place, shown, similar
 from polyhead.kinds import Array, Binary, Head, Image, Input, for_boxes
 from polyhead.kinds.base import Kind
 from polyhead.sources._fingerprint import told
@@ -111,7 +111,8 @@ def require_kinds(inputs: Mapping[str, Any], heads: Any) -> None:
     for word, kinds, base in (("input", inputs, Input), ("head", heads, Head)):
         for name, kind in kinds.items():
             if not isinstance(name, str):
-                problems.append(Problem(f"{word}s", "names as text", shown(name)))
+                fix = f'Say "{name}".' if is_integer(name) else ""
+                problems.append(Problem(f"{word}s", "names as text", shown(name), fix))
             elif not isinstance(kind, base):
                 fix = f"Write {kind.__name__}() with brackets." if isinstance(kind, type) else ""
                 expected = (

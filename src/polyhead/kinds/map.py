@@ -20,7 +20,7 @@ from polyhead.kinds._missing import (
 )
 from polyhead.kinds._mixing import BLEND
 from polyhead.kinds.base import Column, Way, coarser
-from polyhead.kinds.pixels import Pixels
+from polyhead.kinds.pixels import Pixels, as_pixels
 
 _INTERPOLATIONS = ("bilinear", "nearest")
 
@@ -114,7 +114,7 @@ class Map(Pixels):
         return "map"
 
     def lay(self, value: Any, size: tuple[int, int]) -> np.ndarray:
-        array = np.asarray(value)
+        array = as_pixels(value, self._rows)
         array = array[..., None] if array.ndim == 2 else array
         if array.ndim != 3 or array.shape[2] != self.channels or array.dtype.kind not in "iufb":
             found = f"{array.dtype} of shape {np.shape(value)}"

@@ -32,7 +32,7 @@ from polyhead.kinds.base import (
     coarser,
 )
 from polyhead.kinds.colours import Colours, as_colours
-from polyhead.kinds.pixels import Pixels
+from polyhead.kinds.pixels import Pixels, as_pixels
 
 
 @dataclass(frozen=True, repr=False)
@@ -199,7 +199,7 @@ class Mask(Pixels):
         return "mask"
 
     def lay(self, value: Any, size: tuple[int, int]) -> np.ndarray:
-        array = np.asarray(value)
+        array = as_pixels(value, "a mask (H, W) or (H, W, n)")
         if self._colours is not None:
             return self._of_ids.lay(self._colours.ids(array), size)
         if array.ndim not in (2, 3) or array.dtype.kind not in "iufb":
