@@ -11,9 +11,10 @@ import functools
 import os
 import sys
 import warnings
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass, field, fields
 from numbers import Integral
+from pathlib import Path
 from typing import Any, ParamSpec, TypeGuard, TypeVar
 
 P = ParamSpec("P")
@@ -85,6 +86,96 @@ def _start(value: Any, most: int, depth: int = 0) -> str:
     return text + (",)" if kind is tuple and len(value) == 1 else _BRACKETS[kind][1])
 
 
+def similar(name: Any, names: Iterable[Any]) -> str:
+    """The hint for a name that does not exist: the one most like it that does, if there is one.
+
+    >>> similar("presense", ["presence", "box"]), similar("Box", ["presence", "box"]), similar("age", ["box"])
+    ('Did you mean `presence`?', 'Did you mean `box`?', '')
+    >>> similar("1", [0, 1])
+    "Did you mean 1, not '1'?"
+    """
+    import difflib
+
+    known: dict[str, Any] = {}
+    for one in names:
+        known.setdefault(str(one).lower(), one)
+    near = difflib.get_close_matches(str(name).lower(), known, n=1)
+    if not near:
+        return ""
+    found = known[near[0]]
+    if isinstance(name, str) and isinstance(found, str):
+        return f"Did you mean `{found}`?"
+    other = type(name) is not type(found) and near[0] == str(name).lower()
+    return f"Did you mean {shown(found)}, not {shown(name)}?" if other else ""
+
+
+def listed(names: Sequence[str], most: int = 40) -> str:
+    """Names as an error lists them, which may be many.
+
+    >>> listed(["a", "b", "c"], 2)
+    'a, b, … (3 in all)'
+    """
+    more = f", … ({len(names):,} in all)" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
+
+
+def hints(*texts: str) -> str:
+    """Several pieces of advice as one; those that are empty are left out.
+
+    >>> hints("", "Leave it out.", "Or not.")
+    'Leave it out. Or not.'
+    """
+    return " ".join(filter(None, texts))
+
+
+def plain(value: Any) -> Any:
+    """A scalar of NumPy, or an array of no axes, as Python has it; all else as it is.
+
+    >>> import numpy as np
+    >>> plain(np.int64(3)), plain(np.array(0.5)), plain("a")
+    (3, 0.5, 'a')
+    """
+    if not hasattr(value, "item") or getattr(value, "shape", None) != ():
+        return value
+    dates = getattr(getattr(value, "dtype", None), "kind", "") in "mM"  # of a unit, which Python's have not
+    return value if dates else value.item()
+
+
+def plain_fields(spec: Any) -> None:
+    """Turn the fields of a frozen dataclass that are scalars of NumPy into plain ones."""
+    for one in fields(spec):
+        value = getattr(spec, one.name)
+        if plain(value) is not value:
+            object.__setattr__(spec, one.name, plain(value))
+
+
+def as_list(values: Any) -> list[Any] | None:
+    """Several values as a list of plain ones: of a list, a tuple, a range, an array, an index or a series; else None.
+
+    >>> import numpy as np
+    >>> as_list(np.array([1, 2])), as_list(("a", "b")), as_list("ab"), as_list({1: 2})
+    ([1, 2], ['a', 'b'], None, None)
+    """
+    if isinstance(values, (str, bytes, dict, set, frozenset)) or getattr(values, "shape", None) == ():
+        return None
+    for way in ("tolist", "to_list", "to_pylist"):  # NumPy and pandas, polars, Arrow
+        if callable(getattr(values, way, None)):
+            found = getattr(values, way)()
+            return found if isinstance(found, list) else None
+    return [plain(value) for value in values] if isinstance(values, Sequence) else None
+
+
+def as_path(path: Any, where: str) -> Path:
+    """A path as a `Path`, ``~`` in it replaced.
+
+    Raises:
+        DataError: for what is none.
+    """
+    if not isinstance(path, (str, os.PathLike)):
+        raise DataError(Problem(where, "a path", shown(path)))
+    return Path(path).expanduser()
+
+
 def is_integer(value: Any) -> TypeGuard[int]:
     """Whether a value is an integer, of Python or of NumPy; True and False are none.
 
@@ -134,6 +225,23 @@ class Problem:
         text = f"{self.place}: expected {self.expected}, got {self.found}."
         text = f"{text} {self.fix}" if self.fix else text
         return f"{text} Likewise {'; '.join(self.also)}." if self.also else text
+
+
+def other_choice(where: str, value: Any, choices: Sequence[str], expected: str = "") -> list[Problem]:
+    """What is wrong with a value that should be one of a few words; nothing where it is one.
+
+    >>> [str(one) for one in other_choice("Image(fit=)", "contian", ("stretch", "contain"))]
+    ["Image(fit=): expected one of stretch, contain, got 'contian'. Did you mean `contain`?"]
+    """
+    if isinstance(value, str) and value in choices:
+        return []
+    return [Problem(where, expected or f"one of {', '.join(choices)}", shown(value), similar(value, choices))]
+
+
+def require_choice(where: str, value: Any, choices: Sequence[str], expected: str = "") -> None:
+    """Raise a `ContractError` for a value that is none of a few words."""
+    if problems := other_choice(where, value, choices, expected):
+        raise ContractError(*problems)
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import itertools
 import os
 import weakref
@@ -13,10 +14,25 @@ from polyhead.drawing import Drawing
 from polyhead.engine import Assembler, Batch
 from polyhead.engine.declaration import Known, as_inputs, asked, lacking, require_kinds
 from polyhead.engine.memory import pooled
-from polyhead.errors import ContractError, DataError, Problem, Report, is_integer, is_size, shown, warn
+from polyhead.errors import (
+    ContractError,
+    DataError,
+    Problem,
+    Report,
+    as_path,
+    is_integer,
+    is_size,
+    other_choice,
+    plain,
+    require_choice,
+    shown,
+    similar,
+    warn,
+)
 from polyhead.keras_bridge.adapter import Call, Convert, KerasInput, Spec
 from polyhead.keras_bridge.compiled import compiled_loss, head_losses, user_loss
 from polyhead.keras_bridge.contract import Declared, Fit, check, match
+from polyhead.keras_bridge.identifiers import require_model
 from polyhead.keras_bridge.several import require_one_model
 from polyhead.keras_bridge.structure import Structure, fill
 from polyhead.keras_bridge.waiting import watch
@@ -99,8 +115,9 @@ class Feed(KerasInput):
         self.source = as_source(data, asked(inputs, heads))
         if len(self.source) == 0:
             raise DataError(Problem("data", "at least one row", "an empty source"))
-        if isinstance(shuffle, str) and shuffle != "blocks":
-            raise ContractError(Problem("Feed(shuffle=)", 'True, False or "blocks"', shown(shuffle)))
+        drop_remainder, watch = _switch("drop_remainder", drop_remainder), _switch("watch", watch)
+        if not isinstance(plain(shuffle), bool):
+            require_choice("Feed(shuffle=)", shuffle, ("blocks",), 'True, False or "blocks"')
         blocks = isinstance(shuffle, str)
         self.source = self.source.in_chunks() if blocks else self.source
         if shuffle and self.source.sequential:
@@ -119,7 +136,7 @@ class Feed(KerasInput):
         self.drop_remainder, self.workers, self.watch = bool(drop_remainder), workers, bool(watch)
         self.shard: tuple[int, int] = this_shard() if isinstance(self._shard, str) else self._shard
         if cache is not None:
-            self._assembler = self._assembler.cached(cache, self.shard)
+            self._assembler = self._assembler.cached(as_path(cache, "Feed(cache=)"), self.shard)
         self._drawing = Drawing(
             self._assembler,
             self.source,
@@ -334,6 +351,7 @@ class Feed(KerasInput):
             "shard": self._shard,
             "watch": self.watch,
         }
+        _require_arguments(changes)
         given = {**same, **changes}
         if isinstance(given["heads"], Mapping):
             given["heads"] = Known(given["heads"])
@@ -395,6 +413,7 @@ class Feed(KerasInput):
             model: the one to check, once for each time that it is compiled.
             compiled: False leaves out what it was compiled with.
         """
+        require_model(model, "feed.bind(model)")
         known = self._met.get(model)
         if known is None or (compiled and self._recompiled(model, known[0])):
             fit, wrong = self._check(model, compiled=compiled)
@@ -450,6 +469,8 @@ class Feed(KerasInput):
         Raises:
             ContractError: for the state of a feed of other rows, batches, order or declaration.
         """
+        if not isinstance(state, Mapping):
+            raise ContractError(Problem("feed.restore(state)", "what feed.state() gave", shown(state)))
         self._drawing.restore(state)
         return self
 
@@ -531,6 +552,27 @@ class Feed(KerasInput):
         self._drawing.position.go(self.epoch + 1)
 
 
+def _switch(name: str, given: Any) -> bool:
+    """An argument that is True or False."""
+    found = plain(given)
+    if not isinstance(found, bool):
+        raise ContractError(Problem(f"Feed({name}=)", "True or False", shown(given)))
+    return found
+
+
+def _require_arguments(changes: Mapping[str, Any]) -> None:
+    """Raise for what is no argument of `Feed`."""
+    known = [name for name in inspect.signature(Feed).parameters if name != "data"]
+    expected = f"an argument of ph.Feed ({', '.join(known)})"
+    problems = [
+        Problem(f"feed.on({name}=)", expected, "none of that name", similar(name, known))
+        for name in changes
+        if name not in known
+    ]
+    if problems:
+        raise ContractError(*problems)
+
+
 def _require_integers(batch_size: Any, seed: Any, workers: Any) -> None:
     """Raise for an argument that is no integer where one has to be."""
     wrong = []
@@ -538,8 +580,8 @@ def _require_integers(batch_size: Any, seed: Any, workers: Any) -> None:
         wrong.append(Problem("Feed(batch_size=)", "an integer of at least 1", shown(batch_size)))
     if not is_integer(seed):
         wrong.append(Problem("Feed(seed=)", "an integer", shown(seed)))
-    if workers != "auto" and not is_size(workers, 0):
-        wrong.append(Problem("Feed(workers=)", '"auto" or an integer of at least 0', shown(workers)))
+    if not is_size(workers, 0):
+        wrong += other_choice("Feed(workers=)", workers, ("auto",), '"auto" or an integer of at least 0')
     if wrong:
         raise ContractError(*wrong)
 

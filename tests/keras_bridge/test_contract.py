@@ -52,7 +52,7 @@ def test_every_mismatch_comes_at_once():
     assert str(report).splitlines() == [
         "5 problems:",
         "  1. input `z`: expected a model with an input `z` (2,), got inputs `x` (4,), `zz` (3,). "
-        'Name the layer: name="z", or give the input the name that the model has.',
+        'Did you mean `zz`? Name the layer: name="z", or give the input the name that the model has.',
         "  2. model, input `zz` (3,): expected an input for it, got inputs `x`, `z`. "
         "Declare it, or name an input after it.",
         "  3. head `a`: expected an output of shape (1,), got `a` of shape (2,). Give the layer 1 units.",

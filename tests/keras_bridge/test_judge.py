@@ -150,8 +150,9 @@ MISTAKES = {
     ),
     "weights by other keys than losses": (
         (TWO, TWO_OUTPUTS, {"loss": {"yes": "mse", "share": "mse"}, "loss_weights": {"yes": 1, "sharp": 2}}),
-        "model.compile(loss_weights=): expected the keys of loss (yes, share), got yes, sharp. Keras would lay "
-        "them beside the losses by sorted key. Use the same keys, or say Head(weight=...) and use ph.compile.",
+        "model.compile(loss_weights=): expected the keys of loss (yes, share), got yes, sharp. "
+        "Did you mean `share`? Keras would lay them beside the losses by sorted key. Use the same keys, or "
+        "say Head(weight=...) and use ph.compile.",
     ),
     "weights by position, losses by key": (
         (TWO, TWO_OUTPUTS, {"loss": {"yes": "mse", "share": "mse"}, "loss_weights": [1, 2]}),

@@ -55,13 +55,14 @@ def test_the_positive_value_may_be_a_number():
 
 def test_a_positive_value_that_never_occurs_is_refused():
     words = (
-        "head `h`: expected 'yes' in some row, as positive= says, got other values alone, as 'No'. Write it as the "
-        "column does."
+        "head `h`: expected 'yes' in some row, as positive= says, got other values alone, as 'No'. "
+        "Did you mean `Yes`? Write it as the column does."
     )
     assert message(resolved, Binary(positive="yes"), [None, "No"], ["Yes", "No"]) == words
     assert message(resolved, Binary(positive="yes"), Coded(np.array([-1, 1, 0]), ["Yes", "No"])) == words
     assert message(resolved, Binary(positive=1), np.array(["0", "1"])) == (
-        "head `h`: expected 1 in some row, as positive= says, got other values alone, as '0'. Write it as the "
+        "head `h`: expected 1 in some row, as positive= says, got other values alone, as '0'. "
+        "Did you mean '1', not 1? Write it as the "
         "column does."
     )
 
@@ -439,8 +440,8 @@ def test_classes_that_are_none(make, words):
             "Binary(class_weight=): expected \"balanced\" or a dict, got 'equal'.",
         ),
         (
-            lambda: Binary(class_weight=[1, 2]),
-            'Binary(class_weight=): expected "balanced" or a dict, got [1, 2].',
+            lambda: Binary(class_weight=3),
+            'Binary(class_weight=): expected "balanced" or a dict, got 3.',
         ),
         (
             lambda: MultiLabel(2, class_weight="balanced", elementwise=False),

@@ -149,7 +149,8 @@ def test_each_names_a_head_of_boxes():
     heads = {"box": BOXES, "kind": ph.Categorical(2, each="boxes"), "other": ph.Boxes(2, each="box")}
     assert refusal(for_boxes, heads) == (
         "2 problems:\n"
-        "  1. head `kind`, each='boxes': expected the name of a head of boxes (box, other), got no head of that name.\n"
+        "  1. head `kind`, each='boxes': expected the name of a head of boxes (box, other), got no head of that name. "
+        "Did you mean `box`?\n"
         "  2. head `other`, each='box': expected nothing, as boxes are the entries, got 'box'."
     )
     assert refusal(for_boxes, {"a": ph.Binary(), "b": ph.Binary(each="a")}) == (

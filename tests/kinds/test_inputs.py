@@ -92,12 +92,16 @@ def test_what_is_not_numbers():
 
 
 def test_declarations_that_cannot_be():
-    assert refusal(Array, dtype="float64") == 'Array(dtype=): expected "float32" or "int32", got \'float64\'.'
+    assert refusal(Array, dtype="float64") == (
+        'Array(dtype=): expected "float32" or "int32", got \'float64\'. Did you mean `float32`?'
+    )
     for shape in (0, (2, -1), (), "3", 2.0):
         assert refusal(Array, shape) == (
             f"Array(shape): expected a positive integer, or a tuple of them, got {shape!r}."
         )
-    assert refusal(Image, dtype="int8") == 'Image(dtype=): expected "float32" or "uint8", got \'int8\'.'
+    assert refusal(Image, dtype="int8") == (
+        'Image(dtype=): expected "float32" or "uint8", got \'int8\'. Did you mean `uint8`?'
+    )
 
 
 def test_inputs_without_checks_let_everything_through():

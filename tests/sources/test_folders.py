@@ -261,7 +261,7 @@ def test_folders_that_cannot_be_used(root, put):
     )
     put("a.jpg")
     assert message(lambda: read_folder(root / "a.jpg")) == (
-        f"read_folder(root), file {root / 'a.jpg'}: expected a folder, got a file."
+        f"read_folder(root), file {root / 'a.jpg'}: expected a folder, got a file. Give the folder that holds it."
     )
     assert message(lambda: read_folder(7)) == "read_folder(root): expected the path of a folder, got 7."
 

@@ -261,15 +261,17 @@ def test_folders_of_a_split(tmp_path, folder):
     (labels / "a.txt").write_text("0 0.5 0.5 0.5 0.5")
     rows = read_yolo(tmp_path, "val", names=NAMES)
     assert column(rows, "labels") == [["cat"]]
+    there = "images, labels" if folder == "images/val" else "val"
     assert message(lambda: read_yolo(tmp_path, "test", names=NAMES)) == (
-        f"file {tmp_path}: expected a data YAML, or images in images/test or test/images, got none of them."
+        f"file {tmp_path}: expected a data YAML, or images in images/test or test/images, got "
+        f"{there}. Say where they are: read_yolo(images=..., labels=...)."
     )
 
 
 def test_a_set_without_parts_is_not_taken_for_two(data):
     assert len(data("")) == 1
     assert message(lambda: data("", split="val")).endswith(
-        "images in images/val or val/images, got none of them."
+        "images in images/val or val/images, got images, labels. Say where they are: read_yolo(images=..., labels=...)."
     )
 
 

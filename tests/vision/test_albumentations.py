@@ -408,3 +408,29 @@ def test_a_single_transform_is_refused():
         "Apply(HorizontalFlip): expected a pipeline of albumentations, got a single transform. Say "
         "Apply(albumentations.Compose([HorizontalFlip(...)])), with bbox_params and keypoint_params as needed."
     )
+
+
+def test_a_pipeline_that_makes_tensors_is_refused_when_it_is_declared():
+    tensors = pytest.importorskip("albumentations.pytorch", reason="torch is not installed").ToTensorV2
+    words = (
+        "Apply(Compose): expected transforms that give back arrays (H, W, C), got ToTensorV2. Leave it out: polyhead "
+        "hands over images with channels last, and makes the tensors of the batch."
+    )
+    for transforms in ([A.HorizontalFlip(), tensors()], [A.OneOf([A.HorizontalFlip(p=1), tensors(p=1)])]):
+        with pytest.raises(ContractError) as error:
+            Apply(A.Compose(transforms))
+        assert str(error.value) == words
+
+
+@pytest.mark.parametrize("name", ["Normalize", "ToFloat", "FromFloat"])
+def test_a_pipeline_that_scales_pixels_is_told_to_leave_it_to_the_image(name):
+    pipeline = Apply(A.Compose([getattr(A, name)()]))
+    image = np.zeros((6, 8, 3), np.uint8)
+    dtype = "float16" if name == "FromFloat" else "float32"
+    with pytest.raises(ContractError) as error:
+        pipeline.run(0, {"image": image}, where="row 3")
+    assert str(error.value) == (
+        "Apply(Compose), row 3: expected `image` of shape (6, 8, 3), uint8 returned, got shape (6, 8, 3), "
+        f"{dtype}. Leave {name} out: ph.Image scales to 0–1, and the model may go on, as keras.layers.Normalization "
+        "does."
+    )

@@ -280,3 +280,43 @@ def test_what_a_function_gets_wrong_says_where():
         ContractError, match=r"^Apply\(<lambda>\), input `image`, row 7: expected a dict with image"
     ):
         run(Apply(lambda image, **rest: None), **EVERYTHING, where="input `image`, row 7")
+
+
+@pytest.mark.parametrize(
+    ("function", "words"),
+    [
+        (
+            lambda image: image.transpose(2, 0, 1),
+            "got shape (3, 20, 30), uint8. Give it back with channels last, as image.transpose(1, 2, 0): polyhead "
+            "makes the tensors itself.",
+        ),
+        (
+            lambda image: image.tolist(),
+            "got shape (20, 30, 3), list. Give back NumPy arrays: polyhead makes the tensors itself.",
+        ),
+        (
+            lambda image: image[..., 0],
+            "got shape (20, 30), uint8. Keep as many channels, as image[..., None].repeat(3, axis=2) does for grey.",
+        ),
+        (
+            lambda image: image / np.float32(255),
+            "got shape (20, 30, 3), float32. Give back the dtype that came: ph.Image scales to 0–1, and the model may "
+            "go on, as keras.layers.Normalization does.",
+        ),
+        (lambda image: image[:10], "got shape (10, 30, 3), uint8."),
+    ],
+)
+def test_an_image_of_another_form_is_told_with_what_to_do(function, words):
+    with pytest.raises(ContractError) as error:
+        Apply(function).run(0, {"image": np.zeros((20, 30, 3), np.uint8)})
+    start = "Apply(<lambda>): expected `image` of shape (20, 30, 3), uint8 returned, "
+    assert str(error.value) == start + words
+
+
+def test_functions_in_a_list():
+    with pytest.raises(ContractError) as error:
+        Apply([len, len])
+    assert str(error.value) == (
+        "Apply(function): expected a function or an albumentations pipeline, got [<built-in function len>, <built-in "
+        "function len>]. Say Apply(albumentations.Compose([...])), or Apply for each function."
+    )

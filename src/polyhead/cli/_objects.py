@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import difflib
 import inspect
 import json
+import os
 import re
 import runpy
 import sys
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from polyhead.cli._say import WRONG_USE, fail
-from polyhead.errors import PolyheadError
+from polyhead.errors import PolyheadError, hints, listed, similar
 from polyhead.feed import Feed
 from polyhead.sources.anything import as_source
 from polyhead.sources.base import Source
@@ -52,7 +52,8 @@ def _from_path(path: Path) -> Given:
     if path.suffix == ".py":
         fail(f"{path}: say which object of the file, as {path}:name.", WRONG_USE)
     if not path.exists():
-        fail(f"{path}: no such file. Give the path of a table, or file.py:name.", WRONG_USE)
+        fix = "Give the path of a table, or file.py:name."
+        fail(hints(f"{path}: no such file.", _near(path), fix), WRONG_USE)
     return Given(read_table(path), f"ph.read_table({json.dumps(str(path), ensure_ascii=False)})")
 
 
@@ -84,15 +85,23 @@ def made(text: str, value: Any) -> Any:
 
 def _require_file(path: Path) -> None:
     if not path.is_file():
-        fail(f"{path}: no such file.", WRONG_USE)
+        fail(hints(f"{path}: no such file.", _near(path)), WRONG_USE)
+
+
+def _near(path: Path) -> str:
+    """The hint for a file that is not there."""
+    return similar(path.name, os.listdir(path.parent)) if path.parent.is_dir() else ""
 
 
 def _pick(path: Path, names: dict[str, Any], name: str) -> Any:
     """The object of that name."""
     if name not in names:
         own = [n for n in names if not n.startswith("_")]
-        near = difflib.get_close_matches(name, own, n=1)
-        fail(f"{path}: it has no `{name}`." + (f" Did you mean `{near[0]}`?" if near else ""), WRONG_USE)
+        if not name:
+            fail(f"{path}: say which object of the file, as {path}:name.", WRONG_USE)
+        held = [n for n in own if not inspect.ismodule(names[n])]
+        there = f"It has {listed(held, 8)}." if held else ""
+        fail(hints(f"{path}: it has no `{name}`.", similar(name, own) or there), WRONG_USE)
     return names[name]
 
 

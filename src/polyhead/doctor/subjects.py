@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from polyhead.doctor.misread import misread, plain_frames
 from polyhead.errors import ContractError, Problem, shown
 from polyhead.feed import Feed
 from polyhead.keras_bridge.adapter import Call
@@ -105,6 +106,10 @@ def subject(obj: Any, model: Any = None, batches: int = 50) -> Subject:
     for known, make in _KINDS:
         if known(obj):
             return make(obj)
+    obj = plain_frames(obj)
+    wrong = misread(obj)
+    if wrong is not None:
+        raise ContractError(wrong)
     if callable(obj) and not hasattr(obj, "__iter__") and not hasattr(obj, "__getitem__"):
         return _function(obj, model, batches)
     if _is_arrays(obj):

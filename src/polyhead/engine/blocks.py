@@ -10,7 +10,7 @@ from polyhead.engine.assembler import Assembler
 from polyhead.engine.batch import Block
 from polyhead.engine.prefetch import prefetch
 from polyhead.engine.threads import Threads
-from polyhead.errors import ContractError, Problem, is_size, shown
+from polyhead.errors import ContractError, is_size, other_choice
 from polyhead.order import Order
 from polyhead.speed import Meter
 
@@ -109,5 +109,7 @@ def _threads(workers: int | str, most: int | None) -> int:
     if isinstance(workers, str) and workers == "auto":
         return min(most or MOST_THREADS, os.cpu_count() or 1)
     if not is_size(workers, 0):
-        raise ContractError(Problem("workers", '"auto" or an integer of at least 0', shown(workers)))
+        raise ContractError(
+            *other_choice("workers", workers, ("auto",), '"auto" or an integer of at least 0')
+        )
     return workers if most is None else min(most, workers)

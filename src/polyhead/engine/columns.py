@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from polyhead.engine.faults import NAMED, every, file_at
-from polyhead.errors import BadValue, DataError, Problem, place
+from polyhead.errors import BadValue, DataError, Problem, listed, place, similar
 from polyhead.kinds import Head, Input
-from polyhead.kinds.base import About
+from polyhead.kinds.base import About, Kind
 from polyhead.sources._values import Values, take
-from polyhead.sources.base import Source, listed, row_of, similar
+from polyhead.sources.base import Source, row_of
 
 
 class Columns:
@@ -160,7 +160,8 @@ def absent(source: Source, inputs: Mapping[str, Input], heads: Mapping[str, Head
     there = set(columns)
     problems = []
     for word, kinds in (("input", inputs), ("head", heads)):
-        for name, kind in kinds.items():
+        for name, used in kinds.items():
+            kind = used.as_said  # the column of boxes is told by the head of the boxes
             for column in kind.reads(name) if isinstance(kind, Head) else kind.columns(name):
                 if column in there:
                     continue
@@ -178,6 +179,6 @@ def absent(source: Source, inputs: Mapping[str, Input], heads: Mapping[str, Head
     return problems
 
 
-def _argument(kind: Input | Head, name: str, column: str) -> str:
+def _argument(kind: Kind, name: str, column: str) -> str:
     """The argument that names a column."""
     return "column" if column in kind.columns(name) or not isinstance(kind, Head) else "sample_weight"

@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 
 from polyhead.engine.columns import absent
-from polyhead.errors import ContractError, Problem, place, shown
+from polyhead.errors import ContractError, Problem, is_integer, place, shown, similar
 from polyhead.kinds import Array, Binary, Head, Image, Input, for_boxes
 from polyhead.kinds.base import Kind
 from polyhead.sources._fingerprint import told
-from polyhead.sources.base import Source
+from polyhead.sources.base import Source, names_in
 
 
 class Known(dict[str, Head]):
@@ -69,7 +69,7 @@ def _near(fix: str) -> str:
 def asked(inputs: Any, heads: Any) -> tuple[str, ...]:
     """The columns that a declaration reads, as far as it is one."""
     kinds = inputs.items() if isinstance(inputs, Mapping) else ()
-    found = [inputs] if isinstance(inputs, str) else [] if kinds else list(inputs)
+    found = [] if kinds or isinstance(inputs, Mapping) else names_in(inputs, "Feed(inputs=)")
     found += [c for name, kind in kinds if isinstance(kind, Input) for c in kind.columns(name)]
     given = (
         {name: head for name, head in heads.items() if isinstance(head, Head)}
@@ -84,8 +84,7 @@ def as_inputs(source: Source, inputs: Any) -> dict[str, Input]:
     """Inputs as ``{name: kind}``, where a name, a list of names or a dict was given."""
     if isinstance(inputs, Mapping):
         return dict(inputs)
-    names = [inputs] if isinstance(inputs, str) else list(inputs)
-    return {name: _guess(source, name) for name in names}
+    return {name: _guess(source, name) for name in names_in(inputs, "Feed(inputs=)")}
 
 
 def _guess(source: Source, name: str) -> Input:
@@ -111,7 +110,10 @@ def require_kinds(inputs: Mapping[str, Any], heads: Any) -> None:
         raise ContractError(Problem("heads", "a dict {name: head}", shown(type(heads).__name__)))
     for word, kinds, base in (("input", inputs, Input), ("head", heads, Head)):
         for name, kind in kinds.items():
-            if not isinstance(kind, base):
+            if not isinstance(name, str):
+                fix = f'Say "{name}".' if is_integer(name) else ""
+                problems.append(Problem(f"{word}s", "names as text", shown(name), fix))
+            elif not isinstance(kind, base):
                 fix = f"Write {kind.__name__}() with brackets." if isinstance(kind, type) else ""
                 expected = (
                     f"an {word} kind, as ph.Array()" if word == "input" else "a head kind, as ph.Binary()"
@@ -140,7 +142,7 @@ def given_first(heads: Mapping[str, Head]) -> list[str]:
         expected = f"the name of a binary head ({', '.join(binary) or 'there is none'})"
         where = f"{place(head=name)}, given={head.given!r}"
         if head.given not in heads:
-            problems.append(Problem(where, expected, "no head of that name"))
+            problems.append(Problem(where, expected, "no head of that name", similar(head.given, binary)))
         elif head.given == name:
             problems.append(Problem(where, expected, "the head itself"))
         elif not isinstance(heads[head.given], Binary):

@@ -107,6 +107,6 @@ def _needed(first: str, every: tuple[str, ...], heads: Mapping[str, str | None])
 
 def _unsaid(where: str, head: Head, sizes: Mapping[str, tuple[int, int]]) -> Problem:
     found = ", ".join(f"`{name}` {height} x {width}" for name, (height, width) in sizes.items())
-    ways = " or ".join(f'{type(head).__name__}(of="{name}")' for name in sizes)
+    ways = " or ".join(f'{type(head.as_said).__name__}(of="{name}")' for name in sizes)
     expected = "of= to name the image in whose pixels they are, as the images of a row differ in size"
     return Problem(where, expected, f"none ({found})", f"Say {ways}.", "of")

@@ -11,7 +11,7 @@ import numpy as np
 from polyhead.engine.layers import drawn, exchanged, transposed
 from polyhead.engine.scene import Scene
 from polyhead.engine.weights import moving
-from polyhead.errors import ContractError, DataError, Problem, place, warn
+from polyhead.errors import ContractError, DataError, Problem, place, similar, warn
 from polyhead.kinds import Each, Head, Image, Input, Map, Pixels
 from polyhead.kinds._missing import is_dense, is_missing, plain
 from polyhead.sources.base import Source, row_of
@@ -51,7 +51,7 @@ def require_moving(
         if head.layer is None and not isinstance(head, Each):
             channels = head.shape[2] if len(head.shape) == 3 else 1
             fix = f"Use ph.Map({channels}), which holds numbers for each pixel and moves with the image."
-            still.append((place(head=name), type(head).__name__, head.shape, fix))
+            still.append((place(head=name), type(head.as_said).__name__, head.shape, fix))
     problems = []
     for where, kind, shape, fix in still:
         if shape[:2] in sizes and len(shape) in (2, 3):
@@ -158,6 +158,7 @@ def require_images(inputs: Mapping[str, Input], heads: Mapping[str, Head]) -> No
     for name, head in heads.items():
         if head.of is not None and head.of not in images:
             expected = f"the name of an image input ({', '.join(images) or 'there is none'})"
-            problems.append(Problem(f"{place(head=name)}, of={head.of!r}", expected, "no image of that name"))
+            where, found = f"{place(head=name)}, of={head.of!r}", "no image of that name"
+            problems.append(Problem(where, expected, found, similar(head.of, images)))
     if problems:
         raise ContractError(*problems)

@@ -9,7 +9,7 @@ import numpy as np
 
 from polyhead.engine.assembler import Assembler
 from polyhead.engine.faults import Faults
-from polyhead.errors import ContractError, DataError, Problem, is_size, shown
+from polyhead.errors import DataError, Problem, is_size, require_choice
 from polyhead.kinds.seen import Seen, see
 from polyhead.order import Order
 
@@ -26,8 +26,8 @@ def look(assembler: Assembler, order: Order, rows: int | str | None) -> tuple[di
     if rows is None:
         # a few batches, few of them where rows are large
         rows = max(order.batch_size, min(FIRST_ROWS, FIRST_BYTES // max(1, assembler.row_bytes)))
-    elif rows != "all" and not is_size(rows):
-        raise ContractError(Problem("check(rows=)", '"all" or an integer of at least 1', shown(rows)))
+    elif not is_size(rows):
+        require_choice("check(rows=)", rows, ("all",), '"all" or an integer of at least 1')
     if isinstance(rows, str):
         from rich.console import Console
         from rich.progress import track

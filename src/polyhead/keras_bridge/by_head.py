@@ -8,7 +8,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from polyhead.errors import ContractError, Problem, place
+from polyhead.errors import ContractError, Problem, hints, place, similar
 from polyhead.keras_bridge.structure import Path, at, leaves, output
 
 
@@ -44,13 +44,15 @@ def by_head(nested: Any, paths: Mapping[str, Path], what: str = "labels") -> dic
         return dict.fromkeys(paths, given[0][1])
     named = isinstance(nested, Mapping) and set(nested) == set(paths)
     if not named and {path for path, _ in given} != set(paths.values()):
+        keys = list(nested) if isinstance(nested, Mapping) else []
+        near = [hint for key in keys if key not in paths and (hint := similar(key, set(paths) - set(keys)))]
         wanted = ", ".join(f"`{name}` at {_where(path)}" for name, path in paths.items())
         raise ContractError(
             Problem(
                 what,
                 f"{what} for each head, in the model's structure ({wanted})",
                 _outline(nested),
-                "A feed gives them so: model.fit(feed).",
+                hints(*near[:1], "A feed gives them so: model.fit(feed)."),
             )
         )
     return {name: nested[name] if named else at(nested, path) for name, path in paths.items()}

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from polyhead.errors import ContractError, Problem, place, shown, warn
+from polyhead.errors import ContractError, Problem, other_choice, place, shown, similar, warn
 from polyhead.keras_bridge.activation import activation
 from polyhead.keras_bridge.compiled import unweighable
 from polyhead.keras_bridge.contract import symbolic
+from polyhead.keras_bridge.identifiers import BY_SHAPE, require_model, strange_arguments, unknown
 from polyhead.keras_bridge.judge import as_loss
 from polyhead.keras_bridge.metric_rules import judge_metrics
 from polyhead.keras_bridge.structure import Structure, at, fill, leaves, output
@@ -18,10 +19,6 @@ from polyhead.kinds import Head
 
 if TYPE_CHECKING:
     import keras
-
-
-_BY_SHAPE = ("crossentropy", "ce")
-"""Names of losses for which Keras takes the cross-entropy that suits the labels."""
 
 
 class BoundFeed(Protocol):
@@ -62,16 +59,26 @@ def outputs(features: Any, heads: Mapping[str, Head] | BoundFeed) -> dict[str, k
     >>> ph.outputs(features, {"age": ph.Regression(), "kind": ph.Categorical(3)})["kind"].shape
     (None, 3)
     """
-    heads = heads if isinstance(heads, Mapping) else heads.heads
+    given = heads if isinstance(heads, Mapping) else getattr(heads, "heads", None)
+    if given is None or not all(isinstance(head, Head) for head in given.values()):
+        fix = "Give the feed, or feed.heads."
+        raise ContractError(Problem("outputs(heads)", "heads by name", shown(heads), fix))
     tensors = {}
-    for name, head in heads.items():
+    for name, head in given.items():
         if isinstance(features, Mapping):
             found = features.get(name, features.get(None))
             if found is None:
                 expected = f"features for it among {shown(list(features))}"
-                raise ContractError(Problem(f"outputs(), {place(head=name)}", expected, "none"))
+                where, near = (
+                    f"outputs(), {place(head=name)}",
+                    similar(name, [n for n in features if n is not None]),
+                )
+                raise ContractError(Problem(where, expected, "none", near))
         else:
             found = features
+        if not hasattr(found, "shape"):
+            expected = "a tensor of features, or {head: tensor}"
+            raise ContractError(Problem(f"outputs(features), {place(head=name)}", expected, shown(found)))
         _require_resolved(name, head)
         tensors[name] = head.output(found, name)
     return tensors
@@ -116,7 +123,10 @@ def compile(model: Any, feed: Any, *, optimizer: Any, normalize: str = "data", *
     from polyhead.keras_bridge.metrics import HeadMetrics, elementwise, resolve
     from polyhead.keras_bridge.training import HeadLosses, install
 
-    _require_arguments(feed, normalize, kwargs)
+    require_model(model, "compile(model)")
+    if not hasattr(feed, "_bind"):
+        raise ContractError(Problem("compile(feed)", "a ph.Feed", shown(feed)))
+    _require_arguments(model, feed, normalize, {"optimizer": optimizer, **kwargs})
     structure = feed._bind(model, compiled=False)
     if structure.own_loss:
         fix = "Say model.compile(optimizer=...): the model gets the labels, and makes its loss of them."
@@ -162,11 +172,10 @@ def compile(model: Any, feed: Any, *, optimizer: Any, normalize: str = "data", *
     return model
 
 
-def _require_arguments(feed: Any, normalize: str, kwargs: Mapping[str, Any]) -> None:
+def _require_arguments(model: Any, feed: Any, normalize: str, kwargs: Mapping[str, Any]) -> None:
     """Raise for arguments that belong to a head, or mean nothing."""
-    problems = []
-    if normalize not in ("data", "batch"):
-        problems.append(Problem("compile(normalize=)", '"data" or "batch"', shown(normalize)))
+    expected = '"data" or "batch"'
+    problems = other_choice("compile(normalize=)", normalize, ("data", "batch"), expected)
     head = {"loss_weights": "weight", "weighted_metrics": "metrics"}
     kind = type(next(iter(feed.heads.values()))).__name__
     problems += [
@@ -179,6 +188,10 @@ def _require_arguments(feed: Any, normalize: str, kwargs: Mapping[str, Any]) -> 
         for name in ("loss", "loss_weights", "metrics", "weighted_metrics")
         if name in kwargs
     ]
+    problems += strange_arguments(model, kwargs)
+    losses = {name: one.loss for name, one in feed.heads.items()}
+    metrics = {name: one.metrics for name, one in feed.heads.items()}
+    problems += unknown(losses, metrics, kwargs["optimizer"])
     if all(head.weight == 0 for head in feed.heads.values()):
         fix = "Give one of them a weight above 0."
         problems.append(Problem("heads", "a head whose weight is above 0", "weight=0 on every head", fix))
@@ -203,7 +216,7 @@ def _require_metrics(
 
 
 def _loss(head: Head, logits: bool) -> Any:
-    named = isinstance(head.loss, str) and head.loss in _BY_SHAPE
+    named = isinstance(head.loss, str) and head.loss in BY_SHAPE
     return head.default_loss(logits) if head.loss is None or (named and head.losses) else head.loss
 
 
@@ -241,7 +254,7 @@ def _told(head: Head) -> bool | None:
         return False
     if head.loss is None:
         return None
-    loss = as_loss(head.loss) if not isinstance(head.loss, str) or head.loss not in _BY_SHAPE else None
+    loss = as_loss(head.loss) if not isinstance(head.loss, str) or head.loss not in BY_SHAPE else None
     if loss is None or not loss.name:
         return None
     return loss.from_logits if loss.reads_probabilities else "hinge" in loss.name

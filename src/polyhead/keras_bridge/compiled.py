@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from polyhead.errors import Problem, place, shown
+from polyhead.errors import Problem, hints, place, shown, similar
 from polyhead.keras_bridge.structure import Path, Structure, at, leaves
 from polyhead.kinds import Head
 
@@ -67,20 +66,28 @@ def user_losses(model: Any, structure: Structure) -> tuple[dict[str, Any], list[
     return {head: loss for head, loss in found.items() if loss is not None}, problems
 
 
-def user_metrics(model: Any, structure: Structure) -> dict[str, list[Any]]:
-    """For each head the metrics, weighted or not, that ``model.compile`` was given for it, as they were given."""
+def user_metrics(model: Any, structure: Structure) -> tuple[dict[str, list[Any]], list[Problem]]:
+    """For each head the metrics, weighted or not, that ``model.compile`` was given for it, as they were given.
+
+    Returns:
+        The metrics, and what is wrong with how they were given.
+    """
     compiled = getattr(model, "_compile_metrics", None)
     places = [(path, head) for path, head in leaves(structure.outputs)]
     names = _names(model, [path for path, _ in places], structure.outputs)
     found: dict[str, list[Any]] = {head: [] for _, head in places}
-    for given in (getattr(compiled, word, None) for word in ("_user_metrics", "_user_weighted_metrics")):
+    problems = []
+    for word in ("metrics", "weighted_metrics"):
+        given = getattr(compiled, f"_user_{word}", None)
         if not given:
             continue
         if len(places) == 1 and isinstance(given, (list, tuple)):
             given = [given]
-        for head, some in _spread("metrics", given, places, names, structure.outputs)[0].items():
+        spread, wrong = _spread(word, given, places, names, structure.outputs)
+        problems += wrong
+        for head, some in spread.items():
             found[head] += some if isinstance(some, (list, tuple)) else [some]
-    return {head: [metric for metric in some if metric is not None] for head, some in found.items()}
+    return {head: [metric for metric in some if metric is not None] for head, some in found.items()}, problems
 
 
 def other_classes(model: Any, heads: Mapping[str, Head]) -> Iterator[Problem]:
@@ -219,11 +226,14 @@ def _spread(
     """A loss for each head, as Keras would spread what it was given."""
     heads = [head for _, head in places]
     if isinstance(given, Mapping):
-        if isinstance(outputs, Mapping) and any(
-            isinstance(part, (Mapping, list, tuple)) for part in given.values()
-        ):
-            return {head: part for path, head in places if (part := _along(given, path)) is not None}, []
         known = dict(zip(names, heads, strict=True))
+        deep = isinstance(outputs, Mapping) and any(len(path) > 1 for path, _ in places)
+        if deep and any(isinstance(part, (Mapping, list, tuple)) for part in given.values()):
+            there = [*outputs, *known]
+            problems = [_strange(word, key, list(outputs)) for key in given if key not in there]
+            return {
+                head: part for path, head in places if (part := _along(given, path)) is not None
+            }, problems
         problems = [_strange(word, key, list(known)) for key in given if key not in known]
         return {
             known[key]: part for key, part in given.items() if key in known and part is not None
@@ -252,12 +262,11 @@ def _along(given: Any, path: Path) -> Any:
 
 
 def _strange(word: str, key: str, known: list[str]) -> Problem:
-    near = difflib.get_close_matches(str(key), known, n=1)
     return Problem(
         f"model.compile({word}=), `{key}`",
         f"the name of an output ({', '.join(known)})",
         "no such output",
-        f"Did you mean `{near[0]}`?" if near else "",
+        similar(key, known),
         "loss-keys",
     )
 
@@ -297,8 +306,11 @@ def _weights(weights: Any, losses: Any, keyed: bool) -> Iterator[Problem]:
                 "model.compile(loss_weights=)",
                 f"the keys of loss ({', '.join(map(str, losses))})",
                 ", ".join(map(str, weights)),
-                "Keras would lay them beside the losses by sorted key. Use the same keys, or say "
-                "Head(weight=...) and use ph.compile.",
+                hints(
+                    *(similar(key, missing) for key in strange),
+                    "Keras would lay them beside the losses by sorted key. Use the same keys, or say "
+                    "Head(weight=...) and use ph.compile.",
+                ),
                 "loss-weights",
             )
     elif keyed and isinstance(weights, (list, tuple)) and isinstance(losses, Mapping) and len(weights) > 1:

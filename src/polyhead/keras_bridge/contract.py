@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from polyhead.errors import Problem, Report, place
+from polyhead.errors import Problem, Report, hints, place, similar
 from polyhead.keras_bridge.activation import activation
 from polyhead.keras_bridge.compiled import (
     diluted,
@@ -15,10 +15,10 @@ from polyhead.keras_bridge.compiled import (
     other_classes,
     plain_metrics,
     unweighable,
-    user_loss,
     user_losses,
     user_metrics,
 )
+from polyhead.keras_bridge.identifiers import unknown
 from polyhead.keras_bridge.judge import (
     as_loss,
     exchanged,
@@ -143,6 +143,11 @@ def _judged(
     if users is not None:
         given, problems = users
         yield from problems
+    metrics, problems = _asked(model, declared, structure, users is not None)
+    problems += unknown(given, metrics)
+    yield from problems
+    if problems:
+        return
     losses = {name: as_loss(given[name]) if name in given else None for name in declared.heads}
     for name, head in declared.heads.items():
         yield from judge(name, head, applied[name], losses[name], seen.get(name))
@@ -150,32 +155,39 @@ def _judged(
     yield from unscaled(declared.heads, losses, seen, outputs, applied)
     yield from exchanged(declared.heads, applied, seen)
     if compiled:
-        yield from _metrics(model, declared, structure, applied, given)
+        yield from _metrics(metrics, declared, applied, given, by_hand=users is not None)
     if users is not None:
         yield from diluted(given, declared.heads, declared.weighted)
         yield from plain_metrics(model, declared.weighted)
 
 
+def _asked(
+    model: Any, declared: Declared, structure: Structure, by_hand: bool
+) -> tuple[dict[str, list[Any]], list[Problem]]:
+    """For each head the metrics that it says, or ``model.compile``, and what is wrong with how they were given."""
+    if by_hand:
+        return user_metrics(model, structure)
+    given = {name: head.metrics or [] for name, head in declared.heads.items()}
+    return {n: list(some) if isinstance(some, (list, tuple)) else [some] for n, some in given.items()}, []
+
+
 def _metrics(
-    model: Any,
+    metrics: Mapping[str, list[Any]],
     declared: Declared,
-    structure: Structure,
     applied: Mapping[str, str | None],
     losses: Mapping[str, Any],
+    by_hand: bool,
 ) -> Iterator[Problem]:
     """Metrics of the heads, or of ``model.compile``, that do not suit a head."""
     from polyhead.keras_bridge.metrics import resolve
 
-    by_hand = user_loss(model) is not None
-    given = user_metrics(model, structure) if by_hand else {}
     for name, head in declared.heads.items():
-        asked = given.get(name, []) if by_hand else head.metrics or []
         logits = None if applied[name] is None else applied[name] == "linear"
         if name in losses and not applied[name]:
             logits = as_loss(losses[name]).from_logits
         told = bool(logits) and not by_hand  # a metric by name is made to suit, which Keras does not do
-        asked = asked if isinstance(asked, (list, tuple)) else [asked]
-        yield from judge_metrics(name, head, [resolve(metric, head, told) for metric in asked], logits)
+        asked = [resolve(metric, head, told) for metric in metrics[name]]
+        yield from judge_metrics(name, head, asked, logits)
 
 
 def match(model: Any, inputs: Mapping[str, Input], heads: Mapping[str, Head], batch_size: int) -> Fit:
@@ -345,7 +357,9 @@ def _match(
     for name in left:
         expected = f"a model with an {other} `{name}` {shapes[name]}"
         found = f"{other}s {', '.join(str(t) for t in tensors)}"
+        near = similar(name, [names for t in rest for names in t.names])
         fix = f'Name the layer: name="{name}", or give the {word} the name that the model has.'
+        fix = hints(near, fix)
         problems.append(
             Problem(place(input=name) if word == "input" else place(head=name), expected, found, fix)
         )

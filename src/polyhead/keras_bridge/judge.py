@@ -110,7 +110,7 @@ def _activation(where: str, head: Head, applied: str | None, units: int) -> Prob
         many = f"{applied} gives each class a probability of its own"
     return Problem(
         where,
-        f'activation="{first}", or none for logits, as {type(head).__name__} wants',
+        f'activation="{first}", or none for logits, as {type(head.as_said).__name__} wants',
         f"{applied}: {many}",
         f'Say activation="{first}" in the output layer.',
         "activation",
@@ -121,7 +121,7 @@ def _activation(where: str, head: Head, applied: str | None, units: int) -> Prob
 def _loss(
     where: str, head: Head, applied: str | None, loss: Loss, seen: Seen | None, units: int
 ) -> Iterator[Problem]:
-    kind = type(head).__name__
+    kind = type(head.as_said).__name__
     if loss.name and head.losses and loss.name not in head.losses:
         best = _PROPER[head.losses[0]]
         labels = f"{head.dtype} (B{''.join(f', {n}' for n in head.shape)}{',' * (not head.shape)})"

@@ -127,7 +127,7 @@ def _form(name: str, head: Head, kind: str, metric: Any) -> Problem | None:
         warning = head.output_shape[-1] > 1  # then it may be meant
     if not labels:
         return None
-    expected = f"a metric for {type(head).__name__}, whose labels are {labels}"
+    expected = f"a metric for {type(head.as_said).__name__}, whose labels are {labels}"
     return Problem(place(head=name), expected, title, fix, "metric", warning=warning)
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from polyhead.errors import BadValue, ContractError, Problem, shown
+from polyhead.errors import BadValue, ContractError, Problem, as_list, shown, similar
+from polyhead.errors import plain as plain_scalar
 from polyhead.kinds._missing import is_missing, plain
 
 if TYPE_CHECKING:
@@ -26,11 +27,17 @@ def checked(kind: str, classes: Any, least: int) -> Any:
     """Classes as their number or their names; an error for fewer than ``least``, or equal ones."""
     if classes is None:
         return None
-    if hasattr(classes, "tolist"):
-        classes = classes.tolist()
+    classes = plain_scalar(classes)
+    found = None if isinstance(classes, range) else as_list(classes)
+    if found is not None:
+        classes = tuple(found) if isinstance(classes, tuple) else found
     expected = f"a number of at least {least}, or as many distinct names"
     if isinstance(classes, (str, bytes, bool)) or not isinstance(classes, (int, Sequence)):
         raise ContractError(Problem(f"{kind}(classes)", expected, shown(classes)))
+    if not isinstance(classes, int):
+        odd = [name for name in classes if is_missing(name) or not isinstance(name, Hashable)]
+        if odd:
+            raise ContractError(Problem(f"{kind}(classes)", "names or numbers of classes", shown(odd[0])))
     count = classes if isinstance(classes, int) else len(classes)
     if not least <= count < 2**31 or (not isinstance(classes, int) and len(set(classes)) != count):
         fix = "Two classes are a ph.Binary head." if kind == "Categorical" and count == 1 else ""
@@ -38,13 +45,33 @@ def checked(kind: str, classes: Any, least: int) -> Any:
     return classes
 
 
-def check_weights(kind: str, weights: Any, names: Sequence[Any]) -> None:
-    """Raise where ``class_weight`` names a class that does not exist."""
-    if isinstance(weights, Mapping):
-        strange = [label for label in weights if label not in names]
+def weights(kind: str, given: Any, names: Sequence[Any] | None) -> Any:
+    """``class_weight`` by class, once the classes are known.
+
+    Args:
+        kind: of head.
+        given: ``{class: weight}``, numbers in the order of the ids, ``"balanced"`` or None.
+        names: of the classes, None where they are learnt from the data.
+
+    Raises:
+        ContractError: for a class that does not exist, or another number of weights.
+    """
+    where = f"{kind}(class_weight=)"
+    if isinstance(given, tuple):
+        if names is None:
+            fix = f"Say {kind}([...], class_weight=...) with the classes in order, or {{class: weight}}."
+            raise ContractError(Problem(where, "a dict, as no classes are declared", shown(given), fix))
+        if len(given) != len(names):
+            expected = f"one weight for each of {len(names)} classes, {shown(list(names))}"
+            raise ContractError(Problem(where, expected, f"{len(given)}"))
+        return dict(zip(names, given, strict=True))
+    if isinstance(given, Mapping) and names is not None:
+        strange = [label for label in given if label not in names]
         if strange:
+            near = similar(strange[0], [name for name in names if name not in given])
             expected = f"classes among {shown(list(names))}"
-            raise ContractError(Problem(f"{kind}(class_weight=)", expected, shown(strange[0])))
+            raise ContractError(Problem(where, expected, shown(strange[0]), near))
+    return given
 
 
 def names(classes: int | Sequence[Any]) -> tuple[Any, ...]:

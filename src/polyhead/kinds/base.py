@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import KW_ONLY, dataclass, field, fields, replace
 from numbers import Real
 from typing import Any, ClassVar, Literal, NamedTuple, Protocol, Self
 
 import numpy as np
 
-from polyhead.errors import BadValue, ContractError, Problem, is_integer, is_size, shown
+from polyhead.errors import (
+    BadValue,
+    ContractError,
+    Problem,
+    as_list,
+    is_integer,
+    is_size,
+    plain,
+    plain_fields,
+    require_choice,
+    shown,
+)
 from polyhead.kinds._mixing import Mixing, unmixable
 
 Way = Literal["copy", "cast", "scale"]
@@ -58,6 +69,29 @@ class Kind(ABC):
 
     _: KW_ONLY
     column: str | tuple[str, ...] | list[str] | None = None
+
+    def __post_init__(self) -> None:
+        plain_fields(self)
+        for one in fields(self):
+            value = getattr(self, one.name)
+            wanted = (
+                (bool,) if one.type == "bool" else (bool, type(None)) if one.type == "bool | None" else object
+            )
+            if not isinstance(value, wanted):
+                where = f"{type(self).__name__}({one.name}=)"
+                raise ContractError(Problem(where, "True or False", shown(value)))
+        if self.column is None or isinstance(self.column, str):
+            return
+        names = as_list(self.column)
+        if not names or not all(isinstance(name, str) for name in names):
+            expected = "the name of a column, or a list of names"
+            raise ContractError(Problem(f"{type(self).__name__}(column=)", expected, shown(self.column)))
+        object.__setattr__(self, "column", tuple(names) if isinstance(self.column, tuple) else names)
+
+    @property
+    def as_said(self) -> Kind:
+        """The kind that the user wrote, by whose name errors call it."""
+        return self
 
     def columns(self, name: str) -> tuple[str, ...]:
         """The columns read for an input or head called ``name``."""
@@ -150,7 +184,8 @@ class Head(Kind):
 
     Attributes:
         weight: this head's share in the total loss.
-        class_weight: a weight for each class, ``{class: weight}`` or ``"balanced"``.
+        class_weight: a weight for each class, ``{class: weight}`` or ``"balanced"``; a list or array has them in the
+            order of the ids, for classes that are declared.
         given: the name of a binary head; this head counts only where that one is 1.
         each: the name of a head of boxes; the column then holds one entry for each box of a row, and labels have
             one more axis: ``(B, max_boxes, *shape)``. An entry goes where its box goes.
@@ -164,7 +199,7 @@ class Head(Kind):
 
     _: KW_ONLY
     weight: float = 1.0
-    class_weight: Mapping[Any, float] | str | None = None
+    class_weight: Mapping[Any, float] | Sequence[float] | str | None = None
     given: str | None = None
     each: str | None = None
     missing: Any = None
@@ -176,20 +211,27 @@ class Head(Kind):
 
     takes_class_weight: ClassVar[bool] = False
     takes_each: ClassVar[bool] = True
+    takes_colours: ClassVar[bool] = False
+    """Whether a value of the column may be a colour."""
     quantities: ClassVar[bool] = False
     """Whether labels are numbers in a unit of their own, and the loss with them."""
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         name = type(self).__name__
         if not isinstance(self.weight, Real) or not 0 <= self.weight < float("inf"):
             raise ContractError(
                 Problem(f"{name}(weight=)", "a finite number of at least 0", shown(self.weight))
             )
-        if self.sample_weight is not None and not isinstance(self.sample_weight, str):
-            fix = "Put the weights into a column of the data and name it here."
-            raise ContractError(
-                Problem(f"{name}(sample_weight=)", "the name of a column", shown(self.sample_weight), fix)
-            )
+        for word, (expected, fix) in _NAMES.items():
+            given = getattr(self, word)
+            if given is not None and not isinstance(given, str):
+                raise ContractError(Problem(f"{name}({word}=)", expected, shown(given), fix))
+        if not self.takes_colours and (
+            isinstance(self.missing, (Set, Mapping)) or as_list(self.missing) is not None
+        ):
+            fix = "Put None or NaN in place of the others."
+            raise ContractError(Problem(f"{name}(missing=)", "one value", shown(self.missing), fix))
         if self.each is not None and not self.takes_each:
             fix = "A map belongs to the whole image: leave each= out."
             raise ContractError(Problem(f"{name}(each=)", "nothing", shown(self.each), fix))
@@ -205,17 +247,22 @@ class Head(Kind):
                     f"{name}(class_weight=)", "nothing, as it has no classes", shown(self.class_weight), fix
                 )
             )
-        if not isinstance(self.class_weight, Mapping) and not (
-            isinstance(self.class_weight, str) and self.class_weight == "balanced"
-        ):
-            raise ContractError(
-                Problem(f"{name}(class_weight=)", '"balanced" or a dict', shown(self.class_weight))
-            )
-        if isinstance(self.class_weight, Mapping):
-            for label, value in self.class_weight.items():
-                if not isinstance(value, Real) or not 0 <= value < float("inf"):
-                    where = f"{name}(class_weight=), class {label!r}"
-                    raise ContractError(Problem(where, "a finite number of at least 0", shown(value)))
+        self._check_class_weight()
+
+    def _check_class_weight(self) -> None:
+        where, given = f"{type(self).__name__}(class_weight=)", self.class_weight
+        if isinstance(given, str):
+            require_choice(where, given, ("balanced",), '"balanced" or a dict')
+            return
+        found = given if isinstance(given, Mapping) else as_weights(given)
+        if found is None:
+            raise ContractError(Problem(where, '"balanced" or a dict', shown(given)))
+        for label, value in found.items() if isinstance(found, Mapping) else enumerate(found):
+            if not isinstance(plain(value), Real) or not 0 <= value < float("inf"):
+                raise ContractError(
+                    Problem(f"{where}, class {label!r}", "a finite number of at least 0", shown(value))
+                )
+        object.__setattr__(self, "class_weight", found)
 
     def reads(self, name: str) -> tuple[str, ...]:
         """All columns that this head reads: its labels', and its weights'."""
@@ -409,6 +456,14 @@ class Head(Kind):
         """The output tensor for this head on top of ``features``."""
 
 
+_NAMES = {
+    "sample_weight": ("the name of a column", "Put the weights into a column of the data and name it here."),
+    "given": ("the name of a binary head", 'Write it as text, as given="presence".'),
+    "each": ("the name of a head of boxes", 'Write it as text, as each="box".'),
+    "of": ("the name of an image input", 'Write it as text, as of="image".'),
+}
+"""For each argument that names one thing: what it names, and what to do."""
+
 SIGMOID = ("sigmoid", "hard_sigmoid")
 SOFTMAX = ("softmax",)
 
@@ -460,8 +515,31 @@ def as_shape(shape: Any, where: str) -> tuple[int, ...]:
     Raises:
         ContractError: where it is none.
     """
-    given = (shape,) if is_integer(shape) else shape
-    good = isinstance(given, (tuple, list)) and given
-    if not good or any(not is_size(n) for n in given):
+    given = (shape,) if is_integer(plain(shape)) else as_list(shape)
+    if not given or any(not is_size(n) for n in given):
         raise ContractError(Problem(where, "a positive integer, or a tuple of them", shown(shape)))
     return tuple(int(n) for n in given)
+
+
+def as_weights(given: Any) -> Mapping[Any, float] | tuple[float, ...] | None:
+    """Weights of classes by their names, of a series with an index, or in the order of their ids; None for all else.
+
+    >>> as_weights(np.array([1.0, 2.0]))
+    (1.0, 2.0)
+    """
+    if hasattr(given, "to_dict") and type(getattr(given, "index", None)).__name__.endswith("Index"):
+        if type(given.index).__name__ == "RangeIndex":  # nobody named them
+            return tuple(given.tolist())
+        named: dict[Any, float] = given.to_dict()
+        return named
+    found = as_list(given)
+    return None if found is None else tuple(found)
+
+
+def as_dtype(dtype: Any) -> Any:
+    """The name of a dtype that is given as NumPy's; all else as it is.
+
+    >>> as_dtype(np.uint8), as_dtype("uint8"), as_dtype(None)
+    ('uint8', 'uint8', None)
+    """
+    return np.dtype(dtype).name if isinstance(dtype, (np.dtype, type)) and dtype is not object else dtype

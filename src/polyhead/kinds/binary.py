@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Set
 from dataclasses import KW_ONLY, dataclass, field
 from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from polyhead.errors import BadValue, shown
+from polyhead.errors import BadValue, ContractError, Problem, as_list, hints, shown, similar
 from polyhead.kinds import _classes
 from polyhead.kinds._missing import as_float32, collapse, first_row, numbers
 from polyhead.kinds._mixing import require_soft
@@ -40,7 +41,10 @@ class Binary(Head):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _classes.check_weights("Binary", self.class_weight, (0, 1))
+        if as_list(self.positive) is not None or isinstance(self.positive, (Set, Mapping)):
+            fix = "Turn the column into 0 and 1 before."
+            raise ContractError(Problem("Binary(positive=)", "one value", shown(self.positive), fix))
+        object.__setattr__(self, "class_weight", _classes.weights("Binary", self.class_weight, (0, 1)))
 
     def resolve(self, column: Column) -> Self:
         self.encode(column.probe())
@@ -56,14 +60,14 @@ class Binary(Head):
                 None,
                 f"{shown(self.positive)} in some row, as positive= says",
                 f"other values alone, as {shown(others[0])}",
-                "Write it as the column does.",
+                hints(similar(self.positive, others), "Write it as the column does."),
             )
         return self
 
     def _met_in(self, values: Any) -> tuple[bool, list[Any]]:
         """Whether the positive value is among some, and the first that is another."""
         found = _classes.ids(values, [self.positive], self.missing)
-        strange = np.flatnonzero(found == _classes.STRANGE)[:1].tolist()
+        strange = np.flatnonzero(found == _classes.STRANGE)[:100].tolist()
         return bool((found == 0).any()), [_classes.value_at(values, index) for index in strange]
 
     def encode(self, values: Any, check: bool = True) -> tuple[np.ndarray, np.ndarray | None]:

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from polyhead.errors import BadValue, ContractError, Problem, shown
+from polyhead.errors import BadValue, ContractError, Problem, hints, shown, similar
 from polyhead.kinds import _classes
 from polyhead.kinds._missing import (
     as_float32,
@@ -60,8 +60,8 @@ class Categorical(Head):
     def __post_init__(self) -> None:
         super().__post_init__()
         object.__setattr__(self, "classes", _classes.checked("Categorical", self.classes, least=2))
-        if self.classes is not None:
-            _classes.check_weights("Categorical", self.class_weight, _classes.names(self.classes))
+        known = None if self.classes is None else self.names
+        object.__setattr__(self, "class_weight", _classes.weights("Categorical", self.class_weight, known))
 
     def told(self, column: Column) -> Self:
         known = None if self.classes is not None else _classes.told(column, self.missing)
@@ -121,6 +121,8 @@ class Categorical(Head):
             fix = f'Ids count from 0. If {words} means "no label", say Categorical(missing={words}).'
         elif isinstance(self.classes, int):
             fix = "Give the names of the classes, or say Categorical() to learn them from the column."
+        else:
+            fix = hints(similar(value, self.names), fix)
         return BadValue(index, _classes.listed(self.classes), shown(value), fix)
 
     def mixable(self, way: str) -> tuple[int, ...]:
@@ -197,8 +199,8 @@ class MultiLabel(Head):
     def __post_init__(self) -> None:
         super().__post_init__()
         object.__setattr__(self, "classes", _classes.checked("MultiLabel", self.classes, least=1))
-        if self.classes is not None:
-            _classes.check_weights("MultiLabel", self.class_weight, self.names)
+        known = None if self.classes is None else self.names
+        object.__setattr__(self, "class_weight", _classes.weights("MultiLabel", self.class_weight, known))
         if self.class_weight is not None:
             if self.elementwise is False:
                 where = "MultiLabel(class_weight=, elementwise=False)"
@@ -296,7 +298,7 @@ class MultiLabel(Head):
             there[row] = True
             for label in found:
                 if label not in places:
-                    fix = "Name it among the classes."
+                    fix = hints(similar(label, self.names), "Name it among the classes.")
                     raise BadValue(row, _classes.listed(self.classes), shown(label), fix)
                 labels[row, places[label]] = 1
         return labels, None if there.all() else there

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
-from polyhead.errors import BadValue, ContractError, Problem, shown
+from polyhead.errors import BadValue, ContractError, Problem, as_list, shown
 from polyhead.kinds._missing import first_row, is_dense, is_missing, plain
 
 Colour = tuple[int, int, int]
@@ -142,13 +141,18 @@ def _table(colours: Colours) -> np.ndarray:
 
 def colour(value: Any) -> Colour | None:
     """Three whole numbers of 0 to 255 as a colour; None for all else."""
-    if not _is_listed(value):
+    numbers = as_list(value)
+    if numbers is None:
         return None
-    numbers: Sequence[Any] = list(value)
     whole = all(
         isinstance(n, (int, np.integer)) and not isinstance(n, bool) and 0 <= n <= 255 for n in numbers
     )
     return (int(numbers[0]), int(numbers[1]), int(numbers[2])) if whole and len(numbers) == 3 else None
+
+
+def as_colours(given: list[Any]) -> Any:
+    """What ``missing=`` says as plain tuples: one colour, or several."""
+    return tuple(tuple(one) if (one := as_list(value)) is not None else value for value in given)
 
 
 def _is_listed(value: Any) -> bool:

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from polyhead.errors import BadValue, ContractError, Problem, shown
+from polyhead.errors import BadValue, ContractError, Problem, is_size, require_choice, shown
 from polyhead.kinds._classes import output_dtype
 from polyhead.kinds._missing import (
     as_float32,
@@ -22,7 +22,7 @@ from polyhead.kinds._missing import (
     row_array,
 )
 from polyhead.kinds._mixing import Mixing, choose, taken, together
-from polyhead.kinds.base import Column, Head, as_shape
+from polyhead.kinds.base import Column, Head
 
 _FORMATS = ("xyxy", "xywh", "cxcywh", "yxyx")
 _PIXELS = (
@@ -50,7 +50,9 @@ class Coordinates(Head):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        as_shape(self.places, f"{type(self).__name__}()")
+        if not is_size(self.places):
+            where = f"{type(self).__name__}()"
+            raise ContractError(Problem(where, "an integer of at least 1", shown(self.places)))
 
     def _laid_out(self, value: Any, what: str) -> np.ndarray:
         """A row's entries, float64 ``(k, width)``, NaN for those that are missing."""
@@ -227,14 +229,8 @@ class Boxes(Coordinates):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.format not in _FORMATS:
-            raise ContractError(
-                Problem("Boxes(format=)", f"one of {', '.join(_FORMATS)}", shown(self.format))
-            )
-        if self.overflow not in _OVERFLOWS:
-            raise ContractError(
-                Problem("Boxes(overflow=)", f"one of {', '.join(_OVERFLOWS)}", shown(self.overflow))
-            )
+        require_choice("Boxes(format=)", self.format, _FORMATS)
+        require_choice("Boxes(overflow=)", self.overflow, _OVERFLOWS)
         if not isinstance(self.min_visible, Real) or not 0 <= self.min_visible <= 1:
             raise ContractError(Problem("Boxes(min_visible=)", "a number in [0, 1]", shown(self.min_visible)))
 

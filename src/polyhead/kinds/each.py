@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from polyhead.errors import BadValue, ContractError, Problem, place, shown
+from polyhead.errors import BadValue, ContractError, Problem, place, shown, similar
 from polyhead.kinds._classes import output_dtype
 from polyhead.kinds._missing import is_dense, is_missing, plain
 from polyhead.kinds._mixing import Mixing, taken, together
@@ -42,6 +42,7 @@ class Each(Head):
     boxes_column: str
 
     takes_class_weight: ClassVar[bool] = True
+    takes_colours: ClassVar[bool] = True
 
     @classmethod
     def wrapping(cls, head: Head, boxes: Boxes, boxes_column: str) -> Self:
@@ -52,6 +53,10 @@ class Each(Head):
 
     def __repr__(self) -> str:
         return repr(self.head)
+
+    @property
+    def as_said(self) -> Head:
+        return self.head
 
     @property
     def presence(self) -> bool:
@@ -409,9 +414,10 @@ def for_boxes(heads: Mapping[str, Head]) -> dict[str, Head]:
         known = [n for n, h in heads.items() if isinstance(h, Boxes) and n != name]
         expected = f"the name of a head of boxes ({', '.join(known) or 'there is none'})"
         told = "no head of that name" if boxes is None else type(boxes).__name__
+        near = similar(head.each, known) if boxes is None else ""
         if isinstance(inner, Boxes):
-            expected, told = "nothing, as boxes are the entries", repr(head.each)
-        problems.append(Problem(f"{place(head=name)}, each={head.each!r}", expected, told))
+            expected, told, near = "nothing, as boxes are the entries", repr(head.each), ""
+        problems.append(Problem(f"{place(head=name)}, each={head.each!r}", expected, told, near))
     if problems:
         raise ContractError(*problems)
     return found

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from polyhead.errors import BadValue, ContractError, Problem, is_size, shown
+from polyhead.errors import BadValue, ContractError, Problem, as_list, is_size, require_choice, shown
 from polyhead.images.pillow import is_pillow
 from polyhead.kinds._missing import (
     as_array,
@@ -22,7 +22,7 @@ from polyhead.kinds._missing import (
     require_whole,
 )
 from polyhead.kinds._mixing import PATCH
-from polyhead.kinds.base import Column, Input, Way, as_shape
+from polyhead.kinds.base import Column, Input, Way, as_dtype, as_shape
 
 Empty = Callable[[tuple[int, ...], Any], np.ndarray]
 
@@ -50,8 +50,13 @@ class Array(Input):
     fill: float | None = None
 
     def __post_init__(self) -> None:
-        if self.dtype not in (None, "float32", "int32"):
-            raise ContractError(Problem("Array(dtype=)", '"float32" or "int32"', shown(self.dtype)))
+        super().__post_init__()
+        if self.dtype is not None:
+            object.__setattr__(self, "dtype", as_dtype(self.dtype))
+            require_choice("Array(dtype=)", self.dtype, ("float32", "int32"), '"float32" or "int32"')
+        number = isinstance(self.fill, Real) and not isinstance(self.fill, bool)
+        if self.fill is not None and not (number and -np.inf < self.fill < np.inf):
+            raise ContractError(Problem("Array(fill=)", "a finite number", shown(self.fill)))
         if self.shape is not None:
             object.__setattr__(self, "shape", as_shape(self.shape, "Array(shape)"))
 
@@ -155,16 +160,16 @@ class Image(Input):
     )  # found to hold what must be decoded or resized
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         for name in ("height", "width", "channels"):
             size = getattr(self, name)
             if size is not None and not is_size(size):
                 raise ContractError(Problem(f"Image({name})", "an integer of at least 1", shown(size)))
-        if self.dtype not in ("float32", "uint8"):
-            raise ContractError(Problem("Image(dtype=)", '"float32" or "uint8"', shown(self.dtype)))
-        if self.fit not in _FITS:
-            raise ContractError(Problem("Image(fit=)", f"one of {', '.join(_FITS)}", shown(self.fit)))
-        if self.annotated not in (None, "shown", "stored"):
-            raise ContractError(Problem("Image(annotated=)", '"shown" or "stored"', shown(self.annotated)))
+        object.__setattr__(self, "dtype", as_dtype(self.dtype))
+        require_choice("Image(dtype=)", self.dtype, ("float32", "uint8"), '"float32" or "uint8"')
+        require_choice("Image(fit=)", self.fit, _FITS)
+        if self.annotated is not None:
+            require_choice("Image(annotated=)", self.annotated, ("shown", "stored"), '"shown" or "stored"')
         if self.range is not None:
             object.__setattr__(self, "range", _checked_range(self.range))
         for name, least in (("page", 0), ("max_pixels", 1)):
@@ -322,7 +327,7 @@ class Image(Input):
 
 
 def _checked_range(given: Any) -> tuple[float, float]:
-    pair = list(given) if isinstance(given, (tuple, list)) else []
+    pair = as_list(given) or []
     if len(pair) == 2 and all(isinstance(n, Real) for n in pair):
         low, high = float(pair[0]), float(pair[1])
         if -np.inf < low < high < np.inf:

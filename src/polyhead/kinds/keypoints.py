@@ -7,7 +7,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from polyhead.errors import BadValue, ContractError, Problem, shown
+from polyhead.errors import BadValue, ContractError, Problem, as_list, is_integer, shown
 from polyhead.kinds._missing import as_float32
 from polyhead.kinds._mixing import unmixable
 from polyhead.kinds.coordinates import Coordinates
@@ -39,10 +39,11 @@ class Keypoints(Coordinates):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        try:
-            pairs = tuple((int(a), int(b)) for a, b in self.pairs)
-        except (TypeError, ValueError):
-            pairs = ((-1, -1),)
+        found = [as_list(pair) or [] for pair in as_list(self.pairs) or []]
+        whole = as_list(self.pairs) is not None and all(
+            len(p) == 2 and all(map(is_integer, p)) for p in found
+        )
+        pairs = tuple((int(a), int(b)) for a, b in found) if whole else ((-1, -1),)
         flat = [p for pair in pairs for p in pair]
         if len(set(flat)) != len(flat) or any(not 0 <= p < self.points for p in flat):
             expected = f"pairs of distinct points in [0, {self.points - 1}]"

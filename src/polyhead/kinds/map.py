@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from polyhead.errors import BadValue, ContractError, Problem, shown
+from polyhead.errors import BadValue, ContractError, Problem, require_choice, shown
 from polyhead.kinds._missing import (
     as_float32,
     collapse,
@@ -20,7 +20,7 @@ from polyhead.kinds._missing import (
 )
 from polyhead.kinds._mixing import BLEND
 from polyhead.kinds.base import Column, Way, coarser
-from polyhead.kinds.pixels import Pixels
+from polyhead.kinds.pixels import Pixels, as_pixels
 
 _INTERPOLATIONS = ("bilinear", "nearest")
 
@@ -67,9 +67,8 @@ class Map(Pixels):
         super().__post_init__()
         if not isinstance(self.channels, Integral) or isinstance(self.channels, bool) or self.channels < 1:
             raise ContractError(Problem("Map(channels)", "an integer of at least 1", shown(self.channels)))
-        if self.interpolation not in _INTERPOLATIONS:
-            expected = " or ".join(f'"{one}"' for one in _INTERPOLATIONS)
-            raise ContractError(Problem("Map(interpolation=)", expected, shown(self.interpolation)))
+        expected = " or ".join(f'"{one}"' for one in _INTERPOLATIONS)
+        require_choice("Map(interpolation=)", self.interpolation, _INTERPOLATIONS, expected)
         good = isinstance(self.scale, Real) and not isinstance(self.scale, bool)
         if self.scale is not None and not (good and 0 < abs(self.scale) < float("inf")):
             raise ContractError(Problem("Map(scale=)", "a finite number other than 0", shown(self.scale)))
@@ -115,7 +114,7 @@ class Map(Pixels):
         return "map"
 
     def lay(self, value: Any, size: tuple[int, int]) -> np.ndarray:
-        array = np.asarray(value)
+        array = as_pixels(value, self._rows)
         array = array[..., None] if array.ndim == 2 else array
         if array.ndim != 3 or array.shape[2] != self.channels or array.dtype.kind not in "iufb":
             found = f"{array.dtype} of shape {np.shape(value)}"

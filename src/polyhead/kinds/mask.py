@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from polyhead.errors import BadValue, ContractError, Problem, shown
+from polyhead.errors import BadValue, ContractError, Problem, as_list, shown, similar
 from polyhead.kinds import _classes
 from polyhead.kinds._missing import (
     as_float32,
@@ -31,8 +31,8 @@ from polyhead.kinds.base import (
     Way,
     coarser,
 )
-from polyhead.kinds.colours import Colours
-from polyhead.kinds.pixels import Pixels
+from polyhead.kinds.colours import Colours, as_colours
+from polyhead.kinds.pixels import Pixels, as_pixels
 
 
 @dataclass(frozen=True, repr=False)
@@ -72,6 +72,7 @@ class Mask(Pixels):
     _open: bool = field(default=False, repr=False, compare=False)  # pixels from outside have no label
 
     takes_class_weight: ClassVar[bool] = True
+    takes_colours: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -79,22 +80,29 @@ class Mask(Pixels):
         if self.classes is None:
             fix = "Classes of masks are not learnt from the column."
             raise ContractError(Problem("Mask(classes)", "a number, or names", "None", fix))
+        missing = as_list(self.missing)
+        if missing is not None:
+            object.__setattr__(self, "missing", as_colours(missing))
         if self.values is not None:
             object.__setattr__(self, "values", self._checked_values())
-        _classes.check_weights("Mask", self.class_weight, self._weighed)
+        if missing is not None and not self.in_colours:
+            fix = "Where it holds colours, say those of the classes as well: Mask(values=[(r, g, b), ...])."
+            expected = "one number, as the mask holds numbers"
+            raise ContractError(Problem("Mask(missing=)", expected, shown(self.missing), fix))
+        object.__setattr__(self, "class_weight", _classes.weights("Mask", self.class_weight, self._weighed))
         _ = self._outside
 
     def _checked_values(self) -> tuple[Any, ...]:
         count = 2 if self.binary else len(self.names)
-        given = self.values
+        given = self.values if as_list(self.values) is None else as_list(self.values)
         colours = Colours.declared(given, self.missing, count, self.multi)
         if colours is not None:
             return colours.classes
-        values = list(given) if isinstance(given, (list, tuple, range, np.ndarray)) else []
+        values = as_list(given) or []
         whole = all(isinstance(v, (int, np.integer)) and not isinstance(v, bool) for v in values)
         if len(values) != count or not whole or len(set(values)) < count or self.missing in values:
             expected = f"{count} distinct whole numbers, one for each class, none of them missing="
-            raise ContractError(Problem("Mask(values=)", expected, shown(given)))
+            raise ContractError(Problem("Mask(values=)", expected, shown(self.values)))
         return tuple(int(v) for v in values)
 
     @cached_property
@@ -191,7 +199,7 @@ class Mask(Pixels):
         return "mask"
 
     def lay(self, value: Any, size: tuple[int, int]) -> np.ndarray:
-        array = np.asarray(value)
+        array = as_pixels(value, "a mask (H, W) or (H, W, n)")
         if self._colours is not None:
             return self._of_ids.lay(self._colours.ids(array), size)
         if array.ndim not in (2, 3) or array.dtype.kind not in "iufb":
@@ -228,9 +236,9 @@ class Mask(Pixels):
         if isinstance(given, int) and not isinstance(given, bool) and given in ids:
             return given
         known = "0, 1" if self.binary else shown(list(self.names))
-        raise ContractError(
-            Problem("Mask(outside=)", f'"missing" for no label, or a class among {known}', shown(given))
-        )
+        expected = f'"missing" for no label, or a class among {known}'
+        near = similar(given, ["missing", *self.names])
+        raise ContractError(Problem("Mask(outside=)", expected, shown(given), near))
 
     @property
     def _nowhere(self) -> int:

@@ -7,9 +7,9 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from polyhead.errors import BadValue, ContractError, Problem, place
+from polyhead.errors import BadValue, ContractError, Problem, place, shown
 from polyhead.kinds import _classes
-from polyhead.kinds._missing import is_dense, is_missing, plain
+from polyhead.kinds._missing import is_dense, is_missing, plain, row_array
 from polyhead.kinds._mixing import Mixing
 from polyhead.kinds.base import Column, Head, as_shape
 
@@ -50,7 +50,7 @@ class Pixels(Head):
         there = [value for value in values if not is_missing(value, self.missing)]
         if any(not isinstance(value, (np.ndarray, list, tuple)) for value in there):
             return True  # a file, encoded bytes, or what is drawn late
-        sizes = {np.shape(value)[:2] for value in there}
+        sizes = {_shape(value)[:2] for value in there}
         return len(sizes) > 1 or (self.size is not None and sizes != {self.size})
 
     def sized(self, column: Column, what: str) -> Self:
@@ -66,10 +66,13 @@ class Pixels(Head):
         if self.size is not None:
             return self
         probe = plain(column.probe())
-        shapes = [probe.shape[1:]] if is_dense(probe) else [np.shape(v) for v in probe if not is_missing(v)]
+        there = [] if is_dense(probe) else [(i, v) for i, v in enumerate(probe) if not is_missing(v)]
+        shapes = [probe.shape[1:]] if is_dense(probe) else [_shape(v) for _, v in there]
         if not shapes:
             fix = f"Say {type(self).__name__}(size=(height, width))."
             raise BadValue(None, f"a {what} among the first rows", "none", fix)
+        if not shapes[0] and there and isinstance(there[0][1], (list, tuple)):
+            row_array(there[0][1], there[0][0], f"a {what} (H, W) or (H, W, n)")
         if len(shapes[0]) not in (2, 3):
             raise BadValue(None, f"{what}s (H, W) or (H, W, n)", f"rows of shape {shapes[0]}")
         return self.fixed(size=(int(shapes[0][0]), int(shapes[0][1])))
@@ -105,3 +108,23 @@ class Pixels(Head):
         dtype = _classes.output_dtype()
         layer = keras.layers.Conv2D(channels, 1, activation=activation, name=name, dtype=dtype)
         return layer(features)
+
+
+def as_pixels(value: Any, expected: str) -> np.ndarray:
+    """A row's label as an array, of whatever type.
+
+    Raises:
+        BadValue: for nested lists of unequal length.
+    """
+    try:
+        return np.asarray(value)
+    except ValueError:
+        raise BadValue(0, expected, f"lists of unequal length ({shown(value)})") from None
+
+
+def _shape(value: Any) -> tuple[int, ...]:
+    """The shape of an array or of nested lists; ``()`` for lists of unequal length, which are told later."""
+    try:
+        return np.shape(value)
+    except ValueError:
+        return ()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from polyhead.errors import ContractError, Problem, is_integer, shown
+from polyhead.errors import ContractError, Problem, as_list, is_integer, shown, similar
 
 
 def checked_shard(shard: Any) -> tuple[int, int] | str:
@@ -19,10 +19,10 @@ def checked_shard(shard: Any) -> tuple[int, int] | str:
     """
     if isinstance(shard, str) and shard == "auto":
         return shard
-    pair = tuple(shard) if isinstance(shard, (tuple, list)) else ()
+    pair = as_list(shard) or []
     if len(pair) != 2 or not all(map(is_integer, pair)) or not 0 <= pair[0] < pair[1]:
         expected = '"auto" or (rank, count) with 0 <= rank < count'
-        raise ContractError(Problem("Feed(shard=)", expected, shown(shard)))
+        raise ContractError(Problem("Feed(shard=)", expected, shown(shard), similar(shard, ("auto",))))
     return int(pair[0]), int(pair[1])
 
 

@@ -10,7 +10,18 @@ from typing import Any
 
 import numpy as np
 
-from polyhead.errors import BadValue, ContractError, DataError, Problem, StoreError, is_size, place, shown
+from polyhead.errors import (
+    BadValue,
+    ContractError,
+    DataError,
+    Problem,
+    StoreError,
+    as_path,
+    is_size,
+    other_choice,
+    place,
+    shown,
+)
 from polyhead.packing.rows import fingerprint, keep_as, rows_are_decoded, rows_of, specs_of
 from polyhead.packing.writer import write_shards
 from polyhead.sources._fingerprint import arrow_of
@@ -85,9 +96,10 @@ def pack(
         raise ContractError(Problem("pack(shard_bytes=)", "a positive integer", shown(shard_bytes)))
     threads = _threads(workers)
     rows = rows_of(data, image_size, encoding, quality)
+    quality, shard_bytes = int(quality), int(shard_bytes)
     if not len(rows):
         raise DataError(Problem("data", "at least one row", "an empty source"))
-    folder = Path(path).expanduser()
+    folder = as_path(path, "pack(path)")
     options = {"encoding": encoding, **({"quality": quality} if encoding == "jpeg" else {})}
     part = {"rows": len(rows), "fingerprint": fingerprint(rows), **options}
     old = _old(folder, part, append)
@@ -122,10 +134,12 @@ def pack(
 
 
 def _threads(workers: Any) -> int:
-    if workers == "auto":
+    if isinstance(workers, str) and workers == "auto":
         return min(32, os.cpu_count() or 1)
     if not is_size(workers, 0):
-        raise ContractError(Problem("pack(workers=)", '"auto" or an integer of at least 0', shown(workers)))
+        raise ContractError(
+            *other_choice("pack(workers=)", workers, ("auto",), '"auto" or an integer of at least 0')
+        )
     return max(1, workers)
 
 

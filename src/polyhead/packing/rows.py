@@ -9,7 +9,18 @@ from typing import Any
 import numpy as np
 
 from polyhead.engine.placed import Placed
-from polyhead.errors import BadValue, ContractError, DataError, Problem, is_integer, is_size, place, shown
+from polyhead.errors import (
+    BadValue,
+    ContractError,
+    DataError,
+    Problem,
+    as_list,
+    is_integer,
+    is_size,
+    place,
+    require_choice,
+    shown,
+)
 from polyhead.feed import Feed
 from polyhead.kinds import Image
 from polyhead.kinds._missing import is_missing, plain
@@ -31,8 +42,7 @@ def rows_of(data: Any, image_size: Any, encoding: str, quality: int) -> Source:
         ContractError: for sizes and encodings that are none, or that are said of a source.
         DataError: for what is no data.
     """
-    if encoding not in ENCODINGS:
-        raise ContractError(Problem("pack(encoding=)", f"one of {', '.join(ENCODINGS)}", shown(encoding)))
+    require_choice("pack(encoding=)", encoding, ENCODINGS)
     if not is_integer(quality) or not 1 <= quality <= 100:
         raise ContractError(Problem("pack(quality=)", "an integer in [1, 100]", shown(quality)))
     wanted = _size(image_size)
@@ -96,9 +106,8 @@ def rows_are_decoded(rows: Source) -> bool:
 def _size(given: Any) -> tuple[int, int] | None:
     if given is None:
         return None
-    pair = (given, given) if is_integer(given) else given
-    good = isinstance(pair, (tuple, list)) and len(pair) == 2
-    if not good or not all(map(is_size, pair)):
+    pair = [given, given] if is_integer(given) else as_list(given) or []
+    if len(pair) != 2 or not all(map(is_size, pair)):
         raise ContractError(Problem("pack(image_size=)", "(height, width) in pixels", shown(given)))
     return int(pair[0]), int(pair[1])
 

@@ -9,7 +9,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from polyhead.errors import ContractError, Problem, Report, is_size, shown
+from polyhead.errors import ContractError, Problem, Report, as_path, is_size, shown
 from polyhead.feed import Feed
 from polyhead.report.page import page
 from polyhead.report.samples import Sample, take
@@ -110,7 +110,7 @@ def preview(
 
 
 def _ending(path: str | os.PathLike[str]) -> Path:
-    target = Path(path)
+    target = as_path(path, "preview(path)")
     if target.suffix.lower() not in ENDINGS:
         expected = "the name of a file that ends in .html or .png"
         raise ContractError(Problem("preview(path)", expected, shown(str(path))))

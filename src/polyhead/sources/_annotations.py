@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from polyhead.errors import DataError, Problem, Report, shown
+from polyhead.errors import DataError, Problem, Report, other_choice, plain, shown, similar
 from polyhead.kinds.base import About
 from polyhead.sources._columns import Stored
 from polyhead.sources._findings import Findings
 from polyhead.sources._values import Values
 from polyhead.sources.arrays import Arrays
-from polyhead.sources.base import similar
+from polyhead.sources.base import names_in
 
 CHOICES = {
     "annotated": ("shown", "stored"),
@@ -27,6 +27,10 @@ CHOICES = {
 
 SLACK = 0.01
 """Pixels that a box may stick out without a word: what rounding in a file of decimals costs."""
+
+
+SWITCHES = ("verify", "classes", "one_based")
+"""Arguments of readers that are True or False."""
 
 
 class Images(Arrays):
@@ -56,12 +60,18 @@ class Images(Arrays):
 
 def require_choice(what: str, value: Any, choices: Sequence[str]) -> None:
     """Raise for an argument that is none of a few words."""
-    if value not in choices:
-        raise DataError(Problem(what, " or ".join(f'"{c}"' for c in choices), shown(value)))
+    if problems := other_choice(what, value, choices, " or ".join(f'"{c}"' for c in choices)):
+        raise DataError(*problems)
 
 
 def require_choices(reader: str, arguments: Mapping[str, Any]) -> None:
-    """Raise for an argument of a reader that is none of its `CHOICES`; None, for what is not said, always is one."""
+    """Raise for an argument of a reader that is none of its `CHOICES`; None, for what is not said, always is one.
+
+    Where True or False is expected, nothing else is taken.
+    """
+    for name in SWITCHES:
+        if not isinstance(plain(arguments.get(name)), (bool, type(None))):
+            raise DataError(Problem(f"{reader}({name}=)", "True or False", shown(arguments[name])))
     for name, choices in CHOICES.items():
         if arguments.get(name) is not None:
             require_choice(f"{reader}({name}=)", arguments[name], choices)
@@ -262,7 +272,7 @@ def chosen(
     """Which categories the user wants, bool for each of ``names``; an error noted for one that is not there."""
     if categories is None:
         return np.ones(len(names), bool)
-    wanted = [categories] if isinstance(categories, str) else list(categories)
+    wanted = names_in(categories, what)
     for name in wanted:
         if name not in names:
             listed = ", ".join(names[:8]) + (f", … ({len(names)} in all)" if len(names) > 8 else "")

@@ -10,11 +10,54 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from polyhead.errors import DataError, Problem, place, shown
+from polyhead.errors import DataError, Problem, as_path, place, shown, similar
+from polyhead.images.headers import ENDINGS
 from polyhead.sources._annotations import sizes_of
 from polyhead.sources._findings import Findings
-from polyhead.sources._paths import Files, Root
-from polyhead.sources.base import similar
+from polyhead.sources._paths import Files, Root, way_for
+
+
+def path_of(annotations: Any, images: Any) -> Path:
+    """The path of the JSON.
+
+    Raises:
+        DataError: for what is no path, for a folder, or where nobody says where the images are; it names the files
+            that help.
+    """
+    where = "read_coco(annotations)"
+    path = as_path(annotations, where)
+    if path.is_dir():
+        there = sorted(str(p) for way in ("*.json", "*/*.json") for p in path.glob(way))
+        found = f"a folder with {_some(there)}" if there else "a folder without one"
+        given = there[0] if there else "annotations.json"
+        folder = _images_below(path) if images is None else os.fspath(images)
+        fix = f'Say read_coco("{given}", "{folder}"): the file, and the folder of the images.'
+        if not there:
+            fix = "For images in folders say ph.read_folder(path), for YOLO's text files ph.read_yolo(path)."
+        raise DataError(
+            Problem(f"{where}, {place(file=str(path))}", "COCO's JSON file", found, fix, "folder")
+        )
+    if images is None and path.is_file():
+        fix = f'Say read_coco("{path}", "{_images_below(path.parent)}").'
+        raise DataError(Problem("read_coco(images)", "the folder of the images", "none", fix, "folder"))
+    return path
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:_SHOWN]) + (f", … ({len(names):,} in all)" if len(names) > _SHOWN else "")
+
+
+def _images_below(folder: Path) -> str:
+    """The folder in which images lie: this one, or the first in it, or beside it, that holds any."""
+    homes = (folder, folder.parent) if folder.name.lower().startswith("annotation") else (folder,)
+    for home in homes:
+        for one in (home, *sorted(p for p in home.iterdir() if p.is_dir())):
+            if any(name.lower().endswith(ENDINGS) for name in os.listdir(one)):
+                return str(one)
+    return str(folder / "images")
+
+
+_SHOWN = 4
 
 
 def content_of(path: Path) -> dict[str, Any]:
@@ -28,7 +71,8 @@ def content_of(path: Path) -> dict[str, Any]:
         raise DataError(Problem(where, "COCO's JSON file", found, near, "no-file")) from None
     except (ValueError, RecursionError) as error:
         found = " ".join(str(error).split())
-        raise DataError(Problem(where, "JSON", found or type(error).__name__, code="json")) from None
+        fix = way_for(path, "read_coco", folder=False)
+        raise DataError(Problem(where, "JSON", found or type(error).__name__, fix, "json")) from None
     expected = "an object with the lists images, annotations and categories, as COCO has it"
     if not isinstance(content, dict):
         fix = "A list of results has no images: give the annotations they belong to."

@@ -9,11 +9,10 @@ from pathlib import Path
 from threading import Lock
 from typing import Any, TypeVar
 
-from polyhead.errors import DataError, Problem, place
+from polyhead.errors import DataError, Problem, place, similar
 from polyhead.sources._arrow import from_arrow
 from polyhead.sources._columns import Pieces, Stored
 from polyhead.sources._values import LIMIT_BYTES, Values
-from polyhead.sources.base import similar
 
 T = TypeVar("T")
 

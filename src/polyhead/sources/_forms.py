@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from polyhead.errors import ContractError, DataError, Problem, place, shown
+from polyhead.errors import DataError, Problem, place, require_choice, shown, similar
 from polyhead.sources._values import Coded, Values, scatter, take, united
-from polyhead.sources.base import Source, checked_rows, similar
+from polyhead.sources.base import Source, checked_rows
 
 NUMBERS = "biufc"
 """NumPy's kinds of numbers."""
@@ -171,9 +171,8 @@ def same_columns(
         DataError: for no source, something that is no source, or other columns.
         ContractError: for another ``join``.
     """
-    if join not in JOINS:
-        expected = ", ".join(f'"{name}"' for name in JOINS)
-        raise ContractError(Problem(f"{how.partition('(')[0]}(join=)", f"one of {expected}", shown(join)))
+    expected = ", ".join(f'"{name}"' for name in JOINS)
+    require_choice(f"{how.partition('(')[0]}(join=)", join, JOINS, f"one of {expected}")
     if not sources:
         raise DataError(Problem("sources", "at least one source", "none"))
     for number, source in enumerate(sources):

@@ -9,10 +9,9 @@ import stat
 from collections.abc import Sequence
 from typing import Any
 
-from polyhead.errors import DataError, Problem, place, shown
+from polyhead.errors import DataError, Problem, place, shown, similar
 from polyhead.images.headers import ENDINGS, read_header
 from polyhead.sources._findings import Findings
-from polyhead.sources.base import similar
 
 _DRIVE = re.compile(r"[A-Za-z]:")
 
@@ -40,6 +39,35 @@ def lines_of(path: str | os.PathLike[str], what: str) -> list[str]:
         ) from None
 
 
+_READERS = (
+    ((".yaml", ".yml"), "A data YAML of YOLO is read by ph.read_yolo(path)."),
+    ((".json",), "A JSON file of COCO is read by ph.read_coco(path, folder_of_images)."),
+    (
+        (".parquet", ".pq", ".csv", ".tsv", ".arrow", ".feather", ".ipc"),
+        "A table is read by ph.read_table(path).",
+    ),
+    ((".zip", ".tar", ".gz", ".tgz", ".7z", ".rar"), "Unpack it first."),
+    ((".xml",), "XML files of PASCAL VOC are read by ph.read_voc(folder)."),
+)
+
+
+def way_for(path: str | os.PathLike[str], reader: str, folder: bool = True) -> str:
+    """What to do with a file of a wrong kind, by the ending of its name.
+
+    Args:
+        path: of the file.
+        reader: which got it.
+        folder: whether the reader takes a folder.
+
+    >>> way_for("pets/data.yaml", "read_voc"), way_for("pets/a.xml", "read_voc")
+    ('A data YAML of YOLO is read by ph.read_yolo(path).', 'Give the folder that holds it.')
+    """
+    name = os.fspath(path).lower()
+    ways = [way for endings, way in _READERS if name.endswith(endings)]
+    held = "Give the folder that holds it." if folder and name.endswith((".xml", ".txt", *ENDINGS)) else ""
+    return next((way for way in ways if f"ph.{reader}(" not in way), held)
+
+
 class Root:
     """A folder that no path may leave.
 
@@ -61,7 +89,9 @@ class Root:
             found = "a file" if os.path.exists(self.path) else "nothing at this path"
             parent, name = os.path.split(self.path)
             near = ""
-            if os.path.isdir(parent) and not os.path.exists(self.path):
+            if os.path.exists(self.path):
+                near = way_for(self.path, what.partition("(")[0])
+            elif os.path.isdir(parent):
                 near = similar(name, sorted(os.listdir(parent)))
             raise DataError(Problem(f"{what}, {place(file=self.path)}", "a folder", found, near, "folder"))
         self._real = os.path.realpath(self.path)

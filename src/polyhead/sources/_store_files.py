@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from polyhead.errors import Problem, StoreError, place, shown
+from polyhead.errors import Problem, StoreError, hints, place, shown, similar
 from polyhead.sources._store_schema import wrong_header, wrong_manifest, wrong_shard
 
 MANIFEST, JOURNAL = "manifest.json", "journal.jsonl"
@@ -51,7 +51,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     path = folder / MANIFEST
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         raise StoreError(_absent(folder)) from None
     except (OSError, ValueError, RecursionError) as error:
         raise StoreError(
@@ -77,7 +77,13 @@ def _absent(folder: Path) -> Problem:
         fix = "Run the same ph.pack, or polyhead pack, again: it goes on from there."
         return Problem(f"store {folder}", "a finished store", f"one with {rows:,}{total} rows so far", fix)
     found = "a folder without a manifest" if folder.is_dir() else "no such folder"
-    return Problem(f"store {folder}", "a store", found, "ph.pack(data, path) writes one.")
+    found = "a file" if folder.is_file() else found
+    near = (
+        similar(folder.name, os.listdir(folder.parent))
+        if not folder.exists() and folder.parent.is_dir()
+        else ""
+    )
+    return Problem(f"store {folder}", "a store", found, hints(near, "ph.pack(data, path) writes one."))
 
 
 def _words(error: Exception) -> str:

@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 from xml.etree.ElementTree import Element
 
-from polyhead.errors import place, shown
+from polyhead.errors import place, shown, similar
 from polyhead.sources._findings import Findings
 from polyhead.sources._voc_files import number_of
-from polyhead.sources.base import similar
 
 _EDGES = ("xmin", "ymin", "xmax", "ymax")
 _TRUTHS = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}

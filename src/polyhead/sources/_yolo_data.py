@@ -7,12 +7,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from polyhead.errors import DataError, Problem, place, shown
+from polyhead.errors import DataError, Problem, as_list, hints, place, plain, shown, similar
 from polyhead.images.headers import ENDINGS
 from polyhead.sources._findings import Findings
-from polyhead.sources._paths import Root, lines_of
+from polyhead.sources._paths import Root, lines_of, way_for
 from polyhead.sources._yaml import load_yaml
-from polyhead.sources.base import similar
 
 _YAMLS = ("data.yaml", "dataset.yaml", "config.yaml")
 
@@ -65,7 +64,8 @@ def layout_of(
     home = Root(
         base if root is None else root, "read_yolo(data)" if root is None else "read_yolo(root=)", findings
     )
-    known = _names(content.get("names") if names is None else names, content, where, file, given)
+    said = names is not None
+    known = _names(names if said else content.get("names"), said, content, where, file, given)
     if images is not None:
         parts = [Root(images, "read_yolo(images=)", findings).path]
     else:
@@ -115,16 +115,23 @@ def _content(file: Path) -> dict[str, Any]:
     except Exception as error:  # PyYAML has errors of many kinds for values that their tags do not fit
         found = " ".join(str(error).split()) if isinstance(error, (yaml.YAMLError, ValueError)) else ""
         found = shown(found, 400)[1:-1] if len(found) > 400 else found
-        raise DataError(Problem(where, "YAML", found or type(error).__name__, code="yaml")) from None
+        fix = way_for(file, "read_yolo")
+        raise DataError(Problem(where, "YAML", found or type(error).__name__, fix, "yaml")) from None
     if not isinstance(content, dict):
-        raise DataError(
-            Problem(where, "a YAML of keys, such as train and names", shown(content), code="yaml")
-        )
+        expected, fix = "a YAML of keys, such as train and names", way_for(file, "read_yolo")
+        raise DataError(Problem(where, expected, shown(content), fix, "yaml"))
     return content
 
 
+def _plainly(given: Any) -> Any:
+    """Names as a user gives them, arrays, indices and NumPy's numbers among them."""
+    if isinstance(given, Mapping):
+        return {plain(number): plain(name) for number, name in given.items()}
+    return given if as_list(given) is None else as_list(given)
+
+
 def _names(
-    given: Any, content: Mapping[str, Any], where: str, file: Path | None, folder: Path
+    given: Any, said: bool, content: Mapping[str, Any], where: str, file: Path | None, folder: Path
 ) -> dict[int, str]:
     if given is None and file is None and (folder / "classes.txt").is_file():
         where = place(file=str(folder / "classes.txt"))
@@ -132,8 +139,11 @@ def _names(
             line.strip() for line in lines_of(folder / "classes.txt", "names of classes") if line.strip()
         ]
     expected = "names, a list of the classes or {number: name}"
+    if said:
+        where, given = "read_yolo(names=)", _plainly(given)
     if given is None:
-        fix = "" if file is not None else "Say read_yolo(names=[...]), or put them into a classes.txt."
+        fix = "Say read_yolo(names=[...])" + (", or put them into a classes.txt." if file is None else ".")
+        fix = hints(way_for(file, "read_yolo") if file is not None else "", fix)
         raise DataError(Problem(where, expected, "none", fix, "names"))
     pairs = list(given.items() if isinstance(given, Mapping) else enumerate(given)) if _listed(given) else []
     names = {number: str(name) for number, name in pairs if type(number) is int and _is_name(name)}
@@ -185,7 +195,12 @@ def _parts(
             if os.path.isdir(os.path.join(home.path, name)):
                 return [os.path.join(home.path, name)]
         expected = f"a data YAML, or images in images/{split} or {split}/images"
-        raise DataError(Problem(place(file=str(folder)), expected, "none of them", code="folder"))
+        there = sorted(entry.name for entry in os.scandir(folder) if not entry.name.startswith("."))
+        found = ", ".join(there[:_SHOWN]) + ", …" * (len(there) > _SHOWN) or "an empty folder"
+        fix = hints(
+            similar(split, _parts_in(folder)), "Say where they are: read_yolo(images=..., labels=...)."
+        )
+        raise DataError(Problem(place(file=str(folder)), expected, found, fix, "folder"))
     given = content.get(split)
     if given is None:
         known = ("path", "names", "nc", "kpt_shape", "flip_idx", "download")
@@ -204,6 +219,16 @@ def _parts(
             home.findings.add("folder", f"{where}, `{split}`", expected, "nothing at this path", fix)
         parts.append(path)
     return parts
+
+
+_SHOWN = 6
+
+
+def _parts_in(folder: Path) -> list[str]:
+    """The names of the parts that a folder seems to have."""
+    below = folder / "images"
+    parts = [p.name for p in below.iterdir() if p.is_dir()] if below.is_dir() else []
+    return sorted({*parts, *(p.parent.name for p in folder.glob("*/images") if p.is_dir())})
 
 
 def _within(home: Root, name: Any, where: str) -> str | None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from typing import Any, overload
 
 import numpy as np
 
-from polyhead.errors import DataError, Problem, place, shown
+from polyhead.errors import DataError, Problem, as_list, listed, place, shown, similar
 from polyhead.kinds.base import About
 from polyhead.sources._values import LIMIT_BYTES, Coded, Values, size, take, unmasked
 from polyhead.sources.explained import explained
@@ -248,6 +248,7 @@ class Source(ABC):
         return take(whole, ids) if whole is not None else self.only([name]).coded(ids)[name]
 
     def _require(self, columns: Sequence[str]) -> None:
+        names_in(columns, "only(columns)")
         known = self.columns  # may cost a read
         there = set(known)
         missing = [c for c in columns if c not in there]
@@ -281,22 +282,18 @@ def row_of(source: Source, index: int | None, ids: np.ndarray | None = None) -> 
     return int(source.ids_of(np.array([index if ids is None else ids[index]], np.int64))[0])
 
 
-def listed(names: Sequence[str], most: int = 40) -> str:
-    """Names as an error lists them, which may be many.
+def names_in(given: Any, what: str) -> list[str]:
+    """The names that a user gives: one, or several in anything that holds them.
 
-    >>> listed(["a", "b", "c"], 2)
-    'a, b, … (3 in all)'
+    Raises:
+        DataError: for what is none.
     """
-    more = f", … ({len(names):,} in all)" if len(names) > most else ""
-    return ", ".join(names[:most]) + more
-
-
-def similar(name: str, names: Sequence[str]) -> str:
-    """The hint for a name that does not exist: the nearest one that does."""
-    import difflib
-
-    near = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
-    return f"Did you mean `{near[0]}`?" if near else ""
+    if isinstance(given, str):
+        return [given]
+    found = list(given) if isinstance(given, (dict, Set, Iterator)) else as_list(given)
+    if found is None:
+        raise DataError(Problem(what, "a name, or a list of names", shown(given)))
+    return found
 
 
 class OwnSource(Source):

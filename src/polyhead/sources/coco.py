@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from pathlib import Path
 
 import numpy as np
 
 from polyhead.errors import place
 from polyhead.kinds.base import About
 from polyhead.sources._annotations import Images, chosen, require_choice, require_choices
-from polyhead.sources._coco_file import content_of, entries_of, kind_of, known_of, pictures_of
+from polyhead.sources._coco_file import content_of, entries_of, kind_of, known_of, path_of, pictures_of
 from polyhead.sources._coco_panoptic import panoptic_of
 from polyhead.sources._coco_reader import Reader
 from polyhead.sources._findings import Findings
@@ -22,7 +21,7 @@ KINDS = ("instances", "keypoints", "panoptic")
 
 def read_coco(
     annotations: str | os.PathLike[str],
-    images: str | os.PathLike[str],
+    images: str | os.PathLike[str] | None = None,
     *,
     kind: str | None = None,
     segments: str | os.PathLike[str] | None = None,
@@ -61,7 +60,7 @@ def read_coco(
 
     Args:
         annotations: the JSON file.
-        images: the folder of the images; no name in the file may lead out of it.
+        images: the folder of the images, which has to be said; no name in the file may lead out of it.
         kind: ``"instances"``, ``"keypoints"`` or ``"panoptic"``; by default as the file looks.
         segments: the folder of the panoptic PNGs; by default named as the JSON file is, without its ending.
         categories: the names to keep; objects of others are left out and counted.
@@ -100,7 +99,7 @@ def read_coco(
     if kind is not None:
         require_choice("read_coco(kind=)", kind, KINDS)
     findings = Findings(invalid)
-    path = Path(annotations).expanduser()
+    path = path_of(annotations, images)
     content = content_of(path)
     files = Files(findings, missing_files, annotated=annotated)
     pictures = pictures_of(content, path, Root(images, "read_coco(images)", findings), files, verify)

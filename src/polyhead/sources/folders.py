@@ -8,14 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from polyhead.errors import DataError, Problem, place, shown
+from polyhead.errors import DataError, Problem, place, shown, similar
 from polyhead.images.headers import ENDINGS
 from polyhead.kinds.base import About
 from polyhead.sources._annotations import Images, require_choices
 from polyhead.sources._findings import Findings
 from polyhead.sources._paths import Files, Root
 from polyhead.sources._values import EXACT, Coded, Values
-from polyhead.sources.base import Source, similar
+from polyhead.sources.base import Source
 from polyhead.sources.tables import read_table
 
 KEYS = ("file", "file_name", "filename", "image", "image_path", "path", "name")
@@ -76,6 +76,9 @@ def read_folder(
     findings = Findings()
     files = Files(findings, missing_files)
     home = Root(root, "read_folder(root)", findings)
+    if not isinstance(masks, (str, os.PathLike, Mapping, type(None))):
+        fix = 'Say masks="masks", or masks={"mask": "masks"} for several.'
+        raise DataError(Problem("read_folder(masks=)", "a folder, or {column: folder}", shown(masks), fix))
     wanted = {"mask": masks} if isinstance(masks, (str, os.PathLike)) else dict(masks or {})
     inner = os.path.join(home.path, "images")
     if images is None and (wanted or table is not None) and os.path.isdir(inner):

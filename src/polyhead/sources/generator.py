@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from polyhead.errors import DataError, Problem, is_size, shown
+from polyhead.errors import DataError, Problem, as_list, is_size, shown
 from polyhead.images.pillow import is_pillow
 from polyhead.sources._values import Values, objects
 from polyhead.sources.base import OwnSource, Source
@@ -57,7 +57,7 @@ def from_generator(function: Callable[[], Any], *, length: int, names: Any = Non
                 "from_generator(length=)", "the rows of an epoch, an integer of at least 1", shown(length)
             )
         )
-    return Stream(_Generator(function, int(length), names))
+    return Stream(_Generator(function, int(length), _plainly(names)))
 
 
 class Stream(OwnSource):
@@ -258,6 +258,12 @@ class _Cursor:
                 Problem(f"generator `{generator.name}`, batch {number}", "a batch", said)
             ) from error
         return generator.columns(batch, number)
+
+
+def _plainly(names: Any) -> Any:
+    """Names as they are, or those of an array or an index as a list."""
+    flat = None if isinstance(names, (list, tuple)) else as_list(names)
+    return names if flat is None else flat
 
 
 def _rows(piece: dict[str, np.ndarray]) -> int:

@@ -11,7 +11,7 @@ from polyhead.errors import BadValue, DataError, Problem, place, shown
 from polyhead.kinds._missing import is_missing, plain, row_array
 from polyhead.kinds.base import About
 from polyhead.sources._values import Values
-from polyhead.sources.base import OwnSource, Source, checked_rows
+from polyhead.sources.base import OwnSource, Source, checked_rows, names_in
 
 ALONG = (
     "labels",
@@ -62,12 +62,17 @@ def largest(source: Source, boxes: str = "boxes", *, along: Sequence[str] | None
     >>> found["present"], found["labels"], found["boxes"][0].tolist()
     ([True, False, None], ['cat', None, None], [0.0, 0.0, 9.0, 5.0])
     """
+    if not isinstance(source, Source):
+        fix = "Say ph.read_table(data) for a frame or a mapping of arrays."
+        raise DataError(
+            Problem("largest(source)", "a Source, as readers return it", shown(type(source).__name__), fix)
+        )
     names = source.columns
     if along is None:
         usual = {*ALONG, *(name for name in names if name.startswith("attributes."))}
         along = [name for name in names if name in usual and name != boxes]
-    elif isinstance(along, str):
-        along = [along]
+    else:
+        along = names_in(along, "largest(along=)")
     source.only([boxes, *along])  # says which is not there
     if PRESENT in names:
         fix = "Leave it out, with source.only([...])."

@@ -21,7 +21,7 @@ import numpy as np
 
 from polyhead.errors import DataError, Problem, is_integer, shown
 from polyhead.sources._strata import compress, groups_of, strata_of
-from polyhead.sources.base import Source
+from polyhead.sources.base import Source, names_in
 from polyhead.sources.combining import Rows
 
 PLACED = 30_000
@@ -66,7 +66,7 @@ def split(
     [0, 0, 0, 2, 2, 2]
     """
     names, shares = _shares(fractions)
-    strata = [stratify] if isinstance(stratify, str) else list(dict.fromkeys(stratify or ()))
+    strata = [] if stratify is None else list(dict.fromkeys(names_in(stratify, "split(stratify=)")))
     if not is_integer(seed):
         raise DataError(Problem("seed", "an integer", shown(seed)))
     rows = len(source)

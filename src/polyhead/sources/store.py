@@ -10,7 +10,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from polyhead.errors import PolyheadError, Problem, StoreError, place
+from polyhead.errors import PolyheadError, Problem, StoreError, as_path, place
 from polyhead.kinds.base import About
 from polyhead.sources._columns import Stored, entries, whole
 from polyhead.sources._store_columns import column_of, field
@@ -46,7 +46,7 @@ def open_store(path: str | os.PathLike[str]) -> Store:
     >>> rows.read(np.array([3, 2]))["words"]
     [['b', 'c'], None]
     """
-    return Store(Path(path).expanduser())
+    return Store(as_path(path, "open_store(path)"))
 
 
 class Store(OwnSource):

@@ -12,13 +12,13 @@ from typing import Any
 
 import numpy as np
 
-from polyhead.errors import DataError, Problem
+from polyhead.errors import DataError, Problem, listed, similar
 from polyhead.sources._columns import Stored, entries, whole
 from polyhead.sources._files import Opened, open_file, opened_arrow
 from polyhead.sources._series import family_of, from_series
 from polyhead.sources._values import Values
 from polyhead.sources.arrays import Arrays
-from polyhead.sources.base import OwnSource, Source, listed, similar
+from polyhead.sources.base import OwnSource, Source, names_in
 
 _INDEX = re.compile(r"__index_level_\d+__")  # what pandas writes beside the columns
 
@@ -55,7 +55,7 @@ def read_table(data: Any, *, columns: Sequence[str] | None = None) -> Source:
     >>> table.read(np.array([1, 0]))["age"].tolist()
     [nan, 31.0]
     """
-    wanted = [columns] if isinstance(columns, str) else None if columns is None else list(columns)
+    wanted = None if columns is None else names_in(columns, "read_table(columns=)")
     if isinstance(data, Mapping):
         arrays = Arrays(data, wanted)
         return arrays if wanted is None else arrays.only(wanted)

@@ -9,7 +9,7 @@ from xml.etree.ElementTree import Element
 
 import numpy as np
 
-from polyhead.errors import DataError, Problem, place, shown
+from polyhead.errors import DataError, Problem, place, shown, similar
 from polyhead.images.headers import ENDINGS
 from polyhead.kinds.base import About
 from polyhead.sources._annotations import (
@@ -26,7 +26,7 @@ from polyhead.sources._findings import Findings
 from polyhead.sources._paths import Files, Root, lines_of
 from polyhead.sources._voc_files import Places, number_of, parsed, places_of
 from polyhead.sources._voc_objects import VocObject, marks_of, objects_of
-from polyhead.sources.base import similar
+from polyhead.sources.base import names_in
 
 
 def read_voc(
@@ -108,12 +108,15 @@ def read_voc(
     [[0.0, 0.0, 10.0, 5.0]]
     """
     require_choices("read_voc", locals())
+    if split is not None and not isinstance(split, str):
+        raise DataError(Problem("read_voc(split=)", "the name of a list of images", shown(split)))
+    known = None if known is None else names_in(known, "read_voc(known=)")
     findings = Findings(invalid)
     home = Root(root, "read_voc(root)", findings)
     places = places_of(home, images, annotations, findings)
     entries = _entries(home, places, split, findings)
     objects, dropped = objects_of([(n, e.xml, e.tree) for n, e in enumerate(entries)], known, findings)
-    names = sorted({o.name for o in objects}) if known is None else list(known)
+    names = sorted({o.name for o in objects}) if known is None else known
     keep = chosen("read_voc(categories=)", names, categories, findings)
     wanted_names = {name for name, k in zip(names, keep.tolist(), strict=True) if k}
     kept, said, sizes = _sized(entries, Files(findings, missing_files, annotated=annotated), verify)

@@ -32,6 +32,11 @@ _STAYS = {"BaseDropout", "Lambda", "MaskDropout", "Morphological", "OverlayEleme
 _UNCOVERS = {"GridElasticDeform"}
 """Transforms that bring in what is outside of a mask, and have no argument for what is put there."""
 
+_TO_TENSORS = {"ToTensorV2", "ToTensor3D"}
+
+_SCALES = {"Normalize", "ToFloat", "FromFloat"}
+"""Transforms that give pixels another range or type."""
+
 _local = threading.local()
 
 
@@ -44,7 +49,7 @@ def check(pipeline: Any, place: str) -> None:
     """Raise, or warn, where a pipeline cannot be used.
 
     Raises:
-        ContractError: for a single transform, or coordinates in another format.
+        ContractError: for a single transform, one that makes tensors, or coordinates in another format.
     """
     if not is_pipeline(pipeline):
         if hasattr(pipeline, "processors") and hasattr(pipeline, "available_keys"):
@@ -52,6 +57,12 @@ def check(pipeline: Any, place: str) -> None:
             fix = f"Say Apply(albumentations.Compose([{name}(...)])), with bbox_params and keypoint_params as needed."
             raise ContractError(Problem(place, "a pipeline of albumentations", "a single transform", fix))
         return
+    tensors = next((type(leaf).__name__ for leaf in _leaves(pipeline) if is_one_of(leaf, _TO_TENSORS)), None)
+    if tensors is not None:
+        fix = (
+            "Leave it out: polyhead hands over images with channels last, and makes the tensors of the batch."
+        )
+        raise ContractError(Problem(place, "transforms that give back arrays (H, W, C)", tensors, fix))
     for name, expected in (("bboxes", "pascal_voc"), ("keypoints", "xy")):
         processor = pipeline.processors.get(name)
         found = getattr(getattr(processor, "params", None), "format", expected)
@@ -261,6 +272,11 @@ class _Own:
 
     def _fields(self, their: str) -> Sequence[str]:
         return getattr(self.pipeline.processors[their].params, "label_fields", None) or ()
+
+
+def scaling(pipeline: Any) -> str:
+    """The name of a transform in a pipeline that changes the range of pixels; empty where there is none."""
+    return next((type(leaf).__name__ for leaf in _leaves(pipeline) if is_one_of(leaf, _SCALES)), "")
 
 
 def _own(pipeline: Any) -> _Own:

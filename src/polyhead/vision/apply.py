@@ -60,8 +60,10 @@ class Apply(Augmentation):
     def __post_init__(self) -> None:
         super().__post_init__()
         if not callable(self.function):
-            found = shown(self.function)
-            raise ContractError(Problem("Apply(function)", "a function or an albumentations pipeline", found))
+            several = isinstance(self.function, (list, tuple))
+            fix = "Say Apply(albumentations.Compose([...])), or Apply for each function." if several else ""
+            expected = "a function or an albumentations pipeline"
+            raise ContractError(Problem("Apply(function)", expected, shown(self.function), fix))
         albumentations.check(self.function, self.place)
         if albumentations.is_pipeline(self.function):
             return
@@ -177,7 +179,8 @@ class Apply(Augmentation):
         if "masks" in result and len(result["masks"]) == len(given["masks"]):
             result["masks"] = list(map(_as_ids, result["masks"], given["masks"]))
         # where targets are not seen, the image must stay where it is
-        size = np.shape((given if self.light_alone else result)["image"])[:2]
+        image = np.shape((given if self.light_alone else result)["image"])
+        size = image[1:3] if _channels_first(image, given["image"].shape) else image[:2]
         for name, before in given.items():
             pairs = (
                 list(zip(before, result[name], strict=False))
@@ -197,8 +200,28 @@ class Apply(Augmentation):
                     expected = f"`{name}` of shape {shape}, {old.dtype}"
                 if not good:
                     told = f"shape {np.shape(new)}, {getattr(new, 'dtype', type(new).__name__)}"
-                    raise ContractError(Problem(self.place, f"{expected} returned", told))
+                    fix = self._advice(old, new) if name not in ("boxes", "points") else ""
+                    raise ContractError(Problem(self.place, f"{expected} returned", told, fix))
         return result
+
+    def _advice(self, before: np.ndarray, found: Any) -> str:
+        """What to do about an image or a mask that came back in another form."""
+        if _channels_first(np.shape(found), before.shape):
+            return "Give it back with channels last, as image.transpose(1, 2, 0): polyhead makes the tensors itself."
+        if not isinstance(found, np.ndarray):
+            return "Give back NumPy arrays: polyhead makes the tensors itself."
+        if found.ndim == before.ndim - 1:
+            return "Keep as many channels, as image[..., None].repeat(3, axis=2) does for grey."
+        if before.dtype.kind in "iu" and found.dtype.kind == "f":
+            scaling = albumentations.scaling(self.function)
+            what = f"Leave {scaling} out" if scaling else "Give back the dtype that came"
+            return f"{what}: ph.Image scales to 0–1, and the model may go on, as keras.layers.Normalization does."
+        return ""
+
+
+def _channels_first(found: Sequence[int], before: Sequence[int]) -> bool:
+    """Whether an image of channels last came back with channels first."""
+    return len(found) == len(before) == 3 and found[0] == before[2] != found[2]
 
 
 def _as_ids(found: Any, before: np.ndarray) -> Any:

@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from polyhead.errors import ContractError, Problem, shown
+from polyhead.errors import ContractError, Problem, plain_fields, shown
 
 Moved = tuple[np.ndarray, np.ndarray]
 
@@ -33,6 +33,7 @@ class Augmentation(ABC):
     """How many uniform numbers it draws for a sample; the first decides whether it happens."""
 
     def __post_init__(self) -> None:
+        plain_fields(self)
         self._between("p", 0, 1)
 
     def happens(self, drawn: np.ndarray) -> np.ndarray:

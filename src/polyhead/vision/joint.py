@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from polyhead.errors import ContractError, Problem, shown
+from polyhead.errors import ContractError, Problem, require_choice, shown
 from polyhead.vision import geometry
 from polyhead.vision.apply import Apply
 from polyhead.vision.base import Augmentation, Geometric, Photometric
@@ -96,8 +96,7 @@ class Joint:
     ) -> None:
         self.augmentations = tuple(augmentations)
         self.seed, self.fit, self.min_visible = seed, fit, min_visible
-        if fit not in geometry.FITS:
-            raise ContractError(Problem("fit", f"one of {', '.join(geometry.FITS)}", shown(fit)))
+        require_choice("fit", fit, geometry.FITS)
         if not 0 <= min_visible <= 1:
             raise ContractError(Problem("min_visible", "a number in [0, 1]", shown(min_visible)))
         self._stages = [_Stage()]

@@ -1,0 +1,86 @@
+"""What is given in place of batches: arrays in a list, rows one by one, frames, mappings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from polyhead.errors import Problem, listed
+from polyhead.keras_bridge.structure import leaves, rebuild
+from polyhead.sources._series import family_of
+from polyhead.sources.base import Source
+
+_FIRST = 8
+"""Entries of a list that are looked at."""
+
+
+def plain_frames(obj: Any) -> Any:
+    """Arrays in place of the frames and series of a tuple ``(x, y)``, as Keras takes them; all else as it is.
+
+    >>> plain_frames((1, 2))
+    (1, 2)
+    """
+    if not isinstance(obj, tuple) or not any(_is_frame(leaf) for _, leaf in leaves(obj)):
+        return obj
+    return rebuild(obj, lambda _, leaf: np.asarray(leaf.to_numpy()) if _is_frame(leaf) else leaf)
+
+
+def misread(obj: Any) -> Problem | None:
+    """What is wrong with an object whose iteration gives something else than batches; None where nothing is.
+
+    >>> print(misread({"x": [1], "y": [2]}))
+    examine(obj): expected what fit takes: batches, or arrays as a tuple (x, y), got a dict of x, y. Say
+    examine((data["x"], data["y"])), inputs first.
+    """
+    found = _found(obj)
+    expected = "what fit takes: batches, or arrays as a tuple (x, y)"
+    return None if found is None else Problem("examine(obj)", expected, *found)
+
+
+def _found(obj: Any) -> tuple[str, str] | None:
+    if _is_frame(obj):
+        columns = [str(name) for name in getattr(obj, "columns", ())]
+        held = f" of {listed(columns, 8)}" if columns else ""
+        fix = "Say examine((frame[inputs].to_numpy(), frame[label].to_numpy()))."
+        return f"a {type(obj).__name__}{held}", fix
+    if isinstance(obj, Source):
+        return "a Source", "Give a feed of it: examine(ph.Feed(source, inputs=..., heads=...))."
+    if isinstance(obj, Mapping):
+        names = [str(name) for name in obj]
+        said = ", ".join(f'data["{name}"]' for name in names[:2])
+        return f"a dict of {listed(names, 8)}", f"Say examine(({said})), inputs first."
+    if not isinstance(obj, (list, tuple)) or not obj:
+        return None
+    if isinstance(obj, list) and all(_is_array(one) for one in obj[:_FIRST]):
+        fix = "Say examine((x, y)) for arrays; a function yields batches of inputs alone: for x in batches: yield (x,)."
+        return f"a list of {len(obj)} array{'s' * (len(obj) > 1)}", fix
+    if isinstance(obj, list) and all(_is_row(one) for one in obj[:_FIRST]):
+        fix = "Say examine((np.stack([x for x, y in rows]), np.array([y for x, y in rows])))."
+        return f"a list of {len(obj):,} single rows (x, y)", fix
+    if isinstance(obj, tuple) and len(obj) in (2, 3) and all(_is_numbers(one) for one in obj):
+        return "a tuple of lists of numbers", "Say examine((np.asarray(x), np.asarray(y)))."
+    return None
+
+
+def _is_frame(obj: Any) -> bool:
+    family, names = family_of(obj)
+    return family in ("pandas", "polars") and bool(names & {"DataFrame", "Series", "Index"})
+
+
+def _is_array(obj: Any) -> bool:
+    return hasattr(obj, "dtype") and bool(getattr(obj, "shape", ()))
+
+
+def _is_row(obj: Any) -> bool:
+    """Whether something is one row ``(x, y)``, whose label is a single value."""
+    label = obj[1] if isinstance(obj, (list, tuple)) and len(obj) in (2, 3) else None
+    return isinstance(label, (int, float, str, np.generic)) or getattr(label, "shape", None) == ()
+
+
+def _is_numbers(obj: Any) -> bool:
+    """Whether something is a list of numbers, or of lists of them."""
+    while isinstance(obj, list) and obj and isinstance(obj[0], list):
+        obj = obj[0]
+    return isinstance(obj, list) and bool(obj) and isinstance(obj[0], (int, float))

@@ -1,0 +1,392 @@
+"""Arguments of another type that mean the same: scalars and arrays of NumPy, indices and series of pandas, paths."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+
+import polyhead as ph
+
+NAMES = ["cat", "dog"]
+SEVERAL = {
+    "tuple": tuple,
+    "array": np.array,
+    "index": pd.Index,
+    "series": pd.Series,
+    "polars": pl.Series,
+    "scalars": lambda values: [np.array(value)[()] for value in values],
+}
+COLOURS = [(0, 0, 0), (255, 0, 0)]
+X = np.zeros((4, 2), np.float32)
+ROWS = ph.read_table({"x": X, "kind": NAMES * 2, "boxes": [[[0, 0, 1, 1]]] * 4})
+
+
+def feed(**arguments):
+    return ph.Feed(
+        {"x": X, "y": [0, 1] * 2, "z": X}, **{"inputs": "x", "heads": {"y": ph.Binary()}, **arguments}
+    )
+
+
+LISTS = {
+    "Categorical(classes)": (NAMES, lambda v: ph.Categorical(v).names),
+    "MultiLabel(classes)": (NAMES, lambda v: ph.MultiLabel(v).names),
+    "Mask(classes)": (NAMES, lambda v: ph.Mask(v).names),
+    "Mask(values=)": ([7, 9], lambda v: ph.Mask(NAMES, values=v)),
+    "Mask(size=)": ([4, 6], lambda v: ph.Mask(size=v)),
+    "Regression(shape)": ([2, 3], lambda v: ph.Regression(v)),
+    "Array(shape)": ([2, 3], lambda v: ph.Array(v)),
+    "Image(range=)": ([0, 4095], lambda v: ph.Image(8, 8, range=v)),
+    "Keypoints(pairs=)": ([0, 1], lambda v: ph.Keypoints(2, pairs=[v])),
+    "class_weight=, ids": ([1.0, 2.0], lambda v: ph.Binary(class_weight=v)),
+    "class_weight=, names": ([1.0, 2.0], lambda v: ph.Categorical(NAMES, class_weight=v)),
+    "class_weight=, pixels": ([1.0, 2.0], lambda v: ph.Mask(class_weight=v)),
+    "class_weight=, labels": ([1.0, 2.0], lambda v: ph.MultiLabel(NAMES, class_weight=v)),
+    "column=": (
+        ["x", "z"],
+        lambda v: list(feed(inputs={"both": ph.Array(column=v)}).peek()[0]["both"].shape),
+    ),
+    "inputs=": (["x", "z"], lambda v: sorted(feed(inputs=v).inputs)),
+    "shard=": ([1, 2], lambda v: feed(shard=v).shard),
+    "read_table(columns=)": (
+        ["kind"],
+        lambda v: ph.read_table({"x": X, "kind": NAMES * 2}, columns=v).columns,
+    ),
+    "only()": (["kind"], lambda v: list(map(str, ROWS.only(v).columns))),
+    "select()": ([2, 1], lambda v: ROWS.select(v).read([0, 1])["kind"]),
+    "split()": ([0.5, 0.5], lambda v: [len(part) for part in ROWS.split(v)]),
+    "split(stratify=)": (["kind"], lambda v: [len(part) for part in ROWS.split((0.5, 0.5), stratify=v)]),
+    "mix(weights=)": ([1, 3], lambda v: len(ROWS.mix(ROWS, weights=v))),
+    "largest(along=)": (["kind"], lambda v: ph.largest(ROWS, along=v).columns),
+    "from_generator(names=)": (
+        ["a", "b"],
+        lambda v: ph.from_generator(lambda: iter([(X, X)]), length=4, names=v).columns,
+    ),
+}
+
+
+@pytest.mark.parametrize("form", SEVERAL)
+@pytest.mark.parametrize("place", LISTS)
+def test_several_values_may_stand_in_anything_that_holds_them(place, form):
+    values, call = LISTS[place]
+    assert repr(call(SEVERAL[form](values))) == repr(call(values))
+
+
+def test_colours_of_masks():
+    wanted = ph.Mask(NAMES, values=COLOURS, missing=(1, 2, 3))
+    for values in (
+        np.array(COLOURS),
+        np.array(COLOURS, np.uint8),
+        pd.Series(COLOURS),
+        [np.array(c) for c in COLOURS],
+    ):
+        assert ph.Mask(NAMES, values=values, missing=np.array([1, 2, 3])) == wanted
+    several = ph.Mask(NAMES, values=COLOURS, missing=np.array([[1, 2, 3], [4, 5, 6]]))
+    assert several.missing == ((1, 2, 3), (4, 5, 6))
+    mask = np.array([[[255, 0, 0], [4, 5, 6]]], np.uint8)
+    labels, there = several.fixed(size=(1, 2)).encode(mask[None])
+    assert labels[there].tolist() == [1]
+
+
+def test_weights_by_name_and_by_order():
+    by_name = pd.Series([2.0, 1.0], index=["dog", "cat"])
+    assert ph.Categorical(NAMES, class_weight=by_name).class_weight == {"dog": 2.0, "cat": 1.0}
+    assert ph.Categorical(NAMES, class_weight=np.array([1.0, 2.0])).class_weight == {"cat": 1.0, "dog": 2.0}
+    assert ph.Binary(class_weight={np.int64(1): np.float32(2)}).class_weight == {1: 2.0}
+    made = feed(heads={"y": ph.Binary(class_weight=np.array([1.0, 3.0]))})
+    assert made.peek()[2]["y"].tolist() == [1.0, 3.0, 1.0, 3.0]
+    with pytest.raises(ph.ContractError) as error:
+        ph.Categorical(class_weight=[1.0, 2.0])
+    assert str(error.value) == (
+        "Categorical(class_weight=): expected a dict, as no classes are declared, got (1.0, 2.0). Say "
+        "Categorical([...], class_weight=...) with the classes in order, or {class: weight}."
+    )
+    with pytest.raises(ph.ContractError) as error:
+        ph.Binary(class_weight=np.ones(3))
+    assert str(error.value) == (
+        "Binary(class_weight=): expected one weight for each of 2 classes, [0, 1], got 3."
+    )
+
+
+NUMBERS = {
+    "Mask(outside=)": (1, lambda v: ph.Mask(3, outside=v)),
+    "missing=": (3, lambda v: ph.Regression(missing=v)),
+    "missing= of pixels": (255, lambda v: ph.Mask(3, missing=v)),
+    "weight=": (2, lambda v: ph.Binary(weight=v)),
+    "positive=": (1, lambda v: ph.Binary(positive=v)),
+    "classes": (3, lambda v: ph.Categorical(v)),
+    "shape": (3, lambda v: ph.Regression(v)),
+    "embedding": (3, lambda v: ph.Embedding(v)),
+    "channels": (3, lambda v: ph.Map(v)),
+    "scale=": (2, lambda v: ph.Map(2, scale=v)),
+    "boxes": (3, lambda v: ph.Boxes(v)),
+    "points": (3, lambda v: ph.Keypoints(v)),
+    "height": (8, lambda v: ph.Image(v, 8, page=v, max_pixels=v)),
+    "fill=": (2, lambda v: ph.Array(fill=v)),
+    "degrees": (5, lambda v: ph.Rotate(v)),
+    "batch_size=": (2, lambda v: feed(batch_size=v, seed=v).state()),
+}
+
+
+@pytest.mark.parametrize("form", [np.int64, np.uint8, np.array], ids=["int64", "uint8", "array"])
+@pytest.mark.parametrize("place", NUMBERS)
+def test_a_number_may_be_of_numpy(place, form):
+    value, call = NUMBERS[place]
+    if place == "batch_size=" and form is np.array:
+        form = np.int32
+    assert repr(call(form(value))) == repr(call(value))
+
+
+def test_true_and_false_of_numpy_and_dtypes():
+    assert (
+        repr(ph.Image(8, 8, light=np.bool_(False), dtype=np.uint8))
+        == "Image(8, 8, dtype='uint8', light=False)"
+    )
+    assert repr(ph.Array(dtype=np.dtype("int32"))) == "Array(dtype='int32')"
+    assert (
+        repr(ph.Flip(np.bool_(True), vertical=np.bool_(True), p=np.float64(0.25)))
+        == "Flip(vertical=True, p=0.25)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (
+            lambda: ph.Mask(3, missing=(255, 255, 255)),
+            "Mask(missing=): expected one number, as the mask holds numbers, got (255, 255, 255). Where it holds "
+            "colours, say those of the classes as well: Mask(values=[(r, g, b), ...]).",
+        ),
+        (
+            lambda: ph.Mask(2, values=[7, 9], missing=np.array([255])),
+            "Mask(missing=): expected one number, as the mask holds numbers, got (255,). Where it holds colours, say "
+            "those of the classes as well: Mask(values=[(r, g, b), ...]).",
+        ),
+        (
+            lambda: ph.Regression(missing=[-1, -9]),
+            "Regression(missing=): expected one value, got [-1, -9]. Put None or NaN in place of the others.",
+        ),
+        (
+            lambda: ph.Binary(positive=["a", "b"]),
+            "Binary(positive=): expected one value, got ['a', 'b']. Turn the column into 0 and 1 before.",
+        ),
+        (
+            lambda: ph.Mask(3, outside=True),
+            OUTSIDE := (
+                'Mask(outside=): expected "missing" for no label, or a class among [0, 1, 2], got True.'
+            ),
+        ),
+        (lambda: ph.Mask(3, outside=np.bool_(True)), OUTSIDE),
+        (lambda: ph.Boxes(3.0), "Boxes(): expected an integer of at least 1, got 3.0."),
+        (lambda: ph.Keypoints(np.bool_(True)), "Keypoints(): expected an integer of at least 1, got True."),
+        (
+            lambda: ph.Keypoints(4, pairs=[(0.5, 1)]),
+            "Keypoints(pairs=): expected pairs of distinct points in [0, 3], got [(0.5, 1)].",
+        ),
+        (lambda: ph.Image(8, 8, light="no"), "Image(light=): expected True or False, got 'no'."),
+        (lambda: ph.Boxes(3, normalized=1), "Boxes(normalized=): expected True or False, got 1."),
+        (lambda: ph.Array(fill="a"), "Array(fill=): expected a finite number, got 'a'."),
+        (lambda: ROWS.only(3), "only(columns): expected a name, or a list of names, got 3."),
+        (
+            lambda: ROWS.split((0.5, 0.5), stratify=3),
+            "split(stratify=): expected a name, or a list of names, got 3.",
+        ),
+        (
+            lambda: ph.read_table({"x": X}, columns=3),
+            "read_table(columns=): expected a name, or a list of names, got 3.",
+        ),
+        (
+            lambda: ph.largest({"boxes": []}),
+            "largest(source): expected a Source, as readers return it, got 'dict'. Say ph.read_table(data) for a frame "
+            "or a mapping of arrays.",
+        ),
+        (lambda: feed(shuffle=1), 'Feed(shuffle=): expected True, False or "blocks", got 1.'),
+        (lambda: feed(drop_remainder="yes"), "Feed(drop_remainder=): expected True or False, got 'yes'."),
+        (lambda: feed(watch=None), "Feed(watch=): expected True or False, got None."),
+        (lambda: feed(cache=True), "Feed(cache=): expected a path, got True."),
+        (lambda: feed(inputs=5), "Feed(inputs=): expected a name, or a list of names, got 5."),
+        (lambda: feed(heads={1: ph.Binary(column="y")}), 'heads: expected names as text, got 1. Say "1".'),
+        (
+            lambda: ph.Feed(
+                {"x": X[:1], "mask": [[[1, 2], [3]]]}, inputs="x", heads={"mask": ph.Mask(size=(2, 2))}
+            ),
+            "head `mask`, row 0: expected a mask of shape (2, 2), got lists of unequal length ([[1, 2], [3]]). Give "
+            "numbers, or None where there is no label.",
+        ),
+        (
+            lambda: ph.Feed({"x": X[:1], "map": [[[1, 2], [3]]]}, inputs="x", heads={"map": ph.Map()}),
+            "head `map`, row 0: expected a map (H, W) or (H, W, n), got lists of unequal length ([[1, 2], [3]]).",
+        ),
+        (
+            lambda: ph.Feed(
+                {"photo": np.zeros((1, 8, 8, 3), np.uint8), "mask": [[[1, 2], [3]]]},
+                inputs={"photo": ph.Image(4, 4)},
+                heads={"mask": ph.Mask(3)},
+            ).peek(),
+            "head `mask`, row 0: expected a mask (H, W) or (H, W, n), got lists of unequal length ([[1, 2], [3]]).",
+        ),
+        (lambda: feed().restore(None), "feed.restore(state): expected what feed.state() gave, got None."),
+        (lambda: feed().preview(3), "preview(path): expected a path, got 3."),
+        (
+            lambda: ph.Categorical([["cat"], ["dog"]]),
+            "Categorical(classes): expected names or numbers of classes, got ['cat'].",
+        ),
+        (
+            lambda: ph.MultiLabel(["cat", None]),
+            "MultiLabel(classes): expected names or numbers of classes, got None.",
+        ),
+        (
+            lambda: ph.read_voc("nowhere", known=3),
+            "read_voc(known=): expected a name, or a list of names, got 3.",
+        ),
+        (
+            lambda: ph.read_voc("nowhere", 3),
+            "read_voc(split=): expected the name of a list of images, got 3.",
+        ),
+        (
+            lambda: ph.read_folder("nowhere", classes="yes"),
+            "read_folder(classes=): expected True or False, got 'yes'.",
+        ),
+        (
+            lambda: ph.read_folder(".", masks=["masks"]),
+            "read_folder(masks=): expected a folder, or {column: folder}, got ['masks']. Say masks=\"masks\", or "
+            'masks={"mask": "masks"} for several.',
+        ),
+        (lambda: ph.open_store(3), "open_store(path): expected a path, got 3."),
+        (lambda: ph.pack(ROWS, None), "pack(path): expected a path, got None."),
+    ],
+)
+def test_what_cannot_be_meant_is_refused(call, words):
+    with pytest.raises(ph.PolyheadError) as error:
+        call()
+    assert str(error.value) == words
+
+
+@pytest.fixture
+def yolo(tmp_path: Path) -> Path:
+    """A set of one image with one object of the second class."""
+    for name in ("images", "labels"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "images" / "a.gif").write_bytes(b"GIF89a" + bytes([60, 0, 40, 0]))
+    (tmp_path / "labels" / "a.txt").write_text("1 0.5 0.5 0.5 0.5")
+    return tmp_path
+
+
+@pytest.mark.parametrize("form", SEVERAL)
+def test_readers_take_names_in_anything_that_holds_them(form, yolo):
+    made = SEVERAL[form](NAMES)
+    for path in (yolo, str(yolo)):
+        rows = ph.read_yolo(path, names=made, images=yolo / "images", labels=str(yolo / "labels"))
+        assert rows.categories == ("cat", "dog")
+        assert all(type(name) is str for name in rows.categories)
+    assert ph.read_yolo(yolo, names=NAMES, categories=SEVERAL[form](["dog"])).categories == ("dog",)
+    numbered = {np.int64(0): "cat", np.int64(1): np.str_("dog")}
+    assert ph.read_yolo(yolo, names=numbered).categories == ("cat", "dog")
+
+
+@pytest.mark.parametrize("form", SEVERAL)
+def test_known_names_of_voc(form, tmp_path):
+    (tmp_path / "a.gif").write_bytes(b"GIF89a" + bytes([60, 0, 40, 0]))
+    (tmp_path / "a.xml").write_text("<annotation><filename>a.gif</filename></annotation>")
+    assert ph.read_voc(tmp_path, known=SEVERAL[form](NAMES)).categories == ("cat", "dog")
+    assert ph.read_voc(tmp_path, known="cat").categories == ("cat",)
+
+
+def test_a_store_takes_numbers_of_numpy(tmp_path):
+    images = np.zeros((2, 8, 8, 3), np.uint8)
+    made = ph.Feed({"photo": images, "y": [0, 1]}, inputs={"photo": ph.Image()}, heads={"y": ph.Binary()})
+    options = {"image_size": np.array([4, 4]), "quality": np.int64(90), "shard_bytes": np.int64(10**6)}
+    packed = ph.pack(made, tmp_path / "a.store", encoding="jpeg", progress=False, **options)
+    assert len(packed) == 2
+    assert json.loads((tmp_path / "a.store" / "manifest.json").read_text())["polyhead_store"]
+
+
+# Files of another kind --------------------------------------------------------------------------------
+
+
+def refused(call):
+    with pytest.raises(ph.PolyheadError) as error:
+        call()
+    return str(error.value)
+
+
+def test_read_coco_of_a_folder_names_the_file_and_the_folder_of_images(tmp_path):
+    for name in ("annotations", "train2017"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "train2017" / "a.jpg").write_bytes(b"")
+    file = tmp_path / "annotations" / "instances.json"
+    file.write_text("{}")
+    images = tmp_path / "train2017"
+    words = (
+        f"read_coco(annotations), file {tmp_path}: expected COCO's JSON file, got a folder with {file}. Say "
+        f'read_coco("{file}", "{images}"): the file, and the folder of the images.'
+    )
+    assert refused(lambda: ph.read_coco(tmp_path)) == words
+    assert refused(lambda: ph.read_coco(str(tmp_path), images)) == words
+    assert refused(lambda: ph.read_coco(images)) == (
+        f"read_coco(annotations), file {images}: expected COCO's JSON file, got a folder without one. For images in "
+        "folders say ph.read_folder(path), for YOLO's text files ph.read_yolo(path)."
+    )
+    assert refused(lambda: ph.read_coco(file)) == (
+        "read_coco(images): expected the folder of the images, got none. Say "
+        f'read_coco("{file}", "{images}").'
+    )
+    assert refused(lambda: ph.read_coco(3, images)) == "read_coco(annotations): expected a path, got 3."
+
+
+WAYS = {
+    "data.yaml": "A data YAML of YOLO is read by ph.read_yolo(path).",
+    "coco.json": "A JSON file of COCO is read by ph.read_coco(path, folder_of_images).",
+    "rows.csv": "A table is read by ph.read_table(path).",
+    "pets.zip": "Unpack it first.",
+    "a.jpg": "Give the folder that holds it.",
+}
+
+
+@pytest.mark.parametrize("name", WAYS)
+@pytest.mark.parametrize("reader", ["read_folder", "read_voc"])
+def test_a_reader_of_folders_that_gets_a_file_says_what_reads_it(reader, name, tmp_path):
+    (tmp_path / name).write_bytes(b"")
+    assert refused(lambda: getattr(ph, reader)(tmp_path / name)) == (
+        f"{reader}(root), file {tmp_path / name}: expected a folder, got a file. {WAYS[name]}"
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        (
+            "coco.json",
+            b"{}",
+            f"expected names, a list of the classes or {{number: name}}, got none. "
+            f"{WAYS['coco.json']} Say read_yolo(names=[...]).",
+        ),
+        (
+            "rows.csv",
+            b"a,b",
+            f"expected a YAML of keys, such as train and names, got 'a,b'. {WAYS['rows.csv']}",
+        ),
+    ],
+)
+def test_read_yolo_that_gets_another_file_says_what_reads_it(name, content, words, tmp_path):
+    pytest.importorskip("yaml")
+    (tmp_path / name).write_bytes(content)
+    assert refused(lambda: ph.read_yolo(tmp_path / name)) == f"file {tmp_path / name}: {words}"
+
+
+def test_a_misspelt_part_of_a_folder_and_a_store_that_is_none(tmp_path):
+    (tmp_path / "images" / "train").mkdir(parents=True)
+    assert refused(lambda: ph.read_yolo(tmp_path, "trian", names=["a"])) == (
+        f"file {tmp_path}: expected a data YAML, or images in images/trian or trian/images, got images. Did you mean "
+        "`train`? Say where they are: read_yolo(images=..., labels=...)."
+    )
+    (tmp_path / "rows.csv").write_text("a")
+    assert refused(lambda: ph.open_store(tmp_path / "rows.csv")) == (
+        f"store {tmp_path / 'rows.csv'}: expected a store, got a file. ph.pack(data, path) writes one."
+    )
+    assert refused(lambda: ph.open_store(tmp_path / "image")) == (
+        f"store {tmp_path / 'image'}: expected a store, got no such folder. Did you mean `images`? "
+        "ph.pack(data, path) writes one."
+    )
