@@ -99,21 +99,21 @@ def test_a_misspelt_key():
     assert told(error) == (
         "2 problems:\n"
         "  1. head `second`: expected a model with an output `second` (1,), got outputs `first` (1,), `secnod` "
-        '(1,). Name the layer: name="second", or give the head the name that the model has.\n'
+        '(1,). Did you mean `secnod`? Name the layer: name="second", or give the head the name that the model has.\n'
         "  2. model, output `secnod` (1,): expected a head for it, got heads `first`, `second`. Declare a head "
         "for it, or leave the output out of the model."
     )
     model = compiled(dict)
     for labels, found in (
-        (misspelt, "['first'], ['secnod']"),
-        ({"first": ONES}, "['first']"),
-        ({"first": ONES, "second": THREES, "third": ONES}, "['first'], ['second'], ['third']"),
+        (misspelt, "['first'], ['secnod']. Did you mean `second`?"),
+        ({"first": ONES}, "['first']."),
+        ({"first": ONES, "second": THREES, "third": ONES}, "['first'], ['second'], ['third']."),
     ):
         with pytest.raises(ph.ContractError) as error:
             model.train_on_batch(X, labels)
         assert told(error) == (
             f"labels: expected labels for each head, in the model's structure ({BY_NAME}), got dict with "
-            f"{found}. A feed gives them so: model.fit(feed)."
+            f"{found} A feed gives them so: model.fit(feed)."
         )
 
 

@@ -179,7 +179,7 @@ def test_images_with_all_that_lies_in_them(form, tmp_path):
     if form != "other sizes":
         want = model.predict(pixels.astype("float32") / 255, verbose=0)
         assert all(np.allclose(got[name], want[name], atol=1e-5) for name in want)
-    with pytest.raises(DataError, match="6 problems"):  # the box of each kind is one
+    with pytest.raises(DataError, match="5 problems"):  # one for each column
         model.evaluate(new, verbose=0)
     assert new.peek()[0]["image"].shape == (3, 8, 8, 3)
     pytest.importorskip("PIL.Image")
