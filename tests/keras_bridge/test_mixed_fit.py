@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import polyhead as ph
-from polyhead.vision.chance import stream
+from polyhead.hashing import stream
 
 ROWS, SIDE = 48, 16
 RNG = np.random.default_rng(2)
