@@ -18,6 +18,12 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 
 TESTS = Path(__file__).parent
+
+# Many tests compile the same step: JAX keeps what it compiled in a folder, from test to test and from run to run.
+os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(TESTS.parent / ".jax_cache"))
+os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
+os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")
+
 ALWAYS = {"contract", "keras_bridge", "kinds", "examples", "test_feed.py"}
 _IMPORT = re.compile(r"^\s*(?:import|from) keras\b", re.MULTILINE)
 

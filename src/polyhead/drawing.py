@@ -106,11 +106,8 @@ class Drawing:
 
     def peek(self, structure: Structure, convert: Convert | None = None) -> Any:
         """The batch of training that comes next; nothing is consumed."""
-        return self.item(self.position.start % len(self.order), structure, convert)
-
-    def item(self, step: int, structure: Structure, convert: Convert | None = None) -> Any:
-        """One batch of the epoch under way; it does not count as used."""
-        block = self._assembler.block(self.order, self.position.start // len(self.order), step, 1)
+        epoch, step = divmod(self.position.start, len(self.order))
+        block = self._assembler.block(self.order, epoch, step, 1)
         return next(self.cut(iter([block]), structure, convert))
 
     def through(self, use: Use, structure: Structure, convert: Convert | None = None) -> Iterator[Any]:

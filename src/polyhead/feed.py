@@ -544,13 +544,6 @@ class Feed(KerasInput):
         batches = drawing.train(structure, convert, call.run, call.epochs, meter)
         return batches if seen is None else seen.timed(batches)
 
-    def _item(self, step: int) -> Any:
-        """Batch ``step`` of the epoch under way, for a `PyDataset`."""
-        return self._drawing.item(step, self._own)
-
-    def _next_epoch(self) -> None:
-        self._drawing.position.go(self.epoch + 1)
-
 
 def _switch(name: str, given: Any) -> bool:
     """An argument that is True or False."""

@@ -197,7 +197,7 @@ def test_what_belongs_to_a_box_weighs_as_much_as_its_row():
 
 
 def again(feed):
-    feed._next_epoch()
+    feed.epoch += 1
     yield from feed.batches()
 
 
@@ -256,7 +256,7 @@ def test_images_and_numbers_are_laid_over_each_other():
 
 def mixed_of(batch, i, own, data):
     """The share of a row in the mean of two, and the other row, as the feed's chance has it."""
-    from polyhead.vision.chance import stream
+    from polyhead.hashing import stream
 
     ids, mixing = ph.Mixup(0.5).draw(3, 0, np.array([own]), stream("Mixup"), ROWS, (4, 4))
     share, other = float(mixing.shares[0, 0]), int(ids[1, 0])
@@ -319,7 +319,7 @@ def test_a_partner_is_augmented_as_itself():
 
 def test_several_mix_what_those_before_them_gave():
     """A Cutmix of Mosaics: what is pasted into a row's own mosaic is the other row's mosaic."""
-    from polyhead.vision.chance import stream
+    from polyhead.hashing import stream
 
     cutmix = ph.Cutmix(p=1.0)
     mosaics, both = by_row(make([ph.Mosaic(p=1.0)])), by_row(make([ph.Mosaic(p=1.0), cutmix]))
@@ -361,7 +361,7 @@ def test_weights_of_masks_are_of_pixels_where_they_are_cut_and_there_are_any():
 def test_boxes_of_both_rows_weigh_as_much_as_their_rows():
     heads = {"box": SPATIAL["box"]}
     feed, plain = make([ph.Mixup(0.5)], heads=heads), by_row(make((), heads=heads))
-    from polyhead.vision.chance import stream
+    from polyhead.hashing import stream
 
     ids, mixing = ph.Mixup(0.5).draw(1, 0, np.arange(ROWS), stream("Mixup"), ROWS, (HEIGHT, WIDTH))
     for row, found in by_row(feed).items():
@@ -384,7 +384,7 @@ def test_a_head_that_is_given_takes_part_in_the_rows_where_it_counts():
     }
     heads = {"present": ph.Binary(class_weight={1: 2.0}), "value": ph.Regression(given="present")}
     feed = ph.Feed(data, inputs="x", heads=heads, augment=[ph.Mixup(1.0)], seed=1)
-    from polyhead.vision.chance import stream
+    from polyhead.hashing import stream
 
     ids, mixing = ph.Mixup(1.0).draw(1, 0, np.arange(ROWS), stream("Mixup"), ROWS, (1, 1))
     kinds = set()

@@ -92,7 +92,7 @@ def check_together(feed, size):
                     assert left[0] < right[0], "the left end is left, whichever way the image is turned"
                     assert np.abs([left[0] - box[0], right[0] - box[2]]).max() < 1e-3
                     seen += 1
-        feed._next_epoch()
+        feed.epoch += 1
     assert seen > ROWS
 
 
@@ -144,7 +144,7 @@ def test_chance_is_that_of_seed_epoch_and_row(workers):
         for a, b in zip(one.batches(), two.batches(), strict=True):
             np.testing.assert_array_equal(a.inputs["image"], b.inputs["image"])
             np.testing.assert_array_equal(a.labels["box"], b.labels["box"])
-        one._next_epoch(), two._next_epoch()
+        one.epoch, two.epoch = one.epoch + 1, two.epoch + 1
     in_order = {
         int(i): x
         for b in make(shuffle=False).batches()

@@ -9,7 +9,6 @@ import pytest
 from keras import ops
 
 import polyhead as ph
-from polyhead.keras_bridge.pydataset import as_pydataset
 
 ROWS = 30
 
@@ -278,17 +277,6 @@ def test_an_error_in_the_data_ends_fit_with_its_place(workers):
         model.fit(feed, epochs=1, verbose=0)
     with pytest.raises(ph.DataError, match="input `x`, row 17: expected finite numbers, got nan"):
         feed.on(source).bind(model)  # and before the first step otherwise
-
-
-def test_the_way_by_pydataset_gives_the_same_epochs():
-    metric = Seen()
-    feed = make(metric)
-    model = build()
-    ph.compile(model, feed, optimizer="adam")
-    log = Epochs(metric)
-    model.fit(as_pydataset(feed, model), epochs=3, verbose=0, shuffle=False, callbacks=[log])
-    assert log.counts == [[1.0] * ROWS] * 3
-    assert feed.epoch == 3
 
 
 def test_a_saved_model_trains_on_where_it_was(tmp_path):

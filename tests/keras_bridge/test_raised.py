@@ -5,7 +5,6 @@ import numpy as np
 import pytest
 
 import polyhead as ph
-from polyhead.keras_bridge.pydataset import as_pydataset
 
 WORDS = "input `x`, row 40: expected finite numbers, got nan. "
 
@@ -47,7 +46,6 @@ WAYS = {
     "evaluate": lambda model, feed: model.evaluate(feed, verbose=0),
     "predict": lambda model, feed: model.predict(feed, verbose=0),
     "validation": validate,
-    "pydataset": lambda model, feed: model.fit(as_pydataset(feed, model), shuffle=False, verbose=0),
     "by hand": lambda model, feed: [model.train_on_batch(x["x"], y) for x, y in feed],
 }
 

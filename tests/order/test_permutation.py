@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from polyhead.hashing import key, mix64
 from polyhead.order import permutation
-from polyhead.order.permutation import NETWORK, key, mix64, permute
+from polyhead.order.permutation import NETWORK, permute
 
 GOLDEN_12 = [11, 5, 0, 1, 3, 9, 6, 7, 8, 2, 10, 4]
 GOLDEN_DIGEST = "40ef714802f4503e7e091833990e8545d5786d1b6ba95714819b8559fcdbfc76"

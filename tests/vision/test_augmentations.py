@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from polyhead.errors import ContractError
+from polyhead.hashing import stream, uniform
 from polyhead.vision import (
     Blur,
     Color,
@@ -20,7 +21,6 @@ from polyhead.vision import (
     Shift,
 )
 from polyhead.vision import geometry as g
-from polyhead.vision.chance import stream, uniform
 
 MANY = 4000
 FRAME = np.tile([48.0, 64.0], (MANY, 1))

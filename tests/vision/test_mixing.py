@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from polyhead.errors import ContractError
+from polyhead.hashing import stream, uniform
 from polyhead.vision import Cutmix, Mixup, Mosaic
-from polyhead.vision.chance import stream, uniform
 from polyhead.vision.mixing import shares
 
 ROWS, SIZE = 1000, (48, 64)

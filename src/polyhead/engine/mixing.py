@@ -72,7 +72,7 @@ class Mixers:
         heads: Mapping[str, Head],
         seed: int,
     ) -> None:
-        from polyhead.vision.chance import stream
+        from polyhead.hashing import stream
 
         self._seed, self._rows = seed, len(source)
         self._inputs, self._heads = inputs, heads

@@ -5,8 +5,7 @@ Keras passes an instance of its ``DataAdapter`` through unchanged, on every back
 - it is never imported here; a feed says that it is one only once Keras has loaded it (`KerasInput.__class__`);
 - Keras does not tell an adapter which model asks, nor what for, so that is read from the calling frames
   (`caller`): a feed can then check itself against any model it meets, keep validation apart from training, and
-  give predictions in row order. Where no such frame is found the feed behaves as in ``iter(feed)``;
-- ``keras_bridge.pydataset`` is the same by public means, for what takes nothing else.
+  give predictions in row order. Where no such frame is found the feed behaves as in ``iter(feed)``.
 """
 
 from __future__ import annotations

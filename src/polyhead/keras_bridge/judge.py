@@ -9,6 +9,7 @@ from typing import Any
 
 from polyhead.errors import Problem, place
 from polyhead.keras_bridge.range_rules import RANGES, logits, one_unit, outside, span, suits
+from polyhead.keras_bridge.rescaling import rescaling
 from polyhead.kinds import Boxes, Head, Image, Input, Keypoints
 from polyhead.kinds.seen import Seen
 
@@ -311,15 +312,3 @@ def judge_inputs(model: Any, inputs: Mapping[str, Input], tensors: Mapping[str, 
                 "rescaled-twice",
                 warning=True,
             )
-
-
-def rescaling(model: Any, depth: int = 3) -> float | None:
-    """The scale of a Rescaling layer in the model or a model within."""
-    for layer in getattr(model, "layers", ()):
-        scale = getattr(layer, "scale", None)
-        if type(layer).__name__ == "Rescaling" and isinstance(scale, (int, float)):
-            return float(scale)
-        inner = rescaling(layer, depth - 1) if depth and hasattr(layer, "layers") else None
-        if inner is not None:
-            return inner
-    return None

@@ -18,21 +18,15 @@ class Raised:
     def __init__(self) -> None:
         self.error: Exception | None = None
 
-    @contextlib.contextmanager
-    def kept(self) -> Iterator[None]:
-        """Keep what is raised in here."""
-        try:
-            yield
-        except Exception as error:
-            self.error = error
-            raise
-
     def watched(self, batches: Callable[[], Iterator[Any]]) -> Callable[[], Iterator[Any]]:
         """The same batches, with what they raise kept."""
 
         def begun() -> Iterator[Any]:
-            with self.kept():
+            try:
                 yield from batches()
+            except Exception as error:
+                self.error = error
+                raise
 
         return begun
 

@@ -19,7 +19,7 @@ from dataclasses import replace
 from typing import Any
 
 from polyhead.keras_bridge.adapter import Call
-from polyhead.keras_bridge.judge import rescaling
+from polyhead.keras_bridge.rescaling import rescaling
 from polyhead.speed import STAGES, WAITING, Facts, Meter, Speed
 
 SECONDS = 2.0

@@ -15,7 +15,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from polyhead.order.permutation import key, permute
+from polyhead.hashing import key
+from polyhead.order.permutation import permute
 
 BLOCK_BYTES = 1 << 20
 WINDOW_BYTES = 1 << 27

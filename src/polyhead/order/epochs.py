@@ -8,8 +8,9 @@ from functools import lru_cache
 import numpy as np
 
 from polyhead.errors import DataError, Problem
+from polyhead.hashing import key
 from polyhead.order.blocks import in_blocks
-from polyhead.order.permutation import key, permute
+from polyhead.order.permutation import permute
 
 RUN = 1 << 13
 

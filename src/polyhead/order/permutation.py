@@ -15,6 +15,7 @@ from functools import lru_cache
 import numpy as np
 
 from polyhead.compiled import Loop
+from polyhead.hashing import key
 
 ROUNDS = 6
 SMALL = 1 << 16
@@ -31,34 +32,8 @@ _done = [0]
 _EXACT = 1 << 52  # below, a division of floats gives the whole quotient of integers
 _CHUNK = 512
 
-_MASK = (1 << 64) - 1
 _15, _16, _32 = np.uint32(15), np.uint32(16), np.uint64(32)
 _FIRST, _SECOND = np.uint32(0x7FEB352D), np.uint32(0x846CA68B)
-
-
-def mix64(value: int) -> int:
-    """SplitMix64's finaliser: a well-mixed 64-bit hash of an integer.
-
-    >>> mix64(1) != mix64(2)
-    True
-    """
-    value = (value + 0x9E3779B97F4A7C15) & _MASK
-    value = ((value ^ (value >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
-    value = ((value ^ (value >> 27)) * 0x94D049BB133111EB) & _MASK
-    return value ^ (value >> 31)
-
-
-@lru_cache(maxsize=256)
-def key(*parts: int) -> int:
-    """One 64-bit key from several integers; their order counts.
-
-    >>> key(1, 2) != key(2, 1)
-    True
-    """
-    state = 0
-    for part in parts:
-        state = mix64(state ^ mix64(part & _MASK))
-    return state
 
 
 def permute(positions: np.ndarray, n: int, seed: int) -> np.ndarray:

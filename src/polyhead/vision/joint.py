@@ -20,10 +20,10 @@ from typing import Any
 import numpy as np
 
 from polyhead.errors import ContractError, Problem, require_choice, shown
+from polyhead.hashing import bits, stream, uniform
 from polyhead.vision import geometry
 from polyhead.vision.apply import Apply
 from polyhead.vision.base import Augmentation, Geometric, Photometric
-from polyhead.vision.chance import bits, stream, uniform
 from polyhead.vision.decode import Decoded
 from polyhead.vision.photometric import Color
 from polyhead.vision.warp import SHRINK, resized, warp

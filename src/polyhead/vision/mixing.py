@@ -13,9 +13,9 @@ from typing import ClassVar
 
 import numpy as np
 
+from polyhead.hashing import uniform
 from polyhead.kinds._mixing import BLEND, PATCH, Mixing
 from polyhead.vision.base import Augmentation
-from polyhead.vision.chance import uniform
 
 NODES = 4096
 """Cells in which the distribution of shares is integrated."""

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from polyhead.vision.chance import _key, _mix, _mix_one, bits, stream, uniform
+from polyhead.hashing import bits, key, mix64, mixed, stream, uniform
 
 GOLDEN = [
     17786678292262504964,
@@ -43,7 +43,7 @@ def test_a_sample_draws_the_same_in_any_batch(seed, epoch, ids, draws):
 
 @given(value=st.integers(0, 2**64 - 1))
 def test_the_hash_of_an_array_is_that_of_its_numbers(value):
-    assert int(_mix(np.array([value], np.uint64))[0]) == _mix_one(value)
+    assert int(mixed(np.array([value], np.uint64))[0]) == mix64(value)
 
 
 def test_numbers_are_uniform_and_do_not_hang_together():
@@ -64,5 +64,5 @@ def test_numbers_are_uniform_and_do_not_hang_together():
 
 @pytest.mark.parametrize("other", [(0, 1, 0), (1, 0, 0), (0, 0, 1)])
 def test_seed_epoch_and_stream_each_count(other):
-    assert _key(0, 0, 0) != _key(*other)
+    assert key(0, 0, 0) != key(*other)
     assert stream("Flip") != stream("Flip", 1) != stream("Color", 1)

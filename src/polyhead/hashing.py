@@ -1,6 +1,6 @@
-"""Chance as a pure function: numbers from (seed, epoch, sample id) alone.
+"""Hashes of integers: keys of the order of rows, and chance as a pure function of (seed, epoch, sample id).
 
-No generator, no state: each number is a hash of where it stands. So a sample's augmentation is the same in any
+No generator, no state: each random number is a hash of its place. So a sample's augmentation is the same in any
 batch, for any number of workers, on any machine, after any resume.
 
 An augmentation draws from a stream of its own, named by its class and by how many of that class come before it.
@@ -22,6 +22,31 @@ _MASK = (1 << 64) - 1
 _STEP, _FIRST, _SECOND = 0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB
 
 
+def mix64(value: int) -> int:
+    """SplitMix64's finaliser: a well-mixed 64-bit hash of an integer.
+
+    >>> mix64(1) != mix64(2)
+    True
+    """
+    value = (value + _STEP) & _MASK
+    value = ((value ^ (value >> 30)) * _FIRST) & _MASK
+    value = ((value ^ (value >> 27)) * _SECOND) & _MASK
+    return value ^ (value >> 31)
+
+
+@lru_cache(maxsize=256)
+def key(*parts: int) -> int:
+    """One 64-bit key from several integers; their order counts.
+
+    >>> key(1, 2) != key(2, 1)
+    True
+    """
+    state = 0
+    for part in parts:
+        state = mix64(state ^ mix64(part & _MASK))
+    return state
+
+
 def bits(seed: int, epoch: int, ids: Any, stream: int, draws: int) -> np.ndarray:
     """64 random bits for each sample and draw.
 
@@ -35,9 +60,9 @@ def bits(seed: int, epoch: int, ids: Any, stream: int, draws: int) -> np.ndarray
     Returns:
         uint64 ``(B, draws)``.
     """
-    start = np.asarray(ids, np.int64).astype(np.uint64).reshape(-1, 1) ^ np.uint64(_key(seed, epoch, stream))
+    start = np.asarray(ids, np.int64).astype(np.uint64).reshape(-1, 1) ^ np.uint64(key(seed, epoch, stream))
     steps = np.arange(1, draws + 1, dtype=np.uint64) * np.uint64(_STEP)
-    return _mix(_mix(start) + steps)
+    return mixed(mixed(start) + steps)
 
 
 def uniform(seed: int, epoch: int, ids: Any, stream: int, draws: int) -> np.ndarray:
@@ -55,25 +80,8 @@ def stream(name: str, before: int = 0) -> int:
     return zlib.crc32(name.encode()) | before << 32
 
 
-# SplitMix64's finaliser, as in order/permutation.py. Order and vision are siblings that do not import each other.
-
-
-@lru_cache(maxsize=256)
-def _key(*parts: int) -> int:
-    state = 0
-    for part in parts:
-        state = _mix_one(state ^ _mix_one(part & _MASK))
-    return state
-
-
-def _mix_one(value: int) -> int:
-    value = (value + _STEP) & _MASK
-    value = ((value ^ (value >> 30)) * _FIRST) & _MASK
-    value = ((value ^ (value >> 27)) * _SECOND) & _MASK
-    return value ^ (value >> 31)
-
-
-def _mix(values: np.ndarray) -> np.ndarray:
+def mixed(values: np.ndarray) -> np.ndarray:
+    """`mix64` of many integers, uint64 of any shape."""
     values = values + np.uint64(_STEP)
     values = (values ^ (values >> np.uint64(30))) * np.uint64(_FIRST)
     values = (values ^ (values >> np.uint64(27))) * np.uint64(_SECOND)

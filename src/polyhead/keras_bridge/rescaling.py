@@ -1,0 +1,17 @@
+"""Whether a model rescales its inputs by itself."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def rescaling(model: Any, depth: int = 3) -> float | None:
+    """The scale of a Rescaling layer in the model or a model within."""
+    for layer in getattr(model, "layers", ()):
+        scale = getattr(layer, "scale", None)
+        if type(layer).__name__ == "Rescaling" and isinstance(scale, (int, float)):
+            return float(scale)
+        inner = rescaling(layer, depth - 1) if depth and hasattr(layer, "layers") else None
+        if inner is not None:
+            return inner
+    return None
