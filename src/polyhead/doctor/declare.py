@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass, replace
 from typing import Any
 
-from polyhead.doctor.facts import Facts, is_none
+from polyhead.doctor.leaf_statistics import LeafStatistics, is_none
 from polyhead.doctor.places import Places
 from polyhead.doctor.reading import Odd, Place, Reading
 from polyhead.doctor.sides import Slot, in_order
@@ -98,8 +98,8 @@ def steps_of(reading: Reading, places: Places) -> list[str]:
     """The outputs that have a class for each step of a sequence, for which there is no head."""
     found = []
     for path, slot in places.outputs.items():
-        facts = reading.facts.get(("y", path))
-        if facts is not None and facts.rows and class_a_step(slot, facts):
+        stats = reading.stats.get(("y", path))
+        if stats is not None and stats.rows and class_a_step(slot, stats):
             found.append(slot.name)
     return found
 
@@ -131,8 +131,8 @@ def _weights(heads: list[_Column], reading: Reading) -> list[_Column]:
     columns = []
     for head in heads:
         place: Place = ("w", head.place[1])
-        facts = reading.facts.get(place)
-        if facts is None or facts.shape not in ((), (1,)):
+        stats = reading.stats.get(place)
+        if stats is None or stats.shape not in ((), (1,)):
             return []
         columns.append(_Column(f"weight_{head.name}", place, ""))
     return columns
@@ -152,13 +152,13 @@ def _columns(part: str, reading: Reading, places: Places) -> list[_Column]:
     paths = [path for path, leaf in in_order(nested) if not is_none(leaf)]
     found: list[_Column] = []
     for i, path in enumerate(paths):
-        facts = reading.facts.get((part, path))
-        if facts is None or not facts.rows:
+        stats = reading.stats.get((part, path))
+        if stats is None or not stats.rows:
             return []
         name = _name(path, slots.get(path), part, i, len(paths))
         while any(name == column.name for column in found):
             name += "_"
-        kind, change, remark = _input(facts) if part == "x" else _head(facts, slots.get(path))
+        kind, change, remark = _input(stats) if part == "x" else _head(stats, slots.get(path))
         found.append(_Column(name, (part, path), kind, change, remark))
     return found
 
@@ -172,24 +172,29 @@ def _name(path: Path, slot: Slot | None, part: str, i: int, count: int) -> str:
     return keys[-1] if keys else part if count == 1 else f"{part}{i}"
 
 
-def _input(facts: Facts) -> tuple[str, str, str]:
-    shape = facts.shape
-    if len(shape) == 3 and shape[2] in (1, 3, 4) and facts.low is not None and facts.high is not None:
+def _input(stats: LeafStatistics) -> tuple[str, str, str]:
+    shape = stats.shape
+    if len(shape) == 3 and shape[2] in (1, 3, 4) and stats.numbers:
         size = ", ".join(map(str, shape))
-        if facts.dtype == "uint8":
+        if stats.dtype == "uint8":
             return f'ph.Image({size}, dtype="uint8")', "", ""
-        if facts.dtype.startswith("float") and facts.low[0] >= 0 and facts.high[0] <= 1 and not facts.bad:
+        if (
+            stats.dtype.startswith("float")
+            and stats.low[0] >= 0
+            and stats.high[0] <= 1
+            and not stats.not_finite
+        ):
             return f"ph.Image({size})", "", ""
-    if facts.nan is not None:
+    if stats.nan is not None:
         return "ph.Array(fill=0.0)", "", "0.0 in the place of NaN"
     return "ph.Array()", "", ""
 
 
-def _head(facts: Facts, slot: Slot | None) -> tuple[str, str, str]:
+def _head(stats: LeafStatistics, slot: Slot | None) -> tuple[str, str, str]:
     """The kind of a head, what is done to its labels, and a remark."""
-    shape = facts.shape
+    shape = stats.shape
     if len(shape) in (2, 3):
-        found = _mask(facts, slot)
+        found = _mask(stats, slot)
         if found is not None:
             return found
     classes = slot.classes if slot is not None else None
@@ -200,18 +205,20 @@ def _head(facts: Facts, slot: Slot | None) -> tuple[str, str, str]:
             and slot.activation == "linear"
             and slot.loss not in (None, "binary_crossentropy")
         )
-        if classes in (None, 1) and facts.zero_one and not linear:
+        if classes in (None, 1) and stats.zero_one and not linear:
             return "ph.Binary()", "", ""
-        few = facts.values is not None and len(facts.values) <= _FEW and not facts.dtype.startswith("float")
-        ids = _ids(facts, classes) if (classes or 1) > 1 or (slot is None and few) else None
+        few = (
+            stats.distinct is not None and len(stats.distinct) <= _FEW and not stats.dtype.startswith("float")
+        )
+        ids = _ids(stats, classes) if (classes or 1) > 1 or (slot is None and few) else None
         if ids is not None:
             return f"ph.Categorical({ids[0]})", flat, ids[1]
         return "ph.Regression()", "", ""
     if slot is not None and len(slot.shape) == 2 and classes == 1 and len(shape) == 1:
         return f"ph.Regression({(*shape, 1)})", "", ""
-    if len(shape) == 1 and facts.zero_one:
+    if len(shape) == 1 and stats.zero_one:
         sigmoid = slot is not None and slot.activation == "sigmoid"
-        if facts.one_hot and not sigmoid:
+        if stats.one_hot and not sigmoid:
             as_they_are = slot is not None and slot.one_hot
             remark = "made one-hot again from ids" if as_they_are else "ids in place of one-hot labels"
             kind = f"ph.Categorical({shape[0]}{', one_hot=True' * as_they_are})"
@@ -222,16 +229,16 @@ def _head(facts: Facts, slot: Slot | None) -> tuple[str, str, str]:
     return f"ph.Regression({shape[0] if len(shape) == 1 else shape})", "", ""
 
 
-def _ids(facts: Facts, classes: int | None) -> tuple[str, str] | None:
+def _ids(stats: LeafStatistics, classes: int | None) -> tuple[str, str] | None:
     """The arguments of a head for class ids, and a remark; None for numbers that are no ids.
 
     Args:
-        facts: of the labels.
+        stats: of the labels.
         classes: how many the output has, None where there is no model.
     """
-    if not facts.whole or facts.low is None or facts.high is None:
+    if not stats.whole or not stats.numbers:
         return None
-    low, top, held = int(facts.low[0]), int(facts.high[0]), facts.values or set()
+    low, top, held = int(stats.low[0]), int(stats.high[0]), stats.distinct or {}
     if len([v for v in held if v < 0]) > 1:
         return None
     missing = f", missing={low}" if low < 0 else ""
@@ -244,19 +251,19 @@ def _ids(facts: Facts, classes: int | None) -> tuple[str, str] | None:
     return f"{max(2, classes)}{missing}", ""
 
 
-def _mask(facts: Facts, slot: Slot | None) -> tuple[str, str, str] | None:
-    shape = facts.shape
+def _mask(stats: LeafStatistics, slot: Slot | None) -> tuple[str, str, str] | None:
+    shape = stats.shape
     if slot is not None and len(slot.shape) == 2 == len(shape):
         return None  # a number for each place, not a class
     channels = shape[2] if len(shape) == 3 else 1
     size = f"size={shape[:2]}"
-    values = "values=(0, 255), " if facts.values == {0.0, 255.0} else ""
-    if (facts.zero_one or values) and (slot is None or slot.classes in (1, channels)):
+    values = "values=(0, 255), " if stats.distinct is not None and stats.distinct.keys() == {0, 255} else ""
+    if (stats.zero_one or values) and (slot is None or slot.classes in (1, channels)):
         many = f"{channels}, multi=True, " if channels > 1 else ""
         return f"ph.Mask({many}{values}{size})", "", ""
     classes = slot.classes if slot is not None else None
-    few = facts.values is not None or (classes or 1) > 1
-    ids = _ids(facts, classes) if few and channels == 1 and classes != 1 else None
+    few = stats.distinct is not None or (classes or 1) > 1
+    ids = _ids(stats, classes) if few and channels == 1 and classes != 1 else None
     return None if ids is None else (f"ph.Mask({ids[0]}, {size})", "", "")
 
 

@@ -258,7 +258,7 @@ def _stopped(reading: Reading, budget: float, which: str = "") -> list[Problem]:
             )
         )
     empty = next((i for i, rows in enumerate(reading.rows) if not len(rows)), None)
-    if empty is not None and not any(facts.odd for facts in reading.facts.values()):
+    if empty is not None and not any(stats.odd for stats in reading.stats.values()):
         problems.append(
             Problem(
                 f"batch {empty}{where}",

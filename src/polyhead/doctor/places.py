@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from polyhead.doctor.facts import Spot
+from polyhead.doctor.leaf_statistics import Spot
 from polyhead.doctor.reading import Place
 from polyhead.doctor.sides import Slot
 from polyhead.keras_bridge.structure import Path
