@@ -38,6 +38,8 @@ def test_rows_that_do_not_count_are_left_out():
 def test_the_fillers_of_rows_that_count_in_part_are_left_out():
     found = gathered(([[5.0, 0.0], [0.0, -7.0]], [4, 2], [[True, False], [False, True]]))
     assert (found.labelled, found.numbers, found.low, found.high) == (2, 2, (-7.0, 2), (5.0, 4))
+    filled = gathered(([[5.0, np.nan], [1.5, -7.0]], [4, 2], [[True, False], [False, True]]), most_distinct=8)
+    assert (filled.total, filled.nan, filled.whole, filled.distinct) == (-2.0, None, True, {5: 1, -7: 1})
     points = gathered((np.full((1, 2, 3), 8), [0], [[True, False]]))
     assert points.numbers == 3
 
@@ -46,6 +48,12 @@ def test_nothing_that_counts():
     found = gathered((np.zeros((2, 1)), [0, 1], [False, False]), (np.zeros((0, 3)), []))
     assert (found.rows, found.labelled, found.numbers, found.mean, found.deviation) == (2, 0, 0, 0.0, 0.0)
     assert (found.low, found.high, found.constant) == ((math.inf, None), (-math.inf, None), False)
+
+
+def test_a_mask_as_files_have_it():
+    assert gathered(([[0, 255]], [0]), most_distinct=8).zero_255
+    assert not gathered(([[0, 254]], [0]), most_distinct=8).zero_255
+    assert not gathered(([[0, 0]], [0]), most_distinct=8).zero_255
 
 
 def test_rows_are_alike_across_batches():

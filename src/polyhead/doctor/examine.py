@@ -200,15 +200,7 @@ def _again(
         return None
     except Exception as error:
         fix = f"Mend {_line(error)}."
-        problems.append(
-            Problem(
-                "between two epochs",
-                "no error",
-                words(error),
-                fix,
-                "raises",
-            )
-        )
+        problems.append(Problem("between two epochs", "no error", words(error), fix, "raises"))
         return None
     second = read(what, batches, worker, clock.left * 0.6, first.pairs)
     if second.failure is not None and not problems:

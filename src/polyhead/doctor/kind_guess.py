@@ -8,6 +8,7 @@ import numpy as np
 
 from polyhead.doctor.column_description import ColumnDescription
 from polyhead.doctor.feed_code import Guess
+from polyhead.keras_bridge.range_rules import SIGMOIDS
 
 AMOUNT = re.compile(r"age|price|score|count|amount|value|size|length|year|income|rating|weight|height")
 BOX = re.compile(r"box(es)?|bbox(es)?")
@@ -140,7 +141,7 @@ def _vector(column: ColumnDescription) -> Guess:
     size, output = str(column.shape[0]), column.output
     if not column.statistics.zero_one:
         return Guess("Regression", (size,))
-    if not column.statistics.one_hot or (output is not None and output.activation == "sigmoid"):
+    if not column.statistics.one_hot or (output is not None and output.activation in SIGMOIDS):
         return Guess("MultiLabel", (size,))
     if not column.changeable:
         return Guess("MultiLabel", (size,), "one-hot: give ids, labels.argmax(-1), to say ph.Categorical")
@@ -182,7 +183,7 @@ def _mask(column: ColumnDescription) -> Guess | None:
     channels = shape[2] if len(shape) == 3 else 1
     # the first rows may hold none, by which a feed would tell the size
     size = (f"size={shape[:2]}",) if column.encoded or not column.there.all() else ()
-    bytes_ = column.counts is not None and column.counts.keys() == {0, 255}
+    bytes_ = column.statistics.zero_255
     if (column.statistics.zero_one or bytes_) and (output is None or classes in (1, channels)):
         many = (str(channels), "multi=True") if channels > 1 else ()
         values = ("values=(0, 255)",) * bytes_

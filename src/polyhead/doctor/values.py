@@ -7,12 +7,12 @@ import math
 
 from polyhead.doctor.leaf_statistics import LeafStatistics
 from polyhead.doctor.matching import fits
-from polyhead.doctor.places import Places, counted
+from polyhead.doctor.places import Places, at, counted
 from polyhead.doctor.reading import Reading
 from polyhead.doctor.sides import Slot
 from polyhead.errors import Problem
 from polyhead.keras_bridge.judge import FEW
-from polyhead.keras_bridge.range_rules import beyond, logits, one_unit, span
+from polyhead.keras_bridge.range_rules import BOUNDED, ONE_CLASS, beyond, logits, one_unit, span
 from polyhead.keras_bridge.structure import Path
 
 
@@ -205,10 +205,9 @@ def _as_ids(slot: Slot, stats: LeafStatistics) -> bool:
         return False
     if slot.sparse is not None:
         return slot.sparse or (slot.one_hot and stats.whole)
-    if slot.activation in ("sigmoid", "hard_sigmoid", "tanh"):
-        return False
-    whole_type = stats.dtype.startswith(("int", "uint"))
-    return stats.whole and (whole_type or slot.activation == "softmax")
+    if slot.activation in ONE_CLASS:
+        return stats.whole
+    return stats.whole and stats.dtype.startswith(("int", "uint")) and slot.activation not in BOUNDED
 
 
 def class_a_step(slot: Slot, stats: LeafStatistics) -> bool:
@@ -230,15 +229,8 @@ def _ids(name: str, slot: Slot, stats: LeafStatistics) -> list[Problem]:
         ]
     if stats.fraction is not None:
         value, spot = stats.fraction
-        return [
-            Problem(
-                f"{name}, batch {spot[0]}, row {spot[1]}",
-                "a class id, a whole number",
-                f"{value:g}",
-                "Numbers that are no ids need another loss.",
-                "label-range",
-            )
-        ]
+        expected, fix = "a class id, a whole number", "Numbers that are no ids need another loss."
+        return [Problem(at(name, spot), expected, f"{value:g}", fix, "label-range")]
     classes = slot.classes
     found = beyond(stats, (0, classes - 1 if classes else math.inf))
     if found is None:
@@ -251,15 +243,7 @@ def _ids(name: str, slot: Slot, stats: LeafStatistics) -> list[Problem]:
         else "Count classes from 0, or give the layer more units."
     )
     expected = f"a class id in [0, {classes - 1}]" if classes else "a class id of at least 0"
-    return [
-        Problem(
-            f"{name}, batch {spot[0]}, row {spot[1]}",
-            expected,
-            f"{value:g}",
-            fix,
-            "id-out-of-range",
-        )
-    ]
+    return [Problem(at(name, spot), expected, f"{value:g}", fix, "id-out-of-range")]
 
 
 def _shape(name: str, slot: Slot, stats: LeafStatistics) -> Problem | None:
@@ -306,50 +290,21 @@ def _spreads(shape: tuple[int, ...], wanted: tuple[int | None, ...]) -> bool:
 
 
 def _range(name: str, slot: Slot, stats: LeafStatistics) -> list[Problem]:
-    bounds = slot.range
-    if bounds is None:
+    if slot.range is None:
         return []
-    low, high, why = bounds
-    if (
-        high == 1
-        and stats.high[0] == 255
-        and stats.distinct is not None
-        and stats.distinct.keys() <= {0, 255}
-    ):
-        _, spot = stats.high
-        return [
-            Problem(
-                f"{name}, batch {spot[0]}, row {spot[1]}",
-                f"labels of 0 and 1, as {why}",
-                "0 and 255",
-                "Divide by 255, or give mask > 127.",
-                "mask-255",
-            )
-        ]
+    low, high, why = slot.range
+    if high == 1 and stats.zero_255:
+        where, fix = at(name, stats.high[1]), "Divide by 255, or give mask > 127."
+        return [Problem(where, f"labels of 0 and 1, as {why}", "0 and 255", fix, "mask-255")]
     found = beyond(stats, (low, high))
     if found is not None:
         value, spot = found
         fix = "The output cannot reach it, or the loss falls without end: "
         fix += "scale the labels, or give the output layer no activation and a loss for numbers."
-        return [
-            Problem(
-                f"{name}, batch {spot[0]}, row {spot[1]}",
-                f"labels {span(low, high)}, as {why}",
-                f"{value:g}",
-                fix,
-                "label-range",
-            )
-        ]
-    one_class = slot.activation == "softmax" or slot.one_hot
-    if one_class and slot.classes not in (None, 1) and not stats.ones:
-        return [
-            Problem(
-                name,
-                "labels that sum to 1 in each row, as one class is chosen",
-                "rows with other sums",
-                'For any number of classes a row use a sigmoid and "binary_crossentropy".',
-                "not-one-class",
-                warning=True,
-            )
-        ]
+        expected = f"labels {span(low, high)}, as {why}"
+        return [Problem(at(name, spot), expected, f"{value:g}", fix, "label-range")]
+    if (slot.activation in ONE_CLASS or slot.one_hot) and slot.classes not in (None, 1) and not stats.ones:
+        expected = "labels that sum to 1 in each row, as one class is chosen"
+        fix = 'For any number of classes a row use a sigmoid and "binary_crossentropy".'
+        return [Problem(name, expected, "rows with other sums", fix, "not-one-class", warning=True)]
     return []

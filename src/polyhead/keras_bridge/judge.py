@@ -9,7 +9,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from polyhead.errors import Problem, place
-from polyhead.keras_bridge.range_rules import UNIT_LOSSES, beyond, bounds_of, logits, one_unit, span, suits
+from polyhead.keras_bridge.range_rules import (
+    SIGMOIDS,
+    UNIT_LOSSES,
+    beyond,
+    bounds_of,
+    logits,
+    one_unit,
+    span,
+    suits,
+)
 from polyhead.keras_bridge.rescaling import rescaling
 from polyhead.kinds import Boxes, Head, Image, Input, Keypoints
 from polyhead.kinds.array_statistics import ArrayStatistics
@@ -99,11 +108,10 @@ def _activation(where: str, head: Head, applied: str | None, units: int) -> Prob
     if applied == "tanh" and isinstance(head.loss, str) and "hinge" in head.loss:
         return None
     first = head.probabilities[0]
-    many = (
-        "all classes share one probability" if applied == "softmax" else f"{applied} gives no probabilities"
-    )
-    alone = applied in ("sigmoid", "hard_sigmoid")
-    if alone:
+    many = f"{applied} gives no probabilities"
+    if applied == "softmax":
+        many = "all classes share one probability"
+    elif applied in SIGMOIDS:
         many = f"{applied} gives each class a probability of its own"
     return Problem(
         where,
@@ -111,7 +119,7 @@ def _activation(where: str, head: Head, applied: str | None, units: int) -> Prob
         f"{applied}: {many}",
         f'Say activation="{first}" in the output layer.',
         "activation",
-        warning=alone,
+        warning=applied in SIGMOIDS,
     )
 
 

@@ -29,6 +29,12 @@ RANGES = {
 
 BOUNDED = tuple(name for name, (_, high) in RANGES.items() if high < math.inf)
 
+ONE_CLASS = ("softmax", "sparsemax")
+"""They give one class of several."""
+
+SIGMOIDS = ("sigmoid", "hard_sigmoid")
+"""They give each class a probability of its own."""
+
 UNIT_LOSSES = frozenset(
     {
         "binary_crossentropy",

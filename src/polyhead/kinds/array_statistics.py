@@ -89,6 +89,11 @@ class ArrayStatistics:
         return self.distinct is not None and self.distinct.keys() <= {0, 1}
 
     @property
+    def zero_255(self) -> bool:
+        """Whether all numbers are 0 or 255, as masks in files have them."""
+        return self.distinct is not None and 255 in self.distinct and self.distinct.keys() <= {0, 255}
+
+    @property
     def one_hot(self) -> bool:
         """Whether each row, or each position of it, is 0 but for one 1."""
         return self.zero_one and self.ones and len(self.shape) > 0 and self.shape[-1] > 1
@@ -99,7 +104,7 @@ class ArrayStatistics:
         Args:
             array: numbers ``(B, *shape)``.
             place: what to call row ``i`` of it.
-            counts: which numbers count, bool ``(B, *leading axes of shape)``; those that do not are 0. None for all.
+            counts: which numbers count, bool ``(B, *leading axes of shape)``; None for all.
         """
         if not self.dtype:
             self.shape, self.dtype = array.shape[1:], str(array.dtype)
@@ -116,6 +121,7 @@ class ArrayStatistics:
         kept = array if counts is None else array[rows]
         flat = kept.reshape(len(kept), -1)
         valid = None if counts is None or counts.ndim == 1 else _spread(counts, array.shape)[rows]
+        flat = flat if valid is None else np.where(valid, flat, flat.dtype.type(0))
         self._moments(flat, valid, lambda i: place(int(rows[i])), array.shape[-1] if array.ndim > 1 else 1)
 
     def _moments(
