@@ -18,6 +18,8 @@ SCAN_BYTES = 256 << 20
 SCAN_ROWS = 1_000_000
 LIST_ROWS = 100_000
 DISTINCT = 10_000
+_BYTES = 255
+"""Arrays with more distinct numbers hold pictures, whose numbers nobody needs one by one."""
 _PIECE = 1 << 22
 
 
@@ -79,8 +81,9 @@ def survey_values(name: str, values: Any) -> ColumnDescription:
     ('int', True)
     """
     if isinstance(values, np.ndarray) and values.dtype.kind in "iufb":
-        missing = np.isnan(values) if values.dtype.kind == "f" else np.zeros(values.shape, bool)
-        there: np.ndarray = np.any(~missing.reshape(len(values), -1), axis=1)
+        there: np.ndarray = np.ones(len(values), bool)
+        if values.dtype.kind == "f":
+            there = np.any(~np.isnan(values).reshape(len(values), -1), axis=1)
         return _numbers(name, values if there.all() else values[there], f"{values.dtype}", there)
     there = np.fromiter((not is_missing(v) and not _all_nan(v) for v in values), bool, len(values))
     kept = [v for v, here in zip(values, there.tolist(), strict=True) if here]
@@ -122,7 +125,7 @@ def _column(
 def _numbers(name: str, array: np.ndarray, word: str, there: np.ndarray) -> ColumnDescription:
     """A column of numbers, its missing rows left out of ``array``."""
     shape = array.shape[1:]
-    found = ArrayStatistics(DISTINCT)
+    found = ArrayStatistics(_BYTES if shape else DISTINCT)
     rows = max(1, _PIECE // max(1, int(np.prod(shape))))
     for start in range(0, len(array), rows):
         found.add(array[start : start + rows], int)

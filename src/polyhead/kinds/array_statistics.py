@@ -193,8 +193,11 @@ def _spread(counts: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
 
 def _distinct(numbers: np.ndarray, most: int) -> list[tuple[int, int]]:
     """Distinct whole numbers, the least ``most`` of them, and how often each occurs."""
-    if numbers.dtype.kind == "b":  # no need to sort
-        ones = int(np.count_nonzero(numbers))
-        return [(value, times) for value, times in ((0, numbers.size - ones), (1, ones)) if times]
-    values, times = np.unique(numbers, return_counts=True)
-    return [(int(value), n) for value, n in zip(values[:most].tolist(), times[:most].tolist(), strict=True)]
+    if numbers.dtype in (np.bool_, np.uint8):  # ten times as fast as sorting them
+        times = np.bincount(numbers.reshape(-1))
+        values = np.flatnonzero(times)
+        times = times[values]
+    else:
+        values, times = np.unique(numbers, return_counts=True)
+    found = zip(values[:most].tolist(), times[:most].tolist(), strict=True)
+    return [(int(value), n) for value, n in found]
