@@ -93,3 +93,15 @@ def test_labels_that_are_the_same_in_every_row(rows, codes):
     reports = feed.check(model), ph.examine(({"x": X[:rows]}, {"y": one_hot}), model)
     for report in reports:
         assert [(p.code, p.warning) for p in report.problems if "`y`" in p.place] == codes
+
+
+def test_losses_that_the_heads_chose_are_known_to_examine():
+    """`ph.compile` wraps each loss; what it reads is that of the loss inside."""
+    kind = np.arange(64, dtype="int32") % 3
+    feed = ph.Feed({"x": X, "y": kind}, inputs="x", heads={"y": ph.Categorical(3)}, batch_size=16)
+    x = keras.Input((3,), name="x")
+    model = keras.Model(x, {"y": keras.layers.Dense(3, "softmax", name="y")(x)})
+    ph.compile(model, feed, optimizer="sgd")
+    assert ph.examine(({"x": X}, {"y": kind}), model).problems == ()
+    wrong = ph.examine(({"x": X}, {"y": kind + 1}), model)
+    assert [(p.code, p.found) for p in wrong.problems] == [("id-out-of-range", "3")]

@@ -179,5 +179,6 @@ def _with_loss(slot: Slot, loss: Any) -> Slot:
             return slot
     function = getattr(loss, "fn", None) or (loss if not isinstance(loss, keras.losses.Loss) else None)
     own = function is None and not type(loss).__module__.startswith(("keras.", "polyhead."))
-    name = getattr(function, "__name__", None) or type(loss).__name__
-    return replace(slot, loss=str(name), own_loss=own, from_logits=as_loss(loss).from_logits)
+    known = as_loss(loss)
+    name = known.name or getattr(function, "__name__", None) or type(loss).__name__
+    return replace(slot, loss=name, own_loss=own, from_logits=known.from_logits)
