@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 import polyhead as ph
 from polyhead.cli import app
 from polyhead.cli._suggest import suggest
-from polyhead.cli._survey import survey, survey_values
+from polyhead.cli._survey import survey, survey_values, words
 from polyhead.sources.arrays import Arrays
 
 ROWS = 60
@@ -119,14 +119,35 @@ def test_masks(values, head):
     assert feed.heads == {"mask": head}
 
 
-def test_a_mask_of_0_and_255_is_left_to_the_user():
+def test_255_beside_0_alone_is_taken_for_the_object_and_said_so():
     mask = np.tile(np.array([[0, 255], [255, 0]], np.uint8), (ROWS, 1, 1))
     feed, code = feed_of(some(label=np.arange(ROWS) % 2, mask=mask))
+    assert feed.heads["mask"] == ph.Mask(values=(0, 255), size=(2, 2))
+    assert '"mask": ph.Mask(values=(0, 255)),  # 255 is taken for the object' in code
+    assert np.array_equal(feed.peek()[1]["mask"][..., 0][0] * 255, mask[0])
+
+
+def test_a_mask_of_fractions_is_left_out():
+    mask = np.random.default_rng(0).random((ROWS, 4, 4))
+    feed, code = feed_of(some(label=np.arange(ROWS) % 2, mask=mask))
     assert list(feed.heads) == ["label"]
-    assert (
-        "# left out: mask: a mask whose values are not class ids; if 255 is the object, give mask > 127"
-        in code
-    )
+    assert "# left out: mask: a mask whose values are not class ids" in code
+
+
+def test_an_id_that_means_no_label_is_told():
+    ids = np.arange(ROWS) % 4
+    for none in (-1, -100, 255):
+        _, code = feed_of(some(label=np.where(ids == 3, none, ids)))
+        assert f'# if {none} means "no label", say missing={none}' in code
+    feed, _ = feed_of(some(mask=np.tile(np.where(ids == 3, -1, ids)[:, None, None], (1, 4, 4))))
+    assert feed.heads == {"mask": ph.Mask(3, missing=-1, size=(4, 4))}
+
+
+def test_a_column_of_one_number_in_a_list_is_a_column_of_numbers():
+    feed, _ = feed_of(some(label=(np.arange(ROWS) % 2)[:, None]))
+    assert feed.heads == {"label": ph.Binary()}
+    feed, _ = feed_of(some(label=(np.arange(ROWS) % 4)[:, None]))
+    assert feed.heads == {"label": ph.Categorical((0, 1, 2, 3))}
 
 
 def test_keypoints():
@@ -134,8 +155,8 @@ def test_keypoints():
     assert feed.heads == {"keypoints": ph.Keypoints(5)}
 
 
-def test_images_go_in():
-    images = np.zeros((ROWS, 8, 6, 3), np.uint8)
+@pytest.mark.parametrize("images", [np.zeros((ROWS, 8, 6, 3), np.uint8), np.full((ROWS, 8, 6, 3), 0.5)])
+def test_images_go_in(images):
     feed, _ = feed_of({"photo": images, "label": np.arange(ROWS) % 2})
     assert feed.inputs == {"photo": ph.Image(8, 6, 3)}
 
@@ -202,8 +223,10 @@ def test_no_given_where_one_row_speaks_against_it():
 
 
 def test_the_values_in_words():
-    assert survey_values("a", np.array([1.5, np.nan, 2.5, 3.5])).words() == "1.5 to 3.5"
-    assert survey_values("a", np.arange(3)).words() == "3 distinct: 0 33.3%, 1 33.3%, 2 33.3%"
+    assert words(survey_values("a", np.array([1.5, np.nan, 2.5, 3.5]))) == "1.5 to 3.5"
+    assert words(survey_values("a", np.arange(3))) == "3 distinct: 0 33.3%, 1 33.3%, 2 33.3%"
+    assert words(survey_values("a", np.array([1.5, np.inf, 2.5]))) == "1.5 to 2.5, and infinity"
+    assert words(survey_values("a", np.array([True, False]))) == "2 distinct: False 50.0%, True 50.0%"
     column = survey_values("a", [["x"], None, ["x", "y"], []])
     assert (column.type, column.coverage) == ("lists of text", 0.75)
 

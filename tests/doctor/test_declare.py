@@ -284,6 +284,8 @@ IDS = (MASK[..., 0] + 1).astype("int32")
         (MASK[..., 0], None, "ph.Mask(size=(8, 8))", lambda a: a[..., None]),
         (np.concatenate([MASK, 1 - MASK], 3), None, "ph.Mask(2, multi=True, size=(8, 8))", lambda a: a),
         (IDS, None, "ph.Mask(3, size=(8, 8))", lambda a: a),
+        (np.where(KIND == 0, 255, KIND), None, "ph.Categorical(3, missing=255)", lambda a: a % 255),
+        (np.arange(ROWS, dtype="int32"), None, "ph.Regression()", lambda a: a[:, None]),
     ],
 )
 def test_the_head_for_labels(labels, model, kind, change):
@@ -310,6 +312,12 @@ def test_the_kind_of_inputs(inputs, kind):
     assert f'"x": {kind},' in report.declaration
     x, _ = rows(run(report, arrays=(inputs, YES)))
     assert np.array_equal(x["x"], np.nan_to_num(inputs))
+
+
+def test_whole_numbers_that_are_called_an_amount_are_no_classes():
+    report = ph.examine((X, {"price": KIND, "kind": KIND}))
+    assert '"price": ph.Regression(),' in report.declaration
+    assert '"kind": ph.Categorical(3),' in report.declaration
 
 
 def test_names_and_weights():

@@ -71,3 +71,37 @@ YES = (X[:, 0] > 0.5).astype("float32")
 def test_an_activation_and_a_loss_against_each_other(activation, loss, code):
     check, doctor = weights(YES, keras.layers.Dense(1, activation=activation, name="y"), loss, ph.Binary())
     assert check == doctor == ([] if code is None else [(code, False)])
+
+
+@pytest.mark.parametrize("loss", ["binary_crossentropy", "dice", keras.losses.BinaryFocalCrossentropy()])
+def test_labels_that_a_loss_does_not_read(loss):
+    check, doctor = weights(
+        np.linspace(0, 9, 64).astype("float32"), keras.layers.Dense(1, "sigmoid", name="y"), loss
+    )
+    assert ("loss", False) in check
+    assert doctor == [("label-range", False)]
+
+
+@pytest.mark.parametrize(("rows", "codes"), [(64, [("constant", True)]), (29, [])])
+def test_labels_that_are_the_same_in_every_row(rows, codes):
+    """Few rows may be alike by chance; a row of several numbers counts as one label."""
+    one_hot = np.tile(np.array([0, 1, 0], "float32"), (rows, 1))
+    columns = {"x": X[:rows], "y": one_hot.argmax(1)}
+    feed = ph.Feed(columns, inputs="x", heads={"y": ph.Categorical(3, one_hot=True)})
+    x = keras.Input((3,), name="x")
+    model = keras.Model(x, {"y": keras.layers.Dense(3, "softmax", name="y")(x)})
+    reports = feed.check(model), ph.examine(({"x": X[:rows]}, {"y": one_hot}), model)
+    for report in reports:
+        assert [(p.code, p.warning) for p in report.problems if "`y`" in p.place] == codes
+
+
+def test_losses_that_the_heads_chose_are_known_to_examine():
+    """`ph.compile` wraps each loss; what it reads is that of the loss inside."""
+    kind = np.arange(64, dtype="int32") % 3
+    feed = ph.Feed({"x": X, "y": kind}, inputs="x", heads={"y": ph.Categorical(3)}, batch_size=16)
+    x = keras.Input((3,), name="x")
+    model = keras.Model(x, {"y": keras.layers.Dense(3, "softmax", name="y")(x)})
+    ph.compile(model, feed, optimizer="sgd")
+    assert ph.examine(({"x": X}, {"y": kind}), model).problems == ()
+    wrong = ph.examine(({"x": X}, {"y": kind + 1}), model)
+    assert [(p.code, p.found) for p in wrong.problems] == [("id-out-of-range", "3")]

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from polyhead.doctor.column_description import ColumnDescription
 from polyhead.errors import shown
 from polyhead.kinds._missing import is_missing
+from polyhead.kinds.array_statistics import ArrayStatistics
 from polyhead.sources._values import Coded
 from polyhead.sources.base import Source
 
@@ -17,74 +18,38 @@ SCAN_BYTES = 256 << 20
 SCAN_ROWS = 1_000_000
 LIST_ROWS = 100_000
 DISTINCT = 10_000
+_BYTES = 255
+"""Arrays with more distinct numbers hold pictures, whose numbers nobody needs one by one."""
+_PIECE = 1 << 22
 
 
-@dataclass(frozen=True)
-class Column:
-    """One column, as far as it was read.
+def words(column: ColumnDescription) -> str:
+    """The commonest values and their shares, or the range.
 
-    Attributes:
-        name: of the column.
-        form: ``"bool"``, ``"int"``, ``"float"``, ``"text"``, ``"lists"`` (of text), ``"ragged"`` (rows of
-            unequal shape), ``"empty"``, or ``"other"``. Floats without a fraction count as ``"int"``.
-        type: its type in words.
-        shape: of one row.
-        there: which rows hold a value, bool ``(rows read,)``.
-        values: what the rows that hold a value hold: an array ``(n, *shape)``, or a list.
-        counts: the distinct values of plain rows and how often each occurs; None where there are too many.
-        low: the least number.
-        high: the greatest number.
+    >>> words(survey_values("kind", ["cat", "dog", "cat", None]))
+    '2 distinct: cat 66.7%, dog 33.3%'
     """
-
-    name: str
-    form: str
-    type: str
-    shape: tuple[int, ...]
-    there: np.ndarray
-    values: Any
-    counts: dict[Any, int] | None = None
-    low: float | None = None
-    high: float | None = None
-
-    @property
-    def coverage(self) -> float:
-        """The share of rows that hold a value, 0–1."""
-        return float(self.there.mean()) if len(self.there) else 0.0
-
-    @property
-    def complete(self) -> bool:
-        """Whether every number of every row is there."""
-        nan = (
-            isinstance(self.values, np.ndarray)
-            and self.values.dtype.kind == "f"
-            and bool(np.isnan(self.values).any())
+    total, counts, numbers = int(column.there.sum()), column.counts, column.statistics
+    if not total:
+        return "nothing"
+    if column.form in ("text", "lists") and counts is None:
+        return f"more than {DISTINCT:,} distinct"
+    if counts and (column.form != "numbers" or (len(counts) <= 20 and not column.shape)):
+        if numbers.dtype == "bool":
+            counts = {bool(value): times for value, times in counts.items()}
+        most = sorted(counts.items(), key=lambda item: -item[1])[:5]
+        shares = ", ".join(
+            f"{value if isinstance(value, str) else shown(value)} {times / total:.1%}"
+            for value, times in most
         )
-        return bool(self.there.all()) and not nan
-
-    def words(self) -> str:
-        """The commonest values and their shares, or the range.
-
-        >>> survey_values("kind", ["cat", "dog", "cat", None]).words()
-        '2 distinct: cat 66.7%, dog 33.3%'
-        """
-        total = int(self.there.sum())
-        if not total:
-            return "nothing"
-        few = self.counts is not None and (self.form in ("text", "bool", "lists") or len(self.counts) <= 20)
-        if few and self.counts is not None:
-            most = sorted(self.counts.items(), key=lambda item: -item[1])[:5]
-            shares = ", ".join(
-                f"{shown(v) if not isinstance(v, str) else v} {n / total:.1%}" for v, n in most
-            )
-            return f"{len(self.counts):,} distinct: {shares}{', …' if len(self.counts) > 5 else ''}"
-        if self.form == "text":
-            return f"more than {DISTINCT:,} distinct"
-        if self.low is not None:
-            return f"{self.low:.6g} to {self.high:.6g}"
+        return f"{len(counts):,} distinct: {shares}{', …' if len(counts) > 5 else ''}"
+    if not numbers.numbers:
         return ""
+    infinity = ", and infinity" if numbers.infinite is not None else ""
+    return f"{numbers.low[0]:.6g} to {numbers.high[0]:.6g}{infinity}"
 
 
-def survey(source: Source) -> list[Column]:
+def survey(source: Source) -> list[ColumnDescription]:
     """Every column of a source: all its rows, or the first ones where they are very many or large."""
     return [survey_values(name, _read(source, name)) for name in source.columns]
 
@@ -109,75 +74,66 @@ def _read(source: Source, name: str) -> Any:
     return [value for part in parts for value in part]
 
 
-def survey_values(name: str, values: Any) -> Column:
+def survey_values(name: str, values: Any) -> ColumnDescription:
     """What one column's values are.
 
-    >>> survey_values("age", [30, None, 41]).type, survey_values("age", np.array([1.0, np.nan])).form
-    ('int', 'int')
+    >>> survey_values("age", [30, None, 41]).type, survey_values("age", np.array([1.0, np.nan])).whole
+    ('int', True)
     """
     if isinstance(values, np.ndarray) and values.dtype.kind in "iufb":
-        return _numbers(name, values, f"{values.dtype}")
+        there: np.ndarray = np.ones(len(values), bool)
+        if values.dtype.kind == "f":
+            there = np.any(~np.isnan(values).reshape(len(values), -1), axis=1)
+        return _numbers(name, values if there.all() else values[there], f"{values.dtype}", there)
     there = np.fromiter((not is_missing(v) and not _all_nan(v) for v in values), bool, len(values))
     kept = [v for v, here in zip(values, there.tolist(), strict=True) if here]
     if not kept:
-        return Column(name, "empty", "empty", (), there, kept)
+        return _column(name, "empty", "empty", there, kept)
     if all(isinstance(v, (str, np.str_)) for v in kept):
-        return Column(name, "text", "text", (), there, kept, _counts(map(str, kept)))
+        return _column(name, "text", "text", there, kept, _counts(map(str, kept)))
     if all(isinstance(v, (bool, int, float, np.number, np.bool_)) for v in kept):
         array = np.array(kept)
         word = {"b": "bool", "i": "int", "u": "int", "f": "float"}.get(array.dtype.kind, "numbers")
-        return _rows(name, array, word, there)
-    if all(isinstance(v, (list, tuple, set, frozenset, np.ndarray)) for v in kept):
+        return _numbers(name, array, word, there)
+    if all(isinstance(v, (list, tuple, np.ndarray)) for v in kept):
         return _nested(name, kept, there)
-    return Column(name, "other", type(kept[0]).__name__, (), there, kept)
+    what = "sets" if all(isinstance(v, (set, frozenset)) for v in kept) else type(kept[0]).__name__
+    return _column(name, "other", what, there, kept)
 
 
-def _nested(name: str, kept: list[Any], there: np.ndarray) -> Column:
+def _nested(name: str, kept: list[Any], there: np.ndarray) -> ColumnDescription:
     if all(isinstance(label, (str, np.str_)) for row in kept for label in row):
         labels = [str(label) for row in kept for label in row]
-        return Column(name, "lists", "lists of text", (), there, kept, _counts(labels))
-    if any(isinstance(v, (set, frozenset)) for v in kept):
-        return Column(name, "other", "sets", (), there, kept)
+        return _column(name, "lists", "lists of text", there, kept, _counts(labels))
     try:
         rows = [np.asarray(v) for v in kept]
     except ValueError:
-        return Column(name, "other", type(kept[0]).__name__, (), there, kept)
+        return _column(name, "other", type(kept[0]).__name__, there, kept)
     if any(row.dtype.kind not in "iufb" for row in rows):
-        return Column(name, "other", f"lists of {rows[0].dtype}", (), there, kept)
+        return _column(name, "other", f"lists of {rows[0].dtype}", there, kept)
     if len({row.shape for row in rows}) > 1:
-        return Column(name, "ragged", "lists of numbers", (), there, rows)
-    return _rows(name, np.stack(rows), f"{rows[0].dtype}", there)
+        return _column(name, "ragged", "lists of numbers", there, rows)
+    return _numbers(name, np.stack(rows), f"{rows[0].dtype}", there)
 
 
-def _numbers(name: str, array: np.ndarray, word: str) -> Column:
-    there = np.ones(len(array), bool)
-    if array.dtype.kind == "f":
-        there = ~np.isnan(array).reshape(len(array), -1).all(axis=1)
-    return _rows(name, array if there.all() else array[there], word, there)
+def _column(
+    name: str, form: str, type_: str, there: np.ndarray, values: Any, texts: dict[str, int] | None = None
+) -> ColumnDescription:
+    return ColumnDescription(name, form, type=type_, there=there, values=values, texts=texts)
 
 
-def _rows(name: str, array: np.ndarray, word: str, there: np.ndarray) -> Column:
+def _numbers(name: str, array: np.ndarray, word: str, there: np.ndarray) -> ColumnDescription:
     """A column of numbers, its missing rows left out of ``array``."""
     shape = array.shape[1:]
+    found = ArrayStatistics(_BYTES if shape else DISTINCT)
+    rows = max(1, _PIECE // max(1, int(np.prod(shape))))
+    for start in range(0, len(array), rows):
+        found.add(array[start : start + rows], int)
     type_ = f"{word} {shape}" if shape else word
-    if not array.size:
-        return Column(name, "empty", type_, shape, there, array)
-    form = {"b": "bool", "f": "float"}.get(array.dtype.kind, "int")
-    if form == "float":
-        with np.errstate(invalid="ignore"):
-            whole = np.isnan(array) | (array == np.rint(array))
-        form = "int" if bool(whole.all()) and bool(np.isfinite(array[~np.isnan(array)]).all()) else "float"
-    counts = None
-    if not shape:
-        distinct, times = np.unique(array, return_counts=True)
-        if len(distinct) <= DISTINCT and form != "float":
-            keys = distinct.tolist() if form == "bool" else [int(v) for v in distinct.tolist()]
-            counts = dict(zip(keys, times.tolist(), strict=True))
-    low, high = float(np.nanmin(array)), float(np.nanmax(array))
-    return Column(name, form, type_, shape, there, array, counts, low, high)
+    return ColumnDescription(name, "numbers" if array.size else "empty", found, type_, there, array)
 
 
-def _counts(values: Any) -> dict[Any, int] | None:
+def _counts(values: Any) -> dict[str, int] | None:
     found = Counter(values)
     return dict(found) if len(found) <= DISTINCT else None
 

@@ -12,7 +12,8 @@ from rich.text import Text
 from polyhead.cli._objects import find
 from polyhead.cli._say import fail
 from polyhead.cli._suggest import suggest
-from polyhead.cli._survey import Column, survey
+from polyhead.cli._survey import survey, words
+from polyhead.doctor.column_description import ColumnDescription
 from polyhead.errors import PolyheadError
 
 
@@ -56,15 +57,15 @@ def inspect(
     console.print(Text(suggestion.code(given.expression, given.imports)), soft_wrap=True)
 
 
-def _table(columns: list[Column]) -> Table:
+def _table(columns: list[ColumnDescription]) -> Table:
     table = Table(box=None, pad_edge=False)
     for title in ("column", "type", "coverage", "values"):
         table.add_column(title, overflow="fold", justify="right" if title == "coverage" else "left")
     for c in columns:
-        table.add_row(*(Text(text) for text in (c.name, c.type, f"{c.coverage:.1%}", c.words())))
+        table.add_row(*(Text(text) for text in (c.name, c.type, f"{c.coverage:.1%}", words(c))))
     return table
 
 
-def _reasons(left_out: dict[str, str], columns: list[Column]) -> str:
-    words = "; ".join(f"`{name}`: {why}" for name, why in left_out.items())
-    return words or f"there is one column only, `{columns[0].name}`."
+def _reasons(left_out: dict[str, str], columns: list[ColumnDescription]) -> str:
+    reasons = "; ".join(f"`{name}`: {why}" for name, why in left_out.items())
+    return reasons or f"there is one column only, `{columns[0].name}`."

@@ -95,5 +95,5 @@ def _step(model: Any, rows: int, seconds: float) -> tuple[float | None, str]:
             copy.train_on_batch(x, y)
             times.append(time.perf_counter() - start)
     except Exception as error:  # a model of somebody else's layers may refuse any part of this
-        return None, f"{unmeasured}: {type(error).__name__}: {str(error).strip().splitlines()[:1]}"
+        return None, f"{unmeasured}: {type(error).__name__}: {''.join(str(error).strip().splitlines()[:1])}"
     return float(np.median(times)), ""

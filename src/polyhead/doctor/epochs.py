@@ -335,13 +335,13 @@ def _drawn(rows: np.ndarray) -> int:
 
 
 def _by_chance(first: Reading) -> bool:
-    inputs = [facts for (part, _), facts in first.facts.items() if part == "x"]
-    return all(facts.whole for facts in inputs) and sum(int(np.prod(f.shape)) for f in inputs) <= _SMALL
+    inputs = [stats for (part, _), stats in first.stats.items() if part == "x"]
+    return all(stats.whole for stats in inputs) and sum(int(np.prod(f.shape)) for f in inputs) <= _SMALL
 
 
 def _flat(first: Reading) -> bool:
     """Whether inputs are rows of numbers: images are more often augmented than drawn anew."""
-    return all(len(facts.shape) <= 1 for (part, _), facts in first.facts.items() if part == "x")
+    return all(len(stats.shape) <= 1 for (part, _), stats in first.stats.items() if part == "x")
 
 
 def _first_repeat(rows: np.ndarray, batches: list[np.ndarray]) -> tuple[tuple[int, int], tuple[int, int]]:

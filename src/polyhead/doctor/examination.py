@@ -34,15 +34,7 @@ class Examination(Report):
 
     def as_dict(self) -> dict[str, Any]:
         """All of it as JSON takes it."""
-        own = (
-            "kind",
-            "batches",
-            "rows",
-            "seconds_per_batch",
-            "bytes_per_batch",
-            "step_share",
-            "declaration",
-        )
+        own = ("kind", "batches", "rows", "seconds_per_batch", "bytes_per_batch", "step_share", "declaration")
         return super().as_dict() | {name: getattr(self, name) for name in own} | {"unseen": list(self.unseen)}
 
     def __str__(self) -> str:

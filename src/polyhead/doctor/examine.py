@@ -200,15 +200,7 @@ def _again(
         return None
     except Exception as error:
         fix = f"Mend {_line(error)}."
-        problems.append(
-            Problem(
-                "between two epochs",
-                "no error",
-                words(error),
-                fix,
-                "raises",
-            )
-        )
+        problems.append(Problem("between two epochs", "no error", words(error), fix, "raises"))
         return None
     second = read(what, batches, worker, clock.left * 0.6, first.pairs)
     if second.failure is not None and not problems:
@@ -258,7 +250,7 @@ def _stopped(reading: Reading, budget: float, which: str = "") -> list[Problem]:
             )
         )
     empty = next((i for i, rows in enumerate(reading.rows) if not len(rows)), None)
-    if empty is not None and not any(facts.odd for facts in reading.facts.values()):
+    if empty is not None and not any(stats.odd for stats in reading.stats.values()):
         problems.append(
             Problem(
                 f"batch {empty}{where}",

@@ -190,22 +190,22 @@ def check_inputs(reading: Reading, places: Places) -> list[Problem]:
     """Shapes of inputs against the model's."""
     problems = []
     for path, slot in places.inputs.items():
-        facts = reading.facts.get(("x", path))
-        if facts is None or facts.odd is not None or not facts.rows or fits(facts.shape, slot.shape):
+        stats = reading.stats.get(("x", path))
+        if stats is None or stats.odd is not None or not stats.rows or fits(stats.shape, slot.shape):
             continue
         fix = ""
-        if len(facts.shape) == 3 and fits((*facts.shape[1:], facts.shape[0]), slot.shape):
+        if len(stats.shape) == 3 and fits((*stats.shape[1:], stats.shape[0]), slot.shape):
             fix = "These are channels first: give images.transpose(0, 2, 3, 1)."
-        elif facts.shape == () and slot.shape == (1,):
+        elif stats.shape == () and slot.shape == (1,):
             continue  # Keras gives it an axis
-        others = [s for p, s in places.inputs.items() if p != path and fits(facts.shape, s.shape)]
+        others = [s for p, s in places.inputs.items() if p != path and fits(stats.shape, s.shape)]
         if others:
             fix = f"It has the shape of input `{others[0].name}`: is the order of the inputs right?"
         problems.append(
             Problem(
                 places.name(("x", path)),
                 f"rows of shape {slot.shape}",
-                f"rows of shape {facts.shape}",
+                f"rows of shape {stats.shape}",
                 fix,
                 "input-shape",
             )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from polyhead.doctor.facts import Spot
+from polyhead.doctor.leaf_statistics import Spot
 from polyhead.doctor.reading import Place
 from polyhead.doctor.sides import Slot
 from polyhead.keras_bridge.structure import Path
@@ -39,7 +39,12 @@ class Places:
             text = f"{_WORDS[part]} `{'/'.join(map(str, path))}`"
         else:
             text = f"{_WORDS[part]} {part}{''.join(f'[{key!r}]' for key in path)}"
-        return text if spot is None else f"{text}, batch {spot[0]}, row {spot[1]}"
+        return text if spot is None else at(text, spot)
+
+
+def at(text: str, spot: Spot) -> str:
+    """A place with batch and row."""
+    return f"{text}, batch {spot[0]}, row {spot[1]}"
 
 
 def counted(number: int, word: str) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from polyhead.doctor.facts import NONE, Facts, Odd, is_none
+from polyhead.doctor.leaf_statistics import NONE, LeafStatistics, Odd, is_none
 from polyhead.doctor.pairs import Pairs
 from polyhead.doctor.subjects import Subject
 from polyhead.errors import shown
@@ -61,7 +61,7 @@ class Reading:
 
     Attributes:
         first: the first batch.
-        facts: what each array held, by place.
+        stats: what each array held, by place.
         layouts: each nesting that was met, with the batch where it was met first.
         rows: for each batch the hashes of its rows, uint64 ``(n, 2)``: of the inputs, of the labels.
         seconds: for each batch how long it took.
@@ -77,7 +77,7 @@ class Reading:
     """
 
     first: Batch | None = None
-    facts: dict[Place, Facts] = field(default_factory=dict)
+    stats: dict[Place, LeafStatistics] = field(default_factory=dict)
     layouts: list[tuple[int, Any, str]] = field(default_factory=list)
     rows: list[np.ndarray] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
@@ -111,13 +111,13 @@ class Reading:
             self.layouts.append((step, layout, batch.container))
         counts: dict[Place, int] = {}
         for place, leaf in batch.arrays():
-            facts = self.facts.setdefault(place, Facts())
+            stats = self.stats.setdefault(place, LeafStatistics())
             if place[0] == "x" and is_none(leaf):
-                facts.none = step if facts.none is None else facts.none
+                stats.none = step if stats.none is None else stats.none
             elif isinstance(leaf, Odd):
-                facts.odd = facts.odd or (step, leaf.words)
+                stats.odd = stats.odd or (step, leaf.words)
             else:
-                facts.add(step, leaf)
+                stats.add_batch(step, leaf)
                 counts |= {place: len(leaf)} if leaf.ndim else {}
         if len(set(counts.values())) > 1 and self.uneven is None:
             self.uneven = (step, counts)

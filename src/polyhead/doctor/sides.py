@@ -6,15 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from polyhead.doctor.facts import is_none
+from polyhead.doctor.leaf_statistics import is_none
 from polyhead.keras_bridge.activation import activation
 from polyhead.keras_bridge.contract import symbolic
 from polyhead.keras_bridge.judge import as_loss
-from polyhead.keras_bridge.range_rules import bounds_of
+from polyhead.keras_bridge.range_rules import UNIT_LOSSES, bounds_of
 from polyhead.keras_bridge.structure import Path, leaves
-
-_SPARSE = {"sparse_categorical_crossentropy"}
-_ONE_HOT = {"categorical_crossentropy", "categorical_focal_crossentropy"}
+from polyhead.kinds.base import SPARSE_LOSSES
 
 
 @dataclass(frozen=True)
@@ -51,14 +49,12 @@ class Slot:
     @property
     def sparse(self) -> bool | None:
         """Whether labels are ids: by the loss; None where there is none to tell."""
-        if self.loss is None:
-            return None
-        return self.loss in _SPARSE
+        return None if self.loss is None else self.loss in SPARSE_LOSSES
 
     @property
     def one_hot(self) -> bool:
         """Whether the loss wants one number for each class."""
-        return self.loss in _ONE_HOT
+        return self.loss in UNIT_LOSSES and self.loss.startswith("categorical_")
 
     @property
     def range(self) -> tuple[float, float, str] | None:
@@ -183,5 +179,6 @@ def _with_loss(slot: Slot, loss: Any) -> Slot:
             return slot
     function = getattr(loss, "fn", None) or (loss if not isinstance(loss, keras.losses.Loss) else None)
     own = function is None and not type(loss).__module__.startswith(("keras.", "polyhead."))
-    name = getattr(function, "__name__", None) or type(loss).__name__
-    return replace(slot, loss=str(name), own_loss=own, from_logits=as_loss(loss).from_logits)
+    known = as_loss(loss)
+    name = known.name or getattr(function, "__name__", None) or type(loss).__name__
+    return replace(slot, loss=name, own_loss=own, from_logits=known.from_logits)

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from polyhead.doctor.facts import NONE
+from polyhead.doctor.leaf_statistics import NONE
 from polyhead.doctor.places import Places, counted
 from polyhead.doctor.reading import Batch, Reading
 from polyhead.doctor.subjects import Subject
@@ -61,9 +61,9 @@ def _drift(reading: Reading, places: Places) -> list[Problem]:
                 "structure-drift",
             )
         )
-    for place, facts in reading.facts.items():
-        if len(facts.dtypes) > 1:
-            (first, _), (then, step), *_ = facts.dtypes.items()
+    for place, stats in reading.stats.items():
+        if len(stats.dtypes) > 1:
+            (first, _), (then, step), *_ = stats.dtypes.items()
             harm = "TensorFlow would cut the fractions off. " if first[0] in "iu" and then[0] == "f" else ""
             problems.append(
                 Problem(
@@ -74,8 +74,8 @@ def _drift(reading: Reading, places: Places) -> list[Problem]:
                     "dtype-drift",
                 )
             )
-        if len(facts.shapes) > 1:
-            (one, _), (other, step), *_ = facts.shapes.items()
+        if len(stats.shapes) > 1:
+            (one, _), (other, step), *_ = stats.shapes.items()
             problems.append(
                 Problem(
                     f"{places.name(place)}, batch {step}",
@@ -96,10 +96,10 @@ def _stable(first: str, then: str) -> str:
 
 def _odd(reading: Reading, places: Places) -> list[Problem]:
     problems = []
-    for place, facts in reading.facts.items():
+    for place, stats in reading.stats.items():
         slot = places.inputs.get(place[1]) if place[0] == "x" else None
-        if facts.odd is not None and not (slot is not None and slot.dtype == "string"):
-            step, words = facts.odd
+        if stats.odd is not None and not (slot is not None and slot.dtype == "string"):
+            step, words = stats.odd
             fix = "Give NumPy arrays: np.asarray(values)."
             if "text" in words or "objects" in words:
                 fix = "Turn words into ids first, and mixed lists into one array of numbers."
@@ -127,22 +127,22 @@ def _odd(reading: Reading, places: Places) -> list[Problem]:
 def _none(reading: Reading, places: Places) -> list[Problem]:
     """Inputs that are None: Keras takes that for an input that the model calls optional."""
     problems = []
-    for place, facts in reading.facts.items():
-        if facts.none is None:
+    for place, stats in reading.stats.items():
+        if stats.none is None:
             continue
         slot = places.inputs.get(place[1])
-        where = f"{places.name(place)}, batch {facts.none}"
+        where = f"{places.name(place)}, batch {stats.none}"
         if slot is None:
             fix = "Keras takes None where the model has keras.Input(..., optional=True), and nowhere else."
             problems.append(
-                Problem(where, "an array of numbers", NONE, fix, "not-an-array", warning=not facts.rows)
+                Problem(where, "an array of numbers", NONE, fix, "not-an-array", warning=not stats.rows)
             )
         elif not slot.optional:
             fix = "Give an array, or make the input keras.Input(..., optional=True)."
             problems.append(
                 Problem(where, "an array, as the input is not optional", NONE, fix, "not-an-array")
             )
-        if facts.rows and (slot is None or slot.optional):
+        if stats.rows and (slot is None or slot.optional):
             fix = "Yield None in every batch or in none: TensorFlow learns the structure from the first batches."
             found = (
                 "None in some batches and arrays in others (works on JAX and torch, an error on TensorFlow)"
@@ -159,8 +159,8 @@ def left_out(reading: Reading, places: Places) -> list[str]:
     return [
         f"{places.name(('x', path))} is optional, and None in every batch"
         for path, slot in places.inputs.items()
-        if slot.optional and ("x", path) in reading.facts
-        if reading.facts["x", path].none is not None and not reading.facts["x", path].rows
+        if slot.optional and ("x", path) in reading.stats
+        if reading.stats["x", path].none is not None and not reading.stats["x", path].rows
     ]
 
 

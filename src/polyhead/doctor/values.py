@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import itertools
+import math
 
-from polyhead.doctor.facts import Facts
+from polyhead.doctor.leaf_statistics import LeafStatistics
 from polyhead.doctor.matching import fits
-from polyhead.doctor.places import Places, counted
+from polyhead.doctor.places import Places, at, counted
 from polyhead.doctor.reading import Reading
 from polyhead.doctor.sides import Slot
 from polyhead.errors import Problem
-from polyhead.keras_bridge.range_rules import logits, one_unit, outside, span
+from polyhead.keras_bridge.judge import FEW
+from polyhead.keras_bridge.range_rules import BOUNDED, ONE_CLASS, beyond, logits, one_unit, span
 from polyhead.keras_bridge.structure import Path
 
 
 def check_finite(reading: Reading, places: Places) -> list[Problem]:
     """NaN and infinity, with the first row of each array that has one."""
     problems = []
-    for place, facts in reading.facts.items():
-        for spot, code, word in ((facts.nan, "nan", "NaN"), (facts.infinite, "infinity", "infinity")):
+    for place, stats in reading.stats.items():
+        for spot, code, word in ((stats.nan, "nan", "NaN"), (stats.infinite, "infinity", "infinity")):
             if spot is None:
                 continue
             fix = "Leave the row out, or fill it in."
@@ -27,10 +29,10 @@ def check_finite(reading: Reading, places: Places) -> list[Problem]:
                 fix += "the data as a ph.Feed, where NaN means that there is no label."
             elif place[0] == "w":
                 fix = "Give 0 where a row does not count."
-            found = f"{word} ({counted(facts.bad, 'row')} in all)"
+            found = f"{word} ({counted(stats.not_finite, 'row')} in all)"
             problems.append(Problem(places.name(place, spot), "finite numbers", found, fix, code))
-        if place[0] == "w" and facts.usable and facts.low is not None and facts.low[0] < 0:
-            value, spot = facts.low
+        if place[0] == "w" and stats.usable and stats.low[0] < 0:
+            value, spot = stats.low
             expected, fix = "a weight of at least 0", "A negative weight trains away from the label."
             problems.append(Problem(places.name(place, spot), expected, f"{value:g}", fix, "negative-weight"))
     return problems
@@ -40,8 +42,8 @@ def zeros(reading: Reading, places: Places) -> list[str]:
     """Weights of 0: what Keras makes of them."""
     names = [
         places.name(place)
-        for place, facts in reading.facts.items()
-        if place[0] == "w" and facts.low is not None and facts.low[0] == 0 and not facts.constant
+        for place, stats in reading.stats.items()
+        if place[0] == "w" and stats.low[0] == 0 and not stats.constant
     ]
     return [
         f"{name} are 0 in some rows: Keras's default loss still divides by all rows, and plain metrics count them; "
@@ -55,8 +57,8 @@ def flat_labels(reading: Reading, places: Places) -> list[str]:
     names = [
         places.name(("y", path))
         for path, slot in places.outputs.items()
-        if slot.shape[-1:] == (1,) and not slot.own_loss and ("y", path) in reading.facts
-        if fits(reading.facts["y", path].shape, slot.shape[:-1]) and reading.facts["y", path].odd is None
+        if slot.shape[-1:] == (1,) and not slot.own_loss and ("y", path) in reading.stats
+        if fits(reading.stats["y", path].shape, slot.shape[:-1]) and reading.stats["y", path].odd is None
     ]
     return [
         f"the labels of {name} lack the last axis: Keras's own losses add it, a loss or metric class of your own "
@@ -66,24 +68,27 @@ def flat_labels(reading: Reading, places: Places) -> list[str]:
 
 
 def check_constant(reading: Reading, places: Places) -> list[Problem]:
-    """Arrays that hold one number only."""
+    """Arrays that are the same in every row."""
     problems = []
-    for place, facts in reading.facts.items():
-        part, _ = place
-        if part == "w" or not facts.constant or facts.low is None or facts.rows < 2 or facts.odd:
-            if part == "w" and facts.constant and facts.low and facts.low[0] == 0:
-                fix = "Nothing would be learnt from it."
-                found = f"0 in all {facts.rows:,} rows"
-                problems.append(
-                    Problem(places.name(place), "weights above 0", found, fix, "constant", warning=True)
-                )
+    for place, stats in reading.stats.items():
+        name, part = places.name(place), place[0]
+        if part == "w":
+            if stats.constant and stats.low[0] == 0:
+                fix, found = "Nothing would be learnt from it.", f"0 in all {stats.rows:,} rows"
+                problems.append(Problem(name, "weights above 0", found, fix, "constant", warning=True))
             continue
-        value = facts.low[0] + 0.0  # no -0
-        empty = value == 0 and len(facts.shape) > 1
-        found = f"{'only zeros' if empty else f'{value:g}'} in all {counted(facts.rows, 'row')} read"
+        if (
+            not (stats.constant or stats.alike)
+            or not stats.usable
+            or stats.rows < (FEW if part == "y" else 2)
+        ):
+            continue
+        value = f"{stats.low[0] + 0.0:g}" if stats.constant else "the same values"  # no -0
+        found = "only zeros" if value == "0" and len(stats.shape) > 1 else value
         fix = "Is the right column read, and are the rows in a random order?"
         expected = "labels that vary" if part == "y" else "inputs that vary"
-        problems.append(Problem(places.name(place), expected, found, fix, "constant", warning=True))
+        found = f"{found} in all {counted(stats.rows, 'row')} read"
+        problems.append(Problem(name, expected, found, fix, "constant", warning=True))
     return problems
 
 
@@ -95,9 +100,9 @@ def check_outputs(reading: Reading, places: Places) -> tuple[list[Problem], dict
     """
     outputs = dict(places.outputs)
     found = {
-        path: judge(places.name(("y", path)), slot, reading.facts[("y", path)])
+        path: judge(places.name(("y", path)), slot, reading.stats[("y", path)])
         for path, slot in outputs.items()
-        if ("y", path) in reading.facts
+        if ("y", path) in reading.stats
     }
     problems: list[Problem] = []
     for one, other in itertools.combinations(list(found), 2):
@@ -105,8 +110,8 @@ def check_outputs(reading: Reading, places: Places) -> tuple[list[Problem], dict
             continue
         names = places.name(("y", one)), places.name(("y", other))
         crossed = {
-            one: judge(names[1], outputs[other], reading.facts[("y", one)]),
-            other: judge(names[0], outputs[one], reading.facts[("y", other)]),
+            one: judge(names[1], outputs[other], reading.stats[("y", one)]),
+            other: judge(names[0], outputs[one], reading.stats[("y", other)]),
         }
         if any(_wrong(p) for p in crossed.values()):
             continue
@@ -131,9 +136,9 @@ def in_sorted_order(reading: Reading, places: Places) -> Places | None:
     ways = [slots, sorted(slots, key=lambda slot: slot.name)]
     declared, by_name = (
         any(
-            _wrong(judge("", slot, reading.facts["y", path]))
+            _wrong(judge("", slot, reading.stats["y", path]))
             for path, slot in zip(places.outputs, way, strict=True)
-            if ("y", path) in reading.facts
+            if ("y", path) in reading.stats
         )
         for way in ways
     )
@@ -167,51 +172,50 @@ def check_losses(places: Places, known: list[Problem]) -> list[Problem]:
     return problems
 
 
-def judge(name: str, slot: Slot, facts: Facts) -> list[Problem]:
+def judge(name: str, slot: Slot, stats: LeafStatistics) -> list[Problem]:
     """What is wrong with these labels for this output."""
-    if facts.odd is not None:
+    if stats.odd is not None:
         return []
-    if _as_ids(slot, facts):
-        return _ids(name, slot, facts)
-    if not fits(facts.shape, slot.shape):
-        problem = _shape(name, slot, facts)
+    if _as_ids(slot, stats):
+        return _ids(name, slot, stats)
+    if not fits(stats.shape, slot.shape):
+        problem = _shape(name, slot, stats)
         if problem is not None:
             return [problem]
-    if slot.sparse and facts.one_hot and slot.classes not in (None, 1):
+    if slot.sparse and stats.one_hot and slot.classes not in (None, 1):
         return [
             Problem(
                 name,
                 f"ids {_batch(slot.shape[:-1])}, as its loss is {slot.loss}",
-                f"one-hot labels {_batch(facts.shape)}",
+                f"one-hot labels {_batch(stats.shape)}",
                 'Give labels.argmax(-1), or compile with "categorical_crossentropy".',
                 "one-hot-for-sparse",
             )
         ]
-    return _range(name, slot, facts)
+    return _range(name, slot, stats)
 
 
-def _as_ids(slot: Slot, facts: Facts) -> bool:
+def _as_ids(slot: Slot, stats: LeafStatistics) -> bool:
     """Whether the labels are class ids: one whole number where the output has several."""
     classes = slot.classes
     if classes == 1 or not slot.shape:
         return False
     body = slot.shape[:-1]
-    if not (fits(facts.shape, body) or fits(facts.shape, (*body, 1))):
+    if not (fits(stats.shape, body) or fits(stats.shape, (*body, 1))):
         return False
     if slot.sparse is not None:
-        return slot.sparse or (slot.one_hot and facts.whole)
-    if slot.activation in ("sigmoid", "hard_sigmoid", "tanh"):
-        return False
-    whole_type = facts.dtype.startswith(("int", "uint"))
-    return facts.whole and (whole_type or slot.activation == "softmax")
+        return slot.sparse or (slot.one_hot and stats.whole)
+    if slot.activation in ONE_CLASS:
+        return stats.whole
+    return stats.whole and stats.dtype.startswith(("int", "uint")) and slot.activation not in BOUNDED
 
 
-def class_a_step(slot: Slot, facts: Facts) -> bool:
+def class_a_step(slot: Slot, stats: LeafStatistics) -> bool:
     """Whether the labels are a class for each step of a sequence."""
-    return len(slot.shape) == 2 and facts.odd is None and _as_ids(slot, facts)
+    return len(slot.shape) == 2 and stats.odd is None and _as_ids(slot, stats)
 
 
-def _ids(name: str, slot: Slot, facts: Facts) -> list[Problem]:
+def _ids(name: str, slot: Slot, stats: LeafStatistics) -> list[Problem]:
     if slot.one_hot:
         return [
             Problem(
@@ -223,46 +227,27 @@ def _ids(name: str, slot: Slot, facts: Facts) -> list[Problem]:
                 "ids-for-one-hot",
             )
         ]
-    if facts.low is None or facts.high is None:
-        return []
-    if facts.fraction is not None:
-        value, spot = facts.fraction
-        return [
-            Problem(
-                f"{name}, batch {spot[0]}, row {spot[1]}",
-                "a class id, a whole number",
-                f"{value:g}",
-                "Numbers that are no ids need another loss.",
-                "label-range",
-            )
-        ]
+    if stats.fraction is not None:
+        value, spot = stats.fraction
+        expected, fix = "a class id, a whole number", "Numbers that are no ids need another loss."
+        return [Problem(at(name, spot), expected, f"{value:g}", fix, "label-range")]
     classes = slot.classes
-    for wrong, (value, spot) in (
-        (facts.low[0] < 0, facts.low),
-        (classes is not None and facts.high[0] >= classes, facts.high),
-    ):
-        if wrong:
-            fix = "JAX adds nothing for such a row, TensorFlow and torch stop. "
-            fix += (
-                'If it means "no label", give 0 and a weight of 0.'
-                if value < 0
-                else "Count classes from 0, or give the layer more units."
-            )
-            expected = f"a class id in [0, {classes - 1}]" if classes else "a class id of at least 0"
-            return [
-                Problem(
-                    f"{name}, batch {spot[0]}, row {spot[1]}",
-                    expected,
-                    f"{value:g}",
-                    fix,
-                    "id-out-of-range",
-                )
-            ]
-    return []
+    found = beyond(stats, (0, classes - 1 if classes else math.inf))
+    if found is None:
+        return []
+    value, spot = found
+    fix = "JAX adds nothing for such a row, TensorFlow and torch stop. "
+    fix += (
+        'If it means "no label", give 0 and a weight of 0.'
+        if value < 0
+        else "Count classes from 0, or give the layer more units."
+    )
+    expected = f"a class id in [0, {classes - 1}]" if classes else "a class id of at least 0"
+    return [Problem(at(name, spot), expected, f"{value:g}", fix, "id-out-of-range")]
 
 
-def _shape(name: str, slot: Slot, facts: Facts) -> Problem | None:
-    shape, wanted = facts.shape, slot.shape
+def _shape(name: str, slot: Slot, stats: LeafStatistics) -> Problem | None:
+    shape, wanted = stats.shape, slot.shape
     given = _batch(shape)
     expected = f"labels of shape {_batch(wanted)}, as the output has"
     if slot.sparse and len(wanted) > 1:
@@ -279,7 +264,7 @@ def _shape(name: str, slot: Slot, facts: Facts) -> Problem | None:
     if not turned and _spreads(shape, wanted):
         into = "each number with each other one" if shape == () else "along the axes of size 1"
         fix = f"A loss would not fail but compare {into}. "
-        if slot.sparse is None and facts.whole and wanted[-1] != 1 and shape in ((), (1,)):
+        if slot.sparse is None and stats.whole and wanted[-1] != 1 and shape in ((), (1,)):
             fix += "If they are class ids, compile with a sparse loss; else "
         return Problem(
             name, expected, given, f"{fix}Give the layer or the labels the same shape.", "broadcast"
@@ -304,50 +289,22 @@ def _spreads(shape: tuple[int, ...], wanted: tuple[int | None, ...]) -> bool:
     return all(s == w or w is None or 1 in (s, w) for s, w in zip(shape, wanted, strict=True))
 
 
-def _range(name: str, slot: Slot, facts: Facts) -> list[Problem]:
-    bounds = slot.range
-    if facts.low is None or facts.high is None:
+def _range(name: str, slot: Slot, stats: LeafStatistics) -> list[Problem]:
+    if slot.range is None:
         return []
-    if bounds is None:
-        return []
-    low, high, why = bounds
-    if facts.values is not None and facts.values <= {0.0, 255.0} and 255.0 in facts.values and high == 1:
-        _, spot = facts.high
-        return [
-            Problem(
-                f"{name}, batch {spot[0]}, row {spot[1]}",
-                f"labels of 0 and 1, as {why}",
-                "0 and 255",
-                "Divide by 255, or give mask > 127.",
-                "mask-255",
-            )
-        ]
-    for wrong, (value, spot) in (
-        (outside(facts.low[0], high, (low, high)), facts.low),
-        (outside(low, facts.high[0], (low, high)), facts.high),
-    ):
-        if wrong:
-            fix = "The output cannot reach it, or the loss falls without end: "
-            fix += "scale the labels, or give the output layer no activation and a loss for numbers."
-            return [
-                Problem(
-                    f"{name}, batch {spot[0]}, row {spot[1]}",
-                    f"labels {span(low, high)}, as {why}",
-                    f"{value:g}",
-                    fix,
-                    "label-range",
-                )
-            ]
-    one_class = slot.activation == "softmax" or slot.one_hot
-    if one_class and slot.classes not in (None, 1) and not facts.ones:
-        return [
-            Problem(
-                name,
-                "labels that sum to 1 in each row, as one class is chosen",
-                "rows with other sums",
-                'For any number of classes a row use a sigmoid and "binary_crossentropy".',
-                "not-one-class",
-                warning=True,
-            )
-        ]
+    low, high, why = slot.range
+    if high == 1 and stats.zero_255:
+        where, fix = at(name, stats.high[1]), "Divide by 255, or give mask > 127."
+        return [Problem(where, f"labels of 0 and 1, as {why}", "0 and 255", fix, "mask-255")]
+    found = beyond(stats, (low, high))
+    if found is not None:
+        value, spot = found
+        fix = "The output cannot reach it, or the loss falls without end: "
+        fix += "scale the labels, or give the output layer no activation and a loss for numbers."
+        expected = f"labels {span(low, high)}, as {why}"
+        return [Problem(at(name, spot), expected, f"{value:g}", fix, "label-range")]
+    if (slot.activation in ONE_CLASS or slot.one_hot) and slot.classes not in (None, 1) and not stats.ones:
+        expected = "labels that sum to 1 in each row, as one class is chosen"
+        fix = 'For any number of classes a row use a sigmoid and "binary_crossentropy".'
+        return [Problem(name, expected, "rows with other sums", fix, "not-one-class", warning=True)]
     return []

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from polyhead.doctor.facts import Facts
+from polyhead.doctor.leaf_statistics import LeafStatistics
 from polyhead.doctor.matching import example
 from polyhead.doctor.places import Places, counted, quoted
 from polyhead.doctor.reading import Reading
@@ -24,22 +24,24 @@ def check_weights(reading: Reading, model: Model | None, places: Places) -> list
     problems = _weights_nesting(w, model) if model is not None else []
     if model is not None and model.output_form == "list" and isinstance(w, Mapping):
         return problems
-    alone = reading.facts.get(("w", ()))
-    if alone is not None and ("y", ()) not in reading.facts:
+    alone = reading.stats.get(("w", ()))
+    if alone is not None and ("y", ()) not in reading.stats:
         return problems + _for_every_output(reading, model, places, alone)
-    for place, facts in reading.facts.items():
+    for place, stats in reading.stats.items():
         part, path = place
-        labels = reading.facts.get(("y", path))
-        if part == "w" and facts.odd is None and labels is not None and labels.odd is None:
+        labels = reading.stats.get(("y", path))
+        if part == "w" and stats.odd is None and labels is not None and labels.odd is None:
             slot = places.outputs.get(path)
-            problems += _weights_shape(places.name(place), facts.shape, labels.shape, slot)
+            problems += _weights_shape(places.name(place), stats.shape, labels.shape, slot)
     return problems
 
 
-def _for_every_output(reading: Reading, model: Model | None, places: Places, weights: Facts) -> list[Problem]:
+def _for_every_output(
+    reading: Reading, model: Model | None, places: Places, weights: LeafStatistics
+) -> list[Problem]:
     """One array of weights beside labels of several outputs: Keras gives all of it to each of them."""
     several = model is not None and len(model.outputs) > 1
-    for place, labels in reading.facts.items():
+    for place, labels in reading.stats.items():
         if place[0] != "y" or labels.odd is not None or weights.odd is not None:
             continue
         name = places.name(("w", place[1]))

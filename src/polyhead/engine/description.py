@@ -73,8 +73,7 @@ def describe(assembler: Any, rows: int, declared: Mapping[str, Any]) -> Descript
             continue
         labelled, kept, kept_counts, size = 0, [], [], 0
         for found, counts in labels.everything():
-            looked_at = counts.reshape(len(counts), -1).any(1) | labels.head.empty(found.labels, counts)
-            labelled += int(looked_at.sum())
+            labelled += int(labels.answered(found, counts).sum())
             if size < 1 << 26:
                 kept.append(found.labels)
                 kept_counts.append(counts)

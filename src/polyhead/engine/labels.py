@@ -205,6 +205,10 @@ class Labels:
             found = self._read(ids)
             yield found, self.counts(found, self._wanted(ids, {}))
 
+    def answered(self, found: Encoded, counts: np.ndarray) -> np.ndarray:
+        """Rows with a label that counts, or in which somebody looked and found none, bool ``(B,)``."""
+        return counts.reshape(len(counts), -1).any(1) | self.head.empty(found.labels, counts)
+
     def mean_weight(self, whole_vectors: bool = False) -> float:
         """The mean sample weight over the rows, augmentations left out: what a loss divides by.
 

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 
 import numpy as np
 
 from polyhead.engine.assembler import Assembler
 from polyhead.engine.faults import Faults
 from polyhead.errors import DataError, Problem, is_size, require_choice
-from polyhead.kinds.seen import Seen, see
+from polyhead.kinds.array_statistics import ArrayStatistics
 from polyhead.order import Order
 
 FIRST_ROWS = 2048
 FIRST_BYTES = 1 << 24
 
 
-def look(assembler: Assembler, order: Order, rows: int | str | None) -> tuple[dict[str, Seen], list[Problem]]:
+def look(
+    assembler: Assembler, order: Order, rows: int | str | None
+) -> tuple[dict[str, ArrayStatistics], list[Problem]]:
     """Look at the first rows of an order, at ``rows`` of them, or at all with a progress bar.
 
     Raises:
@@ -49,7 +50,7 @@ def survey(
     assembler: Assembler,
     pieces: Iterable[np.ndarray],
     rows: int,
-) -> tuple[dict[str, Seen], list[Problem]]:
+) -> tuple[dict[str, ArrayStatistics], list[Problem]]:
     """Look at rows.
 
     Args:
@@ -62,12 +63,16 @@ def survey(
         is.
     """
     wrong, looked_at = Faults(), 0
+    seen: dict[str, ArrayStatistics] = {}
     known = {name: label.known() for name, label in assembler.labels.items()}
-    seen = {
-        name: replace(see(*found, assembler.source.ids_of(np.arange(rows))), complete=True)
-        for name, found in known.items()
-        if found is not None
-    }
+
+    def add(name: str, labels: np.ndarray, counts: np.ndarray, ids: np.ndarray) -> None:
+        named = assembler.source.ids_of(ids)
+        seen.setdefault(name, ArrayStatistics()).add(labels, lambda row: int(named[row]), counts)
+
+    for name, whole in known.items():
+        if whole is not None:
+            add(name, *whole, np.arange(rows))
     for piece in pieces:
         looked_at += len(piece)
         for ids, name, found in assembler.tried(piece, wrong.left):
@@ -75,7 +80,7 @@ def survey(
                 wrong.add(name, assembler.source.ids_of(ids), found)
             elif name in assembler.labels and known[name] is None:
                 labels, counts = found
-                one = see(labels, counts, assembler.source.ids_of(ids))
-                seen[name] = seen[name].and_then(one) if name in seen else one
-    seen = {name: replace(one, complete=one.complete or one.rows == rows) for name, one in seen.items()}
+                add(name, labels, counts, ids)
+    for one in seen.values():
+        one.complete = one.rows == rows
     return seen, wrong.problems(looked_at, [*assembler.inputs, *assembler.heads])

@@ -257,7 +257,7 @@ def _told(head: Head) -> bool | None:
     loss = as_loss(head.loss) if not isinstance(head.loss, str) or head.loss not in BY_SHAPE else None
     if loss is None or not loss.name:
         return None
-    return loss.from_logits if loss.reads_probabilities else "hinge" in loss.name
+    return loss.from_logits if loss.from_logits is not None else "hinge" in loss.name
 
 
 def _loud(x: Any) -> list[Any]:

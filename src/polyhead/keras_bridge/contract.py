@@ -31,7 +31,7 @@ from polyhead.keras_bridge.metric_rules import judge_metrics
 from polyhead.keras_bridge.scale_rules import unscaled
 from polyhead.keras_bridge.structure import Path, Structure, at, leaves, rebuild
 from polyhead.kinds import Head, Image, Input
-from polyhead.kinds.seen import Seen
+from polyhead.kinds.array_statistics import ArrayStatistics
 
 _KERAS_PREFACES = (
     "Exception encountered when calling",
@@ -94,7 +94,7 @@ class Declared:
     shuffled: bool = False
 
 
-def check(model: Any, declared: Declared, seen: Mapping[str, Seen], compiled: bool = True) -> Fit:
+def check(model: Any, declared: Declared, seen: Mapping[str, ArrayStatistics], compiled: bool = True) -> Fit:
     """Compare a feed with a model.
 
     Args:
@@ -122,7 +122,7 @@ def check(model: Any, declared: Declared, seen: Mapping[str, Seen], compiled: bo
 
 
 def _judged(
-    model: Any, declared: Declared, seen: Mapping[str, Seen], structure: Structure, compiled: bool
+    model: Any, declared: Declared, seen: Mapping[str, ArrayStatistics], structure: Structure, compiled: bool
 ) -> Iterator[Problem]:
     """Outputs, losses and labels against each other, where the places of all are known."""
     known = symbolic(model)

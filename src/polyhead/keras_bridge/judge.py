@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from polyhead.errors import Problem, place
-from polyhead.keras_bridge.range_rules import RANGES, logits, one_unit, outside, span, suits
+from polyhead.keras_bridge.range_rules import (
+    SIGMOIDS,
+    UNIT_LOSSES,
+    beyond,
+    bounds_of,
+    logits,
+    one_unit,
+    span,
+    suits,
+)
 from polyhead.keras_bridge.rescaling import rescaling
 from polyhead.kinds import Boxes, Head, Image, Input, Keypoints
-from polyhead.kinds.seen import Seen
+from polyhead.kinds.array_statistics import ArrayStatistics
 
 _CROSSENTROPIES = re.compile("crossentropy|cross_entropy")
 _PROPER = {
@@ -34,11 +44,6 @@ class Loss:
 
     name: str = ""
     from_logits: bool | None = None
-
-    @property
-    def reads_probabilities(self) -> bool:
-        """Whether it can be told logits from probabilities."""
-        return self.from_logits is not None
 
 
 def as_loss(given: Any) -> Loss:
@@ -70,7 +75,7 @@ def judge(
     head: Head,
     applied: str | None,
     loss: Loss | None,
-    seen: Seen | None,
+    seen: ArrayStatistics | None,
 ) -> Iterator[Problem]:
     """What does not go together in one head.
 
@@ -103,11 +108,10 @@ def _activation(where: str, head: Head, applied: str | None, units: int) -> Prob
     if applied == "tanh" and isinstance(head.loss, str) and "hinge" in head.loss:
         return None
     first = head.probabilities[0]
-    many = (
-        "all classes share one probability" if applied == "softmax" else f"{applied} gives no probabilities"
-    )
-    alone = applied in ("sigmoid", "hard_sigmoid")
-    if alone:
+    many = f"{applied} gives no probabilities"
+    if applied == "softmax":
+        many = "all classes share one probability"
+    elif applied in SIGMOIDS:
         many = f"{applied} gives each class a probability of its own"
     return Problem(
         where,
@@ -115,12 +119,12 @@ def _activation(where: str, head: Head, applied: str | None, units: int) -> Prob
         f"{applied}: {many}",
         f'Say activation="{first}" in the output layer.',
         "activation",
-        warning=alone,
+        warning=applied in SIGMOIDS,
     )
 
 
 def _loss(
-    where: str, head: Head, applied: str | None, loss: Loss, seen: Seen | None, units: int
+    where: str, head: Head, applied: str | None, loss: Loss, seen: ArrayStatistics | None, units: int
 ) -> Iterator[Problem]:
     kind = type(head.as_said).__name__
     if loss.name and head.losses and loss.name not in head.losses:
@@ -143,19 +147,18 @@ def _loss(
             "loss",
         )
         return
-    if not loss.reads_probabilities:
+    found = None
+    if not head.losses and seen is not None and loss.name in UNIT_LOSSES:
+        found = beyond(seen, (0, 1))
+    if found is not None:
+        yield Problem(
+            f"{where}, row {found[1]}",
+            f"labels in 0–1, as {loss.name} wants",
+            f"{found[0]:.6g}",
+            'Say loss="mean_squared_error" for numbers.',
+            "loss",
+        )
         return
-    if not head.losses and seen is not None and seen.labelled:
-        for value, row in (seen.low, seen.high):
-            if outside(value, value, (0, 1)):
-                yield Problem(
-                    f"{where}, row {row}",
-                    f"labels in 0–1, as {loss.name} wants",
-                    f"{value:.6g}",
-                    'Say loss="mean_squared_error" for numbers.',
-                    "loss",
-                )
-                return
     unlike = logits(where, applied, loss.name, loss.from_logits)
     if unlike is not None:
         yield unlike
@@ -175,20 +178,18 @@ def _why_not(loss: str, head: Head, units: int) -> str:
     return "These labels are 0 and 1."
 
 
-def _range(where: str, applied: str | None, seen: Seen) -> Iterator[Problem]:
+def _range(where: str, applied: str | None, seen: ArrayStatistics) -> Iterator[Problem]:
     """A label that the output can never reach."""
-    if not seen.labelled or applied not in RANGES:
-        return
-    for value, row in (seen.low, seen.high):
-        if outside(value, value, RANGES[applied]):
-            yield Problem(
-                f"{where}, row {row}",
-                f"labels {span(*RANGES[applied])}, as its activation is {applied}",
-                f"{value:.6g}",
-                "Give the output layer no activation, or scale the labels.",
-                "label-range",
-            )
-            return
+    low, high, why = bounds_of(applied, None) or (-math.inf, math.inf, "")
+    found = beyond(seen, (low, high))
+    if found is not None:
+        yield Problem(
+            f"{where}, row {found[1]}",
+            f"labels {span(low, high)}, as {why}",
+            f"{found[0]:.6g}",
+            "Give the output layer no activation, or scale the labels.",
+            "label-range",
+        )
 
 
 def half_precision(name: str, tensor: Any) -> Iterator[Problem]:
@@ -206,7 +207,7 @@ def half_precision(name: str, tensor: Any) -> Iterator[Problem]:
 
 
 def exchanged(
-    heads: Mapping[str, Head], applied: Mapping[str, str | None], seen: Mapping[str, Seen]
+    heads: Mapping[str, Head], applied: Mapping[str, str | None], seen: Mapping[str, ArrayStatistics]
 ) -> Iterator[Problem]:
     """Two heads of one shape whose labels fit each other's outputs and not their own."""
     names = [n for n in heads if n in seen and seen[n].labelled]
@@ -214,8 +215,8 @@ def exchanged(
         for other in names[i + 1 :]:
             if heads[one].output_shape != heads[other].output_shape:
                 continue
-            straight = _suits(applied[one], seen[one]) and _suits(applied[other], seen[other])
-            crossed = _suits(applied[other], seen[one]) and _suits(applied[one], seen[other])
+            straight = suits(applied[one], seen[one]) and suits(applied[other], seen[other])
+            crossed = suits(applied[other], seen[one]) and suits(applied[one], seen[other])
             if crossed and not straight:
                 yield Problem(
                     f"{place(head=one)} and {place(head=other)}",
@@ -227,12 +228,8 @@ def exchanged(
                 )
 
 
-def _suits(applied: str | None, seen: Seen) -> bool:
-    return suits(applied, seen.low[0], seen.high[0])
-
-
 def judge_labels(
-    name: str, head: Head, seen: Seen, shuffled: bool, size: tuple[int, ...] | None
+    name: str, head: Head, seen: ArrayStatistics, shuffled: bool, size: tuple[int, ...] | None
 ) -> Iterator[Problem]:
     """What the labels of a head give away by themselves.
 
@@ -252,7 +249,7 @@ def judge_labels(
             found = f"none in {seen.rows:,} rows"
             yield Problem(where, "at least one label that counts", found, fix, "no-labels", warning=True)
         return
-    if seen.constant and seen.labelled >= FEW and (seen.complete or shuffled):
+    if seen.alike and seen.labelled >= FEW and (seen.complete or shuffled):
         value = f"{seen.low[0]:.6g}" if seen.low[0] == seen.high[0] else "the same label"
         many = f"{'all' if seen.complete else 'the first'} {seen.labelled:,} labelled rows"
         fix = "There is nothing to learn from it: look at its column."

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 from polyhead.errors import Problem
+from polyhead.kinds.array_statistics import ArrayStatistics
 
 RANGES = {
     "sigmoid": (0.0, 1.0),
@@ -27,6 +29,12 @@ RANGES = {
 
 BOUNDED = tuple(name for name, (_, high) in RANGES.items() if high < math.inf)
 
+ONE_CLASS = ("softmax", "sparsemax")
+"""They give one class of several."""
+
+SIGMOIDS = ("sigmoid", "hard_sigmoid")
+"""They give each class a probability of its own."""
+
 UNIT_LOSSES = frozenset(
     {
         "binary_crossentropy",
@@ -43,18 +51,16 @@ SLACK = 1e-4
 """By so much a label may miss a range, as scaled numbers do."""
 
 
-def outside(low: float, high: float, bounds: tuple[float, float]) -> bool:
-    """Whether numbers from ``low`` to ``high`` leave some bounds.
-
-    >>> outside(0.0, 1.00001, (0.0, 1.0)), outside(-1.0, 1.0, (0.0, math.inf))
-    (False, True)
-    """
-    return low < bounds[0] - SLACK or high > bounds[1] + SLACK
+def beyond(labels: ArrayStatistics, bounds: tuple[float, float]) -> tuple[float, Any] | None:
+    """The smallest label and its place if it lies below some bounds, else the largest if it lies above them."""
+    if labels.low[0] < bounds[0] - SLACK:
+        return labels.low
+    return labels.high if labels.high[0] > bounds[1] + SLACK else None
 
 
-def suits(applied: str | None, low: float, high: float) -> bool:
-    """Whether an output with this activation can give all numbers from ``low`` to ``high``."""
-    return not outside(low, high, RANGES.get(applied or "", (-math.inf, math.inf)))
+def suits(applied: str | None, labels: ArrayStatistics) -> bool:
+    """Whether an output with this activation can give all of these labels."""
+    return beyond(labels, RANGES.get(applied or "", (-math.inf, math.inf))) is None
 
 
 def bounds_of(applied: str | None, loss: str | None) -> tuple[float, float, str] | None:

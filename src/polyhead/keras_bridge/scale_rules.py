@@ -12,7 +12,7 @@ from polyhead.errors import Problem, place
 from polyhead.keras_bridge.judge import Loss
 from polyhead.keras_bridge.range_rules import BOUNDED
 from polyhead.kinds import Embedding, Head
-from polyhead.kinds.seen import Seen
+from polyhead.kinds.array_statistics import ArrayStatistics
 
 MOST = 100
 """A head whose first loss is so many times that of all others is warned of."""
@@ -21,7 +21,7 @@ MOST = 100
 def unscaled(
     heads: Mapping[str, Head],
     losses: Mapping[str, Loss | None],
-    seen: Mapping[str, Seen],
+    seen: Mapping[str, ArrayStatistics],
     outputs: Mapping[str, Any],
     applied: Mapping[str, str | None],
 ) -> Iterator[Problem]:
@@ -58,7 +58,7 @@ def unscaled(
         )
 
 
-def _first_loss(head: Head, loss: Loss | None, seen: Seen | None) -> float | None:
+def _first_loss(head: Head, loss: Loss | None, seen: ArrayStatistics | None) -> float | None:
     """About what a head's loss is where its output is zero, or knows nothing; None where that is not known."""
     if head.probabilities:
         return math.log(max(2, head.output_shape[-1])) if "softmax" in head.probabilities else math.log(2)
@@ -74,7 +74,7 @@ def _first_loss(head: Head, loss: Loss | None, seen: Seen | None) -> float | Non
     return size if name in ("mean_absolute_error", "huber", "log_cosh") else None
 
 
-def _begins_there(tensor: Any, seen: Seen) -> bool:
+def _begins_there(tensor: Any, seen: ArrayStatistics) -> bool:
     """Whether an output is made to begin near its labels: its layer has such a bias, or layers scale it."""
     operation = getattr(getattr(tensor, "_keras_history", None), "operation", None)
     if operation is None:

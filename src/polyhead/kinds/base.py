@@ -23,6 +23,7 @@ from polyhead.errors import (
     shown,
 )
 from polyhead.kinds._mixing import Mixing, unmixable
+from polyhead.kinds.array_statistics import ArrayStatistics
 
 Way = Literal["copy", "cast", "scale"]
 """As it is; bytes as float32; bytes as float32, divided by 255."""
@@ -420,11 +421,11 @@ class Head(Kind):
 
     def describe(self, labels: np.ndarray, counts: np.ndarray) -> str:
         """The distribution of the labels that count, in a few words."""
-        alike = counts.shape == labels.shape[: counts.ndim]
-        kept = labels[counts] if alike else labels[counts.reshape(len(counts), -1).any(1)]
-        if not kept.size:
+        found = ArrayStatistics()
+        found.add(labels, int, counts)
+        if not found.numbers:
             return "no labels"
-        return f"{kept.min():.4g} to {kept.max():.4g}, mean {kept.mean():.4g}"
+        return f"{found.low[0]:.4g} to {found.high[0]:.4g}, mean {found.mean:.4g}"
 
     # Keras -----------------------------------------------------------------------------------------
 

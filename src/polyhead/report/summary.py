@@ -66,8 +66,7 @@ def _read(
     rows = labelled = size = 0
     ones = []
     for piece, counts in labels.everything():
-        here: np.ndarray = np.any(counts.reshape(len(counts), -1), axis=1)
-        here = here | labels.head.empty(piece.labels, counts)
+        here = labels.answered(piece, counts)
         view.add(piece.labels, counts)
         if awaited:
             ones.append(here & (piece.labels[:, 0] == 1))

@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from polyhead.doctor.facts import Facts
+from polyhead.doctor.leaf_statistics import LeafStatistics
 
 
 def facts(*arrays):
-    found = Facts()
+    found = LeafStatistics()
     for step, array in enumerate(arrays):
-        found.add(step, np.asarray(array))
+        found.add_batch(step, np.asarray(array))
     return found
 
 
@@ -21,7 +21,7 @@ def test_the_range_and_where():
 
 def test_rows_that_are_not_finite_keep_the_places_of_the_others():
     found = facts([[0.0, 1.0]], [[np.nan, 1.0], [np.inf, 2.0], [3.0, -4.0]])
-    assert (found.nan, found.infinite, found.bad) == ((1, 0), (1, 1), 2)
+    assert (found.nan, found.infinite, found.not_finite) == ((1, 0), (1, 1), 2)
     assert (found.low, found.high) == ((-4.0, (1, 2)), (3.0, (1, 2)))
 
 
@@ -42,8 +42,8 @@ def test_what_the_numbers_are(arrays, zero_one, one_hot, constant):
 
 
 def test_the_values_are_kept_while_they_are_few():
-    assert facts(np.arange(5)).values == {0.0, 1.0, 2.0, 3.0, 4.0}
-    assert facts(np.arange(500)).values is None
+    assert facts(np.arange(5)).distinct.keys() == {0, 1, 2, 3, 4}
+    assert facts(np.arange(500)).distinct is None
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,208 @@
+"""Which input or head a column may be: a guess by its name, its values, and the model's output for it."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+
+from polyhead.doctor.column_description import ColumnDescription
+from polyhead.doctor.feed_code import Guess
+from polyhead.keras_bridge.range_rules import SIGMOIDS
+
+AMOUNT = re.compile(r"age|price|score|count|amount|value|size|length|year|income|rating|weight|height")
+BOX = re.compile(r"box(es)?|bbox(es)?")
+MASK = re.compile(r"masks?|segmentation|seg")
+MAP = re.compile(r"depths?|disparity|heat|heatmaps?|flow")
+POINTS = re.compile(r"keypoints?|landmarks?|points")
+_MOST_CLASSES = 20
+_UNEVEN = 3.0
+
+_SIDE = 8
+"""Numbers of so many rows and columns, with channels, are taken for those of pixels."""
+
+
+def named(pattern: re.Pattern[str], name: str) -> bool:
+    """Whether one of the words of a name is in the pattern: ``bbox_left``, ``hasMask``.
+
+    >>> named(BOX, "bbox_left"), named(MASK, "hasMask"), named(BOX, "boxer")
+    (True, True, False)
+    """
+    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", str(name)).lower()
+    return any(pattern.fullmatch(word) for word in re.split(r"[^a-z0-9]+", words) if word)
+
+
+def nearly_unique(distinct: int, total: int) -> bool:
+    """Whether nearly every row has a value of its own."""
+    return distinct == total or (distinct > 50 and 2 * distinct > total)
+
+
+def is_picture(column: ColumnDescription) -> bool:
+    """Whether a column holds pictures: bytes, or numbers in 0–1, in rows and columns, and not called a mask or map."""
+    shape, numbers = column.shape, column.statistics
+    channels = len(shape) == 3 and shape[2] in (1, 3, 4)
+    grey = len(shape) == 2 and not column.encoded  # ph.Image adds the axis of channels
+    unit = numbers.dtype.startswith("float") and numbers.low[0] >= 0 and numbers.high[0] <= 1
+    fits = (channels or grey) if numbers.dtype == "uint8" else channels and unit and not numbers.not_finite
+    return column.form == "numbers" and fits and not named(MASK, column.name) and not named(MAP, column.name)
+
+
+def guess_input(column: ColumnDescription) -> Guess | str:
+    """The input that a column may be, or why it is none."""
+    if column.form == "text":
+        return "text: turn it into numbers to give it to a model; as a head it is ph.Categorical()"
+    if column.form == "lists":
+        return "lists of text; as a head they are ph.MultiLabel()"
+    if column.form == "ragged":
+        return "its rows differ in shape"
+    if not column.there.all() and column.shape:
+        return "some of its rows are missing, which an input's may not be"
+    if is_picture(column):
+        dtype = ('dtype="uint8"',) * (column.statistics.dtype == "uint8")
+        return Guess("Image", (*map(str, column.shape), *dtype) if column.encoded else ())
+    is_mask = len(column.shape) in (2, 3) and named(MASK, column.name) and not column.encoded
+    if is_mask and _mask(column) is None:
+        return "a mask whose values are not class ids"
+    if column.complete:
+        return Guess("Array")
+    return Guess("Array", ("fill=0.0",), "0.0 where a number is missing")
+
+
+def guess_head(column: ColumnDescription) -> Guess | None:
+    """The head that a column may be, or None where it can be none."""
+    shape, name = column.shape, column.name
+    if column.form == "lists":
+        return Guess("MultiLabel") if column.texts else None
+    if column.form == "ragged":
+        fits = all(row.size == 0 or (row.ndim == 2 and row.shape[1] == 4) for row in column.values)
+        return _boxes(column, max(map(len, column.values))) if fits and named(BOX, name) else None
+    if shape in ((), (1,)):
+        return _single(column)
+    if column.encoded:
+        return _encoded(column)
+    if named(BOX, name) and shape[-1] == 4 and len(shape) <= 2:
+        return _boxes(column, 1 if len(shape) == 1 else shape[0])
+    if named(POINTS, name) and len(shape) == 2 and shape[1] in (2, 3):
+        return Guess("Keypoints", (str(shape[0]),))
+    if named(MASK, name) and len(shape) in (2, 3):
+        return _mask(column)
+    if named(MAP, name) and len(shape) in (2, 3):
+        return Guess("Map", (str(shape[2]),) if len(shape) == 3 and shape[2] > 1 else ())
+    return _vector(column) if len(shape) == 1 else None
+
+
+def balance(column: ColumnDescription) -> tuple[str, ...]:
+    """The argument that balances its classes, where they are uneven."""
+    times = list((column.counts or {}).values())
+    uneven = not column.encoded and times and max(times) >= _UNEVEN * min(times)
+    return ('class_weight="balanced"',) if uneven else ()
+
+
+def _single(column: ColumnDescription) -> Guess:
+    """The head for one text or number a row."""
+    output, counts, numbers = column.output, column.counts, column.statistics
+    if column.form == "text":
+        return Guess("Categorical", balance(column))
+    quantity = output is not None and output.activation == "linear" and output.loss is not None
+    quantity = quantity and output is not None and output.from_logits is None
+    if column.classes in (None, 1) and numbers.zero_one and not quantity:
+        return Guess("Binary", balance(column))
+    few = counts is not None and len(counts) <= _MOST_CLASSES
+    few = few and not nearly_unique(len(counts or {}), numbers.numbers) and not named(AMOUNT, column.name)
+    few = few and column.whole and not (column.encoded and numbers.dtype.startswith("float"))
+    if (column.classes or 1) > 1 or (output is None and few):
+        if not column.encoded:
+            none = _no_label(column)
+            remark = "" if none is None else f'if {none} means "no label", say missing={none}'
+            return Guess("Categorical", balance(column), remark)
+        ids = _ids(column)
+        if ids is not None:
+            return Guess("Categorical", *ids)
+    return Guess("Regression")
+
+
+def _encoded(column: ColumnDescription) -> Guess:
+    """The head whose labels are these arrays as they are."""
+    shape, output = column.shape, column.output
+    mask = _mask(column) if len(shape) in (2, 3) else None
+    if mask is not None:
+        return mask
+    if len(shape) == 1:
+        if output is not None and len(output.shape) == 2 and output.classes == 1:
+            return Guess("Regression", (str((*shape, 1)),))
+        return _vector(column)
+    if len(shape) == 3 and min(shape[:2]) >= _SIDE:
+        return Guess("Map", (str(shape[2]),), "numbers for each pixel")
+    return Guess("Regression", (str(shape),))
+
+
+def _vector(column: ColumnDescription) -> Guess:
+    """The head for several numbers a row."""
+    size, output = str(column.shape[0]), column.output
+    if not column.statistics.zero_one:
+        return Guess("Regression", (size,))
+    if not column.statistics.one_hot or (output is not None and output.activation in SIGMOIDS):
+        return Guess("MultiLabel", (size,))
+    if not column.changeable:
+        return Guess("MultiLabel", (size,), "one-hot: give ids, labels.argmax(-1), to say ph.Categorical")
+    if output is not None and output.one_hot:
+        return Guess("Categorical", (size, "one_hot=True"), "made one-hot again from ids", ".argmax(-1)")
+    return Guess("Categorical", (size,), "ids in place of one-hot labels", ".argmax(-1)")
+
+
+def _no_label(column: ColumnDescription) -> int | None:
+    """The id that seems to mean "no label": the only one below 0, or 255 far above all others."""
+    held, classes = column.counts or {}, column.classes
+    low, high = column.statistics.low[0], column.statistics.high[0]
+    if low < 0:
+        return int(low)
+    others = [value for value in held if value != 255]
+    if high != 255 or not others:
+        return None
+    return 255 if max(others) < (254 if classes is None else classes) else None
+
+
+def _ids(column: ColumnDescription) -> tuple[tuple[str, ...], str] | None:
+    """The arguments of a head for class ids, and a remark; None for numbers that are no ids."""
+    held, classes = column.counts or {}, column.classes
+    if not column.whole or not column.statistics.numbers or len([v for v in held if v < 0]) > 1:
+        return None
+    none = _no_label(column)
+    top = int(column.statistics.high[0]) if none != 255 else max(v for v in held if v != 255)
+    missing = () if none is None else (f"missing={none}",)
+    remark = "classes by the ids that were seen" if classes is None else ""
+    if classes is not None and top >= classes:
+        remark = f"ids up to {top} were seen, the layer has {classes} units"
+    return (str(max(2, classes or 0, top + 1)), *missing), remark
+
+
+def _mask(column: ColumnDescription) -> Guess | None:
+    shape, output, classes = column.shape, column.output, column.classes
+    if output is not None and len(output.shape) == 2 == len(shape):
+        return None  # a number for each place, not a class
+    channels = shape[2] if len(shape) == 3 else 1
+    # the first rows may hold none, by which a feed would tell the size
+    size = (f"size={shape[:2]}",) if column.encoded or not column.there.all() else ()
+    bytes_ = column.statistics.zero_255
+    if (column.statistics.zero_one or bytes_) and (output is None or classes in (1, channels)):
+        many = (str(channels), "multi=True") if channels > 1 else ()
+        values = ("values=(0, 255)",) * bytes_
+        remark = "255 is taken for the object" if bytes_ and not column.encoded else ""
+        return Guess("Mask", (*many, *values, *size), remark)
+    few = column.counts is not None or (classes or 1) > 1
+    ids = _ids(column) if few and channels == 1 and classes != 1 else None
+    return None if ids is None else Guess("Mask", (*ids[0], *size), ids[1])
+
+
+def _boxes(column: ColumnDescription, places: int) -> Guess:
+    rows = column.values if isinstance(column.values, list) else [column.values.reshape(-1, 4)]
+    flat = np.concatenate([np.asarray(row, float).reshape(-1, 4) for row in rows])
+    flat = flat[~np.isnan(flat).any(axis=1)]
+    args, remark = [str(max(1, places))], ""
+    if len(flat) and ((flat[:, 2] < flat[:, 0]) | (flat[:, 3] < flat[:, 1])).any():
+        args.append('format="xywh"')
+        remark = "no xyxy, as some corners would be turned; cxcywh and yxyx are possible too"
+    ends = flat[:, :2] + flat[:, 2:] if remark else flat
+    if len(flat) and flat.min() >= 0 and flat.max() <= 1 and ends.max() <= 1:
+        args.append("normalized=True")
+    return Guess("Boxes", tuple(args), remark)

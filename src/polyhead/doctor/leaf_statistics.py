@@ -1,0 +1,68 @@
+"""Statistics of one leaf of the batches, and what it was where it was no array of numbers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from polyhead.kinds.array_statistics import ArrayStatistics
+
+Spot = tuple[int, int]
+"""A batch and a row in it, both from 0."""
+
+NONE = "None"
+
+
+@dataclass(frozen=True)
+class Odd:
+    """A leaf that is no array, in words."""
+
+    words: str
+
+
+def is_none(leaf: Any) -> bool:
+    """Return whether an array was given as None."""
+    return isinstance(leaf, Odd) and leaf.words == NONE
+
+
+@dataclass
+class LeafStatistics(ArrayStatistics):
+    """One leaf of the batches: one input, the labels of one output, or its weights. Places are spots.
+
+    Attributes:
+        shapes: shapes of a row, each with the batch where it was met first.
+        dtypes: dtypes, likewise.
+        odd: the first batch where it was no array of numbers, and what it was.
+        none: the first batch where it was an input that is None.
+    """
+
+    most_distinct: int = 64
+    shapes: dict[tuple[int, ...], int] = field(default_factory=dict)
+    dtypes: dict[str, int] = field(default_factory=dict)
+    odd: tuple[int, str] | None = None
+    none: int | None = None
+
+    @property
+    def usable(self) -> bool:
+        """Whether there are numbers to judge."""
+        return self.odd is None and self.numbers > 0
+
+    def add_batch(self, step: int, array: np.ndarray) -> None:
+        """Count the array of batch ``step`` in."""
+        if array.dtype.kind not in "iufb" and "bfloat16" not in str(array.dtype):
+            self.odd = self.odd or (step, f"an array of {_dtype_words(array)}")
+        elif array.ndim == 0:
+            self.odd = self.odd or (step, f"a single number, {array.item()!r}")
+        else:
+            self.shapes.setdefault(array.shape[1:], step)
+            self.dtypes.setdefault(str(array.dtype), step)
+            self.add(array, lambda row: (step, row))
+
+
+def _dtype_words(array: np.ndarray) -> str:
+    if array.dtype.kind in "USO" and array.size:
+        first = array.reshape(-1)[0]
+        return f"{'text' if isinstance(first, str) else 'objects'} ({str(first)[:30]!r}, ...)"
+    return str(array.dtype)

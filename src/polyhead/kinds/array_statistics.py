@@ -1,0 +1,203 @@
+"""Statistics of the numbers in an array, gathered batch by batch."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+
+@dataclass
+class ArrayStatistics:
+    """What the rows of one array hold; ``add`` takes one batch after another.
+
+    Only finite numbers that count enter the statistics. Places are what ``add`` was told to call a row.
+
+    Attributes:
+        most_distinct: up to so many distinct numbers are kept; 0 leaves ``distinct``, ``fraction`` and ``ones`` alone.
+        shape: of a row of the first batch.
+        dtype: of the first batch.
+        rows: all rows.
+        labelled: rows in which a number counts.
+        low: the smallest number and its place; infinity where there is none.
+        high: the largest, likewise.
+        alike: every row that counts equals the first one.
+        complete: the rows were all rows of the data.
+        numbers: how many numbers count.
+        total: their sum.
+        squares: the sum of their squares.
+        nan: the place of the first NaN.
+        infinite: the place of the first infinity.
+        not_finite: rows with either.
+        fraction: the first number that is not whole, and its place.
+        distinct: how often each whole number occurs; None where there are too many, or fractions.
+        ones: each row sums to 1, or each position of it along the last axis.
+
+    >>> found = ArrayStatistics()
+    >>> found.add(np.array([[0.5], [2.0]]), lambda row: (7, 3)[row])
+    >>> found.low, found.high, found.mean, found.alike
+    ((0.5, 7), (2.0, 3), 1.25, False)
+    """
+
+    most_distinct: int = 0
+    shape: tuple[int, ...] = ()
+    dtype: str = ""
+    rows: int = 0
+    labelled: int = 0
+    low: tuple[float, Any] = (math.inf, None)
+    high: tuple[float, Any] = (-math.inf, None)
+    alike: bool = True
+    complete: bool = False
+    numbers: int = 0
+    total: float = 0.0
+    squares: float = 0.0
+    nan: Any = None
+    infinite: Any = None
+    not_finite: int = 0
+    fraction: tuple[float, Any] | None = None
+    distinct: dict[Any, int] | None = field(default_factory=dict)
+    ones: bool = True
+    _first: np.ndarray | None = field(default=None, repr=False)
+
+    @property
+    def mean(self) -> float:
+        """The mean of the numbers."""
+        return self.total / self.numbers if self.numbers else 0.0
+
+    @property
+    def deviation(self) -> float:
+        """Their standard deviation."""
+        variance = self.squares / self.numbers - self.mean**2 if self.numbers else 0.0
+        return math.sqrt(max(0.0, variance))
+
+    @property
+    def constant(self) -> bool:
+        """Whether one number is all there is."""
+        return self.low[0] == self.high[0]
+
+    @property
+    def whole(self) -> bool:
+        """Whether no number has a fraction."""
+        return self.fraction is None
+
+    @property
+    def zero_one(self) -> bool:
+        """Whether all numbers are 0 or 1."""
+        return self.distinct is not None and self.distinct.keys() <= {0, 1}
+
+    @property
+    def zero_255(self) -> bool:
+        """Whether all numbers are 0 or 255, as masks in files have them."""
+        return self.distinct is not None and 255 in self.distinct and self.distinct.keys() <= {0, 255}
+
+    @property
+    def one_hot(self) -> bool:
+        """Whether each row, or each position of it, is 0 but for one 1."""
+        return self.zero_one and self.ones and len(self.shape) > 0 and self.shape[-1] > 1
+
+    def add(self, array: np.ndarray, place: Callable[[int], Any], counts: np.ndarray | None = None) -> None:
+        """Add a batch of rows.
+
+        Args:
+            array: numbers ``(B, *shape)``.
+            place: what to call row ``i`` of it.
+            counts: which numbers count, bool ``(B, *leading axes of shape)``; None for all.
+        """
+        if not self.dtype:
+            self.shape, self.dtype = array.shape[1:], str(array.dtype)
+        self.rows += len(array)
+        if counts is None or counts.all():
+            counts, rows = None, np.arange(len(array))
+        else:
+            rows = np.flatnonzero(counts.reshape(len(counts), -1).any(1))
+        self.labelled += len(rows)
+        if not rows.size or not array.size:
+            return
+        if array.dtype.kind not in "iufb":  # bfloat16
+            array = array.astype(np.float32)
+        kept = array if counts is None else array[rows]
+        flat = kept.reshape(len(kept), -1)
+        valid = None if counts is None or counts.ndim == 1 else _spread(counts, array.shape)[rows]
+        flat = flat if valid is None else np.where(valid, flat, flat.dtype.type(0))
+        self._moments(flat, valid, lambda i: place(int(rows[i])), array.shape[-1] if array.ndim > 1 else 1)
+
+    def _moments(
+        self, flat: np.ndarray, valid: np.ndarray | None, place: Callable[[int], Any], last: int
+    ) -> None:
+        if self._first is None:
+            self._first = flat[0].copy()
+        if self.alike:
+            self.alike = flat.shape[1] == self._first.size and bool((flat == self._first).all())
+        with np.errstate(invalid="ignore", over="ignore"):
+            total = float(flat.sum(dtype=np.float64))
+        if not math.isfinite(total):
+            finite = self._finite(flat, place)
+            valid = finite if valid is None else valid & finite
+            flat = np.where(finite, flat, 0)
+            total = float(flat.sum(dtype=np.float64))
+        self.numbers += flat.size if valid is None else int(valid.sum())
+        self.total += total
+        self.squares += float(np.einsum("ij,ij->", flat, flat, dtype=np.float64))
+        if valid is None or valid.any():
+            self._range(flat, valid, place)
+            if self.most_distinct:
+                self._values(flat, valid, place, last)
+
+    def _finite(self, flat: np.ndarray, place: Callable[[int], Any]) -> np.ndarray:
+        finite, nan = np.isfinite(flat), np.isnan(flat)
+        for hit, name in ((nan.any(1), "nan"), ((~finite & ~nan).any(1), "infinite")):
+            if hit.any() and getattr(self, name) is None:
+                setattr(self, name, place(int(hit.argmax())))
+        self.not_finite += int((~finite).any(1).sum())
+        return finite
+
+    def _range(self, flat: np.ndarray, valid: np.ndarray | None, place: Callable[[int], Any]) -> None:
+        width = flat.shape[1]
+        low = flat if valid is None else np.where(valid, flat, np.inf)
+        high = flat if valid is None else np.where(valid, flat, -np.inf)
+        at_low, at_high = int(low.argmin()), int(high.argmax())
+        if low.flat[at_low] < self.low[0]:
+            self.low = (float(low.flat[at_low]), place(at_low // width))
+        if high.flat[at_high] > self.high[0]:
+            self.high = (float(high.flat[at_high]), place(at_high // width))
+
+    def _values(
+        self, flat: np.ndarray, valid: np.ndarray | None, place: Callable[[int], Any], last: int
+    ) -> None:
+        """Are the numbers whole, which are they, and do they sum to 1?"""
+        if self.ones:
+            sums = flat.reshape(-1, last).sum(1)
+            sums = sums if valid is None else sums[valid.reshape(-1, last).all(1)]
+            self.ones = bool(np.allclose(sums, 1, atol=1e-3))
+        if flat.dtype.kind == "f" and self.fraction is None:
+            parted = flat != np.rint(flat)
+            if parted.any():
+                row = int(parted.any(1).argmax())
+                self.fraction = (float(flat[row][parted[row]][0]), place(row))
+                self.distinct = None
+        if self.distinct is not None:
+            for value, times in _distinct(flat if valid is None else flat[valid], self.most_distinct + 1):
+                self.distinct[value] = self.distinct.get(value, 0) + times
+            if len(self.distinct) > self.most_distinct:
+                self.distinct = None
+
+
+def _spread(counts: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """Which numbers count, ``(B, numbers in a row)``."""
+    spread = counts.reshape(*counts.shape, *([1] * (len(shape) - counts.ndim)))
+    return np.broadcast_to(spread, shape).reshape(shape[0], -1)
+
+
+def _distinct(numbers: np.ndarray, most: int) -> list[tuple[int, int]]:
+    """Distinct whole numbers, the least ``most`` of them, and how often each occurs."""
+    if numbers.dtype in (np.bool_, np.uint8):  # ten times as fast as sorting them
+        times = np.bincount(numbers.reshape(-1))
+        values = np.flatnonzero(times)
+        times = times[values]
+    else:
+        values, times = np.unique(numbers, return_counts=True)
+    found = zip(values[:most].tolist(), times[:most].tolist(), strict=True)
+    return [(int(value), n) for value, n in found]
