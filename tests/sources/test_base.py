@@ -3,7 +3,8 @@ import pytest
 
 from polyhead import DataError, Source
 from polyhead.sources.arrays import Arrays
-from polyhead.sources.base import checked_rows, similar
+from polyhead.errors import similar
+from polyhead.sources.base import checked_rows
 
 
 class Squares(Source):
