@@ -7,6 +7,7 @@ import math
 import statistics
 import time
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import TypeVar
 
 from polyhead.engine.prefetch import prefetch
@@ -35,12 +36,20 @@ class _Phase:
         left: results until it ends.
         line: seconds that a result takes in line, where threads are on trial.
         chosen: nothing more is to be found out.
+        clock: gives the time in seconds.
     """
 
     def __init__(
-        self, workers: int = 0, left: int = LOOK, line: float = 0.0, *, chosen: bool = False
+        self,
+        workers: int = 0,
+        left: int = LOOK,
+        line: float = 0.0,
+        *,
+        chosen: bool = False,
+        clock: Callable[[], float],
     ) -> None:
         self.workers, self.left, self.line, self.chosen = workers, left, line, chosen
+        self._clock = clock
         self.making: list[float] = []
         self.using: list[float] = []
         self.gaps: list[float] = []
@@ -51,19 +60,19 @@ class _Phase:
 
     def _in_line(self, work: Callable[[Task], Result], tasks: Iterable[Task]) -> Iterator[Result]:
         for task in tasks:
-            begun = time.perf_counter()
+            begun = self._clock()
             result = work(task)
-            made = time.perf_counter()
+            made = self._clock()
             yield result
             del result
             self.left -= 1
             self.making.append(made - begun)
-            self.using.append(time.perf_counter() - made)
+            self.using.append(self._clock() - made)
 
     def _by_threads(self, work: Callable[[Task], Result], tasks: Iterable[Task]) -> Iterator[Result]:
-        last = time.perf_counter()
+        last = self._clock()
         for result in prefetch(work, tasks, workers=self.workers):
-            now = time.perf_counter()
+            now = self._clock()
             self.gaps.append(now - last)
             last = now
             self.left -= 1
@@ -77,7 +86,7 @@ class _Phase:
         done at once, so there it is the largest of as many results as there are threads.
         """
         n = max(1, self.workers)
-        each = self.gaps or [sum(both) for both in zip(self.making, self.using, strict=True)]
+        each = self.gaps or list(map(sum, zip(self.making, self.using, strict=True)))
         rounds = sorted(sum(each[i : i + n]) / n for i in range(0, len(each) - n + 1, n))
         return statistics.mean(rounds[:-1]) if len(rounds) > 1 else math.inf
 
@@ -91,13 +100,15 @@ class Threads:
 
     Args:
         most: threads.
+        clock: gives the time in seconds.
 
     >>> list(Threads(most=2).results(lambda n: n * n, range(4)))
     [0, 1, 4, 9]
     """
 
-    def __init__(self, most: int) -> None:
-        self._most, self._phase = most, _Phase()
+    def __init__(self, most: int, clock: Callable[[], float] = time.perf_counter) -> None:
+        self._most, self._new = most, partial(_Phase, clock=clock)
+        self._phase = self._new()
 
     @property
     def workers(self) -> int:
@@ -116,14 +127,14 @@ class Threads:
 
     def _next(self, phase: _Phase) -> _Phase:
         if phase.chosen:
-            return _Phase()
+            return self._new()
         if phase.workers:  # on trial
-            return _Phase(phase.workers if phase.takes() < KEPT * phase.line else 0, AGAIN, chosen=True)
+            return self._new(phase.workers if phase.takes() < KEPT * phase.line else 0, AGAIN, chosen=True)
         making, using = statistics.median(phase.making), statistics.median(phase.using)
         workers = worthwhile(making, using, self._most)
         if workers:
-            return _Phase(workers, LOOK * workers, phase.takes())
-        return _Phase(0, AGAIN, chosen=True)
+            return self._new(workers, LOOK * workers, phase.takes())
+        return self._new(0, AGAIN, chosen=True)
 
 
 def worthwhile(making: float, using: float, most: int) -> int:
