@@ -25,8 +25,8 @@ def threads():
     return [t for t in threading.enumerate() if t.name.startswith("polyhead-")]
 
 
-def until(condition, seconds=5):
-    """Wait until something holds; whether it does."""
+def until(condition, seconds=60):
+    """Wait until something holds; whether it does. The seconds only bound a test that fails."""
     end = time.monotonic() + seconds
     while not condition() and time.monotonic() < end:
         time.sleep(0.005)
