@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import typer
 
-from polyhead.cli.bench import bench
 from polyhead.cli.demo import demo
-from polyhead.cli.doctor import doctor
+from polyhead.cli.examine import doctor
 from polyhead.cli.inspect import inspect
 from polyhead.cli.pack import pack
 from polyhead.cli.preview import preview
+from polyhead.cli.profile import bench
 
 app = typer.Typer(
     name="polyhead",
