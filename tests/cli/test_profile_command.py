@@ -1,4 +1,4 @@
-"""`polyhead bench`: a report alone on stdout, as text or JSON, and one line for what is wrong."""
+"""`polyhead profile`: a report alone on stdout, as text or JSON, and one line for what is wrong."""
 
 import contextlib
 import io
@@ -53,7 +53,7 @@ def run(tmp_path, *args):
     words = [str(a).replace("mine.py", str(tmp_path / "mine.py")) for a in args]
     out, err = io.StringIO(), io.StringIO()
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        code = app(["bench", *words], standalone_mode=False)
+        code = app(["profile", *words], standalone_mode=False)
     return code or 0, out.getvalue(), err.getvalue()
 
 

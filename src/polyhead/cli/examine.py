@@ -1,4 +1,4 @@
-"""``polyhead doctor``: what is wrong with batches that somebody makes by hand."""
+"""``polyhead examine``: lists the problems of a generator or dataset that somebody wrote by hand."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ import typer
 
 from polyhead.cli._objects import load
 from polyhead.cli._say import WRONG_DATA, WRONG_USE, fail
-from polyhead.doctor.examine import examine
+from polyhead.doctor.examine import examine as problems_of
 from polyhead.errors import PolyheadError
 
 
-def doctor(
+def examine(
     data: Annotated[
         str,
         typer.Argument(
@@ -48,7 +48,7 @@ def doctor(
         found = load(*(text for text in (data, model) if text is not None))
         try:
             net = _model(model, found[1]) if model is not None else None
-            report = examine(found[0], net, batches, steps_per_epoch=steps, seconds=seconds)
+            report = problems_of(found[0], net, batches, steps_per_epoch=steps, seconds=seconds)
         except PolyheadError as error:
             fail(f"{data}: {error}", WRONG_USE)
     typer.echo(json.dumps(report.as_dict(), indent=2, ensure_ascii=False) if as_json else str(report))

@@ -1,4 +1,4 @@
-"""``polyhead bench``: how fast a feed is, what holds it back, and what helps."""
+"""``polyhead profile``: how fast a feed is, where its bottleneck is, and what helps."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from polyhead.errors import ContractError, PolyheadError
 from polyhead.feed import Feed
 
 
-def bench(
+def profile(
     feed: Annotated[
         str,
         typer.Argument(
@@ -39,8 +39,8 @@ def bench(
         bool, typer.Option("--json", help="Print the report as JSON, and nothing else.")
     ] = False,
 ) -> None:
-    """Measure a feed stage by stage, and beside a model; say what holds back, and what helps."""
-    from polyhead.report.profile import profile, train
+    """Measure a feed stage by stage, alone or with a model: find the bottleneck, and what helps."""
+    from polyhead.report.profile import train
 
     # what the files print is theirs; the report alone goes to stdout
     with contextlib.redirect_stdout(sys.stderr):
@@ -52,7 +52,7 @@ def bench(
         if model is not None and not callable(getattr(net, "fit", None)):
             fail(f"{model}: expected a Keras model, got {type(net).__name__}.", WRONG_USE)
         try:
-            speed = profile(given, steps) if net is None else train(given, net, steps)
+            speed = given.profile(steps) if net is None else train(given, net, steps)
         except ContractError as error:
             fail(f"{feed}: {error}", WRONG_USE)
         except PolyheadError as error:
