@@ -5,9 +5,7 @@ import threading
 
 import pytest
 
-import polyhead.speed
 from polyhead.speed import STAGES, Meter, Setup, Speed
-from running import Clock
 
 SETUP = Setup(workers=2, row_bytes=1000, batch_size=10, cores=4)
 
@@ -184,12 +182,11 @@ def test_a_meter_that_has_ended_gives_no_clock_and_takes_nothing():
 
 
 @pytest.fixture
-def meter(monkeypatch):
+def meter(clock):
     """A meter of 40 rows and 10 seconds: a row takes 0.1 s to read and 0.02 s to encode."""
-    monkeypatch.setattr(polyhead.speed, "clock", Clock())
     made = Meter()
     made.add({"read": 4.0, "inputs": 0.8}, 40)
-    made.clock.sleep(10.0)
+    clock.sleep(10.0)
     made.end()
     return made
 
@@ -228,10 +225,9 @@ def test_before_there_is_steady_work_only_what_was_seen_counts_as_waiting(meter)
 
 
 @pytest.mark.parametrize(("workers", "busy"), [(0, 1.0), (1, 1.0), (3, 3.0), (8, 4.8)])
-def test_no_more_threads_are_busy_than_there_are(workers, busy, monkeypatch):
-    monkeypatch.setattr(polyhead.speed, "clock", Clock())
+def test_no_more_threads_are_busy_than_there_are(workers, busy, clock):
     meter = Meter()
     meter.add({"read": 4.8}, 40)
-    meter.clock.sleep(1.0)
+    clock.sleep(1.0)
     meter.end()
     assert meter.alone(SETUP, workers, 4, 40).threads_busy == pytest.approx(busy)

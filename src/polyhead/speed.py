@@ -129,12 +129,9 @@ class Meter:
                     self.seconds[stage] += value
 
     def alone(self, setup: Setup, workers: int, steps: int, rows: int) -> Speed:
-        """The speed of a feed without a model: ``steps`` batches of ``rows`` in all were made by ``workers`` threads.
-
-        In line, the time that belongs to no stage is that of handing batches over.
-        """
+        """The speed of a feed without a model: ``workers`` threads made ``steps`` batches of ``rows`` in all."""
         seconds = self.per_row
-        if not workers:
+        if not workers:  # in line, time that belongs to no stage is spent on handing batches over
             seconds["hand over"] += max(0.0, self.elapsed / rows - sum(seconds.values()))
         return Speed(rows, steps, self.elapsed, seconds, self._threads_busy(workers), None, None, setup)
 
@@ -155,8 +152,9 @@ class Meter:
         if self.steady:
             needed = sum(seconds.values()) * rows / max(1, setup.workers)
             waited = max(waited, needed - (worked if setup.workers else settled))
-        busy = self._threads_busy(setup.workers)
-        return Speed(rows, steps, waited + worked, seconds, busy, waited, None, setup)
+        return Speed(
+            rows, steps, waited + worked, seconds, self._threads_busy(setup.workers), waited, None, setup
+        )
 
     def _threads_busy(self, workers: int) -> float:
         """Threads at work on average."""
@@ -170,11 +168,7 @@ def cores() -> int:
 
 
 def duration(seconds: float) -> str:
-    """Seconds in words.
-
-    >>> duration(0.0123), duration(2)
-    ('12.3 ms', '2 s')
-    """
+    """Seconds in words, as 12.3 ms."""
     return f"{seconds * 1000:.3g} ms" if seconds < 1 else f"{seconds:.3g} s"
 
 
@@ -254,19 +248,14 @@ class Speed:
     @property
     def waiting(self) -> float | None:
         """The share of a step that goes to waiting for data, 0 to 1; None where no model was there."""
-        if self.waited is None:
-            return None
-        return self.waited / self.elapsed if self.elapsed else 0.0
-
-    @property
-    def slowest(self) -> str:
-        """The stage that takes the most time of a row."""
-        return max(self.seconds, key=lambda stage: self.seconds[stage]) if self.seconds else "hand over"
+        return None if self.waited is None else self.waited / (self.elapsed or 1)
 
     @property
     def bottleneck(self) -> str:
         """``"model"`` where it hardly waits for data, else the slowest stage of the feed."""
-        return "model" if self.waiting is not None and self.waiting <= WAITING else self.slowest
+        if self.waiting is not None and self.waiting <= WAITING:
+            return "model"
+        return max(self.seconds, key=self.seconds.__getitem__, default="hand over")
 
     @property
     def remedy(self) -> str:
@@ -336,9 +325,9 @@ class Speed:
             f"{self.bytes_per_s / 1e6:,.1f} MB/s"
         ]
         if self.waiting is not None and self.waited is not None:
+            each = duration(self.waited / max(1, self.steps))
             lines += [
-                f"  {'waiting for data':<28}{self.waiting:>6.0%}   "
-                f"{duration(self.waited / max(1, self.steps))} of a step of {duration(self.step)}"
+                f"  {'waiting for data':<28}{self.waiting:>6.0%}   {each} of a step of {duration(self.step)}"
             ]
         if self.alone is not None:
             ratio = f"   with it {self.step / self.alone:.2f} times that" if self.alone else ""

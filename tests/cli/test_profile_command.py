@@ -6,9 +6,9 @@ import json
 
 import pytest
 
-import polyhead.speed
 from polyhead.cli import app
-from running import Clock
+
+pytestmark = pytest.mark.usefixtures("clock")
 
 PROGRAM = """
 import numpy as np, polyhead as ph, polyhead.speed
@@ -39,12 +39,6 @@ def other():
     return keras.Model(x, {"y": keras.layers.Dense(5, name="y")(x)})
 number = 3
 """
-
-
-@pytest.fixture(autouse=True)
-def clock(monkeypatch):
-    """Time moves where the program says so, and nowhere else."""
-    monkeypatch.setattr(polyhead.speed, "clock", Clock())
 
 
 def run(tmp_path, *args):

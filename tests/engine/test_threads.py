@@ -6,7 +6,6 @@ import threading
 import pytest
 
 from polyhead.engine.threads import AGAIN, LOOK, Threads, worthwhile
-from running import Clock
 
 
 def name():
@@ -14,8 +13,8 @@ def name():
 
 
 @pytest.mark.parametrize("most", [1, 4])
-def test_threads_are_taken_where_they_pay(most):
-    names, clock = [], Clock()
+def test_threads_are_taken_where_they_pay(most, clock):
+    names = []
 
     def work(n):
         names.append(name())
@@ -23,7 +22,7 @@ def test_threads_are_taken_where_they_pay(most):
         return n
 
     found = []
-    for n in Threads(most, clock).results(work, range(LOOK + 20)):
+    for n in Threads(most).results(work, range(LOOK + 20)):
         found.append(n)
         clock.sleep(0.004)
     assert found == list(range(LOOK + 20))
@@ -31,15 +30,15 @@ def test_threads_are_taken_where_they_pay(most):
     assert all(name.startswith("polyhead-") for name in names[LOOK:])
 
 
-def test_what_costs_less_than_a_hand_over_stays_in_line():
-    names, clock = set(), Clock()
+def test_what_costs_less_than_a_hand_over_stays_in_line(clock):
+    names = set()
 
     def work(n):
         names.add(name())
         clock.sleep(0.00001)
         return n
 
-    assert list(Threads(4, clock).results(work, range(50))) == list(range(50))
+    assert list(Threads(4).results(work, range(50))) == list(range(50))
     assert names == {"MainThread"}
 
 
@@ -67,8 +66,8 @@ def test_threads_that_pay(making, using, threads):
     assert worthwhile(making, using, most=4) == threads
 
 
-def test_threads_that_hinder_each_other_are_given_up_and_tried_again_later():
-    where, clock = [], Clock()
+def test_threads_that_hinder_each_other_are_given_up_and_tried_again_later(clock):
+    where = []
 
     def work(n):
         where.append(name())
@@ -81,7 +80,7 @@ def test_threads_that_hinder_each_other_are_given_up_and_tried_again_later():
             clock.sleep(0.001 if by == "MainThread" else 0.004)
             yield n
 
-    threads = Threads(2, clock)
+    threads = Threads(2)
     asked = LOOK + 2 * LOOK + AGAIN
     assert list(used(asked)) == list(range(asked))
     assert set(where[:LOOK]) == {"MainThread"}
@@ -92,9 +91,8 @@ def test_threads_that_hinder_each_other_are_given_up_and_tried_again_later():
     assert where[LOOK].startswith("polyhead-")
 
 
-def test_what_was_found_out_serves_the_next_iteration():
-    where, clock = [], Clock()
-    threads = Threads(1, clock)
+def test_what_was_found_out_serves_the_next_iteration(clock):
+    threads, where = Threads(1), []
 
     def work(n):
         where.append(name())
@@ -109,16 +107,14 @@ def test_what_was_found_out_serves_the_next_iteration():
     assert threads.workers == 1
 
 
-def test_iterations_side_by_side():
-    clock = Clock()
-    threads = Threads(2, clock)
+def test_iterations_side_by_side(clock):
+    threads = Threads(2)
     pairs = [threads.results(lambda n: clock.sleep(0.001) or n, range(LOOK * 6)) for _ in range(3)]
     assert list(zip(*pairs, strict=True)) == [(n, n, n) for n in range(LOOK * 6)]
 
 
-def test_an_iteration_that_is_left_counts_for_what_it_made():
-    made, clock = [], Clock()
-    threads = Threads(2, clock)
+def test_an_iteration_that_is_left_counts_for_what_it_made(clock):
+    threads, made = Threads(2), []
     for _ in range(LOOK * 3):
         taken = threads.results(lambda n: made.append(name()) or clock.sleep(0.002) or n, itertools.count())
         assert next(taken) == 0

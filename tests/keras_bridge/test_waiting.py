@@ -8,7 +8,8 @@ import pytest
 
 import polyhead as ph
 import polyhead.speed
-from running import Clock
+
+pytestmark = pytest.mark.usefixtures("clock")
 
 WIDE = 40_000  # numbers in a row: 160 kB, so that no two batches are read in one call
 
@@ -42,12 +43,6 @@ class Works(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch, logs=None):
         polyhead.speed.clock.sleep(self.seconds)
-
-
-@pytest.fixture(autouse=True)
-def clock(monkeypatch):
-    """Time moves where a test says so, and nowhere else."""
-    monkeypatch.setattr(polyhead.speed, "clock", Clock())
 
 
 def feed_of(seconds, **arguments):

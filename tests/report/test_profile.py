@@ -9,7 +9,6 @@ import pytest
 
 import polyhead as ph
 import polyhead.speed
-from running import Clock
 
 
 class Slow(ph.Source):
@@ -26,12 +25,6 @@ class Slow(ph.Source):
     def read(self, ids):
         polyhead.speed.clock.sleep(0.004 * len(ids))
         return {"x": np.ones((len(ids), 40_000), np.float32), "y": ids % 2}
-
-
-@pytest.fixture
-def clock(monkeypatch):
-    """Time moves where a test says so, and nowhere else."""
-    monkeypatch.setattr(polyhead.speed, "clock", Clock())
 
 
 @pytest.fixture

@@ -5,11 +5,10 @@ from __future__ import annotations
 import itertools
 import math
 import statistics
-import time
 from collections.abc import Callable, Iterable, Iterator
-from functools import partial
 from typing import TypeVar
 
+from polyhead import speed
 from polyhead.engine.prefetch import prefetch
 
 LOOK = 8
@@ -36,20 +35,12 @@ class _Phase:
         left: results until it ends.
         line: seconds that a result takes in line, where threads are on trial.
         chosen: nothing more is to be found out.
-        clock: gives the time in seconds.
     """
 
     def __init__(
-        self,
-        workers: int = 0,
-        left: int = LOOK,
-        line: float = 0.0,
-        *,
-        chosen: bool = False,
-        clock: Callable[[], float],
+        self, workers: int = 0, left: int = LOOK, line: float = 0.0, *, chosen: bool = False
     ) -> None:
         self.workers, self.left, self.line, self.chosen = workers, left, line, chosen
-        self._clock = clock
         self.making: list[float] = []
         self.using: list[float] = []
         self.gaps: list[float] = []
@@ -60,19 +51,19 @@ class _Phase:
 
     def _in_line(self, work: Callable[[Task], Result], tasks: Iterable[Task]) -> Iterator[Result]:
         for task in tasks:
-            begun = self._clock()
+            begun = speed.clock()
             result = work(task)
-            made = self._clock()
+            made = speed.clock()
             yield result
             del result
             self.left -= 1
             self.making.append(made - begun)
-            self.using.append(self._clock() - made)
+            self.using.append(speed.clock() - made)
 
     def _by_threads(self, work: Callable[[Task], Result], tasks: Iterable[Task]) -> Iterator[Result]:
-        last = self._clock()
+        last = speed.clock()
         for result in prefetch(work, tasks, workers=self.workers):
-            now = self._clock()
+            now = speed.clock()
             self.gaps.append(now - last)
             last = now
             self.left -= 1
@@ -86,7 +77,7 @@ class _Phase:
         done at once, so there it is the largest of as many results as there are threads.
         """
         n = max(1, self.workers)
-        each = self.gaps or list(map(sum, zip(self.making, self.using, strict=True)))
+        each = self.gaps or [sum(both) for both in zip(self.making, self.using, strict=True)]
         rounds = sorted(sum(each[i : i + n]) / n for i in range(0, len(each) - n + 1, n))
         return statistics.mean(rounds[:-1]) if len(rounds) > 1 else math.inf
 
@@ -100,15 +91,13 @@ class Threads:
 
     Args:
         most: threads.
-        clock: gives the time in seconds.
 
     >>> list(Threads(most=2).results(lambda n: n * n, range(4)))
     [0, 1, 4, 9]
     """
 
-    def __init__(self, most: int, clock: Callable[[], float] = time.perf_counter) -> None:
-        self._most, self._new = most, partial(_Phase, clock=clock)
-        self._phase = self._new()
+    def __init__(self, most: int) -> None:
+        self._most, self._phase = most, _Phase()
 
     @property
     def workers(self) -> int:
@@ -127,14 +116,14 @@ class Threads:
 
     def _next(self, phase: _Phase) -> _Phase:
         if phase.chosen:
-            return self._new()
+            return _Phase()
         if phase.workers:  # on trial
-            return self._new(phase.workers if phase.takes() < KEPT * phase.line else 0, AGAIN, chosen=True)
+            return _Phase(phase.workers if phase.takes() < KEPT * phase.line else 0, AGAIN, chosen=True)
         making, using = statistics.median(phase.making), statistics.median(phase.using)
         workers = worthwhile(making, using, self._most)
         if workers:
-            return self._new(workers, LOOK * workers, phase.takes())
-        return self._new(0, AGAIN, chosen=True)
+            return _Phase(workers, LOOK * workers, phase.takes())
+        return _Phase(0, AGAIN, chosen=True)
 
 
 def worthwhile(making: float, using: float, most: int) -> int:

@@ -29,25 +29,17 @@ class StepTimer:
     Args:
         setup: of the feed.
         model: the model that is trained.
-        steps: how many steps at least, and at most where ``seconds`` is 0.
-        seconds: how many seconds at least.
-        warn: print a line if training waits too long.
+        steps: how many steps to measure; None for some seconds, after which a line is printed if training waits too
+            long.
         skip: how many steps to leave out at the beginning, at least.
     """
 
-    def __init__(
-        self,
-        setup: Setup,
-        model: Any,
-        steps: int = STEPS,
-        seconds: float = SECONDS,
-        warn: bool = True,
-        skip: int = 1,
-    ) -> None:
+    def __init__(self, setup: Setup, model: Any, steps: int | None = None, skip: int = 1) -> None:
         self.meter = Meter()
         scale = rescaling(model)
         self._setup = replace(setup, rescales=scale is not None and scale < 0.01)
-        self._model, self._steps, self._seconds, self._warn = weakref.ref(model), steps, seconds, warn
+        self._model, self._warn = weakref.ref(model), steps is None
+        self._steps, self._seconds = (STEPS, SECONDS) if steps is None else (steps, 0.0)
         self._each = steps_per_execution(model)
         self._skip = -(-skip // self._each) * self._each
         self._drawn, self._waits, self._works = 0, 0.0, list[float]()
@@ -149,7 +141,7 @@ def step_timer(call: Call, setup: Setup, warn: bool) -> StepTimer | None:
     if found is None:
         profile = next((one for one in call.callbacks if isinstance(one, Profile)), None)
         if profile is not None:
-            found = profile.timer = StepTimer(setup, call.model, profile.steps, 0.0, warn=False)
+            found = profile.timer = StepTimer(setup, call.model, profile.steps)
         elif warn and call.verbose:
             found = StepTimer(setup, call.model)
         else:

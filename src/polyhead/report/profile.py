@@ -93,7 +93,7 @@ class _Trial(KerasInput):
         # what is prepared while the first step compiles says nothing about the rest
         ahead = 1 if constant else (feed._setup.workers + 2) * BLOCK
         self._total = (-(-ahead // each) + -(-(steps + 1) // each)) * each
-        self.timer = StepTimer(feed._setup, model, steps, 0.0, warn=False, skip=ahead)
+        self.timer = StepTimer(feed._setup, model, steps, ahead)
 
     def _steps(self, call: Call) -> int | None:
         return self._total
