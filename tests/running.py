@@ -25,7 +25,7 @@ def threads():
     return [t for t in threading.enumerate() if t.name.startswith("polyhead-")]
 
 
-def until(condition, seconds=60):
+def until(condition, seconds=240):
     """Wait until something holds; whether it does. The seconds only bound a test that fails."""
     end = time.monotonic() + seconds
     while not condition() and time.monotonic() < end:

@@ -132,7 +132,7 @@ def test_ctrl_c_ends_it_at_once_and_the_same_command_goes_on(tmp_path):
     assert process.poll() is None, process.communicate()
     os.kill(process.pid, signal.SIGINT)
     gate.touch()  # the row that is being read is read to its end, and no other
-    _, err = process.communicate(timeout=120)
+    _, err = process.communicate(timeout=240)
     assert process.returncode in (130, -signal.SIGINT), err  # of both a shell says 130
     assert f"polyhead: {store}: it was ended; the same command goes on." in err
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)

@@ -92,7 +92,7 @@ def test_an_interrupt_ends_the_program_at_once_even_while_a_source_hangs():
     try:
         assert process.stdout.readline() == "hangs\n"
         process.send_signal(signal.SIGINT)
-        out, _ = process.communicate(timeout=120)  # it hangs for ever where it does not end
+        out, _ = process.communicate(timeout=240)  # it hangs for ever where it does not end
         assert out == "interrupted\n"
         assert process.returncode == 3
     finally:

@@ -61,7 +61,7 @@ def content(store):
 
 
 def finish(process):
-    out, err = process.communicate(timeout=120)
+    out, err = process.communicate(timeout=240)
     assert process.returncode == 0, err
     return out
 
@@ -75,7 +75,7 @@ def test_killed_half_way_it_goes_on(tmp_path, sent):
     until_shards(process, cut, 2)
     os.kill(process.pid, sent)
     (tmp_path / "go").touch()  # threads end what they read; nothing more is begun
-    process.communicate(timeout=120)
+    process.communicate(timeout=240)
     assert process.returncode != 0
     done = shards_of(cut)
     assert 2 <= done < 12
@@ -106,7 +106,7 @@ def test_an_append_that_is_killed_leaves_the_store_as_it_was(tmp_path):
     process = start(tmp_path, cut, "append", gate="go")
     until_shards(process, cut, 2)
     os.kill(process.pid, signal.SIGKILL)
-    process.communicate(timeout=120)
+    process.communicate(timeout=240)
     assert len(ph.open_store(cut)) == 400
     with pytest.raises(
         StoreError, match="expected the data and the options that it was begun with, got others"

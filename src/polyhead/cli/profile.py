@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from polyhead.cli._objects import load, made
+from polyhead.cli._objects import load, made, model_of
 from polyhead.cli._say import WRONG_USE, fail
 from polyhead.errors import ContractError, PolyheadError
 from polyhead.feed import Feed
@@ -48,9 +48,7 @@ def profile(
         given = made(feed, found[0])
         if not isinstance(given, Feed):
             fail(f"{feed}: expected a ph.Feed, got {type(given).__name__}.", WRONG_USE)
-        net = made(model, found[1]) if model is not None else None
-        if model is not None and not callable(getattr(net, "fit", None)):
-            fail(f"{model}: expected a Keras model, got {type(net).__name__}.", WRONG_USE)
+        net = model_of(model, found[1]) if model is not None else None
         try:
             speed = given.profile(steps) if net is None else train(given, net, steps)
         except ContractError as error:
