@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 from _pytest.doctest import DoctestItem
 
+from running import Clock
+
 os.environ.setdefault("KERAS_BACKEND", "jax")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
@@ -47,6 +49,14 @@ def touches_keras(item: pytest.Item) -> bool:
 @functools.cache
 def _imports_keras(path: Path) -> bool:
     return _IMPORT.search(path.read_text(encoding="utf-8")) is not None
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """The clock by which feeds are measured: it moves where a test says so, and nowhere else."""
+    made = Clock()
+    monkeypatch.setattr("polyhead.speed.clock", made)
+    return made
 
 
 @pytest.fixture(scope="module")

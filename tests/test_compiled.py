@@ -3,7 +3,6 @@
 import subprocess
 import sys
 import threading
-import time
 
 import numpy as np
 import pytest
@@ -22,10 +21,8 @@ def unknown(values):
 
 def test_nobody_waits_and_then_it_is_there():
     loop = Loop(double, np.zeros(1), np.zeros(1))
-    began = time.monotonic()
     first = loop.ready
-    assert first is None
-    assert time.monotonic() - began < 1
+    assert first is None  # it has not waited: what it would have waited for is a compiled loop
     compiled = loop.wait()
     assert loop.ready is compiled
     out = np.zeros(3)

@@ -4,12 +4,12 @@ import gc
 import hashlib
 import json
 import threading
-import time
 
 import numpy as np
 import pytest
 
 import polyhead as ph
+from running import until
 
 GOLDEN = "0157579174aac0f60d021383b736eb905d4d8a4fac132cbcaa578f8061ded28a"
 ROWS = 1003
@@ -284,10 +284,7 @@ def test_threads_end_with_the_feed():
     assert len(own()) == 3
     del feed, batches
     gc.collect()
-    end = time.monotonic() + 5
-    while own() and time.monotonic() < end:
-        time.sleep(0.01)
-    assert not own()
+    assert until(lambda: not own())
 
 
 @pytest.mark.parametrize("workers", [0, 2])

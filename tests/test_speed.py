@@ -5,15 +5,15 @@ import threading
 
 import pytest
 
-from polyhead.speed import STAGES, Facts, Meter, Speed
+from polyhead.speed import STAGES, Meter, Setup, Speed
 
-FACTS = Facts(workers=2, row_bytes=1000, batch_size=10, cores=4)
+SETUP = Setup(workers=2, row_bytes=1000, batch_size=10, cores=4)
 
 
-def speed(stage="read", waited=0.5, **facts):
+def speed(stage="read", waited=0.5, **setup):
     """100 rows in a second, a thread takes 0.01 s for one, nearly all of it in one stage."""
     seconds = dict.fromkeys(STAGES, 0.0) | {"labels": 0.0005} | {stage: 0.0095}
-    return Speed(100, 10, 1.0, seconds, 1.5, waited, None, dataclasses.replace(FACTS, **facts))
+    return Speed(100, 10, 1.0, seconds, 1.5, waited, None, dataclasses.replace(SETUP, **setup))
 
 
 @pytest.mark.parametrize(
@@ -105,8 +105,15 @@ def test_as_text():
         "  busy                           1.5   of 2 threads\n"
         "  reading                        95%   105 samples/s in a thread\n"
         "  encoding labels and weights     5%   2,000 samples/s in a thread\n"
-        "Reading takes most of the feed's time, 95%. Pack the data into one store, ph.pack(source, path), or read "
-        "with more threads, Feed(workers=3)."
+        "Training waits for data 50% of its time, most of it for reading. Pack the data into one store, "
+        "ph.pack(source, path), or read with more threads, Feed(workers=3)."
+    )
+
+
+def test_a_line_says_the_verdict():
+    assert speed("decode", 0.43, workers=2).line == (
+        "polyhead: training waits for data 43% of its time, most of it for decoding. Give it more threads: "
+        "Feed(workers=3)."
     )
 
 
@@ -131,7 +138,7 @@ def test_as_a_dict():
 
 
 def test_a_report_of_nothing_divides_by_nothing():
-    empty = Speed(0, 0, 0.0, dict.fromkeys(STAGES, 0.0), 0.0, None, None, FACTS)
+    empty = Speed(0, 0, 0.0, dict.fromkeys(STAGES, 0.0), 0.0, None, None, SETUP)
     assert (empty.samples_per_s, empty.step, empty.waiting) == (0.0, 0.0, None)
     assert str(empty).startswith("0 rows in 0 batches: 0 samples/s")
 
@@ -153,16 +160,16 @@ def test_a_meter_sums_over_threads():
         thread.join()
     assert meter.rows == 800
     assert {stage for stage, value in meter.seconds.items() if value} == {"read", "inputs"}
-    assert meter.each["read"] == meter.seconds["read"] / 800
+    assert meter.per_row["read"] == meter.seconds["read"] / 800
 
 
 def test_what_is_done_once_is_forgotten_when_there_is_more():
     meter = Meter()
     meter.add({"decode": 9.0}, 1)
     meter.begin()
-    assert (meter.each["decode"], meter.steady) == (9.0, False)
+    assert (meter.per_row["decode"], meter.steady) == (9.0, False)
     meter.add({"decode": 0.5}, 2)
-    assert (meter.each["decode"], meter.steady) == (0.25, True)
+    assert (meter.per_row["decode"], meter.steady) == (0.25, True)
 
 
 def test_a_meter_that_has_ended_gives_no_clock_and_takes_nothing():
@@ -172,3 +179,55 @@ def test_a_meter_that_has_ended_gives_no_clock_and_takes_nothing():
     late("read")
     late.done(rows=3)
     assert (meter.laps(), meter.rows) == (None, 0)
+
+
+@pytest.fixture
+def meter(clock):
+    """A meter of 40 rows and 10 seconds: a row takes 0.1 s to read and 0.02 s to encode."""
+    made = Meter()
+    made.add({"read": 4.0, "inputs": 0.8}, 40)
+    clock.sleep(10.0)
+    made.end()
+    return made
+
+
+def test_a_feed_by_itself(meter):
+    found = meter.alone(SETUP, workers=0, steps=4, rows=40)
+    assert (found.elapsed, found.samples_per_s, found.threads_busy) == (10.0, 4.0, pytest.approx(0.48))
+    # of the 0.25 s of a row in line, what belongs to no stage is handing it over
+    assert found.seconds == {**dict.fromkeys(STAGES, 0.0), "read": 0.1, "inputs": 0.02, "hand over": 0.13}
+    by_threads = meter.alone(SETUP, workers=2, steps=4, rows=40)
+    assert by_threads.seconds["hand over"] == 0
+
+
+@pytest.mark.parametrize(
+    ("workers", "worked", "waited", "settled", "expected"),
+    [
+        (0, 2.0, 4.8, 0.0, 4.8),  # in line: all that the feed takes
+        (0, 2.0, 0.0, 0.8, 4.0),  # of which some is hidden while the device works
+        (2, 2.0, 0.0, 0.0, 0.4),  # two threads need 2.4 s, whatever was prepared ahead
+        (2, 2.0, 1.0, 0.0, 1.0),  # as long as was seen, at least
+        (2, 9.0, 0.0, 0.0, 0.0),  # the model takes longer than that
+    ],
+)
+def test_how_long_training_waits(meter, workers, worked, waited, settled, expected):
+    setup = dataclasses.replace(SETUP, workers=workers)
+    found = meter.beside_model(setup, 4, worked, waited, settled)
+    assert found.waited == pytest.approx(expected)
+    assert found.elapsed == pytest.approx(worked + expected)
+    assert (found.rows, found.steps) == (40, 4)
+
+
+def test_before_there_is_steady_work_only_what_was_seen_counts_as_waiting(meter):
+    meter.on = True
+    meter.begin()
+    assert meter.beside_model(SETUP, 4, 0.0, 0.5, 0.0).waited == 0.5
+
+
+@pytest.mark.parametrize(("workers", "busy"), [(0, 1.0), (1, 1.0), (3, 3.0), (8, 4.8)])
+def test_no_more_threads_are_busy_than_there_are(workers, busy, clock):
+    meter = Meter()
+    meter.add({"read": 4.8}, 40)
+    clock.sleep(1.0)
+    meter.end()
+    assert meter.alone(SETUP, workers, 4, 40).threads_busy == pytest.approx(busy)

@@ -35,12 +35,12 @@ from polyhead.keras_bridge.contract import Declared, Fit, check, match
 from polyhead.keras_bridge.identifiers import require_model
 from polyhead.keras_bridge.several import require_one_model
 from polyhead.keras_bridge.structure import Structure, fill
-from polyhead.keras_bridge.waiting import watch
+from polyhead.keras_bridge.waiting import step_timer
 from polyhead.kinds import Head, Image, Input, for_boxes
 from polyhead.order.blocks import plan
 from polyhead.order.shards import checked_shard, this_shard
 from polyhead.sources.anything import as_source
-from polyhead.speed import Facts, Speed, cores
+from polyhead.speed import Setup, Speed, cores
 
 
 class Feed(KerasInput):
@@ -67,8 +67,8 @@ class Feed(KerasInput):
         drop_remainder: leave out a last batch that would be smaller.
         shard: ``(rank, count)``, this process's part; ``"auto"`` asks ``torch.distributed`` or JAX, where they
             are set up. ``(0, 1)`` gives each process all rows, and a model of its own.
-        watch: ``fit`` says once, on a line of stderr, if it waits for data more than a fifth of its first seconds;
-            not with ``verbose=0``.
+        warn_if_slow: ``fit`` prints one line to stderr if it waits for data for more than a fifth of its first
+            seconds; not with ``verbose=0``.
         cache: a folder in which decoded images are kept: the first epoch decodes, later ones read, in this run and
             in others of the same rows and images. Without augmentation batches are the same. With it, images are kept
             as large as the augmentations of eight epochs ask for, so that pixels differ a little, and nothing else.
@@ -107,7 +107,7 @@ class Feed(KerasInput):
         workers: int | str = "auto",
         drop_remainder: bool = False,
         shard: tuple[int, int] | str = "auto",
-        watch: bool = True,
+        warn_if_slow: bool = True,
         cache: str | os.PathLike[str] | None = None,
     ) -> None:
         _require_integers(batch_size, seed, workers)
@@ -133,7 +133,11 @@ class Feed(KerasInput):
         self.inputs = self._assembler.inputs
         self.heads = for_boxes(heads) if self._lacking.columns else self._assembler.heads
         self.batch_size, self.shuffle, self.seed = int(batch_size), bool(shuffle), int(seed)
-        self.drop_remainder, self.workers, self.watch = bool(drop_remainder), workers, bool(watch)
+        self.drop_remainder, self.workers, self.warn_if_slow = (
+            bool(drop_remainder),
+            workers,
+            bool(warn_if_slow),
+        )
         self.shard: tuple[int, int] = this_shard() if isinstance(self._shard, str) else self._shard
         if cache is not None:
             self._assembler = self._assembler.cached(as_path(cache, "Feed(cache=)"), self.shard)
@@ -261,7 +265,7 @@ class Feed(KerasInput):
         return preview(self, path, n, model=model)
 
     def profile(self, steps: int | None = None) -> Speed:
-        """How fast this feed is without a model: samples a second by stage, what holds it back, what helps.
+        """How fast this feed is without a model: samples a second by stage, the bottleneck, and what would help.
 
         Batches of the coming epoch are made in line, then with the feed's workers; none counts as used.
 
@@ -280,9 +284,9 @@ class Feed(KerasInput):
         return profile(self, steps)
 
     @property
-    def _facts(self) -> Facts:
+    def _setup(self) -> Setup:
         images = {name: kind for name, kind in self.inputs.items() if isinstance(kind, Image)}
-        return Facts(
+        return Setup(
             self._drawing.workers,
             self._assembler.row_bytes,
             self.batch_size,
@@ -349,7 +353,7 @@ class Feed(KerasInput):
             "workers": self.workers,
             "drop_remainder": False,
             "shard": self._shard,
-            "watch": self.watch,
+            "warn_if_slow": self.warn_if_slow,
         }
         _require_arguments(changes)
         given = {**same, **changes}
@@ -539,10 +543,10 @@ class Feed(KerasInput):
             return iter([drawing.peek(structure, convert)])
         if call.use != "fit":
             return drawing.through(call.use, structure, convert)
-        seen = watch(call, self._facts, aloud=self.watch and self.shard[0] == 0)
-        meter = None if seen is None else seen.meter
+        timer = step_timer(call, self._setup, warn=self.warn_if_slow and self.shard[0] == 0)
+        meter = None if timer is None else timer.meter
         batches = drawing.train(structure, convert, call.run, call.epochs, meter)
-        return batches if seen is None else seen.timed(batches)
+        return batches if timer is None else timer.timed(batches)
 
 
 def _switch(name: str, given: Any) -> bool:

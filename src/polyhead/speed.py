@@ -1,6 +1,7 @@
-"""Where the time of a feed goes: seconds by stage, waiting against working, what holds back and what helps.
+"""Where the time of a feed goes: one meter, one set of figures, one rule for the bottleneck, one sentence about it.
 
-A `Meter` is given to who works only while somebody measures; else there is None in its place.
+`feed.profile()`, ``polyhead profile``, the callback `Profile` and the line that ``fit`` prints all measure with a
+`Meter` and say what a `Speed` says. Code that is measured gets a `Meter` only while somebody measures, else None.
 """
 
 from __future__ import annotations
@@ -9,9 +10,14 @@ import math
 import os
 import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+
+from polyhead.errors import ContractError, Problem, is_size, shown
+
+clock: Callable[[], float] = time.perf_counter
+"""All that is measured here is read from this clock, in seconds."""
 
 STAGES = {
     "order": "choosing rows",
@@ -26,7 +32,10 @@ STAGES = {
 """The stages in the order in which data passes them, and the words for them."""
 
 WAITING = 0.2
-"""The share of a step that may go to waiting before it is worth a word."""
+"""The share of the time that training may wait for data before the feed is its bottleneck."""
+
+SECONDS = 2.0
+"""How long is measured, at least, where nobody says how many steps."""
 
 MOST_READERS = 16
 
@@ -38,11 +47,11 @@ class Laps:
 
     def __init__(self, meter: Meter) -> None:
         self._meter, self.seconds = meter, dict.fromkeys(STAGES, 0.0)
-        self._last = time.perf_counter()
+        self._last = meter.clock()
 
     def __call__(self, stage: str) -> None:
         """All since the last call was this stage."""
-        now = time.perf_counter()
+        now = self._meter.clock()
         self.seconds[stage] += now - self._last
         self._last = now
 
@@ -55,7 +64,7 @@ class Laps:
         for part in parts:
             for stage, value in part.seconds.items():
                 self.seconds[stage] += value
-        self._last = time.perf_counter()
+        self._last = self._meter.clock()
 
     def done(self, rows: int) -> None:
         """Hand it in."""
@@ -63,7 +72,7 @@ class Laps:
 
 
 class Meter:
-    """Seconds by stage, summed over threads.
+    """Seconds by stage, summed over threads, from when it is made until `end`.
 
     >>> meter = Meter()
     >>> laps = meter.laps()
@@ -74,42 +83,42 @@ class Meter:
     """
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock, self.clock = threading.Lock(), clock
         self.on, self.rows, self.seconds = True, 0, dict.fromkeys(STAGES, 0.0)
-        self._begun, self._ended, self._busy = time.perf_counter(), 0.0, 0.0
+        self._begun, self._ended, self._busy = self.clock(), 0.0, 0.0
         self._warming = False
 
     def begin(self) -> None:
-        """The beginning is over, in which much is done once: forget it as soon as there is anything else."""
+        """Start again: what was measured so far, much of which happens only once, is dropped with the next work."""
         with self._lock:
-            self._begun, self._busy, self._warming = time.perf_counter(), 0.0, True
+            self._begun, self._busy, self._warming = self.clock(), 0.0, True
 
     def end(self, at: float | None = None) -> None:
-        """Measure no more; ``at`` is when what was measured ended, by ``time.perf_counter``."""
+        """Stop measuring; ``at`` is the time on the meter's clock when what was measured ended."""
         if self.on:
-            self.on, self._ended = False, time.perf_counter() if at is None else at
+            self.on, self._ended = False, self.clock() if at is None else at
 
     @property
     def steady(self) -> bool:
-        """Whether work was handed in since the beginning was over."""
+        """Whether work was handed in since `begin`."""
         return self.rows > 0 and not self._warming
 
     @property
-    def busy(self) -> float:
-        """Threads at work in the mean."""
-        return self._busy / max(1e-9, (self._ended or time.perf_counter()) - self._begun)
+    def elapsed(self) -> float:
+        """Seconds since the beginning, until the end."""
+        return (self.clock() if self.on else self._ended) - self._begun
 
     @property
-    def each(self) -> dict[str, float]:
-        """Seconds of a row, by stage."""
+    def per_row(self) -> dict[str, float]:
+        """Seconds of a row in one thread, by stage."""
         return {stage: value / max(1, self.rows) for stage, value in self.seconds.items()}
 
     def laps(self) -> Laps | None:
-        """A clock for one piece of work; None once nothing is measured."""
+        """A stopwatch for one piece of work; None once the meter has ended."""
         return Laps(self) if self.on else None
 
     def add(self, seconds: Mapping[str, float], rows: int) -> None:
-        """What one piece of work took."""
+        """Add what one piece of work took."""
         with self._lock:
             if self.on:
                 if self._warming:
@@ -119,6 +128,38 @@ class Meter:
                 for stage, value in seconds.items():
                     self.seconds[stage] += value
 
+    def alone(self, setup: Setup, workers: int, steps: int, rows: int) -> Speed:
+        """The speed of a feed without a model: ``workers`` threads made ``steps`` batches of ``rows`` in all."""
+        seconds = self.per_row
+        if not workers:  # in line, time that belongs to no stage is spent on handing batches over
+            seconds["hand over"] += max(0.0, self.elapsed / rows - sum(seconds.values()))
+        return Speed(rows, steps, self.elapsed, seconds, self._threads_busy(workers), None, None, setup)
+
+    def beside_model(self, setup: Setup, steps: int, worked: float, waited: float, settled: float) -> Speed:
+        """The speed of a feed beside a model.
+
+        What was prepared ahead hides for a while that a feed is too slow, so training is taken to wait for at least
+        as long as the feed needs more than the model does.
+
+        Args:
+            setup: of the feed and the model.
+            steps: batches that were measured.
+            worked: seconds that the model worked.
+            waited: seconds that it was seen to wait for data.
+            settled: seconds of ``worked`` in which the device worked and the program waited for it.
+        """
+        rows, seconds = steps * setup.batch_size, self.per_row
+        if self.steady:
+            needed = sum(seconds.values()) * rows / max(1, setup.workers)
+            waited = max(waited, needed - (worked if setup.workers else settled))
+        return Speed(
+            rows, steps, waited + worked, seconds, self._threads_busy(setup.workers), waited, None, setup
+        )
+
+    def _threads_busy(self, workers: int) -> float:
+        """Threads at work on average."""
+        return min(max(1.0, workers), self._busy / max(1e-9, self.elapsed))
+
 
 def cores() -> int:
     """Processors that this process may use."""
@@ -126,9 +167,20 @@ def cores() -> int:
     return len(known(0)) if known is not None else os.cpu_count() or 1
 
 
+def duration(seconds: float) -> str:
+    """Seconds in words, as 12.3 ms."""
+    return f"{seconds * 1000:.3g} ms" if seconds < 1 else f"{seconds:.3g} s"
+
+
+def require_steps(steps: Any, place: str, least: int) -> None:
+    """Raise unless ``steps`` is a number of steps, at least ``least``."""
+    if not is_size(steps, least):
+        raise ContractError(Problem(place, f"an integer of at least {least}", shown(steps)))
+
+
 @dataclass(frozen=True)
-class Facts:
-    """What a remedy depends on.
+class Setup:
+    """What was measured: the feed, the machine and the model, on which the remedy depends.
 
     Attributes:
         workers: threads of the feed.
@@ -151,20 +203,20 @@ class Facts:
 
 @dataclass(frozen=True)
 class Speed:
-    """How fast a feed is, by stage; beside a model, how long it is waited for; and what would help.
+    """How fast a feed is, by stage; beside a model, how long training waits for it; and what would help.
 
     Attributes:
-        rows: that were measured.
+        rows: rows that were measured.
         steps: batches that were measured.
-        elapsed: seconds for them; beside a model, waiting and working together.
-        seconds: for one row, by stage, in one thread.
-        threads_busy: threads at work in the mean; at most the feed's workers, or 1 where it has none.
+        elapsed: seconds that they took; beside a model, waiting and working together.
+        seconds: seconds for one row in one thread, by stage.
+        threads_busy: threads at work on average; at most the feed's workers, or 1 where it has none.
         waited: seconds that training waits for data, once what was prepared ahead is used up; None where no model
             was there.
         alone: seconds of a step on one batch that is given again and again; None where it was not measured.
-        facts: what the remedy depends on.
+        setup: the feed, the machine and the model.
 
-    >>> fast = Speed(64, 2, 0.2, {"read": 0.001}, 0.7, 0.002, None, Facts(workers=1, row_bytes=10))
+    >>> fast = Speed(64, 2, 0.2, {"read": 0.001}, 0.7, 0.002, None, Setup(workers=1, row_bytes=10))
     >>> fast.bottleneck, fast.remedy, fast.samples_per_s
     ('model', 'The model is the limit: leave the data as it is.', 320.0)
     """
@@ -176,17 +228,17 @@ class Speed:
     threads_busy: float
     waited: float | None
     alone: float | None
-    facts: Facts = field(repr=False)
+    setup: Setup = field(repr=False)
 
     @property
     def samples_per_s(self) -> float:
-        """Rows a second, all in all."""
+        """Rows a second."""
         return self.rows / self.elapsed if self.elapsed else 0.0
 
     @property
     def bytes_per_s(self) -> float:
         """Bytes of inputs and labels a second, as the model gets them."""
-        return self.samples_per_s * self.facts.row_bytes
+        return self.samples_per_s * self.setup.row_bytes
 
     @property
     def step(self) -> float:
@@ -196,50 +248,50 @@ class Speed:
     @property
     def waiting(self) -> float | None:
         """The share of a step that goes to waiting for data, 0 to 1; None where no model was there."""
-        if self.waited is None:
-            return None
-        return self.waited / self.elapsed if self.elapsed else 0.0
-
-    @property
-    def slowest(self) -> str:
-        """The stage that takes the most time of a row."""
-        return max(self.seconds, key=lambda stage: self.seconds[stage]) if self.seconds else "hand over"
+        return None if self.waited is None else self.waited / (self.elapsed or 1)
 
     @property
     def bottleneck(self) -> str:
-        """``"model"`` where it hardly waits, else the slowest stage of the feed."""
-        return "model" if self.waiting is not None and self.waiting <= WAITING else self.slowest
+        """``"model"`` where it hardly waits for data, else the slowest stage of the feed."""
+        if self.waiting is not None and self.waiting <= WAITING:
+            return "model"
+        return max(self.seconds, key=self.seconds.__getitem__, default="hand over")
 
     @property
     def remedy(self) -> str:
         """What to do, in a sentence or two."""
         if self.bottleneck == "model":
             return "The model is the limit: leave the data as it is."
-        return _remedy(self.bottleneck, self.facts, self._threads_needed())
+        return _remedy(self.bottleneck, self.setup, self._threads_needed())
 
     @property
     def also(self) -> str:
-        """What is wrong beside it, or nothing: pixels that feed and model both scale."""
-        if not self.facts.rescales or not self.facts.floats or "uint8" in self.remedy:
+        """What else is wrong: pixels that feed and model both scale; else empty."""
+        if not self.setup.rescales or not self.setup.floats or "uint8" in self.remedy:
             return ""
         say = 'say ph.Image(..., dtype="uint8"), which is a quarter of the bytes as well.'
         return f"Pixels are scaled by the feed, and by the model once more: {say}"
 
     @property
     def verdict(self) -> str:
-        """What holds back, the remedy, and what is wrong beside it."""
-        return f"{self._verdict} {self.also}".strip()
+        """The bottleneck, the remedy, and what else is wrong."""
+        stage, remedy = self.bottleneck, self.remedy
+        if stage == "model":
+            found = remedy
+        elif self.waiting is None:
+            share = self.seconds.get(stage, 0.0) / (sum(self.seconds.values()) or 1)
+            found = (
+                f"{STAGES[stage].capitalize()} takes most of the feed's time, {share:.0%}. "
+                f"If the model waits for data: {_lower(remedy)}"
+            )
+        else:
+            found = f"Training waits for data {self.waiting:.0%} of its time, most of it for {STAGES[stage]}. {remedy}"
+        return f"{found} {self.also}".strip()
 
     @property
-    def _verdict(self) -> str:
-        stage = self.bottleneck
-        if stage == "model":
-            return self.remedy
-        share = self.seconds.get(stage, 0.0) / (sum(self.seconds.values()) or 1)
-        said = f"{STAGES[stage].capitalize()} takes most of the feed's time, {share:.0%}."
-        if self.waiting is None:
-            return f"{said} If the model waits for data: {self.remedy[0].lower()}{self.remedy[1:]}"
-        return f"{said} {self.remedy}"
+    def line(self) -> str:
+        """The verdict as one line of a program's output."""
+        return f"polyhead: {_lower(self.verdict)}"
 
     def _threads_needed(self) -> int | None:
         """Threads that would hide the feed's time behind the model's; None where no model was there."""
@@ -249,7 +301,7 @@ class Speed:
         return math.ceil(round(sum(self.seconds.values()) / max(works, 1e-9), 3))
 
     def as_dict(self) -> dict[str, Any]:
-        """All of it as JSON takes it; times in seconds."""
+        """All of it for JSON; times in seconds."""
         return {
             "rows": self.rows,
             "steps": self.steps,
@@ -257,7 +309,7 @@ class Speed:
             "samples_per_s": self.samples_per_s,
             "bytes_per_s": self.bytes_per_s,
             "stages": {stage: value for stage, value in self.seconds.items() if value},
-            "workers": self.facts.workers,
+            "workers": self.setup.workers,
             "threads_busy": self.threads_busy,
             "step": self.step,
             "waiting": self.waiting,
@@ -273,15 +325,15 @@ class Speed:
             f"{self.bytes_per_s / 1e6:,.1f} MB/s"
         ]
         if self.waiting is not None and self.waited is not None:
+            each = duration(self.waited / max(1, self.steps))
             lines += [
-                f"  {'waiting for data':<28}{self.waiting:>6.0%}   "
-                f"{_time(self.waited / max(1, self.steps))} of a step of {_time(self.step)}"
+                f"  {'waiting for data':<28}{self.waiting:>6.0%}   {each} of a step of {duration(self.step)}"
             ]
         if self.alone is not None:
             ratio = f"   with it {self.step / self.alone:.2f} times that" if self.alone else ""
-            lines += [f"  {'a step without the feed':<28}{_time(self.alone):>6}{ratio}"]
-        threads = self.facts.workers or 1
-        where = "in line" if not self.facts.workers else f"of {threads} thread{'s' * (threads > 1)}"
+            lines += [f"  {'a step without the feed':<28}{duration(self.alone):>6}{ratio}"]
+        threads = self.setup.workers or 1
+        where = "in line" if not self.setup.workers else f"of {threads} thread{'s' * (threads > 1)}"
         lines += [f"  {'busy':<28}{self.threads_busy:>6.1f}   {where}"]
         total = sum(self.seconds.values())
         for stage, value in self.seconds.items():
@@ -292,28 +344,28 @@ class Speed:
         return "\n".join([*lines, self.verdict])
 
 
-def _remedy(stage: str, facts: Facts, needed: int | None) -> str:
+def _remedy(stage: str, setup: Setup, needed: int | None) -> str:
     """What to do about a stage that takes too long."""
-    floats = bool(facts.floats) and stage in ("inputs", "hand over")
+    floats = bool(setup.floats) and stage in ("inputs", "hand over")
     if floats:
         rescaling = "keras.layers.Rescaling(1 / 255) at the head of the model"
-        also = "as the model rescales by itself" if facts.rescales else f"with {rescaling}"
+        also = "as the model rescales by itself" if setup.rescales else f"with {rescaling}"
         return f'Hand over bytes, a quarter of the size: ph.Image(..., dtype="uint8"), {also}.'
     if stage == "read":
-        if facts.sequential:
+        if setup.sequential:
             return "Pack the rows once: ph.pack(source, path) makes a store that many threads read."
-        more = min(MOST_READERS, max(needed or MOST_READERS, facts.workers + 1))
+        more = min(MOST_READERS, max(needed or MOST_READERS, setup.workers + 1))
         pack = "Pack the data into one store, ph.pack(source, path)"
         return (
             f"{pack}, or read with more threads, Feed(workers={more})."
-            if more > facts.workers
+            if more > setup.workers
             else f"{pack}."
         )
     if needed is None and stage in ("decode", "warp", "mix"):
-        needed = facts.cores
-    more = min(facts.cores, max(needed or 0, facts.workers + 1))
-    if facts.workers < more and not facts.sequential:
-        ahead = ", which prepare batches while the model works" if not facts.workers else ""
+        needed = setup.cores
+    more = min(setup.cores, max(needed or 0, setup.workers + 1))
+    if setup.workers < more and not setup.sequential:
+        ahead = ", which prepare batches while the model works" if not setup.workers else ""
         return f"Give it more threads: Feed(workers={more}){ahead}."
     if stage == "decode":
         return "Pack images of the size that the model gets, ph.pack(source, path), or decode less: a smaller ph.Image."
@@ -330,5 +382,5 @@ _LAST = {
 }
 
 
-def _time(seconds: float) -> str:
-    return f"{seconds * 1000:.3g} ms" if seconds < 1 else f"{seconds:.3g} s"
+def _lower(sentence: str) -> str:
+    return sentence[0].lower() + sentence[1:]

@@ -14,7 +14,7 @@ demo_module = sys.modules["polyhead.cli.demo"]
 
 
 def test_the_commands():
-    assert sorted(COMMANDS) == ["bench", "demo", "doctor", "inspect", "pack", "preview"]
+    assert sorted(COMMANDS) == ["demo", "examine", "inspect", "pack", "preview", "profile"]
 
 
 @pytest.mark.parametrize("name", sorted(COMMANDS))

@@ -350,7 +350,7 @@ def test_a_real_process(tmp_path):
     assert len(wrong.stderr.splitlines()) == 1
 
 
-@pytest.mark.parametrize("command", ["inspect", "preview", "doctor", "pack"])
+@pytest.mark.parametrize("command", ["inspect", "preview", "examine", "pack"])
 def test_every_problem_of_a_file_is_shown(tmp_path, command):
     """The file raises an error of two problems when it is run."""
     (tmp_path / "train.py").write_text(

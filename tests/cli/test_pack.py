@@ -6,13 +6,13 @@ import os
 import signal
 import subprocess
 import sys
-import time
 
 import numpy as np
 import pytest
 
 import polyhead as ph
 from polyhead.cli import app
+from running import until
 
 PROGRAM = """
 import numpy as np, polyhead as ph
@@ -103,14 +103,14 @@ def test_what_is_wrong_is_said_in_one_line(tmp_path, args, code, words):
 
 @pytest.mark.slow
 def test_ctrl_c_ends_it_at_once_and_the_same_command_goes_on(tmp_path):
-    (tmp_path / "slow.py").write_text(
+    (tmp_path / "mine.py").write_text(
         "import os, time, numpy as np, polyhead as ph\n"
-        "class Slow(ph.Source):\n"
+        "class Rows(ph.Source):\n"
         "    def __len__(self): return 60\n"
         "    def read(self, ids):\n"
-        "        if ids[0] > 10: time.sleep(float(os.environ['WAIT']))\n"
+        "        while ids[0] > 10 and not os.path.exists(os.environ['GATE']): time.sleep(0.01)\n"
         "        return {'x': np.zeros((len(ids), 500_000)), 'n': ids}\n"
-        "rows = Slow()\n"
+        "rows = Rows()\n"
     )
     store = tmp_path / "s"
     command = [
@@ -118,23 +118,22 @@ def test_ctrl_c_ends_it_at_once_and_the_same_command_goes_on(tmp_path):
         "-m",
         "polyhead.cli",
         "pack",
-        f"{tmp_path}/slow.py:rows",
+        f"{tmp_path}/mine.py:rows",
         str(store),
         "--workers",
         "1",
     ]
-    slow, quick = ({**os.environ, "WAIT": wait} for wait in ("0.5", "0"))
-    process = subprocess.Popen(command, env=slow, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    end = time.monotonic() + 60
-    while not (store / "journal.jsonl").exists():
-        assert process.poll() is None, process.communicate()
-        assert time.monotonic() < end
-        time.sleep(0.01)
-    began = time.monotonic()
+    gate = tmp_path / "go"  # row 11 waits for it
+    environment = {**os.environ, "GATE": str(gate)}
+    process = subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert until(lambda: (store / "journal.jsonl").exists() or process.poll() is not None)
+    assert process.poll() is None, process.communicate()
     os.kill(process.pid, signal.SIGINT)
-    _, err = process.communicate(timeout=60)
-    assert time.monotonic() - began < 5
+    gate.touch()  # the row that is being read is read to its end, and no other
+    _, err = process.communicate(timeout=240)
     assert process.returncode in (130, -signal.SIGINT), err  # of both a shell says 130
     assert f"polyhead: {store}: it was ended; the same command goes on." in err
-    done = subprocess.run(command, env=quick, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
     assert (done.returncode, done.stdout) == (0, f"{store}: 60 rows, x, n\n"), done.stderr

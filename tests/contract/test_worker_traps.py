@@ -91,16 +91,18 @@ def test_workers_in_the_first_fit():
 
 
 FORKED = """
-import multiprocessing, time
+import multiprocessing
 
 multiprocessing.set_start_method("fork")
+both, begun = multiprocessing.Barrier(2), []
 
 class Chance(keras.utils.PyDataset):
     def __len__(self):
         return 8
 
     def __getitem__(self, index):
-        time.sleep(0.05)
+        if multiprocessing.parent_process() and not begun:
+            begun.append(both.wait(60))  # each of the two workers has a batch to make
         return np.full((4, 2), np.random.randint(1 << 20), "float32"), (ONES, ONES)
 
 quiet().__enter__()  # Python warns of forks beside threads
@@ -260,22 +262,43 @@ def test_a_worker_that_returns_none_or_raises():
             ph.compile(dense(OUTPUTS), feed, optimizer=still())
 
 
-def one_by_one(count):
-    """Batches of a generator that takes its time."""
-    for batch in numbered(count):
-        time.sleep(0.05)
-        yield batch
-
-
 class Drawn(Batches):
-    """A `PyDataset` round a generator."""
+    """A `PyDataset` round a generator, which works until a second thread has asked for more meanwhile."""
 
     def __init__(self, **arguments):
         super().__init__(numbered(6), **arguments)
-        self.generator = one_by_one(6)
+        self.refused = threading.Event()
+        self.generator = self.made()
+
+    def made(self):
+        for batch in numbered(6):
+            if threading.current_thread() is not threading.main_thread():
+                assert self.refused.wait(60)
+            yield batch
 
     def __getitem__(self, index):
-        return next(self.generator)
+        try:
+            return next(self.generator)
+        except ValueError:
+            self.refused.set()
+            raise
+
+
+class Together(Slow):
+    """Rows of which the first thread of a feed waits until a second one reads."""
+
+    def __init__(self, rows):
+        super().__init__(rows)
+        self.second = threading.Event()
+
+    def read(self, ids):
+        found = super().read(ids)
+        own = {name for _, name in self.threads if name.startswith("polyhead")}
+        if len(own) > 1:
+            self.second.set()
+        elif own:
+            assert self.second.wait(60)
+        return found
 
 
 @trap(
@@ -290,15 +313,15 @@ def test_a_generator_for_several_workers():
         epochs_seen(Drawn(workers=2), 6, shuffle=False)
     # polyhead
     with pytest.raises(ph.DataError) as error:
-        ph.Feed(one_by_one(6), inputs="x", heads=HEADS)
+        ph.Feed(numbered(6), inputs="x", heads=HEADS)
     assert told(error) == (
         "data: expected a mapping of arrays, a Source, a table or a path, got 'generator'. A generator runs once: "
         "give ph.from_generator(function, length=rows) the function that makes it."
     )
-    function = ph.from_generator(lambda: one_by_one(6), length=24, names=("x", ("which", "other")))
+    function = ph.from_generator(lambda: numbered(6), length=24, names=("x", ("which", "other")))
     feed = ph.Feed(function, inputs="x", heads=HEADS, batch_size=4, workers=3)
     assert [i for batch in feed.batches() for i in batch.ids.tolist()] == list(range(24))
-    source = Slow(32)
+    source = Together(32)
     feed = ph.Feed(source, inputs=["x", "wide"], heads=HEADS, batch_size=4, shuffle=True, workers=3)
     rows = [i for batch in feed.batches() for i in batch.ids.tolist()]
     assert sorted(rows) == list(range(32))

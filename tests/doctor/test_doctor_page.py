@@ -1,4 +1,4 @@
-"""The page about the doctor: its example gives its report, and it lists every code there is."""
+"""The page about `examine`: its example gives its report, and it lists every code there is."""
 
 import re
 import runpy
@@ -9,7 +9,7 @@ import pytest
 import polyhead as ph
 
 ROOT = Path(__file__).parents[2]
-PAGE = (ROOT / "docs" / "doctor.md").read_text(encoding="utf-8")
+PAGE = (ROOT / "docs" / "examine.md").read_text(encoding="utf-8")
 
 
 def block(mark):
@@ -38,5 +38,5 @@ def test_the_page_lists_every_code():
 
 
 def test_it_is_in_the_site():
-    assert "doctor.md" in (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
+    assert "examine.md" in (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
     assert "::: polyhead.examine" in (ROOT / "docs" / "reference.md").read_text(encoding="utf-8")

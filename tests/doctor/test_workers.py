@@ -1,7 +1,7 @@
 """Workers: what processes copy, what threads spoil, and that the global random state is left alone."""
 
 import random
-import time
+import threading
 
 import keras
 import numpy as np
@@ -87,10 +87,18 @@ def test_a_loader_seeds_its_workers_but_not_a_state_of_the_datasets_own():
         assert [p.code for p in out.problems] == codes
 
 
+def read_alone():
+    """Whether an item is read by the one thread that reads everything first."""
+    return threading.current_thread().name == "examine"
+
+
 def test_items_that_threads_spoil_for_each_other():
+    refused = threading.Event()
+
     def endless():
         while True:
-            time.sleep(0.002)
+            if not read_alone():
+                assert refused.wait(60)  # another thread asks meanwhile
             yield good(np.arange(SIZE))
 
     class Shared(Items):
@@ -99,7 +107,11 @@ def test_items_that_threads_spoil_for_each_other():
             self.stream = endless()
 
         def __getitem__(self, index):
-            return next(self.stream)
+            try:
+                return next(self.stream)
+            except ValueError:
+                refused.set()
+                raise
 
     assert found(ph.examine(Shared()))["thread-unsafe"] == (
         "dataset, workers=4: expected items that threads can read at the same time, got ValueError: generator "
@@ -107,16 +119,18 @@ def test_items_that_threads_spoil_for_each_other():
     )
 
     class Buffer(Items):
-        """One buffer for all items, which another thread fills before the first has looked."""
+        """One buffer for all items, which four threads fill before any of them looks."""
 
         def __init__(self):
             super().__init__(workers=4)
             self.x = np.empty((SIZE, 4), "float32")
+            self.filled = threading.Barrier(4)
 
         def __getitem__(self, index):
             x, y = super().__getitem__(index)
             self.x[:] = x
-            time.sleep(0.002)
+            if not read_alone():
+                self.filled.wait(60)
             return self.x.copy(), y
 
     codes = found(ph.examine(Buffer()))

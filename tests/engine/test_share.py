@@ -2,6 +2,7 @@
 
 import gc
 import threading
+import time
 import weakref
 
 import pytest
@@ -35,7 +36,7 @@ def test_a_thread_without_a_task_takes_part():
     who = {}
 
     def do(number):
-        met.wait(timeout=10)
+        met.wait(timeout=60)
         who[number] = threading.current_thread().name
 
     shared(do, 2)
@@ -47,7 +48,7 @@ def test_a_task_of_its_own_comes_first():
 
     def work(task):
         if task == 0:
-            assert begun.wait(10)  # the other thread has begun the second task, and not a part of this one
+            assert begun.wait(60)  # the other thread has begun the second task, and not a part of this one
             share(lambda number: None, 4)
         else:
             begun.set()
@@ -62,7 +63,8 @@ def test_the_error_of_the_lowest_number_arrives_however_late_it_comes(workers):
 
     def do(number):
         if number == 1:
-            late.wait(1 if workers else 0)
+            if workers:
+                assert late.wait(60)
             raise ValueError("row 1")
         if number > 1:
             late.set()
@@ -80,9 +82,11 @@ def test_the_loop_ends_only_once_every_part_has():
     def do(number):
         if number == 1:  # taken by the thread that helps, or by the loop's own
             inside.set()
-            assert not threading.Event().wait(0.05)
+            time.sleep(
+                0.05
+            )  # for a loop that would not wait; how long it is, and for whom, decides nothing else
         elif number == 0:
-            inside.wait(5)
+            assert inside.wait(60)
         parts.append(number)
 
     def work(_):
@@ -101,13 +105,13 @@ def test_nothing_is_kept_for_a_thread_that_comes_late():
 
     def work(task):
         if task == 0:
-            assert busy.wait(10)
+            assert busy.wait(60)
             held = Held()
             gone.append(weakref.ref(held))
             share(held, 4)  # the other thread is busy, and finds this in its queue later
         else:
             busy.set()
-            assert done.wait(10)
+            assert done.wait(60)
         return task
 
     results = prefetch(work, range(2), workers=2)

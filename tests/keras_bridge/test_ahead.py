@@ -1,7 +1,5 @@
 """A run of training begins its next epoch while the last batches of one are used, and leaves nothing behind."""
 
-import time
-
 import keras
 import numpy as np
 import pytest
@@ -44,14 +42,15 @@ def model_of(feed):
 
 
 class Ends(keras.callbacks.Callback):
-    """What was read when an epoch ended, the threads given time to go on."""
+    """What was read when an epoch ended, once threads that read ahead have begun the next one."""
 
-    def __init__(self, source, stop_after=None):
+    def __init__(self, source, ahead, stop_after=None):
         super().__init__()
-        self.source, self.stop_after, self.seen = source, stop_after, []
+        self.source, self.ahead, self.stop_after, self.seen = source, ahead, stop_after, []
 
     def on_epoch_end(self, epoch, logs=None):
-        time.sleep(0.2)
+        if self.ahead and epoch + 1 < self.params["epochs"]:
+            assert until(lambda: len(self.source.read_rows) > (epoch + 1) * ROWS)
         self.seen.append(len(self.source.read_rows))
         if epoch == self.stop_after:
             self.model.stop_training = True
@@ -63,7 +62,7 @@ def trained(epochs, stop_after=None, **options):
     model = model_of(feed)
     feed.bind(model)
     source.read_rows.clear()
-    ends = Ends(source, stop_after)
+    ends = Ends(source, feed.workers > 0, stop_after)
     model.fit(feed, epochs=epochs, verbose=0, callbacks=[ends])
     return feed, source, ends
 
@@ -142,7 +141,7 @@ def test_rows_of_one_order_are_not_begun_anew_before_they_end():
             yield np.ones((4, 2), np.float32), np.arange(n, n + 4, dtype=np.float32)
 
     source = ph.from_generator(batches, length=ROWS)
-    ends = Ends(Noted())
+    ends = Ends(Noted(), ahead=False)
     feed = ph.Feed(source, inputs="x", heads={"y": ph.Regression()}, batch_size=4)
     model = model_of(feed)
     model.fit(feed, epochs=3, verbose=0, callbacks=[ends])

@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 
 import numpy as np
@@ -16,31 +15,34 @@ import polyhead as ph
 from polyhead.errors import StoreError
 from polyhead.packing import writer
 from polyhead.sources._store_writing import Journal, write_shard
+from running import threads, until
 
 PROGRAM = """
 import sys, time
+from pathlib import Path
 import numpy as np, polyhead as ph
 
-class Slow(ph.Source):
+class Rows(ph.Source):
     def __len__(self):
         return 400
     def read(self, ids):
-        if len(ids) > 8:
-            time.sleep(float(sys.argv[2]))
+        while len(ids) > 8 and ids[0] >= 200 and not Path(sys.argv[2]).exists():
+            time.sleep(0.01)  # the second half waits until it may be read
         return {"image": np.repeat(ids, 48).reshape(-1, 4, 4, 3).astype(np.uint8), "n": ids,
                 "words": [["w"] * (i % 3) for i in ids.tolist()]}
 
 def go():
-    return ph.pack(Slow(), sys.argv[1], shard_bytes=2000, append="append" in sys.argv, workers=2)
+    return ph.pack(Rows(), sys.argv[1], shard_bytes=2000, append="append" in sys.argv, workers=2)
 
 if __name__ == "__main__":
     print(len(go()))
 """
 
 
-def start(tmp_path, store, wait, *more):
+def start(tmp_path, store, *more, gate=""):
+    """Pack; the second half of the rows is read once there is a file ``gate``."""
     (tmp_path / "program.py").write_text(PROGRAM)
-    command = [sys.executable, str(tmp_path / "program.py"), str(store), str(wait), *more]
+    command = [sys.executable, str(tmp_path / "program.py"), str(store), str(tmp_path / gate), *more]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
@@ -50,11 +52,8 @@ def shards_of(store):
 
 
 def until_shards(process, store, count):
-    end = time.monotonic() + 60
-    while shards_of(store) < count:
-        assert process.poll() is None, process.communicate()
-        assert time.monotonic() < end
-        time.sleep(0.01)
+    assert until(lambda: shards_of(store) >= count or process.poll() is not None)
+    assert process.poll() is None, process.communicate()
 
 
 def content(store):
@@ -62,7 +61,7 @@ def content(store):
 
 
 def finish(process):
-    out, err = process.communicate(timeout=120)
+    out, err = process.communicate(timeout=240)
     assert process.returncode == 0, err
     return out
 
@@ -71,13 +70,12 @@ def finish(process):
 @pytest.mark.parametrize("sent", [signal.SIGKILL, signal.SIGINT])
 def test_killed_half_way_it_goes_on(tmp_path, sent):
     whole, cut = tmp_path / "whole", tmp_path / "cut"
-    finish(start(tmp_path, whole, 0))
-    process = start(tmp_path, cut, 0.15)
+    finish(start(tmp_path, whole))
+    process = start(tmp_path, cut, gate="go")
     until_shards(process, cut, 2)
-    began = time.monotonic()
     os.kill(process.pid, sent)
-    process.communicate(timeout=60)
-    assert time.monotonic() - began < 5
+    (tmp_path / "go").touch()  # threads end what they read; nothing more is begun
+    process.communicate(timeout=240)
     assert process.returncode != 0
     done = shards_of(cut)
     assert 2 <= done < 12
@@ -92,7 +90,7 @@ def test_killed_half_way_it_goes_on(tmp_path, sent):
     with pytest.raises(StoreError):
         ph.Feed(cut, inputs="n", heads={})
     kept = {path.name: path.stat().st_mtime_ns for path in cut.glob("part-*.arrow")}
-    assert finish(start(tmp_path, cut, 0)) == "400\n"
+    assert finish(start(tmp_path, cut)) == "400\n"
     assert content(cut) == content(whole)
     again = {name: (cut / name).stat().st_mtime_ns for name in kept}
     first = sorted(kept)[:done]
@@ -103,18 +101,18 @@ def test_killed_half_way_it_goes_on(tmp_path, sent):
 def test_an_append_that_is_killed_leaves_the_store_as_it_was(tmp_path):
     whole, cut = tmp_path / "whole", tmp_path / "cut"
     for store in (whole, cut):
-        finish(start(tmp_path, store, 0))
-    finish(start(tmp_path, whole, 0, "append"))
-    process = start(tmp_path, cut, 0.15, "append")
+        finish(start(tmp_path, store))
+    finish(start(tmp_path, whole, "append"))
+    process = start(tmp_path, cut, "append", gate="go")
     until_shards(process, cut, 2)
     os.kill(process.pid, signal.SIGKILL)
-    process.communicate(timeout=60)
+    process.communicate(timeout=240)
     assert len(ph.open_store(cut)) == 400
     with pytest.raises(
         StoreError, match="expected the data and the options that it was begun with, got others"
     ):
         ph.pack({"image": np.zeros((1, 4, 4, 3), np.uint8), "n": [1], "words": [["w"]]}, cut, append=True)
-    assert finish(start(tmp_path, cut, 0, "append")) == "800\n"
+    assert finish(start(tmp_path, cut, "append")) == "800\n"
     assert content(cut) == content(whole)
     assert ph.open_store(cut).read(np.array([799, 400, 399]))["n"].tolist() == [399, 0, 399]
 
@@ -167,25 +165,21 @@ def test_an_error_leaves_what_was_written(tmp_path):
             return super().read(ids)
 
     source, store = Late(99), tmp_path / "s"
-    before = threading.active_count()
     with pytest.raises(ph.DataError, match="got OSError: the disk is gone"):
         ph.pack(source, store, shard_bytes=320)
     assert shards_of(store) > 3
     assert not (store / "manifest.json").exists()
     source.bad = None
     assert len(ph.pack(source, store, shard_bytes=320)) == 100
-    end = time.monotonic() + 10
-    while threading.active_count() > before and time.monotonic() < end:
-        time.sleep(0.01)
-    assert threading.active_count() <= before
+    assert until(lambda: not threads())
 
 
 def test_nothing_is_written_any_more_after_an_error(tmp_path, monkeypatch):
-    begun, ended = threading.Event(), []
+    begun, failed, ended = threading.Event(), threading.Event(), []
 
     def slowly(path, *arguments):
         begun.set()
-        time.sleep(0.2)
+        assert failed.wait(60)
         shard = write_shard(path, *arguments)
         ended.append(path.name)
         return shard
@@ -194,6 +188,7 @@ def test_nothing_is_written_any_more_after_an_error(tmp_path, monkeypatch):
         def read(self, ids):
             if ids[0] > 10 and self.bad:  # the second shard, while the first is written
                 assert begun.wait(60)
+                failed.set()
                 raise OSError("the disk is gone")
             return super().read(ids)
 

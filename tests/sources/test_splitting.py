@@ -241,9 +241,9 @@ def test_a_million_rows_are_quick():
     source = Arrays(
         {"a": random.integers(0, 12, rows), "b": random.normal(size=rows), "c": random.integers(0, 99, rows)}
     )
-    start = time.perf_counter()
+    start = time.process_time()
     parts = source.split((0.8, 0.2), stratify=["a", "b", "c"])
-    assert time.perf_counter() - start < 15  # about 1.5 s; room for a busy machine
+    assert time.process_time() - start < 15  # about 1.5 s of work, whoever else works
     assert [len(part) for part in parts] == [800_000, 200_000]
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import typer
 
-from polyhead.cli.bench import bench
 from polyhead.cli.demo import demo
-from polyhead.cli.doctor import doctor
+from polyhead.cli.examine import examine
 from polyhead.cli.inspect import inspect
 from polyhead.cli.pack import pack
 from polyhead.cli.preview import preview
+from polyhead.cli.profile import profile
 
 app = typer.Typer(
     name="polyhead",
@@ -18,12 +18,12 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-app.command()(bench)
 app.command()(demo)
-app.command()(doctor)
+app.command()(examine)
 app.command()(inspect)
 app.command()(pack)
 app.command()(preview)
+app.command()(profile)
 
 
 def main() -> None:

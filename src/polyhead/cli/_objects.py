@@ -83,6 +83,14 @@ def made(text: str, value: Any) -> Any:
         fail(f"{text}: it raised {type(error).__name__}: {error}", WRONG_USE)
 
 
+def model_of(text: str, value: Any) -> Any:
+    """A Keras model, or the one that the given function returns."""
+    model = made(text, value)
+    if not callable(getattr(model, "fit", None)):
+        fail(f"{text}: expected a Keras model, got {type(model).__name__}.", WRONG_USE)
+    return model
+
+
 def _require_file(path: Path) -> None:
     if not path.is_file():
         fail(hints(f"{path}: no such file.", _near(path)), WRONG_USE)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from polyhead.doctor.reading import Reading
+from polyhead.speed import duration
 
 _MOST_WEIGHTS = 20_000_000
 _TIMES = 5
@@ -44,7 +45,7 @@ def measure(reading: Reading, model: Any, seconds: float) -> Cost:
         return Cost(None, None, None, ())
     each = float(np.median(reading.seconds[1:] or reading.seconds))
     size = int(np.mean(reading.bytes))
-    notes = [f"a batch takes {_time(each)} to make and {_size(size)} of memory"]
+    notes = [f"a batch takes {duration(each)} to make and {_size(size)} of memory"]
     if model is None:
         return Cost(each, size, None, tuple(notes))
     step, words = _step(model, len(reading.rows[0]), seconds)
@@ -52,13 +53,9 @@ def measure(reading: Reading, model: Any, seconds: float) -> Cost:
     if cost.share is not None:
         words = (
             f"that is {cost.share:.0%} of a step, if nothing is prepared ahead; a step without data takes "
-            f"{_time(step or 0)}, measured on a copy of the model with mean squared errors and random numbers"
+            f"{duration(step or 0)}, measured on a copy of the model with mean squared errors and random numbers"
         )
     return Cost(each, size, step, (*notes, words))
-
-
-def _time(seconds: float) -> str:
-    return f"{seconds * 1000:.3g} ms" if seconds < 1 else f"{seconds:.3g} s"
 
 
 def _size(size: int) -> str:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import itertools
 import math
 import statistics
-import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
+from polyhead import speed
 from polyhead.engine.prefetch import prefetch
 
 LOOK = 8
@@ -51,19 +51,19 @@ class _Phase:
 
     def _in_line(self, work: Callable[[Task], Result], tasks: Iterable[Task]) -> Iterator[Result]:
         for task in tasks:
-            begun = time.perf_counter()
+            begun = speed.clock()
             result = work(task)
-            made = time.perf_counter()
+            made = speed.clock()
             yield result
             del result
             self.left -= 1
             self.making.append(made - begun)
-            self.using.append(time.perf_counter() - made)
+            self.using.append(speed.clock() - made)
 
     def _by_threads(self, work: Callable[[Task], Result], tasks: Iterable[Task]) -> Iterator[Result]:
-        last = time.perf_counter()
+        last = speed.clock()
         for result in prefetch(work, tasks, workers=self.workers):
-            now = time.perf_counter()
+            now = speed.clock()
             self.gaps.append(now - last)
             last = now
             self.left -= 1

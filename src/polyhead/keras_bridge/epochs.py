@@ -118,7 +118,12 @@ def _read(epoch: int, batch: int, save_freq: Any, model: Any, steps: int) -> Bac
         return Backup(epoch, 0)  # made between two epochs
     done = batch + 1
     # of several steps in one execution Keras 3.10 names the first, newer ones the last
-    several = max(1, int(getattr(model, "steps_per_execution", None) or 1))
+    several = steps_per_execution(model)
     if taken is not None and done < taken - before < done + several:
         done = taken - before
     return Backup(epoch, min(done, steps), taken is None or taken - before <= done)
+
+
+def steps_per_execution(model: Any) -> int:
+    """How many batches the model takes at once."""
+    return max(1, int(getattr(model, "steps_per_execution", None) or 1))

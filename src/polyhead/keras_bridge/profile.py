@@ -1,4 +1,4 @@
-"""A callback that says what holds training back. Imports keras: import this lazily."""
+"""The callback `Profile`, which measures how long training waits for its feed. Imports keras: import this lazily."""
 
 from __future__ import annotations
 
@@ -6,16 +6,15 @@ from typing import Any
 
 import keras
 
-from polyhead.errors import ContractError, Problem, is_size, shown
-from polyhead.keras_bridge.waiting import Asks
-from polyhead.speed import Speed
+from polyhead.keras_bridge.waiting import StepTimer
+from polyhead.speed import Speed, require_steps
 
 
-class Profile(keras.callbacks.Callback, Asks):
+class Profile(keras.callbacks.Callback):
     """Measures a real ``fit``: how long each step waits for the feed, and what would help.
 
-    Steps are measured from the second on, as Keras compiles in the first; validation is not. While it measures, each
-    step is waited for, so that work of a device that still runs is not taken for late data.
+    Steps are measured from the second on, as Keras compiles in the first; validation is not measured. While it
+    measures, each step is waited for, so that the work of a device is not taken for late data.
 
     Args:
         steps: how many steps to measure at most.
@@ -42,21 +41,21 @@ class Profile(keras.callbacks.Callback, Asks):
     """
 
     def __init__(self, steps: int = 1000, verbose: int = 1) -> None:
-        if not is_size(steps, 2):
-            raise ContractError(Problem("Profile(steps=)", "an integer of at least 2", shown(steps)))
+        require_steps(steps, "Profile(steps=)", 2)
         super().__init__()
         self.steps, self.verbose = steps, verbose
+        self.timer: StepTimer | None = None
         self.report: Speed | None = None
 
     def on_train_begin(self, logs: Any = None) -> None:
         """Forget an earlier run."""
-        self.watch = self.report = None
+        self.timer = self.report = None
 
     def on_train_end(self, logs: Any = None) -> None:
         """Report."""
-        if self.watch is not None:
-            self.watch.end()
-            self.report = self.watch.speed()
+        if self.timer is not None:
+            self.timer.end()
+            self.report = self.timer.speed()
         if self.verbose:
             little = "polyhead: nothing to report, as fewer than two steps of a feed were measured."
             print(little if self.report is None else self.report)

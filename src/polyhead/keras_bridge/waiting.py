@@ -1,58 +1,46 @@
-"""How long training waits for data, seen from the iterator that Keras draws batches from.
+"""Measures how long training waits for data, in the iterator that Keras draws batches from.
 
 Time inside the iterator is waiting, time between two batches is the step. JAX, and PyTorch on a GPU, return from a
-step before the device has done it. So while this measures, the device is waited for first: then neither is its
-work taken for data that is late, nor the other way round. The first step, in which Keras compiles, does not count.
-
-What was prepared ahead by then hides for a while that a feed is too slow. So the rate at which its threads work is
-measured as well: training waits at least as long as they take more than the model.
+step before the device has finished it, so each step that is measured is waited for first: else the work of the device
+would be taken for late data. The first step, in which Keras compiles, does not count.
 """
 
 from __future__ import annotations
 
 import statistics
 import sys
-import time
 import weakref
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
 from polyhead.keras_bridge.adapter import Call
+from polyhead.keras_bridge.epochs import steps_per_execution
 from polyhead.keras_bridge.rescaling import rescaling
-from polyhead.speed import STAGES, WAITING, Facts, Meter, Speed
+from polyhead.speed import SECONDS, Meter, Setup, Speed
 
-SECONDS = 2.0
 STEPS = 20
-"""A fit that nobody asked to measure is measured for so long, and for so many steps at least."""
+"""How many steps are measured, at least, where nobody asked for it."""
 
 
-class Watch:
-    """One run of training that is measured.
+class StepTimer:
+    """Times the steps of one run of training.
 
     Args:
-        facts: about the feed.
-        model: that is trained.
-        steps: how many steps at least, and at most where ``seconds`` is 0.
-        seconds: how many seconds at least.
-        aloud: say so, once, where it waits too long.
+        setup: of the feed.
+        model: the model that is trained.
+        steps: how many steps to measure; None for some seconds, after which a line is printed if training waits too
+            long.
         skip: how many steps to leave out at the beginning, at least.
     """
 
-    def __init__(
-        self,
-        facts: Facts,
-        model: Any,
-        steps: int = STEPS,
-        seconds: float = SECONDS,
-        aloud: bool = True,
-        skip: int = 1,
-    ) -> None:
+    def __init__(self, setup: Setup, model: Any, steps: int | None = None, skip: int = 1) -> None:
         self.meter = Meter()
         scale = rescaling(model)
-        self._facts = replace(facts, rescales=scale is not None and scale < 0.01)
-        self._model, self._steps, self._seconds, self._aloud = weakref.ref(model), steps, seconds, aloud
-        self._each = max(1, int(getattr(model, "steps_per_execution", None) or 1))
+        self._setup = replace(setup, rescales=scale is not None and scale < 0.01)
+        self._model, self._warn = weakref.ref(model), steps is None
+        self._steps, self._seconds = (STEPS, SECONDS) if steps is None else (steps, 0.0)
+        self._each = steps_per_execution(model)
         self._skip = -(-skip // self._each) * self._each
         self._drawn, self._waits, self._works = 0, 0.0, list[float]()
         self._spent = self._settled = 0.0
@@ -60,18 +48,18 @@ class Watch:
         self.over = False
 
     def timed(self, batches: Iterator[Any]) -> Iterator[Any]:
-        """The same batches, measured until this is over and handed through from then on."""
+        """The same batches; they are measured until this is over, and only passed on from then on."""
         here, left = 0, 0.0
         while not self.over:
-            entered = time.perf_counter()
+            entered = self.meter.clock()
             self._settle()
-            asked = time.perf_counter()
+            asked = self.meter.clock()
             try:
                 batch = next(batches)
             except StopIteration:
                 return
-            now = time.perf_counter()
-            # a step follows when so many batches were drawn as it takes; none is known before the first
+            now = self.meter.clock()
+            # the model takes several batches in a step of several executions; nothing is known before the first
             stepped = here > 0 and here % self._each == 0
             self._note(asked - left if stepped else None, asked - entered, now - asked)
             here, left = here + 1, now
@@ -90,7 +78,7 @@ class Watch:
             self._works.append(worked)
             self._spent += worked
         # what is made in line is made while the device works, where it does
-        late = waited if self._facts.workers else max(0.0, waited - settled)
+        late = waited if self._setup.workers else max(0.0, waited - settled)
         self._waits, self._spent = self._waits + late, self._spent + late
         self._settled += settled
         if self.steps >= self._steps and self._spent >= self._seconds:
@@ -102,15 +90,15 @@ class Watch:
         return max(0, self._drawn - self._skip)
 
     def end(self) -> None:
-        """Measure no more."""
+        """Stop measuring, and warn if training waits too long."""
         if self.over:
             return
         self.over = True
         self.meter.end(self._last)
-        if self._aloud and self.meter.steady:
+        if self._warn and self.meter.steady:
             speed = self.speed()
-            if speed is not None and (speed.waiting or 0) > WAITING:
-                print(words(speed), file=sys.stderr, flush=True)
+            if speed is not None and speed.bottleneck != "model":
+                print(speed.line, file=sys.stderr, flush=True)
 
     def speed(self) -> Speed | None:
         """What was measured; None where that was too little."""
@@ -119,19 +107,10 @@ class Watch:
             return None
         # the median, as a step may be compiled anew, or be followed by validation
         worked = statistics.median(self._works) * self.steps / self._each
-        waited = max(self._waits, self._late(worked)) if self.meter.steady else self._waits
-        busy = min(max(1.0, self._facts.workers), self.meter.busy)
-        rows = self.steps * self._facts.batch_size
-        return Speed(rows, self.steps, waited + worked, self.meter.each, busy, waited, None, self._facts)
-
-    def _late(self, worked: float) -> float:
-        """How long these steps wait by the rate at which the feed works."""
-        feed = sum(self.meter.each.values()) * self._facts.batch_size * self.steps
-        workers = self._facts.workers
-        return max(0.0, feed / workers - worked) if workers else max(0.0, feed - self._settled)
+        return self.meter.beside_model(self._setup, self.steps, worked, self._waits, self._settled)
 
     def _settle(self) -> None:
-        """Wait until the device has done its step, where a backend would not."""
+        """Wait until the device has finished its step, where the backend has not done so."""
         state = getattr(self._model(), "_jax_state", None)
         if isinstance(state, dict):
             for array in (a for group in state.values() if group for a in group):
@@ -143,45 +122,28 @@ class Watch:
             torch.cuda.synchronize()
 
 
-def words(speed: Speed) -> str:
-    """The line that a fit says, where it waits too long."""
-    slow = STAGES[speed.bottleneck]
-    share = speed.waiting or 0.0
-    return f"polyhead: training waits for data {share:.0%} of its time, most of it for {slow}. {speed.remedy}"
+_RUNS: weakref.WeakKeyDictionary[Any, StepTimer] = weakref.WeakKeyDictionary()
 
 
-_RUNS: weakref.WeakKeyDictionary[Any, Watch] = weakref.WeakKeyDictionary()
-
-
-class Asks:
-    """A callback that asks for the run of training which it stands beside to be measured.
-
-    Attributes:
-        steps: how many steps at most.
-        watch: who measures, once the run has begun.
-    """
-
-    steps: int
-    watch: Watch | None = None
-
-
-def watch(call: Call, facts: Facts, aloud: bool) -> Watch | None:
-    """Who measures the run that asks for batches; None where nobody does, any more.
+def step_timer(call: Call, setup: Setup, warn: bool) -> StepTimer | None:
+    """The timer of the run of ``fit`` that asks for batches; None where it is not measured, or no longer.
 
     Args:
         call: of Keras.
-        facts: about the feed.
-        aloud: a run that nobody asked to measure may say that it waits too long.
+        setup: of the feed.
+        warn: whether a run without the callback `Profile` is measured, to warn if it waits too long.
     """
     if call.use != "fit" or call.probing or call.model is None or call.run is None:
         return None
+    from polyhead.keras_bridge.profile import Profile
+
     found = _RUNS.get(call.run)
     if found is None:
-        asks = next((one for one in call.callbacks if isinstance(one, Asks)), None)
-        if asks is not None:
-            found = asks.watch = Watch(facts, call.model, asks.steps, 0.0, aloud=False)
-        elif aloud and call.verbose:
-            found = Watch(facts, call.model)
+        profile = next((one for one in call.callbacks if isinstance(one, Profile)), None)
+        if profile is not None:
+            found = profile.timer = StepTimer(setup, call.model, profile.steps)
+        elif warn and call.verbose:
+            found = StepTimer(setup, call.model)
         else:
             return None
         _RUNS[call.run] = found

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import itertools
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
 from polyhead.compiled import settled
-from polyhead.errors import ContractError, Problem, is_size, shown
+from polyhead.errors import ContractError, Problem
 from polyhead.feed import Feed
 from polyhead.keras_bridge.adapter import Call, Convert, KerasInput
 from polyhead.keras_bridge.compile import compile as compile_for
-from polyhead.keras_bridge.waiting import Watch
-from polyhead.speed import Meter, Speed
-
-SECONDS = 2.0
-"""How long each part takes at least, where nobody says how many steps."""
+from polyhead.keras_bridge.epochs import steps_per_execution
+from polyhead.keras_bridge.waiting import StepTimer
+from polyhead.speed import SECONDS, Meter, Speed, require_steps
 
 FEWEST, TRAINED, BLOCK = 4, 30, 4
 
@@ -32,19 +29,16 @@ def profile(feed: Feed, steps: int | None = None) -> Speed:
     >>> speed.steps, speed.rows, speed.waiting
     (5, 160, None)
     """
-    _require(steps, "profile(steps=)", 1)
+    if steps is not None:
+        require_steps(steps, "profile(steps=)", 1)
     feed.peek()  # what is loaded and compiled with the first batch is not of the others
     settled()
-    workers, meter = feed._facts.workers, Meter()
-    done, rows, seconds = _go(feed, meter, 0, 0, steps)
-    each, busy = meter.each, min(1.0, meter.busy)
-    each["hand over"] += max(0.0, seconds / rows - sum(each.values()))
+    workers = feed._setup.workers
+    speed = _measure(feed, 0, 0, steps)
     if workers:
         # of other rows where there are some: a disk has those of the first run at hand
-        meter = Meter()
-        done, rows, seconds = _go(feed, meter, done, workers, steps)
-        busy = min(workers, meter.busy)
-    return Speed(rows, done, seconds, each, busy, None, None, feed._facts)
+        speed = replace(_measure(feed, workers, speed.steps, steps), seconds=speed.seconds)
+    return speed
 
 
 def train(feed: Feed, model: Any, steps: int | None = None) -> Speed:
@@ -60,46 +54,34 @@ def train(feed: Feed, model: Any, steps: int | None = None) -> Speed:
     Raises:
         ContractError: ``steps`` is no integer of at least 2, or the feed does not fit the model.
     """
-    _require(steps, "train(steps=)", 2)
-    steps = steps or TRAINED
+    steps = TRAINED if steps is None else steps
+    require_steps(steps, "train(steps=)", 2)
     if not getattr(model, "compiled", False):
         compile_for(model, feed, optimizer="sgd")
-    times = []
-    for constant in (True, False):
-        trial = _Trial(feed, model, steps, constant)
+    trials = [_Trial(feed, model, steps, constant) for constant in (True, False)]
+    for trial in trials:
         model.fit(trial, verbose=0)
-        times.append(trial.watch.speed())
-    alone, found = times
+    alone, found = (trial.timer.speed() for trial in trials)
     if alone is None or found is None:
         few = "Give a feed of more rows, or a model of fewer steps_per_execution."
         raise ContractError(Problem("train(steps=)", "steps enough to measure", str(steps), few))
     return replace(found, alone=alone.step)
 
 
-def _require(steps: Any, where: str, least: int) -> None:
-    if steps is not None and not is_size(steps, least):
-        raise ContractError(Problem(where, f"an integer of at least {least}", shown(steps)))
-
-
-def _go(feed: Feed, meter: Meter, first: int, workers: int, steps: int | None) -> tuple[int, int, float]:
-    """Make batches and let them go: how many, of how many rows, in how many seconds."""
-    count = min(steps or len(feed), len(feed))
+def _measure(feed: Feed, workers: int, first: int, steps: int | None) -> Speed:
+    """Make batches from step ``first`` on, and let them go."""
     if first + (steps or FEWEST) > len(feed):
         first = 0
-    drawing, structure = feed._drawing, feed._own
-    stop = min(first + count, len(feed))
-    blocks = drawing.blocks(feed.epoch, first, meter=meter, workers=workers, stop=stop)
-    begun = time.perf_counter()
+    stop = min(first + (steps or len(feed)), len(feed))
+    drawing, meter = feed._drawing, Meter()
     done = rows = 0
-    seconds = 0.0
-    for block in blocks:
-        done += sum(1 for _ in drawing.cut(iter([block]), structure))
+    for block in drawing.blocks(feed.epoch, first, meter=meter, workers=workers, stop=stop):
+        done += sum(1 for _ in drawing.cut(iter([block]), feed._own))
         rows += len(block.ids)
-        seconds = time.perf_counter() - begun
-        if steps is None and done >= FEWEST and seconds > SECONDS:
+        if steps is None and done >= FEWEST and meter.elapsed > SECONDS:
             break
     meter.end()
-    return done, rows, seconds
+    return meter.alone(feed._setup, workers, done, rows)
 
 
 class _Trial(KerasInput):
@@ -107,11 +89,11 @@ class _Trial(KerasInput):
 
     def __init__(self, feed: Feed, model: Any, steps: int, constant: bool) -> None:
         self._feed, self._count, self._constant = feed, steps, constant
-        each = max(1, int(getattr(model, "steps_per_execution", None) or 1))
+        each = steps_per_execution(model)
         # what is prepared while the first step compiles says nothing about the rest
-        ahead = 1 if constant else (feed._facts.workers + 2) * BLOCK
+        ahead = 1 if constant else (feed._setup.workers + 2) * BLOCK
         self._total = (-(-ahead // each) + -(-(steps + 1) // each)) * each
-        self.watch = Watch(feed._facts, model, steps, 0.0, aloud=False, skip=ahead)
+        self.timer = StepTimer(feed._setup, model, steps, ahead)
 
     def _steps(self, call: Call) -> int | None:
         return self._total
@@ -134,9 +116,9 @@ class _Trial(KerasInput):
             if self._constant
             else self._made(structure, convert)
         )
-        return itertools.islice(self.watch.timed(made), self._total)
+        return itertools.islice(self.timer.timed(made), self._total)
 
     def _made(self, structure: Any, convert: Convert | None) -> Iterator[Any]:
         drawing = self._feed._drawing
-        blocks = drawing.blocks(drawing.epoch, epochs=None, meter=self.watch.meter, most=BLOCK)
+        blocks = drawing.blocks(drawing.epoch, epochs=None, meter=self.timer.meter, most=BLOCK)
         return drawing.cut(blocks, structure, convert)

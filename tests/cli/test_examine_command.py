@@ -1,4 +1,4 @@
-"""`polyhead doctor`: what it prints, where, and with which status it ends."""
+"""`polyhead examine`: what it prints, where, and with which status it ends."""
 
 import contextlib
 import io
@@ -69,16 +69,16 @@ class Result:
     stderr: str
 
 
-def doctor(*args):
+def examine(*args):
     """The command, with its two outputs apart."""
     out, err = io.StringIO(), io.StringIO()
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        code = app(["doctor", *map(str, args)], standalone_mode=False)
+        code = app(["examine", *map(str, args)], standalone_mode=False)
     return Result(code or 0, out.getvalue(), err.getvalue())
 
 
 def test_nothing_wrong_is_0(program):
-    result = doctor(f"{program}:right", "--steps", 6)
+    result = examine(f"{program}:right", "--steps", 6)
     assert result.exit_code == 0
     assert result.stdout.startswith("ok\n  a generator function: 50 batches read, 500 rows\n")
     assert "data = ph.from_generator(right, length=60, names=('x', 'y'))" in result.stdout
@@ -87,13 +87,13 @@ def test_nothing_wrong_is_0(program):
 
 def test_a_warning_is_0_and_1_where_it_is_strict(program):
     for args, code in (((), 0), (("--strict",), 1)):
-        result = doctor(f"{program}:right", *args)
+        result = examine(f"{program}:right", *args)
         assert result.exit_code == code
         assert result.stdout.startswith("1 warning:\n  1. (perhaps) generator function: expected an end")
 
 
 def test_a_mistake_is_1(program):
-    result = doctor(f"{program}:wrong", "--steps", 6, "--batches", 3)
+    result = examine(f"{program}:wrong", "--steps", 6, "--batches", 3)
     assert result.exit_code == 1
     assert "  1. target y, batch 0, row " in result.stdout
     assert ": expected finite numbers, got NaN (" in result.stdout
@@ -102,7 +102,7 @@ def test_a_mistake_is_1(program):
 
 @pytest.mark.keras
 def test_a_model_or_a_function_that_makes_one(program):
-    result = doctor(f"{program}:arrays", "--model", f"{program}:network")
+    result = examine(f"{program}:arrays", "--model", f"{program}:network")
     assert result.exit_code == 1
     assert (
         "  1. y: expected an array for each of `a` (1,), `b` (1,), got one array of shape (B, 1)."
@@ -112,7 +112,7 @@ def test_a_model_or_a_function_that_makes_one(program):
 
 @pytest.mark.parametrize("name", ["right", "wrong"])
 def test_json_is_all_that_is_printed(program, name):
-    result = doctor(f"{program}:{name}", "--steps", 6, "--json")
+    result = examine(f"{program}:{name}", "--steps", 6, "--json")
     found = json.loads(result.stdout)
     assert (found["ok"], result.exit_code) == ((True, 0) if name == "right" else (False, 1))
     assert [p["code"] for p in found["problems"]] == ([] if name == "right" else ["nan"])
@@ -141,20 +141,20 @@ def test_json_is_all_that_is_printed(program, name):
 )
 def test_wrong_use_is_2(program, monkeypatch, args, words):
     monkeypatch.chdir(program.parent)
-    result = doctor(*args)
+    result = examine(*args)
     assert (result.exit_code, result.stdout) == (2, "")
     assert result.stderr.splitlines()[-1] == f"polyhead: {words}"
 
 
 def test_a_number_is_nothing_to_examine(program):
-    result = doctor(f"{program}:number")
+    result = examine(f"{program}:number")
     assert result.exit_code == 2
     assert "expected a generator, a function that makes one" in result.stderr
 
 
 def test_it_runs_by_itself(program):
     found = subprocess.run(
-        [sys.executable, "-m", "polyhead.cli", "doctor", f"{program}:arrays", "--json"],
+        [sys.executable, "-m", "polyhead.cli", "examine", f"{program}:arrays", "--json"],
         capture_output=True,
         text=True,
         check=True,
@@ -164,6 +164,6 @@ def test_it_runs_by_itself(program):
 
 
 def test_the_page_about_it_names_every_option():
-    page = (Path(__file__).parents[2] / "docs" / "doctor.md").read_text(encoding="utf-8")
+    page = (Path(__file__).parents[2] / "docs" / "examine.md").read_text(encoding="utf-8")
     for option in ("--model", "--batches", "--steps", "--seconds", "--json", "--strict"):
         assert option in page

@@ -1,4 +1,4 @@
-"""``polyhead bench``: how fast a feed is, what holds it back, and what helps."""
+"""``polyhead profile``: how fast a feed is, where its bottleneck is, and what helps."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import Annotated
 
 import typer
 
-from polyhead.cli._objects import load, made
+from polyhead.cli._objects import load, made, model_of
 from polyhead.cli._say import WRONG_USE, fail
 from polyhead.errors import ContractError, PolyheadError
 from polyhead.feed import Feed
 
 
-def bench(
+def profile(
     feed: Annotated[
         str,
         typer.Argument(
@@ -39,8 +39,8 @@ def bench(
         bool, typer.Option("--json", help="Print the report as JSON, and nothing else.")
     ] = False,
 ) -> None:
-    """Measure a feed stage by stage, and beside a model; say what holds back, and what helps."""
-    from polyhead.report.profile import profile, train
+    """Measure a feed stage by stage, alone or with a model: find the bottleneck, and what helps."""
+    from polyhead.report.profile import train
 
     # what the files print is theirs; the report alone goes to stdout
     with contextlib.redirect_stdout(sys.stderr):
@@ -48,11 +48,9 @@ def bench(
         given = made(feed, found[0])
         if not isinstance(given, Feed):
             fail(f"{feed}: expected a ph.Feed, got {type(given).__name__}.", WRONG_USE)
-        net = made(model, found[1]) if model is not None else None
-        if model is not None and not callable(getattr(net, "fit", None)):
-            fail(f"{model}: expected a Keras model, got {type(net).__name__}.", WRONG_USE)
+        net = model_of(model, found[1]) if model is not None else None
         try:
-            speed = profile(given, steps) if net is None else train(given, net, steps)
+            speed = given.profile(steps) if net is None else train(given, net, steps)
         except ContractError as error:
             fail(f"{feed}: {error}", WRONG_USE)
         except PolyheadError as error:

@@ -1,22 +1,21 @@
-"""``polyhead doctor``: what is wrong with batches that somebody makes by hand."""
+"""``polyhead examine``: lists the problems of a generator or dataset that somebody wrote by hand."""
 
 from __future__ import annotations
 
 import contextlib
-import inspect
 import json
 import sys
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from polyhead.cli._objects import load
+from polyhead.cli._objects import load, model_of
 from polyhead.cli._say import WRONG_DATA, WRONG_USE, fail
-from polyhead.doctor.examine import examine
+from polyhead.doctor.examine import examine as problems_of
 from polyhead.errors import PolyheadError
 
 
-def doctor(
+def examine(
     data: Annotated[
         str,
         typer.Argument(
@@ -47,22 +46,10 @@ def doctor(
     with contextlib.redirect_stdout(sys.stderr):
         found = load(*(text for text in (data, model) if text is not None))
         try:
-            net = _model(model, found[1]) if model is not None else None
-            report = examine(found[0], net, batches, steps_per_epoch=steps, seconds=seconds)
+            net = model_of(model, found[1]) if model is not None else None
+            report = problems_of(found[0], net, batches, steps_per_epoch=steps, seconds=seconds)
         except PolyheadError as error:
             fail(f"{data}: {error}", WRONG_USE)
     typer.echo(json.dumps(report.as_dict(), indent=2, ensure_ascii=False) if as_json else str(report))
     if not report.ok or (strict and report.warnings):
         raise typer.Exit(WRONG_DATA)
-
-
-def _model(text: str, value: Any) -> Any:
-    """A model, or what the function that was given returns."""
-    if inspect.isfunction(value):
-        try:
-            value = value()
-        except Exception as error:  # whatever the user's code raises is what is wrong with it
-            fail(f"{text}: it raised {type(error).__name__}: {error}", WRONG_USE)
-    if not callable(getattr(value, "fit", None)):
-        fail(f"{text}: expected a Keras model, got {type(value).__name__}.", WRONG_USE)
-    return value
