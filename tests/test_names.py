@@ -149,7 +149,7 @@ DECLARED = {
     "feed.on()": (
         lambda: feed(presence=ph.Binary()).on(DATA, bach_size=2),
         "feed.on(bach_size=): expected an argument of ph.Feed (inputs, heads, batch_size, shuffle, seed, augment, "
-        "workers, drop_remainder, shard, watch, cache), got none of that name. Did you mean `batch_size`?",
+        "workers, drop_remainder, shard, warn_if_slow, cache), got none of that name. Did you mean `batch_size`?",
     ),
     "shuffle=": (
         lambda: ph.Feed(DATA, inputs="x", heads={"presence": ph.Binary()}, shuffle="block"),

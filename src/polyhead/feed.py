@@ -115,7 +115,8 @@ class Feed(KerasInput):
         self.source = as_source(data, asked(inputs, heads))
         if len(self.source) == 0:
             raise DataError(Problem("data", "at least one row", "an empty source"))
-        drop_remainder, watch = _switch("drop_remainder", drop_remainder), _switch("watch", watch)
+        drop_remainder = _switch("drop_remainder", drop_remainder)
+        warn_if_slow = _switch("warn_if_slow", warn_if_slow)
         if not isinstance(plain(shuffle), bool):
             require_choice("Feed(shuffle=)", shuffle, ("blocks",), 'True, False or "blocks"')
         blocks = isinstance(shuffle, str)

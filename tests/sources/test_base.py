@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from polyhead import DataError, Source
-from polyhead.sources.arrays import Arrays
 from polyhead.errors import similar
+from polyhead.sources.arrays import Arrays
 from polyhead.sources.base import checked_rows
 
 
