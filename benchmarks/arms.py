@@ -44,7 +44,7 @@ def bare_copy(workload: Workload, batch_size: int) -> Epochs:
 
     They come in row order, into memory that is used again.
     """
-    from polyhead.engine.memory import Pool
+    from polyhead.pipeline.buffer_pool import Pool
 
     x, (first, second) = workload.gather(slice(None))
     pool = Pool()

@@ -14,7 +14,7 @@ import keras
 import numpy as np
 
 import polyhead as ph
-from polyhead.vision import decode_mask
+from polyhead.images.decode import decode_mask
 
 SIDE, MASK = 64, (16, 16)
 WANTED = {1: "person", 16: "bird", 17: "cat", 18: "dog", 19: "horse", 20: "sheep", 21: "cow", 22: "elephant"}

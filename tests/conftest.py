@@ -55,7 +55,7 @@ def _imports_keras(path: Path) -> bool:
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """The clock by which feeds are measured: it moves where a test says so, and nowhere else."""
     made = Clock()
-    monkeypatch.setattr("polyhead.speed.clock", made)
+    monkeypatch.setattr("polyhead.profiling.clock", made)
     return made
 
 

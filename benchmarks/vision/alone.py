@@ -43,7 +43,7 @@ Run = Callable[[], None]
 
 def ours(samples: list[Sample], colors: tuple[str, ...]) -> Run:
     """A plan for the batch, then each sample, written into the arrays of a batch."""
-    from polyhead.vision import Color, Crop, Flip, Joint, Rotate, Scale
+    from polyhead.augment import Color, Crop, Flip, Joint, Rotate, Scale
 
     steps: list[Any] = [Flip(p=FLIP), Rotate(DEGREES), Scale(ZOOM), Crop(CROP)]
     steps += [Color(**{name: COLOR[name] for name in colors})] if colors else []
@@ -95,7 +95,7 @@ def albumentations(samples: list[Sample], colors: tuple[str, ...]) -> Run:
 
 def by_hand(samples: list[Sample], colors: tuple[str, ...]) -> Run:
     """OpenCV's calls, resized first, the image turned and scaled by one warp."""
-    from polyhead.vision import geometry
+    from polyhead.images import geometry
 
     rng = np.random.default_rng(1)
     size = reference_size(CROP)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import wrapt
 
+from polyhead.compiling import compile, outputs
 from polyhead.errors import (
     ContractError,
     DataError,
@@ -15,7 +16,6 @@ from polyhead.errors import (
     StoreError,
 )
 from polyhead.feed import Feed
-from polyhead.keras_bridge.compile import compile, outputs
 from polyhead.kinds import (
     Array,
     Binary,
@@ -29,21 +29,11 @@ from polyhead.kinds import (
     MultiLabel,
     Regression,
 )
-from polyhead.sources.base import Source
+from polyhead.sources.source import Source
 from polyhead.sources.tables import read_table
 
 if TYPE_CHECKING:
-    from polyhead.doctor.examine import examine
-    from polyhead.keras_bridge.profile import Profile
-    from polyhead.packing.pack import pack
-    from polyhead.sources.coco import read_coco
-    from polyhead.sources.folders import read_folder
-    from polyhead.sources.generator import from_generator
-    from polyhead.sources.largest import largest
-    from polyhead.sources.store import open_store
-    from polyhead.sources.voc import read_voc
-    from polyhead.sources.yolo import read_yolo
-    from polyhead.vision import (
+    from polyhead.augment import (
         Apply,
         Blur,
         Color,
@@ -60,20 +50,30 @@ if TYPE_CHECKING:
         Shear,
         Shift,
     )
+    from polyhead.doctor.examine import examine
+    from polyhead.keras_bridge.profile_callback import Profile
+    from polyhead.packing.pack import pack
+    from polyhead.readers.coco import read_coco
+    from polyhead.readers.folders import read_folder
+    from polyhead.readers.largest import largest
+    from polyhead.readers.voc import read_voc
+    from polyhead.readers.yolo import read_yolo
+    from polyhead.sources.generator import from_generator
+    from polyhead.store.reader import open_store
 
 __version__ = "0.1.0"
 
 _LATER = {
-    "Profile": "polyhead.keras_bridge.profile",
+    "Profile": "polyhead.keras_bridge.profile_callback",
     "examine": "polyhead.doctor.examine",
     "from_generator": "polyhead.sources.generator",
-    "largest": "polyhead.sources.largest",
-    "open_store": "polyhead.sources.store",
+    "largest": "polyhead.readers.largest",
+    "open_store": "polyhead.store.reader",
     "pack": "polyhead.packing.pack",
-    "read_coco": "polyhead.sources.coco",
-    "read_folder": "polyhead.sources.folders",
-    "read_voc": "polyhead.sources.voc",
-    "read_yolo": "polyhead.sources.yolo",
+    "read_coco": "polyhead.readers.coco",
+    "read_folder": "polyhead.readers.folders",
+    "read_voc": "polyhead.readers.voc",
+    "read_yolo": "polyhead.readers.yolo",
     **dict.fromkeys(
         (
             "Apply",
@@ -92,7 +92,7 @@ _LATER = {
             "Shear",
             "Shift",
         ),
-        "polyhead.vision",
+        "polyhead.augment",
     ),
 }
 """What only some programs need is imported when it is asked for."""

@@ -10,10 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from polyhead.drawing import Drawing
-from polyhead.engine import Assembler, Batch
-from polyhead.engine.declaration import Known, as_inputs, asked, lacking, require_kinds
-from polyhead.engine.memory import pooled
+from polyhead.checks.compiled_model import compiled_loss, head_losses, user_loss
+from polyhead.checks.contract import Declared, Fit, check, match
 from polyhead.errors import (
     ContractError,
     DataError,
@@ -30,17 +28,19 @@ from polyhead.errors import (
     warn,
 )
 from polyhead.keras_bridge.adapter import Call, Convert, KerasInput, Spec
-from polyhead.keras_bridge.compiled import compiled_loss, head_losses, user_loss
-from polyhead.keras_bridge.contract import Declared, Fit, check, match
+from polyhead.keras_bridge.devices import require_one_model
+from polyhead.keras_bridge.feed_iterator import Drawing
 from polyhead.keras_bridge.identifiers import require_model
-from polyhead.keras_bridge.several import require_one_model
 from polyhead.keras_bridge.structure import Structure, fill
-from polyhead.keras_bridge.waiting import step_timer
+from polyhead.keras_bridge.wait_time import step_timer
 from polyhead.kinds import Head, Image, Input, for_boxes
-from polyhead.order.blocks import plan
+from polyhead.order.block_shuffle import plan
 from polyhead.order.shards import checked_shard, this_shard
-from polyhead.sources.anything import as_source
-from polyhead.speed import Setup, Speed, cores
+from polyhead.pipeline import Assembler, Batch
+from polyhead.pipeline.buffer_pool import pooled
+from polyhead.pipeline.declaration import Known, as_inputs, asked, lacking, require_kinds
+from polyhead.profiling import Setup, Speed, cores
+from polyhead.readers.as_source import as_source
 
 
 class Feed(KerasInput):
@@ -242,7 +242,7 @@ class Feed(KerasInput):
         Returns:
             A `Description`; print it, or read its rows.
         """
-        from polyhead.engine.description import describe
+        from polyhead.pipeline.description import describe
 
         return describe(self._assembler, self.num_samples, self.heads)
 
@@ -388,7 +388,7 @@ class Feed(KerasInput):
     def _check(
         self, model: Any, rows: int | str | None = None, compiled: bool = True
     ) -> tuple[Fit, list[Problem]]:
-        from polyhead.engine.survey import look
+        from polyhead.pipeline.row_checks import look
 
         seen, wrong = look(self._assembler, self._drawing.order, rows)
         declared = Declared(

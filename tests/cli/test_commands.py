@@ -7,10 +7,10 @@ import typer
 from typer.testing import CliRunner
 
 from polyhead.cli import app
-from polyhead.cli.demo import INSTALL, example
+from polyhead.cli.demo_command import INSTALL, example
 
 COMMANDS = typer.main.get_command(app).commands
-demo_module = sys.modules["polyhead.cli.demo"]
+demo_module = sys.modules["polyhead.cli.demo_command"]
 
 
 def test_the_commands():

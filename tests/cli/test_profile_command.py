@@ -11,9 +11,9 @@ from polyhead.cli import app
 pytestmark = pytest.mark.usefixtures("clock")
 
 PROGRAM = """
-import numpy as np, polyhead as ph, polyhead.speed
+import numpy as np, polyhead as ph, polyhead.profiling
 print("loading")
-clock = polyhead.speed.clock
+clock = polyhead.profiling.clock
 class Slow(ph.Source):
     columns = ("x", "y")
     def __len__(self): return 64

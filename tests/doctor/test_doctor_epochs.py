@@ -7,7 +7,7 @@ import pytest
 from doctor_checks import ROWS, SIZE, Items, good, stream
 
 import polyhead as ph
-from polyhead.doctor.epochs import period
+from polyhead.doctor.epoch_checks import period
 
 STEPS = ROWS // SIZE
 

@@ -42,26 +42,30 @@ def test_the_layers_hold(copy):
     [
         (
             "errors.py",
-            "import polyhead.kinds.base",
+            "import polyhead.kinds.kind",
             "polyhead.errors is not allowed to import polyhead.kinds",
         ),
         (
-            "kinds/base.py",
+            "kinds/kind.py",
             "from polyhead.sources import base",
             "polyhead.kinds is not allowed to import polyhead.sources",
         ),
         (
-            "sources/base.py",
-            "from polyhead.engine import batch",
-            "polyhead.sources is not allowed to import polyhead.engine",
+            "sources/source.py",
+            "from polyhead.pipeline import batch",
+            "polyhead.sources is not allowed to import polyhead.pipeline",
         ),
-        ("engine/batch.py", "import polyhead.feed", "polyhead.engine is not allowed to import polyhead.feed"),
+        (
+            "pipeline/batch.py",
+            "import polyhead.feed",
+            "polyhead.pipeline is not allowed to import polyhead.feed",
+        ),
         ("feed.py", "import polyhead.cli", "polyhead.feed is not allowed to import polyhead.cli"),
         ("order/epochs.py", "def later():\n    import torch", "polyhead is not allowed to import torch"),
         (
-            "engine/batch.py",
+            "pipeline/batch.py",
             "def later():\n    import keras",
-            "polyhead.engine is not allowed to import keras",
+            "polyhead.pipeline is not allowed to import keras",
         ),
     ],
 )

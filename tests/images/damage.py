@@ -19,8 +19,8 @@ from tiff_writer import CODES, tiff
 
 from polyhead.errors import DataError
 from polyhead.images.content import Broken, Content
+from polyhead.images.decode import decode, decode_mask, header_of
 from polyhead.images.headers import parse
-from polyhead.vision import decode, decode_mask, header_of
 
 SECONDS = 2.0
 BYTES = 1 << 30

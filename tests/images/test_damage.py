@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from polyhead.errors import DataError
-from polyhead.vision import decode
+from polyhead.images.decode import decode
 
 pytest.importorskip("PIL.Image", reason="Pillow is not installed")
 PROGRAM = Path(__file__).with_name("damage.py")

@@ -9,9 +9,8 @@ import pytest
 from pillow_features import supports
 
 from polyhead.errors import DataError
+from polyhead.images.decode import decode, decode_mask, header_of, upright
 from polyhead.images.headers import read_header
-from polyhead.vision import decode, decode_mask, header_of
-from polyhead.vision.decode import upright
 
 Image = pytest.importorskip("PIL.Image", reason="Pillow is not installed")
 cv2 = pytest.importorskip("cv2", reason="OpenCV is not installed")

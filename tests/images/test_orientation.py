@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from pillow_features import VERSION, supports
 
+from polyhead.images.decode import decode
 from polyhead.images.headers import parse, read_header
-from polyhead.vision import decode
 
 Image = pytest.importorskip("PIL.Image", reason="Pillow is not installed")
 ImageOps = pytest.importorskip("PIL.ImageOps")

@@ -9,8 +9,7 @@ from pillow_features import VERSION
 from tiff_writer import CODES, tiff
 
 from polyhead.errors import DataError
-from polyhead.vision import decode, decode_mask, header_of
-from polyhead.vision.decode import upright
+from polyhead.images.decode import decode, decode_mask, header_of, upright
 
 Image = pytest.importorskip("PIL.Image", reason="Pillow is not installed")
 HIGH, WIDE = 37, 45

@@ -359,7 +359,7 @@ def test_an_order_that_agrees_with_the_feed_is_taken():
     keras.backend.backend() != "tensorflow", reason="a step of TensorFlow that draws by itself"
 )
 def test_a_compiled_step_draws_batches_of_any_length_and_is_traced_once():
-    from polyhead.keras_bridge.drawn import _DRAWING, Drawn
+    from polyhead.keras_bridge.tensorflow_iterator import _DRAWING, Drawn
 
     traced = []
 

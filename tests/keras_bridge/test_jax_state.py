@@ -14,7 +14,7 @@ ROWS, BATCH = 32, 8
 @pytest.fixture(autouse=True)
 def blocks_of_one_batch(monkeypatch):
     """Else the first batch would wait for the rows of all, as they are small."""
-    monkeypatch.setattr("polyhead.engine.assembler.BLOCK_BYTES", 1)
+    monkeypatch.setattr("polyhead.pipeline.assembler.BLOCK_BYTES", 1)
 
 
 class Rows(ph.Source):

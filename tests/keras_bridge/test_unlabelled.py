@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 import polyhead as ph
-from polyhead.engine import Batch
 from polyhead.errors import ContractError, DataError
+from polyhead.pipeline import Batch
 
 ROWS = 12
 RNG = np.random.default_rng(2)

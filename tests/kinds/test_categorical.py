@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from kind_checks import encoded, message, refusal, resolved
 
+from polyhead.columns.values import Coded
 from polyhead.kinds import Binary, Categorical, Mask, MultiLabel
-from polyhead.sources._values import Coded
 
 ALL3 = np.ones(3, bool)
 

@@ -5,9 +5,9 @@ import pandas as pd
 import pytest
 from kind_checks import message, refusal, resolved
 
+from polyhead.columns.values import Coded
 from polyhead.errors import BadValue
 from polyhead.kinds import Array, Image
-from polyhead.sources._values import Coded
 
 
 @pytest.mark.parametrize(

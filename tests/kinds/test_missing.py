@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from kind_checks import encoded, resolved
 
+from polyhead.columns.values import Coded
 from polyhead.kinds import Binary, Boxes, Categorical, Embedding, Keypoints, Map, Mask, MultiLabel, Regression
-from polyhead.kinds._missing import collapse, is_missing, numbers
-from polyhead.sources._values import Coded
+from polyhead.kinds.missing import collapse, is_missing, numbers
 
 NAN = float("nan")
 

@@ -8,8 +8,8 @@ from kind_checks import encoded, message, refusal, resolved
 
 import polyhead as ph
 from polyhead.kinds import Head
-from polyhead.kinds._mixing import BLEND, PATCH, Mixing, choose
 from polyhead.kinds.accuracy import BinaryAccuracy
+from polyhead.kinds.mixed_labels import BLEND, PATCH, Mixing, choose
 
 QUARTER = Mixing(np.array([[0.25], [0.75]]))
 """One row of two, a quarter of the first."""

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 import polyhead as ph
+from polyhead.columns.mask_values import Rle
 from polyhead.errors import ContractError
-from polyhead.sources._masks import Rle
-from polyhead.sources.yolo import read_yolo
+from polyhead.readers.yolo import read_yolo
 
 PIL = pytest.importorskip("PIL.Image")
 DATA = Path(__file__).parents[3] / "shared" / "data" / "coco128"

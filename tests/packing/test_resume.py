@@ -13,8 +13,8 @@ import pytest
 
 import polyhead as ph
 from polyhead.errors import StoreError
-from polyhead.packing import writer
-from polyhead.sources._store_writing import Journal, write_shard
+from polyhead.packing import shard_writer
+from polyhead.store.writer import Journal, write_shard
 from running import threads, until
 
 PROGRAM = """
@@ -192,7 +192,7 @@ def test_nothing_is_written_any_more_after_an_error(tmp_path, monkeypatch):
                 raise OSError("the disk is gone")
             return super().read(ids)
 
-    monkeypatch.setattr(writer, "write_shard", slowly)
+    monkeypatch.setattr(shard_writer, "write_shard", slowly)
     with pytest.raises(ph.DataError, match="got OSError: the disk is gone"):
         ph.pack(Late(True), tmp_path / "s", shard_bytes=320)
     assert ended == ["part-00000.arrow"]

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import polyhead as ph
-import polyhead.speed
+import polyhead.profiling
 
 
 class Slow(ph.Source):
@@ -23,14 +23,14 @@ class Slow(ph.Source):
         return self
 
     def read(self, ids):
-        polyhead.speed.clock.sleep(0.004 * len(ids))
+        polyhead.profiling.clock.sleep(0.004 * len(ids))
         return {"x": np.ones((len(ids), 40_000), np.float32), "y": ids % 2}
 
 
 @pytest.fixture
 def work(monkeypatch):
     """What a thread works is measured, and not how long it waits for a processor."""
-    monkeypatch.setattr(polyhead.speed, "clock", time.thread_time)
+    monkeypatch.setattr(polyhead.profiling, "clock", time.thread_time)
 
 
 def slow(**arguments):
@@ -157,7 +157,7 @@ def test_by_default_at_most_an_epoch_is_measured():
 def test_rows_of_a_generator_are_packed():
     def rows():
         for _ in range(3):
-            polyhead.speed.clock.sleep(0.05)
+            polyhead.profiling.clock.sleep(0.05)
             yield np.ones((8, 2), np.float32), np.arange(8) % 2
 
     source = ph.from_generator(rows, length=24, names=("x", "y"))

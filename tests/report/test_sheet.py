@@ -96,14 +96,14 @@ def test_samples_stand_in_a_grid_and_numbers_stand_alone(tmp_path):
 
 
 def test_without_pillow_the_error_says_what_to_install(tmp_path, monkeypatch):
-    from polyhead.vision import _libraries
+    from polyhead.images import libraries
 
     feed = ph.Feed({"x": np.zeros(3), "y": np.zeros(3)}, inputs="x", heads={"y": ph.Regression()})
-    _libraries.pillow.cache_clear()
+    libraries.pillow.cache_clear()
     monkeypatch.setitem(sys.modules, "PIL.Image", None)
     try:
         with pytest.raises(ph.PolyheadError, match=r'pip install "polyhead\[vision\]"'):
             preview(feed, tmp_path / "sheet.png")
     finally:
-        _libraries.pillow.cache_clear()
+        libraries.pillow.cache_clear()
     preview(feed, tmp_path / "page.html")  # a page needs no image library

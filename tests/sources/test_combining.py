@@ -6,11 +6,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import polyhead as ph
+from polyhead.columns.values import Coded
 from polyhead.errors import DataError
-from polyhead.sources._values import Coded
 from polyhead.sources.arrays import Arrays
-from polyhead.sources.base import Source
 from polyhead.sources.combining import Concat, Mix, Rows, row_numbers
+from polyhead.sources.source import Source
 
 WHAT_ROWS = "rows: expected row numbers, a boolean array, a slice, or a function of the columns, got "
 

@@ -7,15 +7,15 @@ import numpy as np
 import pytest
 
 import polyhead as ph
-from polyhead.sources._fingerprint import SOME_READ, of_some_rows, told
-from polyhead.sources.anything import as_source
+from polyhead.readers.as_source import as_source
+from polyhead.store.fingerprint import SOME_READ, of_some_rows, told
 
 ROWS = 5000
 
 PROGRAM = """
 import numpy as np
-from polyhead.sources._fingerprint import of_some_rows
-from polyhead.sources.anything import as_source
+from polyhead.store.fingerprint import of_some_rows
+from polyhead.readers.as_source import as_source
 rng = np.random.default_rng(0)
 print(of_some_rows(as_source({
     "x": rng.normal(size=(300, 4)),

@@ -5,12 +5,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from polyhead.columns.values import Coded
 from polyhead.errors import DataError
 from polyhead.sources import splitting
-from polyhead.sources._strata import compress
-from polyhead.sources._values import Coded
 from polyhead.sources.arrays import Arrays
-from polyhead.sources.base import Source
+from polyhead.sources.source import Source
+from polyhead.sources.stratify import compress
 
 FRACTIONS = (
     "fractions: expected shares in (0, 1] that sum to at most 1, as (0.8, 0.2) or {'train': 0.8, 'val': 0.2}"

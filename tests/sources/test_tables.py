@@ -14,9 +14,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from polyhead import DataError
-from polyhead.sources import _columns, _files
-from polyhead.sources._arrow import from_arrow
-from polyhead.sources._values import Coded
+from polyhead.columns import lazy
+from polyhead.columns.arrow import from_arrow
+from polyhead.columns.values import Coded
+from polyhead.sources import table_files
 from polyhead.sources.arrays import Arrays
 from polyhead.sources.tables import Table, from_series, is_table, read_table
 
@@ -157,8 +158,8 @@ def test_a_name_with_a_dot_beside_a_struct(tmp_path):
 
 def test_columns_are_converted_once_and_only_when_used(tmp_path, monkeypatch):
     calls = []
-    real = _files.column_of
-    monkeypatch.setattr(_files, "column_of", lambda data: (calls.append(data.type), real(data))[1])
+    real = table_files.column_of
+    monkeypatch.setattr(table_files, "column_of", lambda data: (calls.append(data.type), real(data))[1])
     path = tmp_path / "t.parquet"
     write(path, "parquet")
     table = read_table(path)
@@ -189,8 +190,8 @@ def test_tensors_of_a_mapped_file_are_not_copied(tmp_path):
 
 
 def test_large_tensors_stay_in_their_pieces(monkeypatch):
-    monkeypatch.setattr(_files, "LIMIT_BYTES", 10)
-    monkeypatch.setattr(_columns, "LIMIT_BYTES", 10)
+    monkeypatch.setattr(table_files, "LIMIT_BYTES", 10)
+    monkeypatch.setattr(lazy, "LIMIT_BYTES", 10)
     values = np.arange(24).reshape(6, 4)
     pieces = [
         pa.FixedShapeTensorArray.from_numpy_ndarray(np.ascontiguousarray(v)) for v in np.split(values, 3)
@@ -617,7 +618,7 @@ def test_a_table_of_many_columns_opens_in_time_with_them(tmp_path, ending):
 
         __hash__ = str.__hash__
 
-    from polyhead.sources._files import Opened
+    from polyhead.sources.table_files import Opened
     from polyhead.sources.tables import _table
 
     names = [Name(f"c{i}") for i in range(3000)]

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import typer
 
-from polyhead.cli.demo import demo
-from polyhead.cli.examine import examine
-from polyhead.cli.inspect import inspect
-from polyhead.cli.pack import pack
-from polyhead.cli.preview import preview
-from polyhead.cli.profile import profile
+from polyhead.cli.demo_command import demo
+from polyhead.cli.examine_command import examine
+from polyhead.cli.inspect_command import inspect
+from polyhead.cli.pack_command import pack
+from polyhead.cli.preview_command import preview
+from polyhead.cli.profile_command import profile
 
 app = typer.Typer(
     name="polyhead",

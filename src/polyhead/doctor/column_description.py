@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from polyhead.doctor.sides import Slot
+from polyhead.doctor.model_signature import Slot
 from polyhead.kinds.array_statistics import ArrayStatistics
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from polyhead.doctor.reading import Reading
-from polyhead.speed import duration
+from polyhead.profiling import duration
 
 _MOST_WEIGHTS = 20_000_000
 _TIMES = 5
@@ -66,7 +66,7 @@ def _step(model: Any, rows: int, seconds: float) -> tuple[float | None, str]:
     """The median time of a training step on a copy: the model itself is not trained."""
     import keras
 
-    from polyhead.keras_bridge.contract import symbolic
+    from polyhead.checks.contract import symbolic
 
     known = symbolic(model)
     unmeasured = "the time of a training step was not measured"

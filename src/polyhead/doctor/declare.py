@@ -11,11 +11,11 @@ from polyhead.doctor.column_description import ColumnDescription
 from polyhead.doctor.feed_code import Guess, feed_code
 from polyhead.doctor.kind_guess import guess_head, guess_input
 from polyhead.doctor.leaf_statistics import is_none
+from polyhead.doctor.model_signature import Slot, in_order
 from polyhead.doctor.places import Places
 from polyhead.doctor.reading import Odd, Place, Reading
-from polyhead.doctor.sides import Slot, in_order
 from polyhead.doctor.subjects import ARRAY_BATCH, Subject
-from polyhead.doctor.values import class_a_step
+from polyhead.doctor.value_checks import class_a_step
 from polyhead.keras_bridge.structure import Path, rebuild
 
 

@@ -8,15 +8,15 @@ import traceback
 from dataclasses import replace
 from typing import Any
 
-from polyhead.doctor import cost, declare, matching, structure, values
-from polyhead.doctor.epochs import Findings, check_epochs, period
+from polyhead.doctor import batch_layout, cost, declare, matching, value_checks
+from polyhead.doctor.epoch_checks import Findings, check_epochs, period
 from polyhead.doctor.examination import Examination
+from polyhead.doctor.model_signature import Model, describe
 from polyhead.doctor.pairs import check_pairs
 from polyhead.doctor.places import Places, counted
 from polyhead.doctor.reading import Clock, Reading, Worker, read
-from polyhead.doctor.sides import Model, describe
 from polyhead.doctor.subjects import Subject, subject
-from polyhead.doctor.weights import check_weights
+from polyhead.doctor.weight_checks import check_weights
 from polyhead.doctor.workers import check_item, check_workers, same_chance
 from polyhead.errors import ContractError, PolyheadError, Problem, is_size, shown
 from polyhead.feed import Feed
@@ -120,16 +120,16 @@ def _examine(
     places, matched = _match(first, side)
     problems += matched
     shape = matching.example(side) if side is not None and len(side.outputs) > 1 else ""
-    problems += structure.list_targets(first.first, what, shape)
-    judged, outputs = values.check_outputs(first, places)
+    problems += batch_layout.list_targets(first.first, what, shape)
+    judged, outputs = value_checks.check_outputs(first, places)
     problems += judged
     places = Places(places.inputs, outputs)
-    problems += values.check_losses(places, judged)
-    problems += structure.check_batches(first, what, places, shape)
+    problems += value_checks.check_losses(places, judged)
+    problems += batch_layout.check_batches(first, what, places, shape)
     problems += matching.check_inputs(first, places)
     problems += check_weights(first, side, places)
-    problems += values.check_finite(first, places)
-    problems += values.check_constant(first, places)
+    problems += value_checks.check_finite(first, places)
+    problems += value_checks.check_constant(first, places)
     for found in (
         item,
         check_epochs(what, first, second, steps),
@@ -142,8 +142,8 @@ def _examine(
         once = f"{_article(what.kind)} is read only once; give the function that makes it"
         unseen.append(f"the same data as a feed: {once}")
     notes += [f"output `{name}`: {CLASS_A_STEP}" for name in declare.steps_of(first, places)]
-    notes += structure.left_out(first, places)
-    notes += [*values.zeros(first, places), *values.flat_labels(first, places)]
+    notes += batch_layout.left_out(first, places)
+    notes += [*value_checks.zeros(first, places), *value_checks.flat_labels(first, places)]
     paid = cost.measure(first, model if side is not None else None, clock.left)
     epoch = _epoch(what, first, steps)
     return Examination(
@@ -175,7 +175,7 @@ def _match(first: Reading, side: Model | None) -> tuple[Places, list[Problem]]:
     outputs, more = matching.match_outputs(first.first.parts.get("y"), side, first.first.size == 3)
     places = Places(inputs, outputs)
     if any(problem.code == "swapped-targets" for problem in more):
-        right = values.in_sorted_order(first, places)
+        right = value_checks.in_sorted_order(first, places)
         if right is not None:
             return right, [*problems, matching.by_luck(side)]
     return places, [*problems, *more]

@@ -6,9 +6,9 @@ import re
 
 import numpy as np
 
+from polyhead.checks.range_rules import SIGMOIDS
 from polyhead.doctor.column_description import ColumnDescription
 from polyhead.doctor.feed_code import Guess
-from polyhead.keras_bridge.range_rules import SIGMOIDS
 
 AMOUNT = re.compile(r"age|price|score|count|amount|value|size|length|year|income|rating|weight|height")
 BOX = re.compile(r"box(es)?|bbox(es)?")

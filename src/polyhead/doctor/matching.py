@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from polyhead.doctor.batch_layout import shown_nesting
+from polyhead.doctor.model_signature import Model, Slot, form, in_order
 from polyhead.doctor.places import Places, counted, quoted
 from polyhead.doctor.reading import Reading
-from polyhead.doctor.sides import Model, Slot, form, in_order
-from polyhead.doctor.structure import shown_nesting
 from polyhead.errors import Problem
 from polyhead.keras_bridge.structure import Path, rebuild
 

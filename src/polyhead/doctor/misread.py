@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from polyhead.columns.frames import family_of
 from polyhead.errors import Problem, listed
 from polyhead.keras_bridge.structure import leaves, rebuild
-from polyhead.sources._series import family_of
-from polyhead.sources.base import Source
+from polyhead.sources.source import Source
 
 _FIRST = 8
 """Entries of a list that are looked at."""

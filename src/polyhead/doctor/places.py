@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from polyhead.doctor.leaf_statistics import Spot
+from polyhead.doctor.model_signature import Slot
 from polyhead.doctor.reading import Place
-from polyhead.doctor.sides import Slot
 from polyhead.keras_bridge.structure import Path
 
 _WORDS = {"x": "input", "y": "target", "w": "weights"}

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from polyhead.doctor.epochs import Findings
+from polyhead.doctor.epoch_checks import Findings
 from polyhead.doctor.reading import Worker, as_batch, hashes
 from polyhead.doctor.subjects import Subject
 from polyhead.errors import shown

@@ -18,10 +18,10 @@ from types import FrameType
 from typing import Any, Literal
 
 from polyhead.errors import ContractError, Problem, shown
-from polyhead.keras_bridge.drawn import Drawn
+from polyhead.keras_bridge.devices import require_shares
 from polyhead.keras_bridge.jax_state import keeps_weights, surviving
-from polyhead.keras_bridge.raised import Raised
-from polyhead.keras_bridge.several import require_shares
+from polyhead.keras_bridge.tensorflow_errors import Raised
+from polyhead.keras_bridge.tensorflow_iterator import Drawn
 
 _ADAPTER = "keras.src.trainers.data_adapters.data_adapter"
 _METHODS = ("fit", "evaluate", "predict")

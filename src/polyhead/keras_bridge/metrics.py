@@ -11,8 +11,8 @@ from keras import ops
 
 from polyhead.keras_bridge.by_head import heads
 from polyhead.keras_bridge.losses import along, trial
+from polyhead.keras_bridge.model_losses import HeadLosses, where_labelled
 from polyhead.keras_bridge.structure import Path
-from polyhead.keras_bridge.training import HeadLosses, where_labelled
 from polyhead.kinds import Head
 from polyhead.kinds.iou import MaskIoU
 

@@ -8,8 +8,8 @@ import polyhead.kinds.accuracy
 import polyhead.kinds.iou  # noqa: F401  they register their metrics
 from polyhead.keras_bridge.losses import LabelledMean
 from polyhead.keras_bridge.metrics import HeadMetrics
+from polyhead.keras_bridge.model_losses import HeadLosses, install
 from polyhead.keras_bridge.structure import at, leaves
-from polyhead.keras_bridge.training import HeadLosses, install
 
 
 def restore(model: Any) -> None:

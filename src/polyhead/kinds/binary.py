@@ -9,10 +9,10 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from polyhead.errors import BadValue, ContractError, Problem, as_list, hints, shown, similar
-from polyhead.kinds import _classes
-from polyhead.kinds._missing import as_float32, collapse, first_row, numbers
-from polyhead.kinds._mixing import require_soft
-from polyhead.kinds.base import BINARY_LOSSES, SIGMOID, Column, Head, over
+from polyhead.kinds import class_encoding
+from polyhead.kinds.kind import BINARY_LOSSES, SIGMOID, Column, Head, over
+from polyhead.kinds.missing import as_float32, collapse, first_row, numbers
+from polyhead.kinds.mixed_labels import require_soft
 
 
 @dataclass(frozen=True, repr=False)
@@ -44,7 +44,7 @@ class Binary(Head):
         if as_list(self.positive) is not None or isinstance(self.positive, (Set, Mapping)):
             fix = "Turn the column into 0 and 1 before."
             raise ContractError(Problem("Binary(positive=)", "one value", shown(self.positive), fix))
-        object.__setattr__(self, "class_weight", _classes.weights("Binary", self.class_weight, (0, 1)))
+        object.__setattr__(self, "class_weight", class_encoding.weights("Binary", self.class_weight, (0, 1)))
 
     def resolve(self, column: Column) -> Self:
         self.encode(column.probe())
@@ -66,9 +66,9 @@ class Binary(Head):
 
     def _met_in(self, values: Any) -> tuple[bool, list[Any]]:
         """Whether the positive value is among some, and the first that is another."""
-        found = _classes.ids(values, [self.positive], self.missing)
-        strange = np.flatnonzero(found == _classes.STRANGE)[:100].tolist()
-        return bool((found == 0).any()), [_classes.value_at(values, index) for index in strange]
+        found = class_encoding.ids(values, [self.positive], self.missing)
+        strange = np.flatnonzero(found == class_encoding.STRANGE)[:100].tolist()
+        return bool((found == 0).any()), [class_encoding.value_at(values, index) for index in strange]
 
     def encode(self, values: Any, check: bool = True) -> tuple[np.ndarray, np.ndarray | None]:
         if self.positive is not None:
@@ -89,9 +89,9 @@ class Binary(Head):
 
     def _positives(self, values: Any) -> tuple[np.ndarray, np.ndarray | None]:
         # as ids of the one class there is: 0 where positive
-        found = _classes.ids(values, [self.positive], self.missing)
+        found = class_encoding.ids(values, [self.positive], self.missing)
         labels = (found == 0).astype(np.float32)[:, None]
-        there = found != _classes.MISSING
+        there = found != class_encoding.MISSING
         return labels, None if there.all() else there
 
     def mixable(self, way: str) -> tuple[int, ...]:
@@ -102,10 +102,10 @@ class Binary(Head):
         return np.bincount(labels[counts, 0].astype(np.int64), minlength=2)
 
     def balanced(self, counts: np.ndarray) -> Self:
-        return self.fixed(class_weight=dict(enumerate(_classes.balanced(counts))))
+        return self.fixed(class_weight=dict(enumerate(class_encoding.balanced(counts))))
 
     def class_factor(self, labels: np.ndarray) -> np.ndarray:
-        return _classes.table((0, 1), self.class_weight)[labels[:, 0].astype(np.int64)]
+        return class_encoding.table((0, 1), self.class_weight)[labels[:, 0].astype(np.int64)]
 
     def describe(self, labels: np.ndarray, counts: np.ndarray) -> str:
         kept = labels[counts]
@@ -129,5 +129,7 @@ class Binary(Head):
     def output(self, features: Any, name: str) -> Any:
         import keras
 
-        dtype = _classes.output_dtype()
-        return keras.layers.Dense(1, activation="sigmoid", name=name, dtype=dtype)(_classes.pooled(features))
+        dtype = class_encoding.output_dtype()
+        return keras.layers.Dense(1, activation="sigmoid", name=name, dtype=dtype)(
+            class_encoding.pooled(features)
+        )

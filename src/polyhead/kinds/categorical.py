@@ -9,19 +9,8 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from polyhead.errors import BadValue, ContractError, Problem, hints, shown, similar
-from polyhead.kinds import _classes
-from polyhead.kinds._missing import (
-    as_float32,
-    collapse,
-    may_hold_missing,
-    numbers,
-    partly_missing,
-    plain,
-    require_range,
-    require_whole,
-)
-from polyhead.kinds._mixing import require_soft, unmixable
-from polyhead.kinds.base import (
+from polyhead.kinds import class_encoding
+from polyhead.kinds.kind import (
     BINARY_LOSSES,
     ONE_HOT_LOSSES,
     SIGMOID,
@@ -32,6 +21,17 @@ from polyhead.kinds.base import (
     coarser,
     over,
 )
+from polyhead.kinds.missing import (
+    as_float32,
+    collapse,
+    may_hold_missing,
+    numbers,
+    partly_missing,
+    plain,
+    require_range,
+    require_whole,
+)
+from polyhead.kinds.mixed_labels import require_soft, unmixable
 
 
 @dataclass(frozen=True, repr=False)
@@ -59,19 +59,21 @@ class Categorical(Head):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        object.__setattr__(self, "classes", _classes.checked("Categorical", self.classes, least=2))
+        object.__setattr__(self, "classes", class_encoding.checked("Categorical", self.classes, least=2))
         known = None if self.classes is None else self.names
-        object.__setattr__(self, "class_weight", _classes.weights("Categorical", self.class_weight, known))
+        object.__setattr__(
+            self, "class_weight", class_encoding.weights("Categorical", self.class_weight, known)
+        )
 
     def told(self, column: Column) -> Self:
-        known = None if self.classes is not None else _classes.told(column, self.missing)
+        known = None if self.classes is not None else class_encoding.told(column, self.missing)
         return self if known is None or len(known) < 2 else self.fixed(classes=known)
 
     @property
     def names(self) -> tuple[Any, ...]:
         """The classes in order of their ids."""
         assert self.classes is not None
-        return _classes.names(self.classes)
+        return class_encoding.names(self.classes)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -92,25 +94,25 @@ class Categorical(Head):
     def resolve(self, column: Column) -> Self:
         head = self
         if self.classes is None:
-            learnt = _classes.learn(over(column, _classes.one_a_row), self.missing)
+            learnt = class_encoding.learn(over(column, class_encoding.one_a_row), self.missing)
             head = self.fixed(classes=learnt)
         head.encode(column.probe())
         return head
 
     def encode(self, values: Any, check: bool = True) -> tuple[np.ndarray, np.ndarray | None]:
         assert self.classes is not None
-        found = _classes.ids(values, self.classes, self.missing)
+        found = class_encoding.ids(values, self.classes, self.missing)
         least = found.min(initial=0)
-        if least == _classes.STRANGE:
-            raise self._no_class(values, int((found == _classes.STRANGE).argmax()))
-        there = found >= 0 if least == _classes.MISSING else None
+        if least == class_encoding.STRANGE:
+            raise self._no_class(values, int((found == class_encoding.STRANGE).argmax()))
+        there = found >= 0 if least == class_encoding.MISSING else None
         if self.one_hot:
             return (found[:, None] == np.arange(len(self.names))).astype(np.float32), there
         return found if there is None else np.maximum(found, 0), there
 
     def _no_class(self, values: Any, index: int) -> BadValue:
         assert self.classes is not None
-        value = _classes.value_at(values, index)
+        value = class_encoding.value_at(values, index)
         words = repr(value)
         fix = f'Name it among the classes, or say Categorical(missing={words}) if it means "no label".'
         if isinstance(value, (int, float)) and value < 0:
@@ -123,7 +125,7 @@ class Categorical(Head):
             fix = "Give the names of the classes, or say Categorical() to learn them from the column."
         else:
             fix = hints(similar(value, self.names), fix)
-        return BadValue(index, _classes.listed(self.classes), shown(value), fix)
+        return BadValue(index, class_encoding.listed(self.classes), shown(value), fix)
 
     def mixable(self, way: str) -> tuple[int, ...]:
         if not self.one_hot:
@@ -139,13 +141,13 @@ class Categorical(Head):
         return np.bincount(self._ids(labels)[counts], minlength=len(self.names))
 
     def balanced(self, counts: np.ndarray) -> Self:
-        return self.fixed(class_weight=dict(zip(self.names, _classes.balanced(counts), strict=True)))
+        return self.fixed(class_weight=dict(zip(self.names, class_encoding.balanced(counts), strict=True)))
 
     def class_factor(self, labels: np.ndarray) -> np.ndarray:
-        return _classes.table(self.names, self.class_weight)[self._ids(labels)]
+        return class_encoding.table(self.names, self.class_weight)[self._ids(labels)]
 
     def describe(self, labels: np.ndarray, counts: np.ndarray) -> str:
-        return _classes.shares(self.names, self.count(labels, counts))
+        return class_encoding.shares(self.names, self.count(labels, counts))
 
     def default_loss(self, logits: bool) -> Any:
         import keras
@@ -165,9 +167,9 @@ class Categorical(Head):
         import keras
 
         dense = keras.layers.Dense(
-            len(self.names), activation="softmax", name=name, dtype=_classes.output_dtype()
+            len(self.names), activation="softmax", name=name, dtype=class_encoding.output_dtype()
         )
-        return dense(_classes.pooled(features))
+        return dense(class_encoding.pooled(features))
 
 
 @dataclass(frozen=True, repr=False)
@@ -198,9 +200,11 @@ class MultiLabel(Head):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        object.__setattr__(self, "classes", _classes.checked("MultiLabel", self.classes, least=1))
+        object.__setattr__(self, "classes", class_encoding.checked("MultiLabel", self.classes, least=1))
         known = None if self.classes is None else self.names
-        object.__setattr__(self, "class_weight", _classes.weights("MultiLabel", self.class_weight, known))
+        object.__setattr__(
+            self, "class_weight", class_encoding.weights("MultiLabel", self.class_weight, known)
+        )
         if self.class_weight is not None:
             if self.elementwise is False:
                 where = "MultiLabel(class_weight=, elementwise=False)"
@@ -208,14 +212,14 @@ class MultiLabel(Head):
             object.__setattr__(self, "elementwise", True)
 
     def told(self, column: Column) -> Self:
-        known = None if self.classes is not None else _classes.told(column, self.missing)
+        known = None if self.classes is not None else class_encoding.told(column, self.missing)
         return self.fixed(classes=known) if known else self
 
     @property
     def names(self) -> tuple[Any, ...]:
         """The classes in order of their places."""
         assert self.classes is not None
-        return _classes.names(self.classes)
+        return class_encoding.names(self.classes)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -265,9 +269,9 @@ class MultiLabel(Head):
 
     def _learnt(self, column: Column) -> tuple[Any, ...]:
         def labels(piece: Any) -> set[Any]:
-            return {label for _, found in _classes.label_lists(piece, self.missing) for label in found}
+            return {label for _, found in class_encoding.label_lists(piece, self.missing) for label in found}
 
-        classes = _classes.ordered(set().union(*over(column, labels)))
+        classes = class_encoding.ordered(set().union(*over(column, labels)))
         if not classes:
             raise BadValue(None, "at least 1 label", "none", "Give the classes, or leave this head out.")
         return classes
@@ -294,12 +298,12 @@ class MultiLabel(Head):
         places = {name: i for i, name in enumerate(self.names)}
         labels = np.zeros((len(values), len(places)), np.float32)
         there = np.zeros(labels.shape, bool)
-        for row, found in _classes.label_lists(values, self.missing):
+        for row, found in class_encoding.label_lists(values, self.missing):
             there[row] = True
             for label in found:
                 if label not in places:
                     fix = hints(similar(label, self.names), "Name it among the classes.")
-                    raise BadValue(row, _classes.listed(self.classes), shown(label), fix)
+                    raise BadValue(row, class_encoding.listed(self.classes), shown(label), fix)
                 labels[row, places[label]] = 1
         return labels, None if there.all() else there
 
@@ -318,16 +322,18 @@ class MultiLabel(Head):
 
     def count(self, labels: np.ndarray, counts: np.ndarray) -> np.ndarray:
         counts = np.broadcast_to(counts if counts.ndim == 2 else counts[:, None], labels.shape)
-        return _classes.count_each(labels, counts)
+        return class_encoding.count_each(labels, counts)
 
     def balanced(self, counts: np.ndarray) -> Self:
-        return self.fixed(class_weight=dict(zip(self.names, _classes.balanced_each(counts), strict=True)))
+        return self.fixed(
+            class_weight=dict(zip(self.names, class_encoding.balanced_each(counts), strict=True))
+        )
 
     def class_factor(self, labels: np.ndarray) -> np.ndarray:
-        return np.where(labels == 1, _classes.table(self.names, self.class_weight), np.float32(1))
+        return np.where(labels == 1, class_encoding.table(self.names, self.class_weight), np.float32(1))
 
     def describe(self, labels: np.ndarray, counts: np.ndarray) -> str:
-        return _classes.shares(self.names, self.count(labels, counts)[:, 1], len(labels))
+        return class_encoding.shares(self.names, self.count(labels, counts)[:, 1], len(labels))
 
     def default_loss(self, logits: bool) -> Any:
         import keras
@@ -343,9 +349,9 @@ class MultiLabel(Head):
         import keras
 
         dense = keras.layers.Dense(
-            len(self.names), activation="sigmoid", name=name, dtype=_classes.output_dtype()
+            len(self.names), activation="sigmoid", name=name, dtype=class_encoding.output_dtype()
         )
-        return dense(_classes.pooled(features))
+        return dense(class_encoding.pooled(features))
 
 
 def _holds_labels(rows: Any) -> bool:

@@ -9,8 +9,9 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from polyhead.errors import BadValue, ContractError, Problem, is_size, require_choice, shown
-from polyhead.kinds._classes import output_dtype
-from polyhead.kinds._missing import (
+from polyhead.kinds.class_encoding import output_dtype
+from polyhead.kinds.kind import Column, Head
+from polyhead.kinds.missing import (
     as_float32,
     first_row,
     is_dense,
@@ -21,8 +22,7 @@ from polyhead.kinds._missing import (
     require_range,
     row_array,
 )
-from polyhead.kinds._mixing import Mixing, choose, taken, together
-from polyhead.kinds.base import Column, Head
+from polyhead.kinds.mixed_labels import Mixing, choose, taken, together
 
 _FORMATS = ("xyxy", "xywh", "cxcywh", "yxyx")
 _PIXELS = (

@@ -10,9 +10,10 @@ from typing import Any
 
 import numpy as np
 
+from polyhead.columns.image_values import is_pillow
 from polyhead.errors import BadValue, ContractError, Problem, as_list, is_size, require_choice, shown
-from polyhead.images.pillow import is_pillow
-from polyhead.kinds._missing import (
+from polyhead.kinds.kind import Column, Input, Way, as_dtype, as_shape
+from polyhead.kinds.missing import (
     as_array,
     as_float32,
     is_missing,
@@ -21,8 +22,7 @@ from polyhead.kinds._missing import (
     require_range,
     require_whole,
 )
-from polyhead.kinds._mixing import PATCH
-from polyhead.kinds.base import Column, Input, Way, as_dtype, as_shape
+from polyhead.kinds.mixed_labels import PATCH
 
 Empty = Callable[[tuple[int, ...], Any], np.ndarray]
 

@@ -8,9 +8,9 @@ from typing import Any, Self
 import numpy as np
 
 from polyhead.errors import BadValue, ContractError, Problem, as_list, is_integer, shown
-from polyhead.kinds._missing import as_float32
-from polyhead.kinds._mixing import unmixable
 from polyhead.kinds.coordinates import Coordinates
+from polyhead.kinds.missing import as_float32
+from polyhead.kinds.mixed_labels import unmixable
 
 
 @dataclass(frozen=True, repr=False)

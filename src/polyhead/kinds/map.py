@@ -9,7 +9,8 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from polyhead.errors import BadValue, ContractError, Problem, require_choice, shown
-from polyhead.kinds._missing import (
+from polyhead.kinds.kind import Column, Way, coarser
+from polyhead.kinds.missing import (
     as_float32,
     collapse,
     is_dense,
@@ -18,8 +19,7 @@ from polyhead.kinds._missing import (
     plain,
     require_finite,
 )
-from polyhead.kinds._mixing import BLEND
-from polyhead.kinds.base import Column, Way, coarser
+from polyhead.kinds.mixed_labels import BLEND
 from polyhead.kinds.pixels import Pixels, as_pixels
 
 _INTERPOLATIONS = ("bilinear", "nearest")

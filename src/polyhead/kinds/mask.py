@@ -11,27 +11,11 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from polyhead.errors import BadValue, ContractError, Problem, as_list, shown, similar
-from polyhead.kinds import _classes
-from polyhead.kinds._missing import (
-    as_float32,
-    collapse,
-    first_row,
-    numbers,
-    require_range,
-    require_whole,
-)
-from polyhead.kinds._mixing import BLEND, require_soft, unmixable
-from polyhead.kinds.base import (
-    BINARY_LOSSES,
-    SIGMOID,
-    SOFTMAX,
-    SPARSE_LOSSES,
-    Column,
-    Head,
-    Way,
-    coarser,
-)
-from polyhead.kinds.colours import Colours, as_colours
+from polyhead.kinds import class_encoding
+from polyhead.kinds.color_classes import Colours, as_colours
+from polyhead.kinds.kind import BINARY_LOSSES, SIGMOID, SOFTMAX, SPARSE_LOSSES, Column, Head, Way, coarser
+from polyhead.kinds.missing import as_float32, collapse, first_row, numbers, require_range, require_whole
+from polyhead.kinds.mixed_labels import BLEND, require_soft, unmixable
 from polyhead.kinds.pixels import Pixels, as_pixels
 
 
@@ -76,7 +60,7 @@ class Mask(Pixels):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        object.__setattr__(self, "classes", _classes.checked("Mask", self.classes, least=1))
+        object.__setattr__(self, "classes", class_encoding.checked("Mask", self.classes, least=1))
         if self.classes is None:
             fix = "Classes of masks are not learnt from the column."
             raise ContractError(Problem("Mask(classes)", "a number, or names", "None", fix))
@@ -89,7 +73,9 @@ class Mask(Pixels):
             fix = "Where it holds colours, say those of the classes as well: Mask(values=[(r, g, b), ...])."
             expected = "one number, as the mask holds numbers"
             raise ContractError(Problem("Mask(missing=)", expected, shown(self.missing), fix))
-        object.__setattr__(self, "class_weight", _classes.weights("Mask", self.class_weight, self._weighed))
+        object.__setattr__(
+            self, "class_weight", class_encoding.weights("Mask", self.class_weight, self._weighed)
+        )
         _ = self._outside
 
     def _checked_values(self) -> tuple[Any, ...]:
@@ -148,7 +134,7 @@ class Mask(Pixels):
     @property
     def names(self) -> tuple[Any, ...]:
         """The classes in order of their ids."""
-        return _classes.names(self.classes)
+        return class_encoding.names(self.classes)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -227,7 +213,7 @@ class Mask(Pixels):
         if given is None:
             if isinstance(self.missing, Real):
                 return None
-            return 0 if self.binary or _classes.is_nothing(self.names[0]) else None
+            return 0 if self.binary or class_encoding.is_nothing(self.names[0]) else None
         if isinstance(given, str) and given == "missing":
             return None
         ids = (0, 1) if self.binary else range(len(self.names))
@@ -360,17 +346,17 @@ class Mask(Pixels):
 
     def count(self, labels: np.ndarray, counts: np.ndarray) -> np.ndarray:
         if self.multi:
-            return _classes.count_each(labels, np.broadcast_to(counts, labels.shape))
+            return class_encoding.count_each(labels, np.broadcast_to(counts, labels.shape))
         ids = labels[..., 0].astype(np.uint8) if self.binary else labels
         kept = ids[np.broadcast_to(counts, ids.shape)]
         return np.bincount(kept, minlength=len(self._weighed))
 
     def balanced(self, counts: np.ndarray) -> Self:
-        weights = _classes.balanced_each(counts) if self.multi else _classes.balanced(counts)
+        weights = class_encoding.balanced_each(counts) if self.multi else class_encoding.balanced(counts)
         return self.fixed(class_weight=dict(zip(self._weighed, weights, strict=True)))
 
     def class_factor(self, labels: np.ndarray) -> np.ndarray:
-        table = _classes.table(self._weighed, self.class_weight)
+        table = class_encoding.table(self._weighed, self.class_weight)
         if self.multi:
             return np.where(labels == 1, table, np.float32(1))
         return table[labels[..., 0].astype(np.uint8) if self.binary else labels]
@@ -379,7 +365,7 @@ class Mask(Pixels):
         if self.binary:
             kept = labels[np.broadcast_to(counts, labels.shape if self.elementwise else labels.shape[:3])]
             return f"{kept.mean():.1%} of pixels are 1" if kept.size else "no labels"
-        return _classes.shares(self.names, self.count(labels, counts))
+        return class_encoding.shares(self.names, self.count(labels, counts))
 
     def default_loss(self, logits: bool) -> Any:
         import keras

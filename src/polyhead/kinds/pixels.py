@@ -8,10 +8,10 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from polyhead.errors import BadValue, ContractError, Problem, place, shown
-from polyhead.kinds import _classes
-from polyhead.kinds._missing import is_dense, is_missing, plain, row_array
-from polyhead.kinds._mixing import Mixing
-from polyhead.kinds.base import Column, Head, as_shape
+from polyhead.kinds import class_encoding
+from polyhead.kinds.kind import Column, Head, as_shape
+from polyhead.kinds.missing import is_dense, is_missing, plain, row_array
+from polyhead.kinds.mixed_labels import Mixing
 
 
 @dataclass(frozen=True, repr=False)
@@ -105,7 +105,7 @@ class Pixels(Head):
             raise ContractError(Problem(where, expected, str(found[1:3])))
         if up != (1, 1):
             features = keras.layers.UpSampling2D(up, interpolation="bilinear")(features)
-        dtype = _classes.output_dtype()
+        dtype = class_encoding.output_dtype()
         layer = keras.layers.Conv2D(channels, 1, activation=activation, name=name, dtype=dtype)
         return layer(features)
 

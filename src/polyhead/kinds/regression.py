@@ -8,8 +8,9 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from polyhead.errors import BadValue, ContractError, Problem, shown
-from polyhead.kinds import _classes
-from polyhead.kinds._missing import (
+from polyhead.kinds import class_encoding
+from polyhead.kinds.kind import Column, Head, as_shape, coarser, over
+from polyhead.kinds.missing import (
     as_float32,
     collapse,
     first_row,
@@ -18,8 +19,7 @@ from polyhead.kinds._missing import (
     partly_missing,
     require_finite,
 )
-from polyhead.kinds._mixing import PATCH, unmixable
-from polyhead.kinds.base import Column, Head, as_shape, coarser, over
+from polyhead.kinds.mixed_labels import PATCH, unmixable
 
 
 @dataclass(frozen=True, repr=False)
@@ -120,10 +120,10 @@ class Regression(Head):
     def output(self, features: Any, name: str) -> Any:
         import keras
 
-        size, dtype = int(np.prod(self.shape)), _classes.output_dtype()
+        size, dtype = int(np.prod(self.shape)), class_encoding.output_dtype()
         if len(self.shape) == 1:
-            return keras.layers.Dense(size, name=name, dtype=dtype)(_classes.pooled(features))
-        dense = keras.layers.Dense(size, dtype=dtype)(_classes.pooled(features))
+            return keras.layers.Dense(size, name=name, dtype=dtype)(class_encoding.pooled(features))
+        dense = keras.layers.Dense(size, dtype=dtype)(class_encoding.pooled(features))
         return keras.layers.Reshape(self.shape, name=name, dtype=dtype)(dense)
 
 

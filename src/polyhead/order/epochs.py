@@ -9,7 +9,7 @@ import numpy as np
 
 from polyhead.errors import DataError, Problem
 from polyhead.hashing import key
-from polyhead.order.blocks import in_blocks
+from polyhead.order.block_shuffle import in_blocks
 from polyhead.order.permutation import permute
 
 RUN = 1 << 13

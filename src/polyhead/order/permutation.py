@@ -14,8 +14,8 @@ from functools import lru_cache
 
 import numpy as np
 
-from polyhead.compiled import Loop
 from polyhead.hashing import key
+from polyhead.jit import Loop
 
 ROUNDS = 6
 SMALL = 1 << 16

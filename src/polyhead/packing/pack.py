@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from polyhead.columns.values import take
 from polyhead.errors import (
     BadValue,
     ContractError,
@@ -22,16 +23,15 @@ from polyhead.errors import (
     place,
     shown,
 )
-from polyhead.packing.rows import fingerprint, keep_as, rows_are_decoded, rows_of, specs_of
-from polyhead.packing.writer import write_shards
-from polyhead.sources._fingerprint import arrow_of
-from polyhead.sources._store_columns import Spec, row_bytes, said
-from polyhead.sources._store_files import JOURNAL, MANIFEST, VERSION, read_manifest, write_whole
-from polyhead.sources._store_types import common
-from polyhead.sources._store_writing import Journal, on_disk
-from polyhead.sources._values import take
-from polyhead.sources.base import Source
-from polyhead.sources.store import Store, open_store
+from polyhead.packing.packed_rows import fingerprint, keep_as, rows_are_decoded, rows_of, specs_of
+from polyhead.packing.shard_writer import write_shards
+from polyhead.sources.source import Source
+from polyhead.store.column_codec import Spec, row_bytes, said
+from polyhead.store.files import JOURNAL, MANIFEST, VERSION, read_manifest, write_whole
+from polyhead.store.fingerprint import arrow_of
+from polyhead.store.reader import Store, open_store
+from polyhead.store.value_types import common
+from polyhead.store.writer import Journal, on_disk
 
 SHARD_BYTES = 256 << 20
 CHUNK_BYTES = 4 << 20

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from polyhead.errors import Problem, Report, StoreError, place
-from polyhead.sources._store_files import check_sizes, crc, crc_of_file, map_shard, read_manifest
+from polyhead.store.files import check_sizes, crc, crc_of_file, map_shard, read_manifest
 
 
 def verify(path: str | os.PathLike[str], done: Callable[[int], Any] = lambda bytes_: None) -> Report:

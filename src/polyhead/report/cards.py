@@ -9,9 +9,9 @@ import numpy as np
 
 from polyhead.kinds import Categorical, Each, Head, Input
 from polyhead.report import charts
-from polyhead.report.each import EachView
 from polyhead.report.marks import Box, Cover, Hatch, Mark, Point
 from polyhead.report.palette import css, ink
+from polyhead.report.per_element_views import EachView
 from polyhead.report.pictures import canvas, heat, is_picture, pixels
 from polyhead.report.png import data_uri, png
 from polyhead.report.samples import EMPTY, LABELLED, MISSING, SILENT, UNASKED, Label, Sample

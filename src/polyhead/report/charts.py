@@ -6,8 +6,8 @@ from html import escape
 
 import numpy as np
 
+from polyhead.report.label_summary import Coverage
 from polyhead.report.palette import css
-from polyhead.report.summary import Coverage
 from polyhead.report.views import Bars, Chart, Histogram, shortly
 
 MOST_BARS = 20

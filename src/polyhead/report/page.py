@@ -15,9 +15,9 @@ from polyhead.errors import Problem, Report
 from polyhead.feed import Feed
 from polyhead.report import charts
 from polyhead.report.cards import SAID, card
+from polyhead.report.label_summary import Coverage
 from polyhead.report.palette import RGB, css
 from polyhead.report.samples import LABELLED, Sample
-from polyhead.report.summary import Coverage
 from polyhead.report.views import View, name_of, shortly
 
 MOST_LEGEND = 40

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from polyhead.kinds._classes import is_nothing
+from polyhead.kinds.class_encoding import is_nothing
 
 RGB = tuple[int, int, int]
 

@@ -11,10 +11,10 @@ from typing import Any
 
 from polyhead.errors import ContractError, Problem, Report, as_path, is_size, shown
 from polyhead.feed import Feed
+from polyhead.report.label_summary import summarise
 from polyhead.report.page import page
 from polyhead.report.samples import Sample, take
 from polyhead.report.spatial import views
-from polyhead.report.summary import summarise
 
 ENDINGS = (".html", ".htm", ".png")
 

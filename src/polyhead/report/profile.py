@@ -7,14 +7,14 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from polyhead.compiled import settled
+from polyhead.compiling import compile as compile_for
 from polyhead.errors import ContractError, Problem
 from polyhead.feed import Feed
+from polyhead.jit import settled
 from polyhead.keras_bridge.adapter import Call, Convert, KerasInput
-from polyhead.keras_bridge.compile import compile as compile_for
-from polyhead.keras_bridge.epochs import steps_per_execution
-from polyhead.keras_bridge.waiting import StepTimer
-from polyhead.speed import SECONDS, Meter, Speed, require_steps
+from polyhead.keras_bridge.fit_epochs import steps_per_execution
+from polyhead.keras_bridge.wait_time import StepTimer
+from polyhead.profiling import SECONDS, Meter, Speed, require_steps
 
 FEWEST, TRAINED, BLOCK = 4, 30, 4
 

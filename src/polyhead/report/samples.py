@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from polyhead.engine import Batch
 from polyhead.feed import Feed
+from polyhead.pipeline import Batch
 
 LABELLED, MISSING, UNASKED, SILENT, EMPTY = "labelled", "missing", "unasked", "silent", "empty"
 """What is the matter with a label: it counts; there is none; ``given`` does not ask for it; its weight is 0; somebody

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from polyhead.feed import Feed
+from polyhead.images.libraries import pillow
 from polyhead.report.cards import SAID, marks_of
 from polyhead.report.marks import Box, Cover, Hatch, Mark, Point
 from polyhead.report.palette import ink
@@ -18,7 +19,6 @@ from polyhead.report.pictures import canvas, is_picture, pixels
 from polyhead.report.samples import LABELLED, Sample
 from polyhead.report.spatial import views
 from polyhead.report.views import View, shortly
-from polyhead.vision._libraries import pillow
 
 MOST_SIDE = 512
 LEAST_SIDE = 192

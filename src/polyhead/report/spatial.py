@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from polyhead.kinds import Boxes, Each, Head, Keypoints, Map, Mask
-from polyhead.report.each import EachView
 from polyhead.report.marks import (
     ALPHA,
     RGBA,
@@ -24,6 +23,7 @@ from polyhead.report.marks import (
     striped,
 )
 from polyhead.report.palette import FAINT, RGB, class_colour, head_colour, is_background
+from polyhead.report.per_element_views import EachView
 from polyhead.report.samples import MISSING, Label
 from polyhead.report.views import VIEWS, Chart, View, bars, histogram, is_shown, name_of, shortly
 

@@ -10,11 +10,11 @@ from typing import Any, Self
 
 import numpy as np
 
+from polyhead.columns.chunk_cache import Chunked
+from polyhead.columns.lazy import Items, Masked, OnDisk, Stored, entries, rows_in, said, shape_of, whole
+from polyhead.columns.values import LIMIT_BYTES, Coded, Values, from_list, unmasked
 from polyhead.errors import DataError, Problem, place, shown
-from polyhead.sources._chunks import Chunked
-from polyhead.sources._columns import Items, Masked, OnDisk, Stored, entries, rows_in, said, shape_of, whole
-from polyhead.sources._values import LIMIT_BYTES, Coded, Values, from_list, unmasked
-from polyhead.sources.base import OwnSource
+from polyhead.sources.source import OwnSource
 
 TENSORS = ("torch", "tensorflow", "jax", "jaxlib", "keras")
 
@@ -149,7 +149,7 @@ def adapt(name: str, values: Any) -> Values | Stored:
         return np.asarray(values)
     if isinstance(values, (list, tuple, range, collections.deque, collections.UserList)):
         return from_list(list(values))
-    from polyhead.sources._series import from_series
+    from polyhead.columns.frames import from_series
 
     series = from_series(values)
     if series is not None:

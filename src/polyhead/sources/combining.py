@@ -10,13 +10,13 @@ from typing import Any
 
 import numpy as np
 
+from polyhead.columns.values import LIMIT_BYTES, Coded, Values, join, objects, take
 from polyhead.errors import DataError, Problem, is_size, shown
-from polyhead.kinds.base import About
-from polyhead.sources._about import together
-from polyhead.sources._forms import forms, same_columns
-from polyhead.sources._interleave import Interleaving
-from polyhead.sources._values import LIMIT_BYTES, Coded, Values, join, objects, take
-from polyhead.sources.base import OwnSource, Source, checked_rows
+from polyhead.kinds.kind import About
+from polyhead.sources.column_facts import together
+from polyhead.sources.column_merge import forms, same_columns
+from polyhead.sources.interleave import Interleaving
+from polyhead.sources.source import OwnSource, Source, checked_rows
 
 
 class Rows(OwnSource):

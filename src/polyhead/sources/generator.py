@@ -8,10 +8,10 @@ from typing import Any, NoReturn
 
 import numpy as np
 
+from polyhead.columns.image_values import is_pillow
+from polyhead.columns.values import Values, objects
 from polyhead.errors import DataError, Problem, as_list, is_size, shown
-from polyhead.images.pillow import is_pillow
-from polyhead.sources._values import Values, objects
-from polyhead.sources.base import OwnSource, Source
+from polyhead.sources.source import OwnSource, Source
 
 CURSORS = 3
 """Readings of one generator that may go on side by side, as of a training and a validation feed."""

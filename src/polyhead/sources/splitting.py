@@ -20,9 +20,9 @@ from typing import Any
 import numpy as np
 
 from polyhead.errors import DataError, Problem, is_integer, shown
-from polyhead.sources._strata import compress, groups_of, strata_of
-from polyhead.sources.base import Source, names_in
 from polyhead.sources.combining import Rows
+from polyhead.sources.source import Source, names_in
+from polyhead.sources.stratify import compress, groups_of, strata_of
 
 PLACED = 30_000
 """Units that are placed one by one. Of more, the middle-sized are dealt evenly along the sorted strata."""

@@ -12,13 +12,13 @@ from typing import Any
 
 import numpy as np
 
+from polyhead.columns.frames import family_of, from_series
+from polyhead.columns.lazy import Stored, entries, whole
+from polyhead.columns.values import Values
 from polyhead.errors import DataError, Problem, listed, similar
-from polyhead.sources._columns import Stored, entries, whole
-from polyhead.sources._files import Opened, open_file, opened_arrow
-from polyhead.sources._series import family_of, from_series
-from polyhead.sources._values import Values
 from polyhead.sources.arrays import Arrays
-from polyhead.sources.base import OwnSource, Source, names_in
+from polyhead.sources.source import OwnSource, Source, names_in
+from polyhead.sources.table_files import Opened, open_file, opened_arrow
 
 _INDEX = re.compile(r"__index_level_\d+__")  # what pandas writes beside the columns
 

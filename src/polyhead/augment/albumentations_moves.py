@@ -1,0 +1,228 @@
+"""How transforms of albumentations move boxes and points, corrected where that is not as they move pixels.
+
+See the top of `albumentations` for what differs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from polyhead.images.geometry import EDGE
+
+_RESIZES = {"MaxSizeTransform", "RandomScale", "Resize"}
+"""Transforms that make the whole image larger or smaller."""
+
+_RESIZED_CROPS = {"CropAndPad", "RandomSizedBBoxSafeCrop", "_BaseRandomSizedCrop"}
+"""Transforms that resize a part; they multiply coordinates, as is right for those that begin at the edge."""
+
+NEAREST, NEAREST_EXACT = 0, 6
+"""OpenCV's numbers for the nearest pixel: counted from the edge of a pixel, and from its middle."""
+
+_THIN = 0.01
+"""The least side of a box that is passed on, in pixels: albumentations refuses a box without an area."""
+
+_HIDDEN = 2.0
+"""Pixels to the nearest that is read, beyond which a point of a folded image is not seen any more."""
+
+_FAR = 1e6
+"""Where a map reads, in pixels, that reads from outside of the image."""
+
+CUTS = {"RandomGridShuffle"}
+"""Transforms that cut the image apart: a box would become several, of which each is a part of the object."""
+
+
+def is_one_of(leaf: Any, names: set[str]) -> bool:
+    """Whether a transform is of one of these classes."""
+    return any(kind.__name__ in names for kind in type(leaf).__mro__)
+
+
+def thick(boxes: np.ndarray, shape: Sequence[int]) -> np.ndarray:
+    """Boxes with an area, within the image."""
+    frame = np.array([shape[1], shape[0]], np.float64)
+    low, high = boxes[:, :2], boxes[:, 2:]
+    thin = high - low < _THIN
+    low = np.where(thin, np.minimum(low, frame - _THIN), low)
+    return np.column_stack([low, np.where(thin, low + _THIN, high)])
+
+
+def seen(points: np.ndarray, shape: Any) -> np.ndarray:
+    """Those points that are inside the image, up to its very edge."""
+    if len(points) == 0:
+        return points
+    height, width = (shape["height"], shape["width"]) if isinstance(shape, Mapping) else shape[:2]
+    at = points[:, :2] + 0.5
+    inside = (at >= -EDGE) & (at <= np.array([width, height]) + EDGE)
+    return points[np.all(inside, 1)]
+
+
+def correct(leaf: Any) -> None:
+    """Have a transform move boxes and points as it moves pixels."""
+    moves = leaf._key2func
+    points, boxes = moves.get("keypoints"), moves.get("bboxes")
+    if points is None or boxes is None:
+        return
+    if is_one_of(leaf, _RESIZES | _RESIZED_CROPS) and getattr(leaf, "mask_interpolation", None) == NEAREST:
+        leaf.mask_interpolation = NEAREST_EXACT
+    if is_one_of(leaf, _RESIZES):
+        moves["image"], moves["keypoints"] = _by_size(moves["image"])
+    elif is_one_of(leaf, _RESIZED_CROPS | CUTS):
+        moves["keypoints"] = _from_the_edge(points)
+    elif is_one_of(leaf, {"Perspective"}):
+        moves["bboxes"] = _by_corners(boxes, points)
+    elif is_one_of(leaf, {"SafeRotate"}):
+        moves["bboxes"] = _half_a_pixel_on(boxes)
+    elif is_one_of(leaf, {"BaseDistortion"}):
+        moves["keypoints"], moves["bboxes"] = _points_by_map(points), _boxes_by_map(boxes)
+    elif is_one_of(leaf, {"GridElasticDeform"}):
+        read = moves["image"]
+        moves["keypoints"] = _with_map(_points_by_map(points, _HIDDEN), read)
+        moves["bboxes"] = _with_map(_boxes_by_map(boxes), read)
+
+
+Moves = Callable[..., Any]
+
+
+def _by_size(resize: Moves) -> tuple[Moves, Moves]:
+    """What resizes an image, and points along with it, by the size that it came to, which is a whole number."""
+    size = [1.0, 1.0]
+
+    def resized(image: np.ndarray, *args: Any, **params: Any) -> np.ndarray:
+        found: np.ndarray = resize(image, *args, **params)
+        size[:] = found.shape[1] / image.shape[1], found.shape[0] / image.shape[0]
+        return found
+
+    def moved(points: np.ndarray, *args: Any, **params: Any) -> np.ndarray:
+        found = np.array(points, np.float64)
+        found[:, :2] = (found[:, :2] + 0.5) * size - 0.5
+        return found
+
+    return resized, moved
+
+
+def _from_the_edge(move: Moves) -> Moves:
+    """Points that are counted from the edge rather than from the middle of the first pixel."""
+
+    def moved(points: np.ndarray, *args: Any, **params: Any) -> np.ndarray:
+        points = np.array(points, np.float64)
+        points[:, :2] += 0.5
+        found = np.array(move(points, *args, **params), np.float64)
+        found[:, :2] -= 0.5
+        return found
+
+    return moved
+
+
+def _half_a_pixel_on(move: Moves) -> Moves:
+    """Boxes of `SafeRotate`, which turns pixels about a centre half a pixel beyond that of boxes."""
+
+    def moved(boxes: np.ndarray, *args: Any, **params: Any) -> np.ndarray:
+        found = np.array(move(boxes, *args, **params))
+        height, width = params["shape"][:2]
+        if len(found):
+            found[:, :4] += np.array([0.5 / width, 0.5 / height] * 2)
+        return found
+
+    return moved
+
+
+def _by_corners(move: Moves, points: Moves) -> Moves:
+    """The upright boxes about the corners, each of which goes where its point does."""
+
+    def moved(boxes: np.ndarray, *args: Any, **params: Any) -> np.ndarray:
+        if len(boxes) == 0:
+            return boxes
+        found = np.array(move(boxes, *args, **params))
+        height, width = params["shape"][:2]
+        corners = np.zeros((len(boxes), 4, 5))
+        corners[..., :2] = boxes[:, [[0, 1], [2, 1], [2, 3], [0, 3]]] * (width, height) - 0.5
+        at = np.asarray(points(corners.reshape(-1, 5), *args, **params))[:, :2].reshape(-1, 4, 2) + 0.5
+        keeps = getattr(getattr(move, "__self__", None), "keep_size", True)
+        size = (width, height) if keeps else (params["max_width"], params["max_height"])
+        found[:, :2], found[:, 2:4] = at.min(1) / size, at.max(1) / size
+        return found
+
+    return moved
+
+
+def _with_map(move: Moves, read: Moves) -> Moves:
+    """What moves by a map, of a transform that has none: it is asked by an image whose pixels hold their places."""
+
+    def moved(values: np.ndarray, *args: Any, **params: Any) -> np.ndarray:
+        rows, columns = np.indices(params["shape"][:2], np.float32)
+        found = read(np.stack([columns, rows, np.ones_like(rows)], 2), *args, **params)
+        outside = ~(found[..., 2] >= 0.999)  # also NaN, as a cell that is folded over may have
+        x, y = (np.where(outside, -_FAR, found[..., k]) for k in (0, 1))
+        return move(values, *args, **{**params, "map_x": x, "map_y": y})
+
+    return moved
+
+
+def _points_by_map(move: Moves, hidden: float = np.inf) -> Moves:
+    """Points of a distortion, which says for each pixel of the output where in the input it is looked up; NaN for one
+    to which nothing is read nearer than ``hidden`` pixels.
+    """
+
+    def moved(points: np.ndarray, *args: Any, **params: Any) -> np.ndarray:
+        x, y = params.get("map_x"), params.get("map_y")
+        if x is None or y is None or len(points) == 0:
+            found: np.ndarray = move(points, *args, **params)
+            return found
+        found = np.array(points, np.float64)
+        for point in found:
+            point[:2] = _looked_up(x, y, point[:2], hidden)
+        return found
+
+    return moved
+
+
+def _looked_up(x: np.ndarray, y: np.ndarray, point: np.ndarray, hidden: float) -> np.ndarray:
+    """Where a map reads a point: from the pixel that reads nearest to it, by the map's slope there."""
+    if np.isnan(point).any():
+        return point
+    away = np.square(x - point[0]) + np.square(y - point[1])
+    i, j = np.unravel_index(int(away.argmin()), away.shape)
+    if away[i, j] > hidden**2:
+        return np.full(2, np.nan)
+    top, left = (
+        min(max(int(i) - 1, 0), max(x.shape[0] - 3, 0)),
+        min(max(int(j) - 1, 0), max(x.shape[1] - 3, 0)),
+    )
+    window = np.s_[top : top + 3, left : left + 3]
+    rows, columns = np.mgrid[window]
+    there = x[window].ravel() > -_FAR
+    read = np.stack([x[window].ravel(), y[window].ravel(), np.ones(rows.size)], 1)[there].astype(np.float64)
+    at = np.stack([columns.ravel(), rows.ravel()], 1)[there].astype(np.float64)
+    slope, *_ = np.linalg.lstsq(read, at, rcond=None)
+    found: np.ndarray = np.array([*point, 1.0]) @ slope
+    inner = 0 < i < x.shape[0] - 1 and 0 < j < x.shape[1] - 1
+    return np.clip(found, (j - 1, i - 1), (j + 1, i + 1)) if inner else found
+
+
+def _boxes_by_map(move: Moves) -> Moves:
+    """The upright boxes about the pixels that a distortion reads from within each."""
+
+    def moved(boxes: np.ndarray, *args: Any, **params: Any) -> np.ndarray:
+        x, y = params.get("map_x"), params.get("map_y")
+        if x is None or y is None or len(boxes) == 0:
+            found: np.ndarray = move(boxes, *args, **params)
+            return found
+        height, width = params["shape"][:2]
+        kept = []
+        for box in np.array(boxes, np.float64):
+            left, top, right, bottom = box[:4] * (width, height, width, height) - 0.5
+            within = (x >= left) & (x < right) & (y >= top) & (y < bottom)
+            rows, columns = np.flatnonzero(within.any(1)), np.flatnonzero(within.any(0))
+            if len(rows):
+                box[:4] = (
+                    columns[0] / width,
+                    rows[0] / height,
+                    (columns[-1] + 1) / width,
+                    (rows[-1] + 1) / height,
+                )
+                kept.append(box)
+        return np.array(kept) if kept else np.zeros((0, boxes.shape[1]))
+
+    return moved

@@ -1,0 +1,152 @@
+"""The augmentations that change the light of images, and nothing else."""
+
+from __future__ import annotations
+
+from dataclasses import KW_ONLY, dataclass
+from typing import Any
+
+import numpy as np
+
+from polyhead.augment import color_operations
+from polyhead.augment.augmentation import Photometric, signed
+from polyhead.errors import ContractError, Problem, is_size, shown
+
+
+@dataclass(frozen=True, repr=False)
+class Color(Photometric):
+    """Change brightness, contrast, saturation and hue. All of it, and of further ones beside it, is one pass.
+
+    Attributes:
+        brightness: pixels are multiplied by up to ``1 ± brightness``, in [0, 1].
+        contrast: distances from the middle of the range are multiplied by up to ``1 ± contrast``, in [0, 1].
+        saturation: distances from grey are multiplied by up to ``1 ± saturation``, in [0, 1].
+        hue: colours go round their circle by up to ``± hue`` of the whole, in [0, 0.5].
+
+    >>> Color(0.2, contrast=0.2)
+    Color(0.2, contrast=0.2)
+    """
+
+    brightness: float = 0.0
+    contrast: float = 0.0
+    saturation: float = 0.0
+    hue: float = 0.0
+
+    draws = 5
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name in ("brightness", "contrast", "saturation"):
+            self._between(name, 0, 1)
+        self._between("hue", 0, 0.5)
+        if not (self.brightness or self.contrast or self.saturation or self.hue):
+            expected = "brightness, contrast, saturation or hue above 0"
+            raise ContractError(Problem("Color()", expected, "none"))
+
+    def parameters(self, drawn: np.ndarray, bits: np.ndarray) -> list[Any]:
+        strengths = np.array([self.brightness, self.contrast, self.saturation, self.hue * 360])
+        change = signed(drawn[:, 1:]) * strengths
+        matrices = color_operations.color_matrix(
+            1 + change[:, 0], 1 + change[:, 1], 1 + change[:, 2], change[:, 3]
+        )
+        return [m if on else None for m, on in zip(matrices, self.happens(drawn), strict=True)]
+
+    def apply(self, pixels: np.ndarray, parameters: Any) -> np.ndarray:
+        return color_operations.recolor(pixels, parameters)
+
+
+@dataclass(frozen=True, repr=False)
+class Blur(Photometric):
+    """Blur by a Gaussian, of a width drawn evenly from ``(0, sigma]``.
+
+    Attributes:
+        sigma: the greatest standard deviation, in pixels of the output, in (0, 100].
+
+    >>> Blur(1.5)
+    Blur(1.5)
+    """
+
+    sigma: float
+    _: KW_ONLY
+    p: float = 0.5
+
+    draws = 2
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._between("sigma", 0, 100, above=True)
+
+    def parameters(self, drawn: np.ndarray, bits: np.ndarray) -> list[Any]:
+        sigmas = (1 - drawn[:, 1]) * self.sigma
+        return [float(s) if on else None for s, on in zip(sigmas, self.happens(drawn), strict=True)]
+
+    def apply(self, pixels: np.ndarray, parameters: Any) -> np.ndarray:
+        return color_operations.blur(pixels, parameters)
+
+
+@dataclass(frozen=True, repr=False)
+class Noise(Photometric):
+    """Add Gaussian noise, of a strength drawn evenly from ``(0, fraction]``.
+
+    Attributes:
+        fraction: the greatest standard deviation as a share of the range of pixels, in (0, 1].
+
+    >>> Noise(0.05, p=0.3)
+    Noise(0.05, p=0.3)
+    """
+
+    fraction: float
+    _: KW_ONLY
+    p: float = 0.5
+
+    draws = 2
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._between("fraction", 0, 1, above=True)
+
+    def parameters(self, drawn: np.ndarray, bits: np.ndarray) -> list[Any]:
+        strengths = ((1 - drawn[:, 1]) * self.fraction).tolist()
+        rows = zip(strengths, bits.tolist(), self.happens(drawn), strict=True)
+        return [(strength, key) if on else None for strength, key, on in rows]
+
+    def apply(self, pixels: np.ndarray, parameters: Any) -> np.ndarray:
+        return color_operations.noise(pixels, *parameters)
+
+
+@dataclass(frozen=True, repr=False)
+class Cutout(Photometric):
+    """Hide rectangles of the image; masks, boxes and keypoints stay, so the model must guess what is behind.
+
+    After DeVries and Taylor, "Improved regularization of convolutional neural networks with cutout", 2017.
+
+    Attributes:
+        fraction: the greatest height and width of a rectangle, as shares of the image's, in (0, 1].
+        holes: how many rectangles, at least 1.
+        fill: what is put there, as a share of the range of pixels: 0 is black.
+
+    >>> Cutout(0.3, holes=2)
+    Cutout(0.3, holes=2)
+    """
+
+    fraction: float
+    holes: int = 1
+    fill: float = 0.0
+    _: KW_ONLY
+    p: float = 0.5
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._between("fraction", 0, 1, above=True)
+        self._between("fill", 0, 1)
+        if not is_size(self.holes):
+            raise ContractError(Problem("Cutout(holes=)", "a positive integer", shown(self.holes)))
+        object.__setattr__(self, "draws", 1 + 4 * int(self.holes))
+
+    def parameters(self, drawn: np.ndarray, bits: np.ndarray) -> list[Any]:
+        centre, size = np.split(drawn[:, 1:].reshape(len(drawn), self.holes, 4), 2, 2)
+        half = (1 - size) * self.fraction / 2
+        holes = np.concatenate([centre - half, centre + half], 2)
+        return [h if on else None for h, on in zip(holes, self.happens(drawn), strict=True)]
+
+    def apply(self, pixels: np.ndarray, parameters: Any) -> np.ndarray:
+        return color_operations.cutout(pixels, parameters, self.fill)

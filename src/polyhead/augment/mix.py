@@ -1,0 +1,215 @@
+"""The augmentations that make one row of several: Mixup, Cutmix, Mosaic.
+
+The rows that are mixed with a row are other rows of the source, not of the batch: which, how strongly and where is a
+pure function of (seed, epoch, sample id), as all chance is. Each is augmented as itself before it is mixed.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from dataclasses import KW_ONLY, dataclass
+from functools import lru_cache
+from typing import ClassVar
+
+import numpy as np
+
+from polyhead.augment.augmentation import Augmentation
+from polyhead.hashing import uniform
+from polyhead.kinds.mixed_labels import BLEND, PATCH, Mixing
+
+NODES = 4096
+"""Cells in which the distribution of shares is integrated."""
+
+
+class Mixer(Augmentation):
+    """One that makes a row of several.
+
+    Its draws are whether it happens, one for each other row, and then its own.
+    """
+
+    way: ClassVar[str]
+    """`BLEND` or `PATCH`."""
+
+    components: ClassVar[int] = 2
+    """Of how many rows it makes one, the row itself among them."""
+
+    def draw(
+        self, seed: int, epoch: int, ids: np.ndarray, stream: int, rows: int, size: tuple[int, int]
+    ) -> tuple[np.ndarray, Mixing]:
+        """What some rows are made of.
+
+        Args:
+            seed: any integer.
+            epoch: from 0 on.
+            ids: the rows, int64 ``(B,)``.
+            stream: see `chance.stream`.
+            rows: in the source: the others are drawn from all of them.
+            size: (height, width) of the images as the model gets them.
+
+        Returns:
+            The ids of the components, int64 ``(K, B)``, the row itself first and in the place of all where nothing
+            happens; and how they are mixed.
+        """
+        drawn = uniform(seed, epoch, ids, stream, self.draws)
+        happens = self.happens(drawn)
+        others = np.minimum((drawn[:, 1 : self.components] * rows).astype(np.int64), rows - 1)
+        found = np.concatenate([ids[None], np.where(happens, others.T, ids)])
+        return found, self.mixing(drawn[:, self.components :], happens, size)
+
+    @abstractmethod
+    def mixing(self, drawn: np.ndarray, happens: np.ndarray, size: tuple[int, int]) -> Mixing:
+        """How the components are mixed.
+
+        Args:
+            drawn: ``(B, n)``, its own draws.
+            happens: bool ``(B,)``; elsewhere the first component is all there is.
+            size: (height, width) of the frame.
+        """
+
+
+@dataclass(frozen=True, repr=False)
+class Mixup(Mixer):
+    """Lay another row over each row: inputs and labels are means of the two, by a share drawn from Beta(alpha, alpha).
+
+    Works on images and on numbers. After Zhang et al., "mixup: Beyond Empirical Risk Minimization", 2018.
+
+    - Labels of `Binary`, `MultiLabel`, ``Categorical(one_hot=True)``, `Regression` and binary `Mask` heads are means by
+      share and weight; a row without a label takes no part in its mean.
+    - `Boxes` of both rows stand beside each other, each weighing as much as its row, and with them what belongs to each
+      (``each=``), of any kind.
+    - Class ids, `Embedding` and `Keypoints` of a whole row are refused when the feed is made, as no mean of them is
+      one.
+
+    Attributes:
+        alpha: of the distribution, in (0, 100]: below 1 one row is mostly much the stronger, at 1 all shares are
+            alike, above it they are near a half.
+
+    >>> Mixup(0.4, p=0.5)
+    Mixup(0.4, p=0.5)
+    """
+
+    alpha: float = 0.2
+
+    way = BLEND
+    draws = 3
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._between("alpha", 0, 100, above=True)
+
+    def mixing(self, drawn: np.ndarray, happens: np.ndarray, size: tuple[int, int]) -> Mixing:
+        own = np.where(happens, shares(self.alpha, drawn[:, 0]), 1.0)
+        return Mixing(np.stack([own, 1 - own]), size)
+
+
+@dataclass(frozen=True, repr=False)
+class Cutmix(Mixer):
+    """Paste a rectangle of another row's image into each image, at the place where it was.
+
+    Its area is drawn from Beta(alpha, alpha), its centre evenly, and what would leave the image is cut off. After Yun
+    et al., "CutMix: Regularization Strategy to Train Strong Classifiers with Localizable Features", 2019.
+
+    - Labels of `Binary`, `MultiLabel` and ``Categorical(one_hot=True)`` heads are means by area and weight.
+    - `Mask` heads of every kind are cut as the image is, their weights with them.
+    - `Boxes` of both rows are cut to what is seen of them, and dropped below their ``min_visible``; what belongs to
+      each (``each=``) goes with it, points and masks cut as well.
+    - `Regression`, class ids, `Embedding` and `Keypoints` of a whole row, and inputs that are no images, are refused
+      when the feed is made.
+
+    Attributes:
+        alpha: of the distribution, in (0, 100]; at 1 all areas are alike.
+
+    >>> Cutmix()
+    Cutmix(1.0)
+    """
+
+    alpha: float = 1.0
+    _: KW_ONLY
+    p: float = 0.5
+
+    way = PATCH
+    draws = 5
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._between("alpha", 0, 100, above=True)
+
+    def mixing(self, drawn: np.ndarray, happens: np.ndarray, size: tuple[int, int]) -> Mixing:
+        frame = np.array([size[1], size[0]])
+        half = np.sqrt(1 - shares(self.alpha, drawn[:, :1])) * frame / 2
+        centre = drawn[:, 1:] * frame
+        low = np.floor(np.maximum(centre - half, 0) + 0.5).astype(np.int64)
+        high = np.floor(np.minimum(centre + half, frame) + 0.5).astype(np.int64)
+        pasted = np.where(happens[:, None], np.concatenate([low, high], 1), 0)
+        whole = np.broadcast_to(np.array([0, 0, *frame]), pasted.shape)
+        share = _areas(pasted) / (size[0] * size[1])
+        patches = np.stack([whole, pasted])
+        return Mixing(
+            np.stack([1 - share, share]), size, patches, np.zeros((*patches.shape[:2], 2), np.int64)
+        )
+
+
+@dataclass(frozen=True, repr=False)
+class Mosaic(Mixer):
+    """Put the images of four rows together, each a quarter cut at random from its image; no pixel is resampled.
+
+    The centre at which they meet is drawn from the middle half of the image. After Bochkovskiy et al., "YOLOv4: Optimal
+    Speed and Accuracy of Object Detection", 2020, without its enlarged canvas. Labels are as with `Cutmix`.
+
+    >>> Mosaic(p=0.3)
+    Mosaic(p=0.3)
+    """
+
+    _: KW_ONLY
+    p: float = 0.5
+
+    way = PATCH
+    components = 4
+    draws = 14
+
+    def mixing(self, drawn: np.ndarray, happens: np.ndarray, size: tuple[int, int]) -> Mixing:
+        frame = np.array([size[1], size[0]])
+        x, y = np.floor((0.25 + drawn[:, :2] / 2) * frame + 0.5).astype(np.int64).T
+        x, y = np.where(happens, x, frame[0]), np.where(happens, y, frame[1])
+        none, right, low = np.zeros_like(x), np.full_like(x, frame[0]), np.full_like(y, frame[1])
+        quarters = [(none, none, x, y), (x, none, right, y), (none, y, x, low), (x, y, right, low)]
+        patches = np.stack([np.stack(quarter, 1) for quarter in quarters])
+        # how far a window of this size can move in its image, and how far it does
+        room = frame - (patches[..., 2:] - patches[..., :2]) + 1
+        corner = np.floor(drawn[:, 2:].reshape(-1, 4, 2).swapaxes(0, 1) * room).astype(np.int64)
+        return Mixing(_areas(patches) / (size[0] * size[1]), size, patches, patches[..., :2] - corner)
+
+
+def _areas(patches: np.ndarray) -> np.ndarray:
+    sides = patches[..., 2:] - patches[..., :2]
+    found: np.ndarray = sides[..., 0] * sides[..., 1]
+    return found
+
+
+def shares(alpha: float, drawn: np.ndarray) -> np.ndarray:
+    """Uniform numbers as numbers of Beta(alpha, alpha): its quantiles, looked up in a table.
+
+    >>> shares(1.0, np.array([0.0, 0.25, 0.5])).round(9).tolist()
+    [0.0, 0.25, 0.5]
+    """
+    below, power, nodes = _quantiles(float(alpha))
+    mirrored = np.minimum(drawn, 1 - drawn)
+    found = np.interp(mirrored, below, nodes) ** power
+    return np.where(drawn > 0.5, 1 - found, found)
+
+
+@lru_cache(maxsize=16)
+def _quantiles(alpha: float) -> tuple[np.ndarray, float, np.ndarray]:
+    """What of Beta(alpha, alpha) lies below nodes of the lower half, and the nodes as ``x ** (1 / power)``.
+
+    The density is ``x ** (alpha - 1) * (1 - x) ** (alpha - 1)``, with a pole at 0 for alpha below 1. Over
+    ``v = x ** alpha`` it is ``(1 - x) ** (alpha - 1)``, without one.
+    """
+    power = 1 / min(alpha, 1.0)
+    nodes = np.linspace(0, 0.5 ** (1 / power), NODES + 1)
+    at, weights = np.polynomial.legendre.leggauss(4)
+    width = np.diff(nodes)[:, None] / 2
+    x = (nodes[:-1, None] + width + at * width) ** power
+    density = (1 - x) ** (alpha - 1) * (1 if alpha <= 1 else x ** (alpha - 1))
+    below = np.concatenate([[0.0], np.cumsum((density * weights * width).sum(1))])
+    return below / (2 * below[-1]), power, nodes

@@ -1,0 +1,174 @@
+"""Does a metric suit its head: the form of its labels, and the scale of its output."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from polyhead.errors import Problem, place
+from polyhead.kinds import Head
+from polyhead.kinds.kind import SPARSE_LOSSES
+
+_IDS = {"sparse_categorical_accuracy", "sparse_top_k_categorical_accuracy", "sparse_categorical_crossentropy"}
+_ONE_HOT = {
+    "categorical_accuracy",
+    "categorical_crossentropy",
+    "categorical_hinge",
+    "one_hot_io_u",
+    "one_hot_mean_io_u",
+    "top_k_categorical_accuracy",
+}
+_F_SCORES = {"f1_score", "f_beta_score"}
+_SWEEPS = {
+    "precision_at_recall",
+    "recall_at_precision",
+    "sensitivity_at_specificity",
+    "specificity_at_sensitivity",
+}
+"""They try thresholds from 0 to 1."""
+_CUTS = {
+    "binary_accuracy",
+    "binary_io_u",
+    "false_negatives",
+    "false_positives",
+    "precision",
+    "recall",
+    "true_negatives",
+    "true_positives",
+    *_F_SCORES,
+}
+_OTHERS = {
+    "accuracy",
+    "auc",
+    "binary_crossentropy",
+    "cosine_similarity",
+    "hinge",
+    "kl_divergence",
+    "log_cosh_error",
+    "mean_absolute_error",
+    "mean_absolute_percentage_error",
+    "mean_squared_error",
+    "mean_squared_logarithmic_error",
+    "poisson",
+    "r2_score",
+    "root_mean_squared_error",
+    "squared_hinge",
+}
+_KNOWN = _IDS | _ONE_HOT | _SWEEPS | _CUTS | _OTHERS
+
+
+def kind_of(metric: Any) -> str:
+    """What a Keras metric computes, in snake case; empty for one that is not Keras's own.
+
+    >>> import keras
+    >>> kind_of(keras.metrics.TopKCategoricalAccuracy()), kind_of(keras.metrics.get("mse"))
+    ('top_k_categorical_accuracy', 'mean_squared_error')
+    """
+    function = getattr(metric, "_fn", None)
+    exact = type(metric).__name__ == "MeanMetricWrapper"
+    owner = function if exact else type(metric)
+    if not str(getattr(owner, "__module__", "")).startswith(("keras.", "polyhead.")):
+        return ""
+    name = getattr(owner, "__name__", type(owner).__name__)
+    found = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()
+    found = {"kldivergence": "kl_divergence", "fbeta_score": "f_beta_score"}.get(found, found)
+    return found if found in _KNOWN else ""
+
+
+def judge_metrics(name: str, head: Head, metrics: Iterable[Any], logits: bool | None) -> Iterator[Problem]:
+    """What metrics would get wrong of a head.
+
+    Args:
+        name: of the head.
+        head: resolved.
+        metrics: Keras metrics.
+        logits: the output holds logits (True) or probabilities; None where that is not known.
+    """
+    for metric in metrics:
+        kind = kind_of(metric)
+        if not kind:
+            continue
+        problem = _form(name, head, kind, metric)
+        if problem is None and logits is not None and head.probabilities:
+            problem = _scale(name, kind, metric, logits)
+        if problem is not None:
+            yield problem
+
+
+def _form(name: str, head: Head, kind: str, metric: Any) -> Problem | None:
+    """A metric that reads labels of another form."""
+    title = kind if type(metric).__name__ == "MeanMetricWrapper" else type(metric).__name__
+    labels, fix, warning = "", "", False
+    if head.losses == SPARSE_LOSSES:
+        if kind not in _IDS:
+            labels = "class ids"
+            fix = "Say metrics=[keras.metrics.SparseCategoricalAccuracy()], or ph.Categorical(one_hot=True)."
+    elif kind in _IDS:
+        labels = (
+            "one-hot" if "softmax" in head.probabilities else "0 and 1" if head.probabilities else "numbers"
+        )
+        fix = "It reads class ids: take the metric without `sparse` in its name."
+    elif kind == "accuracy" and head.probabilities:
+        labels = "compared with probabilities"
+        fix = 'It asks whether two numbers are equal: say metrics=["accuracy"].'
+    elif kind in ("accuracy", "binary_accuracy") and not head.probabilities:
+        labels, warning = "numbers", True
+        fix = 'It counts labels that are exactly 0 or 1: say metrics=["mae"], or ph.Binary for yes and no.'
+    elif head.probabilities and "softmax" not in head.probabilities:
+        if kind in _F_SCORES and metric.get_config().get("threshold") is None:
+            labels = "0 and 1"
+            fix = (
+                f"Without a threshold it takes the largest output of a row for 1: say {title}(threshold=0.5)."
+            )
+        elif kind in _ONE_HOT:
+            labels = "0 and 1"
+            fix = "It compares the largest output of a row: say metrics=[keras.metrics.BinaryAccuracy()]."
+        warning = head.output_shape[-1] > 1  # then it may be meant
+    if not labels:
+        return None
+    expected = f"a metric for {type(head.as_said).__name__}, whose labels are {labels}"
+    return Problem(place(head=name), expected, title, fix, "metric", warning=warning)
+
+
+def _scale(name: str, kind: str, metric: Any, logits: bool) -> Problem | None:
+    """A metric that takes logits for probabilities, or the other way round."""
+    config: Mapping[str, Any] = metric.get_config()
+    title = type(metric).__name__
+    told = config.get("from_logits")
+    if told is None and isinstance(getattr(metric, "_fn_kwargs", None), Mapping):
+        told = metric._fn_kwargs.get("from_logits", False if kind.endswith("crossentropy") else None)
+    cuts = _thresholds(kind, config)
+    if logits:
+        if told is False:
+            fix = f"Say {title}(from_logits=True), or metrics=[{metric.name!r}]."
+        elif any(0 < cut < 1 for cut in cuts):
+            fix = (
+                'Say metrics=["accuracy"], or BinaryAccuracy(threshold=0).'
+                if kind == "binary_accuracy"
+                else 'Give the output layer activation="sigmoid".'
+            )
+        elif kind in _SWEEPS:
+            fix = 'Give the output layer activation="sigmoid".'
+        else:
+            return None
+        expected, found = "a metric for logits, as the output has no activation", f"{title} for probabilities"
+    else:
+        if told:
+            fix = f"Leave from_logits out of {title}."
+        elif any(cut <= 0 for cut in cuts):
+            fix = f"Leave the threshold out of {title}."
+        else:
+            return None
+        expected, found = "a metric for probabilities, as the output holds them", f"{title} for logits"
+    return Problem(place(head=name), expected, found, fix, "metric-scale", warning=True)
+
+
+def _thresholds(kind: str, config: Mapping[str, Any]) -> list[float]:
+    """Where a metric cuts an output, as far as it does."""
+    if kind not in _CUTS or config.get("top_k") is not None:
+        return []
+    found = config.get("thresholds", config.get("threshold"))
+    if found is None:
+        return [] if kind in _F_SCORES else [0.5]
+    return [float(cut) for cut in (found if isinstance(found, (list, tuple)) else [found])]

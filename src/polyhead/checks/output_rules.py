@@ -1,0 +1,311 @@
+"""Does an output suit its head: activation, loss and labels against each other."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from polyhead.checks.range_rules import (
+    SIGMOIDS,
+    UNIT_LOSSES,
+    beyond,
+    bounds_of,
+    logits,
+    one_unit,
+    span,
+    suits,
+)
+from polyhead.errors import Problem, place
+from polyhead.keras_bridge.rescaling import rescaling
+from polyhead.kinds import Boxes, Head, Image, Input, Keypoints
+from polyhead.kinds.array_statistics import ArrayStatistics
+
+_CROSSENTROPIES = re.compile("crossentropy|cross_entropy")
+_PROPER = {
+    "binary_crossentropy": "BinaryCrossentropy",
+    "categorical_crossentropy": "CategoricalCrossentropy",
+    "sparse_categorical_crossentropy": "SparseCategoricalCrossentropy",
+}
+FEW = 30
+"""Labels of fewer rows may be all alike by chance."""
+
+
+@dataclass(frozen=True)
+class Loss:
+    """A loss as far as it can be known.
+
+    Attributes:
+        name: ``"binary_crossentropy"`` and so on; empty for one that is not Keras's own.
+        from_logits: what it was told of the output, if it can be told.
+    """
+
+    name: str = ""
+    from_logits: bool | None = None
+
+
+def as_loss(given: Any) -> Loss:
+    """What is known of a loss, its name or its function.
+
+    >>> as_loss("binary_crossentropy")
+    Loss(name='binary_crossentropy', from_logits=False)
+    """
+    import keras
+
+    from polyhead.keras_bridge.losses import LabelledMean
+
+    loss = keras.losses.get(given)
+    while isinstance(loss, LabelledMean):
+        loss = loss.loss
+    function = getattr(loss, "fn", loss)
+    module = getattr(function, "__module__", None) or type(function).__module__
+    name = getattr(function, "__name__", None) or re.sub(r"(?<!^)(?=[A-Z])", "_", type(loss).__name__).lower()
+    if not str(module).startswith("keras."):
+        return Loss()
+    if not _CROSSENTROPIES.search(name) or "generalized" in name:
+        return Loss(name)
+    config = loss.get_config() if isinstance(loss, keras.losses.Loss) else {}
+    return Loss(name, bool(config.get("from_logits", False)))
+
+
+def judge(
+    name: str,
+    head: Head,
+    applied: str | None,
+    loss: Loss | None,
+    seen: ArrayStatistics | None,
+) -> Iterator[Problem]:
+    """What does not go together in one head.
+
+    Args:
+        name: of the head.
+        head: resolved.
+        applied: the output's last activation, if it can be told.
+        loss: the loss that the user chose, if any.
+        seen: what its labels were seen to hold.
+    """
+    where = place(head=name)
+    units = head.output_shape[-1]
+    wrong_activation = _activation(where, head, applied, units)
+    if wrong_activation is not None:
+        yield wrong_activation
+    if loss is not None:
+        yield from _loss(where, head, applied, loss, seen, units)
+    if wrong_activation is None and not head.probabilities and seen is not None:
+        yield from _range(where, applied, seen)
+
+
+def _activation(where: str, head: Head, applied: str | None, units: int) -> Problem | None:
+    """An activation that cannot give what the head means."""
+    better = "sigmoid" if head.probabilities else "linear"
+    single = one_unit(where, applied, units, better)
+    if single is not None:
+        return single
+    if applied in (None, "linear") or not head.probabilities or applied in head.probabilities:
+        return None
+    if applied == "tanh" and isinstance(head.loss, str) and "hinge" in head.loss:
+        return None
+    first = head.probabilities[0]
+    many = f"{applied} gives no probabilities"
+    if applied == "softmax":
+        many = "all classes share one probability"
+    elif applied in SIGMOIDS:
+        many = f"{applied} gives each class a probability of its own"
+    return Problem(
+        where,
+        f'activation="{first}", or none for logits, as {type(head.as_said).__name__} wants',
+        f"{applied}: {many}",
+        f'Say activation="{first}" in the output layer.',
+        "activation",
+        warning=applied in SIGMOIDS,
+    )
+
+
+def _loss(
+    where: str, head: Head, applied: str | None, loss: Loss, seen: ArrayStatistics | None, units: int
+) -> Iterator[Problem]:
+    kind = type(head.as_said).__name__
+    if loss.name and head.losses and loss.name not in head.losses:
+        best = _PROPER[head.losses[0]]
+        labels = f"{head.dtype} (B{''.join(f', {n}' for n in head.shape)}{',' * (not head.shape)})"
+        yield Problem(
+            where,
+            f"a loss that reads labels of {labels}, as {best}",
+            loss.name,
+            f"{_why_not(loss.name, head, units)} Say loss={best}(), or let ph.compile choose.",
+            "loss",
+        )
+        return
+    if loss.name.startswith("sparse_") and not head.losses:
+        yield Problem(
+            where,
+            f"a loss for numbers, as {kind} has them: mean_squared_error",
+            loss.name,
+            "It takes labels for class ids. Use ph.Categorical if that is what they are.",
+            "loss",
+        )
+        return
+    found = None
+    if not head.losses and seen is not None and loss.name in UNIT_LOSSES:
+        found = beyond(seen, (0, 1))
+    if found is not None:
+        yield Problem(
+            f"{where}, row {found[1]}",
+            f"labels in 0–1, as {loss.name} wants",
+            f"{found[0]:.6g}",
+            'Say loss="mean_squared_error" for numbers.',
+            "loss",
+        )
+        return
+    unlike = logits(where, applied, loss.name, loss.from_logits)
+    if unlike is not None:
+        yield unlike
+
+
+def _why_not(loss: str, head: Head, units: int) -> str:
+    if loss.startswith("categorical") and head.dtype == "int32":
+        return "That one reads one-hot labels, these are class ids."
+    if loss.startswith("sparse_"):
+        return "That one reads class ids."
+    if loss.startswith("categorical") and units == 1:
+        return "That one is always 0 over a single unit."
+    if head.dtype == "int32":
+        return "Class ids are no quantities."
+    if "softmax" in head.probabilities:
+        return "That one does not read one class of several."
+    return "These labels are 0 and 1."
+
+
+def _range(where: str, applied: str | None, seen: ArrayStatistics) -> Iterator[Problem]:
+    """A label that the output can never reach."""
+    low, high, why = bounds_of(applied, None) or (-math.inf, math.inf, "")
+    found = beyond(seen, (low, high))
+    if found is not None:
+        yield Problem(
+            f"{where}, row {found[1]}",
+            f"labels {span(low, high)}, as {why}",
+            f"{found[0]:.6g}",
+            "Give the output layer no activation, or scale the labels.",
+            "label-range",
+        )
+
+
+def half_precision(name: str, tensor: Any) -> Iterator[Problem]:
+    """An output in half precision, in which a loss and large numbers overflow."""
+    dtype = str(getattr(tensor, "dtype", ""))
+    if "float16" in dtype:
+        yield Problem(
+            place(head=name),
+            "an output in float32",
+            f"{dtype}, which is too coarse for losses and large numbers",
+            'Say dtype="float32" in the output layer, or use ph.outputs.',
+            "half-precision",
+            warning=True,
+        )
+
+
+def exchanged(
+    heads: Mapping[str, Head], applied: Mapping[str, str | None], seen: Mapping[str, ArrayStatistics]
+) -> Iterator[Problem]:
+    """Two heads of one shape whose labels fit each other's outputs and not their own."""
+    names = [n for n in heads if n in seen and seen[n].labelled]
+    for i, one in enumerate(names):
+        for other in names[i + 1 :]:
+            if heads[one].output_shape != heads[other].output_shape:
+                continue
+            straight = suits(applied[one], seen[one]) and suits(applied[other], seen[other])
+            crossed = suits(applied[other], seen[one]) and suits(applied[one], seen[other])
+            if crossed and not straight:
+                yield Problem(
+                    f"{place(head=one)} and {place(head=other)}",
+                    "each one's labels at its own output",
+                    f"labels of `{one}` that fit the output of `{other}`, and the reverse",
+                    "They look exchanged: look at the columns of the two heads, and at the names of the two layers.",
+                    "exchanged",
+                    warning=True,
+                )
+
+
+def judge_labels(
+    name: str, head: Head, seen: ArrayStatistics, shuffled: bool, size: tuple[int, ...] | None
+) -> Iterator[Problem]:
+    """What the labels of a head give away by themselves.
+
+    Args:
+        name: of the head.
+        head: resolved.
+        seen: what its labels were seen to hold.
+        shuffled: whether the rows that were looked at stand for all.
+        size: height and width of the only image, if there is one.
+    """
+    where = place(head=name)
+    if not seen.labelled:
+        if seen.complete and seen.rows:
+            clues = [f"given={head.given!r}"] * bool(head.given)
+            clues += [f"missing={head.missing!r}"] * (head.missing is not None)
+            fix = f"Look at {' and at '.join(['its column', *clues])}, or leave the head out."
+            found = f"none in {seen.rows:,} rows"
+            yield Problem(where, "at least one label that counts", found, fix, "no-labels", warning=True)
+        return
+    if seen.alike and seen.labelled >= FEW and (seen.complete or shuffled):
+        value = f"{seen.low[0]:.6g}" if seen.low[0] == seen.high[0] else "the same label"
+        many = f"{'all' if seen.complete else 'the first'} {seen.labelled:,} labelled rows"
+        fix = "There is nothing to learn from it: look at its column."
+        yield Problem(where, "labels that differ", f"{value} in {many}", fix, "constant", warning=True)
+        return
+    if isinstance(head, (Boxes, Keypoints)) and not head.normalized:
+        what = "boxes" if isinstance(head, Boxes) else "keypoints"
+        least = 1.0 if size is None else max(1.0, min(size) / 16)  # 0–1 in the column, and images enlarged
+        if seen.low[0] >= 0 and seen.high[0] <= least:
+            yield Problem(
+                where,
+                f"{what} in pixels",
+                f"coordinates from {seen.low[0]:.4g} to {seen.high[0]:.4g}",
+                "These look like 0–1: say normalized=True, or only column_normalized=True to predict pixels.",
+                "coordinates",
+                warning=True,
+            )
+        elif size is not None and seen.high[0] > 1.5 * max(size):
+            yield Problem(
+                f"{where}, row {seen.high[1]}",
+                f"{what} in pixels of the image, {size[0]} x {size[1]}",
+                f"{seen.high[0]:.6g}",
+                "Scale them as the image was scaled"
+                + (', or say Boxes(format="xywh") if that is what they are.' if what == "boxes" else "."),
+                "coordinates",
+                warning=True,
+            )
+
+
+def judge_inputs(model: Any, inputs: Mapping[str, Input], tensors: Mapping[str, Any]) -> Iterator[Problem]:
+    """Inputs whose numbers the model does not expect.
+
+    Args:
+        model: the model.
+        inputs: resolved kinds.
+        tensors: the model's symbolic input for each.
+    """
+    scale = rescaling(model)
+    for name, kind in inputs.items():
+        dtype = str(getattr(tensors.get(name), "dtype", "float32"))
+        if kind.dtype == "float32" and ("int" in dtype or dtype == "bool"):
+            yield Problem(
+                place(input=name),
+                f"whole numbers, as the model's input is {dtype}",
+                "float32, which Keras would cut off",
+                'Say ph.Array(dtype="int32"), or keras.Input(..., dtype="float32").',
+                "input-dtype",
+            )
+        if not isinstance(kind, Image) or scale is None:
+            continue
+        if kind.dtype == "float32" and scale < 0.01:
+            yield Problem(
+                place(input=name),
+                "pixels of 0–255, as the model has Rescaling(1 / 255)",
+                "pixels of 0–1, scaled by the feed",
+                'Say ph.Image(dtype="uint8"), or leave Rescaling out of the model.',
+                "rescaled-twice",
+                warning=True,
+            )

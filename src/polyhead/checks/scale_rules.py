@@ -1,0 +1,94 @@
+"""Do the losses of heads go together: numbers in units of their own drown the other heads."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from polyhead.checks.output_rules import Loss
+from polyhead.checks.range_rules import BOUNDED
+from polyhead.errors import Problem, place
+from polyhead.kinds import Embedding, Head
+from polyhead.kinds.array_statistics import ArrayStatistics
+
+MOST = 100
+"""A head whose first loss is so many times that of all others is warned of."""
+
+
+def unscaled(
+    heads: Mapping[str, Head],
+    losses: Mapping[str, Loss | None],
+    seen: Mapping[str, ArrayStatistics],
+    outputs: Mapping[str, Any],
+    applied: Mapping[str, str | None],
+) -> Iterator[Problem]:
+    """Heads of numbers whose labels are so far from unit scale that their loss drowns the others.
+
+    Args:
+        heads: resolved.
+        losses: the losses that the user chose, None for the default one.
+        seen: what the labels were seen to hold.
+        outputs: symbolic outputs, as far as they are known.
+        applied: their last activations. What is bounded by one has another problem.
+    """
+    first = {
+        name: head.weight * loss
+        for name, head in heads.items()
+        if (loss := _first_loss(head, losses.get(name), seen.get(name))) is not None
+    }
+    for name, found in first.items():
+        others = sum(loss for other, loss in first.items() if other != name)
+        one = seen.get(name)
+        if not heads[name].quantities or one is None or others <= 0 or found <= MOST * others:
+            continue
+        if applied.get(name) in BOUNDED or _begins_there(outputs.get(name), one):
+            continue
+        spread = one.deviation or abs(one.mean)
+        yield Problem(
+            place(head=name),
+            "labels near unit scale, as other heads are trained beside it",
+            f"a mean of {one.mean:.4g} and a deviation of {one.deviation:.4g}, by which its first loss is about "
+            f"{found / others:.2g} times that of the others",
+            f"Scale the column, ({name} - {one.mean:.4g}) / {spread:.4g}, and undo it after predict.",
+            "label-scale",
+            warning=True,
+        )
+
+
+def _first_loss(head: Head, loss: Loss | None, seen: ArrayStatistics | None) -> float | None:
+    """About what a head's loss is where its output is zero, or knows nothing; None where that is not known."""
+    if head.probabilities:
+        return math.log(max(2, head.output_shape[-1])) if "softmax" in head.probabilities else math.log(2)
+    if isinstance(head, Embedding):
+        return 1.0
+    if seen is None or not seen.numbers:
+        return None
+    name = "mean_squared_error" if loss is None and head.quantities else "huber"
+    name = name if loss is None else loss.name
+    size = math.sqrt(seen.squares / seen.numbers)
+    if name == "mean_squared_error":
+        return size**2
+    return size if name in ("mean_absolute_error", "huber", "log_cosh") else None
+
+
+def _begins_there(tensor: Any, seen: ArrayStatistics) -> bool:
+    """Whether an output is made to begin near its labels: its layer has such a bias, or layers scale it."""
+    operation = getattr(getattr(tensor, "_keras_history", None), "operation", None)
+    if operation is None:
+        return False
+    if not hasattr(operation, "kernel"):
+        return type(operation).__name__ in ("Rescaling", "Normalization", "Lambda", "Multiply", "Add")
+    bias = getattr(operation, "bias", None)
+    if bias is None:
+        return False
+    import keras
+
+    apart = abs(float(np.mean(keras.ops.convert_to_numpy(bias.value))) - seen.mean)
+    return (
+        apart <= max(3 * seen.deviation, 0.1 * abs(seen.mean))
+        and seen.mean != 0
+        and apart < abs(seen.mean) / 2
+    )

@@ -1,0 +1,147 @@
+"""What the columns of a source hold."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import numpy as np
+
+from polyhead.columns.values import Coded
+from polyhead.doctor.column_description import ColumnDescription
+from polyhead.errors import shown
+from polyhead.kinds.array_statistics import ArrayStatistics
+from polyhead.kinds.missing import is_missing
+from polyhead.sources.source import Source
+
+SCAN_BYTES = 256 << 20
+SCAN_ROWS = 1_000_000
+LIST_ROWS = 100_000
+DISTINCT = 10_000
+_BYTES = 255
+"""Arrays with more distinct numbers hold pictures, whose numbers nobody needs one by one."""
+_PIECE = 1 << 22
+
+
+def words(column: ColumnDescription) -> str:
+    """The commonest values and their shares, or the range.
+
+    >>> words(survey_values("kind", ["cat", "dog", "cat", None]))
+    '2 distinct: cat 66.7%, dog 33.3%'
+    """
+    total, counts, numbers = int(column.there.sum()), column.counts, column.statistics
+    if not total:
+        return "nothing"
+    if column.form in ("text", "lists") and counts is None:
+        return f"more than {DISTINCT:,} distinct"
+    if counts and (column.form != "numbers" or (len(counts) <= 20 and not column.shape)):
+        if numbers.dtype == "bool":
+            counts = {bool(value): times for value, times in counts.items()}
+        most = sorted(counts.items(), key=lambda item: -item[1])[:5]
+        shares = ", ".join(
+            f"{value if isinstance(value, str) else shown(value)} {times / total:.1%}"
+            for value, times in most
+        )
+        return f"{len(counts):,} distinct: {shares}{', …' if len(counts) > 5 else ''}"
+    if not numbers.numbers:
+        return ""
+    infinity = ", and infinity" if numbers.infinite is not None else ""
+    return f"{numbers.low[0]:.6g} to {numbers.high[0]:.6g}{infinity}"
+
+
+def survey(source: Source) -> list[ColumnDescription]:
+    """Every column of a source: all its rows, or the first ones where they are very many or large."""
+    return [survey_values(name, _read(source, name)) for name in source.columns]
+
+
+def _read(source: Source, name: str) -> Any:
+    """The column's values from the first row on, within bounds."""
+    parts: list[Any] = []
+    size = rows = 0
+    for _, piece in source.scan(name):
+        values: Any = piece.values() if isinstance(piece, Coded) else piece
+        dense = isinstance(values, np.ndarray) and values.dtype != object
+        each = max(1, values[:1].nbytes) if dense and len(values) else 64
+        room = min((SCAN_ROWS if dense else LIST_ROWS) - rows, max(1, (SCAN_BYTES - size) // each))
+        parts.append(values[:room])
+        rows, size = rows + len(parts[-1]), size + each * len(parts[-1])
+        if len(parts[-1]) < len(values) or size >= SCAN_BYTES:
+            break
+    if len(parts) == 1:
+        return parts[0]
+    if all(isinstance(part, np.ndarray) for part in parts):
+        return np.concatenate(parts)
+    return [value for part in parts for value in part]
+
+
+def survey_values(name: str, values: Any) -> ColumnDescription:
+    """What one column's values are.
+
+    >>> survey_values("age", [30, None, 41]).type, survey_values("age", np.array([1.0, np.nan])).whole
+    ('int', True)
+    """
+    if isinstance(values, np.ndarray) and values.dtype.kind in "iufb":
+        there: np.ndarray = np.ones(len(values), bool)
+        if values.dtype.kind == "f":
+            there = np.any(~np.isnan(values).reshape(len(values), -1), axis=1)
+        return _numbers(name, values if there.all() else values[there], f"{values.dtype}", there)
+    there = np.fromiter((not is_missing(v) and not _all_nan(v) for v in values), bool, len(values))
+    kept = [v for v, here in zip(values, there.tolist(), strict=True) if here]
+    if not kept:
+        return _column(name, "empty", "empty", there, kept)
+    if all(isinstance(v, (str, np.str_)) for v in kept):
+        return _column(name, "text", "text", there, kept, _counts(map(str, kept)))
+    if all(isinstance(v, (bool, int, float, np.number, np.bool_)) for v in kept):
+        array = np.array(kept)
+        word = {"b": "bool", "i": "int", "u": "int", "f": "float"}.get(array.dtype.kind, "numbers")
+        return _numbers(name, array, word, there)
+    if all(isinstance(v, (list, tuple, np.ndarray)) for v in kept):
+        return _nested(name, kept, there)
+    what = "sets" if all(isinstance(v, (set, frozenset)) for v in kept) else type(kept[0]).__name__
+    return _column(name, "other", what, there, kept)
+
+
+def _nested(name: str, kept: list[Any], there: np.ndarray) -> ColumnDescription:
+    if all(isinstance(label, (str, np.str_)) for row in kept for label in row):
+        labels = [str(label) for row in kept for label in row]
+        return _column(name, "lists", "lists of text", there, kept, _counts(labels))
+    try:
+        rows = [np.asarray(v) for v in kept]
+    except ValueError:
+        return _column(name, "other", type(kept[0]).__name__, there, kept)
+    if any(row.dtype.kind not in "iufb" for row in rows):
+        return _column(name, "other", f"lists of {rows[0].dtype}", there, kept)
+    if len({row.shape for row in rows}) > 1:
+        return _column(name, "ragged", "lists of numbers", there, rows)
+    return _numbers(name, np.stack(rows), f"{rows[0].dtype}", there)
+
+
+def _column(
+    name: str, form: str, type_: str, there: np.ndarray, values: Any, texts: dict[str, int] | None = None
+) -> ColumnDescription:
+    return ColumnDescription(name, form, type=type_, there=there, values=values, texts=texts)
+
+
+def _numbers(name: str, array: np.ndarray, word: str, there: np.ndarray) -> ColumnDescription:
+    """A column of numbers, its missing rows left out of ``array``."""
+    shape = array.shape[1:]
+    found = ArrayStatistics(_BYTES if shape else DISTINCT)
+    rows = max(1, _PIECE // max(1, int(np.prod(shape))))
+    for start in range(0, len(array), rows):
+        found.add(array[start : start + rows], int)
+    type_ = f"{word} {shape}" if shape else word
+    return ColumnDescription(name, "numbers" if array.size else "empty", found, type_, there, array)
+
+
+def _counts(values: Any) -> dict[str, int] | None:
+    found = Counter(values)
+    return dict(found) if len(found) <= DISTINCT else None
+
+
+def _all_nan(value: Any) -> bool:
+    return (
+        isinstance(value, np.ndarray)
+        and value.dtype.kind == "f"
+        and value.size > 0
+        and bool(np.isnan(value).all())
+    )

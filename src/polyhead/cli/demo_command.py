@@ -1,0 +1,62 @@
+"""``polyhead demo``: the example with handwritten digits."""
+
+from __future__ import annotations
+
+import os
+import runpy
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from polyhead.cli.messages import fail
+
+INSTALL = 'Install the demo with: pip install "polyhead[demo]"'
+_BACKENDS = ("jax", "torch", "tensorflow")
+
+
+def demo(
+    seed: Annotated[
+        int, typer.Option(help="Fixes the data, the order of the rows and the first weights.")
+    ] = 0,
+) -> None:
+    """Train a model with four heads on handwritten digits, with polyhead and by hand, and compare the two."""
+    backend = os.environ.get("KERAS_BACKEND") or next((name for name in _BACKENDS if installed(name)), "jax")
+    missing = [
+        title for title, module in (("scikit-learn", "sklearn"), (backend, backend)) if not installed(module)
+    ]
+    if missing:
+        fail(f"the demo needs {' and '.join(missing)}. {INSTALL}")
+    script = example("digits.py")
+    if script is None:
+        fail(
+            "the examples are not part of this installation. Run the demo from a checkout, with `make demo`."
+        )
+    os.environ["KERAS_BACKEND"] = backend
+    argv, path = sys.argv, list(sys.path)
+    sys.argv = [str(script), str(seed)]
+    sys.path.insert(0, str(script.parent))  # a script finds the modules that lie beside it
+    try:
+        runpy.run_path(str(script), run_name="__main__")
+    finally:
+        sys.argv, sys.path[:] = argv, path
+
+
+def installed(module: str) -> bool:
+    """Whether a module can be imported; it is not imported to see.
+
+    >>> installed("numpy"), installed("no_such_module")
+    (True, False)
+    """
+    return find_spec(module) is not None
+
+
+def example(name: str) -> Path | None:
+    """The path of an example: packed into a wheel, else beside ``src`` in a checkout."""
+    here = Path(__file__).resolve()
+    for folder in (here.parent / "_examples", here.parents[3] / "examples"):
+        if (folder / name).is_file():
+            return folder / name
+    return None

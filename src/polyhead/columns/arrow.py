@@ -1,0 +1,209 @@
+"""Arrow columns as values: numbers as arrays, words as codes, ragged things as lists."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from polyhead.columns.values import EXACT, Coded, Values
+
+LARGE_ROW = 1024  # numbers in a row from which on a null is a None in a list, not a row of NaN
+
+
+def from_arrow(data: Any) -> Values:
+    """A pyarrow ``Array`` or ``ChunkedArray`` as values, without a copy where Arrow allows it.
+
+    >>> import pyarrow as pa
+    >>> from_arrow(pa.array([1, None])).tolist()
+    [1.0, nan]
+    >>> from_arrow(pa.array(["b", None, "b"])).values().tolist()
+    ['b', None, 'b']
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    kind, is_a = data.type, pa.types
+    if isinstance(kind, pa.BaseExtensionType):
+        return _extension(data, kind)
+    if is_a.is_null(kind):
+        return [None] * len(data)
+    if is_a.is_run_end_encoded(kind):
+        parts = data.chunks if isinstance(data, pa.ChunkedArray) else [data]
+        plain = [pc.run_end_decode(part) for part in parts]
+        return from_arrow(pa.chunked_array(plain, type=kind.value_type))
+    if is_a.is_dictionary(kind):
+        return _coded(data)
+    if is_a.is_string(kind) or is_a.is_large_string(kind) or _named(kind, "string_view"):
+        # 64-bit offsets, as pieces of a column together may pass the 2 GiB that 32-bit offsets reach
+        return _coded(data.cast(pa.large_string()).dictionary_encode())
+    if is_a.is_decimal(kind):
+        return from_arrow(data.cast(pa.float64()))
+    if is_a.is_time(kind):
+        bits = pa.int32() if is_a.is_time32(kind) else pa.int64()
+        return from_arrow(data.cast(bits).cast(pa.int64()).cast(pa.duration(kind.unit)))
+    if is_a.is_boolean(kind) or is_a.is_integer(kind) or is_a.is_floating(kind):
+        return _numbers(data)
+    if is_a.is_date(kind) or is_a.is_timestamp(kind) or is_a.is_duration(kind):
+        return _numpy(data)
+    if is_a.is_fixed_size_list(kind):
+        return _fixed(_single(data))
+    if _named(kind, "list_view") or _named(kind, "large_list_view"):
+        return from_arrow(data.cast(pa.large_list(kind.value_type)))
+    if is_a.is_list(kind) or is_a.is_large_list(kind):
+        return _ragged(_single(data.cast(pa.large_list(kind.value_type))))
+    values: list[Any] = data.to_pylist()
+    return values
+
+
+def _named(kind: Any, name: str) -> bool:
+    """Whether a type is of a family that older pyarrow does not know."""
+    import pyarrow as pa
+
+    known = getattr(pa.types, f"is_{name}", None)
+    return known is not None and bool(known(kind))
+
+
+def _single(data: Any) -> Any:
+    """A column as one Arrow array; a copy only where it is in several pieces."""
+    import pyarrow as pa
+
+    if not isinstance(data, pa.ChunkedArray):
+        return data
+    return data.chunk(0) if data.num_chunks == 1 else pa.concat_arrays(data.chunks or [_empty(data.type)])
+
+
+def _empty(kind: Any) -> Any:
+    import pyarrow as pa
+
+    return pa.array([], kind)
+
+
+def _numpy(data: Any) -> np.ndarray:
+    import pyarrow as pa
+
+    data = _single(data)
+    return np.asarray(data.to_numpy(zero_copy_only=False) if isinstance(data, pa.Array) else data)
+
+
+def _numbers(data: Any) -> Values:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if not data.null_count or pa.types.is_floating(data.type):  # a float's null is NaN
+        return _numpy(data)
+    if pa.types.is_boolean(data.type):
+        data = data.cast(pa.uint8())
+    ends = pc.min_max(data).as_py()
+    if ends["min"] is not None and not -EXACT < ends["min"] <= ends["max"] < EXACT:
+        exact: list[Any] = data.to_pylist()
+        return exact
+    return _numpy(data.cast(pa.float64()))
+
+
+def _coded(data: Any) -> Coded:
+    import pyarrow as pa
+
+    if isinstance(data, pa.ChunkedArray):
+        data = data.unify_dictionaries()
+        chunks = data.chunks or [
+            pa.DictionaryArray.from_arrays(_empty(data.type.index_type), _empty(data.type.value_type))
+        ]
+    else:
+        chunks = [data]
+    codes = [np.asarray(c.indices.fill_null(-1).cast(pa.int32())) if _signed(c) else _wide(c) for c in chunks]
+    categories = chunks[0].dictionary.to_pylist()
+    joined = codes[0] if len(codes) == 1 else np.concatenate(codes)
+    gaps = [i for i, value in enumerate(categories) if value is None or value != value]
+    if gaps:  # Arrow lets a category itself be null
+        table = np.cumsum([i not in set(gaps) for i in range(len(categories))], dtype=np.int32) - 1
+        table[gaps] = -1
+        joined = np.append(table, np.int32(-1))[joined]
+        categories = [value for i, value in enumerate(categories) if i not in set(gaps)]
+    return Coded(joined.astype(np.int32, copy=False), categories, bool(data.type.ordered))
+
+
+def _signed(chunk: Any) -> bool:
+    import pyarrow as pa
+
+    return bool(pa.types.is_signed_integer(chunk.type.index_type))
+
+
+def _wide(chunk: Any) -> np.ndarray:
+    """Unsigned codes, which cannot hold the -1 of a null, as int32."""
+    import pyarrow as pa
+
+    return np.asarray(chunk.indices.cast(pa.int64()).fill_null(-1)).astype(np.int32)
+
+
+def _extension(data: Any, kind: Any) -> Values:
+    import pyarrow as pa
+
+    parts = data.chunks if isinstance(data, pa.ChunkedArray) else [data]
+    values = from_arrow(pa.chunked_array([part.storage for part in parts], type=kind.storage_type))
+    if getattr(kind, "extension_name", "") == "arrow.bool8" and isinstance(values, np.ndarray):
+        return values if values.dtype.kind == "f" else values != 0
+    shape = getattr(kind, "shape", None)
+    if shape is None or not isinstance(values, (np.ndarray, list)):
+        return values
+    axes = list(getattr(kind, "permutation", None) or range(len(shape)))
+    if isinstance(values, list):
+        return [None if row is None else np.asarray(row).reshape(shape).transpose(axes) for row in values]
+    return values.reshape(len(values), *shape).transpose(0, *(axis + 1 for axis in axes))
+
+
+def _fixed(array: Any) -> Values:
+    """A fixed-size list as ``(N, k, ...)``."""
+    size = array.type.list_size
+    there = np.asarray(array.is_valid())
+    full = array.drop_null() if array.null_count else array  # what stands under a null is not data
+    inner = from_arrow(full.values[full.offset * size : (full.offset + len(full)) * size])
+    if not isinstance(inner, np.ndarray) or inner.dtype.kind not in "biuf":
+        plain: list[Any] = array.to_pylist()
+        return plain
+    rows = inner.reshape(len(full), size, *inner.shape[1:])
+    if len(full) == len(array):
+        return rows
+    if rows.dtype.kind != "f" and size * math.prod(inner.shape[1:]) >= LARGE_ROW:
+        # bytes of images would grow eightfold as floats
+        left = iter(rows)
+        return [next(left) if valid else None for valid in there.tolist()]
+    out = np.full((len(array), *rows.shape[1:]), np.nan, rows.dtype if rows.dtype.kind == "f" else np.float64)
+    out[there] = rows
+    return out
+
+
+def _ragged(array: Any) -> list[Any]:
+    """A list column as a list of arrays, or None where null."""
+    import pyarrow as pa
+
+    inner_kind = array.type.value_type
+    inner = array.values
+    nested = pa.types.is_list(inner_kind) or pa.types.is_large_list(inner_kind)
+    values = (_even(inner) if nested else None) if nested else from_arrow(inner)
+    if not isinstance(values, np.ndarray) or values.dtype.kind == "O":
+        plain: list[Any] = array.to_pylist()
+        return plain
+    ends = np.asarray(array.offsets).tolist()
+    there = np.asarray(array.is_valid()).tolist()
+    return [values[ends[i] : ends[i + 1]] if valid else None for i, valid in enumerate(there)]
+
+
+def _even(inner: Any) -> np.ndarray | None:
+    """Lists that are all of one length (the four numbers of every box) as ``(M, k)``, else None."""
+    import pyarrow as pa
+
+    if inner.null_count or not len(inner):
+        return None
+    ends = np.asarray(inner.offsets)
+    sizes = np.diff(ends)
+    if not (sizes == sizes[0]).all() or not sizes[0]:
+        return None
+    flat = inner.values[int(ends[0]) : int(ends[-1])]
+    kind = flat.type
+    deeper = pa.types.is_list(kind) or pa.types.is_large_list(kind)
+    values = _even(flat) if deeper else from_arrow(flat)
+    if not isinstance(values, np.ndarray):
+        return None
+    return values.reshape(len(inner), int(sizes[0]), *values.shape[1:])

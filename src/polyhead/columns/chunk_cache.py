@@ -1,0 +1,62 @@
+"""A column that is stored in chunks, with the chunks that were read last kept."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+
+import numpy as np
+
+from polyhead.columns.lazy import OnDisk, Stored
+from polyhead.columns.values import Values, scatter, size, take
+
+KEPT_BYTES = 1 << 28
+MOST, LEAST = 128, 16
+
+
+class Chunked(Stored):
+    """Reads whole chunks, and keeps the last ones: where rows come in blocks, each chunk is read once an epoch.
+
+    Args:
+        column: on a disk.
+        rows: of a chunk. As many chunks are kept as a quarter of a gigabyte holds, but 16 at least and 128 at most.
+            Threads that ask for one chunk at once read it once.
+    """
+
+    def __init__(self, column: OnDisk, rows: int) -> None:
+        self._column, self._rows = column, rows
+        self.chunk_rows = rows
+        self._kept: OrderedDict[int, Values] = OrderedDict()
+        self._lock = threading.Lock()
+        self._reading: dict[int, threading.Lock] = {}
+
+    def __len__(self) -> int:
+        return len(self._column)
+
+    def take(self, ids: np.ndarray) -> Values:
+        numbers, at = np.unique(ids // self._rows, return_inverse=True)
+        parts = []
+        for k, number in enumerate(numbers.tolist()):
+            here = np.flatnonzero(at == k)
+            parts.append((here, take(self._chunk(number), ids[here] - number * self._rows)))
+        return scatter(parts, len(ids))
+
+    def _chunk(self, number: int) -> Values:
+        with self._lock:
+            if number in self._kept:
+                self._kept.move_to_end(number)
+                return self._kept[number]
+            own = self._reading.setdefault(number, threading.Lock())
+        with own:
+            with self._lock:
+                if number in self._kept:
+                    return self._kept[number]
+            first = number * self._rows
+            found = self._column.take(np.arange(first, min(first + self._rows, len(self._column))))
+            with self._lock:
+                self._kept[number] = found
+                self._reading.pop(number, None)
+                most = min(MOST, max(LEAST, KEPT_BYTES // max(1, size(found))))
+                while len(self._kept) > most:
+                    self._kept.popitem(last=False)
+        return found

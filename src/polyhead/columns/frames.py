@@ -1,0 +1,77 @@
+"""Columns of pandas, polars and pyarrow as values."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from polyhead.columns.values import Coded, Values, from_list
+
+
+def from_series(values: Any) -> Values | None:
+    """A pandas, polars or pyarrow column as values; None for anything else.
+
+    A frame given as one column is taken as a matrix, ``(N, columns)``.
+    """
+    family, names = family_of(values)
+    if family == "pyarrow" and names & {"Array", "ChunkedArray"}:
+        from polyhead.columns.arrow import from_arrow
+
+        return from_arrow(values)
+    if family in ("pandas", "polars") and "DataFrame" in names:
+        return np.asarray(values.to_numpy())
+    if family == "polars" and "Series" in names:
+        return _from_polars(values)
+    if family == "pandas" and (names & {"Series", "Index", "ExtensionArray"}):
+        return _from_pandas(values)
+    return None
+
+
+def family_of(obj: Any) -> tuple[str, set[str]]:
+    """Which library's object this is, and the names of its classes; looks at the type only."""
+    for family in ("pandas", "polars", "pyarrow"):
+        names = {c.__name__ for c in type(obj).__mro__ if c.__module__.split(".", 1)[0] == family}
+        if names:
+            return family, names
+    return "", set()
+
+
+def _from_pandas(series: Any) -> Values:
+    dtype = series.dtype
+    if type(dtype).__name__ == "CategoricalDtype":
+        held = series.cat if hasattr(series, "cat") else series
+        return Coded(np.asarray(held.codes, np.int32), held.categories.tolist(), ordered=True)
+    if type(dtype).__name__ == "SparseDtype":
+        return np.asarray(series)
+    if isinstance(dtype, np.dtype) and dtype.kind != "O":
+        return np.asarray(series.to_numpy())
+    some = (series.iloc if hasattr(series, "iloc") else series)[:64]
+    if not any(hasattr(v, "__len__") and not isinstance(v, str) for v in some):  # arrays stay what they are
+        from polyhead.columns.arrow import from_arrow
+
+        values = _try_arrow(series)
+        if values is not None:
+            return from_arrow(values)
+    return from_list(list(series))
+
+
+def _try_arrow(series: Any) -> Any:
+    import pyarrow as pa
+
+    try:
+        return pa.array(series, from_pandas=True)
+    except (pa.ArrowException, TypeError, ValueError):
+        return None
+
+
+def _from_polars(series: Any) -> Values:
+    from polyhead.columns.arrow import from_arrow
+
+    kind = type(series.dtype).__name__
+    if kind == "Object":
+        return from_list(series.to_list())
+    values = from_arrow(series.to_arrow())
+    if isinstance(values, Coded) and kind == "Enum":
+        return Coded(values.codes, values.categories, ordered=True)
+    return values

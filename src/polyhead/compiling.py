@@ -1,0 +1,282 @@
+"""Output layers, losses, metrics and loss weights, from the heads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from polyhead.checks.activation import activation
+from polyhead.checks.compiled_model import unweighable
+from polyhead.checks.contract import symbolic
+from polyhead.checks.metric_rules import judge_metrics
+from polyhead.checks.output_rules import as_loss
+from polyhead.errors import ContractError, Problem, other_choice, place, shown, similar, warn
+from polyhead.keras_bridge.identifiers import BY_SHAPE, require_model, strange_arguments, unknown
+from polyhead.keras_bridge.structure import Structure, at, fill, leaves, output
+from polyhead.kinds import Head
+
+if TYPE_CHECKING:
+    import keras
+
+
+class BoundFeed(Protocol):
+    """What `compile` needs of a feed."""
+
+    heads: Mapping[str, Head]
+    weighted_heads: frozenset[str]
+    finely_weighted: frozenset[str]
+
+    def peek(self) -> Any:
+        """The batch that comes next."""
+
+    def mean_weights(self, losses: Mapping[str, Any]) -> dict[str, float]:
+        """For each head the mean sample weight over the rows, as its loss reads weights."""
+
+    def _bind(self, model: Any, compiled: bool = True) -> Structure: ...
+
+
+def outputs(features: Any, heads: Mapping[str, Head] | BoundFeed) -> dict[str, keras.KerasTensor]:
+    """The output layers that fit the heads, named after them.
+
+    Classes get probabilities (sigmoid or softmax), numbers get linear units, masks a 1 x 1 convolution
+    (features are enlarged to the mask's size first), boxes and keypoints a dense layer over all features.
+
+    Args:
+        features: a tensor ``(B, d)`` or ``(B, h, w, c)`` for all heads, or ``{head: tensor}``, where the key
+            None stands for all other heads.
+        heads: resolved heads, as ``feed.heads``, or the feed.
+
+    Returns:
+        ``{head: tensor}``, ready to be a model's outputs.
+
+    Raises:
+        ContractError: a head without features, or features that cannot carry it.
+
+    >>> import keras, polyhead as ph
+    >>> features = keras.Input((16,))
+    >>> ph.outputs(features, {"age": ph.Regression(), "kind": ph.Categorical(3)})["kind"].shape
+    (None, 3)
+    """
+    given = heads if isinstance(heads, Mapping) else getattr(heads, "heads", None)
+    if given is None or not all(isinstance(head, Head) for head in given.values()):
+        fix = "Give the feed, or feed.heads."
+        raise ContractError(Problem("outputs(heads)", "heads by name", shown(heads), fix))
+    tensors = {}
+    for name, head in given.items():
+        if isinstance(features, Mapping):
+            found = features.get(name, features.get(None))
+            if found is None:
+                expected = f"features for it among {shown(list(features))}"
+                where, near = (
+                    f"outputs(), {place(head=name)}",
+                    similar(name, [n for n in features if n is not None]),
+                )
+                raise ContractError(Problem(where, expected, "none", near))
+        else:
+            found = features
+        if not hasattr(found, "shape"):
+            expected = "a tensor of features, or {head: tensor}"
+            raise ContractError(Problem(f"outputs(features), {place(head=name)}", expected, shown(found)))
+        _require_resolved(name, head)
+        tensors[name] = head.output(found, name)
+    return tensors
+
+
+def _require_resolved(name: str, head: Head) -> None:
+    try:
+        _ = head.output_shape
+    except AssertionError:
+        fix = "Give feed.heads, which know what the data says."
+        raise ContractError(
+            Problem(f"outputs(), {place(head=name)}", "a head whose shape is known", repr(head), fix)
+        ) from None
+
+
+def compile(model: Any, feed: Any, *, optimizer: Any, normalize: str = "data", **kwargs: Any) -> Any:
+    """``model.compile`` with the losses, weighted metrics and loss weights of the feed's heads.
+
+    A head's loss is the weighted mean over what is labelled, in the step and in the logged epoch. A step divides the
+    sum of weight times value by the values of the batch and by the head's mean weight over the training rows, so that
+    class weights, sample weights, rare ``given=`` and missing labels act in batches of any size. Where labels are in
+    memory or small, all rows give that mean, else 1,024 rows spread over the source.
+
+    Whether an output is logits or probabilities is read from its layer, or else from its values on one batch. The feed
+    is bound to the model.
+
+    Args:
+        model: built or not.
+        feed: a `Feed` of the training rows.
+        optimizer: as for ``model.compile``.
+        normalize: ``"data"``, or ``"batch"`` to divide a step by the weights of its own batch instead: the weight of a
+            row that is alone in its batch then has no effect.
+        **kwargs: other arguments of ``model.compile``, as ``jit_compile`` or ``steps_per_execution``.
+
+    Returns:
+        The model.
+
+    Raises:
+        ContractError: the feed does not fit the model, or an argument that belongs to a head.
+    """
+    from polyhead.keras_bridge.losses import LabelledMean
+    from polyhead.keras_bridge.metrics import HeadMetrics, elementwise, resolve
+    from polyhead.keras_bridge.model_losses import HeadLosses, install
+
+    require_model(model, "compile(model)")
+    if not hasattr(feed, "_bind"):
+        raise ContractError(Problem("compile(feed)", "a ph.Feed", shown(feed)))
+    _require_arguments(model, feed, normalize, {"optimizer": optimizer, **kwargs})
+    structure = feed._bind(model, compiled=False)
+    if structure.own_loss:
+        fix = "Say model.compile(optimizer=...): the model gets the labels, and makes its loss of them."
+        found = f"{type(model).__name__}, whose outputs are not the heads, with a loss of its own"
+        raise ContractError(Problem("compile()", "a model with an output for each head", found, fix))
+    logits = _logits(model, feed, structure)
+    losses = {
+        name: LabelledMean(
+            _loss(head, logits[name]),
+            elementwise=bool(getattr(head, "elementwise", False)),
+            mean_weight=None if normalize == "batch" else 1.0,
+            head=name,
+            classes=tuple(getattr(head, "names", ())),
+        )
+        for name, head in feed.heads.items()
+    }
+    problems = list(unweighable(losses, feed.heads, feed.weighted_heads, feed.finely_weighted))
+    if problems:
+        raise ContractError(*problems)
+    metrics = {
+        name: [resolve(metric, head, logits[name]) for metric in _asked(head, logits[name])]
+        for name, head in feed.heads.items()
+    }
+    _require_metrics(feed.heads, metrics, logits)
+    metrics = {
+        name: [elementwise(metric) for metric in found] if losses[name].elementwise else found
+        for name, found in metrics.items()
+    }
+    weights = {n: float(h.weight) for n, h in feed.heads.items()}
+    template = structure.outputs
+    model.compile(
+        optimizer=optimizer,
+        loss=fill(template, losses),
+        loss_weights=fill(template, weights),
+        weighted_metrics=fill(template, metrics),
+        **kwargs,
+    )
+    paths = {name: path for path, name in leaves(template)}
+    paths = {name: paths[name] for name in feed.heads}
+    installed = HeadLosses(paths, losses, weights)
+    installed.normalize(feed.mean_weights(losses))
+    install(model, installed, HeadMetrics(paths, metrics, installed))
+    return model
+
+
+def _require_arguments(model: Any, feed: Any, normalize: str, kwargs: Mapping[str, Any]) -> None:
+    """Raise for arguments that belong to a head, or mean nothing."""
+    expected = '"data" or "batch"'
+    problems = other_choice("compile(normalize=)", normalize, ("data", "batch"), expected)
+    head = {"loss_weights": "weight", "weighted_metrics": "metrics"}
+    kind = type(next(iter(feed.heads.values()))).__name__
+    problems += [
+        Problem(
+            f"compile({name}=)",
+            "nothing, as the heads have it",
+            shown(kwargs[name]),
+            f"Say it on the head: ph.{kind}({head.get(name, name)}=...).",
+        )
+        for name in ("loss", "loss_weights", "metrics", "weighted_metrics")
+        if name in kwargs
+    ]
+    problems += strange_arguments(model, kwargs)
+    losses = {name: one.loss for name, one in feed.heads.items()}
+    metrics = {name: one.metrics for name, one in feed.heads.items()}
+    problems += unknown(losses, metrics, kwargs["optimizer"])
+    if all(head.weight == 0 for head in feed.heads.values()):
+        fix = "Give one of them a weight above 0."
+        problems.append(Problem("heads", "a head whose weight is above 0", "weight=0 on every head", fix))
+    if problems:
+        raise ContractError(*problems)
+
+
+def _require_metrics(
+    heads: Mapping[str, Head], metrics: Mapping[str, list[Any]], logits: Mapping[str, bool]
+) -> None:
+    """Raise for metrics that cannot read a head's labels, and warn of those that take its output for another."""
+    problems = [
+        problem
+        for name, head in heads.items()
+        if head.metrics is not None
+        for problem in judge_metrics(name, head, metrics[name], logits[name])
+    ]
+    if any(not problem.warning for problem in problems):
+        raise ContractError(*problems)
+    for problem in problems:
+        warn(problem)
+
+
+def _loss(head: Head, logits: bool) -> Any:
+    named = isinstance(head.loss, str) and head.loss in BY_SHAPE
+    return head.default_loss(logits) if head.loss is None or (named and head.losses) else head.loss
+
+
+def _asked(head: Head, logits: bool) -> list[Any]:
+    if head.metrics is None:
+        return head.default_metrics(logits)
+    return list(head.metrics) if isinstance(head.metrics, (list, tuple)) else [head.metrics]
+
+
+def _logits(model: Any, feed: Any, structure: Structure) -> dict[str, bool]:
+    """For each head whether the model gives logits: by its loss, the activation of its layer, or else its values."""
+    paths = {name: path for path, name in leaves(structure.outputs)}
+    known = symbolic(model)
+    found: dict[str, bool | None] = {}
+    for name, head in feed.heads.items():
+        found[name] = _told(head)
+        if found[name] is None:
+            applied = None if known is None else activation(at(known[1], paths[name]))
+            found[name] = {"linear": True, "sigmoid": False, "hard_sigmoid": False, "softmax": False}.get(
+                applied or ""
+            )
+    doubtful = [name for name in found if found[name] is None]
+    if doubtful:
+        tries = [model(x, training=False) for x in _loud(feed.peek()[0])]
+        for name in doubtful:
+            arrays = [_numbers(values, paths[name]) for values in tries]
+            shared = "softmax" in feed.heads[name].probabilities  # the classes share one probability
+            found[name] = not all(_probable(array, shared) for array in arrays)
+    return {name: bool(value) for name, value in found.items()}
+
+
+def _told(head: Head) -> bool | None:
+    """Whether a head's output holds logits, by what it is and the loss that it was given; None where that is open."""
+    if not head.probabilities:
+        return False
+    if head.loss is None:
+        return None
+    loss = as_loss(head.loss) if not isinstance(head.loss, str) or head.loss not in BY_SHAPE else None
+    if loss is None or not loss.name:
+        return None
+    return loss.from_logits if loss.from_logits is not None else "hinge" in loss.name
+
+
+def _loud(x: Any) -> list[Any]:
+    """Inputs as they are, and a thousand times as large: logits grow with them, probabilities stay in 0-1."""
+    import keras
+
+    def louder(array: Any) -> Any:
+        return array * np.float32(1000) if getattr(array, "dtype", None) == np.float32 else array
+
+    return [x, keras.tree.map_structure(louder, x)]
+
+
+def _numbers(values: Any, path: Any) -> np.ndarray:
+    import keras
+
+    return np.asarray(keras.ops.convert_to_numpy(output(values, path)), np.float64)
+
+
+def _probable(array: np.ndarray, shared: bool) -> bool:
+    """Whether these can be probabilities; zeros alone are the logits of a layer that starts at zero."""
+    inside = bool((array >= 0).all() and (array <= 1).all() and array.any())
+    return inside and (not shared or bool(np.allclose(array.sum(-1), 1, atol=1e-2)))

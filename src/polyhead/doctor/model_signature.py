@@ -1,0 +1,184 @@
+"""What a model takes and gives, place by place, with the activation and the loss of each output."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from polyhead.checks.activation import activation
+from polyhead.checks.contract import symbolic
+from polyhead.checks.output_rules import as_loss
+from polyhead.checks.range_rules import UNIT_LOSSES, bounds_of
+from polyhead.doctor.leaf_statistics import is_none
+from polyhead.keras_bridge.structure import Path, leaves
+from polyhead.kinds.kind import SPARSE_LOSSES
+
+
+@dataclass(frozen=True)
+class Slot:
+    """One tensor that a model takes or gives.
+
+    Attributes:
+        path: the keys that lead to it.
+        name: what the model calls it.
+        shape: of a row, None where any size will do.
+        dtype: its own.
+        activation: what its values went through last, where that can be told.
+        loss: the name of its loss, where the model is compiled.
+        own_loss: that loss is a class that somebody wrote.
+        optional: an input that may be None.
+        from_logits: what its loss was told of the output; None where it reads neither logits nor probabilities.
+    """
+
+    path: Path
+    name: str
+    shape: tuple[int | None, ...]
+    dtype: str = "float32"
+    activation: str | None = None
+    loss: str | None = None
+    own_loss: bool = False
+    optional: bool = False
+    from_logits: bool | None = None
+
+    @property
+    def classes(self) -> int | None:
+        """How many numbers the last axis holds."""
+        return self.shape[-1] if self.shape else None
+
+    @property
+    def sparse(self) -> bool | None:
+        """Whether labels are ids: by the loss; None where there is none to tell."""
+        return None if self.loss is None else self.loss in SPARSE_LOSSES
+
+    @property
+    def one_hot(self) -> bool:
+        """Whether the loss wants one number for each class."""
+        return self.loss in UNIT_LOSSES and self.loss.startswith("categorical_")
+
+    @property
+    def range(self) -> tuple[float, float, str] | None:
+        """The numbers that labels can be, and why."""
+        return bounds_of(self.activation, self.loss)
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model's inputs and outputs, in the order in which they were declared.
+
+    Attributes:
+        inputs: each with its place.
+        outputs: likewise.
+        input_form: ``"one"``, ``"list"``, ``"dict"`` or ``"nested"``.
+        output_form: the same of the outputs.
+    """
+
+    inputs: tuple[Slot, ...]
+    outputs: tuple[Slot, ...]
+    input_form: str
+    output_form: str
+
+
+def describe(model: Any, x: Any) -> tuple[Model | None, str]:
+    """What a model takes and gives, or why that cannot be seen.
+
+    Args:
+        model: a Keras model.
+        x: the inputs of a batch, to call a subclassed model symbolically.
+    """
+    known = symbolic(model)
+    if known is None:
+        if not getattr(model, "built", False):
+            return None, "the model is not built, so nothing was compared with it: call it once, or build it"
+        import keras
+
+        try:
+            tensors = keras.tree.map_structure(
+                lambda a: None if is_none(a) else keras.KerasTensor(a.shape, str(a.dtype)), x
+            )
+            known = tensors, model(tensors)
+        except Exception as error:  # a user's call() may raise anything at all
+            words = str(error).strip().splitlines()
+            return None, f"the model could not be called on the first batch: {words[0] if words else error!r}"
+        inputs: tuple[Slot, ...] = ()
+    else:
+        inputs = tuple(_slots(known[0], getattr(model, "input_names", None)))
+    outputs = list(_slots(known[1], getattr(model, "output_names", None)))
+    losses = _losses(model, outputs)
+    outputs = [_with_loss(slot, losses.get(slot.path)) for slot in outputs]
+    return Model(inputs, tuple(outputs), form(known[0]), form(known[1])), ""
+
+
+def form(nested: Any) -> str:
+    """How tensors are nested.
+
+    >>> form({"a": 1, "b": 2}), form([1]), form((1, [2]))
+    ('dict', 'list', 'nested')
+    """
+    if not isinstance(nested, (Mapping, list, tuple)):
+        return "one"
+    parts = nested.values() if isinstance(nested, Mapping) else nested
+    if any(isinstance(part, (Mapping, list, tuple)) for part in parts):
+        return "nested"
+    return "dict" if isinstance(nested, Mapping) else "list"
+
+
+def in_order(nested: Any, path: Path = ()) -> list[tuple[Path, Any]]:
+    """The leaves of a nesting as they were declared: keys are not sorted.
+
+    >>> in_order({"b": 1, "a": 2})
+    [(('b',), 1), (('a',), 2)]
+    """
+    if isinstance(nested, Mapping):
+        return [found for key, part in nested.items() for found in in_order(part, (*path, key))]
+    if isinstance(nested, (list, tuple)):
+        return [found for i, part in enumerate(nested) for found in in_order(part, (*path, i))]
+    return [(path, nested)]
+
+
+def _slots(nested: Any, names: list[str] | None) -> list[Slot]:
+    found = in_order(nested)
+    flat = [path for path, _ in leaves(nested)]
+    by_path = dict(zip(flat, names, strict=True)) if names and len(names) == len(flat) else {}
+    slots: list[Slot] = []
+    for path, tensor in found:
+        keys = [str(key) for key in path if not isinstance(key, int)]
+        history = getattr(tensor, "_keras_history", None)
+        operation = getattr(history, "operation", None)
+        layer, optional = getattr(operation, "name", None), bool(getattr(operation, "optional", False))
+        by_layer = layer if form(nested) != "nested" else None
+        name = "/".join(keys) or by_layer or by_path.get(path) or f"output {len(slots)}"
+        applied = activation(tensor)
+        dtype = str(getattr(tensor, "dtype", ""))
+        slots.append(Slot(path, str(name), tuple(tensor.shape[1:]), dtype, applied, optional=optional))
+    return slots
+
+
+def _losses(model: Any, outputs: list[Slot]) -> dict[Path, Any]:
+    """The loss of each output, as it was given to ``compile``."""
+    given = getattr(model, "loss", None)
+    if given is None or not getattr(model, "compiled", False):
+        return {}
+    if isinstance(given, Mapping):
+        by_name = {slot.name: slot.path for slot in outputs}
+        return {by_name[str(name)]: loss for name, loss in given.items() if str(name) in by_name}
+    if isinstance(given, (list, tuple)):
+        return {slot.path: loss for slot, loss in zip(outputs, given, strict=False)}
+    return {slot.path: given for slot in outputs}
+
+
+def _with_loss(slot: Slot, loss: Any) -> Slot:
+    if loss is None:
+        return slot
+    import keras
+
+    if isinstance(loss, str):
+        try:
+            loss = keras.losses.get(loss)
+        except ValueError:
+            return slot
+    function = getattr(loss, "fn", None) or (loss if not isinstance(loss, keras.losses.Loss) else None)
+    own = function is None and not type(loss).__module__.startswith(("keras.", "polyhead."))
+    known = as_loss(loss)
+    name = known.name or getattr(function, "__name__", None) or type(loss).__name__
+    return replace(slot, loss=name, own_loss=own, from_logits=known.from_logits)

@@ -1,0 +1,310 @@
+"""The numbers: NaN, infinity, ids, ranges, one-hot labels, constant heads; and labels that stand for each other."""
+
+from __future__ import annotations
+
+import itertools
+import math
+
+from polyhead.checks.output_rules import FEW
+from polyhead.checks.range_rules import BOUNDED, ONE_CLASS, beyond, logits, one_unit, span
+from polyhead.doctor.leaf_statistics import LeafStatistics
+from polyhead.doctor.matching import fits
+from polyhead.doctor.model_signature import Slot
+from polyhead.doctor.places import Places, at, counted
+from polyhead.doctor.reading import Reading
+from polyhead.errors import Problem
+from polyhead.keras_bridge.structure import Path
+
+
+def check_finite(reading: Reading, places: Places) -> list[Problem]:
+    """NaN and infinity, with the first row of each array that has one."""
+    problems = []
+    for place, stats in reading.stats.items():
+        for spot, code, word in ((stats.nan, "nan", "NaN"), (stats.infinite, "infinity", "infinity")):
+            if spot is None:
+                continue
+            fix = "Leave the row out, or fill it in."
+            if place[0] == "y":
+                fix = f"{word[0].upper()}{word[1:]} times a weight of 0 is NaN: give 0 and a weight of 0, or declare "
+                fix += "the data as a ph.Feed, where NaN means that there is no label."
+            elif place[0] == "w":
+                fix = "Give 0 where a row does not count."
+            found = f"{word} ({counted(stats.not_finite, 'row')} in all)"
+            problems.append(Problem(places.name(place, spot), "finite numbers", found, fix, code))
+        if place[0] == "w" and stats.usable and stats.low[0] < 0:
+            value, spot = stats.low
+            expected, fix = "a weight of at least 0", "A negative weight trains away from the label."
+            problems.append(Problem(places.name(place, spot), expected, f"{value:g}", fix, "negative-weight"))
+    return problems
+
+
+def zeros(reading: Reading, places: Places) -> list[str]:
+    """Weights of 0: what Keras makes of them."""
+    names = [
+        places.name(place)
+        for place, stats in reading.stats.items()
+        if place[0] == "w" and stats.low[0] == 0 and not stats.constant
+    ]
+    return [
+        f"{name} are 0 in some rows: Keras's default loss still divides by all rows, and plain metrics count them; "
+        "say weighted_metrics="
+        for name in names
+    ]
+
+
+def flat_labels(reading: Reading, places: Places) -> list[str]:
+    """Labels without the last axis of their output: what Keras makes of them."""
+    names = [
+        places.name(("y", path))
+        for path, slot in places.outputs.items()
+        if slot.shape[-1:] == (1,) and not slot.own_loss and ("y", path) in reading.stats
+        if fits(reading.stats["y", path].shape, slot.shape[:-1]) and reading.stats["y", path].odd is None
+    ]
+    return [
+        f"the labels of {name} lack the last axis: Keras's own losses add it, a loss or metric class of your own "
+        "would compare each row with each other row"
+        for name in names
+    ]
+
+
+def check_constant(reading: Reading, places: Places) -> list[Problem]:
+    """Arrays that are the same in every row."""
+    problems = []
+    for place, stats in reading.stats.items():
+        name, part = places.name(place), place[0]
+        if part == "w":
+            if stats.constant and stats.low[0] == 0:
+                fix, found = "Nothing would be learnt from it.", f"0 in all {stats.rows:,} rows"
+                problems.append(Problem(name, "weights above 0", found, fix, "constant", warning=True))
+            continue
+        if (
+            not (stats.constant or stats.alike)
+            or not stats.usable
+            or stats.rows < (FEW if part == "y" else 2)
+        ):
+            continue
+        value = f"{stats.low[0] + 0.0:g}" if stats.constant else "the same values"  # no -0
+        found = "only zeros" if value == "0" and len(stats.shape) > 1 else value
+        fix = "Is the right column read, and are the rows in a random order?"
+        expected = "labels that vary" if part == "y" else "inputs that vary"
+        found = f"{found} in all {counted(stats.rows, 'row')} read"
+        problems.append(Problem(name, expected, found, fix, "constant", warning=True))
+    return problems
+
+
+def check_outputs(reading: Reading, places: Places) -> tuple[list[Problem], dict[Path, Slot]]:
+    """Labels against their outputs; labels that fit each other's output are told as swapped.
+
+    Returns:
+        The problems, and the outputs as they were meant.
+    """
+    outputs = dict(places.outputs)
+    found = {
+        path: judge(places.name(("y", path)), slot, reading.stats[("y", path)])
+        for path, slot in outputs.items()
+        if ("y", path) in reading.stats
+    }
+    problems: list[Problem] = []
+    for one, other in itertools.combinations(list(found), 2):
+        if not (_wrong(found[one]) or _wrong(found[other])):
+            continue
+        names = places.name(("y", one)), places.name(("y", other))
+        crossed = {
+            one: judge(names[1], outputs[other], reading.stats[("y", one)]),
+            other: judge(names[0], outputs[one], reading.stats[("y", other)]),
+        }
+        if any(_wrong(p) for p in crossed.values()):
+            continue
+        reason = next(p for path in (one, other) for p in found[path] if not p.warning)
+        problems.append(
+            Problem(
+                f"outputs `{outputs[one].name}` and `{outputs[other].name}`",
+                "each output's own labels",
+                f"labels that fit only the other way round ({reason.place} got {reason.found})",
+                _exchange(one, other),
+                "swapped-targets",
+            )
+        )
+        outputs[one], outputs[other] = outputs[other], outputs[one]
+        found |= {one: [], other: []}
+    return problems + [p for path in found for p in found[path]], outputs
+
+
+def in_sorted_order(reading: Reading, places: Places) -> Places | None:
+    """The labels of a tuple matched by the outputs' sorted names, if they fit so and not in the declared order."""
+    slots = list(places.outputs.values())
+    ways = [slots, sorted(slots, key=lambda slot: slot.name)]
+    declared, by_name = (
+        any(
+            _wrong(judge("", slot, reading.stats["y", path]))
+            for path, slot in zip(places.outputs, way, strict=True)
+            if ("y", path) in reading.stats
+        )
+        for way in ways
+    )
+    if not declared or by_name:
+        return None
+    return Places(places.inputs, dict(zip(places.outputs, ways[1], strict=True)))
+
+
+def _exchange(one: Path, other: Path) -> str:
+    keys = [f"`{path[-1]}`" if isinstance(path[-1], str) else f"y[{path[-1]}]" for path in (one, other)]
+    return f"Exchange {keys[0]} and {keys[1]}."
+
+
+def _wrong(problems: list[Problem]) -> bool:
+    return any(not p.warning for p in problems)
+
+
+def check_losses(places: Places, known: list[Problem]) -> list[Problem]:
+    """Activations and losses of the outputs against each other; where the labels are wrong, that was told already."""
+    problems = []
+    for path, slot in places.outputs.items():
+        name = places.name(("y", path))
+        if any(p.place.startswith(name) and not p.warning for p in known):
+            continue
+        better = "linear" if slot.loss is not None and slot.from_logits is None else "sigmoid"
+        for found in (
+            one_unit(name, slot.activation, slot.classes, better),
+            logits(name, slot.activation, slot.loss or "", slot.from_logits),
+        ):
+            problems += [found] if found is not None else []
+    return problems
+
+
+def judge(name: str, slot: Slot, stats: LeafStatistics) -> list[Problem]:
+    """What is wrong with these labels for this output."""
+    if stats.odd is not None:
+        return []
+    if _as_ids(slot, stats):
+        return _ids(name, slot, stats)
+    if not fits(stats.shape, slot.shape):
+        problem = _shape(name, slot, stats)
+        if problem is not None:
+            return [problem]
+    if slot.sparse and stats.one_hot and slot.classes not in (None, 1):
+        return [
+            Problem(
+                name,
+                f"ids {_batch(slot.shape[:-1])}, as its loss is {slot.loss}",
+                f"one-hot labels {_batch(stats.shape)}",
+                'Give labels.argmax(-1), or compile with "categorical_crossentropy".',
+                "one-hot-for-sparse",
+            )
+        ]
+    return _range(name, slot, stats)
+
+
+def _as_ids(slot: Slot, stats: LeafStatistics) -> bool:
+    """Whether the labels are class ids: one whole number where the output has several."""
+    classes = slot.classes
+    if classes == 1 or not slot.shape:
+        return False
+    body = slot.shape[:-1]
+    if not (fits(stats.shape, body) or fits(stats.shape, (*body, 1))):
+        return False
+    if slot.sparse is not None:
+        return slot.sparse or (slot.one_hot and stats.whole)
+    if slot.activation in ONE_CLASS:
+        return stats.whole
+    return stats.whole and stats.dtype.startswith(("int", "uint")) and slot.activation not in BOUNDED
+
+
+def class_a_step(slot: Slot, stats: LeafStatistics) -> bool:
+    """Whether the labels are a class for each step of a sequence."""
+    return len(slot.shape) == 2 and stats.odd is None and _as_ids(slot, stats)
+
+
+def _ids(name: str, slot: Slot, stats: LeafStatistics) -> list[Problem]:
+    if slot.one_hot:
+        return [
+            Problem(
+                name,
+                f"one number for each of {slot.classes} classes, as its loss is {slot.loss}",
+                "ids",
+                'Compile with "sparse_categorical_crossentropy", or give keras.utils.to_categorical(labels, '
+                f"{slot.classes}).",
+                "ids-for-one-hot",
+            )
+        ]
+    if stats.fraction is not None:
+        value, spot = stats.fraction
+        expected, fix = "a class id, a whole number", "Numbers that are no ids need another loss."
+        return [Problem(at(name, spot), expected, f"{value:g}", fix, "label-range")]
+    classes = slot.classes
+    found = beyond(stats, (0, classes - 1 if classes else math.inf))
+    if found is None:
+        return []
+    value, spot = found
+    fix = "JAX adds nothing for such a row, TensorFlow and torch stop. "
+    fix += (
+        'If it means "no label", give 0 and a weight of 0.'
+        if value < 0
+        else "Count classes from 0, or give the layer more units."
+    )
+    expected = f"a class id in [0, {classes - 1}]" if classes else "a class id of at least 0"
+    return [Problem(at(name, spot), expected, f"{value:g}", fix, "id-out-of-range")]
+
+
+def _shape(name: str, slot: Slot, stats: LeafStatistics) -> Problem | None:
+    shape, wanted = stats.shape, slot.shape
+    given = _batch(shape)
+    expected = f"labels of shape {_batch(wanted)}, as the output has"
+    if slot.sparse and len(wanted) > 1:
+        expected = f"ids of shape {_batch(wanted[:-1])}, as its loss is {slot.loss}"
+        return Problem(name, expected, given, "Give one class id for each place.", "target-shape")
+    if wanted and wanted[-1] == 1 and fits(shape, wanted[:-1]):
+        if not slot.own_loss:
+            return None  # Keras gives them the last axis
+        fix = f"{slot.loss} is a loss of your own: it would compare each row with each other row. "
+        return Problem(name, expected, given, f"{fix}Give labels[..., None].", "broadcast")
+    if shape and shape[-1] == 1 and fits(shape[:-1], wanted):
+        return None
+    turned = len(shape) == 3 and shape != wanted and fits((*shape[1:], shape[0]), wanted)
+    if not turned and _spreads(shape, wanted):
+        into = "each number with each other one" if shape == () else "along the axes of size 1"
+        fix = f"A loss would not fail but compare {into}. "
+        if slot.sparse is None and stats.whole and wanted[-1] != 1 and shape in ((), (1,)):
+            fix += "If they are class ids, compile with a sparse loss; else "
+        return Problem(
+            name, expected, given, f"{fix}Give the layer or the labels the same shape.", "broadcast"
+        )
+    fix = "These are channels first: give labels.transpose(0, 2, 3, 1)." if turned else ""
+    if not fix and len(shape) == len(wanted) == 1:
+        fix = f"Give the layer {shape[0]} units, or labels with {wanted[0]} numbers a row."
+    return Problem(name, expected, given, fix, "target-shape")
+
+
+def _batch(shape: tuple[int | None, ...]) -> str:
+    inner = ", ".join("any" if size is None else str(size) for size in shape)
+    return f"(B, {inner})" if shape else "(B,)"
+
+
+def _spreads(shape: tuple[int, ...], wanted: tuple[int | None, ...]) -> bool:
+    """Whether a loss would broadcast the two: silently for any batch, or when sizes happen to agree."""
+    if shape == ():
+        return len(wanted) == 1
+    if len(shape) != len(wanted):
+        return False
+    return all(s == w or w is None or 1 in (s, w) for s, w in zip(shape, wanted, strict=True))
+
+
+def _range(name: str, slot: Slot, stats: LeafStatistics) -> list[Problem]:
+    if slot.range is None:
+        return []
+    low, high, why = slot.range
+    if high == 1 and stats.zero_255:
+        where, fix = at(name, stats.high[1]), "Divide by 255, or give mask > 127."
+        return [Problem(where, f"labels of 0 and 1, as {why}", "0 and 255", fix, "mask-255")]
+    found = beyond(stats, (low, high))
+    if found is not None:
+        value, spot = found
+        fix = "The output cannot reach it, or the loss falls without end: "
+        fix += "scale the labels, or give the output layer no activation and a loss for numbers."
+        expected = f"labels {span(low, high)}, as {why}"
+        return [Problem(at(name, spot), expected, f"{value:g}", fix, "label-range")]
+    if (slot.activation in ONE_CLASS or slot.one_hot) and slot.classes not in (None, 1) and not stats.ones:
+        expected = "labels that sum to 1 in each row, as one class is chosen"
+        fix = 'For any number of classes a row use a sigmoid and "binary_crossentropy".'
+        return [Problem(name, expected, "rows with other sums", fix, "not-one-class", warning=True)]
+    return []

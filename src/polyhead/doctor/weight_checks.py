@@ -1,0 +1,114 @@
+"""Sample weights: their nesting against the outputs, and each array against its labels."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from polyhead.doctor.leaf_statistics import LeafStatistics
+from polyhead.doctor.matching import example
+from polyhead.doctor.model_signature import Model, Slot, form
+from polyhead.doctor.places import Places, counted, quoted
+from polyhead.doctor.reading import Reading
+from polyhead.errors import Problem
+
+
+def check_weights(reading: Reading, model: Model | None, places: Places) -> list[Problem]:
+    """The nesting of weights against the outputs, and each array against its labels."""
+    first = reading.first
+    assert first is not None
+    w = first.parts.get("w")
+    if w is None:
+        return []
+    problems = _weights_nesting(w, model) if model is not None else []
+    if model is not None and model.output_form == "list" and isinstance(w, Mapping):
+        return problems
+    alone = reading.stats.get(("w", ()))
+    if alone is not None and ("y", ()) not in reading.stats:
+        return problems + _for_every_output(reading, model, places, alone)
+    for place, stats in reading.stats.items():
+        part, path = place
+        labels = reading.stats.get(("y", path))
+        if part == "w" and stats.odd is None and labels is not None and labels.odd is None:
+            slot = places.outputs.get(path)
+            problems += _weights_shape(places.name(place), stats.shape, labels.shape, slot)
+    return problems
+
+
+def _for_every_output(
+    reading: Reading, model: Model | None, places: Places, weights: LeafStatistics
+) -> list[Problem]:
+    """One array of weights beside labels of several outputs: Keras gives all of it to each of them."""
+    several = model is not None and len(model.outputs) > 1
+    for place, labels in reading.stats.items():
+        if place[0] != "y" or labels.odd is not None or weights.odd is not None:
+            continue
+        name = places.name(("w", place[1]))
+        found = _weights_shape(name, weights.shape, labels.shape, places.outputs.get(place[1]))
+        if found and several and model is not None:
+            where = f"{found[0].found}, one array for every output"
+            fix = f"Give each output weights of its own: yield x, y, {example(model)[3:]}."
+            found = [replace(found[0], found=where, fix=fix)]
+        if found:
+            return found
+    return []
+
+
+def _weights_nesting(w: Any, model: Model) -> list[Problem]:
+    names = [slot.name for slot in model.outputs]
+    fix = f"Yield x, y, {example(model)[3:]}; an array of ones where all rows count."
+
+    def problem(expected: str, found: str, warning: bool = False) -> list[Problem]:
+        return [Problem("weights", expected, found, fix, "weights-structure", warning)]
+
+    if form(w) == "one":
+        found = "one array, which counts for every output"
+        return problem(f"weights for each of {quoted(names)}", found, True) if len(names) > 1 else []
+    if model.output_form == "one":
+        fix = "Yield x, y, weights."
+        if isinstance(w, Mapping):
+            found = f"a dict with the {'key' if len(w) == 1 else 'keys'} {quoted(w)}"
+            return problem("one array, as the model has one output", found)
+        return (
+            problem("one array, as the model has one output", counted(len(w), "array")) if len(w) != 1 else []
+        )
+    if model.output_form == "list":
+        expected = f"a tuple of {len(names)} arrays, for {quoted(names)}"
+        if isinstance(w, Mapping):
+            return problem(expected, "a dict (KeyError: 0 in Keras)")
+        return problem(expected, counted(len(w), "array")) if len(w) != len(names) else []
+    if model.output_form == "dict":
+        expected = f"a dict with the keys {quoted(names)}"
+        if not isinstance(w, Mapping):
+            return problem(expected, f"a {type(w).__name__}")
+        if set(w) != set(names):
+            missing, extra = [n for n in names if n not in w], [n for n in w if n not in names]
+            words = [f"no {quoted(missing)}"] * bool(missing) + [f"{quoted(extra)} too many"] * bool(extra)
+            return problem(expected, " and ".join(words))
+    return []
+
+
+def _weights_shape(
+    name: str, shape: tuple[int, ...], labels: tuple[int, ...], slot: Slot | None
+) -> list[Problem]:
+    ids = slot is not None and len(labels) < len(slot.shape)
+    loss = labels if ids else labels[:-1]  # a loss has one value for each label, or each vector of them
+    spatial = len(loss) > 0
+    if shape == () and spatial:
+        ones = ", ".join("1" for _ in loss)
+        return [
+            Problem(
+                name,
+                f"rows of shape {loss} or ({ones}{',' * (len(loss) == 1)})",
+                "one number a row, (B,)",
+                f"It would be spread along the last axis, or refused: give weights.reshape(-1, {ones}).",
+                "weights-shape",
+            )
+        ]
+    rest = shape[:-1] if len(shape) == len(loss) + 1 and shape[-1] == 1 else shape
+    if rest == () or (len(rest) == len(loss) and all(r in (1, n) for r, n in zip(rest, loss, strict=True))):
+        return []
+    expected = f"rows of shape {loss}" if spatial else "one number a row, (B,) or (B, 1)"
+    fix = "A loss has one value for each row." if not spatial else "A loss has one value for each place."
+    return [Problem(name, expected, f"rows of shape {shape}", fix, "weights-shape")]

@@ -1,0 +1,93 @@
+"""From the samples that a file has to the channels and the depth that are asked for."""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+import numpy as np
+
+from polyhead.images.libraries import opencv
+
+
+class Samples(NamedTuple):
+    """Pixels as they are stored.
+
+    Attributes:
+        pixels: ``(H, W, bands)``.
+        meaning: ``"grey"``, ``"rgb"``, or ``"bands"`` where the file does not say what they show.
+        alpha: whether the band behind grey or colours is alpha.
+    """
+
+    pixels: np.ndarray
+    meaning: Literal["grey", "rgb", "bands"]
+    alpha: bool = False
+
+
+class Unfit(Exception):
+    """Samples that cannot become what is asked for: ``expected``, ``found`` and ``fix`` say why."""
+
+    def __init__(self, expected: str, found: str, fix: str) -> None:
+        super().__init__(expected)
+        self.expected, self.found, self.fix = expected, found, fix
+
+
+def chosen(samples: Samples, channels: int | None) -> np.ndarray:
+    """The channels that are asked for, ``(H, W, channels)``; all for None.
+
+    Raises:
+        Unfit: where bands are not known to be colours, or there are too many of them.
+    """
+    pixels, have = samples.pixels, samples.pixels.shape[2]
+    if channels is None or channels == have:
+        return pixels
+    colours = 3 if samples.meaning == "rgb" else 1
+    if channels not in (1, 3, 4):
+        found = f"a file of {have} band{'s' * (have > 1)}"
+        raise Unfit(f"an image of {channels} bands", found, f"Say ph.Image(height, width, {have}).")
+    known = samples.meaning != "bands" and have <= colours + samples.alpha
+    if not known and not (samples.meaning == "rgb" and channels <= 3):
+        raise Unfit(f"an image of {channels} channel{'s' * (channels > 1)}", *_too_many(have))
+    if channels == 1:
+        return _luma(pixels) if colours == 3 else np.ascontiguousarray(pixels[..., :1])
+    shown = pixels[..., :3] if colours == 3 else np.repeat(pixels[..., :1], 3, 2)
+    if channels == 3:
+        return np.ascontiguousarray(shown)
+    full = np.iinfo(pixels.dtype).max if pixels.dtype.kind in "ui" else 1
+    alpha = pixels[..., colours:] if samples.alpha and have > colours else np.full_like(pixels[..., :1], full)
+    return np.concatenate([shown, alpha], 2)
+
+
+def _too_many(have: int) -> tuple[str, str]:
+    found = f"a file of {have} bands, which are not said to be colours"
+    return found, f"Say ph.Image(height, width, {have}) to get all of them."
+
+
+def _luma(pixels: np.ndarray) -> np.ndarray:
+    colours = np.ascontiguousarray(pixels[..., :3])
+    if colours.dtype in (np.uint8, np.uint16, np.float32):
+        return opencv().cvtColor(colours, opencv().COLOR_RGB2GRAY)[..., None]
+    return (colours @ np.array([0.299, 0.587, 0.114])).astype(pixels.dtype)[..., None]
+
+
+def in_8_bits(pixels: np.ndarray) -> np.ndarray:
+    """Pixels of 16 bits, or floats in 0–1, with 8 bits.
+
+    Raises:
+        Unfit: for other numbers.
+    """
+    if pixels.dtype == np.uint8:
+        return pixels
+    if pixels.dtype == np.uint16:
+        found = opencv().convertScaleAbs(pixels, alpha=255 / 65535)
+        return found.reshape(pixels.shape)
+    if pixels.dtype.kind == "f":
+        least, most = float(pixels.min()), float(pixels.max())
+        if least >= 0 and most <= 1:
+            return np.rint(pixels * np.float32(255)).astype(np.uint8)
+        found = f"floats from {least:g} to {most:g}"
+    else:
+        found = str(pixels.dtype)
+    raise Unfit("8 or 16 bits a channel, or floats in 0–1", found, RANGE)
+
+
+RANGE = "Say ph.Image(range=(low, high)): the numbers that become 0 and 1."

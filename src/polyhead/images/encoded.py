@@ -1,0 +1,150 @@
+"""What is to be decoded: bytes, a file or an image of Pillow, and its header, checked before any pixel is decoded."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import numpy as np
+
+from polyhead.columns.image_values import content, file_of, is_pillow
+from polyhead.errors import DataError, Problem, place
+from polyhead.images.content import Broken
+from polyhead.images.headers import FORMATS, MAX_PIXELS, Header, NoPage, parse
+from polyhead.images.pillow_files import Held, rare_header
+
+Encoded = Any
+"""Bytes, also as an array ``(n,)`` of uint8; a path; or an image of Pillow."""
+
+
+def read(source: Encoded, where: str) -> tuple[bytes | Held, str]:
+    """The bytes of a file, or an image in memory; and where it stands, with the name of the file.
+
+    Raises:
+        DataError: for what cannot be read, or holds nothing.
+    """
+    if is_pillow(source):
+        return _of_pillow(source, where)
+    data: bytes | Held
+    if isinstance(source, (bytes, Held)):
+        data = source
+    elif isinstance(source, (str, os.PathLike)):
+        where = placed(source, where)
+        try:
+            with open(source, "rb") as file:
+                data = file.read()
+        except (OSError, ValueError) as error:
+            raise _unreadable(error, where) from error
+    elif isinstance(source, (bytearray, memoryview)):
+        data = bytes(source)
+    elif isinstance(source, np.ndarray) and source.dtype == np.uint8 and source.ndim == 1:
+        data = source.tobytes()
+    else:
+        raise refusal(where, "encoded bytes or a path", type(source).__name__)
+    if data == b"":
+        raise refusal(where, "an image", "no bytes")
+    return data, where
+
+
+def _of_pillow(image: Any, where: str) -> tuple[bytes | Held, str]:
+    """The file of an image that is not decoded yet, else its pixels; and where it stands, with its file."""
+    file = file_of(image)
+    where = placed(file, where) if file and not where.endswith(place(file=file)) else where
+    data = content(image)
+    if data is not None:
+        return data, where
+    try:
+        return Held(image), where
+    except Broken as error:
+        fix = "Call image.load() before its file is closed, or give the path of the file."
+        raise refusal(where, "an image of Pillow whose pixels can be read", str(error), fix) from error
+
+
+def placed(path: Any, where: str) -> str:
+    """Where a file stands, for errors."""
+    file = place(file=os.fspath(path))
+    return f"{where}, {file}" if where else file
+
+
+def header_in(data: bytes | Held, page: int, where: str) -> Header:
+    """The header of an image.
+
+    Raises:
+        DataError: for what is none, or has no such page.
+    """
+    try:
+        header = data.header if isinstance(data, Held) else parse(data, page) or rare_header(data)
+    except NoPage as error:
+        raise no_page(error, page, where) from None
+    except Broken as error:
+        raise refusal(where, "an image with a whole header", str(error)) from None
+    if header is None:
+        assert not isinstance(data, Held)
+        raise refusal(where, f"an image ({FORMATS})", f"{len(data)} bytes that begin with {data[:8]!r}")
+    if not header.height or not header.width:
+        raise refusal(where, "an image", f"a size of {header.width} x {header.height} pixels")
+    return header
+
+
+def checked(data: bytes | Held, max_pixels: int | None, page: int | None, where: str, layer: str) -> Header:
+    """The header of an image, or of what lies in one, that may be decoded."""
+    header = header_in(data, page or 0, where)
+    if isinstance(data, Held):
+        _require_one(header, page, where, layer)
+        return header
+    if header.height * header.width > (MAX_PIXELS if max_pixels is None else max_pixels):
+        found = f"{header.width} x {header.height} in {len(data)} bytes"
+        fix = "If this is no mistake, say ph.Image(max_pixels=...), or make it smaller first."
+        raise refusal(where, f"at most {max_pixels or MAX_PIXELS:,} pixels", found, fix)
+    if max_pixels is None and _cost(header) > max(_FREE, _LEAST_SHARE * len(data)):
+        found = f"{header.width} x {header.height} in {len(data)} bytes"
+        fix = "The file is damaged, or of one colour: then say ph.Image(max_pixels=...)."
+        raise refusal(where, "a file as large as its image", found, fix)
+    _require_one(header, page, where, layer)
+    return header
+
+
+def _require_one(header: Header, page: int | None, where: str, layer: str) -> None:
+    """Raise for several pages of which none is chosen, and for a page beside a single one."""
+    if page and header.pages == 1:
+        raise no_page(NoPage(header.format, 1), page, where)
+    if page is None and header.pages > 1:
+        what = f"a TIFF of {header.pages} pages" if header.format == "TIFF" else "an animation"
+        fix = "Say ph.Image(page=0) for the first of them, or save each as a file of its own."
+        fix = fix if layer == "image" else f"Save the one that is the {layer} as a file of its own."
+        raise refusal(where, f"one {layer}", what, fix)
+
+
+def _cost(header: Header) -> int:
+    """About the bytes that decoding takes."""
+    deep = -(-header.bits // 8)
+    if header.format == "PNG":
+        each = (1, 1, 3, 4, 2, 1, 4)[min(header.kind or 0, 6)] * deep
+    else:
+        each = max(_BYTES_A_PIXEL.get(header.format, 8), 2 * (header.bands or 1) * deep)
+    return header.height * header.width * each
+
+
+_BYTES_A_PIXEL = {"JPEG": 9, "BMP": 4, "PNM": 4, "TIFF": 2, "JPEG 2000": 16}
+_FREE = 1 << 28
+_LEAST_SHARE = 1100
+"""What decoding takes beyond 256 MB has to have a byte in the file for each 1,100: deflate packs 1,032 into one."""
+
+
+def no_page(error: NoPage, page: int, where: str) -> DataError:
+    """The error for a page that is not there."""
+    what = "page" if error.pages == 1 or error.format == "TIFF" else "frame"
+    article = "an" if error.format[0] in "AHIi" else "a"
+    found = f"{article} {error.format} that has {error.pages:,} {what}{'s' * (error.pages > 1)}"
+    fix = "Say ph.Image(page=0)." if error.pages == 1 else f"Say a page of 0 to {error.pages - 1:,}."
+    return refusal(where, f"page {page}, counted from 0", found, fix)
+
+
+def _unreadable(error: OSError | ValueError, where: str) -> DataError:
+    words = getattr(error, "strerror", None) or error
+    return refusal(where, "a file that can be read", f"{type(error).__name__}: {words}")
+
+
+def refusal(where: str, expected: str, found: str, fix: str = "") -> DataError:
+    """The error for an image that is refused."""
+    return DataError(Problem(where or "an encoded image", expected, found, fix))

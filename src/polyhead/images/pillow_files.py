@@ -1,0 +1,216 @@
+"""Files that Pillow reads: GIF, AVIF, JPEG 2000, palettes of masks, and what is rare.
+
+A file is opened by the reader of the format that its header was found to be of: no other is tried on it, none that
+starts other programs, and Pillow's limit for the whole process, which nobody else set, is left alone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from collections.abc import Iterator
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from polyhead.columns.image_values import READS, frames
+from polyhead.errors import PolyheadError
+from polyhead.images.channels import Samples
+from polyhead.images.content import Broken
+from polyhead.images.directories import valid
+from polyhead.images.headers import Header, NoPage
+from polyhead.images.libraries import pillow
+
+_NAMES = {"WebP": "WEBP", "JPEG 2000": "JPEG2000", "HEIC": "HEIF"}
+_RARE = ("TGA", "QOI", "PCX", "DCX", "SGI", "SUN", "PSD", "DDS", "ICO", "ICNS", "DIB", "MSP", "PIXAR", "XPM")
+_LOSSY = ("DDS", "ICNS")
+_LOSSY_HELD = (*_LOSSY, "JPEG", "MPO", "JPEG2000", "AVIF", "HEIF")
+_LOSSY_TIFF = ("jpeg", "webp")
+_FIXES = {
+    "HEIF": "Install pillow-heif: pip install pillow-heif. polyhead finds it. Or convert them to PNG or JPEG.",
+    "AVIF": 'Install a newer Pillow: pip install -U "pillow>=11.3". Or convert them to PNG or JPEG.',
+}
+
+
+class Unread(Exception):
+    """A format that the libraries here do not read; the text says which, ``fix`` what to do."""
+
+    def __init__(self, format: str) -> None:
+        super().__init__(format)
+        self.fix = _FIXES.get(format, "Convert them to PNG or JPEG.")
+
+
+@cache
+def _readers() -> dict[str, Any]:
+    """The readers by format: those of Pillow, and of pillow-heif where it is installed."""
+    Image = pillow()
+    Image.init()
+    with contextlib.suppress(ImportError):
+        import pillow_heif  # type: ignore[import-not-found, unused-ignore]
+
+        if "HEIF" not in Image.OPEN:
+            pillow_heif.register_heif_opener()
+    return dict(Image.OPEN)
+
+
+def opened(data: bytes, format: str, size: tuple[int, int], page: int = 0) -> Any:
+    """The Pillow image of a file, decoded.
+
+    Args:
+        data: the file.
+        format: as its header names it.
+        size: (height, width) as its header says it; one of another size is not decoded.
+        page: the page or frame, from 0 on.
+
+    Raises:
+        Unread: for a format that is not read here.
+        NoPage: where the file has fewer pages.
+        Broken: for what does not decode.
+    """
+    name = _NAMES.get(format, format)
+    if name not in _readers():
+        raise Unread(name)
+    factory, _ = _readers()[name]
+    with _as_broken():
+        image = factory(io.BytesIO(data), "")
+        if page:
+            _seek(image, page, format)
+        if (image.height, image.width) != size:
+            raise Broken(f"one of {image.height} x {image.width} whose header says {size[0]} x {size[1]}")
+        image.load()
+    return image
+
+
+def _seek(image: Any, page: int, format: str) -> None:
+    try:
+        image.seek(page)
+    except EOFError:
+        raise NoPage(format, frames(image)) from None
+
+
+class Held:
+    """An image of Pillow whose pixels are in memory.
+
+    Attributes:
+        header: what a file of it would say.
+
+    Raises:
+        Broken: where it cannot be decoded any more.
+    """
+
+    def __init__(self, image: Any) -> None:
+        with READS:
+            try:
+                image.load()
+            except Exception as error:
+                found = str(error) or type(error).__name__
+                raise Broken(f"one that cannot be read any more ({found})") from error
+            turned = image.getexif().get(274, 1)
+            pages, self._page = frames(image), image.tell()
+        lossy = image.format in _LOSSY_HELD or image.info.get("compression") in _LOSSY_TIFF
+        turned = valid(turned) if isinstance(turned, int) else 1
+        self._image = image
+        self.header = Header(
+            image.format or "image", image.height, image.width, turned, lossy=lossy, pages=pages
+        )
+
+    def samples(self, page: int, ids: bool = False) -> Samples:
+        """Its pixels, not turned.
+
+        Raises:
+            NoPage: where it has fewer pages.
+        Broken: for another frame than the one in memory, or pixels that do not become colours.
+        """
+        if page >= self.header.pages:
+            raise NoPage(self.header.format, self.header.pages)
+        if page != self._page and self.header.pages > 1:
+            raise Broken(f"one of which frame {self._page} is decoded, and whose file is closed")
+        if ids and self._image.format == "GIF" and are_shades(self._image):
+            raise Broken("a GIF of greys that are not stored as their own numbers")
+        found = samples_of(self._image, ids)
+        if self._image.mode == "I" and self._image.format in ("PNG", "PPM") and not ids:
+            # of 16 bits, as older versions open them
+            return found._replace(pixels=found.pixels.astype(np.uint16))
+        return found
+
+
+def rare_header(data: bytes) -> Header | None:
+    """The header of an image in a format that only Pillow knows; None where there is none."""
+    for name in _RARE:
+        factory, accept = _readers().get(name, (None, None))
+        if factory is None:
+            continue
+        with contextlib.suppress(Broken), _as_broken():
+            if accept is not None and accept(data[:16]) is not True:
+                continue
+            image = factory(io.BytesIO(data), "")
+            orientation = image.getexif().get(274, 1)
+            turned = valid(orientation) if isinstance(orientation, int) else 1
+            return Header(name, image.height, image.width, turned, lossy=name in _LOSSY)
+    return None
+
+
+@contextlib.contextmanager
+def _as_broken() -> Iterator[None]:
+    """Whatever a decoder raises as `Broken`: it meets bytes of any sort."""
+    try:
+        yield
+    except (PolyheadError, MemoryError, Broken):
+        raise
+    except Exception as error:
+        raise Broken(f"one that does not decode ({str(error) or type(error).__name__})") from error
+
+
+def are_shades(image: Any) -> bool:
+    """Whether indices stand for greys of other numbers: of ids, nobody knows which of the two is meant."""
+    if image.mode != "P":
+        return False
+    colours = np.array(image.getpalette(), np.uint8).reshape(-1, 3)
+    used = np.unique(np.asarray(image))
+    if not len(colours) or used.max() >= len(colours):
+        return False
+    shown = colours[used]
+    return bool((shown == shown[:, :1]).all() and (shown[:, 0] != used).any())
+
+
+def samples_of(image: Any, ids: bool = False) -> Samples:
+    """The pixels of a Pillow image; ``ids`` leaves indices of a palette, and bits, as they are."""
+    with _as_broken():
+        return _samples_of(image, ids)
+
+
+def _samples_of(image: Any, ids: bool) -> Samples:
+    mode = image.mode
+    if ids:
+        if mode in ("LA", "PA", "La"):
+            image = image.getchannel(0)
+        pixels = np.asarray(image)
+        pixels = pixels.astype(
+            np.uint8 if pixels.dtype == np.bool_ else pixels.dtype.newbyteorder("="), copy=False
+        )
+        return Samples(
+            pixels if pixels.ndim == 3 else pixels[..., None], "grey" if pixels.ndim == 2 else "rgb"
+        )
+    if mode == "1":
+        image, mode = image.convert("L"), "L"
+    elif mode in ("P", "PA"):
+        alpha = mode == "PA" or "transparency" in image.info or getattr(image.palette, "mode", "") == "RGBA"
+        mode = "RGBA" if alpha else "RGB"
+        image = image.convert(mode)
+    elif mode in ("La", "RGBa"):
+        mode = mode.upper()
+        image = image.convert(mode)
+    elif mode == "LAB":
+        raise Broken("one in mode LAB, which Pillow does not turn into RGB")
+    elif mode in ("L", "RGB") and isinstance(image.info.get("transparency"), int if mode == "L" else tuple):
+        mode = {"L": "LA", "RGB": "RGBA"}[mode]  # one of its greys or colours is clear
+        image = image.convert(mode)
+    elif mode not in ("L", "LA", "RGB", "RGBA", "I", "F") and not mode.startswith("I;16"):
+        image, mode = image.convert("RGB"), "RGB"
+    pixels = np.asarray(image)
+    pixels = pixels.astype(pixels.dtype.newbyteorder("="), copy=False)
+    grey = mode[0] in "LIF"
+    return Samples(
+        pixels if pixels.ndim == 3 else pixels[..., None], "grey" if grey else "rgb", mode in ("LA", "RGBA")
+    )

@@ -1,0 +1,330 @@
+"""The pixels of a TIFF, band by band as they are stored: strips or tiles, of any number of bands, 1 to 64 bits.
+
+Pillow and OpenCV each read some of these wrongly or not at all (bands beside colours, 16 bits of several bands, small
+tiles), so only what they do well is left to Pillow: unpacking LZW and the like, and inks, luma and chroma, fax, JPEG.
+
+Sources: TIFF 6.0; Adobe's technical notes on Photoshop TIFF (deflate) and on the predictor of floats.
+"""
+
+from __future__ import annotations
+
+import lzma
+import struct
+import zlib
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from polyhead.images.channels import Samples
+from polyhead.images.content import Broken, Content
+from polyhead.images.directories import ORIENTATION, Directories, Directory
+from polyhead.images.headers import is_page
+from polyhead.images.pillow_files import opened, samples_of
+
+_PLAIN, _LZW, _PACKBITS, _LZMA, _ZSTD, _DEFLATE = 1, 5, 32773, 34925, 50000, (8, 32946)
+_BYTES = (_PLAIN, _LZW, _PACKBITS, _LZMA, _ZSTD, *_DEFLATE)
+_WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _PALETTE = range(4)
+_PACKED = (1, 2, 4, 10, 12, 14)
+"""Bits of samples that do not fill their bytes: they stand one behind the other, the highest bit first."""
+
+_KINDS = {1: "u", 2: "i", 3: "f", 4: "u"}
+_LARGEST_DICTIONARY = 1 << 27
+_BITS_AT_ONCE = 1 << 24
+
+
+class Layout(NamedTuple):
+    """How the pixels of a TIFF are stored."""
+
+    height: int
+    width: int
+    bands: int
+    bits: int
+    kind: str
+    order: str
+    photometric: int
+    extra: tuple[int, ...]
+    compression: int
+    predictor: int
+    reversed: bool
+    planes: int
+    rows: int
+    columns: int
+    offsets: tuple[int, ...]
+    counts: tuple[int, ...]
+    palette: tuple[int, ...]
+
+    @property
+    def row_bytes(self) -> int:
+        """Bytes of one row of a strip or tile."""
+        return -(-self.columns * (self.bands // self.planes) * self.bits // 8)
+
+    @property
+    def across(self) -> int:
+        """Strips or tiles side by side."""
+        return -(-self.width // self.columns)
+
+    @property
+    def down(self) -> int:
+        """Strips or tiles one below the other."""
+        return -(-self.height // self.rows)
+
+
+def read_tiff(data: bytes, page: int, ids: bool = False) -> Samples:
+    """The pixels of a page as they are stored, not turned.
+
+    Args:
+        data: the file.
+        page: which of its pages, from 0 on.
+        ids: the numbers themselves: indices of a palette, and few bits not spread over 0–255.
+
+    Raises:
+        Broken: for what is damaged, or stored in a way that is not read.
+    """
+    found = Directories(Content(data))
+    index, directory = _page(found, page)
+    layout = _layout(found, directory)
+    if layout is None:
+        return _through_pillow(data, found, directory, index, ids)
+    return _named(_numbers(data, layout), layout, ids)
+
+
+def _page(found: Directories, page: int) -> tuple[int, Directory]:
+    pages = (
+        (index, directory) for index, directory in enumerate(found) if index == 0 or is_page(found, directory)
+    )
+    for number, one in enumerate(pages):
+        if number == page:
+            return one
+    raise Broken(f"a TIFF without page {page}")
+
+
+def _layout(found: Directories, directory: Directory) -> Layout | None:
+    """How a page is stored; None where that is left to Pillow."""
+
+    def number(tag: int, default: int) -> int:
+        return found.number(directory, tag, default)
+
+    height, width, bands = number(257, 0), number(256, 0), number(277, 1)
+    bits = found.numbers(directory, 258) or (1,)
+    formats = found.numbers(directory, 339) or (1,)
+    photometric = number(262, _RGB if bands in (3, 4) else _BLACK_IS_ZERO)
+    compression = number(259, 1)
+    if not 1 <= bands <= 4096 or len(set(bits)) > 1 or len(set(formats)) > 1:
+        raise Broken(f"a TIFF of {bands} bands with {_listed(bits)} bits")
+    if compression not in _BYTES or photometric > _PALETTE or (photometric == _PALETTE and bands > 1):
+        if bits[0] > 8:
+            raise Broken(f"a TIFF of {bits[0]} bits with compression {compression}, colours {photometric}")
+        return None
+    kind = _KINDS.get(formats[0], "")
+    whole = bits[0] in (8, 16, 32, 64) and (kind != "f" or bits[0] > 8)
+    if not kind or not (whole or (bits[0] in _PACKED and kind == "u")):
+        raise Broken(f"a TIFF with {bits[0]} bits a sample of format {formats[0]}")
+    planes = bands if number(284, 1) == 2 else 1
+    tiled = 322 in directory.tags
+    rows, columns = (number(323, 0), number(322, 0)) if tiled else (min(number(278, height), height), width)
+    if (
+        not 0 < rows <= 1 << 27
+        or not 0 < columns <= 1 << 27
+        or rows * columns > 4 * max(1 << 20, height * width)
+    ):
+        raise Broken(f"a TIFF with strips or tiles of {rows} x {columns}")
+    offsets = found.numbers(directory, 324 if tiled else 273)
+    counts = found.numbers(directory, 325 if tiled else 279)
+    predictor = number(317, 1)
+    if (
+        predictor not in (1, 2, 3)
+        or (predictor == 2 and bits[0] in _PACKED)
+        or (predictor == 3 and kind != "f")
+    ):
+        raise Broken(f"a TIFF with predictor {predictor} of {bits[0]} bits")
+    if photometric == _RGB and bands < 3:
+        raise Broken(f"a TIFF with colours of {bands} bands")
+    return Layout(
+        height, width, bands, bits[0], kind, found.order, photometric, found.numbers(directory, 338),
+        compression, 1 if compression == _PLAIN else predictor, number(266, 1) == 2, planes, rows, columns, offsets,
+        counts, found.numbers(directory, 320),
+    )  # fmt: skip
+
+
+def _listed(numbers: Sequence[int]) -> str:
+    return ", ".join(map(str, numbers[:8]))
+
+
+# From bytes to numbers ------------------------------------------------------------------------------
+
+
+def _numbers(data: bytes, layout: Layout) -> np.ndarray:
+    """All samples, ``(H, W, bands)``, of the type that they are stored as, or of the next larger one."""
+    count = layout.across * layout.down
+    if len(layout.offsets) < count * layout.planes:
+        found = f"{len(layout.offsets):,} of {count * layout.planes:,} strips or tiles"
+        raise Broken(f"a TIFF with {found}")
+    planes = [
+        _plane(data, layout, slice(plane * count, (plane + 1) * count)) for plane in range(layout.planes)
+    ]
+    return planes[0] if len(planes) == 1 else np.concatenate(planes, 2)
+
+
+def _plane(data: bytes, layout: Layout, which: slice) -> np.ndarray:
+    tiled = layout.columns != layout.width or layout.across > 1
+    last = layout.rows if tiled else layout.height - (layout.down - 1) * layout.rows
+    size = layout.rows * layout.row_bytes
+    offsets, counts = layout.offsets[which], layout.counts[which]
+    chunks = []
+    for i, at in enumerate(offsets):
+        whole = size if tiled or i < len(offsets) - 1 else last * layout.row_bytes
+        stored = counts[i] if len(counts) == len(offsets) and layout.compression != _PLAIN else whole
+        if at + stored > len(data) or not stored:
+            raise Broken(f"a TIFF that ends within its pixels, at {at + stored:,} of {len(data):,} bytes")
+        chunk = data[at : at + stored]
+        chunks.append((chunk.translate(_REVERSED) if layout.reversed else chunk, whole))
+    rows = _unpacked(chunks, layout).reshape(-1, layout.row_bytes)
+    return _assembled(_samples(rows, layout), layout, tiled)
+
+
+_REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
+
+
+def _unpacked(chunks: list[tuple[bytes, int]], layout: Layout) -> np.ndarray:
+    """The bytes of all strips or tiles, one behind the other.
+
+    Raises:
+        Broken: for one that is damaged, or shorter than it should be.
+    """
+    if layout.compression in (_LZW, _PACKBITS):
+        return _by_pillow([chunk for chunk, _ in chunks], sum(whole for _, whole in chunks), layout)
+    parts = []
+    try:
+        for chunk, whole in chunks:
+            parts.append(_expanded(chunk, whole, layout.compression))
+            if len(parts[-1]) < whole:
+                raise Broken(f"a TIFF with {len(parts[-1]):,} of {whole:,} bytes in a strip or tile")
+    except (zlib.error, lzma.LZMAError, OSError, EOFError, MemoryError) as error:
+        raise Broken(f"a TIFF that does not decode ({error})") from None
+    return np.frombuffer(parts[0] if len(parts) == 1 else b"".join(parts), np.uint8)
+
+
+def _expanded(chunk: bytes, whole: int, compression: int) -> bytes:
+    if compression == _PLAIN:
+        return chunk
+    if compression == _LZMA:
+        return lzma.LZMADecompressor(memlimit=_LARGEST_DICTIONARY).decompress(chunk, whole)
+    if compression == _ZSTD:
+        import pyarrow as pa
+
+        return bytes(pa.Codec("zstd").decompress(chunk, whole))
+    return zlib.decompressobj().decompress(chunk, whole)
+
+
+def _by_pillow(chunks: Sequence[bytes], whole: int, layout: Layout) -> np.ndarray:
+    """Strips or tiles as the strips of one grey image of bytes, which Pillow unpacks."""
+    count = len(chunks)
+    rows, start = whole // layout.row_bytes, 8
+    table = 8 + 2 + 9 * 12 + 4
+    offsets = np.cumsum([table + 8 * count, *map(len, chunks[:-1])], dtype=np.uint32)
+    counts = np.array([len(chunk) for chunk in chunks], np.uint32)
+    tags = [(256, layout.row_bytes), (257, rows), (258, 8), (259, layout.compression), (262, 1)]
+    tags += [(273, table if count > 1 else int(offsets[0])), (277, 1), (278, layout.rows)]
+    tags += [(279, table + 4 * count if count > 1 else int(counts[0]))]
+    numbers = {273: count, 279: count}
+    entries = b"".join(struct.pack("<HHII", tag, 4, numbers.get(tag, 1), value) for tag, value in tags)
+    head = b"II*\0" + struct.pack("<IH", start, len(tags)) + entries + bytes(4)
+    built = b"".join([head, offsets.tobytes(), counts.tobytes(), *chunks])
+    return np.asarray(opened(built, "TIFF", (rows, layout.row_bytes))).reshape(-1)
+
+
+def _samples(rows: np.ndarray, layout: Layout) -> np.ndarray:
+    """Rows of bytes as rows of samples, ``(rows, columns, bands)``."""
+    bands = layout.bands // layout.planes
+    if layout.bits in _PACKED:
+        return _unpacked_bits(rows, layout, bands)
+    size = layout.bits // 8
+    if layout.predictor == 3:
+        changed = np.cumsum(rows.reshape(len(rows), -1, bands), axis=1, dtype=np.uint8)
+        ordered = changed.reshape(len(rows), size, -1).transpose(0, 2, 1)
+        found = np.ascontiguousarray(ordered).view(f">f{size}")
+    elif layout.predictor == 2:
+        stored = rows.view(f"{layout.order}u{size}").reshape(len(rows), layout.columns, bands)
+        summed = np.cumsum(stored, axis=1, dtype=f"u{size}")
+        found = summed.view(f"{layout.kind}{size}")
+    else:
+        found = rows.view(f"{layout.order}{layout.kind}{size}")
+    found = found.astype(found.dtype.newbyteorder("="), copy=False)
+    return found.reshape(len(rows), layout.columns, bands)
+
+
+def _unpacked_bits(rows: np.ndarray, layout: Layout, bands: int) -> np.ndarray:
+    """Samples that do not fill their bytes, some rows at a time, as each bit takes a byte on the way."""
+    shape = (len(rows), layout.columns, bands)
+    found = np.zeros(shape, np.uint8 if layout.bits < 8 else np.uint16)
+    across = layout.columns * bands * layout.bits
+    step = max(1, _BITS_AT_ONCE // max(1, across))
+    for start in range(0, len(rows), step):
+        some = slice(start, start + step)
+        bits = np.unpackbits(rows[some], axis=1)[:, :across].reshape(-1, *shape[1:], layout.bits)
+        for k in range(layout.bits):
+            found[some] = found[some] << 1 | bits[..., k]
+    return found
+
+
+def _assembled(samples: np.ndarray, layout: Layout, tiled: bool) -> np.ndarray:
+    if not tiled:
+        return samples
+    shape = (layout.down, layout.across, layout.rows, layout.columns, samples.shape[2])
+    side = samples.reshape(shape).transpose(0, 2, 1, 3, 4)
+    whole = side.reshape(layout.down * layout.rows, layout.across * layout.columns, -1)
+    return np.ascontiguousarray(whole[: layout.height, : layout.width])
+
+
+# What the numbers mean ------------------------------------------------------------------------------
+
+
+def _named(numbers: np.ndarray, layout: Layout, ids: bool) -> Samples:
+    if layout.photometric == _PALETTE:
+        return Samples(numbers, "grey") if ids else Samples(_coloured(numbers, layout), "rgb")
+    top = (1 << layout.bits) - 1
+    if layout.bits in _PACKED and not ids:
+        full = 255 if layout.bits < 8 else 65535
+        numbers = ((numbers.astype(np.uint32) * full + top // 2) // top).astype(numbers.dtype)
+        top = full
+    if layout.photometric == _WHITE_IS_ZERO and layout.kind == "u":
+        numbers = numbers.dtype.type(top) - numbers
+    alpha = layout.extra[:1] in ((1,), (2,))
+    if layout.photometric == _RGB:
+        if layout.bands > 3 and layout.extra[:1] == (1,) and not ids:
+            numbers = _straight(numbers)
+        return Samples(numbers, "rgb", layout.bands > 3 and (alpha or not layout.extra))
+    if layout.bands == 1 or (layout.bands == 2 and alpha):
+        return Samples(numbers, "grey", alpha)
+    return Samples(numbers, "bands")
+
+
+def _coloured(indices: np.ndarray, layout: Layout) -> np.ndarray:
+    colours = np.array(layout.palette, np.uint16)
+    if layout.bits > 8 or len(colours) != 3 << layout.bits:
+        raise Broken(f"a TIFF with a palette of {len(colours)} numbers for {layout.bits} bits")
+    return (colours >> 8).astype(np.uint8).reshape(3, -1).T[indices[..., 0]]
+
+
+def _straight(pixels: np.ndarray) -> np.ndarray:
+    """Colours that were multiplied by alpha, divided by it again."""
+    if pixels.dtype.kind != "u":
+        return pixels
+    top = np.iinfo(pixels.dtype).max
+    alpha = pixels[..., 3:4]
+    full = np.minimum(pixels[..., :3].astype(np.uint64) * np.uint64(top) // np.maximum(alpha, 1), top)
+    colours = np.where(alpha == 0, pixels[..., :3], full.astype(pixels.dtype))
+    return np.concatenate([colours, pixels[..., 3:]], 2)
+
+
+def _through_pillow(data: bytes, found: Directories, directory: Directory, index: int, ids: bool) -> Samples:
+    """Inks, luma and chroma, fax and JPEG; not turned, as Pillow would turn it."""
+    if ORIENTATION in directory.tags:
+        tag = directory.tags[ORIENTATION]
+        size = struct.calcsize("=" + {3: "H", 4: "I"}.get(tag.type, "B"))
+        one = (1).to_bytes(size, "little" if found.order == "<" else "big")
+        data = data[: tag.at] + one + data[tag.at + size :]
+    height, width = found.number(directory, 257, 0), found.number(directory, 256, 0)
+    image: Any = opened(data, "TIFF", (height, width), index)
+    return samples_of(image, ids)

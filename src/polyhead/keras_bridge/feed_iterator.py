@@ -1,0 +1,357 @@
+"""Batches of a feed as they are drawn: in which order, in which structure, and where training stands."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from polyhead.errors import ContractError, Problem, shown, warn
+from polyhead.keras_bridge import fit_epochs as keras_epochs
+from polyhead.keras_bridge.adapter import Call, Convert, Use
+from polyhead.keras_bridge.structure import Structure, packer
+from polyhead.order import Order
+from polyhead.order.position import Pass, Position, unknown
+from polyhead.pipeline import Assembler, Block, Blocks
+from polyhead.pipeline.declaration import print_of
+from polyhead.profiling import Meter
+from polyhead.sources.source import Source
+from polyhead.store.fingerprint import of_some_rows
+
+
+class Drawing:
+    """Draws the batches of an assembler.
+
+    Args:
+        assembler: makes them.
+        source: the rows as they were given, which a state is of.
+        batch_size: rows in a batch.
+        shuffle: a new order in each epoch of training.
+        seed: of that order.
+        drop_remainder: leave out a last batch that would be smaller, but in prediction.
+        shard: ``(rank, count)``, this process's part, but in prediction.
+        mixed: the blocks in which rows are shuffled, and how many are mixed; None for one row at a time.
+        workers: threads, or ``"auto"``.
+
+    Attributes:
+        orders: which rows come, for each method of Keras.
+        position: where training stands.
+
+    Raises:
+        ContractError: for arguments that mean nothing.
+    """
+
+    def __init__(
+        self,
+        assembler: Assembler,
+        source: Source,
+        batch_size: int,
+        *,
+        shuffle: bool,
+        seed: int,
+        drop_remainder: bool,
+        shard: tuple[int, int],
+        mixed: tuple[int, int] | None,
+        workers: int | str,
+    ) -> None:
+        rows = len(assembler.source)
+        self._assembler, self._source, self._batch_size = assembler, source, batch_size
+        self.orders: dict[Use, Order] = {
+            "fit": Order(rows, batch_size, shuffle, seed, drop_remainder, shard, mixed),
+            "evaluate": Order(rows, batch_size, shard=shard, drop_remainder=drop_remainder),
+            "predict": Order(rows, batch_size),
+        }
+        self._blocks = Blocks(assembler, batch_size, workers)
+        self._runs: weakref.WeakKeyDictionary[Any, _Going] = weakref.WeakKeyDictionary()
+        self.position = Position(len(self.order))
+        self._data: str | None = None
+        self._identity: dict[str, Any] = {
+            "rows": rows,
+            "batch_size": batch_size,
+            "shuffle": shuffle if mixed is None else list(mixed),
+            "seed": seed,
+            "shard": list(shard),
+            "drop_remainder": drop_remainder,
+        }
+        # once all of it was looked at, later epochs need not look again
+        self._every_row = not drop_remainder and shard[1] == 1
+
+    @property
+    def order(self) -> Order:
+        """That of training."""
+        return self.orders["fit"]
+
+    @property
+    def epoch(self) -> int:
+        """Of training, the one that comes next or is under way."""
+        return self.position.epoch
+
+    @property
+    def workers(self) -> int:
+        """Threads at most."""
+        return self._blocks.workers
+
+    def sizes(self, use: Use) -> tuple[int, ...]:
+        """The numbers of rows that a batch can have; the last one comes last."""
+        order = self.orders[use]
+        edges = (order.bounds(step, 1) for step in (0, len(order) - 1))
+        first, last = (int(end - begin) for begin, end in edges)
+        return (first,) if first == last else (first, last)
+
+    # Batches -----------------------------------------------------------------------------------------
+
+    def blocks(self, epoch: int, first: int = 0, **options: Any) -> Iterator[Block]:
+        """Blocks of training, none of which counts as used; options are those of `Blocks.of`."""
+        return self._blocks.of(self.order, epoch, first, **options)
+
+    def peek(self, structure: Structure, convert: Convert | None = None) -> Any:
+        """The batch of training that comes next; nothing is consumed."""
+        epoch, step = divmod(self.position.start, len(self.order))
+        block = self._assembler.block(self.order, epoch, step, 1)
+        return next(self.cut(iter([block]), structure, convert))
+
+    def through(self, use: Use, structure: Structure, convert: Convert | None = None) -> Iterator[Any]:
+        """Once through the rows as they are: for evaluation, or for prediction without labels."""
+        labels = use == "evaluate"
+        blocks = self._blocks.of(self.orders[use], 0, labels=labels, augment=False)
+        return self.cut(blocks, structure, convert, labels)
+
+    def train(
+        self,
+        structure: Structure,
+        convert: Convert | None = None,
+        run: Any = None,
+        epochs: int | None = 1,
+        meter: Meter | None = None,
+    ) -> Iterator[Any]:
+        """An epoch of training, from where the last one ended.
+
+        Args:
+            structure: of a batch.
+            convert: makes tensors of a block's arrays.
+            run: an object for each run of ``fit``, whose threads go on from epoch to epoch; None for a loop of the
+                user's own.
+            epochs: how many are to come in the run, this one included; None for all of them one after the other.
+            meter: measures the stages.
+        """
+        going = _Going() if run is None else self._runs.setdefault(run, _Going())
+        if going.probing:
+            return iter([self.peek(structure, convert)])
+        return self._train(going, structure, convert, epochs, meter, by_hand=run is None)
+
+    def _train(
+        self,
+        going: _Going,
+        structure: Structure,
+        convert: Convert | None,
+        epochs: int | None,
+        meter: Meter | None,
+        by_hand: bool,
+    ) -> Iterator[Any]:
+        position, last = self.position, len(self.order)
+        going.one = one = position.begin(going.asked, by_hand=by_hand)
+        one.trained = going.trained
+        number = one.begun
+        while True:
+            epoch, step = divmod(number, last)
+            whole = step == 0 and self._every_row
+            if going.at != number:
+                ahead = epochs if epochs is None or going.left is None else going.left
+                going.blocks = self.blocks(epoch, step, epochs=ahead, meter=meter)
+                going.until = None if ahead is None else epoch + ahead
+            going.at = None
+            for batch in self.cut(going.blocks, structure, convert):
+                number, step = number + 1, step + 1
+                # the last batch ends the epoch as it is handed out: Keras need not come back for more
+                position.draw(one)
+                if step == last:
+                    going.at = None if going.until == epoch + 1 else number
+                    if whole:
+                        self._blocks.check = False
+                yield batch
+                if step == last or (epochs is None and one.moves != position.moves):
+                    break  # here, and not when Keras asks for more: the blocks go on with the next epoch
+            if epochs is not None:
+                one.look()  # Keras that draws ahead comes back at the end, when it has asked for all of them
+                return
+            if one.moves != position.moves:  # somebody said where to go on
+                going.one = one = position.begin()
+                number = one.begun
+
+    def cut(
+        self,
+        blocks: Iterator[Block],
+        structure: Structure,
+        convert: Convert | None = None,
+        labels: bool = True,
+    ) -> Iterator[Any]:
+        """The batches of blocks as views, in the structure; ``convert`` makes tensors of a block's arrays."""
+        labels = labels and bool(self._assembler.heads)
+        parts = [structure.inputs, structure.outputs, structure.outputs] if labels else [structure.inputs]
+        parts = parts if self._assembler.weighted else parts[:2]
+        packed = [packer(part) for part in parts]
+        _, pack = packer(tuple(part for part in parts))
+        for block in blocks:
+            arrays = [
+                group[name]
+                for group, (names, _) in zip(
+                    (block.inputs, block.labels, block.weights), packed, strict=False
+                )
+                if group is not None
+                for name in names
+            ]
+            tensors = arrays if convert is None else [convert(array) for array in arrays]
+            yield from map(pack, *block.views(tensors, self._batch_size))
+
+    # Where training stands -----------------------------------------------------------------------------
+
+    def begin(self, call: Call) -> None:
+        """An epoch of ``fit`` begins."""
+        run, position = call.run, self.position
+        going = self._runs.setdefault(run, _Going())
+        going.probing = call.probing
+        if going.probing:
+            return
+        skipped = 0
+        if not going.begun:
+            position.settle()
+            going.begun, going.endless, going.asked = True, call.steps, keras_epochs.asked(run)
+            skipped = self._place(call, going.endless or len(self.order))
+        going.trained, going.left = keras_epochs.trained(call.model), call.epochs
+        if going.endless:
+            keras_epochs.set_length(call, going.endless - skipped, endless=True)
+            if going.one is not None and going.one.moves != position.moves:
+                keras_epochs.draw_anew(run)
+            elif going.one is not None:
+                going.one.base, going.one.trained = going.one.used, going.trained
+        else:
+            left = len(self.order) - position.start % len(self.order)
+            keras_epochs.set_length(call, left, endless=False)
+
+    def _place(self, call: Call, steps: int) -> int:
+        """Place the start of a run, and return how many batches of its first epoch were trained on before.
+
+        Args:
+            call: of ``fit``.
+            steps: batches in an epoch of ``fit``.
+        """
+        position = self.position
+        found = None if position.said else keras_epochs.backup(call, steps)
+        if found is None:
+            if position.fresh and call.initial_epoch:
+                position.place(call.initial_epoch * steps)
+            return 0
+        position.place(found.epoch * steps + found.steps)
+        if found.steps == steps or not found.sure:
+            warn(_NO_WHOLE if found.sure else _NOT_SURE)
+        return found.steps % steps
+
+    def end(self, call: Call) -> None:
+        """An epoch of ``fit`` has ended."""
+        going = self._runs.get(call.run)
+        if going is not None and going.one is not None and not call.probing:
+            self.position.end(going.one, last=not going.endless)
+
+    def state(self) -> dict[str, Any]:
+        """Where training stands, and of which rows."""
+        return {"epoch": self.position.epoch, "step": self.position.step, **self._identity, **self._prints()}
+
+    def _prints(self) -> dict[str, Any]:
+        """Fingerprints of data and declaration."""
+        inputs, heads = self._assembler.inputs, self._assembler.heads
+        if self._data is None:
+            read = [c for name, kind in inputs.items() for c in kind.columns(name)]
+            read += [c for name, head in heads.items() for c in head.reads(name)]
+            self._data = of_some_rows(self._source, list(dict.fromkeys(read)))
+        return {"data": self._data, "declaration": print_of(inputs, heads)}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from a state; the next epoch starts at its step.
+
+        Raises:
+            ContractError: for the state of other rows, batches or order.
+        """
+        problems = [
+            Problem(f"state, `{name}`", repr(value), shown(state.get(name)), _OTHER)
+            for name, value in self._identity.items()
+            if state.get(name) != value
+        ]
+        for name, value in self._prints().items():
+            if name not in state or (None not in (value, state[name]) and state[name] != value):
+                problems.append(_other(name, state))
+        for name, limit in (("epoch", None), ("step", len(self.order))):
+            value = state.get(name)
+            if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < (limit or value + 1):
+                expected = "an integer of at least 0" + ("" if limit is None else f" and below {limit}")
+                problems.append(Problem(f"state, `{name}`", expected, shown(value)))
+        if problems:
+            raise ContractError(*problems)
+        self.position.go(state["epoch"], state["step"])
+
+
+_OTHER = "It is the state of another feed."
+_NO_WHOLE = Problem(
+    "BackupAndRestore",
+    "a backup within an epoch, or one from between two epochs",
+    "one from after the last batch of an epoch, which Keras counts as not trained",
+    "No row comes twice, but one epoch more is trained than epochs= says: say one less.",
+    "backup-whole-epoch",
+    warning=True,
+)
+_NOT_SURE = Problem(
+    "BackupAndRestore",
+    "an optimizer that has taken as many steps as the backup says",
+    "one that has taken more, as in an epoch that was resumed before",
+    "Some rows come twice. Keep feed.state() beside the weights and say feed.restore(state).",
+    "backup-resumed",
+    warning=True,
+)
+
+
+def _other(name: str, state: Mapping[str, Any]) -> Problem:
+    """The problem of a state with another fingerprint, or without one."""
+    if name not in state:
+        return Problem(f"state, `{name}`", "a fingerprint", "none", "Take a new state: feed.state().")
+    expected, found, fix = {
+        "data": (
+            "the rows that it was taken of",
+            "other values in them",
+            "Going on in the midst of an epoch needs the same rows in the same order. To train on others, make a new "
+            "feed, or say feed.epoch = ...",
+        ),
+        "declaration": (
+            "the inputs and heads that it was taken of",
+            "other kinds, columns, shapes, dtypes or classes",
+            "To train on with these, say feed.epoch = ...",
+        ),
+    }[name]
+    return Problem(f"state, `{name}`", expected, found, fix)
+
+
+class _Going:
+    """One run of ``fit``, whose blocks go on from epoch to epoch.
+
+    Attributes:
+        blocks: those that come next.
+        at: the batch with which they begin, of all epochs; None while they are drawn, and when they have ended.
+        until: the epoch before which they end; None where they go on for ever.
+        left: epochs that are to come, the one under way included; None where nobody knows.
+        begun: its first epoch has begun.
+        probing: Keras only wants to see a batch, to build the model.
+        endless: ``steps_per_epoch``, where batches go on from epoch to epoch.
+        one: the pass that is under way, or the last one.
+        asked: of its passes.
+        trained: of the epoch of ``fit`` that is under way.
+    """
+
+    blocks: Iterator[Block] = iter(())
+    at: int | None = None
+    until: int | None = None
+    left: int | None = None
+    begun = False
+    probing = False
+    endless: int | None = None
+    one: Pass | None = None
+
+    def __init__(self) -> None:
+        self.asked = self.trained = unknown

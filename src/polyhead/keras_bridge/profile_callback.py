@@ -1,0 +1,61 @@
+"""The callback `Profile`, which measures how long training waits for its feed. Imports keras: import this lazily."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+
+from polyhead.keras_bridge.wait_time import StepTimer
+from polyhead.profiling import Speed, require_steps
+
+
+class Profile(keras.callbacks.Callback):
+    """Measures a real ``fit``: how long each step waits for the feed, and what would help.
+
+    Steps are measured from the second on, as Keras compiles in the first; validation is not measured. While it
+    measures, each step is waited for, so that the work of a device is not taken for late data.
+
+    Args:
+        steps: how many steps to measure at most.
+        verbose: print the report when training ends.
+
+    Attributes:
+        report: a `Speed`, once training has ended; None where fewer than two steps were measured, or the data is
+            no feed.
+
+    Raises:
+        ContractError: ``steps`` is no integer of at least 2.
+
+    >>> import keras, numpy as np
+    >>> import polyhead as ph
+    >>> data = {"x": np.arange(640.0), "y": np.arange(640) % 2}
+    >>> feed = ph.Feed(data, inputs="x", heads={"y": ph.Binary()})
+    >>> x = keras.Input((1,), name="x")
+    >>> model = keras.Model(x, ph.outputs(x, feed.heads))
+    >>> model = ph.compile(model, feed, optimizer="sgd")
+    >>> profile = ph.Profile(verbose=0)
+    >>> history = model.fit(feed, verbose=0, callbacks=[profile])
+    >>> profile.report.steps, 0 <= profile.report.waiting <= 1
+    (19, True)
+    """
+
+    def __init__(self, steps: int = 1000, verbose: int = 1) -> None:
+        require_steps(steps, "Profile(steps=)", 2)
+        super().__init__()
+        self.steps, self.verbose = steps, verbose
+        self.timer: StepTimer | None = None
+        self.report: Speed | None = None
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        """Forget an earlier run."""
+        self.timer = self.report = None
+
+    def on_train_end(self, logs: Any = None) -> None:
+        """Report."""
+        if self.timer is not None:
+            self.timer.end()
+            self.report = self.timer.speed()
+        if self.verbose:
+            little = "polyhead: nothing to report, as fewer than two steps of a feed were measured."
+            print(little if self.report is None else self.report)

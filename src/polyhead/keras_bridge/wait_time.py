@@ -1,0 +1,150 @@
+"""Measures how long training waits for data, in the iterator that Keras draws batches from.
+
+Time inside the iterator is waiting, time between two batches is the step. JAX, and PyTorch on a GPU, return from a
+step before the device has finished it, so each step that is measured is waited for first: else the work of the device
+would be taken for late data. The first step, in which Keras compiles, does not count.
+"""
+
+from __future__ import annotations
+
+import statistics
+import sys
+import weakref
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+from polyhead.keras_bridge.adapter import Call
+from polyhead.keras_bridge.fit_epochs import steps_per_execution
+from polyhead.keras_bridge.rescaling import rescaling
+from polyhead.profiling import SECONDS, Meter, Setup, Speed
+
+STEPS = 20
+"""How many steps are measured, at least, where nobody asked for it."""
+
+
+class StepTimer:
+    """Times the steps of one run of training.
+
+    Args:
+        setup: of the feed.
+        model: the model that is trained.
+        steps: how many steps to measure; None for some seconds, after which a line is printed if training waits too
+            long.
+        skip: how many steps to leave out at the beginning, at least.
+    """
+
+    def __init__(self, setup: Setup, model: Any, steps: int | None = None, skip: int = 1) -> None:
+        self.meter = Meter()
+        scale = rescaling(model)
+        self._setup = replace(setup, rescales=scale is not None and scale < 0.01)
+        self._model, self._warn = weakref.ref(model), steps is None
+        self._steps, self._seconds = (STEPS, SECONDS) if steps is None else (steps, 0.0)
+        self._each = steps_per_execution(model)
+        self._skip = -(-skip // self._each) * self._each
+        self._drawn, self._waits, self._works = 0, 0.0, list[float]()
+        self._spent = self._settled = 0.0
+        self._last: float | None = None
+        self.over = False
+
+    def timed(self, batches: Iterator[Any]) -> Iterator[Any]:
+        """The same batches; they are measured until this is over, and only passed on from then on."""
+        here, left = 0, 0.0
+        while not self.over:
+            entered = self.meter.clock()
+            self._settle()
+            asked = self.meter.clock()
+            try:
+                batch = next(batches)
+            except StopIteration:
+                return
+            now = self.meter.clock()
+            # the model takes several batches in a step of several executions; nothing is known before the first
+            stepped = here > 0 and here % self._each == 0
+            self._note(asked - left if stepped else None, asked - entered, now - asked)
+            here, left = here + 1, now
+            self._last = now
+            yield batch
+        yield from batches
+
+    def _note(self, worked: float | None, settled: float, waited: float) -> None:
+        """One batch was drawn: the steps before took ``worked``, ``settled`` of it for the device to end."""
+        self._drawn += 1
+        if self._drawn <= self._skip:  # nothing was trained yet, or it was compiled behind
+            return
+        if self._drawn == self._skip + 1:
+            self.meter.begin()
+        elif worked is not None:
+            self._works.append(worked)
+            self._spent += worked
+        # what is made in line is made while the device works, where it does
+        late = waited if self._setup.workers else max(0.0, waited - settled)
+        self._waits, self._spent = self._waits + late, self._spent + late
+        self._settled += settled
+        if self.steps >= self._steps and self._spent >= self._seconds:
+            self.end()
+
+    @property
+    def steps(self) -> int:
+        """Steps that were measured."""
+        return max(0, self._drawn - self._skip)
+
+    def end(self) -> None:
+        """Stop measuring, and warn if training waits too long."""
+        if self.over:
+            return
+        self.over = True
+        self.meter.end(self._last)
+        if self._warn and self.meter.steady:
+            speed = self.speed()
+            if speed is not None and speed.bottleneck != "model":
+                print(speed.line, file=sys.stderr, flush=True)
+
+    def speed(self) -> Speed | None:
+        """What was measured; None where that was too little."""
+        self.meter.end(self._last)
+        if self.steps < 2 or not self._works:
+            return None
+        # the median, as a step may be compiled anew, or be followed by validation
+        worked = statistics.median(self._works) * self.steps / self._each
+        return self.meter.beside_model(self._setup, self.steps, worked, self._waits, self._settled)
+
+    def _settle(self) -> None:
+        """Wait until the device has finished its step, where the backend has not done so."""
+        state = getattr(self._model(), "_jax_state", None)
+        if isinstance(state, dict):
+            for array in (a for group in state.values() if group for a in group):
+                if not array.is_deleted():  # as one is that a step has taken
+                    array.block_until_ready()
+                return
+        torch = sys.modules.get("torch")
+        if torch is not None and torch.cuda.is_available() and torch.cuda.is_initialized():
+            torch.cuda.synchronize()
+
+
+_RUNS: weakref.WeakKeyDictionary[Any, StepTimer] = weakref.WeakKeyDictionary()
+
+
+def step_timer(call: Call, setup: Setup, warn: bool) -> StepTimer | None:
+    """The timer of the run of ``fit`` that asks for batches; None where it is not measured, or no longer.
+
+    Args:
+        call: of Keras.
+        setup: of the feed.
+        warn: whether a run without the callback `Profile` is measured, to warn if it waits too long.
+    """
+    if call.use != "fit" or call.probing or call.model is None or call.run is None:
+        return None
+    from polyhead.keras_bridge.profile_callback import Profile
+
+    found = _RUNS.get(call.run)
+    if found is None:
+        profile = next((one for one in call.callbacks if isinstance(one, Profile)), None)
+        if profile is not None:
+            found = profile.timer = StepTimer(setup, call.model, profile.steps)
+        elif warn and call.verbose:
+            found = StepTimer(setup, call.model)
+        else:
+            return None
+        _RUNS[call.run] = found
+    return None if found.over else found

@@ -1,0 +1,373 @@
+"""Classes: their names, their ids, their weights."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from numbers import Real
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from polyhead.errors import BadValue, ContractError, Problem, as_list, shown, similar
+from polyhead.errors import plain as plain_scalar
+from polyhead.kinds.missing import is_missing, plain
+
+if TYPE_CHECKING:
+    from polyhead.kinds.kind import Column
+
+MISSING, STRANGE = -1, -2
+"""In place of an id: no label, and a value that is no class."""
+
+_NOTHING = {"background", "bg", "none", "nothing", "void", "unlabeled", "unlabelled"}
+
+_FROM_FLOATS = ("nan", "None")
+
+
+def checked(kind: str, classes: Any, least: int) -> Any:
+    """Classes as their number or their names; an error for fewer than ``least``, or equal ones."""
+    if classes is None:
+        return None
+    classes = plain_scalar(classes)
+    found = None if isinstance(classes, range) else as_list(classes)
+    if found is not None:
+        classes = tuple(found) if isinstance(classes, tuple) else found
+    expected = f"a number of at least {least}, or as many distinct names"
+    if isinstance(classes, (str, bytes, bool)) or not isinstance(classes, (int, Sequence)):
+        raise ContractError(Problem(f"{kind}(classes)", expected, shown(classes)))
+    if not isinstance(classes, int):
+        odd = [name for name in classes if is_missing(name) or not isinstance(name, Hashable)]
+        if odd:
+            raise ContractError(Problem(f"{kind}(classes)", "names or numbers of classes", shown(odd[0])))
+    count = classes if isinstance(classes, int) else len(classes)
+    if not least <= count < 2**31 or (not isinstance(classes, int) and len(set(classes)) != count):
+        fix = "Two classes are a ph.Binary head." if kind == "Categorical" and count == 1 else ""
+        raise ContractError(Problem(f"{kind}(classes)", expected, shown(classes), fix))
+    return classes
+
+
+def weights(kind: str, given: Any, names: Sequence[Any] | None) -> Any:
+    """``class_weight`` by class, once the classes are known.
+
+    Args:
+        kind: of head.
+        given: ``{class: weight}``, numbers in the order of the ids, ``"balanced"`` or None.
+        names: of the classes, None where they are learnt from the data.
+
+    Raises:
+        ContractError: for a class that does not exist, or another number of weights.
+    """
+    where = f"{kind}(class_weight=)"
+    if isinstance(given, tuple):
+        if names is None:
+            fix = f"Say {kind}([...], class_weight=...) with the classes in order, or {{class: weight}}."
+            raise ContractError(Problem(where, "a dict, as no classes are declared", shown(given), fix))
+        if len(given) != len(names):
+            expected = f"one weight for each of {len(names)} classes, {shown(list(names))}"
+            raise ContractError(Problem(where, expected, f"{len(given)}"))
+        return dict(zip(names, given, strict=True))
+    if isinstance(given, Mapping) and names is not None:
+        strange = [label for label in given if label not in names]
+        if strange:
+            near = similar(strange[0], [name for name in names if name not in given])
+            expected = f"classes among {shown(list(names))}"
+            raise ContractError(Problem(where, expected, shown(strange[0]), near))
+    return given
+
+
+def names(classes: int | Sequence[Any]) -> tuple[Any, ...]:
+    """The classes in order of their ids."""
+    return tuple(range(classes)) if isinstance(classes, int) else tuple(classes)
+
+
+def is_nothing(name: Any) -> bool:
+    """Whether a class is called what stands for nothing.
+
+    >>> is_nothing("Background"), is_nothing("sky"), is_nothing(0)
+    (True, False, False)
+    """
+    return str(name).strip(" _").lower() in _NOTHING
+
+
+def listed(classes: int | Sequence[Any]) -> str:
+    """The classes as an error names them."""
+    if isinstance(classes, int):
+        return f"an integer in [0, {classes - 1}]"
+    return f"one of {shown(list(classes))}"
+
+
+# Learning ------------------------------------------------------------------------------------------
+
+
+def ordered(found: Iterable[Any]) -> tuple[Any, ...]:
+    """Distinct values in the order they get their ids: sorted."""
+    values = {v.item() if isinstance(v, np.generic) else v for v in found}
+    try:
+        return tuple(sorted(values))
+    except TypeError:
+        examples = sorted(map(repr, values))[:5]
+        raise BadValue(
+            None, "classes of one type", ", ".join(examples), "Give the classes by name."
+        ) from None
+
+
+def told(column: Column, missing: Any) -> tuple[Any, ...] | None:
+    """The classes that the source of a column knows, but for the value that means "no label"."""
+    known = column.about().classes
+    return None if known is None else tuple(c for c in known if not is_missing(c, missing))
+
+
+def learn(pieces: Iterable[Any], missing: Any) -> tuple[Any, ...]:
+    """The classes of a column: the categories it declares, else its distinct values, sorted.
+
+    Args:
+        pieces: of the column, as `one_a_row` gives them.
+        missing: the value that means "no label".
+    """
+    found: set[Any] = set()
+    for piece in pieces:
+        if hasattr(piece, "codes"):
+            if piece.ordered:
+                return _at_least_two([c for c in piece.categories if not is_missing(c, missing)])
+            seen = np.unique(piece.codes)
+            found.update(piece.categories[i] for i in seen.tolist() if i >= 0)
+            continue
+        if isinstance(piece, np.ndarray) and piece.dtype != object:
+            distinct = np.unique(piece).tolist()
+            lost = [v for v in distinct if piece.dtype.kind == "U" and v in _FROM_FLOATS and v != missing]
+            if lost:
+                # np.array(["cat", np.nan]) turns what is missing into a word
+                fix = f'If it means "no label", say Categorical(missing={lost[0]!r}); else name the classes.'
+                raise BadValue(None, "names of classes", shown(lost[0]), fix)
+            found.update(distinct)
+        else:
+            found.update(piece)
+    classes = _at_least_two(ordered(v for v in found if not is_missing(v, missing)))
+    if all(isinstance(c, float) and c.is_integer() for c in classes):
+        classes = tuple(int(c) for c in classes)
+    elif any(isinstance(c, float) for c in classes):
+        fix = "Use ph.Regression for numbers, or name the classes."
+        raise BadValue(None, "ids or names of classes", f"fractions ({shown(list(classes[:3]))})", fix)
+    return classes
+
+
+def _at_least_two(classes: Sequence[Any]) -> tuple[Any, ...]:
+    if len(classes) < 2:
+        fix = "Give the classes, or leave this head out."
+        raise BadValue(None, "at least 2 classes", f"{len(classes)} ({shown(list(classes))})", fix)
+    return tuple(classes)
+
+
+# Ids -----------------------------------------------------------------------------------------------
+
+
+CLASS_A_STEP = (
+    "A class for each step of a sequence has no head yet. Train that model by hand: model.fit(x, ids, "
+    "sample_weight=mask), with ids and mask of shape (N, T), 0 in both where there is no label, and "
+    'loss=keras.losses.SparseCategoricalCrossentropy(reduction="mean_with_sample_weight").'
+)
+
+
+def _several(values: Any, count: int | None) -> str:
+    """What to do about rows of several values, an array or a list.
+
+    Args:
+        values: the column.
+        count: of classes, where it is known.
+    """
+    rows = [value for value in values if isinstance(value, (list, tuple, np.ndarray))]
+    try:
+        array = np.asarray(rows, float)
+    except (TypeError, ValueError):  # rows of other lengths, or of names
+        twice = any(len(set(map(repr, row))) < len(row) for row in rows)
+        return CLASS_A_STEP if twice else _AT_ONCE
+    array = array[..., 0] if array.ndim == 3 and array.shape[2] == 1 else array
+    if array.ndim > 2:
+        return "A class for each pixel is ph.Mask."
+    if len(array) and count in (None, array.shape[1]):
+        if (array >= 0).all() and np.allclose(array.sum(1), 1):
+            return "If these are one-hot, give column.argmax(axis=1)."
+        if ((array == 0) | (array == 1)).all():
+            return _AT_ONCE
+    return CLASS_A_STEP
+
+
+_AT_ONCE = "If several classes hold at once, use ph.MultiLabel."
+
+
+def one_a_row(values: Any, count: int | None = None) -> Any:
+    """A column of one class a row: codes, an array ``(B,)``, or a list.
+
+    Args:
+        values: the column.
+        count: of classes, where it is known.
+
+    Raises:
+        BadValue: for rows of several values.
+    """
+    if hasattr(values, "codes"):
+        return values
+    if isinstance(values, np.ndarray):
+        if values.ndim > 2 or (values.ndim == 2 and values.shape[1] != 1):
+            found = f"rows of shape {values.shape[1:]}"
+            raise BadValue(None, "one class a row", found, _several(values, count))
+        values = values.reshape(len(values))
+        if values.dtype != object:
+            return values
+    for i, value in enumerate(values):
+        many = isinstance(value, (list, tuple, set, frozenset, dict))
+        if many or (isinstance(value, np.ndarray) and value.size != 1):
+            raise BadValue(i, "one class a row", shown(value), _several(values, count))
+    return [value.item() if isinstance(value, np.ndarray) else value for value in values]
+
+
+def ids(values: Any, classes: int | Sequence[Any], missing: Any) -> np.ndarray:
+    """A column as int32 ids ``(B,)``: `MISSING` where there is none, `STRANGE` for what is no class."""
+    if hasattr(values, "codes"):
+        table = _looked_up([*values.categories, None], classes, missing)
+        return table[values.codes]  # code -1 reads the last place: None
+    values = one_a_row(values, len(names(classes)))
+    if isinstance(values, np.ndarray) and values.dtype.kind in "iufbU":
+        return _array_ids(values, classes, missing)
+    return _looked_up(values, classes, missing)
+
+
+def value_at(values: Any, index: int) -> Any:
+    """The value in a column of one class a row."""
+    if hasattr(values, "codes"):
+        return values.categories[values.codes[index]]
+    value = values[index]
+    return value.item() if isinstance(value, (np.ndarray, np.generic)) else value
+
+
+def _looked_up(values: Sequence[Any], classes: int | Sequence[Any], missing: Any) -> np.ndarray:
+    place = {c: i for i, c in enumerate(names(classes))}
+    try:
+        found = (MISSING if is_missing(v, missing) else place.get(v, STRANGE) for v in values)
+        return np.fromiter(found, np.int32, len(values))
+    except TypeError as error:  # values that are no keys, as rows of a structured array
+        raise BadValue(None, "names or ids of classes", f"{shown(values[0])} ({error})") from None
+
+
+def _array_ids(array: np.ndarray, classes: int | Sequence[Any], missing: Any) -> np.ndarray:
+    gone = _gone(array, missing)
+    if isinstance(classes, int) or list(classes) == list(range(len(classes))):
+        if array.dtype.kind == "U":
+            return _looked_up(array.tolist(), classes, missing)
+        count = classes if isinstance(classes, int) else len(classes)
+        whole = array.dtype.kind in "iub"
+        if whole and gone is None and (not array.size or (array.min() >= 0 and array.max() < count)):
+            return np.ascontiguousarray(array, np.int32)
+        with np.errstate(invalid="ignore"):
+            found = array.astype(np.int32)
+        strange = (found != array) | (found < 0) | (found >= count)
+    elif all(isinstance(c, str if array.dtype.kind == "U" else Real) for c in classes):
+        labels = np.array(classes)
+        order = np.argsort(labels)
+        near = order[np.minimum(np.searchsorted(labels[order], array), len(labels) - 1)]
+        found, strange = near.astype(np.int32), labels[near] != array
+    else:
+        return _looked_up(array.tolist(), classes, missing)
+    found[strange] = STRANGE
+    if gone is not None:
+        found[gone] = MISSING
+    return found
+
+
+def _gone(array: np.ndarray, missing: Any) -> np.ndarray | None:
+    gone = np.isnan(array) if array.dtype.kind == "f" else None
+    if isinstance(missing, str if array.dtype.kind == "U" else Real):
+        marked = array == missing
+        gone = marked if gone is None else gone | marked
+    return gone
+
+
+# Weights -------------------------------------------------------------------------------------------
+
+
+def table(classes: Sequence[Any], weights: Any) -> np.ndarray:
+    """``class_weight`` as float32 by id; 1 for a class that is not named."""
+    return np.array([weights.get(c, 1.0) for c in classes], np.float32)
+
+
+def balanced(counts: np.ndarray) -> list[float]:
+    """Weights by which every class that occurs weighs the same: rows / (classes seen * rows of the class)."""
+    seen = int((counts > 0).sum())
+    return [float(counts.sum() / (seen * n)) if n else 1.0 for n in counts.tolist()]
+
+
+def count_each(labels: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """How many labels ``(..., n)`` that count (bool, alike) are 0 and 1 for each of ``n`` classes: ``(n, 2)``."""
+    axes = tuple(range(labels.ndim - 1))
+    ones = ((labels == 1) & counts).sum(axes)
+    return np.stack([counts.sum(axes) - ones, ones], 1)
+
+
+def balanced_each(counts: np.ndarray) -> list[float]:
+    """For each class the weight of its ones by which they weigh as much in all as its zeros."""
+    return [float(zeros / ones) if zeros and ones else 1.0 for zeros, ones in counts.tolist()]
+
+
+def shares(classes: Sequence[Any], counts: np.ndarray, rows: int | None = None, most: int = 5) -> str:
+    """The commonest classes and their shares, in a few words."""
+    rows = rows or int(counts.sum())
+    if not rows:
+        return "no labels"
+    order = np.argsort(-counts, kind="stable")
+    text = ", ".join(f"{classes[i]} {counts[i] / rows:.1%}" for i in order[:most])
+    return text if len(classes) <= most else f"{text}, … ({len(classes)} classes)"
+
+
+def label_lists(values: Any, missing: Any) -> Iterable[tuple[int, Any]]:
+    """Each row that is a list of labels, with its position; rows that are missing are left out.
+
+    Raises:
+        BadValue: for a row that is neither, or names a label twice.
+    """
+    for row, found in enumerate(plain(values)):
+        if is_missing(found, missing):
+            continue
+        if not isinstance(found, (list, tuple, set, frozenset, np.ndarray)):
+            raise BadValue(row, "a list of labels", shown(found), "Put a single label into a list.")
+        labels = found.tolist() if isinstance(found, np.ndarray) else list(found)
+        try:
+            twice = len(set(labels)) != len(labels)
+        except TypeError:
+            raise BadValue(row, "a list of labels", shown(found)) from None
+        if twice:
+            fix = "If these are 0 and 1 for each label, give the column as np.array(column)."
+            raise BadValue(row, "a list of distinct labels", shown(labels), fix)
+        yield row, labels
+
+
+# Output --------------------------------------------------------------------------------------------
+
+
+def output_dtype() -> str | None:
+    """The dtype of output layers: float32 under mixed precision, else None, which is Keras's own choice.
+
+    float16 ends at 65,504 and has steps of 32 before that, which is too coarse for numbers and losses.
+    Source: Keras's guide on mixed precision.
+    """
+    import keras
+
+    return "float32" if "float16" in keras.config.dtype_policy().compute_dtype else None
+
+
+def pooled(features: Any) -> Any:
+    """Features as vectors: maps are averaged over their places."""
+    import keras
+
+    layers = keras.layers
+    rank = len(features.shape)
+    if rank == 2:
+        return features
+    pool = {
+        3: layers.GlobalAveragePooling1D,
+        4: layers.GlobalAveragePooling2D,
+        5: layers.GlobalAveragePooling3D,
+    }
+    if rank not in pool:
+        raise ContractError(
+            Problem("outputs()", "features of rank 2 to 5, (B, ..., channels)", f"shape {features.shape}")
+        )
+    return pool[rank]()(features)

@@ -1,0 +1,159 @@
+"""Masks in colours: which class each colour stands for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from polyhead.errors import BadValue, ContractError, Problem, as_list, shown
+from polyhead.kinds.missing import first_row, is_dense, is_missing, plain
+
+Colour = tuple[int, int, int]
+
+COLOURS = 1 << 24
+
+
+@dataclass(frozen=True)
+class Colours:
+    """The colours of a mask.
+
+    Attributes:
+        classes: the colour of each class, in order.
+        missing: the colours of pixels without a label.
+
+    >>> Colours(((0, 0, 0), (255, 0, 0))).ids(np.array([[[255, 0, 0], [0, 0, 0]]], np.uint8)).tolist()
+    [[1, 0]]
+    """
+
+    classes: tuple[Colour, ...]
+    missing: tuple[Colour, ...] = ()
+
+    @classmethod
+    def declared(cls, values: Any, missing: Any, count: int, multi: bool) -> Colours | None:
+        """The colours that ``Mask(values=, missing=)`` says; None where values are no colours.
+
+        Raises:
+            ContractError: for colours that are not right.
+        """
+        if not isinstance(values, (list, tuple, np.ndarray)) or not any(_is_listed(v) for v in values):
+            return None
+        classes = tuple(colour(value) for value in values)
+        given = [] if missing is None else [missing] if colour(missing) is not None else missing
+        none = tuple(colour(v) for v in given) if isinstance(given, (list, tuple)) else (None,)
+        if multi:
+            fix = "Leave multi=True out, or give binary masks (H, W, n)."
+            raise ContractError(
+                Problem("Mask(values=)", "one colour, and so one class, a pixel", "multi=True", fix)
+            )
+        if None in none:
+            expected = "the colour of pixels without a label, as (r, g, b), or a list of colours"
+            raise ContractError(Problem("Mask(missing=)", expected, shown(missing)))
+        every = (*classes, *none)
+        if None in classes or len(classes) != count or len(set(every)) < len(every):
+            expected = (
+                f"{count} distinct colours (r, g, b) of 0 to 255, one for each class, none of them missing="
+            )
+            raise ContractError(Problem("Mask(values=)", expected, shown(values)))
+        return cls(classes, none)  # type: ignore[arg-type]
+
+    @property
+    def nowhere(self) -> int | None:
+        """The id in place of those colours that mean no label; None where there is none."""
+        if not self.missing:
+            return None
+        return 255 if len(self.classes) <= _FEW else len(self.classes)
+
+    def ids(self, mask: np.ndarray, index: int = 0) -> np.ndarray:
+        """Class ids of one mask, or of several.
+
+        Args:
+            mask: whole numbers of 0 to 255, ``(..., 3)``.
+            index: of the row, where it is one mask.
+
+        Returns:
+            ``(...)``, uint8, or int32 for more than 250 classes.
+
+        Raises:
+            BadValue: for a colour that no class has.
+        """
+        if mask.ndim < 3 or mask.shape[-1] != 3 or mask.dtype.kind not in "iub":
+            raise BadValue(
+                index, "a mask in colours, RGB of 0 to 255 (H, W, 3)", f"{mask.dtype} of shape {mask.shape}"
+            )
+        if mask.dtype != np.uint8 and mask.size and (mask.min() < 0 or mask.max() > 255):
+            raise BadValue(index, "colours of 0 to 255", f"{shown(mask.min())} to {shown(mask.max())}")
+        number = mask[..., 0].astype(np.int32)
+        for k in (1, 2):
+            number <<= 8
+            number |= mask[..., k]
+        found = _table(self).take(number)
+        unknown = found == found.dtype.type(-1 if found.dtype == np.int32 else _UNKNOWN)
+        if not unknown.any():
+            return found
+        row = first_row(unknown) if mask.ndim > 3 else None
+        bad = number[unknown] if row is None else number[row][unknown[row]]
+        raise self._unknown(int(bad.flat[0]), index if row is None else row)
+
+    def _unknown(self, number: int, index: int) -> BadValue:
+        found = (number >> 16, number >> 8 & 255, number & 255)
+        many = ", …" * (len(self.classes) > _SHOWN)
+        known = ", ".join(map(str, self.classes[:_SHOWN])) + many
+        fix = f"If pixels of this colour have no label, say Mask(missing={found})."
+        if self.missing:
+            fix = f"If pixels of this colour have no label, add it to Mask(missing=[{found}, ...])."
+        return BadValue(index, f"one of the colours {known} in each pixel", str(found), fix)
+
+    def column(self, values: Any) -> Any:
+        """A column of masks in colours as one of ids; None where a mask is missing."""
+        values = plain(values)
+        if is_dense(values) and values.ndim == 4:
+            return self.ids(values)
+        return [None if is_missing(v) else self.ids(np.asarray(v), i) for i, v in enumerate(values)]
+
+    def painted(self, ids: np.ndarray) -> np.ndarray:
+        """Class ids in colours again, uint8 ``(..., 3)``."""
+        last = max(len(self.classes) - 1, self.nowhere or 0)
+        table = np.zeros((last + 1, 3), np.uint8)
+        table[: len(self.classes)] = self.classes
+        if self.nowhere is not None:
+            table[self.nowhere] = self.missing[0]
+        return table[ids]
+
+
+_FEW = 250
+_UNKNOWN = 254
+_SHOWN = 6
+
+
+@lru_cache(maxsize=8)
+def _table(colours: Colours) -> np.ndarray:
+    """The id of each of the 16.7 million colours."""
+    few = len(colours.classes) <= _FEW
+    table = np.full(COLOURS, _UNKNOWN if few else -1, np.uint8 if few else np.int32)
+    ids: list[Any] = [*range(len(colours.classes)), *[colours.nowhere] * len(colours.missing)]
+    for (red, green, blue), found in zip((*colours.classes, *colours.missing), ids, strict=True):
+        table[red << 16 | green << 8 | blue] = found
+    return table
+
+
+def colour(value: Any) -> Colour | None:
+    """Three whole numbers of 0 to 255 as a colour; None for all else."""
+    numbers = as_list(value)
+    if numbers is None:
+        return None
+    whole = all(
+        isinstance(n, (int, np.integer)) and not isinstance(n, bool) and 0 <= n <= 255 for n in numbers
+    )
+    return (int(numbers[0]), int(numbers[1]), int(numbers[2])) if whole and len(numbers) == 3 else None
+
+
+def as_colours(given: list[Any]) -> Any:
+    """What ``missing=`` says as plain tuples: one colour, or several."""
+    return tuple(tuple(one) if (one := as_list(value)) is not None else value for value in given)
+
+
+def _is_listed(value: Any) -> bool:
+    return isinstance(value, (list, tuple)) or (isinstance(value, np.ndarray) and value.ndim == 1)

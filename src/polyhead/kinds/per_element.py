@@ -1,0 +1,423 @@
+"""Heads for each box: the class, the keypoints, the mask of every object of a row."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar, Self
+
+import numpy as np
+
+from polyhead.errors import BadValue, ContractError, Problem, place, shown, similar
+from polyhead.kinds.binary import Binary
+from polyhead.kinds.class_encoding import output_dtype
+from polyhead.kinds.coordinates import Boxes
+from polyhead.kinds.kind import About, Column, Head
+from polyhead.kinds.missing import is_dense, is_missing, plain
+from polyhead.kinds.mixed_labels import Mixing, taken, together
+
+
+@dataclass(frozen=True, repr=False)
+class Each(Head):
+    """A head that has one label for each box of another head: what ``each="box"`` makes of it.
+
+    The column holds one entry a box, in the order of the boxes. An entry goes where its box goes: it is left out
+    with a box that is, and weighs nothing where a box is missing. Labels are ``(B, max_boxes, *shape)``, weights
+    ``(B, max_boxes, *weight_shape)``, by the shapes of the head itself.
+
+    Attributes:
+        head: what each box has.
+        boxes: as they were declared, reading their column.
+        boxes_column: that column.
+
+    >>> from polyhead.kinds import Categorical
+    >>> kind = for_boxes({"box": Boxes(2), "kind": Categorical(["cat", "dog"], each="box")})["kind"]
+    >>> labels, there = kind.encode([["dog"], ["cat", "dog"]])
+    >>> labels.tolist(), there.tolist()
+    ([[1, 0], [0, 1]], [[True, False], [True, True]])
+    """
+
+    head: Head
+    boxes: Boxes
+    boxes_column: str
+
+    takes_class_weight: ClassVar[bool] = True
+    takes_colours: ClassVar[bool] = True
+
+    @classmethod
+    def wrapping(cls, head: Head, boxes: Boxes, boxes_column: str) -> Self:
+        """A head for each of some boxes; where it waits for no head, it waits for the one that the boxes wait for."""
+        common = {f.name: getattr(head, f.name) for f in fields(Head)}
+        common["given"] = head.given or boxes.given
+        return cls(head, boxes, boxes_column, **common)
+
+    def __repr__(self) -> str:
+        return repr(self.head)
+
+    @property
+    def as_said(self) -> Head:
+        return self.head
+
+    @property
+    def presence(self) -> bool:
+        """Whether it says where there is a box: a `Binary` that reads the column of the boxes."""
+        return isinstance(self.head, Binary) and self.head.columns("") == (self.boxes_column,)
+
+    def fixed(self, **changes: Any) -> Self:
+        inner = {name: value for name, value in changes.items() if name in _COMMON}
+        if inner and "head" not in changes:
+            changes["head"] = self.head.fixed(**inner)
+        return super().fixed(**changes)
+
+    def columns(self, name: str) -> tuple[str, ...]:
+        return self.head.columns(name)
+
+    def reads(self, name: str) -> tuple[str, ...]:
+        return tuple(dict.fromkeys((*self.head.reads(name), self.boxes_column)))
+
+    # Shapes ----------------------------------------------------------------------------------------
+
+    @property
+    def places(self) -> int:
+        """How many boxes a row has room for."""
+        return self.boxes.places
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return (self.places, *self.head.shape)
+
+    @property
+    def dtype(self) -> str:
+        return self.head.dtype
+
+    @property
+    def weight_shape(self) -> tuple[int, ...]:
+        return (self.places, *self.head.weight_shape)
+
+    @property
+    def weight_forms(self) -> tuple[tuple[int, ...], ...]:
+        return tuple((self.places, *shape) for shape in ((), *self.head.weight_forms))
+
+    @property
+    def output_shape(self) -> tuple[int, ...]:
+        return (self.places, *self.head.output_shape)
+
+    @property
+    def names(self) -> tuple[Any, ...]:
+        """The classes of a head that has some."""
+        return self.head.names  # type: ignore[attr-defined]
+
+    @property
+    def elementwise(self) -> bool:
+        """Whether weights are one for each number of a label."""
+        return bool(getattr(self.head, "elementwise", False))
+
+    @property
+    def probabilities(self) -> tuple[str, ...]:
+        return self.head.probabilities
+
+    @property
+    def losses(self) -> tuple[str, ...]:
+        return self.head.losses
+
+    def located(self, name: str) -> dict[str, str]:
+        """The place of an error in its entries, as `place` takes it; ``name`` is that of the head."""
+        return {"head": name}
+
+    # Along with the boxes --------------------------------------------------------------------------
+
+    @property
+    def layer(self) -> str | None:
+        return self.head.layer or "entry"
+
+    def late(self, values: Any) -> bool:
+        there = [entry for value in plain(values) if not is_missing(value, self.missing) for entry in value]
+        return self.layer in ("mask", "points") and self.head.late(there)
+
+    def written(self, laid: Any) -> Any:
+        return [None if one is None else self.head.written(one) for one in laid]
+
+    def placed(self, size: tuple[int, int], uncovered: bool = False) -> Self:
+        return self.fixed(head=self.head.placed(size, uncovered))
+
+    def stored(self) -> Self:
+        return self.fixed(head=self.head.stored(), boxes=self.boxes.stored())
+
+    def drawn(self) -> Self:
+        return self.fixed(head=self.head.drawn())
+
+    def declared(self, raw: Head) -> Head:
+        assert isinstance(raw, Each)
+        return self.fixed(head=self.head.declared(raw.head), boxes=raw.boxes)
+
+    def entries(self, value: Any, count: int, index: int = 0) -> Any:
+        """A row's entries, one for each of its boxes.
+
+        Args:
+            value: of the column, not missing.
+            count: of boxes.
+            index: of the row, for the error.
+
+        Raises:
+            BadValue: where there are more or fewer.
+        """
+        if self.presence:
+            return [1] * count
+        found = _as_entries(value, index, self.places)
+        if len(found) != count:
+            fix = "Put None in the place of a box that has no label."
+            boxes = f"one for each of the {count} boxes in `{self.boxes_column}`"
+            raise BadValue(index, boxes, str(len(found)), fix)
+        return found
+
+    def along(self, values: Any, boxes: Any) -> Any:
+        """The column with what belongs to boxes that are kept, where no image is moved.
+
+        Args:
+            values: of the column, ``(B, ...)``.
+            boxes: of the boxes' column, ``(B, ...)``.
+
+        Returns:
+            Entries of at most ``max_boxes`` a row, None for a box that is missing.
+
+        Raises:
+            BadValue: where entries and boxes differ in number.
+        """
+        values, boxes = plain(values), plain(boxes)
+        if not self.presence and is_dense(values) and is_dense(boxes) and boxes.dtype.kind == "f":
+            boxes = boxes[:, None] if boxes.ndim == 2 else boxes
+            alike = boxes.shape[1] == self.places and (
+                values.shape[1:2] == (self.places,) or (values.ndim == 1 and self.places == 1)
+            )
+            if alike and self.boxes.missing is None and not np.isnan(boxes).any():
+                return values
+        found: list[Any] = []
+        for i, (value, some) in enumerate(zip(values, boxes, strict=True)):
+            if is_missing(value, self.missing) or is_missing(some, self.boxes.missing):
+                found.append(None)
+                continue
+            try:
+                corners = self.boxes.corners(some)
+            except BadValue as bad:
+                bad.index = i
+                raise
+            if self.boxes.unknown(corners):
+                found.append(None)
+                continue
+            entries = self.entries(value, len(corners), i)
+            gone = np.isnan(corners).any(1)
+            found.append([None if gone[j] else entries[j] for j in self.boxes.chosen(corners, i)])
+        return found
+
+    # Labels ----------------------------------------------------------------------------------------
+
+    def told(self, column: Column) -> Self:
+        return self.fixed(head=self.head.told(column))
+
+    def resolve(self, column: Column) -> Self:
+        entries = _Entries(column, self.places)
+        try:
+            head = self.head.resolve(entries)
+        except BadValue as bad:
+            bad.index = None if bad.index is None else entries.row(bad.index)
+            raise
+        found = self.fixed(head=head)
+        found.encode(column.probe())
+        return found
+
+    def encode(self, values: Any, check: bool = True) -> tuple[np.ndarray, np.ndarray | None]:
+        flat, rows = self._padded(values)
+        try:
+            labels, there = self.head.encode(flat, check)
+        except BadValue as bad:
+            if bad.index is not None:
+                bad.found += f" (box {bad.index % self.places})"
+                bad.index //= self.places
+            raise
+        labels = labels.reshape(rows, *self.shape)
+        if there is None:
+            return labels, None
+        whole = np.broadcast_to(there, (rows * self.places, *self.head.weight_shape))
+        return labels, whole.reshape(rows, *self.weight_shape)
+
+    def _padded(self, values: Any) -> tuple[Any, int]:
+        """All entries one after the other, None for a place without one; and the rows."""
+        values, filler = plain(values), 0 if self.presence else None
+        if is_dense(values) and (values.shape[1:2] == (self.places,) or values.ndim == 1 == self.places):
+            return values.reshape(-1, *values.shape[2:]), len(values)
+        flat: list[Any] = [None] * (len(values) * self.places)
+        for i, value in enumerate(values):
+            if is_missing(value, self.missing):
+                continue
+            found = _as_entries(value, i, self.places)
+            if len(found) > self.places:
+                expected = f"at most {self.places} of them, as there is room for so many boxes"
+                raise BadValue(i, expected, str(len(found)))
+            rest = [filler] * (self.places - len(found))
+            flat[i * self.places : (i + 1) * self.places] = [*found, *rest]
+        return flat, len(values)
+
+    def _flat(self, labels: np.ndarray, counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return labels.reshape(-1, *self.head.shape), counts.reshape(-1, *self.head.weight_shape)
+
+    # Mixed with other rows -------------------------------------------------------------------------
+
+    def mixable(self, way: str) -> tuple[int, ...]:
+        return self.weight_shape  # no label is mixed with another: each goes where its box goes
+
+    def mix_along(
+        self, labels: np.ndarray, weights: np.ndarray, mixing: Mixing, places: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """The entries of the boxes that `Boxes.mix_places` chose, in their places; as `mix`.
+
+        Args:
+            labels: of the components, ``(K, B, *shape)``.
+            weights: of the components, float32 ``(K, B, *weight_shape)``.
+            mixing: how they are mixed.
+            places: int64 ``(B, max_boxes)``.
+        """
+        rest = self._nowhere(weights, mixing) if self.presence else None
+        if mixing.patches is None:
+            weights = weights * mixing.shares.reshape(*weights.shape[:2], *[1] * (weights.ndim - 2))
+        elif self.layer == "mask":
+            labels = mixing.alone(labels)
+            if weights.shape[3:] != (1, 1):  # pixels without a label: outside of what is seen there is none
+                weights = mixing.alone(weights)
+        elif self.layer == "points":
+            normalized = getattr(self.head, "normalized", False)
+            scale = np.array(mixing.size[::-1] if normalized else (1, 1))
+            points, seen = mixing.points(labels.astype(np.float64) * scale)
+            weights = weights * seen
+            labels = np.where(weights[..., None] > 0, points / scale, 0).astype(np.float32)
+        found = taken(together(weights), places)
+        if rest is not None:
+            found = np.where(places < 0, rest, found)
+        return taken(together(labels), places), found.astype(np.float32)
+
+    def _nowhere(self, weights: np.ndarray, mixing: Mixing) -> np.ndarray:
+        """What a place without a box weighs, ``(B, 1)``: nothing where somebody did not look at all that is seen."""
+        rows = weights.max(2)
+        known = ((rows > 0) | (mixing.shares == 0)).all(0)
+        found: np.ndarray = np.where(known, (rows * mixing.shares).sum(0), 0)[:, None]
+        return found
+
+    def unseen(self, boxes: np.ndarray) -> list[None]:
+        """One entry for each box that is missing, where the places left say that there is none."""
+        return [None] * int(np.isnan(boxes).any(1).sum()) if self.presence else []
+
+    def count(self, labels: np.ndarray, counts: np.ndarray) -> np.ndarray:
+        return self.head.count(*self._flat(labels, counts))
+
+    def balanced(self, counts: np.ndarray) -> Self:
+        head = self.head.balanced(counts)
+        return self.fixed(head=head, class_weight=head.class_weight)
+
+    def class_factor(self, labels: np.ndarray) -> np.ndarray:
+        factor = self.head.class_factor(labels.reshape(-1, *self.head.shape))
+        return factor.reshape(len(labels), self.places, *factor.shape[1:])
+
+    def describe(self, labels: np.ndarray, counts: np.ndarray) -> str:
+        flat, kept = self._flat(labels, counts)
+        return self.head.describe(flat, kept)
+
+    # Keras -----------------------------------------------------------------------------------------
+
+    def default_loss(self, logits: bool) -> Any:
+        return self.head.default_loss(logits)
+
+    def default_metrics(self, logits: bool) -> list[Any]:
+        return self.head.default_metrics(logits)
+
+    def output(self, features: Any, name: str) -> Any:
+        import keras
+
+        flat = features if len(features.shape) == 2 else keras.layers.Flatten()(features)
+        dtype = output_dtype()
+        dense = keras.layers.Dense(int(np.prod(self.output_shape)), dtype=dtype)(flat)
+        activation = self.probabilities[0] if self.probabilities else None
+        if activation is None:
+            return keras.layers.Reshape(self.output_shape, name=name, dtype=dtype)(dense)
+        shaped = keras.layers.Reshape(self.output_shape, dtype=dtype)(dense)
+        return keras.layers.Activation(activation, name=name, dtype=dtype)(shaped)
+
+
+_COMMON = {f.name for f in fields(Head)}
+
+
+class _Entries:
+    """The entries of all rows as one column, as the head itself is resolved by it."""
+
+    def __init__(self, column: Column, places: int) -> None:
+        self._column, self._places = column, places
+        self._rows: list[int] = []
+
+    def probe(self) -> Any:
+        """Those of the first rows."""
+        self._rows = []
+        return self._spread(self._column.probe(), 0)
+
+    def scan(self) -> Iterator[Any]:
+        """Those of all rows, in pieces."""
+        self._rows, start = [], 0
+        for piece in self._column.scan():
+            yield self._spread(piece, start)
+            start += len(piece)
+
+    def about(self) -> About:
+        return self._column.about()
+
+    def row(self, index: int) -> int:
+        """The row of the entry at an index."""
+        return self._rows[index] if index < len(self._rows) else 0
+
+    def _spread(self, values: Any, start: int) -> Any:
+        values = plain(values)
+        if is_dense(values):
+            flat = values.reshape(-1, *values.shape[2:]) if values.ndim > 1 else values
+            self._rows += (start + np.arange(len(flat)) * len(values) // max(1, len(flat))).tolist()
+            return flat
+        found = []
+        for i, value in enumerate(values):
+            entries = () if is_missing(value) else _as_entries(value, i, self._places)
+            there = [entry for entry in entries if not is_missing(entry)]
+            self._rows += [start + i] * len(there)
+            found += there
+        return found
+
+
+def _as_entries(value: Any, index: int, places: int) -> Any:
+    """A row's entries; where there is room for one box, an entry may stand alone."""
+    if isinstance(value, (list, tuple)) or (isinstance(value, np.ndarray) and value.ndim):
+        return value
+    if places == 1:
+        return [value]
+    raise BadValue(index, "a list with an entry for each box", shown(value))
+
+
+def for_boxes(heads: Mapping[str, Head]) -> dict[str, Head]:
+    """The heads, with those that say ``each=`` as heads for each box.
+
+    Raises:
+        ContractError: where ``each=`` names no head of boxes, or stands on one.
+    """
+    found: dict[str, Head] = {}
+    problems = []
+    for name, head in heads.items():
+        if head.each is None:
+            found[name] = head
+            continue
+        boxes = heads.get(head.each)
+        inner = head.head if isinstance(head, Each) else head
+        if isinstance(boxes, Boxes) and not isinstance(inner, Boxes):
+            found[name] = Each.wrapping(inner, boxes, boxes.columns(head.each)[0])
+            continue
+        known = [n for n, h in heads.items() if isinstance(h, Boxes) and n != name]
+        expected = f"the name of a head of boxes ({', '.join(known) or 'there is none'})"
+        told = "no head of that name" if boxes is None else type(boxes).__name__
+        near = similar(head.each, known) if boxes is None else ""
+        if isinstance(inner, Boxes):
+            expected, told, near = "nothing, as boxes are the entries", repr(head.each), ""
+        problems.append(Problem(f"{place(head=name)}, each={head.each!r}", expected, told, near))
+    if problems:
+        raise ContractError(*problems)
+    return found

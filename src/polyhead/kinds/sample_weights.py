@@ -1,0 +1,209 @@
+"""The user's own weights of a head: one for each row, or finer, as one for each label, box, point or pixel."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from polyhead.errors import BadValue, shown
+from polyhead.kinds.coordinates import Boxes
+from polyhead.kinds.kind import Head
+from polyhead.kinds.missing import first_row, is_dense, is_missing, numbers, plain
+from polyhead.kinds.per_element import Each
+from polyhead.kinds.regression import Regression
+
+_ZERO = "Put 0 where a row does not count."
+_ZEROS = "Put 0 where a label does not count."
+
+
+@dataclass(frozen=True, repr=False)
+class BoxWeights(Each):
+    """The weights of a head, one for each box of a row: they go where the boxes go.
+
+    Attributes:
+        owner: the name of the head.
+    """
+
+    owner: str = ""
+
+    def located(self, name: str) -> dict[str, str]:
+        return {"head": self.owner, "column": self.columns(name)[0]}
+
+    @classmethod
+    def for_head(cls, name: str, head: Head, values: Any) -> BoxWeights | None:
+        """Those of a head whose column of weights has one for each box; None for all others.
+
+        Args:
+            name: of the head.
+            head: as it was declared.
+            values: the first rows of its column of weights.
+        """
+        shape = _entry_shape(values)
+        if shape is None or not isinstance(head, (Boxes, Each)):
+            return None
+        boxes, column = (
+            (head.boxes, head.boxes_column) if isinstance(head, Each) else (head, head.columns(name)[0])
+        )
+        each = head.each if isinstance(head, Each) else name
+        weights = Regression(shape or (1,), column=head.sample_weight, each=each)
+        return cls(weights, boxes, column, column=head.sample_weight, each=each, owner=name)
+
+
+def key(name: str) -> str:
+    """What the weights of a head are called among all that lies in an image."""
+    return f"weights of {name}"
+
+
+def prepared(head: Head, values: Any) -> Head:
+    """A head as it takes its column of weights, before it is resolved.
+
+    Args:
+        head: as it was declared.
+        values: the first rows of its column of weights.
+
+    Raises:
+        BadValue: where the head was said to have coarser weights.
+
+    >>> prepared(Regression(3), np.ones((5, 3))).elementwise
+    True
+    """
+    if isinstance(head, Each):
+        entry = _entry_shape(values)
+        return head if entry is None else head.fixed(head=head.head.weighed(entry))
+    return head.weighed(_row_shape(values))
+
+
+def form(head: Head, values: Any) -> tuple[int, ...]:
+    """The shape of a row's own weights: ``()`` for one a row.
+
+    Args:
+        head: resolved.
+        values: the first rows of its column of weights.
+
+    Raises:
+        BadValue: for rows of a shape that fits nothing.
+
+    >>> form(Regression(3, elementwise=True), np.ones((5, 3)))
+    (3,)
+    """
+    entry = _entry_shape(values) if isinstance(head, (Boxes, Each)) else None
+    shape = _row_shape(values) if entry is None else (head.weight_shape[0], *entry)
+    for known in head.weight_forms if entry is not None else ((), *head.weight_forms):
+        if shape == known or _short(shape) == _short(known):
+            return known
+    fine = " or ".join(str(known) for known in head.weight_forms)
+    expected = f"one weight a row, or rows of shape {fine}" if fine else "one weight a row"
+    raise BadValue(None, expected, f"rows of shape {shape}")
+
+
+def read(values: Any, shape: tuple[int, ...], there: np.ndarray | None) -> np.ndarray:
+    """A column of weights, float32 ``(B, *shape)``.
+
+    Args:
+        values: the column.
+        shape: of a row, as `form` says.
+        there: which labels are there, bool ``(B, ...)``, None where all are: other places need no weight.
+
+    Raises:
+        BadValue: with the row of the first weight that is none.
+    """
+    if not shape:
+        array, found = numbers(values, None, (1,), "a weight")
+        wrong: np.ndarray = ~np.isfinite(array) | (array < 0)
+        wrong = wrong if found is None else wrong | ~found
+        labelled = np.ones((len(array), 1), bool)
+        if there is not None:
+            labelled = np.any(there.reshape(len(there), -1), axis=1, keepdims=True)
+        row = first_row(wrong & labelled)
+        if row is not None:
+            value = array[row, 0].item() if found is None or found[row, 0] else None
+            raise BadValue(row, "a finite weight of at least 0", shown(value), _ZERO)
+        return np.where(wrong, 0, array)[:, 0].astype(np.float32)
+    array, needed = _padded(values, shape)
+    if there is not None:
+        axes = min(there.ndim - 1, len(shape))
+        within = there.reshape(*there.shape[: axes + 1], -1).any(-1)
+        needed = needed & within.reshape(*within.shape, *[1] * (len(shape) - axes))
+    with np.errstate(invalid="ignore"):
+        bad: np.ndarray = needed & ~(np.isfinite(array) & (array >= 0))
+    row = first_row(bad)
+    if row is not None:
+        value = array[row][bad[row]].flat[0].item()
+        words = "None" if np.isnan(value) else shown(value)
+        raise BadValue(row, "finite weights of at least 0", words, _ZEROS)
+    return np.where(needed, array, 0).astype(np.float32)
+
+
+def _padded(values: Any, shape: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
+    """Rows as one array, float64 ``(B, *shape)``, and which numbers a row has; NaN where one is None."""
+    values = plain(values)
+    fewer = is_dense(values) and values.ndim - 1 == len(shape) and 0 <= values.shape[1] < shape[0]
+    if is_dense(values) and not (fewer and values.shape[2:] == shape[1:]):
+        if values.dtype.kind not in "iufb":
+            raise BadValue(0 if len(values) else None, "weights", shown(values[:1].tolist()))
+        if _short(values.shape[1:]) != _short(shape):
+            raise BadValue(None, f"weights of shape {shape}", f"rows of shape {values.shape[1:]}")
+        array = values.reshape(len(values), *shape)
+        return array, np.ones(array.shape, bool)
+    array, needed = np.full((len(values), *shape), np.nan), np.zeros((len(values), *shape), bool)
+    for i, value in enumerate(values):
+        row = _row(value, shape, i)
+        if row.ndim < len(shape) or row.shape[1:] != shape[1:] or len(row) > shape[0]:
+            raise BadValue(i, f"weights of shape {shape}", shown(value))
+        array[i, : len(row)], needed[i, : len(row)] = row, True
+    return array, needed
+
+
+def _row(value: Any, shape: tuple[int, ...], index: int) -> np.ndarray:
+    """One row's weights as an array, NaN for None; a row of None has NaN alone."""
+    if is_missing(value):
+        return np.full(shape, np.nan)
+    if isinstance(value, (list, tuple)):
+        value = [np.full(shape[1:], np.nan) if is_missing(entry) else entry for entry in value]
+    try:
+        row = np.asarray(value, np.float64)
+    except (TypeError, ValueError):
+        raise BadValue(index, f"weights of shape {shape}", shown(value)) from None
+    if not row.size:
+        return np.zeros((0, *shape[1:]))
+    return (
+        row.reshape(len(row), *shape[1:]) if row.ndim and _short(row.shape[1:]) == _short(shape[1:]) else row
+    )
+
+
+def _row_shape(values: Any) -> tuple[int, ...]:
+    """The shape of a row's weights, by the first that has any; ``()`` for one number, alone or in an axis."""
+    values = plain(values)
+    if is_dense(values):
+        shape = values.shape[1:]
+    else:
+        shape = next((_shape(value) for value in values if not is_missing(value)), ())
+    return () if shape == (1,) else shape
+
+
+def _entry_shape(values: Any) -> tuple[int, ...] | None:
+    """The shape of one box's weights where a row has a list of them; None where it has one number."""
+    values = plain(values)
+    if is_dense(values):
+        return None if _row_shape(values) == () else values.shape[2:]
+    lists = [v for v in values if isinstance(v, (list, tuple)) or (isinstance(v, np.ndarray) and v.ndim)]
+    if not lists:
+        return None
+    return next((_shape(entry) for row in lists for entry in row if not is_missing(entry)), ())
+
+
+def _shape(value: Any) -> tuple[int, ...]:
+    if isinstance(value, np.ndarray):
+        return value.shape
+    if isinstance(value, (list, tuple)):
+        return (len(value), *(_shape(value[0]) if value else ()))
+    return ()
+
+
+def _short(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """A shape without the axes of size 1 at its end."""
+    while shape and shape[-1] == 1:
+        shape = shape[:-1]
+    return shape

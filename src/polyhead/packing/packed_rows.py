@@ -1,0 +1,271 @@
+"""The rows that are packed: those of a source with its image files as bytes, or those of a feed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from polyhead.columns.values import Values
+from polyhead.errors import (
+    BadValue,
+    ContractError,
+    DataError,
+    Problem,
+    as_list,
+    is_integer,
+    is_size,
+    place,
+    require_choice,
+    shown,
+)
+from polyhead.feed import Feed
+from polyhead.images.decode import header_of
+from polyhead.kinds import Image
+from polyhead.kinds.kind import About
+from polyhead.kinds.missing import is_missing, plain
+from polyhead.pipeline.resized import Placed
+from polyhead.readers.as_source import as_source
+from polyhead.sources.source import OwnSource, Source, checked_rows, row_of
+from polyhead.store.column_codec import Spec, spec_of
+from polyhead.store.fingerprint import of_source
+
+ENCODINGS = ("pixels", "jpeg", "png")
+
+
+def rows_of(data: Any, image_size: Any, encoding: str, quality: int) -> Source:
+    """The rows to pack.
+
+    Raises:
+        ContractError: for sizes and encodings that are none, or that are said of a source.
+        DataError: for what is no data.
+    """
+    require_choice("pack(encoding=)", encoding, ENCODINGS)
+    if not is_integer(quality) or not 1 <= quality <= 100:
+        raise ContractError(Problem("pack(quality=)", "an integer in [1, 100]", shown(quality)))
+    wanted = _size(image_size)
+    if isinstance(data, Feed):
+        columns = data.source.columns
+        heads = {n: head for n, head in data.heads.items() if set(head.reads(n)) <= set(columns)}
+        rows = Placed(data.source, data.inputs, heads, wanted)
+        bands = max((shape[2] for shape in rows.images.values() if shape[2] not in (1, 3)), default=0)
+        if encoding == "jpeg" and bands == 4:
+            fix = 'Say encoding="png", or ph.Image(channels=3).'
+            raise ContractError(Problem("pack(encoding=)", "what holds 4 channels", "'jpeg'", fix))
+        if encoding != "pixels" and bands not in (0, 4):
+            expected = f'"pixels", as an image has {bands} bands'
+            raise ContractError(Problem("pack(encoding=)", expected, shown(encoding)))
+        if encoding != "pixels":
+            _require_encodable(rows, data, encoding)
+        return rows if encoding == "pixels" else Encoded(rows, encoding, quality)
+    fix = "Pack a feed: its declaration says which columns are images, and what lies in them."
+    for name, said in (("image_size", wanted), ("encoding", None if encoding == "pixels" else encoding)):
+        if said is not None:
+            raise ContractError(
+                Problem(f"pack({name}=)", "a feed to pack", "rows without a declaration", fix)
+            )
+    source = as_source(data)
+    files = tuple(name for name in source.columns if _is_files(source.probe(name)))
+    return Files(source, files) if files else source
+
+
+def _require_encodable(rows: Placed, feed: Feed, encoding: str) -> None:
+    """Raise where an encoding would lose bits, or numbers in a declared range."""
+    problems = []
+    for name, kind in feed.inputs.items():
+        column = kind.columns(name)[0]
+        if not isinstance(kind, Image) or rows.dense.get(column, ((), "uint8"))[1] == "uint8":
+            continue
+        where = f"pack(encoding=), {place(input=name)}"
+        if kind.range is not None:
+            fix = 'Say encoding="pixels".'
+            problems.append(Problem(where, '"pixels", as range= is declared', shown(encoding), fix))
+        elif encoding == "jpeg":
+            fix = 'Say encoding="pixels" or "png", or ph.Image(dtype="uint8"), if 8 bits are enough.'
+            problems.append(Problem(where, "what holds more than 8 bits", shown(encoding), fix))
+    if problems:
+        raise ContractError(*problems)
+
+
+def keep_as(rows: Source, columns: Sequence[Spec]) -> None:
+    """Keep images of 8 bits as floats where the store has floats to which they are added."""
+    if isinstance(rows, Placed):
+        for spec in columns:
+            held = rows.dense.get(spec["name"], ((), "", False))[1] if spec["name"] in rows.images else ""
+            if spec.get("dtype") == "float32" and held == "uint8":
+                rows.deepen(spec["name"])
+
+
+def rows_are_decoded(rows: Source) -> bool:
+    """Whether files are opened, or images decoded, as rows are read."""
+    return isinstance(rows, (Placed, Encoded, Files))
+
+
+def _size(given: Any) -> tuple[int, int] | None:
+    if given is None:
+        return None
+    pair = [given, given] if is_integer(given) else as_list(given) or []
+    if len(pair) != 2 or not all(map(is_size, pair)):
+        raise ContractError(Problem("pack(image_size=)", "(height, width) in pixels", shown(given)))
+    return int(pair[0]), int(pair[1])
+
+
+def _is_files(values: Values) -> bool:
+    """Whether a column names files of images."""
+    some = [value for value in plain(values) if not is_missing(value)]
+    if not some or not all(isinstance(value, (str, os.PathLike)) for value in some):
+        return False
+    try:
+        return bool(header_of(os.fspath(some[0])))
+    except DataError:
+        return False
+
+
+class Files(OwnSource):
+    """A source with some columns of paths as the bytes of the files.
+
+    Attributes:
+        files: those columns.
+    """
+
+    def __init__(self, source: Source, files: tuple[str, ...]) -> None:
+        self.source, self.files = source, files
+        self.sequential = source.sequential
+
+    def __len__(self) -> int:
+        return len(self.source)
+
+    def ids_of(self, rows: np.ndarray) -> np.ndarray:
+        return self.source.ids_of(rows)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return self.source.columns
+
+    def column(self, name: str) -> Values | None:
+        return None if name in self.files else self.source.column(name)
+
+    def about(self, name: str) -> About:
+        return self.source.about(name)
+
+    def only(self, columns: Sequence[str]) -> Source:
+        mine = tuple(name for name in self.files if name in columns)
+        found = self.source.only(columns)
+        return Files(found, mine) if mine else found
+
+    def coded(self, ids: np.ndarray) -> dict[str, Values]:
+        rows: dict[str, Any] = dict(checked_rows(self.source, self.source.coded(ids), len(ids)))
+        told = self.ids_of(ids).tolist()
+        for name in self.files:
+            rows[name] = [
+                None if is_missing(value) else _content(value, name, row)
+                for value, row in zip(plain(rows[name]), told, strict=True)
+            ]
+        return rows
+
+
+def _content(path: Any, name: str, row: int) -> bytes:
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except (OSError, TypeError, ValueError) as error:
+        found = getattr(error, "strerror", None) or type(error).__name__
+        where = f"{place(column=name, row=row)}, {place(file=str(path))}"
+        raise DataError(Problem(where, "a file that can be read", found)) from error
+
+
+class Encoded(OwnSource):
+    """The rows of a feed with its images encoded again, at the size that they were resized to."""
+
+    def __init__(self, placed: Placed, encoding: str, quality: int) -> None:
+        self.placed, self._encoding, self._quality = placed, encoding, quality
+        self.sequential = placed.sequential
+
+    def __len__(self) -> int:
+        return len(self.placed)
+
+    def ids_of(self, rows: np.ndarray) -> np.ndarray:
+        return self.placed.ids_of(rows)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return self.placed.columns
+
+    def column(self, name: str) -> Values | None:
+        return None if name in self.placed.images else self.placed.column(name)
+
+    def about(self, name: str) -> About:
+        return self.placed.about(name)
+
+    def only(self, columns: Sequence[str]) -> Source:
+        return super().only(columns) if set(columns) & set(self.placed.images) else self.placed.only(columns)
+
+    def coded(self, ids: np.ndarray) -> dict[str, Values]:
+        from polyhead.images.encode import encode
+
+        rows: dict[str, Any] = dict(self.placed.coded(ids))
+        for name in self.placed.images:
+            rows[name] = [encode(_of_16_bits(image), self._encoding, self._quality) for image in rows[name]]
+        return rows
+
+
+def _of_16_bits(image: Any) -> np.ndarray:
+    """Pixels as PNG holds them: floats in 0–1 with 16 bits, bytes as they are."""
+    pixels = np.asarray(image)
+    return pixels if pixels.dtype == np.uint8 else np.rint(pixels * np.float64(65535)).astype(np.uint16)
+
+
+def specs_of(rows: Source) -> list[Spec]:
+    """What each column of the rows holds.
+
+    Raises:
+        DataError: for every column that a store cannot hold.
+    """
+    found: list[Spec] = []
+    problems: list[Problem] = []
+    for name in rows.columns:
+        try:
+            found.append({"name": name, **_spec(rows, name), **_about(rows, name)})
+        except BadValue as bad:
+            problems.extend(bad.located(column=name, row=row_of(rows, bad.index)).problems)
+        except DataError as error:
+            problems.extend(error.problems)
+    if problems:
+        raise DataError(*problems)
+    return found
+
+
+def _spec(rows: Source, name: str) -> Spec:
+    if isinstance(rows, Encoded):
+        return (
+            {"is": "values", "of": {"is": "bytes"}}
+            if name in rows.placed.images
+            else _spec(rows.placed, name)
+        )
+    if isinstance(rows, Files) and name in rows.files:
+        return {"is": "values", "of": {"is": "bytes"}}
+    if isinstance(rows, Placed) and name in rows.placed:
+        return rows.spec(name)
+    return spec_of(rows, name)
+
+
+def _about(rows: Source, name: str) -> Spec:
+    """What is known of a column beside its values, as the manifest has it; nothing where its sources differ."""
+    try:
+        known = rows.about(name)._asdict()
+    except DataError:
+        return {}
+    told = {key: list(value) if isinstance(value, tuple) else value for key, value in known.items() if value}
+    plain = all(isinstance(one, (str, int, float)) for value in told.values() for one in value)
+    return {"about": told} if told and plain else {}
+
+
+def fingerprint(rows: Source) -> str:
+    """A short text that is another one where the rows, or what is done to them, are others."""
+    if isinstance(rows, Encoded):
+        rows = rows.placed
+    if isinstance(rows, Placed):
+        return rows.fingerprint
+    return of_source(rows.source, rows.files) if isinstance(rows, Files) else of_source(rows)

@@ -1,0 +1,124 @@
+"""Writing the shards of a store, each as a whole, with a journal of those that are on the disk."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from polyhead.errors import BadValue
+from polyhead.sources.source import Source, checked_rows, row_of
+from polyhead.store.column_codec import Spec, checked, to_arrow
+from polyhead.store.files import shard_name
+from polyhead.store.writer import Journal, write_shard
+
+
+def write_shards(
+    rows: Source,
+    folder: Path,
+    specs: Sequence[Spec],
+    journal: Journal,
+    workers: int,
+    done: Callable[[int], Any],
+) -> list[dict[str, Any]]:
+    """Write the shards that the journal does not have yet.
+
+    Args:
+        rows: what is written.
+        folder: where.
+        specs: of the columns.
+        journal: which ones are there, and how many rows each has.
+        workers: threads that read rows.
+        done: is told how many rows more are done.
+
+    Returns:
+        All shards, as the manifest has them.
+    """
+    count, first = journal.header["shard_rows"], journal.header["first"]
+    shards = list(journal.shards)
+    done(sum(shard["rows"] for shard in shards))
+    pool = ThreadPoolExecutor(1 if rows.sequential else workers, "polyhead-pack")
+    disk = ThreadPoolExecutor(1, "polyhead-write")
+    under_way: Future[dict[str, Any]] | None = None
+    try:
+        for number in range(len(shards), -(-len(rows) // count)):
+            start, stop = number * count, min((number + 1) * count, len(rows))
+            columns = _Shard(rows, specs, start, stop, journal.header["chunk_rows"]).fill(pool, done)
+            if under_way is not None:
+                _note(under_way, shards, journal)
+            under_way = disk.submit(
+                write_shard, folder / shard_name(first + number), specs, columns, stop - start
+            )
+        if under_way is not None:
+            _note(under_way, shards, journal)
+    except BaseException:
+        pool.shutdown(wait=False, cancel_futures=True)
+        disk.shutdown(cancel_futures=True)  # the next run may begin as soon as the journal is closed
+        raise
+    pool.shutdown()
+    disk.shutdown()
+    return shards
+
+
+def _note(written: Future[dict[str, Any]], shards: list[dict[str, Any]], journal: Journal) -> None:
+    shards.append(written.result())
+    journal.add(shards[-1])
+
+
+class _Shard:
+    """The rows of one shard, read in chunks."""
+
+    def __init__(self, rows: Source, specs: Sequence[Spec], start: int, stop: int, chunk: int) -> None:
+        self._rows, self._specs, self._start, self._stop = rows, specs, start, stop
+        dense = [spec for spec in specs if spec["is"] == "dense"]
+        count = stop - start
+        self._numbers = {s["name"]: np.zeros((count, *s["shape"]), np.dtype(s["dtype"])) for s in dense}
+        self._there = {spec["name"]: np.ones(count, bool) for spec in dense if spec["nullable"]}
+        self._step = chunk
+
+    def fill(self, pool: ThreadPoolExecutor, done: Callable[[int], Any]) -> list[Any]:
+        """Read all rows; the Arrow arrays of the columns."""
+        import pyarrow as pa
+
+        starts = range(self._start, self._stop, self._step)
+        parts = []
+        for ids, part in pool.map(self._chunk, starts):
+            parts.append(part)
+            done(ids)
+        arrays = []
+        for spec in self._specs:
+            name = spec["name"]
+            if name not in self._numbers:
+                arrays.append(pa.concat_arrays([part[name] for part in parts]))
+            elif spec["nullable"]:
+                values = self._numbers[name]
+                arrays.append(to_arrow(spec, values, ~self._there[name]))
+            else:
+                arrays.append(to_arrow(spec, self._numbers[name]))
+        return arrays
+
+    def _chunk(self, start: int) -> tuple[int, dict[str, Any]]:
+        ids = np.arange(start, min(start + self._step, self._stop), dtype=np.int64)
+        rows = checked_rows(self._rows, self._rows.coded(ids), len(ids))
+        at = slice(start - self._start, start - self._start + len(ids))
+        found = {}
+        for spec in self._specs:
+            name = spec["name"]
+            try:
+                values = checked(spec, rows[name])
+                if name not in self._numbers:
+                    found[name] = to_arrow(spec, values)
+                elif spec["nullable"]:
+                    gone = [value is None for value in values]
+                    self._there[name][at] = ~np.array(gone, bool)
+                    for i, value in enumerate(values, at.start):
+                        if value is not None:
+                            self._numbers[name][i] = value
+                else:
+                    self._numbers[name][at] = values
+            except BadValue as bad:
+                raise bad.located(column=name, row=row_of(self._rows, bad.index or 0, ids)) from None
+        return len(ids), found

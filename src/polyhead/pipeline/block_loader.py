@@ -1,0 +1,115 @@
+"""The blocks of epochs, in order, made in line or by threads ahead."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Iterator
+
+from polyhead.errors import ContractError, is_size, other_choice
+from polyhead.order import Order
+from polyhead.pipeline.assembler import Assembler
+from polyhead.pipeline.batch import Block
+from polyhead.pipeline.prefetch import prefetch
+from polyhead.pipeline.thread_tuning import Threads
+from polyhead.profiling import Meter
+
+MOST_THREADS = 4
+"""What ``workers="auto"`` takes at most."""
+
+
+class Blocks:
+    """Makes the blocks of epochs.
+
+    Args:
+        assembler: makes one block.
+        batch_size: rows in a batch.
+        workers: threads, or ``"auto"``; one at most where rows come in one order alone.
+
+    Attributes:
+        workers: threads at most.
+        check: whether values are looked at, as they are until all were seen once.
+
+    Raises:
+        ContractError: ``workers`` is neither ``"auto"`` nor an integer of at least 0.
+    """
+
+    def __init__(self, assembler: Assembler, batch_size: int, workers: int | str) -> None:
+        self._assembler, self._sequential = assembler, assembler.source.sequential
+        self._steps = assembler.steps_per_block(batch_size)
+        self.workers = _threads(workers, 1 if self._sequential else None)
+        # training, evaluation and prediction use batches at a speed of their own
+        self._threads: dict[tuple[bool, bool], Threads] | None = (
+            {} if workers == "auto" and assembler.in_memory else None
+        )
+        self.check = True
+
+    def of(
+        self,
+        order: Order,
+        epoch: int,
+        first: int = 0,
+        *,
+        epochs: int | None = 1,
+        stop: int | None = None,
+        labels: bool = True,
+        augment: bool = True,
+        meter: Meter | None = None,
+        workers: int | None = None,
+        most: int | None = None,
+    ) -> Iterator[Block]:
+        """The blocks of one epoch or of several: threads begin the next while the last batches of one are used.
+
+        No block has batches of two epochs.
+
+        Args:
+            order: which rows.
+            epoch: the first one.
+            first: the step that it begins with.
+            epochs: how many, None for no end. Rows that come in one order alone are not begun anew before they end.
+            stop: the step before which each ends; by default its last.
+            labels: False leaves labels and weights out.
+            augment: False leaves augmentations out.
+            meter: measures the stages.
+            workers: threads, in place of those that were chosen.
+            most: batches in a block.
+        """
+        steps = min(self._steps, most or len(order))
+        last = len(order) if stop is None else stop
+        numbers = itertools.count(epoch) if epochs is None else range(epoch, epoch + epochs)
+
+        def work(task: tuple[int, int]) -> Block:
+            number, start = task
+            return self._assembler.block(
+                order,
+                number,
+                start,
+                min(steps, last - start),
+                check=self.check,
+                labels=labels,
+                augment=augment,
+                meter=meter,
+            )
+
+        def tasks(numbers: Iterator[int]) -> Iterator[tuple[int, int]]:
+            return ((n, start) for n in numbers for start in range(first if n == epoch else 0, last, steps))
+
+        def made(numbers: Iterator[int]) -> Iterator[Block]:
+            if workers is None and self._threads is not None:
+                threads = self._threads.setdefault((labels, augment), Threads(self.workers))
+                return threads.results(work, tasks(numbers))
+            return prefetch(work, tasks(numbers), workers=self.workers if workers is None else workers)
+
+        if self._sequential:
+            return itertools.chain.from_iterable(made(iter((number,))) for number in numbers)
+        return made(iter(numbers))
+
+
+def _threads(workers: int | str, most: int | None) -> int:
+    if isinstance(workers, str) and workers == "auto":
+        return min(most or MOST_THREADS, os.cpu_count() or 1)
+    if not is_size(workers, 0):
+        raise ContractError(
+            *other_choice("workers", workers, ("auto",), '"auto" or an integer of at least 0')
+        )
+    return workers if most is None else min(most, workers)

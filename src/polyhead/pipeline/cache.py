@@ -1,0 +1,304 @@
+"""Rows that are decoded in the first epoch, and read in the later ones: a store that fills as rows are asked for.
+
+Its rows stand in the order in which they were asked for, with the number of each beside it. They are kept in memory
+until there are enough for a file. A run that is killed loses those; the next one goes on with the files there are.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import weakref
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+import numpy as np
+
+from polyhead.columns.lazy import Stored, entries
+from polyhead.columns.values import Values, join, scatter, size, take
+from polyhead.errors import ContractError, DataError, Problem, StoreError
+from polyhead.kinds import Head, Input
+from polyhead.kinds.kind import About
+from polyhead.pipeline.decoded import Shrunk
+from polyhead.pipeline.faults import readable
+from polyhead.pipeline.resized import Placed, looked_at
+from polyhead.sources.source import OwnSource, Source, checked_rows
+from polyhead.store.column_codec import Spec, column_of, dense, field
+from polyhead.store.files import (
+    MANIFEST,
+    VERSION,
+    check_sizes,
+    checked_column,
+    map_shard,
+    shard_name,
+    write_whole,
+)
+from polyhead.store.fingerprint import arrow_of
+from polyhead.store.reader import Store, open_store
+from polyhead.store.writer import Journal, on_disk, write_shard
+
+NUMBER = "number of the row"
+FILE_BYTES = 64 << 20
+
+
+def cached(
+    source: Source,
+    inputs: Mapping[str, Input],
+    heads: Mapping[str, Head],
+    augment: Sequence[Any],
+    seed: int,
+    folder: str | os.PathLike[str],
+    shard: tuple[int, int],
+) -> Source:
+    """The rows of a feed, with what it decodes kept in a folder.
+
+    Args:
+        source: where the rows are.
+        inputs: resolved.
+        heads: resolved, as they read the source.
+        augment: augmentations of single rows.
+        seed: of the augmentations.
+        folder: of the caches of all feeds.
+        shard: each process of several has a cache of its own.
+
+    Raises:
+        ContractError: where nothing is decoded or resized.
+    """
+    names = [c for n, k in inputs.items() for c in k.columns(n)]
+    names += [c for n, head in heads.items() for c in head.reads(n)]
+    source = source.only(tuple(dict.fromkeys(names)))
+    rows: Placed | Shrunk
+    rows = Shrunk(source, inputs, augment, seed) if augment else Placed(source, inputs, heads)
+    if not rows.placed:
+        fix = "Leave it out: these rows are read as they are."
+        raise ContractError(Problem("Feed(cache=)", "images that are decoded or resized", "none", fix))
+    part = "" if shard[1] == 1 else f"-{shard[0]}-of-{shard[1]}"
+    return Cached(source, rows, Path(folder).expanduser() / f"{rows.fingerprint}{part}")
+
+
+_NO_ROOM = (
+    "Free some space, give another folder, or leave cache= out: images are then decoded in each epoch. What is in the "
+    "folder is used by the next run."
+)
+
+
+class Cached(OwnSource):
+    """A source of which some columns are kept as they were first made.
+
+    Args:
+        source: the rows.
+        rows: the same, with those columns made of them.
+        folder: of this cache alone.
+    """
+
+    def __init__(self, source: Source, rows: Placed | Shrunk, folder: Path) -> None:
+        self._source, self._folder, self.sequential = source, folder, source.sequential
+        self._kept = rows.placed
+        self._made = rows.only(self._kept)
+        self._specs: list[Spec] = [*rows.specs(), {"name": NUMBER, **dense((), np.int64)}]
+        self._lock = Lock()
+        self._places = np.full(len(source), -1, np.int64)
+        self._store: Source | None = None
+        self._files: list[Any] = []
+        self._on_disk: dict[str, Values | Stored] = {}
+        self._flushed = 0
+        self._waiting: list[tuple[np.ndarray, dict[str, Values]]] = []
+        self._journal: Journal | None = None
+        with on_disk(folder, _NO_ROOM):
+            self._begin()
+
+    def __len__(self) -> int:
+        return len(self._source)
+
+    def ids_of(self, rows: np.ndarray) -> np.ndarray:
+        return self._source.ids_of(rows)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return self._source.columns
+
+    @property
+    def complete(self) -> bool:
+        """Whether all rows are on the disk."""
+        return self._store is not None
+
+    def column(self, name: str) -> Values | None:
+        return None if name in self._kept else self._source.column(name)
+
+    def about(self, name: str) -> About:
+        return self._source.about(name)
+
+    def only(self, columns: Sequence[str]) -> Source:
+        return super().only(columns) if set(columns) & set(self._kept) else self._source.only(columns)
+
+    def probe(self, name: str, rows: int = 32) -> Values:
+        """The first rows of one column; in place of those that cannot be read stands one that can."""
+        try:
+            return super().probe(name, rows)
+        except DataError:
+            if name not in self._kept:
+                raise
+        ids, only = looked_at(self._source, rows), self.only([name])
+        right = readable(only.coded, ids)
+        if not right.any():
+            return self._source.probe(name, rows)  # no image was decoded, nor will be
+        ids = np.where(right, ids, ids[right.argmax()])[:rows]
+        return only.coded(ids)[name]
+
+    def coded(self, ids: np.ndarray) -> dict[str, Values]:
+        rest = [name for name in self.columns if name not in self._kept]
+        rows = dict(self._source.only(rest).coded(ids)) if rest else {}
+        store = self._store
+        rows |= self._filling(ids) if store is None else store.coded(self._places[ids])
+        return {name: rows[name] for name in self.columns}
+
+    # While it fills --------------------------------------------------------------------------------------
+
+    def _begin(self) -> None:
+        """Take what an earlier run left; what is damaged is made anew."""
+        if (self._folder / MANIFEST).is_file():
+            with contextlib.suppress(StoreError):
+                self._adopt(open_store(self._folder))
+                return
+            (self._folder / MANIFEST).unlink()
+        self._folder.mkdir(parents=True, exist_ok=True)
+        header = {"rows": len(self), "columns": self._specs}
+        try:
+            journal = Journal(self._folder, header)
+        except StoreError:  # another process fills it: this one decodes by itself
+            return
+        if list(check_sizes(self._folder, journal.shards)):
+            journal.close()
+            journal.remove()
+            journal = Journal(self._folder, header)
+        try:
+            for line in journal.shards:
+                self._add_file(self._folder / line["file"], line["rows"])
+        except StoreError:  # a file is damaged: all of them are made anew
+            journal.close()
+            journal.remove()
+            self._places[:] = -1
+            self._files, self._on_disk, self._flushed = [], {}, 0
+            journal = Journal(self._folder, header)
+        self._journal = journal
+        weakref.finalize(self, journal.close)
+
+    def _adopt(self, store: Store) -> None:
+        numbers = self._numbers(store.only([NUMBER]).read(np.arange(len(store)))[NUMBER])
+        places = np.full(len(self), -1, np.int64)
+        places[numbers] = np.arange(len(numbers))
+        if len(numbers) != len(self) or (places < 0).any():
+            raise StoreError(Problem(f"cache {self._folder}", f"{len(self):,} rows", f"{len(numbers):,}"))
+        kept = store.only(self._kept)
+        kept.coded(np.arange(0))  # no rows, but raises for a column that is damaged
+        self._places, self._store = places, kept
+
+    def _numbers(self, numbers: Any) -> np.ndarray:
+        """The rows of a file, if they are rows of the source."""
+        found = np.asarray(numbers, np.int64)
+        if len(found) and not (found.min() >= 0 and found.max() < len(self)):
+            words = f"{found.min()} to {found.max()}"
+            raise StoreError(Problem(f"cache {self._folder}", f"rows from 0 to {len(self) - 1}", words))
+        return found
+
+    def _add_file(self, path: Path, rows: int | None = None) -> None:
+        batch = map_shard(path, {spec["name"]: field(spec) for spec in self._specs}, rows)
+        for spec in self._specs:
+            checked_column(path, batch, spec["name"])
+        numbers = self._numbers(batch.column(NUMBER))
+        self._places[numbers] = self._flushed + np.arange(len(numbers))
+        self._flushed += len(numbers)
+        self._files.append(batch)
+        specs = [spec for spec in self._specs if spec["name"] != NUMBER]
+        pieces = {s["name"]: [one.column(s["name"]) for one in self._files] for s in specs}
+        self._on_disk = {s["name"]: column_of(s, pieces[s["name"]]) for s in specs}
+
+    def _filling(self, ids: np.ndarray) -> dict[str, Values]:
+        """Rows of which some may not have been made yet: those are made, by as many threads as ask, and kept."""
+        if self._journal is None and self._store is None:
+            return checked_rows(self._made, self._made.coded(ids), len(ids))
+        missing = np.unique(ids[self._places[ids] < 0])
+        if len(missing):
+            made = checked_rows(self._made, self._made.coded(missing), len(missing))
+            with self._lock, on_disk(self._folder, _NO_ROOM):
+                self._keep(missing, made)
+        with self._lock:
+            if self._store is not None:
+                return dict(self._store.coded(self._places[ids]))
+            return self._known(self._places[ids])
+
+    def _keep(self, ids: np.ndarray, made: Mapping[str, Values]) -> None:
+        new = np.flatnonzero(self._places[ids] < 0)  # another thread may have been quicker
+        if self._store is not None or not len(new):
+            return
+        rows = {name: take(made[name], new) for name in self._kept}
+        count = self._flushed + sum(len(numbers) for numbers, _ in self._waiting)
+        self._places[ids[new]] = count + np.arange(len(new))
+        self._waiting.append((ids[new], rows))
+        held = sum(size(values) for _, some in self._waiting for values in some.values())
+        whole = count + len(new) == len(self)
+        if held >= FILE_BYTES or whole:
+            self._flush()
+        if whole:
+            self._finish()
+
+    def _known(self, places: np.ndarray) -> dict[str, Values]:
+        ends = np.cumsum([self._flushed, *(len(numbers) for numbers, _ in self._waiting)])
+        which = np.searchsorted(ends, places, side="right")
+        found: dict[str, list[tuple[np.ndarray, Values]]] = {name: [] for name in self._kept}
+        for piece in np.unique(which).tolist():
+            at = np.flatnonzero(which == piece)
+            rows = places[at] - (ends[piece - 1] if piece else 0)
+            for name in self._kept:
+                values = (
+                    entries(self._on_disk[name], rows)
+                    if not piece
+                    else take(self._waiting[piece - 1][1][name], rows)
+                )
+                found[name].append((at, values))
+        if not len(places):
+            return dict(self._made.coded(places))
+        return {name: scatter(parts, len(places)) for name, parts in found.items()}
+
+    def _flush(self) -> None:
+        assert self._journal is not None
+        numbers = np.concatenate([some for some, _ in self._waiting])
+        columns = {name: join([rows[name] for _, rows in self._waiting]) for name in self._kept}
+        columns[NUMBER] = numbers
+        told = self.ids_of(numbers)
+        arrays = [_array(spec, columns[spec["name"]], told) for spec in self._specs]
+        path = self._folder / shard_name(len(self._files))
+        line = write_shard(path, self._specs, arrays, len(numbers))
+        self._journal.add(line)
+        self._journal.shards.append(line)
+        self._waiting = []
+        self._add_file(path)
+
+    def _finish(self) -> None:
+        assert self._journal is not None
+        manifest = {
+            "polyhead_store": VERSION,
+            "rows": len(self),
+            "columns": self._specs,
+            "shards": self._journal.shards,
+            "parts": [{"rows": len(self)}],
+        }
+        write_whole(self._folder / MANIFEST, json.dumps(manifest, indent=1) + "\n")
+        self._journal.remove()
+        self._journal.close()
+        self._adopt(open_store(self._folder))
+        self._files, self._on_disk = [], {}
+
+
+def _array(spec: Spec, values: Values, ids: np.ndarray) -> Any:
+    """Rows that were made, as Arrow; ``ids`` tell them in errors."""
+    if not spec.get("nullable"):
+        return arrow_of(spec, values, ids)
+    rows: Any = values
+    gone = np.array([row is None for row in rows])
+    blank = np.zeros(spec["shape"], spec["dtype"])
+    filled = np.stack([blank if row is None else row for row in rows])
+    return arrow_of({**spec, "nullable": False}, filled, ids, gone if gone.any() else None)

@@ -1,0 +1,167 @@
+"""What the user declared, as kinds by name."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from polyhead.errors import ContractError, Problem, is_integer, place, shown, similar
+from polyhead.kinds import Array, Binary, Head, Image, Input, for_boxes
+from polyhead.kinds.kind import Kind
+from polyhead.pipeline.kind_columns import absent
+from polyhead.sources.source import Source, names_in
+from polyhead.store.fingerprint import told
+
+
+class Known(dict[str, Head]):
+    """Heads of another feed: where rows are only predicted, the columns of their labels may be absent."""
+
+
+@dataclass(frozen=True)
+class Lacking:
+    """The columns of labels that the rows of a feed lack; it can only predict where there are any.
+
+    Attributes:
+        columns: their names.
+        problems: one for each head and column.
+    """
+
+    columns: tuple[str, ...] = ()
+    problems: tuple[Problem, ...] = ()
+
+    def refused(self, where: str) -> tuple[Problem, ...]:
+        """The problems that a method raises if it needs labels."""
+        fix = "This feed can only predict: give feed.on() rows with the column."
+        return tuple(
+            replace(one, place=f"{where}, {one.place}", fix=f"{_near(one.fix)}{fix}") for one in self.problems
+        )
+
+    def __str__(self) -> str:
+        columns = ", ".join(f"`{name}`" for name in self.columns)
+        return f"no labels, as there is no column {columns}: for predict alone" if columns else ""
+
+
+def lacking(source: Source, heads: Mapping[str, Head]) -> Lacking:
+    """The columns that `Known` heads lack; none for other heads, of which nothing is known without their labels."""
+    if not isinstance(heads, Known):
+        return Lacking()
+    try:
+        for head in heads.values():
+            _ = head.output_shape
+    except AssertionError:
+        return Lacking()
+    found = for_boxes(heads)
+    names = dict.fromkeys(c for name, head in found.items() for c in head.reads(name))
+    columns = set(source.columns)
+    return Lacking(tuple(name for name in names if name not in columns), tuple(absent(source, {}, found)))
+
+
+def _near(fix: str) -> str:
+    """The question whether another name was meant."""
+    return f"{fix.partition('?')[0]}? " if "?" in fix else ""
+
+
+def asked(inputs: Any, heads: Any) -> tuple[str, ...]:
+    """The columns that a declaration reads, as far as it is one."""
+    kinds = inputs.items() if isinstance(inputs, Mapping) else ()
+    found = [] if kinds or isinstance(inputs, Mapping) else names_in(inputs, "Feed(inputs=)")
+    found += [c for name, kind in kinds if isinstance(kind, Input) for c in kind.columns(name)]
+    given = (
+        {name: head for name, head in heads.items() if isinstance(head, Head)}
+        if isinstance(heads, Mapping)
+        else {}
+    )
+    found += [c for name, head in for_boxes(given).items() for c in head.reads(name)]
+    return tuple(dict.fromkeys(found))
+
+
+def as_inputs(source: Source, inputs: Any) -> dict[str, Input]:
+    """Inputs as ``{name: kind}``, where a name, a list of names or a dict was given."""
+    if isinstance(inputs, Mapping):
+        return dict(inputs)
+    return {name: _guess(source, name) for name in names_in(inputs, "Feed(inputs=)")}
+
+
+def _guess(source: Source, name: str) -> Input:
+    """An image where bytes stand in rows, columns and channels; else an array."""
+    if name not in source.columns:
+        return Array()
+    probe = source.probe(name)
+    image = (
+        isinstance(probe, np.ndarray)
+        and probe.dtype == np.uint8
+        and probe.ndim == 4
+        and probe.shape[-1] in (1, 3, 4)
+    )
+    return Image() if image else Array()
+
+
+def require_kinds(inputs: Mapping[str, Any], heads: Any) -> None:
+    """Raise for what is no kind, all at once."""
+    problems: list[Problem] = []
+    if not inputs:
+        problems.append(Problem("inputs", "at least one input", "none"))
+    if not isinstance(heads, Mapping):
+        raise ContractError(Problem("heads", "a dict {name: head}", shown(type(heads).__name__)))
+    for word, kinds, base in (("input", inputs, Input), ("head", heads, Head)):
+        for name, kind in kinds.items():
+            if not isinstance(name, str):
+                fix = f'Say "{name}".' if is_integer(name) else ""
+                problems.append(Problem(f"{word}s", "names as text", shown(name), fix))
+            elif not isinstance(kind, base):
+                fix = f"Write {kind.__name__}() with brackets." if isinstance(kind, type) else ""
+                expected = (
+                    f"an {word} kind, as ph.Array()" if word == "input" else "a head kind, as ph.Binary()"
+                )
+                problems.append(
+                    Problem(
+                        place(input=name) if word == "input" else place(head=name), expected, shown(kind), fix
+                    )
+                )
+    if problems:
+        raise ContractError(*problems)
+
+
+def given_first(heads: Mapping[str, Head]) -> list[str]:
+    """The names of the heads, each after the one it is given."""
+    problems = []
+    depth: dict[str, int] = {}
+    for name, head in heads.items():
+        chain = [name]
+        while (given := heads[chain[-1]].given) is not None and given in heads and given not in chain:
+            chain.append(given)
+        depth[name] = len(chain)
+        if head.given is None:
+            continue
+        binary = [n for n, h in heads.items() if isinstance(h, Binary) and n != name]
+        expected = f"the name of a binary head ({', '.join(binary) or 'there is none'})"
+        where = f"{place(head=name)}, given={head.given!r}"
+        if head.given not in heads:
+            problems.append(Problem(where, expected, "no head of that name", similar(head.given, binary)))
+        elif head.given == name:
+            problems.append(Problem(where, expected, "the head itself"))
+        elif not isinstance(heads[head.given], Binary):
+            problems.append(Problem(where, expected, type(heads[head.given]).__name__))
+        elif given == name:
+            problems.append(Problem(where, "a chain that ends", " -> ".join([*chain, name])))
+    if problems:
+        raise ContractError(*problems)
+    return sorted(heads, key=lambda name: depth[name])
+
+
+def print_of(inputs: Mapping[str, Input], heads: Mapping[str, Head]) -> str:
+    """A text that is another one where kinds, columns, shapes, dtypes or classes are; the same in every process."""
+    kinds: list[tuple[str, str, Kind, tuple[str, ...]]] = [
+        ("input", name, kind, kind.columns(name)) for name, kind in inputs.items()
+    ]
+    kinds += [("head", name, head, head.reads(name)) for name, head in heads.items()]
+    parts = [
+        (word, name, type(kind).__name__, reads, kind.shape, kind.dtype, told(getattr(kind, "names", ())))
+        for word, name, kind, reads in kinds
+    ]
+    return hashlib.blake2b(json.dumps(parts).encode(), digest_size=8).hexdigest()

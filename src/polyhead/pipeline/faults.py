@@ -1,0 +1,175 @@
+"""Rows that are wrong: all of them found, and those in which the same is wrong told as one problem."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from polyhead.errors import BadValue, DataError, Problem
+from polyhead.pipeline.image_frame import path_of
+
+MOST = 1000
+"""Rows that are told apart; of those beyond it is said that there are more."""
+
+NAMED = 20
+"""Rows that a problem names in words."""
+
+Attempt = Callable[[np.ndarray], list[tuple[str, Any]]]
+Found = tuple[np.ndarray, str, Any]
+
+
+def apart(attempt: Attempt, places: np.ndarray, most: int = MOST) -> list[Found]:
+    """What comes of some rows, each row in which something is wrong by itself.
+
+    Rows are tried together, and by halves where that fails, so that rows that are right cost hardly more.
+
+    Args:
+        attempt: gives for some rows what came of them by name: anything, or the `DataError` that it ended in.
+        places: the rows.
+        most: so many rows are told apart; further ones are left together with others.
+
+    Returns:
+        The rows, a name and what came of them, in the order of the rows.
+    """
+    found = attempt(places)
+    if len(places) < 2 or most < 1 or not any(_is_of_a_row(one) for _, one in found):
+        return [(places, *one) for one in found]
+    middle = len(places) // 2
+    left = apart(attempt, places[:middle], most)
+    right = apart(attempt, places[middle:], most - sum(_is_of_a_row(one) for *_, one in left))
+    parts = left + right
+    if any(isinstance(one, DataError) for *_, one in parts):
+        return parts
+    return [(places, *one) for one in found]  # wrong only beside each other
+
+
+def readable(read: Callable[[np.ndarray], Any], ids: np.ndarray) -> np.ndarray:
+    """Which rows can be read, bool ``(B,)``.
+
+    Args:
+        read: reads rows by their ids; raises `DataError`.
+        ids: the rows, int64 ``(B,)``.
+    """
+
+    def attempt(places: np.ndarray) -> list[tuple[str, Any]]:
+        try:
+            read(ids[places])
+        except DataError as error:
+            return [("", error)]
+        return [("", None)]
+
+    right = np.ones(len(ids), bool)
+    for places, _, error in apart(attempt, np.arange(len(ids))):
+        right[places] = error is None
+    return right
+
+
+def _is_of_a_row(found: Any) -> bool:
+    return isinstance(found, DataError) and any(p.rows or _ROW.search(p.place) for p in found.problems)
+
+
+_ROW = re.compile(r"\brow \d+.*")
+
+
+class Faults:
+    """Problems of rows, one for all rows in which the same is wrong."""
+
+    def __init__(self) -> None:
+        self._groups: dict[tuple[str, ...], list[tuple[int | None, Problem]]] = {}
+        self._more: set[tuple[str, ...]] = set()
+        self._count = 0
+
+    @property
+    def left(self) -> int:
+        """How many rows may still be told apart."""
+        return MOST - self._count
+
+    def add(self, name: str, ids: np.ndarray, error: DataError) -> None:
+        """Add what is wrong with a row, or with some that were not told apart.
+
+        Args:
+            name: of the input or head.
+            ids: the rows, int64 ``(B,)``.
+            error: what they end in.
+        """
+        for problem in error.problems:
+            row = int(ids[0]) if len(ids) == 1 else next(iter(problem.rows), None)
+            where = _ROW.sub("", problem.place)
+            key: tuple[str, ...] = (name, where, problem.expected, problem.fix, problem.code)
+            if key not in self._groups and len(self._groups) >= NAMED:
+                key = next((k for k in reversed(self._groups) if k[:2] == key[:2]), key)
+            self._groups.setdefault(key, []).append((row, problem))
+            self._count += 1
+            if len(ids) > 1 and _is_of_a_row(error):
+                self._more.add(key)
+
+    def problems(self, looked_at: int, names: Sequence[str] = ()) -> list[Problem]:
+        """What is wrong.
+
+        Args:
+            looked_at: how many rows were.
+            names: of inputs and heads, in whose order the problems come.
+        """
+        order = {name: i for i, name in enumerate(names)}
+        keys = sorted(self._groups, key=lambda key: order.get(key[0], -1))
+        return [together(self._groups[key], looked_at, key in self._more) for key in keys]
+
+
+def together(found: Sequence[tuple[int | None, Problem]], looked_at: int, more: bool = False) -> Problem:
+    """One problem for several rows: that of the first, with the places of the others.
+
+    Args:
+        found: the rows, and what is wrong in each.
+        looked_at: how many rows were.
+        more: whether there may be further ones.
+    """
+    (first, problem), *others = found
+    rows = tuple(row for row, _ in found if row is not None)
+    words = [_words(row, other) for row, other in others[: NAMED - 1] if row != first]
+    hidden = len(others[NAMED - 1 :])
+    if len(rows) == looked_at > 2:
+        words = ["all other rows that were looked at"]
+    elif more:
+        words.append("and more rows")
+    elif hidden:
+        words.append(f"and {hidden} more row{'s' * (hidden > 1)}")
+    return replace(problem, rows=rows, also=tuple(words))
+
+
+def _words(row: int | None, problem: Problem) -> str:
+    found = _ROW.search(problem.place)
+    return found.group() if found else f"row {row}"
+
+
+def file_at(column: Any, index: int | None) -> str | None:
+    """The file that an entry of a column names; None where it names none."""
+    known = index is not None and isinstance(column, (list, np.ndarray)) and index < len(column)
+    return path_of(column[index]) if known else None
+
+
+def every(
+    encode: Callable[[np.ndarray], Any], ids: np.ndarray, located: Callable[[BadValue, int | None], DataError]
+) -> DataError:
+    """The error of a column that is wrong in some rows, which names all of them.
+
+    Args:
+        encode: encodes the entries at some places; raises `BadValue`.
+        ids: by which the rows of all entries are told, int64 ``(B,)``.
+        located: makes the error of one entry.
+    """
+
+    def attempt(places: np.ndarray) -> list[tuple[str, Any]]:
+        try:
+            encode(places)
+        except BadValue as bad:
+            return [("", located(bad, None if bad.index is None else int(places[bad.index])))]
+        return []
+
+    faults = Faults()
+    for places, name, error in apart(attempt, np.arange(len(ids)), NAMED * 5):
+        faults.add(name, ids[places], error)
+    return DataError(*faults.problems(len(ids)))

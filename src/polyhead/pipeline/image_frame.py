@@ -1,0 +1,93 @@
+"""The images of a scene: their files, frames and ways to be moved, and their pixels beside those of other rows."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from polyhead.columns.image_values import content, file_of, is_pillow
+from polyhead.columns.values import Values
+from polyhead.errors import DataError, Problem, place
+
+
+class Frame:
+    """The frame of an image: (height, width) as it is shown, and as its annotations take it."""
+
+    __slots__ = ("annotated", "shown", "turn")
+
+    def __init__(
+        self, shown: tuple[int, int], annotated: tuple[int, int] | None = None, turn: int = 1
+    ) -> None:
+        self.shown, self.annotated, self.turn = shown, annotated or shown, turn
+
+    @property
+    def turns_sides(self) -> bool:
+        """Whether the image is shown with height and width exchanged."""
+        return self.turn > 4 and self.shown[0] != self.shown[1]
+
+
+class File:
+    """A file that was read, or an image of Pillow, and the words that name it."""
+
+    def __init__(self, path: Any, where: str) -> None:
+        if is_pillow(path):
+            name = file_of(path)
+            self.where = f"{where}, {place(file=name)}" if name else where
+            self.data: Any = content(path) or path
+            return
+        self.where = f"{where}, {place(file=os.fspath(path))}"
+        try:
+            with open(path, "rb") as file:
+                self.data = file.read()
+        except (OSError, ValueError) as error:  # also for names that hold a null
+            found = getattr(error, "strerror", None) or str(error) or type(error).__name__
+            raise DataError(Problem(self.where, "a file that can be read", found)) from error
+
+
+def path_of(value: Any) -> str | None:
+    """The file that an entry of a column names, None for one that names none."""
+    if isinstance(value, Mapping):
+        value = value.get("path")
+    return os.fspath(value) if isinstance(value, (str, os.PathLike)) else None
+
+
+class Ways(NamedTuple):
+    """How the images and heads of a scene are moved, by name.
+
+    Attributes:
+        sizes: (height, width) of images, masks and maps as they come out, and of the image in which others lie.
+        light: the images whose light changes.
+        fills: what stands outside of a mask.
+        nearest: the maps of which the nearest pixel is taken.
+        swaps: pairs of keypoints that change places.
+        each: the boxes to which the entries of a head belong.
+    """
+
+    sizes: dict[str, Any]
+    light: set[str]
+    fills: dict[str, float]
+    nearest: set[str]
+    swaps: dict[str, Any]
+    each: dict[str, str]
+
+
+def alike(images: list[np.ndarray], name: str, ids: np.ndarray) -> Values:
+    """Floats as one array, bytes row by row; as floats in 0–1 where 8 and 16 bits are mixed, or all are 16."""
+    if len({image.dtype for image in images}) == 1 and images[0].dtype.kind == "f":
+        return np.stack(images)
+    if all(image.dtype == np.uint8 for image in images):
+        return images  # `Image.encode` puts each where it belongs
+    for image, row in zip(images, ids.tolist(), strict=True):
+        if image.dtype not in (np.uint8, np.uint16) and image.dtype.kind != "f":
+            expected = "8 or 16 bits a channel, or floats in 0–1"
+            fix = "Say ph.Image(range=(low, high)): the numbers that become 0 and 1."
+            raise DataError(Problem(place(input=name, row=row), expected, str(image.dtype), fix))
+    return np.stack(
+        [
+            i.astype(np.float32) if i.dtype.kind == "f" else i / np.float32(np.iinfo(i.dtype).max)
+            for i in images
+        ]
+    )

@@ -1,0 +1,286 @@
+"""The labels and weights of one head: encoded once where the column is small and in memory, else batch by batch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from polyhead.columns.values import take
+from polyhead.errors import BadValue, DataError
+from polyhead.kinds import Head
+from polyhead.kinds.sample_weights import form, read
+from polyhead.pipeline.faults import every, file_at
+from polyhead.pipeline.gather import Whole, gathers
+from polyhead.pipeline.kind_columns import stacked
+from polyhead.sources.source import Source, row_of
+
+READY_ROW_BYTES = 256
+READY_BYTES = 1 << 30
+
+LOOKED_AT_BYTES = 1 << 26
+LOOKED_AT_ROWS = 1024
+LOOKED_AT_RUNS = 32
+"""Labels of up to 64 MB are all looked at for their mean weight, of more 1,024 rows in 32 runs, or what is 64 MB."""
+
+
+class Encoded(NamedTuple):
+    """Some rows of one head.
+
+    Attributes:
+        labels: ``(B, *shape)``.
+        there: bool ``(B, *weight_shape)``, or None where all are.
+        weights: float32 ``(B, *weight_shape)`` where they are worked out already.
+        factor: float32 ``(B, ...)``, the user's own weights, where there are any: one a row, or finer.
+    """
+
+    labels: np.ndarray
+    there: np.ndarray | None
+    weights: np.ndarray | None = None
+    factor: np.ndarray | None = None
+
+
+class Labels:
+    """One head's labels.
+
+    Args:
+        name: of the head.
+        head: resolved.
+        source: where its column is.
+        given: the labels of the head it is given, if any.
+
+    Attributes:
+        head: with balanced class weights worked out.
+        weighted: whether this head needs sample weights.
+
+    Raises:
+        DataError: for a label that is neither valid nor missing, with its row.
+    """
+
+    def __init__(self, name: str, head: Head, source: Source, given: Labels | None) -> None:
+        self.name, self.head, self.given = name, head, given
+        self._columns = head.columns(name)
+        self._source = source.only(head.reads(name))
+        self._ready: Encoded | None = None
+        self._mean_weights: dict[bool, float] = {}
+        weight = head.sample_weight
+        self._form = () if weight is None else self._located(lambda: form(head, self._source.probe(weight)))
+        column = self._whole = source.column(self._columns[0]) if len(self._columns) == 1 else None
+        row_bytes = int(np.prod(head.shape)) * np.dtype(head.dtype).itemsize
+        if column is not None and row_bytes <= READY_ROW_BYTES and row_bytes * len(source) <= READY_BYTES:
+            weights = None if weight is None else self._source.column(weight)
+            if weight is None or weights is not None:
+                found, there = self._encode(column, None, True)
+                self._ready = Encoded(found, there, factor=self._factor(weights, None, there))
+        if head.class_weight == "balanced":
+            counts = [self.head.count(found.labels, here) for found, here in self.everything()]
+            self.head = head.balanced(np.sum(counts, axis=0))
+        chosen = self.head.class_weight is not None or self.head.sample_weight is not None
+        self.weighted = given is not None or chosen or self._may_miss()
+        if self._ready is not None and self.weighted and (given is None or given._ready is not None):
+            self._ready = self._ready._replace(weights=self.weigh(self._ready, self._wanted(None, {})))
+
+    @property
+    def finely_weighted(self) -> bool:
+        """The column of weights has one for each label of a row."""
+        return bool(self._form) and self._form == self.head.weight_shape
+
+    @property
+    def ready(self) -> bool:
+        """Whether all labels are encoded already, so that a batch is but a gather."""
+        return self._ready is not None
+
+    def _may_miss(self) -> bool:
+        """Whether labels may be missing: known where all are encoded, else taken from the column's type.
+
+        It is decided once, as the structure of batches must not change.
+        """
+        if self._ready is not None:
+            return self._ready.there is not None
+        probe = stacked([self._source.probe(c, 1) for c in self._columns])
+        sure = isinstance(probe, np.ndarray) and probe.dtype.kind in "iub" and self.head.missing is None
+        return not sure or self.head.weight_shape not in ((), (1, 1))
+
+    def whole(self, check: bool) -> dict[str, Whole]:
+        """What the engine may gather from memory: for each part of `Encoded` the column, where there is one."""
+        if self._ready is None:
+            column = self._whole
+            if check or not gathers(column) or len(column) != len(self._source):
+                return {}
+            way = self.head.way(column)
+            return {} if way is None else {"labels": Whole(column, way, self.head.shape)}
+        parts = self._ready._asdict()
+        if self._ready.weights is not None:
+            del parts["factor"]
+        return {
+            part: Whole(np.ascontiguousarray(values), "copy", values.shape[1:])
+            for part, values in parts.items()
+            if values is not None
+        }
+
+    def encode(
+        self,
+        rows: Mapping[str, Any],
+        ids: np.ndarray,
+        check: bool,
+        gathered: Mapping[str, np.ndarray] | None = None,
+        files: Callable[[], Any] = list,
+    ) -> Encoded:
+        """The labels at ``ids``.
+
+        Args:
+            rows: their columns, where labels are not encoded already.
+            ids: int64 ``(B,)``.
+            check: look for labels that are not valid.
+            gathered: what the engine found of `whole`.
+            files: gives the column as it was given, where that may be files.
+        """
+        if self._ready is not None:
+            if gathered is None:
+                gathered = {
+                    part: np.take(whole.column, ids, axis=0) for part, whole in self.whole(check).items()
+                }
+            return Encoded(
+                gathered["labels"], gathered.get("there"), gathered.get("weights"), gathered.get("factor")
+            )
+        labels, there = (
+            (gathered["labels"], None) if gathered else self._encode(self._values(rows), ids, check, files)
+        )
+        weights = self.head.sample_weight
+        factor = None if weights is None else self._factor(rows[weights], ids, there)
+        return Encoded(labels, there, factor=factor)
+
+    def counts(self, found: Encoded, wanted: np.ndarray | None) -> np.ndarray:
+        """Which labels count: there, and ``wanted`` by the head it is given; bool ``(B, *weight_shape)``."""
+        shape = (len(found.labels), *self.head.weight_shape)
+        counts = np.ones(shape, bool) if found.there is None else np.broadcast_to(found.there, shape)
+        return (
+            counts if wanted is None else counts & wanted.reshape((-1,) + (1,) * len(self.head.weight_shape))
+        )
+
+    def weigh(self, found: Encoded, wanted: np.ndarray | None) -> np.ndarray:
+        """The sample weights: presence, ``given`` and class weight multiplied; float32 ``(B, *weight_shape)``."""
+        if found.weights is not None:
+            return found.weights
+        weights = self.counts(found, wanted).astype(np.float32)
+        if self.head.class_weight is not None:
+            weights *= self.head.class_factor(found.labels)
+        if found.factor is not None:
+            weights *= found.factor.reshape(*found.factor.shape, *[1] * (weights.ndim - found.factor.ndim))
+        return weights
+
+    def weights(self, found: Mapping[str, Encoded]) -> np.ndarray:
+        """The sample weights of some rows, of which ``found`` holds all heads."""
+        one = found[self.name]
+        return one.weights if one.weights is not None else self.weigh(one, self._wanted(None, found))
+
+    def counting(self, found: Mapping[str, Encoded]) -> np.ndarray:
+        """Which labels of some rows count, of which ``found`` holds all heads; bool ``(B, *weight_shape)``."""
+        return self.counts(found[self.name], self._wanted(None, found))
+
+    def known(self) -> tuple[np.ndarray, np.ndarray] | None:
+        """All labels, and which of them count, where they are encoded already."""
+        if self._ready is None or (self.given is not None and self.given.known() is None):
+            return None
+        return self._ready.labels, self.counting({self.name: self._ready})
+
+    def _wanted(self, ids: np.ndarray | None, found: Mapping[str, Encoded]) -> np.ndarray | None:
+        """Where the head it is given is 1 and counts itself, bool ``(B,)``: of ``found``, of ids, or of all."""
+        if self.given is None:
+            return None
+        name = self.given.name
+        if name in found:
+            one = found[name]
+        elif ids is None:
+            assert self.given._ready is not None
+            one = self.given._ready
+        else:
+            one = self.given._read(ids)
+        return (one.labels[:, 0] == 1) & self.given.counts(one, self.given._wanted(ids, found))
+
+    def everything(self) -> Iterator[tuple[Encoded, np.ndarray]]:
+        """All rows from the first on, in pieces, and which of their labels count."""
+        for ids in self._source.pieces(self._columns):
+            found = self._read(ids)
+            yield found, self.counts(found, self._wanted(ids, {}))
+
+    def answered(self, found: Encoded, counts: np.ndarray) -> np.ndarray:
+        """Rows with a label that counts, or in which somebody looked and found none, bool ``(B,)``."""
+        return counts.reshape(len(counts), -1).any(1) | self.head.empty(found.labels, counts)
+
+    def mean_weight(self, whole_vectors: bool = False) -> float:
+        """The mean sample weight over the rows, augmentations left out: what a loss divides by.
+
+        Args:
+            whole_vectors: the loss reads the last axis of a label at once, so that it weighs as its least part does.
+
+        Returns:
+            At least 0; 1 where this head has no weights. It is worked out once, of all labels where they are in memory
+            or small, else of some rows spread over the source; of rows that come in one order alone, the first.
+
+        Raises:
+            DataError: for a label that is neither valid nor missing, with its row.
+        """
+        if not self.weighted:
+            return 1.0
+        if whole_vectors not in self._mean_weights:
+            total, count = 0.0, 0
+            for ids in self._looked_at():
+                found = (
+                    self._read(ids) if self._ready is None or ids.size < len(self._source) else self._ready
+                )
+                weights = self.weigh(found, self._wanted(ids, {}))
+                weights = weights.min(axis=-1) if whole_vectors and weights.ndim > 1 else weights
+                total, count = total + float(weights.sum(dtype=np.float64)), count + weights.size
+            self._mean_weights[whole_vectors] = total / count
+        return self._mean_weights[whole_vectors]
+
+    def _looked_at(self) -> Iterator[np.ndarray]:
+        """The rows that the mean weight is worked out of, in pieces."""
+        rows = len(self._source)
+        if self._ready is not None:
+            yield np.arange(rows, dtype=np.int64)
+            return
+        row_bytes = int(np.prod(self.head.shape)) * np.dtype(self.head.dtype).itemsize
+        if self._source.sequential:
+            yield np.arange(min(rows, LOOKED_AT_ROWS, max(1, LOOKED_AT_BYTES // row_bytes)), dtype=np.int64)
+        elif row_bytes * rows <= LOOKED_AT_BYTES:
+            yield from self._source.pieces(self._columns)
+        else:
+            length = max(1, min(LOOKED_AT_ROWS, LOOKED_AT_BYTES // row_bytes) // LOOKED_AT_RUNS)
+            starts = np.linspace(0, rows - length, LOOKED_AT_RUNS).astype(np.int64)
+            yield from (np.arange(start, start + length, dtype=np.int64) for start in np.unique(starts))
+
+    def _read(self, ids: np.ndarray) -> Encoded:
+        return self.encode({} if self.ready else self._source.coded(ids), ids, True)
+
+    def _values(self, rows: Mapping[str, Any]) -> Any:
+        return stacked([rows[c] for c in self._columns])
+
+    def _factor(self, values: Any, ids: np.ndarray | None, there: np.ndarray | None) -> np.ndarray | None:
+        """The user's own weights of some rows, float32 ``(B, *form)``; ``there`` says which labels are."""
+        return None if values is None else self._located(lambda: read(values, self._form, there), ids)
+
+    def _located(self, get: Callable[[], Any], ids: np.ndarray | None = None) -> Any:
+        try:
+            return get()
+        except BadValue as bad:
+            row = row_of(self._source, bad.index, ids)
+            raise bad.located(head=self.name, column=self.head.sample_weight, row=row) from None
+
+    def _encode(
+        self, values: Any, ids: np.ndarray | None, check: bool, files: Callable[[], Any] = list
+    ) -> tuple[np.ndarray, np.ndarray | None]:
+        def located(bad: BadValue, index: int | None) -> DataError:
+            row = row_of(self._source, index, ids)
+            return bad.located(head=self.name, row=row, file=file_at(files(), index))
+
+        try:
+            return self.head.encode(values, check)
+        except BadValue as bad:
+            error = located(bad, bad.index)
+            if ids is not None or bad.index is None:
+                raise error from None
+        told = self._source.ids_of(np.arange(len(values), dtype=np.int64))
+        raise every(lambda at: self.head.encode(take(values, at), check), told, located)

@@ -1,0 +1,199 @@
+"""The labels of one head as a source of their own: laid into the image, or along with the boxes they belong to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from typing import Any
+
+import numpy as np
+
+from polyhead.columns.values import Values
+from polyhead.errors import BadValue, DataError, Problem
+from polyhead.kinds import Each, Head
+from polyhead.kinds.missing import plain
+from polyhead.kinds.sample_weights import key
+from polyhead.pipeline.faults import Faults, apart
+from polyhead.pipeline.image_pipeline import Scene
+from polyhead.pipeline.kind_columns import Columns, Some, unresolved
+from polyhead.sources.source import OwnSource, Source, checked_rows, row_of
+
+
+class Along(OwnSource):
+    """Labels and weights of one head, one for each box, where no image is moved: those of boxes that are kept.
+
+    Args:
+        source: where the rows are.
+        name: of the head.
+        eaches: what belongs to boxes, by name: the head itself, its weights.
+        columns: that the head reads.
+    """
+
+    def __init__(
+        self, source: Source, name: str, eaches: Mapping[str, Each], columns: tuple[str, ...]
+    ) -> None:
+        self.name, self._eaches = name, dict(eaches)
+        names = dict.fromkeys([*columns, *(c for n, each in eaches.items() for c in each.reads(n))])
+        self._source = source.only(list(names))
+        self._own = {each.columns(n)[0]: n for n, each in eaches.items()}
+        self._whole: dict[str, Values] = {}
+
+    def __len__(self) -> int:
+        return len(self._source)
+
+    def ids_of(self, rows: np.ndarray) -> np.ndarray:
+        return self._source.ids_of(rows)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return self._source.columns
+
+    def only(self, columns: Sequence[str]) -> Source:
+        return self
+
+    def column(self, name: str) -> Values | None:
+        if name not in self._own:
+            return self._source.column(name)
+        if name not in self._whole:
+            each = self._eaches[self._own[name]]
+            values, boxes = (self._source.column(c) for c in (name, each.boxes_column))
+            if values is None or boxes is None:
+                return None
+            self._whole[name] = self._of(self._own[name], values, boxes, None)
+        return self._whole[name]
+
+    def coded(self, ids: np.ndarray) -> dict[str, Values]:
+        rows: dict[str, Any] = dict(checked_rows(self._source, self._source.coded(ids), len(ids)))
+        found = self.of(rows, ids)
+        return {**rows, **{column: found[name] for column, name in self._own.items()}}
+
+    def of(self, rows: Mapping[str, Any], ids: np.ndarray | None) -> dict[str, Values]:
+        """Return the labels of each box by head, for rows of which all columns are given."""
+        return {
+            name: self._of(name, rows[each.columns(name)[0]], rows[each.boxes_column], ids)
+            for name, each in self._eaches.items()
+        }
+
+    def _of(self, name: str, values: Any, boxes: Any, ids: np.ndarray | None) -> Values:
+        each = self._eaches[name]
+        try:
+            found: Values = each.along(values, boxes)
+        except BadValue as bad:
+            row = row_of(self._source, bad.index, ids)
+            raise bad.located(**each.located(name), row=row) from None
+        return found
+
+
+class Laid(OwnSource):
+    """The labels of one head of a scene, decoded and resized, and not augmented."""
+
+    def __init__(self, scene: Scene, name: str) -> None:
+        self._scene, self._name = scene, name
+        self._head = scene.heads[name]
+
+    def __len__(self) -> int:
+        return len(self._scene.source)
+
+    def ids_of(self, rows: np.ndarray) -> np.ndarray:
+        return self._scene.source.ids_of(rows)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return self._head.reads(self._name)
+
+    def only(self, columns: Sequence[str]) -> Source:
+        return self
+
+    def probe(self, name: str, rows: int = 32) -> Values:
+        """The first rows of one column; those that cannot be read are None, as a check names them all.
+
+        Raises:
+            DataError: where none of them can be read.
+        """
+        try:
+            return super().probe(name, rows)
+        except DataError:
+            ids = np.arange(min(32, len(self)), dtype=np.int64)
+
+        def attempt(ids: np.ndarray) -> list[tuple[str, Any]]:
+            try:
+                return [("", plain(self.coded(ids)[name]))]
+            except DataError as error:
+                return [("", error)]
+
+        faults, found = Faults(), []
+        for some, head, values in apart(attempt, ids):
+            if isinstance(values, DataError):
+                faults.add(head, some, values)
+            found += [None] * len(some) if isinstance(values, DataError) else list(values)
+        if all(value is None for value in found):
+            raise DataError(*faults.problems(len(ids)))
+        return found[:rows] if any(value is not None for value in found[:rows]) else found
+
+    def coded(self, ids: np.ndarray) -> dict[str, Values]:
+        scene = self._scene
+        one = scene.only(self._name)
+        needed = [c for n, image in one.images.items() for c in image.columns(n)]
+        source = scene.source.only(list(dict.fromkeys([*needed, *self._head.reads(self._name)])))
+        rows: dict[str, Any] = dict(checked_rows(source, source.coded(ids), len(ids)))
+        found = one.place(rows, ids, None)
+        rows[self._head.columns(self._name)[0]] = found[self._name]
+        if key(self._name) in found:
+            rows[str(self._head.sample_weight)] = found[key(self._name)]
+        return rows
+
+
+def laid_alone(
+    scene: Scene, heads: Iterable[str], rows: Mapping[str, Any], ids: np.ndarray
+) -> tuple[dict[str, Values], list[tuple[str, DataError]]]:
+    """A row of which something is wrong: the images and heads that are right, and what is wrong in the others, once.
+
+    Args:
+        scene: of the images.
+        heads: by name, in the order in which they are told.
+        rows: the columns of the row, as they were read.
+        ids: the row, int64 ``(1,)``.
+    """
+    scenes = {name: scene.image(name) for name in scene.images}
+    scenes |= {name: scene.only(name) for name in heads if name in scene.heads}
+    laid: dict[str, Values] = {}
+    wrong: list[tuple[str, DataError]] = []
+    said: set[Problem] = set()
+    for name, one in scenes.items():
+        try:
+            laid |= one.place(rows, ids, None)
+        except DataError as error:
+            new = [problem for problem in error.problems if problem not in said]
+            said.update(new)
+            if new:
+                wrong.append((name, DataError(*new)))
+    return laid, wrong
+
+
+def resolved(source: Source, rows: Source, head: Head, name: str) -> Head:
+    """A head as the data resolves it; one that is laid by those of the first rows that are right.
+
+    Args:
+        source: where the rows are.
+        rows: its labels, as they are encoded.
+        head: not resolved.
+        name: of the head.
+
+    Raises:
+        DataError: for a column that cannot be what is declared, with all rows of it that are not.
+    """
+    columns = Columns(rows, head.columns(name))
+    try:
+        return head.resolve(columns)
+    except BadValue as bad:
+        files = source.probe(head.columns(name)[0]) if isinstance(rows, Laid) else None
+        error = unresolved(rows, head, name, bad, files)
+    if isinstance(rows, Laid):
+        values = plain(columns.probe())
+        ids = rows.ids_of(np.arange(len(values))).tolist()
+        wrong = {row for problem in error.problems for row in problem.rows}
+        right = [None if row in wrong else value for row, value in zip(ids, values, strict=True)]
+        if wrong and any(value is not None for value in right):
+            with suppress(BadValue):  # others may be wrong in another way
+                return head.resolve(Some(right))
+    raise error

@@ -1,0 +1,124 @@
+"""Labels for each pixel of one row: read from files, and held against the frame of their image."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from polyhead.columns.image_values import is_pillow
+from polyhead.errors import DataError, Problem
+from polyhead.kinds import Map, Mask, Pixels
+from polyhead.pipeline.image_frame import File, Frame
+
+_ENCODED = (str, bytes, bytearray, memoryview, os.PathLike)
+_NPY = b"\x93NUMPY"
+
+
+def drawn(head: Pixels, value: Any, where: str, max_pixels: int | None = None) -> Any:
+    """A mask or a map as an array, where it is a file, encoded bytes, or drawn late; all else as it is.
+
+    Args:
+        head: of a map, images in grey are taken three times for colours, and colours that are all grey once.
+        value: of the column, not missing.
+        where: the place, for errors.
+        max_pixels: the most that a file may declare.
+
+    Raises:
+        DataError: for a file that cannot be read.
+    """
+    from polyhead.images.decode import decode, decode_colours, decode_mask
+
+    if hasattr(value, "segments"):  # a panoptic PNG: its colours are numbers of segments
+        return value.to_mask(decode(value.path, max_pixels=max_pixels, where=where).pixels)
+    if hasattr(value, "to_mask"):
+        return value.to_mask()
+    if not isinstance(value, _ENCODED) and not is_pillow(value):
+        return value
+    if isinstance(head, Map):
+        return _numbers(value, where, head.channels, max_pixels)
+    in_colours = isinstance(head, Mask) and head.in_colours
+    return (decode_colours if in_colours else decode_mask)(value, max_pixels=max_pixels, where=where)
+
+
+def _numbers(value: Any, where: str, channels: int, max_pixels: int | None) -> np.ndarray:
+    """The numbers of an image file as they are stored, or of an ``.npy`` file; ``(H, W)`` or ``(H, W, C)``."""
+    from polyhead.images.decode import decode
+
+    if isinstance(value, (str, os.PathLike)):
+        file = File(value, where)
+        value, where = file.data, file.where
+    data = value if is_pillow(value) else bytes(value)
+    if is_pillow(data) or not data.startswith(_NPY):
+        pixels = decode(
+            data, channels=None, max_pixels=max_pixels, deep=True, layer="map", where=where
+        ).pixels
+        colours = pixels[..., : 1 if pixels.shape[2] < 3 else 3]  # without alpha
+        if channels == 3 and colours.shape[2] == 1:
+            return np.repeat(colours, 3, axis=2)
+        grey = channels == 1 and all(
+            np.array_equal(colours[..., 0], one) for one in np.moveaxis(colours, 2, 0)
+        )
+        return colours[..., :1] if grey else colours if channels == colours.shape[2] else pixels
+    try:
+        found: np.ndarray = np.load(io.BytesIO(data), allow_pickle=False)
+    except (ValueError, EOFError, OSError) as error:
+        raise DataError(Problem(where, "a whole .npy file of numbers", str(error))) from error
+    return found
+
+
+def require_sides(where: str, layer: str, shape: Sequence[int], frames: Sequence[Frame]) -> None:
+    """Raise for a mask or map whose height and width are exchanged against its image.
+
+    Args:
+        where: the place.
+        layer: ``"mask"`` or ``"map"``.
+        shape: of the mask or map, ``(H, W, ...)``.
+        frames: of the image; of all images of the row, where it is not known in which of them it lies.
+
+    Raises:
+        DataError: naming both sizes.
+    """
+    frame = frames[0]
+    size = (shape[0], shape[1])
+    if frame.turns_sides and size == frame.annotated[::-1]:
+        raise DataError(_turned(where, layer, size, frame))
+    if all(transposed(size, one.annotated) for one in frames):
+        raise DataError(Problem(where, *exchanged(layer, size, frame.annotated), "transposed"))
+
+
+def exchanged(layer: str, size: tuple[int, int], image: tuple[int, int]) -> tuple[str, str, str]:
+    """What is expected, found and to be done where height and width are exchanged."""
+    return (
+        f"a {layer} with the sides of its image, {image[0]} x {image[1]} (height x width)",
+        f"{size[0]} x {size[1]}, which has height and width exchanged",
+        f"Transpose it: {layer}.T, or {layer}.transpose(1, 0, 2) where it has channels.",
+    )
+
+
+def transposed(size: tuple[int, int], image: tuple[int, int]) -> bool:
+    """Whether a size is that of an image with height and width exchanged, at any scale, and not that of the image.
+
+    >>> transposed((40, 80), (80, 40)), transposed((20, 40), (80, 40)), transposed((64, 64), (80, 40))
+    (True, True, False)
+    """
+    return _alike(size, image[::-1]) and not _alike(size, image)
+
+
+def _alike(size: tuple[int, int], other: tuple[int, int]) -> bool:
+    """Whether two sizes have one aspect, but for the rounding of a side."""
+    (height, width), (rows, columns) = size, other
+    return abs(width - columns * height / rows) < 1 or abs(height - rows * width / columns) < 1
+
+
+def _turned(where: str, layer: str, size: tuple[int, int], frame: Frame) -> Problem:
+    """A mask that was made on the image turned by a quarter."""
+    said, other, fix = ("shown", "stored", 'Say ph.Image(..., annotated="stored")')
+    if frame.annotated != frame.shown:
+        said, other, fix = ("stored", "shown", 'Leave out annotated="stored"')
+    expected = f"a {layer} of the image as it is {said}, {frame.annotated[0]} x {frame.annotated[1]}"
+    found = f"{size[0]} x {size[1]}, that of the image as it is {other} (its Exif says to turn it)"
+    return Problem(where, expected, found, f"{fix}, if all labels are so.", "turned")

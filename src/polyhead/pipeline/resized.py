@@ -1,0 +1,431 @@
+"""The columns that a feed declares, as they are before anything happens by chance: what a store of a feed holds.
+
+Images are decoded and resized; what lies in them is moved along, in the format of its own column, so that the heads
+read it as they read the column itself. All other columns are as they are.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import fields, replace
+from numbers import Real
+from typing import Any
+
+import numpy as np
+
+from polyhead.columns.values import Values
+from polyhead.errors import BadValue, ContractError, DataError, Problem, place, shown
+from polyhead.kinds import Boxes, Each, Head, Image, Input, Keypoints, Mask, Pixels
+from polyhead.kinds.kind import About
+from polyhead.kinds.missing import plain
+from polyhead.kinds.sample_weights import BoxWeights
+from polyhead.pipeline.bit_depth import warn_of_less
+from polyhead.pipeline.faults import readable
+from polyhead.pipeline.image_frame import path_of
+from polyhead.pipeline.image_pipeline import Scene
+from polyhead.pipeline.target_images import require_frames
+from polyhead.pipeline.weight_columns import along_boxes, require_still
+from polyhead.sources.source import OwnSource, Source, checked_rows, row_of
+from polyhead.store.column_codec import Spec, dense, spec_of
+from polyhead.store.fingerprint import of_source
+
+
+class Placed(OwnSource):
+    """The rows of a source, with images and what lies in them as a feed would have them, not augmented.
+
+    Args:
+        source: where the rows are.
+        inputs: resolved.
+        heads: resolved, as they read the source.
+        size: (height, width) of all images, in place of the declared ones.
+
+    Attributes:
+        dense: shape, dtype, and whether rows may be None, of each column that is known to hold arrays of one shape.
+        arrays: for each other column whose entries are arrays their dtype and the shape of their rows, and whether
+            there is a list of them in each row.
+        images: the columns of images.
+
+    Raises:
+        ContractError: for a column that two kinds read, and that would have to be stored in two ways.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        inputs: Mapping[str, Input],
+        heads: Mapping[str, Head],
+        size: tuple[int, int] | None = None,
+    ) -> None:
+        kinds: dict[str, Input | Head] = {**inputs, **heads}
+        names = [c for n, k in kinds.items() for c in (k.reads(n) if isinstance(k, Head) else k.columns(n))]
+        self._names = tuple(dict.fromkeys(names))
+        self._source = source.only(self._names)
+        self.sequential = source.sequential
+        images = {name: _sized(kind, size) for name, kind in inputs.items() if isinstance(kind, Image)}
+        kinds = {n: k for n, k in kinds.items() if not (isinstance(k, Each) and k.presence)}
+        laid = {n: k for n, k in kinds.items() if isinstance(k, Head) and k.layer is not None}
+        if size is not None:
+            laid = {name: _as_its_image(name, head, laid, inputs) for name, head in laid.items()}
+        late = any(kind.late for kind in images.values())
+        late = late or any(head.late(source.probe(head.columns(name)[0])) for name, head in laid.items())
+        if images and late:
+            require_still(source, laid, True, ())
+            beside = along_boxes(source, laid)
+            _require_one_owner(beside.values())
+            laid |= beside
+        laid = {name: head.stored() for name, head in laid.items()}
+        self._scene = Scene(source, images, laid, (), 0) if images and late else None
+        if self._scene is not None:
+            _require_room(laid, self._scene.heads)
+            self._scene.stores = True
+        self._kinds: dict[str, Input | Head] = {**images, **laid} if self._scene is not None else {}
+        self._less = False
+        self.images = {kind.columns(name)[0]: kind.shape for name, kind in images.items()}
+        self._require_one_each(kinds)
+        self.dense: dict[str, tuple[tuple[int, ...], str, bool]] = {}
+        self.arrays: dict[str, tuple[str, list[int] | None, bool]] = {}
+        self._held: dict[str, tuple[tuple[int, ...], np.dtype]] = {}  # single masks and maps
+        some = looked_at(source)
+        for name in images if self._kinds and len(some) else ():
+            deep = self._is_deep(name, some)
+            self._kinds[name] = replace(images[name], dtype="float32" if deep else "uint8")
+        first = self._first(some) if self._kinds else {}
+        for name, kind in self._kinds.items():
+            column = kind.columns(name)[0]
+            self._describe(column, kind, first[column])
+
+    def _first(self, ids: np.ndarray) -> dict[str, Values]:
+        """The first of some rows that can be read: those that cannot are told where they are read."""
+        try:
+            return self.coded(ids[:8])
+        except DataError:
+            right = ids[readable(self.coded, ids)][:8]
+        return self.coded(right) if len(right) else {name: [] for name in self._names}
+
+    def deepen(self, column: str) -> None:
+        """Keep the images of a column as float32, as the store has them to which they are added."""
+        name = self._named(column)
+        kind = self._kinds[name]
+        assert isinstance(kind, Image)
+        self._kinds[name] = replace(kind, dtype="float32")
+        self.dense[column] = (kind.shape, "float32", False)
+
+    def _is_deep(self, name: str, ids: np.ndarray) -> bool:
+        """Whether images have more than 8 bits, which the feed keeps."""
+        assert self._scene is not None
+        kind = self._scene.images[name]
+        if kind.dtype == "uint8":
+            return False
+        scene = self._scene.image(name)
+        source = self._source.only(scene.columns)
+        for row in ids[:, None]:
+            rows: dict[str, Any] = dict(checked_rows(source, source.coded(row), 1))
+            with suppress(DataError):  # said where the row is read
+                if isinstance(scene.place(rows, row, None)[name], np.ndarray):
+                    return True
+        return False
+
+    def _require_one_each(self, kinds: Mapping[str, Input | Head]) -> None:
+        readers: dict[str, list[str]] = {}
+        for name, kind in kinds.items():
+            for column in dict.fromkeys(kind.columns(name)):
+                readers.setdefault(column, []).append(name)
+        problems = []
+        for column, names in readers.items():
+            placed = [name for name in names if name in self._kinds]
+            if placed and len(names) > 1:
+                fix = "Give one of them a column of its own."
+                found = f"`{'`, `'.join(names)}`"
+                expected = "one input or head that reads it, as it is stored at one size"
+                problems.append(Problem(place(column=column), expected, found, fix))
+        if problems:
+            raise ContractError(*problems)
+
+    def _describe(self, column: str, kind: Input | Head, first: Any) -> None:
+        inner = kind.head if isinstance(kind, Each) else kind
+        each = isinstance(kind, Each)
+        if isinstance(kind, Image):
+            self.dense[column] = (kind.shape, kind.kept, False)
+        elif isinstance(inner, Pixels):
+            some = [m for row in first if row is not None for m in (row if each else [row]) if m is not None]
+            placed = self._scene.heads[self._named(column)] if self._scene is not None else kind
+            head = placed.head if isinstance(placed, Each) else placed
+            assert isinstance(head, Pixels)
+            channels = (3,) if isinstance(inner, Mask) and inner.in_colours else head.shape[2:]
+            shape = (*head.shape[:2], *(np.shape(some[0])[2:] if some else channels))
+            dtype = _dtype(inner, some)
+            self._held[column] = shape, np.dtype(dtype)
+            if each:
+                self.arrays[column] = (dtype, list(shape[1:]), True)
+            else:
+                self.dense[column] = (shape, dtype, True)
+        elif isinstance(inner, Boxes):
+            self.arrays[column] = ("float64", [4], each)
+        elif isinstance(inner, Keypoints):
+            if each:
+                self.arrays[column] = ("float64", [2], True)
+            else:
+                self.dense[column] = ((inner.points, 2), "float64", False)
+
+    def _named(self, column: str) -> str:
+        return next(name for name, kind in self._kinds.items() if kind.columns(name)[0] == column)
+
+    def __len__(self) -> int:
+        return len(self._source)
+
+    def ids_of(self, rows: np.ndarray) -> np.ndarray:
+        return self._source.ids_of(rows)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return self._names
+
+    @property
+    def placed(self) -> tuple[str, ...]:
+        """The columns that are not as they are in the source."""
+        return tuple(dict.fromkeys(kind.columns(name)[0] for name, kind in self._kinds.items()))
+
+    @property
+    def fingerprint(self) -> str:
+        """A text that is another one where the rows, or what becomes of them, are others."""
+        made = [[name, repr(kind), *_long(kind)] for name, kind in self._kinds.items()]
+        more = [made, sorted(map(repr, self.dense.items())), sorted(map(repr, self.arrays.items()))]
+        return of_source(self._source, self.placed, more)
+
+    def specs(self) -> list[Spec]:
+        """The columns that are not as they are in the source, as a store has them.
+
+        Raises:
+            DataError: for entries that a store cannot hold.
+        """
+        return [{"name": name, **self.spec(name)} for name in self.placed]
+
+    def spec(self, name: str) -> Spec:
+        """One of these columns.
+
+        Raises:
+            DataError: for an entry that a store cannot hold.
+        """
+        if name in self.dense:
+            return dense(*self.dense[name])
+        if name in self.arrays:
+            dtype, row, each = self.arrays[name]
+            of: dict[str, Any] = {"is": "array", "dtype": dtype, "row": row}
+            return {"is": "values", "of": {"is": "list", "of": of} if each else of}
+        try:
+            return spec_of(self._source, name)  # one entry for each box, of which some may be left out
+        except BadValue as bad:
+            raise bad.located(column=name, row=row_of(self, bad.index)) from None
+
+    @property
+    def source(self) -> Source:
+        """The columns as they are."""
+        return self._source
+
+    def column(self, name: str) -> Values | None:
+        return None if name in self.placed else self._source.column(name)
+
+    def about(self, name: str) -> About:
+        found = self._source.about(name)
+        if name not in self.placed:
+            return found
+        return About(found.classes, found.values)  # the pixels are those of the image as it is shown
+
+    def only(self, columns: Sequence[str]) -> Source:
+        if not set(columns) & set(self.placed):
+            return self._source.only(columns)
+        return super().only(columns)
+
+    def coded(self, ids: np.ndarray) -> dict[str, Values]:
+        rows: dict[str, Any] = dict(checked_rows(self._source, self._source.coded(ids), len(ids)))
+        if self._scene is None:
+            return rows
+        found: dict[str, Any] = dict(self._scene.place(rows, ids, None))
+        for name, kind in self._kinds.items():
+            column, values = kind.columns(name)[0], found[name]
+            if isinstance(kind, Image):
+                values = self._stored(column, kind, values, ids)
+            elif isinstance(kind, (Boxes, Mask, Each)):
+                values = [None if value is None else kind.written(value) for value in values]
+            elif isinstance(kind, Keypoints):
+                nowhere = np.full((kind.points, 2), np.nan)
+                values = np.stack([nowhere if value is None else value for value in values])
+            if column in self._held:
+                told, files = self.ids_of(ids).tolist(), plain(rows[column])
+                values = [
+                    self._checked(name, value, told[i], path_of(files[i])) for i, value in enumerate(values)
+                ]
+            rows[column] = values
+        return rows
+
+    def _checked(self, name: str, value: Any, row: int, file: str | None) -> Any:
+        """A mask or map, or a list of them, as its column holds it.
+
+        Raises:
+            DataError: for one that the head refuses, or that is unlike those of the first rows.
+        """
+        assert self._scene is not None
+        kind = self._kinds[name]
+        shape, dtype = self._held[kind.columns(name)[0]]
+        marker = _of_a_box(kind).missing if isinstance(kind, Head) else None
+        try:
+            return _as_held(value, shape, dtype, marker)
+        except ValueError as error:
+            found = str(error)
+        try:
+            self._scene.heads[name].encode([value])
+        except BadValue as bad:  # in the words that it has without a store
+            raise bad.located(head=name, row=row, file=file) from None
+        fix = "Convert the column, or put this row first."
+        where = ", ".join(filter(None, (place(head=name, row=row), place(file=file))))
+        raise DataError(Problem(where, f"{dtype} of shape {shape}, as the first rows have", found, fix))
+
+    def _stored(self, column: str, kind: Image, values: Any, ids: np.ndarray) -> np.ndarray:
+        """The images of a column as they are kept: in 0–1 or 0–255, or the numbers of the data by a declared range."""
+        assert self._scene is not None
+        kept = self._scene.images[self._named(column)].dtype == kind.dtype
+        if not kept and isinstance(values, np.ndarray) and not self._less:
+            finer = np.abs(values * 255 - np.rint(values * 255)).max((1, 2, 3)) > 1e-3
+            if finer.any():
+                self._less = True
+                warn_of_less(column, int(self.ids_of(ids)[finer.argmax()]), 8)
+        try:
+            return kind.unranged(kind.fixed(range=None).encode(values))
+        except BadValue as bad:
+            raise bad.located(input=self._named(column), row=row_of(self, bad.index, ids)) from None
+
+
+def looked_at(source: Source, first: int = 8) -> np.ndarray:
+    """The rows that say what a column holds: the first, and some of all others where rows come in any order."""
+    ids = np.arange(min(first, len(source)), dtype=np.int64)
+    if source.sequential:
+        return ids
+    return np.unique(
+        np.concatenate([ids, np.linspace(0, max(0, len(source) - 1), 16, dtype=np.int64)[: len(source)]])
+    )
+
+
+def _require_one_owner(weights: Iterable[BoxWeights]) -> None:
+    """Raise for a column of weights that would go with two columns of boxes."""
+    owners: dict[str, BoxWeights] = {}
+    for one in weights:
+        first = owners.setdefault(str(one.column), one)
+        if first.boxes_column != one.boxes_column:
+            found = f"`{first.boxes_column}` and `{one.boxes_column}`"
+            fix = "Give one of them a column of its own."
+            raise ContractError(
+                Problem(place(column=str(one.column)), "weights of one column of boxes", found, fix)
+            )
+
+
+def _of_a_box(head: Head) -> Head:
+    """What each box has, of a head for each box; any other head as it is."""
+    return head.head if isinstance(head, Each) else head
+
+
+def _require_room(heads: Mapping[str, Head], placed: Mapping[str, Head]) -> None:
+    """Raise for masks in which pixels from outside of the image have no label, and no value that says so."""
+    problems = []
+    for name, head in heads.items():
+        own, other = _of_a_box(head), _of_a_box(placed[name])
+        if own.missing is None and other.missing is not None:
+            expected = "a value for pixels from outside of the image, which have no label"
+            colours = isinstance(own, Mask) and own.in_colours
+            value = "missing=(r, g, b), a colour that no class has" if colours else "missing=255"
+            fix = f"Say {value}, or outside=0 to make them class 0."
+            problems.append(Problem(place(head=name), expected, "none", fix))
+    if problems:
+        raise ContractError(*problems)
+
+
+def _sized(kind: Image, size: tuple[int, int] | None) -> Image:
+    """An image input at a size."""
+    if size is None or size == kind.shape[:2]:
+        return kind
+    return replace(kind, height=size[0], width=size[1], late=True)
+
+
+def _as_its_image(name: str, head: Head, heads: Mapping[str, Head], inputs: Mapping[str, Input]) -> Head:
+    """A mask that was of its image's size as one that has the size of whatever the image is."""
+    images = {n: kind for n, kind in inputs.items() if isinstance(kind, Image)}
+    if not images:
+        return head
+    image = images[require_frames(images, heads)[name]]
+    inner = _of_a_box(head)
+    if not isinstance(inner, Pixels) or inner.size != image.shape[:2]:
+        return head
+    inner = inner.fixed(size=None)
+    return head.fixed(head=inner) if isinstance(head, Each) else inner
+
+
+def _as_held(value: Any, shape: tuple[int, ...], dtype: np.dtype, marker: Any) -> Any:
+    """A mask or map, or a list of them, of one shape and type; None for a mask of NaN alone.
+
+    Args:
+        value: a mask or map with or without the axis of a single channel; None where it is missing.
+        shape: of the result.
+        dtype: of the result.
+        marker: what stands for NaN in a type that has none.
+
+    Raises:
+        ValueError: for another shape, or a number that the type does not hold; says which.
+    """
+    if value is None:
+        return None
+    if isinstance(value, list):
+        return [_as_held(one, shape, dtype, marker) for one in value]
+    array: np.ndarray = np.asarray(value)
+    if array.shape != shape:
+        if array.size != math.prod(shape):
+            raise ValueError(f"shape {array.shape}")
+        array = array.reshape(shape)
+    if array.dtype == dtype:
+        return array
+    if array.dtype.kind == "f" and dtype.kind != "f":
+        gone = np.isnan(array)
+        if gone.all():
+            return None
+        array = np.where(gone, float(marker), array) if isinstance(marker, Real) else array
+    with np.errstate(invalid="ignore"):
+        found = array.astype(dtype)
+    if not np.array_equal(found, array, equal_nan=True):
+        raise ValueError(shown(array[found != array].flat[0]))
+    return found
+
+
+def _long(kind: Input | Head) -> list[str]:
+    """The arguments of a kind that its ``repr`` cuts short, as JSON; no functions: each process has its own."""
+    found = []
+    for value in (getattr(kind, f.name) for f in fields(kind) if f.repr):
+        with suppress(TypeError, ValueError):
+            whole = list(value.items()) if isinstance(value, Mapping) else value
+            found.append(json.dumps(whole, default=_number))
+    return [*(one for one in found if len(one) > 60), *(_long(kind.head) if isinstance(kind, Each) else [])]
+
+
+def _number(value: Any) -> Any:
+    """A number or an array of NumPy's as JSON takes it."""
+    if isinstance(value, (np.generic, np.ndarray)):
+        return value.tolist()
+    raise TypeError(f"no number, but {type(value).__name__}")
+
+
+def _dtype(head: Pixels, some: Sequence[Any]) -> str:
+    """The least type that holds all that a mask may hold; float32 for a map."""
+    if isinstance(head, Mask) and head.in_colours:
+        return "uint8"
+    if not isinstance(head, Mask) or any(np.asarray(mask).dtype.kind == "f" for mask in some):
+        return "float32"
+    marker = [head.missing] if isinstance(head.missing, Real) else []
+    if not all(float(value).is_integer() for value in marker):
+        return "float32"
+    held = [0, len(head.names) - 1, *(head.values or ()), *(int(float(value)) for value in marker)]
+    seen = [int(end) for mask in some if np.size(mask) for end in (np.min(mask), np.max(mask))]
+    least, most = min(held + seen), max(held + seen)
+    for dtype in ("uint8", "int16"):
+        if np.iinfo(dtype).min <= least and most <= np.iinfo(dtype).max:
+            return dtype
+    return "int32"

@@ -1,0 +1,86 @@
+"""Looking at rows before the first step: what is wrong with them, and what the heads' labels hold."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from polyhead.errors import DataError, Problem, is_size, require_choice
+from polyhead.kinds.array_statistics import ArrayStatistics
+from polyhead.order import Order
+from polyhead.pipeline.assembler import Assembler
+from polyhead.pipeline.faults import Faults
+
+FIRST_ROWS = 2048
+FIRST_BYTES = 1 << 24
+
+
+def look(
+    assembler: Assembler, order: Order, rows: int | str | None
+) -> tuple[dict[str, ArrayStatistics], list[Problem]]:
+    """Look at the first rows of an order, at ``rows`` of them, or at all with a progress bar.
+
+    Raises:
+        ContractError: ``rows`` is no number of at least 1.
+    """
+    if rows is None:
+        # a few batches, few of them where rows are large
+        rows = max(order.batch_size, min(FIRST_ROWS, FIRST_BYTES // max(1, assembler.row_bytes)))
+    elif not is_size(rows):
+        require_choice("check(rows=)", rows, ("all",), '"all" or an integer of at least 1')
+    if isinstance(rows, str):
+        from rich.console import Console
+        from rich.progress import track
+
+        steps = assembler.steps_per_block(order.batch_size) * order.batch_size
+        pieces = (np.arange(i, min(i + steps, order.rows)) for i in range(0, order.rows, steps))
+        count = -(-order.rows // steps)
+        console = Console(stderr=True)
+        return survey(
+            assembler,
+            track(pieces, "Looking at all rows", count, console=console, transient=True),
+            order.rows,
+        )
+    ids, _ = order.block(0, 0, min(len(order), -(-rows // order.batch_size)))
+    return survey(assembler, [ids[:rows]], order.rows)
+
+
+def survey(
+    assembler: Assembler,
+    pieces: Iterable[np.ndarray],
+    rows: int,
+) -> tuple[dict[str, ArrayStatistics], list[Problem]]:
+    """Look at rows.
+
+    Args:
+        assembler: of the feed.
+        pieces: ids of rows, piece by piece.
+        rows: rows of the source.
+
+    Returns:
+        For each head what it was seen to hold, and a problem for each thing that is wrong, with all rows in which it
+        is.
+    """
+    wrong, looked_at = Faults(), 0
+    seen: dict[str, ArrayStatistics] = {}
+    known = {name: label.known() for name, label in assembler.labels.items()}
+
+    def add(name: str, labels: np.ndarray, counts: np.ndarray, ids: np.ndarray) -> None:
+        named = assembler.source.ids_of(ids)
+        seen.setdefault(name, ArrayStatistics()).add(labels, lambda row: int(named[row]), counts)
+
+    for name, whole in known.items():
+        if whole is not None:
+            add(name, *whole, np.arange(rows))
+    for piece in pieces:
+        looked_at += len(piece)
+        for ids, name, found in assembler.tried(piece, wrong.left):
+            if isinstance(found, DataError):
+                wrong.add(name, assembler.source.ids_of(ids), found)
+            elif name in assembler.labels and known[name] is None:
+                labels, counts = found
+                add(name, labels, counts, ids)
+    for one in seen.values():
+        one.complete = one.rows == rows
+    return seen, wrong.problems(looked_at, [*assembler.inputs, *assembler.heads])

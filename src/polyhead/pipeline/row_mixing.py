@@ -1,0 +1,201 @@
+"""Rows of a batch mixed with other rows of the source."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from polyhead.errors import BadValue, ContractError, Problem, place
+from polyhead.kinds import Boxes, Each, Head, Image, Input
+from polyhead.kinds.mixed_labels import PATCH, Mixing
+from polyhead.sources.source import Source
+
+
+class Parts(NamedTuple):
+    """Rows as the model gets them, as a `Block` has them."""
+
+    inputs: dict[str, np.ndarray]
+    labels: dict[str, np.ndarray]
+    weights: dict[str, np.ndarray] | None
+
+
+Read = Callable[[np.ndarray], Parts]
+
+
+def split(augment: Sequence[Any]) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+    """The augmentations of single rows, and those that mix rows, which come last.
+
+    Raises:
+        ContractError: one of single rows behind one that mixes.
+    """
+    if not augment:
+        return (), ()
+    from polyhead.augment.mix import Mixer
+
+    mixes = [isinstance(one, Mixer) for one in augment]
+    count = mixes.index(True) if any(mixes) else len(mixes)
+    late = [one for one, mixing in zip(augment[count:], mixes[count:], strict=True) if not mixing]
+    if late:
+        fix = f"Put {augment[count]!r} last: each row is augmented by itself, and then mixed."
+        found = f"{late[0]!r} behind {augment[count]!r}"
+        raise ContractError(Problem("Feed(augment=)", "what mixes rows behind all others", found, fix))
+    return tuple(augment[:count]), tuple(augment[count:])
+
+
+class Mixers:
+    """What mixes the rows of a feed.
+
+    The components of some rows are read together, each row once, and a part of the batch at a time, so that there are
+    never more components in memory than a batch has rows. Of several mixers each mixes what those before it gave.
+
+    Args:
+        mixers: in the order in which they happen, at least one.
+        source: where rows are.
+        inputs: the input kinds, resolved.
+        heads: the head kinds, resolved.
+        seed: of all chance.
+
+    Attributes:
+        weight_shapes: for each head the shape of one row's weight.
+
+    Raises:
+        ContractError: for an input or head that cannot be mixed so, all at once.
+    """
+
+    def __init__(
+        self,
+        mixers: Sequence[Any],
+        source: Source,
+        inputs: Mapping[str, Input],
+        heads: Mapping[str, Head],
+        seed: int,
+    ) -> None:
+        from polyhead.hashing import stream
+
+        self._seed, self._rows = seed, len(source)
+        self._inputs, self._heads = inputs, heads
+        names = [type(one).__name__ for one in mixers]
+        self._mixers = [
+            (one, stream(name, names[:i].count(name)))
+            for i, (one, name) in enumerate(zip(mixers, names, strict=True))
+        ]
+        self.weight_shapes = {name: head.weight_shape for name, head in heads.items()}
+        images = [kind for kind in inputs.values() if isinstance(kind, Image)]
+        self._size = (images[0].shape[0], images[0].shape[1]) if images else (1, 1)
+        problems: list[Problem] = []
+        for one in mixers:
+            if source.sequential:
+                fix = "Mix rows where the generator is written, or give arrays, a table or a ph.Source."
+                problems.append(
+                    Problem(
+                        f"Feed(augment=), {one!r}",
+                        "rows that are read in any order",
+                        "rows in one order",
+                        fix,
+                    )
+                )
+            if one.way == PATCH and not images:
+                fix = "Use ph.Mixup for numbers, or declare an input as ph.Image."
+                problems.append(Problem(f"Feed(augment=), {one!r}", "an image among the inputs", "none", fix))
+                continue
+            problems += self._unmixable(one)
+        if problems:
+            raise ContractError(*problems)
+
+    def _unmixable(self, one: Any) -> list[Problem]:
+        problems = []
+        for name, kind in self._inputs.items():
+            try:
+                kind.require_mixable(one.way)
+            except BadValue as bad:
+                problems.append(
+                    Problem(f"{place(input=name)}, augment={one!r}", bad.expected, bad.found, bad.fix)
+                )
+        for name, head in self._heads.items():
+            try:
+                shape = head.mixable(one.way)
+            except BadValue as bad:
+                problems.append(
+                    Problem(f"{place(head=name)}, augment={one!r}", bad.expected, bad.found, bad.fix)
+                )
+                continue
+            if shape != head.weight_shape:
+                self.weight_shapes[name] = shape
+        return problems
+
+    def mixed(
+        self, ids: np.ndarray, epoch: int, read: Read, empty: Callable[[tuple[int, ...], Any], Any]
+    ) -> Parts:
+        """Rows mixed with others.
+
+        Args:
+            ids: the rows, int64 ``(B,)``.
+            epoch: from 0 on.
+            read: gives rows of the source, augmented each by itself.
+            empty: makes an array of a shape and a dtype.
+        """
+        count = int(np.prod([one.components for one, _ in self._mixers]))
+        step = -(-len(ids) // count)
+        if step == len(ids):
+            return self._mix(ids, epoch, len(self._mixers), read)
+        found: Parts | None = None
+        for start in range(0, len(ids), step):
+            part = self._mix(ids[start : start + step], epoch, len(self._mixers), read)
+            if found is None:
+                found = Parts(*(group and _room(group, len(ids), empty) for group in part))  # type: ignore[arg-type]
+            for whole, group in zip(found, part, strict=True):
+                for name, array in (group or {}).items():
+                    whole[name][start : start + step] = array  # type: ignore[index]
+        assert found is not None
+        return found
+
+    def plain(self, parts: Parts) -> Parts:
+        """Rows that are not mixed, with weights of the shape that mixed ones have."""
+        if parts.weights is None:
+            return parts
+        weights = {n: np.broadcast_to(w, (len(w), *self.weight_shapes[n])) for n, w in parts.weights.items()}
+        return parts._replace(weights=weights)
+
+    def _mix(self, ids: np.ndarray, epoch: int, depth: int, read: Read) -> Parts:
+        """The rows after the first ``depth`` mixers."""
+        if depth == 0:
+            return read(ids)
+        one, stream = self._mixers[depth - 1]
+        components, mixing = one.draw(self._seed, epoch, ids, stream, self._rows, self._size)
+        distinct, at = np.unique(components, return_inverse=True)
+        at = at.reshape(components.shape)
+        parts = self._mix(distinct, epoch, depth - 1, read)
+        inputs = {name: kind.mix(parts.inputs[name][at], mixing) for name, kind in self._inputs.items()}
+        labels: dict[str, np.ndarray] = {}
+        weights: dict[str, np.ndarray] | None = None if parts.weights is None else {}
+        places: dict[str, np.ndarray] = {}
+        for name in sorted(
+            parts.labels, key=lambda name: isinstance(self._heads[name], Each)
+        ):  # boxes come first
+            found, weight = self._head(name, parts, at, mixing, places)
+            labels[name] = found
+            if weights is not None and weight is not None:
+                weights[name] = weight
+        return Parts(inputs, labels, weights)
+
+    def _head(
+        self, name: str, parts: Parts, at: np.ndarray, mixing: Mixing, places: dict[str, np.ndarray]
+    ) -> tuple[np.ndarray, np.ndarray | None]:
+        """The labels and weights of one head; ``places`` are those of the boxes that were chosen, by head."""
+        head, labels = self._heads[name], parts.labels[name][at]
+        weights = None if parts.weights is None else parts.weights[name][at]
+        if isinstance(head, Boxes):
+            found, weight, places[name] = head.mix_places(labels, weights, mixing)
+            return found, weight
+        if isinstance(head, Each):
+            assert weights is not None  # boxes have some
+            return head.mix_along(labels, weights, mixing, places[str(head.each)])
+        return head.mix(labels, weights, mixing)
+
+
+def _room(
+    group: dict[str, np.ndarray], rows: int, empty: Callable[[tuple[int, ...], Any], Any]
+) -> dict[str, np.ndarray]:
+    return {name: empty((rows, *array.shape[1:]), array.dtype) for name, array in group.items()}

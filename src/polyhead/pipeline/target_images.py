@@ -1,0 +1,112 @@
+"""In which image of a row its boxes, points, masks and maps lie, where a feed has several."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from polyhead.errors import ContractError, DataError, Problem, place
+from polyhead.kinds import Coordinates, Each, Head, Image
+from polyhead.pipeline.image_frame import Frame
+
+
+@dataclass(frozen=True)
+class Frames:
+    """The image of each head.
+
+    Attributes:
+        first: the image whose frame all geometry is worked out in; images of one row are taken to show the same.
+        images: those whose frames have to be known.
+        every: all images.
+        heads: ``{head: image}``, None where it was not said.
+    """
+
+    first: str
+    images: tuple[str, ...]
+    every: tuple[str, ...]
+    heads: Mapping[str, str | None]
+
+    def __getitem__(self, head: str) -> str:
+        """The image of a head."""
+        return self.heads[head] or self.first
+
+    def only(self, names: Sequence[str]) -> Frames:
+        """The same for some heads."""
+        heads = {name: self.heads[name] for name in names}
+        return Frames(self.first, _needed(self.first, self.every, heads), self.every, heads)
+
+    def frames(self, head: str, frames: Mapping[str, Frame]) -> list[Frame]:
+        """The frame of a head's image; of all images, where it was not said which."""
+        own = self.heads[head]
+        names = sorted(frames, key=lambda name: name != self.first) if own is None else [own]
+        return [frames[name] for name in names]
+
+    def in_first(self, name: str, head: Head, found: Any, frames: Mapping[str, Frame]) -> Any:
+        """Coordinates in a head's image as those in the first one; all else as it is."""
+        own = self.heads[name]
+        inner = head.head if isinstance(head, Each) else head
+        if own is None or own == self.first or not isinstance(inner, Coordinates):
+            return found
+        (height, width), (rows, columns) = frames[own].annotated, frames[self.first].annotated
+        return found * np.tile([columns / width, rows / height], found.shape[-1] // 2)
+
+    def require_known(self, name: str, head: Head, frames: Mapping[str, Frame], row: int) -> None:
+        """Raise for coordinates in pixels of one of several images, if it was not said of which.
+
+        Raises:
+            DataError: where the images of the row differ in size.
+        """
+        if self.heads[name] is not None or len(frames) == 1 or not isinstance(head, Coordinates):
+            return
+        sizes = {n: frame.annotated for n, frame in frames.items()}
+        if head.of_pixels and len(set(sizes.values())) > 1:
+            raise DataError(_unsaid(place(head=name, row=row), head, sizes))
+
+
+def require_frames(images: Mapping[str, Image], heads: Mapping[str, Head]) -> Frames:
+    """In which image each head lies.
+
+    Raises:
+        ContractError: where it has to be said and is not.
+    """
+    problems: list[Problem] = []
+    said: dict[str, str | None] = {}
+    for name, head in heads.items():
+        owner = heads.get(head.each or "", head)
+        said[name] = owner.of
+    names = dict.fromkeys(of for of in said.values() if of is not None)
+    first = next(iter(names)) if len(names) == 1 else next(iter(images))
+    sizes = {name: (kind.shape[0], kind.shape[1]) for name, kind in images.items()}
+    for name, head in heads.items():
+        if not isinstance(head, Coordinates):
+            continue
+        if said[name] is None and not head.normalized and len(set(sizes.values())) > 1:
+            problems.append(_unsaid(place(head=name), head, sizes))
+        elif said[name] not in (None, first) and any(kind.annotated == "stored" for kind in images.values()):
+            fix = 'Leave out annotated="stored", or give all heads one of=.'
+            expected = f'annotated="shown", as heads lie in several images ({", ".join(names)})'
+            problems.append(Problem(place(head=name), expected, '"stored"', fix))
+    fits = {name: kind.fit for name, kind in images.items() if kind.late}
+    if len(set(fits.values())) > 1:
+        found = ", ".join(f"`{name}` {fit}" for name, fit in fits.items())
+        problems.append(Problem("Image(fit=)", "the same for all images of a feed", found))
+    if problems:
+        raise ContractError(*problems)
+    return Frames(first, _needed(first, tuple(images), said), tuple(images), said)
+
+
+def _needed(first: str, every: tuple[str, ...], heads: Mapping[str, str | None]) -> tuple[str, ...]:
+    """The images whose frames have to be known: all, where some head does not say in which it lies."""
+    if any(of is None for of in heads.values()):
+        return every
+    return tuple(name for name in every if name == first or name in heads.values())
+
+
+def _unsaid(where: str, head: Head, sizes: Mapping[str, tuple[int, int]]) -> Problem:
+    found = ", ".join(f"`{name}` {height} x {width}" for name, (height, width) in sizes.items())
+    ways = " or ".join(f'{type(head.as_said).__name__}(of="{name}")' for name in sizes)
+    expected = "of= to name the image in whose pixels they are, as the images of a row differ in size"
+    return Problem(where, expected, f"none ({found})", f"Say {ways}.", "of")

@@ -1,0 +1,164 @@
+"""What lies in an image and would stay where it is, or keep another unit, while the image is moved and scaled."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from typing import Any
+
+import numpy as np
+
+from polyhead.errors import ContractError, DataError, Problem, place, similar, warn
+from polyhead.kinds import Each, Head, Image, Input, Map, Pixels
+from polyhead.kinds.missing import is_dense, is_missing, plain
+from polyhead.pipeline.image_pipeline import Scene
+from polyhead.pipeline.pixel_labels import drawn, exchanged, transposed
+from polyhead.pipeline.weight_columns import moving
+from polyhead.sources.source import Source, row_of
+
+LEAST_SIDE = 8
+"""Numbers of the image's aspect, and at least so many rows and columns of them, may be meant for its pixels."""
+
+
+def require_moving(
+    scene: Scene, inputs: Mapping[str, Input], heads: Mapping[str, Head], augment: Sequence[Any]
+) -> None:
+    """Raise for what has the image's height and width and does not move with it; warn of what has its aspect.
+
+    Args:
+        scene: of the images.
+        inputs: resolved.
+        heads: resolved.
+        augment: augmentations of single rows.
+
+    Raises:
+        ContractError: for each such input, and each head that cannot move.
+    """
+    from polyhead.augment import Apply
+
+    moves = moving(augment)
+    if not moves:
+        return
+    sizes = scene.sizes_of_a_row()
+    still: list[tuple[str, str, tuple[int, ...], str]] = []
+    for name, given in inputs.items():
+        if not isinstance(given, Image):
+            fix = (
+                "Declare it as ph.Image(light=False), with numbers in 0–1: it moves as the other image does."
+            )
+            still.append((place(input=name), type(given).__name__, given.shape, fix))
+    for name, head in heads.items():
+        if head.layer is None and not isinstance(head, Each):
+            channels = head.shape[2] if len(head.shape) == 3 else 1
+            fix = f"Use ph.Map({channels}), which holds numbers for each pixel and moves with the image."
+            still.append((place(head=name), type(head.as_said).__name__, head.shape, fix))
+    problems = []
+    for where, kind, shape, fix in still:
+        if shape[:2] in sizes and len(shape) in (2, 3):
+            expected = f"what moves with the image, as {moves[0]!r} moves it"
+            found = f"ph.{kind} of the image's height and width, {shape}, which stays where it is"
+            problems.append(Problem(where, expected, found, fix, "still"))
+        elif len(shape) in (2, 3) and _of_its_aspect(shape, sizes):
+            expected = f"what moves with the image, if it lies in it, as {moves[0]!r} moves it"
+            found = f"ph.{kind} of the image's aspect, {shape}, which stays where it is"
+            warn(Problem(where, expected, found, fix, "still", warning=True))
+    for name, head in heads.items():
+        fixed = [repr(one) for one in moves if isinstance(one, Apply) and not one.moves_maps]
+        if isinstance(head, Map) and fixed:
+            fix = (
+                "Use ph.Flip, ph.Rotate and the like, or a pipeline of albumentations, which move maps; or leave the "
+                "head out."
+            )
+            problems.append(Problem(place(head=name), "augmentations that move a map", fixed[0], fix))
+    if problems:
+        raise ContractError(*problems)
+
+
+def _of_its_aspect(shape: Sequence[int], sizes: set[tuple[int, int]]) -> bool:
+    return min(shape[:2]) >= LEAST_SIDE and any(shape[0] * w == shape[1] * h for h, w in sizes)
+
+
+def require_unit(source: Source, inputs: Mapping[str, Input], heads: Mapping[str, Head]) -> None:
+    """Raise for numbers of the image's own column that are bytes, where the image is scaled to 0–1; warn of others.
+
+    Args:
+        source: where the rows are.
+        inputs: resolved.
+        heads: as they were declared.
+
+    Raises:
+        ContractError: for each such head.
+    """
+    problems = []
+    images = {kind.columns(n): n for n, kind in inputs.items() if isinstance(kind, Image)}
+    for name, head in heads.items():
+        if not head.quantities or head.unit_said:
+            continue
+        image = images.get(head.columns(name))
+        kind = None if image is None else inputs[image]
+        values = plain(source.probe(head.columns(name)[0])) if len(head.columns(name)) == 1 else None
+        if values is None or (is_dense(values) and values.dtype.kind == "f"):
+            continue
+        if kind is None:
+            _warn_of_bytes(name, head, values, {n: inputs[n] for n in images.values()})
+        elif kind.dtype == "float32":
+            expected = f"labels of 0–1, as input `{image}` has the same column"
+            found = "the numbers of the column, which may be 0–255"
+            fix = f"Say ph.Map({kind.shape[2]}, column={head.columns(name)[0]!r}, scale=1/255), or scale=1 for 0–255."
+            problems.append(Problem(place(head=name), expected, found, fix, "unit"))
+    if problems:
+        raise ContractError(*problems)
+
+
+def _warn_of_bytes(name: str, head: Head, values: Any, images: Mapping[str, Input]) -> None:
+    """Warn of a map of colours in bytes, which is an image that comes to the model as 0–1 where it is an input."""
+    scaled = [n for n, kind in images.items() if kind.dtype == "float32"]
+    first = next((value for value in values if not is_missing(value, head.missing)), None)
+    if not scaled or first is None or not isinstance(head, Map) or head.channels < 3:
+        return
+    most = max((kind.max_pixels or 0 for kind in images.values() if isinstance(kind, Image)), default=0)
+    with suppress(DataError):  # said where the row is read
+        if np.asarray(drawn(head, first, place(head=name), most or None)).dtype == np.uint8:
+            _warn_of_unit(name, head, scaled[0])
+
+
+def _warn_of_unit(name: str, head: Map, image: str) -> None:
+    fix = f"Say ph.Map({head.channels}, scale=1/255), or scale=1 to keep 0–255."
+    expected = f"labels of 0–1, as input `{image}` has its pixels"
+    warn(Problem(place(head=name), expected, "bytes, 0–255", fix, "unit", warning=True))
+
+
+def sides(source: Source, inputs: Mapping[str, Input], heads: Mapping[str, Head]) -> Iterator[Problem]:
+    """Problems of masks and maps whose height and width are exchanged against the images, where nothing is moved.
+
+    Args:
+        source: where the rows are, which are all of one size.
+        inputs: resolved.
+        heads: resolved.
+    """
+    images = {name: kind for name, kind in inputs.items() if isinstance(kind, Image)}
+    for name, head in heads.items():
+        if not isinstance(head, Pixels) or head.size is None or head.of not in (None, *images):
+            continue
+        shown = [images[head.of]] if head.of is not None else list(images.values())
+        sizes = [(kind.shape[0], kind.shape[1]) for kind in shown]
+        if sizes and all(transposed(head.size, size) for size in sizes):
+            words = exchanged(str(head.layer), head.size, sizes[0])
+            yield Problem(place(head=name, row=row_of(source, 0)), *words, "transposed")
+
+
+def require_images(inputs: Mapping[str, Input], heads: Mapping[str, Head]) -> None:
+    """Raise for heads that lie in an image which does not exist.
+
+    Raises:
+        ContractError: for each of them.
+    """
+    images = [name for name, kind in inputs.items() if isinstance(kind, Image)]
+    problems = []
+    for name, head in heads.items():
+        if head.of is not None and head.of not in images:
+            expected = f"the name of an image input ({', '.join(images) or 'there is none'})"
+            where, found = f"{place(head=name)}, of={head.of!r}", "no image of that name"
+            problems.append(Problem(where, expected, found, similar(head.of, images)))
+    if problems:
+        raise ContractError(*problems)

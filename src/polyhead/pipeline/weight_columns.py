@@ -1,0 +1,93 @@
+"""The users' own weights of heads, as their columns in a source have them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from polyhead.errors import BadValue, DataError, Problem, place
+from polyhead.kinds import Boxes, Each, Head, Keypoints, Map, Pixels
+from polyhead.kinds.sample_weights import BoxWeights, form, key, prepared
+from polyhead.sources.source import Source
+
+
+def prepare(source: Source, heads: Mapping[str, Head]) -> dict[str, Head]:
+    """Heads as they take their columns of weights, before they are resolved.
+
+    Raises:
+        DataError: for each whose weights are finer than it was said to have them.
+    """
+    found = dict(heads)
+    problems: list[Problem] = []
+    for name, head in heads.items():
+        if head.sample_weight is None:
+            continue
+        try:
+            found[name] = prepared(head, source.probe(head.sample_weight))
+        except BadValue as bad:
+            problems += bad.located(head=name, column=head.sample_weight).problems
+    if problems:
+        raise DataError(*problems)
+    return found
+
+
+def along_boxes(source: Source, heads: Mapping[str, Head]) -> dict[str, BoxWeights]:
+    """The weights that go where boxes go, by the `key` of their head."""
+    found = {}
+    for name, head in heads.items():
+        if head.sample_weight is not None and isinstance(head, (Boxes, Each)):
+            weights = BoxWeights.for_head(name, head, source.probe(head.sample_weight))
+            if weights is not None:
+                found[key(name)] = weights
+    return found
+
+
+def require_still(source: Source, heads: Mapping[str, Head], resized: bool, augment: Sequence[Any]) -> None:
+    """Raise for weights that would have to move with the image, and cannot: those of pixels, and of points that swap.
+
+    Args:
+        source: where the rows are.
+        heads: that lie in the image, prepared.
+        resized: whether images or masks are decoded or resized.
+        augment: augmentations of single rows.
+
+    Raises:
+        DataError: for each of them.
+    """
+    moves = moving(augment)
+    how = f"{moves[0]!r} moves them" if moves else "images or masks are decoded or resized" if resized else ""
+    problems = []
+    for name, head in heads.items():
+        inner = head.head if isinstance(head, Each) else head
+        if not how or head.sample_weight is None:
+            continue
+        where = place(head=name, column=head.sample_weight)
+        if isinstance(inner, Pixels) and inner.fine_weights:
+            fix = "Mark pixels that do not count in the mask itself, with a value of their own: Mask(missing=255)."
+            if isinstance(inner, Map):
+                fix = "Put NaN into the map where a pixel does not count."
+            expected = f"one weight a {'box' if isinstance(head, Each) else 'row'}, as {how}"
+            problems.append(Problem(where, expected, "weights of pixels, which do not move along", fix))
+        if isinstance(inner, Keypoints) and inner.pairs and moves and _by_point(head, source):
+            fix = (
+                "Leave out pairs=, or the augmentation, or put NaN in the place of points that do not count."
+            )
+            expected = f"one weight a row, as {how}"
+            problems.append(Problem(where, expected, "weights of points that change places", fix))
+    if problems:
+        raise DataError(*problems)
+
+
+def moving(augment: Sequence[Any]) -> list[Any]:
+    """The augmentations that move what is in an image; others change its light alone."""
+    from polyhead.augment import Apply
+    from polyhead.augment.augmentation import Photometric
+
+    light = [isinstance(one, Photometric) or (isinstance(one, Apply) and one.light_alone) for one in augment]
+    return [one for one, alone in zip(augment, light, strict=True) if not alone]
+
+
+def _by_point(head: Head, source: Source) -> bool:
+    """Whether each keypoint has a weight of its own."""
+    shape = form(head, source.probe(str(head.sample_weight)))
+    return len(shape) == len(head.weight_shape)

@@ -1,0 +1,1 @@
+"""Files of data sets as sources: folders, COCO, YOLO, PASCAL VOC."""

@@ -1,0 +1,286 @@
+"""What the readers of annotated images share: the findings, the boxes, and the source that they return."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from polyhead.columns.lazy import Stored
+from polyhead.columns.values import Values
+from polyhead.errors import DataError, Problem, Report, other_choice, plain, shown, similar
+from polyhead.kinds.kind import About
+from polyhead.readers.findings import Findings
+from polyhead.sources.arrays import Arrays
+from polyhead.sources.source import names_in
+
+CHOICES = {
+    "annotated": ("shown", "stored"),
+    "crowds": ("skip", "keep"),
+    "difficult": ("keep", "skip"),
+    "invalid": ("drop", "raise"),
+    "missing_files": ("raise", "drop"),
+    "unannotated": ("missing", "empty"),
+}
+"""The arguments of readers that are one of a few words."""
+
+SLACK = 0.01
+"""Pixels that a box may stick out without a word: what rounding in a file of decimals costs."""
+
+
+SWITCHES = ("verify", "classes", "one_based")
+"""Arguments of readers that are True or False."""
+
+
+class Images(Arrays):
+    """Images with their annotations, one row an image; what the readers of folders and annotation files return.
+
+    Attributes:
+        report: what was odd in the files, and how much of what was found. ``print(source.report)`` shows it.
+        categories: the names of the classes, in the order of the file.
+    """
+
+    def __init__(
+        self,
+        columns: Mapping[str, Values | Stored],
+        report: Report | None = None,
+        categories: Sequence[str] = (),
+        about: Mapping[str, About] | None = None,
+    ) -> None:
+        self._set(dict(columns))  # as they are: a list of arrays stays one, whatever their shapes
+        self.report = report or Report()
+        self.categories = tuple(categories)
+        ordered = About(self.categories) if self.categories else About()
+        self._about = {**dict.fromkeys(("labels", "categories"), ordered), **(about or {})}
+
+    def about(self, name: str) -> About:
+        return self._about.get(name, About())
+
+
+def require_choice(what: str, value: Any, choices: Sequence[str]) -> None:
+    """Raise for an argument that is none of a few words."""
+    if problems := other_choice(what, value, choices, " or ".join(f'"{c}"' for c in choices)):
+        raise DataError(*problems)
+
+
+def require_choices(reader: str, arguments: Mapping[str, Any]) -> None:
+    """Raise for an argument of a reader that is none of its `CHOICES`; None, for what is not said, always is one.
+
+    Where True or False is expected, nothing else is taken.
+    """
+    for name in SWITCHES:
+        if not isinstance(plain(arguments.get(name)), (bool, type(None))):
+            raise DataError(Problem(f"{reader}({name}=)", "True or False", shown(arguments[name])))
+    for name, choices in CHOICES.items():
+        if arguments.get(name) is not None:
+            require_choice(f"{reader}({name}=)", arguments[name], choices)
+
+
+def clip_boxes(
+    boxes: np.ndarray,
+    sizes: np.ndarray,
+    where: Callable[[int], str],
+    findings: Findings,
+    invalid: str | None = None,
+    unread: np.ndarray | None = None,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Boxes within their images, and which of them are boxes at all.
+
+    Args:
+        boxes: float64 ``(M, 4)`` of ``xyxy`` in pixels.
+        sizes: ``(M, 2)``, height and width of each one's image.
+        where: the place of a box, for the findings.
+        findings: where boxes that are negative, empty, outside or not finite are noted.
+        invalid: ``"raise"`` to be stopped by boxes of which nothing is left; else they are left out.
+        unread: bool ``(M,)``, those that could not be read, which is noted already.
+
+    Returns:
+        float32 ``(M, 4)`` and bool ``(M,)``.
+    """
+    finite = np.isfinite(boxes).all(axis=1)
+    with np.errstate(invalid="ignore"):
+        spans = boxes[:, 2:] - boxes[:, :2]
+        negative = finite & (spans < 0).any(axis=1)
+        empty = finite & ~negative & (spans == 0).any(axis=1)
+        limits = np.concatenate([sizes[:, ::-1], sizes[:, ::-1]], axis=1).astype(np.float64)
+        out = finite & ((boxes < -SLACK) | (boxes > limits + SLACK)).any(axis=1)
+        with np.errstate(over="ignore"):
+            clipped = np.clip(np.where(finite[:, None], boxes, 0), 0, limits).astype(np.float32)
+    left = (clipped[:, 2:] > clipped[:, :2]).all(axis=1)
+    outside = out & ~negative & ~empty & ~left
+    sliver = finite & ~negative & ~empty & ~outside & ~left  # of less width than float32 can tell
+    drop = 'It is left out; say invalid="raise" to be stopped by such boxes.' if invalid != "raise" else ""
+
+    def words(expected: str, fix: str) -> Callable[[int], Sequence[str]]:
+        def one(i: int) -> Sequence[str]:
+            image = f" of an image {int(sizes[i, 0])} x {int(sizes[i, 1])} (height x width)"
+            return where(i), expected, f"{_corners(boxes[i])} as xyxy{image}", fix
+
+        return one
+
+    finding, gone = findings.add_all, invalid != "raise"
+    strange = ~finite if unread is None else ~finite & ~unread
+    for i in np.flatnonzero(strange).tolist():
+        findings.leave_out("box-number", *words("a box of four finite numbers", "")(i))
+    for code, bad, expected in (
+        ("box-negative", negative, "a box whose right and lower edge come last"),
+        ("box-empty", empty | sliver, "a box of some width and height"),
+        ("box-outside", outside, "a box in the image"),
+    ):
+        finding(code, np.flatnonzero(bad), words(expected, drop), warning=gone)
+    kept = left & finite & ~negative & ~empty
+    cut = words("a box within the image", "It is cut off at the border.")
+    finding("box-clipped", np.flatnonzero(out & kept), cut, warning=True)
+    return clipped, kept
+
+
+def _corners(box: np.ndarray) -> str:
+    return "[" + ", ".join(f"{v:.6g}" for v in box.tolist()) + "]"
+
+
+def numbers(
+    rows: Sequence[Any],
+    width: int,
+    where: Callable[[int], str],
+    code: str,
+    what: str,
+    findings: Findings,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Lists of ``width`` numbers each.
+
+    Returns:
+        float64 ``(M, width)``, and bool ``(M,)`` for those that are none: they are NaN, and noted.
+    """
+    whole = _plain_numbers(rows)
+    if whole is not None and whole.shape == (len(rows), width):
+        return whole, np.zeros(len(rows), bool)
+    out, unread = np.full((len(rows), width), np.nan), np.zeros(len(rows), bool)
+    for i, row in enumerate(rows):
+        found = _plain_numbers(row)
+        if found is not None and found.shape == (width,):
+            out[i] = found
+        else:
+            text = f"{len(row)} numbers" if found is not None and found.ndim == 1 else shown(row)
+            findings.leave_out(code, where(i), what, text)
+            unread[i] = True
+    return out, unread
+
+
+def _plain_numbers(values: Any) -> np.ndarray | None:
+    """Numbers as float64, without taking words for numbers."""
+    try:
+        found = np.array(values)
+    except (ValueError, OverflowError):  # lists of unequal length
+        return None
+    return found.astype(np.float64) if found.dtype.kind in "iuf" and found.ndim else None
+
+
+def by_row(values: Any, rows: np.ndarray, missing: np.ndarray) -> list[Any]:
+    """Values of single objects as one entry a row: those of its objects, or None where the row is missing.
+
+    Args:
+        values: an array ``(M, ...)`` or a list of M.
+        rows: int64 ``(M,)``, the row of each.
+        missing: bool ``(N,)``.
+
+    >>> by_row(["cat", "dog", "cow"], np.array([2, 0, 2]), np.array([False, True, False]))
+    [['dog'], None, ['cat', 'cow']]
+    """
+    order = np.argsort(rows, kind="stable")
+    ends = np.searchsorted(rows[order], np.arange(len(missing) + 1)).tolist()
+    values = values[order] if isinstance(values, np.ndarray) else [values[i] for i in order.tolist()]
+    return [
+        None if gone else values[start:end]
+        for gone, start, end in zip(missing.tolist(), ends[:-1], ends[1:], strict=True)
+    ]
+
+
+def by_image(columns: Mapping[str, Any], rows: np.ndarray, missing: np.ndarray) -> dict[str, Any]:
+    """The columns of single objects as columns of images: see `by_row`.
+
+    Before them stands which images somebody looked at, and beside their labels the distinct ones of each image, as
+    `MultiLabel` takes them.
+
+    >>> by_image({"labels": ["cat", "dog", "cat"]}, np.zeros(3, int), np.array([False, True]))
+    {'annotated': array([ True, False]), 'labels': [['cat', 'dog', 'cat'], None], 'categories': [['cat', 'dog'], None]}
+    """
+    out: dict[str, Any] = {"annotated": ~missing}
+    for name, values in columns.items():
+        out[name] = by_row(values, rows, missing)
+        if name == "labels":
+            out["categories"] = [None if s is None else list(dict.fromkeys(s)) for s in out[name]]
+    return out
+
+
+def scenes(
+    findings: Findings,
+    *,
+    had: np.ndarray,
+    kept: np.ndarray,
+    lost: np.ndarray,
+    said: np.ndarray | None = None,
+    unannotated: str | None,
+) -> np.ndarray:
+    """Which images have no label at all, bool ``(N,)``, beside those where nothing is to be seen; both noted.
+
+    Args:
+        findings: where the counts are noted.
+        had: int ``(N,)``, annotations of each image.
+        kept: those of them that are left.
+        lost: those that were left out though they show something: crowds, boxes that are none.
+        said: bool ``(N,)``, images of which the files say that they are empty.
+        unannotated: ``"missing"`` or ``"empty"``, what an image without annotation is; None for missing, as
+            nobody said.
+    """
+    bare = (had == 0) if said is None else (had == 0) & ~said
+    spoilt = (kept == 0) & (lost > 0)
+    missing = spoilt if unannotated == "empty" else spoilt | bare
+    if unannotated is None:
+        unsaid = 'images without annotation, taken as missing unless unannotated="empty"'
+        findings.odd(unsaid, int(bare.sum()))
+    findings.odd("images whose every annotation was left out", int(spoilt.sum()))
+    empty = (kept == 0) & ~missing
+    count = len(had)
+    if count and spoilt.any() and not (kept > 0).any():
+        expected = "at least one annotation that can be used"
+        found = f"none of {int(had.sum()):,}"
+        findings.add("nothing-left", "the annotations", expected, found, "See the warnings of the report.")
+        for problem in findings.report().warnings:
+            findings.add(problem.code, problem.place, problem.expected, problem.found, problem.fix)
+    reasons = [
+        f"{number:,} {words}"
+        for number, words in (
+            (int((bare & missing).sum()), "without annotation"),
+            (int(spoilt.sum()), "whose every annotation was left out"),
+        )
+        if number
+    ]
+    assumed = int((bare & empty).sum())
+    findings.head(
+        f"{count:,} images",
+        f"{int((kept > 0).sum()):,} annotated",
+        f"{int(missing.sum()):,} missing" + (f": {', '.join(reasons)}" if reasons else ""),
+        f"{int(empty.sum()):,} empty" + (f": {assumed:,} without annotation" if assumed else ""),
+    )
+    return missing
+
+
+def chosen(
+    what: str, names: Sequence[str], categories: Iterable[str] | None, findings: Findings
+) -> np.ndarray:
+    """Which categories the user wants, bool for each of ``names``; an error noted for one that is not there."""
+    if categories is None:
+        return np.ones(len(names), bool)
+    wanted = names_in(categories, what)
+    for name in wanted:
+        if name not in names:
+            listed = ", ".join(names[:8]) + (f", … ({len(names)} in all)" if len(names) > 8 else "")
+            fix = similar(str(name), names)
+            findings.add("category", what, f"categories of the data ({listed})", shown(name), fix)
+    return np.array([name in wanted for name in names], bool)
+
+
+def sizes_of(sizes: Sequence[tuple[int, int]]) -> np.ndarray:
+    """Sizes as a column, int32 ``(N, 2)``: height, width."""
+    return np.array(sizes, np.int32).reshape(-1, 2)

@@ -1,0 +1,37 @@
+"""Whatever a user gives as data, as a source."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from polyhead.errors import DataError, Problem, shown
+from polyhead.readers.foreign_datasets import way
+from polyhead.sources.arrays import Arrays
+from polyhead.sources.source import Source
+from polyhead.sources.tables import is_table, read_table
+from polyhead.store.files import is_store
+from polyhead.store.reader import open_store
+
+
+def as_source(data: Any, asked: Sequence[str] | None = None) -> Source:
+    """Whatever a user gives as data, as a source.
+
+    Args:
+        data: what was given.
+        asked: the columns that are read: other entries of a mapping need be no columns. None asks for all.
+
+    Raises:
+        DataError: for what is none.
+    """
+    if isinstance(data, Source):
+        return data
+    if isinstance(data, (str, os.PathLike)) and is_store(data):
+        return open_store(data)
+    if isinstance(data, Mapping):
+        return Arrays(data, asked)
+    if isinstance(data, (str, os.PathLike)) or is_table(data):
+        return read_table(data)
+    expected = "a mapping of arrays, a Source, a table or a path"
+    raise DataError(Problem("data", expected, shown(type(data).__name__), way(data)))

@@ -1,0 +1,226 @@
+"""COCO's JSON as a whole: its form, its images, its categories."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from polyhead.errors import DataError, Problem, as_path, place, shown, similar
+from polyhead.images.headers import ENDINGS
+from polyhead.readers.annotations import sizes_of
+from polyhead.readers.findings import Findings
+from polyhead.readers.paths import Files, Root, way_for
+
+
+def path_of(annotations: Any, images: Any) -> Path:
+    """The path of the JSON.
+
+    Raises:
+        DataError: for what is no path, for a folder, or where nobody says where the images are; it names the files
+            that help.
+    """
+    where = "read_coco(annotations)"
+    path = as_path(annotations, where)
+    if path.is_dir():
+        there = sorted(str(p) for way in ("*.json", "*/*.json") for p in path.glob(way))
+        found = f"a folder with {_some(there)}" if there else "a folder without one"
+        given = there[0] if there else "annotations.json"
+        folder = _images_below(path) if images is None else os.fspath(images)
+        fix = f'Say read_coco("{given}", "{folder}"): the file, and the folder of the images.'
+        if not there:
+            fix = "For images in folders say ph.read_folder(path), for YOLO's text files ph.read_yolo(path)."
+        raise DataError(
+            Problem(f"{where}, {place(file=str(path))}", "COCO's JSON file", found, fix, "folder")
+        )
+    if images is None and path.is_file():
+        fix = f'Say read_coco("{path}", "{_images_below(path.parent)}").'
+        raise DataError(Problem("read_coco(images)", "the folder of the images", "none", fix, "folder"))
+    return path
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:_SHOWN]) + (f", … ({len(names):,} in all)" if len(names) > _SHOWN else "")
+
+
+def _images_below(folder: Path) -> str:
+    """The folder in which images lie: this one, or the first in it, or beside it, that holds any."""
+    homes = (folder, folder.parent) if folder.name.lower().startswith("annotation") else (folder,)
+    for home in homes:
+        for one in (home, *sorted(p for p in home.iterdir() if p.is_dir())):
+            if any(name.lower().endswith(ENDINGS) for name in os.listdir(one)):
+                return str(one)
+    return str(folder / "images")
+
+
+_SHOWN = 4
+
+
+def content_of(path: Path) -> dict[str, Any]:
+    """The JSON, if it is of COCO's form."""
+    where = place(file=str(path))
+    try:
+        content = json.loads(path.read_bytes())
+    except OSError as error:
+        near = similar(path.name, os.listdir(path.parent)) if path.parent.is_dir() else ""
+        found = error.strerror or str(error)
+        raise DataError(Problem(where, "COCO's JSON file", found, near, "no-file")) from None
+    except (ValueError, RecursionError) as error:
+        found = " ".join(str(error).split())
+        fix = way_for(path, "read_coco", folder=False)
+        raise DataError(Problem(where, "JSON", found or type(error).__name__, fix, "json")) from None
+    expected = "an object with the lists images, annotations and categories, as COCO has it"
+    if not isinstance(content, dict):
+        fix = "A list of results has no images: give the annotations they belong to."
+        fix = fix if isinstance(content, list) else ""
+        raise DataError(Problem(where, expected, f"a {type(content).__name__}", fix, "form"))
+    wrong = [n for n in ("images", "annotations", "categories") if not isinstance(content.get(n), list)]
+    if wrong:
+        found = ", ".join(f"{n}: {shown(content[n]) if n in content else 'absent'}" for n in wrong)
+        raise DataError(Problem(where, expected, found, code="form"))
+    return content
+
+
+def kind_of(content: Mapping[str, Any]) -> str:
+    """Which of COCO's kinds of annotation the file holds."""
+    some = [a for a in content["annotations"][:100] if isinstance(a, dict)]
+    if any("segments_info" in a for a in some):
+        return "panoptic"
+    points = any(isinstance(c, dict) and c.get("keypoints") for c in content["categories"])
+    return "keypoints" if points and any("keypoints" in a for a in some) else "instances"
+
+
+def entries_of(values: Sequence[Any], what: str, path: Path, findings: Findings) -> list[dict[str, Any]]:
+    """The entries of a list, if all are objects."""
+    for i, value in enumerate(values):
+        if not isinstance(value, dict):
+            findings.add("form", f"{place(file=str(path))}, {what} {i}", "an object", shown(value))
+    return [value for value in values if isinstance(value, dict)]
+
+
+class Pictures:
+    """The images of the file that are there: a row each.
+
+    Attributes:
+        ids: as the file has them.
+        files: their names in the file.
+        paths: where they are.
+        sizes: ``(height, width)`` of each file.
+        said: the same as the annotation file says them, which is what its coordinates go by.
+        row_of: the row of an image's id, -1 for one that was left out.
+    """
+
+    def __init__(self) -> None:
+        self.ids: list[Any] = []
+        self.files: list[str] = []
+        self.paths: list[str] = []
+        self.sizes: list[tuple[int, int]] = []
+        self.said: list[tuple[int, int]] = []
+        self.row_of: dict[Any, int] = {}
+
+    def columns(self) -> dict[str, Any]:
+        numbered = all(type(i) is int for i in self.ids)
+        ids = np.array(self.ids, np.int64) if numbered else self.ids
+        return {"image": self.paths, "file": self.files, "id": ids, "size": sizes_of(self.sizes)}
+
+
+def id_of(value: Any) -> int | str | None:
+    """An id, however it is written; None for what is none.
+
+    >>> id_of(480), id_of(480.0), id_of("480"), id_of("0480"), id_of(True)
+    (480, 480, 480, '0480', None)
+    """
+    if isinstance(value, str):
+        whole = value.isdecimal() and value.isascii() and len(value) < 19
+        return int(value) if whole and str(int(value)) == value else value
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**63:
+        return value
+    return None
+
+
+def side_of(value: Any) -> int | None:
+    """The height or width of an image, however it is written; None for what is none."""
+    found = id_of(value)
+    return found if isinstance(found, int) and 0 < found < 2**31 else None
+
+
+def pictures_of(content: Mapping[str, Any], path: Path, root: Root, files: Files, verify: bool) -> Pictures:
+    """The images that the file lists, with their paths and sizes."""
+    findings, found = root.findings, Pictures()
+    names = set()
+    for i, entry in enumerate(entries_of(content["images"], "image", path, findings)):
+        number, name = id_of(entry.get("id")), entry.get("file_name")
+        where = f"{place(file=str(path))}, image {f'at position {i}' if number is None else number}"
+        if number is None:
+            findings.add("id", where, "an id, a whole number", shown(entry.get("id")))
+            continue
+        if number in found.row_of:
+            findings.add("id-twice", where, "an id of its own for each image", "the id of one before")
+            continue
+        found.row_of[number] = -1
+        image = root.find(name, where)
+        if image is None:
+            continue
+        if image in names:
+            findings.add("file-twice", where, "a file of its own for each image", shown(name), warning=True)
+        names.add(image)
+        given = (entry.get("height"), entry.get("width"))
+        high, wide = side_of(given[0]), side_of(given[1])
+        said = None if high is None or wide is None else (high, wide)
+        if said is None and given != (None, None):
+            text = f"height {shown(given[0])}, width {shown(given[1])}"
+            findings.add("size-number", where, "a height and width in whole pixels", text)
+            continue
+        if not files.exists(image, where):
+            continue
+        known = files.sized(image, said, verify)
+        if known is None:
+            continue
+        found.row_of[number] = len(found.ids)
+        found.ids.append(number)
+        found.files.append(str(name))
+        found.paths.append(image)
+        found.sizes.append(known)
+        found.said.append(said or known)
+    files.note()
+    if not found.ids and not findings.report().errors:
+        findings.add("no-images", place(file=str(path)), "at least one image", "none")
+    return found
+
+
+class Known(NamedTuple):
+    """The categories of the file: their names, numbers and further entries, in its order."""
+
+    names: list[str]
+    ids: list[int]
+    entries: list[dict[str, Any]]
+    place: dict[Any, int]
+
+
+def known_of(content: Mapping[str, Any], path: Path, findings: Findings) -> Known:
+    """The categories that the file lists."""
+    known, names = Known([], [], [], {}), set[str]()
+    for i, entry in enumerate(entries_of(content["categories"], "category", path, findings)):
+        number, name = id_of(entry.get("id")), entry.get("name")
+        where = f"{place(file=str(path))}, category {i if entry.get('id') is None else shown(entry['id'])}"
+        if not isinstance(number, int) or not 0 <= number < 2**31 or not isinstance(name, str):
+            expected = "an id, a whole number of at least 0, and a name"
+            findings.add("category-form", where, expected, f"id {shown(entry.get('id'))}, name {shown(name)}")
+        elif number in known.place:
+            findings.add("category-twice", where, "an id of its own for each category", "one that is taken")
+        elif name in names:
+            expected = "a name of its own for each category"
+            findings.add("category-twice", where, expected, shown(name), "Rename one of them.")
+        else:
+            known.place[number] = len(known.names)
+            known.names.append(name)
+            names.add(name)
+            known.ids.append(number)
+            known.entries.append(entry)
+    return known

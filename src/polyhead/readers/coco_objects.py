@@ -1,0 +1,194 @@
+"""What COCO's JSON says of single objects: their masks and keypoints."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from polyhead.columns.mask_values import Polygons, Rle
+from polyhead.errors import DataError, shown
+from polyhead.readers.annotations import numbers
+from polyhead.readers.findings import Findings
+
+MOST_NAMES = 200
+"""Attributes that get a column each; of more, their names are values rather than names."""
+
+Where = Callable[[Mapping[str, Any]], str]
+
+
+def mask_of(
+    entry: Mapping[str, Any], size: tuple[int, int], where: Where, findings: Findings
+) -> Polygons | Rle | None:
+    """The mask of an annotation, or None where it has none.
+
+    Args:
+        entry: the annotation.
+        size: of its image.
+        where: its place, for the findings.
+        findings: where what is no mask is noted.
+    """
+    given = entry.get("segmentation")
+    if not given and isinstance(given, (list, dict, type(None))):
+        return None
+    if isinstance(given, dict):
+        return _rle(given, entry, size, where, findings)
+    expected = "polygons as lists of numbers x, y, x, y, … or run lengths with size and counts"
+    if not isinstance(given, list):
+        findings.leave_out("mask", where(entry), expected, shown(given))
+        return None
+    if not any(isinstance(flat, (list, dict)) for flat in given):
+        given = [given]  # one polygon that is not in a list of its own
+    elif len(given) > 2 and all(isinstance(flat, list) and len(flat) == 2 for flat in given):
+        given = [given]  # the same, of pairs x, y
+    rings = []
+    for flat in given:
+        ring = _ring(flat)
+        if ring is None:
+            odd = (
+                isinstance(flat, list) and len(flat) % 2 and not any(isinstance(n, (list, str)) for n in flat)
+            )
+            findings.leave_out("mask", where(entry), expected, f"{len(flat)} numbers" if odd else shown(flat))
+            return None
+        if not np.isfinite(ring).all():
+            findings.leave_out("mask-number", where(entry), "polygons of finite numbers", shown(flat))
+            return None
+        rings += [ring.reshape(-1, 2)] if len(ring) >= 6 else []
+        if len(ring) < 6:
+            fix = "The polygon is left out."
+            found = f"{len(ring) // 2}"
+            findings.add("mask-short", where(entry), "at least three corners", found, fix, warning=True)
+    return Polygons(size, tuple(rings)) if rings else None
+
+
+def _ring(flat: Any) -> np.ndarray | None:
+    """A polygon as float64 ``(2 n,)``, or None for what is none."""
+    try:
+        ring = np.array(flat)
+    except (ValueError, OverflowError):
+        return None
+    if ring.ndim == 2 and ring.shape[1] == 2:  # of pairs x, y
+        ring = ring.reshape(-1)
+    if ring.ndim != 1 or (len(ring) and ring.dtype.kind not in "iuf") or len(ring) % 2:
+        return None
+    return ring.astype(np.float64)
+
+
+def _rle(
+    given: Mapping[str, Any],
+    entry: Mapping[str, Any],
+    size: tuple[int, int],
+    where: Where,
+    findings: Findings,
+) -> Rle | None:
+    try:
+        mask = Rle(_whole(given.get("size", ())), _whole(given.get("counts", ())))
+    except DataError as error:
+        (problem,) = error.problems
+        findings.leave_out("mask", where(entry), f"run lengths, {problem.expected}", problem.found)
+        return None
+    if mask.size != tuple(size):
+        expected = "run lengths of the size (height, width) of the image"
+        findings.leave_out("mask-size", where(entry), expected, f"{mask.size} in an image of {tuple(size)}")
+        return None
+    return mask
+
+
+def _whole(given: Any) -> Any:
+    """Numbers such as 480.0 as 480; all else as it is."""
+    if not isinstance(given, list):
+        return given
+    return [int(n) if isinstance(n, float) and n.is_integer() and abs(n) < 2**53 else n for n in given]
+
+
+def keypoints_of(
+    some: Sequence[Mapping[str, Any]],
+    names: Sequence[Any],
+    sizes: np.ndarray,
+    where: Where,
+    findings: Findings,
+) -> np.ndarray:
+    """The keypoints of annotations, float32 ``(k, n, 3)``.
+
+    Args:
+        some: the annotations.
+        names: for each category that is wanted the names of its keypoints, or None.
+        sizes: ``(k, 2)`` of their images.
+        where: the place of an annotation, for the findings.
+        findings: where what is no keypoint is noted.
+    """
+    counts = sorted({len(n) for n in names if isinstance(n, list) and n})
+    if len(counts) != 1:
+        found = f"categories with {' and '.join(map(str, counts))}" if counts else "categories without any"
+        fix = "Choose with read_coco(categories=[...])." if counts else 'Say kind="instances".'
+        findings.add("keypoint-count", "the categories", "one number of keypoints", found, fix)
+    findings.stop()
+    (count,) = counts
+
+    def at(i: int) -> str:
+        return where(some[i])
+
+    given = [entry.get("keypoints") for entry in some]
+    bare = [not points for points in given]  # of a category that has none, or not labelled
+    listed = [points or [0] * (3 * count) for points in given]
+    expected = f"keypoints, {3 * count} numbers (x, y, visibility of each)"
+    flat, unread = numbers(listed, 3 * count, at, "keypoints", expected, findings)
+    points = flat.reshape(-1, count, 3)
+    with np.errstate(invalid="ignore"):
+        wrong = ~(np.abs(points) < np.finfo(np.float32).max).all(axis=(1, 2)) & ~unread
+    for i in np.flatnonzero(wrong).tolist():
+        findings.leave_out("keypoint-number", at(i), "keypoints of finite numbers", shown(listed[i]))
+    strange = ~wrong & ~unread & ~np.isin(points[..., 2], (0, 1, 2)).all(axis=1)
+    for i in np.flatnonzero(strange).tolist():
+        found = shown(points[i, :, 2].tolist())
+        findings.leave_out("visibility", at(i), "a visibility of 0, 1 or 2", found)
+    points[wrong | unread | strange] = 0  # as of an object whose keypoints nobody labelled
+    seen = points[..., 2]
+    limits = sizes[:, None, ::-1]
+    away = (seen > 0) & ((points[..., :2] < 0) | (points[..., :2] > limits)).any(axis=2)
+    findings.add_all(
+        "keypoint-outside",
+        np.flatnonzero(away.any(axis=1)),
+        lambda i: (at(i), "keypoints in the image", shown(points[i][away[i]][0].tolist()), "It is kept."),
+        warning=True,
+    )
+    findings.note(f"{int((seen > 0).sum()):,} keypoints labelled, {int((seen == 0).sum()):,} not")
+    if any(bare):
+        findings.note(f"{sum(bare):,} objects without keypoints")
+    return points.astype(np.float32)
+
+
+def extras_of(
+    some: Sequence[Mapping[str, Any]], scale: np.ndarray, where: Where, findings: Findings
+) -> dict[str, Any]:
+    """What else a file says of objects, as columns: those that any of them has.
+
+    Args:
+        some: the annotations.
+        scale: float64 ``(k,)``, by how much the area of their images changed since.
+        where: the place of an annotation, for the findings.
+        findings: where what is no number is noted.
+    """
+    columns: dict[str, Any] = {}
+    for name in ("area", "score"):
+        given = [entry.get(name) for entry in some]
+        if all(value is None for value in given):
+            continue
+        found = np.full(len(some), np.nan)
+        for i, value in enumerate(given):
+            if isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < 1e30:
+                found[i] = value
+            elif value is not None:
+                expected, fix = f"{name}, a number", "It is missing, then."
+                findings.add("extra", where(some[i]), expected, shown(value), fix, warning=True)
+        columns[name] = (found * scale if name == "area" else found).astype(np.float32)
+    given = [entry.get("attributes") for entry in some]
+    if any(value is not None for value in given):
+        columns["attributes"] = given
+    named = [value if isinstance(value, dict) else {} for value in given]
+    keys = dict.fromkeys(key for value in named for key in value)
+    if len(keys) > MOST_NAMES:
+        findings.note(f"{len(keys):,} names of attributes, too many for a column each: see `attributes`")
+        return columns
+    return columns | {f"attributes.{key}": [value.get(key) for value in named] for key in keys}

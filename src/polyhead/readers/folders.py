@@ -1,0 +1,346 @@
+"""Folders of images: a folder for each class, folders of masks beside them, a table of labels beside them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from polyhead.columns.values import EXACT, Coded, Values
+from polyhead.errors import DataError, Problem, place, shown, similar
+from polyhead.images.headers import ENDINGS
+from polyhead.kinds.kind import About
+from polyhead.readers.annotations import Images, require_choices
+from polyhead.readers.findings import Findings
+from polyhead.readers.paths import Files, Root
+from polyhead.sources.source import Source
+from polyhead.sources.tables import read_table
+
+KEYS = ("file", "file_name", "filename", "image", "image_path", "path", "name")
+"""Columns that hold the names of files, where the user does not say which."""
+
+
+def read_folder(
+    root: str | os.PathLike[str],
+    *,
+    images: str | os.PathLike[str] | None = None,
+    classes: bool | None = None,
+    masks: str | Mapping[str, str] | None = None,
+    table: str | os.PathLike[str] | None = None,
+    key: str | None = None,
+    missing_files: str = "raise",
+    verify: bool = False,
+) -> Images:
+    """The images in a folder, one row each, with what folders, masks and a table say of them.
+
+    Columns:
+
+    - ``image``: the path of the image; ``file``: its name below the folder of the images.
+    - ``label``, of class folders: the name of the first folder, None for an image in none.
+    - ``mask``, or as ``masks`` names them: the path of the mask, None where there is none.
+    - the columns of the table but for its key; None or NaN for images that it does not have.
+
+    Args:
+        root: the folder of the data set.
+        images: the folder of the images in it. By default the folder ``images``, if masks or a table are asked
+            for and it is there, else the root itself.
+        classes: whether the first folder is the class of the images in it; by default where there are folders,
+            and neither masks nor a table.
+        masks: the folder of masks that are named as the images are but for the ending, or several,
+            ``{column: folder}``. ``"masks/{stem}_mask"`` says how names differ.
+        table: a CSV or Parquet file in the root, or whatever `read_table` takes, with a row for each image.
+        key: the table's column of file names, with or without folder and ending; by default the first of
+            ``file``, ``file_name``, ``filename``, ``image``, ``image_path``, ``path``, ``name``.
+        missing_files: ``"raise"``, or ``"drop"`` what the table names and is not there, and images that cannot
+            be read.
+        verify: open every image and mask, to see that it can be read and that both are of one size.
+
+    Returns:
+        A source with a ``report`` of all that was odd, and the names of the classes as ``categories``.
+
+    Raises:
+        DataError: for what makes the data unusable, all of it at once.
+
+    >>> import pathlib, tempfile
+    >>> folder = pathlib.Path(tempfile.mkdtemp())
+    >>> for name in ("cat/a.jpg", "cat/b.jpg", "dog/a.jpg"):
+    ...     (folder / name).parent.mkdir(exist_ok=True)
+    ...     _ = (folder / name).write_bytes(b"")
+    >>> rows = read_folder(folder)
+    >>> rows.read(np.array([2, 0]))["label"]
+    ['dog', 'cat']
+    """
+    require_choices("read_folder", locals())
+    findings = Findings()
+    files = Files(findings, missing_files)
+    home = Root(root, "read_folder(root)", findings)
+    if not isinstance(masks, (str, os.PathLike, Mapping, type(None))):
+        fix = 'Say masks="masks", or masks={"mask": "masks"} for several.'
+        raise DataError(Problem("read_folder(masks=)", "a folder, or {column: folder}", shown(masks), fix))
+    wanted = {"mask": masks} if isinstance(masks, (str, os.PathLike)) else dict(masks or {})
+    inner = os.path.join(home.path, "images")
+    if images is None and (wanted or table is not None) and os.path.isdir(inner):
+        images = inner
+    base = Root(os.path.join(home.path, images or ""), "read_folder(images=)", findings)
+    found = {column: _Masks(home, str(folder), column, findings) for column, folder in wanted.items()}
+    names = _images(base, [m.path for m in found.values()], table, findings)
+    findings.stop()
+    sizes: list[tuple[int, int]] = []
+    if verify:
+        read = [(name, files.size(os.path.join(base.path, name))) for name in names]
+        names = [name for name, size in read if size is not None]
+        sizes = [size for _, size in read if size is not None]
+        files.note()
+        findings.stop()
+    findings.note(f"{len(names):,} images")
+    columns: dict[str, Values] = {
+        "image": [os.path.join(base.path, *n.split("/")) for n in names],
+        "file": names,
+    }
+    categories: list[str] = []
+    if classes or (classes is None and not wanted and table is None and any("/" in name for name in names)):
+        columns["label"], categories = _classes(base, names, findings)
+    for column, some in found.items():
+        columns[column] = some.of(names, findings)
+        if verify:
+            _verify_masks(columns[column], sizes, column, files, findings)
+    if table is not None:
+        joined = _joined(home, base, table, key, names, files, findings)
+        for column in [c for c in joined if c in columns]:
+            fix = "Rename the column of the table."
+            found_ = "one that the table has as well"
+            findings.add("column", f"column `{column}`", "a name of its own for each column", found_, fix)
+        columns |= joined
+    findings.stop()
+    about = {"label": About(tuple(categories))} if categories else {}
+    return Images(columns, findings.told(place(file=home.path)), categories, about)
+
+
+def _images(base: Root, masks: Sequence[str], table: Any, findings: Findings) -> list[str]:
+    """The names of the images below a folder, but for those in folders of masks."""
+    names, others = base.files()
+    inside = [os.path.relpath(m, base.path).replace(os.sep, "/") + "/" for m in masks if m != base.path]
+    names = [name for name in names if not name.startswith(tuple(inside))]
+    is_file = (
+        isinstance(table, (str, os.PathLike)) and os.path.dirname(os.path.join(base.path, table)) == base.path
+    )
+    if others - is_file > 0:
+        findings.note(f"{others - is_file:,} files that are no images")
+    if not names:
+        expected = f"images, files that end in {', '.join(ENDINGS)}"
+        findings.add("no-images", place(file=base.path), expected, "none")
+    return names
+
+
+def _classes(base: Root, names: Sequence[str], findings: Findings) -> tuple[Coded, list[str]]:
+    """The first folder of each image as its label."""
+    folders = sorted(
+        entry.name for entry in os.scandir(base.path) if entry.is_dir() and not entry.name.startswith(".")
+    )
+    found = [name.split("/", 1)[0] if "/" in name else None for name in names]
+    there = set(found)
+    categories = [folder for folder in folders if folder in there]
+    code = {name: i for i, name in enumerate(categories)}
+    for folder in folders:
+        if folder not in there:
+            where = place(file=os.path.join(base.path, folder))
+            fix = "It is no class, then."
+            findings.add("empty-class", where, "images in the folder of a class", "none", fix, warning=True)
+    for name, label in zip(names, found, strict=True):
+        if label is None:
+            where = place(file=os.path.join(base.path, name))
+            findings.add(
+                "no-class", where, "an image in the folder of a class", "one beside them", "Its label is missing.",
+                warning=True,
+            )  # fmt: skip
+    missing = found.count(None)
+    findings.note(
+        f"{len(categories):,} classes; {len(names) - missing:,} images labelled, {missing:,} missing"
+    )
+    return Coded(np.array([-1 if f is None else code[f] for f in found], np.int32), categories), categories
+
+
+class _Masks:
+    """A folder of masks, and how their names come from those of the images."""
+
+    def __init__(self, home: Root, given: str, column: str, findings: Findings) -> None:
+        self._what = f"read_folder(masks=), column `{column}`"
+        folder, pattern = given, "{stem}"
+        if "{stem}" in given:
+            folder, _, pattern = given.rpartition("/")
+        head, tail = os.path.splitext(pattern)
+        self._before, _, self._after = (head if tail.lower() in ENDINGS else pattern).partition("{stem}")
+        self._plain = pattern == "{stem}"
+        self._root = Root(os.path.join(home.path, folder), self._what, findings)
+        self.path = self._root.path
+
+    def of(self, names: Sequence[str], findings: Findings) -> list[Any]:
+        """The path of the mask of each image, or None."""
+        masks: dict[str, str] = {}
+        for name in self._root.files()[0]:
+            stem = self._stem(name)
+            if stem is None:
+                continue
+            where = place(file=os.path.join(self.path, name))
+            if stem in masks:
+                findings.add("mask-twice", where, "one mask for each image", f"{masks[stem]} as well")
+            masks[stem] = name
+        stems = [os.path.splitext(name)[0] for name in names]
+        if len(set(stems)) < len(stems):
+            self._twice(names, stems, findings)
+        there = set(stems)
+        lost = [name for stem, name in masks.items() if stem not in there]
+        if len(lost) == len(masks):
+            found = f"{shown(lost[0])} and no {shown(stems[0])}" if lost else "no masks at all"
+            fix = 'Say masks="masks/{stem}_mask" for names that differ.' if self._plain and lost else ""
+            expected = "masks that are named as the images are"
+            findings.add("no-masks", f"{self._what}, {place(file=self.path)}", expected, found, fix)
+        for name in lost:
+            where = place(file=os.path.join(self.path, name))
+            findings.add("no-image", where, "an image of this name", "none", warning=True)
+        paths = [os.path.join(self.path, *masks[s].split("/")) if s in masks else None for s in stems]
+        missing = paths.count(None)
+        findings.note(f"{len(paths) - missing:,} masks in {self.path}, {missing:,} missing")
+        if lost:
+            findings.note(f"{len(lost):,} masks without image")
+        return paths
+
+    def _stem(self, name: str) -> str | None:
+        """The stem of the image that a mask is of, or None if its name is of another form."""
+        folder, _, base = os.path.splitext(name)[0].rpartition("/")
+        if len(base) <= len(self._before) + len(self._after):
+            return None if not self._plain else name
+        if not (base.startswith(self._before) and base.endswith(self._after)):
+            return None
+        stem = base[len(self._before) : len(base) - len(self._after)]
+        return f"{folder}/{stem}" if folder else stem
+
+    def _twice(self, names: Sequence[str], stems: Sequence[str], findings: Findings) -> None:
+        seen: dict[str, str] = {}
+        for name, stem in zip(names, stems, strict=True):
+            if stem in seen:
+                expected = "a name of its own for each image, apart from its ending"
+                findings.add("file-twice", place(file=name), expected, f"{seen[stem]} as well")
+            seen[stem] = name
+
+
+def _verify_masks(
+    masks: Any, sizes: Sequence[tuple[int, int]], column: str, files: Files, findings: Findings
+) -> None:
+    """Open each mask; one of another size than its image is noted, one that cannot be read becomes None."""
+    for row, (path, size) in enumerate(zip(masks, sizes, strict=True)):
+        if path is None:
+            continue
+        found = files.size(path)
+        if found is None:
+            masks[row] = None
+        elif found != size:
+            where = place(file=path, column=column)
+            words = f"{found[0]} x {found[1]} for an image {size[0]} x {size[1]}"
+            expected = "a mask of the size (height x width) of its image"
+            findings.add("mask-size", where, expected, words, warning=True)
+
+
+def _joined(
+    home: Root,
+    base: Root,
+    table: Any,
+    key: str | None,
+    names: Sequence[str],
+    files: Files,
+    findings: Findings,
+) -> dict[str, Values]:
+    """The columns of a table, in the order of the images."""
+    is_path = isinstance(table, (str, os.PathLike))
+    path = os.path.join(home.path, os.path.expanduser(table)) if is_path else None
+    source = read_table(table if path is None else path)
+    where = "the table" if path is None else place(file=path)
+    key = _key(source, key, where)
+    values = source.only([key]).coded(np.arange(len(source)))[key]
+    listed = (values.values() if isinstance(values, Coded) else np.asarray(values, object)).tolist()
+    index = _index(names, os.path.relpath(base.path, home.path).replace(os.sep, "/"))
+    at = np.full(len(names), -1, np.int64)
+    for row, name in enumerate(listed):
+        place_ = f"{where}, row {row}"
+        name = str(name) if isinstance(name, (int, np.integer)) and not isinstance(name, bool) else name
+        if not isinstance(name, str) or not name:
+            findings.add("key", place_, f"the name of an image in column `{key}`", shown(name))
+            continue
+        if base.find(name, place_) is None:
+            continue
+        image = index.get(name.replace("\\", "/").removeprefix("./"))
+        if image is None:
+            full = os.path.join(base.path, name)
+            if files.exists(full, place_):
+                expected = f"an image, a file that ends in {', '.join(ENDINGS)}"
+                findings.add("key", place_, expected, shown(name))
+        elif image < 0:
+            fix = "Write it with its folder and ending."
+            findings.add("key", place_, "the name of one image", f"{shown(name)}, the name of several", fix)
+        elif at[image] >= 0:
+            expected = "one row for each image"
+            findings.add("row-twice", place_, expected, f"{shown(name)}, as in row {at[image]}")
+        else:
+            at[image] = row
+    missing = int((at < 0).sum())
+    findings.note(f"{len(names) - missing:,} images with a row in the table, {missing:,} missing")
+    findings.stop()
+    if missing == len(names):
+        raise DataError(Problem(where, "a row for at least one image", "none", code="no-rows"))
+    others = [column for column in source.columns if column != key]
+    rows = source.only(others).coded(np.maximum(at, 0)) if others else {}
+    return {column: _with_gaps(values, at < 0) for column, values in rows.items()}
+
+
+def _key(source: Source, key: str | None, where: str) -> str:
+    columns = source.columns
+    if key is None:
+        key = next((name for name in KEYS if name in columns), None)
+        if key is None:
+            fix = "Say read_folder(key=...)."
+            expected = f"a column of file names ({', '.join(KEYS)})"
+            raise DataError(Problem(where, expected, ", ".join(columns), fix, "key"))
+    elif key not in columns:
+        fix = similar(key, columns)
+        raise DataError(Problem(where, f"a column `{key}`", ", ".join(columns), fix, "key"))
+    return key
+
+
+def _index(names: Sequence[str], folder: str) -> dict[str, int]:
+    """The image that a name means, as written in full or, where it is one alone, without folder or ending; else -1."""
+    index: dict[str, int] = {}
+    for short in (
+        lambda name: os.path.splitext(name.rpartition("/")[2])[0],
+        lambda name: name.rpartition("/")[2],
+        lambda name: os.path.splitext(name)[0],
+    ):
+        found: dict[str, int] = {}
+        for i, name in enumerate(names):
+            found[short(name)] = -1 if short(name) in found else i
+        index |= found
+    full = {f"{folder}/{name}": i for i, name in enumerate(names)} if folder != "." else {}
+    return {**index, **full, **{name: i for i, name in enumerate(names)}}
+
+
+def _with_gaps(values: Values, gone: np.ndarray) -> Values:
+    """A column with a missing value in some rows.
+
+    >>> _with_gaps(np.array([1, 2]), np.array([False, True])).tolist()
+    [1.0, nan]
+    """
+    if not gone.any():
+        return values
+    if isinstance(values, Coded):
+        return Coded(np.where(gone, np.int32(-1), values.codes), values.categories, values.ordered)
+    if isinstance(values, np.ndarray):
+        if values.dtype.kind in "biu" and (
+            not values.size or np.abs(values.astype(np.float64)).max() <= EXACT
+        ):
+            values = values.astype(np.float64)
+        if values.dtype.kind in "fmM":
+            values = values.copy()
+            values[gone] = np.nan if values.dtype.kind == "f" else np.array("NaT", values.dtype)
+            return values
+    return [None if g else v for g, v in zip(gone.tolist(), values, strict=True)]

@@ -1,0 +1,159 @@
+"""The largest object of each row."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from polyhead.columns.values import Values
+from polyhead.errors import BadValue, DataError, Problem, place, shown
+from polyhead.kinds.kind import About
+from polyhead.kinds.missing import is_missing, plain, row_array
+from polyhead.sources.source import OwnSource, Source, checked_rows, names_in
+
+ALONG = (
+    "labels",
+    "masks",
+    "keypoints",
+    "ids",
+    "difficult",
+    "crowd",
+    "area",
+    "score",
+    "attributes",
+    "truncated",
+    "occluded",
+    "pose",
+)
+PRESENT = "present"
+
+
+def largest(source: Source, boxes: str = "boxes", *, along: Sequence[str] | None = None) -> Source:
+    """The same rows with the largest object of each in place of all its objects: one box, one class, one mask.
+
+    For a model that says whether there is an object, which, and where: ``Binary(column="present")``,
+    ``Categorical(column="labels", given=...)``, ``Boxes(1, column="boxes", given=...)`` and
+    ``Mask(column="masks", given=...)``.
+
+    Columns:
+
+    - ``present``: True where a row has objects, False where it has none, None where nobody knows.
+    - ``boxes``: the largest box, ``(4,)`` of ``xyxy``, by its area; of equal ones the first.
+    - those of ``along``: the entry of the same object.
+    - all others as they are.
+
+    A row without objects has None in all of them: nothing is there to be labelled.
+
+    Args:
+        source: rows with several objects each, as `read_coco`, `read_yolo` and `read_voc` give them.
+        boxes: the column of boxes, ``(k, 4)`` of ``xyxy`` a row; None where there is no label.
+        along: the columns that hold one entry for each box; by default those of the readers that are there, from
+            ``labels`` and ``masks`` to ``area`` and ``attributes``.
+
+    Raises:
+        DataError: a column that is not there, or a column ``present`` that is; when it is read, a row with other
+            than one entry for each box.
+
+    >>> from polyhead.sources.arrays import Arrays
+    >>> rows = Arrays({"boxes": [[[0, 0, 2, 2], [0, 0, 9, 5]], [], None], "labels": [["cup", "cat"], [], None]})
+    >>> found = largest(rows).read(np.arange(3))
+    >>> found["present"], found["labels"], found["boxes"][0].tolist()
+    ([True, False, None], ['cat', None, None], [0.0, 0.0, 9.0, 5.0])
+    """
+    if not isinstance(source, Source):
+        fix = "Say ph.read_table(data) for a frame or a mapping of arrays."
+        raise DataError(
+            Problem("largest(source)", "a Source, as readers return it", shown(type(source).__name__), fix)
+        )
+    names = source.columns
+    if along is None:
+        usual = {*ALONG, *(name for name in names if name.startswith("attributes."))}
+        along = [name for name in names if name in usual and name != boxes]
+    else:
+        along = names_in(along, "largest(along=)")
+    source.only([boxes, *along])  # says which is not there
+    if PRESENT in names:
+        fix = "Leave it out, with source.only([...])."
+        raise DataError(Problem("largest(source)", f"no column `{PRESENT}`", "one", fix))
+    return _Largest(source, boxes, tuple(along))
+
+
+class _Largest(OwnSource):
+    """Rows of one object each."""
+
+    def __init__(self, source: Source, boxes: str, along: tuple[str, ...]) -> None:
+        self._source, self._boxes, self._along = source, boxes, along
+        self.sequential = source.sequential
+
+    def __len__(self) -> int:
+        return len(self._source)
+
+    def ids_of(self, rows: np.ndarray) -> np.ndarray:
+        return self._source.ids_of(rows)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return (*self._source.columns, PRESENT)
+
+    def column(self, name: str) -> Values | None:
+        self._require([name])
+        return None if name in (PRESENT, self._boxes, *self._along) else self._source.column(name)
+
+    def about(self, name: str) -> About:
+        return About() if name == PRESENT else self._source.about(name)
+
+    def only(self, columns: Sequence[str]) -> Source:
+        self._require(columns)
+        chosen = [name for name in columns if name in self._along]
+        if PRESENT not in columns and self._boxes not in columns and not chosen:
+            return self._source.only(columns)
+        needed = dict.fromkeys([self._boxes, *(name for name in columns if name != PRESENT)])
+        view = _Largest(self._source.only(list(needed)), self._boxes, tuple(chosen))
+        return view if set(view.columns) == set(columns) else Source.only(view, columns)
+
+    def coded(self, ids: np.ndarray) -> dict[str, Values]:
+        rows = checked_rows(self._source, self._source.coded(ids), len(ids))
+        entries, told = plain(rows[self._boxes]), self.ids_of(ids).tolist()
+        chosen = [self._choose(entries[i], row) for i, row in enumerate(told)]
+        out: dict[str, Values] = dict(rows)
+        out[PRESENT] = [None if found is None else found[1] > 0 for found in chosen]
+        out[self._boxes] = [None if f is None or not f[1] else f[0][f[2]] for f in chosen]
+        for name in self._along:
+            out[name] = self._taken(name, plain(rows[name]), chosen, told)
+        return out
+
+    def _choose(self, value: Any, row: int) -> tuple[np.ndarray, int, int] | None:
+        """A row's boxes, their number, and the largest; None where there is no label."""
+        if is_missing(value):
+            return None
+        try:
+            found = np.asarray(row_array(value, row, "boxes (k, 4)"), np.float64)
+        except BadValue as bad:
+            raise bad.located(column=self._boxes, row=row) from None
+        found = found if found.size else np.zeros((0, 4))
+        if found.ndim != 2 or found.shape[1] != 4:
+            raise DataError(
+                Problem(place(column=self._boxes, row=row), "boxes (k, 4)", f"shape {found.shape}")
+            )
+        area = np.nan_to_num((found[:, 2] - found[:, 0]) * (found[:, 3] - found[:, 1]), nan=-1.0)
+        return found, len(found), int(area.argmax()) if len(found) else -1
+
+    def _taken(self, name: str, values: Any, chosen: list[Any], told: list[int]) -> list[Any]:
+        """The entries of one column that belong to the objects chosen."""
+        out: list[Any] = []
+        for value, found, row in zip(values, chosen, told, strict=True):
+            if found is None or not found[1] or is_missing(value):
+                out.append(None)
+                continue
+            if not hasattr(value, "__len__") or isinstance(value, str) or len(value) != found[1]:
+                expected = f"one entry for each of {found[1]} boxes"
+                got = (
+                    f"{len(value)}"
+                    if hasattr(value, "__len__") and not isinstance(value, str)
+                    else shown(value)
+                )
+                raise DataError(Problem(place(column=name, row=row), expected, got))
+            out.append(value[found[2]])
+        return out

@@ -1,0 +1,298 @@
+"""The files of a data set: found below one folder that no path leaves, there or not, readable or not."""
+
+from __future__ import annotations
+
+import os
+import posixpath
+import re
+import stat
+from collections.abc import Sequence
+from typing import Any
+
+from polyhead.errors import DataError, Problem, place, shown, similar
+from polyhead.images.headers import ENDINGS, read_header
+from polyhead.readers.findings import Findings
+
+_DRIVE = re.compile(r"[A-Za-z]:")
+
+
+def lines_of(path: str | os.PathLike[str], what: str) -> list[str]:
+    """The lines of a text file, without what ends them.
+
+    Raises:
+        DataError: for a file that cannot be read, ``what`` says what it should be; for one that is not UTF-8, with the
+            line.
+    """
+    where = place(file=os.fspath(path))
+    try:
+        with open(path, "rb") as file:
+            data = file.read()
+    except OSError as error:
+        raise DataError(Problem(where, what, str(error.strerror), code="text")) from None
+    try:
+        return data.decode("utf-8-sig").splitlines()
+    except UnicodeDecodeError as error:
+        line = data[: error.start].count(b"\n") + 1
+        found = f"the byte 0x{data[error.start]:02x}"
+        raise DataError(
+            Problem(f"{where}, line {line}", "text in UTF-8", found, "Save the file as UTF-8.", "text")
+        ) from None
+
+
+_READERS = (
+    ((".yaml", ".yml"), "A data YAML of YOLO is read by ph.read_yolo(path)."),
+    ((".json",), "A JSON file of COCO is read by ph.read_coco(path, folder_of_images)."),
+    (
+        (".parquet", ".pq", ".csv", ".tsv", ".arrow", ".feather", ".ipc"),
+        "A table is read by ph.read_table(path).",
+    ),
+    ((".zip", ".tar", ".gz", ".tgz", ".7z", ".rar"), "Unpack it first."),
+    ((".xml",), "XML files of PASCAL VOC are read by ph.read_voc(folder)."),
+)
+
+
+def way_for(path: str | os.PathLike[str], reader: str, folder: bool = True) -> str:
+    """What to do with a file of a wrong kind, by the ending of its name.
+
+    Args:
+        path: of the file.
+        reader: which got it.
+        folder: whether the reader takes a folder.
+
+    >>> way_for("pets/data.yaml", "read_voc"), way_for("pets/a.xml", "read_voc")
+    ('A data YAML of YOLO is read by ph.read_yolo(path).', 'Give the folder that holds it.')
+    """
+    name = os.fspath(path).lower()
+    ways = [way for endings, way in _READERS if name.endswith(endings)]
+    held = "Give the folder that holds it." if folder and name.endswith((".xml", ".txt", *ENDINGS)) else ""
+    return next((way for way in ways if f"ph.{reader}(" not in way), held)
+
+
+class Root:
+    """A folder that no path may leave.
+
+    Args:
+        folder: it.
+        what: the argument it was given as, for errors.
+        findings: where paths that leave it are noted.
+
+    Raises:
+        DataError: for what is no folder.
+    """
+
+    def __init__(self, folder: Any, what: str, findings: Findings) -> None:
+        if not isinstance(folder, (str, os.PathLike)):
+            raise DataError(Problem(what, "the path of a folder", shown(folder)))
+        self.path = os.path.abspath(os.path.expanduser(os.fspath(folder)))
+        self.findings = findings
+        if not os.path.isdir(self.path):
+            found = "a file" if os.path.exists(self.path) else "nothing at this path"
+            parent, name = os.path.split(self.path)
+            near = ""
+            if os.path.exists(self.path):
+                near = way_for(self.path, what.partition("(")[0])
+            elif os.path.isdir(parent):
+                near = similar(name, sorted(os.listdir(parent)))
+            raise DataError(Problem(f"{what}, {place(file=self.path)}", "a folder", found, near, "folder"))
+        self._real = os.path.realpath(self.path)
+        self._folders: dict[str, bool] = {}
+
+    def find(self, name: Any, where: str, fix: str = "Name files relative to their folder.") -> str | None:
+        """The path of a file that an annotation names, or None, and an error noted, where it leaves the folder."""
+        found = self._leaves(name)
+        if found is None:
+            return os.path.normpath(os.path.join(self.path, name.replace("\\", "/")))
+        expected = f"the name of a file under {self.path}"
+        self.findings.add("path", where, expected, found, fix)
+        return None
+
+    def inside(self, name: Any) -> str | None:
+        """The end of a path that leads out of this folder, where there is such a file or folder in it; else None.
+
+        A data set that was moved names its files where they were: ``../train/images``, ``/data/pets/train/images``.
+        Its last part alone is no end, as ``images`` may hold all parts of a data set, unless it follows this folder's
+        own name, or is all that there is behind ``..``. That name itself is this folder.
+        """
+        if not isinstance(name, str) or "\0" in name:
+            return None
+        path = posixpath.normpath(name.replace("\\", "/"))
+        absolute = path.startswith("/") or bool(_DRIVE.match(path))
+        if not absolute and not path.startswith("../"):
+            return None
+        parts = [part for part in path.split("/") if part not in ("", "..")]
+        own = os.path.basename(self.path)
+        if parts and parts[-1] == own:
+            return self.path
+        for start in range(len(parts)):
+            end = "/".join(parts[start:])
+            whole = not start and not absolute
+            sure = whole or len(parts) - start > 1 or (start and parts[start - 1] == own)
+            if sure and self._leaves(end) is None and os.path.exists(os.path.join(self.path, end)):
+                return os.path.join(self.path, *parts[start:])
+        return None
+
+    def _leaves(self, name: Any) -> str | None:
+        if not isinstance(name, str) or not name or "\0" in name:
+            return shown(name)
+        try:
+            os.fsencode(name)
+        except UnicodeEncodeError:
+            return shown(name)
+        parts = name.replace("\\", "/").split("/")
+        if not parts[0] or _DRIVE.match(name):
+            return f"the absolute path {shown(name)}"
+        if ".." in parts:
+            return f"{shown(name)}, which leads out of it"
+        path = os.path.join(self.path, *parts)
+        if self._linked_out(path):
+            return f"{shown(name)}, a link to {os.path.realpath(path)}, which lies outside"
+        return None
+
+    def _linked_out(self, path: str) -> bool:
+        parent = os.path.dirname(path)
+        if parent not in self._folders:
+            self._folders[parent] = self._holds(parent)
+        if not self._folders[parent]:
+            return True
+        try:
+            linked = stat.S_ISLNK(os.lstat(path).st_mode)
+        except OSError:  # nothing there: said elsewhere
+            return False
+        return linked and not self._holds(path)
+
+    def _holds(self, path: str) -> bool:
+        real = os.path.realpath(path)
+        return real == self._real or real.startswith(self._real.rstrip(os.sep) + os.sep)
+
+    def files(self, below: str = "", endings: Sequence[str] = ENDINGS) -> tuple[list[str], int]:
+        """The files below a folder whose names end alike, sorted, as ``a/b.jpg``; and how many others there are.
+
+        Names that begin with a dot are passed over, and links that lead out are noted as errors.
+        """
+        found: list[str] = []
+        others = 0
+        linked: list[str] = []
+        open_, seen = [below], set()
+        while open_ or linked:
+            folder = (
+                open_.pop() if open_ else linked.pop()
+            )  # links last: what they lead to is met by its own name
+            real = os.path.realpath(os.path.join(self.path, folder))
+            if real in seen:  # a link that leads back, or to a folder beside it
+                where, fix = place(file=os.path.join(self.path, folder)), "It is passed over."
+                found_ = f"a link to {real}"
+                self.findings.add("link", where, "each folder once", found_, fix, warning=True)
+                continue
+            seen.add(real)
+            with os.scandir(os.path.join(self.path, folder)) as entries:
+                for entry in entries:
+                    if entry.name.startswith((".", "__MACOSX")):
+                        continue
+                    name = f"{folder}/{entry.name}" if folder else entry.name
+                    if entry.is_symlink() and self.find(name, place(file=entry.path)) is None:
+                        continue
+                    if entry.is_dir() and entry.is_symlink():
+                        linked.append(name)
+                    elif entry.is_dir():
+                        open_.append(name)
+                    elif entry.name.lower().endswith(tuple(endings)):
+                        found.append(name)
+                    else:
+                        others += 1
+        return sorted(found), others
+
+
+def in_proportion(said: tuple[int, int], found: tuple[int, int]) -> bool:
+    """Whether an image of one size may have been resized to another: in its proportions, but for rounding.
+
+    >>> in_proportion((480, 640), (241, 320)), in_proportion((480, 640), (224, 224))
+    (True, False)
+    """
+    least = max((found[0] - 1) / said[0], (found[1] - 1) / said[1])
+    return least < min((found[0] + 1) / said[0], (found[1] + 1) / said[1])
+
+
+class Files:
+    """The images of a data set: those that are there and can be read, each with its size.
+
+    Args:
+        findings: where the others are noted.
+        missing_files: ``"raise"``, or ``"drop"`` to leave the others out.
+        what: what they are.
+        annotated: ``"stored"`` for sizes as they are stored, rather than as they are shown.
+    """
+
+    def __init__(
+        self, findings: Findings, missing_files: str, what: str = "images", annotated: str | None = None
+    ) -> None:
+        self._findings, self._drop, self._what = findings, missing_files == "drop", what
+        self._annotated = annotated
+        self._dropped = 0
+
+    def note(self) -> None:
+        """Note how many were left out."""
+        if self._dropped:
+            text = f"{self._dropped:,} {self._what} left out, whose file is not there or cannot be read"
+            self._findings.note(text)
+
+    def _fail(self, code: str, where: str, expected: str, found: str, fix: str = "") -> None:
+        words = fix if self._drop else f'{fix} Say missing_files="drop" to leave such {self._what} out.'
+        self._findings.add(code, where, expected, found, words.strip(), warning=self._drop)
+        self._dropped += self._drop
+
+    def exists(self, path: str, where: str) -> bool:
+        """Whether there is a file; noted where there is none."""
+        if os.path.isfile(path):
+            return True
+        self._fail("no-file", f"{where}, {place(file=path)}", "a file at this path", "none")
+        return False
+
+    def size(self, path: str) -> tuple[int, int] | None:
+        """``(height, width)`` as the header has it; None, and noted, where it cannot be read."""
+        try:
+            return self._of(path)
+        except DataError as error:
+            (problem,) = error.problems
+            self._fail("image", problem.place, problem.expected, problem.found)
+            return None
+
+    def _of(self, path: str) -> tuple[int, int]:
+        header = read_header(path)
+        return header.stored if self._annotated == "stored" else header.size
+
+    def sized(self, path: str, said: tuple[int, int] | None, verify: bool) -> tuple[int, int] | None:
+        """The size of an image that an annotation file says another size of, perhaps: that which its file has.
+
+        Args:
+            path: of the image.
+            said: ``(height, width)`` in the annotation file, or None.
+            verify: note a file that cannot be read, rather than to believe the annotation.
+
+        Returns:
+            None, and a problem noted, where the file cannot be read, or has other proportions than are said.
+        """
+        if said is None or verify:
+            found = self.size(path)
+        else:
+            try:
+                found = self._of(path)
+            except DataError:
+                return said
+        if found is None or said is None or found == said:
+            return found
+        expected = "the size (height x width) that the annotation says"
+        words = f"{found[0]} x {found[1]} in the image, {said[0]} x {said[1]} in the annotation"
+        if in_proportion(said, found):
+            fix = "All that lies in it is scaled along."
+            self._findings.add("resized", place(file=path), expected, words, fix, warning=True)
+            return found
+        fix = (
+            "It was cut or stretched after it was annotated, so that nothing says where its objects are now."
+        )
+        if found == said[::-1]:
+            fix = "Height and width may have changed places in the annotation: correct them there."
+            if read_header(path).orientation > 4:
+                other = "shown" if self._annotated == "stored" else "stored"
+                fix = f'It was annotated as it is {other}, and its Exif says to turn it: say annotated="{other}".'
+        self._fail("size", place(file=path), expected, words, fix)
+        return None

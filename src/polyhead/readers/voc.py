@@ -1,0 +1,319 @@
+"""PASCAL VOC's folders: an XML file an image, masks as PNG, parts as lists of names."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+from xml.etree.ElementTree import Element
+
+import numpy as np
+
+from polyhead.errors import DataError, Problem, place, shown, similar
+from polyhead.images.headers import ENDINGS
+from polyhead.kinds.kind import About
+from polyhead.readers.annotations import (
+    Images,
+    by_image,
+    chosen,
+    clip_boxes,
+    numbers,
+    require_choices,
+    scenes,
+    sizes_of,
+)
+from polyhead.readers.findings import Findings
+from polyhead.readers.paths import Files, Root, lines_of
+from polyhead.readers.voc_layout import Places, number_of, parsed, places_of
+from polyhead.readers.voc_objects import VocObject, marks_of, objects_of
+from polyhead.sources.source import names_in
+
+
+def read_voc(
+    root: str | os.PathLike[str],
+    split: str | None = None,
+    *,
+    images: str | os.PathLike[str] | None = None,
+    annotations: str | os.PathLike[str] | None = None,
+    categories: Iterable[str] | None = None,
+    known: Sequence[str] | None = None,
+    difficult: str = "keep",
+    one_based: bool = True,
+    unannotated: str | None = None,
+    invalid: str | None = None,
+    missing_files: str = "raise",
+    annotated: str | None = None,
+    verify: bool = False,
+) -> Images:
+    """The images and annotations of a data set in PASCAL VOC's folders, one row an image.
+
+    ``JPEGImages`` holds the images, ``Annotations`` an XML file for each, ``ImageSets/Main`` lists of names,
+    ``SegmentationClass`` and ``SegmentationObject`` masks for some. Folders called ``images`` and ``annotations`` are
+    found as well, and XML files beside their images, as labelImg writes them. An XML file without objects says that
+    nothing is to be seen; of an image without XML file, ``unannotated`` says what it is.
+
+    Columns:
+
+    - ``image``: the path of the image; ``file``: its name.
+    - ``size``: int32 ``(N, 2)``, height and width of the file. Where the XML says other ones, in the same proportions,
+      the image was resized after it was annotated: its boxes are scaled along.
+    - ``annotated``: whether somebody looked at the image: False where its labels are missing.
+    - ``boxes``: float32 ``(k, 4)``, ``xyxy`` in pixels; ``labels``: names; ``difficult``: bool ``(k,)``;
+      ``categories``: each name once, for `MultiLabel`. None where the image has no label.
+    - ``truncated``, ``occluded``, ``pose``, where any XML file says so: for each object True or False, and a word;
+      None where it is not said, or ``Unspecified``.
+    - ``mask``, ``instances``: the paths of the PNGs of classes and of objects, None where there is none;
+      columns only where any row has one. In VOC's PNGs 255 marks pixels without a label.
+
+    ``Categorical`` and ``MultiLabel`` take the names in the order of ``categories`` where they name no classes.
+
+    Args:
+        root: the folder that holds the others; no path may leave it.
+        split: a list in ``ImageSets/Main``, such as ``"train"``, or in ``ImageSets``, such as
+            ``"Segmentation/val"``; by default all images.
+        images: the folder of the images in the root, where it is called otherwise; ``"."`` for the root itself.
+        annotations: that of the XML files.
+        categories: the names to keep; objects of others are left out and counted.
+        known: all names that may stand in the XML files, in the order of their ids; by default those that do,
+            sorted. Another name is an error, or left out with ``invalid="drop"``.
+        difficult: ``"keep"`` or ``"skip"`` objects that are marked so.
+        one_based: the first pixel is 1, and a box ends with the pixel at ``xmax``, as in VOC itself. Say False
+            for tools that write the edges of boxes, from 0.
+        unannotated: what an image without XML file is: ``"missing"`` its labels or ``"empty"``; not said,
+            it is missing, and a warning counts them.
+        invalid: ``"drop"`` single objects that cannot be used, and count them; or ``"raise"``. Not said, boxes that are
+            negative, empty or outside are left out, and what cannot be read, such as an object without a name, is an
+            error. Data of which most objects cannot be read always is one.
+        missing_files: ``"raise"``, or ``"drop"`` images that are not there, cannot be read, or have other proportions
+            than the XML says.
+        annotated: the pixels that annotations were made for, where the file of an image says that it is to be
+            turned (Exif): ``"shown"`` or ``"stored"``; not said, as it is shown. `polyhead.Image` knows it from here.
+        verify: an image whose size cannot be read is an error, rather than of the size that the XML says.
+
+    Returns:
+        A source with a ``report`` of all that was odd, and the names of the ``categories``.
+
+    Raises:
+        DataError: for what makes the data unusable, all of it at once.
+
+    >>> import pathlib, tempfile
+    >>> folder = pathlib.Path(tempfile.mkdtemp())
+    >>> for name in ("JPEGImages", "Annotations"):
+    ...     (folder / name).mkdir()
+    >>> _ = (folder / "JPEGImages" / "a.jpg").write_bytes(b"")
+    >>> _ = (folder / "Annotations" / "a.xml").write_text('''<annotation><filename>a.jpg</filename>
+    ...     <size><width>60</width><height>40</height></size><object><name>cat</name><bndbox>
+    ...     <xmin>1</xmin><ymin>1</ymin><xmax>10</xmax><ymax>5</ymax></bndbox></object></annotation>''')
+    >>> read_voc(folder).read(np.array([0]))["boxes"][0].tolist()
+    [[0.0, 0.0, 10.0, 5.0]]
+    """
+    require_choices("read_voc", locals())
+    if split is not None and not isinstance(split, str):
+        raise DataError(Problem("read_voc(split=)", "the name of a list of images", shown(split)))
+    known = None if known is None else names_in(known, "read_voc(known=)")
+    findings = Findings(invalid)
+    home = Root(root, "read_voc(root)", findings)
+    places = places_of(home, images, annotations, findings)
+    entries = _entries(home, places, split, findings)
+    objects, dropped = objects_of([(n, e.xml, e.tree) for n, e in enumerate(entries)], known, findings)
+    names = sorted({o.name for o in objects}) if known is None else known
+    keep = chosen("read_voc(categories=)", names, categories, findings)
+    wanted_names = {name for name, k in zip(names, keep.tolist(), strict=True) if k}
+    kept, said, sizes = _sized(entries, Files(findings, missing_files, annotated=annotated), verify)
+    row_of = {entry: row for row, entry in enumerate(kept)}
+    objects = [o for o in objects if o.entry in row_of]
+    rows = np.array([row_of[o.entry] for o in objects], np.int64)
+    hard = np.array([o.difficult for o in objects], bool)
+    wanted = np.array([o.name in wanted_names for o in objects], bool)
+    others = int((~wanted).sum())
+    if others:
+        left = sorted({o.name for o in objects} - wanted_names)
+        findings.note(f"{others:,} objects of other categories left out: {', '.join(left[:8])}")
+    skipped = wanted & hard if difficult == "skip" else np.zeros(len(objects), bool)
+    if difficult == "skip":
+        findings.note(f"{int(skipped.sum()):,} difficult objects left out")
+    at = np.flatnonzero(wanted & ~skipped)
+    some = [objects[i] for i in at.tolist()]
+    boxes, fit = _boxes(some, said[rows[at]], one_based, findings, invalid)
+    findings.stop_if_most(len(objects) + len(dropped))
+    at, some = at[fit], [some[i] for i in np.flatnonzero(fit).tolist()]
+    unread = np.array([row_of[entry] for entry in dropped if entry in row_of], np.int64)
+    count = [
+        np.bincount(some_rows, minlength=len(kept))
+        for some_rows in (np.append(rows, unread), rows[at], np.append(rows[wanted], unread))
+    ]
+    listed = np.array([entries[e].xml is not None for e in kept], bool)
+    missing = scenes(
+        findings, had=count[0], kept=count[1], lost=count[2] - count[1], said=listed, unannotated=unannotated
+    )
+    findings.stop()
+    findings.note(f"{len(at):,} boxes of {len({o.name for o in some}):,} categories")
+    scale = np.tile((sizes / said)[rows[at]][:, ::-1], 2).astype(np.float32)
+    columns: dict[str, Any] = {
+        "boxes": boxes[fit] * scale,
+        "labels": [o.name for o in some],
+        "difficult": hard[at],
+        **marks_of(some),
+    }
+    return Images(
+        {
+            "image": [entries[e].image for e in kept],
+            "file": [os.path.basename(entries[e].image) for e in kept],
+            "size": sizes,
+            **by_image(columns, rows[at], missing),
+            **_masks(home, places.images, [entries[e] for e in kept], findings),
+        },
+        findings.told(place(file=home.path)),
+        [name for name in names if name in wanted_names],
+        {"image": About(annotated=annotated)},
+    )
+
+
+class _Entry(NamedTuple):
+    """One image: its path, its XML file and the root of that, where there is one."""
+
+    image: str
+    xml: str | None
+    tree: Element | None
+
+
+def _entries(home: Root, places: Places, split: str | None, findings: Findings) -> list[_Entry]:
+    """The images that the list, or the folders, name."""
+    images = places.images
+    found, others = images.files()
+    by_stem: dict[str, str] = {}
+    for name in found:
+        stem = os.path.splitext(name)[0]
+        if stem in by_stem:
+            expected = "a name of its own for each image, apart from its ending"
+            findings.add("file-twice", place(file=os.path.join(images.path, name)), expected, by_stem[stem])
+        by_stem.setdefault(stem, name)
+    xmls = {name[:-4] for name in places.xmls()}
+    stems, where = (sorted(xmls), None) if split is None else _listed(home, places, split, findings)
+    findings.stop()
+    entries: dict[str, _Entry] = {}
+    for stem in stems:
+        xml = places.xml(stem) if stem in xmls else None
+        tree = None if xml is None else parsed(xml, findings)
+        named = by_stem.get(stem)
+        if xml is not None and tree is not None:
+            named = _named(xml, tree, named, images, findings)
+            if named is None:
+                continue
+        image = os.path.join(images.path, named or f"{stem}.jpg")
+        if image in entries:
+            at = place(file=xml or image)
+            findings.add("file-twice", at, "an image of its own for each XML file", image)
+        entries[image] = _Entry(image, xml, tree)
+    if split is None:  # and the images that no XML file names
+        paths = [os.path.join(images.path, name) for name in found]
+        bare = {path: _Entry(path, None, None) for path in paths if path not in entries}
+        entries = dict(sorted({**entries, **bare}.items()))
+    others -= len(xmls) if places.beside else 0
+    if others > 0:
+        findings.note(f"{others:,} files in {os.path.basename(images.path)} that are no images")
+    if not entries and not findings.report().errors:
+        expected = f"images, files that end in {', '.join(ENDINGS)}"
+        findings.add("no-images", where or place(file=images.path), expected, "none")
+    return list(entries.values())
+
+
+def _listed(home: Root, places: Places, split: str, findings: Findings) -> tuple[list[str], str]:
+    """The names in a list of ImageSets; VOC has a second column, 1 or -1, in those of one category."""
+    name = split if "/" in split else f"Main/{split}"
+    path = home.find(f"ImageSets/{name}.txt", "read_voc(split)")
+    findings.stop()
+    assert path is not None
+    where = place(file=path)
+    if not os.path.isfile(path):
+        folder = os.path.dirname(path)
+        there = (
+            sorted(f[:-4] for f in os.listdir(folder) if f.endswith(".txt")) if os.path.isdir(folder) else []
+        )
+        near = similar(os.path.basename(name), there)
+        raise DataError(Problem(where, "a list of images", "nothing at this path", near, "split"))
+    stems: list[str] = []
+    seen: set[str] = set()
+    for number, line in enumerate(lines_of(path, "a list of images"), 1):
+        words = line.split()
+        if not words:
+            continue
+        at = f"{where}, line {number}"
+        if words[0] in seen:
+            findings.add("line-twice", at, "each image once", shown(words[0]), warning=True)
+        elif (places.notes or home).find(f"{words[0]}.xml", at) is not None:
+            stems.append(words[0])
+        seen.add(words[0])
+    return stems, where
+
+
+def _named(xml: str, tree: Element, by_stem: str | None, images: Root, findings: Findings) -> str | None:
+    """The name of the image that an XML file belongs to."""
+    where = place(file=xml)
+    given = (tree.findtext("filename") or "").strip()
+    if not given:
+        return by_stem or os.path.splitext(os.path.basename(xml))[0] + ".jpg"
+    path = images.find(given, f"{where}, <filename>")
+    if path is None:
+        return None
+    if os.path.isfile(path) or by_stem is None:
+        return os.path.relpath(path, images.path)
+    fix = "The image that is named as the XML file is taken."
+    findings.add("file-name", f"{where}, <filename>", "the name of an image", shown(given), fix, warning=True)
+    return by_stem
+
+
+def _sized(entries: Sequence[_Entry], files: Files, verify: bool) -> tuple[list[int], np.ndarray, np.ndarray]:
+    """The entries whose image is there, the sizes that boxes go by, and those of the files: int32 ``(N, 2)``."""
+    kept, said, sizes = [], [], []
+    for number, entry in enumerate(entries):
+        if not files.exists(entry.image, place(file=entry.xml) if entry.xml else "the list of images"):
+            continue
+        told: tuple[int, int] | None = None
+        if entry.tree is not None:
+            sides = [number_of(entry.tree.findtext(f"size/{side}")) for side in ("height", "width")]
+            if all(isinstance(v, float) and v.is_integer() and 0 < v < 2**31 for v in sides):
+                told = (int(sides[0]), int(sides[1]))
+        size = files.sized(entry.image, told, verify)
+        if size is not None:
+            kept.append(number)
+            said.append(told or size)
+            sizes.append(size)
+    files.note()
+    return kept, sizes_of(said), sizes_of(sizes)
+
+
+def _boxes(
+    some: Sequence[VocObject], sizes: np.ndarray, one_based: bool, findings: Findings, invalid: str | None
+) -> tuple[np.ndarray, np.ndarray]:
+    def where(i: int) -> str:
+        return some[i].where
+
+    what = "a <bndbox> of four numbers, xmin, ymin, xmax, ymax"
+    edges, unread = numbers([o.box for o in some], 4, where, "box", what, findings)
+    if one_based:
+        edges[:, :2] -= 1
+        zero = int((edges[:, :2] < 0).any(axis=1).sum())
+        if zero:
+            findings.note("some boxes begin at 0: where the first pixel is 0, say read_voc(one_based=False)")
+            findings.odd("boxes that begin at 0 though one_based=True", zero)
+    return clip_boxes(edges, sizes, where, findings, invalid, unread)
+
+
+def _masks(
+    home: Root, images: Root, entries: Sequence[_Entry], findings: Findings
+) -> dict[str, list[str | None]]:
+    """The paths of the masks."""
+    columns: dict[str, list[str | None]] = {}
+    for column, folder in (("mask", "SegmentationClass"), ("instances", "SegmentationObject")):
+        if not os.path.isdir(os.path.join(home.path, folder)):
+            continue
+        there = set(Root(os.path.join(home.path, folder), "read_voc(root)", findings).files("", (".png",))[0])
+        names = [os.path.splitext(os.path.relpath(e.image, images.path))[0] for e in entries]
+        paths = [os.path.join(home.path, folder, f"{n}.png") if f"{n}.png" in there else None for n in names]
+        count = sum(path is not None for path in paths)
+        if count:
+            columns[column] = paths
+            findings.note(f"{count:,} masks in {folder}, {len(paths) - count:,} missing")
+    findings.stop()
+    return columns

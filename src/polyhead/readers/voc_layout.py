@@ -1,0 +1,113 @@
+"""Where a data set in PASCAL VOC's form has its images and XML files, and what such a file says."""
+
+from __future__ import annotations
+
+import os
+from typing import Any, NamedTuple
+from xml.etree.ElementTree import Element, TreeBuilder
+from xml.parsers import expat
+
+from polyhead.errors import DataError, Problem, place
+from polyhead.images.headers import ENDINGS
+from polyhead.readers.findings import Findings
+from polyhead.readers.paths import Root
+
+IMAGES = ("jpegimages", "images", "image", "imgs", "img")
+ANNOTATIONS = ("annotations", "annotation", "xmls", "xml", "labels")
+
+
+class Places(NamedTuple):
+    """The folder of the images, and that of the XML files, where there is one."""
+
+    images: Root
+    notes: Root | None
+
+    @property
+    def beside(self) -> bool:
+        """Whether XML files lie beside their images, or below them."""
+        inside = self.images.path.rstrip(os.sep) + os.sep
+        return self.notes is not None and f"{self.notes.path}{os.sep}".startswith(inside)
+
+    def xmls(self) -> list[str]:
+        """The names of the XML files."""
+        return [] if self.notes is None else self.notes.files("", (".xml",))[0]
+
+    def xml(self, stem: str) -> str:
+        """The path of one of them."""
+        assert self.notes is not None
+        return os.path.join(self.notes.path, f"{stem}.xml")
+
+
+def places_of(home: Root, images: Any, annotations: Any, findings: Findings) -> Places:
+    """The folders that the user names, or those that are there.
+
+    Raises:
+        DataError: where none of the usual ones is.
+    """
+    with os.scandir(home.path) as entries:
+        there = sorted((e.name, e.is_dir()) for e in entries if not e.name.startswith("."))
+    folders = {name.lower(): name for name, folder in there if folder}
+    files = [name.lower() for name, folder in there if not folder]
+
+    def named(given: Any, usual: tuple[str, ...], endings: tuple[str, ...], what: str) -> Root | None:
+        if given is not None:
+            return Root(os.path.join(home.path, os.path.expanduser(given)), f"read_voc({what}=)", findings)
+        name = next((folders[one] for one in usual if one in folders), None)
+        if name is None and not any(file.endswith(endings) for file in files):
+            return None
+        return Root(os.path.join(home.path, name or ""), f"read_voc({what}=)", findings)
+
+    pictures = named(images, IMAGES, ENDINGS, "images")
+    notes = named(annotations, ANNOTATIONS, (".xml",), "annotations")
+    if pictures is None:
+        expected = "folders such as JPEGImages and Annotations, or images beside their XML files"
+        found = ", ".join(name for name, _ in there[:6]) or "an empty folder"
+        fix = "Say where they are: read_voc(images=..., annotations=...)."
+        raise DataError(Problem(f"read_voc(root), {place(file=home.path)}", expected, found, fix, "folder"))
+    if notes is None and any(name.lower().endswith(".xml") for name in os.listdir(pictures.path)):
+        notes = pictures
+    return Places(pictures, notes)
+
+
+class _EntityError(Exception):
+    pass
+
+
+def parsed(path: str, findings: Findings) -> Element | None:
+    """The tree of an XML file, or None, and a problem noted; a file that defines entities is none, as they can grow."""
+    where = place(file=path)
+    builder = TreeBuilder()
+    parser = expat.ParserCreate()
+    parser.buffer_text = True
+    parser.StartElementHandler = builder.start
+    parser.EndElementHandler = builder.end
+    parser.CharacterDataHandler = builder.data
+    parser.EntityDeclHandler = _refuse
+    try:
+        with open(path, "rb") as file:
+            parser.ParseFile(file)
+        tree = builder.close()
+    except _EntityError:
+        expected = "XML without entities of its own, which can grow without bound"
+        findings.add("xml-entity", where, expected, "an <!ENTITY>", "Take it out.")
+    except (expat.ExpatError, ValueError, LookupError, AssertionError) as error:
+        findings.add("xml", where, "XML", str(error))
+    except OSError as error:
+        findings.add("xml", where, "a readable file", error.strerror or str(error))
+    else:
+        if tree.tag == "annotation":
+            return tree
+        findings.add("xml", where, "an <annotation>", f"<{tree.tag}>")
+    return None
+
+
+def _refuse(*declaration: Any) -> None:
+    raise _EntityError
+
+
+def number_of(text: str | None) -> Any:
+    """A text as a number, or as it is."""
+    try:
+        return float(text or "")
+    except ValueError:
+        return text

@@ -1,0 +1,97 @@
+"""What PASCAL VOC's XML files say of single objects."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+from xml.etree.ElementTree import Element
+
+from polyhead.errors import place, shown, similar
+from polyhead.readers.findings import Findings
+from polyhead.readers.voc_layout import number_of
+
+_EDGES = ("xmin", "ymin", "xmax", "ymax")
+_TRUTHS = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
+_UNSAID = ("", "unspecified", "none", "null")
+MARKS = ("truncated", "occluded", "pose")
+
+
+class VocObject(NamedTuple):
+    """One object: the number of its entry, its place for errors, what the XML says."""
+
+    entry: int
+    where: str
+    name: str
+    box: list[Any]
+    difficult: bool
+    marks: dict[str, Any]
+
+
+def objects_of(
+    trees: Sequence[tuple[int, str | None, Element | None]], known: Sequence[str] | None, findings: Findings
+) -> tuple[list[VocObject], list[int]]:
+    """The objects of XML files, and for each that cannot be used the number of its entry.
+
+    Args:
+        trees: the number of each entry, the path of its XML file and what stands in it.
+        known: all names that may be, or None.
+        findings: where what is no object is noted.
+    """
+    found: list[VocObject] = []
+    dropped: list[int] = []
+    empty = 0
+    for number, xml, tree in trees:
+        nodes = [] if tree is None else tree.findall("object")
+        for i, node in enumerate(nodes, 1):
+            if not len(node) and not (node.text or "").strip():
+                empty += 1
+                continue
+            one = _object(number, f"{place(file=xml)}, object {i}", node, known, findings)
+            if one is None:
+                dropped.append(number)
+            else:
+                found.append(one)
+    if empty:
+        findings.note(f"{empty:,} <object> without content passed over")
+    return found, dropped
+
+
+def _object(
+    number: int, where: str, node: Element, known: Sequence[str] | None, findings: Findings
+) -> VocObject | None:
+    name = (node.findtext("name") or "").strip()
+    if not name:
+        findings.leave_out("category", where, "a <name>", "none")
+        return None
+    if known is not None and name not in known:
+        listed = ", ".join(known[:8]) + (f", … ({len(known)} in all)" if len(known) > 8 else "")
+        findings.leave_out("category", where, f"one of {listed}", shown(name), similar(name, known))
+        return None
+    box = node.find("bndbox")
+    if box is None:
+        findings.leave_out("box", where, "a <bndbox> of xmin, ymin, xmax, ymax", "none")
+        return None
+    edges = [number_of(box.findtext(edge)) for edge in _EDGES]
+    words = {mark: (node.findtext(mark) or "").strip() for mark in ("difficult", *MARKS)}
+    marks = {mark: _mark(mark, word) for mark, word in words.items()}
+    hard = marks.pop("difficult")
+    if hard is None and words["difficult"].lower() not in _UNSAID:
+        fix = "It is taken as 0."
+        findings.add(
+            "difficult", where, "0 or 1 as <difficult>", shown(words["difficult"]), fix,
+            warning=findings.lenient,
+        )  # fmt: skip
+    return VocObject(number, where, name, edges, bool(hard), marks)
+
+
+def _mark(mark: str, word: str) -> Any:
+    """What an XML file says of an object, or None where it does not."""
+    if word.lower() in _UNSAID:
+        return None
+    return word if mark == "pose" else _TRUTHS.get(word.lower())
+
+
+def marks_of(some: Sequence[VocObject]) -> dict[str, list[Any]]:
+    """The columns of what is said of objects: those that are said of any."""
+    columns = {mark: [one.marks[mark] for one in some] for mark in MARKS}
+    return {mark: values for mark, values in columns.items() if any(value is not None for value in values)}

@@ -1,0 +1,332 @@
+"""YOLO's text files: a line for each object, in shares of the image's size."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from polyhead.columns.mask_values import Polygons
+from polyhead.errors import DataError, place, shown
+from polyhead.kinds.kind import About
+from polyhead.readers.annotations import (
+    Images,
+    by_image,
+    chosen,
+    clip_boxes,
+    require_choices,
+    scenes,
+    sizes_of,
+)
+from polyhead.readers.findings import Findings
+from polyhead.readers.paths import Files, lines_of
+from polyhead.readers.yolo_layout import Layout, layout_of
+
+PIXELS = 2.0
+"""Shares beyond this are no shares: somebody wrote pixels."""
+
+
+def read_yolo(
+    data: str | os.PathLike[str],
+    split: str = "train",
+    *,
+    root: str | os.PathLike[str] | None = None,
+    images: str | os.PathLike[str] | None = None,
+    labels: str | os.PathLike[str] | None = None,
+    names: Sequence[str] | Mapping[int, str] | None = None,
+    categories: Iterable[str] | None = None,
+    unannotated: str | None = None,
+    invalid: str | None = None,
+    missing_files: str = "raise",
+    annotated: str | None = None,
+) -> Images:
+    """The images and labels of a YOLO data set, one row an image.
+
+    A line is a class and a box (center x, center y, width, height), a class and a polygon of at least three
+    corners, or, where the data YAML has ``kpt_shape``, a class, a box and keypoints. An empty label file says
+    that nothing is to be seen; of an image without label file, ``unannotated`` says what it is.
+
+    Columns, of which those from ``boxes`` on hold one entry for each object of the image, and None where the
+    image has no label:
+
+    - ``image``: the path of the image; ``file``: the same relative to the root.
+    - ``size``: int32 ``(N, 2)``, height and width of the upright image, from its header; as it is stored with
+      ``annotated="stored"``.
+    - ``annotated``: whether somebody looked at the image: False where its labels are missing.
+    - ``boxes``: float32 ``(k, 4)``, ``xyxy`` in pixels; of a polygon the box around it.
+    - ``labels``: the names of the classes; ``categories``: each of them once, for `MultiLabel`. ``Categorical`` and
+      ``MultiLabel`` take the classes of the data YAML, all of them and in its order, where they name none.
+    - ``masks``, where any line is a polygon: `Polygons` or None.
+    - ``keypoints``, with ``kpt_shape``: float32 ``(k, n, 3)``, x, y in pixels and visibility.
+
+    Args:
+        data: the data YAML, or the folder of the data set: with such a file in it, or with images in
+            ``images/<split>``, ``<split>/images``, or ``images`` where it has no parts.
+        split: the key of the data YAML, or the name of the folder.
+        root: the folder that paths are relative to and may not leave; by default the ``path`` of the data
+            YAML, which must lie in the folder of that file, or else that folder. A path that leads elsewhere, as
+            Roboflow's ``../train/images`` and absolute ones do, is taken where it ends in that folder.
+        images: the folder of the images, in place of what the data YAML says.
+        labels: the folder of the label files; by default named as that of the images, with ``labels`` for the
+            last ``images`` in it.
+        names: of the classes, in place of the data YAML's.
+        categories: the names to keep; objects of others are left out and counted.
+        unannotated: what an image without label file is: ``"missing"`` its labels or ``"empty"``; not said,
+            it is missing, and a warning counts them.
+        invalid: ``"drop"`` single objects that cannot be used, and count them; or ``"raise"``. Not said, boxes that are
+            negative, empty or outside are left out, and what cannot be read, such as a class that the data set does not
+            have or a line that is no numbers, is an error. Data of which most lines cannot be read always is one.
+        missing_files: ``"raise"``, or ``"drop"`` images that are not there or cannot be read.
+        annotated: the pixels that annotations were made for, where the file of an image says that it is to be
+            turned (Exif): ``"shown"`` or ``"stored"``; not said, as it is shown. `polyhead.Image` knows it from here.
+
+    Returns:
+        A source with a ``report`` of all that was odd, and the names of the ``categories``.
+
+    Raises:
+        DataError: for what makes the data unusable, all of it at once, with file and line.
+
+    >>> import pathlib, tempfile
+    >>> folder = pathlib.Path(tempfile.mkdtemp())
+    >>> for name in ("images", "labels"):
+    ...     (folder / name).mkdir()
+    >>> _ = (folder / "images" / "a.gif").write_bytes(b"GIF89a" + bytes([60, 0, 40, 0]))
+    >>> _ = (folder / "labels" / "a.txt").write_text("1 0.5 0.5 0.5 0.5")
+    >>> rows = read_yolo(folder, names=["cat", "dog"])
+    >>> rows.read(np.array([0]))["boxes"][0].tolist(), rows.read(np.array([0]))["labels"]
+    ([[15.0, 10.0, 45.0, 30.0]], [['dog']])
+    """
+    require_choices("read_yolo", locals())
+    findings = Findings(invalid)
+    layout = layout_of(data, split, root, images, labels, names, findings)
+    keep = chosen("read_yolo(categories=)", list(layout.names.values()), categories, findings)
+    findings.stop()
+    kept: dict[int, bool] = dict(zip(layout.names, keep.tolist(), strict=True))
+    paths, sizes, texts = _pictures(layout, Files(findings, missing_files, annotated=annotated), findings)
+    lines = _lines(texts, layout, findings)
+    findings.stop_if_most(len(lines.rows) + len(lines.unread))
+    columns = _columns(lines, paths, sizes, layout, kept, findings, unannotated, invalid, texts)
+    findings.stop()
+    names_kept = [name for number, name in layout.names.items() if kept[number]]
+    about = {"image": About(annotated=annotated or "shown")}  # the size that shares are of
+    return Images(columns, findings.told(layout.where), names_kept, about)
+
+
+class _Lines(NamedTuple):
+    """The objects of all label files.
+
+    Attributes:
+        rows: int64 ``(M,)``, the image of each.
+        classes: int64 ``(M,)``.
+        lines: int64 ``(M,)``, counted from 1.
+        values: what follows the class, float64, of one of several lengths each.
+        unread: int64 ``(L,)``, the image of each line that cannot be used.
+    """
+
+    rows: np.ndarray
+    classes: np.ndarray
+    lines: np.ndarray
+    values: list[np.ndarray]
+    unread: np.ndarray
+
+
+def _pictures(
+    layout: Layout, files: Files, findings: Findings
+) -> tuple[list[str], list[tuple[int, int]], list[str | None]]:
+    """The images that can be read, their sizes, and the label file of each, None where there is none."""
+    paths, sizes, texts = [], [], []
+    for image, label in zip(layout.images, layout.labels, strict=True):
+        if not files.exists(image, layout.where):
+            continue
+        size = files.size(image)
+        if size is not None:
+            paths.append(image)
+            sizes.append(size)
+            texts.append(label if os.path.isfile(label) else None)
+    files.note()
+    if paths and not any(texts):
+        fix = "Say read_yolo(labels=...), the folder of the label files."
+        expected = "at least one label file"
+        folder = os.path.dirname(layout.labels[0])
+        findings.add("no-labels", place(file=folder), expected, "none for any image", fix)
+    for orphan in layout.orphans:
+        findings.add("no-image", place(file=orphan), "an image of this name", "none", warning=True)
+    if layout.orphans:
+        findings.note(f"{len(layout.orphans):,} label files without image")
+    return paths, sizes, texts
+
+
+def _lines(texts: Sequence[str | None], layout: Layout, findings: Findings) -> _Lines:
+    """The lines of all label files; what cannot be read is noted with file and line."""
+    rows: list[int] = []
+    classes: list[int] = []
+    numbers: list[int] = []
+    values: list[np.ndarray] = []
+    unread: list[int] = []
+    for row, path in enumerate(texts):
+        if path is None:
+            continue
+        try:
+            text = lines_of(path, "a text file of numbers")
+        except DataError as error:
+            (problem,) = error.problems
+            findings.add(problem.code, problem.place, problem.expected, problem.found)
+            continue
+        seen: set[tuple[str, ...]] = set()
+        for number, line in enumerate(text, 1):
+            words = tuple(line.split())
+            if not words:
+                continue
+            where = f"{place(file=path)}, line {number}"
+            if words in seen:
+                findings.add("line-twice", where, "each object once", "the line of one before", warning=True)
+                continue
+            seen.add(words)
+            found = _numbers(words, where, layout, findings)
+            if found is not None:
+                rows.append(row)
+                classes.append(int(found[0]))
+                numbers.append(number)
+                values.append(found[1:])
+            else:
+                unread.append(row)
+    twice = findings.count("line-twice")
+    if twice:
+        findings.note(f"{twice:,} lines left out that stand twice in a file")
+    of_row, of_class, of_line, lost = (np.array(some, np.int64) for some in (rows, classes, numbers, unread))
+    return _Lines(of_row, of_class, of_line, values, lost)
+
+
+def _numbers(words: Sequence[str], where: str, layout: Layout, findings: Findings) -> np.ndarray | None:
+    """One line as numbers, or None, and noted, where it cannot be used."""
+    try:
+        found = np.array(words, np.float64)
+    except ValueError:
+        wrong = next(w for w in words if not _is_number(w))
+        findings.leave_out("number", where, "numbers with blanks between them", shown(wrong))
+        return None
+    count = len(found)
+    if layout.points is not None:
+        wanted = 5 + layout.points[0] * layout.points[1]
+        if count != wanted:
+            expected = f"{wanted} numbers: a class, a box and {layout.points[0]} keypoints"
+            findings.leave_out("fields", where, expected, f"{count} numbers")
+            return None
+    elif count != 5 and (count < 7 or count % 2 == 0):
+        fix = "The sixth may be a confidence: labels have none." if count == 6 else ""
+        expected = "5 numbers (a class and a box), or a class and the x, y of at least three corners"
+        findings.leave_out("fields", where, expected, f"{count} number{'s' * (count != 1)}", fix)
+        return None
+    if not np.isfinite(found).all():
+        wrong = words[int(np.argmin(np.isfinite(found)))]
+        findings.leave_out("not-finite", where, "finite numbers", shown(wrong))
+        return None
+    if found[0] not in layout.names:
+        known = list(layout.names.items())
+        listed = ", ".join(f"{number} {name}" for number, name in known[:4])
+        more = f", … ({len(known)} in all)" if len(known) > 4 else ""
+        findings.leave_out("category", where, f"a class of the data set ({listed}{more})", words[0])
+        return None
+    places = found[1:5] if layout.points is not None else found[1:]
+    if np.abs(places).max() > PIXELS:
+        worst = words[1 + int(np.abs(places).argmax())]
+        fix = "These look like pixels: divide by the width and height of the image."
+        findings.leave_out("pixels", where, "shares of the image's size, from 0 to 1", worst, fix)
+        return None
+    return found
+
+
+def _is_number(word: str) -> bool:
+    try:
+        float(word)
+    except ValueError:
+        return False
+    return True
+
+
+def _columns(
+    found: _Lines,
+    paths: list[str],
+    sizes: list[tuple[int, int]],
+    layout: Layout,
+    kept: Mapping[int, bool],
+    findings: Findings,
+    unannotated: str | None,
+    invalid: str | None,
+    texts: Sequence[str | None],
+) -> dict[str, Any]:
+    size = sizes_of(sizes)
+    count = len(paths)
+    wanted = np.array([kept[c] for c in found.classes.tolist()], bool)
+    others = int((~wanted).sum())
+    if others:
+        findings.note(f"{others:,} objects of other categories left out")
+    at = np.flatnonzero(wanted)
+    values = [found.values[i] for i in at.tolist()]
+    rows, lines = found.rows[at], found.lines[at]
+    scale = size[rows][:, ::-1].astype(np.float64)
+    polygon = np.array([layout.points is None and len(v) > 4 for v in values], bool)
+    boxes = np.zeros((len(at), 4))
+    plain = np.flatnonzero(~polygon)
+    if len(plain):
+        four = np.stack([values[i][:4] for i in plain.tolist()])
+        middle, half = four[:, :2] * scale[plain], four[:, 2:] * scale[plain] / 2
+        boxes[plain] = np.concatenate([middle - half, middle + half], axis=1)
+    masks: list[Polygons | None] = [None] * len(at)
+    for i in np.flatnonzero(polygon).tolist():
+        ring = values[i].reshape(-1, 2) * scale[i]
+        masks[i] = Polygons(sizes[rows[i]], (ring,))
+        boxes[i, :2], boxes[i, 2:] = ring.min(axis=0), ring.max(axis=0)
+
+    def where(i: int) -> str:
+        return f"{place(file=texts[rows[i]])}, line {lines[i]}"
+
+    clipped, fit = clip_boxes(boxes, size[rows], where, findings, invalid)
+    findings.stop()
+    columns: dict[str, Any] = {
+        "boxes": clipped[fit],
+        "labels": [layout.names[c] for c in found.classes[at[fit]].tolist()],
+    }
+    if layout.points is not None:
+        columns["keypoints"] = _keypoints(values, layout.points, scale, where, findings)[fit]
+        findings.stop()
+    if polygon.any():
+        columns["masks"] = [masks[i] for i in np.flatnonzero(fit).tolist()]
+    strange = np.bincount(found.unread, minlength=count)
+    had = np.bincount(found.rows, minlength=count) + strange
+    left = np.bincount(rows[fit], minlength=count)
+    lost = np.bincount(rows, minlength=count) - left + strange
+    said = np.array([t is not None for t in texts], bool)
+    missing = scenes(findings, had=had, kept=left, lost=lost, said=said, unannotated=unannotated)
+    findings.note(f"{int(fit.sum()):,} boxes of {len(set(columns['labels'])):,} categories")
+    if polygon.any():
+        findings.note(f"{int(polygon[fit].sum()):,} of them around polygons")
+    return {
+        "image": paths,
+        "file": [layout.short(path) for path in paths],
+        "size": size,
+        **by_image(columns, rows[fit], missing),
+    }
+
+
+def _keypoints(
+    values: Sequence[np.ndarray], shape: tuple[int, int], scale: np.ndarray, where: Any, findings: Findings
+) -> np.ndarray:
+    """Keypoints in pixels, float32 ``(M, n, 3)``; without a visibility in the file, those at 0, 0 are none."""
+    given = np.array([v[4:] for v in values], np.float64).reshape(-1, *shape)
+    places = given[..., :2] * scale[:, None]
+    seen = given[..., 2] if shape[1] == 3 else np.where((given[..., :2] != 0).any(axis=2), 2.0, 0.0)
+    for i in np.flatnonzero(~np.isin(seen, (0, 1, 2)).all(axis=1)).tolist():
+        findings.leave_out("visibility", where(i), "a visibility of 0, 1 or 2", shown(seen[i].tolist()))
+        places[i] = seen[i] = 0  # as of an object whose keypoints nobody labelled
+    away = (seen > 0) & ((given[..., :2] < 0) | (given[..., :2] > 1)).any(axis=2)
+    findings.add_all(
+        "keypoint-outside",
+        np.flatnonzero(away.any(axis=1)),
+        lambda i: (where(i), "keypoints in the image", shown(given[i][away[i]][0].tolist()), "It is kept."),
+        warning=True,
+    )
+    findings.note(f"{int((seen > 0).sum()):,} keypoints labelled, {int((seen == 0).sum()):,} not")
+    return np.concatenate([places, seen[..., None]], axis=2).astype(np.float32)

@@ -1,0 +1,325 @@
+"""Where a YOLO data set has its images and labels, and what its classes are called."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from polyhead.errors import DataError, Problem, as_list, hints, place, plain, shown, similar
+from polyhead.images.headers import ENDINGS
+from polyhead.readers.findings import Findings
+from polyhead.readers.paths import Root, lines_of, way_for
+from polyhead.readers.safe_yaml import load_yaml
+
+_YAMLS = ("data.yaml", "dataset.yaml", "config.yaml")
+
+
+class Layout(NamedTuple):
+    """What `read_yolo` reads.
+
+    Attributes:
+        root: the folder that names are relative to.
+        where: what names the images, for errors.
+        images: the path of each.
+        labels: the path of the label file of each, whether or not it is there.
+        orphans: label files without image.
+        names: of the classes.
+        points: ``(n, 2)`` or ``(n, 3)``, the keypoints of an object, or None.
+    """
+
+    root: str
+    where: str
+    images: list[str]
+    labels: list[str]
+    orphans: list[str]
+    names: dict[int, str]
+    points: tuple[int, int] | None
+
+    def short(self, path: str) -> str:
+        """A path relative to the root."""
+        return Path(os.path.relpath(path, self.root)).as_posix()
+
+
+def layout_of(
+    data: Any, split: str, root: Any, images: Any, labels: Any, names: Any, findings: Findings
+) -> Layout:
+    """What `read_yolo` is to read, from its arguments and the data YAML.
+
+    Raises:
+        DataError: for a data YAML that cannot be used, and folders that are not there.
+    """
+    if not isinstance(data, (str, os.PathLike)):
+        raise DataError(
+            Problem("read_yolo(data)", "the path of a data YAML or of a folder", shown(data), code="folder")
+        )
+    given = Path(os.path.abspath(os.path.expanduser(os.fspath(data))))
+    file = _yaml_in(given) if given.is_dir() else given
+    content: dict[str, Any] = {} if file is None else _content(file)
+    where = place(file=str(file if file is not None else given))
+    base = given if given.is_dir() else given.parent
+    if root is None and content.get("path") not in (None, ""):
+        base = _base(Root(base, "read_yolo(data)", findings), content["path"], where)
+    home = Root(
+        base if root is None else root, "read_yolo(data)" if root is None else "read_yolo(root=)", findings
+    )
+    said = names is not None
+    known = _names(names if said else content.get("names"), said, content, where, file, given)
+    if images is not None:
+        parts = [Root(images, "read_yolo(images=)", findings).path]
+    else:
+        parts = _parts(content, split, home, where, file, given)
+    findings.stop()
+    label_root = None if labels is None else Root(labels, "read_yolo(labels=)", findings).path
+    return _found(
+        parts, label_root, home, where, known, _points(content, where), findings, images is not None
+    )
+
+
+def _base(folder: Root, given: Any, where: str) -> Path:
+    """The folder that the data YAML calls its ``path``: its own, or one below."""
+    inner = folder.inside(given) or folder.find(given, f"{where}, `path`", "Say read_yolo(root=...).")
+    folder.findings.stop()
+    assert inner is not None
+    return Path(inner)
+
+
+def _yaml_in(folder: Path) -> Path | None:
+    """The data YAML in a folder, if there is one."""
+    there = sorted(p.name for p in folder.iterdir() if p.suffix in (".yaml", ".yml") and p.is_file())
+    for name in _YAMLS:
+        if name in there:
+            return folder / name
+    if len(there) > 1:
+        fix = "Say which: read_yolo(folder / name)."
+        raise DataError(Problem(place(file=str(folder)), "one data YAML", ", ".join(there), fix, "yaml"))
+    return folder / there[0] if there else None
+
+
+def _content(file: Path) -> dict[str, Any]:
+    where = place(file=str(file))
+    try:
+        import yaml
+    except ImportError:
+        fix = 'Say pip install "polyhead[vision]".'
+        raise DataError(Problem(where, "PyYAML, to read it", "no such package", fix, "yaml")) from None
+    try:
+        content = load_yaml(file.read_bytes())
+    except OSError as error:
+        near = ""
+        if file.parent.is_dir():
+            near = similar(file.name, sorted(os.listdir(file.parent)))
+        found = error.strerror or str(error)
+        raise DataError(Problem(where, "a data YAML, or a folder", found, near, "no-file")) from None
+    except Exception as error:  # PyYAML has errors of many kinds for values that their tags do not fit
+        found = " ".join(str(error).split()) if isinstance(error, (yaml.YAMLError, ValueError)) else ""
+        found = shown(found, 400)[1:-1] if len(found) > 400 else found
+        fix = way_for(file, "read_yolo")
+        raise DataError(Problem(where, "YAML", found or type(error).__name__, fix, "yaml")) from None
+    if not isinstance(content, dict):
+        expected, fix = "a YAML of keys, such as train and names", way_for(file, "read_yolo")
+        raise DataError(Problem(where, expected, shown(content), fix, "yaml"))
+    return content
+
+
+def _plainly(given: Any) -> Any:
+    """Names as a user gives them, arrays, indices and NumPy's numbers among them."""
+    if isinstance(given, Mapping):
+        return {plain(number): plain(name) for number, name in given.items()}
+    return given if as_list(given) is None else as_list(given)
+
+
+def _names(
+    given: Any, said: bool, content: Mapping[str, Any], where: str, file: Path | None, folder: Path
+) -> dict[int, str]:
+    if given is None and file is None and (folder / "classes.txt").is_file():
+        where = place(file=str(folder / "classes.txt"))
+        given = [
+            line.strip() for line in lines_of(folder / "classes.txt", "names of classes") if line.strip()
+        ]
+    expected = "names, a list of the classes or {number: name}"
+    if said:
+        where, given = "read_yolo(names=)", _plainly(given)
+    if given is None:
+        fix = "Say read_yolo(names=[...])" + (", or put them into a classes.txt." if file is None else ".")
+        fix = hints(way_for(file, "read_yolo") if file is not None else "", fix)
+        raise DataError(Problem(where, expected, "none", fix, "names"))
+    pairs = list(given.items() if isinstance(given, Mapping) else enumerate(given)) if _listed(given) else []
+    names = {number: str(name) for number, name in pairs if type(number) is int and _is_name(name)}
+    if not pairs or len(names) < len(pairs):
+        raise DataError(Problem(where, expected, shown(given), code="names"))
+    twice = sorted({name for name in names.values() if list(names.values()).count(name) > 1})
+    if twice:
+        raise DataError(Problem(where, "a name of its own for each class", shown(twice), code="names"))
+    names = dict(sorted(names.items()))
+    total = content.get("nc")
+    if total is not None and total != len(names):
+        raise DataError(
+            Problem(where, f"as many names as nc says, {shown(total)}", str(len(names)), code="names")
+        )
+    return names
+
+
+def _listed(given: Any) -> bool:
+    return isinstance(given, (Mapping, Sequence)) and not isinstance(given, (str, bytes))
+
+
+def _is_name(name: Any) -> bool:
+    # YAML takes a bare `no` for False and `1` for a number
+    return isinstance(name, (str, int, float)) and not isinstance(name, bool)
+
+
+def _points(content: Mapping[str, Any], where: str) -> tuple[int, int] | None:
+    given = content.get("kpt_shape")
+    if given is None:
+        return None
+    sound = isinstance(given, list) and len(given) == 2 and all(type(v) is int for v in given)
+    if not sound or given[0] < 1 or given[1] not in (2, 3):
+        expected = "kpt_shape, [number of keypoints, 2 or 3]"
+        raise DataError(Problem(where, expected, shown(given), code="kpt_shape"))
+    return (given[0], given[1])
+
+
+def _parts(
+    content: Mapping[str, Any], split: str, home: Root, where: str, file: Path | None, folder: Path
+) -> list[str]:
+    """The folders of images, or the files that list them."""
+    if file is None:
+        names = [f"images/{split}", f"{split}/images"]
+        whole = os.path.join(home.path, "images")
+        # a set that is not cut into parts: it must not be taken for two of them
+        if split == "train" and os.path.isdir(whole) and not any(e.is_dir() for e in os.scandir(whole)):
+            names.append("images")
+        for name in names:
+            if os.path.isdir(os.path.join(home.path, name)):
+                return [os.path.join(home.path, name)]
+        expected = f"a data YAML, or images in images/{split} or {split}/images"
+        there = sorted(entry.name for entry in os.scandir(folder) if not entry.name.startswith("."))
+        found = ", ".join(there[:_SHOWN]) + ", …" * (len(there) > _SHOWN) or "an empty folder"
+        fix = hints(
+            similar(split, _parts_in(folder)), "Say where they are: read_yolo(images=..., labels=...)."
+        )
+        raise DataError(Problem(place(file=str(folder)), expected, found, fix, "folder"))
+    given = content.get(split)
+    if given is None:
+        known = ("path", "names", "nc", "kpt_shape", "flip_idx", "download")
+        others = [str(key) for key in content if key not in known]
+        expected = f"the key {split}, the folder of the images"
+        found = f"the keys {', '.join(map(str, content))}"
+        raise DataError(Problem(where, expected, found, similar(str(split), others), "split"))
+    parts: list[str] = []
+    for name in given if isinstance(given, list) else [given]:
+        path = _within(home, name, f"{where}, `{split}`")
+        if path is None:
+            continue
+        if not os.path.exists(path):
+            fix = "Say read_yolo(images=...) where they lie elsewhere."
+            expected = f"the folder of the images, or a list of them, at {path}"
+            home.findings.add("folder", f"{where}, `{split}`", expected, "nothing at this path", fix)
+        parts.append(path)
+    return parts
+
+
+_SHOWN = 6
+
+
+def _parts_in(folder: Path) -> list[str]:
+    """The names of the parts that a folder seems to have."""
+    below = folder / "images"
+    parts = [p.name for p in below.iterdir() if p.is_dir()] if below.is_dir() else []
+    return sorted({*parts, *(p.parent.name for p in folder.glob("*/images") if p.is_dir())})
+
+
+def _within(home: Root, name: Any, where: str) -> str | None:
+    """The path of what a data set names, in its folder; None, and an error noted, where it does not end in there."""
+    fix = "Say read_yolo(root=...), the folder that holds all of it, or images= and labels=, where each lies."
+    return home.inside(name) or home.find(name, where, fix)
+
+
+def _found(
+    parts: Sequence[str],
+    label_root: str | None,
+    home: Root,
+    where: str,
+    names: dict[int, str],
+    points: tuple[int, int] | None,
+    findings: Findings,
+    elsewhere: bool,
+) -> Layout:
+    images: list[str] = []
+    labels: list[str] = []
+    orphans: list[str] = []
+    others = 0
+    for part in parts:
+        if os.path.isfile(part):
+            found, base = _listed_in(part, home), home.path
+        else:
+            inner = Root(part, "read_yolo(images=)", findings)
+            names_there, more = inner.files()
+            found, base = [os.path.join(part, *name.split("/")) for name in names_there], part
+            others += more
+        texts = [_label_of(path, base, label_root) for path in found]
+        inside = home if label_root is None else Root(label_root, "read_yolo(labels=)", findings)
+        for text in texts:
+            if text.startswith(inside.path + os.sep):
+                inside.find(os.path.relpath(text, inside.path), place(file=text))
+        images += found
+        labels += texts
+        if os.path.isdir(part):
+            orphans += _orphans(
+                label_root or os.path.dirname(_label_of(os.path.join(part, "x"), part, None)), texts
+            )
+    findings.stop()
+    beside = [path for path in orphans if path not in set(labels)]
+    if others and not all(label.startswith(tuple(parts)) for label in labels):
+        findings.note(f"{others:,} files in the folder of the images that are none")
+    if not images:
+        expected = f"images, files that end in {', '.join(ENDINGS)}"
+        raise DataError(Problem(where, expected, f"none in {', '.join(parts)}", code="no-images"))
+    twice = sorted({os.path.splitext(path)[0] for path in images}) if len(set(labels)) < len(labels) else []
+    if twice:
+        seen: set[str] = set()
+        for image, label in zip(images, labels, strict=True):
+            if label in seen:
+                expected = "a name of its own for each image, apart from its ending"
+                findings.add("file-twice", place(file=image), expected, f"the label file {label} twice")
+            seen.add(label)
+        findings.stop()
+    return Layout(parts[0] if elsewhere else home.path, where, images, labels, beside, names, points)
+
+
+def _listed_in(file: str, home: Root) -> list[str]:
+    """The images that a text file lists, one a line, relative to the root or, as ``./a.jpg``, to the file."""
+    found = []
+    for number, line in enumerate(lines_of(file, "a list of images"), 1):
+        name = line.strip()
+        if not name:
+            continue
+        if name.startswith("./"):
+            name = os.path.join(os.path.relpath(os.path.dirname(file), home.path), name[2:])
+        path = _within(home, name, f"{place(file=file)}, line {number}")
+        if path is not None:
+            found.append(path)
+    return found
+
+
+def _label_of(image: str, base: str, label_root: str | None) -> str:
+    """The label file of an image."""
+    stem = os.path.splitext(image)[0] + ".txt"
+    if label_root is not None:
+        return os.path.join(label_root, os.path.relpath(stem, base))
+    head, middle, tail = stem.rpartition(f"{os.sep}images{os.sep}")
+    return f"{head}{os.sep}labels{os.sep}{tail}" if middle else stem
+
+
+def _orphans(folder: str, labels: Sequence[str]) -> list[str]:
+    """Label files of no image."""
+    if not os.path.isdir(folder):
+        return []
+    known = set(labels)
+    found = []
+    for at, folders, names in os.walk(folder):
+        folders.sort()
+        found += [os.path.join(at, n) for n in sorted(names) if n.endswith(".txt") and n != "classes.txt"]
+    return [path for path in found if path not in known]

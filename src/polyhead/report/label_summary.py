@@ -1,0 +1,81 @@
+"""All labels of a feed, read once: how many count, how many are missing, how they are distributed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from polyhead.feed import Feed
+from polyhead.pipeline.label_encoder import Labels
+from polyhead.report.views import Chart, View
+
+MOST_ROWS = 1_000_000
+MOST_BYTES = 1 << 28
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """One head over all rows.
+
+    Attributes:
+        rows: that were read.
+        labelled: rows with a label that counts, or in which somebody looked and found none.
+        unasked: rows that ``given`` silences.
+        charts: of the labels that count.
+    """
+
+    rows: int
+    labelled: int
+    unasked: int
+    charts: tuple[Chart, ...]
+
+    @property
+    def missing(self) -> int:
+        """Rows that are asked for and have no label."""
+        return self.rows - self.labelled - self.unasked
+
+
+def summarise(feed: Feed, views: Mapping[str, View]) -> dict[str, Coverage]:
+    """Sum up each head, from the first row to the last; of large labels, as many rows as fit a quarter gigabyte."""
+    labels = feed._assembler.labels
+    asked: dict[str, np.ndarray] = {}  # of heads that others wait for: where they are 1
+    found: dict[str, Coverage] = {}
+
+    def read(name: str) -> None:
+        if name in found:
+            return
+        given = feed.labelled[name].given
+        if given is not None:
+            read(given)
+        wanted = None if given is None else asked[given]
+        awaited = any(head.given == name for head in feed.labelled.values())
+        found[name], ones = _read(labels[name], views[name], wanted, awaited)
+        if awaited:
+            asked[name] = ones
+
+    for name in feed.labelled:
+        read(name)
+    return {name: found[name] for name in feed.labelled}
+
+
+def _read(
+    labels: Labels, view: View, wanted: np.ndarray | None, awaited: bool
+) -> tuple[Coverage, np.ndarray]:
+    rows = labelled = size = 0
+    ones = []
+    for piece, counts in labels.everything():
+        here = labels.answered(piece, counts)
+        view.add(piece.labels, counts)
+        if awaited:
+            ones.append(here & (piece.labels[:, 0] == 1))
+        labelled += int(here.sum())
+        rows += len(here)
+        size += piece.labels.nbytes
+        if rows >= MOST_ROWS or size >= MOST_BYTES:
+            break
+    unasked = 0 if wanted is None else int((~wanted[:rows]).sum())
+    labelled = min(labelled, rows - unasked)
+    every = np.concatenate(ones) if ones else np.zeros(0, bool)
+    return Coverage(rows, labelled, unasked, tuple(view.charts())), every

@@ -1,0 +1,69 @@
+"""What several sources know of one column together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from polyhead.errors import DataError, Problem, place, shown
+from polyhead.kinds.kind import About
+
+
+def together(name: str, known: Sequence[About]) -> About:
+    """What is known of a column whose rows come from several sources.
+
+    The classes of one source stand for all where they hold those of the others in the same order; names that every
+    source has in the order of the alphabet stay so. A source that knows nothing of the column changes nothing.
+
+    Args:
+        name: of the column.
+        known: what each source says.
+
+    Raises:
+        DataError: for classes in different orders, and for images of which annotations lie on different pixels.
+
+    >>> together("kind", [About(("cat", "dog")), About(), About(("cat",))]).classes
+    ('cat', 'dog')
+    """
+    classed = [(i, about) for i, about in enumerate(known) if about.classes is not None]
+    found = About()
+    alphabet = [about.classes for _, about in classed if about.values is None and _is_sorted(about.classes)]
+    if classed and len(alphabet) == len(classed):
+        found = About(tuple(sorted({name for names in alphabet for name in names or ()})))
+    elif classed:
+        at, longest = max(classed, key=lambda one: len(one[1].classes or ()))
+        for i, about in classed:
+            if not _within(about, longest):
+                expected = f"one order of classes in all sources, {_listed(longest)} as in source {at}"
+                fix = "Name the classes in the head, in the order that you want."
+                raise DataError(
+                    Problem(place(column=name), expected, f"{_listed(about)} in source {i}", fix, "classes")
+                )
+        found = longest
+    said = {about.annotated for about in known if about.annotated is not None}
+    if len(said) > 1:
+        fix = "Make feeds of their own, or say the same annotated= to the readers."
+        expected = "annotations of one kind of pixels in all sources"
+        raise DataError(
+            Problem(place(column=name), expected, 'annotated="shown" and annotated="stored"', fix, "turned")
+        )
+    return found._replace(annotated=next(iter(said), None))
+
+
+def _within(part: About, whole: About) -> bool:
+    """Whether all classes of one stand in the other, in the same order and for the same values."""
+    rest: Iterable[Any] = iter(_pairs(whole))
+    return all(pair in rest for pair in _pairs(part))
+
+
+def _is_sorted(names: Sequence[Any] | None) -> bool:
+    return all(isinstance(name, str) for name in names or ()) and list(names or ()) == sorted(names or ())
+
+
+def _pairs(about: About) -> list[tuple[Any, Any]]:
+    classes = about.classes or ()
+    return list(zip(classes, about.values or classes, strict=True))
+
+
+def _listed(about: About) -> str:
+    return shown(list(about.classes or ()))

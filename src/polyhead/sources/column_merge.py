@@ -1,0 +1,235 @@
+"""The one form that a column has, whichever of several sources its rows come from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from polyhead.columns.values import Coded, Values, scatter, take, united
+from polyhead.errors import DataError, Problem, place, require_choice, shown, similar
+from polyhead.sources.source import Source, checked_rows
+
+NUMBERS = "biufc"
+"""NumPy's kinds of numbers."""
+
+
+class Form:
+    """How the pieces of one column become one column.
+
+    Args:
+        name: of the column.
+        firsts: what each source gives for its first row.
+    """
+
+    def __init__(self, name: str, firsts: Sequence[Values]) -> None:
+        self._name = name
+        _check_alike(name, firsts)
+        arrays = [f for f in firsts if isinstance(f, np.ndarray) and f.dtype.kind in NUMBERS]
+        self._dtype = np.result_type(*arrays) if arrays and len(arrays) == len(firsts) else None
+        self._categories = None
+        if firsts and all(isinstance(f, Coded) for f in firsts):
+            self._categories = _Categories([f for f in firsts if isinstance(f, Coded)])
+
+    def join(self, count: int, places: Sequence[np.ndarray], parts: Sequence[Values]) -> Values:
+        """The pieces as one column of ``count`` rows, piece ``i`` at ``places[i]``."""
+        pieces: list[Values] = list(parts)
+        arrays = [p for p in parts if isinstance(p, np.ndarray)]
+        coded = [p for p in parts if isinstance(p, Coded)]
+        if self._categories is not None and len(coded) == len(parts):
+            merged = [self._categories.merged(p) for p in coded]
+            known = [m for m in merged if m is not None]
+            if len(known) == len(parts):
+                pieces = list(known)
+                codes = scatter(list(zip(places, pieces, strict=True)), count)
+                return Coded(np.asarray(codes), self._categories.all, self._categories.ordered)
+        elif (
+            self._dtype is not None
+            and len(arrays) == len(parts)
+            and all(a.dtype.kind in NUMBERS for a in arrays)
+        ):
+            pieces[0] = arrays[0].astype(np.result_type(self._dtype, arrays[0]), copy=False)
+        return scatter(list(zip(places, pieces, strict=True)), count)
+
+
+class _Categories:
+    """The categories of several sources in one list."""
+
+    def __init__(self, firsts: Sequence[Coded]) -> None:
+        categories, self.ordered = united(firsts)
+        self.all = list(categories)
+        self._index = {category: code for code, category in enumerate(self.all)}
+        # by identity, as a batch must not look through all categories; held with the table, so that none dies
+        self._tables = {id(f.categories): (f.categories, self._table(f.categories)) for f in firsts}
+
+    def _table(self, categories: Sequence[Any]) -> np.ndarray | None:
+        """For each code of these categories the code in ours; the last place, which -1 reads, is -1."""
+        codes = [self._index.get(category, -1) for category in categories]
+        return None if -1 in codes else np.array([*codes, -1], np.int32)
+
+    def merged(self, part: Coded) -> np.ndarray | None:
+        """The codes of a piece in our list, or None where it has a category that no source had at first."""
+        known = self._tables.get(id(part.categories))
+        same = known is not None and known[0] is part.categories  # ids change when a source is pickled
+        table = known[1] if known is not None and same else self._table(part.categories)
+        return None if table is None else table[part.codes]
+
+
+def forms(sources: Sequence[Source], names: Sequence[str]) -> dict[str, Form]:
+    """The form of each column, seen from the first row of each source.
+
+    Raises:
+        DataError: for every column that is of another shape or kind in another source.
+    """
+    first = np.zeros(1, np.int64)
+    rows = [checked_rows(source, source.coded(first), 1) for source in sources if len(source)]
+    found: dict[str, Form] = {}
+    problems: list[Problem] = []
+    for name in names:
+        try:
+            found[name] = Form(name, [row[name] for row in rows])
+        except DataError as error:
+            problems += error.problems
+    if problems:
+        raise DataError(*problems)
+    return found
+
+
+def _check_alike(name: str, firsts: Sequence[Values]) -> None:
+    shaped = [(i, f) for i, f in enumerate(firsts) if isinstance(f, np.ndarray) and f.dtype != object]
+    for i, values in shaped[1:]:
+        at, first = shaped[0]
+        if values.shape[1:] != first.shape[1:] and not _lists_alike(first, values):
+            raise DataError(
+                Problem(
+                    place(column=name),
+                    f"one shape in all sources, {first.shape[1:]} as in source {at}",
+                    f"{values.shape[1:]} in source {i}",
+                    "Bring the arrays to one shape, or give lists of arrays.",
+                )
+            )
+    kinds = [(i, kind, value) for i, f in enumerate(firsts) for kind, value in [_kind(f)] if kind]
+    for i, kind, value in kinds[1:]:
+        at, first_kind, _ = kinds[0]
+        if kind != first_kind:
+            raise DataError(
+                Problem(
+                    place(column=name),
+                    f"{first_kind} in all sources, as in source {at}",
+                    f"{kind} in source {i} ({shown(value)})",
+                    "Convert the column in one of them.",
+                )
+            )
+
+
+def _lists_alike(a: np.ndarray, b: np.ndarray) -> bool:
+    """Whether rows are lists of boxes or points, which are of one count in each source and of another in the other."""
+    return (
+        a.ndim == b.ndim == 3 and a.shape[2] == b.shape[2] <= 4 and {a.dtype.kind, b.dtype.kind} <= set("iuf")
+    )
+
+
+def _kind(values: Values) -> tuple[str, Any]:
+    """What a first row holds, in a word, and the value; no word where it is missing or of no simple kind."""
+    value = take(values, np.zeros(1, np.int64))
+    value = value.values()[0] if isinstance(value, Coded) else value[0]
+    if isinstance(value, np.ndarray) and value.dtype != object:
+        return _family(value.dtype.kind), f"{value.dtype} of shape {value.shape}"
+    if isinstance(value, (np.generic, bool, int, float, complex, str, bytes)):
+        item = np.asarray(value)
+        missing = item.dtype.kind in "fcMm" and bool(
+            np.isnat(item) if item.dtype.kind in "Mm" else np.isnan(item)
+        )
+        plain = value.item() if isinstance(value, np.generic) and item.dtype.kind not in "Mm" else value
+        return ("" if missing else _family(item.dtype.kind)), plain
+    return "", value
+
+
+def _family(kind: str) -> str:
+    """The values of a NumPy kind, in a word."""
+    if kind in NUMBERS:
+        return "numbers"
+    return {"U": "text", "S": "bytes", "M": "dates", "m": "time spans"}.get(kind, "")
+
+
+JOINS = ("exact", "outer", "inner")
+"""What sources with different columns become: an error, all columns, or those that every source has."""
+
+
+def same_columns(
+    sources: Sequence[Any], join: str = "exact", how: str = "concat(other"
+) -> tuple[Source, ...]:
+    """Sources that can stand end to end: those with rows or columns, all with the same columns.
+
+    Args:
+        sources: the sources.
+        join: one of `JOINS`.
+        how: the call that joins them, up to its last argument, for the error.
+
+    Raises:
+        DataError: for no source, something that is no source, or other columns.
+        ContractError: for another ``join``.
+    """
+    expected = ", ".join(f'"{name}"' for name in JOINS)
+    require_choice(f"{how.partition('(')[0]}(join=)", join, JOINS, f"one of {expected}")
+    if not sources:
+        raise DataError(Problem("sources", "at least one source", "none"))
+    for number, source in enumerate(sources):
+        if not isinstance(source, Source):
+            raise DataError(
+                Problem(
+                    f"source {number}",
+                    "a Source",
+                    shown(type(source).__name__),
+                    "Read it with read_table, or subclass Source.",
+                )
+            )
+    kept = [(number, source) for number, source in enumerate(sources) if len(source) or source.columns]
+    if not kept:
+        return (sources[0],)
+    found = tuple(source for _, source in kept)
+    columns = [source.columns for source in found]
+    if join == "outer":
+        from polyhead.sources.absent_columns import filled
+
+        return filled(found)
+    if join == "inner":
+        there = [set(names) for names in columns]
+        common = [name for name in columns[0] if all(name in own for own in there)]
+        if not common:
+            raise DataError(Problem("sources", "a column that all of them have", "none"))
+        return tuple(source.only(common) for source in found)
+    first, names = kept[0][0], columns[0]
+    problems = [
+        Problem(
+            f"source {number}",
+            f"the columns of source {first} ({', '.join(names)})",
+            _difference(names, others),
+            _hint(names, others, how),
+        )
+        for (number, _), others in zip(kept[1:], columns[1:], strict=True)
+        if set(others) != set(names)
+    ]
+    if problems:
+        raise DataError(*problems)
+    return found
+
+
+def _difference(names: Sequence[str], others: Sequence[str]) -> str:
+    without = [f"`{name}`" for name in names if name not in others]
+    extra = [f"`{name}`" for name in others if name not in names]
+    words = [f"no {', '.join(without)}"] if without else []
+    words += [f"{', '.join(extra)} beside them"] if extra else []
+    return " and ".join(words)
+
+
+def _hint(names: Sequence[str], others: Sequence[str], how: str) -> str:
+    way = f'Say {how}, join="outer") to have missing labels where a source lacks a column, or join="inner" to take '
+    way += "the columns that all of them have."
+    without = [name for name in names if name not in others]
+    for name in without:
+        near = similar(name, [other for other in others if other not in names])
+        if near:
+            return f"{near} {way}"
+    return way

@@ -1,0 +1,171 @@
+"""Columns as strata and groups: each row a small whole number, alike for alike values."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from polyhead.columns.values import Coded, Values, join
+from polyhead.errors import DataError, Problem, place, shown
+from polyhead.kinds.missing import is_missing
+from polyhead.sources.source import Source
+
+DISTINCT = 20
+"""Numbers with more distinct values than this are cut at quantiles, unless they look like classes."""
+
+QUANTILES = 10
+CHUNK = 1024
+
+
+def strata_of(source: Source, name: str) -> np.ndarray:
+    """The stratum of each row: its value, or the tenth of the numbers that it stands in, or "missing".
+
+    Whole numbers with at least 20 rows to a value stay as they are, as they may be classes. An array a row
+    counts as present or missing.
+
+    Returns:
+        int64 ``(N,)``, numbered from 0 in the order of appearance.
+    """
+    values, present = _column(source, name)
+    return compress(present.astype(np.int64) if values is None else _codes(values, cut=True))
+
+
+def groups_of(source: Source, name: str) -> np.ndarray:
+    """The group of each row.
+
+    Returns:
+        int64 ``(N,)``, numbered from 0 in the order of appearance.
+
+    Raises:
+        DataError: for a row without a value, or a column of arrays.
+    """
+    values, _ = _column(source, name)
+    if values is None:
+        raise DataError(Problem(place(column=name), "one number or name a row, to group by", "arrays"))
+    codes = _codes(values, cut=False)
+    gone = codes < 0
+    if gone.any():
+        row = int(gone.argmax())
+        found = "no value" if isinstance(values, Coded) else shown(values[row])
+        raise DataError(
+            Problem(
+                place(column=name, row=row),
+                "a group for every row",
+                found,
+                "Give such rows a group of their own, or leave them out with select().",
+            )
+        )
+    return compress(codes)
+
+
+def compress(codes: np.ndarray) -> np.ndarray:
+    """The same partition of at least one row, numbered from 0 in the order of appearance.
+
+    >>> compress(np.array([7, 7, -1, 9])).tolist()
+    [0, 0, 1, 2]
+    """
+    low = int(codes.min())
+    span = int(codes.max()) - low + 1
+    if span <= 4 * len(codes):  # without a sort
+        codes = codes - low
+        seen = np.full(span, -1)
+        seen[codes[::-1]] = np.arange(len(codes))[::-1]  # of several the last that is written stays
+        there = np.flatnonzero(seen >= 0)
+        table = np.empty(span, np.int64)
+        table[there[np.argsort(seen[there])]] = np.arange(len(there))
+        return table[codes]
+    _, first, inverse = np.unique(codes, return_index=True, return_inverse=True)
+    rank = np.empty(len(first), np.int64)
+    rank[np.argsort(first)] = np.arange(len(first))
+    return rank[inverse]
+
+
+def _column(source: Source, name: str) -> tuple[Values | None, np.ndarray]:
+    """A column of single values, or None and which rows are present where it is one of arrays."""
+    pieces: list[Values] = []
+    present: list[np.ndarray] = []
+    arrays = False
+    for _, values in source.scan(name):
+        if not arrays and _holds_arrays(values):
+            arrays = True
+            present = [_present(piece) for piece in pieces]
+        if arrays:
+            present.append(_present(values))
+        else:
+            flat = isinstance(values, np.ndarray) and values.ndim > 1
+            pieces.append(values.reshape(len(values)) if flat else values)  # type: ignore[union-attr]
+    return (None, np.concatenate(present)) if arrays else (join(pieces), np.empty(0, bool))
+
+
+def _holds_arrays(values: Values) -> bool:
+    if isinstance(values, Coded):
+        return False
+    if isinstance(values, np.ndarray) and values.dtype != object:
+        return values.size != len(values)
+    types = {type(v) for v in values}  # a column has few types and many values
+    return any(
+        issubclass(t, (list, tuple, dict, set)) or (hasattr(t, "ndim") and not issubclass(t, np.generic))
+        for t in types
+    )
+
+
+def _present(values: Values) -> np.ndarray:
+    """Which rows are there at all: not None, and not NaN throughout."""
+    if isinstance(values, Coded):
+        return values.codes >= 0
+    if isinstance(values, np.ndarray) and values.dtype != object:
+        if values.dtype.kind not in "fc":
+            return np.ones(len(values), bool)
+        flat = (
+            values[i : i + CHUNK].reshape(len(values[i : i + CHUNK]), -1)
+            for i in range(0, len(values), CHUNK)
+        )
+        return np.concatenate([~np.isnan(chunk).all(axis=1) for chunk in flat])
+    return np.fromiter((not _absent(v) for v in values), bool, len(values))
+
+
+def _absent(value: Any) -> bool:
+    if isinstance(value, np.ndarray):
+        return value.dtype.kind in "fc" and bool(value.size) and bool(np.isnan(value).all())
+    return is_missing(value)
+
+
+def _codes(values: Values, cut: bool) -> np.ndarray:
+    """Alike values as alike numbers, missing ones as -1."""
+    if isinstance(values, np.ndarray) and values.dtype.kind in "biufMm":
+        return _of_numbers(values, cut)
+    if isinstance(values, Coded):
+        codes, distinct = values.codes.astype(np.int64), list(values.categories)
+    else:
+        seen: dict[Any, int] = {}
+        plain = values.tolist() if isinstance(values, np.ndarray) else values
+        codes = np.fromiter((seen.setdefault(v, len(seen)) for v in plain), np.int64, len(plain))
+        distinct = list(seen)
+    gone = np.array([*(is_missing(v) for v in distinct), True])  # the last place is for code -1
+    there = [v for v in distinct if not is_missing(v)]
+    numbers = (bool, int, float, np.integer, np.floating, np.bool_)
+    if cut and len(there) > DISTINCT and all(isinstance(v, numbers) for v in there):
+        table = np.array(
+            [np.nan if g else v for g, v in zip(gone, [*distinct, None], strict=True)], np.float64
+        )
+        return _of_numbers(table[codes], cut)
+    return np.where(gone[codes], -1, codes)
+
+
+def _of_numbers(values: np.ndarray, cut: bool) -> np.ndarray:
+    codes = np.full(len(values), -1, np.int64)
+    there = ~(np.isnat(values) if values.dtype.kind in "Mm" else np.isnan(values))
+    found = values[there]
+    distinct, inverse = np.unique(found, return_inverse=True)
+    if cut and len(distinct) > DISTINCT and not _like_classes(distinct, len(found)):
+        edges = distinct[np.sort(inverse)[np.arange(1, QUANTILES) * len(found) // QUANTILES]]
+        inverse = np.searchsorted(np.unique(edges), found, side="right")
+    codes[there] = inverse
+    return codes
+
+
+def _like_classes(distinct: np.ndarray, rows: int) -> bool:
+    if len(distinct) * DISTINCT > rows or distinct.dtype.kind in "Mm":
+        return False
+    return distinct.dtype.kind in "biu" or bool((np.floor(distinct) == distinct).all())

@@ -1,0 +1,263 @@
+"""Opening the files that hold tables."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from threading import Lock
+from typing import Any, TypeVar
+
+from polyhead.columns.arrow import from_arrow
+from polyhead.columns.lazy import Pieces, Stored
+from polyhead.columns.values import LIMIT_BYTES, Values
+from polyhead.errors import DataError, Problem, place, similar
+
+T = TypeVar("T")
+
+_PACKED = (".gz", ".bz2", ".zst")
+_ENDINGS = ".parquet, .pq, .csv, .tsv, .arrow, .feather or .ipc"
+_LARGEST_BLOCK = 2**31 - 1
+
+MANY = 64
+"""Columns from which on a small file is read at once."""
+
+
+class Opened:
+    """A table whose columns can be had one by one.
+
+    Args:
+        where: what errors call it.
+        names: its columns.
+        rows: its rows.
+        load: gives the column at a position; called once for each.
+    """
+
+    def __init__(
+        self, where: str, names: list[str], rows: int, load: Callable[[int], Values | Stored]
+    ) -> None:
+        self.where, self.names, self.rows, self.load = where, names, rows, load
+
+
+def column_of(data: Any) -> Values | Stored:
+    """A pyarrow column as values; a large one of arrays stays in its pieces, as joining would copy them."""
+    import pyarrow as pa
+
+    kind = data.type.storage_type if isinstance(data.type, pa.BaseExtensionType) else data.type
+    pieces = getattr(data, "num_chunks", 1) > 1 and pa.types.is_fixed_size_list(kind)
+    if pieces and not data.null_count and data.nbytes > LIMIT_BYTES:
+        return Pieces([from_arrow(chunk) for chunk in data.chunks])
+    return from_arrow(data)
+
+
+def opened_arrow(data: Any, where: str = "Arrow table", *, check: bool = False) -> Opened:
+    """A pyarrow table; each column is let go of once it is converted.
+
+    Args:
+        data: it.
+        where: what errors call it.
+        check: look through a column before it is used: of a file that is mapped, damage would end the process.
+    """
+    import pyarrow as pa
+
+    table = data if isinstance(data, (pa.Table, pa.RecordBatch)) else pa.table(data)
+    parts = dict(enumerate(table.columns))
+
+    def load(at: int) -> Values | Stored:
+        if check:
+            _guarded(where, lambda: parts[at].validate(full=True))
+        values = _guarded(where, lambda: column_of(parts[at])) if check else column_of(parts[at])
+        del parts[at]
+        return values
+
+    return Opened(where, list(table.schema.names), table.num_rows, load)
+
+
+def open_file(path: Path, wanted: list[str] | None) -> Opened:
+    """The table at a path.
+
+    Raises:
+        DataError: for a path that does not exist, is of another kind, or cannot be read.
+    """
+    where = place(file=str(path))
+    if not path.exists():
+        folder = path.parent
+        near = (
+            similar(path.name, os.listdir(folder))
+            if folder.is_dir()
+            else f"There is no folder {folder} either."
+        )
+        raise DataError(Problem(where, "a file or a folder of Parquet files", "nothing at this path", near))
+    if path.is_dir():
+        return _guarded(where, lambda: _open_folder(path, where))
+    opener = _opener(path)
+    if opener is None:
+        fix = "Read it with pandas or polars and give the frame."
+        raise DataError(Problem(where, f"a name that ends in {_ENDINGS}", path.suffix or "no ending", fix))
+    if not os.path.getsize(path):
+        raise DataError(Problem(where, "a table", "an empty file"))
+    return _guarded(where, lambda: opener(path, where, wanted))
+
+
+def _opener(path: Path) -> Callable[[Path, str, list[str] | None], Opened] | None:
+    name = path.name.lower()
+    for packed in _PACKED:
+        if name.endswith((".csv" + packed, ".tsv" + packed)):
+            name = name.removesuffix(packed)
+    if name.endswith((".parquet", ".pq")):
+        return _open_parquet
+    if name.endswith((".csv", ".tsv")):
+        return partial(_open_csv, delimiter="\t" if name.endswith(".tsv") else ",")
+    if name.endswith((".arrow", ".feather", ".ipc", ".arrows")):
+        return _open_ipc
+    return None
+
+
+def _guarded(where: str, work: Callable[[], T]) -> T:
+    """What ``work`` gives; what Arrow says against the file becomes one clear error."""
+    import pyarrow as pa
+
+    try:
+        return work()
+    except DataError:
+        raise
+    except (pa.ArrowException, OSError, ValueError, OverflowError, TypeError) as error:
+        reason = " ".join(str(error).split()).rstrip(".")
+        raise DataError(Problem(where, "a readable table", f"{type(error).__name__}: {reason}")) from error
+
+
+def _open_parquet(path: Path, where: str, wanted: list[str] | None) -> Opened:
+    import pyarrow.parquet as pq
+
+    with pq.ParquetFile(path) as file:
+        names, about = list(file.schema_arrow.names), file.metadata
+    rows = about.num_rows
+    held = sum(about.row_group(i).total_byte_size for i in range(about.num_row_groups))
+    # each reading of a column looks through the description of all: of many, one reading is far less work
+    whole = _Whole(path) if len(names) > MANY and held <= LIMIT_BYTES else None
+
+    def load(at: int) -> Values | Stored:
+        def column() -> Values | Stored:
+            found = None if whole is None else whole.column(at)
+            if found is not None:
+                return column_of(found)
+            with pq.ParquetFile(path) as file:
+                return column_of(file.read(columns=[names[at]]).column(names[at]))
+
+        return _guarded(where, column)
+
+    return Opened(where, names, rows, load)
+
+
+class _Whole:
+    """A Parquet file that is read at once, when a first column of it is asked for."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._columns: dict[int, Any] | None = None
+        self._lock = Lock()
+
+    def column(self, at: int) -> Any:
+        """A column, which is let go of; None where the file cannot be read at once."""
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        with self._lock:
+            if self._columns is None:
+                try:
+                    with pq.ParquetFile(self._path) as file:
+                        self._columns = dict(enumerate(file.read().columns))
+                except (pa.ArrowException, OSError, ValueError):  # perhaps of a column that nobody uses
+                    self._columns = {}
+            return self._columns.pop(at, None)
+
+
+def _open_folder(path: Path, where: str) -> Opened:
+    import pyarrow.dataset as pds
+
+    files = sorted(
+        str(p)
+        for p in path.rglob("*")
+        if p.suffix.lower() in (".parquet", ".pq") and not p.name.startswith((".", "_")) and p.is_file()
+    )
+    if not files:
+        raise DataError(Problem(where, "a folder of Parquet files", "no file that ends in .parquet or .pq"))
+    data = pds.dataset(
+        files, format="parquet", partitioning=pds.partitioning(flavor="hive"), partition_base_dir=str(path)
+    )
+    _require_alike(data)
+    names = list(data.schema.names)
+
+    def load(at: int) -> Values | Stored:
+        return _guarded(where, lambda: column_of(data.to_table(columns=[names[at]]).column(0)))
+
+    return Opened(where, names, data.count_rows(), load)
+
+
+def _require_alike(data: Any) -> None:
+    """Raise where the files of a folder differ in columns or types: Arrow would fill in or leave out without a word."""
+    first, *others = data.get_fragments()
+    wanted = {field.name: field.type for field in first.physical_schema}
+    problems = []
+    for other in others:
+        found = {field.name: field.type for field in other.physical_schema}
+        for name in [*wanted, *(n for n in found if n not in wanted)]:
+            if wanted.get(name) != found.get(name):
+                expected, got = (str(t[name]) if name in t else "no such column" for t in (wanted, found))
+                fix = "Write the files with one schema, or read them one by one and concat them."
+                where = place(file=other.path, column=name)
+                problems.append(Problem(where, f"{expected}, as in {first.path}", got, fix))
+    if problems:
+        raise DataError(*problems)
+
+
+def _open_csv(path: Path, where: str, wanted: list[str] | None, delimiter: str) -> Opened:
+    import pyarrow as pa
+    from pyarrow import csv
+
+    shape = csv.ParseOptions(delimiter=delimiter)
+    alone = csv.ReadOptions(use_threads=False)  # only so does Arrow say which row it cannot read
+    with csv.open_csv(path, read_options=alone, parse_options=shape) as head:
+        names = list(head.schema.names)
+    known = set(names)
+    take = [n for n in wanted if n in known] if wanted and len(known) == len(names) else None
+    if take is not None and len(take) < len(wanted or ()):
+        return Opened(
+            where, names, 1, lambda at: []
+        )  # a missing column: the caller's error needs the names only
+    how = csv.ConvertOptions(strings_can_be_null=True, include_columns=take)
+    try:
+        table = csv.read_csv(path, parse_options=shape, convert_options=how)
+    except pa.ArrowInvalid:
+        # Arrow takes a column's type from the first megabyte; as one block the whole file decides
+        whole = csv.ReadOptions(block_size=_LARGEST_BLOCK, use_threads=False)
+        table = csv.read_csv(path, read_options=whole, parse_options=shape, convert_options=how)
+    _require_text(table, where)
+    return opened_arrow(table, where)
+
+
+def _require_text(table: Any, where: str) -> None:
+    """Raise where words are not in UTF-8, which Arrow takes for bytes, as of images."""
+    import pyarrow as pa
+
+    names = [field.name for field in table.schema if pa.types.is_binary(field.type)]
+    if names:
+        fix = "Save it as UTF-8, or give the frame of pandas.read_csv(path, encoding=...)."
+        found = f"bytes that are none in {', '.join(f'`{name}`' for name in names[:8])}"
+        raise DataError(Problem(where, "text in UTF-8", found, fix, "text"))
+
+
+def _open_ipc(path: Path, where: str, wanted: list[str] | None) -> Opened:
+    import pyarrow as pa
+    from pyarrow import ipc
+
+    source = pa.memory_map(str(path))
+    magic = source.read(6)
+    source.seek(0)
+    if magic[:4] == b"FEA1":
+        from pyarrow import feather
+
+        return opened_arrow(feather.read_table(path), where, check=True)
+    reader = ipc.open_file(source) if magic == b"ARROW1" else ipc.open_stream(source)
+    return opened_arrow(reader.read_all(), where, check=True)

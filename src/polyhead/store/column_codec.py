@@ -1,0 +1,333 @@
+"""The columns of a store: what each holds, how it is written to a file, how it is read from a map of one.
+
+A column is described by what JSON takes. ``dense`` is numbers of one shape, in a file as an Arrow array or as Arrow's
+fixed-shape tensors, in memory as a view of the file; ``coded`` is codes into categories; ``values`` is all else, one
+value a row, see `_store_values`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from polyhead.columns.lazy import Stored, gather
+from polyhead.columns.values import LIMIT_BYTES, Coded, Values, join, recoded, take, united
+from polyhead.errors import BadValue, shown
+from polyhead.kinds.missing import is_missing
+from polyhead.sources.source import Source
+from polyhead.store.value_codec import arrow, fitted, number_type, numbers, read, write
+from polyhead.store.value_types import NOTHING, Type, common, settled, type_of, words
+
+Spec = dict[str, Any]
+FEW = 1 << 16
+"""Categories up to which codes are kept: of more, as of the names of files, each value stands for itself."""
+
+_UNITS = ("s", "ms", "us", "ns", "D")
+
+
+def dense(shape: tuple[int, ...], dtype: Any, nullable: bool = False) -> Spec:
+    """Numbers of one shape; ``nullable`` where a row may be None."""
+    return {"is": "dense", "dtype": np.dtype(dtype).name, "shape": list(shape), "nullable": nullable}
+
+
+def spec_of(source: Source, name: str) -> Spec:
+    """What a column of a source holds. One that is not plain numbers, text or bytes is looked through as a whole.
+
+    Raises:
+        BadValue: for what a store cannot hold, with its row.
+    """
+    probe = source.probe(name)
+    if isinstance(probe, np.ndarray) and probe.dtype != object:
+        return _spec_of_array(probe)
+    if isinstance(probe, Coded):
+        return _spec_of_codes(source, name)
+    some = [value for value in probe if not is_missing(value)]
+    for types, word in (((str,), "text"), ((bytes,), "bytes")):
+        if some and all(isinstance(value, types) for value in some):
+            return {"is": "values", "of": {"is": word}}
+    found, start = NOTHING, 0
+    for _, values in source.scan(name):
+        plain: Any = values.values() if isinstance(values, Coded) else values
+        for i, value in enumerate(plain):
+            try:
+                found = common([found, type_of(value)])
+            except BadValue as bad:
+                bad.index = start + i
+                raise
+        start += len(plain)
+    return {"is": "values", "of": settled(found)}
+
+
+def _spec_of_array(probe: np.ndarray) -> Spec:
+    kind, shape = probe.dtype.kind, probe.shape[1:]
+    if kind in "US" and not shape:
+        return {"is": "values", "of": {"is": "text" if kind == "U" else "bytes"}}
+    if kind in "mM" and not shape and np.datetime_data(probe.dtype)[0] in _UNITS:
+        if np.datetime_data(probe.dtype)[0] == "D" and kind == "m":
+            return dense(shape, "timedelta64[s]")
+        return dense(shape, probe.dtype)
+    if kind in "biuf" and 0 not in shape and probe.dtype.itemsize <= 8:
+        return dense(shape, probe.dtype.newbyteorder("="))
+    found = f"{probe.dtype} of shape {shape}"
+    raise BadValue(None, "numbers, text, bytes or dates", found, "Convert the column, or leave it out.")
+
+
+def _spec_of_codes(source: Source, name: str) -> Spec:
+    parts = [part for _, part in source.scan(name) if isinstance(part, Coded)]
+    categories, ordered = united(parts)
+    of = settled(common([type_of(category) for category in categories]))
+    if len(categories) > min(FEW, max(256, len(source) // 2)):
+        return {"is": "values", "of": of}
+    return {"is": "coded", "of": of, "ordered": ordered, "categories": list(categories)}
+
+
+def field(spec: Spec) -> Any:
+    """The Arrow type of a column."""
+    import pyarrow as pa
+
+    if spec["is"] == "values":
+        return arrow(spec["of"])
+    if spec["is"] == "coded":
+        return pa.dictionary(pa.int32(), arrow(spec["of"]), ordered=spec["ordered"])
+    dtype, shape = np.dtype(spec["dtype"]), tuple(spec["shape"])
+    if shape:
+        return pa.fixed_shape_tensor(number_type(dtype), shape)
+    return pa.from_numpy_dtype(dtype)
+
+
+def said(spec: Spec) -> str:
+    """A column's kind as an error names it.
+
+    >>> said(dense((4,), "float32"))
+    'float32 of shape (4,)'
+    """
+    if spec["is"] == "values":
+        return words(spec["of"])
+    if spec["is"] == "coded":
+        return f"categories of {words(spec['of'])}"
+    return f"{spec['dtype']} of shape {tuple(spec['shape'])}"
+
+
+def row_bytes(spec: Spec) -> int:
+    """The bytes of a row of a dense column."""
+    return math.prod(spec["shape"]) * np.dtype(spec["dtype"]).itemsize
+
+
+def to_arrow(spec: Spec, values: Any, gone: np.ndarray | None = None) -> Any:
+    """Some rows of a column as an Arrow array.
+
+    Args:
+        spec: of the column.
+        values: of a dense column an array of its dtype; of another any values.
+        gone: bool ``(n,)``, which rows of a dense column are None.
+
+    Raises:
+        BadValue: for a value that does not fit, with its place.
+    """
+    import pyarrow as pa
+
+    if spec["is"] == "values":
+        plain = values.values() if isinstance(values, Coded) else values
+        return write(
+            spec["of"], plain.tolist() if isinstance(plain, np.ndarray) and plain.ndim == 1 else list(plain)
+        )
+    if spec["is"] == "coded":
+        if not isinstance(values, Coded):
+            raise BadValue(0, said(spec), shown(values[0]), "Convert the column.")
+        codes = recoded(values, spec["categories"]).codes if len(values) else np.zeros(0, np.int32)
+        indices = pa.array(codes, mask=codes < 0)
+        return pa.DictionaryArray.from_arrays(
+            indices, write(spec["of"], spec["categories"]), ordered=spec["ordered"]
+        )
+    dtype, shape = np.dtype(spec["dtype"]), tuple(spec["shape"])
+    if not shape:
+        return pa.array(values, mask=gone)
+    flat = np.ascontiguousarray(values).reshape(-1)
+    mask = pa.array(gone) if gone is not None and gone.any() else None
+    items = pa.array(flat.view(np.uint8) if dtype.kind == "b" else flat)
+    storage = pa.FixedSizeListArray.from_arrays(items, math.prod(shape), mask=mask)
+    return pa.ExtensionArray.from_storage(field(spec), storage)
+
+
+def checked(spec: Spec, values: Any) -> Any:
+    """Rows as `to_arrow` takes them.
+
+    Raises:
+        BadValue: for rows of a dense column that are of another shape, or do not fit its dtype.
+    """
+    if spec["is"] != "dense":
+        return values
+    dtype, shape = np.dtype(spec["dtype"]), tuple(spec["shape"])
+    if spec["nullable"]:
+        return [
+            None if v is None or is_missing(v) else _fitting(v[None], dtype, shape, i)[0]
+            for i, v in enumerate(values)
+        ]
+    array = values if isinstance(values, np.ndarray) else np.asarray(values)
+    return _fitting(array, dtype, shape, 0)
+
+
+def _fitting(array: np.ndarray, dtype: np.dtype, shape: tuple[int, ...], index: int) -> np.ndarray:
+    if array.shape[1:] != shape or array.dtype.kind not in "biufmM":
+        expected = f"{dtype} of shape {shape}, as the first rows are"
+        raise BadValue(index, expected, f"{array.dtype} of shape {array.shape[1:]}", "Convert the column.")
+    if array.dtype == dtype:
+        return array
+    found, lost = fitted(array, dtype)
+    if lost is not None:
+        wrong = (array != found).reshape(len(array), -1).any(1)
+        raise BadValue(index + int(wrong.argmax()), f"numbers that fit {dtype}", lost, "Convert the column.")
+    return found
+
+
+# Read ------------------------------------------------------------------------------------------------------
+
+
+def column_of(spec: Spec, pieces: Sequence[Any]) -> Values | Stored:
+    """A column, of its Arrow arrays in one or several files."""
+    if spec["is"] == "values":
+        return _Objects(spec["of"], pieces)
+    if spec["is"] == "coded":
+        return _Codes(spec, pieces)
+    if spec["nullable"]:
+        return _Nullable(spec, pieces)
+    parts = [view(spec, piece) for piece in pieces]
+    return parts[0] if len(parts) == 1 else _Dense(parts)
+
+
+def view(spec: Spec, array: Any) -> np.ndarray:
+    """An Arrow array of a dense column as an array ``(n, *shape)``, without a copy where it is numbers."""
+    dtype, shape = np.dtype(spec["dtype"]), tuple(spec["shape"])
+    if not shape:
+        if dtype.kind in "iuf":
+            return numbers(array, dtype)
+        found = array.to_numpy(zero_copy_only=False).astype(dtype, copy=False)
+    else:
+        storage = array.storage
+        flat = numbers(storage.flatten() if not storage.null_count else storage.values, dtype)
+        found = flat.reshape(-1, *shape)
+    if len(found) != len(array):
+        raise ValueError(f"{len(found)} rows of {len(array)}")
+    return found
+
+
+class _Dense(Stored):
+    """Numbers in several files."""
+
+    def __init__(self, parts: Sequence[np.ndarray]) -> None:
+        self._parts = parts
+        self._ends = np.cumsum([len(part) for part in parts], dtype=np.int64)
+        self._small = sum(part.nbytes for part in parts) <= LIMIT_BYTES
+        self._whole: np.ndarray | None = None
+
+    def __len__(self) -> int:
+        return int(self._ends[-1])
+
+    def take(self, ids: np.ndarray) -> Values:
+        which = np.searchsorted(self._ends, ids, side="right")
+        first = self._parts[0]
+        out = np.empty((len(ids), *first.shape[1:]), first.dtype)
+        for part in np.unique(which).tolist():
+            at = np.flatnonzero(which == part)
+            rows = ids[at] - (self._ends[part - 1] if part else 0)
+            if len(at) == len(ids):
+                return np.take(self._parts[part], rows, axis=0, out=out, mode="clip")
+            out[at] = self._parts[part][rows]
+        return out
+
+    def whole(self) -> Values | None:
+        if self._whole is None and self._small:
+            self._whole = np.concatenate(self._parts)
+        return self._whole
+
+
+class _Nullable(Stored):
+    """Numbers of one shape, of which some rows are None: a list, also where none of those asked for is."""
+
+    def __init__(self, spec: Spec, pieces: Sequence[Any]) -> None:
+        self._there = np.concatenate([np.asarray(piece.is_valid()) for piece in pieces])
+        parts = [view(spec, piece) for piece in pieces]
+        self._values: Any = parts[0] if len(parts) == 1 else _Dense(parts)
+
+    def __len__(self) -> int:
+        return len(self._there)
+
+    def take(self, ids: np.ndarray) -> Values:
+        rows = take(self._values, ids) if isinstance(self._values, np.ndarray) else self._values.take(ids)
+        if self._there.all():
+            return rows
+        assert isinstance(rows, np.ndarray)
+        return [row if ok else None for row, ok in zip(rows, self._there[ids].tolist(), strict=True)]
+
+    def whole(self) -> Values | None:
+        if self._there.all():
+            return self._values if isinstance(self._values, np.ndarray) else self._values.whole()
+        return None
+
+
+class _Codes(Stored):
+    """Codes into the categories of all files."""
+
+    def __init__(self, spec: Spec, pieces: Sequence[Any]) -> None:
+        self._spec, self._pieces = spec, pieces
+        self._whole: Coded | None = None
+
+    def __len__(self) -> int:
+        return sum(len(piece) for piece in self._pieces)
+
+    def take(self, ids: np.ndarray) -> Values:
+        return self.whole().take(ids)
+
+    def whole(self) -> Coded:
+        if self._whole is None:
+            found = []
+            for piece in self._pieces:
+                codes = np.array(piece.indices.fill_null(-1), np.int32)
+                found.append(Coded(codes, read(self._spec["of"], piece.dictionary), self._spec["ordered"]))
+            joined = join(found)
+            assert isinstance(joined, Coded)
+            self._whole = joined
+        return self._whole
+
+
+class _Objects(Stored):
+    """One value a row; read, and made again, as it is asked for."""
+
+    def __init__(self, kind: Type, pieces: Sequence[Any]) -> None:
+        self._kind, self._pieces = kind, pieces
+        self._ends = np.cumsum([len(piece) for piece in pieces], dtype=np.int64)
+        self._whole: list[Any] | None = None
+
+    def __len__(self) -> int:
+        return int(self._ends[-1])
+
+    def take(self, ids: np.ndarray) -> Values:
+        if self._whole is not None:
+            return take(self._whole, ids)
+        found: Values = gather(self._ends, ids, self._some)
+        return found
+
+    def _some(self, piece: int, rows: np.ndarray) -> list[Any]:
+        import pyarrow as pa
+
+        return read(self._kind, self._pieces[piece].take(pa.array(rows)))
+
+    def whole(self) -> Values | None:
+        if self._whole is None and not _heavy(self._kind):
+            if sum(piece.nbytes for piece in self._pieces) > LIMIT_BYTES:
+                return None
+            self._whole = [value for piece in self._pieces for value in read(self._kind, piece)]
+        return self._whole
+
+
+def _heavy(kind: Type) -> bool:
+    """Whether values are, or hold, encoded images."""
+    if kind["is"] in ("bytes", "panoptic", "segment", "segments"):
+        return True
+    of = kind.get("of")
+    if not isinstance(of, dict):
+        return False
+    return any(map(_heavy, of.values() if kind["is"] == "fields" else [of]))

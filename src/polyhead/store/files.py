@@ -1,0 +1,248 @@
+"""The files of a store: the manifest, the journal of one that is being written, the maps of its shards.
+
+A folder is a store once `MANIFEST` is in it, which is written last. As long as rows are being written, `JOURNAL`
+says what was to be written and which shards are on the disk; each of its lines was on the disk before the next.
+"""
+
+from __future__ import annotations
+
+import json
+import mmap
+import os
+import zlib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from polyhead.errors import Problem, StoreError, hints, place, shown, similar
+from polyhead.store.schema import wrong_header, wrong_manifest, wrong_shard
+
+MANIFEST, JOURNAL = "manifest.json", "journal.jsonl"
+VERSION = 1
+AGAIN = "The store is damaged: polyhead pack --verify lists what is; pack it again."
+NEAR = 1 << 14
+"""Bytes in a row of each column up to which a file is read by the page alone; larger rows are read ahead."""
+
+
+def is_store(path: Any) -> bool:
+    """Whether a path is a folder that is a store, or is becoming one."""
+    try:
+        folder = Path(path)
+        return (folder / MANIFEST).is_file() or (folder / JOURNAL).is_file()
+    except (TypeError, OSError, ValueError):
+        return False
+
+
+def shard_name(number: int) -> str:
+    """The file of a shard.
+
+    >>> shard_name(3)
+    'part-00003.arrow'
+    """
+    return f"part-{number:05d}.arrow"
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """What a store says of itself.
+
+    Raises:
+        StoreError: where there is no store, it is unfinished, or of another version.
+    """
+    path = folder / MANIFEST
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError):
+        raise StoreError(_absent(folder)) from None
+    except (OSError, ValueError, RecursionError) as error:
+        raise StoreError(
+            Problem(place(file=str(path)), "the manifest of a store", _words(error), AGAIN)
+        ) from error
+    version = found.get("polyhead_store") if isinstance(found, dict) else None
+    if version != VERSION:
+        fix = "Pack it again, or use the version of polyhead that wrote it."
+        expected = f"a store of version {VERSION}"
+        raise StoreError(Problem(place(file=str(path)), expected, f"version {shown(version)}", fix))
+    where = place(file=str(path))
+    wrong = [Problem(f"{where}, {at}", expected, got, AGAIN) for at, expected, got in wrong_manifest(found)]
+    if wrong:
+        raise StoreError(*wrong)
+    return dict(found)
+
+
+def _absent(folder: Path) -> Problem:
+    if (folder / JOURNAL).is_file():
+        header, shards = read_journal(folder)
+        rows = sum(shard["rows"] for shard in shards)
+        total = f" of {header['rows']:,}" if header else ""
+        fix = "Run the same ph.pack, or polyhead pack, again: it goes on from there."
+        return Problem(f"store {folder}", "a finished store", f"one with {rows:,}{total} rows so far", fix)
+    found = "a folder without a manifest" if folder.is_dir() else "no such folder"
+    found = "a file" if folder.is_file() else found
+    near = (
+        similar(folder.name, os.listdir(folder.parent))
+        if not folder.exists() and folder.parent.is_dir()
+        else ""
+    )
+    return Problem(f"store {folder}", "a store", found, hints(near, "ph.pack(data, path) writes one."))
+
+
+def _words(error: Exception) -> str:
+    return f"{type(error).__name__}: {' '.join(str(error).split())[:200]}".rstrip(".: ")
+
+
+def read_journal(folder: Path) -> tuple[dict[str, Any] | None, list[dict[str, Any]]]:
+    """What was to be written, and the shards that are: none of a line that was cut off."""
+    lines = journal_lines(folder)
+    found = [json.loads(line) for line in lines]
+    return (found[0], found[1:]) if found else (None, [])
+
+
+def journal_lines(folder: Path) -> list[bytes]:
+    """The lines of the journal that are whole."""
+    try:
+        *lines, _ = (folder / JOURNAL).read_bytes().split(b"\n")
+    except FileNotFoundError:
+        return []
+    whole: list[bytes] = []
+    names: list[Any] = []
+    for line in lines:
+        try:
+            said = json.loads(line)
+        except (ValueError, RecursionError):
+            break
+        if next(wrong_shard(said, names) if whole else wrong_header(said), None) is not None:
+            break  # it was damaged: what it and later ones speak of is written again
+        names = names if whole else [spec["name"] for spec in said["columns"]]
+        whole.append(line)
+    return whole
+
+
+def check_sizes(folder: Path, shards: list[dict[str, Any]]) -> Iterator[Problem]:
+    """A problem for each file that is not there, or not of its size."""
+    for shard in shards:
+        path = folder / shard["file"]
+        where = place(file=str(path))
+        fix = "Pack the store again."
+        try:
+            size = os.stat(path).st_size
+        except OSError:
+            yield Problem(where, f"{shard['bytes']:,} bytes", "no such file", fix)
+            continue
+        if size != shard["bytes"]:
+            yield Problem(where, f"{shard['bytes']:,} bytes", f"{size:,}", fix)
+
+
+def map_shard(path: Path, types: Mapping[str, Any] | None = None, rows: int | None = None) -> Any:
+    """The record batch of a shard, mapped: nothing of it is read before it is used.
+
+    Args:
+        path: of the file.
+        types: the Arrow type that each column has to have; None for a file that was just written.
+        rows: how many it has to hold.
+
+    Raises:
+        StoreError: for a file that is no shard, or not the one that is meant.
+    """
+    import pyarrow as pa
+
+    try:
+        with open(path, "rb") as file:
+            mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        _advise(mapped, "MADV_RANDOM")  # what stands at the end is a few pages
+        with pa.ipc.open_file(pa.BufferReader(pa.py_buffer(mapped))) as opened:
+            schema, count = opened.schema, opened.num_record_batches
+            if types is not None:
+                _require_schema(path, schema, count, types)
+            batch = opened.get_batch(0)
+        batch.validate()
+        if rows is not None and batch.num_rows != rows:
+            raise StoreError(Problem(place(file=str(path)), f"{rows:,} rows", f"{batch.num_rows:,}", AGAIN))
+        if any(column.get_total_buffer_size() > NEAR * len(column) for column in batch.columns):
+            _advise(mapped, "MADV_NORMAL")
+        return batch
+    except StoreError:
+        raise
+    except Exception as error:  # Arrow and what is below it name a damaged file in many ways
+        raise StoreError(
+            Problem(place(file=str(path)), "a shard of a store", _words(error), AGAIN)
+        ) from error
+
+
+def _require_schema(path: Path, schema: Any, count: int, types: Mapping[str, Any]) -> None:
+    """Raise for a file of other columns, before its rows are read by its own word."""
+    where = place(file=str(path))
+    if count != 1:
+        raise StoreError(Problem(where, "one record batch", f"{count}", AGAIN))
+    if sorted(schema.names) != sorted(types):
+        raise StoreError(Problem(where, f"the columns {', '.join(types)}", shown(schema.names), AGAIN))
+    for name, expected in types.items():
+        found = schema.field(name).type
+        if found != expected:
+            at = f"{where}, {place(column=name)}"
+            raise StoreError(Problem(at, str(expected), str(found), AGAIN))
+
+
+def checked_column(path: Path, batch: Any, name: str) -> Any:
+    """A column of a shard, once all that its values are found by lies within the file: offsets, codes, text.
+
+    Numbers are not read for it, nor the bytes of images.
+
+    Raises:
+        StoreError: where it is damaged.
+    """
+    column = batch.column(name)
+    try:
+        column.validate(full=True)
+    except Exception as error:  # as above
+        where = f"{place(file=str(path))}, {place(column=name)}"
+        raise StoreError(Problem(where, "values within the file", _words(error), AGAIN)) from error
+    return column
+
+
+def _advise(mapped: mmap.mmap, name: str) -> None:
+    """Tell the kernel how a map will be read, where it can be told."""
+    if hasattr(mmap, name):
+        mapped.madvise(getattr(mmap, name))
+
+
+def crc(array: Any) -> int:
+    """The checksum of all that an Arrow array holds."""
+    found = 0
+    if hasattr(array, "dictionary"):
+        found = crc(array.dictionary)
+        array = array.indices
+    for buffer in array.buffers():
+        if buffer is not None:
+            found = zlib.crc32(memoryview(buffer), found)
+    return found
+
+
+def crc_of_file(path: Path) -> int:
+    """The checksum of a file."""
+    found = 0
+    with open(path, "rb") as file:
+        while piece := file.read(1 << 22):
+            found = zlib.crc32(piece, found)
+    return found
+
+
+def sync_folder(folder: Path) -> None:
+    """See that the names in a folder are on the disk."""
+    if os.name != "posix":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a file under another name, and rename it once it is on the disk."""
+    temporary = path.with_name(path.name + ".tmp")
+    with open(temporary, "w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(temporary, path)
+    sync_folder(path.parent)

@@ -1,0 +1,26 @@
+"""Iterators whose batches a step of TensorFlow draws."""
+
+import keras
+import numpy as np
+import pytest
+
+from polyhead.keras_bridge.tensorflow_iterator import Drawn
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="a step of TensorFlow")
+def test_batches_come_as_optionals_and_none_after_the_last():
+    import tensorflow as tf
+
+    specs = {"x": tf.TensorSpec((None, 2), "float32")}, tf.TensorSpec((None,), "int32")
+    batches = [
+        ({"x": np.full((rows, 2), rows, "float32")}, np.arange(rows, dtype="int32")) for rows in (3, 1)
+    ]
+    iterator = iter(Drawn(lambda: iter(batches), specs))
+    for x, y in batches:
+        found = iterator.get_next_as_optional()
+        assert found.has_value()
+        inputs, labels = found.get_value()
+        assert np.array_equal(inputs["x"], x["x"])
+        assert np.array_equal(labels, y)
+    for _ in range(2):
+        assert not iterator.get_next_as_optional().has_value()

@@ -1,0 +1,419 @@
+"""What lies in images that are turned, of 16 bits, of another size or of any format, through a feed."""
+
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import polyhead as ph
+from polyhead.augment.warp import warp
+from polyhead.images.decode import upright
+from polyhead.images.geometry import resize
+
+PIL = pytest.importorskip("PIL.Image", reason="Pillow is not installed")
+cv2 = pytest.importorskip("cv2", reason="OpenCV is not installed")
+
+HIGH, WIDE = 40, 60
+BOX = [8.0, 4, 30, 14]
+SHOWN = np.zeros((HIGH, WIDE, 3), np.uint8)
+SHOWN[4:14, 8:30] = 255
+BACK = {1: 1, 2: 2, 3: 3, 4: 4, 5: 5, 6: 8, 7: 7, 8: 6}
+FORMATS = {"png": {}, "jpg": {"quality": 100, "subsampling": 0}, "webp": {"lossless": True}, "tif": {}}
+
+
+def stored(pixels, orientation):
+    """Pixels as a file of this orientation stores them."""
+    return np.ascontiguousarray(upright(pixels, BACK[orientation]))
+
+
+def saved(path, pixels, orientation):
+    exif = PIL.Exif()
+    exif[274] = orientation
+    PIL.fromarray(pixels).save(path, exif=exif, **FORMATS[path.suffix[1:]])
+    return str(path)
+
+
+def around(mask):
+    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
+    return np.array([columns[0], rows[0], columns[-1] + 1, rows[-1] + 1], float)
+
+
+def labels_of(pixels, folder):
+    """The white rectangle as a mask in a file, as a box, as keypoints at its corners, and in shares of the image."""
+    mask = (pixels[..., 0] > 127).astype(np.uint8)
+    PIL.fromarray(mask * 255).save(folder / "mask.png")
+    box = around(mask)
+    shares = box / np.tile(mask.shape[::-1], 2)
+    return {
+        "mask": [str(folder / "mask.png")],
+        "box": [box[None]],
+        "corners": [box.reshape(2, 2)],
+        "share": [shares[None]],
+    }
+
+
+HEADS = {
+    "mask": ph.Mask(values=(0, 255)),
+    "box": ph.Boxes(1),
+    "corners": ph.Keypoints(2),
+    "share": ph.Boxes(1, normalized=True),
+}
+
+
+@pytest.mark.parametrize("augment", [(), [ph.Flip(p=1.0)]], ids=["plain", "flipped"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("format", FORMATS)
+@pytest.mark.parametrize("annotated", ["shown", "stored"])
+def test_all_that_lies_in_a_turned_image_turns_with_it(tmp_path, format, orientation, annotated, augment):
+    pixels = stored(SHOWN, orientation)
+    path = saved(tmp_path / f"a.{format}", pixels, orientation)
+    rows = {"image": [path], **labels_of(SHOWN if annotated == "shown" else pixels, tmp_path)}
+    inputs = {"image": ph.Image(HIGH, WIDE, annotated=annotated)}
+    feed = ph.Feed(rows, inputs=inputs, heads=HEADS, batch_size=1, augment=augment)
+    x, y, *_ = next(iter(feed))
+    expected = SHOWN[:, ::-1] if augment else SHOWN
+    box = around(expected[..., 0])
+    assert np.abs(x["image"][0] * 255 - expected).max() < (20 if format == "jpg" else 1)
+    np.testing.assert_array_equal(y["mask"][0, ..., 0], expected[..., 0] == 255)
+    np.testing.assert_allclose(y["box"][0, 0], box, atol=1e-4)
+    np.testing.assert_allclose(y["share"][0, 0], box / [WIDE, HIGH, WIDE, HIGH], atol=1e-6)
+    np.testing.assert_allclose(np.sort(y["corners"][0], axis=0), box.reshape(2, 2), atol=1e-4)
+
+
+def test_a_function_of_one_s_own_gets_them_turned_too(tmp_path):
+    pixels = stored(SHOWN, 6)
+    rows = {"image": [saved(tmp_path / "a.png", pixels, 6)], **labels_of(pixels, tmp_path)}
+    seen = []
+
+    def look(image, mask, boxes, points):
+        seen.append((image, mask, boxes, points))
+        return {"image": image, "mask": mask, "boxes": boxes, "points": points}
+
+    inputs = {"image": ph.Image(HIGH, WIDE, annotated="stored")}
+    heads = {name: HEADS[name] for name in ("mask", "box", "corners")}
+    feed = ph.Feed(rows, inputs=inputs, heads=heads, batch_size=1, augment=[ph.Apply(look)], workers=0)
+    next(iter(feed))
+    image, mask, boxes, points = seen[-1]
+    np.testing.assert_array_equal(image, SHOWN)
+    np.testing.assert_array_equal(mask, SHOWN[..., 0])
+    np.testing.assert_allclose(boxes, [BOX], atol=1e-4)
+    np.testing.assert_allclose(np.sort(points, 0), [[8, 4], [30, 14]], atol=1e-4)
+
+
+@pytest.mark.parametrize("kind", ["file", "bytes", "array"])
+@pytest.mark.parametrize("workers", [0, 2])
+def test_an_error_in_a_function_of_one_s_own_names_the_row_and_the_file(tmp_path, kind, workers):
+    def fails(image):
+        if image.mean() > 200:
+            raise ZeroDivisionError("too light")
+        return image
+
+    pixels = np.zeros((4, 8, 8, 3), np.uint8)
+    pixels[2] = 255
+    paths = [saved(tmp_path / f"{i}.png", one, 1) for i, one in enumerate(pixels)]
+    column = {"file": paths, "bytes": [Path(path).read_bytes() for path in paths], "array": pixels}[kind]
+    data = {"image": column, "kind": [0, 1, 0, 1]}
+    feed = ph.Feed(
+        data,
+        inputs={"image": ph.Image(8, 8)},
+        heads={"kind": ph.Binary()},
+        batch_size=2,
+        augment=[ph.Apply(fails)],
+        workers=workers,
+    )
+    file = f", file {paths[2]}" if kind == "file" else ""
+    words = f"Apply(fails), input `image`, row 2{file}: expected a sample returned, got ZeroDivisionError: too light ("
+    with pytest.raises(ph.DataError, match=re.escape(words)):
+        list(feed)
+
+
+@pytest.mark.parametrize(
+    ("annotated", "words"),
+    [
+        (
+            "shown",
+            "head `mask`, row 0: expected a mask of the image as it is shown, 40 x 60, got 60 x 40, that of the image "
+            'as it is stored (its Exif says to turn it). Say ph.Image(..., annotated="stored"), if all labels are so.',
+        ),
+        (
+            "stored",
+            "head `mask`, row 0: expected a mask of the image as it is stored, 60 x 40, got 40 x 60, that of the "
+            'image as it is shown (its Exif says to turn it). Leave out annotated="stored", if all labels are so.',
+        ),
+    ],
+)
+def test_a_mask_of_the_image_turned_by_a_quarter_is_said(tmp_path, annotated, words):
+    pixels = stored(SHOWN, 8)
+    of = pixels if annotated == "shown" else SHOWN
+    rows = {"image": [saved(tmp_path / "a.jpg", pixels, 8)], "mask": labels_of(of, tmp_path)["mask"]}
+    with pytest.raises(ph.DataError) as caught:
+        ph.Feed(
+            rows,
+            inputs={"image": ph.Image(20, 30, annotated=annotated)},
+            heads={"mask": ph.Mask(values=(0, 255))},
+        ).peek()
+    assert str(caught.value) == words
+    (problem,) = caught.value.problems
+    assert problem.code == "turned"
+
+
+@pytest.mark.parametrize("annotated", ["shown", "stored"])
+def test_yolo_s_shares_are_of_the_image_as_it_is_shown_or_stored(tmp_path, annotated):
+    for name in ("images", "labels"):
+        (tmp_path / name).mkdir()
+    pixels = stored(SHOWN, 6)
+    saved(tmp_path / "images" / "a.webp", pixels, 6)
+    share = labels_of(SHOWN if annotated == "shown" else pixels, tmp_path)["share"][0][0]
+    line = [*(share[:2] + share[2:]) / 2, *(share[2:] - share[:2])]
+    (tmp_path / "labels" / "a.txt").write_text("0 " + " ".join(map(str, line)))
+    rows = ph.read_yolo(tmp_path, names=["box"], annotated=annotated)
+    assert rows.read(np.array([0]))["size"].tolist() == [
+        [HIGH, WIDE] if annotated == "shown" else [WIDE, HIGH]
+    ]
+    for said in (annotated, None):
+        inputs = {"image": ph.Image(HIGH, WIDE, annotated=said)}
+        feed = ph.Feed(rows, inputs=inputs, heads={"boxes": ph.Boxes(1)}, batch_size=1)
+        np.testing.assert_allclose(feed.peek()[1]["boxes"][0, 0], BOX, atol=1e-3)
+    ph.pack(rows, tmp_path / "rows.store", progress=False)  # files as they are, which are still to be turned
+    ph.pack(feed, tmp_path / "feed.store", progress=False)
+    for store in ("rows.store", "feed.store"):
+        found = feed.on(tmp_path / store)
+        np.testing.assert_allclose(found.peek()[1]["boxes"][0, 0], BOX, atol=1e-3)
+    if annotated == "stored":
+        with pytest.raises(
+            ph.DataError, match='expected annotated="shown", as the reader of the images was told'
+        ):
+            feed.on(ph.read_yolo(tmp_path, names=["box"]))
+
+
+def test_coco_s_sizes_tell_on_what_its_annotations_were_made(tmp_path):
+    pixels = stored(SHOWN, 6)
+    saved(tmp_path / "a.jpg", pixels, 6)
+    left, top, right, bottom = around(pixels[..., 0])
+    content = {
+        "images": [{"id": 1, "file_name": "a.jpg", "height": WIDE, "width": HIGH}],
+        "categories": [{"id": 1, "name": "box"}],
+        "annotations": [
+            {
+                "id": 1,
+                "image_id": 1,
+                "category_id": 1,
+                "bbox": [left, top, right - left, bottom - top],
+                "segmentation": [[left, top, right, top, right, bottom, left, bottom]],
+            }
+        ],
+    }
+    (tmp_path / "a.json").write_text(json.dumps(content))
+    with pytest.raises(ph.DataError) as caught:
+        ph.read_coco(tmp_path / "a.json", tmp_path)
+    assert str(caught.value) == (
+        f"file {tmp_path / 'a.jpg'}: expected the size (height x width) that the annotation says, got 40 x 60 in the "
+        "image, 60 x 40 in the annotation. It was annotated as it is stored, and its Exif says to turn it: say "
+        'annotated="stored". Say missing_files="drop" to leave such images out.'
+    )
+    rows = ph.read_coco(tmp_path / "a.json", tmp_path, annotated="stored")
+    one = {
+        name: [values[0][0]]
+        for name, values in rows.read(np.array([0])).items()
+        if name in ("boxes", "masks")
+    }
+    feed = ph.Feed(
+        {"image": [str(tmp_path / "a.jpg")], **one},
+        inputs={"image": ph.Image(HIGH, WIDE, annotated="stored")},
+        heads={"boxes": ph.Boxes(1), "masks": ph.Mask()},
+        batch_size=1,
+    )
+    _, y, *_ = feed.peek()
+    np.testing.assert_allclose(y["boxes"][0, 0], BOX, atol=1e-3)
+    np.testing.assert_array_equal(y["masks"][0, ..., 0], SHOWN[..., 0] // 255)
+    heads = {"boxes": ph.Boxes(1), "masks": ph.Mask(each="boxes")}
+    for source in (rows, rows.select([0]), rows.concat(rows)):  # what was said to the reader is known
+        known = ph.Feed(source, inputs={"image": ph.Image(HIGH, WIDE)}, heads=heads, batch_size=1)
+        _, y, *_ = known.peek()
+        np.testing.assert_allclose(y["boxes"][0, 0], BOX, atol=1e-3)
+        np.testing.assert_array_equal(y["masks"][0, 0, ..., 0], SHOWN[..., 0] // 255)
+    with pytest.raises(ph.DataError) as caught:
+        ph.Feed(rows, inputs={"image": ph.Image(HIGH, WIDE, annotated="shown")}, heads=heads)
+    assert str(caught.value) == (
+        'input `image`: expected annotated="stored", as the reader of the images was told, got annotated="shown". '
+        "Say the same to both, or leave it out here."
+    )
+
+
+def test_annotated_is_one_of_two_words():
+    with pytest.raises(ph.ContractError) as caught:
+        ph.Image(8, 8, annotated="exif")
+    assert str(caught.value) == 'Image(annotated=): expected "shown" or "stored", got \'exif\'.'
+
+
+# Formats ---------------------------------------------------------------------------------------------
+
+
+def image_of(path, channels=None, **options):
+    feed = ph.Feed(
+        {"image": [str(path)], "y": [0.0]},
+        inputs={"image": ph.Image(HIGH, WIDE, channels, **options)},
+        heads={"y": ph.Regression()},
+        batch_size=1,
+    )
+    return feed.peek()[0]["image"][0]
+
+
+def test_16_bits_are_kept(tmp_path):
+    grey = np.linspace(0, 65535, HIGH * WIDE).astype(np.uint16).reshape(HIGH, WIDE)
+    colours = np.stack([grey, grey.T.reshape(HIGH, WIDE), grey[::-1]], 2)
+    cv2.imwrite(str(tmp_path / "grey.png"), grey)
+    cv2.imwrite(str(tmp_path / "colours.png"), colours[..., ::-1])
+    np.testing.assert_allclose(image_of(tmp_path / "grey.png", 1)[..., 0], grey / 65535, atol=1e-6)
+    np.testing.assert_allclose(image_of(tmp_path / "colours.png"), colours / 65535, atol=1e-6)
+    eight = image_of(tmp_path / "grey.png", 1, dtype="uint8")
+    assert eight.dtype == np.uint8
+    assert np.abs(eight[..., 0] - grey / 257).max() <= 0.5
+
+
+def test_images_of_8_and_16_bits_in_one_batch_also_augmented(tmp_path):
+    cv2.imwrite(str(tmp_path / "a.png"), np.full((HIGH, WIDE), 0x8000, np.uint16))
+    cv2.imwrite(str(tmp_path / "b.png"), np.full((HIGH, WIDE), 64, np.uint8))
+    feed = ph.Feed(
+        {"image": [str(tmp_path / "a.png"), str(tmp_path / "b.png")], "y": [0.0, 1]},
+        inputs={"image": ph.Image(20, 20)},
+        heads={"y": ph.Regression()},
+        batch_size=2,
+        augment=[ph.Flip(), ph.Color(0.01)],
+    )
+    x, *_ = next(iter(feed))
+    assert x["image"].dtype == np.float32
+    np.testing.assert_allclose(x["image"].mean((1, 2, 3)), [0x8000 / 65535, 64 / 255], atol=0.01)
+
+
+def test_alpha_is_left_out_or_kept(tmp_path):
+    rgba = np.dstack([SHOWN, np.full((HIGH, WIDE), 100, np.uint8)])
+    for name, options in (("a.png", {}), ("a.webp", {"lossless": True}), ("a.tif", {})):
+        PIL.fromarray(rgba).save(tmp_path / name, **options)
+        np.testing.assert_allclose(image_of(tmp_path / name), SHOWN / 255, atol=1e-6)
+    np.testing.assert_allclose(image_of(tmp_path / "a.png", 4), rgba / 255, atol=1e-6)
+
+
+def test_a_float_tiff_in_0_1(tmp_path):
+    grey = np.linspace(0, 1, HIGH * WIDE, dtype=np.float32).reshape(HIGH, WIDE)
+    cv2.imwrite(str(tmp_path / "a.tif"), grey)
+    np.testing.assert_allclose(image_of(tmp_path / "a.tif", 1)[..., 0], grey, atol=1e-6)
+    cv2.imwrite(str(tmp_path / "b.tif"), grey * 1000)
+    with pytest.raises(
+        ph.DataError, match=r"input `image`, row 0, file .*b.tif: expected pixels in 0–1, as they are floats"
+    ):
+        image_of(tmp_path / "b.tif", 1)
+    eight = image_of(tmp_path / "a.tif", 1, dtype="uint8")
+    assert eight.dtype == np.uint8
+    np.testing.assert_array_equal(eight[..., 0], np.rint(grey * 255))
+
+
+@pytest.mark.parametrize(
+    "name", ["palette.png", "palette.tif", "grey.png", "grey16.png", "alpha.png", "ids.webp"]
+)
+def test_masks_in_files_keep_their_ids(tmp_path, name):
+    ids = np.zeros((HIGH, WIDE), np.uint8)
+    ids[10:30, 5:25], ids[:4] = 3, 1
+    if name.startswith("palette"):
+        mask = PIL.frombytes("P", (WIDE, HIGH), ids.tobytes())
+        mask.putpalette([0, 0, 0, 255, 0, 0, 0, 255, 0, 9, 9, 9])
+    elif name == "grey16.png":
+        mask = PIL.fromarray(ids.astype(np.uint16))
+    elif name == "alpha.png":
+        mask = PIL.merge("LA", [PIL.fromarray(ids), PIL.fromarray(255 - ids)])
+    else:
+        mask = PIL.fromarray(np.dstack([ids] * 3) if name == "ids.webp" else ids)
+    mask.save(tmp_path / name, **({"lossless": True} if name == "ids.webp" else {}))
+    PIL.fromarray(SHOWN).save(tmp_path / "image.png")
+    feed = ph.Feed(
+        {"image": [str(tmp_path / "image.png")], "mask": [str(tmp_path / name)]},
+        inputs={"image": ph.Image(HIGH, WIDE)},
+        heads={"mask": ph.Mask(4)},
+        batch_size=1,
+    )
+    np.testing.assert_array_equal(feed.peek()[1]["mask"][0], ids)
+
+
+@pytest.mark.parametrize("kind", ["paths", "bytes", "arrays"])
+@pytest.mark.parametrize("augment", [(), [ph.Flip()]], ids=["plain", "flipped"])
+def test_a_mask_that_is_missing_after_others_counts_for_nothing(tmp_path, kind, augment):
+    labels_of(SHOWN, tmp_path)
+    path = tmp_path / "mask.png"
+    mask = {"paths": str(path), "bytes": path.read_bytes(), "arrays": SHOWN[..., 0]}[kind]
+    PIL.fromarray(SHOWN).save(tmp_path / "a.png")
+    rows = {"image": [str(tmp_path / "a.png")] * 40, "mask": [mask] * 38 + [None] * 2}
+    feed = ph.Feed(
+        rows, inputs={"image": ph.Image(8, 8)}, heads={"mask": HEADS["mask"]}, batch_size=40, augment=augment
+    )
+    _, y, w = next(iter(feed))
+    assert w["mask"].ravel().tolist() == [1] * 38 + [0] * 2
+    assert not y["mask"][38:].any()
+    assert str(feed.describe()).splitlines()[-1].split()[:4] == ["head", "mask", "95.0%", "labelled"]
+
+
+# Sizes -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "float32", "float64", "float16"])
+@pytest.mark.parametrize("augment", [(), [ph.Flip(p=1.0)]], ids=["plain", "flipped"])
+def test_arrays_of_another_size_are_resized_with_what_lies_in_them(dtype, augment):
+    pixels = np.stack([SHOWN, SHOWN[::-1]])
+    images = pixels if dtype == "uint8" else (pixels / 255).astype(dtype)
+    masks = pixels[..., 0] // 255
+    boxes = np.stack([around(mask) for mask in masks])
+    rows = {"image": images, "mask": masks, "box": boxes, "corners": boxes.reshape(2, 2, 2)}
+    heads = {name: head for name, head in HEADS.items() if name in rows}
+    feed = ph.Feed(
+        rows,
+        inputs={"image": ph.Image(20, 20)},
+        heads={**heads, "mask": ph.Mask()},
+        batch_size=2,
+        augment=augment,
+    )
+    x, y, *_ = next(iter(feed))
+    assert x["image"].shape == (2, 20, 20, 3)
+    assert x["image"].dtype == np.float32
+    assert y["mask"].shape == (2, 20, 20, 1)
+    for i in range(2):
+        turned = pixels[i][:, ::-1] if augment else pixels[i]
+        expected = warp(np.ascontiguousarray(turned), resize((HIGH, WIDE), (20, 20)), (20, 20)) / 255
+        np.testing.assert_allclose(x["image"][i], expected, atol=0.01)
+        assert ((x["image"][i].mean(-1) > 0.5) == y["mask"][i, ..., 0]).mean() > 0.97
+        box = around(turned[..., 0]) / [3, 2, 3, 2]
+        np.testing.assert_allclose(y["box"][i, 0], box, atol=1e-4)
+        np.testing.assert_allclose(np.sort(y["corners"][i], 0), box.reshape(2, 2), atol=1e-4)
+
+
+def test_arrays_on_a_disk_are_resized_too(tmp_path):
+    np.save(tmp_path / "images.npy", np.full((5, HIGH, WIDE), 51, np.uint8))
+    rows = {"image": np.load(tmp_path / "images.npy", mmap_mode="r"), "y": np.arange(5.0)}
+    feed = ph.Feed(rows, inputs={"image": ph.Image(8, 8)}, heads={"y": ph.Regression()}, batch_size=5)
+    np.testing.assert_allclose(feed.peek()[0]["image"], np.full((5, 8, 8, 1), 0.2), atol=1e-6)
+
+
+def test_arrays_of_the_size_declared_are_left_alone_and_gathered_from_memory():
+    images = np.zeros((4, HIGH, WIDE, 3), np.uint8)
+    same = ph.Feed(
+        {"image": images, "y": np.zeros(4)},
+        inputs={"image": ph.Image(HIGH, WIDE)},
+        heads={"y": ph.Regression()},
+    )
+    assert same._assembler.in_memory
+    assert not same.inputs["image"].late
+
+
+def test_pixels_that_are_wrong_are_named_with_their_row_after_resizing():
+    images = np.full((4, HIGH, WIDE, 3), 0.5)
+    images[2] = 7
+    feed = ph.Feed(
+        {"image": images, "y": np.zeros(4)},
+        inputs={"image": ph.Image(8, 8)},
+        heads={"y": ph.Regression()},
+        batch_size=4,
+    )
+    with pytest.raises(
+        ph.DataError, match=r"input `image`, row 2: expected pixels in 0–1, as they are floats, got 7"
+    ):
+        feed.peek()

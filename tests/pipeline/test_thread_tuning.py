@@ -1,0 +1,122 @@
+"""Threads are taken where they pay, and only there; results are the same."""
+
+import itertools
+import threading
+
+import pytest
+
+from polyhead.pipeline.thread_tuning import AGAIN, LOOK, Threads, worthwhile
+
+
+def name():
+    return threading.current_thread().name
+
+
+@pytest.mark.parametrize("most", [1, 4])
+def test_threads_are_taken_where_they_pay(most, clock):
+    names = []
+
+    def work(n):
+        names.append(name())
+        clock.sleep(0.004)
+        return n
+
+    found = []
+    for n in Threads(most).results(work, range(LOOK + 20)):
+        found.append(n)
+        clock.sleep(0.004)
+    assert found == list(range(LOOK + 20))
+    assert set(names[:LOOK]) == {"MainThread"}
+    assert all(name.startswith("polyhead-") for name in names[LOOK:])
+
+
+def test_what_costs_less_than_a_hand_over_stays_in_line(clock):
+    names = set()
+
+    def work(n):
+        names.add(name())
+        clock.sleep(0.00001)
+        return n
+
+    assert list(Threads(4).results(work, range(50))) == list(range(50))
+    assert names == {"MainThread"}
+
+
+def test_measuring_takes_tasks_as_they_are_needed_and_raises_in_place():
+    taken = Threads(2).results(lambda n: 1 // (n - 3), itertools.count())
+    assert [next(taken) for _ in range(3)] == [-1, -1, -1]
+    with pytest.raises(ZeroDivisionError):
+        next(taken)
+    assert list(Threads(2).results(lambda n: n, [])) == []
+
+
+@pytest.mark.parametrize(
+    ("making", "using", "threads"),
+    [
+        (0.0001, 0.1, 0),  # a hand-over costs more
+        (0.1, 0.0001, 4),  # all that can be made is used at once
+        (0.001, 0.1, 0),  # one in a hundred
+        (0.003, 0.1, 1),
+        (0.01, 0.011, 1),
+        (0.02, 0.011, 2),
+        (0.1, 0.01, 4),
+    ],
+)
+def test_threads_that_pay(making, using, threads):
+    assert worthwhile(making, using, most=4) == threads
+
+
+def test_threads_that_hinder_each_other_are_given_up_and_tried_again_later(clock):
+    where = []
+
+    def work(n):
+        where.append(name())
+        clock.sleep(0.002)
+        return n, name()
+
+    def used(count):
+        """The results; each takes longer to be used while threads write to the same memory."""
+        for n, by in threads.results(work, range(count)):
+            clock.sleep(0.001 if by == "MainThread" else 0.004)
+            yield n
+
+    threads = Threads(2)
+    asked = LOOK + 2 * LOOK + AGAIN
+    assert list(used(asked)) == list(range(asked))
+    assert set(where[:LOOK]) == {"MainThread"}
+    assert not {"MainThread"} & set(where[LOOK : 3 * LOOK])
+    assert set(where[3 * LOOK :]) == {"MainThread"}
+    where.clear()
+    list(used(LOOK + 1))
+    assert where[LOOK].startswith("polyhead-")
+
+
+def test_what_was_found_out_serves_the_next_iteration(clock):
+    threads, where = Threads(1), []
+
+    def work(n):
+        where.append(name())
+        clock.sleep(0.003)
+        return n
+
+    for _ in range(8):
+        for _ in threads.results(work, range(4)):
+            clock.sleep(0.003)
+    assert set(where[:LOOK]) == {"MainThread"}
+    assert not {"MainThread"} & set(where[LOOK:])
+    assert threads.workers == 1
+
+
+def test_iterations_side_by_side(clock):
+    threads = Threads(2)
+    pairs = [threads.results(lambda n: clock.sleep(0.001) or n, range(LOOK * 6)) for _ in range(3)]
+    assert list(zip(*pairs, strict=True)) == [(n, n, n) for n in range(LOOK * 6)]
+
+
+def test_an_iteration_that_is_left_counts_for_what_it_made(clock):
+    threads, made = Threads(2), []
+    for _ in range(LOOK * 3):
+        taken = threads.results(lambda n: made.append(name()) or clock.sleep(0.002) or n, itertools.count())
+        assert next(taken) == 0
+        taken.close()
+    assert set(made) == {"MainThread"}  # a result that was not used up says nothing

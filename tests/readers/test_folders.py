@@ -1,0 +1,295 @@
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from polyhead import DataError
+from polyhead.readers.folders import read_folder
+
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:.*expected nothing odd:polyhead.PolyheadWarning"
+)  # see test_odd.py
+
+
+def gif(height=40, width=60):
+    """A picture as far as its size goes."""
+    return b"GIF89a" + bytes([width, 0, height, 0])
+
+
+def message(work):
+    with pytest.raises(DataError) as caught:
+        work()
+    return str(caught.value)
+
+
+def column(source, name):
+    values = source.read(np.arange(len(source)))[name]
+    return values.values().tolist() if hasattr(values, "codes") else values
+
+
+@pytest.fixture
+def root(tmp_path):
+    return tmp_path
+
+
+@pytest.fixture
+def put(root):
+    def files(*names, content=None):
+        for name in names:
+            (root / name).parent.mkdir(parents=True, exist_ok=True)
+            (root / name).write_bytes(gif() if content is None else content)
+
+    return files
+
+
+def test_class_folders(root, put):
+    put("dog/b.jpg", "cat/a.jpg", "cat/deep/c.PNG", "cat/notes.md", ".hidden/x.jpg", "dog/.x.jpg")
+    rows = read_folder(root)
+    assert repr(rows) == "Images(3 rows: image, file, label)"
+    assert column(rows, "file") == ["cat/a.jpg", "cat/deep/c.PNG", "dog/b.jpg"]
+    assert column(rows, "image")[0] == str(root / "cat" / "a.jpg")
+    assert column(rows, "label") == ["cat", "cat", "dog"]
+    assert rows.categories == ("cat", "dog")
+    assert rows.report.notes == (
+        "1 files that are no images",
+        "3 images",
+        "2 classes; 3 images labelled, 0 missing",
+    )
+    assert read_folder(root, classes=False).columns == ("image", "file")
+
+
+def test_images_in_no_class_and_classes_without_image(root, put):
+    put("cat/a.jpg", "b.jpg", "dog/notes.md")
+    rows = read_folder(root)
+    assert column(rows, "label") == [None, "cat"]
+    assert [str(p) for p in rows.report.warnings] == [
+        f"file {root / 'dog'}: expected images in the folder of a class, got none. It is no class, then.",
+        f"file {root / 'b.jpg'}: expected an image in the folder of a class, got one beside them. "
+        "Its label is missing.",
+    ]
+    assert "1 classes; 1 images labelled, 1 missing" in rows.report.notes
+
+
+def test_images_alone(root, put):
+    put("a.jpg", "b.jpg")
+    assert read_folder(root).columns == ("image", "file")
+
+
+def test_masks(root, put):
+    put("images/a.jpg", "images/x/b.jpg", "images/c.jpg", "masks/a.png", "masks/x/b.png", "masks/z.png")
+    rows = read_folder(root, masks="masks")
+    assert column(rows, "file") == ["a.jpg", "c.jpg", "x/b.jpg"]
+    assert column(rows, "mask") == [str(root / "masks" / "a.png"), None, str(root / "masks" / "x" / "b.png")]
+    assert [str(p) for p in rows.report.warnings] == [
+        f"file {root / 'masks' / 'z.png'}: expected an image of this name, got none."
+    ]
+    assert rows.report.notes == (
+        "3 images",
+        f"2 masks in {root / 'masks'}, 1 missing",
+        "1 masks without image",
+    )
+
+
+def test_masks_of_several_kinds_and_other_names(root, put):
+    put("jpg/a.jpg", "jpg/b.jpg", "seg/a_mask.png", "seg/b_mask.png", "seg/b_other.png", "depth/b.tif")
+    rows = read_folder(root, images="jpg", masks={"seg": "seg/{stem}_mask.png", "depth": "depth"})
+    assert rows.columns == ("image", "file", "seg", "depth")
+    assert column(rows, "seg") == [str(root / "seg" / f"{n}_mask.png") for n in "ab"]
+    assert column(rows, "depth") == [None, str(root / "depth" / "b.tif")]
+
+
+def test_masks_beside_the_images(root, put):
+    put("a.jpg", "m/a.png")
+    rows = read_folder(root, masks="m")
+    assert (column(rows, "file"), column(rows, "mask")) == (["a.jpg"], [str(root / "m" / "a.png")])
+    put("b.jpg", "b_m.png", "a_m.png")
+    rows = read_folder(root, masks="{stem}_m")
+    assert [m and m[-7:] for m in column(rows, "mask")][:2] == ["a_m.png", None]
+
+
+def test_masks_that_match_nothing(root, put):
+    put("images/a.jpg", "masks/a_mask.png")
+    where = (
+        f"read_folder(masks=), column `mask`, file {root / 'masks'}: expected masks that are named as the "
+    )
+    where += "images are"
+    assert message(lambda: read_folder(root, masks="masks")) == (
+        f"{where}, got 'a_mask.png' and no 'a'. Say masks=\"masks/{{stem}}_mask\" for names that differ."
+    )
+    assert message(lambda: read_folder(root, masks="masks/{stem}_m")) == f"{where}, got no masks at all."
+    assert message(lambda: read_folder(root, masks="mask")) == (
+        f"read_folder(masks=), column `mask`, file {root / 'mask'}: expected a folder, got nothing at this path. "
+        "Did you mean `masks`?"
+    )
+
+
+def test_names_that_stand_twice(root, put):
+    put("images/a.jpg", "images/a.png", "masks/a.png", "masks/a.gif")
+    found = message(lambda: read_folder(root, masks="masks"))
+    assert f"file {root / 'masks' / 'a.png'}: expected one mask for each image, got a.gif as well." in found
+    assert (
+        "file a.png: expected a name of its own for each image, apart from its ending, got a.jpg as well."
+        in found
+    )
+
+
+def test_verify(root, put):
+    put("images/a.gif", "images/b.gif", "masks/a.gif")
+    put("masks/b.gif", content=gif(40, 50))
+    rows = read_folder(root, masks="masks", verify=True)
+    assert [str(p) for p in rows.report.warnings] == [
+        f"file {root / 'masks' / 'b.gif'}, column `mask`: expected a mask of the size (height x width) of its image, "
+        "got 40 x 50 for an image 40 x 60."
+    ]
+    put("masks/b.gif", content=b"x")
+    put("images/c.jpg", content=b"")
+    assert len(read_folder(root, masks="masks")) == 3
+    found = message(lambda: read_folder(root, masks="masks", verify=True))
+    assert found.startswith(f"file {root / 'images' / 'c.jpg'}: expected an image (JPEG, PNG, BMP, GIF,")
+    rows = read_folder(root, masks="masks", verify=True, missing_files="drop")
+    assert column(rows, "file") == ["a.gif", "b.gif"]
+    assert column(rows, "mask") == [str(root / "masks" / "a.gif"), None]
+
+
+TABLE = {"file": ["b.jpg", "a.jpg"], "age": [3, 5], "kind": ["x", None], "share": [0.5, 1.5]}
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_tables(root, put, ending):
+    put("a.jpg", "b.jpg", "c.jpg")
+    if ending == "csv":
+        (root / "t.csv").write_text("file,age,kind,share\nb.jpg,3,x,0.5\na.jpg,5,,1.5\n")
+    else:
+        pq.write_table(pa.table(TABLE), root / "t.parquet")
+    rows = read_folder(root, table=f"t.{ending}")
+    assert rows.columns == ("image", "file", "age", "kind", "share")
+    np.testing.assert_array_equal(column(rows, "age"), [5, 3, np.nan])
+    np.testing.assert_array_equal(column(rows, "share"), [1.5, 0.5, np.nan])
+    assert column(rows, "kind") == [None, "x", None]
+    assert rows.report.notes[-2:] == ("3 images", "2 images with a row in the table, 1 missing")
+
+
+def test_whole_numbers_stay_whole_where_none_is_missing(root, put):
+    put("a.jpg", "b.jpg")
+    assert column(read_folder(root, table={**TABLE, "kind": [1, 2]}), "age").dtype.kind == "i"
+    many = {
+        "file": ["a"],
+        "vector": np.ones((1, 3)),
+        "day": np.array(["2020-01-01"], "M8[D]"),
+        "big": [2**60],
+    }
+    rows = read_folder(root, table=many)
+    assert np.isnan(column(rows, "vector")[1]).all()
+    assert np.isnat(column(rows, "day")[1])
+    assert column(rows, "big") == [2**60, None]
+
+
+@pytest.mark.parametrize(
+    "names",
+    [["x/a.jpg", "y/a.jpg"], ["./x/a", "y/a"], ["images/x/a.jpg", "images/y/a.jpg"], ["x\\a.jpg", "y/a"]],
+)
+def test_names_with_folders(root, put, names):
+    put("images/x/a.jpg", "images/y/a.jpg")
+    rows = read_folder(root, table={"name": names, "v": [1, 2]})
+    assert column(rows, "v").tolist() == [1, 2]
+
+
+def test_numbers_as_names(root, put):
+    put("7.jpg", "8.jpg")
+    assert column(read_folder(root, table={"id": [8, 7], "v": [1, 2]}, key="id"), "v").tolist() == [2, 1]
+
+
+@pytest.mark.parametrize(
+    ("names", "words"),
+    [
+        (["a.jpg", "a.jpg"], "row 1: expected one row for each image, got 'a.jpg', as in row 0."),
+        (
+            ["a.jpg", "../b.jpg"],
+            "row 1: expected the name of a file under {root}, got '../b.jpg', which leads out",
+        ),
+        (["a.jpg", None], "row 1: expected the name of an image in column `file`, got None."),
+        (["a.jpg", "t.txt"], "row 1: expected an image, a file that ends in .jpg, .jpeg, .png, .bmp, .gif"),
+        (
+            ["a.jpg", "c.jpg"],
+            "row 1: expected the name of one image, got 'c.jpg', the name of several. Write it with",
+        ),
+        (
+            ["a.jpg", "gone.jpg"],
+            "row 1, file {root}/gone.jpg: expected a file at this path, got none. "
+            'Say missing_files="drop" to leave such images out.',
+        ),
+    ],
+)
+def test_rows_that_cannot_be_used(root, put, names, words):
+    put("a.jpg", "b.jpg", "x/c.jpg", "y/c.jpg", "t.txt")
+    found = message(lambda: read_folder(root, table={"file": names, "v": [1, 2]}))
+    assert found.startswith(f"the table, {words}".replace("{root}", str(root)))
+
+
+def test_rows_without_image_may_be_dropped(root, put):
+    put("a.jpg")
+    rows = read_folder(root, table={"file": ["gone.jpg", "a.jpg"], "v": [1, 2]}, missing_files="drop")
+    assert column(rows, "v").tolist() == [2]
+    assert [p.code for p in rows.report.warnings] == ["no-file"]
+
+
+def test_tables_that_cannot_be_used(root, put):
+    put("a.jpg")
+    assert message(lambda: read_folder(root, table={"v": [1]})) == (
+        "the table: expected a column of file names (file, file_name, filename, image, image_path, path, name), "
+        "got v. Say read_folder(key=...)."
+    )
+    assert message(lambda: read_folder(root, table={"files": ["a"]}, key="file")) == (
+        "the table: expected a column `file`, got files. Did you mean `files`?"
+    )
+    assert message(lambda: read_folder(root, table={"name": ["a"], "file": ["a"]}, key="name")) == (
+        "column `file`: expected a name of its own for each column, got one that the table has as well. "
+        "Rename the column of the table."
+    )
+    assert "nothing at this path" in message(lambda: read_folder(root, table="t.csv"))
+    found = message(lambda: read_folder(root, table={"file": ["b"], "v": [1]}, missing_files="drop"))
+    assert found == "the table: expected a row for at least one image, got none."
+
+
+def test_folders_that_cannot_be_used(root, put):
+    assert message(lambda: read_folder(root)).startswith(
+        f"file {root}: expected images, files that end in .jpg, .jpeg, .png, .bmp, .gif, .webp, .tif, .tiff, .avif, "
+        ".heic, .heif, .jp2, .pgm, .ppm, .pnm, got none."
+    )
+    assert message(lambda: read_folder(root / "x")) == (
+        f"read_folder(root), file {root / 'x'}: expected a folder, got nothing at this path."
+    )
+    put("a.jpg")
+    assert message(lambda: read_folder(root / "a.jpg")) == (
+        f"read_folder(root), file {root / 'a.jpg'}: expected a folder, got a file. Give the folder that holds it."
+    )
+    assert message(lambda: read_folder(7)) == "read_folder(root): expected the path of a folder, got 7."
+
+
+def test_links(root, put, tmp_path_factory):
+    other = tmp_path_factory.mktemp("other")
+    (other / "x.jpg").write_bytes(b"")
+    put("cat/a.jpg")
+    (root / "cat" / "b.jpg").symlink_to(root / "cat" / "a.jpg")
+    assert len(read_folder(root)) == 2
+    (root / "cat" / "back").symlink_to(root)
+    rows = read_folder(root)
+    assert len(rows) == 2
+    assert [str(p) for p in rows.report.warnings] == [
+        f"file {root / 'cat' / 'back'}: expected each folder once, got a link to {root}. It is passed over."
+    ]
+    (root / "dog").symlink_to(other)
+    found = message(lambda: read_folder(root))
+    assert found == (
+        f"file {root / 'dog'}: expected the name of a file under {root}, got 'dog', a link to {other}, which lies "
+        "outside. Name files relative to their folder."
+    )
+
+
+def test_views(root, put):
+    put(*(f"{'cat' if i % 3 else 'dog'}/{i}.jpg" for i in range(12)))
+    rows = read_folder(root)
+    train, val = rows.split({"train": 0.75, "val": 0.25}, stratify="label").values()
+    assert sorted(column(val, "label")) == ["cat", "cat", "dog"]
+    assert column(train.concat(val), "label").count("dog") == 4
+    assert len(rows.mix(val, weights=(3, 1))) >= 12

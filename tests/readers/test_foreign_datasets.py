@@ -1,0 +1,214 @@
+"""Datasets of other libraries: the refusal names a way, and the way works."""
+
+import collections
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import polyhead as ph
+from polyhead.readers.foreign_datasets import way
+
+X = np.arange(24.0, dtype="float32").reshape(12, 2)
+AGE = np.arange(12.0, dtype="float32")[:, None]
+
+
+def refused(data):
+    with pytest.raises(ph.DataError) as error:
+        ph.Feed(data, inputs="x", heads={"age": ph.Regression()})
+    return str(error.value)
+
+
+def read(source):
+    """All rows of a feed of a source."""
+    feed = ph.Feed(source, inputs="x", heads={"age": ph.Regression()}, batch_size=5)
+    batches = list(feed.batches())
+    x = np.concatenate([batch.inputs["x"] for batch in batches])
+    return x, np.concatenate([batch.labels["age"] for batch in batches])
+
+
+def assert_all(source):
+    x, age = read(source)
+    assert np.array_equal(x, X)
+    assert np.array_equal(age, AGE)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_dataset_of_hugging_face():
+    datasets = pytest.importorskip("datasets", reason="it reads a Hugging Face dataset")
+    data = datasets.Dataset.from_dict({"x": X.tolist(), "age": AGE[:, 0].tolist()})
+    assert refused(data) == (
+        "data: expected a mapping of arrays, a Source, a table or a path, got 'Dataset'. Give its Arrow table: "
+        'dataset.with_format("arrow")[:]; or its columns: {"x": dataset.with_format("numpy")["x"]}.'
+    )
+    assert_all(data.with_format("arrow")[:])
+    shuffled = data.shuffle(seed=1)
+    assert np.array_equal(read(shuffled.with_format("arrow")[:])[1][:, 0], shuffled["age"])
+    as_numpy = data.with_format("numpy")
+    assert_all({"x": as_numpy["x"], "age": as_numpy["age"]})
+    both = datasets.DatasetDict({"train": data})
+    assert 'datasets["train"].with_format("arrow")[:].' in way(both)
+    stream = data.to_iterable_dataset()
+    assert "where lambda: dataset.iter(32) is the function." in refused(stream)
+    assert_all(ph.from_generator(lambda: stream.iter(32), length=12))
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_torch_datasets_and_loaders():
+    torch = pytest.importorskip("torch", reason="it reads a torch dataset")
+    data = torch.utils.data
+
+    class Ages(data.Dataset):
+        def __len__(self):
+            return 12
+
+        def __getitem__(self, row):
+            return torch.from_numpy(X[row]), {"age": torch.from_numpy(AGE[row])}
+
+    class Stream(data.IterableDataset):
+        def __iter__(self):
+            return (Ages()[row] for row in range(12))
+
+    assert refused(Ages()) == (
+        "data: expected a mapping of arrays, a Source, a table or a path, got 'Ages'. Say ph.from_generator(lambda: "
+        "DataLoader(dataset, 32), length=len(dataset), names=...), or give its arrays as columns: "
+        '{"x": x, "y": y}.'
+    )
+    loader = data.DataLoader(Ages(), 5)
+    assert "where lambda: loader is the function and rows is len(loader.dataset)" in refused(loader)
+    assert "where lambda: DataLoader(dataset, 32) is the function." in refused(Stream())
+    assert_all(ph.from_generator(lambda: loader, length=len(loader.dataset)))
+    assert_all(
+        ph.from_generator(lambda: data.DataLoader(Stream(), 32), length=12, names=("x", {"age": "age"}))
+    )
+    pairs = data.TensorDataset(torch.from_numpy(X), torch.from_numpy(AGE))
+    assert_all(ph.from_generator(lambda: data.DataLoader(pairs, 4), length=len(pairs), names=("x", "age")))
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_datasets_of_tensorflow():
+    tf = pytest.importorskip("tensorflow", reason="it reads a tf.data dataset")
+    dataset = tf.data.Dataset.from_tensor_slices((X, {"age": AGE})).batch(5)
+    assert refused(dataset).endswith(
+        "Say ph.from_generator(lambda: dataset.as_numpy_iterator(), length=rows, names=...), with the dataset in "
+        "batches."
+    )
+    assert_all(ph.from_generator(lambda: dataset.as_numpy_iterator(), length=12))
+
+
+def test_a_pydataset():
+    import keras
+
+    class Batches(keras.utils.PyDataset):
+        def __len__(self):
+            return 3
+
+        def __getitem__(self, i):
+            return X[4 * i : 4 * i + 4], {"age": AGE[4 * i : 4 * i + 4]}
+
+    dataset = Batches()
+    assert refused(dataset).endswith(
+        "Say ph.from_generator(lambda: (dataset[i] for i in range(len(dataset))), length=rows, names=...)."
+    )
+    assert_all(ph.from_generator(lambda: (dataset[i] for i in range(len(dataset))), length=12))
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_grain_dataset():
+    grain = pytest.importorskip("grain", reason="it reads a grain dataset")
+    dataset = grain.MapDataset.source([{"x": X[i], "age": AGE[i]} for i in range(12)]).batch(5)
+    assert "where lambda: iter(dataset) is the function, with the dataset in batches." in refused(dataset)
+    assert_all(ph.from_generator(lambda: iter(dataset), length=12))
+
+
+def batches():
+    yield X, {"age": AGE}
+
+
+class Rows:
+    def __len__(self):
+        return 12
+
+    def __getitem__(self, row):
+        return X[row], AGE[row]
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (batches, "For a generator say ph.from_generator(function, length=rows)."),
+        (
+            batches(),
+            "A generator runs once: give ph.from_generator(function, length=rows) the function that makes it.",
+        ),
+        (
+            Rows(),
+            "Write a ph.Source with __len__ and read(ids), or say ph.from_generator(function, length=rows).",
+        ),
+        (zip(X, AGE, strict=True), "For a generator say ph.from_generator(function, length=rows)."),
+        ((X, AGE), 'Give names: {"image": images, "label": labels}.'),
+        (X, 'Give names: {"image": images, "label": labels}.'),
+    ],
+)
+def test_what_is_of_no_library(data, words):
+    assert refused(data).endswith(words)
+
+
+def test_nothing_is_imported_to_see_what_data_is():
+    program = (
+        "import sys, numpy as np, polyhead as ph\n"
+        "class Dataset: pass\n"
+        "try: ph.Feed(Dataset(), inputs='x', heads={'y': ph.Binary()})\n"
+        "except ph.DataError: print([m for m in ('torch', 'tensorflow', 'datasets', 'grain') if m in sys.modules])\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+# Entries of a mapping that nobody asked for ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", [dict, collections.OrderedDict, collections.UserDict])
+def test_entries_that_nobody_asked_for_are_left_alone(kind):
+    data = kind(
+        x=X,
+        age=AGE,
+        frame=None,
+        names=["a", "b"],
+        DESCR="Ages",
+        more=np.arange(12),
+        single=3,
+        nested={"a": X},
+    )
+    feed = ph.Feed(data, inputs="x", heads={"age": ph.Regression()}, batch_size=12)
+    assert feed.source.columns == ("x", "age", "more")
+    x, y = feed.peek()
+    assert np.array_equal(x["x"], X)
+    assert np.array_equal(y["age"], AGE)
+    assert feed.on({"x": X[:2], "notes": "only predicted"}).num_samples == 2
+    assert ph.read_table(data, columns=["age", "x"]).columns == ("age", "x")
+
+
+def test_bunches_of_scikit_learn():
+    datasets = pytest.importorskip("sklearn.datasets", reason="it reads a Bunch")
+    iris = datasets.load_iris()
+    feed = ph.Feed(iris, inputs="data", heads={"target": ph.Categorical(3)}, batch_size=150)
+    x, y = feed.peek()
+    assert np.array_equal(x["data"], iris.data.astype("float32"))
+    assert np.array_equal(y["target"], iris.target)
+
+
+def test_entries_that_are_asked_for_have_to_fit():
+    heads = {"age": ph.Regression()}
+    with pytest.raises(ph.DataError) as error:
+        ph.Feed({"x": X, "age": AGE[:3], "notes": "text"}, inputs="x", heads=heads)
+    assert str(error.value) == (
+        "data: expected columns of one length, got `x` 12, `age` 3. Every column needs one entry a row; None or NaN "
+        "stands for a missing label."
+    )
+    with pytest.raises(ph.DataError, match="column `age`: expected one entry a row"):
+        ph.Feed({"x": X, "age": "text"}, inputs="x", heads=heads)
+    weighed = {"age": ph.Regression(sample_weight="weight")}
+    with pytest.raises(ph.DataError, match="got `x` 12, `age` 12, `weight` 2"):
+        ph.Feed({"x": X, "age": AGE, "weight": [1, 2]}, inputs="x", heads=weighed)

@@ -1,0 +1,138 @@
+import numpy as np
+import pytest
+
+from polyhead import DataError, Source
+from polyhead.errors import similar
+from polyhead.sources.arrays import Arrays
+from polyhead.sources.source import checked_rows
+
+
+class Squares(Source):
+    def __len__(self):
+        return 100
+
+    def read(self, ids):
+        return {"x": ids, "y": ids**2, "word": [str(i) for i in ids.tolist()]}
+
+
+class Reads(Source):
+    """A source whose ``read`` returns what it is told to."""
+
+    def __init__(self, read, length=3):
+        self.answer, self.length = read, length
+
+    def __len__(self):
+        return self.length
+
+    def read(self, ids):
+        return self.answer(ids)
+
+
+def message(work):
+    with pytest.raises(DataError) as caught:
+        work()
+    return str(caught.value)
+
+
+def test_five_lines_make_a_source():
+    source = Squares()
+    assert source.columns == ("x", "y", "word")
+    assert repr(source) == "Squares(100 rows: x, y, word)"
+    assert source.column("x") is None
+    assert source.probe("y", 3).tolist() == [0, 1, 4]
+
+
+def test_an_empty_source_has_no_columns():
+    assert Reads(lambda ids: {"x": ids}, 0).columns == ()
+
+
+def test_only():
+    view = Squares().only(["y", "x"])
+    assert view.columns == ("y", "x")
+    assert {k: v.tolist() for k, v in view.read(np.array([3, 1])).items()} == {"y": [9, 1], "x": [3, 1]}
+    assert view.only(["x"]).columns == ("x",)
+    assert view.only(["x"]).source is view.source
+    assert len(view) == 100
+    assert view.column("x") is None
+
+
+def test_only_of_a_column_that_is_not_there():
+    known = "expected a column of the data (x, y, word), got no such column."
+    assert message(lambda: Squares().only(["yy", "zebra"])) == (
+        f"2 problems:\n  1. column `yy`: {known} Did you mean `y`?\n  2. column `zebra`: {known}"
+    )
+    assert message(lambda: Squares().only(["x"]).only(["y"])) == (
+        "column `y`: expected a column of the data (x), got no such column."
+    )
+    assert message(lambda: Reads(lambda ids: {}, 0).only(["x"])) == (
+        "column `x`: expected a column of the data (it has none), got no such column."
+    )
+
+
+def test_scan_reads_in_pieces():
+    pieces = list(Squares().scan("y", rows=40))
+    assert [(start, len(values)) for start, values in pieces] == [(0, 40), (40, 40), (80, 20)]
+    assert np.concatenate([values for _, values in pieces]).tolist() == [i * i for i in range(100)]
+
+
+def test_scan_gives_a_column_in_memory_at_once():
+    values = np.arange(5)
+    ((start, whole),) = Arrays({"x": values}).scan("x", rows=2)
+    assert start == 0
+    assert whole is values
+
+
+def test_scan_and_probe_read_one_column_alone():
+    asked = []
+
+    class Wide(Squares):
+        def only(self, columns):
+            asked.append(tuple(columns))
+            return super().only(columns)
+
+    next(Wide().scan("y"))
+    Wide().probe("x")
+    assert set(asked) == {("x",), ("y",)}
+
+
+def test_views_of_a_users_source():
+    assert Squares().select([5, 2]).read(np.array([1, 0]))["y"].tolist() == [4, 25]
+    assert [len(p) for p in Squares().split((0.7, 0.3))] == [70, 30]
+    assert Squares().concat(Squares()).read(np.array([103]))["y"].tolist() == [9]
+    assert len(Squares().mix(Squares(), weights=[1, 1])) == 200
+
+
+@pytest.mark.parametrize(
+    ("answer", "text"),
+    [
+        (lambda ids: [ids], "Reads.read: expected a dict of columns, got 'list'."),
+        (lambda ids: {"x": (1, 2)}, "Reads.read, column `x`: expected an array or a list, got 'tuple'."),
+        (lambda ids: {"x": ids[:-1]}, "Reads.read, column `x`: expected 2 entries for 2 ids, got 1."),
+        (
+            lambda ids: {"x": np.array(1)},
+            "Reads.read, column `x`: expected 2 entries for 2 ids, got a single value.",
+        ),
+    ],
+)
+def test_what_read_must_return(answer, text):
+    source = Reads(answer)
+    ids = np.array([0, 1])
+    assert message(lambda: checked_rows(source, source.read(ids), 2)) == text
+
+
+def test_columns_are_checked():
+    assert message(lambda: Reads(lambda ids: None).columns) == (
+        "Reads.read: expected a dict of columns, got 'NoneType'."
+    )
+
+
+def test_a_column_that_comes_and_goes():
+    source = Reads(lambda ids: {"x": ids, "y": ids} if len(ids) == 1 else {"x": ids})
+    assert message(lambda: source.only(["y"]).read(np.array([0, 1]))) == (
+        "Reads.read, column `y`: expected the same columns for every ids, got no such column this time."
+    )
+
+
+def test_similar():
+    assert similar("imgae", ["image", "label"]) == "Did you mean `image`?"
+    assert similar("zebra", ["image", "label"]) == ""

@@ -1,0 +1,67 @@
+"""Loops that are made ready in the background."""
+
+import subprocess
+import sys
+import threading
+
+import numpy as np
+import pytest
+
+from polyhead.jit import Loop, settled
+
+
+def double(values, out):
+    for i in range(len(values)):
+        out[i] = 2 * values[i]
+
+
+def unknown(values):
+    return values.no_such_thing()
+
+
+def test_nobody_waits_and_then_it_is_there():
+    loop = Loop(double, np.zeros(1), np.zeros(1))
+    first = loop.ready
+    assert first is None  # it has not waited: what it would have waited for is a compiled loop
+    compiled = loop.wait()
+    assert loop.ready is compiled
+    out = np.zeros(3)
+    compiled(np.arange(3.0), out)
+    assert out.tolist() == [0, 2, 4]
+
+
+def test_a_loop_that_cannot_be_compiled_is_never_ready():
+    loop = Loop(unknown, np.zeros(1))
+    assert loop.ready is None
+    with pytest.raises(RuntimeError, match="numba could not compile unknown"):
+        loop.wait()
+    assert loop.ready is None
+
+
+def test_many_may_ask_at_once():
+    loops = [Loop(double, np.zeros(1), np.zeros(1)) for _ in range(3)]
+    threads = [threading.Thread(target=loop.wait) for loop in loops for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert all(loop.ready is not None for loop in loops)
+
+
+def test_a_program_may_end_while_a_loop_is_compiled():
+    program = (
+        "from polyhead.order.permutation import NETWORK, permute\n"
+        "import numpy as np\n"
+        "assert sorted(permute(np.arange(70000), 70000, 3).tolist()) == list(range(70000))\n"
+        "assert NETWORK._asked\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], check=False, capture_output=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_who_measures_waits_for_what_is_being_compiled():
+    loop = Loop(lambda a: a.sum(), np.ones(3))
+    assert loop.ready is None
+    settled()
+    assert loop.ready is not None
+    settled()  # nothing to wait for
