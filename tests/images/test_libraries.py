@@ -8,7 +8,7 @@ import pytest
 USE = """
 import numpy as np
 import polyhead
-import polyhead.images.decode as v
+import polyhead.augment as v
 
 plan = v.Joint([v.Flip(), v.Rotate(10), v.Color(0.1)]).plan(0, [1], [(4, 4)], (4, 4))
 plan.boxes(0, [[0, 0, 1, 1]])
@@ -44,7 +44,7 @@ def test_planning_loads_no_image_library():
 def test_a_missing_library_names_the_extra(module, package, call):
     code = f"""
 sys.modules[{module!r}] = None
-import polyhead.augment as v
+import polyhead.images.decode as v
 from polyhead.errors import PolyheadError
 try:
     {call}
