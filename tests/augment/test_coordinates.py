@@ -18,6 +18,7 @@ from polyhead.augment import (
     Shear,
     Shift,
 )
+from polyhead.augment.sample_transform import transform_sample
 from polyhead.images import geometry
 from polyhead.images.decode import Decoded
 
@@ -104,7 +105,8 @@ def run(number):
     plan = joint.plan(2, [number], [size], TARGET)
     given = Decoded(halved(image), size, 0.5) if reduced else image
     light = rng.integers(0, 256, (*size, 3), dtype=np.uint8)
-    found = plan.sample(
+    found = transform_sample(
+        plan,
         0,
         images={"x": light, "where": given},
         masks={"mask": mask},
@@ -117,7 +119,7 @@ def run(number):
     where = found.images["where"].astype(float)
     parts = [plan.matrices[0]]
     if cut:  # what the function does, and what comes after it
-        after = plan._stages[1].row(0).matrices(np.array([TARGET]), TARGET, "stretch")
+        after = plan.stages[1].row(0).matrices(np.array([TARGET]), TARGET, "stretch")
         parts += [geometry.flip(True, False, TARGET), np.reshape(after, (3, 3))]
     matrix, exact = np.eye(3), mask
     for part in parts:

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from polyhead.augment import Apply, Color, Flip, Joint, Rotate
+from polyhead.augment.sample_transform import transform_sample
 from polyhead.errors import ContractError, DataError, PolyheadWarning
 
 RNG = np.random.default_rng(8)
@@ -25,7 +26,7 @@ EVERYTHING = {"images": {"x": IMAGE}, "masks": {"m": MASK}, "boxes": {"b": BOXES
 
 def run(*augmentations, epoch=0, seed=0, **given):
     plan = Joint(augmentations, seed=seed, min_visible=0).plan(epoch, [3], [(20, 30)], (20, 30))
-    return plan.sample(0, **(given or EVERYTHING))
+    return transform_sample(plan, 0, **(given or EVERYTHING))
 
 
 class Pipeline:
@@ -207,12 +208,12 @@ def test_a_pipeline_moves_everything_and_drops_boxes(label_fields):
 def test_a_pipeline_is_seeded_for_each_sample_and_copied_for_each_thread():
     apply = Apply(Pipeline())
     plan = Joint([apply]).plan(0, [3, 4], [(20, 30)] * 2, (20, 30))
-    first = [plan.sample(i, images={"x": IMAGE}).images["x"] for i in range(2)]
+    first = [transform_sample(plan, i, images={"x": IMAGE}).images["x"] for i in range(2)]
     assert not np.array_equal(*first)
     found = {}
 
     def work(i):
-        found[i] = [plan.sample(i, images={"x": IMAGE}).images["x"] for _ in range(20)]
+        found[i] = [transform_sample(plan, i, images={"x": IMAGE}).images["x"] for _ in range(20)]
 
     threads = [threading.Thread(target=work, args=(i,)) for i in range(2)]
     [t.start() for t in threads]

@@ -97,4 +97,5 @@ def test_the_state_of_another_order_is_refused():
 def test_other_words_are_refused():
     with pytest.raises(ph.ContractError) as caught:
         ph.Feed(DATA, inputs="x", heads={"y": ph.Categorical(3)}, shuffle="block")
-    assert str(caught.value) == "Feed(shuffle=): expected True, False or \"blocks\", got 'block'. Did you mean `blocks`?"
+    words = "Feed(shuffle=): expected True, False or \"blocks\", got 'block'. Did you mean `blocks`?"
+    assert str(caught.value) == words

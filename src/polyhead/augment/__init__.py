@@ -4,8 +4,10 @@ from polyhead.augment.augmentation import Augmentation
 from polyhead.augment.color import Blur, Color, Cutout, Noise
 from polyhead.augment.custom import Apply
 from polyhead.augment.geometric import Crop, Flip, RandomResizedCrop, Rotate, Scale, Shear, Shift
+from polyhead.augment.joint import Joint
 from polyhead.augment.mix import Cutmix, Mixup, Mosaic
-from polyhead.augment.plan import Joint, Plan, Sample
+from polyhead.augment.plan import Plan
+from polyhead.augment.sample_transform import Sample, transform_sample
 
 __all__ = [
     "Apply",
@@ -27,4 +29,5 @@ __all__ = [
     "Scale",
     "Shear",
     "Shift",
+    "transform_sample",
 ]

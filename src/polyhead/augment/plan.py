@@ -1,17 +1,17 @@
-"""Several augmentations of a sample as one: one matrix, one resampling, one pass over its colours.
+"""What happens to the samples of a batch: one matrix, one resampling and one pass over its colours for each.
 
-A plan is made for a whole batch, before anything is decoded, from (seed, epoch, sample ids) and the images' sizes.
-It then turns what belongs to a sample, piece by piece, in any order and from any thread: it holds nothing that
-changes.
+A plan is made for a whole batch, before anything is decoded, from (seed, epoch, sample ids) and the images' sizes
+(`Joint.plan`). It then turns what belongs to a sample, piece by piece, in any order and from any thread: it holds
+nothing that changes.
 
 Geometry comes first, light after it, each in the order given. The matrix goes from the image as it is in the file
 to the output: resizing, the reduced size at which a JPEG was decoded, and the Exif orientation of targets are all
-in it. An `Apply` cuts this in two, as what it does is unknown: see `Plan.sample`.
+in it. An `Apply` cuts this in two, as what it does is unknown: see `sample_transform.transform_sample`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from math import ceil
@@ -19,12 +19,10 @@ from typing import Any
 
 import numpy as np
 
-from polyhead.augment.augmentation import Augmentation, Geometric, Photometric
-from polyhead.augment.color import Color
+from polyhead.augment.augmentation import Geometric, Photometric
 from polyhead.augment.custom import Apply
 from polyhead.augment.warp import SHRINK, resized, warp
-from polyhead.errors import ContractError, Problem, require_choice, shown
-from polyhead.hashing import bits, stream, uniform
+from polyhead.errors import ContractError, Problem
 from polyhead.images import geometry
 from polyhead.images.decode import Decoded
 
@@ -32,17 +30,8 @@ Pair = tuple[np.ndarray, np.ndarray]
 Size = tuple[int, int]
 
 
-@dataclass
-class _Stage:
-    """Augmentations up to an `Apply`, and that one; each with its stream."""
-
-    moves: list[tuple[Geometric, int]] = field(default_factory=list)
-    lights: list[tuple[Photometric, int]] = field(default_factory=list)
-    apply: tuple[Apply, int] | None = None
-
-
 @dataclass(frozen=True)
-class _Drawn:
+class StageDraws:
     """What a stage does to the samples of a batch."""
 
     moves: list[tuple[Geometric, np.ndarray]]
@@ -50,10 +39,10 @@ class _Drawn:
     apply: Apply | None
     keys: list[int | None]
 
-    def row(self, i: int) -> _Drawn:
+    def row(self, i: int) -> StageDraws:
         """The same for one sample alone."""
         moves = [(move, drawn[i : i + 1]) for move, drawn in self.moves]
-        return _Drawn(
+        return StageDraws(
             moves, [(aug, p[i : i + 1]) for aug, p in self.lights], self.apply, self.keys[i : i + 1]
         )
 
@@ -67,132 +56,6 @@ class _Drawn:
         return geometry.resize(frame, target, fit) @ matrices
 
 
-class Joint:
-    """Augmentations that work on a sample together.
-
-    Args:
-        augmentations: in the order in which they happen.
-        seed: of all chance.
-        fit: how the image, or the window that was cropped, comes to the target's size: ``"stretch"``,
-            ``"contain"`` or ``"cover"``, see `geometry.resize`.
-        min_visible: the least share of a box inside the frame with which it is kept, in [0, 1].
-
-    Raises:
-        ContractError: for what is no augmentation.
-
-    >>> from polyhead.augment import Flip, Rotate
-    >>> plan = Joint([Flip(), Rotate(10)], seed=7).plan(0, [3], [(48, 64)], (32, 32))
-    >>> plan.image(0, np.zeros((48, 64, 3), np.uint8)).shape
-    (32, 32, 3)
-    """
-
-    def __init__(
-        self,
-        augmentations: Iterable[Augmentation] = (),
-        seed: int = 0,
-        *,
-        fit: str = "stretch",
-        min_visible: float = 0.1,
-    ) -> None:
-        self.augmentations = tuple(augmentations)
-        self.seed, self.fit, self.min_visible = seed, fit, min_visible
-        require_choice("fit", fit, geometry.FITS)
-        if not 0 <= min_visible <= 1:
-            raise ContractError(Problem("min_visible", "a number in [0, 1]", shown(min_visible)))
-        self._stages = [_Stage()]
-        before: dict[str, int] = {}
-        for number, one in enumerate(self.augmentations):
-            name = type(one).__name__
-            own = stream(name, before.get(name, 0))
-            before[name] = before.get(name, 0) + 1
-            if isinstance(one, Geometric):
-                self._stages[-1].moves.append((one, own))
-            elif isinstance(one, Photometric):
-                self._stages[-1].lights.append((one, own))
-            elif isinstance(one, Apply):
-                self._stages[-1].apply = one, own
-                self._stages.append(_Stage())
-            else:
-                fix = "Wrap a function, or an albumentations pipeline, in Apply(...)."
-                found = f"{shown(one)} at place {number}"
-                raise ContractError(Problem("augmentations", "augmentations such as Flip()", found, fix))
-
-    @property
-    def uncovers(self) -> bool:
-        """Whether pixels of an output may lie outside of its image."""
-        return self.fit == "contain" or any(
-            one.uncovers if isinstance(one, Geometric) else isinstance(one, Apply) and not one.light_alone
-            for one in self.augmentations
-        )
-
-    def __repr__(self) -> str:
-        return f"Joint([{', '.join(map(repr, self.augmentations))}], seed={self.seed})"
-
-    def plan(
-        self,
-        epoch: int,
-        ids: Sequence[int] | np.ndarray,
-        sizes: Sequence[Size] | np.ndarray,
-        target: Size,
-        orientations: Sequence[int] | np.ndarray | None = None,
-    ) -> Plan:
-        """What happens to some samples.
-
-        Args:
-            epoch: from 0 on.
-            ids: the samples' ids, ``(B,)``.
-            sizes: (height, width) of their images, whole and upright, ``(B, 2)``.
-            target: (height, width) of the output.
-            orientations: ``(B,)``, 1 to 8 as Exif numbers it, where masks, boxes and keypoints were made for the
-                pixels as they are stored, and have to be turned as the image was; None where they fit the image
-                as it is shown.
-        """
-        ids, sizes = np.asarray(ids, np.int64), np.asarray(sizes, np.int64).reshape(-1, 2)
-        stages = [self._draw(stage, epoch, ids) for stage in self._stages]
-        matrices = np.broadcast_to(stages[0].matrices(sizes, target, self.fit), (len(ids), 3, 3))
-        turns = [1] * len(ids) if orientations is None else [int(o) for o in orientations]
-        return Plan(tuple(map(int, target)), sizes, matrices, turns, stages, self.fit, self.min_visible)  # type: ignore[arg-type]
-
-    def _draw(self, stage: _Stage, epoch: int, ids: np.ndarray) -> _Drawn:
-        lights: list[tuple[Photometric, list[Any]]] = []
-        for light, own in stage.lights:
-            drawn = uniform(self.seed, epoch, ids, own, light.draws)
-            keys = bits(self.seed, epoch, ids, own, light.draws + 1)[:, -1]
-            found = light.parameters(drawn, keys)
-            if isinstance(light, Color) and lights and isinstance(lights[-1][0], Color):
-                found = [
-                    b if a is None else a if b is None else b @ a
-                    for a, b in zip(lights.pop()[1], found, strict=True)
-                ]
-            lights.append((light, found))
-        moves = [(m, uniform(self.seed, epoch, ids, own, m.draws)) for m, own in stage.moves]
-        if stage.apply is None:
-            return _Drawn(moves, lights, None, [None] * len(ids))
-        apply, own = stage.apply
-        happens = apply.happens(uniform(self.seed, epoch, ids, own, 1))
-        raw = bits(self.seed, epoch, ids, own, 2)[:, 1].tolist()
-        return _Drawn(moves, lights, apply, [k if on else None for k, on in zip(raw, happens, strict=True)])
-
-
-@dataclass(frozen=True)
-class Sample:
-    """What became of a sample, under the names it came with.
-
-    Attributes:
-        images: arrays of the images' dtype.
-        masks: arrays of the masks' dtype.
-        maps: float32, as `Plan.map` has them.
-        boxes: ``(boxes, kept)``, as `geometry.warp_boxes` has them.
-        points: ``(points, visible)``, as `geometry.warp_points` has them.
-    """
-
-    images: dict[str, np.ndarray]
-    masks: dict[str, np.ndarray]
-    maps: dict[str, np.ndarray]
-    boxes: dict[str, Pair]
-    points: dict[str, Pair]
-
-
 @dataclass(frozen=True)
 class Plan:
     """What happens to the samples of a batch; ``i`` is a sample's place in it.
@@ -201,15 +64,19 @@ class Plan:
         target: (height, width) of the output.
         sizes: ``(B, 2)``, (height, width) of the images, whole and upright.
         matrices: ``(B, 3, 3)``, from coordinates of the whole image to the output's, up to the first `Apply`.
+        turns: for each sample the Exif orientation by which its targets have to be turned, 1 for none.
+        stages: the augmentations up to each `Apply`, and those after the last.
+        fit: how the image comes to the target's size.
+        min_visible: the least share of a box inside the frame with which it is kept.
     """
 
     target: Size
     sizes: np.ndarray
     matrices: np.ndarray
-    _turns: list[int] = field(repr=False)
-    _stages: list[_Drawn] = field(repr=False)
-    _fit: str = field(repr=False)
-    _min_visible: float = field(repr=False)
+    turns: list[int] = field(repr=False)
+    stages: list[StageDraws] = field(repr=False)
+    fit: str = field(repr=False)
+    min_visible: float = field(repr=False)
 
     def at_least(self, i: int, size: Size | None = None) -> Size:
         """(height, width) at which it suffices to decode the image: `warp` would shrink a larger one to it, or further.
@@ -288,7 +155,7 @@ class Plan:
         """A mask of the sample, each pixel the nearest; arguments as those of `image`."""
         self._only_stage()
         size = size or self.target
-        if self._whole[i] and self._turns[i] == 1:
+        if self._whole[i] and self.turns[i] == 1:
             return resized(mask, size, nearest=True, out=out)
         return warp(mask, self._targets(i, mask.shape[:2], size), size, nearest=True, fill=fill, out=out)
 
@@ -327,7 +194,7 @@ class Plan:
     def _between(self, i: int, numbers: np.ndarray, size: Size) -> np.ndarray:
         """Numbers interpolated, 0 outside."""
         self._only_stage()
-        if self._whole[i] and self._turns[i] == 1:
+        if self._whole[i] and self.turns[i] == 1:
             return resized(numbers, size)
         return warp(numbers, self._targets(i, numbers.shape[:2], size), size)
 
@@ -335,7 +202,7 @@ class Plan:
         """Boxes of the sample, in pixels of the whole image, and which are kept: see `geometry.warp_boxes`."""
         self._only_stage()
         size = size or self.target
-        return geometry.warp_boxes(self._targets(i, None, size), boxes, size, self._min_visible)
+        return geometry.warp_boxes(self._targets(i, None, size), boxes, size, self.min_visible)
 
     def points(
         self, i: int, points: Any, *, swaps: Sequence[tuple[int, int]] = (), size: Size | None = None
@@ -345,71 +212,13 @@ class Plan:
         size = size or self.target
         return geometry.warp_points(self._targets(i, None, size), points, size, swaps)
 
-    def sample(
-        self,
-        i: int,
-        *,
-        images: Mapping[str, np.ndarray | Decoded],
-        masks: Mapping[str, np.ndarray] | None = None,
-        maps: Mapping[str, np.ndarray] | None = None,
-        boxes: Mapping[str, Any] | None = None,
-        points: Mapping[str, Any] | None = None,
-        swaps: Mapping[str, Sequence[tuple[int, int]]] | None = None,
-        owners: Mapping[str, str] | None = None,
-        sizes: Mapping[str, Size] | None = None,
-        fills: Mapping[str, float] | None = None,
-        nearest: Collection[str] = (),
-        photometric: Collection[str] | None = None,
-        where: str = "",
-    ) -> Sample:
-        """All of a sample at once, which is the only way where there is an `Apply`.
-
-        Args:
-            i: the sample.
-            images: by name; an `Apply` gets the one called so, else the first, as ``image``.
-            masks: by name, ``(H, W)`` or ``(H, W, C)``; with an owner ``(k, H, W)``, one for each box.
-            maps: by name, as `map` takes them; an `Apply` of a function that moves the image cannot move them.
-            boxes: by name, ``(k, 4)``.
-            points: by name, ``(n, 2)`` or ``(k, n, 2)``.
-            swaps: pairs of keypoints that change places when mirrored, by name.
-            owners: the name of the boxes to which masks or points ``(k, ...)`` belong: they go where their box goes,
-                NaN and not visible, or all fill, where it is dropped.
-            sizes: (height, width) of the result by name, if not the target's.
-            fills: what is put outside, by name.
-            nearest: the names of the maps of which the nearest pixel is taken.
-            photometric: the names of the images whose light changes; None for all.
-            where: the words that name the sample, for errors.
-
-        Raises:
-            ContractError: where an `Apply` does not return what it has to.
-            DataError: where the function of an `Apply` fails.
-        """
-        from polyhead.augment.sample_transform import run
-
-        return run(
-            self,
-            i,
-            dict(images),
-            dict(masks or {}),
-            dict(maps or {}),
-            {name: np.asarray(b, np.float64).reshape(-1, 4) for name, b in (boxes or {}).items()},
-            {name: np.asarray(p, np.float64) for name, p in (points or {}).items()},
-            swaps or {},
-            owners or {},
-            sizes or {},
-            fills or {},
-            nearest,
-            set(images) if photometric is None else set(photometric),
-            where,
-        )
-
-    def _only_stage(self) -> _Drawn:
-        if len(self._stages) > 1:
-            fix = "Call plan.sample(...)."
+    def _only_stage(self) -> StageDraws:
+        if len(self.stages) > 1:
+            fix = "Call transform_sample(plan, i, ...)."
             raise ContractError(
                 Problem("augmentations", "the whole sample at once, as Apply needs it", "a part of it", fix)
             )
-        return self._stages[0]
+        return self.stages[0]
 
     def _from(self, i: int, image: np.ndarray | Decoded, size: Size) -> np.ndarray:
         """From an image's pixels to an output of ``size``."""
@@ -425,9 +234,9 @@ class Plan:
     def _targets(self, i: int, shape: Sequence[int] | None, size: Size) -> np.ndarray:
         """From a mask of ``shape``, or from pixels of the whole image, to an output of ``size``."""
         matrix, whole = self.matrices[i], tuple(self.sizes[i].tolist())
-        if self._turns[i] != 1:
-            whole = geometry.turned(self._turns[i], whole)
-            matrix = matrix @ geometry.orient(self._turns[i], whole)
+        if self.turns[i] != 1:
+            whole = geometry.turned(self.turns[i], whole)
+            matrix = matrix @ geometry.orient(self.turns[i], whole)
         return self._scaled(i, matrix, whole, shape or whole, size)
 
     def _scaled(self, i: int, matrix: np.ndarray, whole: Any, shape: Sequence[int], size: Size) -> np.ndarray:

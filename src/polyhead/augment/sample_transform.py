@@ -1,4 +1,4 @@
-"""A whole sample through all stages of a plan: what `Plan.sample` does.
+"""A whole sample through all stages of a plan.
 
 With an `Apply`, each stage is a plan of its own, from what the one before gave. Boxes and keypoints lie in pixels
 of the image as it is at that moment; one that was dropped is NaN from there on, and so it stays dropped.
@@ -7,50 +7,93 @@ of the image as it is at that moment; one that was dropped is NaN from there on,
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
 from polyhead.augment.custom import TARGETS, Apply
+from polyhead.augment.plan import Pair, Plan, Size
 from polyhead.errors import ContractError, Problem, place
 
 OVERSHOT = 0.25
 """What interpolation may go beyond the range; more than that is said to be wrong where it is encoded."""
 
-if TYPE_CHECKING:
-    from polyhead.augment.plan import Plan, Sample, Size
+
+@dataclass(frozen=True)
+class Sample:
+    """What became of a sample, under the names it came with.
+
+    Attributes:
+        images: arrays of the images' dtype.
+        masks: arrays of the masks' dtype.
+        maps: float32, as `Plan.map` has them.
+        boxes: ``(boxes, kept)``, as `geometry.warp_boxes` has them.
+        points: ``(points, visible)``, as `geometry.warp_points` has them.
+    """
+
+    images: dict[str, np.ndarray]
+    masks: dict[str, np.ndarray]
+    maps: dict[str, np.ndarray]
+    boxes: dict[str, Pair]
+    points: dict[str, Pair]
 
 
-def run(
+def transform_sample(
     plan: Plan,
     i: int,
-    images: dict[str, Any],
-    masks: dict[str, np.ndarray],
-    maps: dict[str, np.ndarray],
-    boxes: dict[str, np.ndarray],
-    points: dict[str, np.ndarray],
-    swaps: Mapping[str, Sequence[tuple[int, int]]],
-    owners: Mapping[str, str],
-    sizes: Mapping[str, Size],
-    fills: Mapping[str, float],
-    nearest: Collection[str],
-    photometric: set[str],
+    *,
+    images: Mapping[str, Any],
+    masks: Mapping[str, np.ndarray] | None = None,
+    maps: Mapping[str, np.ndarray] | None = None,
+    boxes: Mapping[str, Any] | None = None,
+    points: Mapping[str, Any] | None = None,
+    swaps: Mapping[str, Sequence[tuple[int, int]]] | None = None,
+    owners: Mapping[str, str] | None = None,
+    sizes: Mapping[str, Size] | None = None,
+    fills: Mapping[str, float] | None = None,
+    nearest: Collection[str] = (),
+    photometric: Collection[str] | None = None,
     where: str = "",
 ) -> Sample:
-    """See `Plan.sample`."""
-    from polyhead.augment.plan import Sample
+    """All of a sample at once, which is the only way where there is an `Apply`.
 
+    Args:
+        plan: of its batch.
+        i: its place there.
+        images: arrays, or `Decoded`, by name; an `Apply` gets the one called so, else the first, as ``image``.
+        masks: by name, ``(H, W)`` or ``(H, W, C)``; with an owner ``(k, H, W)``, one for each box.
+        maps: by name, as `Plan.map` takes them; an `Apply` of a function that moves the image cannot move them.
+        boxes: by name, ``(k, 4)``.
+        points: by name, ``(n, 2)`` or ``(k, n, 2)``.
+        swaps: pairs of keypoints that change places when mirrored, by name.
+        owners: the name of the boxes to which masks or points ``(k, ...)`` belong: they go where their box goes,
+            NaN and not visible, or all fill, where it is dropped.
+        sizes: (height, width) of the result by name, if not the target's.
+        fills: what is put outside, by name.
+        nearest: the names of the maps of which the nearest pixel is taken.
+        photometric: the names of the images whose light changes; None for all.
+        where: the words that name the sample, for errors.
+
+    Raises:
+        ContractError: where an `Apply` does not return what it has to.
+        DataError: where the function of an `Apply` fails.
+    """
+    images, masks, maps = dict(images), dict(masks or {}), dict(maps or {})
+    boxes = {name: np.asarray(b, np.float64).reshape(-1, 4) for name, b in (boxes or {}).items()}
+    points = {name: np.asarray(p, np.float64) for name, p in (points or {}).items()}
+    swaps, owners, sizes, fills = swaps or {}, owners or {}, sizes or {}, fills or {}
+    photometric = set(images) if photometric is None else set(photometric)
     for name, owner in owners.items():
         _require_owner(name, owner, masks, boxes, points)
-    last = len(plan._stages) - 1
-    for number, stage in enumerate(plan._stages):
-        one, at = replace(plan, _stages=[stage]), i
+    last = len(plan.stages) - 1
+    for number, stage in enumerate(plan.stages):
+        one, at = replace(plan, stages=[stage]), i
         if number:  # from what the stage before gave
             first = next(iter(images.values()))
             now, stage, at = np.array([first.shape[:2]], np.int64), stage.row(i), 0
-            matrices = np.broadcast_to(stage.matrices(now, plan.target, plan._fit), (1, 3, 3))
-            one = replace(plan, sizes=now, matrices=matrices, _turns=[1], _stages=[stage])
+            matrices = np.broadcast_to(stage.matrices(now, plan.target, plan.fit), (1, 3, 3))
+            one = replace(plan, sizes=now, matrices=matrices, turns=[1], stages=[stage])
         size: Mapping[str, Size] = sizes if number == last else {}
         found = {name: one.boxes(at, b, size=size.get(name)) for name, b in boxes.items()}
         boxes = {name: b for name, (b, _) in found.items()}
@@ -78,7 +121,7 @@ def run(
         }
         key = stage.keys[at]
         if stage.apply is not None and key is not None:
-            options = {"where": where, "min_visible": plan._min_visible}
+            options = {"where": where, "min_visible": plan.min_visible}
             images, masks, maps, boxes, points = _applied(
                 stage.apply, key, images, masks, maps, boxes, points, owners, photometric, fills, options
             )

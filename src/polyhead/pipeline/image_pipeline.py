@@ -295,11 +295,14 @@ class Scene:
         whole: str | None,
     ) -> Iterator[tuple[str, Any]]:
         """All of one row as it is moved, by name; nothing for what is missing. ``whole`` names it for an `Apply`."""
+        from polyhead.augment import transform_sample
+
         masks, maps, boxes, points = (layers[layer] for layer in ("mask", "map", "boxes", "points"))
         sizes, light, fills, nearest, swaps, each = ways
         owners = {name: owner for name, owner in each.items() if any(name in one for one in layers.values())}
         if whole is not None:
-            sample = plan.sample(
+            sample = transform_sample(
+                plan,
                 i,
                 where=whole,
                 images=images,
@@ -348,8 +351,9 @@ class Scene:
                 at = there[name] = np.flatnonzero(seen)
                 if head.overflow != "raise":  # else the boxes are refused as they are encoded
                     at = there[name] = at[head.chosen(coordinates[at])]
-                coordinates, seen = coordinates[at], None
-            yield name, head.laid(coordinates, seen, sizes[name])
+                yield name, head.laid(coordinates[at], None, sizes[name])
+            else:
+                yield name, head.laid(coordinates, seen, sizes[name])
         for name, pixels in flat.items():
             if name not in owners:
                 yield name, self._raw[name].laid(pixels, None, sizes[name])

@@ -22,6 +22,7 @@ from polyhead.augment import (
     Scale,
     Shift,
 )
+from polyhead.augment.sample_transform import transform_sample
 from polyhead.errors import ContractError
 from polyhead.images import geometry
 from polyhead.images.decode import Decoded, decode, upright
@@ -206,7 +207,7 @@ def test_fits():
 def test_light_touches_images_alone_and_colors_are_merged():
     joint = Joint([Color(0.5), Flip(p=0), Color(0, 0.5), Noise(0.1, p=1)], seed=3)
     plan = joint.plan(0, [1], [(40, 60)], (40, 60))
-    assert [type(light).__name__ for light, _ in plan._stages[0].lights] == ["Color", "Noise"]
+    assert [type(light).__name__ for light, _ in plan.stages[0].lights] == ["Color", "Noise"]
     assert not np.array_equal(plan.image(0, IMAGE), IMAGE)
     assert np.array_equal(plan.image(0, IMAGE, photometric=False), IMAGE)
     assert np.array_equal(plan.mask(0, IMAGE), IMAGE)
@@ -244,7 +245,8 @@ def test_a_dropped_box_takes_what_belongs_to_it():
     plan = Joint(min_visible=0.5).plan(0, [0], [(20, 20)], (10, 10))
     masks = np.ones((2, 20, 20), np.uint8)
     points = np.array([[[1, 1], [5, 5]], [[19, 19], [18.0, 18]]])
-    found = plan.sample(
+    found = transform_sample(
+        plan,
         0,
         images={"x": np.zeros((20, 20, 3), np.uint8)},
         masks={"instances": masks, "all": masks[0]},
@@ -263,7 +265,8 @@ def test_a_dropped_box_takes_what_belongs_to_it():
         ContractError,
         match=r"owners, `free`: expected keypoints \(k, n, 2\) or masks \(k, H, W\), with k = 1",
     ):
-        plan.sample(
+        transform_sample(
+            plan,
             0,
             images={"x": IMAGE},
             boxes={"box": [[0, 0, 1, 1]]},
@@ -271,7 +274,7 @@ def test_a_dropped_box_takes_what_belongs_to_it():
             owners={"free": "box"},
         )
     with pytest.raises(ContractError, match=r"owners, `free`: expected the name of boxes, got 'nothing'"):
-        plan.sample(0, images={"x": IMAGE}, points={"free": [[1, 1]]}, owners={"free": "nothing"})
+        transform_sample(plan, 0, images={"x": IMAGE}, points={"free": [[1, 1]]}, owners={"free": "nothing"})
 
 
 def test_what_is_no_augmentation_is_refused():

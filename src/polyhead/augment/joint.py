@@ -1,0 +1,135 @@
+"""Several augmentations of a sample as one: what they draw for a batch, and the plan made of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from polyhead.augment.augmentation import Augmentation, Geometric, Photometric
+from polyhead.augment.color import Color
+from polyhead.augment.custom import Apply
+from polyhead.augment.plan import Plan, Size, StageDraws
+from polyhead.errors import ContractError, Problem, require_choice, shown
+from polyhead.hashing import bits, stream, uniform
+from polyhead.images import geometry
+
+
+@dataclass
+class Stage:
+    """Augmentations up to an `Apply`, and that one; each with its stream."""
+
+    moves: list[tuple[Geometric, int]] = field(default_factory=list)
+    lights: list[tuple[Photometric, int]] = field(default_factory=list)
+    apply: tuple[Apply, int] | None = None
+
+
+class Joint:
+    """Augmentations that work on a sample together.
+
+    Args:
+        augmentations: in the order in which they happen.
+        seed: of all chance.
+        fit: how the image, or the window that was cropped, comes to the target's size: ``"stretch"``,
+            ``"contain"`` or ``"cover"``, see `geometry.resize`.
+        min_visible: the least share of a box inside the frame with which it is kept, in [0, 1].
+
+    Raises:
+        ContractError: for what is no augmentation.
+
+    >>> from polyhead.augment import Flip, Rotate
+    >>> plan = Joint([Flip(), Rotate(10)], seed=7).plan(0, [3], [(48, 64)], (32, 32))
+    >>> plan.image(0, np.zeros((48, 64, 3), np.uint8)).shape
+    (32, 32, 3)
+    """
+
+    def __init__(
+        self,
+        augmentations: Iterable[Augmentation] = (),
+        seed: int = 0,
+        *,
+        fit: str = "stretch",
+        min_visible: float = 0.1,
+    ) -> None:
+        self.augmentations = tuple(augmentations)
+        self.seed, self.fit, self.min_visible = seed, fit, min_visible
+        require_choice("fit", fit, geometry.FITS)
+        if not 0 <= min_visible <= 1:
+            raise ContractError(Problem("min_visible", "a number in [0, 1]", shown(min_visible)))
+        self._stages = [Stage()]
+        before: dict[str, int] = {}
+        for number, one in enumerate(self.augmentations):
+            name = type(one).__name__
+            own = stream(name, before.get(name, 0))
+            before[name] = before.get(name, 0) + 1
+            if isinstance(one, Geometric):
+                self._stages[-1].moves.append((one, own))
+            elif isinstance(one, Photometric):
+                self._stages[-1].lights.append((one, own))
+            elif isinstance(one, Apply):
+                self._stages[-1].apply = one, own
+                self._stages.append(Stage())
+            else:
+                fix = "Wrap a function, or an albumentations pipeline, in Apply(...)."
+                found = f"{shown(one)} at place {number}"
+                raise ContractError(Problem("augmentations", "augmentations such as Flip()", found, fix))
+
+    @property
+    def uncovers(self) -> bool:
+        """Whether pixels of an output may lie outside of its image."""
+        return self.fit == "contain" or any(
+            one.uncovers if isinstance(one, Geometric) else isinstance(one, Apply) and not one.light_alone
+            for one in self.augmentations
+        )
+
+    def __repr__(self) -> str:
+        return f"Joint([{', '.join(map(repr, self.augmentations))}], seed={self.seed})"
+
+    def plan(
+        self,
+        epoch: int,
+        ids: Sequence[int] | np.ndarray,
+        sizes: Sequence[Size] | np.ndarray,
+        target: Size,
+        orientations: Sequence[int] | np.ndarray | None = None,
+    ) -> Plan:
+        """What happens to some samples.
+
+        Args:
+            epoch: from 0 on.
+            ids: the samples' ids, ``(B,)``.
+            sizes: (height, width) of their images, whole and upright, ``(B, 2)``.
+            target: (height, width) of the output.
+            orientations: ``(B,)``, 1 to 8 as Exif numbers it, where masks, boxes and keypoints were made for the
+                pixels as they are stored, and have to be turned as the image was; None where they fit the image
+                as it is shown.
+        """
+        ids, sizes = np.asarray(ids, np.int64), np.asarray(sizes, np.int64).reshape(-1, 2)
+        stages = [self._draw(stage, epoch, ids) for stage in self._stages]
+        matrices = np.broadcast_to(stages[0].matrices(sizes, target, self.fit), (len(ids), 3, 3))
+        turns = [1] * len(ids) if orientations is None else [int(o) for o in orientations]
+        return Plan(tuple(map(int, target)), sizes, matrices, turns, stages, self.fit, self.min_visible)  # type: ignore[arg-type]
+
+    def _draw(self, stage: Stage, epoch: int, ids: np.ndarray) -> StageDraws:
+        lights: list[tuple[Photometric, list[Any]]] = []
+        for light, own in stage.lights:
+            drawn = uniform(self.seed, epoch, ids, own, light.draws)
+            keys = bits(self.seed, epoch, ids, own, light.draws + 1)[:, -1]
+            found = light.parameters(drawn, keys)
+            if isinstance(light, Color) and lights and isinstance(lights[-1][0], Color):
+                found = [
+                    b if a is None else a if b is None else b @ a
+                    for a, b in zip(lights.pop()[1], found, strict=True)
+                ]
+            lights.append((light, found))
+        moves = [(m, uniform(self.seed, epoch, ids, own, m.draws)) for m, own in stage.moves]
+        if stage.apply is None:
+            return StageDraws(moves, lights, None, [None] * len(ids))
+        apply, own = stage.apply
+        happens = apply.happens(uniform(self.seed, epoch, ids, own, 1))
+        raw = bits(self.seed, epoch, ids, own, 2)[:, 1].tolist()
+        return StageDraws(
+            moves, lights, apply, [k if on else None for k, on in zip(raw, happens, strict=True)]
+        )
