@@ -10,7 +10,7 @@ import numpy as np
 
 from polyhead.errors import BadValue, ContractError, Problem, is_size, require_choice, shown
 from polyhead.kinds.class_encoding import output_dtype
-from polyhead.kinds.kind import Column, Head
+from polyhead.kinds.kind import Head
 from polyhead.kinds.missing import (
     as_float32,
     first_row,
@@ -23,6 +23,7 @@ from polyhead.kinds.missing import (
     row_array,
 )
 from polyhead.kinds.mixed_labels import Mixing, choose, taken, together
+from polyhead.kinds.source_column import Column
 
 _FORMATS = ("xyxy", "xywh", "cxcywh", "yxyx")
 _PIXELS = (
@@ -71,15 +72,20 @@ class Coordinates(Head):
         return row
 
     @property
-    def of_pixels(self) -> bool:
-        """Whether the column holds pixels of the image, rather than shares of its sides."""
+    def labels_in_pixels(self) -> bool:
+        return not self.normalized
+
+    @property
+    def column_in_pixels(self) -> bool:
         return not (self.normalized if self.column_normalized is None else self.column_normalized)
 
     def late(self, values: Any) -> bool:
-        return self.of_pixels == self.normalized  # what is divided, or multiplied, needs the size of an image
+        return (
+            self.column_in_pixels == self.normalized
+        )  # what is divided, or multiplied, needs the size of an image
 
     def stored(self) -> Self:
-        return self.fixed(normalized=not self.of_pixels, column_normalized=None)
+        return self.fixed(normalized=not self.column_in_pixels, column_normalized=None)
 
     def _in_image(self, found: np.ndarray, size: tuple[int, int], what: str) -> np.ndarray:
         """Coordinates ``(k, 2)`` or ``(k, 4)`` of the column in pixels of an image of ``size``.
@@ -87,7 +93,7 @@ class Coordinates(Head):
         Raises:
             BadValue: for what are no shares of its sides, where they should be.
         """
-        if self.of_pixels:
+        if self.column_in_pixels:
             return found
         with np.errstate(invalid="ignore"):
             far = ((found < -1) | (found > 2)).any(-1)
@@ -101,11 +107,6 @@ class Coordinates(Head):
 
     def declared(self, raw: Head) -> Head:
         return raw  # nothing is learnt, and the column has its own format
-
-    @property
-    def places(self) -> int:
-        """How many boxes or keypoints a row has room for."""
-        raise NotImplementedError
 
     @property
     def weight_shape(self) -> tuple[int, ...]:
@@ -174,7 +175,7 @@ class Coordinates(Head):
         require_finite(array, f"finite {what}", "Put NaN where there is none.")
         if self.late(array):
             fix = "Declare the image that they lie in as a ph.Image, or convert the column."
-            found = "pixels" if self.of_pixels else "shares of its sides"
+            found = "pixels" if self.column_in_pixels else "shares of its sides"
             raise BadValue(None, "an image among the inputs, by whose size they are converted", found, fix)
         if self.normalized:
             require_range(array, -1e-4, 1 + 1e-4, self._shares(what), _PIXELS)
@@ -282,6 +283,9 @@ class Boxes(Coordinates):
 
     def lay(self, value: Any, size: tuple[int, int]) -> np.ndarray:
         return self._in_image(self.corners(value), size, "corners of boxes")
+
+    def fitting(self, boxes: np.ndarray) -> np.ndarray:
+        return super().fitting(boxes) if self.overflow == "raise" else self.chosen(boxes)
 
     def unknown(self, boxes: np.ndarray) -> bool:
         """Whether nobody looked at a row, by its boxes ``(k, 4)``: there are some, and all are NaN."""

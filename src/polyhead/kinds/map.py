@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from polyhead.errors import BadValue, ContractError, Problem, require_choice, shown
-from polyhead.kinds.kind import Column, Way, coarser
+from polyhead.kinds.kind import Way, coarser
 from polyhead.kinds.missing import (
     as_float32,
     collapse,
@@ -21,6 +21,7 @@ from polyhead.kinds.missing import (
 )
 from polyhead.kinds.mixed_labels import BLEND
 from polyhead.kinds.pixels import Pixels, as_pixels
+from polyhead.kinds.source_column import Column
 
 _INTERPOLATIONS = ("bilinear", "nearest")
 
@@ -112,6 +113,10 @@ class Map(Pixels):
     @property
     def layer(self) -> str | None:
         return "map"
+
+    @property
+    def nearest(self) -> bool:
+        return self.interpolation == "nearest"
 
     def lay(self, value: Any, size: tuple[int, int]) -> np.ndarray:
         array = as_pixels(value, self._rows)

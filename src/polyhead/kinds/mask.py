@@ -13,10 +13,12 @@ import numpy as np
 from polyhead.errors import BadValue, ContractError, Problem, as_list, shown, similar
 from polyhead.kinds import class_encoding
 from polyhead.kinds.color_classes import Colours, as_colours
-from polyhead.kinds.kind import BINARY_LOSSES, SIGMOID, SOFTMAX, SPARSE_LOSSES, Column, Head, Way, coarser
+from polyhead.kinds.keras_names import BINARY_LOSSES, SIGMOID, SOFTMAX, SPARSE_LOSSES
+from polyhead.kinds.kind import Head, Way, coarser
 from polyhead.kinds.missing import as_float32, collapse, first_row, numbers, require_range, require_whole
 from polyhead.kinds.mixed_labels import BLEND, require_soft, unmixable
 from polyhead.kinds.pixels import Pixels, as_pixels
+from polyhead.kinds.source_column import Column
 
 
 @dataclass(frozen=True, repr=False)
@@ -105,7 +107,6 @@ class Mask(Pixels):
 
     @property
     def in_colours(self) -> bool:
-        """Whether the column holds colours."""
         return self._colours is not None
 
     @property
@@ -234,7 +235,6 @@ class Mask(Pixels):
 
     @property
     def fill(self) -> float:
-        """What the column would hold outside of an image that was moved."""
         if self._colours is not None:
             return self._of_ids.fill
         outside = self._outside

@@ -9,12 +9,12 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from polyhead.errors import BadValue, ContractError, Problem, place, shown, similar
-from polyhead.kinds.binary import Binary
 from polyhead.kinds.class_encoding import output_dtype
 from polyhead.kinds.coordinates import Boxes
-from polyhead.kinds.kind import About, Column, Head
+from polyhead.kinds.kind import Head
 from polyhead.kinds.missing import is_dense, is_missing, plain
 from polyhead.kinds.mixed_labels import Mixing, taken, together
+from polyhead.kinds.source_column import About, Column
 
 
 @dataclass(frozen=True, repr=False)
@@ -55,16 +55,18 @@ class Each(Head):
         return repr(self.head)
 
     @property
-    def as_said(self) -> Head:
+    def inner(self) -> Head:
         return self.head
 
     @property
     def presence(self) -> bool:
-        """Whether it says where there is a box: a `Binary` that reads the column of the boxes."""
-        return isinstance(self.head, Binary) and self.head.columns("") == (self.boxes_column,)
+        """Whether it says for each place whether there is a box: yes or no, read from the column of the boxes."""
+        return self.head.answers and self.head.columns("") == (self.boxes_column,)
 
     def fixed(self, **changes: Any) -> Self:
-        inner = {name: value for name, value in changes.items() if name in _COMMON}
+        own = {f.name for f in fields(self)}
+        inner = {name: changes[name] for name in changes if name in _COMMON or name not in own}
+        changes = {name: value for name, value in changes.items() if name in own}
         if inner and "head" not in changes:
             changes["head"] = self.head.fixed(**inner)
         return super().fixed(**changes)
@@ -79,7 +81,6 @@ class Each(Head):
 
     @property
     def places(self) -> int:
-        """How many boxes a row has room for."""
         return self.boxes.places
 
     @property
@@ -104,13 +105,11 @@ class Each(Head):
 
     @property
     def names(self) -> tuple[Any, ...]:
-        """The classes of a head that has some."""
-        return self.head.names  # type: ignore[attr-defined]
+        return self.head.names
 
     @property
-    def elementwise(self) -> bool:
-        """Whether weights are one for each number of a label."""
-        return bool(getattr(self.head, "elementwise", False))
+    def elementwise(self) -> bool | None:
+        return self.head.elementwise
 
     @property
     def probabilities(self) -> tuple[str, ...]:
@@ -284,8 +283,7 @@ class Each(Head):
             if weights.shape[3:] != (1, 1):  # pixels without a label: outside of what is seen there is none
                 weights = mixing.alone(weights)
         elif self.layer == "points":
-            normalized = getattr(self.head, "normalized", False)
-            scale = np.array(mixing.size[::-1] if normalized else (1, 1))
+            scale = np.array((1, 1) if self.head.labels_in_pixels else mixing.size[::-1])
             points, seen = mixing.points(labels.astype(np.float64) * scale)
             weights = weights * seen
             labels = np.where(weights[..., None] > 0, points / scale, 0).astype(np.float32)

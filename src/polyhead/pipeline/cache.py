@@ -21,7 +21,7 @@ from polyhead.columns.lazy import Stored, entries
 from polyhead.columns.values import Values, join, scatter, size, take
 from polyhead.errors import ContractError, DataError, Problem, StoreError
 from polyhead.kinds import Head, Input
-from polyhead.kinds.kind import About
+from polyhead.kinds.source_column import About
 from polyhead.pipeline.decoded import Shrunk
 from polyhead.pipeline.faults import readable
 from polyhead.pipeline.resized import Placed, looked_at

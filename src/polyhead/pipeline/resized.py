@@ -19,9 +19,9 @@ import numpy as np
 from polyhead.columns.values import Values
 from polyhead.errors import BadValue, ContractError, DataError, Problem, place, shown
 from polyhead.kinds import Boxes, Each, Head, Image, Input, Keypoints, Mask, Pixels
-from polyhead.kinds.kind import About
 from polyhead.kinds.missing import plain
 from polyhead.kinds.sample_weights import BoxWeights
+from polyhead.kinds.source_column import About
 from polyhead.pipeline.bit_depth import warn_of_less
 from polyhead.pipeline.faults import readable
 from polyhead.pipeline.image_frame import path_of

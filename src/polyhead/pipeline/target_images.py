@@ -62,7 +62,7 @@ class Frames:
         if self.heads[name] is not None or len(frames) == 1 or not isinstance(head, Coordinates):
             return
         sizes = {n: frame.annotated for n, frame in frames.items()}
-        if head.of_pixels and len(set(sizes.values())) > 1:
+        if head.column_in_pixels and len(set(sizes.values())) > 1:
             raise DataError(_unsaid(place(head=name, row=row), head, sizes))
 
 
@@ -107,6 +107,6 @@ def _needed(first: str, every: tuple[str, ...], heads: Mapping[str, str | None])
 
 def _unsaid(where: str, head: Head, sizes: Mapping[str, tuple[int, int]]) -> Problem:
     found = ", ".join(f"`{name}` {height} x {width}" for name, (height, width) in sizes.items())
-    ways = " or ".join(f'{type(head.as_said).__name__}(of="{name}")' for name in sizes)
+    ways = " or ".join(f'{type(head.inner).__name__}(of="{name}")' for name in sizes)
     expected = "of= to name the image in whose pixels they are, as the images of a row differ in size"
     return Problem(where, expected, f"none ({found})", f"Say {ways}.", "of")

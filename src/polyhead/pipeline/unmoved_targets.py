@@ -51,7 +51,7 @@ def require_moving(
         if head.layer is None and not isinstance(head, Each):
             channels = head.shape[2] if len(head.shape) == 3 else 1
             fix = f"Use ph.Map({channels}), which holds numbers for each pixel and moves with the image."
-            still.append((place(head=name), type(head.as_said).__name__, head.shape, fix))
+            still.append((place(head=name), type(head.inner).__name__, head.shape, fix))
     problems = []
     for where, kind, shape, fix in still:
         if shape[:2] in sizes and len(shape) in (2, 3):

@@ -9,8 +9,8 @@ import numpy as np
 
 from polyhead.columns.values import Values
 from polyhead.errors import BadValue, DataError, Problem, place, shown
-from polyhead.kinds.kind import About
 from polyhead.kinds.missing import is_missing, plain, row_array
+from polyhead.kinds.source_column import About
 from polyhead.sources.source import OwnSource, Source, checked_rows, names_in
 
 ALONG = (

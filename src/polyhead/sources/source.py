@@ -10,7 +10,7 @@ import numpy as np
 
 from polyhead.columns.values import LIMIT_BYTES, Coded, Values, size, take, unmasked
 from polyhead.errors import DataError, Problem, as_list, listed, place, shown, similar
-from polyhead.kinds.kind import About
+from polyhead.kinds.source_column import About
 from polyhead.sources.read_errors import explained
 
 SCAN_ROWS = 8192
