@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from polyhead.kinds import Boxes, Each, Head, Keypoints, Map, Mask
+from polyhead.kinds import Head
 from polyhead.report.marks import (
     ALPHA,
     RGBA,
@@ -53,7 +53,7 @@ class _Drawn(View):
 class MaskView(_Drawn):
     """A class for each pixel, or several binary masks."""
 
-    def __init__(self, name: str, head: Mask, place: int, colour: RGB) -> None:
+    def __init__(self, name: str, head: Head, place: int, colour: RGB) -> None:
         super().__init__(name, head, place, colour)
         self._counts = np.zeros(len(head.names), np.int64)
         self._pixels = 0
@@ -201,7 +201,7 @@ class MapView(_Drawn):
 class _Placed(_Drawn):
     """Of coordinates, each entry of which may be missing."""
 
-    def __init__(self, name: str, head: Boxes | Keypoints, place: int, colour: RGB) -> None:
+    def __init__(self, name: str, head: Head, place: int, colour: RGB) -> None:
         super().__init__(name, head, place, colour)
         self._there = np.zeros(head.places, np.int64)
         self._rows = 0
@@ -268,12 +268,12 @@ def views(heads: dict[str, Head]) -> dict[str, View]:
     found: dict[str, View] = {}
     drawn = 0
     for place, (name, head) in enumerate(heads.items()):
-        one = head.head if isinstance(head, Each) else head
-        kind = next((VIEWS[base] for base in type(one).__mro__ if base in VIEWS), View)
+        one = head.inner
+        kind = VIEWS[one.layer or one.view]
         view = kind(name, one, place, head_colour(drawn))
-        found[name] = EachView(view, head) if isinstance(head, Each) else view
+        found[name] = view if one is head else EachView(view, head)
         drawn += kind.has_colour(one)
     return found
 
 
-VIEWS |= {Mask: MaskView, Map: MapView, Boxes: BoxView, Keypoints: PointView}
+VIEWS |= {"mask": MaskView, "map": MapView, "boxes": BoxView, "points": PointView}

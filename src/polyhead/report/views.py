@@ -1,7 +1,7 @@
 """How each kind of head is shown: in words, as marks on a picture, as a chart of all its labels.
 
-A view is the one place for all that a page and a contact sheet know of a kind of head. A kind without a view of
-its own is shown as numbers.
+A view is the one place for all that a page and a contact sheet know of heads of one form. A head says which is its
+(`Head.view`, and where it lies in the image `Head.layer`); others are shown as numbers.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from polyhead.kinds import Binary, Categorical, Embedding, Head, MultiLabel
+from polyhead.kinds import Head
 from polyhead.report.marks import Layer, Mark
 from polyhead.report.palette import RGB
 from polyhead.report.samples import LABELLED, Label
@@ -179,7 +179,7 @@ def histogram(title: str, numbers: np.ndarray, bins: int = 24) -> list[Chart]:
 class BinaryView(View):
     """Yes or no."""
 
-    def __init__(self, name: str, head: Binary, place: int, colour: RGB) -> None:
+    def __init__(self, name: str, head: Head, place: int, colour: RGB) -> None:
         super().__init__(name, head, place, colour)
         self._counts = np.zeros(2, np.int64)
 
@@ -217,7 +217,7 @@ def bars(
 class CategoricalView(View):
     """One of several classes."""
 
-    def __init__(self, name: str, head: Categorical, place: int, colour: RGB) -> None:
+    def __init__(self, name: str, head: Head, place: int, colour: RGB) -> None:
         super().__init__(name, head, place, colour)
         self._counts = np.zeros(len(head.names), np.int64)
 
@@ -250,7 +250,7 @@ class CategoricalView(View):
 class MultiLabelView(View):
     """Any of several classes."""
 
-    def __init__(self, name: str, head: MultiLabel, place: int, colour: RGB) -> None:
+    def __init__(self, name: str, head: Head, place: int, colour: RGB) -> None:
         super().__init__(name, head, place, colour)
         self._counts = np.zeros(len(head.names), np.int64)
         self._rows = 0
@@ -297,9 +297,10 @@ def is_shown(label: Label) -> bool:
     return label.state == LABELLED
 
 
-VIEWS: dict[type[Head], type[View]] = {
-    Binary: BinaryView,
-    Categorical: CategoricalView,
-    MultiLabel: MultiLabelView,
-    Embedding: EmbeddingView,
+VIEWS: dict[str, type[View]] = {
+    "numbers": View,
+    "binary": BinaryView,
+    "class": CategoricalView,
+    "classes": MultiLabelView,
+    "vector": EmbeddingView,
 }
