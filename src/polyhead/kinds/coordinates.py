@@ -360,14 +360,12 @@ class Boxes(Coordinates):
         return self.mix_places(labels, weights, mixing)[:2]
 
     def mix_places(
-        self, labels: np.ndarray, weights: np.ndarray | None, mixing: Mixing
+        self,
+        labels: np.ndarray,
+        weights: np.ndarray | None,
+        mixing: Mixing,
+        along: np.ndarray | None = None,
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """As `mix`; and which box stands in each place.
-
-        Returns:
-            Boxes, weights, and int64 ``(B, max_boxes)``: the place of each box among those of all components beside
-            each other, ``k * max_boxes + place``, and -1 where there is none.
-        """
         scale = np.tile(mixing.size[::-1], 2) if self.normalized else 1
         boxes, seen = mixing.boxes(labels.astype(np.float64) * scale)
         parts = np.ones(seen.shape, np.float32) if weights is None else weights

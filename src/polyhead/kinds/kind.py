@@ -330,6 +330,27 @@ class Head(Kind, InImage):
         """
         return mixing.mean(labels, weights)
 
+    def mix_places(
+        self,
+        labels: np.ndarray,
+        weights: np.ndarray | None,
+        mixing: Mixing,
+        along: np.ndarray | None = None,
+    ) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | None]:
+        """As `mix`; and which box stands in each place, by which what belongs to boxes follows them.
+
+        Args:
+            labels: as those of `mix`.
+            weights: as those of `mix`.
+            mixing: how they are mixed.
+            along: the places of the head that ``each`` names.
+
+        Returns:
+            Labels, weights, and of boxes int64 ``(B, max_boxes)``: the place of each among those of all components
+            beside each other, ``k * max_boxes + place``, and -1 where there is none; None of all other heads.
+        """
+        return *self.mix(labels, weights, mixing), None
+
     # Class weights ---------------------------------------------------------------------------------
 
     def count(self, labels: np.ndarray, counts: np.ndarray) -> np.ndarray:

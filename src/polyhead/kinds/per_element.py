@@ -264,17 +264,15 @@ class Each(Head):
     def mixable(self, way: str) -> tuple[int, ...]:
         return self.weight_shape  # no label is mixed with another: each goes where its box goes
 
-    def mix_along(
-        self, labels: np.ndarray, weights: np.ndarray, mixing: Mixing, places: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """The entries of the boxes that `Boxes.mix_places` chose, in their places; as `mix`.
-
-        Args:
-            labels: of the components, ``(K, B, *shape)``.
-            weights: of the components, float32 ``(K, B, *weight_shape)``.
-            mixing: how they are mixed.
-            places: int64 ``(B, max_boxes)``.
-        """
+    def mix_places(
+        self,
+        labels: np.ndarray,
+        weights: np.ndarray | None,
+        mixing: Mixing,
+        along: np.ndarray | None = None,
+    ) -> tuple[np.ndarray, np.ndarray, None]:
+        assert weights is not None  # boxes have some
+        assert along is not None
         rest = self._nowhere(weights, mixing) if self.presence else None
         if mixing.patches is None:
             weights = weights * mixing.shares.reshape(*weights.shape[:2], *[1] * (weights.ndim - 2))
@@ -287,10 +285,10 @@ class Each(Head):
             points, seen = mixing.points(labels.astype(np.float64) * scale)
             weights = weights * seen
             labels = np.where(weights[..., None] > 0, points / scale, 0).astype(np.float32)
-        found = taken(together(weights), places)
+        found = taken(together(weights), along)
         if rest is not None:
-            found = np.where(places < 0, rest, found)
-        return taken(together(labels), places), found.astype(np.float32)
+            found = np.where(along < 0, rest, found)
+        return taken(together(labels), along), found.astype(np.float32), None
 
     def _nowhere(self, weights: np.ndarray, mixing: Mixing) -> np.ndarray:
         """What a place without a box weighs, ``(B, 1)``: nothing where somebody did not look at all that is seen."""
