@@ -9,7 +9,7 @@ from polyhead.kinds.keypoints import Keypoints
 from polyhead.kinds.kind import Head, Input, Kind
 from polyhead.kinds.map import Map
 from polyhead.kinds.mask import Mask
-from polyhead.kinds.per_element import Each, for_boxes
+from polyhead.kinds.per_element import Each, for_boxes, is_each
 from polyhead.kinds.pixels import Pixels
 from polyhead.kinds.regression import Embedding, Regression
 
@@ -33,4 +33,5 @@ __all__ = [
     "Pixels",
     "Regression",
     "for_boxes",
+    "is_each",
 ]

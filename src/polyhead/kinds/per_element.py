@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, TypeGuard
 
 import numpy as np
 
@@ -388,6 +388,11 @@ def _as_entries(value: Any, index: int, places: int) -> Any:
     if places == 1:
         return [value]
     raise BadValue(index, "a list with an entry for each box", shown(value))
+
+
+def is_each(head: Head) -> TypeGuard[Each]:
+    """Whether a head has a label for each box; of heads as `for_boxes` gives them."""
+    return head.each is not None
 
 
 def for_boxes(heads: Mapping[str, Head]) -> dict[str, Head]:
