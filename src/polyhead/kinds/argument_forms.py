@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from numbers import Real
 from typing import Any
 
 import numpy as np
 
-from polyhead.errors import ContractError, Problem, as_list, is_integer, is_size, plain, shown
+from polyhead.errors import ContractError, Problem, as_list, is_integer, is_size, plain, require_choice, shown
 
 
 def as_shape(shape: Any, where: str) -> tuple[int, ...]:
@@ -20,6 +21,26 @@ def as_shape(shape: Any, where: str) -> tuple[int, ...]:
     if not given or any(not is_size(n) for n in given):
         raise ContractError(Problem(where, "a positive integer, or a tuple of them", shown(shape)))
     return tuple(int(n) for n in given)
+
+
+def as_class_weight(given: Any, where: str) -> Any:
+    """Weights of classes as `as_weights` has them, each a finite number of at least 0, or ``"balanced"``.
+
+    Raises:
+        ContractError: for anything else.
+    """
+    if isinstance(given, str):
+        require_choice(where, given, ("balanced",), '"balanced" or a dict')
+        return given
+    found = given if isinstance(given, Mapping) else as_weights(given)
+    if found is None:
+        raise ContractError(Problem(where, '"balanced" or a dict', shown(given)))
+    for label, value in found.items() if isinstance(found, Mapping) else enumerate(found):
+        if not isinstance(plain(value), Real) or not 0 <= value < float("inf"):
+            raise ContractError(
+                Problem(f"{where}, class {label!r}", "a finite number of at least 0", shown(value))
+            )
+    return found
 
 
 def as_weights(given: Any) -> Mapping[Any, float] | tuple[float, ...] | None:

@@ -15,12 +15,10 @@ from polyhead.errors import (
     ContractError,
     Problem,
     as_list,
-    plain,
     plain_fields,
-    require_choice,
     shown,
 )
-from polyhead.kinds.argument_forms import as_weights
+from polyhead.kinds.argument_forms import as_class_weight
 from polyhead.kinds.array_statistics import ArrayStatistics
 from polyhead.kinds.in_image import InImage
 from polyhead.kinds.mixed_labels import Mixing, unmixable
@@ -104,6 +102,11 @@ class Kind(ABC):
     @abstractmethod
     def dtype(self) -> str:
         """The dtype as the model gets it."""
+
+    @property
+    def names(self) -> tuple[Any, ...]:
+        """The classes in order of their ids; none where it has none."""
+        return ()
 
     def __repr__(self) -> str:
         """The declaration, with what differs from the default."""
@@ -217,29 +220,13 @@ class Head(Kind, InImage):
             raise ContractError(Problem(f"{name}(of=)", "nothing", shown(self.of), fix))
         if self.class_weight is None:
             return
+        where = f"{name}(class_weight=)"
         if not self.takes_class_weight:
             fix = "Weigh rows through another head, or give the loss its own weights."
             raise ContractError(
-                Problem(
-                    f"{name}(class_weight=)", "nothing, as it has no classes", shown(self.class_weight), fix
-                )
+                Problem(where, "nothing, as it has no classes", shown(self.class_weight), fix)
             )
-        self._check_class_weight()
-
-    def _check_class_weight(self) -> None:
-        where, given = f"{type(self).__name__}(class_weight=)", self.class_weight
-        if isinstance(given, str):
-            require_choice(where, given, ("balanced",), '"balanced" or a dict')
-            return
-        found = given if isinstance(given, Mapping) else as_weights(given)
-        if found is None:
-            raise ContractError(Problem(where, '"balanced" or a dict', shown(given)))
-        for label, value in found.items() if isinstance(found, Mapping) else enumerate(found):
-            if not isinstance(plain(value), Real) or not 0 <= value < float("inf"):
-                raise ContractError(
-                    Problem(f"{where}, class {label!r}", "a finite number of at least 0", shown(value))
-                )
-        object.__setattr__(self, "class_weight", found)
+        object.__setattr__(self, "class_weight", as_class_weight(self.class_weight, where))
 
     def reads(self, name: str) -> tuple[str, ...]:
         """All columns that this head reads: its labels', and its weights'."""
@@ -251,11 +238,6 @@ class Head(Kind, InImage):
         return self
 
     # Labels ----------------------------------------------------------------------------------------
-
-    @property
-    def names(self) -> tuple[Any, ...]:
-        """The classes in order of their ids; none where it has none."""
-        return ()
 
     @property
     def elementwise(self) -> bool | None:

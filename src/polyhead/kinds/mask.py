@@ -17,7 +17,7 @@ from polyhead.kinds.keras_names import BINARY_LOSSES, SIGMOID, SOFTMAX, SPARSE_L
 from polyhead.kinds.kind import Head, Way, coarser
 from polyhead.kinds.missing import as_float32, collapse, first_row, numbers, require_range, require_whole
 from polyhead.kinds.mixed_labels import BLEND, require_soft, unmixable
-from polyhead.kinds.pixels import Pixels, as_pixels
+from polyhead.kinds.pixels import Pixels, as_pixels, holding
 from polyhead.kinds.source_column import Column
 
 
@@ -194,12 +194,12 @@ class Mask(Pixels):
         if array.dtype.kind == "b":
             array = array.view(np.uint8)
         if self._outside is not None or isinstance(self.missing, Real):
-            return _holding(array, self.fill)
+            return holding(array, self.fill)
         return self._with_room(array)
 
     def _with_room(self, array: np.ndarray) -> np.ndarray:
         """A mask of a type that holds `_nowhere`, which none of its pixels may hold so far."""
-        array = _holding(array, self._nowhere)
+        array = holding(array, self._nowhere)
         if (array == self._nowhere).any():
             expected, fix = self._wanted(self._nowhere)
             raise BadValue(0, expected, str(self._nowhere), fix)
@@ -268,6 +268,21 @@ class Mask(Pixels):
     def written(self, mask: np.ndarray) -> np.ndarray:
         """What was laid as the column holds it: ids in colours again."""
         return mask if self._colours is None else self._colours.painted(mask)
+
+    def stored_dtype(self, some: Any) -> str:
+        if self.in_colours:
+            return "uint8"
+        marker = [float(self.missing)] if isinstance(self.missing, Real) else []
+        if any(np.asarray(mask).dtype.kind == "f" for mask in some) or not all(
+            m.is_integer() for m in marker
+        ):
+            return "float32"
+        held = [0, len(self.names) - 1, *(self.values or ()), *map(int, marker)]
+        held += [int(end) for mask in some if np.size(mask) for end in (np.min(mask), np.max(mask))]
+        fits = (
+            d for d in ("uint8", "int16") if np.iinfo(d).min <= min(held) and max(held) <= np.iinfo(d).max
+        )
+        return next(fits, "int32")
 
     def resolve(self, column: Column) -> Self:
         head = self.sized(column, "mask")
@@ -382,13 +397,3 @@ class Mask(Pixels):
     def output(self, features: Any, name: str) -> Any:
         activation = "sigmoid" if self.binary else "softmax"
         return self.convolved(features, name, len(self.names), activation)
-
-
-def _holding(array: np.ndarray, value: float) -> np.ndarray:
-    """A mask of a type that holds a value as well, which may come to stand in some of its pixels."""
-    if array.dtype.kind not in "iu":
-        return array
-    bounds = np.iinfo(array.dtype)
-    if array.dtype.itemsize > 4 or not bounds.min <= value <= bounds.max:
-        return array.astype(np.int32 if float(value).is_integer() else np.float32)
-    return array

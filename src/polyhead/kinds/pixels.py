@@ -120,6 +120,16 @@ def as_pixels(value: Any, expected: str) -> np.ndarray:
         raise BadValue(0, expected, f"lists of unequal length ({shown(value)})") from None
 
 
+def holding(array: np.ndarray, value: float) -> np.ndarray:
+    """A mask of a type that holds a value as well, which may come to stand in some of its pixels."""
+    if array.dtype.kind not in "iu":
+        return array
+    bounds = np.iinfo(array.dtype)
+    if array.dtype.itemsize > 4 or not bounds.min <= value <= bounds.max:
+        return array.astype(np.int32 if float(value).is_integer() else np.float32)
+    return array
+
+
 def _shape(value: Any) -> tuple[int, ...]:
     """The shape of an array or of nested lists; ``()`` for lists of unequal length, which are told later."""
     try:

@@ -161,7 +161,7 @@ def print_of(inputs: Mapping[str, Input], heads: Mapping[str, Head]) -> str:
     ]
     kinds += [("head", name, head, head.reads(name)) for name, head in heads.items()]
     parts = [
-        (word, name, type(kind).__name__, reads, kind.shape, kind.dtype, told(getattr(kind, "names", ())))
+        (word, name, type(kind).__name__, reads, kind.shape, kind.dtype, told(kind.names))
         for word, name, kind, reads in kinds
     ]
     return hashlib.blake2b(json.dumps(parts).encode(), digest_size=8).hexdigest()
