@@ -30,9 +30,8 @@ class Binary(Head):
 
     _: KW_ONLY
     positive: Any = None
-    _met: bool = field(
-        default=False, repr=False, compare=False
-    )  # the rows it was learnt from have a positive one
+    # the rows it was learnt from have a positive one
+    _met: bool = field(default=False, init=False, repr=False, compare=False)
 
     takes_class_weight: ClassVar[bool] = True
     answers: ClassVar[bool] = True

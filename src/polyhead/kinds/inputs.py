@@ -157,9 +157,8 @@ class Image(Input):
     max_pixels: int | None = None
     light: bool = True
     annotated: str | None = None
-    late: bool = field(
-        default=False, repr=False, compare=False
-    )  # found to hold what must be decoded or resized
+    # found to hold what must be decoded or resized
+    late: bool = field(default=False, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -121,8 +121,12 @@ class Kind(ABC):
         return f"{type(self).__name__}({', '.join(parts)})"
 
     def fixed(self, **changes: Any) -> Self:
-        """A copy with some fields set."""
-        return replace(self, **changes)
+        """A copy with some fields set, also those that are learnt and that users do not say."""
+        learnt = {f.name: changes.pop(f.name, getattr(self, f.name)) for f in fields(self) if not f.init}
+        found = replace(self, **changes)
+        for name, value in learnt.items():
+            object.__setattr__(found, name, value)
+        return found
 
 
 @dataclass(frozen=True, repr=False)
@@ -181,7 +185,8 @@ class Head(Kind, InImage):
     of: str | None = None
     loss: Any = None
     metrics: Any = None
-    _finer: int | None = field(default=None, repr=False)  # axes of a row's weights, as their column has them
+    # axes of a row's weights, as their column has them
+    _finer: int | None = field(default=None, init=False, repr=False, compare=False)
 
     takes_class_weight: ClassVar[bool] = False
     takes_each: ClassVar[bool] = True

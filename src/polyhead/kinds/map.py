@@ -55,10 +55,10 @@ class Map(Pixels):
     _: KW_ONLY
     interpolation: str = "bilinear"
     scale: float | None = None
-    _whole: bool = field(default=False, repr=False, compare=False)  # no pixel can lack its number
-    _each: bool | None = field(
-        default=None, repr=False, compare=False
-    )  # one weight for each number, as learnt
+    # no pixel can lack its number
+    _whole: bool = field(default=False, init=False, repr=False, compare=False)
+    # one weight for each number
+    _each: bool | None = field(default=None, init=False, repr=False, compare=False)
 
     takes_each: ClassVar[bool] = False
     quantities: ClassVar[bool] = True

@@ -55,7 +55,8 @@ class Mask(Pixels):
     multi: bool = False
     values: Any = None
     outside: Any = None
-    _open: bool = field(default=False, repr=False, compare=False)  # pixels from outside have no label
+    # pixels from outside have no label
+    _open: bool = field(default=False, init=False, repr=False, compare=False)
 
     takes_class_weight: ClassVar[bool] = True
     takes_colours: ClassVar[bool] = True

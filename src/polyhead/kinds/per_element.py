@@ -47,7 +47,7 @@ class Each(Head):
     @classmethod
     def wrapping(cls, head: Head, boxes: Boxes, boxes_column: str) -> Self:
         """A head for each of some boxes; where it waits for no head, it waits for the one that the boxes wait for."""
-        common = {f.name: getattr(head, f.name) for f in fields(Head)}
+        common = {f.name: getattr(head, f.name) for f in fields(Head) if f.init}
         common["given"] = head.given or boxes.given
         return cls(head, boxes, boxes_column, **common)
 
@@ -337,7 +337,7 @@ class Each(Head):
         return keras.layers.Activation(activation, name=name, dtype=dtype)(shaped)
 
 
-_COMMON = {f.name for f in fields(Head)}
+_COMMON = {f.name for f in fields(Head) if f.init}
 
 
 class _Entries:

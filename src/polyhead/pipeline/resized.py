@@ -10,7 +10,7 @@ import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import fields, replace
+from dataclasses import fields
 from numbers import Real
 from typing import Any
 
@@ -93,7 +93,7 @@ class Placed(OwnSource):
         some = looked_at(source)
         for name in images if self._kinds and len(some) else ():
             deep = self._is_deep(name, some)
-            self._kinds[name] = replace(images[name], dtype="float32" if deep else "uint8")
+            self._kinds[name] = images[name].fixed(dtype="float32" if deep else "uint8")
         first = self._first(some) if self._kinds else {}
         for name, kind in self._kinds.items():
             column = kind.columns(name)[0]
@@ -112,7 +112,7 @@ class Placed(OwnSource):
         name = self._named(column)
         kind = self._kinds[name]
         assert isinstance(kind, Image)
-        self._kinds[name] = replace(kind, dtype="float32")
+        self._kinds[name] = kind.fixed(dtype="float32")
         self.dense[column] = (kind.shape, "float32", False)
 
     def _is_deep(self, name: str, ids: np.ndarray) -> bool:
@@ -340,7 +340,7 @@ def _sized(kind: Image, size: tuple[int, int] | None) -> Image:
     """An image input at a size."""
     if size is None or size == kind.shape[:2]:
         return kind
-    return replace(kind, height=size[0], width=size[1], late=True)
+    return kind.fixed(height=size[0], width=size[1], late=True)
 
 
 def _as_its_image(name: str, head: Head, heads: Mapping[str, Head], inputs: Mapping[str, Input]) -> Head:
