@@ -209,7 +209,7 @@ class _Placed(_Drawn):
 
     def _scale(self, size: tuple[int, int]) -> np.ndarray:
         """What a coordinate is divided by: x, y."""
-        return np.ones(2) if self.head.normalized else np.array([size[1], size[0]], np.float64)
+        return np.array([size[1], size[0]], np.float64) if self.head.labels_in_pixels else np.ones(2)
 
     def add(self, labels: np.ndarray, counts: np.ndarray) -> None:
         self._there += counts.sum(axis=0)
@@ -223,7 +223,7 @@ class BoxView(_Placed):
 
     def words(self, label: Label) -> str:
         boxes = label.value[label.counts]
-        if self.head.max_boxes > 1:
+        if self.head.places > 1:
             return f"{len(boxes)} box{'es' * (len(boxes) > 1)}"
         return "(" + ", ".join(f"{v:.3g}" for v in boxes[0]) + ")"
 
@@ -232,7 +232,7 @@ class BoxView(_Placed):
             return []
         scale = np.tile(self._scale(size), 2)
         found = (label.value.astype(np.float64) / scale).tolist()
-        one = self.head.max_boxes == 1
+        one = self.head.places == 1
         marks: list[Mark] = []
         for i in np.flatnonzero(label.counts).tolist():
             left, top, right, bottom = found[i]
@@ -241,7 +241,7 @@ class BoxView(_Placed):
         return marks
 
     def charts(self) -> list[Chart]:
-        if self.head.max_boxes == 1 or not self._each:
+        if self.head.places == 1 or not self._each:
             return []
         return histogram("boxes in a row", np.concatenate(self._each))
 
@@ -250,7 +250,7 @@ class PointView(_Placed):
     """Keypoints."""
 
     def words(self, label: Label) -> str:
-        return f"{int(label.counts.sum())} of {self.head.points} points"
+        return f"{int(label.counts.sum())} of {self.head.places} points"
 
     def marks(self, label: Label, size: tuple[int, int], texts: Sequence[str], most: int) -> list[Mark]:
         if not is_shown(label):
@@ -259,7 +259,7 @@ class PointView(_Placed):
         return [Point(self.layers[0], found[i][0], found[i][1], f"{i}") for i in np.flatnonzero(label.counts)]
 
     def charts(self) -> list[Chart]:
-        names = [f"point {i}" for i in range(self.head.points)]
+        names = [f"point {i}" for i in range(self.head.places)]
         return bars("labelled, of the rows with any", names, self._there, self._rows)
 
 

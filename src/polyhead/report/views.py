@@ -229,10 +229,10 @@ class CategoricalView(View):
         return ", ".join(self._part(label, i) for i in self.held(label))
 
     def _part(self, label: Label, i: int) -> str:
-        return in_part(name_of(self.head.names[i]), float(label.value[i]) if self.head.one_hot else 1.0)
+        return in_part(name_of(self.head.names[i]), float(label.value[i]) if self.head.shape else 1.0)
 
     def held(self, label: Label) -> Sequence[int]:
-        if not self.head.one_hot:
+        if not self.head.shape:
             return (int(label.value),)
         order = np.argsort(-label.value, kind="stable").tolist()  # several where rows are mixed
         return [i for i in order if label.value[i] > 0]
