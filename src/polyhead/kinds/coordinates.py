@@ -225,6 +225,7 @@ class Boxes(Coordinates):
     overflow: str = "raise"
     min_visible: float = 0.1
 
+    layer = "boxes"
     _widths = (4,)
     _may_be_fewer = True
 
@@ -242,10 +243,6 @@ class Boxes(Coordinates):
     @property
     def shape(self) -> tuple[int, ...]:
         return (self.max_boxes, 4)
-
-    @property
-    def layer(self) -> str | None:
-        return "boxes"
 
     def corners(self, value: Any) -> np.ndarray:
         """A row's boxes as ``xyxy``, float64 ``(k, 4)``, in the unit of the column; NaN for those that are missing.

@@ -63,6 +63,7 @@ class Map(Pixels):
     takes_each: ClassVar[bool] = False
     quantities: ClassVar[bool] = True
     dtype = "float32"
+    layer = "map"
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -109,10 +110,6 @@ class Map(Pixels):
         return self.scale is not None
 
     # In the image ----------------------------------------------------------------------------------
-
-    @property
-    def layer(self) -> str | None:
-        return "map"
 
     @property
     def nearest(self) -> bool:

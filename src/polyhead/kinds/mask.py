@@ -60,6 +60,7 @@ class Mask(Pixels):
 
     takes_class_weight: ClassVar[bool] = True
     takes_colours: ClassVar[bool] = True
+    layer = "mask"
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -181,10 +182,6 @@ class Mask(Pixels):
             raise unmixable("a class id in each pixel: between two ids lies another class", fix)
         require_soft(self.loss)
         return self.weight_shape
-
-    @property
-    def layer(self) -> str | None:
-        return "mask"
 
     def lay(self, value: Any, size: tuple[int, int]) -> np.ndarray:
         array = as_pixels(value, "a mask (H, W) or (H, W, n)")

@@ -30,12 +30,12 @@ from polyhead.pipeline.image_frame import path_of
 from polyhead.pipeline.image_pipeline import Scene
 from polyhead.pipeline.target_images import require_frames
 from polyhead.pipeline.weight_columns import along_boxes, require_still
-from polyhead.sources.source import OwnSource, Source, checked_rows, row_of
+from polyhead.sources.source import DerivedSource, Source, checked_rows, row_of
 from polyhead.store.column_codec import Spec, dense, spec_of
 from polyhead.store.fingerprint import of_source
 
 
-class Placed(OwnSource):
+class Placed(DerivedSource):
     """The rows of a source, with images and what lies in them as a feed would have them, not augmented.
 
     Args:
@@ -173,12 +173,6 @@ class Placed(OwnSource):
 
     def _named(self, column: str) -> str:
         return next(name for name, kind in self._kinds.items() if kind.columns(name)[0] == column)
-
-    def __len__(self) -> int:
-        return len(self._source)
-
-    def ids_of(self, rows: np.ndarray) -> np.ndarray:
-        return self._source.ids_of(rows)
 
     @property
     def columns(self) -> tuple[str, ...]:

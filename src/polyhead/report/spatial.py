@@ -162,10 +162,6 @@ class MaskView(_Drawn):
 class MapView(_Drawn):
     """Numbers for each pixel: the stronger the colour, the greater the number."""
 
-    @staticmethod
-    def has_colour(head: Any) -> bool:
-        return True
-
     def _there(self, label: Label) -> np.ndarray:
         """The numbers that count, bool ``(H, W, C)``."""
         counts = label.counts if label.counts.ndim == 3 else label.counts[..., None]
