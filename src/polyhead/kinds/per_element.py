@@ -9,8 +9,8 @@ from typing import Any, ClassVar, Self, TypeGuard
 import numpy as np
 
 from polyhead.errors import BadValue, ContractError, Problem, place, shown, similar
+from polyhead.kinds.boxes import Boxes
 from polyhead.kinds.class_encoding import output_dtype
-from polyhead.kinds.coordinates import Boxes
 from polyhead.kinds.kind import Head
 from polyhead.kinds.missing import is_dense, is_missing, plain
 from polyhead.kinds.mixed_labels import Mixing, taken, together
