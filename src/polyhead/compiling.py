@@ -136,10 +136,10 @@ def compile(model: Any, feed: Any, *, optimizer: Any, normalize: str = "data", *
     losses = {
         name: LabelledMean(
             _loss(head, logits[name]),
-            elementwise=bool(getattr(head, "elementwise", False)),
+            elementwise=bool(head.elementwise),
             mean_weight=None if normalize == "batch" else 1.0,
             head=name,
-            classes=tuple(getattr(head, "names", ())),
+            classes=head.names,
         )
         for name, head in feed.heads.items()
     }

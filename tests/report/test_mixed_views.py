@@ -25,7 +25,7 @@ CATS = ph.Categorical(["cat", "dog", "cow"], one_hot=True)
     ],
 )
 def test_what_a_label_holds(head, value, words, held):
-    view = VIEWS[type(head)]("name", head, 0, (0, 0, 0))
+    view = VIEWS[head.view]("name", head, 0, (0, 0, 0))
     label = Label(np.array(value, "float32" if head.dtype == "float32" else "int32"), COUNTS)
     assert view.words(label) == words
     assert view.held(label) == held

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import polyhead as ph
-from polyhead.kinds.kind import About
+from polyhead.kinds.source_column import About
 from polyhead.sources.column_facts import together
 
 PIL = pytest.importorskip("PIL.Image", reason="Pillow is not installed")

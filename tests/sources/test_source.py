@@ -51,7 +51,7 @@ def test_only():
     assert view.columns == ("y", "x")
     assert {k: v.tolist() for k, v in view.read(np.array([3, 1])).items()} == {"y": [9, 1], "x": [3, 1]}
     assert view.only(["x"]).columns == ("x",)
-    assert view.only(["x"]).source is view.source
+    assert view.only(["x"])._source is view._source
     assert len(view) == 100
     assert view.column("x") is None
 

@@ -95,7 +95,7 @@ def other_classes(model: Any, heads: Mapping[str, Head]) -> Iterator[Problem]:
     compiled = head_losses(model)
     known = {} if compiled is None else {name: loss.classes for name, loss in compiled.losses.items()}
     for name, head in heads.items():
-        classes = tuple(getattr(head, "names", ()))
+        classes = head.names
         if name in known and known[name] != classes and len(known[name]) == len(classes):
             yield Problem(
                 place(head=name),

@@ -8,7 +8,7 @@ from typing import Any
 
 from polyhead.errors import Problem, place
 from polyhead.kinds import Head
-from polyhead.kinds.kind import SPARSE_LOSSES
+from polyhead.kinds.keras_names import SPARSE_LOSSES
 
 _IDS = {"sparse_categorical_accuracy", "sparse_top_k_categorical_accuracy", "sparse_categorical_crossentropy"}
 _ONE_HOT = {
@@ -127,7 +127,7 @@ def _form(name: str, head: Head, kind: str, metric: Any) -> Problem | None:
         warning = head.output_shape[-1] > 1  # then it may be meant
     if not labels:
         return None
-    expected = f"a metric for {type(head.as_said).__name__}, whose labels are {labels}"
+    expected = f"a metric for {type(head.inner).__name__}, whose labels are {labels}"
     return Problem(place(head=name), expected, title, fix, "metric", warning=warning)
 
 

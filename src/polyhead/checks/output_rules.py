@@ -20,7 +20,7 @@ from polyhead.checks.range_rules import (
 )
 from polyhead.errors import Problem, place
 from polyhead.keras_bridge.rescaling import rescaling
-from polyhead.kinds import Boxes, Head, Image, Input, Keypoints
+from polyhead.kinds import Head, Image, Input
 from polyhead.kinds.array_statistics import ArrayStatistics
 
 _CROSSENTROPIES = re.compile("crossentropy|cross_entropy")
@@ -115,7 +115,7 @@ def _activation(where: str, head: Head, applied: str | None, units: int) -> Prob
         many = f"{applied} gives each class a probability of its own"
     return Problem(
         where,
-        f'activation="{first}", or none for logits, as {type(head.as_said).__name__} wants',
+        f'activation="{first}", or none for logits, as {type(head.inner).__name__} wants',
         f"{applied}: {many}",
         f'Say activation="{first}" in the output layer.',
         "activation",
@@ -126,7 +126,7 @@ def _activation(where: str, head: Head, applied: str | None, units: int) -> Prob
 def _loss(
     where: str, head: Head, applied: str | None, loss: Loss, seen: ArrayStatistics | None, units: int
 ) -> Iterator[Problem]:
-    kind = type(head.as_said).__name__
+    kind = type(head.inner).__name__
     if loss.name and head.losses and loss.name not in head.losses:
         best = _PROPER[head.losses[0]]
         labels = f"{head.dtype} (B{''.join(f', {n}' for n in head.shape)}{',' * (not head.shape)})"
@@ -255,8 +255,8 @@ def judge_labels(
         fix = "There is nothing to learn from it: look at its column."
         yield Problem(where, "labels that differ", f"{value} in {many}", fix, "constant", warning=True)
         return
-    if isinstance(head, (Boxes, Keypoints)) and not head.normalized:
-        what = "boxes" if isinstance(head, Boxes) else "keypoints"
+    if head.labels_in_pixels:
+        what = "boxes" if head.layer == "boxes" else "keypoints"
         least = 1.0 if size is None else max(1.0, min(size) / 16)  # 0–1 in the column, and images enlarged
         if seen.low[0] >= 0 and seen.high[0] <= least:
             yield Problem(

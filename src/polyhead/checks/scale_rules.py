@@ -11,7 +11,7 @@ import numpy as np
 from polyhead.checks.output_rules import Loss
 from polyhead.checks.range_rules import BOUNDED
 from polyhead.errors import Problem, place
-from polyhead.kinds import Embedding, Head
+from polyhead.kinds import Head
 from polyhead.kinds.array_statistics import ArrayStatistics
 
 MOST = 100
@@ -62,8 +62,8 @@ def _first_loss(head: Head, loss: Loss | None, seen: ArrayStatistics | None) -> 
     """About what a head's loss is where its output is zero, or knows nothing; None where that is not known."""
     if head.probabilities:
         return math.log(max(2, head.output_shape[-1])) if "softmax" in head.probabilities else math.log(2)
-    if isinstance(head, Embedding):
-        return 1.0
+    if head.first_loss is not None:
+        return head.first_loss
     if seen is None or not seen.numbers:
         return None
     name = "mean_squared_error" if loss is None and head.quantities else "huber"

@@ -12,7 +12,7 @@ from polyhead.checks.output_rules import as_loss
 from polyhead.checks.range_rules import UNIT_LOSSES, bounds_of
 from polyhead.doctor.leaf_statistics import is_none
 from polyhead.keras_bridge.structure import Path, leaves
-from polyhead.kinds.kind import SPARSE_LOSSES
+from polyhead.kinds.keras_names import SPARSE_LOSSES
 
 
 @dataclass(frozen=True)

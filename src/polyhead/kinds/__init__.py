@@ -1,16 +1,15 @@
 """What goes in and what is predicted."""
 
 from polyhead.kinds.binary import Binary
+from polyhead.kinds.boxes import Boxes
 from polyhead.kinds.categorical import Categorical, MultiLabel
 from polyhead.kinds.class_encoding import CLASS_A_STEP
-from polyhead.kinds.coordinates import Boxes, Coordinates
 from polyhead.kinds.inputs import Array, Image
 from polyhead.kinds.keypoints import Keypoints
 from polyhead.kinds.kind import Head, Input, Kind
 from polyhead.kinds.map import Map
 from polyhead.kinds.mask import Mask
-from polyhead.kinds.per_element import Each, for_boxes
-from polyhead.kinds.pixels import Pixels
+from polyhead.kinds.per_element import Each, for_boxes, is_each
 from polyhead.kinds.regression import Embedding, Regression
 
 __all__ = [
@@ -19,7 +18,6 @@ __all__ = [
     "Binary",
     "Boxes",
     "Categorical",
-    "Coordinates",
     "Each",
     "Embedding",
     "Head",
@@ -30,7 +28,7 @@ __all__ = [
     "Map",
     "Mask",
     "MultiLabel",
-    "Pixels",
     "Regression",
     "for_boxes",
+    "is_each",
 ]

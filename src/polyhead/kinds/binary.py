@@ -10,9 +10,11 @@ import numpy as np
 
 from polyhead.errors import BadValue, ContractError, Problem, as_list, hints, shown, similar
 from polyhead.kinds import class_encoding
-from polyhead.kinds.kind import BINARY_LOSSES, SIGMOID, Column, Head, over
+from polyhead.kinds.keras_names import BINARY_LOSSES, SIGMOID
+from polyhead.kinds.kind import Head
 from polyhead.kinds.missing import as_float32, collapse, first_row, numbers
 from polyhead.kinds.mixed_labels import require_soft
+from polyhead.kinds.source_column import Column, over
 
 
 @dataclass(frozen=True, repr=False)
@@ -28,11 +30,12 @@ class Binary(Head):
 
     _: KW_ONLY
     positive: Any = None
-    _met: bool = field(
-        default=False, repr=False, compare=False
-    )  # the rows it was learnt from have a positive one
+    # the rows it was learnt from have a positive one
+    _met: bool = field(default=False, init=False, repr=False, compare=False)
 
     takes_class_weight: ClassVar[bool] = True
+    answers: ClassVar[bool] = True
+    view: ClassVar[str] = "binary"
 
     shape = (1,)
     dtype = "float32"

@@ -10,17 +10,8 @@ import numpy as np
 
 from polyhead.errors import BadValue, ContractError, Problem, hints, shown, similar
 from polyhead.kinds import class_encoding
-from polyhead.kinds.kind import (
-    BINARY_LOSSES,
-    ONE_HOT_LOSSES,
-    SIGMOID,
-    SOFTMAX,
-    SPARSE_LOSSES,
-    Column,
-    Head,
-    coarser,
-    over,
-)
+from polyhead.kinds.keras_names import BINARY_LOSSES, ONE_HOT_LOSSES, SIGMOID, SOFTMAX, SPARSE_LOSSES
+from polyhead.kinds.kind import Head, coarser
 from polyhead.kinds.missing import (
     as_float32,
     collapse,
@@ -32,6 +23,7 @@ from polyhead.kinds.missing import (
     require_whole,
 )
 from polyhead.kinds.mixed_labels import require_soft, unmixable
+from polyhead.kinds.source_column import Column, over
 
 
 @dataclass(frozen=True, repr=False)
@@ -54,6 +46,7 @@ class Categorical(Head):
     one_hot: bool = False
 
     takes_class_weight: ClassVar[bool] = True
+    view: ClassVar[str] = "class"
 
     probabilities = SOFTMAX
 
@@ -194,6 +187,7 @@ class MultiLabel(Head):
     elementwise: bool | None = None
 
     takes_class_weight: ClassVar[bool] = True
+    view: ClassVar[str] = "classes"
     dtype = "float32"
     probabilities = SIGMOID
     losses = BINARY_LOSSES

@@ -13,7 +13,7 @@ from polyhead.errors import plain as plain_scalar
 from polyhead.kinds.missing import is_missing, plain
 
 if TYPE_CHECKING:
-    from polyhead.kinds.kind import Column
+    from polyhead.kinds.source_column import Column
 
 MISSING, STRANGE = -1, -2
 """In place of an id: no label, and a value that is no class."""

@@ -12,7 +12,8 @@ import numpy as np
 
 from polyhead.columns.image_values import is_pillow
 from polyhead.errors import BadValue, ContractError, Problem, as_list, is_size, require_choice, shown
-from polyhead.kinds.kind import Column, Input, Way, as_dtype, as_shape
+from polyhead.kinds.argument_forms import as_dtype, as_shape
+from polyhead.kinds.kind import Input, Way
 from polyhead.kinds.missing import (
     as_array,
     as_float32,
@@ -23,6 +24,7 @@ from polyhead.kinds.missing import (
     require_whole,
 )
 from polyhead.kinds.mixed_labels import PATCH
+from polyhead.kinds.source_column import Column
 
 Empty = Callable[[tuple[int, ...], Any], np.ndarray]
 
@@ -155,9 +157,8 @@ class Image(Input):
     max_pixels: int | None = None
     light: bool = True
     annotated: str | None = None
-    late: bool = field(
-        default=False, repr=False, compare=False
-    )  # found to hold what must be decoded or resized
+    # found to hold what must be decoded or resized
+    late: bool = field(default=False, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         super().__post_init__()

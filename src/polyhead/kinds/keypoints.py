@@ -35,6 +35,7 @@ class Keypoints(Coordinates):
     _: KW_ONLY
     pairs: Any = ()
 
+    layer = "points"
     _widths = (2, 3)
 
     def __post_init__(self) -> None:
@@ -57,10 +58,6 @@ class Keypoints(Coordinates):
     @property
     def shape(self) -> tuple[int, ...]:
         return (self.points, 2)
-
-    @property
-    def layer(self) -> str | None:
-        return "points"
 
     def lay(self, value: Any, size: tuple[int, int]) -> np.ndarray:
         found = self._laid_out(value, f"keypoints of shape {self.shape}")

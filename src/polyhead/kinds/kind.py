@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import KW_ONLY, dataclass, field, fields, replace
 from numbers import Real
-from typing import Any, ClassVar, Literal, NamedTuple, Protocol, Self
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 
@@ -15,49 +15,17 @@ from polyhead.errors import (
     ContractError,
     Problem,
     as_list,
-    is_integer,
-    is_size,
-    plain,
     plain_fields,
-    require_choice,
     shown,
 )
+from polyhead.kinds.argument_forms import as_class_weight
 from polyhead.kinds.array_statistics import ArrayStatistics
+from polyhead.kinds.in_image import InImage
 from polyhead.kinds.mixed_labels import Mixing, unmixable
+from polyhead.kinds.source_column import Column
 
 Way = Literal["copy", "cast", "scale"]
 """As it is; bytes as float32; bytes as float32, divided by 255."""
-
-
-class About(NamedTuple):
-    """What a source knows of a column beside its values.
-
-    Attributes:
-        classes: the names of all its classes, in the order of their ids, whether they occur or not; None where the
-            source does not say.
-        values: what the column holds for each class, where that is not its name.
-        annotated: of a column of images, the pixels that annotations were made for: ``"shown"`` or ``"stored"``.
-
-    >>> About(("cat", "dog")).classes
-    ('cat', 'dog')
-    """
-
-    classes: tuple[Any, ...] | None = None
-    values: tuple[Any, ...] | None = None
-    annotated: str | None = None
-
-
-class Column(Protocol):
-    """A column as a kind sees it when it is resolved: its first rows, all of it, and what its source says of it."""
-
-    def probe(self) -> Any:
-        """The first rows."""
-
-    def scan(self) -> Iterator[Any]:
-        """All rows, in pieces."""
-
-    def about(self) -> About:
-        """What its source knows of it."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +58,7 @@ class Kind(ABC):
         object.__setattr__(self, "column", tuple(names) if isinstance(self.column, tuple) else names)
 
     @property
-    def as_said(self) -> Kind:
+    def inner(self) -> Kind:
         """The kind that the user wrote, by whose name errors call it."""
         return self
 
@@ -135,6 +103,11 @@ class Kind(ABC):
     def dtype(self) -> str:
         """The dtype as the model gets it."""
 
+    @property
+    def names(self) -> tuple[Any, ...]:
+        """The classes in order of their ids; none where it has none."""
+        return ()
+
     def __repr__(self) -> str:
         """The declaration, with what differs from the default."""
         parts: list[str] = []
@@ -148,8 +121,12 @@ class Kind(ABC):
         return f"{type(self).__name__}({', '.join(parts)})"
 
     def fixed(self, **changes: Any) -> Self:
-        """A copy with some fields set."""
-        return replace(self, **changes)
+        """A copy with some fields set, also those that are learnt and that users do not say."""
+        learnt = {f.name: changes.pop(f.name, getattr(self, f.name)) for f in fields(self) if not f.init}
+        found = replace(self, **changes)
+        for name, value in learnt.items():
+            object.__setattr__(found, name, value)
+        return found
 
 
 @dataclass(frozen=True, repr=False)
@@ -180,7 +157,7 @@ class Input(Kind):
 
 
 @dataclass(frozen=True, repr=False)
-class Head(Kind):
+class Head(Kind, InImage):
     """What the model predicts.
 
     Attributes:
@@ -208,7 +185,8 @@ class Head(Kind):
     of: str | None = None
     loss: Any = None
     metrics: Any = None
-    _finer: int | None = field(default=None, repr=False)  # axes of a row's weights, as their column has them
+    # axes of a row's weights, as their column has them
+    _finer: int | None = field(default=None, init=False, repr=False, compare=False)
 
     takes_class_weight: ClassVar[bool] = False
     takes_each: ClassVar[bool] = True
@@ -216,6 +194,12 @@ class Head(Kind):
     """Whether a value of the column may be a colour."""
     quantities: ClassVar[bool] = False
     """Whether labels are numbers in a unit of their own, and the loss with them."""
+    answers: ClassVar[bool] = False
+    """Whether ``given=`` may name it: it says yes or no of each row."""
+    first_loss: ClassVar[float | None] = None
+    """About what the default loss is where the output says nothing, if neither classes nor labels tell that."""
+    view: ClassVar[str] = "numbers"
+    """How pages show it: ``"numbers"``, ``"binary"``, ``"class"``, ``"classes"`` or ``"vector"``, or as its layer."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -241,35 +225,29 @@ class Head(Kind):
             raise ContractError(Problem(f"{name}(of=)", "nothing", shown(self.of), fix))
         if self.class_weight is None:
             return
+        where = f"{name}(class_weight=)"
         if not self.takes_class_weight:
             fix = "Weigh rows through another head, or give the loss its own weights."
             raise ContractError(
-                Problem(
-                    f"{name}(class_weight=)", "nothing, as it has no classes", shown(self.class_weight), fix
-                )
+                Problem(where, "nothing, as it has no classes", shown(self.class_weight), fix)
             )
-        self._check_class_weight()
-
-    def _check_class_weight(self) -> None:
-        where, given = f"{type(self).__name__}(class_weight=)", self.class_weight
-        if isinstance(given, str):
-            require_choice(where, given, ("balanced",), '"balanced" or a dict')
-            return
-        found = given if isinstance(given, Mapping) else as_weights(given)
-        if found is None:
-            raise ContractError(Problem(where, '"balanced" or a dict', shown(given)))
-        for label, value in found.items() if isinstance(found, Mapping) else enumerate(found):
-            if not isinstance(plain(value), Real) or not 0 <= value < float("inf"):
-                raise ContractError(
-                    Problem(f"{where}, class {label!r}", "a finite number of at least 0", shown(value))
-                )
-        object.__setattr__(self, "class_weight", found)
+        object.__setattr__(self, "class_weight", as_class_weight(self.class_weight, where))
 
     def reads(self, name: str) -> tuple[str, ...]:
         """All columns that this head reads: its labels', and its weights'."""
         return (*self.columns(name), *([self.sample_weight] if self.sample_weight else []))
 
+    @property
+    def inner(self) -> Head:
+        """What each box has, of a head for each box; any other head itself."""
+        return self
+
     # Labels ----------------------------------------------------------------------------------------
+
+    @property
+    def elementwise(self) -> bool | None:
+        """Whether each number of a label has a weight of its own; None where that is not known yet."""
+        return False
 
     @abstractmethod
     def encode(self, values: Any, check: bool = True) -> tuple[np.ndarray, np.ndarray | None]:
@@ -306,68 +284,6 @@ class Head(Kind):
         """Whether it was said in which unit its numbers are, against those of the column."""
         return False
 
-    # In the image ---------------------------------------------------------------------------------
-
-    @property
-    def layer(self) -> str | None:
-        """What moves as the image moves: ``"mask"``, ``"map"``, ``"boxes"`` or ``"points"``; None for what does not."""
-        return None
-
-    def late(self, values: Any) -> bool:
-        """Whether values of the column have to be decoded, drawn or resized before they are encoded."""
-        return False
-
-    def lay(self, value: Any, size: tuple[int, int]) -> np.ndarray:
-        """One row's label as it lies in the whole image, before anything happens to the image.
-
-        Args:
-            value: of the column, not missing; a mask is decoded already.
-            size: (height, width) of the whole image.
-
-        Returns:
-            A mask ``(H, W)`` or ``(H, W, C)``, boxes ``(k, 4)`` as ``xyxy`` or points ``(n, 2)``, in pixels;
-            NaN for what is missing.
-
-        Raises:
-            BadValue: for what is none.
-        """
-        raise NotImplementedError(f"{type(self).__name__} does not lie in the image")
-
-    def laid(self, found: np.ndarray, kept: np.ndarray | None, size: tuple[int, int]) -> Any:
-        """The row's value for `encode`, of what was laid and then moved.
-
-        Args:
-            found: as `lay` gave it, in pixels of the image as the model gets it.
-            kept: bool ``(k,)`` or ``(n,)``, which boxes or points are still seen; None for a mask.
-            size: (height, width) of that image.
-        """
-        return found
-
-    def written(self, laid: Any) -> Any:
-        """What was laid, of a row that has some, as the column holds it."""
-        return laid
-
-    def placed(self, size: tuple[int, int], uncovered: bool = False) -> Self:
-        """The head that encodes what was laid in an image of ``size``.
-
-        Args:
-            size: (height, width).
-            uncovered: whether pixels from outside of the image may be brought in.
-        """
-        return self
-
-    def stored(self) -> Self:
-        """This head where what was laid is written into a column of the same form, for a store."""
-        return self
-
-    def drawn(self) -> Self:
-        """This head where only what somebody drew counts, not what stands outside of the image."""
-        return self
-
-    def declared(self, raw: Head) -> Head:
-        """This head, placed and resolved, as it reads the column again; ``raw`` is what it was placed from."""
-        return self
-
     # Mixed with other rows ------------------------------------------------------------------------
 
     weighs_when_mixed: ClassVar[bool] = False
@@ -400,6 +316,27 @@ class Head(Kind):
             ``(B, *shape)``, and ``(B, *mixable(way))`` or None.
         """
         return mixing.mean(labels, weights)
+
+    def mix_places(
+        self,
+        labels: np.ndarray,
+        weights: np.ndarray | None,
+        mixing: Mixing,
+        along: np.ndarray | None = None,
+    ) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | None]:
+        """As `mix`; and which box stands in each place, by which what belongs to boxes follows them.
+
+        Args:
+            labels: as those of `mix`.
+            weights: as those of `mix`.
+            mixing: how they are mixed.
+            along: the places of the head that ``each`` names.
+
+        Returns:
+            Labels, weights, and of boxes int64 ``(B, max_boxes)``: the place of each among those of all components
+            beside each other, ``k * max_boxes + place``, and -1 where there is none; None of all other heads.
+        """
+        return *self.mix(labels, weights, mixing), None
 
     # Class weights ---------------------------------------------------------------------------------
 
@@ -465,82 +402,8 @@ _NAMES = {
 }
 """For each argument that names one thing: what it names, and what to do."""
 
-SIGMOID = ("sigmoid", "hard_sigmoid")
-SOFTMAX = ("softmax",)
-
-BINARY_LOSSES = (
-    "binary_crossentropy",
-    "binary_focal_crossentropy",
-    "dice",
-    "generalized_dice",
-    "hinge",
-    "huber",
-    "log_cosh",
-    "mean_absolute_error",
-    "mean_squared_error",
-    "squared_hinge",
-    "tversky",
-)
-SPARSE_LOSSES = ("sparse_categorical_crossentropy",)
-ONE_HOT_LOSSES = (
-    "categorical_crossentropy",
-    "categorical_focal_crossentropy",
-    "categorical_hinge",
-    "kl_divergence",
-    "mean_squared_error",
-)
-
 
 def coarser(shape: tuple[int, ...]) -> BadValue:
     """The error for weights that are finer than a head was said to have them."""
     fix = "Leave elementwise=False out; a feed of feed.on() has weights as fine as the first feed."
     return BadValue(None, "one weight a row, as elementwise=False says", f"rows of shape {shape}", fix)
-
-
-def over(column: Column, find: Callable[[Any], Any]) -> Iterator[Any]:
-    """What ``find`` gives for each piece of a column; positions in errors count from the first piece on."""
-    start = 0
-    for piece in column.scan():
-        try:
-            yield find(piece)
-        except BadValue as bad:
-            if bad.index is not None:
-                bad.index += start
-            raise
-        start += len(piece)
-
-
-def as_shape(shape: Any, where: str) -> tuple[int, ...]:
-    """A shape as a tuple of positive integers.
-
-    Raises:
-        ContractError: where it is none.
-    """
-    given = (shape,) if is_integer(plain(shape)) else as_list(shape)
-    if not given or any(not is_size(n) for n in given):
-        raise ContractError(Problem(where, "a positive integer, or a tuple of them", shown(shape)))
-    return tuple(int(n) for n in given)
-
-
-def as_weights(given: Any) -> Mapping[Any, float] | tuple[float, ...] | None:
-    """Weights of classes by their names, of a series with an index, or in the order of their ids; None for all else.
-
-    >>> as_weights(np.array([1.0, 2.0]))
-    (1.0, 2.0)
-    """
-    if hasattr(given, "to_dict") and type(getattr(given, "index", None)).__name__.endswith("Index"):
-        if type(given.index).__name__ == "RangeIndex":  # nobody named them
-            return tuple(given.tolist())
-        named: dict[Any, float] = given.to_dict()
-        return named
-    found = as_list(given)
-    return None if found is None else tuple(found)
-
-
-def as_dtype(dtype: Any) -> Any:
-    """The name of a dtype that is given as NumPy's; all else as it is.
-
-    >>> as_dtype(np.uint8), as_dtype("uint8"), as_dtype(None)
-    ('uint8', 'uint8', None)
-    """
-    return np.dtype(dtype).name if isinstance(dtype, (np.dtype, type)) and dtype is not object else dtype

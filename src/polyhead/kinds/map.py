@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from polyhead.errors import BadValue, ContractError, Problem, require_choice, shown
-from polyhead.kinds.kind import Column, Way, coarser
+from polyhead.kinds.kind import Way, coarser
 from polyhead.kinds.missing import (
     as_float32,
     collapse,
@@ -21,6 +21,7 @@ from polyhead.kinds.missing import (
 )
 from polyhead.kinds.mixed_labels import BLEND
 from polyhead.kinds.pixels import Pixels, as_pixels
+from polyhead.kinds.source_column import Column
 
 _INTERPOLATIONS = ("bilinear", "nearest")
 
@@ -54,14 +55,15 @@ class Map(Pixels):
     _: KW_ONLY
     interpolation: str = "bilinear"
     scale: float | None = None
-    _whole: bool = field(default=False, repr=False, compare=False)  # no pixel can lack its number
-    _each: bool | None = field(
-        default=None, repr=False, compare=False
-    )  # one weight for each number, as learnt
+    # no pixel can lack its number
+    _whole: bool = field(default=False, init=False, repr=False, compare=False)
+    # one weight for each number
+    _each: bool | None = field(default=None, init=False, repr=False, compare=False)
 
     takes_each: ClassVar[bool] = False
     quantities: ClassVar[bool] = True
     dtype = "float32"
+    layer = "map"
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -110,8 +112,8 @@ class Map(Pixels):
     # In the image ----------------------------------------------------------------------------------
 
     @property
-    def layer(self) -> str | None:
-        return "map"
+    def nearest(self) -> bool:
+        return self.interpolation == "nearest"
 
     def lay(self, value: Any, size: tuple[int, int]) -> np.ndarray:
         array = as_pixels(value, self._rows)

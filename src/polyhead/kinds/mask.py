@@ -13,10 +13,12 @@ import numpy as np
 from polyhead.errors import BadValue, ContractError, Problem, as_list, shown, similar
 from polyhead.kinds import class_encoding
 from polyhead.kinds.color_classes import Colours, as_colours
-from polyhead.kinds.kind import BINARY_LOSSES, SIGMOID, SOFTMAX, SPARSE_LOSSES, Column, Head, Way, coarser
+from polyhead.kinds.keras_names import BINARY_LOSSES, SIGMOID, SOFTMAX, SPARSE_LOSSES
+from polyhead.kinds.kind import Head, Way, coarser
 from polyhead.kinds.missing import as_float32, collapse, first_row, numbers, require_range, require_whole
 from polyhead.kinds.mixed_labels import BLEND, require_soft, unmixable
-from polyhead.kinds.pixels import Pixels, as_pixels
+from polyhead.kinds.pixels import Pixels, as_pixels, holding
+from polyhead.kinds.source_column import Column
 
 
 @dataclass(frozen=True, repr=False)
@@ -53,10 +55,12 @@ class Mask(Pixels):
     multi: bool = False
     values: Any = None
     outside: Any = None
-    _open: bool = field(default=False, repr=False, compare=False)  # pixels from outside have no label
+    # pixels from outside have no label
+    _open: bool = field(default=False, init=False, repr=False, compare=False)
 
     takes_class_weight: ClassVar[bool] = True
     takes_colours: ClassVar[bool] = True
+    layer = "mask"
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -105,7 +109,6 @@ class Mask(Pixels):
 
     @property
     def in_colours(self) -> bool:
-        """Whether the column holds colours."""
         return self._colours is not None
 
     @property
@@ -180,10 +183,6 @@ class Mask(Pixels):
         require_soft(self.loss)
         return self.weight_shape
 
-    @property
-    def layer(self) -> str | None:
-        return "mask"
-
     def lay(self, value: Any, size: tuple[int, int]) -> np.ndarray:
         array = as_pixels(value, "a mask (H, W) or (H, W, n)")
         if self._colours is not None:
@@ -193,12 +192,12 @@ class Mask(Pixels):
         if array.dtype.kind == "b":
             array = array.view(np.uint8)
         if self._outside is not None or isinstance(self.missing, Real):
-            return _holding(array, self.fill)
+            return holding(array, self.fill)
         return self._with_room(array)
 
     def _with_room(self, array: np.ndarray) -> np.ndarray:
         """A mask of a type that holds `_nowhere`, which none of its pixels may hold so far."""
-        array = _holding(array, self._nowhere)
+        array = holding(array, self._nowhere)
         if (array == self._nowhere).any():
             expected, fix = self._wanted(self._nowhere)
             raise BadValue(0, expected, str(self._nowhere), fix)
@@ -234,7 +233,6 @@ class Mask(Pixels):
 
     @property
     def fill(self) -> float:
-        """What the column would hold outside of an image that was moved."""
         if self._colours is not None:
             return self._of_ids.fill
         outside = self._outside
@@ -268,6 +266,21 @@ class Mask(Pixels):
     def written(self, mask: np.ndarray) -> np.ndarray:
         """What was laid as the column holds it: ids in colours again."""
         return mask if self._colours is None else self._colours.painted(mask)
+
+    def stored_dtype(self, some: Any) -> str:
+        if self.in_colours:
+            return "uint8"
+        marker = [float(self.missing)] if isinstance(self.missing, Real) else []
+        if any(np.asarray(mask).dtype.kind == "f" for mask in some) or not all(
+            m.is_integer() for m in marker
+        ):
+            return "float32"
+        held = [0, len(self.names) - 1, *(self.values or ()), *map(int, marker)]
+        held += [int(end) for mask in some if np.size(mask) for end in (np.min(mask), np.max(mask))]
+        fits = (
+            d for d in ("uint8", "int16") if np.iinfo(d).min <= min(held) and max(held) <= np.iinfo(d).max
+        )
+        return next(fits, "int32")
 
     def resolve(self, column: Column) -> Self:
         head = self.sized(column, "mask")
@@ -382,13 +395,3 @@ class Mask(Pixels):
     def output(self, features: Any, name: str) -> Any:
         activation = "sigmoid" if self.binary else "softmax"
         return self.convolved(features, name, len(self.names), activation)
-
-
-def _holding(array: np.ndarray, value: float) -> np.ndarray:
-    """A mask of a type that holds a value as well, which may come to stand in some of its pixels."""
-    if array.dtype.kind not in "iu":
-        return array
-    bounds = np.iinfo(array.dtype)
-    if array.dtype.itemsize > 4 or not bounds.min <= value <= bounds.max:
-        return array.astype(np.int32 if float(value).is_integer() else np.float32)
-    return array

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, TypeGuard
 
 import numpy as np
 
 from polyhead.errors import BadValue, ContractError, Problem, place, shown, similar
-from polyhead.kinds.binary import Binary
+from polyhead.kinds.boxes import Boxes
 from polyhead.kinds.class_encoding import output_dtype
-from polyhead.kinds.coordinates import Boxes
-from polyhead.kinds.kind import About, Column, Head
+from polyhead.kinds.kind import Head
 from polyhead.kinds.missing import is_dense, is_missing, plain
 from polyhead.kinds.mixed_labels import Mixing, taken, together
+from polyhead.kinds.source_column import About, Column
 
 
 @dataclass(frozen=True, repr=False)
@@ -47,7 +47,7 @@ class Each(Head):
     @classmethod
     def wrapping(cls, head: Head, boxes: Boxes, boxes_column: str) -> Self:
         """A head for each of some boxes; where it waits for no head, it waits for the one that the boxes wait for."""
-        common = {f.name: getattr(head, f.name) for f in fields(Head)}
+        common = {f.name: getattr(head, f.name) for f in fields(Head) if f.init}
         common["given"] = head.given or boxes.given
         return cls(head, boxes, boxes_column, **common)
 
@@ -55,16 +55,18 @@ class Each(Head):
         return repr(self.head)
 
     @property
-    def as_said(self) -> Head:
+    def inner(self) -> Head:
         return self.head
 
     @property
     def presence(self) -> bool:
-        """Whether it says where there is a box: a `Binary` that reads the column of the boxes."""
-        return isinstance(self.head, Binary) and self.head.columns("") == (self.boxes_column,)
+        """Whether it says for each place whether there is a box: yes or no, read from the column of the boxes."""
+        return self.head.answers and self.head.columns("") == (self.boxes_column,)
 
     def fixed(self, **changes: Any) -> Self:
-        inner = {name: value for name, value in changes.items() if name in _COMMON}
+        own = {f.name for f in fields(self)}
+        inner = {name: changes[name] for name in changes if name in _COMMON or name not in own}
+        changes = {name: value for name, value in changes.items() if name in own}
         if inner and "head" not in changes:
             changes["head"] = self.head.fixed(**inner)
         return super().fixed(**changes)
@@ -79,7 +81,6 @@ class Each(Head):
 
     @property
     def places(self) -> int:
-        """How many boxes a row has room for."""
         return self.boxes.places
 
     @property
@@ -104,13 +105,11 @@ class Each(Head):
 
     @property
     def names(self) -> tuple[Any, ...]:
-        """The classes of a head that has some."""
-        return self.head.names  # type: ignore[attr-defined]
+        return self.head.names
 
     @property
-    def elementwise(self) -> bool:
-        """Whether weights are one for each number of a label."""
-        return bool(getattr(self.head, "elementwise", False))
+    def elementwise(self) -> bool | None:
+        return self.head.elementwise
 
     @property
     def probabilities(self) -> tuple[str, ...]:
@@ -265,17 +264,15 @@ class Each(Head):
     def mixable(self, way: str) -> tuple[int, ...]:
         return self.weight_shape  # no label is mixed with another: each goes where its box goes
 
-    def mix_along(
-        self, labels: np.ndarray, weights: np.ndarray, mixing: Mixing, places: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """The entries of the boxes that `Boxes.mix_places` chose, in their places; as `mix`.
-
-        Args:
-            labels: of the components, ``(K, B, *shape)``.
-            weights: of the components, float32 ``(K, B, *weight_shape)``.
-            mixing: how they are mixed.
-            places: int64 ``(B, max_boxes)``.
-        """
+    def mix_places(
+        self,
+        labels: np.ndarray,
+        weights: np.ndarray | None,
+        mixing: Mixing,
+        along: np.ndarray | None = None,
+    ) -> tuple[np.ndarray, np.ndarray, None]:
+        assert weights is not None  # boxes have some
+        assert along is not None
         rest = self._nowhere(weights, mixing) if self.presence else None
         if mixing.patches is None:
             weights = weights * mixing.shares.reshape(*weights.shape[:2], *[1] * (weights.ndim - 2))
@@ -284,15 +281,14 @@ class Each(Head):
             if weights.shape[3:] != (1, 1):  # pixels without a label: outside of what is seen there is none
                 weights = mixing.alone(weights)
         elif self.layer == "points":
-            normalized = getattr(self.head, "normalized", False)
-            scale = np.array(mixing.size[::-1] if normalized else (1, 1))
+            scale = np.array((1, 1) if self.head.labels_in_pixels else mixing.size[::-1])
             points, seen = mixing.points(labels.astype(np.float64) * scale)
             weights = weights * seen
             labels = np.where(weights[..., None] > 0, points / scale, 0).astype(np.float32)
-        found = taken(together(weights), places)
+        found = taken(together(weights), along)
         if rest is not None:
-            found = np.where(places < 0, rest, found)
-        return taken(together(labels), places), found.astype(np.float32)
+            found = np.where(along < 0, rest, found)
+        return taken(together(labels), along), found.astype(np.float32), None
 
     def _nowhere(self, weights: np.ndarray, mixing: Mixing) -> np.ndarray:
         """What a place without a box weighs, ``(B, 1)``: nothing where somebody did not look at all that is seen."""
@@ -341,7 +337,7 @@ class Each(Head):
         return keras.layers.Activation(activation, name=name, dtype=dtype)(shaped)
 
 
-_COMMON = {f.name for f in fields(Head)}
+_COMMON = {f.name for f in fields(Head) if f.init}
 
 
 class _Entries:
@@ -392,6 +388,11 @@ def _as_entries(value: Any, index: int, places: int) -> Any:
     if places == 1:
         return [value]
     raise BadValue(index, "a list with an entry for each box", shown(value))
+
+
+def is_each(head: Head) -> TypeGuard[Each]:
+    """Whether a head has a label for each box; of heads as `for_boxes` gives them."""
+    return head.each is not None
 
 
 def for_boxes(heads: Mapping[str, Head]) -> dict[str, Head]:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import KW_ONLY, dataclass
-from typing import Any, ClassVar, Self
+from typing import Any, Self
 
 import numpy as np
 
 from polyhead.errors import BadValue, ContractError, Problem, place, shown
 from polyhead.kinds import class_encoding
-from polyhead.kinds.kind import Column, Head, as_shape
+from polyhead.kinds.argument_forms import as_shape
+from polyhead.kinds.kind import Head
 from polyhead.kinds.missing import is_dense, is_missing, plain, row_array
 from polyhead.kinds.mixed_labels import Mixing
+from polyhead.kinds.source_column import Column
 
 
 @dataclass(frozen=True, repr=False)
@@ -25,9 +27,6 @@ class Pixels(Head):
     _: KW_ONLY
     size: tuple[int, int] | None = None
 
-    elementwise: ClassVar[Any]
-    """Whether each channel of a pixel has a weight of its own."""
-
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.size is None:
@@ -40,7 +39,6 @@ class Pixels(Head):
 
     @property
     def fine_weights(self) -> bool:
-        """Whether its column of weights has them for pixels."""
         return bool(self._finer)
 
     def late(self, values: Any) -> bool:
@@ -120,6 +118,16 @@ def as_pixels(value: Any, expected: str) -> np.ndarray:
         return np.asarray(value)
     except ValueError:
         raise BadValue(0, expected, f"lists of unequal length ({shown(value)})") from None
+
+
+def holding(array: np.ndarray, value: float) -> np.ndarray:
+    """A mask of a type that holds a value as well, which may come to stand in some of its pixels."""
+    if array.dtype.kind not in "iu":
+        return array
+    bounds = np.iinfo(array.dtype)
+    if array.dtype.itemsize > 4 or not bounds.min <= value <= bounds.max:
+        return array.astype(np.int32 if float(value).is_integer() else np.float32)
+    return array
 
 
 def _shape(value: Any) -> tuple[int, ...]:

@@ -9,7 +9,8 @@ import numpy as np
 
 from polyhead.errors import BadValue, ContractError, Problem, shown
 from polyhead.kinds import class_encoding
-from polyhead.kinds.kind import Column, Head, as_shape, coarser, over
+from polyhead.kinds.argument_forms import as_shape
+from polyhead.kinds.kind import Head, coarser
 from polyhead.kinds.missing import (
     as_float32,
     collapse,
@@ -20,6 +21,7 @@ from polyhead.kinds.missing import (
     require_finite,
 )
 from polyhead.kinds.mixed_labels import PATCH, unmixable
+from polyhead.kinds.source_column import Column, over
 
 
 @dataclass(frozen=True, repr=False)
@@ -146,6 +148,8 @@ class Embedding(Regression):
         object.__setattr__(self, "elementwise", False)
 
     weight_forms = ()
+    first_loss: ClassVar[float | None] = 1.0
+    view: ClassVar[str] = "vector"
 
     def weighed(self, shape: tuple[int, ...]) -> Self:
         return self  # a vector has one direction, and so one weight

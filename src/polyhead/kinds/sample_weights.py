@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from polyhead.errors import BadValue, shown
-from polyhead.kinds.coordinates import Boxes
+from polyhead.kinds.boxes import Boxes
 from polyhead.kinds.kind import Head
 from polyhead.kinds.missing import first_row, is_dense, is_missing, numbers, plain
 from polyhead.kinds.per_element import Each

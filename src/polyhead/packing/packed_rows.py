@@ -24,8 +24,8 @@ from polyhead.errors import (
 from polyhead.feed import Feed
 from polyhead.images.decode import header_of
 from polyhead.kinds import Image
-from polyhead.kinds.kind import About
 from polyhead.kinds.missing import is_missing, plain
+from polyhead.kinds.source_column import About
 from polyhead.pipeline.resized import Placed
 from polyhead.readers.as_source import as_source
 from polyhead.sources.source import OwnSource, Source, checked_rows, row_of

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from polyhead.errors import BadValue, ContractError, DataError, Problem, no_stop, place, stopped
-from polyhead.kinds import Each, Head, Image, Input, for_boxes
+from polyhead.kinds import Each, Head, Image, Input, for_boxes, is_each
 from polyhead.kinds.sample_weights import key
 from polyhead.order import Order
 from polyhead.pipeline.batch import Block
@@ -99,8 +99,8 @@ class Assembler:
                 continue  # what it would be once it is laid into an image that is not right is not known
             if self._scene is not None and head.layer is not None:
                 head, rows = self._scene.heads[name], Laid(self._scene, name)
-            elif isinstance(head, Each) or key(name) in beside:
-                eaches = {name: head} if isinstance(head, Each) else {}
+            elif is_each(head) or key(name) in beside:
+                eaches: dict[str, Each] = {name: head} if is_each(head) else {}
                 eaches |= {key(name): beside[key(name)]} if key(name) in beside else {}
                 rows = along[name] = Along(source, name, eaches, head.reads(name))
             try:

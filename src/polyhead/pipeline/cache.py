@@ -21,11 +21,11 @@ from polyhead.columns.lazy import Stored, entries
 from polyhead.columns.values import Values, join, scatter, size, take
 from polyhead.errors import ContractError, DataError, Problem, StoreError
 from polyhead.kinds import Head, Input
-from polyhead.kinds.kind import About
+from polyhead.kinds.source_column import About
 from polyhead.pipeline.decoded import Shrunk
 from polyhead.pipeline.faults import readable
 from polyhead.pipeline.resized import Placed, looked_at
-from polyhead.sources.source import OwnSource, Source, checked_rows
+from polyhead.sources.source import DerivedSource, Source, checked_rows
 from polyhead.store.column_codec import Spec, column_of, dense, field
 from polyhead.store.files import (
     MANIFEST,
@@ -85,7 +85,7 @@ _NO_ROOM = (
 )
 
 
-class Cached(OwnSource):
+class Cached(DerivedSource):
     """A source of which some columns are kept as they were first made.
 
     Args:
@@ -109,12 +109,6 @@ class Cached(OwnSource):
         self._journal: Journal | None = None
         with on_disk(folder, _NO_ROOM):
             self._begin()
-
-    def __len__(self) -> int:
-        return len(self._source)
-
-    def ids_of(self, rows: np.ndarray) -> np.ndarray:
-        return self._source.ids_of(rows)
 
     @property
     def columns(self) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from polyhead.errors import ContractError, Problem, is_integer, place, shown, similar
-from polyhead.kinds import Array, Binary, Head, Image, Input, for_boxes
+from polyhead.kinds import Array, Head, Image, Input, for_boxes
 from polyhead.kinds.kind import Kind
 from polyhead.pipeline.kind_columns import absent
 from polyhead.sources.source import Source, names_in
@@ -138,14 +138,14 @@ def given_first(heads: Mapping[str, Head]) -> list[str]:
         depth[name] = len(chain)
         if head.given is None:
             continue
-        binary = [n for n, h in heads.items() if isinstance(h, Binary) and n != name]
+        binary = [n for n, h in heads.items() if h.answers and n != name]
         expected = f"the name of a binary head ({', '.join(binary) or 'there is none'})"
         where = f"{place(head=name)}, given={head.given!r}"
         if head.given not in heads:
             problems.append(Problem(where, expected, "no head of that name", similar(head.given, binary)))
         elif head.given == name:
             problems.append(Problem(where, expected, "the head itself"))
-        elif not isinstance(heads[head.given], Binary):
+        elif not heads[head.given].answers:
             problems.append(Problem(where, expected, type(heads[head.given]).__name__))
         elif given == name:
             problems.append(Problem(where, "a chain that ends", " -> ".join([*chain, name])))
@@ -161,7 +161,7 @@ def print_of(inputs: Mapping[str, Input], heads: Mapping[str, Head]) -> str:
     ]
     kinds += [("head", name, head, head.reads(name)) for name, head in heads.items()]
     parts = [
-        (word, name, type(kind).__name__, reads, kind.shape, kind.dtype, told(getattr(kind, "names", ())))
+        (word, name, type(kind).__name__, reads, kind.shape, kind.dtype, told(kind.names))
         for word, name, kind, reads in kinds
     ]
     return hashlib.blake2b(json.dumps(parts).encode(), digest_size=8).hexdigest()

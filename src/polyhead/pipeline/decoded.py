@@ -15,7 +15,7 @@ from polyhead.kinds.missing import plain
 from polyhead.pipeline.bit_depth import as_type, common, loses, read, warn_of_less
 from polyhead.pipeline.image_pipeline import Scene
 from polyhead.pipeline.resized import looked_at
-from polyhead.sources.source import OwnSource, Source, checked_rows
+from polyhead.sources.source import DerivedSource, Source, checked_rows
 from polyhead.store.column_codec import Spec
 from polyhead.store.fingerprint import of_source
 
@@ -62,7 +62,7 @@ class _Still(Scene):
         return found
 
 
-class Shrunk(OwnSource):
+class Shrunk(DerivedSource):
     """A source whose images are decoded, each at 1, 1/2, 1/4 or 1/8 of its size.
 
     An image has the pixels that the augmentations of its first `EPOCHS` epochs ask for. What they do to it later is
@@ -125,12 +125,6 @@ class Shrunk(OwnSource):
     def _decoded(self, column: str, values: Any, ids: np.ndarray) -> list[dict[str, Any]]:
         assert self._scene is not None
         return self._scene.shrunk(column, values, ids, EPOCHS, self._keeps(column))
-
-    def __len__(self) -> int:
-        return len(self._source)
-
-    def ids_of(self, rows: np.ndarray) -> np.ndarray:
-        return self._source.ids_of(rows)
 
     @property
     def columns(self) -> tuple[str, ...]:

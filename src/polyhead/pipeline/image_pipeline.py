@@ -20,7 +20,8 @@ import numpy as np
 from polyhead.columns.image_values import is_pillow
 from polyhead.columns.values import Values
 from polyhead.errors import BadValue, ContractError, DataError, Problem, place, shown, warn
-from polyhead.kinds import Boxes, Each, Head, Image, Keypoints, Map, Mask, Pixels
+from polyhead.kinds import Each, Head, Image, is_each
+from polyhead.kinds.in_image import PIXELS
 from polyhead.kinds.missing import is_dense, is_missing, plain
 from polyhead.kinds.sample_weights import key
 from polyhead.pipeline.bit_depth import ranged, read
@@ -30,9 +31,6 @@ from polyhead.pipeline.prefetch import share
 from polyhead.pipeline.target_images import require_frames
 from polyhead.profiling import Laps
 from polyhead.sources.source import Source
-
-PIXELS = ("mask", "map")
-"""The layers with a label for each pixel."""
 
 GONE = "gone"
 """Which boxes of a row have no mask, by the name of the head, beside the layers."""
@@ -72,13 +70,11 @@ class Scene:
         self.first = self._of.first
         image = self.images[self.first]
         self.target: tuple[int, int] = (image.shape[0], image.shape[1])
-        visible = {head.min_visible for head in heads.values() if isinstance(head, Boxes)} or {0.1}
+        visible = {head.min_visible for head in heads.values()} - {None} or {0.1}
         if len(visible) > 1:
             expected = "the same for all boxes of a feed"
             raise ContractError(Problem("Boxes(min_visible=)", expected, shown(sorted(visible))))
-        self._raw = dict(
-            sorted(heads.items(), key=lambda item: isinstance(item[1], Each))
-        )  # boxes come first
+        self._raw = dict(sorted(heads.items(), key=lambda item: item[1].each is not None))  # boxes come first
         fixed: dict[str, Any] = {"fit": image.fit, "min_visible": visible.pop()}
         self._joint, self._plain = Joint(augment, seed, **fixed), Joint((), seed, **fixed)
         self.heads = {name: self._placed(name, head) for name, head in self._raw.items()}
@@ -99,7 +95,7 @@ class Scene:
         """The same with one head alone, and without pixels: what its labels need."""
         one = copy.copy(self)
         head, one._pixels = self._raw[name], False
-        names = [*([head.each] if isinstance(head, Each) and head.each else []), name]
+        names = [*([head.each] if head.each else []), name]
         names += [key(name)] if key(name) in self._raw else []
         one.heads, one._raw = {n: self.heads[n] for n in names}, {n: self._raw[n] for n in names}
         one._of = self._of.only(names)
@@ -222,7 +218,7 @@ class Scene:
         for name in values if self._pixels else ():
             out[name] = alike(found[name], name, told)
         for name, head in heads.items():
-            dense = is_dense(laid[name]) and laid[name].dtype.kind in "iufb" and isinstance(head, Pixels)
+            dense = _one_a_row(head) and is_dense(laid[name]) and laid[name].dtype.kind in "iufb"
             out[name] = _stacked(found[name]) if dense else found[name]
         return out
 
@@ -233,7 +229,7 @@ class Scene:
         time when no image has just been through the processor's caches. ``whole`` has all of a row moved at once.
         """
         values = values if self._pixels else {}
-        masks = {name: head for name, head in heads.items() if isinstance(head, Pixels)}
+        masks = {name: head for name, head in heads.items() if _one_a_row(head)}
         if whole or len(masks) == len(heads):
             return [(values, heads)]
         rest = {name: head for name, head in heads.items() if name not in masks}
@@ -249,15 +245,15 @@ class Scene:
             value = laid[name][i]
             if is_missing(value, head.missing):
                 continue
-            if not isinstance(head, Each):
+            if not is_each(head):
                 self._of.require_known(name, head, frames, row)
                 found = self._lay(name, head, value, frames, row)
-                if not (isinstance(head, Boxes) and head.unknown(found)):
+                if not head.unknown(found):
                     layers[str(head.layer)][name] = self._of.in_first(name, head, found, frames)
             elif head.each in layers["boxes"]:
                 count = len(layers["boxes"][head.each])
                 each = self._lay_each(name, head, value, count, frames, row)
-                if isinstance(head.head, Pixels):
+                if head.layer in PIXELS:
                     if each and all(one is None for one in each):
                         continue
                     layers[GONE][name] = [one is None for one in each]
@@ -267,22 +263,17 @@ class Scene:
 
     def _ways(self, heads: Mapping[str, Head]) -> Ways:
         """How each image and each head is moved: the same for all rows."""
-        own = {name: _itself(head) for name, head in heads.items()}
         sizes: dict[str, Any] = {name: kind.shape[:2] for name, kind in self.images.items()}
-        placed = {name: _itself(self.heads[name]) for name in heads}
-        pixels = {name: head for name, head in placed.items() if isinstance(head, Pixels)}
+        placed = {name: self.heads[name].inner for name in heads}
+        pixels = {name: head for name, head in placed.items() if head.layer in PIXELS}
         lying = {name: self.images[self._of[name]].shape[:2] for name in heads if name not in pixels}
         return Ways(
             {**sizes, **lying, **{name: head.size for name, head in pixels.items()}},
             {name for name, kind in self.images.items() if kind.light},
-            {name: head.fill for name, head in pixels.items() if isinstance(head, Mask)},
-            {
-                name
-                for name, head in pixels.items()
-                if isinstance(head, Map) and head.interpolation == "nearest"
-            },
-            {name: head.pairs for name, head in own.items() if isinstance(head, Keypoints)},
-            {name: str(head.each) for name, head in heads.items() if isinstance(head, Each)},
+            {name: head.fill for name, head in pixels.items() if head.layer == "mask"},
+            {name for name, head in pixels.items() if head.nearest},
+            {name: head.inner.pairs for name, head in heads.items() if head.layer == "points"},
+            {name: head.each for name, head in heads.items() if head.each is not None},
         )
 
     def _moved(
@@ -347,10 +338,9 @@ class Scene:
                 continue
             if self.stores and name in boxes:
                 seen = seen | np.isnan(boxes[name]).any(1)
-            if name in owners.values() and isinstance(head, Boxes):
-                at = there[name] = np.flatnonzero(seen)
-                if head.overflow != "raise":  # else the boxes are refused as they are encoded
-                    at = there[name] = at[head.chosen(coordinates[at])]
+            if name in owners.values():
+                at = np.flatnonzero(seen)
+                at = there[name] = at[head.fitting(coordinates[at])]
                 yield name, head.laid(coordinates[at], None, sizes[name])
             else:
                 yield name, head.laid(coordinates, seen, sizes[name])
@@ -358,7 +348,8 @@ class Scene:
             if name not in owners:
                 yield name, self._raw[name].laid(pixels, None, sizes[name])
         for name, owner in owners.items():
-            head, places = _itself(self._raw[name]), there[owner].tolist()
+            entry, places = self._raw[name], there[owner].tolist()
+            head = entry.inner
             if name in flat:
                 gone, one = layers[GONE][name], flat[name]
                 yield name, [None if gone[k] else head.laid(one[k], None, sizes[name]) for k in places]
@@ -366,8 +357,7 @@ class Scene:
                 coordinates, seen = kept[name]
                 yield name, [head.laid(coordinates[k], seen[k], sizes[name]) for k in places]
             else:
-                entry = self._raw[name]
-                assert isinstance(entry, Each)
+                assert is_each(entry)
                 entries = [layers["entry"][name][k] for k in places] + entry.unseen(boxes[owner])
                 yield name, entries[: entry.places]
 
@@ -446,7 +436,7 @@ class Scene:
 
     def _lay(self, name: str, head: Head, value: Any, frames: Mapping[str, Frame], row: int) -> np.ndarray:
         where, own = place(head=name, row=row), value
-        if isinstance(head, Pixels) and not isinstance(value, np.ndarray):
+        if head.layer in PIXELS and not isinstance(value, np.ndarray):
             value = drawn(head, value, where, self.images[self._of[name]].max_pixels)
         try:
             found = head.lay(value, frames[self._of[name]].annotated)
@@ -473,9 +463,9 @@ class Scene:
             None if is_missing(entry, head.missing) else self._lay(name, head, entry, frames, row)
             for entry in entries
         ]
-        if isinstance(head, Keypoints):
-            nowhere = np.full((head.points, 2), np.nan)
-            return np.array([nowhere if one is None else one for one in laid]).reshape(-1, head.points, 2)
+        if head.layer == "points":
+            nowhere = np.full((head.places, 2), np.nan)
+            return np.array([nowhere if one is None else one for one in laid]).reshape(-1, head.places, 2)
         shapes = {one.shape for one in laid if one is not None}
         if len(shapes) > 1:
             fix = "Draw the masks of a row in one size, and give None for a box without one."
@@ -484,9 +474,9 @@ class Scene:
         return laid
 
 
-def _itself(head: Head) -> Head:
-    """The head that each box has, or the head."""
-    return head.head if isinstance(head, Each) else head
+def _one_a_row(head: Head) -> bool:
+    """Whether a head has one mask or map a row."""
+    return head.layer in PIXELS and head.each is None
 
 
 def _of_one_size(masks: list[Any], size: tuple[int, int]) -> np.ndarray:

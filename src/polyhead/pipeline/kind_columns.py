@@ -10,7 +10,8 @@ import numpy as np
 from polyhead.columns.values import Values, take
 from polyhead.errors import BadValue, DataError, Problem, listed, place, similar
 from polyhead.kinds import Head, Input
-from polyhead.kinds.kind import About, Kind
+from polyhead.kinds.kind import Kind
+from polyhead.kinds.source_column import About
 from polyhead.pipeline.faults import NAMED, every, file_at
 from polyhead.sources.source import Source, row_of
 
@@ -161,7 +162,7 @@ def absent(source: Source, inputs: Mapping[str, Input], heads: Mapping[str, Head
     problems = []
     for word, kinds in (("input", inputs), ("head", heads)):
         for name, used in kinds.items():
-            kind = used.as_said  # the column of boxes is told by the head of the boxes
+            kind = used.inner  # the column of boxes is told by the head of the boxes
             for column in kind.reads(name) if isinstance(kind, Head) else kind.columns(name):
                 if column in there:
                     continue

@@ -16,10 +16,10 @@ from polyhead.kinds.sample_weights import key
 from polyhead.pipeline.faults import Faults, apart
 from polyhead.pipeline.image_pipeline import Scene
 from polyhead.pipeline.kind_columns import Columns, Some, unresolved
-from polyhead.sources.source import OwnSource, Source, checked_rows, row_of
+from polyhead.sources.source import DerivedSource, Source, checked_rows, row_of
 
 
-class Along(OwnSource):
+class Along(DerivedSource):
     """Labels and weights of one head, one for each box, where no image is moved: those of boxes that are kept.
 
     Args:
@@ -37,12 +37,6 @@ class Along(OwnSource):
         self._source = source.only(list(names))
         self._own = {each.columns(n)[0]: n for n, each in eaches.items()}
         self._whole: dict[str, Values] = {}
-
-    def __len__(self) -> int:
-        return len(self._source)
-
-    def ids_of(self, rows: np.ndarray) -> np.ndarray:
-        return self._source.ids_of(rows)
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -84,18 +78,12 @@ class Along(OwnSource):
         return found
 
 
-class Laid(OwnSource):
+class Laid(DerivedSource):
     """The labels of one head of a scene, decoded and resized, and not augmented."""
 
     def __init__(self, scene: Scene, name: str) -> None:
-        self._scene, self._name = scene, name
+        self._scene, self._name, self._source = scene, name, scene.source
         self._head = scene.heads[name]
-
-    def __len__(self) -> int:
-        return len(self._scene.source)
-
-    def ids_of(self, rows: np.ndarray) -> np.ndarray:
-        return self._scene.source.ids_of(rows)
 
     @property
     def columns(self) -> tuple[str, ...]:

@@ -11,14 +11,14 @@ import numpy as np
 
 from polyhead.columns.image_values import is_pillow
 from polyhead.errors import DataError, Problem
-from polyhead.kinds import Map, Mask, Pixels
+from polyhead.kinds import Head
 from polyhead.pipeline.image_frame import File, Frame
 
 _ENCODED = (str, bytes, bytearray, memoryview, os.PathLike)
 _NPY = b"\x93NUMPY"
 
 
-def drawn(head: Pixels, value: Any, where: str, max_pixels: int | None = None) -> Any:
+def drawn(head: Head, value: Any, where: str, max_pixels: int | None = None) -> Any:
     """A mask or a map as an array, where it is a file, encoded bytes, or drawn late; all else as it is.
 
     Args:
@@ -38,10 +38,9 @@ def drawn(head: Pixels, value: Any, where: str, max_pixels: int | None = None) -
         return value.to_mask()
     if not isinstance(value, _ENCODED) and not is_pillow(value):
         return value
-    if isinstance(head, Map):
+    if head.layer == "map":
         return _numbers(value, where, head.channels, max_pixels)
-    in_colours = isinstance(head, Mask) and head.in_colours
-    return (decode_colours if in_colours else decode_mask)(value, max_pixels=max_pixels, where=where)
+    return (decode_colours if head.in_colours else decode_mask)(value, max_pixels=max_pixels, where=where)
 
 
 def _numbers(value: Any, where: str, channels: int, max_pixels: int | None) -> np.ndarray:

@@ -10,7 +10,7 @@ import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import fields, replace
+from dataclasses import fields
 from numbers import Real
 from typing import Any
 
@@ -18,22 +18,24 @@ import numpy as np
 
 from polyhead.columns.values import Values
 from polyhead.errors import BadValue, ContractError, DataError, Problem, place, shown
-from polyhead.kinds import Boxes, Each, Head, Image, Input, Keypoints, Mask, Pixels
-from polyhead.kinds.kind import About
+from polyhead.kinds import Head, Image, Input
+from polyhead.kinds.in_image import PIXELS
+from polyhead.kinds.kind import Kind
 from polyhead.kinds.missing import plain
 from polyhead.kinds.sample_weights import BoxWeights
+from polyhead.kinds.source_column import About
 from polyhead.pipeline.bit_depth import warn_of_less
 from polyhead.pipeline.faults import readable
 from polyhead.pipeline.image_frame import path_of
 from polyhead.pipeline.image_pipeline import Scene
 from polyhead.pipeline.target_images import require_frames
 from polyhead.pipeline.weight_columns import along_boxes, require_still
-from polyhead.sources.source import OwnSource, Source, checked_rows, row_of
+from polyhead.sources.source import DerivedSource, Source, checked_rows, row_of
 from polyhead.store.column_codec import Spec, dense, spec_of
 from polyhead.store.fingerprint import of_source
 
 
-class Placed(OwnSource):
+class Placed(DerivedSource):
     """The rows of a source, with images and what lies in them as a feed would have them, not augmented.
 
     Args:
@@ -65,7 +67,7 @@ class Placed(OwnSource):
         self._source = source.only(self._names)
         self.sequential = source.sequential
         images = {name: _sized(kind, size) for name, kind in inputs.items() if isinstance(kind, Image)}
-        kinds = {n: k for n, k in kinds.items() if not (isinstance(k, Each) and k.presence)}
+        kinds = {n: k for n, k in kinds.items() if not (isinstance(k, Head) and k.presence)}
         laid = {n: k for n, k in kinds.items() if isinstance(k, Head) and k.layer is not None}
         if size is not None:
             laid = {name: _as_its_image(name, head, laid, inputs) for name, head in laid.items()}
@@ -91,7 +93,7 @@ class Placed(OwnSource):
         some = looked_at(source)
         for name in images if self._kinds and len(some) else ():
             deep = self._is_deep(name, some)
-            self._kinds[name] = replace(images[name], dtype="float32" if deep else "uint8")
+            self._kinds[name] = images[name].fixed(dtype="float32" if deep else "uint8")
         first = self._first(some) if self._kinds else {}
         for name, kind in self._kinds.items():
             column = kind.columns(name)[0]
@@ -110,7 +112,7 @@ class Placed(OwnSource):
         name = self._named(column)
         kind = self._kinds[name]
         assert isinstance(kind, Image)
-        self._kinds[name] = replace(kind, dtype="float32")
+        self._kinds[name] = kind.fixed(dtype="float32")
         self.dense[column] = (kind.shape, "float32", False)
 
     def _is_deep(self, name: str, ids: np.ndarray) -> bool:
@@ -145,39 +147,32 @@ class Placed(OwnSource):
             raise ContractError(*problems)
 
     def _describe(self, column: str, kind: Input | Head, first: Any) -> None:
-        inner = kind.head if isinstance(kind, Each) else kind
-        each = isinstance(kind, Each)
         if isinstance(kind, Image):
             self.dense[column] = (kind.shape, kind.kept, False)
-        elif isinstance(inner, Pixels):
+            return
+        assert isinstance(kind, Head)
+        inner, each = kind.inner, kind.each is not None
+        if inner.layer in PIXELS:
             some = [m for row in first if row is not None for m in (row if each else [row]) if m is not None]
-            placed = self._scene.heads[self._named(column)] if self._scene is not None else kind
-            head = placed.head if isinstance(placed, Each) else placed
-            assert isinstance(head, Pixels)
-            channels = (3,) if isinstance(inner, Mask) and inner.in_colours else head.shape[2:]
+            head = inner if self._scene is None else self._scene.heads[self._named(column)].inner
+            channels = (3,) if inner.in_colours else head.shape[2:]
             shape = (*head.shape[:2], *(np.shape(some[0])[2:] if some else channels))
-            dtype = _dtype(inner, some)
+            dtype = inner.stored_dtype(some)
             self._held[column] = shape, np.dtype(dtype)
             if each:
                 self.arrays[column] = (dtype, list(shape[1:]), True)
             else:
                 self.dense[column] = (shape, dtype, True)
-        elif isinstance(inner, Boxes):
+        elif inner.layer == "boxes":
             self.arrays[column] = ("float64", [4], each)
-        elif isinstance(inner, Keypoints):
+        elif inner.layer == "points":
             if each:
                 self.arrays[column] = ("float64", [2], True)
             else:
-                self.dense[column] = ((inner.points, 2), "float64", False)
+                self.dense[column] = ((inner.places, 2), "float64", False)
 
     def _named(self, column: str) -> str:
         return next(name for name, kind in self._kinds.items() if kind.columns(name)[0] == column)
-
-    def __len__(self) -> int:
-        return len(self._source)
-
-    def ids_of(self, rows: np.ndarray) -> np.ndarray:
-        return self._source.ids_of(rows)
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -248,11 +243,11 @@ class Placed(OwnSource):
             column, values = kind.columns(name)[0], found[name]
             if isinstance(kind, Image):
                 values = self._stored(column, kind, values, ids)
-            elif isinstance(kind, (Boxes, Mask, Each)):
-                values = [None if value is None else kind.written(value) for value in values]
-            elif isinstance(kind, Keypoints):
-                nowhere = np.full((kind.points, 2), np.nan)
+            elif isinstance(kind, Head) and kind.layer == "points" and kind.each is None:
+                nowhere = np.full((kind.places, 2), np.nan)
                 values = np.stack([nowhere if value is None else value for value in values])
+            elif isinstance(kind, Head):
+                values = [None if value is None else kind.written(value) for value in values]
             if column in self._held:
                 told, files = self.ids_of(ids).tolist(), plain(rows[column])
                 values = [
@@ -270,7 +265,7 @@ class Placed(OwnSource):
         assert self._scene is not None
         kind = self._kinds[name]
         shape, dtype = self._held[kind.columns(name)[0]]
-        marker = _of_a_box(kind).missing if isinstance(kind, Head) else None
+        marker = kind.inner.missing if isinstance(kind, Head) else None
         try:
             return _as_held(value, shape, dtype, marker)
         except ValueError as error:
@@ -321,20 +316,14 @@ def _require_one_owner(weights: Iterable[BoxWeights]) -> None:
             )
 
 
-def _of_a_box(head: Head) -> Head:
-    """What each box has, of a head for each box; any other head as it is."""
-    return head.head if isinstance(head, Each) else head
-
-
 def _require_room(heads: Mapping[str, Head], placed: Mapping[str, Head]) -> None:
     """Raise for masks in which pixels from outside of the image have no label, and no value that says so."""
     problems = []
     for name, head in heads.items():
-        own, other = _of_a_box(head), _of_a_box(placed[name])
+        own, other = head.inner, placed[name].inner
         if own.missing is None and other.missing is not None:
             expected = "a value for pixels from outside of the image, which have no label"
-            colours = isinstance(own, Mask) and own.in_colours
-            value = "missing=(r, g, b), a colour that no class has" if colours else "missing=255"
+            value = "missing=(r, g, b), a colour that no class has" if own.in_colours else "missing=255"
             fix = f"Say {value}, or outside=0 to make them class 0."
             problems.append(Problem(place(head=name), expected, "none", fix))
     if problems:
@@ -345,7 +334,7 @@ def _sized(kind: Image, size: tuple[int, int] | None) -> Image:
     """An image input at a size."""
     if size is None or size == kind.shape[:2]:
         return kind
-    return replace(kind, height=size[0], width=size[1], late=True)
+    return kind.fixed(height=size[0], width=size[1], late=True)
 
 
 def _as_its_image(name: str, head: Head, heads: Mapping[str, Head], inputs: Mapping[str, Input]) -> Head:
@@ -354,11 +343,7 @@ def _as_its_image(name: str, head: Head, heads: Mapping[str, Head], inputs: Mapp
     if not images:
         return head
     image = images[require_frames(images, heads)[name]]
-    inner = _of_a_box(head)
-    if not isinstance(inner, Pixels) or inner.size != image.shape[:2]:
-        return head
-    inner = inner.fixed(size=None)
-    return head.fixed(head=inner) if isinstance(head, Each) else inner
+    return head.fixed(size=None) if head.inner.size == image.shape[:2] else head
 
 
 def _as_held(value: Any, shape: tuple[int, ...], dtype: np.dtype, marker: Any) -> Any:
@@ -396,14 +381,14 @@ def _as_held(value: Any, shape: tuple[int, ...], dtype: np.dtype, marker: Any) -
     return found
 
 
-def _long(kind: Input | Head) -> list[str]:
+def _long(kind: Kind) -> list[str]:
     """The arguments of a kind that its ``repr`` cuts short, as JSON; no functions: each process has its own."""
     found = []
     for value in (getattr(kind, f.name) for f in fields(kind) if f.repr):
         with suppress(TypeError, ValueError):
             whole = list(value.items()) if isinstance(value, Mapping) else value
             found.append(json.dumps(whole, default=_number))
-    return [*(one for one in found if len(one) > 60), *(_long(kind.head) if isinstance(kind, Each) else [])]
+    return [*(one for one in found if len(one) > 60), *(_long(kind.inner) if kind.inner is not kind else [])]
 
 
 def _number(value: Any) -> Any:
@@ -411,21 +396,3 @@ def _number(value: Any) -> Any:
     if isinstance(value, (np.generic, np.ndarray)):
         return value.tolist()
     raise TypeError(f"no number, but {type(value).__name__}")
-
-
-def _dtype(head: Pixels, some: Sequence[Any]) -> str:
-    """The least type that holds all that a mask may hold; float32 for a map."""
-    if isinstance(head, Mask) and head.in_colours:
-        return "uint8"
-    if not isinstance(head, Mask) or any(np.asarray(mask).dtype.kind == "f" for mask in some):
-        return "float32"
-    marker = [head.missing] if isinstance(head.missing, Real) else []
-    if not all(float(value).is_integer() for value in marker):
-        return "float32"
-    held = [0, len(head.names) - 1, *(head.values or ()), *(int(float(value)) for value in marker)]
-    seen = [int(end) for mask in some if np.size(mask) for end in (np.min(mask), np.max(mask))]
-    least, most = min(held + seen), max(held + seen)
-    for dtype in ("uint8", "int16"):
-        if np.iinfo(dtype).min <= least and most <= np.iinfo(dtype).max:
-            return dtype
-    return "int32"

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from polyhead.errors import BadValue, ContractError, Problem, place
-from polyhead.kinds import Boxes, Each, Head, Image, Input
-from polyhead.kinds.mixed_labels import PATCH, Mixing
+from polyhead.kinds import Head, Image, Input
+from polyhead.kinds.mixed_labels import PATCH
 from polyhead.sources.source import Source
 
 
@@ -170,29 +170,16 @@ class Mixers:
         inputs = {name: kind.mix(parts.inputs[name][at], mixing) for name, kind in self._inputs.items()}
         labels: dict[str, np.ndarray] = {}
         weights: dict[str, np.ndarray] | None = None if parts.weights is None else {}
-        places: dict[str, np.ndarray] = {}
+        places: dict[str, np.ndarray | None] = {}
         for name in sorted(
-            parts.labels, key=lambda name: isinstance(self._heads[name], Each)
+            parts.labels, key=lambda name: self._heads[name].each is not None
         ):  # boxes come first
-            found, weight = self._head(name, parts, at, mixing, places)
-            labels[name] = found
+            head, own = self._heads[name], None if parts.weights is None else parts.weights[name][at]
+            along = places.get(head.each or "")
+            labels[name], weight, places[name] = head.mix_places(parts.labels[name][at], own, mixing, along)
             if weights is not None and weight is not None:
                 weights[name] = weight
         return Parts(inputs, labels, weights)
-
-    def _head(
-        self, name: str, parts: Parts, at: np.ndarray, mixing: Mixing, places: dict[str, np.ndarray]
-    ) -> tuple[np.ndarray, np.ndarray | None]:
-        """The labels and weights of one head; ``places`` are those of the boxes that were chosen, by head."""
-        head, labels = self._heads[name], parts.labels[name][at]
-        weights = None if parts.weights is None else parts.weights[name][at]
-        if isinstance(head, Boxes):
-            found, weight, places[name] = head.mix_places(labels, weights, mixing)
-            return found, weight
-        if isinstance(head, Each):
-            assert weights is not None  # boxes have some
-            return head.mix_along(labels, weights, mixing, places[str(head.each)])
-        return head.mix(labels, weights, mixing)
 
 
 def _room(

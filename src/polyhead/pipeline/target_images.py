@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from polyhead.errors import ContractError, DataError, Problem, place
-from polyhead.kinds import Coordinates, Each, Head, Image
+from polyhead.kinds import Head, Image
+from polyhead.kinds.in_image import COORDINATES
 from polyhead.pipeline.image_frame import Frame
 
 
@@ -47,8 +48,7 @@ class Frames:
     def in_first(self, name: str, head: Head, found: Any, frames: Mapping[str, Frame]) -> Any:
         """Coordinates in a head's image as those in the first one; all else as it is."""
         own = self.heads[name]
-        inner = head.head if isinstance(head, Each) else head
-        if own is None or own == self.first or not isinstance(inner, Coordinates):
+        if own is None or own == self.first or head.inner.layer not in COORDINATES:
             return found
         (height, width), (rows, columns) = frames[own].annotated, frames[self.first].annotated
         return found * np.tile([columns / width, rows / height], found.shape[-1] // 2)
@@ -59,10 +59,10 @@ class Frames:
         Raises:
             DataError: where the images of the row differ in size.
         """
-        if self.heads[name] is not None or len(frames) == 1 or not isinstance(head, Coordinates):
+        if self.heads[name] is not None or len(frames) == 1:
             return
         sizes = {n: frame.annotated for n, frame in frames.items()}
-        if head.of_pixels and len(set(sizes.values())) > 1:
+        if head.column_in_pixels and len(set(sizes.values())) > 1:
             raise DataError(_unsaid(place(head=name, row=row), head, sizes))
 
 
@@ -81,9 +81,9 @@ def require_frames(images: Mapping[str, Image], heads: Mapping[str, Head]) -> Fr
     first = next(iter(names)) if len(names) == 1 else next(iter(images))
     sizes = {name: (kind.shape[0], kind.shape[1]) for name, kind in images.items()}
     for name, head in heads.items():
-        if not isinstance(head, Coordinates):
+        if head.layer not in COORDINATES or head.each is not None:
             continue
-        if said[name] is None and not head.normalized and len(set(sizes.values())) > 1:
+        if said[name] is None and head.labels_in_pixels and len(set(sizes.values())) > 1:
             problems.append(_unsaid(place(head=name), head, sizes))
         elif said[name] not in (None, first) and any(kind.annotated == "stored" for kind in images.values()):
             fix = 'Leave out annotated="stored", or give all heads one of=.'
@@ -107,6 +107,6 @@ def _needed(first: str, every: tuple[str, ...], heads: Mapping[str, str | None])
 
 def _unsaid(where: str, head: Head, sizes: Mapping[str, tuple[int, int]]) -> Problem:
     found = ", ".join(f"`{name}` {height} x {width}" for name, (height, width) in sizes.items())
-    ways = " or ".join(f'{type(head.as_said).__name__}(of="{name}")' for name in sizes)
+    ways = " or ".join(f'{type(head.inner).__name__}(of="{name}")' for name in sizes)
     expected = "of= to name the image in whose pixels they are, as the images of a row differ in size"
     return Problem(where, expected, f"none ({found})", f"Say {ways}.", "of")

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from polyhead.errors import ContractError, DataError, Problem, place, similar, warn
-from polyhead.kinds import Each, Head, Image, Input, Map, Pixels
+from polyhead.kinds import Head, Image, Input
 from polyhead.kinds.missing import is_dense, is_missing, plain
 from polyhead.pipeline.image_pipeline import Scene
 from polyhead.pipeline.pixel_labels import drawn, exchanged, transposed
@@ -48,10 +48,10 @@ def require_moving(
             )
             still.append((place(input=name), type(given).__name__, given.shape, fix))
     for name, head in heads.items():
-        if head.layer is None and not isinstance(head, Each):
+        if head.layer is None:
             channels = head.shape[2] if len(head.shape) == 3 else 1
             fix = f"Use ph.Map({channels}), which holds numbers for each pixel and moves with the image."
-            still.append((place(head=name), type(head.as_said).__name__, head.shape, fix))
+            still.append((place(head=name), type(head.inner).__name__, head.shape, fix))
     problems = []
     for where, kind, shape, fix in still:
         if shape[:2] in sizes and len(shape) in (2, 3):
@@ -64,7 +64,7 @@ def require_moving(
             warn(Problem(where, expected, found, fix, "still", warning=True))
     for name, head in heads.items():
         fixed = [repr(one) for one in moves if isinstance(one, Apply) and not one.moves_maps]
-        if isinstance(head, Map) and fixed:
+        if head.layer == "map" and fixed:
             fix = (
                 "Use ph.Flip, ph.Rotate and the like, or a pipeline of albumentations, which move maps; or leave the "
                 "head out."
@@ -114,7 +114,7 @@ def _warn_of_bytes(name: str, head: Head, values: Any, images: Mapping[str, Inpu
     """Warn of a map of colours in bytes, which is an image that comes to the model as 0–1 where it is an input."""
     scaled = [n for n, kind in images.items() if kind.dtype == "float32"]
     first = next((value for value in values if not is_missing(value, head.missing)), None)
-    if not scaled or first is None or not isinstance(head, Map) or head.channels < 3:
+    if not scaled or first is None or head.layer != "map" or head.channels < 3:
         return
     most = max((kind.max_pixels or 0 for kind in images.values() if isinstance(kind, Image)), default=0)
     with suppress(DataError):  # said where the row is read
@@ -122,7 +122,7 @@ def _warn_of_bytes(name: str, head: Head, values: Any, images: Mapping[str, Inpu
             _warn_of_unit(name, head, scaled[0])
 
 
-def _warn_of_unit(name: str, head: Map, image: str) -> None:
+def _warn_of_unit(name: str, head: Head, image: str) -> None:
     fix = f"Say ph.Map({head.channels}, scale=1/255), or scale=1 to keep 0–255."
     expected = f"labels of 0–1, as input `{image}` has its pixels"
     warn(Problem(place(head=name), expected, "bytes, 0–255", fix, "unit", warning=True))
@@ -138,7 +138,7 @@ def sides(source: Source, inputs: Mapping[str, Input], heads: Mapping[str, Head]
     """
     images = {name: kind for name, kind in inputs.items() if isinstance(kind, Image)}
     for name, head in heads.items():
-        if not isinstance(head, Pixels) or head.size is None or head.of not in (None, *images):
+        if head.size is None or head.of not in (None, *images):
             continue
         shown = [images[head.of]] if head.of is not None else list(images.values())
         sizes = [(kind.shape[0], kind.shape[1]) for kind in shown]

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from polyhead.errors import BadValue, DataError, Problem, place
-from polyhead.kinds import Boxes, Each, Head, Keypoints, Map, Pixels
+from polyhead.kinds import Head
 from polyhead.kinds.sample_weights import BoxWeights, form, key, prepared
 from polyhead.sources.source import Source
 
@@ -35,7 +35,7 @@ def along_boxes(source: Source, heads: Mapping[str, Head]) -> dict[str, BoxWeigh
     """The weights that go where boxes go, by the `key` of their head."""
     found = {}
     for name, head in heads.items():
-        if head.sample_weight is not None and isinstance(head, (Boxes, Each)):
+        if head.sample_weight is not None:
             weights = BoxWeights.for_head(name, head, source.probe(head.sample_weight))
             if weights is not None:
                 found[key(name)] = weights
@@ -58,17 +58,17 @@ def require_still(source: Source, heads: Mapping[str, Head], resized: bool, augm
     how = f"{moves[0]!r} moves them" if moves else "images or masks are decoded or resized" if resized else ""
     problems = []
     for name, head in heads.items():
-        inner = head.head if isinstance(head, Each) else head
+        inner = head.inner
         if not how or head.sample_weight is None:
             continue
         where = place(head=name, column=head.sample_weight)
-        if isinstance(inner, Pixels) and inner.fine_weights:
+        if inner.fine_weights:
             fix = "Mark pixels that do not count in the mask itself, with a value of their own: Mask(missing=255)."
-            if isinstance(inner, Map):
+            if inner.layer == "map":
                 fix = "Put NaN into the map where a pixel does not count."
-            expected = f"one weight a {'box' if isinstance(head, Each) else 'row'}, as {how}"
+            expected = f"one weight a {'row' if inner is head else 'box'}, as {how}"
             problems.append(Problem(where, expected, "weights of pixels, which do not move along", fix))
-        if isinstance(inner, Keypoints) and inner.pairs and moves and _by_point(head, source):
+        if inner.pairs and moves and _by_point(head, source):
             fix = (
                 "Leave out pairs=, or the augmentation, or put NaN in the place of points that do not count."
             )

@@ -10,7 +10,7 @@ import numpy as np
 from polyhead.columns.lazy import Stored
 from polyhead.columns.values import Values
 from polyhead.errors import DataError, Problem, Report, other_choice, plain, shown, similar
-from polyhead.kinds.kind import About
+from polyhead.kinds.source_column import About
 from polyhead.readers.findings import Findings
 from polyhead.sources.arrays import Arrays
 from polyhead.sources.source import names_in

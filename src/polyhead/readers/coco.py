@@ -8,7 +8,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from polyhead.errors import place
-from polyhead.kinds.kind import About
+from polyhead.kinds.source_column import About
 from polyhead.readers.annotations import Images, chosen, require_choice, require_choices
 from polyhead.readers.coco_columns import Reader
 from polyhead.readers.coco_json import content_of, entries_of, kind_of, known_of, path_of, pictures_of

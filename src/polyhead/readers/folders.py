@@ -11,7 +11,7 @@ import numpy as np
 from polyhead.columns.values import EXACT, Coded, Values
 from polyhead.errors import DataError, Problem, place, shown, similar
 from polyhead.images.headers import ENDINGS
-from polyhead.kinds.kind import About
+from polyhead.kinds.source_column import About
 from polyhead.readers.annotations import Images, require_choices
 from polyhead.readers.findings import Findings
 from polyhead.readers.paths import Files, Root

@@ -9,9 +9,9 @@ import numpy as np
 
 from polyhead.columns.values import Values
 from polyhead.errors import BadValue, DataError, Problem, place, shown
-from polyhead.kinds.kind import About
 from polyhead.kinds.missing import is_missing, plain, row_array
-from polyhead.sources.source import OwnSource, Source, checked_rows, names_in
+from polyhead.kinds.source_column import About
+from polyhead.sources.source import DerivedSource, Source, checked_rows, names_in
 
 ALONG = (
     "labels",
@@ -80,18 +80,12 @@ def largest(source: Source, boxes: str = "boxes", *, along: Sequence[str] | None
     return _Largest(source, boxes, tuple(along))
 
 
-class _Largest(OwnSource):
+class _Largest(DerivedSource):
     """Rows of one object each."""
 
     def __init__(self, source: Source, boxes: str, along: tuple[str, ...]) -> None:
         self._source, self._boxes, self._along = source, boxes, along
         self.sequential = source.sequential
-
-    def __len__(self) -> int:
-        return len(self._source)
-
-    def ids_of(self, rows: np.ndarray) -> np.ndarray:
-        return self._source.ids_of(rows)
 
     @property
     def columns(self) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ import numpy as np
 
 from polyhead.errors import DataError, Problem, place, shown, similar
 from polyhead.images.headers import ENDINGS
-from polyhead.kinds.kind import About
+from polyhead.kinds.source_column import About
 from polyhead.readers.annotations import (
     Images,
     by_image,

@@ -10,7 +10,7 @@ import numpy as np
 
 from polyhead.columns.mask_values import Polygons
 from polyhead.errors import DataError, place, shown
-from polyhead.kinds.kind import About
+from polyhead.kinds.source_column import About
 from polyhead.readers.annotations import (
     Images,
     by_image,

@@ -7,7 +7,7 @@ from html import escape
 
 import numpy as np
 
-from polyhead.kinds import Categorical, Each, Head, Input
+from polyhead.kinds import Head, Input
 from polyhead.report import charts
 from polyhead.report.marks import Box, Cover, Hatch, Mark, Point
 from polyhead.report.palette import css, ink
@@ -35,7 +35,7 @@ def marks_of(
     found: list[Mark] = []
     for name, view in views.items():
         box_size = size or (1, 1)
-        if size is None and not getattr(heads[name], "normalized", True):
+        if size is None and heads[name].labels_in_pixels:
             continue  # pixels of no image
         found += view.marks(sample.labels[name], box_size, _classes_for(name, sample, heads, views), most)
     return sorted(found, key=lambda mark: not isinstance(mark, Cover | Hatch))
@@ -49,12 +49,12 @@ def _classes_for(
     """
     for other, head in heads.items():
         view = views[other]
-        if isinstance(head, Each) and head.each == name and view.classes and isinstance(view, EachView):
+        if head.each == name and view.classes and isinstance(view, EachView):
             words = view.words_of(sample.labels[other])
             return [words.get(i, "") for i in range(head.places)]
     if heads[name].weight_shape != (1,):
         return ()
-    classes = [n for n, head in heads.items() if isinstance(head, Categorical)]
+    classes = [n for n, head in heads.items() if head.each is None and head.view == "class"]
     classes.sort(key=lambda n: heads[n].given != heads[name].given)
     first = (views[n].words(sample.labels[n]) for n in classes if sample.labels[n].state == LABELLED)
     return [next(first, "")]

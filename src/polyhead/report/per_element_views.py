@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from polyhead.kinds import Each
+from polyhead.kinds import Head
 from polyhead.report.marks import Layer, Mark
 from polyhead.report.palette import RGB
 from polyhead.report.samples import Label
@@ -23,7 +23,7 @@ class EachView(View):
         head: for each box.
     """
 
-    def __init__(self, one: View, head: Each) -> None:
+    def __init__(self, one: View, head: Head) -> None:
         super().__init__(one.name, head, one.place, one.colour)
         self.one = one
 
@@ -73,8 +73,8 @@ class EachView(View):
 
     def add(self, labels: np.ndarray, counts: np.ndarray) -> None:
         kept = counts.reshape(len(counts) * self.head.places, -1).any(1)
-        flat = labels.reshape(-1, *self.head.head.shape)
-        self.one.add(flat[kept], counts.reshape(-1, *self.head.head.weight_shape)[kept])
+        flat = labels.reshape(-1, *self.one.head.shape)
+        self.one.add(flat[kept], counts.reshape(-1, *self.one.head.weight_shape)[kept])
 
     def charts(self) -> list[Chart]:
         return self.one.charts()

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from polyhead.kinds import Boxes, Each, Head, Keypoints, Map, Mask
+from polyhead.kinds import Head
 from polyhead.report.marks import (
     ALPHA,
     RGBA,
@@ -53,7 +53,7 @@ class _Drawn(View):
 class MaskView(_Drawn):
     """A class for each pixel, or several binary masks."""
 
-    def __init__(self, name: str, head: Mask, place: int, colour: RGB) -> None:
+    def __init__(self, name: str, head: Head, place: int, colour: RGB) -> None:
         super().__init__(name, head, place, colour)
         self._counts = np.zeros(len(head.names), np.int64)
         self._pixels = 0
@@ -162,10 +162,6 @@ class MaskView(_Drawn):
 class MapView(_Drawn):
     """Numbers for each pixel: the stronger the colour, the greater the number."""
 
-    @staticmethod
-    def has_colour(head: Any) -> bool:
-        return True
-
     def _there(self, label: Label) -> np.ndarray:
         """The numbers that count, bool ``(H, W, C)``."""
         counts = label.counts if label.counts.ndim == 3 else label.counts[..., None]
@@ -201,7 +197,7 @@ class MapView(_Drawn):
 class _Placed(_Drawn):
     """Of coordinates, each entry of which may be missing."""
 
-    def __init__(self, name: str, head: Boxes | Keypoints, place: int, colour: RGB) -> None:
+    def __init__(self, name: str, head: Head, place: int, colour: RGB) -> None:
         super().__init__(name, head, place, colour)
         self._there = np.zeros(head.places, np.int64)
         self._rows = 0
@@ -209,7 +205,7 @@ class _Placed(_Drawn):
 
     def _scale(self, size: tuple[int, int]) -> np.ndarray:
         """What a coordinate is divided by: x, y."""
-        return np.ones(2) if self.head.normalized else np.array([size[1], size[0]], np.float64)
+        return np.array([size[1], size[0]], np.float64) if self.head.labels_in_pixels else np.ones(2)
 
     def add(self, labels: np.ndarray, counts: np.ndarray) -> None:
         self._there += counts.sum(axis=0)
@@ -223,7 +219,7 @@ class BoxView(_Placed):
 
     def words(self, label: Label) -> str:
         boxes = label.value[label.counts]
-        if self.head.max_boxes > 1:
+        if self.head.places > 1:
             return f"{len(boxes)} box{'es' * (len(boxes) > 1)}"
         return "(" + ", ".join(f"{v:.3g}" for v in boxes[0]) + ")"
 
@@ -232,7 +228,7 @@ class BoxView(_Placed):
             return []
         scale = np.tile(self._scale(size), 2)
         found = (label.value.astype(np.float64) / scale).tolist()
-        one = self.head.max_boxes == 1
+        one = self.head.places == 1
         marks: list[Mark] = []
         for i in np.flatnonzero(label.counts).tolist():
             left, top, right, bottom = found[i]
@@ -241,7 +237,7 @@ class BoxView(_Placed):
         return marks
 
     def charts(self) -> list[Chart]:
-        if self.head.max_boxes == 1 or not self._each:
+        if self.head.places == 1 or not self._each:
             return []
         return histogram("boxes in a row", np.concatenate(self._each))
 
@@ -250,7 +246,7 @@ class PointView(_Placed):
     """Keypoints."""
 
     def words(self, label: Label) -> str:
-        return f"{int(label.counts.sum())} of {self.head.points} points"
+        return f"{int(label.counts.sum())} of {self.head.places} points"
 
     def marks(self, label: Label, size: tuple[int, int], texts: Sequence[str], most: int) -> list[Mark]:
         if not is_shown(label):
@@ -259,7 +255,7 @@ class PointView(_Placed):
         return [Point(self.layers[0], found[i][0], found[i][1], f"{i}") for i in np.flatnonzero(label.counts)]
 
     def charts(self) -> list[Chart]:
-        names = [f"point {i}" for i in range(self.head.points)]
+        names = [f"point {i}" for i in range(self.head.places)]
         return bars("labelled, of the rows with any", names, self._there, self._rows)
 
 
@@ -268,12 +264,12 @@ def views(heads: dict[str, Head]) -> dict[str, View]:
     found: dict[str, View] = {}
     drawn = 0
     for place, (name, head) in enumerate(heads.items()):
-        one = head.head if isinstance(head, Each) else head
-        kind = next((VIEWS[base] for base in type(one).__mro__ if base in VIEWS), View)
+        one = head.inner
+        kind = VIEWS[one.layer or one.view]
         view = kind(name, one, place, head_colour(drawn))
-        found[name] = EachView(view, head) if isinstance(head, Each) else view
+        found[name] = view if one is head else EachView(view, head)
         drawn += kind.has_colour(one)
     return found
 
 
-VIEWS |= {Mask: MaskView, Map: MapView, Boxes: BoxView, Keypoints: PointView}
+VIEWS |= {"mask": MaskView, "map": MapView, "boxes": BoxView, "points": PointView}

@@ -1,7 +1,7 @@
 """How each kind of head is shown: in words, as marks on a picture, as a chart of all its labels.
 
-A view is the one place for all that a page and a contact sheet know of a kind of head. A kind without a view of
-its own is shown as numbers.
+A view is the one place for all that a page and a contact sheet know of heads of one form. A head says which is its
+(`Head.view`, and where it lies in the image `Head.layer`); others are shown as numbers.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from polyhead.kinds import Binary, Categorical, Embedding, Head, MultiLabel
+from polyhead.kinds import Head
 from polyhead.report.marks import Layer, Mark
 from polyhead.report.palette import RGB
 from polyhead.report.samples import LABELLED, Label
@@ -176,12 +176,29 @@ def histogram(title: str, numbers: np.ndarray, bins: int = 24) -> list[Chart]:
     return [Histogram(title, tuple(edges.tolist()), tuple(found.tolist()))]
 
 
-class BinaryView(View):
-    """Yes or no."""
+class _Counted(View):
+    """Of classes, of which a chart says how often each occurs."""
 
-    def __init__(self, name: str, head: Binary, place: int, colour: RGB) -> None:
+    def __init__(self, name: str, head: Head, place: int, colour: RGB) -> None:
         super().__init__(name, head, place, colour)
-        self._counts = np.zeros(2, np.int64)
+        self._counts = np.zeros(len(self.classes), np.int64)
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        return tuple(name_of(name) for name in self.head.names)
+
+    def number(self, label: Label) -> float | None:
+        return None
+
+    def add(self, labels: np.ndarray, counts: np.ndarray) -> None:
+        self._counts += self.head.count(labels, counts)
+
+    def charts(self) -> list[Chart]:
+        return bars("classes", self.classes, self._counts, self._counts.sum())
+
+
+class BinaryView(_Counted):
+    """Yes or no."""
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -197,15 +214,6 @@ class BinaryView(View):
         value = float(label.value.flat[0])
         return (int(value),) if value in (0, 1) else (0, 1)
 
-    def number(self, label: Label) -> float | None:
-        return None
-
-    def add(self, labels: np.ndarray, counts: np.ndarray) -> None:
-        self._counts += self.head.count(labels, counts)
-
-    def charts(self) -> list[Chart]:
-        return bars("classes", self.classes, self._counts, self._counts.sum())
-
 
 def bars(
     title: str, names: Sequence[str], counts: np.ndarray, total: float, colours: Sequence[RGB] = ()
@@ -214,50 +222,26 @@ def bars(
     return [Bars(title, tuple(names), tuple(counts.tolist()), float(total), tuple(colours))] if total else []
 
 
-class CategoricalView(View):
+class CategoricalView(_Counted):
     """One of several classes."""
-
-    def __init__(self, name: str, head: Categorical, place: int, colour: RGB) -> None:
-        super().__init__(name, head, place, colour)
-        self._counts = np.zeros(len(head.names), np.int64)
-
-    @property
-    def classes(self) -> tuple[str, ...]:
-        return tuple(name_of(name) for name in self.head.names)
 
     def words(self, label: Label) -> str:
         return ", ".join(self._part(label, i) for i in self.held(label))
 
     def _part(self, label: Label, i: int) -> str:
-        return in_part(name_of(self.head.names[i]), float(label.value[i]) if self.head.one_hot else 1.0)
+        return in_part(name_of(self.head.names[i]), float(label.value[i]) if self.head.shape else 1.0)
 
     def held(self, label: Label) -> Sequence[int]:
-        if not self.head.one_hot:
+        if not self.head.shape:
             return (int(label.value),)
         order = np.argsort(-label.value, kind="stable").tolist()  # several where rows are mixed
         return [i for i in order if label.value[i] > 0]
 
-    def number(self, label: Label) -> float | None:
-        return None
 
-    def add(self, labels: np.ndarray, counts: np.ndarray) -> None:
-        self._counts += self.head.count(labels, counts)
-
-    def charts(self) -> list[Chart]:
-        return bars("classes", self.classes, self._counts, self._counts.sum())
-
-
-class MultiLabelView(View):
+class MultiLabelView(_Counted):
     """Any of several classes."""
 
-    def __init__(self, name: str, head: MultiLabel, place: int, colour: RGB) -> None:
-        super().__init__(name, head, place, colour)
-        self._counts = np.zeros(len(head.names), np.int64)
-        self._rows = 0
-
-    @property
-    def classes(self) -> tuple[str, ...]:
-        return tuple(name_of(name) for name in self.head.names)
+    _rows = 0
 
     def words(self, label: Label) -> str:
         held = [in_part(name_of(self.head.names[i]), float(label.value[i])) for i in self.held(label)]
@@ -268,9 +252,6 @@ class MultiLabelView(View):
     def held(self, label: Label) -> Sequence[int]:
         there = np.broadcast_to(label.counts, label.value.shape)
         return np.flatnonzero((label.value > 0) & there).tolist()
-
-    def number(self, label: Label) -> float | None:
-        return None
 
     def add(self, labels: np.ndarray, counts: np.ndarray) -> None:
         there = counts if counts.ndim == 2 else counts[:, None]
@@ -297,9 +278,10 @@ def is_shown(label: Label) -> bool:
     return label.state == LABELLED
 
 
-VIEWS: dict[type[Head], type[View]] = {
-    Binary: BinaryView,
-    Categorical: CategoricalView,
-    MultiLabel: MultiLabelView,
-    Embedding: EmbeddingView,
+VIEWS: dict[str, type[View]] = {
+    "numbers": View,
+    "binary": BinaryView,
+    "class": CategoricalView,
+    "classes": MultiLabelView,
+    "vector": EmbeddingView,
 }

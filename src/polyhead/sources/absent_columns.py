@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from polyhead.columns.values import EXACT, LIMIT_BYTES, Coded, Values
-from polyhead.kinds.kind import About
+from polyhead.kinds.source_column import About
 from polyhead.sources.column_merge import NUMBERS
 from polyhead.sources.source import OwnSource, Source, checked_rows
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from polyhead.errors import DataError, Problem, place, shown
-from polyhead.kinds.kind import About
+from polyhead.kinds.source_column import About
 
 
 def together(name: str, known: Sequence[About]) -> About:

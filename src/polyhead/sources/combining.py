@@ -12,7 +12,7 @@ import numpy as np
 
 from polyhead.columns.values import LIMIT_BYTES, Coded, Values, join, objects, take
 from polyhead.errors import DataError, Problem, is_size, shown
-from polyhead.kinds.kind import About
+from polyhead.kinds.source_column import About
 from polyhead.sources.column_facts import together
 from polyhead.sources.column_merge import forms, same_columns
 from polyhead.sources.interleave import Interleaving

@@ -10,7 +10,7 @@ import numpy as np
 
 from polyhead.columns.values import LIMIT_BYTES, Coded, Values, size, take, unmasked
 from polyhead.errors import DataError, Problem, as_list, listed, place, shown, similar
-from polyhead.kinds.kind import About
+from polyhead.kinds.source_column import About
 from polyhead.sources.read_errors import explained
 
 SCAN_ROWS = 8192
@@ -315,15 +315,24 @@ class OwnSource(Source):
         return {name: v.values().tolist() if isinstance(v, Coded) else v for name, v in rows.items()}
 
 
-class _Columns(OwnSource):
+class DerivedSource(OwnSource):
+    """The rows of another source, in its order, with other columns."""
+
+    _source: Source
+
+    def __len__(self) -> int:
+        return len(self._source)
+
+    def ids_of(self, rows: np.ndarray) -> np.ndarray:
+        return self._source.ids_of(rows)
+
+
+class _Columns(DerivedSource):
     """A source with some of its columns."""
 
     def __init__(self, source: Source, columns: tuple[str, ...]) -> None:
-        self.source, self._names = source, columns
+        self._source, self._names = source, columns
         self.sequential = source.sequential
-
-    def __len__(self) -> int:
-        return len(self.source)
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -331,27 +340,24 @@ class _Columns(OwnSource):
 
     def column(self, name: str) -> Values | None:
         self._require([name])
-        return self.source.column(name)
+        return self._source.column(name)
 
     def about(self, name: str) -> About:
-        return self.source.about(name)
-
-    def ids_of(self, rows: np.ndarray) -> np.ndarray:
-        return self.source.ids_of(rows)
+        return self._source.about(name)
 
     def only(self, columns: Sequence[str]) -> Source:
         self._require(columns)
-        return self.source.only(columns)
+        return self._source.only(columns)
 
     def probe(self, name: str, rows: int = 32) -> Values:
         self._require([name])
-        return self.source.probe(name, rows)
+        return self._source.probe(name, rows)
 
     def coded(self, ids: np.ndarray) -> dict[str, Values]:
-        rows = checked_rows(self.source, self.source.coded(ids), len(ids))
+        rows = checked_rows(self._source, self._source.coded(ids), len(ids))
         for name in self._names:
             if name not in rows:
-                where = f"{type(self.source).__name__}.read, column `{name}`"
+                where = f"{type(self._source).__name__}.read, column `{name}`"
                 raise DataError(Problem(where, "the same columns for every ids", "no such column this time"))
         return {name: rows[name] for name in self._names}
 

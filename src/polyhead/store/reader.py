@@ -13,7 +13,7 @@ import numpy as np
 from polyhead.columns.lazy import Stored, entries, whole
 from polyhead.columns.values import Values
 from polyhead.errors import PolyheadError, Problem, StoreError, as_path, place
-from polyhead.kinds.kind import About
+from polyhead.kinds.source_column import About
 from polyhead.sources.source import OwnSource
 from polyhead.store.column_codec import column_of, field
 from polyhead.store.files import AGAIN, check_sizes, checked_column, map_shard, read_manifest

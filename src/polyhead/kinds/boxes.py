@@ -1,0 +1,238 @@
+"""A head of boxes."""
+
+from __future__ import annotations
+
+from dataclasses import KW_ONLY, dataclass
+from numbers import Real
+from typing import Any, Self
+
+import numpy as np
+
+from polyhead.errors import BadValue, ContractError, Problem, require_choice, shown
+from polyhead.kinds.coordinates import Coordinates
+from polyhead.kinds.missing import (
+    as_float32,
+    first_row,
+    is_dense,
+    is_missing,
+    plain,
+)
+from polyhead.kinds.mixed_labels import Mixing, choose, taken, together
+
+_FORMATS = ("xyxy", "xywh", "cxcywh", "yxyx")
+UNKNOWN = np.float32(-1)
+"""In all places of a row whose boxes nobody looked for; places of other rows without a box are 0."""
+
+_OVERFLOWS = ("raise", "largest", "first")
+
+
+@dataclass(frozen=True, repr=False)
+class Boxes(Coordinates):
+    """Up to ``max_boxes`` boxes a row, as float32 ``(B, max_boxes, 4)`` of ``xyxy``, a weight for each.
+
+    The column is ``(N, 4)``, ``(N, max_boxes, 4)``, or a list of ``(k, 4)`` a row; NaN or None where there is
+    no box. Places without a box are zero and weigh nothing.
+
+    An empty list says that nothing is there, None that nobody looked: of such a row all places are -1. To train on
+    what is not there, add ``ph.Binary(each=..., column=...)`` on the same column: it is 1 where there is a box, 0 in
+    the places left, and weighs nothing in rows of None. A row of nothing but NaN counts as None.
+
+    Attributes:
+        max_boxes: room for so many boxes.
+        format: ``"xyxy"``, ``"xywh"``, ``"cxcywh"`` or ``"yxyx"``: what the column holds.
+        normalized: the model predicts coordinates in 0–1 of the image's size rather than in pixels.
+        column_normalized: the column holds 0–1 of the image's size; by default as ``normalized``.
+        overflow: of more boxes than there is room for, ``"raise"``, keep the ``"largest"``, or the ``"first"``.
+        min_visible: the least share of a box inside the image with which it is kept when the image is moved.
+
+    >>> Boxes(1, format="xywh").encode(np.array([[2.0, 2, 3, 4]]))[0].tolist()
+    [[[2.0, 2.0, 5.0, 6.0]]]
+    """
+
+    max_boxes: int = 1
+    _: KW_ONLY
+    format: str = "xyxy"
+    overflow: str = "raise"
+    min_visible: float = 0.1
+
+    layer = "boxes"
+    _widths = (4,)
+    _may_be_fewer = True
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require_choice("Boxes(format=)", self.format, _FORMATS)
+        require_choice("Boxes(overflow=)", self.overflow, _OVERFLOWS)
+        if not isinstance(self.min_visible, Real) or not 0 <= self.min_visible <= 1:
+            raise ContractError(Problem("Boxes(min_visible=)", "a number in [0, 1]", shown(self.min_visible)))
+
+    @property
+    def places(self) -> int:
+        return self.max_boxes
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return (self.max_boxes, 4)
+
+    def corners(self, value: Any) -> np.ndarray:
+        """A row's boxes as ``xyxy``, float64 ``(k, 4)``, in the unit of the column; NaN for those that are missing.
+
+        Raises:
+            BadValue: for what is none, or has a negative size.
+        """
+        found = self._laid_out(value, "boxes (k, 4)")
+        boxes = found if self.format == "xyxy" else _as_xyxy(found, self.format)
+        with np.errstate(invalid="ignore"):
+            turned = (boxes[:, 2] < boxes[:, 0]) | (boxes[:, 3] < boxes[:, 1])
+        if turned.any():
+            raise self._turned(0, found[turned][0])
+        return boxes
+
+    def chosen(self, boxes: np.ndarray, index: int = 0) -> np.ndarray:
+        """Which of a row's boxes are kept, as there is room for ``max_boxes``: their places, in order.
+
+        Args:
+            boxes: ``(k, 4)`` of ``xyxy``.
+            index: of the row, for the error.
+
+        Raises:
+            BadValue: for more boxes than there is room for, where ``overflow`` says so.
+        """
+        count = len(boxes)
+        if count <= self.places or self.overflow == "first":
+            return np.arange(min(count, self.places))
+        if self.overflow == "raise":
+            fix = f'Say Boxes({count}), or overflow="largest" or "first".'
+            raise BadValue(index, f"at most {self.places} of them", str(count), fix)
+        area = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
+        order = np.argsort(-area, kind="stable")  # one that is missing is NaN, and so the last
+        return np.sort(order[: self.places])
+
+    def lay(self, value: Any, size: tuple[int, int]) -> np.ndarray:
+        return self._in_image(self.corners(value), size, "corners of boxes")
+
+    def fitting(self, boxes: np.ndarray) -> np.ndarray:
+        return super().fitting(boxes) if self.overflow == "raise" else self.chosen(boxes)
+
+    def unknown(self, boxes: np.ndarray) -> bool:
+        """Whether nobody looked at a row, by its boxes ``(k, 4)``: there are some, and all are NaN."""
+        return bool(len(boxes)) and bool(np.isnan(boxes).any(1).all())
+
+    def laid(self, found: np.ndarray, kept: np.ndarray | None, size: tuple[int, int]) -> Any:
+        boxes = found if kept is None else found[kept]
+        return boxes / np.tile(size[::-1], 2) if self.normalized else boxes
+
+    def written(self, boxes: np.ndarray) -> np.ndarray:
+        """Boxes ``(k, 4)`` of ``xyxy`` in the format of the column."""
+        return boxes if self.format == "xyxy" else _from_xyxy(boxes, self.format)
+
+    def placed(self, size: tuple[int, int], uncovered: bool = False) -> Self:
+        return self.fixed(format="xyxy", missing=None, column_normalized=None)
+
+    def _fewer(self, row: np.ndarray, index: int) -> np.ndarray:
+        return row[self.chosen(row if self.format == "xyxy" else _as_xyxy(row, self.format), index)]
+
+    def _turned(self, index: int, box: np.ndarray) -> BadValue:
+        fix = f"If the column has another format, say Boxes(format=...): {', '.join(_FORMATS)}."
+        return BadValue(index, f"a box as {self.format} with a size of at least 0", shown(box.tolist()), fix)
+
+    def encode(self, values: Any, check: bool = True) -> tuple[np.ndarray, np.ndarray | None]:
+        array, there = self._entries(values, f"boxes of shape {self.shape}")
+        if there is not None:
+            array = np.where(there[..., None], array, array.dtype.type(0))
+        boxes = array if self.format == "xyxy" else _as_xyxy(array.astype(np.float64), self.format)
+        if check:
+            self._check(boxes, "corners of boxes")
+            turned = (boxes[..., 2] < boxes[..., 0]) | (boxes[..., 3] < boxes[..., 1])
+            row = first_row(turned)
+            if row is not None:
+                raise self._turned(row, array[row][int(turned[row].argmax())])
+        labels = as_float32(boxes, check)
+        unknown = None if there is None else self._unknown(values, there)
+        if unknown is not None and unknown.any():
+            labels = np.where(unknown[:, None, None], UNKNOWN, labels)
+        return labels, there
+
+    def _unknown(self, values: Any, there: np.ndarray) -> np.ndarray:
+        """The rows that nobody looked at, bool ``(B,)``: those without a box that are not an empty list."""
+        found: np.ndarray = ~np.any(there, axis=1)
+        values = plain(values)
+        if not is_dense(values):
+            for i in np.flatnonzero(found).tolist():
+                found[i] = is_missing(values[i], self.missing) or np.size(values[i]) > 0
+        return found
+
+    def empty(self, labels: np.ndarray, counts: np.ndarray) -> np.ndarray:
+        found: np.ndarray = ~np.any(counts, axis=1) & np.all(labels == 0, axis=(1, 2))
+        return found
+
+    def describe(self, labels: np.ndarray, counts: np.ndarray) -> str:
+        empty = int(self.empty(labels, counts).sum())
+        words = [super().describe(labels, counts)] if counts.any() or not empty else []
+        words += [f"{empty:,} row{'s' * (empty > 1)} with 0 boxes"] * bool(empty)
+        return ", ".join(words)
+
+    weighs_when_mixed = True
+
+    def mixable(self, way: str) -> tuple[int, ...]:
+        if self.overflow == "raise":
+            expected = 'overflow="largest" or "first", as the boxes of several rows come together'
+            fix = f'Say ph.Boxes({self.max_boxes}, overflow="largest").'
+            raise BadValue(None, expected, 'overflow="raise"', fix)
+        return self.weight_shape
+
+    def mix(
+        self, labels: np.ndarray, weights: np.ndarray | None, mixing: Mixing
+    ) -> tuple[np.ndarray, np.ndarray | None]:
+        return self.mix_places(labels, weights, mixing)[:2]
+
+    def mix_places(
+        self,
+        labels: np.ndarray,
+        weights: np.ndarray | None,
+        mixing: Mixing,
+        along: np.ndarray | None = None,
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        scale = np.tile(mixing.size[::-1], 2) if self.normalized else 1
+        boxes, seen = mixing.boxes(labels.astype(np.float64) * scale)
+        parts = np.ones(seen.shape, np.float32) if weights is None else weights
+        if mixing.patches is None:
+            parts = parts * mixing.shares[..., None].astype(np.float32)
+        kept = (parts > 0) & (seen > 0) & (seen >= self.min_visible - 1e-6)
+        beside, sides = together(boxes), None
+        if self.overflow == "largest":
+            sides = (beside[..., 2] - beside[..., 0]) * (beside[..., 3] - beside[..., 1])
+            if mixing.patches is None:  # a box that is hardly seen makes no room for itself
+                sides = sides * np.repeat(mixing.shares.T, self.max_boxes, 1)
+        places = choose(together(kept), self.max_boxes, sides)
+        found = taken(beside / scale, places).astype(np.float32)
+        unknown = ((labels == UNKNOWN).all((2, 3)) | (mixing.shares == 0)).all(0)
+        found[unknown] = UNKNOWN
+        return found, taken(together(parts), places), places
+
+    def default_metrics(self, logits: bool) -> list[Any]:
+        from polyhead.kinds.iou import BoxIoU
+
+        return [BoxIoU()]
+
+
+def _as_xyxy(boxes: np.ndarray, form: str) -> np.ndarray:
+    a, b, c, d = np.moveaxis(boxes, -1, 0)
+    if form == "xywh":
+        corners = (a, b, a + c, b + d)
+    elif form == "cxcywh":
+        corners = (a - c / 2, b - d / 2, a + c / 2, b + d / 2)
+    else:
+        corners = (b, a, d, c)
+    return np.stack(corners, -1)
+
+
+def _from_xyxy(boxes: np.ndarray, form: str) -> np.ndarray:
+    a, b, c, d = np.moveaxis(boxes, -1, 0)
+    if form == "xywh":
+        found = (a, b, c - a, d - b)
+    elif form == "cxcywh":
+        found = ((a + c) / 2, (b + d) / 2, c - a, d - b)
+    else:
+        found = (b, a, d, c)
+    return np.stack(found, -1)
