@@ -60,7 +60,7 @@ class Feed(KerasInput):
         seed: fixes the order, and the chance of the augmentations: the same on every machine.
         augment: augmentations, as ``[ph.Flip(), ph.Rotate(10)]``, in the order in which they happen. They move images,
             masks, boxes and keypoints together, in training alone: `evaluate` and `predict` get rows as they are.
-            `Mixup`, `Cutmix` and `Mosaic`, which make one row of several, come last.
+            `MixUp`, `CutMix` and `Mosaic`, which make one row of several, come last.
         workers: threads that prepare batches ahead; 0 prepares them in line. ``"auto"`` takes up to four where a
             batch has to be read or decoded, and where all is in memory as many as pay, by what the first steps of an
             epoch took. The batches are the same.

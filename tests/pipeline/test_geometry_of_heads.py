@@ -21,11 +21,11 @@ AUGMENTATIONS = [
     [ph.Flip(False, True, p=1.0)],
     [ph.Rotate(40)],
     [ph.Scale(0.4)],
-    [ph.Shift(0.3)],
+    [ph.Translate(0.3)],
     [ph.Shear(20)],
     [ph.Crop(0.7)],
     [ph.RandomResizedCrop(0.3)],
-    [ph.Flip(), ph.Rotate(15), ph.Scale(0.2), ph.Shift(0.1), ph.Shear(5), ph.Color(0.2), ph.Crop(0.9)],
+    [ph.Flip(), ph.Rotate(15), ph.Scale(0.2), ph.Translate(0.1), ph.Shear(5), ph.Color(0.2), ph.Crop(0.9)],
     [],
 ]
 

@@ -41,7 +41,7 @@ HEADS = {
     "ends": ph.Keypoints(2, pairs=[(0, 1)]),
     "row": ph.Regression(),
 }
-MOVES = [ph.Flip(), ph.Scale(0.2), ph.Shift(0.1), ph.Color(0.1)]
+MOVES = [ph.Flip(), ph.Scale(0.2), ph.Translate(0.1), ph.Color(0.1)]
 
 
 def make(data=None, size=SIDE, heads=None, augment=MOVES, **more):

@@ -159,7 +159,7 @@ def test_weights_of_pixels():
 
 def test_maps_are_cut_and_mixed_as_images_are():
     images = RNG.random((8, 12, 12, 3)).astype(np.float32)
-    for augment in ([ph.Cutmix(p=1.0)], [ph.Mosaic(p=1.0)], [ph.Mixup(1.0, p=1.0)], [ph.Flip(), ph.Mosaic()]):
+    for augment in ([ph.CutMix(p=1.0)], [ph.Mosaic(p=1.0)], [ph.MixUp(1.0, p=1.0)], [ph.Flip(), ph.Mosaic()]):
         feed = ph.Feed(
             {"image": images, "same": images},
             inputs={"image": ph.Image()},

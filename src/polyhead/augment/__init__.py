@@ -3,8 +3,8 @@
 from polyhead.augment.augmentation import Augmentation
 from polyhead.augment.color import Blur, Color, Cutout, Noise
 from polyhead.augment.custom import Apply
-from polyhead.augment.geometric import Crop, Flip, RandomResizedCrop, Rotate, Scale, Shear, Shift
-from polyhead.augment.mix import Cutmix, Mixup, Mosaic
+from polyhead.augment.geometric import Crop, Flip, RandomResizedCrop, Rotate, Scale, Shear, Translate
+from polyhead.augment.mix import CutMix, MixUp, Mosaic
 from polyhead.augment.plan import Joint, Plan, Sample
 
 __all__ = [
@@ -13,11 +13,11 @@ __all__ = [
     "Blur",
     "Color",
     "Crop",
-    "Cutmix",
+    "CutMix",
     "Cutout",
     "Flip",
     "Joint",
-    "Mixup",
+    "MixUp",
     "Mosaic",
     "Noise",
     "Plan",
@@ -26,5 +26,5 @@ __all__ = [
     "Sample",
     "Scale",
     "Shear",
-    "Shift",
+    "Translate",
 ]

@@ -32,6 +32,14 @@ class Augmentation(ABC):
     draws: ClassVar[int] = 1
     """How many uniform numbers it draws for a sample; the first decides whether it happens."""
 
+    stream_name: ClassVar[str]
+    """Names the random stream that it draws from: the class's own name, unless the class gives another one."""
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if "stream_name" not in cls.__dict__:
+            cls.stream_name = cls.__name__
+
     def __post_init__(self) -> None:
         plain_fields(self)
         self._between("p", 0, 1)

@@ -98,7 +98,7 @@ class Array(Input):
     def require_mixable(self, way: str) -> None:
         expected = "an input that can be mixed"
         if way == PATCH:
-            fix = "Use ph.Mixup, or ph.Image for what lies in the image as its pixels do."
+            fix = "Use ph.MixUp, or ph.Image for what lies in the image as its pixels do."
             raise BadValue(None, expected, "numbers that have no place in the image", fix)
         if self.dtype != "float32":
             fix = 'Say ph.Array(dtype="float32") if they are quantities.'

@@ -175,7 +175,7 @@ class Mask(Pixels):
         if way != BLEND:
             return self.shape if self.elementwise else self.size
         if not self.binary:
-            fix = "Use ph.Cutmix or ph.Mosaic, which cut masks, or ph.Mask(multi=True)."
+            fix = "Use ph.CutMix or ph.Mosaic, which cut masks, or ph.Mask(multi=True)."
             raise unmixable("a class id in each pixel: between two ids lies another class", fix)
         require_soft(self.loss)
         return self.weight_shape
