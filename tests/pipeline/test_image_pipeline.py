@@ -233,7 +233,7 @@ def test_several_images_of_a_row_move_alike_and_depth_keeps_its_values():
     data = {"image": DATA["image"], "depth": DATA["image"][..., :1] // 255 * 7, "mask": DATA["mask"]}
     feed = ph.Feed(
         data,
-        inputs={"image": ph.Image(SIDE, SIDE), "depth": ph.Image(dtype="uint8", light=False)},
+        inputs={"image": ph.Image(SIDE, SIDE), "depth": ph.Image(dtype="uint8", photometric=False)},
         heads={"mask": ph.Mask()},
         batch_size=8,
         augment=[ph.Flip(), ph.Color(0.5), ph.Noise(0.2, p=1)],

@@ -134,7 +134,7 @@ class Image(Input):
             error.
         max_pixels: larger images are refused before they are decoded: by default 134 million pixels, and far fewer
             where the file is too small to hold them.
-        light: whether augmentations of light and colour touch it; say False for depth and the like.
+        photometric: whether augmentations of brightness and colour change it; say False for depth and the like.
         annotated: the pixels that masks, boxes and keypoints were made for, where a file says that it is to be
             turned (Exif): ``"shown"``, those that a viewer shows, or ``"stored"``, those that a decoder gives which
             does not turn them; by default as the reader of the images was told, else ``"shown"``. The model gets the
@@ -153,7 +153,7 @@ class Image(Input):
     range: tuple[float, float] | None = None
     page: int | None = None
     max_pixels: int | None = None
-    light: bool = True
+    photometric: bool = True
     annotated: str | None = None
     late: bool = field(
         default=False, repr=False, compare=False

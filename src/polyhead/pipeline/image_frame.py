@@ -59,7 +59,7 @@ class Ways(NamedTuple):
 
     Attributes:
         sizes: (height, width) of images, masks and maps as they come out, and of the image in which others lie.
-        light: the images whose light changes.
+        photometric: the images that photometric augmentations change.
         fills: what stands outside of a mask.
         nearest: the maps of which the nearest pixel is taken.
         swaps: pairs of keypoints that change places.
@@ -67,7 +67,7 @@ class Ways(NamedTuple):
     """
 
     sizes: dict[str, Any]
-    light: set[str]
+    photometric: set[str]
     fills: dict[str, float]
     nearest: set[str]
     swaps: dict[str, Any]

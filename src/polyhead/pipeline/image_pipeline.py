@@ -274,7 +274,7 @@ class Scene:
         lying = {name: self.images[self._of[name]].shape[:2] for name in heads if name not in pixels}
         return Ways(
             {**sizes, **lying, **{name: head.size for name, head in pixels.items()}},
-            {name for name, kind in self.images.items() if kind.light},
+            {name for name, kind in self.images.items() if kind.photometric},
             {name: head.fill for name, head in pixels.items() if isinstance(head, Mask)},
             {
                 name
@@ -296,7 +296,7 @@ class Scene:
     ) -> Iterator[tuple[str, Any]]:
         """All of one row as it is moved, by name; nothing for what is missing. ``whole`` names it for an `Apply`."""
         masks, maps, boxes, points = (layers[layer] for layer in ("mask", "map", "boxes", "points"))
-        sizes, light, fills, nearest, swaps, each = ways
+        sizes, photometric, fills, nearest, swaps, each = ways
         owners = {name: owner for name, owner in each.items() if any(name in one for one in layers.values())}
         if whole is not None:
             sample = plan.sample(
@@ -312,13 +312,13 @@ class Scene:
                 sizes=sizes,
                 fills=fills,
                 nearest=nearest,
-                photometric=light,
+                photometric=photometric,
             )
             moved, flat = sample.images, {**sample.masks, **sample.maps}
             kept = {**sample.boxes, **sample.points}
         else:
             moved = {
-                name: plan.image(i, image, size=sizes[name], photometric=name in light)
+                name: plan.image(i, image, size=sizes[name], photometric=name in photometric)
                 for name, image in images.items()
             }
             flat = {

@@ -44,7 +44,7 @@ def require_moving(
     for name, given in inputs.items():
         if not isinstance(given, Image):
             fix = (
-                "Declare it as ph.Image(light=False), with numbers in 0–1: it moves as the other image does."
+                "Declare it as ph.Image(photometric=False), with numbers in 0–1: it moves as the other image does."
             )
             still.append((place(input=name), type(given).__name__, given.shape, fix))
     for name, head in heads.items():
