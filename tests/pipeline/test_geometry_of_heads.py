@@ -176,7 +176,11 @@ def check_places(labels, weights, matrix, moved):
 
 def test_this_check_can_fail():
     """A map that is mirrored once more than its image is found."""
-    options = {"inputs": {"image": ph.Image(SIDE, SIDE, photometric=False)}, "heads": HEADS, "batch_size": ROWS}
+    options = {
+        "inputs": {"image": ph.Image(SIDE, SIDE, photometric=False)},
+        "heads": HEADS,
+        "batch_size": ROWS,
+    }
     batch = next(iter(ph.Feed(DATA, augment=[ph.Flip(p=1.0)], **options).batches()))
     labels = {name: array[0] for name, array in batch.labels.items()}
     weights = {name: array[0] for name, array in batch.weights.items()}

@@ -233,8 +233,8 @@ def test_an_array_of_the_images_size_cannot_be_moved():
         moving(inputs={"band": ph.Array()}, band=PLANES, augment=[ph.Crop(0.5)])
     assert str(caught.value) == (
         "input `band`: expected what moves with the image, as Crop(0.5) moves it, got ph.Array of the image's height "
-        "and width, (8, 8, 1), which stays where it is. Declare it as ph.Image(photometric=False), with numbers in 0–1: "
-        "it moves as the other image does."
+        "and width, (8, 8, 1), which stays where it is. Declare it as ph.Image(photometric=False), with numbers in "
+        "0–1: it moves as the other image does."
     )
 
 

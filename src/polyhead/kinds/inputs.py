@@ -135,10 +135,9 @@ class Image(Input):
         max_pixels: larger images are refused before they are decoded: by default 134 million pixels, and far fewer
             where the file is too small to hold them.
         photometric: whether augmentations of brightness and colour change it; say False for depth and the like.
-        annotated: the pixels that masks, boxes and keypoints were made for, where a file says that it is to be
-            turned (Exif): ``"shown"``, those that a viewer shows, or ``"stored"``, those that a decoder gives which
-            does not turn them; by default as the reader of the images was told, else ``"shown"``. The model gets the
-            image as it is shown, and all that lies in it alike.
+        exif: how masks, boxes and keypoints were made: on the image with its Exif orientation ``"applied"``, as viewers
+            show it, or ``"ignored"``, as its pixels are stored; by default as the reader of the images was told, else
+            ``"applied"``. The model always gets the image with its Exif orientation applied, and its labels with it.
 
     >>> Image(64, 64, dtype="uint8")
     Image(64, 64, dtype='uint8')
@@ -154,7 +153,7 @@ class Image(Input):
     page: int | None = None
     max_pixels: int | None = None
     photometric: bool = True
-    annotated: str | None = None
+    exif: str | None = None
     late: bool = field(
         default=False, repr=False, compare=False
     )  # found to hold what must be decoded or resized
@@ -168,8 +167,8 @@ class Image(Input):
         object.__setattr__(self, "dtype", as_dtype(self.dtype))
         require_choice("Image(dtype=)", self.dtype, ("float32", "uint8"), '"float32" or "uint8"')
         require_choice("Image(fit=)", self.fit, _FITS)
-        if self.annotated is not None:
-            require_choice("Image(annotated=)", self.annotated, ("shown", "stored"), '"shown" or "stored"')
+        if self.exif is not None:
+            require_choice("Image(exif=)", self.exif, ("applied", "ignored"), '"applied" or "ignored"')
         if self.range is not None:
             object.__setattr__(self, "range", _checked_range(self.range))
         for name, least in (("page", 0), ("max_pixels", 1)):
@@ -185,14 +184,14 @@ class Image(Input):
         return (self.height or 0, self.width or 0, self.channels or 0)
 
     def told(self, column: Column) -> Image:
-        known = column.about().annotated
-        if known is None or known == self.annotated:
+        known = column.about().exif
+        if known is None or known == self.exif:
             return self
-        if self.annotated is not None:
+        if self.exif is not None:
             fix = "Say the same to both, or leave it out here."
-            expected = f'annotated="{known}", as the reader of the images was told'
-            raise BadValue(None, expected, f'annotated="{self.annotated}"', fix)
-        return self.fixed(annotated="stored") if known == "stored" else self
+            expected = f'exif="{known}", as the reader of the images was told'
+            raise BadValue(None, expected, f'exif="{self.exif}"', fix)
+        return self.fixed(exif="ignored") if known == "ignored" else self
 
     def resolve(self, column: Column) -> Image:
         values = plain(column.probe())

@@ -14,14 +14,14 @@ from polyhead.errors import DataError, Problem, place
 
 
 class Frame:
-    """The frame of an image: (height, width) as it is shown, and as its annotations take it."""
+    """The frame of an image: (height, width) as it is shown, and of the image that its labels were made on."""
 
-    __slots__ = ("annotated", "shown", "turn")
+    __slots__ = ("label_size", "shown", "turn")
 
     def __init__(
-        self, shown: tuple[int, int], annotated: tuple[int, int] | None = None, turn: int = 1
+        self, shown: tuple[int, int], label_size: tuple[int, int] | None = None, turn: int = 1
     ) -> None:
-        self.shown, self.annotated, self.turn = shown, annotated or shown, turn
+        self.shown, self.label_size, self.turn = shown, label_size or shown, turn
 
     @property
     def turns_sides(self) -> bool:

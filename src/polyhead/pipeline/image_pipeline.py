@@ -210,7 +210,7 @@ class Scene:
         together(opened)
         joint = self._plain if epoch is None else self._joint
         firsts = [f[self.first] for f in frames]
-        turns = [f.turn for f in firsts] if self.images[self.first].annotated == "stored" else None
+        turns = [f.turn for f in firsts] if self.images[self.first].exif == "ignored" else None
         plan = joint.plan(epoch or 0, ids, [f.shown for f in firsts], self.target, turns)
         ways = self._ways(heads)
         if laps is not None:
@@ -261,7 +261,7 @@ class Scene:
                     if each and all(one is None for one in each):
                         continue
                     layers[GONE][name] = [one is None for one in each]
-                    each = _of_one_size(each, frames[self._of[name]].annotated)
+                    each = _of_one_size(each, frames[self._of[name]].label_size)
                 layers[str(head.layer)][name] = self._of.in_first(name, head, each, frames)
         return layers
 
@@ -396,14 +396,14 @@ class Scene:
         if isinstance(value, np.ndarray):
             return Frame((int(value.shape[0]), int(value.shape[1])))
         if hasattr(value, "orientation"):
-            turned = value.orientation > 4 and self.images[name].annotated == "stored"
+            turned = value.orientation > 4 and self.images[name].exif == "ignored"
             return Frame(value.size, value.size[::-1] if turned else value.size, value.orientation)
         where = value.where if isinstance(value, File) else place(input=name, row=row)
         data, page = value.data if isinstance(value, File) else value, self.images[name].page or 0
         header = header_of(data, page=page, where=where)
         self._tell_of_rounding(name, header, where)
-        annotated = (header.height, header.width) if self.images[name].annotated == "stored" else None
-        return Frame(header.size, annotated or header.size, header.orientation)
+        stored = (header.height, header.width) if self.images[name].exif == "ignored" else None
+        return Frame(header.size, stored or header.size, header.orientation)
 
     def _decoded(self, name: str, value: Any, row: int, plan: Any, i: int) -> Any:
         kind = self.images[name]
@@ -445,7 +445,7 @@ class Scene:
         if isinstance(head, Pixels) and not isinstance(value, np.ndarray):
             value = drawn(head, value, where, self.images[self._of[name]].max_pixels)
         try:
-            found = head.lay(value, frames[self._of[name]].annotated)
+            found = head.lay(value, frames[self._of[name]].label_size)
         except BadValue as bad:
             raise bad.located(head=name, row=row, file=path_of(own)) from None
         if head.layer in PIXELS:

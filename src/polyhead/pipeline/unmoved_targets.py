@@ -43,9 +43,7 @@ def require_moving(
     still: list[tuple[str, str, tuple[int, ...], str]] = []
     for name, given in inputs.items():
         if not isinstance(given, Image):
-            fix = (
-                "Declare it as ph.Image(photometric=False), with numbers in 0–1: it moves as the other image does."
-            )
+            fix = "Declare it as ph.Image(photometric=False), with numbers in 0–1: it moves as the other image does."
             still.append((place(input=name), type(given).__name__, given.shape, fix))
     for name, head in heads.items():
         if head.layer is None and not isinstance(head, Each):
