@@ -416,7 +416,7 @@ OTHER_WORDS = {
 
 def defaults():
     """Each argument of what is public that is a word by default, and others that may be one."""
-    for name in ph.__all__:
+    for name in (*ph.__all__, "compile"):
         found = getattr(ph, name)
         if not callable(found) or (isinstance(found, type) and issubclass(found, (BaseException, Warning))):
             continue

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import wrapt
 
-from polyhead.compiling import compile, outputs
+from polyhead.compiling import compile as compile
+from polyhead.compiling import outputs
 from polyhead.errors import (
     ContractError,
     DataError,
@@ -106,7 +107,7 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted(set(globals()) | set(__all__))
+    return sorted({*__all__, "compile", *(name for name in globals() if name.startswith("__"))})
 
 
 def _register(keras: Any) -> None:
@@ -117,6 +118,7 @@ def _register(keras: Any) -> None:
 
 wrapt.register_post_import_hook(_register, "keras")  # whichever of the two is imported first
 
+# without `compile`: a star import would hide Python's own
 __all__ = [
     "Apply",
     "Array",
@@ -154,7 +156,6 @@ __all__ = [
     "Source",
     "StoreError",
     "Translate",
-    "compile",
     "examine",
     "from_generator",
     "largest",

@@ -42,6 +42,24 @@ from polyhead.pipeline.declaration import Known, as_inputs, asked, lacking, requ
 from polyhead.profiling import Setup, Speed, cores
 from polyhead.readers.as_source import as_source
 
+_PUBLIC = (
+    "batches",
+    "bind",
+    "check",
+    "describe",
+    "epoch",
+    "heads",
+    "inputs",
+    "num_samples",
+    "on",
+    "peek",
+    "preview",
+    "profile",
+    "restore",
+    "source",
+    "state",
+)
+
 
 class Feed(KerasInput):
     """Batches of a source, in the structure that a model with many heads wants.
@@ -79,6 +97,7 @@ class Feed(KerasInput):
             other splits, or use `on`.
         epoch: the epoch that comes next; may be set.
         num_samples: rows in the source.
+        source: where the rows are.
 
     Raises:
         DataError: the data is not what is declared; every problem that can be found at once is named.
@@ -157,6 +176,10 @@ class Feed(KerasInput):
         self._met: weakref.WeakKeyDictionary[Any, tuple[Any, Structure]] = weakref.WeakKeyDictionary()
 
     # What it is --------------------------------------------------------------------------------------
+
+    def __dir__(self) -> list[str]:
+        """The names for users, without those that Keras and other parts of the library call."""
+        return sorted({*_PUBLIC, *(name for name in super().__dir__() if name.startswith("__"))})
 
     def __len__(self) -> int:
         """Batches in an epoch."""
