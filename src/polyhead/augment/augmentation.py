@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import KW_ONLY, dataclass, fields
-from numbers import Real
 from typing import Any, ClassVar
 
 import numpy as np
 
-from polyhead.errors import ContractError, Problem, plain_fields, shown
+from polyhead.errors import ContractError, Problem, is_number, plain_fields, shown
 
 Moved = tuple[np.ndarray, np.ndarray]
 
@@ -71,7 +70,7 @@ class Augmentation(ABC):
             below: whether ``high`` itself is too much.
         """
         value = getattr(self, name)
-        good = isinstance(value, Real) and not isinstance(value, bool)
+        good = is_number(value)
         if good and low <= value <= high and not (above and value == low) and not (below and value == high):
             return
         end = "" if high == float("inf") else f"{high:g}{')' if below else ']'}"

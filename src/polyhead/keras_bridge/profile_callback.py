@@ -18,14 +18,14 @@ class Profile(keras.callbacks.Callback):
 
     Args:
         steps: how many steps to measure at most.
-        verbose: print the report when training ends.
+        verbose: 0 or 1; 1 prints the report when training ends.
 
     Attributes:
         report: a `Speed`, once training has ended; None where fewer than two steps were measured, or the data is
             no feed.
 
     Raises:
-        ContractError: ``steps`` is no integer of at least 2.
+        ContractError: ``steps`` is no integer of at least 2, or ``verbose`` is none of at least 0.
 
     >>> import keras, numpy as np
     >>> import polyhead as ph
@@ -42,6 +42,7 @@ class Profile(keras.callbacks.Callback):
 
     def __init__(self, steps: int = 1000, verbose: int = 1) -> None:
         require_steps(steps, "Profile(steps=)", 2)
+        require_steps(verbose, "Profile(verbose=)", 0)
         super().__init__()
         self.steps, self.verbose = steps, verbose
         self.timer: StepTimer | None = None

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from polyhead.errors import BadValue, ContractError, Problem, is_size, require_choice, shown
+from polyhead.errors import BadValue, ContractError, Problem, is_number, is_size, require_choice, shown
 from polyhead.kinds.class_encoding import output_dtype
 from polyhead.kinds.kind import Column, Head
 from polyhead.kinds.missing import (
@@ -231,7 +231,7 @@ class Boxes(Coordinates):
         super().__post_init__()
         require_choice("Boxes(format=)", self.format, _FORMATS)
         require_choice("Boxes(overflow=)", self.overflow, _OVERFLOWS)
-        if not isinstance(self.min_visible, Real) or not 0 <= self.min_visible <= 1:
+        if not is_number(self.min_visible) or not 0 <= self.min_visible <= 1:
             raise ContractError(Problem("Boxes(min_visible=)", "a number in [0, 1]", shown(self.min_visible)))
 
     @property

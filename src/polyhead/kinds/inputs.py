@@ -5,13 +5,21 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import KW_ONLY, dataclass, field
-from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
 
 from polyhead.columns.image_values import is_pillow
-from polyhead.errors import BadValue, ContractError, Problem, as_list, is_size, require_choice, shown
+from polyhead.errors import (
+    BadValue,
+    ContractError,
+    Problem,
+    as_list,
+    is_number,
+    is_size,
+    require_choice,
+    shown,
+)
 from polyhead.kinds.kind import Column, Input, Way, as_dtype, as_shape
 from polyhead.kinds.missing import (
     as_array,
@@ -54,8 +62,7 @@ class Array(Input):
         if self.dtype is not None:
             object.__setattr__(self, "dtype", as_dtype(self.dtype))
             require_choice("Array(dtype=)", self.dtype, ("float32", "int32"), '"float32" or "int32"')
-        number = isinstance(self.fill, Real) and not isinstance(self.fill, bool)
-        if self.fill is not None and not (number and -np.inf < self.fill < np.inf):
+        if self.fill is not None and not is_number(self.fill):
             raise ContractError(Problem("Array(fill=)", "a finite number", shown(self.fill)))
         if self.shape is not None:
             object.__setattr__(self, "shape", as_shape(self.shape, "Array(shape)"))
@@ -173,8 +180,7 @@ class Image(Input):
             object.__setattr__(self, "range", _checked_range(self.range))
         for name, least in (("page", 0), ("max_pixels", 1)):
             given = getattr(self, name)
-            whole = isinstance(given, Integral) and not isinstance(given, bool)
-            if given is not None and not (whole and given >= least):
+            if given is not None and not is_size(given, least):
                 expected = f"an integer of at least {least}"
                 fix = "The first page is 0; pages are not counted from the end." if name == "page" else ""
                 raise ContractError(Problem(f"Image({name}=)", expected, shown(given), fix))
@@ -327,10 +333,8 @@ class Image(Input):
 
 def _checked_range(given: Any) -> tuple[float, float]:
     pair = as_list(given) or []
-    if len(pair) == 2 and all(isinstance(n, Real) for n in pair):
-        low, high = float(pair[0]), float(pair[1])
-        if -np.inf < low < high < np.inf:
-            return low, high
+    if len(pair) == 2 and all(map(is_number, pair)) and pair[0] < pair[1]:
+        return float(pair[0]), float(pair[1])
     expected = "(low, high), the numbers that become 0 and 1"
     raise ContractError(Problem("Image(range=)", expected, shown(given)))
 

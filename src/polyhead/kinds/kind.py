@@ -5,7 +5,6 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import KW_ONLY, dataclass, field, fields, replace
-from numbers import Real
 from typing import Any, ClassVar, Literal, NamedTuple, Protocol, Self
 
 import numpy as np
@@ -16,6 +15,7 @@ from polyhead.errors import (
     Problem,
     as_list,
     is_integer,
+    is_number,
     is_size,
     plain,
     plain_fields,
@@ -221,7 +221,7 @@ class Head(Kind):
     def __post_init__(self) -> None:
         super().__post_init__()
         name = type(self).__name__
-        if not isinstance(self.weight, Real) or not 0 <= self.weight < float("inf"):
+        if not is_number(self.weight) or self.weight < 0:
             raise ContractError(
                 Problem(f"{name}(weight=)", "a finite number of at least 0", shown(self.weight))
             )
@@ -260,7 +260,7 @@ class Head(Kind):
         if found is None:
             raise ContractError(Problem(where, '"balanced" or a dict', shown(given)))
         for label, value in found.items() if isinstance(found, Mapping) else enumerate(found):
-            if not isinstance(plain(value), Real) or not 0 <= value < float("inf"):
+            if not is_number(plain(value)) or value < 0:
                 raise ContractError(
                     Problem(f"{where}, class {label!r}", "a finite number of at least 0", shown(value))
                 )

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import KW_ONLY, dataclass, field
-from numbers import Integral, Real
+from numbers import Real
 from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from polyhead.errors import BadValue, ContractError, Problem, require_choice, shown
+from polyhead.errors import BadValue, ContractError, Problem, is_number, is_size, require_choice, shown
 from polyhead.kinds.kind import Column, Way, coarser
 from polyhead.kinds.missing import (
     as_float32,
@@ -65,12 +65,11 @@ class Map(Pixels):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not isinstance(self.channels, Integral) or isinstance(self.channels, bool) or self.channels < 1:
+        if not is_size(self.channels):
             raise ContractError(Problem("Map(channels)", "an integer of at least 1", shown(self.channels)))
         expected = " or ".join(f'"{one}"' for one in _INTERPOLATIONS)
         require_choice("Map(interpolation=)", self.interpolation, _INTERPOLATIONS, expected)
-        good = isinstance(self.scale, Real) and not isinstance(self.scale, bool)
-        if self.scale is not None and not (good and 0 < abs(self.scale) < float("inf")):
+        if self.scale is not None and not (is_number(self.scale) and self.scale):
             raise ContractError(Problem("Map(scale=)", "a finite number other than 0", shown(self.scale)))
 
     # Shapes ----------------------------------------------------------------------------------------
