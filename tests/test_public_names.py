@@ -34,12 +34,58 @@ def feed():
     return ph.Feed(data, inputs="x", heads={"y": ph.Binary()}, batch_size=2)
 
 
+def listed(name):
+    """The members that the reference lists."""
+    text = REFERENCE.read_text(encoding="utf-8")
+    (found,) = re.findall(rf"::: polyhead\.{name}\n    options:\n      members:\n((?: +- \w+\n)+)", text)
+    return set(re.findall(r"\w+", found))
+
+
 def test_a_feed_shows_what_the_reference_lists():
-    (listed,) = re.findall(
-        r"::: polyhead\.Feed\n    options:\n      members:\n((?: +- \w+\n)+)", REFERENCE.read_text()
-    )
-    assert set(public(dir(feed()))) == {*re.findall(r"\w+", listed), "inputs", "heads", "source"}
+    assert set(public(dir(feed()))) == listed("Feed") | {"inputs", "heads", "source"}
     assert all(hasattr(feed(), name) for name in dir(feed()))
+
+
+class Squares(ph.Source):
+    """A source of a user's own, with an attribute of its own."""
+
+    power = 2
+
+    def __len__(self):
+        return 9
+
+    def read(self, ids):
+        return {"x": ids**self.power}
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        Squares(),
+        Squares().select([1, 2]),
+        Squares().concat(Squares()),
+        ph.read_table({"x": [1]}),
+        ph.from_generator(lambda: iter([]), length=1),
+    ],
+    ids=lambda source: type(source).__name__,
+)
+def test_a_source_shows_what_the_reference_lists(source):
+    shown = {name for name in dir(source) if not name.startswith("_")}
+    assert listed("Source") <= shown
+    inner = {
+        "about",
+        "chunk_rows",
+        "coded",
+        "first_rows",
+        "in_chunks",
+        "pieces",
+        "probe",
+        "scan",
+        "sequential",
+    }
+    assert not shown & inner
+    if type(source) is Squares:
+        assert shown == listed("Source") | {"power"}
 
 
 @pytest.mark.keras

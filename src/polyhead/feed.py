@@ -41,6 +41,7 @@ from polyhead.pipeline.buffer_pool import pooled
 from polyhead.pipeline.declaration import Known, as_inputs, asked, lacking, require_kinds
 from polyhead.profiling import Setup, Speed, cores
 from polyhead.readers.as_source import as_source
+from polyhead.sources.arrays import in_chunks
 
 _PUBLIC = (
     "batches",
@@ -139,7 +140,7 @@ class Feed(KerasInput):
         if not isinstance(plain(shuffle), bool):
             require_choice("Feed(shuffle=)", shuffle, ("blocks",), 'True, False or "blocks"')
         blocks = isinstance(shuffle, str)
-        self.source = self.source.in_chunks() if blocks else self.source
+        self.source, chunk_rows = in_chunks(self.source) if blocks else (self.source, None)
         if shuffle and self.source.sequential:
             found = "shuffle=True, for rows that come in one order"
             fix = "Shuffle where the generator is written, or give arrays, a table or a ph.Source."
@@ -169,7 +170,7 @@ class Feed(KerasInput):
             seed=self.seed,
             drop_remainder=self.drop_remainder,
             shard=self.shard,
-            mixed=plan(self._assembler.row_bytes, self.source.chunk_rows) if blocks else None,
+            mixed=plan(self._assembler.row_bytes, chunk_rows) if blocks else None,
             workers=workers,
         )
         self._bound: Structure | None = None

@@ -29,6 +29,7 @@ from polyhead.pipeline.pixel_labels import drawn, require_sides
 from polyhead.pipeline.prefetch import share
 from polyhead.pipeline.target_images import require_frames
 from polyhead.profiling import Laps
+from polyhead.sources.scanning import first_rows
 from polyhead.sources.source import Source
 
 PIXELS = ("mask", "map")
@@ -131,7 +132,7 @@ class Scene:
         """(height, width) of the images of the first row that can be read, whole and as the model gets them."""
         found = {(kind.shape[0], kind.shape[1]) for kind in self.images.values()}
         for name, kind in self.images.items():
-            values: Any = plain(self.source.probe(kind.columns(name)[0])) if kind.late else []
+            values: Any = plain(first_rows(self.source, kind.columns(name)[0])) if kind.late else []
             for value in values:
                 with suppress(DataError):  # said where the row is read
                     found.add(self._frame(name, self._opened(name, value, 0), 0).shown)

@@ -16,6 +16,7 @@ from polyhead.kinds.kind import About
 from polyhead.sources.column_facts import together
 from polyhead.sources.column_merge import forms, same_columns
 from polyhead.sources.interleave import Interleaving
+from polyhead.sources.scanning import scan
 from polyhead.sources.source import OwnSource, Source, checked_rows
 
 
@@ -365,7 +366,7 @@ class _Loaded(Mapping[str, Any]):
     def __getitem__(self, name: str) -> np.ndarray:
         if name not in self._found:
             self._source._require([name])
-            values = join([values for _, values in self._source.scan(name)] or [[]])
+            values = join([values for _, values in scan(self._source, name)] or [[]])
             if isinstance(values, Coded):
                 values = values.values()
             elif isinstance(values, list):  # as an array it can be compared as a whole
