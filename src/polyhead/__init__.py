@@ -75,34 +75,14 @@ _LATER = {
     "read_folder": "polyhead.readers.folders",
     "read_voc": "polyhead.readers.voc",
     "read_yolo": "polyhead.readers.yolo",
-    **dict.fromkeys(
-        (
-            "Apply",
-            "Blur",
-            "Color",
-            "Crop",
-            "CutMix",
-            "Cutout",
-            "Flip",
-            "MixUp",
-            "Mosaic",
-            "Noise",
-            "RandomResizedCrop",
-            "Rotate",
-            "Scale",
-            "Shear",
-            "Translate",
-        ),
-        "polyhead.augment",
-    ),
 }
-"""What only some programs need is imported when it is asked for."""
+"""What only some programs need is imported when it is asked for; augmentations, named in `__all__` alone, too."""
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _LATER:
+    if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = globals()[name] = getattr(import_module(_LATER[name]), name)
+    value = globals()[name] = getattr(import_module(_LATER.get(name, "polyhead.augment")), name)
     return value
 
 

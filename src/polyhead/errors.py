@@ -194,6 +194,12 @@ def is_size(value: Any, least: int = 1) -> TypeGuard[int]:
     return is_integer(value) and least <= value < 2**63
 
 
+def require_size(where: str, value: Any, least: int = 1, fix: str = "") -> None:
+    """Raise a `ContractError` unless a value is an integer of at least ``least``."""
+    if not is_size(value, least):
+        raise ContractError(Problem(where, f"an integer of at least {least}", shown(value), fix))
+
+
 def is_number(value: Any) -> TypeGuard[float]:
     """Whether a value is a finite number, of Python or of NumPy; True and False are none, nor is text.
 

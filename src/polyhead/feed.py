@@ -23,6 +23,7 @@ from polyhead.errors import (
     other_choice,
     plain,
     require_choice,
+    require_size,
     shown,
     similar,
     warn,
@@ -43,23 +44,8 @@ from polyhead.profiling import Setup, Speed, cores
 from polyhead.readers.as_source import as_source
 from polyhead.sources.arrays import in_chunks
 
-_PUBLIC = (
-    "batches",
-    "bind",
-    "check",
-    "describe",
-    "epoch",
-    "heads",
-    "inputs",
-    "num_samples",
-    "on",
-    "peek",
-    "preview",
-    "profile",
-    "restore",
-    "source",
-    "state",
-)
+_PUBLIC = {"batches", "bind", "check", "describe", "epoch", "heads", "inputs", "num_samples", "on", "peek"}
+_PUBLIC |= {"preview", "profile", "restore", "source", "state"}
 
 
 class Feed(KerasInput):
@@ -202,8 +188,7 @@ class Feed(KerasInput):
 
     @epoch.setter
     def epoch(self, epoch: int) -> None:
-        if not is_size(epoch, 0):
-            raise ContractError(Problem("feed.epoch", "an integer of at least 0", shown(epoch)))
+        require_size("feed.epoch", epoch, 0)
         self._drawing.position.go(int(epoch))
 
     @property

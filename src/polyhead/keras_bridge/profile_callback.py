@@ -6,8 +6,9 @@ from typing import Any
 
 import keras
 
+from polyhead.errors import require_size
 from polyhead.keras_bridge.wait_time import StepTimer
-from polyhead.profiling import Speed, require_steps
+from polyhead.profiling import Speed
 
 
 class Profile(keras.callbacks.Callback):
@@ -41,8 +42,8 @@ class Profile(keras.callbacks.Callback):
     """
 
     def __init__(self, steps: int = 1000, verbose: int = 1) -> None:
-        require_steps(steps, "Profile(steps=)", 2)
-        require_steps(verbose, "Profile(verbose=)", 0)
+        require_size("Profile(steps=)", steps, 2)
+        require_size("Profile(verbose=)", verbose, 0)
         super().__init__()
         self.steps, self.verbose = steps, verbose
         self.timer: StepTimer | None = None

@@ -16,8 +16,8 @@ from polyhead.errors import (
     Problem,
     as_list,
     is_number,
-    is_size,
     require_choice,
+    require_size,
     shown,
 )
 from polyhead.kinds.kind import Column, Input, Way, as_dtype, as_shape
@@ -168,9 +168,8 @@ class Image(Input):
     def __post_init__(self) -> None:
         super().__post_init__()
         for name in ("height", "width", "channels"):
-            size = getattr(self, name)
-            if size is not None and not is_size(size):
-                raise ContractError(Problem(f"Image({name})", "an integer of at least 1", shown(size)))
+            if getattr(self, name) is not None:
+                require_size(f"Image({name})", getattr(self, name))
         object.__setattr__(self, "dtype", as_dtype(self.dtype))
         require_choice("Image(dtype=)", self.dtype, ("float32", "uint8"), '"float32" or "uint8"')
         require_choice("Image(fit=)", self.fit, _FITS)
@@ -178,12 +177,11 @@ class Image(Input):
             require_choice("Image(exif=)", self.exif, ("applied", "ignored"), '"applied" or "ignored"')
         if self.range is not None:
             object.__setattr__(self, "range", _checked_range(self.range))
-        for name, least in (("page", 0), ("max_pixels", 1)):
-            given = getattr(self, name)
-            if given is not None and not is_size(given, least):
-                expected = f"an integer of at least {least}"
-                fix = "The first page is 0; pages are not counted from the end." if name == "page" else ""
-                raise ContractError(Problem(f"Image({name}=)", expected, shown(given), fix))
+        if self.page is not None:
+            fix = "The first page is 0; pages are not counted from the end."
+            require_size("Image(page=)", self.page, 0, fix)
+        if self.max_pixels is not None:
+            require_size("Image(max_pixels=)", self.max_pixels)
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from polyhead.errors import BadValue, ContractError, Problem, is_number, is_size, require_choice, shown
+from polyhead.errors import BadValue, ContractError, Problem, is_number, require_choice, require_size, shown
 from polyhead.kinds.kind import Column, Way, coarser
 from polyhead.kinds.missing import (
     as_float32,
@@ -65,8 +65,7 @@ class Map(Pixels):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not is_size(self.channels):
-            raise ContractError(Problem("Map(channels)", "an integer of at least 1", shown(self.channels)))
+        require_size("Map(channels)", self.channels)
         expected = " or ".join(f'"{one}"' for one in _INTERPOLATIONS)
         require_choice("Map(interpolation=)", self.interpolation, _INTERPOLATIONS, expected)
         if self.scale is not None and not (is_number(self.scale) and self.scale):

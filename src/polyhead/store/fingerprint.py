@@ -174,10 +174,8 @@ def _parts(spec: Spec | None, values: Values, ids: np.ndarray) -> Iterator[bytes
 
 def _hashed(rows: Source, name: str) -> Any:
     count = len(rows)
-    if (
-        size(first_rows(rows, name)) * max(1, count // max(1, min(32, count))) <= HASHED_BYTES
-        or rows.sequential
-    ):
+    held = size(first_rows(rows, name)) * max(1, count // max(1, min(32, count)))
+    if held <= HASHED_BYTES or rows.sequential:
         for start in range(0, count, SCAN_ROWS):
             yield np.arange(start, min(start + SCAN_ROWS, count), dtype=np.int64)
             if rows.sequential:
