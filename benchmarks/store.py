@@ -21,7 +21,7 @@ import numpy as np
 import polyhead as ph
 
 SIDE = 224
-MOVES = (ph.Flip(), ph.Rotate(15), ph.Scale(0.1), ph.Shift(0.05), ph.Color(0.2, 0.2, 0.2, 0.05))
+MOVES = (ph.Flip(), ph.Rotate(15), ph.Scale(0.1), ph.Translate(0.05), ph.Color(0.2, 0.2, 0.2, 0.05))
 
 
 def rows_of(folder: Path, rows: int) -> dict[str, object]:

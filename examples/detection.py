@@ -34,7 +34,7 @@ def feed(columns, batch_size=32, shuffle=True, seed=0):
         batch_size=batch_size,
         shuffle=shuffle,
         seed=seed,
-        augment=[ph.Rotate(8), ph.Scale(0.15), ph.Shift(0.1), ph.Color(0.2, contrast=0.2)],
+        augment=[ph.Rotate(8), ph.Scale(0.15), ph.Translate(0.1), ph.Color(0.2, contrast=0.2)],
     )
 
 

@@ -393,21 +393,21 @@ OTHER_WORDS = {
     ("read_yolo", "categories"): "cat",
     ("read_yolo", "unannotated"): "missing",
     ("read_yolo", "invalid"): "drop",
-    ("read_yolo", "annotated"): "stored",
+    ("read_yolo", "exif"): "ignored",
     ("read_coco", "kind"): "instances",
     ("read_coco", "crowds"): "keep",
     ("read_coco", "categories"): "cat",
     ("read_coco", "unannotated"): "empty",
     ("read_coco", "invalid"): "raise",
-    ("read_coco", "annotated"): "shown",
+    ("read_coco", "exif"): "applied",
     ("read_voc", "split"): "train",
     ("read_voc", "images"): "JPEGImages",
     ("read_voc", "annotations"): "Annotations",
     ("read_voc", "categories"): "cat",
     ("read_voc", "unannotated"): "missing",
     ("read_voc", "invalid"): "drop",
-    ("read_voc", "annotated"): "stored",
-    ("Image", "annotated"): "stored",
+    ("read_voc", "exif"): "ignored",
+    ("Image", "exif"): "ignored",
     ("Array", "dtype"): "float32",
     ("Binary", "class_weight"): "balanced",
     ("Mask", "outside"): "missing",
@@ -416,7 +416,7 @@ OTHER_WORDS = {
 
 def defaults():
     """Each argument of what is public that is a word by default, and others that may be one."""
-    for name in ph.__all__:
+    for name in (*ph.__all__, "compile"):
         found = getattr(ph, name)
         if not callable(found) or (isinstance(found, type) and issubclass(found, (BaseException, Warning))):
             continue

@@ -141,8 +141,8 @@ def test_a_number_may_be_of_numpy(place, form):
 
 def test_true_and_false_of_numpy_and_dtypes():
     assert (
-        repr(ph.Image(8, 8, light=np.bool_(False), dtype=np.uint8))
-        == "Image(8, 8, dtype='uint8', light=False)"
+        repr(ph.Image(8, 8, photometric=np.bool_(False), dtype=np.uint8))
+        == "Image(8, 8, dtype='uint8', photometric=False)"
     )
     assert repr(ph.Array(dtype=np.dtype("int32"))) == "Array(dtype='int32')"
     assert (
@@ -185,7 +185,7 @@ def test_true_and_false_of_numpy_and_dtypes():
             lambda: ph.Keypoints(4, pairs=[(0.5, 1)]),
             "Keypoints(pairs=): expected pairs of distinct points in [0, 3], got [(0.5, 1)].",
         ),
-        (lambda: ph.Image(8, 8, light="no"), "Image(light=): expected True or False, got 'no'."),
+        (lambda: ph.Image(8, 8, photometric="no"), "Image(photometric=): expected True or False, got 'no'."),
         (lambda: ph.Boxes(3, normalized=1), "Boxes(normalized=): expected True or False, got 1."),
         (lambda: ph.Array(fill="a"), "Array(fill=): expected a finite number, got 'a'."),
         (lambda: ROWS.only(3), "only(columns): expected a name, or a list of names, got 3."),

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import wrapt
 
-from polyhead.compiling import compile, outputs
+from polyhead.compiling import compile as compile
+from polyhead.compiling import outputs
 from polyhead.errors import (
     ContractError,
     DataError,
@@ -38,17 +39,17 @@ if TYPE_CHECKING:
         Blur,
         Color,
         Crop,
-        Cutmix,
+        CutMix,
         Cutout,
         Flip,
-        Mixup,
+        MixUp,
         Mosaic,
         Noise,
         RandomResizedCrop,
         Rotate,
         Scale,
         Shear,
-        Shift,
+        Translate,
     )
     from polyhead.doctor.examine import examine
     from polyhead.keras_bridge.profile_callback import Profile
@@ -74,39 +75,19 @@ _LATER = {
     "read_folder": "polyhead.readers.folders",
     "read_voc": "polyhead.readers.voc",
     "read_yolo": "polyhead.readers.yolo",
-    **dict.fromkeys(
-        (
-            "Apply",
-            "Blur",
-            "Color",
-            "Crop",
-            "Cutmix",
-            "Cutout",
-            "Flip",
-            "Mixup",
-            "Mosaic",
-            "Noise",
-            "RandomResizedCrop",
-            "Rotate",
-            "Scale",
-            "Shear",
-            "Shift",
-        ),
-        "polyhead.augment",
-    ),
 }
-"""What only some programs need is imported when it is asked for."""
+"""What only some programs need is imported when it is asked for; augmentations, named in `__all__` alone, too."""
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _LATER:
+    if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = globals()[name] = getattr(import_module(_LATER[name]), name)
+    value = globals()[name] = getattr(import_module(_LATER.get(name, "polyhead.augment")), name)
     return value
 
 
 def __dir__() -> list[str]:
-    return sorted(set(globals()) | set(__all__))
+    return sorted({*__all__, "compile", *(name for name in globals() if name.startswith("__"))})
 
 
 def _register(keras: Any) -> None:
@@ -117,6 +98,7 @@ def _register(keras: Any) -> None:
 
 wrapt.register_post_import_hook(_register, "keras")  # whichever of the two is imported first
 
+# without `compile`: a star import would hide Python's own
 __all__ = [
     "Apply",
     "Array",
@@ -127,7 +109,7 @@ __all__ = [
     "Color",
     "ContractError",
     "Crop",
-    "Cutmix",
+    "CutMix",
     "Cutout",
     "DataError",
     "Embedding",
@@ -137,7 +119,7 @@ __all__ = [
     "Keypoints",
     "Map",
     "Mask",
-    "Mixup",
+    "MixUp",
     "Mosaic",
     "MultiLabel",
     "Noise",
@@ -151,10 +133,9 @@ __all__ = [
     "Rotate",
     "Scale",
     "Shear",
-    "Shift",
     "Source",
     "StoreError",
-    "compile",
+    "Translate",
     "examine",
     "from_generator",
     "largest",

@@ -105,6 +105,8 @@ def compile(model: Any, feed: Any, *, optimizer: Any, normalize: str = "data", *
     Whether an output is logits or probabilities is read from its layer, or else from its values on one batch. The feed
     is bound to the model.
 
+    Write ``ph.compile``: ``from polyhead import *`` leaves it out, so that Python's own ``compile`` stays what it is.
+
     Args:
         model: built or not.
         feed: a `Feed` of the training rows.

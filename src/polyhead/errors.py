@@ -13,7 +13,7 @@ import sys
 import warnings
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, field, fields
-from numbers import Integral
+from numbers import Integral, Real
 from pathlib import Path
 from typing import Any, ParamSpec, TypeGuard, TypeVar
 
@@ -192,6 +192,22 @@ def is_size(value: Any, least: int = 1) -> TypeGuard[int]:
     (True, False, False)
     """
     return is_integer(value) and least <= value < 2**63
+
+
+def require_size(where: str, value: Any, least: int = 1, fix: str = "") -> None:
+    """Raise a `ContractError` unless a value is an integer of at least ``least``."""
+    if not is_size(value, least):
+        raise ContractError(Problem(where, f"an integer of at least {least}", shown(value), fix))
+
+
+def is_number(value: Any) -> TypeGuard[float]:
+    """Whether a value is a finite number, of Python or of NumPy; True and False are none, nor is text.
+
+    >>> is_number(0.5), is_number(3), is_number("3"), is_number(True), is_number(float("nan"))
+    (True, True, False, False, False)
+    """
+    real = isinstance(value, Real) and not isinstance(value, bool)
+    return real and abs(value) <= sys.float_info.max
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ from polyhead.errors import (
     other_choice,
     plain,
     require_choice,
+    require_size,
     shown,
     similar,
     warn,
@@ -41,6 +42,10 @@ from polyhead.pipeline.buffer_pool import pooled
 from polyhead.pipeline.declaration import Known, as_inputs, asked, lacking, require_kinds
 from polyhead.profiling import Setup, Speed, cores
 from polyhead.readers.as_source import as_source
+from polyhead.sources.arrays import in_chunks
+
+_PUBLIC = {"batches", "bind", "check", "describe", "epoch", "heads", "inputs", "num_samples", "on", "peek"}
+_PUBLIC |= {"preview", "profile", "restore", "source", "state"}
 
 
 class Feed(KerasInput):
@@ -60,7 +65,7 @@ class Feed(KerasInput):
         seed: fixes the order, and the chance of the augmentations: the same on every machine.
         augment: augmentations, as ``[ph.Flip(), ph.Rotate(10)]``, in the order in which they happen. They move images,
             masks, boxes and keypoints together, in training alone: `evaluate` and `predict` get rows as they are.
-            `Mixup`, `Cutmix` and `Mosaic`, which make one row of several, come last.
+            `MixUp`, `CutMix` and `Mosaic`, which make one row of several, come last.
         workers: threads that prepare batches ahead; 0 prepares them in line. ``"auto"`` takes up to four where a
             batch has to be read or decoded, and where all is in memory as many as pay, by what the first steps of an
             epoch took. The batches are the same.
@@ -79,6 +84,7 @@ class Feed(KerasInput):
             other splits, or use `on`.
         epoch: the epoch that comes next; may be set.
         num_samples: rows in the source.
+        source: where the rows are.
 
     Raises:
         DataError: the data is not what is declared; every problem that can be found at once is named.
@@ -120,7 +126,7 @@ class Feed(KerasInput):
         if not isinstance(plain(shuffle), bool):
             require_choice("Feed(shuffle=)", shuffle, ("blocks",), 'True, False or "blocks"')
         blocks = isinstance(shuffle, str)
-        self.source = self.source.in_chunks() if blocks else self.source
+        self.source, chunk_rows = in_chunks(self.source) if blocks else (self.source, None)
         if shuffle and self.source.sequential:
             found = "shuffle=True, for rows that come in one order"
             fix = "Shuffle where the generator is written, or give arrays, a table or a ph.Source."
@@ -150,13 +156,17 @@ class Feed(KerasInput):
             seed=self.seed,
             drop_remainder=self.drop_remainder,
             shard=self.shard,
-            mixed=plan(self._assembler.row_bytes, self.source.chunk_rows) if blocks else None,
+            mixed=plan(self._assembler.row_bytes, chunk_rows) if blocks else None,
             workers=workers,
         )
         self._bound: Structure | None = None
         self._met: weakref.WeakKeyDictionary[Any, tuple[Any, Structure]] = weakref.WeakKeyDictionary()
 
     # What it is --------------------------------------------------------------------------------------
+
+    def __dir__(self) -> list[str]:
+        """The names for users, without those that Keras and other parts of the library call."""
+        return sorted({*_PUBLIC, *(name for name in super().__dir__() if name.startswith("__"))})
 
     def __len__(self) -> int:
         """Batches in an epoch."""
@@ -178,8 +188,7 @@ class Feed(KerasInput):
 
     @epoch.setter
     def epoch(self, epoch: int) -> None:
-        if not is_size(epoch, 0):
-            raise ContractError(Problem("feed.epoch", "an integer of at least 0", shown(epoch)))
+        require_size("feed.epoch", epoch, 0)
         self._drawing.position.go(int(epoch))
 
     @property

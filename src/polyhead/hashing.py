@@ -3,7 +3,8 @@
 No generator, no state: each random number is a hash of its place. So a sample's augmentation is the same in any
 batch, for any number of workers, on any machine, after any resume.
 
-An augmentation draws from a stream of its own, named by its class and by how many of that class come before it.
+An augmentation draws from a stream of its own, named by its class (see `Augmentation.stream_name`) and by how many
+of that class come before it.
 Adding, taking away, moving or changing another kind of augmentation therefore leaves its draws as they are. The
 first draw of a stream is whether it happens at all, so a change of ``p`` does not move the others.
 

@@ -14,8 +14,6 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from polyhead.errors import ContractError, Problem, is_size, shown
-
 clock: Callable[[], float] = time.perf_counter
 """All that is measured here is read from this clock, in seconds."""
 
@@ -170,12 +168,6 @@ def cores() -> int:
 def duration(seconds: float) -> str:
     """Seconds in words, as 12.3 ms."""
     return f"{seconds * 1000:.3g} ms" if seconds < 1 else f"{seconds:.3g} s"
-
-
-def require_steps(steps: Any, place: str, least: int) -> None:
-    """Raise unless ``steps`` is a number of steps, at least ``least``."""
-    if not is_size(steps, least):
-        raise ContractError(Problem(place, f"an integer of at least {least}", shown(steps)))
 
 
 @dataclass(frozen=True)

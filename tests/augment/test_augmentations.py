@@ -9,14 +9,17 @@ from polyhead.augment import (
     Blur,
     Color,
     Crop,
+    CutMix,
     Cutout,
     Flip,
+    Joint,
+    MixUp,
     Noise,
     RandomResizedCrop,
     Rotate,
     Scale,
     Shear,
-    Shift,
+    Translate,
 )
 from polyhead.errors import ContractError
 from polyhead.hashing import stream, uniform
@@ -28,7 +31,7 @@ TARGET = (32, 32)
 
 
 def moved(one, frame=FRAME):
-    drawn = uniform(3, 0, np.arange(len(frame)), stream(type(one).__name__), one.draws)
+    drawn = uniform(3, 0, np.arange(len(frame)), stream(one.stream_name), one.draws)
     matrices, after = one.move(drawn, frame, TARGET)
     return np.broadcast_to(matrices, (len(frame), 3, 3)), after, drawn
 
@@ -43,7 +46,7 @@ def moved(one, frame=FRAME):
         (lambda: Rotate("15"), r"Rotate\(degrees=\): expected a number in \(0, 180\], got '15'\."),
         (lambda: Rotate(True), r"Rotate\(degrees=\)"),
         (lambda: Scale(1), r"Scale\(fraction=\): expected a number in \(0, 1\), got 1\."),
-        (lambda: Shift(-0.1), r"Shift\(fraction=\): expected a number in \(0, 1\], got -0\.1\."),
+        (lambda: Translate(-0.1), r"Translate\(fraction=\): expected a number in \(0, 1\], got -0\.1\."),
         (lambda: Shear(45), r"Shear\(degrees=\): expected a number in \(0, 45\), got 45\."),
         (lambda: Crop(1.0), r"Crop\(fraction=\): expected a number in \(0, 1\), got 1\.0\."),
         (lambda: RandomResizedCrop(0), r"RandomResizedCrop\(area=\): expected a number in \(0, 1\], got 0\."),
@@ -94,13 +97,15 @@ def test_angles_factors_and_distances_fill_their_range():
     assert np.allclose(g.transform(matrices[0], np.array([32.0, 24.0])), [32, 24])
     factors = moved(Scale(0.2))[0][:, 0, 0]
     assert (factors.min(), factors.max()) == (pytest.approx(0.8, abs=0.01), pytest.approx(1.2, abs=0.01))
-    ways = moved(Shift(0.25))[0][:, :2, 2]
+    ways = moved(Translate(0.25))[0][:, :2, 2]
     assert abs(ways).max(0).tolist() == [pytest.approx(16, abs=0.1), pytest.approx(12, abs=0.1)]
     shears = moved(Shear(20))[0]
     assert abs(shears[:, 0, 1]).max() == pytest.approx(np.tan(np.deg2rad(20)), abs=0.01)
 
 
-@pytest.mark.parametrize("one", [Rotate(90), Scale(0.9), Shift(1), Shear(44), Crop(0.1), RandomResizedCrop()])
+@pytest.mark.parametrize(
+    "one", [Rotate(90), Scale(0.9), Translate(1), Shear(44), Crop(0.1), RandomResizedCrop()]
+)
 def test_what_does_not_happen_changes_nothing(one):
     matrices, after, _ = moved(replace(one, p=0.0))
     assert np.allclose(matrices, np.eye(3))
@@ -139,3 +144,19 @@ def test_parameters_of_light():
     assert (holes[..., 2:] - holes[..., :2]).max() <= 0.4
     strengths = Noise(0.2, p=1).parameters(drawn[:, :2], keys)
     assert len({key for _, key in strengths}) == MANY
+
+
+def test_a_renamed_class_keeps_its_draws():
+    class Own(Translate):
+        """A user's own, which draws numbers of its own."""
+
+    assert [one.stream_name for one in (Translate, MixUp, CutMix, Flip, Own)] == [
+        "Shift",
+        "Mixup",
+        "Cutmix",
+        "Flip",
+        "Own",
+    ]
+    plan = Joint([Translate(0.2)], seed=3).plan(0, [5], [(10, 10)], (10, 10))
+    drawn = uniform(3, 0, [5], stream("Shift"), 3)
+    assert np.allclose(plan.matrices[0][:2, 2], 0.2 * 10 * (2 * drawn[0, 1:] - 1))

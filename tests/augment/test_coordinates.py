@@ -16,7 +16,7 @@ from polyhead.augment import (
     Rotate,
     Scale,
     Shear,
-    Shift,
+    Translate,
 )
 from polyhead.augment.sample_transform import transform_sample
 from polyhead.images import geometry
@@ -50,7 +50,7 @@ def composition(rng, cut):
         Rotate(rng.uniform(1, 180)),
         Rotate(15),
         Scale(rng.uniform(0.05, 0.4)),
-        Shift(rng.uniform(0.02, 0.2)),
+        Translate(rng.uniform(0.02, 0.2)),
         Shear(rng.uniform(1, 20)),
         Crop(rng.uniform(0.6, 0.99)),
         RandomResizedCrop(rng.uniform(0.4, 1)),
@@ -188,7 +188,7 @@ def test_boxes_move_with_the_pixels(ran):
 def test_this_check_can_fail():
     """A shift of one and a half pixels would be found."""
     image, *_ = scene(np.random.default_rng(0), (64, 64))
-    plan = Joint([Shift(0.2)], seed=1).plan(0, [0], [(64, 64)], TARGET)
+    plan = Joint([Translate(0.2)], seed=1).plan(0, [0], [(64, 64)], TARGET)
     where = plan.image(0, image, photometric=False)
     came = geometry.transform(np.linalg.inv(geometry.shift(-1.5, 0) @ plan.matrices[0]), centres(TARGET))
     assert abs(where - came)[20:40, 20:40].max() > 1

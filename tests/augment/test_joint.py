@@ -20,7 +20,7 @@ from polyhead.augment import (
     RandomResizedCrop,
     Rotate,
     Scale,
-    Shift,
+    Translate,
 )
 from polyhead.augment.sample_transform import transform_sample
 from polyhead.errors import ContractError
@@ -85,7 +85,7 @@ def test_a_sample_becomes_the_same_in_any_batch_and_thread():
 
 
 def test_matrices_are_the_same_in_every_version():
-    plan = Joint([Flip(), Rotate(20), Shift(0.1), RandomResizedCrop(0.5)], seed=1).plan(
+    plan = Joint([Flip(), Rotate(20), Translate(0.1), RandomResizedCrop(0.5)], seed=1).plan(
         0, [0, 1], [(40, 60)] * 2, (32, 32)
     )
     assert np.allclose(plan.matrices[:, :2], GOLDEN, atol=1e-6)
@@ -98,7 +98,7 @@ def test_changing_one_augmentation_leaves_the_draws_of_others():
 
     alone = angle([Rotate(20)])
     assert angle([Color(0.1), Scale(0.3), Rotate(20)]) == pytest.approx(alone)
-    assert angle([Rotate(20), Shift(0.3), Noise(0.1)]) == pytest.approx(alone)
+    assert angle([Rotate(20), Translate(0.3), Noise(0.1)]) == pytest.approx(alone)
     assert angle([Rotate(40, p=0.999)]) == pytest.approx(2 * alone)
     assert angle([Rotate(20), Rotate(20)]) != pytest.approx(2 * alone)
 

@@ -1,26 +1,26 @@
-"""What Mixup, Cutmix and Mosaic draw: pinned, distributed as they say, the same whatever else runs."""
+"""What MixUp, CutMix and Mosaic draw: pinned, distributed as they say, the same whatever else runs."""
 
 import numpy as np
 import pytest
 
-from polyhead.augment import Cutmix, Mixup, Mosaic
+from polyhead.augment import CutMix, MixUp, Mosaic
 from polyhead.augment.mix import shares
 from polyhead.errors import ContractError
 from polyhead.hashing import stream, uniform
 
 ROWS, SIZE = 1000, (48, 64)
-MIXERS = [Mixup(0.2), Cutmix(1.0, p=1.0), Mosaic(p=1.0)]
+MIXERS = [MixUp(0.2), CutMix(1.0, p=1.0), Mosaic(p=1.0)]
 
 
 def draw(one, ids, seed=7, epoch=0, rows=ROWS):
-    return one.draw(seed, epoch, np.asarray(ids), stream(type(one).__name__), rows, SIZE)
+    return one.draw(seed, epoch, np.asarray(ids), stream(one.stream_name), rows, SIZE)
 
 
 def test_draws_are_the_same_in_every_version():
-    ids, mixing = draw(Mixup(0.2), [3, 4, 999], epoch=2)
+    ids, mixing = draw(MixUp(0.2), [3, 4, 999], epoch=2)
     assert ids.tolist() == GOLDEN_MIXUP[0]
     np.testing.assert_allclose(mixing.shares[0], GOLDEN_MIXUP[1], rtol=1e-9)
-    ids, mixing = draw(Cutmix(p=1.0), [3, 4, 999], epoch=2)
+    ids, mixing = draw(CutMix(p=1.0), [3, 4, 999], epoch=2)
     assert (ids.tolist(), mixing.patches[1].tolist()) == GOLDEN_CUTMIX
     ids, mixing = draw(Mosaic(p=1.0), [3], epoch=2)
     assert (ids[:, 0].tolist(), mixing.patches[:, 0].tolist(), mixing.shifts[:, 0].tolist()) == GOLDEN_MOSAIC
@@ -54,10 +54,10 @@ def test_the_rows_themselves_come_first_and_others_from_all_rows(one):
     assert mixing.shares.min() >= 0
 
 
-@pytest.mark.parametrize("one", [Mixup(0.2, p=0.3), Cutmix(p=0.3), Mosaic(p=0.3)], ids=repr)
+@pytest.mark.parametrize("one", [MixUp(0.2, p=0.3), CutMix(p=0.3), Mosaic(p=0.3)], ids=repr)
 def test_where_nothing_happens_a_row_is_all_of_itself(one):
     ids, mixing = draw(one, np.arange(ROWS))
-    happens = uniform(7, 0, np.arange(ROWS), stream(type(one).__name__), 1)[:, 0] < 0.3
+    happens = uniform(7, 0, np.arange(ROWS), stream(one.stream_name), 1)[:, 0] < 0.3
     assert np.array_equal((ids != ids[0]).any(0), happens & (ids != ids[0]).any(0))
     assert 0.25 < (ids != ids[0]).any(0).mean() < 0.35
     assert (mixing.shares[0, ~happens] == 1).all()
@@ -100,7 +100,7 @@ def test_shares_have_the_moments_of_their_distribution(alpha):
 
 
 def test_a_pasted_rectangle_has_the_aspect_of_the_image_and_is_cut_off_at_its_edges():
-    _, mixing = draw(Cutmix(p=1.0), np.arange(ROWS))
+    _, mixing = draw(CutMix(p=1.0), np.arange(ROWS))
     left, top, right, bottom = mixing.patches[1].T
     for low, high, side in ((left, right, 64), (top, bottom, 48)):
         assert ((low >= 0) & (low <= high) & (high <= side)).all()
@@ -139,9 +139,9 @@ def test_images_of_a_few_pixels(one, size):
 @pytest.mark.parametrize(
     ("make", "words"),
     [
-        (lambda: Mixup(0), "Mixup(alpha=): expected a number in (0, 100], got 0."),
-        (lambda: Mixup(True), "Mixup(alpha=): expected a number in (0, 100], got True."),
-        (lambda: Cutmix(101), "Cutmix(alpha=): expected a number in (0, 100], got 101."),
+        (lambda: MixUp(0), "MixUp(alpha=): expected a number in (0, 100], got 0."),
+        (lambda: MixUp(True), "MixUp(alpha=): expected a number in (0, 100], got True."),
+        (lambda: CutMix(101), "CutMix(alpha=): expected a number in (0, 100], got 101."),
         (lambda: Mosaic(p=2), "Mosaic(p=): expected a number in [0, 1], got 2."),
     ],
 )

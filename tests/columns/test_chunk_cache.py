@@ -10,7 +10,7 @@ import pytest
 import zarr
 
 import polyhead as ph
-from polyhead.sources.arrays import Arrays
+from polyhead.sources.arrays import Arrays, in_chunks
 
 ROWS, CHUNK = 3000, 64
 IMAGES = np.random.default_rng(0).integers(0, 256, (ROWS, 4, 4, 3), dtype=np.uint8)
@@ -48,7 +48,7 @@ def feed(data, shuffle="blocks", **more):
 
 def test_the_chunks_of_the_file_are_the_blocks(columns):
     one = feed(columns)
-    assert one.source.chunk_rows == CHUNK
+    assert in_chunks(one.source)[1] == CHUNK
     assert one.state()["shuffle"] == [CHUNK, 64]
 
 
@@ -60,7 +60,7 @@ def test_batches_are_those_of_arrays(columns, workers):
 
 
 def test_each_chunk_is_read_once_an_epoch(columns):
-    source = Arrays(columns).in_chunks()
+    source = in_chunks(Arrays(columns))[0]
     column = source._columns["image"]
     reads = []
     read = column._column.take
@@ -73,7 +73,7 @@ def test_each_chunk_is_read_once_an_epoch(columns):
 
 
 def test_threads_that_want_one_chunk_read_it_once(columns):
-    column = Arrays(columns).in_chunks()._columns["image"]
+    column = in_chunks(Arrays(columns))[0]._columns["image"]
     reads, read = [], column._column.take
     column._column.take = lambda ids: (reads.append(int(ids[0])), read(ids))[1]
     found = [None] * 8
@@ -92,7 +92,7 @@ def test_threads_that_want_one_chunk_read_it_once(columns):
 
 
 def test_rows_come_in_the_order_asked(columns):
-    column = Arrays(columns).in_chunks()._columns["image"]
+    column = in_chunks(Arrays(columns))[0]._columns["image"]
     ids = np.array([2999, 0, 64, 63, 0, 1500])
     np.testing.assert_array_equal(column.take(ids), IMAGES[ids])
 

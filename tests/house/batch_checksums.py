@@ -183,7 +183,7 @@ def lines(folder):
         ph.Flip(),
         ph.Rotate(15),
         ph.Scale(0.2),
-        ph.Shift(0.1),
+        ph.Translate(0.1),
         ph.Shear(5),
         ph.Color(0.2, 0.2, 0.2, 0.1),
     ]
@@ -219,7 +219,7 @@ def lines(folder):
         }
         made = feed(inputs=pixels, these=lying, augment=[augmentation], workers=0)
         yield f"{augmentation!r}", checksum(made)
-    for mixer in (ph.Cutmix(), ph.Mixup()):
+    for mixer in (ph.CutMix(), ph.MixUp()):
         yield f"{mixer!r}", checksum(feed(inputs=pixels, these=soft, augment=[mixer], workers=0))
     yield (
         "Apply",

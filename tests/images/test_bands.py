@@ -72,13 +72,13 @@ def test_bands_come_as_they_are_from_everything_and_back_from_stores(tmp_path, b
 @pytest.mark.parametrize(
     "augment",
     [
-        [ph.Flip(p=1.0), ph.Rotate(20), ph.Scale(0.2), ph.Shear(5), ph.Shift(0.1)],
+        [ph.Flip(p=1.0), ph.Rotate(20), ph.Scale(0.2), ph.Shear(5), ph.Translate(0.1)],
         [ph.RandomResizedCrop(0.5)],
         [ph.Color(0.5, contrast=0.5)],
         [ph.Blur(1.5, p=1.0)],
         [ph.Cutout(0.5, p=1.0)],
-        [ph.Mixup(1.0)],
-        [ph.Cutmix(p=1.0)],
+        [ph.MixUp(1.0)],
+        [ph.CutMix(p=1.0)],
         [ph.Mosaic(p=1.0)],
     ],
     ids=str,

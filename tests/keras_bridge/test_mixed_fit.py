@@ -65,11 +65,11 @@ def build(feed):
 @pytest.mark.parametrize(
     ("make", "augment", "heads"),
     [
-        (numbers, [ph.Mixup(0.4)], VECTORS | HEIGHT),
-        (images, [ph.Flip(), ph.Mixup(0.4)], VECTORS | HEIGHT | {"box": SPATIAL["box"]}),
-        (images, [ph.Cutmix()], VECTORS | SPATIAL),
+        (numbers, [ph.MixUp(0.4)], VECTORS | HEIGHT),
+        (images, [ph.Flip(), ph.MixUp(0.4)], VECTORS | HEIGHT | {"box": SPATIAL["box"]}),
+        (images, [ph.CutMix()], VECTORS | SPATIAL),
         (images, [ph.Flip(), ph.Mosaic()], VECTORS | SPATIAL),
-        (images, [ph.Mosaic(p=0.3), ph.Cutmix(p=0.3)], VECTORS | SPATIAL),
+        (images, [ph.Mosaic(p=0.3), ph.CutMix(p=0.3)], VECTORS | SPATIAL),
     ],
     ids=["numbers", "mixup", "cutmix", "mosaic", "both"],
 )
@@ -94,10 +94,10 @@ def test_models_are_trained_validated_and_asked_to_predict(make, augment, heads)
 
 def test_the_loss_of_a_step_is_that_of_the_components_by_their_shares():
     """All rows in one batch, at a rate of 0: the logged losses against sums over the labels as they are."""
-    feed = numbers([ph.Mixup(1.0)], VECTORS, batch_size=ROWS)
+    feed = numbers([ph.MixUp(1.0)], VECTORS, batch_size=ROWS)
     model = build(feed)
     ph.compile(model, feed, optimizer=keras.optimizers.SGD(0.0))
-    ids, mixing = ph.Mixup(1.0).draw(4, 0, np.arange(ROWS), stream("Mixup"), ROWS, (1, 1))
+    ids, mixing = ph.MixUp(1.0).draw(4, 0, np.arange(ROWS), stream("Mixup"), ROWS, (1, 1))
     x = (mixing.shares[..., None] * DATA["mean"][ids]).sum(0).astype("float32")
     predicted = model.predict(x, verbose=0)
     logged = model.fit(feed, epochs=1, verbose=0).history
@@ -115,7 +115,7 @@ def test_the_loss_of_a_step_is_that_of_the_components_by_their_shares():
 
 
 def test_accuracy_in_training_is_no_zero():
-    feed = numbers([ph.Mixup(0.4)], {"present": ph.Binary()})
+    feed = numbers([ph.MixUp(0.4)], {"present": ph.Binary()})
     model = build(feed)
     ph.compile(model, feed, optimizer=keras.optimizers.Adam(0.05))
     history = model.fit(feed, epochs=15, verbose=0).history

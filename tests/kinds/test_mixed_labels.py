@@ -352,7 +352,7 @@ LEAVE = "Leave the augmentation out, or the head."
     ("augment", "name", "head", "words"),
     [
         (
-            ph.Mixup(),
+            ph.MixUp(),
             "kind",
             ph.Categorical(3),
             f"{MIX} class ids: between two of them lies another class. Say ph.Categorical(one_hot=True).",
@@ -364,24 +364,24 @@ LEAVE = "Leave the augmentation out, or the head."
             f"{MIX} class ids: between two of them lies another class. Say ph.Categorical(one_hot=True).",
         ),
         (
-            ph.Cutmix(),
+            ph.CutMix(),
             "facts",
             ph.Regression(2),
             f"{MIX} numbers of whole rows, which do not go by the area that is seen. "
-            "Use ph.Mixup, or leave the head out.",
+            "Use ph.MixUp, or leave the head out.",
         ),
         (
-            ph.Mixup(),
+            ph.MixUp(),
             "vector",
             ph.Embedding(4),
             f"{MIX} vectors whose direction counts: between two of them lies another one. {LEAVE}",
         ),
         (
-            ph.Mixup(),
+            ph.MixUp(),
             "mask",
             ph.Mask(3),
             f"{MIX} a class id in each pixel: between two ids lies another class. "
-            "Use ph.Cutmix or ph.Mosaic, which cut masks, or ph.Mask(multi=True).",
+            "Use ph.CutMix or ph.Mosaic, which cut masks, or ph.Mask(multi=True).",
         ),
         (
             ph.Mosaic(),
@@ -391,20 +391,20 @@ LEAVE = "Leave the augmentation out, or the head."
             'overflow="raise". Say ph.Boxes(7, overflow="largest").',
         ),
         (
-            ph.Cutmix(),
+            ph.CutMix(),
             "points",
             ph.Keypoints(2),
             f"{MIX} one set of points a row, which has no room for another. {LEAVE}",
         ),
         (
-            ph.Mixup(),
+            ph.MixUp(),
             "odd",
             ph.Binary(loss="hinge"),
             "expected a loss that reads labels between 0 and 1, as mixed ones are, got hinge. "
             "Give a cross-entropy, or leave the loss out.",
         ),
         (
-            ph.Mixup(),
+            ph.MixUp(),
             "mask",
             ph.Mask(loss=keras.losses.SquaredHinge()),
             "expected a loss that reads labels between 0 and 1, as mixed ones are, got SquaredHinge. "
@@ -420,8 +420,8 @@ def test_a_kind_that_does_not_say_how_is_refused():
     class Own(ph.Binary):
         mixable = Head.mixable
 
-    assert refusal(feed, [ph.Mixup()], {"odd": Own()}) == (
-        f"head `odd`, augment=Mixup(0.2): {MIX} a Own, which does not say how. {LEAVE}"
+    assert refusal(feed, [ph.MixUp()], {"odd": Own()}) == (
+        f"head `odd`, augment=MixUp(0.2): {MIX} a Own, which does not say how. {LEAVE}"
     )
 
 
@@ -429,22 +429,22 @@ def test_a_kind_that_does_not_say_how_is_refused():
     ("augment", "inputs", "words"),
     [
         (
-            ph.Cutmix(),
+            ph.CutMix(),
             {"image": ph.Image(), "facts": ph.Array()},
-            "input `facts`, augment=Cutmix(1.0): expected an input that can be mixed, got numbers that have no place "
-            "in the image. Use ph.Mixup, or ph.Image for what lies in the image as its pixels do.",
+            "input `facts`, augment=CutMix(1.0): expected an input that can be mixed, got numbers that have no place "
+            "in the image. Use ph.MixUp, or ph.Image for what lies in the image as its pixels do.",
         ),
         (
-            ph.Mixup(),
+            ph.MixUp(),
             {"counts": ph.Array()},
-            "input `counts`, augment=Mixup(0.2): expected an input that can be mixed, got whole numbers, whose mean is "
+            "input `counts`, augment=MixUp(0.2): expected an input that can be mixed, got whole numbers, whose mean is "
             'none. Say ph.Array(dtype="float32") if they are quantities.',
         ),
         (
             ph.Mosaic(),
             {"facts": ph.Array()},
             "Feed(augment=), Mosaic(): expected an image among the inputs, got none. "
-            "Use ph.Mixup for numbers, or declare an input as ph.Image.",
+            "Use ph.MixUp for numbers, or declare an input as ph.Image.",
         ),
     ],
 )
@@ -454,20 +454,20 @@ def test_inputs_that_cannot_be_mixed(augment, inputs, words):
 
 def test_all_that_cannot_be_mixed_is_named_at_once():
     heads = {"kind": ph.Categorical(3), "points": ph.Keypoints(2), "odd": ph.Binary()}
-    found = refusal(feed, [ph.Mixup(), ph.Mosaic()], heads).splitlines()
+    found = refusal(feed, [ph.MixUp(), ph.Mosaic()], heads).splitlines()
     assert found[0] == "4 problems:"
     assert [line.split(":")[0].split(". ")[1] for line in found[1:]] == [
-        "head `kind`, augment=Mixup(0.2)",
-        "head `points`, augment=Mixup(0.2)",
+        "head `kind`, augment=MixUp(0.2)",
+        "head `points`, augment=MixUp(0.2)",
         "head `kind`, augment=Mosaic()",
         "head `points`, augment=Mosaic()",
     ]
 
 
 def test_what_mixes_rows_comes_last():
-    assert refusal(feed, [ph.Mixup(), ph.Flip()], {"odd": ph.Binary()}) == (
-        "Feed(augment=): expected what mixes rows behind all others, got Flip() behind Mixup(0.2). "
-        "Put Mixup(0.2) last: each row is augmented by itself, and then mixed."
+    assert refusal(feed, [ph.MixUp(), ph.Flip()], {"odd": ph.Binary()}) == (
+        "Feed(augment=): expected what mixes rows behind all others, got Flip() behind MixUp(0.2). "
+        "Put MixUp(0.2) last: each row is augmented by itself, and then mixed."
     )
 
 
@@ -477,8 +477,8 @@ def test_rows_that_come_in_one_order_are_not_mixed():
 
     source = ph.from_generator(batches, length=4, names=("facts", "odd"))
     with pytest.raises(ph.ContractError) as caught:
-        ph.Feed(source, inputs="facts", heads={"odd": ph.Binary()}, augment=[ph.Mixup()])
+        ph.Feed(source, inputs="facts", heads={"odd": ph.Binary()}, augment=[ph.MixUp()])
     assert str(caught.value) == (
-        "Feed(augment=), Mixup(0.2): expected rows that are read in any order, got rows in one order. "
+        "Feed(augment=), MixUp(0.2): expected rows that are read in any order, got rows in one order. "
         "Mix rows where the generator is written, or give arrays, a table or a ph.Source."
     )

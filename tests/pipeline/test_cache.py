@@ -21,7 +21,7 @@ HEADS = {
     "eye": ph.Keypoints(1),
     "sick": ph.Binary(class_weight="balanced"),
 }
-AUGMENT = [ph.Flip(), ph.Rotate(15), ph.Scale(0.3), ph.Shift(0.1), ph.Color(0.2)]
+AUGMENT = [ph.Flip(), ph.Rotate(15), ph.Scale(0.3), ph.Translate(0.1), ph.Color(0.2)]
 
 
 @pytest.fixture
@@ -122,7 +122,7 @@ def test_rows_that_are_mixed(tmp_path, rows):
         "inputs": {"image": ph.Image(48, 48)},
         "heads": heads,
         "batch_size": 5,
-        "augment": [ph.Mixup()],
+        "augment": [ph.MixUp()],
     }
     ours = epochs(ph.Feed(rows, cache=tmp_path / "cache", **options), 2)
     same(ours, epochs(ph.Feed(rows, **options), 2))

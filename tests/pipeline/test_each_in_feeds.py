@@ -44,7 +44,7 @@ HEADS = {
     "shape": ph.Mask(each="box", size=(SIDE, SIDE)),
     "box": ph.Boxes(ROOM, overflow="largest", min_visible=0.6),
 }
-MOVES = [ph.Flip(), ph.Rotate(180), ph.Scale(0.3), ph.Shift(0.3)]
+MOVES = [ph.Flip(), ph.Rotate(180), ph.Scale(0.3), ph.Translate(0.3)]
 
 
 def feed(augment=(), heads=None, **more):

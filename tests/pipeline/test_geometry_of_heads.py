@@ -21,11 +21,11 @@ AUGMENTATIONS = [
     [ph.Flip(False, True, p=1.0)],
     [ph.Rotate(40)],
     [ph.Scale(0.4)],
-    [ph.Shift(0.3)],
+    [ph.Translate(0.3)],
     [ph.Shear(20)],
     [ph.Crop(0.7)],
     [ph.RandomResizedCrop(0.3)],
-    [ph.Flip(), ph.Rotate(15), ph.Scale(0.2), ph.Shift(0.1), ph.Shear(5), ph.Color(0.2), ph.Crop(0.9)],
+    [ph.Flip(), ph.Rotate(15), ph.Scale(0.2), ph.Translate(0.1), ph.Shear(5), ph.Color(0.2), ph.Crop(0.9)],
     [],
 ]
 
@@ -112,7 +112,7 @@ def near(x, step):
 def test_labels_lie_where_the_pixels_lie(augment, fit):
     plain = [one for one in augment if not isinstance(one, ph.Color)]
     options = {"heads": HEADS, "batch_size": ROWS, "seed": 3}
-    inputs = {"image": ph.Image(SIDE, SIDE, fit=fit, light=False)}
+    inputs = {"image": ph.Image(SIDE, SIDE, fit=fit, photometric=False)}
     batch = next(iter(ph.Feed(DATA, inputs=inputs, augment=augment, **options).batches()))
     assert np.isfinite(np.concatenate([array.ravel() for array in batch.labels.values()])).all()
     for i in range(ROWS):
@@ -176,7 +176,11 @@ def check_places(labels, weights, matrix, moved):
 
 def test_this_check_can_fail():
     """A map that is mirrored once more than its image is found."""
-    options = {"inputs": {"image": ph.Image(SIDE, SIDE, light=False)}, "heads": HEADS, "batch_size": ROWS}
+    options = {
+        "inputs": {"image": ph.Image(SIDE, SIDE, photometric=False)},
+        "heads": HEADS,
+        "batch_size": ROWS,
+    }
     batch = next(iter(ph.Feed(DATA, augment=[ph.Flip(p=1.0)], **options).batches()))
     labels = {name: array[0] for name, array in batch.labels.items()}
     weights = {name: array[0] for name, array in batch.weights.items()}

@@ -41,7 +41,7 @@ HEADS = {
     "ends": ph.Keypoints(2, pairs=[(0, 1)]),
     "row": ph.Regression(),
 }
-MOVES = [ph.Flip(), ph.Scale(0.2), ph.Shift(0.1), ph.Color(0.1)]
+MOVES = [ph.Flip(), ph.Scale(0.2), ph.Translate(0.1), ph.Color(0.1)]
 
 
 def make(data=None, size=SIDE, heads=None, augment=MOVES, **more):
@@ -233,7 +233,7 @@ def test_several_images_of_a_row_move_alike_and_depth_keeps_its_values():
     data = {"image": DATA["image"], "depth": DATA["image"][..., :1] // 255 * 7, "mask": DATA["mask"]}
     feed = ph.Feed(
         data,
-        inputs={"image": ph.Image(SIDE, SIDE), "depth": ph.Image(dtype="uint8", light=False)},
+        inputs={"image": ph.Image(SIDE, SIDE), "depth": ph.Image(dtype="uint8", photometric=False)},
         heads={"mask": ph.Mask()},
         batch_size=8,
         augment=[ph.Flip(), ph.Color(0.5), ph.Noise(0.2, p=1)],

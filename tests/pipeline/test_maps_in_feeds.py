@@ -159,7 +159,7 @@ def test_weights_of_pixels():
 
 def test_maps_are_cut_and_mixed_as_images_are():
     images = RNG.random((8, 12, 12, 3)).astype(np.float32)
-    for augment in ([ph.Cutmix(p=1.0)], [ph.Mosaic(p=1.0)], [ph.Mixup(1.0, p=1.0)], [ph.Flip(), ph.Mosaic()]):
+    for augment in ([ph.CutMix(p=1.0)], [ph.Mosaic(p=1.0)], [ph.MixUp(1.0, p=1.0)], [ph.Flip(), ph.Mosaic()]):
         feed = ph.Feed(
             {"image": images, "same": images},
             inputs={"image": ph.Image()},
@@ -233,14 +233,14 @@ def test_an_array_of_the_images_size_cannot_be_moved():
         moving(inputs={"band": ph.Array()}, band=PLANES, augment=[ph.Crop(0.5)])
     assert str(caught.value) == (
         "input `band`: expected what moves with the image, as Crop(0.5) moves it, got ph.Array of the image's height "
-        "and width, (8, 8, 1), which stays where it is. Declare it as ph.Image(light=False), with numbers in 0–1: it "
-        "moves as the other image does."
+        "and width, (8, 8, 1), which stays where it is. Declare it as ph.Image(photometric=False), with numbers in "
+        "0–1: it moves as the other image does."
     )
 
 
 def test_a_band_as_an_image_moves_and_keeps_its_light():
     feed = moving(
-        inputs={"band": ph.Image(light=False)},
+        inputs={"band": ph.Image(photometric=False)},
         band=PLANES,
         augment=[ph.Flip(p=1.0), ph.Color(0.5)],
     )

@@ -76,9 +76,9 @@ def expected_boxes(x, y, row, order):
 @pytest.mark.parametrize(
     "augment",
     [
-        [ph.Cutmix(p=1.0)],
+        [ph.CutMix(p=1.0)],
         [ph.Mosaic(p=1.0)],
-        [ph.Flip(vertical=True), ph.Cutmix(p=0.7)],
+        [ph.Flip(vertical=True), ph.CutMix(p=0.7)],
         [ph.Flip(), ph.Mosaic(p=0.7)],
     ],
     ids=str,
@@ -143,7 +143,7 @@ def inside(x, y, box):
 
 @pytest.mark.parametrize(
     "augment",
-    [[ph.Cutmix(p=1.0)], [ph.Mosaic(p=1.0)], [ph.Flip(), ph.Mosaic(p=1.0)], [ph.Mosaic(), ph.Cutmix()]],
+    [[ph.CutMix(p=1.0)], [ph.Mosaic(p=1.0)], [ph.Flip(), ph.Mosaic(p=1.0)], [ph.Mosaic(), ph.CutMix()]],
     ids=str,
 )
 def test_what_belongs_to_a_box_goes_where_the_box_goes(augment):
@@ -183,7 +183,7 @@ def test_what_belongs_to_a_box_goes_where_the_box_goes(augment):
 
 def test_what_belongs_to_a_box_weighs_as_much_as_its_row():
     kinds = {"image": ph.Image(dtype="uint8")}
-    feed = ph.Feed(with_entries(), inputs=kinds, heads=EACH, augment=[ph.Mixup(0.5)], batch_size=8, seed=1)
+    feed = ph.Feed(with_entries(), inputs=kinds, heads=EACH, augment=[ph.MixUp(0.5)], batch_size=8, seed=1)
     for batch in feed.batches():
         for name, axes in (("number", ()), ("which", ()), ("ends", (2,)), ("shape", (2, 3))):
             weight = np.expand_dims(batch.weights["box"], axes)
@@ -215,7 +215,7 @@ def test_masks_and_images_of_other_sizes_are_cut_at_the_nearest_edges():
     }
     kinds = {"image": ph.Image(dtype="uint8"), "small": ph.Image(dtype="uint8")}
     heads = {"mask": ph.Mask(ROWS)}
-    for one in (ph.Cutmix(p=1.0), ph.Mosaic(p=1.0)):
+    for one in (ph.CutMix(p=1.0), ph.Mosaic(p=1.0)):
         for batch in ph.Feed(data, inputs=kinds, heads=heads, augment=[one]).batches():
             rows = batch.inputs["image"][..., 2]
             assert np.array_equal(batch.labels["mask"], rows.repeat(3, 1).repeat(3, 2))
@@ -235,7 +235,7 @@ def test_images_and_numbers_are_laid_over_each_other():
         "y": RNG.normal(size=ROWS),
     }
     kinds = {"pixels": ph.Image(), "bytes": ph.Image(dtype="uint8"), "facts": ph.Array(), "row": ph.Array()}
-    feed = ph.Feed(data, inputs=kinds, heads={"y": ph.Regression()}, augment=[ph.Mixup(0.5)], seed=3)
+    feed = ph.Feed(data, inputs=kinds, heads={"y": ph.Regression()}, augment=[ph.MixUp(0.5)], seed=3)
     shares = []
     for batch in feed.batches():
         assert batch.weights is None
@@ -258,7 +258,7 @@ def mixed_of(batch, i, own, data):
     """The share of a row in the mean of two, and the other row, as the feed's chance has it."""
     from polyhead.hashing import stream
 
-    ids, mixing = ph.Mixup(0.5).draw(3, 0, np.array([own]), stream("Mixup"), ROWS, (4, 4))
+    ids, mixing = ph.MixUp(0.5).draw(3, 0, np.array([own]), stream("Mixup"), ROWS, (4, 4))
     share, other = float(mixing.shares[0, 0]), int(ids[1, 0])
     assert np.isclose(batch.inputs["row"][i, 0], share * own + (1 - share) * other, rtol=1e-5, atol=1e-5)
     return share, other
@@ -285,7 +285,7 @@ def same(one, two):
 
 @pytest.mark.parametrize(
     "augment",
-    [[ph.Cutmix()], [ph.Mosaic()], [ph.Flip(), ph.Color(0.2), ph.Mosaic(), ph.Cutmix()]],
+    [[ph.CutMix()], [ph.Mosaic()], [ph.Flip(), ph.Color(0.2), ph.Mosaic(), ph.CutMix()]],
     ids=str,
 )
 def test_rows_are_the_same_in_any_batch_for_any_number_of_workers_and_after_a_restore(augment):
@@ -309,7 +309,7 @@ def test_rows_are_the_same_in_any_batch_for_any_number_of_workers_and_after_a_re
 
 def test_a_partner_is_augmented_as_itself():
     alone = by_row(make([ph.Flip()]))
-    mixed = make([ph.Flip(), ph.Cutmix(p=1.0)])
+    mixed = make([ph.Flip(), ph.CutMix(p=1.0)])
     for batch in mixed.batches():
         for image in batch.inputs["image"]:
             for row in np.unique(image[..., 2]):
@@ -318,10 +318,10 @@ def test_a_partner_is_augmented_as_itself():
 
 
 def test_several_mix_what_those_before_them_gave():
-    """A Cutmix of Mosaics: what is pasted into a row's own mosaic is the other row's mosaic."""
+    """A CutMix of Mosaics: what is pasted into a row's own mosaic is the other row's mosaic."""
     from polyhead.hashing import stream
 
-    cutmix = ph.Cutmix(p=1.0)
+    cutmix = ph.CutMix(p=1.0)
     mosaics, both = by_row(make([ph.Mosaic(p=1.0)])), by_row(make([ph.Mosaic(p=1.0), cutmix]))
     ids, mixing = cutmix.draw(1, 0, np.arange(ROWS), stream("Cutmix"), ROWS, (HEIGHT, WIDTH))
     for row in range(ROWS):
@@ -350,20 +350,20 @@ def test_training_alone_is_mixed():
 
 def test_weights_of_masks_are_of_pixels_where_they_are_cut_and_there_are_any():
     whole = {"layers": ph.Mask(2, multi=True)}
-    assert next(make([ph.Cutmix()], heads=whole).batches()).weights is None
+    assert next(make([ph.CutMix()], heads=whole).batches()).weights is None
     some = {"layers": ph.Mask(2, multi=True), "ids": ph.Mask(7)}
-    batch = next(make([ph.Cutmix()], heads=some).batches())
+    batch = next(make([ph.CutMix()], heads=some).batches())
     assert {n: w.shape for n, w in batch.weights.items()} == dict.fromkeys(some, (8, HEIGHT, WIDTH))
-    batch = next(make([ph.Mixup()], heads={"layers": some["layers"], "box": SPATIAL["box"]}).batches())
+    batch = next(make([ph.MixUp()], heads={"layers": some["layers"], "box": SPATIAL["box"]}).batches())
     assert batch.weights["layers"].shape == (8, 1, 1)
 
 
 def test_boxes_of_both_rows_weigh_as_much_as_their_rows():
     heads = {"box": SPATIAL["box"]}
-    feed, plain = make([ph.Mixup(0.5)], heads=heads), by_row(make((), heads=heads))
+    feed, plain = make([ph.MixUp(0.5)], heads=heads), by_row(make((), heads=heads))
     from polyhead.hashing import stream
 
-    ids, mixing = ph.Mixup(0.5).draw(1, 0, np.arange(ROWS), stream("Mixup"), ROWS, (HEIGHT, WIDTH))
+    ids, mixing = ph.MixUp(0.5).draw(1, 0, np.arange(ROWS), stream("Mixup"), ROWS, (HEIGHT, WIDTH))
     for row, found in by_row(feed).items():
         boxes, weights = [], []
         for k in (0, 1):
@@ -383,10 +383,10 @@ def test_a_head_that_is_given_takes_part_in_the_rows_where_it_counts():
         "value": np.where(present, np.arange(ROWS) * 10.0, np.nan),
     }
     heads = {"present": ph.Binary(class_weight={1: 2.0}), "value": ph.Regression(given="present")}
-    feed = ph.Feed(data, inputs="x", heads=heads, augment=[ph.Mixup(1.0)], seed=1)
+    feed = ph.Feed(data, inputs="x", heads=heads, augment=[ph.MixUp(1.0)], seed=1)
     from polyhead.hashing import stream
 
-    ids, mixing = ph.Mixup(1.0).draw(1, 0, np.arange(ROWS), stream("Mixup"), ROWS, (1, 1))
+    ids, mixing = ph.MixUp(1.0).draw(1, 0, np.arange(ROWS), stream("Mixup"), ROWS, (1, 1))
     kinds = set()
     for row, found in by_row(feed).items():
         pair, share = ids[:, row], mixing.shares[:, row]
@@ -417,7 +417,7 @@ class Counted(Source):
         return {"image": DATA["image"][ids], "kind": [CLASSES[i] for i in ids]}
 
 
-@pytest.mark.parametrize("augment", [[ph.Mosaic(p=1.0)], [ph.Mosaic(p=1.0), ph.Mixup(p=1.0)]], ids=str)
+@pytest.mark.parametrize("augment", [[ph.Mosaic(p=1.0)], [ph.Mosaic(p=1.0), ph.MixUp(p=1.0)]], ids=str)
 def test_no_more_rows_are_in_memory_than_a_batch_has(augment):
     source = Counted()
     heads = {"kind": ph.Categorical(sorted(set(CLASSES)), one_hot=True)}

@@ -45,7 +45,7 @@ def test_it_stays_so_where_images_are_moved(size):
     assert found.labels["there"].sum((1, 2)).tolist() == [2, 0, 0, 1]
     assert found.weights["there"].sum(1).tolist() == [3, 3, 0, 2]
     assert (found.labels["box"][2] == -1).all()
-    away = batch_of(augment=[ph.Shift(1.0)] * 4)
+    away = batch_of(augment=[ph.Translate(1.0)] * 4)
     gone = away.labels["there"].sum((1, 2)) == 0
     assert gone[[0, 3]].any()
     assert away.weights["there"].sum(1).tolist() == [3, 3, 0, 2], "boxes that left the image leave background"
@@ -73,7 +73,7 @@ def test_presence_has_class_weights_and_waits_as_the_boxes_do():
     assert found.weights["there"].sum(1).tolist() == [3, 0, 0, 2]
 
 
-@pytest.mark.parametrize("augment", [[ph.Mosaic(p=1.0)], [ph.Cutmix(p=1.0)], [ph.Mixup(1.0, p=1.0)]], ids=str)
+@pytest.mark.parametrize("augment", [[ph.Mosaic(p=1.0)], [ph.CutMix(p=1.0)], [ph.MixUp(1.0, p=1.0)]], ids=str)
 def test_a_mixed_row_is_known_where_all_of_it_is(augment):
     """Red images were looked at, the others not; so the pixels say what is known."""
     known = np.arange(24) % 3 > 0

@@ -141,7 +141,7 @@ def test_weights_stay_one_a_row_where_nothing_comes_from_outside():
 
 
 @pytest.mark.parametrize(
-    "augment", [[ph.Rotate(45)], [ph.Scale(0.5)], [ph.Shift(0.4)], [ph.Shear(30)]], ids=str
+    "augment", [[ph.Rotate(45)], [ph.Scale(0.5)], [ph.Translate(0.4)], [ph.Shear(30)]], ids=str
 )
 def test_whatever_brings_them_in(augment):
     _, labels, weights = batch_of(ph.Mask(3), np.full(SIZE, 2, np.uint8), ph.Image(*SIZE), augment)

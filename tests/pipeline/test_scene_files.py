@@ -65,12 +65,12 @@ HEADS = {
 @pytest.mark.parametrize("augment", [(), [ph.Flip(p=1.0)]], ids=["plain", "flipped"])
 @pytest.mark.parametrize("orientation", range(1, 9))
 @pytest.mark.parametrize("format", FORMATS)
-@pytest.mark.parametrize("annotated", ["shown", "stored"])
-def test_all_that_lies_in_a_turned_image_turns_with_it(tmp_path, format, orientation, annotated, augment):
+@pytest.mark.parametrize("exif", ["applied", "ignored"])
+def test_all_that_lies_in_a_turned_image_turns_with_it(tmp_path, format, orientation, exif, augment):
     pixels = stored(SHOWN, orientation)
     path = saved(tmp_path / f"a.{format}", pixels, orientation)
-    rows = {"image": [path], **labels_of(SHOWN if annotated == "shown" else pixels, tmp_path)}
-    inputs = {"image": ph.Image(HIGH, WIDE, annotated=annotated)}
+    rows = {"image": [path], **labels_of(SHOWN if exif == "applied" else pixels, tmp_path)}
+    inputs = {"image": ph.Image(HIGH, WIDE, exif=exif)}
     feed = ph.Feed(rows, inputs=inputs, heads=HEADS, batch_size=1, augment=augment)
     x, y, *_ = next(iter(feed))
     expected = SHOWN[:, ::-1] if augment else SHOWN
@@ -91,7 +91,7 @@ def test_a_function_of_one_s_own_gets_them_turned_too(tmp_path):
         seen.append((image, mask, boxes, points))
         return {"image": image, "mask": mask, "boxes": boxes, "points": points}
 
-    inputs = {"image": ph.Image(HIGH, WIDE, annotated="stored")}
+    inputs = {"image": ph.Image(HIGH, WIDE, exif="ignored")}
     heads = {name: HEADS[name] for name in ("mask", "box", "corners")}
     feed = ph.Feed(rows, inputs=inputs, heads=heads, batch_size=1, augment=[ph.Apply(look)], workers=0)
     next(iter(feed))
@@ -130,28 +130,28 @@ def test_an_error_in_a_function_of_one_s_own_names_the_row_and_the_file(tmp_path
 
 
 @pytest.mark.parametrize(
-    ("annotated", "words"),
+    ("exif", "words"),
     [
         (
-            "shown",
-            "head `mask`, row 0: expected a mask of the image as it is shown, 40 x 60, got 60 x 40, that of the image "
-            'as it is stored (its Exif says to turn it). Say ph.Image(..., annotated="stored"), if all labels are so.',
+            "applied",
+            "head `mask`, row 0: expected a mask of the image with its Exif orientation applied, 40 x 60, got 60 x 40, "
+            'the size with it ignored. Say ph.Image(..., exif="ignored"), if all labels are so.',
         ),
         (
-            "stored",
-            "head `mask`, row 0: expected a mask of the image as it is stored, 60 x 40, got 40 x 60, that of the "
-            'image as it is shown (its Exif says to turn it). Leave out annotated="stored", if all labels are so.',
+            "ignored",
+            "head `mask`, row 0: expected a mask of the image with its Exif orientation ignored, 60 x 40, got 40 x 60, "
+            'the size with it applied. Leave out exif="ignored", if all labels are so.',
         ),
     ],
 )
-def test_a_mask_of_the_image_turned_by_a_quarter_is_said(tmp_path, annotated, words):
+def test_a_mask_of_the_image_turned_by_a_quarter_is_said(tmp_path, exif, words):
     pixels = stored(SHOWN, 8)
-    of = pixels if annotated == "shown" else SHOWN
+    of = pixels if exif == "applied" else SHOWN
     rows = {"image": [saved(tmp_path / "a.jpg", pixels, 8)], "mask": labels_of(of, tmp_path)["mask"]}
     with pytest.raises(ph.DataError) as caught:
         ph.Feed(
             rows,
-            inputs={"image": ph.Image(20, 30, annotated=annotated)},
+            inputs={"image": ph.Image(20, 30, exif=exif)},
             heads={"mask": ph.Mask(values=(0, 255))},
         ).peek()
     assert str(caught.value) == words
@@ -159,21 +159,19 @@ def test_a_mask_of_the_image_turned_by_a_quarter_is_said(tmp_path, annotated, wo
     assert problem.code == "turned"
 
 
-@pytest.mark.parametrize("annotated", ["shown", "stored"])
-def test_yolo_s_shares_are_of_the_image_as_it_is_shown_or_stored(tmp_path, annotated):
+@pytest.mark.parametrize("exif", ["applied", "ignored"])
+def test_yolo_s_shares_are_of_the_image_as_it_is_shown_or_stored(tmp_path, exif):
     for name in ("images", "labels"):
         (tmp_path / name).mkdir()
     pixels = stored(SHOWN, 6)
     saved(tmp_path / "images" / "a.webp", pixels, 6)
-    share = labels_of(SHOWN if annotated == "shown" else pixels, tmp_path)["share"][0][0]
+    share = labels_of(SHOWN if exif == "applied" else pixels, tmp_path)["share"][0][0]
     line = [*(share[:2] + share[2:]) / 2, *(share[2:] - share[:2])]
     (tmp_path / "labels" / "a.txt").write_text("0 " + " ".join(map(str, line)))
-    rows = ph.read_yolo(tmp_path, names=["box"], annotated=annotated)
-    assert rows.read(np.array([0]))["size"].tolist() == [
-        [HIGH, WIDE] if annotated == "shown" else [WIDE, HIGH]
-    ]
-    for said in (annotated, None):
-        inputs = {"image": ph.Image(HIGH, WIDE, annotated=said)}
+    rows = ph.read_yolo(tmp_path, names=["box"], exif=exif)
+    assert rows.read(np.array([0]))["size"].tolist() == [[HIGH, WIDE] if exif == "applied" else [WIDE, HIGH]]
+    for said in (exif, None):
+        inputs = {"image": ph.Image(HIGH, WIDE, exif=said)}
         feed = ph.Feed(rows, inputs=inputs, heads={"boxes": ph.Boxes(1)}, batch_size=1)
         np.testing.assert_allclose(feed.peek()[1]["boxes"][0, 0], BOX, atol=1e-3)
     ph.pack(rows, tmp_path / "rows.store", progress=False)  # files as they are, which are still to be turned
@@ -181,9 +179,9 @@ def test_yolo_s_shares_are_of_the_image_as_it_is_shown_or_stored(tmp_path, annot
     for store in ("rows.store", "feed.store"):
         found = feed.on(tmp_path / store)
         np.testing.assert_allclose(found.peek()[1]["boxes"][0, 0], BOX, atol=1e-3)
-    if annotated == "stored":
+    if exif == "ignored":
         with pytest.raises(
-            ph.DataError, match='expected annotated="shown", as the reader of the images was told'
+            ph.DataError, match='expected exif="applied", as the reader of the images was told'
         ):
             feed.on(ph.read_yolo(tmp_path, names=["box"]))
 
@@ -210,10 +208,10 @@ def test_coco_s_sizes_tell_on_what_its_annotations_were_made(tmp_path):
         ph.read_coco(tmp_path / "a.json", tmp_path)
     assert str(caught.value) == (
         f"file {tmp_path / 'a.jpg'}: expected the size (height x width) that the annotation says, got 40 x 60 in the "
-        "image, 60 x 40 in the annotation. It was annotated as it is stored, and its Exif says to turn it: say "
-        'annotated="stored". Say missing_files="drop" to leave such images out.'
+        "image, 60 x 40 in the annotation. It was annotated with its Exif orientation ignored: say "
+        'exif="ignored". Say missing_files="drop" to leave such images out.'
     )
-    rows = ph.read_coco(tmp_path / "a.json", tmp_path, annotated="stored")
+    rows = ph.read_coco(tmp_path / "a.json", tmp_path, exif="ignored")
     one = {
         name: [values[0][0]]
         for name, values in rows.read(np.array([0])).items()
@@ -221,7 +219,7 @@ def test_coco_s_sizes_tell_on_what_its_annotations_were_made(tmp_path):
     }
     feed = ph.Feed(
         {"image": [str(tmp_path / "a.jpg")], **one},
-        inputs={"image": ph.Image(HIGH, WIDE, annotated="stored")},
+        inputs={"image": ph.Image(HIGH, WIDE, exif="ignored")},
         heads={"boxes": ph.Boxes(1), "masks": ph.Mask()},
         batch_size=1,
     )
@@ -235,17 +233,17 @@ def test_coco_s_sizes_tell_on_what_its_annotations_were_made(tmp_path):
         np.testing.assert_allclose(y["boxes"][0, 0], BOX, atol=1e-3)
         np.testing.assert_array_equal(y["masks"][0, 0, ..., 0], SHOWN[..., 0] // 255)
     with pytest.raises(ph.DataError) as caught:
-        ph.Feed(rows, inputs={"image": ph.Image(HIGH, WIDE, annotated="shown")}, heads=heads)
+        ph.Feed(rows, inputs={"image": ph.Image(HIGH, WIDE, exif="applied")}, heads=heads)
     assert str(caught.value) == (
-        'input `image`: expected annotated="stored", as the reader of the images was told, got annotated="shown". '
+        'input `image`: expected exif="ignored", as the reader of the images was told, got exif="applied". '
         "Say the same to both, or leave it out here."
     )
 
 
-def test_annotated_is_one_of_two_words():
+def test_exif_is_one_of_two_words():
     with pytest.raises(ph.ContractError) as caught:
-        ph.Image(8, 8, annotated="exif")
-    assert str(caught.value) == 'Image(annotated=): expected "shown" or "stored", got \'exif\'.'
+        ph.Image(8, 8, exif="shown")
+    assert str(caught.value) == 'Image(exif=): expected "applied" or "ignored", got \'shown\'.'
 
 
 # Formats ---------------------------------------------------------------------------------------------

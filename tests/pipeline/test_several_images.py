@@ -31,7 +31,7 @@ def batch_of(names, heads, augment=(), sizes=None, data=DATA, **more):
     return next(iter(feed.batches()))
 
 
-@pytest.mark.parametrize("augment", [(), [ph.Flip(p=1.0)], [ph.Rotate(10), ph.Shift(0.1)]], ids=str)
+@pytest.mark.parametrize("augment", [(), [ph.Flip(p=1.0)], [ph.Rotate(10), ph.Translate(0.1)]], ids=str)
 @pytest.mark.parametrize("names", [("colour", "depth"), ("depth", "colour")])
 def test_boxes_lie_in_the_image_that_is_named(names, augment):
     heads = {

@@ -49,10 +49,10 @@ def feed(data=DATA, image=None, heads=None, **more):
     ("image", "augment"),
     [
         (ph.Image(), ()),
-        (ph.Image(), (ph.Flip(), ph.Rotate(180), ph.Scale(0.3), ph.Shift(0.3))),
+        (ph.Image(), (ph.Flip(), ph.Rotate(180), ph.Scale(0.3), ph.Translate(0.3))),
         (ph.Image(24, 40), ()),
         (ph.Image(24, 40), (ph.Flip(), ph.Mosaic())),
-        (ph.Image(), (ph.Mixup(),)),
+        (ph.Image(), (ph.MixUp(),)),
     ],
 )
 def test_a_weight_goes_where_its_box_goes(image, augment):
@@ -63,7 +63,7 @@ def test_a_weight_goes_where_its_box_goes(image, augment):
         assert both.shape == (len(batch.ids), ROOM, 2)
         there = batch.labels["box"].any(-1)
         assert not box[~there].any()
-        if not any(isinstance(one, ph.Mixup) for one in augment):
+        if not any(isinstance(one, ph.MixUp) for one in augment):
             assert np.allclose(box[there], batch.labels["grey"][there][:, 0])
             assert np.allclose(both[there], batch.labels["both"][there])
         assert np.allclose(box, grey)
@@ -145,7 +145,7 @@ def test_weights_of_pixels_where_no_pixel_moves():
 
 def test_weights_of_pixels_are_cut_with_the_image():
     plain = {name: np.concatenate([w[name] for w in [pixels().peek()[2]]]) for name in MASKS}
-    for batch in pixels(augment=(ph.Cutmix(),)).batches():
+    for batch in pixels(augment=(ph.CutMix(),)).batches():
         for name, weights in batch.weights.items():
             held = [np.isclose(weights, other[None]).reshape(6, 8, 8, -1).all(-1) for other in plain[name]]
             assert np.any(held, axis=0).all()  # each pixel has the weight that it had in one of the rows

@@ -481,7 +481,7 @@ def test_paths_that_are_not_there(data):
             'read_coco(kind=): expected "instances" or "keypoints" or "panoptic", got \'boxes\'.',
         ),
         ({"unannotated": 0}, 'read_coco(unannotated=): expected "missing" or "empty", got 0.'),
-        ({"annotated": "exif"}, 'read_coco(annotated=): expected "shown" or "stored", got \'exif\'.'),
+        ({"exif": "shown"}, 'read_coco(exif=): expected "applied" or "ignored", got \'shown\'.'),
     ],
 )
 def test_options(data, options, words):

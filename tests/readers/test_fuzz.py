@@ -90,7 +90,7 @@ class Coco:
             "missing_files": chance.choice(["raise", "drop"]),
             "crowds": chance.choice([None, "keep"]),
             "unannotated": chance.choice([None, "empty"]),
-            "annotated": chance.choice([None, "stored"]),
+            "exif": chance.choice([None, "ignored"]),
         }
         return ph.read_coco(self.root / "a.json", self.root, segments=self.root / "p", **options)
 

@@ -130,7 +130,7 @@ def test_augmentation_is_a_stage():
 def test_mixing_is_a_stage():
     data = {"image": np.full((16, 300, 300, 3), 7, np.uint8), "y": np.arange(16) % 2}
     feed = ph.Feed(
-        data, inputs={"image": ph.Image()}, heads={"y": ph.Binary()}, augment=[ph.Mixup()], batch_size=4
+        data, inputs={"image": ph.Image()}, heads={"y": ph.Binary()}, augment=[ph.MixUp()], batch_size=4
     )
     assert feed.profile(3).seconds["mix"] > 0
 

@@ -94,7 +94,7 @@ def test_stored_arrays_are_not_in_memory(stored, kind):
     assert source.column("x") is None
     assert source.column("y") is not None
     assert source.only(["x"]).columns == ("x",)
-    assert np.array_equal(source.probe("x", 3), VALUES[:3])
+    assert np.array_equal(source.first_rows("x", 3), VALUES[:3])
 
 
 @pytest.mark.parametrize("kind", ON_DISK)

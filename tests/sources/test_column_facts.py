@@ -159,8 +159,8 @@ def test_an_order_that_holds_the_others_is_that_of_all():
     assert together("x", known).classes == ("d", "a", "c")
     known = [About(("a", "c")), About(("b", "c"))]  # in the order of the alphabet, as where no file has one
     assert together("x", known).classes == ("a", "b", "c")
-    with pytest.raises(ph.DataError, match="annotations of one kind of pixels in all sources"):
-        together("x", [About(annotated="stored"), About(annotated="shown")])
+    with pytest.raises(ph.DataError, match="annotations made alike in all sources"):
+        together("x", [About(exif="ignored"), About(exif="applied")])
 
 
 def test_folders_of_classes_have_the_order_of_the_folders(tmp_path):

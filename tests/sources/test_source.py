@@ -4,6 +4,7 @@ import pytest
 from polyhead import DataError, Source
 from polyhead.errors import similar
 from polyhead.sources.arrays import Arrays
+from polyhead.sources.scanning import first_rows, scan
 from polyhead.sources.source import checked_rows
 
 
@@ -39,7 +40,7 @@ def test_five_lines_make_a_source():
     assert source.columns == ("x", "y", "word")
     assert repr(source) == "Squares(100 rows: x, y, word)"
     assert source.column("x") is None
-    assert source.probe("y", 3).tolist() == [0, 1, 4]
+    assert first_rows(source, "y", 3).tolist() == [0, 1, 4]
 
 
 def test_an_empty_source_has_no_columns():
@@ -70,19 +71,19 @@ def test_only_of_a_column_that_is_not_there():
 
 
 def test_scan_reads_in_pieces():
-    pieces = list(Squares().scan("y", rows=40))
+    pieces = list(scan(Squares(), "y", rows=40))
     assert [(start, len(values)) for start, values in pieces] == [(0, 40), (40, 40), (80, 20)]
     assert np.concatenate([values for _, values in pieces]).tolist() == [i * i for i in range(100)]
 
 
 def test_scan_gives_a_column_in_memory_at_once():
     values = np.arange(5)
-    ((start, whole),) = Arrays({"x": values}).scan("x", rows=2)
+    ((start, whole),) = scan(Arrays({"x": values}), "x", rows=2)
     assert start == 0
     assert whole is values
 
 
-def test_scan_and_probe_read_one_column_alone():
+def test_scan_and_first_rows_read_one_column_alone():
     asked = []
 
     class Wide(Squares):
@@ -90,8 +91,8 @@ def test_scan_and_probe_read_one_column_alone():
             asked.append(tuple(columns))
             return super().only(columns)
 
-    next(Wide().scan("y"))
-    Wide().probe("x")
+    next(scan(Wide(), "y"))
+    first_rows(Wide(), "x")
     assert set(asked) == {("x",), ("y",)}
 
 

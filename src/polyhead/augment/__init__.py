@@ -3,9 +3,9 @@
 from polyhead.augment.augmentation import Augmentation
 from polyhead.augment.color import Blur, Color, Cutout, Noise
 from polyhead.augment.custom import Apply
-from polyhead.augment.geometric import Crop, Flip, RandomResizedCrop, Rotate, Scale, Shear, Shift
+from polyhead.augment.geometric import Crop, Flip, RandomResizedCrop, Rotate, Scale, Shear, Translate
 from polyhead.augment.joint import Joint
-from polyhead.augment.mix import Cutmix, Mixup, Mosaic
+from polyhead.augment.mix import CutMix, MixUp, Mosaic
 from polyhead.augment.plan import Plan
 from polyhead.augment.sample_transform import Sample, transform_sample
 
@@ -15,11 +15,11 @@ __all__ = [
     "Blur",
     "Color",
     "Crop",
-    "Cutmix",
+    "CutMix",
     "Cutout",
     "Flip",
     "Joint",
-    "Mixup",
+    "MixUp",
     "Mosaic",
     "Noise",
     "Plan",
@@ -28,6 +28,6 @@ __all__ = [
     "Sample",
     "Scale",
     "Shear",
-    "Shift",
+    "Translate",
     "transform_sample",
 ]

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import KW_ONLY, dataclass, fields
-from numbers import Real
 from typing import Any, ClassVar
 
 import numpy as np
 
-from polyhead.errors import ContractError, Problem, plain_fields, shown
+from polyhead.errors import ContractError, Problem, is_number, plain_fields, shown
 
 Moved = tuple[np.ndarray, np.ndarray]
 
@@ -31,6 +30,14 @@ class Augmentation(ABC):
 
     draws: ClassVar[int] = 1
     """How many uniform numbers it draws for a sample; the first decides whether it happens."""
+
+    stream_name: ClassVar[str]
+    """Names the random stream that it draws from: the class's own name, unless the class gives another one."""
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if "stream_name" not in cls.__dict__:
+            cls.stream_name = cls.__name__
 
     def __post_init__(self) -> None:
         plain_fields(self)
@@ -63,7 +70,7 @@ class Augmentation(ABC):
             below: whether ``high`` itself is too much.
         """
         value = getattr(self, name)
-        good = isinstance(value, Real) and not isinstance(value, bool)
+        good = is_number(value)
         if good and low <= value <= high and not (above and value == low) and not (below and value == high):
             return
         end = "" if high == float("inf") else f"{high:g}{')' if below else ']'}"

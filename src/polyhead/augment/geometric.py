@@ -97,19 +97,20 @@ class Scale(Geometric):
 
 
 @dataclass(frozen=True, repr=False)
-class Shift(Geometric):
+class Translate(Geometric):
     """Move sideways and up or down, each by up to a fraction of the frame.
 
     Attributes:
         fraction: the greatest distance as a share of the width, and of the height, in (0, 1].
 
-    >>> Shift(0.1)
-    Shift(0.1)
+    >>> Translate(0.1)
+    Translate(0.1)
     """
 
     fraction: float
 
     draws = 3
+    stream_name = "Shift"  # its first name: another one would change what a seed draws
 
     def __post_init__(self) -> None:
         super().__post_init__()

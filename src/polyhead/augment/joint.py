@@ -61,7 +61,7 @@ class Joint:
         self._stages = [Stage()]
         before: dict[str, int] = {}
         for number, one in enumerate(self.augmentations):
-            name = type(one).__name__
+            name = getattr(one, "stream_name", "")
             own = stream(name, before.get(name, 0))
             before[name] = before.get(name, 0) + 1
             if isinstance(one, Geometric):

@@ -1,4 +1,4 @@
-"""The augmentations that make one row of several: Mixup, Cutmix, Mosaic.
+"""The augmentations that make one row of several: MixUp, CutMix, Mosaic.
 
 The rows that are mixed with a row are other rows of the source, not of the batch: which, how strongly and where is a
 pure function of (seed, epoch, sample id), as all chance is. Each is augmented as itself before it is mixed.
@@ -68,7 +68,7 @@ class Mixer(Augmentation):
 
 
 @dataclass(frozen=True, repr=False)
-class Mixup(Mixer):
+class MixUp(Mixer):
     """Lay another row over each row: inputs and labels are means of the two, by a share drawn from Beta(alpha, alpha).
 
     Works on images and on numbers. After Zhang et al., "mixup: Beyond Empirical Risk Minimization", 2018.
@@ -84,14 +84,15 @@ class Mixup(Mixer):
         alpha: of the distribution, in (0, 100]: below 1 one row is mostly much the stronger, at 1 all shares are
             alike, above it they are near a half.
 
-    >>> Mixup(0.4, p=0.5)
-    Mixup(0.4, p=0.5)
+    >>> MixUp(0.4, p=0.5)
+    MixUp(0.4, p=0.5)
     """
 
     alpha: float = 0.2
 
     way = BLEND
     draws = 3
+    stream_name = "Mixup"  # its first name: another one would change what a seed draws
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -103,7 +104,7 @@ class Mixup(Mixer):
 
 
 @dataclass(frozen=True, repr=False)
-class Cutmix(Mixer):
+class CutMix(Mixer):
     """Paste a rectangle of another row's image into each image, at the place where it was.
 
     Its area is drawn from Beta(alpha, alpha), its centre evenly, and what would leave the image is cut off. After Yun
@@ -119,8 +120,8 @@ class Cutmix(Mixer):
     Attributes:
         alpha: of the distribution, in (0, 100]; at 1 all areas are alike.
 
-    >>> Cutmix()
-    Cutmix(1.0)
+    >>> CutMix()
+    CutMix(1.0)
     """
 
     alpha: float = 1.0
@@ -129,6 +130,7 @@ class Cutmix(Mixer):
 
     way = PATCH
     draws = 5
+    stream_name = "Cutmix"  # as for `MixUp`
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -154,7 +156,7 @@ class Mosaic(Mixer):
     """Put the images of four rows together, each a quarter cut at random from its image; no pixel is resampled.
 
     The centre at which they meet is drawn from the middle half of the image. After Bochkovskiy et al., "YOLOv4: Optimal
-    Speed and Accuracy of Object Detection", 2020, without its enlarged canvas. Labels are as with `Cutmix`.
+    Speed and Accuracy of Object Detection", 2020, without its enlarged canvas. Labels are as with `CutMix`.
 
     >>> Mosaic(p=0.3)
     Mosaic(p=0.3)

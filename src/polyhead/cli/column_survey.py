@@ -12,6 +12,7 @@ from polyhead.doctor.column_description import ColumnDescription
 from polyhead.errors import shown
 from polyhead.kinds.array_statistics import ArrayStatistics
 from polyhead.kinds.missing import is_missing
+from polyhead.sources.scanning import scan
 from polyhead.sources.source import Source
 
 SCAN_BYTES = 256 << 20
@@ -58,7 +59,7 @@ def _read(source: Source, name: str) -> Any:
     """The column's values from the first row on, within bounds."""
     parts: list[Any] = []
     size = rows = 0
-    for _, piece in source.scan(name):
+    for _, piece in scan(source, name):
         values: Any = piece.values() if isinstance(piece, Coded) else piece
         dense = isinstance(values, np.ndarray) and values.dtype != object
         each = max(1, values[:1].nbytes) if dense and len(values) else 64

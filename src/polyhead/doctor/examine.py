@@ -18,7 +18,7 @@ from polyhead.doctor.reading import Clock, Reading, Worker, read
 from polyhead.doctor.subjects import Subject, subject
 from polyhead.doctor.weight_checks import check_weights
 from polyhead.doctor.workers import check_item, check_workers, same_chance
-from polyhead.errors import ContractError, PolyheadError, Problem, is_size, shown
+from polyhead.errors import ContractError, PolyheadError, Problem, is_number, require_size, shown
 from polyhead.feed import Feed
 from polyhead.kinds import CLASS_A_STEP
 
@@ -65,13 +65,9 @@ def examine(
     (False, 'nan')
     """
     for name, value in (("batches", batches), ("steps_per_epoch", steps_per_epoch)):
-        if (value is not None or name == "batches") and not is_size(value):
-            raise ContractError(Problem(f"examine({name}=)", "an integer of at least 1", shown(value)))
-    if (
-        isinstance(seconds, bool)
-        or not isinstance(seconds, (int, float))
-        or not 0 < seconds < threading.TIMEOUT_MAX
-    ):
+        if value is not None or name == "batches":
+            require_size(f"examine({name}=)", value)
+    if not is_number(seconds) or not 0 < seconds < threading.TIMEOUT_MAX:
         raise ContractError(Problem("examine(seconds=)", "a number above 0", shown(seconds)))
     if isinstance(obj, Feed) and model is not None:
         fit = obj.check(model)

@@ -6,8 +6,9 @@ from typing import Any
 
 import keras
 
+from polyhead.errors import require_size
 from polyhead.keras_bridge.wait_time import StepTimer
-from polyhead.profiling import Speed, require_steps
+from polyhead.profiling import Speed
 
 
 class Profile(keras.callbacks.Callback):
@@ -18,14 +19,14 @@ class Profile(keras.callbacks.Callback):
 
     Args:
         steps: how many steps to measure at most.
-        verbose: print the report when training ends.
+        verbose: 0 or 1; 1 prints the report when training ends.
 
     Attributes:
         report: a `Speed`, once training has ended; None where fewer than two steps were measured, or the data is
             no feed.
 
     Raises:
-        ContractError: ``steps`` is no integer of at least 2.
+        ContractError: ``steps`` is no integer of at least 2, or ``verbose`` is none of at least 0.
 
     >>> import keras, numpy as np
     >>> import polyhead as ph
@@ -41,7 +42,8 @@ class Profile(keras.callbacks.Callback):
     """
 
     def __init__(self, steps: int = 1000, verbose: int = 1) -> None:
-        require_steps(steps, "Profile(steps=)", 2)
+        require_size("Profile(steps=)", steps, 2)
+        require_size("Profile(verbose=)", verbose, 0)
         super().__init__()
         self.steps, self.verbose = steps, verbose
         self.timer: StepTimer | None = None

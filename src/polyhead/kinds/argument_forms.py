@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from numbers import Real
 from typing import Any
 
 import numpy as np
 
-from polyhead.errors import ContractError, Problem, as_list, is_integer, is_size, plain, require_choice, shown
+from polyhead.errors import (
+    ContractError,
+    Problem,
+    as_list,
+    is_integer,
+    is_number,
+    is_size,
+    plain,
+    require_choice,
+    shown,
+)
 
 
 def as_shape(shape: Any, where: str) -> tuple[int, ...]:
@@ -36,7 +45,7 @@ def as_class_weight(given: Any, where: str) -> Any:
     if found is None:
         raise ContractError(Problem(where, '"balanced" or a dict', shown(given)))
     for label, value in found.items() if isinstance(found, Mapping) else enumerate(found):
-        if not isinstance(plain(value), Real) or not 0 <= value < float("inf"):
+        if not is_number(plain(value)) or value < 0:
             raise ContractError(
                 Problem(f"{where}, class {label!r}", "a finite number of at least 0", shown(value))
             )

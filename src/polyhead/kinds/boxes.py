@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import KW_ONLY, dataclass
-from numbers import Real
 from typing import Any, Self
 
 import numpy as np
 
-from polyhead.errors import BadValue, ContractError, Problem, require_choice, shown
+from polyhead.errors import BadValue, ContractError, Problem, is_number, require_choice, shown
 from polyhead.kinds.coordinates import Coordinates
 from polyhead.kinds.missing import (
     as_float32,
@@ -63,7 +62,7 @@ class Boxes(Coordinates):
         super().__post_init__()
         require_choice("Boxes(format=)", self.format, _FORMATS)
         require_choice("Boxes(overflow=)", self.overflow, _OVERFLOWS)
-        if not isinstance(self.min_visible, Real) or not 0 <= self.min_visible <= 1:
+        if not is_number(self.min_visible) or not 0 <= self.min_visible <= 1:
             raise ContractError(Problem("Boxes(min_visible=)", "a number in [0, 1]", shown(self.min_visible)))
 
     @property

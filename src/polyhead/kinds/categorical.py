@@ -35,7 +35,7 @@ class Categorical(Head):
             those of the source, all of them and in its order, where it has one (`read_coco`, `read_yolo`, `read_voc`,
             `read_folder`); else they are learnt from the column: a category's own order, else sorted. Learnt once, they
             are fixed: give ``feed.heads`` to the feeds of other splits.
-        one_hot: labels of 1 for the class and 0 for all others, which can be mixed by `Mixup` and the like.
+        one_hot: labels of 1 for the class and 0 for all others, which can be mixed by `MixUp` and the like.
 
     >>> Categorical(["cat", "dog"]).encode(["dog", None, "cat"])
     (array([1, 0, 0], dtype=int32), array([ True, False,  True]))

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from polyhead.errors import BadValue, ContractError, Problem, as_list, shown
+from polyhead.errors import BadValue, ContractError, Problem, as_list, is_integer, shown
 from polyhead.kinds.missing import first_row, is_dense, is_missing, plain
 
 Colour = tuple[int, int, int]
@@ -144,9 +144,7 @@ def colour(value: Any) -> Colour | None:
     numbers = as_list(value)
     if numbers is None:
         return None
-    whole = all(
-        isinstance(n, (int, np.integer)) and not isinstance(n, bool) and 0 <= n <= 255 for n in numbers
-    )
+    whole = all(is_integer(n) and 0 <= n <= 255 for n in numbers)
     return (int(numbers[0]), int(numbers[1]), int(numbers[2])) if whole and len(numbers) == 3 else None
 
 

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from polyhead.errors import BadValue, ContractError, Problem, is_size, shown
+from polyhead.errors import BadValue, require_size, shown
 from polyhead.kinds.class_encoding import output_dtype
 from polyhead.kinds.kind import Head
 from polyhead.kinds.missing import (
@@ -42,9 +42,7 @@ class Coordinates(Head):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not is_size(self.places):
-            where = f"{type(self).__name__}()"
-            raise ContractError(Problem(where, "an integer of at least 1", shown(self.places)))
+        require_size(f"{type(self).__name__}()", self.places)
 
     def _laid_out(self, value: Any, what: str) -> np.ndarray:
         """A row's entries, float64 ``(k, width)``, NaN for those that are missing."""

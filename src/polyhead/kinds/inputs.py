@@ -5,13 +5,21 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import KW_ONLY, dataclass, field
-from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
 
 from polyhead.columns.image_values import is_pillow
-from polyhead.errors import BadValue, ContractError, Problem, as_list, is_size, require_choice, shown
+from polyhead.errors import (
+    BadValue,
+    ContractError,
+    Problem,
+    as_list,
+    is_number,
+    require_choice,
+    require_size,
+    shown,
+)
 from polyhead.kinds.argument_forms import as_dtype, as_shape
 from polyhead.kinds.kind import Input, Way
 from polyhead.kinds.missing import (
@@ -56,8 +64,7 @@ class Array(Input):
         if self.dtype is not None:
             object.__setattr__(self, "dtype", as_dtype(self.dtype))
             require_choice("Array(dtype=)", self.dtype, ("float32", "int32"), '"float32" or "int32"')
-        number = isinstance(self.fill, Real) and not isinstance(self.fill, bool)
-        if self.fill is not None and not (number and -np.inf < self.fill < np.inf):
+        if self.fill is not None and not is_number(self.fill):
             raise ContractError(Problem("Array(fill=)", "a finite number", shown(self.fill)))
         if self.shape is not None:
             object.__setattr__(self, "shape", as_shape(self.shape, "Array(shape)"))
@@ -100,7 +107,7 @@ class Array(Input):
     def require_mixable(self, way: str) -> None:
         expected = "an input that can be mixed"
         if way == PATCH:
-            fix = "Use ph.Mixup, or ph.Image for what lies in the image as its pixels do."
+            fix = "Use ph.MixUp, or ph.Image for what lies in the image as its pixels do."
             raise BadValue(None, expected, "numbers that have no place in the image", fix)
         if self.dtype != "float32":
             fix = 'Say ph.Array(dtype="float32") if they are quantities.'
@@ -136,11 +143,10 @@ class Image(Input):
             error.
         max_pixels: larger images are refused before they are decoded: by default 134 million pixels, and far fewer
             where the file is too small to hold them.
-        light: whether augmentations of light and colour touch it; say False for depth and the like.
-        annotated: the pixels that masks, boxes and keypoints were made for, where a file says that it is to be
-            turned (Exif): ``"shown"``, those that a viewer shows, or ``"stored"``, those that a decoder gives which
-            does not turn them; by default as the reader of the images was told, else ``"shown"``. The model gets the
-            image as it is shown, and all that lies in it alike.
+        photometric: whether augmentations of brightness and colour change it; say False for depth and the like.
+        exif: how masks, boxes and keypoints were made: on the image with its Exif orientation ``"applied"``, as viewers
+            show it, or ``"ignored"``, as its pixels are stored; by default as the reader of the images was told, else
+            ``"applied"``. The model always gets the image with its Exif orientation applied, and its labels with it.
 
     >>> Image(64, 64, dtype="uint8")
     Image(64, 64, dtype='uint8')
@@ -155,45 +161,42 @@ class Image(Input):
     range: tuple[float, float] | None = None
     page: int | None = None
     max_pixels: int | None = None
-    light: bool = True
-    annotated: str | None = None
+    photometric: bool = True
+    exif: str | None = None
     # found to hold what must be decoded or resized
     late: bool = field(default=False, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         super().__post_init__()
         for name in ("height", "width", "channels"):
-            size = getattr(self, name)
-            if size is not None and not is_size(size):
-                raise ContractError(Problem(f"Image({name})", "an integer of at least 1", shown(size)))
+            if getattr(self, name) is not None:
+                require_size(f"Image({name})", getattr(self, name))
         object.__setattr__(self, "dtype", as_dtype(self.dtype))
         require_choice("Image(dtype=)", self.dtype, ("float32", "uint8"), '"float32" or "uint8"')
         require_choice("Image(fit=)", self.fit, _FITS)
-        if self.annotated is not None:
-            require_choice("Image(annotated=)", self.annotated, ("shown", "stored"), '"shown" or "stored"')
+        if self.exif is not None:
+            require_choice("Image(exif=)", self.exif, ("applied", "ignored"), '"applied" or "ignored"')
         if self.range is not None:
             object.__setattr__(self, "range", _checked_range(self.range))
-        for name, least in (("page", 0), ("max_pixels", 1)):
-            given = getattr(self, name)
-            whole = isinstance(given, Integral) and not isinstance(given, bool)
-            if given is not None and not (whole and given >= least):
-                expected = f"an integer of at least {least}"
-                fix = "The first page is 0; pages are not counted from the end." if name == "page" else ""
-                raise ContractError(Problem(f"Image({name}=)", expected, shown(given), fix))
+        if self.page is not None:
+            fix = "The first page is 0; pages are not counted from the end."
+            require_size("Image(page=)", self.page, 0, fix)
+        if self.max_pixels is not None:
+            require_size("Image(max_pixels=)", self.max_pixels)
 
     @property
     def shape(self) -> tuple[int, ...]:
         return (self.height or 0, self.width or 0, self.channels or 0)
 
     def told(self, column: Column) -> Image:
-        known = column.about().annotated
-        if known is None or known == self.annotated:
+        known = column.about().exif
+        if known is None or known == self.exif:
             return self
-        if self.annotated is not None:
+        if self.exif is not None:
             fix = "Say the same to both, or leave it out here."
-            expected = f'annotated="{known}", as the reader of the images was told'
-            raise BadValue(None, expected, f'annotated="{self.annotated}"', fix)
-        return self.fixed(annotated="stored") if known == "stored" else self
+            expected = f'exif="{known}", as the reader of the images was told'
+            raise BadValue(None, expected, f'exif="{self.exif}"', fix)
+        return self.fixed(exif="ignored") if known == "ignored" else self
 
     def resolve(self, column: Column) -> Image:
         values = plain(column.probe())
@@ -329,10 +332,8 @@ class Image(Input):
 
 def _checked_range(given: Any) -> tuple[float, float]:
     pair = as_list(given) or []
-    if len(pair) == 2 and all(isinstance(n, Real) for n in pair):
-        low, high = float(pair[0]), float(pair[1])
-        if -np.inf < low < high < np.inf:
-            return low, high
+    if len(pair) == 2 and all(map(is_number, pair)) and pair[0] < pair[1]:
+        return float(pair[0]), float(pair[1])
     expected = "(low, high), the numbers that become 0 and 1"
     raise ContractError(Problem("Image(range=)", expected, shown(given)))
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import KW_ONLY, dataclass, field, fields, replace
-from numbers import Real
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
@@ -15,6 +14,7 @@ from polyhead.errors import (
     ContractError,
     Problem,
     as_list,
+    is_number,
     plain_fields,
     shown,
 )
@@ -204,7 +204,7 @@ class Head(Kind, InImage):
     def __post_init__(self) -> None:
         super().__post_init__()
         name = type(self).__name__
-        if not isinstance(self.weight, Real) or not 0 <= self.weight < float("inf"):
+        if not is_number(self.weight) or self.weight < 0:
             raise ContractError(
                 Problem(f"{name}(weight=)", "a finite number of at least 0", shown(self.weight))
             )

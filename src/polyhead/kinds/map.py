@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import KW_ONLY, dataclass, field
-from numbers import Integral, Real
+from numbers import Real
 from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from polyhead.errors import BadValue, ContractError, Problem, require_choice, shown
+from polyhead.errors import BadValue, ContractError, Problem, is_number, require_choice, require_size, shown
 from polyhead.kinds.kind import Way, coarser
 from polyhead.kinds.missing import (
     as_float32,
@@ -67,12 +67,10 @@ class Map(Pixels):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not isinstance(self.channels, Integral) or isinstance(self.channels, bool) or self.channels < 1:
-            raise ContractError(Problem("Map(channels)", "an integer of at least 1", shown(self.channels)))
+        require_size("Map(channels)", self.channels)
         expected = " or ".join(f'"{one}"' for one in _INTERPOLATIONS)
         require_choice("Map(interpolation=)", self.interpolation, _INTERPOLATIONS, expected)
-        good = isinstance(self.scale, Real) and not isinstance(self.scale, bool)
-        if self.scale is not None and not (good and 0 < abs(self.scale) < float("inf")):
+        if self.scale is not None and not (is_number(self.scale) and self.scale):
             raise ContractError(Problem("Map(scale=)", "a finite number other than 0", shown(self.scale)))
 
     # Shapes ----------------------------------------------------------------------------------------

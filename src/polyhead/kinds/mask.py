@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from polyhead.errors import BadValue, ContractError, Problem, as_list, shown, similar
+from polyhead.errors import BadValue, ContractError, Problem, as_list, is_integer, shown, similar
 from polyhead.kinds import class_encoding
 from polyhead.kinds.color_classes import Colours, as_colours
 from polyhead.kinds.keras_names import BINARY_LOSSES, SIGMOID, SOFTMAX, SPARSE_LOSSES
@@ -89,7 +89,7 @@ class Mask(Pixels):
         if colours is not None:
             return colours.classes
         values = as_list(given) or []
-        whole = all(isinstance(v, (int, np.integer)) and not isinstance(v, bool) for v in values)
+        whole = all(map(is_integer, values))
         if len(values) != count or not whole or len(set(values)) < count or self.missing in values:
             expected = f"{count} distinct whole numbers, one for each class, none of them missing="
             raise ContractError(Problem("Mask(values=)", expected, shown(self.values)))
@@ -178,7 +178,7 @@ class Mask(Pixels):
         if way != BLEND:
             return self.shape if self.elementwise else self.size
         if not self.binary:
-            fix = "Use ph.Cutmix or ph.Mosaic, which cut masks, or ph.Mask(multi=True)."
+            fix = "Use ph.CutMix or ph.Mosaic, which cut masks, or ph.Mask(multi=True)."
             raise unmixable("a class id in each pixel: between two ids lies another class", fix)
         require_soft(self.loss)
         return self.weight_shape
@@ -218,7 +218,7 @@ class Mask(Pixels):
         ids = (0, 1) if self.binary else range(len(self.names))
         if isinstance(given, str) and not self.multi and given in self.names:
             return 1 if self.binary else self.names.index(given)
-        if isinstance(given, int) and not isinstance(given, bool) and given in ids:
+        if is_integer(given) and given in ids:
             return given
         known = "0, 1" if self.binary else shown(list(self.names))
         expected = f'"missing" for no label, or a class among {known}'

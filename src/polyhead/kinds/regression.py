@@ -105,7 +105,7 @@ class Regression(Head):
 
     def mixable(self, way: str) -> tuple[int, ...]:
         if way == PATCH:
-            fix = "Use ph.Mixup, or leave the head out."
+            fix = "Use ph.MixUp, or leave the head out."
             raise unmixable("numbers of whole rows, which do not go by the area that is seen", fix)
         return self.weight_shape
 

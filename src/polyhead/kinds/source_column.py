@@ -15,7 +15,8 @@ class About(NamedTuple):
         classes: the names of all its classes, in the order of their ids, whether they occur or not; None where the
             source does not say.
         values: what the column holds for each class, where that is not its name.
-        annotated: of a column of images, the pixels that annotations were made for: ``"shown"`` or ``"stored"``.
+        exif: of a column of images, whether annotations were made with the Exif orientation ``"applied"`` or
+            ``"ignored"``.
 
     >>> About(("cat", "dog")).classes
     ('cat', 'dog')
@@ -23,7 +24,7 @@ class About(NamedTuple):
 
     classes: tuple[Any, ...] | None = None
     values: tuple[Any, ...] | None = None
-    annotated: str | None = None
+    exif: str | None = None
 
 
 class Column(Protocol):

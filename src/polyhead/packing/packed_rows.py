@@ -28,6 +28,7 @@ from polyhead.kinds.missing import is_missing, plain
 from polyhead.kinds.source_column import About
 from polyhead.pipeline.resized import Placed
 from polyhead.readers.as_source import as_source
+from polyhead.sources.scanning import first_rows
 from polyhead.sources.source import OwnSource, Source, checked_rows, row_of
 from polyhead.store.column_codec import Spec, spec_of
 from polyhead.store.fingerprint import of_source
@@ -67,7 +68,7 @@ def rows_of(data: Any, image_size: Any, encoding: str, quality: int) -> Source:
                 Problem(f"pack({name}=)", "a feed to pack", "rows without a declaration", fix)
             )
     source = as_source(data)
-    files = tuple(name for name in source.columns if _is_files(source.probe(name)))
+    files = tuple(name for name in source.columns if _is_files(first_rows(source, name)))
     return Files(source, files) if files else source
 
 

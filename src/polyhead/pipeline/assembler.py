@@ -27,6 +27,7 @@ from polyhead.pipeline.row_mixing import Mixers, Parts, split
 from polyhead.pipeline.unmoved_targets import require_images, require_moving, require_unit, sides
 from polyhead.pipeline.weight_columns import along_boxes, prepare, require_still
 from polyhead.profiling import Laps, Meter
+from polyhead.sources.scanning import first_rows
 from polyhead.sources.source import Source, checked_rows, row_of
 
 BLOCK_BYTES = 1 << 20
@@ -472,7 +473,7 @@ def _scene(
 
 def _is_late(head: Head, source: Source, name: str) -> bool:
     """Whether a head's column has to be decoded or resized."""
-    return head.layer is not None and head.late(source.probe(head.columns(name)[0]))
+    return head.layer is not None and head.late(first_rows(source, head.columns(name)[0]))
 
 
 def _only(source: Source, columns: list[str]) -> Source | None:

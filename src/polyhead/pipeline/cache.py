@@ -25,6 +25,7 @@ from polyhead.kinds.source_column import About
 from polyhead.pipeline.decoded import Shrunk
 from polyhead.pipeline.faults import readable
 from polyhead.pipeline.resized import Placed, looked_at
+from polyhead.sources.scanning import first_rows
 from polyhead.sources.source import DerivedSource, Source, checked_rows
 from polyhead.store.column_codec import Spec, column_of, dense, field
 from polyhead.store.files import (
@@ -128,17 +129,17 @@ class Cached(DerivedSource):
     def only(self, columns: Sequence[str]) -> Source:
         return super().only(columns) if set(columns) & set(self._kept) else self._source.only(columns)
 
-    def probe(self, name: str, rows: int = 32) -> Values:
+    def first_rows(self, name: str, rows: int = 32) -> Values:
         """The first rows of one column; in place of those that cannot be read stands one that can."""
         try:
-            return super().probe(name, rows)
+            return super().first_rows(name, rows)
         except DataError:
             if name not in self._kept:
                 raise
         ids, only = looked_at(self._source, rows), self.only([name])
         right = readable(only.coded, ids)
         if not right.any():
-            return self._source.probe(name, rows)  # no image was decoded, nor will be
+            return first_rows(self._source, name, rows)  # no image was decoded, nor will be
         ids = np.where(right, ids, ids[right.argmax()])[:rows]
         return only.coded(ids)[name]
 

@@ -14,6 +14,7 @@ from polyhead.errors import ContractError, Problem, is_integer, place, shown, si
 from polyhead.kinds import Array, Head, Image, Input, for_boxes
 from polyhead.kinds.kind import Kind
 from polyhead.pipeline.kind_columns import absent
+from polyhead.sources.scanning import first_rows
 from polyhead.sources.source import Source, names_in
 from polyhead.store.fingerprint import told
 
@@ -91,7 +92,7 @@ def _guess(source: Source, name: str) -> Input:
     """An image where bytes stand in rows, columns and channels; else an array."""
     if name not in source.columns:
         return Array()
-    probe = source.probe(name)
+    probe = first_rows(source, name)
     image = (
         isinstance(probe, np.ndarray)
         and probe.dtype == np.uint8

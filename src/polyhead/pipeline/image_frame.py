@@ -14,14 +14,14 @@ from polyhead.errors import DataError, Problem, place
 
 
 class Frame:
-    """The frame of an image: (height, width) as it is shown, and as its annotations take it."""
+    """The frame of an image: (height, width) as it is shown, and of the image that its labels were made on."""
 
-    __slots__ = ("annotated", "shown", "turn")
+    __slots__ = ("label_size", "shown", "turn")
 
     def __init__(
-        self, shown: tuple[int, int], annotated: tuple[int, int] | None = None, turn: int = 1
+        self, shown: tuple[int, int], label_size: tuple[int, int] | None = None, turn: int = 1
     ) -> None:
-        self.shown, self.annotated, self.turn = shown, annotated or shown, turn
+        self.shown, self.label_size, self.turn = shown, label_size or shown, turn
 
     @property
     def turns_sides(self) -> bool:
@@ -59,7 +59,7 @@ class Ways(NamedTuple):
 
     Attributes:
         sizes: (height, width) of images, masks and maps as they come out, and of the image in which others lie.
-        light: the images whose light changes.
+        photometric: the images that photometric augmentations change.
         fills: what stands outside of a mask.
         nearest: the maps of which the nearest pixel is taken.
         swaps: pairs of keypoints that change places.
@@ -67,7 +67,7 @@ class Ways(NamedTuple):
     """
 
     sizes: dict[str, Any]
-    light: set[str]
+    photometric: set[str]
     fills: dict[str, float]
     nearest: set[str]
     swaps: dict[str, Any]

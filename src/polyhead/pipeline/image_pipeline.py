@@ -30,6 +30,7 @@ from polyhead.pipeline.pixel_labels import drawn, require_sides
 from polyhead.pipeline.prefetch import share
 from polyhead.pipeline.target_images import require_frames
 from polyhead.profiling import Laps
+from polyhead.sources.scanning import first_rows
 from polyhead.sources.source import Source
 
 GONE = "gone"
@@ -127,7 +128,7 @@ class Scene:
         """(height, width) of the images of the first row that can be read, whole and as the model gets them."""
         found = {(kind.shape[0], kind.shape[1]) for kind in self.images.values()}
         for name, kind in self.images.items():
-            values: Any = plain(self.source.probe(kind.columns(name)[0])) if kind.late else []
+            values: Any = plain(first_rows(self.source, kind.columns(name)[0])) if kind.late else []
             for value in values:
                 with suppress(DataError):  # said where the row is read
                     found.add(self._frame(name, self._opened(name, value, 0), 0).shown)
@@ -206,7 +207,7 @@ class Scene:
         together(opened)
         joint = self._plain if epoch is None else self._joint
         firsts = [f[self.first] for f in frames]
-        turns = [f.turn for f in firsts] if self.images[self.first].annotated == "stored" else None
+        turns = [f.turn for f in firsts] if self.images[self.first].exif == "ignored" else None
         plan = joint.plan(epoch or 0, ids, [f.shown for f in firsts], self.target, turns)
         ways = self._ways(heads)
         if laps is not None:
@@ -257,7 +258,7 @@ class Scene:
                     if each and all(one is None for one in each):
                         continue
                     layers[GONE][name] = [one is None for one in each]
-                    each = _of_one_size(each, frames[self._of[name]].annotated)
+                    each = _of_one_size(each, frames[self._of[name]].label_size)
                 layers[str(head.layer)][name] = self._of.in_first(name, head, each, frames)
         return layers
 
@@ -269,7 +270,7 @@ class Scene:
         lying = {name: self.images[self._of[name]].shape[:2] for name in heads if name not in pixels}
         return Ways(
             {**sizes, **lying, **{name: head.size for name, head in pixels.items()}},
-            {name for name, kind in self.images.items() if kind.light},
+            {name for name, kind in self.images.items() if kind.photometric},
             {name: head.fill for name, head in pixels.items() if head.layer == "mask"},
             {name for name, head in pixels.items() if head.nearest},
             {name: head.inner.pairs for name, head in heads.items() if head.layer == "points"},
@@ -289,7 +290,7 @@ class Scene:
         from polyhead.augment import transform_sample
 
         masks, maps, boxes, points = (layers[layer] for layer in ("mask", "map", "boxes", "points"))
-        sizes, light, fills, nearest, swaps, each = ways
+        sizes, photometric, fills, nearest, swaps, each = ways
         owners = {name: owner for name, owner in each.items() if any(name in one for one in layers.values())}
         if whole is not None:
             sample = transform_sample(
@@ -306,13 +307,13 @@ class Scene:
                 sizes=sizes,
                 fills=fills,
                 nearest=nearest,
-                photometric=light,
+                photometric=photometric,
             )
             moved, flat = sample.images, {**sample.masks, **sample.maps}
             kept = {**sample.boxes, **sample.points}
         else:
             moved = {
-                name: plan.image(i, image, size=sizes[name], photometric=name in light)
+                name: plan.image(i, image, size=sizes[name], photometric=name in photometric)
                 for name, image in images.items()
             }
             flat = {
@@ -390,14 +391,14 @@ class Scene:
         if isinstance(value, np.ndarray):
             return Frame((int(value.shape[0]), int(value.shape[1])))
         if hasattr(value, "orientation"):
-            turned = value.orientation > 4 and self.images[name].annotated == "stored"
+            turned = value.orientation > 4 and self.images[name].exif == "ignored"
             return Frame(value.size, value.size[::-1] if turned else value.size, value.orientation)
         where = value.where if isinstance(value, File) else place(input=name, row=row)
         data, page = value.data if isinstance(value, File) else value, self.images[name].page or 0
         header = header_of(data, page=page, where=where)
         self._tell_of_rounding(name, header, where)
-        annotated = (header.height, header.width) if self.images[name].annotated == "stored" else None
-        return Frame(header.size, annotated or header.size, header.orientation)
+        stored = (header.height, header.width) if self.images[name].exif == "ignored" else None
+        return Frame(header.size, stored or header.size, header.orientation)
 
     def _decoded(self, name: str, value: Any, row: int, plan: Any, i: int) -> Any:
         kind = self.images[name]
@@ -439,7 +440,7 @@ class Scene:
         if head.layer in PIXELS and not isinstance(value, np.ndarray):
             value = drawn(head, value, where, self.images[self._of[name]].max_pixels)
         try:
-            found = head.lay(value, frames[self._of[name]].annotated)
+            found = head.lay(value, frames[self._of[name]].label_size)
         except BadValue as bad:
             raise bad.located(head=name, row=row, file=path_of(own)) from None
         if head.layer in PIXELS:

@@ -13,6 +13,7 @@ from polyhead.kinds import Head, Input
 from polyhead.kinds.kind import Kind
 from polyhead.kinds.source_column import About
 from polyhead.pipeline.faults import NAMED, every, file_at
+from polyhead.sources.scanning import first_rows, pieces, scan
 from polyhead.sources.source import Source, row_of
 
 
@@ -24,15 +25,15 @@ class Columns:
 
     def probe(self) -> Any:
         """The first rows."""
-        return stacked([self._source.probe(name) for name in self._names])
+        return stacked([first_rows(self._source, name) for name in self._names])
 
     def scan(self) -> Iterator[Any]:
         """All rows, in pieces."""
         if len(self._names) == 1:
-            yield from (values for _, values in self._source.scan(self._names[0]))
+            yield from (values for _, values in scan(self._source, self._names[0]))
             return
         only = self._source.only(self._names)
-        for ids in only.pieces(self._names):
+        for ids in pieces(only, self._names):
             rows = only.coded(ids)
             yield stacked([rows[name] for name in self._names])
 
@@ -93,7 +94,7 @@ def unresolved(source: Source, kind: Input | Head, name: str, bad: BadValue, col
     if bad.index is None or len(columns) > 1:
         return bad.located(**{word: name}, row=row_of(source, bad.index))
     whole = source.column(columns[0])
-    values = source.probe(columns[0]) if whole is None else whole
+    values = first_rows(source, columns[0]) if whole is None else whole
 
     def located(bad: BadValue, index: int | None) -> DataError:
         return bad.located(**{word: name}, row=row_of(source, index), file=file_at(column, index))

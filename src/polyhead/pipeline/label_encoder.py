@@ -14,6 +14,7 @@ from polyhead.kinds.sample_weights import form, read
 from polyhead.pipeline.faults import every, file_at
 from polyhead.pipeline.gather import Whole, gathers
 from polyhead.pipeline.kind_columns import stacked
+from polyhead.sources.scanning import first_rows, pieces
 from polyhead.sources.source import Source, row_of
 
 READY_ROW_BYTES = 256
@@ -65,7 +66,9 @@ class Labels:
         self._ready: Encoded | None = None
         self._mean_weights: dict[bool, float] = {}
         weight = head.sample_weight
-        self._form = () if weight is None else self._located(lambda: form(head, self._source.probe(weight)))
+        self._form = (
+            () if weight is None else self._located(lambda: form(head, first_rows(self._source, weight)))
+        )
         column = self._whole = source.column(self._columns[0]) if len(self._columns) == 1 else None
         row_bytes = int(np.prod(head.shape)) * np.dtype(head.dtype).itemsize
         if column is not None and row_bytes <= READY_ROW_BYTES and row_bytes * len(source) <= READY_BYTES:
@@ -98,7 +101,7 @@ class Labels:
         """
         if self._ready is not None:
             return self._ready.there is not None
-        probe = stacked([self._source.probe(c, 1) for c in self._columns])
+        probe = stacked([first_rows(self._source, c, 1) for c in self._columns])
         sure = isinstance(probe, np.ndarray) and probe.dtype.kind in "iub" and self.head.missing is None
         return not sure or self.head.weight_shape not in ((), (1, 1))
 
@@ -201,7 +204,7 @@ class Labels:
 
     def everything(self) -> Iterator[tuple[Encoded, np.ndarray]]:
         """All rows from the first on, in pieces, and which of their labels count."""
-        for ids in self._source.pieces(self._columns):
+        for ids in pieces(self._source, self._columns):
             found = self._read(ids)
             yield found, self.counts(found, self._wanted(ids, {}))
 
@@ -246,7 +249,7 @@ class Labels:
         if self._source.sequential:
             yield np.arange(min(rows, LOOKED_AT_ROWS, max(1, LOOKED_AT_BYTES // row_bytes)), dtype=np.int64)
         elif row_bytes * rows <= LOOKED_AT_BYTES:
-            yield from self._source.pieces(self._columns)
+            yield from pieces(self._source, self._columns)
         else:
             length = max(1, min(LOOKED_AT_ROWS, LOOKED_AT_BYTES // row_bytes) // LOOKED_AT_RUNS)
             starts = np.linspace(0, rows - length, LOOKED_AT_RUNS).astype(np.int64)

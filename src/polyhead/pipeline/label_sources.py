@@ -16,6 +16,7 @@ from polyhead.kinds.sample_weights import key
 from polyhead.pipeline.faults import Faults, apart
 from polyhead.pipeline.image_pipeline import Scene
 from polyhead.pipeline.kind_columns import Columns, Some, unresolved
+from polyhead.sources.scanning import first_rows
 from polyhead.sources.source import DerivedSource, Source, checked_rows, row_of
 
 
@@ -92,14 +93,14 @@ class Laid(DerivedSource):
     def only(self, columns: Sequence[str]) -> Source:
         return self
 
-    def probe(self, name: str, rows: int = 32) -> Values:
+    def first_rows(self, name: str, rows: int = 32) -> Values:
         """The first rows of one column; those that cannot be read are None, as a check names them all.
 
         Raises:
             DataError: where none of them can be read.
         """
         try:
-            return super().probe(name, rows)
+            return super().first_rows(name, rows)
         except DataError:
             ids = np.arange(min(32, len(self)), dtype=np.int64)
 
@@ -174,7 +175,7 @@ def resolved(source: Source, rows: Source, head: Head, name: str) -> Head:
     try:
         return head.resolve(columns)
     except BadValue as bad:
-        files = source.probe(head.columns(name)[0]) if isinstance(rows, Laid) else None
+        files = first_rows(source, head.columns(name)[0]) if isinstance(rows, Laid) else None
         error = unresolved(rows, head, name, bad, files)
     if isinstance(rows, Laid):
         values = plain(columns.probe())

@@ -83,10 +83,10 @@ def require_sides(where: str, layer: str, shape: Sequence[int], frames: Sequence
     """
     frame = frames[0]
     size = (shape[0], shape[1])
-    if frame.turns_sides and size == frame.annotated[::-1]:
+    if frame.turns_sides and size == frame.label_size[::-1]:
         raise DataError(_turned(where, layer, size, frame))
-    if all(transposed(size, one.annotated) for one in frames):
-        raise DataError(Problem(where, *exchanged(layer, size, frame.annotated), "transposed"))
+    if all(transposed(size, one.label_size) for one in frames):
+        raise DataError(Problem(where, *exchanged(layer, size, frame.label_size), "transposed"))
 
 
 def exchanged(layer: str, size: tuple[int, int], image: tuple[int, int]) -> tuple[str, str, str]:
@@ -115,9 +115,10 @@ def _alike(size: tuple[int, int], other: tuple[int, int]) -> bool:
 
 def _turned(where: str, layer: str, size: tuple[int, int], frame: Frame) -> Problem:
     """A mask that was made on the image turned by a quarter."""
-    said, other, fix = ("shown", "stored", 'Say ph.Image(..., annotated="stored")')
-    if frame.annotated != frame.shown:
-        said, other, fix = ("stored", "shown", 'Leave out annotated="stored"')
-    expected = f"a {layer} of the image as it is {said}, {frame.annotated[0]} x {frame.annotated[1]}"
-    found = f"{size[0]} x {size[1]}, that of the image as it is {other} (its Exif says to turn it)"
+    said, other, fix = ("applied", "ignored", 'Say ph.Image(..., exif="ignored")')
+    if frame.label_size != frame.shown:
+        said, other, fix = ("ignored", "applied", 'Leave out exif="ignored"')
+    height, width = frame.label_size
+    expected = f"a {layer} of the image with its Exif orientation {said}, {height} x {width}"
+    found = f"{size[0]} x {size[1]}, the size with it {other}"
     return Problem(where, expected, found, f"{fix}, if all labels are so.", "turned")

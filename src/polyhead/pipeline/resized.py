@@ -30,6 +30,7 @@ from polyhead.pipeline.image_frame import path_of
 from polyhead.pipeline.image_pipeline import Scene
 from polyhead.pipeline.target_images import require_frames
 from polyhead.pipeline.weight_columns import along_boxes, require_still
+from polyhead.sources.scanning import first_rows
 from polyhead.sources.source import DerivedSource, Source, checked_rows, row_of
 from polyhead.store.column_codec import Spec, dense, spec_of
 from polyhead.store.fingerprint import of_source
@@ -72,7 +73,9 @@ class Placed(DerivedSource):
         if size is not None:
             laid = {name: _as_its_image(name, head, laid, inputs) for name, head in laid.items()}
         late = any(kind.late for kind in images.values())
-        late = late or any(head.late(source.probe(head.columns(name)[0])) for name, head in laid.items())
+        late = late or any(
+            head.late(first_rows(source, head.columns(name)[0])) for name, head in laid.items()
+        )
         if images and late:
             require_still(source, laid, True, ())
             beside = along_boxes(source, laid)

@@ -76,7 +76,7 @@ class Mixers:
 
         self._seed, self._rows = seed, len(source)
         self._inputs, self._heads = inputs, heads
-        names = [type(one).__name__ for one in mixers]
+        names = [one.stream_name for one in mixers]
         self._mixers = [
             (one, stream(name, names[:i].count(name)))
             for i, (one, name) in enumerate(zip(mixers, names, strict=True))
@@ -97,7 +97,7 @@ class Mixers:
                     )
                 )
             if one.way == PATCH and not images:
-                fix = "Use ph.Mixup for numbers, or declare an input as ph.Image."
+                fix = "Use ph.MixUp for numbers, or declare an input as ph.Image."
                 problems.append(Problem(f"Feed(augment=), {one!r}", "an image among the inputs", "none", fix))
                 continue
             problems += self._unmixable(one)

@@ -50,7 +50,7 @@ class Frames:
         own = self.heads[name]
         if own is None or own == self.first or head.inner.layer not in COORDINATES:
             return found
-        (height, width), (rows, columns) = frames[own].annotated, frames[self.first].annotated
+        (height, width), (rows, columns) = frames[own].label_size, frames[self.first].label_size
         return found * np.tile([columns / width, rows / height], found.shape[-1] // 2)
 
     def require_known(self, name: str, head: Head, frames: Mapping[str, Frame], row: int) -> None:
@@ -61,7 +61,7 @@ class Frames:
         """
         if self.heads[name] is not None or len(frames) == 1:
             return
-        sizes = {n: frame.annotated for n, frame in frames.items()}
+        sizes = {n: frame.label_size for n, frame in frames.items()}
         if head.column_in_pixels and len(set(sizes.values())) > 1:
             raise DataError(_unsaid(place(head=name, row=row), head, sizes))
 
@@ -85,10 +85,10 @@ def require_frames(images: Mapping[str, Image], heads: Mapping[str, Head]) -> Fr
             continue
         if said[name] is None and head.labels_in_pixels and len(set(sizes.values())) > 1:
             problems.append(_unsaid(place(head=name), head, sizes))
-        elif said[name] not in (None, first) and any(kind.annotated == "stored" for kind in images.values()):
-            fix = 'Leave out annotated="stored", or give all heads one of=.'
-            expected = f'annotated="shown", as heads lie in several images ({", ".join(names)})'
-            problems.append(Problem(place(head=name), expected, '"stored"', fix))
+        elif said[name] not in (None, first) and any(kind.exif == "ignored" for kind in images.values()):
+            fix = 'Leave out exif="ignored", or give all heads one of=.'
+            expected = f'exif="applied", as heads lie in several images ({", ".join(names)})'
+            problems.append(Problem(place(head=name), expected, '"ignored"', fix))
     fits = {name: kind.fit for name, kind in images.items() if kind.late}
     if len(set(fits.values())) > 1:
         found = ", ".join(f"`{name}` {fit}" for name, fit in fits.items())

@@ -14,6 +14,7 @@ from polyhead.kinds.missing import is_dense, is_missing, plain
 from polyhead.pipeline.image_pipeline import Scene
 from polyhead.pipeline.pixel_labels import drawn, exchanged, transposed
 from polyhead.pipeline.weight_columns import moving
+from polyhead.sources.scanning import first_rows
 from polyhead.sources.source import Source, row_of
 
 LEAST_SIDE = 8
@@ -43,9 +44,7 @@ def require_moving(
     still: list[tuple[str, str, tuple[int, ...], str]] = []
     for name, given in inputs.items():
         if not isinstance(given, Image):
-            fix = (
-                "Declare it as ph.Image(light=False), with numbers in 0–1: it moves as the other image does."
-            )
+            fix = "Declare it as ph.Image(photometric=False), with numbers in 0–1: it moves as the other image does."
             still.append((place(input=name), type(given).__name__, given.shape, fix))
     for name, head in heads.items():
         if head.layer is None:
@@ -96,7 +95,7 @@ def require_unit(source: Source, inputs: Mapping[str, Input], heads: Mapping[str
             continue
         image = images.get(head.columns(name))
         kind = None if image is None else inputs[image]
-        values = plain(source.probe(head.columns(name)[0])) if len(head.columns(name)) == 1 else None
+        values = plain(first_rows(source, head.columns(name)[0])) if len(head.columns(name)) == 1 else None
         if values is None or (is_dense(values) and values.dtype.kind == "f"):
             continue
         if kind is None:

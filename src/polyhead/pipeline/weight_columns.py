@@ -8,6 +8,7 @@ from typing import Any
 from polyhead.errors import BadValue, DataError, Problem, place
 from polyhead.kinds import Head
 from polyhead.kinds.sample_weights import BoxWeights, form, key, prepared
+from polyhead.sources.scanning import first_rows
 from polyhead.sources.source import Source
 
 
@@ -23,7 +24,7 @@ def prepare(source: Source, heads: Mapping[str, Head]) -> dict[str, Head]:
         if head.sample_weight is None:
             continue
         try:
-            found[name] = prepared(head, source.probe(head.sample_weight))
+            found[name] = prepared(head, first_rows(source, head.sample_weight))
         except BadValue as bad:
             problems += bad.located(head=name, column=head.sample_weight).problems
     if problems:
@@ -36,7 +37,7 @@ def along_boxes(source: Source, heads: Mapping[str, Head]) -> dict[str, BoxWeigh
     found = {}
     for name, head in heads.items():
         if head.sample_weight is not None:
-            weights = BoxWeights.for_head(name, head, source.probe(head.sample_weight))
+            weights = BoxWeights.for_head(name, head, first_rows(source, head.sample_weight))
             if weights is not None:
                 found[key(name)] = weights
     return found
@@ -89,5 +90,5 @@ def moving(augment: Sequence[Any]) -> list[Any]:
 
 def _by_point(head: Head, source: Source) -> bool:
     """Whether each keypoint has a weight of its own."""
-    shape = form(head, source.probe(str(head.sample_weight)))
+    shape = form(head, first_rows(source, str(head.sample_weight)))
     return len(shape) == len(head.weight_shape)

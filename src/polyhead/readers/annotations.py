@@ -16,9 +16,9 @@ from polyhead.sources.arrays import Arrays
 from polyhead.sources.source import names_in
 
 CHOICES = {
-    "annotated": ("shown", "stored"),
     "crowds": ("skip", "keep"),
     "difficult": ("keep", "skip"),
+    "exif": ("applied", "ignored"),
     "invalid": ("drop", "raise"),
     "missing_files": ("raise", "drop"),
     "unannotated": ("missing", "empty"),

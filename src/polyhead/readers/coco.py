@@ -30,7 +30,7 @@ def read_coco(
     unannotated: str | None = None,
     invalid: str | None = None,
     missing_files: str = "raise",
-    annotated: str | None = None,
+    exif: str | None = None,
     verify: bool = False,
 ) -> Images:
     """The images and annotations of a COCO file, one row an image.
@@ -73,8 +73,8 @@ def read_coco(
             have or a mask that is none, is an error. A file of which most objects cannot be read is always one.
         missing_files: ``"raise"``, or ``"drop"`` images that are not there, cannot be read, or have other proportions
             than the file says.
-        annotated: the pixels that annotations were made for, where the file of an image says that it is to be
-            turned (Exif): ``"shown"`` or ``"stored"``; not said, as it is shown. `polyhead.Image` knows it from here.
+        exif: whether annotations were made on the image with its Exif orientation ``"applied"``, as viewers show it,
+            or ``"ignored"``, as its pixels are stored; by default applied. `polyhead.Image` knows it from here.
         verify: an image whose size cannot be read is an error, rather than of the size that the file says.
 
     Returns:
@@ -101,7 +101,7 @@ def read_coco(
     findings = Findings(invalid)
     path = path_of(annotations, images)
     content = content_of(path)
-    files = Files(findings, missing_files, annotated=annotated)
+    files = Files(findings, missing_files, exif=exif)
     pictures = pictures_of(content, path, Root(images, "read_coco(images)", findings), files, verify)
     known = known_of(content, path, findings)
     found = entries_of(content["annotations"], "annotation", path, findings)
@@ -111,7 +111,7 @@ def read_coco(
     if findings.count("category-form") + findings.count("category-twice"):
         findings.stop()  # else each of their objects would be a mistake as well
     names = tuple(np.array(known.names, object)[keep].tolist())
-    about = {"image": About(annotated=annotated)}
+    about = {"image": About(exif=exif)}
     if kind == "panoptic":
         folder = path.with_suffix("") if segments is None else segments
         root = Root(folder, "read_coco(segments=)", findings)

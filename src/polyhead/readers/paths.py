@@ -219,14 +219,14 @@ class Files:
         findings: where the others are noted.
         missing_files: ``"raise"``, or ``"drop"`` to leave the others out.
         what: what they are.
-        annotated: ``"stored"`` for sizes as they are stored, rather than as they are shown.
+        exif: ``"ignored"`` for the sizes of the pixels as stored, rather than with the Exif orientation applied.
     """
 
     def __init__(
-        self, findings: Findings, missing_files: str, what: str = "images", annotated: str | None = None
+        self, findings: Findings, missing_files: str, what: str = "images", exif: str | None = None
     ) -> None:
         self._findings, self._drop, self._what = findings, missing_files == "drop", what
-        self._annotated = annotated
+        self._exif = exif
         self._dropped = 0
 
     def note(self) -> None:
@@ -258,7 +258,7 @@ class Files:
 
     def _of(self, path: str) -> tuple[int, int]:
         header = read_header(path)
-        return header.stored if self._annotated == "stored" else header.size
+        return header.stored if self._exif == "ignored" else header.size
 
     def sized(self, path: str, said: tuple[int, int] | None, verify: bool) -> tuple[int, int] | None:
         """The size of an image that an annotation file says another size of, perhaps: that which its file has.
@@ -292,7 +292,7 @@ class Files:
         if found == said[::-1]:
             fix = "Height and width may have changed places in the annotation: correct them there."
             if read_header(path).orientation > 4:
-                other = "shown" if self._annotated == "stored" else "stored"
-                fix = f'It was annotated as it is {other}, and its Exif says to turn it: say annotated="{other}".'
+                other = "applied" if self._exif == "ignored" else "ignored"
+                fix = f'It was annotated with its Exif orientation {other}: say exif="{other}".'
         self._fail("size", place(file=path), expected, words, fix)
         return None

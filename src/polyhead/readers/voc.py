@@ -42,7 +42,7 @@ def read_voc(
     unannotated: str | None = None,
     invalid: str | None = None,
     missing_files: str = "raise",
-    annotated: str | None = None,
+    exif: str | None = None,
     verify: bool = False,
 ) -> Images:
     """The images and annotations of a data set in PASCAL VOC's folders, one row an image.
@@ -86,8 +86,8 @@ def read_voc(
             error. Data of which most objects cannot be read always is one.
         missing_files: ``"raise"``, or ``"drop"`` images that are not there, cannot be read, or have other proportions
             than the XML says.
-        annotated: the pixels that annotations were made for, where the file of an image says that it is to be
-            turned (Exif): ``"shown"`` or ``"stored"``; not said, as it is shown. `polyhead.Image` knows it from here.
+        exif: whether annotations were made on the image with its Exif orientation ``"applied"``, as viewers show it,
+            or ``"ignored"``, as its pixels are stored; by default applied. `polyhead.Image` knows it from here.
         verify: an image whose size cannot be read is an error, rather than of the size that the XML says.
 
     Returns:
@@ -119,7 +119,7 @@ def read_voc(
     names = sorted({o.name for o in objects}) if known is None else known
     keep = chosen("read_voc(categories=)", names, categories, findings)
     wanted_names = {name for name, k in zip(names, keep.tolist(), strict=True) if k}
-    kept, said, sizes = _sized(entries, Files(findings, missing_files, annotated=annotated), verify)
+    kept, said, sizes = _sized(entries, Files(findings, missing_files, exif=exif), verify)
     row_of = {entry: row for row, entry in enumerate(kept)}
     objects = [o for o in objects if o.entry in row_of]
     rows = np.array([row_of[o.entry] for o in objects], np.int64)
@@ -165,7 +165,7 @@ def read_voc(
         },
         findings.told(place(file=home.path)),
         [name for name in names if name in wanted_names],
-        {"image": About(annotated=annotated)},
+        {"image": About(exif=exif)},
     )
 
 

@@ -40,7 +40,7 @@ def read_yolo(
     unannotated: str | None = None,
     invalid: str | None = None,
     missing_files: str = "raise",
-    annotated: str | None = None,
+    exif: str | None = None,
 ) -> Images:
     """The images and labels of a YOLO data set, one row an image.
 
@@ -53,7 +53,7 @@ def read_yolo(
 
     - ``image``: the path of the image; ``file``: the same relative to the root.
     - ``size``: int32 ``(N, 2)``, height and width of the upright image, from its header; as it is stored with
-      ``annotated="stored"``.
+      ``exif="ignored"``.
     - ``annotated``: whether somebody looked at the image: False where its labels are missing.
     - ``boxes``: float32 ``(k, 4)``, ``xyxy`` in pixels; of a polygon the box around it.
     - ``labels``: the names of the classes; ``categories``: each of them once, for `MultiLabel`. ``Categorical`` and
@@ -79,8 +79,8 @@ def read_yolo(
             negative, empty or outside are left out, and what cannot be read, such as a class that the data set does not
             have or a line that is no numbers, is an error. Data of which most lines cannot be read always is one.
         missing_files: ``"raise"``, or ``"drop"`` images that are not there or cannot be read.
-        annotated: the pixels that annotations were made for, where the file of an image says that it is to be
-            turned (Exif): ``"shown"`` or ``"stored"``; not said, as it is shown. `polyhead.Image` knows it from here.
+        exif: whether annotations were made on the image with its Exif orientation ``"applied"``, as viewers show it,
+            or ``"ignored"``, as its pixels are stored; by default applied. `polyhead.Image` knows it from here.
 
     Returns:
         A source with a ``report`` of all that was odd, and the names of the ``categories``.
@@ -104,13 +104,13 @@ def read_yolo(
     keep = chosen("read_yolo(categories=)", list(layout.names.values()), categories, findings)
     findings.stop()
     kept: dict[int, bool] = dict(zip(layout.names, keep.tolist(), strict=True))
-    paths, sizes, texts = _pictures(layout, Files(findings, missing_files, annotated=annotated), findings)
+    paths, sizes, texts = _pictures(layout, Files(findings, missing_files, exif=exif), findings)
     lines = _lines(texts, layout, findings)
     findings.stop_if_most(len(lines.rows) + len(lines.unread))
     columns = _columns(lines, paths, sizes, layout, kept, findings, unannotated, invalid, texts)
     findings.stop()
     names_kept = [name for number, name in layout.names.items() if kept[number]]
-    about = {"image": About(annotated=annotated or "shown")}  # the size that shares are of
+    about = {"image": About(exif=exif or "applied")}  # the size that shares are of
     return Images(columns, findings.told(layout.where), names_kept, about)
 
 

@@ -9,7 +9,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from polyhead.errors import ContractError, Problem, Report, as_path, is_size, shown
+from polyhead.errors import ContractError, Problem, Report, as_path, require_size, shown
 from polyhead.feed import Feed
 from polyhead.report.label_summary import summarise
 from polyhead.report.page import page
@@ -98,8 +98,7 @@ def preview(
     >>> [sample.labels["kind"].state for sample in seen.samples]
     ['labelled', 'labelled', 'missing']
     """
-    if not is_size(n):
-        raise ContractError(Problem("preview(n=)", "an integer of at least 1", shown(n)))
+    require_size("preview(n=)", n)
     if path is not None:
         _ending(path)
     report = None if model is None else feed.check(model)

@@ -8,13 +8,13 @@ from dataclasses import replace
 from typing import Any
 
 from polyhead.compiling import compile as compile_for
-from polyhead.errors import ContractError, Problem
+from polyhead.errors import ContractError, Problem, require_size
 from polyhead.feed import Feed
 from polyhead.jit import settled
 from polyhead.keras_bridge.adapter import Call, Convert, KerasInput
 from polyhead.keras_bridge.fit_epochs import steps_per_execution
 from polyhead.keras_bridge.wait_time import StepTimer
-from polyhead.profiling import SECONDS, Meter, Speed, require_steps
+from polyhead.profiling import SECONDS, Meter, Speed
 
 FEWEST, TRAINED, BLOCK = 4, 30, 4
 
@@ -30,7 +30,7 @@ def profile(feed: Feed, steps: int | None = None) -> Speed:
     (5, 160, None)
     """
     if steps is not None:
-        require_steps(steps, "profile(steps=)", 1)
+        require_size("profile(steps=)", steps)
     feed.peek()  # what is loaded and compiled with the first batch is not of the others
     settled()
     workers = feed._setup.workers
@@ -55,7 +55,7 @@ def train(feed: Feed, model: Any, steps: int | None = None) -> Speed:
         ContractError: ``steps`` is no integer of at least 2, or the feed does not fit the model.
     """
     steps = TRAINED if steps is None else steps
-    require_steps(steps, "train(steps=)", 2)
+    require_size("train(steps=)", steps, 2)
     if not getattr(model, "compiled", False):
         compile_for(model, feed, optimizer="sgd")
     trials = [_Trial(feed, model, steps, constant) for constant in (True, False)]

@@ -14,7 +14,7 @@ from polyhead.columns.chunk_cache import Chunked
 from polyhead.columns.lazy import Items, Masked, OnDisk, Stored, entries, rows_in, said, shape_of, whole
 from polyhead.columns.values import LIMIT_BYTES, Coded, Values, from_list, unmasked
 from polyhead.errors import DataError, Problem, place, shown
-from polyhead.sources.source import OwnSource
+from polyhead.sources.source import OwnSource, Source
 
 TENSORS = ("torch", "tensorflow", "jax", "jaxlib", "keras")
 
@@ -85,21 +85,6 @@ class Arrays(OwnSource):
             self._require([name])
         return whole(self._columns[name])
 
-    @property
-    def chunk_rows(self) -> int | None:  # type: ignore[override]
-        """Of the column with the largest chunks, if any is stored in chunks."""
-        stored = (c.chunk_rows for c in self._columns.values() if isinstance(c, (OnDisk, Chunked)))
-        return max(stored, default=0) or None
-
-    def in_chunks(self) -> Self:
-        view = self.only(self.columns)
-        rows = self.chunk_rows or 0
-        view._columns = {
-            name: Chunked(column, rows) if isinstance(column, OnDisk) and column.chunk_rows else column
-            for name, column in self._columns.items()
-        }
-        return view
-
     def only(self, columns: Sequence[str]) -> Self:
         self._require(columns)
         # past __init__: what was adapted once is shared, not adapted again
@@ -110,6 +95,24 @@ class Arrays(OwnSource):
 
     def coded(self, ids: np.ndarray) -> dict[str, Values]:
         return {name: entries(column, ids) for name, column in self._columns.items()}
+
+
+def in_chunks(source: Source) -> tuple[Source, int | None]:
+    """The same rows with the chunks kept that were read last, as those of an HDF5 file, and the rows of the largest.
+
+    Without chunks the source itself and None.
+    """
+    columns = source._columns if isinstance(source, Arrays) else {}
+    rows = max((c.chunk_rows for c in columns.values() if isinstance(c, (OnDisk, Chunked))), default=0)
+    if not rows:
+        return source, None
+    view = source.only(source.columns)
+    assert isinstance(view, Arrays)
+    view._columns = {
+        name: Chunked(column, rows) if isinstance(column, OnDisk) and column.chunk_rows else column
+        for name, column in columns.items()
+    }
+    return view, rows
 
 
 def _fitting(given: Mapping[Any, Any], asked: Sequence[str]) -> dict[str, Values | Stored]:

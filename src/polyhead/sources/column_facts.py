@@ -40,14 +40,14 @@ def together(name: str, known: Sequence[About]) -> About:
                     Problem(place(column=name), expected, f"{_listed(about)} in source {i}", fix, "classes")
                 )
         found = longest
-    said = {about.annotated for about in known if about.annotated is not None}
+    said = {about.exif for about in known if about.exif is not None}
     if len(said) > 1:
-        fix = "Make feeds of their own, or say the same annotated= to the readers."
-        expected = "annotations of one kind of pixels in all sources"
+        fix = "Make a feed of each, or give all readers the same exif=."
+        expected = "annotations made alike in all sources"
         raise DataError(
-            Problem(place(column=name), expected, 'annotated="shown" and annotated="stored"', fix, "turned")
+            Problem(place(column=name), expected, 'exif="applied" and exif="ignored"', fix, "turned")
         )
-    return found._replace(annotated=next(iter(said), None))
+    return found._replace(exif=next(iter(said), None))
 
 
 def _within(part: About, whole: About) -> bool:

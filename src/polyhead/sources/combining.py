@@ -11,11 +11,12 @@ from typing import Any
 import numpy as np
 
 from polyhead.columns.values import LIMIT_BYTES, Coded, Values, join, objects, take
-from polyhead.errors import DataError, Problem, is_size, shown
+from polyhead.errors import DataError, Problem, as_list, is_integer, is_number, is_size, shown
 from polyhead.kinds.source_column import About
 from polyhead.sources.column_facts import together
 from polyhead.sources.column_merge import forms, same_columns
 from polyhead.sources.interleave import Interleaving
+from polyhead.sources.scanning import scan
 from polyhead.sources.source import OwnSource, Source, checked_rows
 
 
@@ -250,11 +251,8 @@ def _complete(source: Source, rows: dict[str, Values], names: Sequence[str]) -> 
 
 
 def _checked_weights(weights: Sequence[float], count: int) -> tuple[float, ...]:
-    try:
-        found = tuple(float(weight) for weight in weights)
-    except (TypeError, ValueError):
-        found = ()
-    if len(found) != count or not all(math.isfinite(weight) and weight > 0 for weight in found):
+    found = as_list(weights) or []
+    if len(found) != count or not all(is_number(weight) and weight > 0 for weight in found):
         raise DataError(
             Problem(
                 "weights",
@@ -263,7 +261,7 @@ def _checked_weights(weights: Sequence[float], count: int) -> tuple[float, ...]:
                 "Their ratio counts: (3, 1) takes three rows of the first for each of the second.",
             )
         )
-    return found
+    return tuple(map(float, found))
 
 
 def _row_bytes(values: Values) -> int:
@@ -301,7 +299,7 @@ def row_numbers(source: Source, rows: Any, what: str = "rows") -> np.ndarray:
         DataError: for anything else, a row number outside, or a boolean array of another length.
     """
     count = len(source)
-    if isinstance(rows, slice):
+    if isinstance(rows, slice) and _is_whole(rows):
         return np.arange(*rows.indices(count), dtype=np.int64)
     if callable(rows):
         rows = rows(_Loaded(source))
@@ -334,6 +332,10 @@ def row_numbers(source: Source, rows: Any, what: str = "rows") -> np.ndarray:
     return found.astype(np.int64)
 
 
+def _is_whole(rows: slice) -> bool:
+    return rows.step != 0 and all(n is None or is_integer(n) for n in (rows.start, rows.stop, rows.step))
+
+
 def _as_array(rows: Any) -> np.ndarray | None:
     """A flat array of integers or booleans, or None where it is not one."""
     if isinstance(rows, (str, bytes, Mapping, set, frozenset)) or not hasattr(rows, "__len__"):
@@ -349,7 +351,7 @@ def _as_array(rows: Any) -> np.ndarray | None:
     if found.dtype == object:  # a frame's own type of boolean or integer
         if all(isinstance(v, (bool, np.bool_)) for v in found):
             return found.astype(bool)
-        if all(isinstance(v, (int, np.integer)) for v in found):
+        if all(is_size(v, -(2**63)) for v in found):
             return found.astype(np.int64)
     return found if found.dtype.kind in "iub" else None
 
@@ -364,7 +366,7 @@ class _Loaded(Mapping[str, Any]):
     def __getitem__(self, name: str) -> np.ndarray:
         if name not in self._found:
             self._source._require([name])
-            values = join([values for _, values in self._source.scan(name)] or [[]])
+            values = join([values for _, values in scan(self._source, name)] or [[]])
             if isinstance(values, Coded):
                 values = values.values()
             elif isinstance(values, list):  # as an array it can be compared as a whole

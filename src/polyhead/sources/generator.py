@@ -80,7 +80,7 @@ class Stream(OwnSource):
         self._require(columns)
         return Stream(self._generator, columns)
 
-    def probe(self, name: str, rows: int = PROBE_ROWS) -> Values:
+    def first_rows(self, name: str, rows: int = PROBE_ROWS) -> Values:
         return self._generator.first()[name][:rows]
 
     def coded(self, ids: np.ndarray) -> dict[str, Values]:

@@ -8,12 +8,13 @@ from typing import Any, overload
 
 import numpy as np
 
-from polyhead.columns.values import LIMIT_BYTES, Coded, Values, size, take, unmasked
+from polyhead.columns.values import Coded, Values, take, unmasked
 from polyhead.errors import DataError, Problem, as_list, listed, place, shown, similar
 from polyhead.kinds.source_column import About
 from polyhead.sources.read_errors import explained
 
-SCAN_ROWS = 8192
+_INNER = {"about", "coded", "first_rows", "sequential"}
+"""The attributes by which the library alone reads a source."""
 
 
 class Source(ABC):
@@ -35,9 +36,6 @@ class Source(ABC):
 
     sequential: bool = False
     """Rows come in one order alone, as from a generator: no feed shuffles them, and one thread reads them."""
-
-    chunk_rows: int | None = None
-    """Rows that are read together, whether all of them are asked for or not, as those of a chunk of an HDF5 file."""
 
     def __init_subclass__(cls, **options: Any) -> None:
         """What ``read`` of a user's class raises is told with its row."""
@@ -68,10 +66,6 @@ class Source(ABC):
     def coded(self, ids: np.ndarray) -> dict[str, Values]:
         """As `read`, for ids that are known to be right; a source of polyhead's own leaves repeated words as codes."""
         return self.read(ids)
-
-    def in_chunks(self) -> Source:
-        """The same rows, with the chunks that were read last kept; itself where it has none."""
-        return self
 
     # What a source may know better than the default does -----------------------------------------
 
@@ -219,34 +213,6 @@ class Source(ABC):
 
         return Mix((self, *others), weights, length, join)
 
-    # For those who read whole columns --------------------------------------------------------------
-
-    def scan(self, name: str, rows: int = SCAN_ROWS) -> Iterator[tuple[int, Values]]:
-        """One column from first row to last, in pieces: ``(first row, values)``.
-
-        A column in memory comes in one piece; another in pieces of ``rows`` rows, fewer where they are large.
-        """
-        whole = self.column(name)
-        if whole is not None:
-            yield 0, whole
-            return
-        only = self.only([name])
-        for ids in self.pieces([name], rows):
-            yield int(ids[0]), only.coded(ids)[name]
-
-    def pieces(self, names: Sequence[str], rows: int = SCAN_ROWS) -> Iterator[np.ndarray]:
-        """The ids of all rows in pieces of ``rows``, fewer where these columns are large."""
-        row = sum(size(self.probe(name, 1)) for name in names)
-        step = max(1, min(rows, LIMIT_BYTES // max(1, row)))
-        for start in range(0, len(self), step):
-            yield np.arange(start, min(start + step, len(self)), dtype=np.int64)
-
-    def probe(self, name: str, rows: int = 32) -> Values:
-        """The first rows of one column."""
-        ids = np.arange(min(rows, len(self)), dtype=np.int64)
-        whole = self.column(name)
-        return take(whole, ids) if whole is not None else self.only([name]).coded(ids)[name]
-
     def _require(self, columns: Sequence[str]) -> None:
         names_in(columns, "only(columns)")
         known = self.columns  # may cost a read
@@ -265,8 +231,19 @@ class Source(ABC):
                 )
             )
 
+    def __dir__(self) -> list[str]:
+        """The names for users."""
+        return [name for name in super().__dir__() if name not in _INNER]
+
     def __repr__(self) -> str:
         return f"{type(self).__name__}({len(self):,} rows: {', '.join(self.columns)})"
+
+
+def leading_rows(source: Source, name: str, rows: int) -> Values:
+    """The first rows of one column, from memory or else read."""
+    ids = np.arange(min(rows, len(source)), dtype=np.int64)
+    whole = source.column(name)
+    return take(whole, ids) if whole is not None else source.only([name]).coded(ids)[name]
 
 
 def row_of(source: Source, index: int | None, ids: np.ndarray | None = None) -> int | None:
@@ -307,6 +284,10 @@ class OwnSource(Source):
 
     @abstractmethod
     def coded(self, ids: np.ndarray) -> dict[str, Values]: ...
+
+    def first_rows(self, name: str, rows: int = 32) -> Values:
+        """The first rows of one column."""
+        return leading_rows(self, name, rows)
 
     def read(self, ids: Any) -> dict[str, Values]:
         from polyhead.sources.combining import row_numbers
@@ -349,9 +330,11 @@ class _Columns(DerivedSource):
         self._require(columns)
         return self._source.only(columns)
 
-    def probe(self, name: str, rows: int = 32) -> Values:
+    def first_rows(self, name: str, rows: int = 32) -> Values:
         self._require([name])
-        return self._source.probe(name, rows)
+        if isinstance(self._source, OwnSource):
+            return self._source.first_rows(name, rows)
+        return super().first_rows(name, rows)
 
     def coded(self, ids: np.ndarray) -> dict[str, Values]:
         rows = checked_rows(self._source, self._source.coded(ids), len(ids))

@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from polyhead.errors import DataError, Problem, is_integer, shown
+from polyhead.errors import DataError, Problem, as_list, is_integer, is_number, shown
 from polyhead.sources.combining import Rows
 from polyhead.sources.source import Source, names_in
 from polyhead.sources.stratify import compress, groups_of, strata_of
@@ -104,16 +104,15 @@ def _shares(fractions: Any) -> tuple[list[Any], np.ndarray]:
     """The names of the parts and their shares; where they sum to less than 1, the rest is one share more."""
     what = "shares in (0, 1] that sum to at most 1, as (0.8, 0.2) or {'train': 0.8, 'val': 0.2}"
     names = list(fractions) if isinstance(fractions, Mapping) else []
-    try:
-        values = [float(f) for f in (fractions.values() if isinstance(fractions, Mapping) else fractions)]
-    except (TypeError, ValueError):
-        raise DataError(Problem("fractions", what, shown(fractions))) from None
+    values = as_list(list(fractions.values()) if isinstance(fractions, Mapping) else fractions)
+    if values is None:
+        raise DataError(Problem("fractions", what, shown(fractions)))
     names = names or list(range(len(values)))
     if not values:
         raise DataError(Problem("fractions", what, "none"))
     for name, value in zip(names, values, strict=True):
-        if not 0 < value <= 1:
-            raise DataError(Problem("fractions", what, f"{value:.6g} for part {name!r}"))
+        if not is_number(value) or not 0 < value <= 1:
+            raise DataError(Problem("fractions", what, f"{shown(value)} for part {name!r}"))
     total = math.fsum(values)
     if total > 1 + 1e-9:
         raise DataError(Problem("fractions", what, f"a sum of {total:.6g}"))

@@ -9,6 +9,7 @@ import numpy as np
 from polyhead.columns.values import Coded, Values, join
 from polyhead.errors import DataError, Problem, place, shown
 from polyhead.kinds.missing import is_missing
+from polyhead.sources.scanning import scan
 from polyhead.sources.source import Source
 
 DISTINCT = 20
@@ -86,7 +87,7 @@ def _column(source: Source, name: str) -> tuple[Values | None, np.ndarray]:
     pieces: list[Values] = []
     present: list[np.ndarray] = []
     arrays = False
-    for _, values in source.scan(name):
+    for _, values in scan(source, name):
         if not arrays and _holds_arrays(values):
             arrays = True
             present = [_present(piece) for piece in pieces]

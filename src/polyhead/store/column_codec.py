@@ -17,6 +17,7 @@ from polyhead.columns.lazy import Stored, gather
 from polyhead.columns.values import LIMIT_BYTES, Coded, Values, join, recoded, take, united
 from polyhead.errors import BadValue, shown
 from polyhead.kinds.missing import is_missing
+from polyhead.sources.scanning import first_rows, scan
 from polyhead.sources.source import Source
 from polyhead.store.value_codec import arrow, fitted, number_type, numbers, read, write
 from polyhead.store.value_types import NOTHING, Type, common, settled, type_of, words
@@ -39,7 +40,7 @@ def spec_of(source: Source, name: str) -> Spec:
     Raises:
         BadValue: for what a store cannot hold, with its row.
     """
-    probe = source.probe(name)
+    probe = first_rows(source, name)
     if isinstance(probe, np.ndarray) and probe.dtype != object:
         return _spec_of_array(probe)
     if isinstance(probe, Coded):
@@ -49,7 +50,7 @@ def spec_of(source: Source, name: str) -> Spec:
         if some and all(isinstance(value, types) for value in some):
             return {"is": "values", "of": {"is": word}}
     found, start = NOTHING, 0
-    for _, values in source.scan(name):
+    for _, values in scan(source, name):
         plain: Any = values.values() if isinstance(values, Coded) else values
         for i, value in enumerate(plain):
             try:
@@ -76,7 +77,7 @@ def _spec_of_array(probe: np.ndarray) -> Spec:
 
 
 def _spec_of_codes(source: Source, name: str) -> Spec:
-    parts = [part for _, part in source.scan(name) if isinstance(part, Coded)]
+    parts = [part for _, part in scan(source, name) if isinstance(part, Coded)]
     categories, ordered = united(parts)
     of = settled(common([type_of(category) for category in categories]))
     if len(categories) > min(FEW, max(256, len(source) // 2)):

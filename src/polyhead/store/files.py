@@ -18,7 +18,7 @@ from polyhead.errors import Problem, StoreError, hints, place, shown, similar
 from polyhead.store.schema import wrong_header, wrong_manifest, wrong_shard
 
 MANIFEST, JOURNAL = "manifest.json", "journal.jsonl"
-VERSION = 1
+VERSION = 2
 AGAIN = "The store is damaged: polyhead pack --verify lists what is; pack it again."
 NEAR = 1 << 14
 """Bytes in a row of each column up to which a file is read by the page alone; larger rows are read ahead."""

@@ -14,7 +14,8 @@ from polyhead.columns.image_values import identity, is_pillow
 from polyhead.columns.values import Values, size, take
 from polyhead.errors import BadValue
 from polyhead.kinds.missing import plain
-from polyhead.sources.source import SCAN_ROWS, Source
+from polyhead.sources.scanning import SCAN_ROWS, first_rows
+from polyhead.sources.source import Source
 from polyhead.store.column_codec import Spec, checked, spec_of, to_arrow
 from polyhead.store.value_codec import write
 from polyhead.store.value_types import settled, type_of
@@ -173,7 +174,8 @@ def _parts(spec: Spec | None, values: Values, ids: np.ndarray) -> Iterator[bytes
 
 def _hashed(rows: Source, name: str) -> Any:
     count = len(rows)
-    if size(rows.probe(name)) * max(1, count // max(1, min(32, count))) <= HASHED_BYTES or rows.sequential:
+    held = size(first_rows(rows, name)) * max(1, count // max(1, min(32, count)))
+    if held <= HASHED_BYTES or rows.sequential:
         for start in range(0, count, SCAN_ROWS):
             yield np.arange(start, min(start + SCAN_ROWS, count), dtype=np.int64)
             if rows.sequential:

@@ -87,7 +87,7 @@ class Store(OwnSource):
         classes, values = (
             tuple(known[key]) if isinstance(known.get(key), list) else None for key in ("classes", "values")
         )
-        return About(classes, values, known.get("annotated"))
+        return About(classes, values, known.get("exif"))
 
     def only(self, columns: Sequence[str]) -> Self:
         self._require(columns)

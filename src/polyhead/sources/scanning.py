@@ -1,0 +1,41 @@
+"""Whole columns of any source: the first rows, and all rows in pieces."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from polyhead.columns.values import LIMIT_BYTES, Values, size
+from polyhead.sources.source import OwnSource, Source, leading_rows
+
+SCAN_ROWS = 8192
+
+
+def first_rows(source: Source, name: str, rows: int = 32) -> Values:
+    """The first rows of one column."""
+    if isinstance(source, OwnSource):
+        return source.first_rows(name, rows)
+    return leading_rows(source, name, rows)
+
+
+def pieces(source: Source, names: Sequence[str], rows: int = SCAN_ROWS) -> Iterator[np.ndarray]:
+    """The ids of all rows in pieces of ``rows``, fewer where these columns are large."""
+    row = sum(size(first_rows(source, name, 1)) for name in names)
+    step = max(1, min(rows, LIMIT_BYTES // max(1, row)))
+    for start in range(0, len(source), step):
+        yield np.arange(start, min(start + step, len(source)), dtype=np.int64)
+
+
+def scan(source: Source, name: str, rows: int = SCAN_ROWS) -> Iterator[tuple[int, Values]]:
+    """One column from first row to last, in pieces: ``(first row, values)``.
+
+    A column in memory comes in one piece; another in pieces of ``rows`` rows, fewer where they are large.
+    """
+    whole = source.column(name)
+    if whole is not None:
+        yield 0, whole
+        return
+    only = source.only([name])
+    for ids in pieces(source, [name], rows):
+        yield int(ids[0]), only.coded(ids)[name]

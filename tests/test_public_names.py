@@ -1,0 +1,100 @@
+"""What users see of the library: in tab completion, and by a star import."""
+
+import builtins
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import polyhead as ph
+
+REFERENCE = Path(__file__).parents[1] / "docs" / "reference.md"
+
+
+def public(names):
+    return [name for name in names if not name.startswith("__")]
+
+
+def test_the_module_shows_its_names_and_nothing_else():
+    assert public(dir(ph)) == sorted([*ph.__all__, "compile"])
+    assert all(getattr(ph, name) is not None for name in dir(ph))
+
+
+def test_a_star_import_hides_no_builtin():
+    assert not set(ph.__all__) & set(dir(builtins))
+    code = "from polyhead import *\nassert compile is __builtins__.compile\nFeed, CutMix, read_table"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def feed():
+    data = {"x": np.zeros((3, 2), "float32"), "y": [0, 1, 0]}
+    return ph.Feed(data, inputs="x", heads={"y": ph.Binary()}, batch_size=2)
+
+
+def listed(name):
+    """The members that the reference lists."""
+    text = REFERENCE.read_text(encoding="utf-8")
+    (found,) = re.findall(rf"::: polyhead\.{name}\n    options:\n      members:\n((?: +- \w+\n)+)", text)
+    return set(re.findall(r"\w+", found))
+
+
+def test_a_feed_shows_what_the_reference_lists():
+    assert set(public(dir(feed()))) == listed("Feed") | {"inputs", "heads", "source"}
+    assert all(hasattr(feed(), name) for name in dir(feed()))
+
+
+class Squares(ph.Source):
+    """A source of a user's own, with an attribute of its own."""
+
+    power = 2
+
+    def __len__(self):
+        return 9
+
+    def read(self, ids):
+        return {"x": ids**self.power}
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        Squares(),
+        Squares().select([1, 2]),
+        Squares().concat(Squares()),
+        ph.read_table({"x": [1]}),
+        ph.from_generator(lambda: iter([]), length=1),
+    ],
+    ids=lambda source: type(source).__name__,
+)
+def test_a_source_shows_what_the_reference_lists(source):
+    shown = {name for name in dir(source) if not name.startswith("_")}
+    assert listed("Source") <= shown
+    inner = {
+        "about",
+        "chunk_rows",
+        "coded",
+        "first_rows",
+        "in_chunks",
+        "pieces",
+        "probe",
+        "scan",
+        "sequential",
+    }
+    assert not shown & inner
+    if type(source) is Squares:
+        assert shown == listed("Source") | {"power"}
+
+
+@pytest.mark.keras
+def test_keras_finds_what_a_feed_does_not_show():
+    from keras.src.trainers.data_adapters.data_adapter import DataAdapter
+
+    asked = public(vars(DataAdapter))
+    assert "get_tf_dataset" in asked
+    assert isinstance(feed(), DataAdapter)
+    assert not set(asked) & set(dir(feed()))
+    own = {name for base in type(feed()).__mro__ for name in vars(base)} | set(vars(feed()))
+    assert set(asked) <= own
