@@ -13,6 +13,7 @@ import polyhead as ph
 NAMES = ["cat", "dog"]
 SEVERAL = {
     "tuple": tuple,
+    "values of a dict": lambda values: dict(enumerate(values)).values(),
     "array": np.array,
     "index": pd.Index,
     "series": pd.Series,

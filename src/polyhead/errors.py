@@ -11,7 +11,7 @@ import functools
 import os
 import sys
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, KeysView, Sequence, ValuesView
 from dataclasses import asdict, dataclass, field, fields
 from numbers import Integral, Real
 from pathlib import Path
@@ -150,11 +150,13 @@ def plain_fields(spec: Any) -> None:
 
 
 def as_list(values: Any) -> list[Any] | None:
-    """Several values as a list of plain ones: of a list, a tuple, a range, an array, an index or a series; else None.
+    """Several values in an order as a list of plain ones; None for anything else.
+
+    They may be in a list, a tuple, a range, an array, an index or a series, or be the keys or values of a dict.
 
     >>> import numpy as np
-    >>> as_list(np.array([1, 2])), as_list(("a", "b")), as_list("ab"), as_list({1: 2})
-    ([1, 2], ['a', 'b'], None, None)
+    >>> as_list(np.array([1, 2])), as_list(("a", "b")), as_list({"a": "b"}.values()), as_list("ab"), as_list({1: 2})
+    ([1, 2], ['a', 'b'], ['b'], None, None)
     """
     if isinstance(values, (str, bytes, dict, set, frozenset)) or getattr(values, "shape", None) == ():
         return None
@@ -162,7 +164,8 @@ def as_list(values: Any) -> list[Any] | None:
         if callable(getattr(values, way, None)):
             found = getattr(values, way)()
             return found if isinstance(found, list) else None
-    return [plain(value) for value in values] if isinstance(values, Sequence) else None
+    ordered = isinstance(values, (Sequence, KeysView, ValuesView))
+    return [plain(value) for value in values] if ordered else None
 
 
 def as_path(path: Any, where: str) -> Path:

@@ -78,8 +78,5 @@ def test_the_classes_that_the_architecture_names_exist():
 def test_every_folder_is_on_the_page_of_the_architecture():
     table = PAGES[0].read_text(encoding="utf-8").split("## Folders")[1].split("## A label")[0]
     named = set(re.findall(r"`([a-z_]+)(?:\.py)?`", table))
-    stages = {p.stem for p in LIBRARY.iterdir() if p.is_dir() or p.suffix == ".py"} - {
-        "__init__",
-        "__pycache__",
-    }
+    stages = {path.relative_to(LIBRARY).parts[0].removesuffix(".py") for path in FILES} - {"__init__"}
     assert stages <= named

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, KeysView, Mapping, Sequence, ValuesView
 from dataclasses import replace
 from typing import Any
 
@@ -341,7 +341,7 @@ def _as_array(rows: Any) -> np.ndarray | None:
     if isinstance(rows, (str, bytes, Mapping, set, frozenset)) or not hasattr(rows, "__len__"):
         return None
     try:
-        found = np.asarray(rows)
+        found = np.asarray(list(rows) if isinstance(rows, (KeysView, ValuesView)) else rows)
     except (TypeError, ValueError):
         return None
     if found.ndim != 1:
