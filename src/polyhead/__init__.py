@@ -30,6 +30,7 @@ from polyhead.kinds import (
     MultiLabel,
     Regression,
 )
+from polyhead.kinds.declaration import Declaration
 from polyhead.sources.source import Source
 from polyhead.sources.tables import read_table
 
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
         Shear,
         Translate,
     )
+    from polyhead.checks.compiled_declaration import declaration_of
     from polyhead.doctor.examine import examine
     from polyhead.keras_bridge.profile_callback import Profile
     from polyhead.packing.pack import pack
@@ -65,6 +67,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _LATER = {
+    "declaration_of": "polyhead.checks.compiled_declaration",
     "Profile": "polyhead.keras_bridge.profile_callback",
     "examine": "polyhead.doctor.examine",
     "from_generator": "polyhead.sources.generator",
@@ -112,6 +115,7 @@ __all__ = [
     "CutMix",
     "Cutout",
     "DataError",
+    "Declaration",
     "Embedding",
     "Feed",
     "Flip",
@@ -136,6 +140,7 @@ __all__ = [
     "Source",
     "StoreError",
     "Translate",
+    "declaration_of",
     "examine",
     "from_generator",
     "largest",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -16,6 +17,7 @@ from polyhead.errors import ContractError, Problem, other_choice, place, shown, 
 from polyhead.keras_bridge.identifiers import BY_SHAPE, require_model, strange_arguments, unknown
 from polyhead.keras_bridge.structure import Structure, at, fill, leaves, output
 from polyhead.kinds import Head
+from polyhead.kinds.declaration import Declaration
 
 if TYPE_CHECKING:
     import keras
@@ -141,7 +143,7 @@ def compile(model: Any, feed: Any, *, optimizer: Any, normalize: str = "data", *
             elementwise=bool(head.elementwise),
             mean_weight=None if normalize == "batch" else 1.0,
             head=name,
-            classes=head.names,
+            declared=_declared(feed, name),
         )
         for name, head in feed.heads.items()
     }
@@ -172,6 +174,19 @@ def compile(model: Any, feed: Any, *, optimizer: Any, normalize: str = "data", *
     installed.normalize(feed.mean_weights(losses))
     install(model, installed, HeadMetrics(paths, metrics, installed))
     return model
+
+
+def _declared(feed: Any, name: str) -> str:
+    """The JSON of what is declared of one head, with which its loss is saved.
+
+    A loss or metric that Keras cannot serialize stays out of it: whether the model can be saved with it is for Keras
+    to say.
+    """
+    head = feed.heads[name]
+    try:
+        return json.dumps(Declaration(feed.inputs, {name: head}).to_dict())
+    except ContractError:
+        return json.dumps(Declaration(feed.inputs, {name: head.fixed(loss=None, metrics=None)}).to_dict())
 
 
 def _require_arguments(model: Any, feed: Any, normalize: str, kwargs: Mapping[str, Any]) -> None:

@@ -35,17 +35,29 @@ from polyhead.keras_bridge.identifiers import require_model
 from polyhead.keras_bridge.structure import Structure, fill
 from polyhead.keras_bridge.wait_time import step_timer
 from polyhead.kinds import Head, Image, Input, for_boxes
+from polyhead.kinds.declaration import Declaration
 from polyhead.order.block_shuffle import plan
 from polyhead.order.shards import checked_shard, this_shard
 from polyhead.pipeline import Assembler, Batch
 from polyhead.pipeline.buffer_pool import pooled
-from polyhead.pipeline.declaration import Known, as_inputs, asked, lacking, require_kinds
+from polyhead.pipeline.declared import as_inputs, asked, lacking, require_kinds
 from polyhead.profiling import Setup, Speed, cores
 from polyhead.readers.as_source import as_source
 from polyhead.sources.arrays import in_chunks
 
-_PUBLIC = {"batches", "bind", "check", "describe", "epoch", "heads", "inputs", "num_samples", "on", "peek"}
-_PUBLIC |= {"preview", "profile", "restore", "source", "state"}
+_PUBLIC = {
+    "batches",
+    "bind",
+    "check",
+    "declaration",
+    "describe",
+    "epoch",
+    "heads",
+    "inputs",
+    "num_samples",
+    "on",
+}
+_PUBLIC |= {"peek", "preview", "profile", "restore", "source", "state"}
 
 
 class Feed(KerasInput):
@@ -176,6 +188,11 @@ class Feed(KerasInput):
     def num_samples(self) -> int:
         """Rows in the source."""
         return len(self.source)
+
+    @property
+    def declaration(self) -> Declaration:
+        """The inputs and heads, resolved, by themselves: to save, and for feeds of other rows."""
+        return Declaration(self.inputs, self.heads)
 
     @property
     def epoch(self) -> int:
@@ -356,8 +373,6 @@ class Feed(KerasInput):
         [[0.0], [1.0]]
         """
         same: dict[str, Any] = {
-            "inputs": self.inputs,
-            "heads": self.heads,
             "batch_size": self.batch_size,
             "seed": self.seed,
             "workers": self.workers,
@@ -366,10 +381,7 @@ class Feed(KerasInput):
             "warn_if_slow": self.warn_if_slow,
         }
         _require_arguments(changes)
-        given = {**same, **changes}
-        if isinstance(given["heads"], Mapping):
-            given["heads"] = Known(given["heads"])
-        return Feed(data, shuffle=shuffle, **given)
+        return self.declaration.feed(data, shuffle=shuffle, **{**same, **changes})
 
     # The model -----------------------------------------------------------------------------------------
 

@@ -90,22 +90,6 @@ def user_metrics(model: Any, structure: Structure) -> tuple[dict[str, list[Any]]
     return {head: [metric for metric in some if metric is not None] for head, some in found.items()}, problems
 
 
-def other_classes(model: Any, heads: Mapping[str, Head]) -> Iterator[Problem]:
-    """Heads whose ids mean other classes than those that the model was compiled for."""
-    compiled = head_losses(model)
-    known = {} if compiled is None else {name: loss.classes for name, loss in compiled.losses.items()}
-    for name, head in heads.items():
-        classes = head.names
-        if name in known and known[name] != classes and len(known[name]) == len(classes):
-            yield Problem(
-                place(head=name),
-                f"the classes that the model was compiled for, {shown(list(known[name]))}",
-                shown(list(classes)),
-                "Ids would mean other classes: say train.on(rows), or give the heads of the other feed, train.heads.",
-                "other-classes",
-            )
-
-
 def unweighable(
     losses: Mapping[str, Any], heads: Mapping[str, Head], weighted: frozenset[str], fine: frozenset[str]
 ) -> Iterator[Problem]:

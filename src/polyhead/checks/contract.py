@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from polyhead.checks.activation import activation
+from polyhead.checks.compiled_declaration import other_meaning
 from polyhead.checks.compiled_model import (
     diluted,
     head_losses,
-    other_classes,
     plain_metrics,
     unweighable,
     user_losses,
@@ -103,7 +103,7 @@ def check(model: Any, declared: Declared, seen: Mapping[str, ArrayStatistics], c
     for name, one in seen.items():
         problems += judge_labels(name, declared.heads[name], one, declared.shuffled, size)
     if compiled:
-        problems += other_classes(model, declared.heads)
+        problems += other_meaning(model, declared.inputs, declared.heads)
         known = head_losses(model)
         problems += unweighable(
             {} if known is None else known.losses, declared.heads, declared.weighted, declared.fine

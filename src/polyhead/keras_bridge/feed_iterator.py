@@ -13,7 +13,7 @@ from polyhead.keras_bridge.structure import Structure, packer
 from polyhead.order import Order
 from polyhead.order.position import Pass, Position, unknown
 from polyhead.pipeline import Assembler, Block, Blocks
-from polyhead.pipeline.declaration import print_of
+from polyhead.pipeline.declared import print_of
 from polyhead.profiling import Meter
 from polyhead.sources.source import Source
 from polyhead.store.fingerprint import of_some_rows

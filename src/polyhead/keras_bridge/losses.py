@@ -35,7 +35,7 @@ class LabelledMean(keras.losses.Loss):
         mean_weight: the mean sample weight over the training rows, at least 0. None divides by the weights of the batch
             instead, in which the weight of a row that is alone in its batch cancels.
         head: the head's name, for errors and to find the head again in a loaded model.
-        classes: the head's classes in order of their ids.
+        declared: the JSON of the declaration of this head and the inputs.
     """
 
     def __init__(
@@ -44,15 +44,15 @@ class LabelledMean(keras.losses.Loss):
         elementwise: bool = False,
         mean_weight: float | None = None,
         head: str | None = None,
-        classes: Sequence[Any] = (),
+        declared: str | None = None,
         name: str | None = None,
         **kwargs: Any,
     ) -> None:
         if isinstance(loss, dict):
             loss = keras.saving.deserialize_keras_object(loss)
         self.loss = keras.losses.get(loss)
-        self.elementwise, self.mean_weight, self.head = elementwise, mean_weight, head
-        self.classes = tuple(tuple(c) if isinstance(c, list) else c for c in classes)
+        self.elementwise, self.mean_weight = elementwise, mean_weight
+        self.head, self.declared = head, declared
         reduction = getattr(self.loss, "reduction", None)
         self.summed = reduction == "sum"
         self.batch_mean = mean_weight is None or reduction == "mean_with_sample_weight"
@@ -169,7 +169,7 @@ class LabelledMean(keras.losses.Loss):
             "elementwise": self.elementwise,
             "mean_weight": self.mean_weight,
             "head": self.head,
-            "classes": list(self.classes),
+            "declared": self.declared,
             "name": self.name,
         }
 

@@ -49,6 +49,10 @@ class Binary(Head):
             raise ContractError(Problem("Binary(positive=)", "one value", shown(self.positive), fix))
         object.__setattr__(self, "class_weight", class_encoding.weights("Binary", self.class_weight, (0, 1)))
 
+    @property
+    def meaning(self) -> dict[str, Any]:
+        return {"positive": self.positive}
+
     def resolve(self, column: Column) -> Self:
         self.encode(column.probe())
         if self.positive is None or self._met:

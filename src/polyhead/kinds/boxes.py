@@ -66,6 +66,10 @@ class Boxes(Coordinates):
             raise ContractError(Problem("Boxes(min_visible=)", "a number in [0, 1]", shown(self.min_visible)))
 
     @property
+    def meaning(self) -> dict[str, Any]:
+        return {**super().meaning, "format": self.format}
+
+    @property
     def places(self) -> int:
         return self.max_boxes
 

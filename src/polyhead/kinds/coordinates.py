@@ -40,6 +40,10 @@ class Coordinates(Head):
     _widths: ClassVar[tuple[int, ...]]
     _may_be_fewer: ClassVar[bool] = False
 
+    @property
+    def meaning(self) -> dict[str, Any]:
+        return {"normalized": self.normalized}
+
     def __post_init__(self) -> None:
         super().__post_init__()
         require_size(f"{type(self).__name__}()", self.places)

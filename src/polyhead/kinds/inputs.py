@@ -185,6 +185,10 @@ class Image(Input):
             require_size("Image(max_pixels=)", self.max_pixels)
 
     @property
+    def meaning(self) -> dict[str, Any]:
+        return {"dtype": self.dtype}
+
+    @property
     def shape(self) -> tuple[int, ...]:
         return (self.height or 0, self.width or 0, self.channels or 0)
 

@@ -108,6 +108,14 @@ class Kind(ABC):
         """The classes in order of their ids; none where it has none."""
         return ()
 
+    @property
+    def meaning(self) -> dict[str, Any]:
+        """What its numbers mean, beside their shape, as ``{argument: value}``; None says nothing.
+
+        A model of one declaration fits another one where both say the same.
+        """
+        return {}
+
     def __repr__(self) -> str:
         """The declaration, with what differs from the default."""
         parts: list[str] = []

@@ -73,6 +73,10 @@ class Map(Pixels):
         if self.scale is not None and not (is_number(self.scale) and self.scale):
             raise ContractError(Problem("Map(scale=)", "a finite number other than 0", shown(self.scale)))
 
+    @property
+    def meaning(self) -> dict[str, Any]:
+        return {"scale": self.scale or 1.0}
+
     # Shapes ----------------------------------------------------------------------------------------
 
     @property

@@ -108,6 +108,10 @@ class Each(Head):
         return self.head.names
 
     @property
+    def meaning(self) -> dict[str, Any]:
+        return self.head.meaning
+
+    @property
     def elementwise(self) -> bool | None:
         return self.head.elementwise
 

@@ -16,7 +16,7 @@ from polyhead.kinds.sample_weights import key
 from polyhead.order import Order
 from polyhead.pipeline.batch import Block
 from polyhead.pipeline.buffer_pool import Pool
-from polyhead.pipeline.declaration import given_first
+from polyhead.pipeline.declared import given_first
 from polyhead.pipeline.faults import MOST, Found, apart, file_at
 from polyhead.pipeline.gather import Gather, Whole, gathers
 from polyhead.pipeline.image_pipeline import Scene

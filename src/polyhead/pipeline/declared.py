@@ -12,15 +12,12 @@ import numpy as np
 
 from polyhead.errors import ContractError, Problem, is_integer, place, shown, similar
 from polyhead.kinds import Array, Head, Image, Input, for_boxes
+from polyhead.kinds.declaration import Known
 from polyhead.kinds.kind import Kind
 from polyhead.pipeline.kind_columns import absent
 from polyhead.sources.scanning import first_rows
 from polyhead.sources.source import Source, names_in
 from polyhead.store.fingerprint import told
-
-
-class Known(dict[str, Head]):
-    """Heads of another feed: where rows are only predicted, the columns of their labels may be absent."""
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,90 @@
+"""The declaration that a compiled model carries, and what another one says otherwise."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from polyhead.checks.compiled_model import head_losses
+from polyhead.errors import ContractError, Problem, place, shown
+from polyhead.kinds import Head, Input
+from polyhead.kinds.declaration import Declaration
+from polyhead.kinds.kind import Kind
+
+
+def declaration_of(model: Any) -> Declaration:
+    """The declaration by which a model was compiled, in this process or before it was saved.
+
+    Args:
+        model: that `polyhead.compile` compiled, or ``keras.saving.load_model`` loaded.
+
+    Returns:
+        Its inputs and heads; ``declaration_of(model).feed(rows)`` is a feed of other rows.
+
+    Raises:
+        ContractError: for a model that carries none, or one whose own heads are not imported.
+
+    >>> import keras, polyhead as ph
+    >>> data = {"x": [[0.0, 1.0], [2.0, 3.0]], "animal": ["dog", "cat"]}
+    >>> feed = ph.Feed(data, inputs="x", heads={"animal": ph.Categorical()})
+    >>> x = keras.Input((2,), name="x")
+    >>> model = ph.compile(keras.Model(x, ph.outputs(x, feed)), feed, optimizer="sgd")
+    >>> ph.declaration_of(model).heads["animal"].names
+    ('cat', 'dog')
+    """
+    losses = _declared(model)
+    if not losses:
+        fix = "Compile it with ph.compile(model, feed, optimizer=...) before it is saved."
+        raise ContractError(
+            Problem(
+                "declaration_of(model)", "a model that ph.compile compiled", shown(type(model).__name__), fix
+            )
+        )
+    parts = [Declaration.from_dict(json.loads(text)) for text in losses.values()]
+    return Declaration(parts[0].inputs, {name: head for part in parts for name, head in part.heads.items()})
+
+
+def _declared(model: Any) -> dict[str, str]:
+    compiled = head_losses(model)
+    found = {} if compiled is None else compiled.losses
+    return {name: loss.declared for name, loss in found.items() if loss.declared}
+
+
+def other_meaning(model: Any, inputs: Mapping[str, Input], heads: Mapping[str, Head]) -> Iterator[Problem]:
+    """Inputs and heads whose numbers mean something else than those that the model was compiled for."""
+    if not _declared(model):
+        return
+    known = declaration_of(model)
+    for name, head in heads.items():
+        if name in known.heads:
+            yield from _other_kind(place(head=name), known.heads[name], head)
+            yield from _other_classes(place(head=name), known.heads[name].names, head.names)
+    for name, kind in inputs.items():
+        if name in known.inputs:
+            yield from _other_kind(place(input=name), known.inputs[name], kind)
+
+
+def _other_classes(where: str, known: tuple[Any, ...], found: tuple[Any, ...]) -> Iterator[Problem]:
+    if known != found and len(known) == len(found):
+        yield Problem(
+            where,
+            f"the classes that the model was compiled for, {shown(list(known))}",
+            shown(list(found)),
+            "Ids would mean other classes: say train.on(rows), or give the heads of the other feed, train.heads.",
+            "other-classes",
+        )
+
+
+def _other_kind(where: str, known: Kind, found: Kind) -> Iterator[Problem]:
+    fix = "Say train.on(rows), or take ph.declaration_of(model).feed(rows)."
+    mine, other = type(known.inner), type(found.inner)
+    if mine is not other:
+        expected = f"the kind that the model was compiled for, {mine.__name__}"
+        yield Problem(where, expected, other.__name__, fix, "other-meaning")
+        return
+    meaning = found.meaning
+    for name, value in known.meaning.items():
+        if value is not None and meaning[name] is not None and value != meaning[name]:
+            expected = f"{name}={value!r}, as the model was compiled for"
+            yield Problem(where, expected, f"{name}={meaning[name]!r}", fix, "other-meaning")

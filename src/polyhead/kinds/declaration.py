@@ -1,0 +1,179 @@
+"""A declaration by itself: the inputs and heads of a feed, as a file, in a model, and over other rows."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from polyhead.errors import ContractError, DataError, Problem, as_path, place, shown, similar
+from polyhead.kinds.json_form import from_json, to_json
+from polyhead.kinds.kind import Head, Input
+
+if TYPE_CHECKING:
+    from polyhead.feed import Feed
+
+VERSION = 1
+_KEYS = ("polyhead_declaration", "inputs", "heads", "checksum")
+
+
+class Known(dict[str, Head]):
+    """Heads of another feed: where rows are only predicted, the columns of their labels may be absent."""
+
+
+@dataclass(frozen=True)
+class Declaration:
+    """The inputs and heads of a feed, resolved: classes learnt, sizes known, class weights worked out.
+
+    `Feed.declaration` gives it, a model that `polyhead.compile` compiled carries it, and `declaration_of` takes it out
+    of a loaded model.
+
+    Attributes:
+        inputs: ``{name: input kind}``.
+        heads: ``{name: head kind}``.
+
+    >>> import polyhead as ph
+    >>> data = {"x": [[0.0, 1.0], [2.0, 3.0]], "animal": ["dog", "cat"]}
+    >>> declaration = ph.Feed(data, inputs="x", heads={"animal": ph.Categorical()}).declaration
+    >>> declaration.heads
+    {'animal': Categorical(('cat', 'dog'))}
+    >>> ph.Declaration.from_dict(declaration.to_dict()) == declaration
+    True
+    """
+
+    inputs: Mapping[str, Input]
+    heads: Mapping[str, Head]
+
+    def feed(self, data: Any, **arguments: Any) -> Feed:
+        """A feed of other rows by this declaration: the same classes, sizes and weights.
+
+        Columns of labels may be absent: the feed can then only predict.
+
+        Args:
+            data: as for `Feed`.
+            **arguments: of `Feed`, as ``batch_size``; ``inputs`` and ``heads`` in place of those declared here.
+
+        >>> import polyhead as ph
+        >>> data = {"x": [[0.0, 1.0], [2.0, 3.0]], "animal": ["dog", "cat"]}
+        >>> declaration = ph.Feed(data, inputs="x", heads={"animal": ph.Categorical()}).declaration
+        >>> declaration.feed({"x": [[4.0, 5.0]]}, batch_size=1).peek()[0]["x"].tolist()
+        [[4.0, 5.0]]
+        """
+        from polyhead.feed import Feed
+
+        given = {"inputs": self.inputs, "heads": self.heads, **arguments}
+        if isinstance(given["heads"], Mapping):
+            given["heads"] = Known(given["heads"])
+        return Feed(data, **given)
+
+    # As data ---------------------------------------------------------------------------------------
+
+    def to_dict(self) -> dict[str, Any]:
+        """This declaration as a dict that JSON takes.
+
+        Raises:
+            ContractError: for a loss or metric of a head that Keras cannot serialize.
+        """
+        kinds = {
+            "inputs": {name: to_json(kind, place(input=name)) for name, kind in self.inputs.items()},
+            "heads": {name: to_json(head, place(head=name)) for name, head in self.heads.items()},
+        }
+        return {"polyhead_declaration": VERSION, **kinds}
+
+    @classmethod
+    def from_dict(cls, found: Any) -> Declaration:
+        """What `to_dict` gave.
+
+        Raises:
+            ContractError: for what is no declaration, or that of a newer version of polyhead.
+        """
+        version = found.get("polyhead_declaration") if isinstance(found, dict) else None
+        if type(version) is not int or version < 1:
+            raise ContractError(Problem("declaration", 'a dict with "polyhead_declaration"', shown(found)))
+        if version > VERSION:
+            fix = "A newer polyhead wrote it: install that one."
+            raise ContractError(Problem("declaration", f"version {VERSION} or older", f"{version}", fix))
+        strange = [name for name in found if name not in _KEYS]
+        if strange:
+            raise ContractError(
+                Problem(
+                    "declaration",
+                    f"the entries {', '.join(_KEYS)}",
+                    shown(strange[0]),
+                    similar(strange[0], _KEYS),
+                )
+            )
+        if "checksum" in found and found["checksum"] != _checksum(found):
+            fix = 'If you changed it by hand, leave its entry "checksum" out.'
+            raise ContractError(Problem("declaration", "the checksum it was saved with", "another one", fix))
+        for name in ("inputs", "heads"):
+            if not isinstance(found.get(name), dict) or not found[name]:
+                raise ContractError(
+                    Problem(f"declaration, {name}", "a dict of kinds by name", shown(found.get(name)))
+                )
+        inputs = {name: from_json(form, place(input=name), Input) for name, form in found["inputs"].items()}
+        heads = {name: from_json(form, place(head=name), Head) for name, form in found["heads"].items()}
+        return cls(inputs, heads)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write this declaration into a JSON file, whole or not at all.
+
+        Raises:
+            ContractError: for a loss or metric of a head that Keras cannot serialize.
+        """
+        file = as_path(path, "Declaration.save(path)")
+        found = self.to_dict()
+        text = json.dumps(
+            {**found, "checksum": _checksum(found)}, indent=2, ensure_ascii=False, allow_nan=False
+        )
+        temporary = file.with_name(f".{file.name}.{os.getpid()}")
+        temporary.write_text(text + "\n", encoding="utf-8")
+        os.replace(temporary, file)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Declaration:
+        """The declaration that `save` wrote.
+
+        Nothing in the file is executed. A head or a loss of your own is found once its module is imported.
+
+        Raises:
+            DataError: for a file that cannot be read, is damaged, or is of a newer version of polyhead.
+        """
+        file = as_path(path, "Declaration.load(path)")
+        where = place(file=str(file))
+        try:
+            found = json.loads(file.read_bytes(), object_pairs_hook=_distinct, parse_constant=_no_constant)
+        except OSError as error:
+            raise DataError(Problem(where, "a file that can be read", f"{error.strerror or error}")) from None
+        except (ValueError, RecursionError) as error:
+            fix = "It is damaged: save the declaration again."
+            raise DataError(Problem(where, "the JSON of a declaration", str(error), fix)) from None
+        try:
+            return cls.from_dict(found)
+        except ContractError as error:
+            raise DataError(
+                *(
+                    Problem(f"{where}, {one.place}", one.expected, one.found, one.fix)
+                    for one in error.problems
+                )
+            ) from None
+
+
+def _checksum(found: Mapping[str, Any]) -> str:
+    """Of all entries but the checksum itself, in any order."""
+    parts = {name: value for name, value in found.items() if name != "checksum"}
+    return hashlib.blake2b(json.dumps(parts, sort_keys=True).encode(), digest_size=8).hexdigest()
+
+
+def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("two entries of one name")
+    return found
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(f"{name} where a number should be")

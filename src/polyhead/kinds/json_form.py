@@ -1,0 +1,208 @@
+"""Inputs and heads as values that JSON takes, and back.
+
+A kind is ``{"kind": its name, its fields that differ from the default}``. What JSON has no form for is a dict of one
+key that names its type, as ``{"tuple": [0, 255]}``. Nothing that is loaded is executed: a class is only found among
+those that are already imported.
+"""
+
+from __future__ import annotations
+
+import base64
+import datetime
+import decimal
+import math
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import Field, fields
+from typing import Any
+
+from polyhead.errors import ContractError, PolyheadError, Problem, plain, shown, similar
+from polyhead.kinds.kind import Head, Kind
+
+DEEPEST = 12
+"""Values inside of each other; no declaration needs as many."""
+
+_FORMS: dict[str, tuple[type, Callable[[Any], Any], Callable[[Any], Any]]] = {
+    "bytes": (bytes, lambda v: base64.b64encode(v).decode(), lambda v: base64.b64decode(v, validate=True)),
+    "datetime": (datetime.datetime, lambda v: v.isoformat(), datetime.datetime.fromisoformat),
+    "date": (datetime.date, lambda v: v.isoformat(), datetime.date.fromisoformat),
+    "decimal": (decimal.Decimal, str, decimal.Decimal),
+}
+"""Name: type, to text, from text; a subclass stands before its base."""
+
+
+def to_json(kind: Kind, where: str) -> dict[str, Any]:
+    """An input or a head as a dict that JSON takes.
+
+    Args:
+        kind: resolved or not.
+        where: the words that name it in errors.
+
+    Raises:
+        ContractError: for a loss or metric that Keras cannot serialize, or a value that has no form.
+
+    >>> from polyhead.kinds import Boxes
+    >>> to_json(Boxes(2, given="seen"), "head `box`")
+    {'kind': 'Boxes', 'max_boxes': 2, 'given': 'seen'}
+    """
+    found: dict[str, Any] = {"kind": _name(type(kind))}
+    for one in _said(kind):
+        value = getattr(kind, one.name)
+        if type(value) is not type(one.default) or value != one.default:
+            found[one.name] = _encoded(value, f"{where}, {one.name}=", 0)
+    return found
+
+
+def from_json(form: Any, where: str, base: Any = Kind) -> Any:
+    """What `to_json` wrote.
+
+    Args:
+        form: the dict.
+        where: the words that name it in errors.
+        base: the class that it has to be of, `Input` or `Head`.
+
+    Raises:
+        ContractError: for what `to_json` does not write, with the place inside of it.
+
+    >>> from_json({"kind": "Boxes", "max_boxes": 2}, "head `box`")
+    Boxes(2)
+    """
+    name = form.get("kind") if isinstance(form, dict) else None
+    if not isinstance(name, str):
+        raise ContractError(Problem(where, 'a dict with an entry "kind"', shown(form)))
+    classes = {_name(one): one for one in _subclasses(base)}
+    if name not in classes:
+        own = "." in name
+        word = "head" if base is Head else "input"
+        fix = f"Import {name.rpartition('.')[0]} first." if own else similar(name, classes)
+        raise ContractError(Problem(where, f"a kind of {word}", f"{name!r}", fix))
+    known = {one.name: one for one in _said(classes[name])}
+    strange = [field for field in form if field != "kind" and field not in known]
+    if strange:
+        expected = f"fields of {name} ({', '.join(known)})"
+        raise ContractError(Problem(where, expected, shown(strange[0]), similar(strange[0], known)))
+    values = {field: _decoded(form[field], f"{where}, {field}=", 0) for field in form if field != "kind"}
+    for field, value in values.items():
+        _require_type(known[field], value, f"{where}, {field}=")
+    try:
+        made = classes[name](**{field: value for field, value in values.items() if known[field].init})
+    except PolyheadError as error:
+        raise ContractError(*(_within(where, problem) for problem in error.problems)) from None
+    except Exception as error:
+        raise ContractError(Problem(where, f"values that {name} takes", f"{error}")) from error
+    return made.fixed(**{field: value for field, value in values.items() if not known[field].init})
+
+
+def _within(where: str, problem: Problem) -> Problem:
+    return Problem(f"{where}, {problem.place}", problem.expected, problem.found, problem.fix)
+
+
+def _said(kind: Kind | type[Kind]) -> list[Field[Any]]:
+    """The fields in the order in which a declaration is read: its own, then those of all kinds."""
+    return sorted(fields(kind), key=lambda one: (bool(one.kw_only), not one.init))
+
+
+def _name(kind: type) -> str:
+    """The name of a class in a file: short for those of polyhead, with its module for those of users."""
+    return (
+        kind.__name__ if kind.__module__.startswith("polyhead.") else f"{kind.__module__}.{kind.__qualname__}"
+    )
+
+
+def _subclasses(base: type) -> Iterator[type[Kind]]:
+    for one in base.__subclasses__():
+        yield from _subclasses(one)
+        if not getattr(one, "__abstractmethods__", None):
+            yield one
+
+
+def _require_type(one: Field[Any], value: Any, where: str) -> None:
+    """Raise for what is learnt, and so not looked at by its class, and is of another type."""
+    words = str(one.type).split(" | ")
+    types = {"bool": bool, "int": int, "None": type(None)}
+    if not one.init and not any(type(value) is types.get(word, object) for word in words):
+        raise ContractError(Problem(where, str(one.type), shown(value)))
+
+
+# Values ----------------------------------------------------------------------------------------------
+
+
+def _encoded(value: Any, where: str, depth: int) -> Any:
+    value = plain(value)
+    if depth > DEEPEST:
+        raise ContractError(Problem(where, f"at most {DEEPEST} values inside of each other", shown(value)))
+    if isinstance(value, float) and not math.isfinite(value):
+        return {"float": str(value)}
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    if isinstance(value, Kind):
+        return to_json(value, where)
+    if isinstance(value, list):
+        return [_encoded(one, where, depth + 1) for one in value]
+    if isinstance(value, tuple):
+        return {"tuple": [_encoded(one, where, depth + 1) for one in value]}
+    if isinstance(value, (set, frozenset)):
+        return {"set": [_encoded(one, where, depth + 1) for one in sorted(value, key=repr)]}
+    if isinstance(value, Mapping):
+        pairs = [[_encoded(k, where, depth + 1), _encoded(v, where, depth + 1)] for k, v in value.items()]
+        return {"mapping": pairs}
+    for name, (kind, write, _) in _FORMS.items():
+        if isinstance(value, kind):
+            return {name: write(value)}
+    return {"keras": _serialized(value, where)}
+
+
+def _decoded(form: Any, where: str, depth: int) -> Any:
+    if depth > DEEPEST:
+        raise ContractError(Problem(where, f"at most {DEEPEST} values inside of each other", shown(form)))
+    if form is None or isinstance(form, (bool, int, float, str)):
+        return form
+    if isinstance(form, list):
+        return [_decoded(one, where, depth + 1) for one in form]
+    if "kind" in form:
+        return from_json(form, where)
+    if len(form) == 1:
+        ((name, held),) = form.items()
+        try:
+            if name == "float" and held in ("nan", "inf", "-inf"):
+                return float(held)
+            if name in ("tuple", "set") and isinstance(held, list):
+                values = (_decoded(one, where, depth + 1) for one in held)
+                return tuple(values) if name == "tuple" else set(values)
+            if name == "mapping" and isinstance(held, list) and all(_is_pair(one) for one in held):
+                pairs = ((_decoded(k, where, depth + 1), _decoded(v, where, depth + 1)) for k, v in held)
+                return dict(pairs)
+            if name in _FORMS and isinstance(held, str):
+                return _FORMS[name][2](held)
+        except (ValueError, TypeError, ArithmeticError):
+            raise ContractError(Problem(where, f"a value of the form {name!r}", shown(held))) from None
+        if name == "keras":
+            return _deserialized(held, where)
+    raise ContractError(Problem(where, "a value as Declaration.save writes it", shown(form)))
+
+
+def _is_pair(form: Any) -> bool:
+    return isinstance(form, list) and len(form) == 2
+
+
+def _serialized(value: Any, where: str) -> Any:
+    """A loss or metric, as Keras has it."""
+    import keras
+
+    fix = "Decorate its class or function with @keras.saving.register_keras_serializable()."
+    try:
+        found = keras.saving.serialize_keras_object(value)
+        keras.saving.deserialize_keras_object(found, safe_mode=True)
+    except Exception as error:
+        raise ContractError(Problem(where, "what Keras can save and load", shown(value), fix)) from error
+    return found
+
+
+def _deserialized(form: Any, where: str) -> Any:
+    import keras
+
+    try:
+        return keras.saving.deserialize_keras_object(form, safe_mode=True)
+    except Exception as error:
+        name = form.get("class_name") if isinstance(form, dict) else form
+        fix = "Import the module that registers it first, with @keras.saving.register_keras_serializable()."
+        raise ContractError(Problem(where, "what Keras can load", shown(name), fix)) from error
