@@ -114,3 +114,120 @@ def test_a_model_that_keras_compiled_stays_keras_s(tmp_path):
     model.save(tmp_path / "model.keras")
     loaded = keras.saving.load_model(tmp_path / "model.keras")
     assert set(loaded.evaluate(kinds(["a", "b", "c"]), verbose=0, return_dict=True)) == {"loss"}
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [keras.losses.Huber(delta=0.25), keras.losses.CosineSimilarity(axis=0), keras.losses.Tversky(0.2, 0.7)],
+)
+def test_a_loss_keeps_the_arguments_that_keras_forgets(loss):
+    from polyhead.keras_bridge.losses import LabelledMean
+
+    mine = LabelledMean(loss)
+    loaded = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(mine))
+    true, pred = np.array([[0.0, 1.0], [1.0, 3.0]]), np.array([[2.0, 1.5], [0.5, 0.5]])
+    assert float(loaded(true, pred)) == pytest.approx(float(mine(true, pred)))
+
+
+SHAPES = """
+import json, sys
+import keras, polyhead as ph
+import numpy as np
+
+model = keras.saving.load_model(sys.argv[1])
+declared = ph.declaration_of(model)
+new = declared.feed({"image": np.zeros((3, 8, 8, 3), "uint8")}, batch_size=2)
+found = model.predict(new, verbose=0)
+print("found", json.dumps({
+    "names": {name: list(head.names) for name, head in declared.heads.items()},
+    "shapes": [list(np.shape(one)) for one in keras.tree.flatten(found)],
+    "image": repr(declared.inputs["image"]),
+}))
+"""
+
+
+def scenes(**heads):
+    rows = {
+        "image": np.zeros((6, 8, 8, 3), "uint8"),
+        "seen": [0, 1, 1, 0, 1, None],
+        "animal": ["dog", "cat", "emu", None, "cat", "dog"],
+        "box": [[[0.0, 0, 4, 4]]] * 6,
+    }
+    declared = {"seen": ph.Binary(), "animal": ph.Categorical(), "box": ph.Boxes(1, given="seen"), **heads}
+    return ph.Feed(rows, inputs={"image": ph.Image(8, 8)}, heads=declared, batch_size=3)
+
+
+def trained(feed, wrap=dict):
+    image = keras.Input((8, 8, 3), name="image")
+    model = keras.Model(image, wrap(ph.outputs(keras.layers.Flatten()(image), feed)))
+    ph.compile(model, feed, optimizer="sgd")
+    return model
+
+
+@pytest.mark.parametrize("wrap", [dict, lambda outputs: list(outputs.values())])
+def test_a_model_carries_its_declaration_into_another_process(tmp_path, wrap):
+    feed = scenes()
+    model = trained(feed, wrap)
+    path = tmp_path / "checkpoint.keras"
+    model.fit(feed, verbose=0, callbacks=[keras.callbacks.ModelCheckpoint(path)])
+    found = elsewhere(SHAPES, path)
+    assert found["names"] == {"seen": [], "animal": ["cat", "dog", "emu"], "box": []}
+    assert sorted(found["shapes"]) == [[3, 1], [3, 1, 4], [3, 3]]
+    assert found["image"] == "Image(8, 8, 3)"
+    assert ph.declaration_of(model) == feed.declaration
+
+
+@pytest.mark.parametrize(
+    ("heads", "words"),
+    [
+        (
+            {"box": ph.Boxes(1, given="seen", format="xywh")},
+            "head `box`: expected format='xyxy', as the model was compiled for, got format='xywh'.",
+        ),
+        (
+            {"box": ph.Boxes(1, given="seen", normalized=True, column_normalized=False)},
+            "head `box`: expected normalized=False, as the model was compiled for, got normalized=True.",
+        ),
+        (
+            {"animal": ph.Categorical(["emu", "dog", "cat"])},
+            "head `animal`: expected the classes that the model was compiled for, ['cat', 'dog', 'emu'], "
+            "got ['emu', 'dog', 'cat'].",
+        ),
+        (
+            {"animal": ph.MultiLabel(["cat", "dog", "emu"], column="tags")},
+            "head `animal`: expected the kind that the model was compiled for, Categorical, got MultiLabel.",
+        ),
+    ],
+)
+def test_a_loaded_model_refuses_what_means_something_else(tmp_path, heads, words):
+    model = trained(scenes())
+    model.save(tmp_path / "model.keras")
+    rows = {
+        **scenes().source.read(np.arange(6)),
+        "tags": [["cat"], ["dog"], ["emu"], [], None, ["cat", "dog"]],
+    }
+    declared = {"seen": ph.Binary(), "animal": ph.Categorical(), "box": ph.Boxes(1, given="seen"), **heads}
+    other = ph.Feed(rows, inputs={"image": ph.Image(8, 8)}, heads=declared, batch_size=3)
+    for one in (model, keras.saving.load_model(tmp_path / "model.keras")):
+        assert words in str(other.check(one))
+        for use in (one.fit, one.evaluate):
+            with pytest.raises(ph.ContractError) as error:
+                use(other, verbose=0)
+            assert words in str(error.value)
+
+
+def test_a_model_without_a_declaration_is_told():
+    x = keras.Input((3,))
+    with pytest.raises(ph.ContractError) as error:
+        ph.declaration_of(keras.Model(x, x))
+    assert str(error.value) == (
+        "declaration_of(model): expected a model that ph.compile compiled, got 'Functional'. "
+        "Compile it with ph.compile(model, feed, optimizer=...) before it is saved."
+    )
+
+
+def test_a_loss_that_cannot_be_saved_still_trains():
+    feed = scenes(box=ph.Boxes(1, loss=lambda true, pred: keras.ops.mean((true - pred) ** 2, -1)))
+    model = trained(feed)
+    model.fit(feed, verbose=0)
+    assert ph.declaration_of(model).heads["box"] == ph.Boxes(1)

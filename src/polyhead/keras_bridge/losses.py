@@ -11,6 +11,7 @@ import numpy as np
 from keras import ops
 
 from polyhead.errors import ContractError, Problem, place
+from polyhead.kinds.keras_objects import serialized
 
 
 @keras.saving.register_keras_serializable("polyhead")
@@ -165,7 +166,7 @@ class LabelledMean(keras.losses.Loss):
     def get_config(self) -> dict[str, Any]:
         """What makes this loss again."""
         return {
-            "loss": keras.saving.serialize_keras_object(self.loss),
+            "loss": serialized(self.loss),
             "elementwise": self.elementwise,
             "mean_weight": self.mean_weight,
             "head": self.head,

@@ -15,6 +15,7 @@ from polyhead.keras_bridge.model_losses import HeadLosses, where_labelled
 from polyhead.keras_bridge.structure import Path
 from polyhead.kinds import Head
 from polyhead.kinds.iou import MaskIoU
+from polyhead.kinds.keras_objects import serialized
 
 
 def resolve(asked: Any, head: Head, logits: bool) -> keras.metrics.Metric:
@@ -131,7 +132,7 @@ class ElementwiseMetric(keras.metrics.Metric):
 
     def get_config(self) -> dict[str, Any]:
         """What makes this metric again."""
-        return {**super().get_config(), "metric": keras.saving.serialize_keras_object(self.metric)}
+        return {**super().get_config(), "metric": serialized(self.metric)}
 
 
 def elementwise(metric: keras.metrics.Metric) -> keras.metrics.Metric:

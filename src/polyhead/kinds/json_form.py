@@ -16,6 +16,7 @@ from dataclasses import Field, fields
 from typing import Any
 
 from polyhead.errors import ContractError, PolyheadError, Problem, plain, shown, similar
+from polyhead.kinds.keras_objects import deserialized, serialized
 from polyhead.kinds.kind import Head, Kind
 
 DEEPEST = 12
@@ -109,6 +110,7 @@ def _name(kind: type) -> str:
 
 
 def _subclasses(base: type) -> Iterator[type[Kind]]:
+    one: type[Kind]
     for one in base.__subclasses__():
         yield from _subclasses(one)
         if not getattr(one, "__abstractmethods__", None):
@@ -186,22 +188,18 @@ def _is_pair(form: Any) -> bool:
 
 def _serialized(value: Any, where: str) -> Any:
     """A loss or metric, as Keras has it."""
-    import keras
-
-    fix = "Decorate its class or function with @keras.saving.register_keras_serializable()."
     try:
-        found = keras.saving.serialize_keras_object(value)
-        keras.saving.deserialize_keras_object(found, safe_mode=True)
+        found = serialized(value)
+        deserialized(found)
     except Exception as error:
+        fix = "Decorate its class or function with @keras.saving.register_keras_serializable()."
         raise ContractError(Problem(where, "what Keras can save and load", shown(value), fix)) from error
     return found
 
 
 def _deserialized(form: Any, where: str) -> Any:
-    import keras
-
     try:
-        return keras.saving.deserialize_keras_object(form, safe_mode=True)
+        return deserialized(form)
     except Exception as error:
         name = form.get("class_name") if isinstance(form, dict) else form
         fix = "Import the module that registers it first, with @keras.saving.register_keras_serializable()."

@@ -1,0 +1,38 @@
+"""Losses and metrics as Keras saves and loads them. Imports keras inside functions alone."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+
+def serialized(thing: Any) -> Any:
+    """A loss or metric as plain values, with all its arguments.
+
+    Keras 3 leaves some out: ``Huber(delta=0.5)``, or the ``axis`` of ``CosineSimilarity``, would be loaded with the
+    default.
+    """
+    import keras
+
+    found = keras.saving.serialize_keras_object(thing)
+    arguments = getattr(thing, "_fn_kwargs", {})
+    if arguments and isinstance(found, dict) and isinstance(found.get("config"), dict):
+        taken = inspect.signature(type(thing).__init__).parameters
+        lost = {
+            name: value for name, value in arguments.items() if name in taken and name not in found["config"]
+        }
+        found["config"].update(lost)
+    return found
+
+
+def deserialized(form: Any) -> Any:
+    """What `serialized` gave.
+
+    Raises:
+        ValueError: for what it does not give; Keras raises others for what it does not know.
+    """
+    import keras
+
+    if not isinstance(form, dict) or not {"class_name", "config"} <= set(form):
+        raise ValueError("not what Keras writes")
+    return keras.saving.deserialize_keras_object(form, safe_mode=True)
