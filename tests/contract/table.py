@@ -9,11 +9,11 @@ PAGE = HERE.parents[1] / "docs" / "traps.md"
 HEAD = """\
 # The traps
 
-Thirty-one ways in which a Keras model with several outputs trains on something else than was meant, or fails without
-saying why. Each has a test, run on JAX, PyTorch and TensorFlow, that first shows what plain Keras does and then what
-polyhead does instead. This page is made from these tests by `python tests/contract/table.py`; they are in
-`tests/contract`. Versions are those of Keras, tried on each minor version from 3.10 to the 3.16 that is in the making:
-where a trap does not hold in all of them, the test asserts what plain Keras does in the others too.
+Thirty-one ways in which a Keras model with several outputs trains on something else than you meant, or fails without
+saying why. Each has a test in `tests/contract`, run on JAX, PyTorch and TensorFlow, that first shows what plain Keras
+does and then what polyhead does instead; `python tests/contract/table.py` makes this page from those tests. "Versions"
+are the Keras versions that have the trap, of all minor versions from 3.10 to the unreleased 3.16: if some don't, the
+test also asserts what plain Keras does in these.
 
 | # | the trap | plain Keras | versions | polyhead | the test |
 | --- | --- | --- | --- | --- | --- |

@@ -48,7 +48,7 @@ def rows_seen(batches, fit=None, **arguments):
 @trap(
     17,
     "a generator that ends, and several epochs",
-    keras="later epochs train on the two batches that were looked at beforehand, with a warning",
+    keras="later epochs train on the two batches that Keras read in advance, with a warning",
     polyhead="an epoch is all rows, each once; the next starts again. One epoch alone, `iter(feed)`, is refused",
     versions="all; from 3.16 without a warning",
 )
@@ -89,8 +89,7 @@ def test_a_generator_without_end():
 @trap(
     19,
     "a validation generator without end",
-    keras="begins each time with the same two batches and goes on from where it was: each epoch validates on "
-    "others",
+    keras="starts each time with the same two batches and continues where it was: each epoch validates on other rows",
     polyhead="validation goes from the first row to the last, each time",
 )
 def test_a_validation_generator_without_end():
@@ -180,9 +179,9 @@ class Order(keras.callbacks.Callback):
 @trap(
     23,
     "the order of the batches is drawn from a global seed",
-    keras="`set_random_seed` fixes it, until anything else draws a number; `initial_epoch` starts again with the "
+    keras="`set_random_seed` fixes it until anything else draws a number; `initial_epoch` starts again with the "
     "order of the first epoch. From 3.16 no seed changes it, and every `fit` begins with the same order",
-    polyhead="the order follows from the feed's seed and the epoch alone, and a later `fit` goes on",
+    polyhead="the order depends only on the feed's seed and the epoch, and a later `fit` continues",
     versions="up to 3.15; from 3.16 the other way round",
 )
 def test_an_order_drawn_from_a_global_seed():

@@ -147,8 +147,8 @@ def background():
 @trap(
     13,
     "one weight a row, for an output with axes of space or time",
-    keras="lays the weights along the last axis where the sizes agree; else an error about broadcasting",
-    polyhead="weights go with their rows, from the feed and by hand",
+    keras="broadcasts the weights along the last axis if the sizes agree; otherwise an error about broadcasting",
+    polyhead="each weight applies to its row, from the feed and by hand",
 )
 def test_weights_of_rows_for_sequences_and_masks():
     x, steps, whole = (
@@ -233,10 +233,10 @@ print("polyhead", fitted(model, feed)["loss"] == 2.0)
 
 @trap(
     28,
-    "a smaller last batch, for what takes batches of one size alone: several devices, a loss with a fixed table",
+    "a smaller last batch, where all batches must have one size: several devices, a loss with a fixed table",
     keras="raises in the last step of the epoch, after all others have trained",
-    polyhead="`drop_remainder=True` gives whole batches alone, and other rows are left out in each epoch; what the "
-    "devices cannot share is refused",
+    polyhead="`drop_remainder=True` gives only full batches, and leaves out other rows in each epoch; a batch "
+    "that the devices cannot share is refused",
 )
 def test_a_smaller_last_batch():
     x, y = np.zeros((6, 2), "float32"), np.ones((6, 1), "float32")

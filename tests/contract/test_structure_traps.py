@@ -37,7 +37,7 @@ def losses(logs):
     1,
     "a tuple of labels, in the order of declaration, for a model with a dict of outputs",
     keras="assigns them by sorted key: the targets are swapped",
-    polyhead="labels go by name; a tuple given by hand is refused",
+    polyhead="labels are matched by name; a tuple given by hand is refused",
 )
 def test_a_tuple_for_a_dict():
     # plain Keras
@@ -76,7 +76,7 @@ def test_exchanged_labels():
 @trap(
     3,
     "a key of the labels misspelt, missing, or one too many",
-    keras="fails with words about paths, strings that are no numbers, or structures",
+    keras="fails with messages about paths, strings that are not numbers, or structures",
     polyhead="names the head and the output that have no partner",
 )
 def test_a_misspelt_key():
@@ -140,8 +140,8 @@ def test_a_list_of_labels():
 @trap(
     5,
     "the labels of two outputs stacked into one array",
-    keras="JAX and PyTorch take the array apart by its first axis, rows for heads where there are two rows; on "
-    "TensorFlow a KeyError about a path",
+    keras="JAX and PyTorch split the array along its first axis, so two rows are taken for two heads; "
+    "TensorFlow raises a KeyError about a path",
     polyhead="refuses an array that stands for several heads",
 )
 def test_stacked_labels():
@@ -171,7 +171,7 @@ def test_stacked_labels():
 @trap(
     16,
     "loss weights in another structure, or under other keys, than the losses",
-    keras="gives them out in sorted order of their keys: the weights are permuted",
+    keras="assigns them in sorted order of their keys: the weights are permuted",
     polyhead="a head has its own weight; weights whose keys are not those of the losses are refused",
 )
 def test_loss_weights_keyed_differently():
@@ -219,8 +219,8 @@ def tenfold(kind):
 @trap(
     29,
     "an input too many, or the inputs in another order",
-    keras="warns of the one too many, then drops it; exchanges the inputs of a list without a word",
-    polyhead="inputs go by name; one that the model does not have is refused",
+    keras="warns about the extra input, then drops it; swaps the inputs of a list silently",
+    polyhead="inputs are matched by name; one that the model does not have is refused",
 )
 def test_inputs_too_many_or_in_another_order():
     a, b = ONES, 2 * ONES
@@ -257,7 +257,7 @@ def errors(logs):
     "labels as a dict, for a model with a list of outputs that are not in the order of their names",
     keras="exchanges the metrics, given as a list or a dict: each output's prediction is compared with the labels of "
     "another. Losses are right, so training goes well and its logs are wrong",
-    polyhead="labels go by name, to losses and metrics alike, from the feed and by hand",
+    polyhead="labels are matched by name, for losses and for metrics, from the feed and by hand",
     versions="3.14.0 alone",
 )
 def test_metrics_of_labels_in_a_dict():

@@ -57,8 +57,8 @@ def test_missing_labels_masked_by_hand():
 @trap(
     14,
     "`class_weight` for a model with several heads",
-    keras="refused for arrays and generators; from a PyDataset a conversion error, or weights by row for all heads "
-    "where the batch is as large as there are heads",
+    keras="refused for arrays and generators; from a PyDataset a conversion error, or weights by row for "
+    "all heads if the batch has as many rows as there are heads",
     polyhead="each head has its own class weights; the argument of `fit` is refused",
 )
 def test_class_weights_with_several_heads():

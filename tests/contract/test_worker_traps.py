@@ -115,7 +115,7 @@ print(len(drawn[0]) // 4, len(set(drawn[0][::4, 0].tolist())))
     22,
     "forked workers that draw from NumPy's global state",
     keras="every worker draws the same numbers: of 8 batches by two workers about 4 are distinct",
-    polyhead="workers are threads of one process, and what polyhead draws follows from seed and epoch alone",
+    polyhead="workers are threads of one process, and what polyhead draws depends only on seed and epoch",
 )
 def test_forked_workers_share_their_chance():
     # plain Keras
@@ -218,9 +218,9 @@ class Faulty(Batches):
 @trap(
     25,
     "a worker that returns None, or raises",
-    keras="None: TensorFlow hangs; JAX and PyTorch leave the batch out without a word and train on another twice. "
-    "What is raised comes through",
-    polyhead="either ends `fit` with an error that says what was wrong",
+    keras="None: TensorFlow hangs; JAX and PyTorch leave the batch out silently and train on another one "
+    "twice. An exception is passed on",
+    polyhead="both end `fit` with an error that says what was wrong",
 )
 def test_a_worker_that_returns_none_or_raises():
     # plain Keras

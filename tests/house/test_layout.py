@@ -75,6 +75,31 @@ def test_the_classes_that_the_architecture_names_exist():
     assert named - defined == set()
 
 
+def members(code):
+    """The methods, properties and fields of each class, by the class's name."""
+    found = {}
+    for node in ast.walk(ast.parse(code)):
+        if isinstance(node, ast.ClassDef):
+            own = {name for part in node.body if (name := getattr(part, "name", None))}
+            own |= {part.target.id for part in node.body if isinstance(part, ast.AnnAssign)}
+            found.setdefault(node.name, set()).update(own)
+    return found
+
+
+def test_the_methods_that_the_architecture_names_exist():
+    named = re.findall(r"`([A-Z][a-z]\w*)\.(\w+)`", PAGES[0].read_text(encoding="utf-8"))
+    assert named
+    there = {}
+    for path in FILES:
+        for name, own in members(path.read_text(encoding="utf-8")).items():
+            there.setdefault(name, set()).update(own)
+    assert {f"{owner}.{name}" for owner, name in named if name not in there.get(owner, ())} == set()
+
+
+def test_a_method_that_is_there_is_seen():
+    assert members("class A:\n    x: int\n    def f(self): ...") == {"A": {"x", "f"}}
+
+
 def test_every_folder_is_on_the_page_of_the_architecture():
     table = PAGES[0].read_text(encoding="utf-8").split("## Folders")[1].split("## A label")[0]
     named = set(re.findall(r"`([a-z_]+)(?:\.py)?`", table))

@@ -11,10 +11,10 @@ NAMES = {"jax": "JAX", "torch": "PyTorch", "tensorflow": "TensorFlow"}
 HEAD = """\
 # Versions
 
-What polyhead asks of Keras is tried on every minor version, on each backend: feeds in `fit`, `evaluate` and `predict`,
-where training stands and how it goes on, what `ph.compile` logs, saving and loading. The tests are in `tests/versions`;
-`make test-keras` runs them and writes this page, `make test-keras VERSIONS="3.12 jax"` does so for some. Every change
-runs them on two versions of Keras, others each time, beside all other tests on the newest.
+The integration with Keras is tested on every minor version and each backend: feeds in `fit`, `evaluate` and `predict`,
+resuming, what `ph.compile` logs, saving and loading. The tests are in `tests/versions`; `make test-keras` runs them and
+writes this page, `make test-keras VERSIONS="3.12 jax"` runs some of them. Every change runs these tests on two other
+versions of Keras, a different pair each time, and all other tests on the newest.
 """
 
 
