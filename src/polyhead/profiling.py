@@ -69,6 +69,30 @@ class Laps:
         self._meter.add(self.seconds, rows)
 
 
+class _NoLaps(Laps):
+    """Stands for a clock where nobody measures."""
+
+    __slots__ = ()
+
+    def __init__(self) -> None:
+        """Measure nothing."""
+
+    def __call__(self, stage: str) -> None:
+        pass
+
+    def beside(self) -> Laps:
+        return self
+
+    def include(self, parts: Iterable[Laps]) -> None:
+        pass
+
+    def done(self, rows: int) -> None:
+        pass
+
+
+NO_LAPS = _NoLaps()
+
+
 class Meter:
     """Seconds by stage, summed over threads, from when it is made until `end`.
 

@@ -12,7 +12,7 @@ from polyhead.kinds import Image
 from polyhead.pipeline.image_frame import File
 
 
-def read(kind: Image, name: str, value: Any, row: int, size: tuple[int, int], deep: bool) -> Any:
+def decoded(kind: Image, name: str, value: Any, row: int, size: tuple[int, int], deep: bool) -> Any:
     """A file or encoded bytes, decoded no smaller than a size; all numbers as they are where a range is declared."""
     from polyhead.images.decode import decode
 

@@ -13,7 +13,7 @@ import numpy as np
 from polyhead.errors import ContractError, Problem, is_integer, place, shown, similar
 from polyhead.kinds import Array, Head, Image, Input, for_boxes
 from polyhead.kinds.kind import Kind
-from polyhead.pipeline.kind_columns import absent
+from polyhead.pipeline.kind_columns import absent_columns
 from polyhead.sources.scanning import first_rows
 from polyhead.sources.source import Source, names_in
 from polyhead.store.fingerprint import told
@@ -59,7 +59,9 @@ def lacking(source: Source, heads: Mapping[str, Head]) -> Lacking:
     found = for_boxes(heads)
     names = dict.fromkeys(c for name, head in found.items() for c in head.reads(name))
     columns = set(source.columns)
-    return Lacking(tuple(name for name in names if name not in columns), tuple(absent(source, {}, found)))
+    return Lacking(
+        tuple(name for name in names if name not in columns), tuple(absent_columns(source, {}, found))
+    )
 
 
 def _near(fix: str) -> str:

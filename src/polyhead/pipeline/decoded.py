@@ -12,7 +12,7 @@ from polyhead.columns.values import Values
 from polyhead.errors import ContractError, DataError, Problem, place
 from polyhead.kinds import Image, Input
 from polyhead.kinds.missing import plain
-from polyhead.pipeline.bit_depth import as_type, common, loses, read, warn_of_less
+from polyhead.pipeline.bit_depth import as_type, common, decoded, loses, warn_of_less
 from polyhead.pipeline.image_pipeline import Scene
 from polyhead.pipeline.resized import looked_at
 from polyhead.sources.source import DerivedSource, Source, checked_rows
@@ -43,19 +43,19 @@ class _Still(Scene):
         kinds = {n: kind for n, kind in self.images.items() if kind.columns(n)[0] == column}
         (name, kind), values = next(iter(kinds.items())), plain(values)
         told = self.source.ids_of(ids).tolist()
-        opened = [self._opened(name, value, row) for value, row in zip(values, told, strict=True)]
-        frames = [self._frame(name, value, row) for value, row in zip(opened, told, strict=True)]
-        plans = [self._joint.plan(e, ids, [f.shown for f in frames], self.target) for e in range(epochs)]
-        plans.append(self._plain.plan(0, ids, [f.shown for f in frames], self.target))
+        opened = [self.reader.open(name, value, row) for value, row in zip(values, told, strict=True)]
+        frames = [self.reader.frame(name, value, row) for value, row in zip(opened, told, strict=True)]
+        plans = [self.joint.plan(e, ids, [f.shown for f in frames], self.target) for e in range(epochs)]
+        plans.append(self.still.plan(0, ids, [f.shown for f in frames], self.target))
         found = []
         for i, (value, row) in enumerate(zip(opened, told, strict=True)):
             if isinstance(value, np.ndarray):
-                self._decoded(name, value, row, plans[0], i)  # raises for what is none
+                self.reader.decode(name, value, row, plans[0], i)  # raises for what is none
                 one = Decoded(value, frames[i].shown)
             else:
                 sizes = [plan.at_least(i, (k.shape[0], k.shape[1])) for plan in plans for k in kinds.values()]
                 least = max(s[0] for s in sizes), max(s[1] for s in sizes)
-                one = read(kind, name, value, row, least, deep)
+                one = decoded(kind, name, value, row, least, deep)
             found.append(
                 {"pixels": one.pixels, "size": list(one.size), "scale": one.scale, "turn": one.orientation}
             )

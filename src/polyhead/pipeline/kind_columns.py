@@ -17,7 +17,7 @@ from polyhead.sources.scanning import first_rows, pieces, scan
 from polyhead.sources.source import Source, row_of
 
 
-class Columns:
+class KindColumns:
     """One or several columns of a source; several are read side by side."""
 
     def __init__(self, source: Source, names: tuple[str, ...]) -> None:
@@ -25,7 +25,7 @@ class Columns:
 
     def probe(self) -> Any:
         """The first rows."""
-        return stacked([first_rows(self._source, name) for name in self._names])
+        return side_by_side([first_rows(self._source, name) for name in self._names])
 
     def scan(self) -> Iterator[Any]:
         """All rows, in pieces."""
@@ -35,7 +35,7 @@ class Columns:
         only = self._source.only(self._names)
         for ids in pieces(only, self._names):
             rows = only.coded(ids)
-            yield stacked([rows[name] for name in self._names])
+            yield side_by_side([rows[name] for name in self._names])
 
     def about(self) -> About:
         """What the source knows of a single column."""
@@ -62,7 +62,7 @@ class Rows(dict[str, Any]):
 
 
 class Some:
-    """Some entries of a column, as `Columns` has all of them."""
+    """Some entries of a column, as `KindColumns` has all of them."""
 
     def __init__(self, values: Any) -> None:
         self._values = values
@@ -134,10 +134,10 @@ def _resolved_by_right_rows(kind: Input | Head, values: Any, at: np.ndarray) -> 
     return None
 
 
-def stacked(columns: list[Any]) -> Any:
+def side_by_side(columns: list[Any]) -> Any:
     """One column as it is; several of numbers side by side, ``(B, n)``.
 
-    >>> stacked([np.array([1, 2]), np.array([0.5, 1.5])]).tolist()
+    >>> side_by_side([np.array([1, 2]), np.array([0.5, 1.5])]).tolist()
     [[1.0, 0.5], [2.0, 1.5]]
     """
     if len(columns) == 1:
@@ -156,7 +156,7 @@ def stacked(columns: list[Any]) -> Any:
     return np.concatenate(parts, axis=1, dtype=np.int32 if kind.kind == "b" else kind)
 
 
-def absent(source: Source, inputs: Mapping[str, Input], heads: Mapping[str, Head]) -> list[Problem]:
+def absent_columns(source: Source, inputs: Mapping[str, Input], heads: Mapping[str, Head]) -> list[Problem]:
     """A problem for each column that is declared and does not exist."""
     columns = source.columns
     there = set(columns)

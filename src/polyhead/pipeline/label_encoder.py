@@ -13,7 +13,7 @@ from polyhead.kinds import Head
 from polyhead.kinds.sample_weights import form, read
 from polyhead.pipeline.faults import every, file_at
 from polyhead.pipeline.gather import Whole, gathers
-from polyhead.pipeline.kind_columns import stacked
+from polyhead.pipeline.kind_columns import side_by_side
 from polyhead.sources.scanning import first_rows, pieces
 from polyhead.sources.source import Source, row_of
 
@@ -101,7 +101,7 @@ class Labels:
         """
         if self._ready is not None:
             return self._ready.there is not None
-        probe = stacked([first_rows(self._source, c, 1) for c in self._columns])
+        probe = side_by_side([first_rows(self._source, c, 1) for c in self._columns])
         sure = isinstance(probe, np.ndarray) and probe.dtype.kind in "iub" and self.head.missing is None
         return not sure or self.head.weight_shape not in ((), (1, 1))
 
@@ -259,7 +259,7 @@ class Labels:
         return self.encode({} if self.ready else self._source.coded(ids), ids, True)
 
     def _values(self, rows: Mapping[str, Any]) -> Any:
-        return stacked([rows[c] for c in self._columns])
+        return side_by_side([rows[c] for c in self._columns])
 
     def _factor(self, values: Any, ids: np.ndarray | None, there: np.ndarray | None) -> np.ndarray | None:
         """The user's own weights of some rows, float32 ``(B, *form)``; ``there`` says which labels are."""

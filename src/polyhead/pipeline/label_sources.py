@@ -15,7 +15,7 @@ from polyhead.kinds.missing import plain
 from polyhead.kinds.sample_weights import key
 from polyhead.pipeline.faults import Faults, apart
 from polyhead.pipeline.image_pipeline import Scene
-from polyhead.pipeline.kind_columns import Columns, Some, unresolved
+from polyhead.pipeline.kind_columns import KindColumns, Some, unresolved
 from polyhead.sources.scanning import first_rows
 from polyhead.sources.source import DerivedSource, Source, checked_rows, row_of
 
@@ -171,7 +171,7 @@ def resolved(source: Source, rows: Source, head: Head, name: str) -> Head:
     Raises:
         DataError: for a column that cannot be what is declared, with all rows of it that are not.
     """
-    columns = Columns(rows, head.columns(name))
+    columns = KindColumns(rows, head.columns(name))
     try:
         return head.resolve(columns)
     except BadValue as bad:

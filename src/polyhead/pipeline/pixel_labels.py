@@ -18,7 +18,7 @@ _ENCODED = (str, bytes, bytearray, memoryview, os.PathLike)
 _NPY = b"\x93NUMPY"
 
 
-def drawn(head: Head, value: Any, where: str, max_pixels: int | None = None) -> Any:
+def as_pixels(head: Head, value: Any, where: str, max_pixels: int | None = None) -> Any:
     """A mask or a map as an array, where it is a file, encoded bytes, or drawn late; all else as it is.
 
     Args:
@@ -39,11 +39,11 @@ def drawn(head: Head, value: Any, where: str, max_pixels: int | None = None) -> 
     if not isinstance(value, _ENCODED) and not is_pillow(value):
         return value
     if head.layer == "map":
-        return _numbers(value, where, head.channels, max_pixels)
+        return _stored_numbers(value, where, head.channels, max_pixels)
     return (decode_colours if head.in_colours else decode_mask)(value, max_pixels=max_pixels, where=where)
 
 
-def _numbers(value: Any, where: str, channels: int, max_pixels: int | None) -> np.ndarray:
+def _stored_numbers(value: Any, where: str, channels: int, max_pixels: int | None) -> np.ndarray:
     """The numbers of an image file as they are stored, or of an ``.npy`` file; ``(H, W)`` or ``(H, W, C)``."""
     from polyhead.images.decode import decode
 
@@ -104,10 +104,10 @@ def transposed(size: tuple[int, int], image: tuple[int, int]) -> bool:
     >>> transposed((40, 80), (80, 40)), transposed((20, 40), (80, 40)), transposed((64, 64), (80, 40))
     (True, True, False)
     """
-    return _alike(size, image[::-1]) and not _alike(size, image)
+    return _of_one_aspect(size, image[::-1]) and not _of_one_aspect(size, image)
 
 
-def _alike(size: tuple[int, int], other: tuple[int, int]) -> bool:
+def _of_one_aspect(size: tuple[int, int], other: tuple[int, int]) -> bool:
     """Whether two sizes have one aspect, but for the rounding of a side."""
     (height, width), (rows, columns) = size, other
     return abs(width - columns * height / rows) < 1 or abs(height - rows * width / columns) < 1

@@ -24,7 +24,7 @@ class Parts(NamedTuple):
 Read = Callable[[np.ndarray], Parts]
 
 
-def split(augment: Sequence[Any]) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+def split_augmentations(augment: Sequence[Any]) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
     """The augmentations of single rows, and those that mix rows, which come last.
 
     Raises:

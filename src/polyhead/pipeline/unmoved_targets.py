@@ -12,7 +12,7 @@ from polyhead.errors import ContractError, DataError, Problem, place, similar, w
 from polyhead.kinds import Head, Image, Input
 from polyhead.kinds.missing import is_dense, is_missing, plain
 from polyhead.pipeline.image_pipeline import Scene
-from polyhead.pipeline.pixel_labels import drawn, exchanged, transposed
+from polyhead.pipeline.pixel_labels import as_pixels, exchanged, transposed
 from polyhead.pipeline.weight_columns import moving
 from polyhead.sources.scanning import first_rows
 from polyhead.sources.source import Source, row_of
@@ -117,7 +117,7 @@ def _warn_of_bytes(name: str, head: Head, values: Any, images: Mapping[str, Inpu
         return
     most = max((kind.max_pixels or 0 for kind in images.values() if isinstance(kind, Image)), default=0)
     with suppress(DataError):  # said where the row is read
-        if np.asarray(drawn(head, first, place(head=name), most or None)).dtype == np.uint8:
+        if np.asarray(as_pixels(head, first, place(head=name), most or None)).dtype == np.uint8:
             _warn_of_unit(name, head, scaled[0])
 
 
@@ -127,7 +127,9 @@ def _warn_of_unit(name: str, head: Head, image: str) -> None:
     warn(Problem(place(head=name), expected, "bytes, 0–255", fix, "unit", warning=True))
 
 
-def sides(source: Source, inputs: Mapping[str, Input], heads: Mapping[str, Head]) -> Iterator[Problem]:
+def transposed_sides(
+    source: Source, inputs: Mapping[str, Input], heads: Mapping[str, Head]
+) -> Iterator[Problem]:
     """Problems of masks and maps whose height and width are exchanged against the images, where nothing is moved.
 
     Args:
