@@ -94,11 +94,12 @@ class Blocks:
         def tasks(numbers: Iterator[int]) -> Iterator[tuple[int, int]]:
             return ((n, start) for n in numbers for start in range(first if n == epoch else 0, last, steps))
 
+        chosen: int | Threads = self.workers if workers is None else workers
+        if workers is None and self._threads is not None:
+            chosen = self._threads.setdefault((labels, augment), Threads(self.workers))
+
         def made(numbers: Iterator[int]) -> Iterator[Block]:
-            if workers is None and self._threads is not None:
-                threads = self._threads.setdefault((labels, augment), Threads(self.workers))
-                return threads.results(work, tasks(numbers))
-            return prefetch(work, tasks(numbers), workers=self.workers if workers is None else workers)
+            return prefetch(work, tasks(numbers), workers=chosen)
 
         if self._sequential:
             return itertools.chain.from_iterable(made(iter((number,))) for number in numbers)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import itertools
 import queue
 import threading
 import time
@@ -11,6 +12,9 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from typing import Any, Generic, TypeVar
+
+from polyhead import profiling
+from polyhead.pipeline.thread_tuning import Threads, Trial
 
 FINISH = 1.0
 """Seconds that a program waits at its end for what threads are doing."""
@@ -114,7 +118,11 @@ def share(do: Callable[[int], None], count: int) -> None:
 
 
 def prefetch(
-    work: Callable[[Task], Result], tasks: Iterable[Task], *, workers: int, ahead: int | None = None
+    work: Callable[[Task], Result],
+    tasks: Iterable[Task],
+    *,
+    workers: int | Threads,
+    ahead: int | None = None,
 ) -> Iterator[Result]:
     """``work`` on each task, in order, up to ``ahead`` of them done before they are asked for.
 
@@ -125,7 +133,7 @@ def prefetch(
     Args:
         work: called from several threads at once; must not depend on the order of the calls.
         tasks: may be endless; taken as they are needed.
-        workers: threads; 0 works in the calling thread.
+        workers: threads; 0 works in the calling thread; `Threads` finds out how many pay.
         ahead: bound on results that wait; by default ``workers + 1``.
 
     Raises:
@@ -133,48 +141,79 @@ def prefetch(
 
     >>> list(prefetch(lambda n: n * n, range(4), workers=2))
     [0, 1, 4, 9]
+    >>> list(prefetch(lambda n: n * n, range(4), workers=Threads(most=2)))
+    [0, 1, 4, 9]
     """
-    if workers < 1:
-        yield from map(work, tasks)
-        return
-    todo: queue.SimpleQueue[_Slot[Task, Result] | _Shared | None] = queue.SimpleQueue()
-    stop = threading.Event()
-    threads = [
-        threading.Thread(target=_serve, args=(work, todo, stop, workers), name=f"polyhead-{i}", daemon=True)
-        for i in range(workers)
-    ]
-    _at_exit()
-    _RUNNING[stop] = (todo, threads)
-    waiting: deque[_Slot[Task, Result]] = deque()
     source = iter(tasks)
-    bound = max(1, workers + 1 if ahead is None else ahead)
+    for task in source:
+        trial = workers.trial() if isinstance(workers, Threads) else Trial(workers, left=None)
+        rest = itertools.islice(source, None if trial.left is None else trial.left - 1)
+        some = itertools.chain((task,), rest)
+        crew = _Crew(work, some, trial.workers, ahead) if trial.workers > 0 else None
+        try:
+            asked = profiling.clock()
+            for result in map(work, some) if crew is None else crew:
+                made = profiling.clock()
+                yield result
+                del result  # its memory is used again for the next one
+                used = profiling.clock()
+                trial.note(made - asked, used - made)
+                asked = used
+        finally:
+            if crew is not None:
+                crew.stop()
 
-    def fill() -> None:
-        while len(waiting) < bound:
+
+class _Crew(Generic[Task, Result]):
+    """Threads that work on tasks ahead of whoever takes the results, in order."""
+
+    def __init__(
+        self, work: Callable[[Task], Result], tasks: Iterator[Task], workers: int, ahead: int | None
+    ) -> None:
+        self._tasks, self._waiting = tasks, deque[_Slot[Task, Result]]()
+        self._ahead = max(1, workers + 1 if ahead is None else ahead)
+        # the threads keep nothing of the crew: it ends when nobody takes its results any more
+        self._todo: queue.SimpleQueue[_Slot[Task, Result] | _Shared | None] = queue.SimpleQueue()
+        self._stop = threading.Event()
+        do = work, self._todo, self._stop, workers
+        self._threads = [
+            threading.Thread(target=_serve, args=do, name=f"polyhead-{i}", daemon=True)
+            for i in range(workers)
+        ]
+        _at_exit()
+        _RUNNING[self._stop] = self._todo, self._threads
+
+    def __iter__(self) -> _Crew[Task, Result]:
+        self._fill()
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __next__(self) -> Result:
+        if not self._waiting:
+            raise StopIteration
+        slot = self._waiting.popleft()
+        # an interrupt that comes just before a wait would not end it
+        while not slot.pending.acquire(timeout=WAKE):
+            pass
+        if slot.error is not None:
+            raise slot.error
+        self._fill()
+        result, slot.result = slot.result, None
+        return result  # type: ignore[return-value]
+
+    def _fill(self) -> None:
+        while len(self._waiting) < self._ahead:
             try:
-                slot: _Slot[Task, Result] = _Slot(next(source))
+                slot: _Slot[Task, Result] = _Slot(next(self._tasks))
             except StopIteration:
                 return
-            waiting.append(slot)
-            todo.put(slot)
+            self._waiting.append(slot)
+            self._todo.put(slot)
 
-    try:
-        fill()
-        for thread in threads:
-            thread.start()
-        while waiting:
-            slot = waiting.popleft()
-            # an interrupt that comes just before a wait would not end it
-            while not slot.pending.acquire(timeout=WAKE):
-                pass
-            if slot.error is not None:
-                raise slot.error
-            fill()
-            result, slot.result = slot.result, None
-            yield result  # type: ignore[misc]
-            del result
-    finally:
-        _stop(stop, todo, threads)
+    def stop(self) -> None:
+        """End the threads, each after what it is doing."""
+        _end(self._stop, self._todo, self._threads)
 
 
 _RUNNING: weakref.WeakKeyDictionary[threading.Event, tuple[Any, list[threading.Thread]]] = (
@@ -182,7 +221,7 @@ _RUNNING: weakref.WeakKeyDictionary[threading.Event, tuple[Any, list[threading.T
 )
 
 
-def _stop(stop: threading.Event, todo: Any, threads: list[threading.Thread]) -> None:
+def _end(stop: threading.Event, todo: Any, threads: list[threading.Thread]) -> None:
     stop.set()
     for _ in threads:
         todo.put(None)
@@ -197,7 +236,7 @@ def _at_exit() -> None:
 def _finish() -> None:
     running = list(_RUNNING.items())
     for stop, (todo, threads) in running:
-        _stop(stop, todo, threads)
+        _end(stop, todo, threads)
     end = time.monotonic() + FINISH
     for _, (_, threads) in running:
         for thread in threads:
