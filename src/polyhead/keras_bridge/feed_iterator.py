@@ -8,7 +8,7 @@ from typing import Any
 
 from polyhead.errors import ContractError, Problem, shown, warn
 from polyhead.keras_bridge import fit_epochs as keras_epochs
-from polyhead.keras_bridge.adapter import Call, Convert, Use
+from polyhead.keras_bridge.keras_call import Call, Convert, Use
 from polyhead.keras_bridge.structure import Structure, packer
 from polyhead.order import Order
 from polyhead.order.position import Pass, Position, unknown
@@ -19,7 +19,7 @@ from polyhead.sources.source import Source
 from polyhead.store.fingerprint import of_some_rows
 
 
-class Drawing:
+class FeedIterator:
     """Draws the batches of an assembler.
 
     Args:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from polyhead.keras_bridge.adapter import Call
+from polyhead.keras_bridge.keras_call import Call
 from polyhead.order.position import unknown
 
 

@@ -14,8 +14,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from polyhead.keras_bridge.adapter import Call
 from polyhead.keras_bridge.fit_epochs import steps_per_execution
+from polyhead.keras_bridge.keras_call import Call
 from polyhead.keras_bridge.rescaling import rescaling
 from polyhead.profiling import SECONDS, Meter, Setup, Speed
 

@@ -69,7 +69,7 @@ def _near(fix: str) -> str:
     return f"{fix.partition('?')[0]}? " if "?" in fix else ""
 
 
-def asked(inputs: Any, heads: Any) -> tuple[str, ...]:
+def columns_asked_for(inputs: Any, heads: Any) -> tuple[str, ...]:
     """The columns that a declaration reads, as far as it is one."""
     kinds = inputs.items() if isinstance(inputs, Mapping) else ()
     found = [] if kinds or isinstance(inputs, Mapping) else names_in(inputs, "Feed(inputs=)")
