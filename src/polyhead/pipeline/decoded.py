@@ -12,10 +12,10 @@ from polyhead.columns.values import Values
 from polyhead.errors import ContractError, DataError, Problem, place
 from polyhead.kinds import Image, Input
 from polyhead.kinds.missing import plain
-from polyhead.pipeline.bit_depth import as_type, common, decoded, loses, warn_of_less
+from polyhead.pipeline.bit_depth import as_type, common, decoded, loses
 from polyhead.pipeline.image_pipeline import Scene
-from polyhead.pipeline.resized import looked_at
-from polyhead.sources.source import DerivedSource, Source, checked_rows
+from polyhead.pipeline.made_columns import MadeColumns, looked_at, one_by_one
+from polyhead.sources.source import Source, checked_rows
 from polyhead.store.column_codec import Spec
 from polyhead.store.fingerprint import of_source
 
@@ -62,7 +62,7 @@ class _Still(Scene):
         return found
 
 
-class Shrunk(DerivedSource):
+class Shrunk(MadeColumns):
     """A source whose images are decoded, each at 1, 1/2, 1/4 or 1/8 of its size.
 
     An image has the pixels that the augmentations of its first `EPOCHS` epochs ask for. What they do to it later is
@@ -74,9 +74,6 @@ class Shrunk(DerivedSource):
         augment: augmentations of single rows.
         seed: of the augmentations.
 
-    Attributes:
-        placed: the columns of these images.
-
     Raises:
         ContractError: for a column that two inputs decode in two ways.
     """
@@ -86,15 +83,14 @@ class Shrunk(DerivedSource):
     ) -> None:
         self._images = {n: kind for n, kind in inputs.items() if isinstance(kind, Image) and kind.late}
         _require_one_reading(self._images)
-        self.placed = tuple(dict.fromkeys(kind.columns(n)[0] for n, kind in self._images.items()))
-        self._source = source.only(self.placed) if self.placed else source
+        self._names = tuple(dict.fromkeys(kind.columns(n)[0] for n, kind in self._images.items()))
+        self._source = source.only(self._names) if self._names else source
         self.sequential, self._made = (
             source.sequential,
             repr((list(self._images.items()), augment, seed, EPOCHS)),
         )
         self._scene: _Still | None = None
         self._dtypes: dict[str, np.dtype] = {}
-        self._less = False
         if self._images:
             from polyhead.augment import Apply
 
@@ -115,9 +111,8 @@ class Shrunk(DerivedSource):
 
     def _dtype(self, column: str, ids: np.ndarray) -> np.dtype:
         """The type that holds the pixels of some rows."""
-        source, found = self._source.only([column]), []
-        for row in ids[:, None]:
-            rows = checked_rows(source, source.coded(row), 1)
+        found = []
+        for row, rows in one_by_one(self._source.only([column]), ids):
             with suppress(DataError):  # said where the row is read
                 found.append(self._decoded(column, rows[column], row)[0]["pixels"].dtype)
         return common(found, self._kind(column))
@@ -128,7 +123,11 @@ class Shrunk(DerivedSource):
 
     @property
     def columns(self) -> tuple[str, ...]:
-        return self.placed
+        return self._names
+
+    @property
+    def placed(self) -> tuple[str, ...]:
+        return self._names
 
     @property
     def fingerprint(self) -> str:
@@ -160,9 +159,8 @@ class Shrunk(DerivedSource):
         """Images with their pixels as the type that the column has."""
         kind, dtype = self._kind(column), self._dtypes[column]
         for one, row in zip(found, self.ids_of(ids).tolist(), strict=True):
-            if not self._less and loses(one["pixels"].dtype, dtype):
-                self._less = True
-                warn_of_less(column, row, dtype.itemsize * 8)
+            if loses(one["pixels"].dtype, dtype):
+                self._warn_of_less(column, row, dtype.itemsize * 8)
             one["pixels"] = as_type(one["pixels"], dtype, kind)
         return found
 
