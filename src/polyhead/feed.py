@@ -20,7 +20,7 @@ from polyhead.kinds import Head, Input, for_boxes
 from polyhead.order.block_shuffle import plan
 from polyhead.order.shards import checked_shard, this_shard
 from polyhead.pipeline import Assembler, Batch
-from polyhead.pipeline.declaration import Known, as_inputs, columns_asked_for, lacking, require_kinds
+from polyhead.pipeline.declaration import KnownHeads, as_inputs, columns_asked_for, lacking, require_kinds
 from polyhead.pipeline.feed_arguments import as_switch, require_changes, require_integers, shuffled_by
 from polyhead.profiling import Speed
 from polyhead.readers.as_source import as_source
@@ -297,7 +297,7 @@ class Feed(FeedAdapter):
         require_changes(Feed, changes)
         given = {**same, **changes}
         if isinstance(given["heads"], Mapping):
-            given["heads"] = Known(given["heads"])
+            given["heads"] = KnownHeads(given["heads"])
         return Feed(data, shuffle=shuffle, **given)
 
     # The model -----------------------------------------------------------------------------------------

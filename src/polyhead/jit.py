@@ -75,7 +75,7 @@ class Loop:
             self._asked = True
             _WAITING.append(self)
             if _THREAD is None:
-                _THREAD = threading.Thread(target=_serve, name="polyhead-compile", daemon=True)
+                _THREAD = threading.Thread(target=_compile_waiting, name="polyhead-compile", daemon=True)
                 _THREAD.start()
 
     def _compile(self) -> None:
@@ -93,7 +93,7 @@ class Loop:
         self._compiled = compiled
 
 
-def settled() -> None:
+def wait_until_compiled() -> None:
     """Wait for the loops that are being compiled, for who measures what comes after."""
     with _LOCK:
         thread = _THREAD
@@ -102,7 +102,7 @@ def settled() -> None:
 
 
 @atexit.register
-def _finish() -> None:
+def _finish_compiling() -> None:
     """Let the loop that is being compiled come to its end: a process must not leave from under a compiler."""
     with _LOCK:
         _WAITING.clear()
@@ -111,7 +111,7 @@ def _finish() -> None:
         thread.join(timeout=FINISH)
 
 
-def _serve() -> None:
+def _compile_waiting() -> None:
     global _THREAD
     while True:
         with _LOCK:

@@ -359,7 +359,7 @@ def test_an_order_that_agrees_with_the_feed_is_taken():
     keras.backend.backend() != "tensorflow", reason="a step of TensorFlow that draws by itself"
 )
 def test_a_compiled_step_draws_batches_of_any_length_and_is_traced_once():
-    from polyhead.keras_bridge.tensorflow_iterator import _DRAWING, Drawn
+    from polyhead.keras_bridge.tensorflow_iterator import _DRAWING, StepDataset
 
     traced = []
 
@@ -384,7 +384,7 @@ def test_a_compiled_step_draws_batches_of_any_length_and_is_traced_once():
     assert len(history.history["loss"]) == 3
     assert feed.epoch == 4
     assert isinstance(model.evaluate(feed, verbose=0), list)
-    iterator = iter(Drawn(lambda: iter([({"x": np.ones((1, 2))}, np.ones(1))]), _specs()))
+    iterator = iter(StepDataset(lambda: iter([({"x": np.ones((1, 2))}, np.ones(1))]), _specs()))
     assert [batch[0]["x"].shape for batch in iterator] == [(1, 2)]
     alive, key = weakref.ref(feed), int(iterator.key)
     assert key in _DRAWING

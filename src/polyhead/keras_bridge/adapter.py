@@ -16,7 +16,7 @@ from polyhead.keras_bridge.devices import require_shares
 from polyhead.keras_bridge.jax_state import keeps_weights, surviving
 from polyhead.keras_bridge.keras_call import Call, Convert, asking, caller, refuse_split
 from polyhead.keras_bridge.tensorflow_errors import Raised
-from polyhead.keras_bridge.tensorflow_iterator import Drawn
+from polyhead.keras_bridge.tensorflow_iterator import StepDataset
 
 _ADAPTER = "keras.src.trainers.data_adapters.data_adapter"
 
@@ -30,7 +30,7 @@ class KerasInput:
         refuse_split(self)
         module = sys.modules.get(_ADAPTER)
         base = getattr(module, "DataAdapter", None)
-        return type(self) if base is None else _both(type(self), base)
+        return type(self) if base is None else _feed_and_adapter(type(self), base)
 
     def _steps(self, call: Call) -> int | None:
         raise NotImplementedError
@@ -129,7 +129,7 @@ class KerasInput:
             self._specs(call),
         )
         if _draws(call):
-            return Drawn(batches, specs)
+            return StepDataset(batches, specs)
         dataset = _dataset(batches, specs)
         options = tf.data.Options()
         options.autotune.enabled = (
@@ -186,7 +186,7 @@ class Spec:
 _CLASSES: dict[tuple[type, type], type] = {}
 
 
-def _both(own: type, base: type) -> type:
+def _feed_and_adapter(own: type, base: type) -> type:
     """A class that is both; made for ``isinstance`` alone, never called."""
     key = (own, base)
     if key not in _CLASSES:

@@ -13,7 +13,7 @@ from polyhead.keras_bridge.structure import Structure, fill
 from polyhead.keras_bridge.wait_time import step_timer
 from polyhead.kinds import Head, Image, Input
 from polyhead.pipeline import Assembler
-from polyhead.pipeline.buffer_pool import pooled
+from polyhead.pipeline.buffer_pool import is_pooled
 from polyhead.profiling import Setup, cores
 from polyhead.sources.source import Source
 
@@ -105,7 +105,7 @@ class FeedAdapter(KerasInput):
         return x, y, fill(structure.outputs, weights, tuples=True)
 
     def _lends(self, array: Any) -> bool:
-        return pooled(array)
+        return is_pooled(array)
 
     def _batches(self, call: Call, convert: Convert | None = None) -> Iterator[Any]:
         structure = self._structure_for(call)

@@ -11,7 +11,7 @@ from polyhead.keras_bridge import fit_epochs as keras_epochs
 from polyhead.keras_bridge.keras_call import Call, Convert, Use
 from polyhead.keras_bridge.structure import Structure, packer
 from polyhead.order import Order
-from polyhead.order.position import Pass, Position, unknown
+from polyhead.order.position import Pass, Position, unknown_count
 from polyhead.pipeline import Assembler, Block, Blocks
 from polyhead.pipeline.declaration import print_of
 from polyhead.profiling import Meter
@@ -215,7 +215,7 @@ class FeedIterator:
         skipped = 0
         if not going.begun:
             position.settle()
-            going.begun, going.endless, going.asked = True, call.steps, keras_epochs.asked(run)
+            going.begun, going.endless, going.asked = True, call.steps, keras_epochs.batches_asked_for(run)
             skipped = self._place(call, going.endless or len(self.order))
         going.trained, going.left = keras_epochs.trained(call.model), call.epochs
         if going.endless:
@@ -278,7 +278,7 @@ class FeedIterator:
         ]
         for name, value in self._prints().items():
             if name not in state or (None not in (value, state[name]) and state[name] != value):
-                problems.append(_other(name, state))
+                problems.append(_other_fingerprint(name, state))
         for name, limit in (("epoch", None), ("step", len(self.order))):
             value = state.get(name)
             if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < (limit or value + 1):
@@ -308,7 +308,7 @@ _NOT_SURE = Problem(
 )
 
 
-def _other(name: str, state: Mapping[str, Any]) -> Problem:
+def _other_fingerprint(name: str, state: Mapping[str, Any]) -> Problem:
     """The problem of a state with another fingerprint, or without one."""
     if name not in state:
         return Problem(f"state, `{name}`", "a fingerprint", "none", "Take a new state: feed.state().")
@@ -354,4 +354,4 @@ class _Going:
     one: Pass | None = None
 
     def __init__(self) -> None:
-        self.asked = self.trained = unknown
+        self.asked = self.trained = unknown_count

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from polyhead.keras_bridge.keras_call import Call
-from polyhead.order.position import unknown
+from polyhead.order.position import unknown_count
 
 
-def asked(run: Any) -> Callable[[], int | None]:
+def batches_asked_for(run: Any) -> Callable[[], int | None]:
     """How many batches the training step has asked Keras's iterator for; Keras may draw some of them ahead."""
     refers = weakref.ref(run)
     return lambda: getattr(refers(), "_steps_seen", None)
@@ -27,7 +27,7 @@ def trained(model: Any) -> Callable[[], int | None]:
     """
     begun, refers = _iterations(model), weakref.ref(model)
     if begun is None:
-        return unknown
+        return unknown_count
 
     def count() -> int | None:
         now = _iterations(refers())
@@ -106,13 +106,15 @@ def backup(call: Call, steps: int) -> Backup | None:
             try:
                 text = Path(callback.backup_dir, "training_metadata.json").read_text()
                 found = json.loads(text)
-                return _read(int(found["epoch"]), int(found["batch"]), callback.save_freq, call.model, steps)
+                return _backup_of(
+                    int(found["epoch"]), int(found["batch"]), callback.save_freq, call.model, steps
+                )
             except (OSError, ValueError, KeyError, TypeError):  # as before the first backup
                 return None
     return None
 
 
-def _read(epoch: int, batch: int, save_freq: Any, model: Any, steps: int) -> Backup:
+def _backup_of(epoch: int, batch: int, save_freq: Any, model: Any, steps: int) -> Backup:
     taken, before = _iterations(model), epoch * steps
     if batch == 0 and (save_freq == "epoch" or taken == before):
         return Backup(epoch, 0)  # made between two epochs

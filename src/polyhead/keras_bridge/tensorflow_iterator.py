@@ -21,7 +21,7 @@ _SPECS: dict[str, Any] = {}
 _NUMBERS = itertools.count()
 
 
-class Drawn:
+class StepDataset:
     """What has iterators whose batches a compiled step draws.
 
     Args:

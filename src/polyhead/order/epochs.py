@@ -16,7 +16,7 @@ RUN = 1 << 13
 
 
 @lru_cache(maxsize=8)
-def _run(rows: int, seed: int, shard: tuple[int, int], number: int) -> np.ndarray:
+def _rows_at(rows: int, seed: int, shard: tuple[int, int], number: int) -> np.ndarray:
     """``RUN`` rows of a shuffled shard: small batches share one call, which costs far more than its elements."""
     rank, count = shard
     positions = np.arange(
@@ -130,7 +130,7 @@ class Order:
             positions = np.arange(begin, end, dtype=np.int64) * count + rank
             return in_blocks(positions, self.rows, *self.blocks, key(self.seed, epoch))
         runs = [
-            _run(self.rows, key(self.seed, epoch), self.shard, number)[
+            _rows_at(self.rows, key(self.seed, epoch), self.shard, number)[
                 max(begin - number * RUN, 0) : end - number * RUN
             ]
             for number in range(begin // RUN, -(-end // RUN))

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 
-def unknown() -> int | None:
+def unknown_count() -> int | None:
     """The count of whoever cannot tell."""
     return None
 
@@ -34,7 +34,7 @@ class Pass:
     drawn: int = 0
     ended: int | None = None
     base: int = 0
-    trained: Callable[[], int | None] = unknown
+    trained: Callable[[], int | None] = unknown_count
     _seen: int | None = None
 
     def look(self) -> None:
@@ -115,7 +115,7 @@ class Position:
         self._start = self._at = at
         self._pass = None
 
-    def begin(self, asked: Callable[[], int | None] = unknown, *, by_hand: bool = False) -> Pass:
+    def begin(self, asked: Callable[[], int | None] = unknown_count, *, by_hand: bool = False) -> Pass:
         """Begin a pass; see `Pass`."""
         return Pass(self.start, asked, by_hand, self.moves)
 

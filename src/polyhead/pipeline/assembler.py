@@ -16,9 +16,9 @@ from polyhead.order import Order
 from polyhead.pipeline.batch import Block
 from polyhead.pipeline.buffer_pool import Pool
 from polyhead.pipeline.declaration import given_first
-from polyhead.pipeline.faults import MOST, Found, apart, file_at
-from polyhead.pipeline.gather import Gather, Whole, gathers
-from polyhead.pipeline.kind_columns import Rows, side_by_side
+from polyhead.pipeline.faults import MOST, Found, file_at, wrong_rows_apart
+from polyhead.pipeline.gather import Gather, MemoryColumn, gathers
+from polyhead.pipeline.kind_columns import BatchRows, as_one_column
 from polyhead.pipeline.label_encoder import Encoded, Labels
 from polyhead.pipeline.label_sources import laid_alone
 from polyhead.pipeline.resolution import Resolution
@@ -98,7 +98,7 @@ class Assembler:
         wholes = self._columns(False, True, len(source))
         self._sound = {name for (_, name), whole in wholes.items() if whole.column.dtype == np.uint8}
 
-    def _columns(self, labelled: bool, check: bool, rows: int) -> dict[tuple[str, str], Whole]:
+    def _columns(self, labelled: bool, check: bool, rows: int) -> dict[tuple[str, str], MemoryColumn]:
         """What is gathered from memory: inputs as ``("", name)``, of labels each part as ``(name, part)``."""
         found = {}
         for name, kind in self.inputs.items():
@@ -107,7 +107,7 @@ class Assembler:
             if not in_scene and gathers(column) and len(column) == rows:
                 way = kind.way(column)
                 if way is not None:
-                    found["", name] = Whole(column, way, kind.shape)
+                    found["", name] = MemoryColumn(column, way, kind.shape)
         if labelled:
             found |= {
                 (name, part): whole
@@ -252,7 +252,7 @@ class Assembler:
             Ids of rows, a name, and for an input its array, for a head ``(labels, which of them count)``; in their
             place the `DataError` that a batch of these rows would raise.
         """
-        read: Rows | None = None
+        read: BatchRows | None = None
         if self.source.sequential:
             try:
                 read = self._rows(ids)
@@ -270,7 +270,7 @@ class Assembler:
             return list(self._tried(rows, ids[places]))
 
         try:
-            every = apart(attempt, np.arange(len(ids)), most)
+            every = wrong_rows_apart(attempt, np.arange(len(ids)), most)
         except (StopIteration, RuntimeError) as error:
             stop = stopped(error)
             if stop is None:
@@ -279,14 +279,14 @@ class Assembler:
             return
         yield from ((ids[places], name, found) for places, name, found in every)
 
-    def _rows(self, ids: np.ndarray, labels: bool = True) -> Rows:
+    def _rows(self, ids: np.ndarray, labels: bool = True) -> BatchRows:
         """The columns of some rows, with or without those of labels."""
         source = self._source if labels else self._input_source
-        rows = Rows(checked_rows(source, source.coded(ids), len(ids)) if source is not None else {})
+        rows = BatchRows(checked_rows(source, source.coded(ids), len(ids)) if source is not None else {})
         rows.whole, rows.ids = self._whole, ids
         return rows
 
-    def _tried(self, rows: Rows, ids: np.ndarray) -> Iterator[tuple[str, Any]]:
+    def _tried(self, rows: BatchRows, ids: np.ndarray) -> Iterator[tuple[str, Any]]:
         laid: dict[str, Any] = {}
         lost: set[str] = set()
         if self._scene is not None:
@@ -327,7 +327,7 @@ class Assembler:
     def _encoded(
         self,
         name: str,
-        rows: Rows,
+        rows: BatchRows,
         laid: Mapping[str, Any],
         ids: np.ndarray,
         check: bool,
@@ -338,7 +338,7 @@ class Assembler:
 
         return self._labels[name].encode(self._with(name, rows, laid), ids, check, gathered, files)
 
-    def _with(self, name: str, rows: Rows, laid: Mapping[str, Any]) -> Mapping[str, Any]:
+    def _with(self, name: str, rows: BatchRows, laid: Mapping[str, Any]) -> Mapping[str, Any]:
         """Rows with the columns of a head, of labels and of weights, as they lie in the images."""
         head = self.heads[name]
         own = {head.columns(name)[0]: laid[name]} if name in laid else {}
@@ -360,7 +360,7 @@ class Assembler:
             if not check or name in self._sound:
                 return values
         else:
-            values = laid[name] if name in laid else side_by_side([rows[c] for c in kind.columns(name)])
+            values = laid[name] if name in laid else as_one_column([rows[c] for c in kind.columns(name)])
         try:
             if name in laid:  # row by row, into memory of the pool
                 assert self._scene is not None

@@ -12,7 +12,7 @@ from polyhead.kinds import Image
 from polyhead.pipeline.image_frame import File
 
 
-def decoded(kind: Image, name: str, value: Any, row: int, size: tuple[int, int], deep: bool) -> Any:
+def decoded_image(kind: Image, name: str, value: Any, row: int, size: tuple[int, int], deep: bool) -> Any:
     """A file or encoded bytes, decoded no smaller than a size; all numbers as they are where a range is declared."""
     from polyhead.images.decode import decode
 
@@ -41,7 +41,7 @@ def ranged(kind: Image, name: str, pixels: np.ndarray, row: int, deep: bool) -> 
     return found if deep else np.rint(found * 255).astype(np.uint8)
 
 
-def common(dtypes: Iterable[np.dtype], kind: Image) -> np.dtype:
+def common_dtype(dtypes: Iterable[np.dtype], kind: Image) -> np.dtype:
     """The least type that holds the pixels of all these types as the kind takes them.
 
     Where a range is declared, later rows may hold any of its numbers, whole or not: they are kept as floats.

@@ -37,7 +37,7 @@ class Blocks:
     def __init__(self, assembler: Assembler, batch_size: int, workers: int | str) -> None:
         self._assembler, self._sequential = assembler, assembler.source.sequential
         self._steps = assembler.steps_per_block(batch_size)
-        self.workers = _threads(workers, 1 if self._sequential else None)
+        self.workers = _worker_count(workers, 1 if self._sequential else None)
         # training, evaluation and prediction use batches at a speed of their own
         self._threads: dict[tuple[bool, bool], Threads] | None = (
             {} if workers == "auto" and assembler.in_memory else None
@@ -106,7 +106,7 @@ class Blocks:
         return made(iter(numbers))
 
 
-def _threads(workers: int | str, most: int | None) -> int:
+def _worker_count(workers: int | str, most: int | None) -> int:
     if isinstance(workers, str) and workers == "auto":
         return min(most or MOST_THREADS, os.cpu_count() or 1)
     if not is_size(workers, 0):

@@ -98,7 +98,7 @@ class _Lease:
         self._pool._back(self._memory, self._start, self._size)
 
 
-def pooled(array: np.ndarray) -> bool:
+def is_pooled(array: np.ndarray) -> bool:
     """Whether an array is one of a pool's, or a view of one: nobody else writes there, or wrote it for himself."""
     return type(array.base) is _Lease or type(getattr(array.base, "base", None)) is _Lease
 

@@ -255,7 +255,7 @@ class Cached(MadeColumns):
         columns = {name: join([rows[name] for _, rows in self._waiting]) for name in self._kept}
         columns[NUMBER] = numbers
         told = self.ids_of(numbers)
-        arrays = [_array(spec, columns[spec["name"]], told) for spec in self._specs]
+        arrays = [_as_arrow(spec, columns[spec["name"]], told) for spec in self._specs]
         path = self._folder / shard_name(len(self._files))
         line = write_shard(path, self._specs, arrays, len(numbers))
         self._journal.add(line)
@@ -279,7 +279,7 @@ class Cached(MadeColumns):
         self._files, self._on_disk = [], {}
 
 
-def _array(spec: Spec, values: Values, ids: np.ndarray) -> Any:
+def _as_arrow(spec: Spec, values: Values, ids: np.ndarray) -> Any:
     """Rows that were made, as Arrow; ``ids`` tell them in errors."""
     if not spec.get("nullable"):
         return arrow_of(spec, values, ids)

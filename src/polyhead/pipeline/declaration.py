@@ -19,7 +19,7 @@ from polyhead.sources.source import Source, names_in
 from polyhead.store.fingerprint import told
 
 
-class Known(dict[str, Head]):
+class KnownHeads(dict[str, Head]):
     """Heads of another feed: where rows are only predicted, the columns of their labels may be absent."""
 
 
@@ -39,7 +39,8 @@ class Lacking:
         """The problems that a method raises if it needs labels."""
         fix = "This feed can only predict: give feed.on() rows with the column."
         return tuple(
-            replace(one, place=f"{where}, {one.place}", fix=f"{_near(one.fix)}{fix}") for one in self.problems
+            replace(one, place=f"{where}, {one.place}", fix=f"{_did_you_mean(one.fix)}{fix}")
+            for one in self.problems
         )
 
     def __str__(self) -> str:
@@ -48,8 +49,8 @@ class Lacking:
 
 
 def lacking(source: Source, heads: Mapping[str, Head]) -> Lacking:
-    """The columns that `Known` heads lack; none for other heads, of which nothing is known without their labels."""
-    if not isinstance(heads, Known):
+    """The columns that `KnownHeads` lack; none for other heads, which nothing is known of without their labels."""
+    if not isinstance(heads, KnownHeads):
         return Lacking()
     try:
         for head in heads.values():
@@ -64,7 +65,7 @@ def lacking(source: Source, heads: Mapping[str, Head]) -> Lacking:
     )
 
 
-def _near(fix: str) -> str:
+def _did_you_mean(fix: str) -> str:
     """The question whether another name was meant."""
     return f"{fix.partition('?')[0]}? " if "?" in fix else ""
 

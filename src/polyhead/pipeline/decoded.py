@@ -12,7 +12,7 @@ from polyhead.columns.values import Values
 from polyhead.errors import ContractError, DataError, Problem, place
 from polyhead.kinds import Image, Input
 from polyhead.kinds.missing import plain
-from polyhead.pipeline.bit_depth import as_type, common, decoded, loses
+from polyhead.pipeline.bit_depth import as_type, common_dtype, decoded_image, loses
 from polyhead.pipeline.image_pipeline import Scene
 from polyhead.pipeline.made_columns import MadeColumns, looked_at, one_by_one
 from polyhead.sources.source import Source, checked_rows
@@ -55,7 +55,7 @@ class _Still(Scene):
             else:
                 sizes = [plan.at_least(i, (k.shape[0], k.shape[1])) for plan in plans for k in kinds.values()]
                 least = max(s[0] for s in sizes), max(s[1] for s in sizes)
-                one = decoded(kind, name, value, row, least, deep)
+                one = decoded_image(kind, name, value, row, least, deep)
             found.append(
                 {"pixels": one.pixels, "size": list(one.size), "scale": one.scale, "turn": one.orientation}
             )
@@ -115,7 +115,7 @@ class Shrunk(MadeColumns):
         for row, rows in one_by_one(self._source.only([column]), ids):
             with suppress(DataError):  # said where the row is read
                 found.append(self._decoded(column, rows[column], row)[0]["pixels"].dtype)
-        return common(found, self._kind(column))
+        return common_dtype(found, self._kind(column))
 
     def _decoded(self, column: str, values: Any, ids: np.ndarray) -> list[dict[str, Any]]:
         assert self._scene is not None

@@ -118,7 +118,7 @@ def _scaled(value: Any) -> Any:
     return _fused(rest, np.float32(1 / 255), near)
 
 
-def gather(jobs: Any, ids: Any, past: Any) -> None:
+def gather_rows(jobs: Any, ids: Any, past: Any) -> None:
     """Rows of several columns, one after the other.
 
     Args:

@@ -47,7 +47,7 @@ class File:
             raise DataError(Problem(self.where, "a file that can be read", found)) from error
 
 
-def path_of(value: Any) -> str | None:
+def path_in(value: Any) -> str | None:
     """The file that an entry of a column names, None for one that names none."""
     if isinstance(value, Mapping):
         value = value.get("path")

@@ -24,7 +24,7 @@ from polyhead.kinds.sample_weights import key
 from polyhead.pipeline.image_frame import Frame, as_column_of_pixels
 from polyhead.pipeline.image_reader import ImageReader
 from polyhead.pipeline.label_layers import layers_of
-from polyhead.pipeline.prefetch import share
+from polyhead.pipeline.prefetch import share_work
 from polyhead.pipeline.row_moves import move, move_together, values_of, ways_of
 from polyhead.pipeline.target_images import require_frames
 from polyhead.profiling import NO_LAPS, Laps
@@ -209,7 +209,7 @@ class _Passage:
             parts.append(own)
             do(i, own)
 
-        share(timed, len(self._numbers))
+        share_work(timed, len(self._numbers))
         laps.include(parts)
 
     def open(self, i: int, laps: Laps) -> None:
@@ -234,7 +234,7 @@ class _Passage:
         time when no image has just been through the processor's caches.
         """
         values = self._images if self._scene.has_pixels else {}
-        masks = {name: head for name, head in self._heads.items() if _one_a_row(head)}
+        masks = {name: head for name, head in self._heads.items() if _has_one_mask(head)}
         if self._together or len(masks) == len(self._heads):
             return [(values, self._heads)]
         rest = {name: head for name, head in self._heads.items() if name not in masks}
@@ -266,12 +266,12 @@ class _Passage:
             out[name] = as_column_of_pixels(found[name], name, self._ids)
         for name, head in self._heads.items():
             labels = self._labels[name]
-            dense = _one_a_row(head) and is_dense(labels) and labels.dtype.kind in "iufb"
+            dense = _has_one_mask(head) and is_dense(labels) and labels.dtype.kind in "iufb"
             out[name] = _stacked_masks(found[name]) if dense else found[name]
         return out
 
 
-def _one_a_row(head: Head) -> bool:
+def _has_one_mask(head: Head) -> bool:
     """Whether a head has one mask or map a row."""
     return head.layer in PIXELS and head.each is None
 

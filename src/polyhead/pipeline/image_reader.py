@@ -12,7 +12,7 @@ import numpy as np
 from polyhead.columns.image_values import is_pillow
 from polyhead.errors import DataError, Problem, place, shown, warn
 from polyhead.kinds import Image
-from polyhead.pipeline.bit_depth import decoded, ranged
+from polyhead.pipeline.bit_depth import decoded_image, ranged
 from polyhead.pipeline.image_frame import File, Frame
 
 
@@ -72,7 +72,7 @@ class ImageReader:
         if not isinstance(value, np.ndarray):
             if not hasattr(value, "orientation"):
                 size = plan.at_least(i, (kind.shape[0], kind.shape[1]))
-                value = decoded(kind, name, value, row, size, deep)
+                value = decoded_image(kind, name, value, row, size, deep)
             if kind.range is not None:
                 value = replace(value, pixels=ranged(kind, name, value.pixels, row, deep))
             return value

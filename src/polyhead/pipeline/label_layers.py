@@ -11,8 +11,8 @@ from polyhead.errors import BadValue, DataError, Problem, place
 from polyhead.kinds import Each, Head, Image, is_each
 from polyhead.kinds.in_image import PIXELS
 from polyhead.kinds.missing import is_missing
-from polyhead.pipeline.image_frame import Frame, path_of
-from polyhead.pipeline.pixel_labels import as_pixels, require_sides
+from polyhead.pipeline.image_frame import Frame, path_in
+from polyhead.pipeline.pixel_labels import label_pixels, require_sides
 from polyhead.pipeline.target_images import Frames
 
 Layers = dict[str, dict[str, Any]]
@@ -61,7 +61,7 @@ def layers_of(
                 layers[str(head.layer)][name] = owners.in_first(name, head, found, frames)
         elif head.each in layers["boxes"]:
             inner = head.head
-            entries = _entries(name, head, value, len(layers["boxes"][head.each]), row)
+            entries = _box_entries(name, head, value, len(layers["boxes"][head.each]), row)
             if inner.layer is None:
                 layers["entry"][name] = entries
                 continue
@@ -69,13 +69,13 @@ def layers_of(
                 None if is_missing(entry, inner.missing) else laid(name, inner, entry) for entry in entries
             ]
             if inner.layer == "points":
-                layers["points"][name] = owners.in_first(name, head, _points(each, inner.places), frames)
+                layers["points"][name] = owners.in_first(name, head, _box_points(each, inner.places), frames)
                 continue
             _require_one_size(name, each, row)
             if each and all(one is None for one in each):
                 continue
             layers["gone"][name] = [one is None for one in each]
-            layers[str(inner.layer)][name] = _masks(each, frames[owners[name]].label_size)
+            layers[str(inner.layer)][name] = _box_masks(each, frames[owners[name]].label_size)
     return layers
 
 
@@ -85,17 +85,17 @@ def _laid(
     """One label as it lies in the image, whose frame comes first; ``max_pixels`` is the most that a file may have."""
     where, own = place(head=name, row=row), value
     if head.layer in PIXELS and not isinstance(value, np.ndarray):
-        value = as_pixels(head, value, where, max_pixels)
+        value = label_pixels(head, value, where, max_pixels)
     try:
         found = head.lay(value, frames[0].label_size)
     except BadValue as bad:
-        raise bad.located(head=name, row=row, file=path_of(own)) from None
+        raise bad.located(head=name, row=row, file=path_in(own)) from None
     if head.layer in PIXELS:
         require_sides(where, str(head.layer), found.shape, frames)
     return found
 
 
-def _entries(name: str, each: Each, value: Any, count: int, row: int) -> Any:
+def _box_entries(name: str, each: Each, value: Any, count: int, row: int) -> Any:
     """The entries of one row, one for each of its boxes."""
     try:
         return each.entries(value, count)
@@ -103,7 +103,7 @@ def _entries(name: str, each: Each, value: Any, count: int, row: int) -> Any:
         raise bad.located(**each.located(name), row=row) from None
 
 
-def _points(each: list[Any], places: int) -> np.ndarray:
+def _box_points(each: list[Any], places: int) -> np.ndarray:
     """The keypoints of a row's boxes, ``(k, n, 2)``, NaN where a box has none."""
     nowhere = np.full((places, 2), np.nan)
     return np.array([nowhere if one is None else one for one in each]).reshape(-1, places, 2)
@@ -117,7 +117,7 @@ def _require_one_size(name: str, masks: list[Any], row: int) -> None:
         raise DataError(Problem(place(head=name, row=row), "masks of one size in a row", found, fix))
 
 
-def _masks(masks: list[Any], size: tuple[int, int]) -> np.ndarray:
+def _box_masks(masks: list[Any], size: tuple[int, int]) -> np.ndarray:
     """The masks of a row's boxes, ``(k, H, W)``, blank where one of them is missing; ``size`` is for no box."""
     blank = next((np.zeros_like(mask) for mask in masks if mask is not None), np.zeros((0, *size), np.uint8))
     return np.array([blank if mask is None else mask for mask in masks]) if masks else blank

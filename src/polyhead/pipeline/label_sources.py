@@ -13,7 +13,7 @@ from polyhead.errors import BadValue, DataError, Problem
 from polyhead.kinds import Each, Head
 from polyhead.kinds.missing import plain
 from polyhead.kinds.sample_weights import key
-from polyhead.pipeline.faults import Faults, apart
+from polyhead.pipeline.faults import Faults, wrong_rows_apart
 from polyhead.pipeline.image_pipeline import Scene
 from polyhead.pipeline.kind_columns import KindColumns, Some, unresolved
 from polyhead.sources.scanning import first_rows
@@ -111,7 +111,7 @@ class Laid(DerivedSource):
                 return [("", error)]
 
         faults, found = Faults(), []
-        for some, head, values in apart(attempt, ids):
+        for some, head, values in wrong_rows_apart(attempt, ids):
             if isinstance(values, DataError):
                 faults.add(head, some, values)
             found += [None] * len(some) if isinstance(values, DataError) else list(values)

@@ -18,7 +18,7 @@ _ENCODED = (str, bytes, bytearray, memoryview, os.PathLike)
 _NPY = b"\x93NUMPY"
 
 
-def as_pixels(head: Head, value: Any, where: str, max_pixels: int | None = None) -> Any:
+def label_pixels(head: Head, value: Any, where: str, max_pixels: int | None = None) -> Any:
     """A mask or a map as an array, where it is a file, encoded bytes, or drawn late; all else as it is.
 
     Args:
@@ -84,12 +84,12 @@ def require_sides(where: str, layer: str, shape: Sequence[int], frames: Sequence
     frame = frames[0]
     size = (shape[0], shape[1])
     if frame.turns_sides and size == frame.label_size[::-1]:
-        raise DataError(_turned(where, layer, size, frame))
+        raise DataError(_turned_by_exif(where, layer, size, frame))
     if all(transposed(size, one.label_size) for one in frames):
-        raise DataError(Problem(where, *exchanged(layer, size, frame.label_size), "transposed"))
+        raise DataError(Problem(where, *exchanged_sides(layer, size, frame.label_size), "transposed"))
 
 
-def exchanged(layer: str, size: tuple[int, int], image: tuple[int, int]) -> tuple[str, str, str]:
+def exchanged_sides(layer: str, size: tuple[int, int], image: tuple[int, int]) -> tuple[str, str, str]:
     """What is expected, found and to be done where height and width are exchanged."""
     return (
         f"a {layer} with the sides of its image, {image[0]} x {image[1]} (height x width)",
@@ -113,7 +113,7 @@ def _of_one_aspect(size: tuple[int, int], other: tuple[int, int]) -> bool:
     return abs(width - columns * height / rows) < 1 or abs(height - rows * width / columns) < 1
 
 
-def _turned(where: str, layer: str, size: tuple[int, int], frame: Frame) -> Problem:
+def _turned_by_exif(where: str, layer: str, size: tuple[int, int], frame: Frame) -> Problem:
     """A mask that was made on the image turned by a quarter."""
     said, other, fix = ("applied", "ignored", 'Say ph.Image(..., exif="ignored")')
     if frame.label_size != frame.shown:

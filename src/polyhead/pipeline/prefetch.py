@@ -14,7 +14,7 @@ from functools import cache
 from typing import Any, Generic, TypeVar
 
 from polyhead import profiling
-from polyhead.pipeline.thread_tuning import Threads, Trial
+from polyhead.pipeline.thread_tuning import Phase, Threads
 
 FINISH = 1.0
 """Seconds that a program waits at its end for what threads are doing."""
@@ -89,7 +89,7 @@ class _Shared:
                 self._errors[number] = error
 
 
-def share(do: Callable[[int], None], count: int) -> None:
+def share_work(do: Callable[[int], None], count: int) -> None:
     """``do`` on each number below ``count``, where `prefetch` works: by those of its threads that have no task of
     their own as well, so that the last task of an epoch does not leave them idle. Elsewhere in line.
 
@@ -101,7 +101,7 @@ def share(do: Callable[[int], None], count: int) -> None:
         Whatever ``do`` raised for the lowest number: the same, however many threads there are.
 
     >>> found = [0] * 4
-    >>> share(lambda n: found.__setitem__(n, n * n), 4)
+    >>> share_work(lambda n: found.__setitem__(n, n * n), 4)
     >>> found
     [0, 1, 4, 9]
     """
@@ -146,7 +146,7 @@ def prefetch(
     """
     source = iter(tasks)
     for task in source:
-        trial = workers.trial() if isinstance(workers, Threads) else Trial(workers, left=None)
+        trial = workers.trial() if isinstance(workers, Threads) else Phase(workers, left=None)
         rest = itertools.islice(source, None if trial.left is None else trial.left - 1)
         some = itertools.chain((task,), rest)
         crew = _Crew(work, some, trial.workers, ahead) if trial.workers > 0 else None
@@ -177,7 +177,7 @@ class _Crew(Generic[Task, Result]):
         self._stop = threading.Event()
         do = work, self._todo, self._stop, workers
         self._threads = [
-            threading.Thread(target=_serve, args=do, name=f"polyhead-{i}", daemon=True)
+            threading.Thread(target=_work_on_tasks, args=do, name=f"polyhead-{i}", daemon=True)
             for i in range(workers)
         ]
         _at_exit()
@@ -229,11 +229,11 @@ def _end(stop: threading.Event, todo: Any, threads: list[threading.Thread]) -> N
 
 @cache
 def _at_exit() -> None:
-    """Have `_finish` called at the end of the program, before libraries that were loaded until now close."""
-    atexit.register(_finish)
+    """Have `_finish_threads` called at the end of the program, before libraries that were loaded until now close."""
+    atexit.register(_finish_threads)
 
 
-def _finish() -> None:
+def _finish_threads() -> None:
     running = list(_RUNNING.items())
     for stop, (todo, threads) in running:
         _end(stop, todo, threads)
@@ -244,7 +244,7 @@ def _finish() -> None:
                 thread.join(max(0.0, end - time.monotonic()))
 
 
-def _serve(
+def _work_on_tasks(
     work: Callable[[Task], Result],
     todo: queue.SimpleQueue[_Slot[Task, Result] | _Shared | None],
     stop: threading.Event,

@@ -25,7 +25,7 @@ from polyhead.kinds.missing import plain
 from polyhead.kinds.sample_weights import BoxWeights
 from polyhead.kinds.source_column import About
 from polyhead.pipeline.faults import readable
-from polyhead.pipeline.image_frame import path_of
+from polyhead.pipeline.image_frame import path_in
 from polyhead.pipeline.image_pipeline import Scene
 from polyhead.pipeline.made_columns import MadeColumns, looked_at, one_by_one
 from polyhead.pipeline.target_images import require_frames
@@ -67,7 +67,7 @@ class Placed(MadeColumns):
         self._names = tuple(dict.fromkeys(names))
         self._source = source.only(self._names)
         self.sequential = source.sequential
-        images = {name: _sized(kind, size) for name, kind in inputs.items() if isinstance(kind, Image)}
+        images = {name: _at_size(kind, size) for name, kind in inputs.items() if isinstance(kind, Image)}
         kinds = {n: k for n, k in kinds.items() if not (isinstance(k, Head) and k.presence)}
         laid = {n: k for n, k in kinds.items() if isinstance(k, Head) and k.layer is not None}
         if size is not None:
@@ -242,7 +242,7 @@ class Placed(MadeColumns):
             if column in self._held:
                 told, files = self.ids_of(ids).tolist(), plain(rows[column])
                 values = [
-                    self._checked(name, value, told[i], path_of(files[i])) for i, value in enumerate(values)
+                    self._checked(name, value, told[i], path_in(files[i])) for i, value in enumerate(values)
                 ]
             rows[column] = values
         return rows
@@ -310,7 +310,7 @@ def _require_room(heads: Mapping[str, Head], placed: Mapping[str, Head]) -> None
         raise ContractError(*problems)
 
 
-def _sized(kind: Image, size: tuple[int, int] | None) -> Image:
+def _at_size(kind: Image, size: tuple[int, int] | None) -> Image:
     """An image input at a size."""
     if size is None or size == kind.shape[:2]:
         return kind

@@ -157,10 +157,10 @@ def values_of(
         if name not in owners:
             yield name, heads[name].laid(pixels, None, ways.sizes[name])
     for name, owner in owners.items():
-        yield name, _entries_of(name, heads[name], moved, layers, kept[owner].tolist(), ways)
+        yield name, _entries_at(name, heads[name], moved, layers, kept[owner].tolist(), ways)
 
 
-def _entries_of(
+def _entries_at(
     name: str, each: Head, moved: Moved, layers: Layers, places: list[int], ways: Ways
 ) -> list[Any]:
     """The entries of a head for the boxes at some places."""

@@ -18,7 +18,7 @@ HANDOVER = 200e-6
 """Seconds that a hand-over between threads may take on a busy machine, with all around it."""
 
 
-class Trial:
+class Phase:
     """Results that are made in one way, after which another may follow.
 
     Args:
@@ -66,30 +66,30 @@ class Threads:
     """
 
     def __init__(self, most: int) -> None:
-        self._most, self._trial = most, Trial()
+        self._most, self._trial = most, Phase()
 
     @property
     def workers(self) -> int:
         """Threads that are in use; 0 for none."""
         return self._trial.workers
 
-    def trial(self) -> Trial:
+    def trial(self) -> Phase:
         """How the next results are made."""
         trial = self._trial
         if trial.left is not None and trial.left < 1:
             self._trial = self._next(trial)
         return self._trial
 
-    def _next(self, trial: Trial) -> Trial:
+    def _next(self, trial: Phase) -> Phase:
         if trial.chosen:
-            return Trial()
+            return Phase()
         if trial.workers:  # on trial
-            return Trial(trial.workers if trial.takes() < KEPT * trial.line else 0, AGAIN, chosen=True)
+            return Phase(trial.workers if trial.takes() < KEPT * trial.line else 0, AGAIN, chosen=True)
         making, using = statistics.median(trial.making), statistics.median(trial.using)
         workers = worthwhile(making, using, self._most)
         if workers:
-            return Trial(workers, LOOK * workers, trial.takes())
-        return Trial(0, AGAIN, chosen=True)
+            return Phase(workers, LOOK * workers, trial.takes())
+        return Phase(0, AGAIN, chosen=True)
 
 
 def worthwhile(making: float, using: float, most: int) -> int:

@@ -12,7 +12,7 @@ from polyhead.errors import ContractError, DataError, Problem, place, similar, w
 from polyhead.kinds import Head, Image, Input
 from polyhead.kinds.missing import is_dense, is_missing, plain
 from polyhead.pipeline.image_pipeline import Scene
-from polyhead.pipeline.pixel_labels import as_pixels, exchanged, transposed
+from polyhead.pipeline.pixel_labels import exchanged_sides, label_pixels, transposed
 from polyhead.pipeline.weight_columns import moving
 from polyhead.sources.scanning import first_rows
 from polyhead.sources.source import Source, row_of
@@ -117,7 +117,7 @@ def _warn_of_bytes(name: str, head: Head, values: Any, images: Mapping[str, Inpu
         return
     most = max((kind.max_pixels or 0 for kind in images.values() if isinstance(kind, Image)), default=0)
     with suppress(DataError):  # said where the row is read
-        if np.asarray(as_pixels(head, first, place(head=name), most or None)).dtype == np.uint8:
+        if np.asarray(label_pixels(head, first, place(head=name), most or None)).dtype == np.uint8:
             _warn_of_unit(name, head, scaled[0])
 
 
@@ -144,7 +144,7 @@ def transposed_sides(
         shown = [images[head.of]] if head.of is not None else list(images.values())
         sizes = [(kind.shape[0], kind.shape[1]) for kind in shown]
         if sizes and all(transposed(head.size, size) for size in sizes):
-            words = exchanged(str(head.layer), head.size, sizes[0])
+            words = exchanged_sides(str(head.layer), head.size, sizes[0])
             yield Problem(place(head=name, row=row_of(source, 0)), *words, "transposed")
 
 

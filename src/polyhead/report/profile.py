@@ -10,7 +10,7 @@ from typing import Any
 from polyhead.compiling import compile as compile_for
 from polyhead.errors import ContractError, Problem, require_size
 from polyhead.feed import Feed
-from polyhead.jit import settled
+from polyhead.jit import wait_until_compiled
 from polyhead.keras_bridge.adapter import KerasInput
 from polyhead.keras_bridge.fit_epochs import steps_per_execution
 from polyhead.keras_bridge.keras_call import Call, Convert
@@ -33,7 +33,7 @@ def profile(feed: Feed, steps: int | None = None) -> Speed:
     if steps is not None:
         require_size("profile(steps=)", steps)
     feed.peek()  # what is loaded and compiled with the first batch is not of the others
-    settled()
+    wait_until_compiled()
     workers = feed._setup.workers
     speed = _measure(feed, 0, 0, steps)
     if workers:
