@@ -61,9 +61,8 @@ class Feed(FeedAdapter):
 
     Attributes:
         inputs: the input kinds, resolved against the data.
-        heads: the head kinds, resolved: classes learnt, balanced weights worked out. Give them to the feeds of
-            other splits, or use `on`.
-        epoch: the epoch that comes next; may be set.
+        heads: the head kinds, resolved: classes learnt, balanced weights worked out.
+        epoch: the current or next epoch; can be set.
         num_samples: rows in the source.
         source: where the rows are.
 
@@ -130,9 +129,8 @@ class Feed(FeedAdapter):
             workers=workers,
         )
         self._bound: Structure | None = None
-        gives = Declared(
-            self.inputs, self.heads, self.batch_size, self.weighted_heads, self.finely_weighted, self.shuffle
-        )
+        weighted = self.weighted_heads, self.finely_weighted
+        gives = Declared(self.inputs, self.heads, self.batch_size, *weighted, self.shuffle)
         self._binding = Binding(gives, self._assembler, self._iterator.order)
 
     # What it is --------------------------------------------------------------------------------------

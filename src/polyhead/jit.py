@@ -1,7 +1,7 @@
-"""Loops that numba compiles, made ready in the background.
+"""Loops that numba compiles in the background.
 
-Importing numba and loading a loop takes a good part of a second. So whoever has a loop asks for it and goes
-on with NumPy until it is there; both must give the same numbers, to the last bit.
+Importing numba and loading a loop takes much of a second. So callers ask for a loop and use NumPy until it is ready;
+both must give the same numbers, to the last bit.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _THREAD: threading.Thread | None = None
 
 
 class Loop:
-    """A function of arrays that is compiled in the background once somebody asks for it.
+    """A function of arrays that is compiled in the background when it is first asked for.
 
     Args:
         function: plain Python over arrays and numbers, as numba takes it; or ``"module:name"``, where the module
@@ -47,7 +47,7 @@ class Loop:
 
     @property
     def ready(self) -> Callable[..., Any] | None:
-        """The compiled function, or None as long as it is not ready."""
+        """The compiled function; None until it is ready."""
         if not self._asked:
             self._ask()
         return self._compiled
@@ -94,7 +94,7 @@ class Loop:
 
 
 def wait_until_compiled() -> None:
-    """Wait for the loops that are being compiled, for who measures what comes after."""
+    """Wait for the loops that are being compiled, so that compiling is not measured with what comes after."""
     with _LOCK:
         thread = _THREAD
     if thread is not None:
@@ -103,7 +103,7 @@ def wait_until_compiled() -> None:
 
 @atexit.register
 def _finish_compiling() -> None:
-    """Let the loop that is being compiled come to its end: a process must not leave from under a compiler."""
+    """Let the loop that is being compiled finish: a process must not end while its compiler runs."""
     with _LOCK:
         _WAITING.clear()
         thread = _THREAD
@@ -121,6 +121,6 @@ def _compile_waiting() -> None:
             loop = _WAITING.pop(0)
         try:
             loop._compile()
-        except Exception:  # whoever asked goes on with NumPy
+        except Exception:  # the caller keeps using NumPy
             loop._compiled = None
         loop._done.set()

@@ -1,4 +1,4 @@
-"""The models that a feed meets: each is checked, and the places of inputs and heads in it are kept."""
+"""Checks each model that a feed meets, and keeps the places of inputs and heads in it."""
 
 from __future__ import annotations
 

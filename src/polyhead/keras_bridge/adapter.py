@@ -22,7 +22,7 @@ _ADAPTER = "keras.src.trainers.data_adapters.data_adapter"
 
 
 class KerasInput:
-    """What Keras calls on a feed. A feed defines ``_steps(call)``, ``_batches(call, convert)`` and ``_specs(call)``."""
+    """The methods that Keras calls; a subclass defines ``_steps``, ``_batches``, ``_specs`` and ``_sizes``."""
 
     @property  # type: ignore[misc]
     def __class__(self) -> type:
@@ -132,9 +132,7 @@ class KerasInput:
             return StepDataset(batches, specs)
         dataset = _dataset(batches, specs)
         options = tf.data.Options()
-        options.autotune.enabled = (
-            False  # nothing is drawn ahead here: the feed prefetches, and counts what is used
-        )
+        options.autotune.enabled = False  # the feed itself prefetches, and counts what is used
         options.experimental_optimization.inject_prefetch = False
         return dataset.with_options(options)
 
@@ -171,7 +169,7 @@ def _draws(call: Call) -> bool:
     strategy, probe = call.model.distribute_strategy, object()
     try:
         return strategy.experimental_distribute_dataset(probe) is probe  # as the default one does
-    except Exception:  # whatever others say to what is no dataset
+    except Exception:  # of a strategy that refuses what is no dataset
         return False
 
 

@@ -1,4 +1,4 @@
-"""Labels, weights and outputs of each head, out of what Keras hands over. Imports keras: import this lazily."""
+"""Takes the labels, weights and outputs of Keras apart by head. Imports keras: import this lazily."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def aligned(weight: Any, pred: Any) -> Any:
 
 
 def _rank(array: Any) -> int | None:
-    """How many axes, or None where TensorFlow leaves it open."""
+    """The number of axes; None if TensorFlow leaves it open."""
     return array.shape.rank if hasattr(array.shape, "rank") else len(array.shape)
 
 
@@ -89,7 +89,7 @@ def _where(path: Path) -> str:
 
 
 def _structure_in_words(nested: Any) -> str:
-    """Describe what was given as labels, in a few words."""
+    """Describe the structure of labels in a few words."""
     if hasattr(nested, "shape"):
         return f"one array of shape {tuple(nested.shape)}"
     places = [_where(path) for path, leaf in leaves(nested) if leaf is not None]

@@ -1,4 +1,4 @@
-"""What a run of ``fit`` says about its epochs, and what it is told about them."""
+"""Reads the epochs of a run of ``fit``, and sets their length."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from polyhead.order.position import unknown_count
 
 
 def batches_asked_for(run: Any) -> Callable[[], int | None]:
-    """How many batches the training step has asked Keras's iterator for; Keras may draw some of them ahead."""
+    """Counts the batches that training steps have asked Keras's iterator for; Keras may draw some of them ahead."""
     refers = weakref.ref(run)
     return lambda: getattr(refers(), "_steps_seen", None)
 
 
 def trained(model: Any) -> Callable[[], int | None]:
-    """How many steps the optimizer takes from now on.
+    """Counts the steps that the optimizer takes from now on.
 
     None where it cannot tell from the start; 0 for a model that is gone by then, or has lost its weights on JAX, as is
     one whose first step failed.
@@ -47,7 +47,7 @@ def _iterations(model: Any) -> int | None:
 
 
 def set_length(call: Call, steps: int, endless: bool) -> None:
-    """Say how many batches the epoch has that begins: one that is resumed has fewer, also on the progress bar.
+    """Set the number of batches of the epoch that begins: a resumed one has fewer, also on the progress bar.
 
     Args:
         call: of ``fit``.
@@ -78,7 +78,7 @@ def draw_anew(run: Any) -> None:
 
 @dataclass(frozen=True)
 class Backup:
-    """What ``BackupAndRestore`` has restored.
+    """A backup that ``BackupAndRestore`` has restored.
 
     Attributes:
         epoch: that Keras begins with.
@@ -127,5 +127,5 @@ def _backup_of(epoch: int, batch: int, save_freq: Any, model: Any, steps: int) -
 
 
 def steps_per_execution(model: Any) -> int:
-    """How many batches the model takes at once."""
+    """The number of batches that the model takes at once."""
     return max(1, int(getattr(model, "steps_per_execution", None) or 1))

@@ -20,7 +20,7 @@ _METHODS = ("fit", "evaluate", "predict")
 _BUILDING = ("_symbolic_build", "_maybe_symbolic_build")
 _DEPTH = 48
 _NEAR = 8
-"""Frames between a question of Keras's and the function that it is for."""
+"""Frames from a call of Keras up to its public method, at most."""
 
 Use = Literal["fit", "evaluate", "predict"]
 
@@ -30,7 +30,7 @@ Convert = Callable[[Any], Any]
 
 @dataclass(frozen=True)
 class Call:
-    """Who asks for batches, and what for.
+    """A call of Keras that asks for batches.
 
     Attributes:
         use: training counts epochs and shuffles; evaluation and prediction go from first row to last.
@@ -38,11 +38,11 @@ class Call:
         steps: ``steps_per_epoch``, ``validation_steps`` or ``steps``, if given.
         initial_epoch: of ``fit``.
         epochs: how many are to come in a run of ``fit``, this one included; None where ``steps`` says when one ends.
-        probing: Keras only wants to see one batch, to build the model.
+        probing: Keras only needs one batch, to build the model.
         within: refers to Keras's iterator over the epochs of this call, and does not keep it.
         verbose: whether the call prints.
         callbacks: of the call.
-        refused: arguments of the method that have no meaning beside a feed, and that Keras would drop.
+        refused: arguments of the method that cannot be combined with a feed, and that Keras would drop.
     """
 
     use: Use = "fit"
@@ -63,7 +63,7 @@ class Call:
 
 
 def caller(feed: Any) -> Call:
-    """The call of Keras that stands behind the present one, read from the frames."""
+    """The call of Keras that led here, read from the calling frames."""
     frame: FrameType | None = sys._getframe(2)
     iterator: Any = None
     probing = False
@@ -88,7 +88,7 @@ def caller(feed: Any) -> Call:
 
 
 def asking() -> Any:
-    """Keras's iterator over the epochs of the call that stands behind the present one; None where there is none."""
+    """Keras's iterator over the epochs of the call that led here; None without one."""
     frame: FrameType | None = sys._getframe(1)
     for _ in range(_DEPTH):
         if frame is None:
@@ -132,10 +132,10 @@ def _call(name: str, model: Any, names: dict[str, Any], iterator: Any, probing: 
 
 
 _REMEDY = {
-    "y": "The feed has its labels.",
+    "y": "The labels are in the feed.",
     "batch_size": "Say Feed(batch_size=...).",
-    "sample_weight": "Say it on the heads: class_weight=, given= and missing= make weights.",
-    "class_weight": "Say it on a head: ph.Binary(class_weight=...).",
+    "sample_weight": 'Name a column of weights on a head: ph.Binary(sample_weight="...").',
+    "class_weight": "Set it on a head: ph.Binary(class_weight=...).",
     "validation_split": (
         "Split the rows first: train, val = ph.read_table(data).split((0.8, 0.2)); make the feed of train, and give "
         "fit(validation_data=feed.on(val))."
@@ -146,17 +146,16 @@ _REMEDY = {
 
 def _refused_arguments(method: str, names: dict[str, Any]) -> tuple[Problem, ...]:
     found = tuple(
-        Problem(f"{method}({name}=)", "nothing beside a feed", shown(names[name]), fix)
+        Problem(f"{method}({name}=)", f"no {name}= together with a Feed", shown(names[name]), fix)
         for name, fix in _REMEDY.items()
         if names.get(name) is not None and not (name == "validation_split" and names[name] == 0)
     )
     order = names.get("shuffle", True)
     shuffles = getattr(names.get("x"), "shuffle", False)
     if method == "fit" and (order == "batch" or (not order and shuffles)):
-        other = (
-            'Say Feed(shuffle="blocks").' if order else "Say Feed(shuffle=False): the feed orders the rows."
-        )
-        found += (Problem("fit(shuffle=)", "nothing beside a feed that has an order", shown(order), other),)
+        other = 'Say Feed(shuffle="blocks").' if order else "Say Feed(shuffle=False)."
+        expected = "no shuffle= together with a Feed, which orders its rows"
+        found += (Problem("fit(shuffle=)", expected, shown(order), other),)
     # it is asked for batches only after an epoch; `isinstance` would ask it for its class, and so come back here
     validation = names.get("validation_data")
     unlabelled = getattr(type(validation), "_unlabelled", None)

@@ -163,7 +163,7 @@ class LabelledMean(keras.losses.Loss):
         return self.measure(y_true, y_pred, sample_weight)[0]
 
     def get_config(self) -> dict[str, Any]:
-        """What makes this loss again."""
+        """The arguments that make this loss again."""
         return {
             "loss": keras.saving.serialize_keras_object(self.loss),
             "elementwise": self.elementwise,

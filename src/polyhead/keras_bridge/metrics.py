@@ -126,11 +126,11 @@ class ElementwiseMetric(keras.metrics.Metric):
         self.metric.reset_state()
 
     def result(self) -> Any:
-        """What the metric has found."""
+        """The value of the metric."""
         return self.metric.result()
 
     def get_config(self) -> dict[str, Any]:
-        """What makes this metric again."""
+        """The arguments that make this metric again."""
         return {**super().get_config(), "metric": keras.saving.serialize_keras_object(self.metric)}
 
 

@@ -1,4 +1,4 @@
-"""What stands in the place of Keras's own losses on a compiled model. Imports keras: import this lazily."""
+"""Replaces Keras's own losses on a compiled model. Imports keras: import this lazily."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class HeadLoss(keras.metrics.Metric):
 
 
 def where_labelled(weight: Any, found: Any) -> Any:
-    """What was found, or NaN where nothing weighed anything: 0 would be the best loss there is."""
+    """The result, or NaN if all weights were 0: a loss of 0 would be the best there is."""
     if isinstance(found, Mapping):
         return {name: where_labelled(weight, value) for name, value in found.items()}
     found = ops.cast(found, keras.backend.floatx())

@@ -22,7 +22,7 @@ _NUMBERS = itertools.count()
 
 
 class StepDataset:
-    """What has iterators whose batches a compiled step draws.
+    """A stand-in for a dataset, with iterators whose batches a compiled step draws.
 
     Args:
         batches: begins to make batches, structures of NumPy arrays.

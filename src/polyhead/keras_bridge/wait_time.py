@@ -20,7 +20,7 @@ from polyhead.keras_bridge.rescaling import rescaling
 from polyhead.profiling import SECONDS, Meter, Setup, Speed
 
 STEPS = 20
-"""How many steps are measured, at least, where nobody asked for it."""
+"""The fewest steps to measure, if none were asked for."""
 
 
 class StepTimer:
@@ -101,7 +101,7 @@ class StepTimer:
                 print(speed.line, file=sys.stderr, flush=True)
 
     def speed(self) -> Speed | None:
-        """What was measured; None where that was too little."""
+        """The result; None if too few steps were measured."""
         self.meter.end(self._last)
         if self.steps < 2 or not self._works:
             return None

@@ -29,7 +29,7 @@ def _rows_at(rows: int, seed: int, shard: tuple[int, int], number: int) -> np.nd
 
 @dataclass(frozen=True)
 class Order:
-    """Which rows stand in which batch of which epoch.
+    """The rows of each batch of each epoch.
 
     Args:
         rows: rows in the source, at least 1.
@@ -103,7 +103,7 @@ class Order:
         return (self.rows - rank + count - 1) // count
 
     def bounds(self, first: int, steps: int) -> np.ndarray:
-        """Where batches ``first … first + steps`` begin and end in this shard's rows; int64 ``(steps + 1,)``."""
+        """The edges of batches ``first … first + steps`` in this shard's rows, int64 ``(steps + 1,)``."""
         last, rows = len(self), self.rows_per_epoch
         edges = np.arange(first, first + steps + 1, dtype=np.int64) * self.batch_size
         np.minimum(edges, rows, out=edges)

@@ -1,4 +1,4 @@
-"""Makes batches of a source: read, encode, weigh."""
+"""Makes batches of a source: reads, encodes and weighs rows."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ class Assembler:
         self._sound = {name for (_, name), whole in wholes.items() if whole.column.dtype == np.uint8}
 
     def _columns(self, labelled: bool, check: bool, rows: int) -> dict[tuple[str, str], MemoryColumn]:
-        """What is gathered from memory: inputs as ``("", name)``, of labels each part as ``(name, part)``."""
+        """The columns gathered from memory: inputs as ``("", name)``, parts of labels as ``(name, part)``."""
         found = {}
         for name, kind in self.inputs.items():
             column = self._whole.get(kind.columns(name)[0]) if len(kind.columns(name)) == 1 else None
@@ -136,7 +136,7 @@ class Assembler:
 
     @property
     def in_memory(self) -> bool:
-        """Whether inputs are gathered from memory, and nothing is done to their pixels."""
+        """Whether inputs are only gathered from memory, without any change to their pixels."""
         read = [c for n, k in self.inputs.items() for c in k.columns(n)]
         done = self._scene is not None or self._mixers is not None
         return not done and all(column in self._whole for column in read)
@@ -153,10 +153,10 @@ class Assembler:
         return sum(int(np.prod(k.shape)) * np.dtype(k.dtype).itemsize for k in kinds)
 
     def steps_per_block(self, batch_size: int) -> int:
-        """How many batches to make in one call.
+        """The number of batches to make in one call.
 
-        Rows that are only gathered are many: what runs between two steps of a training finds its caches used by
-        others, and several batches share that. Rows that are decoded are about a megabyte, and soon there.
+        Blocks that are only gathered are large: between two training steps the caches hold other data, and the
+        batches of a block share the cost. Blocks that are decoded have about a megabyte, so that the first comes soon.
         """
         most = BLOCK_BYTES_IN_MEMORY if self.in_memory else BLOCK_BYTES
         rows = min(BLOCK_ROWS, most // max(1, self.row_bytes))
@@ -242,11 +242,11 @@ class Assembler:
         return Parts(inputs, encoded, weights)
 
     def tried(self, ids: np.ndarray, most: int = MOST) -> Iterator[Found]:
-        """Rows as a batch would hold them, piece by piece and without ending at what is wrong.
+        """Rows as a batch would hold them, piece by piece; mistakes are collected, not raised.
 
         Args:
             ids: the rows, int64 ``(B,)``.
-            most: so many rows in which something is wrong are told apart.
+            most: the number of wrong rows to single out.
 
         Yields:
             Ids of rows, a name, and for an input its array, for a head ``(labels, which of them count)``; in their

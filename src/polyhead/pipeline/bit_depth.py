@@ -1,4 +1,4 @@
-"""The bits of an image: decoded with all of them, in 0–1 by the declared range, and kept in stores and caches."""
+"""Keeps the bits of images: in decoding, in scaling to 0–1 by a declared range, and in stores and caches."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def as_type(pixels: np.ndarray, dtype: np.dtype, kind: Image) -> np.ndarray:
 
 
 def loses(held: np.dtype, dtype: np.dtype) -> bool:
-    """Whether pixels of one type lose bits as another; floats are float32 in a feed in any case."""
+    """Return whether a change of type loses bits; floats are float32 in a feed in any case."""
     return not np.can_cast(held, dtype) and not held.kind == dtype.kind == "f"
 
 

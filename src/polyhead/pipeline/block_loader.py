@@ -1,4 +1,4 @@
-"""The blocks of epochs, in order, made in line or by threads ahead."""
+"""Loads the blocks of epochs in order, in line or ahead in threads."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from polyhead.pipeline.thread_tuning import Threads
 from polyhead.profiling import Meter
 
 MOST_THREADS = 4
-"""What ``workers="auto"`` takes at most."""
+"""The most threads that ``workers="auto"`` takes."""
 
 
 class Blocks:
-    """Makes the blocks of epochs.
+    """Loads the blocks of epochs.
 
     Args:
         assembler: makes one block.
@@ -58,7 +58,7 @@ class Blocks:
         workers: int | None = None,
         most: int | None = None,
     ) -> Iterator[Block]:
-        """The blocks of one epoch or of several: threads begin the next while the last batches of one are used.
+        """The blocks of one epoch or of several: threads begin the next epoch while the last batches of one are used.
 
         No block has batches of two epochs.
 

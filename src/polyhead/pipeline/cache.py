@@ -117,7 +117,7 @@ class Cached(MadeColumns):
 
     @property
     def complete(self) -> bool:
-        """Whether all rows are on the disk."""
+        """Whether all rows are on disk."""
         return self._store is not None
 
     def first_rows(self, name: str, rows: int = 32) -> Values:
@@ -144,7 +144,7 @@ class Cached(MadeColumns):
     # While it fills --------------------------------------------------------------------------------------
 
     def _begin(self) -> None:
-        """Take what an earlier run left; what is damaged is made anew."""
+        """Take over the files of an earlier run; damaged ones are made again."""
         if (self._folder / MANIFEST).is_file():
             with contextlib.suppress(StoreError):
                 self._adopt(open_store(self._folder))

@@ -1,4 +1,4 @@
-"""What the user declared, as kinds by name."""
+"""Checks the user's declaration and gives its kinds by name."""
 
 from __future__ import annotations
 

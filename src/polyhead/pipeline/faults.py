@@ -23,9 +23,9 @@ Found = tuple[np.ndarray, str, Any]
 
 
 def wrong_rows_apart(attempt: Attempt, places: np.ndarray, most: int = MOST) -> list[Found]:
-    """What comes of some rows, each row in which something is wrong by itself.
+    """Try rows, and single out those in which something is wrong.
 
-    Rows are tried together, and by halves where that fails, so that rows that are right cost hardly more.
+    Rows are tried together, and by halves if that fails, so that valid rows cost hardly more.
 
     Args:
         attempt: gives for some rows what came of them by name: anything, or the `DataError` that it ended in.
@@ -48,7 +48,7 @@ def wrong_rows_apart(attempt: Attempt, places: np.ndarray, most: int = MOST) -> 
 
 
 def readable(read: Callable[[np.ndarray], Any], ids: np.ndarray) -> np.ndarray:
-    """Which rows can be read, bool ``(B,)``.
+    """Find the rows that can be read, bool ``(B,)``.
 
     Args:
         read: reads rows by their ids; raises `DataError`.
@@ -85,7 +85,7 @@ class Faults:
 
     @property
     def left(self) -> int:
-        """How many rows may still be told apart."""
+        """The number of rows that may still be singled out."""
         return MOST - self._count
 
     def add(self, name: str, ids: np.ndarray, error: DataError) -> None:
@@ -108,7 +108,7 @@ class Faults:
                 self._more.add(key)
 
     def problems(self, looked_at: int, names: Sequence[str] = ()) -> list[Problem]:
-        """What is wrong.
+        """One problem for each kind of mistake.
 
         Args:
             looked_at: how many rows were.

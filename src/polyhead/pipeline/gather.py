@@ -1,4 +1,4 @@
-"""Rows of columns in memory, gathered all at once: cast and scaled in the same pass where the model wants them so."""
+"""Gathers rows of all columns in memory in one call, cast and scaled in the same pass."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class MemoryColumn:
 
 
 def gathers(column: Any) -> TypeGuard[np.ndarray]:
-    """Whether a column's rows can be gathered here."""
+    """Return whether the rows of a column can be gathered here."""
     return (
         isinstance(column, np.ndarray)
         and column.dtype.kind in "iufb"
@@ -107,7 +107,7 @@ def _gather_by_numpy(whole: MemoryColumn, ids: np.ndarray, out: np.ndarray) -> N
     """The same by NumPy."""
     rows = out.reshape(len(ids), *whole.column.shape[1:])
     if whole.way == "copy":
-        # ids are rows: `clip` only says that nobody need look, which would take a copy
+        # all ids are valid: `clip` only avoids a check, which would need a copy
         np.take(whole.column, ids, axis=0, out=rows, mode="clip")
     elif whole.way == "cast":
         rows[...] = np.take(whole.column, ids, axis=0)

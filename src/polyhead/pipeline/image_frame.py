@@ -14,7 +14,7 @@ from polyhead.errors import DataError, Problem, place
 
 
 class Frame:
-    """The frame of an image: (height, width) as it is shown, and of the image that its labels were made on."""
+    """The size of an image: (height, width) as shown, and of the image that was annotated."""
 
     __slots__ = ("label_size", "shown", "turn")
 

@@ -122,11 +122,11 @@ class Scene:
 
     @property
     def uncovers(self) -> bool:
-        """Whether pixels from outside of the images may be brought in."""
+        """Whether augmentations may bring in pixels from outside of the images."""
         return self.joint.uncovers
 
     def drawn(self, name: str) -> tuple[Scene, Head]:
-        """The same with one head of which only what somebody drew counts; and that head, not resolved."""
+        """The same with one head in which only annotated pixels count; and that head, not resolved."""
         one = copy.copy(self)
         head = self.raw[name].drawn()
         placed = self._placed(name, head)
@@ -134,7 +134,7 @@ class Scene:
         return one, placed
 
     def sizes_of_a_row(self) -> set[tuple[int, int]]:
-        """(height, width) of the images of the first row that can be read, whole and as the model gets them."""
+        """(height, width) of the images of the first readable row, in full size and as the model gets them."""
         found = {(kind.shape[0], kind.shape[1]) for kind in self.images.values()}
         for name, kind in self.images.items():
             values: Any = plain(first_rows(self.source, kind.columns(name)[0])) if kind.late else []

@@ -38,14 +38,12 @@ class KindColumns:
             yield as_one_column([rows[name] for name in self._names])
 
     def about(self) -> About:
-        """What the source knows of a single column."""
+        """What the source says of a single column."""
         return self._source.about(self._names[0]) if len(self._names) == 1 else About()
 
 
 class BatchRows(dict[str, Any]):
-    """Columns as they were read; one in memory is gathered when it is asked for, and not kept: it is used at once,
-    while it is in the cache.
-    """
+    """Columns as read. A column in memory is gathered when it is asked for and not kept, as it is used at once."""
 
     __slots__ = ("ids", "whole")
     whole: Mapping[str, Values]

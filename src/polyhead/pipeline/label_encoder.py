@@ -91,7 +91,7 @@ class Labels:
 
     @property
     def ready(self) -> bool:
-        """Whether all labels are encoded already, so that a batch is but a gather."""
+        """Whether all labels are encoded already, so that a batch only has to be gathered."""
         return self._ready is not None
 
     def _may_miss(self) -> bool:
@@ -106,7 +106,7 @@ class Labels:
         return not sure or self.head.weight_shape not in ((), (1, 1))
 
     def whole(self, check: bool) -> dict[str, MemoryColumn]:
-        """What the engine may gather from memory: for each part of `Encoded` the column, where there is one."""
+        """The columns to gather from memory, by part of `Encoded`."""
         if self._ready is None:
             column = self._whole
             if check or not gathers(column) or len(column) != len(self._source):
@@ -209,7 +209,7 @@ class Labels:
             yield found, self.counts(found, self._wanted(ids, {}))
 
     def answered(self, found: Encoded, counts: np.ndarray) -> np.ndarray:
-        """Rows with a label that counts, or in which somebody looked and found none, bool ``(B,)``."""
+        """Rows with a label that counts, or annotated as having none, bool ``(B,)``."""
         return counts.reshape(len(counts), -1).any(1) | self.head.empty(found.labels, counts)
 
     def mean_weight(self, whole_vectors: bool = False) -> float:

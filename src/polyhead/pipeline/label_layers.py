@@ -16,7 +16,7 @@ from polyhead.pipeline.pixel_labels import label_pixels, require_sides
 from polyhead.pipeline.target_images import Frames
 
 Layers = dict[str, dict[str, Any]]
-"""What lies in the image of one row, by layer and head, without labels that are missing."""
+"""The labels in the image of one row, by layer and head; missing labels are left out."""
 
 LAYERS = ("mask", "map", "boxes", "points", "entry", "gone")
 """The layers of heads; in ``"gone"`` stands which boxes have no mask or map, by the head of the masks."""
@@ -31,7 +31,7 @@ def layers_of(
     images: Mapping[str, Image],
     owners: Frames,
 ) -> Layers:
-    """What lies in the image of one row, in pixels of the first image.
+    """Read the labels in the image of one row, in pixels of the first image.
 
     Args:
         heads: those that lie in the image, boxes before what belongs to them.

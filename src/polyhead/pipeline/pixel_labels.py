@@ -90,7 +90,7 @@ def require_sides(where: str, layer: str, shape: Sequence[int], frames: Sequence
 
 
 def exchanged_sides(layer: str, size: tuple[int, int], image: tuple[int, int]) -> tuple[str, str, str]:
-    """What is expected, found and to be done where height and width are exchanged."""
+    """The expectation, finding and fix of a problem in which height and width are exchanged."""
     return (
         f"a {layer} with the sides of its image, {image[0]} x {image[1]} (height x width)",
         f"{size[0]} x {size[1]}, which has height and width exchanged",

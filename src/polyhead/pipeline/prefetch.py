@@ -1,4 +1,4 @@
-"""Work done ahead in threads, handed over in order."""
+"""Works ahead in threads, and hands results over in order."""
 
 from __future__ import annotations
 
@@ -17,22 +17,23 @@ from polyhead import profiling
 from polyhead.pipeline.thread_tuning import Phase, Threads
 
 FINISH = 1.0
-"""Seconds that a program waits at its end for what threads are doing."""
+"""Seconds that a program waits at its end for threads to finish."""
 
 WAKE = 0.2
-"""Seconds after which a thread that waits looks for an interrupt."""
+"""Seconds after which a waiting thread checks for an interrupt."""
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
 
 
 _HERE = threading.local()
-"""In a thread of `prefetch`: what all its threads take from, and how many they are."""
+"""In a thread of `prefetch`: the queue of all its threads, and their number."""
 
 
 class _Slot(Generic[Task, Result]):
-    """One task on its way; it is locked until it is done. An event would wait in Python, and an interrupt could come
-    in its midst, when it has let go of a lock that it then lets go of once more.
+    """One task in progress, locked until it is done.
+
+    A `threading.Event` would wait in Python, where an interrupt can release its lock twice.
     """
 
     __slots__ = ("error", "pending", "result", "task")
@@ -46,7 +47,7 @@ class _Slot(Generic[Task, Result]):
 
 
 class _Shared:
-    """A loop over numbers in which threads take part that have nothing else to do."""
+    """A loop over numbers that idle threads help with."""
 
     def __init__(self, do: Callable[[int], None], count: int) -> None:
         self._do: Callable[[int], None] | None = do
@@ -55,7 +56,7 @@ class _Shared:
         self._changed = threading.Condition()
 
     def help(self) -> None:
-        """Take part until there is nothing left; nothing at all once the loop has ended."""
+        """Take numbers until none is left; do nothing once the loop has ended."""
         with self._changed:
             do = self._do
             if do is None:
@@ -68,11 +69,11 @@ class _Shared:
             self._changed.notify()
 
     def run(self) -> None:
-        """Take part, and wait for the others."""
+        """Take numbers, and wait for the other threads."""
         assert self._do is not None
         self._go(self._do)
         with self._changed:
-            self._do = None  # a thread that comes late shall find nothing, and nothing be kept for it
+            self._do = None  # a thread that comes late finds nothing, and keeps nothing alive
             self._changed.wait_for(lambda: not self._others)
         if self._errors:
             raise self._errors[min(self._errors)]
@@ -85,20 +86,20 @@ class _Shared:
                 return
             try:
                 do(number)
-            except BaseException as error:  # carried to who runs the loop, whatever it is
+            except BaseException as error:  # raised again where the loop runs
                 self._errors[number] = error
 
 
 def share_work(do: Callable[[int], None], count: int) -> None:
-    """``do`` on each number below ``count``, where `prefetch` works: by those of its threads that have no task of
-    their own as well, so that the last task of an epoch does not leave them idle. Elsewhere in line.
+    """Call ``do`` for each number below ``count``: in a thread of `prefetch`, with the help of its idle threads, so
+    that they have work during the last task of an epoch; elsewhere in line.
 
     Args:
         do: called from several threads at once; must not depend on the order of the calls.
         count: of calls.
 
     Raises:
-        Whatever ``do`` raised for the lowest number: the same, however many threads there are.
+        Whatever ``do`` raised for the lowest number: the same for any number of threads.
 
     >>> found = [0] * 4
     >>> share_work(lambda n: found.__setitem__(n, n * n), 4)
@@ -124,16 +125,16 @@ def prefetch(
     workers: int | Threads,
     ahead: int | None = None,
 ) -> Iterator[Result]:
-    """``work`` on each task, in order, up to ``ahead`` of them done before they are asked for.
+    """Yield the result of ``work`` for each task, in order; up to ``ahead`` of them are made before they are needed.
 
     Threads are daemons: an interrupt ends the program, whatever a source is waiting for. They end when the iterator
-    is exhausted, closed, collected, or raises. At the end of a program those of an iterator that was left get a second
-    to finish: one that ends within a library, as HDF5, could keep a lock for which the library then waits for ever.
+    is exhausted, closed, collected, or raises. At the end of a program they get a second to finish: a thread that
+    dies inside a library such as HDF5 could leave a lock that the library then waits for forever.
 
     Args:
         work: called from several threads at once; must not depend on the order of the calls.
         tasks: may be endless; taken as they are needed.
-        workers: threads; 0 works in the calling thread; `Threads` finds out how many pay.
+        workers: threads; 0 works in the calling thread; `Threads` finds out how many pay off.
         ahead: bound on results that wait; by default ``workers + 1``.
 
     Raises:
@@ -165,14 +166,14 @@ def prefetch(
 
 
 class _Crew(Generic[Task, Result]):
-    """Threads that work on tasks ahead of whoever takes the results, in order."""
+    """Threads that work ahead on tasks; iterating over it gives the results in order."""
 
     def __init__(
         self, work: Callable[[Task], Result], tasks: Iterator[Task], workers: int, ahead: int | None
     ) -> None:
         self._tasks, self._waiting = tasks, deque[_Slot[Task, Result]]()
         self._ahead = max(1, workers + 1 if ahead is None else ahead)
-        # the threads keep nothing of the crew: it ends when nobody takes its results any more
+        # the threads hold no reference to the crew, so that it can be collected while they run
         self._todo: queue.SimpleQueue[_Slot[Task, Result] | _Shared | None] = queue.SimpleQueue()
         self._stop = threading.Event()
         do = work, self._todo, self._stop, workers
@@ -193,7 +194,7 @@ class _Crew(Generic[Task, Result]):
         if not self._waiting:
             raise StopIteration
         slot = self._waiting.popleft()
-        # an interrupt that comes just before a wait would not end it
+        # with a timeout, as an interrupt just before a wait would not end it
         while not slot.pending.acquire(timeout=WAKE):
             pass
         if slot.error is not None:
@@ -257,7 +258,7 @@ def _work_on_tasks(
         else:
             try:
                 slot.result = work(slot.task)
-            except BaseException as error:  # carried to the caller, whatever it is
+            except BaseException as error:  # raised again where the result is taken
                 slot.error = error
             slot.pending.release()
         del slot

@@ -138,7 +138,7 @@ class Resolution:
         rows = Laid(scene, name)
         found = resolved(self._source, rows, scene.heads[name], name)
         if found.class_weight == "balanced" and scene.uncovers:
-            # by what somebody drew, not by what stands outside of the images
+            # by the pixels that were annotated, not by the filler outside of the images
             alone, drawn = scene.drawn(name)
             within = Laid(alone, name)
             drawn = drawn.resolve(KindColumns(within, drawn.columns(name)))

@@ -45,7 +45,7 @@ def split_augmentations(augment: Sequence[Any]) -> tuple[tuple[Any, ...], tuple[
 
 
 class Mixers:
-    """What mixes the rows of a feed.
+    """Mixes the rows of a feed.
 
     The components of some rows are read together, each row once, and a part of the batch at a time, so that there are
     never more components in memory than a batch has rows. Of several mixers each mixes what those before it gave.

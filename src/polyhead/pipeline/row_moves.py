@@ -14,7 +14,7 @@ from polyhead.pipeline.target_images import Frames
 
 
 class Ways(NamedTuple):
-    """How images and heads are moved, by name: the same for all rows.
+    """The parameters by which images and heads are moved, by name: the same for all rows.
 
     Attributes:
         sizes: (height, width) of images, masks and maps as they come out, and of the image in which others lie.
@@ -50,7 +50,7 @@ class Moved(NamedTuple):
 def ways_of(
     images: Mapping[str, Image], heads: Mapping[str, Head], placed: Mapping[str, Head], owners: Frames
 ) -> Ways:
-    """How images and heads are moved.
+    """Collect the parameters by which images and heads are moved.
 
     Args:
         images: the image inputs.

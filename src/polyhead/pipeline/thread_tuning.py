@@ -1,4 +1,4 @@
-"""As many threads as pay, found out while results are used."""
+"""Decides how many threads pay off, by timing results as they are made and used."""
 
 from __future__ import annotations
 
@@ -6,26 +6,26 @@ import math
 import statistics
 
 LOOK = 8
-"""Results that are made in line, to see what threads could save; and then by each thread, to see whether they do."""
+"""Results that are timed in line, to see what threads could save; and then for each thread, to see whether they do."""
 
 AGAIN = 1024
-"""Results after which this is found out anew: who uses them may have changed."""
+"""Results after which this is measured again: their use may have changed."""
 
 KEPT = 0.95
-"""The share of the time in line below which threads have to be: they take a core that others could use."""
+"""Threads must take less than this share of the time in line: they occupy a core that others could use."""
 
 HANDOVER = 200e-6
-"""Seconds that a hand-over between threads may take on a busy machine, with all around it."""
+"""Seconds that handing a result from thread to thread may take on a busy machine."""
 
 
 class Phase:
-    """Results that are made in one way, after which another may follow.
+    """A number of results that are all made in line, or all by threads.
 
     Args:
         workers: threads; 0 for none.
-        left: results until it ends; None where it does not.
-        line: seconds that a result takes in line, where threads are on trial.
-        chosen: nothing more is to be found out.
+        left: results until it ends; None if it does not.
+        line: seconds that a result takes in line, if threads are being tried.
+        chosen: the decision is made.
     """
 
     def __init__(
@@ -36,17 +36,17 @@ class Phase:
         self.using: list[float] = []
 
     def note(self, making: float, using: float) -> None:
-        """A result took so many seconds to come, and was used for so many."""
+        """Note the seconds that a result took to be made, and to be used."""
         if self.left is not None:
             self.left -= 1
             self.making.append(making)
             self.using.append(using)
 
     def takes(self) -> float:
-        """Seconds that a result takes, all in all.
+        """Seconds from one result to the next.
 
-        The largest is left out, in which a program may have done something else. Threads that work side by side are
-        done at once, so there it is the largest of as many results as there are threads.
+        The slowest is left out, as the program may have done something else then. Threads that work side by side
+        finish together, so the slowest round, of one result for each thread, is left out.
         """
         n = max(1, self.workers)
         each = [sum(both) for both in zip(self.making, self.using, strict=True)]
@@ -57,9 +57,9 @@ class Phase:
 class Threads:
     """Decides whether `prefetch` makes results in line or by threads, whichever takes less time.
 
-    `LOOK` results are made in line, and timed. Where threads may pay by that, they make as many each, and are kept if
-    results then come sooner: threads that write to one memory may hinder each other. The results are the same,
-    whatever is chosen. What was found out serves later iterations.
+    `LOOK` results are made in line, and timed. If threads may pay off by that, each makes as many, and they are kept
+    if results then come sooner: threads that write to memory may slow each other down. The results are the same in
+    any case. The decision holds for later iterations.
 
     Args:
         most: threads.
@@ -74,7 +74,7 @@ class Threads:
         return self._trial.workers
 
     def trial(self) -> Phase:
-        """How the next results are made."""
+        """The phase of the next results."""
         trial = self._trial
         if trial.left is not None and trial.left < 1:
             self._trial = self._next(trial)
@@ -93,10 +93,10 @@ class Threads:
 
 
 def worthwhile(making: float, using: float, most: int) -> int:
-    """How many threads may pay; 0 for none.
+    """The number of threads that may pay off; 0 for none.
 
-    There are as many threads as keep up with the use. Results then take as long as the slower side, and a hand-over
-    more: what that saves has to be more than a fiftieth of the whole.
+    As many threads as keep up with the use of results. A result then takes as long as the slower side, plus a
+    hand-over: the saving has to be more than a fiftieth of the whole.
 
     Args:
         making: seconds that a result takes to be made.

@@ -1,4 +1,4 @@
-"""What lies in an image and would stay where it is, or keep another unit, while the image is moved and scaled."""
+"""Refuses labels and inputs that would not move, or not be scaled, with the image they belong to."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ LEAST_SIDE = 8
 def require_moving(
     scene: Scene, inputs: Mapping[str, Input], heads: Mapping[str, Head], augment: Sequence[Any]
 ) -> None:
-    """Raise for what has the image's height and width and does not move with it; warn of what has its aspect.
+    """Raise for arrays of the image's height and width that do not move with it; warn of those with its aspect ratio.
 
     Args:
         scene: of the images.
