@@ -19,9 +19,7 @@ from polyhead.keras_bridge.structure import Structure
 from polyhead.kinds import Head, Input, for_boxes
 from polyhead.order.block_shuffle import plan
 from polyhead.order.shards import checked_shard, this_shard
-from polyhead.pipeline import Assembler, Batch
-from polyhead.pipeline.declaration import KnownHeads, as_inputs, columns_asked_for, lacking, require_kinds
-from polyhead.pipeline.feed_arguments import as_switch, require_changes, require_integers, shuffled_by
+from polyhead.pipeline import Assembler, Batch, declaration
 from polyhead.profiling import Speed
 from polyhead.readers.as_source import as_source
 
@@ -96,20 +94,20 @@ class Feed(FeedAdapter):
         warn_if_slow: bool = True,
         cache: str | os.PathLike[str] | None = None,
     ) -> None:
-        require_integers(batch_size, seed, workers)
+        declaration.require_integers(batch_size, seed, workers)
         self._shard = checked_shard(shard)
-        self.source = as_source(data, columns_asked_for(inputs, heads))
+        self.source = as_source(data, declaration.columns_asked_for(inputs, heads))
         if len(self.source) == 0:
             raise DataError(Problem("data", "at least one row", "an empty source"))
-        self.drop_remainder = as_switch("drop_remainder", drop_remainder)
-        self.warn_if_slow = as_switch("warn_if_slow", warn_if_slow)
-        self.source, chunk_rows = shuffled_by(self.source, shuffle)
-        declared = as_inputs(self.source, inputs)
-        require_kinds(declared, heads)
+        self.drop_remainder = declaration.as_switch("drop_remainder", drop_remainder)
+        self.warn_if_slow = declaration.as_switch("warn_if_slow", warn_if_slow)
+        self.source, chunk_rows = declaration.shuffled_by(self.source, shuffle)
+        declared = declaration.as_inputs(self.source, inputs)
+        declaration.require_kinds(declared, heads)
         self.augment = tuple(augment) if isinstance(augment, (list, tuple)) else (augment,)
         self.batch_size, self.shuffle, self.seed = int(batch_size), bool(shuffle), int(seed)
         self.workers = workers
-        self._lacking = lacking(self.source, heads)
+        self._lacking = declaration.lacking(self.source, heads)
         read = {} if self._lacking.columns else heads
         self._assembler = Assembler(self.source, declared, read, self.augment, self.seed)
         self.inputs = self._assembler.inputs
@@ -292,10 +290,10 @@ class Feed(FeedAdapter):
             "shard": self._shard,
             "warn_if_slow": self.warn_if_slow,
         }
-        require_changes(Feed, changes)
+        declaration.require_changes(Feed, changes)
         given = {**same, **changes}
         if isinstance(given["heads"], Mapping):
-            given["heads"] = KnownHeads(given["heads"])
+            given["heads"] = declaration.KnownHeads(given["heads"])
         return Feed(data, shuffle=shuffle, **given)
 
     # The model -----------------------------------------------------------------------------------------

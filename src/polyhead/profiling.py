@@ -179,7 +179,6 @@ class Meter:
         )
 
     def _threads_busy(self, workers: int) -> float:
-        """Threads at work on average."""
         return min(max(1.0, workers), self._busy / max(1e-9, self.elapsed))
 
 
@@ -358,7 +357,6 @@ class Speed:
 
 
 def _remedy(stage: str, setup: Setup, needed: int | None) -> str:
-    """The remedy for a stage that takes too long."""
     floats = bool(setup.floats) and stage in ("inputs", "hand over")
     if floats:
         rescaling = "keras.layers.Rescaling(1 / 255) at the head of the model"

@@ -73,6 +73,5 @@ class Binding:
 
 
 def _recompiled(model: Any, known: Any) -> bool:
-    """Whether a model was compiled again since it was checked."""
     loss = compiled_loss(model)
     return loss is not None and loss is not known and (known is not None or user_loss(model) is not None)

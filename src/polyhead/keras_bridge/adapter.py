@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from polyhead.errors import Problem
 from polyhead.keras_bridge.devices import require_shares
 from polyhead.keras_bridge.jax_state import keeps_weights, surviving
 from polyhead.keras_bridge.keras_call import Call, Convert, asking, caller, refuse_split
@@ -45,10 +44,6 @@ class KerasInput:
     def _sizes(self, call: Call) -> tuple[int, ...]:
         """The numbers of rows that a batch can have; the last one comes last."""
         raise NotImplementedError
-
-    def _unlabelled(self, where: str) -> tuple[Problem, ...]:
-        """The problems of a feed without labels, for a place that needs them."""
-        return ()
 
     def _begin(self, call: Call) -> None:
         """An epoch of a method of Keras begins, or it looks at a first batch."""

@@ -256,7 +256,6 @@ class FeedIterator:
         return {"epoch": self.position.epoch, "step": self.position.step, **self._identity, **self._prints()}
 
     def _prints(self) -> dict[str, Any]:
-        """Fingerprints of data and declaration."""
         inputs, heads = self._assembler.inputs, self._assembler.heads
         if self._data is None:
             read = [c for name, kind in inputs.items() for c in kind.columns(name)]

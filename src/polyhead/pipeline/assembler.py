@@ -32,14 +32,7 @@ BLOCK_ROWS = 16384
 
 
 class Assembler:
-    """Resolves a declaration against a source, and makes its batches.
-
-    Args:
-        source: where rows are.
-        inputs: ``{name: input kind}``.
-        heads: ``{name: head kind}``.
-        augment: augmentations of images, and of what lies in them; behind them those that mix rows.
-        seed: of the augmentations.
+    """Resolves a declaration against a source, and makes its batches; the arguments are those of `Resolution`.
 
     Attributes:
         source: where rows are.
@@ -47,11 +40,6 @@ class Assembler:
         heads: the head kinds, resolved: classes learnt, balanced weights worked out.
         weighted: whether batches have weights.
         weight_shapes: for each head the shape of one row's weight, where there are weights.
-
-    Raises:
-        DataError: a missing column, or a column that cannot be what is declared.
-        ContractError: ``given`` names no binary head, heads wait for each other, or rows cannot be mixed as they are
-            to be.
     """
 
     def __init__(

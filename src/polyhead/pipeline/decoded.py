@@ -106,7 +106,6 @@ class Shrunk(MadeColumns):
         return next(kind for name, kind in self._images.items() if kind.columns(name)[0] == column)
 
     def _keeps(self, column: str) -> bool:
-        """Whether images of a column are kept with all their bits."""
         return self._deep and self._kind(column).dtype == "float32"
 
     def _dtype(self, column: str, ids: np.ndarray) -> np.dtype:

@@ -272,7 +272,6 @@ class _Passage:
 
 
 def _has_one_mask(head: Head) -> bool:
-    """Whether a head has one mask or map a row."""
     return head.layer in PIXELS and head.each is None
 
 

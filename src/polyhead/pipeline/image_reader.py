@@ -87,7 +87,6 @@ class ImageReader:
         return value
 
     def _warn_of_rounding(self, kind: Image, header: Any, where: str) -> None:
-        """Warn once that a function gets 8 bits of a file that has more."""
         more = header.bits > 8 and not header.lossy and kind.dtype == "float32"
         if self._rounded_by and more and not self._warned:
             self._warned = True

@@ -180,5 +180,4 @@ def absent_columns(source: Source, inputs: Mapping[str, Input], heads: Mapping[s
 
 
 def _argument(kind: Kind, name: str, column: str) -> str:
-    """The argument that names a column."""
     return "column" if column in kind.columns(name) or not isinstance(kind, Head) else "sample_weight"

@@ -96,7 +96,6 @@ def _laid(
 
 
 def _box_entries(name: str, each: Each, value: Any, count: int, row: int) -> Any:
-    """The entries of one row, one for each of its boxes."""
     try:
         return each.entries(value, count)
     except BadValue as bad:

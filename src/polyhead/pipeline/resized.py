@@ -311,7 +311,6 @@ def _require_room(heads: Mapping[str, Head], placed: Mapping[str, Head]) -> None
 
 
 def _at_size(kind: Image, size: tuple[int, int] | None) -> Image:
-    """An image input at a size."""
     if size is None or size == kind.shape[:2]:
         return kind
     return kind.fixed(height=size[0], width=size[1], late=True)
@@ -372,7 +371,6 @@ def _long(kind: Kind) -> list[str]:
 
 
 def _number(value: Any) -> Any:
-    """A number or an array of NumPy's as JSON takes it."""
     if isinstance(value, (np.generic, np.ndarray)):
         return value.tolist()
     raise TypeError(f"no number, but {type(value).__name__}")

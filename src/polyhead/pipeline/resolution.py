@@ -115,7 +115,6 @@ class Resolution:
         return Scene(source, images, {**laid, **weights}, augment, seed)
 
     def _is_decoded(self, name: str, head: Head) -> bool:
-        """Whether a head's column has to be decoded or resized."""
         return head.layer is not None and head.late(first_rows(self._source, head.columns(name)[0]))
 
     def _resolve_head(self, name: str, head: Head) -> None:
@@ -134,7 +133,6 @@ class Resolution:
             self._add_of_head(name, error)
 
     def _resolve_in_scene(self, name: str, head: Head, scene: Scene) -> None:
-        """Resolve a head whose labels are moved with the images."""
         rows = Laid(scene, name)
         found = resolved(self._source, rows, scene.heads[name], name)
         if found.class_weight == "balanced" and scene.uncovers:

@@ -163,7 +163,6 @@ def values_of(
 def _entries_at(
     name: str, each: Head, moved: Moved, layers: Layers, places: list[int], ways: Ways
 ) -> list[Any]:
-    """The entries of a head for the boxes at some places."""
     assert is_each(each)
     head, size = each.head, ways.sizes[name]
     if name in moved.masks:
