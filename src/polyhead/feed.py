@@ -381,7 +381,9 @@ class Feed(FeedAdapter):
             ContractError: if the state belongs to a feed of other rows, batches, order or declaration.
         """
         if not isinstance(state, Mapping):
-            raise ContractError(Problem("feed.restore(state)", "what feed.state() gave", shown(state)))
+            raise ContractError(
+                Problem("feed.restore(state)", "a dict that feed.state() returned", shown(state))
+            )
         self._iterator.restore(state)
         return self
 

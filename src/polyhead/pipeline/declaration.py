@@ -108,7 +108,7 @@ class Lacking:
 
     def __str__(self) -> str:
         columns = ", ".join(f"`{name}`" for name in self.columns)
-        return f"no labels, as there is no column {columns}: for predict alone" if columns else ""
+        return f"no labels, as the data has no column {columns}: for predict only" if columns else ""
 
 
 def lacking(source: Source, heads: Mapping[str, Head]) -> Lacking:
@@ -215,7 +215,7 @@ def given_first(heads: Mapping[str, Head]) -> list[str]:
         elif not heads[head.given].answers:
             problems.append(Problem(where, expected, type(heads[head.given]).__name__))
         elif given == name:
-            problems.append(Problem(where, "a chain that ends", " -> ".join([*chain, name])))
+            problems.append(Problem(where, "no circle of heads", " -> ".join([*chain, name])))
     if problems:
         raise ContractError(*problems)
     return sorted(heads, key=lambda name: depth[name])

@@ -69,7 +69,7 @@ def describe(assembler: Any, rows: int, declared: Mapping[str, Any]) -> Descript
     for name, head in declared.items():
         labels = assembler.labels.get(name)
         if labels is None:
-            heads.append(HeadSummary(name, repr(head), rows, 0, "not read: for predict alone"))
+            heads.append(HeadSummary(name, repr(head), rows, 0, "not read: for predict only"))
             continue
         labelled, kept, kept_counts, size = 0, [], [], 0
         for found, counts in labels.everything():

@@ -28,7 +28,7 @@ def split_augmentations(augment: Sequence[Any]) -> tuple[tuple[Any, ...], tuple[
     """The augmentations of single rows, and those that mix rows, which come last.
 
     Raises:
-        ContractError: one of single rows behind one that mixes.
+        ContractError: an augmentation of single rows after one that mixes rows.
     """
     if not augment:
         return (), ()
@@ -39,8 +39,10 @@ def split_augmentations(augment: Sequence[Any]) -> tuple[tuple[Any, ...], tuple[
     late = [one for one, mixing in zip(augment[count:], mixes[count:], strict=True) if not mixing]
     if late:
         fix = f"Put {augment[count]!r} last: each row is augmented by itself, and then mixed."
-        found = f"{late[0]!r} behind {augment[count]!r}"
-        raise ContractError(Problem("Feed(augment=)", "what mixes rows behind all others", found, fix))
+        found = f"{late[0]!r} after {augment[count]!r}"
+        raise ContractError(
+            Problem("Feed(augment=)", "augmentations that mix rows after all others", found, fix)
+        )
     return tuple(augment[:count]), tuple(augment[count:])
 
 

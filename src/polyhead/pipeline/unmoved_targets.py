@@ -54,12 +54,14 @@ def require_moving(
     problems = []
     for where, kind, shape, fix in still:
         if shape[:2] in sizes and len(shape) in (2, 3):
-            expected = f"what moves with the image, as {moves[0]!r} moves it"
-            found = f"ph.{kind} of the image's height and width, {shape}, which stays where it is"
+            expected = f"a kind that moves with the image, which {moves[0]!r} moves"
+            found = f"ph.{kind}, which does not move, of the image's height and width, {shape}"
             problems.append(Problem(where, expected, found, fix, "still"))
         elif len(shape) in (2, 3) and _of_its_aspect(shape, sizes):
-            expected = f"what moves with the image, if it lies in it, as {moves[0]!r} moves it"
-            found = f"ph.{kind} of the image's aspect, {shape}, which stays where it is"
+            expected = (
+                f"a kind that moves with the image, which {moves[0]!r} moves, if it has numbers of the image"
+            )
+            found = f"ph.{kind}, which does not move, of the image's aspect ratio, {shape}"
             warn(Problem(where, expected, found, fix, "still", warning=True))
     for name, head in heads.items():
         fixed = [repr(one) for one in moves if isinstance(one, Apply) and not one.moves_maps]
