@@ -175,15 +175,7 @@ class Scene:
 
 
 class _Passage:
-    """Some rows on their way through a scene.
-
-    Args:
-        scene: of the images.
-        rows: the columns, as they were read.
-        ids: the rows, int64 ``(B,)``.
-        epoch: whose augmentations happen; None for none.
-        labels: False leaves the heads out.
-    """
+    """Some rows on their way through a scene; the arguments are those of `Scene.place`."""
 
     def __init__(
         self, scene: Scene, rows: Mapping[str, Any], ids: np.ndarray, epoch: int | None, labels: bool

@@ -50,14 +50,7 @@ class Moved(NamedTuple):
 def ways_of(
     images: Mapping[str, Image], heads: Mapping[str, Head], placed: Mapping[str, Head], owners: Frames
 ) -> Ways:
-    """Collect the parameters by which images and heads are moved.
-
-    Args:
-        images: the image inputs.
-        heads: the heads as declared.
-        placed: the same as they are in the images that the model gets.
-        owners: the image of each head.
-    """
+    """Collect the parameters; ``placed`` are the heads as they lie in the images that the model gets."""
     sizes: dict[str, Any] = {name: kind.shape[:2] for name, kind in images.items()}
     inner = {name: placed[name].inner for name in heads}
     pixels = {name: head for name, head in inner.items() if head.layer in PIXELS}
