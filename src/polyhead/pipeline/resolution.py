@@ -111,7 +111,8 @@ class Resolution:
         if not late and not augment:
             return None
         require_still(source, laid, late, augment)
-        weights = {key(name): self._box_weights[key(name)] for name in laid if key(name) in self._box_weights}
+        own = {key(name) for name in laid}
+        weights = {name: one for name, one in self._box_weights.items() if name in own}
         return Scene(source, images, {**laid, **weights}, augment, seed)
 
     def _is_decoded(self, name: str, head: Head) -> bool:
