@@ -13,7 +13,7 @@ from polyhead.checks.contract import symbolic
 from polyhead.checks.metric_rules import judge_metrics
 from polyhead.checks.output_rules import as_loss
 from polyhead.errors import ContractError, Problem, other_choice, place, shown, similar, warn
-from polyhead.keras_bridge.identifiers import BY_SHAPE, require_model, strange_arguments, unknown
+from polyhead.keras_bridge.identifiers import BY_SHAPE, require_model, strange_arguments, unknown_names
 from polyhead.keras_bridge.structure import Structure, at, fill, leaves, output
 from polyhead.kinds import Head
 
@@ -193,7 +193,7 @@ def _require_arguments(model: Any, feed: Any, normalize: str, kwargs: Mapping[st
     problems += strange_arguments(model, kwargs)
     losses = {name: one.loss for name, one in feed.heads.items()}
     metrics = {name: one.metrics for name, one in feed.heads.items()}
-    problems += unknown(losses, metrics, kwargs["optimizer"])
+    problems += unknown_names(losses, metrics, kwargs["optimizer"])
     if all(head.weight == 0 for head in feed.heads.values()):
         fix = "Give one of them a weight above 0."
         problems.append(Problem("heads", "a head whose weight is above 0", "weight=0 on every head", fix))

@@ -299,43 +299,45 @@ def test_a_saved_model_trains_on_where_it_was(tmp_path):
         (
             "class_weight",
             {0: 1.0},
-            "fit(class_weight=): expected nothing beside a feed, got {0: 1.0}. "
-            "Say it on a head: ph.Binary(class_weight=...).",
+            "fit(class_weight=): expected no class_weight= together with a Feed, got {0: 1.0}. "
+            "Set it on a head: ph.Binary(class_weight=...).",
         ),
         (
             "batch_size",
             8,
-            "fit(batch_size=): expected nothing beside a feed, got 8. Say Feed(batch_size=...).",
+            "fit(batch_size=): expected no batch_size= together with a Feed, got 8. Say Feed(batch_size=...).",
         ),
-        ("y", [1], "fit(y=): expected nothing beside a feed, got [1]. The feed has its labels."),
+        ("y", [1], "fit(y=): expected no y= together with a Feed, got [1]. The labels are in the feed."),
         (
             "validation_split",
             0.2,
-            "fit(validation_split=): expected nothing beside a feed, got 0.2. Split the rows first: train, val = "
+            "fit(validation_split=): expected no validation_split= together with a Feed, got 0.2. "
+            "Split the rows first: train, val = "
             "ph.read_table(data).split((0.8, 0.2)); make the feed of train, and give "
             "fit(validation_data=feed.on(val)).",
         ),
         (
             "validation_batch_size",
             4,
-            "fit(validation_batch_size=): expected nothing beside a feed, got 4. Say feed.on(val, batch_size=...).",
+            "fit(validation_batch_size=): expected no validation_batch_size= together with a Feed, got 4. "
+            "Say feed.on(val, batch_size=...).",
         ),
         (
             "sample_weight",
             [1.0],
-            "fit(sample_weight=): expected nothing beside a feed, got [1.0]. Say it on the heads: class_weight=, "
-            "given= and missing= make weights.",
+            "fit(sample_weight=): expected no sample_weight= together with a Feed, got [1.0]. "
+            'Name a column of weights on a head: ph.Binary(sample_weight="...").',
         ),
         (
             "shuffle",
             False,
-            "fit(shuffle=): expected nothing beside a feed that has an order, got False. Say Feed(shuffle=False): "
-            "the feed orders the rows.",
+            "fit(shuffle=): expected no shuffle= together with a Feed, which orders its rows, got False. "
+            "Say Feed(shuffle=False).",
         ),
         (
             "shuffle",
             "batch",
-            "fit(shuffle=): expected nothing beside a feed that has an order, got 'batch'. Say "
+            "fit(shuffle=): expected no shuffle= together with a Feed, which orders its rows, got 'batch'. Say "
             'Feed(shuffle="blocks").',
         ),
     ],
@@ -359,7 +361,7 @@ def test_an_order_that_agrees_with_the_feed_is_taken():
     keras.backend.backend() != "tensorflow", reason="a step of TensorFlow that draws by itself"
 )
 def test_a_compiled_step_draws_batches_of_any_length_and_is_traced_once():
-    from polyhead.keras_bridge.tensorflow_iterator import _DRAWING, Drawn
+    from polyhead.keras_bridge.tensorflow_iterator import _DRAWING, StepDataset
 
     traced = []
 
@@ -384,7 +386,7 @@ def test_a_compiled_step_draws_batches_of_any_length_and_is_traced_once():
     assert len(history.history["loss"]) == 3
     assert feed.epoch == 4
     assert isinstance(model.evaluate(feed, verbose=0), list)
-    iterator = iter(Drawn(lambda: iter([({"x": np.ones((1, 2))}, np.ones(1))]), _specs()))
+    iterator = iter(StepDataset(lambda: iter([({"x": np.ones((1, 2))}, np.ones(1))]), _specs()))
     assert [batch[0]["x"].shape for batch in iterator] == [(1, 2)]
     alive, key = weakref.ref(feed), int(iterator.key)
     assert key in _DRAWING

@@ -21,7 +21,7 @@ from polyhead.checks.metric_rules import judge_metrics
 from polyhead.checks.output_rules import as_loss, exchanged, half_precision, judge, judge_inputs, judge_labels
 from polyhead.checks.scale_rules import unscaled
 from polyhead.errors import Problem, Report, hints, place, similar
-from polyhead.keras_bridge.identifiers import unknown
+from polyhead.keras_bridge.identifiers import unknown_names
 from polyhead.keras_bridge.structure import Path, Structure, at, leaves, rebuild
 from polyhead.kinds import Head, Image, Input
 from polyhead.kinds.array_statistics import ArrayStatistics
@@ -137,7 +137,7 @@ def _judged(
         given, problems = users
         yield from problems
     metrics, problems = _asked(model, declared, structure, users is not None)
-    problems += unknown(given, metrics)
+    problems += unknown_names(given, metrics)
     yield from problems
     if problems:
         return

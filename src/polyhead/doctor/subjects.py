@@ -13,7 +13,7 @@ import numpy as np
 from polyhead.doctor.misread import misread, plain_frames
 from polyhead.errors import ContractError, Problem, shown
 from polyhead.feed import Feed
-from polyhead.keras_bridge.adapter import Call
+from polyhead.keras_bridge.keras_call import Call
 from polyhead.keras_bridge.structure import leaves, rebuild
 
 ARRAY_BATCH = 32

@@ -89,6 +89,5 @@ def moving(augment: Sequence[Any]) -> list[Any]:
 
 
 def _by_point(head: Head, source: Source) -> bool:
-    """Whether each keypoint has a weight of its own."""
     shape = form(head, first_rows(source, str(head.sample_weight)))
     return len(shape) == len(head.weight_shape)

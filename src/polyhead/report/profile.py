@@ -10,9 +10,10 @@ from typing import Any
 from polyhead.compiling import compile as compile_for
 from polyhead.errors import ContractError, Problem, require_size
 from polyhead.feed import Feed
-from polyhead.jit import settled
-from polyhead.keras_bridge.adapter import Call, Convert, KerasInput
+from polyhead.jit import wait_until_compiled
+from polyhead.keras_bridge.adapter import KerasInput
 from polyhead.keras_bridge.fit_epochs import steps_per_execution
+from polyhead.keras_bridge.keras_call import Call, Convert
 from polyhead.keras_bridge.wait_time import StepTimer
 from polyhead.profiling import SECONDS, Meter, Speed
 
@@ -32,7 +33,7 @@ def profile(feed: Feed, steps: int | None = None) -> Speed:
     if steps is not None:
         require_size("profile(steps=)", steps)
     feed.peek()  # what is loaded and compiled with the first batch is not of the others
-    settled()
+    wait_until_compiled()
     workers = feed._setup.workers
     speed = _measure(feed, 0, 0, steps)
     if workers:
@@ -73,7 +74,7 @@ def _measure(feed: Feed, workers: int, first: int, steps: int | None) -> Speed:
     if first + (steps or FEWEST) > len(feed):
         first = 0
     stop = min(first + (steps or len(feed)), len(feed))
-    drawing, meter = feed._drawing, Meter()
+    drawing, meter = feed._iterator, Meter()
     done = rows = 0
     for block in drawing.blocks(feed.epoch, first, meter=meter, workers=workers, stop=stop):
         done += sum(1 for _ in drawing.cut(iter([block]), feed._own))
@@ -110,15 +111,15 @@ class _Trial(KerasInput):
     def _batches(self, call: Call, convert: Convert | None = None) -> Iterator[Any]:
         structure = self._feed._structure_for(call)
         if call.probing:
-            return iter([self._feed._drawing.peek(structure, convert)])
+            return iter([self._feed._iterator.peek(structure, convert)])
         made = (
-            itertools.repeat(self._feed._drawing.peek(structure, convert))
+            itertools.repeat(self._feed._iterator.peek(structure, convert))
             if self._constant
             else self._made(structure, convert)
         )
         return itertools.islice(self.timer.timed(made), self._total)
 
     def _made(self, structure: Any, convert: Convert | None) -> Iterator[Any]:
-        drawing = self._feed._drawing
+        drawing = self._feed._iterator
         blocks = drawing.blocks(drawing.epoch, epochs=None, meter=self.timer.meter, most=BLOCK)
         return drawing.cut(blocks, structure, convert)
