@@ -391,6 +391,51 @@ def test_what_a_batch_costs():
     assert "measured on a copy of the model with mean squared errors and random numbers" in share
 
 
+DATA = {"x": X, "yes": YES[:, 0], "kind": KIND, "value": X[:, 1]}
+HEADS = {"yes": ph.Binary(), "kind": ph.Categorical(3), "value": ph.Regression()}
+
+
+@pytest.mark.parametrize("form", [dict, list])
+def test_the_step_of_a_model_that_was_compiled_for_the_feed_is_timed(form):
+    feed = ph.Feed(DATA, inputs={"x": ph.Array()}, heads=HEADS, batch_size=10)
+    x = keras.Input((4,), name="x")
+    outputs = ph.outputs(x, feed)
+    model = keras.Model(x, outputs if form is dict else list(outputs.values()))
+    ph.compile(model, feed, optimizer="adam")
+    before = model._compile_metrics
+    report = ph.examine(feed, model)
+    assert "not measured" not in str(report)
+    assert 0 < report.step_share < 1
+    assert model._compile_metrics is before
+    assert model.optimizer.iterations == 0
+
+
+def test_metrics_of_class_ids_do_not_disturb_the_timing_of_a_step():
+    model = classes()
+    model.compile("sgd", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    assert 0 < ph.examine((X, KIND), model).step_share < 1
+
+
+def test_a_step_of_images_of_any_size_is_timed_at_the_size_of_the_batch():
+    sizes = []
+
+    class Seen(keras.layers.Layer):
+        def call(self, x):
+            sizes.append(tuple(x.shape))
+            return x
+
+        def get_config(self):
+            return super().get_config()
+
+    x = keras.Input((None, None, 1), name="x")
+    model = keras.Model(x, keras.layers.Conv2D(1, 3, strides=2, name="map")(Seen()(x)))
+    images, maps = np.zeros((20, 13, 17, 1), "float32"), np.zeros((20, 6, 8, 1), "float32")
+    report = ph.examine((images, maps + np.arange(20, dtype="float32").reshape(-1, 1, 1, 1)), model)
+    assert 0 < report.step_share < 1
+    assert any(shape[1:] == (13, 17, 1) for shape in sizes)
+    assert not any(shape[1:] == (8, 8, 1) for shape in sizes)
+
+
 def test_of_a_model_that_cannot_be_copied_the_step_is_not_measured():
     class Net(keras.Model):
         def __init__(self):

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from polyhead.doctor.places import Places
 from polyhead.doctor.reading import Reading
+from polyhead.keras_bridge.structure import Path, rebuild
 from polyhead.profiling import duration
 
 _MOST_WEIGHTS = 20_000_000
@@ -39,7 +42,7 @@ class Cost:
         return self.seconds / (self.seconds + self.step)
 
 
-def measure(reading: Reading, model: Any, seconds: float) -> Cost:
+def measure(reading: Reading, places: Places, model: Any, seconds: float) -> Cost:
     """Time and size of a batch; with a model also its share of a step."""
     if not reading.seconds:
         return Cost(None, None, None, ())
@@ -48,7 +51,8 @@ def measure(reading: Reading, model: Any, seconds: float) -> Cost:
     notes = [f"a batch takes {duration(each)} to make and {_size(size)} of memory"]
     if model is None:
         return Cost(each, size, None, tuple(notes))
-    step, words = _step(model, len(reading.rows[0]), seconds)
+    shapes = {slot.path: reading.stats["x", path].shape for path, slot in places.inputs.items()}
+    step, words = _step(model, len(reading.rows[0]), shapes, seconds)
     cost = Cost(each, size, step, ())
     if cost.share is not None:
         words = (
@@ -62,8 +66,17 @@ def _size(size: int) -> str:
     return f"{size / 1e6:.3g} MB" if size >= 1e6 else f"{size / 1e3:.3g} kB"
 
 
-def _step(model: Any, rows: int, seconds: float) -> tuple[float | None, str]:
-    """The median time of a training step on a copy: the model itself is not trained."""
+def _step(
+    model: Any, rows: int, shapes: Mapping[Path, tuple[int, ...]], seconds: float
+) -> tuple[float | None, str]:
+    """The median time of a training step on a copy: the model itself is not trained.
+
+    Args:
+        model: built.
+        rows: of a batch.
+        shapes: of a row of the model's inputs, for axes of any size.
+        seconds: that are left.
+    """
     import keras
 
     from polyhead.checks.contract import symbolic
@@ -76,15 +89,22 @@ def _step(model: Any, rows: int, seconds: float) -> tuple[float | None, str]:
         return None, f"{unmeasured}: the model is large, or no time was left"
     rng = np.random.default_rng(0)
 
-    def numbers(tensor: Any) -> np.ndarray:
-        shape = (rows, *(8 if size is None else size for size in tensor.shape[1:]))
-        return rng.random(shape).astype(keras.backend.standardize_dtype(tensor.dtype))
+    def numbers(path: Path, tensor: Any) -> np.ndarray:
+        seen, shape = shapes.get(path, ()), tensor.shape[1:]
+        seen = seen if len(seen) == len(shape) else (8,) * len(shape)
+        shape = (n if size is None else size for size, n in zip(shape, seen, strict=True))
+        return rng.random((rows, *shape)).astype(keras.backend.standardize_dtype(tensor.dtype))
+
+    def target(tensor: Any) -> np.ndarray:
+        return rng.random(tensor.shape).astype(keras.backend.standardize_dtype(tensor.dtype))
 
     try:
-        copy = keras.models.clone_model(model)
-        outputs = keras.tree.map_structure(lambda tensor: keras.losses.MeanSquaredError(), known[1])
-        copy.compile(optimizer="sgd", loss=outputs)
-        x, y = (keras.tree.map_structure(numbers, part) for part in known)
+        # a copy of a compiled model would keep its metrics, which refuse random numbers as labels
+        copy = keras.models.clone_model(keras.Model(*known))
+        x = rebuild(known[0], numbers)
+        y = keras.tree.map_structure(target, copy(x))
+        losses = keras.tree.map_structure(lambda _: keras.losses.MeanSquaredError(), y)
+        copy.compile(optimizer="sgd", loss=losses)
         copy.train_on_batch(x, y)
         times: list[float] = []
         while len(times) < _TIMES and sum(times) < 0.3 * seconds:

@@ -140,7 +140,7 @@ def _examine(
     notes += [f"output `{name}`: {CLASS_A_STEP}" for name in declare.steps_of(first, places)]
     notes += batch_layout.left_out(first, places)
     notes += [*value_checks.zeros(first, places), *value_checks.flat_labels(first, places)]
-    paid = cost.measure(first, model if side is not None else None, clock.left)
+    paid = cost.measure(first, places, model if side is not None else None, clock.left)
     epoch = _epoch(what, first, steps)
     return Examination(
         tuple(_by_row(problem, what.cut) for problem in _once(problems)),
