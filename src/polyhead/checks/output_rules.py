@@ -18,7 +18,7 @@ from polyhead.checks.range_rules import (
     span,
     suits,
 )
-from polyhead.errors import Problem, place
+from polyhead.errors import Problem, place, shown
 from polyhead.keras_bridge.rescaling import rescaling
 from polyhead.kinds import Head, Image, Input
 from polyhead.kinds.array_statistics import ArrayStatistics
@@ -240,6 +240,7 @@ def judge_labels(
         shuffled: whether the rows that were looked at stand for all.
         size: height and width of the only image, if there is one.
     """
+    yield from _spelled_alike(name, head)
     where = place(head=name)
     if not seen.labelled:
         if seen.complete and seen.rows:
@@ -277,6 +278,24 @@ def judge_labels(
                 "coordinates",
                 warning=True,
             )
+
+
+def _spelled_alike(name: str, head: Head) -> Iterator[Problem]:
+    """Classes that nobody listed, and whose names differ in spaces or case alone: likely one class, spelled twice."""
+    column = head.columns(name)[0]
+    for names in head.spellings:
+        often = {0: "", 1: " once"}
+        found = [f"{shown(one)}{often.get(times, f' {times:,} times')}" for one, times in names.items()]
+        clean = ".str.strip()" if len({one.strip() for one in names}) < len(names) else ".str.lower()"
+        yield Problem(
+            place(head=name, column=None if column == name else column),
+            "classes that differ in more than spaces and case",
+            f"{', '.join(found[:-1])} and {found[-1]}",
+            f"If they mean the same, spell them alike in the data, for example with {clean}; "
+            f"if not, list the classes: {type(head.inner).__name__}([...]).",
+            "class-spelling",
+            warning=True,
+        )
 
 
 def judge_inputs(model: Any, inputs: Mapping[str, Input], tensors: Mapping[str, Any]) -> Iterator[Problem]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass
 from typing import Any, ClassVar, Self
@@ -12,6 +13,7 @@ from polyhead.errors import BadValue, ContractError, Problem, hints, shown, simi
 from polyhead.kinds import class_encoding
 from polyhead.kinds.keras_names import BINARY_LOSSES, ONE_HOT_LOSSES, SIGMOID, SOFTMAX, SPARSE_LOSSES
 from polyhead.kinds.kind import Head, coarser
+from polyhead.kinds.learnt_classes import learn, ordered, spellings, told
 from polyhead.kinds.missing import (
     as_float32,
     collapse,
@@ -34,7 +36,8 @@ class Categorical(Head):
         classes: their number (the column then holds ids from 0), or their names in order. Without, they are
             those of the source, all of them and in its order, where it has one (`read_coco`, `read_yolo`, `read_voc`,
             `read_folder`); else they are learnt from the column: a category's own order, else sorted. Learnt once, they
-            are fixed: give ``feed.heads`` to the feeds of other splits.
+            are fixed: give ``feed.heads`` to the feeds of other splits. Of names that differ in spaces or case alone,
+            as "cat" and "Cat ", the check against a model warns; those that you list may be anything.
         one_hot: labels of 1 for the class and 0 for all others, which can be mixed by `MixUp` and the like.
 
     >>> Categorical(["cat", "dog"]).encode(["dog", None, "cat"])
@@ -59,8 +62,14 @@ class Categorical(Head):
         )
 
     def told(self, column: Column) -> Self:
-        known = None if self.classes is not None else class_encoding.told(column, self.missing)
-        return self if known is None or len(known) < 2 else self.fixed(classes=known)
+        if self.classes is not None:
+            return self.fixed(_spellings=())
+        known = told(column, self.missing)
+        return (
+            self
+            if len(known) < 2
+            else self.fixed(classes=known, _spellings=spellings(dict.fromkeys(known, 0)))
+        )
 
     @property
     def names(self) -> tuple[Any, ...]:
@@ -87,8 +96,8 @@ class Categorical(Head):
     def resolve(self, column: Column) -> Self:
         head = self
         if self.classes is None:
-            learnt = class_encoding.learn(over(column, class_encoding.one_a_row), self.missing)
-            head = self.fixed(classes=learnt)
+            classes, alike = learn(over(column, class_encoding.one_a_row), self.missing)
+            head = self.fixed(classes=classes, _spellings=alike)
         head.encode(column.probe())
         return head
 
@@ -206,8 +215,10 @@ class MultiLabel(Head):
             object.__setattr__(self, "elementwise", True)
 
     def told(self, column: Column) -> Self:
-        known = None if self.classes is not None else class_encoding.told(column, self.missing)
-        return self.fixed(classes=known) if known else self
+        if self.classes is not None:
+            return self.fixed(_spellings=())
+        known = told(column, self.missing)
+        return self.fixed(classes=known, _spellings=spellings(dict.fromkeys(known, 0))) if known else self
 
     @property
     def names(self) -> tuple[Any, ...]:
@@ -241,7 +252,8 @@ class MultiLabel(Head):
             if isinstance(probe, np.ndarray) and probe.ndim == 2 and not self._are_lists(column):
                 head = head.fixed(classes=probe.shape[1])
             else:
-                head = head.fixed(classes=self._learnt(column))
+                found = self._learnt(column)
+                head = head.fixed(classes=ordered(found), _spellings=spellings(found))
         if head.elementwise is None:
             probe = column.probe()
             partly = (
@@ -261,14 +273,14 @@ class MultiLabel(Head):
         """Whether rows that all have as many entries are lists of labels: words, or ids beyond 0 and 1."""
         return any(over(column, lambda piece: _holds_labels(plain(piece))))
 
-    def _learnt(self, column: Column) -> tuple[Any, ...]:
-        def labels(piece: Any) -> set[Any]:
-            return {label for _, found in class_encoding.label_lists(piece, self.missing) for label in found}
-
-        classes = class_encoding.ordered(set().union(*over(column, labels)))
-        if not classes:
+    def _learnt(self, column: Column) -> Counter[Any]:
+        """The labels that occur, and in how many rows."""
+        found: Counter[Any] = Counter()
+        for some in over(column, lambda piece: list(class_encoding.label_lists(piece, self.missing))):
+            found.update(label for _, labels in some for label in labels)
+        if not found:
             raise BadValue(None, "at least 1 label", "none", "Give the classes, or leave this head out.")
-        return classes
+        return found
 
     def encode(self, values: Any, check: bool = True) -> tuple[np.ndarray, np.ndarray | None]:
         array, there = self._encode(values)

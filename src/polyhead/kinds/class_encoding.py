@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from numbers import Real
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -12,15 +12,10 @@ from polyhead.errors import BadValue, ContractError, Problem, as_list, shown, si
 from polyhead.errors import plain as plain_scalar
 from polyhead.kinds.missing import is_missing, plain
 
-if TYPE_CHECKING:
-    from polyhead.kinds.source_column import Column
-
 MISSING, STRANGE = -1, -2
 """In place of an id: no label, and a value that is no class."""
 
 _NOTHING = {"background", "bg", "none", "nothing", "void", "unlabeled", "unlabelled"}
-
-_FROM_FLOATS = ("nan", "None")
 
 
 def checked(kind: str, classes: Any, least: int) -> Any:
@@ -93,68 +88,6 @@ def listed(classes: int | Sequence[Any]) -> str:
     if isinstance(classes, int):
         return f"an integer in [0, {classes - 1}]"
     return f"one of {shown(list(classes))}"
-
-
-# Learning ------------------------------------------------------------------------------------------
-
-
-def ordered(found: Iterable[Any]) -> tuple[Any, ...]:
-    """Distinct values in the order they get their ids: sorted."""
-    values = {v.item() if isinstance(v, np.generic) else v for v in found}
-    try:
-        return tuple(sorted(values))
-    except TypeError:
-        examples = sorted(map(repr, values))[:5]
-        raise BadValue(
-            None, "classes of one type", ", ".join(examples), "Give the classes by name."
-        ) from None
-
-
-def told(column: Column, missing: Any) -> tuple[Any, ...] | None:
-    """The classes that the source of a column knows, but for the value that means "no label"."""
-    known = column.about().classes
-    return None if known is None else tuple(c for c in known if not is_missing(c, missing))
-
-
-def learn(pieces: Iterable[Any], missing: Any) -> tuple[Any, ...]:
-    """The classes of a column: the categories it declares, else its distinct values, sorted.
-
-    Args:
-        pieces: of the column, as `one_a_row` gives them.
-        missing: the value that means "no label".
-    """
-    found: set[Any] = set()
-    for piece in pieces:
-        if hasattr(piece, "codes"):
-            if piece.ordered:
-                return _at_least_two([c for c in piece.categories if not is_missing(c, missing)])
-            seen = np.unique(piece.codes)
-            found.update(piece.categories[i] for i in seen.tolist() if i >= 0)
-            continue
-        if isinstance(piece, np.ndarray) and piece.dtype != object:
-            distinct = np.unique(piece).tolist()
-            lost = [v for v in distinct if piece.dtype.kind == "U" and v in _FROM_FLOATS and v != missing]
-            if lost:
-                # np.array(["cat", np.nan]) turns what is missing into a word
-                fix = f'If it means "no label", say Categorical(missing={lost[0]!r}); else name the classes.'
-                raise BadValue(None, "names of classes", shown(lost[0]), fix)
-            found.update(distinct)
-        else:
-            found.update(piece)
-    classes = _at_least_two(ordered(v for v in found if not is_missing(v, missing)))
-    if all(isinstance(c, float) and c.is_integer() for c in classes):
-        classes = tuple(int(c) for c in classes)
-    elif any(isinstance(c, float) for c in classes):
-        fix = "Use ph.Regression for numbers, or name the classes."
-        raise BadValue(None, "ids or names of classes", f"fractions ({shown(list(classes[:3]))})", fix)
-    return classes
-
-
-def _at_least_two(classes: Sequence[Any]) -> tuple[Any, ...]:
-    if len(classes) < 2:
-        fix = "Give the classes, or leave this head out."
-        raise BadValue(None, "at least 2 classes", f"{len(classes)} ({shown(list(classes))})", fix)
-    return tuple(classes)
 
 
 # Ids -----------------------------------------------------------------------------------------------

@@ -21,6 +21,7 @@ from polyhead.errors import (
 from polyhead.kinds.argument_forms import as_class_weight
 from polyhead.kinds.array_statistics import ArrayStatistics
 from polyhead.kinds.in_image import InImage
+from polyhead.kinds.learnt_classes import Spellings
 from polyhead.kinds.mixed_labels import Mixing, unmixable
 from polyhead.kinds.source_column import Column
 
@@ -187,6 +188,7 @@ class Head(Kind, InImage):
     metrics: Any = None
     # axes of a row's weights, as their column has them
     _finer: int | None = field(default=None, init=False, repr=False, compare=False)
+    _spellings: Spellings = field(default=(), init=False, repr=False, compare=False)
 
     takes_class_weight: ClassVar[bool] = False
     takes_each: ClassVar[bool] = True
@@ -241,6 +243,11 @@ class Head(Kind, InImage):
     def inner(self) -> Head:
         """What each box has, of a head for each box; any other head itself."""
         return self
+
+    @property
+    def spellings(self) -> Spellings:
+        """Classes, of those that nobody listed, whose names differ in spaces or case alone."""
+        return self._spellings
 
     # Labels ----------------------------------------------------------------------------------------
 

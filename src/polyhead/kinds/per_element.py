@@ -12,6 +12,7 @@ from polyhead.errors import BadValue, ContractError, Problem, place, shown, simi
 from polyhead.kinds.boxes import Boxes
 from polyhead.kinds.class_encoding import output_dtype
 from polyhead.kinds.kind import Head
+from polyhead.kinds.learnt_classes import Spellings
 from polyhead.kinds.missing import is_dense, is_missing, plain
 from polyhead.kinds.mixed_labels import Mixing, taken, together
 from polyhead.kinds.source_column import About, Column
@@ -106,6 +107,10 @@ class Each(Head):
     @property
     def names(self) -> tuple[Any, ...]:
         return self.head.names
+
+    @property
+    def spellings(self) -> Spellings:
+        return self.head.spellings
 
     @property
     def elementwise(self) -> bool | None:
