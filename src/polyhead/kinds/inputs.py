@@ -25,6 +25,7 @@ from polyhead.kinds.kind import Input, Way
 from polyhead.kinds.missing import (
     as_array,
     as_float32,
+    is_dense,
     is_missing,
     plain,
     require_finite,
@@ -354,6 +355,9 @@ def _is_late(values: Any) -> bool:
 
 
 def _pixels(values: Any) -> np.ndarray:
+    values = plain(values)
+    if not is_dense(values) and len({_is_bytes(v) for v in values}) > 1:  # each by its own type
+        values = [np.divide(v, np.float32(255), dtype=np.float32) if _is_bytes(v) else v for v in values]
     array = as_array(values, "an image")
     if array.ndim not in (3, 4) or not (array.dtype == np.uint8 or array.dtype.kind == "f"):
         integers = array.ndim in (3, 4) and array.dtype.kind in "iu"
@@ -367,6 +371,10 @@ def _pixels(values: Any) -> np.ndarray:
     return array[..., None] if array.ndim == 3 else array
 
 
+def _is_bytes(value: Any) -> bool:
+    return getattr(value, "dtype", None) == np.uint8
+
+
 def _numbers(values: Any) -> np.ndarray:
     values = plain(values)
     if isinstance(values, np.ndarray) and values.dtype.kind in "iufb":
@@ -375,6 +383,9 @@ def _numbers(values: Any) -> np.ndarray:
         if isinstance(value, (str, bytes)):
             fix = "Turn words into numbers first, with keras.layers.StringLookup or a column of ids."
             raise BadValue(i, "numbers", shown(value), fix)
+        if is_pillow(value):
+            fix = "Say ph.Image(height, width); for its raw numbers, give np.asarray(image)."
+            raise BadValue(i, "numbers", "an image of Pillow", fix)
     array = as_array([None if is_missing(v) else v for v in values], "numbers")
     if array.dtype.kind not in "iufb":
         raise BadValue(None, "numbers", f"a column of {array.dtype}")
