@@ -7,18 +7,14 @@ Regression(missing=-1).``
 
 from __future__ import annotations
 
-import functools
 import os
 import sys
 import warnings
-from collections.abc import Callable, Iterable, KeysView, Sequence, ValuesView
+from collections.abc import Iterable, KeysView, Sequence, ValuesView
 from dataclasses import asdict, dataclass, field, fields
 from numbers import Integral, Real
 from pathlib import Path
-from typing import Any, ParamSpec, TypeGuard, TypeVar
-
-P = ParamSpec("P")
-R = TypeVar("R")
+from typing import Any, TypeGuard
 
 
 def place(
@@ -360,51 +356,6 @@ def warn(problem: Problem) -> None:
 
 
 _INSIDE = ("polyhead", "keras", "tensorflow", "torch", "jax")
-
-
-def stopped(error: BaseException) -> DataError | None:
-    """The error for a StopIteration of a user's code, which a loop would take for the end of its rows.
-
-    It names who raised it: what polyhead has called last. None for an error of another cause.
-    """
-    within = isinstance(error, RuntimeError) and str(error) == "generator raised StopIteration"
-    stop = error.__cause__ if within else error
-    if not isinstance(stop, StopIteration):
-        return None
-    frames = []
-    trace = stop.__traceback__
-    while trace is not None:
-        frames.append(trace.tb_frame)
-        trace = trace.tb_next
-    own = [
-        i for i, frame in enumerate(frames) if str(frame.f_globals.get("__name__", "")).startswith("polyhead")
-    ]
-    found = frames[own[-1] + 1 if own and own[-1] + 1 < len(frames) else -1]
-    name, owner = found.f_code.co_name, found.f_locals.get("self")
-    return DataError(
-        Problem(
-            name if owner is None else f"{type(owner).__name__}.{name}",
-            "rows, or an error that says why there are none",
-            f"StopIteration ({os.path.basename(found.f_code.co_filename)}, line {found.f_lineno})",
-            "Something was asked for more than it has: say next(iterator, None), or raise another error.",
-        )
-    )
-
-
-def no_stop(function: Callable[P, R]) -> Callable[P, R]:
-    """The same function, where a user's code that raises StopIteration is a `DataError`; see `stopped`."""
-
-    @functools.wraps(function)
-    def called(*arguments: P.args, **options: P.kwargs) -> R:
-        try:
-            return function(*arguments, **options)
-        except (StopIteration, RuntimeError) as error:
-            found = stopped(error)
-            if found is None:
-                raise
-            raise found from error
-
-    return called
 
 
 class BadValue(Exception):

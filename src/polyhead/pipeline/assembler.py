@@ -10,14 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from polyhead.errors import BadValue, ContractError, DataError, Problem, no_stop, place, stopped
+from polyhead.errors import BadValue, ContractError, DataError, Problem, place
 from polyhead.kinds import Each, Head, Image, Input, for_boxes, is_each
 from polyhead.kinds.sample_weights import key
 from polyhead.order import Order
 from polyhead.pipeline.batch import Block
 from polyhead.pipeline.buffer_pool import Pool
 from polyhead.pipeline.declaration import given_first
-from polyhead.pipeline.faults import MOST, Found, apart, file_at
+from polyhead.pipeline.faults import MOST, Found, apart, file_at, no_stop, stopped
 from polyhead.pipeline.gather import Gather, Whole, gathers
 from polyhead.pipeline.image_pipeline import Scene
 from polyhead.pipeline.kind_columns import Columns, Rows, absent, stacked, unresolved
