@@ -10,8 +10,8 @@ import numpy as np
 
 from polyhead.errors import BadValue, ContractError, Problem, as_list, hints, shown, similar
 from polyhead.kinds import class_encoding
+from polyhead.kinds.head import Head
 from polyhead.kinds.keras_names import BINARY_LOSSES, SIGMOID
-from polyhead.kinds.kind import Head
 from polyhead.kinds.missing import as_float32, collapse, first_row, numbers
 from polyhead.kinds.mixed_labels import require_soft
 from polyhead.kinds.source_column import Column, over

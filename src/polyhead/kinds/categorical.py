@@ -11,8 +11,8 @@ import numpy as np
 
 from polyhead.errors import BadValue, ContractError, Problem, hints, shown, similar
 from polyhead.kinds import class_encoding
+from polyhead.kinds.head import Head, coarser
 from polyhead.kinds.keras_names import BINARY_LOSSES, ONE_HOT_LOSSES, SIGMOID, SOFTMAX, SPARSE_LOSSES
-from polyhead.kinds.kind import Head, coarser
 from polyhead.kinds.learnt_classes import learn, ordered, spellings, told
 from polyhead.kinds.missing import (
     as_float32,

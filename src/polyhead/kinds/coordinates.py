@@ -10,7 +10,7 @@ import numpy as np
 
 from polyhead.errors import BadValue, require_size, shown
 from polyhead.kinds.class_encoding import output_dtype
-from polyhead.kinds.kind import Head
+from polyhead.kinds.head import Head
 from polyhead.kinds.missing import (
     is_dense,
     is_missing,

@@ -9,7 +9,8 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from polyhead.errors import BadValue, ContractError, Problem, is_number, require_choice, require_size, shown
-from polyhead.kinds.kind import Way, coarser
+from polyhead.kinds.head import coarser
+from polyhead.kinds.kind import Way
 from polyhead.kinds.missing import (
     as_float32,
     collapse,

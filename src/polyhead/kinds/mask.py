@@ -13,8 +13,9 @@ import numpy as np
 from polyhead.errors import BadValue, ContractError, Problem, as_list, is_integer, shown, similar
 from polyhead.kinds import class_encoding
 from polyhead.kinds.color_classes import Colours, as_colours
+from polyhead.kinds.head import Head, coarser
 from polyhead.kinds.keras_names import BINARY_LOSSES, SIGMOID, SOFTMAX, SPARSE_LOSSES
-from polyhead.kinds.kind import Head, Way, coarser
+from polyhead.kinds.kind import Way
 from polyhead.kinds.missing import as_float32, collapse, first_row, numbers, require_range, require_whole
 from polyhead.kinds.mixed_labels import BLEND, require_soft, unmixable
 from polyhead.kinds.pixels import Pixels, as_pixels, holding

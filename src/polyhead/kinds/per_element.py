@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar, Self, TypeGuard
 
 import numpy as np
 
-from polyhead.errors import BadValue, ContractError, Problem, place, shown, similar
+from polyhead.errors import BadValue, ContractError, Problem, place, similar
+from polyhead.kinds.box_entries import Entries, as_entries
 from polyhead.kinds.boxes import Boxes
 from polyhead.kinds.class_encoding import output_dtype
-from polyhead.kinds.kind import Head
+from polyhead.kinds.head import Head
 from polyhead.kinds.learnt_classes import Spellings
 from polyhead.kinds.missing import is_dense, is_missing, plain
 from polyhead.kinds.mixed_labels import Mixing, taken, together
-from polyhead.kinds.source_column import About, Column
+from polyhead.kinds.source_column import Column
 
 
 @dataclass(frozen=True, repr=False)
@@ -167,7 +168,7 @@ class Each(Head):
         """
         if self.presence:
             return [1] * count
-        found = _as_entries(value, index, self.places)
+        found = as_entries(value, index, self.places)
         if len(found) != count:
             fix = "Put None in the place of a box that has no label."
             boxes = f"one for each of the {count} boxes in `{self.boxes_column}`"
@@ -219,7 +220,7 @@ class Each(Head):
         return self.fixed(head=self.head.told(column))
 
     def resolve(self, column: Column) -> Self:
-        entries = _Entries(column, self.places)
+        entries = Entries(column, self.places)
         try:
             head = self.head.resolve(entries)
         except BadValue as bad:
@@ -253,7 +254,7 @@ class Each(Head):
         for i, value in enumerate(values):
             if is_missing(value, self.missing):
                 continue
-            found = _as_entries(value, i, self.places)
+            found = as_entries(value, i, self.places)
             if len(found) > self.places:
                 expected = f"at most {self.places} of them, as there is room for so many boxes"
                 raise BadValue(i, expected, str(len(found)))
@@ -343,56 +344,6 @@ class Each(Head):
 
 
 _COMMON = {f.name for f in fields(Head) if f.init}
-
-
-class _Entries:
-    """The entries of all rows as one column, as the head itself is resolved by it."""
-
-    def __init__(self, column: Column, places: int) -> None:
-        self._column, self._places = column, places
-        self._rows: list[int] = []
-
-    def probe(self) -> Any:
-        """Those of the first rows."""
-        self._rows = []
-        return self._spread(self._column.probe(), 0)
-
-    def scan(self) -> Iterator[Any]:
-        """Those of all rows, in pieces."""
-        self._rows, start = [], 0
-        for piece in self._column.scan():
-            yield self._spread(piece, start)
-            start += len(piece)
-
-    def about(self) -> About:
-        return self._column.about()
-
-    def row(self, index: int) -> int:
-        """The row of the entry at an index."""
-        return self._rows[index] if index < len(self._rows) else 0
-
-    def _spread(self, values: Any, start: int) -> Any:
-        values = plain(values)
-        if is_dense(values):
-            flat = values.reshape(-1, *values.shape[2:]) if values.ndim > 1 else values
-            self._rows += (start + np.arange(len(flat)) * len(values) // max(1, len(flat))).tolist()
-            return flat
-        found = []
-        for i, value in enumerate(values):
-            entries = () if is_missing(value) else _as_entries(value, i, self._places)
-            there = [entry for entry in entries if not is_missing(entry)]
-            self._rows += [start + i] * len(there)
-            found += there
-        return found
-
-
-def _as_entries(value: Any, index: int, places: int) -> Any:
-    """A row's entries; where there is room for one box, an entry may stand alone."""
-    if isinstance(value, (list, tuple)) or (isinstance(value, np.ndarray) and value.ndim):
-        return value
-    if places == 1:
-        return [value]
-    raise BadValue(index, "a list with an entry for each box", shown(value))
 
 
 def is_each(head: Head) -> TypeGuard[Each]:

@@ -10,7 +10,7 @@ import numpy as np
 from polyhead.errors import BadValue, ContractError, Problem, place, shown
 from polyhead.kinds import class_encoding
 from polyhead.kinds.argument_forms import as_shape
-from polyhead.kinds.kind import Head
+from polyhead.kinds.head import Head
 from polyhead.kinds.missing import is_dense, is_missing, plain, row_array
 from polyhead.kinds.mixed_labels import Mixing
 from polyhead.kinds.source_column import Column

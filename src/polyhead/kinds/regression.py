@@ -10,7 +10,7 @@ import numpy as np
 from polyhead.errors import BadValue, ContractError, Problem, shown
 from polyhead.kinds import class_encoding
 from polyhead.kinds.argument_forms import as_shape
-from polyhead.kinds.kind import Head, coarser
+from polyhead.kinds.head import Head, coarser
 from polyhead.kinds.missing import (
     as_float32,
     collapse,

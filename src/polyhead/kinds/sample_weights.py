@@ -9,7 +9,7 @@ import numpy as np
 
 from polyhead.errors import BadValue, shown
 from polyhead.kinds.boxes import Boxes
-from polyhead.kinds.kind import Head
+from polyhead.kinds.head import Head
 from polyhead.kinds.missing import first_row, is_dense, is_missing, numbers, plain
 from polyhead.kinds.per_element import Each
 from polyhead.kinds.regression import Regression
