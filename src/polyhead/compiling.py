@@ -9,8 +9,8 @@ import numpy as np
 
 from polyhead.checks.activation import activation
 from polyhead.checks.compiled_model import unweighable
-from polyhead.checks.contract import symbolic
 from polyhead.checks.metric_rules import judge_metrics
+from polyhead.checks.model_match import symbolic
 from polyhead.checks.output_rules import as_loss
 from polyhead.errors import ContractError, Problem, other_choice, place, shown, similar, warn
 from polyhead.keras_bridge.identifiers import BY_SHAPE, require_model, strange_arguments, unknown

@@ -11,7 +11,8 @@ from dataclasses import replace
 from typing import Any
 
 from polyhead.checks.compiled_model import compiled_loss, head_losses, user_loss
-from polyhead.checks.contract import Declared, Fit, check, match
+from polyhead.checks.contract import Declared, check
+from polyhead.checks.model_match import Fit, match_model
 from polyhead.errors import (
     ContractError,
     DataError,
@@ -451,7 +452,7 @@ class Feed(KerasInput):
         known = self._met.get(model)
         if known is not None:
             return known[1]
-        fit = match(model, self.inputs, self.heads, self.batch_size)
+        fit = match_model(model, self.inputs, self.heads, self.batch_size)
         if fit.structure is None:
             raise ContractError(*fit.errors)
         return fit.structure

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Hashable, Iterator, Mapping
+from typing import Any, TypeVar
 
 from polyhead.errors import Problem, hints, place, shown, similar
 from polyhead.keras_bridge.structure import Path, Structure, at, leaves
 from polyhead.kinds import Head
+
+H = TypeVar("H", bound=Hashable)
 
 _MEANS = ("sum_over_batch_size", "mean")
 
@@ -34,6 +36,23 @@ def head_losses(model: Any) -> Any:
         restore(model)
     found = compiled_loss(model)
     return found if hasattr(found, "normalize") else None
+
+
+def losses_of(model: Any, outputs: Any) -> dict[Path, Any]:
+    """The loss of each output that has one, by its place, as Keras spreads what ``model.compile`` was given.
+
+    Args:
+        model: compiled or not, by polyhead or by hand.
+        outputs: its nested outputs.
+    """
+    given = getattr(model, "loss", None)
+    paths = [path for path, _ in leaves(outputs)]
+    if [path for path, _ in leaves(given)] == paths:
+        return {path: loss for path, loss in leaves(given) if loss is not None}
+    names = _names(model, paths, outputs)
+    return (
+        {} if given is None else _spread("loss", given, [(path, path) for path in paths], names, outputs)[0]
+    )
 
 
 def user_losses(model: Any, structure: Structure) -> tuple[dict[str, Any], list[Problem]] | None:
@@ -221,8 +240,8 @@ def _names(model: Any, paths: list[Path], outputs: Any) -> list[str]:
 
 
 def _spread(
-    word: str, given: Any, places: list[tuple[Path, str]], names: list[str], outputs: Any
-) -> tuple[dict[str, Any], list[Problem]]:
+    word: str, given: Any, places: list[tuple[Path, H]], names: list[str], outputs: Any
+) -> tuple[dict[H, Any], list[Problem]]:
     """A loss for each head, as Keras would spread what it was given."""
     heads = [head for _, head in places]
     if isinstance(given, Mapping):

@@ -113,7 +113,7 @@ def _examine(
     if model is None:
         unseen.append("whether it fits a model: none was given")
     problems += check_pairs(first.turned or (second.turned if second is not None else None))
-    places, matched = _match(first, side)
+    places, matched = _match_batch(first, side)
     problems += matched
     shape = matching.example(side) if side is not None and len(side.outputs) > 1 else ""
     problems += batch_layout.list_targets(first.first, what, shape)
@@ -163,7 +163,7 @@ def _item(what: Subject, first: Reading, worker: Worker, seconds: float) -> Find
     return check_item(what, first.rows, worker, seconds)
 
 
-def _match(first: Reading, side: Model | None) -> tuple[Places, list[Problem]]:
+def _match_batch(first: Reading, side: Model | None) -> tuple[Places, list[Problem]]:
     assert first.first is not None
     if side is None or first.first.size > 3:
         return Places(), []

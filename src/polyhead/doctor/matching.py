@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from polyhead.checks.model_match import fits
 from polyhead.doctor.batch_layout import shown_nesting
 from polyhead.doctor.model_signature import Model, Slot, form, in_order
 from polyhead.doctor.places import Places, counted, quoted
@@ -211,12 +212,3 @@ def check_inputs(reading: Reading, places: Places) -> list[Problem]:
             )
         )
     return problems
-
-
-def fits(shape: tuple[int, ...], wanted: tuple[int | None, ...]) -> bool:
-    """Whether a shape is one that is wanted; None takes any size.
-
-    >>> fits((3, 4), (None, 4))
-    True
-    """
-    return len(shape) == len(wanted) and all(w in (None, s) for s, w in zip(shape, wanted, strict=True))

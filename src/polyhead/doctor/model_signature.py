@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from polyhead.checks.activation import activation
-from polyhead.checks.contract import symbolic
+from polyhead.checks.compiled_model import losses_of
+from polyhead.checks.model_match import symbolic
 from polyhead.checks.output_rules import as_loss
 from polyhead.checks.range_rules import UNIT_LOSSES, bounds_of
 from polyhead.doctor.leaf_statistics import is_none
@@ -104,7 +105,7 @@ def describe(model: Any, x: Any) -> tuple[Model | None, str]:
     else:
         inputs = tuple(_slots(known[0], getattr(model, "input_names", None)))
     outputs = list(_slots(known[1], getattr(model, "output_names", None)))
-    losses = _losses(model, outputs)
+    losses = losses_of(model, known[1])
     outputs = [_with_loss(slot, losses.get(slot.path)) for slot in outputs]
     return Model(inputs, tuple(outputs), form(known[0]), form(known[1])), ""
 
@@ -154,31 +155,18 @@ def _slots(nested: Any, names: list[str] | None) -> list[Slot]:
     return slots
 
 
-def _losses(model: Any, outputs: list[Slot]) -> dict[Path, Any]:
-    """The loss of each output, as it was given to ``compile``."""
-    given = getattr(model, "loss", None)
-    if given is None or not getattr(model, "compiled", False):
-        return {}
-    if isinstance(given, Mapping):
-        by_name = {slot.name: slot.path for slot in outputs}
-        return {by_name[str(name)]: loss for name, loss in given.items() if str(name) in by_name}
-    if isinstance(given, (list, tuple)):
-        return {slot.path: loss for slot, loss in zip(outputs, given, strict=False)}
-    return {slot.path: given for slot in outputs}
-
-
 def _with_loss(slot: Slot, loss: Any) -> Slot:
     if loss is None:
         return slot
     import keras
 
-    if isinstance(loss, str):
-        try:
-            loss = keras.losses.get(loss)
-        except ValueError:
-            return slot
-    function = getattr(loss, "fn", None) or (loss if not isinstance(loss, keras.losses.Loss) else None)
-    own = function is None and not type(loss).__module__.startswith(("keras.", "polyhead."))
-    known = as_loss(loss)
+    try:
+        known = as_loss(loss)
+    except ValueError:  # no such loss
+        return slot
+
+    function = getattr(loss, "fn", loss)
+    own = function is loss and isinstance(loss, keras.losses.Loss)
+    own = own and not type(loss).__module__.startswith(("keras.", "polyhead."))
     name = known.name or getattr(function, "__name__", None) or type(loss).__name__
     return replace(slot, loss=name, own_loss=own, from_logits=known.from_logits)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import itertools
 import math
 
+from polyhead.checks.model_match import fits
 from polyhead.checks.output_rules import FEW
 from polyhead.checks.range_rules import BOUNDED, ONE_CLASS, beyond, logits, one_unit, span
 from polyhead.doctor.leaf_statistics import LeafStatistics
-from polyhead.doctor.matching import fits
 from polyhead.doctor.model_signature import Slot
 from polyhead.doctor.places import Places, at, counted
 from polyhead.doctor.reading import Reading
