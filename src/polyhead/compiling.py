@@ -128,16 +128,16 @@ def compile(model: Any, feed: Any, *, optimizer: Any, normalize: str = "data", *
     require_model(model, "compile(model)")
     if not hasattr(feed, "_bind"):
         raise ContractError(Problem("compile(feed)", "a ph.Feed", shown(feed)))
-    _require_arguments(model, feed, normalize, {"optimizer": optimizer, **kwargs})
+    _require_compile_arguments(model, feed, normalize, {"optimizer": optimizer, **kwargs})
     structure = feed._bind(model, compiled=False)
     if structure.own_loss:
         fix = "Say model.compile(optimizer=...): the model gets the labels, and makes its loss of them."
         found = f"{type(model).__name__}, whose outputs are not the heads, with a loss of its own"
         raise ContractError(Problem("compile()", "a model with an output for each head", found, fix))
-    logits = _logits(model, feed, structure)
+    logits = _gives_logits(model, feed, structure)
     losses = {
         name: LabelledMean(
-            _loss(head, logits[name]),
+            _loss_of(head, logits[name]),
             elementwise=bool(head.elementwise),
             mean_weight=None if normalize == "batch" else 1.0,
             head=name,
@@ -149,7 +149,7 @@ def compile(model: Any, feed: Any, *, optimizer: Any, normalize: str = "data", *
     if problems:
         raise ContractError(*problems)
     metrics = {
-        name: [resolve(metric, head, logits[name]) for metric in _asked(head, logits[name])]
+        name: [resolve(metric, head, logits[name]) for metric in _metrics_of(head, logits[name])]
         for name, head in feed.heads.items()
     }
     _require_metrics(feed.heads, metrics, logits)
@@ -174,7 +174,7 @@ def compile(model: Any, feed: Any, *, optimizer: Any, normalize: str = "data", *
     return model
 
 
-def _require_arguments(model: Any, feed: Any, normalize: str, kwargs: Mapping[str, Any]) -> None:
+def _require_compile_arguments(model: Any, feed: Any, normalize: str, kwargs: Mapping[str, Any]) -> None:
     """Raise for arguments that belong to a head, or mean nothing."""
     expected = '"data" or "batch"'
     problems = other_choice("compile(normalize=)", normalize, ("data", "batch"), expected)
@@ -217,24 +217,24 @@ def _require_metrics(
         warn(problem)
 
 
-def _loss(head: Head, logits: bool) -> Any:
+def _loss_of(head: Head, logits: bool) -> Any:
     named = isinstance(head.loss, str) and head.loss in BY_SHAPE
     return head.default_loss(logits) if head.loss is None or (named and head.losses) else head.loss
 
 
-def _asked(head: Head, logits: bool) -> list[Any]:
+def _metrics_of(head: Head, logits: bool) -> list[Any]:
     if head.metrics is None:
         return head.default_metrics(logits)
     return list(head.metrics) if isinstance(head.metrics, (list, tuple)) else [head.metrics]
 
 
-def _logits(model: Any, feed: Any, structure: Structure) -> dict[str, bool]:
+def _gives_logits(model: Any, feed: Any, structure: Structure) -> dict[str, bool]:
     """For each head whether the model gives logits: by its loss, the activation of its layer, or else its values."""
     paths = {name: path for path, name in leaves(structure.outputs)}
     known = symbolic(model)
     found: dict[str, bool | None] = {}
     for name, head in feed.heads.items():
-        found[name] = _told(head)
+        found[name] = _known_logits(head)
         if found[name] is None:
             applied = None if known is None else activation(at(known[1], paths[name]))
             found[name] = {"linear": True, "sigmoid": False, "hard_sigmoid": False, "softmax": False}.get(
@@ -244,13 +244,13 @@ def _logits(model: Any, feed: Any, structure: Structure) -> dict[str, bool]:
     if doubtful:
         tries = [model(x, training=False) for x in _loud(feed.peek()[0])]
         for name in doubtful:
-            arrays = [_numbers(values, paths[name]) for values in tries]
+            arrays = [_output_values(values, paths[name]) for values in tries]
             shared = "softmax" in feed.heads[name].probabilities  # the classes share one probability
             found[name] = not all(_probable(array, shared) for array in arrays)
     return {name: bool(value) for name, value in found.items()}
 
 
-def _told(head: Head) -> bool | None:
+def _known_logits(head: Head) -> bool | None:
     """Whether a head's output holds logits, by what it is and the loss that it was given; None where that is open."""
     if not head.probabilities:
         return False
@@ -272,7 +272,7 @@ def _loud(x: Any) -> list[Any]:
     return [x, keras.tree.map_structure(louder, x)]
 
 
-def _numbers(values: Any, path: Any) -> np.ndarray:
+def _output_values(values: Any, path: Any) -> np.ndarray:
     import keras
 
     return np.asarray(keras.ops.convert_to_numpy(output(values, path)), np.float64)

@@ -124,11 +124,11 @@ def hints(*texts: str) -> str:
     return " ".join(filter(None, texts))
 
 
-def plain(value: Any) -> Any:
+def plain_scalar(value: Any) -> Any:
     """A scalar of NumPy, or an array of no axes, as Python has it; all else as it is.
 
     >>> import numpy as np
-    >>> plain(np.int64(3)), plain(np.array(0.5)), plain("a")
+    >>> plain_scalar(np.int64(3)), plain_scalar(np.array(0.5)), plain_scalar("a")
     (3, 0.5, 'a')
     """
     if not hasattr(value, "item") or getattr(value, "shape", None) != ():
@@ -141,8 +141,8 @@ def plain_fields(spec: Any) -> None:
     """Turn the fields of a frozen dataclass that are scalars of NumPy into plain ones."""
     for one in fields(spec):
         value = getattr(spec, one.name)
-        if plain(value) is not value:
-            object.__setattr__(spec, one.name, plain(value))
+        if plain_scalar(value) is not value:
+            object.__setattr__(spec, one.name, plain_scalar(value))
 
 
 def as_list(values: Any) -> list[Any] | None:
@@ -161,7 +161,7 @@ def as_list(values: Any) -> list[Any] | None:
             found = getattr(values, way)()
             return found if isinstance(found, list) else None
     ordered = isinstance(values, (Sequence, KeysView, ValuesView))
-    return [plain(value) for value in values] if ordered else None
+    return [plain_scalar(value) for value in values] if ordered else None
 
 
 def as_path(path: Any, where: str) -> Path:

@@ -22,7 +22,7 @@ from polyhead.errors import (
     is_integer,
     is_size,
     other_choice,
-    plain,
+    plain_scalar,
     require_choice,
     require_size,
     shown,
@@ -124,7 +124,7 @@ class Feed(KerasInput):
             raise DataError(Problem("data", "at least one row", "an empty source"))
         drop_remainder = _switch("drop_remainder", drop_remainder)
         warn_if_slow = _switch("warn_if_slow", warn_if_slow)
-        if not isinstance(plain(shuffle), bool):
+        if not isinstance(plain_scalar(shuffle), bool):
             require_choice("Feed(shuffle=)", shuffle, ("blocks",), 'True, False or "blocks"')
         blocks = isinstance(shuffle, str)
         self.source, chunk_rows = in_chunks(self.source) if blocks else (self.source, None)
@@ -562,7 +562,7 @@ class Feed(KerasInput):
 
 def _switch(name: str, given: Any) -> bool:
     """An argument that is True or False."""
-    found = plain(given)
+    found = plain_scalar(given)
     if not isinstance(found, bool):
         raise ContractError(Problem(f"Feed({name}=)", "True or False", shown(given)))
     return found

@@ -14,8 +14,8 @@ from doctor_checks import KIND, ROWS, SIZE, VALUE, YES, Items, X, classes, good,
 
 import polyhead as ph
 from polyhead.doctor import examine as examining
-from polyhead.doctor.examine import _stopped
-from polyhead.doctor.reading import Reading, read
+from polyhead.doctor.examine import _stopped_early
+from polyhead.doctor.reading import Reading, read_batches
 
 HERE = __file__
 
@@ -95,12 +95,12 @@ def late(seconds):
 
 
 def test_what_hangs_and_what_is_only_slow():
-    (problem,) = _stopped(late([0.1]), 2.0, "")
+    (problem,) = _stopped_early(late([0.1]), 2.0, "")
     assert str(problem) == (
         "batch 1: expected a batch within seconds, got none after 1 s. It waits for something that does not "
         "come. If it is only slow: examine(seconds=...)."
     )
-    assert list(_stopped(late([0.2] * 4), 1.5, "")) == []
+    assert list(_stopped_early(late([0.2] * 4), 1.5, "")) == []
 
 
 def test_an_interrupt_ends_it_at_once():
@@ -122,7 +122,7 @@ def test_an_interrupt_ends_it_at_once():
 
 def test_what_is_only_slow_is_read_in_part(monkeypatch):
     def read_in_part(subject, limit, worker, seconds, pairs=None):
-        found = read(subject, 3, worker, 60.0, pairs)
+        found = read_batches(subject, 3, worker, 60.0, pairs)
         found.ended, found.late, found.seconds = False, 3, [seconds / 3] * 3
         return found
 
@@ -130,7 +130,7 @@ def test_what_is_only_slow_is_read_in_part(monkeypatch):
         while True:
             yield good(np.random.default_rng().permutation(ROWS)[:SIZE])
 
-    monkeypatch.setattr(examining, "read", read_in_part)
+    monkeypatch.setattr(examining, "read_batches", read_in_part)
     report = ph.examine(slow)
     assert report.errors == ()
     assert any("then the time was over" in note for note in report.notes)

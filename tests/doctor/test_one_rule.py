@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import polyhead as ph
-from polyhead.doctor.model_signature import describe
+from polyhead.doctor.model_signature import signature_of
 
 rng = np.random.default_rng(0)
 X = rng.random((64, 3)).astype("float32")
@@ -112,7 +112,7 @@ def losses(x, outputs, given):
     """For each output the loss that `examine` takes it to have."""
     model = keras.Model(x, outputs)
     model.compile("sgd", given)
-    side, _ = describe(model, X)
+    side, _ = signature_of(model, X)
     return {slot.name: slot.loss for slot in side.outputs}
 
 

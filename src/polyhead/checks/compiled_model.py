@@ -49,9 +49,11 @@ def losses_of(model: Any, outputs: Any) -> dict[Path, Any]:
     paths = [path for path, _ in leaves(outputs)]
     if [path for path, _ in leaves(given)] == paths:
         return {path: loss for path, loss in leaves(given) if loss is not None}
-    names = _names(model, paths, outputs)
+    names = _output_names(model, paths, outputs)
     return (
-        {} if given is None else _spread("loss", given, [(path, path) for path in paths], names, outputs)[0]
+        {}
+        if given is None
+        else _by_output("loss", given, [(path, path) for path in paths], names, outputs)[0]
     )
 
 
@@ -67,8 +69,8 @@ def user_losses(model: Any, structure: Structure) -> tuple[dict[str, Any], list[
         return None
     given = compiled._user_loss
     places = [(path, head) for path, head in leaves(structure.outputs)]
-    names = _names(model, [path for path, _ in places], structure.outputs)
-    found, problems = _spread("loss", given, places, names, structure.outputs)
+    names = _output_names(model, [path for path, _ in places], structure.outputs)
+    found, problems = _by_output("loss", given, places, names, structure.outputs)
     for _, head in places:
         if head not in found:
             problems.append(
@@ -81,7 +83,9 @@ def user_losses(model: Any, structure: Structure) -> tuple[dict[str, Any], list[
                     warning=head in _silent(given, names, places),
                 )
             )
-    problems += _weights(compiled._user_loss_weights, given, isinstance(structure.outputs, Mapping))
+    problems += _check_loss_weights(
+        compiled._user_loss_weights, given, isinstance(structure.outputs, Mapping)
+    )
     return {head: loss for head, loss in found.items() if loss is not None}, problems
 
 
@@ -93,7 +97,7 @@ def user_metrics(model: Any, structure: Structure) -> tuple[dict[str, list[Any]]
     """
     compiled = getattr(model, "_compile_metrics", None)
     places = [(path, head) for path, head in leaves(structure.outputs)]
-    names = _names(model, [path for path, _ in places], structure.outputs)
+    names = _output_names(model, [path for path, _ in places], structure.outputs)
     found: dict[str, list[Any]] = {head: [] for _, head in places}
     problems = []
     for word in ("metrics", "weighted_metrics"):
@@ -102,7 +106,7 @@ def user_metrics(model: Any, structure: Structure) -> tuple[dict[str, list[Any]]
             continue
         if len(places) == 1 and isinstance(given, (list, tuple)):
             given = [given]
-        spread, wrong = _spread(word, given, places, names, structure.outputs)
+        spread, wrong = _by_output(word, given, places, names, structure.outputs)
         problems += wrong
         for head, some in spread.items():
             found[head] += some if isinstance(some, (list, tuple)) else [some]
@@ -231,7 +235,7 @@ def plain_metrics(model: Any, weighted: frozenset[str]) -> Iterator[Problem]:
         )
 
 
-def _names(model: Any, paths: list[Path], outputs: Any) -> list[str]:
+def _output_names(model: Any, paths: list[Path], outputs: Any) -> list[str]:
     """What a loss dict calls the outputs: by their keys, or else by their layers; in Keras's own order."""
     names = getattr(model, "output_names", None)
     if not isinstance(outputs, Mapping) and names is not None and len(names) == len(paths):
@@ -239,7 +243,7 @@ def _names(model: Any, paths: list[Path], outputs: Any) -> list[str]:
     return ["/".join(map(str, path)) for path in paths]
 
 
-def _spread(
+def _by_output(
     word: str, given: Any, places: list[tuple[Path, H]], names: list[str], outputs: Any
 ) -> tuple[dict[H, Any], list[Problem]]:
     """A loss for each head, as Keras would spread what it was given."""
@@ -251,7 +255,7 @@ def _spread(
             there = [*outputs, *known]
             problems = [_strange(word, key, list(outputs)) for key in given if key not in there]
             return {
-                head: part for path, head in places if (part := _along(given, path)) is not None
+                head: part for path, head in places if (part := _at_or_none(given, path)) is not None
             }, problems
         problems = [_strange(word, key, list(known)) for key in given if key not in known]
         return {
@@ -273,7 +277,7 @@ def _spread(
     return dict.fromkeys(heads, given), []
 
 
-def _along(given: Any, path: Path) -> Any:
+def _at_or_none(given: Any, path: Path) -> Any:
     try:
         return at(given, path)
     except (KeyError, IndexError, TypeError):
@@ -299,7 +303,7 @@ def _silent(given: Any, names: list[str], places: list[tuple[Path, str]]) -> set
     return set()
 
 
-def _weights(weights: Any, losses: Any, keyed: bool) -> Iterator[Problem]:
+def _check_loss_weights(weights: Any, losses: Any, keyed: bool) -> Iterator[Problem]:
     """Weights that Keras would lay beside the losses in sorted order, whatever their keys are.
 
     Args:

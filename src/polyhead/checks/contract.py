@@ -18,7 +18,14 @@ from polyhead.checks.compiled_model import (
 )
 from polyhead.checks.metric_rules import judge_metrics
 from polyhead.checks.model_match import Fit, match_model, symbolic
-from polyhead.checks.output_rules import as_loss, exchanged, half_precision, judge, judge_inputs, judge_labels
+from polyhead.checks.output_rules import (
+    as_loss,
+    exchanged_heads,
+    half_precision,
+    judge,
+    judge_inputs,
+    judge_labels,
+)
 from polyhead.checks.scale_rules import unscaled
 from polyhead.errors import Problem
 from polyhead.keras_bridge.identifiers import unknown
@@ -97,7 +104,7 @@ def _judged(
     if users is not None:
         given, problems = users
         yield from problems
-    metrics, problems = _asked(model, declared, structure, users is not None)
+    metrics, problems = _metrics_given(model, declared, structure, users is not None)
     problems += unknown(given, metrics)
     yield from problems
     if problems:
@@ -107,15 +114,15 @@ def _judged(
         yield from judge(name, head, applied[name], losses[name], seen.get(name))
         yield from half_precision(name, outputs.get(name))
     yield from unscaled(declared.heads, losses, seen, outputs, applied)
-    yield from exchanged(declared.heads, applied, seen)
+    yield from exchanged_heads(declared.heads, applied, seen)
     if compiled:
-        yield from _metrics(metrics, declared, applied, given, by_hand=users is not None)
+        yield from _check_metrics(metrics, declared, applied, given, by_hand=users is not None)
     if users is not None:
         yield from diluted(given, declared.heads, declared.weighted)
         yield from plain_metrics(model, declared.weighted)
 
 
-def _asked(
+def _metrics_given(
     model: Any, declared: Declared, structure: Structure, by_hand: bool
 ) -> tuple[dict[str, list[Any]], list[Problem]]:
     """For each head the metrics that it says, or ``model.compile``, and what is wrong with how they were given."""
@@ -125,7 +132,7 @@ def _asked(
     return {n: list(some) if isinstance(some, (list, tuple)) else [some] for n, some in given.items()}, []
 
 
-def _metrics(
+def _check_metrics(
     metrics: Mapping[str, list[Any]],
     declared: Declared,
     applied: Mapping[str, str | None],

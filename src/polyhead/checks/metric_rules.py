@@ -58,11 +58,11 @@ _OTHERS = {
 _KNOWN = _IDS | _ONE_HOT | _SWEEPS | _CUTS | _OTHERS
 
 
-def kind_of(metric: Any) -> str:
+def metric_kind(metric: Any) -> str:
     """What a Keras metric computes, in snake case; empty for one that is not Keras's own.
 
     >>> import keras
-    >>> kind_of(keras.metrics.TopKCategoricalAccuracy()), kind_of(keras.metrics.get("mse"))
+    >>> metric_kind(keras.metrics.TopKCategoricalAccuracy()), metric_kind(keras.metrics.get("mse"))
     ('top_k_categorical_accuracy', 'mean_squared_error')
     """
     function = getattr(metric, "_fn", None)
@@ -86,17 +86,17 @@ def judge_metrics(name: str, head: Head, metrics: Iterable[Any], logits: bool | 
         logits: the output holds logits (True) or probabilities; None where that is not known.
     """
     for metric in metrics:
-        kind = kind_of(metric)
+        kind = metric_kind(metric)
         if not kind:
             continue
-        problem = _form(name, head, kind, metric)
+        problem = _check_form(name, head, kind, metric)
         if problem is None and logits is not None and head.probabilities:
-            problem = _scale(name, kind, metric, logits)
+            problem = _check_scale(name, kind, metric, logits)
         if problem is not None:
             yield problem
 
 
-def _form(name: str, head: Head, kind: str, metric: Any) -> Problem | None:
+def _check_form(name: str, head: Head, kind: str, metric: Any) -> Problem | None:
     """A metric that reads labels of another form."""
     title = kind if type(metric).__name__ == "MeanMetricWrapper" else type(metric).__name__
     labels, fix, warning = "", "", False
@@ -131,7 +131,7 @@ def _form(name: str, head: Head, kind: str, metric: Any) -> Problem | None:
     return Problem(place(head=name), expected, title, fix, "metric", warning=warning)
 
 
-def _scale(name: str, kind: str, metric: Any, logits: bool) -> Problem | None:
+def _check_scale(name: str, kind: str, metric: Any, logits: bool) -> Problem | None:
     """A metric that takes logits for probabilities, or the other way round."""
     config: Mapping[str, Any] = metric.get_config()
     title = type(metric).__name__

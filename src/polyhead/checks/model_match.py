@@ -59,12 +59,12 @@ def match_model(model: Any, inputs: Mapping[str, Input], heads: Mapping[str, Hea
     problems: list[Problem] = []
     notes: list[str] = []
     matched_inputs = _match_names(
-        "input", _leaves(x, model), {n: k.shape for n, k in inputs.items()}, problems, notes
+        "input", _model_leaves(x, model), {n: k.shape for n, k in inputs.items()}, problems, notes
     )
     shapes = {n: h.output_shape for n, h in heads.items()}
     unlike: list[Problem] = []
     told: list[str] = []
-    outputs = _leaves(y, model)
+    outputs = _model_leaves(y, model)
     matched_heads = _match_names("head", outputs, shapes, unlike, told) if heads else {}
     if unlike and outputs and not any(leaf.names for leaf in outputs):
         unlike = [_nameless(heads, y)]
@@ -170,7 +170,7 @@ def _nameless(heads: Mapping[str, Head], outputs: Any) -> Problem:
     )
 
 
-def _leaves(nested: Any, model: Any) -> list[_Leaf]:
+def _model_leaves(nested: Any, model: Any) -> list[_Leaf]:
     found = []
     for path, tensor in leaves(nested):
         history = getattr(tensor, "_keras_history", None)

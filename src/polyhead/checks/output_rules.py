@@ -13,8 +13,8 @@ from polyhead.checks.range_rules import (
     UNIT_LOSSES,
     beyond,
     bounds_of,
-    logits,
-    one_unit,
+    logits_problem,
+    one_unit_softmax,
     span,
     suits,
 )
@@ -88,19 +88,19 @@ def judge(
     """
     where = place(head=name)
     units = head.output_shape[-1]
-    wrong_activation = _activation(where, head, applied, units)
+    wrong_activation = _check_activation(where, head, applied, units)
     if wrong_activation is not None:
         yield wrong_activation
     if loss is not None:
-        yield from _loss(where, head, applied, loss, seen, units)
+        yield from _check_loss(where, head, applied, loss, seen, units)
     if wrong_activation is None and not head.probabilities and seen is not None:
-        yield from _range(where, applied, seen)
+        yield from _check_reach(where, applied, seen)
 
 
-def _activation(where: str, head: Head, applied: str | None, units: int) -> Problem | None:
+def _check_activation(where: str, head: Head, applied: str | None, units: int) -> Problem | None:
     """An activation that cannot give what the head means."""
     better = "sigmoid" if head.probabilities else "linear"
-    single = one_unit(where, applied, units, better)
+    single = one_unit_softmax(where, applied, units, better)
     if single is not None:
         return single
     if applied in (None, "linear") or not head.probabilities or applied in head.probabilities:
@@ -123,7 +123,7 @@ def _activation(where: str, head: Head, applied: str | None, units: int) -> Prob
     )
 
 
-def _loss(
+def _check_loss(
     where: str, head: Head, applied: str | None, loss: Loss, seen: ArrayStatistics | None, units: int
 ) -> Iterator[Problem]:
     kind = type(head.inner).__name__
@@ -159,7 +159,7 @@ def _loss(
             "loss",
         )
         return
-    unlike = logits(where, applied, loss.name, loss.from_logits)
+    unlike = logits_problem(where, applied, loss.name, loss.from_logits)
     if unlike is not None:
         yield unlike
 
@@ -178,7 +178,7 @@ def _why_not(loss: str, head: Head, units: int) -> str:
     return "These labels are 0 and 1."
 
 
-def _range(where: str, applied: str | None, seen: ArrayStatistics) -> Iterator[Problem]:
+def _check_reach(where: str, applied: str | None, seen: ArrayStatistics) -> Iterator[Problem]:
     """A label that the output can never reach."""
     low, high, why = bounds_of(applied, None) or (-math.inf, math.inf, "")
     found = beyond(seen, (low, high))
@@ -206,7 +206,7 @@ def half_precision(name: str, tensor: Any) -> Iterator[Problem]:
         )
 
 
-def exchanged(
+def exchanged_heads(
     heads: Mapping[str, Head], applied: Mapping[str, str | None], seen: Mapping[str, ArrayStatistics]
 ) -> Iterator[Problem]:
     """Two heads of one shape whose labels fit each other's outputs and not their own."""

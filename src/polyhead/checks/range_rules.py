@@ -83,7 +83,7 @@ def span(low: float, high: float) -> str:
     return f"in {low:g}–{high:g}" if low >= 0 else f"from {low:g} to {high:g}"
 
 
-def one_unit(where: str, applied: str | None, units: int | None, better: str) -> Problem | None:
+def one_unit_softmax(where: str, applied: str | None, units: int | None, better: str) -> Problem | None:
     """The problem of a softmax over a single unit.
 
     Args:
@@ -103,7 +103,7 @@ def one_unit(where: str, applied: str | None, units: int | None, better: str) ->
     )
 
 
-def logits(where: str, applied: str | None, loss: str, from_logits: bool | None) -> Problem | None:
+def logits_problem(where: str, applied: str | None, loss: str, from_logits: bool | None) -> Problem | None:
     """The problem of a loss that reads logits where it gets probabilities, or the reverse.
 
     Args:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from polyhead.doctor.places import Places
+from polyhead.doctor.places import Matches
 from polyhead.doctor.reading import Reading
 from polyhead.keras_bridge.structure import Path, rebuild
 from polyhead.profiling import duration
@@ -42,13 +42,13 @@ class Cost:
         return self.seconds / (self.seconds + self.step)
 
 
-def measure(reading: Reading, places: Places, model: Any, seconds: float) -> Cost:
+def measure_cost(reading: Reading, places: Matches, model: Any, seconds: float) -> Cost:
     """Time and size of a batch; with a model also its share of a step."""
     if not reading.seconds:
         return Cost(None, None, None, ())
     each = float(np.median(reading.seconds[1:] or reading.seconds))
     size = int(np.mean(reading.bytes))
-    notes = [f"a batch takes {duration(each)} to make and {_size(size)} of memory"]
+    notes = [f"a batch takes {duration(each)} to make and {_size_in_words(size)} of memory"]
     if model is None:
         return Cost(each, size, None, tuple(notes))
     shapes = {slot.path: reading.stats["x", path].shape for path, slot in places.inputs.items()}
@@ -62,7 +62,7 @@ def measure(reading: Reading, places: Places, model: Any, seconds: float) -> Cos
     return Cost(each, size, step, (*notes, words))
 
 
-def _size(size: int) -> str:
+def _size_in_words(size: int) -> str:
     return f"{size / 1e6:.3g} MB" if size >= 1e6 else f"{size / 1e3:.3g} kB"
 
 

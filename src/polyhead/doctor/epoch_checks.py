@@ -19,7 +19,7 @@ _BARELY = 1 / 12
 
 
 @dataclass
-class Findings:
+class CheckResult:
     """What is wrong, what is so, and what could not be seen."""
 
     problems: list[Problem] = field(default_factory=list)
@@ -32,7 +32,7 @@ class Findings:
 
 
 @dataclass(frozen=True)
-class Epoch:
+class EpochRows:
     """Rows of one epoch, in order.
 
     Attributes:
@@ -49,7 +49,7 @@ class Epoch:
         return np.concatenate(self.batches) if self.batches else np.zeros(0, np.uint64)
 
 
-def check_epochs(subject: Subject, first: Reading, second: Reading | None, steps: int | None) -> Findings:
+def check_epochs(subject: Subject, first: Reading, second: Reading | None, steps: int | None) -> CheckResult:
     """Everything about epochs.
 
     Args:
@@ -58,7 +58,7 @@ def check_epochs(subject: Subject, first: Reading, second: Reading | None, steps
         second: read anew, or None.
         steps: ``steps_per_epoch``, if it is known.
     """
-    out = Findings()
+    out = CheckResult()
     if not first.steps or first.failure is not None:
         return out
     streams = not first.ended and (subject.runs_out or subject.endless or subject.length is None)
@@ -66,9 +66,9 @@ def check_epochs(subject: Subject, first: Reading, second: Reading | None, steps
     _ends(subject, first, steps, x_period, streams, out)
     one, two = _two_epochs(first, second, steps, x_period, streams)
     _labels_move(one, two, first, second, streams, out)
-    column, known = _identity(one, two, x_period)
+    column, known = _telling_hash(one, two, x_period)
     if known:
-        _order(subject, _keys(one, column), _keys(two, column) if two else None, out)
+        _order(subject, _row_keys(one, column), _row_keys(two, column) if two else None, out)
     elif two is not None:
         out.unseen.append(
             "whether rows are shuffled or repeated: the inputs differ each time they are read, as augmented ones do"
@@ -89,8 +89,8 @@ class _Part:
     complete: bool
 
 
-def _keys(part: _Part, column: int) -> Epoch:
-    return Epoch([rows[:, column] for rows in part.rows], part.complete)
+def _row_keys(part: _Part, column: int) -> EpochRows:
+    return EpochRows([rows[:, column] for rows in part.rows], part.complete)
 
 
 def _two_epochs(
@@ -134,7 +134,7 @@ def period(batches: list[np.ndarray]) -> int | None:
 
 
 def _ends(
-    subject: Subject, first: Reading, steps: int | None, found: int | None, streams: bool, out: Findings
+    subject: Subject, first: Reading, steps: int | None, found: int | None, streams: bool, out: CheckResult
 ) -> None:
     """Whether epochs end, and whether there is a second one."""
     count = counted(first.steps, "batch")
@@ -168,7 +168,9 @@ def _ends(
         out.notes.append(f"the last batch has {len(first.rows[-1])} rows, the others {len(first.rows[0])}")
 
 
-def _endless(subject: Subject, first: Reading, steps: int | None, found: int | None, out: Findings) -> None:
+def _endless(
+    subject: Subject, first: Reading, steps: int | None, found: int | None, out: CheckResult
+) -> None:
     count = counted(first.steps, "batch")
     rows = sum(len(batch) for batch in first.rows[: found or 0])
     if found is not None:
@@ -195,7 +197,7 @@ def _endless(subject: Subject, first: Reading, steps: int | None, found: int | N
         _steps(steps, found, out, "rows come twice")
 
 
-def _steps(steps: int, length: int, out: Findings, more: str) -> None:
+def _steps(steps: int, length: int, out: CheckResult, more: str) -> None:
     """A number of steps that is not that of an epoch; ``more`` is what too many do."""
     never = "rows that come late are left for the next epoch" if steps < length else more
     out.found(
@@ -208,19 +210,19 @@ def _steps(steps: int, length: int, out: Findings, more: str) -> None:
     )
 
 
-def _identity(one: _Part, two: _Part | None, found: int | None) -> tuple[int, bool]:
+def _telling_hash(one: _Part, two: _Part | None, found: int | None) -> tuple[int, bool]:
     """Which hash tells rows apart, 0 of inputs or 1 of labels, and whether rows can be told apart at all."""
     if two is None or found is not None:
         return 0, True
     for column in (0, 1):
-        a, b = _keys(one, column).keys, _keys(two, column).keys
+        a, b = _row_keys(one, column).keys, _row_keys(two, column).keys
         distinct = len(np.unique(a)) > 0.9 * len(a)
         if np.isin(b, a).any() and (column == 0 or distinct):
             return column, True
     return 0, not (one.complete and two.complete)
 
 
-def _order(subject: Subject, one: Epoch, two: Epoch | None, out: Findings) -> None:
+def _order(subject: Subject, one: EpochRows, two: EpochRows | None, out: CheckResult) -> None:
     """Whether rows are shuffled between epochs."""
     if two is None or subject.shuffled or len(one.batches) < 2:
         return
@@ -279,17 +281,17 @@ def _moved(a: np.ndarray, b: np.ndarray) -> float:
     return float(np.abs(first - other).mean() / len(a)) if len(first) > len(a) / 2 else 1.0
 
 
-def _repeats(first: Reading, one: _Part, two: _Part | None, unknown: bool, out: Findings) -> None:
+def _repeats(first: Reading, one: _Part, two: _Part | None, unknown: bool, out: CheckResult) -> None:
     """Rows that come twice in an epoch, and rows that only one of two epochs has."""
     rows = np.concatenate([batch[:, 0] * np.uint64(31) + batch[:, 1] for batch in one.rows])
     distinct = np.unique(rows)
     twice = len(rows) - len(distinct)
     if unknown:
-        twice = _drawn(rows)
+        twice = _drawn_again(rows)
     batch_rows = max(map(len, one.rows))
     missed = 0
     if two is not None and one.complete and two.complete:
-        ours, theirs = (_keys(part, 0).keys for part in (one, two))
+        ours, theirs = (_row_keys(part, 0).keys for part in (one, two))
         missed = int((~np.isin(np.unique(theirs), ours)).sum())
         missed = 0 if missed == len(np.unique(theirs)) else missed
     if twice and _by_chance(first):
@@ -323,7 +325,7 @@ def _repeats(first: Reading, one: _Part, two: _Part | None, unknown: bool, out: 
         )
 
 
-def _drawn(rows: np.ndarray) -> int:
+def _drawn_again(rows: np.ndarray) -> int:
     """How many rows of an endless stream came again before others had come once."""
     _, at = np.unique(rows, return_index=True)
     again = np.ones(len(rows), bool)
@@ -360,7 +362,7 @@ def _first_repeat(rows: np.ndarray, batches: list[np.ndarray]) -> tuple[tuple[in
 
 
 def _labels_move(
-    one: _Part, two: _Part | None, first: Reading, second: Reading | None, streams: bool, out: Findings
+    one: _Part, two: _Part | None, first: Reading, second: Reading | None, streams: bool, out: CheckResult
 ) -> None:
     """The same inputs with other labels."""
     other = two.rows if two is not None else second.rows if second is not None and streams else None

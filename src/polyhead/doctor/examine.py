@@ -9,12 +9,12 @@ from dataclasses import replace
 from typing import Any
 
 from polyhead.doctor import batch_layout, cost, declare, matching, value_checks
-from polyhead.doctor.epoch_checks import Findings, check_epochs, period
+from polyhead.doctor.epoch_checks import CheckResult, check_epochs, period
 from polyhead.doctor.examination import Examination
-from polyhead.doctor.model_signature import Model, describe
+from polyhead.doctor.model_signature import Model, signature_of
 from polyhead.doctor.pairs import check_pairs
-from polyhead.doctor.places import Places, counted
-from polyhead.doctor.reading import Clock, Reading, Worker, read
+from polyhead.doctor.places import Matches, counted
+from polyhead.doctor.reading import Clock, Reading, Worker, read_batches
 from polyhead.doctor.subjects import Subject, subject
 from polyhead.doctor.weight_checks import check_weights
 from polyhead.doctor.workers import check_item, check_workers, same_chance
@@ -89,7 +89,9 @@ def _unmade(obj: Any, error: Exception) -> Examination:
     name = getattr(obj, "__name__", "obj")
     late = isinstance(error, TimeoutError)
     found, fix = (
-        ("none in time", "It waits for something.") if late else (words(error), f"Mend {_line(error)}.")
+        ("none in time", "It waits for something.")
+        if late
+        else (error_line(error), f"Mend {_line_of_user(error)}.")
     )
     code = "hangs" if late else "raises"
     return Examination((Problem(f"{name}()", "a generator or a dataset", found, fix, code),))
@@ -99,15 +101,15 @@ def _examine(
     what: Subject, model: Any, batches: int, steps: int | None, clock: Clock, worker: Worker
 ) -> Examination:
     budget = clock.left
-    first = read(what, batches, worker, budget * 0.6)
-    problems = [*_refused(what), *_stopped(first, budget)]
+    first = read_batches(what, batches, worker, budget * 0.6)
+    problems = [*_not_for_keras(what), *_stopped_early(first, budget)]
     notes = [f"{_article(what.kind)}: {_amount(first, batches)}"]
     unseen: list[str] = []
     if first.first is None or first.first.parts.get("x") is None:
         return Examination(tuple(problems or _nothing(what)), tuple(notes), kind=what.kind)
     item = _item(what, first, worker, clock.left * 0.3)
     second = _again(what, batches, worker, clock, first, unseen, problems)
-    side, why = describe(model, first.first.parts["x"]) if model is not None else (None, "")
+    side, why = signature_of(model, first.first.parts["x"]) if model is not None else (None, "")
     if why:
         unseen.append(why)
     if model is None:
@@ -115,11 +117,11 @@ def _examine(
     problems += check_pairs(first.turned or (second.turned if second is not None else None))
     places, matched = _match_batch(first, side)
     problems += matched
-    shape = matching.example(side) if side is not None and len(side.outputs) > 1 else ""
+    shape = matching.example_yield(side) if side is not None and len(side.outputs) > 1 else ""
     problems += batch_layout.list_targets(first.first, what, shape)
     judged, outputs = value_checks.check_outputs(first, places)
     problems += judged
-    places = Places(places.inputs, outputs)
+    places = Matches(places.inputs, outputs)
     problems += value_checks.check_losses(places, judged)
     problems += batch_layout.check_batches(first, what, places, shape)
     problems += matching.check_inputs(first, places)
@@ -140,10 +142,10 @@ def _examine(
     notes += [f"output `{name}`: {CLASS_A_STEP}" for name in declare.steps_of(first, places)]
     notes += batch_layout.left_out(first, places)
     notes += [*value_checks.zeros(first, places), *value_checks.flat_labels(first, places)]
-    paid = cost.measure(first, places, model if side is not None else None, clock.left)
+    paid = cost.measure_cost(first, places, model if side is not None else None, clock.left)
     epoch = _epoch(what, first, steps)
     return Examination(
-        tuple(_by_row(problem, what.cut) for problem in _once(problems)),
+        tuple(_rows_alone(problem, what.cut) for problem in _once(problems)),
         (*notes, *paid.notes),
         kind=what.kind,
         batches=first.steps,
@@ -156,20 +158,20 @@ def _examine(
     )
 
 
-def _item(what: Subject, first: Reading, worker: Worker, seconds: float) -> Findings:
+def _item(what: Subject, first: Reading, worker: Worker, seconds: float) -> CheckResult:
     """The first item read again, if there is time for it."""
     if what.item is not None and 5 * max(first.seconds) > seconds:
-        return Findings(unseen=["whether item 0 is the same when it is read again: it takes too long"])
+        return CheckResult(unseen=["whether item 0 is the same when it is read again: it takes too long"])
     return check_item(what, first.rows, worker, seconds)
 
 
-def _match_batch(first: Reading, side: Model | None) -> tuple[Places, list[Problem]]:
+def _match_batch(first: Reading, side: Model | None) -> tuple[Matches, list[Problem]]:
     assert first.first is not None
     if side is None or first.first.size > 3:
-        return Places(), []
+        return Matches(), []
     inputs, problems = matching.match_inputs(first.first.parts["x"], side)
     outputs, more = matching.match_outputs(first.first.parts.get("y"), side, first.first.size == 3)
-    places = Places(inputs, outputs)
+    places = Matches(inputs, outputs)
     if any(problem.code == "swapped-targets" for problem in more):
         right = value_checks.in_sorted_order(first, places)
         if right is not None:
@@ -195,18 +197,18 @@ def _again(
         unseen.append("a second epoch: what is called between two epochs took too long")
         return None
     except Exception as error:
-        fix = f"Mend {_line(error)}."
-        problems.append(Problem("between two epochs", "no error", words(error), fix, "raises"))
+        fix = f"Mend {_line_of_user(error)}."
+        problems.append(Problem("between two epochs", "no error", error_line(error), fix, "raises"))
         return None
-    second = read(what, batches, worker, clock.left * 0.6, first.pairs)
+    second = read_batches(what, batches, worker, clock.left * 0.6, first.pairs)
     if second.failure is not None and not problems:
-        problems += _stopped(second, clock.left, "of the second reading")
+        problems += _stopped_early(second, clock.left, "of the second reading")
     if second.late is not None:
         unseen.append(f"all of a second epoch: the time was over after {counted(second.steps, 'batch')}")
     return second
 
 
-def _refused(what: Subject) -> list[Problem]:
+def _not_for_keras(what: Subject) -> list[Problem]:
     if not what.refused:
         return []
     return [
@@ -220,7 +222,7 @@ def _refused(what: Subject) -> list[Problem]:
     ]
 
 
-def _stopped(reading: Reading, budget: float, which: str = "") -> list[Problem]:
+def _stopped_early(reading: Reading, budget: float, which: str = "") -> list[Problem]:
     """What ended a reading before its time."""
     where = f" {which}" if which else ""
     problems = []
@@ -230,8 +232,8 @@ def _stopped(reading: Reading, budget: float, which: str = "") -> list[Problem]:
             Problem(
                 f"batch {step}{where}",
                 "a batch",
-                words(error),
-                f"Mend {_line(error)}: training would stop there, or go on without the batch.",
+                error_line(error),
+                f"Mend {_line_of_user(error)}: training would stop there, or go on without the batch.",
                 "raises",
             )
         )
@@ -264,10 +266,10 @@ def _nothing(what: Subject) -> list[Problem]:
     return [Problem(what.kind, "at least one batch", "none", fix, "empty")]
 
 
-def words(error: BaseException) -> str:
+def error_line(error: BaseException) -> str:
     """An error in one line.
 
-    >>> words(ValueError("no such file"))
+    >>> error_line(ValueError("no such file"))
     'ValueError: no such file'
     """
     if isinstance(error, PolyheadError) and len(error.problems) > 1:
@@ -277,7 +279,7 @@ def words(error: BaseException) -> str:
     return text if len(text) <= 200 else f"{text[:197]}..."
 
 
-def _line(error: BaseException) -> str:
+def _line_of_user(error: BaseException) -> str:
     """The line of the user's code that raised."""
     frames = traceback.extract_tb(error.__traceback__)
     own = [
@@ -312,7 +314,7 @@ def _epoch(what: Subject, first: Reading, steps: int | None) -> tuple[int | None
     return sum(map(len, first.rows[:length])), length
 
 
-def _by_row(problem: Problem, size: int) -> Problem:
+def _rows_alone(problem: Problem, size: int) -> Problem:
     """A place in arrays by its row alone, as they have no batches of their own."""
     if not size:
         return problem

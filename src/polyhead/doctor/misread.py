@@ -34,12 +34,12 @@ def misread(obj: Any) -> Problem | None:
     examine(obj): expected what fit takes: batches, or arrays as a tuple (x, y), got a dict of x, y. Say
     examine((data["x"], data["y"])), inputs first.
     """
-    found = _found(obj)
+    found = _found_instead(obj)
     expected = "what fit takes: batches, or arrays as a tuple (x, y)"
     return None if found is None else Problem("examine(obj)", expected, *found)
 
 
-def _found(obj: Any) -> tuple[str, str] | None:
+def _found_instead(obj: Any) -> tuple[str, str] | None:
     if _is_frame(obj):
         columns = [str(name) for name in getattr(obj, "columns", ())]
         held = f" of {listed(columns, 8)}" if columns else ""

@@ -17,7 +17,7 @@ from polyhead.kinds.keras_names import SPARSE_LOSSES
 
 
 @dataclass(frozen=True)
-class Slot:
+class ModelTensor:
     """One tensor that a model takes or gives.
 
     Attributes:
@@ -74,13 +74,13 @@ class Model:
         output_form: the same of the outputs.
     """
 
-    inputs: tuple[Slot, ...]
-    outputs: tuple[Slot, ...]
+    inputs: tuple[ModelTensor, ...]
+    outputs: tuple[ModelTensor, ...]
     input_form: str
     output_form: str
 
 
-def describe(model: Any, x: Any) -> tuple[Model | None, str]:
+def signature_of(model: Any, x: Any) -> tuple[Model | None, str]:
     """What a model takes and gives, or why that cannot be seen.
 
     Args:
@@ -101,19 +101,19 @@ def describe(model: Any, x: Any) -> tuple[Model | None, str]:
         except Exception as error:  # a user's call() may raise anything at all
             words = str(error).strip().splitlines()
             return None, f"the model could not be called on the first batch: {words[0] if words else error!r}"
-        inputs: tuple[Slot, ...] = ()
+        inputs: tuple[ModelTensor, ...] = ()
     else:
         inputs = tuple(_slots(known[0], getattr(model, "input_names", None)))
     outputs = list(_slots(known[1], getattr(model, "output_names", None)))
     losses = losses_of(model, known[1])
     outputs = [_with_loss(slot, losses.get(slot.path)) for slot in outputs]
-    return Model(inputs, tuple(outputs), form(known[0]), form(known[1])), ""
+    return Model(inputs, tuple(outputs), nesting_form(known[0]), nesting_form(known[1])), ""
 
 
-def form(nested: Any) -> str:
+def nesting_form(nested: Any) -> str:
     """How tensors are nested.
 
-    >>> form({"a": 1, "b": 2}), form([1]), form((1, [2]))
+    >>> nesting_form({"a": 1, "b": 2}), nesting_form([1]), nesting_form((1, [2]))
     ('dict', 'list', 'nested')
     """
     if not isinstance(nested, (Mapping, list, tuple)):
@@ -137,25 +137,25 @@ def in_order(nested: Any, path: Path = ()) -> list[tuple[Path, Any]]:
     return [(path, nested)]
 
 
-def _slots(nested: Any, names: list[str] | None) -> list[Slot]:
+def _slots(nested: Any, names: list[str] | None) -> list[ModelTensor]:
     found = in_order(nested)
     flat = [path for path, _ in leaves(nested)]
     by_path = dict(zip(flat, names, strict=True)) if names and len(names) == len(flat) else {}
-    slots: list[Slot] = []
+    slots: list[ModelTensor] = []
     for path, tensor in found:
         keys = [str(key) for key in path if not isinstance(key, int)]
         history = getattr(tensor, "_keras_history", None)
         operation = getattr(history, "operation", None)
         layer, optional = getattr(operation, "name", None), bool(getattr(operation, "optional", False))
-        by_layer = layer if form(nested) != "nested" else None
+        by_layer = layer if nesting_form(nested) != "nested" else None
         name = "/".join(keys) or by_layer or by_path.get(path) or f"output {len(slots)}"
         applied = activation(tensor)
         dtype = str(getattr(tensor, "dtype", ""))
-        slots.append(Slot(path, str(name), tuple(tensor.shape[1:]), dtype, applied, optional=optional))
+        slots.append(ModelTensor(path, str(name), tuple(tensor.shape[1:]), dtype, applied, optional=optional))
     return slots
 
 
-def _with_loss(slot: Slot, loss: Any) -> Slot:
+def _with_loss(slot: ModelTensor, loss: Any) -> ModelTensor:
     if loss is None:
         return slot
     import keras

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from polyhead.doctor.leaf_statistics import Spot
-from polyhead.doctor.model_signature import Slot
+from polyhead.doctor.model_signature import ModelTensor
 from polyhead.doctor.reading import Place
 from polyhead.keras_bridge.structure import Path
 
@@ -13,7 +13,7 @@ _WORDS = {"x": "input", "y": "target", "w": "weights"}
 
 
 @dataclass(frozen=True)
-class Places:
+class Matches:
     """Which place of a batch goes with which part of a model.
 
     Attributes:
@@ -21,13 +21,13 @@ class Places:
         outputs: the model's output for each place in ``y``; weights have the same paths.
     """
 
-    inputs: dict[Path, Slot] = field(default_factory=dict)
-    outputs: dict[Path, Slot] = field(default_factory=dict)
+    inputs: dict[Path, ModelTensor] = field(default_factory=dict)
+    outputs: dict[Path, ModelTensor] = field(default_factory=dict)
 
     def name(self, place: Place, spot: Spot | None = None) -> str:
         """The words for a place, with batch and row.
 
-        >>> Places().name(("y", (1,)), (3, 17)), Places().name(("x", ("image",)))
+        >>> Matches().name(("y", (1,)), (3, 17)), Matches().name(("x", ("image",)))
         ('target y[1], batch 3, row 17', 'input `image`')
         """
         part, path = place
@@ -39,10 +39,10 @@ class Places:
             text = f"{_WORDS[part]} `{'/'.join(map(str, path))}`"
         else:
             text = f"{_WORDS[part]} {part}{''.join(f'[{key!r}]' for key in path)}"
-        return text if spot is None else at(text, spot)
+        return text if spot is None else in_row(text, spot)
 
 
-def at(text: str, spot: Spot) -> str:
+def in_row(text: str, spot: Spot) -> str:
     """A place with batch and row."""
     return f"{text}, batch {spot[0]}, row {spot[1]}"
 

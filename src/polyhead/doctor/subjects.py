@@ -133,10 +133,10 @@ def _maker(generator: Any) -> str:
     code, frame = generator.gi_code, generator.gi_frame
     function = frame.f_globals.get(code.co_name) if frame is not None else None
     alike = inspect.isfunction(function) and function.__code__ is code
-    return code.co_name if alike and not _needed(function) else ""
+    return code.co_name if alike and not _required_arguments(function) else ""
 
 
-def _needed(function: Any) -> list[str]:
+def _required_arguments(function: Any) -> list[str]:
     """The arguments that a function cannot do without."""
     try:
         parameters = inspect.signature(function).parameters.values()
@@ -178,7 +178,7 @@ def _is_grain(obj: Any) -> bool:
 def _function(function: Any, model: Any, batches: int) -> Subject:
     name = getattr(function, "__name__", "generator")
     name = name if name.isidentifier() else "generator"
-    needed = _needed(function)
+    needed = _required_arguments(function)
     if needed:
         raise ContractError(
             Problem(

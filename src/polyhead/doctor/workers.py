@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from polyhead.doctor.epoch_checks import Findings
+from polyhead.doctor.epoch_checks import CheckResult
 from polyhead.doctor.reading import Worker, as_batch, hashes
 from polyhead.doctor.subjects import Subject
 from polyhead.errors import shown
@@ -42,9 +42,9 @@ def same_chance() -> Iterator[None]:
             torch.set_rng_state(tensor)
 
 
-def check_workers(subject: Subject, worker: Worker, seconds: float) -> Findings:
+def check_workers(subject: Subject, worker: Worker, seconds: float) -> CheckResult:
     """What can be said about workers by reading items here; none is started."""
-    out = Findings()
+    out = CheckResult()
     if subject.kind.startswith(("generator", "iterator")):
         out.notes.append(
             'not safe for threads: two that ask at once get "generator already executing"; Keras asks from one'
@@ -55,7 +55,7 @@ def check_workers(subject: Subject, worker: Worker, seconds: float) -> Findings:
         if subject.processes:
             worker.do(lambda: _augmentation(subject, out), seconds)
         else:
-            worker.do(lambda: _threads(subject, out), seconds)
+            worker.do(lambda: _check_threads(subject, out), seconds)
     except TimeoutError:
         out.unseen.append("what workers do: reading a few items took too long")
     except Exception as error:  # the reading itself has told what is wrong
@@ -74,7 +74,7 @@ def check_workers(subject: Subject, worker: Worker, seconds: float) -> Findings:
     return out
 
 
-def _augmentation(subject: Subject, out: Findings) -> None:
+def _augmentation(subject: Subject, out: CheckResult) -> None:
     """Whether an item draws from a random state that each process gets a copy of."""
     read = _one(subject)
     if read is None:
@@ -128,7 +128,7 @@ def _state(generator: Any) -> str:
     return repr(generator.getstate())
 
 
-def _threads(subject: Subject, out: Findings) -> None:
+def _check_threads(subject: Subject, out: CheckResult) -> None:
     """The same items read one by one and by several threads at once."""
     assert subject.item is not None
     item = subject.item
@@ -185,9 +185,9 @@ def _reseeds(item: Callable[[int], Any]) -> str:
     return next((name for name, a, b in zip(names, *ends, strict=True) if a == b), "")
 
 
-def check_item(subject: Subject, rows: list[np.ndarray], worker: Worker, seconds: float) -> Findings:
+def check_item(subject: Subject, rows: list[np.ndarray], worker: Worker, seconds: float) -> CheckResult:
     """A dataset's first item once more, in the same epoch."""
-    out = Findings()
+    out = CheckResult()
     if subject.item is None or not rows or not len(rows[0]):
         return out
     item = subject.item

@@ -14,7 +14,7 @@ from polyhead.errors import (
     is_integer,
     is_number,
     is_size,
-    plain,
+    plain_scalar,
     require_choice,
     shown,
 )
@@ -26,7 +26,7 @@ def as_shape(shape: Any, where: str) -> tuple[int, ...]:
     Raises:
         ContractError: where it is none.
     """
-    given = (shape,) if is_integer(plain(shape)) else as_list(shape)
+    given = (shape,) if is_integer(plain_scalar(shape)) else as_list(shape)
     if not given or any(not is_size(n) for n in given):
         raise ContractError(Problem(where, "a positive integer, or a tuple of them", shown(shape)))
     return tuple(int(n) for n in given)
@@ -45,7 +45,7 @@ def as_class_weight(given: Any, where: str) -> Any:
     if found is None:
         raise ContractError(Problem(where, '"balanced" or a dict', shown(given)))
     for label, value in found.items() if isinstance(found, Mapping) else enumerate(found):
-        if not is_number(plain(value)) or value < 0:
+        if not is_number(plain_scalar(value)) or value < 0:
             raise ContractError(
                 Problem(f"{where}, class {label!r}", "a finite number of at least 0", shown(value))
             )

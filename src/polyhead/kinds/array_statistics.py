@@ -120,7 +120,7 @@ class ArrayStatistics:
             array = array.astype(np.float32)
         kept = array if counts is None else array[rows]
         flat = kept.reshape(len(kept), -1)
-        valid = None if counts is None or counts.ndim == 1 else _spread(counts, array.shape)[rows]
+        valid = None if counts is None or counts.ndim == 1 else _spread_counts(counts, array.shape)[rows]
         flat = flat if valid is None else np.where(valid, flat, flat.dtype.type(0))
         self._moments(flat, valid, lambda i: place(int(rows[i])), array.shape[-1] if array.ndim > 1 else 1)
 
@@ -185,7 +185,7 @@ class ArrayStatistics:
                 self.distinct = None
 
 
-def _spread(counts: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+def _spread_counts(counts: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     """Which numbers count, ``(B, numbers in a row)``."""
     spread = counts.reshape(*counts.shape, *([1] * (len(shape) - counts.ndim)))
     return np.broadcast_to(spread, shape).reshape(shape[0], -1)

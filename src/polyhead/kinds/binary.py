@@ -47,7 +47,9 @@ class Binary(Head):
         if as_list(self.positive) is not None or isinstance(self.positive, (Set, Mapping)):
             fix = "Turn the column into 0 and 1 before."
             raise ContractError(Problem("Binary(positive=)", "one value", shown(self.positive), fix))
-        object.__setattr__(self, "class_weight", class_encoding.weights("Binary", self.class_weight, (0, 1)))
+        object.__setattr__(
+            self, "class_weight", class_encoding.weights_by_class("Binary", self.class_weight, (0, 1))
+        )
 
     def resolve(self, column: Column) -> Self:
         self.encode(column.probe())
@@ -69,7 +71,7 @@ class Binary(Head):
 
     def _met_in(self, values: Any) -> tuple[bool, list[Any]]:
         """Whether the positive value is among some, and the first that is another."""
-        found = class_encoding.ids(values, [self.positive], self.missing)
+        found = class_encoding.class_ids(values, [self.positive], self.missing)
         strange = np.flatnonzero(found == class_encoding.STRANGE)[:100].tolist()
         return bool((found == 0).any()), [class_encoding.value_at(values, index) for index in strange]
 
@@ -92,7 +94,7 @@ class Binary(Head):
 
     def _positives(self, values: Any) -> tuple[np.ndarray, np.ndarray | None]:
         # as ids of the one class there is: 0 where positive
-        found = class_encoding.ids(values, [self.positive], self.missing)
+        found = class_encoding.class_ids(values, [self.positive], self.missing)
         labels = (found == 0).astype(np.float32)[:, None]
         there = found != class_encoding.MISSING
         return labels, None if there.all() else there
@@ -108,7 +110,7 @@ class Binary(Head):
         return self.fixed(class_weight=dict(enumerate(class_encoding.balanced(counts))))
 
     def class_factor(self, labels: np.ndarray) -> np.ndarray:
-        return class_encoding.table((0, 1), self.class_weight)[labels[:, 0].astype(np.int64)]
+        return class_encoding.weights_by_id((0, 1), self.class_weight)[labels[:, 0].astype(np.int64)]
 
     def describe(self, labels: np.ndarray, counts: np.ndarray) -> str:
         kept = labels[counts]
@@ -134,5 +136,5 @@ class Binary(Head):
 
         dtype = class_encoding.output_dtype()
         return keras.layers.Dense(1, activation="sigmoid", name=name, dtype=dtype)(
-            class_encoding.pooled(features)
+            class_encoding.pooled_features(features)
         )

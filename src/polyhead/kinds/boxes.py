@@ -16,7 +16,7 @@ from polyhead.kinds.missing import (
     is_missing,
     plain,
 )
-from polyhead.kinds.mixed_labels import Mixing, choose, taken, together
+from polyhead.kinds.mixed_labels import Mixing, choose, take_places, together
 
 _FORMATS = ("xyxy", "xywh", "cxcywh", "yxyx")
 UNKNOWN = np.float32(-1)
@@ -204,10 +204,10 @@ class Boxes(Coordinates):
             if mixing.patches is None:  # a box that is hardly seen makes no room for itself
                 sides = sides * np.repeat(mixing.shares.T, self.max_boxes, 1)
         places = choose(together(kept), self.max_boxes, sides)
-        found = taken(beside / scale, places).astype(np.float32)
+        found = take_places(beside / scale, places).astype(np.float32)
         unknown = ((labels == UNKNOWN).all((2, 3)) | (mixing.shares == 0)).all(0)
         found[unknown] = UNKNOWN
-        return found, taken(together(parts), places), places
+        return found, take_places(together(parts), places), places
 
     def default_metrics(self, logits: bool) -> list[Any]:
         from polyhead.kinds.iou import BoxIoU

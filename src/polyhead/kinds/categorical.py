@@ -13,7 +13,7 @@ from polyhead.errors import BadValue, ContractError, Problem, hints, shown, simi
 from polyhead.kinds import class_encoding
 from polyhead.kinds.head import Head, coarser
 from polyhead.kinds.keras_names import BINARY_LOSSES, ONE_HOT_LOSSES, SIGMOID, SOFTMAX, SPARSE_LOSSES
-from polyhead.kinds.learnt_classes import learn, ordered, spellings, told
+from polyhead.kinds.learnt_classes import known_classes, learn, ordered, spellings
 from polyhead.kinds.missing import (
     as_float32,
     collapse,
@@ -55,16 +55,18 @@ class Categorical(Head):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        object.__setattr__(self, "classes", class_encoding.checked("Categorical", self.classes, least=2))
+        object.__setattr__(
+            self, "classes", class_encoding.checked_classes("Categorical", self.classes, least=2)
+        )
         known = None if self.classes is None else self.names
         object.__setattr__(
-            self, "class_weight", class_encoding.weights("Categorical", self.class_weight, known)
+            self, "class_weight", class_encoding.weights_by_class("Categorical", self.class_weight, known)
         )
 
     def told(self, column: Column) -> Self:
         if self.classes is not None:
             return self.fixed(_spellings=())
-        known = told(column, self.missing)
+        known = known_classes(column, self.missing)
         return (
             self
             if len(known) < 2
@@ -75,7 +77,7 @@ class Categorical(Head):
     def names(self) -> tuple[Any, ...]:
         """The classes in order of their ids."""
         assert self.classes is not None
-        return class_encoding.names(self.classes)
+        return class_encoding.class_names(self.classes)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -96,14 +98,14 @@ class Categorical(Head):
     def resolve(self, column: Column) -> Self:
         head = self
         if self.classes is None:
-            classes, alike = learn(over(column, class_encoding.one_a_row), self.missing)
+            classes, alike = learn(over(column, class_encoding.one_class_a_row), self.missing)
             head = self.fixed(classes=classes, _spellings=alike)
         head.encode(column.probe())
         return head
 
     def encode(self, values: Any, check: bool = True) -> tuple[np.ndarray, np.ndarray | None]:
         assert self.classes is not None
-        found = class_encoding.ids(values, self.classes, self.missing)
+        found = class_encoding.class_ids(values, self.classes, self.missing)
         least = found.min(initial=0)
         if least == class_encoding.STRANGE:
             raise self._no_class(values, int((found == class_encoding.STRANGE).argmax()))
@@ -127,7 +129,7 @@ class Categorical(Head):
             fix = "Give the names of the classes, or say Categorical() to learn them from the column."
         else:
             fix = hints(similar(value, self.names), fix)
-        return BadValue(index, class_encoding.listed(self.classes), shown(value), fix)
+        return BadValue(index, class_encoding.classes_in_words(self.classes), shown(value), fix)
 
     def mixable(self, way: str) -> tuple[int, ...]:
         if not self.one_hot:
@@ -146,10 +148,10 @@ class Categorical(Head):
         return self.fixed(class_weight=dict(zip(self.names, class_encoding.balanced(counts), strict=True)))
 
     def class_factor(self, labels: np.ndarray) -> np.ndarray:
-        return class_encoding.table(self.names, self.class_weight)[self._ids(labels)]
+        return class_encoding.weights_by_id(self.names, self.class_weight)[self._ids(labels)]
 
     def describe(self, labels: np.ndarray, counts: np.ndarray) -> str:
-        return class_encoding.shares(self.names, self.count(labels, counts))
+        return class_encoding.class_shares(self.names, self.count(labels, counts))
 
     def default_loss(self, logits: bool) -> Any:
         import keras
@@ -171,7 +173,7 @@ class Categorical(Head):
         dense = keras.layers.Dense(
             len(self.names), activation="softmax", name=name, dtype=class_encoding.output_dtype()
         )
-        return dense(class_encoding.pooled(features))
+        return dense(class_encoding.pooled_features(features))
 
 
 @dataclass(frozen=True, repr=False)
@@ -203,10 +205,12 @@ class MultiLabel(Head):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        object.__setattr__(self, "classes", class_encoding.checked("MultiLabel", self.classes, least=1))
+        object.__setattr__(
+            self, "classes", class_encoding.checked_classes("MultiLabel", self.classes, least=1)
+        )
         known = None if self.classes is None else self.names
         object.__setattr__(
-            self, "class_weight", class_encoding.weights("MultiLabel", self.class_weight, known)
+            self, "class_weight", class_encoding.weights_by_class("MultiLabel", self.class_weight, known)
         )
         if self.class_weight is not None:
             if self.elementwise is False:
@@ -217,14 +221,14 @@ class MultiLabel(Head):
     def told(self, column: Column) -> Self:
         if self.classes is not None:
             return self.fixed(_spellings=())
-        known = told(column, self.missing)
+        known = known_classes(column, self.missing)
         return self.fixed(classes=known, _spellings=spellings(dict.fromkeys(known, 0))) if known else self
 
     @property
     def names(self) -> tuple[Any, ...]:
         """The classes in order of their places."""
         assert self.classes is not None
-        return class_encoding.names(self.classes)
+        return class_encoding.class_names(self.classes)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -309,7 +313,7 @@ class MultiLabel(Head):
             for label in found:
                 if label not in places:
                     fix = hints(similar(label, self.names), "Name it among the classes.")
-                    raise BadValue(row, class_encoding.listed(self.classes), shown(label), fix)
+                    raise BadValue(row, class_encoding.classes_in_words(self.classes), shown(label), fix)
                 labels[row, places[label]] = 1
         return labels, None if there.all() else there
 
@@ -336,10 +340,12 @@ class MultiLabel(Head):
         )
 
     def class_factor(self, labels: np.ndarray) -> np.ndarray:
-        return np.where(labels == 1, class_encoding.table(self.names, self.class_weight), np.float32(1))
+        return np.where(
+            labels == 1, class_encoding.weights_by_id(self.names, self.class_weight), np.float32(1)
+        )
 
     def describe(self, labels: np.ndarray, counts: np.ndarray) -> str:
-        return class_encoding.shares(self.names, self.count(labels, counts)[:, 1], len(labels))
+        return class_encoding.class_shares(self.names, self.count(labels, counts)[:, 1], len(labels))
 
     def default_loss(self, logits: bool) -> Any:
         import keras
@@ -357,7 +363,7 @@ class MultiLabel(Head):
         dense = keras.layers.Dense(
             len(self.names), activation="sigmoid", name=name, dtype=class_encoding.output_dtype()
         )
-        return dense(class_encoding.pooled(features))
+        return dense(class_encoding.pooled_features(features))
 
 
 def _holds_labels(rows: Any) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from polyhead.errors import BadValue, ContractError, Problem, as_list, shown, similar
-from polyhead.errors import plain as plain_scalar
+from polyhead.errors import plain_scalar as plain_scalar
 from polyhead.kinds.missing import is_missing, plain
 
 MISSING, STRANGE = -1, -2
@@ -18,7 +18,7 @@ MISSING, STRANGE = -1, -2
 _NOTHING = {"background", "bg", "none", "nothing", "void", "unlabeled", "unlabelled"}
 
 
-def checked(kind: str, classes: Any, least: int) -> Any:
+def checked_classes(kind: str, classes: Any, least: int) -> Any:
     """Classes as their number or their names; an error for fewer than ``least``, or equal ones."""
     if classes is None:
         return None
@@ -40,7 +40,7 @@ def checked(kind: str, classes: Any, least: int) -> Any:
     return classes
 
 
-def weights(kind: str, given: Any, names: Sequence[Any] | None) -> Any:
+def weights_by_class(kind: str, given: Any, names: Sequence[Any] | None) -> Any:
     """``class_weight`` by class, once the classes are known.
 
     Args:
@@ -69,7 +69,7 @@ def weights(kind: str, given: Any, names: Sequence[Any] | None) -> Any:
     return given
 
 
-def names(classes: int | Sequence[Any]) -> tuple[Any, ...]:
+def class_names(classes: int | Sequence[Any]) -> tuple[Any, ...]:
     """The classes in order of their ids."""
     return tuple(range(classes)) if isinstance(classes, int) else tuple(classes)
 
@@ -83,7 +83,7 @@ def is_nothing(name: Any) -> bool:
     return str(name).strip(" _").lower() in _NOTHING
 
 
-def listed(classes: int | Sequence[Any]) -> str:
+def classes_in_words(classes: int | Sequence[Any]) -> str:
     """The classes as an error names them."""
     if isinstance(classes, int):
         return f"an integer in [0, {classes - 1}]"
@@ -127,7 +127,7 @@ def _several(values: Any, count: int | None) -> str:
 _AT_ONCE = "If several classes hold at once, use ph.MultiLabel."
 
 
-def one_a_row(values: Any, count: int | None = None) -> Any:
+def one_class_a_row(values: Any, count: int | None = None) -> Any:
     """A column of one class a row: codes, an array ``(B,)``, or a list.
 
     Args:
@@ -153,15 +153,15 @@ def one_a_row(values: Any, count: int | None = None) -> Any:
     return [value.item() if isinstance(value, np.ndarray) else value for value in values]
 
 
-def ids(values: Any, classes: int | Sequence[Any], missing: Any) -> np.ndarray:
+def class_ids(values: Any, classes: int | Sequence[Any], missing: Any) -> np.ndarray:
     """A column as int32 ids ``(B,)``: `MISSING` where there is none, `STRANGE` for what is no class."""
     if hasattr(values, "codes"):
-        table = _looked_up([*values.categories, None], classes, missing)
+        table = _ids_by_lookup([*values.categories, None], classes, missing)
         return table[values.codes]  # code -1 reads the last place: None
-    values = one_a_row(values, len(names(classes)))
+    values = one_class_a_row(values, len(class_names(classes)))
     if isinstance(values, np.ndarray) and values.dtype.kind in "iufbU":
         return _array_ids(values, classes, missing)
-    return _looked_up(values, classes, missing)
+    return _ids_by_lookup(values, classes, missing)
 
 
 def value_at(values: Any, index: int) -> Any:
@@ -172,8 +172,8 @@ def value_at(values: Any, index: int) -> Any:
     return value.item() if isinstance(value, (np.ndarray, np.generic)) else value
 
 
-def _looked_up(values: Sequence[Any], classes: int | Sequence[Any], missing: Any) -> np.ndarray:
-    place = {c: i for i, c in enumerate(names(classes))}
+def _ids_by_lookup(values: Sequence[Any], classes: int | Sequence[Any], missing: Any) -> np.ndarray:
+    place = {c: i for i, c in enumerate(class_names(classes))}
     try:
         found = (MISSING if is_missing(v, missing) else place.get(v, STRANGE) for v in values)
         return np.fromiter(found, np.int32, len(values))
@@ -185,7 +185,7 @@ def _array_ids(array: np.ndarray, classes: int | Sequence[Any], missing: Any) ->
     gone = _gone(array, missing)
     if isinstance(classes, int) or list(classes) == list(range(len(classes))):
         if array.dtype.kind == "U":
-            return _looked_up(array.tolist(), classes, missing)
+            return _ids_by_lookup(array.tolist(), classes, missing)
         count = classes if isinstance(classes, int) else len(classes)
         whole = array.dtype.kind in "iub"
         if whole and gone is None and (not array.size or (array.min() >= 0 and array.max() < count)):
@@ -199,7 +199,7 @@ def _array_ids(array: np.ndarray, classes: int | Sequence[Any], missing: Any) ->
         near = order[np.minimum(np.searchsorted(labels[order], array), len(labels) - 1)]
         found, strange = near.astype(np.int32), labels[near] != array
     else:
-        return _looked_up(array.tolist(), classes, missing)
+        return _ids_by_lookup(array.tolist(), classes, missing)
     found[strange] = STRANGE
     if gone is not None:
         found[gone] = MISSING
@@ -217,7 +217,7 @@ def _gone(array: np.ndarray, missing: Any) -> np.ndarray | None:
 # Weights -------------------------------------------------------------------------------------------
 
 
-def table(classes: Sequence[Any], weights: Any) -> np.ndarray:
+def weights_by_id(classes: Sequence[Any], weights: Any) -> np.ndarray:
     """``class_weight`` as float32 by id; 1 for a class that is not named."""
     return np.array([weights.get(c, 1.0) for c in classes], np.float32)
 
@@ -240,7 +240,7 @@ def balanced_each(counts: np.ndarray) -> list[float]:
     return [float(zeros / ones) if zeros and ones else 1.0 for zeros, ones in counts.tolist()]
 
 
-def shares(classes: Sequence[Any], counts: np.ndarray, rows: int | None = None, most: int = 5) -> str:
+def class_shares(classes: Sequence[Any], counts: np.ndarray, rows: int | None = None, most: int = 5) -> str:
     """The commonest classes and their shares, in a few words."""
     rows = rows or int(counts.sum())
     if not rows:
@@ -286,7 +286,7 @@ def output_dtype() -> str | None:
     return "float32" if "float16" in keras.config.dtype_policy().compute_dtype else None
 
 
-def pooled(features: Any) -> Any:
+def pooled_features(features: Any) -> Any:
     """Features as vectors: maps are averaged over their places."""
     import keras
 

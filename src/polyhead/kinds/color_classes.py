@@ -89,7 +89,7 @@ class Colours:
         for k in (1, 2):
             number <<= 8
             number |= mask[..., k]
-        found = _table(self).take(number)
+        found = _colour_table(self).take(number)
         unknown = found == found.dtype.type(-1 if found.dtype == np.int32 else _UNKNOWN)
         if not unknown.any():
             return found
@@ -129,7 +129,7 @@ _SHOWN = 6
 
 
 @lru_cache(maxsize=8)
-def _table(colours: Colours) -> np.ndarray:
+def _colour_table(colours: Colours) -> np.ndarray:
     """The id of each of the 16.7 million colours."""
     few = len(colours.classes) <= _FEW
     table = np.full(COLOURS, _UNKNOWN if few else -1, np.uint8 if few else np.int32)

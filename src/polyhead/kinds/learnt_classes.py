@@ -18,7 +18,7 @@ Spellings = tuple[Mapping[str, int], ...]
 _FROM_FLOATS = ("nan", "None")
 
 
-def told(column: Column, missing: Any) -> tuple[Any, ...]:
+def known_classes(column: Column, missing: Any) -> tuple[Any, ...]:
     """The classes that the source of a column knows, without the value that means "no label"; none if it knows none."""
     return tuple(c for c in column.about().classes or () if not is_missing(c, missing))
 
@@ -27,7 +27,7 @@ def learn(pieces: Iterable[Any], missing: Any) -> tuple[tuple[Any, ...], Spellin
     """The classes of a column: the categories it declares, else its distinct values, sorted.
 
     Args:
-        pieces: of the column, as `class_encoding.one_a_row` gives them.
+        pieces: of the column, as `class_encoding.one_class_a_row` gives them.
         missing: the value that means "no label".
     """
     found: Counter[Any] = Counter()

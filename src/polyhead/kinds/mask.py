@@ -65,7 +65,7 @@ class Mask(Pixels):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        object.__setattr__(self, "classes", class_encoding.checked("Mask", self.classes, least=1))
+        object.__setattr__(self, "classes", class_encoding.checked_classes("Mask", self.classes, least=1))
         if self.classes is None:
             fix = "Classes of masks are not learnt from the column."
             raise ContractError(Problem("Mask(classes)", "a number, or names", "None", fix))
@@ -79,7 +79,7 @@ class Mask(Pixels):
             expected = "one number, as the mask holds numbers"
             raise ContractError(Problem("Mask(missing=)", expected, shown(self.missing), fix))
         object.__setattr__(
-            self, "class_weight", class_encoding.weights("Mask", self.class_weight, self._weighed)
+            self, "class_weight", class_encoding.weights_by_class("Mask", self.class_weight, self._weighed)
         )
         _ = self._outside
 
@@ -138,7 +138,7 @@ class Mask(Pixels):
     @property
     def names(self) -> tuple[Any, ...]:
         """The classes in order of their ids."""
-        return class_encoding.names(self.classes)
+        return class_encoding.class_names(self.classes)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -370,7 +370,7 @@ class Mask(Pixels):
         return self.fixed(class_weight=dict(zip(self._weighed, weights, strict=True)))
 
     def class_factor(self, labels: np.ndarray) -> np.ndarray:
-        table = class_encoding.table(self._weighed, self.class_weight)
+        table = class_encoding.weights_by_id(self._weighed, self.class_weight)
         if self.multi:
             return np.where(labels == 1, table, np.float32(1))
         return table[labels[..., 0].astype(np.uint8) if self.binary else labels]
@@ -379,7 +379,7 @@ class Mask(Pixels):
         if self.binary:
             kept = labels[np.broadcast_to(counts, labels.shape if self.elementwise else labels.shape[:3])]
             return f"{kept.mean():.1%} of pixels are 1" if kept.size else "no labels"
-        return class_encoding.shares(self.names, self.count(labels, counts))
+        return class_encoding.class_shares(self.names, self.count(labels, counts))
 
     def default_loss(self, logits: bool) -> Any:
         import keras

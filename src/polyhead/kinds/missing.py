@@ -105,7 +105,7 @@ def numbers(
         if array.shape[1:] != shape:
             array = array[..., None]
     else:
-        array, gone = _stacked(values, marker, shape, short, what, fix)
+        array, gone = _stacked_rows(values, marker, shape, short, what, fix)
         if gone.any():
             rows = there = np.broadcast_to(~gone.reshape((-1,) + (1,) * len(shape)), array.shape)
     if array.dtype.kind == "f" and not _finite_sum(array):
@@ -121,7 +121,7 @@ def numbers(
     return array, there
 
 
-def _stacked(
+def _stacked_rows(
     values: Any, marker: Any, shape: tuple[int, ...], short: tuple[int, ...], what: str, fix: str
 ) -> tuple[np.ndarray, np.ndarray]:
     gone = np.zeros(len(values), bool)
@@ -141,7 +141,7 @@ def _stacked(
     return array, gone
 
 
-def as_array(values: Any, what: str) -> np.ndarray:
+def as_one_array(values: Any, what: str) -> np.ndarray:
     """Values as one array; rows that are not numbers, or differ in shape, are named."""
     values = plain(values)
     if is_dense(values):

@@ -15,7 +15,7 @@ from polyhead.kinds.class_encoding import output_dtype
 from polyhead.kinds.head import Head
 from polyhead.kinds.learnt_classes import Spellings
 from polyhead.kinds.missing import is_dense, is_missing, plain
-from polyhead.kinds.mixed_labels import Mixing, taken, together
+from polyhead.kinds.mixed_labels import Mixing, take_places, together
 from polyhead.kinds.source_column import Column
 
 
@@ -291,10 +291,10 @@ class Each(Head):
             points, seen = mixing.points(labels.astype(np.float64) * scale)
             weights = weights * seen
             labels = np.where(weights[..., None] > 0, points / scale, 0).astype(np.float32)
-        found = taken(together(weights), along)
+        found = take_places(together(weights), along)
         if rest is not None:
             found = np.where(along < 0, rest, found)
-        return taken(together(labels), along), found.astype(np.float32), None
+        return take_places(together(labels), along), found.astype(np.float32), None
 
     def _nowhere(self, weights: np.ndarray, mixing: Mixing) -> np.ndarray:
         """What a place without a box weighs, ``(B, 1)``: nothing where somebody did not look at all that is seen."""

@@ -48,7 +48,7 @@ class Pixels(Head):
         there = [value for value in values if not is_missing(value, self.missing)]
         if any(not isinstance(value, (np.ndarray, list, tuple)) for value in there):
             return True  # a file, encoded bytes, or what is drawn late
-        sizes = {_shape(value)[:2] for value in there}
+        sizes = {_image_shape(value)[:2] for value in there}
         return len(sizes) > 1 or (self.size is not None and sizes != {self.size})
 
     def sized(self, column: Column, what: str) -> Self:
@@ -65,7 +65,7 @@ class Pixels(Head):
             return self
         probe = plain(column.probe())
         there = [] if is_dense(probe) else [(i, v) for i, v in enumerate(probe) if not is_missing(v)]
-        shapes = [probe.shape[1:]] if is_dense(probe) else [_shape(v) for _, v in there]
+        shapes = [probe.shape[1:]] if is_dense(probe) else [_image_shape(v) for _, v in there]
         if not shapes:
             fix = f"Say {type(self).__name__}(size=(height, width))."
             raise BadValue(None, f"a {what} among the first rows", "none", fix)
@@ -130,7 +130,7 @@ def holding(array: np.ndarray, value: float) -> np.ndarray:
     return array
 
 
-def _shape(value: Any) -> tuple[int, ...]:
+def _image_shape(value: Any) -> tuple[int, ...]:
     """The shape of an array or of nested lists; ``()`` for lists of unequal length, which are told later."""
     try:
         return np.shape(value)

@@ -124,8 +124,8 @@ class Regression(Head):
 
         size, dtype = int(np.prod(self.shape)), class_encoding.output_dtype()
         if len(self.shape) == 1:
-            return keras.layers.Dense(size, name=name, dtype=dtype)(class_encoding.pooled(features))
-        dense = keras.layers.Dense(size, dtype=dtype)(class_encoding.pooled(features))
+            return keras.layers.Dense(size, name=name, dtype=dtype)(class_encoding.pooled_features(features))
+        dense = keras.layers.Dense(size, dtype=dtype)(class_encoding.pooled_features(features))
         return keras.layers.Reshape(self.shape, name=name, dtype=dtype)(dense)
 
 

@@ -51,7 +51,7 @@ class BoxWeights(Each):
         return cls(weights, boxes, column, column=head.sample_weight, each=each, owner=name)
 
 
-def key(name: str) -> str:
+def weights_key(name: str) -> str:
     """What the weights of a head are called among all that lies in an image."""
     return f"weights of {name}"
 
@@ -75,7 +75,7 @@ def prepared(head: Head, values: Any) -> Head:
     return head.weighed(_row_shape(values))
 
 
-def form(head: Head, values: Any) -> tuple[int, ...]:
+def weights_shape(head: Head, values: Any) -> tuple[int, ...]:
     """The shape of a row's own weights: ``()`` for one a row.
 
     Args:
@@ -85,7 +85,7 @@ def form(head: Head, values: Any) -> tuple[int, ...]:
     Raises:
         BadValue: for rows of a shape that fits nothing.
 
-    >>> form(Regression(3, elementwise=True), np.ones((5, 3)))
+    >>> weights_shape(Regression(3, elementwise=True), np.ones((5, 3)))
     (3,)
     """
     entry = _entry_shape(values) if isinstance(head, (Boxes, Each)) else None
@@ -98,12 +98,12 @@ def form(head: Head, values: Any) -> tuple[int, ...]:
     raise BadValue(None, expected, f"rows of shape {shape}")
 
 
-def read(values: Any, shape: tuple[int, ...], there: np.ndarray | None) -> np.ndarray:
+def read_weights(values: Any, shape: tuple[int, ...], there: np.ndarray | None) -> np.ndarray:
     """A column of weights, float32 ``(B, *shape)``.
 
     Args:
         values: the column.
-        shape: of a row, as `form` says.
+        shape: of a row, as `weights_shape` says.
         there: which labels are there, bool ``(B, ...)``, None where all are: other places need no weight.
 
     Raises:
@@ -149,14 +149,14 @@ def _padded(values: Any, shape: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray
         return array, np.ones(array.shape, bool)
     array, needed = np.full((len(values), *shape), np.nan), np.zeros((len(values), *shape), bool)
     for i, value in enumerate(values):
-        row = _row(value, shape, i)
+        row = _row_weights(value, shape, i)
         if row.ndim < len(shape) or row.shape[1:] != shape[1:] or len(row) > shape[0]:
             raise BadValue(i, f"weights of shape {shape}", shown(value))
         array[i, : len(row)], needed[i, : len(row)] = row, True
     return array, needed
 
 
-def _row(value: Any, shape: tuple[int, ...], index: int) -> np.ndarray:
+def _row_weights(value: Any, shape: tuple[int, ...], index: int) -> np.ndarray:
     """One row's weights as an array, NaN for None; a row of None has NaN alone."""
     if is_missing(value):
         return np.full(shape, np.nan)
@@ -179,7 +179,7 @@ def _row_shape(values: Any) -> tuple[int, ...]:
     if is_dense(values):
         shape = values.shape[1:]
     else:
-        shape = next((_shape(value) for value in values if not is_missing(value)), ())
+        shape = next((_numbers_shape(value) for value in values if not is_missing(value)), ())
     return () if shape == (1,) else shape
 
 
@@ -191,14 +191,14 @@ def _entry_shape(values: Any) -> tuple[int, ...] | None:
     lists = [v for v in values if isinstance(v, (list, tuple)) or (isinstance(v, np.ndarray) and v.ndim)]
     if not lists:
         return None
-    return next((_shape(entry) for row in lists for entry in row if not is_missing(entry)), ())
+    return next((_numbers_shape(entry) for row in lists for entry in row if not is_missing(entry)), ())
 
 
-def _shape(value: Any) -> tuple[int, ...]:
+def _numbers_shape(value: Any) -> tuple[int, ...]:
     if isinstance(value, np.ndarray):
         return value.shape
     if isinstance(value, (list, tuple)):
-        return (len(value), *(_shape(value[0]) if value else ()))
+        return (len(value), *(_numbers_shape(value[0]) if value else ()))
     return ()
 
 

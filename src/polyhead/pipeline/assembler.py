@@ -12,7 +12,7 @@ import numpy as np
 
 from polyhead.errors import BadValue, ContractError, DataError, Problem, place
 from polyhead.kinds import Each, Head, Image, Input, for_boxes, is_each
-from polyhead.kinds.sample_weights import key
+from polyhead.kinds.sample_weights import weights_key
 from polyhead.order import Order
 from polyhead.pipeline.batch import Block
 from polyhead.pipeline.buffer_pool import Pool
@@ -100,9 +100,11 @@ class Assembler:
                 continue  # what it would be once it is laid into an image that is not right is not known
             if self._scene is not None and head.layer is not None:
                 head, rows = self._scene.heads[name], Laid(self._scene, name)
-            elif is_each(head) or key(name) in beside:
+            elif is_each(head) or weights_key(name) in beside:
                 eaches: dict[str, Each] = {name: head} if is_each(head) else {}
-                eaches |= {key(name): beside[key(name)]} if key(name) in beside else {}
+                eaches |= (
+                    {weights_key(name): beside[weights_key(name)]} if weights_key(name) in beside else {}
+                )
                 rows = along[name] = Along(source, name, eaches, head.reads(name))
             try:
                 head = resolved(source, rows, head, name)
@@ -412,7 +414,7 @@ class Assembler:
         """Rows with the columns of a head, of labels and of weights, as they lie in the images."""
         head = self.heads[name]
         own = {head.columns(name)[0]: laid[name]} if name in laid else {}
-        own |= {str(head.sample_weight): laid[key(name)]} if key(name) in laid else {}
+        own |= {str(head.sample_weight): laid[weights_key(name)]} if weights_key(name) in laid else {}
         return ChainMap(own, rows) if own else rows
 
     def _encode_input(

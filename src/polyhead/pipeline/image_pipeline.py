@@ -23,7 +23,7 @@ from polyhead.errors import BadValue, ContractError, DataError, Problem, place, 
 from polyhead.kinds import Each, Head, Image, is_each
 from polyhead.kinds.in_image import PIXELS
 from polyhead.kinds.missing import is_dense, is_missing, plain
-from polyhead.kinds.sample_weights import key
+from polyhead.kinds.sample_weights import weights_key
 from polyhead.pipeline.bit_depth import ranged, read
 from polyhead.pipeline.image_frame import File, Frame, Ways, alike, path_of
 from polyhead.pipeline.pixel_labels import drawn, require_sides
@@ -97,7 +97,7 @@ class Scene:
         one = copy.copy(self)
         head, one._pixels = self._raw[name], False
         names = [*([head.each] if head.each else []), name]
-        names += [key(name)] if key(name) in self._raw else []
+        names += [weights_key(name)] if weights_key(name) in self._raw else []
         one.heads, one._raw = {n: self.heads[n] for n in names}, {n: self._raw[n] for n in names}
         one._of = self._of.only(names)
         one.images = {n: self.images[n] for n in one._of.images}
