@@ -1,4 +1,4 @@
-"""Output layers, losses, metrics and loss weights, from the heads."""
+"""Makes output layers, losses, metrics and loss weights from the heads."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class BoundFeed(Protocol):
-    """What `compile` needs of a feed."""
+    """The part of a feed that `compile` needs."""
 
     heads: Mapping[str, Head]
     weighted_heads: frozenset[str]
@@ -32,13 +32,13 @@ class BoundFeed(Protocol):
         """The batch that comes next."""
 
     def mean_weights(self, losses: Mapping[str, Any]) -> dict[str, float]:
-        """For each head the mean sample weight over the rows, as its loss reads weights."""
+        """The mean sample weight of each head over the rows, as its loss reads weights."""
 
     def _bind(self, model: Any, compiled: bool = True) -> Structure: ...
 
 
 def outputs(features: Any, heads: Mapping[str, Head] | BoundFeed) -> dict[str, keras.KerasTensor]:
-    """The output layers that fit the heads, named after them.
+    """Make the output layers of the heads, named after them.
 
     Classes get probabilities (sigmoid or softmax), numbers get linear units, masks a 1 x 1 convolution
     (features are enlarged to the mask's size first), boxes and keypoints a dense layer over all features.
@@ -95,7 +95,7 @@ def _require_resolved(name: str, head: Head) -> None:
 
 
 def compile(model: Any, feed: Any, *, optimizer: Any, normalize: str = "data", **kwargs: Any) -> Any:
-    """``model.compile`` with the losses, weighted metrics and loss weights of the feed's heads.
+    """Call ``model.compile`` with the losses, weighted metrics and loss weights of the feed's heads.
 
     A head's loss is the weighted mean over what is labelled, in the step and in the logged epoch. A step divides the
     sum of weight times value by the values of the batch and by the head's mean weight over the training rows, so that
@@ -175,7 +175,7 @@ def compile(model: Any, feed: Any, *, optimizer: Any, normalize: str = "data", *
 
 
 def _require_compile_arguments(model: Any, feed: Any, normalize: str, kwargs: Mapping[str, Any]) -> None:
-    """Raise for arguments that belong to a head, or mean nothing."""
+    """Raise for arguments that belong to a head, or do not exist."""
     expected = '"data" or "batch"'
     problems = other_choice("compile(normalize=)", normalize, ("data", "batch"), expected)
     head = {"loss_weights": "weight", "weighted_metrics": "metrics"}
@@ -204,7 +204,7 @@ def _require_compile_arguments(model: Any, feed: Any, normalize: str, kwargs: Ma
 def _require_metrics(
     heads: Mapping[str, Head], metrics: Mapping[str, list[Any]], logits: Mapping[str, bool]
 ) -> None:
-    """Raise for metrics that cannot read a head's labels, and warn of those that take its output for another."""
+    """Raise for metrics that cannot read a head's labels, and warn of those that misread its output."""
     problems = [
         problem
         for name, head in heads.items()
@@ -229,7 +229,7 @@ def _metrics_of(head: Head, logits: bool) -> list[Any]:
 
 
 def _gives_logits(model: Any, feed: Any, structure: Structure) -> dict[str, bool]:
-    """For each head whether the model gives logits: by its loss, the activation of its layer, or else its values."""
+    """Whether the output of each head is logits: by its loss, the activation of its layer, or else its values."""
     paths = {name: path for path, name in leaves(structure.outputs)}
     known = symbolic(model)
     found: dict[str, bool | None] = {}
@@ -251,7 +251,7 @@ def _gives_logits(model: Any, feed: Any, structure: Structure) -> dict[str, bool
 
 
 def _known_logits(head: Head) -> bool | None:
-    """Whether a head's output holds logits, by what it is and the loss that it was given; None where that is open."""
+    """Whether a head's output is logits, by its kind and its loss; None if that does not tell."""
     if not head.probabilities:
         return False
     if head.loss is None:
@@ -279,6 +279,6 @@ def _output_values(values: Any, path: Any) -> np.ndarray:
 
 
 def _probable(array: np.ndarray, shared: bool) -> bool:
-    """Whether these can be probabilities; zeros alone are the logits of a layer that starts at zero."""
+    """Whether values can be probabilities; all zeros are the logits of a layer that starts at zero."""
     inside = bool((array >= 0).all() and (array <= 1).all() and array.any())
     return inside and (not shared or bool(np.allclose(array.sum(-1), 1, atol=1e-2)))

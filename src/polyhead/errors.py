@@ -1,4 +1,4 @@
-"""The errors, and the one form of their messages.
+"""The errors and the form of their messages.
 
 Every message says where, what was expected, what was found and what to do:
 ``head `age`, row 1203: expected an integer in [0, 116], got -1. If -1 means "no label", say
@@ -58,7 +58,7 @@ _BRACKETS: dict[type, str] = {list: "[]", tuple: "()", dict: "{}", set: "{}"}
 
 
 def _start(value: Any, most: int, depth: int = 0) -> str:
-    """At least the first ``most`` characters of a ``repr``; of what is large or deep no more of it is made.
+    """Return at least the first ``most`` characters of a ``repr``, without making the rest of a large or deep one.
 
     A few lists in each other, each with the next one ten times, are small in memory and endless as a text.
     """
@@ -83,7 +83,7 @@ def _start(value: Any, most: int, depth: int = 0) -> str:
 
 
 def similar(name: Any, names: Iterable[Any]) -> str:
-    """The hint for a name that does not exist: the one most like it that does, if there is one.
+    """Return a hint at the known name most like an unknown one; empty if none is similar.
 
     >>> similar("presense", ["presence", "box"]), similar("Box", ["presence", "box"]), similar("age", ["box"])
     ('Did you mean `presence`?', 'Did you mean `box`?', '')
@@ -106,7 +106,7 @@ def similar(name: Any, names: Iterable[Any]) -> str:
 
 
 def listed(names: Sequence[str], most: int = 40) -> str:
-    """Names as an error lists them, which may be many.
+    """List names for an error, shortened if there are many.
 
     >>> listed(["a", "b", "c"], 2)
     'a, b, … (3 in all)'
@@ -116,7 +116,7 @@ def listed(names: Sequence[str], most: int = 40) -> str:
 
 
 def hints(*texts: str) -> str:
-    """Several pieces of advice as one; those that are empty are left out.
+    """Join pieces of advice, without the empty ones.
 
     >>> hints("", "Leave it out.", "Or not.")
     'Leave it out. Or not.'
@@ -125,7 +125,7 @@ def hints(*texts: str) -> str:
 
 
 def plain_scalar(value: Any) -> Any:
-    """A scalar of NumPy, or an array of no axes, as Python has it; all else as it is.
+    """Return a NumPy scalar, or an array without axes, as a Python object; anything else unchanged.
 
     >>> import numpy as np
     >>> plain_scalar(np.int64(3)), plain_scalar(np.array(0.5)), plain_scalar("a")
@@ -138,7 +138,7 @@ def plain_scalar(value: Any) -> Any:
 
 
 def plain_fields(spec: Any) -> None:
-    """Turn the fields of a frozen dataclass that are scalars of NumPy into plain ones."""
+    """Turn NumPy scalars in the fields of a frozen dataclass into Python objects."""
     for one in fields(spec):
         value = getattr(spec, one.name)
         if plain_scalar(value) is not value:
@@ -146,7 +146,7 @@ def plain_fields(spec: Any) -> None:
 
 
 def as_list(values: Any) -> list[Any] | None:
-    """Several values in an order as a list of plain ones; None for anything else.
+    """Return an ordered collection as a list of Python objects; None for anything else.
 
     They may be in a list, a tuple, a range, an array, an index or a series, or be the keys or values of a dict.
 
@@ -165,10 +165,10 @@ def as_list(values: Any) -> list[Any] | None:
 
 
 def as_path(path: Any, where: str) -> Path:
-    """A path as a `Path`, ``~`` in it replaced.
+    """Return a path as a `Path`, with ``~`` expanded.
 
     Raises:
-        DataError: for what is none.
+        DataError: if it is no path.
     """
     if not isinstance(path, (str, os.PathLike)):
         raise DataError(Problem(where, "a path", shown(path)))
@@ -176,7 +176,7 @@ def as_path(path: Any, where: str) -> Path:
 
 
 def is_integer(value: Any) -> TypeGuard[int]:
-    """Whether a value is an integer, of Python or of NumPy; True and False are none.
+    """Whether a value is an integer of Python or NumPy, but not a bool.
 
     >>> is_integer(3), is_integer(3.0), is_integer(True)
     (True, False, False)
@@ -200,7 +200,7 @@ def require_size(where: str, value: Any, least: int = 1, fix: str = "") -> None:
 
 
 def is_number(value: Any) -> TypeGuard[float]:
-    """Whether a value is a finite number, of Python or of NumPy; True and False are none, nor is text.
+    """Whether a value is a finite number of Python or NumPy, but not a bool or text.
 
     >>> is_number(0.5), is_number(3), is_number("3"), is_number(True), is_number(float("nan"))
     (True, True, False, False, False)
@@ -243,7 +243,7 @@ class Problem:
 
 
 def other_choice(where: str, value: Any, choices: Sequence[str], expected: str = "") -> list[Problem]:
-    """What is wrong with a value that should be one of a few words; nothing where it is one.
+    """Return the problem of a value that is not one of the choices, in a list that is empty if it is.
 
     >>> [str(one) for one in other_choice("Image(fit=)", "contian", ("stretch", "contain"))]
     ["Image(fit=): expected one of stretch, contain, got 'contian'. Did you mean `contain`?"]
@@ -254,14 +254,14 @@ def other_choice(where: str, value: Any, choices: Sequence[str], expected: str =
 
 
 def require_choice(where: str, value: Any, choices: Sequence[str], expected: str = "") -> None:
-    """Raise a `ContractError` for a value that is none of a few words."""
+    """Raise a `ContractError` unless a value is one of the choices."""
     if problems := other_choice(where, value, choices, expected):
         raise ContractError(*problems)
 
 
 @dataclass(frozen=True)
 class Report:
-    """What a check found: everything at once, the worst first.
+    """Everything that a check found, the worst first.
 
     Attributes:
         problems: mistakes, then what may be one.
@@ -298,7 +298,7 @@ class Report:
         return not self.errors
 
     def as_dict(self) -> dict[str, Any]:
-        """All of it as JSON takes it."""
+        """The report as JSON-able objects."""
         return {"ok": self.ok, "problems": [asdict(p) for p in self.problems], "notes": list(self.notes)}
 
     def __str__(self) -> str:
@@ -344,11 +344,11 @@ class StoreError(PolyheadError):
 
 
 class PolyheadWarning(UserWarning):
-    """What may be a mistake, said once before the first step."""
+    """A possible mistake, reported once before the first step."""
 
 
 def warn(problem: Problem) -> None:
-    """Warn of a problem, at the line of the user's program that led here."""
+    """Warn of a problem at the line of the user's program that led here."""
     level, frame = 2, sys._getframe(1)
     while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] in _INSIDE:
         level, frame = level + 1, frame.f_back
@@ -359,7 +359,7 @@ _INSIDE = ("polyhead", "keras", "tensorflow", "torch", "jax")
 
 
 class BadValue(Exception):
-    """What a kind raises for one value; whoever knows the row and the name turns it into a `DataError`.
+    """A bad value, raised by a kind; callers that know the row and the name turn it into a `DataError`.
 
     Attributes:
         index: position of the value in what was given to the kind, or None for the column as a whole.

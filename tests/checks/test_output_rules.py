@@ -74,12 +74,12 @@ MISTAKES = {
     ),
     "relu for a probability": (
         (YES, {"yes": dense(1, "relu")}),
-        'head `yes`: expected activation="sigmoid", or none for logits, as Binary wants, got relu: relu gives no '
+        'head `yes`: expected activation="sigmoid", or none for logits, as Binary needs, got relu: relu gives no '
         'probabilities. Say activation="sigmoid" in the output layer.',
     ),
     "softmax over labels that stand alone": (
         ({"tags": ph.MultiLabel()}, {"tags": dense(3, "softmax")}),
-        'head `tags`: expected activation="sigmoid", or none for logits, as MultiLabel wants, got softmax: all '
+        'head `tags`: expected activation="sigmoid", or none for logits, as MultiLabel needs, got softmax: all '
         'classes share one probability. Say activation="sigmoid" in the output layer.',
     ),
     "a label that a sigmoid never reaches": (
@@ -142,7 +142,7 @@ MISTAKES = {
     ),
     "a crossentropy for prices": (
         (PRICE, {"price": dense(1)}, {"loss": "binary_crossentropy"}),
-        "head `price`, row 17: expected labels in 0–1, as binary_crossentropy wants, got 250. Say "
+        "head `price`, row 17: expected labels in 0–1, as binary_crossentropy expects, got 250. Say "
         'loss="mean_squared_error" for numbers.',
     ),
     "a head without a loss": (
@@ -178,7 +178,7 @@ MISTAKES = {
 DOUBTS = {
     "sigmoid over classes": (
         (KIND, {"kind": dense(3, "sigmoid")}),
-        'head `kind`: expected activation="softmax", or none for logits, as Categorical wants, got sigmoid: '
+        'head `kind`: expected activation="softmax", or none for logits, as Categorical needs, got sigmoid: '
         'sigmoid gives each class a probability of its own. Say activation="softmax" in the output layer.',
     ),
     "a loss left out on purpose": (

@@ -45,7 +45,7 @@ def test_a_generator_that_raises_in_the_middle():
     assert errors(ph.examine(generator)) == [
         (
             "raises",
-            f"batch 1: expected a batch, got OSError: no file 7.png. Mend {HERE}, line {line}: training would "
+            f"batch 1: expected a batch, got OSError: no file 7.png. Fix {HERE}, line {line}: training would "
             "stop there, or go on without the batch.",
         )
     ]
@@ -59,7 +59,7 @@ def test_a_function_that_raises_and_a_hook_between_epochs_that_raises():
     assert errors(ph.examine(broken)) == [
         (
             "raises",
-            f"broken(): expected a generator or a dataset, got KeyError: 'folder'. Mend {HERE}, line {line}.",
+            f"broken(): expected a generator or a dataset, got KeyError: 'folder'. Fix {HERE}, line {line}.",
         )
     ]
 
@@ -71,7 +71,7 @@ def test_a_function_that_raises_and_a_hook_between_epochs_that_raises():
     assert errors(ph.examine(Hooked())) == [
         (
             "raises",
-            f"between two epochs: expected no error, got ValueError: no order. Mend {HERE}, line {line}.",
+            f"between two epochs: expected no error, got ValueError: no order. Fix {HERE}, line {line}.",
         )
     ]
 

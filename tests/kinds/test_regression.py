@@ -61,7 +61,7 @@ def test_an_error_in_a_later_piece_names_the_row_of_the_column():
     assert words == "head `h`, row 4: expected numbers of shape (2,), got shape (1,)."
 
 
-MEND = "Mend the row, or put NaN where there is no label."
+MEND = "Fix the row, or put NaN where there is no label."
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""What a user compiled a model with, by head, and what of it would go wrong without a word."""
+"""Reads losses and metrics of a compiled model by head, and finds those that would silently go wrong."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ _MEANS = ("sum_over_batch_size", "mean")
 
 
 def compiled_loss(model: Any) -> Any:
-    """The losses that a model was compiled with, Keras's own or `HeadLosses`; None where it was not."""
+    """The compiled losses of a model, Keras's own or `HeadLosses`; None if it is not compiled."""
     return getattr(model, "_compile_loss", None)
 
 
 def user_loss(model: Any) -> Any:
-    """What Keras made of the loss that a user gave to ``model.compile``; None where there is none."""
+    """Keras's ``CompileLoss`` of a model compiled by hand; None otherwise."""
     compiled = compiled_loss(model)
     return compiled if hasattr(compiled, "_user_loss") else None
 
@@ -58,11 +58,11 @@ def losses_of(model: Any, outputs: Any) -> dict[Path, Any]:
 
 
 def user_losses(model: Any, structure: Structure) -> tuple[dict[str, Any], list[Problem]] | None:
-    """For each head the loss that ``model.compile`` was given for it.
+    """Return for each head the loss given to ``model.compile``.
 
     Returns:
-        None where the model is not compiled, or was by `polyhead.compile`; else the losses, without the heads
-        that have none, and what is wrong with how they were given.
+        The losses by head, without heads that have none, and the problems in how they were given. None if the model
+        is not compiled, or was compiled by `polyhead.compile`.
     """
     compiled = user_loss(model)
     if compiled is None:
@@ -90,10 +90,10 @@ def user_losses(model: Any, structure: Structure) -> tuple[dict[str, Any], list[
 
 
 def user_metrics(model: Any, structure: Structure) -> tuple[dict[str, list[Any]], list[Problem]]:
-    """For each head the metrics, weighted or not, that ``model.compile`` was given for it, as they were given.
+    """Return for each head the metrics given to ``model.compile``, weighted or not.
 
     Returns:
-        The metrics, and what is wrong with how they were given.
+        The metrics, and the problems in how they were given.
     """
     compiled = getattr(model, "_compile_metrics", None)
     places = [(path, head) for path, head in leaves(structure.outputs)]
@@ -114,7 +114,7 @@ def user_metrics(model: Any, structure: Structure) -> tuple[dict[str, list[Any]]
 
 
 def other_classes(model: Any, heads: Mapping[str, Head]) -> Iterator[Problem]:
-    """Heads whose ids mean other classes than those that the model was compiled for."""
+    """Find heads whose classes differ from those the model was compiled for."""
     compiled = head_losses(model)
     known = {} if compiled is None else {name: loss.classes for name, loss in compiled.losses.items()}
     for name, head in heads.items():
@@ -132,7 +132,7 @@ def other_classes(model: Any, heads: Mapping[str, Head]) -> Iterator[Problem]:
 def unweighable(
     losses: Mapping[str, Any], heads: Mapping[str, Head], weighted: frozenset[str], fine: frozenset[str]
 ) -> Iterator[Problem]:
-    """Losses whose values are coarser than the weights that a feed gives them.
+    """Find losses with coarser values than the sample weights of the feed.
 
     Args:
         losses: ``{head: LabelledMean}``.
@@ -182,7 +182,7 @@ def unweighable(
 
 
 def _values_shape(loss: Any, head: Head) -> tuple[int, ...] | None:
-    """The shape of a loss's values for two rows; None where these numbers do not suit it."""
+    """The shape of a loss's values for two rows; None if it cannot be called on zeros and halves."""
     import keras
 
     try:
@@ -195,7 +195,7 @@ def _values_shape(loss: Any, head: Head) -> tuple[int, ...] | None:
 def diluted(
     losses: Mapping[str, Any], heads: Mapping[str, Head], weighted: frozenset[str]
 ) -> Iterator[Problem]:
-    """Losses of ``model.compile`` that make less, or something else, of weights and missing labels than is meant."""
+    """Find losses of ``model.compile`` in which weights and missing labels do not have their full effect."""
     import keras
 
     for name in losses:
@@ -222,7 +222,7 @@ def diluted(
 
 
 def plain_metrics(model: Any, weighted: frozenset[str]) -> Iterator[Problem]:
-    """Metrics that count the fillers of missing labels as if they were labels."""
+    """Find plain metrics, which count the fillers of missing labels as labels."""
     given = getattr(getattr(model, "_compile_metrics", None), "_user_metrics", None)
     if given and weighted:
         yield Problem(
@@ -236,7 +236,7 @@ def plain_metrics(model: Any, weighted: frozenset[str]) -> Iterator[Problem]:
 
 
 def _output_names(model: Any, paths: list[Path], outputs: Any) -> list[str]:
-    """What a loss dict calls the outputs: by their keys, or else by their layers; in Keras's own order."""
+    """The keys of a dict of losses, in Keras's order: the outputs' own keys, or else the names of their layers."""
     names = getattr(model, "output_names", None)
     if not isinstance(outputs, Mapping) and names is not None and len(names) == len(paths):
         return [str(name) for name in names]
@@ -246,7 +246,7 @@ def _output_names(model: Any, paths: list[Path], outputs: Any) -> list[str]:
 def _by_output(
     word: str, given: Any, places: list[tuple[Path, H]], names: list[str], outputs: Any
 ) -> tuple[dict[H, Any], list[Problem]]:
-    """A loss for each head, as Keras would spread what it was given."""
+    """Assign losses or metrics to outputs as Keras does."""
     heads = [head for _, head in places]
     if isinstance(given, Mapping):
         known = dict(zip(names, heads, strict=True))
@@ -295,7 +295,7 @@ def _strange(word: str, key: str, known: list[str]) -> Problem:
 
 
 def _silent(given: Any, names: list[str], places: list[tuple[Path, str]]) -> set[str]:
-    """Heads whose loss is None on purpose."""
+    """Heads whose loss the user set to None."""
     if isinstance(given, Mapping):
         return {head for name, (_, head) in zip(names, places, strict=True) if name in given}
     if isinstance(given, (list, tuple)) and len(given) == len(places):
@@ -304,7 +304,7 @@ def _silent(given: Any, names: list[str], places: list[tuple[Path, str]]) -> set
 
 
 def _check_loss_weights(weights: Any, losses: Any, keyed: bool) -> Iterator[Problem]:
-    """Weights that Keras would lay beside the losses in sorted order, whatever their keys are.
+    """Find loss weights that Keras would match with losses by sorted order, whatever their keys are.
 
     Args:
         weights: as given.

@@ -1,4 +1,4 @@
-"""Does this feed fit this model: every mismatch at once."""
+"""Compares a feed with a model and reports every mismatch at once."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ from polyhead.kinds.array_statistics import ArrayStatistics
 
 @dataclass(frozen=True)
 class Declared:
-    """What a feed says of itself, and what its first rows hold.
+    """A feed as the checks see it.
 
     Attributes:
         inputs: resolved input kinds.
@@ -61,8 +61,8 @@ def check(model: Any, declared: Declared, seen: Mapping[str, ArrayStatistics], c
     Args:
         model: a functional, sequential or subclassed Keras model; built here where it is not yet.
         declared: the feed.
-        seen: for each head what its labels were seen to hold.
-        compiled: also look at what the user compiled the model with.
+        seen: statistics of each head's labels.
+        compiled: also check the losses and metrics the model was compiled with.
     """
     fit = match_model(model, declared.inputs, declared.heads, declared.batch_size)
     problems = list(fit.problems)
@@ -85,7 +85,7 @@ def check(model: Any, declared: Declared, seen: Mapping[str, ArrayStatistics], c
 def _judged(
     model: Any, declared: Declared, seen: Mapping[str, ArrayStatistics], structure: Structure, compiled: bool
 ) -> Iterator[Problem]:
-    """Outputs, losses and labels against each other, where the places of all are known."""
+    """Compare outputs, losses, metrics and labels, once every head has its output."""
     known = symbolic(model)
     applied: dict[str, str | None] = dict.fromkeys(declared.heads)
     if structure.own_loss:
@@ -125,7 +125,7 @@ def _judged(
 def _metrics_given(
     model: Any, declared: Declared, structure: Structure, by_hand: bool
 ) -> tuple[dict[str, list[Any]], list[Problem]]:
-    """For each head the metrics that it says, or ``model.compile``, and what is wrong with how they were given."""
+    """Return each head's metrics, its own or from ``model.compile``, and the problems in how they were given."""
     if by_hand:
         return user_metrics(model, structure)
     given = {name: head.metrics or [] for name, head in declared.heads.items()}
@@ -139,7 +139,7 @@ def _check_metrics(
     losses: Mapping[str, Any],
     by_hand: bool,
 ) -> Iterator[Problem]:
-    """Metrics of the heads, or of ``model.compile``, that do not suit a head."""
+    """Find metrics that do not suit their head."""
     from polyhead.keras_bridge.metrics import resolve
 
     for name, head in declared.heads.items():

@@ -1,4 +1,4 @@
-"""Does a metric suit its head: the form of its labels, and the scale of its output."""
+"""Checks whether a metric suits its head: the form of the labels, and the scale of the output."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _SWEEPS = {
     "sensitivity_at_specificity",
     "specificity_at_sensitivity",
 }
-"""They try thresholds from 0 to 1."""
+"""Metrics that try thresholds from 0 to 1."""
 _CUTS = {
     "binary_accuracy",
     "binary_io_u",
@@ -59,7 +59,7 @@ _KNOWN = _IDS | _ONE_HOT | _SWEEPS | _CUTS | _OTHERS
 
 
 def metric_kind(metric: Any) -> str:
-    """What a Keras metric computes, in snake case; empty for one that is not Keras's own.
+    """Return the name of a Keras metric in snake case; empty for a metric of another origin.
 
     >>> import keras
     >>> metric_kind(keras.metrics.TopKCategoricalAccuracy()), metric_kind(keras.metrics.get("mse"))
@@ -77,7 +77,7 @@ def metric_kind(metric: Any) -> str:
 
 
 def judge_metrics(name: str, head: Head, metrics: Iterable[Any], logits: bool | None) -> Iterator[Problem]:
-    """What metrics would get wrong of a head.
+    """Find metrics that would misread a head.
 
     Args:
         name: of the head.
@@ -97,7 +97,7 @@ def judge_metrics(name: str, head: Head, metrics: Iterable[Any], logits: bool | 
 
 
 def _check_form(name: str, head: Head, kind: str, metric: Any) -> Problem | None:
-    """A metric that reads labels of another form."""
+    """The problem of a metric that reads labels of another form."""
     title = kind if type(metric).__name__ == "MeanMetricWrapper" else type(metric).__name__
     labels, fix, warning = "", "", False
     if head.losses == SPARSE_LOSSES:
@@ -132,7 +132,7 @@ def _check_form(name: str, head: Head, kind: str, metric: Any) -> Problem | None
 
 
 def _check_scale(name: str, kind: str, metric: Any, logits: bool) -> Problem | None:
-    """A metric that takes logits for probabilities, or the other way round."""
+    """The problem of a metric that takes logits for probabilities, or probabilities for logits."""
     config: Mapping[str, Any] = metric.get_config()
     title = type(metric).__name__
     told = config.get("from_logits")
@@ -165,7 +165,7 @@ def _check_scale(name: str, kind: str, metric: Any, logits: bool) -> Problem | N
 
 
 def _thresholds(kind: str, config: Mapping[str, Any]) -> list[float]:
-    """Where a metric cuts an output, as far as it does."""
+    """The thresholds that a metric applies to the output."""
     if kind not in _CUTS or config.get("top_k") is not None:
         return []
     found = config.get("thresholds", config.get("threshold"))

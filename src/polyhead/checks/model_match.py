@@ -1,4 +1,4 @@
-"""Where inputs and heads stand in a model: by name, by order where shapes leave no doubt; and every shape."""
+"""Matches inputs and heads with the tensors of a model: by name, or by order if the shapes leave no doubt."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class _Leaf:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """What it may be called: its layer's name, its key, its keys from the top."""
+        """The names that match it: its key, its path of keys, and the name of its layer."""
         keys = [str(key) for key in self.path if not isinstance(key, int)]
         found = [*keys[-1:], "/".join(keys), self.layer or ""]
         return tuple(dict.fromkeys(name for name in found if name))
@@ -52,7 +52,7 @@ class _Leaf:
 
 
 def match_model(model: Any, inputs: Mapping[str, Input], heads: Mapping[str, Head], batch_size: int) -> Fit:
-    """Where inputs and heads stand in a model: names, structure, and every dimension."""
+    """Match inputs and heads with a model, and compare every dimension."""
     x, y, failure = _signature(model, inputs, batch_size)
     if failure is not None:
         return Fit((failure,))
@@ -87,7 +87,7 @@ def match_model(model: Any, inputs: Mapping[str, Input], heads: Mapping[str, Hea
 
 
 def makes_own_loss(model: Any) -> bool:
-    """Whether a model's class says how its loss is made, or its training step."""
+    """Whether a model's class overrides ``compute_loss`` or ``train_step``."""
     import keras
 
     own = type(model)
@@ -142,18 +142,18 @@ def _signature(model: Any, inputs: Mapping[str, Input], batch_size: int) -> tupl
     expected = (
         f"one that takes {ways} of {', '.join(f'{name} {kind.shape}' for name, kind in inputs.items())}"
     )
-    return None, None, Problem("model", expected, found, "Build the model first, or mend its call().")
+    return None, None, Problem("model", expected, found, "Build the model first, or fix its call().")
 
 
 def _first_line(error: Exception) -> str:
-    """What an error says, without the words and colours that Keras puts round it."""
+    """The first line of an error, without Keras's prefaces and colours."""
     lines = [line.strip() for line in re.sub(r"\x1b\[\d+m", "", str(error)).splitlines()]
     lines = [line for line in lines if line and not line.startswith(_KERAS_PREFACES)]
     return lines[0].rstrip(".") if lines else ""
 
 
 def _nameless(heads: Mapping[str, Head], outputs: Any) -> Problem:
-    """The problem of a model whose outputs have no names, as a subclassed one that returns a tuple."""
+    """The problem of a model whose outputs have no names, such as a subclassed model that returns a tuple."""
     returned = ", ".join(f'"{name}": ...' for name in heads)
     count = sum(1 for _ in leaves(outputs))
     found = (
@@ -191,7 +191,7 @@ def _match_names(
     problems: list[Problem],
     notes: list[str],
 ) -> dict[Path, str]:
-    """Which declared name stands at which place of the model: by name, else in order where shapes leave no doubt."""
+    """Assign declared names to the tensors of a model: by name, else in order if the shapes leave no doubt."""
     matched: dict[Path, str] = {}
     left = dict(shapes)
     for tensor in tensors:
@@ -241,7 +241,7 @@ def _match_names(
 
 
 def fits(shape: tuple[int, ...], wanted: tuple[int | None, ...]) -> bool:
-    """Whether a shape is one that a model has; None takes any size.
+    """Whether a shape fits that of a tensor, in which None is any size.
 
     >>> fits((3, 4), (None, 4))
     True

@@ -1,4 +1,4 @@
-"""Does an output suit its head: activation, loss and labels against each other."""
+"""Checks whether an output suits its head: activation, loss and labels against each other."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ _PROPER = {
     "sparse_categorical_crossentropy": "SparseCategoricalCrossentropy",
 }
 FEW = 30
-"""Labels of fewer rows may be all alike by chance."""
+"""With fewer rows, labels may be equal by chance."""
 
 
 @dataclass(frozen=True)
 class Loss:
-    """A loss as far as it can be known.
+    """What is known of a loss.
 
     Attributes:
         name: ``"binary_crossentropy"`` and so on; empty for one that is not Keras's own.
@@ -47,7 +47,7 @@ class Loss:
 
 
 def as_loss(given: Any) -> Loss:
-    """What is known of a loss, its name or its function.
+    """Describe a loss, its name or its function.
 
     >>> as_loss("binary_crossentropy")
     Loss(name='binary_crossentropy', from_logits=False)
@@ -77,14 +77,14 @@ def judge(
     loss: Loss | None,
     seen: ArrayStatistics | None,
 ) -> Iterator[Problem]:
-    """What does not go together in one head.
+    """Find what does not fit together in one head.
 
     Args:
         name: of the head.
         head: resolved.
         applied: the output's last activation, if it can be told.
         loss: the loss that the user chose, if any.
-        seen: what its labels were seen to hold.
+        seen: statistics of its labels.
     """
     where = place(head=name)
     units = head.output_shape[-1]
@@ -98,7 +98,7 @@ def judge(
 
 
 def _check_activation(where: str, head: Head, applied: str | None, units: int) -> Problem | None:
-    """An activation that cannot give what the head means."""
+    """The problem of an activation that cannot give what the head predicts."""
     better = "sigmoid" if head.probabilities else "linear"
     single = one_unit_softmax(where, applied, units, better)
     if single is not None:
@@ -115,7 +115,7 @@ def _check_activation(where: str, head: Head, applied: str | None, units: int) -
         many = f"{applied} gives each class a probability of its own"
     return Problem(
         where,
-        f'activation="{first}", or none for logits, as {type(head.inner).__name__} wants',
+        f'activation="{first}", or none for logits, as {type(head.inner).__name__} needs',
         f"{applied}: {many}",
         f'Say activation="{first}" in the output layer.',
         "activation",
@@ -153,7 +153,7 @@ def _check_loss(
     if found is not None:
         yield Problem(
             f"{where}, row {found[1]}",
-            f"labels in 0–1, as {loss.name} wants",
+            f"labels in 0–1, as {loss.name} expects",
             f"{found[0]:.6g}",
             'Say loss="mean_squared_error" for numbers.',
             "loss",
@@ -179,7 +179,7 @@ def _why_not(loss: str, head: Head, units: int) -> str:
 
 
 def _check_reach(where: str, applied: str | None, seen: ArrayStatistics) -> Iterator[Problem]:
-    """A label that the output can never reach."""
+    """Find a label that the output can never reach."""
     low, high, why = bounds_of(applied, None) or (-math.inf, math.inf, "")
     found = beyond(seen, (low, high))
     if found is not None:
@@ -193,7 +193,7 @@ def _check_reach(where: str, applied: str | None, seen: ArrayStatistics) -> Iter
 
 
 def half_precision(name: str, tensor: Any) -> Iterator[Problem]:
-    """An output in half precision, in which a loss and large numbers overflow."""
+    """Warn of an output in half precision, in which losses and large numbers overflow."""
     dtype = str(getattr(tensor, "dtype", ""))
     if "float16" in dtype:
         yield Problem(
@@ -209,7 +209,7 @@ def half_precision(name: str, tensor: Any) -> Iterator[Problem]:
 def exchanged_heads(
     heads: Mapping[str, Head], applied: Mapping[str, str | None], seen: Mapping[str, ArrayStatistics]
 ) -> Iterator[Problem]:
-    """Two heads of one shape whose labels fit each other's outputs and not their own."""
+    """Find two heads of one shape whose labels fit each other's outputs but not their own."""
     names = [n for n in heads if n in seen and seen[n].labelled]
     for i, one in enumerate(names):
         for other in names[i + 1 :]:
@@ -231,12 +231,12 @@ def exchanged_heads(
 def judge_labels(
     name: str, head: Head, seen: ArrayStatistics, shuffled: bool, size: tuple[int, ...] | None
 ) -> Iterator[Problem]:
-    """What the labels of a head give away by themselves.
+    """Find problems in the labels of a head alone.
 
     Args:
         name: of the head.
         head: resolved.
-        seen: what its labels were seen to hold.
+        seen: statistics of its labels.
         shuffled: whether the rows that were looked at stand for all.
         size: height and width of the only image, if there is one.
     """
@@ -281,7 +281,7 @@ def judge_labels(
 
 
 def _spelled_alike(name: str, head: Head) -> Iterator[Problem]:
-    """Classes that nobody listed, and whose names differ in spaces or case alone: likely one class, spelled twice."""
+    """Find learnt classes whose names differ only in spaces or case: likely one class, spelled in two ways."""
     column = head.columns(name)[0]
     for names in head.spellings:
         often = {0: "", 1: " once"}
@@ -299,7 +299,7 @@ def _spelled_alike(name: str, head: Head) -> Iterator[Problem]:
 
 
 def judge_inputs(model: Any, inputs: Mapping[str, Input], tensors: Mapping[str, Any]) -> Iterator[Problem]:
-    """Inputs whose numbers the model does not expect.
+    """Find inputs whose numbers the model does not expect.
 
     Args:
         model: the model.

@@ -1,4 +1,4 @@
-"""The layout of batches: what they are nested in, and whether it stays the same from batch to batch."""
+"""Checks the nesting of batches, and whether it stays the same from batch to batch."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from polyhead.errors import Problem
 
 
 def check_batches(reading: Reading, subject: Subject, places: Matches, shape: str = "") -> list[Problem]:
-    """What can be said of the layout; ``shape`` is what to yield for the model, where there is one."""
+    """Find problems in the layout; ``shape`` is what to yield for the model, if there is one."""
     return [
         *_container(reading, subject, shape),
         *_drift(reading, places),
@@ -125,7 +125,7 @@ def _odd(reading: Reading, places: Matches) -> list[Problem]:
 
 
 def _none(reading: Reading, places: Matches) -> list[Problem]:
-    """Inputs that are None: Keras takes that for an input that the model calls optional."""
+    """Find inputs that are None, which Keras takes only for optional inputs."""
     problems = []
     for place, stats in reading.stats.items():
         if stats.none is None:
@@ -155,7 +155,7 @@ def _none(reading: Reading, places: Matches) -> list[Problem]:
 
 
 def left_out(reading: Reading, places: Matches) -> list[str]:
-    """Optional inputs that no batch has."""
+    """Note the optional inputs that no batch has."""
     return [
         f"{places.name(('x', path))} is optional, and None in every batch"
         for path, slot in places.inputs.items()
@@ -196,7 +196,7 @@ def _reused(reading: Reading) -> list[Problem]:
 
 
 def nesting(layout: Any) -> str:
-    """A nesting in words.
+    """Describe a nesting in words.
 
     >>> nesting({"x": "*", "y": ("*", "*")})
     '(x, (array, array))'
@@ -208,7 +208,7 @@ def nesting(layout: Any) -> str:
 
 
 def shown_nesting(layout: Any) -> str:
-    """A nesting of arrays in words, `"*"` for each."""
+    """Describe a nesting in which each array is `"*"`."""
     if isinstance(layout, Mapping):
         return "{" + ", ".join(f"{key}: {shown_nesting(part)}" for key, part in layout.items()) + "}"
     if isinstance(layout, (list, tuple)):
@@ -219,7 +219,7 @@ def shown_nesting(layout: Any) -> str:
 
 
 def list_targets(first: ReadBatch, subject: Subject, shape: str = "") -> list[Problem]:
-    """Labels in a list, which TensorFlow's pipeline does not take; ``shape`` is what to yield for the model."""
+    """Find labels in a list, which TensorFlow's pipeline refuses; ``shape`` is what to yield for the model."""
     y = first.parts.get("y")
     x = first.parts.get("x")
     held = [

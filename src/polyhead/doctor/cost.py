@@ -1,4 +1,4 @@
-"""What a batch costs: its time, its size, and its share of a training step."""
+"""Measures a batch: its time, its size, and its share of a training step."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _TIMES = 5
 
 @dataclass(frozen=True)
 class Cost:
-    """Of one batch.
+    """The cost of one batch.
 
     Attributes:
         seconds: the median time to make one.
@@ -36,14 +36,14 @@ class Cost:
 
     @property
     def share(self) -> float | None:
-        """The part of a step that goes to the data, if nothing is prepared ahead."""
+        """The share of a step spent on data, if nothing is prepared ahead."""
         if self.seconds is None or self.step is None:
             return None
         return self.seconds / (self.seconds + self.step)
 
 
 def measure_cost(reading: Reading, places: Matches, model: Any, seconds: float) -> Cost:
-    """Time and size of a batch; with a model also its share of a step."""
+    """Measure the time and size of a batch, and with a model its share of a step."""
     if not reading.seconds:
         return Cost(None, None, None, ())
     each = float(np.median(reading.seconds[1:] or reading.seconds))
@@ -69,13 +69,13 @@ def _size_in_words(size: int) -> str:
 def _step(
     model: Any, rows: int, shapes: Mapping[Path, tuple[int, ...]], seconds: float
 ) -> tuple[float | None, str]:
-    """The median time of a training step on a copy: the model itself is not trained.
+    """Return the median time of a training step of a copy; the model itself is not trained.
 
     Args:
         model: built.
-        rows: of a batch.
-        shapes: of a row of the model's inputs, for axes of any size.
-        seconds: that are left.
+        rows: the batch size.
+        shapes: the shape of a row of each input, for axes of any size.
+        seconds: the time left.
     """
     import keras
 

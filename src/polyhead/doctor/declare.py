@@ -1,4 +1,4 @@
-"""The same data as a feed: a declaration to paste, derived from what was read."""
+"""Writes a feed of the same data, as code to paste."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class _DeclaredColumn:
 def declaration(
     subject: Subject, reading: Reading, places: Matches, rows: int | None, steps: int | None
 ) -> str:
-    """A program that makes the feed and runs as it stands, or nothing where that cannot be derived.
+    """Write a program that makes the feed and runs as it stands; empty if it cannot be derived.
 
     Args:
         subject: what was read; code calls it by its name.
@@ -83,7 +83,7 @@ def declaration(
 
 
 def steps_of(reading: Reading, places: Matches) -> list[str]:
-    """The outputs that have a class for each step of a sequence, for which there is no head."""
+    """List the outputs with a class for each step of a sequence, for which there is no head."""
     found = []
     for path, slot in places.outputs.items():
         stats = reading.stats.get(("y", path))
@@ -93,7 +93,7 @@ def steps_of(reading: Reading, places: Matches) -> list[str]:
 
 
 def _with_own_column(head: _DeclaredColumn, inputs: list[_DeclaredColumn]) -> _DeclaredColumn:
-    """A head whose labels have a column of their own, where an input has its name."""
+    """Give a head's labels a column of another name if an input has its name."""
     taken = {column.name for column in inputs}
     if head.name not in taken:
         return head
@@ -104,7 +104,7 @@ def _with_own_column(head: _DeclaredColumn, inputs: list[_DeclaredColumn]) -> _D
 
 
 def _weight_columns(heads: list[_DeclaredColumn], reading: Reading) -> list[_DeclaredColumn]:
-    """A column for the weights of each head, where there is one weight a row for every head; else none."""
+    """Return a weight column for each head if every head has one weight a row; else none."""
     first = reading.first
     assert first is not None
     columns = []

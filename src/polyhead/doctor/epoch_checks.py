@@ -1,4 +1,4 @@
-"""Epochs: where they end, which rows they hold and in which order, and whether a second one is as it should be."""
+"""Checks epochs: where they end, their rows and order, and how a second epoch differs."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from polyhead.doctor.subjects import Subject
 from polyhead.errors import Problem
 
 _SMALL = 64
-"""Rows of no more than so many whole numbers may well be equal by chance."""
+"""Rows of at most this many whole numbers may be equal by chance."""
 _UNEVEN = 0.05
 _BARELY = 1 / 12
 
 
 @dataclass
 class CheckResult:
-    """What is wrong, what is so, and what could not be seen."""
+    """The result of a check: problems, notes, and what could not be seen."""
 
     problems: list[Problem] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -45,12 +45,12 @@ class EpochRows:
 
     @property
     def keys(self) -> np.ndarray:
-        """All rows, one after another."""
+        """The hashes of all rows."""
         return np.concatenate(self.batches) if self.batches else np.zeros(0, np.uint64)
 
 
 def check_epochs(subject: Subject, first: Reading, second: Reading | None, steps: int | None) -> CheckResult:
-    """Everything about epochs.
+    """Check all that concerns epochs.
 
     Args:
         subject: what was read.
@@ -83,7 +83,7 @@ def check_epochs(subject: Subject, first: Reading, second: Reading | None, steps
 
 @dataclass(frozen=True)
 class _Part:
-    """Batches of a reading, hashes of inputs and of labels."""
+    """Some batches of a reading, as hashes of inputs and of labels."""
 
     rows: list[np.ndarray]
     complete: bool
@@ -108,7 +108,7 @@ def _two_epochs(
 
 
 def period(batches: list[np.ndarray]) -> int | None:
-    """After how many batches a stream of rows begins again; None where that was not seen.
+    """Return after how many batches a stream starts again; None if it was not seen to.
 
     >>> a, b = np.array([1, 2]), np.array([3, 4])
     >>> period([a, b, b, a]), period([a, b])
@@ -136,7 +136,7 @@ def period(batches: list[np.ndarray]) -> int | None:
 def _ends(
     subject: Subject, first: Reading, steps: int | None, found: int | None, streams: bool, out: CheckResult
 ) -> None:
-    """Whether epochs end, and whether there is a second one."""
+    """Check whether epochs end, and whether a second one follows."""
     count = counted(first.steps, "batch")
     if first.ended and subject.runs_out and not subject.refused:
         wanted = f"steps_per_epoch={first.steps}"
@@ -153,7 +153,7 @@ def _ends(
             f"len({subject.name})",
             f"{first.steps}, as many batches as it gives",
             str(subject.length),
-            "Keras trusts the length: mend it.",
+            "Keras trusts the length: return the right one.",
             "wrong-length",
         )
     length = first.steps if first.ended else subject.length
@@ -198,7 +198,7 @@ def _endless(
 
 
 def _steps(steps: int, length: int, out: CheckResult, more: str) -> None:
-    """A number of steps that is not that of an epoch; ``more`` is what too many do."""
+    """Report a number of steps other than that of an epoch; ``more`` says what too many steps do."""
     never = "rows that come late are left for the next epoch" if steps < length else more
     out.found(
         f"steps_per_epoch={steps}",
@@ -211,7 +211,7 @@ def _steps(steps: int, length: int, out: CheckResult, more: str) -> None:
 
 
 def _telling_hash(one: _Part, two: _Part | None, found: int | None) -> tuple[int, bool]:
-    """Which hash tells rows apart, 0 of inputs or 1 of labels, and whether rows can be told apart at all."""
+    """Return which hash identifies rows, 0 of inputs or 1 of labels, and whether rows can be identified at all."""
     if two is None or found is not None:
         return 0, True
     for column in (0, 1):
@@ -223,7 +223,7 @@ def _telling_hash(one: _Part, two: _Part | None, found: int | None) -> tuple[int
 
 
 def _order(subject: Subject, one: EpochRows, two: EpochRows | None, out: CheckResult) -> None:
-    """Whether rows are shuffled between epochs."""
+    """Check whether rows are shuffled between epochs."""
     if two is None or subject.shuffled or len(one.batches) < 2:
         return
     a, b = one.keys, two.keys
@@ -246,7 +246,7 @@ def _order(subject: Subject, one: EpochRows, two: EpochRows | None, out: CheckRe
     if by_number or not same:
         got = "the same rows together in each batch, in every epoch"
         how = "fit(shuffle=True) changes the order of the batches alone. " if by_number else ""
-        mend = (
+        fix = (
             "Draw a new order of the rows in on_epoch_end and cut the batches from it."
             if by_number
             else "Shuffle the rows before they are cut into batches."
@@ -255,12 +255,12 @@ def _order(subject: Subject, one: EpochRows, two: EpochRows | None, out: CheckRe
             "order of the rows",
             "rows in new company in each epoch",
             got,
-            how + mend,
+            how + fix,
             "batches-shuffled",
             True,
         )
         return
-    mend = {
+    fix = {
         "tf.data dataset": "dataset.shuffle(rows) before batch().",
         "torch DataLoader": "DataLoader(shuffle=True).",
         "grain dataset": "dataset.shuffle(seed).repeat() before batch(), as each reading starts with the same order.",
@@ -269,20 +269,20 @@ def _order(subject: Subject, one: EpochRows, two: EpochRows | None, out: CheckRe
         "order of the rows",
         "a new order in each epoch",
         "the same order in two epochs",
-        f"For training, shuffle: {mend}",
+        f"For training, shuffle: {fix}",
         "not-shuffled",
         warning=True,
     )
 
 
 def _moved(a: np.ndarray, b: np.ndarray) -> float:
-    """How far rows move between two epochs on average, as a share of the epoch; 1 where too few are in both."""
+    """How far rows move between two epochs on average, as a share of the epoch; 1 if too few are in both."""
     _, first, other = np.intersect1d(a, b, return_indices=True)
     return float(np.abs(first - other).mean() / len(a)) if len(first) > len(a) / 2 else 1.0
 
 
 def _repeats(first: Reading, one: _Part, two: _Part | None, unknown: bool, out: CheckResult) -> None:
-    """Rows that come twice in an epoch, and rows that only one of two epochs has."""
+    """Find rows that come twice in an epoch, and rows that only one of two epochs has."""
     rows = np.concatenate([batch[:, 0] * np.uint64(31) + batch[:, 1] for batch in one.rows])
     distinct = np.unique(rows)
     twice = len(rows) - len(distinct)
@@ -326,7 +326,7 @@ def _repeats(first: Reading, one: _Part, two: _Part | None, unknown: bool, out: 
 
 
 def _drawn_again(rows: np.ndarray) -> int:
-    """How many rows of an endless stream came again before others had come once."""
+    """Count the rows of an endless stream that came again before others had come once."""
     _, at = np.unique(rows, return_index=True)
     again = np.ones(len(rows), bool)
     again[at] = False
@@ -342,7 +342,7 @@ def _by_chance(first: Reading) -> bool:
 
 
 def _flat(first: Reading) -> bool:
-    """Whether inputs are rows of numbers: images are more often augmented than drawn anew."""
+    """Whether inputs are vectors: images that differ are more often augmented than other rows."""
     return all(len(stats.shape) <= 1 for (part, _), stats in first.stats.items() if part == "x")
 
 
@@ -364,7 +364,7 @@ def _first_repeat(rows: np.ndarray, batches: list[np.ndarray]) -> tuple[tuple[in
 def _labels_move(
     one: _Part, two: _Part | None, first: Reading, second: Reading | None, streams: bool, out: CheckResult
 ) -> None:
-    """The same inputs with other labels."""
+    """Find equal inputs with other labels."""
     other = two.rows if two is not None else second.rows if second is not None and streams else None
     if not other:
         return

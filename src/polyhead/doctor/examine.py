@@ -1,4 +1,4 @@
-"""`examine`: what is wrong with batches that somebody makes by hand."""
+"""`examine`: finds mistakes in hand-written generators and datasets."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def examine(
     steps_per_epoch: int | None = None,
     seconds: float = 60.0,
 ) -> Examination:
-    """What is wrong with a generator or a dataset, without training on it.
+    """Find mistakes in a generator or a dataset, without training on it.
 
     It reads at most ``batches`` batches, twice where that can be done, and compares them with each other and
     with the model. The model is not changed; neither are the global random states of NumPy, ``random`` and
@@ -43,7 +43,7 @@ def examine(
         model: a Keras model, built; compiled or not.
         batches: how many to read at most, at least 1.
         steps_per_epoch: what you give to ``fit``, if you do.
-        seconds: for everything; what takes longer is left, and the report says so.
+        seconds: the time limit; the report says what was left out.
 
     Returns:
         A report: ``report.ok``, ``report.problems`` (each with a ``code``), ``report.notes``,
@@ -85,13 +85,13 @@ def examine(
 
 
 def _unmade(obj: Any, error: Exception) -> Examination:
-    """A function that made nothing to read."""
+    """The report on a function that failed to make a dataset."""
     name = getattr(obj, "__name__", "obj")
     late = isinstance(error, TimeoutError)
     found, fix = (
         ("none in time", "It waits for something.")
         if late
-        else (error_line(error), f"Mend {_line_of_user(error)}.")
+        else (error_line(error), f"Fix {_line_of_user(error)}.")
     )
     code = "hangs" if late else "raises"
     return Examination((Problem(f"{name}()", "a generator or a dataset", found, fix, code),))
@@ -159,7 +159,7 @@ def _examine(
 
 
 def _item(what: Subject, first: Reading, worker: Worker, seconds: float) -> CheckResult:
-    """The first item read again, if there is time for it."""
+    """Read the first item again, if there is time."""
     if what.item is not None and 5 * max(first.seconds) > seconds:
         return CheckResult(unseen=["whether item 0 is the same when it is read again: it takes too long"])
     return check_item(what, first.rows, worker, seconds)
@@ -188,7 +188,7 @@ def _again(
     unseen: list[str],
     problems: list[Problem],
 ) -> Reading | None:
-    """A second reading, as the next epoch would be."""
+    """Read a second time, as in the next epoch."""
     if not what.again or worker.stuck:
         return None
     try:
@@ -197,7 +197,7 @@ def _again(
         unseen.append("a second epoch: what is called between two epochs took too long")
         return None
     except Exception as error:
-        fix = f"Mend {_line_of_user(error)}."
+        fix = f"Fix {_line_of_user(error)}."
         problems.append(Problem("between two epochs", "no error", error_line(error), fix, "raises"))
         return None
     second = read_batches(what, batches, worker, clock.left * 0.6, first.pairs)
@@ -223,7 +223,7 @@ def _not_for_keras(what: Subject) -> list[Problem]:
 
 
 def _stopped_early(reading: Reading, budget: float, which: str = "") -> list[Problem]:
-    """What ended a reading before its time."""
+    """Find what ended a reading early."""
     where = f" {which}" if which else ""
     problems = []
     if reading.failure is not None:
@@ -233,7 +233,7 @@ def _stopped_early(reading: Reading, budget: float, which: str = "") -> list[Pro
                 f"batch {step}{where}",
                 "a batch",
                 error_line(error),
-                f"Mend {_line_of_user(error)}: training would stop there, or go on without the batch.",
+                f"Fix {_line_of_user(error)}: training would stop there, or go on without the batch.",
                 "raises",
             )
         )
@@ -267,7 +267,7 @@ def _nothing(what: Subject) -> list[Problem]:
 
 
 def error_line(error: BaseException) -> str:
-    """An error in one line.
+    """Describe an error in one line.
 
     >>> error_line(ValueError("no such file"))
     'ValueError: no such file'
@@ -280,7 +280,7 @@ def error_line(error: BaseException) -> str:
 
 
 def _line_of_user(error: BaseException) -> str:
-    """The line of the user's code that raised."""
+    """Name the line of the user's code that raised."""
     frames = traceback.extract_tb(error.__traceback__)
     own = [
         frame
@@ -305,7 +305,7 @@ def _amount(reading: Reading, limit: int) -> str:
 
 
 def _epoch(what: Subject, first: Reading, steps: int | None) -> tuple[int | None, int | None]:
-    """Rows and batches of an epoch, where they were seen."""
+    """The rows and batches of an epoch, if an end was seen."""
     if first.ended:
         return sum(map(len, first.rows)), first.steps
     length = period([rows[:, 0] for rows in first.rows]) or steps
@@ -315,7 +315,7 @@ def _epoch(what: Subject, first: Reading, steps: int | None) -> tuple[int | None
 
 
 def _rows_alone(problem: Problem, size: int) -> Problem:
-    """A place in arrays by its row alone, as they have no batches of their own."""
+    """Name a place in arrays by its row alone: arrays have no batches."""
     if not size:
         return problem
 
@@ -327,7 +327,7 @@ def _rows_alone(problem: Problem, size: int) -> Problem:
 
 
 def _once(problems: list[Problem]) -> list[Problem]:
-    """Each problem once."""
+    """Drop problems that were found twice."""
     found: dict[Any, Problem] = {}
     for problem in problems:
         alone = problem.code in ("labels-move", "rereading-differs")  # seen in one item, and in an epoch

@@ -1,4 +1,4 @@
-"""Which labels go with which output, and which arrays into which input, as Keras would match them."""
+"""Matches labels with outputs and arrays with inputs, as Keras does."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from polyhead.keras_bridge.structure import Path, rebuild
 
 
 def match_outputs(y: Any, model: Model, third: bool = False) -> tuple[dict[Path, ModelTensor], list[Problem]]:
-    """Which labels go with which output, and what is wrong with the nesting.
+    """Match labels with outputs, and find problems in their nesting.
 
     Where labels would land in the wrong place, they are matched as they were meant, so that one mistake is told
     once. ``third``: a batch has a third part.
@@ -59,7 +59,7 @@ def match_outputs(y: Any, model: Model, third: bool = False) -> tuple[dict[Path,
 
 
 def example_yield(model: Model) -> str:
-    """What to yield for this model."""
+    """Show what to yield for this model."""
     names = [slot.name for slot in model.outputs]
     if model.output_form == "dict":
         return "x, {" + ", ".join(f'"{name}": ...' for name in names) + "}"
@@ -67,7 +67,7 @@ def example_yield(model: Model) -> str:
 
 
 def _match_alone(y: Mapping[str, Any], model: Model) -> tuple[dict[Path, ModelTensor], list[Problem]]:
-    """Labels in a dict, for a model whose only output has no key: Keras takes the array alone, or in a tuple."""
+    """Match a dict of labels with a model of one output: Keras takes the array alone, or in a tuple."""
     slot = model.outputs[0]
     key = slot.name if slot.name in y else next(iter(y)) if len(y) == 1 else None
     keys = "key" if len(y) == 1 else "keys"
@@ -101,7 +101,7 @@ def _match_keys(
 
 
 def _by_sorted_key(model: Model) -> list[Problem]:
-    """A tuple for a model with a dict of outputs: Keras goes by the order of the sorted keys."""
+    """The problem of a tuple for a dict of outputs: Keras assigns it by sorted keys."""
     names = [slot.name for slot in model.outputs]
     landed = sorted(names)
     if landed == names:
@@ -123,7 +123,7 @@ def _by_sorted_key(model: Model) -> list[Problem]:
 
 
 def by_luck(model: Model) -> Problem:
-    """A tuple whose order happens to be that of the sorted keys."""
+    """The problem of a tuple that happens to be in the order of the sorted keys."""
     return Problem(
         "y",
         f"a dict with the keys {quoted(slot.name for slot in model.outputs)}",
@@ -155,7 +155,7 @@ def _shown_nest(nested: Any) -> str:
 
 
 def match_inputs(x: Any, model: Model) -> tuple[dict[Path, ModelTensor], list[Problem]]:
-    """Which arrays go into which input."""
+    """Match arrays with inputs."""
     inputs, names = model.inputs, [slot.name for slot in model.inputs]
     if not inputs:
         return {}, []
@@ -192,7 +192,7 @@ def match_inputs(x: Any, model: Model) -> tuple[dict[Path, ModelTensor], list[Pr
 
 
 def check_inputs(reading: Reading, places: Matches) -> list[Problem]:
-    """Shapes of inputs against the model's."""
+    """Compare the shapes of inputs with the model's."""
     problems = []
     for path, slot in places.inputs.items():
         stats = reading.stats.get(("x", path))

@@ -1,4 +1,4 @@
-"""What a model takes and gives, place by place, with the activation and the loss of each output."""
+"""Describes the inputs and outputs of a model, with the activation and loss of each output."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from polyhead.kinds.keras_names import SPARSE_LOSSES
 
 @dataclass(frozen=True)
 class ModelTensor:
-    """One tensor that a model takes or gives.
+    """One input or output tensor of a model.
 
     Attributes:
         path: the keys that lead to it.
@@ -49,17 +49,17 @@ class ModelTensor:
 
     @property
     def sparse(self) -> bool | None:
-        """Whether labels are ids: by the loss; None where there is none to tell."""
+        """Whether the loss reads class ids; None without a loss."""
         return None if self.loss is None else self.loss in SPARSE_LOSSES
 
     @property
     def one_hot(self) -> bool:
-        """Whether the loss wants one number for each class."""
+        """Whether the loss expects one number for each class."""
         return self.loss in UNIT_LOSSES and self.loss.startswith("categorical_")
 
     @property
     def range(self) -> tuple[float, float, str] | None:
-        """The numbers that labels can be, and why."""
+        """The range of its labels and the reason for it."""
         return bounds_of(self.activation, self.loss)
 
 
@@ -81,7 +81,7 @@ class Model:
 
 
 def signature_of(model: Any, x: Any) -> tuple[Model | None, str]:
-    """What a model takes and gives, or why that cannot be seen.
+    """Describe a model's inputs and outputs, or say why it cannot be done.
 
     Args:
         model: a Keras model.
@@ -111,7 +111,7 @@ def signature_of(model: Any, x: Any) -> tuple[Model | None, str]:
 
 
 def nesting_form(nested: Any) -> str:
-    """How tensors are nested.
+    """Name the nesting of tensors.
 
     >>> nesting_form({"a": 1, "b": 2}), nesting_form([1]), nesting_form((1, [2]))
     ('dict', 'list', 'nested')

@@ -1,4 +1,4 @@
-"""What the places of a batch are called in messages."""
+"""Names the arrays of a batch in messages."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _WORDS = {"x": "input", "y": "target", "w": "weights"}
 
 @dataclass(frozen=True)
 class Matches:
-    """Which place of a batch goes with which part of a model.
+    """The tensors of a model that match the arrays of a batch.
 
     Attributes:
         inputs: the model's input for each place in ``x``.
@@ -25,7 +25,7 @@ class Matches:
     outputs: dict[Path, ModelTensor] = field(default_factory=dict)
 
     def name(self, place: Place, spot: Spot | None = None) -> str:
-        """The words for a place, with batch and row.
+        """Name an array, with batch and row.
 
         >>> Matches().name(("y", (1,)), (3, 17)), Matches().name(("x", ("image",)))
         ('target y[1], batch 3, row 17', 'input `image`')
@@ -43,12 +43,12 @@ class Matches:
 
 
 def in_row(text: str, spot: Spot) -> str:
-    """A place with batch and row."""
+    """Add batch and row to a place."""
     return f"{text}, batch {spot[0]}, row {spot[1]}"
 
 
 def counted(number: int, word: str) -> str:
-    """A number with its word.
+    """Write a number with its noun.
 
     >>> counted(1, "row"), counted(1200, "batch")
     ('1 row', '1,200 batches')
@@ -58,7 +58,7 @@ def counted(number: int, word: str) -> str:
 
 
 def quoted(names: object) -> str:
-    """Names in backticks.
+    """Write names in backticks.
 
     >>> quoted(["a", "b"])
     '`a`, `b`'

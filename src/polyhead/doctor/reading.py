@@ -1,4 +1,4 @@
-"""One reading of a subject: batch after batch, in a thread, bounded by a number and by time."""
+"""Reads batches in a thread, up to a number and a time limit."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class ReadBatch:
 
 @dataclass
 class Reading:
-    """What was seen in one reading.
+    """The result of one reading.
 
     Attributes:
         first: the first batch.
@@ -97,7 +97,7 @@ class Reading:
         return len(self.rows)
 
     def take(self, step: int, item: Any, seconds: float) -> ReadBatch:
-        """Count a batch in."""
+        """Add a batch."""
         batch = as_batch(item)
         self.seconds.append(seconds)
         if item is None:
@@ -147,7 +147,7 @@ def as_batch(item: Any) -> ReadBatch:
 
 
 def _with_arrays(nested: Any) -> Any:
-    """A nesting with arrays in it; what is no array becomes words."""
+    """Turn the leaves of a nesting into arrays, and what is no array into a description."""
     if nested is None:
         return None
     if isinstance(nested, dict) or (isinstance(nested, (list, tuple)) and not _is_plain(nested)):
@@ -205,7 +205,7 @@ def hashes(batch: ReadBatch) -> np.ndarray:
 
 
 class Clock:
-    """How much time is left for everything."""
+    """The time left of a limit."""
 
     def __init__(self, seconds: float) -> None:
         self._end = time.monotonic() + seconds
@@ -217,7 +217,7 @@ class Clock:
 
 
 class Worker:
-    """A thread that does one thing after another, each within a time; what hangs is left behind.
+    """A thread that runs tasks one by one with a time limit each; a task that hangs is abandoned.
 
     >>> with Worker() as worker:
     ...     worker.do(lambda: 2, 5.0)
@@ -232,7 +232,7 @@ class Worker:
         self.thread.start()
 
     def do(self, task: Callable[[], Any], seconds: float) -> Any:
-        """The result of ``task``.
+        """Return the result of ``task``.
 
         Raises:
             TimeoutError: it takes longer; this worker is of no use from then on.

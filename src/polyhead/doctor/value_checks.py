@@ -1,4 +1,4 @@
-"""The numbers: NaN, infinity, ids, ranges, one-hot labels, constant heads; and labels that stand for each other."""
+"""Checks values: NaN, infinity, ids, ranges, one-hot labels, constant heads, exchanged labels."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from polyhead.keras_bridge.structure import Path
 
 
 def check_finite(reading: Reading, places: Matches) -> list[Problem]:
-    """NaN and infinity, with the first row of each array that has one."""
+    """Find NaN and infinity, with the first row of each array that has one."""
     problems = []
     for place, stats in reading.stats.items():
         for spot, code, word in ((stats.nan, "nan", "NaN"), (stats.infinite, "infinity", "infinity")):
@@ -39,7 +39,7 @@ def check_finite(reading: Reading, places: Matches) -> list[Problem]:
 
 
 def zeros(reading: Reading, places: Matches) -> list[str]:
-    """Weights of 0: what Keras makes of them."""
+    """Note weights of 0, and how Keras counts them."""
     names = [
         places.name(place)
         for place, stats in reading.stats.items()
@@ -53,7 +53,7 @@ def zeros(reading: Reading, places: Matches) -> list[str]:
 
 
 def flat_labels(reading: Reading, places: Matches) -> list[str]:
-    """Labels without the last axis of their output: what Keras makes of them."""
+    """Note labels without the last axis of their output, and how Keras reads them."""
     names = [
         places.name(("y", path))
         for path, slot in places.outputs.items()
@@ -68,7 +68,7 @@ def flat_labels(reading: Reading, places: Matches) -> list[str]:
 
 
 def check_constant(reading: Reading, places: Matches) -> list[Problem]:
-    """Arrays that are the same in every row."""
+    """Find arrays that are the same in every row."""
     problems = []
     for place, stats in reading.stats.items():
         name, part = places.name(place), place[0]
@@ -93,7 +93,7 @@ def check_constant(reading: Reading, places: Matches) -> list[Problem]:
 
 
 def check_outputs(reading: Reading, places: Matches) -> tuple[list[Problem], dict[Path, ModelTensor]]:
-    """Labels against their outputs; labels that fit each other's output are told as swapped.
+    """Compare labels with their outputs; labels that fit each other's output are reported as swapped.
 
     Returns:
         The problems, and the outputs as they were meant.
@@ -131,7 +131,7 @@ def check_outputs(reading: Reading, places: Matches) -> tuple[list[Problem], dic
 
 
 def in_sorted_order(reading: Reading, places: Matches) -> Matches | None:
-    """The labels of a tuple matched by the outputs' sorted names, if they fit so and not in the declared order."""
+    """Match a tuple of labels by the sorted names of the outputs, if only that order fits."""
     slots = list(places.outputs.values())
     ways = [slots, sorted(slots, key=lambda slot: slot.name)]
     declared, by_name = (
@@ -157,7 +157,7 @@ def _wrong(problems: list[Problem]) -> bool:
 
 
 def check_losses(places: Matches, known: list[Problem]) -> list[Problem]:
-    """Activations and losses of the outputs against each other; where the labels are wrong, that was told already."""
+    """Compare activations and losses of outputs whose labels have no problem yet."""
     problems = []
     for path, slot in places.outputs.items():
         name = places.name(("y", path))
@@ -173,7 +173,7 @@ def check_losses(places: Matches, known: list[Problem]) -> list[Problem]:
 
 
 def judge_values(name: str, slot: ModelTensor, stats: LeafStatistics) -> list[Problem]:
-    """What is wrong with these labels for this output."""
+    """Find problems of labels for an output."""
     if stats.odd is not None:
         return []
     if _are_ids(slot, stats):

@@ -1,4 +1,4 @@
-"""Sample weights: their nesting against the outputs, and each array against its labels."""
+"""Checks sample weights: their nesting against the outputs, and each array against its labels."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from polyhead.errors import Problem
 
 
 def check_weights(reading: Reading, model: Model | None, places: Matches) -> list[Problem]:
-    """The nesting of weights against the outputs, and each array against its labels."""
+    """Compare the nesting of weights with the outputs, and each array with its labels."""
     first = reading.first
     assert first is not None
     w = first.parts.get("w")
@@ -39,7 +39,7 @@ def check_weights(reading: Reading, model: Model | None, places: Matches) -> lis
 def _for_every_output(
     reading: Reading, model: Model | None, places: Matches, weights: LeafStatistics
 ) -> list[Problem]:
-    """One array of weights beside labels of several outputs: Keras gives all of it to each of them."""
+    """Check one array of weights beside several outputs: Keras gives all of it to each of them."""
     several = model is not None and len(model.outputs) > 1
     for place, labels in reading.stats.items():
         if place[0] != "y" or labels.odd is not None or weights.odd is not None:

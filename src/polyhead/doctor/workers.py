@@ -1,4 +1,4 @@
-"""Workers: augmentations that repeat in each of them, and items that threads spoil for each other."""
+"""Checks workers: augmentations that repeat in each of them, and items that are not thread-safe."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def same_chance() -> Iterator[None]:
 
 
 def check_workers(subject: Subject, worker: Worker, seconds: float) -> CheckResult:
-    """What can be said about workers by reading items here; none is started."""
+    """Check what workers would do, by reading items here; no worker is started."""
     out = CheckResult()
     if subject.kind.startswith(("generator", "iterator")):
         out.notes.append(
@@ -75,7 +75,7 @@ def check_workers(subject: Subject, worker: Worker, seconds: float) -> CheckResu
 
 
 def _augmentation(subject: Subject, out: CheckResult) -> None:
-    """Whether an item draws from a random state that each process gets a copy of."""
+    """Check whether an item draws from a random state that each process gets a copy of."""
     read = _one(subject)
     if read is None:
         out.unseen.append("what each worker process draws: its items cannot be read by number")
@@ -112,7 +112,7 @@ def _one(subject: Subject) -> Callable[[], Any] | None:
 
 
 def _generators(owner: Any, depth: int = 2, name: str = "self") -> Iterator[tuple[str, Any]]:
-    """Random generators that an object holds, itself or one of its parts."""
+    """Find random generators in an object and its parts."""
     for key, value in getattr(owner, "__dict__", {}).items():
         if isinstance(value, (np.random.Generator, np.random.RandomState, random.Random)):
             yield f"{name}.{key}", value
@@ -129,7 +129,7 @@ def _state(generator: Any) -> str:
 
 
 def _check_threads(subject: Subject, out: CheckResult) -> None:
-    """The same items read one by one and by several threads at once."""
+    """Compare items read one by one with the same items read by several threads at once."""
     assert subject.item is not None
     item = subject.item
     count = min(subject.length or _ITEMS, _ITEMS)
@@ -174,7 +174,7 @@ def _check_threads(subject: Subject, out: CheckResult) -> None:
 
 
 def _reseeds(item: Callable[[int], Any]) -> str:
-    """The global random state that reading an item sets to the same value each time, or nothing."""
+    """Name the global random state that reading an item seeds anew each time; empty if none is."""
     ends = []
     for seed in (1, 2):
         np.random.seed(seed)  # noqa: NPY002
@@ -186,7 +186,7 @@ def _reseeds(item: Callable[[int], Any]) -> str:
 
 
 def check_item(subject: Subject, rows: list[np.ndarray], worker: Worker, seconds: float) -> CheckResult:
-    """A dataset's first item once more, in the same epoch."""
+    """Read a dataset's first item once more, in the same epoch."""
     out = CheckResult()
     if subject.item is None or not rows or not len(rows[0]):
         return out

@@ -96,9 +96,7 @@ class Array(Input):
         if self.fill is not None and array.dtype.kind == "f":
             array = np.where(np.isnan(array), array.dtype.type(self.fill), array)
         if check:
-            require_finite(
-                array, "finite numbers", "Mend the row, or say Array(fill=0.0) to fill in for NaN."
-            )
+            require_finite(array, "finite numbers", "Fix the row, or say Array(fill=0.0) to fill in for NaN.")
         if self.dtype == "float32":
             return as_float32(array, check)
         if check:

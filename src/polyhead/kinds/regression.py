@@ -93,7 +93,7 @@ class Regression(Head):
     def encode(self, values: Any, check: bool = True) -> tuple[np.ndarray, np.ndarray | None]:
         array, there = self._numbers(values)
         if check:
-            fix = "Mend the row, or put NaN where there is no label."
+            fix = "Fix the row, or put NaN where there is no label."
             require_finite(array, "finite numbers", fix)
         labels = as_float32(array, check)
         if there is None or self.elementwise:
