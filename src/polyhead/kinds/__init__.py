@@ -1,4 +1,4 @@
-"""What goes in and what is predicted."""
+"""Kinds of inputs and heads."""
 
 from polyhead.kinds.binary import Binary
 from polyhead.kinds.boxes import Boxes

@@ -1,4 +1,4 @@
-"""A column with one entry for each box of a row, as one column of entries."""
+"""Flattens a column of one entry a box into one column of entries."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from polyhead.kinds.source_column import About, Column
 
 
 class Entries:
-    """The entries of all rows as one column, as the head itself is resolved by it."""
+    """The entries of all rows as one column, by which the inner head is resolved."""
 
     def __init__(self, column: Column, places: int) -> None:
         self._column, self._places = column, places
         self._rows: list[int] = []
 
     def probe(self) -> Any:
-        """Those of the first rows."""
+        """Entries of the first rows."""
         self._rows = []
         return self._spread(self._column.probe(), 0)
 
     def scan(self) -> Iterator[Any]:
-        """Those of all rows, in pieces."""
+        """Entries of all rows, in pieces."""
         self._rows, start = [], 0
         for piece in self._column.scan():
             yield self._spread(piece, start)
@@ -54,7 +54,7 @@ class Entries:
 
 
 def as_entries(value: Any, index: int, places: int) -> Any:
-    """A row's entries; where there is room for one box, an entry may stand alone."""
+    """Return a row's entries; with room for one box, an entry may stand alone."""
     if isinstance(value, (list, tuple)) or (isinstance(value, np.ndarray) and value.ndim):
         return value
     if places == 1:

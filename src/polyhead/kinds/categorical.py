@@ -1,4 +1,4 @@
-"""Heads with several classes: one of many, any of many."""
+"""Heads with several classes: one of them, or any number of them."""
 
 from __future__ import annotations
 
@@ -274,7 +274,7 @@ class MultiLabel(Head):
 
     @staticmethod
     def _are_lists(column: Column) -> bool:
-        """Whether rows that all have as many entries are lists of labels: words, or ids beyond 0 and 1."""
+        """Whether rows of equal length are lists of labels: words, or ids other than 0 and 1."""
         return any(over(column, lambda piece: _holds_labels(plain(piece))))
 
     def _learnt(self, column: Column) -> Counter[Any]:

@@ -1,4 +1,4 @@
-"""Classes: their names, their ids, their weights."""
+"""Encodes classes: names, ids, weights."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from polyhead.errors import plain_scalar as plain_scalar
 from polyhead.kinds.missing import is_missing, plain
 
 MISSING, STRANGE = -1, -2
-"""In place of an id: no label, and a value that is no class."""
+"""Stand-ins for an id: a missing label, and a value that is no class."""
 
 _NOTHING = {"background", "bg", "none", "nothing", "void", "unlabeled", "unlabelled"}
 
 
 def checked_classes(kind: str, classes: Any, least: int) -> Any:
-    """Classes as their number or their names; an error for fewer than ``least``, or equal ones."""
+    """Validate classes, a number or distinct names, at least ``least`` of them."""
     if classes is None:
         return None
     classes = plain_scalar(classes)
@@ -41,7 +41,7 @@ def checked_classes(kind: str, classes: Any, least: int) -> Any:
 
 
 def weights_by_class(kind: str, given: Any, names: Sequence[Any] | None) -> Any:
-    """``class_weight`` by class, once the classes are known.
+    """Return ``class_weight`` by class, once the classes are known.
 
     Args:
         kind: of head.
@@ -75,7 +75,7 @@ def class_names(classes: int | Sequence[Any]) -> tuple[Any, ...]:
 
 
 def is_nothing(name: Any) -> bool:
-    """Whether a class is called what stands for nothing.
+    """Whether a class has a name such as "background".
 
     >>> is_nothing("Background"), is_nothing("sky"), is_nothing(0)
     (True, False, False)
@@ -84,7 +84,7 @@ def is_nothing(name: Any) -> bool:
 
 
 def classes_in_words(classes: int | Sequence[Any]) -> str:
-    """The classes as an error names them."""
+    """Describe the classes for an error."""
     if isinstance(classes, int):
         return f"an integer in [0, {classes - 1}]"
     return f"one of {shown(list(classes))}"
@@ -101,7 +101,7 @@ CLASS_A_STEP = (
 
 
 def _several(values: Any, count: int | None) -> str:
-    """What to do about rows of several values, an array or a list.
+    """Say what to do about rows of several values.
 
     Args:
         values: the column.
@@ -128,7 +128,7 @@ _AT_ONCE = "If several classes hold at once, use ph.MultiLabel."
 
 
 def one_class_a_row(values: Any, count: int | None = None) -> Any:
-    """A column of one class a row: codes, an array ``(B,)``, or a list.
+    """Return a column of one class a row, as codes, an array ``(B,)`` or a list.
 
     Args:
         values: the column.
@@ -154,7 +154,7 @@ def one_class_a_row(values: Any, count: int | None = None) -> Any:
 
 
 def class_ids(values: Any, classes: int | Sequence[Any], missing: Any) -> np.ndarray:
-    """A column as int32 ids ``(B,)``: `MISSING` where there is none, `STRANGE` for what is no class."""
+    """Return a column as int32 ids ``(B,)``; `MISSING` for no label, `STRANGE` for a value that is no class."""
     if hasattr(values, "codes"):
         table = _ids_by_lookup([*values.categories, None], classes, missing)
         return table[values.codes]  # code -1 reads the last place: None
@@ -165,7 +165,7 @@ def class_ids(values: Any, classes: int | Sequence[Any], missing: Any) -> np.nda
 
 
 def value_at(values: Any, index: int) -> Any:
-    """The value in a column of one class a row."""
+    """Return one value of a column of one class a row."""
     if hasattr(values, "codes"):
         return values.categories[values.codes[index]]
     value = values[index]
@@ -218,30 +218,30 @@ def _gone(array: np.ndarray, missing: Any) -> np.ndarray | None:
 
 
 def weights_by_id(classes: Sequence[Any], weights: Any) -> np.ndarray:
-    """``class_weight`` as float32 by id; 1 for a class that is not named."""
+    """Return ``class_weight`` as float32 by id; 1 for a class that is not named."""
     return np.array([weights.get(c, 1.0) for c in classes], np.float32)
 
 
 def balanced(counts: np.ndarray) -> list[float]:
-    """Weights by which every class that occurs weighs the same: rows / (classes seen * rows of the class)."""
+    """Return weights that balance the classes: rows / (classes seen * rows of the class)."""
     seen = int((counts > 0).sum())
     return [float(counts.sum() / (seen * n)) if n else 1.0 for n in counts.tolist()]
 
 
 def count_each(labels: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    """How many labels ``(..., n)`` that count (bool, alike) are 0 and 1 for each of ``n`` classes: ``(n, 2)``."""
+    """Count zeros and ones of each of ``n`` classes, ``(n, 2)``, in labels ``(..., n)`` that count."""
     axes = tuple(range(labels.ndim - 1))
     ones = ((labels == 1) & counts).sum(axes)
     return np.stack([counts.sum(axes) - ones, ones], 1)
 
 
 def balanced_each(counts: np.ndarray) -> list[float]:
-    """For each class the weight of its ones by which they weigh as much in all as its zeros."""
+    """Return for each class the weight of its ones that balances them with its zeros."""
     return [float(zeros / ones) if zeros and ones else 1.0 for zeros, ones in counts.tolist()]
 
 
 def class_shares(classes: Sequence[Any], counts: np.ndarray, rows: int | None = None, most: int = 5) -> str:
-    """The commonest classes and their shares, in a few words."""
+    """Describe the most common classes and their shares."""
     rows = rows or int(counts.sum())
     if not rows:
         return "no labels"
@@ -251,7 +251,7 @@ def class_shares(classes: Sequence[Any], counts: np.ndarray, rows: int | None = 
 
 
 def label_lists(values: Any, missing: Any) -> Iterable[tuple[int, Any]]:
-    """Each row that is a list of labels, with its position; rows that are missing are left out.
+    """Yield each row that is a list of labels, with its position; missing rows are left out.
 
     Raises:
         BadValue: for a row that is neither, or names a label twice.
@@ -276,7 +276,7 @@ def label_lists(values: Any, missing: Any) -> Iterable[tuple[int, Any]]:
 
 
 def output_dtype() -> str | None:
-    """The dtype of output layers: float32 under mixed precision, else None, which is Keras's own choice.
+    """Return the dtype of output layers: float32 under mixed precision, else None for Keras's default.
 
     float16 ends at 65,504 and has steps of 32 before that, which is too coarse for numbers and losses.
     Source: Keras's guide on mixed precision.
@@ -287,7 +287,7 @@ def output_dtype() -> str | None:
 
 
 def pooled_features(features: Any) -> Any:
-    """Features as vectors: maps are averaged over their places."""
+    """Return features as vectors, with maps averaged over space."""
     import keras
 
     layers = keras.layers

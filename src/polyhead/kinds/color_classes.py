@@ -1,4 +1,4 @@
-"""Masks in colours: which class each colour stands for."""
+"""Masks in colours, one colour for each class."""
 
 from __future__ import annotations
 
@@ -140,7 +140,7 @@ def _colour_table(colours: Colours) -> np.ndarray:
 
 
 def colour(value: Any) -> Colour | None:
-    """Three whole numbers of 0 to 255 as a colour; None for all else."""
+    """Return three whole numbers of 0 to 255 as a colour; None for anything else."""
     numbers = as_list(value)
     if numbers is None:
         return None
@@ -149,7 +149,7 @@ def colour(value: Any) -> Colour | None:
 
 
 def as_colours(given: list[Any]) -> Any:
-    """What ``missing=`` says as plain tuples: one colour, or several."""
+    """Return ``missing=`` as tuples: one colour, or several."""
     return tuple(tuple(one) if (one := as_list(value)) is not None else value for value in given)
 
 

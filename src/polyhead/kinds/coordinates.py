@@ -1,4 +1,4 @@
-"""Heads that lie in the image as coordinates."""
+"""Heads of coordinates in the image."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _PIXELS = (
 
 @dataclass(frozen=True, repr=False)
 class Coordinates(Head):
-    """Some coordinates a row, each with a weight of its own."""
+    """Several points or boxes a row, each with a weight of its own."""
 
     _: KW_ONLY
     normalized: bool = False
@@ -156,7 +156,7 @@ class Coordinates(Head):
         return rows
 
     def _fewer(self, row: np.ndarray, index: int) -> np.ndarray:
-        """What is kept of a row that has more entries than there is room for."""
+        """The entries to keep of a row that has too many."""
         fix = f"Say {type(self).__name__}({len(row)})."
         raise BadValue(index, f"at most {self.places} of them", str(len(row)), fix)
 

@@ -1,4 +1,4 @@
-"""What every head has: labels and weights, what lies in the image, how rows are mixed, its loss, metrics and output."""
+"""The base of all heads: labels and weights, mixing, loss, metrics and output layer."""
 
 from __future__ import annotations
 
@@ -56,13 +56,13 @@ class Head(Kind, InImage):
     takes_colours: ClassVar[bool] = False
     """Whether a value of the column may be a colour."""
     quantities: ClassVar[bool] = False
-    """Whether labels are numbers in a unit of their own, and the loss with them."""
+    """Whether labels, and so the loss, are in a unit of their own."""
     answers: ClassVar[bool] = False
-    """Whether ``given=`` may name it: it says yes or no of each row."""
+    """Whether ``given=`` may name it: it answers yes or no for each row."""
     first_loss: ClassVar[float | None] = None
-    """About what the default loss is where the output says nothing, if neither classes nor labels tell that."""
+    """The approximate default loss of an untrained output, if classes and labels do not tell."""
     view: ClassVar[str] = "numbers"
-    """How pages show it: ``"numbers"``, ``"binary"``, ``"class"``, ``"classes"`` or ``"vector"``, or as its layer."""
+    """Its preview: ``"numbers"``, ``"binary"``, ``"class"``, ``"classes"`` or ``"vector"``, or by its layer."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -97,29 +97,29 @@ class Head(Kind, InImage):
         object.__setattr__(self, "class_weight", as_class_weight(self.class_weight, where))
 
     def reads(self, name: str) -> tuple[str, ...]:
-        """All columns that this head reads: its labels', and its weights'."""
+        """All columns that this head reads, of labels and of weights."""
         return (*self.columns(name), *([self.sample_weight] if self.sample_weight else []))
 
     @property
     def inner(self) -> Head:
-        """What each box has, of a head for each box; any other head itself."""
+        """The head of each box for a head with ``each=``; else the head itself."""
         return self
 
     @property
     def spellings(self) -> Spellings:
-        """Classes, of those that nobody listed, whose names differ in spaces or case alone."""
+        """Learnt classes whose names differ only in spaces or case."""
         return self._spellings
 
     # Labels ----------------------------------------------------------------------------------------
 
     @property
     def elementwise(self) -> bool | None:
-        """Whether each number of a label has a weight of its own; None where that is not known yet."""
+        """Whether each number of a label has a weight of its own; None if not known yet."""
         return False
 
     @abstractmethod
     def encode(self, values: Any, check: bool = True) -> tuple[np.ndarray, np.ndarray | None]:
-        """A column's values as labels.
+        """Encode a column's values as labels.
 
         Returns:
             The labels ``(B, *shape)`` of ``dtype``, finite everywhere, and which of them are there: bool
@@ -136,11 +136,11 @@ class Head(Kind, InImage):
 
     @property
     def weight_forms(self) -> tuple[tuple[int, ...], ...]:
-        """The shapes that a row of the column of weights may have, beside one number."""
+        """The shapes that a row of the weight column may have, besides one number."""
         return ()
 
     def weighed(self, shape: tuple[int, ...]) -> Self:
-        """This head, not resolved yet, with a column of weights of this shape a row.
+        """Return this head, not resolved yet, for a weight column of this shape a row.
 
         Raises:
             BadValue: where it was said, or learnt, that weights are coarser.
@@ -149,16 +149,16 @@ class Head(Kind, InImage):
 
     @property
     def unit_said(self) -> bool:
-        """Whether it was said in which unit its numbers are, against those of the column."""
+        """Whether the user said the unit of its numbers."""
         return False
 
     # Mixed with other rows ------------------------------------------------------------------------
 
     weighs_when_mixed: ClassVar[bool] = False
-    """Whether mixing alone makes sample weights."""
+    """Whether mixing rows makes sample weights."""
 
     def mixable(self, way: str) -> tuple[int, ...]:
-        """The shape of one row's sample weight where rows are mixed.
+        """Return the shape of one row's sample weight if rows are mixed.
 
         Args:
             way: `BLEND`, where rows are laid over each other, or `PATCH`, where each fills a part of the image.
@@ -172,7 +172,7 @@ class Head(Kind, InImage):
     def mix(
         self, labels: np.ndarray, weights: np.ndarray | None, mixing: Mixing
     ) -> tuple[np.ndarray, np.ndarray | None]:
-        """The labels and weights of rows that are mixed; by default their mean by share and weight.
+        """Mix labels and weights of rows; by default their mean by share and weight.
 
         Args:
             labels: of the components, ``(K, B, *shape)``.
@@ -192,7 +192,7 @@ class Head(Kind, InImage):
         mixing: Mixing,
         along: np.ndarray | None = None,
     ) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | None]:
-        """As `mix`; and which box stands in each place, by which what belongs to boxes follows them.
+        """Mix like `mix`, and also say which box is in each place, so that labels of boxes can follow.
 
         Args:
             labels: as those of `mix`.
@@ -209,23 +209,23 @@ class Head(Kind, InImage):
     # Class weights ---------------------------------------------------------------------------------
 
     def count(self, labels: np.ndarray, counts: np.ndarray) -> np.ndarray:
-        """How often each class stands in labels that count (bool ``(B, *weight_shape)``)."""
+        """Count each class in the labels that count (bool ``(B, *weight_shape)``)."""
         raise NotImplementedError(f"{type(self).__name__} has no classes")
 
     def balanced(self, counts: np.ndarray) -> Self:
-        """This head with balanced class weights: rows / (classes seen * rows of the class)."""
+        """Return this head with balanced class weights: rows / (classes seen * rows of the class)."""
         raise NotImplementedError(f"{type(self).__name__} has no classes")
 
     def class_factor(self, labels: np.ndarray) -> np.ndarray:
-        """The class weight of each label, float32, broadcastable to ``(B, *weight_shape)``."""
+        """Return the class weight of each label, float32, broadcastable to ``(B, *weight_shape)``."""
         raise NotImplementedError(f"{type(self).__name__} has no classes")
 
     def empty(self, labels: np.ndarray, counts: np.ndarray) -> np.ndarray:
-        """The rows in which somebody looked and found nothing, bool ``(B,)``; arguments as those of `count`."""
+        """Return the rows that are annotated as empty, bool ``(B,)``; arguments as for `count`."""
         return np.zeros(len(labels), bool)
 
     def describe(self, labels: np.ndarray, counts: np.ndarray) -> str:
-        """The distribution of the labels that count, in a few words."""
+        """Describe the distribution of the labels that count."""
         found = ArrayStatistics()
         found.add(labels, int, counts)
         if not found.numbers:
@@ -241,25 +241,25 @@ class Head(Kind, InImage):
 
     @property
     def probabilities(self) -> tuple[str, ...]:
-        """The activations that give the probabilities of its classes; none where the output is no probability."""
+        """The activations that give the probabilities of its classes; none if the output is no probability."""
         return ()
 
     @property
     def losses(self) -> tuple[str, ...]:
-        """The losses of Keras that read labels as this head writes them; none for any that measures a distance."""
+        """The Keras losses that read its labels; empty if any loss for numbers does."""
         return ()
 
     @abstractmethod
     def default_loss(self, logits: bool) -> Any:
-        """A Keras loss for this head, its values one for each sample weight."""
+        """Return a Keras loss with one value for each sample weight."""
 
     @abstractmethod
     def default_metrics(self, logits: bool) -> list[Any]:
-        """Keras metrics for this head."""
+        """Return Keras metrics for this head."""
 
     @abstractmethod
     def output(self, features: Any, name: str) -> Any:
-        """The output tensor for this head on top of ``features``."""
+        """Return the output tensor for this head on top of ``features``."""
 
 
 _NAMES = {
@@ -268,10 +268,10 @@ _NAMES = {
     "each": ("the name of a head of boxes", 'Write it as text, as each="box".'),
     "of": ("the name of an image input", 'Write it as text, as of="image".'),
 }
-"""For each argument that names one thing: what it names, and what to do."""
+"""For arguments that name something: what they name, and what to do."""
 
 
 def coarser(shape: tuple[int, ...]) -> BadValue:
-    """The error for weights that are finer than a head was said to have them."""
+    """The error for weights that are finer than declared."""
     fix = "Leave elementwise=False out; a feed of feed.on() has weights as fine as the first feed."
     return BadValue(None, "one weight a row, as elementwise=False says", f"rows of shape {shape}", fix)

@@ -243,7 +243,7 @@ class Image(Input):
         return "scale" if column.dtype == np.uint8 and self.dtype == "float32" else None
 
     def encode(self, values: Any, check: bool = True, empty: Empty = np.empty) -> np.ndarray:
-        """A batch, as every input encodes its rows; ``empty`` makes the memory of what is written anew."""
+        """Encode a batch; ``empty`` allocates the memory of new arrays."""
         if isinstance(values, list) and self._as_bytes(values):
             out = empty((len(values), *self.shape), self.dtype)
             for row, to in zip(values, out, strict=True):  # each while it is in the cache
@@ -267,7 +267,7 @@ class Image(Input):
         return np.ascontiguousarray(array, np.float32)
 
     def ranged(self, pixels: np.ndarray) -> np.ndarray:
-        """Pixels of files or arrays, of any number type, as float32 in 0–1 by the declared range.
+        """Scale pixels of any number type to float32 in 0–1 by the declared range.
 
         Raises:
             BadValue: for numbers outside of it.
@@ -296,7 +296,7 @@ class Image(Input):
         return "float64" if max(abs(low), abs(high)) > high - low else "float32"
 
     def unranged(self, pixels: np.ndarray) -> np.ndarray:
-        """Float32 in 0–1, or uint8, as the numbers of the data again; what `ranged` takes.
+        """Undo `ranged`: turn float32 in 0–1, or uint8, into the numbers of the data.
 
         As float32, but as float64 where the range lies further from 0 than it is wide, as float32 is too coarse there.
         """

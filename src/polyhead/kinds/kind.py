@@ -1,4 +1,4 @@
-"""What every kind has: a column, a shape, a dtype, an encoding."""
+"""The base of inputs and heads: a column, a shape, a dtype, an encoding."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from polyhead.kinds.mixed_labels import Mixing
 from polyhead.kinds.source_column import Column
 
 Way = Literal["copy", "cast", "scale"]
-"""As it is; bytes as float32; bytes as float32, divided by 255."""
+"""Unchanged; bytes cast to float32; bytes as float32, divided by 255."""
 
 
 @dataclass(frozen=True)
 class Kind(ABC):
-    """What an input or a head is: declared by the user, then resolved against the data and fixed.
+    """An input or a head: declared by the user, then resolved against the data and fixed.
 
     Attributes:
         column: the column or columns read; by default the one of the kind's own name.
@@ -53,7 +53,7 @@ class Kind(ABC):
 
     @property
     def inner(self) -> Kind:
-        """The kind that the user wrote, by whose name errors call it."""
+        """The kind that the user wrote, whose name errors use."""
         return self
 
     def columns(self, name: str) -> tuple[str, ...]:
@@ -63,7 +63,7 @@ class Kind(ABC):
         return (self.column,) if isinstance(self.column, str) else tuple(self.column)
 
     def told(self, column: Column) -> Self:
-        """This kind, not resolved yet, with what the source of its column knows and the user did not say.
+        """Return this kind, not resolved yet, with what the source of its column knows and the user left out.
 
         Raises:
             BadValue: where the two contradict each other.
@@ -73,14 +73,14 @@ class Kind(ABC):
 
     @abstractmethod
     def resolve(self, column: Column) -> Self:
-        """This kind with all fixed that the data says: shape, dtype, classes.
+        """Return this kind with everything fixed that depends on the data: shape, dtype, classes.
 
         Raises:
             BadValue: where the column cannot be what is declared.
         """
 
     def way(self, column: np.ndarray) -> Way | None:
-        """How rows of a whole column of numbers become this kind's array in one pass; None where there is no such way.
+        """How rows of a column in memory become this kind's array in one pass; None if they cannot.
 
         What is copied may still be checked by ``encode``, which does not change it; bytes that are cast or scaled are
         right as inputs, and as labels where the column was looked at.
@@ -99,11 +99,11 @@ class Kind(ABC):
 
     @property
     def names(self) -> tuple[Any, ...]:
-        """The classes in order of their ids; none where it has none."""
+        """The classes in order of their ids; empty without classes."""
         return ()
 
     def __repr__(self) -> str:
-        """The declaration, with what differs from the default."""
+        """The declaration, with the arguments that differ from the default."""
         parts: list[str] = []
         positional = True
         for f in sorted((f for f in fields(self) if f.repr), key=lambda f: bool(f.kw_only)):
@@ -115,7 +115,7 @@ class Kind(ABC):
         return f"{type(self).__name__}({', '.join(parts)})"
 
     def fixed(self, **changes: Any) -> Self:
-        """A copy with some fields set, also those that are learnt and that users do not say."""
+        """Return a copy with some fields set, including those that are learnt."""
         learnt = {f.name: changes.pop(f.name, getattr(self, f.name)) for f in fields(self) if not f.init}
         found = replace(self, **changes)
         for name, value in learnt.items():
@@ -125,18 +125,18 @@ class Kind(ABC):
 
 @dataclass(frozen=True, repr=False)
 class Input(Kind):
-    """What the model is given."""
+    """An input of the model."""
 
     @abstractmethod
     def encode(self, values: Any, check: bool = True) -> np.ndarray:
-        """A column's values as the model's input, ``(B, *shape)`` of ``dtype``.
+        """Encode a column's values as the model's input, ``(B, *shape)`` of ``dtype``.
 
         Raises:
             BadValue: with the position of the first value that is not right, where ``check``.
         """
 
     def require_mixable(self, way: str) -> None:
-        """Raise where several rows of this input cannot become one.
+        """Raise if several rows of this input cannot be mixed.
 
         Args:
             way: `BLEND` or `PATCH`.
@@ -146,5 +146,5 @@ class Input(Kind):
         """
 
     def mix(self, parts: np.ndarray, mixing: Mixing) -> np.ndarray:
-        """Components ``(K, B, *shape)``, encoded, as the rows they make, ``(B, *shape)``."""
+        """Mix encoded components ``(K, B, *shape)`` into rows ``(B, *shape)``."""
         return mixing.image(parts)

@@ -1,4 +1,4 @@
-"""Classes that nobody listed: those that the source knows, or the values of the column."""
+"""Learns classes that the user did not list, from the source or from the column."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from polyhead.kinds.missing import is_missing
 from polyhead.kinds.source_column import Column
 
 Spellings = tuple[Mapping[str, int], ...]
-"""Names that differ in spaces or case alone, in groups, each with how often it occurs; 0 where that is not known."""
+"""Groups of names that differ only in spaces or case, each with its count; 0 if that is not known."""
 
 _FROM_FLOATS = ("nan", "None")
 
 
 def known_classes(column: Column, missing: Any) -> tuple[Any, ...]:
-    """The classes that the source of a column knows, without the value that means "no label"; none if it knows none."""
+    """Return the classes that the source of a column knows, without the missing marker; empty if it knows none."""
     return tuple(c for c in column.about().classes or () if not is_missing(c, missing))
 
 
 def learn(pieces: Iterable[Any], missing: Any) -> tuple[tuple[Any, ...], Spellings]:
-    """The classes of a column: the categories it declares, else its distinct values, sorted.
+    """Learn the classes of a column: the categories it declares, else its distinct values, sorted.
 
     Args:
         pieces: of the column, as `class_encoding.one_class_a_row` gives them.
@@ -61,7 +61,7 @@ def learn(pieces: Iterable[Any], missing: Any) -> tuple[tuple[Any, ...], Spellin
 
 
 def ordered(found: Iterable[Any]) -> tuple[Any, ...]:
-    """Distinct values in the order they get their ids: sorted."""
+    """Return distinct values in the order of their ids: sorted."""
     values = {v.item() if isinstance(v, np.generic) else v for v in found}
     try:
         return tuple(sorted(values))
@@ -80,7 +80,7 @@ def _at_least_two(classes: Sequence[Any]) -> tuple[Any, ...]:
 
 
 def spellings(counts: Mapping[Any, int]) -> Spellings:
-    """The names among classes that differ in spaces or case alone; single letters of either case are classes.
+    """Find names that differ only in spaces or case; the case of single letters counts.
 
     >>> spellings({"cat": 8, " Cat": 1, "a": 5, "A": 5, 3: 1})
     ({' Cat': 1, 'cat': 8},)

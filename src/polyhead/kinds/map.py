@@ -131,7 +131,7 @@ class Map(Pixels):
 
     @property
     def _rows(self) -> str:
-        """What a row is expected to be."""
+        """The expected form of a row, for errors."""
         return "numbers (H, W)" if self.channels == 1 else f"numbers (H, W, {self.channels})"
 
     def _channels_fix(self, array: np.ndarray) -> str:

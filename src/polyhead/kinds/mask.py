@@ -1,4 +1,4 @@
-"""Heads that lie in the image, pixel by pixel: masks."""
+"""A head with a class for each pixel of the image."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ class Mask(Pixels):
 
     @property
     def _weighed(self) -> tuple[Any, ...]:
-        """What ``class_weight`` names: the ids 0 and 1 of a single binary mask, else the classes."""
+        """The classes that ``class_weight`` names: the ids 0 and 1 of a single binary mask, else the classes."""
         return (0, 1) if self.binary and not self.multi else self.names
 
     @property
@@ -345,7 +345,7 @@ class Mask(Pixels):
         require_whole(array, expected, "Give whole numbers; a soft mask is a ph.Map.")
 
     def _wanted(self, most: Any) -> tuple[str, str]:
-        """What each pixel is expected to hold, and what to do where one holds ``most``."""
+        """The expected value of a pixel, and what to do about ``most``, for errors."""
         expected = f"one of the values {shown(list(self.values or ()))} in each pixel"
         fix = "If some pixels have no label, say Mask(missing=...) with the value they hold."
         if self.values is not None:

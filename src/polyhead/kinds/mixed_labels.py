@@ -14,14 +14,14 @@ import numpy as np
 from polyhead.errors import BadValue
 
 BLEND, PATCH = "blend", "patch"
-"""The two ways: laid over each other, or side by side."""
+"""The two ways of mixing: blended, or side by side."""
 
 MIXABLE = "labels that can be mixed"
 
 
 @dataclass(frozen=True)
 class Mixing:
-    """How some rows are made of K components each.
+    """How rows are mixed from K components each.
 
     Attributes:
         shares: float64 ``(K, B)``; the components of a row sum to 1.
@@ -185,7 +185,7 @@ def _area_share(low: np.ndarray, high: np.ndarray, whole: np.ndarray) -> np.ndar
 
 
 def choose(kept: np.ndarray, room: int, sizes: np.ndarray | None = None) -> np.ndarray:
-    """Which places are chosen where more are kept than there is room for.
+    """Choose places if more are kept than there is room for.
 
     Args:
         kept: bool ``(B, n)``.
@@ -209,7 +209,7 @@ def choose(kept: np.ndarray, room: int, sizes: np.ndarray | None = None) -> np.n
 
 
 def take_places(values: np.ndarray, places: np.ndarray) -> np.ndarray:
-    """Values ``(B, n, ...)`` at places ``(B, room)``, 0 where a place is -1."""
+    """Return values ``(B, n, ...)`` at places ``(B, room)``, 0 where a place is -1."""
     at = places.reshape(*places.shape, *[1] * (values.ndim - 2))
     found: np.ndarray = np.where(
         at < 0, values.dtype.type(0), np.take_along_axis(values, np.maximum(at, 0), 1)
@@ -224,7 +224,7 @@ def together(parts: np.ndarray) -> np.ndarray:
 
 
 def require_soft(loss: Any) -> None:
-    """Raise for a loss that takes labels for 0 and 1 and nothing between.
+    """Raise for a loss that reads only labels of 0 and 1, not between.
 
     Raises:
         BadValue: for one of the hinge losses.
@@ -236,5 +236,5 @@ def require_soft(loss: Any) -> None:
 
 
 def unmixable(found: str, fix: str) -> BadValue:
-    """What a head raises whose labels of several rows make none."""
+    """The error of a head whose labels cannot be mixed."""
     return BadValue(None, MIXABLE, found, fix)

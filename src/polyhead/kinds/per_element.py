@@ -48,7 +48,7 @@ class Each(Head):
 
     @classmethod
     def wrapping(cls, head: Head, boxes: Boxes, boxes_column: str) -> Self:
-        """A head for each of some boxes; where it waits for no head, it waits for the one that the boxes wait for."""
+        """Wrap a head for each box; without ``given`` it takes that of the boxes."""
         common = {f.name: getattr(head, f.name) for f in fields(Head) if f.init}
         common["given"] = head.given or boxes.given
         return cls(head, boxes, boxes_column, **common)
@@ -62,7 +62,7 @@ class Each(Head):
 
     @property
     def presence(self) -> bool:
-        """Whether it says for each place whether there is a box: yes or no, read from the column of the boxes."""
+        """Whether it predicts the presence of each box, read from the column of the boxes."""
         return self.head.answers and self.head.columns("") == (self.boxes_column,)
 
     def fixed(self, **changes: Any) -> Self:
@@ -156,7 +156,7 @@ class Each(Head):
         return self.fixed(head=self.head.declared(raw.head), boxes=raw.boxes)
 
     def entries(self, value: Any, count: int, index: int = 0) -> Any:
-        """A row's entries, one for each of its boxes.
+        """Return a row's entries, one for each of its boxes.
 
         Args:
             value: of the column, not missing.
@@ -176,7 +176,7 @@ class Each(Head):
         return found
 
     def along(self, values: Any, boxes: Any) -> Any:
-        """The column with what belongs to boxes that are kept, where no image is moved.
+        """Return the entries of the boxes that are kept, if no image is moved.
 
         Args:
             values: of the column, ``(B, ...)``.
@@ -246,7 +246,7 @@ class Each(Head):
         return labels, whole.reshape(rows, *self.weight_shape)
 
     def _padded(self, values: Any) -> tuple[Any, int]:
-        """All entries one after the other, None for a place without one; and the rows."""
+        """All entries one after the other, None for a place without one; and the number of rows."""
         values, filler = plain(values), 0 if self.presence else None
         if is_dense(values) and (values.shape[1:2] == (self.places,) or values.ndim == 1 == self.places):
             return values.reshape(-1, *values.shape[2:]), len(values)
@@ -297,7 +297,7 @@ class Each(Head):
         return take_places(together(labels), along), found.astype(np.float32), None
 
     def _nowhere(self, weights: np.ndarray, mixing: Mixing) -> np.ndarray:
-        """What a place without a box weighs, ``(B, 1)``: nothing where somebody did not look at all that is seen."""
+        """The weight of a place without a box, ``(B, 1)``; 0 if a visible component was not annotated."""
         rows = weights.max(2)
         known = ((rows > 0) | (mixing.shares == 0)).all(0)
         found: np.ndarray = np.where(known, (rows * mixing.shares).sum(0), 0)[:, None]
@@ -352,7 +352,7 @@ def is_each(head: Head) -> TypeGuard[Each]:
 
 
 def for_boxes(heads: Mapping[str, Head]) -> dict[str, Head]:
-    """The heads, with those that say ``each=`` as heads for each box.
+    """Return the heads, those with ``each=`` as heads for each box.
 
     Raises:
         ContractError: where ``each=`` names no head of boxes, or stands on one.

@@ -1,4 +1,4 @@
-"""What heads with a label for each pixel of the image have in common."""
+"""The base of heads with a label for each pixel of the image."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Pixels(Head):
         return len(sizes) > 1 or (self.size is not None and sizes != {self.size})
 
     def sized(self, column: Column, what: str) -> Self:
-        """This head with the size of the first labels, where none is said.
+        """Return this head with the size of the first labels, if none is declared.
 
         Args:
             column: of the labels.
@@ -87,7 +87,7 @@ class Pixels(Head):
         return mixing.cut(labels), weights
 
     def convolved(self, features: Any, name: str, channels: int, activation: str | None) -> Any:
-        """A convolution of one pixel on top of a feature map, enlarged to the size of the labels."""
+        """Apply a 1 x 1 convolution to a feature map, enlarged to the size of the labels."""
         import keras
 
         assert self.size is not None
@@ -109,7 +109,7 @@ class Pixels(Head):
 
 
 def as_pixels(value: Any, expected: str) -> np.ndarray:
-    """A row's label as an array, of whatever type.
+    """Return a row's label as an array of any type.
 
     Raises:
         BadValue: for nested lists of unequal length.
@@ -121,7 +121,7 @@ def as_pixels(value: Any, expected: str) -> np.ndarray:
 
 
 def holding(array: np.ndarray, value: float) -> np.ndarray:
-    """A mask of a type that holds a value as well, which may come to stand in some of its pixels."""
+    """Cast a mask to a dtype that also holds a given value."""
     if array.dtype.kind not in "iu":
         return array
     bounds = np.iinfo(array.dtype)
@@ -131,7 +131,7 @@ def holding(array: np.ndarray, value: float) -> np.ndarray:
 
 
 def _image_shape(value: Any) -> tuple[int, ...]:
-    """The shape of an array or of nested lists; ``()`` for lists of unequal length, which are told later."""
+    """The shape of an array or of nested lists; ``()`` for lists of unequal length, which are reported later."""
     try:
         return np.shape(value)
     except ValueError:

@@ -131,7 +131,7 @@ class Regression(Head):
 
 @dataclass(frozen=True, repr=False)
 class Embedding(Regression):
-    """A vector whose direction is to be met, as float32 ``(B, n)``; the loss is the cosine's.
+    """A vector whose direction matters, as float32 ``(B, n)``; the loss is cosine similarity.
 
     >>> Embedding(3).encode(np.eye(3))[0].dtype
     dtype('float32')

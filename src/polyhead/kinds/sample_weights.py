@@ -1,4 +1,4 @@
-"""The user's own weights of a head: one for each row, or finer, as one for each label, box, point or pixel."""
+"""Reads the user's sample weights: one for each row, label, box, point or pixel."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class BoxWeights(Each):
 
     @classmethod
     def for_head(cls, name: str, head: Head, values: Any) -> BoxWeights | None:
-        """Those of a head whose column of weights has one for each box; None for all others.
+        """The weights of a head whose weight column has one for each box; None for all others.
 
         Args:
             name: of the head.
@@ -52,12 +52,12 @@ class BoxWeights(Each):
 
 
 def weights_key(name: str) -> str:
-    """What the weights of a head are called among all that lies in an image."""
+    """The name of a head's weights among the labels in an image."""
     return f"weights of {name}"
 
 
 def prepared(head: Head, values: Any) -> Head:
-    """A head as it takes its column of weights, before it is resolved.
+    """Prepare a head for its weight column, before it is resolved.
 
     Args:
         head: as it was declared.
@@ -76,7 +76,7 @@ def prepared(head: Head, values: Any) -> Head:
 
 
 def weights_shape(head: Head, values: Any) -> tuple[int, ...]:
-    """The shape of a row's own weights: ``()`` for one a row.
+    """Return the shape of a row's weights: ``()`` for one a row.
 
     Args:
         head: resolved.
@@ -99,7 +99,7 @@ def weights_shape(head: Head, values: Any) -> tuple[int, ...]:
 
 
 def read_weights(values: Any, shape: tuple[int, ...], there: np.ndarray | None) -> np.ndarray:
-    """A column of weights, float32 ``(B, *shape)``.
+    """Return a weight column as float32 ``(B, *shape)``.
 
     Args:
         values: the column.
