@@ -183,9 +183,9 @@ def _require_compile_arguments(model: Any, feed: Any, normalize: str, kwargs: Ma
     problems += [
         Problem(
             f"compile({name}=)",
-            "nothing, as the heads have it",
+            f"no {name}= together with a Feed, whose heads have it",
             shown(kwargs[name]),
-            f"Say it on the head: ph.{kind}({head.get(name, name)}=...).",
+            f"Set it on a head: ph.{kind}({head.get(name, name)}=...).",
         )
         for name in ("loss", "loss_weights", "metrics", "weighted_metrics")
         if name in kwargs

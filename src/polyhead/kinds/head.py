@@ -81,19 +81,18 @@ class Head(Kind, InImage):
             fix = "Put None or NaN in place of the others."
             raise ContractError(Problem(f"{name}(missing=)", "one value", shown(self.missing), fix))
         if self.each is not None and not self.takes_each:
-            fix = "A map belongs to the whole image: leave each= out."
-            raise ContractError(Problem(f"{name}(each=)", "nothing", shown(self.each), fix))
+            expected = "no each= for labels of the whole image"
+            raise ContractError(Problem(f"{name}(each=)", expected, shown(self.each), "Leave it out."))
         if self.of is not None and self.layer is None:
-            fix = "Leave it out: labels of whole rows lie in no image."
-            raise ContractError(Problem(f"{name}(of=)", "nothing", shown(self.of), fix))
+            expected = "no of= for labels that lie in no image"
+            raise ContractError(Problem(f"{name}(of=)", expected, shown(self.of), "Leave it out."))
         if self.class_weight is None:
             return
         where = f"{name}(class_weight=)"
         if not self.takes_class_weight:
-            fix = "Weigh rows through another head, or give the loss its own weights."
-            raise ContractError(
-                Problem(where, "nothing, as it has no classes", shown(self.class_weight), fix)
-            )
+            expected = "no class_weight= for a head without classes"
+            fix = "Use sample_weight=, or a loss with weights of its own."
+            raise ContractError(Problem(where, expected, shown(self.class_weight), fix))
         object.__setattr__(self, "class_weight", as_class_weight(self.class_weight, where))
 
     def reads(self, name: str) -> tuple[str, ...]:

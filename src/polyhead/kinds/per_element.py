@@ -373,7 +373,7 @@ def for_boxes(heads: Mapping[str, Head]) -> dict[str, Head]:
         told = "no head of that name" if boxes is None else type(boxes).__name__
         near = similar(head.each, known) if boxes is None else ""
         if isinstance(inner, Boxes):
-            expected, told, near = "nothing, as boxes are the entries", repr(head.each), ""
+            expected, told, near = "no each= for boxes themselves", repr(head.each), ""
         problems.append(Problem(f"{place(head=name)}, each={head.each!r}", expected, told, near))
     if problems:
         raise ContractError(*problems)
