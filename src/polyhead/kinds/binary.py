@@ -14,6 +14,7 @@ from polyhead.kinds.head import Head
 from polyhead.kinds.keras_names import BINARY_LOSSES, SIGMOID
 from polyhead.kinds.missing import as_float32, collapse, first_row, numbers
 from polyhead.kinds.mixed_labels import require_soft
+from polyhead.kinds.output_layers import dense_output, pooled_features
 from polyhead.kinds.source_column import Column, over
 
 
@@ -132,9 +133,4 @@ class Binary(Head):
         ]
 
     def output(self, features: Any, name: str) -> Any:
-        import keras
-
-        dtype = class_encoding.output_dtype()
-        return keras.layers.Dense(1, activation="sigmoid", name=name, dtype=dtype)(
-            class_encoding.pooled_features(features)
-        )
+        return dense_output(pooled_features(features), name, self.shape, "sigmoid")

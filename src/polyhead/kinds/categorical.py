@@ -25,11 +25,45 @@ from polyhead.kinds.missing import (
     require_whole,
 )
 from polyhead.kinds.mixed_labels import require_soft, unmixable
+from polyhead.kinds.output_layers import dense_output, pooled_features
 from polyhead.kinds.source_column import Column, over
 
 
 @dataclass(frozen=True, repr=False)
-class Categorical(Head):
+class Classes(Head):
+    """A head with classes that are listed, known to the source, or learnt from the column."""
+
+    classes: int | Sequence[Any] | None = None
+
+    takes_class_weight: ClassVar[bool] = True
+    least: ClassVar[int] = 1
+    """The least number of classes."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        kind = type(self).__name__
+        object.__setattr__(self, "classes", class_encoding.checked_classes(kind, self.classes, self.least))
+        known = None if self.classes is None else self.names
+        object.__setattr__(
+            self, "class_weight", class_encoding.weights_by_class(kind, self.class_weight, known)
+        )
+
+    def told(self, column: Column) -> Self:
+        if self.classes is not None:
+            return self.fixed(_spellings=())
+        known = known_classes(column, self.missing)
+        alike = spellings(dict.fromkeys(known, 0))
+        return self if len(known) < self.least else self.fixed(classes=known, _spellings=alike)
+
+    @property
+    def names(self) -> tuple[Any, ...]:
+        """The classes in order of their ids."""
+        assert self.classes is not None
+        return class_encoding.class_names(self.classes)
+
+
+@dataclass(frozen=True, repr=False)
+class Categorical(Classes):
     """One of several classes, as int32 ids ``(B,)``, or one-hot, float32 ``(B, n)``.
 
     Attributes:
@@ -44,40 +78,13 @@ class Categorical(Head):
     (array([1, 0, 0], dtype=int32), array([ True, False,  True]))
     """
 
-    classes: int | Sequence[Any] | None = None
     _: KW_ONLY
     one_hot: bool = False
 
-    takes_class_weight: ClassVar[bool] = True
+    least: ClassVar[int] = 2
     view: ClassVar[str] = "class"
 
     probabilities = SOFTMAX
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        object.__setattr__(
-            self, "classes", class_encoding.checked_classes("Categorical", self.classes, least=2)
-        )
-        known = None if self.classes is None else self.names
-        object.__setattr__(
-            self, "class_weight", class_encoding.weights_by_class("Categorical", self.class_weight, known)
-        )
-
-    def told(self, column: Column) -> Self:
-        if self.classes is not None:
-            return self.fixed(_spellings=())
-        known = known_classes(column, self.missing)
-        return (
-            self
-            if len(known) < 2
-            else self.fixed(classes=known, _spellings=spellings(dict.fromkeys(known, 0)))
-        )
-
-    @property
-    def names(self) -> tuple[Any, ...]:
-        """The classes in order of their ids."""
-        assert self.classes is not None
-        return class_encoding.class_names(self.classes)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -168,16 +175,11 @@ class Categorical(Head):
         return [metric(name="accuracy")]
 
     def output(self, features: Any, name: str) -> Any:
-        import keras
-
-        dense = keras.layers.Dense(
-            len(self.names), activation="softmax", name=name, dtype=class_encoding.output_dtype()
-        )
-        return dense(class_encoding.pooled_features(features))
+        return dense_output(pooled_features(features), name, self.output_shape, "softmax")
 
 
 @dataclass(frozen=True, repr=False)
-class MultiLabel(Head):
+class MultiLabel(Classes):
     """Any of several classes at once, as float32 ``(B, n)`` of 0 and 1.
 
     The column is 0/1 ``(N, n)``, or a list of names or ids a row. NaN in a place means that this label alone
@@ -193,11 +195,9 @@ class MultiLabel(Head):
     [[0.0, 1.0], [0.0, 0.0], [1.0, 1.0]]
     """
 
-    classes: int | Sequence[Any] | None = None
     _: KW_ONLY
     elementwise: bool | None = None
 
-    takes_class_weight: ClassVar[bool] = True
     view: ClassVar[str] = "classes"
     dtype = "float32"
     probabilities = SIGMOID
@@ -205,30 +205,11 @@ class MultiLabel(Head):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        object.__setattr__(
-            self, "classes", class_encoding.checked_classes("MultiLabel", self.classes, least=1)
-        )
-        known = None if self.classes is None else self.names
-        object.__setattr__(
-            self, "class_weight", class_encoding.weights_by_class("MultiLabel", self.class_weight, known)
-        )
         if self.class_weight is not None:
             if self.elementwise is False:
                 where = "MultiLabel(class_weight=, elementwise=False)"
                 raise ContractError(Problem(where, "a weight for each label", "one a row"))
             object.__setattr__(self, "elementwise", True)
-
-    def told(self, column: Column) -> Self:
-        if self.classes is not None:
-            return self.fixed(_spellings=())
-        known = known_classes(column, self.missing)
-        return self.fixed(classes=known, _spellings=spellings(dict.fromkeys(known, 0))) if known else self
-
-    @property
-    def names(self) -> tuple[Any, ...]:
-        """The classes in order of their places."""
-        assert self.classes is not None
-        return class_encoding.class_names(self.classes)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -358,12 +339,7 @@ class MultiLabel(Head):
         return [BinaryAccuracy(name="accuracy", threshold=0.0 if logits else 0.5)]
 
     def output(self, features: Any, name: str) -> Any:
-        import keras
-
-        dense = keras.layers.Dense(
-            len(self.names), activation="sigmoid", name=name, dtype=class_encoding.output_dtype()
-        )
-        return dense(class_encoding.pooled_features(features))
+        return dense_output(pooled_features(features), name, self.output_shape, "sigmoid")
 
 
 def _holds_labels(rows: Any) -> bool:

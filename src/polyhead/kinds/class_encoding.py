@@ -270,37 +270,3 @@ def label_lists(values: Any, missing: Any) -> Iterable[tuple[int, Any]]:
             fix = "If these are 0 and 1 for each label, give the column as np.array(column)."
             raise BadValue(row, "a list of distinct labels", shown(labels), fix)
         yield row, labels
-
-
-# Output --------------------------------------------------------------------------------------------
-
-
-def output_dtype() -> str | None:
-    """Return the dtype of output layers: float32 under mixed precision, else None for Keras's default.
-
-    float16 ends at 65,504 and has steps of 32 before that, which is too coarse for numbers and losses.
-    Source: Keras's guide on mixed precision.
-    """
-    import keras
-
-    return "float32" if "float16" in keras.config.dtype_policy().compute_dtype else None
-
-
-def pooled_features(features: Any) -> Any:
-    """Return features as vectors, with maps averaged over space."""
-    import keras
-
-    layers = keras.layers
-    rank = len(features.shape)
-    if rank == 2:
-        return features
-    pool = {
-        3: layers.GlobalAveragePooling1D,
-        4: layers.GlobalAveragePooling2D,
-        5: layers.GlobalAveragePooling3D,
-    }
-    if rank not in pool:
-        raise ContractError(
-            Problem("outputs()", "features of rank 2 to 5, (B, ..., channels)", f"shape {features.shape}")
-        )
-    return pool[rank]()(features)

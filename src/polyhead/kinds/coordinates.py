@@ -9,7 +9,6 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from polyhead.errors import BadValue, require_size, shown
-from polyhead.kinds.class_encoding import output_dtype
 from polyhead.kinds.head import Head
 from polyhead.kinds.missing import (
     is_dense,
@@ -20,6 +19,7 @@ from polyhead.kinds.missing import (
     require_range,
     row_array,
 )
+from polyhead.kinds.output_layers import dense_output, flat_features
 from polyhead.kinds.source_column import Column
 
 _PIXELS = (
@@ -175,14 +175,8 @@ class Coordinates(Head):
         return keras.losses.Huber(delta=0.1 if self.normalized else 1.0)
 
     def output(self, features: Any, name: str) -> Any:
-        import keras
-
-        flat = features if len(features.shape) == 2 else keras.layers.Flatten()(features)
-        dtype = output_dtype()
-        dense = keras.layers.Dense(
-            int(np.prod(self.shape)), activation="sigmoid" if self.normalized else None, dtype=dtype
-        )
-        return keras.layers.Reshape(self.shape, name=name, dtype=dtype)(dense(flat))
+        activation = "sigmoid" if self.normalized else None
+        return dense_output(flat_features(features), name, self.shape, activation)
 
 
 def _without_none(value: Any) -> Any:

@@ -11,11 +11,11 @@ import numpy as np
 from polyhead.errors import BadValue, ContractError, Problem, place, similar
 from polyhead.kinds.box_entries import Entries, as_entries
 from polyhead.kinds.boxes import Boxes
-from polyhead.kinds.class_encoding import output_dtype
 from polyhead.kinds.head import Head
 from polyhead.kinds.learnt_classes import Spellings
 from polyhead.kinds.missing import is_dense, is_missing, plain
 from polyhead.kinds.mixed_labels import Mixing, take_places, together
+from polyhead.kinds.output_layers import dense_output, flat_features
 from polyhead.kinds.source_column import Column
 
 
@@ -331,16 +331,8 @@ class Each(Head):
         return self.head.default_metrics(logits)
 
     def output(self, features: Any, name: str) -> Any:
-        import keras
-
-        flat = features if len(features.shape) == 2 else keras.layers.Flatten()(features)
-        dtype = output_dtype()
-        dense = keras.layers.Dense(int(np.prod(self.output_shape)), dtype=dtype)(flat)
         activation = self.probabilities[0] if self.probabilities else None
-        if activation is None:
-            return keras.layers.Reshape(self.output_shape, name=name, dtype=dtype)(dense)
-        shaped = keras.layers.Reshape(self.output_shape, dtype=dtype)(dense)
-        return keras.layers.Activation(activation, name=name, dtype=dtype)(shaped)
+        return dense_output(flat_features(features), name, self.output_shape, activation)
 
 
 _COMMON = {f.name for f in fields(Head) if f.init}

@@ -8,11 +8,11 @@ from typing import Any, Self
 import numpy as np
 
 from polyhead.errors import BadValue, ContractError, Problem, place, shown
-from polyhead.kinds import class_encoding
 from polyhead.kinds.argument_forms import as_shape
 from polyhead.kinds.head import Head
 from polyhead.kinds.missing import is_dense, is_missing, plain, row_array
 from polyhead.kinds.mixed_labels import Mixing
+from polyhead.kinds.output_layers import output_dtype
 from polyhead.kinds.source_column import Column
 
 
@@ -103,7 +103,7 @@ class Pixels(Head):
             raise ContractError(Problem(where, expected, str(found[1:3])))
         if up != (1, 1):
             features = keras.layers.UpSampling2D(up, interpolation="bilinear")(features)
-        dtype = class_encoding.output_dtype()
+        dtype = output_dtype()
         layer = keras.layers.Conv2D(channels, 1, activation=activation, name=name, dtype=dtype)
         return layer(features)
 

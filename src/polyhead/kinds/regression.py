@@ -8,7 +8,6 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from polyhead.errors import BadValue, ContractError, Problem, shown
-from polyhead.kinds import class_encoding
 from polyhead.kinds.argument_forms import as_shape
 from polyhead.kinds.head import Head, coarser
 from polyhead.kinds.missing import (
@@ -21,6 +20,7 @@ from polyhead.kinds.missing import (
     require_finite,
 )
 from polyhead.kinds.mixed_labels import PATCH, unmixable
+from polyhead.kinds.output_layers import dense_output, pooled_features
 from polyhead.kinds.source_column import Column, over
 
 
@@ -120,13 +120,7 @@ class Regression(Head):
         return [keras.metrics.MeanAbsoluteError(name="mae")]
 
     def output(self, features: Any, name: str) -> Any:
-        import keras
-
-        size, dtype = int(np.prod(self.shape)), class_encoding.output_dtype()
-        if len(self.shape) == 1:
-            return keras.layers.Dense(size, name=name, dtype=dtype)(class_encoding.pooled_features(features))
-        dense = keras.layers.Dense(size, dtype=dtype)(class_encoding.pooled_features(features))
-        return keras.layers.Reshape(self.shape, name=name, dtype=dtype)(dense)
+        return dense_output(pooled_features(features), name, self.shape)
 
 
 @dataclass(frozen=True, repr=False)
