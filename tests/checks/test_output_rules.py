@@ -467,6 +467,14 @@ def test_classes_that_are_spelled_in_two_ways(heads, place, found, clean):
     ]
 
 
+def test_values_beside_the_positive_one_that_are_spelled_alike():
+    assert spelled({"kind": ph.Binary(positive="cat")}) == [
+        "head `kind`: expected values that differ in more than spaces and case, got ' cat' and 'cat'. If they mean the "
+        "same, spell them alike in the data, for example with .str.strip(); if not, turn the column into 0 and 1."
+    ]
+    assert spelled({"kind": ph.Binary(positive="dog")}) == []
+
+
 def test_classes_that_somebody_listed_may_be_alike_and_so_may_single_letters():
     assert spelled({"kind": ph.Categorical([" cat", "cat", "dog"])}) == []
     assert spelled({"letter": ph.Categorical()}) == []

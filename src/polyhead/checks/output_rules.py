@@ -282,17 +282,20 @@ def judge_labels(
 
 def _spelled_alike(name: str, head: Head) -> Iterator[Problem]:
     """Find learnt classes whose names differ only in spaces or case: likely one class, spelled in two ways."""
-    column = head.columns(name)[0]
+    column, kind = head.columns(name)[0], head.inner
+    what = "values" if kind.answers else "classes"
+    other = (
+        "turn the column into 0 and 1" if kind.answers else f"list the classes: {type(kind).__name__}([...])"
+    )
     for names in head.spellings:
         often = {0: "", 1: " once"}
         found = [f"{shown(one)}{often.get(times, f' {times:,} times')}" for one, times in names.items()]
         clean = ".str.strip()" if len({one.strip() for one in names}) < len(names) else ".str.lower()"
         yield Problem(
             place(head=name, column=None if column == name else column),
-            "classes that differ in more than spaces and case",
+            f"{what} that differ in more than spaces and case",
             f"{', '.join(found[:-1])} and {found[-1]}",
-            f"If they mean the same, spell them alike in the data, for example with {clean}; "
-            f"if not, list the classes: {type(head.inner).__name__}([...]).",
+            f"If they mean the same, spell them alike in the data, for example with {clean}; if not, {other}.",
             "class-spelling",
             warning=True,
         )

@@ -12,6 +12,7 @@ from polyhead.errors import BadValue, ContractError, Problem, as_list, hints, sh
 from polyhead.kinds import class_encoding
 from polyhead.kinds.head import Head
 from polyhead.kinds.keras_names import BINARY_LOSSES, SIGMOID
+from polyhead.kinds.learnt_classes import spellings
 from polyhead.kinds.missing import as_float32, collapse, first_row, numbers
 from polyhead.kinds.mixed_labels import require_soft
 from polyhead.kinds.output_layers import dense_output, pooled_features
@@ -55,11 +56,13 @@ class Binary(Head):
     def resolve(self, column: Column) -> Self:
         self.encode(column.probe())
         if self.positive is None or self._met:
-            return self
+            return self.fixed(_spellings=()) if self._spellings else self
+        found = dict.fromkeys([self.positive, *self._met_in(column.probe())[1]], 0)
+        alike = tuple(group for group in spellings(found) if self.positive in group)
         others = []
         for met, other in over(column, self._met_in):
             if met:
-                return self.fixed(_met=True)
+                return self.fixed(_met=True, _spellings=alike)
             others += other
         if others:
             raise BadValue(
