@@ -296,7 +296,7 @@ def test_a_bad_value_is_named_with_its_row(workers):
         list(feed)
     assert str(error.value) == (
         "input `x`, row 777: expected finite numbers, got inf. "
-        "Mend the row, or say Array(fill=0.0) to fill in for NaN."
+        "Fix the row, or say Array(fill=0.0) to fill in for NaN."
     )
 
 

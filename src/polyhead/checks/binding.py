@@ -6,7 +6,8 @@ import weakref
 from typing import Any
 
 from polyhead.checks.compiled_model import compiled_loss, head_losses, user_loss
-from polyhead.checks.contract import Declared, Fit, check, match
+from polyhead.checks.contract import Declared, check
+from polyhead.checks.model_match import Fit, match_model
 from polyhead.errors import ContractError, DataError, Problem, warn
 from polyhead.keras_bridge.identifiers import require_model
 from polyhead.keras_bridge.structure import Structure
@@ -66,7 +67,7 @@ class Binding:
         if known is not None:
             return known[1]
         declared = self._declared
-        fit = match(model, declared.inputs, declared.heads, declared.batch_size)
+        fit = match_model(model, declared.inputs, declared.heads, declared.batch_size)
         if fit.structure is None:
             raise ContractError(*fit.errors)
         return fit.structure

@@ -9,14 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from polyhead.errors import BadValue, DataError, no_stop, stopped
+from polyhead.errors import BadValue, DataError
 from polyhead.kinds import Head, Input
-from polyhead.kinds.sample_weights import key
+from polyhead.kinds.sample_weights import weights_key
 from polyhead.order import Order
 from polyhead.pipeline.batch import Block
 from polyhead.pipeline.buffer_pool import Pool
 from polyhead.pipeline.declaration import given_first
-from polyhead.pipeline.faults import MOST, Found, file_at, wrong_rows_apart
+from polyhead.pipeline.faults import MOST, Found, file_at, no_stop, stopped, wrong_rows_apart
 from polyhead.pipeline.gather import Gather, MemoryColumn, gathers
 from polyhead.pipeline.kind_columns import BatchRows, as_one_column
 from polyhead.pipeline.label_encoder import Encoded, Labels
@@ -330,7 +330,7 @@ class Assembler:
         """Rows with the columns of a head, of labels and of weights, as they lie in the images."""
         head = self.heads[name]
         own = {head.columns(name)[0]: laid[name]} if name in laid else {}
-        own |= {str(head.sample_weight): laid[key(name)]} if key(name) in laid else {}
+        own |= {str(head.sample_weight): laid[weights_key(name)]} if weights_key(name) in laid else {}
         return ChainMap(own, rows) if own else rows
 
     def _encode_input(

@@ -18,7 +18,7 @@ from polyhead.errors import (
     is_size,
     other_choice,
     place,
-    plain,
+    plain_scalar,
     require_choice,
     shown,
     similar,
@@ -47,7 +47,7 @@ def require_integers(batch_size: Any, seed: Any, workers: Any) -> None:
 
 def as_switch(name: str, given: Any) -> bool:
     """An argument that is True or False."""
-    found = plain(given)
+    found = plain_scalar(given)
     if not isinstance(found, bool):
         raise ContractError(Problem(f"Feed({name}=)", "True or False", shown(given)))
     return found
@@ -59,7 +59,7 @@ def shuffled_by(source: Source, shuffle: Any) -> tuple[Source, int | None]:
     Raises:
         ContractError: for another word, or for rows that come in one order.
     """
-    if not isinstance(plain(shuffle), bool):
+    if not isinstance(plain_scalar(shuffle), bool):
         require_choice("Feed(shuffle=)", shuffle, ("blocks",), 'True, False or "blocks"')
     source, chunk_rows = in_chunks(source) if isinstance(shuffle, str) else (source, None)
     if shuffle and source.sequential:

@@ -1,16 +1,21 @@
-"""Rows that are wrong: all of them found, and those in which the same is wrong told as one problem."""
+"""Rows that are wrong, all of them found and told by what is wrong; and users' code that raises StopIteration."""
 
 from __future__ import annotations
 
+import functools
+import os
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
 
 from polyhead.errors import BadValue, DataError, Problem
 from polyhead.pipeline.image_frame import path_in
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 MOST = 1000
 """Rows that are told apart; of those beyond it is said that there are more."""
@@ -175,3 +180,48 @@ def every_wrong_row(
     for places, name, error in wrong_rows_apart(attempt, np.arange(len(ids)), NAMED * 5):
         faults.add(name, ids[places], error)
     return DataError(*faults.problems(len(ids)))
+
+
+def stopped(error: BaseException) -> DataError | None:
+    """The error for a StopIteration of a user's code, which a loop would take for the end of its rows.
+
+    It names who raised it: what polyhead has called last. None for an error of another cause.
+    """
+    within = isinstance(error, RuntimeError) and str(error) == "generator raised StopIteration"
+    stop = error.__cause__ if within else error
+    if not isinstance(stop, StopIteration):
+        return None
+    frames = []
+    trace = stop.__traceback__
+    while trace is not None:
+        frames.append(trace.tb_frame)
+        trace = trace.tb_next
+    own = [
+        i for i, frame in enumerate(frames) if str(frame.f_globals.get("__name__", "")).startswith("polyhead")
+    ]
+    found = frames[own[-1] + 1 if own and own[-1] + 1 < len(frames) else -1]
+    name, owner = found.f_code.co_name, found.f_locals.get("self")
+    return DataError(
+        Problem(
+            name if owner is None else f"{type(owner).__name__}.{name}",
+            "rows, or an error that says why there are none",
+            f"StopIteration ({os.path.basename(found.f_code.co_filename)}, line {found.f_lineno})",
+            "Something was asked for more than it has: say next(iterator, None), or raise another error.",
+        )
+    )
+
+
+def no_stop(function: Callable[P, R]) -> Callable[P, R]:
+    """The same function, where a user's code that raises StopIteration is a `DataError`; see `stopped`."""
+
+    @functools.wraps(function)
+    def called(*arguments: P.args, **options: P.kwargs) -> R:
+        try:
+            return function(*arguments, **options)
+        except (StopIteration, RuntimeError) as error:
+            found = stopped(error)
+            if found is None:
+                raise
+            raise found from error
+
+    return called

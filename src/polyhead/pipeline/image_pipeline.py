@@ -20,7 +20,7 @@ from polyhead.errors import ContractError, DataError, Problem, place, shown
 from polyhead.kinds import Head, Image
 from polyhead.kinds.in_image import PIXELS
 from polyhead.kinds.missing import is_dense, plain
-from polyhead.kinds.sample_weights import key
+from polyhead.kinds.sample_weights import weights_key
 from polyhead.pipeline.image_frame import Frame, as_column_of_pixels
 from polyhead.pipeline.image_reader import ImageReader
 from polyhead.pipeline.label_layers import layers_of
@@ -106,7 +106,7 @@ class Scene:
         one = copy.copy(self)
         head, one.has_pixels = self.raw[name], False
         names = [*([head.each] if head.each else []), name]
-        names += [key(name)] if key(name) in self.raw else []
+        names += [weights_key(name)] if weights_key(name) in self.raw else []
         one.heads, one.raw = {n: self.heads[n] for n in names}, {n: self.raw[n] for n in names}
         one.owners = self.owners.only(names)
         one.images = {n: self.images[n] for n in one.owners.images}

@@ -10,7 +10,7 @@ import numpy as np
 from polyhead.columns.values import take
 from polyhead.errors import BadValue, DataError
 from polyhead.kinds import Head
-from polyhead.kinds.sample_weights import form, read
+from polyhead.kinds.sample_weights import read_weights, weights_shape
 from polyhead.pipeline.faults import every_wrong_row, file_at
 from polyhead.pipeline.gather import MemoryColumn, gathers
 from polyhead.pipeline.kind_columns import as_one_column
@@ -67,7 +67,9 @@ class Labels:
         self._mean_weights: dict[bool, float] = {}
         weight = head.sample_weight
         self._form = (
-            () if weight is None else self._located(lambda: form(head, first_rows(self._source, weight)))
+            ()
+            if weight is None
+            else self._located(lambda: weights_shape(head, first_rows(self._source, weight)))
         )
         column = self._whole = source.column(self._columns[0]) if len(self._columns) == 1 else None
         row_bytes = int(np.prod(head.shape)) * np.dtype(head.dtype).itemsize
@@ -263,7 +265,7 @@ class Labels:
 
     def _factor(self, values: Any, ids: np.ndarray | None, there: np.ndarray | None) -> np.ndarray | None:
         """The user's own weights of some rows, float32 ``(B, *form)``; ``there`` says which labels are."""
-        return None if values is None else self._located(lambda: read(values, self._form, there), ids)
+        return None if values is None else self._located(lambda: read_weights(values, self._form, there), ids)
 
     def _located(self, get: Callable[[], Any], ids: np.ndarray | None = None) -> Any:
         try:

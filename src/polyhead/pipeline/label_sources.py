@@ -12,7 +12,7 @@ from polyhead.columns.values import Values
 from polyhead.errors import BadValue, DataError, Problem
 from polyhead.kinds import Each, Head
 from polyhead.kinds.missing import plain
-from polyhead.kinds.sample_weights import key
+from polyhead.kinds.sample_weights import weights_key
 from polyhead.pipeline.faults import Faults, wrong_rows_apart
 from polyhead.pipeline.image_pipeline import Scene
 from polyhead.pipeline.kind_columns import KindColumns, Some, unresolved
@@ -127,8 +127,8 @@ class Laid(DerivedSource):
         rows: dict[str, Any] = dict(checked_rows(source, source.coded(ids), len(ids)))
         found = one.place(rows, ids, None)
         rows[self._head.columns(self._name)[0]] = found[self._name]
-        if key(self._name) in found:
-            rows[str(self._head.sample_weight)] = found[key(self._name)]
+        if weights_key(self._name) in found:
+            rows[str(self._head.sample_weight)] = found[weights_key(self._name)]
         return rows
 
 

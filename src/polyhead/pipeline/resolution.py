@@ -8,7 +8,7 @@ from typing import Any
 
 from polyhead.errors import BadValue, ContractError, DataError, Problem, place
 from polyhead.kinds import Each, Head, Image, Input, for_boxes, is_each
-from polyhead.kinds.sample_weights import key
+from polyhead.kinds.sample_weights import weights_key
 from polyhead.pipeline.declaration import given_first
 from polyhead.pipeline.image_pipeline import Scene
 from polyhead.pipeline.kind_columns import KindColumns, absent_columns, unresolved
@@ -111,7 +111,7 @@ class Resolution:
         if not late and not augment:
             return None
         require_still(source, laid, late, augment)
-        own = {key(name) for name in laid}
+        own = {weights_key(name) for name in laid}
         weights = {name: one for name, one in self._box_weights.items() if name in own}
         return Scene(source, images, {**laid, **weights}, augment, seed)
 
@@ -149,8 +149,8 @@ class Resolution:
     def _along_boxes(self, name: str, head: Head) -> Along | None:
         """The labels or weights of a head that has one for each box; None for other heads."""
         eaches: dict[str, Each] = {name: head} if is_each(head) else {}
-        if key(name) in self._box_weights:
-            eaches[key(name)] = self._box_weights[key(name)]
+        if weights_key(name) in self._box_weights:
+            eaches[weights_key(name)] = self._box_weights[weights_key(name)]
         if not eaches:
             return None
         self.along[name] = Along(self._source, name, eaches, head.reads(name))

@@ -9,7 +9,7 @@ import numpy as np
 
 from polyhead.columns.lazy import Stored
 from polyhead.columns.values import Values
-from polyhead.errors import DataError, Problem, Report, other_choice, plain, shown, similar
+from polyhead.errors import DataError, Problem, Report, other_choice, plain_scalar, shown, similar
 from polyhead.kinds.source_column import About
 from polyhead.readers.findings import Findings
 from polyhead.sources.arrays import Arrays
@@ -70,7 +70,7 @@ def require_choices(reader: str, arguments: Mapping[str, Any]) -> None:
     Where True or False is expected, nothing else is taken.
     """
     for name in SWITCHES:
-        if not isinstance(plain(arguments.get(name)), (bool, type(None))):
+        if not isinstance(plain_scalar(arguments.get(name)), (bool, type(None))):
             raise DataError(Problem(f"{reader}({name}=)", "True or False", shown(arguments[name])))
     for name, choices in CHOICES.items():
         if arguments.get(name) is not None:

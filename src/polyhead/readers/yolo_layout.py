@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from polyhead.errors import DataError, Problem, as_list, hints, place, plain, shown, similar
+from polyhead.errors import DataError, Problem, as_list, hints, place, plain_scalar, shown, similar
 from polyhead.images.headers import ENDINGS
 from polyhead.readers.findings import Findings
 from polyhead.readers.paths import Root, lines_of, way_for
@@ -126,7 +126,7 @@ def _content(file: Path) -> dict[str, Any]:
 def _plainly(given: Any) -> Any:
     """Names as a user gives them, arrays, indices and NumPy's numbers among them."""
     if isinstance(given, Mapping):
-        return {plain(number): plain(name) for number, name in given.items()}
+        return {plain_scalar(number): plain_scalar(name) for number, name in given.items()}
     return given if as_list(given) is None else as_list(given)
 
 
