@@ -29,6 +29,9 @@ _PROPER = {
     "categorical_crossentropy": "CategoricalCrossentropy",
     "sparse_categorical_crossentropy": "SparseCategoricalCrossentropy",
 }
+_NAMED = 3
+"""Groups of names that are spelled alike and named in one problem."""
+
 FEW = 30
 """With fewer rows, labels may be equal by chance."""
 
@@ -287,18 +290,24 @@ def _spelled_alike(name: str, head: Head) -> Iterator[Problem]:
     other = (
         "turn the column into 0 and 1" if kind.answers else f"list the classes: {type(kind).__name__}([...])"
     )
+    groups = []
     for names in head.spellings:
         often = {0: "", 1: " once"}
         found = [f"{shown(one)}{often.get(times, f' {times:,} times')}" for one, times in names.items()]
-        clean = ".str.strip()" if len({one.strip() for one in names}) < len(names) else ".str.lower()"
-        yield Problem(
-            place(head=name, column=None if column == name else column),
-            f"{what} that differ in more than spaces and case",
-            f"{', '.join(found[:-1])} and {found[-1]}",
-            f"If they mean the same, spell them alike in the data, for example with {clean}; if not, {other}.",
-            "class-spelling",
-            warning=True,
-        )
+        groups.append(f"{', '.join(found[:-1])} and {found[-1]}")
+    if not groups:
+        return
+    spaces = all(len({one.strip() for one in names}) < len(names) for names in head.spellings)
+    clean = ".str.strip()" if spaces else ".str.strip().str.lower()"
+    more = f"; … ({len(groups):,} in all)" if len(groups) > _NAMED else ""
+    yield Problem(
+        place(head=name, column=None if column == name else column),
+        f"{what} that differ in more than spaces and case",
+        "; ".join(groups[:_NAMED]) + more,
+        f"If they mean the same, spell them alike in the data, for example with {clean}; if not, {other}.",
+        "class-spelling",
+        warning=True,
+    )
 
 
 def judge_inputs(model: Any, inputs: Mapping[str, Input], tensors: Mapping[str, Any]) -> Iterator[Problem]:

@@ -90,4 +90,4 @@ def spellings(counts: Mapping[Any, int]) -> Spellings:
         if isinstance(name, str):
             word = " ".join(name.split())
             groups.setdefault(word.casefold() if len(word) > 1 else word, {})[name] = times
-    return tuple(dict(sorted(group.items())) for group in groups.values() if len(group) > 1)
+    return tuple(dict(sorted(group.items())) for _, group in sorted(groups.items()) if len(group) > 1)
