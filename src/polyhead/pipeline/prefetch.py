@@ -183,6 +183,7 @@ class _Crew(Generic[Task, Result]):
         ]
         _at_exit()
         _RUNNING[self._stop] = self._todo, self._threads
+        _ALIVE.update(self._threads)
 
     def __iter__(self) -> _Crew[Task, Result]:
         self._fill()
@@ -221,6 +222,9 @@ _RUNNING: weakref.WeakKeyDictionary[threading.Event, tuple[Any, list[threading.T
     weakref.WeakKeyDictionary()
 )
 
+_ALIVE: weakref.WeakSet[threading.Thread] = weakref.WeakSet()
+"""All threads, also those of crews that are gone: the last result of a crew may still be on its way out of memory."""
+
 
 def _end(stop: threading.Event, todo: Any, threads: list[threading.Thread]) -> None:
     stop.set()
@@ -235,14 +239,13 @@ def _at_exit() -> None:
 
 
 def _finish_threads() -> None:
-    running = list(_RUNNING.items())
-    for stop, (todo, threads) in running:
+    """Let all threads end before the interpreter does: one that frees memory of Arrow after it aborts the process."""
+    for stop, (todo, threads) in list(_RUNNING.items()):
         _end(stop, todo, threads)
     end = time.monotonic() + FINISH
-    for _, (_, threads) in running:
-        for thread in threads:
-            if thread.is_alive():
-                thread.join(max(0.0, end - time.monotonic()))
+    for thread in list(_ALIVE):
+        if thread.is_alive():
+            thread.join(max(0.0, end - time.monotonic()))
 
 
 def _work_on_tasks(
