@@ -58,7 +58,7 @@ class Scene:
         has_pixels: images are decoded; else only their frames are read, which labels need.
 
     Raises:
-        ContractError: for what is no augmentation, or where there is no image.
+        ContractError: for what is no augmentation, where there is no image, or a head has the name of one.
     """
 
     def __init__(
@@ -74,6 +74,18 @@ class Scene:
         if not images:
             fix = "Declare an input as ph.Image."
             raise ContractError(Problem("Feed(augment=)", "an image among the inputs", "none", fix))
+        both = [
+            Problem(
+                place(head=name),
+                "another name than that of an image, as both are moved together",
+                f"the input `{name}`",
+                f'Rename the head: heads={{"{name}_{type(heads[name].inner).__name__.lower()}": ...}}.',
+            )
+            for name in heads
+            if name in images
+        ]
+        if both:
+            raise ContractError(*both)
         self.source, self.images, self.has_pixels = source, dict(images), True
         self.encoders = {name: image.fixed(range=None) for name, image in images.items()}  # applied by then
         self.owners = require_frames(self.images, heads)
