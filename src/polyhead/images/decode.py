@@ -14,14 +14,24 @@ from typing import Any
 import numpy as np
 
 from polyhead.errors import DataError
-from polyhead.images import npy, pillow_files
+from polyhead.images import pillow_files
 from polyhead.images.channels import Samples, Unfit, chosen, in_8_bits
 from polyhead.images.content import Broken
-from polyhead.images.encoded import Encoded, checked, header_in, no_page, placed, read, refusal
+from polyhead.images.encoded import (
+    Encoded,
+    checked_header,
+    file_place,
+    header_in,
+    no_page,
+    read_encoded,
+    refusal,
+)
 from polyhead.images.geometry import orient, scale, turned
-from polyhead.images.headers import Header, NoPage, read_header
+from polyhead.images.headers import read_header
+from polyhead.images.image_header import Header, NoPage
 from polyhead.images.libraries import opencv, simplejpeg
 from polyhead.images.netpbm_pixels import read_pnm
+from polyhead.images.npy import read_npy
 from polyhead.images.pillow_files import Held
 from polyhead.images.tiff import read_tiff
 
@@ -90,12 +100,15 @@ def decode(
         DataError: for a file that is missing, empty, cut off, no image, too large, of several pages, or of bands that
             cannot become these channels.
     """
-    data, where = read(source, where)
-    header = checked(data, max_pixels, page, where, layer)
+    data, where = read_encoded(source, where)
+    header = checked_header(data, max_pixels, page, where, layer)
     if header.format == "JPEG" and isinstance(data, bytes) and channels in (None, 1, 3, 4):
-        pixels, factor = _jpeg(data, header, channels, at_least, where)
+        pixels, factor = _decode_jpeg(data, header, channels, at_least, where)
     else:
-        pixels, factor = _fitted(_other(data, header, page or 0, where), channels, deep, where), 1.0
+        pixels, factor = (
+            _with_channels(_decode_other(data, header, page or 0, where), channels, deep, where),
+            1.0,
+        )
     return Decoded(upright(pixels, header.orientation), header.size, factor, header.orientation)
 
 
@@ -113,10 +126,10 @@ def decode_mask(
         DataError: as `decode` does; also for colours without a palette, and for lossy formats, whose ids are
             blurred.
     """
-    data, where = read(source, where)
-    header = checked(data, max_pixels, page, where, "mask")
+    data, where = read_encoded(source, where)
+    header = checked_header(data, max_pixels, page, where, "mask")
     _require_exact(header, where)
-    pixels = _ids(data, header, page or 0, where)
+    pixels = _stored_ids(data, header, page or 0, where)
     if pixels.shape[2] > 1:
         colours = pixels[..., :3]
         if colours.shape[2] < 3 or not all(np.array_equal(colours[..., 0], colours[..., k]) for k in (1, 2)):
@@ -139,7 +152,7 @@ def decode_colours(source: Encoded, *, max_pixels: int | None = None, where: str
     Raises:
         DataError: as `decode` does; also for lossy formats, whose colours are blurred.
     """
-    data, where = read(source, where)
+    data, where = read_encoded(source, where)
     _require_exact(header_in(data, 0, where), where)
     return decode(data, max_pixels=max_pixels, layer="mask", where=where).pixels
 
@@ -167,10 +180,10 @@ def header_of(source: Encoded, *, page: int = 0, where: str = "") -> Header:
     """
     if isinstance(source, (str, os.PathLike)):
         try:
-            return read_header(source, placed(source, where), page)
+            return read_header(source, file_place(source, where), page)
         except DataError:
             pass  # what only Pillow knows; and else the words for an image
-    data, where = read(source, where)
+    data, where = read_encoded(source, where)
     return header_in(data, page, where)
 
 
@@ -202,7 +215,7 @@ _SCANNED = 1 << 28
 """Pixels of a JPEG that its scans may pass over, beside 32 of them: a scan of nothing takes time, and no room."""
 
 
-def _jpeg(
+def _decode_jpeg(
     data: bytes, header: Header, channels: int | None, at_least: tuple[int, int] | None, where: str
 ) -> tuple[np.ndarray, float]:
     if header.scans and data.count(b"\xff\xda") > 32 + _SCANNED // (header.height * header.width):
@@ -218,8 +231,8 @@ def _jpeg(
     try:
         space = simplejpeg().decode_jpeg_header(data)[2]
         if space in ("CMYK", "YCCK"):  # libjpeg does not turn ink into light
-            pixels = np.asarray(_pillow(data, header, 0, where).convert("RGB"))
-            return _fitted(Samples(pixels, "rgb"), channels, False, where), 1.0
+            pixels = np.asarray(_open_with_pillow(data, header, 0, where).convert("RGB"))
+            return _with_channels(Samples(pixels, "rgb"), channels, False, where), 1.0
         grey = channels == 1 or (channels is None and space.upper() == "GRAY")
         color = "GRAY" if grey else "RGBA" if channels == 4 else "RGB"
         smaller = {}
@@ -241,12 +254,12 @@ def _jpeg(
     return pixels, eighths / 8
 
 
-def _other(data: bytes | Held, header: Header, page: int, where: str) -> Samples:
+def _decode_other(data: bytes | Held, header: Header, page: int, where: str) -> Samples:
     """The pixels as they are stored."""
     if isinstance(data, Held):
-        return _held(data, header, page, False, where)
+        return _samples_of_pillow(data, header, page, False, where)
     if header.format == "NPY":
-        return _npy(data)
+        return _decode_npy(data)
     if header.format in ("TIFF", "PNM"):
         try:
             return read_tiff(data, page) if header.format == "TIFF" else read_pnm(data)
@@ -259,26 +272,26 @@ def _other(data: bytes | Held, header: Header, page: int, where: str) -> Samples
         )
     if deep or (header.format in ("PNG", "BMP", "WebP") and not page and header.pages == 1):
         cv2 = opencv()
-        pixels = _opencv(data, header, where)
+        pixels = _decode_with_opencv(data, header, where)
         if pixels.ndim == 2:
             return _grey(pixels, header)
         if pixels.shape[2] in (3, 4):
             pixels = cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB if pixels.shape[2] == 3 else cv2.COLOR_BGRA2RGBA)
         return Samples(pixels, "rgb" if pixels.shape[2] > 2 else "grey", pixels.shape[2] in (2, 4))
-    image = _pillow(data, header, page, where)
+    image = _open_with_pillow(data, header, page, where)
     try:
         return pillow_files.samples_of(image)
     except Broken as error:
         raise _undecoded(header, str(error), where) from error
 
 
-def _npy(data: bytes) -> Samples:
-    pixels = npy.read(data)
+def _decode_npy(data: bytes) -> Samples:
+    pixels = read_npy(data)
     pixels = pixels * np.uint8(255) if pixels.dtype == np.bool_ else pixels
     return Samples(pixels, {1: "grey", 3: "rgb"}.get(pixels.shape[2], "bands"))  # type: ignore[arg-type]
 
 
-def _held(data: Held, header: Header, page: int, ids: bool, where: str) -> Samples:
+def _samples_of_pillow(data: Held, header: Header, page: int, ids: bool, where: str) -> Samples:
     try:
         return data.samples(page, ids)
     except NoPage as error:
@@ -297,12 +310,12 @@ def _grey(pixels: np.ndarray, header: Header) -> Samples:
     return Samples(np.dstack([pixels, alpha]), "grey", True)
 
 
-def _ids(data: bytes | Held, header: Header, page: int, where: str) -> np.ndarray:
+def _stored_ids(data: bytes | Held, header: Header, page: int, where: str) -> np.ndarray:
     """The numbers of a mask as they are stored, ``(H, W, bands)``."""
     if isinstance(data, Held):
-        return _held(data, header, page, True, where).pixels
+        return _samples_of_pillow(data, header, page, True, where).pixels
     if header.format == "NPY":
-        pixels = npy.read(data)
+        pixels = read_npy(data)
         return pixels.astype(np.uint8) if pixels.dtype == np.bool_ else pixels
     if header.format in ("TIFF", "PNM"):
         try:
@@ -311,19 +324,19 @@ def _ids(data: bytes | Held, header: Header, page: int, where: str) -> np.ndarra
             raise _undecoded(header, str(error), where) from error
         return found.pixels[..., :1] if found.meaning == "grey" else found.pixels
     if header.format == "PNG" and header.kind == 0 and header.pages == 1:
-        pixels = _opencv(data, header, where)
+        pixels = _decode_with_opencv(data, header, where)
         pixels = pixels if pixels.ndim == 2 else pixels[..., 0]  # beside a colour that is transparent
         if header.bits < 8:  # unpacked to 0-255: back to what was stored
             pixels = pixels // (255 // ((1 << header.bits) - 1))
         return pixels[..., None]
-    image = _pillow(data, header, page, where)
+    image = _open_with_pillow(data, header, page, where)
     if header.format == "GIF" and pillow_files.are_shades(image):
         fix = "Save masks as PNG."
         raise refusal(where, "a mask of ids", "a GIF of greys that are not stored as their own numbers", fix)
     return pillow_files.samples_of(image, ids=True).pixels
 
 
-def _opencv(data: bytes, header: Header, where: str) -> np.ndarray:
+def _decode_with_opencv(data: bytes, header: Header, where: str) -> np.ndarray:
     cv2 = opencv()
     try:
         pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
@@ -334,7 +347,7 @@ def _opencv(data: bytes, header: Header, where: str) -> np.ndarray:
     return pixels
 
 
-def _pillow(data: bytes, header: Header, page: int, where: str) -> Any:
+def _open_with_pillow(data: bytes, header: Header, page: int, where: str) -> Any:
     try:
         return pillow_files.opened(data, header.format, header.stored, page)
     except pillow_files.Unread as error:
@@ -345,7 +358,7 @@ def _pillow(data: bytes, header: Header, page: int, where: str) -> Any:
         raise _undecoded(header, str(error) or "one too large for memory", where) from error
 
 
-def _fitted(samples: Samples, channels: int | None, deep: bool, where: str) -> np.ndarray:
+def _with_channels(samples: Samples, channels: int | None, deep: bool, where: str) -> np.ndarray:
     try:
         pixels = chosen(samples, channels)
         return pixels if deep else in_8_bits(pixels)

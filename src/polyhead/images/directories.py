@@ -96,6 +96,12 @@ class Directories:
             if tags > _MOST_TAGS:
                 raise Broken(f"a TIFF of more than {_MOST_TAGS:,} tags")
 
+    def pages(self) -> Iterator[tuple[int, Directory]]:
+        """The images of a TIFF with their places in the chain: no thumbnails, and no masks of transparency."""
+        for i, one in enumerate(self):
+            if i == 0 or (not self.number(one, 254, 0) & 5 and self.number(one, 255, 1) != 2):
+                yield i, one
+
     def numbers(self, directory: Directory, tag: int) -> tuple[int, ...]:
         """The whole numbers of a tag; none where it is not there or holds something else.
 

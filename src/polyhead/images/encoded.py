@@ -10,14 +10,15 @@ import numpy as np
 from polyhead.columns.image_values import content, file_of, is_pillow
 from polyhead.errors import DataError, Problem, place
 from polyhead.images.content import Broken
-from polyhead.images.headers import FORMATS, MAX_PIXELS, Header, NoPage, parse
+from polyhead.images.headers import FORMATS, MAX_PIXELS, parse
+from polyhead.images.image_header import Header, NoPage
 from polyhead.images.pillow_files import Held, rare_header
 
 Encoded = Any
 """Bytes, also as an array ``(n,)`` of uint8; a path; or an image of Pillow."""
 
 
-def read(source: Encoded, where: str) -> tuple[bytes | Held, str]:
+def read_encoded(source: Encoded, where: str) -> tuple[bytes | Held, str]:
     """The bytes of a file, or an image in memory; and where it stands, with the name of the file.
 
     Raises:
@@ -29,7 +30,7 @@ def read(source: Encoded, where: str) -> tuple[bytes | Held, str]:
     if isinstance(source, (bytes, Held)):
         data = source
     elif isinstance(source, (str, os.PathLike)):
-        where = placed(source, where)
+        where = file_place(source, where)
         try:
             with open(source, "rb") as file:
                 data = file.read()
@@ -49,7 +50,7 @@ def read(source: Encoded, where: str) -> tuple[bytes | Held, str]:
 def _of_pillow(image: Any, where: str) -> tuple[bytes | Held, str]:
     """The file of an image that is not decoded yet, else its pixels; and where it stands, with its file."""
     file = file_of(image)
-    where = placed(file, where) if file and not where.endswith(place(file=file)) else where
+    where = file_place(file, where) if file and not where.endswith(place(file=file)) else where
     data = content(image)
     if data is not None:
         return data, where
@@ -60,7 +61,7 @@ def _of_pillow(image: Any, where: str) -> tuple[bytes | Held, str]:
         raise refusal(where, "an image of Pillow whose pixels can be read", str(error), fix) from error
 
 
-def placed(path: Any, where: str) -> str:
+def file_place(path: Any, where: str) -> str:
     """Where a file stands, for errors."""
     file = place(file=os.fspath(path))
     return f"{where}, {file}" if where else file
@@ -86,7 +87,9 @@ def header_in(data: bytes | Held, page: int, where: str) -> Header:
     return header
 
 
-def checked(data: bytes | Held, max_pixels: int | None, page: int | None, where: str, layer: str) -> Header:
+def checked_header(
+    data: bytes | Held, max_pixels: int | None, page: int | None, where: str, layer: str
+) -> Header:
     """The header of an image, or of what lies in one, that may be decoded."""
     header = header_in(data, page or 0, where)
     if isinstance(data, Held):

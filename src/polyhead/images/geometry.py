@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from polyhead.images.headers import TURNED
+from polyhead.images.image_header import TURNED
 
 EDGE = 1e-6
 """What rounding may move a coordinate, in pixels."""

@@ -17,7 +17,7 @@ MAGIC = b"\x93NUMPY"
 _HEAD = 12_000
 
 
-class Head(NamedTuple):
+class NpyHeader(NamedTuple):
     """What stands before the numbers: their shape, type and order, and where they begin."""
 
     shape: tuple[int, ...]
@@ -26,7 +26,7 @@ class Head(NamedTuple):
     start: int
 
 
-def head(content: Content) -> Head:
+def read_npy_header(content: Content) -> NpyHeader:
     """What stands before the numbers of an image.
 
     Raises:
@@ -43,16 +43,16 @@ def head(content: Content) -> Head:
         raise Broken(f"an .npy file of {dtype} of shape {shape}, rather than (H, W) or (H, W, channels)")
     if file.tell() + math.prod(shape) * dtype.itemsize > content.size:
         raise Broken(f"an .npy file that ends within its numbers, at {content.size:,} bytes")
-    return Head(shape, dtype, columns_first, file.tell())
+    return NpyHeader(shape, dtype, columns_first, file.tell())
 
 
-def read(data: bytes) -> np.ndarray:
+def read_npy(data: bytes) -> np.ndarray:
     """The numbers, ``(H, W, channels)``.
 
     Raises:
-        Broken: as `head` does.
+        Broken: as `read_npy_header` does.
     """
-    found = head(Content(data))
+    found = read_npy_header(Content(data))
     numbers = np.frombuffer(data, found.dtype, math.prod(found.shape), found.start)
     numbers = numbers.reshape(found.shape, order="F" if found.columns_first else "C")
     numbers = np.ascontiguousarray(numbers.astype(found.dtype.newbyteorder("="), copy=False))

@@ -19,7 +19,7 @@ from polyhead.errors import PolyheadError
 from polyhead.images.channels import Samples
 from polyhead.images.content import Broken
 from polyhead.images.directories import valid
-from polyhead.images.headers import Header, NoPage
+from polyhead.images.image_header import Header, NoPage
 from polyhead.images.libraries import pillow
 
 _NAMES = {"WebP": "WEBP", "JPEG 2000": "JPEG2000", "HEIC": "HEIF"}

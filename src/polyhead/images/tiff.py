@@ -8,6 +8,7 @@ Sources: TIFF 6.0; Adobe's technical notes on Photoshop TIFF (deflate) and on th
 
 from __future__ import annotations
 
+import itertools
 import lzma
 import struct
 import zlib
@@ -19,7 +20,6 @@ import numpy as np
 from polyhead.images.channels import Samples
 from polyhead.images.content import Broken, Content
 from polyhead.images.directories import ORIENTATION, Directories, Directory
-from polyhead.images.headers import is_page
 from polyhead.images.pillow_files import opened, samples_of
 
 _PLAIN, _LZW, _PACKBITS, _LZMA, _ZSTD, _DEFLATE = 1, 5, 32773, 34925, 50000, (8, 32946)
@@ -33,7 +33,7 @@ _LARGEST_DICTIONARY = 1 << 27
 _BITS_AT_ONCE = 1 << 24
 
 
-class Layout(NamedTuple):
+class TiffLayout(NamedTuple):
     """How the pixels of a TIFF are stored."""
 
     height: int
@@ -82,24 +82,17 @@ def read_tiff(data: bytes, page: int, ids: bool = False) -> Samples:
         Broken: for what is damaged, or stored in a way that is not read.
     """
     found = Directories(Content(data))
-    index, directory = _page(found, page)
+    which = next(itertools.islice(found.pages(), page, None), None)
+    if which is None:
+        raise Broken(f"a TIFF without page {page}")
+    index, directory = which
     layout = _layout(found, directory)
     if layout is None:
         return _through_pillow(data, found, directory, index, ids)
-    return _named(_numbers(data, layout), layout, ids)
+    return _as_samples(_samples_in(data, layout), layout, ids)
 
 
-def _page(found: Directories, page: int) -> tuple[int, Directory]:
-    pages = (
-        (index, directory) for index, directory in enumerate(found) if index == 0 or is_page(found, directory)
-    )
-    for number, one in enumerate(pages):
-        if number == page:
-            return one
-    raise Broken(f"a TIFF without page {page}")
-
-
-def _layout(found: Directories, directory: Directory) -> Layout | None:
+def _layout(found: Directories, directory: Directory) -> TiffLayout | None:
     """How a page is stored; None where that is left to Pillow."""
 
     def number(tag: int, default: int) -> int:
@@ -111,7 +104,7 @@ def _layout(found: Directories, directory: Directory) -> Layout | None:
     photometric = number(262, _RGB if bands in (3, 4) else _BLACK_IS_ZERO)
     compression = number(259, 1)
     if not 1 <= bands <= 4096 or len(set(bits)) > 1 or len(set(formats)) > 1:
-        raise Broken(f"a TIFF of {bands} bands with {_listed(bits)} bits")
+        raise Broken(f"a TIFF of {bands} bands with {_distinct(bits)} bits")
     if compression not in _BYTES or photometric > _PALETTE or (photometric == _PALETTE and bands > 1):
         if bits[0] > 8:
             raise Broken(f"a TIFF of {bits[0]} bits with compression {compression}, colours {photometric}")
@@ -140,21 +133,21 @@ def _layout(found: Directories, directory: Directory) -> Layout | None:
         raise Broken(f"a TIFF with predictor {predictor} of {bits[0]} bits")
     if photometric == _RGB and bands < 3:
         raise Broken(f"a TIFF with colours of {bands} bands")
-    return Layout(
+    return TiffLayout(
         height, width, bands, bits[0], kind, found.order, photometric, found.numbers(directory, 338),
         compression, 1 if compression == _PLAIN else predictor, number(266, 1) == 2, planes, rows, columns, offsets,
         counts, found.numbers(directory, 320),
     )  # fmt: skip
 
 
-def _listed(numbers: Sequence[int]) -> str:
+def _distinct(numbers: Sequence[int]) -> str:
     return ", ".join(map(str, numbers[:8]))
 
 
 # From bytes to numbers ------------------------------------------------------------------------------
 
 
-def _numbers(data: bytes, layout: Layout) -> np.ndarray:
+def _samples_in(data: bytes, layout: TiffLayout) -> np.ndarray:
     """All samples, ``(H, W, bands)``, of the type that they are stored as, or of the next larger one."""
     count = layout.across * layout.down
     if len(layout.offsets) < count * layout.planes:
@@ -166,7 +159,7 @@ def _numbers(data: bytes, layout: Layout) -> np.ndarray:
     return planes[0] if len(planes) == 1 else np.concatenate(planes, 2)
 
 
-def _plane(data: bytes, layout: Layout, which: slice) -> np.ndarray:
+def _plane(data: bytes, layout: TiffLayout, which: slice) -> np.ndarray:
     tiled = layout.columns != layout.width or layout.across > 1
     last = layout.rows if tiled else layout.height - (layout.down - 1) * layout.rows
     size = layout.rows * layout.row_bytes
@@ -186,7 +179,7 @@ def _plane(data: bytes, layout: Layout, which: slice) -> np.ndarray:
 _REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 
 
-def _unpacked(chunks: list[tuple[bytes, int]], layout: Layout) -> np.ndarray:
+def _unpacked(chunks: list[tuple[bytes, int]], layout: TiffLayout) -> np.ndarray:
     """The bytes of all strips or tiles, one behind the other.
 
     Raises:
@@ -217,7 +210,7 @@ def _expanded(chunk: bytes, whole: int, compression: int) -> bytes:
     return zlib.decompressobj().decompress(chunk, whole)
 
 
-def _by_pillow(chunks: Sequence[bytes], whole: int, layout: Layout) -> np.ndarray:
+def _by_pillow(chunks: Sequence[bytes], whole: int, layout: TiffLayout) -> np.ndarray:
     """Strips or tiles as the strips of one grey image of bytes, which Pillow unpacks."""
     count = len(chunks)
     rows, start = whole // layout.row_bytes, 8
@@ -234,7 +227,7 @@ def _by_pillow(chunks: Sequence[bytes], whole: int, layout: Layout) -> np.ndarra
     return np.asarray(opened(built, "TIFF", (rows, layout.row_bytes))).reshape(-1)
 
 
-def _samples(rows: np.ndarray, layout: Layout) -> np.ndarray:
+def _samples(rows: np.ndarray, layout: TiffLayout) -> np.ndarray:
     """Rows of bytes as rows of samples, ``(rows, columns, bands)``."""
     bands = layout.bands // layout.planes
     if layout.bits in _PACKED:
@@ -254,7 +247,7 @@ def _samples(rows: np.ndarray, layout: Layout) -> np.ndarray:
     return found.reshape(len(rows), layout.columns, bands)
 
 
-def _unpacked_bits(rows: np.ndarray, layout: Layout, bands: int) -> np.ndarray:
+def _unpacked_bits(rows: np.ndarray, layout: TiffLayout, bands: int) -> np.ndarray:
     """Samples that do not fill their bytes, some rows at a time, as each bit takes a byte on the way."""
     shape = (len(rows), layout.columns, bands)
     found = np.zeros(shape, np.uint8 if layout.bits < 8 else np.uint16)
@@ -268,7 +261,7 @@ def _unpacked_bits(rows: np.ndarray, layout: Layout, bands: int) -> np.ndarray:
     return found
 
 
-def _assembled(samples: np.ndarray, layout: Layout, tiled: bool) -> np.ndarray:
+def _assembled(samples: np.ndarray, layout: TiffLayout, tiled: bool) -> np.ndarray:
     if not tiled:
         return samples
     shape = (layout.down, layout.across, layout.rows, layout.columns, samples.shape[2])
@@ -280,7 +273,7 @@ def _assembled(samples: np.ndarray, layout: Layout, tiled: bool) -> np.ndarray:
 # What the numbers mean ------------------------------------------------------------------------------
 
 
-def _named(numbers: np.ndarray, layout: Layout, ids: bool) -> Samples:
+def _as_samples(numbers: np.ndarray, layout: TiffLayout, ids: bool) -> Samples:
     if layout.photometric == _PALETTE:
         return Samples(numbers, "grey") if ids else Samples(_coloured(numbers, layout), "rgb")
     top = (1 << layout.bits) - 1
@@ -300,7 +293,7 @@ def _named(numbers: np.ndarray, layout: Layout, ids: bool) -> Samples:
     return Samples(numbers, "bands")
 
 
-def _coloured(indices: np.ndarray, layout: Layout) -> np.ndarray:
+def _coloured(indices: np.ndarray, layout: TiffLayout) -> np.ndarray:
     colours = np.array(layout.palette, np.uint16)
     if layout.bits > 8 or len(colours) != 3 << layout.bits:
         raise Broken(f"a TIFF with a palette of {len(colours)} numbers for {layout.bits} bits")
