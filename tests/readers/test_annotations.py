@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from polyhead import DataError
-from polyhead.readers.annotations import Images, by_row, chosen, clip_boxes, numbers, scenes
+from polyhead.readers.annotations import Images, by_row, chosen, clip_boxes, missing_images, numbers
 from polyhead.readers.findings import Findings
 from polyhead.readers.paths import Root
 
@@ -108,13 +108,19 @@ def test_objects_by_row():
         ),
     ],
 )
-def test_scenes(unannotated, missing, notes):
+def test_missing_images(unannotated, missing, notes):
     # annotated; spoilt; without annotation; said to be empty; all of other categories
     findings = Findings()
     findings.note("7 crowds")
-    had, kept, lost = np.array([2, 1, 0, 0, 1]), np.array([1, 0, 0, 0, 0]), np.array([1, 1, 0, 0, 0])
-    said = np.array([True, True, False, True, True])
-    found = scenes(findings, had=had, kept=kept, lost=lost, said=said, unannotated=unannotated)
+    found = missing_images(
+        findings,
+        5,
+        annotated=np.array([0, 0, 1, 4, -1]),
+        wanted=np.array([0, 0, 1]),
+        kept=np.array([0]),
+        said=np.array([True, True, False, True, True]),
+        unannotated=unannotated,
+    )
     assert found.tolist() == missing
     assert findings.report().notes == ("5 images", *notes, "7 crowds")
 

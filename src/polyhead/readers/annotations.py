@@ -176,6 +176,28 @@ def _plain_numbers(values: Any) -> np.ndarray | None:
     return found.astype(np.float64) if found.dtype.kind in "iuf" and found.ndim else None
 
 
+def note_keypoints(
+    given: np.ndarray, seen: np.ndarray, limits: Any, where: Callable[[int], str], findings: Findings
+) -> None:
+    """Note keypoints outside of their image, and how many are labelled.
+
+    Args:
+        given: float64 ``(M, n, 2 or 3)``, x and y first.
+        seen: ``(M, n)``, the visibility of each; 0 is not labelled.
+        limits: the largest x and y in the image, for all or ``(M, 1, 2)``.
+        where: the place of an object, for the findings.
+        findings: where they are noted.
+    """
+    away = (seen > 0) & ((given[..., :2] < 0) | (given[..., :2] > limits)).any(axis=2)
+    findings.add_all(
+        "keypoint-outside",
+        np.flatnonzero(away.any(axis=1)),
+        lambda i: (where(i), "keypoints in the image", shown(given[i][away[i]][0].tolist()), "It is kept."),
+        warning=True,
+    )
+    findings.note(f"{int((seen > 0).sum()):,} keypoints labelled, {int((seen == 0).sum()):,} not")
+
+
 def by_row(values: Any, rows: np.ndarray, missing: np.ndarray) -> list[Any]:
     """Values of single objects as one entry a row: those of its objects, or None where the row is missing.
 
@@ -213,36 +235,39 @@ def by_image(columns: Mapping[str, Any], rows: np.ndarray, missing: np.ndarray) 
     return out
 
 
-def scenes(
+def missing_images(
     findings: Findings,
+    count: int,
     *,
-    had: np.ndarray,
+    annotated: np.ndarray,
+    wanted: np.ndarray,
     kept: np.ndarray,
-    lost: np.ndarray,
     said: np.ndarray | None = None,
     unannotated: str | None,
 ) -> np.ndarray:
-    """Which images have no label at all, bool ``(N,)``, beside those where nothing is to be seen; both noted.
+    """Which images have no label, bool ``(count,)``; the others without objects are empty. Both are noted.
 
     Args:
-        findings: where the counts are noted.
-        had: int ``(N,)``, annotations of each image.
-        kept: those of them that are left.
-        lost: those that were left out though they show something: crowds, boxes that are none.
-        said: bool ``(N,)``, images of which the files say that they are empty.
-        unannotated: ``"missing"`` or ``"empty"``, what an image without annotation is; None for missing, as
-            nobody said.
+        findings: where the numbers of images are noted.
+        count: the number of images.
+        annotated: the image of each annotation, -1 for none.
+        wanted: the same of those that are not of another category: they show something, also if they are left out,
+            as crowds and unusable boxes are.
+        kept: the same of those that are kept.
+        said: bool ``(count,)``, the images that the files say are empty where they have no annotation.
+        unannotated: ``"missing"`` or ``"empty"``, the meaning of an image without annotation; None for missing, with
+            a warning.
     """
+    had, some, left = (np.bincount(rows[rows >= 0], minlength=count) for rows in (annotated, wanted, kept))
     bare = (had == 0) if said is None else (had == 0) & ~said
-    spoilt = (kept == 0) & (lost > 0)
+    spoilt = (left == 0) & (some > 0)
     missing = spoilt if unannotated == "empty" else spoilt | bare
     if unannotated is None:
         unsaid = 'images without annotation, taken as missing unless unannotated="empty"'
         findings.odd(unsaid, int(bare.sum()))
     findings.odd("images whose every annotation was left out", int(spoilt.sum()))
-    empty = (kept == 0) & ~missing
-    count = len(had)
-    if count and spoilt.any() and not (kept > 0).any():
+    empty = (left == 0) & ~missing
+    if count and spoilt.any() and not left.any():
         expected = "at least one annotation that can be used"
         found = f"none of {int(had.sum()):,}"
         findings.add("nothing-left", "the annotations", expected, found, "See the warnings of the report.")
@@ -259,7 +284,7 @@ def scenes(
     assumed = int((bare & empty).sum())
     findings.head(
         f"{count:,} images",
-        f"{int((kept > 0).sum()):,} annotated",
+        f"{int((left > 0).sum()):,} annotated",
         f"{int(missing.sum()):,} missing" + (f": {', '.join(reasons)}" if reasons else ""),
         f"{int(empty.sum()):,} empty" + (f": {assumed:,} without annotation" if assumed else ""),
     )

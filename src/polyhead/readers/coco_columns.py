@@ -1,4 +1,4 @@
-"""The annotations of one COCO file as columns."""
+"""Turns the annotations of one COCO file into columns."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from polyhead.errors import place, shown
-from polyhead.readers.annotations import by_image, clip_boxes, numbers, scenes, sizes_of
+from polyhead.readers.annotations import by_image, clip_boxes, missing_images, numbers, sizes_of
 from polyhead.readers.coco_json import Known, Pictures, id_of
 from polyhead.readers.coco_objects import extras_of, keypoints_of, mask_of
 from polyhead.readers.findings import Findings
@@ -128,9 +128,14 @@ class Reader:
         findings.stop_if_most(len(found))
         at, masks = at[kept], [masks[i] for i in np.flatnonzero(kept).tolist()]
         some, scale = [found[i] for i in at.tolist()], self.scale[rows[at]]
-        had, left = self.per_row(rows), self.per_row(rows[at])
-        lost = self.per_row(rows[skipped | wanted | unread]) - left
-        missing = scenes(findings, had=had, kept=left, lost=lost, unannotated=self.unannotated)
+        missing = missing_images(
+            findings,
+            self.count,
+            annotated=rows,
+            wanted=rows[skipped | wanted | unread],
+            kept=rows[at],
+            unannotated=self.unannotated,
+        )
         findings.note(f"{len(at):,} boxes of {len(set(classes[at].tolist())):,} categories")
         ids = [id_of(entry.get("id")) for entry in some]
         ids = [-1 if number is None else number for number in ids]
@@ -152,10 +157,6 @@ class Reader:
             columns["keypoints"] = points[kept] * np.insert(scale, 2, 1, axis=1)[:, None].astype(np.float32)
         columns |= extras_of(some, scale.prod(axis=1), self.where, findings)
         return by_image(columns, rows[at], missing)
-
-    def per_row(self, rows: np.ndarray) -> np.ndarray:
-        """How many entries each image has."""
-        return np.bincount(rows[rows >= 0], minlength=self.count)
 
     def _unique(self, found: Sequence[dict[str, Any]]) -> None:
         seen = set()

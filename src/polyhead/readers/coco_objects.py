@@ -9,7 +9,7 @@ import numpy as np
 
 from polyhead.columns.mask_values import Polygons, Rle
 from polyhead.errors import DataError, shown
-from polyhead.readers.annotations import numbers
+from polyhead.readers.annotations import note_keypoints, numbers
 from polyhead.readers.findings import Findings
 
 MOST_NAMES = 200
@@ -144,16 +144,7 @@ def keypoints_of(
         found = shown(points[i, :, 2].tolist())
         findings.leave_out("visibility", at(i), "a visibility of 0, 1 or 2", found)
     points[wrong | unread | strange] = 0  # as of an object whose keypoints nobody labelled
-    seen = points[..., 2]
-    limits = sizes[:, None, ::-1]
-    away = (seen > 0) & ((points[..., :2] < 0) | (points[..., :2] > limits)).any(axis=2)
-    findings.add_all(
-        "keypoint-outside",
-        np.flatnonzero(away.any(axis=1)),
-        lambda i: (at(i), "keypoints in the image", shown(points[i][away[i]][0].tolist()), "It is kept."),
-        warning=True,
-    )
-    findings.note(f"{int((seen > 0).sum()):,} keypoints labelled, {int((seen == 0).sum()):,} not")
+    note_keypoints(points, points[..., 2], sizes[:, None, ::-1], at, findings)
     if any(bare):
         findings.note(f"{sum(bare):,} objects without keypoints")
     return points.astype(np.float32)

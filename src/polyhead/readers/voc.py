@@ -1,4 +1,4 @@
-"""PASCAL VOC's folders: an XML file an image, masks as PNG, parts as lists of names."""
+"""Reads data sets in PASCAL VOC's folders: one XML file per image, masks as PNG, splits as lists of names."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from polyhead.readers.annotations import (
     by_image,
     chosen,
     clip_boxes,
+    missing_images,
     numbers,
     require_choices,
-    scenes,
     sizes_of,
 )
 from polyhead.readers.findings import Findings
@@ -118,53 +118,22 @@ def read_voc(
     objects, dropped = objects_of([(n, e.xml, e.tree) for n, e in enumerate(entries)], known, findings)
     names = sorted({o.name for o in objects}) if known is None else known
     keep = chosen("read_voc(categories=)", names, categories, findings)
-    wanted_names = {name for name, k in zip(names, keep.tolist(), strict=True) if k}
-    kept, said, sizes = _sized(entries, Files(findings, missing_files, exif=exif), verify)
-    row_of = {entry: row for row, entry in enumerate(kept)}
-    objects = [o for o in objects if o.entry in row_of]
-    rows = np.array([row_of[o.entry] for o in objects], np.int64)
-    hard = np.array([o.difficult for o in objects], bool)
-    wanted = np.array([o.name in wanted_names for o in objects], bool)
-    others = int((~wanted).sum())
-    if others:
-        left = sorted({o.name for o in objects} - wanted_names)
-        findings.note(f"{others:,} objects of other categories left out: {', '.join(left[:8])}")
-    skipped = wanted & hard if difficult == "skip" else np.zeros(len(objects), bool)
-    if difficult == "skip":
-        findings.note(f"{int(skipped.sum()):,} difficult objects left out")
-    at = np.flatnonzero(wanted & ~skipped)
-    some = [objects[i] for i in at.tolist()]
-    boxes, fit = _boxes(some, said[rows[at]], one_based, findings, invalid)
-    findings.stop_if_most(len(objects) + len(dropped))
-    at, some = at[fit], [some[i] for i in np.flatnonzero(fit).tolist()]
-    unread = np.array([row_of[entry] for entry in dropped if entry in row_of], np.int64)
-    count = [
-        np.bincount(some_rows, minlength=len(kept))
-        for some_rows in (np.append(rows, unread), rows[at], np.append(rows[wanted], unread))
-    ]
-    listed = np.array([entries[e].xml is not None for e in kept], bool)
-    missing = scenes(
-        findings, had=count[0], kept=count[1], lost=count[2] - count[1], said=listed, unannotated=unannotated
+    wanted = [name for name, k in zip(names, keep.tolist(), strict=True) if k]
+    found = _sized(entries, Files(findings, missing_files, exif=exif), verify)
+    there = [entries[e] for e in found.entries]
+    columns = _object_columns(
+        objects, dropped, found, there, set(wanted), findings, difficult, one_based, unannotated, invalid
     )
-    findings.stop()
-    findings.note(f"{len(at):,} boxes of {len({o.name for o in some}):,} categories")
-    scale = np.tile((sizes / said)[rows[at]][:, ::-1], 2).astype(np.float32)
-    columns: dict[str, Any] = {
-        "boxes": boxes[fit] * scale,
-        "labels": [o.name for o in some],
-        "difficult": hard[at],
-        **marks_of(some),
-    }
     return Images(
         {
-            "image": [entries[e].image for e in kept],
-            "file": [os.path.basename(entries[e].image) for e in kept],
-            "size": sizes,
-            **by_image(columns, rows[at], missing),
-            **_masks(home, places.images, [entries[e] for e in kept], findings),
+            "image": [entry.image for entry in there],
+            "file": [os.path.basename(entry.image) for entry in there],
+            "size": found.sizes,
+            **columns,
+            **_masks(home, places.images, there, findings),
         },
         findings.told(place(file=home.path)),
-        [name for name in names if name in wanted_names],
+        wanted,
         {"image": About(exif=exif)},
     )
 
@@ -189,7 +158,7 @@ def _entries(home: Root, places: Places, split: str | None, findings: Findings) 
             findings.add("file-twice", place(file=os.path.join(images.path, name)), expected, by_stem[stem])
         by_stem.setdefault(stem, name)
     xmls = {name[:-4] for name in places.xmls()}
-    stems, where = (sorted(xmls), None) if split is None else _listed(home, places, split, findings)
+    stems, where = (sorted(xmls), None) if split is None else _listed_stems(home, places, split, findings)
     findings.stop()
     entries: dict[str, _Entry] = {}
     for stem in stems:
@@ -197,7 +166,7 @@ def _entries(home: Root, places: Places, split: str | None, findings: Findings) 
         tree = None if xml is None else parsed(xml, findings)
         named = by_stem.get(stem)
         if xml is not None and tree is not None:
-            named = _named(xml, tree, named, images, findings)
+            named = _image_of(xml, tree, named, images, findings)
             if named is None:
                 continue
         image = os.path.join(images.path, named or f"{stem}.jpg")
@@ -218,7 +187,7 @@ def _entries(home: Root, places: Places, split: str | None, findings: Findings) 
     return list(entries.values())
 
 
-def _listed(home: Root, places: Places, split: str, findings: Findings) -> tuple[list[str], str]:
+def _listed_stems(home: Root, places: Places, split: str, findings: Findings) -> tuple[list[str], str]:
     """The names in a list of ImageSets; VOC has a second column, 1 or -1, in those of one category."""
     name = split if "/" in split else f"Main/{split}"
     path = home.find(f"ImageSets/{name}.txt", "read_voc(split)")
@@ -247,7 +216,7 @@ def _listed(home: Root, places: Places, split: str, findings: Findings) -> tuple
     return stems, where
 
 
-def _named(xml: str, tree: Element, by_stem: str | None, images: Root, findings: Findings) -> str | None:
+def _image_of(xml: str, tree: Element, by_stem: str | None, images: Root, findings: Findings) -> str | None:
     """The name of the image that an XML file belongs to."""
     where = place(file=xml)
     given = (tree.findtext("filename") or "").strip()
@@ -263,8 +232,22 @@ def _named(xml: str, tree: Element, by_stem: str | None, images: Root, findings:
     return by_stem
 
 
-def _sized(entries: Sequence[_Entry], files: Files, verify: bool) -> tuple[list[int], np.ndarray, np.ndarray]:
-    """The entries whose image is there, the sizes that boxes go by, and those of the files: int32 ``(N, 2)``."""
+class _Sized(NamedTuple):
+    """The images that are there.
+
+    Attributes:
+        entries: the number of the entry of each.
+        said: int32 ``(N, 2)``, the sizes that boxes refer to.
+        sizes: int32 ``(N, 2)``, the sizes of the files.
+    """
+
+    entries: list[int]
+    said: np.ndarray
+    sizes: np.ndarray
+
+
+def _sized(entries: Sequence[_Entry], files: Files, verify: bool) -> _Sized:
+    """The entries whose image is there."""
     kept, said, sizes = [], [], []
     for number, entry in enumerate(entries):
         if not files.exists(entry.image, place(file=entry.xml) if entry.xml else "the list of images"):
@@ -280,7 +263,59 @@ def _sized(entries: Sequence[_Entry], files: Files, verify: bool) -> tuple[list[
             said.append(told or size)
             sizes.append(size)
     files.note()
-    return kept, sizes_of(said), sizes_of(sizes)
+    return _Sized(kept, sizes_of(said), sizes_of(sizes))
+
+
+def _object_columns(
+    objects: Sequence[VocObject],
+    dropped: Sequence[int],
+    images: _Sized,
+    there: Sequence[_Entry],
+    names: set[str],
+    findings: Findings,
+    difficult: str,
+    one_based: bool,
+    unannotated: str | None,
+    invalid: str | None,
+) -> dict[str, Any]:
+    """The columns of the objects of all images; ``names`` are those of the categories that are kept."""
+    row_of = {entry: row for row, entry in enumerate(images.entries)}
+    objects = [one for one in objects if one.entry in row_of]
+    rows = np.array([row_of[one.entry] for one in objects], np.int64)
+    unread = np.array([row_of[entry] for entry in dropped if entry in row_of], np.int64)
+    hard = np.array([one.difficult for one in objects], bool)
+    wanted = np.array([one.name in names for one in objects], bool)
+    others = int((~wanted).sum())
+    if others:
+        left = sorted({one.name for one in objects} - names)
+        findings.note(f"{others:,} objects of other categories left out: {', '.join(left[:8])}")
+    at = np.flatnonzero(wanted)
+    if difficult == "skip":
+        findings.note(f"{int(hard[at].sum()):,} difficult objects left out")
+        at = at[~hard[at]]
+    some = [objects[i] for i in at.tolist()]
+    boxes, fit = _boxes(some, images.said[rows[at]], one_based, findings, invalid)
+    findings.stop_if_most(len(objects) + len(dropped))
+    at, some = at[fit], [some[i] for i in np.flatnonzero(fit).tolist()]
+    missing = missing_images(
+        findings,
+        len(there),
+        annotated=np.append(rows, unread),
+        wanted=np.append(rows[wanted], unread),
+        kept=rows[at],
+        said=np.array([entry.xml is not None for entry in there], bool),
+        unannotated=unannotated,
+    )
+    findings.stop()
+    findings.note(f"{len(at):,} boxes of {len({one.name for one in some}):,} categories")
+    scale = np.tile((images.sizes / images.said)[rows[at]][:, ::-1], 2).astype(np.float32)
+    columns: dict[str, Any] = {
+        "boxes": boxes[fit] * scale,
+        "labels": [one.name for one in some],
+        "difficult": hard[at],
+        **marks_of(some),
+    }
+    return by_image(columns, rows[at], missing)
 
 
 def _boxes(

@@ -1,4 +1,4 @@
-"""YOLO's text files: a line for each object, in shares of the image's size."""
+"""Reads YOLO data sets: text files with a line for each object, in fractions of the image's size."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ from polyhead.readers.annotations import (
     by_image,
     chosen,
     clip_boxes,
+    missing_images,
+    note_keypoints,
     require_choices,
-    scenes,
     sizes_of,
 )
 from polyhead.readers.findings import Findings
@@ -25,7 +26,7 @@ from polyhead.readers.paths import Files, lines_of
 from polyhead.readers.yolo_layout import Layout, layout_of
 
 PIXELS = 2.0
-"""Shares beyond this are no shares: somebody wrote pixels."""
+"""Coordinates beyond this are pixels rather than fractions."""
 
 
 def read_yolo(
@@ -105,9 +106,14 @@ def read_yolo(
     findings.stop()
     kept: dict[int, bool] = dict(zip(layout.names, keep.tolist(), strict=True))
     paths, sizes, texts = _pictures(layout, Files(findings, missing_files, exif=exif), findings)
-    lines = _lines(texts, layout, findings)
+    lines = _lines_in(texts, layout, findings)
     findings.stop_if_most(len(lines.rows) + len(lines.unread))
-    columns = _columns(lines, paths, sizes, layout, kept, findings, unannotated, invalid, texts)
+    columns: dict[str, Any] = {
+        "image": paths,
+        "file": [layout.short(path) for path in paths],
+        "size": sizes_of(sizes),
+        **_object_columns(lines, paths, sizes, layout, kept, findings, unannotated, invalid, texts),
+    }
     findings.stop()
     names_kept = [name for number, name in layout.names.items() if kept[number]]
     about = {"image": About(exif=exif or "applied")}  # the size that shares are of
@@ -158,7 +164,7 @@ def _pictures(
     return paths, sizes, texts
 
 
-def _lines(texts: Sequence[str | None], layout: Layout, findings: Findings) -> _Lines:
+def _lines_in(texts: Sequence[str | None], layout: Layout, findings: Findings) -> _Lines:
     """The lines of all label files; what cannot be read is noted with file and line."""
     rows: list[int] = []
     classes: list[int] = []
@@ -184,7 +190,7 @@ def _lines(texts: Sequence[str | None], layout: Layout, findings: Findings) -> _
                 findings.add("line-twice", where, "each object once", "the line of one before", warning=True)
                 continue
             seen.add(words)
-            found = _numbers(words, where, layout, findings)
+            found = _numbers_of_line(words, where, layout, findings)
             if found is not None:
                 rows.append(row)
                 classes.append(int(found[0]))
@@ -199,7 +205,9 @@ def _lines(texts: Sequence[str | None], layout: Layout, findings: Findings) -> _
     return _Lines(of_row, of_class, of_line, values, lost)
 
 
-def _numbers(words: Sequence[str], where: str, layout: Layout, findings: Findings) -> np.ndarray | None:
+def _numbers_of_line(
+    words: Sequence[str], where: str, layout: Layout, findings: Findings
+) -> np.ndarray | None:
     """One line as numbers, or None, and noted, where it cannot be used."""
     try:
         found = np.array(words, np.float64)
@@ -246,7 +254,7 @@ def _is_number(word: str) -> bool:
     return True
 
 
-def _columns(
+def _object_columns(
     found: _Lines,
     paths: list[str],
     sizes: list[tuple[int, int]],
@@ -257,8 +265,8 @@ def _columns(
     invalid: str | None,
     texts: Sequence[str | None],
 ) -> dict[str, Any]:
+    """The columns of the objects of all images; ``kept`` says of each class whether it is wanted."""
     size = sizes_of(sizes)
-    count = len(paths)
     wanted = np.array([kept[c] for c in found.classes.tolist()], bool)
     others = int((~wanted).sum())
     if others:
@@ -267,18 +275,7 @@ def _columns(
     values = [found.values[i] for i in at.tolist()]
     rows, lines = found.rows[at], found.lines[at]
     scale = size[rows][:, ::-1].astype(np.float64)
-    polygon = np.array([layout.points is None and len(v) > 4 for v in values], bool)
-    boxes = np.zeros((len(at), 4))
-    plain = np.flatnonzero(~polygon)
-    if len(plain):
-        four = np.stack([values[i][:4] for i in plain.tolist()])
-        middle, half = four[:, :2] * scale[plain], four[:, 2:] * scale[plain] / 2
-        boxes[plain] = np.concatenate([middle - half, middle + half], axis=1)
-    masks: list[Polygons | None] = [None] * len(at)
-    for i in np.flatnonzero(polygon).tolist():
-        ring = values[i].reshape(-1, 2) * scale[i]
-        masks[i] = Polygons(sizes[rows[i]], (ring,))
-        boxes[i, :2], boxes[i, 2:] = ring.min(axis=0), ring.max(axis=0)
+    boxes, masks = _shapes(values, [sizes[row] for row in rows.tolist()], scale, layout)
 
     def where(i: int) -> str:
         return f"{place(file=texts[rows[i]])}, line {lines[i]}"
@@ -292,23 +289,41 @@ def _columns(
     if layout.points is not None:
         columns["keypoints"] = _keypoints(values, layout.points, scale, where, findings)[fit]
         findings.stop()
-    if polygon.any():
+    polygons = any(mask is not None for mask in masks)
+    if polygons:
         columns["masks"] = [masks[i] for i in np.flatnonzero(fit).tolist()]
-    strange = np.bincount(found.unread, minlength=count)
-    had = np.bincount(found.rows, minlength=count) + strange
-    left = np.bincount(rows[fit], minlength=count)
-    lost = np.bincount(rows, minlength=count) - left + strange
-    said = np.array([t is not None for t in texts], bool)
-    missing = scenes(findings, had=had, kept=left, lost=lost, said=said, unannotated=unannotated)
+    missing = missing_images(
+        findings,
+        len(paths),
+        annotated=np.append(found.rows, found.unread),
+        wanted=np.append(rows, found.unread),
+        kept=rows[fit],
+        said=np.array([text is not None for text in texts], bool),
+        unannotated=unannotated,
+    )
     findings.note(f"{int(fit.sum()):,} boxes of {len(set(columns['labels'])):,} categories")
-    if polygon.any():
-        findings.note(f"{int(polygon[fit].sum()):,} of them around polygons")
-    return {
-        "image": paths,
-        "file": [layout.short(path) for path in paths],
-        "size": size,
-        **by_image(columns, rows[fit], missing),
-    }
+    if polygons:
+        findings.note(f"{sum(mask is not None for mask in columns['masks']):,} of them around polygons")
+    return by_image(columns, rows[fit], missing)
+
+
+def _shapes(
+    values: Sequence[np.ndarray], sizes: Sequence[tuple[int, int]], scale: np.ndarray, layout: Layout
+) -> tuple[np.ndarray, list[Polygons | None]]:
+    """Boxes in pixels, float64 ``(M, 4)`` of ``xyxy``, and the polygon of each object or None."""
+    boxes = np.zeros((len(values), 4))
+    masks: list[Polygons | None] = [None] * len(values)
+    for i, found in enumerate(values):
+        if layout.points is None and len(found) > 4:
+            ring = found.reshape(-1, 2) * scale[i]
+            masks[i] = Polygons(sizes[i], (ring,))
+            boxes[i, :2], boxes[i, 2:] = ring.min(axis=0), ring.max(axis=0)
+        else:
+            boxes[i] = found[:4]
+    plain = np.array([mask is None for mask in masks], bool)
+    middle, half = boxes[plain, :2] * scale[plain], boxes[plain, 2:] * scale[plain] / 2
+    boxes[plain] = np.concatenate([middle - half, middle + half], axis=1)
+    return boxes, masks
 
 
 def _keypoints(
@@ -321,12 +336,5 @@ def _keypoints(
     for i in np.flatnonzero(~np.isin(seen, (0, 1, 2)).all(axis=1)).tolist():
         findings.leave_out("visibility", where(i), "a visibility of 0, 1 or 2", shown(seen[i].tolist()))
         places[i] = seen[i] = 0  # as of an object whose keypoints nobody labelled
-    away = (seen > 0) & ((given[..., :2] < 0) | (given[..., :2] > 1)).any(axis=2)
-    findings.add_all(
-        "keypoint-outside",
-        np.flatnonzero(away.any(axis=1)),
-        lambda i: (where(i), "keypoints in the image", shown(given[i][away[i]][0].tolist()), "It is kept."),
-        warning=True,
-    )
-    findings.note(f"{int((seen > 0).sum()):,} keypoints labelled, {int((seen == 0).sum()):,} not")
+    note_keypoints(given, seen, 1, where, findings)
     return np.concatenate([places, seen[..., None]], axis=2).astype(np.float32)
