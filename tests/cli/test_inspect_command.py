@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 import polyhead as ph
 from polyhead.cli import app
-from polyhead.cli.column_survey import describe_values, survey, survey_values
+from polyhead.cli.column_survey import describe_columns, describe_values, survey_values
 from polyhead.cli.suggest import suggest
 from polyhead.sources.arrays import Arrays
 
@@ -26,7 +26,7 @@ def inspect(*args):
 def feed_of(columns):
     """The feed that is suggested for some columns, made by running the suggested code."""
     source = Arrays(columns)
-    code = suggest(survey(source)).code("source")
+    code = suggest(describe_columns(source)).code("source")
     names = {"source": source}
     exec(code, names)
     return names["feed"], code

@@ -2,7 +2,14 @@ import numpy as np
 import pytest
 
 from polyhead import DataError
-from polyhead.readers.annotations import Images, by_row, chosen, clip_boxes, missing_images, numbers
+from polyhead.readers.annotations import (
+    Images,
+    by_row,
+    clip_boxes,
+    missing_images,
+    number_lists,
+    wanted_categories,
+)
 from polyhead.readers.findings import Findings
 from polyhead.readers.paths import Root
 
@@ -63,7 +70,7 @@ def test_boxes_are_cut_off_at_the_border(count):
 def test_words_are_no_numbers():
     findings = Findings()
     rows = [[1, 2], [1, "2"], [1], None, [1, None], [True, 2.5]]
-    found, unread = numbers(rows, 2, lambda i: f"row {i}", "pair", "two numbers", findings)
+    found, unread = number_lists(rows, 2, lambda i: f"row {i}", "pair", "two numbers", findings)
     np.testing.assert_array_equal(found[[0, 5]], [[1, 2], [1, 2.5]])
     assert np.isnan(found[1:5]).all()
     assert unread.tolist() == [False, True, True, True, True, False]
@@ -73,7 +80,7 @@ def test_words_are_no_numbers():
         "row 3: expected two numbers, got None.",
         "row 4: expected two numbers, got [1, None].",
     ]
-    assert numbers([], 4, str, "pair", "two numbers", findings)[0].shape == (0, 4)
+    assert number_lists([], 4, str, "pair", "two numbers", findings)[0].shape == (0, 4)
 
 
 def test_objects_by_row():
@@ -127,9 +134,9 @@ def test_missing_images(unannotated, missing, notes):
 
 def test_categories_of_a_word_or_several():
     findings = Findings()
-    assert chosen("x", ["a", "b"], None, findings).tolist() == [True, True]
-    assert chosen("x", ["a", "b"], "b", findings).tolist() == [False, True]
-    assert chosen("x", [str(i) for i in range(12)], ["13"], findings).sum() == 0
+    assert wanted_categories("x", ["a", "b"], None, findings).tolist() == [True, True]
+    assert wanted_categories("x", ["a", "b"], "b", findings).tolist() == [False, True]
+    assert wanted_categories("x", [str(i) for i in range(12)], ["13"], findings).sum() == 0
     assert words(findings.report()) == [
         "x: expected categories of the data (0, 1, 2, 3, 4, 5, 6, 7, … (12 in all)), got '13'. Did you mean `3`?"
     ]

@@ -45,7 +45,7 @@ def is_pipeline(found: Any) -> bool:
     return hasattr(found, "transforms") and hasattr(found, "processors")
 
 
-def check(pipeline: Any, place: str) -> None:
+def check_pipeline(pipeline: Any, place: str) -> None:
     """Raise, or warn, where a pipeline cannot be used.
 
     Raises:
@@ -57,7 +57,9 @@ def check(pipeline: Any, place: str) -> None:
             fix = f"Say Apply(albumentations.Compose([{name}(...)])), with bbox_params and keypoint_params as needed."
             raise ContractError(Problem(place, "a pipeline of albumentations", "a single transform", fix))
         return
-    tensors = next((type(leaf).__name__ for leaf in _leaves(pipeline) if is_one_of(leaf, _TO_TENSORS)), None)
+    tensors = next(
+        (type(leaf).__name__ for leaf in _transforms_of(pipeline) if is_one_of(leaf, _TO_TENSORS)), None
+    )
     if tensors is not None:
         fix = (
             "Leave it out: polyhead hands over images with channels last, and makes the tensors of the batch."
@@ -73,7 +75,7 @@ def check(pipeline: Any, place: str) -> None:
         warn(Problem(place, "a pipeline with set_random_seed", "none", fix))
 
 
-def run(
+def run_pipeline(
     pipeline: Any,
     place: str,
     key: int,
@@ -107,7 +109,7 @@ def run(
     call = {own.image(name, name in unlit, place): value for name, value in images.items()}
     # some transforms look for the first mask, which a map is not
     numbers = [*range(len(masks)), *range(len(masks) + 1, len(masks) + 1 + len(maps))]
-    layers = {own.mask(i, place): _taken(mask) for i, mask in zip(numbers, [*masks, *maps], strict=True)}
+    layers = {own.mask(i, place): _as_taken(mask) for i, mask in zip(numbers, [*masks, *maps], strict=True)}
     ones = own.ones(layers.values(), place) if own.fills else {}
     result = own.pipeline(**call, **layers, **ones, **own.coordinates(given, place))
     found: dict[str, Any] = {
@@ -117,7 +119,7 @@ def run(
     if ones:
         fills = [*fills, *[0.0] * (len(masks) - len(fills)), *[np.nan] * len(maps)]
         turned = [
-            _filled(found, result[own.inside(mask)], fill)
+            _with_fill(found, result[own.inside(mask)], fill)
             for found, mask, fill in zip(turned, layers.values(), fills, strict=True)
         ]
     if "mask" in given:
@@ -138,7 +140,7 @@ class _Own:
 
     def __init__(self, pipeline: Any) -> None:
         self.pipeline = copy.deepcopy(pipeline)
-        self._leaves = list(_leaves(self.pipeline))
+        self._leaves = list(_transforms_of(self.pipeline))
         self._ready: set[str] = set()
         self._unlit: dict[
             str, list[Any]
@@ -276,7 +278,7 @@ class _Own:
 
 def scaling(pipeline: Any) -> str:
     """The name of a transform in a pipeline that changes the range of pixels; empty where there is none."""
-    return next((type(leaf).__name__ for leaf in _leaves(pipeline) if is_one_of(leaf, _SCALES)), "")
+    return next((type(leaf).__name__ for leaf in _transforms_of(pipeline) if is_one_of(leaf, _SCALES)), "")
 
 
 def _own(pipeline: Any) -> _Own:
@@ -288,10 +290,10 @@ def _own(pipeline: Any) -> _Own:
     return found
 
 
-def _leaves(pipeline: Any) -> Iterator[Any]:
+def _transforms_of(pipeline: Any) -> Iterator[Any]:
     for one in getattr(pipeline, "transforms", ()):
         if hasattr(one, "transforms"):
-            yield from _leaves(one)
+            yield from _transforms_of(one)
         elif hasattr(one, "_key2func"):
             yield one
 
@@ -299,7 +301,7 @@ def _leaves(pipeline: Any) -> Iterator[Any]:
 # Pixels -------------------------------------------------------------------------------------------------------
 
 
-def _taken(mask: np.ndarray) -> np.ndarray:
+def _as_taken(mask: np.ndarray) -> np.ndarray:
     """A mask in a type that all of OpenCV takes, and that holds its ids exactly."""
     if mask.dtype in (np.uint8, np.uint16, np.int16, np.float32, np.float64):
         return mask
@@ -309,12 +311,16 @@ def _taken(mask: np.ndarray) -> np.ndarray:
 
 
 def _given_back(found: Any, before: np.ndarray) -> Any:
-    if isinstance(found, np.ndarray) and found.dtype != before.dtype and found.dtype == _taken(before).dtype:
+    if (
+        isinstance(found, np.ndarray)
+        and found.dtype != before.dtype
+        and found.dtype == _as_taken(before).dtype
+    ):
         found = found.astype(before.dtype)
     return _shaped(found, before)
 
 
-def _filled(mask: Any, inside: Any, fill: float) -> Any:
+def _with_fill(mask: Any, inside: Any, fill: float) -> Any:
     """A mask with ``fill`` where nothing of it came to lie."""
     outside = np.asarray(inside) == 0
     if not outside.any() or np.shape(mask) != outside.shape:

@@ -172,13 +172,13 @@ def _points_by_map(move: Moves, hidden: float = np.inf) -> Moves:
             return found
         found = np.array(points, np.float64)
         for point in found:
-            point[:2] = _looked_up(x, y, point[:2], hidden)
+            point[:2] = _place_in_map(x, y, point[:2], hidden)
         return found
 
     return moved
 
 
-def _looked_up(x: np.ndarray, y: np.ndarray, point: np.ndarray, hidden: float) -> np.ndarray:
+def _place_in_map(x: np.ndarray, y: np.ndarray, point: np.ndarray, hidden: float) -> np.ndarray:
     """Where a map reads a point: from the pixel that reads nearest to it, by the map's slope there."""
     if np.isnan(point).any():
         return point

@@ -117,6 +117,6 @@ class Photometric(Augmentation):
         """An image with it done; ``pixels`` may be written into."""
 
 
-def signed(drawn: np.ndarray) -> np.ndarray:
+def plus_or_minus(drawn: np.ndarray) -> np.ndarray:
     """Numbers drawn from [0, 1) as numbers in [-1, 1)."""
     return 2 * drawn - 1

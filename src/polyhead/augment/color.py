@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from polyhead.augment import color_operations
-from polyhead.augment.augmentation import Photometric, signed
+from polyhead.augment.augmentation import Photometric, plus_or_minus
 from polyhead.errors import ContractError, Problem, is_size, shown
 
 
@@ -44,7 +44,7 @@ class Color(Photometric):
 
     def parameters(self, drawn: np.ndarray, bits: np.ndarray) -> list[Any]:
         strengths = np.array([self.brightness, self.contrast, self.saturation, self.hue * 360])
-        change = signed(drawn[:, 1:]) * strengths
+        change = plus_or_minus(drawn[:, 1:]) * strengths
         matrices = color_operations.color_matrix(
             1 + change[:, 0], 1 + change[:, 1], 1 + change[:, 2], change[:, 3]
         )

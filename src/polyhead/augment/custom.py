@@ -64,7 +64,7 @@ class Apply(Augmentation):
             fix = "Say Apply(albumentations.Compose([...])), or Apply for each function." if several else ""
             expected = "a function or an albumentations pipeline"
             raise ContractError(Problem("Apply(function)", expected, shown(self.function), fix))
-        albumentations.check(self.function, self.place)
+        albumentations.check_pipeline(self.function, self.place)
         if albumentations.is_pipeline(self.function):
             return
         try:
@@ -133,7 +133,9 @@ class Apply(Augmentation):
         """
         try:
             if albumentations.is_pipeline(self.function):
-                found = albumentations.run(self.function, self.place, key, given, fills, unlit, min_visible)
+                found = albumentations.run_pipeline(
+                    self.function, self.place, key, given, fills, unlit, min_visible
+                )
             else:
                 found = self._called(key, given)
             return self._checked(found, given)
@@ -145,7 +147,7 @@ class Apply(Augmentation):
         except Exception as error:
             place = f"{self.place}, {where}" if where else self.place
             fix = "Fix the function for rows like this one, or leave the row out with source.select(...)."
-            raise DataError(Problem(place, "a sample returned", _told(error), fix)) from error
+            raise DataError(Problem(place, "a sample returned", _error_in_one_line(error), fix)) from error
 
     def _called(self, key: int, given: Mapping[str, Any]) -> Any:
         """What a function makes of a sample."""
@@ -175,9 +177,9 @@ class Apply(Augmentation):
             raise ContractError(Problem(self.place, f"a dict with {', '.join(given)} returned", told))
         result = {name: found[name] for name in given}
         if "mask" in result:
-            result["mask"] = _as_ids(result["mask"], given["mask"])
+            result["mask"] = _in_dtype_of(result["mask"], given["mask"])
         if "masks" in result and len(result["masks"]) == len(given["masks"]):
-            result["masks"] = list(map(_as_ids, result["masks"], given["masks"]))
+            result["masks"] = list(map(_in_dtype_of, result["masks"], given["masks"]))
         # where targets are not seen, the image must stay where it is
         image = np.shape((given if self.light_alone else result)["image"])
         size = image[1:3] if _channels_first(image, given["image"].shape) else image[:2]
@@ -224,13 +226,13 @@ def _channels_first(found: Sequence[int], before: Sequence[int]) -> bool:
     return len(found) == len(before) == 3 and found[0] == before[2] != found[2]
 
 
-def _as_ids(found: Any, before: np.ndarray) -> Any:
+def _in_dtype_of(found: Any, before: np.ndarray) -> Any:
     """A mask in the dtype that it had, where both hold whole numbers."""
     whole = isinstance(found, np.ndarray) and found.dtype.kind in "biu" and before.dtype.kind in "biu"
     return found.astype(before.dtype, copy=False) if whole else found
 
 
-def _told(error: Exception) -> str:
+def _error_in_one_line(error: Exception) -> str:
     """An error of the user's code in one line, with the line of code that raised it."""
     text = " ".join(str(error).split())
     frames = traceback.extract_tb(error.__traceback__)

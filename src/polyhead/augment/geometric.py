@@ -6,7 +6,7 @@ from dataclasses import KW_ONLY, dataclass
 
 import numpy as np
 
-from polyhead.augment.augmentation import Geometric, Moved, signed
+from polyhead.augment.augmentation import Geometric, Moved, plus_or_minus
 from polyhead.errors import ContractError, Problem, shown
 from polyhead.images import geometry
 
@@ -68,7 +68,7 @@ class Rotate(Geometric):
         self._between("degrees", 0, 180, above=True)
 
     def move(self, drawn: np.ndarray, frame: np.ndarray, target: tuple[int, int]) -> Moved:
-        angle = self.happens(drawn) * signed(drawn[:, 1]) * self.degrees
+        angle = self.happens(drawn) * plus_or_minus(drawn[:, 1]) * self.degrees
         return geometry.about(geometry.rotate(angle), frame), frame
 
 
@@ -92,7 +92,7 @@ class Scale(Geometric):
         self._between("fraction", 0, 1, above=True, below=True)
 
     def move(self, drawn: np.ndarray, frame: np.ndarray, target: tuple[int, int]) -> Moved:
-        factor = 1 + self.happens(drawn) * signed(drawn[:, 1]) * self.fraction
+        factor = 1 + self.happens(drawn) * plus_or_minus(drawn[:, 1]) * self.fraction
         return geometry.about(geometry.scale(factor, factor), frame), frame
 
 
@@ -117,7 +117,7 @@ class Translate(Geometric):
         self._between("fraction", 0, 1, above=True)
 
     def move(self, drawn: np.ndarray, frame: np.ndarray, target: tuple[int, int]) -> Moved:
-        way = self.happens(drawn)[:, None] * signed(drawn[:, 1:]) * self.fraction * frame[:, ::-1]
+        way = self.happens(drawn)[:, None] * plus_or_minus(drawn[:, 1:]) * self.fraction * frame[:, ::-1]
         return geometry.shift(way[:, 0], way[:, 1]), frame
 
 
@@ -141,7 +141,7 @@ class Shear(Geometric):
         self._between("degrees", 0, 45, above=True, below=True)
 
     def move(self, drawn: np.ndarray, frame: np.ndarray, target: tuple[int, int]) -> Moved:
-        angles = self.happens(drawn)[:, None] * signed(drawn[:, 1:]) * self.degrees
+        angles = self.happens(drawn)[:, None] * plus_or_minus(drawn[:, 1:]) * self.degrees
         return geometry.about(geometry.shear(angles[:, 0], angles[:, 1]), frame), frame
 
 
@@ -207,6 +207,6 @@ class RandomResizedCrop(Geometric):
 
     def move(self, drawn: np.ndarray, frame: np.ndarray, target: tuple[int, int]) -> Moved:
         area = frame.prod(1) * (self.area + drawn[:, 1] * (1 - self.area))
-        aspect = target[1] / target[0] * self.ratio ** signed(drawn[:, 2])
+        aspect = target[1] / target[0] * self.ratio ** plus_or_minus(drawn[:, 2])
         window = np.minimum(np.stack([np.sqrt(area / aspect), np.sqrt(area * aspect)], 1), frame)
         return _window(self.happens(drawn), drawn[:, 3:], frame, window)

@@ -99,7 +99,7 @@ class MixUp(Mixer):
         self._between("alpha", 0, 100, above=True)
 
     def mixing(self, drawn: np.ndarray, happens: np.ndarray, size: tuple[int, int]) -> Mixing:
-        own = np.where(happens, shares(self.alpha, drawn[:, 0]), 1.0)
+        own = np.where(happens, beta_shares(self.alpha, drawn[:, 0]), 1.0)
         return Mixing(np.stack([own, 1 - own]), size)
 
 
@@ -138,7 +138,7 @@ class CutMix(Mixer):
 
     def mixing(self, drawn: np.ndarray, happens: np.ndarray, size: tuple[int, int]) -> Mixing:
         frame = np.array([size[1], size[0]])
-        half = np.sqrt(1 - shares(self.alpha, drawn[:, :1])) * frame / 2
+        half = np.sqrt(1 - beta_shares(self.alpha, drawn[:, :1])) * frame / 2
         centre = drawn[:, 1:] * frame
         low = np.floor(np.maximum(centre - half, 0) + 0.5).astype(np.int64)
         high = np.floor(np.minimum(centre + half, frame) + 0.5).astype(np.int64)
@@ -188,10 +188,10 @@ def _areas(patches: np.ndarray) -> np.ndarray:
     return found
 
 
-def shares(alpha: float, drawn: np.ndarray) -> np.ndarray:
+def beta_shares(alpha: float, drawn: np.ndarray) -> np.ndarray:
     """Uniform numbers as numbers of Beta(alpha, alpha): its quantiles, looked up in a table.
 
-    >>> shares(1.0, np.array([0.0, 0.25, 0.5])).round(9).tolist()
+    >>> beta_shares(1.0, np.array([0.0, 0.25, 0.5])).round(9).tolist()
     [0.0, 0.25, 0.5]
     """
     below, power, nodes = _quantiles(float(alpha))

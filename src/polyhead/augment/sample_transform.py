@@ -152,7 +152,7 @@ class _Layers:
             photometric, size = name in self.photometric, sizes.get(name)
             self.images[name] = plan.image(i, image, size=size, photometric=photometric, fill=fill(name, 0))
         for name, mask in self.masks.items():
-            self.masks[name] = _mask(plan, i, mask, sizes.get(name), fill(name, 0), name in self.owners)
+            self.masks[name] = _move_mask(plan, i, mask, sizes.get(name), fill(name, 0), name in self.owners)
         for name, numbers in self.maps.items():
             self.maps[name] = plan.map(i, numbers, size=sizes.get(name), nearest=name in self.nearest)
         return kept, visible
@@ -223,7 +223,9 @@ class _Layers:
         return TransformedSample(self.images, self.masks, self.maps, boxes, points)
 
 
-def _mask(plan: Plan, i: int, mask: np.ndarray, size: Size | None, fill: float, owned: bool) -> np.ndarray:
+def _move_mask(
+    plan: Plan, i: int, mask: np.ndarray, size: Size | None, fill: float, owned: bool
+) -> np.ndarray:
     if not owned:
         return plan.mask(i, mask, size=size, fill=fill)
     found = np.empty((len(mask), *(size or plan.target)), mask.dtype)

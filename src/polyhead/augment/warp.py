@@ -65,12 +65,14 @@ def warp(
     if tuple(size) == image.shape[:2] and _is_identity(matrix):
         found = image
     elif image.dtype == np.bool_:
-        found = _warp(image.view(np.uint8), matrix, size, nearest, bool(fill), None).view(np.bool_)
+        found = _warp_with_opencv(image.view(np.uint8), matrix, size, nearest, bool(fill), None).view(
+            np.bool_
+        )
     elif image.dtype in (_NEAREST if nearest else _LINEAR):
         ready = out if out is not None and out.dtype == image.dtype and out.flags.c_contiguous else None
-        found = _warp(image, matrix, size, nearest, fill, ready)
+        found = _warp_with_opencv(image, matrix, size, nearest, fill, ready)
     else:
-        found = _through(image, matrix, size, nearest, fill)
+        found = _warp_in_other_dtype(image, matrix, size, nearest, fill)
     found = found.reshape(shape)
     if out is None:
         return found.copy() if found.base is image or found is image else found
@@ -126,7 +128,7 @@ def _places(length: int, count: int) -> np.ndarray:
     return (2 * np.arange(count) + 1) * length // (2 * count)
 
 
-def _through(
+def _warp_in_other_dtype(
     image: np.ndarray, matrix: np.ndarray, size: tuple[int, int], nearest: bool, fill: float
 ) -> np.ndarray:
     """By way of a dtype that OpenCV takes."""
@@ -136,11 +138,11 @@ def _through(
         bounds = np.iinfo(np.int32)
         if image.max() > bounds.max or image.min() < bounds.min:
             way = np.float64  # exact up to 2**53
-    found = _warp(image.astype(way), matrix, size, nearest, fill, None)
+    found = _warp_with_opencv(image.astype(way), matrix, size, nearest, fill, None)
     return (np.rint(found) if whole else found).astype(image.dtype)
 
 
-def _warp(
+def _warp_with_opencv(
     image: np.ndarray,
     matrix: np.ndarray,
     size: tuple[int, int],
@@ -149,7 +151,7 @@ def _warp(
     out: np.ndarray | None,
 ) -> np.ndarray:
     cv2 = opencv()
-    part, matrix = _needed(image, matrix, size, halve=not nearest)
+    part, matrix = _visible_part(image, matrix, size, halve=not nearest)
     if part is None:
         return np.full((*size, *image.shape[2:]), fill, image.dtype)
     a, b, c, d, e, f = _inverse(matrix)
@@ -164,7 +166,7 @@ def _warp(
         and y0 + max(right_y, 0) + max(down_y, 0) <= height + EDGE
     )
     if covered and not nearest and abs(b) < 1e-9 and abs(d) < 1e-9:
-        resized = _upright(part, a, c, e, f, size, out)
+        resized = _resize_whole_pixels(part, a, c, e, f, size, out)
         if resized is not None:
             return resized
     # four channels are warped in half the time of three, there and back included in two thirds
@@ -181,7 +183,7 @@ def _warp(
     return cv2.cvtColor(found, cv2.COLOR_RGBA2RGB, dst=out) if wide else found
 
 
-def _upright(
+def _resize_whole_pixels(
     image: np.ndarray,
     a: float,
     c: float,
@@ -210,7 +212,7 @@ def _upright(
     return cv2.flip(part, flips, dst=out)
 
 
-def _needed(
+def _visible_part(
     image: np.ndarray, matrix: np.ndarray, size: tuple[int, int], halve: bool
 ) -> tuple[np.ndarray | None, np.ndarray]:
     """The part of the image that can be seen, halved as often as it must, and the matrix from there."""

@@ -62,7 +62,7 @@ def _from_path(path: Path) -> Given:
         fail(f"{path}: name an object of the file, as {path}:name.", WRONG_USE)
     if not path.exists():
         fix = "Give the path of a table, or file.py:name."
-        fail(hints(f"{path}: no such file.", _near(path), fix), WRONG_USE)
+        fail(hints(f"{path}: no such file.", _similar_file(path), fix), WRONG_USE)
     return Given(read_table(path), f"ph.read_table({json.dumps(str(path), ensure_ascii=False)})")
 
 
@@ -101,10 +101,10 @@ def as_model(text: str, value: Any) -> Any:
 
 def _require_file(path: Path) -> None:
     if not path.is_file():
-        fail(hints(f"{path}: no such file.", _near(path)), WRONG_USE)
+        fail(hints(f"{path}: no such file.", _similar_file(path)), WRONG_USE)
 
 
-def _near(path: Path) -> str:
+def _similar_file(path: Path) -> str:
     """A hint for a file that does not exist."""
     return similar(path.name, os.listdir(path.parent)) if path.parent.is_dir() else ""
 

@@ -50,7 +50,7 @@ def describe_values(column: ColumnDescription) -> str:
     return f"{numbers.low[0]:.6g} to {numbers.high[0]:.6g}{infinity}"
 
 
-def survey(source: Source) -> list[ColumnDescription]:
+def describe_columns(source: Source) -> list[ColumnDescription]:
     """Describe every column of a source, from all its rows or, if they are very many or large, the first ones."""
     return [survey_values(name, _first_values(source, name)) for name in source.columns]
 

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from polyhead.cli.arguments import load_data
-from polyhead.cli.column_survey import describe_values, survey
+from polyhead.cli.column_survey import describe_columns, describe_values
 from polyhead.cli.messages import fail, reporting
 from polyhead.cli.suggest import suggest
 from polyhead.doctor.column_description import ColumnDescription
@@ -31,7 +31,7 @@ def run_inspect(
     """Show the columns of a data set, and suggest a feed as code to paste."""
     with reporting(data):
         given = load_data(data)
-        columns = survey(given.source)
+        columns = describe_columns(given.source)
     if not len(given.source):
         fail(f"{data}: it has no rows.")
     console = Console(highlight=False)

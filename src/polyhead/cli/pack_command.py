@@ -53,7 +53,7 @@ def run_pack(
     if verifies:
         if output is not None:
             fail("--verify takes only a store.", WRONG_USE)
-        _verify(data)
+        _verify_store(data)
         return
     if output is None:
         fail("name the folder to write: polyhead pack FILE.PY:NAME OUT.", WRONG_USE)
@@ -74,7 +74,7 @@ def run_pack(
     typer.echo(f"{output}: {len(store):,} rows, {', '.join(store.columns)}")
 
 
-def _verify(path: str) -> None:
+def _verify_store(path: str) -> None:
     try:
         report = verify(path)
     except PolyheadError as error:

@@ -31,7 +31,7 @@ class Unfit(Exception):
         self.expected, self.found, self.fix = expected, found, fix
 
 
-def chosen(samples: Samples, channels: int | None) -> np.ndarray:
+def choose_channels(samples: Samples, channels: int | None) -> np.ndarray:
     """The channels that are asked for, ``(H, W, channels)``; all for None.
 
     Raises:

@@ -26,7 +26,7 @@ class _ContainerBox(NamedTuple):
     stop: int
 
 
-def _boxes(content: Content, at: int, stop: int) -> Iterator[_ContainerBox]:
+def _boxes_between(content: Content, at: int, stop: int) -> Iterator[_ContainerBox]:
     """The boxes between two places.
 
     Raises:
@@ -53,7 +53,7 @@ def _find(content: Content, at: int, stop: int, *path: bytes) -> _ContainerBox |
     for name in path:
         if box is None:
             return None
-        box = next((one for one in _boxes(content, box.start, box.stop) if one.name == name), None)
+        box = next((one for one in _boxes_between(content, box.start, box.stop) if one.name == name), None)
     return box
 
 
@@ -96,7 +96,7 @@ def read_heif(content: Content) -> Header | None:
     if name == "HEIC":  # Pillow crops and turns these while decoding, but not AVIF
         height, width = cropped or size
         size, orientation = (width, height) if orientation in TURNED else (height, width), 1
-    pages = 2 if brands[0] in (b"avis", b"hevc") and _frames(content) > 1 else 1
+    pages = 2 if brands[0] in (b"avis", b"hevc") and _count_frames(content) > 1 else 1
     return Header(name, *size, orientation, bits, lossy=True, pages=pages)
 
 
@@ -126,7 +126,7 @@ def _properties(content: Content, meta: _ContainerBox, item: int) -> list[_Conta
     of = _find(content, held.start, held.stop, b"ipma")
     if all_ is None or of is None:
         return []
-    properties = list(_boxes(content, all_.start, all_.stop))
+    properties = list(_boxes_between(content, all_.start, all_.stop))
     version, flags = content.read(of.start, 1)[0], content.read(of.start + 3, 1)[0]
     (count,) = content.unpack(">I", of.start + 4)
     at, wide = of.start + 8, 2 if flags & 1 else 1
@@ -145,7 +145,7 @@ def _properties(content: Content, meta: _ContainerBox, item: int) -> list[_Conta
     return []
 
 
-def _frames(content: Content) -> int:
+def _count_frames(content: Content) -> int:
     """How many images a sequence has."""
     sizes = _find(content, 0, content.size, b"moov", b"trak", b"mdia", b"minf", b"stbl", b"stsz")
     return int(content.unpack(">I", sizes.start + 8)[0]) if sizes is not None else 1
@@ -167,7 +167,7 @@ def read_jpeg2000(content: Content) -> Header:
     """
     at = 0
     if content.some(0, 4) != _CODESTREAM:
-        box = next((b for b in _boxes(content, 0, content.size) if b.name == b"jp2c"), None)
+        box = next((b for b in _boxes_between(content, 0, content.size) if b.name == b"jp2c"), None)
         if box is None:
             raise Broken("a JPEG 2000 without pixels")
         at = box.start

@@ -15,7 +15,7 @@ import numpy as np
 
 from polyhead.errors import DataError
 from polyhead.images import pillow_files
-from polyhead.images.channels import Samples, Unfit, chosen, in_8_bits
+from polyhead.images.channels import Samples, Unfit, choose_channels, in_8_bits
 from polyhead.images.content import Broken
 from polyhead.images.encoded import (
     Encoded,
@@ -360,7 +360,7 @@ def _open_with_pillow(data: bytes, header: Header, page: int, where: str) -> Any
 
 def _with_channels(samples: Samples, channels: int | None, deep: bool, where: str) -> np.ndarray:
     try:
-        pixels = chosen(samples, channels)
+        pixels = choose_channels(samples, channels)
         return pixels if deep else in_8_bits(pixels)
     except Unfit as error:
         raise refusal(where, error.expected, error.found, error.fix) from None

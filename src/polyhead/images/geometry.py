@@ -54,7 +54,7 @@ def shear(x: Any, y: Any) -> np.ndarray:
 
 def flip(horizontal: Any, vertical: Any, size: Any) -> np.ndarray:
     """Mirrored left to right where ``horizontal``, top to bottom where ``vertical``, within ``size``."""
-    height, width = _sides(size)
+    height, width = _height_and_width(size)
     return affine(
         np.where(horizontal, -1.0, 1.0),
         0,
@@ -67,7 +67,7 @@ def flip(horizontal: Any, vertical: Any, size: Any) -> np.ndarray:
 
 def about(matrix: np.ndarray, size: Any) -> np.ndarray:
     """The matrix done about the centre of ``size``."""
-    height, width = _sides(size)
+    height, width = _height_and_width(size)
     return shift(width / 2, height / 2) @ matrix @ shift(-width / 2, -height / 2)
 
 
@@ -80,7 +80,7 @@ def resize(size: Any, target: Any, fit: str = "stretch") -> np.ndarray:
         fit: ``"stretch"`` changes the aspect; ``"contain"`` keeps it and leaves bars at two sides, ``"cover"`` keeps
             it and cuts off at two sides, both about the centre.
     """
-    (height, width), (rows, columns) = _sides(size), _sides(target)
+    (height, width), (rows, columns) = _height_and_width(size), _height_and_width(target)
     x, y = columns / width, rows / height
     if fit != "stretch":
         x = y = np.minimum(x, y) if fit == "contain" else np.maximum(x, y)
@@ -193,6 +193,6 @@ def warp_points(
     return found, np.all(inside, -1)
 
 
-def _sides(size: Any) -> tuple[np.ndarray, np.ndarray]:
+def _height_and_width(size: Any) -> tuple[np.ndarray, np.ndarray]:
     size = np.asarray(size, np.float64)
     return size[..., 0], size[..., 1]

@@ -19,7 +19,7 @@ from polyhead.errors import PolyheadError, Problem
 @cache
 def opencv() -> Any:
     """OpenCV."""
-    with _needed("opencv-python-headless"):
+    with _requiring("opencv-python-headless"):
         import cv2
     return cv2
 
@@ -27,7 +27,7 @@ def opencv() -> Any:
 @cache
 def simplejpeg() -> Any:
     """simplejpeg: libjpeg-turbo."""
-    with _needed("simplejpeg"):
+    with _requiring("simplejpeg"):
         import simplejpeg
     return simplejpeg
 
@@ -35,13 +35,13 @@ def simplejpeg() -> Any:
 @cache
 def pillow() -> Any:
     """The module ``PIL.Image``."""
-    with _needed("pillow"):
+    with _requiring("pillow"):
         import PIL.Image
     return PIL.Image
 
 
 @contextmanager
-def _needed(package: str) -> Iterator[None]:
+def _requiring(package: str) -> Iterator[None]:
     try:
         yield
     except ImportError as error:

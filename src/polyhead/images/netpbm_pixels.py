@@ -35,7 +35,7 @@ def read_pnm(data: bytes, ids: bool = False) -> Samples:
     elif pixels.size and int(pixels.max()) > head.top:
         raise Broken(f"a file with the number {int(pixels.max())}, above its largest of {head.top}")
     elif not ids:
-        pixels = _scaled(pixels, head.top)
+        pixels = _over_full_range(pixels, head.top)
     pixels = np.ascontiguousarray(pixels)
     if head.bands > 4:
         return Samples(pixels, "bands")
@@ -82,7 +82,7 @@ def _without_comments(text: bytes) -> bytes:
     return re.sub(rb"#[^\n\r]*", b" ", text) if b"#" in text else text
 
 
-def _scaled(pixels: np.ndarray, top: int) -> np.ndarray:
+def _over_full_range(pixels: np.ndarray, top: int) -> np.ndarray:
     """Numbers up to the largest as numbers up to 255 or 65535."""
     if top in (255, 65535):
         return pixels

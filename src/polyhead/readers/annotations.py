@@ -20,14 +20,14 @@ CHOICES = {
     "difficult": ("keep", "skip"),
     "exif": ("applied", "ignored"),
     "invalid": ("drop", "raise"),
+    "kind": ("instances", "keypoints", "panoptic"),
     "missing_files": ("raise", "drop"),
     "unannotated": ("missing", "empty"),
 }
-"""The arguments of readers that are one of a few words."""
+"""The arguments of readers that take one of a few words."""
 
 SLACK = 0.01
-"""Pixels that a box may stick out without a word: what rounding in a file of decimals costs."""
-
+"""Pixels that a box may extend beyond its image without a warning, for the rounding of decimals."""
 
 SWITCHES = ("verify", "classes", "one_based")
 """Arguments of readers that are True or False."""
@@ -58,23 +58,16 @@ class Images(Arrays):
         return self._about.get(name, About())
 
 
-def require_choice(what: str, value: Any, choices: Sequence[str]) -> None:
-    """Raise for an argument that is none of a few words."""
-    if problems := other_choice(what, value, choices, " or ".join(f'"{c}"' for c in choices)):
-        raise DataError(*problems)
-
-
 def require_choices(reader: str, arguments: Mapping[str, Any]) -> None:
-    """Raise for an argument of a reader that is none of its `CHOICES`; None, for what is not said, always is one.
-
-    Where True or False is expected, nothing else is taken.
-    """
+    """Validate the arguments of a reader against `CHOICES` and `SWITCHES`; None means unset."""
     for name in SWITCHES:
         if not isinstance(plain(arguments.get(name)), (bool, type(None))):
             raise DataError(Problem(f"{reader}({name}=)", "True or False", shown(arguments[name])))
     for name, choices in CHOICES.items():
-        if arguments.get(name) is not None:
-            require_choice(f"{reader}({name}=)", arguments[name], choices)
+        if (value := arguments.get(name)) is not None:
+            expected = " or ".join(f'"{choice}"' for choice in choices)
+            if problems := other_choice(f"{reader}({name}=)", value, choices, expected):
+                raise DataError(*problems)
 
 
 def clip_boxes(
@@ -139,7 +132,7 @@ def _corners(box: np.ndarray) -> str:
     return "[" + ", ".join(f"{v:.6g}" for v in box.tolist()) + "]"
 
 
-def numbers(
+def number_lists(
     rows: Sequence[Any],
     width: int,
     where: Callable[[int], str],
@@ -291,7 +284,7 @@ def missing_images(
     return missing
 
 
-def chosen(
+def wanted_categories(
     what: str, names: Sequence[str], categories: Iterable[str] | None, findings: Findings
 ) -> np.ndarray:
     """Which categories the user wants, bool for each of ``names``; an error noted for one that is not there."""

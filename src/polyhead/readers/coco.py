@@ -9,14 +9,12 @@ import numpy as np
 
 from polyhead.errors import place
 from polyhead.kinds.source_column import About
-from polyhead.readers.annotations import Images, chosen, require_choice, require_choices
+from polyhead.readers.annotations import Images, require_choices, wanted_categories
 from polyhead.readers.coco_columns import Reader
-from polyhead.readers.coco_json import content_of, entries_of, kind_of, known_of, path_of, pictures_of
+from polyhead.readers.coco_json import coco_kind, coco_path, content_of, entries_of, known_of, pictures_of
 from polyhead.readers.coco_panoptic import panoptic_of
 from polyhead.readers.findings import Findings
 from polyhead.readers.paths import Files, Root
-
-KINDS = ("instances", "keypoints", "panoptic")
 
 
 def read_coco(
@@ -96,18 +94,16 @@ def read_coco(
     [[5.0, 10.0, 25.0, 30.0]]
     """
     require_choices("read_coco", locals())
-    if kind is not None:
-        require_choice("read_coco(kind=)", kind, KINDS)
     findings = Findings(invalid)
-    path = path_of(annotations, images)
+    path = coco_path(annotations, images)
     content = content_of(path)
     files = Files(findings, missing_files, exif=exif)
     pictures = pictures_of(content, path, Root(images, "read_coco(images)", findings), files, verify)
     known = known_of(content, path, findings)
     found = entries_of(content["annotations"], "annotation", path, findings)
-    kind = kind or kind_of(content)
+    kind = kind or coco_kind(content)
     reader = Reader(path, pictures, known, findings, crowds, unannotated, invalid)
-    keep = chosen("read_coco(categories=)", known.names, categories, findings)
+    keep = wanted_categories("read_coco(categories=)", known.names, categories, findings)
     if findings.count("category-form") + findings.count("category-twice"):
         findings.stop()  # else each of their objects would be a mistake as well
     names = tuple(np.array(known.names, object)[keep].tolist())

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from polyhead.errors import place, shown
-from polyhead.readers.annotations import by_image, clip_boxes, missing_images, numbers, sizes_of
-from polyhead.readers.coco_json import Known, Pictures, id_of
+from polyhead.readers.annotations import by_image, clip_boxes, missing_images, number_lists, sizes_of
+from polyhead.readers.coco_json import CocoCategories, Pictures, id_of
 from polyhead.readers.coco_objects import extras_of, keypoints_of, mask_of
 from polyhead.readers.findings import Findings
 
@@ -22,7 +22,7 @@ class Reader:
         self,
         path: Path,
         pictures: Pictures,
-        known: Known,
+        known: CocoCategories,
         findings: Findings,
         crowds: str | None,
         unannotated: str | None,
@@ -184,7 +184,7 @@ class Reader:
             self.findings.note(f"{sum(bare):,} boxes taken from masks")
         listed = [[0.0] * 4 if b else box for b, box in zip(bare, given, strict=True)]
         expected = "a bbox of four numbers (x, y, width, height)"
-        boxes, unread = numbers(listed, 4, where, "box", expected, self.findings)
+        boxes, unread = number_lists(listed, 4, where, "box", expected, self.findings)
         boxes[:, 2:] += boxes[:, :2]
         for i in np.flatnonzero(bare).tolist():
             boxes[i] = masks[i].box()

@@ -17,7 +17,7 @@ from polyhead.readers.findings import Findings
 from polyhead.readers.paths import Files, Root, way_for
 
 
-def path_of(annotations: Any, images: Any) -> Path:
+def coco_path(annotations: Any, images: Any) -> Path:
     """The path of the JSON.
 
     Raises:
@@ -28,7 +28,7 @@ def path_of(annotations: Any, images: Any) -> Path:
     path = as_path(annotations, where)
     if path.is_dir():
         there = sorted(str(p) for way in ("*.json", "*/*.json") for p in path.glob(way))
-        found = f"a folder with {_some(there)}" if there else "a folder without one"
+        found = f"a folder with {_first_names(there)}" if there else "a folder without one"
         given = there[0] if there else "annotations.json"
         folder = _images_below(path) if images is None else os.fspath(images)
         fix = f'Say read_coco("{given}", "{folder}"): the file, and the folder of the images.'
@@ -43,7 +43,7 @@ def path_of(annotations: Any, images: Any) -> Path:
     return path
 
 
-def _some(names: Sequence[str]) -> str:
+def _first_names(names: Sequence[str]) -> str:
     return ", ".join(names[:_SHOWN]) + (f", … ({len(names):,} in all)" if len(names) > _SHOWN else "")
 
 
@@ -85,7 +85,7 @@ def content_of(path: Path) -> dict[str, Any]:
     return content
 
 
-def kind_of(content: Mapping[str, Any]) -> str:
+def coco_kind(content: Mapping[str, Any]) -> str:
     """Which of COCO's kinds of annotation the file holds."""
     some = [a for a in content["annotations"][:100] if isinstance(a, dict)]
     if any("segments_info" in a for a in some):
@@ -194,7 +194,7 @@ def pictures_of(content: Mapping[str, Any], path: Path, root: Root, files: Files
     return found
 
 
-class Known(NamedTuple):
+class CocoCategories(NamedTuple):
     """The categories of the file: their names, numbers and further entries, in its order."""
 
     names: list[str]
@@ -203,9 +203,9 @@ class Known(NamedTuple):
     place: dict[Any, int]
 
 
-def known_of(content: Mapping[str, Any], path: Path, findings: Findings) -> Known:
+def known_of(content: Mapping[str, Any], path: Path, findings: Findings) -> CocoCategories:
     """The categories that the file lists."""
-    known, names = Known([], [], [], {}), set[str]()
+    known, names = CocoCategories([], [], [], {}), set[str]()
     for i, entry in enumerate(entries_of(content["categories"], "category", path, findings)):
         number, name = id_of(entry.get("id")), entry.get("name")
         where = f"{place(file=str(path))}, category {i if entry.get('id') is None else shown(entry['id'])}"

@@ -9,7 +9,7 @@ import numpy as np
 
 from polyhead.columns.mask_values import Polygons, Rle
 from polyhead.errors import DataError, shown
-from polyhead.readers.annotations import note_keypoints, numbers
+from polyhead.readers.annotations import note_keypoints, number_lists
 from polyhead.readers.findings import Findings
 
 MOST_NAMES = 200
@@ -83,7 +83,7 @@ def _rle(
     findings: Findings,
 ) -> Rle | None:
     try:
-        mask = Rle(_whole(given.get("size", ())), _whole(given.get("counts", ())))
+        mask = Rle(_whole_numbers(given.get("size", ())), _whole_numbers(given.get("counts", ())))
     except DataError as error:
         (problem,) = error.problems
         findings.leave_out("mask", where(entry), f"run lengths, {problem.expected}", problem.found)
@@ -95,7 +95,7 @@ def _rle(
     return mask
 
 
-def _whole(given: Any) -> Any:
+def _whole_numbers(given: Any) -> Any:
     """Numbers such as 480.0 as 480; all else as it is."""
     if not isinstance(given, list):
         return given
@@ -133,7 +133,7 @@ def keypoints_of(
     bare = [not points for points in given]  # of a category that has none, or not labelled
     listed = [points or [0] * (3 * count) for points in given]
     expected = f"keypoints, {3 * count} numbers (x, y, visibility of each)"
-    flat, unread = numbers(listed, 3 * count, at, "keypoints", expected, findings)
+    flat, unread = number_lists(listed, 3 * count, at, "keypoints", expected, findings)
     points = flat.reshape(-1, count, 3)
     with np.errstate(invalid="ignore"):
         wrong = ~(np.abs(points) < np.finfo(np.float32).max).all(axis=(1, 2)) & ~unread

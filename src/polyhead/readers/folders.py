@@ -107,7 +107,7 @@ def read_folder(
         if verify:
             _verify_masks(columns[column], sizes, column, files, findings)
     if table is not None:
-        joined = _joined(home, base, table, key, names, files, findings)
+        joined = _table_columns(home, base, table, key, names, files, findings)
         for column in [c for c in joined if c in columns]:
             fix = "Rename the column of the table."
             found_ = "one that the table has as well"
@@ -243,7 +243,7 @@ def _verify_masks(
             findings.add("mask-size", where, expected, words, warning=True)
 
 
-def _joined(
+def _table_columns(
     home: Root,
     base: Root,
     table: Any,
@@ -257,7 +257,7 @@ def _joined(
     path = os.path.join(home.path, os.path.expanduser(table)) if is_path else None
     source = read_table(table if path is None else path)
     where = "the table" if path is None else place(file=path)
-    key = _key(source, key, where)
+    key = _key_column(source, key, where)
     values = source.only([key]).coded(np.arange(len(source)))[key]
     listed = (values.values() if isinstance(values, Coded) else np.asarray(values, object)).tolist()
     index = _index(names, os.path.relpath(base.path, home.path).replace(os.sep, "/"))
@@ -294,7 +294,7 @@ def _joined(
     return {column: _with_gaps(values, at < 0) for column, values in rows.items()}
 
 
-def _key(source: Source, key: str | None, where: str) -> str:
+def _key_column(source: Source, key: str | None, where: str) -> str:
     columns = source.columns
     if key is None:
         key = next((name for name in KEYS if name in columns), None)

@@ -15,17 +15,17 @@ from polyhead.kinds.source_column import About
 from polyhead.readers.annotations import (
     Images,
     by_image,
-    chosen,
     clip_boxes,
     missing_images,
-    numbers,
+    number_lists,
     require_choices,
     sizes_of,
+    wanted_categories,
 )
 from polyhead.readers.findings import Findings
 from polyhead.readers.paths import Files, Root, lines_of
 from polyhead.readers.voc_layout import Places, number_of, parsed, places_of
-from polyhead.readers.voc_objects import VocObject, marks_of, objects_of
+from polyhead.readers.voc_objects import VocObject, mark_columns, objects_of
 from polyhead.sources.source import names_in
 
 
@@ -114,14 +114,14 @@ def read_voc(
     findings = Findings(invalid)
     home = Root(root, "read_voc(root)", findings)
     places = places_of(home, images, annotations, findings)
-    entries = _entries(home, places, split, findings)
+    entries = _image_entries(home, places, split, findings)
     objects, dropped = objects_of([(n, e.xml, e.tree) for n, e in enumerate(entries)], known, findings)
     names = sorted({o.name for o in objects}) if known is None else known
-    keep = chosen("read_voc(categories=)", names, categories, findings)
+    keep = wanted_categories("read_voc(categories=)", names, categories, findings)
     wanted = [name for name, k in zip(names, keep.tolist(), strict=True) if k]
-    found = _sized(entries, Files(findings, missing_files, exif=exif), verify)
+    found = _readable_images(entries, Files(findings, missing_files, exif=exif), verify)
     there = [entries[e] for e in found.entries]
-    columns = _object_columns(
+    columns = _voc_columns(
         objects, dropped, found, there, set(wanted), findings, difficult, one_based, unannotated, invalid
     )
     return Images(
@@ -146,7 +146,7 @@ class _Entry(NamedTuple):
     tree: Element | None
 
 
-def _entries(home: Root, places: Places, split: str | None, findings: Findings) -> list[_Entry]:
+def _image_entries(home: Root, places: Places, split: str | None, findings: Findings) -> list[_Entry]:
     """The images that the list, or the folders, name."""
     images = places.images
     found, others = images.files()
@@ -246,7 +246,7 @@ class _Sized(NamedTuple):
     sizes: np.ndarray
 
 
-def _sized(entries: Sequence[_Entry], files: Files, verify: bool) -> _Sized:
+def _readable_images(entries: Sequence[_Entry], files: Files, verify: bool) -> _Sized:
     """The entries whose image is there."""
     kept, said, sizes = [], [], []
     for number, entry in enumerate(entries):
@@ -266,7 +266,7 @@ def _sized(entries: Sequence[_Entry], files: Files, verify: bool) -> _Sized:
     return _Sized(kept, sizes_of(said), sizes_of(sizes))
 
 
-def _object_columns(
+def _voc_columns(
     objects: Sequence[VocObject],
     dropped: Sequence[int],
     images: _Sized,
@@ -294,7 +294,7 @@ def _object_columns(
         findings.note(f"{int(hard[at].sum()):,} difficult objects left out")
         at = at[~hard[at]]
     some = [objects[i] for i in at.tolist()]
-    boxes, fit = _boxes(some, images.said[rows[at]], one_based, findings, invalid)
+    boxes, fit = _clipped_boxes(some, images.said[rows[at]], one_based, findings, invalid)
     findings.stop_if_most(len(objects) + len(dropped))
     at, some = at[fit], [some[i] for i in np.flatnonzero(fit).tolist()]
     missing = missing_images(
@@ -313,19 +313,19 @@ def _object_columns(
         "boxes": boxes[fit] * scale,
         "labels": [one.name for one in some],
         "difficult": hard[at],
-        **marks_of(some),
+        **mark_columns(some),
     }
     return by_image(columns, rows[at], missing)
 
 
-def _boxes(
+def _clipped_boxes(
     some: Sequence[VocObject], sizes: np.ndarray, one_based: bool, findings: Findings, invalid: str | None
 ) -> tuple[np.ndarray, np.ndarray]:
     def where(i: int) -> str:
         return some[i].where
 
     what = "a <bndbox> of four numbers, xmin, ymin, xmax, ymax"
-    edges, unread = numbers([o.box for o in some], 4, where, "box", what, findings)
+    edges, unread = number_lists([o.box for o in some], 4, where, "box", what, findings)
     if one_based:
         edges[:, :2] -= 1
         zero = int((edges[:, :2] < 0).any(axis=1).sum())

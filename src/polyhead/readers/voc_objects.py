@@ -73,7 +73,7 @@ def _object(
         return None
     edges = [number_of(box.findtext(edge)) for edge in _EDGES]
     words = {mark: (node.findtext(mark) or "").strip() for mark in ("difficult", *MARKS)}
-    marks = {mark: _mark(mark, word) for mark, word in words.items()}
+    marks = {mark: _mark_value(mark, word) for mark, word in words.items()}
     hard = marks.pop("difficult")
     if hard is None and words["difficult"].lower() not in _UNSAID:
         fix = "It is taken as 0."
@@ -84,14 +84,14 @@ def _object(
     return VocObject(number, where, name, edges, bool(hard), marks)
 
 
-def _mark(mark: str, word: str) -> Any:
+def _mark_value(mark: str, word: str) -> Any:
     """What an XML file says of an object, or None where it does not."""
     if word.lower() in _UNSAID:
         return None
     return word if mark == "pose" else _TRUTHS.get(word.lower())
 
 
-def marks_of(some: Sequence[VocObject]) -> dict[str, list[Any]]:
+def mark_columns(some: Sequence[VocObject]) -> dict[str, list[Any]]:
     """The columns of what is said of objects: those that are said of any."""
     columns = {mark: [one.marks[mark] for one in some] for mark in MARKS}
     return {mark: values for mark, values in columns.items() if any(value is not None for value in values)}

@@ -14,12 +14,12 @@ from polyhead.kinds.source_column import About
 from polyhead.readers.annotations import (
     Images,
     by_image,
-    chosen,
     clip_boxes,
     missing_images,
     note_keypoints,
     require_choices,
     sizes_of,
+    wanted_categories,
 )
 from polyhead.readers.findings import Findings
 from polyhead.readers.paths import Files, lines_of
@@ -102,7 +102,7 @@ def read_yolo(
     require_choices("read_yolo", locals())
     findings = Findings(invalid)
     layout = layout_of(data, split, root, images, labels, names, findings)
-    keep = chosen("read_yolo(categories=)", list(layout.names.values()), categories, findings)
+    keep = wanted_categories("read_yolo(categories=)", list(layout.names.values()), categories, findings)
     findings.stop()
     kept: dict[int, bool] = dict(zip(layout.names, keep.tolist(), strict=True))
     paths, sizes, texts = _pictures(layout, Files(findings, missing_files, exif=exif), findings)
@@ -112,7 +112,7 @@ def read_yolo(
         "image": paths,
         "file": [layout.short(path) for path in paths],
         "size": sizes_of(sizes),
-        **_object_columns(lines, paths, sizes, layout, kept, findings, unannotated, invalid, texts),
+        **_yolo_columns(lines, paths, sizes, layout, kept, findings, unannotated, invalid, texts),
     }
     findings.stop()
     names_kept = [name for number, name in layout.names.items() if kept[number]]
@@ -212,7 +212,7 @@ def _numbers_of_line(
     try:
         found = np.array(words, np.float64)
     except ValueError:
-        wrong = next(w for w in words if not _is_number(w))
+        wrong = next(w for w in words if not _is_readable(w))
         findings.leave_out("number", where, "numbers with blanks between them", shown(wrong))
         return None
     count = len(found)
@@ -246,7 +246,7 @@ def _numbers_of_line(
     return found
 
 
-def _is_number(word: str) -> bool:
+def _is_readable(word: str) -> bool:
     try:
         float(word)
     except ValueError:
@@ -254,7 +254,7 @@ def _is_number(word: str) -> bool:
     return True
 
 
-def _object_columns(
+def _yolo_columns(
     found: _Lines,
     paths: list[str],
     sizes: list[tuple[int, int]],

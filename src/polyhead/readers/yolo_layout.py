@@ -56,7 +56,7 @@ def layout_of(
         )
     given = Path(os.path.abspath(os.path.expanduser(os.fspath(data))))
     file = _yaml_in(given) if given.is_dir() else given
-    content: dict[str, Any] = {} if file is None else _content(file)
+    content: dict[str, Any] = {} if file is None else _yaml_content(file)
     where = place(file=str(file if file is not None else given))
     base = given if given.is_dir() else given.parent
     if root is None and content.get("path") not in (None, ""):
@@ -65,14 +65,14 @@ def layout_of(
         base if root is None else root, "read_yolo(data)" if root is None else "read_yolo(root=)", findings
     )
     said = names is not None
-    known = _names(names if said else content.get("names"), said, content, where, file, given)
+    known = _class_names(names if said else content.get("names"), said, content, where, file, given)
     if images is not None:
         parts = [Root(images, "read_yolo(images=)", findings).path]
     else:
-        parts = _parts(content, split, home, where, file, given)
+        parts = _image_parts(content, split, home, where, file, given)
     findings.stop()
     label_root = None if labels is None else Root(labels, "read_yolo(labels=)", findings).path
-    return _found(
+    return _layout_of_parts(
         parts, label_root, home, where, known, _points(content, where), findings, images is not None
     )
 
@@ -97,7 +97,7 @@ def _yaml_in(folder: Path) -> Path | None:
     return folder / there[0] if there else None
 
 
-def _content(file: Path) -> dict[str, Any]:
+def _yaml_content(file: Path) -> dict[str, Any]:
     where = place(file=str(file))
     try:
         import yaml
@@ -123,14 +123,14 @@ def _content(file: Path) -> dict[str, Any]:
     return content
 
 
-def _plainly(given: Any) -> Any:
+def _as_plain_names(given: Any) -> Any:
     """Names as a user gives them, arrays, indices and NumPy's numbers among them."""
     if isinstance(given, Mapping):
         return {plain(number): plain(name) for number, name in given.items()}
     return given if as_list(given) is None else as_list(given)
 
 
-def _names(
+def _class_names(
     given: Any, said: bool, content: Mapping[str, Any], where: str, file: Path | None, folder: Path
 ) -> dict[int, str]:
     if given is None and file is None and (folder / "classes.txt").is_file():
@@ -140,12 +140,12 @@ def _names(
         ]
     expected = "names, a list of the classes or {number: name}"
     if said:
-        where, given = "read_yolo(names=)", _plainly(given)
+        where, given = "read_yolo(names=)", _as_plain_names(given)
     if given is None:
         fix = "Say read_yolo(names=[...])" + (", or put them into a classes.txt." if file is None else ".")
         fix = hints(way_for(file, "read_yolo") if file is not None else "", fix)
         raise DataError(Problem(where, expected, "none", fix, "names"))
-    pairs = list(given.items() if isinstance(given, Mapping) else enumerate(given)) if _listed(given) else []
+    pairs = list(given.items() if isinstance(given, Mapping) else enumerate(given)) if _is_list(given) else []
     names = {number: str(name) for number, name in pairs if type(number) is int and _is_name(name)}
     if not pairs or len(names) < len(pairs):
         raise DataError(Problem(where, expected, shown(given), code="names"))
@@ -161,7 +161,7 @@ def _names(
     return names
 
 
-def _listed(given: Any) -> bool:
+def _is_list(given: Any) -> bool:
     return isinstance(given, (Mapping, Sequence)) and not isinstance(given, (str, bytes))
 
 
@@ -181,7 +181,7 @@ def _points(content: Mapping[str, Any], where: str) -> tuple[int, int] | None:
     return (given[0], given[1])
 
 
-def _parts(
+def _image_parts(
     content: Mapping[str, Any], split: str, home: Root, where: str, file: Path | None, folder: Path
 ) -> list[str]:
     """The folders of images, or the files that list them."""
@@ -210,7 +210,7 @@ def _parts(
         raise DataError(Problem(where, expected, found, similar(str(split), others), "split"))
     parts: list[str] = []
     for name in given if isinstance(given, list) else [given]:
-        path = _within(home, name, f"{where}, `{split}`")
+        path = _path_within(home, name, f"{where}, `{split}`")
         if path is None:
             continue
         if not os.path.exists(path):
@@ -231,13 +231,13 @@ def _parts_in(folder: Path) -> list[str]:
     return sorted({*parts, *(p.parent.name for p in folder.glob("*/images") if p.is_dir())})
 
 
-def _within(home: Root, name: Any, where: str) -> str | None:
+def _path_within(home: Root, name: Any, where: str) -> str | None:
     """The path of what a data set names, in its folder; None, and an error noted, where it does not end in there."""
     fix = "Say read_yolo(root=...), the folder that holds all of it, or images= and labels=, where each lies."
     return home.inside(name) or home.find(name, where, fix)
 
 
-def _found(
+def _layout_of_parts(
     parts: Sequence[str],
     label_root: str | None,
     home: Root,
@@ -298,7 +298,7 @@ def _listed_in(file: str, home: Root) -> list[str]:
             continue
         if name.startswith("./"):
             name = os.path.join(os.path.relpath(os.path.dirname(file), home.path), name[2:])
-        path = _within(home, name, f"{place(file=file)}, line {number}")
+        path = _path_within(home, name, f"{place(file=file)}, line {number}")
         if path is not None:
             found.append(path)
     return found

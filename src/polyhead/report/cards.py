@@ -12,7 +12,7 @@ from polyhead.report import charts
 from polyhead.report.marks import Box, Cover, Hatch, Mark, Point
 from polyhead.report.palette import css, ink
 from polyhead.report.per_element_views import EachView
-from polyhead.report.pictures import canvas, heat, is_picture, pixels
+from polyhead.report.pictures import as_picture, canvas, heat, is_drawn
 from polyhead.report.png import data_uri, png
 from polyhead.report.samples import EMPTY, LABELLED, MISSING, SILENT, UNASKED, Label, Sample
 from polyhead.report.views import View, name_of, shortly
@@ -24,7 +24,7 @@ SAID = {LABELLED: "labelled", MISSING: "no label", UNASKED: "not asked", SILENT:
 """The states of a label in words."""
 
 
-def marks_of(
+def marks_on(
     sample: Sample,
     heads: Mapping[str, Head],
     views: Mapping[str, View],
@@ -72,7 +72,7 @@ def card(
     if sample.original is not None:
         shots.append(_shots(sample.original, inputs, heads, views, "original"))
     facts = [
-        _numbers(name, kind, sample.inputs[name]) for name, kind in inputs.items() if not is_picture(kind)
+        _input_values(name, kind, sample.inputs[name]) for name, kind in inputs.items() if not is_drawn(kind)
     ]
     labels = [_label(view, sample.labels[name]) for name, view in views.items()]
     return (
@@ -94,13 +94,13 @@ def _shots(
     word: str,
 ) -> str:
     size = canvas(dict(inputs))
-    marks = marks_of(sample, heads, views, size, MOST_SIDE)
+    marks = marks_on(sample, heads, views, size, MOST_SIDE)
     shots = []
     for name, kind in inputs.items():
-        if is_picture(kind):
+        if is_drawn(kind):
             here = (kind.shape[0], kind.shape[1])
             caption = name if not word else f"{name}, {word}"
-            picture = data_uri(png(pixels(sample.inputs[name], MOST_SIDE)))
+            picture = data_uri(png(as_picture(sample.inputs[name], MOST_SIDE)))
             shots.append(_figure(picture, here, marks if here == size else [], caption, sample.row))
     if size is None:
         # nothing to draw on: each mask stands alone, boxes and points in 0–1 on an empty square
@@ -158,7 +158,7 @@ def _percent(share: float) -> str:
 # Numbers ---------------------------------------------------------------------------------------------
 
 
-def _numbers(name: str, kind: Input, value: np.ndarray) -> str:
+def _input_values(name: str, kind: Input, value: np.ndarray) -> str:
     """An input that is no image: a small table, a line, shades of grey, or a few words."""
     title = f'<h4>{escape(name)} <span class="quiet">{escape(f"{kind.dtype} {kind.shape}")}</span></h4>'
     columns = kind.columns(name)
@@ -173,7 +173,7 @@ def _numbers(name: str, kind: Input, value: np.ndarray) -> str:
         words = f"{shortly(value.min())} to {shortly(value.max())}, mean {shortly(value.mean())}"
         body = f'<p class="words">{words}</p>'
         if value.ndim == 1:
-            body = charts.line(value, f"{name}: {words}") + body
+            body = charts.line_chart(value, f"{name}: {words}") + body
         elif value.ndim == 2:
             picture = data_uri(png(heat(value, MOST_SIDE)))
             body = f'<img class="heat small" src="{picture}" alt="{escape(f"{name}: {words}")}">{body}'
@@ -189,7 +189,7 @@ def _label(view: View, label: Label) -> str:
             body += f' <span class="quiet" title="sample weight">×{label.weight:.3g}</span>'
         series = view.series(label)
         if series is not None:
-            body += charts.line(series, f"{view.name}, {series.size} numbers")
+            body += charts.line_chart(series, f"{view.name}, {series.size} numbers")
     else:
         said = SAID[label.state]
         why = "" if label.why.startswith(said) and label.why == said else f" ({label.why})"

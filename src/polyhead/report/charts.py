@@ -38,11 +38,11 @@ def coverage(found: Coverage) -> str:
 
 def chart(found: Chart) -> str:
     """A chart with its title."""
-    body = _bars(found) if isinstance(found, Bars) else _histogram(found)
+    body = _bars_as_html(found) if isinstance(found, Bars) else _histogram_as_svg(found)
     return f'<figure class="chart"><figcaption>{escape(found.title)}</figcaption>{body}</figure>'
 
 
-def _bars(found: Bars) -> str:
+def _bars_as_html(found: Bars) -> str:
     most = max(*found.counts, 1)
     order = range(len(found.names))
     if len(found.names) > MOST_BARS:
@@ -62,7 +62,7 @@ def _bars(found: Bars) -> str:
     return f'<table class="bars"><tbody>{"".join(rows)}</tbody></table>{more}'
 
 
-def _histogram(found: Histogram) -> str:
+def _histogram_as_svg(found: Histogram) -> str:
     most = max(*found.counts, 1)
     width = 100 / len(found.counts)
     rects = []
@@ -82,7 +82,7 @@ def _histogram(found: Histogram) -> str:
     )
 
 
-def line(numbers: np.ndarray, label: str) -> str:
+def line_chart(numbers: np.ndarray, label: str) -> str:
     """A row of numbers as a line."""
     values = np.asarray(numbers, np.float64)
     if len(values) > 200:

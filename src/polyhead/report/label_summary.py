@@ -51,7 +51,7 @@ def summarise(feed: Feed, views: Mapping[str, View]) -> dict[str, Coverage]:
             read(given)
         wanted = None if given is None else asked[given]
         awaited = any(head.given == name for head in feed.labelled.values())
-        found[name], ones = _read(labels[name], views[name], wanted, awaited)
+        found[name], ones = _coverage_of(labels[name], views[name], wanted, awaited)
         if awaited:
             asked[name] = ones
 
@@ -60,7 +60,7 @@ def summarise(feed: Feed, views: Mapping[str, View]) -> dict[str, Coverage]:
     return {name: found[name] for name in feed.labelled}
 
 
-def _read(
+def _coverage_of(
     labels: Labels, view: View, wanted: np.ndarray | None, awaited: bool
 ) -> tuple[Coverage, np.ndarray]:
     rows = labelled = size = 0

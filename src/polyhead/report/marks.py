@@ -88,7 +88,7 @@ def striped(places: np.ndarray, where: np.ndarray, first: int) -> None:
     places[where] = (first + stripes)[where]
 
 
-def every(array: np.ndarray, step: int) -> np.ndarray:
+def every_nth(array: np.ndarray, step: int) -> np.ndarray:
     """Every so many rows and columns, from the middle of the first ones."""
     return array if step == 1 else array[step // 2 :: step, step // 2 :: step]
 

@@ -39,13 +39,13 @@ def page(
     body = [
         f"<header><h1>Preview</h1><p>{shown}, as the model gets them: epoch {feed.epoch}, {order}, "
         f"batches of {feed.batch_size:,}.</p></header>",
-        _check(report),
+        _check_panel(report),
         _tools(samples, views),
         '<section aria-labelledby="samples"><h2 id="samples">Samples</h2>'
         '<p id="none" class="words" hidden>No sample fits the filters.</p><div class="cards">',
         *(card(i, sample, feed.inputs, feed.labelled, views) for i, sample in enumerate(samples)),
         "</div></section>",
-        _balance(feed, views, coverage),
+        _label_panels(feed, views, coverage),
         f'<details class="panel"><summary>Declaration</summary><pre>{escape(repr(feed))}</pre></details>',
     ]
     # nothing is loaded or sent, and no script runs but the one whose hash stands here
@@ -85,7 +85,7 @@ def facts(samples: Sequence[Sample], views: Mapping[str, View]) -> list[dict[str
             "heads": [
                 {
                     "state": sample.labels[name].state,
-                    "classes": list(_held(view, sample, name)),
+                    "classes": list(_held_classes(view, sample, name)),
                     "number": view.number(sample.labels[name]),
                 }
                 for name, view in views.items()
@@ -95,7 +95,7 @@ def facts(samples: Sequence[Sample], views: Mapping[str, View]) -> list[dict[str
     ]
 
 
-def _held(view: View, sample: Sample, name: str) -> Sequence[int]:
+def _held_classes(view: View, sample: Sample, name: str) -> Sequence[int]:
     label = sample.labels[name]
     return view.held(label) if label.state == LABELLED else ()
 
@@ -111,7 +111,7 @@ def _hash(script: str) -> str:
 # Parts -----------------------------------------------------------------------------------------------
 
 
-def _check(report: Report | None) -> str:
+def _check_panel(report: Report | None) -> str:
     if report is None:
         return ""
     word = "bad" if report.errors else "warn" if report.warnings else "good"
@@ -170,7 +170,7 @@ def _dot(colour: RGB) -> str:
 def _filter(place: int, view: View, samples: Sequence[Sample]) -> str:
     labels = [sample.labels[view.name] for sample in samples]
     states = Counter(label.state for label in labels)
-    held = Counter(i for sample in samples for i in _held(view, sample, view.name))
+    held = Counter(i for sample in samples for i in _held_classes(view, sample, view.name))
     options = "".join(
         f'<option value="s:{state}">{title} ({states[state]})</option>'
         for state, title in SAID.items()
@@ -208,7 +208,7 @@ def _legend(view: View) -> str:
     return f'<div class="legend"><span>{escape(view.name)}</span><ul>{items}{more}</ul></div>'
 
 
-def _balance(feed: Feed, views: Mapping[str, View], coverage: Mapping[str, Coverage]) -> str:
+def _label_panels(feed: Feed, views: Mapping[str, View], coverage: Mapping[str, Coverage]) -> str:
     panels = []
     for name, found in coverage.items():
         part = (

@@ -8,12 +8,12 @@ from polyhead.kinds import Image, Input
 from polyhead.report.marks import reduction
 
 
-def is_picture(kind: Input) -> bool:
+def is_drawn(kind: Input) -> bool:
     """Whether an input is drawn rather than written."""
     return isinstance(kind, Image)
 
 
-def pixels(image: np.ndarray, most: int) -> np.ndarray:
+def as_picture(image: np.ndarray, most: int) -> np.ndarray:
     """An image as the model gets it, as uint8 ``(H, W, C)``; one that is longer than ``most`` is averaged down, and of
     one with other bands than colours the first three are shown, or the first.
     """
@@ -34,10 +34,10 @@ def heat(matrix: np.ndarray, most: int) -> np.ndarray:
     """Numbers as grey, the smallest black, the largest white: uint8 ``(H, W, 1)``."""
     finite = matrix.astype(np.float64)
     low, high = finite.min(), finite.max()
-    return pixels(((finite - low) / ((high - low) or 1))[..., None], most)
+    return as_picture(((finite - low) / ((high - low) or 1))[..., None], most)
 
 
 def canvas(inputs: dict[str, Input]) -> tuple[int, int] | None:
     """Height and width of the images on which boxes, points and masks are drawn: of the first image."""
-    sizes = [(kind.shape[0], kind.shape[1]) for kind in inputs.values() if is_picture(kind)]
+    sizes = [(kind.shape[0], kind.shape[1]) for kind in inputs.values() if is_drawn(kind)]
     return sizes[0] if sizes else None

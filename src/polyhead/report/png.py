@@ -1,4 +1,7 @@
-"""PNG files without an image library: enough of the format (PNG specification, W3C 2003) for the pictures of a page."""
+"""Writes PNG files without an image library, as the page of a feed without images draws too (masks, heat maps).
+
+Source: PNG specification, W3C 2003.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +31,7 @@ def png(pixels: np.ndarray, palette: Sequence[tuple[int, int, int, int]] | None 
     colour_type = 3 if palette is not None else _COLOUR_TYPES[channels]
     rows = pixels.reshape(height, width * channels)
     # neighbours differ little in photographs; places in a palette are no amounts, so they stay as they are
-    lines = _plain(rows) if palette is not None else _filtered(rows, channels)
+    lines = _unfiltered(rows) if palette is not None else _filtered(rows, channels)
     parts = [_chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, colour_type, 0, 0, 0))]
     if palette is not None:
         colours = np.array(palette, np.uint8)
@@ -46,7 +49,7 @@ def _chunk(kind: bytes, body: bytes) -> bytes:
     return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
 
 
-def _plain(rows: np.ndarray) -> np.ndarray:
+def _unfiltered(rows: np.ndarray) -> np.ndarray:
     return np.hstack([np.zeros((len(rows), 1), np.uint8), rows])
 
 

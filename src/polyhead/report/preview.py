@@ -13,7 +13,7 @@ from polyhead.errors import ContractError, Problem, Report, as_path, require_siz
 from polyhead.feed import Feed
 from polyhead.report.label_summary import summarise
 from polyhead.report.page import page
-from polyhead.report.samples import Sample, take
+from polyhead.report.samples import Sample, take_samples
 from polyhead.report.spatial import views
 
 ENDINGS = (".html", ".htm", ".png")
@@ -102,7 +102,7 @@ def preview(
     if path is not None:
         _ending(path)
     report = None if model is None else feed.check(model)
-    found = Preview(feed, tuple(take(feed, n)), report)
+    found = Preview(feed, tuple(take_samples(feed, n)), report)
     if path is not None:
         found.save(path)
     return found

@@ -34,10 +34,10 @@ def profile(feed: Feed, steps: int | None = None) -> Speed:
     feed.peek()  # what is loaded and compiled with the first batch is not of the others
     settled()
     workers = feed._setup.workers
-    speed = _measure(feed, 0, 0, steps)
+    speed = _measure_feed(feed, 0, 0, steps)
     if workers:
         # of other rows where there are some: a disk has those of the first run at hand
-        speed = replace(_measure(feed, workers, speed.steps, steps), seconds=speed.seconds)
+        speed = replace(_measure_feed(feed, workers, speed.steps, steps), seconds=speed.seconds)
     return speed
 
 
@@ -68,7 +68,7 @@ def train(feed: Feed, model: Any, steps: int | None = None) -> Speed:
     return replace(found, alone=alone.step)
 
 
-def _measure(feed: Feed, workers: int, first: int, steps: int | None) -> Speed:
+def _measure_feed(feed: Feed, workers: int, first: int, steps: int | None) -> Speed:
     """Make batches from step ``first`` on, and let them go."""
     if first + (steps or FEWEST) > len(feed):
         first = 0

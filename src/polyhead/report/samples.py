@@ -53,15 +53,15 @@ class Sample:
     original: Sample | None = field(default=None, repr=False)
 
 
-def take(feed: Feed, n: int) -> list[Sample]:
+def take_samples(feed: Feed, n: int) -> list[Sample]:
     """The first ``n`` rows of the feed's coming epoch."""
     rows: list[Batch] = []
     with closing(feed._numbered()) as batches:  # type: ignore[type-var]
         for batch in batches:
-            rows += [_row(batch, i) for i in range(min(n - len(rows), len(batch.ids)))]
+            rows += [_single_row(batch, i) for i in range(min(n - len(rows), len(batch.ids)))]
             if len(rows) >= n:
                 break
-    plain = _plain(feed, [int(row.ids[0]) for row in rows])
+    plain = _without_augmentation(feed, [int(row.ids[0]) for row in rows])
     told = feed.source.ids_of(np.array([row.ids[0] for row in rows], np.int64)).tolist()
     augmented = bool(getattr(feed, "augment", ()))
     samples = []
@@ -75,7 +75,7 @@ def take(feed: Feed, n: int) -> list[Sample]:
     return samples
 
 
-def _row(batch: Batch, i: int) -> Batch:
+def _single_row(batch: Batch, i: int) -> Batch:
     """A batch of one row, copied: the batch's memory is used again."""
 
     def one(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -85,7 +85,7 @@ def _row(batch: Batch, i: int) -> Batch:
     return Batch(one(batch.inputs), one(batch.labels), weights, batch.ids[i : i + 1].copy())
 
 
-def _plain(feed: Feed, ids: list[int]) -> list[Batch]:
+def _without_augmentation(feed: Feed, ids: list[int]) -> list[Batch]:
     """The same rows without augmentation and without any weights but presence; none where rows cannot be chosen."""
     if feed.source.sequential or not ids:
         return []
@@ -95,7 +95,7 @@ def _plain(feed: Feed, ids: list[int]) -> list[Batch]:
     }
     source = feed.source.select(np.array(ids, np.int64))
     plain = feed.on(source, heads=heads, batch_size=len(ids), workers=0, shard=(0, 1))
-    return [_row(batch, i) for batch in plain.batches() for i in range(len(batch.ids))]
+    return [_single_row(batch, i) for batch in plain.batches() for i in range(len(batch.ids))]
 
 
 def _labels(
@@ -119,7 +119,7 @@ def _labels(
         elif not counts.any():
             state, why = _silence(name, head, label(head.given) if head.given else None, before)
             owner = head.each or name
-            if state == MISSING and _empty(feed.labelled[owner], owner, before or row):
+            if state == MISSING and _has_no_boxes(feed.labelled[owner], owner, before or row):
                 state, why = EMPTY, "somebody looked and found none"
         found[name] = Label(value, counts, weight if weight not in (0.0, 1.0) else None, state, why)
         return found[name]
@@ -127,7 +127,7 @@ def _labels(
     return {name: label(name) for name in feed.labelled}
 
 
-def _empty(head: Any, name: str, row: Batch) -> bool:
+def _has_no_boxes(head: Any, name: str, row: Batch) -> bool:
     """Whether somebody looked for the boxes of a row, and found none."""
     weights = np.zeros((1, *head.weight_shape)) if row.weights is None else row.weights[name][None]
     return bool(head.empty(row.labels[name][None], weights > 0)[0])

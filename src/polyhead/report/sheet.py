@@ -12,10 +12,10 @@ import numpy as np
 
 from polyhead.feed import Feed
 from polyhead.images.libraries import pillow
-from polyhead.report.cards import SAID, marks_of
+from polyhead.report.cards import SAID, marks_on
 from polyhead.report.marks import Box, Cover, Hatch, Mark, Point
 from polyhead.report.palette import ink
-from polyhead.report.pictures import canvas, is_picture, pixels
+from polyhead.report.pictures import as_picture, canvas, is_drawn
 from polyhead.report.samples import LABELLED, Sample
 from polyhead.report.spatial import views
 from polyhead.report.views import View, shortly
@@ -75,7 +75,7 @@ def _cell(
 def _lines(feed: Feed, sample: Sample, seen: Mapping[str, View]) -> list[str]:
     lines = [f"row {sample.row:,}" + (", augmented beside original" if sample.original else "")]
     for name, kind in feed.inputs.items():
-        if not is_picture(kind):
+        if not is_drawn(kind):
             value = sample.inputs[name].reshape(-1)
             lines.append(f"{name}: {', '.join(shortly(v) for v in value[:6])}{', …' * (value.size > 6)}")
     for name, view in seen.items():
@@ -88,8 +88,8 @@ def _shot(
     imaging: Any, feed: Feed, sample: Sample, seen: Mapping[str, View], size: tuple[int, int] | None
 ) -> Any:
     """The first image of a sample with all that is drawn on it."""
-    name = next(n for n, kind in feed.inputs.items() if is_picture(kind))
-    found = pixels(sample.inputs[name], MOST_SIDE)
+    name = next(n for n, kind in feed.inputs.items() if is_drawn(kind))
+    found = as_picture(sample.inputs[name], MOST_SIDE)
     picture = imaging.fromarray(found[..., 0] if found.shape[2] == 1 else found)
     if picture.mode == "RGBA":
         backed = imaging.new("RGBA", picture.size, (*PAPER, 255))
@@ -98,12 +98,12 @@ def _shot(
     picture = picture.convert("RGB")
     larger = max(1, round(LEAST_SIDE / max(picture.size)))
     picture = picture.resize((picture.width * larger, picture.height * larger), imaging.Resampling.NEAREST)
-    for mark in marks_of(sample, feed.labelled, seen, size, MOST_SIDE):
-        picture = _drawn(imaging, picture, mark)
+    for mark in marks_on(sample, feed.labelled, seen, size, MOST_SIDE):
+        picture = _draw_mark(imaging, picture, mark)
     return picture
 
 
-def _drawn(imaging: Any, picture: Any, mark: Mark) -> Any:
+def _draw_mark(imaging: Any, picture: Any, mark: Mark) -> Any:
     width, height = picture.size
     if isinstance(mark, Cover):
         colours = np.array(mark.palette, np.uint8)[mark.places]

@@ -18,7 +18,7 @@ from polyhead.report.marks import (
     Layer,
     Mark,
     Point,
-    every,
+    every_nth,
     reduction,
     striped,
 )
@@ -32,7 +32,7 @@ MOST_COLOURS = 250
 SHADES = 32
 
 
-class _Drawn(View):
+class _DrawnView(View):
     """Of a head that lies in the image."""
 
     @staticmethod
@@ -50,7 +50,7 @@ class _Drawn(View):
         return None
 
 
-class MaskView(_Drawn):
+class MaskView(_DrawnView):
     """A class for each pixel, or several binary masks."""
 
     def __init__(self, name: str, head: Head, place: int, colour: RGB) -> None:
@@ -121,9 +121,9 @@ class MaskView(_Drawn):
             return []
         height, width = self.head.size
         step = reduction(height, width, most)
-        there = every(self._there(label), step)
+        there = every_nth(self._there(label), step)
         if self.head.binary:
-            value = every(label.value, step)
+            value = every_nth(label.value, step)
             return [
                 self._cover(
                     layer, (value[..., i] >= 0.5).astype(np.int64), there, [CLEAR, (*layer.colour, ALPHA)]
@@ -132,7 +132,7 @@ class MaskView(_Drawn):
                 if value[..., i].any() or (i == 0 and not there.all())
             ]
         # ids beyond what a palette holds share their colours
-        ids = every(label.value, step).astype(np.int64) % MOST_COLOURS
+        ids = every_nth(label.value, step).astype(np.int64) % MOST_COLOURS
         palette = [
             (*colour, 30 if colour == FAINT else ALPHA)
             for colour in self.colours[: min(MOST_COLOURS, len(self.colours))]
@@ -159,7 +159,7 @@ class MaskView(_Drawn):
         return bars(title, self.classes, self._counts, self._pixels, self.colours)
 
 
-class MapView(_Drawn):
+class MapView(_DrawnView):
     """Numbers for each pixel: the stronger the colour, the greater the number."""
 
     def _there(self, label: Label) -> np.ndarray:
@@ -180,8 +180,8 @@ class MapView(_Drawn):
             return []
         height, width = self.head.size
         step = reduction(height, width, most)
-        value: np.ndarray = np.mean(every(label.value, step), axis=-1)
-        there: np.ndarray = np.all(every(self._there(label), step), axis=-1)
+        value: np.ndarray = np.mean(every_nth(label.value, step), axis=-1)
+        there: np.ndarray = np.all(every_nth(self._there(label), step), axis=-1)
         if not there.any():
             return []
         low, high = float(value[there].min()), float(value[there].max())
@@ -194,7 +194,7 @@ class MapView(_Drawn):
         return [Cover(self.layers[0], places.astype(np.uint8), tuple(palette))]
 
 
-class _Placed(_Drawn):
+class _CoordinateView(_DrawnView):
     """Of coordinates, each entry of which may be missing."""
 
     def __init__(self, name: str, head: Head, place: int, colour: RGB) -> None:
@@ -214,7 +214,7 @@ class _Placed(_Drawn):
         self._each.append(each[each > 0])
 
 
-class BoxView(_Placed):
+class BoxView(_CoordinateView):
     """Boxes."""
 
     def words(self, label: Label) -> str:
@@ -242,7 +242,7 @@ class BoxView(_Placed):
         return histogram("boxes in a row", np.concatenate(self._each))
 
 
-class PointView(_Placed):
+class PointView(_CoordinateView):
     """Keypoints."""
 
     def words(self, label: Label) -> str:
