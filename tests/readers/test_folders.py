@@ -7,7 +7,7 @@ from polyhead import DataError
 from polyhead.readers.folders import read_folder
 
 pytestmark = pytest.mark.filterwarnings(
-    "ignore:.*expected nothing odd:polyhead.PolyheadWarning"
+    r"ignore:.*print\(source.report\):polyhead.PolyheadWarning"
 )  # see test_odd.py
 
 

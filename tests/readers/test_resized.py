@@ -9,7 +9,7 @@ import polyhead as ph
 
 PIL = pytest.importorskip("PIL.Image", reason="Pillow is not installed")
 pytest.importorskip("cv2", reason="OpenCV is not installed")
-pytestmark = pytest.mark.filterwarnings("ignore:.*expected nothing odd:polyhead.PolyheadWarning")
+pytestmark = pytest.mark.filterwarnings(r"ignore:.*print\(source.report\):polyhead.PolyheadWarning")
 
 HIGH, WIDE = 48, 64
 X, Y, X1, Y1 = 8, 12, 24, 20

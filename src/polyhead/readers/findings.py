@@ -154,9 +154,9 @@ class Findings:
         counted = [(ODDITIES.get(code, code), n) for (code, warning), n in self._totals.items() if warning]
         counted += self._odd
         if counted:
-            found = "; ".join(f"{text}: {count:,}" for text, count in counted)
-            fix = "print(source.report) shows all of it."
-            warn(Problem(where, "nothing odd", found, fix, "odd", warning=True))
+            found = "; ".join(f"{text} ({count:,})" for text, count in counted)
+            fix = "print(source.report) shows the details."
+            warn(Problem(where, "", found, fix, "odd", warning=True))
         return self.report()
 
     def report(self) -> Report:

@@ -134,10 +134,7 @@ def _check_panel(report: Report | None) -> str:
 def _problem(problem: Problem) -> str:
     perhaps = '<span class="badge silent">perhaps</span> ' if problem.warning else ""
     fix = f'<br><span class="fix">{escape(problem.fix)}</span>' if problem.fix else ""
-    return (
-        f"<li>{perhaps}<strong>{escape(problem.place)}</strong>: expected {escape(problem.expected)}, "
-        f"got {escape(problem.found)}.{fix}</li>"
-    )
+    return f"<li>{perhaps}<strong>{escape(problem.place)}</strong>: {escape(problem.finding)}.{fix}</li>"
 
 
 def _tools(samples: Sequence[Sample], views: Mapping[str, View]) -> str:
