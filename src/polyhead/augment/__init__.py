@@ -1,4 +1,4 @@
-"""Augmentations: what is done by chance to the images, masks, boxes and keypoints of a row, together."""
+"""Random augmentations, applied to the images, masks, boxes and keypoints of a row together."""
 
 from polyhead.augment.augmentation import Augmentation
 from polyhead.augment.color import Blur, Color, Cutout, Noise
