@@ -1,7 +1,7 @@
 """Transforms a whole sample through all stages of a plan.
 
-With an `Apply`, each stage is a plan of its own, from what the one before gave. Boxes and keypoints lie in pixels
-of the image as it is at that moment; one that was dropped is NaN from there on, and so it stays dropped.
+With an `Apply`, each stage is a plan of its own for the result of the previous one. Boxes and keypoints are in pixels
+of the current image; a dropped one is NaN from then on, and so stays dropped.
 """
 
 from __future__ import annotations
@@ -61,23 +61,23 @@ def transform_sample(
     Args:
         plan: the plan of the batch.
         i: the place of the sample in the batch.
-        images: arrays, or `Decoded`, by name; an `Apply` gets the one called so, else the first, as ``image``.
+        images: arrays, or `Decoded`, by name; `Apply` gets the image called ``image``, or the first, under that name.
         masks: by name, ``(H, W)`` or ``(H, W, C)``; with an owner ``(k, H, W)``, one for each box.
         maps: by name, as `Plan.map` takes them; an `Apply` of a function that moves the image cannot move them.
         boxes: by name, ``(k, 4)``.
         points: by name, ``(n, 2)`` or ``(k, n, 2)``.
-        swaps: pairs of keypoints that change places when mirrored, by name.
-        owners: the name of the boxes to which masks or points ``(k, ...)`` belong: they go where their box goes,
-            NaN and not visible, or all fill, where it is dropped.
+        swaps: pairs of keypoints that are swapped when mirrored, by name.
+        owners: the name of the boxes to which masks or points ``(k, ...)`` belong: where a box is dropped, its points
+            are NaN and invisible, and its mask is filled.
         sizes: (height, width) of the result by name, if not the target's.
-        fills: what is put outside, by name.
-        nearest: the names of the maps of which the nearest pixel is taken.
-        photometric: the names of the images whose light changes; None for all.
-        where: the words that name the sample, for errors.
+        fills: the value outside the image, by name.
+        nearest: the names of the maps that take the nearest pixel instead of interpolating.
+        photometric: the names of the images that photometric augmentations change; None for all.
+        where: the name of the sample in errors.
 
     Raises:
-        ContractError: where an `Apply` does not return what it has to.
-        DataError: where the function of an `Apply` fails.
+        ContractError: if an `Apply` does not return what it must.
+        DataError: if the function of an `Apply` raises.
     """
     layers = _Layers(
         images=dict(images),
@@ -235,14 +235,14 @@ def _move_mask(
 
 
 def _as_floats(image: np.ndarray) -> np.ndarray:
-    """An image of more than 8 bits as float32 in 0–1, as albumentations takes them; bytes as they are."""
+    """Convert images of more than 8 bits to float32 in 0–1, as albumentations expects."""
     if image.dtype == np.uint16:
         return image / np.float32(65535)
     return image.astype(np.float32, copy=False) if image.dtype.kind == "f" else image
 
 
 def _in_range(image: Any) -> Any:
-    """Floats with what goes a little beyond 0–1 cut off, as cubic interpolation does at edges."""
+    """Clip floats that are slightly outside 0–1, as cubic interpolation makes at edges."""
     if not isinstance(image, np.ndarray) or image.dtype.kind != "f" or not image.size:
         return image
     least, most = float(image.min()), float(image.max())
@@ -251,7 +251,7 @@ def _in_range(image: Any) -> Any:
 
 
 def _keywords(images: Mapping[str, Any]) -> list[str]:
-    """What an `Apply` calls the images: one of them ``image``, the others by their names."""
+    """The keywords of images in `Apply`: ``image`` for one of them, their names for the others."""
     first = "image" if "image" in images else next(iter(images))
     names = ["image" if name == first else name for name in images]
     taken = [name for name in names if name in (*TARGETS, "rng")]
