@@ -45,56 +45,56 @@ def read_voc(
     exif: str | None = None,
     verify: bool = False,
 ) -> Images:
-    """The images and annotations of a data set in PASCAL VOC's folders, one row an image.
+    """Read the images and annotations of a data set in PASCAL VOC's folders, one row per image.
 
     ``JPEGImages`` holds the images, ``Annotations`` an XML file for each, ``ImageSets/Main`` lists of names,
-    ``SegmentationClass`` and ``SegmentationObject`` masks for some. Folders called ``images`` and ``annotations`` are
-    found as well, and XML files beside their images, as labelImg writes them. An XML file without objects says that
-    nothing is to be seen; of an image without XML file, ``unannotated`` says what it is.
+    ``SegmentationClass`` and ``SegmentationObject`` masks for some. Folders named ``images`` and ``annotations``
+    are found as well, and XML files beside their images, as labelImg writes them. An XML file without objects means
+    that the image has none; the meaning of an image without XML file is set by ``unannotated``.
 
     Columns:
 
     - ``image``: the path of the image; ``file``: its name.
-    - ``size``: int32 ``(N, 2)``, height and width of the file. Where the XML says other ones, in the same proportions,
-      the image was resized after it was annotated: its boxes are scaled along.
-    - ``annotated``: whether somebody looked at the image: False where its labels are missing.
+    - ``size``: int32 ``(N, 2)``, height and width of the image file. If the XML has another size of the same
+      proportions, the image was resized after it was annotated, and its boxes are scaled accordingly.
+    - ``annotated``: whether the image was annotated: False if its labels are missing.
     - ``boxes``: float32 ``(k, 4)``, ``xyxy`` in pixels; ``labels``: names; ``difficult``: bool ``(k,)``;
-      ``categories``: each name once, for `MultiLabel`. None where the image has no label.
-    - ``truncated``, ``occluded``, ``pose``, where any XML file says so: for each object True or False, and a word;
-      None where it is not said, or ``Unspecified``.
-    - ``mask``, ``instances``: the paths of the PNGs of classes and of objects, None where there is none;
-      columns only where any row has one. In VOC's PNGs 255 marks pixels without a label.
+      ``categories``: each name once, for `MultiLabel`. None if the image has no label.
+    - ``truncated``, ``occluded``, ``pose``, if any XML file has them: True or False, and a word, for each object; None
+      if absent or ``Unspecified``.
+    - ``mask``, ``instances``, if any image has them: the paths of the PNGs of classes and of objects, or None. In VOC's
+      PNGs 255 marks pixels without a label.
 
-    ``Categorical`` and ``MultiLabel`` take the names in the order of ``categories`` where they name no classes.
+    By default ``Categorical`` and ``MultiLabel`` use the names in the order of ``categories``.
 
     Args:
         root: the folder that holds the others; no path may leave it.
         split: a list in ``ImageSets/Main``, such as ``"train"``, or in ``ImageSets``, such as
             ``"Segmentation/val"``; by default all images.
-        images: the folder of the images in the root, where it is called otherwise; ``"."`` for the root itself.
-        annotations: that of the XML files.
-        categories: the names to keep; objects of others are left out and counted.
-        known: all names that may stand in the XML files, in the order of their ids; by default those that do,
-            sorted. Another name is an error, or left out with ``invalid="drop"``.
-        difficult: ``"keep"`` or ``"skip"`` objects that are marked so.
-        one_based: the first pixel is 1, and a box ends with the pixel at ``xmax``, as in VOC itself. Say False
-            for tools that write the edges of boxes, from 0.
-        unannotated: what an image without XML file is: ``"missing"`` its labels or ``"empty"``; not said,
-            it is missing, and a warning counts them.
-        invalid: ``"drop"`` single objects that cannot be used, and count them; or ``"raise"``. Not said, boxes that are
-            negative, empty or outside are left out, and what cannot be read, such as an object without a name, is an
-            error. Data of which most objects cannot be read always is one.
-        missing_files: ``"raise"``, or ``"drop"`` images that are not there, cannot be read, or have other proportions
-            than the XML says.
-        exif: whether annotations were made on the image with its Exif orientation ``"applied"``, as viewers show it,
-            or ``"ignored"``, as its pixels are stored; by default applied. `polyhead.Image` knows it from here.
-        verify: an image whose size cannot be read is an error, rather than of the size that the XML says.
+        images: the folder of the images in the root, if it has another name; ``"."`` for the root itself.
+        annotations: the folder of the XML files, likewise.
+        categories: the names to keep; objects of other categories are dropped and counted.
+        known: all valid names, in the order of their ids; by default those in the XML files, sorted. Another name is an
+            error, or dropped with ``invalid="drop"``.
+        difficult: ``"keep"`` or ``"skip"`` objects marked as difficult.
+        one_based: the first pixel is 1, and a box includes the pixel at ``xmax``, as in VOC itself. False for tools
+            that write the edges of boxes, from 0.
+        unannotated: whether the label of an image without XML file is ``"missing"`` or ``"empty"``; by default it is
+            missing, with a warning.
+        invalid: ``"drop"`` objects that cannot be used, with a warning, or ``"raise"``. By default, boxes that are
+            negative, empty or outside are dropped, and what cannot be read, such as an object without a name, is an
+            error. Data of mostly unreadable objects is always an error.
+        missing_files: ``"raise"``, or ``"drop"`` images that do not exist, cannot be read, or have other proportions
+            than the XML states.
+        exif: whether the images were annotated with their Exif orientation ``"applied"``, as viewers show them, or
+            ``"ignored"``, as their pixels are stored; by default applied. `polyhead.Image` follows it.
+        verify: an unreadable image is an error; by default its size is taken from the XML.
 
     Returns:
-        A source with a ``report`` of all that was odd, and the names of the ``categories``.
+        A source with a ``report`` of all irregularities and the names of the ``categories``.
 
     Raises:
-        DataError: for what makes the data unusable, all of it at once.
+        DataError: with all problems that make the data unusable.
 
     >>> import pathlib, tempfile
     >>> folder = pathlib.Path(tempfile.mkdtemp())
@@ -139,7 +139,7 @@ def read_voc(
 
 
 class _Entry(NamedTuple):
-    """One image: its path, its XML file and the root of that, where there is one."""
+    """An image: its path, and its XML file with the root element, or None."""
 
     image: str
     xml: str | None
@@ -147,7 +147,7 @@ class _Entry(NamedTuple):
 
 
 def _image_entries(home: Root, places: Places, split: str | None, findings: Findings) -> list[_Entry]:
-    """The images that the list, or the folders, name."""
+    """The images in the list of the split, or in the folders."""
     images = places.images
     found, others = images.files()
     by_stem: dict[str, str] = {}
@@ -174,7 +174,7 @@ def _image_entries(home: Root, places: Places, split: str | None, findings: Find
             at = place(file=xml or image)
             findings.add("file-twice", at, "an image of its own for each XML file", image)
         entries[image] = _Entry(image, xml, tree)
-    if split is None:  # and the images that no XML file names
+    if split is None:  # and the images without an XML file
         paths = [os.path.join(images.path, name) for name in found]
         bare = {path: _Entry(path, None, None) for path in paths if path not in entries}
         entries = dict(sorted({**entries, **bare}.items()))
@@ -188,7 +188,7 @@ def _image_entries(home: Root, places: Places, split: str | None, findings: Find
 
 
 def _listed_stems(home: Root, places: Places, split: str, findings: Findings) -> tuple[list[str], str]:
-    """The names in a list of ImageSets; VOC has a second column, 1 or -1, in those of one category."""
+    """The names in a list of ImageSets; lists of a category have a second column, 1 or -1, which is ignored."""
     name = split if "/" in split else f"Main/{split}"
     path = home.find(f"ImageSets/{name}.txt", "read_voc(split)")
     findings.stop()
@@ -217,7 +217,7 @@ def _listed_stems(home: Root, places: Places, split: str, findings: Findings) ->
 
 
 def _image_of(xml: str, tree: Element, by_stem: str | None, images: Root, findings: Findings) -> str | None:
-    """The name of the image that an XML file belongs to."""
+    """The name of the image of an XML file; None, with a note, if it leads out of the folder."""
     where = place(file=xml)
     given = (tree.findtext("filename") or "").strip()
     if not given:

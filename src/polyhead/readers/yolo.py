@@ -43,51 +43,50 @@ def read_yolo(
     missing_files: str = "raise",
     exif: str | None = None,
 ) -> Images:
-    """The images and labels of a YOLO data set, one row an image.
+    """Read the images and labels of a YOLO data set, one row per image.
 
     A line is a class and a box (center x, center y, width, height), a class and a polygon of at least three
-    corners, or, where the data YAML has ``kpt_shape``, a class, a box and keypoints. An empty label file says
-    that nothing is to be seen; of an image without label file, ``unannotated`` says what it is.
+    corners, or, where the data YAML has ``kpt_shape``, a class, a box and keypoints. An empty label file
+    means that the image has no objects; the meaning of an image without label file is set by ``unannotated``.
 
-    Columns, of which those from ``boxes`` on hold one entry for each object of the image, and None where the
-    image has no label:
+    Columns; from ``boxes`` on, they hold one entry for each object of the image, and None if the image has no label:
 
     - ``image``: the path of the image; ``file``: the same relative to the root.
-    - ``size``: int32 ``(N, 2)``, height and width of the upright image, from its header; as it is stored with
-      ``exif="ignored"``.
-    - ``annotated``: whether somebody looked at the image: False where its labels are missing.
-    - ``boxes``: float32 ``(k, 4)``, ``xyxy`` in pixels; of a polygon the box around it.
-    - ``labels``: the names of the classes; ``categories``: each of them once, for `MultiLabel`. ``Categorical`` and
-      ``MultiLabel`` take the classes of the data YAML, all of them and in its order, where they name none.
-    - ``masks``, where any line is a polygon: `Polygons` or None.
+    - ``size``: int32 ``(N, 2)``, height and width of the upright image; with ``exif="ignored"``, of its pixels as
+      stored.
+    - ``annotated``: whether the image was annotated: False if its labels are missing.
+    - ``boxes``: float32 ``(k, 4)``, ``xyxy`` in pixels; for a polygon, the box around it.
+    - ``labels``: the names of the classes; ``categories``: each of them once, for `MultiLabel`. By default
+      ``Categorical`` and ``MultiLabel`` use all classes of the data YAML, in its order.
+    - ``masks``, if any line is a polygon: `Polygons` or None.
     - ``keypoints``, with ``kpt_shape``: float32 ``(k, n, 3)``, x, y in pixels and visibility.
 
     Args:
-        data: the data YAML, or the folder of the data set: with such a file in it, or with images in
-            ``images/<split>``, ``<split>/images``, or ``images`` where it has no parts.
-        split: the key of the data YAML, or the name of the folder.
-        root: the folder that paths are relative to and may not leave; by default the ``path`` of the data
-            YAML, which must lie in the folder of that file, or else that folder. A path that leads elsewhere, as
-            Roboflow's ``../train/images`` and absolute ones do, is taken where it ends in that folder.
-        images: the folder of the images, in place of what the data YAML says.
-        labels: the folder of the label files; by default named as that of the images, with ``labels`` for the
-            last ``images`` in it.
-        names: of the classes, in place of the data YAML's.
-        categories: the names to keep; objects of others are left out and counted.
-        unannotated: what an image without label file is: ``"missing"`` its labels or ``"empty"``; not said,
-            it is missing, and a warning counts them.
-        invalid: ``"drop"`` single objects that cannot be used, and count them; or ``"raise"``. Not said, boxes that are
-            negative, empty or outside are left out, and what cannot be read, such as a class that the data set does not
-            have or a line that is no numbers, is an error. Data of which most lines cannot be read always is one.
-        missing_files: ``"raise"``, or ``"drop"`` images that are not there or cannot be read.
-        exif: whether annotations were made on the image with its Exif orientation ``"applied"``, as viewers show it,
-            or ``"ignored"``, as its pixels are stored; by default applied. `polyhead.Image` knows it from here.
+        data: the data YAML, or the folder of the data set, which contains such a file, or images in
+            ``images/<split>``, ``<split>/images``, or ``images`` if it has no splits.
+        split: the key in the data YAML, or the name of the folder.
+        root: the folder that paths are relative to and may not leave; by default the ``path`` of the data YAML, which
+            must be in the folder of that file, or that folder. For paths that lead out of it, such as absolute ones
+            and Roboflow's ``../train/images``, the end of the path is looked up in it.
+        images: the folder of the images; by default as in the data YAML.
+        labels: the folder of the label files; by default the folder of the images with its last ``images`` replaced by
+            ``labels``.
+        names: the names of the classes; by default those in the data YAML.
+        categories: the names to keep; objects of other categories are dropped and counted.
+        unannotated: whether the label of an image without label file is ``"missing"`` or ``"empty"``; by default it is
+            missing, with a warning.
+        invalid: ``"drop"`` objects that cannot be used, with a warning, or ``"raise"``. By default, boxes that are
+            negative, empty or outside are dropped, and what cannot be read, such as an unknown class or a line that is
+            not numbers, is an error. Data of mostly unreadable lines is always an error.
+        missing_files: ``"raise"``, or ``"drop"`` images that do not exist or cannot be read.
+        exif: whether the images were annotated with their Exif orientation ``"applied"``, as viewers show them, or
+            ``"ignored"``, as their pixels are stored; by default applied. `polyhead.Image` follows it.
 
     Returns:
-        A source with a ``report`` of all that was odd, and the names of the ``categories``.
+        A source with a ``report`` of all irregularities and the names of the ``categories``.
 
     Raises:
-        DataError: for what makes the data unusable, all of it at once, with file and line.
+        DataError: with all problems that make the data unusable, with file and line.
 
     >>> import pathlib, tempfile
     >>> folder = pathlib.Path(tempfile.mkdtemp())
@@ -116,7 +115,7 @@ def read_yolo(
     }
     findings.stop()
     names_kept = [name for number, name in layout.names.items() if kept[number]]
-    about = {"image": About(exif=exif or "applied")}  # the size that shares are of
+    about = {"image": About(exif=exif or "applied")}  # the orientation of the size that fractions refer to
     return Images(columns, findings.told(layout.where), names_kept, about)
 
 
@@ -127,8 +126,8 @@ class _Lines(NamedTuple):
         rows: int64 ``(M,)``, the image of each.
         classes: int64 ``(M,)``.
         lines: int64 ``(M,)``, counted from 1.
-        values: what follows the class, float64, of one of several lengths each.
-        unread: int64 ``(L,)``, the image of each line that cannot be used.
+        values: the float64 numbers after the class; their count differs.
+        unread: int64 ``(L,)``, the image of each unusable line.
     """
 
     rows: np.ndarray
@@ -141,7 +140,7 @@ class _Lines(NamedTuple):
 def _pictures(
     layout: Layout, files: Files, findings: Findings
 ) -> tuple[list[str], list[tuple[int, int]], list[str | None]]:
-    """The images that can be read, their sizes, and the label file of each, None where there is none."""
+    """The readable images, their sizes, and their label files or None."""
     paths, sizes, texts = [], [], []
     for image, label in zip(layout.images, layout.labels, strict=True):
         if not files.exists(image, layout.where):
@@ -165,7 +164,7 @@ def _pictures(
 
 
 def _lines_in(texts: Sequence[str | None], layout: Layout, findings: Findings) -> _Lines:
-    """The lines of all label files; what cannot be read is noted with file and line."""
+    """Read the lines of all label files; unusable ones are noted with file and line."""
     rows: list[int] = []
     classes: list[int] = []
     numbers: list[int] = []
@@ -208,7 +207,7 @@ def _lines_in(texts: Sequence[str | None], layout: Layout, findings: Findings) -
 def _numbers_of_line(
     words: Sequence[str], where: str, layout: Layout, findings: Findings
 ) -> np.ndarray | None:
-    """One line as numbers, or None, and noted, where it cannot be used."""
+    """The numbers of a line; None, with a note, if it cannot be used."""
     try:
         found = np.array(words, np.float64)
     except ValueError:
@@ -329,12 +328,12 @@ def _shapes(
 def _keypoints(
     values: Sequence[np.ndarray], shape: tuple[int, int], scale: np.ndarray, where: Any, findings: Findings
 ) -> np.ndarray:
-    """Keypoints in pixels, float32 ``(M, n, 3)``; without a visibility in the file, those at 0, 0 are none."""
+    """Keypoints in pixels, float32 ``(M, n, 3)``; if the file has no visibility, those at (0, 0) are missing."""
     given = np.array([v[4:] for v in values], np.float64).reshape(-1, *shape)
     places = given[..., :2] * scale[:, None]
     seen = given[..., 2] if shape[1] == 3 else np.where((given[..., :2] != 0).any(axis=2), 2.0, 0.0)
     for i in np.flatnonzero(~np.isin(seen, (0, 1, 2)).all(axis=1)).tolist():
         findings.leave_out("visibility", where(i), "a visibility of 0, 1 or 2", shown(seen[i].tolist()))
-        places[i] = seen[i] = 0  # as of an object whose keypoints nobody labelled
+        places[i] = seen[i] = 0  # as if its keypoints were not labelled
     note_keypoints(given, seen, 1, where, findings)
     return np.concatenate([places, seen[..., None]], axis=2).astype(np.float32)
