@@ -1,4 +1,4 @@
-"""What the readers of annotated images share: the findings, the boxes, and the source that they return."""
+"""The steps that the readers of annotated images share, and the source that they return."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ SLACK = 0.01
 """Pixels that a box may extend beyond its image without a warning, for the rounding of decimals."""
 
 SWITCHES = ("verify", "classes", "one_based")
-"""Arguments of readers that are True or False."""
+"""The arguments of readers that are True or False."""
 
 
 class Images(Arrays):
-    """Images with their annotations, one row an image; what the readers of folders and annotation files return.
+    """Images with their annotations, one row per image: the source that readers return.
 
     Attributes:
-        report: what was odd in the files, and how much of what was found. ``print(source.report)`` shows it.
+        report: the irregularities in the files and counts of what was found; ``print(source.report)`` shows it.
         categories: the names of the classes, in the order of the file.
     """
 
@@ -48,7 +48,7 @@ class Images(Arrays):
         categories: Sequence[str] = (),
         about: Mapping[str, About] | None = None,
     ) -> None:
-        self._set(dict(columns))  # as they are: a list of arrays stays one, whatever their shapes
+        self._set(dict(columns))  # unchanged: a list of arrays stays a list
         self.report = report or Report()
         self.categories = tuple(categories)
         ordered = About(self.categories) if self.categories else About()
@@ -78,18 +78,18 @@ def clip_boxes(
     invalid: str | None = None,
     unread: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Boxes within their images, and which of them are boxes at all.
+    """Clip boxes to their images, and find those that are usable.
 
     Args:
         boxes: float64 ``(M, 4)`` of ``xyxy`` in pixels.
-        sizes: ``(M, 2)``, height and width of each one's image.
+        sizes: ``(M, 2)``, height and width of the image of each box.
         where: the place of a box, for the findings.
-        findings: where boxes that are negative, empty, outside or not finite are noted.
-        invalid: ``"raise"`` to be stopped by boxes of which nothing is left; else they are left out.
-        unread: bool ``(M,)``, those that could not be read, which is noted already.
+        findings: gets a note of boxes that are negative, empty, outside or not finite.
+        invalid: ``"raise"`` to make unusable boxes errors; otherwise they are dropped.
+        unread: bool ``(M,)``, boxes that could not be read and are noted already.
 
     Returns:
-        float32 ``(M, 4)`` and bool ``(M,)``.
+        The clipped boxes, float32 ``(M, 4)``, and which are usable, bool ``(M,)``.
     """
     finite = np.isfinite(boxes).all(axis=1)
     with np.errstate(invalid="ignore"):
@@ -102,7 +102,7 @@ def clip_boxes(
             clipped = np.clip(np.where(finite[:, None], boxes, 0), 0, limits).astype(np.float32)
     left = (clipped[:, 2:] > clipped[:, :2]).all(axis=1)
     outside = out & ~negative & ~empty & ~left
-    sliver = finite & ~negative & ~empty & ~outside & ~left  # of less width than float32 can tell
+    sliver = finite & ~negative & ~empty & ~outside & ~left  # narrower than float32 can represent
     drop = 'It is left out; say invalid="raise" to be stopped by such boxes.' if invalid != "raise" else ""
 
     def words(expected: str, fix: str) -> Callable[[int], Sequence[str]]:
@@ -140,10 +140,10 @@ def number_lists(
     what: str,
     findings: Findings,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Lists of ``width`` numbers each.
+    """Convert lists of ``width`` numbers to an array.
 
     Returns:
-        float64 ``(M, width)``, and bool ``(M,)`` for those that are none: they are NaN, and noted.
+        float64 ``(M, width)``, and bool ``(M,)``, True for invalid lists, which are NaN and noted.
     """
     whole = _plain_numbers(rows)
     if whole is not None and whole.shape == (len(rows), width):
@@ -161,7 +161,7 @@ def number_lists(
 
 
 def _plain_numbers(values: Any) -> np.ndarray | None:
-    """Numbers as float64, without taking words for numbers."""
+    """Numbers as float64; None for anything else, digits in text included."""
     try:
         found = np.array(values)
     except (ValueError, OverflowError):  # lists of unequal length
@@ -172,7 +172,7 @@ def _plain_numbers(values: Any) -> np.ndarray | None:
 def note_keypoints(
     given: np.ndarray, seen: np.ndarray, limits: Any, where: Callable[[int], str], findings: Findings
 ) -> None:
-    """Note keypoints outside of their image, and how many are labelled.
+    """Note keypoints outside their image, and how many are labelled.
 
     Args:
         given: float64 ``(M, n, 2 or 3)``, x and y first.
@@ -192,7 +192,7 @@ def note_keypoints(
 
 
 def by_row(values: Any, rows: np.ndarray, missing: np.ndarray) -> list[Any]:
-    """Values of single objects as one entry a row: those of its objects, or None where the row is missing.
+    """Group the values of objects by row; a missing row is None.
 
     Args:
         values: an array ``(M, ...)`` or a list of M.
@@ -212,10 +212,9 @@ def by_row(values: Any, rows: np.ndarray, missing: np.ndarray) -> list[Any]:
 
 
 def by_image(columns: Mapping[str, Any], rows: np.ndarray, missing: np.ndarray) -> dict[str, Any]:
-    """The columns of single objects as columns of images: see `by_row`.
+    """Group the columns of objects by image, see `by_row`.
 
-    Before them stands which images somebody looked at, and beside their labels the distinct ones of each image, as
-    `MultiLabel` takes them.
+    Adds ``annotated``, and beside ``labels`` the distinct ones of each image as ``categories``, for `MultiLabel`.
 
     >>> by_image({"labels": ["cat", "dog", "cat"]}, np.zeros(3, int), np.array([False, True]))
     {'annotated': array([ True, False]), 'labels': [['cat', 'dog', 'cat'], None], 'categories': [['cat', 'dog'], None]}
@@ -287,7 +286,7 @@ def missing_images(
 def wanted_categories(
     what: str, names: Sequence[str], categories: Iterable[str] | None, findings: Findings
 ) -> np.ndarray:
-    """Which categories the user wants, bool for each of ``names``; an error noted for one that is not there."""
+    """Which of the names the user wants, bool for each; unknown categories are noted as errors."""
     if categories is None:
         return np.ones(len(names), bool)
     wanted = names_in(categories, what)
@@ -300,5 +299,5 @@ def wanted_categories(
 
 
 def sizes_of(sizes: Sequence[tuple[int, int]]) -> np.ndarray:
-    """Sizes as a column, int32 ``(N, 2)``: height, width."""
+    """Sizes (height, width) as a column, int32 ``(N, 2)``."""
     return np.array(sizes, np.int32).reshape(-1, 2)

@@ -16,7 +16,7 @@ from polyhead.readers.findings import Findings
 
 
 class Reader:
-    """The annotations of one file as columns."""
+    """Turns the annotations of one file into columns."""
 
     def __init__(
         self,
@@ -33,7 +33,7 @@ class Reader:
         self.count = len(pictures.ids)
         self.said, size = sizes_of(pictures.said), sizes_of(pictures.sizes)
         self.scale = (size / np.maximum(self.said, 1))[:, ::-1].astype(np.float64)
-        """What x and y of each image are to be multiplied by: other than 1 where it was resized."""
+        """The factors of x and y in each image: other than 1 if it was resized."""
 
     def where(self, entry: Mapping[str, Any]) -> str:
         """The place of an annotation."""
@@ -42,7 +42,7 @@ class Reader:
         return f"{place(file=self.file)}, {which} of image {shown(entry.get('image_id'))}"
 
     def rows(self, found: Sequence[dict[str, Any]]) -> np.ndarray:
-        """The row of each annotation, -1 where its image was left out or is not there."""
+        """The row of each annotation, -1 if its image was left out or does not exist."""
         rows, lost = np.full(len(found), -1, np.int64), 0
         for i, entry in enumerate(found):
             row = self.pictures.row_of.get(id_of(entry.get("image_id")))
@@ -65,7 +65,7 @@ class Reader:
         return rows
 
     def classes(self, found: Sequence[dict[str, Any]], where: Any) -> np.ndarray:
-        """The category of each entry as its position, -1 where the file does not have it: that one is left out."""
+        """The position of each entry's category, -1 for an unknown one."""
         known = self.known
         classes = np.full(len(found), -1, np.int64)
         for i, entry in enumerate(found):
@@ -80,10 +80,10 @@ class Reader:
         return classes
 
     def crowded(self, found: Sequence[dict[str, Any]], where: Any) -> tuple[np.ndarray, np.ndarray]:
-        """Which entries are crowds, and which say neither that they are nor that they are not."""
+        """Which entries are crowds, and which have an invalid ``iscrowd``."""
         crowd, unread = np.zeros(len(found), bool), np.zeros(len(found), bool)
         for i, entry in enumerate(found):
-            value = entry.get("iscrowd") or 0  # null is as good as absent
+            value = entry.get("iscrowd") or 0  # null means absent
             number = int(value) if isinstance(value, bool) else id_of(value)
             if number not in (0, 1):
                 self.findings.leave_out("crowd", where(entry), "an iscrowd of 0 or 1", shown(value))
@@ -91,7 +91,7 @@ class Reader:
         return crowd, unread
 
     def chosen_of(self, rows: np.ndarray, classes: np.ndarray, crowd: np.ndarray, keep: np.ndarray) -> Any:
-        """Which annotations are wanted; the others are counted."""
+        """Which annotations are kept, and which are skipped as crowds; the others are counted."""
         there = rows >= 0
         wanted = there & (classes >= 0) & np.append(keep, False)[classes]
         others = int((there & (classes >= 0) & ~wanted).sum())
@@ -107,7 +107,7 @@ class Reader:
         return wanted, np.zeros(len(wanted), bool)
 
     def objects(self, found: list[dict[str, Any]], keep: np.ndarray, kind: str) -> dict[str, Any]:
-        """The columns of instances, and of keypoints."""
+        """The columns of instances and keypoints."""
         findings, names = self.findings, self.known.names
         self._unique(found)
         rows, classes = self.rows(found), self.classes(found, self.where)
@@ -173,7 +173,7 @@ class Reader:
     def boxes(
         self, some: Sequence[dict[str, Any]], masks: Sequence[Any], rows: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Boxes in the pixels that the file says, and which of them are boxes at all."""
+        """Boxes in pixels of the size in the file, and which of them are usable."""
 
         def where(i: int) -> str:
             return self.where(some[i])

@@ -1,4 +1,4 @@
-"""Where a YOLO data set has its images and labels, and what its classes are called."""
+"""Finds the images, labels and class names of a YOLO data set."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ _YAMLS = ("data.yaml", "dataset.yaml", "config.yaml")
 
 
 class Layout(NamedTuple):
-    """What `read_yolo` reads.
+    """The files and classes of a YOLO data set.
 
     Attributes:
         root: the folder that names are relative to.
-        where: what names the images, for errors.
-        images: the path of each.
-        labels: the path of the label file of each, whether or not it is there.
+        where: the file or folder that names the images, for errors.
+        images: the paths of the images.
+        labels: the path of each image's label file, which may not exist.
         orphans: label files without image.
-        names: of the classes.
-        points: ``(n, 2)`` or ``(n, 3)``, the keypoints of an object, or None.
+        names: the class names by number.
+        points: the shape of an object's keypoints, ``(n, 2)`` or ``(n, 3)``, or None.
     """
 
     root: str
@@ -45,10 +45,10 @@ class Layout(NamedTuple):
 def layout_of(
     data: Any, split: str, root: Any, images: Any, labels: Any, names: Any, findings: Findings
 ) -> Layout:
-    """What `read_yolo` is to read, from its arguments and the data YAML.
+    """Find the files of `read_yolo` from its arguments and the data YAML.
 
     Raises:
-        DataError: for a data YAML that cannot be used, and folders that are not there.
+        DataError: for an unusable data YAML, and folders that do not exist.
     """
     if not isinstance(data, (str, os.PathLike)):
         raise DataError(
@@ -78,7 +78,7 @@ def layout_of(
 
 
 def _base(folder: Root, given: Any, where: str) -> Path:
-    """The folder that the data YAML calls its ``path``: its own, or one below."""
+    """The ``path`` of the data YAML: its own folder, or one below."""
     inner = folder.inside(given) or folder.find(given, f"{where}, `path`", "Say read_yolo(root=...).")
     folder.findings.stop()
     assert inner is not None
@@ -86,7 +86,7 @@ def _base(folder: Root, given: Any, where: str) -> Path:
 
 
 def _yaml_in(folder: Path) -> Path | None:
-    """The data YAML in a folder, if there is one."""
+    """The data YAML in a folder, or None."""
     there = sorted(p.name for p in folder.iterdir() if p.suffix in (".yaml", ".yml") and p.is_file())
     for name in _YAMLS:
         if name in there:
@@ -112,7 +112,7 @@ def _yaml_content(file: Path) -> dict[str, Any]:
             near = similar(file.name, sorted(os.listdir(file.parent)))
         found = error.strerror or str(error)
         raise DataError(Problem(where, "a data YAML, or a folder", found, near, "no-file")) from None
-    except Exception as error:  # PyYAML has errors of many kinds for values that their tags do not fit
+    except Exception as error:  # PyYAML raises many types of errors for values that do not fit their tags
         found = " ".join(str(error).split()) if isinstance(error, (yaml.YAMLError, ValueError)) else ""
         found = shown(found, 400)[1:-1] if len(found) > 400 else found
         fix = way_for(file, "read_yolo")
@@ -124,7 +124,7 @@ def _yaml_content(file: Path) -> dict[str, Any]:
 
 
 def _as_plain_names(given: Any) -> Any:
-    """Names as a user gives them, arrays, indices and NumPy's numbers among them."""
+    """Class names without arrays, indices and NumPy scalars."""
     if isinstance(given, Mapping):
         return {plain(number): plain(name) for number, name in given.items()}
     return given if as_list(given) is None else as_list(given)
@@ -166,7 +166,7 @@ def _is_list(given: Any) -> bool:
 
 
 def _is_name(name: Any) -> bool:
-    # YAML takes a bare `no` for False and `1` for a number
+    # in YAML a bare `no` is False and `1` a number
     return isinstance(name, (str, int, float)) and not isinstance(name, bool)
 
 
@@ -188,7 +188,7 @@ def _image_parts(
     if file is None:
         names = [f"images/{split}", f"{split}/images"]
         whole = os.path.join(home.path, "images")
-        # a set that is not cut into parts: it must not be taken for two of them
+        # a data set without splits, which must not be used as two of them
         if split == "train" and os.path.isdir(whole) and not any(e.is_dir() for e in os.scandir(whole)):
             names.append("images")
         for name in names:
@@ -225,14 +225,14 @@ _SHOWN = 6
 
 
 def _parts_in(folder: Path) -> list[str]:
-    """The names of the parts that a folder seems to have."""
+    """The names of the splits that a folder seems to have."""
     below = folder / "images"
     parts = [p.name for p in below.iterdir() if p.is_dir()] if below.is_dir() else []
     return sorted({*parts, *(p.parent.name for p in folder.glob("*/images") if p.is_dir())})
 
 
 def _path_within(home: Root, name: Any, where: str) -> str | None:
-    """The path of what a data set names, in its folder; None, and an error noted, where it does not end in there."""
+    """A path in the data set's folder; None, with an error noted, for one that leads out of it."""
     fix = "Say read_yolo(root=...), the folder that holds all of it, or images= and labels=, where each lies."
     return home.inside(name) or home.find(name, where, fix)
 
@@ -290,7 +290,7 @@ def _layout_of_parts(
 
 
 def _listed_in(file: str, home: Root) -> list[str]:
-    """The images that a text file lists, one a line, relative to the root or, as ``./a.jpg``, to the file."""
+    """The images listed in a text file, one per line, relative to the root or, as ``./a.jpg``, to the file."""
     found = []
     for number, line in enumerate(lines_of(file, "a list of images"), 1):
         name = line.strip()
@@ -314,7 +314,7 @@ def _label_of(image: str, base: str, label_root: str | None) -> str:
 
 
 def _orphans(folder: str, labels: Sequence[str]) -> list[str]:
-    """Label files of no image."""
+    """Label files without an image."""
     if not os.path.isdir(folder):
         return []
     known = set(labels)
