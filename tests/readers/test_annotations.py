@@ -62,7 +62,7 @@ def test_boxes_are_cut_off_at_the_border(count):
     assert words(findings.report()) == [
         f"box 4: expected a box of four finite numbers, got [inf, 0, 1, 1] {image}",
         f"box 3: expected a box of some width and height, got [3, 3, 3, 4] {image} "
-        'It is left out; say invalid="raise" to be stopped by such boxes.',
+        'It is left out; say invalid="raise" to make such boxes errors.',
         f"box 0: expected a box within the image, got [-5, 2, 3, 60] {image} It is cut off at the border.",
     ]
 
@@ -100,7 +100,7 @@ def test_objects_by_row():
             [False, True, True, False, False],
             (
                 "1 annotated",
-                "2 missing: 1 without annotation, 1 whose every annotation was left out",
+                "2 missing: 1 without annotation, 1 with all annotations left out",
                 "2 empty",
             ),
         ),
@@ -109,7 +109,7 @@ def test_objects_by_row():
             [False, True, False, False, False],
             (
                 "1 annotated",
-                "1 missing: 1 whose every annotation was left out",
+                "1 missing: 1 with all annotations left out",
                 "3 empty: 1 without annotation",
             ),
         ),

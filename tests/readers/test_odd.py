@@ -58,11 +58,11 @@ def test_coco(tmp_path):
     words, source = said(lambda: ph.read_coco(file, tmp_path))
     assert words == (
         f"file {file}: annotations without image (1); boxes of negative size left out (1); "
-        "empty boxes left out (1); boxes outside left out (1); boxes cut off at the border (1); crowds, left out "
-        'unless crowds="keep" (1); images without annotation, taken as missing unless unannotated="empty" (1). '
+        "empty boxes left out (1); boxes outside left out (1); boxes cut off at the border (1); crowds left out "
+        'unless crowds="keep" (1); images without annotation, missing unless unannotated="empty" (1). '
         "print(source.report) shows the details."
     )
-    assert "annotations left out, without an image" in str(source.report)
+    assert "annotations without image left out" in str(source.report)
 
 
 @pytest.mark.parametrize("unannotated", ["missing", "empty"])
@@ -94,9 +94,9 @@ def test_yolo(tmp_path):
     yolo(tmp_path, {"a": f"{line}\n{line}", "b": None, "c": "0 1.5 0.5 0.1 0.1", "orphan": line})
     words, _ = said(lambda: ph.read_yolo(tmp_path, names=["cat"]))
     assert words == (
-        f"file {tmp_path}: annotations without image (1); lines that stand twice (1); boxes "
-        'outside left out (1); images without annotation, taken as missing unless unannotated="empty" (1); images '
-        "whose every annotation was left out (1). print(source.report) shows the details."
+        f"file {tmp_path}: annotations without image (1); duplicate lines (1); boxes "
+        'outside left out (1); images without annotation, missing unless unannotated="empty" (1); images '
+        "with all annotations left out (1). print(source.report) shows the details."
     )
 
 

@@ -97,11 +97,11 @@ def checked_header(
         return header
     if header.height * header.width > (MAX_PIXELS if max_pixels is None else max_pixels):
         found = f"{header.width} x {header.height} in {len(data)} bytes"
-        fix = "If this is no mistake, say ph.Image(max_pixels=...), or make it smaller first."
+        fix = "If the size is right, say ph.Image(max_pixels=...), or shrink the image first."
         raise refusal(where, f"at most {max_pixels or MAX_PIXELS:,} pixels", found, fix)
     if max_pixels is None and _cost(header) > max(_FREE, _LEAST_SHARE * len(data)):
         found = f"{header.width} x {header.height} in {len(data)} bytes"
-        fix = "The file is damaged, or of one colour: then say ph.Image(max_pixels=...)."
+        fix = "The file is damaged, or has a single color; then say ph.Image(max_pixels=...)."
         raise refusal(where, "a file as large as its image", found, fix)
     _require_one(header, page, where, layer)
     return header

@@ -56,7 +56,7 @@ def _bitmap(data: bytes, head: NetpbmHeader) -> np.ndarray:
         digits = _without_comments(data[head.start :]).translate(None, b" \t\n\v\f\r")
         count = head.height * head.width
         if len(digits) < count or digits[:count].translate(None, b"01"):
-            raise Broken("a file with other than the digits of its pixels")
+            raise Broken("a file with characters other than the digits of its pixels")
         return np.frombuffer(digits, np.uint8, count) - np.uint8(48)
     row = -(-head.width // 8)
     if head.start + row * head.height > len(data):

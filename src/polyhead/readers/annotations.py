@@ -103,7 +103,7 @@ def clip_boxes(
     left = (clipped[:, 2:] > clipped[:, :2]).all(axis=1)
     outside = out & ~negative & ~empty & ~left
     sliver = finite & ~negative & ~empty & ~outside & ~left  # narrower than float32 can represent
-    drop = 'It is left out; say invalid="raise" to be stopped by such boxes.' if invalid != "raise" else ""
+    drop = 'It is left out; say invalid="raise" to make such boxes errors.' if invalid != "raise" else ""
 
     def words(expected: str, fix: str) -> Callable[[int], Sequence[str]]:
         def one(i: int) -> Sequence[str]:
@@ -255,9 +255,9 @@ def missing_images(
     spoilt = (left == 0) & (some > 0)
     missing = spoilt if unannotated == "empty" else spoilt | bare
     if unannotated is None:
-        unsaid = 'images without annotation, taken as missing unless unannotated="empty"'
+        unsaid = 'images without annotation, missing unless unannotated="empty"'
         findings.odd(unsaid, int(bare.sum()))
-    findings.odd("images whose every annotation was left out", int(spoilt.sum()))
+    findings.odd("images with all annotations left out", int(spoilt.sum()))
     empty = (left == 0) & ~missing
     if count and spoilt.any() and not left.any():
         expected = "at least one annotation that can be used"
@@ -269,7 +269,7 @@ def missing_images(
         f"{number:,} {words}"
         for number, words in (
             (int((bare & missing).sum()), "without annotation"),
-            (int(spoilt.sum()), "whose every annotation was left out"),
+            (int(spoilt.sum()), "with all annotations left out"),
         )
         if number
     ]

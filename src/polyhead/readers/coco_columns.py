@@ -53,7 +53,7 @@ class Reader:
             else:
                 rows[i] = row
         if lost:
-            self.findings.note(f"{lost:,} annotations left out, without an image")
+            self.findings.note(f"{lost:,} annotations without image left out")
         if lost == len(found) and lost:
             some = ", ".join(shown(number) for number in list(self.pictures.row_of)[:4])
             expected = (
@@ -101,7 +101,7 @@ class Reader:
         if self.crowds != "keep":
             self.findings.note(f"{crowds:,} crowds left out")
             if self.crowds is None:
-                self.findings.odd('crowds, left out unless crowds="keep"', crowds)
+                self.findings.odd('crowds left out unless crowds="keep"', crowds)
             return wanted & ~crowd, wanted & crowd
         self.findings.note(f"{crowds:,} crowds")
         return wanted, np.zeros(len(wanted), bool)

@@ -171,7 +171,7 @@ def extras_of(
             if isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < 1e30:
                 found[i] = value
             elif value is not None:
-                expected, fix = f"{name}, a number", "It is missing, then."
+                expected, fix = f"{name}, a number", "It is set to missing."
                 findings.add("extra", where(some[i]), expected, shown(value), fix, warning=True)
         columns[name] = (found * scale if name == "area" else found).astype(np.float32)
     given = [entry.get("attributes") for entry in some]
@@ -180,6 +180,6 @@ def extras_of(
     named = [value if isinstance(value, dict) else {} for value in given]
     keys = dict.fromkeys(key for value in named for key in value)
     if len(keys) > MOST_NAMES:
-        findings.note(f"{len(keys):,} names of attributes, too many for a column each: see `attributes`")
+        findings.note(f"{len(keys):,} names of attributes, too many for columns: see `attributes`")
         return columns
     return columns | {f"attributes.{key}": [value.get(key) for value in named] for key in keys}

@@ -42,7 +42,7 @@ def panoptic_of(
     at_row = np.array([part["row"] for part in parts], np.int64)
     thing = np.array([e.get("isthing") is None or bool(e["isthing"]) for e in known.entries], bool)
     stuff = int((~np.append(thing, True)[positions]).sum())
-    findings.note(f"{stuff:,} of them stuff, which has no boxes")
+    findings.note(f"{stuff:,} of them stuff, without boxes")
     boxed = np.append(thing, False)[positions]
     crowd, strange = reader.crowded(parts, reader.segment)
     odd = boxed & strange | (positions < 0)

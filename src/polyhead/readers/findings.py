@@ -14,42 +14,42 @@ SHOWN = 10
 
 ODDITIES = {
     "no-image": "annotations without image",
-    "category": "objects of a class that the data does not have left out",
-    "crowd": "objects with another iscrowd than 0 or 1 left out",
+    "category": "objects of unknown classes left out",
+    "crowd": "objects with an iscrowd other than 0 or 1 left out",
     "box": "objects without a readable box left out",
     "box-number": "boxes that are not finite left out",
     "mask": "masks that cannot be read left out",
     "mask-number": "masks that are not finite left out",
     "keypoints": "keypoints that cannot be read left out",
     "keypoint-number": "keypoints that are not finite left out",
-    "visibility": "keypoints of another visibility than 0, 1 or 2 left out",
-    "difficult": "objects with another <difficult> than 0 or 1, taken as 0",
-    "number": "lines that are no numbers left out",
-    "fields": "lines of another count of numbers left out",
+    "visibility": "keypoints with a visibility other than 0, 1 or 2 left out",
+    "difficult": "objects with a <difficult> other than 0 or 1, taken as 0",
+    "number": "lines that are not numbers left out",
+    "fields": "lines with a wrong count of numbers left out",
     "not-finite": "lines of numbers that are not finite left out",
     "pixels": "lines in pixels left out",
     "box-negative": "boxes of negative size left out",
     "box-empty": "empty boxes left out",
     "box-outside": "boxes outside left out",
     "box-clipped": "boxes cut off at the border",
-    "mask-short": "polygons of less than three corners left out",
+    "mask-short": "polygons with fewer than three corners left out",
     "keypoint-outside": "objects with keypoints outside",
-    "line-twice": "lines that stand twice",
-    "file-twice": "files that stand twice",
+    "line-twice": "duplicate lines",
+    "file-twice": "duplicate files",
     "file-name": "names of files that are not there",
     "no-file": "files that are not there left out",
     "image": "files that cannot be read left out",
     "resized": "images resized after annotation, with all that lies in them scaled along",
     "mask-size": "masks of another size than their image",
     "extra": "values that are no numbers, taken as missing",
-    "size": "images of other proportions than annotated left out",
-    "link": "links passed over",
+    "size": "images with other proportions than annotated left out",
+    "link": "links skipped",
     "no-class": "images in no class",
     "empty-class": "classes without images",
 }
 """The name of each kind of problem in the warning of a reader."""
 
-LEFT_OUT = 'It is left out; say invalid="raise" to be stopped by it.'
+LEFT_OUT = 'It is left out; say invalid="raise" to make it an error.'
 SAY_DROP = 'Say invalid="drop" to leave such objects out.'
 """The advice for an unusable object, and for the first one if ``invalid`` was not given."""
 

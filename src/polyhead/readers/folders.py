@@ -145,7 +145,7 @@ def _classes(base: Root, names: Sequence[str], findings: Findings) -> tuple[Code
     for folder in folders:
         if folder not in there:
             where = place(file=os.path.join(base.path, folder))
-            fix = "It is no class, then."
+            fix = "It is not a class."
             findings.add("empty-class", where, "images in the folder of a class", "none", fix, warning=True)
     for name, label in zip(names, found, strict=True):
         if label is None:

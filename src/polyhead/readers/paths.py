@@ -178,7 +178,7 @@ class Root:
             )  # links last, so that their targets are found by their own names
             real = os.path.realpath(os.path.join(self.path, folder))
             if real in seen:  # a link to a folder that was visited
-                where, fix = place(file=os.path.join(self.path, folder)), "It is passed over."
+                where, fix = place(file=os.path.join(self.path, folder)), "It is skipped."
                 found_ = f"a link to {real}"
                 self.findings.add("link", where, "each folder once", found_, fix, warning=True)
                 continue
@@ -231,7 +231,7 @@ class Files:
     def note(self) -> None:
         """Note how many files were left out."""
         if self._dropped:
-            text = f"{self._dropped:,} {self._what} left out, whose file is not there or cannot be read"
+            text = f"{self._dropped:,} {self._what} left out, as their file does not exist or cannot be read"
             self._findings.note(text)
 
     def _fail(self, code: str, where: str, expected: str, found: str, fix: str = "") -> None:
@@ -282,12 +282,10 @@ class Files:
         expected = "the size (height x width) that the annotation says"
         words = f"{found[0]} x {found[1]} in the image, {said[0]} x {said[1]} in the annotation"
         if in_proportion(said, found):
-            fix = "All that lies in it is scaled along."
+            fix = "Its annotations are scaled accordingly."
             self._findings.add("resized", place(file=path), expected, words, fix, warning=True)
             return found
-        fix = (
-            "It was cut or stretched after it was annotated, so that nothing says where its objects are now."
-        )
+        fix = "It was cropped or stretched after it was annotated, so the places of its objects are unknown."
         if found == said[::-1]:
             fix = "Height and width may have changed places in the annotation: correct them there."
             if read_header(path).orientation > 4:

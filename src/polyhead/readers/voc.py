@@ -330,7 +330,7 @@ def _clipped_boxes(
         edges[:, :2] -= 1
         zero = int((edges[:, :2] < 0).any(axis=1).sum())
         if zero:
-            findings.note("some boxes begin at 0: where the first pixel is 0, say read_voc(one_based=False)")
+            findings.note("some boxes begin at 0: if the first pixel is 0, say read_voc(one_based=False)")
             findings.odd("boxes that begin at 0 though one_based=True", zero)
     return clip_boxes(edges, sizes, where, findings, invalid, unread)
 

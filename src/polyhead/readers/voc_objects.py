@@ -52,7 +52,7 @@ def objects_of(
             else:
                 found.append(one)
     if empty:
-        findings.note(f"{empty:,} <object> without content passed over")
+        findings.note(f"{empty:,} empty <object> skipped")
     return found, dropped
 
 

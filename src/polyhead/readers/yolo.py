@@ -199,7 +199,7 @@ def _lines_in(texts: Sequence[str | None], layout: Layout, findings: Findings) -
                 unread.append(row)
     twice = findings.count("line-twice")
     if twice:
-        findings.note(f"{twice:,} lines left out that stand twice in a file")
+        findings.note(f"{twice:,} duplicate lines left out")
     of_row, of_class, of_line, lost = (np.array(some, np.int64) for some in (rows, classes, numbers, unread))
     return _Lines(of_row, of_class, of_line, values, lost)
 
@@ -212,7 +212,7 @@ def _numbers_of_line(
         found = np.array(words, np.float64)
     except ValueError:
         wrong = next(w for w in words if not _is_readable(w))
-        findings.leave_out("number", where, "numbers with blanks between them", shown(wrong))
+        findings.leave_out("number", where, "numbers separated by blanks", shown(wrong))
         return None
     count = len(found)
     if layout.points is not None:
@@ -239,8 +239,8 @@ def _numbers_of_line(
     places = found[1:5] if layout.points is not None else found[1:]
     if np.abs(places).max() > PIXELS:
         worst = words[1 + int(np.abs(places).argmax())]
-        fix = "These look like pixels: divide by the width and height of the image."
-        findings.leave_out("pixels", where, "shares of the image's size, from 0 to 1", worst, fix)
+        fix = "These look like pixels: divide them by the width and height of the image."
+        findings.leave_out("pixels", where, "fractions of the image's size, from 0 to 1", worst, fix)
         return None
     return found
 

@@ -273,7 +273,7 @@ def _layout_of_parts(
     findings.stop()
     beside = [path for path in orphans if path not in set(labels)]
     if others and not all(label.startswith(tuple(parts)) for label in labels):
-        findings.note(f"{others:,} files in the folder of the images that are none")
+        findings.note(f"{others:,} files in the folder of the images are not images")
     if not images:
         expected = f"images, files that end in {', '.join(ENDINGS)}"
         raise DataError(Problem(where, expected, f"none in {', '.join(parts)}", code="no-images"))

@@ -58,7 +58,7 @@ def _bars_as_html(found: Bars) -> str:
             f'<td class="number">{share:.1%}</td><td class="number">{found.counts[i]:,}</td></tr>'
         )
     rest = len(found.names) - len(rows)
-    more = f'<p class="words">and {rest:,} classes that are rarer</p>' if rest > 0 else ""
+    more = f'<p class="words">and {rest:,} rarer classes</p>' if rest > 0 else ""
     return f'<table class="bars"><tbody>{"".join(rows)}</tbody></table>{more}'
 
 

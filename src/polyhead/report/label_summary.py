@@ -21,7 +21,7 @@ class Coverage:
 
     Attributes:
         rows: that were read.
-        labelled: rows with a label that counts, or in which somebody looked and found none.
+        labelled: rows with a label that counts, or in which annotated as empty.
         unasked: rows that ``given`` silences.
         charts: of the labels that count.
     """

@@ -42,7 +42,7 @@ def page(
         _check_panel(report),
         _tools(samples, views),
         '<section aria-labelledby="samples"><h2 id="samples">Samples</h2>'
-        '<p id="none" class="words" hidden>No sample fits the filters.</p><div class="cards">',
+        '<p id="none" class="words" hidden>No sample matches the filters.</p><div class="cards">',
         *(card(i, sample, feed.inputs, feed.labelled, views) for i, sample in enumerate(samples)),
         "</div></section>",
         _label_panels(feed, views, coverage),

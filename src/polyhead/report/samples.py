@@ -120,7 +120,7 @@ def _labels(
             state, why = _silence(name, head, label(head.given) if head.given else None, before)
             owner = head.each or name
             if state == MISSING and _has_no_boxes(feed.labelled[owner], owner, before or row):
-                state, why = EMPTY, "somebody looked and found none"
+                state, why = EMPTY, "annotated as empty"
         found[name] = Label(value, counts, weight if weight not in (0.0, 1.0) else None, state, why)
         return found[name]
 
