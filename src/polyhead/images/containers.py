@@ -13,11 +13,11 @@ from polyhead.images.content import Broken, Content
 from polyhead.images.image_header import TURNED, Header
 
 _MOST_BOXES = 4096
-_TILE = 14  # the bytes of an empty tile
+_TILE = 14  # bytes of an empty tile
 _CODESTREAM = b"\xff\x4f\xff\x51"
 _TURNS = {(1, None): 8, (1, 0): 5, (1, 1): 7, (2, None): 3, (2, 0): 2, (2, 1): 4}
 _TURNS |= {(3, None): 6, (3, 0): 7, (3, 1): 5, (0, None): 1, (0, 0): 4, (0, 1): 2}
-"""Turns by quarters against the clock, then a mirror (0: top and bottom, 1: left and right), as Exif numbers them."""
+"""Exif orientations by counterclockwise quarter turns, then a mirror axis (0: top-bottom, 1: left-right, or None)."""
 
 
 class _ContainerBox(NamedTuple):
@@ -27,10 +27,10 @@ class _ContainerBox(NamedTuple):
 
 
 def _boxes_between(content: Content, at: int, stop: int) -> Iterator[_ContainerBox]:
-    """The boxes between two places.
+    """The boxes between two positions.
 
     Raises:
-        Broken: for one that is longer than what it lies in.
+        Broken: for a box that is longer than its container.
     """
     for _ in range(_MOST_BOXES):
         if at + 8 > stop:
@@ -48,7 +48,7 @@ def _boxes_between(content: Content, at: int, stop: int) -> Iterator[_ContainerB
 
 
 def _find(content: Content, at: int, stop: int, *path: bytes) -> _ContainerBox | None:
-    """The box at the end of a path of names, the first of each."""
+    """The first box at a path of names."""
     box: _ContainerBox | None = _ContainerBox(b"", at, stop)
     for name in path:
         if box is None:
@@ -64,7 +64,7 @@ def read_heif(content: Content) -> Header | None:
     """The header of the first image of an AVIF or HEIC file; None where the file is neither.
 
     Raises:
-        Broken: where the file does not say its size.
+        Broken: if the file has no size.
     """
     brands = _brands(content)
     if b"avif" in brands or brands[:1] == (b"avis",):
@@ -101,7 +101,7 @@ def read_heif(content: Content) -> Header | None:
 
 
 def _brands(content: Content) -> tuple[bytes, ...]:
-    """The brands that a file of boxes says to be of; empty for other files."""
+    """The brands of a file of boxes; empty for other files."""
     length, name = struct.unpack(">I4s", content.some(0, 8).ljust(8, b"\0"))
     if name != b"ftyp" or length < 16:
         return ()
@@ -146,7 +146,7 @@ def _properties(content: Content, meta: _ContainerBox, item: int) -> list[_Conta
 
 
 def _count_frames(content: Content) -> int:
-    """How many images a sequence has."""
+    """The number of images in a sequence."""
     sizes = _find(content, 0, content.size, b"moov", b"trak", b"mdia", b"minf", b"stbl", b"stsz")
     return int(content.unpack(">I", sizes.start + 8)[0]) if sizes is not None else 1
 
@@ -155,7 +155,7 @@ def _count_frames(content: Content) -> int:
 
 
 def is_jpeg2000(start: bytes) -> bool:
-    """Whether a file that begins so is a JPEG 2000."""
+    """Whether a file with this start is a JPEG 2000."""
     return start[:4] == _CODESTREAM or start[4:12] == b"jP  \r\n\x87\n"
 
 
@@ -163,7 +163,7 @@ def read_jpeg2000(content: Content) -> Header:
     """The header of a JPEG 2000.
 
     Raises:
-        Broken: where the codestream does not begin as one does.
+        Broken: for an invalid codestream.
     """
     at = 0
     if content.some(0, 4) != _CODESTREAM:

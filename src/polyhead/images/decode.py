@@ -1,8 +1,8 @@
-"""Decoding: bytes or a file into pixels, upright, no larger than needed.
+"""Decodes images to upright pixels, no larger than needed.
 
-JPEG through libjpeg-turbo, which can decode at 1/2, 1/4 or 1/8 of the size; PNG, BMP and WebP through OpenCV; TIFF and
-PGM here, with all their bands and bits; palettes of masks, and what is rare, through Pillow. The libraries' own reading
-of orientations differs between versions and formats, so the header that is read here says what to turn.
+JPEG is decoded by libjpeg-turbo, at 1/2, 1/4 or 1/8 of the size if that suffices; PNG, BMP and WebP by OpenCV; TIFF and
+PGM here, with all their bands and bits; palettes of masks and rare formats by Pillow. The libraries disagree on
+orientations, between versions and formats, so the orientation comes from polyhead's own header parser.
 """
 
 from __future__ import annotations
@@ -41,10 +41,10 @@ class Decoded:
     """A decoded image.
 
     Attributes:
-        pixels: ``(H, W, C)``, RGB, upright; uint8, or the file's own type where it was asked for.
-        size: (height, width) of the whole image, upright; larger than the pixels' where it was decoded smaller.
-        scale: 1, or 1/2, 1/4, 1/8.
-        orientation: how the file stores it, 1 to 8 as Exif numbers it; the pixels are turned already.
+        pixels: ``(H, W, C)``, RGB, upright; uint8, or the file's dtype with ``deep``.
+        size: (height, width) of the whole image, upright; larger than the pixels if it was decoded smaller.
+        scale: 1, 1/2, 1/4 or 1/8.
+        orientation: the Exif orientation in the file, 1 to 8; the pixels are upright already.
     """
 
     pixels: np.ndarray
@@ -54,15 +54,15 @@ class Decoded:
 
     @property
     def exact(self) -> bool:
-        """Whether a pixel at the end shows as much as any other: the scale divides the size."""
+        """Whether the scale divides the size, so that the last pixels cover as much as the others."""
         return all(n * self.scale == side for n, side in zip(self.size, self.pixels.shape, strict=False))
 
     @property
     def matrix(self) -> np.ndarray:
-        """From coordinates of the whole image to coordinates of the pixels.
+        """The matrix from coordinates of the whole image to those of the pixels.
 
-        Not a mere scale: where the scale does not divide the size, the pixel at the end covers less, and the
-        orientation may have turned that end to the front.
+        It is not only a scale: if the scale does not divide the size, the last pixel covers less, and the orientation
+        may have made it the first.
         """
         if self.scale == 1:
             return np.eye(3)
@@ -86,19 +86,19 @@ def decode(
 
     Args:
         source: the encoded bytes, also as an array ``(n,)`` of uint8; a path; or an image of Pillow.
-        channels: 1 for grey, 3 for RGB, 4 for RGB and alpha, another number for as many bands, None for what the
-            file has.
-        at_least: (height, width) that suffice: a JPEG may come at 1/2, 1/4 or 1/8 that is no smaller.
-        max_pixels: larger images are refused before they are decoded; by default 134 million, and fewer where a file
-            is far too small for what it says that it holds.
-        page: the page of a TIFF or frame of an animation, from 0 on; None refuses files of several.
-        deep: keep the numbers of the file where they have more than 8 bits, rather than scale to 8.
-        layer: what it is, for errors: ``"image"``, or what lies in one.
-        where: where this image stands, for errors.
+        channels: 1 for grey, 3 for RGB, 4 for RGB and alpha, another number for that many bands, None for those in
+            the file.
+        at_least: a sufficient (height, width); a JPEG may be decoded at 1/2, 1/4 or 1/8 if that is not smaller.
+        max_pixels: the largest size to decode; by default 134 million pixels, and fewer if the file is far too small
+            for its size in pixels.
+        page: the page of a TIFF or frame of an animation, from 0 on; with None, a file of several is an error.
+        deep: keep numbers of more than 8 bits, instead of scaling them to 8.
+        layer: the name of the image in errors: ``"image"`` or ``"mask"``.
+        where: its place in errors.
 
     Raises:
-        DataError: for a file that is missing, empty, cut off, no image, too large, of several pages, or of bands that
-            cannot become these channels.
+        DataError: for a file that is missing, empty, truncated, not an image, too large, of several pages, or of bands
+            that cannot become these channels.
     """
     data, where = read_encoded(source, where)
     header = checked_header(data, max_pixels, page, where, layer)
@@ -115,16 +115,15 @@ def decode(
 def decode_mask(
     source: Encoded, *, max_pixels: int | None = None, page: int | None = None, where: str = ""
 ) -> np.ndarray:
-    """Decode a mask of class ids, exactly as they are stored: the indices of a palette, or grey values.
+    """Decode a mask of class ids, exactly as stored: the indices of a palette, or grey values.
 
     Grey of 1, 2 or 4 bits gives ids from 0 on, not shades of 255.
 
     Returns:
-        ``(H, W)``, of the type that the file has.
+        ``(H, W)``, in the dtype of the file.
 
     Raises:
-        DataError: as `decode` does; also for colours without a palette, and for lossy formats, whose ids are
-            blurred.
+        DataError: as for `decode`; also for colors without a palette, and for lossy formats, which change ids.
     """
     data, where = read_encoded(source, where)
     header = checked_header(data, max_pixels, page, where, "mask")
@@ -139,7 +138,7 @@ def decode_mask(
 
 
 def decode_colours(source: Encoded, *, max_pixels: int | None = None, where: str = "") -> np.ndarray:
-    """Decode a mask in colours, exactly as they are stored; those of its palette where it has one.
+    """Decode a mask in colors, exactly as stored, or those of its palette.
 
     Args:
         source: as for `decode`.
@@ -150,7 +149,7 @@ def decode_colours(source: Encoded, *, max_pixels: int | None = None, where: str
         RGB, uint8 ``(H, W, 3)``.
 
     Raises:
-        DataError: as `decode` does; also for lossy formats, whose colours are blurred.
+        DataError: as for `decode`; also for lossy formats, which change colors.
     """
     data, where = read_encoded(source, where)
     _require_exact(header_in(data, 0, where), where)
@@ -173,7 +172,7 @@ def size_of(source: Encoded, *, where: str = "") -> tuple[int, int]:
 
 
 def header_of(source: Encoded, *, page: int = 0, where: str = "") -> Header:
-    """What the header of an image says: its size, and how it is to be turned.
+    """The header of an image, with its size and orientation.
 
     Raises:
         DataError: for a file that is missing, empty, or no image.
@@ -182,13 +181,13 @@ def header_of(source: Encoded, *, page: int = 0, where: str = "") -> Header:
         try:
             return read_header(source, file_place(source, where), page)
         except DataError:
-            pass  # what only Pillow knows; and else the words for an image
+            pass  # the format may be known to Pillow; if not, the code below raises
     data, where = read_encoded(source, where)
     return header_in(data, page, where)
 
 
 def upright(pixels: np.ndarray, orientation: int) -> np.ndarray:
-    """Pixels as shown, from pixels as stored, for one of Exif's eight orientations."""
+    """Turn stored pixels upright, for one of Exif's eight orientations."""
     if orientation == 1:
         return pixels
     if pixels.dtype in _TURNED_BY_OPENCV and pixels.shape[2:] < (5,):
@@ -212,7 +211,7 @@ _TURNED_BY_OPENCV = (np.uint8, np.uint16, np.int16, np.int32, np.float32, np.flo
 
 
 _SCANNED = 1 << 28
-"""Pixels of a JPEG that its scans may pass over, beside 32 of them: a scan of nothing takes time, and no room."""
+"""Pixels that the scans of a JPEG may cover in sum, beyond 32 scans: empty scans cost time without taking space."""
 
 
 def _decode_jpeg(
@@ -230,7 +229,7 @@ def _decode_jpeg(
             eighths //= 2
     try:
         space = simplejpeg().decode_jpeg_header(data)[2]
-        if space in ("CMYK", "YCCK"):  # libjpeg does not turn ink into light
+        if space in ("CMYK", "YCCK"):  # libjpeg does not convert these to RGB
             pixels = np.asarray(_open_with_pillow(data, header, 0, where).convert("RGB"))
             return _with_channels(Samples(pixels, "rgb"), channels, False, where), 1.0
         grey = channels == 1 or (channels is None and space.upper() == "GRAY")
@@ -244,7 +243,7 @@ def _decode_jpeg(
         try:
             pixels = simplejpeg().decode_jpeg(data, color, **smaller)
         except ValueError as error:
-            if "extraneous" not in str(error):  # bytes too many between segments, which do no harm
+            if "extraneous" not in str(error):  # harmless extra bytes between segments
                 raise
             pixels = simplejpeg().decode_jpeg(data, color, strict=False, **smaller)
     except ValueError as error:
@@ -255,7 +254,7 @@ def _decode_jpeg(
 
 
 def _decode_other(data: bytes | Held, header: Header, page: int, where: str) -> Samples:
-    """The pixels as they are stored."""
+    """The pixels as stored."""
     if isinstance(data, Held):
         return _samples_of_pillow(data, header, page, False, where)
     if header.format == "NPY":
@@ -265,7 +264,7 @@ def _decode_other(data: bytes | Held, header: Header, page: int, where: str) -> 
             return read_tiff(data, page) if header.format == "TIFF" else read_pnm(data)
         except Broken as error:
             raise _undecoded(header, str(error), where) from error
-    deep = header.format == "JPEG 2000" and header.bits > 8 and header.bands != 1  # Pillow cuts them to 8
+    deep = header.format == "JPEG 2000" and header.bits > 8 and header.bands != 1  # Pillow reduces them to 8
     if deep and (header.bits != 16 or header.bands not in (3, 4)):
         raise refusal(
             where, "8 or 16 bits a channel", f"a JPEG 2000 of {header.bits} bits", "Save it as TIFF or PNG."
@@ -301,7 +300,7 @@ def _samples_of_pillow(data: Held, header: Header, page: int, ids: bool, where: 
 
 
 def _grey(pixels: np.ndarray, header: Header) -> Samples:
-    """Grey, and alpha where one number is transparent."""
+    """Grey pixels, with alpha if one value is transparent."""
     if header.clear is None:
         return Samples(pixels[..., None], "grey")
     full = np.iinfo(pixels.dtype).max
@@ -311,7 +310,7 @@ def _grey(pixels: np.ndarray, header: Header) -> Samples:
 
 
 def _stored_ids(data: bytes | Held, header: Header, page: int, where: str) -> np.ndarray:
-    """The numbers of a mask as they are stored, ``(H, W, bands)``."""
+    """The numbers of a mask as stored, ``(H, W, bands)``."""
     if isinstance(data, Held):
         return _samples_of_pillow(data, header, page, True, where).pixels
     if header.format == "NPY":
@@ -325,8 +324,8 @@ def _stored_ids(data: bytes | Held, header: Header, page: int, where: str) -> np
         return found.pixels[..., :1] if found.meaning == "grey" else found.pixels
     if header.format == "PNG" and header.kind == 0 and header.pages == 1:
         pixels = _decode_with_opencv(data, header, where)
-        pixels = pixels if pixels.ndim == 2 else pixels[..., 0]  # beside a colour that is transparent
-        if header.bits < 8:  # unpacked to 0-255: back to what was stored
+        pixels = pixels if pixels.ndim == 2 else pixels[..., 0]  # OpenCV adds alpha for a transparent value
+        if header.bits < 8:  # OpenCV scales them to 0-255
             pixels = pixels // (255 // ((1 << header.bits) - 1))
         return pixels[..., None]
     image = _open_with_pillow(data, header, page, where)

@@ -1,4 +1,4 @@
-"""What is to be decoded: bytes, a file or an image of Pillow, and its header, checked before any pixel is decoded."""
+"""Reads encoded images and checks their headers before any pixel is decoded."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ Encoded = Any
 
 
 def read_encoded(source: Encoded, where: str) -> tuple[bytes | Held, str]:
-    """The bytes of a file, or an image in memory; and where it stands, with the name of the file.
+    """The bytes of a file, or an image in memory; and its place, with the name of the file.
 
     Raises:
-        DataError: for what cannot be read, or holds nothing.
+        DataError: for an empty or unreadable source.
     """
     if is_pillow(source):
         return _of_pillow(source, where)
@@ -48,7 +48,7 @@ def read_encoded(source: Encoded, where: str) -> tuple[bytes | Held, str]:
 
 
 def _of_pillow(image: Any, where: str) -> tuple[bytes | Held, str]:
-    """The file of an image that is not decoded yet, else its pixels; and where it stands, with its file."""
+    """The file of an image that is not decoded yet, else its pixels; and its place, with the name of the file."""
     file = file_of(image)
     where = file_place(file, where) if file and not where.endswith(place(file=file)) else where
     data = content(image)
@@ -62,7 +62,7 @@ def _of_pillow(image: Any, where: str) -> tuple[bytes | Held, str]:
 
 
 def file_place(path: Any, where: str) -> str:
-    """Where a file stands, for errors."""
+    """The place of a file in errors."""
     file = place(file=os.fspath(path))
     return f"{where}, {file}" if where else file
 
@@ -71,7 +71,7 @@ def header_in(data: bytes | Held, page: int, where: str) -> Header:
     """The header of an image.
 
     Raises:
-        DataError: for what is none, or has no such page.
+        DataError: for data that is not an image, or has no such page.
     """
     try:
         header = data.header if isinstance(data, Held) else parse(data, page) or rare_header(data)
@@ -90,7 +90,7 @@ def header_in(data: bytes | Held, page: int, where: str) -> Header:
 def checked_header(
     data: bytes | Held, max_pixels: int | None, page: int | None, where: str, layer: str
 ) -> Header:
-    """The header of an image, or of what lies in one, that may be decoded."""
+    """The header of an image or mask, after all checks that allow decoding it."""
     header = header_in(data, page or 0, where)
     if isinstance(data, Held):
         _require_one(header, page, where, layer)
@@ -108,7 +108,7 @@ def checked_header(
 
 
 def _require_one(header: Header, page: int | None, where: str, layer: str) -> None:
-    """Raise for several pages of which none is chosen, and for a page beside a single one."""
+    """Raise for several pages without a choice, and for a page that does not exist."""
     if page and header.pages == 1:
         raise no_page(NoPage(header.format, 1), page, where)
     if page is None and header.pages > 1:
@@ -119,7 +119,7 @@ def _require_one(header: Header, page: int | None, where: str, layer: str) -> No
 
 
 def _cost(header: Header) -> int:
-    """About the bytes that decoding takes."""
+    """Estimate the bytes that decoding needs."""
     deep = -(-header.bits // 8)
     if header.format == "PNG":
         each = (1, 1, 3, 4, 2, 1, 4)[min(header.kind or 0, 6)] * deep
@@ -131,11 +131,11 @@ def _cost(header: Header) -> int:
 _BYTES_A_PIXEL = {"JPEG": 9, "BMP": 4, "PNM": 4, "TIFF": 2, "JPEG 2000": 16}
 _FREE = 1 << 28
 _LEAST_SHARE = 1100
-"""What decoding takes beyond 256 MB has to have a byte in the file for each 1,100: deflate packs 1,032 into one."""
+"""Decoding more than 256 MB needs a byte in the file for every 1,100 decoded; deflate packs at most 1,032 into one."""
 
 
 def no_page(error: NoPage, page: int, where: str) -> DataError:
-    """The error for a page that is not there."""
+    """The error for a page that does not exist."""
     what = "page" if error.pages == 1 or error.format == "TIFF" else "frame"
     article = "an" if error.format[0] in "AHIi" else "a"
     found = f"{article} {error.format} that has {error.pages:,} {what}{'s' * (error.pages > 1)}"
@@ -149,5 +149,5 @@ def _unreadable(error: OSError | ValueError, where: str) -> DataError:
 
 
 def refusal(where: str, expected: str, found: str, fix: str = "") -> DataError:
-    """The error for an image that is refused."""
+    """The error for an image that cannot be used."""
     return DataError(Problem(where or "an encoded image", expected, found, fix))

@@ -31,15 +31,15 @@ FORMATS = "JPEG, PNG, BMP, GIF, WebP, TIFF, AVIF, JPEG 2000, PGM, PPM or PFM"
 
 
 def read_header(path: str | os.PathLike[str], where: str = "", page: int = 0) -> Header:
-    """The header of the image in a file.
+    """Read the header of an image file.
 
     Args:
-        path: the file; what counts is its content, not how its name ends.
-        where: where it stands, for errors; the file by default.
-        page: of a TIFF, from 0 on.
+        path: the file; its format is found from its content, not from its name.
+        where: its place in errors; by default the file.
+        page: the page of a TIFF, from 0 on.
 
     Raises:
-        DataError: for a file that does not exist, is empty, cut off in its header, or none of the formats read here.
+        DataError: for a file that does not exist, is empty, has a truncated header, or an unknown format.
 
     >>> import tempfile, pathlib
     >>> file = pathlib.Path(tempfile.mkdtemp()) / "a.gif"
@@ -72,14 +72,14 @@ def read_header(path: str | os.PathLike[str], where: str = "", page: int = 0) ->
 
 
 def parse(content: Content | bytes, page: int = 0) -> Header | None:
-    """The header of an encoded image; None where the format is none of those read here.
+    """Parse the header of an encoded image; None for an unknown format.
 
     Args:
         content: the file.
-        page: of a TIFF, from 0 on.
+        page: the page of a TIFF, from 0 on.
 
     Raises:
-        Broken: where it ends too early or contradicts itself.
+        Broken: for a truncated or contradictory header.
     """
     content = Content(content) if isinstance(content, bytes) else content
     start = content.some(0, 16)

@@ -1,4 +1,4 @@
-"""What the header of an image file says, whatever its format."""
+"""The header of an image file of any format."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ TURNED = (5, 6, 7, 8)
 
 
 class NoPage(Broken):
-    """A page that a file does not have: ``format`` says what it is, ``pages`` how many it has."""
+    """A page that does not exist in a file of the given format and number of pages."""
 
     def __init__(self, format: str, pages: int) -> None:
         super().__init__(f"a {format} of {pages} pages")
@@ -20,21 +20,21 @@ class NoPage(Broken):
 
 @dataclass(frozen=True)
 class Header:
-    """What an image file says of itself.
+    """The header of an image file.
 
     Attributes:
         format: ``"JPEG"``, ``"PNG"``, ``"BMP"``, ``"GIF"``, ``"TIFF"``, ``"WebP"``, ``"AVIF"``, ``"HEIC"``,
             ``"JPEG 2000"``, ``"PNM"`` or ``"NPY"``.
-        height: rows of pixels as they are stored.
-        width: columns of pixels as they are stored.
-        orientation: how they are to be shown, 1 to 8, as Exif numbers it; from 5 on the sides are exchanged.
-        bits: bits of a channel, where the format says it here.
-        kind: PNG's colour type: 0 grey, 2 colours, 3 palette, 4 grey and alpha, 6 colours and alpha.
-        bands: samples of a pixel, where the format says it here.
-        lossy: whether decoded pixels may differ from those encoded.
-        pages: pages of a TIFF; of an animation 2, whatever there are more.
-        clear: of a grey PNG, the number that is transparent.
-        scans: whether the pixels of a JPEG stand in several scans.
+        height: rows of pixels as stored.
+        width: columns of pixels as stored.
+        orientation: the Exif orientation, 1 to 8; from 5 on, height and width are swapped when shown.
+        bits: bits per channel, if the header has them.
+        kind: PNG's color type: 0 grey, 2 RGB, 3 palette, 4 grey and alpha, 6 RGB and alpha.
+        bands: samples per pixel, if the header has them.
+        lossy: whether decoded pixels can differ from the encoded ones.
+        pages: pages of a TIFF; 2 for an animation of any length.
+        clear: the transparent value of a grey PNG.
+        scans: whether a JPEG has several scans.
     """
 
     format: str
@@ -56,5 +56,5 @@ class Header:
 
     @property
     def stored(self) -> tuple[int, int]:
-        """(height, width) of the pixels as they are stored."""
+        """(height, width) as stored."""
         return self.height, self.width

@@ -1,9 +1,9 @@
-"""The image libraries, imported when first needed; an extra that not everybody has.
+"""Imports the image libraries of an optional extra when they are first needed.
 
-OpenCV keeps a thread pool of its own, set for the whole process. Nothing here changes it: a library must not do
-that silently. Images of a model's size are below what OpenCV splits (65,536 pixels), so calls from several of
-our threads run side by side; larger ones find the pool taken and run in the thread that called. Who owns the
-threads, and knows their number, may say ``cv2.setNumThreads(1)`` and so keep the pool out of their way.
+OpenCV has a thread pool for the whole process, which is not changed here, as a library must not do that silently.
+OpenCV does not split images below 65,536 pixels, such as those of a model's size, so calls from several threads run in
+parallel; for larger ones the pool is busy, and they run in the calling thread. An application may call
+``cv2.setNumThreads(1)`` to disable the pool.
 """
 
 from __future__ import annotations

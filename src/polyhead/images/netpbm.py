@@ -1,4 +1,4 @@
-"""The headers of PBM, PGM, PPM, PAM and PFM: a few words before the numbers.
+"""The headers of PBM, PGM, PPM, PAM and PFM.
 
 Sources: the manual pages of Netpbm; Debevec's description of PFM.
 """
@@ -17,16 +17,16 @@ _BANDS = {b"P1": 1, b"P2": 1, b"P3": 3, b"P4": 1, b"P5": 1, b"P6": 3, b"Pf": 1, 
 
 
 class NetpbmHeader(NamedTuple):
-    """What stands before the numbers.
+    """The header of a Netpbm file.
 
     Attributes:
         magic: ``b"P1"`` to ``b"P7"``, ``b"Pf"`` or ``b"PF"``.
         height: rows.
         width: columns.
-        bands: numbers of a pixel.
-        top: the number that is white: 1 for bitmaps and floats.
-        little: whether floats have their low byte first.
-        start: where the numbers begin.
+        bands: numbers per pixel.
+        top: the value of white: 1 for bitmaps and floats.
+        little: whether floats are little-endian.
+        start: the position of the first number.
     """
 
     magic: bytes
@@ -39,22 +39,22 @@ class NetpbmHeader(NamedTuple):
 
     @property
     def bits(self) -> int:
-        """Bits of a number as it is stored."""
+        """Bits per stored number."""
         if self.magic in (b"Pf", b"PF"):
             return 32
         return 1 if self.magic in (b"P1", b"P4") else 8 if self.top < 256 else 16
 
 
 def is_netpbm(start: bytes) -> bool:
-    """Whether a file that begins so is one of these."""
+    """Whether a file with this start is a Netpbm file."""
     return (start[:2] in _BANDS or start[:2] == b"P7") and start[2:3] in b" \t\n\v\f\r#" and len(start) > 2
 
 
 def read_netpbm_header(content: Content) -> NetpbmHeader:
-    """What stands before the numbers.
+    """Read the header of a Netpbm file.
 
     Raises:
-        Broken: for what is cut off, or no number where one should be.
+        Broken: for a truncated header or an invalid number.
     """
     text = content.some(0, _HEAD)
     magic = text[:2]

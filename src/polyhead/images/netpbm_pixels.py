@@ -12,14 +12,14 @@ from polyhead.images.netpbm import NetpbmHeader, read_netpbm_header
 
 
 def read_pnm(data: bytes, ids: bool = False) -> Samples:
-    """The pixels of such a file.
+    """Read the pixels of a Netpbm file.
 
     Args:
         data: the file.
-        ids: the numbers as they are stored, rather than spread over 0–255 or 0–65535; of bitmaps, 1 is white.
+        ids: keep the stored numbers, instead of scaling them to 0–255 or 0–65535; in bitmaps, 1 is white.
 
     Raises:
-        Broken: for a file that ends too early, or holds numbers above its largest.
+        Broken: for a truncated file, or numbers above the stated maximum.
     """
     head = read_netpbm_header(Content(data))
     count = head.height * head.width * head.bands
@@ -31,7 +31,7 @@ def read_pnm(data: bytes, ids: bool = False) -> Samples:
         numbers = _raw(data, head, count)
     pixels = numbers.reshape(head.height, head.width, head.bands)
     if head.magic in (b"Pf", b"PF"):
-        pixels = pixels[::-1]  # from the bottom row up
+        pixels = pixels[::-1]  # rows are stored bottom-up
     elif pixels.size and int(pixels.max()) > head.top:
         raise Broken(f"a file with the number {int(pixels.max())}, above its largest of {head.top}")
     elif not ids:

@@ -1,4 +1,4 @@
-"""The header of an ``.npy`` file that holds an image: its shape and type of numbers.
+"""Reads images in ``.npy`` files.
 
 Source: NumPy's description of the format (NEP 1).
 """
@@ -18,7 +18,7 @@ _HEAD = 12_000
 
 
 class NpyHeader(NamedTuple):
-    """What stands before the numbers: their shape, type and order, and where they begin."""
+    """The header of an array: shape, dtype, order, and the position of the first number."""
 
     shape: tuple[int, ...]
     dtype: np.dtype
@@ -27,17 +27,17 @@ class NpyHeader(NamedTuple):
 
 
 def read_npy_header(content: Content) -> NpyHeader:
-    """What stands before the numbers of an image.
+    """Read the header of an image.
 
     Raises:
-        Broken: for a file that is damaged or cut off, or holds no image.
+        Broken: for a damaged or truncated file, or an array that is not an image.
     """
     file = io.BytesIO(content.some(0, _HEAD))
     try:
         version = np.lib.format.read_magic(file)
         read = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
         shape, columns_first, dtype = read[version](file)
-    except Exception:  # it is Python's text for a dict, which may be anything
+    except Exception:  # the header is the text of a Python dict, so anything can be raised
         raise Broken("an .npy file with a damaged header") from None
     if len(shape) not in (2, 3) or dtype.kind not in "uifb" or min(shape) < 0:
         raise Broken(f"an .npy file of {dtype} of shape {shape}, rather than (H, W) or (H, W, channels)")
@@ -47,7 +47,7 @@ def read_npy_header(content: Content) -> NpyHeader:
 
 
 def read_npy(data: bytes) -> np.ndarray:
-    """The numbers, ``(H, W, channels)``.
+    """The pixels, ``(H, W, channels)``.
 
     Raises:
         Broken: as `read_npy_header` does.

@@ -39,7 +39,7 @@ def read_jpeg(content: Content) -> Header:
             if len(head) < 2:
                 raise Broken(ENDS)
         marker = head[1]
-        if head[0] != 0xFF:  # bytes between segments, which decoders skip
+        if head[0] != 0xFF:  # decoders skip bytes between segments
             at = _marker(content, at)
             continue
         if marker == 0xFF or marker <= 1 or 0xD0 <= marker <= 0xD8:
@@ -71,10 +71,10 @@ def read_jpeg(content: Content) -> Header:
 
 
 def _marker(content: Content, at: int) -> int:
-    """Where the next marker begins, behind bytes that belong to no segment.
+    """The position of the next marker, after bytes that belong to no segment.
 
     Raises:
-        Broken: where there is none near by.
+        Broken: if there is none nearby.
     """
     found = content.some(at, _GAP).find(b"\xff")
     if found < 0:
@@ -137,7 +137,7 @@ def _text(name: bytes, chunk: bytes) -> bytes:
 
 
 def _unhexed(text: bytes) -> bytes:
-    """Exif as ImageMagick writes it into the text of a PNG: a name, a length, and digits."""
+    """Exif in the text of a PNG, as ImageMagick writes it: a name, a length, and hex digits."""
     digits = b"".join(text.split(b"\n")[3:])
     return bytes.fromhex(digits.decode()) if re.fullmatch(rb"([0-9a-fA-F]{2})*", digits) else b""
 
@@ -191,7 +191,7 @@ def read_bmp(content: Content) -> Header:
         width, height = content.unpack("<HH", 18)
     else:
         width, height = content.unpack("<ii", 18)
-    return Header("BMP", abs(height), abs(width))  # of a negative height rows stand from top to bottom
+    return Header("BMP", abs(height), abs(width))  # a negative height means rows from top to bottom
 
 
 def read_gif(content: Content) -> Header:
@@ -219,7 +219,7 @@ def read_gif(content: Content) -> Header:
 
 
 def _after_blocks(content: Content, at: int) -> int:
-    """Where the chain of small blocks ends that begins here."""
+    """The end of the chain of blocks that begins here."""
     for _ in range(_CHUNKS):
         length = content.some(at, 1)
         if not length or not length[0]:

@@ -1,7 +1,7 @@
-"""The pixels of a TIFF, band by band as they are stored: strips or tiles, of any number of bands, 1 to 64 bits.
+"""Reads the pixels of TIFFs as stored: strips or tiles, any number of bands, 1 to 64 bits.
 
-Pillow and OpenCV each read some of these wrongly or not at all (bands beside colours, 16 bits of several bands, small
-tiles), so only what they do well is left to Pillow: unpacking LZW and the like, and inks, luma and chroma, fax, JPEG.
+Pillow and OpenCV fail on some of these (bands beside RGB, several bands of 16 bits, small tiles), so Pillow is used
+only for what it does well: unpacking LZW and the like, and CMYK, YCbCr, fax and JPEG.
 
 Sources: TIFF 6.0; Adobe's technical notes on Photoshop TIFF (deflate) and on the predictor of floats.
 """
@@ -26,7 +26,7 @@ _PLAIN, _LZW, _PACKBITS, _LZMA, _ZSTD, _DEFLATE = 1, 5, 32773, 34925, 50000, (8,
 _BYTES = (_PLAIN, _LZW, _PACKBITS, _LZMA, _ZSTD, *_DEFLATE)
 _WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _PALETTE = range(4)
 _PACKED = (1, 2, 4, 10, 12, 14)
-"""Bits of samples that do not fill their bytes: they stand one behind the other, the highest bit first."""
+"""Bits of samples that are packed without padding, the highest bit first."""
 
 _KINDS = {1: "u", 2: "i", 3: "f", 4: "u"}
 _LARGEST_DICTIONARY = 1 << 27
@@ -71,15 +71,15 @@ class TiffLayout(NamedTuple):
 
 
 def read_tiff(data: bytes, page: int, ids: bool = False) -> Samples:
-    """The pixels of a page as they are stored, not turned.
+    """Read the pixels of a page as stored, not turned upright.
 
     Args:
         data: the file.
-        page: which of its pages, from 0 on.
-        ids: the numbers themselves: indices of a palette, and few bits not spread over 0–255.
+        page: the page, from 0 on.
+        ids: keep palette indices, and do not scale few bits to 0–255.
 
     Raises:
-        Broken: for what is damaged, or stored in a way that is not read.
+        Broken: for damaged files and unsupported storage.
     """
     found = Directories(Content(data))
     which = next(itertools.islice(found.pages(), page, None), None)
@@ -93,7 +93,7 @@ def read_tiff(data: bytes, page: int, ids: bool = False) -> Samples:
 
 
 def _layout(found: Directories, directory: Directory) -> TiffLayout | None:
-    """How a page is stored; None where that is left to Pillow."""
+    """How a page is stored; None if it is left to Pillow."""
 
     def number(tag: int, default: int) -> int:
         return found.number(directory, tag, default)
@@ -148,7 +148,7 @@ def _in_words(numbers: Sequence[int]) -> str:
 
 
 def _samples_in(data: bytes, layout: TiffLayout) -> np.ndarray:
-    """All samples, ``(H, W, bands)``, of the type that they are stored as, or of the next larger one."""
+    """All samples, ``(H, W, bands)``, in their stored dtype or the next larger one."""
     count = layout.across * layout.down
     if len(layout.offsets) < count * layout.planes:
         found = f"{len(layout.offsets):,} of {count * layout.planes:,} strips or tiles"
@@ -211,7 +211,7 @@ def _expanded(chunk: bytes, whole: int, compression: int) -> bytes:
 
 
 def _by_pillow(chunks: Sequence[bytes], whole: int, layout: TiffLayout) -> np.ndarray:
-    """Strips or tiles as the strips of one grey image of bytes, which Pillow unpacks."""
+    """Unpack strips or tiles with Pillow, as the strips of a grey image of bytes."""
     count = len(chunks)
     rows, start = whole // layout.row_bytes, 8
     table = 8 + 2 + 9 * 12 + 4
@@ -248,7 +248,7 @@ def _samples(rows: np.ndarray, layout: TiffLayout) -> np.ndarray:
 
 
 def _unpacked_bits(rows: np.ndarray, layout: TiffLayout, bands: int) -> np.ndarray:
-    """Samples that do not fill their bytes, some rows at a time, as each bit takes a byte on the way."""
+    """Unpack samples of odd bits, some rows at a time, as each bit takes a byte meanwhile."""
     shape = (len(rows), layout.columns, bands)
     found = np.zeros(shape, np.uint8 if layout.bits < 8 else np.uint16)
     across = layout.columns * bands * layout.bits
@@ -301,7 +301,7 @@ def _coloured(indices: np.ndarray, layout: TiffLayout) -> np.ndarray:
 
 
 def _straight(pixels: np.ndarray) -> np.ndarray:
-    """Colours that were multiplied by alpha, divided by it again."""
+    """Divide colors by the alpha that they were multiplied by."""
     if pixels.dtype.kind != "u":
         return pixels
     top = np.iinfo(pixels.dtype).max
@@ -312,7 +312,7 @@ def _straight(pixels: np.ndarray) -> np.ndarray:
 
 
 def _through_pillow(data: bytes, found: Directories, directory: Directory, index: int, ids: bool) -> Samples:
-    """Inks, luma and chroma, fax and JPEG; not turned, as Pillow would turn it."""
+    """Read CMYK, YCbCr, fax and JPEG with Pillow, without turning them upright."""
     if ORIENTATION in directory.tags:
         tag = directory.tags[ORIENTATION]
         size = struct.calcsize("=" + {3: "H", 4: "I"}.get(tag.type, "B"))
