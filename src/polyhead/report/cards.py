@@ -1,4 +1,4 @@
-"""One sample as HTML: its pictures with what is drawn on them, its other inputs, its labels."""
+"""Renders a sample as HTML: its pictures with all marks, its other inputs, its labels."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ def marks_on(
     size: tuple[int, int] | None,
     most: int,
 ) -> list[Mark]:
-    """All that is drawn for a sample on a picture of a size; masks first, so that nothing lies under them."""
+    """The marks of a sample on a picture of a given size; masks first, so that they cover no other marks."""
     found: list[Mark] = []
     for name, view in views.items():
         box_size = size or (1, 1)
         if size is None and heads[name].labels_in_pixels:
-            continue  # pixels of no image
+            continue  # no image to draw these pixels on
         found += view.marks(sample.labels[name], box_size, _classes_for(name, sample, heads, views), most)
     return sorted(found, key=lambda mark: not isinstance(mark, Cover | Hatch))
 
@@ -44,8 +44,9 @@ def marks_on(
 def _classes_for(
     name: str, sample: Sample, heads: Mapping[str, Head], views: Mapping[str, View]
 ) -> Sequence[str]:
-    """What each box of a row holds: its class; of the one box of a row the row's class, of the head that waits for the
-    same head if there is one.
+    """The class of each box of a row.
+
+    A single box has the row's class, preferably of a head with the same ``given``.
     """
     for other, head in heads.items():
         view = views[other]
@@ -67,7 +68,7 @@ def card(
     heads: Mapping[str, Head],
     views: Mapping[str, View],
 ) -> str:
-    """A sample as an article; ``place`` is the one among those on the page."""
+    """Render a sample as an article; ``place`` is its index on the page."""
     shots = [_shots(sample, inputs, heads, views, "augmented" if sample.original else "")]
     if sample.original is not None:
         shots.append(_shots(sample.original, inputs, heads, views, "original"))
@@ -103,7 +104,7 @@ def _shots(
             picture = data_uri(png(as_picture(sample.inputs[name], MOST_SIDE)))
             shots.append(_figure(picture, here, marks if here == size else [], caption, sample.row))
     if size is None:
-        # nothing to draw on: each mask stands alone, boxes and points in 0–1 on an empty square
+        # without an image, masks are shown alone, and boxes and points in 0–1 on an empty square
         covers = [m for m in marks if isinstance(m, Cover)]
         others = [m for m in marks if isinstance(m, Box | Point)]
         for cover in covers:
@@ -159,7 +160,7 @@ def _percent(share: float) -> str:
 
 
 def _input_values(name: str, kind: Input, value: np.ndarray) -> str:
-    """An input that is no image: a small table, a line, shades of grey, or a few words."""
+    """Render an input other than an image: a small table, a line chart, a heat map, or a few words."""
     title = f'<h4>{escape(name)} <span class="quiet">{escape(f"{kind.dtype} {kind.shape}")}</span></h4>'
     columns = kind.columns(name)
     if value.ndim <= 1 and value.size <= MOST_CELLS:

@@ -1,4 +1,4 @@
-"""Charts as HTML and SVG, all text in them escaped."""
+"""Renders charts as HTML and SVG, with all text escaped."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MOST_BARS = 20
 
 
 def coverage(found: Coverage) -> str:
-    """How many rows of a head are labelled, as one bar and in words."""
+    """Render how many rows of a head are labelled, as a bar and in words."""
     parts = [
         (word, title, count)
         for word, title, count in (
@@ -37,7 +37,7 @@ def coverage(found: Coverage) -> str:
 
 
 def chart(found: Chart) -> str:
-    """A chart with its title."""
+    """Render a chart with its title."""
     body = _bars_as_html(found) if isinstance(found, Bars) else _histogram_as_svg(found)
     return f'<figure class="chart"><figcaption>{escape(found.title)}</figcaption>{body}</figure>'
 
@@ -83,7 +83,7 @@ def _histogram_as_svg(found: Histogram) -> str:
 
 
 def line_chart(numbers: np.ndarray, label: str) -> str:
-    """A row of numbers as a line."""
+    """Render a series of numbers as a line."""
     values = np.asarray(numbers, np.float64)
     if len(values) > 200:
         values = values[np.linspace(0, len(values) - 1, 200).astype(int)]

@@ -1,4 +1,4 @@
-"""The page: one HTML file that needs nothing else and lets nothing out."""
+"""Renders a preview as one self-contained HTML file that sends nothing."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def page(
     coverage: Mapping[str, Coverage],
     report: Report | None,
 ) -> str:
-    """A preview as the text of an HTML file."""
+    """Render a preview as HTML."""
     style, script = _file("page.css"), _file("page.js")
     shown = f"{len(samples):,} of {feed.num_samples:,} rows"
     order = f"shuffled by seed {feed.seed}" if feed.shuffle else "in row order"
@@ -48,7 +48,7 @@ def page(
         _label_panels(feed, views, coverage),
         f'<details class="panel"><summary>Declaration</summary><pre>{escape(repr(feed))}</pre></details>',
     ]
-    # nothing is loaded or sent, and no script runs but the one whose hash stands here
+    # nothing is loaded or sent, and only the script with this hash runs
     policy = (
         f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src '{_hash(script)}'; "
         "base-uri 'none'; form-action 'none'"
@@ -66,7 +66,7 @@ def page(
 
 
 def in_script(value: Any) -> str:
-    """JSON that nothing in it can end: no ``<``, ``>`` or ``&`` stands in it.
+    """JSON for a script element: without ``<``, ``>`` and ``&``, so that no text in it can end the element.
 
     >>> print(in_script("</script>"))
     "\\u003c/script\\u003e"
@@ -78,7 +78,7 @@ def in_script(value: Any) -> str:
 
 
 def facts(samples: Sequence[Sample], views: Mapping[str, View]) -> list[dict[str, Any]]:
-    """What the filters ask of each sample: its row, and for each head its state, its classes, its number."""
+    """The data for the filters: each sample's row, and the state, classes and number of each head."""
     return [
         {
             "row": sample.row,
@@ -138,7 +138,7 @@ def _problem(problem: Problem) -> str:
 
 
 def _tools(samples: Sequence[Sample], views: Mapping[str, View]) -> str:
-    """Filters and layers; hidden until the script that serves them runs."""
+    """Filters and layers; hidden until the script runs."""
     filters = "".join(_filter(place, view, samples) for place, view in enumerate(views.values()))
     layers = "".join(
         f'<label class="layer"><input type="checkbox" data-toggle="{layer.key}" checked>'

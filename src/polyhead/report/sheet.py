@@ -1,4 +1,4 @@
-"""The contact sheet: samples in a grid, as one picture."""
+"""Draws a contact sheet: samples in a grid, as one picture."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ PAPER, INK, QUIET = (255, 255, 255), (27, 31, 36), (89, 98, 109)
 
 
 def sheet(feed: Feed, samples: Sequence[Sample]) -> Any:
-    """A contact sheet as a Pillow image, RGB.
+    """Draw a contact sheet as a Pillow image, RGB.
 
-    A cell holds the first image of a sample, its original beside it where the feed augments, and a line for
-    each head. Images below 192 pixels are enlarged by a whole number.
+    A cell shows the first image of a sample, beside it the original if the feed augments, and a line for each head.
+    Images below 192 pixels are enlarged by an integer factor.
 
     Raises:
-        PolyheadError: Pillow is not installed.
+        PolyheadError: if Pillow is not installed.
     """
     imaging = pillow()
     seen = views(feed.labelled)
@@ -87,7 +87,7 @@ def _lines(feed: Feed, sample: Sample, seen: Mapping[str, View]) -> list[str]:
 def _shot(
     imaging: Any, feed: Feed, sample: Sample, seen: Mapping[str, View], size: tuple[int, int] | None
 ) -> Any:
-    """The first image of a sample with all that is drawn on it."""
+    """Draw the first image of a sample with all its marks."""
     name = next(n for n, kind in feed.inputs.items() if is_drawn(kind))
     found = as_picture(sample.inputs[name], MOST_SIDE)
     picture = imaging.fromarray(found[..., 0] if found.shape[2] == 1 else found)
@@ -118,7 +118,7 @@ def _draw_mark(imaging: Any, picture: Any, mark: Mark) -> Any:
         x, y = mark.x * width, mark.y * height
         draw.ellipse((x - 4, y - 4, x + 4, y + 4), fill=mark.layer.colour, outline=(255, 255, 255))
     elif isinstance(mark, Box):
-        # the lines lie inside the box, whose corners are edges of pixels
+        # lines are inside the box, whose corners are edges of pixels
         left, top = round(mark.left * width), round(mark.top * height)
         right, bottom = round(mark.right * width) - 1, round(mark.bottom * height) - 1
         corners = (left, top, max(left, right), max(top, bottom))
@@ -147,7 +147,7 @@ def _pen(picture: Any) -> tuple[Any, Any]:
 
 @cache
 def _font() -> Any:
-    """A font of this machine with many scripts, else the one that Pillow brings, which knows Latin alone."""
+    """A system font with many scripts, else Pillow's own, which has only Latin."""
     from PIL import ImageFont
 
     for name in ("DejaVuSans.ttf", "Arial Unicode.ttf", "Arial.ttf", "arial.ttf"):
@@ -157,7 +157,7 @@ def _font() -> Any:
 
 
 def _cut(draw: Any, font: Any, text: str, width: int) -> str:
-    """A line of text, shortened until it fits."""
+    """Shorten a line of text until it fits."""
     text = " ".join(text.split())[:200]
     while text and draw.textlength(text, font=font) > width:
         text = text[:-2].rstrip() + "…" if len(text) > 2 else ""

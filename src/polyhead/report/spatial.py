@@ -1,4 +1,4 @@
-"""How heads that lie in the image are shown: masks, boxes, keypoints."""
+"""Views of heads that are drawn on the image: masks, maps, boxes, keypoints."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ SHADES = 32
 
 
 class _DrawnView(View):
-    """Of a head that lies in the image."""
+    """A head that is drawn on the image."""
 
     @staticmethod
     def has_colour(head: Any) -> bool:
@@ -99,12 +99,12 @@ class MaskView(_DrawnView):
         return (text or "empty") + (f" ({unknown:.0%} of pixels not labelled)" if unknown else "")
 
     def _there(self, label: Label) -> np.ndarray:
-        """The pixels that count, in one channel at least, bool ``(H, W)``."""
+        """The pixels that count in at least one channel, bool ``(H, W)``."""
         counts = label.counts.any(-1) if self.head.elementwise else label.counts
         return np.broadcast_to(counts, self.head.size)
 
     def _shares(self, label: Label) -> np.ndarray:
-        """Of the pixels that count, the share of each class."""
+        """The share of each class among the pixels that count."""
         there = self._there(label)
         kept = label.value[there]
         if self.head.binary:
@@ -131,7 +131,7 @@ class MaskView(_DrawnView):
                 for i, layer in enumerate(self.layers)
                 if value[..., i].any() or (i == 0 and not there.all())
             ]
-        # ids beyond what a palette holds share their colours
+        # ids beyond the size of a palette share colors
         ids = every_nth(label.value, step).astype(np.int64) % MOST_COLOURS
         palette = [
             (*colour, 30 if colour == FAINT else ALPHA)
@@ -160,7 +160,7 @@ class MaskView(_DrawnView):
 
 
 class MapView(_DrawnView):
-    """Numbers for each pixel: the stronger the colour, the greater the number."""
+    """Numbers for each pixel: the larger the number, the stronger the color."""
 
     def _there(self, label: Label) -> np.ndarray:
         """The numbers that count, bool ``(H, W, C)``."""
@@ -195,7 +195,7 @@ class MapView(_DrawnView):
 
 
 class _CoordinateView(_DrawnView):
-    """Of coordinates, each entry of which may be missing."""
+    """A head of coordinates, each of which may be missing."""
 
     def __init__(self, name: str, head: Head, place: int, colour: RGB) -> None:
         super().__init__(name, head, place, colour)
@@ -204,7 +204,7 @@ class _CoordinateView(_DrawnView):
         self._each: list[np.ndarray] = []
 
     def _scale(self, size: tuple[int, int]) -> np.ndarray:
-        """What a coordinate is divided by: x, y."""
+        """The divisors of x and y."""
         return np.array([size[1], size[0]], np.float64) if self.head.labels_in_pixels else np.ones(2)
 
     def add(self, labels: np.ndarray, counts: np.ndarray) -> None:
@@ -260,7 +260,7 @@ class PointView(_CoordinateView):
 
 
 def views(heads: dict[str, Head]) -> dict[str, View]:
-    """A view of each head; those that are drawn get the colours in their order."""
+    """The view of each head; those that are drawn get colors in order."""
     found: dict[str, View] = {}
     drawn = 0
     for place, (name, head) in enumerate(heads.items()):
