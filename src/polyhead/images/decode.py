@@ -162,15 +162,6 @@ def _require_exact(header: Header, where: str) -> None:
         raise refusal(where, "a mask in a format without loss", f"a lossy {header.format}", fix)
 
 
-def size_of(source: Encoded, *, where: str = "") -> tuple[int, int]:
-    """(height, width) of an image, upright, from its header alone.
-
-    Raises:
-        DataError: for a file that is missing, empty, or no image.
-    """
-    return header_of(source, where=where).size
-
-
 def header_of(source: Encoded, *, page: int = 0, where: str = "") -> Header:
     """The header of an image, with its size and orientation.
 

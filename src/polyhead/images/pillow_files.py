@@ -174,13 +174,9 @@ def are_shades(image: Any) -> bool:
     return bool((shown == shown[:, :1]).all() and (shown[:, 0] != used).any())
 
 
+@_as_broken()
 def samples_of(image: Any, ids: bool = False) -> Samples:
     """The pixels of a Pillow image; with ``ids``, palette indices and bits are not converted."""
-    with _as_broken():
-        return _samples_of(image, ids)
-
-
-def _samples_of(image: Any, ids: bool) -> Samples:
     mode = image.mode
     if ids:
         if mode in ("LA", "PA", "La"):

@@ -50,7 +50,32 @@ class _DrawnView(View):
         return None
 
 
-class MaskView(_DrawnView):
+class _PixelView(_DrawnView):
+    """A head of pixels, drawn over the whole image."""
+
+    def marks(self, label: Label, size: tuple[int, int], texts: Sequence[str], most: int) -> list[Mark]:
+        if label.state == MISSING:
+            return [Hatch(self.layers[0], f"{self.name}: {label.why}")]
+        if not is_shown(label):
+            return []
+        height, width = self.head.size
+        step = reduction(height, width, most)
+        return [*self.covers(label, step)]
+
+    def covers(self, label: Label, step: int) -> list[Cover]:
+        """The covers of a label, of every ``step``-th pixel."""
+        raise NotImplementedError
+
+    def cover(self, layer: Layer, places: np.ndarray, there: np.ndarray, palette: list[RGBA]) -> Cover:
+        """A cover with stripes where there is no label."""
+        places = places.copy()
+        if not there.all():
+            striped(places, ~there, len(palette))
+            palette = [*palette, *STRIPES]
+        return Cover(layer, places.astype(np.uint8), tuple(palette))
+
+
+class MaskView(_PixelView):
     """A class for each pixel, or several binary masks."""
 
     def __init__(self, name: str, head: Head, place: int, colour: RGB) -> None:
@@ -114,18 +139,12 @@ class MaskView(_DrawnView):
     def held(self, label: Label) -> Sequence[int]:
         return np.flatnonzero(self._shares(label)).tolist()
 
-    def marks(self, label: Label, size: tuple[int, int], texts: Sequence[str], most: int) -> list[Mark]:
-        if label.state == MISSING:
-            return [Hatch(self.layers[0], f"{self.name}: {label.why}")]
-        if not is_shown(label):
-            return []
-        height, width = self.head.size
-        step = reduction(height, width, most)
+    def covers(self, label: Label, step: int) -> list[Cover]:
         there = every_nth(self._there(label), step)
         if self.head.binary:
             value = every_nth(label.value, step)
             return [
-                self._cover(
+                self.cover(
                     layer, (value[..., i] >= 0.5).astype(np.int64), there, [CLEAR, (*layer.colour, ALPHA)]
                 )
                 for i, layer in enumerate(self.layers)
@@ -137,14 +156,7 @@ class MaskView(_DrawnView):
             (*colour, 30 if colour == FAINT else ALPHA)
             for colour in self.colours[: min(MOST_COLOURS, len(self.colours))]
         ]
-        return [self._cover(self.layers[0], ids, there, palette)]
-
-    def _cover(self, layer: Layer, places: np.ndarray, there: np.ndarray, palette: list[RGBA]) -> Cover:
-        places = places.copy()
-        if not there.all():
-            striped(places, ~there, len(palette))
-            palette = [*palette, *STRIPES]
-        return Cover(layer, places.astype(np.uint8), tuple(palette))
+        return [self.cover(self.layers[0], ids, there, palette)]
 
     def add(self, labels: np.ndarray, counts: np.ndarray) -> None:
         there = np.broadcast_to(counts.any(-1) if self.head.elementwise else counts, labels.shape[:3])
@@ -159,7 +171,7 @@ class MaskView(_DrawnView):
         return bars(title, self.classes, self._counts, self._pixels, self.colours)
 
 
-class MapView(_DrawnView):
+class MapView(_PixelView):
     """Numbers for each pixel: the larger the number, the stronger the color."""
 
     def _there(self, label: Label) -> np.ndarray:
@@ -173,13 +185,7 @@ class MapView(_DrawnView):
         text = f"{shortly(kept.min())} to {shortly(kept.max())}, mean {shortly(kept.mean())}"
         return text + (f" ({unknown:.0%} of pixels not labelled)" if unknown else "")
 
-    def marks(self, label: Label, size: tuple[int, int], texts: Sequence[str], most: int) -> list[Mark]:
-        if label.state == MISSING:
-            return [Hatch(self.layers[0], f"{self.name}: {label.why}")]
-        if not is_shown(label):
-            return []
-        height, width = self.head.size
-        step = reduction(height, width, most)
+    def covers(self, label: Label, step: int) -> list[Cover]:
         value: np.ndarray = np.mean(every_nth(label.value, step), axis=-1)
         there: np.ndarray = np.all(every_nth(self._there(label), step), axis=-1)
         if not there.any():
@@ -188,10 +194,7 @@ class MapView(_DrawnView):
         shares = np.where(there, value - low, 0) / ((high - low) or 1.0)
         palette = [(*self.colour, round(200 * i / (SHADES - 1))) for i in range(SHADES)]
         places = np.rint(shares * (SHADES - 1)).astype(np.int64)
-        if not there.all():
-            striped(places, ~there, SHADES)
-            palette = [*palette, *STRIPES]
-        return [Cover(self.layers[0], places.astype(np.uint8), tuple(palette))]
+        return [self.cover(self.layers[0], places, there, palette)]
 
 
 class _CoordinateView(_DrawnView):
