@@ -31,7 +31,7 @@ def profile(feed: Feed, steps: int | None = None) -> Speed:
     """
     if steps is not None:
         require_size("profile(steps=)", steps)
-    feed.peek()  # the first batch includes loading and compiling
+    feed.peek()  # what is loaded and compiled with the first batch is not of the others
     settled()
     workers = feed._setup.workers
     speed = _measure_feed(feed, 0, 0, steps)
