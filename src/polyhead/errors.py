@@ -215,7 +215,7 @@ class Problem:
 
     Attributes:
         place: where, as `place` words it.
-        expected: what should be there.
+        expected: what should be there; empty where nothing is compared and ``found`` is the whole message.
         found: what is there.
         fix: what to do, whole sentences or empty.
         code: a word for this kind of mistake that stays the same from version to version, for programs.
@@ -236,8 +236,13 @@ class Problem:
     rows: tuple[int, ...] = field(default=(), compare=False, repr=False)
     also: tuple[str, ...] = field(default=(), compare=False, repr=False)
 
+    @property
+    def finding(self) -> str:
+        """What is wrong, without the place and the fix."""
+        return f"expected {self.expected}, got {self.found}" if self.expected else self.found
+
     def __str__(self) -> str:
-        text = f"{self.place}: expected {self.expected}, got {self.found}."
+        text = f"{self.place}: {self.finding}."
         text = f"{text} {self.fix}" if self.fix else text
         return f"{text} Likewise {'; '.join(self.also)}." if self.also else text
 

@@ -52,7 +52,7 @@ def suggest(columns: list[ColumnDescription]) -> Suggestion:
             found.left_out[column.name] = why
         else:
             usable.append(column)
-    heads = _heads(usable)
+    heads = _suggested_heads(usable)
     scalars = []
     for column in usable:
         if column.name in heads:
@@ -87,7 +87,7 @@ def _useless(column: ColumnDescription) -> str:
     return "it holds infinity" if column.statistics.infinite is not None else ""
 
 
-def _heads(usable: list[ColumnDescription]) -> dict[str, tuple[ColumnDescription, Guess]]:
+def _suggested_heads(usable: list[ColumnDescription]) -> dict[str, tuple[ColumnDescription, Guess]]:
     """The heads: columns named like one, else the last that can be one; an input is always left."""
     able = [(column, guess) for column in usable if (guess := guess_head(column)) is not None]
     chosen = [pair for pair in able if has_word(_HEAD, pair[0].name) and not holds_pictures(pair[0])] or able[

@@ -1,4 +1,4 @@
-"""How fast a feed is by itself, and beside a model."""
+"""Measures a feed alone, and while a model trains."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ FEWEST, TRAINED, BLOCK = 4, 30, 4
 
 
 def profile(feed: Feed, steps: int | None = None) -> Speed:
-    """How fast a feed is without a model; see `Feed.profile`.
+    """Measure a feed without a model; see `Feed.profile`.
 
     >>> import numpy as np
     >>> import polyhead as ph
@@ -35,22 +35,23 @@ def profile(feed: Feed, steps: int | None = None) -> Speed:
     feed.peek()  # what is loaded and compiled with the first batch is not of the others
     wait_until_compiled()
     workers = feed._setup.workers
-    speed = _measure(feed, 0, 0, steps)
+    speed = _measure_feed(feed, 0, 0, steps)
     if workers:
-        # of other rows where there are some: a disk has those of the first run at hand
-        speed = replace(_measure(feed, workers, speed.steps, steps), seconds=speed.seconds)
+        # other rows if there are some, as those of the first run may be in the disk cache
+        speed = replace(_measure_feed(feed, workers, speed.steps, steps), seconds=speed.seconds)
     return speed
 
 
 def train(feed: Feed, model: Any, steps: int | None = None) -> Speed:
-    """How long training waits for a feed, and how long a step takes on one batch given again and again.
+    """Measure how long training waits for a feed, compared with steps on one repeated batch.
 
-    The model is trained, and compiled by `polyhead.compile` where it is not; the feed stands where it stood.
+    This trains the model, and compiles it with `polyhead.compile` if it is not compiled; the feed's position does not
+    change.
 
     Args:
         feed: the feed.
         model: a Keras model.
-        steps: steps of each, behind the one in which Keras compiles.
+        steps: the number of steps of each run, after the one in which Keras compiles.
 
     Raises:
         ContractError: ``steps`` is no integer of at least 2, or the feed does not fit the model.
@@ -69,8 +70,8 @@ def train(feed: Feed, model: Any, steps: int | None = None) -> Speed:
     return replace(found, alone=alone.step)
 
 
-def _measure(feed: Feed, workers: int, first: int, steps: int | None) -> Speed:
-    """Make batches from step ``first`` on, and let them go."""
+def _measure_feed(feed: Feed, workers: int, first: int, steps: int | None) -> Speed:
+    """Make batches from step ``first`` on, and discard them."""
     if first + (steps or FEWEST) > len(feed):
         first = 0
     stop = min(first + (steps or len(feed)), len(feed))
@@ -86,12 +87,12 @@ def _measure(feed: Feed, workers: int, first: int, steps: int | None) -> Speed:
 
 
 class _Trial(KerasInput):
-    """Some steps of a feed, or one batch of it again and again, for a `fit` that is measured."""
+    """Some steps of a feed, or one batch of it repeated, for a `fit` that is measured."""
 
     def __init__(self, feed: Feed, model: Any, steps: int, constant: bool) -> None:
         self._feed, self._count, self._constant = feed, steps, constant
         each = steps_per_execution(model)
-        # what is prepared while the first step compiles says nothing about the rest
+        # batches prepared while the first step compiles are not representative
         ahead = 1 if constant else (feed._setup.workers + 2) * BLOCK
         self._total = (-(-ahead // each) + -(-(steps + 1) // each)) * each
         self.timer = StepTimer(feed._setup, model, steps, ahead)
