@@ -175,7 +175,10 @@ def wrong_ids(rows):
     return set(rows.ids_of(places).tolist())
 
 
-SLOW = [pytest.param(v, marks=[pytest.mark.slow] * (v not in ("split", "mixed"))) for v in VIEWS]
+# two views on every backend, the others once
+SLOW = [
+    pytest.param(v, marks=[] if v in ("split", "mixed") else [pytest.mark.slow, pytest.mark.once]) for v in VIEWS
+]
 
 
 @pytest.mark.parametrize("fault", FAULTS)
