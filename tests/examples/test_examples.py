@@ -20,7 +20,7 @@ CASES = {
 }
 
 
-# The larger examples are trained to their bar on JAX, and for a few steps on the others; `make test-all` does it on all.
+# The larger examples are trained to their bar on JAX, and for a few steps on the others, unless by `make test-all`.
 FIRST_STEPS = pytest.mark.skipif(keras.backend.backend() == "jax", reason="trained to its bar on JAX")
 
 
@@ -256,7 +256,9 @@ KNOWN = {  # photographs with a label, and with a person or an animal; of their 
 
 # all three on the first backend, one each on the others: a training takes a minute
 LAYOUTS = {"torch": ["panoptic"], "tensorflow": ["yolo"]}.get(keras.backend.backend(), list(KNOWN))
-two_labels_without_image = pytest.mark.filterwarnings("ignore:.*expected nothing odd:polyhead.PolyheadWarning")
+two_labels_without_image = pytest.mark.filterwarnings(
+    "ignore:.*expected nothing odd:polyhead.PolyheadWarning"
+)
 
 
 @FIRST_STEPS

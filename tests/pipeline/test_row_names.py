@@ -177,7 +177,8 @@ def wrong_ids(rows):
 
 # two views on every backend, the others once
 SLOW = [
-    pytest.param(v, marks=[] if v in ("split", "mixed") else [pytest.mark.slow, pytest.mark.once]) for v in VIEWS
+    pytest.param(v, marks=[] if v in ("split", "mixed") else [pytest.mark.slow, pytest.mark.once])
+    for v in VIEWS
 ]
 
 
