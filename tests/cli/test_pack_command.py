@@ -105,10 +105,13 @@ def test_what_is_wrong_is_said_in_one_line(tmp_path, args, code, words):
 def test_ctrl_c_ends_it_at_once_and_the_same_command_goes_on(tmp_path):
     (tmp_path / "mine.py").write_text(
         "import os, time, numpy as np, polyhead as ph\n"
+        "TESTS = os.getppid()\n"
         "class Rows(ph.Source):\n"
         "    def __len__(self): return 60\n"
         "    def read(self, ids):\n"
-        "        while ids[0] > 10 and not os.path.exists(os.environ['GATE']): time.sleep(0.01)\n"
+        "        while ids[0] > 10 and not os.path.exists(os.environ['GATE']):\n"
+        "            if os.getppid() != TESTS: raise OSError('the tests were killed')\n"
+        "            time.sleep(0.01)\n"
         "        return {'x': np.zeros((len(ids), 500_000)), 'n': ids}\n"
         "rows = Rows()\n"
     )

@@ -29,7 +29,7 @@ def weights(labels, layer, loss="mse", head=None):
                 part = slice(start, start + 16)
                 yield {"x": X[part]}, {"y": labels[part, None]}
 
-    reports = feed.check(model), ph.examine(generator, model, 8, steps_per_epoch=4, seconds=4)
+    reports = feed.check(model), ph.examine(generator, model, 8, steps_per_epoch=4)
     return tuple([(p.code, p.warning) for p in report.problems if "`y`" in p.place] for report in reports)
 
 

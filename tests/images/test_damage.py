@@ -34,6 +34,7 @@ def test_damaged_images_do_no_harm(which):
 
 
 @pytest.mark.slow
+@pytest.mark.full
 @pytest.mark.parametrize("which", ["1000000:20000", "hostile, more"])
 def test_many_more_damaged_images_do_no_harm(which):
     harm, memory = tried(which)

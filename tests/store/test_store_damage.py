@@ -79,7 +79,10 @@ def flipped(folder, first, count):
     return met, wrong, crashes
 
 
-@pytest.mark.parametrize(("first", "count"), [(0, 60), pytest.param(60, 1940, marks=pytest.mark.slow)])
+MANY = [pytest.mark.slow, pytest.mark.full]
+
+
+@pytest.mark.parametrize(("first", "count"), [(0, 60), pytest.param(60, 1940, marks=MANY)])
 def test_flipped_bits(store, first, count):
     met, wrong, crashes = flipped(store, first, count)
     assert crashes == []
@@ -88,7 +91,7 @@ def test_flipped_bits(store, first, count):
     assert sum(met.values()) == count
 
 
-@pytest.mark.parametrize(("first", "count"), [(0, 40), pytest.param(40, 460, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(("first", "count"), [(0, 40), pytest.param(40, 460, marks=MANY)])
 def test_flipped_bits_of_an_unfinished_store(unfinished, first, count):
     met, wrong, crashes = flipped(unfinished, first, count)
     assert crashes == []
