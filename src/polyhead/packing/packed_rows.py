@@ -30,7 +30,7 @@ from polyhead.pipeline.resized import Placed
 from polyhead.readers.as_source import as_source
 from polyhead.sources.scanning import first_rows
 from polyhead.sources.source import OwnSource, Source, checked_rows, row_of
-from polyhead.store.column_codec import Spec, spec_of
+from polyhead.store.column_codec import Spec, like, spec_of
 from polyhead.store.fingerprint import of_source
 
 ENCODINGS = ("pixels", "jpeg", "png")
@@ -240,13 +240,9 @@ def specs_of(rows: Source) -> list[Spec]:
 
 def _spec(rows: Source, name: str) -> Spec:
     if isinstance(rows, Encoded):
-        return (
-            {"is": "values", "of": {"is": "bytes"}}
-            if name in rows.placed.images
-            else _spec(rows.placed, name)
-        )
+        return like(b"") if name in rows.placed.images else _spec(rows.placed, name)
     if isinstance(rows, Files) and name in rows.files:
-        return {"is": "values", "of": {"is": "bytes"}}
+        return like(b"")
     if isinstance(rows, Placed) and name in rows.placed:
         return rows.spec(name)
     return spec_of(rows, name)
