@@ -124,7 +124,7 @@ def _open_parquet(path: Path, where: str, wanted: list[str] | None) -> Opened:
     rows = about.num_rows
     held = sum(about.row_group(i).total_byte_size for i in range(about.num_row_groups))
     # each reading of a column looks through the description of all: of many, one reading is far less work
-    whole = _Whole(path) if len(names) > MANY and held <= LIMIT_BYTES else None
+    whole = _ReadAtOnce(path) if len(names) > MANY and held <= LIMIT_BYTES else None
 
     def load(at: int) -> Values | Stored:
         def column() -> Values | Stored:
@@ -139,7 +139,7 @@ def _open_parquet(path: Path, where: str, wanted: list[str] | None) -> Opened:
     return Opened(where, names, rows, load)
 
 
-class _Whole:
+class _ReadAtOnce:
     """A Parquet file that is read at once, when a first column of it is asked for."""
 
     def __init__(self, path: Path) -> None:

@@ -100,7 +100,7 @@ def is_table(obj: Any) -> bool:
 class Table(OwnSource):
     """Named columns, each loaded on first use; what `read_table` returns."""
 
-    def __init__(self, columns: Mapping[str, _Lazy], length: int) -> None:
+    def __init__(self, columns: Mapping[str, _TableColumn], length: int) -> None:
         self._columns, self._length = dict(columns), length
 
     def __len__(self) -> int:
@@ -124,7 +124,7 @@ class Table(OwnSource):
         return {name: entries(column.values(), ids) for name, column in self._columns.items()}
 
 
-class _Lazy:
+class _TableColumn:
     """One column, loaded once, whoever asks first."""
 
     def __init__(self, load: Callable[[], Values | Stored]) -> None:
@@ -163,7 +163,7 @@ def _table(found: Opened, wanted: list[str] | None) -> Table:
             Problem(found.where, "at least one row", "none" if not found.rows else str(found.rows))
         )
     at = {name: i for i, name in enumerate(names)}
-    return Table({name: _Lazy(_checked(found, name, at[name])) for name in wanted}, found.rows)
+    return Table({name: _TableColumn(_checked(found, name, at[name])) for name in wanted}, found.rows)
 
 
 def _checked(found: Opened, name: str, at: int) -> Callable[[], Values | Stored]:
