@@ -183,7 +183,7 @@ def test_an_end_that_comes_too_early():
     [
         (
             lambda n, b: None if n == 2 else b,
-            "generator `generator`, batch 2: expected a batch (x, y), got None. Leave out the yield, or mend what "
+            "generator `generator`, batch 2: expected a batch (x, y), got None. Leave out the yield, or fix what "
             "it gives.",
         ),
         (

@@ -166,8 +166,12 @@ MANIFEST = "file FOLDER/manifest.json"
             f"{MANIFEST}, columns[0].is: expected dense, coded or values, got 'pickle'. {AGAIN}",
         ),
         (
-            lambda m: m["columns"][6].update(of={"is": "list", "of": {}}),
-            f"{MANIFEST}, columns[6].of: expected a type, got {{'is': 'list', 'of': {{}}}}. {AGAIN}",
+            lambda m: m["columns"][6].update(of="int64"),
+            f"{MANIFEST}, columns[6].of: expected an Arrow type, got 'int64'. {AGAIN}",
+        ),
+        (
+            lambda m: m["columns"][8].update(of=m["columns"][6]["of"]),
+            "file FOLDER/part-00000.arrow, column `boxes`: expected large_string, got large_list<row: fixed_size_list<",
         ),
         (
             lambda m: m["columns"][0].update(shape=[48]),

@@ -7,9 +7,21 @@ from typing import Any
 
 import numpy as np
 
-from polyhead.columns.values import EXACT, Coded, Values
+from polyhead.columns.lazy import Pieces, Stored
+from polyhead.columns.values import EXACT, LIMIT_BYTES, Coded, Values
 
 LARGE_ROW = 1024  # numbers in a row from which on a null is a None in a list, not a row of NaN
+
+
+def column_of(data: Any) -> Values | Stored:
+    """A pyarrow column as values; a large one of arrays stays in its pieces, as joining would copy them."""
+    import pyarrow as pa
+
+    kind = data.type.storage_type if isinstance(data.type, pa.BaseExtensionType) else data.type
+    pieces = getattr(data, "num_chunks", 1) > 1 and pa.types.is_fixed_size_list(kind)
+    if pieces and not data.null_count and data.nbytes > LIMIT_BYTES:
+        return Pieces([from_arrow(chunk) for chunk in data.chunks])
+    return from_arrow(data)
 
 
 def from_arrow(data: Any) -> Values:

@@ -12,7 +12,6 @@ import numpy as np
 
 from polyhead.columns.values import take
 from polyhead.errors import (
-    BadValue,
     ContractError,
     DataError,
     Problem,
@@ -26,11 +25,10 @@ from polyhead.errors import (
 from polyhead.packing.packed_rows import fingerprint, keep_as, rows_are_decoded, rows_of, specs_of
 from polyhead.packing.shard_writer import write_shards
 from polyhead.sources.source import Source
-from polyhead.store.column_codec import Spec, row_bytes, said
+from polyhead.store.column_codec import Spec, holds, row_bytes, said
 from polyhead.store.files import JOURNAL, MANIFEST, VERSION, read_manifest, write_whole
 from polyhead.store.fingerprint import arrow_of
 from polyhead.store.reader import Store, open_store
-from polyhead.store.value_types import common
 from polyhead.store.writer import Journal, on_disk
 
 SHARD_BYTES = 256 << 20
@@ -234,11 +232,8 @@ def _merged(old: Spec, new: Spec) -> tuple[Spec, Spec]:
             raise ValueError
         return new, old
     if old["is"] == "values":
-        try:
-            if common([old["of"], new["of"]]) != old["of"]:
-                raise ValueError
-        except BadValue:
-            raise ValueError from None
+        if not holds(old, new):
+            raise ValueError
         return {**new, "of": old["of"]}, old
     if old["shape"] != new["shape"] or not np.can_cast(new["dtype"], old["dtype"]):
         raise ValueError

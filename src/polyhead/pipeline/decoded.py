@@ -16,7 +16,7 @@ from polyhead.pipeline.bit_depth import as_type, common_dtype, decoded_image, lo
 from polyhead.pipeline.image_pipeline import Scene
 from polyhead.pipeline.made_columns import MadeColumns, looked_at, one_by_one
 from polyhead.sources.source import Source, checked_rows
-from polyhead.store.column_codec import Spec
+from polyhead.store.column_codec import Spec, like
 from polyhead.store.fingerprint import of_source
 
 EPOCHS = 8
@@ -136,19 +136,9 @@ class Shrunk(MadeColumns):
 
     def specs(self) -> list[Spec]:
         """The columns as a store has them."""
-        fields = {
-            "size": {"is": "list", "of": {"is": "whole"}},
-            "scale": {"is": "number"},
-            "turn": {"is": "whole"},
-        }
-        pixels = {
-            name: {"pixels": {"is": "array", "dtype": dtype.name, "row": None}}
-            for name, dtype in self._dtypes.items()
-        }
-        return [
-            {"name": name, "is": "values", "of": {"is": "fields", "of": {**pixels[name], **fields}}}
-            for name in self.placed
-        ]
+        one = {"size": [0, 0], "scale": 1.0, "turn": 0}
+        pixels = {name: np.zeros((0, 0), dtype) for name, dtype in self._dtypes.items()}
+        return [{"name": name, **like({"pixels": pixels[name], **one})} for name in self.placed]
 
     def coded(self, ids: np.ndarray) -> dict[str, Values]:
         rows: dict[str, Any] = checked_rows(self._source, self._source.coded(ids), len(ids))

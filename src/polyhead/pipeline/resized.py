@@ -32,7 +32,7 @@ from polyhead.pipeline.target_images import require_frames
 from polyhead.pipeline.weight_columns import along_boxes, require_still
 from polyhead.sources.scanning import first_rows
 from polyhead.sources.source import Source, checked_rows, row_of
-from polyhead.store.column_codec import Spec, dense, spec_of
+from polyhead.store.column_codec import Spec, dense, like, spec_of
 from polyhead.store.fingerprint import of_source
 
 
@@ -207,8 +207,8 @@ class Placed(MadeColumns):
             return dense(*self.dense[name])
         if name in self.arrays:
             dtype, row, each = self.arrays[name]
-            of: dict[str, Any] = {"is": "array", "dtype": dtype, "row": row}
-            return {"is": "values", "of": {"is": "list", "of": of} if each else of}
+            array = np.zeros((0, *((0,) if row is None else row)), dtype)
+            return like([array] if each else array)
         try:
             return spec_of(self._source, name)  # one entry for each box, of which some may be left out
         except BadValue as bad:

@@ -149,7 +149,7 @@ class _Generator:
         where = f"generator `{self.name}`, batch {number}"
         if batch is None:
             raise DataError(
-                Problem(where, "a batch (x, y)", "None", "Leave out the yield, or mend what it gives.")
+                Problem(where, "a batch (x, y)", "None", "Leave out the yield, or fix what it gives.")
             )
         leaves = dict(_leaves(batch, like=self.names))
         if self._places is None:

@@ -76,26 +76,18 @@ def split(
     units = None if group is None else groups_of(source, group)
     count = rows if units is None else int(units.max()) + 1
     if count < len(names):
-        found = f"{count:,} {'row' if group is None else 'group'}{'' if count == 1 else 's'}"
-        raise DataError(
-            Problem(
-                "fractions",
-                f"at least one {'row' if group is None else 'group'} for each of {len(names)} parts",
-                found if group is None else f"{found} in column `{group}`",
-            )
-        )
+        unit = "row" if group is None else "group"
+        where = "" if group is None else f" in column `{group}`"
+        expected = f"at least one {unit} for each of {len(names)} parts"
+        found = f"{count:,} {unit}{'' if count == 1 else 's'}{where}"
+        raise DataError(Problem("fractions", expected, found))
     part = deal(rows, shares, [strata_of(source, name) for name in strata], units, int(seed), len(names))
     ids_of = [np.flatnonzero(part == i) for i in range(len(names))]
-    for i, ids in enumerate(ids_of):
+    for name, share, ids in zip(names, shares, ids_of, strict=False):  # the last share may be nobody's
         if not len(ids):
-            raise DataError(
-                Problem(
-                    "fractions",
-                    "at least one row in each part",
-                    f"none in part {names[i]!r}, which is to have {shares[i]:.4g} of {rows:,} rows",
-                    "Give it a larger fraction.",
-                )
-            )
+            found = f"none in part {name!r}, which is to have {share:.4g} of {rows:,} rows"
+            fix = "Give it a larger fraction."
+            raise DataError(Problem("fractions", "at least one row in each part", found, fix))
     parts = [Rows(source, ids) for ids in ids_of]
     return dict(zip(names, parts, strict=True)) if isinstance(fractions, Mapping) else tuple(parts)
 

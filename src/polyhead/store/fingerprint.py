@@ -16,9 +16,7 @@ from polyhead.errors import BadValue
 from polyhead.kinds.missing import plain
 from polyhead.sources.scanning import SCAN_ROWS, first_rows
 from polyhead.sources.source import Source
-from polyhead.store.column_codec import Spec, checked, spec_of, to_arrow
-from polyhead.store.value_codec import write
-from polyhead.store.value_types import settled, type_of
+from polyhead.store.column_codec import Spec, checked, like, spec_of, to_arrow
 
 HASHED_BYTES = 64 << 20
 HASHED_ROWS = 1024
@@ -167,7 +165,7 @@ def _parts(spec: Spec | None, values: Values, ids: np.ndarray) -> Iterator[bytes
         return
     for value in plain(values):
         try:
-            yield _bytes(write(settled(type_of(value)), [value]))
+            yield _bytes(to_arrow(like(value), [value]))
         except BadValue:  # what no store holds
             yield json.dumps(told(value)).encode()
 

@@ -67,7 +67,8 @@ class Store(OwnSource):
         specs = {spec["name"]: spec for spec in self.manifest["columns"]}
         self._about = {name: spec.get("about", {}) for name, spec in specs.items()}
         maps = _Maps(path, shards, specs)
-        self._columns: Mapping[str, _Lazy] = {name: _Lazy(name, spec, maps) for name, spec in specs.items()}
+        columns = {name: _StoredColumn(name, spec, maps) for name, spec in specs.items()}
+        self._columns: Mapping[str, _StoredColumn] = columns
 
     def __len__(self) -> int:
         return int(self.manifest["rows"])
@@ -144,7 +145,7 @@ class _Maps:
             return [checked_column(path, batch, name) for path, batch in both]
 
 
-class _Lazy:
+class _StoredColumn:
     """One column, made once, whoever asks first."""
 
     def __init__(self, name: str, spec: Mapping[str, Any], maps: _Maps) -> None:
