@@ -39,7 +39,7 @@ os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
 if os.environ["KERAS_BACKEND"] == "jax" and _number("jaxlib") >= (0, 10):
     os.environ.setdefault(
         "XLA_FLAGS",
-        "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
+        "--xla_backend_optimization_level=1 --xla_llvm_disable_expensive_passes=true"
         " --xla_cpu_use_fusion_emitters=false --xla_cpu_multi_thread_eigen=false",
     )
 
