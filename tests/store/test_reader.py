@@ -16,7 +16,7 @@ from polyhead.columns.mask_values import Panoptic, Polygons, Rle, Segment
 from polyhead.columns.values import Coded
 from polyhead.errors import DataError, StoreError
 from polyhead.store.reader import Store
-from polyhead.store.value_types import array_of, common, is_same, list_of, settled, type_of, words
+from polyhead.store.value_types import array_of, common, is_same, list_of, settled, type_of, type_words
 
 SQUARE = Polygons((3, 4), [[[1, 0], [3, 0], [3, 2], [1, 2]]])
 RUNS = Rle((2, 3), [1, 2, 3])
@@ -151,7 +151,7 @@ def test_mixed_values_have_one_type():
     assert is_same(of(1, 0.5, True), pa.float64())
     assert is_same(of(np.zeros((0, 4, 0))), array_of(double, None))
     assert not is_same(of([0.5]), of(np.array([0.5])))
-    assert words(of([["a"]])) == "lists of lists of text"
+    assert type_words(of([["a"]])) == "lists of lists of text"
 
 
 @pytest.mark.parametrize(

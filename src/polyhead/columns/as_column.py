@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from polyhead.columns.frames import from_series
-from polyhead.columns.lazy import Items, Masked, OnDisk, Stored, rows_in, said, shape_of
+from polyhead.columns.lazy import Items, Masked, OnDisk, Stored, quoted_error, rows_in, shape_of
 from polyhead.columns.values import LIMIT_BYTES, Coded, Values, from_list, unmasked
 from polyhead.errors import DataError, Problem, place, shown
 
@@ -35,7 +35,7 @@ def as_column(name: str, values: Any) -> Values | Stored:
     if _module(values) in TENSORS and hasattr(values, "__array__"):
         values = _from_tensor(name, values)
     if shape_of(values) == ():
-        raise _unfit(name, values)
+        raise _no_column(name, values)
     if isinstance(values, np.ma.MaskedArray):
         copied = values.ndim == 1 or values.nbytes <= LIMIT_BYTES
         return unmasked(values) if copied or values.mask is np.ma.nomask else Masked(values)
@@ -49,11 +49,11 @@ def as_column(name: str, values: Any) -> Values | Stored:
     if series is not None:
         return series
     if isinstance(values, (str, bytes, bytearray)) or hasattr(values, "keys"):
-        raise _unfit(name, values)
+        raise _no_column(name, values)
     if not hasattr(values, "__getitem__"):
-        raise _unfit(name, values)
+        raise _no_column(name, values)
     if shape_of(values) is None and not hasattr(values, "__len__"):
-        raise _unfit(name, values)
+        raise _no_column(name, values)
     # h5py and zarr have a shape; anything else must prove that it takes a batch of row numbers
     batches = shape_of(values) is not None or _takes_batches(values)
     return OnDisk(name, values) if batches or not rows_in(name, values) else Items(name, values)
@@ -74,13 +74,13 @@ def _from_tensor(name: str, values: Any) -> Any:
             Problem(
                 place(column=name),
                 "a tensor that NumPy can read",
-                said(error),
+                quoted_error(error),
                 "Give a NumPy array; for torch: tensor.detach().cpu().numpy().",
             )
         ) from error
 
 
-def _unfit(name: str, values: Any) -> DataError:
+def _no_column(name: str, values: Any) -> DataError:
     fix, found = "", shown(values)
     if isinstance(values, np.ndarray):
         found = f"a single number, {shown(values.item())}"

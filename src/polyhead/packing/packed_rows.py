@@ -46,7 +46,7 @@ def rows_of(data: Any, image_size: Any, encoding: str, quality: int) -> Source:
     require_choice("pack(encoding=)", encoding, ENCODINGS)
     if not is_integer(quality) or not 1 <= quality <= 100:
         raise ContractError(Problem("pack(quality=)", "an integer in [1, 100]", shown(quality)))
-    wanted = _size(image_size)
+    wanted = _size_argument(image_size)
     if isinstance(data, Feed):
         columns = data.source.columns
         heads = {n: head for n, head in data.heads.items() if set(head.reads(n)) <= set(columns)}
@@ -104,7 +104,7 @@ def rows_are_decoded(rows: Source) -> bool:
     return isinstance(rows, (Placed, EncodedImages, WithImageFiles))
 
 
-def _size(given: Any) -> tuple[int, int] | None:
+def _size_argument(given: Any) -> tuple[int, int] | None:
     if given is None:
         return None
     pair = [given, given] if is_integer(given) else as_list(given) or []
@@ -161,13 +161,13 @@ class WithImageFiles(OwnSource):
         told = self.ids_of(ids).tolist()
         for name in self.files:
             rows[name] = [
-                None if is_missing(value) else _content(value, name, row)
+                None if is_missing(value) else _file_bytes(value, name, row)
                 for value, row in zip(plain(rows[name]), told, strict=True)
             ]
         return rows
 
 
-def _content(path: Any, name: str, row: int) -> bytes:
+def _file_bytes(path: Any, name: str, row: int) -> bytes:
     try:
         with open(path, "rb") as file:
             return file.read()
@@ -228,7 +228,7 @@ def specs_of(rows: Source) -> list[Spec]:
     problems: list[Problem] = []
     for name in rows.columns:
         try:
-            found.append({"name": name, **_spec(rows, name), **_about(rows, name)})
+            found.append({"name": name, **_spec(rows, name), **_facts_in_manifest(rows, name)})
         except BadValue as bad:
             problems.extend(bad.located(column=name, row=row_of(rows, bad.index)).problems)
         except DataError as error:
@@ -248,7 +248,7 @@ def _spec(rows: Source, name: str) -> Spec:
     return spec_of(rows, name)
 
 
-def _about(rows: Source, name: str) -> Spec:
+def _facts_in_manifest(rows: Source, name: str) -> Spec:
     """What is known of a column beside its values, as the manifest has it; nothing where its sources differ."""
     try:
         known = rows.about(name)._asdict()

@@ -27,7 +27,7 @@ from polyhead.pipeline.made_columns import MadeColumns, looked_at
 from polyhead.pipeline.resized import Placed
 from polyhead.sources.scanning import first_rows
 from polyhead.sources.source import Source, checked_rows
-from polyhead.store.column_codec import Spec, column_of, dense, field
+from polyhead.store.column_codec import Spec, column_from, dense, field
 from polyhead.store.files import (
     MANIFEST,
     VERSION,
@@ -200,7 +200,7 @@ class Cached(MadeColumns):
         self._files.append(batch)
         specs = [spec for spec in self._specs if spec["name"] != NUMBER]
         pieces = {s["name"]: [one.column(s["name"]) for one in self._files] for s in specs}
-        self._on_disk = {s["name"]: column_of(s, pieces[s["name"]]) for s in specs}
+        self._on_disk = {s["name"]: column_from(s, pieces[s["name"]]) for s in specs}
 
     def _filling(self, ids: np.ndarray) -> dict[str, Values]:
         """Rows of which some may not have been made yet: those are made, by as many threads as ask, and kept."""

@@ -29,7 +29,7 @@ from polyhead.pipeline.kind_columns import absent_columns
 from polyhead.sources.arrays import in_chunks
 from polyhead.sources.scanning import first_rows
 from polyhead.sources.source import Source, names_in
-from polyhead.store.fingerprint import told
+from polyhead.store.fingerprint import json_form
 
 
 def require_integers(batch_size: Any, seed: Any, workers: Any) -> None:
@@ -228,7 +228,7 @@ def print_of(inputs: Mapping[str, Input], heads: Mapping[str, Head]) -> str:
     ]
     kinds += [("head", name, head, head.reads(name)) for name, head in heads.items()]
     parts = [
-        (word, name, type(kind).__name__, reads, kind.shape, kind.dtype, told(kind.names))
+        (word, name, type(kind).__name__, reads, kind.shape, kind.dtype, json_form(kind.names))
         for word, name, kind, reads in kinds
     ]
     return hashlib.blake2b(json.dumps(parts).encode(), digest_size=8).hexdigest()

@@ -65,7 +65,7 @@ def layout_of(
         base if root is None else root, "read_yolo(data)" if root is None else "read_yolo(root=)", findings
     )
     said = names is not None
-    known = _class_names(names if said else content.get("names"), said, content, where, file, given)
+    known = _names_in_yaml(names if said else content.get("names"), said, content, where, file, given)
     if images is not None:
         parts = [Root(images, "read_yolo(images=)", findings).path]
     else:
@@ -130,7 +130,7 @@ def _as_plain_names(given: Any) -> Any:
     return given if as_list(given) is None else as_list(given)
 
 
-def _class_names(
+def _names_in_yaml(
     given: Any, said: bool, content: Mapping[str, Any], where: str, file: Path | None, folder: Path
 ) -> dict[int, str]:
     if given is None and file is None and (folder / "classes.txt").is_file():

@@ -49,7 +49,7 @@ class Arrays(OwnSource):
         if not given:
             raise DataError(Problem("data", "at least one column", "an empty mapping"))
         if asked is not None and not given.keys().isdisjoint(asked):
-            self._set(_fitting(given, asked))
+            self._set(_fitting_entries(given, asked))
             return
         for name in given:
             if not isinstance(name, str):
@@ -112,7 +112,7 @@ def in_chunks(source: Source) -> tuple[Source, int | None]:
     return view, rows
 
 
-def _fitting(given: Mapping[Any, Any], asked: Sequence[str]) -> dict[str, Values | Stored]:
+def _fitting_entries(given: Mapping[Any, Any], asked: Sequence[str]) -> dict[str, Values | Stored]:
     """The columns that are asked for, and the other entries of their length, in the order given."""
     read = {name: as_column(name, given[name]) for name in given if name in asked}
     length = len(next(iter(read.values())))

@@ -151,14 +151,14 @@ def deal(
     left = np.flatnonzero(part == len(shares))
     if len(left) > PLACED:
         by_size = left[np.lexsort((turn[left], -units.sizes[left]))]
-        _place(part, by_size[: PLACED // 2], units, turn, balanced, shares, room)
+        _place_left_over(part, by_size[: PLACED // 2], units, turn, balanced, shares, room)
         middle = np.zeros(len(part), bool)
         middle[by_size[PLACED // 2 : len(left) - PLACED // 2]] = True
         _deal_along(part, order[middle[order]], units, shares, room)
         left = np.flatnonzero(part == len(shares))
-    _place(part, left, units, turn, balanced, shares, room)
+    _place_left_over(part, left, units, turn, balanced, shares, room)
     if groups is not None:
-        _fill(part, units.sizes, parts)
+        _fill_empty_parts(part, units.sizes, parts)
     return part if groups is None else part[groups]
 
 
@@ -220,7 +220,7 @@ def _deal_along(
             part[along[part[along] == i][: max(over, 0)]] = parts
 
 
-def _place(
+def _place_left_over(
     part: np.ndarray,
     left: np.ndarray,
     units: _Units,
@@ -273,7 +273,7 @@ def _place(
             free[best] -= 1
 
 
-def _fill(part: np.ndarray, sizes: np.ndarray, parts: int) -> None:
+def _fill_empty_parts(part: np.ndarray, sizes: np.ndarray, parts: int) -> None:
     """Give each empty part the smallest group of what has most groups; what is left out may give its last."""
     for i in range(parts):
         counts = np.bincount(part, minlength=parts)

@@ -163,10 +163,10 @@ def _table(found: Opened, wanted: list[str] | None) -> Table:
             Problem(found.where, "at least one row", "none" if not found.rows else str(found.rows))
         )
     at = {name: i for i, name in enumerate(names)}
-    return Table({name: _TableColumn(_checked(found, name, at[name])) for name in wanted}, found.rows)
+    return Table({name: _TableColumn(_checked_length(found, name, at[name])) for name in wanted}, found.rows)
 
 
-def _checked(found: Opened, name: str, at: int) -> Callable[[], Values | Stored]:
+def _checked_length(found: Opened, name: str, at: int) -> Callable[[], Values | Stored]:
     load, where, rows = found.load, f"{found.where}, column `{name}`", found.rows
 
     def column() -> Values | Stored:

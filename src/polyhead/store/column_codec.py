@@ -34,9 +34,9 @@ def dense(shape: tuple[int, ...], dtype: Any, nullable: bool = False) -> Spec:
 
 def like(value: Any) -> Spec:
     """A column of values like one; an empty array of several axes stands for arrays of any shape."""
-    from polyhead.store.value_types import encode, settled, type_of
+    from polyhead.store.value_types import settled, type_of, type_to_text
 
-    return {"is": "values", "of": encode(settled(type_of(value)))}
+    return {"is": "values", "of": type_to_text(settled(type_of(value)))}
 
 
 def holds(spec: Spec, other: Spec) -> bool:
@@ -70,7 +70,7 @@ def spec_of(source: Source, name: str) -> Spec:
 def _spec_of_values(source: Source, name: str) -> Spec:
     import pyarrow as pa
 
-    from polyhead.store.value_types import common, encode, settled, type_of
+    from polyhead.store.value_types import common, settled, type_of, type_to_text
 
     found, start = pa.null(), 0
     for _, values in scan(source, name):
@@ -82,7 +82,7 @@ def _spec_of_values(source: Source, name: str) -> Spec:
                 bad.index = start + i
                 raise
         start += len(plain)
-    return {"is": "values", "of": encode(settled(found))}
+    return {"is": "values", "of": type_to_text(settled(found))}
 
 
 def _spec_of_array(probe: np.ndarray) -> Spec:
@@ -100,11 +100,11 @@ def _spec_of_array(probe: np.ndarray) -> Spec:
 
 
 def _spec_of_codes(source: Source, name: str) -> Spec:
-    from polyhead.store.value_types import common, encode, settled, type_of
+    from polyhead.store.value_types import common, settled, type_of, type_to_text
 
     parts = [part for _, part in scan(source, name) if isinstance(part, Coded)]
     categories, ordered = united(parts)
-    of = encode(settled(common([type_of(category) for category in categories])))
+    of = type_to_text(settled(common([type_of(category) for category in categories])))
     if len(categories) > min(FEW, max(256, len(source) // 2)):
         return {"is": "values", "of": of}
     return {"is": "coded", "of": of, "ordered": ordered, "categories": list(categories)}
@@ -125,9 +125,9 @@ def field(spec: Spec) -> Any:
 
 
 def _type(spec: Spec) -> Any:
-    from polyhead.store.value_types import decode
+    from polyhead.store.value_types import type_from_text
 
-    return decode(spec["of"])
+    return type_from_text(spec["of"])
 
 
 def number_type(dtype: np.dtype) -> Any:
@@ -137,20 +137,20 @@ def number_type(dtype: np.dtype) -> Any:
     return pa.uint8() if dtype.kind == "b" else pa.from_numpy_dtype(dtype)
 
 
-def said(spec: Spec) -> str:
+def spec_words(spec: Spec) -> str:
     """A column's kind as an error names it.
 
-    >>> said(dense((4,), "float32"))
+    >>> spec_words(dense((4,), "float32"))
     'float32 of shape (4,)'
     """
     if spec["is"] in ("values", "coded"):
-        from polyhead.store.value_types import words
+        from polyhead.store.value_types import type_words
 
-        return f"{'categories of ' if spec['is'] == 'coded' else ''}{words(_type(spec))}"
+        return f"{'categories of ' if spec['is'] == 'coded' else ''}{type_words(_type(spec))}"
     return f"{spec['dtype']} of shape {tuple(spec['shape'])}"
 
 
-def row_bytes(spec: Spec) -> int:
+def dense_row_bytes(spec: Spec) -> int:
     """The bytes of a row of a dense column."""
     return math.prod(spec["shape"]) * np.dtype(spec["dtype"]).itemsize
 
@@ -177,7 +177,7 @@ def to_arrow(spec: Spec, values: Any, gone: np.ndarray | None = None) -> Any:
         )
     if spec["is"] == "coded":
         if not isinstance(values, Coded):
-            raise BadValue(0, said(spec), shown(values[0]), "Convert the column.")
+            raise BadValue(0, spec_words(spec), shown(values[0]), "Convert the column.")
         codes = recoded(values, spec["categories"]).codes if len(values) else np.zeros(0, np.int32)
         indices = pa.array(codes, mask=codes < 0)
         names = to_arrow({**spec, "is": "values"}, spec["categories"])
@@ -192,7 +192,7 @@ def to_arrow(spec: Spec, values: Any, gone: np.ndarray | None = None) -> Any:
     return pa.ExtensionArray.from_storage(field(spec), storage)
 
 
-def checked(spec: Spec, values: Any) -> Any:
+def fitting_rows(spec: Spec, values: Any) -> Any:
     """Rows as `to_arrow` takes them.
 
     Raises:
@@ -203,14 +203,14 @@ def checked(spec: Spec, values: Any) -> Any:
     dtype, shape = np.dtype(spec["dtype"]), tuple(spec["shape"])
     if spec["nullable"]:
         return [
-            None if v is None or is_missing(v) else _fitting(v[None], dtype, shape, i)[0]
+            None if v is None or is_missing(v) else _fitting_array(v[None], dtype, shape, i)[0]
             for i, v in enumerate(values)
         ]
     array = values if isinstance(values, np.ndarray) else np.asarray(values)
-    return _fitting(array, dtype, shape, 0)
+    return _fitting_array(array, dtype, shape, 0)
 
 
-def _fitting(array: np.ndarray, dtype: np.dtype, shape: tuple[int, ...], index: int) -> np.ndarray:
+def _fitting_array(array: np.ndarray, dtype: np.dtype, shape: tuple[int, ...], index: int) -> np.ndarray:
     if array.shape[1:] != shape or array.dtype.kind not in "biufmM":
         expected = f"{dtype} of shape {shape}, as the first rows are"
         raise BadValue(index, expected, f"{array.dtype} of shape {array.shape[1:]}", "Convert the column.")
@@ -242,7 +242,7 @@ def fitted(array: np.ndarray, dtype: np.dtype) -> tuple[np.ndarray, str | None]:
 # Read ------------------------------------------------------------------------------------------------------
 
 
-def column_of(spec: Spec, pieces: Sequence[Any]) -> Values | Stored:
+def column_from(spec: Spec, pieces: Sequence[Any]) -> Values | Stored:
     """A column, of its Arrow arrays in one or several files."""
     if spec["is"] == "values":
         return _Objects(_type(spec), pieces)
@@ -259,18 +259,18 @@ def view(spec: Spec, array: Any) -> np.ndarray:
     dtype, shape = np.dtype(spec["dtype"]), tuple(spec["shape"])
     if not shape:
         if dtype.kind in "iuf":
-            return numbers(array, dtype)
+            return numbers_in_place(array, dtype)
         found = array.to_numpy(zero_copy_only=False).astype(dtype, copy=False)
     else:
         storage = array.storage
-        flat = numbers(storage.flatten() if not storage.null_count else storage.values, dtype)
+        flat = numbers_in_place(storage.flatten() if not storage.null_count else storage.values, dtype)
         found = flat.reshape(-1, *shape)
     if len(found) != len(array):
         raise ValueError(f"{len(found)} rows of {len(array)}")
     return found
 
 
-def numbers(array: Any, dtype: np.dtype) -> np.ndarray:
+def numbers_in_place(array: Any, dtype: np.dtype) -> np.ndarray:
     """An Arrow array of numbers without nulls as it stands in memory, ``(n,)`` of ``dtype``."""
     import pyarrow as pa
 

@@ -15,7 +15,7 @@ from polyhead.columns.values import Values
 from polyhead.errors import PolyheadError, Problem, StoreError, as_path, place
 from polyhead.kinds.source_column import About
 from polyhead.sources.source import OwnSource
-from polyhead.store.column_codec import column_of, field
+from polyhead.store.column_codec import column_from, field
 from polyhead.store.files import AGAIN, check_sizes, checked_column, map_shard, read_manifest
 
 
@@ -157,5 +157,5 @@ class _StoredColumn:
         if self._values is None:
             with self._lock:
                 if self._values is None:
-                    self._values = column_of(self._spec, self._maps.column(self._name))
+                    self._values = column_from(self._spec, self._maps.column(self._name))
         return self._values

@@ -94,10 +94,10 @@ def _product(shape: list[int]) -> int:
 
 
 def _is_type(text: Any) -> bool:
-    from polyhead.store.value_types import decode
+    from polyhead.store.value_types import type_from_text
 
     try:
-        return isinstance(text, str) and decode(text) is not None
+        return isinstance(text, str) and type_from_text(text) is not None
     except ValueError:
         return False
 

@@ -13,8 +13,8 @@ import pyarrow as pa
 from polyhead.columns.mask_values import Panoptic, Polygons, Rle, Segment
 from polyhead.errors import BadValue, shown
 from polyhead.kinds.missing import is_missing
-from polyhead.store.column_codec import fitted, numbers
-from polyhead.store.value_types import SCALARS, form_of, layout, panoptic_of, words
+from polyhead.store.column_codec import fitted, numbers_in_place
+from polyhead.store.value_types import SCALARS, array_layout, form_of, shared_panoptic, type_words
 
 _CONVERTED: dict[Any, Callable[[Any], Any]] = {
     pa.bool_(): bool,
@@ -43,7 +43,7 @@ def write(kind: Any, values: Sequence[Any]) -> Any:
 
 def _built(kind: Any, values: Sequence[Any]) -> Any:
     """What `_plainer` gave, as Arrow; arrays as a whole, as Arrow itself would take them number by number."""
-    if _is_plain(kind):
+    if _reads_as_written(kind):
         return pa.array(values, kind)
     mask = pa.array([value is None for value in values], pa.bool_())
     if pa.types.is_struct(kind):
@@ -52,7 +52,7 @@ def _built(kind: Any, values: Sequence[Any]) -> Any:
     there = [value for value in values if value is not None]
     offsets = pa.array(np.cumsum([0, *(0 if value is None else len(value) for value in values)]), pa.int64())
     if form_of(kind) == "rows":
-        dtype, row = layout(kind)
+        dtype, row = array_layout(kind)
         items = pa.array(np.concatenate([np.zeros(0, dtype), *(value.reshape(-1) for value in there)]))
         for size in reversed(row or ()):
             items = pa.FixedSizeListArray.from_arrays(items, size)
@@ -73,7 +73,7 @@ def _plainer(kind: Any) -> Callable[[Any], Any]:
 
         def plain(value: Any) -> Any:
             if not isinstance(value, (list, tuple, np.ndarray)):
-                raise _unfit(kind, value)
+                raise _wrong_value(kind, value)
             return [item(part) for part in value]
     else:
         prefix = "" if form == "fields" else f"{form}:"
@@ -82,7 +82,7 @@ def _plainer(kind: Any) -> Callable[[Any], Any]:
         def plain(value: Any) -> Any:
             fields = value if form == "fields" else _apart(form, value)
             if not isinstance(fields, Mapping) or not parts.keys() >= fields.keys():
-                raise _unfit(kind, value)
+                raise _wrong_value(kind, value)
             return {name: part(fields.get(key)) for key, (name, part) in parts.items()}
 
     holds_nan = kind == pa.float64()
@@ -96,7 +96,7 @@ def _scalar_plainer(kind: Any) -> Callable[[Any], Any]:
 
     def plain(value: Any) -> Any:
         if not isinstance(value, types):
-            raise _unfit(kind, value)
+            raise _wrong_value(kind, value)
         found = _CONVERTED[kind](value)
         if kind == pa.int64() and not -(2**63) <= found < 2**63:
             raise BadValue(0, "whole numbers of 64 bits", shown(found))
@@ -106,16 +106,16 @@ def _scalar_plainer(kind: Any) -> Callable[[Any], Any]:
 
 
 def _array_plainer(kind: Any) -> Callable[[Any], Any]:
-    dtype, row = layout(kind)
+    dtype, row = array_layout(kind)
 
     def plain(value: Any) -> Any:
         try:
             array = np.asarray(value)
         except ValueError:  # lists of unequal length
-            raise _unfit(kind, value) from None
+            raise _wrong_value(kind, value) from None
         fits = not array.size or array.shape[1:] == row
         if array.dtype.kind not in "biuf" or not array.ndim or not fits:
-            raise _unfit(kind, value)
+            raise _wrong_value(kind, value)
         array, lost = fitted(array, dtype)
         if lost is not None:
             raise BadValue(0, f"numbers that fit {dtype}", lost, "Convert the column.")
@@ -124,14 +124,14 @@ def _array_plainer(kind: Any) -> Callable[[Any], Any]:
     return plain
 
 
-def _unfit(kind: Any, value: Any) -> BadValue:
-    return BadValue(0, words(kind), shown(value), "Convert the column.")
+def _wrong_value(kind: Any, value: Any) -> BadValue:
+    return BadValue(0, type_words(kind), shown(value), "Convert the column.")
 
 
 def read(kind: Any, array: Any) -> list[Any]:
     """The values of a pyarrow array that `write` made."""
     form = form_of(kind)
-    if _is_plain(kind):
+    if _reads_as_written(kind):
         values: list[Any] = array.to_pylist()
         return values
     there = np.asarray(array.is_valid()).tolist()
@@ -145,26 +145,26 @@ def read(kind: Any, array: Any) -> list[Any]:
     names = [field.name.removeprefix(f"{form}:") for field in kind]
     rows = [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
     made = [
-        row if form == "fields" or not ok else _together(form, row)
+        row if form == "fields" or not ok else _put_together(form, row)
         for row, ok in zip(rows, there, strict=True)
     ]
     return [value if ok else None for value, ok in zip(made, there, strict=True)]
 
 
-def _is_plain(kind: Any) -> bool:
+def _reads_as_written(kind: Any) -> bool:
     """Whether Arrow's own Python values are those that were written."""
     form = form_of(kind)
     if form == "list":
-        return _is_plain(kind.value_type)
-    return form == "scalar" or (form == "fields" and all(_is_plain(field.type) for field in kind))
+        return _reads_as_written(kind.value_type)
+    return form == "scalar" or (form == "fields" and all(_reads_as_written(field.type) for field in kind))
 
 
 def _read_rows(kind: Any, array: Any) -> np.ndarray:
-    dtype, row = layout(kind)
+    dtype, row = array_layout(kind)
     assert row is not None
     for _ in row:
         array = array.flatten()
-    return numbers(array, dtype).reshape(-1, *row)
+    return numbers_in_place(array, dtype).reshape(-1, *row)
 
 
 def _apart(form: str, value: Any) -> dict[str, Any] | None:
@@ -178,17 +178,17 @@ def _apart(form: str, value: Any) -> dict[str, Any] | None:
         return {"size": list(value.size), "counts": value.counts}
     if form == "panoptic" and isinstance(value, Panoptic):
         ids, classes = (np.array(list(part), np.int64) for part in (value.classes, value.classes.values()))
-        return {"png": _png(value), "size": list(value.size), "ids": ids, "classes": classes}
+        return {"png": _png_bytes(value), "size": list(value.size), "ids": ids, "classes": classes}
     if form == "segment" and isinstance(value, Segment):
         return {"of": value.of, "number": value.number}
     if form == "segments" and isinstance(value, (list, tuple)):
-        of = panoptic_of(value)
+        of = shared_panoptic(value)
         if of is not None or not any(part is not None for part in value):
             return {"of": of, "numbers": [part if part is None else part.number for part in value]}
     return None
 
 
-def _png(value: Panoptic) -> bytes:
+def _png_bytes(value: Panoptic) -> bytes:
     try:
         return value.path if isinstance(value.path, bytes) else Path(value.path).read_bytes()
     except OSError as error:
@@ -196,7 +196,7 @@ def _png(value: Panoptic) -> bytes:
         raise BadValue(0, "a file that can be read", found) from error
 
 
-def _together(form: str, fields: dict[str, Any]) -> Any:
+def _put_together(form: str, fields: dict[str, Any]) -> Any:
     """The object that `_apart` took apart."""
     if form == "array":
         return fields["values"].reshape(fields["shape"])

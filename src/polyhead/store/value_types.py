@@ -75,10 +75,10 @@ def form_of(kind: Any) -> str:
     return "scalar"
 
 
-def layout(kind: Any) -> tuple[np.dtype, tuple[int, ...] | None]:
+def array_layout(kind: Any) -> tuple[np.dtype, tuple[int, ...] | None]:
     """The dtype of an array's numbers, and the shape of its rows where that is fixed."""
     if form_of(kind) == "array":
-        return layout(kind.field(1).type)[0], None
+        return array_layout(kind.field(1).type)[0], None
     row, inner = [], kind.value_type
     while pa.types.is_fixed_size_list(inner):
         row.append(inner.list_size)
@@ -86,10 +86,10 @@ def layout(kind: Any) -> tuple[np.dtype, tuple[int, ...] | None]:
     return np.dtype(inner.to_pandas_dtype()), tuple(row)
 
 
-def encode(kind: Any) -> str:
+def type_to_text(kind: Any) -> str:
     """A type as text for the manifest: Arrow's own form of a schema.
 
-    >>> decode(encode(list_of(pa.int64())))
+    >>> type_from_text(type_to_text(list_of(pa.int64())))
     LargeListType(large_list<item: int64>)
     """
     schema = pa.schema([pa.field("", kind)]).serialize()
@@ -97,8 +97,8 @@ def encode(kind: Any) -> str:
 
 
 @lru_cache(256)
-def decode(text: str) -> Any:
-    """The type that `encode` gave as text.
+def type_from_text(text: str) -> Any:
+    """The type that `type_to_text` gave as text.
 
     Raises:
         ValueError: for other text.
@@ -130,7 +130,7 @@ def type_of(value: Any) -> Any:
         if isinstance(value, classes):
             return OBJECTS[form]
     if isinstance(value, (list, tuple)) or (isinstance(value, np.ndarray) and value.ndim):
-        if panoptic_of(value) is not None:
+        if shared_panoptic(value) is not None:
             return OBJECTS["segments"]
         return list_of(common([type_of(part) for part in value]))
     if isinstance(value, Mapping) and all(isinstance(key, str) for key in value):
@@ -140,7 +140,7 @@ def type_of(value: Any) -> Any:
     raise BadValue(0, expected, shown(value), fix)
 
 
-def panoptic_of(values: Any) -> Panoptic | None:
+def shared_panoptic(values: Any) -> Panoptic | None:
     """The annotation that all segments of a list belong to; None for any other list."""
     parts = [part for part in values if part is not None]
     alike = bool(parts) and all(isinstance(part, Segment) and part.of is parts[0].of for part in parts)
@@ -160,7 +160,7 @@ def common(types: Sequence[Any]) -> Any:
             both = _both(found, kind)
             if both is None:
                 raise BadValue(
-                    i, f"{words(found)}, as in the rows before", words(kind), "Convert the column."
+                    i, f"{type_words(found)}, as in the rows before", type_words(kind), "Convert the column."
                 )
             found = both
     return found
@@ -187,7 +187,7 @@ def _both(a: Any, b: Any) -> Any:
         return a
     if pa.types.is_null(a):
         return b
-    if _is_number(a) and _is_number(b):
+    if _is_number_type(a) and _is_number_type(b):
         return pa.float64() if pa.types.is_floating(a) or pa.types.is_floating(b) else pa.int64()
     if NAN in (a, b):
         return b if a == NAN else a
@@ -198,7 +198,7 @@ def _both(a: Any, b: Any) -> Any:
     if forms in (("rows", "list"), ("array", "list")):
         return _array_or_list(first, second.value_type)
     if set(forms) <= {"rows", "array"}:
-        (dtype, row), (other, rest) = layout(a), layout(b)
+        (dtype, row), (other, rest) = array_layout(a), array_layout(b)
         return array_of(np.result_type(dtype, other), row if row == rest else None)
     if forms == ("list", "list"):
         item = _both(a.value_type, b.value_type)
@@ -212,29 +212,29 @@ def _both(a: Any, b: Any) -> Any:
 
 def _array_or_list(array: Any, item: Any) -> Any:
     """The type that holds arrays and lists of numbers; lists that are empty fit any array."""
-    dtype, row = layout(array)
+    dtype, row = array_layout(array)
     if pa.types.is_null(item):
         return array
-    if not _is_number(item) or pa.types.is_boolean(item) or row:
+    if not _is_number_type(item) or pa.types.is_boolean(item) or row:
         return None
     return array_of(np.result_type(dtype, np.int64 if pa.types.is_integer(item) else np.float64), row)
 
 
-def _is_number(kind: Any) -> bool:
+def _is_number_type(kind: Any) -> bool:
     return bool(pa.types.is_boolean(kind) or pa.types.is_integer(kind) or pa.types.is_floating(kind))
 
 
-def words(kind: Any) -> str:
+def type_words(kind: Any) -> str:
     """A type as an error names it.
 
-    >>> words(list_of(pa.large_string()))
+    >>> type_words(list_of(pa.large_string()))
     'lists of text'
     """
     form = form_of(kind)
     if form == "list":
-        return f"lists of {words(kind.value_type)}"
+        return f"lists of {type_words(kind.value_type)}"
     if form in ("rows", "array"):
-        dtype, row = layout(kind)
+        dtype, row = array_layout(kind)
         shape = "any shape" if row is None else f"shape {('n', *row)}".replace("'", "")
         return f"arrays of {dtype} of {shape}"
     names = {"mask": "masks", "panoptic": "panoptic PNGs", "segment": "segments of panoptic PNGs"}
