@@ -44,7 +44,7 @@ def _read_error(read: Callable[[Any], Any], source: Any, ids: Any, error: Except
         where, words = f"{where}, rows {rows} together", "read fewer rows at once."
     file = isinstance(error, OSError) and error.filename is not None
     what = "the file" if file else "read()"
-    found = f"{type(error).__name__}: {_in_one_line(error)}".rstrip(".: ")
+    found = f"{type(error).__name__}: {_shortened(error)}".rstrip(".: ")
     return DataError(Problem(where, "its columns", f"{found} ({_line(error)})", f"Fix {what}, or {words}"))
 
 
@@ -58,7 +58,7 @@ def _first(read: Callable[[Any], Any], ids: Any, error: Exception) -> tuple[int 
     return None, error
 
 
-def _in_one_line(error: Exception) -> str:
+def _shortened(error: Exception) -> str:
     if isinstance(error, OSError) and error.filename is not None:
         return f"{error.strerror}: {error.filename}"
     return " ".join(str(error).split())[:300]
