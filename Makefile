@@ -17,14 +17,16 @@ PIP := -m pip install --quiet
 TORCH := $(shell sed -n '/^torch==/p' constraints/ci.txt)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lint format test test-fast test-lowest test-keras $(BACKENDS:%=test-%) demo bench bench-vision docs clean
+.PHONY: help setup lint format test test-all test-fast test-plain test-lowest test-keras test-turn ci $(BACKENDS:%=test-%) demo bench bench-vision docs clean
 
 help:
 	@echo "make demo         train a model with many heads on real images (sets up $(VENV)-demo)"
 	@echo "make test         lint, then the tests on $(BACKENDS) (sets up $(VENV))"
+	@echo "make test-all     the same with the tests that make test leaves out: marked full, or once on other backends"
 	@echo "make test-fast    the tests that are not slow, on jax alone"
 	@echo "make test-lowest  the tests that are not slow, on the oldest versions that are supported"
 	@echo "make test-keras   the tests of tests/versions on other versions of Keras and its backends; VERSIONS=\"3.12 jax\" for some"
+	@echo "make ci           lint, test, test-lowest and two versions of Keras, $(JOBS) at a time: what .ci/run runs"
 	@echo "make bench        side by side with other libraries (sets up $(VENV)-bench); BENCH=--short for 5 minutes"
 	@echo "make lint | format | bench-vision | docs | setup | clean"
 
@@ -76,31 +78,52 @@ format: $(VENV)/.ready
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-# The first backend runs everything; the others only what touches Keras (see tests/conftest.py).
+# What touches Keras runs on each backend, the rest once (see tests/conftest.py). FULL= runs what is left out, too.
 
-test-$(firstword $(BACKENDS)): $(VENV)/.ready
-	KERAS_BACKEND=$(firstword $(BACKENDS)) $(BIN)/python -m pytest -q
+FULL ?= and not full
 
-$(addprefix test-,$(wordlist 2,9,$(BACKENDS))): test-%: $(VENV)/.ready
-	KERAS_BACKEND=$* $(BIN)/python -m pytest -q -m keras
+# JAX does not guard its cache against another process that writes it at the same time: each suite has a folder.
+CACHE := JAX_COMPILATION_CACHE_DIR=$(CURDIR)/.jax_cache
 
-# Two backends at a time, as each uses one core for the most part; what they print comes when each is done.
+$(BACKENDS:%=test-%): test-%: $(VENV)/.ready
+	KERAS_BACKEND=$* $(BIN)/python -m pytest -q -m "keras $(FULL)"
+
+test-plain: $(VENV)/.ready
+	KERAS_BACKEND=$(firstword $(BACKENDS)) $(CACHE)/plain $(BIN)/python -m pytest -q -m "not keras $(FULL)"
+
+# Two at a time, as each uses one core for the most part, the longest first; what they print comes when each is done.
+
+POOL = $(MAKE) --no-print-directory --jobs=$(JOBS) --keep-going --output-sync=target
+TESTS := $(BACKENDS:%=test-%) test-plain
 
 test: lint
 	@echo "== tests on $(BACKENDS), $(JOBS) at a time"
-	@$(MAKE) --no-print-directory --jobs=$(JOBS) --keep-going --output-sync=target $(BACKENDS:%=test-%)
+	@$(POOL) $(TESTS)
+
+test-all: lint
+	@$(POOL) $(TESTS) FULL=
+
+ci: $(VENV)/.ready $(VENV)-lowest/.ready
+	@$(POOL) $(BACKENDS:%=test-%) test-lowest test-plain test-turn lint LOWEST="and lowest"
 
 test-fast: $(VENV)/.ready
 	KERAS_BACKEND=jax $(BIN)/python -m pytest -q -m "not slow"
 
+# LOWEST="and lowest" leaves out what no library changes.
+
+LOWEST ?=
+
 test-lowest: $(VENV)-lowest/.ready
-	KERAS_BACKEND=torch $(VENV)-lowest/bin/python -m pytest -q -m "not slow"
+	KERAS_BACKEND=torch $(VENV)-lowest/bin/python -m pytest -q -m "not slow $(LOWEST)"
 
 # Keras lies in folders under .venv-keras; an environment of a backend is there for as long as its tests run. A checkout
 # serves as Keras's master where its repository cannot be reached: KERAS_MASTER=/path/to/keras.
 
 test-keras: $(VENV)/.ready
 	@JOBS=$(JOBS) $(BIN)/python tests/versions/run_versions.py $(VERSIONS)
+
+test-turn: $(VENV)/.ready
+	@JOBS=1 $(CACHE)/turn $(BIN)/python tests/versions/run_versions.py turn
 
 demo: $(VENV)-demo/.ready
 	$(VENV)-demo/bin/polyhead demo

@@ -86,8 +86,8 @@ def measure(make: Callable[[], tuple[Any, Any, Any]], batch_size: int) -> dict[s
             if checked:
                 clock("check", lambda feed=feed: feed.check(model))
             else:
-                feed._met[model] = (None, feed._check(model)[0].structure)
-                feed._drawing._blocks.check = False
+                feed._binding.met[model] = (None, feed._binding.check(model)[0].structure)
+                feed._iterator._blocks.check = False
             clock(f"first epoch, {word}", lambda feed=feed: model.fit(feed, verbose=0))
             clock(f"later epoch, {word}", lambda feed=feed: model.fit(feed, verbose=0))
     return taken

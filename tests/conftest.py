@@ -3,11 +3,17 @@
 Tests that touch Keras carry the mark ``keras`` and run once for each backend; the rest runs once. The mark is
 given here: to what lies in ``ALWAYS``, and to every test file and doctest that imports keras. Other tests may
 carry it by themselves. ``KERAS_BACKEND`` chooses the backend, as it does for Keras.
+
+The mark ``lowest`` is given by folder, too: ``.ci/run`` runs these on the oldest versions, ``make test-lowest`` all.
+
+``make test`` leaves out what carries the mark ``full``, and ``make test-all`` does not. A test that carries the mark
+``once`` needs Keras, but looks at what no backend changes: on all but JAX it is ``full``.
 """
 
 import functools
 import os
 import re
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -15,9 +21,27 @@ from _pytest.doctest import DoctestItem
 
 from running import Clock
 
+
+def _number(package: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in metadata.version(package).split(".")[:2])
+
+
 os.environ.setdefault("KERAS_BACKEND", "jax")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
+
+# The models are small: more threads only wait for each other, and a suite for each core runs anyway.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
+
+# A step runs a few times here, and XLA takes longer to optimize it: most of the time of these tests on JAX. XLA ends
+# the process for a flag that it does not know, so older versions optimize.
+if os.environ["KERAS_BACKEND"] == "jax" and _number("jaxlib") >= (0, 10):
+    os.environ.setdefault(
+        "XLA_FLAGS",
+        "--xla_backend_optimization_level=1 --xla_llvm_disable_expensive_passes=true"
+        " --xla_cpu_use_fusion_emitters=false --xla_cpu_multi_thread_eigen=false",
+    )
 
 TESTS = Path(__file__).parent
 
@@ -27,6 +51,22 @@ os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")
 
 ALWAYS = {"contract", "keras_bridge", "kinds", "examples", "test_feed.py"}
+# What calls Keras, or libraries of tables, files and images: of these the oldest versions are tested with each change.
+LIBRARIES = {
+    *(
+        "augment",
+        "cli",
+        "columns",
+        "images",
+        "keras_bridge",
+        "kinds",
+        "packing",
+        "pipeline",
+        "readers",
+        "report",
+    ),
+    *("sources", "store", "versions"),
+}
 _IMPORT = re.compile(r"^\s*(?:import|from) keras\b", re.MULTILINE)
 
 
@@ -38,6 +78,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if touches_keras(item):
             item.add_marker("keras")
+        if LIBRARIES.intersection(item.path.relative_to(TESTS.parent).parts):
+            item.add_marker("lowest")
+        if item.get_closest_marker("once") and os.environ["KERAS_BACKEND"] != "jax":
+            item.add_marker("full")
 
 
 def touches_keras(item: pytest.Item) -> bool:

@@ -296,7 +296,7 @@ def test_a_bad_value_is_named_with_its_row(workers):
         list(feed)
     assert str(error.value) == (
         "input `x`, row 777: expected finite numbers, got inf. "
-        "Mend the row, or say Array(fill=0.0) to fill in for NaN."
+        "Fix the row, or say Array(fill=0.0) to fill in for NaN."
     )
 
 
@@ -362,8 +362,8 @@ def test_every_problem_of_a_declaration_comes_at_once():
                 }
             },
             "2 problems:\n"
-            "  1. head `present`, given='more': expected a chain that ends, got present -> more -> present.\n"
-            "  2. head `more`, given='present': expected a chain that ends, got more -> present -> more.",
+            "  1. head `present`, given='more': expected no circle of heads, got present -> more -> present.\n"
+            "  2. head `more`, given='present': expected no circle of heads, got more -> present -> more.",
         ),
         ({"workers": -1}, 'Feed(workers=): expected "auto" or an integer of at least 0, got -1.'),
     ],

@@ -7,7 +7,7 @@ import threading
 import numpy as np
 import pytest
 
-from polyhead.jit import Loop, settled
+from polyhead.jit import Loop, wait_until_compiled
 
 
 def double(values, out):
@@ -62,6 +62,6 @@ def test_a_program_may_end_while_a_loop_is_compiled():
 def test_who_measures_waits_for_what_is_being_compiled():
     loop = Loop(lambda a: a.sum(), np.ones(3))
     assert loop.ready is None
-    settled()
+    wait_until_compiled()
     assert loop.ready is not None
-    settled()  # nothing to wait for
+    wait_until_compiled()  # nothing to wait for

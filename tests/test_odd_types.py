@@ -228,7 +228,10 @@ def test_true_and_false_of_numpy_and_dtypes():
             ).peek(),
             "head `mask`, row 0: expected a mask (H, W) or (H, W, n), got lists of unequal length ([[1, 2], [3]]).",
         ),
-        (lambda: feed().restore(None), "feed.restore(state): expected what feed.state() gave, got None."),
+        (
+            lambda: feed().restore(None),
+            "feed.restore(state): expected a dict that feed.state() returned, got None.",
+        ),
         (lambda: feed().preview(3), "preview(path): expected a path, got 3."),
         (
             lambda: ph.Categorical([["cat"], ["dog"]]),

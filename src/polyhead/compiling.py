@@ -1,4 +1,4 @@
-"""Output layers, losses, metrics and loss weights, from the heads."""
+"""Makes output layers, losses, metrics and loss weights from the heads."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import numpy as np
 
 from polyhead.checks.activation import activation
 from polyhead.checks.compiled_model import unweighable
-from polyhead.checks.contract import symbolic
 from polyhead.checks.metric_rules import judge_metrics
+from polyhead.checks.model_match import symbolic
 from polyhead.checks.output_rules import as_loss
 from polyhead.errors import ContractError, Problem, other_choice, place, shown, similar, warn
-from polyhead.keras_bridge.identifiers import BY_SHAPE, require_model, strange_arguments, unknown
+from polyhead.keras_bridge.identifiers import BY_SHAPE, require_model, strange_arguments, unknown_names
 from polyhead.keras_bridge.structure import Structure, at, fill, leaves, output
 from polyhead.kinds import Head
 from polyhead.kinds.declaration import Declaration
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class BoundFeed(Protocol):
-    """What `compile` needs of a feed."""
+    """The part of a feed that `compile` needs."""
 
     heads: Mapping[str, Head]
     weighted_heads: frozenset[str]
@@ -34,13 +34,13 @@ class BoundFeed(Protocol):
         """The batch that comes next."""
 
     def mean_weights(self, losses: Mapping[str, Any]) -> dict[str, float]:
-        """For each head the mean sample weight over the rows, as its loss reads weights."""
+        """The mean sample weight of each head over the rows, as its loss reads weights."""
 
     def _bind(self, model: Any, compiled: bool = True) -> Structure: ...
 
 
 def outputs(features: Any, heads: Mapping[str, Head] | BoundFeed) -> dict[str, keras.KerasTensor]:
-    """The output layers that fit the heads, named after them.
+    """Make the output layers of the heads, named after them.
 
     Classes get probabilities (sigmoid or softmax), numbers get linear units, masks a 1 x 1 convolution
     (features are enlarged to the mask's size first), boxes and keypoints a dense layer over all features.
@@ -97,7 +97,7 @@ def _require_resolved(name: str, head: Head) -> None:
 
 
 def compile(model: Any, feed: Any, *, optimizer: Any, normalize: str = "data", **kwargs: Any) -> Any:
-    """``model.compile`` with the losses, weighted metrics and loss weights of the feed's heads.
+    """Call ``model.compile`` with the losses, weighted metrics and loss weights of the feed's heads.
 
     A head's loss is the weighted mean over what is labelled, in the step and in the logged epoch. A step divides the
     sum of weight times value by the values of the batch and by the head's mean weight over the training rows, so that
@@ -130,16 +130,16 @@ def compile(model: Any, feed: Any, *, optimizer: Any, normalize: str = "data", *
     require_model(model, "compile(model)")
     if not hasattr(feed, "_bind"):
         raise ContractError(Problem("compile(feed)", "a ph.Feed", shown(feed)))
-    _require_arguments(model, feed, normalize, {"optimizer": optimizer, **kwargs})
+    _require_compile_arguments(model, feed, normalize, {"optimizer": optimizer, **kwargs})
     structure = feed._bind(model, compiled=False)
     if structure.own_loss:
         fix = "Say model.compile(optimizer=...): the model gets the labels, and makes its loss of them."
         found = f"{type(model).__name__}, whose outputs are not the heads, with a loss of its own"
         raise ContractError(Problem("compile()", "a model with an output for each head", found, fix))
-    logits = _logits(model, feed, structure)
+    logits = _gives_logits(model, feed, structure)
     losses = {
         name: LabelledMean(
-            _loss(head, logits[name]),
+            _loss_of(head, logits[name]),
             elementwise=bool(head.elementwise),
             mean_weight=None if normalize == "batch" else 1.0,
             head=name,
@@ -151,7 +151,7 @@ def compile(model: Any, feed: Any, *, optimizer: Any, normalize: str = "data", *
     if problems:
         raise ContractError(*problems)
     metrics = {
-        name: [resolve(metric, head, logits[name]) for metric in _asked(head, logits[name])]
+        name: [resolve(metric, head, logits[name]) for metric in _metrics_of(head, logits[name])]
         for name, head in feed.heads.items()
     }
     _require_metrics(feed.heads, metrics, logits)
@@ -189,8 +189,8 @@ def _declared(feed: Any, name: str) -> str:
         return json.dumps(Declaration(feed.inputs, {name: head.fixed(loss=None, metrics=None)}).to_dict())
 
 
-def _require_arguments(model: Any, feed: Any, normalize: str, kwargs: Mapping[str, Any]) -> None:
-    """Raise for arguments that belong to a head, or mean nothing."""
+def _require_compile_arguments(model: Any, feed: Any, normalize: str, kwargs: Mapping[str, Any]) -> None:
+    """Raise for arguments that belong to a head, or do not exist."""
     expected = '"data" or "batch"'
     problems = other_choice("compile(normalize=)", normalize, ("data", "batch"), expected)
     head = {"loss_weights": "weight", "weighted_metrics": "metrics"}
@@ -198,9 +198,9 @@ def _require_arguments(model: Any, feed: Any, normalize: str, kwargs: Mapping[st
     problems += [
         Problem(
             f"compile({name}=)",
-            "nothing, as the heads have it",
+            f"no {name}= together with a Feed, whose heads have it",
             shown(kwargs[name]),
-            f"Say it on the head: ph.{kind}({head.get(name, name)}=...).",
+            f"Set it on a head: ph.{kind}({head.get(name, name)}=...).",
         )
         for name in ("loss", "loss_weights", "metrics", "weighted_metrics")
         if name in kwargs
@@ -208,7 +208,7 @@ def _require_arguments(model: Any, feed: Any, normalize: str, kwargs: Mapping[st
     problems += strange_arguments(model, kwargs)
     losses = {name: one.loss for name, one in feed.heads.items()}
     metrics = {name: one.metrics for name, one in feed.heads.items()}
-    problems += unknown(losses, metrics, kwargs["optimizer"])
+    problems += unknown_names(losses, metrics, kwargs["optimizer"])
     if all(head.weight == 0 for head in feed.heads.values()):
         fix = "Give one of them a weight above 0."
         problems.append(Problem("heads", "a head whose weight is above 0", "weight=0 on every head", fix))
@@ -219,7 +219,7 @@ def _require_arguments(model: Any, feed: Any, normalize: str, kwargs: Mapping[st
 def _require_metrics(
     heads: Mapping[str, Head], metrics: Mapping[str, list[Any]], logits: Mapping[str, bool]
 ) -> None:
-    """Raise for metrics that cannot read a head's labels, and warn of those that take its output for another."""
+    """Raise for metrics that cannot read a head's labels, and warn of those that misread its output."""
     problems = [
         problem
         for name, head in heads.items()
@@ -232,24 +232,24 @@ def _require_metrics(
         warn(problem)
 
 
-def _loss(head: Head, logits: bool) -> Any:
+def _loss_of(head: Head, logits: bool) -> Any:
     named = isinstance(head.loss, str) and head.loss in BY_SHAPE
     return head.default_loss(logits) if head.loss is None or (named and head.losses) else head.loss
 
 
-def _asked(head: Head, logits: bool) -> list[Any]:
+def _metrics_of(head: Head, logits: bool) -> list[Any]:
     if head.metrics is None:
         return head.default_metrics(logits)
     return list(head.metrics) if isinstance(head.metrics, (list, tuple)) else [head.metrics]
 
 
-def _logits(model: Any, feed: Any, structure: Structure) -> dict[str, bool]:
-    """For each head whether the model gives logits: by its loss, the activation of its layer, or else its values."""
+def _gives_logits(model: Any, feed: Any, structure: Structure) -> dict[str, bool]:
+    """Whether the output of each head is logits: by its loss, the activation of its layer, or else its values."""
     paths = {name: path for path, name in leaves(structure.outputs)}
     known = symbolic(model)
     found: dict[str, bool | None] = {}
     for name, head in feed.heads.items():
-        found[name] = _told(head)
+        found[name] = _known_logits(head)
         if found[name] is None:
             applied = None if known is None else activation(at(known[1], paths[name]))
             found[name] = {"linear": True, "sigmoid": False, "hard_sigmoid": False, "softmax": False}.get(
@@ -259,14 +259,14 @@ def _logits(model: Any, feed: Any, structure: Structure) -> dict[str, bool]:
     if doubtful:
         tries = [model(x, training=False) for x in _loud(feed.peek()[0])]
         for name in doubtful:
-            arrays = [_numbers(values, paths[name]) for values in tries]
+            arrays = [_output_values(values, paths[name]) for values in tries]
             shared = "softmax" in feed.heads[name].probabilities  # the classes share one probability
             found[name] = not all(_probable(array, shared) for array in arrays)
     return {name: bool(value) for name, value in found.items()}
 
 
-def _told(head: Head) -> bool | None:
-    """Whether a head's output holds logits, by what it is and the loss that it was given; None where that is open."""
+def _known_logits(head: Head) -> bool | None:
+    """Whether a head's output is logits, by its kind and its loss; None if that does not tell."""
     if not head.probabilities:
         return False
     if head.loss is None:
@@ -287,13 +287,13 @@ def _loud(x: Any) -> list[Any]:
     return [x, keras.tree.map_structure(louder, x)]
 
 
-def _numbers(values: Any, path: Any) -> np.ndarray:
+def _output_values(values: Any, path: Any) -> np.ndarray:
     import keras
 
     return np.asarray(keras.ops.convert_to_numpy(output(values, path)), np.float64)
 
 
 def _probable(array: np.ndarray, shared: bool) -> bool:
-    """Whether these can be probabilities; zeros alone are the logits of a layer that starts at zero."""
+    """Whether values can be probabilities; all zeros are the logits of a layer that starts at zero."""
     inside = bool((array >= 0).all() and (array <= 1).all() and array.any())
     return inside and (not shared or bool(np.allclose(array.sum(-1), 1, atol=1e-2)))

@@ -1,4 +1,4 @@
-"""The errors, and the one form of their messages.
+"""The errors and the form of their messages.
 
 Every message says where, what was expected, what was found and what to do:
 ``head `age`, row 1203: expected an integer in [0, 116], got -1. If -1 means "no label", say
@@ -7,18 +7,14 @@ Regression(missing=-1).``
 
 from __future__ import annotations
 
-import functools
 import os
 import sys
 import warnings
-from collections.abc import Callable, Iterable, KeysView, Sequence, ValuesView
+from collections.abc import Iterable, KeysView, Sequence, ValuesView
 from dataclasses import asdict, dataclass, field, fields
 from numbers import Integral, Real
 from pathlib import Path
-from typing import Any, ParamSpec, TypeGuard, TypeVar
-
-P = ParamSpec("P")
-R = TypeVar("R")
+from typing import Any, TypeGuard
 
 
 def place(
@@ -62,7 +58,7 @@ _BRACKETS: dict[type, str] = {list: "[]", tuple: "()", dict: "{}", set: "{}"}
 
 
 def _start(value: Any, most: int, depth: int = 0) -> str:
-    """At least the first ``most`` characters of a ``repr``; of what is large or deep no more of it is made.
+    """Return at least the first ``most`` characters of a ``repr``, without making the rest of a large or deep one.
 
     A few lists in each other, each with the next one ten times, are small in memory and endless as a text.
     """
@@ -87,7 +83,7 @@ def _start(value: Any, most: int, depth: int = 0) -> str:
 
 
 def similar(name: Any, names: Iterable[Any]) -> str:
-    """The hint for a name that does not exist: the one most like it that does, if there is one.
+    """Return a hint at the known name most like an unknown one; empty if none is similar.
 
     >>> similar("presense", ["presence", "box"]), similar("Box", ["presence", "box"]), similar("age", ["box"])
     ('Did you mean `presence`?', 'Did you mean `box`?', '')
@@ -110,7 +106,7 @@ def similar(name: Any, names: Iterable[Any]) -> str:
 
 
 def listed(names: Sequence[str], most: int = 40) -> str:
-    """Names as an error lists them, which may be many.
+    """List names for an error, shortened if there are many.
 
     >>> listed(["a", "b", "c"], 2)
     'a, b, … (3 in all)'
@@ -120,7 +116,7 @@ def listed(names: Sequence[str], most: int = 40) -> str:
 
 
 def hints(*texts: str) -> str:
-    """Several pieces of advice as one; those that are empty are left out.
+    """Join pieces of advice, without the empty ones.
 
     >>> hints("", "Leave it out.", "Or not.")
     'Leave it out. Or not.'
@@ -128,11 +124,11 @@ def hints(*texts: str) -> str:
     return " ".join(filter(None, texts))
 
 
-def plain(value: Any) -> Any:
-    """A scalar of NumPy, or an array of no axes, as Python has it; all else as it is.
+def plain_scalar(value: Any) -> Any:
+    """Return a NumPy scalar, or an array without axes, as a Python object; anything else unchanged.
 
     >>> import numpy as np
-    >>> plain(np.int64(3)), plain(np.array(0.5)), plain("a")
+    >>> plain_scalar(np.int64(3)), plain_scalar(np.array(0.5)), plain_scalar("a")
     (3, 0.5, 'a')
     """
     if not hasattr(value, "item") or getattr(value, "shape", None) != ():
@@ -142,15 +138,15 @@ def plain(value: Any) -> Any:
 
 
 def plain_fields(spec: Any) -> None:
-    """Turn the fields of a frozen dataclass that are scalars of NumPy into plain ones."""
+    """Turn NumPy scalars in the fields of a frozen dataclass into Python objects."""
     for one in fields(spec):
         value = getattr(spec, one.name)
-        if plain(value) is not value:
-            object.__setattr__(spec, one.name, plain(value))
+        if plain_scalar(value) is not value:
+            object.__setattr__(spec, one.name, plain_scalar(value))
 
 
 def as_list(values: Any) -> list[Any] | None:
-    """Several values in an order as a list of plain ones; None for anything else.
+    """Return an ordered collection as a list of Python objects; None for anything else.
 
     They may be in a list, a tuple, a range, an array, an index or a series, or be the keys or values of a dict.
 
@@ -165,14 +161,14 @@ def as_list(values: Any) -> list[Any] | None:
             found = getattr(values, way)()
             return found if isinstance(found, list) else None
     ordered = isinstance(values, (Sequence, KeysView, ValuesView))
-    return [plain(value) for value in values] if ordered else None
+    return [plain_scalar(value) for value in values] if ordered else None
 
 
 def as_path(path: Any, where: str) -> Path:
-    """A path as a `Path`, ``~`` in it replaced.
+    """Return a path as a `Path`, with ``~`` expanded.
 
     Raises:
-        DataError: for what is none.
+        DataError: if it is no path.
     """
     if not isinstance(path, (str, os.PathLike)):
         raise DataError(Problem(where, "a path", shown(path)))
@@ -180,7 +176,7 @@ def as_path(path: Any, where: str) -> Path:
 
 
 def is_integer(value: Any) -> TypeGuard[int]:
-    """Whether a value is an integer, of Python or of NumPy; True and False are none.
+    """Whether a value is an integer of Python or NumPy, but not a bool.
 
     >>> is_integer(3), is_integer(3.0), is_integer(True)
     (True, False, False)
@@ -204,7 +200,7 @@ def require_size(where: str, value: Any, least: int = 1, fix: str = "") -> None:
 
 
 def is_number(value: Any) -> TypeGuard[float]:
-    """Whether a value is a finite number, of Python or of NumPy; True and False are none, nor is text.
+    """Whether a value is a finite number of Python or NumPy, but not a bool or text.
 
     >>> is_number(0.5), is_number(3), is_number("3"), is_number(True), is_number(float("nan"))
     (True, True, False, False, False)
@@ -219,7 +215,7 @@ class Problem:
 
     Attributes:
         place: where, as `place` words it.
-        expected: what should be there.
+        expected: what should be there; empty where nothing is compared and ``found`` is the whole message.
         found: what is there.
         fix: what to do, whole sentences or empty.
         code: a word for this kind of mistake that stays the same from version to version, for programs.
@@ -240,14 +236,19 @@ class Problem:
     rows: tuple[int, ...] = field(default=(), compare=False, repr=False)
     also: tuple[str, ...] = field(default=(), compare=False, repr=False)
 
+    @property
+    def finding(self) -> str:
+        """What is wrong, without the place and the fix."""
+        return f"expected {self.expected}, got {self.found}" if self.expected else self.found
+
     def __str__(self) -> str:
-        text = f"{self.place}: expected {self.expected}, got {self.found}."
+        text = f"{self.place}: {self.finding}."
         text = f"{text} {self.fix}" if self.fix else text
         return f"{text} Likewise {'; '.join(self.also)}." if self.also else text
 
 
 def other_choice(where: str, value: Any, choices: Sequence[str], expected: str = "") -> list[Problem]:
-    """What is wrong with a value that should be one of a few words; nothing where it is one.
+    """Return the problem of a value that is not one of the choices, in a list that is empty if it is.
 
     >>> [str(one) for one in other_choice("Image(fit=)", "contian", ("stretch", "contain"))]
     ["Image(fit=): expected one of stretch, contain, got 'contian'. Did you mean `contain`?"]
@@ -258,14 +259,14 @@ def other_choice(where: str, value: Any, choices: Sequence[str], expected: str =
 
 
 def require_choice(where: str, value: Any, choices: Sequence[str], expected: str = "") -> None:
-    """Raise a `ContractError` for a value that is none of a few words."""
+    """Raise a `ContractError` unless a value is one of the choices."""
     if problems := other_choice(where, value, choices, expected):
         raise ContractError(*problems)
 
 
 @dataclass(frozen=True)
 class Report:
-    """What a check found: everything at once, the worst first.
+    """Everything that a check found, the worst first.
 
     Attributes:
         problems: mistakes, then what may be one.
@@ -302,7 +303,7 @@ class Report:
         return not self.errors
 
     def as_dict(self) -> dict[str, Any]:
-        """All of it as JSON takes it."""
+        """The report as JSON-able objects."""
         return {"ok": self.ok, "problems": [asdict(p) for p in self.problems], "notes": list(self.notes)}
 
     def __str__(self) -> str:
@@ -348,11 +349,11 @@ class StoreError(PolyheadError):
 
 
 class PolyheadWarning(UserWarning):
-    """What may be a mistake, said once before the first step."""
+    """A possible mistake, reported once before the first step."""
 
 
 def warn(problem: Problem) -> None:
-    """Warn of a problem, at the line of the user's program that led here."""
+    """Warn of a problem at the line of the user's program that led here."""
     level, frame = 2, sys._getframe(1)
     while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] in _INSIDE:
         level, frame = level + 1, frame.f_back
@@ -362,53 +363,8 @@ def warn(problem: Problem) -> None:
 _INSIDE = ("polyhead", "keras", "tensorflow", "torch", "jax")
 
 
-def stopped(error: BaseException) -> DataError | None:
-    """The error for a StopIteration of a user's code, which a loop would take for the end of its rows.
-
-    It names who raised it: what polyhead has called last. None for an error of another cause.
-    """
-    within = isinstance(error, RuntimeError) and str(error) == "generator raised StopIteration"
-    stop = error.__cause__ if within else error
-    if not isinstance(stop, StopIteration):
-        return None
-    frames = []
-    trace = stop.__traceback__
-    while trace is not None:
-        frames.append(trace.tb_frame)
-        trace = trace.tb_next
-    own = [
-        i for i, frame in enumerate(frames) if str(frame.f_globals.get("__name__", "")).startswith("polyhead")
-    ]
-    found = frames[own[-1] + 1 if own and own[-1] + 1 < len(frames) else -1]
-    name, owner = found.f_code.co_name, found.f_locals.get("self")
-    return DataError(
-        Problem(
-            name if owner is None else f"{type(owner).__name__}.{name}",
-            "rows, or an error that says why there are none",
-            f"StopIteration ({os.path.basename(found.f_code.co_filename)}, line {found.f_lineno})",
-            "Something was asked for more than it has: say next(iterator, None), or raise another error.",
-        )
-    )
-
-
-def no_stop(function: Callable[P, R]) -> Callable[P, R]:
-    """The same function, where a user's code that raises StopIteration is a `DataError`; see `stopped`."""
-
-    @functools.wraps(function)
-    def called(*arguments: P.args, **options: P.kwargs) -> R:
-        try:
-            return function(*arguments, **options)
-        except (StopIteration, RuntimeError) as error:
-            found = stopped(error)
-            if found is None:
-                raise
-            raise found from error
-
-    return called
-
-
 class BadValue(Exception):
-    """What a kind raises for one value; whoever knows the row and the name turns it into a `DataError`.
+    """A bad value, raised by a kind; callers that know the row and the name turn it into a `DataError`.
 
     Attributes:
         index: position of the value in what was given to the kind, or None for the column as a whole.

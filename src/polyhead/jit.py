@@ -1,7 +1,7 @@
-"""Loops that numba compiles, made ready in the background.
+"""Loops that numba compiles in the background.
 
-Importing numba and loading a loop takes a good part of a second. So whoever has a loop asks for it and goes
-on with NumPy until it is there; both must give the same numbers, to the last bit.
+Importing numba and loading a loop takes much of a second. So callers ask for a loop and use NumPy until it is ready;
+both must give the same numbers, to the last bit.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _THREAD: threading.Thread | None = None
 
 
 class Loop:
-    """A function of arrays that is compiled in the background once somebody asks for it.
+    """A function of arrays that is compiled in the background when it is first asked for.
 
     Args:
         function: plain Python over arrays and numbers, as numba takes it; or ``"module:name"``, where the module
@@ -47,7 +47,7 @@ class Loop:
 
     @property
     def ready(self) -> Callable[..., Any] | None:
-        """The compiled function, or None as long as it is not ready."""
+        """The compiled function; None until it is ready."""
         if not self._asked:
             self._ask()
         return self._compiled
@@ -75,7 +75,7 @@ class Loop:
             self._asked = True
             _WAITING.append(self)
             if _THREAD is None:
-                _THREAD = threading.Thread(target=_serve, name="polyhead-compile", daemon=True)
+                _THREAD = threading.Thread(target=_compile_waiting, name="polyhead-compile", daemon=True)
                 _THREAD.start()
 
     def _compile(self) -> None:
@@ -93,8 +93,8 @@ class Loop:
         self._compiled = compiled
 
 
-def settled() -> None:
-    """Wait for the loops that are being compiled, for who measures what comes after."""
+def wait_until_compiled() -> None:
+    """Wait for the loops that are being compiled, so that compiling is not measured with what comes after."""
     with _LOCK:
         thread = _THREAD
     if thread is not None:
@@ -102,8 +102,8 @@ def settled() -> None:
 
 
 @atexit.register
-def _finish() -> None:
-    """Let the loop that is being compiled come to its end: a process must not leave from under a compiler."""
+def _finish_compiling() -> None:
+    """Let the loop that is being compiled finish: a process must not end while its compiler runs."""
     with _LOCK:
         _WAITING.clear()
         thread = _THREAD
@@ -111,7 +111,7 @@ def _finish() -> None:
         thread.join(timeout=FINISH)
 
 
-def _serve() -> None:
+def _compile_waiting() -> None:
     global _THREAD
     while True:
         with _LOCK:
@@ -121,6 +121,6 @@ def _serve() -> None:
             loop = _WAITING.pop(0)
         try:
             loop._compile()
-        except Exception:  # whoever asked goes on with NumPy
+        except Exception:  # the caller keeps using NumPy
             loop._compiled = None
         loop._done.set()

@@ -1,7 +1,7 @@
-"""Where the time of a feed goes: one meter, one set of figures, one rule for the bottleneck, one sentence about it.
+"""Measures where the time of a feed goes, and names the bottleneck.
 
 `feed.profile()`, ``polyhead profile``, the callback `Profile` and the line that ``fit`` prints all measure with a
-`Meter` and say what a `Speed` says. Code that is measured gets a `Meter` only while somebody measures, else None.
+`Meter` and report a `Speed`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 clock: Callable[[], float] = time.perf_counter
-"""All that is measured here is read from this clock, in seconds."""
+"""The clock of all measurements, in seconds."""
 
 STAGES = {
     "order": "choosing rows",
@@ -27,13 +27,13 @@ STAGES = {
     "labels": "encoding labels and weights",
     "hand over": "handing batches over",
 }
-"""The stages in the order in which data passes them, and the words for them."""
+"""The stages in the order in which data passes them, and their names."""
 
 WAITING = 0.2
 """The share of the time that training may wait for data before the feed is its bottleneck."""
 
 SECONDS = 2.0
-"""How long is measured, at least, where nobody says how many steps."""
+"""Seconds to measure at least, if no number of steps is given."""
 
 MOST_READERS = 16
 
@@ -48,7 +48,7 @@ class Laps:
         self._last = meter.clock()
 
     def __call__(self, stage: str) -> None:
-        """All since the last call was this stage."""
+        """Count the time since the last call as this stage."""
         now = self._meter.clock()
         self.seconds[stage] += now - self._last
         self._last = now
@@ -58,15 +58,39 @@ class Laps:
         return Laps(self._meter)
 
     def include(self, parts: Iterable[Laps]) -> None:
-        """Add the time of parts of the work; it stands for all since the last call."""
+        """Add the time of parts of the work, in place of the time since the last call."""
         for part in parts:
             for stage, value in part.seconds.items():
                 self.seconds[stage] += value
         self._last = self._meter.clock()
 
     def done(self, rows: int) -> None:
-        """Hand it in."""
+        """Add the time to the meter."""
         self._meter.add(self.seconds, rows)
+
+
+class _NoLaps(Laps):
+    """Measures nothing."""
+
+    __slots__ = ()
+
+    def __init__(self) -> None:
+        pass
+
+    def __call__(self, stage: str) -> None:
+        pass
+
+    def beside(self) -> Laps:
+        return self
+
+    def include(self, parts: Iterable[Laps]) -> None:
+        pass
+
+    def done(self, rows: int) -> None:
+        pass
+
+
+NO_LAPS = _NoLaps()
 
 
 class Meter:
@@ -87,7 +111,7 @@ class Meter:
         self._warming = False
 
     def begin(self) -> None:
-        """Start again: what was measured so far, much of which happens only once, is dropped with the next work."""
+        """Start again: what was measured so far, much of which happens once only, is dropped with the next work."""
         with self._lock:
             self._begun, self._busy, self._warming = self.clock(), 0.0, True
 
@@ -98,7 +122,7 @@ class Meter:
 
     @property
     def steady(self) -> bool:
-        """Whether work was handed in since `begin`."""
+        """Whether work was added since `begin`."""
         return self.rows > 0 and not self._warming
 
     @property
@@ -116,7 +140,7 @@ class Meter:
         return Laps(self) if self.on else None
 
     def add(self, seconds: Mapping[str, float], rows: int) -> None:
-        """Add what one piece of work took."""
+        """Add the seconds of one piece of work, by stage."""
         with self._lock:
             if self.on:
                 if self._warming:
@@ -155,7 +179,6 @@ class Meter:
         )
 
     def _threads_busy(self, workers: int) -> float:
-        """Threads at work on average."""
         return min(max(1.0, workers), self._busy / max(1e-9, self.elapsed))
 
 
@@ -172,7 +195,7 @@ def duration(seconds: float) -> str:
 
 @dataclass(frozen=True)
 class Setup:
-    """What was measured: the feed, the machine and the model, on which the remedy depends.
+    """The feed, machine and model that were measured, on which the remedy depends.
 
     Attributes:
         workers: threads of the feed.
@@ -181,7 +204,7 @@ class Setup:
         batch_size: rows in a batch.
         sequential: rows come in one order alone, from one thread.
         floats: image inputs that are handed over as float32.
-        rescales: the model scales pixels by itself; None where no model is known.
+        rescales: the model scales pixels itself; None if no model is known.
     """
 
     workers: int
@@ -195,7 +218,7 @@ class Setup:
 
 @dataclass(frozen=True)
 class Speed:
-    """How fast a feed is, by stage; beside a model, how long training waits for it; and what would help.
+    """The speed of a feed by stage; with a model, how long training waits for it; the bottleneck and a remedy.
 
     Attributes:
         rows: rows that were measured.
@@ -203,9 +226,8 @@ class Speed:
         elapsed: seconds that they took; beside a model, waiting and working together.
         seconds: seconds for one row in one thread, by stage.
         threads_busy: threads at work on average; at most the feed's workers, or 1 where it has none.
-        waited: seconds that training waits for data, once what was prepared ahead is used up; None where no model
-            was there.
-        alone: seconds of a step on one batch that is given again and again; None where it was not measured.
+        waited: seconds that training waits for data, once prepared batches are used up; None without a model.
+        alone: seconds of a step on one batch that is given again and again; None if it was not measured.
         setup: the feed, the machine and the model.
 
     >>> fast = Speed(64, 2, 0.2, {"read": 0.001}, 0.7, 0.002, None, Setup(workers=1, row_bytes=10))
@@ -251,14 +273,14 @@ class Speed:
 
     @property
     def remedy(self) -> str:
-        """What to do, in a sentence or two."""
+        """The remedy, in a sentence or two."""
         if self.bottleneck == "model":
             return "The model is the limit: leave the data as it is."
         return _remedy(self.bottleneck, self.setup, self._threads_needed())
 
     @property
     def also(self) -> str:
-        """What else is wrong: pixels that feed and model both scale; else empty."""
+        """A further mistake: pixels that feed and model both scale; else empty."""
         if not self.setup.rescales or not self.setup.floats or "uint8" in self.remedy:
             return ""
         say = 'say ph.Image(..., dtype="uint8"), which is a quarter of the bytes as well.'
@@ -266,16 +288,14 @@ class Speed:
 
     @property
     def verdict(self) -> str:
-        """The bottleneck, the remedy, and what else is wrong."""
+        """The bottleneck, the remedy, and a further mistake."""
         stage, remedy = self.bottleneck, self.remedy
         if stage == "model":
             found = remedy
         elif self.waiting is None:
             share = self.seconds.get(stage, 0.0) / (sum(self.seconds.values()) or 1)
-            found = (
-                f"{STAGES[stage].capitalize()} takes most of the feed's time, {share:.0%}. "
-                f"If the model waits for data: {_lower(remedy)}"
-            )
+            found = f"{STAGES[stage].capitalize()} takes most of the feed's time, {share:.0%}. "
+            found += f"If the model waits for data: {_lower(remedy)}"
         else:
             found = f"Training waits for data {self.waiting:.0%} of its time, most of it for {STAGES[stage]}. {remedy}"
         return f"{found} {self.also}".strip()
@@ -337,7 +357,6 @@ class Speed:
 
 
 def _remedy(stage: str, setup: Setup, needed: int | None) -> str:
-    """What to do about a stage that takes too long."""
     floats = bool(setup.floats) and stage in ("inputs", "hand over")
     if floats:
         rescaling = "keras.layers.Rescaling(1 / 255) at the head of the model"

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from polyhead.augment import CutMix, MixUp, Mosaic
-from polyhead.augment.mix import shares
+from polyhead.augment.mix import beta_shares
 from polyhead.errors import ContractError
 from polyhead.hashing import stream, uniform
 
@@ -78,7 +78,7 @@ def test_where_nothing_happens_a_row_is_all_of_itself(one):
 )
 def test_shares_are_quantiles_where_these_are_known(alpha, quantile):
     drawn = np.linspace(0, 1, 2001)[:-1]
-    np.testing.assert_allclose(shares(alpha, drawn), quantile(drawn), atol=2e-8)
+    np.testing.assert_allclose(beta_shares(alpha, drawn), quantile(drawn), atol=2e-8)
 
 
 @pytest.mark.parametrize(
@@ -87,12 +87,12 @@ def test_shares_are_quantiles_where_these_are_known(alpha, quantile):
 )
 def test_what_lies_below_a_share_is_what_was_drawn(alpha, below):
     drawn = np.linspace(0, 1, 2001)[:-1]
-    np.testing.assert_allclose(below(shares(alpha, drawn)), drawn, atol=2e-8)
+    np.testing.assert_allclose(below(beta_shares(alpha, drawn)), drawn, atol=2e-8)
 
 
 @pytest.mark.parametrize("alpha", [0.01, 0.2, 0.4, 1.0, 8.0, 100.0])
 def test_shares_have_the_moments_of_their_distribution(alpha):
-    found = shares(alpha, (np.arange(100_000) + 0.5) / 100_000)
+    found = beta_shares(alpha, (np.arange(100_000) + 0.5) / 100_000)
     assert (np.diff(found) >= 0).all()
     assert ((found >= 0) & (found <= 1)).all()
     assert np.isclose(found.mean(), 0.5, atol=1e-6)

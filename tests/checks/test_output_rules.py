@@ -3,8 +3,10 @@
 import re
 import warnings
 
+import cv2
 import keras
 import numpy as np
+import pandas as pd
 import pytest
 from keras import layers
 
@@ -72,12 +74,12 @@ MISTAKES = {
     ),
     "relu for a probability": (
         (YES, {"yes": dense(1, "relu")}),
-        'head `yes`: expected activation="sigmoid", or none for logits, as Binary wants, got relu: relu gives no '
+        'head `yes`: expected activation="sigmoid", or none for logits, as Binary needs, got relu: relu gives no '
         'probabilities. Say activation="sigmoid" in the output layer.',
     ),
     "softmax over labels that stand alone": (
         ({"tags": ph.MultiLabel()}, {"tags": dense(3, "softmax")}),
-        'head `tags`: expected activation="sigmoid", or none for logits, as MultiLabel wants, got softmax: all '
+        'head `tags`: expected activation="sigmoid", or none for logits, as MultiLabel needs, got softmax: all '
         'classes share one probability. Say activation="sigmoid" in the output layer.',
     ),
     "a label that a sigmoid never reaches": (
@@ -140,7 +142,7 @@ MISTAKES = {
     ),
     "a crossentropy for prices": (
         (PRICE, {"price": dense(1)}, {"loss": "binary_crossentropy"}),
-        "head `price`, row 17: expected labels in 0–1, as binary_crossentropy wants, got 250. Say "
+        "head `price`, row 17: expected labels in 0–1, as binary_crossentropy expects, got 250. Say "
         'loss="mean_squared_error" for numbers.',
     ),
     "a head without a loss": (
@@ -176,7 +178,7 @@ MISTAKES = {
 DOUBTS = {
     "sigmoid over classes": (
         (KIND, {"kind": dense(3, "sigmoid")}),
-        'head `kind`: expected activation="softmax", or none for logits, as Categorical wants, got sigmoid: '
+        'head `kind`: expected activation="softmax", or none for logits, as Categorical needs, got sigmoid: '
         'sigmoid gives each class a probability of its own. Say activation="softmax" in the output layer.',
     ),
     "a loss left out on purpose": (
@@ -413,3 +415,93 @@ def test_channels_first_and_a_sequential_model():
     ]
     last = ph.Feed({**data, "x": data["x"].transpose(0, 2, 3, 1)}, inputs="x", heads=YES)
     assert [p.code for p in last.check(model).errors] == ["one-unit-softmax"]
+
+
+# Class names ---------------------------------------------------------------------------------------------
+
+SPELLED = {
+    "x": np.zeros((6, 2)),
+    "kind": ["cat", "dog", " cat", "cat", "dog", "cat"],
+    "other": np.array(["Cat", "dog", "cat", "a", "A", "cat"]),
+    "tags": [["red"], ["red "], ["red", "round"], [], ["red"], ["round"]],
+    "frame": pd.Categorical(["sea", "sky", "Sea", "sky", "sea", "sky"]),
+    "letter": list("aAbBcC"),
+    "boxes": [[[0, 0, 1, 1]]] * 6,
+    "names": [["cat"], ["dog"], ["Cat"], ["dog"], ["dog"], [None]],
+}
+
+
+def spelled(heads, data=SPELLED):
+    feed = ph.Feed(data, inputs={"x": ph.Array()}, heads=heads, batch_size=6)
+    x = keras.Input((2,), name="x")
+    return [
+        str(p) for p in feed.check(keras.Model(x, ph.outputs(x, feed))).problems if p.code == "class-spelling"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("heads", "place", "found", "clean"),
+    [
+        ({"kind": ph.Categorical()}, "head `kind`", "' cat' once and 'cat' 3 times", "strip"),
+        (
+            {"k": ph.Categorical(column="other")},
+            "head `k`, column `other`",
+            "'Cat' once and 'cat' 2 times",
+            "strip().str.lower",
+        ),
+        ({"tags": ph.MultiLabel()}, "head `tags`", "'red' 3 times and 'red ' once", "strip"),
+        ({"frame": ph.Categorical()}, "head `frame`", "'Sea' and 'sea'", "strip().str.lower"),
+        (
+            {"boxes": ph.Boxes(), "names": ph.Categorical(each="boxes")},
+            "head `names`",
+            "'Cat' once and 'cat' once",
+            "strip().str.lower",
+        ),
+    ],
+)
+def test_classes_that_are_spelled_in_two_ways(heads, place, found, clean):
+    kind = "MultiLabel" if "tags" in heads else "Categorical"
+    assert spelled(heads) == [
+        f"{place}: expected classes that differ in more than spaces and case, got {found}. If they mean the same, "
+        f"spell them alike in the data, for example with .str.{clean}(); if not, list the classes: {kind}([...])."
+    ]
+
+
+def test_many_classes_in_two_spellings_are_one_problem():
+    names = [f"{word}{end}" for word in ("cat", "dog", "cow", "pig") for end in ("", " ")]
+    (problem,) = spelled({"kind": ph.Categorical()}, {"x": np.zeros((8, 2)), "kind": names})
+    named = (
+        "'cat' once and 'cat ' once; 'cow' once and 'cow ' once; 'dog' once and 'dog ' once; … (4 in all)."
+    )
+    assert f"got {named}" in problem
+
+
+def test_values_beside_the_positive_one_that_are_spelled_alike():
+    assert spelled({"kind": ph.Binary(positive="cat")}) == [
+        "head `kind`: expected values that differ in more than spaces and case, got ' cat' and 'cat'. If they mean the "
+        "same, spell them alike in the data, for example with .str.strip(); if not, turn the column into 0 and 1."
+    ]
+    assert spelled({"kind": ph.Binary(positive="dog")}) == []
+
+
+def test_classes_that_somebody_listed_may_be_alike_and_so_may_single_letters():
+    assert spelled({"kind": ph.Categorical([" cat", "cat", "dog"])}) == []
+    assert spelled({"letter": ph.Categorical()}) == []
+
+
+def test_classes_of_a_source_that_are_spelled_in_two_ways(tmp_path):
+    for name in ("cat", "cat ", "dog"):
+        (tmp_path / name).mkdir()
+        cv2.imwrite(str(tmp_path / name / "one.png"), np.zeros((4, 4, 3), np.uint8))
+    source = ph.read_folder(tmp_path)
+    feed = ph.Feed(source, inputs={"image": ph.Image(4, 4)}, heads={"label": ph.Categorical()})
+    x = keras.Input((4, 4, 3), name="image")
+    model = keras.Model(x, ph.outputs(x, feed))
+    (problem,) = [p for p in feed.check(model).problems if p.code == "class-spelling"]
+    assert problem.found == "'cat' and 'cat '"
+    assert problem.warning
+    with pytest.warns(ph.PolyheadWarning, match="differ in more than spaces and case"):
+        feed.bind(model)
+    assert "class-spelling" not in [
+        p.code for p in feed.on(source).check(model).problems
+    ]  # said once, in training

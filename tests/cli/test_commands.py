@@ -7,7 +7,7 @@ import typer
 from typer.testing import CliRunner
 
 from polyhead.cli import app
-from polyhead.cli.demo_command import INSTALL, example
+from polyhead.cli.demo_command import INSTALL, find_example
 
 COMMANDS = typer.main.get_command(app).commands
 demo_module = sys.modules["polyhead.cli.demo_command"]
@@ -33,8 +33,8 @@ def test_without_a_command_the_help_is_shown():
 
 
 def test_the_example_is_found():
-    assert example("digits.py").name == "digits.py"
-    assert example("nothing.py") is None
+    assert find_example("digits.py").name == "digits.py"
+    assert find_example("nothing.py") is None
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ def test_the_demo_runs_the_example_with_its_seed_and_its_neighbours(tmp_path, mo
     (tmp_path / "digits.py").write_text(
         "import sys, beside, os\nprint(beside.WORD, sys.argv[1], os.environ['KERAS_BACKEND'])\n"
     )
-    monkeypatch.setattr(demo_module, "example", lambda name: tmp_path / name)
+    monkeypatch.setattr(demo_module, "find_example", lambda name: tmp_path / name)
     monkeypatch.setattr(demo_module, "installed", lambda module: True)
     monkeypatch.setenv("KERAS_BACKEND", "torch")
     argv, path = list(sys.argv), list(sys.path)

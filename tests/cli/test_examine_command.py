@@ -121,9 +121,9 @@ def test_json_is_all_that_is_printed(program, name):
 @pytest.mark.parametrize(
     ("args", "words"),
     [
-        (["program.py"], "program.py: say which object of which file, as file.py:name."),
+        (["program.py"], "program.py: name an object of a Python file, as file.py:name."),
         (["nothing.py:right"], "nothing.py: no such file."),
-        (["program.py:rihgt"], "program.py: it has no `rihgt`. Did you mean `right`?"),
+        (["program.py:rihgt"], "program.py: it does not define `rihgt`. Did you mean `right`?"),
         (
             ["program.py:right", "--model", "program.py:number"],
             "program.py:number: expected a Keras model, got int.",

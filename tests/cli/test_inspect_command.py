@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 import polyhead as ph
 from polyhead.cli import app
-from polyhead.cli.column_survey import survey, survey_values, words
+from polyhead.cli.column_survey import describe_columns, describe_values, survey_values
 from polyhead.cli.suggest import suggest
 from polyhead.sources.arrays import Arrays
 
@@ -26,7 +26,7 @@ def inspect(*args):
 def feed_of(columns):
     """The feed that is suggested for some columns, made by running the suggested code."""
     source = Arrays(columns)
-    code = suggest(survey(source)).code("source")
+    code = suggest(describe_columns(source)).code("source")
     names = {"source": source}
     exec(code, names)
     return names["feed"], code
@@ -223,10 +223,12 @@ def test_no_given_where_one_row_speaks_against_it():
 
 
 def test_the_values_in_words():
-    assert words(survey_values("a", np.array([1.5, np.nan, 2.5, 3.5]))) == "1.5 to 3.5"
-    assert words(survey_values("a", np.arange(3))) == "3 distinct: 0 33.3%, 1 33.3%, 2 33.3%"
-    assert words(survey_values("a", np.array([1.5, np.inf, 2.5]))) == "1.5 to 2.5, and infinity"
-    assert words(survey_values("a", np.array([True, False]))) == "2 distinct: False 50.0%, True 50.0%"
+    assert describe_values(survey_values("a", np.array([1.5, np.nan, 2.5, 3.5]))) == "1.5 to 3.5"
+    assert describe_values(survey_values("a", np.arange(3))) == "3 distinct: 0 33.3%, 1 33.3%, 2 33.3%"
+    assert describe_values(survey_values("a", np.array([1.5, np.inf, 2.5]))) == "1.5 to 2.5, and infinity"
+    assert (
+        describe_values(survey_values("a", np.array([True, False]))) == "2 distinct: False 50.0%, True 50.0%"
+    )
     column = survey_values("a", [["x"], None, ["x", "y"], []])
     assert (column.type, column.coverage) == ("lists of text", 0.75)
 
@@ -293,7 +295,7 @@ def test_a_feed_is_described(tmp_path):
     )
     result = inspect(f"{path}:train")
     assert result.exit_code == 0, result.output
-    assert "It is declared already" in result.output
+    assert "The data is already declared as a feed" in result.output
     assert "66.7% labelled" in result.output
     assert "ph.Feed(" not in result.output
 
@@ -312,17 +314,17 @@ def breaks(): raise ValueError("no luck")
     ("argument", "code", "words"),
     [
         ("nowhere.csv", 2, "nowhere.csv: no such file. Give the path of a table, or file.py:name."),
-        ("file.py", 2, "file.py: say which object of the file, as"),
+        ("file.py", 2, "file.py: name an object of the file, as"),
         ("other.py:x", 2, "other.py: no such file."),
-        ("file.py:colums", 2, "it has no `colums`. Did you mean `columns`?"),
-        ("file.py:", 2, "file.py: say which object of the file, as"),
+        ("file.py:colums", 2, "it does not define `colums`. Did you mean `columns`?"),
+        ("file.py:", 2, "file.py: name an object of the file, as"),
         ("fiel.py:columns", 2, "fiel.py: no such file. Did you mean `file.py`?"),
-        ("file.py:zebra", 2, "it has no `zebra`. It has "),
+        ("file.py:zebra", 2, "it does not define `zebra`. It defines "),
         ("file.py:needs", 2, "it needs arguments (path). Give a function that needs none."),
         ("file.py:breaks", 1, "it raised ValueError: no luck"),
         ("file.py:number", 1, "expected a mapping of arrays, a Source, a table or a path, got 'int'."),
         ("file.py:empty", 1, "expected at least one column, got an empty mapping."),
-        ("broken.py:x", 1, "it cannot be imported: ZeroDivisionError: division by zero"),
+        ("broken.py:x", 1, "cannot be imported: ZeroDivisionError: division by zero"),
         ("text.parquet", 1, "text.parquet:"),
     ],
 )
@@ -363,7 +365,7 @@ def test_every_problem_of_a_file_is_shown(tmp_path, command):
     found = CliRunner().invoke(app, [command, f"{tmp_path / 'train.py'}:feed", *out])
     assert found.exit_code == 1
     lines = found.output.splitlines()
-    assert lines[0] == f"polyhead: {tmp_path / 'train.py'}: it cannot be imported: DataError: 2 problems:"
+    assert lines[0] == f"polyhead: {tmp_path / 'train.py'}: cannot be imported: DataError: 2 problems:"
     assert lines[1].startswith(
         "  1. head `price`: expected a column `prize` among x, price, sold, got no such column."
     )

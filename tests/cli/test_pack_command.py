@@ -81,8 +81,8 @@ def test_verify(tmp_path):
 @pytest.mark.parametrize(
     ("args", "code", "words"),
     [
-        (("mine.py:feed",), 2, "say which folder to write: polyhead pack FILE.PY:NAME OUT."),
-        (("a", "b", "--verify"), 2, "--verify takes a store alone."),
+        (("mine.py:feed",), 2, "name the folder to write: polyhead pack FILE.PY:NAME OUT."),
+        (("a", "b", "--verify"), 2, "--verify takes only a store."),
         (
             ("mine.py:feed", "OUT", "--encoding", "gif"),
             2,
@@ -90,7 +90,7 @@ def test_verify(tmp_path):
         ),
         (("mine.py:twice", "OUT"), 2, "column `image`: expected one input or head that reads it"),
         (("mine.py:bad", "OUT"), 1, "column `x`: expected numbers, text, bytes or dates, got complex128"),
-        (("mine.py:none", "OUT"), 2, "it has no `none`"),
+        (("mine.py:none", "OUT"), 2, "it does not define `none`"),
         (("mine.py:feed", "mine.py"), 1, "expected a new or an empty folder, got a file"),
     ],
 )
@@ -105,10 +105,13 @@ def test_what_is_wrong_is_said_in_one_line(tmp_path, args, code, words):
 def test_ctrl_c_ends_it_at_once_and_the_same_command_goes_on(tmp_path):
     (tmp_path / "mine.py").write_text(
         "import os, time, numpy as np, polyhead as ph\n"
+        "TESTS = os.getppid()\n"
         "class Rows(ph.Source):\n"
         "    def __len__(self): return 60\n"
         "    def read(self, ids):\n"
-        "        while ids[0] > 10 and not os.path.exists(os.environ['GATE']): time.sleep(0.01)\n"
+        "        while ids[0] > 10 and not os.path.exists(os.environ['GATE']):\n"
+        "            if os.getppid() != TESTS: raise OSError('the tests were killed')\n"
+        "            time.sleep(0.01)\n"
         "        return {'x': np.zeros((len(ids), 500_000)), 'n': ids}\n"
         "rows = Rows()\n"
     )
@@ -134,6 +137,6 @@ def test_ctrl_c_ends_it_at_once_and_the_same_command_goes_on(tmp_path):
     gate.touch()  # the row that is being read is read to its end, and no other
     _, err = process.communicate(timeout=240)
     assert process.returncode in (130, -signal.SIGINT), err  # of both a shell says 130
-    assert f"polyhead: {store}: it was ended; the same command goes on." in err
+    assert f"polyhead: {store}: interrupted; run the same command again to resume." in err
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
     assert (done.returncode, done.stdout) == (0, f"{store}: 60 rows, x, n\n"), done.stderr

@@ -76,7 +76,7 @@ def test_beside_a_model_as_json(tmp_path, model):
     [
         (("mine.py:number",), "mine.py:number: expected a ph.Feed, got int."),
         (("mine.py:feed", "--model", "mine.py:number"), "mine.py:number: expected a Keras model, got int."),
-        (("mine.py:nothing",), "it has no `nothing`."),
+        (("mine.py:nothing",), "it does not define `nothing`."),
     ],
 )
 def test_wrong_use(tmp_path, args, words):

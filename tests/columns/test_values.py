@@ -111,6 +111,13 @@ def test_other_lists_stay_lists(values):
     assert found == values
 
 
+def test_images_of_bytes_and_of_floats_do_not_become_one_array():
+    values = [np.full((2, 2), 255, np.uint8), np.ones((2, 2), np.float32)]
+    assert [v.dtype for v in from_list(values)] == [np.uint8, np.float32]
+    assert from_list([np.zeros((2, 2), np.uint8), np.zeros((2, 2), np.int64)]).dtype == np.int64
+    assert from_list([np.zeros(2, np.uint8), np.ones(2)]).dtype == np.float64
+
+
 def test_arrays_of_several_shapes_stay_a_list():
     values = [np.zeros(2), np.zeros(3), None]
     assert all(a is b for a, b in zip(from_list(values), values, strict=True))

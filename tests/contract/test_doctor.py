@@ -1,6 +1,7 @@
 """The doctor names the one mistake of each broken program, and nothing in the correct ones."""
 
 import ast
+import functools
 import runpy
 import warnings
 from pathlib import Path
@@ -27,8 +28,9 @@ def run(path):
     return runpy.run_path(str(path))
 
 
+@functools.cache
 def examine(path):
-    """The report on a program, and the program."""
+    """The report on a program, and the program: made once, as several tests look at it."""
     program = run(path)
     given = program.get("generator", program.get("dataset"))
     return ph.examine(given, program["model"], steps_per_epoch=program.get("STEPS")), program

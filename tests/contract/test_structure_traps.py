@@ -192,8 +192,8 @@ def test_loss_weights_keyed_differently():
     with pytest.raises(ph.ContractError) as error:
         ph.compile(dense(OUTPUTS), weighted, optimizer=still(), loss_weights=weights)
     assert told(error) == (
-        "compile(loss_weights=): expected nothing, as the heads have it, got {'second': 10.0, 'first': 0.0}. "
-        "Say it on the head: ph.Regression(weight=...)."
+        "compile(loss_weights=): expected no loss_weights= together with a Feed, whose heads have it, got "
+        "{'second': 10.0, 'first': 0.0}. Set it on a head: ph.Regression(weight=...)."
     )
     # a model that was compiled without it
     for losses, given in ((["mse", "mse"], weights), ({"second": "mse", "first": "mse"}, misspelt)):

@@ -153,7 +153,7 @@ def test_values_that_are_not_finite():
     with pytest.raises(ph.DataError) as error:
         feed(a=endless, heads={"a": ph.Regression()})
     assert told(error) == (
-        "head `a`, row 2: expected finite numbers, got -inf. Mend the row, or put NaN where there is no label."
+        "head `a`, row 2: expected finite numbers, got -inf. Fix the row, or put NaN where there is no label."
     )
     # the rest as it comes, before its step
     heads = {"a": ph.Regression(), **OTHER}
@@ -164,7 +164,7 @@ def test_values_that_are_not_finite():
             with pytest.raises(ph.DataError) as error:
                 ph.compile(dense({"a": 1, "other": 1}), rows, optimizer=still())
             assert told(error) == (
-                f"input `x`, row 2: expected finite numbers, got {shown}. Mend the row, or say Array(fill=0.0) to "
+                f"input `x`, row 2: expected finite numbers, got {shown}. Fix the row, or say Array(fill=0.0) to "
                 "fill in for NaN."
             )
     filled = ph.Feed(

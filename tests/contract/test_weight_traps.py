@@ -91,6 +91,6 @@ def test_class_weights_with_several_heads():
     with no_step() as steps, pytest.raises(ph.ContractError) as error:
         model.fit(feed, class_weight=CLASS_WEIGHT, verbose=0, callbacks=[steps])
     assert told(error) == (
-        "fit(class_weight=): expected nothing beside a feed, got {0: 1.0, 1: 5.0}. Say it on a head: "
+        "fit(class_weight=): expected no class_weight= together with a Feed, got {0: 1.0, 1: 5.0}. Set it on a head: "
         "ph.Binary(class_weight=...)."
     )

@@ -191,7 +191,7 @@ def no_step():
     assert steps.steps == 0
 
 
-def in_process(code, seconds=90, **environment):
+def in_process(code, seconds=240, **environment):
     """Run code in a fresh interpreter; what it printed, or None where it had not ended in time."""
     setup = f"import sys; sys.path.insert(0, {os.path.dirname(__file__)!r}); from traps import *\n"
     try:

@@ -264,7 +264,7 @@ def test_a_length_that_is_not_so():
     loader = torch.utils.data.DataLoader(Rows(), 10)
     errors = ph.examine(loader).errors
     assert [str(p) for p in errors if p.code == "wrong-length"] == [
-        "len(loader): expected 2, as many batches as it gives, got 4. Keras trusts the length: mend it."
+        "len(loader): expected 2, as many batches as it gives, got 4. Keras trusts the length: return the right one."
     ]
 
 

@@ -14,8 +14,8 @@ from doctor_checks import KIND, ROWS, SIZE, VALUE, YES, Items, X, classes, good,
 
 import polyhead as ph
 from polyhead.doctor import examine as examining
-from polyhead.doctor.examine import _stopped
-from polyhead.doctor.reading import Reading, read
+from polyhead.doctor.examine import _stopped_early
+from polyhead.doctor.reading import Reading, read_batches
 
 HERE = __file__
 
@@ -45,7 +45,7 @@ def test_a_generator_that_raises_in_the_middle():
     assert errors(ph.examine(generator)) == [
         (
             "raises",
-            f"batch 1: expected a batch, got OSError: no file 7.png. Mend {HERE}, line {line}: training would "
+            f"batch 1: expected a batch, got OSError: no file 7.png. Fix {HERE}, line {line}: training would "
             "stop there, or go on without the batch.",
         )
     ]
@@ -59,7 +59,7 @@ def test_a_function_that_raises_and_a_hook_between_epochs_that_raises():
     assert errors(ph.examine(broken)) == [
         (
             "raises",
-            f"broken(): expected a generator or a dataset, got KeyError: 'folder'. Mend {HERE}, line {line}.",
+            f"broken(): expected a generator or a dataset, got KeyError: 'folder'. Fix {HERE}, line {line}.",
         )
     ]
 
@@ -71,7 +71,7 @@ def test_a_function_that_raises_and_a_hook_between_epochs_that_raises():
     assert errors(ph.examine(Hooked())) == [
         (
             "raises",
-            f"between two epochs: expected no error, got ValueError: no order. Mend {HERE}, line {line}.",
+            f"between two epochs: expected no error, got ValueError: no order. Fix {HERE}, line {line}.",
         )
     ]
 
@@ -95,12 +95,12 @@ def late(seconds):
 
 
 def test_what_hangs_and_what_is_only_slow():
-    (problem,) = _stopped(late([0.1]), 2.0, "")
+    (problem,) = _stopped_early(late([0.1]), 2.0, "")
     assert str(problem) == (
         "batch 1: expected a batch within seconds, got none after 1 s. It waits for something that does not "
         "come. If it is only slow: examine(seconds=...)."
     )
-    assert list(_stopped(late([0.2] * 4), 1.5, "")) == []
+    assert list(_stopped_early(late([0.2] * 4), 1.5, "")) == []
 
 
 def test_an_interrupt_ends_it_at_once():
@@ -122,7 +122,7 @@ def test_an_interrupt_ends_it_at_once():
 
 def test_what_is_only_slow_is_read_in_part(monkeypatch):
     def read_in_part(subject, limit, worker, seconds, pairs=None):
-        found = read(subject, 3, worker, 60.0, pairs)
+        found = read_batches(subject, 3, worker, 60.0, pairs)
         found.ended, found.late, found.seconds = False, 3, [seconds / 3] * 3
         return found
 
@@ -130,7 +130,7 @@ def test_what_is_only_slow_is_read_in_part(monkeypatch):
         while True:
             yield good(np.random.default_rng().permutation(ROWS)[:SIZE])
 
-    monkeypatch.setattr(examining, "read", read_in_part)
+    monkeypatch.setattr(examining, "read_batches", read_in_part)
     report = ph.examine(slow)
     assert report.errors == ()
     assert any("then the time was over" in note for note in report.notes)
@@ -389,6 +389,51 @@ def test_what_a_batch_costs():
     (share,) = [note for note in report.notes if "of a step" in note]
     assert made.endswith("0.72 kB of memory")
     assert "measured on a copy of the model with mean squared errors and random numbers" in share
+
+
+DATA = {"x": X, "yes": YES[:, 0], "kind": KIND, "value": X[:, 1]}
+HEADS = {"yes": ph.Binary(), "kind": ph.Categorical(3), "value": ph.Regression()}
+
+
+@pytest.mark.parametrize("form", [dict, list])
+def test_the_step_of_a_model_that_was_compiled_for_the_feed_is_timed(form):
+    feed = ph.Feed(DATA, inputs={"x": ph.Array()}, heads=HEADS, batch_size=10)
+    x = keras.Input((4,), name="x")
+    outputs = ph.outputs(x, feed)
+    model = keras.Model(x, outputs if form is dict else list(outputs.values()))
+    ph.compile(model, feed, optimizer="adam")
+    before = model._compile_metrics
+    report = ph.examine(feed, model)
+    assert "not measured" not in str(report)
+    assert 0 < report.step_share < 1
+    assert model._compile_metrics is before
+    assert model.optimizer.iterations == 0
+
+
+def test_metrics_of_class_ids_do_not_disturb_the_timing_of_a_step():
+    model = classes()
+    model.compile("sgd", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    assert 0 < ph.examine((X, KIND), model).step_share < 1
+
+
+def test_a_step_of_images_of_any_size_is_timed_at_the_size_of_the_batch():
+    sizes = []
+
+    class Seen(keras.layers.Layer):
+        def call(self, x):
+            sizes.append(tuple(x.shape))
+            return x
+
+        def get_config(self):
+            return super().get_config()
+
+    x = keras.Input((None, None, 1), name="x")
+    model = keras.Model(x, keras.layers.Conv2D(1, 3, strides=2, name="map")(Seen()(x)))
+    images, maps = np.zeros((20, 13, 17, 1), "float32"), np.zeros((20, 6, 8, 1), "float32")
+    report = ph.examine((images, maps + np.arange(20, dtype="float32").reshape(-1, 1, 1, 1)), model)
+    assert 0 < report.step_share < 1
+    assert any(shape[1:] == (13, 17, 1) for shape in sizes)
+    assert not any(shape[1:] == (8, 8, 1) for shape in sizes)
 
 
 def test_of_a_model_that_cannot_be_copied_the_step_is_not_measured():

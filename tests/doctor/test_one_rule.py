@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 import polyhead as ph
+from polyhead.doctor.model_signature import signature_of
 
 rng = np.random.default_rng(0)
 X = rng.random((64, 3)).astype("float32")
@@ -28,7 +29,7 @@ def weights(labels, layer, loss="mse", head=None):
                 part = slice(start, start + 16)
                 yield {"x": X[part]}, {"y": labels[part, None]}
 
-    reports = feed.check(model), ph.examine(generator, model, 8, steps_per_epoch=4, seconds=4)
+    reports = feed.check(model), ph.examine(generator, model, 8, steps_per_epoch=4)
     return tuple([(p.code, p.warning) for p in report.problems if "`y`" in p.place] for report in reports)
 
 
@@ -105,3 +106,32 @@ def test_losses_that_the_heads_chose_are_known_to_examine():
     assert ph.examine(({"x": X}, {"y": kind}), model).problems == ()
     wrong = ph.examine(({"x": X}, {"y": kind + 1}), model)
     assert [(p.code, p.found) for p in wrong.problems] == [("id-out-of-range", "3")]
+
+
+def losses(x, outputs, given):
+    """For each output the loss that `examine` takes it to have."""
+    model = keras.Model(x, outputs)
+    model.compile("sgd", given)
+    side, _ = signature_of(model, X)
+    return {slot.name: slot.loss for slot in side.outputs}
+
+
+def test_a_list_of_losses_goes_to_a_dict_of_outputs_by_sorted_key():
+    x = keras.Input((3,), name="x")
+    yes, kind = keras.layers.Dense(1, activation="sigmoid")(x), keras.layers.Dense(3, activation="softmax")(x)
+    given = ["sparse_categorical_crossentropy", "binary_crossentropy"]
+    outputs = {"yes": yes, "kind": kind}
+    assert losses(x, outputs, given) == {"yes": given[1], "kind": given[0]}
+    labels = {"yes": np.ones((64, 1)), "kind": np.arange(64) % 3}
+    model = keras.Model(x, outputs)
+    model.compile("sgd", given)
+    assert np.isfinite(model.train_on_batch(X, labels)).all()  # Keras takes them so
+
+
+def test_losses_in_the_nesting_of_the_outputs():
+    x = keras.Input((3,), name="x")
+    outputs = {"a": {"p": keras.layers.Dense(1)(x)}, "b": keras.layers.Dense(1)(x)}
+    assert losses(x, outputs, {"a": {"p": "mse"}, "b": "mae"}) == {
+        "a/p": "mean_squared_error",
+        "b": "mean_absolute_error",
+    }

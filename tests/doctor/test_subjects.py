@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from doctor_checks import ROWS, SIZE, YES, Items, X, good, stream
 
-from polyhead.doctor.reading import Worker, as_batch, hashes, read
+from polyhead.doctor.reading import Worker, as_batch, hashes, read_batches
 from polyhead.doctor.subjects import subject
 
 
@@ -46,7 +46,7 @@ def test_a_generator_function_begins_anew_at_each_reading():
 
     found = subject(generator)
     with Worker() as worker:
-        one, two = (read(found, 3, worker, 10.0) for _ in range(2))
+        one, two = (read_batches(found, 3, worker, 10.0) for _ in range(2))
     assert [len(rows) for rows in one.rows] == [SIZE] * 3
     assert all(np.array_equal(a, b) for a, b in zip(one.rows, two.rows, strict=True))
     assert len(made) == 2
@@ -61,10 +61,10 @@ def test_no_more_is_read_than_is_asked_for():
             return super().__getitem__(index)
 
     with Worker() as worker:
-        reading = read(subject(Counted()), 4, worker, 10.0)
+        reading = read_batches(subject(Counted()), 4, worker, 10.0)
         assert asked == [0, 1, 2, 3]
         assert (reading.steps, reading.ended) == (4, False)
-        assert read(subject(Counted()), 6, worker, 10.0).ended
+        assert read_batches(subject(Counted()), 6, worker, 10.0).ended
 
 
 def test_a_row_has_the_same_hashes_wherever_it_stands():
@@ -85,5 +85,5 @@ def test_no_thread_stays_behind():
     with Worker() as worker:
         worker.do(lambda: None, 1.0)
         (thread,) = [t for t in threading.enumerate() if t is worker.thread]
-    thread.join(5)
+    thread.join(60)
     assert not thread.is_alive()

@@ -34,6 +34,7 @@ def test_damaged_images_do_no_harm(which):
 
 
 @pytest.mark.slow
+@pytest.mark.full
 @pytest.mark.parametrize("which", ["1000000:20000", "hostile, more"])
 def test_many_more_damaged_images_do_no_harm(which):
     harm, memory = tried(which)
@@ -78,7 +79,7 @@ def test_a_small_file_that_claims_much_says_what_helps():
         decode(claims["WebP of one colour, 16,383 x 8000"])
     assert str(caught.value) == (
         "an encoded image: expected a file as large as its image, got 16383 x 8000 in 34 bytes. The file is damaged, "
-        "or of one colour: then say ph.Image(max_pixels=...)."
+        "or has a single color; then say ph.Image(max_pixels=...)."
     )
     with pytest.raises(DataError, match=r"with a whole header, got a TIFF of more than 524,288 tags\."):
         decode(claims["TIFF of pages that lie over each other"])

@@ -105,7 +105,7 @@ def test_a_feed_restored_within_a_run_goes_on_from_there(workers):
             if epoch == 0:
                 feed.restore({**feed.state(), "epoch": 7, "step": 0})
 
-    kept = feed._drawing.cut
+    kept = feed._iterator.cut
 
     def noted(*arguments, **options):
         for batch in kept(*arguments, **options):
@@ -114,10 +114,10 @@ def test_a_feed_restored_within_a_run_goes_on_from_there(workers):
             )
             yield batch
 
-    feed._drawing.cut = noted
+    feed._iterator.cut = noted
     model.fit(feed, epochs=2, verbose=0, callbacks=[Back()])
     assert feed.epoch == 8
-    expected = [feed._drawing.order.ids(epoch, step) for epoch in (0, 7) for step in range(3)]
+    expected = [feed._iterator.order.ids(epoch, step) for epoch in (0, 7) for step in range(3)]
     assert np.ravel(labels).astype(int).tolist()[-2 * ROWS :] == np.concatenate(expected).tolist()
 
 
@@ -125,7 +125,7 @@ def test_blocks_of_several_epochs_are_those_of_each():
     feed = feed_of({"x": np.arange(10.0), "y": np.arange(10.0)}, batch_size=4)
 
     def ids(*arguments, **options):
-        return [block.ids.tolist() for block in feed._drawing.blocks(*arguments, most=2, **options)]
+        return [block.ids.tolist() for block in feed._iterator.blocks(*arguments, most=2, **options)]
 
     assert ids(3, 2, epochs=3) == ids(3, 2) + ids(4) + ids(5)
     assert len(ids(3, 2)) == 1

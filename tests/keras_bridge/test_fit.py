@@ -87,7 +87,7 @@ def test_thirty_rows_in_batches_of_four_come_exactly_once_an_epoch_from_the_firs
     metric = Seen()
     feed = make(metric, workers=workers)
     model = Subclassed() if kind == "subclassed" else build(kind)
-    ph.compile(model, feed, optimizer="adam")
+    ph.compile(model, feed, optimizer="sgd")
     log = Epochs(metric)
     model.fit(feed, epochs=3, verbose=0, callbacks=[log])
     assert log.counts == [[1.0] * ROWS] * 3
@@ -98,7 +98,7 @@ def test_thirty_rows_in_batches_of_four_come_exactly_once_an_epoch_from_the_firs
 def test_an_order_follows_the_epoch_and_several_fits_go_on():
     model = build()
     feed = make()
-    ph.compile(model, feed, optimizer="adam")
+    ph.compile(model, feed, optimizer="sgd")
     model.fit(feed, epochs=2, verbose=0)
     model.fit(feed, epochs=1, verbose=0)
     assert feed.state()["epoch"] == 3
@@ -134,7 +134,7 @@ def test_one_feed_serves_for_training_and_validation():
     metric = Seen()
     feed = make(metric)
     model = build()
-    ph.compile(model, feed, optimizer="adam")
+    ph.compile(model, feed, optimizer="sgd")
     history = model.fit(feed, validation_data=feed, epochs=2, verbose=0).history
     assert history["val_row_seen"] == [8.0, 8.0]
     assert feed.epoch == 2
@@ -157,7 +157,7 @@ def test_more_steps_per_epoch_than_batches():
     metric = Seen()
     feed = make(metric)
     model = build()
-    ph.compile(model, feed, optimizer="adam")
+    ph.compile(model, feed, optimizer="sgd")
     log = Epochs(metric)
     model.fit(feed, epochs=2, steps_per_epoch=12, verbose=0, callbacks=[log])
     assert log.steps == [12, 12]
@@ -170,7 +170,7 @@ def test_steps_per_execution(steps):
     metric = Seen()
     feed = make(metric)
     model = build()
-    ph.compile(model, feed, optimizer="adam", steps_per_execution=steps)
+    ph.compile(model, feed, optimizer="sgd", steps_per_execution=steps)
     log = Epochs(metric)
     model.fit(feed, epochs=2, verbose=0, callbacks=[log], validation_data=make())
     assert log.counts == [[1.0] * ROWS] * 2
@@ -180,7 +180,7 @@ def test_steps_per_execution(steps):
 def test_progress_knows_the_length_of_the_first_epoch(capsys):
     model = build()
     feed = make()
-    ph.compile(model, feed, optimizer="adam")
+    ph.compile(model, feed, optimizer="sgd")
     model.fit(feed, epochs=1, verbose=1)
     printed = capsys.readouterr().out
     assert "8/8" in printed
@@ -207,7 +207,7 @@ def test_a_feed_without_heads_predicts():
 def test_evaluate_is_the_same_before_and_after_and_equals_the_arrays():
     feed = make()
     model = build()
-    ph.compile(model, feed, optimizer="adam")
+    ph.compile(model, feed, optimizer="sgd")
     first = model.evaluate(feed, verbose=0, return_dict=True)
     assert first == model.evaluate(feed, verbose=0, return_dict=True)
     arrays = data()
@@ -221,7 +221,7 @@ def test_evaluate_is_the_same_before_and_after_and_equals_the_arrays():
 def test_train_on_batch_and_test_on_batch_take_a_peeked_batch():
     feed = make()
     model = build()
-    ph.compile(model, feed, optimizer="adam")
+    ph.compile(model, feed, optimizer="sgd")
     for batch in feed:
         logs = model.train_on_batch(*batch, return_dict=True)
     assert np.isfinite(logs["loss"])
@@ -230,7 +230,7 @@ def test_train_on_batch_and_test_on_batch_take_a_peeked_batch():
 
 def test_an_unbound_feed_is_checked_by_the_model_that_it_meets():
     model = build()
-    model.compile(optimizer="adam", loss=["mse", "binary_crossentropy"])
+    model.compile(optimizer="sgd", loss=["mse", "binary_crossentropy"])
     model.fit(make(), epochs=1, verbose=0)
     wrong = ph.Feed({"x": np.zeros((8, 3)), "row": np.zeros(8)}, inputs="x", heads={"row": ph.Regression()})
     with pytest.raises(ph.ContractError) as error:
@@ -243,7 +243,7 @@ def test_one_feed_for_two_models_of_different_structure():
     feed = make()
     for kind in ("dict", "list", "nested"):
         model = build(kind)
-        ph.compile(model, feed, optimizer="adam")
+        ph.compile(model, feed, optimizer="sgd")
         model.fit(feed, epochs=1, verbose=0)
     assert feed.epoch == 3
 
@@ -271,7 +271,7 @@ def test_an_error_in_the_data_ends_fit_with_its_place(workers):
         workers=workers,
     )
     model = build()
-    ph.compile(model, feed, optimizer="adam")
+    ph.compile(model, feed, optimizer="sgd")
     source.broken = True  # after the first rows were looked at
     with pytest.raises(Exception, match="input `x`, row 17: expected finite numbers, got nan"):
         model.fit(feed, epochs=1, verbose=0)
@@ -299,50 +299,52 @@ def test_a_saved_model_trains_on_where_it_was(tmp_path):
         (
             "class_weight",
             {0: 1.0},
-            "fit(class_weight=): expected nothing beside a feed, got {0: 1.0}. "
-            "Say it on a head: ph.Binary(class_weight=...).",
+            "fit(class_weight=): expected no class_weight= together with a Feed, got {0: 1.0}. "
+            "Set it on a head: ph.Binary(class_weight=...).",
         ),
         (
             "batch_size",
             8,
-            "fit(batch_size=): expected nothing beside a feed, got 8. Say Feed(batch_size=...).",
+            "fit(batch_size=): expected no batch_size= together with a Feed, got 8. Say Feed(batch_size=...).",
         ),
-        ("y", [1], "fit(y=): expected nothing beside a feed, got [1]. The feed has its labels."),
+        ("y", [1], "fit(y=): expected no y= together with a Feed, got [1]. The labels are in the feed."),
         (
             "validation_split",
             0.2,
-            "fit(validation_split=): expected nothing beside a feed, got 0.2. Split the rows first: train, val = "
+            "fit(validation_split=): expected no validation_split= together with a Feed, got 0.2. "
+            "Split the rows first: train, val = "
             "ph.read_table(data).split((0.8, 0.2)); make the feed of train, and give "
             "fit(validation_data=feed.on(val)).",
         ),
         (
             "validation_batch_size",
             4,
-            "fit(validation_batch_size=): expected nothing beside a feed, got 4. Say feed.on(val, batch_size=...).",
+            "fit(validation_batch_size=): expected no validation_batch_size= together with a Feed, got 4. "
+            "Say feed.on(val, batch_size=...).",
         ),
         (
             "sample_weight",
             [1.0],
-            "fit(sample_weight=): expected nothing beside a feed, got [1.0]. Say it on the heads: class_weight=, "
-            "given= and missing= make weights.",
+            "fit(sample_weight=): expected no sample_weight= together with a Feed, got [1.0]. "
+            'Name a column of weights on a head: ph.Binary(sample_weight="...").',
         ),
         (
             "shuffle",
             False,
-            "fit(shuffle=): expected nothing beside a feed that has an order, got False. Say Feed(shuffle=False): "
-            "the feed orders the rows.",
+            "fit(shuffle=): expected no shuffle= together with a Feed, which orders its rows, got False. "
+            "Say Feed(shuffle=False).",
         ),
         (
             "shuffle",
             "batch",
-            "fit(shuffle=): expected nothing beside a feed that has an order, got 'batch'. Say "
+            "fit(shuffle=): expected no shuffle= together with a Feed, which orders its rows, got 'batch'. Say "
             'Feed(shuffle="blocks").',
         ),
     ],
 )
 def test_arguments_that_keras_would_drop_are_refused(argument, value, message):
     model, feed = build(), make(shuffle=True)
-    ph.compile(model, feed, optimizer="adam")
+    ph.compile(model, feed, optimizer="sgd")
     with pytest.raises(ph.ContractError) as error:
         model.fit(feed, **{argument: value}, verbose=0)
     assert str(error.value) == message
@@ -350,7 +352,7 @@ def test_arguments_that_keras_would_drop_are_refused(argument, value, message):
 
 def test_an_order_that_agrees_with_the_feed_is_taken():
     model, feed = build(), make(shuffle=False)
-    ph.compile(model, feed, optimizer="adam")
+    ph.compile(model, feed, optimizer="sgd")
     model.fit(feed, shuffle=False, validation_split=0.0, verbose=0)
     assert feed.epoch == 1
 
@@ -359,7 +361,7 @@ def test_an_order_that_agrees_with_the_feed_is_taken():
     keras.backend.backend() != "tensorflow", reason="a step of TensorFlow that draws by itself"
 )
 def test_a_compiled_step_draws_batches_of_any_length_and_is_traced_once():
-    from polyhead.keras_bridge.tensorflow_iterator import _DRAWING, Drawn
+    from polyhead.keras_bridge.tensorflow_iterator import _DRAWING, StepDataset
 
     traced = []
 
@@ -384,7 +386,7 @@ def test_a_compiled_step_draws_batches_of_any_length_and_is_traced_once():
     assert len(history.history["loss"]) == 3
     assert feed.epoch == 4
     assert isinstance(model.evaluate(feed, verbose=0), list)
-    iterator = iter(Drawn(lambda: iter([({"x": np.ones((1, 2))}, np.ones(1))]), _specs()))
+    iterator = iter(StepDataset(lambda: iter([({"x": np.ones((1, 2))}, np.ones(1))]), _specs()))
     assert [batch[0]["x"].shape for batch in iterator] == [(1, 2)]
     alive, key = weakref.ref(feed), int(iterator.key)
     assert key in _DRAWING

@@ -192,7 +192,7 @@ def test_arguments_that_belong_to_a_head_are_refused():
     with pytest.raises(ph.ContractError) as error:
         ph.compile(model, feed, optimizer="adam", loss="mse")
     assert str(error.value) == (
-        "compile(loss=): expected nothing, as the heads have it, got 'mse'. Say it on the head: "
+        "compile(loss=): expected no loss= together with a Feed, whose heads have it, got 'mse'. Set it on a head: "
         "ph.Regression(loss=...)."
     )
 

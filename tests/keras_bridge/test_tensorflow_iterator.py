@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from polyhead.keras_bridge.tensorflow_iterator import Drawn
+from polyhead.keras_bridge.tensorflow_iterator import StepDataset
 
 
 @pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="a step of TensorFlow")
@@ -15,7 +15,7 @@ def test_batches_come_as_optionals_and_none_after_the_last():
     batches = [
         ({"x": np.full((rows, 2), rows, "float32")}, np.arange(rows, dtype="int32")) for rows in (3, 1)
     ]
-    iterator = iter(Drawn(lambda: iter(batches), specs))
+    iterator = iter(StepDataset(lambda: iter(batches), specs))
     for x, y in batches:
         found = iterator.get_next_as_optional()
         assert found.has_value()

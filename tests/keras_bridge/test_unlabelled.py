@@ -68,14 +68,14 @@ def test_batches_have_inputs_alone_and_heads_stay_as_learnt(feed):
 def test_it_shows_itself(feed, tmp_path):
     new = feed.on(NEW)
     assert repr(new).splitlines()[-1] == (
-        "  no labels, as there is no column `sold`, `kind`, `price`, `importance`: for predict alone"
+        "  no labels, as the data has no column `sold`, `kind`, `price`, `importance`: for predict only"
     )
     told = new.describe()
     assert [(head.name, head.labelled) for head in told.heads] == [("sold", 0), ("kind", 0), ("price", 0)]
-    assert "not read: for predict alone" in str(told)
+    assert "not read: for predict only" in str(told)
     page = new.preview(tmp_path / "page.html", n=2)
     assert len(page.samples) == 2
-    assert "for predict alone" in (tmp_path / "page.html").read_text()
+    assert "for predict only" in (tmp_path / "page.html").read_text()
     assert new.profile(steps=2).steps == 2
     assert json.loads(json.dumps(new.state()))["rows"] == 5
 

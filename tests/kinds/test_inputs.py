@@ -48,7 +48,7 @@ def test_numbers_that_are_missing_are_filled_in_or_named():
     for dirty in (column, [1.0, None], np.array([1, pd.NA], object), [1, float("nan")]):
         assert message(resolved(Array(1, dtype="float32"), [0.0]).encode, dirty) == (
             "head `h`, row 1: expected finite numbers, got nan. "
-            "Mend the row, or say Array(fill=0.0) to fill in for NaN."
+            "Fix the row, or say Array(fill=0.0) to fill in for NaN."
         )
         assert Array((1,), dtype="int32", fill=7).encode(dirty).tolist() == [[1], [7]]
     assert Array((2,), dtype="float32", fill=0).encode([[1, None], [2, 3]]).tolist() == [[1, 0], [2, 3]]
@@ -58,7 +58,7 @@ def test_infinity_is_not_filled_in():
     words = message(Array((1,), dtype="float32", fill=0.0).encode, np.array([np.nan, -np.inf]))
     assert words == (
         "head `h`, row 1: expected finite numbers, got -inf. "
-        "Mend the row, or say Array(fill=0.0) to fill in for NaN."
+        "Fix the row, or say Array(fill=0.0) to fill in for NaN."
     )
 
 
@@ -142,6 +142,31 @@ def test_images_of_floats_stay_as_they_are(dtype):
     bytes_ = kind.fixed(dtype="uint8").encode(pixels)
     assert bytes_.dtype == np.uint8
     assert np.abs(bytes_ - pixels.astype(float) * 255).max() <= 0.5 + 1e-6
+
+
+@pytest.mark.parametrize("odd", [0, 2, 3])
+@pytest.mark.parametrize("shape", [(4, 4), (4, 4, 3)])
+def test_images_of_bytes_and_of_floats_in_one_list_are_read_each_by_its_type(odd, shape):
+    pixels = np.random.default_rng(0).integers(0, 256, (4, *shape), np.uint8)
+    shares = (pixels / np.float32(255)).reshape(4, 4, 4, -1)
+    images = list(pixels)
+    images[odd] = shares[odd].reshape(shape)
+    kind = resolved(Image(), images)
+    np.testing.assert_array_equal(kind.encode(images), shares)
+    np.testing.assert_array_equal(kind.fixed(dtype="uint8").encode(images).reshape(pixels.shape), pixels)
+    images[odd] = pixels[odd].astype("float32")
+    with pytest.raises(BadValue, match="pixels in 0–1, as they are floats") as raised:
+        kind.encode(images)
+    assert raised.value.index == odd
+
+
+def test_images_of_pillow_are_no_array():
+    images = pytest.importorskip("PIL.Image")
+    pictures = [images.new("P", (4, 4))] * 2
+    assert message(resolved, Array(), pictures) == (
+        "head `h`, row 0: expected numbers, got an image of Pillow. Say ph.Image(height, width); for its raw numbers, "
+        "give np.asarray(image)."
+    )
 
 
 def test_no_images():

@@ -124,12 +124,12 @@ def test_what_cannot_be_laid_into_an_image(value, words):
         ({"size": 3}, "Map(size=): expected (height, width), got 3."),
         (
             {"each": "box"},
-            "Map(each=): expected nothing, got 'box'. A map belongs to the whole image: leave each= out.",
+            "Map(each=): expected no each= for labels of the whole image, got 'box'. Leave it out.",
         ),
         (
             {"class_weight": "balanced"},
-            "Map(class_weight=): expected nothing, as it has no classes, got 'balanced'. Weigh rows through another "
-            "head, or give the loss its own weights.",
+            "Map(class_weight=): expected no class_weight= for a head without classes, got 'balanced'. Use "
+            "sample_weight=, or a loss with weights of its own.",
         ),
     ],
 )

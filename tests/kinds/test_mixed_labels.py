@@ -466,7 +466,7 @@ def test_all_that_cannot_be_mixed_is_named_at_once():
 
 def test_what_mixes_rows_comes_last():
     assert refusal(feed, [ph.MixUp(), ph.Flip()], {"odd": ph.Binary()}) == (
-        "Feed(augment=): expected what mixes rows behind all others, got Flip() behind MixUp(0.2). "
+        "Feed(augment=): expected augmentations that mix rows after all others, got Flip() after MixUp(0.2). "
         "Put MixUp(0.2) last: each row is augmented by itself, and then mixed."
     )
 

@@ -151,7 +151,7 @@ def test_each_names_a_head_of_boxes():
         "2 problems:\n"
         "  1. head `kind`, each='boxes': expected the name of a head of boxes (box, other), got no head of that name. "
         "Did you mean `box`?\n"
-        "  2. head `other`, each='box': expected nothing, as boxes are the entries, got 'box'."
+        "  2. head `other`, each='box': expected no each= for boxes themselves, got 'box'."
     )
     assert refusal(for_boxes, {"a": ph.Binary(), "b": ph.Binary(each="a")}) == (
         "head `b`, each='a': expected the name of a head of boxes (there is none), got Binary."

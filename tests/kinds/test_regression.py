@@ -61,7 +61,7 @@ def test_an_error_in_a_later_piece_names_the_row_of_the_column():
     assert words == "head `h`, row 4: expected numbers of shape (2,), got shape (1,)."
 
 
-MEND = "Mend the row, or put NaN where there is no label."
+MEND = "Fix the row, or put NaN where there is no label."
 
 
 @pytest.mark.parametrize(
@@ -148,8 +148,8 @@ def test_declarations_that_cannot_be():
         "Embedding(elementwise=): expected False, as a vector has one direction, got True."
     )
     assert refusal(Regression, class_weight="balanced") == (
-        "Regression(class_weight=): expected nothing, as it has no classes, got 'balanced'. "
-        "Weigh rows through another head, or give the loss its own weights."
+        "Regression(class_weight=): expected no class_weight= for a head without classes, got 'balanced'. "
+        "Use sample_weight=, or a loss with weights of its own."
     )
 
 

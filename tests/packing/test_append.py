@@ -47,7 +47,7 @@ def test_other_columns_are_refused_by_name(tmp_path):
         f"store {path}, column `x`: expected float32 of shape (3,), as it holds, got float32 of shape (4,). {convert}",
         f"store {path}, column `y`: expected text, as it holds, got int64 of shape (). {convert}",
         f"store {path}, column `t`: expected int64 of shape (), as it holds, got float64 of shape (). {convert}",
-        f"store {path}, column `k`: expected a list of whole, as it holds, got a list of text. {convert}",
+        f"store {path}, column `k`: expected lists of whole numbers, as it holds, got lists of text. {convert}",
     ]
     assert len(ph.open_store(path)) == 2
     assert not (path / "journal.jsonl").exists()

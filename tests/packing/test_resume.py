@@ -18,15 +18,19 @@ from polyhead.store.writer import Journal, write_shard
 from running import threads, until
 
 PROGRAM = """
-import sys, time
+import os, sys, time
 from pathlib import Path
 import numpy as np, polyhead as ph
+
+TESTS = os.getppid()
 
 class Rows(ph.Source):
     def __len__(self):
         return 400
     def read(self, ids):
         while len(ids) > 8 and ids[0] >= 200 and not Path(sys.argv[2]).exists():
+            if os.getppid() != TESTS:
+                raise OSError("the tests were killed")  # nobody is left to make the file
             time.sleep(0.01)  # the second half waits until it may be read
         return {"image": np.repeat(ids, 48).reshape(-1, 4, 4, 3).astype(np.uint8), "n": ids,
                 "words": [["w"] * (i % 3) for i in ids.tolist()]}

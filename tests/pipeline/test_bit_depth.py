@@ -296,6 +296,6 @@ def test_a_larger_image_is_read_where_it_is_said(tmp_path):
     with pytest.raises(ph.DataError) as caught:
         feed(HIGH * WIDE - 1).peek()
     assert f"file {mask}: expected at most 767 pixels, got 32 x 24 in" in str(caught.value)
-    assert "If this is no mistake, say ph.Image(max_pixels=...), or make it smaller first." in str(
+    assert "If the size is right, say ph.Image(max_pixels=...), or shrink the image first." in str(
         caught.value
     )

@@ -9,7 +9,7 @@ from keras import ops
 
 import polyhead as ph
 from polyhead.pipeline import gather as gathering
-from polyhead.pipeline.buffer_pool import KEPT, LEAST, Pool, pooled
+from polyhead.pipeline.buffer_pool import KEPT, LEAST, Pool, is_pooled
 
 SHAPE = (64, 1024)
 
@@ -155,10 +155,10 @@ def test_a_tensor_shares_the_memory_of_the_pool_and_of_nobody_else():
 
 def test_what_is_of_a_pool():
     array = Pool().empty(SHAPE, np.float32)
-    assert pooled(array)
-    assert pooled(array[3:9].reshape(-1)[::2])
-    assert not pooled(np.empty(SHAPE))
-    assert not pooled(np.empty(SHAPE)[3:9])
+    assert is_pooled(array)
+    assert is_pooled(array[3:9].reshape(-1)[::2])
+    assert not is_pooled(np.empty(SHAPE))
+    assert not is_pooled(np.empty(SHAPE)[3:9])
 
 
 def test_training_on_pooled_memory_is_training_on_the_same_numbers(monkeypatch):

@@ -10,7 +10,7 @@ import polyhead as ph
 from polyhead.kinds import Array, Image, Mask
 from polyhead.pipeline import gather as gathering
 from polyhead.pipeline.buffer_pool import Pool
-from polyhead.pipeline.gather import LOOP, Gather, Whole, gathers
+from polyhead.pipeline.gather import LOOP, Gather, MemoryColumn, gathers
 
 
 @pytest.fixture(params=["numpy", "compiled", "past the cache"])
@@ -32,7 +32,7 @@ def test_bytes_equal_numpy(how, width, way):
         "cast": column[ids].astype(np.float32),
         "scale": column[ids] / np.float32(255),
     }[way]
-    found = Gather({"x": Whole(column, way, (width,))}, Pool())(ids)["x"]
+    found = Gather({"x": MemoryColumn(column, way, (width,))}, Pool())(ids)["x"]
     assert found.dtype == wanted.dtype
     assert np.array_equal(found, wanted)
 
@@ -40,7 +40,7 @@ def test_bytes_equal_numpy(how, width, way):
 @pytest.mark.parametrize("width", [8, 16, 64])
 def test_every_byte_is_scaled_as_a_division_does_it(how, width):
     every = np.arange(256, dtype=np.uint8).reshape(-1, 1).repeat(width, 1)
-    found = Gather({0: Whole(every, "scale", (width,))}, Pool())(np.arange(256))[0]
+    found = Gather({0: MemoryColumn(every, "scale", (width,))}, Pool())(np.arange(256))[0]
     assert np.array_equal(found, every / np.float32(255))
 
 
@@ -49,7 +49,9 @@ def test_every_byte_is_scaled_as_a_division_does_it(how, width):
 def test_numbers_of_any_type_are_copied(how, dtype, shape):
     column = (np.random.default_rng(2).random((50, *shape)) * 9).astype(dtype)
     ids = np.array([49, 0, 7, 7, 3])
-    found = Gather({"a": Whole(column, "copy", shape), "b": Whole(column, "copy", shape)}, Pool())(ids)
+    found = Gather(
+        {"a": MemoryColumn(column, "copy", shape), "b": MemoryColumn(column, "copy", shape)}, Pool()
+    )(ids)
     assert found["a"].dtype == column.dtype
     assert np.array_equal(found["a"], column[ids])
     assert np.array_equal(found["b"], column[ids])
@@ -59,14 +61,16 @@ def test_columns_that_may_not_be_written_to(how, tmp_path):
     np.save(tmp_path / "x.npy", np.arange(40, dtype=np.float32).reshape(10, 4))
     column = np.asarray(np.load(tmp_path / "x.npy", mmap_mode="r"))
     assert not column.flags.writeable
-    found = Gather({"x": Whole(column, "copy", (4,))}, Pool())(np.array([9, 2]))["x"]
+    found = Gather({"x": MemoryColumn(column, "copy", (4,))}, Pool())(np.array([9, 2]))["x"]
     assert found.tolist() == [[36, 37, 38, 39], [8, 9, 10, 11]]
     assert found.flags.writeable
 
 
 def test_no_rows_and_no_columns(how):
     assert Gather({}, Pool())(np.arange(3)) == {}
-    none = Gather({"x": Whole(np.ones((4, 2), np.float32), "copy", (2,))}, Pool())(np.zeros(0, np.int64))
+    none = Gather({"x": MemoryColumn(np.ones((4, 2), np.float32), "copy", (2,))}, Pool())(
+        np.zeros(0, np.int64)
+    )
     assert none["x"].shape == (0, 2)
 
 

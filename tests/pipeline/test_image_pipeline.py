@@ -372,3 +372,22 @@ def test_more_boxes_than_there_is_room_for(augment):
     assert largest.peek()[1]["box"][0].tolist() == [boxes[1], boxes[2]]
     first = make(data, heads={"box": ph.Boxes(2, overflow="first")}, augment=())
     assert first.peek()[1]["box"][0].tolist() == boxes[:2]
+
+
+def test_a_head_with_the_name_of_its_image_is_refused_where_both_are_moved():
+    images = np.arange(2 * 8 * 8 * 3, dtype=np.uint8).reshape(2, 8, 8, 3)
+    data = {"a": images, "m": images[..., 0] % 2}
+
+    def feed(augment, *size):
+        inputs, heads = {"scan": ph.Image(*size, column="a")}, {"scan": ph.Mask(column="m")}
+        return ph.Feed(data, inputs=inputs, heads=heads, augment=augment)
+
+    x, y = feed([]).peek()
+    assert (x["scan"].shape, y["scan"].shape) == ((2, 8, 8, 3), (2, 8, 8, 1))
+    for arguments in (([ph.Flip()],), ([], 4, 4)):
+        with pytest.raises(ph.ContractError) as error:
+            feed(*arguments)
+        assert str(error.value) == (
+            "head `scan`: expected another name than that of an image, as both are moved together, got the input "
+            '`scan`. Rename the head: heads={"scan_mask": ...}.'
+        )

@@ -222,9 +222,9 @@ def test_a_regression_of_the_images_size_cannot_be_moved():
     with pytest.raises(ph.ContractError) as caught:
         moving(heads={"depth": ph.Regression((8, 8, 1))}, depth=PLANES)
     assert str(caught.value) == (
-        "head `depth`: expected what moves with the image, as Flip(p=1.0) moves it, got ph.Regression of the image's "
-        "height and width, (8, 8, 1), which stays where it is. Use ph.Map(1), which holds numbers for each pixel and "
-        "moves with the image."
+        "head `depth`: expected a kind that moves with the image, which Flip(p=1.0) moves, got ph.Regression, which "
+        "does not move, of the image's height and width, (8, 8, 1). Use ph.Map(1), which holds numbers for each pixel "
+        "and moves with the image."
     )
 
 
@@ -232,8 +232,8 @@ def test_an_array_of_the_images_size_cannot_be_moved():
     with pytest.raises(ph.ContractError) as caught:
         moving(inputs={"band": ph.Array()}, band=PLANES, augment=[ph.Crop(0.5)])
     assert str(caught.value) == (
-        "input `band`: expected what moves with the image, as Crop(0.5) moves it, got ph.Array of the image's height "
-        "and width, (8, 8, 1), which stays where it is. Declare it as ph.Image(photometric=False), with numbers in "
+        "input `band`: expected a kind that moves with the image, which Crop(0.5) moves, got ph.Array, which does not "
+        "move, of the image's height and width, (8, 8, 1). Declare it as ph.Image(photometric=False), with numbers in "
         "0–1: it moves as the other image does."
     )
 
@@ -273,9 +273,9 @@ def test_numbers_of_the_images_aspect_are_warned_of():
             augment=[ph.Flip()],
         )
     assert str(caught[0].message) == (
-        "head `heat`: expected what moves with the image, if it lies in it, as Flip() moves it, got ph.Regression of "
-        "the image's aspect, (16, 8, 5), which stays where it is. Use ph.Map(5), which holds numbers for each pixel "
-        "and moves with the image."
+        "head `heat`: expected a kind that moves with the image, which Flip() moves, if it has numbers of the image, "
+        "got ph.Regression, which does not move, of the image's aspect ratio, (16, 8, 5). Use ph.Map(5), which holds "
+        "numbers for each pixel and moves with the image."
     )
 
 

@@ -342,7 +342,7 @@ def test_training_alone_is_mixed():
     for batch in val.batches():
         assert np.array_equal(batch.inputs["image"], DATA["image"][batch.ids])
         assert batch.weights["ids"].shape == (len(batch.ids), 1, 1)
-    own = feed._assembler.block(feed._drawing.orders["evaluate"], 0, 0, 1, augment=False)
+    own = feed._assembler.block(feed._iterator.orders["evaluate"], 0, 0, 1, augment=False)
     assert np.array_equal(own.inputs["image"], DATA["image"][own.ids])
     assert own.weights["ids"].shape == (len(own.ids), HEIGHT, WIDTH), "the structure of a feed never changes"
     assert np.array_equal(own.weights["ids"][:, 0, 0], ~UNLABELLED[own.ids])
@@ -425,5 +425,5 @@ def test_no_more_rows_are_in_memory_than_a_batch_has(augment):
         source, inputs={"image": ph.Image()}, heads=heads, batch_size=32, augment=augment, workers=0
     )
     source.most = 0
-    feed._assembler.block(feed._drawing.order, 0, 0, 1)
+    feed._assembler.block(feed._iterator.order, 0, 0, 1)
     assert 8 <= source.most <= 32

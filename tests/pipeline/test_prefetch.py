@@ -9,6 +9,7 @@ import threading
 
 import pytest
 
+from polyhead.pipeline import prefetch as prefetch_module
 from polyhead.pipeline.prefetch import prefetch
 from running import threads, until
 
@@ -99,3 +100,34 @@ def test_an_interrupt_ends_the_program_at_once_even_while_a_source_hangs():
         process.kill()
         process.wait()
         process.stdout.close()
+
+
+def test_a_program_does_not_end_before_a_thread_that_still_frees_memory(monkeypatch):
+    monkeypatch.setattr("polyhead.pipeline.prefetch.FINISH", 60)
+    freeing, go_on, working, goes = (threading.Event() for _ in range(4))
+
+    class Work:
+        def __call__(self, number):
+            if number == 1:
+                working.set()
+                goes.wait(60)
+
+        def __del__(self):
+            freeing.set()
+            go_on.wait(60)
+
+    results = prefetch(Work(), range(3), workers=1, ahead=2)
+    next(results)
+    assert working.wait(60)
+    results.close()
+    del results  # the thread alone holds the work now, and drops it as it ends
+    gc.collect()
+    goes.set()
+    assert freeing.wait(60)
+    end = threading.Thread(target=prefetch_module._finish_threads)
+    end.start()
+    end.join(0.3)
+    assert end.is_alive()
+    go_on.set()
+    end.join(60)
+    assert not end.is_alive()

@@ -110,7 +110,7 @@ def test_what_lies_in_no_image():
     with pytest.raises(ph.ContractError) as caught:
         ph.Binary(of="colour")
     assert str(caught.value) == (
-        "Binary(of=): expected nothing, got 'colour'. Leave it out: labels of whole rows lie in no image."
+        "Binary(of=): expected no of= for labels that lie in no image, got 'colour'. Leave it out."
     )
 
 

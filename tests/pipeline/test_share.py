@@ -7,18 +7,18 @@ import weakref
 
 import pytest
 
-from polyhead.pipeline.prefetch import prefetch, share
+from polyhead.pipeline.prefetch import prefetch, share_work
 from running import threads, until
 
 
 def shared(do, count, workers=2):
     """``share`` as one task among the threads of a prefetch."""
-    return list(prefetch(lambda _: share(do, count), range(1), workers=workers))
+    return list(prefetch(lambda _: share_work(do, count), range(1), workers=workers))
 
 
 def test_elsewhere_it_is_a_loop():
     done = []
-    share(done.append, 5)
+    share_work(done.append, 5)
     assert done == [0, 1, 2, 3, 4]
 
 
@@ -49,7 +49,7 @@ def test_a_task_of_its_own_comes_first():
     def work(task):
         if task == 0:
             assert begun.wait(60)  # the other thread has begun the second task, and not a part of this one
-            share(lambda number: None, 4)
+            share_work(lambda number: None, 4)
         else:
             begun.set()
         return task
@@ -90,7 +90,7 @@ def test_the_loop_ends_only_once_every_part_has():
         parts.append(number)
 
     def work(_):
-        share(do, 2)
+        share_work(do, 2)
         return list(parts)
 
     assert sorted(next(prefetch(work, range(1), workers=2))) == [0, 1]
@@ -108,7 +108,7 @@ def test_nothing_is_kept_for_a_thread_that_comes_late():
             assert busy.wait(60)
             held = Held()
             gone.append(weakref.ref(held))
-            share(held, 4)  # the other thread is busy, and finds this in its queue later
+            share_work(held, 4)  # the other thread is busy, and finds this in its queue later
         else:
             busy.set()
             assert done.wait(60)

@@ -48,8 +48,8 @@ def feed_of(source, **options):
 WAYS = {
     "iteration": lambda feed: list(feed),
     "batches": lambda feed: list(feed.batches()),
-    "evaluation": lambda feed: list(feed._drawing.through("evaluate", feed._own)),
-    "prediction": lambda feed: list(feed._drawing.through("predict", feed._own)),
+    "evaluation": lambda feed: list(feed._iterator.through("evaluate", feed._own)),
+    "prediction": lambda feed: list(feed._iterator.through("predict", feed._own)),
 }
 
 

@@ -5,7 +5,12 @@ import threading
 
 import pytest
 
+from polyhead.pipeline.prefetch import prefetch
 from polyhead.pipeline.thread_tuning import AGAIN, LOOK, Threads, worthwhile
+
+
+def results(threads, work, tasks):
+    return prefetch(work, tasks, workers=threads)
 
 
 def name():
@@ -22,7 +27,7 @@ def test_threads_are_taken_where_they_pay(most, clock):
         return n
 
     found = []
-    for n in Threads(most).results(work, range(LOOK + 20)):
+    for n in results(Threads(most), work, range(LOOK + 20)):
         found.append(n)
         clock.sleep(0.004)
     assert found == list(range(LOOK + 20))
@@ -38,16 +43,16 @@ def test_what_costs_less_than_a_hand_over_stays_in_line(clock):
         clock.sleep(0.00001)
         return n
 
-    assert list(Threads(4).results(work, range(50))) == list(range(50))
+    assert list(results(Threads(4), work, range(50))) == list(range(50))
     assert names == {"MainThread"}
 
 
 def test_measuring_takes_tasks_as_they_are_needed_and_raises_in_place():
-    taken = Threads(2).results(lambda n: 1 // (n - 3), itertools.count())
+    taken = results(Threads(2), lambda n: 1 // (n - 3), itertools.count())
     assert [next(taken) for _ in range(3)] == [-1, -1, -1]
     with pytest.raises(ZeroDivisionError):
         next(taken)
-    assert list(Threads(2).results(lambda n: n, [])) == []
+    assert list(results(Threads(2), lambda n: n, [])) == []
 
 
 @pytest.mark.parametrize(
@@ -76,7 +81,7 @@ def test_threads_that_hinder_each_other_are_given_up_and_tried_again_later(clock
 
     def used(count):
         """The results; each takes longer to be used while threads write to the same memory."""
-        for n, by in threads.results(work, range(count)):
+        for n, by in results(threads, work, range(count)):
             clock.sleep(0.001 if by == "MainThread" else 0.004)
             yield n
 
@@ -100,7 +105,7 @@ def test_what_was_found_out_serves_the_next_iteration(clock):
         return n
 
     for _ in range(8):
-        for _ in threads.results(work, range(4)):
+        for _ in results(threads, work, range(4)):
             clock.sleep(0.003)
     assert set(where[:LOOK]) == {"MainThread"}
     assert not {"MainThread"} & set(where[LOOK:])
@@ -109,14 +114,14 @@ def test_what_was_found_out_serves_the_next_iteration(clock):
 
 def test_iterations_side_by_side(clock):
     threads = Threads(2)
-    pairs = [threads.results(lambda n: clock.sleep(0.001) or n, range(LOOK * 6)) for _ in range(3)]
+    pairs = [results(threads, lambda n: clock.sleep(0.001) or n, range(LOOK * 6)) for _ in range(3)]
     assert list(zip(*pairs, strict=True)) == [(n, n, n) for n in range(LOOK * 6)]
 
 
 def test_an_iteration_that_is_left_counts_for_what_it_made(clock):
     threads, made = Threads(2), []
     for _ in range(LOOK * 3):
-        taken = threads.results(lambda n: made.append(name()) or clock.sleep(0.002) or n, itertools.count())
+        taken = results(threads, lambda n: made.append(name()) or clock.sleep(0.002) or n, itertools.count())
         assert next(taken) == 0
         taken.close()
     assert set(made) == {"MainThread"}  # a result that was not used up says nothing

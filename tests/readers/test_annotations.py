@@ -2,7 +2,14 @@ import numpy as np
 import pytest
 
 from polyhead import DataError
-from polyhead.readers.annotations import Images, by_row, chosen, clip_boxes, numbers, scenes
+from polyhead.readers.annotations import (
+    Images,
+    by_row,
+    clip_boxes,
+    missing_images,
+    number_lists,
+    wanted_categories,
+)
 from polyhead.readers.findings import Findings
 from polyhead.readers.paths import Root
 
@@ -55,7 +62,7 @@ def test_boxes_are_cut_off_at_the_border(count):
     assert words(findings.report()) == [
         f"box 4: expected a box of four finite numbers, got [inf, 0, 1, 1] {image}",
         f"box 3: expected a box of some width and height, got [3, 3, 3, 4] {image} "
-        'It is left out; say invalid="raise" to be stopped by such boxes.',
+        'It is left out; say invalid="raise" to make such boxes errors.',
         f"box 0: expected a box within the image, got [-5, 2, 3, 60] {image} It is cut off at the border.",
     ]
 
@@ -63,7 +70,7 @@ def test_boxes_are_cut_off_at_the_border(count):
 def test_words_are_no_numbers():
     findings = Findings()
     rows = [[1, 2], [1, "2"], [1], None, [1, None], [True, 2.5]]
-    found, unread = numbers(rows, 2, lambda i: f"row {i}", "pair", "two numbers", findings)
+    found, unread = number_lists(rows, 2, lambda i: f"row {i}", "pair", "two numbers", findings)
     np.testing.assert_array_equal(found[[0, 5]], [[1, 2], [1, 2.5]])
     assert np.isnan(found[1:5]).all()
     assert unread.tolist() == [False, True, True, True, True, False]
@@ -73,7 +80,7 @@ def test_words_are_no_numbers():
         "row 3: expected two numbers, got None.",
         "row 4: expected two numbers, got [1, None].",
     ]
-    assert numbers([], 4, str, "pair", "two numbers", findings)[0].shape == (0, 4)
+    assert number_lists([], 4, str, "pair", "two numbers", findings)[0].shape == (0, 4)
 
 
 def test_objects_by_row():
@@ -93,7 +100,7 @@ def test_objects_by_row():
             [False, True, True, False, False],
             (
                 "1 annotated",
-                "2 missing: 1 without annotation, 1 whose every annotation was left out",
+                "2 missing: 1 without annotation, 1 with all annotations left out",
                 "2 empty",
             ),
         ),
@@ -102,28 +109,34 @@ def test_objects_by_row():
             [False, True, False, False, False],
             (
                 "1 annotated",
-                "1 missing: 1 whose every annotation was left out",
+                "1 missing: 1 with all annotations left out",
                 "3 empty: 1 without annotation",
             ),
         ),
     ],
 )
-def test_scenes(unannotated, missing, notes):
+def test_missing_images(unannotated, missing, notes):
     # annotated; spoilt; without annotation; said to be empty; all of other categories
     findings = Findings()
     findings.note("7 crowds")
-    had, kept, lost = np.array([2, 1, 0, 0, 1]), np.array([1, 0, 0, 0, 0]), np.array([1, 1, 0, 0, 0])
-    said = np.array([True, True, False, True, True])
-    found = scenes(findings, had=had, kept=kept, lost=lost, said=said, unannotated=unannotated)
+    found = missing_images(
+        findings,
+        5,
+        annotated=np.array([0, 0, 1, 4, -1]),
+        wanted=np.array([0, 0, 1]),
+        kept=np.array([0]),
+        said=np.array([True, True, False, True, True]),
+        unannotated=unannotated,
+    )
     assert found.tolist() == missing
     assert findings.report().notes == ("5 images", *notes, "7 crowds")
 
 
 def test_categories_of_a_word_or_several():
     findings = Findings()
-    assert chosen("x", ["a", "b"], None, findings).tolist() == [True, True]
-    assert chosen("x", ["a", "b"], "b", findings).tolist() == [False, True]
-    assert chosen("x", [str(i) for i in range(12)], ["13"], findings).sum() == 0
+    assert wanted_categories("x", ["a", "b"], None, findings).tolist() == [True, True]
+    assert wanted_categories("x", ["a", "b"], "b", findings).tolist() == [False, True]
+    assert wanted_categories("x", [str(i) for i in range(12)], ["13"], findings).sum() == 0
     assert words(findings.report()) == [
         "x: expected categories of the data (0, 1, 2, 3, 4, 5, 6, 7, … (12 in all)), got '13'. Did you mean `3`?"
     ]

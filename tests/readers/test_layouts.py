@@ -10,7 +10,7 @@ from polyhead.readers.findings import Findings
 from polyhead.readers.paths import Root
 
 pytest.importorskip("yaml", reason="PyYAML is not installed")
-pytestmark = pytest.mark.filterwarnings("ignore:.*expected nothing odd:polyhead.PolyheadWarning")
+pytestmark = pytest.mark.filterwarnings(r"ignore:.*print\(source.report\):polyhead.PolyheadWarning")
 
 BOX = "<bndbox><xmin>5</xmin><ymin>5</ymin><xmax>9</xmax><ymax>9</ymax></bndbox>"
 XML = f"<annotation><filename>a.gif</filename><object><name>cat</name>{BOX}</object></annotation>"

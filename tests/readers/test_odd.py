@@ -57,12 +57,12 @@ def test_coco(tmp_path):
     file = coco(tmp_path, boxes, **{"5": {"iscrowd": 1}, "6": {"image_id": 9}})
     words, source = said(lambda: ph.read_coco(file, tmp_path))
     assert words == (
-        f"file {file}: expected nothing odd, got annotations without image: 1; boxes of negative size left out: 1; "
-        "empty boxes left out: 1; boxes outside left out: 1; boxes cut off at the border: 1; crowds, left out unless "
-        'crowds="keep": 1; images without annotation, taken as missing unless unannotated="empty": 1. '
-        "print(source.report) shows all of it."
+        f"file {file}: annotations without image (1); boxes of negative size left out (1); "
+        "empty boxes left out (1); boxes outside left out (1); boxes cut off at the border (1); crowds left out "
+        'unless crowds="keep" (1); images without annotation, missing unless unannotated="empty" (1). '
+        "print(source.report) shows the details."
     )
-    assert "annotations left out, without an image" in str(source.report)
+    assert "annotations without image left out" in str(source.report)
 
 
 @pytest.mark.parametrize("unannotated", ["missing", "empty"])
@@ -94,9 +94,9 @@ def test_yolo(tmp_path):
     yolo(tmp_path, {"a": f"{line}\n{line}", "b": None, "c": "0 1.5 0.5 0.1 0.1", "orphan": line})
     words, _ = said(lambda: ph.read_yolo(tmp_path, names=["cat"]))
     assert words == (
-        f"file {tmp_path}: expected nothing odd, got annotations without image: 1; lines that stand twice: 1; boxes "
-        'outside left out: 1; images without annotation, taken as missing unless unannotated="empty": 1; images whose '
-        "every annotation was left out: 1. print(source.report) shows all of it."
+        f"file {tmp_path}: annotations without image (1); duplicate lines (1); boxes "
+        'outside left out (1); images without annotation, missing unless unannotated="empty" (1); images '
+        "with all annotations left out (1). print(source.report) shows the details."
     )
 
 
@@ -106,8 +106,8 @@ def test_folder(tmp_path):
     png(tmp_path / "masks" / "a.png", width=30)
     words, _ = said(lambda: ph.read_folder(tmp_path, masks="masks", verify=True))
     assert words == (
-        f"file {tmp_path}: expected nothing odd, got annotations without image: 1; masks of another size than their "
-        "image: 1. print(source.report) shows all of it."
+        f"file {tmp_path}: annotations without image (1); masks of another size than their "
+        "image (1). print(source.report) shows the details."
     )
 
 
@@ -120,7 +120,7 @@ def test_voc(tmp_path):
     )
     words, _ = said(lambda: ph.read_voc(tmp_path))
     assert words == (
-        f"file {tmp_path}: expected nothing odd, got boxes cut off at the border: 1; boxes that begin at 0 though "
-        "one_based=True: 1. print(source.report) shows all of it."
+        f"file {tmp_path}: boxes cut off at the border (1); boxes that begin at 0 though "
+        "one_based=True (1). print(source.report) shows the details."
     )
     ph.read_voc(tmp_path, one_based=False)

@@ -9,7 +9,7 @@ import pytest
 import polyhead as ph
 from polyhead.readers.findings import SAY_DROP
 
-pytestmark = pytest.mark.filterwarnings("ignore:.*expected nothing odd:polyhead.PolyheadWarning")
+pytestmark = pytest.mark.filterwarnings(r"ignore:.*print\(source.report\):polyhead.PolyheadWarning")
 
 POLYGON = [4, 4, 10, 4, 10, 10]
 BOX = [4, 4, 6, 6]
@@ -130,8 +130,8 @@ def test_what_cannot_be_read_is_left_out_or_an_error_as_the_reader_is_told(tmp_p
         rows = reader(tmp_path, one, GOOD[reader], **options)
         assert rows.read([0])["labels"] == [["cat"]]
         (problem,) = rows.report.warnings
-        assert str(problem).endswith('It is left out; say invalid="raise" to be stopped by it.')
-        with pytest.warns(ph.PolyheadWarning, match="left out: 1"):
+        assert str(problem).endswith('It is left out; say invalid="raise" to make it an error.')
+        with pytest.warns(ph.PolyheadWarning, match=r"left out \(1\)"):
             reader(tmp_path, one, GOOD[reader], **options)
         with pytest.raises(ph.DataError):  # an image of which nothing is left, and there is no other
             reader(tmp_path, one, **options)
@@ -166,7 +166,7 @@ def test_objects_without_content_are_none(tmp_path):
     rows = voc(tmp_path, "<object/>", "<object>\n</object>")
     assert rows.read([0])["boxes"][0].shape == (0, 4)
     assert rows.read([0])["annotated"].tolist() == [True]
-    assert "2 <object> without content passed over" in rows.report.notes
+    assert "2 empty <object> skipped" in rows.report.notes
 
 
 @pytest.mark.parametrize(
@@ -292,7 +292,7 @@ def test_attributes_of_names_without_end_are_one_column(tmp_path):
     notes = [note(i, attributes={f"name {i}": 1}) for i in range(201)]
     rows = coco(tmp_path, *notes)
     assert [name for name in rows.columns if name.startswith("attributes")] == ["attributes"]
-    assert "201 names of attributes, too many for a column each: see `attributes`" in rows.report.notes
+    assert "201 names of attributes, too many for columns: see `attributes`" in rows.report.notes
 
 
 JSON = {

@@ -85,7 +85,7 @@ def test_threads_read_side_by_side():
 
 @pytest.mark.usefixtures("work")
 def test_large_photos_in_line_want_threads(photos, monkeypatch):
-    monkeypatch.setattr("polyhead.feed.cores", lambda: 4)
+    monkeypatch.setattr("polyhead.keras_bridge.feed_adapter.cores", lambda: 4)
     found = decoding(photos, workers=0).profile(3)
     assert found.bottleneck == "decode"
     assert found.remedy == (
@@ -95,7 +95,7 @@ def test_large_photos_in_line_want_threads(photos, monkeypatch):
 
 @pytest.mark.usefixtures("work")
 def test_large_photos_where_all_cores_are_busy_are_packed(photos, monkeypatch):
-    monkeypatch.setattr("polyhead.feed.cores", lambda: 2)
+    monkeypatch.setattr("polyhead.keras_bridge.feed_adapter.cores", lambda: 2)
     found = decoding(photos, workers=2).profile(3)
     assert found.bottleneck == "decode"
     assert found.remedy.startswith("Pack images of the size that the model gets, ph.pack(source, path)")

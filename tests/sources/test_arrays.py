@@ -198,7 +198,7 @@ def test_masked_arrays():
 
 
 def test_large_masked_arrays_are_not_copied_whole(monkeypatch):
-    monkeypatch.setattr("polyhead.sources.arrays.LIMIT_BYTES", 1)
+    monkeypatch.setattr("polyhead.columns.as_column.LIMIT_BYTES", 1)
     masked = np.ma.array([[1, 2], [3, 4]], mask=[[0, 1], [0, 0]])
     source = Arrays({"x": masked})
     assert source.column("x") is None

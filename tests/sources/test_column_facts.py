@@ -7,12 +7,12 @@ import pytest
 
 import polyhead as ph
 from polyhead.kinds.source_column import About
-from polyhead.sources.column_facts import together
+from polyhead.sources.column_facts import merged_facts
 
 PIL = pytest.importorskip("PIL.Image", reason="Pillow is not installed")
 pytest.importorskip("yaml", reason="PyYAML is not installed")
 pytest.importorskip("cv2", reason="OpenCV is not installed")
-pytestmark = pytest.mark.filterwarnings("ignore:.*expected nothing odd:polyhead.PolyheadWarning")
+pytestmark = pytest.mark.filterwarnings(r"ignore:.*print\(source.report\):polyhead.PolyheadWarning")
 
 NAMES = ("zebra", "cow", "ant", "bee")  # neither sorted nor, with cow, all of them met
 MET = [["zebra", "bee"], ["ant"], ["bee", "bee"]]
@@ -154,13 +154,13 @@ def test_different_orders_are_an_error_where_a_head_asks_for_one(tmp_path):
 
 def test_an_order_that_holds_the_others_is_that_of_all():
     known = [About(("a", "c")), About(), About(("a", "b", "c"))]
-    assert together("x", known).classes == ("a", "b", "c")
+    assert merged_facts("x", known).classes == ("a", "b", "c")
     known = [About(("d", "a", "c")), About(("d", "c"))]
-    assert together("x", known).classes == ("d", "a", "c")
+    assert merged_facts("x", known).classes == ("d", "a", "c")
     known = [About(("a", "c")), About(("b", "c"))]  # in the order of the alphabet, as where no file has one
-    assert together("x", known).classes == ("a", "b", "c")
+    assert merged_facts("x", known).classes == ("a", "b", "c")
     with pytest.raises(ph.DataError, match="annotations made alike in all sources"):
-        together("x", [About(exif="ignored"), About(exif="applied")])
+        merged_facts("x", [About(exif="ignored"), About(exif="applied")])
 
 
 def test_folders_of_classes_have_the_order_of_the_folders(tmp_path):

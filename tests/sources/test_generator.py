@@ -99,7 +99,7 @@ def test_many_threads_may_read_it():
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(10)
+        thread.join(60)
     assert found == {start: list(map(float, range(start, start + 10))) for start in range(0, 50, 10)}
 
 
@@ -183,7 +183,7 @@ def test_an_end_that_comes_too_early():
     [
         (
             lambda n, b: None if n == 2 else b,
-            "generator `generator`, batch 2: expected a batch (x, y), got None. Leave out the yield, or mend what "
+            "generator `generator`, batch 2: expected a batch (x, y), got None. Leave out the yield, or fix what "
             "it gives.",
         ),
         (

@@ -8,7 +8,7 @@ import pytest
 
 import polyhead as ph
 from polyhead.readers.as_source import as_source
-from polyhead.store.fingerprint import SOME_READ, of_some_rows, told
+from polyhead.store.fingerprint import SOME_READ, json_form, of_some_rows
 
 ROWS = 5000
 
@@ -148,6 +148,6 @@ def test_rows_that_cannot_be_read_leave_the_rest_of_a_state():
 
 
 def test_an_object_is_told_by_its_type():
-    assert told(object()) == "object"
-    assert told({3, 1, 2}) == [1, 2, 3]
-    assert told(np.float64("nan")) == "nan"
+    assert json_form(object()) == "object"
+    assert json_form({3, 1, 2}) == [1, 2, 3]
+    assert json_form(np.float64("nan")) == "nan"

@@ -16,10 +16,11 @@ import pytest
 from polyhead import DataError
 from polyhead.columns import lazy
 from polyhead.columns.arrow import from_arrow
+from polyhead.columns.frames import from_series
 from polyhead.columns.values import Coded
 from polyhead.sources import table_files
 from polyhead.sources.arrays import Arrays
-from polyhead.sources.tables import Table, from_series, is_table, read_table
+from polyhead.sources.tables import Table, is_table, read_table
 
 TABLE = pa.table(
     {"age": [31, None, 7], "kind": ["cat", "dog", None], "size": pa.array([1, 2, 3], pa.int16())}
@@ -190,7 +191,7 @@ def test_tensors_of_a_mapped_file_are_not_copied(tmp_path):
 
 
 def test_large_tensors_stay_in_their_pieces(monkeypatch):
-    monkeypatch.setattr(table_files, "LIMIT_BYTES", 10)
+    monkeypatch.setattr("polyhead.columns.arrow.LIMIT_BYTES", 10)
     monkeypatch.setattr(lazy, "LIMIT_BYTES", 10)
     values = np.arange(24).reshape(6, 4)
     pieces = [
@@ -423,7 +424,7 @@ def test_columns_named_by_numbers_become_strings():
 
 def test_no_library_is_imported_that_is_not_used():
     code = (
-        "import sys; from polyhead.sources.tables import is_table, from_series; "
+        "import sys; from polyhead.sources.tables import is_table; from polyhead.columns.frames import from_series; "
         "assert not is_table([1]) and from_series([1]) is None; "
         "bad = {'pandas', 'polars', 'pyarrow', 'h5py', 'zarr'} & set(sys.modules); assert not bad, bad"
     )

@@ -16,7 +16,7 @@ from polyhead.columns.mask_values import Panoptic, Polygons, Rle, Segment
 from polyhead.columns.values import Coded
 from polyhead.errors import DataError, StoreError
 from polyhead.store.reader import Store
-from polyhead.store.value_types import common, type_of, words
+from polyhead.store.value_types import array_of, common, is_same, list_of, settled, type_of, type_words
 
 SQUARE = Polygons((3, 4), [[[1, 0], [3, 0], [3, 2], [1, 2]]])
 RUNS = Rle((2, 3), [1, 2, 3])
@@ -141,12 +141,17 @@ def test_many_names_are_text_and_not_categories(tmp_path):
 
 
 def test_mixed_values_have_one_type():
-    types = [type_of(value) for value in ([], [1], np.array([0.5], np.float32))]
-    assert common(types) == {"is": "array", "dtype": "float64", "row": []}
-    assert common([type_of([]), type_of(np.zeros((2, 4)))]) == {"is": "array", "dtype": "float64", "row": [4]}
-    assert common([type_of(1), type_of(0.5), type_of(True)]) == {"is": "number"}
-    assert words(type_of([["a"]])) == "a list of a list of text"
-    assert type_of(np.zeros((0, 4, 0))) == {"is": "array", "dtype": "float64", "row": None}
+    def of(*values):
+        return settled(common([type_of(value) for value in values]))
+
+    double = np.dtype(float)
+    assert is_same(of([], [1], np.array([0.5], np.float32)), array_of(double, ()))
+    assert is_same(of([], np.zeros((2, 4))), array_of(double, (4,)))
+    assert is_same(of([0.5], [float("nan"), True]), list_of(pa.float64()))
+    assert is_same(of(1, 0.5, True), pa.float64())
+    assert is_same(of(np.zeros((0, 4, 0))), array_of(double, None))
+    assert not is_same(of([0.5]), of(np.array([0.5])))
+    assert type_words(of([["a"]])) == "lists of lists of text"
 
 
 @pytest.mark.parametrize(
@@ -154,7 +159,7 @@ def test_mixed_values_have_one_type():
     [
         (
             [1, "a"],
-            "column `x`, row 1: expected whole, as before it, got text. Convert the column.",
+            "column `x`, row 1: expected whole numbers, as in the rows before, got text. Convert the column.",
         ),
         (
             [[1], [2 + 1j]],
@@ -166,7 +171,10 @@ def test_mixed_values_have_one_type():
             "column `x`, row 2: expected a value that a store holds: numbers, text, bytes, arrays,",
         ),
         ([[2**70], [1]], "column `x`, row 0: expected whole numbers of 64 bits, got 1180591620717411303424."),
-        (["a", b"a"], "column `x`, row 1: expected text, as before it, got bytes. Convert the column."),
+        (
+            ["a", b"a"],
+            "column `x`, row 1: expected text, as in the rows before, got bytes. Convert the column.",
+        ),
         (["a"] * 40 + [b"a"], "column `x`, row 40: expected text, got b'a'. Convert the column."),
     ],
 )

@@ -79,7 +79,10 @@ def flipped(folder, first, count):
     return met, wrong, crashes
 
 
-@pytest.mark.parametrize(("first", "count"), [(0, 60), pytest.param(60, 1940, marks=pytest.mark.slow)])
+MANY = [pytest.mark.slow, pytest.mark.full]
+
+
+@pytest.mark.parametrize(("first", "count"), [(0, 60), pytest.param(60, 1940, marks=MANY)])
 def test_flipped_bits(store, first, count):
     met, wrong, crashes = flipped(store, first, count)
     assert crashes == []
@@ -88,7 +91,7 @@ def test_flipped_bits(store, first, count):
     assert sum(met.values()) == count
 
 
-@pytest.mark.parametrize(("first", "count"), [(0, 40), pytest.param(40, 460, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(("first", "count"), [(0, 40), pytest.param(40, 460, marks=MANY)])
 def test_flipped_bits_of_an_unfinished_store(unfinished, first, count):
     met, wrong, crashes = flipped(unfinished, first, count)
     assert crashes == []
@@ -163,8 +166,12 @@ MANIFEST = "file FOLDER/manifest.json"
             f"{MANIFEST}, columns[0].is: expected dense, coded or values, got 'pickle'. {AGAIN}",
         ),
         (
-            lambda m: m["columns"][6].update(of={"is": "list", "of": {}}),
-            f"{MANIFEST}, columns[6].of: expected a type, got {{'is': 'list', 'of': {{}}}}. {AGAIN}",
+            lambda m: m["columns"][6].update(of="int64"),
+            f"{MANIFEST}, columns[6].of: expected an Arrow type, got 'int64'. {AGAIN}",
+        ),
+        (
+            lambda m: m["columns"][8].update(of=m["columns"][6]["of"]),
+            "file FOLDER/part-00000.arrow, column `boxes`: expected large_string, got large_list<row: fixed_size_list<",
         ),
         (
             lambda m: m["columns"][0].update(shape=[48]),

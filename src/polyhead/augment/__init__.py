@@ -1,4 +1,4 @@
-"""Augmentations: what is done by chance to the images, masks, boxes and keypoints of a row, together."""
+"""Random augmentations, applied to the images, masks, boxes and keypoints of a row together."""
 
 from polyhead.augment.augmentation import Augmentation
 from polyhead.augment.color import Blur, Color, Cutout, Noise
@@ -7,7 +7,7 @@ from polyhead.augment.geometric import Crop, Flip, RandomResizedCrop, Rotate, Sc
 from polyhead.augment.joint import Joint
 from polyhead.augment.mix import CutMix, MixUp, Mosaic
 from polyhead.augment.plan import Plan
-from polyhead.augment.sample_transform import Sample, transform_sample
+from polyhead.augment.sample_transform import TransformedSample, transform_sample
 
 __all__ = [
     "Apply",
@@ -25,9 +25,9 @@ __all__ = [
     "Plan",
     "RandomResizedCrop",
     "Rotate",
-    "Sample",
     "Scale",
     "Shear",
+    "TransformedSample",
     "Translate",
     "transform_sample",
 ]

@@ -1,17 +1,17 @@
-"""Pipelines of albumentations, which are told by their attributes and never imported.
+"""Runs pipelines of albumentations, which are recognised by their attributes; the library is never imported.
 
-Each thread works on a copy of the user's pipeline, as seeding changes it. The copy differs from the original where
-the two libraries count differently:
+Seeding changes a pipeline, so each thread works on a copy of the user's. The copy differs from the original where the
+conventions of the two libraries differ:
 
-- albumentations numbers pixels: the middle of the first is 0, here it is 0.5. Points go in half a pixel lower and come
-  back half a pixel higher; a transform that resizes takes them as they are, since it multiplies coordinates alone. The
-  pixel of a mask that is nearest when resized is that nearest to the middle, as it is here.
-- Boxes of `Perspective` and `SafeRotate`, and boxes and points of distortions, are worked out from the way that the
-  pixels go. Boxes that `RandomGridShuffle` would cut apart are refused.
-- Points are told apart from those outside by the edges of the image, not by the middles of its outer pixels.
-- Further images, masks and maps are targets of their own, and so is a mask of ones: where it comes back as 0 there
-  was nothing, and each mask has its own fill there. Maps move as masks do, so that no number is made up and no light
-  changes them.
+- albumentations puts the center of the first pixel at 0, polyhead at 0.5. Points are shifted by half a pixel on the
+  way in and back on the way out, except for transforms that resize, which only multiply coordinates. Masks are resized
+  by the pixel nearest to the center, as in polyhead.
+- Boxes of `Perspective` and `SafeRotate`, and boxes and points of distortions, follow the movement of the pixels.
+  `RandomGridShuffle` cannot be used with boxes, as it cuts them apart.
+- A point is outside if it lies beyond the edge of the image, not beyond the center of its outer pixels.
+- Further images, masks and maps are additional targets, and so is a mask of ones: where it comes back as 0, a pixel
+  came from outside the image, and each mask gets its own fill there. Maps move as masks do, so that no numbers are
+  interpolated and photometric transforms do not touch them.
 """
 
 from __future__ import annotations
@@ -27,26 +27,26 @@ from polyhead.augment.albumentations_moves import CUTS, correct, is_one_of, seen
 from polyhead.errors import ContractError, Problem, shown, warn
 
 _STAYS = {"BaseDropout", "Lambda", "MaskDropout", "Morphological", "OverlayElements", "PixelDropout"}
-"""Transforms that change masks without moving them: a 0 that they put there is a label of the user's."""
+"""Transforms that change masks without moving them; a 0 that they write is the user's label."""
 
 _UNCOVERS = {"GridElasticDeform"}
-"""Transforms that bring in what is outside of a mask, and have no argument for what is put there."""
+"""Transforms that uncover the outside of a mask without an argument for its fill."""
 
 _TO_TENSORS = {"ToTensorV2", "ToTensor3D"}
 
 _SCALES = {"Normalize", "ToFloat", "FromFloat"}
-"""Transforms that give pixels another range or type."""
+"""Transforms that change the range or dtype of pixels."""
 
 _local = threading.local()
 
 
 def is_pipeline(found: Any) -> bool:
-    """Whether something is a pipeline of albumentations."""
+    """Whether an object is a pipeline of albumentations."""
     return hasattr(found, "transforms") and hasattr(found, "processors")
 
 
-def check(pipeline: Any, place: str) -> None:
-    """Raise, or warn, where a pipeline cannot be used.
+def check_pipeline(pipeline: Any, place: str) -> None:
+    """Validate a pipeline; warn if its results cannot be reproduced.
 
     Raises:
         ContractError: for a single transform, one that makes tensors, or coordinates in another format.
@@ -57,7 +57,9 @@ def check(pipeline: Any, place: str) -> None:
             fix = f"Say Apply(albumentations.Compose([{name}(...)])), with bbox_params and keypoint_params as needed."
             raise ContractError(Problem(place, "a pipeline of albumentations", "a single transform", fix))
         return
-    tensors = next((type(leaf).__name__ for leaf in _leaves(pipeline) if is_one_of(leaf, _TO_TENSORS)), None)
+    tensors = next(
+        (type(leaf).__name__ for leaf in _transforms_of(pipeline) if is_one_of(leaf, _TO_TENSORS)), None
+    )
     if tensors is not None:
         fix = (
             "Leave it out: polyhead hands over images with channels last, and makes the tensors of the batch."
@@ -73,7 +75,7 @@ def check(pipeline: Any, place: str) -> None:
         warn(Problem(place, "a pipeline with set_random_seed", "none", fix))
 
 
-def run(
+def run_pipeline(
     pipeline: Any,
     place: str,
     key: int,
@@ -82,22 +84,22 @@ def run(
     unlit: frozenset[str] = frozenset(),
     min_visible: float = 0.0,
 ) -> dict[str, Any]:
-    """What a pipeline makes of a sample.
+    """Run a pipeline on a sample.
 
     Args:
-        pipeline: the user's own, which is not changed.
-        place: how it is named in errors.
-        key: 64 bits, the sample's own.
-        given: what there is, under the keywords of `Apply`.
-        fills: what is put where a mask comes from outside the image, one for each mask; 0 for those left out.
-        unlit: the keywords of images whose light does not change.
-        min_visible: the least share of a box inside the image with which a transform keeps it.
+        pipeline: the user's pipeline, which is not changed.
+        place: the name of the pipeline in errors.
+        key: the sample's seed, 64 bits.
+        given: the layers of the sample, under the keywords of `Apply`.
+        fills: the value of each mask outside the image; 0 where the list is shorter.
+        unlit: the keywords of images that photometric transforms skip.
+        min_visible: the smallest share of a box that must stay inside the image for the box to be kept.
 
     Returns:
-        The same keys.
+        The transformed layers under the same keys.
 
     Raises:
-        ContractError: for a pipeline that does not move what there is.
+        ContractError: if the pipeline does not move one of the layers.
     """
     own = _own(pipeline)
     own.begin(key, min_visible)
@@ -107,7 +109,7 @@ def run(
     call = {own.image(name, name in unlit, place): value for name, value in images.items()}
     # some transforms look for the first mask, which a map is not
     numbers = [*range(len(masks)), *range(len(masks) + 1, len(masks) + 1 + len(maps))]
-    layers = {own.mask(i, place): _taken(mask) for i, mask in zip(numbers, [*masks, *maps], strict=True)}
+    layers = {own.mask(i, place): _as_taken(mask) for i, mask in zip(numbers, [*masks, *maps], strict=True)}
     ones = own.ones(layers.values(), place) if own.fills else {}
     result = own.pipeline(**call, **layers, **ones, **own.coordinates(given, place))
     found: dict[str, Any] = {
@@ -117,7 +119,7 @@ def run(
     if ones:
         fills = [*fills, *[0.0] * (len(masks) - len(fills)), *[np.nan] * len(maps)]
         turned = [
-            _filled(found, result[own.inside(mask)], fill)
+            _with_fill(found, result[own.inside(mask)], fill)
             for found, mask, fill in zip(turned, layers.values(), fills, strict=True)
         ]
     if "mask" in given:
@@ -134,15 +136,15 @@ _THEIRS = {"boxes": "bboxes", "points": "keypoints"}
 
 
 class _Own:
-    """A copy of a pipeline that counts as this library does."""
+    """A thread's copy of a pipeline, adapted to polyhead's coordinates."""
 
     def __init__(self, pipeline: Any) -> None:
         self.pipeline = copy.deepcopy(pipeline)
-        self._leaves = list(_leaves(self.pipeline))
+        self._leaves = list(_transforms_of(self.pipeline))
         self._ready: set[str] = set()
         self._unlit: dict[
             str, list[Any]
-        ] = {}  # targets, and what the transforms of light alone would do to them
+        ] = {}  # by target, the functions of the photometric transforms that are off
         self._light_alone = bool(self._leaves) and not any(
             "mask" in leaf.available_keys for leaf in self._leaves
         )
@@ -160,14 +162,14 @@ class _Own:
             correct(leaf)
 
     def begin(self, key: int, min_visible: float) -> None:
-        """Make ready for one sample."""
+        """Seed the pipeline for one sample."""
         if hasattr(self.pipeline, "set_random_seed"):
             self.pipeline.set_random_seed(key & 0xFFFFFFFF)
         if self._least is not None:
             self.pipeline.processors["bboxes"].params.min_visibility = max(self._least, min_visible)
 
     def image(self, name: str, unlit: bool, place: str) -> str:
-        """The target that an image goes by: it is moved, and where it is light its light changes."""
+        """The target name of an image; photometric transforms skip the target if ``unlit``."""
         target = name
         if name != "image" and name not in getattr(self.pipeline, "additional_targets", {}):
             target = self._target(f"polyhead_image_{name}", "image", place, f"a second image, `{name}`")
@@ -176,7 +178,7 @@ class _Own:
         return target
 
     def _switch(self, target: str, unlit: bool) -> None:
-        """Have transforms leave an image alone that change light alone, as they know no masks; or change it again."""
+        """Turn photometric transforms, those without masks, off or on for a target."""
         light = [leaf for leaf in self._leaves if "mask" not in leaf.available_keys]
         if unlit:
             self._unlit[target] = [leaf._key2func.pop(target, None) for leaf in light]
@@ -186,17 +188,17 @@ class _Own:
                 leaf._key2func[target] = function
 
     def mask(self, which: int, place: str) -> str:
-        """The target that a mask goes by; the first one has a name that some transforms look for."""
+        """The target name of a mask; some transforms look for the name of the first one."""
         if which == 0:
             return "mask"
         return self._target(f"polyhead_mask_{which}", "mask", place, "several masks")
 
     def inside(self, mask: np.ndarray) -> str:
-        """The target that ones in the form of a mask go by: OpenCV does not round alike for all types."""
+        """The target name of the ones for a mask's dtype and channels; OpenCV's rounding depends on them."""
         return f"polyhead_inside_{mask.dtype}_{mask.shape[2:]}"
 
     def ones(self, masks: Iterable[np.ndarray], place: str) -> dict[str, np.ndarray]:
-        """A mask of ones for each form that the masks have."""
+        """A mask of ones for each dtype and number of channels among the masks."""
         found = {}
         for mask in masks:
             name = self.inside(mask)
@@ -221,7 +223,7 @@ class _Own:
         return name
 
     def coordinates(self, given: Mapping[str, Any], place: str) -> dict[str, Any]:
-        """Boxes and points that are there, each with its number; empty ones for what the pipeline waits for."""
+        """The existing boxes and points, each with its index; empty arrays for what only the pipeline expects."""
         cuts = (
             [type(leaf).__name__ for leaf in self._leaves if is_one_of(leaf, CUTS)]
             if "boxes" in given
@@ -247,13 +249,13 @@ class _Own:
             fields = self._fields(their)
             if fields:
                 call.update({field: there.tolist() for field in fields})
-            else:  # columns beyond the coordinates are carried along
+            else:  # additional columns are kept
                 found = np.column_stack([found, there])
             call[their] = found
         return call
 
     def moved(self, given: Mapping[str, Any], result: Mapping[str, Any]) -> dict[str, np.ndarray]:
-        """Boxes and points in the places that they had, NaN where one is gone."""
+        """The boxes and points at their old indices, NaN where one was dropped."""
         out: dict[str, np.ndarray] = {}
         for name, their in _THEIRS.items():
             if name not in given:
@@ -275,12 +277,12 @@ class _Own:
 
 
 def scaling(pipeline: Any) -> str:
-    """The name of a transform in a pipeline that changes the range of pixels; empty where there is none."""
-    return next((type(leaf).__name__ for leaf in _leaves(pipeline) if is_one_of(leaf, _SCALES)), "")
+    """The name of the pipeline's transform that changes the range of pixels, or an empty string."""
+    return next((type(leaf).__name__ for leaf in _transforms_of(pipeline) if is_one_of(leaf, _SCALES)), "")
 
 
 def _own(pipeline: Any) -> _Own:
-    """The copy of this thread: seeding changes it, so no two threads may share one."""
+    """This thread's copy of a pipeline; threads cannot share one, as seeding changes it."""
     copies = _local.__dict__.setdefault("copies", {})
     if id(pipeline) not in copies:
         copies[id(pipeline)] = pipeline, _Own(pipeline)  # the first keeps the id alive
@@ -288,10 +290,10 @@ def _own(pipeline: Any) -> _Own:
     return found
 
 
-def _leaves(pipeline: Any) -> Iterator[Any]:
+def _transforms_of(pipeline: Any) -> Iterator[Any]:
     for one in getattr(pipeline, "transforms", ()):
         if hasattr(one, "transforms"):
-            yield from _leaves(one)
+            yield from _transforms_of(one)
         elif hasattr(one, "_key2func"):
             yield one
 
@@ -299,7 +301,7 @@ def _leaves(pipeline: Any) -> Iterator[Any]:
 # Pixels -------------------------------------------------------------------------------------------------------
 
 
-def _taken(mask: np.ndarray) -> np.ndarray:
+def _as_taken(mask: np.ndarray) -> np.ndarray:
     """A mask in a type that all of OpenCV takes, and that holds its ids exactly."""
     if mask.dtype in (np.uint8, np.uint16, np.int16, np.float32, np.float64):
         return mask
@@ -309,12 +311,16 @@ def _taken(mask: np.ndarray) -> np.ndarray:
 
 
 def _given_back(found: Any, before: np.ndarray) -> Any:
-    if isinstance(found, np.ndarray) and found.dtype != before.dtype and found.dtype == _taken(before).dtype:
+    if (
+        isinstance(found, np.ndarray)
+        and found.dtype != before.dtype
+        and found.dtype == _as_taken(before).dtype
+    ):
         found = found.astype(before.dtype)
     return _shaped(found, before)
 
 
-def _filled(mask: Any, inside: Any, fill: float) -> Any:
+def _with_fill(mask: Any, inside: Any, fill: float) -> Any:
     """A mask with ``fill`` where nothing of it came to lie."""
     outside = np.asarray(inside) == 0
     if not outside.any() or np.shape(mask) != outside.shape:

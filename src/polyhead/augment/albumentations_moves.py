@@ -1,6 +1,6 @@
-"""How transforms of albumentations move boxes and points, corrected where that is not as they move pixels.
+"""Corrects transforms of albumentations that do not move boxes and points exactly as they move pixels.
 
-See the top of `albumentations` for what differs.
+The docstring of `albumentations` lists the differences.
 """
 
 from __future__ import annotations
@@ -13,25 +13,25 @@ import numpy as np
 from polyhead.images.geometry import EDGE
 
 _RESIZES = {"MaxSizeTransform", "RandomScale", "Resize"}
-"""Transforms that make the whole image larger or smaller."""
+"""Transforms that resize the whole image."""
 
 _RESIZED_CROPS = {"CropAndPad", "RandomSizedBBoxSafeCrop", "_BaseRandomSizedCrop"}
-"""Transforms that resize a part; they multiply coordinates, as is right for those that begin at the edge."""
+"""Transforms that resize a crop; they scale coordinates, which is right only if these count from the edge."""
 
 NEAREST, NEAREST_EXACT = 0, 6
-"""OpenCV's numbers for the nearest pixel: counted from the edge of a pixel, and from its middle."""
+"""OpenCV's codes for nearest-neighbour interpolation, by the edges and by the centers of pixels."""
 
 _THIN = 0.01
-"""The least side of a box that is passed on, in pixels: albumentations refuses a box without an area."""
+"""The shortest side of a box in pixels; albumentations rejects boxes without area."""
 
 _HIDDEN = 2.0
-"""Pixels to the nearest that is read, beyond which a point of a folded image is not seen any more."""
+"""The distance in pixels to the nearest sampled position beyond which a point of a folded image is hidden."""
 
 _FAR = 1e6
-"""Where a map reads, in pixels, that reads from outside of the image."""
+"""The coordinate at which a map samples for pixels that come from outside the image."""
 
 CUTS = {"RandomGridShuffle"}
-"""Transforms that cut the image apart: a box would become several, of which each is a part of the object."""
+"""Transforms that shuffle parts of the image, so that one box would become several."""
 
 
 def is_one_of(leaf: Any, names: set[str]) -> bool:
@@ -40,7 +40,7 @@ def is_one_of(leaf: Any, names: set[str]) -> bool:
 
 
 def thick(boxes: np.ndarray, shape: Sequence[int]) -> np.ndarray:
-    """Boxes with an area, within the image."""
+    """Boxes widened to the shortest allowed side, inside the image."""
     frame = np.array([shape[1], shape[0]], np.float64)
     low, high = boxes[:, :2], boxes[:, 2:]
     thin = high - low < _THIN
@@ -49,7 +49,7 @@ def thick(boxes: np.ndarray, shape: Sequence[int]) -> np.ndarray:
 
 
 def seen(points: np.ndarray, shape: Any) -> np.ndarray:
-    """Those points that are inside the image, up to its very edge."""
+    """The points inside the image, its edges included."""
     if len(points) == 0:
         return points
     height, width = (shape["height"], shape["width"]) if isinstance(shape, Mapping) else shape[:2]
@@ -59,7 +59,7 @@ def seen(points: np.ndarray, shape: Any) -> np.ndarray:
 
 
 def correct(leaf: Any) -> None:
-    """Have a transform move boxes and points as it moves pixels."""
+    """Make a transform move boxes and points as it moves pixels."""
     moves = leaf._key2func
     points, boxes = moves.get("keypoints"), moves.get("bboxes")
     if points is None or boxes is None:
@@ -86,7 +86,7 @@ Moves = Callable[..., Any]
 
 
 def _by_size(resize: Moves) -> tuple[Moves, Moves]:
-    """What resizes an image, and points along with it, by the size that it came to, which is a whole number."""
+    """Functions that resize an image, and scale points by the size it gets after rounding to whole pixels."""
     size = [1.0, 1.0]
 
     def resized(image: np.ndarray, *args: Any, **params: Any) -> np.ndarray:
@@ -103,7 +103,7 @@ def _by_size(resize: Moves) -> tuple[Moves, Moves]:
 
 
 def _from_the_edge(move: Moves) -> Moves:
-    """Points that are counted from the edge rather than from the middle of the first pixel."""
+    """Move points counted from the edge, not the center, of the first pixel."""
 
     def moved(points: np.ndarray, *args: Any, **params: Any) -> np.ndarray:
         points = np.array(points, np.float64)
@@ -116,7 +116,7 @@ def _from_the_edge(move: Moves) -> Moves:
 
 
 def _half_a_pixel_on(move: Moves) -> Moves:
-    """Boxes of `SafeRotate`, which turns pixels about a centre half a pixel beyond that of boxes."""
+    """Move boxes of `SafeRotate` by half a pixel, as it rotates pixels about another center than boxes."""
 
     def moved(boxes: np.ndarray, *args: Any, **params: Any) -> np.ndarray:
         found = np.array(move(boxes, *args, **params))
@@ -129,7 +129,7 @@ def _half_a_pixel_on(move: Moves) -> Moves:
 
 
 def _by_corners(move: Moves, points: Moves) -> Moves:
-    """The upright boxes about the corners, each of which goes where its point does."""
+    """Move the corners of boxes as points, and return the boxes around them."""
 
     def moved(boxes: np.ndarray, *args: Any, **params: Any) -> np.ndarray:
         if len(boxes) == 0:
@@ -148,12 +148,12 @@ def _by_corners(move: Moves, points: Moves) -> Moves:
 
 
 def _with_map(move: Moves, read: Moves) -> Moves:
-    """What moves by a map, of a transform that has none: it is asked by an image whose pixels hold their places."""
+    """Move by a map that the transform does not give: it is read from an image of pixel coordinates."""
 
     def moved(values: np.ndarray, *args: Any, **params: Any) -> np.ndarray:
         rows, columns = np.indices(params["shape"][:2], np.float32)
         found = read(np.stack([columns, rows, np.ones_like(rows)], 2), *args, **params)
-        outside = ~(found[..., 2] >= 0.999)  # also NaN, as a cell that is folded over may have
+        outside = ~(found[..., 2] >= 0.999)  # NaN too, which folded cells can give
         x, y = (np.where(outside, -_FAR, found[..., k]) for k in (0, 1))
         return move(values, *args, **{**params, "map_x": x, "map_y": y})
 
@@ -161,8 +161,9 @@ def _with_map(move: Moves, read: Moves) -> Moves:
 
 
 def _points_by_map(move: Moves, hidden: float = np.inf) -> Moves:
-    """Points of a distortion, which says for each pixel of the output where in the input it is looked up; NaN for one
-    to which nothing is read nearer than ``hidden`` pixels.
+    """Move points by a distortion's map, which gives the position in the input of each output pixel.
+
+    A point is NaN if no pixel samples within ``hidden`` pixels of it.
     """
 
     def moved(points: np.ndarray, *args: Any, **params: Any) -> np.ndarray:
@@ -172,14 +173,14 @@ def _points_by_map(move: Moves, hidden: float = np.inf) -> Moves:
             return found
         found = np.array(points, np.float64)
         for point in found:
-            point[:2] = _looked_up(x, y, point[:2], hidden)
+            point[:2] = _place_in_map(x, y, point[:2], hidden)
         return found
 
     return moved
 
 
-def _looked_up(x: np.ndarray, y: np.ndarray, point: np.ndarray, hidden: float) -> np.ndarray:
-    """Where a map reads a point: from the pixel that reads nearest to it, by the map's slope there."""
+def _place_in_map(x: np.ndarray, y: np.ndarray, point: np.ndarray, hidden: float) -> np.ndarray:
+    """Invert a map at a point: start at the pixel that samples nearest to it, and follow the slope there."""
     if np.isnan(point).any():
         return point
     away = np.square(x - point[0]) + np.square(y - point[1])
@@ -202,7 +203,7 @@ def _looked_up(x: np.ndarray, y: np.ndarray, point: np.ndarray, hidden: float) -
 
 
 def _boxes_by_map(move: Moves) -> Moves:
-    """The upright boxes about the pixels that a distortion reads from within each."""
+    """The boxes around the output pixels that a distortion samples from inside each box."""
 
     def moved(boxes: np.ndarray, *args: Any, **params: Any) -> np.ndarray:
         x, y = params.get("map_x"), params.get("map_y")

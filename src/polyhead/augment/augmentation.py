@@ -1,7 +1,6 @@
-"""What every augmentation has: a strength, a chance, and so many numbers that it draws.
+"""The base classes of augmentations.
 
-What is drawn is a pure function of (seed, epoch, sample id), see `chance`. How several augmentations work together
-is in `joint`.
+Random numbers depend only on (seed, epoch, sample id), see `hashing`. `joint` combines several augmentations.
 """
 
 from __future__ import annotations
@@ -19,20 +18,20 @@ Moved = tuple[np.ndarray, np.ndarray]
 
 @dataclass(frozen=True, repr=False)
 class Augmentation(ABC):
-    """What may happen to a sample.
+    """A random change of a sample.
 
     Attributes:
-        p: the chance that it happens, in [0, 1].
+        p: the probability that it happens, in [0, 1].
     """
 
     _: KW_ONLY
     p: float = 1.0
 
     draws: ClassVar[int] = 1
-    """How many uniform numbers it draws for a sample; the first decides whether it happens."""
+    """The number of uniform numbers drawn per sample; the first one decides whether the augmentation happens."""
 
     stream_name: ClassVar[str]
-    """Names the random stream that it draws from: the class's own name, unless the class gives another one."""
+    """The name of its random stream; by default the name of the class."""
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
@@ -44,7 +43,7 @@ class Augmentation(ABC):
         self._between("p", 0, 1)
 
     def happens(self, drawn: np.ndarray) -> np.ndarray:
-        """To which samples it happens, bool ``(B,)``."""
+        """The samples that are augmented, bool ``(B,)``."""
         return drawn[:, 0] < self.p
 
     def __repr__(self) -> str:
@@ -60,14 +59,14 @@ class Augmentation(ABC):
     def _between(
         self, name: str, low: float, high: float, *, above: bool = False, below: bool = False
     ) -> None:
-        """Check a number of this class.
+        """Validate a numeric argument.
 
         Args:
-            name: of the argument.
-            low: the least.
-            high: the greatest.
-            above: whether ``low`` itself is too little.
-            below: whether ``high`` itself is too much.
+            name: the argument's name.
+            low: its minimum.
+            high: its maximum.
+            above: exclude ``low``.
+            below: exclude ``high``.
         """
         value = getattr(self, name)
         good = is_number(value)
@@ -81,19 +80,19 @@ class Augmentation(ABC):
 
 
 class Geometric(Augmentation):
-    """One that moves pixels, and with them masks, boxes and keypoints."""
+    """An augmentation that moves pixels, and masks, boxes and keypoints with them."""
 
     uncovers: ClassVar[bool] = True
-    """Whether it may bring in pixels from outside of the image."""
+    """Whether the output can show pixels from outside the image."""
 
     @abstractmethod
     def move(self, drawn: np.ndarray, frame: np.ndarray, target: tuple[int, int]) -> Moved:
-        """What it does to some samples.
+        """The movement of each sample.
 
         Args:
             drawn: ``(B, draws)``, uniform in [0, 1).
             frame: ``(B, 2)``, (height, width) of each sample so far.
-            target: (height, width) that all of it is resized to in the end.
+            target: (height, width) of the output after all augmentations.
 
         Returns:
             Matrices ``(B, 3, 3)``, and the frames afterwards, ``(B, 2)``.
@@ -101,22 +100,22 @@ class Geometric(Augmentation):
 
 
 class Photometric(Augmentation):
-    """One that changes the light of images, and nothing else."""
+    """An augmentation that changes only the colors of images."""
 
     @abstractmethod
     def parameters(self, drawn: np.ndarray, bits: np.ndarray) -> list[Any]:
-        """What it does to each of some samples; None where nothing.
+        """The parameters of each sample; None for samples that are not augmented.
 
         Args:
             drawn: ``(B, draws)``, uniform in [0, 1).
-            bits: ``(B,)``, uint64, for a generator.
+            bits: ``(B,)``, uint64, seeds for further random numbers.
         """
 
     @abstractmethod
     def apply(self, pixels: np.ndarray, parameters: Any) -> np.ndarray:
-        """An image with it done; ``pixels`` may be written into."""
+        """Augment an image; ``pixels`` may be overwritten."""
 
 
-def signed(drawn: np.ndarray) -> np.ndarray:
-    """Numbers drawn from [0, 1) as numbers in [-1, 1)."""
+def plus_or_minus(drawn: np.ndarray) -> np.ndarray:
+    """Map numbers in [0, 1) to [-1, 1)."""
     return 2 * drawn - 1

@@ -1,4 +1,4 @@
-"""The augmentations that change the light of images, and nothing else."""
+"""The augmentations that change only the colors of images."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from typing import Any
 import numpy as np
 
 from polyhead.augment import color_operations
-from polyhead.augment.augmentation import Photometric, signed
+from polyhead.augment.augmentation import Photometric, plus_or_minus
 from polyhead.errors import ContractError, Problem, is_size, shown
 
 
 @dataclass(frozen=True, repr=False)
 class Color(Photometric):
-    """Change brightness, contrast, saturation and hue. All of it, and of further ones beside it, is one pass.
+    """Change brightness, contrast, saturation and hue. Consecutive `Color` augmentations take a single pass.
 
     Attributes:
         brightness: pixels are multiplied by up to ``1 ± brightness``, in [0, 1].
         contrast: distances from the middle of the range are multiplied by up to ``1 ± contrast``, in [0, 1].
         saturation: distances from grey are multiplied by up to ``1 ± saturation``, in [0, 1].
-        hue: colours go round their circle by up to ``± hue`` of the whole, in [0, 0.5].
+        hue: colors are rotated on the color circle by up to ``± hue`` of a full turn, in [0, 0.5].
 
     >>> Color(0.2, contrast=0.2)
     Color(0.2, contrast=0.2)
@@ -44,7 +44,7 @@ class Color(Photometric):
 
     def parameters(self, drawn: np.ndarray, bits: np.ndarray) -> list[Any]:
         strengths = np.array([self.brightness, self.contrast, self.saturation, self.hue * 360])
-        change = signed(drawn[:, 1:]) * strengths
+        change = plus_or_minus(drawn[:, 1:]) * strengths
         matrices = color_operations.color_matrix(
             1 + change[:, 0], 1 + change[:, 1], 1 + change[:, 2], change[:, 3]
         )
@@ -56,10 +56,10 @@ class Color(Photometric):
 
 @dataclass(frozen=True, repr=False)
 class Blur(Photometric):
-    """Blur by a Gaussian, of a width drawn evenly from ``(0, sigma]``.
+    """Blur with a Gaussian whose standard deviation is uniform in ``(0, sigma]``.
 
     Attributes:
-        sigma: the greatest standard deviation, in pixels of the output, in (0, 100].
+        sigma: the largest standard deviation, in pixels of the output, in (0, 100].
 
     >>> Blur(1.5)
     Blur(1.5)
@@ -85,10 +85,10 @@ class Blur(Photometric):
 
 @dataclass(frozen=True, repr=False)
 class Noise(Photometric):
-    """Add Gaussian noise, of a strength drawn evenly from ``(0, fraction]``.
+    """Add Gaussian noise whose standard deviation is uniform in ``(0, fraction]``.
 
     Attributes:
-        fraction: the greatest standard deviation as a share of the range of pixels, in (0, 1].
+        fraction: the largest standard deviation, as a fraction of the range of pixels, in (0, 1].
 
     >>> Noise(0.05, p=0.3)
     Noise(0.05, p=0.3)
@@ -115,14 +115,14 @@ class Noise(Photometric):
 
 @dataclass(frozen=True, repr=False)
 class Cutout(Photometric):
-    """Hide rectangles of the image; masks, boxes and keypoints stay, so the model must guess what is behind.
+    """Hide rectangles of the image. Masks, boxes and keypoints stay as they are.
 
     After DeVries and Taylor, "Improved regularization of convolutional neural networks with cutout", 2017.
 
     Attributes:
-        fraction: the greatest height and width of a rectangle, as shares of the image's, in (0, 1].
-        holes: how many rectangles, at least 1.
-        fill: what is put there, as a share of the range of pixels: 0 is black.
+        fraction: the largest height and width of a rectangle, as fractions of the image's, in (0, 1].
+        holes: the number of rectangles, at least 1.
+        fill: the value of hidden pixels, as a fraction of their range: 0 is black.
 
     >>> Cutout(0.3, holes=2)
     Cutout(0.3, holes=2)

@@ -1,4 +1,4 @@
-"""`Apply`: a function of the user's, or an albumentations pipeline, among the augmentations."""
+"""`Apply`: a user's function or an albumentations pipeline as an augmentation."""
 
 from __future__ import annotations
 
@@ -22,30 +22,31 @@ TARGETS = ("mask", "masks", "maps", "boxes", "points")
 class Apply(Augmentation):
     """Call a function on the whole sample.
 
-    A function is called with those of these keywords that it takes, and returns a dict with all it was given:
+    The function is called with those of these keywords that it accepts, and returns a dict with all that it was given:
 
-    - ``image``: ``(H, W, C)`` in the size of the output, after all that comes before: the input of that name, or the
-      first. Further images come under their names.
-    - ``mask``: ``(H, W)`` or ``(H, W, C)``; several come as a list, ``masks``.
-    - ``boxes``: float64 ``(k, 4)`` of ``xyxy`` in pixels; NaN in place of one that is gone.
-    - ``points``: float64 ``(n, 2)`` of (x, y) in pixels; NaN in place of one that is gone.
-    - ``rng``: a ``numpy.random.Generator``, the sample's own. What is drawn from it alone is the same in every run.
+    - ``image``: ``(H, W, C)`` in the size of the output, after all previous augmentations: the input of that name, or
+      the first one. Further images are passed under their names.
+    - ``mask``: ``(H, W)`` or ``(H, W, C)``; several masks are passed as a list, ``masks``.
+    - ``boxes``: float64 ``(k, 4)`` of ``xyxy`` in pixels; NaN for boxes that were dropped.
+    - ``points``: float64 ``(n, 2)`` of (x, y) in pixels; NaN for points that were dropped.
+    - ``rng``: a ``numpy.random.Generator`` for the sample. If it is the only source of randomness, every run gives the
+      same results.
 
-    A function that takes no targets changes light alone: it is called on each image and may return the bare array.
-    One that takes targets must take all that the sample has.
+    A function that accepts no targets is photometric: it is called on each image and may return the bare array. A
+    function that accepts targets must accept all targets of the sample.
 
-    A pipeline of albumentations moves all that a sample has: every image, mask, map, box and point. Boxes need
-    ``BboxParams("pascal_voc")`` and keypoints ``KeypointParams("xy")``; ``additional_targets`` need not be said. It
-    works on a copy of its own in each thread, seeded for each sample, and the copy counts as this library does: points
-    from the image's edge, not from the middle of its first pixel. What comes into a mask from outside of the image has
-    no label where the head says ``missing=``, unless the pipeline says another ``fill_mask`` than 0; boxes of which
-    less than the head's ``min_visible`` is left are dropped.
+    A pipeline of albumentations moves every image, mask, map, box and point of the sample. Boxes need
+    ``BboxParams("pascal_voc")`` and keypoints ``KeypointParams("xy")``; ``additional_targets`` are not needed. Each
+    thread uses a copy of the pipeline, which is seeded for each sample and follows polyhead's coordinates: points count
+    from the image's edge, not from the center of its first pixel. Mask pixels from outside the image have no label if
+    the head has ``missing=``, unless the pipeline's ``fill_mask`` is not 0; boxes with less than the head's
+    ``min_visible`` left are dropped.
 
-    What is geometric before and after it composes into one matrix each: the image is resampled once more. A function
-    that mirrors has to exchange pairs of keypoints by itself.
+    The geometric augmentations before and after it compose into one matrix each, so the image is resampled once more.
+    A function that mirrors must swap pairs of keypoints itself.
 
     Attributes:
-        function: what to call.
+        function: the function or pipeline.
 
     >>> Apply(lambda image: 255 - image, p=0.1).p
     0.1
@@ -53,7 +54,7 @@ class Apply(Augmentation):
 
     function: Callable[..., Any]
     takes: frozenset[str] | None = field(init=False, compare=False, default=None)
-    """The keywords of the function; None where it takes any."""
+    """The keywords that the function accepts; None for any."""
 
     draws = 2
 
@@ -64,7 +65,7 @@ class Apply(Augmentation):
             fix = "Say Apply(albumentations.Compose([...])), or Apply for each function." if several else ""
             expected = "a function or an albumentations pipeline"
             raise ContractError(Problem("Apply(function)", expected, shown(self.function), fix))
-        albumentations.check(self.function, self.place)
+        albumentations.check_pipeline(self.function, self.place)
         if albumentations.is_pipeline(self.function):
             return
         try:
@@ -86,22 +87,22 @@ class Apply(Augmentation):
 
     @property
     def place(self) -> str:
-        """How it is named in errors."""
+        """The name in errors."""
         return f"Apply({getattr(self.function, '__name__', type(self.function).__name__)})"
 
     @property
     def moves_maps(self) -> bool:
-        """Whether numbers for each pixel can be moved along: by a pipeline, and not by a function."""
+        """Whether maps can be moved: pipelines can, functions cannot."""
         return albumentations.is_pipeline(self.function)
 
     @property
     def takes_floats(self) -> bool:
-        """Whether images of more than 8 bits come as floats in 0–1: functions may be written for bytes."""
+        """Whether images of more than 8 bits are passed as floats in 0–1, as pipelines expect."""
         return albumentations.is_pipeline(self.function)
 
     @property
     def light_alone(self) -> bool:
-        """Whether the function sees images only, one at a time."""
+        """Whether the function is photometric: it gets only images, one at a time."""
         return self.takes is not None and self.takes <= {"image", "rng"}
 
     def run(
@@ -114,26 +115,28 @@ class Apply(Augmentation):
         unlit: frozenset[str] = frozenset(),
         min_visible: float = 0.0,
     ) -> dict[str, Any]:
-        """What becomes of a sample.
+        """Run the function or pipeline on a sample.
 
         Args:
-            key: 64 bits, the sample's own.
-            given: what there is, under the keywords above.
-            where: the words that name the sample, for errors.
-            fills: what a pipeline puts where a mask comes from outside, one for each mask.
-            unlit: the keywords of images whose light a pipeline does not change.
-            min_visible: the least share of a box inside the image with which a pipeline keeps it.
+            key: the sample's seed, 64 bits.
+            given: the layers of the sample, under the keywords above.
+            where: the name of the sample in errors.
+            fills: the value of each mask outside the image, for pipelines.
+            unlit: the keywords of images that photometric transforms of a pipeline skip.
+            min_visible: the smallest share of a box that must stay inside the image for a pipeline to keep it.
 
         Returns:
-            The same keys.
+            The transformed layers under the same keys.
 
         Raises:
-            ContractError: where the function does not take, or does not return, what it has to.
-            DataError: where it fails.
+            ContractError: if the function does not accept or return what it must.
+            DataError: if it raises.
         """
         try:
             if albumentations.is_pipeline(self.function):
-                found = albumentations.run(self.function, self.place, key, given, fills, unlit, min_visible)
+                found = albumentations.run_pipeline(
+                    self.function, self.place, key, given, fills, unlit, min_visible
+                )
             else:
                 found = self._called(key, given)
             return self._checked(found, given)
@@ -145,10 +148,10 @@ class Apply(Augmentation):
         except Exception as error:
             place = f"{self.place}, {where}" if where else self.place
             fix = "Fix the function for rows like this one, or leave the row out with source.select(...)."
-            raise DataError(Problem(place, "a sample returned", _told(error), fix)) from error
+            raise DataError(Problem(place, "a sample returned", _error_in_one_line(error), fix)) from error
 
     def _called(self, key: int, given: Mapping[str, Any]) -> Any:
-        """What a function makes of a sample."""
+        """Call the function on a sample."""
         if self.light_alone:
             found = dict(given)
             for name in given:
@@ -175,10 +178,10 @@ class Apply(Augmentation):
             raise ContractError(Problem(self.place, f"a dict with {', '.join(given)} returned", told))
         result = {name: found[name] for name in given}
         if "mask" in result:
-            result["mask"] = _as_ids(result["mask"], given["mask"])
+            result["mask"] = _in_dtype_of(result["mask"], given["mask"])
         if "masks" in result and len(result["masks"]) == len(given["masks"]):
-            result["masks"] = list(map(_as_ids, result["masks"], given["masks"]))
-        # where targets are not seen, the image must stay where it is
+            result["masks"] = list(map(_in_dtype_of, result["masks"], given["masks"]))
+        # a function that does not get the targets must not resize the image
         image = np.shape((given if self.light_alone else result)["image"])
         size = image[1:3] if _channels_first(image, given["image"].shape) else image[:2]
         for name, before in given.items():
@@ -205,7 +208,7 @@ class Apply(Augmentation):
         return result
 
     def _advice(self, before: np.ndarray, found: Any) -> str:
-        """What to do about an image or a mask that came back in another form."""
+        """The fix for an image or mask that was returned in another form."""
         if _channels_first(np.shape(found), before.shape):
             return "Give it back with channels last, as image.transpose(1, 2, 0): polyhead makes the tensors itself."
         if not isinstance(found, np.ndarray):
@@ -220,18 +223,18 @@ class Apply(Augmentation):
 
 
 def _channels_first(found: Sequence[int], before: Sequence[int]) -> bool:
-    """Whether an image of channels last came back with channels first."""
+    """Whether an image with channels last was returned with channels first."""
     return len(found) == len(before) == 3 and found[0] == before[2] != found[2]
 
 
-def _as_ids(found: Any, before: np.ndarray) -> Any:
-    """A mask in the dtype that it had, where both hold whole numbers."""
+def _in_dtype_of(found: Any, before: np.ndarray) -> Any:
+    """A mask in its former dtype, if both are integers."""
     whole = isinstance(found, np.ndarray) and found.dtype.kind in "biu" and before.dtype.kind in "biu"
     return found.astype(before.dtype, copy=False) if whole else found
 
 
-def _told(error: Exception) -> str:
-    """An error of the user's code in one line, with the line of code that raised it."""
+def _error_in_one_line(error: Exception) -> str:
+    """An error of the user's code in one line, with the file and line that raised it."""
     text = " ".join(str(error).split())
     frames = traceback.extract_tb(error.__traceback__)
     last = frames[-1] if frames else None

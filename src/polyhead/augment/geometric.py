@@ -1,4 +1,4 @@
-"""The augmentations that move pixels, and with them masks, boxes and keypoints."""
+"""The augmentations that move pixels, and masks, boxes and keypoints with them."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ from dataclasses import KW_ONLY, dataclass
 
 import numpy as np
 
-from polyhead.augment.augmentation import Geometric, Moved, signed
+from polyhead.augment.augmentation import Geometric, Moved, plus_or_minus
 from polyhead.errors import ContractError, Problem, shown
 from polyhead.images import geometry
 
 
 @dataclass(frozen=True, repr=False)
 class Flip(Geometric):
-    """Mirror left to right, top to bottom, or both; pairs of keypoints change places.
+    """Mirror left to right, top to bottom, or both; pairs of keypoints are swapped.
 
     Attributes:
         horizontal: exchange left and right.
         vertical: exchange top and bottom.
-        p: the chance of each of the two, drawn apart.
+        p: the probability of each direction, independently.
 
     >>> Flip()
     Flip()
@@ -48,12 +48,12 @@ class Flip(Geometric):
 
 @dataclass(frozen=True, repr=False)
 class Rotate(Geometric):
-    """Turn about the centre, by an angle drawn evenly from ``[-degrees, degrees]``.
+    """Rotate about the center by an angle that is uniform in ``[-degrees, degrees]``.
 
-    The frame stays as it is: corners leave it, and what enters is filled.
+    The frame does not change: corners leave it, and uncovered pixels are filled.
 
     Attributes:
-        degrees: the greatest angle, in (0, 180].
+        degrees: the largest angle, in (0, 180].
 
     >>> Rotate(15)
     Rotate(15)
@@ -68,16 +68,16 @@ class Rotate(Geometric):
         self._between("degrees", 0, 180, above=True)
 
     def move(self, drawn: np.ndarray, frame: np.ndarray, target: tuple[int, int]) -> Moved:
-        angle = self.happens(drawn) * signed(drawn[:, 1]) * self.degrees
+        angle = self.happens(drawn) * plus_or_minus(drawn[:, 1]) * self.degrees
         return geometry.about(geometry.rotate(angle), frame), frame
 
 
 @dataclass(frozen=True, repr=False)
 class Scale(Geometric):
-    """Grow or shrink about the centre, by a factor drawn evenly from ``[1 - fraction, 1 + fraction]``.
+    """Scale about the center by a factor that is uniform in ``[1 - fraction, 1 + fraction]``.
 
     Attributes:
-        fraction: the greatest change, in (0, 1).
+        fraction: the largest change, in (0, 1).
 
     >>> Scale(0.2, p=0.5)
     Scale(0.2, p=0.5)
@@ -92,16 +92,16 @@ class Scale(Geometric):
         self._between("fraction", 0, 1, above=True, below=True)
 
     def move(self, drawn: np.ndarray, frame: np.ndarray, target: tuple[int, int]) -> Moved:
-        factor = 1 + self.happens(drawn) * signed(drawn[:, 1]) * self.fraction
+        factor = 1 + self.happens(drawn) * plus_or_minus(drawn[:, 1]) * self.fraction
         return geometry.about(geometry.scale(factor, factor), frame), frame
 
 
 @dataclass(frozen=True, repr=False)
 class Translate(Geometric):
-    """Move sideways and up or down, each by up to a fraction of the frame.
+    """Move horizontally and vertically, each by up to a fraction of the frame.
 
     Attributes:
-        fraction: the greatest distance as a share of the width, and of the height, in (0, 1].
+        fraction: the largest distance, as a fraction of the width or height, in (0, 1].
 
     >>> Translate(0.1)
     Translate(0.1)
@@ -110,23 +110,23 @@ class Translate(Geometric):
     fraction: float
 
     draws = 3
-    stream_name = "Shift"  # its first name: another one would change what a seed draws
+    stream_name = "Shift"  # a former name, kept so that seeds draw the same numbers
 
     def __post_init__(self) -> None:
         super().__post_init__()
         self._between("fraction", 0, 1, above=True)
 
     def move(self, drawn: np.ndarray, frame: np.ndarray, target: tuple[int, int]) -> Moved:
-        way = self.happens(drawn)[:, None] * signed(drawn[:, 1:]) * self.fraction * frame[:, ::-1]
+        way = self.happens(drawn)[:, None] * plus_or_minus(drawn[:, 1:]) * self.fraction * frame[:, ::-1]
         return geometry.shift(way[:, 0], way[:, 1]), frame
 
 
 @dataclass(frozen=True, repr=False)
 class Shear(Geometric):
-    """Lean sideways and up or down about the centre, each by up to ``degrees``.
+    """Shear horizontally and vertically about the center, each by up to ``degrees``.
 
     Attributes:
-        degrees: the greatest angle, in (0, 45).
+        degrees: the largest angle, in (0, 45).
 
     >>> Shear(10)
     Shear(10)
@@ -141,14 +141,14 @@ class Shear(Geometric):
         self._between("degrees", 0, 45, above=True, below=True)
 
     def move(self, drawn: np.ndarray, frame: np.ndarray, target: tuple[int, int]) -> Moved:
-        angles = self.happens(drawn)[:, None] * signed(drawn[:, 1:]) * self.degrees
+        angles = self.happens(drawn)[:, None] * plus_or_minus(drawn[:, 1:]) * self.degrees
         return geometry.about(geometry.shear(angles[:, 0], angles[:, 1]), frame), frame
 
 
 def _window(
     happens: np.ndarray, drawn: np.ndarray, frame: np.ndarray, window: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Windows ``(B, 2)`` at places drawn, ``(B, 2)``, inside their frames; the frame itself where nothing happens."""
+    """Random windows ``(B, 2)`` inside their frames; the frame itself where ``happens`` is False."""
     window = np.where(happens[:, None], window, frame)
     corner = drawn * (frame - window)
     return geometry.shift(-corner[:, 1], -corner[:, 0]), window
@@ -156,10 +156,10 @@ def _window(
 
 @dataclass(frozen=True, repr=False)
 class Crop(Geometric):
-    """Look at a window of the frame, anywhere in it; it becomes the new frame.
+    """Crop a window at a random position in the frame.
 
     Attributes:
-        fraction: the window's share of the height, and of the width, in (0, 1).
+        fraction: the height and width of the window as a fraction of the frame's, in (0, 1).
 
     >>> Crop(0.8)
     Crop(0.8)
@@ -180,15 +180,15 @@ class Crop(Geometric):
 
 @dataclass(frozen=True, repr=False)
 class RandomResizedCrop(Geometric):
-    """Look at a window of any size and shape, within bounds, anywhere in the frame; it becomes the new frame.
+    """Crop a window of random size, aspect and position.
 
-    Its share of the frame's area is drawn evenly from ``[area, 1]``. Its aspect is that of the output, times a factor
-    drawn from ``[1 / ratio, ratio]``, evenly in the logarithm; so what is seen is stretched by ``ratio`` at most, but
-    where the window had to be cut to fit the frame. After Szegedy et al., "Going deeper with convolutions", 2015.
+    The window's share of the frame's area is uniform in ``[area, 1]``. Its aspect is that of the output times a factor
+    that is log-uniform in ``[1 / ratio, ratio]``, so the image is stretched by at most ``ratio``, except where the
+    window had to be cut to fit the frame. After Szegedy et al., "Going deeper with convolutions", 2015.
 
     Attributes:
-        area: the least share of the area, in (0, 1].
-        ratio: the greatest stretch, at least 1.
+        area: the smallest share of the area, in (0, 1].
+        ratio: the largest stretch, at least 1.
 
     >>> RandomResizedCrop(0.25)
     RandomResizedCrop(0.25)
@@ -207,6 +207,6 @@ class RandomResizedCrop(Geometric):
 
     def move(self, drawn: np.ndarray, frame: np.ndarray, target: tuple[int, int]) -> Moved:
         area = frame.prod(1) * (self.area + drawn[:, 1] * (1 - self.area))
-        aspect = target[1] / target[0] * self.ratio ** signed(drawn[:, 2])
+        aspect = target[1] / target[0] * self.ratio ** plus_or_minus(drawn[:, 2])
         window = np.minimum(np.stack([np.sqrt(area / aspect), np.sqrt(area * aspect)], 1), frame)
         return _window(self.happens(drawn), drawn[:, 3:], frame, window)

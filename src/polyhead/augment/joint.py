@@ -1,4 +1,4 @@
-"""Several augmentations of a sample as one: what they draw for a batch, and the plan made of it."""
+"""Combines augmentations: draws their random numbers for a batch and makes a plan of them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from polyhead.images import geometry
 
 @dataclass
 class Stage:
-    """Augmentations up to an `Apply`, and that one; each with its stream."""
+    """The augmentations up to and including an `Apply`, each with its random stream."""
 
     moves: list[tuple[Geometric, int]] = field(default_factory=list)
     lights: list[tuple[Photometric, int]] = field(default_factory=list)
@@ -27,17 +27,17 @@ class Stage:
 
 
 class Joint:
-    """Augmentations that work on a sample together.
+    """Augmentations that are applied to a sample together.
 
     Args:
-        augmentations: in the order in which they happen.
-        seed: of all chance.
-        fit: how the image, or the window that was cropped, comes to the target's size: ``"stretch"``,
-            ``"contain"`` or ``"cover"``, see `geometry.resize`.
-        min_visible: the least share of a box inside the frame with which it is kept, in [0, 1].
+        augmentations: the augmentations in order.
+        seed: the seed of all random numbers.
+        fit: how the image, or the window cropped from it, is resized to the target: ``"stretch"``, ``"contain"`` or
+            ``"cover"``, see `geometry.resize`.
+        min_visible: the smallest share of a box that must stay in the frame for the box to be kept, in [0, 1].
 
     Raises:
-        ContractError: for what is no augmentation.
+        ContractError: for an object that is not an augmentation.
 
     >>> from polyhead.augment import Flip, Rotate
     >>> plan = Joint([Flip(), Rotate(10)], seed=7).plan(0, [3], [(48, 64)], (32, 32))
@@ -78,7 +78,7 @@ class Joint:
 
     @property
     def uncovers(self) -> bool:
-        """Whether pixels of an output may lie outside of its image."""
+        """Whether an output can show pixels from outside its image."""
         return self.fit == "contain" or any(
             one.uncovers if isinstance(one, Geometric) else isinstance(one, Apply) and not one.light_alone
             for one in self.augmentations
@@ -95,16 +95,15 @@ class Joint:
         target: Size,
         orientations: Sequence[int] | np.ndarray | None = None,
     ) -> Plan:
-        """What happens to some samples.
+        """Draw the augmentations of the samples of a batch.
 
         Args:
             epoch: from 0 on.
             ids: the samples' ids, ``(B,)``.
             sizes: (height, width) of their images, whole and upright, ``(B, 2)``.
             target: (height, width) of the output.
-            orientations: ``(B,)``, 1 to 8 as Exif numbers it, where masks, boxes and keypoints were made for the
-                pixels as they are stored, and have to be turned as the image was; None where they fit the image
-                as it is shown.
+            orientations: Exif orientations ``(B,)``, 1 to 8, where masks, boxes and keypoints refer to the pixels
+                as stored and must be turned with the image; None where they refer to the upright image.
         """
         ids, sizes = np.asarray(ids, np.int64), np.asarray(sizes, np.int64).reshape(-1, 2)
         stages = [self._draw(stage, epoch, ids) for stage in self._stages]

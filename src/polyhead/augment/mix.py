@@ -1,7 +1,7 @@
-"""The augmentations that make one row of several: MixUp, CutMix, Mosaic.
+"""The augmentations that combine rows: MixUp, CutMix, Mosaic.
 
-The rows that are mixed with a row are other rows of the source, not of the batch: which, how strongly and where is a
-pure function of (seed, epoch, sample id), as all chance is. Each is augmented as itself before it is mixed.
+The other rows are drawn from the whole source, not from the batch. They, the shares and the positions depend only on
+(seed, epoch, sample id). Each row is augmented before it is mixed.
 """
 
 from __future__ import annotations
@@ -18,37 +18,37 @@ from polyhead.hashing import uniform
 from polyhead.kinds.mixed_labels import BLEND, PATCH, Mixing
 
 NODES = 4096
-"""Cells in which the distribution of shares is integrated."""
+"""The number of cells for the numerical integration of the beta distribution."""
 
 
 class Mixer(Augmentation):
-    """One that makes a row of several.
+    """An augmentation that combines several rows into one.
 
-    Its draws are whether it happens, one for each other row, and then its own.
+    Its random numbers decide whether it happens, then which other rows it takes, then its parameters.
     """
 
     way: ClassVar[str]
     """`BLEND` or `PATCH`."""
 
     components: ClassVar[int] = 2
-    """Of how many rows it makes one, the row itself among them."""
+    """The number of rows that are combined, the row itself included."""
 
     def draw(
         self, seed: int, epoch: int, ids: np.ndarray, stream: int, rows: int, size: tuple[int, int]
     ) -> tuple[np.ndarray, Mixing]:
-        """What some rows are made of.
+        """Draw the components of rows.
 
         Args:
             seed: any integer.
             epoch: from 0 on.
             ids: the rows, int64 ``(B,)``.
-            stream: see `chance.stream`.
-            rows: in the source: the others are drawn from all of them.
+            stream: see `hashing.stream`.
+            rows: the number of rows in the source, from which the other rows are drawn.
             size: (height, width) of the images as the model gets them.
 
         Returns:
-            The ids of the components, int64 ``(K, B)``, the row itself first and in the place of all where nothing
-            happens; and how they are mixed.
+            The ids of the components, int64 ``(K, B)``, the row itself first, and for rows that are not mixed in all
+            places; and how they are mixed.
         """
         drawn = uniform(seed, epoch, ids, stream, self.draws)
         happens = self.happens(drawn)
@@ -61,28 +61,28 @@ class Mixer(Augmentation):
         """How the components are mixed.
 
         Args:
-            drawn: ``(B, n)``, its own draws.
-            happens: bool ``(B,)``; elsewhere the first component is all there is.
+            drawn: ``(B, n)``, random numbers for the parameters.
+            happens: bool ``(B,)``; other rows consist of the first component only.
             size: (height, width) of the frame.
         """
 
 
 @dataclass(frozen=True, repr=False)
 class MixUp(Mixer):
-    """Lay another row over each row: inputs and labels are means of the two, by a share drawn from Beta(alpha, alpha).
+    """Blend each row with another: inputs and labels are weighted means, with weights from Beta(alpha, alpha).
 
     Works on images and on numbers. After Zhang et al., "mixup: Beyond Empirical Risk Minimization", 2018.
 
-    - Labels of `Binary`, `MultiLabel`, ``Categorical(one_hot=True)``, `Regression` and binary `Mask` heads are means by
-      share and weight; a row without a label takes no part in its mean.
-    - `Boxes` of both rows stand beside each other, each weighing as much as its row, and with them what belongs to each
-      (``each=``), of any kind.
-    - Class ids, `Embedding` and `Keypoints` of a whole row are refused when the feed is made, as no mean of them is
-      one.
+    - Labels of `Binary`, `MultiLabel`, ``Categorical(one_hot=True)``, `Regression` and binary `Mask` heads are averaged
+      by share and weight; a row without a label does not count.
+    - `Boxes` of both rows are kept, weighted by the share of their row, with all labels that belong to them
+      (``each=``).
+    - Class ids, `Embedding` and `Keypoints` of a whole row raise an error when the feed is made, as they cannot be
+      averaged.
 
     Attributes:
-        alpha: of the distribution, in (0, 100]: below 1 one row is mostly much the stronger, at 1 all shares are
-            alike, above it they are near a half.
+        alpha: the parameter of the distribution, in (0, 100]: below 1 one row usually dominates, at 1 all shares are
+            equally likely, above 1 shares near one half are.
 
     >>> MixUp(0.4, p=0.5)
     MixUp(0.4, p=0.5)
@@ -92,33 +92,33 @@ class MixUp(Mixer):
 
     way = BLEND
     draws = 3
-    stream_name = "Mixup"  # its first name: another one would change what a seed draws
+    stream_name = "Mixup"  # a former name, kept so that seeds draw the same numbers
 
     def __post_init__(self) -> None:
         super().__post_init__()
         self._between("alpha", 0, 100, above=True)
 
     def mixing(self, drawn: np.ndarray, happens: np.ndarray, size: tuple[int, int]) -> Mixing:
-        own = np.where(happens, shares(self.alpha, drawn[:, 0]), 1.0)
+        own = np.where(happens, beta_shares(self.alpha, drawn[:, 0]), 1.0)
         return Mixing(np.stack([own, 1 - own]), size)
 
 
 @dataclass(frozen=True, repr=False)
 class CutMix(Mixer):
-    """Paste a rectangle of another row's image into each image, at the place where it was.
+    """Paste a rectangle of another row's image into each image, at the same position.
 
-    Its area is drawn from Beta(alpha, alpha), its centre evenly, and what would leave the image is cut off. After Yun
+    Its area is drawn from Beta(alpha, alpha) and its center uniformly; it is clipped to the image. After Yun
     et al., "CutMix: Regularization Strategy to Train Strong Classifiers with Localizable Features", 2019.
 
-    - Labels of `Binary`, `MultiLabel` and ``Categorical(one_hot=True)`` heads are means by area and weight.
-    - `Mask` heads of every kind are cut as the image is, their weights with them.
-    - `Boxes` of both rows are cut to what is seen of them, and dropped below their ``min_visible``; what belongs to
-      each (``each=``) goes with it, points and masks cut as well.
-    - `Regression`, class ids, `Embedding` and `Keypoints` of a whole row, and inputs that are no images, are refused
-      when the feed is made.
+    - Labels of `Binary`, `MultiLabel` and ``Categorical(one_hot=True)`` heads are averaged by area and weight.
+    - `Mask` heads of every kind are cut as the image is, with their weights.
+    - `Boxes` of both rows are clipped to their visible part, and dropped below their ``min_visible``; labels that
+      belong to a box (``each=``) go with it, and points and masks among them are cut too.
+    - `Regression`, class ids, `Embedding` and `Keypoints` of a whole row, and inputs other than images, raise an
+      error when the feed is made.
 
     Attributes:
-        alpha: of the distribution, in (0, 100]; at 1 all areas are alike.
+        alpha: the parameter of the distribution, in (0, 100]; at 1 all areas are equally likely.
 
     >>> CutMix()
     CutMix(1.0)
@@ -138,7 +138,7 @@ class CutMix(Mixer):
 
     def mixing(self, drawn: np.ndarray, happens: np.ndarray, size: tuple[int, int]) -> Mixing:
         frame = np.array([size[1], size[0]])
-        half = np.sqrt(1 - shares(self.alpha, drawn[:, :1])) * frame / 2
+        half = np.sqrt(1 - beta_shares(self.alpha, drawn[:, :1])) * frame / 2
         centre = drawn[:, 1:] * frame
         low = np.floor(np.maximum(centre - half, 0) + 0.5).astype(np.int64)
         high = np.floor(np.minimum(centre + half, frame) + 0.5).astype(np.int64)
@@ -153,10 +153,10 @@ class CutMix(Mixer):
 
 @dataclass(frozen=True, repr=False)
 class Mosaic(Mixer):
-    """Put the images of four rows together, each a quarter cut at random from its image; no pixel is resampled.
+    """Combine random crops of four images around a common corner; no pixel is resampled.
 
-    The centre at which they meet is drawn from the middle half of the image. After Bochkovskiy et al., "YOLOv4: Optimal
-    Speed and Accuracy of Object Detection", 2020, without its enlarged canvas. Labels are as with `CutMix`.
+    The corner is drawn from the middle half of the image. After Bochkovskiy et al., "YOLOv4: Optimal
+    Speed and Accuracy of Object Detection", 2020, without its enlarged canvas. Labels are treated as by `CutMix`.
 
     >>> Mosaic(p=0.3)
     Mosaic(p=0.3)
@@ -176,7 +176,7 @@ class Mosaic(Mixer):
         none, right, low = np.zeros_like(x), np.full_like(x, frame[0]), np.full_like(y, frame[1])
         quarters = [(none, none, x, y), (x, none, right, y), (none, y, x, low), (x, y, right, low)]
         patches = np.stack([np.stack(quarter, 1) for quarter in quarters])
-        # how far a window of this size can move in its image, and how far it does
+        # the range of positions of the crop in its image, and the one drawn
         room = frame - (patches[..., 2:] - patches[..., :2]) + 1
         corner = np.floor(drawn[:, 2:].reshape(-1, 4, 2).swapaxes(0, 1) * room).astype(np.int64)
         return Mixing(_areas(patches) / (size[0] * size[1]), size, patches, patches[..., :2] - corner)
@@ -188,10 +188,10 @@ def _areas(patches: np.ndarray) -> np.ndarray:
     return found
 
 
-def shares(alpha: float, drawn: np.ndarray) -> np.ndarray:
-    """Uniform numbers as numbers of Beta(alpha, alpha): its quantiles, looked up in a table.
+def beta_shares(alpha: float, drawn: np.ndarray) -> np.ndarray:
+    """Map uniform numbers to Beta(alpha, alpha) by a table of its quantiles.
 
-    >>> shares(1.0, np.array([0.0, 0.25, 0.5])).round(9).tolist()
+    >>> beta_shares(1.0, np.array([0.0, 0.25, 0.5])).round(9).tolist()
     [0.0, 0.25, 0.5]
     """
     below, power, nodes = _quantiles(float(alpha))
@@ -202,7 +202,7 @@ def shares(alpha: float, drawn: np.ndarray) -> np.ndarray:
 
 @lru_cache(maxsize=16)
 def _quantiles(alpha: float) -> tuple[np.ndarray, float, np.ndarray]:
-    """What of Beta(alpha, alpha) lies below nodes of the lower half, and the nodes as ``x ** (1 / power)``.
+    """The cumulative distribution of Beta(alpha, alpha) at nodes in the lower half, stored as ``x ** (1 / power)``.
 
     The density is ``x ** (alpha - 1) * (1 - x) ** (alpha - 1)``, with a pole at 0 for alpha below 1. Over
     ``v = x ** alpha`` it is ``(1 - x) ** (alpha - 1)``, without one.

@@ -1,12 +1,11 @@
-"""What happens to the samples of a batch: one matrix, one resampling and one pass over its colours for each.
+"""The plan of a batch: for each sample one matrix, one resampling and one pass over its colors.
 
-A plan is made for a whole batch, before anything is decoded, from (seed, epoch, sample ids) and the images' sizes
-(`Joint.plan`). It then turns what belongs to a sample, piece by piece, in any order and from any thread: it holds
-nothing that changes.
+`Joint.plan` makes it for a whole batch, before anything is decoded, from (seed, epoch, sample ids) and the images'
+sizes. It is immutable, and transforms the layers of a sample one by one, in any order and from any thread.
 
-Geometry comes first, light after it, each in the order given. The matrix goes from the image as it is in the file
-to the output: resizing, the reduced size at which a JPEG was decoded, and the Exif orientation of targets are all
-in it. An `Apply` cuts this in two, as what it does is unknown: see `sample_transform.transform_sample`.
+Geometric augmentations come first, photometric ones second, each in the given order. The matrix maps the image in the
+file to the output: it includes resizing, the reduced size at which a JPEG was decoded, and the Exif orientation of
+targets. An `Apply` splits the plan, as its effect is unknown: see `sample_transform.transform_sample`.
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ Size = tuple[int, int]
 
 @dataclass(frozen=True)
 class StageDraws:
-    """What a stage does to the samples of a batch."""
+    """The random numbers and parameters of a stage, for the samples of a batch."""
 
     moves: list[tuple[Geometric, np.ndarray]]
     lights: list[tuple[Photometric, list[Any]]]
@@ -40,7 +39,7 @@ class StageDraws:
     keys: list[int | None]
 
     def row(self, i: int) -> StageDraws:
-        """The same for one sample alone."""
+        """The same for one sample."""
         moves = [(move, drawn[i : i + 1]) for move, drawn in self.moves]
         return StageDraws(
             moves, [(aug, p[i : i + 1]) for aug, p in self.lights], self.apply, self.keys[i : i + 1]
@@ -58,16 +57,16 @@ class StageDraws:
 
 @dataclass(frozen=True)
 class Plan:
-    """What happens to the samples of a batch; ``i`` is a sample's place in it.
+    """The transformation of the samples of a batch; ``i`` is the index of a sample in it.
 
     Attributes:
         target: (height, width) of the output.
         sizes: ``(B, 2)``, (height, width) of the images, whole and upright.
         matrices: ``(B, 3, 3)``, from coordinates of the whole image to the output's, up to the first `Apply`.
-        turns: for each sample the Exif orientation by which its targets have to be turned, 1 for none.
-        stages: the augmentations up to each `Apply`, and those after the last.
-        fit: how the image comes to the target's size.
-        min_visible: the least share of a box inside the frame with which it is kept.
+        turns: the Exif orientation by which the targets of each sample are turned, 1 for none.
+        stages: the augmentations up to each `Apply`, and those after the last one.
+        fit: how the image is resized to the target.
+        min_visible: the smallest share of a box that must stay in the frame for the box to be kept.
     """
 
     target: Size
@@ -79,7 +78,7 @@ class Plan:
     min_visible: float = field(repr=False)
 
     def at_least(self, i: int, size: Size | None = None) -> Size:
-        """(height, width) at which it suffices to decode the image: `warp` would shrink a larger one to it, or further.
+        """The smallest (height, width) at which to decode the image; `warp` would shrink a larger one anyway.
 
         Args:
             i: the sample.
@@ -96,13 +95,13 @@ class Plan:
 
     @cached_property
     def _zooms(self) -> list[list[float]]:
-        """How many pixels of the output a pixel of each image takes, along its width and its height."""
+        """The scale from image to output, along the width and the height of each image."""
         found: list[list[float]] = np.hypot(self.matrices[:, 0, :2], self.matrices[:, 1, :2]).tolist()
         return found
 
     @cached_property
     def _whole(self) -> list[bool]:
-        """Whether an image becomes the output as a whole, larger or smaller and no more."""
+        """Whether the whole of an image is only resized to the output."""
         (height, width), rows = self.target, self.sizes
         plain = np.zeros((len(rows), 3, 3))
         plain[:, 0, 0], plain[:, 1, 1], plain[:, 2, 2] = width / rows[:, 1], height / rows[:, 0], 1
@@ -119,14 +118,14 @@ class Plan:
         fill: float = 0,
         out: np.ndarray | None = None,
     ) -> np.ndarray:
-        """An image of the sample, by the sample's matrix.
+        """Transform an image of the sample.
 
         Args:
             i: the sample.
-            image: ``(H, W)`` or ``(H, W, C)``, upright, in any resolution: it is taken to show the same frame.
+            image: ``(H, W)`` or ``(H, W, C)``, upright; any resolution of the same frame.
             size: (height, width) of the result, if not the target's.
-            photometric: whether its light changes; say False for depth and the like.
-            fill: what is put outside of the image.
+            photometric: apply photometric augmentations; False for depth and the like.
+            fill: the value of pixels from outside the image.
             out: where to write, contiguous; of another dtype, values are cast.
 
         Returns:
@@ -152,7 +151,7 @@ class Plan:
         fill: float = 0,
         out: np.ndarray | None = None,
     ) -> np.ndarray:
-        """A mask of the sample, each pixel the nearest; arguments as those of `image`."""
+        """Transform a mask of the sample by nearest pixels; arguments as for `image`."""
         self._only_stage()
         size = size or self.target
         if self._whole[i] and self.turns[i] == 1:
@@ -162,16 +161,16 @@ class Plan:
     def map(
         self, i: int, numbers: np.ndarray, *, size: Size | None = None, nearest: bool = False
     ) -> np.ndarray:
-        """Numbers for each pixel of the sample, by the sample's matrix.
+        """Transform a map of the sample: numbers for each pixel.
 
-        A pixel of the result has a number where the pixel nearest to its centre has one. Between pixels it is
-        interpolated from those that have a number, so that nothing of a gap, or of what lies outside, gets into it.
+        A pixel of the result has a number if the source pixel nearest to its center has one. It is interpolated only
+        from pixels that have a number, so that neither gaps nor the outside affect it.
 
         Args:
             i: the sample.
             numbers: float32 ``(H, W, C)``, NaN where there is none.
             size: (height, width) of the result, if not the target's.
-            nearest: take the nearest pixel rather than interpolate.
+            nearest: take the nearest pixel instead of interpolating.
 
         Returns:
             float32 ``(h, w, C)``, NaN where there is no number and outside of the image.
@@ -192,14 +191,14 @@ class Plan:
         return np.where(seen, found / np.where(seen, shares, np.float32(1)), np.float32(np.nan))
 
     def _between(self, i: int, numbers: np.ndarray, size: Size) -> np.ndarray:
-        """Numbers interpolated, 0 outside."""
+        """Interpolate numbers, with 0 outside the image."""
         self._only_stage()
         if self._whole[i] and self.turns[i] == 1:
             return resized(numbers, size)
         return warp(numbers, self._targets(i, numbers.shape[:2], size), size)
 
     def boxes(self, i: int, boxes: Any, *, size: Size | None = None) -> Pair:
-        """Boxes of the sample, in pixels of the whole image, and which are kept: see `geometry.warp_boxes`."""
+        """Transform boxes, in pixels of the whole image, as `geometry.warp_boxes` does."""
         self._only_stage()
         size = size or self.target
         return geometry.warp_boxes(self._targets(i, None, size), boxes, size, self.min_visible)
@@ -207,7 +206,7 @@ class Plan:
     def points(
         self, i: int, points: Any, *, swaps: Sequence[tuple[int, int]] = (), size: Size | None = None
     ) -> Pair:
-        """Keypoints of the sample, in pixels of the whole image, and which are seen: see `geometry.warp_points`."""
+        """Transform keypoints, in pixels of the whole image, as `geometry.warp_points` does."""
         self._only_stage()
         size = size or self.target
         return geometry.warp_points(self._targets(i, None, size), points, size, swaps)
@@ -221,7 +220,7 @@ class Plan:
         return self.stages[0]
 
     def _from(self, i: int, image: np.ndarray | Decoded, size: Size) -> np.ndarray:
-        """From an image's pixels to an output of ``size``."""
+        """The matrix from an image's pixels to an output of ``size``."""
         if not isinstance(image, Decoded):
             return self._scaled(i, self.matrices[i], self.sizes[i], image.shape[:2], size)
         matrix = self._scaled(i, self.matrices[i], self.sizes[i], image.size, size)
@@ -232,7 +231,7 @@ class Plan:
         return matrix @ np.linalg.inv(image.matrix)
 
     def _targets(self, i: int, shape: Sequence[int] | None, size: Size) -> np.ndarray:
-        """From a mask of ``shape``, or from pixels of the whole image, to an output of ``size``."""
+        """The matrix from a mask of ``shape``, or from the whole image, to an output of ``size``."""
         matrix, whole = self.matrices[i], tuple(self.sizes[i].tolist())
         if self.turns[i] != 1:
             whole = geometry.turned(self.turns[i], whole)
@@ -248,7 +247,7 @@ class Plan:
 def _lit(
     pixels: np.ndarray, lights: Sequence[tuple[Photometric, Any]], out: np.ndarray | None = None
 ) -> np.ndarray:
-    """An image with its light changed; ``pixels`` may be written into."""
+    """Apply photometric augmentations; ``pixels`` may be overwritten."""
     found = pixels if pixels.ndim == 3 else pixels[..., None]
     if found.dtype not in (np.uint8, np.uint16, np.float32, np.float64):
         fix = "Say photometric=False for images that are not light, or give uint8."

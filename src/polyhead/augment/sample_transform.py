@@ -1,7 +1,7 @@
-"""A whole sample through all stages of a plan.
+"""Transforms a whole sample through all stages of a plan.
 
-With an `Apply`, each stage is a plan of its own, from what the one before gave. Boxes and keypoints lie in pixels
-of the image as it is at that moment; one that was dropped is NaN from there on, and so it stays dropped.
+With an `Apply`, each stage is a plan of its own for the result of the previous one. Boxes and keypoints are in pixels
+of the current image; a dropped one is NaN from then on, and so stays dropped.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from polyhead.augment.plan import Pair, Plan, Size
 from polyhead.errors import ContractError, Problem, place
 
 OVERSHOT = 0.25
-"""What interpolation may go beyond the range; more than that is said to be wrong where it is encoded."""
+"""How far interpolation may overshoot 0–1 and be clipped; anything beyond is reported when the image is encoded."""
 
 
 @dataclass(frozen=True)
-class Sample:
-    """What became of a sample, under the names it came with.
+class TransformedSample:
+    """A sample after all stages, under the names that its layers came with.
 
     Attributes:
         images: arrays of the images' dtype.
@@ -55,87 +55,177 @@ def transform_sample(
     nearest: Collection[str] = (),
     photometric: Collection[str] | None = None,
     where: str = "",
-) -> Sample:
-    """All of a sample at once, which is the only way where there is an `Apply`.
+) -> TransformedSample:
+    """Transform all layers of a sample together; with an `Apply` this is the only way.
 
     Args:
-        plan: of its batch.
-        i: its place there.
-        images: arrays, or `Decoded`, by name; an `Apply` gets the one called so, else the first, as ``image``.
+        plan: the plan of the batch.
+        i: the place of the sample in the batch.
+        images: arrays, or `Decoded`, by name; `Apply` gets the image called ``image``, or the first, under that name.
         masks: by name, ``(H, W)`` or ``(H, W, C)``; with an owner ``(k, H, W)``, one for each box.
         maps: by name, as `Plan.map` takes them; an `Apply` of a function that moves the image cannot move them.
         boxes: by name, ``(k, 4)``.
         points: by name, ``(n, 2)`` or ``(k, n, 2)``.
-        swaps: pairs of keypoints that change places when mirrored, by name.
-        owners: the name of the boxes to which masks or points ``(k, ...)`` belong: they go where their box goes,
-            NaN and not visible, or all fill, where it is dropped.
+        swaps: pairs of keypoints that are swapped when mirrored, by name.
+        owners: the name of the boxes to which masks or points ``(k, ...)`` belong: where a box is dropped, its points
+            are NaN and invisible, and its mask is filled.
         sizes: (height, width) of the result by name, if not the target's.
-        fills: what is put outside, by name.
-        nearest: the names of the maps of which the nearest pixel is taken.
-        photometric: the names of the images whose light changes; None for all.
-        where: the words that name the sample, for errors.
+        fills: the value outside the image, by name.
+        nearest: the names of the maps that take the nearest pixel instead of interpolating.
+        photometric: the names of the images that photometric augmentations change; None for all.
+        where: the name of the sample in errors.
 
     Raises:
-        ContractError: where an `Apply` does not return what it has to.
-        DataError: where the function of an `Apply` fails.
+        ContractError: if an `Apply` does not return what it must.
+        DataError: if the function of an `Apply` raises.
     """
-    images, masks, maps = dict(images), dict(masks or {}), dict(maps or {})
-    boxes = {name: np.asarray(b, np.float64).reshape(-1, 4) for name, b in (boxes or {}).items()}
-    points = {name: np.asarray(p, np.float64) for name, p in (points or {}).items()}
-    swaps, owners, sizes, fills = swaps or {}, owners or {}, sizes or {}, fills or {}
-    photometric = set(images) if photometric is None else set(photometric)
-    for name, owner in owners.items():
-        _require_owner(name, owner, masks, boxes, points)
+    layers = _Layers(
+        images=dict(images),
+        masks=dict(masks or {}),
+        maps=dict(maps or {}),
+        boxes={name: np.asarray(b, np.float64).reshape(-1, 4) for name, b in (boxes or {}).items()},
+        points={name: np.asarray(p, np.float64) for name, p in (points or {}).items()},
+        swaps=swaps or {},
+        owners=owners or {},
+        fills=fills or {},
+        nearest=nearest,
+        photometric=set(images) if photometric is None else set(photometric),
+    )
+    layers.require_owners()
+    options = {"where": where, "min_visible": plan.min_visible}
     last = len(plan.stages) - 1
     for number, stage in enumerate(plan.stages):
         one, at = replace(plan, stages=[stage]), i
         if number:  # from what the stage before gave
-            first = next(iter(images.values()))
+            first = next(iter(layers.images.values()))
             now, stage, at = np.array([first.shape[:2]], np.int64), stage.row(i), 0
             matrices = np.broadcast_to(stage.matrices(now, plan.target, plan.fit), (1, 3, 3))
             one = replace(plan, sizes=now, matrices=matrices, turns=[1], stages=[stage])
-        size: Mapping[str, Size] = sizes if number == last else {}
-        found = {name: one.boxes(at, b, size=size.get(name)) for name, b in boxes.items()}
-        boxes = {name: b for name, (b, _) in found.items()}
-        seen = {
-            name: one.points(at, p, swaps=swaps.get(name, ()), size=size.get(name))
-            for name, p in points.items()
-        }
-        points = {name: p for name, (p, _) in seen.items()}
+        kept, visible = layers.move(one, at, (sizes or {}) if number == last else {})
         if number < last:
-            for p, visible in seen.values():
-                p[~visible] = np.nan
-        images = {
-            name: one.image(
-                at, image, size=size.get(name), photometric=name in photometric, fill=fills.get(name, 0)
-            )
-            for name, image in images.items()
-        }
-        masks = {
-            name: _mask(one, at, mask, size.get(name), fills.get(name, 0), name in owners)
-            for name, mask in masks.items()
-        }
-        maps = {
-            name: one.map(at, numbers, size=size.get(name), nearest=name in nearest)
-            for name, numbers in maps.items()
-        }
+            for name, points_ in layers.points.items():
+                points_[~visible[name]] = np.nan
         key = stage.keys[at]
         if stage.apply is not None and key is not None:
-            options = {"where": where, "min_visible": plan.min_visible}
-            images, masks, maps, boxes, points = _applied(
-                stage.apply, key, images, masks, maps, boxes, points, owners, photometric, fills, options
-            )
-    for name, owner in owners.items():
-        kept = found[owner][1]
-        if name in points:
-            points[name][~kept] = np.nan
-            seen[name] = points[name], seen[name][1] & kept[:, None]
-        else:
-            masks[name][~kept] = fills.get(name, 0)
-    return Sample(images, masks, maps, found, seen)
+            layers.apply(stage.apply, key, options)
+    return layers.result(kept, visible)
 
 
-def _mask(plan: Plan, i: int, mask: np.ndarray, size: Size | None, fill: float, owned: bool) -> np.ndarray:
+@dataclass
+class _Layers:
+    """The layers of a sample by name, as they are between two stages, and the arguments of `transform_sample`."""
+
+    images: dict[str, Any]
+    masks: dict[str, np.ndarray]
+    maps: dict[str, np.ndarray]
+    boxes: dict[str, np.ndarray]
+    points: dict[str, np.ndarray]
+    swaps: Mapping[str, Sequence[tuple[int, int]]]
+    owners: Mapping[str, str]
+    fills: Mapping[str, float]
+    nearest: Collection[str]
+    photometric: set[str]
+
+    def require_owners(self) -> None:
+        """Raise for masks and points whose owner has no boxes, or another number of them."""
+        for name, owner in self.owners.items():
+            where = f"owners, `{name}`"
+            if owner not in self.boxes:
+                raise ContractError(Problem(where, "the name of boxes", repr(owner)))
+            owned, count = self.points.get(name, self.masks.get(name)), len(self.boxes[owner])
+            if owned is None or owned.ndim != 3 or len(owned) != count:
+                expected = f"keypoints (k, n, 2) or masks (k, H, W), with k = {count} as `{owner}` has"
+                found = "nothing" if owned is None else f"shape {owned.shape}"
+                raise ContractError(Problem(where, expected, found))
+
+    def move(
+        self, plan: Plan, i: int, sizes: Mapping[str, Size]
+    ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+        """Move all layers as a plan says for its row ``i``; return which boxes are kept and which points visible."""
+        kept, visible, fill = {}, {}, self.fills.get
+        for name, box in self.boxes.items():
+            self.boxes[name], kept[name] = plan.boxes(i, box, size=sizes.get(name))
+        for name, points in self.points.items():
+            swaps, size = self.swaps.get(name, ()), sizes.get(name)
+            self.points[name], visible[name] = plan.points(i, points, swaps=swaps, size=size)
+        for name, image in self.images.items():
+            photometric, size = name in self.photometric, sizes.get(name)
+            self.images[name] = plan.image(i, image, size=size, photometric=photometric)
+        for name, mask in self.masks.items():
+            self.masks[name] = _move_mask(plan, i, mask, sizes.get(name), fill(name, 0), name in self.owners)
+        for name, numbers in self.maps.items():
+            self.maps[name] = plan.map(i, numbers, size=sizes.get(name), nearest=name in self.nearest)
+        return kept, visible
+
+    def apply(self, apply: Apply, key: int, options: Mapping[str, Any]) -> None:
+        """Run an `Apply`, with the ``options`` of `Apply.run`, on all layers that it takes."""
+        if apply.light_alone:
+            lit = {name: image for name, image in self.images.items() if name in self.photometric}
+            if lit:
+                keys = _keywords(lit)
+                found = apply.run(key, dict(zip(keys, lit.values(), strict=True)), **options)
+                self.images |= {name: found[k] for name, k in zip(lit, keys, strict=True)}
+            return
+        names = _keywords(self.images)
+        unlit = frozenset(
+            k for name, k in zip(self.images, names, strict=True) if name not in self.photometric
+        )
+        masks = [(name, one) for name, mask in self.masks.items() for one in self._singles(name, mask)]
+        fills = [self.fills.get(name, 0) for name, _ in masks]
+        given = self._given(apply, names, [mask for _, mask in masks])
+        found = apply.run(key, given, fills=fills, unlit=unlit, **options)
+        self.images = {name: _in_range(found[k]) for name, k in zip(self.images, names, strict=True)}
+        turned = iter([found["mask"]] if len(masks) == 1 else found.get("masks", ()))
+        shape = found["image"].shape[:2]
+        for name, mask in self.masks.items():
+            if name in self.owners:
+                self.masks[name] = np.array([next(turned) for _ in mask], mask.dtype).reshape(-1, *shape)
+            else:
+                self.masks[name] = next(turned)
+        self.maps = dict(zip(self.maps, found.get("maps", self.maps.values()), strict=True))
+        for layers, moved, width in (
+            (self.boxes, found.get("boxes"), 4),
+            (self.points, found.get("points"), 2),
+        ):
+            at = 0
+            for name, before in layers.items():
+                part = np.asarray(moved, np.float64)[at : at + before.size // width]
+                layers[name], at = part.reshape(before.shape), at + len(part)
+
+    def _singles(self, name: str, mask: np.ndarray) -> Sequence[np.ndarray]:
+        return list(mask) if name in self.owners else [mask]
+
+    def _given(self, apply: Apply, names: Sequence[str], masks: Sequence[np.ndarray]) -> dict[str, Any]:
+        """The layers under the keywords of `Apply`; ``names`` are those of the images."""
+        images = map(_as_floats, self.images.values()) if apply.takes_floats else self.images.values()
+        given: dict[str, Any] = dict(zip(names, images, strict=True))
+        if masks:
+            given["mask" if len(masks) == 1 else "masks"] = masks[0] if len(masks) == 1 else masks
+        if self.maps and apply.moves_maps:
+            given["maps"] = list(self.maps.values())
+        if self.boxes:
+            given["boxes"] = np.concatenate(list(self.boxes.values()))
+        if self.points:
+            given["points"] = np.concatenate([p.reshape(-1, 2) for p in self.points.values()])
+        return given
+
+    def result(self, kept: Mapping[str, np.ndarray], visible: Mapping[str, np.ndarray]) -> TransformedSample:
+        """The sample, with what belongs to a box that was dropped emptied."""
+        visible = dict(visible)
+        for name, owner in self.owners.items():
+            if name in self.points:
+                self.points[name][~kept[owner]] = np.nan
+                visible[name] = visible[name] & kept[owner][:, None]
+            else:
+                self.masks[name][~kept[owner]] = self.fills.get(name, 0)
+        boxes = {name: (box, kept[name]) for name, box in self.boxes.items()}
+        points = {name: (found, visible[name]) for name, found in self.points.items()}
+        return TransformedSample(self.images, self.masks, self.maps, boxes, points)
+
+
+def _move_mask(
+    plan: Plan, i: int, mask: np.ndarray, size: Size | None, fill: float, owned: bool
+) -> np.ndarray:
     if not owned:
         return plan.mask(i, mask, size=size, fill=fill)
     found = np.empty((len(mask), *(size or plan.target)), mask.dtype)
@@ -144,77 +234,15 @@ def _mask(plan: Plan, i: int, mask: np.ndarray, size: Size | None, fill: float, 
     return found
 
 
-def _applied(
-    apply: Apply,
-    key: int,
-    images: dict[str, np.ndarray],
-    masks: dict[str, np.ndarray],
-    maps: dict[str, np.ndarray],
-    boxes: dict[str, np.ndarray],
-    points: dict[str, np.ndarray],
-    owners: Mapping[str, str],
-    photometric: set[str],
-    fills: Mapping[str, float],
-    options: Mapping[str, Any],
-) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any], dict[str, Any], dict[str, Any]]:
-    """All of it under the few names that an `Apply` has for it, and back; ``options`` are those of `Apply.run`."""
-    if apply.light_alone:
-        lit = {name: image for name, image in images.items() if name in photometric}
-        if not lit:
-            return images, masks, maps, boxes, points
-        keys = _keywords(lit)
-        results = apply.run(key, dict(zip(keys, lit.values(), strict=True)), **options)
-        found = {**images, **{name: results[k] for name, k in zip(lit, keys, strict=True)}}
-        return found, masks, maps, boxes, points
-    names = _keywords(images)
-    if apply.takes_floats:
-        images = {name: _as_floats(image) for name, image in images.items()}
-    given: dict[str, Any] = dict(zip(names, images.values(), strict=True))
-    unlit = frozenset(k for name, k in zip(images, names, strict=True) if name not in photometric)
-    flat = [m for name, mask in masks.items() for m in (mask if name in owners else [mask])]
-    if flat:
-        given["mask" if len(flat) == 1 else "masks"] = flat[0] if len(flat) == 1 else flat
-    if maps and apply.moves_maps:
-        given["maps"] = list(maps.values())
-    if boxes:
-        given["boxes"] = np.concatenate(list(boxes.values()))
-    if points:
-        given["points"] = np.concatenate([p.reshape(-1, 2) for p in points.values()])
-    outside = [
-        fills.get(name, 0) for name, mask in masks.items() for _ in (mask if name in owners else [mask])
-    ]
-    found = apply.run(key, given, fills=outside, unlit=unlit, **options)
-    images = {name: _in_range(found[k]) for name, k in zip(images, names, strict=True)}
-    turned = iter([found["mask"]] if len(flat) == 1 else found.get("masks", ()))
-    masks = {
-        name: np.array([next(turned) for _ in mask], mask.dtype).reshape(len(mask), *found["image"].shape[:2])
-        if name in owners
-        else next(turned)
-        for name, mask in masks.items()
-    }
-    maps = dict(zip(maps, found.get("maps", maps.values()), strict=True))
-    at = 0
-    for name, box in boxes.items():
-        boxes = {**boxes, name: np.asarray(found["boxes"], np.float64)[at : at + len(box)]}
-        at += len(box)
-    at = 0
-    for name, point in points.items():
-        count = point.size // 2
-        part = np.asarray(found["points"], np.float64)[at : at + count]
-        points = {**points, name: part.reshape(point.shape)}
-        at += count
-    return images, masks, maps, boxes, points
-
-
 def _as_floats(image: np.ndarray) -> np.ndarray:
-    """An image of more than 8 bits as float32 in 0–1, as albumentations takes them; bytes as they are."""
+    """Convert images of more than 8 bits to float32 in 0–1, as albumentations expects."""
     if image.dtype == np.uint16:
         return image / np.float32(65535)
     return image.astype(np.float32, copy=False) if image.dtype.kind == "f" else image
 
 
 def _in_range(image: Any) -> Any:
-    """Floats with what goes a little beyond 0–1 cut off, as cubic interpolation does at edges."""
+    """Clip floats that are slightly outside 0–1, as cubic interpolation makes at edges."""
     if not isinstance(image, np.ndarray) or image.dtype.kind != "f" or not image.size:
         return image
     least, most = float(image.min()), float(image.max())
@@ -223,7 +251,7 @@ def _in_range(image: Any) -> Any:
 
 
 def _keywords(images: Mapping[str, Any]) -> list[str]:
-    """What an `Apply` calls the images: one of them ``image``, the others by their names."""
+    """The keywords of images in `Apply`: ``image`` for one of them, their names for the others."""
     first = "image" if "image" in images else next(iter(images))
     names = ["image" if name == first else name for name in images]
     taken = [name for name in names if name in (*TARGETS, "rng")]
@@ -232,13 +260,3 @@ def _keywords(images: Mapping[str, Any]) -> list[str]:
         expected = f"another name, as Apply calls its own keywords {', '.join(TARGETS)} and rng"
         raise ContractError(Problem(place(input=taken[0]), expected, f"`{taken[0]}`", fix))
     return names
-
-
-def _require_owner(name: str, owner: str, masks: Any, boxes: Any, points: Any) -> None:
-    where = f"owners, `{name}`"
-    if owner not in boxes:
-        raise ContractError(Problem(where, "the name of boxes", repr(owner)))
-    what = points.get(name, masks.get(name))
-    if what is None or what.ndim != 3 or len(what) != len(boxes[owner]):
-        expected = f"keypoints (k, n, 2) or masks (k, H, W), with k = {len(boxes[owner])} as `{owner}` has"
-        raise ContractError(Problem(where, expected, "nothing" if what is None else f"shape {what.shape}"))

@@ -1,13 +1,13 @@
-"""One resampling of an image through one matrix.
+"""Resamples an image through one matrix.
 
-A pixel of the output is looked up where its centre came from. Inside the source, up to the very edge, it is made
-of the source's pixels alone; outside it is ``fill``. OpenCV puts the centre of the first pixel at 0 where this
-library has 0.5: matrices are moved by half a pixel on the way in, and nowhere else.
+A pixel of the output is sampled at the position that its center came from. Inside the source, edges included, only
+pixels of the source contribute; outside, it is ``fill``. OpenCV puts the center of the first pixel at 0, polyhead at
+0.5: matrices are shifted by half a pixel here, and nowhere else.
 
-Shrinking by linear interpolation alone looks at four pixels and skips the rest. Where an image shrinks by more
-than 1.5, it is first halved, once or more, each pixel the mean of four: OpenCV's fastest path by far, some 15
-times faster than a mean over fractions of pixels. What is left, between 0.75 and 1.5, is linear. Only the part of
-the source that can be seen is halved.
+Linear interpolation samples four pixels, and would skip the others when it shrinks an image. So an image that shrinks
+by more than 1.5 is first halved, repeatedly if needed, averaging four pixels each: OpenCV's fastest path, about 15
+times faster than averaging over fractions of pixels. The remaining factor, between 0.75 and 1.5, is interpolated. Only
+the visible part of the source is halved.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from polyhead.images.geometry import EDGE, scale, shift
 from polyhead.images.libraries import opencv
 
 SHRINK = 1.5
-"""What linear interpolation may shrink by, without looking coarse."""
+"""The largest factor by which linear interpolation shrinks an image without aliasing."""
 
 LONGEST = 32_000
-"""Rows or columns of a source that OpenCV can look up, and some to spare."""
+"""The largest number of rows or columns passed to OpenCV, somewhat below its limit."""
 
 GROUP = 64
-"""Channels that are moved at once, where there are more: OpenCV 5 takes 128 at most."""
+"""The number of channels warped at once; OpenCV 5 takes at most 128."""
 
 _LINEAR = (np.uint8, np.uint16, np.int16, np.float32, np.float64)
 _NEAREST = (*_LINEAR, np.int8, np.int32)
@@ -42,18 +42,18 @@ def warp(
     fill: float = 0,
     out: np.ndarray | None = None,
 ) -> np.ndarray:
-    """An image through a matrix.
+    """Warp an image by a matrix.
 
     Args:
-        image: ``(H, W)`` or ``(H, W, C)``, of any number type or bool. It is not changed.
+        image: ``(H, W)`` or ``(H, W, C)``, numeric or bool. It is not modified.
         matrix: ``(3, 3)``, from coordinates of the image to coordinates of the output.
         size: (height, width) of the output.
-        nearest: take the nearest pixel, as ids of masks need it; otherwise linear, or the mean when shrinking.
-        fill: what is outside of the image.
+        nearest: take the nearest pixel, as masks of ids need; otherwise interpolate, or average when shrinking.
+        fill: the value outside the image.
         out: where to write, of the output's shape and the image's dtype, C-contiguous.
 
     Returns:
-        ``out``, or a new array of the image's dtype: never the image itself.
+        ``out``, or a new array of the image's dtype, never the image itself.
 
     >>> warp(np.array([[1, 2, 3]], np.uint8), shift(1, 0), (1, 3)).tolist()
     [[0, 1, 2]]
@@ -65,12 +65,14 @@ def warp(
     if tuple(size) == image.shape[:2] and _is_identity(matrix):
         found = image
     elif image.dtype == np.bool_:
-        found = _warp(image.view(np.uint8), matrix, size, nearest, bool(fill), None).view(np.bool_)
+        found = _warp_with_opencv(image.view(np.uint8), matrix, size, nearest, bool(fill), None).view(
+            np.bool_
+        )
     elif image.dtype in (_NEAREST if nearest else _LINEAR):
         ready = out if out is not None and out.dtype == image.dtype and out.flags.c_contiguous else None
-        found = _warp(image, matrix, size, nearest, fill, ready)
+        found = _warp_with_opencv(image, matrix, size, nearest, fill, ready)
     else:
-        found = _through(image, matrix, size, nearest, fill)
+        found = _warp_in_other_dtype(image, matrix, size, nearest, fill)
     found = found.reshape(shape)
     if out is None:
         return found.copy() if found.base is image or found is image else found
@@ -82,7 +84,7 @@ def warp(
 def resized(
     image: np.ndarray, size: tuple[int, int], *, nearest: bool = False, out: np.ndarray | None = None
 ) -> np.ndarray:
-    """The whole image at another size: what `warp` makes of it, sooner, as nothing has to be looked up.
+    """Resize the whole image, as `warp` would but faster.
 
     Args:
         image: as for `warp`.
@@ -116,31 +118,31 @@ def resized(
 
 
 def groups(image: np.ndarray) -> list[np.ndarray]:
-    """The channels of an image in parts that OpenCV takes."""
+    """Split the channels of an image into groups that OpenCV accepts."""
     return [np.ascontiguousarray(image[..., k : k + GROUP]) for k in range(0, image.shape[2], GROUP)]
 
 
 @lru_cache(maxsize=256)
 def _places(length: int, count: int) -> np.ndarray:
-    """Where the centres of so many pixels lie among others of the same extent."""
+    """For each of ``count`` pixels, the one of ``length`` pixels over the same extent that holds its center."""
     return (2 * np.arange(count) + 1) * length // (2 * count)
 
 
-def _through(
+def _warp_in_other_dtype(
     image: np.ndarray, matrix: np.ndarray, size: tuple[int, int], nearest: bool, fill: float
 ) -> np.ndarray:
-    """By way of a dtype that OpenCV takes."""
+    """Warp in a dtype that OpenCV supports, and convert back."""
     whole = image.dtype.kind in "iu"
     way = np.int32 if nearest and whole else np.float64 if image.dtype.itemsize > 2 else np.float32
     if way == np.int32 and image.size:
         bounds = np.iinfo(np.int32)
         if image.max() > bounds.max or image.min() < bounds.min:
             way = np.float64  # exact up to 2**53
-    found = _warp(image.astype(way), matrix, size, nearest, fill, None)
+    found = _warp_with_opencv(image.astype(way), matrix, size, nearest, fill, None)
     return (np.rint(found) if whole else found).astype(image.dtype)
 
 
-def _warp(
+def _warp_with_opencv(
     image: np.ndarray,
     matrix: np.ndarray,
     size: tuple[int, int],
@@ -149,12 +151,12 @@ def _warp(
     out: np.ndarray | None,
 ) -> np.ndarray:
     cv2 = opencv()
-    part, matrix = _needed(image, matrix, size, halve=not nearest)
+    part, matrix = _visible_part(image, matrix, size, halve=not nearest)
     if part is None:
         return np.full((*size, *image.shape[2:]), fill, image.dtype)
     a, b, c, d, e, f = _inverse(matrix)
     (rows, columns), (height, width) = size, part.shape[:2]
-    # the corners' pixels, whose centres reach furthest
+    # the corner pixels, whose centers reach furthest
     x0, y0 = a * 0.5 + b * 0.5 + c, d * 0.5 + e * 0.5 + f
     right_x, right_y, down_x, down_y = a * (columns - 1), d * (columns - 1), b * (rows - 1), e * (rows - 1)
     covered = (
@@ -164,10 +166,10 @@ def _warp(
         and y0 + max(right_y, 0) + max(down_y, 0) <= height + EDGE
     )
     if covered and not nearest and abs(b) < 1e-9 and abs(d) < 1e-9:
-        resized = _upright(part, a, c, e, f, size, out)
+        resized = _resize_whole_pixels(part, a, c, e, f, size, out)
         if resized is not None:
             return resized
-    # four channels are warped in half the time of three, there and back included in two thirds
+    # warping four channels takes half the time of three; with the conversions, two thirds
     wide = not nearest and part.dtype == np.uint8 and part.shape[2:] == (3,)
     found = cv2.warpAffine(
         cv2.cvtColor(part, cv2.COLOR_RGB2RGBA) if wide else part,
@@ -181,7 +183,7 @@ def _warp(
     return cv2.cvtColor(found, cv2.COLOR_RGBA2RGB, dst=out) if wide else found
 
 
-def _upright(
+def _resize_whole_pixels(
     image: np.ndarray,
     a: float,
     c: float,
@@ -190,7 +192,7 @@ def _upright(
     size: tuple[int, int],
     out: np.ndarray | None,
 ) -> np.ndarray | None:
-    """Whole pixels of the source resized, perhaps mirrored, which is 3 times faster than a warp; None where not."""
+    """Resize whole pixels of the source, possibly mirrored, 3 times faster than a warp; None if that is impossible."""
     cv2 = opencv()
     rows, columns = size
     x, y, far_x, far_y = c, f, c + a * columns, f + e * rows
@@ -210,10 +212,10 @@ def _upright(
     return cv2.flip(part, flips, dst=out)
 
 
-def _needed(
+def _visible_part(
     image: np.ndarray, matrix: np.ndarray, size: tuple[int, int], halve: bool
 ) -> tuple[np.ndarray | None, np.ndarray]:
-    """The part of the image that can be seen, halved as often as it must, and the matrix from there."""
+    """The visible part of the image, halved as often as needed, and its matrix."""
     if not halve and max(image.shape[:2]) < LONGEST:
         return image, matrix
     cv2 = opencv()
@@ -238,7 +240,7 @@ def _needed(
             image = cv2.copyMakeBorder(image, 0, height % 2, 0, width % 2, cv2.BORDER_REPLICATE)
         image = cv2.resize(image, ((width + 1) // 2, (height + 1) // 2), interpolation=cv2.INTER_AREA)
         matrix, shrink_x, shrink_y = matrix @ scale(2, 2), shrink_x / 2, shrink_y / 2
-    if halve and max(shrink_x, shrink_y) > SHRINK:  # one side alone
+    if halve and max(shrink_x, shrink_y) > SHRINK:  # only one side shrinks further
         height, width = image.shape[:2]
         columns, rows = max(1, round(width / max(shrink_x, 1))), max(1, round(height / max(shrink_y, 1)))
         image = _averaged(image, (columns, rows))
@@ -247,7 +249,7 @@ def _needed(
 
 
 def _averaged(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Means over fractions of pixels, of which OpenCV takes four channels at most."""
+    """Average over fractions of pixels, for which OpenCV supports at most four channels."""
     cv2 = opencv()
     if image.ndim == 2 or image.shape[2] <= 4:
         return cv2.resize(image, size, interpolation=cv2.INTER_AREA)
@@ -256,7 +258,7 @@ def _averaged(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 
 def _inverse(matrix: np.ndarray) -> tuple[float, float, float, float, float, float]:
-    """The first two rows of the inverse; by hand, as it is done for each image."""
+    """The first two rows of the inverse; faster than NumPy, as it runs for each image."""
     (a, b, c), (d, e, f), _ = matrix.tolist()
     size = a * e - b * d
     a, b, d, e = e / size, -b / size, -d / size, a / size
@@ -264,6 +266,6 @@ def _inverse(matrix: np.ndarray) -> tuple[float, float, float, float, float, flo
 
 
 def _is_identity(matrix: np.ndarray) -> bool:
-    """By hand, as it is asked for each image."""
+    """Whether a matrix is the identity; faster than NumPy, as it runs for each image."""
     (a, b, c), (d, e, f), (g, h, i) = matrix.tolist()
     return all(abs(off) < 1e-9 for off in (a - 1, b, c, d, e - 1, f, g, h, i - 1))

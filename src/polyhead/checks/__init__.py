@@ -1,1 +1,1 @@
-"""The one rule book: a feed against a model, and values against heads."""
+"""The rules that compare a feed with a model, and labels with heads."""

@@ -1,4 +1,4 @@
-"""What the last activation of an output is: read from the layers, as far back as it takes."""
+"""Finds the last activation of an output by following its layers backwards."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ _UNCHANGED = {
     "UpSampling1D",
     "UpSampling2D",
 }
-"""Layers and operations that hand values on as they are."""
+"""Layers and operations that do not change values."""
 
 _STEPS = 100
 
 
 def activation(tensor: Any) -> str | None:
-    """The name of the function whose values a symbolic output holds.
+    """Return the name of the last activation of a symbolic output.
 
     Layers that only move values about, and linear activations on top (the usual way to float32 in mixed
     precision), are looked through; so are models used as layers.
@@ -70,7 +70,7 @@ def activation(tensor: Any) -> str | None:
 
 
 def _relu(operation: Any) -> str | None:
-    """The function of a ReLU layer, which may have a slope below 0 and a greatest value."""
+    """The activation of a ReLU layer; None with a slope below 0, a threshold or another maximum than 6."""
     most = getattr(operation, "max_value", None)
     if getattr(operation, "negative_slope", 0) or getattr(operation, "threshold", 0):
         return None

@@ -1,24 +1,26 @@
-"""What a user compiled a model with, by head, and what of it would go wrong without a word."""
+"""Reads losses and metrics of a compiled model by head, and finds those that would silently go wrong."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Hashable, Iterator, Mapping
+from typing import Any, TypeVar
 
 from polyhead.errors import Problem, hints, place, shown, similar
 from polyhead.keras_bridge.structure import Path, Structure, at, leaves
 from polyhead.kinds import Head
 
+H = TypeVar("H", bound=Hashable)
+
 _MEANS = ("sum_over_batch_size", "mean")
 
 
 def compiled_loss(model: Any) -> Any:
-    """The losses that a model was compiled with, Keras's own or `HeadLosses`; None where it was not."""
+    """The compiled losses of a model, Keras's own or `HeadLosses`; None if it is not compiled."""
     return getattr(model, "_compile_loss", None)
 
 
 def user_loss(model: Any) -> Any:
-    """What Keras made of the loss that a user gave to ``model.compile``; None where there is none."""
+    """Keras's ``CompileLoss`` of a model compiled by hand; None otherwise."""
     compiled = compiled_loss(model)
     return compiled if hasattr(compiled, "_user_loss") else None
 
@@ -36,20 +38,39 @@ def head_losses(model: Any) -> Any:
     return found if hasattr(found, "normalize") else None
 
 
+def losses_of(model: Any, outputs: Any) -> dict[Path, Any]:
+    """The loss of each output that has one, by its place, as Keras spreads what ``model.compile`` was given.
+
+    Args:
+        model: compiled or not, by polyhead or by hand.
+        outputs: its nested outputs.
+    """
+    given = getattr(model, "loss", None)
+    paths = [path for path, _ in leaves(outputs)]
+    if [path for path, _ in leaves(given)] == paths:
+        return {path: loss for path, loss in leaves(given) if loss is not None}
+    names = _output_names(model, paths, outputs)
+    return (
+        {}
+        if given is None
+        else _by_output("loss", given, [(path, path) for path in paths], names, outputs)[0]
+    )
+
+
 def user_losses(model: Any, structure: Structure) -> tuple[dict[str, Any], list[Problem]] | None:
-    """For each head the loss that ``model.compile`` was given for it.
+    """Return for each head the loss given to ``model.compile``.
 
     Returns:
-        None where the model is not compiled, or was by `polyhead.compile`; else the losses, without the heads
-        that have none, and what is wrong with how they were given.
+        The losses by head, without heads that have none, and the problems in how they were given. None if the model
+        is not compiled, or was compiled by `polyhead.compile`.
     """
     compiled = user_loss(model)
     if compiled is None:
         return None
     given = compiled._user_loss
     places = [(path, head) for path, head in leaves(structure.outputs)]
-    names = _names(model, [path for path, _ in places], structure.outputs)
-    found, problems = _spread("loss", given, places, names, structure.outputs)
+    names = _output_names(model, [path for path, _ in places], structure.outputs)
+    found, problems = _by_output("loss", given, places, names, structure.outputs)
     for _, head in places:
         if head not in found:
             problems.append(
@@ -62,19 +83,21 @@ def user_losses(model: Any, structure: Structure) -> tuple[dict[str, Any], list[
                     warning=head in _silent(given, names, places),
                 )
             )
-    problems += _weights(compiled._user_loss_weights, given, isinstance(structure.outputs, Mapping))
+    problems += _check_loss_weights(
+        compiled._user_loss_weights, given, isinstance(structure.outputs, Mapping)
+    )
     return {head: loss for head, loss in found.items() if loss is not None}, problems
 
 
 def user_metrics(model: Any, structure: Structure) -> tuple[dict[str, list[Any]], list[Problem]]:
-    """For each head the metrics, weighted or not, that ``model.compile`` was given for it, as they were given.
+    """Return for each head the metrics given to ``model.compile``, weighted or not.
 
     Returns:
-        The metrics, and what is wrong with how they were given.
+        The metrics, and the problems in how they were given.
     """
     compiled = getattr(model, "_compile_metrics", None)
     places = [(path, head) for path, head in leaves(structure.outputs)]
-    names = _names(model, [path for path, _ in places], structure.outputs)
+    names = _output_names(model, [path for path, _ in places], structure.outputs)
     found: dict[str, list[Any]] = {head: [] for _, head in places}
     problems = []
     for word in ("metrics", "weighted_metrics"):
@@ -83,7 +106,7 @@ def user_metrics(model: Any, structure: Structure) -> tuple[dict[str, list[Any]]
             continue
         if len(places) == 1 and isinstance(given, (list, tuple)):
             given = [given]
-        spread, wrong = _spread(word, given, places, names, structure.outputs)
+        spread, wrong = _by_output(word, given, places, names, structure.outputs)
         problems += wrong
         for head, some in spread.items():
             found[head] += some if isinstance(some, (list, tuple)) else [some]
@@ -93,7 +116,7 @@ def user_metrics(model: Any, structure: Structure) -> tuple[dict[str, list[Any]]
 def unweighable(
     losses: Mapping[str, Any], heads: Mapping[str, Head], weighted: frozenset[str], fine: frozenset[str]
 ) -> Iterator[Problem]:
-    """Losses whose values are coarser than the weights that a feed gives them.
+    """Find losses with coarser values than the sample weights of the feed.
 
     Args:
         losses: ``{head: LabelledMean}``.
@@ -143,7 +166,7 @@ def unweighable(
 
 
 def _values_shape(loss: Any, head: Head) -> tuple[int, ...] | None:
-    """The shape of a loss's values for two rows; None where these numbers do not suit it."""
+    """The shape of a loss's values for two rows; None if it cannot be called on zeros and halves."""
     import keras
 
     try:
@@ -156,7 +179,7 @@ def _values_shape(loss: Any, head: Head) -> tuple[int, ...] | None:
 def diluted(
     losses: Mapping[str, Any], heads: Mapping[str, Head], weighted: frozenset[str]
 ) -> Iterator[Problem]:
-    """Losses of ``model.compile`` that make less, or something else, of weights and missing labels than is meant."""
+    """Find losses of ``model.compile`` in which weights and missing labels do not have their full effect."""
     import keras
 
     for name in losses:
@@ -183,7 +206,7 @@ def diluted(
 
 
 def plain_metrics(model: Any, weighted: frozenset[str]) -> Iterator[Problem]:
-    """Metrics that count the fillers of missing labels as if they were labels."""
+    """Find plain metrics, which count the fillers of missing labels as labels."""
     given = getattr(getattr(model, "_compile_metrics", None), "_user_metrics", None)
     if given and weighted:
         yield Problem(
@@ -196,18 +219,18 @@ def plain_metrics(model: Any, weighted: frozenset[str]) -> Iterator[Problem]:
         )
 
 
-def _names(model: Any, paths: list[Path], outputs: Any) -> list[str]:
-    """What a loss dict calls the outputs: by their keys, or else by their layers; in Keras's own order."""
+def _output_names(model: Any, paths: list[Path], outputs: Any) -> list[str]:
+    """The keys of a dict of losses, in Keras's order: the outputs' own keys, or else the names of their layers."""
     names = getattr(model, "output_names", None)
     if not isinstance(outputs, Mapping) and names is not None and len(names) == len(paths):
         return [str(name) for name in names]
     return ["/".join(map(str, path)) for path in paths]
 
 
-def _spread(
-    word: str, given: Any, places: list[tuple[Path, str]], names: list[str], outputs: Any
-) -> tuple[dict[str, Any], list[Problem]]:
-    """A loss for each head, as Keras would spread what it was given."""
+def _by_output(
+    word: str, given: Any, places: list[tuple[Path, H]], names: list[str], outputs: Any
+) -> tuple[dict[H, Any], list[Problem]]:
+    """Assign losses or metrics to outputs as Keras does."""
     heads = [head for _, head in places]
     if isinstance(given, Mapping):
         known = dict(zip(names, heads, strict=True))
@@ -216,7 +239,7 @@ def _spread(
             there = [*outputs, *known]
             problems = [_strange(word, key, list(outputs)) for key in given if key not in there]
             return {
-                head: part for path, head in places if (part := _along(given, path)) is not None
+                head: part for path, head in places if (part := _at_or_none(given, path)) is not None
             }, problems
         problems = [_strange(word, key, list(known)) for key in given if key not in known]
         return {
@@ -238,7 +261,7 @@ def _spread(
     return dict.fromkeys(heads, given), []
 
 
-def _along(given: Any, path: Path) -> Any:
+def _at_or_none(given: Any, path: Path) -> Any:
     try:
         return at(given, path)
     except (KeyError, IndexError, TypeError):
@@ -256,7 +279,7 @@ def _strange(word: str, key: str, known: list[str]) -> Problem:
 
 
 def _silent(given: Any, names: list[str], places: list[tuple[Path, str]]) -> set[str]:
-    """Heads whose loss is None on purpose."""
+    """Heads whose loss the user set to None."""
     if isinstance(given, Mapping):
         return {head for name, (_, head) in zip(names, places, strict=True) if name in given}
     if isinstance(given, (list, tuple)) and len(given) == len(places):
@@ -264,8 +287,8 @@ def _silent(given: Any, names: list[str], places: list[tuple[Path, str]]) -> set
     return set()
 
 
-def _weights(weights: Any, losses: Any, keyed: bool) -> Iterator[Problem]:
-    """Weights that Keras would lay beside the losses in sorted order, whatever their keys are.
+def _check_loss_weights(weights: Any, losses: Any, keyed: bool) -> Iterator[Problem]:
+    """Find loss weights that Keras would match with losses by sorted order, whatever their keys are.
 
     Args:
         weights: as given.

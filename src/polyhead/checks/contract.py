@@ -1,10 +1,9 @@
-"""Does this feed fit this model: every mismatch at once."""
+"""Compares a feed with a model and reports every mismatch at once."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from polyhead.checks.activation import activation
@@ -18,57 +17,26 @@ from polyhead.checks.compiled_model import (
     user_metrics,
 )
 from polyhead.checks.metric_rules import judge_metrics
-from polyhead.checks.output_rules import as_loss, exchanged, half_precision, judge, judge_inputs, judge_labels
+from polyhead.checks.model_match import Fit, match_model, symbolic
+from polyhead.checks.output_rules import (
+    as_loss,
+    exchanged_heads,
+    half_precision,
+    judge,
+    judge_inputs,
+    judge_labels,
+)
 from polyhead.checks.scale_rules import unscaled
-from polyhead.errors import Problem, Report, hints, place, similar
-from polyhead.keras_bridge.identifiers import unknown
-from polyhead.keras_bridge.structure import Path, Structure, at, leaves, rebuild
+from polyhead.errors import Problem
+from polyhead.keras_bridge.identifiers import unknown_names
+from polyhead.keras_bridge.structure import Structure, at, leaves
 from polyhead.kinds import Head, Image, Input
 from polyhead.kinds.array_statistics import ArrayStatistics
-
-_KERAS_PREFACES = (
-    "Exception encountered when calling",
-    "Could not automatically infer",
-    "Error encountered:",
-)
-
-
-@dataclass(frozen=True)
-class Fit(Report):
-    """A report on a feed and a model.
-
-    Attributes:
-        structure: where inputs and heads stand in the model, if all of them were found.
-    """
-
-    structure: Structure | None = field(default=None, repr=False)
-
-
-@dataclass(frozen=True)
-class _Leaf:
-    """One tensor of a model's inputs or outputs; an input that is ``optional`` may be None."""
-
-    path: Path
-    shape: tuple[int | None, ...]
-    layer: str | None
-    optional: bool = False
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """What it may be called: its layer's name, its key, its keys from the top."""
-        keys = [str(key) for key in self.path if not isinstance(key, int)]
-        found = [*keys[-1:], "/".join(keys), self.layer or ""]
-        return tuple(dict.fromkeys(name for name in found if name))
-
-    def __str__(self) -> str:
-        return (
-            f"`{self.names[0]}` {self.shape}" if self.names else f"{self.path or 'the only one'} {self.shape}"
-        )
 
 
 @dataclass(frozen=True)
 class Declared:
-    """What a feed says of itself, and what its first rows hold.
+    """A feed as the checks see it.
 
     Attributes:
         inputs: resolved input kinds.
@@ -93,10 +61,10 @@ def check(model: Any, declared: Declared, seen: Mapping[str, ArrayStatistics], c
     Args:
         model: a functional, sequential or subclassed Keras model; built here where it is not yet.
         declared: the feed.
-        seen: for each head what its labels were seen to hold.
-        compiled: also look at what the user compiled the model with.
+        seen: statistics of each head's labels.
+        compiled: also check the losses and metrics the model was compiled with.
     """
-    fit = match(model, declared.inputs, declared.heads, declared.batch_size)
+    fit = match_model(model, declared.inputs, declared.heads, declared.batch_size)
     problems = list(fit.problems)
     images = [kind for kind in declared.inputs.values() if isinstance(kind, Image)]
     size = images[0].shape[:2] if len(images) == 1 else None
@@ -117,7 +85,7 @@ def check(model: Any, declared: Declared, seen: Mapping[str, ArrayStatistics], c
 def _judged(
     model: Any, declared: Declared, seen: Mapping[str, ArrayStatistics], structure: Structure, compiled: bool
 ) -> Iterator[Problem]:
-    """Outputs, losses and labels against each other, where the places of all are known."""
+    """Compare outputs, losses, metrics and labels, once every head has its output."""
     known = symbolic(model)
     applied: dict[str, str | None] = dict.fromkeys(declared.heads)
     if structure.own_loss:
@@ -136,8 +104,8 @@ def _judged(
     if users is not None:
         given, problems = users
         yield from problems
-    metrics, problems = _asked(model, declared, structure, users is not None)
-    problems += unknown(given, metrics)
+    metrics, problems = _metrics_given(model, declared, structure, users is not None)
+    problems += unknown_names(given, metrics)
     yield from problems
     if problems:
         return
@@ -146,32 +114,32 @@ def _judged(
         yield from judge(name, head, applied[name], losses[name], seen.get(name))
         yield from half_precision(name, outputs.get(name))
     yield from unscaled(declared.heads, losses, seen, outputs, applied)
-    yield from exchanged(declared.heads, applied, seen)
+    yield from exchanged_heads(declared.heads, applied, seen)
     if compiled:
-        yield from _metrics(metrics, declared, applied, given, by_hand=users is not None)
+        yield from _check_metrics(metrics, declared, applied, given, by_hand=users is not None)
     if users is not None:
         yield from diluted(given, declared.heads, declared.weighted)
         yield from plain_metrics(model, declared.weighted)
 
 
-def _asked(
+def _metrics_given(
     model: Any, declared: Declared, structure: Structure, by_hand: bool
 ) -> tuple[dict[str, list[Any]], list[Problem]]:
-    """For each head the metrics that it says, or ``model.compile``, and what is wrong with how they were given."""
+    """Return each head's metrics, its own or from ``model.compile``, and the problems in how they were given."""
     if by_hand:
         return user_metrics(model, structure)
     given = {name: head.metrics or [] for name, head in declared.heads.items()}
     return {n: list(some) if isinstance(some, (list, tuple)) else [some] for n, some in given.items()}, []
 
 
-def _metrics(
+def _check_metrics(
     metrics: Mapping[str, list[Any]],
     declared: Declared,
     applied: Mapping[str, str | None],
     losses: Mapping[str, Any],
     by_hand: bool,
 ) -> Iterator[Problem]:
-    """Metrics of the heads, or of ``model.compile``, that do not suit a head."""
+    """Find metrics that do not suit their head."""
     from polyhead.keras_bridge.metrics import resolve
 
     for name, head in declared.heads.items():
@@ -181,220 +149,3 @@ def _metrics(
         told = bool(logits) and not by_hand  # a metric by name is made to suit, which Keras does not do
         asked = [resolve(metric, head, told) for metric in metrics[name]]
         yield from judge_metrics(name, head, asked, logits)
-
-
-def match(model: Any, inputs: Mapping[str, Input], heads: Mapping[str, Head], batch_size: int) -> Fit:
-    """Where inputs and heads stand in a model: names, structure, and every dimension."""
-    x, y, failure = _signature(model, inputs, batch_size)
-    if failure is not None:
-        return Fit((failure,))
-    problems: list[Problem] = []
-    notes: list[str] = []
-    matched_inputs = _match(
-        "input", _leaves(x, model), {n: k.shape for n, k in inputs.items()}, problems, notes
-    )
-    shapes = {n: h.output_shape for n, h in heads.items()}
-    unlike: list[Problem] = []
-    told: list[str] = []
-    outputs = _leaves(y, model)
-    matched_heads = _match("head", outputs, shapes, unlike, told) if heads else {}
-    if unlike and outputs and not any(leaf.names for leaf in outputs):
-        unlike = [_nameless(heads, y)]
-    if unlike and not problems and makes_own_loss(model):
-        notes.append(
-            f"{type(model).__name__} makes its loss itself: it gets the labels as a dict of {', '.join(heads)}; "
-            "its outputs are not compared with them"
-        )
-        taken = rebuild(x, lambda path, _: matched_inputs.get(path))
-        return Fit((), tuple(notes), Structure(taken, {name: name for name in heads}, own_loss=True))
-    problems += unlike
-    notes += told
-    if problems:
-        return Fit(tuple(problems), tuple(notes))
-    structure = Structure(
-        rebuild(x, lambda path, _: matched_inputs.get(path)),
-        rebuild(y, lambda path, _: matched_heads[path]) if heads else {},
-    )
-    return Fit((), tuple(notes), structure)
-
-
-def makes_own_loss(model: Any) -> bool:
-    """Whether a model's class says how its loss is made, or its training step."""
-    import keras
-
-    own = type(model)
-    return any(
-        getattr(own, name, None) is not getattr(keras.Model, name, None)
-        for name in ("compute_loss", "train_step")
-    )
-
-
-def symbolic(model: Any) -> tuple[Any, Any] | None:
-    """The nested inputs and outputs of a functional or a built sequential model; None for a subclassed one."""
-    import keras
-
-    try:
-        if isinstance(model, keras.Sequential):
-            return model.inputs[0], model.outputs[0]
-        if hasattr(model, "output_names"):
-            return model.input, model.output
-    except (
-        AttributeError,
-        ValueError,
-        IndexError,
-        TypeError,
-    ):  # a sequential model that has not seen its input
-        pass
-    return None
-
-
-def _signature(model: Any, inputs: Mapping[str, Input], batch_size: int) -> tuple[Any, Any, Problem | None]:
-    """The nested symbolic inputs and outputs of a model."""
-    known = symbolic(model)
-    if known is not None:
-        return *known, None
-    import keras
-
-    tensors = {
-        name: keras.KerasTensor((batch_size, *kind.shape), kind.dtype, name=name)
-        for name, kind in inputs.items()
-    }
-    first = next(iter(tensors.values()))
-    tries = [first, tensors] if len(tensors) == 1 else [tensors, tuple(tensors.values())]
-    errors = []
-    for x in tries:
-        try:
-            return x, model(x), None
-        except Exception as error:  # a user's call() may raise anything at all
-            errors.append(f"{type(error).__name__}: {_first_line(error)}")
-    found = "; ".join(dict.fromkeys(errors))
-    ways = " or ".join(
-        "a dict" if isinstance(x, dict) else "a tuple" if isinstance(x, tuple) else "a tensor" for x in tries
-    )
-    expected = (
-        f"one that takes {ways} of {', '.join(f'{name} {kind.shape}' for name, kind in inputs.items())}"
-    )
-    return None, None, Problem("model", expected, found, "Build the model first, or mend its call().")
-
-
-def _first_line(error: Exception) -> str:
-    """What an error says, without the words and colours that Keras puts round it."""
-    lines = [line.strip() for line in re.sub(r"\x1b\[\d+m", "", str(error)).splitlines()]
-    lines = [line for line in lines if line and not line.startswith(_KERAS_PREFACES)]
-    return lines[0].rstrip(".") if lines else ""
-
-
-def _nameless(heads: Mapping[str, Head], outputs: Any) -> Problem:
-    """The problem of a model whose outputs have no names, as a subclassed one that returns a tuple."""
-    returned = ", ".join(f'"{name}": ...' for name in heads)
-    count = sum(1 for _ in leaves(outputs))
-    found = (
-        f"a {type(outputs).__name__} of {count}"
-        if isinstance(outputs, (tuple, list))
-        else "one without a name"
-    )
-    return Problem(
-        "model",
-        f"outputs by the names of the heads, {', '.join(f'`{name}`' for name in heads)}",
-        found,
-        f"Return a dict from call(): return {{{returned}}}.",
-        "nameless-outputs",
-    )
-
-
-def _leaves(nested: Any, model: Any) -> list[_Leaf]:
-    found = []
-    for path, tensor in leaves(nested):
-        history = getattr(tensor, "_keras_history", None)
-        operation = getattr(history, "operation", None)
-        layer = operation.name if operation is not None else getattr(tensor, "name", None)
-        layer = (
-            None if operation is model else layer
-        )  # what a subclassed model returns has no name of its own
-        optional = bool(getattr(operation, "optional", False))
-        found.append(_Leaf(path, tuple(tensor.shape[1:]), layer, optional))
-    return found
-
-
-def _match(
-    word: str,
-    tensors: list[_Leaf],
-    shapes: Mapping[str, tuple[int, ...]],
-    problems: list[Problem],
-    notes: list[str],
-) -> dict[Path, str]:
-    """Which declared name stands at which place of the model: by name, else in order where shapes leave no doubt."""
-    matched: dict[Path, str] = {}
-    left = dict(shapes)
-    for tensor in tensors:
-        for name in tensor.names:
-            if name in left:
-                matched[tensor.path] = name
-                left.pop(name)
-                break
-    rest = [t for t in tensors if t.path not in matched]
-    required = [t for t in rest if not t.optional]
-    if not left or len(required) == len(left):
-        left_out = ", ".join(str(t) for t in rest if t.optional)
-        notes += [f"{word} {left_out} is optional and left out: the model gets None"] if left_out else []
-        rest = required
-    if len(rest) == len(left) and rest:
-        sure = len(rest) == 1 or (not matched and _sure(rest, left))
-        if sure and (len(tensors) == 1 or not matched):
-            for tensor, name in zip(rest, list(left), strict=True):
-                matched[tensor.path] = name
-                if len(tensors) > 1:
-                    notes.append(f"{word} `{name}` taken for {tensor}, by order and shape")
-            rest, left = [], {}
-    other = "input" if word == "input" else "output"
-    for name in left:
-        expected = f"a model with an {other} `{name}` {shapes[name]}"
-        found = f"{other}s {', '.join(str(t) for t in tensors)}"
-        near = similar(name, [names for t in rest for names in t.names])
-        fix = f'Name the layer: name="{name}", or give the {word} the name that the model has.'
-        fix = hints(near, fix)
-        problems.append(
-            Problem(place(input=name) if word == "input" else place(head=name), expected, found, fix)
-        )
-    for tensor in rest:
-        fix = "Declare a head for it, or leave the output out of the model."
-        fix = "Declare it, or name an input after it." if word == "input" else fix
-        article = "an input" if word == "input" else "a head"
-        declared = f"{word}s {', '.join(f'`{n}`' for n in shapes)}"
-        problems.append(Problem(f"model, {other} {tensor}", f"{article} for it", declared, fix))
-    by_path = {t.path: t for t in tensors}
-    for path, name in matched.items():
-        tensor, wanted = by_path[path], shapes[name]
-        if _fits(tensor.shape, wanted):
-            notes.append(f"{word} `{name}` -> {other} {tensor}")
-        else:
-            problems.append(_misshapen(word, name, tensor, wanted))
-    return matched
-
-
-def _fits(shape: tuple[int | None, ...], wanted: tuple[int, ...]) -> bool:
-    return len(shape) == len(wanted) and all(s in (None, w) for s, w in zip(shape, wanted, strict=True))
-
-
-def _sure(tensors: list[_Leaf], shapes: Mapping[str, tuple[int, ...]]) -> bool:
-    """Whether the order fits every shape, and no other assignment does."""
-    wanted = list(shapes.values())
-    fits = [[_fits(t.shape, w) for w in wanted] for t in tensors]
-    return all(row[i] and sum(row) == 1 for i, row in enumerate(fits))
-
-
-def _misshapen(word: str, name: str, tensor: _Leaf, wanted: tuple[int, ...]) -> Problem:
-    other = "input" if word == "input" else "output"
-    fix = (
-        f"Give the layer {wanted[-1]} units."
-        if word == "head" and len(wanted) == len(tensor.shape) == 1
-        else ""
-    )
-    if len(wanted) == 3 and _fits(tensor.shape, (*wanted[1:], wanted[0])):
-        fix = "These are channels first: give array.transpose(0, 2, 3, 1)."
-    return Problem(
-        place(input=name) if word == "input" else place(head=name),
-        f"an {other} of shape {wanted}",
-        f"`{tensor.names[0] if tensor.names else tensor.path}` of shape {tensor.shape}",
-        fix,
-    )

@@ -1,4 +1,4 @@
-"""Does a metric suit its head: the form of its labels, and the scale of its output."""
+"""Checks whether a metric suits its head: the form of the labels, and the scale of the output."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _SWEEPS = {
     "sensitivity_at_specificity",
     "specificity_at_sensitivity",
 }
-"""They try thresholds from 0 to 1."""
+"""Metrics that try thresholds from 0 to 1."""
 _CUTS = {
     "binary_accuracy",
     "binary_io_u",
@@ -58,11 +58,11 @@ _OTHERS = {
 _KNOWN = _IDS | _ONE_HOT | _SWEEPS | _CUTS | _OTHERS
 
 
-def kind_of(metric: Any) -> str:
-    """What a Keras metric computes, in snake case; empty for one that is not Keras's own.
+def metric_kind(metric: Any) -> str:
+    """Return the name of a Keras metric in snake case; empty for a metric of another origin.
 
     >>> import keras
-    >>> kind_of(keras.metrics.TopKCategoricalAccuracy()), kind_of(keras.metrics.get("mse"))
+    >>> metric_kind(keras.metrics.TopKCategoricalAccuracy()), metric_kind(keras.metrics.get("mse"))
     ('top_k_categorical_accuracy', 'mean_squared_error')
     """
     function = getattr(metric, "_fn", None)
@@ -77,7 +77,7 @@ def kind_of(metric: Any) -> str:
 
 
 def judge_metrics(name: str, head: Head, metrics: Iterable[Any], logits: bool | None) -> Iterator[Problem]:
-    """What metrics would get wrong of a head.
+    """Find metrics that would misread a head.
 
     Args:
         name: of the head.
@@ -86,18 +86,18 @@ def judge_metrics(name: str, head: Head, metrics: Iterable[Any], logits: bool | 
         logits: the output holds logits (True) or probabilities; None where that is not known.
     """
     for metric in metrics:
-        kind = kind_of(metric)
+        kind = metric_kind(metric)
         if not kind:
             continue
-        problem = _form(name, head, kind, metric)
+        problem = _check_form(name, head, kind, metric)
         if problem is None and logits is not None and head.probabilities:
-            problem = _scale(name, kind, metric, logits)
+            problem = _check_scale(name, kind, metric, logits)
         if problem is not None:
             yield problem
 
 
-def _form(name: str, head: Head, kind: str, metric: Any) -> Problem | None:
-    """A metric that reads labels of another form."""
+def _check_form(name: str, head: Head, kind: str, metric: Any) -> Problem | None:
+    """The problem of a metric that reads labels of another form."""
     title = kind if type(metric).__name__ == "MeanMetricWrapper" else type(metric).__name__
     labels, fix, warning = "", "", False
     if head.losses == SPARSE_LOSSES:
@@ -131,8 +131,8 @@ def _form(name: str, head: Head, kind: str, metric: Any) -> Problem | None:
     return Problem(place(head=name), expected, title, fix, "metric", warning=warning)
 
 
-def _scale(name: str, kind: str, metric: Any, logits: bool) -> Problem | None:
-    """A metric that takes logits for probabilities, or the other way round."""
+def _check_scale(name: str, kind: str, metric: Any, logits: bool) -> Problem | None:
+    """The problem of a metric that takes logits for probabilities, or probabilities for logits."""
     config: Mapping[str, Any] = metric.get_config()
     title = type(metric).__name__
     told = config.get("from_logits")
@@ -165,7 +165,7 @@ def _scale(name: str, kind: str, metric: Any, logits: bool) -> Problem | None:
 
 
 def _thresholds(kind: str, config: Mapping[str, Any]) -> list[float]:
-    """Where a metric cuts an output, as far as it does."""
+    """The thresholds that a metric applies to the output."""
     if kind not in _CUTS or config.get("top_k") is not None:
         return []
     found = config.get("thresholds", config.get("threshold"))

@@ -1,4 +1,4 @@
-"""Does an output suit its head: activation, loss and labels against each other."""
+"""Checks whether an output suits its head: activation, loss and labels against each other."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from polyhead.checks.range_rules import (
     UNIT_LOSSES,
     beyond,
     bounds_of,
-    logits,
-    one_unit,
+    logits_problem,
+    one_unit_softmax,
     span,
     suits,
 )
-from polyhead.errors import Problem, place
+from polyhead.errors import Problem, place, shown
 from polyhead.keras_bridge.rescaling import rescaling
 from polyhead.kinds import Head, Image, Input
 from polyhead.kinds.array_statistics import ArrayStatistics
@@ -29,13 +29,16 @@ _PROPER = {
     "categorical_crossentropy": "CategoricalCrossentropy",
     "sparse_categorical_crossentropy": "SparseCategoricalCrossentropy",
 }
+_NAMED = 3
+"""Groups of names that are spelled alike and named in one problem."""
+
 FEW = 30
-"""Labels of fewer rows may be all alike by chance."""
+"""With fewer rows, labels may be equal by chance."""
 
 
 @dataclass(frozen=True)
 class Loss:
-    """A loss as far as it can be known.
+    """What is known of a loss.
 
     Attributes:
         name: ``"binary_crossentropy"`` and so on; empty for one that is not Keras's own.
@@ -47,7 +50,7 @@ class Loss:
 
 
 def as_loss(given: Any) -> Loss:
-    """What is known of a loss, its name or its function.
+    """Describe a loss, its name or its function.
 
     >>> as_loss("binary_crossentropy")
     Loss(name='binary_crossentropy', from_logits=False)
@@ -77,30 +80,30 @@ def judge(
     loss: Loss | None,
     seen: ArrayStatistics | None,
 ) -> Iterator[Problem]:
-    """What does not go together in one head.
+    """Find what does not fit together in one head.
 
     Args:
         name: of the head.
         head: resolved.
         applied: the output's last activation, if it can be told.
         loss: the loss that the user chose, if any.
-        seen: what its labels were seen to hold.
+        seen: statistics of its labels.
     """
     where = place(head=name)
     units = head.output_shape[-1]
-    wrong_activation = _activation(where, head, applied, units)
+    wrong_activation = _check_activation(where, head, applied, units)
     if wrong_activation is not None:
         yield wrong_activation
     if loss is not None:
-        yield from _loss(where, head, applied, loss, seen, units)
+        yield from _check_loss(where, head, applied, loss, seen, units)
     if wrong_activation is None and not head.probabilities and seen is not None:
-        yield from _range(where, applied, seen)
+        yield from _check_reach(where, applied, seen)
 
 
-def _activation(where: str, head: Head, applied: str | None, units: int) -> Problem | None:
-    """An activation that cannot give what the head means."""
+def _check_activation(where: str, head: Head, applied: str | None, units: int) -> Problem | None:
+    """The problem of an activation that cannot give what the head predicts."""
     better = "sigmoid" if head.probabilities else "linear"
-    single = one_unit(where, applied, units, better)
+    single = one_unit_softmax(where, applied, units, better)
     if single is not None:
         return single
     if applied in (None, "linear") or not head.probabilities or applied in head.probabilities:
@@ -115,7 +118,7 @@ def _activation(where: str, head: Head, applied: str | None, units: int) -> Prob
         many = f"{applied} gives each class a probability of its own"
     return Problem(
         where,
-        f'activation="{first}", or none for logits, as {type(head.inner).__name__} wants',
+        f'activation="{first}", or none for logits, as {type(head.inner).__name__} needs',
         f"{applied}: {many}",
         f'Say activation="{first}" in the output layer.',
         "activation",
@@ -123,7 +126,7 @@ def _activation(where: str, head: Head, applied: str | None, units: int) -> Prob
     )
 
 
-def _loss(
+def _check_loss(
     where: str, head: Head, applied: str | None, loss: Loss, seen: ArrayStatistics | None, units: int
 ) -> Iterator[Problem]:
     kind = type(head.inner).__name__
@@ -153,13 +156,13 @@ def _loss(
     if found is not None:
         yield Problem(
             f"{where}, row {found[1]}",
-            f"labels in 0–1, as {loss.name} wants",
+            f"labels in 0–1, as {loss.name} expects",
             f"{found[0]:.6g}",
             'Say loss="mean_squared_error" for numbers.',
             "loss",
         )
         return
-    unlike = logits(where, applied, loss.name, loss.from_logits)
+    unlike = logits_problem(where, applied, loss.name, loss.from_logits)
     if unlike is not None:
         yield unlike
 
@@ -178,8 +181,8 @@ def _why_not(loss: str, head: Head, units: int) -> str:
     return "These labels are 0 and 1."
 
 
-def _range(where: str, applied: str | None, seen: ArrayStatistics) -> Iterator[Problem]:
-    """A label that the output can never reach."""
+def _check_reach(where: str, applied: str | None, seen: ArrayStatistics) -> Iterator[Problem]:
+    """Find a label that the output can never reach."""
     low, high, why = bounds_of(applied, None) or (-math.inf, math.inf, "")
     found = beyond(seen, (low, high))
     if found is not None:
@@ -193,7 +196,7 @@ def _range(where: str, applied: str | None, seen: ArrayStatistics) -> Iterator[P
 
 
 def half_precision(name: str, tensor: Any) -> Iterator[Problem]:
-    """An output in half precision, in which a loss and large numbers overflow."""
+    """Warn of an output in half precision, in which losses and large numbers overflow."""
     dtype = str(getattr(tensor, "dtype", ""))
     if "float16" in dtype:
         yield Problem(
@@ -206,10 +209,10 @@ def half_precision(name: str, tensor: Any) -> Iterator[Problem]:
         )
 
 
-def exchanged(
+def exchanged_heads(
     heads: Mapping[str, Head], applied: Mapping[str, str | None], seen: Mapping[str, ArrayStatistics]
 ) -> Iterator[Problem]:
-    """Two heads of one shape whose labels fit each other's outputs and not their own."""
+    """Find two heads of one shape whose labels fit each other's outputs but not their own."""
     names = [n for n in heads if n in seen and seen[n].labelled]
     for i, one in enumerate(names):
         for other in names[i + 1 :]:
@@ -231,15 +234,16 @@ def exchanged(
 def judge_labels(
     name: str, head: Head, seen: ArrayStatistics, shuffled: bool, size: tuple[int, ...] | None
 ) -> Iterator[Problem]:
-    """What the labels of a head give away by themselves.
+    """Find problems in the labels of a head alone.
 
     Args:
         name: of the head.
         head: resolved.
-        seen: what its labels were seen to hold.
+        seen: statistics of its labels.
         shuffled: whether the rows that were looked at stand for all.
         size: height and width of the only image, if there is one.
     """
+    yield from _spelled_alike(name, head)
     where = place(head=name)
     if not seen.labelled:
         if seen.complete and seen.rows:
@@ -279,8 +283,35 @@ def judge_labels(
             )
 
 
+def _spelled_alike(name: str, head: Head) -> Iterator[Problem]:
+    """Find learnt classes whose names differ only in spaces or case: likely one class, spelled in two ways."""
+    column, kind = head.columns(name)[0], head.inner
+    what = "values" if kind.answers else "classes"
+    other = (
+        "turn the column into 0 and 1" if kind.answers else f"list the classes: {type(kind).__name__}([...])"
+    )
+    groups = []
+    for names in head.spellings:
+        often = {0: "", 1: " once"}
+        found = [f"{shown(one)}{often.get(times, f' {times:,} times')}" for one, times in names.items()]
+        groups.append(f"{', '.join(found[:-1])} and {found[-1]}")
+    if not groups:
+        return
+    spaces = all(len({one.strip() for one in names}) < len(names) for names in head.spellings)
+    clean = ".str.strip()" if spaces else ".str.strip().str.lower()"
+    more = f"; … ({len(groups):,} in all)" if len(groups) > _NAMED else ""
+    yield Problem(
+        place(head=name, column=None if column == name else column),
+        f"{what} that differ in more than spaces and case",
+        "; ".join(groups[:_NAMED]) + more,
+        f"If they mean the same, spell them alike in the data, for example with {clean}; if not, {other}.",
+        "class-spelling",
+        warning=True,
+    )
+
+
 def judge_inputs(model: Any, inputs: Mapping[str, Input], tensors: Mapping[str, Any]) -> Iterator[Problem]:
-    """Inputs whose numbers the model does not expect.
+    """Find inputs whose numbers the model does not expect.
 
     Args:
         model: the model.

@@ -1,4 +1,4 @@
-"""What an output can give, and whether labels lie in it: one rule for `Feed.check` and for `examine`."""
+"""The range of each activation and loss, and whether labels lie in it; for `Feed.check` and `examine`."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ RANGES = {
     "exponential": (0.0, math.inf),
     "elu": (-1.0, math.inf),
 }
-"""What each activation can give."""
+"""The range of each activation."""
 
 BOUNDED = tuple(name for name, (_, high) in RANGES.items() if high < math.inf)
 
 ONE_CLASS = ("softmax", "sparsemax")
-"""They give one class of several."""
+"""Activations that choose one class of several."""
 
 SIGMOIDS = ("sigmoid", "hard_sigmoid")
-"""They give each class a probability of its own."""
+"""Activations that give each class a probability of its own."""
 
 UNIT_LOSSES = frozenset(
     {
@@ -48,11 +48,11 @@ UNIT_LOSSES = frozenset(
 """Losses whose labels are in 0–1."""
 
 SLACK = 1e-4
-"""By so much a label may miss a range, as scaled numbers do."""
+"""The tolerance at the ends of a range, for rounding in scaled numbers."""
 
 
 def beyond(labels: ArrayStatistics, bounds: tuple[float, float]) -> tuple[float, Any] | None:
-    """The smallest label and its place if it lies below some bounds, else the largest if it lies above them."""
+    """The smallest label with its place if it lies below the bounds, else the largest if it lies above; else None."""
     if labels.low[0] < bounds[0] - SLACK:
         return labels.low
     return labels.high if labels.high[0] > bounds[1] + SLACK else None
@@ -64,7 +64,7 @@ def suits(applied: str | None, labels: ArrayStatistics) -> bool:
 
 
 def bounds_of(applied: str | None, loss: str | None) -> tuple[float, float, str] | None:
-    """The numbers that labels can be, and why: by the loss, else by the activation; None for any."""
+    """The range of labels and its reason, by the loss or else by the activation; None if any number will do."""
     if loss in UNIT_LOSSES:
         return 0.0, 1.0, f"its loss is {loss}"
     if applied in RANGES:
@@ -83,7 +83,7 @@ def span(low: float, high: float) -> str:
     return f"in {low:g}–{high:g}" if low >= 0 else f"from {low:g} to {high:g}"
 
 
-def one_unit(where: str, applied: str | None, units: int | None, better: str) -> Problem | None:
+def one_unit_softmax(where: str, applied: str | None, units: int | None, better: str) -> Problem | None:
     """The problem of a softmax over a single unit.
 
     Args:
@@ -103,8 +103,8 @@ def one_unit(where: str, applied: str | None, units: int | None, better: str) ->
     )
 
 
-def logits(where: str, applied: str | None, loss: str, from_logits: bool | None) -> Problem | None:
-    """The problem of a loss that reads logits where it gets probabilities, or the reverse.
+def logits_problem(where: str, applied: str | None, loss: str, from_logits: bool | None) -> Problem | None:
+    """The problem of a loss that takes probabilities for logits, or logits for probabilities.
 
     Args:
         where: the place.

@@ -1,4 +1,4 @@
-"""Do the losses of heads go together: numbers in units of their own drown the other heads."""
+"""Finds heads whose labels are so large that their loss drowns the other heads."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from polyhead.kinds import Head
 from polyhead.kinds.array_statistics import ArrayStatistics
 
 MOST = 100
-"""A head whose first loss is so many times that of all others is warned of."""
+"""Warn if a head's first loss is this many times that of all others."""
 
 
 def unscaled(
@@ -25,7 +25,7 @@ def unscaled(
     outputs: Mapping[str, Any],
     applied: Mapping[str, str | None],
 ) -> Iterator[Problem]:
-    """Heads of numbers whose labels are so far from unit scale that their loss drowns the others.
+    """Find heads whose labels are so far from unit scale that their loss drowns the others.
 
     Args:
         heads: resolved.
@@ -59,7 +59,7 @@ def unscaled(
 
 
 def _first_loss(head: Head, loss: Loss | None, seen: ArrayStatistics | None) -> float | None:
-    """About what a head's loss is where its output is zero, or knows nothing; None where that is not known."""
+    """Estimate a head's loss before training, when its output is zero or uniform; None if it is not known."""
     if head.probabilities:
         return math.log(max(2, head.output_shape[-1])) if "softmax" in head.probabilities else math.log(2)
     if head.first_loss is not None:
@@ -75,7 +75,7 @@ def _first_loss(head: Head, loss: Loss | None, seen: ArrayStatistics | None) -> 
 
 
 def _begins_there(tensor: Any, seen: ArrayStatistics) -> bool:
-    """Whether an output is made to begin near its labels: its layer has such a bias, or layers scale it."""
+    """Whether an output starts near its labels, by the bias of its layer or by a layer that scales it."""
     operation = getattr(getattr(tensor, "_keras_history", None), "operation", None)
     if operation is None:
         return False

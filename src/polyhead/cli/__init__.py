@@ -1,31 +1,31 @@
-"""The command line: one file a command."""
+"""The command line, one file per command."""
 
 from __future__ import annotations
 
 import typer
 
-from polyhead.cli.demo_command import demo
-from polyhead.cli.examine_command import examine
-from polyhead.cli.inspect_command import inspect
-from polyhead.cli.pack_command import pack
-from polyhead.cli.preview_command import preview
-from polyhead.cli.profile_command import profile
+from polyhead.cli.demo_command import run_demo
+from polyhead.cli.examine_command import run_examine
+from polyhead.cli.inspect_command import run_inspect
+from polyhead.cli.pack_command import run_pack
+from polyhead.cli.preview_command import run_preview
+from polyhead.cli.profile_command import run_profile
 
 app = typer.Typer(
     name="polyhead",
-    help="Feeds Keras 3 models that have many heads.",
+    help="Feeds data to multi-output Keras models.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-app.command()(demo)
-app.command()(examine)
-app.command()(inspect)
-app.command()(pack)
-app.command()(preview)
-app.command()(profile)
+app.command("demo")(run_demo)
+app.command("examine")(run_examine)
+app.command("inspect")(run_inspect)
+app.command("pack")(run_pack)
+app.command("preview")(run_preview)
+app.command("profile")(run_profile)
 
 
 def main() -> None:
-    """The command ``polyhead``."""
+    """Run the command ``polyhead``."""
     app()

@@ -1,4 +1,4 @@
-"""What the columns of a source hold."""
+"""Reads the columns of a source and describes their values."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ SCAN_ROWS = 1_000_000
 LIST_ROWS = 100_000
 DISTINCT = 10_000
 _BYTES = 255
-"""Arrays with more distinct numbers hold pictures, whose numbers nobody needs one by one."""
+"""Distinct numbers that are counted in an array; those of pictures are not worth counting."""
 _PIECE = 1 << 22
 
 
-def words(column: ColumnDescription) -> str:
-    """The commonest values and their shares, or the range.
+def describe_values(column: ColumnDescription) -> str:
+    """The most frequent values with their shares, or the range of numbers.
 
-    >>> words(survey_values("kind", ["cat", "dog", "cat", None]))
+    >>> describe_values(survey_values("kind", ["cat", "dog", "cat", None]))
     '2 distinct: cat 66.7%, dog 33.3%'
     """
     total, counts, numbers = int(column.there.sum()), column.counts, column.statistics
@@ -50,13 +50,13 @@ def words(column: ColumnDescription) -> str:
     return f"{numbers.low[0]:.6g} to {numbers.high[0]:.6g}{infinity}"
 
 
-def survey(source: Source) -> list[ColumnDescription]:
-    """Every column of a source: all its rows, or the first ones where they are very many or large."""
-    return [survey_values(name, _read(source, name)) for name in source.columns]
+def describe_columns(source: Source) -> list[ColumnDescription]:
+    """Describe every column of a source, from all its rows or, if they are very many or large, the first ones."""
+    return [survey_values(name, _first_values(source, name)) for name in source.columns]
 
 
-def _read(source: Source, name: str) -> Any:
-    """The column's values from the first row on, within bounds."""
+def _first_values(source: Source, name: str) -> Any:
+    """The first values of a column, as many as the limits allow."""
     parts: list[Any] = []
     size = rows = 0
     for _, piece in scan(source, name):
@@ -76,7 +76,7 @@ def _read(source: Source, name: str) -> Any:
 
 
 def survey_values(name: str, values: Any) -> ColumnDescription:
-    """What one column's values are.
+    """Describe the values of one column.
 
     >>> survey_values("age", [30, None, 41]).type, survey_values("age", np.array([1.0, np.nan])).whole
     ('int', True)
@@ -85,46 +85,46 @@ def survey_values(name: str, values: Any) -> ColumnDescription:
         there: np.ndarray = np.ones(len(values), bool)
         if values.dtype.kind == "f":
             there = np.any(~np.isnan(values).reshape(len(values), -1), axis=1)
-        return _numbers(name, values if there.all() else values[there], f"{values.dtype}", there)
+        return _number_column(name, values if there.all() else values[there], f"{values.dtype}", there)
     there = np.fromiter((not is_missing(v) and not _all_nan(v) for v in values), bool, len(values))
     kept = [v for v, here in zip(values, there.tolist(), strict=True) if here]
     if not kept:
-        return _column(name, "empty", "empty", there, kept)
+        return _other_column(name, "empty", "empty", there, kept)
     if all(isinstance(v, (str, np.str_)) for v in kept):
-        return _column(name, "text", "text", there, kept, _counts(map(str, kept)))
+        return _other_column(name, "text", "text", there, kept, _counts(map(str, kept)))
     if all(isinstance(v, (bool, int, float, np.number, np.bool_)) for v in kept):
         array = np.array(kept)
         word = {"b": "bool", "i": "int", "u": "int", "f": "float"}.get(array.dtype.kind, "numbers")
-        return _numbers(name, array, word, there)
+        return _number_column(name, array, word, there)
     if all(isinstance(v, (list, tuple, np.ndarray)) for v in kept):
         return _nested(name, kept, there)
     what = "sets" if all(isinstance(v, (set, frozenset)) for v in kept) else type(kept[0]).__name__
-    return _column(name, "other", what, there, kept)
+    return _other_column(name, "other", what, there, kept)
 
 
 def _nested(name: str, kept: list[Any], there: np.ndarray) -> ColumnDescription:
     if all(isinstance(label, (str, np.str_)) for row in kept for label in row):
         labels = [str(label) for row in kept for label in row]
-        return _column(name, "lists", "lists of text", there, kept, _counts(labels))
+        return _other_column(name, "lists", "lists of text", there, kept, _counts(labels))
     try:
         rows = [np.asarray(v) for v in kept]
     except ValueError:
-        return _column(name, "other", type(kept[0]).__name__, there, kept)
+        return _other_column(name, "other", type(kept[0]).__name__, there, kept)
     if any(row.dtype.kind not in "iufb" for row in rows):
-        return _column(name, "other", f"lists of {rows[0].dtype}", there, kept)
+        return _other_column(name, "other", f"lists of {rows[0].dtype}", there, kept)
     if len({row.shape for row in rows}) > 1:
-        return _column(name, "ragged", "lists of numbers", there, rows)
-    return _numbers(name, np.stack(rows), f"{rows[0].dtype}", there)
+        return _other_column(name, "ragged", "lists of numbers", there, rows)
+    return _number_column(name, np.stack(rows), f"{rows[0].dtype}", there)
 
 
-def _column(
+def _other_column(
     name: str, form: str, type_: str, there: np.ndarray, values: Any, texts: dict[str, int] | None = None
 ) -> ColumnDescription:
     return ColumnDescription(name, form, type=type_, there=there, values=values, texts=texts)
 
 
-def _numbers(name: str, array: np.ndarray, word: str, there: np.ndarray) -> ColumnDescription:
-    """A column of numbers, its missing rows left out of ``array``."""
+def _number_column(name: str, array: np.ndarray, word: str, there: np.ndarray) -> ColumnDescription:
+    """Describe a column of numbers; ``array`` has no missing rows."""
     shape = array.shape[1:]
     found = ArrayStatistics(_BYTES if shape else DISTINCT)
     rows = max(1, _PIECE // max(1, int(np.prod(shape))))

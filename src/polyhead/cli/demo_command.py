@@ -17,19 +17,19 @@ INSTALL = 'Install the demo with: pip install "polyhead[demo]"'
 _BACKENDS = ("jax", "torch", "tensorflow")
 
 
-def demo(
+def run_demo(
     seed: Annotated[
-        int, typer.Option(help="Fixes the data, the order of the rows and the first weights.")
+        int, typer.Option(help="Seed of the data, the order of rows and the initial weights.")
     ] = 0,
 ) -> None:
-    """Train a model with four heads on handwritten digits, with polyhead and by hand, and compare the two."""
+    """Train a model with four heads on handwritten digits, with and without polyhead, and compare."""
     backend = os.environ.get("KERAS_BACKEND") or next((name for name in _BACKENDS if installed(name)), "jax")
     missing = [
         title for title, module in (("scikit-learn", "sklearn"), (backend, backend)) if not installed(module)
     ]
     if missing:
         fail(f"the demo needs {' and '.join(missing)}. {INSTALL}")
-    script = example("digits.py")
+    script = find_example("digits.py")
     if script is None:
         fail(
             "the examples are not part of this installation. Run the demo from a checkout, with `make demo`."
@@ -37,7 +37,7 @@ def demo(
     os.environ["KERAS_BACKEND"] = backend
     argv, path = sys.argv, list(sys.path)
     sys.argv = [str(script), str(seed)]
-    sys.path.insert(0, str(script.parent))  # a script finds the modules that lie beside it
+    sys.path.insert(0, str(script.parent))  # a script can import its neighbours
     try:
         runpy.run_path(str(script), run_name="__main__")
     finally:
@@ -45,7 +45,7 @@ def demo(
 
 
 def installed(module: str) -> bool:
-    """Whether a module can be imported; it is not imported to see.
+    """Whether a module is installed, found out without importing it.
 
     >>> installed("numpy"), installed("no_such_module")
     (True, False)
@@ -53,8 +53,8 @@ def installed(module: str) -> bool:
     return find_spec(module) is not None
 
 
-def example(name: str) -> Path | None:
-    """The path of an example: packed into a wheel, else beside ``src`` in a checkout."""
+def find_example(name: str) -> Path | None:
+    """The path of an example, in the installed package or in a checkout; None if it is in neither."""
     here = Path(__file__).resolve()
     for folder in (here.parent / "_examples", here.parents[3] / "examples"):
         if (folder / name).is_file():

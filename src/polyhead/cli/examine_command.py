@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import sys
 from typing import Annotated
 
 import typer
 
-from polyhead.cli.arguments import load, model_of
-from polyhead.cli.messages import WRONG_DATA, WRONG_USE, fail
-from polyhead.doctor.examine import examine as problems_of
-from polyhead.errors import PolyheadError
+from polyhead.cli.arguments import JsonOption, as_model, load_objects
+from polyhead.cli.messages import WRONG_DATA, reporting
+from polyhead.doctor.examine import examine
 
 
-def examine(
+def run_examine(
     data: Annotated[
         str,
         typer.Argument(
@@ -28,28 +25,22 @@ def examine(
         str | None,
         typer.Option(metavar="FILE.PY:NAME", help="A Keras model, or a function that returns one."),
     ] = None,
-    batches: Annotated[int, typer.Option(min=1, help="How many batches to read at most.")] = 50,
+    batches: Annotated[int, typer.Option(min=1, help="The largest number of batches to read.")] = 50,
     steps: Annotated[
-        int | None, typer.Option(min=1, help="What you give to fit as steps_per_epoch.", show_default=False)
+        int | None, typer.Option(min=1, help="The steps_per_epoch that you give to fit.", show_default=False)
     ] = None,
-    seconds: Annotated[float, typer.Option(min=1, help="How long everything may take.")] = 60.0,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print the report as JSON, and nothing else.")
-    ] = False,
-    strict: Annotated[bool, typer.Option("--strict", help="Count warnings as mistakes.")] = False,
+    seconds: Annotated[float, typer.Option(min=1, help="How long the examination may take.")] = 60.0,
+    as_json: JsonOption = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Treat warnings as errors.")] = False,
 ) -> None:
     """Find the mistakes in a generator or a dataset, without training on it.
 
-    Ends with 0 where nothing is wrong, with 1 where something is, and with 2 where it was called wrongly.
+    The exit code is 0 if there are none, 1 if there are some, and 2 for wrong arguments.
     """
-    # what the files print is theirs; the report alone goes to stdout
-    with contextlib.redirect_stdout(sys.stderr):
-        found = load(*(text for text in (data, model) if text is not None))
-        try:
-            net = model_of(model, found[1]) if model is not None else None
-            report = problems_of(found[0], net, batches, steps_per_epoch=steps, seconds=seconds)
-        except PolyheadError as error:
-            fail(f"{data}: {error}", WRONG_USE)
+    with reporting(data):
+        found = load_objects(*(text for text in (data, model) if text is not None))
+        net = None if model is None else as_model(model, found[1])
+        report = examine(found[0], net, batches, steps_per_epoch=steps, seconds=seconds)
     typer.echo(json.dumps(report.as_dict(), indent=2, ensure_ascii=False) if as_json else str(report))
     if not report.ok or (strict and report.warnings):
         raise typer.Exit(WRONG_DATA)

@@ -1,28 +1,25 @@
-"""``polyhead pack``: a feed, or other data, as a store; or whether a store is as it was written."""
+"""``polyhead pack``: writes a feed or other data as a store, or verifies a store."""
 
 from __future__ import annotations
 
-import contextlib
-import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from polyhead.cli.arguments import find
-from polyhead.cli.messages import WRONG_USE, fail
-from polyhead.errors import ContractError, PolyheadError
-from polyhead.packing import pack as write
-from polyhead.packing import verify as look
+from polyhead.cli.arguments import load_data
+from polyhead.cli.messages import WRONG_DATA, WRONG_USE, fail, reporting
+from polyhead.errors import PolyheadError
+from polyhead.packing import pack, verify
 
 
-def pack(
+def run_pack(
     data: Annotated[
         str,
         typer.Argument(
             metavar="FILE.PY:NAME|PATH",
-            help="A feed of a Python file, or other data: a source, a mapping of arrays, a frame, a function that "
-            "returns one of them, or the path of a table. With --verify, a store.",
+            help="A feed, source, mapping of arrays or frame in a Python file, a function that returns one, or the "
+            "path of a table. With --verify, a store.",
             show_default=False,
         ),
     ],
@@ -31,62 +28,57 @@ def pack(
     ] = None,
     image_size: Annotated[
         tuple[int, int] | None,
-        typer.Option(metavar="H W", help="The size of a feed's images, in place of the declared one."),
+        typer.Option(
+            metavar="H W", help="The size of the images in the store; by default as the feed declares."
+        ),
     ] = None,
     encoding: Annotated[
-        str, typer.Option(help="How a feed's images are stored: pixels, jpeg or png.")
+        str, typer.Option(help="The format of the images in the store: pixels, jpeg or png.")
     ] = "pixels",
-    quality: Annotated[int, typer.Option(min=1, max=100, help="Of JPEG.")] = 95,
+    quality: Annotated[int, typer.Option(min=1, max=100, help="The quality of JPEG.")] = 95,
     workers: Annotated[
-        int | None, typer.Option(min=0, help="Threads that read and decode; by default one a core.")
+        int | None, typer.Option(min=0, help="Threads that read and decode; by default, one per core.")
     ] = None,
     append: Annotated[
-        bool, typer.Option("--append", help="Add the rows to a store of the same columns.")
+        bool, typer.Option("--append", help="Add the rows to a store that has the same columns.")
     ] = False,
-    verify: Annotated[
-        bool, typer.Option("--verify", help="Read all of a store, and compare it with its checksums.")
+    verifies: Annotated[
+        bool, typer.Option("--verify", help="Check all files of a store against their checksums.")
     ] = False,
 ) -> None:
-    """Write all rows of some data into a store, images decoded and resized once. A run that was ended goes on."""
-    if verify:
+    """Write rows into a store, with images decoded and resized once.
+
+    After an interruption, the same command resumes.
+    """
+    if verifies:
         if output is not None:
-            fail("--verify takes a store alone.", WRONG_USE)
-        _verify(data)
+            fail("--verify takes only a store.", WRONG_USE)
+        _verify_store(data)
         return
     if output is None:
-        fail("say which folder to write: polyhead pack FILE.PY:NAME OUT.", WRONG_USE)
-    options: dict[str, Any] = {
-        "image_size": image_size,
-        "encoding": encoding,
-        "quality": quality,
-        "append": append,
-    }
-    # what the file prints is its own; what was written alone goes to stdout
-    with contextlib.redirect_stdout(sys.stderr):
-        given = find(data)
+        fail("name the folder to write: polyhead pack FILE.PY:NAME OUT.", WRONG_USE)
+    with reporting(data, output):
+        given = load_data(data)
         try:
-            store = write(
+            store = pack(
                 given.source if given.feed is None else given.feed,
                 output,
+                image_size=image_size,
+                encoding=encoding,
+                quality=quality,
                 workers="auto" if workers is None else workers,
-                **options,
+                append=append,
             )
-        except ContractError as error:
-            fail(f"{data}: {error}", WRONG_USE)
-        except PolyheadError as error:
-            fail(f"{data}: {error}")
-        except OSError as error:
-            fail(f"{output}: it cannot be written: {error.strerror or error}", WRONG_USE)
         except KeyboardInterrupt:
-            fail(f"{output}: it was ended; the same command goes on.", 130)
+            fail(f"{output}: interrupted; run the same command again to resume.", 130)
     typer.echo(f"{output}: {len(store):,} rows, {', '.join(store.columns)}")
 
 
-def _verify(path: str) -> None:
+def _verify_store(path: str) -> None:
     try:
-        report = look(path)
+        report = verify(path)
     except PolyheadError as error:
         fail(str(error))
     typer.echo(f"{path}: {report}")
     if not report.ok:
-        raise typer.Exit(1)
+        raise typer.Exit(WRONG_DATA)

@@ -9,7 +9,14 @@ import numpy as np
 
 from polyhead.doctor.column_description import ColumnDescription
 from polyhead.doctor.feed_code import Guess, feed_code, quoted_text
-from polyhead.doctor.kind_guess import balance, guess_head, guess_input, is_picture, named, nearly_unique
+from polyhead.doctor.kind_guess import (
+    balance_argument,
+    guess_head,
+    guess_input,
+    has_word,
+    holds_pictures,
+    nearly_unique,
+)
 
 _HEAD = re.compile(
     r"labels?|targets?|y\d*|class(es)?|category|categories|outcome|survived|diagnosis|grade|rating|score|price|age"
@@ -45,7 +52,7 @@ def suggest(columns: list[ColumnDescription]) -> Suggestion:
             found.left_out[column.name] = why
         else:
             usable.append(column)
-    heads = _heads(usable)
+    heads = _suggested_heads(usable)
     scalars = []
     for column in usable:
         if column.name in heads:
@@ -74,16 +81,18 @@ def _useless(column: ColumnDescription) -> str:
         return "nearly every row has another text, as ids and free text have"
     if single and counts and len(counts) == 1 and column.form != "lists":
         return f"it holds one value only, {next(iter(counts))!r}"
-    is_id = single and column.whole and named(_ID, column.name)
+    is_id = single and column.whole and has_word(_ID, column.name)
     if is_id and (counts is None or len(counts) == total):
         return "an id: every row has another number"
     return "it holds infinity" if column.statistics.infinite is not None else ""
 
 
-def _heads(usable: list[ColumnDescription]) -> dict[str, tuple[ColumnDescription, Guess]]:
+def _suggested_heads(usable: list[ColumnDescription]) -> dict[str, tuple[ColumnDescription, Guess]]:
     """The heads: columns named like one, else the last that can be one; an input is always left."""
     able = [(column, guess) for column in usable if (guess := guess_head(column)) is not None]
-    chosen = [pair for pair in able if named(_HEAD, pair[0].name) and not is_picture(pair[0])] or able[-1:]
+    chosen = [pair for pair in able if has_word(_HEAD, pair[0].name) and not holds_pictures(pair[0])] or able[
+        -1:
+    ]
     feeds = [c for c in usable if not isinstance(guess_input(c), str)]
     rest = [c for c in feeds if all(c is not head for head, _ in chosen)]
     if feeds and not rest:
@@ -119,7 +128,7 @@ def _give(
                 if len(scalars) == 1 and not found.inputs:
                     continue
                 scalars.remove(other)
-                found.heads = {other.name: Guess("Binary", balance(other)), **found.heads}
+                found.heads = {other.name: Guess("Binary", balance_argument(other)), **found.heads}
             found.heads[name] = guess.saying("given", other.name)
             break
 

@@ -7,9 +7,21 @@ from typing import Any
 
 import numpy as np
 
-from polyhead.columns.values import EXACT, Coded, Values
+from polyhead.columns.lazy import Pieces, Stored
+from polyhead.columns.values import EXACT, LIMIT_BYTES, Coded, Values
 
 LARGE_ROW = 1024  # numbers in a row from which on a null is a None in a list, not a row of NaN
+
+
+def column_of(data: Any) -> Values | Stored:
+    """A pyarrow column as values; a large one of arrays stays in its pieces, as joining would copy them."""
+    import pyarrow as pa
+
+    kind = data.type.storage_type if isinstance(data.type, pa.BaseExtensionType) else data.type
+    pieces = getattr(data, "num_chunks", 1) > 1 and pa.types.is_fixed_size_list(kind)
+    if pieces and not data.null_count and data.nbytes > LIMIT_BYTES:
+        return Pieces([from_arrow(chunk) for chunk in data.chunks])
+    return from_arrow(data)
 
 
 def from_arrow(data: Any) -> Values:
@@ -35,7 +47,7 @@ def from_arrow(data: Any) -> Values:
         return from_arrow(pa.chunked_array(plain, type=kind.value_type))
     if is_a.is_dictionary(kind):
         return _coded(data)
-    if is_a.is_string(kind) or is_a.is_large_string(kind) or _named(kind, "string_view"):
+    if is_a.is_string(kind) or is_a.is_large_string(kind) or _is_family(kind, "string_view"):
         # 64-bit offsets, as pieces of a column together may pass the 2 GiB that 32-bit offsets reach
         return _coded(data.cast(pa.large_string()).dictionary_encode())
     if is_a.is_decimal(kind):
@@ -44,12 +56,12 @@ def from_arrow(data: Any) -> Values:
         bits = pa.int32() if is_a.is_time32(kind) else pa.int64()
         return from_arrow(data.cast(bits).cast(pa.int64()).cast(pa.duration(kind.unit)))
     if is_a.is_boolean(kind) or is_a.is_integer(kind) or is_a.is_floating(kind):
-        return _numbers(data)
+        return _numbers_of_arrow(data)
     if is_a.is_date(kind) or is_a.is_timestamp(kind) or is_a.is_duration(kind):
         return _numpy(data)
     if is_a.is_fixed_size_list(kind):
         return _fixed(_single(data))
-    if _named(kind, "list_view") or _named(kind, "large_list_view"):
+    if _is_family(kind, "list_view") or _is_family(kind, "large_list_view"):
         return from_arrow(data.cast(pa.large_list(kind.value_type)))
     if is_a.is_list(kind) or is_a.is_large_list(kind):
         return _ragged(_single(data.cast(pa.large_list(kind.value_type))))
@@ -57,7 +69,7 @@ def from_arrow(data: Any) -> Values:
     return values
 
 
-def _named(kind: Any, name: str) -> bool:
+def _is_family(kind: Any, name: str) -> bool:
     """Whether a type is of a family that older pyarrow does not know."""
     import pyarrow as pa
 
@@ -87,7 +99,7 @@ def _numpy(data: Any) -> np.ndarray:
     return np.asarray(data.to_numpy(zero_copy_only=False) if isinstance(data, pa.Array) else data)
 
 
-def _numbers(data: Any) -> Values:
+def _numbers_of_arrow(data: Any) -> Values:
     import pyarrow as pa
     import pyarrow.compute as pc
 

@@ -6,19 +6,20 @@ from typing import Any
 
 import numpy as np
 
+from polyhead.columns.lazy import Stored
 from polyhead.columns.values import Coded, Values, from_list
 
 
-def from_series(values: Any) -> Values | None:
+def from_series(values: Any) -> Values | Stored | None:
     """A pandas, polars or pyarrow column as values; None for anything else.
 
     A frame given as one column is taken as a matrix, ``(N, columns)``.
     """
     family, names = family_of(values)
     if family == "pyarrow" and names & {"Array", "ChunkedArray"}:
-        from polyhead.columns.arrow import from_arrow
+        from polyhead.columns.arrow import column_of
 
-        return from_arrow(values)
+        return column_of(values)
     if family in ("pandas", "polars") and "DataFrame" in names:
         return np.asarray(values.to_numpy())
     if family == "polars" and "Series" in names:

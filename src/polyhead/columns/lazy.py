@@ -44,7 +44,7 @@ class OnDisk(Stored):
         # the plain array under a memory map, so that batches are plain arrays too
         self._values = np.asarray(values) if isinstance(values, np.ndarray) else _decoded(values)
         self._slices = hasattr(values, "shape")
-        self._row_bytes = _row_bytes(values)
+        self._row_bytes = _file_row_bytes(values)
         chunks = getattr(values, "chunks", None)
         self.chunk_rows = int(chunks[0]) if isinstance(chunks, tuple) and chunks else 0
 
@@ -96,10 +96,10 @@ class OnDisk(Stored):
         if _closed(self._origin):
             fix = "Keep it open for as long as its rows are read."
             return DataError(Problem(where, "an open file", "a closed HDF5 file", fix))
-        return DataError(Problem(where, "readable rows", said(error)))
+        return DataError(Problem(where, "readable rows", quoted_error(error)))
 
 
-def said(error: Exception) -> str:
+def quoted_error(error: Exception) -> str:
     """An error of another library as ours quote it."""
     return f"{type(error).__name__}: {error}".rstrip(".")
 
@@ -120,7 +120,7 @@ class Items(Stored):
                 found.append(self._values[i])
             except Exception as error:  # whatever a user's object may say
                 where = place(column=self._name, row=i)
-                raise DataError(Problem(where, "a readable row", said(error))) from error
+                raise DataError(Problem(where, "a readable row", quoted_error(error))) from error
         return from_list(found)
 
 
@@ -206,7 +206,7 @@ def shape_of(values: Any) -> tuple[int, ...] | None:
         return None
 
 
-def _row_bytes(values: Any) -> float:
+def _file_row_bytes(values: Any) -> float:
     """The bytes of a row that a file holds; infinite where a slice would be no gain, as in memory maps."""
     shape, dtype = shape_of(values), getattr(values, "dtype", None)
     if isinstance(values, np.ndarray) or not shape or not isinstance(dtype, np.dtype) or dtype.kind == "O":

@@ -38,7 +38,7 @@ class Polygons:
     rings: tuple[np.ndarray, ...]
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "size", _size("Polygons(size=)", self.size))
+        object.__setattr__(self, "size", _mask_size("Polygons(size=)", self.size))
         rings = tuple(np.array(ring, np.float64) for ring in self.rings)
         for ring in rings:
             if ring.ndim != 2 or ring.shape[1] != 2 or len(ring) < 3 or not np.isfinite(ring).all():
@@ -51,7 +51,7 @@ class Polygons:
         """The pixels whose centre lies inside one of the rings, uint8 ``(H, W)`` of 0 and 1."""
         mask = np.zeros(self.size, np.uint8)
         for ring in self.rings:
-            _fill(mask, ring)
+            _fill_ring(mask, ring)
         return mask
 
     def resized(self, size: tuple[int, int]) -> Polygons:
@@ -73,7 +73,7 @@ class Polygons:
         return f"Polygons({self.size}, {len(counts)} ring{'s' * (len(counts) != 1)} of {sum(counts)} corners)"
 
 
-def _fill(mask: np.ndarray, ring: np.ndarray) -> None:
+def _fill_ring(mask: np.ndarray, ring: np.ndarray) -> None:
     """Set the pixels of a mask whose centre lies inside a ring: even-odd, all scan lines at once."""
     height, width = mask.shape
     x0, y0 = ring.T
@@ -122,9 +122,9 @@ class Rle:
     counts: np.ndarray
 
     def __post_init__(self) -> None:
-        size = _size("Rle(size=)", self.size)
+        size = _mask_size("Rle(size=)", self.size)
         given: Any = self.counts
-        counts = _uncompressed(given) if isinstance(given, (str, bytes)) else _whole(given)
+        counts = _uncompressed(given) if isinstance(given, (str, bytes)) else _run_lengths(given)
         total = int(counts.sum())
         if total != size[0] * size[1] or (len(counts) and int(counts.min()) < 0):
             expected = f"lengths of at least 0 that add up to {size[0]} x {size[1]} = {size[0] * size[1]}"
@@ -178,7 +178,7 @@ class Rle:
         return f"Rle({self.size}, {area:,} pixel{'s' * (area != 1)})"
 
 
-def _whole(counts: Any) -> np.ndarray:
+def _run_lengths(counts: Any) -> np.ndarray:
     try:
         found = np.array(counts)
         if found.ndim == 1 and (not found.size or found.dtype.kind in "iu"):
@@ -236,7 +236,7 @@ class Panoptic:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "path", os.fspath(self.path))
-        object.__setattr__(self, "size", _size("Panoptic(size=)", self.size))
+        object.__setattr__(self, "size", _mask_size("Panoptic(size=)", self.size))
         object.__setattr__(self, "classes", dict(self.classes))
 
     def segments(self, colours: np.ndarray) -> np.ndarray:
@@ -333,7 +333,7 @@ class Segment:
         return f"Segment({self.of!r}, {self.number})"
 
 
-def _size(what: str, size: Any) -> tuple[int, int]:
+def _mask_size(what: str, size: Any) -> tuple[int, int]:
     found = list(size) if isinstance(size, (tuple, list, np.ndarray)) else []
     if len(found) != 2 or not all(isinstance(v, (int, np.integer)) and v > 0 for v in found):
         raise DataError(Problem(what, "(height, width) in pixels", shown(size)))

@@ -111,9 +111,14 @@ def scatter(parts: Sequence[tuple[np.ndarray, Values]], count: int) -> Values:
 
 
 def alike(arrays: Sequence[np.ndarray]) -> bool:
-    """Whether arrays can stand in one: rows of one shape, and all numbers, or all of one kind of dtype."""
+    """Whether arrays can stand in one: rows of one shape, and all numbers, or all of one kind of dtype.
+
+    Images of bytes and of floats cannot: 255 means white in one and is out of range in the other.
+    """
     shapes = {array.shape[1:] for array in arrays}
     kinds = {array.dtype.kind for array in arrays}
+    if "f" in kinds and arrays[0].ndim > 2 and any(array.dtype == np.uint8 for array in arrays):
+        return False
     return len(shapes) == 1 and (kinds <= set("biufc") or len(kinds) == 1)
 
 

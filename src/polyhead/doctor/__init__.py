@@ -1,1 +1,1 @@
-"""Examining what somebody wrote by hand: generators, datasets, loaders, arrays."""
+"""Examines hand-written generators, datasets, loaders and arrays."""

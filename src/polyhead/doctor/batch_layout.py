@@ -1,4 +1,4 @@
-"""The layout of batches: what they are nested in, and whether it stays the same from batch to batch."""
+"""Checks the nesting of batches, and whether it stays the same from batch to batch."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from polyhead.doctor.leaf_statistics import NONE
-from polyhead.doctor.places import Places, counted
-from polyhead.doctor.reading import Batch, Reading
+from polyhead.doctor.places import Matches, counted
+from polyhead.doctor.reading import ReadBatch, Reading
 from polyhead.doctor.subjects import Subject
 from polyhead.errors import Problem
 
 
-def check_batches(reading: Reading, subject: Subject, places: Places, shape: str = "") -> list[Problem]:
-    """What can be said of the layout; ``shape`` is what to yield for the model, where there is one."""
+def check_batches(reading: Reading, subject: Subject, places: Matches, shape: str = "") -> list[Problem]:
+    """Find problems in the layout; ``shape`` is what to yield for the model, if there is one."""
     return [
         *_container(reading, subject, shape),
         *_drift(reading, places),
@@ -48,7 +48,7 @@ def _container(reading: Reading, subject: Subject, shape: str) -> list[Problem]:
     return []
 
 
-def _drift(reading: Reading, places: Places) -> list[Problem]:
+def _drift(reading: Reading, places: Matches) -> list[Problem]:
     problems = []
     if len(reading.layouts) > 1:
         step, layout, _ = reading.layouts[1]
@@ -94,7 +94,7 @@ def _stable(first: str, then: str) -> str:
     return "float32" if "float" in first or "float" in then else "int32"
 
 
-def _odd(reading: Reading, places: Places) -> list[Problem]:
+def _odd(reading: Reading, places: Matches) -> list[Problem]:
     problems = []
     for place, stats in reading.stats.items():
         slot = places.inputs.get(place[1]) if place[0] == "x" else None
@@ -124,8 +124,8 @@ def _odd(reading: Reading, places: Places) -> list[Problem]:
     return problems
 
 
-def _none(reading: Reading, places: Places) -> list[Problem]:
-    """Inputs that are None: Keras takes that for an input that the model calls optional."""
+def _none(reading: Reading, places: Matches) -> list[Problem]:
+    """Find inputs that are None, which Keras takes only for optional inputs."""
     problems = []
     for place, stats in reading.stats.items():
         if stats.none is None:
@@ -154,8 +154,8 @@ def _none(reading: Reading, places: Places) -> list[Problem]:
     return problems
 
 
-def left_out(reading: Reading, places: Places) -> list[str]:
-    """Optional inputs that no batch has."""
+def left_out(reading: Reading, places: Matches) -> list[str]:
+    """Note the optional inputs that no batch has."""
     return [
         f"{places.name(('x', path))} is optional, and None in every batch"
         for path, slot in places.inputs.items()
@@ -164,7 +164,7 @@ def left_out(reading: Reading, places: Places) -> list[str]:
     ]
 
 
-def _uneven(reading: Reading, places: Places) -> list[Problem]:
+def _uneven(reading: Reading, places: Matches) -> list[Problem]:
     if reading.uneven is None:
         return []
     step, counts = reading.uneven
@@ -196,7 +196,7 @@ def _reused(reading: Reading) -> list[Problem]:
 
 
 def nesting(layout: Any) -> str:
-    """A nesting in words.
+    """Describe a nesting in words.
 
     >>> nesting({"x": "*", "y": ("*", "*")})
     '(x, (array, array))'
@@ -208,7 +208,7 @@ def nesting(layout: Any) -> str:
 
 
 def shown_nesting(layout: Any) -> str:
-    """A nesting of arrays in words, `"*"` for each."""
+    """Describe a nesting in which each array is `"*"`."""
     if isinstance(layout, Mapping):
         return "{" + ", ".join(f"{key}: {shown_nesting(part)}" for key, part in layout.items()) + "}"
     if isinstance(layout, (list, tuple)):
@@ -218,11 +218,13 @@ def shown_nesting(layout: Any) -> str:
     return "array" if layout == "*" else "nothing"
 
 
-def list_targets(first: Batch, subject: Subject, shape: str = "") -> list[Problem]:
-    """Labels in a list, which TensorFlow's pipeline does not take; ``shape`` is what to yield for the model."""
+def list_targets(first: ReadBatch, subject: Subject, shape: str = "") -> list[Problem]:
+    """Find labels in a list, which TensorFlow's pipeline refuses; ``shape`` is what to yield for the model."""
     y = first.parts.get("y")
     x = first.parts.get("x")
-    held = [name for name, part in (("x", x), ("y", y), ("weights", first.parts.get("w"))) if _lists(part)]
+    held = [
+        name for name, part in (("x", x), ("y", y), ("weights", first.parts.get("w"))) if _has_lists(part)
+    ]
     loads = subject.kind == "torch DataLoader"
     if not held or not (subject.yields or loads):
         return []
@@ -245,10 +247,12 @@ def list_targets(first: Batch, subject: Subject, shape: str = "") -> list[Proble
     ]
 
 
-def _lists(nested: Any) -> bool:
+def _has_lists(nested: Any) -> bool:
     if isinstance(nested, Mapping):
-        return any(_lists(part) for part in nested.values())
-    return isinstance(nested, list) or (isinstance(nested, tuple) and any(_lists(part) for part in nested))
+        return any(_has_lists(part) for part in nested.values())
+    return isinstance(nested, list) or (
+        isinstance(nested, tuple) and any(_has_lists(part) for part in nested)
+    )
 
 
 def _backend() -> str:

@@ -1,4 +1,4 @@
-"""What is known of a column of data before anybody declares it."""
+"""Describes a column of data that is not declared yet."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from polyhead.doctor.model_signature import Slot
+from polyhead.doctor.model_signature import ModelTensor
 from polyhead.kinds.array_statistics import ArrayStatistics
 
 
@@ -21,7 +21,7 @@ class ColumnDescription:
             ``"empty"``, or ``"other"``.
         statistics: of its numbers.
         type: its type in words.
-        there: which rows hold a value, bool ``(rows read,)``.
+        there: which rows have a value, bool ``(rows read,)``.
         values: what these rows hold, an array or a list; None where only statistics were kept.
         texts: how often each text occurs; None where there are too many.
         encoded: the rows are as a model gets them, so that the feed has to give the same ones.
@@ -38,7 +38,7 @@ class ColumnDescription:
     texts: dict[str, int] | None = None
     encoded: bool = False
     changeable: bool = False
-    output: Slot | None = None
+    output: ModelTensor | None = None
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -62,7 +62,7 @@ class ColumnDescription:
 
     @property
     def complete(self) -> bool:
-        """Whether every number of every row is there."""
+        """Whether no number of any row is missing."""
         return bool(self.there.all()) and self.statistics.nan is None
 
     @property

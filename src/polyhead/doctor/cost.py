@@ -1,14 +1,17 @@
-"""What a batch costs: its time, its size, and its share of a training step."""
+"""Measures a batch: its time, its size, and its share of a training step."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from polyhead.doctor.places import Matches
 from polyhead.doctor.reading import Reading
+from polyhead.keras_bridge.structure import Path, rebuild
 from polyhead.profiling import duration
 
 _MOST_WEIGHTS = 20_000_000
@@ -17,7 +20,7 @@ _TIMES = 5
 
 @dataclass(frozen=True)
 class Cost:
-    """Of one batch.
+    """The cost of one batch.
 
     Attributes:
         seconds: the median time to make one.
@@ -33,22 +36,23 @@ class Cost:
 
     @property
     def share(self) -> float | None:
-        """The part of a step that goes to the data, if nothing is prepared ahead."""
+        """The share of a step spent on data, if nothing is prepared ahead."""
         if self.seconds is None or self.step is None:
             return None
         return self.seconds / (self.seconds + self.step)
 
 
-def measure(reading: Reading, model: Any, seconds: float) -> Cost:
-    """Time and size of a batch; with a model also its share of a step."""
+def measure_cost(reading: Reading, places: Matches, model: Any, seconds: float) -> Cost:
+    """Measure the time and size of a batch, and with a model its share of a step."""
     if not reading.seconds:
         return Cost(None, None, None, ())
     each = float(np.median(reading.seconds[1:] or reading.seconds))
     size = int(np.mean(reading.bytes))
-    notes = [f"a batch takes {duration(each)} to make and {_size(size)} of memory"]
+    notes = [f"a batch takes {duration(each)} to make and {_size_in_words(size)} of memory"]
     if model is None:
         return Cost(each, size, None, tuple(notes))
-    step, words = _step(model, len(reading.rows[0]), seconds)
+    shapes = {slot.path: reading.stats["x", path].shape for path, slot in places.inputs.items()}
+    step, words = _step(model, len(reading.rows[0]), shapes, seconds)
     cost = Cost(each, size, step, ())
     if cost.share is not None:
         words = (
@@ -58,15 +62,24 @@ def measure(reading: Reading, model: Any, seconds: float) -> Cost:
     return Cost(each, size, step, (*notes, words))
 
 
-def _size(size: int) -> str:
+def _size_in_words(size: int) -> str:
     return f"{size / 1e6:.3g} MB" if size >= 1e6 else f"{size / 1e3:.3g} kB"
 
 
-def _step(model: Any, rows: int, seconds: float) -> tuple[float | None, str]:
-    """The median time of a training step on a copy: the model itself is not trained."""
+def _step(
+    model: Any, rows: int, shapes: Mapping[Path, tuple[int, ...]], seconds: float
+) -> tuple[float | None, str]:
+    """Return the median time of a training step of a copy; the model itself is not trained.
+
+    Args:
+        model: built.
+        rows: the batch size.
+        shapes: the shape of a row of each input, for axes of any size.
+        seconds: the time left.
+    """
     import keras
 
-    from polyhead.checks.contract import symbolic
+    from polyhead.checks.model_match import symbolic
 
     known = symbolic(model)
     unmeasured = "the time of a training step was not measured"
@@ -76,15 +89,22 @@ def _step(model: Any, rows: int, seconds: float) -> tuple[float | None, str]:
         return None, f"{unmeasured}: the model is large, or no time was left"
     rng = np.random.default_rng(0)
 
-    def numbers(tensor: Any) -> np.ndarray:
-        shape = (rows, *(8 if size is None else size for size in tensor.shape[1:]))
-        return rng.random(shape).astype(keras.backend.standardize_dtype(tensor.dtype))
+    def numbers(path: Path, tensor: Any) -> np.ndarray:
+        seen, shape = shapes.get(path, ()), tensor.shape[1:]
+        seen = seen if len(seen) == len(shape) else (8,) * len(shape)
+        shape = (n if size is None else size for size, n in zip(shape, seen, strict=True))
+        return rng.random((rows, *shape)).astype(keras.backend.standardize_dtype(tensor.dtype))
+
+    def target(tensor: Any) -> np.ndarray:
+        return rng.random(tensor.shape).astype(keras.backend.standardize_dtype(tensor.dtype))
 
     try:
-        copy = keras.models.clone_model(model)
-        outputs = keras.tree.map_structure(lambda tensor: keras.losses.MeanSquaredError(), known[1])
-        copy.compile(optimizer="sgd", loss=outputs)
-        x, y = (keras.tree.map_structure(numbers, part) for part in known)
+        # a copy of a compiled model would keep its metrics, which refuse random numbers as labels
+        copy = keras.models.clone_model(keras.Model(*known))
+        x = rebuild(known[0], numbers)
+        y = keras.tree.map_structure(target, copy(x))
+        losses = keras.tree.map_structure(lambda _: keras.losses.MeanSquaredError(), y)
+        copy.compile(optimizer="sgd", loss=losses)
         copy.train_on_batch(x, y)
         times: list[float] = []
         while len(times) < _TIMES and sum(times) < 0.3 * seconds:

@@ -1,4 +1,4 @@
-"""The same data as a feed: a declaration to paste, derived from what was read."""
+"""Writes a feed of the same data, as code to paste."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from polyhead.doctor.column_description import ColumnDescription
 from polyhead.doctor.feed_code import Guess, feed_code
 from polyhead.doctor.kind_guess import guess_head, guess_input
 from polyhead.doctor.leaf_statistics import is_none
-from polyhead.doctor.model_signature import Slot, in_order
-from polyhead.doctor.places import Places
+from polyhead.doctor.model_signature import ModelTensor, in_order
+from polyhead.doctor.places import Matches
 from polyhead.doctor.reading import Odd, Place, Reading
 from polyhead.doctor.subjects import ARRAY_BATCH, Subject
 from polyhead.doctor.value_checks import class_a_step
@@ -20,7 +20,7 @@ from polyhead.keras_bridge.structure import Path, rebuild
 
 
 @dataclass(frozen=True)
-class _Column:
+class _DeclaredColumn:
     """One column of the declaration.
 
     Attributes:
@@ -42,9 +42,9 @@ class _Column:
 
 
 def declaration(
-    subject: Subject, reading: Reading, places: Places, rows: int | None, steps: int | None
+    subject: Subject, reading: Reading, places: Matches, rows: int | None, steps: int | None
 ) -> str:
-    """A program that makes the feed and runs as it stands, or nothing where that cannot be derived.
+    """Write a program that makes the feed and runs as it stands; empty if it cannot be derived.
 
     Args:
         subject: what was read; code calls it by its name.
@@ -63,11 +63,11 @@ def declaration(
         )  # a source of a generator has an array in each place
         if isinstance(leaf, Odd) and not left_out:
             return ""
-    inputs = _columns("x", reading, places, streams)
-    heads = [_apart(head, inputs) for head in _columns("y", reading, places, streams)]
+    inputs = _declared_columns("x", reading, places, streams)
+    heads = [_with_own_column(head, inputs) for head in _declared_columns("y", reading, places, streams)]
     if not inputs or not heads or steps_of(reading, places):
         return ""
-    weights = _weights(heads, reading)
+    weights = _weight_columns(heads, reading)
     if weights:
         names = {w.place[1]: w.name for w in weights}
         heads = [replace(c, guess=c.guess.saying("sample_weight", names[c.place[1]])) for c in heads]
@@ -82,8 +82,8 @@ def declaration(
     )
 
 
-def steps_of(reading: Reading, places: Places) -> list[str]:
-    """The outputs that have a class for each step of a sequence, for which there is no head."""
+def steps_of(reading: Reading, places: Matches) -> list[str]:
+    """List the outputs with a class for each step of a sequence, for which there is no head."""
     found = []
     for path, slot in places.outputs.items():
         stats = reading.stats.get(("y", path))
@@ -92,8 +92,8 @@ def steps_of(reading: Reading, places: Places) -> list[str]:
     return found
 
 
-def _apart(head: _Column, inputs: list[_Column]) -> _Column:
-    """A head whose labels have a column of their own, where an input has its name."""
+def _with_own_column(head: _DeclaredColumn, inputs: list[_DeclaredColumn]) -> _DeclaredColumn:
+    """Give a head's labels a column of another name if an input has its name."""
     taken = {column.name for column in inputs}
     if head.name not in taken:
         return head
@@ -103,8 +103,8 @@ def _apart(head: _Column, inputs: list[_Column]) -> _Column:
     return replace(head, column=column, guess=head.guess.saying("column", column))
 
 
-def _weights(heads: list[_Column], reading: Reading) -> list[_Column]:
-    """A column for the weights of each head, where there is one weight a row for every head; else none."""
+def _weight_columns(heads: list[_DeclaredColumn], reading: Reading) -> list[_DeclaredColumn]:
+    """Return a weight column for each head if every head has one weight a row; else none."""
     first = reading.first
     assert first is not None
     columns = []
@@ -113,23 +113,23 @@ def _weights(heads: list[_Column], reading: Reading) -> list[_Column]:
         stats = reading.stats.get(place)
         if stats is None or stats.shape not in ((), (1,)):
             return []
-        columns.append(_Column(f"weight_{head.name}", place, Guess("")))
+        columns.append(_DeclaredColumn(f"weight_{head.name}", place, Guess("")))
     return columns
 
 
-def _columns(part: str, reading: Reading, places: Places, streams: bool) -> list[_Column]:
+def _declared_columns(part: str, reading: Reading, places: Matches, streams: bool) -> list[_DeclaredColumn]:
     first = reading.first
     nested = first.parts.get(part) if first is not None else None
     if nested is None:
         return []
     slots = places.inputs if part == "x" else places.outputs
     paths = [path for path, leaf in in_order(nested) if not is_none(leaf)]
-    found: list[_Column] = []
+    found: list[_DeclaredColumn] = []
     for i, path in enumerate(paths):
         stats = reading.stats.get((part, path))
         if stats is None or not stats.rows:
             return []
-        name = _name(path, slots.get(path), part, i, len(paths))
+        name = _column_name(path, slots.get(path), part, i, len(paths))
         while any(name == column.name for column in found):
             name += "_"
         column = ColumnDescription(
@@ -142,11 +142,11 @@ def _columns(part: str, reading: Reading, places: Places, streams: bool) -> list
         guess = guess_input(column) if part == "x" else guess_head(column)
         if not isinstance(guess, Guess):
             return []
-        found.append(_Column(name, (part, path), guess))
+        found.append(_DeclaredColumn(name, (part, path), guess))
     return found
 
 
-def _name(path: Path, slot: Slot | None, part: str, i: int, count: int) -> str:
+def _column_name(path: Path, slot: ModelTensor | None, part: str, i: int, count: int) -> str:
     if slot is not None and not re.fullmatch(
         r"(keras_tensor|input_layer|dense|conv2d|output)[_ ]?\d*", slot.name
     ):
@@ -156,7 +156,7 @@ def _name(path: Path, slot: Slot | None, part: str, i: int, count: int) -> str:
 
 
 def _data(
-    subject: Subject, columns: list[_Column], reading: Reading, rows: int | None, steps: int | None
+    subject: Subject, columns: list[_DeclaredColumn], reading: Reading, rows: int | None, steps: int | None
 ) -> list[str]:
     """The lines that make ``data``."""
     if subject.makes_generators:
@@ -181,7 +181,9 @@ def _data(
             lines += [f"    names={nested!r},", ")"]
         return ["import polyhead as ph", "", *lines]
     if subject.whole is not None:
-        lines = [f"    {json.dumps(c.key)}: {_at('arrays', c.place)}{c.guess.change}," for c in columns]
+        lines = [
+            f"    {json.dumps(c.key)}: {_index_code('arrays', c.place)}{c.guess.change}," for c in columns
+        ]
         return ["import polyhead as ph", "", "data = {", *lines, "}"]
     read, remark = f"list({subject.name})", "an epoch in memory"
     imports = ["import numpy as np", "", "import polyhead as ph", ""]
@@ -193,15 +195,15 @@ def _data(
         imports = ["import itertools", "", *imports]
     lines = []
     for column in columns:
-        values = f"np.concatenate([np.asarray({_at('batch', column.place)}) for batch in batches])"
+        values = f"np.concatenate([np.asarray({_index_code('batch', column.place)}) for batch in batches])"
         lines.append(f"    {json.dumps(column.key)}: {values}{column.guess.change},")
     return [*imports, f"batches = {read}  # {remark}", "data = {", *lines, "}"]
 
 
-def _at(name: str, place: Place) -> str:
+def _index_code(name: str, place: Place) -> str:
     part, path = place
-    return f"{name}[{'xyw'.index(part)}]" + "".join(f"[{_key(key)}]" for key in path)
+    return f"{name}[{'xyw'.index(part)}]" + "".join(f"[{_key_code(key)}]" for key in path)
 
 
-def _key(key: object) -> str:
+def _key_code(key: object) -> str:
     return json.dumps(key) if isinstance(key, str) else repr(key)

@@ -1,4 +1,4 @@
-"""Epochs: where they end, which rows they hold and in which order, and whether a second one is as it should be."""
+"""Checks epochs: where they end, their rows and order, and how a second epoch differs."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from polyhead.doctor.subjects import Subject
 from polyhead.errors import Problem
 
 _SMALL = 64
-"""Rows of no more than so many whole numbers may well be equal by chance."""
+"""Rows of at most this many whole numbers may be equal by chance."""
 _UNEVEN = 0.05
 _BARELY = 1 / 12
 
 
 @dataclass
-class Findings:
-    """What is wrong, what is so, and what could not be seen."""
+class CheckResult:
+    """The result of a check: problems, notes, and what could not be seen."""
 
     problems: list[Problem] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -32,7 +32,7 @@ class Findings:
 
 
 @dataclass(frozen=True)
-class Epoch:
+class EpochRows:
     """Rows of one epoch, in order.
 
     Attributes:
@@ -45,12 +45,12 @@ class Epoch:
 
     @property
     def keys(self) -> np.ndarray:
-        """All rows, one after another."""
+        """The hashes of all rows."""
         return np.concatenate(self.batches) if self.batches else np.zeros(0, np.uint64)
 
 
-def check_epochs(subject: Subject, first: Reading, second: Reading | None, steps: int | None) -> Findings:
-    """Everything about epochs.
+def check_epochs(subject: Subject, first: Reading, second: Reading | None, steps: int | None) -> CheckResult:
+    """Check all that concerns epochs.
 
     Args:
         subject: what was read.
@@ -58,7 +58,7 @@ def check_epochs(subject: Subject, first: Reading, second: Reading | None, steps
         second: read anew, or None.
         steps: ``steps_per_epoch``, if it is known.
     """
-    out = Findings()
+    out = CheckResult()
     if not first.steps or first.failure is not None:
         return out
     streams = not first.ended and (subject.runs_out or subject.endless or subject.length is None)
@@ -66,9 +66,9 @@ def check_epochs(subject: Subject, first: Reading, second: Reading | None, steps
     _ends(subject, first, steps, x_period, streams, out)
     one, two = _two_epochs(first, second, steps, x_period, streams)
     _labels_move(one, two, first, second, streams, out)
-    column, known = _identity(one, two, x_period)
+    column, known = _telling_hash(one, two, x_period)
     if known:
-        _order(subject, _keys(one, column), _keys(two, column) if two else None, out)
+        _order(subject, _row_keys(one, column), _row_keys(two, column) if two else None, out)
     elif two is not None:
         out.unseen.append(
             "whether rows are shuffled or repeated: the inputs differ each time they are read, as augmented ones do"
@@ -83,14 +83,14 @@ def check_epochs(subject: Subject, first: Reading, second: Reading | None, steps
 
 @dataclass(frozen=True)
 class _Part:
-    """Batches of a reading, hashes of inputs and of labels."""
+    """Some batches of a reading, as hashes of inputs and of labels."""
 
     rows: list[np.ndarray]
     complete: bool
 
 
-def _keys(part: _Part, column: int) -> Epoch:
-    return Epoch([rows[:, column] for rows in part.rows], part.complete)
+def _row_keys(part: _Part, column: int) -> EpochRows:
+    return EpochRows([rows[:, column] for rows in part.rows], part.complete)
 
 
 def _two_epochs(
@@ -108,7 +108,7 @@ def _two_epochs(
 
 
 def period(batches: list[np.ndarray]) -> int | None:
-    """After how many batches a stream of rows begins again; None where that was not seen.
+    """Return after how many batches a stream starts again; None if it was not seen to.
 
     >>> a, b = np.array([1, 2]), np.array([3, 4])
     >>> period([a, b, b, a]), period([a, b])
@@ -134,9 +134,9 @@ def period(batches: list[np.ndarray]) -> int | None:
 
 
 def _ends(
-    subject: Subject, first: Reading, steps: int | None, found: int | None, streams: bool, out: Findings
+    subject: Subject, first: Reading, steps: int | None, found: int | None, streams: bool, out: CheckResult
 ) -> None:
-    """Whether epochs end, and whether there is a second one."""
+    """Check whether epochs end, and whether a second one follows."""
     count = counted(first.steps, "batch")
     if first.ended and subject.runs_out and not subject.refused:
         wanted = f"steps_per_epoch={first.steps}"
@@ -153,7 +153,7 @@ def _ends(
             f"len({subject.name})",
             f"{first.steps}, as many batches as it gives",
             str(subject.length),
-            "Keras trusts the length: mend it.",
+            "Keras trusts the length: return the right one.",
             "wrong-length",
         )
     length = first.steps if first.ended else subject.length
@@ -168,7 +168,9 @@ def _ends(
         out.notes.append(f"the last batch has {len(first.rows[-1])} rows, the others {len(first.rows[0])}")
 
 
-def _endless(subject: Subject, first: Reading, steps: int | None, found: int | None, out: Findings) -> None:
+def _endless(
+    subject: Subject, first: Reading, steps: int | None, found: int | None, out: CheckResult
+) -> None:
     count = counted(first.steps, "batch")
     rows = sum(len(batch) for batch in first.rows[: found or 0])
     if found is not None:
@@ -195,8 +197,8 @@ def _endless(subject: Subject, first: Reading, steps: int | None, found: int | N
         _steps(steps, found, out, "rows come twice")
 
 
-def _steps(steps: int, length: int, out: Findings, more: str) -> None:
-    """A number of steps that is not that of an epoch; ``more`` is what too many do."""
+def _steps(steps: int, length: int, out: CheckResult, more: str) -> None:
+    """Report a number of steps other than that of an epoch; ``more`` says what too many steps do."""
     never = "rows that come late are left for the next epoch" if steps < length else more
     out.found(
         f"steps_per_epoch={steps}",
@@ -208,20 +210,20 @@ def _steps(steps: int, length: int, out: Findings, more: str) -> None:
     )
 
 
-def _identity(one: _Part, two: _Part | None, found: int | None) -> tuple[int, bool]:
-    """Which hash tells rows apart, 0 of inputs or 1 of labels, and whether rows can be told apart at all."""
+def _telling_hash(one: _Part, two: _Part | None, found: int | None) -> tuple[int, bool]:
+    """Return which hash identifies rows, 0 of inputs or 1 of labels, and whether rows can be identified at all."""
     if two is None or found is not None:
         return 0, True
     for column in (0, 1):
-        a, b = _keys(one, column).keys, _keys(two, column).keys
+        a, b = _row_keys(one, column).keys, _row_keys(two, column).keys
         distinct = len(np.unique(a)) > 0.9 * len(a)
         if np.isin(b, a).any() and (column == 0 or distinct):
             return column, True
     return 0, not (one.complete and two.complete)
 
 
-def _order(subject: Subject, one: Epoch, two: Epoch | None, out: Findings) -> None:
-    """Whether rows are shuffled between epochs."""
+def _order(subject: Subject, one: EpochRows, two: EpochRows | None, out: CheckResult) -> None:
+    """Check whether rows are shuffled between epochs."""
     if two is None or subject.shuffled or len(one.batches) < 2:
         return
     a, b = one.keys, two.keys
@@ -244,7 +246,7 @@ def _order(subject: Subject, one: Epoch, two: Epoch | None, out: Findings) -> No
     if by_number or not same:
         got = "the same rows together in each batch, in every epoch"
         how = "fit(shuffle=True) changes the order of the batches alone. " if by_number else ""
-        mend = (
+        fix = (
             "Draw a new order of the rows in on_epoch_end and cut the batches from it."
             if by_number
             else "Shuffle the rows before they are cut into batches."
@@ -253,12 +255,12 @@ def _order(subject: Subject, one: Epoch, two: Epoch | None, out: Findings) -> No
             "order of the rows",
             "rows in new company in each epoch",
             got,
-            how + mend,
+            how + fix,
             "batches-shuffled",
             True,
         )
         return
-    mend = {
+    fix = {
         "tf.data dataset": "dataset.shuffle(rows) before batch().",
         "torch DataLoader": "DataLoader(shuffle=True).",
         "grain dataset": "dataset.shuffle(seed).repeat() before batch(), as each reading starts with the same order.",
@@ -267,29 +269,29 @@ def _order(subject: Subject, one: Epoch, two: Epoch | None, out: Findings) -> No
         "order of the rows",
         "a new order in each epoch",
         "the same order in two epochs",
-        f"For training, shuffle: {mend}",
+        f"For training, shuffle: {fix}",
         "not-shuffled",
         warning=True,
     )
 
 
 def _moved(a: np.ndarray, b: np.ndarray) -> float:
-    """How far rows move between two epochs on average, as a share of the epoch; 1 where too few are in both."""
+    """How far rows move between two epochs on average, as a share of the epoch; 1 if too few are in both."""
     _, first, other = np.intersect1d(a, b, return_indices=True)
     return float(np.abs(first - other).mean() / len(a)) if len(first) > len(a) / 2 else 1.0
 
 
-def _repeats(first: Reading, one: _Part, two: _Part | None, unknown: bool, out: Findings) -> None:
-    """Rows that come twice in an epoch, and rows that only one of two epochs has."""
+def _repeats(first: Reading, one: _Part, two: _Part | None, unknown: bool, out: CheckResult) -> None:
+    """Find rows that come twice in an epoch, and rows that only one of two epochs has."""
     rows = np.concatenate([batch[:, 0] * np.uint64(31) + batch[:, 1] for batch in one.rows])
     distinct = np.unique(rows)
     twice = len(rows) - len(distinct)
     if unknown:
-        twice = _drawn(rows)
+        twice = _drawn_again(rows)
     batch_rows = max(map(len, one.rows))
     missed = 0
     if two is not None and one.complete and two.complete:
-        ours, theirs = (_keys(part, 0).keys for part in (one, two))
+        ours, theirs = (_row_keys(part, 0).keys for part in (one, two))
         missed = int((~np.isin(np.unique(theirs), ours)).sum())
         missed = 0 if missed == len(np.unique(theirs)) else missed
     if twice and _by_chance(first):
@@ -323,8 +325,8 @@ def _repeats(first: Reading, one: _Part, two: _Part | None, unknown: bool, out: 
         )
 
 
-def _drawn(rows: np.ndarray) -> int:
-    """How many rows of an endless stream came again before others had come once."""
+def _drawn_again(rows: np.ndarray) -> int:
+    """Count the rows of an endless stream that came again before others had come once."""
     _, at = np.unique(rows, return_index=True)
     again = np.ones(len(rows), bool)
     again[at] = False
@@ -340,7 +342,7 @@ def _by_chance(first: Reading) -> bool:
 
 
 def _flat(first: Reading) -> bool:
-    """Whether inputs are rows of numbers: images are more often augmented than drawn anew."""
+    """Whether inputs are vectors: images that differ are more often augmented than other rows."""
     return all(len(stats.shape) <= 1 for (part, _), stats in first.stats.items() if part == "x")
 
 
@@ -360,9 +362,9 @@ def _first_repeat(rows: np.ndarray, batches: list[np.ndarray]) -> tuple[tuple[in
 
 
 def _labels_move(
-    one: _Part, two: _Part | None, first: Reading, second: Reading | None, streams: bool, out: Findings
+    one: _Part, two: _Part | None, first: Reading, second: Reading | None, streams: bool, out: CheckResult
 ) -> None:
-    """The same inputs with other labels."""
+    """Find equal inputs with other labels."""
     other = two.rows if two is not None else second.rows if second is not None and streams else None
     if not other:
         return

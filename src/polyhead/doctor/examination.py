@@ -1,4 +1,4 @@
-"""What an examination found."""
+"""The report of an examination."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Examination(Report):
     declaration: str = ""
 
     def as_dict(self) -> dict[str, Any]:
-        """All of it as JSON takes it."""
+        """The report as JSON-able objects."""
         own = ("kind", "batches", "rows", "seconds_per_batch", "bytes_per_batch", "step_share", "declaration")
         return super().as_dict() | {name: getattr(self, name) for name in own} | {"unseen": list(self.unseen)}
 

@@ -1,4 +1,4 @@
-"""`examine`: what is wrong with batches that somebody makes by hand."""
+"""`examine`: finds mistakes in hand-written generators and datasets."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from dataclasses import replace
 from typing import Any
 
 from polyhead.doctor import batch_layout, cost, declare, matching, value_checks
-from polyhead.doctor.epoch_checks import Findings, check_epochs, period
+from polyhead.doctor.epoch_checks import CheckResult, check_epochs, period
 from polyhead.doctor.examination import Examination
-from polyhead.doctor.model_signature import Model, describe
+from polyhead.doctor.model_signature import Model, signature_of
 from polyhead.doctor.pairs import check_pairs
-from polyhead.doctor.places import Places, counted
-from polyhead.doctor.reading import Clock, Reading, Worker, read
+from polyhead.doctor.places import Matches, counted
+from polyhead.doctor.reading import Clock, Reading, Worker, read_batches
 from polyhead.doctor.subjects import Subject, subject
 from polyhead.doctor.weight_checks import check_weights
 from polyhead.doctor.workers import check_item, check_workers, same_chance
@@ -31,7 +31,7 @@ def examine(
     steps_per_epoch: int | None = None,
     seconds: float = 60.0,
 ) -> Examination:
-    """What is wrong with a generator or a dataset, without training on it.
+    """Find mistakes in a generator or a dataset, without training on it.
 
     It reads at most ``batches`` batches, twice where that can be done, and compares them with each other and
     with the model. The model is not changed; neither are the global random states of NumPy, ``random`` and
@@ -43,7 +43,7 @@ def examine(
         model: a Keras model, built; compiled or not.
         batches: how many to read at most, at least 1.
         steps_per_epoch: what you give to ``fit``, if you do.
-        seconds: for everything; what takes longer is left, and the report says so.
+        seconds: the time limit; the report says what was left out.
 
     Returns:
         A report: ``report.ok``, ``report.problems`` (each with a ``code``), ``report.notes``,
@@ -85,11 +85,13 @@ def examine(
 
 
 def _unmade(obj: Any, error: Exception) -> Examination:
-    """A function that made nothing to read."""
+    """The report on a function that failed to make a dataset."""
     name = getattr(obj, "__name__", "obj")
     late = isinstance(error, TimeoutError)
     found, fix = (
-        ("none in time", "It waits for something.") if late else (words(error), f"Mend {_line(error)}.")
+        ("none in time", "It waits for something.")
+        if late
+        else (error_line(error), f"Fix {_line_of_user(error)}.")
     )
     code = "hangs" if late else "raises"
     return Examination((Problem(f"{name}()", "a generator or a dataset", found, fix, code),))
@@ -99,27 +101,27 @@ def _examine(
     what: Subject, model: Any, batches: int, steps: int | None, clock: Clock, worker: Worker
 ) -> Examination:
     budget = clock.left
-    first = read(what, batches, worker, budget * 0.6)
-    problems = [*_refused(what), *_stopped(first, budget)]
+    first = read_batches(what, batches, worker, budget * 0.6)
+    problems = [*_not_for_keras(what), *_stopped_early(first, budget)]
     notes = [f"{_article(what.kind)}: {_amount(first, batches)}"]
     unseen: list[str] = []
     if first.first is None or first.first.parts.get("x") is None:
         return Examination(tuple(problems or _nothing(what)), tuple(notes), kind=what.kind)
     item = _item(what, first, worker, clock.left * 0.3)
     second = _again(what, batches, worker, clock, first, unseen, problems)
-    side, why = describe(model, first.first.parts["x"]) if model is not None else (None, "")
+    side, why = signature_of(model, first.first.parts["x"]) if model is not None else (None, "")
     if why:
         unseen.append(why)
     if model is None:
         unseen.append("whether it fits a model: none was given")
     problems += check_pairs(first.turned or (second.turned if second is not None else None))
-    places, matched = _match(first, side)
+    places, matched = _match_batch(first, side)
     problems += matched
-    shape = matching.example(side) if side is not None and len(side.outputs) > 1 else ""
+    shape = matching.example_yield(side) if side is not None and len(side.outputs) > 1 else ""
     problems += batch_layout.list_targets(first.first, what, shape)
     judged, outputs = value_checks.check_outputs(first, places)
     problems += judged
-    places = Places(places.inputs, outputs)
+    places = Matches(places.inputs, outputs)
     problems += value_checks.check_losses(places, judged)
     problems += batch_layout.check_batches(first, what, places, shape)
     problems += matching.check_inputs(first, places)
@@ -140,10 +142,10 @@ def _examine(
     notes += [f"output `{name}`: {CLASS_A_STEP}" for name in declare.steps_of(first, places)]
     notes += batch_layout.left_out(first, places)
     notes += [*value_checks.zeros(first, places), *value_checks.flat_labels(first, places)]
-    paid = cost.measure(first, model if side is not None else None, clock.left)
+    paid = cost.measure_cost(first, places, model if side is not None else None, clock.left)
     epoch = _epoch(what, first, steps)
     return Examination(
-        tuple(_by_row(problem, what.cut) for problem in _once(problems)),
+        tuple(_rows_alone(problem, what.cut) for problem in _once(problems)),
         (*notes, *paid.notes),
         kind=what.kind,
         batches=first.steps,
@@ -156,20 +158,20 @@ def _examine(
     )
 
 
-def _item(what: Subject, first: Reading, worker: Worker, seconds: float) -> Findings:
-    """The first item read again, if there is time for it."""
+def _item(what: Subject, first: Reading, worker: Worker, seconds: float) -> CheckResult:
+    """Read the first item again, if there is time."""
     if what.item is not None and 5 * max(first.seconds) > seconds:
-        return Findings(unseen=["whether item 0 is the same when it is read again: it takes too long"])
+        return CheckResult(unseen=["whether item 0 is the same when it is read again: it takes too long"])
     return check_item(what, first.rows, worker, seconds)
 
 
-def _match(first: Reading, side: Model | None) -> tuple[Places, list[Problem]]:
+def _match_batch(first: Reading, side: Model | None) -> tuple[Matches, list[Problem]]:
     assert first.first is not None
     if side is None or first.first.size > 3:
-        return Places(), []
+        return Matches(), []
     inputs, problems = matching.match_inputs(first.first.parts["x"], side)
     outputs, more = matching.match_outputs(first.first.parts.get("y"), side, first.first.size == 3)
-    places = Places(inputs, outputs)
+    places = Matches(inputs, outputs)
     if any(problem.code == "swapped-targets" for problem in more):
         right = value_checks.in_sorted_order(first, places)
         if right is not None:
@@ -186,7 +188,7 @@ def _again(
     unseen: list[str],
     problems: list[Problem],
 ) -> Reading | None:
-    """A second reading, as the next epoch would be."""
+    """Read a second time, as in the next epoch."""
     if not what.again or worker.stuck:
         return None
     try:
@@ -195,18 +197,18 @@ def _again(
         unseen.append("a second epoch: what is called between two epochs took too long")
         return None
     except Exception as error:
-        fix = f"Mend {_line(error)}."
-        problems.append(Problem("between two epochs", "no error", words(error), fix, "raises"))
+        fix = f"Fix {_line_of_user(error)}."
+        problems.append(Problem("between two epochs", "no error", error_line(error), fix, "raises"))
         return None
-    second = read(what, batches, worker, clock.left * 0.6, first.pairs)
+    second = read_batches(what, batches, worker, clock.left * 0.6, first.pairs)
     if second.failure is not None and not problems:
-        problems += _stopped(second, clock.left, "of the second reading")
+        problems += _stopped_early(second, clock.left, "of the second reading")
     if second.late is not None:
         unseen.append(f"all of a second epoch: the time was over after {counted(second.steps, 'batch')}")
     return second
 
 
-def _refused(what: Subject) -> list[Problem]:
+def _not_for_keras(what: Subject) -> list[Problem]:
     if not what.refused:
         return []
     return [
@@ -220,8 +222,8 @@ def _refused(what: Subject) -> list[Problem]:
     ]
 
 
-def _stopped(reading: Reading, budget: float, which: str = "") -> list[Problem]:
-    """What ended a reading before its time."""
+def _stopped_early(reading: Reading, budget: float, which: str = "") -> list[Problem]:
+    """Find what ended a reading early."""
     where = f" {which}" if which else ""
     problems = []
     if reading.failure is not None:
@@ -230,8 +232,8 @@ def _stopped(reading: Reading, budget: float, which: str = "") -> list[Problem]:
             Problem(
                 f"batch {step}{where}",
                 "a batch",
-                words(error),
-                f"Mend {_line(error)}: training would stop there, or go on without the batch.",
+                error_line(error),
+                f"Fix {_line_of_user(error)}: training would stop there, or go on without the batch.",
                 "raises",
             )
         )
@@ -264,10 +266,10 @@ def _nothing(what: Subject) -> list[Problem]:
     return [Problem(what.kind, "at least one batch", "none", fix, "empty")]
 
 
-def words(error: BaseException) -> str:
-    """An error in one line.
+def error_line(error: BaseException) -> str:
+    """Describe an error in one line.
 
-    >>> words(ValueError("no such file"))
+    >>> error_line(ValueError("no such file"))
     'ValueError: no such file'
     """
     if isinstance(error, PolyheadError) and len(error.problems) > 1:
@@ -277,8 +279,8 @@ def words(error: BaseException) -> str:
     return text if len(text) <= 200 else f"{text[:197]}..."
 
 
-def _line(error: BaseException) -> str:
-    """The line of the user's code that raised."""
+def _line_of_user(error: BaseException) -> str:
+    """Name the line of the user's code that raised."""
     frames = traceback.extract_tb(error.__traceback__)
     own = [
         frame
@@ -303,7 +305,7 @@ def _amount(reading: Reading, limit: int) -> str:
 
 
 def _epoch(what: Subject, first: Reading, steps: int | None) -> tuple[int | None, int | None]:
-    """Rows and batches of an epoch, where they were seen."""
+    """The rows and batches of an epoch, if an end was seen."""
     if first.ended:
         return sum(map(len, first.rows)), first.steps
     length = period([rows[:, 0] for rows in first.rows]) or steps
@@ -312,8 +314,8 @@ def _epoch(what: Subject, first: Reading, steps: int | None) -> tuple[int | None
     return sum(map(len, first.rows[:length])), length
 
 
-def _by_row(problem: Problem, size: int) -> Problem:
-    """A place in arrays by its row alone, as they have no batches of their own."""
+def _rows_alone(problem: Problem, size: int) -> Problem:
+    """Name a place in arrays by its row alone: arrays have no batches."""
     if not size:
         return problem
 
@@ -325,7 +327,7 @@ def _by_row(problem: Problem, size: int) -> Problem:
 
 
 def _once(problems: list[Problem]) -> list[Problem]:
-    """Each problem once."""
+    """Drop problems that were found twice."""
     found: dict[Any, Problem] = {}
     for problem in problems:
         alone = problem.code in ("labels-move", "rereading-differs")  # seen in one item, and in an epoch

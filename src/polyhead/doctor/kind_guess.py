@@ -22,10 +22,10 @@ _SIDE = 8
 """Numbers of so many rows and columns, with channels, are taken for those of pixels."""
 
 
-def named(pattern: re.Pattern[str], name: str) -> bool:
+def has_word(pattern: re.Pattern[str], name: str) -> bool:
     """Whether one of the words of a name is in the pattern: ``bbox_left``, ``hasMask``.
 
-    >>> named(BOX, "bbox_left"), named(MASK, "hasMask"), named(BOX, "boxer")
+    >>> has_word(BOX, "bbox_left"), has_word(MASK, "hasMask"), has_word(BOX, "boxer")
     (True, True, False)
     """
     words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", str(name)).lower()
@@ -37,14 +37,19 @@ def nearly_unique(distinct: int, total: int) -> bool:
     return distinct == total or (distinct > 50 and 2 * distinct > total)
 
 
-def is_picture(column: ColumnDescription) -> bool:
+def holds_pictures(column: ColumnDescription) -> bool:
     """Whether a column holds pictures: bytes, or numbers in 0–1, in rows and columns, and not called a mask or map."""
     shape, numbers = column.shape, column.statistics
     channels = len(shape) == 3 and shape[2] in (1, 3, 4)
     grey = len(shape) == 2 and not column.encoded  # ph.Image adds the axis of channels
     unit = numbers.dtype.startswith("float") and numbers.low[0] >= 0 and numbers.high[0] <= 1
     fits = (channels or grey) if numbers.dtype == "uint8" else channels and unit and not numbers.not_finite
-    return column.form == "numbers" and fits and not named(MASK, column.name) and not named(MAP, column.name)
+    return (
+        column.form == "numbers"
+        and fits
+        and not has_word(MASK, column.name)
+        and not has_word(MAP, column.name)
+    )
 
 
 def guess_input(column: ColumnDescription) -> Guess | str:
@@ -57,11 +62,11 @@ def guess_input(column: ColumnDescription) -> Guess | str:
         return "its rows differ in shape"
     if not column.there.all() and column.shape:
         return "some of its rows are missing, which an input's may not be"
-    if is_picture(column):
+    if holds_pictures(column):
         dtype = ('dtype="uint8"',) * (column.statistics.dtype == "uint8")
         return Guess("Image", (*map(str, column.shape), *dtype) if column.encoded else ())
-    is_mask = len(column.shape) in (2, 3) and named(MASK, column.name) and not column.encoded
-    if is_mask and _mask(column) is None:
+    is_mask = len(column.shape) in (2, 3) and has_word(MASK, column.name) and not column.encoded
+    if is_mask and _guess_mask(column) is None:
         return "a mask whose values are not class ids"
     if column.complete:
         return Guess("Array")
@@ -75,68 +80,68 @@ def guess_head(column: ColumnDescription) -> Guess | None:
         return Guess("MultiLabel") if column.texts else None
     if column.form == "ragged":
         fits = all(row.size == 0 or (row.ndim == 2 and row.shape[1] == 4) for row in column.values)
-        return _boxes(column, max(map(len, column.values))) if fits and named(BOX, name) else None
+        return _guess_boxes(column, max(map(len, column.values))) if fits and has_word(BOX, name) else None
     if shape in ((), (1,)):
-        return _single(column)
+        return _guess_single(column)
     if column.encoded:
-        return _encoded(column)
-    if named(BOX, name) and shape[-1] == 4 and len(shape) <= 2:
-        return _boxes(column, 1 if len(shape) == 1 else shape[0])
-    if named(POINTS, name) and len(shape) == 2 and shape[1] in (2, 3):
+        return _guess_encoded(column)
+    if has_word(BOX, name) and shape[-1] == 4 and len(shape) <= 2:
+        return _guess_boxes(column, 1 if len(shape) == 1 else shape[0])
+    if has_word(POINTS, name) and len(shape) == 2 and shape[1] in (2, 3):
         return Guess("Keypoints", (str(shape[0]),))
-    if named(MASK, name) and len(shape) in (2, 3):
-        return _mask(column)
-    if named(MAP, name) and len(shape) in (2, 3):
+    if has_word(MASK, name) and len(shape) in (2, 3):
+        return _guess_mask(column)
+    if has_word(MAP, name) and len(shape) in (2, 3):
         return Guess("Map", (str(shape[2]),) if len(shape) == 3 and shape[2] > 1 else ())
-    return _vector(column) if len(shape) == 1 else None
+    return _guess_vector(column) if len(shape) == 1 else None
 
 
-def balance(column: ColumnDescription) -> tuple[str, ...]:
+def balance_argument(column: ColumnDescription) -> tuple[str, ...]:
     """The argument that balances its classes, where they are uneven."""
     times = list((column.counts or {}).values())
     uneven = not column.encoded and times and max(times) >= _UNEVEN * min(times)
     return ('class_weight="balanced"',) if uneven else ()
 
 
-def _single(column: ColumnDescription) -> Guess:
+def _guess_single(column: ColumnDescription) -> Guess:
     """The head for one text or number a row."""
     output, counts, numbers = column.output, column.counts, column.statistics
     if column.form == "text":
-        return Guess("Categorical", balance(column))
+        return Guess("Categorical", balance_argument(column))
     quantity = output is not None and output.activation == "linear" and output.loss is not None
     quantity = quantity and output is not None and output.from_logits is None
     if column.classes in (None, 1) and numbers.zero_one and not quantity:
-        return Guess("Binary", balance(column))
+        return Guess("Binary", balance_argument(column))
     few = counts is not None and len(counts) <= _MOST_CLASSES
-    few = few and not nearly_unique(len(counts or {}), numbers.numbers) and not named(AMOUNT, column.name)
+    few = few and not nearly_unique(len(counts or {}), numbers.numbers) and not has_word(AMOUNT, column.name)
     few = few and column.whole and not (column.encoded and numbers.dtype.startswith("float"))
     if (column.classes or 1) > 1 or (output is None and few):
         if not column.encoded:
             none = _no_label(column)
             remark = "" if none is None else f'if {none} means "no label", say missing={none}'
-            return Guess("Categorical", balance(column), remark)
-        ids = _ids(column)
+            return Guess("Categorical", balance_argument(column), remark)
+        ids = _id_arguments(column)
         if ids is not None:
             return Guess("Categorical", *ids)
     return Guess("Regression")
 
 
-def _encoded(column: ColumnDescription) -> Guess:
+def _guess_encoded(column: ColumnDescription) -> Guess:
     """The head whose labels are these arrays as they are."""
     shape, output = column.shape, column.output
-    mask = _mask(column) if len(shape) in (2, 3) else None
+    mask = _guess_mask(column) if len(shape) in (2, 3) else None
     if mask is not None:
         return mask
     if len(shape) == 1:
         if output is not None and len(output.shape) == 2 and output.classes == 1:
             return Guess("Regression", (str((*shape, 1)),))
-        return _vector(column)
+        return _guess_vector(column)
     if len(shape) == 3 and min(shape[:2]) >= _SIDE:
         return Guess("Map", (str(shape[2]),), "numbers for each pixel")
     return Guess("Regression", (str(shape),))
 
 
-def _vector(column: ColumnDescription) -> Guess:
+def _guess_vector(column: ColumnDescription) -> Guess:
     """The head for several numbers a row."""
     size, output = str(column.shape[0]), column.output
     if not column.statistics.zero_one:
@@ -162,7 +167,7 @@ def _no_label(column: ColumnDescription) -> int | None:
     return 255 if max(others) < (254 if classes is None else classes) else None
 
 
-def _ids(column: ColumnDescription) -> tuple[tuple[str, ...], str] | None:
+def _id_arguments(column: ColumnDescription) -> tuple[tuple[str, ...], str] | None:
     """The arguments of a head for class ids, and a remark; None for numbers that are no ids."""
     held, classes = column.counts or {}, column.classes
     if not column.whole or not column.statistics.numbers or len([v for v in held if v < 0]) > 1:
@@ -176,7 +181,7 @@ def _ids(column: ColumnDescription) -> tuple[tuple[str, ...], str] | None:
     return (str(max(2, classes or 0, top + 1)), *missing), remark
 
 
-def _mask(column: ColumnDescription) -> Guess | None:
+def _guess_mask(column: ColumnDescription) -> Guess | None:
     shape, output, classes = column.shape, column.output, column.classes
     if output is not None and len(output.shape) == 2 == len(shape):
         return None  # a number for each place, not a class
@@ -190,11 +195,11 @@ def _mask(column: ColumnDescription) -> Guess | None:
         remark = "255 is taken for the object" if bytes_ and not column.encoded else ""
         return Guess("Mask", (*many, *values, *size), remark)
     few = column.counts is not None or (classes or 1) > 1
-    ids = _ids(column) if few and channels == 1 and classes != 1 else None
+    ids = _id_arguments(column) if few and channels == 1 and classes != 1 else None
     return None if ids is None else Guess("Mask", (*ids[0], *size), ids[1])
 
 
-def _boxes(column: ColumnDescription, places: int) -> Guess:
+def _guess_boxes(column: ColumnDescription, places: int) -> Guess:
     rows = column.values if isinstance(column.values, list) else [column.values.reshape(-1, 4)]
     flat = np.concatenate([np.asarray(row, float).reshape(-1, 4) for row in rows])
     flat = flat[~np.isnan(flat).any(axis=1)]

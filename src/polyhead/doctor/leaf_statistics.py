@@ -1,4 +1,4 @@
-"""Statistics of one leaf of the batches, and what it was where it was no array of numbers."""
+"""Statistics of one array of the batches, or what it was instead of an array of numbers."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ NONE = "None"
 
 @dataclass(frozen=True)
 class Odd:
-    """A leaf that is no array, in words."""
+    """A description of a leaf that is no array."""
 
     words: str
 
@@ -46,11 +46,11 @@ class LeafStatistics(ArrayStatistics):
 
     @property
     def usable(self) -> bool:
-        """Whether there are numbers to judge."""
+        """Whether there are numbers to check."""
         return self.odd is None and self.numbers > 0
 
     def add_batch(self, step: int, array: np.ndarray) -> None:
-        """Count the array of batch ``step`` in."""
+        """Add the array of batch ``step``."""
         if array.dtype.kind not in "iufb" and "bfloat16" not in str(array.dtype):
             self.odd = self.odd or (step, f"an array of {_dtype_words(array)}")
         elif array.ndim == 0:

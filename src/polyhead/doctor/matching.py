@@ -1,20 +1,21 @@
-"""Which labels go with which output, and which arrays into which input, as Keras would match them."""
+"""Matches labels with outputs and arrays with inputs, as Keras does."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
+from polyhead.checks.model_match import fits
 from polyhead.doctor.batch_layout import shown_nesting
-from polyhead.doctor.model_signature import Model, Slot, form, in_order
-from polyhead.doctor.places import Places, counted, quoted
+from polyhead.doctor.model_signature import Model, ModelTensor, in_order, nesting_form
+from polyhead.doctor.places import Matches, counted, quoted
 from polyhead.doctor.reading import Reading
 from polyhead.errors import Problem
 from polyhead.keras_bridge.structure import Path, rebuild
 
 
-def match_outputs(y: Any, model: Model, third: bool = False) -> tuple[dict[Path, Slot], list[Problem]]:
-    """Which labels go with which output, and what is wrong with the nesting.
+def match_outputs(y: Any, model: Model, third: bool = False) -> tuple[dict[Path, ModelTensor], list[Problem]]:
+    """Match labels with outputs, and find problems in their nesting.
 
     Where labels would land in the wrong place, they are matched as they were meant, so that one mistake is told
     once. ``third``: a batch has a third part.
@@ -22,9 +23,9 @@ def match_outputs(y: Any, model: Model, third: bool = False) -> tuple[dict[Path,
     outputs, names = model.outputs, [slot.name for slot in model.outputs]
     listed = ", ".join(f"`{slot.name}` {slot.shape}" for slot in outputs)
     if y is None:
-        fix = "Yield x, y." if len(outputs) == 1 else f"Yield {example(model)}."
+        fix = "Yield x, y." if len(outputs) == 1 else f"Yield {example_yield(model)}."
         return {}, [Problem("batch 0", f"labels for {listed}", "inputs alone", fix, "no-targets")]
-    if form(y) == "one":
+    if nesting_form(y) == "one":
         if len(outputs) == 1:
             return {(): outputs[0]}, []
         found = (
@@ -36,10 +37,14 @@ def match_outputs(y: Any, model: Model, third: bool = False) -> tuple[dict[Path,
         fix += "The third part of a batch is weights, not labels. " * third + "Yield "
         return {}, [
             Problem(
-                "y", f"an array for each of {listed}", found, f"{fix}{example(model)}.", "stacked-targets"
+                "y",
+                f"an array for each of {listed}",
+                found,
+                f"{fix}{example_yield(model)}.",
+                "stacked-targets",
             )
         ]
-    if form(y) == "nested" or model.output_form == "nested":
+    if nesting_form(y) == "nested" or model.output_form == "nested":
         return _match_nested(y, model, listed)
     if isinstance(y, Mapping):
         alone = len(outputs) == 1 and model.output_form != "dict"
@@ -47,22 +52,22 @@ def match_outputs(y: Any, model: Model, third: bool = False) -> tuple[dict[Path,
     if len(y) != len(outputs):
         expected = f"{len(outputs)} arrays, for {listed}"
         return {}, [
-            Problem("y", expected, counted(len(y), "array"), f"Yield {example(model)}.", "target-count")
+            Problem("y", expected, counted(len(y), "array"), f"Yield {example_yield(model)}.", "target-count")
         ]
     problems = _by_sorted_key(model) if model.output_form == "dict" and len(outputs) > 1 else []
     return {(i,): slot for i, slot in enumerate(outputs)}, problems
 
 
-def example(model: Model) -> str:
-    """What to yield for this model."""
+def example_yield(model: Model) -> str:
+    """Show what to yield for this model."""
     names = [slot.name for slot in model.outputs]
     if model.output_form == "dict":
         return "x, {" + ", ".join(f'"{name}": ...' for name in names) + "}"
     return f"x, ({', '.join(name if name.isidentifier() else '...' for name in names)})"
 
 
-def _match_alone(y: Mapping[str, Any], model: Model) -> tuple[dict[Path, Slot], list[Problem]]:
-    """Labels in a dict, for a model whose only output has no key: Keras takes the array alone, or in a tuple."""
+def _match_alone(y: Mapping[str, Any], model: Model) -> tuple[dict[Path, ModelTensor], list[Problem]]:
+    """Match a dict of labels with a model of one output: Keras takes the array alone, or in a tuple."""
     slot = model.outputs[0]
     key = slot.name if slot.name in y else next(iter(y)) if len(y) == 1 else None
     keys = "key" if len(y) == 1 else "keys"
@@ -80,8 +85,8 @@ def _match_alone(y: Mapping[str, Any], model: Model) -> tuple[dict[Path, Slot], 
 
 def _match_keys(
     y: Mapping[str, Any], model: Model, names: list[str]
-) -> tuple[dict[Path, Slot], list[Problem]]:
-    matched: dict[Path, Slot] = {(slot.name,): slot for slot in model.outputs if slot.name in y}
+) -> tuple[dict[Path, ModelTensor], list[Problem]]:
+    matched: dict[Path, ModelTensor] = {(slot.name,): slot for slot in model.outputs if slot.name in y}
     missing = [name for name in names if name not in y]
     extra = [name for name in y if name not in names]
     if not missing and not extra:
@@ -96,7 +101,7 @@ def _match_keys(
 
 
 def _by_sorted_key(model: Model) -> list[Problem]:
-    """A tuple for a model with a dict of outputs: Keras goes by the order of the sorted keys."""
+    """The problem of a tuple for a dict of outputs: Keras assigns it by sorted keys."""
     names = [slot.name for slot in model.outputs]
     landed = sorted(names)
     if landed == names:
@@ -111,25 +116,25 @@ def _by_sorted_key(model: Model) -> list[Problem]:
             "y",
             f"a dict with the keys {quoted(names)}",
             f"a tuple, which Keras assigns in the order of the sorted keys: {moves}",
-            f"Yield {example(model)}.",
+            f"Yield {example_yield(model)}.",
             "swapped-targets",
         )
     ]
 
 
 def by_luck(model: Model) -> Problem:
-    """A tuple whose order happens to be that of the sorted keys."""
+    """The problem of a tuple that happens to be in the order of the sorted keys."""
     return Problem(
         "y",
         f"a dict with the keys {quoted(slot.name for slot in model.outputs)}",
         "a tuple, which Keras assigns in the order of the sorted keys; here the labels have it",
-        f"Yield {example(model)}: another name could change the order.",
+        f"Yield {example_yield(model)}: another name could change the order.",
         "tuple-for-dict",
         warning=True,
     )
 
 
-def _match_nested(y: Any, model: Model, listed: str) -> tuple[dict[Path, Slot], list[Problem]]:
+def _match_nested(y: Any, model: Model, listed: str) -> tuple[dict[Path, ModelTensor], list[Problem]]:
     paths = {path for path, _ in in_order(y)}
     by_path = {slot.path: slot for slot in model.outputs}
     if paths == set(by_path):
@@ -149,8 +154,8 @@ def _shown_nest(nested: Any) -> str:
     return shown_nesting(rebuild(nested, lambda _, __: "*"))
 
 
-def match_inputs(x: Any, model: Model) -> tuple[dict[Path, Slot], list[Problem]]:
-    """Which arrays go into which input."""
+def match_inputs(x: Any, model: Model) -> tuple[dict[Path, ModelTensor], list[Problem]]:
+    """Match arrays with inputs."""
     inputs, names = model.inputs, [slot.name for slot in model.inputs]
     if not inputs:
         return {}, []
@@ -159,7 +164,7 @@ def match_inputs(x: Any, model: Model) -> tuple[dict[Path, Slot], list[Problem]]
     if model.input_form == "nested" and {path for path, _ in in_order(x)} == set(by_path):
         return by_path, []
     if isinstance(x, Mapping):
-        matched: dict[Path, Slot] = {(slot.name,): slot for slot in inputs if slot.name in x}
+        matched: dict[Path, ModelTensor] = {(slot.name,): slot for slot in inputs if slot.name in x}
         missing, extra = [n for n in names if n not in x], [n for n in x if n not in names]
         if missing:
             found = f"{quoted(x)}"
@@ -186,8 +191,8 @@ def match_inputs(x: Any, model: Model) -> tuple[dict[Path, Slot], list[Problem]]
     return {path: slot for (path, _), slot in zip(flat, inputs, strict=True)}, []
 
 
-def check_inputs(reading: Reading, places: Places) -> list[Problem]:
-    """Shapes of inputs against the model's."""
+def check_inputs(reading: Reading, places: Matches) -> list[Problem]:
+    """Compare the shapes of inputs with the model's."""
     problems = []
     for path, slot in places.inputs.items():
         stats = reading.stats.get(("x", path))
@@ -211,12 +216,3 @@ def check_inputs(reading: Reading, places: Places) -> list[Problem]:
             )
         )
     return problems
-
-
-def fits(shape: tuple[int, ...], wanted: tuple[int | None, ...]) -> bool:
-    """Whether a shape is one that is wanted; None takes any size.
-
-    >>> fits((3, 4), (None, 4))
-    True
-    """
-    return len(shape) == len(wanted) and all(w in (None, s) for s, w in zip(shape, wanted, strict=True))

@@ -1,4 +1,4 @@
-"""What is given in place of batches: arrays in a list, rows one by one, frames, mappings."""
+"""Recognizes what is given instead of batches: a list of arrays, single rows, frames, mappings."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from polyhead.keras_bridge.structure import leaves, rebuild
 from polyhead.sources.source import Source
 
 _FIRST = 8
-"""Entries of a list that are looked at."""
+"""The number of entries of a list that are looked at."""
 
 
 def plain_frames(obj: Any) -> Any:
-    """Arrays in place of the frames and series of a tuple ``(x, y)``, as Keras takes them; all else as it is.
+    """Turn frames and series in a tuple ``(x, y)`` into arrays, as Keras does; leave anything else.
 
     >>> plain_frames((1, 2))
     (1, 2)
@@ -28,18 +28,18 @@ def plain_frames(obj: Any) -> Any:
 
 
 def misread(obj: Any) -> Problem | None:
-    """What is wrong with an object whose iteration gives something else than batches; None where nothing is.
+    """Return the problem of an object that does not yield batches; None for one that may.
 
     >>> print(misread({"x": [1], "y": [2]}))
     examine(obj): expected what fit takes: batches, or arrays as a tuple (x, y), got a dict of x, y. Say
     examine((data["x"], data["y"])), inputs first.
     """
-    found = _found(obj)
+    found = _found_instead(obj)
     expected = "what fit takes: batches, or arrays as a tuple (x, y)"
     return None if found is None else Problem("examine(obj)", expected, *found)
 
 
-def _found(obj: Any) -> tuple[str, str] | None:
+def _found_instead(obj: Any) -> tuple[str, str] | None:
     if _is_frame(obj):
         columns = [str(name) for name in getattr(obj, "columns", ())]
         held = f" of {listed(columns, 8)}" if columns else ""

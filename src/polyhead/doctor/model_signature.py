@@ -1,4 +1,4 @@
-"""What a model takes and gives, place by place, with the activation and the loss of each output."""
+"""Describes the inputs and outputs of a model, with the activation and loss of each output."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from polyhead.checks.activation import activation
-from polyhead.checks.contract import symbolic
+from polyhead.checks.compiled_model import losses_of
+from polyhead.checks.model_match import symbolic
 from polyhead.checks.output_rules import as_loss
 from polyhead.checks.range_rules import UNIT_LOSSES, bounds_of
 from polyhead.doctor.leaf_statistics import is_none
@@ -16,8 +17,8 @@ from polyhead.kinds.keras_names import SPARSE_LOSSES
 
 
 @dataclass(frozen=True)
-class Slot:
-    """One tensor that a model takes or gives.
+class ModelTensor:
+    """One input or output tensor of a model.
 
     Attributes:
         path: the keys that lead to it.
@@ -48,17 +49,17 @@ class Slot:
 
     @property
     def sparse(self) -> bool | None:
-        """Whether labels are ids: by the loss; None where there is none to tell."""
+        """Whether the loss reads class ids; None without a loss."""
         return None if self.loss is None else self.loss in SPARSE_LOSSES
 
     @property
     def one_hot(self) -> bool:
-        """Whether the loss wants one number for each class."""
+        """Whether the loss expects one number for each class."""
         return self.loss in UNIT_LOSSES and self.loss.startswith("categorical_")
 
     @property
     def range(self) -> tuple[float, float, str] | None:
-        """The numbers that labels can be, and why."""
+        """The range of its labels and the reason for it."""
         return bounds_of(self.activation, self.loss)
 
 
@@ -73,14 +74,14 @@ class Model:
         output_form: the same of the outputs.
     """
 
-    inputs: tuple[Slot, ...]
-    outputs: tuple[Slot, ...]
+    inputs: tuple[ModelTensor, ...]
+    outputs: tuple[ModelTensor, ...]
     input_form: str
     output_form: str
 
 
-def describe(model: Any, x: Any) -> tuple[Model | None, str]:
-    """What a model takes and gives, or why that cannot be seen.
+def signature_of(model: Any, x: Any) -> tuple[Model | None, str]:
+    """Describe a model's inputs and outputs, or say why it cannot be done.
 
     Args:
         model: a Keras model.
@@ -100,19 +101,19 @@ def describe(model: Any, x: Any) -> tuple[Model | None, str]:
         except Exception as error:  # a user's call() may raise anything at all
             words = str(error).strip().splitlines()
             return None, f"the model could not be called on the first batch: {words[0] if words else error!r}"
-        inputs: tuple[Slot, ...] = ()
+        inputs: tuple[ModelTensor, ...] = ()
     else:
         inputs = tuple(_slots(known[0], getattr(model, "input_names", None)))
     outputs = list(_slots(known[1], getattr(model, "output_names", None)))
-    losses = _losses(model, outputs)
+    losses = losses_of(model, known[1])
     outputs = [_with_loss(slot, losses.get(slot.path)) for slot in outputs]
-    return Model(inputs, tuple(outputs), form(known[0]), form(known[1])), ""
+    return Model(inputs, tuple(outputs), nesting_form(known[0]), nesting_form(known[1])), ""
 
 
-def form(nested: Any) -> str:
-    """How tensors are nested.
+def nesting_form(nested: Any) -> str:
+    """Name the nesting of tensors.
 
-    >>> form({"a": 1, "b": 2}), form([1]), form((1, [2]))
+    >>> nesting_form({"a": 1, "b": 2}), nesting_form([1]), nesting_form((1, [2]))
     ('dict', 'list', 'nested')
     """
     if not isinstance(nested, (Mapping, list, tuple)):
@@ -136,49 +137,36 @@ def in_order(nested: Any, path: Path = ()) -> list[tuple[Path, Any]]:
     return [(path, nested)]
 
 
-def _slots(nested: Any, names: list[str] | None) -> list[Slot]:
+def _slots(nested: Any, names: list[str] | None) -> list[ModelTensor]:
     found = in_order(nested)
     flat = [path for path, _ in leaves(nested)]
     by_path = dict(zip(flat, names, strict=True)) if names and len(names) == len(flat) else {}
-    slots: list[Slot] = []
+    slots: list[ModelTensor] = []
     for path, tensor in found:
         keys = [str(key) for key in path if not isinstance(key, int)]
         history = getattr(tensor, "_keras_history", None)
         operation = getattr(history, "operation", None)
         layer, optional = getattr(operation, "name", None), bool(getattr(operation, "optional", False))
-        by_layer = layer if form(nested) != "nested" else None
+        by_layer = layer if nesting_form(nested) != "nested" else None
         name = "/".join(keys) or by_layer or by_path.get(path) or f"output {len(slots)}"
         applied = activation(tensor)
         dtype = str(getattr(tensor, "dtype", ""))
-        slots.append(Slot(path, str(name), tuple(tensor.shape[1:]), dtype, applied, optional=optional))
+        slots.append(ModelTensor(path, str(name), tuple(tensor.shape[1:]), dtype, applied, optional=optional))
     return slots
 
 
-def _losses(model: Any, outputs: list[Slot]) -> dict[Path, Any]:
-    """The loss of each output, as it was given to ``compile``."""
-    given = getattr(model, "loss", None)
-    if given is None or not getattr(model, "compiled", False):
-        return {}
-    if isinstance(given, Mapping):
-        by_name = {slot.name: slot.path for slot in outputs}
-        return {by_name[str(name)]: loss for name, loss in given.items() if str(name) in by_name}
-    if isinstance(given, (list, tuple)):
-        return {slot.path: loss for slot, loss in zip(outputs, given, strict=False)}
-    return {slot.path: given for slot in outputs}
-
-
-def _with_loss(slot: Slot, loss: Any) -> Slot:
+def _with_loss(slot: ModelTensor, loss: Any) -> ModelTensor:
     if loss is None:
         return slot
     import keras
 
-    if isinstance(loss, str):
-        try:
-            loss = keras.losses.get(loss)
-        except ValueError:
-            return slot
-    function = getattr(loss, "fn", None) or (loss if not isinstance(loss, keras.losses.Loss) else None)
-    own = function is None and not type(loss).__module__.startswith(("keras.", "polyhead."))
-    known = as_loss(loss)
+    try:
+        known = as_loss(loss)
+    except ValueError:  # no such loss
+        return slot
+
+    function = getattr(loss, "fn", loss)
+    own = function is loss and isinstance(loss, keras.losses.Loss)
+    own = own and not type(loss).__module__.startswith(("keras.", "polyhead."))
     name = known.name or getattr(function, "__name__", None) or type(loss).__name__
     return replace(slot, loss=name, own_loss=own, from_logits=known.from_logits)

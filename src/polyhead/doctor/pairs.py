@@ -1,4 +1,4 @@
-"""Images and masks that are augmented apart: an image that comes turned beside a mask that does not."""
+"""Finds images and masks that are augmented separately: an image is turned, its mask is not."""
 
 from __future__ import annotations
 

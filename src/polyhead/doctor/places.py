@@ -1,11 +1,11 @@
-"""What the places of a batch are called in messages."""
+"""Names the arrays of a batch in messages."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
 from polyhead.doctor.leaf_statistics import Spot
-from polyhead.doctor.model_signature import Slot
+from polyhead.doctor.model_signature import ModelTensor
 from polyhead.doctor.reading import Place
 from polyhead.keras_bridge.structure import Path
 
@@ -13,21 +13,21 @@ _WORDS = {"x": "input", "y": "target", "w": "weights"}
 
 
 @dataclass(frozen=True)
-class Places:
-    """Which place of a batch goes with which part of a model.
+class Matches:
+    """The tensors of a model that match the arrays of a batch.
 
     Attributes:
         inputs: the model's input for each place in ``x``.
         outputs: the model's output for each place in ``y``; weights have the same paths.
     """
 
-    inputs: dict[Path, Slot] = field(default_factory=dict)
-    outputs: dict[Path, Slot] = field(default_factory=dict)
+    inputs: dict[Path, ModelTensor] = field(default_factory=dict)
+    outputs: dict[Path, ModelTensor] = field(default_factory=dict)
 
     def name(self, place: Place, spot: Spot | None = None) -> str:
-        """The words for a place, with batch and row.
+        """Name an array, with batch and row.
 
-        >>> Places().name(("y", (1,)), (3, 17)), Places().name(("x", ("image",)))
+        >>> Matches().name(("y", (1,)), (3, 17)), Matches().name(("x", ("image",)))
         ('target y[1], batch 3, row 17', 'input `image`')
         """
         part, path = place
@@ -39,16 +39,16 @@ class Places:
             text = f"{_WORDS[part]} `{'/'.join(map(str, path))}`"
         else:
             text = f"{_WORDS[part]} {part}{''.join(f'[{key!r}]' for key in path)}"
-        return text if spot is None else at(text, spot)
+        return text if spot is None else in_row(text, spot)
 
 
-def at(text: str, spot: Spot) -> str:
-    """A place with batch and row."""
+def in_row(text: str, spot: Spot) -> str:
+    """Add batch and row to a place."""
     return f"{text}, batch {spot[0]}, row {spot[1]}"
 
 
 def counted(number: int, word: str) -> str:
-    """A number with its word.
+    """Write a number with its noun.
 
     >>> counted(1, "row"), counted(1200, "batch")
     ('1 row', '1,200 batches')
@@ -58,7 +58,7 @@ def counted(number: int, word: str) -> str:
 
 
 def quoted(names: object) -> str:
-    """Names in backticks.
+    """Write names in backticks.
 
     >>> quoted(["a", "b"])
     '`a`, `b`'

@@ -1,4 +1,4 @@
-"""One reading of a subject: batch after batch, in a thread, bounded by a number and by time."""
+"""Reads batches in a thread, up to a number and a time limit."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Place = tuple[str, Path]
 
 
 @dataclass(frozen=True)
-class Batch:
+class ReadBatch:
     """A batch with NumPy arrays for leaves.
 
     Attributes:
@@ -57,7 +57,7 @@ class Batch:
 
 @dataclass
 class Reading:
-    """What was seen in one reading.
+    """The result of one reading.
 
     Attributes:
         first: the first batch.
@@ -76,7 +76,7 @@ class Reading:
         uneven: a batch whose arrays have different numbers of rows, and the numbers.
     """
 
-    first: Batch | None = None
+    first: ReadBatch | None = None
     stats: dict[Place, LeafStatistics] = field(default_factory=dict)
     layouts: list[tuple[int, Any, str]] = field(default_factory=list)
     rows: list[np.ndarray] = field(default_factory=list)
@@ -96,8 +96,8 @@ class Reading:
         """Batches read."""
         return len(self.rows)
 
-    def take(self, step: int, item: Any, seconds: float) -> Batch:
-        """Count a batch in."""
+    def take(self, step: int, item: Any, seconds: float) -> ReadBatch:
+        """Add a batch."""
         batch = as_batch(item)
         self.seconds.append(seconds)
         if item is None:
@@ -131,7 +131,7 @@ class Reading:
         return batch
 
 
-def as_batch(item: Any) -> Batch:
+def as_batch(item: Any) -> ReadBatch:
     """A batch as it came, with NumPy arrays.
 
     >>> sorted(as_batch((np.zeros(2), [np.zeros(2), np.ones(2)])).parts)
@@ -139,13 +139,15 @@ def as_batch(item: Any) -> Batch:
     """
     container = type(item).__name__
     if isinstance(item, (tuple, list)) and 1 <= len(item) <= 3 and not _is_plain(item):
-        parts = {part: _plain(nested) for part, nested in zip(PARTS, item, strict=False)}
-        return Batch(parts, container, len(item))
-    return Batch({"x": _plain(item)}, container, len(item) if isinstance(item, (tuple, list)) else 1)
+        parts = {part: _with_arrays(nested) for part, nested in zip(PARTS, item, strict=False)}
+        return ReadBatch(parts, container, len(item))
+    return ReadBatch(
+        {"x": _with_arrays(item)}, container, len(item) if isinstance(item, (tuple, list)) else 1
+    )
 
 
-def _plain(nested: Any) -> Any:
-    """A nesting with arrays in it; what is no array becomes words."""
+def _with_arrays(nested: Any) -> Any:
+    """Turn the leaves of a nesting into arrays, and what is no array into a description."""
     if nested is None:
         return None
     if isinstance(nested, dict) or (isinstance(nested, (list, tuple)) and not _is_plain(nested)):
@@ -158,7 +160,7 @@ def _plain(nested: Any) -> Any:
 
 def _leaf(value: Any) -> Any:
     if isinstance(value, (dict, list, tuple)) and not _is_plain(value):
-        return _plain(value)
+        return _with_arrays(value)
     if isinstance(value, np.ndarray):
         return value
     if hasattr(value, "detach"):  # a torch tensor
@@ -168,7 +170,7 @@ def _leaf(value: Any) -> Any:
     if hasattr(value, "has_value") and hasattr(value, "get_value"):
         return Odd(NONE)  # an optional of TensorFlow, which Keras takes for None
     if isinstance(value, (list, tuple)):
-        return Odd(f"a {type(value).__name__} of {len(value)} {_words(value)}")
+        return Odd(f"a {type(value).__name__} of {len(value)} {_value_kind(value)}")
     return Odd(shown(value, 40))
 
 
@@ -181,11 +183,11 @@ def _is_plain(values: Any) -> bool:
     )
 
 
-def _words(values: Any) -> str:
+def _value_kind(values: Any) -> str:
     return "texts" if any(isinstance(v, str) for v in values) else "numbers"
 
 
-def hashes(batch: Batch) -> np.ndarray:
+def hashes(batch: ReadBatch) -> np.ndarray:
     """Two hashes a row, of its inputs and of its labels, uint64 ``(n, 2)``."""
     arrays: dict[str, list[np.ndarray]] = {"x": [], "y": []}
     for (part, _), leaf in batch.arrays():
@@ -203,7 +205,7 @@ def hashes(batch: Batch) -> np.ndarray:
 
 
 class Clock:
-    """How much time is left for everything."""
+    """The time left of a limit."""
 
     def __init__(self, seconds: float) -> None:
         self._end = time.monotonic() + seconds
@@ -215,7 +217,7 @@ class Clock:
 
 
 class Worker:
-    """A thread that does one thing after another, each within a time; what hangs is left behind.
+    """A thread that runs tasks one by one with a time limit each; a task that hangs is abandoned.
 
     >>> with Worker() as worker:
     ...     worker.do(lambda: 2, 5.0)
@@ -230,7 +232,7 @@ class Worker:
         self.thread.start()
 
     def do(self, task: Callable[[], Any], seconds: float) -> Any:
-        """The result of ``task``.
+        """Return the result of ``task``.
 
         Raises:
             TimeoutError: it takes longer; this worker is of no use from then on.
@@ -270,7 +272,9 @@ class Worker:
 _END = object()
 
 
-def read(subject: Subject, limit: int, worker: Worker, seconds: float, pairs: Pairs | None = None) -> Reading:
+def read_batches(
+    subject: Subject, limit: int, worker: Worker, seconds: float, pairs: Pairs | None = None
+) -> Reading:
     """Up to ``limit`` batches, and whether there are more; ``pairs`` are of an earlier reading."""
     clock, found = Clock(seconds), Reading(pairs=pairs)
     opened: list[Iterator[Any]] = []
@@ -282,7 +286,7 @@ def read(subject: Subject, limit: int, worker: Worker, seconds: float, pairs: Pa
         item = next(opened[0], _END)
         return item, time.perf_counter() - start
 
-    before: tuple[Batch, np.ndarray] | None = None
+    before: tuple[ReadBatch, np.ndarray] | None = None
     for step in range(limit + 1):
         if step == limit and not (subject.runs_out or subject.length is None):
             found.ended = subject.length == limit
@@ -314,7 +318,7 @@ def read(subject: Subject, limit: int, worker: Worker, seconds: float, pairs: Pa
     return found
 
 
-def _overlap(one: Batch, other: Batch) -> bool:
+def _overlap(one: ReadBatch, other: ReadBatch) -> bool:
     """Whether two batches may lie in the same memory."""
     theirs = dict(other.arrays())
     return any(

@@ -1,4 +1,4 @@
-"""What can be examined: anything that Keras takes, and how a reading of it is opened."""
+"""Recognizes what can be examined, which is anything that Keras takes, and how to read it."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ import numpy as np
 from polyhead.doctor.misread import misread, plain_frames
 from polyhead.errors import ContractError, Problem, shown
 from polyhead.feed import Feed
-from polyhead.keras_bridge.adapter import Call
+from polyhead.keras_bridge.keras_call import Call
 from polyhead.keras_bridge.structure import leaves, rebuild
 
 ARRAY_BATCH = 32
 _MOST_BYTES = 64 << 20
 _NEVER = 10**12
-"""More batches than anybody reads: grain counts so many where a dataset repeats for ever."""
+"""More batches than anybody reads: grain gives such a length to a dataset that repeats forever."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Subject:
         length: batches in an epoch, as the object itself says; None where it does not say.
         endless: it says itself that it has no end.
         runs_out: a reading that ended cannot be begun again by Keras: generators and other iterators.
-        shuffled: whoever reads it shuffles it: arrays, which `fit` shuffles, or nothing that needs it.
+        shuffled: it needs no shuffling, such as arrays, which `fit` shuffles.
         item: batch ``i`` of a dataset that is read by number.
         next_epoch: what Keras calls between two epochs.
         workers: threads or processes that Keras or the object reads it with.
@@ -81,7 +81,7 @@ class Subject:
 
 
 def subject(obj: Any, model: Any = None, batches: int = 50) -> Subject:
-    """What ``obj`` is.
+    """Recognize an object.
 
     Args:
         obj: anything that Keras takes.
@@ -133,11 +133,11 @@ def _maker(generator: Any) -> str:
     code, frame = generator.gi_code, generator.gi_frame
     function = frame.f_globals.get(code.co_name) if frame is not None else None
     alike = inspect.isfunction(function) and function.__code__ is code
-    return code.co_name if alike and not _needed(function) else ""
+    return code.co_name if alike and not _required_arguments(function) else ""
 
 
-def _needed(function: Any) -> list[str]:
-    """The arguments that a function cannot do without."""
+def _required_arguments(function: Any) -> list[str]:
+    """The arguments of a function that have no default."""
     try:
         parameters = inspect.signature(function).parameters.values()
     except (TypeError, ValueError):
@@ -178,7 +178,7 @@ def _is_grain(obj: Any) -> bool:
 def _function(function: Any, model: Any, batches: int) -> Subject:
     name = getattr(function, "__name__", "generator")
     name = name if name.isidentifier() else "generator"
-    needed = _needed(function)
+    needed = _required_arguments(function)
     if needed:
         raise ContractError(
             Problem(

@@ -1,23 +1,23 @@
-"""The numbers: NaN, infinity, ids, ranges, one-hot labels, constant heads; and labels that stand for each other."""
+"""Checks values: NaN, infinity, ids, ranges, one-hot labels, constant heads, exchanged labels."""
 
 from __future__ import annotations
 
 import itertools
 import math
 
+from polyhead.checks.model_match import fits
 from polyhead.checks.output_rules import FEW
-from polyhead.checks.range_rules import BOUNDED, ONE_CLASS, beyond, logits, one_unit, span
+from polyhead.checks.range_rules import BOUNDED, ONE_CLASS, beyond, logits_problem, one_unit_softmax, span
 from polyhead.doctor.leaf_statistics import LeafStatistics
-from polyhead.doctor.matching import fits
-from polyhead.doctor.model_signature import Slot
-from polyhead.doctor.places import Places, at, counted
+from polyhead.doctor.model_signature import ModelTensor
+from polyhead.doctor.places import Matches, counted, in_row
 from polyhead.doctor.reading import Reading
 from polyhead.errors import Problem
 from polyhead.keras_bridge.structure import Path
 
 
-def check_finite(reading: Reading, places: Places) -> list[Problem]:
-    """NaN and infinity, with the first row of each array that has one."""
+def check_finite(reading: Reading, places: Matches) -> list[Problem]:
+    """Find NaN and infinity, with the first row of each array that has one."""
     problems = []
     for place, stats in reading.stats.items():
         for spot, code, word in ((stats.nan, "nan", "NaN"), (stats.infinite, "infinity", "infinity")):
@@ -38,8 +38,8 @@ def check_finite(reading: Reading, places: Places) -> list[Problem]:
     return problems
 
 
-def zeros(reading: Reading, places: Places) -> list[str]:
-    """Weights of 0: what Keras makes of them."""
+def zeros(reading: Reading, places: Matches) -> list[str]:
+    """Note weights of 0, and how Keras counts them."""
     names = [
         places.name(place)
         for place, stats in reading.stats.items()
@@ -52,8 +52,8 @@ def zeros(reading: Reading, places: Places) -> list[str]:
     ]
 
 
-def flat_labels(reading: Reading, places: Places) -> list[str]:
-    """Labels without the last axis of their output: what Keras makes of them."""
+def flat_labels(reading: Reading, places: Matches) -> list[str]:
+    """Note labels without the last axis of their output, and how Keras reads them."""
     names = [
         places.name(("y", path))
         for path, slot in places.outputs.items()
@@ -67,8 +67,8 @@ def flat_labels(reading: Reading, places: Places) -> list[str]:
     ]
 
 
-def check_constant(reading: Reading, places: Places) -> list[Problem]:
-    """Arrays that are the same in every row."""
+def check_constant(reading: Reading, places: Matches) -> list[Problem]:
+    """Find arrays that are the same in every row."""
     problems = []
     for place, stats in reading.stats.items():
         name, part = places.name(place), place[0]
@@ -92,15 +92,15 @@ def check_constant(reading: Reading, places: Places) -> list[Problem]:
     return problems
 
 
-def check_outputs(reading: Reading, places: Places) -> tuple[list[Problem], dict[Path, Slot]]:
-    """Labels against their outputs; labels that fit each other's output are told as swapped.
+def check_outputs(reading: Reading, places: Matches) -> tuple[list[Problem], dict[Path, ModelTensor]]:
+    """Compare labels with their outputs; labels that fit each other's output are reported as swapped.
 
     Returns:
         The problems, and the outputs as they were meant.
     """
     outputs = dict(places.outputs)
     found = {
-        path: judge(places.name(("y", path)), slot, reading.stats[("y", path)])
+        path: judge_values(places.name(("y", path)), slot, reading.stats[("y", path)])
         for path, slot in outputs.items()
         if ("y", path) in reading.stats
     }
@@ -110,8 +110,8 @@ def check_outputs(reading: Reading, places: Places) -> tuple[list[Problem], dict
             continue
         names = places.name(("y", one)), places.name(("y", other))
         crossed = {
-            one: judge(names[1], outputs[other], reading.stats[("y", one)]),
-            other: judge(names[0], outputs[one], reading.stats[("y", other)]),
+            one: judge_values(names[1], outputs[other], reading.stats[("y", one)]),
+            other: judge_values(names[0], outputs[one], reading.stats[("y", other)]),
         }
         if any(_wrong(p) for p in crossed.values()):
             continue
@@ -130,13 +130,13 @@ def check_outputs(reading: Reading, places: Places) -> tuple[list[Problem], dict
     return problems + [p for path in found for p in found[path]], outputs
 
 
-def in_sorted_order(reading: Reading, places: Places) -> Places | None:
-    """The labels of a tuple matched by the outputs' sorted names, if they fit so and not in the declared order."""
+def in_sorted_order(reading: Reading, places: Matches) -> Matches | None:
+    """Match a tuple of labels by the sorted names of the outputs, if only that order fits."""
     slots = list(places.outputs.values())
     ways = [slots, sorted(slots, key=lambda slot: slot.name)]
     declared, by_name = (
         any(
-            _wrong(judge("", slot, reading.stats["y", path]))
+            _wrong(judge_values("", slot, reading.stats["y", path]))
             for path, slot in zip(places.outputs, way, strict=True)
             if ("y", path) in reading.stats
         )
@@ -144,7 +144,7 @@ def in_sorted_order(reading: Reading, places: Places) -> Places | None:
     )
     if not declared or by_name:
         return None
-    return Places(places.inputs, dict(zip(places.outputs, ways[1], strict=True)))
+    return Matches(places.inputs, dict(zip(places.outputs, ways[1], strict=True)))
 
 
 def _exchange(one: Path, other: Path) -> str:
@@ -156,8 +156,8 @@ def _wrong(problems: list[Problem]) -> bool:
     return any(not p.warning for p in problems)
 
 
-def check_losses(places: Places, known: list[Problem]) -> list[Problem]:
-    """Activations and losses of the outputs against each other; where the labels are wrong, that was told already."""
+def check_losses(places: Matches, known: list[Problem]) -> list[Problem]:
+    """Compare activations and losses of outputs whose labels have no problem yet."""
     problems = []
     for path, slot in places.outputs.items():
         name = places.name(("y", path))
@@ -165,21 +165,21 @@ def check_losses(places: Places, known: list[Problem]) -> list[Problem]:
             continue
         better = "linear" if slot.loss is not None and slot.from_logits is None else "sigmoid"
         for found in (
-            one_unit(name, slot.activation, slot.classes, better),
-            logits(name, slot.activation, slot.loss or "", slot.from_logits),
+            one_unit_softmax(name, slot.activation, slot.classes, better),
+            logits_problem(name, slot.activation, slot.loss or "", slot.from_logits),
         ):
             problems += [found] if found is not None else []
     return problems
 
 
-def judge(name: str, slot: Slot, stats: LeafStatistics) -> list[Problem]:
-    """What is wrong with these labels for this output."""
+def judge_values(name: str, slot: ModelTensor, stats: LeafStatistics) -> list[Problem]:
+    """Find problems of labels for an output."""
     if stats.odd is not None:
         return []
-    if _as_ids(slot, stats):
-        return _ids(name, slot, stats)
+    if _are_ids(slot, stats):
+        return _bad_ids(name, slot, stats)
     if not fits(stats.shape, slot.shape):
-        problem = _shape(name, slot, stats)
+        problem = _bad_shape(name, slot, stats)
         if problem is not None:
             return [problem]
     if slot.sparse and stats.one_hot and slot.classes not in (None, 1):
@@ -192,10 +192,10 @@ def judge(name: str, slot: Slot, stats: LeafStatistics) -> list[Problem]:
                 "one-hot-for-sparse",
             )
         ]
-    return _range(name, slot, stats)
+    return _out_of_reach(name, slot, stats)
 
 
-def _as_ids(slot: Slot, stats: LeafStatistics) -> bool:
+def _are_ids(slot: ModelTensor, stats: LeafStatistics) -> bool:
     """Whether the labels are class ids: one whole number where the output has several."""
     classes = slot.classes
     if classes == 1 or not slot.shape:
@@ -210,12 +210,12 @@ def _as_ids(slot: Slot, stats: LeafStatistics) -> bool:
     return stats.whole and stats.dtype.startswith(("int", "uint")) and slot.activation not in BOUNDED
 
 
-def class_a_step(slot: Slot, stats: LeafStatistics) -> bool:
+def class_a_step(slot: ModelTensor, stats: LeafStatistics) -> bool:
     """Whether the labels are a class for each step of a sequence."""
-    return len(slot.shape) == 2 and stats.odd is None and _as_ids(slot, stats)
+    return len(slot.shape) == 2 and stats.odd is None and _are_ids(slot, stats)
 
 
-def _ids(name: str, slot: Slot, stats: LeafStatistics) -> list[Problem]:
+def _bad_ids(name: str, slot: ModelTensor, stats: LeafStatistics) -> list[Problem]:
     if slot.one_hot:
         return [
             Problem(
@@ -230,7 +230,7 @@ def _ids(name: str, slot: Slot, stats: LeafStatistics) -> list[Problem]:
     if stats.fraction is not None:
         value, spot = stats.fraction
         expected, fix = "a class id, a whole number", "Numbers that are no ids need another loss."
-        return [Problem(at(name, spot), expected, f"{value:g}", fix, "label-range")]
+        return [Problem(in_row(name, spot), expected, f"{value:g}", fix, "label-range")]
     classes = slot.classes
     found = beyond(stats, (0, classes - 1 if classes else math.inf))
     if found is None:
@@ -243,10 +243,10 @@ def _ids(name: str, slot: Slot, stats: LeafStatistics) -> list[Problem]:
         else "Count classes from 0, or give the layer more units."
     )
     expected = f"a class id in [0, {classes - 1}]" if classes else "a class id of at least 0"
-    return [Problem(at(name, spot), expected, f"{value:g}", fix, "id-out-of-range")]
+    return [Problem(in_row(name, spot), expected, f"{value:g}", fix, "id-out-of-range")]
 
 
-def _shape(name: str, slot: Slot, stats: LeafStatistics) -> Problem | None:
+def _bad_shape(name: str, slot: ModelTensor, stats: LeafStatistics) -> Problem | None:
     shape, wanted = stats.shape, slot.shape
     given = _batch(shape)
     expected = f"labels of shape {_batch(wanted)}, as the output has"
@@ -289,12 +289,12 @@ def _spreads(shape: tuple[int, ...], wanted: tuple[int | None, ...]) -> bool:
     return all(s == w or w is None or 1 in (s, w) for s, w in zip(shape, wanted, strict=True))
 
 
-def _range(name: str, slot: Slot, stats: LeafStatistics) -> list[Problem]:
+def _out_of_reach(name: str, slot: ModelTensor, stats: LeafStatistics) -> list[Problem]:
     if slot.range is None:
         return []
     low, high, why = slot.range
     if high == 1 and stats.zero_255:
-        where, fix = at(name, stats.high[1]), "Divide by 255, or give mask > 127."
+        where, fix = in_row(name, stats.high[1]), "Divide by 255, or give mask > 127."
         return [Problem(where, f"labels of 0 and 1, as {why}", "0 and 255", fix, "mask-255")]
     found = beyond(stats, (low, high))
     if found is not None:
@@ -302,7 +302,7 @@ def _range(name: str, slot: Slot, stats: LeafStatistics) -> list[Problem]:
         fix = "The output cannot reach it, or the loss falls without end: "
         fix += "scale the labels, or give the output layer no activation and a loss for numbers."
         expected = f"labels {span(low, high)}, as {why}"
-        return [Problem(at(name, spot), expected, f"{value:g}", fix, "label-range")]
+        return [Problem(in_row(name, spot), expected, f"{value:g}", fix, "label-range")]
     if (slot.activation in ONE_CLASS or slot.one_hot) and slot.classes not in (None, 1) and not stats.ones:
         expected = "labels that sum to 1 in each row, as one class is chosen"
         fix = 'For any number of classes a row use a sigmoid and "binary_crossentropy".'

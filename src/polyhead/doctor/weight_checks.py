@@ -1,4 +1,4 @@
-"""Sample weights: their nesting against the outputs, and each array against its labels."""
+"""Checks sample weights: their nesting against the outputs, and each array against its labels."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from dataclasses import replace
 from typing import Any
 
 from polyhead.doctor.leaf_statistics import LeafStatistics
-from polyhead.doctor.matching import example
-from polyhead.doctor.model_signature import Model, Slot, form
-from polyhead.doctor.places import Places, counted, quoted
+from polyhead.doctor.matching import example_yield
+from polyhead.doctor.model_signature import Model, ModelTensor, nesting_form
+from polyhead.doctor.places import Matches, counted, quoted
 from polyhead.doctor.reading import Reading
 from polyhead.errors import Problem
 
 
-def check_weights(reading: Reading, model: Model | None, places: Places) -> list[Problem]:
-    """The nesting of weights against the outputs, and each array against its labels."""
+def check_weights(reading: Reading, model: Model | None, places: Matches) -> list[Problem]:
+    """Compare the nesting of weights with the outputs, and each array with its labels."""
     first = reading.first
     assert first is not None
     w = first.parts.get("w")
@@ -32,23 +32,23 @@ def check_weights(reading: Reading, model: Model | None, places: Places) -> list
         labels = reading.stats.get(("y", path))
         if part == "w" and stats.odd is None and labels is not None and labels.odd is None:
             slot = places.outputs.get(path)
-            problems += _weights_shape(places.name(place), stats.shape, labels.shape, slot)
+            problems += _check_weights_shape(places.name(place), stats.shape, labels.shape, slot)
     return problems
 
 
 def _for_every_output(
-    reading: Reading, model: Model | None, places: Places, weights: LeafStatistics
+    reading: Reading, model: Model | None, places: Matches, weights: LeafStatistics
 ) -> list[Problem]:
-    """One array of weights beside labels of several outputs: Keras gives all of it to each of them."""
+    """Check one array of weights beside several outputs: Keras gives all of it to each of them."""
     several = model is not None and len(model.outputs) > 1
     for place, labels in reading.stats.items():
         if place[0] != "y" or labels.odd is not None or weights.odd is not None:
             continue
         name = places.name(("w", place[1]))
-        found = _weights_shape(name, weights.shape, labels.shape, places.outputs.get(place[1]))
+        found = _check_weights_shape(name, weights.shape, labels.shape, places.outputs.get(place[1]))
         if found and several and model is not None:
             where = f"{found[0].found}, one array for every output"
-            fix = f"Give each output weights of its own: yield x, y, {example(model)[3:]}."
+            fix = f"Give each output weights of its own: yield x, y, {example_yield(model)[3:]}."
             found = [replace(found[0], found=where, fix=fix)]
         if found:
             return found
@@ -57,12 +57,12 @@ def _for_every_output(
 
 def _weights_nesting(w: Any, model: Model) -> list[Problem]:
     names = [slot.name for slot in model.outputs]
-    fix = f"Yield x, y, {example(model)[3:]}; an array of ones where all rows count."
+    fix = f"Yield x, y, {example_yield(model)[3:]}; an array of ones where all rows count."
 
     def problem(expected: str, found: str, warning: bool = False) -> list[Problem]:
         return [Problem("weights", expected, found, fix, "weights-structure", warning)]
 
-    if form(w) == "one":
+    if nesting_form(w) == "one":
         found = "one array, which counts for every output"
         return problem(f"weights for each of {quoted(names)}", found, True) if len(names) > 1 else []
     if model.output_form == "one":
@@ -89,8 +89,8 @@ def _weights_nesting(w: Any, model: Model) -> list[Problem]:
     return []
 
 
-def _weights_shape(
-    name: str, shape: tuple[int, ...], labels: tuple[int, ...], slot: Slot | None
+def _check_weights_shape(
+    name: str, shape: tuple[int, ...], labels: tuple[int, ...], slot: ModelTensor | None
 ) -> list[Problem]:
     ids = slot is not None and len(labels) < len(slot.shape)
     loss = labels if ids else labels[:-1]  # a loss has one value for each label, or each vector of them

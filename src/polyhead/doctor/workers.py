@@ -1,4 +1,4 @@
-"""Workers: augmentations that repeat in each of them, and items that threads spoil for each other."""
+"""Checks workers: augmentations that repeat in each of them, and items that are not thread-safe."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from polyhead.doctor.epoch_checks import Findings
+from polyhead.doctor.epoch_checks import CheckResult
 from polyhead.doctor.reading import Worker, as_batch, hashes
 from polyhead.doctor.subjects import Subject
 from polyhead.errors import shown
@@ -42,9 +42,9 @@ def same_chance() -> Iterator[None]:
             torch.set_rng_state(tensor)
 
 
-def check_workers(subject: Subject, worker: Worker, seconds: float) -> Findings:
-    """What can be said about workers by reading items here; none is started."""
-    out = Findings()
+def check_workers(subject: Subject, worker: Worker, seconds: float) -> CheckResult:
+    """Check what workers would do, by reading items here; no worker is started."""
+    out = CheckResult()
     if subject.kind.startswith(("generator", "iterator")):
         out.notes.append(
             'not safe for threads: two that ask at once get "generator already executing"; Keras asks from one'
@@ -55,7 +55,7 @@ def check_workers(subject: Subject, worker: Worker, seconds: float) -> Findings:
         if subject.processes:
             worker.do(lambda: _augmentation(subject, out), seconds)
         else:
-            worker.do(lambda: _threads(subject, out), seconds)
+            worker.do(lambda: _check_threads(subject, out), seconds)
     except TimeoutError:
         out.unseen.append("what workers do: reading a few items took too long")
     except Exception as error:  # the reading itself has told what is wrong
@@ -74,8 +74,8 @@ def check_workers(subject: Subject, worker: Worker, seconds: float) -> Findings:
     return out
 
 
-def _augmentation(subject: Subject, out: Findings) -> None:
-    """Whether an item draws from a random state that each process gets a copy of."""
+def _augmentation(subject: Subject, out: CheckResult) -> None:
+    """Check whether an item draws from a random state that each process gets a copy of."""
     read = _one(subject)
     if read is None:
         out.unseen.append("what each worker process draws: its items cannot be read by number")
@@ -112,7 +112,7 @@ def _one(subject: Subject) -> Callable[[], Any] | None:
 
 
 def _generators(owner: Any, depth: int = 2, name: str = "self") -> Iterator[tuple[str, Any]]:
-    """Random generators that an object holds, itself or one of its parts."""
+    """Find random generators in an object and its parts."""
     for key, value in getattr(owner, "__dict__", {}).items():
         if isinstance(value, (np.random.Generator, np.random.RandomState, random.Random)):
             yield f"{name}.{key}", value
@@ -128,8 +128,8 @@ def _state(generator: Any) -> str:
     return repr(generator.getstate())
 
 
-def _threads(subject: Subject, out: Findings) -> None:
-    """The same items read one by one and by several threads at once."""
+def _check_threads(subject: Subject, out: CheckResult) -> None:
+    """Compare items read one by one with the same items read by several threads at once."""
     assert subject.item is not None
     item = subject.item
     count = min(subject.length or _ITEMS, _ITEMS)
@@ -174,7 +174,7 @@ def _threads(subject: Subject, out: Findings) -> None:
 
 
 def _reseeds(item: Callable[[int], Any]) -> str:
-    """The global random state that reading an item sets to the same value each time, or nothing."""
+    """Name the global random state that reading an item seeds anew each time; empty if none is."""
     ends = []
     for seed in (1, 2):
         np.random.seed(seed)  # noqa: NPY002
@@ -185,9 +185,9 @@ def _reseeds(item: Callable[[int], Any]) -> str:
     return next((name for name, a, b in zip(names, *ends, strict=True) if a == b), "")
 
 
-def check_item(subject: Subject, rows: list[np.ndarray], worker: Worker, seconds: float) -> Findings:
-    """A dataset's first item once more, in the same epoch."""
-    out = Findings()
+def check_item(subject: Subject, rows: list[np.ndarray], worker: Worker, seconds: float) -> CheckResult:
+    """Read a dataset's first item once more, in the same epoch."""
+    out = CheckResult()
     if subject.item is None or not rows or not len(rows[0]):
         return out
     item = subject.item

@@ -1,4 +1,4 @@
-"""From the samples that a file has to the channels and the depth that are asked for."""
+"""Converts the samples in a file to the requested channels and depth."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from polyhead.images.libraries import opencv
 
 
 class Samples(NamedTuple):
-    """Pixels as they are stored.
+    """Pixels as stored.
 
     Attributes:
         pixels: ``(H, W, bands)``.
-        meaning: ``"grey"``, ``"rgb"``, or ``"bands"`` where the file does not say what they show.
-        alpha: whether the band behind grey or colours is alpha.
+        meaning: ``"grey"``, ``"rgb"``, or ``"bands"`` if the file does not say.
+        alpha: whether the band after grey or RGB is alpha.
     """
 
     pixels: np.ndarray
@@ -24,18 +24,18 @@ class Samples(NamedTuple):
 
 
 class Unfit(Exception):
-    """Samples that cannot become what is asked for: ``expected``, ``found`` and ``fix`` say why."""
+    """Samples that cannot be converted as requested."""
 
     def __init__(self, expected: str, found: str, fix: str) -> None:
         super().__init__(expected)
         self.expected, self.found, self.fix = expected, found, fix
 
 
-def chosen(samples: Samples, channels: int | None) -> np.ndarray:
-    """The channels that are asked for, ``(H, W, channels)``; all for None.
+def choose_channels(samples: Samples, channels: int | None) -> np.ndarray:
+    """Convert to the requested channels, ``(H, W, channels)``; None for all.
 
     Raises:
-        Unfit: where bands are not known to be colours, or there are too many of them.
+        Unfit: for bands that are not known to be colors, or too many of them.
     """
     pixels, have = samples.pixels, samples.pixels.shape[2]
     if channels is None or channels == have:
@@ -70,10 +70,10 @@ def _luma(pixels: np.ndarray) -> np.ndarray:
 
 
 def in_8_bits(pixels: np.ndarray) -> np.ndarray:
-    """Pixels of 16 bits, or floats in 0–1, with 8 bits.
+    """Convert 16-bit pixels, or floats in 0–1, to 8 bits.
 
     Raises:
-        Unfit: for other numbers.
+        Unfit: for other dtypes or ranges.
     """
     if pixels.dtype == np.uint8:
         return pixels

@@ -1,4 +1,4 @@
-"""What files made of nested boxes say of their image: AVIF and HEIC, and JPEG 2000.
+"""The headers of files made of nested boxes: AVIF, HEIC and JPEG 2000.
 
 Sources: ISO/IEC 14496-12 and 23008-12 (HEIF), the AVIF specification, ISO/IEC 15444-1 (JPEG 2000).
 """
@@ -10,40 +10,27 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from polyhead.images.content import Broken, Content
+from polyhead.images.image_header import TURNED, Header
 
 _MOST_BOXES = 4096
-_TILE = 14  # the bytes of an empty tile
+_TILE = 14  # bytes of an empty tile
 _CODESTREAM = b"\xff\x4f\xff\x51"
 _TURNS = {(1, None): 8, (1, 0): 5, (1, 1): 7, (2, None): 3, (2, 0): 2, (2, 1): 4}
 _TURNS |= {(3, None): 6, (3, 0): 7, (3, 1): 5, (0, None): 1, (0, 0): 4, (0, 1): 2}
-"""Turns by quarters against the clock, then a mirror (0: top and bottom, 1: left and right), as Exif numbers them."""
+"""Exif orientations by counterclockwise quarter turns, then a mirror axis (0: top-bottom, 1: left-right, or None)."""
 
 
-class Still(NamedTuple):
-    """The image of a container: size as stored, orientation, bits, how many frames there are at least, bands, and the
-    size that is shown of it before it is turned, which Pillow has of HEIC and not of AVIF.
-    """
-
-    height: int
-    width: int
-    orientation: int = 1
-    bits: int = 8
-    pages: int = 1
-    bands: int | None = None
-    cropped: tuple[int, int] | None = None
-
-
-class _Box(NamedTuple):
+class _ContainerBox(NamedTuple):
     name: bytes
     start: int
     stop: int
 
 
-def _boxes(content: Content, at: int, stop: int) -> Iterator[_Box]:
-    """The boxes between two places.
+def _boxes_between(content: Content, at: int, stop: int) -> Iterator[_ContainerBox]:
+    """The boxes between two positions.
 
     Raises:
-        Broken: for one that is longer than what it lies in.
+        Broken: for a box that is longer than its container.
     """
     for _ in range(_MOST_BOXES):
         if at + 8 > stop:
@@ -56,44 +43,41 @@ def _boxes(content: Content, at: int, stop: int) -> Iterator[_Box]:
         end = stop if length == 0 else at + length
         if end < start or end > stop:
             raise Broken(f"a part {name!r} that claims {length:,} bytes, more than the file has")
-        yield _Box(name, start, end)
+        yield _ContainerBox(name, start, end)
         at = end
 
 
-def _find(content: Content, at: int, stop: int, *path: bytes) -> _Box | None:
-    """The box at the end of a path of names, the first of each."""
-    box: _Box | None = _Box(b"", at, stop)
+def _find(content: Content, at: int, stop: int, *path: bytes) -> _ContainerBox | None:
+    """The first box at a path of names."""
+    box: _ContainerBox | None = _ContainerBox(b"", at, stop)
     for name in path:
         if box is None:
             return None
-        box = next((one for one in _boxes(content, box.start, box.stop) if one.name == name), None)
+        box = next((one for one in _boxes_between(content, box.start, box.stop) if one.name == name), None)
     return box
 
 
 # AVIF and HEIC ------------------------------------------------------------------------------------
 
 
-def brands(content: Content) -> tuple[bytes, ...]:
-    """The brands that such a file says to be of; none where it is another file."""
-    length, name = struct.unpack(">I4s", content.some(0, 8).ljust(8, b"\0"))
-    if name != b"ftyp" or length < 16:
-        return ()
-    found = content.some(8, min(length - 8, 256))
-    return (found[:4], *(found[i : i + 4] for i in range(8, len(found) - 3, 4)))
-
-
-def heif(content: Content) -> Still:
-    """The first image of an AVIF or HEIC file.
+def read_heif(content: Content) -> Header | None:
+    """The header of the first image of an AVIF or HEIC file; None where the file is neither.
 
     Raises:
-        Broken: where the file does not say its size.
+        Broken: if the file has no size.
     """
+    brands = _brands(content)
+    if b"avif" in brands or brands[:1] == (b"avis",):
+        name = "AVIF"
+    elif {b"heic", b"heix", b"heim", b"heis", b"hevc", b"mif1", b"msf1"} & set(brands):
+        name = "HEIC"
+    else:
+        return None
     meta = _find(content, 0, content.size, b"meta")
     if meta is None:
         raise Broken("an AVIF or HEIC without its size")
-    first = _primary(content, meta)
     size, cropped, turns, mirror, bits = None, None, 0, None, 8
-    for box in _properties(content, meta, first):
+    for box in _properties(content, meta, _primary(content, meta)):
         if box.name == b"ispe":
             width, height = content.unpack(">II", box.start + 4)
             size = (height, width)
@@ -108,10 +92,24 @@ def heif(content: Content) -> Still:
             bits = max(content.read(box.start + 5, 1))
     if size is None:
         raise Broken("an AVIF or HEIC without its size")
-    return Still(*size, _TURNS[turns, mirror], bits, _frames(content), cropped=cropped)
+    orientation = _TURNS[turns, mirror]
+    if name == "HEIC":  # Pillow crops and turns these while decoding, but not AVIF
+        height, width = cropped or size
+        size, orientation = (width, height) if orientation in TURNED else (height, width), 1
+    pages = 2 if brands[0] in (b"avis", b"hevc") and _count_frames(content) > 1 else 1
+    return Header(name, *size, orientation, bits, lossy=True, pages=pages)
 
 
-def _primary(content: Content, meta: _Box) -> int:
+def _brands(content: Content) -> tuple[bytes, ...]:
+    """The brands of a file of boxes; empty for other files."""
+    length, name = struct.unpack(">I4s", content.some(0, 8).ljust(8, b"\0"))
+    if name != b"ftyp" or length < 16:
+        return ()
+    found = content.some(8, min(length - 8, 256))
+    return (found[:4], *(found[i : i + 4] for i in range(8, len(found) - 3, 4)))
+
+
+def _primary(content: Content, meta: _ContainerBox) -> int:
     box = _find(content, meta.start + 4, meta.stop, b"pitm")
     if box is None:
         return 1
@@ -119,7 +117,7 @@ def _primary(content: Content, meta: _Box) -> int:
     return int(content.unpack(">H" if version == 0 else ">I", box.start + 4)[0])
 
 
-def _properties(content: Content, meta: _Box, item: int) -> list[_Box]:
+def _properties(content: Content, meta: _ContainerBox, item: int) -> list[_ContainerBox]:
     """The properties of an item."""
     held = _find(content, meta.start + 4, meta.stop, b"iprp")
     if held is None:
@@ -128,7 +126,7 @@ def _properties(content: Content, meta: _Box, item: int) -> list[_Box]:
     of = _find(content, held.start, held.stop, b"ipma")
     if all_ is None or of is None:
         return []
-    properties = list(_boxes(content, all_.start, all_.stop))
+    properties = list(_boxes_between(content, all_.start, all_.stop))
     version, flags = content.read(of.start, 1)[0], content.read(of.start + 3, 1)[0]
     (count,) = content.unpack(">I", of.start + 4)
     at, wide = of.start + 8, 2 if flags & 1 else 1
@@ -147,31 +145,29 @@ def _properties(content: Content, meta: _Box, item: int) -> list[_Box]:
     return []
 
 
-def _frames(content: Content) -> int:
-    """How many images a sequence has; 1 for a single image."""
-    if b"avis" not in brands(content)[:1] and b"hevc" not in brands(content)[:1]:
-        return 1
+def _count_frames(content: Content) -> int:
+    """The number of images in a sequence."""
     sizes = _find(content, 0, content.size, b"moov", b"trak", b"mdia", b"minf", b"stbl", b"stsz")
-    return max(1, int(content.unpack(">I", sizes.start + 8)[0])) if sizes is not None else 1
+    return int(content.unpack(">I", sizes.start + 8)[0]) if sizes is not None else 1
 
 
 # JPEG 2000 ----------------------------------------------------------------------------------------
 
 
 def is_jpeg2000(start: bytes) -> bool:
-    """Whether a file that begins so is a JPEG 2000."""
+    """Whether a file with this start is a JPEG 2000."""
     return start[:4] == _CODESTREAM or start[4:12] == b"jP  \r\n\x87\n"
 
 
-def jpeg2000(content: Content) -> Still:
-    """The image of a JPEG 2000.
+def read_jpeg2000(content: Content) -> Header:
+    """The header of a JPEG 2000.
 
     Raises:
-        Broken: where the codestream does not begin as one does.
+        Broken: for an invalid codestream.
     """
     at = 0
     if content.some(0, 4) != _CODESTREAM:
-        box = next((b for b in _boxes(content, 0, content.size) if b.name == b"jp2c"), None)
+        box = next((b for b in _boxes_between(content, 0, content.size) if b.name == b"jp2c"), None)
         if box is None:
             raise Broken("a JPEG 2000 without pixels")
         at = box.start
@@ -181,4 +177,5 @@ def jpeg2000(content: Content) -> Still:
     tiles = -(-(right - begin) // max(1, wide)) * -(-(low - start) // max(1, high))
     if tiles * _TILE > content.size:
         raise Broken(f"a JPEG 2000 that is too short for its {tiles:,} tiles")
-    return Still(max(0, low - top), max(0, right - left), 1, (depth & 0x7F) + 1, bands=bands)
+    height, width = max(0, low - top), max(0, right - left)
+    return Header("JPEG 2000", height, width, bits=(depth & 0x7F) + 1, bands=bands, lossy=True)

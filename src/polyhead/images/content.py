@@ -1,4 +1,4 @@
-"""The bytes of an encoded image, in memory or in a file, read here and there with every length checked."""
+"""Random access to the bytes of an encoded image, in memory or in a file, with bounds checks."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ ENDS = "a file that ends within its header"
 
 
 class Broken(Exception):
-    """A header that is cut off or contradicts itself; the text says what was found."""
+    """A truncated or contradictory header; the text says what was found."""
 
 
 class Content:
-    """Random access to encoded bytes. Nothing larger than what is there is ever allocated.
+    """Random access to encoded bytes. It never allocates more than the file holds.
 
     Args:
         data: the bytes, or a file opened for reading.
 
     Attributes:
-        size: how many bytes there are.
+        size: the number of bytes.
     """
 
     __slots__ = ("_data", "_file", "size")
@@ -31,7 +31,7 @@ class Content:
         self.size = len(data) if isinstance(data, bytes) else data.seek(0, os.SEEK_END)
 
     def some(self, at: int, count: int) -> bytes:
-        """Up to ``count`` bytes from ``at``: fewer where the content ends."""
+        """Up to ``count`` bytes from ``at``; fewer at the end."""
         if self._file is None:
             return self._data[at : at + count]
         if at >= self.size:
@@ -43,7 +43,7 @@ class Content:
         """Exactly ``count`` bytes from ``at``.
 
         Raises:
-            Broken: where there are fewer.
+            Broken: if there are fewer.
         """
         found = self.some(at, count)
         if len(found) != count:
@@ -51,10 +51,10 @@ class Content:
         return found
 
     def unpack(self, form: str, at: int) -> tuple[Any, ...]:
-        """Numbers, as ``struct`` has them.
+        """Unpack numbers by a format of ``struct``.
 
         Raises:
-            Broken: where the content ends before they do.
+            Broken: if the content ends too early.
         """
         if self._file is not None:
             return struct.unpack(form, self.read(at, struct.calcsize(form)))

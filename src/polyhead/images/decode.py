@@ -1,8 +1,8 @@
-"""Decoding: bytes or a file into pixels, upright, no larger than needed.
+"""Decodes images to upright pixels, no larger than needed.
 
-JPEG through libjpeg-turbo, which can decode at 1/2, 1/4 or 1/8 of the size; PNG, BMP and WebP through OpenCV; TIFF and
-PGM here, with all their bands and bits; palettes of masks, and what is rare, through Pillow. The libraries' own reading
-of orientations differs between versions and formats, so the header that is read here says what to turn.
+JPEG is decoded by libjpeg-turbo, at 1/2, 1/4 or 1/8 of the size if that suffices; PNG, BMP and WebP by OpenCV; TIFF and
+PGM here, with all their bands and bits; palettes of masks and rare formats by Pillow. The libraries disagree on
+orientations, between versions and formats, so the orientation comes from polyhead's own header parser.
 """
 
 from __future__ import annotations
@@ -14,14 +14,24 @@ from typing import Any
 import numpy as np
 
 from polyhead.errors import DataError
-from polyhead.images import npy, pillow_files
-from polyhead.images.channels import Samples, Unfit, chosen, in_8_bits
+from polyhead.images import pillow_files
+from polyhead.images.channels import Samples, Unfit, choose_channels, in_8_bits
 from polyhead.images.content import Broken
-from polyhead.images.encoded import Encoded, checked, header_in, no_page, placed, read, refusal
+from polyhead.images.encoded import (
+    Encoded,
+    checked_header,
+    file_place,
+    header_in,
+    no_page,
+    read_encoded,
+    refusal,
+)
 from polyhead.images.geometry import orient, scale, turned
-from polyhead.images.headers import Header, NoPage, read_header
+from polyhead.images.headers import read_header
+from polyhead.images.image_header import Header, NoPage
 from polyhead.images.libraries import opencv, simplejpeg
 from polyhead.images.netpbm_pixels import read_pnm
+from polyhead.images.npy import read_npy
 from polyhead.images.pillow_files import Held
 from polyhead.images.tiff import read_tiff
 
@@ -31,10 +41,10 @@ class Decoded:
     """A decoded image.
 
     Attributes:
-        pixels: ``(H, W, C)``, RGB, upright; uint8, or the file's own type where it was asked for.
-        size: (height, width) of the whole image, upright; larger than the pixels' where it was decoded smaller.
-        scale: 1, or 1/2, 1/4, 1/8.
-        orientation: how the file stores it, 1 to 8 as Exif numbers it; the pixels are turned already.
+        pixels: ``(H, W, C)``, RGB, upright; uint8, or the file's dtype with ``deep``.
+        size: (height, width) of the whole image, upright; larger than the pixels if it was decoded smaller.
+        scale: 1, 1/2, 1/4 or 1/8.
+        orientation: the Exif orientation in the file, 1 to 8; the pixels are upright already.
     """
 
     pixels: np.ndarray
@@ -44,15 +54,15 @@ class Decoded:
 
     @property
     def exact(self) -> bool:
-        """Whether a pixel at the end shows as much as any other: the scale divides the size."""
+        """Whether the scale divides the size, so that the last pixels cover as much as the others."""
         return all(n * self.scale == side for n, side in zip(self.size, self.pixels.shape, strict=False))
 
     @property
     def matrix(self) -> np.ndarray:
-        """From coordinates of the whole image to coordinates of the pixels.
+        """The matrix from coordinates of the whole image to those of the pixels.
 
-        Not a mere scale: where the scale does not divide the size, the pixel at the end covers less, and the
-        orientation may have turned that end to the front.
+        It is not only a scale: if the scale does not divide the size, the last pixel covers less, and the orientation
+        may have made it the first.
         """
         if self.scale == 1:
             return np.eye(3)
@@ -76,47 +86,49 @@ def decode(
 
     Args:
         source: the encoded bytes, also as an array ``(n,)`` of uint8; a path; or an image of Pillow.
-        channels: 1 for grey, 3 for RGB, 4 for RGB and alpha, another number for as many bands, None for what the
-            file has.
-        at_least: (height, width) that suffice: a JPEG may come at 1/2, 1/4 or 1/8 that is no smaller.
-        max_pixels: larger images are refused before they are decoded; by default 134 million, and fewer where a file
-            is far too small for what it says that it holds.
-        page: the page of a TIFF or frame of an animation, from 0 on; None refuses files of several.
-        deep: keep the numbers of the file where they have more than 8 bits, rather than scale to 8.
-        layer: what it is, for errors: ``"image"``, or what lies in one.
-        where: where this image stands, for errors.
+        channels: 1 for grey, 3 for RGB, 4 for RGB and alpha, another number for that many bands, None for those in
+            the file.
+        at_least: a sufficient (height, width); a JPEG may be decoded at 1/2, 1/4 or 1/8 if that is not smaller.
+        max_pixels: the largest size to decode; by default 134 million pixels, and fewer if the file is far too small
+            for its size in pixels.
+        page: the page of a TIFF or frame of an animation, from 0 on; with None, a file of several is an error.
+        deep: keep numbers of more than 8 bits, instead of scaling them to 8.
+        layer: the name of the image in errors: ``"image"`` or ``"mask"``.
+        where: its place in errors.
 
     Raises:
-        DataError: for a file that is missing, empty, cut off, no image, too large, of several pages, or of bands that
-            cannot become these channels.
+        DataError: for a file that is missing, empty, truncated, not an image, too large, of several pages, or of bands
+            that cannot become these channels.
     """
-    data, where = read(source, where)
-    header = checked(data, max_pixels, page, where, layer)
+    data, where = read_encoded(source, where)
+    header = checked_header(data, max_pixels, page, where, layer)
     if header.format == "JPEG" and isinstance(data, bytes) and channels in (None, 1, 3, 4):
-        pixels, factor = _jpeg(data, header, channels, at_least, where)
+        pixels, factor = _decode_jpeg(data, header, channels, at_least, where)
     else:
-        pixels, factor = _fitted(_other(data, header, page or 0, where), channels, deep, where), 1.0
+        pixels, factor = (
+            _with_channels(_decode_other(data, header, page or 0, where), channels, deep, where),
+            1.0,
+        )
     return Decoded(upright(pixels, header.orientation), header.size, factor, header.orientation)
 
 
 def decode_mask(
     source: Encoded, *, max_pixels: int | None = None, page: int | None = None, where: str = ""
 ) -> np.ndarray:
-    """Decode a mask of class ids, exactly as they are stored: the indices of a palette, or grey values.
+    """Decode a mask of class ids, exactly as stored: the indices of a palette, or grey values.
 
     Grey of 1, 2 or 4 bits gives ids from 0 on, not shades of 255.
 
     Returns:
-        ``(H, W)``, of the type that the file has.
+        ``(H, W)``, in the dtype of the file.
 
     Raises:
-        DataError: as `decode` does; also for colours without a palette, and for lossy formats, whose ids are
-            blurred.
+        DataError: as for `decode`; also for colors without a palette, and for lossy formats, which change ids.
     """
-    data, where = read(source, where)
-    header = checked(data, max_pixels, page, where, "mask")
+    data, where = read_encoded(source, where)
+    header = checked_header(data, max_pixels, page, where, "mask")
     _require_exact(header, where)
-    pixels = _ids(data, header, page or 0, where)
+    pixels = _stored_ids(data, header, page or 0, where)
     if pixels.shape[2] > 1:
         colours = pixels[..., :3]
         if colours.shape[2] < 3 or not all(np.array_equal(colours[..., 0], colours[..., k]) for k in (1, 2)):
@@ -126,7 +138,7 @@ def decode_mask(
 
 
 def decode_colours(source: Encoded, *, max_pixels: int | None = None, where: str = "") -> np.ndarray:
-    """Decode a mask in colours, exactly as they are stored; those of its palette where it has one.
+    """Decode a mask in colors, exactly as stored, or those of its palette.
 
     Args:
         source: as for `decode`.
@@ -137,9 +149,9 @@ def decode_colours(source: Encoded, *, max_pixels: int | None = None, where: str
         RGB, uint8 ``(H, W, 3)``.
 
     Raises:
-        DataError: as `decode` does; also for lossy formats, whose colours are blurred.
+        DataError: as for `decode`; also for lossy formats, which change colors.
     """
-    data, where = read(source, where)
+    data, where = read_encoded(source, where)
     _require_exact(header_in(data, 0, where), where)
     return decode(data, max_pixels=max_pixels, layer="mask", where=where).pixels
 
@@ -150,32 +162,23 @@ def _require_exact(header: Header, where: str) -> None:
         raise refusal(where, "a mask in a format without loss", f"a lossy {header.format}", fix)
 
 
-def size_of(source: Encoded, *, where: str = "") -> tuple[int, int]:
-    """(height, width) of an image, upright, from its header alone.
-
-    Raises:
-        DataError: for a file that is missing, empty, or no image.
-    """
-    return header_of(source, where=where).size
-
-
 def header_of(source: Encoded, *, page: int = 0, where: str = "") -> Header:
-    """What the header of an image says: its size, and how it is to be turned.
+    """The header of an image, with its size and orientation.
 
     Raises:
         DataError: for a file that is missing, empty, or no image.
     """
     if isinstance(source, (str, os.PathLike)):
         try:
-            return read_header(source, placed(source, where), page)
+            return read_header(source, file_place(source, where), page)
         except DataError:
-            pass  # what only Pillow knows; and else the words for an image
-    data, where = read(source, where)
+            pass  # the format may be known to Pillow; if not, the code below raises
+    data, where = read_encoded(source, where)
     return header_in(data, page, where)
 
 
 def upright(pixels: np.ndarray, orientation: int) -> np.ndarray:
-    """Pixels as shown, from pixels as stored, for one of Exif's eight orientations."""
+    """Turn stored pixels upright, for one of Exif's eight orientations."""
     if orientation == 1:
         return pixels
     if pixels.dtype in _TURNED_BY_OPENCV and pixels.shape[2:] < (5,):
@@ -199,10 +202,10 @@ _TURNED_BY_OPENCV = (np.uint8, np.uint16, np.int16, np.int32, np.float32, np.flo
 
 
 _SCANNED = 1 << 28
-"""Pixels of a JPEG that its scans may pass over, beside 32 of them: a scan of nothing takes time, and no room."""
+"""Pixels that the scans of a JPEG may cover in sum, beyond 32 scans: empty scans cost time without taking space."""
 
 
-def _jpeg(
+def _decode_jpeg(
     data: bytes, header: Header, channels: int | None, at_least: tuple[int, int] | None, where: str
 ) -> tuple[np.ndarray, float]:
     if header.scans and data.count(b"\xff\xda") > 32 + _SCANNED // (header.height * header.width):
@@ -217,9 +220,9 @@ def _jpeg(
             eighths //= 2
     try:
         space = simplejpeg().decode_jpeg_header(data)[2]
-        if space in ("CMYK", "YCCK"):  # libjpeg does not turn ink into light
-            pixels = np.asarray(_pillow(data, header, 0, where).convert("RGB"))
-            return _fitted(Samples(pixels, "rgb"), channels, False, where), 1.0
+        if space in ("CMYK", "YCCK"):  # libjpeg does not convert these to RGB
+            pixels = np.asarray(_open_with_pillow(data, header, 0, where).convert("RGB"))
+            return _with_channels(Samples(pixels, "rgb"), channels, False, where), 1.0
         grey = channels == 1 or (channels is None and space.upper() == "GRAY")
         color = "GRAY" if grey else "RGBA" if channels == 4 else "RGB"
         smaller = {}
@@ -231,7 +234,7 @@ def _jpeg(
         try:
             pixels = simplejpeg().decode_jpeg(data, color, **smaller)
         except ValueError as error:
-            if "extraneous" not in str(error):  # bytes too many between segments, which do no harm
+            if "extraneous" not in str(error):  # harmless extra bytes between segments
                 raise
             pixels = simplejpeg().decode_jpeg(data, color, strict=False, **smaller)
     except ValueError as error:
@@ -241,44 +244,44 @@ def _jpeg(
     return pixels, eighths / 8
 
 
-def _other(data: bytes | Held, header: Header, page: int, where: str) -> Samples:
-    """The pixels as they are stored."""
+def _decode_other(data: bytes | Held, header: Header, page: int, where: str) -> Samples:
+    """The pixels as stored."""
     if isinstance(data, Held):
-        return _held(data, header, page, False, where)
+        return _samples_of_pillow(data, header, page, False, where)
     if header.format == "NPY":
-        return _npy(data)
+        return _decode_npy(data)
     if header.format in ("TIFF", "PNM"):
         try:
             return read_tiff(data, page) if header.format == "TIFF" else read_pnm(data)
         except Broken as error:
             raise _undecoded(header, str(error), where) from error
-    deep = header.format == "JPEG 2000" and header.bits > 8 and header.bands != 1  # Pillow cuts them to 8
+    deep = header.format == "JPEG 2000" and header.bits > 8 and header.bands != 1  # Pillow reduces them to 8
     if deep and (header.bits != 16 or header.bands not in (3, 4)):
         raise refusal(
             where, "8 or 16 bits a channel", f"a JPEG 2000 of {header.bits} bits", "Save it as TIFF or PNG."
         )
     if deep or (header.format in ("PNG", "BMP", "WebP") and not page and header.pages == 1):
         cv2 = opencv()
-        pixels = _opencv(data, header, where)
+        pixels = _decode_with_opencv(data, header, where)
         if pixels.ndim == 2:
             return _grey(pixels, header)
         if pixels.shape[2] in (3, 4):
             pixels = cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB if pixels.shape[2] == 3 else cv2.COLOR_BGRA2RGBA)
         return Samples(pixels, "rgb" if pixels.shape[2] > 2 else "grey", pixels.shape[2] in (2, 4))
-    image = _pillow(data, header, page, where)
+    image = _open_with_pillow(data, header, page, where)
     try:
         return pillow_files.samples_of(image)
     except Broken as error:
         raise _undecoded(header, str(error), where) from error
 
 
-def _npy(data: bytes) -> Samples:
-    pixels = npy.read(data)
+def _decode_npy(data: bytes) -> Samples:
+    pixels = read_npy(data)
     pixels = pixels * np.uint8(255) if pixels.dtype == np.bool_ else pixels
     return Samples(pixels, {1: "grey", 3: "rgb"}.get(pixels.shape[2], "bands"))  # type: ignore[arg-type]
 
 
-def _held(data: Held, header: Header, page: int, ids: bool, where: str) -> Samples:
+def _samples_of_pillow(data: Held, header: Header, page: int, ids: bool, where: str) -> Samples:
     try:
         return data.samples(page, ids)
     except NoPage as error:
@@ -288,7 +291,7 @@ def _held(data: Held, header: Header, page: int, ids: bool, where: str) -> Sampl
 
 
 def _grey(pixels: np.ndarray, header: Header) -> Samples:
-    """Grey, and alpha where one number is transparent."""
+    """Grey pixels, with alpha if one value is transparent."""
     if header.clear is None:
         return Samples(pixels[..., None], "grey")
     full = np.iinfo(pixels.dtype).max
@@ -297,12 +300,12 @@ def _grey(pixels: np.ndarray, header: Header) -> Samples:
     return Samples(np.dstack([pixels, alpha]), "grey", True)
 
 
-def _ids(data: bytes | Held, header: Header, page: int, where: str) -> np.ndarray:
-    """The numbers of a mask as they are stored, ``(H, W, bands)``."""
+def _stored_ids(data: bytes | Held, header: Header, page: int, where: str) -> np.ndarray:
+    """The numbers of a mask as stored, ``(H, W, bands)``."""
     if isinstance(data, Held):
-        return _held(data, header, page, True, where).pixels
+        return _samples_of_pillow(data, header, page, True, where).pixels
     if header.format == "NPY":
-        pixels = npy.read(data)
+        pixels = read_npy(data)
         return pixels.astype(np.uint8) if pixels.dtype == np.bool_ else pixels
     if header.format in ("TIFF", "PNM"):
         try:
@@ -311,19 +314,19 @@ def _ids(data: bytes | Held, header: Header, page: int, where: str) -> np.ndarra
             raise _undecoded(header, str(error), where) from error
         return found.pixels[..., :1] if found.meaning == "grey" else found.pixels
     if header.format == "PNG" and header.kind == 0 and header.pages == 1:
-        pixels = _opencv(data, header, where)
-        pixels = pixels if pixels.ndim == 2 else pixels[..., 0]  # beside a colour that is transparent
-        if header.bits < 8:  # unpacked to 0-255: back to what was stored
+        pixels = _decode_with_opencv(data, header, where)
+        pixels = pixels if pixels.ndim == 2 else pixels[..., 0]  # OpenCV adds alpha for a transparent value
+        if header.bits < 8:  # OpenCV scales them to 0-255
             pixels = pixels // (255 // ((1 << header.bits) - 1))
         return pixels[..., None]
-    image = _pillow(data, header, page, where)
+    image = _open_with_pillow(data, header, page, where)
     if header.format == "GIF" and pillow_files.are_shades(image):
         fix = "Save masks as PNG."
         raise refusal(where, "a mask of ids", "a GIF of greys that are not stored as their own numbers", fix)
     return pillow_files.samples_of(image, ids=True).pixels
 
 
-def _opencv(data: bytes, header: Header, where: str) -> np.ndarray:
+def _decode_with_opencv(data: bytes, header: Header, where: str) -> np.ndarray:
     cv2 = opencv()
     try:
         pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
@@ -334,7 +337,7 @@ def _opencv(data: bytes, header: Header, where: str) -> np.ndarray:
     return pixels
 
 
-def _pillow(data: bytes, header: Header, page: int, where: str) -> Any:
+def _open_with_pillow(data: bytes, header: Header, page: int, where: str) -> Any:
     try:
         return pillow_files.opened(data, header.format, header.stored, page)
     except pillow_files.Unread as error:
@@ -345,9 +348,9 @@ def _pillow(data: bytes, header: Header, page: int, where: str) -> Any:
         raise _undecoded(header, str(error) or "one too large for memory", where) from error
 
 
-def _fitted(samples: Samples, channels: int | None, deep: bool, where: str) -> np.ndarray:
+def _with_channels(samples: Samples, channels: int | None, deep: bool, where: str) -> np.ndarray:
     try:
-        pixels = chosen(samples, channels)
+        pixels = choose_channels(samples, channels)
         return pixels if deep else in_8_bits(pixels)
     except Unfit as error:
         raise refusal(where, error.expected, error.found, error.fix) from None

@@ -1,4 +1,4 @@
-"""Directories of tags, as TIFF and Exif have them, and the orientation that they hold.
+"""Directories of tags in TIFF and Exif, and the orientation in them.
 
 Sources: TIFF 6.0, the description of BigTIFF, Exif 2.32; for the orientation in XMP, Adobe's XMP specification.
 """
@@ -21,7 +21,7 @@ _XMP = re.compile(rb'tiff:Orientation(?:="|>)([0-9])')
 
 
 class Tag(NamedTuple):
-    """One entry: the type and number of its values, and where the field of its values stands."""
+    """An entry: the type and number of its values, and the position of its value field."""
 
     type: int
     length: int
@@ -29,7 +29,7 @@ class Tag(NamedTuple):
 
 
 class Directory(NamedTuple):
-    """The entries of a directory by tag, where the next one stands, 0 after the last, and how many were read."""
+    """The entries of a directory by tag, the position of the next directory or 0, and the number of entries read."""
 
     tags: dict[int, Tag]
     next: int
@@ -43,7 +43,7 @@ class Directories:
         content: all of it.
 
     Raises:
-        Broken: for what is none.
+        Broken: for anything else.
     """
 
     def __init__(self, content: Content) -> None:
@@ -56,10 +56,10 @@ class Directories:
         self.first: int = content.unpack(self.order + ("Q" if self.big else "I"), 8 if self.big else 4)[0]
 
     def directory(self, at: int, only: int | None = None) -> Directory:
-        """The directory that stands somewhere; of one that is cut off, what is there; or one tag of it.
+        """The directory at a position, or only one tag of it; entries beyond the end of the file are left out.
 
         Raises:
-            Broken: where none stands.
+            Broken: if there is no directory.
         """
         head, form, field = (8, "HHQ8x", 12) if self.big else (2, "HHI4x", 8)
         count = self.content.unpack(self.order + ("Q" if self.big else "H"), at)[0]
@@ -80,7 +80,7 @@ class Directories:
         """All directories of the chain, each once.
 
         Raises:
-            Broken: where the first does not stand, or there is no end of them.
+            Broken: if the first cannot be read, or there are too many.
         """
         at, seen, tags = self.first, set[int](), 0
         while at and at not in seen and len(seen) < _MOST_DIRECTORIES:
@@ -96,8 +96,14 @@ class Directories:
             if tags > _MOST_TAGS:
                 raise Broken(f"a TIFF of more than {_MOST_TAGS:,} tags")
 
+    def pages(self) -> Iterator[tuple[int, Directory]]:
+        """The images of a TIFF with their places in the chain: no thumbnails, and no masks of transparency."""
+        for i, one in enumerate(self):
+            if i == 0 or (not self.number(one, 254, 0) & 5 and self.number(one, 255, 1) != 2):
+                yield i, one
+
     def numbers(self, directory: Directory, tag: int) -> tuple[int, ...]:
-        """The whole numbers of a tag; none where it is not there or holds something else.
+        """The integers of a tag; empty if it is missing or of another type.
 
         Raises:
             Broken: for more than the file can hold.
@@ -121,17 +127,17 @@ class Directories:
 
 
 def valid(orientation: int) -> int:
-    """An orientation from 1 to 8; 1 for what is none, as viewers take it."""
+    """An orientation from 1 to 8; 1 for invalid ones, as viewers do."""
     return orientation if 1 <= orientation <= 8 else 1
 
 
 def exif_orientation(exif: bytes, xmp: bytes = b"") -> int:
-    """The orientation in a block of Exif, else in XMP; 1 where none is there, or it is damaged."""
+    """The orientation in a block of Exif, else in XMP; 1 if it is missing or damaged."""
     try:
         found = Directories(Content(exif.removeprefix(b"Exif\0\0")))
         first = found.directory(found.first, only=ORIENTATION)
         if ORIENTATION in first.tags:
-            if first.tags[ORIENTATION].type == 1:  # a byte is no form of it
+            if first.tags[ORIENTATION].type == 1:  # viewers ignore an orientation of type byte
                 return 1
             return valid(found.number(first, ORIENTATION, 1))
     except Broken:

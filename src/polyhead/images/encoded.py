@@ -1,4 +1,4 @@
-"""What is to be decoded: bytes, a file or an image of Pillow, and its header, checked before any pixel is decoded."""
+"""Reads encoded images and checks their headers before any pixel is decoded."""
 
 from __future__ import annotations
 
@@ -10,18 +10,19 @@ import numpy as np
 from polyhead.columns.image_values import content, file_of, is_pillow
 from polyhead.errors import DataError, Problem, place
 from polyhead.images.content import Broken
-from polyhead.images.headers import FORMATS, MAX_PIXELS, Header, NoPage, parse
+from polyhead.images.headers import FORMATS, MAX_PIXELS, parse
+from polyhead.images.image_header import Header, NoPage
 from polyhead.images.pillow_files import Held, rare_header
 
 Encoded = Any
 """Bytes, also as an array ``(n,)`` of uint8; a path; or an image of Pillow."""
 
 
-def read(source: Encoded, where: str) -> tuple[bytes | Held, str]:
-    """The bytes of a file, or an image in memory; and where it stands, with the name of the file.
+def read_encoded(source: Encoded, where: str) -> tuple[bytes | Held, str]:
+    """The bytes of a file, or an image in memory; and its place, with the name of the file.
 
     Raises:
-        DataError: for what cannot be read, or holds nothing.
+        DataError: for an empty or unreadable source.
     """
     if is_pillow(source):
         return _of_pillow(source, where)
@@ -29,7 +30,7 @@ def read(source: Encoded, where: str) -> tuple[bytes | Held, str]:
     if isinstance(source, (bytes, Held)):
         data = source
     elif isinstance(source, (str, os.PathLike)):
-        where = placed(source, where)
+        where = file_place(source, where)
         try:
             with open(source, "rb") as file:
                 data = file.read()
@@ -47,9 +48,9 @@ def read(source: Encoded, where: str) -> tuple[bytes | Held, str]:
 
 
 def _of_pillow(image: Any, where: str) -> tuple[bytes | Held, str]:
-    """The file of an image that is not decoded yet, else its pixels; and where it stands, with its file."""
+    """The file of an image that is not decoded yet, else its pixels; and its place, with the name of the file."""
     file = file_of(image)
-    where = placed(file, where) if file and not where.endswith(place(file=file)) else where
+    where = file_place(file, where) if file and not where.endswith(place(file=file)) else where
     data = content(image)
     if data is not None:
         return data, where
@@ -60,8 +61,8 @@ def _of_pillow(image: Any, where: str) -> tuple[bytes | Held, str]:
         raise refusal(where, "an image of Pillow whose pixels can be read", str(error), fix) from error
 
 
-def placed(path: Any, where: str) -> str:
-    """Where a file stands, for errors."""
+def file_place(path: Any, where: str) -> str:
+    """The place of a file in errors."""
     file = place(file=os.fspath(path))
     return f"{where}, {file}" if where else file
 
@@ -70,7 +71,7 @@ def header_in(data: bytes | Held, page: int, where: str) -> Header:
     """The header of an image.
 
     Raises:
-        DataError: for what is none, or has no such page.
+        DataError: for data that is not an image, or has no such page.
     """
     try:
         header = data.header if isinstance(data, Held) else parse(data, page) or rare_header(data)
@@ -86,26 +87,28 @@ def header_in(data: bytes | Held, page: int, where: str) -> Header:
     return header
 
 
-def checked(data: bytes | Held, max_pixels: int | None, page: int | None, where: str, layer: str) -> Header:
-    """The header of an image, or of what lies in one, that may be decoded."""
+def checked_header(
+    data: bytes | Held, max_pixels: int | None, page: int | None, where: str, layer: str
+) -> Header:
+    """The header of an image or mask, after all checks that allow decoding it."""
     header = header_in(data, page or 0, where)
     if isinstance(data, Held):
         _require_one(header, page, where, layer)
         return header
     if header.height * header.width > (MAX_PIXELS if max_pixels is None else max_pixels):
         found = f"{header.width} x {header.height} in {len(data)} bytes"
-        fix = "If this is no mistake, say ph.Image(max_pixels=...), or make it smaller first."
+        fix = "If the size is right, say ph.Image(max_pixels=...), or shrink the image first."
         raise refusal(where, f"at most {max_pixels or MAX_PIXELS:,} pixels", found, fix)
     if max_pixels is None and _cost(header) > max(_FREE, _LEAST_SHARE * len(data)):
         found = f"{header.width} x {header.height} in {len(data)} bytes"
-        fix = "The file is damaged, or of one colour: then say ph.Image(max_pixels=...)."
+        fix = "The file is damaged, or has a single color; then say ph.Image(max_pixels=...)."
         raise refusal(where, "a file as large as its image", found, fix)
     _require_one(header, page, where, layer)
     return header
 
 
 def _require_one(header: Header, page: int | None, where: str, layer: str) -> None:
-    """Raise for several pages of which none is chosen, and for a page beside a single one."""
+    """Raise for several pages without a choice, and for a page that does not exist."""
     if page and header.pages == 1:
         raise no_page(NoPage(header.format, 1), page, where)
     if page is None and header.pages > 1:
@@ -116,7 +119,7 @@ def _require_one(header: Header, page: int | None, where: str, layer: str) -> No
 
 
 def _cost(header: Header) -> int:
-    """About the bytes that decoding takes."""
+    """Estimate the bytes that decoding needs."""
     deep = -(-header.bits // 8)
     if header.format == "PNG":
         each = (1, 1, 3, 4, 2, 1, 4)[min(header.kind or 0, 6)] * deep
@@ -128,11 +131,11 @@ def _cost(header: Header) -> int:
 _BYTES_A_PIXEL = {"JPEG": 9, "BMP": 4, "PNM": 4, "TIFF": 2, "JPEG 2000": 16}
 _FREE = 1 << 28
 _LEAST_SHARE = 1100
-"""What decoding takes beyond 256 MB has to have a byte in the file for each 1,100: deflate packs 1,032 into one."""
+"""Decoding more than 256 MB needs a byte in the file for every 1,100 decoded; deflate packs at most 1,032 into one."""
 
 
 def no_page(error: NoPage, page: int, where: str) -> DataError:
-    """The error for a page that is not there."""
+    """The error for a page that does not exist."""
     what = "page" if error.pages == 1 or error.format == "TIFF" else "frame"
     article = "an" if error.format[0] in "AHIi" else "a"
     found = f"{article} {error.format} that has {error.pages:,} {what}{'s' * (error.pages > 1)}"
@@ -146,5 +149,5 @@ def _unreadable(error: OSError | ValueError, where: str) -> DataError:
 
 
 def refusal(where: str, expected: str, found: str, fix: str = "") -> DataError:
-    """The error for an image that is refused."""
+    """The error for an image that cannot be used."""
     return DataError(Problem(where or "an encoded image", expected, found, fix))

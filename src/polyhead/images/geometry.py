@@ -1,4 +1,4 @@
-"""Geometry: matrices, and what they do to boxes and keypoints.
+"""Affine matrices, and their application to boxes and keypoints.
 
 Coordinates are continuous: x to the right, y down, the pixel (row i, column j) covers [j, j+1) x [i, i+1). A
 matrix ``(3, 3)`` maps (x, y, 1) of a source to (x, y, 1) of an output. ``B @ A`` does A first. Where an argument
@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from polyhead.images.headers import TURNED
+from polyhead.images.image_header import TURNED
 
 EDGE = 1e-6
-"""What rounding may move a coordinate, in pixels."""
+"""The tolerance for rounding errors of coordinates, in pixels."""
 
 FITS = ("stretch", "contain", "cover")
 
@@ -31,30 +31,30 @@ def affine(a: Any, b: Any, c: Any, d: Any, e: Any, f: Any) -> np.ndarray:
 
 
 def shift(x: Any, y: Any) -> np.ndarray:
-    """To the right by ``x``, down by ``y``, in pixels."""
+    """Translate right by ``x`` and down by ``y``, in pixels."""
     return affine(1, 0, x, 0, 1, y)
 
 
 def scale(x: Any, y: Any) -> np.ndarray:
-    """Times ``x`` and ``y``, from the upper left corner."""
+    """Scale by ``x`` and ``y`` about the upper left corner."""
     return affine(x, 0, 0, 0, y, 0)
 
 
 def rotate(degrees: Any) -> np.ndarray:
-    """Clockwise, as it is seen on the screen, about the upper left corner."""
+    """Rotate clockwise, as seen on the screen, about the upper left corner."""
     angle = np.deg2rad(degrees)
     cos, sin = np.cos(angle), np.sin(angle)
     return affine(cos, -sin, 0, sin, cos, 0)
 
 
 def shear(x: Any, y: Any) -> np.ndarray:
-    """Lines of y leaning by ``x`` degrees, lines of x by ``y`` degrees."""
+    """Shear horizontally by ``x`` degrees and vertically by ``y`` degrees."""
     return affine(1, np.tan(np.deg2rad(x)), 0, np.tan(np.deg2rad(y)), 1, 0)
 
 
 def flip(horizontal: Any, vertical: Any, size: Any) -> np.ndarray:
-    """Mirrored left to right where ``horizontal``, top to bottom where ``vertical``, within ``size``."""
-    height, width = _sides(size)
+    """Mirror within ``size``, left to right where ``horizontal``, top to bottom where ``vertical``."""
+    height, width = _height_and_width(size)
     return affine(
         np.where(horizontal, -1.0, 1.0),
         0,
@@ -66,21 +66,21 @@ def flip(horizontal: Any, vertical: Any, size: Any) -> np.ndarray:
 
 
 def about(matrix: np.ndarray, size: Any) -> np.ndarray:
-    """The matrix done about the centre of ``size``."""
-    height, width = _sides(size)
+    """Apply a matrix about the center of ``size``."""
+    height, width = _height_and_width(size)
     return shift(width / 2, height / 2) @ matrix @ shift(-width / 2, -height / 2)
 
 
 def resize(size: Any, target: Any, fit: str = "stretch") -> np.ndarray:
-    """From ``size`` to ``target``.
+    """Resize from ``size`` to ``target``.
 
     Args:
         size: (height, width) of the source.
         target: (height, width) of the output.
         fit: ``"stretch"`` changes the aspect; ``"contain"`` keeps it and leaves bars at two sides, ``"cover"`` keeps
-            it and cuts off at two sides, both about the centre.
+            it and crops two sides, both about the center.
     """
-    (height, width), (rows, columns) = _sides(size), _sides(target)
+    (height, width), (rows, columns) = _height_and_width(size), _height_and_width(target)
     x, y = columns / width, rows / height
     if fit != "stretch":
         x = y = np.minimum(x, y) if fit == "contain" else np.maximum(x, y)
@@ -88,7 +88,7 @@ def resize(size: Any, target: Any, fit: str = "stretch") -> np.ndarray:
 
 
 def orient(orientation: int, size: Any) -> np.ndarray:
-    """From pixels as stored in ``size`` to pixels as shown, for one of Exif's eight orientations."""
+    """The matrix from stored pixels in ``size`` to upright pixels, for one of Exif's eight orientations."""
     height, width = (float(side) for side in size)
     rows = {
         1: (1, 0, 0, 0, 1, 0),
@@ -104,31 +104,31 @@ def orient(orientation: int, size: Any) -> np.ndarray:
 
 
 def turned(orientation: int, size: Sequence[int]) -> tuple[int, int]:
-    """The size as shown of pixels stored in ``size``."""
+    """The upright size of pixels stored in ``size``."""
     return (size[1], size[0]) if orientation in TURNED else (size[0], size[1])
 
 
 def mirrors(matrix: np.ndarray) -> bool:
-    """Whether left and right are exchanged: an odd number of flips."""
+    """Whether a matrix mirrors: an odd number of flips."""
     return bool(matrix[0, 0] * matrix[1, 1] < matrix[0, 1] * matrix[1, 0])
 
 
 def transform(matrix: np.ndarray, points: np.ndarray) -> np.ndarray:
-    """Points ``(..., 2)`` through one matrix."""
+    """Transform points ``(..., 2)`` by one matrix."""
     return points @ matrix[:2, :2].T + matrix[:2, 2]
 
 
 def warp_boxes(
     matrix: np.ndarray, boxes: Any, size: tuple[int, int], min_visible: float = 0.0
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Boxes through a matrix: the upright boxes about their corners, clipped to the frame.
+    """Transform boxes by a matrix: the upright boxes around their corners, clipped to the frame.
 
     Args:
         matrix: ``(3, 3)``.
-        boxes: ``(k, 4)`` of ``xyxy``; NaN where there is none.
+        boxes: ``(k, 4)`` of ``xyxy``; NaN for missing ones.
         size: (height, width) of the output.
-        min_visible: the least share of a box's area inside the frame with which it is kept, in [0, 1]. A box that
-            is wholly outside is never kept.
+        min_visible: the smallest share of a box's area that must stay in the frame for it to be kept, in [0, 1]. A
+            box outside the frame is never kept.
 
     Returns:
         The boxes, float64 ``(k, 4)``, and which are kept, bool ``(k,)``. Those that are not kept are NaN.
@@ -138,7 +138,7 @@ def warp_boxes(
     ([3.0, 0.0, 5.0, 2.0], [True, False])
     """
     boxes = np.asarray(boxes, np.float64).reshape(-1, 4)
-    # an edge at x0 or x1 comes to lie at least, and at most, where its two parts are least and greatest
+    # the extremes of a corner's coordinate are the sums of the extremes of its two terms
     (a, b, c), (d, e, f), _ = matrix.tolist()
     columns = boxes.T
     ends = np.array([columns[::2] * a, columns[1::2] * b, columns[::2] * d, columns[1::2] * e])
@@ -166,16 +166,16 @@ def warp_boxes(
 def warp_points(
     matrix: np.ndarray, points: Any, size: tuple[int, int], swaps: Sequence[tuple[int, int]] = ()
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Keypoints through a matrix.
+    """Transform keypoints by a matrix.
 
     Args:
         matrix: ``(3, 3)``.
-        points: ``(..., n, 2)`` of (x, y); NaN where there is none.
+        points: ``(..., n, 2)`` of (x, y); NaN for missing ones.
         size: (height, width) of the output.
-        swaps: pairs of indices that exchange places where the matrix mirrors, as (left eye, right eye).
+        swaps: pairs of indices to swap if the matrix mirrors, such as (left eye, right eye).
 
     Returns:
-        The points, float64 of the same shape, and which of them are there and inside the frame, bool
+        The points, float64 of the same shape, and which of them exist and are inside the frame, bool
         ``(..., n)``. Points outside keep their coordinates.
 
     >>> points, visible = warp_points(flip(True, False, (4, 10)), [[1, 2], [8, 2]], (4, 10), swaps=[(0, 1)])
@@ -193,6 +193,6 @@ def warp_points(
     return found, np.all(inside, -1)
 
 
-def _sides(size: Any) -> tuple[np.ndarray, np.ndarray]:
+def _height_and_width(size: Any) -> tuple[np.ndarray, np.ndarray]:
     size = np.asarray(size, np.float64)
     return size[..., 0], size[..., 1]

@@ -1,9 +1,9 @@
-"""The image libraries, imported when first needed; an extra that not everybody has.
+"""Imports the image libraries of an optional extra when they are first needed.
 
-OpenCV keeps a thread pool of its own, set for the whole process. Nothing here changes it: a library must not do
-that silently. Images of a model's size are below what OpenCV splits (65,536 pixels), so calls from several of
-our threads run side by side; larger ones find the pool taken and run in the thread that called. Who owns the
-threads, and knows their number, may say ``cv2.setNumThreads(1)`` and so keep the pool out of their way.
+OpenCV has a thread pool for the whole process, which is not changed here, as a library must not do that silently.
+OpenCV does not split images below 65,536 pixels, such as those of a model's size, so calls from several threads run in
+parallel; for larger ones the pool is busy, and they run in the calling thread. An application may call
+``cv2.setNumThreads(1)`` to disable the pool.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from polyhead.errors import PolyheadError, Problem
 @cache
 def opencv() -> Any:
     """OpenCV."""
-    with _needed("opencv-python-headless"):
+    with _requiring("opencv-python-headless"):
         import cv2
     return cv2
 
@@ -27,7 +27,7 @@ def opencv() -> Any:
 @cache
 def simplejpeg() -> Any:
     """simplejpeg: libjpeg-turbo."""
-    with _needed("simplejpeg"):
+    with _requiring("simplejpeg"):
         import simplejpeg
     return simplejpeg
 
@@ -35,13 +35,13 @@ def simplejpeg() -> Any:
 @cache
 def pillow() -> Any:
     """The module ``PIL.Image``."""
-    with _needed("pillow"):
+    with _requiring("pillow"):
         import PIL.Image
     return PIL.Image
 
 
 @contextmanager
-def _needed(package: str) -> Iterator[None]:
+def _requiring(package: str) -> Iterator[None]:
     try:
         yield
     except ImportError as error:

@@ -1,4 +1,4 @@
-"""The headers of PBM, PGM, PPM, PAM and PFM: a few words before the numbers.
+"""The headers of PBM, PGM, PPM, PAM and PFM.
 
 Sources: the manual pages of Netpbm; Debevec's description of PFM.
 """
@@ -16,17 +16,17 @@ _TOKEN = re.compile(rb"(?:[ \t\n\v\f\r]+|#[^\n\r]*)*([^ \t\n\v\f\r#]+)")
 _BANDS = {b"P1": 1, b"P2": 1, b"P3": 3, b"P4": 1, b"P5": 1, b"P6": 3, b"Pf": 1, b"PF": 3}
 
 
-class Head(NamedTuple):
-    """What stands before the numbers.
+class NetpbmHeader(NamedTuple):
+    """The header of a Netpbm file.
 
     Attributes:
         magic: ``b"P1"`` to ``b"P7"``, ``b"Pf"`` or ``b"PF"``.
         height: rows.
         width: columns.
-        bands: numbers of a pixel.
-        top: the number that is white: 1 for bitmaps and floats.
-        little: whether floats have their low byte first.
-        start: where the numbers begin.
+        bands: numbers per pixel.
+        top: the value of white: 1 for bitmaps and floats.
+        little: whether floats are little-endian.
+        start: the position of the first number.
     """
 
     magic: bytes
@@ -39,22 +39,22 @@ class Head(NamedTuple):
 
     @property
     def bits(self) -> int:
-        """Bits of a number as it is stored."""
+        """Bits per stored number."""
         if self.magic in (b"Pf", b"PF"):
             return 32
         return 1 if self.magic in (b"P1", b"P4") else 8 if self.top < 256 else 16
 
 
-def matches(start: bytes) -> bool:
-    """Whether a file that begins so is one of these."""
+def is_netpbm(start: bytes) -> bool:
+    """Whether a file with this start is a Netpbm file."""
     return (start[:2] in _BANDS or start[:2] == b"P7") and start[2:3] in b" \t\n\v\f\r#" and len(start) > 2
 
 
-def head(content: Content) -> Head:
-    """What stands before the numbers.
+def read_netpbm_header(content: Content) -> NetpbmHeader:
+    """Read the header of a Netpbm file.
 
     Raises:
-        Broken: for what is cut off, or no number where one should be.
+        Broken: for a truncated header or an invalid number.
     """
     text = content.some(0, _HEAD)
     magic = text[:2]
@@ -68,28 +68,28 @@ def head(content: Content) -> Head:
             raise Broken(ENDS)
         words.append(found[1])
         at = found.end()
-    width, height = _whole(words[0]), _whole(words[1])
+    width, height = _whole_number(words[0]), _whole_number(words[1])
     if magic in (b"Pf", b"PF"):
         scale = _real(words[2])
-        return Head(magic, height, width, _BANDS[magic], 1, scale < 0, at + 1)
-    top = _whole(words[2]) if count == 3 else 1
-    return Head(magic, height, width, _BANDS[magic], _checked(top), False, at + 1)
+        return NetpbmHeader(magic, height, width, _BANDS[magic], 1, scale < 0, at + 1)
+    top = _whole_number(words[2]) if count == 3 else 1
+    return NetpbmHeader(magic, height, width, _BANDS[magic], _checked_top(top), False, at + 1)
 
 
-def _pam(text: bytes) -> Head:
+def _pam(text: bytes) -> NetpbmHeader:
     end = re.search(rb"(?m)^ENDHDR[ \t]*\r?\n", text)
     if end is None:
         raise Broken(ENDS)
     said = dict(re.findall(rb"(?m)^(WIDTH|HEIGHT|DEPTH|MAXVAL)[ \t]+([^\s]+)", text[: end.start()]))
     if len(said) < 4:
         raise Broken("a PAM without its size")
-    width, height, bands, top = (_whole(said[w]) for w in (b"WIDTH", b"HEIGHT", b"DEPTH", b"MAXVAL"))
+    width, height, bands, top = (_whole_number(said[w]) for w in (b"WIDTH", b"HEIGHT", b"DEPTH", b"MAXVAL"))
     if not 1 <= bands <= 4096:
         raise Broken(f"a PAM of {bands} numbers a pixel")
-    return Head(b"P7", height, width, bands, _checked(top), False, end.end())
+    return NetpbmHeader(b"P7", height, width, bands, _checked_top(top), False, end.end())
 
 
-def _whole(word: bytes) -> int:
+def _whole_number(word: bytes) -> int:
     if not word.isdigit() or len(word) > 9:
         raise Broken(f"a header with {word[:20]!r} in the place of a number")
     return int(word)
@@ -105,7 +105,7 @@ def _real(word: bytes) -> float:
     return found
 
 
-def _checked(top: int) -> int:
+def _checked_top(top: int) -> int:
     if not 0 < top < 65536:
         raise Broken(f"a header whose largest number is {top}")
     return top

@@ -6,43 +6,43 @@ import re
 
 import numpy as np
 
-from polyhead.images import netpbm
 from polyhead.images.channels import Samples
 from polyhead.images.content import Broken, Content
+from polyhead.images.netpbm import NetpbmHeader, read_netpbm_header
 
 
 def read_pnm(data: bytes, ids: bool = False) -> Samples:
-    """The pixels of such a file.
+    """Read the pixels of a Netpbm file.
 
     Args:
         data: the file.
-        ids: the numbers as they are stored, rather than spread over 0–255 or 0–65535; of bitmaps, 1 is white.
+        ids: keep the stored numbers, instead of scaling them to 0–255 or 0–65535; in bitmaps, 1 is white.
 
     Raises:
-        Broken: for a file that ends too early, or holds numbers above its largest.
+        Broken: for a truncated file, or numbers above the stated maximum.
     """
-    head = netpbm.head(Content(data))
+    head = read_netpbm_header(Content(data))
     count = head.height * head.width * head.bands
     if head.magic in (b"P1", b"P4"):
-        numbers = 1 - _bits(data, head)
+        numbers = 1 - _bitmap(data, head)
     elif head.magic in (b"P2", b"P3"):
-        numbers = _words(data, head, count)
+        numbers = _written_numbers(data, head, count)
     else:
         numbers = _raw(data, head, count)
     pixels = numbers.reshape(head.height, head.width, head.bands)
     if head.magic in (b"Pf", b"PF"):
-        pixels = pixels[::-1]  # from the bottom row up
+        pixels = pixels[::-1]  # rows are stored bottom-up
     elif pixels.size and int(pixels.max()) > head.top:
         raise Broken(f"a file with the number {int(pixels.max())}, above its largest of {head.top}")
     elif not ids:
-        pixels = _spread(pixels, head.top)
+        pixels = _over_full_range(pixels, head.top)
     pixels = np.ascontiguousarray(pixels)
     if head.bands > 4:
         return Samples(pixels, "bands")
     return Samples(pixels, "grey" if head.bands < 3 else "rgb", head.bands in (2, 4))
 
 
-def _raw(data: bytes, head: netpbm.Head, count: int) -> np.ndarray:
+def _raw(data: bytes, head: NetpbmHeader, count: int) -> np.ndarray:
     form = f"{'<' if head.little else '>'}f4" if head.bits == 32 else ">u2" if head.top > 255 else "u1"
     dtype = np.dtype(form)
     if head.start + count * dtype.itemsize > len(data):
@@ -51,12 +51,12 @@ def _raw(data: bytes, head: netpbm.Head, count: int) -> np.ndarray:
     return numbers.astype(dtype.newbyteorder("="), copy=False)
 
 
-def _bits(data: bytes, head: netpbm.Head) -> np.ndarray:
+def _bitmap(data: bytes, head: NetpbmHeader) -> np.ndarray:
     if head.magic == b"P1":
         digits = _without_comments(data[head.start :]).translate(None, b" \t\n\v\f\r")
         count = head.height * head.width
         if len(digits) < count or digits[:count].translate(None, b"01"):
-            raise Broken("a file with other than the digits of its pixels")
+            raise Broken("a file with characters other than the digits of its pixels")
         return np.frombuffer(digits, np.uint8, count) - np.uint8(48)
     row = -(-head.width // 8)
     if head.start + row * head.height > len(data):
@@ -65,7 +65,7 @@ def _bits(data: bytes, head: netpbm.Head) -> np.ndarray:
     return np.unpackbits(rows, axis=1)[:, : head.width]
 
 
-def _words(data: bytes, head: netpbm.Head, count: int) -> np.ndarray:
+def _written_numbers(data: bytes, head: NetpbmHeader, count: int) -> np.ndarray:
     """Numbers that are written as text."""
     text = _without_comments(data[head.start :])
     if text.translate(None, b"0123456789 \t\n\v\f\r"):
@@ -82,7 +82,7 @@ def _without_comments(text: bytes) -> bytes:
     return re.sub(rb"#[^\n\r]*", b" ", text) if b"#" in text else text
 
 
-def _spread(pixels: np.ndarray, top: int) -> np.ndarray:
+def _over_full_range(pixels: np.ndarray, top: int) -> np.ndarray:
     """Numbers up to the largest as numbers up to 255 or 65535."""
     if top in (255, 65535):
         return pixels

@@ -1,4 +1,4 @@
-"""The header of an ``.npy`` file that holds an image: its shape and type of numbers.
+"""Reads images in ``.npy`` files.
 
 Source: NumPy's description of the format (NEP 1).
 """
@@ -17,8 +17,8 @@ MAGIC = b"\x93NUMPY"
 _HEAD = 12_000
 
 
-class Head(NamedTuple):
-    """What stands before the numbers: their shape, type and order, and where they begin."""
+class NpyHeader(NamedTuple):
+    """The header of an array: shape, dtype, order, and the position of the first number."""
 
     shape: tuple[int, ...]
     dtype: np.dtype
@@ -26,33 +26,33 @@ class Head(NamedTuple):
     start: int
 
 
-def head(content: Content) -> Head:
-    """What stands before the numbers of an image.
+def read_npy_header(content: Content) -> NpyHeader:
+    """Read the header of an image.
 
     Raises:
-        Broken: for a file that is damaged or cut off, or holds no image.
+        Broken: for a damaged or truncated file, or an array that is not an image.
     """
     file = io.BytesIO(content.some(0, _HEAD))
     try:
         version = np.lib.format.read_magic(file)
         read = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
         shape, columns_first, dtype = read[version](file)
-    except Exception:  # it is Python's text for a dict, which may be anything
+    except Exception:  # the header is the text of a Python dict, so anything can be raised
         raise Broken("an .npy file with a damaged header") from None
     if len(shape) not in (2, 3) or dtype.kind not in "uifb" or min(shape) < 0:
         raise Broken(f"an .npy file of {dtype} of shape {shape}, rather than (H, W) or (H, W, channels)")
     if file.tell() + math.prod(shape) * dtype.itemsize > content.size:
         raise Broken(f"an .npy file that ends within its numbers, at {content.size:,} bytes")
-    return Head(shape, dtype, columns_first, file.tell())
+    return NpyHeader(shape, dtype, columns_first, file.tell())
 
 
-def read(data: bytes) -> np.ndarray:
-    """The numbers, ``(H, W, channels)``.
+def read_npy(data: bytes) -> np.ndarray:
+    """The pixels, ``(H, W, channels)``.
 
     Raises:
-        Broken: as `head` does.
+        Broken: as `read_npy_header` does.
     """
-    found = head(Content(data))
+    found = read_npy_header(Content(data))
     numbers = np.frombuffer(data, found.dtype, math.prod(found.shape), found.start)
     numbers = numbers.reshape(found.shape, order="F" if found.columns_first else "C")
     numbers = np.ascontiguousarray(numbers.astype(found.dtype.newbyteorder("="), copy=False))

@@ -1,7 +1,7 @@
-"""Files that Pillow reads: GIF, AVIF, JPEG 2000, palettes of masks, and what is rare.
+"""Reads files with Pillow: GIF, AVIF, JPEG 2000, palettes of masks, and rare formats.
 
-A file is opened by the reader of the format that its header was found to be of: no other is tried on it, none that
-starts other programs, and Pillow's limit for the whole process, which nobody else set, is left alone.
+A file is opened only by the plugin for the format in its header. Plugins that start other programs are not used, and
+Pillow's global limit on pixels is not changed.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from polyhead.errors import PolyheadError
 from polyhead.images.channels import Samples
 from polyhead.images.content import Broken
 from polyhead.images.directories import valid
-from polyhead.images.headers import Header, NoPage
+from polyhead.images.image_header import Header, NoPage
 from polyhead.images.libraries import pillow
 
 _NAMES = {"WebP": "WEBP", "JPEG 2000": "JPEG2000", "HEIC": "HEIF"}
@@ -34,7 +34,7 @@ _FIXES = {
 
 
 class Unread(Exception):
-    """A format that the libraries here do not read; the text says which, ``fix`` what to do."""
+    """A format that the installed libraries cannot read."""
 
     def __init__(self, format: str) -> None:
         super().__init__(format)
@@ -43,7 +43,7 @@ class Unread(Exception):
 
 @cache
 def _readers() -> dict[str, Any]:
-    """The readers by format: those of Pillow, and of pillow-heif where it is installed."""
+    """The plugins by format: those of Pillow, and pillow-heif if it is installed."""
     Image = pillow()
     Image.init()
     with contextlib.suppress(ImportError):
@@ -59,14 +59,14 @@ def opened(data: bytes, format: str, size: tuple[int, int], page: int = 0) -> An
 
     Args:
         data: the file.
-        format: as its header names it.
-        size: (height, width) as its header says it; one of another size is not decoded.
+        format: the format in its header.
+        size: (height, width) in its header; a file of another size is not decoded.
         page: the page or frame, from 0 on.
 
     Raises:
-        Unread: for a format that is not read here.
-        NoPage: where the file has fewer pages.
-        Broken: for what does not decode.
+        Unread: for an unsupported format.
+        NoPage: if the file has fewer pages.
+        Broken: if it cannot be decoded.
     """
     name = _NAMES.get(format, format)
     if name not in _readers():
@@ -93,10 +93,10 @@ class Held:
     """An image of Pillow whose pixels are in memory.
 
     Attributes:
-        header: what a file of it would say.
+        header: the header that a file of it would have.
 
     Raises:
-        Broken: where it cannot be decoded any more.
+        Broken: if it cannot be decoded any more.
     """
 
     def __init__(self, image: Any) -> None:
@@ -119,8 +119,8 @@ class Held:
         """Its pixels, not turned.
 
         Raises:
-            NoPage: where it has fewer pages.
-        Broken: for another frame than the one in memory, or pixels that do not become colours.
+            NoPage: if it has fewer pages.
+            Broken: for another frame than the one in memory, or a mode that cannot be converted.
         """
         if page >= self.header.pages:
             raise NoPage(self.header.format, self.header.pages)
@@ -130,13 +130,13 @@ class Held:
             raise Broken("a GIF of greys that are not stored as their own numbers")
         found = samples_of(self._image, ids)
         if self._image.mode == "I" and self._image.format in ("PNG", "PPM") and not ids:
-            # of 16 bits, as older versions open them
+            # older versions of Pillow open 16 bits in this mode
             return found._replace(pixels=found.pixels.astype(np.uint16))
         return found
 
 
 def rare_header(data: bytes) -> Header | None:
-    """The header of an image in a format that only Pillow knows; None where there is none."""
+    """The header of an image in a format that only Pillow knows, or None."""
     for name in _RARE:
         factory, accept = _readers().get(name, (None, None))
         if factory is None:
@@ -153,7 +153,7 @@ def rare_header(data: bytes) -> Header | None:
 
 @contextlib.contextmanager
 def _as_broken() -> Iterator[None]:
-    """Whatever a decoder raises as `Broken`: it meets bytes of any sort."""
+    """Raise `Broken` for any error of a decoder, which can fail in any way on invalid bytes."""
     try:
         yield
     except (PolyheadError, MemoryError, Broken):
@@ -163,7 +163,7 @@ def _as_broken() -> Iterator[None]:
 
 
 def are_shades(image: Any) -> bool:
-    """Whether indices stand for greys of other numbers: of ids, nobody knows which of the two is meant."""
+    """Whether a palette maps indices to other grey values, so that it is unclear which of them are the ids."""
     if image.mode != "P":
         return False
     colours = np.array(image.getpalette(), np.uint8).reshape(-1, 3)
@@ -174,13 +174,9 @@ def are_shades(image: Any) -> bool:
     return bool((shown == shown[:, :1]).all() and (shown[:, 0] != used).any())
 
 
+@_as_broken()
 def samples_of(image: Any, ids: bool = False) -> Samples:
-    """The pixels of a Pillow image; ``ids`` leaves indices of a palette, and bits, as they are."""
-    with _as_broken():
-        return _samples_of(image, ids)
-
-
-def _samples_of(image: Any, ids: bool) -> Samples:
+    """The pixels of a Pillow image; with ``ids``, palette indices and bits are not converted."""
     mode = image.mode
     if ids:
         if mode in ("LA", "PA", "La"):
@@ -204,7 +200,7 @@ def _samples_of(image: Any, ids: bool) -> Samples:
     elif mode == "LAB":
         raise Broken("one in mode LAB, which Pillow does not turn into RGB")
     elif mode in ("L", "RGB") and isinstance(image.info.get("transparency"), int if mode == "L" else tuple):
-        mode = {"L": "LA", "RGB": "RGBA"}[mode]  # one of its greys or colours is clear
+        mode = {"L": "LA", "RGB": "RGBA"}[mode]  # one of its values is transparent
         image = image.convert(mode)
     elif mode not in ("L", "LA", "RGB", "RGBA", "I", "F") and not mode.startswith("I;16"):
         image, mode = image.convert("RGB"), "RGB"

@@ -1,13 +1,14 @@
-"""The pixels of a TIFF, band by band as they are stored: strips or tiles, of any number of bands, 1 to 64 bits.
+"""Reads the pixels of TIFFs as stored: strips or tiles, any number of bands, 1 to 64 bits.
 
-Pillow and OpenCV each read some of these wrongly or not at all (bands beside colours, 16 bits of several bands, small
-tiles), so only what they do well is left to Pillow: unpacking LZW and the like, and inks, luma and chroma, fax, JPEG.
+Pillow and OpenCV fail on some of these (bands beside RGB, several bands of 16 bits, small tiles), so Pillow is used
+only for what it does well: unpacking LZW and the like, and CMYK, YCbCr, fax and JPEG.
 
 Sources: TIFF 6.0; Adobe's technical notes on Photoshop TIFF (deflate) and on the predictor of floats.
 """
 
 from __future__ import annotations
 
+import itertools
 import lzma
 import struct
 import zlib
@@ -19,21 +20,20 @@ import numpy as np
 from polyhead.images.channels import Samples
 from polyhead.images.content import Broken, Content
 from polyhead.images.directories import ORIENTATION, Directories, Directory
-from polyhead.images.headers import is_page
 from polyhead.images.pillow_files import opened, samples_of
 
 _PLAIN, _LZW, _PACKBITS, _LZMA, _ZSTD, _DEFLATE = 1, 5, 32773, 34925, 50000, (8, 32946)
 _BYTES = (_PLAIN, _LZW, _PACKBITS, _LZMA, _ZSTD, *_DEFLATE)
 _WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _PALETTE = range(4)
 _PACKED = (1, 2, 4, 10, 12, 14)
-"""Bits of samples that do not fill their bytes: they stand one behind the other, the highest bit first."""
+"""Bits of samples that are packed without padding, the highest bit first."""
 
 _KINDS = {1: "u", 2: "i", 3: "f", 4: "u"}
 _LARGEST_DICTIONARY = 1 << 27
 _BITS_AT_ONCE = 1 << 24
 
 
-class Layout(NamedTuple):
+class TiffLayout(NamedTuple):
     """How the pixels of a TIFF are stored."""
 
     height: int
@@ -71,36 +71,29 @@ class Layout(NamedTuple):
 
 
 def read_tiff(data: bytes, page: int, ids: bool = False) -> Samples:
-    """The pixels of a page as they are stored, not turned.
+    """Read the pixels of a page as stored, not turned upright.
 
     Args:
         data: the file.
-        page: which of its pages, from 0 on.
-        ids: the numbers themselves: indices of a palette, and few bits not spread over 0–255.
+        page: the page, from 0 on.
+        ids: keep palette indices, and do not scale few bits to 0–255.
 
     Raises:
-        Broken: for what is damaged, or stored in a way that is not read.
+        Broken: for damaged files and unsupported storage.
     """
     found = Directories(Content(data))
-    index, directory = _page(found, page)
+    which = next(itertools.islice(found.pages(), page, None), None)
+    if which is None:
+        raise Broken(f"a TIFF without page {page}")
+    index, directory = which
     layout = _layout(found, directory)
     if layout is None:
         return _through_pillow(data, found, directory, index, ids)
-    return _named(_numbers(data, layout), layout, ids)
+    return _as_samples(_samples_in(data, layout), layout, ids)
 
 
-def _page(found: Directories, page: int) -> tuple[int, Directory]:
-    pages = (
-        (index, directory) for index, directory in enumerate(found) if index == 0 or is_page(found, directory)
-    )
-    for number, one in enumerate(pages):
-        if number == page:
-            return one
-    raise Broken(f"a TIFF without page {page}")
-
-
-def _layout(found: Directories, directory: Directory) -> Layout | None:
-    """How a page is stored; None where that is left to Pillow."""
+def _layout(found: Directories, directory: Directory) -> TiffLayout | None:
+    """How a page is stored; None if it is left to Pillow."""
 
     def number(tag: int, default: int) -> int:
         return found.number(directory, tag, default)
@@ -111,7 +104,7 @@ def _layout(found: Directories, directory: Directory) -> Layout | None:
     photometric = number(262, _RGB if bands in (3, 4) else _BLACK_IS_ZERO)
     compression = number(259, 1)
     if not 1 <= bands <= 4096 or len(set(bits)) > 1 or len(set(formats)) > 1:
-        raise Broken(f"a TIFF of {bands} bands with {_listed(bits)} bits")
+        raise Broken(f"a TIFF of {bands} bands with {_in_words(bits)} bits")
     if compression not in _BYTES or photometric > _PALETTE or (photometric == _PALETTE and bands > 1):
         if bits[0] > 8:
             raise Broken(f"a TIFF of {bits[0]} bits with compression {compression}, colours {photometric}")
@@ -140,22 +133,22 @@ def _layout(found: Directories, directory: Directory) -> Layout | None:
         raise Broken(f"a TIFF with predictor {predictor} of {bits[0]} bits")
     if photometric == _RGB and bands < 3:
         raise Broken(f"a TIFF with colours of {bands} bands")
-    return Layout(
+    return TiffLayout(
         height, width, bands, bits[0], kind, found.order, photometric, found.numbers(directory, 338),
         compression, 1 if compression == _PLAIN else predictor, number(266, 1) == 2, planes, rows, columns, offsets,
         counts, found.numbers(directory, 320),
     )  # fmt: skip
 
 
-def _listed(numbers: Sequence[int]) -> str:
+def _in_words(numbers: Sequence[int]) -> str:
     return ", ".join(map(str, numbers[:8]))
 
 
 # From bytes to numbers ------------------------------------------------------------------------------
 
 
-def _numbers(data: bytes, layout: Layout) -> np.ndarray:
-    """All samples, ``(H, W, bands)``, of the type that they are stored as, or of the next larger one."""
+def _samples_in(data: bytes, layout: TiffLayout) -> np.ndarray:
+    """All samples, ``(H, W, bands)``, in their stored dtype or the next larger one."""
     count = layout.across * layout.down
     if len(layout.offsets) < count * layout.planes:
         found = f"{len(layout.offsets):,} of {count * layout.planes:,} strips or tiles"
@@ -166,7 +159,7 @@ def _numbers(data: bytes, layout: Layout) -> np.ndarray:
     return planes[0] if len(planes) == 1 else np.concatenate(planes, 2)
 
 
-def _plane(data: bytes, layout: Layout, which: slice) -> np.ndarray:
+def _plane(data: bytes, layout: TiffLayout, which: slice) -> np.ndarray:
     tiled = layout.columns != layout.width or layout.across > 1
     last = layout.rows if tiled else layout.height - (layout.down - 1) * layout.rows
     size = layout.rows * layout.row_bytes
@@ -186,7 +179,7 @@ def _plane(data: bytes, layout: Layout, which: slice) -> np.ndarray:
 _REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 
 
-def _unpacked(chunks: list[tuple[bytes, int]], layout: Layout) -> np.ndarray:
+def _unpacked(chunks: list[tuple[bytes, int]], layout: TiffLayout) -> np.ndarray:
     """The bytes of all strips or tiles, one behind the other.
 
     Raises:
@@ -217,8 +210,8 @@ def _expanded(chunk: bytes, whole: int, compression: int) -> bytes:
     return zlib.decompressobj().decompress(chunk, whole)
 
 
-def _by_pillow(chunks: Sequence[bytes], whole: int, layout: Layout) -> np.ndarray:
-    """Strips or tiles as the strips of one grey image of bytes, which Pillow unpacks."""
+def _by_pillow(chunks: Sequence[bytes], whole: int, layout: TiffLayout) -> np.ndarray:
+    """Unpack strips or tiles with Pillow, as the strips of a grey image of bytes."""
     count = len(chunks)
     rows, start = whole // layout.row_bytes, 8
     table = 8 + 2 + 9 * 12 + 4
@@ -234,7 +227,7 @@ def _by_pillow(chunks: Sequence[bytes], whole: int, layout: Layout) -> np.ndarra
     return np.asarray(opened(built, "TIFF", (rows, layout.row_bytes))).reshape(-1)
 
 
-def _samples(rows: np.ndarray, layout: Layout) -> np.ndarray:
+def _samples(rows: np.ndarray, layout: TiffLayout) -> np.ndarray:
     """Rows of bytes as rows of samples, ``(rows, columns, bands)``."""
     bands = layout.bands // layout.planes
     if layout.bits in _PACKED:
@@ -254,8 +247,8 @@ def _samples(rows: np.ndarray, layout: Layout) -> np.ndarray:
     return found.reshape(len(rows), layout.columns, bands)
 
 
-def _unpacked_bits(rows: np.ndarray, layout: Layout, bands: int) -> np.ndarray:
-    """Samples that do not fill their bytes, some rows at a time, as each bit takes a byte on the way."""
+def _unpacked_bits(rows: np.ndarray, layout: TiffLayout, bands: int) -> np.ndarray:
+    """Unpack samples of odd bits, some rows at a time, as each bit takes a byte meanwhile."""
     shape = (len(rows), layout.columns, bands)
     found = np.zeros(shape, np.uint8 if layout.bits < 8 else np.uint16)
     across = layout.columns * bands * layout.bits
@@ -268,7 +261,7 @@ def _unpacked_bits(rows: np.ndarray, layout: Layout, bands: int) -> np.ndarray:
     return found
 
 
-def _assembled(samples: np.ndarray, layout: Layout, tiled: bool) -> np.ndarray:
+def _assembled(samples: np.ndarray, layout: TiffLayout, tiled: bool) -> np.ndarray:
     if not tiled:
         return samples
     shape = (layout.down, layout.across, layout.rows, layout.columns, samples.shape[2])
@@ -280,7 +273,7 @@ def _assembled(samples: np.ndarray, layout: Layout, tiled: bool) -> np.ndarray:
 # What the numbers mean ------------------------------------------------------------------------------
 
 
-def _named(numbers: np.ndarray, layout: Layout, ids: bool) -> Samples:
+def _as_samples(numbers: np.ndarray, layout: TiffLayout, ids: bool) -> Samples:
     if layout.photometric == _PALETTE:
         return Samples(numbers, "grey") if ids else Samples(_coloured(numbers, layout), "rgb")
     top = (1 << layout.bits) - 1
@@ -300,7 +293,7 @@ def _named(numbers: np.ndarray, layout: Layout, ids: bool) -> Samples:
     return Samples(numbers, "bands")
 
 
-def _coloured(indices: np.ndarray, layout: Layout) -> np.ndarray:
+def _coloured(indices: np.ndarray, layout: TiffLayout) -> np.ndarray:
     colours = np.array(layout.palette, np.uint16)
     if layout.bits > 8 or len(colours) != 3 << layout.bits:
         raise Broken(f"a TIFF with a palette of {len(colours)} numbers for {layout.bits} bits")
@@ -308,7 +301,7 @@ def _coloured(indices: np.ndarray, layout: Layout) -> np.ndarray:
 
 
 def _straight(pixels: np.ndarray) -> np.ndarray:
-    """Colours that were multiplied by alpha, divided by it again."""
+    """Divide colors by the alpha that they were multiplied by."""
     if pixels.dtype.kind != "u":
         return pixels
     top = np.iinfo(pixels.dtype).max
@@ -319,7 +312,7 @@ def _straight(pixels: np.ndarray) -> np.ndarray:
 
 
 def _through_pillow(data: bytes, found: Directories, directory: Directory, index: int, ids: bool) -> Samples:
-    """Inks, luma and chroma, fax and JPEG; not turned, as Pillow would turn it."""
+    """Read CMYK, YCbCr, fax and JPEG with Pillow, without turning them upright."""
     if ORIENTATION in directory.tags:
         tag = directory.tags[ORIENTATION]
         size = struct.calcsize("=" + {3: "H", 4: "I"}.get(tag.type, "B"))

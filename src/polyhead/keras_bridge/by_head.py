@@ -1,4 +1,4 @@
-"""Labels, weights and outputs of each head, out of what Keras hands over. Imports keras: import this lazily."""
+"""Takes the labels, weights and outputs of Keras apart by head. Imports keras: import this lazily."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from polyhead.errors import ContractError, Problem, hints, place, similar
 from polyhead.keras_bridge.structure import Path, at, leaves, output
 
 
-def heads(
+def head_arrays(
     y_true: Any, y_pred: Any, sample_weight: Any, paths: Mapping[str, Path]
 ) -> Iterator[tuple[str, Any, Any, Any]]:
     """For each head its name, labels, output, and weights or None; shapes fit, and weights go with their rows.
@@ -29,7 +29,7 @@ def heads(
     trues, weights = by_head(y_true, paths), weights_by_head(sample_weight, paths)
     for name, path in paths.items():
         pred = output(y_pred, path)
-        yield name, fitting(name, trues[name], pred), pred, aligned(weights[name], pred)
+        yield name, checked_labels(name, trues[name], pred), pred, aligned(weights[name], pred)
 
 
 def by_head(nested: Any, paths: Mapping[str, Path], what: str = "labels") -> dict[str, Any]:
@@ -51,7 +51,7 @@ def by_head(nested: Any, paths: Mapping[str, Path], what: str = "labels") -> dic
             Problem(
                 what,
                 f"{what} for each head, in the model's structure ({wanted})",
-                _outline(nested),
+                _structure_in_words(nested),
                 hints(*near[:1], "A feed gives them so: model.fit(feed)."),
             )
         )
@@ -80,7 +80,7 @@ def aligned(weight: Any, pred: Any) -> Any:
 
 
 def _rank(array: Any) -> int | None:
-    """How many axes, or None where TensorFlow leaves it open."""
+    """The number of axes; None if TensorFlow leaves it open."""
     return array.shape.rank if hasattr(array.shape, "rank") else len(array.shape)
 
 
@@ -88,15 +88,15 @@ def _where(path: Path) -> str:
     return "".join(f"[{key!r}]" for key in path) or "the top"
 
 
-def _outline(nested: Any) -> str:
-    """Describe what was given as labels, in a few words."""
+def _structure_in_words(nested: Any) -> str:
+    """Describe the structure of labels in a few words."""
     if hasattr(nested, "shape"):
         return f"one array of shape {tuple(nested.shape)}"
     places = [_where(path) for path, leaf in leaves(nested) if leaf is not None]
     return f"{type(nested).__name__} with {', '.join(places) or 'nothing'}" if places else "nothing"
 
 
-def fitting(name: str, true: Any, pred: Any) -> Any:
+def checked_labels(name: str, true: Any, pred: Any) -> Any:
     """A head's labels, once their shape is their output's, or that of class ids: losses would broadcast them.
 
     Shapes are known when a step is traced, so that this costs nothing in a step.

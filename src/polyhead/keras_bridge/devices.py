@@ -1,4 +1,4 @@
-"""Training on several devices, or by several processes: refused where each would go its own way."""
+"""Training on several devices or in several processes: refused if each would train a model of its own."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def _share_gradients(model: Any) -> bool:
 
 
 def _shared(parameter: Any) -> bool:
-    """Whether somebody does something with a gradient, or the parameter itself lies on several devices."""
+    """Whether a parameter has hooks on its gradient, or lies on several devices itself."""
     tensor = sys.modules.get("torch.distributed.tensor")
     return (
         bool(getattr(parameter, "_backward_hooks", None))
@@ -103,7 +103,7 @@ def _shared(parameter: Any) -> bool:
 
 
 def _own_step(model: Any) -> bool:
-    """Whether training is not Keras's own: a step or an optimizer of the user's."""
+    """Whether the user trains with a step or an optimizer other than Keras's."""
     step = getattr(type(model).train_step, "__module__", "")
     optimizer = type(model.optimizer).__module__ if model.optimizer is not None else "keras."
     return not (step.startswith("keras.") and optimizer.startswith("keras."))

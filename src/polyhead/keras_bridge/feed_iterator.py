@@ -1,4 +1,4 @@
-"""Batches of a feed as they are drawn: in which order, in which structure, and where training stands."""
+"""Iterates over the batches of a feed, in the model's structure, and keeps the position of training."""
 
 from __future__ import annotations
 
@@ -8,34 +8,34 @@ from typing import Any
 
 from polyhead.errors import ContractError, Problem, shown, warn
 from polyhead.keras_bridge import fit_epochs as keras_epochs
-from polyhead.keras_bridge.adapter import Call, Convert, Use
+from polyhead.keras_bridge.keras_call import Call, Convert, Use
 from polyhead.keras_bridge.structure import Structure, packer
 from polyhead.order import Order
-from polyhead.order.position import Pass, Position, unknown
+from polyhead.order.position import Pass, Position, unknown_count
 from polyhead.pipeline import Assembler, Block, Blocks
-from polyhead.pipeline.declared import print_of
+from polyhead.pipeline.feed_arguments import print_of
 from polyhead.profiling import Meter
 from polyhead.sources.source import Source
 from polyhead.store.fingerprint import of_some_rows
 
 
-class Drawing:
-    """Draws the batches of an assembler.
+class FeedIterator:
+    """Iterates over the batches of an assembler.
 
     Args:
         assembler: makes them.
-        source: the rows as they were given, which a state is of.
+        source: the rows as they were given, whose fingerprint a state has.
         batch_size: rows in a batch.
         shuffle: a new order in each epoch of training.
         seed: of that order.
-        drop_remainder: leave out a last batch that would be smaller, but in prediction.
-        shard: ``(rank, count)``, this process's part, but in prediction.
+        drop_remainder: leave out a smaller last batch, except in prediction.
+        shard: ``(rank, count)``, this process's part, except in prediction.
         mixed: the blocks in which rows are shuffled, and how many are mixed; None for one row at a time.
         workers: threads, or ``"auto"``.
 
     Attributes:
-        orders: which rows come, for each method of Keras.
-        position: where training stands.
+        orders: of the rows, for each method of Keras.
+        position: of training.
 
     Raises:
         ContractError: for arguments that mean nothing.
@@ -78,12 +78,12 @@ class Drawing:
 
     @property
     def order(self) -> Order:
-        """That of training."""
+        """The order of training."""
         return self.orders["fit"]
 
     @property
     def epoch(self) -> int:
-        """Of training, the one that comes next or is under way."""
+        """The current or next epoch of training."""
         return self.position.epoch
 
     @property
@@ -101,17 +101,17 @@ class Drawing:
     # Batches -----------------------------------------------------------------------------------------
 
     def blocks(self, epoch: int, first: int = 0, **options: Any) -> Iterator[Block]:
-        """Blocks of training, none of which counts as used; options are those of `Blocks.of`."""
+        """Blocks of training that do not count as used; the options are those of `Blocks.of`."""
         return self._blocks.of(self.order, epoch, first, **options)
 
     def peek(self, structure: Structure, convert: Convert | None = None) -> Any:
-        """The batch of training that comes next; nothing is consumed."""
+        """Return the next batch of training without consuming it."""
         epoch, step = divmod(self.position.start, len(self.order))
         block = self._assembler.block(self.order, epoch, step, 1)
         return next(self.cut(iter([block]), structure, convert))
 
     def through(self, use: Use, structure: Structure, convert: Convert | None = None) -> Iterator[Any]:
-        """Once through the rows as they are: for evaluation, or for prediction without labels."""
+        """Iterate once over the rows, not augmented: for evaluation, or for prediction without labels."""
         labels = use == "evaluate"
         blocks = self._blocks.of(self.orders[use], 0, labels=labels, augment=False)
         return self.cut(blocks, structure, convert, labels)
@@ -124,14 +124,13 @@ class Drawing:
         epochs: int | None = 1,
         meter: Meter | None = None,
     ) -> Iterator[Any]:
-        """An epoch of training, from where the last one ended.
+        """Iterate over an epoch of training, from where the last one ended.
 
         Args:
             structure: of a batch.
             convert: makes tensors of a block's arrays.
-            run: an object for each run of ``fit``, whose threads go on from epoch to epoch; None for a loop of the
-                user's own.
-            epochs: how many are to come in the run, this one included; None for all of them one after the other.
+            run: the run of ``fit``, whose threads continue from epoch to epoch; None for a loop of the user's own.
+            epochs: the number left in the run, this one included; None for all of them one after the other.
             meter: measures the stages.
         """
         going = _Going() if run is None else self._runs.setdefault(run, _Going())
@@ -174,7 +173,7 @@ class Drawing:
             if epochs is not None:
                 one.look()  # Keras that draws ahead comes back at the end, when it has asked for all of them
                 return
-            if one.moves != position.moves:  # somebody said where to go on
+            if one.moves != position.moves:  # the user set the position
                 going.one = one = position.begin()
                 number = one.begun
 
@@ -203,7 +202,7 @@ class Drawing:
             tensors = arrays if convert is None else [convert(array) for array in arrays]
             yield from map(pack, *block.views(tensors, self._batch_size))
 
-    # Where training stands -----------------------------------------------------------------------------
+    # Position of training ------------------------------------------------------------------------------
 
     def begin(self, call: Call) -> None:
         """An epoch of ``fit`` begins."""
@@ -215,7 +214,7 @@ class Drawing:
         skipped = 0
         if not going.begun:
             position.settle()
-            going.begun, going.endless, going.asked = True, call.steps, keras_epochs.asked(run)
+            going.begun, going.endless, going.asked = True, call.steps, keras_epochs.batches_asked_for(run)
             skipped = self._place(call, going.endless or len(self.order))
         going.trained, going.left = keras_epochs.trained(call.model), call.epochs
         if going.endless:
@@ -253,11 +252,10 @@ class Drawing:
             self.position.end(going.one, last=not going.endless)
 
     def state(self) -> dict[str, Any]:
-        """Where training stands, and of which rows."""
+        """The position of training, and what identifies the rows."""
         return {"epoch": self.position.epoch, "step": self.position.step, **self._identity, **self._prints()}
 
     def _prints(self) -> dict[str, Any]:
-        """Fingerprints of data and declaration."""
         inputs, heads = self._assembler.inputs, self._assembler.heads
         if self._data is None:
             read = [c for name, kind in inputs.items() for c in kind.columns(name)]
@@ -266,7 +264,7 @@ class Drawing:
         return {"data": self._data, "declaration": print_of(inputs, heads)}
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Go on from a state; the next epoch starts at its step.
+        """Continue from a state; the next epoch starts at its step.
 
         Raises:
             ContractError: for the state of other rows, batches or order.
@@ -278,7 +276,7 @@ class Drawing:
         ]
         for name, value in self._prints().items():
             if name not in state or (None not in (value, state[name]) and state[name] != value):
-                problems.append(_other(name, state))
+                problems.append(_other_fingerprint(name, state))
         for name, limit in (("epoch", None), ("step", len(self.order))):
             value = state.get(name)
             if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < (limit or value + 1):
@@ -308,7 +306,7 @@ _NOT_SURE = Problem(
 )
 
 
-def _other(name: str, state: Mapping[str, Any]) -> Problem:
+def _other_fingerprint(name: str, state: Mapping[str, Any]) -> Problem:
     """The problem of a state with another fingerprint, or without one."""
     if name not in state:
         return Problem(f"state, `{name}`", "a fingerprint", "none", "Take a new state: feed.state().")
@@ -332,16 +330,16 @@ class _Going:
     """One run of ``fit``, whose blocks go on from epoch to epoch.
 
     Attributes:
-        blocks: those that come next.
-        at: the batch with which they begin, of all epochs; None while they are drawn, and when they have ended.
-        until: the epoch before which they end; None where they go on for ever.
-        left: epochs that are to come, the one under way included; None where nobody knows.
+        blocks: the next ones.
+        at: the batch with which they begin, of all epochs; None while they are used, and when they have ended.
+        until: the epoch before which they end; None if they never end.
+        left: the epochs left, the current one included; None if unknown.
         begun: its first epoch has begun.
-        probing: Keras only wants to see a batch, to build the model.
-        endless: ``steps_per_epoch``, where batches go on from epoch to epoch.
-        one: the pass that is under way, or the last one.
+        probing: Keras only needs one batch, to build the model.
+        endless: ``steps_per_epoch``, if batches continue from epoch to epoch.
+        one: the current pass, or the last one.
         asked: of its passes.
-        trained: of the epoch of ``fit`` that is under way.
+        trained: of the current epoch of ``fit``.
     """
 
     blocks: Iterator[Block] = iter(())
@@ -354,4 +352,4 @@ class _Going:
     one: Pass | None = None
 
     def __init__(self) -> None:
-        self.asked = self.trained = unknown
+        self.asked = self.trained = unknown_count

@@ -1,4 +1,4 @@
-"""What a run of ``fit`` says about its epochs, and what it is told about them."""
+"""Reads the epochs of a run of ``fit``, and sets their length."""
 
 from __future__ import annotations
 
@@ -9,25 +9,25 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from polyhead.keras_bridge.adapter import Call
-from polyhead.order.position import unknown
+from polyhead.keras_bridge.keras_call import Call
+from polyhead.order.position import unknown_count
 
 
-def asked(run: Any) -> Callable[[], int | None]:
-    """How many batches the training step has asked Keras's iterator for; Keras may draw some of them ahead."""
+def batches_asked_for(run: Any) -> Callable[[], int | None]:
+    """Counts the batches that training steps have asked Keras's iterator for; Keras may draw some of them ahead."""
     refers = weakref.ref(run)
     return lambda: getattr(refers(), "_steps_seen", None)
 
 
 def trained(model: Any) -> Callable[[], int | None]:
-    """How many steps the optimizer takes from now on.
+    """Counts the steps that the optimizer takes from now on.
 
     None where it cannot tell from the start; 0 for a model that is gone by then, or has lost its weights on JAX, as is
     one whose first step failed.
     """
     begun, refers = _iterations(model), weakref.ref(model)
     if begun is None:
-        return unknown
+        return unknown_count
 
     def count() -> int | None:
         now = _iterations(refers())
@@ -47,7 +47,7 @@ def _iterations(model: Any) -> int | None:
 
 
 def set_length(call: Call, steps: int, endless: bool) -> None:
-    """Say how many batches the epoch has that begins: one that is resumed has fewer, also on the progress bar.
+    """Set the number of batches of the epoch that begins: a resumed one has fewer, also on the progress bar.
 
     Args:
         call: of ``fit``.
@@ -78,7 +78,7 @@ def draw_anew(run: Any) -> None:
 
 @dataclass(frozen=True)
 class Backup:
-    """What ``BackupAndRestore`` has restored.
+    """A backup that ``BackupAndRestore`` has restored.
 
     Attributes:
         epoch: that Keras begins with.
@@ -106,13 +106,15 @@ def backup(call: Call, steps: int) -> Backup | None:
             try:
                 text = Path(callback.backup_dir, "training_metadata.json").read_text()
                 found = json.loads(text)
-                return _read(int(found["epoch"]), int(found["batch"]), callback.save_freq, call.model, steps)
+                return _backup_of(
+                    int(found["epoch"]), int(found["batch"]), callback.save_freq, call.model, steps
+                )
             except (OSError, ValueError, KeyError, TypeError):  # as before the first backup
                 return None
     return None
 
 
-def _read(epoch: int, batch: int, save_freq: Any, model: Any, steps: int) -> Backup:
+def _backup_of(epoch: int, batch: int, save_freq: Any, model: Any, steps: int) -> Backup:
     taken, before = _iterations(model), epoch * steps
     if batch == 0 and (save_freq == "epoch" or taken == before):
         return Backup(epoch, 0)  # made between two epochs
@@ -125,5 +127,5 @@ def _read(epoch: int, batch: int, save_freq: Any, model: Any, steps: int) -> Bac
 
 
 def steps_per_execution(model: Any) -> int:
-    """How many batches the model takes at once."""
+    """The number of batches that the model takes at once."""
     return max(1, int(getattr(model, "steps_per_execution", None) or 1))

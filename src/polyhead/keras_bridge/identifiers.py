@@ -13,7 +13,7 @@ BY_SHAPE = ("crossentropy", "ce", "accuracy", "acc")
 """Names for which Keras, and polyhead, take the loss or metric that suits the labels."""
 
 
-def unknown(
+def unknown_names(
     losses: Mapping[str, Any], metrics: Mapping[str, Any], optimizer: Any = None
 ) -> Iterator[Problem]:
     """Names that Keras does not know.
@@ -29,12 +29,12 @@ def unknown(
         for head, some in given.items():
             for one in some if isinstance(some, (list, tuple)) else [some]:
                 if not (isinstance(one, str) and one.lower() in BY_SHAPE):
-                    yield from _unknown(place(head=head), what, one, module)
+                    yield from _unknown_name(place(head=head), what, one, module)
     if isinstance(optimizer, str):
-        yield from _unknown("compile(optimizer=)", "optimizer", optimizer, keras.optimizers)
+        yield from _unknown_name("compile(optimizer=)", "optimizer", optimizer, keras.optimizers)
 
 
-def _unknown(where: str, what: str, given: Any, module: Any) -> Iterator[Problem]:
+def _unknown_name(where: str, what: str, given: Any, module: Any) -> Iterator[Problem]:
     named = isinstance(given, str)
     if given is None or callable(given) or (isinstance(given, Mapping) and "class_name" in given):
         return

@@ -22,7 +22,7 @@ _STATE = {
     "evaluate": (*_PARTS, "metrics_variables"),
     "predict": _PARTS,
 }
-"""What the state holds in each method of Keras."""
+"""The parts of the state in each method of Keras."""
 
 
 def surviving(batches: Iterator[Any]) -> Iterator[Any]:
@@ -36,7 +36,7 @@ def keeps_weights() -> Iterator[None]:
     """Give the model behind this call its weights back where the block raises: those of the last finished step."""
     try:
         yield
-    except GeneratorExit:  # nobody draws any more
+    except GeneratorExit:  # the iterator was closed
         raise
     except BaseException:
         give_back()

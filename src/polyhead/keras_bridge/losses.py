@@ -117,7 +117,7 @@ class LabelledMean(keras.losses.Loss):
             if self.whole_vectors and len(weight.shape) == len(y_pred.shape):
                 weight = ops.min(weight, axis=-1)
             # nothing flows back through a row that does not count: a product would make NaN of 0 times infinity
-            y_pred = ops.where(along(weight, y_pred) > 0, y_pred, ops.stop_gradient(y_pred))
+            y_pred = ops.where(with_axes_of(weight, y_pred) > 0, y_pred, ops.stop_gradient(y_pred))
         values, mask = self._values(y_true, y_pred)
         values = ops.cast(values, dtype)
         if len(values.shape) == 0:
@@ -151,7 +151,7 @@ class LabelledMean(keras.losses.Loss):
         Raises:
             ContractError: for weights that are finer than the values.
         """
-        found = along(weight, values)
+        found = with_axes_of(weight, values)
         fits = len(found.shape) == len(values.shape) and all(
             w in (1, v, None) or v is None for w, v in zip(found.shape, values.shape, strict=True)
         )
@@ -164,7 +164,7 @@ class LabelledMean(keras.losses.Loss):
         return self.measure(y_true, y_pred, sample_weight)[0]
 
     def get_config(self) -> dict[str, Any]:
-        """What makes this loss again."""
+        """The arguments that make this loss again."""
         return {
             "loss": serialized(self.loss),
             "elementwise": self.elementwise,
@@ -204,7 +204,7 @@ def keras_mask(tensor: Any) -> Any:
     return backend.get_keras_mask(tensor)
 
 
-def along(array: Any, other: Any) -> Any:
+def with_axes_of(array: Any, other: Any) -> Any:
     """An array with as many axes as another: axes of size 1 come last, or those that are there are left out."""
     rank, wanted = len(array.shape), len(other.shape)
     if rank < wanted:

@@ -9,8 +9,8 @@ import keras
 import numpy as np
 from keras import ops
 
-from polyhead.keras_bridge.by_head import heads
-from polyhead.keras_bridge.losses import along, trial
+from polyhead.keras_bridge.by_head import head_arrays
+from polyhead.keras_bridge.losses import trial, with_axes_of
 from polyhead.keras_bridge.model_losses import HeadLosses, where_labelled
 from polyhead.keras_bridge.structure import Path
 from polyhead.kinds import Head
@@ -62,7 +62,7 @@ def _for_each_label(metric: keras.metrics.Metric, true: Any, weight: Any) -> Any
     if weight is None or not isinstance(metric, keras.metrics.IoU):
         return weight
     labels = true if metric.sparse_y_true else true[..., 0]
-    return ops.broadcast_to(along(weight, labels), ops.shape(labels))
+    return ops.broadcast_to(with_axes_of(weight, labels), ops.shape(labels))
 
 
 def _accuracy(head: Head) -> keras.metrics.Metric:
@@ -127,11 +127,11 @@ class ElementwiseMetric(keras.metrics.Metric):
         self.metric.reset_state()
 
     def result(self) -> Any:
-        """What the metric has found."""
+        """The value of the metric."""
         return self.metric.result()
 
     def get_config(self) -> dict[str, Any]:
-        """What makes this metric again."""
+        """The arguments that make this metric again."""
         return {**super().get_config(), "metric": serialized(self.metric)}
 
 
@@ -172,7 +172,7 @@ class HeadMetrics(keras.metrics.Metric):
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Count one batch."""
-        for name, true, pred, weight in heads(y_true, y_pred, sample_weight, self._paths):
+        for name, true, pred, weight in head_arrays(y_true, y_pred, sample_weight, self._paths):
             pred, weight = _masked(pred, weight, self._losses.mask(name, pred))
             for metric in self._heads[name]:
                 metric.update_state(true, pred, _for_each_label(metric, true, weight))
@@ -201,5 +201,5 @@ def _masked(pred: Any, weight: Any, mask: Any) -> tuple[Any, Any]:
     else:
         weight = ops.cast(weight, "float32")
         more = mask if len(mask.shape) > len(weight.shape) else weight
-        weight = along(weight, more) * along(mask, more)
+        weight = with_axes_of(weight, more) * with_axes_of(mask, more)
     return ops.copy(pred), weight

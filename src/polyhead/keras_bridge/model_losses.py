@@ -1,4 +1,4 @@
-"""What stands in the place of Keras's own losses on a compiled model. Imports keras: import this lazily."""
+"""Replaces Keras's own losses on a compiled model. Imports keras: import this lazily."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from polyhead.keras_bridge.by_head import heads
+from polyhead.keras_bridge.by_head import head_arrays
 from polyhead.keras_bridge.losses import LabelledMean, keras_mask, replicas
 from polyhead.keras_bridge.structure import Path
 
@@ -58,7 +58,7 @@ class HeadLoss(keras.metrics.Metric):
 
 
 def where_labelled(weight: Any, found: Any) -> Any:
-    """What was found, or NaN where nothing weighed anything: 0 would be the best loss there is."""
+    """The result, or NaN if all weights were 0: a loss of 0 would be the best there is."""
     if isinstance(found, Mapping):
         return {name: where_labelled(weight, value) for name, value in found.items()}
     found = ops.cast(found, keras.backend.floatx())
@@ -108,7 +108,7 @@ class HeadLosses:
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
         """The total loss of a batch; of TensorFlow's replicas each has its part."""
         parts, count = [], replicas()
-        for name, true, pred, weight in heads(y_true, y_pred, sample_weight, self.paths):
+        for name, true, pred, weight in head_arrays(y_true, y_pred, sample_weight, self.paths):
             self._masks[name] = keras_mask(pred)
             found = self.heads[name]
             step, total, weights = self.losses[name].measure(true, pred, weight, found.mean_weight)

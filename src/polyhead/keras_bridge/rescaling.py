@@ -1,4 +1,4 @@
-"""Whether a model rescales its inputs by itself."""
+"""Finds out whether a model rescales its inputs itself."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From dictionaries of arrays to the structure that a model wants."""
+"""From dictionaries of arrays to the structure that a model expects."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Path = tuple[Any, ...]
 
 @dataclass(frozen=True)
 class Structure:
-    """Where inputs and heads stand in what a model takes and gives.
+    """The places of inputs and heads in what a model takes and returns.
 
     Attributes:
         inputs: the template of ``x``; None where an optional input is left out.
@@ -71,7 +71,7 @@ def fill(template: Template, values: Mapping[str, Any], *, tuples: bool = False)
 
 
 def at(nested: Any, path: Path) -> Any:
-    """What stands at the end of a path."""
+    """The value at a path."""
     for key in path:
         nested = nested[key]
     return nested

@@ -1,4 +1,4 @@
-"""What making a batch raised, out of a graph of TensorFlow as it was raised.
+"""Raises an error of making a batch as it is, where TensorFlow would raise one of its own.
 
 TensorFlow turns an error of a function that its graph calls into one of its own, with the traceback as text. Keras
 draws all batches of a call within its ``catch_stop_iteration``, so there the first error takes its place again.
@@ -13,7 +13,7 @@ from typing import Any
 
 
 class Raised:
-    """Keeps what making a batch raised, and raises it where Keras gets TensorFlow's error for it."""
+    """Keeps the error of making a batch, and raises it where Keras gets TensorFlow's error for it."""
 
     def __init__(self) -> None:
         self.error: Exception | None = None

@@ -21,8 +21,8 @@ _SPECS: dict[str, Any] = {}
 _NUMBERS = itertools.count()
 
 
-class Drawn:
-    """What has iterators whose batches a compiled step draws.
+class StepDataset:
+    """A stand-in for a dataset, with iterators whose batches a compiled step draws.
 
     Args:
         batches: begins to make batches, structures of NumPy arrays.

@@ -14,13 +14,13 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from polyhead.keras_bridge.adapter import Call
 from polyhead.keras_bridge.fit_epochs import steps_per_execution
+from polyhead.keras_bridge.keras_call import Call
 from polyhead.keras_bridge.rescaling import rescaling
 from polyhead.profiling import SECONDS, Meter, Setup, Speed
 
 STEPS = 20
-"""How many steps are measured, at least, where nobody asked for it."""
+"""The fewest steps to measure, if none were asked for."""
 
 
 class StepTimer:
@@ -101,7 +101,7 @@ class StepTimer:
                 print(speed.line, file=sys.stderr, flush=True)
 
     def speed(self) -> Speed | None:
-        """What was measured; None where that was too little."""
+        """The result; None if too few steps were measured."""
         self.meter.end(self._last)
         if self.steps < 2 or not self._works:
             return None

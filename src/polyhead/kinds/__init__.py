@@ -1,12 +1,13 @@
-"""What goes in and what is predicted."""
+"""Kinds of inputs and heads."""
 
 from polyhead.kinds.binary import Binary
 from polyhead.kinds.boxes import Boxes
 from polyhead.kinds.categorical import Categorical, MultiLabel
 from polyhead.kinds.class_encoding import CLASS_A_STEP
+from polyhead.kinds.head import Head
 from polyhead.kinds.inputs import Array, Image
 from polyhead.kinds.keypoints import Keypoints
-from polyhead.kinds.kind import Head, Input, Kind
+from polyhead.kinds.kind import Input, Kind
 from polyhead.kinds.map import Map
 from polyhead.kinds.mask import Mask
 from polyhead.kinds.per_element import Each, for_boxes, is_each

@@ -1,4 +1,4 @@
-"""Arguments of kinds in the one form in which they are kept: shapes, weights of classes, dtypes."""
+"""Normalizes arguments of kinds: shapes, class weights, dtypes."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ from polyhead.errors import (
     is_integer,
     is_number,
     is_size,
-    plain,
+    plain_scalar,
     require_choice,
     shown,
 )
 
 
 def as_shape(shape: Any, where: str) -> tuple[int, ...]:
-    """A shape as a tuple of positive integers.
+    """Return a shape as a tuple of positive integers.
 
     Raises:
-        ContractError: where it is none.
+        ContractError: if it is no shape.
     """
-    given = (shape,) if is_integer(plain(shape)) else as_list(shape)
+    given = (shape,) if is_integer(plain_scalar(shape)) else as_list(shape)
     if not given or any(not is_size(n) for n in given):
         raise ContractError(Problem(where, "a positive integer, or a tuple of them", shown(shape)))
     return tuple(int(n) for n in given)
 
 
 def as_class_weight(given: Any, where: str) -> Any:
-    """Weights of classes as `as_weights` has them, each a finite number of at least 0, or ``"balanced"``.
+    """Return class weights as `as_weights` does, checked to be finite and at least 0, or ``"balanced"``.
 
     Raises:
         ContractError: for anything else.
@@ -45,7 +45,7 @@ def as_class_weight(given: Any, where: str) -> Any:
     if found is None:
         raise ContractError(Problem(where, '"balanced" or a dict', shown(given)))
     for label, value in found.items() if isinstance(found, Mapping) else enumerate(found):
-        if not is_number(plain(value)) or value < 0:
+        if not is_number(plain_scalar(value)) or value < 0:
             raise ContractError(
                 Problem(f"{where}, class {label!r}", "a finite number of at least 0", shown(value))
             )
@@ -53,7 +53,7 @@ def as_class_weight(given: Any, where: str) -> Any:
 
 
 def as_weights(given: Any) -> Mapping[Any, float] | tuple[float, ...] | None:
-    """Weights of classes by their names, of a series with an index, or in the order of their ids; None for all else.
+    """Return class weights by name (of a series with an index) or by id; None for anything else.
 
     >>> as_weights(np.array([1.0, 2.0]))
     (1.0, 2.0)
@@ -68,7 +68,7 @@ def as_weights(given: Any) -> Mapping[Any, float] | tuple[float, ...] | None:
 
 
 def as_dtype(dtype: Any) -> Any:
-    """The name of a dtype that is given as NumPy's; all else as it is.
+    """Return the name of a NumPy dtype; anything else unchanged.
 
     >>> as_dtype(np.uint8), as_dtype("uint8"), as_dtype(None)
     ('uint8', 'uint8', None)

@@ -12,7 +12,7 @@ import numpy as np
 
 @dataclass
 class ArrayStatistics:
-    """What the rows of one array hold; ``add`` takes one batch after another.
+    """Statistics of the rows of one array; ``add`` takes one batch after another.
 
     Only finite numbers that count enter the statistics. Places are what ``add`` was told to call a row.
 
@@ -75,7 +75,7 @@ class ArrayStatistics:
 
     @property
     def constant(self) -> bool:
-        """Whether one number is all there is."""
+        """Whether all numbers are equal."""
         return self.low[0] == self.high[0]
 
     @property
@@ -120,7 +120,7 @@ class ArrayStatistics:
             array = array.astype(np.float32)
         kept = array if counts is None else array[rows]
         flat = kept.reshape(len(kept), -1)
-        valid = None if counts is None or counts.ndim == 1 else _spread(counts, array.shape)[rows]
+        valid = None if counts is None or counts.ndim == 1 else _spread_counts(counts, array.shape)[rows]
         flat = flat if valid is None else np.where(valid, flat, flat.dtype.type(0))
         self._moments(flat, valid, lambda i: place(int(rows[i])), array.shape[-1] if array.ndim > 1 else 1)
 
@@ -167,7 +167,7 @@ class ArrayStatistics:
     def _values(
         self, flat: np.ndarray, valid: np.ndarray | None, place: Callable[[int], Any], last: int
     ) -> None:
-        """Are the numbers whole, which are they, and do they sum to 1?"""
+        """Record fractions, distinct values, and whether rows sum to 1."""
         if self.ones:
             sums = flat.reshape(-1, last).sum(1)
             sums = sums if valid is None else sums[valid.reshape(-1, last).all(1)]
@@ -185,14 +185,14 @@ class ArrayStatistics:
                 self.distinct = None
 
 
-def _spread(counts: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """Which numbers count, ``(B, numbers in a row)``."""
+def _spread_counts(counts: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """Spread presence over all numbers of a row, bool ``(B, numbers in a row)``."""
     spread = counts.reshape(*counts.shape, *([1] * (len(shape) - counts.ndim)))
     return np.broadcast_to(spread, shape).reshape(shape[0], -1)
 
 
 def _distinct(numbers: np.ndarray, most: int) -> list[tuple[int, int]]:
-    """Distinct whole numbers, the least ``most`` of them, and how often each occurs."""
+    """Return the smallest ``most`` distinct whole numbers, each with its count."""
     if numbers.dtype in (np.bool_, np.uint8):  # ten times as fast as sorting them
         times = np.bincount(numbers.reshape(-1))
         values = np.flatnonzero(times)

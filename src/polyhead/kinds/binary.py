@@ -10,10 +10,12 @@ import numpy as np
 
 from polyhead.errors import BadValue, ContractError, Problem, as_list, hints, shown, similar
 from polyhead.kinds import class_encoding
+from polyhead.kinds.head import Head
 from polyhead.kinds.keras_names import BINARY_LOSSES, SIGMOID
-from polyhead.kinds.kind import Head
+from polyhead.kinds.learnt_classes import spellings
 from polyhead.kinds.missing import as_float32, collapse, first_row, numbers
 from polyhead.kinds.mixed_labels import require_soft
+from polyhead.kinds.output_layers import dense_output, pooled_features
 from polyhead.kinds.source_column import Column, over
 
 
@@ -47,7 +49,9 @@ class Binary(Head):
         if as_list(self.positive) is not None or isinstance(self.positive, (Set, Mapping)):
             fix = "Turn the column into 0 and 1 before."
             raise ContractError(Problem("Binary(positive=)", "one value", shown(self.positive), fix))
-        object.__setattr__(self, "class_weight", class_encoding.weights("Binary", self.class_weight, (0, 1)))
+        object.__setattr__(
+            self, "class_weight", class_encoding.weights_by_class("Binary", self.class_weight, (0, 1))
+        )
 
     @property
     def meaning(self) -> dict[str, Any]:
@@ -56,11 +60,13 @@ class Binary(Head):
     def resolve(self, column: Column) -> Self:
         self.encode(column.probe())
         if self.positive is None or self._met:
-            return self
+            return self.fixed(_spellings=()) if self._spellings else self
+        found = dict.fromkeys([self.positive, *self._met_in(column.probe())[1]], 0)
+        alike = tuple(group for group in spellings(found) if self.positive in group)
         others = []
         for met, other in over(column, self._met_in):
             if met:
-                return self.fixed(_met=True)
+                return self.fixed(_met=True, _spellings=alike)
             others += other
         if others:
             raise BadValue(
@@ -72,8 +78,8 @@ class Binary(Head):
         return self
 
     def _met_in(self, values: Any) -> tuple[bool, list[Any]]:
-        """Whether the positive value is among some, and the first that is another."""
-        found = class_encoding.ids(values, [self.positive], self.missing)
+        """Whether the positive value occurs, and the first values that are others."""
+        found = class_encoding.class_ids(values, [self.positive], self.missing)
         strange = np.flatnonzero(found == class_encoding.STRANGE)[:100].tolist()
         return bool((found == 0).any()), [class_encoding.value_at(values, index) for index in strange]
 
@@ -96,7 +102,7 @@ class Binary(Head):
 
     def _positives(self, values: Any) -> tuple[np.ndarray, np.ndarray | None]:
         # as ids of the one class there is: 0 where positive
-        found = class_encoding.ids(values, [self.positive], self.missing)
+        found = class_encoding.class_ids(values, [self.positive], self.missing)
         labels = (found == 0).astype(np.float32)[:, None]
         there = found != class_encoding.MISSING
         return labels, None if there.all() else there
@@ -112,7 +118,7 @@ class Binary(Head):
         return self.fixed(class_weight=dict(enumerate(class_encoding.balanced(counts))))
 
     def class_factor(self, labels: np.ndarray) -> np.ndarray:
-        return class_encoding.table((0, 1), self.class_weight)[labels[:, 0].astype(np.int64)]
+        return class_encoding.weights_by_id((0, 1), self.class_weight)[labels[:, 0].astype(np.int64)]
 
     def describe(self, labels: np.ndarray, counts: np.ndarray) -> str:
         kept = labels[counts]
@@ -134,9 +140,4 @@ class Binary(Head):
         ]
 
     def output(self, features: Any, name: str) -> Any:
-        import keras
-
-        dtype = class_encoding.output_dtype()
-        return keras.layers.Dense(1, activation="sigmoid", name=name, dtype=dtype)(
-            class_encoding.pooled(features)
-        )
+        return dense_output(pooled_features(features), name, self.shape, "sigmoid")

@@ -16,11 +16,11 @@ from polyhead.kinds.missing import (
     is_missing,
     plain,
 )
-from polyhead.kinds.mixed_labels import Mixing, choose, taken, together
+from polyhead.kinds.mixed_labels import Mixing, choose, take_places, together
 
 _FORMATS = ("xyxy", "xywh", "cxcywh", "yxyx")
 UNKNOWN = np.float32(-1)
-"""In all places of a row whose boxes nobody looked for; places of other rows without a box are 0."""
+"""In all places of a row that was not annotated; places without a box in other rows are 0."""
 
 _OVERFLOWS = ("raise", "largest", "first")
 
@@ -92,7 +92,7 @@ class Boxes(Coordinates):
         return boxes
 
     def chosen(self, boxes: np.ndarray, index: int = 0) -> np.ndarray:
-        """Which of a row's boxes are kept, as there is room for ``max_boxes``: their places, in order.
+        """Choose which of a row's boxes to keep, at most ``max_boxes``; returns their places, in order.
 
         Args:
             boxes: ``(k, 4)`` of ``xyxy``.
@@ -118,7 +118,7 @@ class Boxes(Coordinates):
         return super().fitting(boxes) if self.overflow == "raise" else self.chosen(boxes)
 
     def unknown(self, boxes: np.ndarray) -> bool:
-        """Whether nobody looked at a row, by its boxes ``(k, 4)``: there are some, and all are NaN."""
+        """Whether a row was not annotated: it has boxes ``(k, 4)``, and all are NaN."""
         return bool(len(boxes)) and bool(np.isnan(boxes).any(1).all())
 
     def laid(self, found: np.ndarray, kept: np.ndarray | None, size: tuple[int, int]) -> Any:
@@ -157,7 +157,7 @@ class Boxes(Coordinates):
         return labels, there
 
     def _unknown(self, values: Any, there: np.ndarray) -> np.ndarray:
-        """The rows that nobody looked at, bool ``(B,)``: those without a box that are not an empty list."""
+        """The rows that were not annotated, bool ``(B,)``: those without a box that are not an empty list."""
         found: np.ndarray = ~np.any(there, axis=1)
         values = plain(values)
         if not is_dense(values):
@@ -208,10 +208,10 @@ class Boxes(Coordinates):
             if mixing.patches is None:  # a box that is hardly seen makes no room for itself
                 sides = sides * np.repeat(mixing.shares.T, self.max_boxes, 1)
         places = choose(together(kept), self.max_boxes, sides)
-        found = taken(beside / scale, places).astype(np.float32)
+        found = take_places(beside / scale, places).astype(np.float32)
         unknown = ((labels == UNKNOWN).all((2, 3)) | (mixing.shares == 0)).all(0)
         found[unknown] = UNKNOWN
-        return found, taken(together(parts), places), places
+        return found, take_places(together(parts), places), places
 
     def default_metrics(self, logits: bool) -> list[Any]:
         from polyhead.kinds.iou import BoxIoU

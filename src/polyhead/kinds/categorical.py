@@ -1,7 +1,8 @@
-"""Heads with several classes: one of many, any of many."""
+"""Heads with several classes: one of them, or any number of them."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass
 from typing import Any, ClassVar, Self
@@ -10,8 +11,9 @@ import numpy as np
 
 from polyhead.errors import BadValue, ContractError, Problem, hints, shown, similar
 from polyhead.kinds import class_encoding
+from polyhead.kinds.head import Head, coarser
 from polyhead.kinds.keras_names import BINARY_LOSSES, ONE_HOT_LOSSES, SIGMOID, SOFTMAX, SPARSE_LOSSES
-from polyhead.kinds.kind import Head, coarser
+from polyhead.kinds.learnt_classes import known_classes, learn, ordered, spellings
 from polyhead.kinds.missing import (
     as_float32,
     collapse,
@@ -23,50 +25,66 @@ from polyhead.kinds.missing import (
     require_whole,
 )
 from polyhead.kinds.mixed_labels import require_soft, unmixable
+from polyhead.kinds.output_layers import dense_output, pooled_features
 from polyhead.kinds.source_column import Column, over
 
 
 @dataclass(frozen=True, repr=False)
-class Categorical(Head):
+class Classes(Head):
+    """A head with classes that are listed, known to the source, or learnt from the column."""
+
+    classes: int | Sequence[Any] | None = None
+
+    takes_class_weight: ClassVar[bool] = True
+    least: ClassVar[int] = 1
+    """The least number of classes."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        kind = type(self).__name__
+        object.__setattr__(self, "classes", class_encoding.checked_classes(kind, self.classes, self.least))
+        known = None if self.classes is None else self.names
+        object.__setattr__(
+            self, "class_weight", class_encoding.weights_by_class(kind, self.class_weight, known)
+        )
+
+    def told(self, column: Column) -> Self:
+        if self.classes is not None:
+            return self.fixed(_spellings=())
+        known = known_classes(column, self.missing)
+        alike = spellings(dict.fromkeys(known, 0))
+        return self if len(known) < self.least else self.fixed(classes=known, _spellings=alike)
+
+    @property
+    def names(self) -> tuple[Any, ...]:
+        """The classes in order of their ids."""
+        assert self.classes is not None
+        return class_encoding.class_names(self.classes)
+
+
+@dataclass(frozen=True, repr=False)
+class Categorical(Classes):
     """One of several classes, as int32 ids ``(B,)``, or one-hot, float32 ``(B, n)``.
 
     Attributes:
         classes: their number (the column then holds ids from 0), or their names in order. Without, they are
             those of the source, all of them and in its order, where it has one (`read_coco`, `read_yolo`, `read_voc`,
             `read_folder`); else they are learnt from the column: a category's own order, else sorted. Learnt once, they
-            are fixed: give ``feed.heads`` to the feeds of other splits.
+            are fixed: give ``feed.heads`` to the feeds of other splits. Of names that differ in spaces or case alone,
+            as "cat" and "Cat ", the check against a model warns; those that you list may be anything.
         one_hot: labels of 1 for the class and 0 for all others, which can be mixed by `MixUp` and the like.
 
     >>> Categorical(["cat", "dog"]).encode(["dog", None, "cat"])
     (array([1, 0, 0], dtype=int32), array([ True, False,  True]))
     """
 
-    classes: int | Sequence[Any] | None = None
     _: KW_ONLY
     one_hot: bool = False
 
-    takes_class_weight: ClassVar[bool] = True
+    least: ClassVar[int] = 2
     view: ClassVar[str] = "class"
 
     probabilities = SOFTMAX
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        object.__setattr__(self, "classes", class_encoding.checked("Categorical", self.classes, least=2))
-        known = None if self.classes is None else self.names
-        object.__setattr__(
-            self, "class_weight", class_encoding.weights("Categorical", self.class_weight, known)
-        )
-
-    def told(self, column: Column) -> Self:
-        known = None if self.classes is not None else class_encoding.told(column, self.missing)
-        return self if known is None or len(known) < 2 else self.fixed(classes=known)
-
-    @property
-    def names(self) -> tuple[Any, ...]:
-        """The classes in order of their ids."""
-        assert self.classes is not None
-        return class_encoding.names(self.classes)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -87,14 +105,14 @@ class Categorical(Head):
     def resolve(self, column: Column) -> Self:
         head = self
         if self.classes is None:
-            learnt = class_encoding.learn(over(column, class_encoding.one_a_row), self.missing)
-            head = self.fixed(classes=learnt)
+            classes, alike = learn(over(column, class_encoding.one_class_a_row), self.missing)
+            head = self.fixed(classes=classes, _spellings=alike)
         head.encode(column.probe())
         return head
 
     def encode(self, values: Any, check: bool = True) -> tuple[np.ndarray, np.ndarray | None]:
         assert self.classes is not None
-        found = class_encoding.ids(values, self.classes, self.missing)
+        found = class_encoding.class_ids(values, self.classes, self.missing)
         least = found.min(initial=0)
         if least == class_encoding.STRANGE:
             raise self._no_class(values, int((found == class_encoding.STRANGE).argmax()))
@@ -118,7 +136,7 @@ class Categorical(Head):
             fix = "Give the names of the classes, or say Categorical() to learn them from the column."
         else:
             fix = hints(similar(value, self.names), fix)
-        return BadValue(index, class_encoding.listed(self.classes), shown(value), fix)
+        return BadValue(index, class_encoding.classes_in_words(self.classes), shown(value), fix)
 
     def mixable(self, way: str) -> tuple[int, ...]:
         if not self.one_hot:
@@ -137,10 +155,10 @@ class Categorical(Head):
         return self.fixed(class_weight=dict(zip(self.names, class_encoding.balanced(counts), strict=True)))
 
     def class_factor(self, labels: np.ndarray) -> np.ndarray:
-        return class_encoding.table(self.names, self.class_weight)[self._ids(labels)]
+        return class_encoding.weights_by_id(self.names, self.class_weight)[self._ids(labels)]
 
     def describe(self, labels: np.ndarray, counts: np.ndarray) -> str:
-        return class_encoding.shares(self.names, self.count(labels, counts))
+        return class_encoding.class_shares(self.names, self.count(labels, counts))
 
     def default_loss(self, logits: bool) -> Any:
         import keras
@@ -157,16 +175,11 @@ class Categorical(Head):
         return [metric(name="accuracy")]
 
     def output(self, features: Any, name: str) -> Any:
-        import keras
-
-        dense = keras.layers.Dense(
-            len(self.names), activation="softmax", name=name, dtype=class_encoding.output_dtype()
-        )
-        return dense(class_encoding.pooled(features))
+        return dense_output(pooled_features(features), name, self.output_shape, "softmax")
 
 
 @dataclass(frozen=True, repr=False)
-class MultiLabel(Head):
+class MultiLabel(Classes):
     """Any of several classes at once, as float32 ``(B, n)`` of 0 and 1.
 
     The column is 0/1 ``(N, n)``, or a list of names or ids a row. NaN in a place means that this label alone
@@ -182,11 +195,9 @@ class MultiLabel(Head):
     [[0.0, 1.0], [0.0, 0.0], [1.0, 1.0]]
     """
 
-    classes: int | Sequence[Any] | None = None
     _: KW_ONLY
     elementwise: bool | None = None
 
-    takes_class_weight: ClassVar[bool] = True
     view: ClassVar[str] = "classes"
     dtype = "float32"
     probabilities = SIGMOID
@@ -194,26 +205,11 @@ class MultiLabel(Head):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        object.__setattr__(self, "classes", class_encoding.checked("MultiLabel", self.classes, least=1))
-        known = None if self.classes is None else self.names
-        object.__setattr__(
-            self, "class_weight", class_encoding.weights("MultiLabel", self.class_weight, known)
-        )
         if self.class_weight is not None:
             if self.elementwise is False:
                 where = "MultiLabel(class_weight=, elementwise=False)"
                 raise ContractError(Problem(where, "a weight for each label", "one a row"))
             object.__setattr__(self, "elementwise", True)
-
-    def told(self, column: Column) -> Self:
-        known = None if self.classes is not None else class_encoding.told(column, self.missing)
-        return self.fixed(classes=known) if known else self
-
-    @property
-    def names(self) -> tuple[Any, ...]:
-        """The classes in order of their places."""
-        assert self.classes is not None
-        return class_encoding.names(self.classes)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -241,7 +237,8 @@ class MultiLabel(Head):
             if isinstance(probe, np.ndarray) and probe.ndim == 2 and not self._are_lists(column):
                 head = head.fixed(classes=probe.shape[1])
             else:
-                head = head.fixed(classes=self._learnt(column))
+                found = self._learnt(column)
+                head = head.fixed(classes=ordered(found), _spellings=spellings(found))
         if head.elementwise is None:
             probe = column.probe()
             partly = (
@@ -258,17 +255,17 @@ class MultiLabel(Head):
 
     @staticmethod
     def _are_lists(column: Column) -> bool:
-        """Whether rows that all have as many entries are lists of labels: words, or ids beyond 0 and 1."""
+        """Whether rows of equal length are lists of labels: words, or ids other than 0 and 1."""
         return any(over(column, lambda piece: _holds_labels(plain(piece))))
 
-    def _learnt(self, column: Column) -> tuple[Any, ...]:
-        def labels(piece: Any) -> set[Any]:
-            return {label for _, found in class_encoding.label_lists(piece, self.missing) for label in found}
-
-        classes = class_encoding.ordered(set().union(*over(column, labels)))
-        if not classes:
+    def _learnt(self, column: Column) -> Counter[Any]:
+        """The labels that occur, and in how many rows."""
+        found: Counter[Any] = Counter()
+        for some in over(column, lambda piece: list(class_encoding.label_lists(piece, self.missing))):
+            found.update(label for _, labels in some for label in labels)
+        if not found:
             raise BadValue(None, "at least 1 label", "none", "Give the classes, or leave this head out.")
-        return classes
+        return found
 
     def encode(self, values: Any, check: bool = True) -> tuple[np.ndarray, np.ndarray | None]:
         array, there = self._encode(values)
@@ -297,7 +294,7 @@ class MultiLabel(Head):
             for label in found:
                 if label not in places:
                     fix = hints(similar(label, self.names), "Name it among the classes.")
-                    raise BadValue(row, class_encoding.listed(self.classes), shown(label), fix)
+                    raise BadValue(row, class_encoding.classes_in_words(self.classes), shown(label), fix)
                 labels[row, places[label]] = 1
         return labels, None if there.all() else there
 
@@ -324,10 +321,12 @@ class MultiLabel(Head):
         )
 
     def class_factor(self, labels: np.ndarray) -> np.ndarray:
-        return np.where(labels == 1, class_encoding.table(self.names, self.class_weight), np.float32(1))
+        return np.where(
+            labels == 1, class_encoding.weights_by_id(self.names, self.class_weight), np.float32(1)
+        )
 
     def describe(self, labels: np.ndarray, counts: np.ndarray) -> str:
-        return class_encoding.shares(self.names, self.count(labels, counts)[:, 1], len(labels))
+        return class_encoding.class_shares(self.names, self.count(labels, counts)[:, 1], len(labels))
 
     def default_loss(self, logits: bool) -> Any:
         import keras
@@ -340,12 +339,7 @@ class MultiLabel(Head):
         return [BinaryAccuracy(name="accuracy", threshold=0.0 if logits else 0.5)]
 
     def output(self, features: Any, name: str) -> Any:
-        import keras
-
-        dense = keras.layers.Dense(
-            len(self.names), activation="sigmoid", name=name, dtype=class_encoding.output_dtype()
-        )
-        return dense(class_encoding.pooled(features))
+        return dense_output(pooled_features(features), name, self.output_shape, "sigmoid")
 
 
 def _holds_labels(rows: Any) -> bool:

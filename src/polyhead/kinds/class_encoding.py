@@ -1,30 +1,25 @@
-"""Classes: their names, their ids, their weights."""
+"""Encodes classes: names, ids, weights."""
 
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from numbers import Real
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from polyhead.errors import BadValue, ContractError, Problem, as_list, shown, similar
-from polyhead.errors import plain as plain_scalar
+from polyhead.errors import plain_scalar as plain_scalar
 from polyhead.kinds.missing import is_missing, plain
 
-if TYPE_CHECKING:
-    from polyhead.kinds.source_column import Column
-
 MISSING, STRANGE = -1, -2
-"""In place of an id: no label, and a value that is no class."""
+"""Stand-ins for an id: a missing label, and a value that is no class."""
 
 _NOTHING = {"background", "bg", "none", "nothing", "void", "unlabeled", "unlabelled"}
 
-_FROM_FLOATS = ("nan", "None")
 
-
-def checked(kind: str, classes: Any, least: int) -> Any:
-    """Classes as their number or their names; an error for fewer than ``least``, or equal ones."""
+def checked_classes(kind: str, classes: Any, least: int) -> Any:
+    """Validate classes, a number or distinct names, at least ``least`` of them."""
     if classes is None:
         return None
     classes = plain_scalar(classes)
@@ -45,8 +40,8 @@ def checked(kind: str, classes: Any, least: int) -> Any:
     return classes
 
 
-def weights(kind: str, given: Any, names: Sequence[Any] | None) -> Any:
-    """``class_weight`` by class, once the classes are known.
+def weights_by_class(kind: str, given: Any, names: Sequence[Any] | None) -> Any:
+    """Return ``class_weight`` by class, once the classes are known.
 
     Args:
         kind: of head.
@@ -74,13 +69,13 @@ def weights(kind: str, given: Any, names: Sequence[Any] | None) -> Any:
     return given
 
 
-def names(classes: int | Sequence[Any]) -> tuple[Any, ...]:
+def class_names(classes: int | Sequence[Any]) -> tuple[Any, ...]:
     """The classes in order of their ids."""
     return tuple(range(classes)) if isinstance(classes, int) else tuple(classes)
 
 
 def is_nothing(name: Any) -> bool:
-    """Whether a class is called what stands for nothing.
+    """Whether a class has a name such as "background".
 
     >>> is_nothing("Background"), is_nothing("sky"), is_nothing(0)
     (True, False, False)
@@ -88,73 +83,11 @@ def is_nothing(name: Any) -> bool:
     return str(name).strip(" _").lower() in _NOTHING
 
 
-def listed(classes: int | Sequence[Any]) -> str:
-    """The classes as an error names them."""
+def classes_in_words(classes: int | Sequence[Any]) -> str:
+    """Describe the classes for an error."""
     if isinstance(classes, int):
         return f"an integer in [0, {classes - 1}]"
     return f"one of {shown(list(classes))}"
-
-
-# Learning ------------------------------------------------------------------------------------------
-
-
-def ordered(found: Iterable[Any]) -> tuple[Any, ...]:
-    """Distinct values in the order they get their ids: sorted."""
-    values = {v.item() if isinstance(v, np.generic) else v for v in found}
-    try:
-        return tuple(sorted(values))
-    except TypeError:
-        examples = sorted(map(repr, values))[:5]
-        raise BadValue(
-            None, "classes of one type", ", ".join(examples), "Give the classes by name."
-        ) from None
-
-
-def told(column: Column, missing: Any) -> tuple[Any, ...] | None:
-    """The classes that the source of a column knows, but for the value that means "no label"."""
-    known = column.about().classes
-    return None if known is None else tuple(c for c in known if not is_missing(c, missing))
-
-
-def learn(pieces: Iterable[Any], missing: Any) -> tuple[Any, ...]:
-    """The classes of a column: the categories it declares, else its distinct values, sorted.
-
-    Args:
-        pieces: of the column, as `one_a_row` gives them.
-        missing: the value that means "no label".
-    """
-    found: set[Any] = set()
-    for piece in pieces:
-        if hasattr(piece, "codes"):
-            if piece.ordered:
-                return _at_least_two([c for c in piece.categories if not is_missing(c, missing)])
-            seen = np.unique(piece.codes)
-            found.update(piece.categories[i] for i in seen.tolist() if i >= 0)
-            continue
-        if isinstance(piece, np.ndarray) and piece.dtype != object:
-            distinct = np.unique(piece).tolist()
-            lost = [v for v in distinct if piece.dtype.kind == "U" and v in _FROM_FLOATS and v != missing]
-            if lost:
-                # np.array(["cat", np.nan]) turns what is missing into a word
-                fix = f'If it means "no label", say Categorical(missing={lost[0]!r}); else name the classes.'
-                raise BadValue(None, "names of classes", shown(lost[0]), fix)
-            found.update(distinct)
-        else:
-            found.update(piece)
-    classes = _at_least_two(ordered(v for v in found if not is_missing(v, missing)))
-    if all(isinstance(c, float) and c.is_integer() for c in classes):
-        classes = tuple(int(c) for c in classes)
-    elif any(isinstance(c, float) for c in classes):
-        fix = "Use ph.Regression for numbers, or name the classes."
-        raise BadValue(None, "ids or names of classes", f"fractions ({shown(list(classes[:3]))})", fix)
-    return classes
-
-
-def _at_least_two(classes: Sequence[Any]) -> tuple[Any, ...]:
-    if len(classes) < 2:
-        fix = "Give the classes, or leave this head out."
-        raise BadValue(None, "at least 2 classes", f"{len(classes)} ({shown(list(classes))})", fix)
-    return tuple(classes)
 
 
 # Ids -----------------------------------------------------------------------------------------------
@@ -168,7 +101,7 @@ CLASS_A_STEP = (
 
 
 def _several(values: Any, count: int | None) -> str:
-    """What to do about rows of several values, an array or a list.
+    """Say what to do about rows of several values.
 
     Args:
         values: the column.
@@ -194,8 +127,8 @@ def _several(values: Any, count: int | None) -> str:
 _AT_ONCE = "If several classes hold at once, use ph.MultiLabel."
 
 
-def one_a_row(values: Any, count: int | None = None) -> Any:
-    """A column of one class a row: codes, an array ``(B,)``, or a list.
+def one_class_a_row(values: Any, count: int | None = None) -> Any:
+    """Return a column of one class a row, as codes, an array ``(B,)`` or a list.
 
     Args:
         values: the column.
@@ -220,27 +153,27 @@ def one_a_row(values: Any, count: int | None = None) -> Any:
     return [value.item() if isinstance(value, np.ndarray) else value for value in values]
 
 
-def ids(values: Any, classes: int | Sequence[Any], missing: Any) -> np.ndarray:
-    """A column as int32 ids ``(B,)``: `MISSING` where there is none, `STRANGE` for what is no class."""
+def class_ids(values: Any, classes: int | Sequence[Any], missing: Any) -> np.ndarray:
+    """Return a column as int32 ids ``(B,)``; `MISSING` for no label, `STRANGE` for a value that is no class."""
     if hasattr(values, "codes"):
-        table = _looked_up([*values.categories, None], classes, missing)
+        table = _ids_by_lookup([*values.categories, None], classes, missing)
         return table[values.codes]  # code -1 reads the last place: None
-    values = one_a_row(values, len(names(classes)))
+    values = one_class_a_row(values, len(class_names(classes)))
     if isinstance(values, np.ndarray) and values.dtype.kind in "iufbU":
         return _array_ids(values, classes, missing)
-    return _looked_up(values, classes, missing)
+    return _ids_by_lookup(values, classes, missing)
 
 
 def value_at(values: Any, index: int) -> Any:
-    """The value in a column of one class a row."""
+    """Return one value of a column of one class a row."""
     if hasattr(values, "codes"):
         return values.categories[values.codes[index]]
     value = values[index]
     return value.item() if isinstance(value, (np.ndarray, np.generic)) else value
 
 
-def _looked_up(values: Sequence[Any], classes: int | Sequence[Any], missing: Any) -> np.ndarray:
-    place = {c: i for i, c in enumerate(names(classes))}
+def _ids_by_lookup(values: Sequence[Any], classes: int | Sequence[Any], missing: Any) -> np.ndarray:
+    place = {c: i for i, c in enumerate(class_names(classes))}
     try:
         found = (MISSING if is_missing(v, missing) else place.get(v, STRANGE) for v in values)
         return np.fromiter(found, np.int32, len(values))
@@ -252,7 +185,7 @@ def _array_ids(array: np.ndarray, classes: int | Sequence[Any], missing: Any) ->
     gone = _gone(array, missing)
     if isinstance(classes, int) or list(classes) == list(range(len(classes))):
         if array.dtype.kind == "U":
-            return _looked_up(array.tolist(), classes, missing)
+            return _ids_by_lookup(array.tolist(), classes, missing)
         count = classes if isinstance(classes, int) else len(classes)
         whole = array.dtype.kind in "iub"
         if whole and gone is None and (not array.size or (array.min() >= 0 and array.max() < count)):
@@ -266,7 +199,7 @@ def _array_ids(array: np.ndarray, classes: int | Sequence[Any], missing: Any) ->
         near = order[np.minimum(np.searchsorted(labels[order], array), len(labels) - 1)]
         found, strange = near.astype(np.int32), labels[near] != array
     else:
-        return _looked_up(array.tolist(), classes, missing)
+        return _ids_by_lookup(array.tolist(), classes, missing)
     found[strange] = STRANGE
     if gone is not None:
         found[gone] = MISSING
@@ -284,31 +217,31 @@ def _gone(array: np.ndarray, missing: Any) -> np.ndarray | None:
 # Weights -------------------------------------------------------------------------------------------
 
 
-def table(classes: Sequence[Any], weights: Any) -> np.ndarray:
-    """``class_weight`` as float32 by id; 1 for a class that is not named."""
+def weights_by_id(classes: Sequence[Any], weights: Any) -> np.ndarray:
+    """Return ``class_weight`` as float32 by id; 1 for a class that is not named."""
     return np.array([weights.get(c, 1.0) for c in classes], np.float32)
 
 
 def balanced(counts: np.ndarray) -> list[float]:
-    """Weights by which every class that occurs weighs the same: rows / (classes seen * rows of the class)."""
+    """Return weights that balance the classes: rows / (classes seen * rows of the class)."""
     seen = int((counts > 0).sum())
     return [float(counts.sum() / (seen * n)) if n else 1.0 for n in counts.tolist()]
 
 
 def count_each(labels: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    """How many labels ``(..., n)`` that count (bool, alike) are 0 and 1 for each of ``n`` classes: ``(n, 2)``."""
+    """Count zeros and ones of each of ``n`` classes, ``(n, 2)``, in labels ``(..., n)`` that count."""
     axes = tuple(range(labels.ndim - 1))
     ones = ((labels == 1) & counts).sum(axes)
     return np.stack([counts.sum(axes) - ones, ones], 1)
 
 
 def balanced_each(counts: np.ndarray) -> list[float]:
-    """For each class the weight of its ones by which they weigh as much in all as its zeros."""
+    """Return for each class the weight of its ones that balances them with its zeros."""
     return [float(zeros / ones) if zeros and ones else 1.0 for zeros, ones in counts.tolist()]
 
 
-def shares(classes: Sequence[Any], counts: np.ndarray, rows: int | None = None, most: int = 5) -> str:
-    """The commonest classes and their shares, in a few words."""
+def class_shares(classes: Sequence[Any], counts: np.ndarray, rows: int | None = None, most: int = 5) -> str:
+    """Describe the most common classes and their shares."""
     rows = rows or int(counts.sum())
     if not rows:
         return "no labels"
@@ -318,7 +251,7 @@ def shares(classes: Sequence[Any], counts: np.ndarray, rows: int | None = None, 
 
 
 def label_lists(values: Any, missing: Any) -> Iterable[tuple[int, Any]]:
-    """Each row that is a list of labels, with its position; rows that are missing are left out.
+    """Yield each row that is a list of labels, with its position; missing rows are left out.
 
     Raises:
         BadValue: for a row that is neither, or names a label twice.
@@ -337,37 +270,3 @@ def label_lists(values: Any, missing: Any) -> Iterable[tuple[int, Any]]:
             fix = "If these are 0 and 1 for each label, give the column as np.array(column)."
             raise BadValue(row, "a list of distinct labels", shown(labels), fix)
         yield row, labels
-
-
-# Output --------------------------------------------------------------------------------------------
-
-
-def output_dtype() -> str | None:
-    """The dtype of output layers: float32 under mixed precision, else None, which is Keras's own choice.
-
-    float16 ends at 65,504 and has steps of 32 before that, which is too coarse for numbers and losses.
-    Source: Keras's guide on mixed precision.
-    """
-    import keras
-
-    return "float32" if "float16" in keras.config.dtype_policy().compute_dtype else None
-
-
-def pooled(features: Any) -> Any:
-    """Features as vectors: maps are averaged over their places."""
-    import keras
-
-    layers = keras.layers
-    rank = len(features.shape)
-    if rank == 2:
-        return features
-    pool = {
-        3: layers.GlobalAveragePooling1D,
-        4: layers.GlobalAveragePooling2D,
-        5: layers.GlobalAveragePooling3D,
-    }
-    if rank not in pool:
-        raise ContractError(
-            Problem("outputs()", "features of rank 2 to 5, (B, ..., channels)", f"shape {features.shape}")
-        )
-    return pool[rank]()(features)

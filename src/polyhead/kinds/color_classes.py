@@ -1,4 +1,4 @@
-"""Masks in colours: which class each colour stands for."""
+"""Masks in colours, one colour for each class."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ class Colours:
         for k in (1, 2):
             number <<= 8
             number |= mask[..., k]
-        found = _table(self).take(number)
+        found = _colour_table(self).take(number)
         unknown = found == found.dtype.type(-1 if found.dtype == np.int32 else _UNKNOWN)
         if not unknown.any():
             return found
@@ -129,7 +129,7 @@ _SHOWN = 6
 
 
 @lru_cache(maxsize=8)
-def _table(colours: Colours) -> np.ndarray:
+def _colour_table(colours: Colours) -> np.ndarray:
     """The id of each of the 16.7 million colours."""
     few = len(colours.classes) <= _FEW
     table = np.full(COLOURS, _UNKNOWN if few else -1, np.uint8 if few else np.int32)
@@ -140,7 +140,7 @@ def _table(colours: Colours) -> np.ndarray:
 
 
 def colour(value: Any) -> Colour | None:
-    """Three whole numbers of 0 to 255 as a colour; None for all else."""
+    """Return three whole numbers of 0 to 255 as a colour; None for anything else."""
     numbers = as_list(value)
     if numbers is None:
         return None
@@ -149,7 +149,7 @@ def colour(value: Any) -> Colour | None:
 
 
 def as_colours(given: list[Any]) -> Any:
-    """What ``missing=`` says as plain tuples: one colour, or several."""
+    """Return ``missing=`` as tuples: one colour, or several."""
     return tuple(tuple(one) if (one := as_list(value)) is not None else value for value in given)
 
 

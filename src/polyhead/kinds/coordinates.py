@@ -1,4 +1,4 @@
-"""Heads that lie in the image as coordinates."""
+"""Heads of coordinates in the image."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from polyhead.errors import BadValue, require_size, shown
-from polyhead.kinds.class_encoding import output_dtype
-from polyhead.kinds.kind import Head
+from polyhead.kinds.head import Head
 from polyhead.kinds.missing import (
     is_dense,
     is_missing,
@@ -20,6 +19,7 @@ from polyhead.kinds.missing import (
     require_range,
     row_array,
 )
+from polyhead.kinds.output_layers import dense_output, flat_features
 from polyhead.kinds.source_column import Column
 
 _PIXELS = (
@@ -30,7 +30,7 @@ _PIXELS = (
 
 @dataclass(frozen=True, repr=False)
 class Coordinates(Head):
-    """Some coordinates a row, each with a weight of its own."""
+    """Several points or boxes a row, each with a weight of its own."""
 
     _: KW_ONLY
     normalized: bool = False
@@ -160,7 +160,7 @@ class Coordinates(Head):
         return rows
 
     def _fewer(self, row: np.ndarray, index: int) -> np.ndarray:
-        """What is kept of a row that has more entries than there is room for."""
+        """The entries to keep of a row that has too many."""
         fix = f"Say {type(self).__name__}({len(row)})."
         raise BadValue(index, f"at most {self.places} of them", str(len(row)), fix)
 
@@ -179,14 +179,8 @@ class Coordinates(Head):
         return keras.losses.Huber(delta=0.1 if self.normalized else 1.0)
 
     def output(self, features: Any, name: str) -> Any:
-        import keras
-
-        flat = features if len(features.shape) == 2 else keras.layers.Flatten()(features)
-        dtype = output_dtype()
-        dense = keras.layers.Dense(
-            int(np.prod(self.shape)), activation="sigmoid" if self.normalized else None, dtype=dtype
-        )
-        return keras.layers.Reshape(self.shape, name=name, dtype=dtype)(dense(flat))
+        activation = "sigmoid" if self.normalized else None
+        return dense_output(flat_features(features), name, self.shape, activation)
 
 
 def _without_none(value: Any) -> Any:

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from polyhead.errors import ContractError, DataError, Problem, as_path, place, shown, similar
+from polyhead.kinds.head import Head
 from polyhead.kinds.json_form import from_json, to_json
-from polyhead.kinds.kind import Head, Input
+from polyhead.kinds.kind import Input
 
 if TYPE_CHECKING:
     from polyhead.feed import Feed
@@ -20,7 +21,7 @@ VERSION = 1
 _KEYS = ("polyhead_declaration", "inputs", "heads", "checksum")
 
 
-class Known(dict[str, Head]):
+class KnownHeads(dict[str, Head]):
     """Heads of another feed: where rows are only predicted, the columns of their labels may be absent."""
 
 
@@ -66,7 +67,7 @@ class Declaration:
 
         given = {"inputs": self.inputs, "heads": self.heads, **arguments}
         if isinstance(given["heads"], Mapping):
-            given["heads"] = Known(given["heads"])
+            given["heads"] = KnownHeads(given["heads"])
         return Feed(data, **given)
 
     # As data ---------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""What of a label lies in the image, and how it moves as the image does."""
+"""How labels lie in the image, and move with it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ COORDINATES = ("boxes", "points")
 
 
 class InImage:
-    """The part of a head that lies in the image; as it stands here, nothing does.
+    """The interface of heads that lie in the image; by default, a head does not.
 
     A head that lies in the image says in which `layer`, and has what that layer needs: for ``"mask"`` and ``"map"``
     `size` and how pixels are made, for ``"boxes"`` and ``"points"`` `places` and in which unit coordinates are.
@@ -22,7 +22,7 @@ class InImage:
 
     @property
     def layer(self) -> str | None:
-        """What moves as the image moves: ``"mask"``, ``"map"``, ``"boxes"`` or ``"points"``; None for what does not.
+        """The layer that moves with the image: ``"mask"``, ``"map"``, ``"boxes"`` or ``"points"``; else None.
 
         Of a head for each box it is that of what a box has, or ``"entry"`` where that does not move.
         """
@@ -47,28 +47,28 @@ class InImage:
 
     @property
     def fill(self) -> float:
-        """What a mask's column would hold outside of an image that was moved."""
+        """The value of a mask outside of a moved image."""
         return 0.0
 
     @property
     def nearest(self) -> bool:
-        """Whether the nearest pixel of a map is taken where it is resized, rather than a mean."""
+        """Whether a map is resized by nearest neighbour rather than by averaging."""
         return False
 
     @property
     def fine_weights(self) -> bool:
-        """Whether its column of weights has them for pixels."""
+        """Whether its weight column has weights for pixels."""
         return False
 
     def stored_dtype(self, some: Any) -> str:
-        """The least dtype that holds all that a mask or map may hold; ``some`` are the first of them."""
+        """The smallest dtype that holds all values of a mask or map; ``some`` are the first of them."""
         return "float32"
 
     # Boxes and points ------------------------------------------------------------------------------
 
     @property
     def places(self) -> int:
-        """How many boxes, points or entries a row has room for."""
+        """The number of boxes, points or entries that a row has room for."""
         return 1
 
     @property
@@ -83,12 +83,12 @@ class InImage:
 
     @property
     def pairs(self) -> Any:
-        """The points that change places where the image is mirrored, as ``((1, 2), (3, 4))``."""
+        """The points that are exchanged when the image is mirrored, as ``((1, 2), (3, 4))``."""
         return ()
 
     @property
     def min_visible(self) -> float | None:
-        """The least share of a box inside the image with which it is kept."""
+        """The smallest share of a box inside the image with which it is kept."""
         return None
 
     @property
@@ -97,11 +97,11 @@ class InImage:
         return False
 
     def unknown(self, found: np.ndarray) -> bool:
-        """Whether nobody looked at a row, by what was laid."""
+        """Whether a row was not annotated, by what `lay` gave."""
         return False
 
     def fitting(self, found: np.ndarray) -> np.ndarray:
-        """The places of those among a row's boxes that are kept; all where too many are refused as they are encoded."""
+        """The places of the boxes to keep; all if a row with too many is an error anyway."""
         return np.arange(len(found))
 
     # There and back --------------------------------------------------------------------------------
@@ -111,7 +111,7 @@ class InImage:
         return False
 
     def lay(self, value: Any, size: tuple[int, int]) -> np.ndarray:
-        """One row's label as it lies in the whole image, before anything happens to the image.
+        """Return one row's label in the whole image, before the image is transformed.
 
         Args:
             value: of the column, not missing; a mask is decoded already.
@@ -127,7 +127,7 @@ class InImage:
         raise NotImplementedError(f"{type(self).__name__} does not lie in the image")
 
     def laid(self, found: np.ndarray, kept: np.ndarray | None, size: tuple[int, int]) -> Any:
-        """The row's value for `encode`, of what was laid and then moved.
+        """Return the row's value for `encode`, from what `lay` gave after it was moved.
 
         Args:
             found: as `lay` gave it, in pixels of the image as the model gets it.
@@ -137,11 +137,11 @@ class InImage:
         return found
 
     def written(self, laid: Any) -> Any:
-        """What was laid, of a row that has some, as the column holds it."""
+        """Return what `lay` gave in the form of the column."""
         return laid
 
     def placed(self, size: tuple[int, int], uncovered: bool = False) -> Self:
-        """The head that encodes what was laid in an image of ``size``.
+        """Return the head that encodes labels in an image of ``size``.
 
         Args:
             size: (height, width).
@@ -150,13 +150,13 @@ class InImage:
         return self
 
     def stored(self) -> Self:
-        """This head where what was laid is written into a column of the same form, for a store."""
+        """Return this head for labels that are written to a store in the column's form."""
         return self
 
     def drawn(self) -> Self:
-        """This head where only what somebody drew counts, not what stands outside of the image."""
+        """Return this head with only drawn labels counted, not the fill outside of the image."""
         return self
 
     def declared(self, raw: Any) -> Any:
-        """This head, placed and resolved, as it reads the column again; ``raw`` is what it was placed from."""
+        """Return this resolved head as it reads the column again; ``raw`` is what it was placed from."""
         return self

@@ -23,8 +23,9 @@ from polyhead.errors import (
 from polyhead.kinds.argument_forms import as_dtype, as_shape
 from polyhead.kinds.kind import Input, Way
 from polyhead.kinds.missing import (
-    as_array,
     as_float32,
+    as_one_array,
+    is_dense,
     is_missing,
     plain,
     require_finite,
@@ -70,7 +71,7 @@ class Array(Input):
             object.__setattr__(self, "shape", as_shape(self.shape, "Array(shape)"))
 
     def resolve(self, column: Column) -> Array:
-        values = _numbers(column.probe())
+        values = _as_numbers(column.probe())
         found = values.shape[1:] or (1,)
         if self.shape not in (None, found):
             raise BadValue(None, f"rows of shape {self.shape}", f"rows of shape {found}")
@@ -86,7 +87,7 @@ class Array(Input):
         return "cast" if column.dtype == np.uint8 and self.dtype == "float32" else None
 
     def encode(self, values: Any, check: bool = True) -> np.ndarray:
-        array = _numbers(values)
+        array = _as_numbers(values)
         if array.shape[1:] != self.shape:
             if array.ndim == 1 and self.shape == (1,):
                 array = array[:, None]
@@ -95,9 +96,7 @@ class Array(Input):
         if self.fill is not None and array.dtype.kind == "f":
             array = np.where(np.isnan(array), array.dtype.type(self.fill), array)
         if check:
-            require_finite(
-                array, "finite numbers", "Mend the row, or say Array(fill=0.0) to fill in for NaN."
-            )
+            require_finite(array, "finite numbers", "Fix the row, or say Array(fill=0.0) to fill in for NaN.")
         if self.dtype == "float32":
             return as_float32(array, check)
         if check:
@@ -204,7 +203,7 @@ class Image(Input):
 
     def resolve(self, column: Column) -> Image:
         values = plain(column.probe())
-        if _is_late(values):
+        if _must_be_decoded(values):
             if self.height is None or self.width is None:
                 fix = "Say Image(height, width): they are decoded, or resized, to it."
                 what = "files, or arrays of unequal sizes"
@@ -248,7 +247,7 @@ class Image(Input):
         return "scale" if column.dtype == np.uint8 and self.dtype == "float32" else None
 
     def encode(self, values: Any, check: bool = True, empty: Empty = np.empty) -> np.ndarray:
-        """A batch, as every input encodes its rows; ``empty`` makes the memory of what is written anew."""
+        """Encode a batch; ``empty`` allocates the memory of new arrays."""
         if isinstance(values, list) and self._as_bytes(values):
             out = empty((len(values), *self.shape), self.dtype)
             for row, to in zip(values, out, strict=True):  # each while it is in the cache
@@ -272,7 +271,7 @@ class Image(Input):
         return np.ascontiguousarray(array, np.float32)
 
     def ranged(self, pixels: np.ndarray) -> np.ndarray:
-        """Pixels of files or arrays, of any number type, as float32 in 0–1 by the declared range.
+        """Scale pixels of any number type to float32 in 0–1 by the declared range.
 
         Raises:
             BadValue: for numbers outside of it.
@@ -301,7 +300,7 @@ class Image(Input):
         return "float64" if max(abs(low), abs(high)) > high - low else "float32"
 
     def unranged(self, pixels: np.ndarray) -> np.ndarray:
-        """Float32 in 0–1, or uint8, as the numbers of the data again; what `ranged` takes.
+        """Undo `ranged`: turn float32 in 0–1, or uint8, into the numbers of the data.
 
         As float32, but as float64 where the range lies further from 0 than it is wide, as float32 is too coarse there.
         """
@@ -313,8 +312,8 @@ class Image(Input):
 
     def _pixels(self, values: Any) -> np.ndarray:
         if self.range is None:
-            return _pixels(values)
-        array = as_array(values, "an image")
+            return _image_array(values)
+        array = as_one_array(values, "an image")
         if array.ndim not in (3, 4) or array.dtype.kind not in "uif":
             shape = f"rows of shape {array.shape[1:]}, {array.dtype}"
             raise BadValue(None, "images (H, W) or (H, W, C) of numbers", shape)
@@ -346,7 +345,7 @@ _CHANNELS = (1, 3, 4)
 _FITS = ("stretch", "contain", "cover")
 
 
-def _is_late(values: Any) -> bool:
+def _must_be_decoded(values: Any) -> bool:
     """Whether a column holds paths, encoded bytes, images of Pillow, or arrays of unequal sizes."""
     if isinstance(values, np.ndarray) and values.dtype != object:
         return values.dtype.kind in "US"
@@ -357,8 +356,11 @@ def _is_late(values: Any) -> bool:
     return len({np.shape(value) for value in rows if isinstance(value, np.ndarray)}) > 1
 
 
-def _pixels(values: Any) -> np.ndarray:
-    array = as_array(values, "an image")
+def _image_array(values: Any) -> np.ndarray:
+    values = plain(values)
+    if not is_dense(values) and len({_is_bytes(v) for v in values}) > 1:  # each by its own type
+        values = [np.divide(v, np.float32(255), dtype=np.float32) if _is_bytes(v) else v for v in values]
+    array = as_one_array(values, "an image")
     if array.ndim not in (3, 4) or not (array.dtype == np.uint8 or array.dtype.kind == "f"):
         integers = array.ndim in (3, 4) and array.dtype.kind in "iu"
         fix = (
@@ -371,7 +373,11 @@ def _pixels(values: Any) -> np.ndarray:
     return array[..., None] if array.ndim == 3 else array
 
 
-def _numbers(values: Any) -> np.ndarray:
+def _is_bytes(value: Any) -> bool:
+    return getattr(value, "dtype", None) == np.uint8
+
+
+def _as_numbers(values: Any) -> np.ndarray:
     values = plain(values)
     if isinstance(values, np.ndarray) and values.dtype.kind in "iufb":
         return values
@@ -379,7 +385,10 @@ def _numbers(values: Any) -> np.ndarray:
         if isinstance(value, (str, bytes)):
             fix = "Turn words into numbers first, with keras.layers.StringLookup or a column of ids."
             raise BadValue(i, "numbers", shown(value), fix)
-    array = as_array([None if is_missing(v) else v for v in values], "numbers")
+        if is_pillow(value):
+            fix = "Say ph.Image(height, width); for its raw numbers, give np.asarray(image)."
+            raise BadValue(i, "numbers", "an image of Pillow", fix)
+    array = as_one_array([None if is_missing(v) else v for v in values], "numbers")
     if array.dtype.kind not in "iufb":
         raise BadValue(None, "numbers", f"a column of {array.dtype}")
     return array

@@ -19,7 +19,7 @@ class BoxIoU(keras.metrics.Mean):
         super().__init__(name=name, dtype=dtype)
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
-        """Count one batch."""
+        """Add one batch."""
         true, pred = ops.cast(y_true, "float32"), ops.cast(y_pred, "float32")
         low = ops.maximum(true[..., :2], pred[..., :2])
         high = ops.minimum(true[..., 2:], pred[..., 2:])
@@ -27,7 +27,7 @@ class BoxIoU(keras.metrics.Mean):
         areas = [ops.prod(ops.maximum(b[..., 2:] - b[..., :2], 0.0), axis=-1) for b in (true, pred)]
         iou = ops.divide_no_nan(inter, areas[0] + areas[1] - inter)
         if sample_weight is not None:
-            sample_weight = ops.reshape(_along(sample_weight, iou), (-1,))
+            sample_weight = ops.reshape(_broadcast_weight(sample_weight, iou), (-1,))
         super().update_state(ops.reshape(iou, (-1,)), sample_weight)
 
 
@@ -59,7 +59,7 @@ class MaskIoU(keras.metrics.Metric):
         self.union = self.add_weight(shape=shape, initializer="zeros", name="union")
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
-        """Count one batch."""
+        """Add one batch."""
         if self.multi:
             true = ops.cast(y_true, "float32") > 0.5
             pred = ops.cast(y_pred, "float32") > (0.0 if self.from_logits else 0.5)
@@ -70,7 +70,7 @@ class MaskIoU(keras.metrics.Metric):
         both = ops.cast(ops.logical_and(true, pred), "float32")
         either = ops.cast(ops.logical_or(true, pred), "float32")
         if sample_weight is not None:
-            weight = _along(sample_weight, either)
+            weight = _broadcast_weight(sample_weight, either)
             both, either = both * weight, either * weight
         axes = tuple(range(len(either.shape) - 1))
         self.inter.assign_add(ops.cast(ops.sum(both, axis=axes), self.dtype))
@@ -82,7 +82,7 @@ class MaskIoU(keras.metrics.Metric):
         return ops.divide_no_nan(ops.sum(ops.divide_no_nan(self.inter, self.union)), ops.sum(seen))
 
     def get_config(self) -> dict[str, Any]:
-        """What makes this metric again."""
+        """The configuration of the metric."""
         return {
             **super().get_config(),
             "classes": self.classes,
@@ -91,8 +91,8 @@ class MaskIoU(keras.metrics.Metric):
         }
 
 
-def _along(weight: Any, values: Any) -> Any:
-    """Weights in the shape of what they weigh, whose first axes they have."""
+def _broadcast_weight(weight: Any, values: Any) -> Any:
+    """Broadcast weights over the last axes of the values."""
     weight = ops.cast(weight, "float32")
     missing = len(values.shape) - len(weight.shape)
     return ops.broadcast_to(ops.reshape(weight, (*ops.shape(weight), *[1] * missing)), ops.shape(values))

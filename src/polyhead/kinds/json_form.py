@@ -15,9 +15,10 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import Field, fields
 from typing import Any
 
-from polyhead.errors import ContractError, PolyheadError, Problem, plain, shown, similar
+from polyhead.errors import ContractError, PolyheadError, Problem, plain_scalar, shown, similar
+from polyhead.kinds.head import Head
 from polyhead.kinds.keras_objects import deserialized, serialized
-from polyhead.kinds.kind import Head, Kind
+from polyhead.kinds.kind import Kind
 
 DEEPEST = 12
 """Values inside of each other; no declaration needs as many."""
@@ -129,7 +130,7 @@ def _require_type(one: Field[Any], value: Any, where: str) -> None:
 
 
 def _encoded(value: Any, where: str, depth: int) -> Any:
-    value = plain(value)
+    value = plain_scalar(value)
     if depth > DEEPEST:
         raise ContractError(Problem(where, f"at most {DEEPEST} values inside of each other", shown(value)))
     if isinstance(value, float) and not math.isfinite(value):

@@ -9,7 +9,8 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from polyhead.errors import BadValue, ContractError, Problem, is_number, require_choice, require_size, shown
-from polyhead.kinds.kind import Way, coarser
+from polyhead.kinds.head import coarser
+from polyhead.kinds.kind import Way
 from polyhead.kinds.missing import (
     as_float32,
     collapse,
@@ -134,7 +135,7 @@ class Map(Pixels):
 
     @property
     def _rows(self) -> str:
-        """What a row is expected to be."""
+        """The expected form of a row, for errors."""
         return "numbers (H, W)" if self.channels == 1 else f"numbers (H, W, {self.channels})"
 
     def _channels_fix(self, array: np.ndarray) -> str:

@@ -1,4 +1,4 @@
-"""Heads that lie in the image, pixel by pixel: masks."""
+"""A head with a class for each pixel of the image."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ import numpy as np
 from polyhead.errors import BadValue, ContractError, Problem, as_list, is_integer, shown, similar
 from polyhead.kinds import class_encoding
 from polyhead.kinds.color_classes import Colours, as_colours
+from polyhead.kinds.head import Head, coarser
 from polyhead.kinds.keras_names import BINARY_LOSSES, SIGMOID, SOFTMAX, SPARSE_LOSSES
-from polyhead.kinds.kind import Head, Way, coarser
+from polyhead.kinds.kind import Way
 from polyhead.kinds.missing import as_float32, collapse, first_row, numbers, require_range, require_whole
 from polyhead.kinds.mixed_labels import BLEND, require_soft, unmixable
 from polyhead.kinds.pixels import Pixels, as_pixels, holding
@@ -64,7 +65,7 @@ class Mask(Pixels):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        object.__setattr__(self, "classes", class_encoding.checked("Mask", self.classes, least=1))
+        object.__setattr__(self, "classes", class_encoding.checked_classes("Mask", self.classes, least=1))
         if self.classes is None:
             fix = "Classes of masks are not learnt from the column."
             raise ContractError(Problem("Mask(classes)", "a number, or names", "None", fix))
@@ -78,7 +79,7 @@ class Mask(Pixels):
             expected = "one number, as the mask holds numbers"
             raise ContractError(Problem("Mask(missing=)", expected, shown(self.missing), fix))
         object.__setattr__(
-            self, "class_weight", class_encoding.weights("Mask", self.class_weight, self._weighed)
+            self, "class_weight", class_encoding.weights_by_class("Mask", self.class_weight, self._weighed)
         )
         _ = self._outside
 
@@ -123,7 +124,7 @@ class Mask(Pixels):
 
     @property
     def _weighed(self) -> tuple[Any, ...]:
-        """What ``class_weight`` names: the ids 0 and 1 of a single binary mask, else the classes."""
+        """The classes that ``class_weight`` names: the ids 0 and 1 of a single binary mask, else the classes."""
         return (0, 1) if self.binary and not self.multi else self.names
 
     @property
@@ -137,7 +138,7 @@ class Mask(Pixels):
     @property
     def names(self) -> tuple[Any, ...]:
         """The classes in order of their ids."""
-        return class_encoding.names(self.classes)
+        return class_encoding.class_names(self.classes)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -344,7 +345,7 @@ class Mask(Pixels):
         require_whole(array, expected, "Give whole numbers; a soft mask is a ph.Map.")
 
     def _wanted(self, most: Any) -> tuple[str, str]:
-        """What each pixel is expected to hold, and what to do where one holds ``most``."""
+        """The expected value of a pixel, and what to do about ``most``, for errors."""
         expected = f"one of the values {shown(list(self.values or ()))} in each pixel"
         fix = "If some pixels have no label, say Mask(missing=...) with the value they hold."
         if self.values is not None:
@@ -369,7 +370,7 @@ class Mask(Pixels):
         return self.fixed(class_weight=dict(zip(self._weighed, weights, strict=True)))
 
     def class_factor(self, labels: np.ndarray) -> np.ndarray:
-        table = class_encoding.table(self._weighed, self.class_weight)
+        table = class_encoding.weights_by_id(self._weighed, self.class_weight)
         if self.multi:
             return np.where(labels == 1, table, np.float32(1))
         return table[labels[..., 0].astype(np.uint8) if self.binary else labels]
@@ -378,7 +379,7 @@ class Mask(Pixels):
         if self.binary:
             kept = labels[np.broadcast_to(counts, labels.shape if self.elementwise else labels.shape[:3])]
             return f"{kept.mean():.1%} of pixels are 1" if kept.size else "no labels"
-        return class_encoding.shares(self.names, self.count(labels, counts))
+        return class_encoding.class_shares(self.names, self.count(labels, counts))
 
     def default_loss(self, logits: bool) -> Any:
         import keras

@@ -1,4 +1,4 @@
-"""Finding what is missing in a column, and what is not finite."""
+"""Finds missing and non-finite values in a column."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _FLOAT32_MAX = float(np.finfo(np.float32).max)
 
 
 def plain(values: Any) -> Any:
-    """Codes as the values they stand for; everything else as it is."""
+    """Replace codes by the values they stand for; anything else is unchanged."""
     return values.values() if hasattr(values, "codes") else values
 
 
@@ -45,7 +45,7 @@ def may_hold_missing(values: Any, marker: Any) -> bool:
 
 
 def row_array(value: Any, index: int, expected: str, fix: str = "") -> np.ndarray:
-    """One row of a list as an array of numbers, None in it as NaN.
+    """Return one row of a list as an array of numbers, with NaN for None.
 
     Raises:
         BadValue: for what is not numbers, or nested lists of unequal length.
@@ -72,7 +72,7 @@ def numbers(
     what: str,
     fix: str = "Give numbers, or None where there is no label.",
 ) -> tuple[np.ndarray, np.ndarray | None]:
-    """A column as an array of numbers ``(B, *shape)``, and which single numbers are there.
+    """Return a column as an array of numbers ``(B, *shape)``, and which of them are present.
 
     Rows of None count as missing in every place. Where shape ends in 1, that axis may be left out: a column
     ``(B,)`` is taken as ``(B, 1)``.
@@ -105,7 +105,7 @@ def numbers(
         if array.shape[1:] != shape:
             array = array[..., None]
     else:
-        array, gone = _stacked(values, marker, shape, short, what, fix)
+        array, gone = _stacked_rows(values, marker, shape, short, what, fix)
         if gone.any():
             rows = there = np.broadcast_to(~gone.reshape((-1,) + (1,) * len(shape)), array.shape)
     if array.dtype.kind == "f" and not _finite_sum(array):
@@ -121,7 +121,7 @@ def numbers(
     return array, there
 
 
-def _stacked(
+def _stacked_rows(
     values: Any, marker: Any, shape: tuple[int, ...], short: tuple[int, ...], what: str, fix: str
 ) -> tuple[np.ndarray, np.ndarray]:
     gone = np.zeros(len(values), bool)
@@ -141,8 +141,8 @@ def _stacked(
     return array, gone
 
 
-def as_array(values: Any, what: str) -> np.ndarray:
-    """Values as one array; rows that are not numbers, or differ in shape, are named."""
+def as_one_array(values: Any, what: str) -> np.ndarray:
+    """Return values as one array; raise for rows that are not numbers or differ in shape."""
     values = plain(values)
     if is_dense(values):
         return values
@@ -157,7 +157,7 @@ def as_array(values: Any, what: str) -> np.ndarray:
 
 
 def first_row(bad: np.ndarray) -> int | None:
-    """The first row of a bool array that holds True."""
+    """Return the first row of a bool array with a True; None if there is none."""
     rows = bad.reshape(len(bad), -1).any(1) if bad.size else bad
     return int(rows.argmax()) if rows.any() else None
 
@@ -201,7 +201,7 @@ def require_whole(array: np.ndarray, expected: str, fix: str) -> None:
 
 
 def as_float32(array: np.ndarray, check: bool) -> np.ndarray:
-    """Finite numbers as float32, without a copy where they are that already.
+    """Return finite numbers as float32, without a copy if they are that already.
 
     Raises:
         BadValue: for a number that float32 cannot hold, where ``check``.
@@ -214,7 +214,7 @@ def as_float32(array: np.ndarray, check: bool) -> np.ndarray:
 
 
 def collapse(there: np.ndarray | None) -> np.ndarray | None:
-    """Presence of single numbers as presence of rows: bool ``(B,)``, or None where rows are there in part."""
+    """Return which rows are present, bool ``(B,)``; None if some are present only in part."""
     if there is None:
         return None
     sides = zip(there.strides[1:], there.shape[1:], strict=True)
@@ -228,7 +228,7 @@ def collapse(there: np.ndarray | None) -> np.ndarray | None:
 
 
 def partly_missing(kind: str, there: np.ndarray) -> BadValue:
-    """The error for a row of which some numbers are missing, where weights are one a row."""
+    """The error for a row with some numbers missing, if weights are one a row."""
     flat = there.reshape(len(there), -1)
     row = int((flat.any(1) & ~flat.all(1)).argmax())
     found = f"{int((~flat[row]).sum())} of {flat.shape[1]} missing"

@@ -14,14 +14,14 @@ import numpy as np
 from polyhead.errors import BadValue
 
 BLEND, PATCH = "blend", "patch"
-"""The two ways: laid over each other, or side by side."""
+"""The two ways of mixing: blended, or side by side."""
 
 MIXABLE = "labels that can be mixed"
 
 
 @dataclass(frozen=True)
 class Mixing:
-    """How some rows are made of K components each.
+    """How rows are mixed from K components each.
 
     Attributes:
         shares: float64 ``(K, B)``; the components of a row sum to 1.
@@ -142,12 +142,12 @@ class Mixing:
             return boxes, np.ones(boxes.shape[:3])
         moved = boxes + np.tile(self.shifts, 2)[:, :, None]
         whole = moved[..., 2:] - moved[..., :2]
-        low, high = _within(moved[..., :2], moved[..., 2:], self.patches[:, :, None])
-        shares = _share(low, high, whole)
+        low, high = _cut_to(moved[..., :2], moved[..., 2:], self.patches[:, :, None])
+        shares = _area_share(low, high, whole)
         for k in range(len(boxes)):
             for later in self.patches[k + 1 :]:
-                hidden_low, hidden_high = _within(low[k], high[k], later[:, None])
-                shares[k] -= _share(hidden_low, hidden_high, whole[k])
+                hidden_low, hidden_high = _cut_to(low[k], high[k], later[:, None])
+                shares[k] -= _area_share(hidden_low, hidden_high, whole[k])
                 across = (hidden_low <= low[k]) & (hidden_high >= high[k])
                 for axis in (0, 1):
                     # only what reaches across the box takes a side off it
@@ -172,11 +172,11 @@ class Mixing:
         return moved, seen
 
 
-def _within(low: np.ndarray, high: np.ndarray, patches: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _cut_to(low: np.ndarray, high: np.ndarray, patches: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.maximum(low, patches[..., :2]), np.minimum(high, patches[..., 2:])
 
 
-def _share(low: np.ndarray, high: np.ndarray, whole: np.ndarray) -> np.ndarray:
+def _area_share(low: np.ndarray, high: np.ndarray, whole: np.ndarray) -> np.ndarray:
     """The area from low to high as a share of the whole; of a box without a side, by its other side."""
     inside = high - low
     sides = np.divide(np.maximum(inside, 0), whole, out=(inside >= 0).astype(np.float64), where=whole > 0)
@@ -185,7 +185,7 @@ def _share(low: np.ndarray, high: np.ndarray, whole: np.ndarray) -> np.ndarray:
 
 
 def choose(kept: np.ndarray, room: int, sizes: np.ndarray | None = None) -> np.ndarray:
-    """Which places are chosen where more are kept than there is room for.
+    """Choose places if more are kept than there is room for.
 
     Args:
         kept: bool ``(B, n)``.
@@ -208,8 +208,8 @@ def choose(kept: np.ndarray, room: int, sizes: np.ndarray | None = None) -> np.n
     return found
 
 
-def taken(values: np.ndarray, places: np.ndarray) -> np.ndarray:
-    """Values ``(B, n, ...)`` at places ``(B, room)``, 0 where a place is -1."""
+def take_places(values: np.ndarray, places: np.ndarray) -> np.ndarray:
+    """Return values ``(B, n, ...)`` at places ``(B, room)``, 0 where a place is -1."""
     at = places.reshape(*places.shape, *[1] * (values.ndim - 2))
     found: np.ndarray = np.where(
         at < 0, values.dtype.type(0), np.take_along_axis(values, np.maximum(at, 0), 1)
@@ -224,7 +224,7 @@ def together(parts: np.ndarray) -> np.ndarray:
 
 
 def require_soft(loss: Any) -> None:
-    """Raise for a loss that takes labels for 0 and 1 and nothing between.
+    """Raise for a loss that reads only labels of 0 and 1, not between.
 
     Raises:
         BadValue: for one of the hinge losses.
@@ -236,5 +236,5 @@ def require_soft(loss: Any) -> None:
 
 
 def unmixable(found: str, fix: str) -> BadValue:
-    """What a head raises whose labels of several rows make none."""
+    """The error of a head whose labels cannot be mixed."""
     return BadValue(None, MIXABLE, found, fix)

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar, Self, TypeGuard
 
 import numpy as np
 
-from polyhead.errors import BadValue, ContractError, Problem, place, shown, similar
+from polyhead.errors import BadValue, ContractError, Problem, place, similar
+from polyhead.kinds.box_entries import Entries, as_entries
 from polyhead.kinds.boxes import Boxes
-from polyhead.kinds.class_encoding import output_dtype
-from polyhead.kinds.kind import Head
+from polyhead.kinds.head import Head
+from polyhead.kinds.learnt_classes import Spellings
 from polyhead.kinds.missing import is_dense, is_missing, plain
-from polyhead.kinds.mixed_labels import Mixing, taken, together
-from polyhead.kinds.source_column import About, Column
+from polyhead.kinds.mixed_labels import Mixing, take_places, together
+from polyhead.kinds.output_layers import dense_output, flat_features
+from polyhead.kinds.source_column import Column
 
 
 @dataclass(frozen=True, repr=False)
@@ -46,7 +48,7 @@ class Each(Head):
 
     @classmethod
     def wrapping(cls, head: Head, boxes: Boxes, boxes_column: str) -> Self:
-        """A head for each of some boxes; where it waits for no head, it waits for the one that the boxes wait for."""
+        """Wrap a head for each box; without ``given`` it takes that of the boxes."""
         common = {f.name: getattr(head, f.name) for f in fields(Head) if f.init}
         common["given"] = head.given or boxes.given
         return cls(head, boxes, boxes_column, **common)
@@ -60,7 +62,7 @@ class Each(Head):
 
     @property
     def presence(self) -> bool:
-        """Whether it says for each place whether there is a box: yes or no, read from the column of the boxes."""
+        """Whether it predicts the presence of each box, read from the column of the boxes."""
         return self.head.answers and self.head.columns("") == (self.boxes_column,)
 
     def fixed(self, **changes: Any) -> Self:
@@ -112,6 +114,10 @@ class Each(Head):
         return self.head.meaning
 
     @property
+    def spellings(self) -> Spellings:
+        return self.head.spellings
+
+    @property
     def elementwise(self) -> bool | None:
         return self.head.elementwise
 
@@ -154,7 +160,7 @@ class Each(Head):
         return self.fixed(head=self.head.declared(raw.head), boxes=raw.boxes)
 
     def entries(self, value: Any, count: int, index: int = 0) -> Any:
-        """A row's entries, one for each of its boxes.
+        """Return a row's entries, one for each of its boxes.
 
         Args:
             value: of the column, not missing.
@@ -166,7 +172,7 @@ class Each(Head):
         """
         if self.presence:
             return [1] * count
-        found = _as_entries(value, index, self.places)
+        found = as_entries(value, index, self.places)
         if len(found) != count:
             fix = "Put None in the place of a box that has no label."
             boxes = f"one for each of the {count} boxes in `{self.boxes_column}`"
@@ -174,7 +180,7 @@ class Each(Head):
         return found
 
     def along(self, values: Any, boxes: Any) -> Any:
-        """The column with what belongs to boxes that are kept, where no image is moved.
+        """Return the entries of the boxes that are kept, if no image is moved.
 
         Args:
             values: of the column, ``(B, ...)``.
@@ -218,7 +224,7 @@ class Each(Head):
         return self.fixed(head=self.head.told(column))
 
     def resolve(self, column: Column) -> Self:
-        entries = _Entries(column, self.places)
+        entries = Entries(column, self.places)
         try:
             head = self.head.resolve(entries)
         except BadValue as bad:
@@ -244,7 +250,7 @@ class Each(Head):
         return labels, whole.reshape(rows, *self.weight_shape)
 
     def _padded(self, values: Any) -> tuple[Any, int]:
-        """All entries one after the other, None for a place without one; and the rows."""
+        """All entries one after the other, None for a place without one; and the number of rows."""
         values, filler = plain(values), 0 if self.presence else None
         if is_dense(values) and (values.shape[1:2] == (self.places,) or values.ndim == 1 == self.places):
             return values.reshape(-1, *values.shape[2:]), len(values)
@@ -252,7 +258,7 @@ class Each(Head):
         for i, value in enumerate(values):
             if is_missing(value, self.missing):
                 continue
-            found = _as_entries(value, i, self.places)
+            found = as_entries(value, i, self.places)
             if len(found) > self.places:
                 expected = f"at most {self.places} of them, as there is room for so many boxes"
                 raise BadValue(i, expected, str(len(found)))
@@ -289,13 +295,13 @@ class Each(Head):
             points, seen = mixing.points(labels.astype(np.float64) * scale)
             weights = weights * seen
             labels = np.where(weights[..., None] > 0, points / scale, 0).astype(np.float32)
-        found = taken(together(weights), along)
+        found = take_places(together(weights), along)
         if rest is not None:
             found = np.where(along < 0, rest, found)
-        return taken(together(labels), along), found.astype(np.float32), None
+        return take_places(together(labels), along), found.astype(np.float32), None
 
     def _nowhere(self, weights: np.ndarray, mixing: Mixing) -> np.ndarray:
-        """What a place without a box weighs, ``(B, 1)``: nothing where somebody did not look at all that is seen."""
+        """The weight of a place without a box, ``(B, 1)``; 0 if a visible component was not annotated."""
         rows = weights.max(2)
         known = ((rows > 0) | (mixing.shares == 0)).all(0)
         found: np.ndarray = np.where(known, (rows * mixing.shares).sum(0), 0)[:, None]
@@ -329,69 +335,11 @@ class Each(Head):
         return self.head.default_metrics(logits)
 
     def output(self, features: Any, name: str) -> Any:
-        import keras
-
-        flat = features if len(features.shape) == 2 else keras.layers.Flatten()(features)
-        dtype = output_dtype()
-        dense = keras.layers.Dense(int(np.prod(self.output_shape)), dtype=dtype)(flat)
         activation = self.probabilities[0] if self.probabilities else None
-        if activation is None:
-            return keras.layers.Reshape(self.output_shape, name=name, dtype=dtype)(dense)
-        shaped = keras.layers.Reshape(self.output_shape, dtype=dtype)(dense)
-        return keras.layers.Activation(activation, name=name, dtype=dtype)(shaped)
+        return dense_output(flat_features(features), name, self.output_shape, activation)
 
 
 _COMMON = {f.name for f in fields(Head) if f.init}
-
-
-class _Entries:
-    """The entries of all rows as one column, as the head itself is resolved by it."""
-
-    def __init__(self, column: Column, places: int) -> None:
-        self._column, self._places = column, places
-        self._rows: list[int] = []
-
-    def probe(self) -> Any:
-        """Those of the first rows."""
-        self._rows = []
-        return self._spread(self._column.probe(), 0)
-
-    def scan(self) -> Iterator[Any]:
-        """Those of all rows, in pieces."""
-        self._rows, start = [], 0
-        for piece in self._column.scan():
-            yield self._spread(piece, start)
-            start += len(piece)
-
-    def about(self) -> About:
-        return self._column.about()
-
-    def row(self, index: int) -> int:
-        """The row of the entry at an index."""
-        return self._rows[index] if index < len(self._rows) else 0
-
-    def _spread(self, values: Any, start: int) -> Any:
-        values = plain(values)
-        if is_dense(values):
-            flat = values.reshape(-1, *values.shape[2:]) if values.ndim > 1 else values
-            self._rows += (start + np.arange(len(flat)) * len(values) // max(1, len(flat))).tolist()
-            return flat
-        found = []
-        for i, value in enumerate(values):
-            entries = () if is_missing(value) else _as_entries(value, i, self._places)
-            there = [entry for entry in entries if not is_missing(entry)]
-            self._rows += [start + i] * len(there)
-            found += there
-        return found
-
-
-def _as_entries(value: Any, index: int, places: int) -> Any:
-    """A row's entries; where there is room for one box, an entry may stand alone."""
-    if isinstance(value, (list, tuple)) or (isinstance(value, np.ndarray) and value.ndim):
-        return value
-    if places == 1:
-        return [value]
-    raise BadValue(index, "a list with an entry for each box", shown(value))
 
 
 def is_each(head: Head) -> TypeGuard[Each]:
@@ -400,7 +348,7 @@ def is_each(head: Head) -> TypeGuard[Each]:
 
 
 def for_boxes(heads: Mapping[str, Head]) -> dict[str, Head]:
-    """The heads, with those that say ``each=`` as heads for each box.
+    """Return the heads, those with ``each=`` as heads for each box.
 
     Raises:
         ContractError: where ``each=`` names no head of boxes, or stands on one.
@@ -421,7 +369,7 @@ def for_boxes(heads: Mapping[str, Head]) -> dict[str, Head]:
         told = "no head of that name" if boxes is None else type(boxes).__name__
         near = similar(head.each, known) if boxes is None else ""
         if isinstance(inner, Boxes):
-            expected, told, near = "nothing, as boxes are the entries", repr(head.each), ""
+            expected, told, near = "no each= for boxes themselves", repr(head.each), ""
         problems.append(Problem(f"{place(head=name)}, each={head.each!r}", expected, told, near))
     if problems:
         raise ContractError(*problems)

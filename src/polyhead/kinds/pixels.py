@@ -1,4 +1,4 @@
-"""What heads with a label for each pixel of the image have in common."""
+"""The base of heads with a label for each pixel of the image."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import Any, Self
 import numpy as np
 
 from polyhead.errors import BadValue, ContractError, Problem, place, shown
-from polyhead.kinds import class_encoding
 from polyhead.kinds.argument_forms import as_shape
-from polyhead.kinds.kind import Head
+from polyhead.kinds.head import Head
 from polyhead.kinds.missing import is_dense, is_missing, plain, row_array
 from polyhead.kinds.mixed_labels import Mixing
+from polyhead.kinds.output_layers import output_dtype
 from polyhead.kinds.source_column import Column
 
 
@@ -48,11 +48,11 @@ class Pixels(Head):
         there = [value for value in values if not is_missing(value, self.missing)]
         if any(not isinstance(value, (np.ndarray, list, tuple)) for value in there):
             return True  # a file, encoded bytes, or what is drawn late
-        sizes = {_shape(value)[:2] for value in there}
+        sizes = {_image_shape(value)[:2] for value in there}
         return len(sizes) > 1 or (self.size is not None and sizes != {self.size})
 
     def sized(self, column: Column, what: str) -> Self:
-        """This head with the size of the first labels, where none is said.
+        """Return this head with the size of the first labels, if none is declared.
 
         Args:
             column: of the labels.
@@ -65,7 +65,7 @@ class Pixels(Head):
             return self
         probe = plain(column.probe())
         there = [] if is_dense(probe) else [(i, v) for i, v in enumerate(probe) if not is_missing(v)]
-        shapes = [probe.shape[1:]] if is_dense(probe) else [_shape(v) for _, v in there]
+        shapes = [probe.shape[1:]] if is_dense(probe) else [_image_shape(v) for _, v in there]
         if not shapes:
             fix = f"Say {type(self).__name__}(size=(height, width))."
             raise BadValue(None, f"a {what} among the first rows", "none", fix)
@@ -87,7 +87,7 @@ class Pixels(Head):
         return mixing.cut(labels), weights
 
     def convolved(self, features: Any, name: str, channels: int, activation: str | None) -> Any:
-        """A convolution of one pixel on top of a feature map, enlarged to the size of the labels."""
+        """Apply a 1 x 1 convolution to a feature map, enlarged to the size of the labels."""
         import keras
 
         assert self.size is not None
@@ -103,13 +103,13 @@ class Pixels(Head):
             raise ContractError(Problem(where, expected, str(found[1:3])))
         if up != (1, 1):
             features = keras.layers.UpSampling2D(up, interpolation="bilinear")(features)
-        dtype = class_encoding.output_dtype()
+        dtype = output_dtype()
         layer = keras.layers.Conv2D(channels, 1, activation=activation, name=name, dtype=dtype)
         return layer(features)
 
 
 def as_pixels(value: Any, expected: str) -> np.ndarray:
-    """A row's label as an array, of whatever type.
+    """Return a row's label as an array of any type.
 
     Raises:
         BadValue: for nested lists of unequal length.
@@ -121,7 +121,7 @@ def as_pixels(value: Any, expected: str) -> np.ndarray:
 
 
 def holding(array: np.ndarray, value: float) -> np.ndarray:
-    """A mask of a type that holds a value as well, which may come to stand in some of its pixels."""
+    """Cast a mask to a dtype that also holds a given value."""
     if array.dtype.kind not in "iu":
         return array
     bounds = np.iinfo(array.dtype)
@@ -130,8 +130,8 @@ def holding(array: np.ndarray, value: float) -> np.ndarray:
     return array
 
 
-def _shape(value: Any) -> tuple[int, ...]:
-    """The shape of an array or of nested lists; ``()`` for lists of unequal length, which are told later."""
+def _image_shape(value: Any) -> tuple[int, ...]:
+    """The shape of an array or of nested lists; ``()`` for lists of unequal length, which are reported later."""
     try:
         return np.shape(value)
     except ValueError:

@@ -8,9 +8,8 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from polyhead.errors import BadValue, ContractError, Problem, shown
-from polyhead.kinds import class_encoding
 from polyhead.kinds.argument_forms import as_shape
-from polyhead.kinds.kind import Head, coarser
+from polyhead.kinds.head import Head, coarser
 from polyhead.kinds.missing import (
     as_float32,
     collapse,
@@ -21,6 +20,7 @@ from polyhead.kinds.missing import (
     require_finite,
 )
 from polyhead.kinds.mixed_labels import PATCH, unmixable
+from polyhead.kinds.output_layers import dense_output, pooled_features
 from polyhead.kinds.source_column import Column, over
 
 
@@ -93,7 +93,7 @@ class Regression(Head):
     def encode(self, values: Any, check: bool = True) -> tuple[np.ndarray, np.ndarray | None]:
         array, there = self._numbers(values)
         if check:
-            fix = "Mend the row, or put NaN where there is no label."
+            fix = "Fix the row, or put NaN where there is no label."
             require_finite(array, "finite numbers", fix)
         labels = as_float32(array, check)
         if there is None or self.elementwise:
@@ -120,18 +120,12 @@ class Regression(Head):
         return [keras.metrics.MeanAbsoluteError(name="mae")]
 
     def output(self, features: Any, name: str) -> Any:
-        import keras
-
-        size, dtype = int(np.prod(self.shape)), class_encoding.output_dtype()
-        if len(self.shape) == 1:
-            return keras.layers.Dense(size, name=name, dtype=dtype)(class_encoding.pooled(features))
-        dense = keras.layers.Dense(size, dtype=dtype)(class_encoding.pooled(features))
-        return keras.layers.Reshape(self.shape, name=name, dtype=dtype)(dense)
+        return dense_output(pooled_features(features), name, self.shape)
 
 
 @dataclass(frozen=True, repr=False)
 class Embedding(Regression):
-    """A vector whose direction is to be met, as float32 ``(B, n)``; the loss is the cosine's.
+    """A vector whose direction matters, as float32 ``(B, n)``; the loss is cosine similarity.
 
     >>> Embedding(3).encode(np.eye(3))[0].dtype
     dtype('float32')

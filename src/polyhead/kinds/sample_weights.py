@@ -1,4 +1,4 @@
-"""The user's own weights of a head: one for each row, or finer, as one for each label, box, point or pixel."""
+"""Reads the user's sample weights: one for each row, label, box, point or pixel."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 from polyhead.errors import BadValue, shown
 from polyhead.kinds.boxes import Boxes
-from polyhead.kinds.kind import Head
+from polyhead.kinds.head import Head
 from polyhead.kinds.missing import first_row, is_dense, is_missing, numbers, plain
 from polyhead.kinds.per_element import Each
 from polyhead.kinds.regression import Regression
@@ -33,7 +33,7 @@ class BoxWeights(Each):
 
     @classmethod
     def for_head(cls, name: str, head: Head, values: Any) -> BoxWeights | None:
-        """Those of a head whose column of weights has one for each box; None for all others.
+        """The weights of a head whose weight column has one for each box; None for all others.
 
         Args:
             name: of the head.
@@ -51,13 +51,13 @@ class BoxWeights(Each):
         return cls(weights, boxes, column, column=head.sample_weight, each=each, owner=name)
 
 
-def key(name: str) -> str:
-    """What the weights of a head are called among all that lies in an image."""
+def weights_key(name: str) -> str:
+    """The name of a head's weights among the labels in an image."""
     return f"weights of {name}"
 
 
 def prepared(head: Head, values: Any) -> Head:
-    """A head as it takes its column of weights, before it is resolved.
+    """Prepare a head for its weight column, before it is resolved.
 
     Args:
         head: as it was declared.
@@ -75,8 +75,8 @@ def prepared(head: Head, values: Any) -> Head:
     return head.weighed(_row_shape(values))
 
 
-def form(head: Head, values: Any) -> tuple[int, ...]:
-    """The shape of a row's own weights: ``()`` for one a row.
+def weights_shape(head: Head, values: Any) -> tuple[int, ...]:
+    """Return the shape of a row's weights: ``()`` for one a row.
 
     Args:
         head: resolved.
@@ -85,7 +85,7 @@ def form(head: Head, values: Any) -> tuple[int, ...]:
     Raises:
         BadValue: for rows of a shape that fits nothing.
 
-    >>> form(Regression(3, elementwise=True), np.ones((5, 3)))
+    >>> weights_shape(Regression(3, elementwise=True), np.ones((5, 3)))
     (3,)
     """
     entry = _entry_shape(values) if isinstance(head, (Boxes, Each)) else None
@@ -98,12 +98,12 @@ def form(head: Head, values: Any) -> tuple[int, ...]:
     raise BadValue(None, expected, f"rows of shape {shape}")
 
 
-def read(values: Any, shape: tuple[int, ...], there: np.ndarray | None) -> np.ndarray:
-    """A column of weights, float32 ``(B, *shape)``.
+def read_weights(values: Any, shape: tuple[int, ...], there: np.ndarray | None) -> np.ndarray:
+    """Return a weight column as float32 ``(B, *shape)``.
 
     Args:
         values: the column.
-        shape: of a row, as `form` says.
+        shape: of a row, as `weights_shape` says.
         there: which labels are there, bool ``(B, ...)``, None where all are: other places need no weight.
 
     Raises:
@@ -149,14 +149,14 @@ def _padded(values: Any, shape: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray
         return array, np.ones(array.shape, bool)
     array, needed = np.full((len(values), *shape), np.nan), np.zeros((len(values), *shape), bool)
     for i, value in enumerate(values):
-        row = _row(value, shape, i)
+        row = _row_weights(value, shape, i)
         if row.ndim < len(shape) or row.shape[1:] != shape[1:] or len(row) > shape[0]:
             raise BadValue(i, f"weights of shape {shape}", shown(value))
         array[i, : len(row)], needed[i, : len(row)] = row, True
     return array, needed
 
 
-def _row(value: Any, shape: tuple[int, ...], index: int) -> np.ndarray:
+def _row_weights(value: Any, shape: tuple[int, ...], index: int) -> np.ndarray:
     """One row's weights as an array, NaN for None; a row of None has NaN alone."""
     if is_missing(value):
         return np.full(shape, np.nan)
@@ -179,7 +179,7 @@ def _row_shape(values: Any) -> tuple[int, ...]:
     if is_dense(values):
         shape = values.shape[1:]
     else:
-        shape = next((_shape(value) for value in values if not is_missing(value)), ())
+        shape = next((_numbers_shape(value) for value in values if not is_missing(value)), ())
     return () if shape == (1,) else shape
 
 
@@ -191,14 +191,14 @@ def _entry_shape(values: Any) -> tuple[int, ...] | None:
     lists = [v for v in values if isinstance(v, (list, tuple)) or (isinstance(v, np.ndarray) and v.ndim)]
     if not lists:
         return None
-    return next((_shape(entry) for row in lists for entry in row if not is_missing(entry)), ())
+    return next((_numbers_shape(entry) for row in lists for entry in row if not is_missing(entry)), ())
 
 
-def _shape(value: Any) -> tuple[int, ...]:
+def _numbers_shape(value: Any) -> tuple[int, ...]:
     if isinstance(value, np.ndarray):
         return value.shape
     if isinstance(value, (list, tuple)):
-        return (len(value), *(_shape(value[0]) if value else ()))
+        return (len(value), *(_numbers_shape(value[0]) if value else ()))
     return ()
 
 

@@ -1,4 +1,4 @@
-"""A column as kinds see it when they are resolved, and what its source knows of it."""
+"""The interface of a column for kinds that are resolved, and what its source knows of it."""
 
 from __future__ import annotations
 

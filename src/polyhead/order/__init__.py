@@ -1,4 +1,4 @@
-"""Which rows, when."""
+"""The order of rows in batches and epochs."""
 
 from polyhead.order.epochs import Order
 from polyhead.order.permutation import permute

@@ -24,7 +24,7 @@ MOST, LEAST = 64, 8
 
 
 def plan(row_bytes: int, chunk_rows: int | None = None) -> tuple[int, int]:
-    """How many rows a block has, and how many blocks a window.
+    """The rows of a block, and the blocks of a window.
 
     Args:
         row_bytes: of one row.

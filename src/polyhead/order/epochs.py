@@ -16,7 +16,7 @@ RUN = 1 << 13
 
 
 @lru_cache(maxsize=8)
-def _run(rows: int, seed: int, shard: tuple[int, int], number: int) -> np.ndarray:
+def _rows_at(rows: int, seed: int, shard: tuple[int, int], number: int) -> np.ndarray:
     """``RUN`` rows of a shuffled shard: small batches share one call, which costs far more than its elements."""
     rank, count = shard
     positions = np.arange(
@@ -29,7 +29,7 @@ def _run(rows: int, seed: int, shard: tuple[int, int], number: int) -> np.ndarra
 
 @dataclass(frozen=True)
 class Order:
-    """Which rows stand in which batch of which epoch.
+    """The rows of each batch of each epoch.
 
     Args:
         rows: rows in the source, at least 1.
@@ -103,7 +103,7 @@ class Order:
         return (self.rows - rank + count - 1) // count
 
     def bounds(self, first: int, steps: int) -> np.ndarray:
-        """Where batches ``first … first + steps`` begin and end in this shard's rows; int64 ``(steps + 1,)``."""
+        """The edges of batches ``first … first + steps`` in this shard's rows, int64 ``(steps + 1,)``."""
         last, rows = len(self), self.rows_per_epoch
         edges = np.arange(first, first + steps + 1, dtype=np.int64) * self.batch_size
         np.minimum(edges, rows, out=edges)
@@ -130,7 +130,7 @@ class Order:
             positions = np.arange(begin, end, dtype=np.int64) * count + rank
             return in_blocks(positions, self.rows, *self.blocks, key(self.seed, epoch))
         runs = [
-            _run(self.rows, key(self.seed, epoch), self.shard, number)[
+            _rows_at(self.rows, key(self.seed, epoch), self.shard, number)[
                 max(begin - number * RUN, 0) : end - number * RUN
             ]
             for number in range(begin // RUN, -(-end // RUN))

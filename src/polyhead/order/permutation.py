@@ -56,22 +56,22 @@ def permute(positions: np.ndarray, n: int, seed: int) -> np.ndarray:
     while b * b < n:  # the square root of a large n is rounded
         b += 1
     a = -(-n // b)
-    keys = _keys(seed, SMALL_ROUNDS if n < SMALL else ROUNDS)
-    rows = _through(np.asarray(positions, np.int64), a, b, keys)
+    keys = _round_keys(seed, SMALL_ROUNDS if n < SMALL else ROUNDS)
+    rows = _through_network(np.asarray(positions, np.int64), a, b, keys)
     flat = rows.reshape(-1)
     outside = np.flatnonzero(flat >= n)
     while len(outside):
-        flat[outside] = _through(flat[outside], a, b, keys)
+        flat[outside] = _through_network(flat[outside], a, b, keys)
         outside = outside[flat[outside] >= n]
     return rows
 
 
 @lru_cache(maxsize=16)
-def _keys(seed: int, rounds: int) -> tuple[int, ...]:
+def _round_keys(seed: int, rounds: int) -> tuple[int, ...]:
     return tuple(key(seed, r) for r in range(rounds))
 
 
-def _through(rows: np.ndarray, a: int, b: int, keys: tuple[int, ...]) -> np.ndarray:
+def _through_network(rows: np.ndarray, a: int, b: int, keys: tuple[int, ...]) -> np.ndarray:
     """Rows of the rectangle to others: by the compiled network where there is much to do and it is ready."""
     _done[0] += rows.size
     network = NETWORK.ready if a * b >= WORTH or _done[0] >= MUCH else None
@@ -98,15 +98,15 @@ def _network(rows: np.ndarray, a: int, b: int, keys: tuple[int, ...]) -> np.ndar
     narrow, other, wide = np.empty_like(left), np.empty_like(left), np.empty(rows.shape, np.uint64)
     for r, k in enumerate(keys):
         if r % 2 == 0:
-            _shift(left, right, a, k, narrow, other, wide)
+            _add_hash(left, right, a, k, narrow, other, wide)
         else:
-            _shift(right, left, b, k, narrow, other, wide)
+            _add_hash(right, left, b, k, narrow, other, wide)
     np.multiply(left, b, out=high, dtype=np.int64)
     high += right
     return high
 
 
-def _shift(
+def _add_hash(
     move: np.ndarray, by: np.ndarray, size: int, k: int, h: np.ndarray, t: np.ndarray, wide: np.ndarray
 ) -> None:
     """Move by a hash of ``by``, round ``[0, size)``, in place; the last three are room to work in."""

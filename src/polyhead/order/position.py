@@ -1,4 +1,4 @@
-"""Where training stands among the batches of all epochs."""
+"""The position of training among the batches of all epochs."""
 
 from __future__ import annotations
 
@@ -6,25 +6,25 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 
-def unknown() -> int | None:
-    """The count of whoever cannot tell."""
+def unknown_count() -> int | None:
+    """A count that is not known."""
     return None
 
 
 @dataclass(eq=False)
 class Pass:
-    """The batches that one iterator hands out, counted.
+    """Counts the batches of one iterator.
 
     Attributes:
         begun: the batch that it began with.
-        asked: how many of them the training step has asked for so far; None where nobody knows. Keras may draw a batch
-            or two before its step asks for them.
+        asked: counts those that training steps have asked for so far; None if unknown. Keras may draw a batch or two
+            before its step asks for them.
         by_hand: drawn in a loop of the user's own rather than by ``fit``.
         moves: of the position, when this began.
         drawn: how many were drawn.
         ended: how many were used when the last epoch of ``fit`` ended.
         base: how many were used when the epoch of ``fit`` that is under way began.
-        trained: steps that the optimizer has taken since then; None where nobody knows.
+        trained: counts the steps that the optimizer has taken since then; None if unknown.
     """
 
     begun: int
@@ -34,7 +34,7 @@ class Pass:
     drawn: int = 0
     ended: int | None = None
     base: int = 0
-    trained: Callable[[], int | None] = unknown
+    trained: Callable[[], int | None] = unknown_count
     _seen: int | None = None
 
     def look(self) -> None:
@@ -45,7 +45,7 @@ class Pass:
 
     @property
     def used(self) -> int:
-        """How many were handed to a step of training."""
+        """The number that were handed to a training step."""
         self.look()
         return self.drawn if self._seen is None else min(self.drawn, self._seen)
 
@@ -59,16 +59,16 @@ class Pass:
 class Position:
     """Counts the batches of training, of all epochs one after the other.
 
-    ``fit`` goes on with the batch after the last one that it trained on. A loop of the user's own that is left within
-    an epoch shows in ``at``, but the next pass begins that epoch anew: somebody may only have had a look.
+    ``fit`` continues with the batch after the last one that it trained on. A loop of the user's own that ends within
+    an epoch shows in ``at``, but the next pass starts that epoch again: the user may only have had a look.
 
     Args:
         steps: batches in an epoch.
 
     Attributes:
-        fresh: nothing was trained yet, and nobody said where to begin.
-        said: somebody said where to go on, and nothing was trained since.
-        moves: how often somebody said so.
+        fresh: nothing was trained yet, and the user set no position.
+        said: the user set the position, and nothing was trained since.
+        moves: how often the user did so.
 
     >>> position = Position(steps=4)
     >>> position.go(epoch=1, step=3)
@@ -105,17 +105,17 @@ class Position:
         return self.at % self.steps
 
     def go(self, epoch: int, step: int = 0) -> None:
-        """Go on there, as somebody says; a pass that is under way ends before that holds."""
+        """Set the position, for the user; a pass in progress ends first."""
         self.place(epoch * self.steps + step)
         self.fresh, self.said = False, True
         self.moves += 1
 
     def place(self, at: int) -> None:
-        """Begin with this batch, as was found out."""
+        """Set the position, as it was found out."""
         self._start = self._at = at
         self._pass = None
 
-    def begin(self, asked: Callable[[], int | None] = unknown, *, by_hand: bool = False) -> Pass:
+    def begin(self, asked: Callable[[], int | None] = unknown_count, *, by_hand: bool = False) -> Pass:
         """Begin a pass; see `Pass`."""
         return Pass(self.start, asked, by_hand, self.moves)
 
@@ -139,6 +139,6 @@ class Position:
         one.ended = one.used
 
     def settle(self) -> None:
-        """A new run begins: what the last one left is trained on, but for the batch in whose step it broke off."""
+        """Begin a new run: all batches of the last one count as trained on, except one in whose step it broke off."""
         if self._pass is not None:
             self.place(self.at - self._pass.lost)

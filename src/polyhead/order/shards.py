@@ -1,4 +1,4 @@
-"""Which part of the rows is this process's."""
+"""This process's part of the rows."""
 
 from __future__ import annotations
 

@@ -12,7 +12,6 @@ import numpy as np
 
 from polyhead.columns.values import take
 from polyhead.errors import (
-    BadValue,
     ContractError,
     DataError,
     Problem,
@@ -26,11 +25,10 @@ from polyhead.errors import (
 from polyhead.packing.packed_rows import fingerprint, keep_as, rows_are_decoded, rows_of, specs_of
 from polyhead.packing.shard_writer import write_shards
 from polyhead.sources.source import Source
-from polyhead.store.column_codec import Spec, row_bytes, said
+from polyhead.store.column_codec import Spec, dense_row_bytes, holds, spec_words
 from polyhead.store.files import JOURNAL, MANIFEST, VERSION, read_manifest, write_whole
 from polyhead.store.fingerprint import arrow_of
 from polyhead.store.reader import Store, open_store
-from polyhead.store.value_types import common
 from polyhead.store.writer import Journal, on_disk
 
 SHARD_BYTES = 256 << 20
@@ -106,15 +104,15 @@ def pack(
     if old is None:
         return open_store(folder)
     keep_as(rows, old.get("columns", ()))
-    specs, merged = _joined(folder, specs_of(rows), old)
-    row, most = _row_bytes(rows, specs), DECODED_ROWS if rows_are_decoded(rows) else CHUNK_ROWS
+    specs, merged = _joined_specs(folder, specs_of(rows), old)
+    row, most = _stored_row_bytes(rows, specs), DECODED_ROWS if rows_are_decoded(rows) else CHUNK_ROWS
     header = {
         "after": old["rows"],
         "first": len(old["shards"]),
         "shard_rows": max(1, min(len(rows), shard_bytes // row)),
         "chunk_rows": max(1, min(most, CHUNK_BYTES // row)),
         "rows": len(rows),
-        "columns": [_told(spec) for spec in specs],
+        "columns": [_in_manifest(spec) for spec in specs],
         "part": part,
     }
     with on_disk(folder, "Free some space, or pack into another folder; the same call goes on from there."):
@@ -124,7 +122,7 @@ def pack(
             manifest = {
                 "polyhead_store": VERSION,
                 "rows": old["rows"] + len(rows),
-                "columns": [_told(spec) for spec in merged],
+                "columns": [_in_manifest(spec) for spec in merged],
                 "shards": [*old["shards"], *shards],
                 "parts": [*old["parts"], part],
             }
@@ -179,7 +177,7 @@ def _old(folder: Path, part: Mapping[str, Any], append: bool) -> dict[str, Any] 
     raise StoreError(Problem(f"pack(path), {folder}", "a new or an empty folder", found, fix))
 
 
-def _joined(folder: Path, specs: list[Spec], old: Mapping[str, Any]) -> tuple[list[Spec], list[Spec]]:
+def _joined_specs(folder: Path, specs: list[Spec], old: Mapping[str, Any]) -> tuple[list[Spec], list[Spec]]:
     """The columns as the new rows are written, and as the whole store then has them.
 
     Raises:
@@ -207,7 +205,7 @@ def _joined(folder: Path, specs: list[Spec], old: Mapping[str, Any]) -> tuple[li
                 f"store {folder}, {place(column=name)}",
                 "Convert the column, or write another store.",
             )
-            problems.append(Problem(where, f"{said(spec)}, as it holds", said(new[name]), fix))
+            problems.append(Problem(where, f"{spec_words(spec)}, as it holds", spec_words(new[name]), fix))
             continue
         if spec.get("about", {}) != new[name].get("about", {}):
             where = f"store {folder}, {place(column=name)}"
@@ -234,11 +232,8 @@ def _merged(old: Spec, new: Spec) -> tuple[Spec, Spec]:
             raise ValueError
         return new, old
     if old["is"] == "values":
-        try:
-            if common([old["of"], new["of"]]) != old["of"]:
-                raise ValueError
-        except BadValue:
-            raise ValueError from None
+        if not holds(old, new):
+            raise ValueError
         return {**new, "of": old["of"]}, old
     if old["shape"] != new["shape"] or not np.can_cast(new["dtype"], old["dtype"]):
         raise ValueError
@@ -246,9 +241,9 @@ def _merged(old: Spec, new: Spec) -> tuple[Spec, Spec]:
     return {**old, "nullable": new["nullable"]}, {**old, "nullable": nullable}
 
 
-def _row_bytes(rows: Source, specs: list[Spec]) -> int:
+def _stored_row_bytes(rows: Source, specs: list[Spec]) -> int:
     """About the bytes of a row: exact for what is dense, else as the first rows are."""
-    total = sum(row_bytes(spec) for spec in specs if spec["is"] == "dense")
+    total = sum(dense_row_bytes(spec) for spec in specs if spec["is"] == "dense")
     light = [spec for spec in specs if spec["is"] != "dense"]
     if light:
         ids = np.arange(min(8, len(rows)), dtype=np.int64)
@@ -261,7 +256,7 @@ def _row_bytes(rows: Source, specs: list[Spec]) -> int:
     return max(1, total)
 
 
-def _told(spec: Spec) -> Spec:
+def _in_manifest(spec: Spec) -> Spec:
     """A column as the manifest has it: its categories are in the files."""
     return {key: value for key, value in spec.items() if key != "categories"}
 

@@ -30,7 +30,7 @@ from polyhead.pipeline.resized import Placed
 from polyhead.readers.as_source import as_source
 from polyhead.sources.scanning import first_rows
 from polyhead.sources.source import OwnSource, Source, checked_rows, row_of
-from polyhead.store.column_codec import Spec, spec_of
+from polyhead.store.column_codec import Spec, like, spec_of
 from polyhead.store.fingerprint import of_source
 
 ENCODINGS = ("pixels", "jpeg", "png")
@@ -46,7 +46,7 @@ def rows_of(data: Any, image_size: Any, encoding: str, quality: int) -> Source:
     require_choice("pack(encoding=)", encoding, ENCODINGS)
     if not is_integer(quality) or not 1 <= quality <= 100:
         raise ContractError(Problem("pack(quality=)", "an integer in [1, 100]", shown(quality)))
-    wanted = _size(image_size)
+    wanted = _size_argument(image_size)
     if isinstance(data, Feed):
         columns = data.source.columns
         heads = {n: head for n, head in data.heads.items() if set(head.reads(n)) <= set(columns)}
@@ -60,7 +60,7 @@ def rows_of(data: Any, image_size: Any, encoding: str, quality: int) -> Source:
             raise ContractError(Problem("pack(encoding=)", expected, shown(encoding)))
         if encoding != "pixels":
             _require_encodable(rows, data, encoding)
-        return rows if encoding == "pixels" else Encoded(rows, encoding, quality)
+        return rows if encoding == "pixels" else EncodedImages(rows, encoding, quality)
     fix = "Pack a feed: its declaration says which columns are images, and what lies in them."
     for name, said in (("image_size", wanted), ("encoding", None if encoding == "pixels" else encoding)):
         if said is not None:
@@ -69,7 +69,7 @@ def rows_of(data: Any, image_size: Any, encoding: str, quality: int) -> Source:
             )
     source = as_source(data)
     files = tuple(name for name in source.columns if _is_files(first_rows(source, name)))
-    return Files(source, files) if files else source
+    return WithImageFiles(source, files) if files else source
 
 
 def _require_encodable(rows: Placed, feed: Feed, encoding: str) -> None:
@@ -101,10 +101,10 @@ def keep_as(rows: Source, columns: Sequence[Spec]) -> None:
 
 def rows_are_decoded(rows: Source) -> bool:
     """Whether files are opened, or images decoded, as rows are read."""
-    return isinstance(rows, (Placed, Encoded, Files))
+    return isinstance(rows, (Placed, EncodedImages, WithImageFiles))
 
 
-def _size(given: Any) -> tuple[int, int] | None:
+def _size_argument(given: Any) -> tuple[int, int] | None:
     if given is None:
         return None
     pair = [given, given] if is_integer(given) else as_list(given) or []
@@ -124,7 +124,7 @@ def _is_files(values: Values) -> bool:
         return False
 
 
-class Files(OwnSource):
+class WithImageFiles(OwnSource):
     """A source with some columns of paths as the bytes of the files.
 
     Attributes:
@@ -154,20 +154,20 @@ class Files(OwnSource):
     def only(self, columns: Sequence[str]) -> Source:
         mine = tuple(name for name in self.files if name in columns)
         found = self.source.only(columns)
-        return Files(found, mine) if mine else found
+        return WithImageFiles(found, mine) if mine else found
 
     def coded(self, ids: np.ndarray) -> dict[str, Values]:
         rows: dict[str, Any] = dict(checked_rows(self.source, self.source.coded(ids), len(ids)))
         told = self.ids_of(ids).tolist()
         for name in self.files:
             rows[name] = [
-                None if is_missing(value) else _content(value, name, row)
+                None if is_missing(value) else _file_bytes(value, name, row)
                 for value, row in zip(plain(rows[name]), told, strict=True)
             ]
         return rows
 
 
-def _content(path: Any, name: str, row: int) -> bytes:
+def _file_bytes(path: Any, name: str, row: int) -> bytes:
     try:
         with open(path, "rb") as file:
             return file.read()
@@ -177,7 +177,7 @@ def _content(path: Any, name: str, row: int) -> bytes:
         raise DataError(Problem(where, "a file that can be read", found)) from error
 
 
-class Encoded(OwnSource):
+class EncodedImages(OwnSource):
     """The rows of a feed with its images encoded again, at the size that they were resized to."""
 
     def __init__(self, placed: Placed, encoding: str, quality: int) -> None:
@@ -228,7 +228,7 @@ def specs_of(rows: Source) -> list[Spec]:
     problems: list[Problem] = []
     for name in rows.columns:
         try:
-            found.append({"name": name, **_spec(rows, name), **_about(rows, name)})
+            found.append({"name": name, **_spec(rows, name), **_facts_in_manifest(rows, name)})
         except BadValue as bad:
             problems.extend(bad.located(column=name, row=row_of(rows, bad.index)).problems)
         except DataError as error:
@@ -239,20 +239,16 @@ def specs_of(rows: Source) -> list[Spec]:
 
 
 def _spec(rows: Source, name: str) -> Spec:
-    if isinstance(rows, Encoded):
-        return (
-            {"is": "values", "of": {"is": "bytes"}}
-            if name in rows.placed.images
-            else _spec(rows.placed, name)
-        )
-    if isinstance(rows, Files) and name in rows.files:
-        return {"is": "values", "of": {"is": "bytes"}}
+    if isinstance(rows, EncodedImages):
+        return like(b"") if name in rows.placed.images else _spec(rows.placed, name)
+    if isinstance(rows, WithImageFiles) and name in rows.files:
+        return like(b"")
     if isinstance(rows, Placed) and name in rows.placed:
         return rows.spec(name)
     return spec_of(rows, name)
 
 
-def _about(rows: Source, name: str) -> Spec:
+def _facts_in_manifest(rows: Source, name: str) -> Spec:
     """What is known of a column beside its values, as the manifest has it; nothing where its sources differ."""
     try:
         known = rows.about(name)._asdict()
@@ -265,8 +261,8 @@ def _about(rows: Source, name: str) -> Spec:
 
 def fingerprint(rows: Source) -> str:
     """A short text that is another one where the rows, or what is done to them, are others."""
-    if isinstance(rows, Encoded):
+    if isinstance(rows, EncodedImages):
         rows = rows.placed
     if isinstance(rows, Placed):
         return rows.fingerprint
-    return of_source(rows.source, rows.files) if isinstance(rows, Files) else of_source(rows)
+    return of_source(rows.source, rows.files) if isinstance(rows, WithImageFiles) else of_source(rows)

@@ -11,7 +11,7 @@ import numpy as np
 
 from polyhead.errors import BadValue
 from polyhead.sources.source import Source, checked_rows, row_of
-from polyhead.store.column_codec import Spec, checked, to_arrow
+from polyhead.store.column_codec import Spec, fitting_rows, to_arrow
 from polyhead.store.files import shard_name
 from polyhead.store.writer import Journal, write_shard
 
@@ -108,7 +108,7 @@ class _Shard:
         for spec in self._specs:
             name = spec["name"]
             try:
-                values = checked(spec, rows[name])
+                values = fitting_rows(spec, rows[name])
                 if name not in self._numbers:
                     found[name] = to_arrow(spec, values)
                 elif spec["nullable"]:

@@ -1,33 +1,29 @@
-"""Makes batches of a source: read, encode, weigh."""
+"""Makes batches of a source: reads, encodes and weighs rows."""
 
 from __future__ import annotations
 
 import os
 from collections import ChainMap
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from polyhead.errors import BadValue, ContractError, DataError, Problem, no_stop, place, stopped
-from polyhead.kinds import Each, Head, Image, Input, for_boxes, is_each
-from polyhead.kinds.sample_weights import key
+from polyhead.errors import BadValue, DataError
+from polyhead.kinds import Head, Input
+from polyhead.kinds.sample_weights import weights_key
 from polyhead.order import Order
 from polyhead.pipeline.batch import Block
 from polyhead.pipeline.buffer_pool import Pool
-from polyhead.pipeline.declared import given_first
-from polyhead.pipeline.faults import MOST, Found, apart, file_at
-from polyhead.pipeline.gather import Gather, Whole, gathers
-from polyhead.pipeline.image_pipeline import Scene
-from polyhead.pipeline.kind_columns import Columns, Rows, absent, stacked, unresolved
+from polyhead.pipeline.faults import MOST, Found, file_at, no_stop, stopped, wrong_rows_apart
+from polyhead.pipeline.feed_arguments import given_first
+from polyhead.pipeline.gather import Gather, MemoryColumn, gathers
+from polyhead.pipeline.kind_columns import BatchRows, as_one_column
 from polyhead.pipeline.label_encoder import Encoded, Labels
-from polyhead.pipeline.label_sources import Along, Laid, laid_alone, resolved
-from polyhead.pipeline.row_mixing import Mixers, Parts, split
-from polyhead.pipeline.unmoved_targets import require_images, require_moving, require_unit, sides
-from polyhead.pipeline.weight_columns import along_boxes, prepare, require_still
-from polyhead.profiling import Laps, Meter
-from polyhead.sources.scanning import first_rows
+from polyhead.pipeline.label_sources import laid_alone
+from polyhead.pipeline.resolution import Resolution
+from polyhead.pipeline.row_mixing import Mixers, Parts, split_augmentations
+from polyhead.profiling import NO_LAPS, Laps, Meter
 from polyhead.sources.source import Source, checked_rows, row_of
 
 BLOCK_BYTES = 1 << 20
@@ -36,14 +32,7 @@ BLOCK_ROWS = 16384
 
 
 class Assembler:
-    """Resolves a declaration against a source, and makes its batches.
-
-    Args:
-        source: where rows are.
-        inputs: ``{name: input kind}``.
-        heads: ``{name: head kind}``.
-        augment: augmentations of images, and of what lies in them; behind them those that mix rows.
-        seed: of the augmentations.
+    """Resolves a declaration against a source, and makes its batches; the arguments are those of `Resolution`.
 
     Attributes:
         source: where rows are.
@@ -51,11 +40,6 @@ class Assembler:
         heads: the head kinds, resolved: classes learnt, balanced weights worked out.
         weighted: whether batches have weights.
         weight_shapes: for each head the shape of one row's weight, where there are weights.
-
-    Raises:
-        DataError: a missing column, or a column that cannot be what is declared.
-        ContractError: ``given`` names no binary head, heads wait for each other, or rows cannot be mixed as they are
-            to be.
     """
 
     def __init__(
@@ -67,79 +51,31 @@ class Assembler:
         seed: int = 0,
     ) -> None:
         self.source = source
-        self._given: tuple[Any, ...] = tuple(augment), seed
+        self._augment, self._seed = tuple(augment), seed
         self._before: Assembler | None = None  # of the same rows without a cache
-        heads = for_boxes(heads)
-        problems = absent(source, inputs, heads)
-        if problems:
-            raise DataError(*problems)
         self._pool = Pool()
-        self.inputs: dict[str, Input] = {}
-        self.heads: dict[str, Head] = {}
-        errors: list[Problem] = []
-        for name, kind in inputs.items():
-            try:
-                column = Columns(source, kind.columns(name))
-                self.inputs[name] = kind.told(column).resolve(column)
-            except BadValue as bad:
-                errors.extend(unresolved(source, kind, name, bad).problems)
-            except DataError as error:
-                errors.extend(error.problems)
-        heads = _told(source, prepare(source, heads), errors)
-        beside = along_boxes(source, heads)
-        moves, mixers = split(augment)
-        require_images(inputs, heads)
-        self._scene = None if errors else _scene(source, self.inputs, heads, moves, seed)
-        if not errors:
-            require_unit(source, self.inputs, heads)
-        labels: dict[str, Labels] = {}
-        along: dict[str, Along] = {}
-        for name in given_first(heads):
-            head, rows = heads[name], source
-            if errors and self._scene is None and _is_late(head, source, name):
-                continue  # what it would be once it is laid into an image that is not right is not known
-            if self._scene is not None and head.layer is not None:
-                head, rows = self._scene.heads[name], Laid(self._scene, name)
-            elif is_each(head) or key(name) in beside:
-                eaches: dict[str, Each] = {name: head} if is_each(head) else {}
-                eaches |= {key(name): beside[key(name)]} if key(name) in beside else {}
-                rows = along[name] = Along(source, name, eaches, head.reads(name))
-            try:
-                head = resolved(source, rows, head, name)
-                if isinstance(rows, Laid) and head.class_weight == "balanced":
-                    head = self._balanced(name, head, labels.get(head.given or ""))
-                labels[name] = Labels(name, head, rows, labels.get(head.given or ""))
-                self.heads[name] = labels[name].head
-                if self._scene is not None and head.layer is not None:
-                    self._scene.heads[name] = labels[name].head
-                    self.heads[name] = labels[name].head.declared(heads[name])
-            except DataError as error:
-                errors.extend(error.problems)
-            except ContractError as error:
-                errors.extend(replace(p, place=f"{place(head=name)}, {p.place}") for p in error.problems)
-        if self._scene is None:
-            errors.extend(sides(source, self.inputs, self.heads))
-        if errors:
-            raise DataError(*dict.fromkeys(errors))  # a read that fails does so for several kinds
-        self.heads = {name: self.heads[name] for name in heads}
-        if self._scene is not None:
-            require_moving(self._scene, self.inputs, self.heads, moves)
-        self._labels = {name: labels[name] for name in heads}
+        found = Resolution(source, inputs, heads, augment, seed)
+        self.inputs, self.heads = found.inputs, found.heads
+        self._scene, self._labels, self._along = found.scene, found.labels, found.along
         self.weight_shapes = {name: label.head.weight_shape for name, label in self._labels.items()}
         self._mixers: Mixers | None = None
-        if mixers:
-            placed = {name: label.head for name, label in self._labels.items()}
-            self._mixers = Mixers(mixers, source, self.inputs, placed, seed)
+        if found.mixers:
+            laid = {name: label.head for name, label in self._labels.items()}
+            self._mixers = Mixers(found.mixers, source, self.inputs, laid, seed)
             self.weight_shapes = self._mixers.weight_shapes
-            for label in labels.values():
+            for label in self._labels.values():
                 label.weighted = label.weighted or label.head.weighs_when_mixed
-        self._along = {name: one for name, one in along.items() if not labels[name].ready}
-        self.weighted = any(label.weighted for label in labels.values())
-        read = dict.fromkeys(c for n, k in self.inputs.items() for c in k.columns(n))
+        self.weighted = any(label.weighted for label in self._labels.values())
+        self._part_columns()
+
+    def _part_columns(self) -> None:
+        """Part the columns into those that are in memory and those that are read."""
+        source, labels = self.source, self._labels
+        in_inputs = dict.fromkeys(c for n, k in self.inputs.items() for c in k.columns(n))
         in_labels = dict.fromkeys(c for n, k in self.heads.items() if not labels[n].ready for c in k.reads(n))
-        columns = {c: source.column(c) for c in read | in_labels}
+        columns = {c: source.column(c) for c in in_inputs | in_labels}
         self._whole = {c: values for c, values in columns.items() if values is not None}
-        self._input_source = _only(source, [c for c in read if c not in self._whole])
+        self._input_source = _only(source, [c for c in in_inputs if c not in self._whole])
         self._source = _only(source, [c for c in columns if c not in self._whole])
         self._gathers = {
             (labelled, check): Gather(self._columns(labelled, check, len(source)), self._pool)
@@ -150,17 +86,8 @@ class Assembler:
         wholes = self._columns(False, True, len(source))
         self._sound = {name for (_, name), whole in wholes.items() if whole.column.dtype == np.uint8}
 
-    def _balanced(self, name: str, head: Head, given: Labels | None) -> Head:
-        """A head with weights balanced by what somebody drew, not by what stands outside of the images."""
-        if self._scene is None or not self._scene.uncovers:
-            return head
-        scene, drawn = self._scene.drawn(name)
-        rows = Laid(scene, name)
-        drawn = drawn.resolve(Columns(rows, drawn.columns(name)))
-        return head.fixed(class_weight=Labels(name, drawn, rows, given).head.class_weight)
-
-    def _columns(self, labelled: bool, check: bool, rows: int) -> dict[tuple[str, str], Whole]:
-        """What is gathered from memory: inputs as ``("", name)``, of labels each part as ``(name, part)``."""
+    def _columns(self, labelled: bool, check: bool, rows: int) -> dict[tuple[str, str], MemoryColumn]:
+        """The columns gathered from memory: inputs as ``("", name)``, parts of labels as ``(name, part)``."""
         found = {}
         for name, kind in self.inputs.items():
             column = self._whole.get(kind.columns(name)[0]) if len(kind.columns(name)) == 1 else None
@@ -168,7 +95,7 @@ class Assembler:
             if not in_scene and gathers(column) and len(column) == rows:
                 way = kind.way(column)
                 if way is not None:
-                    found["", name] = Whole(column, way, kind.shape)
+                    found["", name] = MemoryColumn(column, way, kind.shape)
         if labelled:
             found |= {
                 (name, part): whole
@@ -189,16 +116,15 @@ class Assembler:
         """
         from polyhead.pipeline.cache import cached
 
-        augment, seed = self._given
-        moves, _ = split(augment)
-        rows = cached(self.source, self.inputs, self.heads, moves, seed, folder, shard)
-        found = Assembler(rows, self.inputs, self.heads, augment, seed)
+        moves, _ = split_augmentations(self._augment)
+        rows = cached(self.source, self.inputs, self.heads, moves, self._seed, folder, shard)
+        found = Assembler(rows, self.inputs, self.heads, self._augment, self._seed)
         found._before = self
         return found
 
     @property
     def in_memory(self) -> bool:
-        """Whether inputs are gathered from memory, and nothing is done to their pixels."""
+        """Whether inputs are only gathered from memory, without any change to their pixels."""
         read = [c for n, k in self.inputs.items() for c in k.columns(n)]
         done = self._scene is not None or self._mixers is not None
         return not done and all(column in self._whole for column in read)
@@ -215,10 +141,10 @@ class Assembler:
         return sum(int(np.prod(k.shape)) * np.dtype(k.dtype).itemsize for k in kinds)
 
     def steps_per_block(self, batch_size: int) -> int:
-        """How many batches to make in one call.
+        """The number of batches to make in one call.
 
-        Rows that are only gathered are many: what runs between two steps of a training finds its caches used by
-        others, and several batches share that. Rows that are decoded are about a megabyte, and soon there.
+        Blocks that are only gathered are large: between two training steps the caches hold other data, and the
+        batches of a block share the cost. Blocks that are decoded have about a megabyte, so that the first comes soon.
         """
         most = BLOCK_BYTES_IN_MEMORY if self.in_memory else BLOCK_BYTES
         rows = min(BLOCK_ROWS, most // max(1, self.row_bytes))
@@ -253,12 +179,11 @@ class Assembler:
             DataError: for a value that is not right, with the row it stands in; for a source, a kind or an
                 augmentation that raises StopIteration, which would end the epoch without a word.
         """
-        laps = None if meter is None else meter.laps()
+        laps = (None if meter is None else meter.laps()) or NO_LAPS
         ids, bounds = order.block(epoch, first, steps)
 
         def read(rows: np.ndarray) -> Parts:
-            if laps is not None:
-                laps("order" if self._mixers is None else "mix")
+            laps("order" if self._mixers is None else "mix")
             return self._parts(rows, epoch if augment else None, check, labels, laps)
 
         if self._mixers is None:
@@ -267,25 +192,20 @@ class Assembler:
             parts = self._mixers.mixed(ids, epoch, read, self._pool.empty)
         else:
             parts = self._mixers.plain(read(ids))
-        if laps is not None:
-            laps("labels" if self._mixers is None else "mix")
-            laps.done(len(ids))
+        laps("labels" if self._mixers is None else "mix")
+        laps.done(len(ids))
         return Block(*parts, ids, bounds, first)
 
     def _parts(
-        self, ids: np.ndarray, epoch: int | None, check: bool, labels: bool, laps: Laps | None = None
+        self, ids: np.ndarray, epoch: int | None, check: bool, labels: bool, laps: Laps = NO_LAPS
     ) -> Parts:
         """Rows, each by itself; ``epoch`` is that whose augmentations happen, None for none."""
-        source = self._source if labels else self._input_source
-        rows = Rows(checked_rows(source, source.coded(ids), len(ids)) if source is not None else {})
-        rows.whole, rows.ids = self._whole, ids
-        if laps is not None:
-            laps("read")
+        rows = self._rows(ids, labels)
+        laps("read")
         laid: dict[str, Any] = {}
         if self._scene is not None:
             laid = self._scene.place(rows, ids, epoch, labels, laps)
-            if laps is not None:
-                laps("warp")
+            laps("warp")
         if labels:
             for one in self._along.values():
                 laid |= one.of(rows, ids)
@@ -296,8 +216,7 @@ class Assembler:
             name: self._encode_input(name, kind, rows, ids, check, laid, gathered[""])
             for name, kind in self.inputs.items()
         }
-        if laps is not None:
-            laps("inputs")
+        laps("inputs")
         encoded: dict[str, np.ndarray] = {}
         weights: dict[str, np.ndarray] | None = None
         if labels:
@@ -307,22 +226,21 @@ class Assembler:
             encoded = {name: one.labels for name, one in found.items()}
             if self.weighted:
                 weights = {name: label.weights(found) for name, label in self._labels.items()}
-        if laps is not None:
-            laps("labels")
+        laps("labels")
         return Parts(inputs, encoded, weights)
 
     def tried(self, ids: np.ndarray, most: int = MOST) -> Iterator[Found]:
-        """Rows as a batch would hold them, piece by piece and without ending at what is wrong.
+        """Rows as a batch would hold them, piece by piece; mistakes are collected, not raised.
 
         Args:
             ids: the rows, int64 ``(B,)``.
-            most: so many rows in which something is wrong are told apart.
+            most: the number of wrong rows to single out.
 
         Yields:
             Ids of rows, a name, and for an input its array, for a head ``(labels, which of them count)``; in their
             place the `DataError` that a batch of these rows would raise.
         """
-        read: Rows | None = None
+        read: BatchRows | None = None
         if self.source.sequential:
             try:
                 read = self._rows(ids)
@@ -340,7 +258,7 @@ class Assembler:
             return list(self._tried(rows, ids[places]))
 
         try:
-            every = apart(attempt, np.arange(len(ids)), most)
+            every = wrong_rows_apart(attempt, np.arange(len(ids)), most)
         except (StopIteration, RuntimeError) as error:
             stop = stopped(error)
             if stop is None:
@@ -349,14 +267,14 @@ class Assembler:
             return
         yield from ((ids[places], name, found) for places, name, found in every)
 
-    def _rows(self, ids: np.ndarray) -> Rows:
-        """All columns of some rows."""
-        source = self._source
-        rows = Rows(checked_rows(source, source.coded(ids), len(ids)) if source is not None else {})
+    def _rows(self, ids: np.ndarray, labels: bool = True) -> BatchRows:
+        """The columns of some rows, with or without those of labels."""
+        source = self._source if labels else self._input_source
+        rows = BatchRows(checked_rows(source, source.coded(ids), len(ids)) if source is not None else {})
         rows.whole, rows.ids = self._whole, ids
         return rows
 
-    def _tried(self, rows: Rows, ids: np.ndarray) -> Iterator[tuple[str, Any]]:
+    def _tried(self, rows: BatchRows, ids: np.ndarray) -> Iterator[tuple[str, Any]]:
         laid: dict[str, Any] = {}
         lost: set[str] = set()
         if self._scene is not None:
@@ -397,7 +315,7 @@ class Assembler:
     def _encoded(
         self,
         name: str,
-        rows: Rows,
+        rows: BatchRows,
         laid: Mapping[str, Any],
         ids: np.ndarray,
         check: bool,
@@ -408,11 +326,11 @@ class Assembler:
 
         return self._labels[name].encode(self._with(name, rows, laid), ids, check, gathered, files)
 
-    def _with(self, name: str, rows: Rows, laid: Mapping[str, Any]) -> Mapping[str, Any]:
+    def _with(self, name: str, rows: BatchRows, laid: Mapping[str, Any]) -> Mapping[str, Any]:
         """Rows with the columns of a head, of labels and of weights, as they lie in the images."""
         head = self.heads[name]
         own = {head.columns(name)[0]: laid[name]} if name in laid else {}
-        own |= {str(head.sample_weight): laid[key(name)]} if key(name) in laid else {}
+        own |= {str(head.sample_weight): laid[weights_key(name)]} if weights_key(name) in laid else {}
         return ChainMap(own, rows) if own else rows
 
     def _encode_input(
@@ -430,7 +348,7 @@ class Assembler:
             if not check or name in self._sound:
                 return values
         else:
-            values = laid[name] if name in laid else stacked([rows[c] for c in kind.columns(name)])
+            values = laid[name] if name in laid else as_one_column([rows[c] for c in kind.columns(name)])
         try:
             if name in laid:  # row by row, into memory of the pool
                 assert self._scene is not None
@@ -440,40 +358,6 @@ class Assembler:
             row = row_of(self.source, bad.index, ids)
             file = file_at(rows[kind.columns(name)[0]], bad.index) if name in laid else None
             raise bad.located(input=name, row=row, file=file) from None
-
-
-def _told(source: Source, heads: Mapping[str, Head], errors: list[Problem]) -> dict[str, Head]:
-    """The heads with what the source knows of their columns; what contradicts itself is added to the errors."""
-    found = dict(heads)
-    for name, head in heads.items():
-        try:
-            found[name] = head.told(Columns(source, head.columns(name)))
-        except DataError as error:
-            errors.extend(replace(p, place=f"{place(head=name)}, {p.place}") for p in error.problems)
-    return found
-
-
-def _scene(
-    source: Source,
-    inputs: Mapping[str, Input],
-    heads: Mapping[str, Head],
-    augment: Sequence[Any],
-    seed: int,
-) -> Scene | None:
-    """The scene of the images, where they or their masks are decoded or resized, or all is augmented."""
-    images = {name: kind for name, kind in inputs.items() if isinstance(kind, Image)}
-    laid = {name: head for name, head in heads.items() if head.layer is not None}
-    late = any(kind.late for kind in images.values())
-    late = late or (bool(images) and any(_is_late(head, source, name) for name, head in laid.items()))
-    if not late and not augment:
-        return None
-    require_still(source, laid, late, augment)
-    return Scene(source, images, {**laid, **along_boxes(source, laid)}, augment, seed)
-
-
-def _is_late(head: Head, source: Source, name: str) -> bool:
-    """Whether a head's column has to be decoded or resized."""
-    return head.layer is not None and head.late(first_rows(source, head.columns(name)[0]))
 
 
 def _only(source: Source, columns: list[str]) -> Source | None:

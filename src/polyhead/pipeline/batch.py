@@ -1,4 +1,4 @@
-"""What a batch is, and a block of several."""
+"""A batch, and a block of several batches."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Arrays = dict[str, np.ndarray]
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """One step's worth of rows.
+    """The rows of one step.
 
     Attributes:
         inputs: for each input an array ``(B, …)``.

@@ -1,4 +1,4 @@
-"""The bits of an image: decoded with all of them, in 0–1 by the declared range, and kept in stores and caches."""
+"""Keeps the bits of images: in decoding, in scaling to 0–1 by a declared range, and in stores and caches."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from polyhead.kinds import Image
 from polyhead.pipeline.image_frame import File
 
 
-def read(kind: Image, name: str, value: Any, row: int, size: tuple[int, int], deep: bool) -> Any:
+def decoded_image(kind: Image, name: str, value: Any, row: int, size: tuple[int, int], deep: bool) -> Any:
     """A file or encoded bytes, decoded no smaller than a size; all numbers as they are where a range is declared."""
     from polyhead.images.decode import decode
 
@@ -41,7 +41,7 @@ def ranged(kind: Image, name: str, pixels: np.ndarray, row: int, deep: bool) -> 
     return found if deep else np.rint(found * 255).astype(np.uint8)
 
 
-def common(dtypes: Iterable[np.dtype], kind: Image) -> np.dtype:
+def common_dtype(dtypes: Iterable[np.dtype], kind: Image) -> np.dtype:
     """The least type that holds the pixels of all these types as the kind takes them.
 
     Where a range is declared, later rows may hold any of its numbers, whole or not: they are kept as floats.
@@ -65,7 +65,7 @@ def as_type(pixels: np.ndarray, dtype: np.dtype, kind: Image) -> np.ndarray:
 
 
 def loses(held: np.dtype, dtype: np.dtype) -> bool:
-    """Whether pixels of one type lose bits as another; floats are float32 in a feed in any case."""
+    """Return whether a change of type loses bits; floats are float32 in a feed in any case."""
     return not np.can_cast(held, dtype) and not held.kind == dtype.kind == "f"
 
 

@@ -1,4 +1,4 @@
-"""The blocks of epochs, in order, made in line or by threads ahead."""
+"""Loads the blocks of epochs in order, in line or ahead in threads."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from polyhead.pipeline.thread_tuning import Threads
 from polyhead.profiling import Meter
 
 MOST_THREADS = 4
-"""What ``workers="auto"`` takes at most."""
+"""The most threads that ``workers="auto"`` takes."""
 
 
 class Blocks:
-    """Makes the blocks of epochs.
+    """Loads the blocks of epochs.
 
     Args:
         assembler: makes one block.
@@ -37,7 +37,7 @@ class Blocks:
     def __init__(self, assembler: Assembler, batch_size: int, workers: int | str) -> None:
         self._assembler, self._sequential = assembler, assembler.source.sequential
         self._steps = assembler.steps_per_block(batch_size)
-        self.workers = _threads(workers, 1 if self._sequential else None)
+        self.workers = _worker_count(workers, 1 if self._sequential else None)
         # training, evaluation and prediction use batches at a speed of their own
         self._threads: dict[tuple[bool, bool], Threads] | None = (
             {} if workers == "auto" and assembler.in_memory else None
@@ -58,7 +58,7 @@ class Blocks:
         workers: int | None = None,
         most: int | None = None,
     ) -> Iterator[Block]:
-        """The blocks of one epoch or of several: threads begin the next while the last batches of one are used.
+        """The blocks of one epoch or of several: threads begin the next epoch while the last batches of one are used.
 
         No block has batches of two epochs.
 
@@ -94,18 +94,19 @@ class Blocks:
         def tasks(numbers: Iterator[int]) -> Iterator[tuple[int, int]]:
             return ((n, start) for n in numbers for start in range(first if n == epoch else 0, last, steps))
 
+        chosen: int | Threads = self.workers if workers is None else workers
+        if workers is None and self._threads is not None:
+            chosen = self._threads.setdefault((labels, augment), Threads(self.workers))
+
         def made(numbers: Iterator[int]) -> Iterator[Block]:
-            if workers is None and self._threads is not None:
-                threads = self._threads.setdefault((labels, augment), Threads(self.workers))
-                return threads.results(work, tasks(numbers))
-            return prefetch(work, tasks(numbers), workers=self.workers if workers is None else workers)
+            return prefetch(work, tasks(numbers), workers=chosen)
 
         if self._sequential:
             return itertools.chain.from_iterable(made(iter((number,))) for number in numbers)
         return made(iter(numbers))
 
 
-def _threads(workers: int | str, most: int | None) -> int:
+def _worker_count(workers: int | str, most: int | None) -> int:
     if isinstance(workers, str) and workers == "auto":
         return min(most or MOST_THREADS, os.cpu_count() or 1)
     if not is_size(workers, 0):

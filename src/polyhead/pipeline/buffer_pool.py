@@ -1,4 +1,4 @@
-"""Memory of batches that is used again."""
+"""Reuses the memory of batches."""
 
 from __future__ import annotations
 
@@ -12,17 +12,16 @@ KEPT = 1 << 28
 """Bytes that are kept for later."""
 
 SPARE = 2
-"""Arrays of each size that are kept all the same: a batch that is used, and the next one."""
+"""Arrays of each size that are always kept: for the current batch, and the next one."""
 
 _ALIGNED = 64
 
 
 class Pool:
-    """Gives arrays, and takes their memory back when the last view of one dies, never before.
+    """Allocates arrays, and reuses their memory when the last view of one is deleted, never before.
 
-    Large arrays that are made anew cost more for their pages than for what is written into them. An array of
-    a pool is an ordinary array. Whatever keeps it, or a view of it, or borrows its memory through the buffer
-    protocol, keeps the memory.
+    Mapping the pages of large new arrays costs more than writing to them. An array of a pool is an ordinary array.
+    Whatever keeps it, or a view of it, or borrows its memory through the buffer protocol, keeps the memory.
 
     >>> pool = Pool()
     >>> first = pool.empty((1000, 100), np.float32)
@@ -42,7 +41,7 @@ class Pool:
         self._kept = 0
 
     def empty(self, shape: tuple[int, ...], dtype: Any) -> np.ndarray:
-        """An array of any content.
+        """An uninitialised array.
 
         Args:
             shape: of the array.
@@ -51,7 +50,7 @@ class Pool:
         return self.placed(shape, np.dtype(dtype))[0]
 
     def placed(self, shape: tuple[int, ...], dtype: np.dtype) -> tuple[np.ndarray, int]:
-        """An array of any content, and its address."""
+        """An uninitialised array, and its address."""
         size = math.prod(shape) * dtype.itemsize
         if size < LEAST:
             array = np.empty(shape, dtype)
@@ -73,7 +72,7 @@ class Pool:
 
 
 class _Lease:
-    """What an array of the pool has as its base: it dies with the last view."""
+    """The base of an array of the pool: deleted with the last view, it returns the memory."""
 
     __slots__ = ("__array_interface__", "_memory", "_pool", "_size", "_start")
 
@@ -98,12 +97,12 @@ class _Lease:
         self._pool._back(self._memory, self._start, self._size)
 
 
-def pooled(array: np.ndarray) -> bool:
-    """Whether an array is one of a pool's, or a view of one: nobody else writes there, or wrote it for himself."""
+def is_pooled(array: np.ndarray) -> bool:
+    """Return whether an array belongs to a pool, or is a view of such an array: the user holds no other reference."""
     return type(array.base) is _Lease or type(getattr(array.base, "base", None)) is _Lease
 
 
 def address(array: np.ndarray) -> int:
-    """Where an array's memory begins."""
+    """The address of an array."""
     start: int = array.__array_interface__["data"][0]
     return start

@@ -21,13 +21,13 @@ from polyhead.columns.lazy import Stored, entries
 from polyhead.columns.values import Values, join, scatter, size, take
 from polyhead.errors import ContractError, DataError, Problem, StoreError
 from polyhead.kinds import Head, Input
-from polyhead.kinds.source_column import About
 from polyhead.pipeline.decoded import Shrunk
 from polyhead.pipeline.faults import readable
-from polyhead.pipeline.resized import Placed, looked_at
+from polyhead.pipeline.made_columns import MadeColumns, looked_at
+from polyhead.pipeline.resized import Placed
 from polyhead.sources.scanning import first_rows
-from polyhead.sources.source import DerivedSource, Source, checked_rows
-from polyhead.store.column_codec import Spec, column_of, dense, field
+from polyhead.sources.source import Source, checked_rows
+from polyhead.store.column_codec import Spec, column_from, dense, field
 from polyhead.store.files import (
     MANIFEST,
     VERSION,
@@ -86,7 +86,7 @@ _NO_ROOM = (
 )
 
 
-class Cached(DerivedSource):
+class Cached(MadeColumns):
     """A source of which some columns are kept as they were first made.
 
     Args:
@@ -112,22 +112,13 @@ class Cached(DerivedSource):
             self._begin()
 
     @property
-    def columns(self) -> tuple[str, ...]:
-        return self._source.columns
+    def placed(self) -> tuple[str, ...]:
+        return self._kept
 
     @property
     def complete(self) -> bool:
-        """Whether all rows are on the disk."""
+        """Whether all rows are on disk."""
         return self._store is not None
-
-    def column(self, name: str) -> Values | None:
-        return None if name in self._kept else self._source.column(name)
-
-    def about(self, name: str) -> About:
-        return self._source.about(name)
-
-    def only(self, columns: Sequence[str]) -> Source:
-        return super().only(columns) if set(columns) & set(self._kept) else self._source.only(columns)
 
     def first_rows(self, name: str, rows: int = 32) -> Values:
         """The first rows of one column; in place of those that cannot be read stands one that can."""
@@ -153,7 +144,7 @@ class Cached(DerivedSource):
     # While it fills --------------------------------------------------------------------------------------
 
     def _begin(self) -> None:
-        """Take what an earlier run left; what is damaged is made anew."""
+        """Take over the files of an earlier run; damaged ones are made again."""
         if (self._folder / MANIFEST).is_file():
             with contextlib.suppress(StoreError):
                 self._adopt(open_store(self._folder))
@@ -209,7 +200,7 @@ class Cached(DerivedSource):
         self._files.append(batch)
         specs = [spec for spec in self._specs if spec["name"] != NUMBER]
         pieces = {s["name"]: [one.column(s["name"]) for one in self._files] for s in specs}
-        self._on_disk = {s["name"]: column_of(s, pieces[s["name"]]) for s in specs}
+        self._on_disk = {s["name"]: column_from(s, pieces[s["name"]]) for s in specs}
 
     def _filling(self, ids: np.ndarray) -> dict[str, Values]:
         """Rows of which some may not have been made yet: those are made, by as many threads as ask, and kept."""
@@ -264,7 +255,7 @@ class Cached(DerivedSource):
         columns = {name: join([rows[name] for _, rows in self._waiting]) for name in self._kept}
         columns[NUMBER] = numbers
         told = self.ids_of(numbers)
-        arrays = [_array(spec, columns[spec["name"]], told) for spec in self._specs]
+        arrays = [_as_arrow(spec, columns[spec["name"]], told) for spec in self._specs]
         path = self._folder / shard_name(len(self._files))
         line = write_shard(path, self._specs, arrays, len(numbers))
         self._journal.add(line)
@@ -288,7 +279,7 @@ class Cached(DerivedSource):
         self._files, self._on_disk = [], {}
 
 
-def _array(spec: Spec, values: Values, ids: np.ndarray) -> Any:
+def _as_arrow(spec: Spec, values: Values, ids: np.ndarray) -> Any:
     """Rows that were made, as Arrow; ``ids`` tell them in errors."""
     if not spec.get("nullable"):
         return arrow_of(spec, values, ids)

@@ -12,11 +12,11 @@ from polyhead.columns.values import Values
 from polyhead.errors import ContractError, DataError, Problem, place
 from polyhead.kinds import Image, Input
 from polyhead.kinds.missing import plain
-from polyhead.pipeline.bit_depth import as_type, common, loses, read, warn_of_less
+from polyhead.pipeline.bit_depth import as_type, common_dtype, decoded_image, loses
 from polyhead.pipeline.image_pipeline import Scene
-from polyhead.pipeline.resized import looked_at
-from polyhead.sources.source import DerivedSource, Source, checked_rows
-from polyhead.store.column_codec import Spec
+from polyhead.pipeline.made_columns import MadeColumns, looked_at, one_by_one
+from polyhead.sources.source import Source, checked_rows
+from polyhead.store.column_codec import Spec, like
 from polyhead.store.fingerprint import of_source
 
 EPOCHS = 8
@@ -43,26 +43,26 @@ class _Still(Scene):
         kinds = {n: kind for n, kind in self.images.items() if kind.columns(n)[0] == column}
         (name, kind), values = next(iter(kinds.items())), plain(values)
         told = self.source.ids_of(ids).tolist()
-        opened = [self._opened(name, value, row) for value, row in zip(values, told, strict=True)]
-        frames = [self._frame(name, value, row) for value, row in zip(opened, told, strict=True)]
-        plans = [self._joint.plan(e, ids, [f.shown for f in frames], self.target) for e in range(epochs)]
-        plans.append(self._plain.plan(0, ids, [f.shown for f in frames], self.target))
+        opened = [self.reader.open(name, value, row) for value, row in zip(values, told, strict=True)]
+        frames = [self.reader.frame(name, value, row) for value, row in zip(opened, told, strict=True)]
+        plans = [self.joint.plan(e, ids, [f.shown for f in frames], self.target) for e in range(epochs)]
+        plans.append(self.still.plan(0, ids, [f.shown for f in frames], self.target))
         found = []
         for i, (value, row) in enumerate(zip(opened, told, strict=True)):
             if isinstance(value, np.ndarray):
-                self._decoded(name, value, row, plans[0], i)  # raises for what is none
+                self.reader.decode(name, value, row, plans[0], i)  # raises for what is none
                 one = Decoded(value, frames[i].shown)
             else:
                 sizes = [plan.at_least(i, (k.shape[0], k.shape[1])) for plan in plans for k in kinds.values()]
                 least = max(s[0] for s in sizes), max(s[1] for s in sizes)
-                one = read(kind, name, value, row, least, deep)
+                one = decoded_image(kind, name, value, row, least, deep)
             found.append(
                 {"pixels": one.pixels, "size": list(one.size), "scale": one.scale, "turn": one.orientation}
             )
         return found
 
 
-class Shrunk(DerivedSource):
+class Shrunk(MadeColumns):
     """A source whose images are decoded, each at 1, 1/2, 1/4 or 1/8 of its size.
 
     An image has the pixels that the augmentations of its first `EPOCHS` epochs ask for. What they do to it later is
@@ -74,9 +74,6 @@ class Shrunk(DerivedSource):
         augment: augmentations of single rows.
         seed: of the augmentations.
 
-    Attributes:
-        placed: the columns of these images.
-
     Raises:
         ContractError: for a column that two inputs decode in two ways.
     """
@@ -86,15 +83,14 @@ class Shrunk(DerivedSource):
     ) -> None:
         self._images = {n: kind for n, kind in inputs.items() if isinstance(kind, Image) and kind.late}
         _require_one_reading(self._images)
-        self.placed = tuple(dict.fromkeys(kind.columns(n)[0] for n, kind in self._images.items()))
-        self._source = source.only(self.placed) if self.placed else source
+        self._names = tuple(dict.fromkeys(kind.columns(n)[0] for n, kind in self._images.items()))
+        self._source = source.only(self._names) if self._names else source
         self.sequential, self._made = (
             source.sequential,
             repr((list(self._images.items()), augment, seed, EPOCHS)),
         )
         self._scene: _Still | None = None
         self._dtypes: dict[str, np.dtype] = {}
-        self._less = False
         if self._images:
             from polyhead.augment import Apply
 
@@ -110,17 +106,15 @@ class Shrunk(DerivedSource):
         return next(kind for name, kind in self._images.items() if kind.columns(name)[0] == column)
 
     def _keeps(self, column: str) -> bool:
-        """Whether images of a column are kept with all their bits."""
         return self._deep and self._kind(column).dtype == "float32"
 
     def _dtype(self, column: str, ids: np.ndarray) -> np.dtype:
         """The type that holds the pixels of some rows."""
-        source, found = self._source.only([column]), []
-        for row in ids[:, None]:
-            rows = checked_rows(source, source.coded(row), 1)
+        found = []
+        for row, rows in one_by_one(self._source.only([column]), ids):
             with suppress(DataError):  # said where the row is read
                 found.append(self._decoded(column, rows[column], row)[0]["pixels"].dtype)
-        return common(found, self._kind(column))
+        return common_dtype(found, self._kind(column))
 
     def _decoded(self, column: str, values: Any, ids: np.ndarray) -> list[dict[str, Any]]:
         assert self._scene is not None
@@ -128,7 +122,11 @@ class Shrunk(DerivedSource):
 
     @property
     def columns(self) -> tuple[str, ...]:
-        return self.placed
+        return self._names
+
+    @property
+    def placed(self) -> tuple[str, ...]:
+        return self._names
 
     @property
     def fingerprint(self) -> str:
@@ -138,19 +136,9 @@ class Shrunk(DerivedSource):
 
     def specs(self) -> list[Spec]:
         """The columns as a store has them."""
-        fields = {
-            "size": {"is": "list", "of": {"is": "whole"}},
-            "scale": {"is": "number"},
-            "turn": {"is": "whole"},
-        }
-        pixels = {
-            name: {"pixels": {"is": "array", "dtype": dtype.name, "row": None}}
-            for name, dtype in self._dtypes.items()
-        }
-        return [
-            {"name": name, "is": "values", "of": {"is": "fields", "of": {**pixels[name], **fields}}}
-            for name in self.placed
-        ]
+        one = {"size": [0, 0], "scale": 1.0, "turn": 0}
+        pixels = {name: np.zeros((0, 0), dtype) for name, dtype in self._dtypes.items()}
+        return [{"name": name, **like({"pixels": pixels[name], **one})} for name in self.placed]
 
     def coded(self, ids: np.ndarray) -> dict[str, Values]:
         rows: dict[str, Any] = checked_rows(self._source, self._source.coded(ids), len(ids))
@@ -160,9 +148,8 @@ class Shrunk(DerivedSource):
         """Images with their pixels as the type that the column has."""
         kind, dtype = self._kind(column), self._dtypes[column]
         for one, row in zip(found, self.ids_of(ids).tolist(), strict=True):
-            if not self._less and loses(one["pixels"].dtype, dtype):
-                self._less = True
-                warn_of_less(column, row, dtype.itemsize * 8)
+            if loses(one["pixels"].dtype, dtype):
+                self._warn_of_less(column, row, dtype.itemsize * 8)
             one["pixels"] = as_type(one["pixels"], dtype, kind)
         return found
 

@@ -1,4 +1,4 @@
-"""What the data of a feed holds, in a table."""
+"""Describes the data of a feed in a table."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class HeadSummary:
         name: of the head.
         kind: its declaration.
         rows: rows in the source.
-        labelled: rows with at least one label that counts, or in which somebody looked and found none.
+        labelled: rows with at least one label that counts, or that were annotated as having none.
         distribution: of the labels that count, in words.
     """
 
@@ -35,7 +35,7 @@ class HeadSummary:
 
 @dataclass(frozen=True)
 class Description:
-    """What a feed's data holds; print it, or read its parts.
+    """A description of the data of a feed; print it, or read its parts.
 
     Attributes:
         rows: in the source.
@@ -58,18 +58,18 @@ class Description:
 
 
 def describe(assembler: Any, rows: int, declared: Mapping[str, Any]) -> Description:
-    """Read all labels once and sum them up; at most some thousand rows of large ones are kept for the words.
+    """Read all labels once and summarise them; of large ones, some thousand rows at most are kept for the summary.
 
     Args:
         assembler: of the feed.
         rows: in the source.
-        declared: all heads; those that the assembler has no labels of are told as unlabelled.
+        declared: all heads; those without labels in the assembler count as unlabelled.
     """
     heads = []
     for name, head in declared.items():
         labels = assembler.labels.get(name)
         if labels is None:
-            heads.append(HeadSummary(name, repr(head), rows, 0, "not read: for predict alone"))
+            heads.append(HeadSummary(name, repr(head), rows, 0, "not read: for predict only"))
             continue
         labelled, kept, kept_counts, size = 0, [], [], 0
         for found, counts in labels.everything():

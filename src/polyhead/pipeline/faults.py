@@ -1,16 +1,21 @@
-"""Rows that are wrong: all of them found, and those in which the same is wrong told as one problem."""
+"""Rows that are wrong, all of them found and told by what is wrong; and users' code that raises StopIteration."""
 
 from __future__ import annotations
 
+import functools
+import os
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
 
 from polyhead.errors import BadValue, DataError, Problem
-from polyhead.pipeline.image_frame import path_of
+from polyhead.pipeline.image_frame import path_in
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 MOST = 1000
 """Rows that are told apart; of those beyond it is said that there are more."""
@@ -22,10 +27,10 @@ Attempt = Callable[[np.ndarray], list[tuple[str, Any]]]
 Found = tuple[np.ndarray, str, Any]
 
 
-def apart(attempt: Attempt, places: np.ndarray, most: int = MOST) -> list[Found]:
-    """What comes of some rows, each row in which something is wrong by itself.
+def wrong_rows_apart(attempt: Attempt, places: np.ndarray, most: int = MOST) -> list[Found]:
+    """Try rows, and single out those in which something is wrong.
 
-    Rows are tried together, and by halves where that fails, so that rows that are right cost hardly more.
+    Rows are tried together, and by halves if that fails, so that valid rows cost hardly more.
 
     Args:
         attempt: gives for some rows what came of them by name: anything, or the `DataError` that it ended in.
@@ -39,8 +44,8 @@ def apart(attempt: Attempt, places: np.ndarray, most: int = MOST) -> list[Found]
     if len(places) < 2 or most < 1 or not any(_is_of_a_row(one) for _, one in found):
         return [(places, *one) for one in found]
     middle = len(places) // 2
-    left = apart(attempt, places[:middle], most)
-    right = apart(attempt, places[middle:], most - sum(_is_of_a_row(one) for *_, one in left))
+    left = wrong_rows_apart(attempt, places[:middle], most)
+    right = wrong_rows_apart(attempt, places[middle:], most - sum(_is_of_a_row(one) for *_, one in left))
     parts = left + right
     if any(isinstance(one, DataError) for *_, one in parts):
         return parts
@@ -48,7 +53,7 @@ def apart(attempt: Attempt, places: np.ndarray, most: int = MOST) -> list[Found]
 
 
 def readable(read: Callable[[np.ndarray], Any], ids: np.ndarray) -> np.ndarray:
-    """Which rows can be read, bool ``(B,)``.
+    """Find the rows that can be read, bool ``(B,)``.
 
     Args:
         read: reads rows by their ids; raises `DataError`.
@@ -63,7 +68,7 @@ def readable(read: Callable[[np.ndarray], Any], ids: np.ndarray) -> np.ndarray:
         return [("", None)]
 
     right = np.ones(len(ids), bool)
-    for places, _, error in apart(attempt, np.arange(len(ids))):
+    for places, _, error in wrong_rows_apart(attempt, np.arange(len(ids))):
         right[places] = error is None
     return right
 
@@ -85,7 +90,7 @@ class Faults:
 
     @property
     def left(self) -> int:
-        """How many rows may still be told apart."""
+        """The number of rows that may still be singled out."""
         return MOST - self._count
 
     def add(self, name: str, ids: np.ndarray, error: DataError) -> None:
@@ -108,7 +113,7 @@ class Faults:
                 self._more.add(key)
 
     def problems(self, looked_at: int, names: Sequence[str] = ()) -> list[Problem]:
-        """What is wrong.
+        """One problem for each kind of mistake.
 
         Args:
             looked_at: how many rows were.
@@ -116,10 +121,12 @@ class Faults:
         """
         order = {name: i for i, name in enumerate(names)}
         keys = sorted(self._groups, key=lambda key: order.get(key[0], -1))
-        return [together(self._groups[key], looked_at, key in self._more) for key in keys]
+        return [merged_problem(self._groups[key], looked_at, key in self._more) for key in keys]
 
 
-def together(found: Sequence[tuple[int | None, Problem]], looked_at: int, more: bool = False) -> Problem:
+def merged_problem(
+    found: Sequence[tuple[int | None, Problem]], looked_at: int, more: bool = False
+) -> Problem:
     """One problem for several rows: that of the first, with the places of the others.
 
     Args:
@@ -129,7 +136,7 @@ def together(found: Sequence[tuple[int | None, Problem]], looked_at: int, more: 
     """
     (first, problem), *others = found
     rows = tuple(row for row, _ in found if row is not None)
-    words = [_words(row, other) for row, other in others[: NAMED - 1] if row != first]
+    words = [_row_words(row, other) for row, other in others[: NAMED - 1] if row != first]
     hidden = len(others[NAMED - 1 :])
     if len(rows) == looked_at > 2:
         words = ["all other rows that were looked at"]
@@ -140,7 +147,7 @@ def together(found: Sequence[tuple[int | None, Problem]], looked_at: int, more: 
     return replace(problem, rows=rows, also=tuple(words))
 
 
-def _words(row: int | None, problem: Problem) -> str:
+def _row_words(row: int | None, problem: Problem) -> str:
     found = _ROW.search(problem.place)
     return found.group() if found else f"row {row}"
 
@@ -148,10 +155,10 @@ def _words(row: int | None, problem: Problem) -> str:
 def file_at(column: Any, index: int | None) -> str | None:
     """The file that an entry of a column names; None where it names none."""
     known = index is not None and isinstance(column, (list, np.ndarray)) and index < len(column)
-    return path_of(column[index]) if known else None
+    return path_in(column[index]) if known else None
 
 
-def every(
+def every_wrong_row(
     encode: Callable[[np.ndarray], Any], ids: np.ndarray, located: Callable[[BadValue, int | None], DataError]
 ) -> DataError:
     """The error of a column that is wrong in some rows, which names all of them.
@@ -170,6 +177,51 @@ def every(
         return []
 
     faults = Faults()
-    for places, name, error in apart(attempt, np.arange(len(ids)), NAMED * 5):
+    for places, name, error in wrong_rows_apart(attempt, np.arange(len(ids)), NAMED * 5):
         faults.add(name, ids[places], error)
     return DataError(*faults.problems(len(ids)))
+
+
+def stopped(error: BaseException) -> DataError | None:
+    """The error for a StopIteration of a user's code, which a loop would take for the end of its rows.
+
+    It names who raised it: what polyhead has called last. None for an error of another cause.
+    """
+    within = isinstance(error, RuntimeError) and str(error) == "generator raised StopIteration"
+    stop = error.__cause__ if within else error
+    if not isinstance(stop, StopIteration):
+        return None
+    frames = []
+    trace = stop.__traceback__
+    while trace is not None:
+        frames.append(trace.tb_frame)
+        trace = trace.tb_next
+    own = [
+        i for i, frame in enumerate(frames) if str(frame.f_globals.get("__name__", "")).startswith("polyhead")
+    ]
+    found = frames[own[-1] + 1 if own and own[-1] + 1 < len(frames) else -1]
+    name, owner = found.f_code.co_name, found.f_locals.get("self")
+    return DataError(
+        Problem(
+            name if owner is None else f"{type(owner).__name__}.{name}",
+            "rows, or an error that says why there are none",
+            f"StopIteration ({os.path.basename(found.f_code.co_filename)}, line {found.f_lineno})",
+            "Something was asked for more than it has: say next(iterator, None), or raise another error.",
+        )
+    )
+
+
+def no_stop(function: Callable[P, R]) -> Callable[P, R]:
+    """The same function, where a user's code that raises StopIteration is a `DataError`; see `stopped`."""
+
+    @functools.wraps(function)
+    def called(*arguments: P.args, **options: P.kwargs) -> R:
+        try:
+            return function(*arguments, **options)
+        except (StopIteration, RuntimeError) as error:
+            found = stopped(error)
+            if found is None:
+                raise
+            raise found from error
+
+    return called

@@ -1,4 +1,4 @@
-"""Rows of columns in memory, gathered all at once: cast and scaled in the same pass where the model wants them so."""
+"""Gathers rows of all columns in memory in one call, cast and scaled in the same pass."""
 
 from __future__ import annotations
 
@@ -21,11 +21,13 @@ STREAMED = 1 << 23
 
 _WAYS: Mapping[Way, int] = {"copy": 0, "cast": 1, "scale": 2}
 
-LOOP = Loop("polyhead.pipeline.gather_loop:gather", np.zeros((0, 4), np.int64), np.zeros(0, np.int64), False)
+LOOP = Loop(
+    "polyhead.pipeline.gather_loop:gather_rows", np.zeros((0, 4), np.int64), np.zeros(0, np.int64), False
+)
 
 
 @dataclass(frozen=True)
-class Whole:
+class MemoryColumn:
     """A column in memory, and what its rows become.
 
     Attributes:
@@ -45,7 +47,7 @@ class Whole:
 
 
 def gathers(column: Any) -> TypeGuard[np.ndarray]:
-    """Whether a column's rows can be gathered here."""
+    """Return whether the rows of a column can be gathered here."""
     return (
         isinstance(column, np.ndarray)
         and column.dtype.kind in "iufb"
@@ -63,11 +65,11 @@ class Gather:
         pool: of memory for the results.
 
     >>> x = np.array([[0, 51], [102, 255]], np.uint8)
-    >>> Gather({"x": Whole(x, "scale", (2,))}, Pool())(np.array([1]))["x"].tolist()
+    >>> Gather({"x": MemoryColumn(x, "scale", (2,))}, Pool())(np.array([1]))["x"].tolist()
     [[0.4000000059604645, 1.0]]
     """
 
-    def __init__(self, columns: Mapping[Any, Whole], pool: Pool) -> None:
+    def __init__(self, columns: Mapping[Any, MemoryColumn], pool: Pool) -> None:
         self._columns, self._pool = columns, pool
         self._forms = [(name, whole.shape, whole.dtype) for name, whole in columns.items()]
         self._bytes = sum(whole.column.nbytes for whole in columns.values())
@@ -93,7 +95,7 @@ class Gather:
         loop = LOOP.ready if self._bytes >= WORTH else None
         if loop is None:
             for name, whole in self._columns.items():
-                _plain(whole, ids, found[name])
+                _gather_by_numpy(whole, ids, found[name])
         else:
             jobs = self._jobs.copy()
             jobs[:, 1] = [start for _, start in placed.values()]
@@ -101,11 +103,11 @@ class Gather:
         return found
 
 
-def _plain(whole: Whole, ids: np.ndarray, out: np.ndarray) -> None:
+def _gather_by_numpy(whole: MemoryColumn, ids: np.ndarray, out: np.ndarray) -> None:
     """The same by NumPy."""
     rows = out.reshape(len(ids), *whole.column.shape[1:])
     if whole.way == "copy":
-        # ids are rows: `clip` only says that nobody need look, which would take a copy
+        # all ids are valid: `clip` only avoids a check, which would need a copy
         np.take(whole.column, ids, axis=0, out=rows, mode="clip")
     elif whole.way == "cast":
         rows[...] = np.take(whole.column, ids, axis=0)

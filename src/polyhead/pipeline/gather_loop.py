@@ -1,4 +1,4 @@
-"""The compiled loop that gathers rows. It needs numba: nobody imports it but `polyhead.jit`, in its thread."""
+"""The compiled loop that gathers rows. It needs numba: only `polyhead.jit` imports it, in its thread."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PAGE, BEGINNING = 4096, 256
 """Of a wide row the beginning of each page is fetched ahead: the processor goes on by itself, up to the next page."""
 
 FAR = 1 << 48
-"""Rows of a column whose length nobody asks."""
+"""Rows of a column whose length does not matter."""
 
 LINE = 64
 LANES = 16
@@ -111,14 +111,14 @@ _copy_past, _cast_past, _scale_past = (_past_the_cache(way) for way in (COPY, CA
 
 @njit(nogil=True, inline="always")
 def _scaled(value: Any) -> Any:
-    # a division costs five multiplications: multiply, then mend what is left over; right to the last bit for every
+    # a division costs five multiplications: multiply, then correct the remainder; right to the last bit for every
     # byte
     near = np.float32(value) * np.float32(1 / 255)
     rest = _fused(near, np.float32(-255), np.float32(value))
     return _fused(rest, np.float32(1 / 255), near)
 
 
-def gather(jobs: Any, ids: Any, past: Any) -> None:
+def gather_rows(jobs: Any, ids: Any, past: Any) -> None:
     """Rows of several columns, one after the other.
 
     Args:

@@ -1,10 +1,10 @@
-"""The images of a scene: their files, frames and ways to be moved, and their pixels beside those of other rows."""
+"""The images of a scene: their files and frames, and the pixels of several rows as one column."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from polyhead.errors import DataError, Problem, place
 
 
 class Frame:
-    """The frame of an image: (height, width) as it is shown, and of the image that its labels were made on."""
+    """The size of an image: (height, width) as shown, and of the image that was annotated."""
 
     __slots__ = ("label_size", "shown", "turn")
 
@@ -47,34 +47,14 @@ class File:
             raise DataError(Problem(self.where, "a file that can be read", found)) from error
 
 
-def path_of(value: Any) -> str | None:
+def path_in(value: Any) -> str | None:
     """The file that an entry of a column names, None for one that names none."""
     if isinstance(value, Mapping):
         value = value.get("path")
     return os.fspath(value) if isinstance(value, (str, os.PathLike)) else None
 
 
-class Ways(NamedTuple):
-    """How the images and heads of a scene are moved, by name.
-
-    Attributes:
-        sizes: (height, width) of images, masks and maps as they come out, and of the image in which others lie.
-        photometric: the images that photometric augmentations change.
-        fills: what stands outside of a mask.
-        nearest: the maps of which the nearest pixel is taken.
-        swaps: pairs of keypoints that change places.
-        each: the boxes to which the entries of a head belong.
-    """
-
-    sizes: dict[str, Any]
-    photometric: set[str]
-    fills: dict[str, float]
-    nearest: set[str]
-    swaps: dict[str, Any]
-    each: dict[str, str]
-
-
-def alike(images: list[np.ndarray], name: str, ids: np.ndarray) -> Values:
+def as_column_of_pixels(images: list[np.ndarray], name: str, ids: np.ndarray) -> Values:
     """Floats as one array, bytes row by row; as floats in 0–1 where 8 and 16 bits are mixed, or all are 16."""
     if len({image.dtype for image in images}) == 1 and images[0].dtype.kind == "f":
         return np.stack(images)

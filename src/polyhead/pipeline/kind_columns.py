@@ -12,12 +12,12 @@ from polyhead.errors import BadValue, DataError, Problem, listed, place, similar
 from polyhead.kinds import Head, Input
 from polyhead.kinds.kind import Kind
 from polyhead.kinds.source_column import About
-from polyhead.pipeline.faults import NAMED, every, file_at
+from polyhead.pipeline.faults import NAMED, every_wrong_row, file_at
 from polyhead.sources.scanning import first_rows, pieces, scan
 from polyhead.sources.source import Source, row_of
 
 
-class Columns:
+class KindColumns:
     """One or several columns of a source; several are read side by side."""
 
     def __init__(self, source: Source, names: tuple[str, ...]) -> None:
@@ -25,7 +25,7 @@ class Columns:
 
     def probe(self) -> Any:
         """The first rows."""
-        return stacked([first_rows(self._source, name) for name in self._names])
+        return as_one_column([first_rows(self._source, name) for name in self._names])
 
     def scan(self) -> Iterator[Any]:
         """All rows, in pieces."""
@@ -35,17 +35,15 @@ class Columns:
         only = self._source.only(self._names)
         for ids in pieces(only, self._names):
             rows = only.coded(ids)
-            yield stacked([rows[name] for name in self._names])
+            yield as_one_column([rows[name] for name in self._names])
 
     def about(self) -> About:
-        """What the source knows of a single column."""
+        """What the source says of a single column."""
         return self._source.about(self._names[0]) if len(self._names) == 1 else About()
 
 
-class Rows(dict[str, Any]):
-    """Columns as they were read; one in memory is gathered when it is asked for, and not kept: it is used at once,
-    while it is in the cache.
-    """
+class BatchRows(dict[str, Any]):
+    """Columns as read. A column in memory is gathered when it is asked for and not kept, as it is used at once."""
 
     __slots__ = ("ids", "whole")
     whole: Mapping[str, Values]
@@ -54,15 +52,15 @@ class Rows(dict[str, Any]):
     def __missing__(self, name: str) -> Values:
         return take(self.whole[name], self.ids)
 
-    def some(self, places: np.ndarray) -> Rows:
+    def some(self, places: np.ndarray) -> BatchRows:
         """Some of these rows."""
-        found = Rows({name: take(values, places) for name, values in self.items()})
+        found = BatchRows({name: take(values, places) for name, values in self.items()})
         found.whole, found.ids = self.whole, self.ids[places]
         return found
 
 
 class Some:
-    """Some entries of a column, as `Columns` has all of them."""
+    """Some entries of a column, as `KindColumns` has all of them."""
 
     def __init__(self, values: Any) -> None:
         self._values = values
@@ -100,7 +98,7 @@ def unresolved(source: Source, kind: Input | Head, name: str, bad: BadValue, col
         return bad.located(**{word: name}, row=row_of(source, index), file=file_at(column, index))
 
     ids = source.ids_of(np.arange(len(values), dtype=np.int64))
-    found = every(lambda at: kind.resolve(Some(take(values, at))), ids, located)
+    found = every_wrong_row(lambda at: kind.resolve(Some(take(values, at))), ids, located)
     # a few rows alone may be refused for another reason
     same = [p for p in found.problems if p.expected == bad.expected and p.rows]
     if not any(row_of(source, bad.index) in p.rows for p in same):
@@ -110,7 +108,7 @@ def unresolved(source: Source, kind: Input | Head, name: str, bad: BadValue, col
     like = _resolved_by_right_rows(kind, values, np.flatnonzero([row not in refused for row in ids.tolist()]))
     if like is None:
         return DataError(*same)
-    others = every(lambda at: like.encode(take(values, at)), ids, located)
+    others = every_wrong_row(lambda at: like.encode(take(values, at)), ids, located)
     return DataError(*same, *(p for p in others.problems if p.rows and not known.intersection(p.rows)))
 
 
@@ -134,10 +132,10 @@ def _resolved_by_right_rows(kind: Input | Head, values: Any, at: np.ndarray) -> 
     return None
 
 
-def stacked(columns: list[Any]) -> Any:
+def as_one_column(columns: list[Any]) -> Any:
     """One column as it is; several of numbers side by side, ``(B, n)``.
 
-    >>> stacked([np.array([1, 2]), np.array([0.5, 1.5])]).tolist()
+    >>> as_one_column([np.array([1, 2]), np.array([0.5, 1.5])]).tolist()
     [[1.0, 0.5], [2.0, 1.5]]
     """
     if len(columns) == 1:
@@ -156,7 +154,7 @@ def stacked(columns: list[Any]) -> Any:
     return np.concatenate(parts, axis=1, dtype=np.int32 if kind.kind == "b" else kind)
 
 
-def absent(source: Source, inputs: Mapping[str, Input], heads: Mapping[str, Head]) -> list[Problem]:
+def absent_columns(source: Source, inputs: Mapping[str, Input], heads: Mapping[str, Head]) -> list[Problem]:
     """A problem for each column that is declared and does not exist."""
     columns = source.columns
     there = set(columns)
@@ -182,5 +180,4 @@ def absent(source: Source, inputs: Mapping[str, Input], heads: Mapping[str, Head
 
 
 def _argument(kind: Kind, name: str, column: str) -> str:
-    """The argument that names a column."""
     return "column" if column in kind.columns(name) or not isinstance(kind, Head) else "sample_weight"

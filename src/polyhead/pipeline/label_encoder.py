@@ -10,10 +10,10 @@ import numpy as np
 from polyhead.columns.values import take
 from polyhead.errors import BadValue, DataError
 from polyhead.kinds import Head
-from polyhead.kinds.sample_weights import form, read
-from polyhead.pipeline.faults import every, file_at
-from polyhead.pipeline.gather import Whole, gathers
-from polyhead.pipeline.kind_columns import stacked
+from polyhead.kinds.sample_weights import read_weights, weights_shape
+from polyhead.pipeline.faults import every_wrong_row, file_at
+from polyhead.pipeline.gather import MemoryColumn, gathers
+from polyhead.pipeline.kind_columns import as_one_column
 from polyhead.sources.scanning import first_rows, pieces
 from polyhead.sources.source import Source, row_of
 
@@ -67,7 +67,9 @@ class Labels:
         self._mean_weights: dict[bool, float] = {}
         weight = head.sample_weight
         self._form = (
-            () if weight is None else self._located(lambda: form(head, first_rows(self._source, weight)))
+            ()
+            if weight is None
+            else self._located(lambda: weights_shape(head, first_rows(self._source, weight)))
         )
         column = self._whole = source.column(self._columns[0]) if len(self._columns) == 1 else None
         row_bytes = int(np.prod(head.shape)) * np.dtype(head.dtype).itemsize
@@ -91,7 +93,7 @@ class Labels:
 
     @property
     def ready(self) -> bool:
-        """Whether all labels are encoded already, so that a batch is but a gather."""
+        """Whether all labels are encoded already, so that a batch only has to be gathered."""
         return self._ready is not None
 
     def _may_miss(self) -> bool:
@@ -101,23 +103,23 @@ class Labels:
         """
         if self._ready is not None:
             return self._ready.there is not None
-        probe = stacked([first_rows(self._source, c, 1) for c in self._columns])
+        probe = as_one_column([first_rows(self._source, c, 1) for c in self._columns])
         sure = isinstance(probe, np.ndarray) and probe.dtype.kind in "iub" and self.head.missing is None
         return not sure or self.head.weight_shape not in ((), (1, 1))
 
-    def whole(self, check: bool) -> dict[str, Whole]:
-        """What the engine may gather from memory: for each part of `Encoded` the column, where there is one."""
+    def whole(self, check: bool) -> dict[str, MemoryColumn]:
+        """The columns to gather from memory, by part of `Encoded`."""
         if self._ready is None:
             column = self._whole
             if check or not gathers(column) or len(column) != len(self._source):
                 return {}
             way = self.head.way(column)
-            return {} if way is None else {"labels": Whole(column, way, self.head.shape)}
+            return {} if way is None else {"labels": MemoryColumn(column, way, self.head.shape)}
         parts = self._ready._asdict()
         if self._ready.weights is not None:
             del parts["factor"]
         return {
-            part: Whole(np.ascontiguousarray(values), "copy", values.shape[1:])
+            part: MemoryColumn(np.ascontiguousarray(values), "copy", values.shape[1:])
             for part, values in parts.items()
             if values is not None
         }
@@ -209,7 +211,7 @@ class Labels:
             yield found, self.counts(found, self._wanted(ids, {}))
 
     def answered(self, found: Encoded, counts: np.ndarray) -> np.ndarray:
-        """Rows with a label that counts, or in which somebody looked and found none, bool ``(B,)``."""
+        """Rows with a label that counts, or annotated as having none, bool ``(B,)``."""
         return counts.reshape(len(counts), -1).any(1) | self.head.empty(found.labels, counts)
 
     def mean_weight(self, whole_vectors: bool = False) -> float:
@@ -259,11 +261,11 @@ class Labels:
         return self.encode({} if self.ready else self._source.coded(ids), ids, True)
 
     def _values(self, rows: Mapping[str, Any]) -> Any:
-        return stacked([rows[c] for c in self._columns])
+        return as_one_column([rows[c] for c in self._columns])
 
     def _factor(self, values: Any, ids: np.ndarray | None, there: np.ndarray | None) -> np.ndarray | None:
         """The user's own weights of some rows, float32 ``(B, *form)``; ``there`` says which labels are."""
-        return None if values is None else self._located(lambda: read(values, self._form, there), ids)
+        return None if values is None else self._located(lambda: read_weights(values, self._form, there), ids)
 
     def _located(self, get: Callable[[], Any], ids: np.ndarray | None = None) -> Any:
         try:
@@ -286,4 +288,4 @@ class Labels:
             if ids is not None or bad.index is None:
                 raise error from None
         told = self._source.ids_of(np.arange(len(values), dtype=np.int64))
-        raise every(lambda at: self.head.encode(take(values, at), check), told, located)
+        raise every_wrong_row(lambda at: self.head.encode(take(values, at), check), told, located)

@@ -12,10 +12,10 @@ from polyhead.columns.values import Values
 from polyhead.errors import BadValue, DataError, Problem
 from polyhead.kinds import Each, Head
 from polyhead.kinds.missing import plain
-from polyhead.kinds.sample_weights import key
-from polyhead.pipeline.faults import Faults, apart
+from polyhead.kinds.sample_weights import weights_key
+from polyhead.pipeline.faults import Faults, wrong_rows_apart
 from polyhead.pipeline.image_pipeline import Scene
-from polyhead.pipeline.kind_columns import Columns, Some, unresolved
+from polyhead.pipeline.kind_columns import KindColumns, Some, unresolved
 from polyhead.sources.scanning import first_rows
 from polyhead.sources.source import DerivedSource, Source, checked_rows, row_of
 
@@ -111,7 +111,7 @@ class Laid(DerivedSource):
                 return [("", error)]
 
         faults, found = Faults(), []
-        for some, head, values in apart(attempt, ids):
+        for some, head, values in wrong_rows_apart(attempt, ids):
             if isinstance(values, DataError):
                 faults.add(head, some, values)
             found += [None] * len(some) if isinstance(values, DataError) else list(values)
@@ -127,8 +127,8 @@ class Laid(DerivedSource):
         rows: dict[str, Any] = dict(checked_rows(source, source.coded(ids), len(ids)))
         found = one.place(rows, ids, None)
         rows[self._head.columns(self._name)[0]] = found[self._name]
-        if key(self._name) in found:
-            rows[str(self._head.sample_weight)] = found[key(self._name)]
+        if weights_key(self._name) in found:
+            rows[str(self._head.sample_weight)] = found[weights_key(self._name)]
         return rows
 
 
@@ -171,7 +171,7 @@ def resolved(source: Source, rows: Source, head: Head, name: str) -> Head:
     Raises:
         DataError: for a column that cannot be what is declared, with all rows of it that are not.
     """
-    columns = Columns(rows, head.columns(name))
+    columns = KindColumns(rows, head.columns(name))
     try:
         return head.resolve(columns)
     except BadValue as bad:

@@ -18,7 +18,7 @@ _ENCODED = (str, bytes, bytearray, memoryview, os.PathLike)
 _NPY = b"\x93NUMPY"
 
 
-def drawn(head: Head, value: Any, where: str, max_pixels: int | None = None) -> Any:
+def label_pixels(head: Head, value: Any, where: str, max_pixels: int | None = None) -> Any:
     """A mask or a map as an array, where it is a file, encoded bytes, or drawn late; all else as it is.
 
     Args:
@@ -39,11 +39,11 @@ def drawn(head: Head, value: Any, where: str, max_pixels: int | None = None) -> 
     if not isinstance(value, _ENCODED) and not is_pillow(value):
         return value
     if head.layer == "map":
-        return _numbers(value, where, head.channels, max_pixels)
+        return _stored_numbers(value, where, head.channels, max_pixels)
     return (decode_colours if head.in_colours else decode_mask)(value, max_pixels=max_pixels, where=where)
 
 
-def _numbers(value: Any, where: str, channels: int, max_pixels: int | None) -> np.ndarray:
+def _stored_numbers(value: Any, where: str, channels: int, max_pixels: int | None) -> np.ndarray:
     """The numbers of an image file as they are stored, or of an ``.npy`` file; ``(H, W)`` or ``(H, W, C)``."""
     from polyhead.images.decode import decode
 
@@ -84,13 +84,13 @@ def require_sides(where: str, layer: str, shape: Sequence[int], frames: Sequence
     frame = frames[0]
     size = (shape[0], shape[1])
     if frame.turns_sides and size == frame.label_size[::-1]:
-        raise DataError(_turned(where, layer, size, frame))
+        raise DataError(_turned_by_exif(where, layer, size, frame))
     if all(transposed(size, one.label_size) for one in frames):
-        raise DataError(Problem(where, *exchanged(layer, size, frame.label_size), "transposed"))
+        raise DataError(Problem(where, *exchanged_sides(layer, size, frame.label_size), "transposed"))
 
 
-def exchanged(layer: str, size: tuple[int, int], image: tuple[int, int]) -> tuple[str, str, str]:
-    """What is expected, found and to be done where height and width are exchanged."""
+def exchanged_sides(layer: str, size: tuple[int, int], image: tuple[int, int]) -> tuple[str, str, str]:
+    """The expectation, finding and fix of a problem in which height and width are exchanged."""
     return (
         f"a {layer} with the sides of its image, {image[0]} x {image[1]} (height x width)",
         f"{size[0]} x {size[1]}, which has height and width exchanged",
@@ -104,16 +104,16 @@ def transposed(size: tuple[int, int], image: tuple[int, int]) -> bool:
     >>> transposed((40, 80), (80, 40)), transposed((20, 40), (80, 40)), transposed((64, 64), (80, 40))
     (True, True, False)
     """
-    return _alike(size, image[::-1]) and not _alike(size, image)
+    return _of_one_aspect(size, image[::-1]) and not _of_one_aspect(size, image)
 
 
-def _alike(size: tuple[int, int], other: tuple[int, int]) -> bool:
+def _of_one_aspect(size: tuple[int, int], other: tuple[int, int]) -> bool:
     """Whether two sizes have one aspect, but for the rounding of a side."""
     (height, width), (rows, columns) = size, other
     return abs(width - columns * height / rows) < 1 or abs(height - rows * width / columns) < 1
 
 
-def _turned(where: str, layer: str, size: tuple[int, int], frame: Frame) -> Problem:
+def _turned_by_exif(where: str, layer: str, size: tuple[int, int], frame: Frame) -> Problem:
     """A mask that was made on the image turned by a quarter."""
     said, other, fix = ("applied", "ignored", 'Say ph.Image(..., exif="ignored")')
     if frame.label_size != frame.shown:

@@ -1,8 +1,9 @@
-"""Work done ahead in threads, handed over in order."""
+"""Works ahead in threads, and hands results over in order."""
 
 from __future__ import annotations
 
 import atexit
+import itertools
 import queue
 import threading
 import time
@@ -12,23 +13,27 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from typing import Any, Generic, TypeVar
 
+from polyhead import profiling
+from polyhead.pipeline.thread_tuning import Phase, Threads
+
 FINISH = 1.0
-"""Seconds that a program waits at its end for what threads are doing."""
+"""Seconds that a program waits at its end for threads to finish."""
 
 WAKE = 0.2
-"""Seconds after which a thread that waits looks for an interrupt."""
+"""Seconds after which a waiting thread checks for an interrupt."""
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
 
 
 _HERE = threading.local()
-"""In a thread of `prefetch`: what all its threads take from, and how many they are."""
+"""In a thread of `prefetch`: the queue of all its threads, and their number."""
 
 
 class _Slot(Generic[Task, Result]):
-    """One task on its way; it is locked until it is done. An event would wait in Python, and an interrupt could come
-    in its midst, when it has let go of a lock that it then lets go of once more.
+    """One task in progress, locked until it is done.
+
+    A `threading.Event` would wait in Python, where an interrupt can release its lock twice.
     """
 
     __slots__ = ("error", "pending", "result", "task")
@@ -42,7 +47,7 @@ class _Slot(Generic[Task, Result]):
 
 
 class _Shared:
-    """A loop over numbers in which threads take part that have nothing else to do."""
+    """A loop over numbers that idle threads help with."""
 
     def __init__(self, do: Callable[[int], None], count: int) -> None:
         self._do: Callable[[int], None] | None = do
@@ -51,7 +56,7 @@ class _Shared:
         self._changed = threading.Condition()
 
     def help(self) -> None:
-        """Take part until there is nothing left; nothing at all once the loop has ended."""
+        """Take numbers until none is left; do nothing once the loop has ended."""
         with self._changed:
             do = self._do
             if do is None:
@@ -64,11 +69,11 @@ class _Shared:
             self._changed.notify()
 
     def run(self) -> None:
-        """Take part, and wait for the others."""
+        """Take numbers, and wait for the other threads."""
         assert self._do is not None
         self._go(self._do)
         with self._changed:
-            self._do = None  # a thread that comes late shall find nothing, and nothing be kept for it
+            self._do = None  # a thread that comes late finds nothing, and keeps nothing alive
             self._changed.wait_for(lambda: not self._others)
         if self._errors:
             raise self._errors[min(self._errors)]
@@ -81,23 +86,23 @@ class _Shared:
                 return
             try:
                 do(number)
-            except BaseException as error:  # carried to who runs the loop, whatever it is
+            except BaseException as error:  # raised again where the loop runs
                 self._errors[number] = error
 
 
-def share(do: Callable[[int], None], count: int) -> None:
-    """``do`` on each number below ``count``, where `prefetch` works: by those of its threads that have no task of
-    their own as well, so that the last task of an epoch does not leave them idle. Elsewhere in line.
+def share_work(do: Callable[[int], None], count: int) -> None:
+    """Call ``do`` for each number below ``count``: in a thread of `prefetch`, with the help of its idle threads, so
+    that they have work during the last task of an epoch; elsewhere in line.
 
     Args:
         do: called from several threads at once; must not depend on the order of the calls.
         count: of calls.
 
     Raises:
-        Whatever ``do`` raised for the lowest number: the same, however many threads there are.
+        Whatever ``do`` raised for the lowest number: the same for any number of threads.
 
     >>> found = [0] * 4
-    >>> share(lambda n: found.__setitem__(n, n * n), 4)
+    >>> share_work(lambda n: found.__setitem__(n, n * n), 4)
     >>> found
     [0, 1, 4, 9]
     """
@@ -114,18 +119,22 @@ def share(do: Callable[[int], None], count: int) -> None:
 
 
 def prefetch(
-    work: Callable[[Task], Result], tasks: Iterable[Task], *, workers: int, ahead: int | None = None
+    work: Callable[[Task], Result],
+    tasks: Iterable[Task],
+    *,
+    workers: int | Threads,
+    ahead: int | None = None,
 ) -> Iterator[Result]:
-    """``work`` on each task, in order, up to ``ahead`` of them done before they are asked for.
+    """Yield the result of ``work`` for each task, in order; up to ``ahead`` of them are made before they are needed.
 
     Threads are daemons: an interrupt ends the program, whatever a source is waiting for. They end when the iterator
-    is exhausted, closed, collected, or raises. At the end of a program those of an iterator that was left get a second
-    to finish: one that ends within a library, as HDF5, could keep a lock for which the library then waits for ever.
+    is exhausted, closed, collected, or raises. At the end of a program they get a second to finish: a thread that
+    dies inside a library such as HDF5 could leave a lock that the library then waits for forever.
 
     Args:
         work: called from several threads at once; must not depend on the order of the calls.
         tasks: may be endless; taken as they are needed.
-        workers: threads; 0 works in the calling thread.
+        workers: threads; 0 works in the calling thread; `Threads` finds out how many pay off.
         ahead: bound on results that wait; by default ``workers + 1``.
 
     Raises:
@@ -133,56 +142,91 @@ def prefetch(
 
     >>> list(prefetch(lambda n: n * n, range(4), workers=2))
     [0, 1, 4, 9]
+    >>> list(prefetch(lambda n: n * n, range(4), workers=Threads(most=2)))
+    [0, 1, 4, 9]
     """
-    if workers < 1:
-        yield from map(work, tasks)
-        return
-    todo: queue.SimpleQueue[_Slot[Task, Result] | _Shared | None] = queue.SimpleQueue()
-    stop = threading.Event()
-    threads = [
-        threading.Thread(target=_serve, args=(work, todo, stop, workers), name=f"polyhead-{i}", daemon=True)
-        for i in range(workers)
-    ]
-    _at_exit()
-    _RUNNING[stop] = (todo, threads)
-    waiting: deque[_Slot[Task, Result]] = deque()
     source = iter(tasks)
-    bound = max(1, workers + 1 if ahead is None else ahead)
+    for task in source:
+        trial = workers.trial() if isinstance(workers, Threads) else Phase(workers, left=None)
+        rest = itertools.islice(source, None if trial.left is None else trial.left - 1)
+        some = itertools.chain((task,), rest)
+        crew = _Crew(work, some, trial.workers, ahead) if trial.workers > 0 else None
+        try:
+            asked = profiling.clock()
+            for result in map(work, some) if crew is None else crew:
+                made = profiling.clock()
+                yield result
+                del result  # its memory is used again for the next one
+                used = profiling.clock()
+                trial.note(made - asked, used - made)
+                asked = used
+        finally:
+            if crew is not None:
+                crew.stop()
 
-    def fill() -> None:
-        while len(waiting) < bound:
+
+class _Crew(Generic[Task, Result]):
+    """Threads that work ahead on tasks; iterating over it gives the results in order."""
+
+    def __init__(
+        self, work: Callable[[Task], Result], tasks: Iterator[Task], workers: int, ahead: int | None
+    ) -> None:
+        self._tasks, self._waiting = tasks, deque[_Slot[Task, Result]]()
+        self._ahead = max(1, workers + 1 if ahead is None else ahead)
+        # the threads hold no reference to the crew, so that it can be collected while they run
+        self._todo: queue.SimpleQueue[_Slot[Task, Result] | _Shared | None] = queue.SimpleQueue()
+        self._stop = threading.Event()
+        do = work, self._todo, self._stop, workers
+        self._threads = [
+            threading.Thread(target=_work_on_tasks, args=do, name=f"polyhead-{i}", daemon=True)
+            for i in range(workers)
+        ]
+        _at_exit()
+        _RUNNING[self._stop] = self._todo, self._threads
+        _ALIVE.update(self._threads)
+
+    def __iter__(self) -> _Crew[Task, Result]:
+        self._fill()
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __next__(self) -> Result:
+        if not self._waiting:
+            raise StopIteration
+        slot = self._waiting.popleft()
+        # with a timeout, as an interrupt just before a wait would not end it
+        while not slot.pending.acquire(timeout=WAKE):
+            pass
+        if slot.error is not None:
+            raise slot.error
+        self._fill()
+        result, slot.result = slot.result, None
+        return result  # type: ignore[return-value]
+
+    def _fill(self) -> None:
+        while len(self._waiting) < self._ahead:
             try:
-                slot: _Slot[Task, Result] = _Slot(next(source))
+                slot: _Slot[Task, Result] = _Slot(next(self._tasks))
             except StopIteration:
                 return
-            waiting.append(slot)
-            todo.put(slot)
+            self._waiting.append(slot)
+            self._todo.put(slot)
 
-    try:
-        fill()
-        for thread in threads:
-            thread.start()
-        while waiting:
-            slot = waiting.popleft()
-            # an interrupt that comes just before a wait would not end it
-            while not slot.pending.acquire(timeout=WAKE):
-                pass
-            if slot.error is not None:
-                raise slot.error
-            fill()
-            result, slot.result = slot.result, None
-            yield result  # type: ignore[misc]
-            del result
-    finally:
-        _stop(stop, todo, threads)
+    def stop(self) -> None:
+        """End the threads, each after what it is doing."""
+        _end(self._stop, self._todo, self._threads)
 
 
 _RUNNING: weakref.WeakKeyDictionary[threading.Event, tuple[Any, list[threading.Thread]]] = (
     weakref.WeakKeyDictionary()
 )
 
+_ALIVE: weakref.WeakSet[threading.Thread] = weakref.WeakSet()
+"""All threads, also those of crews that are gone: the last result of a crew may still be on its way out of memory."""
 
-def _stop(stop: threading.Event, todo: Any, threads: list[threading.Thread]) -> None:
+
+def _end(stop: threading.Event, todo: Any, threads: list[threading.Thread]) -> None:
     stop.set()
     for _ in threads:
         todo.put(None)
@@ -190,22 +234,21 @@ def _stop(stop: threading.Event, todo: Any, threads: list[threading.Thread]) -> 
 
 @cache
 def _at_exit() -> None:
-    """Have `_finish` called at the end of the program, before libraries that were loaded until now close."""
-    atexit.register(_finish)
+    """Have `_finish_threads` called at the end of the program, before libraries that were loaded until now close."""
+    atexit.register(_finish_threads)
 
 
-def _finish() -> None:
-    running = list(_RUNNING.items())
-    for stop, (todo, threads) in running:
-        _stop(stop, todo, threads)
+def _finish_threads() -> None:
+    """Let all threads end before the interpreter does: one that frees memory of Arrow after it aborts the process."""
+    for stop, (todo, threads) in list(_RUNNING.items()):
+        _end(stop, todo, threads)
     end = time.monotonic() + FINISH
-    for _, (_, threads) in running:
-        for thread in threads:
-            if thread.is_alive():
-                thread.join(max(0.0, end - time.monotonic()))
+    for thread in list(_ALIVE):
+        if thread.is_alive():
+            thread.join(max(0.0, end - time.monotonic()))
 
 
-def _serve(
+def _work_on_tasks(
     work: Callable[[Task], Result],
     todo: queue.SimpleQueue[_Slot[Task, Result] | _Shared | None],
     stop: threading.Event,
@@ -218,7 +261,7 @@ def _serve(
         else:
             try:
                 slot.result = work(slot.task)
-            except BaseException as error:  # carried to the caller, whatever it is
+            except BaseException as error:  # raised again where the result is taken
                 slot.error = error
             slot.pending.release()
         del slot

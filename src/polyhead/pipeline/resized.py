@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import fields
 from numbers import Real
@@ -24,19 +24,19 @@ from polyhead.kinds.kind import Kind
 from polyhead.kinds.missing import plain
 from polyhead.kinds.sample_weights import BoxWeights
 from polyhead.kinds.source_column import About
-from polyhead.pipeline.bit_depth import warn_of_less
 from polyhead.pipeline.faults import readable
-from polyhead.pipeline.image_frame import path_of
+from polyhead.pipeline.image_frame import path_in
 from polyhead.pipeline.image_pipeline import Scene
+from polyhead.pipeline.made_columns import MadeColumns, looked_at, one_by_one
 from polyhead.pipeline.target_images import require_frames
 from polyhead.pipeline.weight_columns import along_boxes, require_still
 from polyhead.sources.scanning import first_rows
-from polyhead.sources.source import DerivedSource, Source, checked_rows, row_of
-from polyhead.store.column_codec import Spec, dense, spec_of
+from polyhead.sources.source import Source, checked_rows, row_of
+from polyhead.store.column_codec import Spec, dense, like, spec_of
 from polyhead.store.fingerprint import of_source
 
 
-class Placed(DerivedSource):
+class Placed(MadeColumns):
     """The rows of a source, with images and what lies in them as a feed would have them, not augmented.
 
     Args:
@@ -67,7 +67,7 @@ class Placed(DerivedSource):
         self._names = tuple(dict.fromkeys(names))
         self._source = source.only(self._names)
         self.sequential = source.sequential
-        images = {name: _sized(kind, size) for name, kind in inputs.items() if isinstance(kind, Image)}
+        images = {name: _at_size(kind, size) for name, kind in inputs.items() if isinstance(kind, Image)}
         kinds = {n: k for n, k in kinds.items() if not (isinstance(k, Head) and k.presence)}
         laid = {n: k for n, k in kinds.items() if isinstance(k, Head) and k.layer is not None}
         if size is not None:
@@ -87,7 +87,6 @@ class Placed(DerivedSource):
             _require_room(laid, self._scene.heads)
             self._scene.stores = True
         self._kinds: dict[str, Input | Head] = {**images, **laid} if self._scene is not None else {}
-        self._less = False
         self.images = {kind.columns(name)[0]: kind.shape for name, kind in images.items()}
         self._require_one_each(kinds)
         self.dense: dict[str, tuple[tuple[int, ...], str, bool]] = {}
@@ -125,9 +124,7 @@ class Placed(DerivedSource):
         if kind.dtype == "uint8":
             return False
         scene = self._scene.image(name)
-        source = self._source.only(scene.columns)
-        for row in ids[:, None]:
-            rows: dict[str, Any] = dict(checked_rows(source, source.coded(row), 1))
+        for row, rows in one_by_one(self._source.only(scene.columns), ids):
             with suppress(DataError):  # said where the row is read
                 if isinstance(scene.place(rows, row, None)[name], np.ndarray):
                     return True
@@ -183,7 +180,6 @@ class Placed(DerivedSource):
 
     @property
     def placed(self) -> tuple[str, ...]:
-        """The columns that are not as they are in the source."""
         return tuple(dict.fromkeys(kind.columns(name)[0] for name, kind in self._kinds.items()))
 
     @property
@@ -211,8 +207,8 @@ class Placed(DerivedSource):
             return dense(*self.dense[name])
         if name in self.arrays:
             dtype, row, each = self.arrays[name]
-            of: dict[str, Any] = {"is": "array", "dtype": dtype, "row": row}
-            return {"is": "values", "of": {"is": "list", "of": of} if each else of}
+            array = np.zeros((0, *((0,) if row is None else row)), dtype)
+            return like([array] if each else array)
         try:
             return spec_of(self._source, name)  # one entry for each box, of which some may be left out
         except BadValue as bad:
@@ -223,19 +219,11 @@ class Placed(DerivedSource):
         """The columns as they are."""
         return self._source
 
-    def column(self, name: str) -> Values | None:
-        return None if name in self.placed else self._source.column(name)
-
     def about(self, name: str) -> About:
         found = self._source.about(name)
         if name not in self.placed:
             return found
         return About(found.classes, found.values)  # the pixels are those of the image as it is shown
-
-    def only(self, columns: Sequence[str]) -> Source:
-        if not set(columns) & set(self.placed):
-            return self._source.only(columns)
-        return super().only(columns)
 
     def coded(self, ids: np.ndarray) -> dict[str, Values]:
         rows: dict[str, Any] = dict(checked_rows(self._source, self._source.coded(ids), len(ids)))
@@ -254,7 +242,7 @@ class Placed(DerivedSource):
             if column in self._held:
                 told, files = self.ids_of(ids).tolist(), plain(rows[column])
                 values = [
-                    self._checked(name, value, told[i], path_of(files[i])) for i, value in enumerate(values)
+                    self._checked(name, value, told[i], path_in(files[i])) for i, value in enumerate(values)
                 ]
             rows[column] = values
         return rows
@@ -285,25 +273,14 @@ class Placed(DerivedSource):
         """The images of a column as they are kept: in 0–1 or 0–255, or the numbers of the data by a declared range."""
         assert self._scene is not None
         kept = self._scene.images[self._named(column)].dtype == kind.dtype
-        if not kept and isinstance(values, np.ndarray) and not self._less:
+        if not kept and isinstance(values, np.ndarray) and not self._warned:
             finer = np.abs(values * 255 - np.rint(values * 255)).max((1, 2, 3)) > 1e-3
             if finer.any():
-                self._less = True
-                warn_of_less(column, int(self.ids_of(ids)[finer.argmax()]), 8)
+                self._warn_of_less(column, int(self.ids_of(ids)[finer.argmax()]), 8)
         try:
             return kind.unranged(kind.fixed(range=None).encode(values))
         except BadValue as bad:
             raise bad.located(input=self._named(column), row=row_of(self, bad.index, ids)) from None
-
-
-def looked_at(source: Source, first: int = 8) -> np.ndarray:
-    """The rows that say what a column holds: the first, and some of all others where rows come in any order."""
-    ids = np.arange(min(first, len(source)), dtype=np.int64)
-    if source.sequential:
-        return ids
-    return np.unique(
-        np.concatenate([ids, np.linspace(0, max(0, len(source) - 1), 16, dtype=np.int64)[: len(source)]])
-    )
 
 
 def _require_one_owner(weights: Iterable[BoxWeights]) -> None:
@@ -333,8 +310,7 @@ def _require_room(heads: Mapping[str, Head], placed: Mapping[str, Head]) -> None
         raise ContractError(*problems)
 
 
-def _sized(kind: Image, size: tuple[int, int] | None) -> Image:
-    """An image input at a size."""
+def _at_size(kind: Image, size: tuple[int, int] | None) -> Image:
     if size is None or size == kind.shape[:2]:
         return kind
     return kind.fixed(height=size[0], width=size[1], late=True)
@@ -395,7 +371,6 @@ def _long(kind: Kind) -> list[str]:
 
 
 def _number(value: Any) -> Any:
-    """A number or an array of NumPy's as JSON takes it."""
     if isinstance(value, (np.generic, np.ndarray)):
         return value.tolist()
     raise TypeError(f"no number, but {type(value).__name__}")

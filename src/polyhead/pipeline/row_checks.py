@@ -37,16 +37,16 @@ def look(
         pieces = (np.arange(i, min(i + steps, order.rows)) for i in range(0, order.rows, steps))
         count = -(-order.rows // steps)
         console = Console(stderr=True)
-        return survey(
+        return check_rows(
             assembler,
             track(pieces, "Looking at all rows", count, console=console, transient=True),
             order.rows,
         )
     ids, _ = order.block(0, 0, min(len(order), -(-rows // order.batch_size)))
-    return survey(assembler, [ids[:rows]], order.rows)
+    return check_rows(assembler, [ids[:rows]], order.rows)
 
 
-def survey(
+def check_rows(
     assembler: Assembler,
     pieces: Iterable[np.ndarray],
     rows: int,

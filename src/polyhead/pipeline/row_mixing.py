@@ -24,11 +24,11 @@ class Parts(NamedTuple):
 Read = Callable[[np.ndarray], Parts]
 
 
-def split(augment: Sequence[Any]) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+def split_augmentations(augment: Sequence[Any]) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
     """The augmentations of single rows, and those that mix rows, which come last.
 
     Raises:
-        ContractError: one of single rows behind one that mixes.
+        ContractError: an augmentation of single rows after one that mixes rows.
     """
     if not augment:
         return (), ()
@@ -39,13 +39,15 @@ def split(augment: Sequence[Any]) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
     late = [one for one, mixing in zip(augment[count:], mixes[count:], strict=True) if not mixing]
     if late:
         fix = f"Put {augment[count]!r} last: each row is augmented by itself, and then mixed."
-        found = f"{late[0]!r} behind {augment[count]!r}"
-        raise ContractError(Problem("Feed(augment=)", "what mixes rows behind all others", found, fix))
+        found = f"{late[0]!r} after {augment[count]!r}"
+        raise ContractError(
+            Problem("Feed(augment=)", "augmentations that mix rows after all others", found, fix)
+        )
     return tuple(augment[:count]), tuple(augment[count:])
 
 
 class Mixers:
-    """What mixes the rows of a feed.
+    """Mixes the rows of a feed.
 
     The components of some rows are read together, each row once, and a part of the batch at a time, so that there are
     never more components in memory than a batch has rows. Of several mixers each mixes what those before it gave.

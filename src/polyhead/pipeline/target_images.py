@@ -37,7 +37,7 @@ class Frames:
     def only(self, names: Sequence[str]) -> Frames:
         """The same for some heads."""
         heads = {name: self.heads[name] for name in names}
-        return Frames(self.first, _needed(self.first, self.every, heads), self.every, heads)
+        return Frames(self.first, _images_needed(self.first, self.every, heads), self.every, heads)
 
     def frames(self, head: str, frames: Mapping[str, Frame]) -> list[Frame]:
         """The frame of a head's image; of all images, where it was not said which."""
@@ -95,10 +95,10 @@ def require_frames(images: Mapping[str, Image], heads: Mapping[str, Head]) -> Fr
         problems.append(Problem("Image(fit=)", "the same for all images of a feed", found))
     if problems:
         raise ContractError(*problems)
-    return Frames(first, _needed(first, tuple(images), said), tuple(images), said)
+    return Frames(first, _images_needed(first, tuple(images), said), tuple(images), said)
 
 
-def _needed(first: str, every: tuple[str, ...], heads: Mapping[str, str | None]) -> tuple[str, ...]:
+def _images_needed(first: str, every: tuple[str, ...], heads: Mapping[str, str | None]) -> tuple[str, ...]:
     """The images whose frames have to be known: all, where some head does not say in which it lies."""
     if any(of is None for of in heads.values()):
         return every

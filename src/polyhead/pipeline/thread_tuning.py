@@ -1,136 +1,102 @@
-"""As many threads as pay, found out while results are used."""
+"""Decides how many threads pay off, by timing results as they are made and used."""
 
 from __future__ import annotations
 
-import itertools
 import math
 import statistics
-from collections.abc import Callable, Iterable, Iterator
-from typing import TypeVar
-
-from polyhead import profiling
-from polyhead.pipeline.prefetch import prefetch
 
 LOOK = 8
-"""Results that are made in line, to see what threads could save; and then by each thread, to see whether they do."""
+"""Results that are timed in line, to see what threads could save; and then for each thread, to see whether they do."""
 
 AGAIN = 1024
-"""Results after which this is found out anew: who uses them may have changed."""
+"""Results after which this is measured again: their use may have changed."""
 
 KEPT = 0.95
-"""The share of the time in line below which threads have to be: they take a core that others could use."""
+"""Threads must take less than this share of the time in line: they occupy a core that others could use."""
 
 HANDOVER = 200e-6
-"""Seconds that a hand-over between threads may take on a busy machine, with all around it."""
-
-Task = TypeVar("Task")
-Result = TypeVar("Result")
+"""Seconds that handing a result from thread to thread may take on a busy machine."""
 
 
-class _Phase:
-    """Results that are made in one way, after which another may follow.
+class Phase:
+    """A number of results that are all made in line, or all by threads.
 
     Args:
         workers: threads; 0 for none.
-        left: results until it ends.
-        line: seconds that a result takes in line, where threads are on trial.
-        chosen: nothing more is to be found out.
+        left: results until it ends; None if it does not.
+        line: seconds that a result takes in line, if threads are being tried.
+        chosen: the decision is made.
     """
 
     def __init__(
-        self, workers: int = 0, left: int = LOOK, line: float = 0.0, *, chosen: bool = False
+        self, workers: int = 0, left: int | None = LOOK, line: float = 0.0, *, chosen: bool = False
     ) -> None:
         self.workers, self.left, self.line, self.chosen = workers, left, line, chosen
         self.making: list[float] = []
         self.using: list[float] = []
-        self.gaps: list[float] = []
 
-    def results(self, work: Callable[[Task], Result], tasks: Iterable[Task]) -> Iterator[Result]:
-        """``work`` on each task, timed."""
-        return self._by_threads(work, tasks) if self.workers else self._in_line(work, tasks)
-
-    def _in_line(self, work: Callable[[Task], Result], tasks: Iterable[Task]) -> Iterator[Result]:
-        for task in tasks:
-            begun = profiling.clock()
-            result = work(task)
-            made = profiling.clock()
-            yield result
-            del result
+    def note(self, making: float, using: float) -> None:
+        """Note the seconds that a result took to be made, and to be used."""
+        if self.left is not None:
             self.left -= 1
-            self.making.append(made - begun)
-            self.using.append(profiling.clock() - made)
-
-    def _by_threads(self, work: Callable[[Task], Result], tasks: Iterable[Task]) -> Iterator[Result]:
-        last = profiling.clock()
-        for result in prefetch(work, tasks, workers=self.workers):
-            now = profiling.clock()
-            self.gaps.append(now - last)
-            last = now
-            self.left -= 1
-            yield result
-            del result
+            self.making.append(making)
+            self.using.append(using)
 
     def takes(self) -> float:
-        """Seconds that a result takes, all in all.
+        """Seconds from one result to the next.
 
-        The largest is left out, in which a program may have done something else. Threads that work side by side are
-        done at once, so there it is the largest of as many results as there are threads.
+        The slowest is left out, as the program may have done something else then. Threads that work side by side
+        finish together, so the slowest round, of one result for each thread, is left out.
         """
         n = max(1, self.workers)
-        each = self.gaps or [sum(both) for both in zip(self.making, self.using, strict=True)]
+        each = [sum(both) for both in zip(self.making, self.using, strict=True)]
         rounds = sorted(sum(each[i : i + n]) / n for i in range(0, len(each) - n + 1, n))
         return statistics.mean(rounds[:-1]) if len(rounds) > 1 else math.inf
 
 
 class Threads:
-    """Makes results in line or by threads, whichever takes less time, from one iteration to the next.
+    """Decides whether `prefetch` makes results in line or by threads, whichever takes less time.
 
-    `LOOK` results are made in line, and timed. Where threads may pay by that, they make as many each, and are kept if
-    results then come sooner: threads that write to one memory may hinder each other. The results are the same,
-    whatever is chosen.
+    `LOOK` results are made in line, and timed. If threads may pay off by that, each makes as many, and they are kept
+    if results then come sooner: threads that write to memory may slow each other down. The results are the same in
+    any case. The decision holds for later iterations.
 
     Args:
         most: threads.
-
-    >>> list(Threads(most=2).results(lambda n: n * n, range(4)))
-    [0, 1, 4, 9]
     """
 
     def __init__(self, most: int) -> None:
-        self._most, self._phase = most, _Phase()
+        self._most, self._trial = most, Phase()
 
     @property
     def workers(self) -> int:
         """Threads that are in use; 0 for none."""
-        return self._phase.workers
+        return self._trial.workers
 
-    def results(self, work: Callable[[Task], Result], tasks: Iterable[Task]) -> Iterator[Result]:
-        """``work`` on each task, in order; see `prefetch`."""
-        source = iter(tasks)
-        for task in source:
-            phase = self._phase
-            rest = itertools.islice(source, max(0, phase.left - 1))
-            yield from phase.results(work, itertools.chain((task,), rest))
-            if phase.left < 1 and phase is self._phase:  # not where a second iteration has gone on already
-                self._phase = self._next(phase)
+    def trial(self) -> Phase:
+        """The phase of the next results."""
+        trial = self._trial
+        if trial.left is not None and trial.left < 1:
+            self._trial = self._next(trial)
+        return self._trial
 
-    def _next(self, phase: _Phase) -> _Phase:
-        if phase.chosen:
-            return _Phase()
-        if phase.workers:  # on trial
-            return _Phase(phase.workers if phase.takes() < KEPT * phase.line else 0, AGAIN, chosen=True)
-        making, using = statistics.median(phase.making), statistics.median(phase.using)
+    def _next(self, trial: Phase) -> Phase:
+        if trial.chosen:
+            return Phase()
+        if trial.workers:  # on trial
+            return Phase(trial.workers if trial.takes() < KEPT * trial.line else 0, AGAIN, chosen=True)
+        making, using = statistics.median(trial.making), statistics.median(trial.using)
         workers = worthwhile(making, using, self._most)
         if workers:
-            return _Phase(workers, LOOK * workers, phase.takes())
-        return _Phase(0, AGAIN, chosen=True)
+            return Phase(workers, LOOK * workers, trial.takes())
+        return Phase(0, AGAIN, chosen=True)
 
 
 def worthwhile(making: float, using: float, most: int) -> int:
-    """How many threads may pay; 0 for none.
+    """The number of threads that may pay off; 0 for none.
 
-    There are as many threads as keep up with the use. Results then take as long as the slower side, and a hand-over
-    more: what that saves has to be more than a fiftieth of the whole.
+    As many threads as keep up with the use of results. A result then takes as long as the slower side, plus a
+    hand-over: the saving has to be more than a fiftieth of the whole.
 
     Args:
         making: seconds that a result takes to be made.

@@ -1,4 +1,4 @@
-"""What lies in an image and would stay where it is, or keep another unit, while the image is moved and scaled."""
+"""Refuses labels and inputs that would not move, or not be scaled, with the image they belong to."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from polyhead.errors import ContractError, DataError, Problem, place, similar, w
 from polyhead.kinds import Head, Image, Input
 from polyhead.kinds.missing import is_dense, is_missing, plain
 from polyhead.pipeline.image_pipeline import Scene
-from polyhead.pipeline.pixel_labels import drawn, exchanged, transposed
+from polyhead.pipeline.pixel_labels import exchanged_sides, label_pixels, transposed
 from polyhead.pipeline.weight_columns import moving
 from polyhead.sources.scanning import first_rows
 from polyhead.sources.source import Source, row_of
@@ -24,7 +24,7 @@ LEAST_SIDE = 8
 def require_moving(
     scene: Scene, inputs: Mapping[str, Input], heads: Mapping[str, Head], augment: Sequence[Any]
 ) -> None:
-    """Raise for what has the image's height and width and does not move with it; warn of what has its aspect.
+    """Raise for arrays of the image's height and width that do not move with it; warn of those with its aspect ratio.
 
     Args:
         scene: of the images.
@@ -54,12 +54,14 @@ def require_moving(
     problems = []
     for where, kind, shape, fix in still:
         if shape[:2] in sizes and len(shape) in (2, 3):
-            expected = f"what moves with the image, as {moves[0]!r} moves it"
-            found = f"ph.{kind} of the image's height and width, {shape}, which stays where it is"
+            expected = f"a kind that moves with the image, which {moves[0]!r} moves"
+            found = f"ph.{kind}, which does not move, of the image's height and width, {shape}"
             problems.append(Problem(where, expected, found, fix, "still"))
         elif len(shape) in (2, 3) and _of_its_aspect(shape, sizes):
-            expected = f"what moves with the image, if it lies in it, as {moves[0]!r} moves it"
-            found = f"ph.{kind} of the image's aspect, {shape}, which stays where it is"
+            expected = (
+                f"a kind that moves with the image, which {moves[0]!r} moves, if it has numbers of the image"
+            )
+            found = f"ph.{kind}, which does not move, of the image's aspect ratio, {shape}"
             warn(Problem(where, expected, found, fix, "still", warning=True))
     for name, head in heads.items():
         fixed = [repr(one) for one in moves if isinstance(one, Apply) and not one.moves_maps]
@@ -117,7 +119,7 @@ def _warn_of_bytes(name: str, head: Head, values: Any, images: Mapping[str, Inpu
         return
     most = max((kind.max_pixels or 0 for kind in images.values() if isinstance(kind, Image)), default=0)
     with suppress(DataError):  # said where the row is read
-        if np.asarray(drawn(head, first, place(head=name), most or None)).dtype == np.uint8:
+        if np.asarray(label_pixels(head, first, place(head=name), most or None)).dtype == np.uint8:
             _warn_of_unit(name, head, scaled[0])
 
 
@@ -127,7 +129,9 @@ def _warn_of_unit(name: str, head: Head, image: str) -> None:
     warn(Problem(place(head=name), expected, "bytes, 0–255", fix, "unit", warning=True))
 
 
-def sides(source: Source, inputs: Mapping[str, Input], heads: Mapping[str, Head]) -> Iterator[Problem]:
+def transposed_sides(
+    source: Source, inputs: Mapping[str, Input], heads: Mapping[str, Head]
+) -> Iterator[Problem]:
     """Problems of masks and maps whose height and width are exchanged against the images, where nothing is moved.
 
     Args:
@@ -142,7 +146,7 @@ def sides(source: Source, inputs: Mapping[str, Input], heads: Mapping[str, Head]
         shown = [images[head.of]] if head.of is not None else list(images.values())
         sizes = [(kind.shape[0], kind.shape[1]) for kind in shown]
         if sizes and all(transposed(head.size, size) for size in sizes):
-            words = exchanged(str(head.layer), head.size, sizes[0])
+            words = exchanged_sides(str(head.layer), head.size, sizes[0])
             yield Problem(place(head=name, row=row_of(source, 0)), *words, "transposed")
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from polyhead.errors import BadValue, DataError, Problem, place
 from polyhead.kinds import Head
-from polyhead.kinds.sample_weights import BoxWeights, form, key, prepared
+from polyhead.kinds.sample_weights import BoxWeights, prepared, weights_key, weights_shape
 from polyhead.sources.scanning import first_rows
 from polyhead.sources.source import Source
 
@@ -39,7 +39,7 @@ def along_boxes(source: Source, heads: Mapping[str, Head]) -> dict[str, BoxWeigh
         if head.sample_weight is not None:
             weights = BoxWeights.for_head(name, head, first_rows(source, head.sample_weight))
             if weights is not None:
-                found[key(name)] = weights
+                found[weights_key(name)] = weights
     return found
 
 
@@ -89,6 +89,5 @@ def moving(augment: Sequence[Any]) -> list[Any]:
 
 
 def _by_point(head: Head, source: Source) -> bool:
-    """Whether each keypoint has a weight of its own."""
-    shape = form(head, first_rows(source, str(head.sample_weight)))
+    shape = weights_shape(head, first_rows(source, str(head.sample_weight)))
     return len(shape) == len(head.weight_shape)

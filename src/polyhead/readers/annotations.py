@@ -1,4 +1,4 @@
-"""What the readers of annotated images share: the findings, the boxes, and the source that they return."""
+"""The steps that the readers of annotated images share, and the source that they return."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 from polyhead.columns.lazy import Stored
 from polyhead.columns.values import Values
-from polyhead.errors import DataError, Problem, Report, other_choice, plain, shown, similar
+from polyhead.errors import DataError, Problem, Report, other_choice, plain_scalar, shown, similar
 from polyhead.kinds.source_column import About
 from polyhead.readers.findings import Findings
 from polyhead.sources.arrays import Arrays
@@ -20,24 +20,24 @@ CHOICES = {
     "difficult": ("keep", "skip"),
     "exif": ("applied", "ignored"),
     "invalid": ("drop", "raise"),
+    "kind": ("instances", "keypoints", "panoptic"),
     "missing_files": ("raise", "drop"),
     "unannotated": ("missing", "empty"),
 }
-"""The arguments of readers that are one of a few words."""
+"""The arguments of readers that take one of a few words."""
 
 SLACK = 0.01
-"""Pixels that a box may stick out without a word: what rounding in a file of decimals costs."""
-
+"""Pixels that a box may extend beyond its image without a warning, for the rounding of decimals."""
 
 SWITCHES = ("verify", "classes", "one_based")
-"""Arguments of readers that are True or False."""
+"""The arguments of readers that are True or False."""
 
 
 class Images(Arrays):
-    """Images with their annotations, one row an image; what the readers of folders and annotation files return.
+    """Images with their annotations, one row per image: the source that readers return.
 
     Attributes:
-        report: what was odd in the files, and how much of what was found. ``print(source.report)`` shows it.
+        report: the irregularities in the files and counts of what was found; ``print(source.report)`` shows it.
         categories: the names of the classes, in the order of the file.
     """
 
@@ -48,7 +48,7 @@ class Images(Arrays):
         categories: Sequence[str] = (),
         about: Mapping[str, About] | None = None,
     ) -> None:
-        self._set(dict(columns))  # as they are: a list of arrays stays one, whatever their shapes
+        self._set(dict(columns))  # unchanged: a list of arrays stays a list
         self.report = report or Report()
         self.categories = tuple(categories)
         ordered = About(self.categories) if self.categories else About()
@@ -58,23 +58,16 @@ class Images(Arrays):
         return self._about.get(name, About())
 
 
-def require_choice(what: str, value: Any, choices: Sequence[str]) -> None:
-    """Raise for an argument that is none of a few words."""
-    if problems := other_choice(what, value, choices, " or ".join(f'"{c}"' for c in choices)):
-        raise DataError(*problems)
-
-
 def require_choices(reader: str, arguments: Mapping[str, Any]) -> None:
-    """Raise for an argument of a reader that is none of its `CHOICES`; None, for what is not said, always is one.
-
-    Where True or False is expected, nothing else is taken.
-    """
+    """Validate the arguments of a reader against `CHOICES` and `SWITCHES`; None means unset."""
     for name in SWITCHES:
-        if not isinstance(plain(arguments.get(name)), (bool, type(None))):
+        if not isinstance(plain_scalar(arguments.get(name)), (bool, type(None))):
             raise DataError(Problem(f"{reader}({name}=)", "True or False", shown(arguments[name])))
     for name, choices in CHOICES.items():
-        if arguments.get(name) is not None:
-            require_choice(f"{reader}({name}=)", arguments[name], choices)
+        if (value := arguments.get(name)) is not None:
+            expected = " or ".join(f'"{choice}"' for choice in choices)
+            if problems := other_choice(f"{reader}({name}=)", value, choices, expected):
+                raise DataError(*problems)
 
 
 def clip_boxes(
@@ -85,18 +78,18 @@ def clip_boxes(
     invalid: str | None = None,
     unread: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Boxes within their images, and which of them are boxes at all.
+    """Clip boxes to their images, and find those that are usable.
 
     Args:
         boxes: float64 ``(M, 4)`` of ``xyxy`` in pixels.
-        sizes: ``(M, 2)``, height and width of each one's image.
+        sizes: ``(M, 2)``, height and width of the image of each box.
         where: the place of a box, for the findings.
-        findings: where boxes that are negative, empty, outside or not finite are noted.
-        invalid: ``"raise"`` to be stopped by boxes of which nothing is left; else they are left out.
-        unread: bool ``(M,)``, those that could not be read, which is noted already.
+        findings: gets a note of boxes that are negative, empty, outside or not finite.
+        invalid: ``"raise"`` to make unusable boxes errors; otherwise they are dropped.
+        unread: bool ``(M,)``, boxes that could not be read and are noted already.
 
     Returns:
-        float32 ``(M, 4)`` and bool ``(M,)``.
+        The clipped boxes, float32 ``(M, 4)``, and which are usable, bool ``(M,)``.
     """
     finite = np.isfinite(boxes).all(axis=1)
     with np.errstate(invalid="ignore"):
@@ -109,8 +102,8 @@ def clip_boxes(
             clipped = np.clip(np.where(finite[:, None], boxes, 0), 0, limits).astype(np.float32)
     left = (clipped[:, 2:] > clipped[:, :2]).all(axis=1)
     outside = out & ~negative & ~empty & ~left
-    sliver = finite & ~negative & ~empty & ~outside & ~left  # of less width than float32 can tell
-    drop = 'It is left out; say invalid="raise" to be stopped by such boxes.' if invalid != "raise" else ""
+    sliver = finite & ~negative & ~empty & ~outside & ~left  # narrower than float32 can represent
+    drop = 'It is left out; say invalid="raise" to make such boxes errors.' if invalid != "raise" else ""
 
     def words(expected: str, fix: str) -> Callable[[int], Sequence[str]]:
         def one(i: int) -> Sequence[str]:
@@ -139,7 +132,7 @@ def _corners(box: np.ndarray) -> str:
     return "[" + ", ".join(f"{v:.6g}" for v in box.tolist()) + "]"
 
 
-def numbers(
+def number_lists(
     rows: Sequence[Any],
     width: int,
     where: Callable[[int], str],
@@ -147,10 +140,10 @@ def numbers(
     what: str,
     findings: Findings,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Lists of ``width`` numbers each.
+    """Convert lists of ``width`` numbers to an array.
 
     Returns:
-        float64 ``(M, width)``, and bool ``(M,)`` for those that are none: they are NaN, and noted.
+        float64 ``(M, width)``, and bool ``(M,)``, True for invalid lists, which are NaN and noted.
     """
     whole = _plain_numbers(rows)
     if whole is not None and whole.shape == (len(rows), width):
@@ -168,7 +161,7 @@ def numbers(
 
 
 def _plain_numbers(values: Any) -> np.ndarray | None:
-    """Numbers as float64, without taking words for numbers."""
+    """Numbers as float64; None for anything else, digits in text included."""
     try:
         found = np.array(values)
     except (ValueError, OverflowError):  # lists of unequal length
@@ -176,8 +169,30 @@ def _plain_numbers(values: Any) -> np.ndarray | None:
     return found.astype(np.float64) if found.dtype.kind in "iuf" and found.ndim else None
 
 
+def note_keypoints(
+    given: np.ndarray, seen: np.ndarray, limits: Any, where: Callable[[int], str], findings: Findings
+) -> None:
+    """Note keypoints outside their image, and how many are labelled.
+
+    Args:
+        given: float64 ``(M, n, 2 or 3)``, x and y first.
+        seen: ``(M, n)``, the visibility of each; 0 is not labelled.
+        limits: the largest x and y in the image, for all or ``(M, 1, 2)``.
+        where: the place of an object, for the findings.
+        findings: where they are noted.
+    """
+    away = (seen > 0) & ((given[..., :2] < 0) | (given[..., :2] > limits)).any(axis=2)
+    findings.add_all(
+        "keypoint-outside",
+        np.flatnonzero(away.any(axis=1)),
+        lambda i: (where(i), "keypoints in the image", shown(given[i][away[i]][0].tolist()), "It is kept."),
+        warning=True,
+    )
+    findings.note(f"{int((seen > 0).sum()):,} keypoints labelled, {int((seen == 0).sum()):,} not")
+
+
 def by_row(values: Any, rows: np.ndarray, missing: np.ndarray) -> list[Any]:
-    """Values of single objects as one entry a row: those of its objects, or None where the row is missing.
+    """Group the values of objects by row; a missing row is None.
 
     Args:
         values: an array ``(M, ...)`` or a list of M.
@@ -197,10 +212,9 @@ def by_row(values: Any, rows: np.ndarray, missing: np.ndarray) -> list[Any]:
 
 
 def by_image(columns: Mapping[str, Any], rows: np.ndarray, missing: np.ndarray) -> dict[str, Any]:
-    """The columns of single objects as columns of images: see `by_row`.
+    """Group the columns of objects by image, see `by_row`.
 
-    Before them stands which images somebody looked at, and beside their labels the distinct ones of each image, as
-    `MultiLabel` takes them.
+    Adds ``annotated``, and beside ``labels`` the distinct ones of each image as ``categories``, for `MultiLabel`.
 
     >>> by_image({"labels": ["cat", "dog", "cat"]}, np.zeros(3, int), np.array([False, True]))
     {'annotated': array([ True, False]), 'labels': [['cat', 'dog', 'cat'], None], 'categories': [['cat', 'dog'], None]}
@@ -213,36 +227,39 @@ def by_image(columns: Mapping[str, Any], rows: np.ndarray, missing: np.ndarray) 
     return out
 
 
-def scenes(
+def missing_images(
     findings: Findings,
+    count: int,
     *,
-    had: np.ndarray,
+    annotated: np.ndarray,
+    wanted: np.ndarray,
     kept: np.ndarray,
-    lost: np.ndarray,
     said: np.ndarray | None = None,
     unannotated: str | None,
 ) -> np.ndarray:
-    """Which images have no label at all, bool ``(N,)``, beside those where nothing is to be seen; both noted.
+    """Which images have no label, bool ``(count,)``; the others without objects are empty. Both are noted.
 
     Args:
-        findings: where the counts are noted.
-        had: int ``(N,)``, annotations of each image.
-        kept: those of them that are left.
-        lost: those that were left out though they show something: crowds, boxes that are none.
-        said: bool ``(N,)``, images of which the files say that they are empty.
-        unannotated: ``"missing"`` or ``"empty"``, what an image without annotation is; None for missing, as
-            nobody said.
+        findings: where the numbers of images are noted.
+        count: the number of images.
+        annotated: the image of each annotation, -1 for none.
+        wanted: the same of those that are not of another category: they show something, also if they are left out,
+            as crowds and unusable boxes are.
+        kept: the same of those that are kept.
+        said: bool ``(count,)``, the images that the files say are empty where they have no annotation.
+        unannotated: ``"missing"`` or ``"empty"``, the meaning of an image without annotation; None for missing, with
+            a warning.
     """
+    had, some, left = (np.bincount(rows[rows >= 0], minlength=count) for rows in (annotated, wanted, kept))
     bare = (had == 0) if said is None else (had == 0) & ~said
-    spoilt = (kept == 0) & (lost > 0)
+    spoilt = (left == 0) & (some > 0)
     missing = spoilt if unannotated == "empty" else spoilt | bare
     if unannotated is None:
-        unsaid = 'images without annotation, taken as missing unless unannotated="empty"'
+        unsaid = 'images without annotation, missing unless unannotated="empty"'
         findings.odd(unsaid, int(bare.sum()))
-    findings.odd("images whose every annotation was left out", int(spoilt.sum()))
-    empty = (kept == 0) & ~missing
-    count = len(had)
-    if count and spoilt.any() and not (kept > 0).any():
+    findings.odd("images with all annotations left out", int(spoilt.sum()))
+    empty = (left == 0) & ~missing
+    if count and spoilt.any() and not left.any():
         expected = "at least one annotation that can be used"
         found = f"none of {int(had.sum()):,}"
         findings.add("nothing-left", "the annotations", expected, found, "See the warnings of the report.")
@@ -252,24 +269,24 @@ def scenes(
         f"{number:,} {words}"
         for number, words in (
             (int((bare & missing).sum()), "without annotation"),
-            (int(spoilt.sum()), "whose every annotation was left out"),
+            (int(spoilt.sum()), "with all annotations left out"),
         )
         if number
     ]
     assumed = int((bare & empty).sum())
     findings.head(
         f"{count:,} images",
-        f"{int((kept > 0).sum()):,} annotated",
+        f"{int((left > 0).sum()):,} annotated",
         f"{int(missing.sum()):,} missing" + (f": {', '.join(reasons)}" if reasons else ""),
         f"{int(empty.sum()):,} empty" + (f": {assumed:,} without annotation" if assumed else ""),
     )
     return missing
 
 
-def chosen(
+def wanted_categories(
     what: str, names: Sequence[str], categories: Iterable[str] | None, findings: Findings
 ) -> np.ndarray:
-    """Which categories the user wants, bool for each of ``names``; an error noted for one that is not there."""
+    """Which of the names the user wants, bool for each; unknown categories are noted as errors."""
     if categories is None:
         return np.ones(len(names), bool)
     wanted = names_in(categories, what)
@@ -282,5 +299,5 @@ def chosen(
 
 
 def sizes_of(sizes: Sequence[tuple[int, int]]) -> np.ndarray:
-    """Sizes as a column, int32 ``(N, 2)``: height, width."""
+    """Sizes (height, width) as a column, int32 ``(N, 2)``."""
     return np.array(sizes, np.int32).reshape(-1, 2)

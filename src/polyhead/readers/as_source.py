@@ -1,4 +1,4 @@
-"""Whatever a user gives as data, as a source."""
+"""Makes a source of the data that a user gives."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from polyhead.store.reader import open_store
 
 
 def as_source(data: Any, asked: Sequence[str] | None = None) -> Source:
-    """Whatever a user gives as data, as a source.
+    """Make a source of a user's data.
 
     Args:
-        data: what was given.
-        asked: the columns that are read: other entries of a mapping need be no columns. None asks for all.
+        data: a source, a mapping of arrays, a table, or a path.
+        asked: the columns that will be read; other entries of a mapping are ignored. None for all.
 
     Raises:
-        DataError: for what is none.
+        DataError: for other data.
     """
     if isinstance(data, Source):
         return data

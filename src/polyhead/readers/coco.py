@@ -1,4 +1,4 @@
-"""COCO's JSON: boxes, polygons, run lengths, keypoints, panoptic segments."""
+"""Reads COCO's JSON: boxes, polygons, run lengths, keypoints, panoptic segments."""
 
 from __future__ import annotations
 
@@ -9,14 +9,12 @@ import numpy as np
 
 from polyhead.errors import place
 from polyhead.kinds.source_column import About
-from polyhead.readers.annotations import Images, chosen, require_choice, require_choices
+from polyhead.readers.annotations import Images, require_choices, wanted_categories
 from polyhead.readers.coco_columns import Reader
-from polyhead.readers.coco_json import content_of, entries_of, kind_of, known_of, path_of, pictures_of
+from polyhead.readers.coco_json import coco_kind, coco_path, content_of, entries_of, known_of, pictures_of
 from polyhead.readers.coco_panoptic import panoptic_of
 from polyhead.readers.findings import Findings
 from polyhead.readers.paths import Files, Root
-
-KINDS = ("instances", "keypoints", "panoptic")
 
 
 def read_coco(
@@ -33,55 +31,55 @@ def read_coco(
     exif: str | None = None,
     verify: bool = False,
 ) -> Images:
-    """The images and annotations of a COCO file, one row an image.
+    """Read the images and annotations of a COCO file, one row per image.
 
-    Columns, of which ``labels`` to ``keypoints`` hold one entry for each object of the image:
+    Columns; from ``boxes`` to ``keypoints``, they hold one entry for each object of the image:
 
-    - ``image``: the path of the image; ``file``: its name in the annotation file; ``id``: its number there.
-    - ``size``: int32 ``(N, 2)``, height and width of the file. Where the annotation file says other ones, in the same
-      proportions, the image was resized after it was annotated: all that lies in it is scaled along.
-    - ``annotated``: whether somebody looked at the image: False where its labels are missing.
+    - ``image``: the path of the image; ``file`` and ``id``: its name and id in the annotation file.
+    - ``size``: int32 ``(N, 2)``, height and width of the image file. If the annotation file has another size of the
+      same proportions, the image was resized after it was annotated, and its annotations are scaled accordingly.
+    - ``annotated``: whether the image was annotated: False if its labels are missing.
     - ``boxes``: float32 ``(k, 4)``, ``xyxy`` in pixels of the image; ``labels``: the names of the categories.
     - ``categories``: each name once, for `MultiLabel`.
-    - ``ids``: the numbers of the annotations; ``crowd``: bool ``(k,)``, with ``crowds="keep"``.
-    - ``area``, ``score``, ``attributes``, where the file has any: float32 ``(k,)`` in square pixels; float32 ``(k,)``;
-      what the file holds, and of objects with named attributes a column ``attributes.NAME`` for each name. NaN or
-      None where an object has none.
-    - ``masks``, where the file has any: for each object `Polygons`, `Rle` or None; ``to_mask()`` draws it. Of panoptic
-      segments each thing's `Segment`, -1 where a pixel has no label: ``Mask(missing=-1)``.
-    - ``keypoints``, for that kind: float32 ``(k, n, 3)``, x, y, and visibility 0, 1 or 2.
-    - ``panoptic``, for that kind: a `Panoptic` an image. Boxes and labels are then those of the things.
+    - ``ids``: the ids of the annotations; ``crowd``: bool ``(k,)``, with ``crowds="keep"``.
+    - ``area``, ``score``, ``attributes``, if the file has any: float32 ``(k,)`` in square pixels; float32 ``(k,)``; the
+      attributes as they are in the file, and a column ``attributes.NAME`` for each name among them. NaN or None for
+      objects without.
+    - ``masks``, if the file has any: `Polygons`, `Rle` or None for each object; ``to_mask()`` draws it. For panoptic
+      segments, the `Segment` of each thing, with -1 for pixels without a label: ``Mask(missing=-1)``.
+    - ``keypoints``, with this kind: float32 ``(k, n, 3)``, x, y, and visibility 0, 1 or 2.
+    - ``panoptic``, with this kind: a `Panoptic` per image. Boxes and labels are then those of the things.
 
-    ``Categorical``, ``MultiLabel`` and, of ``panoptic``, ``Mask`` take the categories of the file, all of them and in
-    its order, where they name no classes.
+    By default ``Categorical``, ``MultiLabel`` and, for ``panoptic``, ``Mask`` use all categories of the file, in its
+    order.
 
-    A row is None where the image has no label, and empty where nothing is to be seen. An image of which every
-    annotation was left out has no label either: something is there.
+    An entry is None if the image has no label, and empty if the image has no objects. An image whose every annotation
+    was dropped has no label, as there is something in it.
 
     Args:
         annotations: the JSON file.
-        images: the folder of the images, which has to be said; no name in the file may lead out of it.
-        kind: ``"instances"``, ``"keypoints"`` or ``"panoptic"``; by default as the file looks.
-        segments: the folder of the panoptic PNGs; by default named as the JSON file is, without its ending.
-        categories: the names to keep; objects of others are left out and counted.
-        crowds: ``"skip"`` or ``"keep"`` boxes around many objects (``iscrowd``); not said, they are skipped, and a
-            warning counts them.
-        unannotated: what an image without annotation is: ``"missing"`` its labels or ``"empty"``; not said, it is
-            missing, and a warning counts them.
-        invalid: ``"drop"`` single objects that cannot be used, and count them; or ``"raise"``. Not said, boxes that are
-            negative, empty or outside are left out, and what cannot be read, such as a category that the file does not
-            have or a mask that is none, is an error. A file of which most objects cannot be read is always one.
-        missing_files: ``"raise"``, or ``"drop"`` images that are not there, cannot be read, or have other proportions
-            than the file says.
-        exif: whether annotations were made on the image with its Exif orientation ``"applied"``, as viewers show it,
-            or ``"ignored"``, as its pixels are stored; by default applied. `polyhead.Image` knows it from here.
-        verify: an image whose size cannot be read is an error, rather than of the size that the file says.
+        images: the folder of the images, required; no name in the file may lead out of it.
+        kind: ``"instances"``, ``"keypoints"`` or ``"panoptic"``; by default inferred from the file.
+        segments: the folder of the panoptic PNGs; by default named like the JSON file without its ending.
+        categories: the names to keep; objects of other categories are dropped and counted.
+        crowds: ``"skip"`` or ``"keep"`` boxes around many objects (``iscrowd``); by default they are skipped with a
+            warning.
+        unannotated: whether the label of an image without annotation is ``"missing"`` or ``"empty"``; by default it is
+            missing, with a warning.
+        invalid: ``"drop"`` objects that cannot be used, with a warning, or ``"raise"``. By default, boxes that are
+            negative, empty or outside are dropped, and what cannot be read, such as an unknown category or a broken
+            mask, is an error. A file of mostly unreadable objects is always an error.
+        missing_files: ``"raise"``, or ``"drop"`` images that do not exist, cannot be read, or have other proportions
+            than the annotation file states.
+        exif: whether the images were annotated with their Exif orientation ``"applied"``, as viewers show them, or
+            ``"ignored"``, as their pixels are stored; by default applied. `polyhead.Image` follows it.
+        verify: an unreadable image is an error; by default its size is taken from the annotation file.
 
     Returns:
-        A source with a ``report`` of all that was odd, and the names of the ``categories``.
+        A source with a ``report`` of all irregularities and the names of the ``categories``.
 
     Raises:
-        DataError: for what makes the data unusable, all of it at once.
+        DataError: with all problems that make the data unusable.
 
     >>> import json, pathlib, tempfile
     >>> folder = pathlib.Path(tempfile.mkdtemp())
@@ -96,20 +94,18 @@ def read_coco(
     [[5.0, 10.0, 25.0, 30.0]]
     """
     require_choices("read_coco", locals())
-    if kind is not None:
-        require_choice("read_coco(kind=)", kind, KINDS)
     findings = Findings(invalid)
-    path = path_of(annotations, images)
+    path = coco_path(annotations, images)
     content = content_of(path)
     files = Files(findings, missing_files, exif=exif)
     pictures = pictures_of(content, path, Root(images, "read_coco(images)", findings), files, verify)
     known = known_of(content, path, findings)
     found = entries_of(content["annotations"], "annotation", path, findings)
-    kind = kind or kind_of(content)
+    kind = kind or coco_kind(content)
     reader = Reader(path, pictures, known, findings, crowds, unannotated, invalid)
-    keep = chosen("read_coco(categories=)", known.names, categories, findings)
+    keep = wanted_categories("read_coco(categories=)", known.names, categories, findings)
     if findings.count("category-form") + findings.count("category-twice"):
-        findings.stop()  # else each of their objects would be a mistake as well
+        findings.stop()  # else each of their objects would be an error as well
     names = tuple(np.array(known.names, object)[keep].tolist())
     about = {"image": About(exif=exif)}
     if kind == "panoptic":

@@ -1,4 +1,4 @@
-"""The annotations of one COCO file as columns."""
+"""Turns the annotations of one COCO file into columns."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from typing import Any
 import numpy as np
 
 from polyhead.errors import place, shown
-from polyhead.readers.annotations import by_image, clip_boxes, numbers, scenes, sizes_of
-from polyhead.readers.coco_json import Known, Pictures, id_of
+from polyhead.readers.annotations import by_image, clip_boxes, missing_images, number_lists, sizes_of
+from polyhead.readers.coco_json import CocoCategories, Pictures, id_of
 from polyhead.readers.coco_objects import extras_of, keypoints_of, mask_of
 from polyhead.readers.findings import Findings
 
 
 class Reader:
-    """The annotations of one file as columns."""
+    """Turns the annotations of one file into columns."""
 
     def __init__(
         self,
         path: Path,
         pictures: Pictures,
-        known: Known,
+        known: CocoCategories,
         findings: Findings,
         crowds: str | None,
         unannotated: str | None,
@@ -33,7 +33,7 @@ class Reader:
         self.count = len(pictures.ids)
         self.said, size = sizes_of(pictures.said), sizes_of(pictures.sizes)
         self.scale = (size / np.maximum(self.said, 1))[:, ::-1].astype(np.float64)
-        """What x and y of each image are to be multiplied by: other than 1 where it was resized."""
+        """The factors of x and y in each image: other than 1 if it was resized."""
 
     def where(self, entry: Mapping[str, Any]) -> str:
         """The place of an annotation."""
@@ -42,7 +42,7 @@ class Reader:
         return f"{place(file=self.file)}, {which} of image {shown(entry.get('image_id'))}"
 
     def rows(self, found: Sequence[dict[str, Any]]) -> np.ndarray:
-        """The row of each annotation, -1 where its image was left out or is not there."""
+        """The row of each annotation, -1 if its image was left out or does not exist."""
         rows, lost = np.full(len(found), -1, np.int64), 0
         for i, entry in enumerate(found):
             row = self.pictures.row_of.get(id_of(entry.get("image_id")))
@@ -53,7 +53,7 @@ class Reader:
             else:
                 rows[i] = row
         if lost:
-            self.findings.note(f"{lost:,} annotations left out, without an image")
+            self.findings.note(f"{lost:,} annotations without image left out")
         if lost == len(found) and lost:
             some = ", ".join(shown(number) for number in list(self.pictures.row_of)[:4])
             expected = (
@@ -65,7 +65,7 @@ class Reader:
         return rows
 
     def classes(self, found: Sequence[dict[str, Any]], where: Any) -> np.ndarray:
-        """The category of each entry as its position, -1 where the file does not have it: that one is left out."""
+        """The position of each entry's category, -1 for an unknown one."""
         known = self.known
         classes = np.full(len(found), -1, np.int64)
         for i, entry in enumerate(found):
@@ -80,10 +80,10 @@ class Reader:
         return classes
 
     def crowded(self, found: Sequence[dict[str, Any]], where: Any) -> tuple[np.ndarray, np.ndarray]:
-        """Which entries are crowds, and which say neither that they are nor that they are not."""
+        """Which entries are crowds, and which have an invalid ``iscrowd``."""
         crowd, unread = np.zeros(len(found), bool), np.zeros(len(found), bool)
         for i, entry in enumerate(found):
-            value = entry.get("iscrowd") or 0  # null is as good as absent
+            value = entry.get("iscrowd") or 0  # null means absent
             number = int(value) if isinstance(value, bool) else id_of(value)
             if number not in (0, 1):
                 self.findings.leave_out("crowd", where(entry), "an iscrowd of 0 or 1", shown(value))
@@ -91,7 +91,7 @@ class Reader:
         return crowd, unread
 
     def chosen_of(self, rows: np.ndarray, classes: np.ndarray, crowd: np.ndarray, keep: np.ndarray) -> Any:
-        """Which annotations are wanted; the others are counted."""
+        """Which annotations are kept, and which are skipped as crowds; the others are counted."""
         there = rows >= 0
         wanted = there & (classes >= 0) & np.append(keep, False)[classes]
         others = int((there & (classes >= 0) & ~wanted).sum())
@@ -101,13 +101,13 @@ class Reader:
         if self.crowds != "keep":
             self.findings.note(f"{crowds:,} crowds left out")
             if self.crowds is None:
-                self.findings.odd('crowds, left out unless crowds="keep"', crowds)
+                self.findings.odd('crowds left out unless crowds="keep"', crowds)
             return wanted & ~crowd, wanted & crowd
         self.findings.note(f"{crowds:,} crowds")
         return wanted, np.zeros(len(wanted), bool)
 
     def objects(self, found: list[dict[str, Any]], keep: np.ndarray, kind: str) -> dict[str, Any]:
-        """The columns of instances, and of keypoints."""
+        """The columns of instances and keypoints."""
         findings, names = self.findings, self.known.names
         self._unique(found)
         rows, classes = self.rows(found), self.classes(found, self.where)
@@ -128,9 +128,14 @@ class Reader:
         findings.stop_if_most(len(found))
         at, masks = at[kept], [masks[i] for i in np.flatnonzero(kept).tolist()]
         some, scale = [found[i] for i in at.tolist()], self.scale[rows[at]]
-        had, left = self.per_row(rows), self.per_row(rows[at])
-        lost = self.per_row(rows[skipped | wanted | unread]) - left
-        missing = scenes(findings, had=had, kept=left, lost=lost, unannotated=self.unannotated)
+        missing = missing_images(
+            findings,
+            self.count,
+            annotated=rows,
+            wanted=rows[skipped | wanted | unread],
+            kept=rows[at],
+            unannotated=self.unannotated,
+        )
         findings.note(f"{len(at):,} boxes of {len(set(classes[at].tolist())):,} categories")
         ids = [id_of(entry.get("id")) for entry in some]
         ids = [-1 if number is None else number for number in ids]
@@ -153,10 +158,6 @@ class Reader:
         columns |= extras_of(some, scale.prod(axis=1), self.where, findings)
         return by_image(columns, rows[at], missing)
 
-    def per_row(self, rows: np.ndarray) -> np.ndarray:
-        """How many entries each image has."""
-        return np.bincount(rows[rows >= 0], minlength=self.count)
-
     def _unique(self, found: Sequence[dict[str, Any]]) -> None:
         seen = set()
         for entry in found:
@@ -172,7 +173,7 @@ class Reader:
     def boxes(
         self, some: Sequence[dict[str, Any]], masks: Sequence[Any], rows: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Boxes in the pixels that the file says, and which of them are boxes at all."""
+        """Boxes in pixels of the size in the file, and which of them are usable."""
 
         def where(i: int) -> str:
             return self.where(some[i])
@@ -183,7 +184,7 @@ class Reader:
             self.findings.note(f"{sum(bare):,} boxes taken from masks")
         listed = [[0.0] * 4 if b else box for b, box in zip(bare, given, strict=True)]
         expected = "a bbox of four numbers (x, y, width, height)"
-        boxes, unread = numbers(listed, 4, where, "box", expected, self.findings)
+        boxes, unread = number_lists(listed, 4, where, "box", expected, self.findings)
         boxes[:, 2:] += boxes[:, :2]
         for i in np.flatnonzero(bare).tolist():
             boxes[i] = masks[i].box()

@@ -1,4 +1,4 @@
-"""COCO's JSON as a whole: its form, its images, its categories."""
+"""Reads a COCO file: its form, its images, its categories."""
 
 from __future__ import annotations
 
@@ -17,18 +17,17 @@ from polyhead.readers.findings import Findings
 from polyhead.readers.paths import Files, Root, way_for
 
 
-def path_of(annotations: Any, images: Any) -> Path:
-    """The path of the JSON.
+def coco_path(annotations: Any, images: Any) -> Path:
+    """The path of the JSON file.
 
     Raises:
-        DataError: for what is no path, for a folder, or where nobody says where the images are; it names the files
-            that help.
+        DataError: for an invalid path, a folder, or a missing folder of images; it suggests existing files.
     """
     where = "read_coco(annotations)"
     path = as_path(annotations, where)
     if path.is_dir():
         there = sorted(str(p) for way in ("*.json", "*/*.json") for p in path.glob(way))
-        found = f"a folder with {_some(there)}" if there else "a folder without one"
+        found = f"a folder with {_first_names(there)}" if there else "a folder without one"
         given = there[0] if there else "annotations.json"
         folder = _images_below(path) if images is None else os.fspath(images)
         fix = f'Say read_coco("{given}", "{folder}"): the file, and the folder of the images.'
@@ -43,12 +42,12 @@ def path_of(annotations: Any, images: Any) -> Path:
     return path
 
 
-def _some(names: Sequence[str]) -> str:
+def _first_names(names: Sequence[str]) -> str:
     return ", ".join(names[:_SHOWN]) + (f", … ({len(names):,} in all)" if len(names) > _SHOWN else "")
 
 
 def _images_below(folder: Path) -> str:
-    """The folder in which images lie: this one, or the first in it, or beside it, that holds any."""
+    """The first folder that holds images: this one, one in it, or one beside it."""
     homes = (folder, folder.parent) if folder.name.lower().startswith("annotation") else (folder,)
     for home in homes:
         for one in (home, *sorted(p for p in home.iterdir() if p.is_dir())):
@@ -61,7 +60,7 @@ _SHOWN = 4
 
 
 def content_of(path: Path) -> dict[str, Any]:
-    """The JSON, if it is of COCO's form."""
+    """The content of a JSON file in COCO's form."""
     where = place(file=str(path))
     try:
         content = json.loads(path.read_bytes())
@@ -85,8 +84,8 @@ def content_of(path: Path) -> dict[str, Any]:
     return content
 
 
-def kind_of(content: Mapping[str, Any]) -> str:
-    """Which of COCO's kinds of annotation the file holds."""
+def coco_kind(content: Mapping[str, Any]) -> str:
+    """Infer which kind of annotation the file holds."""
     some = [a for a in content["annotations"][:100] if isinstance(a, dict)]
     if any("segments_info" in a for a in some):
         return "panoptic"
@@ -95,7 +94,7 @@ def kind_of(content: Mapping[str, Any]) -> str:
 
 
 def entries_of(values: Sequence[Any], what: str, path: Path, findings: Findings) -> list[dict[str, Any]]:
-    """The entries of a list, if all are objects."""
+    """The entries of a list that are objects; others are noted."""
     for i, value in enumerate(values):
         if not isinstance(value, dict):
             findings.add("form", f"{place(file=str(path))}, {what} {i}", "an object", shown(value))
@@ -103,14 +102,14 @@ def entries_of(values: Sequence[Any], what: str, path: Path, findings: Findings)
 
 
 class Pictures:
-    """The images of the file that are there: a row each.
+    """The images of the file that exist, one row each.
 
     Attributes:
-        ids: as the file has them.
+        ids: their ids in the file.
         files: their names in the file.
-        paths: where they are.
-        sizes: ``(height, width)`` of each file.
-        said: the same as the annotation file says them, which is what its coordinates go by.
+        paths: their paths.
+        sizes: ``(height, width)`` of the image files.
+        said: ``(height, width)`` in the annotation file, which its coordinates refer to.
         row_of: the row of an image's id, -1 for one that was left out.
     """
 
@@ -129,7 +128,7 @@ class Pictures:
 
 
 def id_of(value: Any) -> int | str | None:
-    """An id, however it is written; None for what is none.
+    """An id in any notation; None if it is invalid.
 
     >>> id_of(480), id_of(480.0), id_of("480"), id_of("0480"), id_of(True)
     (480, 480, 480, '0480', None)
@@ -145,13 +144,13 @@ def id_of(value: Any) -> int | str | None:
 
 
 def side_of(value: Any) -> int | None:
-    """The height or width of an image, however it is written; None for what is none."""
+    """The height or width of an image in any notation; None if it is invalid."""
     found = id_of(value)
     return found if isinstance(found, int) and 0 < found < 2**31 else None
 
 
 def pictures_of(content: Mapping[str, Any], path: Path, root: Root, files: Files, verify: bool) -> Pictures:
-    """The images that the file lists, with their paths and sizes."""
+    """The images in the file, with their paths and sizes."""
     findings, found = root.findings, Pictures()
     names = set()
     for i, entry in enumerate(entries_of(content["images"], "image", path, findings)):
@@ -194,8 +193,8 @@ def pictures_of(content: Mapping[str, Any], path: Path, root: Root, files: Files
     return found
 
 
-class Known(NamedTuple):
-    """The categories of the file: their names, numbers and further entries, in its order."""
+class CocoCategories(NamedTuple):
+    """The categories of the file, in its order: names, ids, whole entries, and the position of each id."""
 
     names: list[str]
     ids: list[int]
@@ -203,9 +202,9 @@ class Known(NamedTuple):
     place: dict[Any, int]
 
 
-def known_of(content: Mapping[str, Any], path: Path, findings: Findings) -> Known:
-    """The categories that the file lists."""
-    known, names = Known([], [], [], {}), set[str]()
+def known_of(content: Mapping[str, Any], path: Path, findings: Findings) -> CocoCategories:
+    """Read the categories of the file."""
+    known, names = CocoCategories([], [], [], {}), set[str]()
     for i, entry in enumerate(entries_of(content["categories"], "category", path, findings)):
         number, name = id_of(entry.get("id")), entry.get("name")
         where = f"{place(file=str(path))}, category {i if entry.get('id') is None else shown(entry['id'])}"

@@ -1,4 +1,4 @@
-"""What COCO's JSON says of single objects: their masks and keypoints."""
+"""Reads the masks, keypoints and further values of objects in COCO's JSON."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import numpy as np
 
 from polyhead.columns.mask_values import Polygons, Rle
 from polyhead.errors import DataError, shown
-from polyhead.readers.annotations import numbers
+from polyhead.readers.annotations import note_keypoints, number_lists
 from polyhead.readers.findings import Findings
 
 MOST_NAMES = 200
-"""Attributes that get a column each; of more, their names are values rather than names."""
+"""Attributes that get a column each, at most; more of them are probably not names."""
 
 Where = Callable[[Mapping[str, Any]], str]
 
@@ -21,13 +21,13 @@ Where = Callable[[Mapping[str, Any]], str]
 def mask_of(
     entry: Mapping[str, Any], size: tuple[int, int], where: Where, findings: Findings
 ) -> Polygons | Rle | None:
-    """The mask of an annotation, or None where it has none.
+    """The mask of an annotation, or None.
 
     Args:
         entry: the annotation.
-        size: of its image.
+        size: (height, width) of its image.
         where: its place, for the findings.
-        findings: where what is no mask is noted.
+        findings: gets a note of invalid masks.
     """
     given = entry.get("segmentation")
     if not given and isinstance(given, (list, dict, type(None))):
@@ -39,7 +39,7 @@ def mask_of(
         findings.leave_out("mask", where(entry), expected, shown(given))
         return None
     if not any(isinstance(flat, (list, dict)) for flat in given):
-        given = [given]  # one polygon that is not in a list of its own
+        given = [given]  # one polygon without a list around it
     elif len(given) > 2 and all(isinstance(flat, list) and len(flat) == 2 for flat in given):
         given = [given]  # the same, of pairs x, y
     rings = []
@@ -63,7 +63,7 @@ def mask_of(
 
 
 def _ring(flat: Any) -> np.ndarray | None:
-    """A polygon as float64 ``(2 n,)``, or None for what is none."""
+    """A polygon as float64 ``(2 n,)``, or None if it is invalid."""
     try:
         ring = np.array(flat)
     except (ValueError, OverflowError):
@@ -83,7 +83,7 @@ def _rle(
     findings: Findings,
 ) -> Rle | None:
     try:
-        mask = Rle(_whole(given.get("size", ())), _whole(given.get("counts", ())))
+        mask = Rle(_whole_numbers(given.get("size", ())), _whole_numbers(given.get("counts", ())))
     except DataError as error:
         (problem,) = error.problems
         findings.leave_out("mask", where(entry), f"run lengths, {problem.expected}", problem.found)
@@ -95,8 +95,8 @@ def _rle(
     return mask
 
 
-def _whole(given: Any) -> Any:
-    """Numbers such as 480.0 as 480; all else as it is."""
+def _whole_numbers(given: Any) -> Any:
+    """Convert floats such as 480.0 in a list to integers."""
     if not isinstance(given, list):
         return given
     return [int(n) if isinstance(n, float) and n.is_integer() and abs(n) < 2**53 else n for n in given]
@@ -113,10 +113,10 @@ def keypoints_of(
 
     Args:
         some: the annotations.
-        names: for each category that is wanted the names of its keypoints, or None.
-        sizes: ``(k, 2)`` of their images.
+        names: the names of the keypoints of each wanted category, or None.
+        sizes: ``(k, 2)``, the sizes of their images.
         where: the place of an annotation, for the findings.
-        findings: where what is no keypoint is noted.
+        findings: gets a note of invalid keypoints.
     """
     counts = sorted({len(n) for n in names if isinstance(n, list) and n})
     if len(counts) != 1:
@@ -130,10 +130,10 @@ def keypoints_of(
         return where(some[i])
 
     given = [entry.get("keypoints") for entry in some]
-    bare = [not points for points in given]  # of a category that has none, or not labelled
+    bare = [not points for points in given]  # of a category without keypoints, or not labelled
     listed = [points or [0] * (3 * count) for points in given]
     expected = f"keypoints, {3 * count} numbers (x, y, visibility of each)"
-    flat, unread = numbers(listed, 3 * count, at, "keypoints", expected, findings)
+    flat, unread = number_lists(listed, 3 * count, at, "keypoints", expected, findings)
     points = flat.reshape(-1, count, 3)
     with np.errstate(invalid="ignore"):
         wrong = ~(np.abs(points) < np.finfo(np.float32).max).all(axis=(1, 2)) & ~unread
@@ -143,17 +143,8 @@ def keypoints_of(
     for i in np.flatnonzero(strange).tolist():
         found = shown(points[i, :, 2].tolist())
         findings.leave_out("visibility", at(i), "a visibility of 0, 1 or 2", found)
-    points[wrong | unread | strange] = 0  # as of an object whose keypoints nobody labelled
-    seen = points[..., 2]
-    limits = sizes[:, None, ::-1]
-    away = (seen > 0) & ((points[..., :2] < 0) | (points[..., :2] > limits)).any(axis=2)
-    findings.add_all(
-        "keypoint-outside",
-        np.flatnonzero(away.any(axis=1)),
-        lambda i: (at(i), "keypoints in the image", shown(points[i][away[i]][0].tolist()), "It is kept."),
-        warning=True,
-    )
-    findings.note(f"{int((seen > 0).sum()):,} keypoints labelled, {int((seen == 0).sum()):,} not")
+    points[wrong | unread | strange] = 0  # as if its keypoints were not labelled
+    note_keypoints(points, points[..., 2], sizes[:, None, ::-1], at, findings)
     if any(bare):
         findings.note(f"{sum(bare):,} objects without keypoints")
     return points.astype(np.float32)
@@ -162,13 +153,13 @@ def keypoints_of(
 def extras_of(
     some: Sequence[Mapping[str, Any]], scale: np.ndarray, where: Where, findings: Findings
 ) -> dict[str, Any]:
-    """What else a file says of objects, as columns: those that any of them has.
+    """The columns of area, score and attributes that any object has.
 
     Args:
         some: the annotations.
-        scale: float64 ``(k,)``, by how much the area of their images changed since.
+        scale: float64 ``(k,)``, the change of area of their images since annotation.
         where: the place of an annotation, for the findings.
-        findings: where what is no number is noted.
+        findings: gets a note of values that are not numbers.
     """
     columns: dict[str, Any] = {}
     for name in ("area", "score"):
@@ -180,7 +171,7 @@ def extras_of(
             if isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < 1e30:
                 found[i] = value
             elif value is not None:
-                expected, fix = f"{name}, a number", "It is missing, then."
+                expected, fix = f"{name}, a number", "It is set to missing."
                 findings.add("extra", where(some[i]), expected, shown(value), fix, warning=True)
         columns[name] = (found * scale if name == "area" else found).astype(np.float32)
     given = [entry.get("attributes") for entry in some]
@@ -189,6 +180,6 @@ def extras_of(
     named = [value if isinstance(value, dict) else {} for value in given]
     keys = dict.fromkeys(key for value in named for key in value)
     if len(keys) > MOST_NAMES:
-        findings.note(f"{len(keys):,} names of attributes, too many for a column each: see `attributes`")
+        findings.note(f"{len(keys):,} names of attributes, too many for columns: see `attributes`")
         return columns
     return columns | {f"attributes.{key}": [value.get(key) for value in named] for key in keys}

@@ -1,4 +1,4 @@
-"""What is wrong or odd in some files, counted by kind, with the places of a few of each."""
+"""Collects the problems of files by kind, with a count and some places of each."""
 
 from __future__ import annotations
 
@@ -10,55 +10,55 @@ import numpy as np
 from polyhead.errors import DataError, Problem, Report, warn
 
 SHOWN = 10
-"""Places that are named for each kind of mistake; of the rest, the number."""
+"""How many places are listed for each kind of problem."""
 
 ODDITIES = {
     "no-image": "annotations without image",
-    "category": "objects of a class that the data does not have left out",
-    "crowd": "objects with another iscrowd than 0 or 1 left out",
+    "category": "objects of unknown classes left out",
+    "crowd": "objects with an iscrowd other than 0 or 1 left out",
     "box": "objects without a readable box left out",
     "box-number": "boxes that are not finite left out",
     "mask": "masks that cannot be read left out",
     "mask-number": "masks that are not finite left out",
     "keypoints": "keypoints that cannot be read left out",
     "keypoint-number": "keypoints that are not finite left out",
-    "visibility": "keypoints of another visibility than 0, 1 or 2 left out",
-    "difficult": "objects with another <difficult> than 0 or 1, taken as 0",
-    "number": "lines that are no numbers left out",
-    "fields": "lines of another count of numbers left out",
+    "visibility": "keypoints with a visibility other than 0, 1 or 2 left out",
+    "difficult": "objects with a <difficult> other than 0 or 1, taken as 0",
+    "number": "lines that are not numbers left out",
+    "fields": "lines with a wrong count of numbers left out",
     "not-finite": "lines of numbers that are not finite left out",
     "pixels": "lines in pixels left out",
     "box-negative": "boxes of negative size left out",
     "box-empty": "empty boxes left out",
     "box-outside": "boxes outside left out",
     "box-clipped": "boxes cut off at the border",
-    "mask-short": "polygons of less than three corners left out",
+    "mask-short": "polygons with fewer than three corners left out",
     "keypoint-outside": "objects with keypoints outside",
-    "line-twice": "lines that stand twice",
-    "file-twice": "files that stand twice",
+    "line-twice": "duplicate lines",
+    "file-twice": "duplicate files",
     "file-name": "names of files that are not there",
     "no-file": "files that are not there left out",
     "image": "files that cannot be read left out",
     "resized": "images resized after annotation, with all that lies in them scaled along",
     "mask-size": "masks of another size than their image",
     "extra": "values that are no numbers, taken as missing",
-    "size": "images of other proportions than annotated left out",
-    "link": "links passed over",
+    "size": "images with other proportions than annotated left out",
+    "link": "links skipped",
     "no-class": "images in no class",
     "empty-class": "classes without images",
 }
-"""What the warning of a reader calls each kind of thing that is odd."""
+"""The name of each kind of problem in the warning of a reader."""
 
-LEFT_OUT = 'It is left out; say invalid="raise" to be stopped by it.'
+LEFT_OUT = 'It is left out; say invalid="raise" to make it an error.'
 SAY_DROP = 'Say invalid="drop" to leave such objects out.'
-"""What is said of one object that cannot be used, and of the first one where the reader was not told what to do."""
+"""The advice for an unusable object, and for the first one if ``invalid`` was not given."""
 
 
 class Findings:
-    """What is wrong with some files, by kind, so that all of it can be said at once and none of it at length.
+    """The problems of files by kind, reported together and abridged.
 
     Args:
-        invalid: what becomes of single objects that cannot be read: ``"drop"``; or ``"raise"``, as with None.
+        invalid: ``"drop"`` unreadable objects with a warning, or ``"raise"``, which None means as well.
 
     >>> findings = Findings()
     >>> for line in range(12):
@@ -78,7 +78,7 @@ class Findings:
     def add(
         self, code: str, where: str, expected: str, found: str, fix: str = "", *, warning: bool = False
     ) -> None:
-        """One mistake; ``expected`` should read well for all places of its kind."""
+        """Note a problem; ``expected`` should be the same for all of its kind."""
         kind = (code, warning)
         some = self._problems.setdefault(kind, [])
         self._totals[kind] = self._totals.get(kind, 0) + 1
@@ -86,7 +86,7 @@ class Findings:
             some.append(Problem(where, expected, found, fix, code, warning))
 
     def leave_out(self, code: str, where: str, expected: str, found: str, fix: str = "") -> None:
-        """One object, or a part of it, that cannot be used: a warning, and an error where the reader is to stop."""
+        """Note an unusable object or part of it: a warning if such objects are dropped, else an error."""
         if not self.lenient:
             advice = "" if self.count(code) else self._advice
             self.add(code, where, expected, found, f"{fix} {advice}".strip())
@@ -95,10 +95,10 @@ class Findings:
         self.add(code, where, expected, found, f"{fix} {LEFT_OUT}".strip(), warning=True)
 
     def stop_if_most(self, objects: int) -> None:
-        """Raise where more than half of all objects were left out: then the file is wrong, not an object in it.
+        """Raise if more than half of all objects were left out, as the whole file is wrong then.
 
         Raises:
-            DataError: with the problems of those objects.
+            DataError: with the problems of these objects.
         """
         if 2 * sum(self._left_out.values()) > objects:
             for code in self._left_out:
@@ -112,55 +112,55 @@ class Findings:
     def add_all(
         self, code: str, at: np.ndarray, words: Callable[[int], Sequence[str]], *, warning: bool = False
     ) -> None:
-        """A mistake at each of ``at``; only those that will be shown are put into words."""
+        """Note a problem at each of ``at``; ``words`` is called only for the places that are listed."""
         for i in at[:SHOWN].tolist():
             self.add(code, *words(i), warning=warning)
         if len(at) > SHOWN:
             self._totals[code, warning] += len(at) - SHOWN
 
     def note(self, text: str) -> None:
-        """What was counted or assumed."""
+        """Add a line on what was counted or assumed."""
         self._notes.append(text)
 
     def odd(self, text: str, count: int) -> None:
-        """What is no mistake in any one place and still has to be said: the warning counts it."""
+        """Count something that belongs to no single place in the warning."""
         if count:
             self._odd.append((text, count))
 
     def head(self, *texts: str) -> None:
-        """Notes that stand before those made so far."""
+        """Insert lines before those added so far."""
         self._notes[:0] = texts
 
     def count(self, code: str) -> int:
-        """How many mistakes of a kind there are."""
+        """The number of problems of a kind."""
         return self._totals.get((code, True), 0) + self._totals.get((code, False), 0)
 
     def stop(self) -> None:
-        """Raise what makes the data unusable, if anything does.
+        """Raise if anything makes the data unusable.
 
         Raises:
-            DataError: with all such problems.
+            DataError: with all errors noted so far.
         """
         errors = self.report().errors
         if errors:
             raise DataError(*errors)
 
     def told(self, where: str) -> Report:
-        """All of it, for a source that can be used; of what is odd there is one warning.
+        """The report of a usable source; one warning counts its problems.
 
         Args:
-            where: what was read, for the warning.
+            where: the name of the data in the warning.
         """
         counted = [(ODDITIES.get(code, code), n) for (code, warning), n in self._totals.items() if warning]
         counted += self._odd
         if counted:
-            found = "; ".join(f"{text}: {count:,}" for text, count in counted)
-            fix = "print(source.report) shows all of it."
-            warn(Problem(where, "nothing odd", found, fix, "odd", warning=True))
+            found = "; ".join(f"{text} ({count:,})" for text, count in counted)
+            fix = "print(source.report) shows the details."
+            warn(Problem(where, "", found, fix, "odd", warning=True))
         return self.report()
 
     def report(self) -> Report:
-        """All of it."""
+        """All problems and notes."""
         problems = []
         for kind, some in self._problems.items():
             problems += some

@@ -1,4 +1,4 @@
-"""Folders of images: a folder for each class, folders of masks beside them, a table of labels beside them."""
+"""Reads folders of images with class folders, folders of masks, or a table of labels."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from polyhead.sources.source import Source
 from polyhead.sources.tables import read_table
 
 KEYS = ("file", "file_name", "filename", "image", "image_path", "path", "name")
-"""Columns that hold the names of files, where the user does not say which."""
+"""The usual names of the column of file names."""
 
 
 def read_folder(
@@ -33,35 +33,34 @@ def read_folder(
     missing_files: str = "raise",
     verify: bool = False,
 ) -> Images:
-    """The images in a folder, one row each, with what folders, masks and a table say of them.
+    """Read the images in a folder, one row each, with labels from class folders, masks and a table.
 
     Columns:
 
-    - ``image``: the path of the image; ``file``: its name below the folder of the images.
-    - ``label``, of class folders: the name of the first folder, None for an image in none.
-    - ``mask``, or as ``masks`` names them: the path of the mask, None where there is none.
-    - the columns of the table but for its key; None or NaN for images that it does not have.
+    - ``image``: the path of the image; ``file``: its path relative to the folder of the images.
+    - ``label``, with class folders: the name of the first folder, None for images in none.
+    - ``mask``, or the columns named in ``masks``: the path of the mask, or None.
+    - the columns of the table except its key; None or NaN for images that are not in it.
 
     Args:
         root: the folder of the data set.
-        images: the folder of the images in it. By default the folder ``images``, if masks or a table are asked
-            for and it is there, else the root itself.
-        classes: whether the first folder is the class of the images in it; by default where there are folders,
-            and neither masks nor a table.
-        masks: the folder of masks that are named as the images are but for the ending, or several,
-            ``{column: folder}``. ``"masks/{stem}_mask"`` says how names differ.
-        table: a CSV or Parquet file in the root, or whatever `read_table` takes, with a row for each image.
+        images: the folder of the images in it. By default the folder ``images``, if it exists and masks or a table are
+            given, else the root itself.
+        classes: use the first folder as the class of its images; by default if there are folders, and neither masks
+            nor a table.
+        masks: the folder of masks, named like the images except for the ending, or several as ``{column: folder}``.
+            ``"masks/{stem}_mask"`` gives the pattern of other names.
+        table: a CSV or Parquet file in the root, or other data for `read_table`, with a row for each image.
         key: the table's column of file names, with or without folder and ending; by default the first of
             ``file``, ``file_name``, ``filename``, ``image``, ``image_path``, ``path``, ``name``.
-        missing_files: ``"raise"``, or ``"drop"`` what the table names and is not there, and images that cannot
-            be read.
-        verify: open every image and mask, to see that it can be read and that both are of one size.
+        missing_files: ``"raise"``, or ``"drop"`` rows of the table whose image does not exist, and unreadable images.
+        verify: open every image and mask, to check that they can be read and have the same size.
 
     Returns:
         A source with a ``report`` of all that was odd, and the names of the classes as ``categories``.
 
     Raises:
-        DataError: for what makes the data unusable, all of it at once.
+        DataError: with all problems that make the data unusable.
 
     >>> import pathlib, tempfile
     >>> folder = pathlib.Path(tempfile.mkdtemp())
@@ -107,7 +106,7 @@ def read_folder(
         if verify:
             _verify_masks(columns[column], sizes, column, files, findings)
     if table is not None:
-        joined = _joined(home, base, table, key, names, files, findings)
+        joined = _table_columns(home, base, table, key, names, files, findings)
         for column in [c for c in joined if c in columns]:
             fix = "Rename the column of the table."
             found_ = "one that the table has as well"
@@ -119,7 +118,7 @@ def read_folder(
 
 
 def _images(base: Root, masks: Sequence[str], table: Any, findings: Findings) -> list[str]:
-    """The names of the images below a folder, but for those in folders of masks."""
+    """The names of the images below a folder, without those in folders of masks."""
     names, others = base.files()
     inside = [os.path.relpath(m, base.path).replace(os.sep, "/") + "/" for m in masks if m != base.path]
     names = [name for name in names if not name.startswith(tuple(inside))]
@@ -146,7 +145,7 @@ def _classes(base: Root, names: Sequence[str], findings: Findings) -> tuple[Code
     for folder in folders:
         if folder not in there:
             where = place(file=os.path.join(base.path, folder))
-            fix = "It is no class, then."
+            fix = "It is not a class."
             findings.add("empty-class", where, "images in the folder of a class", "none", fix, warning=True)
     for name, label in zip(names, found, strict=True):
         if label is None:
@@ -163,7 +162,7 @@ def _classes(base: Root, names: Sequence[str], findings: Findings) -> tuple[Code
 
 
 class _Masks:
-    """A folder of masks, and how their names come from those of the images."""
+    """A folder of masks, and the pattern of their names."""
 
     def __init__(self, home: Root, given: str, column: str, findings: Findings) -> None:
         self._what = f"read_folder(masks=), column `{column}`"
@@ -177,7 +176,7 @@ class _Masks:
         self.path = self._root.path
 
     def of(self, names: Sequence[str], findings: Findings) -> list[Any]:
-        """The path of the mask of each image, or None."""
+        """The path of each image's mask, or None."""
         masks: dict[str, str] = {}
         for name in self._root.files()[0]:
             stem = self._stem(name)
@@ -208,7 +207,7 @@ class _Masks:
         return paths
 
     def _stem(self, name: str) -> str | None:
-        """The stem of the image that a mask is of, or None if its name is of another form."""
+        """The stem of a mask's image, or None if the mask's name does not match the pattern."""
         folder, _, base = os.path.splitext(name)[0].rpartition("/")
         if len(base) <= len(self._before) + len(self._after):
             return None if not self._plain else name
@@ -229,7 +228,7 @@ class _Masks:
 def _verify_masks(
     masks: Any, sizes: Sequence[tuple[int, int]], column: str, files: Files, findings: Findings
 ) -> None:
-    """Open each mask; one of another size than its image is noted, one that cannot be read becomes None."""
+    """Open each mask; note those of another size than their image, and replace unreadable ones by None."""
     for row, (path, size) in enumerate(zip(masks, sizes, strict=True)):
         if path is None:
             continue
@@ -243,7 +242,7 @@ def _verify_masks(
             findings.add("mask-size", where, expected, words, warning=True)
 
 
-def _joined(
+def _table_columns(
     home: Root,
     base: Root,
     table: Any,
@@ -257,7 +256,7 @@ def _joined(
     path = os.path.join(home.path, os.path.expanduser(table)) if is_path else None
     source = read_table(table if path is None else path)
     where = "the table" if path is None else place(file=path)
-    key = _key(source, key, where)
+    key = _key_column(source, key, where)
     values = source.only([key]).coded(np.arange(len(source)))[key]
     listed = (values.values() if isinstance(values, Coded) else np.asarray(values, object)).tolist()
     index = _index(names, os.path.relpath(base.path, home.path).replace(os.sep, "/"))
@@ -294,7 +293,7 @@ def _joined(
     return {column: _with_gaps(values, at < 0) for column, values in rows.items()}
 
 
-def _key(source: Source, key: str | None, where: str) -> str:
+def _key_column(source: Source, key: str | None, where: str) -> str:
     columns = source.columns
     if key is None:
         key = next((name for name in KEYS if name in columns), None)
@@ -309,7 +308,7 @@ def _key(source: Source, key: str | None, where: str) -> str:
 
 
 def _index(names: Sequence[str], folder: str) -> dict[str, int]:
-    """The image that a name means, as written in full or, where it is one alone, without folder or ending; else -1."""
+    """The image for each full name, and for names without folder or ending if they are unique; else -1."""
     index: dict[str, int] = {}
     for short in (
         lambda name: os.path.splitext(name.rpartition("/")[2])[0],
@@ -325,7 +324,7 @@ def _index(names: Sequence[str], folder: str) -> dict[str, int]:
 
 
 def _with_gaps(values: Values, gone: np.ndarray) -> Values:
-    """A column with a missing value in some rows.
+    """Set some rows of a column to missing.
 
     >>> _with_gaps(np.array([1, 2]), np.array([False, True])).tolist()
     [1.0, nan]

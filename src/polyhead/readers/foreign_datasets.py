@@ -1,6 +1,6 @@
-"""Datasets of other libraries that are no source: the way to read each of them.
+"""Advice on data that is not a source, such as datasets of other libraries.
 
-Nobody's library is imported to see what an object is: the module of its type says so.
+Objects are recognised by the module of their type, without importing their library.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ _WAYS = (
 
 
 def way(data: Any) -> str:
-    """What to do about data that is no source; empty where nothing is known of it.
+    """The fix for data that is not a source; empty for unknown objects.
 
     >>> way([1, 2])
     'Give names: {"image": images, "label": labels}.'

@@ -1,4 +1,4 @@
-"""The largest object of each row."""
+"""Reduces each row to its largest object."""
 
 from __future__ import annotations
 
@@ -31,30 +31,30 @@ PRESENT = "present"
 
 
 def largest(source: Source, boxes: str = "boxes", *, along: Sequence[str] | None = None) -> Source:
-    """The same rows with the largest object of each in place of all its objects: one box, one class, one mask.
+    """Reduce each row to its largest object: one box, one class, one mask.
 
-    For a model that says whether there is an object, which, and where: ``Binary(column="present")``,
+    For a model that predicts whether there is an object, its class and its place: ``Binary(column="present")``,
     ``Categorical(column="labels", given=...)``, ``Boxes(1, column="boxes", given=...)`` and
     ``Mask(column="masks", given=...)``.
 
     Columns:
 
-    - ``present``: True where a row has objects, False where it has none, None where nobody knows.
-    - ``boxes``: the largest box, ``(4,)`` of ``xyxy``, by its area; of equal ones the first.
-    - those of ``along``: the entry of the same object.
-    - all others as they are.
+    - ``present``: True for rows with objects, False for rows without, None for rows without a label.
+    - ``boxes``: the box of largest area, ``(4,)`` of ``xyxy``; the first of equal ones.
+    - the columns of ``along``: the entry of the same object.
+    - all other columns unchanged.
 
-    A row without objects has None in all of them: nothing is there to be labelled.
+    A row without objects has None in ``boxes`` and in the columns of ``along``.
 
     Args:
-        source: rows with several objects each, as `read_coco`, `read_yolo` and `read_voc` give them.
-        boxes: the column of boxes, ``(k, 4)`` of ``xyxy`` a row; None where there is no label.
-        along: the columns that hold one entry for each box; by default those of the readers that are there, from
-            ``labels`` and ``masks`` to ``area`` and ``attributes``.
+        source: rows with several objects each, as from `read_coco`, `read_yolo` and `read_voc`.
+        boxes: the column of boxes, ``(k, 4)`` of ``xyxy`` per row; None for rows without a label.
+        along: the columns with one entry for each box; by default those that readers give, from ``labels`` and
+            ``masks`` to ``area`` and ``attributes``.
 
     Raises:
-        DataError: a column that is not there, or a column ``present`` that is; when it is read, a row with other
-            than one entry for each box.
+        DataError: for a missing column, or an existing column ``present``; and on reading, for a row that has not
+            one entry for each box.
 
     >>> from polyhead.sources.arrays import Arrays
     >>> rows = Arrays({"boxes": [[[0, 0, 2, 2], [0, 0, 9, 5]], [], None], "labels": [["cup", "cat"], [], None]})
@@ -73,7 +73,7 @@ def largest(source: Source, boxes: str = "boxes", *, along: Sequence[str] | None
         along = [name for name in names if name in usual and name != boxes]
     else:
         along = names_in(along, "largest(along=)")
-    source.only([boxes, *along])  # says which is not there
+    source.only([boxes, *along])  # raises for a missing column
     if PRESENT in names:
         fix = "Leave it out, with source.only([...])."
         raise DataError(Problem("largest(source)", f"no column `{PRESENT}`", "one", fix))
@@ -81,7 +81,7 @@ def largest(source: Source, boxes: str = "boxes", *, along: Sequence[str] | None
 
 
 class _Largest(DerivedSource):
-    """Rows of one object each."""
+    """Rows with one object each."""
 
     def __init__(self, source: Source, boxes: str, along: tuple[str, ...]) -> None:
         self._source, self._boxes, self._along = source, boxes, along
@@ -119,7 +119,7 @@ class _Largest(DerivedSource):
         return out
 
     def _choose(self, value: Any, row: int) -> tuple[np.ndarray, int, int] | None:
-        """A row's boxes, their number, and the largest; None where there is no label."""
+        """A row's boxes, their number, and the index of the largest; None without a label."""
         if is_missing(value):
             return None
         try:
@@ -135,7 +135,7 @@ class _Largest(DerivedSource):
         return found, len(found), int(area.argmax()) if len(found) else -1
 
     def _taken(self, name: str, values: Any, chosen: list[Any], told: list[int]) -> list[Any]:
-        """The entries of one column that belong to the objects chosen."""
+        """The entries of a column for the chosen objects."""
         out: list[Any] = []
         for value, found, row in zip(values, chosen, told, strict=True):
             if found is None or not found[1] or is_missing(value):

@@ -17,11 +17,10 @@ _DRIVE = re.compile(r"[A-Za-z]:")
 
 
 def lines_of(path: str | os.PathLike[str], what: str) -> list[str]:
-    """The lines of a text file, without what ends them.
+    """The lines of a text file, without line ends.
 
     Raises:
-        DataError: for a file that cannot be read, ``what`` says what it should be; for one that is not UTF-8, with the
-            line.
+        DataError: for a file that cannot be read, which ``what`` describes, and for one that is not UTF-8.
     """
     where = place(file=os.fspath(path))
     try:
@@ -52,12 +51,12 @@ _READERS = (
 
 
 def way_for(path: str | os.PathLike[str], reader: str, folder: bool = True) -> str:
-    """What to do with a file of a wrong kind, by the ending of its name.
+    """The fix for a file of the wrong kind, by the ending of its name.
 
     Args:
-        path: of the file.
-        reader: which got it.
-        folder: whether the reader takes a folder.
+        path: the file.
+        reader: the reader that got it.
+        folder: whether this reader takes a folder.
 
     >>> way_for("pets/data.yaml", "read_voc"), way_for("pets/a.xml", "read_voc")
     ('A data YAML of YOLO is read by ph.read_yolo(path).', 'Give the folder that holds it.')
@@ -72,12 +71,12 @@ class Root:
     """A folder that no path may leave.
 
     Args:
-        folder: it.
-        what: the argument it was given as, for errors.
-        findings: where paths that leave it are noted.
+        folder: its path.
+        what: the argument that named it, for errors.
+        findings: gets an error for each path that leaves it.
 
     Raises:
-        DataError: for what is no folder.
+        DataError: for a path that is not a folder.
     """
 
     def __init__(self, folder: Any, what: str, findings: Findings) -> None:
@@ -98,7 +97,7 @@ class Root:
         self._folders: dict[str, bool] = {}
 
     def find(self, name: Any, where: str, fix: str = "Name files relative to their folder.") -> str | None:
-        """The path of a file that an annotation names, or None, and an error noted, where it leaves the folder."""
+        """The path of a file named by an annotation; None, with an error noted, if it leaves the folder."""
         found = self._leaves(name)
         if found is None:
             return os.path.normpath(os.path.join(self.path, name.replace("\\", "/")))
@@ -107,11 +106,11 @@ class Root:
         return None
 
     def inside(self, name: Any) -> str | None:
-        """The end of a path that leads out of this folder, where there is such a file or folder in it; else None.
+        """Find the end of a path that leads out of this folder inside it; None if nothing is there.
 
-        A data set that was moved names its files where they were: ``../train/images``, ``/data/pets/train/images``.
-        Its last part alone is no end, as ``images`` may hold all parts of a data set, unless it follows this folder's
-        own name, or is all that there is behind ``..``. That name itself is this folder.
+        A data set that was moved still has its old paths: ``../train/images``, ``/data/pets/train/images``. The last
+        component alone does not count, as ``images`` may hold all splits, unless it follows this folder's own name or
+        nothing but ``..``. A path that ends in this folder's name is this folder.
         """
         if not isinstance(name, str) or "\0" in name:
             return None
@@ -156,7 +155,7 @@ class Root:
             return True
         try:
             linked = stat.S_ISLNK(os.lstat(path).st_mode)
-        except OSError:  # nothing there: said elsewhere
+        except OSError:  # a missing file is reported elsewhere
             return False
         return linked and not self._holds(path)
 
@@ -165,9 +164,9 @@ class Root:
         return real == self._real or real.startswith(self._real.rstrip(os.sep) + os.sep)
 
     def files(self, below: str = "", endings: Sequence[str] = ENDINGS) -> tuple[list[str], int]:
-        """The files below a folder whose names end alike, sorted, as ``a/b.jpg``; and how many others there are.
+        """The files below a folder with some endings, sorted, as ``a/b.jpg``; and the number of other files.
 
-        Names that begin with a dot are passed over, and links that lead out are noted as errors.
+        Hidden files are skipped, and links that lead out of the folder are noted as errors.
         """
         found: list[str] = []
         others = 0
@@ -176,10 +175,10 @@ class Root:
         while open_ or linked:
             folder = (
                 open_.pop() if open_ else linked.pop()
-            )  # links last: what they lead to is met by its own name
+            )  # links last, so that their targets are found by their own names
             real = os.path.realpath(os.path.join(self.path, folder))
-            if real in seen:  # a link that leads back, or to a folder beside it
-                where, fix = place(file=os.path.join(self.path, folder)), "It is passed over."
+            if real in seen:  # a link to a folder that was visited
+                where, fix = place(file=os.path.join(self.path, folder)), "It is skipped."
                 found_ = f"a link to {real}"
                 self.findings.add("link", where, "each folder once", found_, fix, warning=True)
                 continue
@@ -203,7 +202,7 @@ class Root:
 
 
 def in_proportion(said: tuple[int, int], found: tuple[int, int]) -> bool:
-    """Whether an image of one size may have been resized to another: in its proportions, but for rounding.
+    """Whether two sizes have the same proportions, up to rounding.
 
     >>> in_proportion((480, 640), (241, 320)), in_proportion((480, 640), (224, 224))
     (True, False)
@@ -213,13 +212,13 @@ def in_proportion(said: tuple[int, int], found: tuple[int, int]) -> bool:
 
 
 class Files:
-    """The images of a data set: those that are there and can be read, each with its size.
+    """Checks the files of images, and reads their sizes.
 
     Args:
-        findings: where the others are noted.
-        missing_files: ``"raise"``, or ``"drop"`` to leave the others out.
-        what: what they are.
-        exif: ``"ignored"`` for the sizes of the pixels as stored, rather than with the Exif orientation applied.
+        findings: gets a note of files that do not exist or cannot be read.
+        missing_files: ``"raise"``, or ``"drop"`` to leave them out.
+        what: the name of the files in messages.
+        exif: ``"ignored"`` for sizes as stored, without the Exif orientation.
     """
 
     def __init__(
@@ -230,9 +229,9 @@ class Files:
         self._dropped = 0
 
     def note(self) -> None:
-        """Note how many were left out."""
+        """Note how many files were left out."""
         if self._dropped:
-            text = f"{self._dropped:,} {self._what} left out, whose file is not there or cannot be read"
+            text = f"{self._dropped:,} {self._what} left out, as their file does not exist or cannot be read"
             self._findings.note(text)
 
     def _fail(self, code: str, where: str, expected: str, found: str, fix: str = "") -> None:
@@ -241,14 +240,14 @@ class Files:
         self._dropped += self._drop
 
     def exists(self, path: str, where: str) -> bool:
-        """Whether there is a file; noted where there is none."""
+        """Whether a file exists; noted if not."""
         if os.path.isfile(path):
             return True
         self._fail("no-file", f"{where}, {place(file=path)}", "a file at this path", "none")
         return False
 
     def size(self, path: str) -> tuple[int, int] | None:
-        """``(height, width)`` as the header has it; None, and noted, where it cannot be read."""
+        """``(height, width)`` from the header; None, with a note, if it cannot be read."""
         try:
             return self._of(path)
         except DataError as error:
@@ -261,15 +260,15 @@ class Files:
         return header.stored if self._exif == "ignored" else header.size
 
     def sized(self, path: str, said: tuple[int, int] | None, verify: bool) -> tuple[int, int] | None:
-        """The size of an image that an annotation file says another size of, perhaps: that which its file has.
+        """The size of an image file, compared with the one in the annotation.
 
         Args:
-            path: of the image.
-            said: ``(height, width)`` in the annotation file, or None.
-            verify: note a file that cannot be read, rather than to believe the annotation.
+            path: the image.
+            said: ``(height, width)`` in the annotation, or None.
+            verify: note an unreadable file, instead of using the size in the annotation.
 
         Returns:
-            None, and a problem noted, where the file cannot be read, or has other proportions than are said.
+            None, with a problem noted, if the file cannot be read or has other proportions than the annotation.
         """
         if said is None or verify:
             found = self.size(path)
@@ -283,12 +282,10 @@ class Files:
         expected = "the size (height x width) that the annotation says"
         words = f"{found[0]} x {found[1]} in the image, {said[0]} x {said[1]} in the annotation"
         if in_proportion(said, found):
-            fix = "All that lies in it is scaled along."
+            fix = "Its annotations are scaled accordingly."
             self._findings.add("resized", place(file=path), expected, words, fix, warning=True)
             return found
-        fix = (
-            "It was cut or stretched after it was annotated, so that nothing says where its objects are now."
-        )
+        fix = "It was cropped or stretched after it was annotated, so the places of its objects are unknown."
         if found == said[::-1]:
             fix = "Height and width may have changed places in the annotation: correct them there."
             if read_header(path).orientation > 4:

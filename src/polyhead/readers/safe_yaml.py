@@ -1,27 +1,26 @@
-"""YAML from elsewhere, which may say in a few lines more than a memory holds."""
+"""Loads untrusted YAML, whose aliases could expand to more than fits into memory."""
 
 from __future__ import annotations
 
 from typing import Any
 
 LARGEST = 1 << 20
-"""Bytes of a file: twenty thousand names of classes, which take seconds, as PyYAML reads 100 KB a second."""
+"""Bytes of a file at most: enough for 20,000 class names, for which PyYAML already takes seconds."""
 
 MOST = 200_000
-"""Values that a file may stand for, with each alias as what it repeats."""
+"""Values in a file at most, with all aliases expanded."""
 
 DEEPEST = 100
 
 
 def load_yaml(text: bytes) -> Any:
-    """The value of a YAML file.
+    """Load a YAML file, except if its aliases expand to too much.
 
-    An alias repeats what has an anchor, in which others may be repeated: ``b: &b [*a, *a]``. Such a file is refused
-    where it would be larger than any list of names is.
+    Nested aliases such as ``b: &b [*a, *a]`` grow exponentially.
 
     Raises:
-        ValueError: for a file that is too large, too deep, or stands for too many values.
-        yaml.YAMLError: for what is no YAML.
+        ValueError: for a file that is too large, too deep, or expands to too many values.
+        yaml.YAMLError: for invalid YAML.
 
     >>> load_yaml(b"a: &a [1, 2]\\nb: [*a, *a]")
     {'a': [1, 2], 'b': [[1, 2], [1, 2]]}
@@ -42,14 +41,14 @@ def load_yaml(text: bytes) -> Any:
 
 
 def _count(node: Any, known: dict[int, int], depth: int) -> int:
-    """The values that a node stands for, each as often as it is repeated."""
+    """The number of values in a node, with aliases expanded."""
     if id(node) in known:
         if not known[id(node)]:
             raise ValueError("an alias of what it stands in")
         return known[id(node)]
     if depth > DEEPEST:
         raise ValueError(f"lists in lists, more than {DEEPEST} deep")
-    known[id(node)] = 0  # under way
+    known[id(node)] = 0  # an alias that finds 0 is inside its own anchor
     parts = node.value if isinstance(node.value, list) else []
     flat = [part for one in parts for part in (one if isinstance(one, tuple) else (one,))]
     total = 1 + sum(_count(part, known, depth + 1) for part in flat)

@@ -1,4 +1,4 @@
-"""PASCAL VOC's folders: an XML file an image, masks as PNG, parts as lists of names."""
+"""Reads data sets in PASCAL VOC's folders: one XML file per image, masks as PNG, splits as lists of names."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from polyhead.kinds.source_column import About
 from polyhead.readers.annotations import (
     Images,
     by_image,
-    chosen,
     clip_boxes,
-    numbers,
+    missing_images,
+    number_lists,
     require_choices,
-    scenes,
     sizes_of,
+    wanted_categories,
 )
 from polyhead.readers.findings import Findings
 from polyhead.readers.paths import Files, Root, lines_of
 from polyhead.readers.voc_layout import Places, number_of, parsed, places_of
-from polyhead.readers.voc_objects import VocObject, marks_of, objects_of
+from polyhead.readers.voc_objects import VocObject, mark_columns, objects_of
 from polyhead.sources.source import names_in
 
 
@@ -45,56 +45,56 @@ def read_voc(
     exif: str | None = None,
     verify: bool = False,
 ) -> Images:
-    """The images and annotations of a data set in PASCAL VOC's folders, one row an image.
+    """Read the images and annotations of a data set in PASCAL VOC's folders, one row per image.
 
     ``JPEGImages`` holds the images, ``Annotations`` an XML file for each, ``ImageSets/Main`` lists of names,
-    ``SegmentationClass`` and ``SegmentationObject`` masks for some. Folders called ``images`` and ``annotations`` are
-    found as well, and XML files beside their images, as labelImg writes them. An XML file without objects says that
-    nothing is to be seen; of an image without XML file, ``unannotated`` says what it is.
+    ``SegmentationClass`` and ``SegmentationObject`` masks for some. Folders named ``images`` and ``annotations``
+    are found as well, and XML files beside their images, as labelImg writes them. An XML file without objects means
+    that the image has none; the meaning of an image without XML file is set by ``unannotated``.
 
     Columns:
 
     - ``image``: the path of the image; ``file``: its name.
-    - ``size``: int32 ``(N, 2)``, height and width of the file. Where the XML says other ones, in the same proportions,
-      the image was resized after it was annotated: its boxes are scaled along.
-    - ``annotated``: whether somebody looked at the image: False where its labels are missing.
+    - ``size``: int32 ``(N, 2)``, height and width of the image file. If the XML has another size of the same
+      proportions, the image was resized after it was annotated, and its boxes are scaled accordingly.
+    - ``annotated``: whether the image was annotated: False if its labels are missing.
     - ``boxes``: float32 ``(k, 4)``, ``xyxy`` in pixels; ``labels``: names; ``difficult``: bool ``(k,)``;
-      ``categories``: each name once, for `MultiLabel`. None where the image has no label.
-    - ``truncated``, ``occluded``, ``pose``, where any XML file says so: for each object True or False, and a word;
-      None where it is not said, or ``Unspecified``.
-    - ``mask``, ``instances``: the paths of the PNGs of classes and of objects, None where there is none;
-      columns only where any row has one. In VOC's PNGs 255 marks pixels without a label.
+      ``categories``: each name once, for `MultiLabel`. None if the image has no label.
+    - ``truncated``, ``occluded``, ``pose``, if any XML file has them: True or False, and a word, for each object; None
+      if absent or ``Unspecified``.
+    - ``mask``, ``instances``, if any image has them: the paths of the PNGs of classes and of objects, or None. In VOC's
+      PNGs 255 marks pixels without a label.
 
-    ``Categorical`` and ``MultiLabel`` take the names in the order of ``categories`` where they name no classes.
+    By default ``Categorical`` and ``MultiLabel`` use the names in the order of ``categories``.
 
     Args:
         root: the folder that holds the others; no path may leave it.
         split: a list in ``ImageSets/Main``, such as ``"train"``, or in ``ImageSets``, such as
             ``"Segmentation/val"``; by default all images.
-        images: the folder of the images in the root, where it is called otherwise; ``"."`` for the root itself.
-        annotations: that of the XML files.
-        categories: the names to keep; objects of others are left out and counted.
-        known: all names that may stand in the XML files, in the order of their ids; by default those that do,
-            sorted. Another name is an error, or left out with ``invalid="drop"``.
-        difficult: ``"keep"`` or ``"skip"`` objects that are marked so.
-        one_based: the first pixel is 1, and a box ends with the pixel at ``xmax``, as in VOC itself. Say False
-            for tools that write the edges of boxes, from 0.
-        unannotated: what an image without XML file is: ``"missing"`` its labels or ``"empty"``; not said,
-            it is missing, and a warning counts them.
-        invalid: ``"drop"`` single objects that cannot be used, and count them; or ``"raise"``. Not said, boxes that are
-            negative, empty or outside are left out, and what cannot be read, such as an object without a name, is an
-            error. Data of which most objects cannot be read always is one.
-        missing_files: ``"raise"``, or ``"drop"`` images that are not there, cannot be read, or have other proportions
-            than the XML says.
-        exif: whether annotations were made on the image with its Exif orientation ``"applied"``, as viewers show it,
-            or ``"ignored"``, as its pixels are stored; by default applied. `polyhead.Image` knows it from here.
-        verify: an image whose size cannot be read is an error, rather than of the size that the XML says.
+        images: the folder of the images in the root, if it has another name; ``"."`` for the root itself.
+        annotations: the folder of the XML files, likewise.
+        categories: the names to keep; objects of other categories are dropped and counted.
+        known: all valid names, in the order of their ids; by default those in the XML files, sorted. Another name is an
+            error, or dropped with ``invalid="drop"``.
+        difficult: ``"keep"`` or ``"skip"`` objects marked as difficult.
+        one_based: the first pixel is 1, and a box includes the pixel at ``xmax``, as in VOC itself. False for tools
+            that write the edges of boxes, from 0.
+        unannotated: whether the label of an image without XML file is ``"missing"`` or ``"empty"``; by default it is
+            missing, with a warning.
+        invalid: ``"drop"`` objects that cannot be used, with a warning, or ``"raise"``. By default, boxes that are
+            negative, empty or outside are dropped, and what cannot be read, such as an object without a name, is an
+            error. Data of mostly unreadable objects is always an error.
+        missing_files: ``"raise"``, or ``"drop"`` images that do not exist, cannot be read, or have other proportions
+            than the XML states.
+        exif: whether the images were annotated with their Exif orientation ``"applied"``, as viewers show them, or
+            ``"ignored"``, as their pixels are stored; by default applied. `polyhead.Image` follows it.
+        verify: an unreadable image is an error; by default its size is taken from the XML.
 
     Returns:
-        A source with a ``report`` of all that was odd, and the names of the ``categories``.
+        A source with a ``report`` of all irregularities and the names of the ``categories``.
 
     Raises:
-        DataError: for what makes the data unusable, all of it at once.
+        DataError: with all problems that make the data unusable.
 
     >>> import pathlib, tempfile
     >>> folder = pathlib.Path(tempfile.mkdtemp())
@@ -114,71 +114,40 @@ def read_voc(
     findings = Findings(invalid)
     home = Root(root, "read_voc(root)", findings)
     places = places_of(home, images, annotations, findings)
-    entries = _entries(home, places, split, findings)
+    entries = _image_entries(home, places, split, findings)
     objects, dropped = objects_of([(n, e.xml, e.tree) for n, e in enumerate(entries)], known, findings)
     names = sorted({o.name for o in objects}) if known is None else known
-    keep = chosen("read_voc(categories=)", names, categories, findings)
-    wanted_names = {name for name, k in zip(names, keep.tolist(), strict=True) if k}
-    kept, said, sizes = _sized(entries, Files(findings, missing_files, exif=exif), verify)
-    row_of = {entry: row for row, entry in enumerate(kept)}
-    objects = [o for o in objects if o.entry in row_of]
-    rows = np.array([row_of[o.entry] for o in objects], np.int64)
-    hard = np.array([o.difficult for o in objects], bool)
-    wanted = np.array([o.name in wanted_names for o in objects], bool)
-    others = int((~wanted).sum())
-    if others:
-        left = sorted({o.name for o in objects} - wanted_names)
-        findings.note(f"{others:,} objects of other categories left out: {', '.join(left[:8])}")
-    skipped = wanted & hard if difficult == "skip" else np.zeros(len(objects), bool)
-    if difficult == "skip":
-        findings.note(f"{int(skipped.sum()):,} difficult objects left out")
-    at = np.flatnonzero(wanted & ~skipped)
-    some = [objects[i] for i in at.tolist()]
-    boxes, fit = _boxes(some, said[rows[at]], one_based, findings, invalid)
-    findings.stop_if_most(len(objects) + len(dropped))
-    at, some = at[fit], [some[i] for i in np.flatnonzero(fit).tolist()]
-    unread = np.array([row_of[entry] for entry in dropped if entry in row_of], np.int64)
-    count = [
-        np.bincount(some_rows, minlength=len(kept))
-        for some_rows in (np.append(rows, unread), rows[at], np.append(rows[wanted], unread))
-    ]
-    listed = np.array([entries[e].xml is not None for e in kept], bool)
-    missing = scenes(
-        findings, had=count[0], kept=count[1], lost=count[2] - count[1], said=listed, unannotated=unannotated
+    keep = wanted_categories("read_voc(categories=)", names, categories, findings)
+    wanted = [name for name, k in zip(names, keep.tolist(), strict=True) if k]
+    found = _readable_images(entries, Files(findings, missing_files, exif=exif), verify)
+    there = [entries[e] for e in found.entries]
+    columns = _voc_columns(
+        objects, dropped, found, there, set(wanted), findings, difficult, one_based, unannotated, invalid
     )
-    findings.stop()
-    findings.note(f"{len(at):,} boxes of {len({o.name for o in some}):,} categories")
-    scale = np.tile((sizes / said)[rows[at]][:, ::-1], 2).astype(np.float32)
-    columns: dict[str, Any] = {
-        "boxes": boxes[fit] * scale,
-        "labels": [o.name for o in some],
-        "difficult": hard[at],
-        **marks_of(some),
-    }
     return Images(
         {
-            "image": [entries[e].image for e in kept],
-            "file": [os.path.basename(entries[e].image) for e in kept],
-            "size": sizes,
-            **by_image(columns, rows[at], missing),
-            **_masks(home, places.images, [entries[e] for e in kept], findings),
+            "image": [entry.image for entry in there],
+            "file": [os.path.basename(entry.image) for entry in there],
+            "size": found.sizes,
+            **columns,
+            **_masks(home, places.images, there, findings),
         },
         findings.told(place(file=home.path)),
-        [name for name in names if name in wanted_names],
+        wanted,
         {"image": About(exif=exif)},
     )
 
 
 class _Entry(NamedTuple):
-    """One image: its path, its XML file and the root of that, where there is one."""
+    """An image: its path, and its XML file with the root element, or None."""
 
     image: str
     xml: str | None
     tree: Element | None
 
 
-def _entries(home: Root, places: Places, split: str | None, findings: Findings) -> list[_Entry]:
-    """The images that the list, or the folders, name."""
+def _image_entries(home: Root, places: Places, split: str | None, findings: Findings) -> list[_Entry]:
+    """The images in the list of the split, or in the folders."""
     images = places.images
     found, others = images.files()
     by_stem: dict[str, str] = {}
@@ -189,7 +158,7 @@ def _entries(home: Root, places: Places, split: str | None, findings: Findings) 
             findings.add("file-twice", place(file=os.path.join(images.path, name)), expected, by_stem[stem])
         by_stem.setdefault(stem, name)
     xmls = {name[:-4] for name in places.xmls()}
-    stems, where = (sorted(xmls), None) if split is None else _listed(home, places, split, findings)
+    stems, where = (sorted(xmls), None) if split is None else _listed_stems(home, places, split, findings)
     findings.stop()
     entries: dict[str, _Entry] = {}
     for stem in stems:
@@ -197,7 +166,7 @@ def _entries(home: Root, places: Places, split: str | None, findings: Findings) 
         tree = None if xml is None else parsed(xml, findings)
         named = by_stem.get(stem)
         if xml is not None and tree is not None:
-            named = _named(xml, tree, named, images, findings)
+            named = _image_of(xml, tree, named, images, findings)
             if named is None:
                 continue
         image = os.path.join(images.path, named or f"{stem}.jpg")
@@ -205,7 +174,7 @@ def _entries(home: Root, places: Places, split: str | None, findings: Findings) 
             at = place(file=xml or image)
             findings.add("file-twice", at, "an image of its own for each XML file", image)
         entries[image] = _Entry(image, xml, tree)
-    if split is None:  # and the images that no XML file names
+    if split is None:  # and the images without an XML file
         paths = [os.path.join(images.path, name) for name in found]
         bare = {path: _Entry(path, None, None) for path in paths if path not in entries}
         entries = dict(sorted({**entries, **bare}.items()))
@@ -218,8 +187,8 @@ def _entries(home: Root, places: Places, split: str | None, findings: Findings) 
     return list(entries.values())
 
 
-def _listed(home: Root, places: Places, split: str, findings: Findings) -> tuple[list[str], str]:
-    """The names in a list of ImageSets; VOC has a second column, 1 or -1, in those of one category."""
+def _listed_stems(home: Root, places: Places, split: str, findings: Findings) -> tuple[list[str], str]:
+    """The names in a list of ImageSets; lists of a category have a second column, 1 or -1, which is ignored."""
     name = split if "/" in split else f"Main/{split}"
     path = home.find(f"ImageSets/{name}.txt", "read_voc(split)")
     findings.stop()
@@ -247,8 +216,8 @@ def _listed(home: Root, places: Places, split: str, findings: Findings) -> tuple
     return stems, where
 
 
-def _named(xml: str, tree: Element, by_stem: str | None, images: Root, findings: Findings) -> str | None:
-    """The name of the image that an XML file belongs to."""
+def _image_of(xml: str, tree: Element, by_stem: str | None, images: Root, findings: Findings) -> str | None:
+    """The name of the image of an XML file; None, with a note, if it leads out of the folder."""
     where = place(file=xml)
     given = (tree.findtext("filename") or "").strip()
     if not given:
@@ -263,8 +232,22 @@ def _named(xml: str, tree: Element, by_stem: str | None, images: Root, findings:
     return by_stem
 
 
-def _sized(entries: Sequence[_Entry], files: Files, verify: bool) -> tuple[list[int], np.ndarray, np.ndarray]:
-    """The entries whose image is there, the sizes that boxes go by, and those of the files: int32 ``(N, 2)``."""
+class _Sized(NamedTuple):
+    """The images that are there.
+
+    Attributes:
+        entries: the number of the entry of each.
+        said: int32 ``(N, 2)``, the sizes that boxes refer to.
+        sizes: int32 ``(N, 2)``, the sizes of the files.
+    """
+
+    entries: list[int]
+    said: np.ndarray
+    sizes: np.ndarray
+
+
+def _readable_images(entries: Sequence[_Entry], files: Files, verify: bool) -> _Sized:
+    """The entries whose image is there."""
     kept, said, sizes = [], [], []
     for number, entry in enumerate(entries):
         if not files.exists(entry.image, place(file=entry.xml) if entry.xml else "the list of images"):
@@ -280,22 +263,74 @@ def _sized(entries: Sequence[_Entry], files: Files, verify: bool) -> tuple[list[
             said.append(told or size)
             sizes.append(size)
     files.note()
-    return kept, sizes_of(said), sizes_of(sizes)
+    return _Sized(kept, sizes_of(said), sizes_of(sizes))
 
 
-def _boxes(
+def _voc_columns(
+    objects: Sequence[VocObject],
+    dropped: Sequence[int],
+    images: _Sized,
+    there: Sequence[_Entry],
+    names: set[str],
+    findings: Findings,
+    difficult: str,
+    one_based: bool,
+    unannotated: str | None,
+    invalid: str | None,
+) -> dict[str, Any]:
+    """The columns of the objects of all images; ``names`` are those of the categories that are kept."""
+    row_of = {entry: row for row, entry in enumerate(images.entries)}
+    objects = [one for one in objects if one.entry in row_of]
+    rows = np.array([row_of[one.entry] for one in objects], np.int64)
+    unread = np.array([row_of[entry] for entry in dropped if entry in row_of], np.int64)
+    hard = np.array([one.difficult for one in objects], bool)
+    wanted = np.array([one.name in names for one in objects], bool)
+    others = int((~wanted).sum())
+    if others:
+        left = sorted({one.name for one in objects} - names)
+        findings.note(f"{others:,} objects of other categories left out: {', '.join(left[:8])}")
+    at = np.flatnonzero(wanted)
+    if difficult == "skip":
+        findings.note(f"{int(hard[at].sum()):,} difficult objects left out")
+        at = at[~hard[at]]
+    some = [objects[i] for i in at.tolist()]
+    boxes, fit = _clipped_boxes(some, images.said[rows[at]], one_based, findings, invalid)
+    findings.stop_if_most(len(objects) + len(dropped))
+    at, some = at[fit], [some[i] for i in np.flatnonzero(fit).tolist()]
+    missing = missing_images(
+        findings,
+        len(there),
+        annotated=np.append(rows, unread),
+        wanted=np.append(rows[wanted], unread),
+        kept=rows[at],
+        said=np.array([entry.xml is not None for entry in there], bool),
+        unannotated=unannotated,
+    )
+    findings.stop()
+    findings.note(f"{len(at):,} boxes of {len({one.name for one in some}):,} categories")
+    scale = np.tile((images.sizes / images.said)[rows[at]][:, ::-1], 2).astype(np.float32)
+    columns: dict[str, Any] = {
+        "boxes": boxes[fit] * scale,
+        "labels": [one.name for one in some],
+        "difficult": hard[at],
+        **mark_columns(some),
+    }
+    return by_image(columns, rows[at], missing)
+
+
+def _clipped_boxes(
     some: Sequence[VocObject], sizes: np.ndarray, one_based: bool, findings: Findings, invalid: str | None
 ) -> tuple[np.ndarray, np.ndarray]:
     def where(i: int) -> str:
         return some[i].where
 
     what = "a <bndbox> of four numbers, xmin, ymin, xmax, ymax"
-    edges, unread = numbers([o.box for o in some], 4, where, "box", what, findings)
+    edges, unread = number_lists([o.box for o in some], 4, where, "box", what, findings)
     if one_based:
         edges[:, :2] -= 1
         zero = int((edges[:, :2] < 0).any(axis=1).sum())
         if zero:
-            findings.note("some boxes begin at 0: where the first pixel is 0, say read_voc(one_based=False)")
+            findings.note("some boxes begin at 0: if the first pixel is 0, say read_voc(one_based=False)")
             findings.odd("boxes that begin at 0 though one_based=True", zero)
     return clip_boxes(edges, sizes, where, findings, invalid, unread)
 

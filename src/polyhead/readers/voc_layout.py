@@ -1,4 +1,4 @@
-"""Where a data set in PASCAL VOC's form has its images and XML files, and what such a file says."""
+"""Finds the images and XML files of a data set in PASCAL VOC's form, and parses the XML."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ ANNOTATIONS = ("annotations", "annotation", "xmls", "xml", "labels")
 
 
 class Places(NamedTuple):
-    """The folder of the images, and that of the XML files, where there is one."""
+    """The folders of the images and of the XML files; the latter may be None."""
 
     images: Root
     notes: Root | None
 
     @property
     def beside(self) -> bool:
-        """Whether XML files lie beside their images, or below them."""
+        """Whether XML files are in the folder of the images, or below it."""
         inside = self.images.path.rstrip(os.sep) + os.sep
         return self.notes is not None and f"{self.notes.path}{os.sep}".startswith(inside)
 
@@ -33,16 +33,16 @@ class Places(NamedTuple):
         return [] if self.notes is None else self.notes.files("", (".xml",))[0]
 
     def xml(self, stem: str) -> str:
-        """The path of one of them."""
+        """The path of an XML file."""
         assert self.notes is not None
         return os.path.join(self.notes.path, f"{stem}.xml")
 
 
 def places_of(home: Root, images: Any, annotations: Any, findings: Findings) -> Places:
-    """The folders that the user names, or those that are there.
+    """The folders that the user names, or the usual ones.
 
     Raises:
-        DataError: where none of the usual ones is.
+        DataError: if none of the usual folders exists.
     """
     with os.scandir(home.path) as entries:
         there = sorted((e.name, e.is_dir()) for e in entries if not e.name.startswith("."))
@@ -74,7 +74,7 @@ class _EntityError(Exception):
 
 
 def parsed(path: str, findings: Findings) -> Element | None:
-    """The tree of an XML file, or None, and a problem noted; a file that defines entities is none, as they can grow."""
+    """The tree of an XML file; None, with a problem noted, if it is invalid or defines entities, which can explode."""
     where = place(file=path)
     builder = TreeBuilder()
     parser = expat.ParserCreate()
@@ -106,7 +106,7 @@ def _refuse(*declaration: Any) -> None:
 
 
 def number_of(text: str | None) -> Any:
-    """A text as a number, or as it is."""
+    """A text as a number if it is one, else unchanged."""
     try:
         return float(text or "")
     except ValueError:

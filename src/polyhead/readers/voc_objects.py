@@ -1,4 +1,4 @@
-"""What PASCAL VOC's XML files say of single objects."""
+"""Reads the objects in PASCAL VOC's XML files."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MARKS = ("truncated", "occluded", "pose")
 
 
 class VocObject(NamedTuple):
-    """One object: the number of its entry, its place for errors, what the XML says."""
+    """An object: the number of its entry, its place for errors, and its values in the XML."""
 
     entry: int
     where: str
@@ -30,12 +30,12 @@ class VocObject(NamedTuple):
 def objects_of(
     trees: Sequence[tuple[int, str | None, Element | None]], known: Sequence[str] | None, findings: Findings
 ) -> tuple[list[VocObject], list[int]]:
-    """The objects of XML files, and for each that cannot be used the number of its entry.
+    """The objects of XML files, and the number of the entry of each unusable one.
 
     Args:
-        trees: the number of each entry, the path of its XML file and what stands in it.
-        known: all names that may be, or None.
-        findings: where what is no object is noted.
+        trees: the number of each entry, the path of its XML file and its tree.
+        known: the valid names, or None.
+        findings: gets a note of unusable objects.
     """
     found: list[VocObject] = []
     dropped: list[int] = []
@@ -52,7 +52,7 @@ def objects_of(
             else:
                 found.append(one)
     if empty:
-        findings.note(f"{empty:,} <object> without content passed over")
+        findings.note(f"{empty:,} empty <object> skipped")
     return found, dropped
 
 
@@ -73,7 +73,7 @@ def _object(
         return None
     edges = [number_of(box.findtext(edge)) for edge in _EDGES]
     words = {mark: (node.findtext(mark) or "").strip() for mark in ("difficult", *MARKS)}
-    marks = {mark: _mark(mark, word) for mark, word in words.items()}
+    marks = {mark: _mark_value(mark, word) for mark, word in words.items()}
     hard = marks.pop("difficult")
     if hard is None and words["difficult"].lower() not in _UNSAID:
         fix = "It is taken as 0."
@@ -84,14 +84,14 @@ def _object(
     return VocObject(number, where, name, edges, bool(hard), marks)
 
 
-def _mark(mark: str, word: str) -> Any:
-    """What an XML file says of an object, or None where it does not."""
+def _mark_value(mark: str, word: str) -> Any:
+    """The value of a mark, or None if it is not stated."""
     if word.lower() in _UNSAID:
         return None
     return word if mark == "pose" else _TRUTHS.get(word.lower())
 
 
-def marks_of(some: Sequence[VocObject]) -> dict[str, list[Any]]:
-    """The columns of what is said of objects: those that are said of any."""
+def mark_columns(some: Sequence[VocObject]) -> dict[str, list[Any]]:
+    """The columns of those marks that any object has."""
     columns = {mark: [one.marks[mark] for one in some] for mark in MARKS}
     return {mark: values for mark, values in columns.items() if any(value is not None for value in values)}

@@ -1,4 +1,4 @@
-"""YOLO's text files: a line for each object, in shares of the image's size."""
+"""Reads YOLO data sets: text files with a line for each object, in fractions of the image's size."""
 
 from __future__ import annotations
 
@@ -14,18 +14,19 @@ from polyhead.kinds.source_column import About
 from polyhead.readers.annotations import (
     Images,
     by_image,
-    chosen,
     clip_boxes,
+    missing_images,
+    note_keypoints,
     require_choices,
-    scenes,
     sizes_of,
+    wanted_categories,
 )
 from polyhead.readers.findings import Findings
 from polyhead.readers.paths import Files, lines_of
 from polyhead.readers.yolo_layout import Layout, layout_of
 
 PIXELS = 2.0
-"""Shares beyond this are no shares: somebody wrote pixels."""
+"""Coordinates beyond this are pixels rather than fractions."""
 
 
 def read_yolo(
@@ -42,51 +43,50 @@ def read_yolo(
     missing_files: str = "raise",
     exif: str | None = None,
 ) -> Images:
-    """The images and labels of a YOLO data set, one row an image.
+    """Read the images and labels of a YOLO data set, one row per image.
 
     A line is a class and a box (center x, center y, width, height), a class and a polygon of at least three
-    corners, or, where the data YAML has ``kpt_shape``, a class, a box and keypoints. An empty label file says
-    that nothing is to be seen; of an image without label file, ``unannotated`` says what it is.
+    corners, or, where the data YAML has ``kpt_shape``, a class, a box and keypoints. An empty label file
+    means that the image has no objects; the meaning of an image without label file is set by ``unannotated``.
 
-    Columns, of which those from ``boxes`` on hold one entry for each object of the image, and None where the
-    image has no label:
+    Columns; from ``boxes`` on, they hold one entry for each object of the image, and None if the image has no label:
 
     - ``image``: the path of the image; ``file``: the same relative to the root.
-    - ``size``: int32 ``(N, 2)``, height and width of the upright image, from its header; as it is stored with
-      ``exif="ignored"``.
-    - ``annotated``: whether somebody looked at the image: False where its labels are missing.
-    - ``boxes``: float32 ``(k, 4)``, ``xyxy`` in pixels; of a polygon the box around it.
-    - ``labels``: the names of the classes; ``categories``: each of them once, for `MultiLabel`. ``Categorical`` and
-      ``MultiLabel`` take the classes of the data YAML, all of them and in its order, where they name none.
-    - ``masks``, where any line is a polygon: `Polygons` or None.
+    - ``size``: int32 ``(N, 2)``, height and width of the upright image; with ``exif="ignored"``, of its pixels as
+      stored.
+    - ``annotated``: whether the image was annotated: False if its labels are missing.
+    - ``boxes``: float32 ``(k, 4)``, ``xyxy`` in pixels; for a polygon, the box around it.
+    - ``labels``: the names of the classes; ``categories``: each of them once, for `MultiLabel`. By default
+      ``Categorical`` and ``MultiLabel`` use all classes of the data YAML, in its order.
+    - ``masks``, if any line is a polygon: `Polygons` or None.
     - ``keypoints``, with ``kpt_shape``: float32 ``(k, n, 3)``, x, y in pixels and visibility.
 
     Args:
-        data: the data YAML, or the folder of the data set: with such a file in it, or with images in
-            ``images/<split>``, ``<split>/images``, or ``images`` where it has no parts.
-        split: the key of the data YAML, or the name of the folder.
-        root: the folder that paths are relative to and may not leave; by default the ``path`` of the data
-            YAML, which must lie in the folder of that file, or else that folder. A path that leads elsewhere, as
-            Roboflow's ``../train/images`` and absolute ones do, is taken where it ends in that folder.
-        images: the folder of the images, in place of what the data YAML says.
-        labels: the folder of the label files; by default named as that of the images, with ``labels`` for the
-            last ``images`` in it.
-        names: of the classes, in place of the data YAML's.
-        categories: the names to keep; objects of others are left out and counted.
-        unannotated: what an image without label file is: ``"missing"`` its labels or ``"empty"``; not said,
-            it is missing, and a warning counts them.
-        invalid: ``"drop"`` single objects that cannot be used, and count them; or ``"raise"``. Not said, boxes that are
-            negative, empty or outside are left out, and what cannot be read, such as a class that the data set does not
-            have or a line that is no numbers, is an error. Data of which most lines cannot be read always is one.
-        missing_files: ``"raise"``, or ``"drop"`` images that are not there or cannot be read.
-        exif: whether annotations were made on the image with its Exif orientation ``"applied"``, as viewers show it,
-            or ``"ignored"``, as its pixels are stored; by default applied. `polyhead.Image` knows it from here.
+        data: the data YAML, or the folder of the data set, which contains such a file, or images in
+            ``images/<split>``, ``<split>/images``, or ``images`` if it has no splits.
+        split: the key in the data YAML, or the name of the folder.
+        root: the folder that paths are relative to and may not leave; by default the ``path`` of the data YAML, which
+            must be in the folder of that file, or that folder. For paths that lead out of it, such as absolute ones
+            and Roboflow's ``../train/images``, the end of the path is looked up in it.
+        images: the folder of the images; by default as in the data YAML.
+        labels: the folder of the label files; by default the folder of the images with its last ``images`` replaced by
+            ``labels``.
+        names: the names of the classes; by default those in the data YAML.
+        categories: the names to keep; objects of other categories are dropped and counted.
+        unannotated: whether the label of an image without label file is ``"missing"`` or ``"empty"``; by default it is
+            missing, with a warning.
+        invalid: ``"drop"`` objects that cannot be used, with a warning, or ``"raise"``. By default, boxes that are
+            negative, empty or outside are dropped, and what cannot be read, such as an unknown class or a line that is
+            not numbers, is an error. Data of mostly unreadable lines is always an error.
+        missing_files: ``"raise"``, or ``"drop"`` images that do not exist or cannot be read.
+        exif: whether the images were annotated with their Exif orientation ``"applied"``, as viewers show them, or
+            ``"ignored"``, as their pixels are stored; by default applied. `polyhead.Image` follows it.
 
     Returns:
-        A source with a ``report`` of all that was odd, and the names of the ``categories``.
+        A source with a ``report`` of all irregularities and the names of the ``categories``.
 
     Raises:
-        DataError: for what makes the data unusable, all of it at once, with file and line.
+        DataError: with all problems that make the data unusable, with file and line.
 
     >>> import pathlib, tempfile
     >>> folder = pathlib.Path(tempfile.mkdtemp())
@@ -101,16 +101,21 @@ def read_yolo(
     require_choices("read_yolo", locals())
     findings = Findings(invalid)
     layout = layout_of(data, split, root, images, labels, names, findings)
-    keep = chosen("read_yolo(categories=)", list(layout.names.values()), categories, findings)
+    keep = wanted_categories("read_yolo(categories=)", list(layout.names.values()), categories, findings)
     findings.stop()
     kept: dict[int, bool] = dict(zip(layout.names, keep.tolist(), strict=True))
     paths, sizes, texts = _pictures(layout, Files(findings, missing_files, exif=exif), findings)
-    lines = _lines(texts, layout, findings)
+    lines = _lines_in(texts, layout, findings)
     findings.stop_if_most(len(lines.rows) + len(lines.unread))
-    columns = _columns(lines, paths, sizes, layout, kept, findings, unannotated, invalid, texts)
+    columns: dict[str, Any] = {
+        "image": paths,
+        "file": [layout.short(path) for path in paths],
+        "size": sizes_of(sizes),
+        **_yolo_columns(lines, paths, sizes, layout, kept, findings, unannotated, invalid, texts),
+    }
     findings.stop()
     names_kept = [name for number, name in layout.names.items() if kept[number]]
-    about = {"image": About(exif=exif or "applied")}  # the size that shares are of
+    about = {"image": About(exif=exif or "applied")}  # the orientation of the size that fractions refer to
     return Images(columns, findings.told(layout.where), names_kept, about)
 
 
@@ -121,8 +126,8 @@ class _Lines(NamedTuple):
         rows: int64 ``(M,)``, the image of each.
         classes: int64 ``(M,)``.
         lines: int64 ``(M,)``, counted from 1.
-        values: what follows the class, float64, of one of several lengths each.
-        unread: int64 ``(L,)``, the image of each line that cannot be used.
+        values: the float64 numbers after the class; their count differs.
+        unread: int64 ``(L,)``, the image of each unusable line.
     """
 
     rows: np.ndarray
@@ -135,7 +140,7 @@ class _Lines(NamedTuple):
 def _pictures(
     layout: Layout, files: Files, findings: Findings
 ) -> tuple[list[str], list[tuple[int, int]], list[str | None]]:
-    """The images that can be read, their sizes, and the label file of each, None where there is none."""
+    """The readable images, their sizes, and their label files or None."""
     paths, sizes, texts = [], [], []
     for image, label in zip(layout.images, layout.labels, strict=True):
         if not files.exists(image, layout.where):
@@ -158,8 +163,8 @@ def _pictures(
     return paths, sizes, texts
 
 
-def _lines(texts: Sequence[str | None], layout: Layout, findings: Findings) -> _Lines:
-    """The lines of all label files; what cannot be read is noted with file and line."""
+def _lines_in(texts: Sequence[str | None], layout: Layout, findings: Findings) -> _Lines:
+    """Read the lines of all label files; unusable ones are noted with file and line."""
     rows: list[int] = []
     classes: list[int] = []
     numbers: list[int] = []
@@ -184,7 +189,7 @@ def _lines(texts: Sequence[str | None], layout: Layout, findings: Findings) -> _
                 findings.add("line-twice", where, "each object once", "the line of one before", warning=True)
                 continue
             seen.add(words)
-            found = _numbers(words, where, layout, findings)
+            found = _numbers_of_line(words, where, layout, findings)
             if found is not None:
                 rows.append(row)
                 classes.append(int(found[0]))
@@ -194,18 +199,20 @@ def _lines(texts: Sequence[str | None], layout: Layout, findings: Findings) -> _
                 unread.append(row)
     twice = findings.count("line-twice")
     if twice:
-        findings.note(f"{twice:,} lines left out that stand twice in a file")
+        findings.note(f"{twice:,} duplicate lines left out")
     of_row, of_class, of_line, lost = (np.array(some, np.int64) for some in (rows, classes, numbers, unread))
     return _Lines(of_row, of_class, of_line, values, lost)
 
 
-def _numbers(words: Sequence[str], where: str, layout: Layout, findings: Findings) -> np.ndarray | None:
-    """One line as numbers, or None, and noted, where it cannot be used."""
+def _numbers_of_line(
+    words: Sequence[str], where: str, layout: Layout, findings: Findings
+) -> np.ndarray | None:
+    """The numbers of a line; None, with a note, if it cannot be used."""
     try:
         found = np.array(words, np.float64)
     except ValueError:
-        wrong = next(w for w in words if not _is_number(w))
-        findings.leave_out("number", where, "numbers with blanks between them", shown(wrong))
+        wrong = next(w for w in words if not _is_readable(w))
+        findings.leave_out("number", where, "numbers separated by blanks", shown(wrong))
         return None
     count = len(found)
     if layout.points is not None:
@@ -232,13 +239,13 @@ def _numbers(words: Sequence[str], where: str, layout: Layout, findings: Finding
     places = found[1:5] if layout.points is not None else found[1:]
     if np.abs(places).max() > PIXELS:
         worst = words[1 + int(np.abs(places).argmax())]
-        fix = "These look like pixels: divide by the width and height of the image."
-        findings.leave_out("pixels", where, "shares of the image's size, from 0 to 1", worst, fix)
+        fix = "These look like pixels: divide them by the width and height of the image."
+        findings.leave_out("pixels", where, "fractions of the image's size, from 0 to 1", worst, fix)
         return None
     return found
 
 
-def _is_number(word: str) -> bool:
+def _is_readable(word: str) -> bool:
     try:
         float(word)
     except ValueError:
@@ -246,7 +253,7 @@ def _is_number(word: str) -> bool:
     return True
 
 
-def _columns(
+def _yolo_columns(
     found: _Lines,
     paths: list[str],
     sizes: list[tuple[int, int]],
@@ -257,8 +264,8 @@ def _columns(
     invalid: str | None,
     texts: Sequence[str | None],
 ) -> dict[str, Any]:
+    """The columns of the objects of all images; ``kept`` says of each class whether it is wanted."""
     size = sizes_of(sizes)
-    count = len(paths)
     wanted = np.array([kept[c] for c in found.classes.tolist()], bool)
     others = int((~wanted).sum())
     if others:
@@ -267,18 +274,7 @@ def _columns(
     values = [found.values[i] for i in at.tolist()]
     rows, lines = found.rows[at], found.lines[at]
     scale = size[rows][:, ::-1].astype(np.float64)
-    polygon = np.array([layout.points is None and len(v) > 4 for v in values], bool)
-    boxes = np.zeros((len(at), 4))
-    plain = np.flatnonzero(~polygon)
-    if len(plain):
-        four = np.stack([values[i][:4] for i in plain.tolist()])
-        middle, half = four[:, :2] * scale[plain], four[:, 2:] * scale[plain] / 2
-        boxes[plain] = np.concatenate([middle - half, middle + half], axis=1)
-    masks: list[Polygons | None] = [None] * len(at)
-    for i in np.flatnonzero(polygon).tolist():
-        ring = values[i].reshape(-1, 2) * scale[i]
-        masks[i] = Polygons(sizes[rows[i]], (ring,))
-        boxes[i, :2], boxes[i, 2:] = ring.min(axis=0), ring.max(axis=0)
+    boxes, masks = _shapes(values, [sizes[row] for row in rows.tolist()], scale, layout)
 
     def where(i: int) -> str:
         return f"{place(file=texts[rows[i]])}, line {lines[i]}"
@@ -292,41 +288,52 @@ def _columns(
     if layout.points is not None:
         columns["keypoints"] = _keypoints(values, layout.points, scale, where, findings)[fit]
         findings.stop()
-    if polygon.any():
+    polygons = any(mask is not None for mask in masks)
+    if polygons:
         columns["masks"] = [masks[i] for i in np.flatnonzero(fit).tolist()]
-    strange = np.bincount(found.unread, minlength=count)
-    had = np.bincount(found.rows, minlength=count) + strange
-    left = np.bincount(rows[fit], minlength=count)
-    lost = np.bincount(rows, minlength=count) - left + strange
-    said = np.array([t is not None for t in texts], bool)
-    missing = scenes(findings, had=had, kept=left, lost=lost, said=said, unannotated=unannotated)
+    missing = missing_images(
+        findings,
+        len(paths),
+        annotated=np.append(found.rows, found.unread),
+        wanted=np.append(rows, found.unread),
+        kept=rows[fit],
+        said=np.array([text is not None for text in texts], bool),
+        unannotated=unannotated,
+    )
     findings.note(f"{int(fit.sum()):,} boxes of {len(set(columns['labels'])):,} categories")
-    if polygon.any():
-        findings.note(f"{int(polygon[fit].sum()):,} of them around polygons")
-    return {
-        "image": paths,
-        "file": [layout.short(path) for path in paths],
-        "size": size,
-        **by_image(columns, rows[fit], missing),
-    }
+    if polygons:
+        findings.note(f"{sum(mask is not None for mask in columns['masks']):,} of them around polygons")
+    return by_image(columns, rows[fit], missing)
+
+
+def _shapes(
+    values: Sequence[np.ndarray], sizes: Sequence[tuple[int, int]], scale: np.ndarray, layout: Layout
+) -> tuple[np.ndarray, list[Polygons | None]]:
+    """Boxes in pixels, float64 ``(M, 4)`` of ``xyxy``, and the polygon of each object or None."""
+    boxes = np.zeros((len(values), 4))
+    masks: list[Polygons | None] = [None] * len(values)
+    for i, found in enumerate(values):
+        if layout.points is None and len(found) > 4:
+            ring = found.reshape(-1, 2) * scale[i]
+            masks[i] = Polygons(sizes[i], (ring,))
+            boxes[i, :2], boxes[i, 2:] = ring.min(axis=0), ring.max(axis=0)
+        else:
+            boxes[i] = found[:4]
+    plain = np.array([mask is None for mask in masks], bool)
+    middle, half = boxes[plain, :2] * scale[plain], boxes[plain, 2:] * scale[plain] / 2
+    boxes[plain] = np.concatenate([middle - half, middle + half], axis=1)
+    return boxes, masks
 
 
 def _keypoints(
     values: Sequence[np.ndarray], shape: tuple[int, int], scale: np.ndarray, where: Any, findings: Findings
 ) -> np.ndarray:
-    """Keypoints in pixels, float32 ``(M, n, 3)``; without a visibility in the file, those at 0, 0 are none."""
+    """Keypoints in pixels, float32 ``(M, n, 3)``; if the file has no visibility, those at (0, 0) are missing."""
     given = np.array([v[4:] for v in values], np.float64).reshape(-1, *shape)
     places = given[..., :2] * scale[:, None]
     seen = given[..., 2] if shape[1] == 3 else np.where((given[..., :2] != 0).any(axis=2), 2.0, 0.0)
     for i in np.flatnonzero(~np.isin(seen, (0, 1, 2)).all(axis=1)).tolist():
         findings.leave_out("visibility", where(i), "a visibility of 0, 1 or 2", shown(seen[i].tolist()))
-        places[i] = seen[i] = 0  # as of an object whose keypoints nobody labelled
-    away = (seen > 0) & ((given[..., :2] < 0) | (given[..., :2] > 1)).any(axis=2)
-    findings.add_all(
-        "keypoint-outside",
-        np.flatnonzero(away.any(axis=1)),
-        lambda i: (where(i), "keypoints in the image", shown(given[i][away[i]][0].tolist()), "It is kept."),
-        warning=True,
-    )
-    findings.note(f"{int((seen > 0).sum()):,} keypoints labelled, {int((seen == 0).sum()):,} not")
+        places[i] = seen[i] = 0  # as if its keypoints were not labelled
+    note_keypoints(given, seen, 1, where, findings)
     return np.concatenate([places, seen[..., None]], axis=2).astype(np.float32)

@@ -1,4 +1,4 @@
-"""Where a YOLO data set has its images and labels, and what its classes are called."""
+"""Finds the images, labels and class names of a YOLO data set."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from polyhead.errors import DataError, Problem, as_list, hints, place, plain, shown, similar
+from polyhead.errors import DataError, Problem, as_list, hints, place, plain_scalar, shown, similar
 from polyhead.images.headers import ENDINGS
 from polyhead.readers.findings import Findings
 from polyhead.readers.paths import Root, lines_of, way_for
@@ -17,16 +17,16 @@ _YAMLS = ("data.yaml", "dataset.yaml", "config.yaml")
 
 
 class Layout(NamedTuple):
-    """What `read_yolo` reads.
+    """The files and classes of a YOLO data set.
 
     Attributes:
         root: the folder that names are relative to.
-        where: what names the images, for errors.
-        images: the path of each.
-        labels: the path of the label file of each, whether or not it is there.
+        where: the file or folder that names the images, for errors.
+        images: the paths of the images.
+        labels: the path of each image's label file, which may not exist.
         orphans: label files without image.
-        names: of the classes.
-        points: ``(n, 2)`` or ``(n, 3)``, the keypoints of an object, or None.
+        names: the class names by number.
+        points: the shape of an object's keypoints, ``(n, 2)`` or ``(n, 3)``, or None.
     """
 
     root: str
@@ -45,10 +45,10 @@ class Layout(NamedTuple):
 def layout_of(
     data: Any, split: str, root: Any, images: Any, labels: Any, names: Any, findings: Findings
 ) -> Layout:
-    """What `read_yolo` is to read, from its arguments and the data YAML.
+    """Find the files of `read_yolo` from its arguments and the data YAML.
 
     Raises:
-        DataError: for a data YAML that cannot be used, and folders that are not there.
+        DataError: for an unusable data YAML, and folders that do not exist.
     """
     if not isinstance(data, (str, os.PathLike)):
         raise DataError(
@@ -56,7 +56,7 @@ def layout_of(
         )
     given = Path(os.path.abspath(os.path.expanduser(os.fspath(data))))
     file = _yaml_in(given) if given.is_dir() else given
-    content: dict[str, Any] = {} if file is None else _content(file)
+    content: dict[str, Any] = {} if file is None else _yaml_content(file)
     where = place(file=str(file if file is not None else given))
     base = given if given.is_dir() else given.parent
     if root is None and content.get("path") not in (None, ""):
@@ -65,20 +65,20 @@ def layout_of(
         base if root is None else root, "read_yolo(data)" if root is None else "read_yolo(root=)", findings
     )
     said = names is not None
-    known = _names(names if said else content.get("names"), said, content, where, file, given)
+    known = _names_in_yaml(names if said else content.get("names"), said, content, where, file, given)
     if images is not None:
         parts = [Root(images, "read_yolo(images=)", findings).path]
     else:
-        parts = _parts(content, split, home, where, file, given)
+        parts = _image_parts(content, split, home, where, file, given)
     findings.stop()
     label_root = None if labels is None else Root(labels, "read_yolo(labels=)", findings).path
-    return _found(
+    return _layout_of_parts(
         parts, label_root, home, where, known, _points(content, where), findings, images is not None
     )
 
 
 def _base(folder: Root, given: Any, where: str) -> Path:
-    """The folder that the data YAML calls its ``path``: its own, or one below."""
+    """The ``path`` of the data YAML: its own folder, or one below."""
     inner = folder.inside(given) or folder.find(given, f"{where}, `path`", "Say read_yolo(root=...).")
     folder.findings.stop()
     assert inner is not None
@@ -86,7 +86,7 @@ def _base(folder: Root, given: Any, where: str) -> Path:
 
 
 def _yaml_in(folder: Path) -> Path | None:
-    """The data YAML in a folder, if there is one."""
+    """The data YAML in a folder, or None."""
     there = sorted(p.name for p in folder.iterdir() if p.suffix in (".yaml", ".yml") and p.is_file())
     for name in _YAMLS:
         if name in there:
@@ -97,7 +97,7 @@ def _yaml_in(folder: Path) -> Path | None:
     return folder / there[0] if there else None
 
 
-def _content(file: Path) -> dict[str, Any]:
+def _yaml_content(file: Path) -> dict[str, Any]:
     where = place(file=str(file))
     try:
         import yaml
@@ -112,7 +112,7 @@ def _content(file: Path) -> dict[str, Any]:
             near = similar(file.name, sorted(os.listdir(file.parent)))
         found = error.strerror or str(error)
         raise DataError(Problem(where, "a data YAML, or a folder", found, near, "no-file")) from None
-    except Exception as error:  # PyYAML has errors of many kinds for values that their tags do not fit
+    except Exception as error:  # PyYAML raises many types of errors for values that do not fit their tags
         found = " ".join(str(error).split()) if isinstance(error, (yaml.YAMLError, ValueError)) else ""
         found = shown(found, 400)[1:-1] if len(found) > 400 else found
         fix = way_for(file, "read_yolo")
@@ -123,14 +123,14 @@ def _content(file: Path) -> dict[str, Any]:
     return content
 
 
-def _plainly(given: Any) -> Any:
-    """Names as a user gives them, arrays, indices and NumPy's numbers among them."""
+def _as_plain_names(given: Any) -> Any:
+    """Class names without arrays, indices and NumPy scalars."""
     if isinstance(given, Mapping):
-        return {plain(number): plain(name) for number, name in given.items()}
+        return {plain_scalar(number): plain_scalar(name) for number, name in given.items()}
     return given if as_list(given) is None else as_list(given)
 
 
-def _names(
+def _names_in_yaml(
     given: Any, said: bool, content: Mapping[str, Any], where: str, file: Path | None, folder: Path
 ) -> dict[int, str]:
     if given is None and file is None and (folder / "classes.txt").is_file():
@@ -140,12 +140,12 @@ def _names(
         ]
     expected = "names, a list of the classes or {number: name}"
     if said:
-        where, given = "read_yolo(names=)", _plainly(given)
+        where, given = "read_yolo(names=)", _as_plain_names(given)
     if given is None:
         fix = "Say read_yolo(names=[...])" + (", or put them into a classes.txt." if file is None else ".")
         fix = hints(way_for(file, "read_yolo") if file is not None else "", fix)
         raise DataError(Problem(where, expected, "none", fix, "names"))
-    pairs = list(given.items() if isinstance(given, Mapping) else enumerate(given)) if _listed(given) else []
+    pairs = list(given.items() if isinstance(given, Mapping) else enumerate(given)) if _is_list(given) else []
     names = {number: str(name) for number, name in pairs if type(number) is int and _is_name(name)}
     if not pairs or len(names) < len(pairs):
         raise DataError(Problem(where, expected, shown(given), code="names"))
@@ -161,12 +161,12 @@ def _names(
     return names
 
 
-def _listed(given: Any) -> bool:
+def _is_list(given: Any) -> bool:
     return isinstance(given, (Mapping, Sequence)) and not isinstance(given, (str, bytes))
 
 
 def _is_name(name: Any) -> bool:
-    # YAML takes a bare `no` for False and `1` for a number
+    # in YAML a bare `no` is False and `1` a number
     return isinstance(name, (str, int, float)) and not isinstance(name, bool)
 
 
@@ -181,14 +181,14 @@ def _points(content: Mapping[str, Any], where: str) -> tuple[int, int] | None:
     return (given[0], given[1])
 
 
-def _parts(
+def _image_parts(
     content: Mapping[str, Any], split: str, home: Root, where: str, file: Path | None, folder: Path
 ) -> list[str]:
     """The folders of images, or the files that list them."""
     if file is None:
         names = [f"images/{split}", f"{split}/images"]
         whole = os.path.join(home.path, "images")
-        # a set that is not cut into parts: it must not be taken for two of them
+        # a data set without splits, which must not be used as two of them
         if split == "train" and os.path.isdir(whole) and not any(e.is_dir() for e in os.scandir(whole)):
             names.append("images")
         for name in names:
@@ -210,7 +210,7 @@ def _parts(
         raise DataError(Problem(where, expected, found, similar(str(split), others), "split"))
     parts: list[str] = []
     for name in given if isinstance(given, list) else [given]:
-        path = _within(home, name, f"{where}, `{split}`")
+        path = _path_within(home, name, f"{where}, `{split}`")
         if path is None:
             continue
         if not os.path.exists(path):
@@ -225,19 +225,19 @@ _SHOWN = 6
 
 
 def _parts_in(folder: Path) -> list[str]:
-    """The names of the parts that a folder seems to have."""
+    """The names of the splits that a folder seems to have."""
     below = folder / "images"
     parts = [p.name for p in below.iterdir() if p.is_dir()] if below.is_dir() else []
     return sorted({*parts, *(p.parent.name for p in folder.glob("*/images") if p.is_dir())})
 
 
-def _within(home: Root, name: Any, where: str) -> str | None:
-    """The path of what a data set names, in its folder; None, and an error noted, where it does not end in there."""
+def _path_within(home: Root, name: Any, where: str) -> str | None:
+    """A path in the data set's folder; None, with an error noted, for one that leads out of it."""
     fix = "Say read_yolo(root=...), the folder that holds all of it, or images= and labels=, where each lies."
     return home.inside(name) or home.find(name, where, fix)
 
 
-def _found(
+def _layout_of_parts(
     parts: Sequence[str],
     label_root: str | None,
     home: Root,
@@ -273,7 +273,7 @@ def _found(
     findings.stop()
     beside = [path for path in orphans if path not in set(labels)]
     if others and not all(label.startswith(tuple(parts)) for label in labels):
-        findings.note(f"{others:,} files in the folder of the images that are none")
+        findings.note(f"{others:,} files in the folder of the images are not images")
     if not images:
         expected = f"images, files that end in {', '.join(ENDINGS)}"
         raise DataError(Problem(where, expected, f"none in {', '.join(parts)}", code="no-images"))
@@ -290,7 +290,7 @@ def _found(
 
 
 def _listed_in(file: str, home: Root) -> list[str]:
-    """The images that a text file lists, one a line, relative to the root or, as ``./a.jpg``, to the file."""
+    """The images listed in a text file, one per line, relative to the root or, as ``./a.jpg``, to the file."""
     found = []
     for number, line in enumerate(lines_of(file, "a list of images"), 1):
         name = line.strip()
@@ -298,7 +298,7 @@ def _listed_in(file: str, home: Root) -> list[str]:
             continue
         if name.startswith("./"):
             name = os.path.join(os.path.relpath(os.path.dirname(file), home.path), name[2:])
-        path = _within(home, name, f"{place(file=file)}, line {number}")
+        path = _path_within(home, name, f"{place(file=file)}, line {number}")
         if path is not None:
             found.append(path)
     return found
@@ -314,7 +314,7 @@ def _label_of(image: str, base: str, label_root: str | None) -> str:
 
 
 def _orphans(folder: str, labels: Sequence[str]) -> list[str]:
-    """Label files of no image."""
+    """Label files without an image."""
     if not os.path.isdir(folder):
         return []
     known = set(labels)

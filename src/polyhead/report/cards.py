@@ -1,4 +1,4 @@
-"""One sample as HTML: its pictures with what is drawn on them, its other inputs, its labels."""
+"""Renders a sample as HTML: its pictures with all marks, its other inputs, its labels."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from polyhead.report import charts
 from polyhead.report.marks import Box, Cover, Hatch, Mark, Point
 from polyhead.report.palette import css, ink
 from polyhead.report.per_element_views import EachView
-from polyhead.report.pictures import canvas, heat, is_picture, pixels
+from polyhead.report.pictures import as_picture, canvas, heat, is_drawn
 from polyhead.report.png import data_uri, png
 from polyhead.report.samples import EMPTY, LABELLED, MISSING, SILENT, UNASKED, Label, Sample
 from polyhead.report.views import View, name_of, shortly
@@ -24,19 +24,19 @@ SAID = {LABELLED: "labelled", MISSING: "no label", UNASKED: "not asked", SILENT:
 """The states of a label in words."""
 
 
-def marks_of(
+def marks_on(
     sample: Sample,
     heads: Mapping[str, Head],
     views: Mapping[str, View],
     size: tuple[int, int] | None,
     most: int,
 ) -> list[Mark]:
-    """All that is drawn for a sample on a picture of a size; masks first, so that nothing lies under them."""
+    """The marks of a sample on a picture of a given size; masks first, so that they cover no other marks."""
     found: list[Mark] = []
     for name, view in views.items():
         box_size = size or (1, 1)
         if size is None and heads[name].labels_in_pixels:
-            continue  # pixels of no image
+            continue  # no image to draw these pixels on
         found += view.marks(sample.labels[name], box_size, _classes_for(name, sample, heads, views), most)
     return sorted(found, key=lambda mark: not isinstance(mark, Cover | Hatch))
 
@@ -44,8 +44,9 @@ def marks_of(
 def _classes_for(
     name: str, sample: Sample, heads: Mapping[str, Head], views: Mapping[str, View]
 ) -> Sequence[str]:
-    """What each box of a row holds: its class; of the one box of a row the row's class, of the head that waits for the
-    same head if there is one.
+    """The class of each box of a row.
+
+    A single box has the row's class, preferably of a head with the same ``given``.
     """
     for other, head in heads.items():
         view = views[other]
@@ -67,12 +68,12 @@ def card(
     heads: Mapping[str, Head],
     views: Mapping[str, View],
 ) -> str:
-    """A sample as an article; ``place`` is the one among those on the page."""
+    """Render a sample as an article; ``place`` is its index on the page."""
     shots = [_shots(sample, inputs, heads, views, "augmented" if sample.original else "")]
     if sample.original is not None:
         shots.append(_shots(sample.original, inputs, heads, views, "original"))
     facts = [
-        _numbers(name, kind, sample.inputs[name]) for name, kind in inputs.items() if not is_picture(kind)
+        _input_values(name, kind, sample.inputs[name]) for name, kind in inputs.items() if not is_drawn(kind)
     ]
     labels = [_label(view, sample.labels[name]) for name, view in views.items()]
     return (
@@ -94,16 +95,16 @@ def _shots(
     word: str,
 ) -> str:
     size = canvas(dict(inputs))
-    marks = marks_of(sample, heads, views, size, MOST_SIDE)
+    marks = marks_on(sample, heads, views, size, MOST_SIDE)
     shots = []
     for name, kind in inputs.items():
-        if is_picture(kind):
+        if is_drawn(kind):
             here = (kind.shape[0], kind.shape[1])
             caption = name if not word else f"{name}, {word}"
-            picture = data_uri(png(pixels(sample.inputs[name], MOST_SIDE)))
+            picture = data_uri(png(as_picture(sample.inputs[name], MOST_SIDE)))
             shots.append(_figure(picture, here, marks if here == size else [], caption, sample.row))
     if size is None:
-        # nothing to draw on: each mask stands alone, boxes and points in 0–1 on an empty square
+        # without an image, masks are shown alone, and boxes and points in 0–1 on an empty square
         covers = [m for m in marks if isinstance(m, Cover)]
         others = [m for m in marks if isinstance(m, Box | Point)]
         for cover in covers:
@@ -158,8 +159,8 @@ def _percent(share: float) -> str:
 # Numbers ---------------------------------------------------------------------------------------------
 
 
-def _numbers(name: str, kind: Input, value: np.ndarray) -> str:
-    """An input that is no image: a small table, a line, shades of grey, or a few words."""
+def _input_values(name: str, kind: Input, value: np.ndarray) -> str:
+    """Render an input other than an image: a small table, a line chart, a heat map, or a few words."""
     title = f'<h4>{escape(name)} <span class="quiet">{escape(f"{kind.dtype} {kind.shape}")}</span></h4>'
     columns = kind.columns(name)
     if value.ndim <= 1 and value.size <= MOST_CELLS:
@@ -173,7 +174,7 @@ def _numbers(name: str, kind: Input, value: np.ndarray) -> str:
         words = f"{shortly(value.min())} to {shortly(value.max())}, mean {shortly(value.mean())}"
         body = f'<p class="words">{words}</p>'
         if value.ndim == 1:
-            body = charts.line(value, f"{name}: {words}") + body
+            body = charts.line_chart(value, f"{name}: {words}") + body
         elif value.ndim == 2:
             picture = data_uri(png(heat(value, MOST_SIDE)))
             body = f'<img class="heat small" src="{picture}" alt="{escape(f"{name}: {words}")}">{body}'
@@ -189,7 +190,7 @@ def _label(view: View, label: Label) -> str:
             body += f' <span class="quiet" title="sample weight">×{label.weight:.3g}</span>'
         series = view.series(label)
         if series is not None:
-            body += charts.line(series, f"{view.name}, {series.size} numbers")
+            body += charts.line_chart(series, f"{view.name}, {series.size} numbers")
     else:
         said = SAID[label.state]
         why = "" if label.why.startswith(said) and label.why == said else f" ({label.why})"

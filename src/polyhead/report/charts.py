@@ -1,4 +1,4 @@
-"""Charts as HTML and SVG, all text in them escaped."""
+"""Renders charts as HTML and SVG, with all text escaped."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MOST_BARS = 20
 
 
 def coverage(found: Coverage) -> str:
-    """How many rows of a head are labelled, as one bar and in words."""
+    """Render how many rows of a head are labelled, as a bar and in words."""
     parts = [
         (word, title, count)
         for word, title, count in (
@@ -37,12 +37,12 @@ def coverage(found: Coverage) -> str:
 
 
 def chart(found: Chart) -> str:
-    """A chart with its title."""
-    body = _bars(found) if isinstance(found, Bars) else _histogram(found)
+    """Render a chart with its title."""
+    body = _bars_as_html(found) if isinstance(found, Bars) else _histogram_as_svg(found)
     return f'<figure class="chart"><figcaption>{escape(found.title)}</figcaption>{body}</figure>'
 
 
-def _bars(found: Bars) -> str:
+def _bars_as_html(found: Bars) -> str:
     most = max(*found.counts, 1)
     order = range(len(found.names))
     if len(found.names) > MOST_BARS:
@@ -58,11 +58,11 @@ def _bars(found: Bars) -> str:
             f'<td class="number">{share:.1%}</td><td class="number">{found.counts[i]:,}</td></tr>'
         )
     rest = len(found.names) - len(rows)
-    more = f'<p class="words">and {rest:,} classes that are rarer</p>' if rest > 0 else ""
+    more = f'<p class="words">and {rest:,} rarer classes</p>' if rest > 0 else ""
     return f'<table class="bars"><tbody>{"".join(rows)}</tbody></table>{more}'
 
 
-def _histogram(found: Histogram) -> str:
+def _histogram_as_svg(found: Histogram) -> str:
     most = max(*found.counts, 1)
     width = 100 / len(found.counts)
     rects = []
@@ -82,8 +82,8 @@ def _histogram(found: Histogram) -> str:
     )
 
 
-def line(numbers: np.ndarray, label: str) -> str:
-    """A row of numbers as a line."""
+def line_chart(numbers: np.ndarray, label: str) -> str:
+    """Render a series of numbers as a line."""
     values = np.asarray(numbers, np.float64)
     if len(values) > 200:
         values = values[np.linspace(0, len(values) - 1, 200).astype(int)]

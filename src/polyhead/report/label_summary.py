@@ -1,4 +1,4 @@
-"""All labels of a feed, read once: how many count, how many are missing, how they are distributed."""
+"""Reads all labels of a feed: how many count, how many are missing, and their distribution."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ MOST_BYTES = 1 << 28
 
 @dataclass(frozen=True)
 class Coverage:
-    """One head over all rows.
+    """The labels of a head over all rows.
 
     Attributes:
-        rows: that were read.
-        labelled: rows with a label that counts, or in which somebody looked and found none.
-        unasked: rows that ``given`` silences.
-        charts: of the labels that count.
+        rows: the number of rows that were read.
+        labelled: rows with a label that counts, or annotated as empty.
+        unasked: rows that ``given`` excludes.
+        charts: charts of the labels that count.
     """
 
     rows: int
@@ -33,14 +33,14 @@ class Coverage:
 
     @property
     def missing(self) -> int:
-        """Rows that are asked for and have no label."""
+        """Rows without a label that ``given`` does not exclude."""
         return self.rows - self.labelled - self.unasked
 
 
 def summarise(feed: Feed, views: Mapping[str, View]) -> dict[str, Coverage]:
-    """Sum up each head, from the first row to the last; of large labels, as many rows as fit a quarter gigabyte."""
+    """Summarise the labels of each head: of all rows, or of large labels, a quarter of a gigabyte."""
     labels = feed._assembler.labels
-    asked: dict[str, np.ndarray] = {}  # of heads that others wait for: where they are 1
+    asked: dict[str, np.ndarray] = {}  # for heads that others are `given`: where they are 1
     found: dict[str, Coverage] = {}
 
     def read(name: str) -> None:
@@ -51,7 +51,7 @@ def summarise(feed: Feed, views: Mapping[str, View]) -> dict[str, Coverage]:
             read(given)
         wanted = None if given is None else asked[given]
         awaited = any(head.given == name for head in feed.labelled.values())
-        found[name], ones = _read(labels[name], views[name], wanted, awaited)
+        found[name], ones = _coverage_of(labels[name], views[name], wanted, awaited)
         if awaited:
             asked[name] = ones
 
@@ -60,7 +60,7 @@ def summarise(feed: Feed, views: Mapping[str, View]) -> dict[str, Coverage]:
     return {name: found[name] for name in feed.labelled}
 
 
-def _read(
+def _coverage_of(
     labels: Labels, view: View, wanted: np.ndarray | None, awaited: bool
 ) -> tuple[Coverage, np.ndarray]:
     rows = labelled = size = 0

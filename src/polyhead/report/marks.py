@@ -1,4 +1,4 @@
-"""What is drawn on a picture: boxes, points and masks, in shares of its width and height."""
+"""The marks on a picture: boxes, points and masks, in fractions of its width and height."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from polyhead.report.palette import RGB
 RGBA = tuple[int, int, int, int]
 
 ALPHA = 130
-"""How much of the picture a mask hides, of 255."""
+"""The alpha of masks, 0–255."""
 
 STRIPES: tuple[RGBA, RGBA] = ((255, 255, 255, 150), (60, 60, 60, 150))
-"""The colours of pixels without a label."""
+"""The colors of pixels without a label."""
 
 
 @dataclass(frozen=True)
@@ -22,9 +22,9 @@ class Layer:
     """Marks that are shown and hidden together.
 
     Attributes:
-        key: distinct within a page.
-        title: what it shows.
-        colour: as its marks have it.
+        key: unique within a page.
+        title: its name.
+        colour: the color of its marks.
     """
 
     key: str
@@ -34,7 +34,7 @@ class Layer:
 
 @dataclass(frozen=True)
 class Box:
-    """A rectangle and what it holds; the corners are shares of the picture's width and height."""
+    """A rectangle with a text; its corners are fractions of the picture's width and height."""
 
     layer: Layer
     left: float
@@ -46,7 +46,7 @@ class Box:
 
 @dataclass(frozen=True)
 class Point:
-    """A point; its place is in shares of the picture's width and height."""
+    """A point with a text; its coordinates are fractions of the picture's width and height."""
 
     layer: Layer
     x: float
@@ -56,12 +56,12 @@ class Point:
 
 @dataclass(frozen=True)
 class Cover:
-    """Colours over the whole picture.
+    """Colors over the whole picture.
 
     Attributes:
-        layer: that it belongs to.
-        places: uint8 ``(H, W)``, places in the palette.
-        palette: one colour with alpha for each.
+        layer: its layer.
+        places: uint8 ``(H, W)``, indices into the palette.
+        palette: colors with alpha.
     """
 
     layer: Layer
@@ -71,7 +71,7 @@ class Cover:
 
 @dataclass(frozen=True)
 class Hatch:
-    """In place of a mask that has no label."""
+    """A hatching in place of a missing mask."""
 
     layer: Layer
     text: str
@@ -81,18 +81,18 @@ Mark = Box | Point | Cover | Hatch
 
 
 def striped(places: np.ndarray, where: np.ndarray, first: int) -> None:
-    """Write two colours, ``first`` and the next one, in slanting stripes into the places that are meant."""
+    """Write diagonal stripes of the indices ``first`` and ``first + 1`` where ``where`` is True."""
     height, width = places.shape
     wide = max(2, min(height, width) // 32)
     stripes = ((np.arange(height)[:, None] + np.arange(width)) // wide) % 2
     places[where] = (first + stripes)[where]
 
 
-def every(array: np.ndarray, step: int) -> np.ndarray:
-    """Every so many rows and columns, from the middle of the first ones."""
+def every_nth(array: np.ndarray, step: int) -> np.ndarray:
+    """Every ``step``-th row and column, starting in the middle of the first ``step``."""
     return array if step == 1 else array[step // 2 :: step, step // 2 :: step]
 
 
 def reduction(height: int, width: int, most: int) -> int:
-    """By what whole number a picture has to be divided so that no side is longer than ``most``."""
+    """The smallest integer factor that shrinks a picture to sides of at most ``most``."""
     return max(1, -(-max(height, width) // most))

@@ -1,4 +1,4 @@
-"""The page: one HTML file that needs nothing else and lets nothing out."""
+"""Renders a preview as one self-contained HTML file that sends nothing."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def page(
     coverage: Mapping[str, Coverage],
     report: Report | None,
 ) -> str:
-    """A preview as the text of an HTML file."""
+    """Render a preview as HTML."""
     style, script = _file("page.css"), _file("page.js")
     shown = f"{len(samples):,} of {feed.num_samples:,} rows"
     order = f"shuffled by seed {feed.seed}" if feed.shuffle else "in row order"
@@ -39,16 +39,16 @@ def page(
     body = [
         f"<header><h1>Preview</h1><p>{shown}, as the model gets them: epoch {feed.epoch}, {order}, "
         f"batches of {feed.batch_size:,}.</p></header>",
-        _check(report),
+        _check_panel(report),
         _tools(samples, views),
         '<section aria-labelledby="samples"><h2 id="samples">Samples</h2>'
-        '<p id="none" class="words" hidden>No sample fits the filters.</p><div class="cards">',
+        '<p id="none" class="words" hidden>No sample matches the filters.</p><div class="cards">',
         *(card(i, sample, feed.inputs, feed.labelled, views) for i, sample in enumerate(samples)),
         "</div></section>",
-        _balance(feed, views, coverage),
+        _label_panels(feed, views, coverage),
         f'<details class="panel"><summary>Declaration</summary><pre>{escape(repr(feed))}</pre></details>',
     ]
-    # nothing is loaded or sent, and no script runs but the one whose hash stands here
+    # nothing is loaded or sent, and only the script with this hash runs
     policy = (
         f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src '{_hash(script)}'; "
         "base-uri 'none'; form-action 'none'"
@@ -66,7 +66,7 @@ def page(
 
 
 def in_script(value: Any) -> str:
-    """JSON that nothing in it can end: no ``<``, ``>`` or ``&`` stands in it.
+    """JSON for a script element: without ``<``, ``>`` and ``&``, so that no text in it can end the element.
 
     >>> print(in_script("</script>"))
     "\\u003c/script\\u003e"
@@ -78,14 +78,14 @@ def in_script(value: Any) -> str:
 
 
 def facts(samples: Sequence[Sample], views: Mapping[str, View]) -> list[dict[str, Any]]:
-    """What the filters ask of each sample: its row, and for each head its state, its classes, its number."""
+    """The data for the filters: each sample's row, and the state, classes and number of each head."""
     return [
         {
             "row": sample.row,
             "heads": [
                 {
                     "state": sample.labels[name].state,
-                    "classes": list(_held(view, sample, name)),
+                    "classes": list(_held_classes(view, sample, name)),
                     "number": view.number(sample.labels[name]),
                 }
                 for name, view in views.items()
@@ -95,7 +95,7 @@ def facts(samples: Sequence[Sample], views: Mapping[str, View]) -> list[dict[str
     ]
 
 
-def _held(view: View, sample: Sample, name: str) -> Sequence[int]:
+def _held_classes(view: View, sample: Sample, name: str) -> Sequence[int]:
     label = sample.labels[name]
     return view.held(label) if label.state == LABELLED else ()
 
@@ -111,7 +111,7 @@ def _hash(script: str) -> str:
 # Parts -----------------------------------------------------------------------------------------------
 
 
-def _check(report: Report | None) -> str:
+def _check_panel(report: Report | None) -> str:
     if report is None:
         return ""
     word = "bad" if report.errors else "warn" if report.warnings else "good"
@@ -134,14 +134,11 @@ def _check(report: Report | None) -> str:
 def _problem(problem: Problem) -> str:
     perhaps = '<span class="badge silent">perhaps</span> ' if problem.warning else ""
     fix = f'<br><span class="fix">{escape(problem.fix)}</span>' if problem.fix else ""
-    return (
-        f"<li>{perhaps}<strong>{escape(problem.place)}</strong>: expected {escape(problem.expected)}, "
-        f"got {escape(problem.found)}.{fix}</li>"
-    )
+    return f"<li>{perhaps}<strong>{escape(problem.place)}</strong>: {escape(problem.finding)}.{fix}</li>"
 
 
 def _tools(samples: Sequence[Sample], views: Mapping[str, View]) -> str:
-    """Filters and layers; hidden until the script that serves them runs."""
+    """Filters and layers; hidden until the script runs."""
     filters = "".join(_filter(place, view, samples) for place, view in enumerate(views.values()))
     layers = "".join(
         f'<label class="layer"><input type="checkbox" data-toggle="{layer.key}" checked>'
@@ -170,7 +167,7 @@ def _dot(colour: RGB) -> str:
 def _filter(place: int, view: View, samples: Sequence[Sample]) -> str:
     labels = [sample.labels[view.name] for sample in samples]
     states = Counter(label.state for label in labels)
-    held = Counter(i for sample in samples for i in _held(view, sample, view.name))
+    held = Counter(i for sample in samples for i in _held_classes(view, sample, view.name))
     options = "".join(
         f'<option value="s:{state}">{title} ({states[state]})</option>'
         for state, title in SAID.items()
@@ -208,7 +205,7 @@ def _legend(view: View) -> str:
     return f'<div class="legend"><span>{escape(view.name)}</span><ul>{items}{more}</ul></div>'
 
 
-def _balance(feed: Feed, views: Mapping[str, View], coverage: Mapping[str, Coverage]) -> str:
+def _label_panels(feed: Feed, views: Mapping[str, View], coverage: Mapping[str, Coverage]) -> str:
     panels = []
     for name, found in coverage.items():
         part = (

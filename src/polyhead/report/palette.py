@@ -1,4 +1,4 @@
-"""Colours that people with any colour vision tell apart: those of Okabe and Ito, then paler and darker ones."""
+"""Colors that are distinguishable with any color vision: Okabe and Ito's, then lighter and darker ones."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ _HEADS: tuple[RGB, ...] = (VERMILION, SKY, YELLOW, PURPLE, GREEN, ORANGE, BLUE)
 _CLASSES: tuple[RGB, ...] = (ORANGE, SKY, GREEN, YELLOW, BLUE, VERMILION, PURPLE)
 
 FAINT = (128, 128, 128)
-"""For the class of a mask that stands for nothing."""
+"""The color of a background class."""
 
 
 def head_colour(place: int) -> RGB:
-    """The colour of a head that is drawn, by its place among them."""
+    """The color of a head, by its index among those that are drawn."""
     return _HEADS[place % len(_HEADS)]
 
 
 def class_colour(place: int) -> RGB:
-    """The colour of a class by its id; the same seven, paler and darker after each round.
+    """The color of a class by its id; after seven, they repeat lighter and darker.
 
     >>> class_colour(0), class_colour(7)
     ((230, 159, 0), (242, 207, 127))
@@ -40,12 +40,12 @@ def class_colour(place: int) -> RGB:
 
 
 def is_background(place: int, name: Any) -> bool:
-    """Whether a class of a mask stands for nothing: the first one, if its name does not say otherwise."""
+    """Whether a class of a mask is the background: the first one, unless its name says otherwise."""
     return place == 0 and (str(name) == "0" or is_nothing(name))
 
 
 def css(colour: RGB) -> str:
-    """A colour as CSS writes it.
+    """A color in CSS.
 
     >>> css((213, 94, 0))
     '#d55e00'
@@ -54,7 +54,7 @@ def css(colour: RGB) -> str:
 
 
 def ink(colour: RGB) -> RGB:
-    """Black or white, whichever is read better on a colour (WCAG's relative luminance).
+    """Black or white, whichever has more contrast with a color (WCAG's relative luminance).
 
     >>> ink((240, 228, 66)), ink((0, 114, 178))
     ((0, 0, 0), (255, 255, 255))

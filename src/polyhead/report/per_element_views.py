@@ -1,4 +1,4 @@
-"""How heads for each box are shown: box by box, as the head itself is shown."""
+"""Views of heads with a label for each box, which show each box by the view of the head itself."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ MOST_BOXES = 6
 
 
 class EachView(View):
-    """Labels of a head for each box, by the view of that head.
+    """The labels of a head for each box.
 
     Args:
         one: the view of one box's label.
-        head: for each box.
+        head: the head for each box.
     """
 
     def __init__(self, one: View, head: Head) -> None:
@@ -28,12 +28,12 @@ class EachView(View):
         self.one = one
 
     def parts(self, label: Label) -> dict[int, Label]:
-        """The labels of those boxes that have one, by their places."""
+        """The labels of the boxes that have one, by index."""
         counts = label.counts.reshape(self.head.places, -1).any(1)
         return {i: Label(label.value[i], label.counts[i]) for i in np.flatnonzero(counts).tolist()}
 
     def words_of(self, label: Label) -> dict[int, str]:
-        """The label of each box in words, by their places."""
+        """The labels of the boxes in words, by index."""
         return {i: self.one.words(part) for i, part in self.parts(label).items()}
 
     def words(self, label: Label) -> str:

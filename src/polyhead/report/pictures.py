@@ -1,4 +1,4 @@
-"""Arrays as pictures of 8 bits."""
+"""Converts arrays to pictures of 8 bits."""
 
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ from polyhead.kinds import Image, Input
 from polyhead.report.marks import reduction
 
 
-def is_picture(kind: Input) -> bool:
-    """Whether an input is drawn rather than written."""
+def is_drawn(kind: Input) -> bool:
+    """Whether an input is drawn as a picture."""
     return isinstance(kind, Image)
 
 
-def pixels(image: np.ndarray, most: int) -> np.ndarray:
-    """An image as the model gets it, as uint8 ``(H, W, C)``; one that is longer than ``most`` is averaged down, and of
-    one with other bands than colours the first three are shown, or the first.
+def as_picture(image: np.ndarray, most: int) -> np.ndarray:
+    """Convert an input image to uint8 ``(H, W, C)``, averaged down to sides of at most ``most``.
+
+    Of bands that are not colors, the first three are shown, or the first.
     """
     if image.shape[2] not in (1, 3, 4):
         image = image[..., : 3 if image.shape[2] > 3 else 1]
@@ -31,13 +32,13 @@ def pixels(image: np.ndarray, most: int) -> np.ndarray:
 
 
 def heat(matrix: np.ndarray, most: int) -> np.ndarray:
-    """Numbers as grey, the smallest black, the largest white: uint8 ``(H, W, 1)``."""
+    """Convert numbers to grey, from black for the smallest to white for the largest: uint8 ``(H, W, 1)``."""
     finite = matrix.astype(np.float64)
     low, high = finite.min(), finite.max()
-    return pixels(((finite - low) / ((high - low) or 1))[..., None], most)
+    return as_picture(((finite - low) / ((high - low) or 1))[..., None], most)
 
 
 def canvas(inputs: dict[str, Input]) -> tuple[int, int] | None:
-    """Height and width of the images on which boxes, points and masks are drawn: of the first image."""
-    sizes = [(kind.shape[0], kind.shape[1]) for kind in inputs.values() if is_picture(kind)]
+    """(height, width) of the first image, on which boxes, points and masks are drawn; None without images."""
+    sizes = [(kind.shape[0], kind.shape[1]) for kind in inputs.values() if is_drawn(kind)]
     return sizes[0] if sizes else None

@@ -1,4 +1,7 @@
-"""PNG files without an image library: enough of the format (PNG specification, W3C 2003) for the pictures of a page."""
+"""Writes PNG files without an image library, as the page of a feed without images draws too (masks, heat maps).
+
+Source: PNG specification, W3C 2003.
+"""
 
 from __future__ import annotations
 
@@ -14,11 +17,11 @@ _COLOUR_TYPES = {1: 0, 3: 2, 4: 6}
 
 
 def png(pixels: np.ndarray, palette: Sequence[tuple[int, int, int, int]] | None = None) -> bytes:
-    """A picture as a PNG file.
+    """Encode a picture as a PNG file.
 
     Args:
         pixels: uint8 ``(H, W)``, ``(H, W, 1)``, ``(H, W, 3)`` or ``(H, W, 4)``.
-        palette: up to 256 colours (red, green, blue, alpha), 0–255; ``pixels`` ``(H, W)`` are then places in it.
+        palette: up to 256 colors (red, green, blue, alpha), 0–255; ``pixels`` ``(H, W)`` are then indices into it.
 
     >>> png(np.zeros((2, 3), np.uint8))[1:4]
     b'PNG'
@@ -27,8 +30,8 @@ def png(pixels: np.ndarray, palette: Sequence[tuple[int, int, int, int]] | None 
     height, width, channels = pixels.shape
     colour_type = 3 if palette is not None else _COLOUR_TYPES[channels]
     rows = pixels.reshape(height, width * channels)
-    # neighbours differ little in photographs; places in a palette are no amounts, so they stay as they are
-    lines = _plain(rows) if palette is not None else _filtered(rows, channels)
+    # filters help with photographs, whose neighbouring pixels are similar, but not with palette indices
+    lines = _unfiltered(rows) if palette is not None else _filtered(rows, channels)
     parts = [_chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, colour_type, 0, 0, 0))]
     if palette is not None:
         colours = np.array(palette, np.uint8)
@@ -38,7 +41,7 @@ def png(pixels: np.ndarray, palette: Sequence[tuple[int, int, int, int]] | None 
 
 
 def data_uri(file: bytes) -> str:
-    """A PNG file as an address that holds it."""
+    """A PNG file as a data URI."""
     return "data:image/png;base64," + b64encode(file).decode("ascii")
 
 
@@ -46,16 +49,16 @@ def _chunk(kind: bytes, body: bytes) -> bytes:
     return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
 
 
-def _plain(rows: np.ndarray) -> np.ndarray:
+def _unfiltered(rows: np.ndarray) -> np.ndarray:
     return np.hstack([np.zeros((len(rows), 1), np.uint8), rows])
 
 
 def _filtered(rows: np.ndarray, channels: int) -> np.ndarray:
-    """Each row as it is, less its left neighbours, or less the row above: whichever holds the smallest numbers."""
+    """Filter each row by none, Sub or Up, whichever gives the smallest numbers."""
     left, above = np.zeros_like(rows), np.zeros_like(rows)
     left[:, channels:] = rows[:, :-channels]
     above[1:] = rows[:-1]
-    kinds = np.stack([rows, rows - left, rows - above])  # uint8 wraps round, as the format has it
+    kinds = np.stack([rows, rows - left, rows - above])  # uint8 wraps around, as the format requires
     sizes = np.minimum(kinds, -kinds.astype(np.int16) & 255).sum(axis=2, dtype=np.int64)
     best = sizes.argmin(axis=0)
     chosen = kinds[best, np.arange(len(rows))]

@@ -1,4 +1,4 @@
-"""``preview``: samples of a feed as a page, a picture, or in a notebook."""
+"""Shows samples of a feed as a page, as a picture, or in a notebook."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from polyhead.errors import ContractError, Problem, Report, as_path, require_siz
 from polyhead.feed import Feed
 from polyhead.report.label_summary import summarise
 from polyhead.report.page import page
-from polyhead.report.samples import Sample, take
+from polyhead.report.samples import Sample, take_samples
 from polyhead.report.spatial import views
 
 ENDINGS = (".html", ".htm", ".png")
@@ -21,12 +21,12 @@ ENDINGS = (".html", ".htm", ".png")
 
 @dataclass(frozen=True)
 class Preview:
-    """Samples of a feed, to look at: the last line of a notebook's cell shows them, `save` writes a file.
+    """Samples of a feed. A notebook displays them, and `save` writes them to a file.
 
     Attributes:
-        feed: whose samples they are.
+        feed: the feed.
         samples: rows as the model gets them.
-        report: of the check against a model, where one was given.
+        report: the check against the model, if one was given.
     """
 
     feed: Feed = field(repr=False)
@@ -47,7 +47,7 @@ class Preview:
 
         Raises:
             ContractError: for another ending.
-            PolyheadError: for a contact sheet without Pillow.
+            PolyheadError: if a contact sheet needs Pillow and it is not installed.
         """
         target = _ending(path)
         if target.suffix.lower() == ".png":
@@ -59,7 +59,7 @@ class Preview:
         return target
 
     def _repr_html_(self) -> str:
-        """The page in a frame of its own, so that neither sees the other's styles and scripts."""
+        """The page in an iframe, isolated from the notebook's styles and scripts."""
         return (
             '<iframe title="Preview of a feed" sandbox="allow-scripts" '
             'style="width:100%;height:720px;border:1px solid #8886;border-radius:8px" '
@@ -70,24 +70,24 @@ class Preview:
 def preview(
     feed: Feed, path: str | os.PathLike[str] | None = None, n: int = 16, *, model: Any = None
 ) -> Preview:
-    """Show samples as the model gets them, with all heads drawn, and how all labels are distributed.
+    """Show samples as the model gets them, with all heads, and the distribution of all labels.
 
-    The samples are the first rows of the feed's coming epoch; the epoch does not count as used. Labels are read
-    from the first row to the last, of large ones as many as fit a quarter of a gigabyte.
+    The samples are the first rows of the feed's next epoch, which is not consumed. Labels are read from the first row
+    on: all of them, or a quarter of a gigabyte of large ones.
 
     Args:
-        feed: what is looked at.
-        path: a file to write: ``.html`` is a page that needs no other file and no network, ``.png`` a contact
-            sheet, which needs ``polyhead[vision]``. Without a path nothing is written.
-        n: how many samples.
-        model: a Keras model: the result of ``feed.check(model)`` then stands in the page.
+        feed: the feed.
+        path: a file to write: ``.html`` for a self-contained page, ``.png`` for a contact sheet, which needs
+            ``polyhead[vision]``; None to write nothing.
+        n: the number of samples.
+        model: a Keras model; the page then includes the result of ``feed.check(model)``.
 
     Returns:
-        A `Preview`, which a notebook shows.
+        A `Preview`, which a notebook displays.
 
     Raises:
         ContractError: for another ending, or fewer than one sample.
-        DataError: for a row that is not what is declared.
+        DataError: for a row that does not match the declaration.
 
     >>> import numpy as np
     >>> import polyhead as ph
@@ -102,7 +102,7 @@ def preview(
     if path is not None:
         _ending(path)
     report = None if model is None else feed.check(model)
-    found = Preview(feed, tuple(take(feed, n)), report)
+    found = Preview(feed, tuple(take_samples(feed, n)), report)
     if path is not None:
         found.save(path)
     return found

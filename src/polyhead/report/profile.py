@@ -1,4 +1,4 @@
-"""How fast a feed is by itself, and beside a model."""
+"""Measures a feed alone, and while a model trains."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from typing import Any
 from polyhead.compiling import compile as compile_for
 from polyhead.errors import ContractError, Problem, require_size
 from polyhead.feed import Feed
-from polyhead.jit import settled
-from polyhead.keras_bridge.adapter import Call, Convert, KerasInput
+from polyhead.jit import wait_until_compiled
+from polyhead.keras_bridge.adapter import KerasInput
 from polyhead.keras_bridge.fit_epochs import steps_per_execution
+from polyhead.keras_bridge.keras_call import Call, Convert
 from polyhead.keras_bridge.wait_time import StepTimer
 from polyhead.profiling import SECONDS, Meter, Speed
 
@@ -20,7 +21,7 @@ FEWEST, TRAINED, BLOCK = 4, 30, 4
 
 
 def profile(feed: Feed, steps: int | None = None) -> Speed:
-    """How fast a feed is without a model; see `Feed.profile`.
+    """Measure a feed without a model; see `Feed.profile`.
 
     >>> import numpy as np
     >>> import polyhead as ph
@@ -32,24 +33,25 @@ def profile(feed: Feed, steps: int | None = None) -> Speed:
     if steps is not None:
         require_size("profile(steps=)", steps)
     feed.peek()  # what is loaded and compiled with the first batch is not of the others
-    settled()
+    wait_until_compiled()
     workers = feed._setup.workers
-    speed = _measure(feed, 0, 0, steps)
+    speed = _measure_feed(feed, 0, 0, steps)
     if workers:
-        # of other rows where there are some: a disk has those of the first run at hand
-        speed = replace(_measure(feed, workers, speed.steps, steps), seconds=speed.seconds)
+        # other rows if there are some, as those of the first run may be in the disk cache
+        speed = replace(_measure_feed(feed, workers, speed.steps, steps), seconds=speed.seconds)
     return speed
 
 
 def train(feed: Feed, model: Any, steps: int | None = None) -> Speed:
-    """How long training waits for a feed, and how long a step takes on one batch given again and again.
+    """Measure how long training waits for a feed, compared with steps on one repeated batch.
 
-    The model is trained, and compiled by `polyhead.compile` where it is not; the feed stands where it stood.
+    This trains the model, and compiles it with `polyhead.compile` if it is not compiled; the feed's position does not
+    change.
 
     Args:
         feed: the feed.
         model: a Keras model.
-        steps: steps of each, behind the one in which Keras compiles.
+        steps: the number of steps of each run, after the one in which Keras compiles.
 
     Raises:
         ContractError: ``steps`` is no integer of at least 2, or the feed does not fit the model.
@@ -68,12 +70,12 @@ def train(feed: Feed, model: Any, steps: int | None = None) -> Speed:
     return replace(found, alone=alone.step)
 
 
-def _measure(feed: Feed, workers: int, first: int, steps: int | None) -> Speed:
-    """Make batches from step ``first`` on, and let them go."""
+def _measure_feed(feed: Feed, workers: int, first: int, steps: int | None) -> Speed:
+    """Make batches from step ``first`` on, and discard them."""
     if first + (steps or FEWEST) > len(feed):
         first = 0
     stop = min(first + (steps or len(feed)), len(feed))
-    drawing, meter = feed._drawing, Meter()
+    drawing, meter = feed._iterator, Meter()
     done = rows = 0
     for block in drawing.blocks(feed.epoch, first, meter=meter, workers=workers, stop=stop):
         done += sum(1 for _ in drawing.cut(iter([block]), feed._own))
@@ -85,12 +87,12 @@ def _measure(feed: Feed, workers: int, first: int, steps: int | None) -> Speed:
 
 
 class _Trial(KerasInput):
-    """Some steps of a feed, or one batch of it again and again, for a `fit` that is measured."""
+    """Some steps of a feed, or one batch of it repeated, for a `fit` that is measured."""
 
     def __init__(self, feed: Feed, model: Any, steps: int, constant: bool) -> None:
         self._feed, self._count, self._constant = feed, steps, constant
         each = steps_per_execution(model)
-        # what is prepared while the first step compiles says nothing about the rest
+        # batches prepared while the first step compiles are not representative
         ahead = 1 if constant else (feed._setup.workers + 2) * BLOCK
         self._total = (-(-ahead // each) + -(-(steps + 1) // each)) * each
         self.timer = StepTimer(feed._setup, model, steps, ahead)
@@ -110,15 +112,15 @@ class _Trial(KerasInput):
     def _batches(self, call: Call, convert: Convert | None = None) -> Iterator[Any]:
         structure = self._feed._structure_for(call)
         if call.probing:
-            return iter([self._feed._drawing.peek(structure, convert)])
+            return iter([self._feed._iterator.peek(structure, convert)])
         made = (
-            itertools.repeat(self._feed._drawing.peek(structure, convert))
+            itertools.repeat(self._feed._iterator.peek(structure, convert))
             if self._constant
             else self._made(structure, convert)
         )
         return itertools.islice(self.timer.timed(made), self._total)
 
     def _made(self, structure: Any, convert: Convert | None) -> Iterator[Any]:
-        drawing = self._feed._drawing
+        drawing = self._feed._iterator
         blocks = drawing.blocks(drawing.epoch, epochs=None, meter=self.timer.meter, most=BLOCK)
         return drawing.cut(blocks, structure, convert)

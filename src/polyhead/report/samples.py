@@ -1,4 +1,4 @@
-"""The samples of a preview: rows as the model gets them, and why a label does not count."""
+"""Takes the samples of a preview: rows as the model gets them, and why a label does not count."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from polyhead.feed import Feed
 from polyhead.pipeline import Batch
 
 LABELLED, MISSING, UNASKED, SILENT, EMPTY = "labelled", "missing", "unasked", "silent", "empty"
-"""What is the matter with a label: it counts; there is none; ``given`` does not ask for it; its weight is 0; somebody
-looked and found nothing.
+"""The states of a label: it counts; it is missing; ``given`` does not ask for it; its weight is 0; it is annotated as
+empty.
 """
 
 
@@ -23,10 +23,10 @@ class Label:
 
     Attributes:
         value: ``(*shape)``, as the model gets it.
-        counts: bool ``(*weight_shape)``: which parts weigh anything.
-        weight: its sample weight, where that is one number other than 0 and 1.
+        counts: bool ``(*weight_shape)``: which parts have a weight above 0.
+        weight: its sample weight, if that is a single number other than 0 and 1.
         state: `LABELLED`, `MISSING`, `UNASKED`, `SILENT` or `EMPTY`.
-        why: the reason where it does not count, in a few words.
+        why: the reason if it does not count, in a few words.
     """
 
     value: np.ndarray
@@ -41,10 +41,10 @@ class Sample:
     """One row.
 
     Attributes:
-        row: its id, in the source that it was selected from.
+        row: its id in the original source.
         inputs: ``{name: array}`` as the model gets it.
         labels: ``{head: label}``.
-        original: the same row before augmentation, where the feed augments.
+        original: the same row before augmentation, if the feed augments.
     """
 
     row: int
@@ -53,15 +53,15 @@ class Sample:
     original: Sample | None = field(default=None, repr=False)
 
 
-def take(feed: Feed, n: int) -> list[Sample]:
-    """The first ``n`` rows of the feed's coming epoch."""
+def take_samples(feed: Feed, n: int) -> list[Sample]:
+    """The first ``n`` rows of the feed's next epoch."""
     rows: list[Batch] = []
     with closing(feed._numbered()) as batches:  # type: ignore[type-var]
         for batch in batches:
-            rows += [_row(batch, i) for i in range(min(n - len(rows), len(batch.ids)))]
+            rows += [_single_row(batch, i) for i in range(min(n - len(rows), len(batch.ids)))]
             if len(rows) >= n:
                 break
-    plain = _plain(feed, [int(row.ids[0]) for row in rows])
+    plain = _without_augmentation(feed, [int(row.ids[0]) for row in rows])
     told = feed.source.ids_of(np.array([row.ids[0] for row in rows], np.int64)).tolist()
     augmented = bool(getattr(feed, "augment", ()))
     samples = []
@@ -75,8 +75,8 @@ def take(feed: Feed, n: int) -> list[Sample]:
     return samples
 
 
-def _row(batch: Batch, i: int) -> Batch:
-    """A batch of one row, copied: the batch's memory is used again."""
+def _single_row(batch: Batch, i: int) -> Batch:
+    """A batch of one row, copied, as the batch's memory is reused."""
 
     def one(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         return {name: array[i].copy() for name, array in arrays.items()}
@@ -85,8 +85,8 @@ def _row(batch: Batch, i: int) -> Batch:
     return Batch(one(batch.inputs), one(batch.labels), weights, batch.ids[i : i + 1].copy())
 
 
-def _plain(feed: Feed, ids: list[int]) -> list[Batch]:
-    """The same rows without augmentation and without any weights but presence; none where rows cannot be chosen."""
+def _without_augmentation(feed: Feed, ids: list[int]) -> list[Batch]:
+    """The same rows without augmentation, weighted only by presence; empty if the source cannot select rows."""
     if feed.source.sequential or not ids:
         return []
     heads = {
@@ -95,13 +95,13 @@ def _plain(feed: Feed, ids: list[int]) -> list[Batch]:
     }
     source = feed.source.select(np.array(ids, np.int64))
     plain = feed.on(source, heads=heads, batch_size=len(ids), workers=0, shard=(0, 1))
-    return [_row(batch, i) for batch in plain.batches() for i in range(len(batch.ids))]
+    return [_single_row(batch, i) for batch in plain.batches() for i in range(len(batch.ids))]
 
 
 def _labels(
     feed: Feed, row: Batch, before: Batch | None, states: dict[str, Label] | None = None
 ) -> dict[str, Label]:
-    """The labels of a row; ``before`` says what is there whatever it weighs, ``states`` what is known already."""
+    """The labels of a row; ``before`` is the row without weights, ``states`` the labels known already."""
     found: dict[str, Label] = {}
 
     def label(name: str) -> Label:
@@ -119,22 +119,22 @@ def _labels(
         elif not counts.any():
             state, why = _silence(name, head, label(head.given) if head.given else None, before)
             owner = head.each or name
-            if state == MISSING and _empty(feed.labelled[owner], owner, before or row):
-                state, why = EMPTY, "somebody looked and found none"
+            if state == MISSING and _has_no_boxes(feed.labelled[owner], owner, before or row):
+                state, why = EMPTY, "annotated as empty"
         found[name] = Label(value, counts, weight if weight not in (0.0, 1.0) else None, state, why)
         return found[name]
 
     return {name: label(name) for name in feed.labelled}
 
 
-def _empty(head: Any, name: str, row: Batch) -> bool:
-    """Whether somebody looked for the boxes of a row, and found none."""
+def _has_no_boxes(head: Any, name: str, row: Batch) -> bool:
+    """Whether a row is annotated as having no boxes."""
     weights = np.zeros((1, *head.weight_shape)) if row.weights is None else row.weights[name][None]
     return bool(head.empty(row.labels[name][None], weights > 0)[0])
 
 
 def _silence(name: str, head: Any, given: Label | None, before: Batch | None) -> tuple[str, str]:
-    """Why a label weighs nothing."""
+    """The state of a label of weight 0, and the reason."""
     if given is not None and not (given.state in (LABELLED, SILENT) and given.value.flat[0] == 1):
         what = "is 0" if given.state in (LABELLED, SILENT) else "has no label"
         return UNASKED, f"{head.given} {what}"

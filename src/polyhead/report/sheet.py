@@ -1,4 +1,4 @@
-"""The contact sheet: samples in a grid, as one picture."""
+"""Draws a contact sheet: samples in a grid, as one picture."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ import numpy as np
 
 from polyhead.feed import Feed
 from polyhead.images.libraries import pillow
-from polyhead.report.cards import SAID, marks_of
+from polyhead.report.cards import SAID, marks_on
 from polyhead.report.marks import Box, Cover, Hatch, Mark, Point
 from polyhead.report.palette import ink
-from polyhead.report.pictures import canvas, is_picture, pixels
+from polyhead.report.pictures import as_picture, canvas, is_drawn
 from polyhead.report.samples import LABELLED, Sample
 from polyhead.report.spatial import views
 from polyhead.report.views import View, shortly
@@ -27,13 +27,13 @@ PAPER, INK, QUIET = (255, 255, 255), (27, 31, 36), (89, 98, 109)
 
 
 def sheet(feed: Feed, samples: Sequence[Sample]) -> Any:
-    """A contact sheet as a Pillow image, RGB.
+    """Draw a contact sheet as a Pillow image, RGB.
 
-    A cell holds the first image of a sample, its original beside it where the feed augments, and a line for
-    each head. Images below 192 pixels are enlarged by a whole number.
+    A cell shows the first image of a sample, beside it the original if the feed augments, and a line for each head.
+    Images below 192 pixels are enlarged by an integer factor.
 
     Raises:
-        PolyheadError: Pillow is not installed.
+        PolyheadError: if Pillow is not installed.
     """
     imaging = pillow()
     seen = views(feed.labelled)
@@ -75,7 +75,7 @@ def _cell(
 def _lines(feed: Feed, sample: Sample, seen: Mapping[str, View]) -> list[str]:
     lines = [f"row {sample.row:,}" + (", augmented beside original" if sample.original else "")]
     for name, kind in feed.inputs.items():
-        if not is_picture(kind):
+        if not is_drawn(kind):
             value = sample.inputs[name].reshape(-1)
             lines.append(f"{name}: {', '.join(shortly(v) for v in value[:6])}{', …' * (value.size > 6)}")
     for name, view in seen.items():
@@ -87,9 +87,9 @@ def _lines(feed: Feed, sample: Sample, seen: Mapping[str, View]) -> list[str]:
 def _shot(
     imaging: Any, feed: Feed, sample: Sample, seen: Mapping[str, View], size: tuple[int, int] | None
 ) -> Any:
-    """The first image of a sample with all that is drawn on it."""
-    name = next(n for n, kind in feed.inputs.items() if is_picture(kind))
-    found = pixels(sample.inputs[name], MOST_SIDE)
+    """Draw the first image of a sample with all its marks."""
+    name = next(n for n, kind in feed.inputs.items() if is_drawn(kind))
+    found = as_picture(sample.inputs[name], MOST_SIDE)
     picture = imaging.fromarray(found[..., 0] if found.shape[2] == 1 else found)
     if picture.mode == "RGBA":
         backed = imaging.new("RGBA", picture.size, (*PAPER, 255))
@@ -98,12 +98,12 @@ def _shot(
     picture = picture.convert("RGB")
     larger = max(1, round(LEAST_SIDE / max(picture.size)))
     picture = picture.resize((picture.width * larger, picture.height * larger), imaging.Resampling.NEAREST)
-    for mark in marks_of(sample, feed.labelled, seen, size, MOST_SIDE):
-        picture = _drawn(imaging, picture, mark)
+    for mark in marks_on(sample, feed.labelled, seen, size, MOST_SIDE):
+        picture = _draw_mark(imaging, picture, mark)
     return picture
 
 
-def _drawn(imaging: Any, picture: Any, mark: Mark) -> Any:
+def _draw_mark(imaging: Any, picture: Any, mark: Mark) -> Any:
     width, height = picture.size
     if isinstance(mark, Cover):
         colours = np.array(mark.palette, np.uint8)[mark.places]
@@ -118,7 +118,7 @@ def _drawn(imaging: Any, picture: Any, mark: Mark) -> Any:
         x, y = mark.x * width, mark.y * height
         draw.ellipse((x - 4, y - 4, x + 4, y + 4), fill=mark.layer.colour, outline=(255, 255, 255))
     elif isinstance(mark, Box):
-        # the lines lie inside the box, whose corners are edges of pixels
+        # lines are inside the box, whose corners are edges of pixels
         left, top = round(mark.left * width), round(mark.top * height)
         right, bottom = round(mark.right * width) - 1, round(mark.bottom * height) - 1
         corners = (left, top, max(left, right), max(top, bottom))
@@ -147,7 +147,7 @@ def _pen(picture: Any) -> tuple[Any, Any]:
 
 @cache
 def _font() -> Any:
-    """A font of this machine with many scripts, else the one that Pillow brings, which knows Latin alone."""
+    """A system font with many scripts, else Pillow's own, which has only Latin."""
     from PIL import ImageFont
 
     for name in ("DejaVuSans.ttf", "Arial Unicode.ttf", "Arial.ttf", "arial.ttf"):
@@ -157,7 +157,7 @@ def _font() -> Any:
 
 
 def _cut(draw: Any, font: Any, text: str, width: int) -> str:
-    """A line of text, shortened until it fits."""
+    """Shorten a line of text until it fits."""
     text = " ".join(text.split())[:200]
     while text and draw.textlength(text, font=font) > width:
         text = text[:-2].rstrip() + "…" if len(text) > 2 else ""

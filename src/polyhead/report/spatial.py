@@ -1,4 +1,4 @@
-"""How heads that lie in the image are shown: masks, boxes, keypoints."""
+"""Views of heads that are drawn on the image: masks, maps, boxes, keypoints."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from polyhead.report.marks import (
     Layer,
     Mark,
     Point,
-    every,
+    every_nth,
     reduction,
     striped,
 )
@@ -32,8 +32,8 @@ MOST_COLOURS = 250
 SHADES = 32
 
 
-class _Drawn(View):
-    """Of a head that lies in the image."""
+class _DrawnView(View):
+    """A head that is drawn on the image."""
 
     @staticmethod
     def has_colour(head: Any) -> bool:
@@ -50,7 +50,32 @@ class _Drawn(View):
         return None
 
 
-class MaskView(_Drawn):
+class _PixelView(_DrawnView):
+    """A head of pixels, drawn over the whole image."""
+
+    def marks(self, label: Label, size: tuple[int, int], texts: Sequence[str], most: int) -> list[Mark]:
+        if label.state == MISSING:
+            return [Hatch(self.layers[0], f"{self.name}: {label.why}")]
+        if not is_shown(label):
+            return []
+        height, width = self.head.size
+        step = reduction(height, width, most)
+        return [*self.covers(label, step)]
+
+    def covers(self, label: Label, step: int) -> list[Cover]:
+        """The covers of a label, of every ``step``-th pixel."""
+        raise NotImplementedError
+
+    def cover(self, layer: Layer, places: np.ndarray, there: np.ndarray, palette: list[RGBA]) -> Cover:
+        """A cover with stripes where there is no label."""
+        places = places.copy()
+        if not there.all():
+            striped(places, ~there, len(palette))
+            palette = [*palette, *STRIPES]
+        return Cover(layer, places.astype(np.uint8), tuple(palette))
+
+
+class MaskView(_PixelView):
     """A class for each pixel, or several binary masks."""
 
     def __init__(self, name: str, head: Head, place: int, colour: RGB) -> None:
@@ -99,12 +124,12 @@ class MaskView(_Drawn):
         return (text or "empty") + (f" ({unknown:.0%} of pixels not labelled)" if unknown else "")
 
     def _there(self, label: Label) -> np.ndarray:
-        """The pixels that count, in one channel at least, bool ``(H, W)``."""
+        """The pixels that count in at least one channel, bool ``(H, W)``."""
         counts = label.counts.any(-1) if self.head.elementwise else label.counts
         return np.broadcast_to(counts, self.head.size)
 
     def _shares(self, label: Label) -> np.ndarray:
-        """Of the pixels that count, the share of each class."""
+        """The share of each class among the pixels that count."""
         there = self._there(label)
         kept = label.value[there]
         if self.head.binary:
@@ -114,37 +139,24 @@ class MaskView(_Drawn):
     def held(self, label: Label) -> Sequence[int]:
         return np.flatnonzero(self._shares(label)).tolist()
 
-    def marks(self, label: Label, size: tuple[int, int], texts: Sequence[str], most: int) -> list[Mark]:
-        if label.state == MISSING:
-            return [Hatch(self.layers[0], f"{self.name}: {label.why}")]
-        if not is_shown(label):
-            return []
-        height, width = self.head.size
-        step = reduction(height, width, most)
-        there = every(self._there(label), step)
+    def covers(self, label: Label, step: int) -> list[Cover]:
+        there = every_nth(self._there(label), step)
         if self.head.binary:
-            value = every(label.value, step)
+            value = every_nth(label.value, step)
             return [
-                self._cover(
+                self.cover(
                     layer, (value[..., i] >= 0.5).astype(np.int64), there, [CLEAR, (*layer.colour, ALPHA)]
                 )
                 for i, layer in enumerate(self.layers)
                 if value[..., i].any() or (i == 0 and not there.all())
             ]
-        # ids beyond what a palette holds share their colours
-        ids = every(label.value, step).astype(np.int64) % MOST_COLOURS
+        # ids beyond the size of a palette share colors
+        ids = every_nth(label.value, step).astype(np.int64) % MOST_COLOURS
         palette = [
             (*colour, 30 if colour == FAINT else ALPHA)
             for colour in self.colours[: min(MOST_COLOURS, len(self.colours))]
         ]
-        return [self._cover(self.layers[0], ids, there, palette)]
-
-    def _cover(self, layer: Layer, places: np.ndarray, there: np.ndarray, palette: list[RGBA]) -> Cover:
-        places = places.copy()
-        if not there.all():
-            striped(places, ~there, len(palette))
-            palette = [*palette, *STRIPES]
-        return Cover(layer, places.astype(np.uint8), tuple(palette))
+        return [self.cover(self.layers[0], ids, there, palette)]
 
     def add(self, labels: np.ndarray, counts: np.ndarray) -> None:
         there = np.broadcast_to(counts.any(-1) if self.head.elementwise else counts, labels.shape[:3])
@@ -159,8 +171,8 @@ class MaskView(_Drawn):
         return bars(title, self.classes, self._counts, self._pixels, self.colours)
 
 
-class MapView(_Drawn):
-    """Numbers for each pixel: the stronger the colour, the greater the number."""
+class MapView(_PixelView):
+    """Numbers for each pixel: the larger the number, the stronger the color."""
 
     def _there(self, label: Label) -> np.ndarray:
         """The numbers that count, bool ``(H, W, C)``."""
@@ -173,29 +185,20 @@ class MapView(_Drawn):
         text = f"{shortly(kept.min())} to {shortly(kept.max())}, mean {shortly(kept.mean())}"
         return text + (f" ({unknown:.0%} of pixels not labelled)" if unknown else "")
 
-    def marks(self, label: Label, size: tuple[int, int], texts: Sequence[str], most: int) -> list[Mark]:
-        if label.state == MISSING:
-            return [Hatch(self.layers[0], f"{self.name}: {label.why}")]
-        if not is_shown(label):
-            return []
-        height, width = self.head.size
-        step = reduction(height, width, most)
-        value: np.ndarray = np.mean(every(label.value, step), axis=-1)
-        there: np.ndarray = np.all(every(self._there(label), step), axis=-1)
+    def covers(self, label: Label, step: int) -> list[Cover]:
+        value: np.ndarray = np.mean(every_nth(label.value, step), axis=-1)
+        there: np.ndarray = np.all(every_nth(self._there(label), step), axis=-1)
         if not there.any():
             return []
         low, high = float(value[there].min()), float(value[there].max())
         shares = np.where(there, value - low, 0) / ((high - low) or 1.0)
         palette = [(*self.colour, round(200 * i / (SHADES - 1))) for i in range(SHADES)]
         places = np.rint(shares * (SHADES - 1)).astype(np.int64)
-        if not there.all():
-            striped(places, ~there, SHADES)
-            palette = [*palette, *STRIPES]
-        return [Cover(self.layers[0], places.astype(np.uint8), tuple(palette))]
+        return [self.cover(self.layers[0], places, there, palette)]
 
 
-class _Placed(_Drawn):
-    """Of coordinates, each entry of which may be missing."""
+class _CoordinateView(_DrawnView):
+    """A head of coordinates, each of which may be missing."""
 
     def __init__(self, name: str, head: Head, place: int, colour: RGB) -> None:
         super().__init__(name, head, place, colour)
@@ -204,7 +207,7 @@ class _Placed(_Drawn):
         self._each: list[np.ndarray] = []
 
     def _scale(self, size: tuple[int, int]) -> np.ndarray:
-        """What a coordinate is divided by: x, y."""
+        """The divisors of x and y."""
         return np.array([size[1], size[0]], np.float64) if self.head.labels_in_pixels else np.ones(2)
 
     def add(self, labels: np.ndarray, counts: np.ndarray) -> None:
@@ -214,7 +217,7 @@ class _Placed(_Drawn):
         self._each.append(each[each > 0])
 
 
-class BoxView(_Placed):
+class BoxView(_CoordinateView):
     """Boxes."""
 
     def words(self, label: Label) -> str:
@@ -242,7 +245,7 @@ class BoxView(_Placed):
         return histogram("boxes in a row", np.concatenate(self._each))
 
 
-class PointView(_Placed):
+class PointView(_CoordinateView):
     """Keypoints."""
 
     def words(self, label: Label) -> str:
@@ -260,7 +263,7 @@ class PointView(_Placed):
 
 
 def views(heads: dict[str, Head]) -> dict[str, View]:
-    """A view of each head; those that are drawn get the colours in their order."""
+    """The view of each head; those that are drawn get colors in order."""
     found: dict[str, View] = {}
     drawn = 0
     for place, (name, head) in enumerate(heads.items()):

@@ -1,7 +1,7 @@
-"""How each kind of head is shown: in words, as marks on a picture, as a chart of all its labels.
+"""Views of heads: labels in words, as marks on a picture, and in charts.
 
-A view is the one place for all that a page and a contact sheet know of heads of one form. A head says which is its
-(`Head.view`, and where it lies in the image `Head.layer`); others are shown as numbers.
+A view holds all that a page and a contact sheet know about heads of one form. A head names its view (`Head.view`, or
+`Head.layer` if it is drawn on the image).
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ class Bars:
     """How often each class occurs.
 
     Attributes:
-        title: of the chart.
-        names: of the classes.
-        counts: of each.
-        total: what the shares are of.
-        colours: of each class, where it has one.
+        title: the chart's title.
+        names: the names of the classes.
+        counts: the count of each class.
+        total: the total for shares.
+        colours: the color of each class, if it has one.
     """
 
     title: str
@@ -41,7 +41,7 @@ class Bars:
 
 @dataclass(frozen=True)
 class Histogram:
-    """How numbers are distributed; ``edges`` are one more than ``counts``."""
+    """A histogram; there is one more of ``edges`` than of ``counts``."""
 
     title: str
     edges: tuple[float, ...]
@@ -52,7 +52,7 @@ Chart = Bars | Histogram
 
 
 def shortly(value: float) -> str:
-    """A number as a page shows it.
+    """A number in four digits.
 
     >>> shortly(0.123456), shortly(3.0)
     ('0.1235', '3')
@@ -67,7 +67,7 @@ def name_of(value: Any, limit: int = 60) -> str:
 
 
 def in_part(name: str, share: float) -> str:
-    """A class, and how much of it there is where rows are mixed.
+    """A class, with its share if rows are mixed.
 
     >>> in_part("cat", 1.0), in_part("cat", 0.25)
     ('cat', 'cat (25%)')
@@ -79,10 +79,10 @@ class View:
     """A head of numbers.
 
     Args:
-        name: of the head.
-        head: resolved.
-        place: among the heads.
-        colour: in which it is drawn, if it has one colour.
+        name: the head's name.
+        head: the resolved head.
+        place: its index among the heads.
+        colour: the color in which it is drawn, if it has a single one.
     """
 
     def __init__(self, name: str, head: Any, place: int, colour: RGB) -> None:
@@ -93,22 +93,22 @@ class View:
     # One row ---------------------------------------------------------------------------------------
 
     def words(self, label: Label) -> str:
-        """The label, in a few words."""
+        """The label in a few words."""
         wide = label.counts.reshape(label.counts.shape + (1,) * (label.value.ndim - label.counts.ndim))
         value, counts = label.value.reshape(-1), np.broadcast_to(wide, label.value.shape).reshape(-1)
         shown = [shortly(v) if c else "–" for v, c in zip(value[:6], counts[:6], strict=True)]
         return ", ".join(shown) + (f", … ({value.size} numbers)" if value.size > 6 else "")
 
     def series(self, label: Label) -> np.ndarray | None:
-        """The numbers to draw as a line beside the words."""
+        """The numbers to draw as a line beside the words, or None."""
         return label.value.reshape(-1) if 6 < label.value.size <= 4096 else None
 
     def held(self, label: Label) -> Sequence[int]:
-        """The ids of the classes in a label that counts."""
+        """The ids of the classes in a label."""
         return ()
 
     def number(self, label: Label) -> float | None:
-        """The label as one number, for a filter from … to …"""
+        """The label as a number for range filters, or None."""
         return float(label.value.flat[0]) if label.value.size == 1 else None
 
     @property
@@ -120,31 +120,31 @@ class View:
 
     @staticmethod
     def has_colour(head: Any) -> bool:
-        """Whether a head is drawn in one colour of its own."""
+        """Whether a head is drawn in a single color of its own."""
         return False
 
     @property
     def dot(self) -> bool:
-        """Whether its colour stands beside its name."""
+        """Whether its color is shown beside its name."""
         return self.has_colour(self.head)
 
     @property
     def layers(self) -> tuple[Layer, ...]:
-        """What can be shown and hidden on pictures."""
+        """The layers that can be shown and hidden on pictures."""
         return ()
 
     @property
     def legend(self) -> tuple[tuple[str, RGB], ...]:
-        """What colours mean, beside those of the layers."""
+        """The meaning of colors other than those of the layers."""
         return ()
 
     def marks(self, label: Label, size: tuple[int, int], texts: Sequence[str], most: int) -> list[Mark]:
-        """What is drawn for a label.
+        """The marks of a label.
 
         Args:
-            label: of one row.
-            size: height and width of the picture as the model gets it.
-            texts: what each box holds, where that is known.
+            label: the label of one row.
+            size: (height, width) of the picture as the model gets it.
+            texts: the text of each box, if known.
             most: the longest side of a mask.
         """
         return []
@@ -152,7 +152,7 @@ class View:
     # All rows --------------------------------------------------------------------------------------
 
     def add(self, labels: np.ndarray, counts: np.ndarray) -> None:
-        """Take some rows into the chart; ``counts`` is bool ``(B, *weight_shape)``."""
+        """Add rows to the chart; ``counts`` is bool ``(B, *weight_shape)``."""
         if self._size < MOST_NUMBERS:
             wide = counts.reshape(counts.shape + (1,) * (labels.ndim - counts.ndim))
             numbers = labels[np.broadcast_to(wide, labels.shape)].astype(np.float32)
@@ -160,12 +160,12 @@ class View:
             self._size += numbers.size
 
     def charts(self) -> list[Chart]:
-        """The charts of all rows that were taken."""
+        """The charts of all rows added."""
         return histogram("values", np.concatenate(self._kept)) if self._kept else []
 
 
 def histogram(title: str, numbers: np.ndarray, bins: int = 24) -> list[Chart]:
-    """A histogram of some numbers; of whole numbers with few values, bars."""
+    """A histogram of numbers, or bars for integers of few values."""
     if not numbers.size:
         return []
     values, counts = np.unique(numbers, return_counts=True)
@@ -177,7 +177,7 @@ def histogram(title: str, numbers: np.ndarray, bins: int = 24) -> list[Chart]:
 
 
 class _Counted(View):
-    """Of classes, of which a chart says how often each occurs."""
+    """A head of classes, with a chart of their frequencies."""
 
     def __init__(self, name: str, head: Head, place: int, colour: RGB) -> None:
         super().__init__(name, head, place, colour)
@@ -218,7 +218,7 @@ class BinaryView(_Counted):
 def bars(
     title: str, names: Sequence[str], counts: np.ndarray, total: float, colours: Sequence[RGB] = ()
 ) -> list[Chart]:
-    """A chart of classes; none where nothing is labelled."""
+    """A chart of classes; empty if nothing is labelled."""
     return [Bars(title, tuple(names), tuple(counts.tolist()), float(total), tuple(colours))] if total else []
 
 
@@ -234,7 +234,7 @@ class CategoricalView(_Counted):
     def held(self, label: Label) -> Sequence[int]:
         if not self.head.shape:
             return (int(label.value),)
-        order = np.argsort(-label.value, kind="stable").tolist()  # several where rows are mixed
+        order = np.argsort(-label.value, kind="stable").tolist()  # several if rows are mixed
         return [i for i in order if label.value[i] > 0]
 
 
@@ -263,7 +263,7 @@ class MultiLabelView(_Counted):
 
 
 class EmbeddingView(View):
-    """A vector: its shape says more than its numbers."""
+    """A vector, described by its size and length."""
 
     def words(self, label: Label) -> str:
         length = float(np.linalg.norm(label.value.astype(np.float64)))
@@ -274,7 +274,7 @@ class EmbeddingView(View):
 
 
 def is_shown(label: Label) -> bool:
-    """Whether the value of a label stands on the page, rather than why it does not count."""
+    """Whether the value of a label is shown, instead of the reason why it does not count."""
     return label.state == LABELLED
 
 

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import array
-import collections
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
 import numpy as np
 
+from polyhead.columns.as_column import as_column
 from polyhead.columns.chunk_cache import Chunked
-from polyhead.columns.lazy import Items, Masked, OnDisk, Stored, entries, rows_in, said, shape_of, whole
-from polyhead.columns.values import LIMIT_BYTES, Coded, Values, from_list, unmasked
-from polyhead.errors import DataError, Problem, place, shown
+from polyhead.columns.lazy import OnDisk, Stored, entries, whole
+from polyhead.columns.values import Values
+from polyhead.errors import DataError, Problem, shown
 from polyhead.sources.source import OwnSource, Source
-
-TENSORS = ("torch", "tensorflow", "jax", "jaxlib", "keras")
 
 
 class Arrays(OwnSource):
@@ -52,12 +49,12 @@ class Arrays(OwnSource):
         if not given:
             raise DataError(Problem("data", "at least one column", "an empty mapping"))
         if asked is not None and not given.keys().isdisjoint(asked):
-            self._set(_fitting(given, asked))
+            self._set(_fitting_entries(given, asked))
             return
         for name in given:
             if not isinstance(name, str):
                 raise DataError(Problem("data", "columns named by strings", f"the name {shown(name)}"))
-        self._set({name: adapt(name, values) for name, values in given.items()})
+        self._set({name: as_column(name, values) for name, values in given.items()})
 
     def _set(self, columns: Mapping[str, Values | Stored]) -> None:
         self._columns = columns
@@ -115,9 +112,9 @@ def in_chunks(source: Source) -> tuple[Source, int | None]:
     return view, rows
 
 
-def _fitting(given: Mapping[Any, Any], asked: Sequence[str]) -> dict[str, Values | Stored]:
+def _fitting_entries(given: Mapping[Any, Any], asked: Sequence[str]) -> dict[str, Values | Stored]:
     """The columns that are asked for, and the other entries of their length, in the order given."""
-    read = {name: adapt(name, given[name]) for name in given if name in asked}
+    read = {name: as_column(name, given[name]) for name in given if name in asked}
     length = len(next(iter(read.values())))
     found = {}
     for name, values in given.items():
@@ -125,85 +122,7 @@ def _fitting(given: Mapping[Any, Any], asked: Sequence[str]) -> dict[str, Values
             found[name] = read[name]
         elif isinstance(name, str):
             with contextlib.suppress(DataError):
-                column = adapt(name, values)
+                column = as_column(name, values)
                 if len(column) == length:
                     found[name] = column
     return found
-
-
-def adapt(name: str, values: Any) -> Values | Stored:
-    """A user's column as something that can be indexed by an array of row numbers.
-
-    Raises:
-        DataError: for what has no length, or no entries that a row number finds.
-    """
-    if isinstance(values, (Coded, Stored)):
-        return values
-    if _module(values) in TENSORS and hasattr(values, "__array__"):
-        values = _from_tensor(name, values)
-    if shape_of(values) == ():
-        raise _unfit(name, values)
-    if isinstance(values, np.ma.MaskedArray):
-        copied = values.ndim == 1 or values.nbytes <= LIMIT_BYTES
-        return unmasked(values) if copied or values.mask is np.ma.nomask else Masked(values)
-    if isinstance(values, np.memmap):
-        return OnDisk(name, values)
-    if isinstance(values, (np.ndarray, array.array, memoryview)):
-        return np.asarray(values)
-    if isinstance(values, (list, tuple, range, collections.deque, collections.UserList)):
-        return from_list(list(values))
-    from polyhead.columns.frames import from_series
-
-    series = from_series(values)
-    if series is not None:
-        return series
-    if isinstance(values, (str, bytes, bytearray)) or hasattr(values, "keys"):
-        raise _unfit(name, values)
-    if not hasattr(values, "__getitem__"):
-        raise _unfit(name, values)
-    if shape_of(values) is None and not hasattr(values, "__len__"):
-        raise _unfit(name, values)
-    # h5py and zarr have a shape; anything else must prove that it takes a batch of row numbers
-    batches = shape_of(values) is not None or _takes_batches(values)
-    return OnDisk(name, values) if batches or not rows_in(name, values) else Items(name, values)
-
-
-def _takes_batches(values: Any) -> bool:
-    try:
-        return len(np.asarray(values[np.zeros(1, np.int64)])) == 1
-    except Exception:  # whatever the user's object says to an array of row numbers, it means no
-        return False
-
-
-def _from_tensor(name: str, values: Any) -> Any:
-    try:
-        return np.asarray(values)
-    except Exception as error:  # on another device, part of a graph that is trained, symbolic
-        raise DataError(
-            Problem(
-                place(column=name),
-                "a tensor that NumPy can read",
-                said(error),
-                "Give a NumPy array; for torch: tensor.detach().cpu().numpy().",
-            )
-        ) from error
-
-
-def _unfit(name: str, values: Any) -> DataError:
-    fix, found = "", shown(values)
-    if isinstance(values, np.ndarray):
-        found = f"a single number, {shown(values.item())}"
-    elif isinstance(values, Iterator):
-        found = f"a {type(values).__name__}, which has no length"
-        fix = "Make it an array or a list first, or write a Source with __len__ and read."
-    elif isinstance(values, (set, frozenset)):
-        fix = "A set has no order: give a list."
-    elif hasattr(values, "keys"):
-        found = f"a mapping of {', '.join(map(str, values.keys())) or 'nothing'}"
-        fix = "Give each of its entries as a column of its own."
-    expected = "one entry a row: an array, a list, or anything with a length and batch indexing"
-    return DataError(Problem(place(column=name), expected, found, fix))
-
-
-def _module(values: Any) -> str:
-    return type(values).__module__.partition(".")[0]

@@ -9,7 +9,7 @@ from polyhead.errors import DataError, Problem, place, shown
 from polyhead.kinds.source_column import About
 
 
-def together(name: str, known: Sequence[About]) -> About:
+def merged_facts(name: str, known: Sequence[About]) -> About:
     """What is known of a column whose rows come from several sources.
 
     The classes of one source stand for all where they hold those of the others in the same order; names that every
@@ -22,7 +22,7 @@ def together(name: str, known: Sequence[About]) -> About:
     Raises:
         DataError: for classes in different orders, and for images of which annotations lie on different pixels.
 
-    >>> together("kind", [About(("cat", "dog")), About(), About(("cat",))]).classes
+    >>> merged_facts("kind", [About(("cat", "dog")), About(), About(("cat",))]).classes
     ('cat', 'dog')
     """
     classed = [(i, about) for i, about in enumerate(known) if about.classes is not None]
@@ -34,10 +34,12 @@ def together(name: str, known: Sequence[About]) -> About:
         at, longest = max(classed, key=lambda one: len(one[1].classes or ()))
         for i, about in classed:
             if not _within(about, longest):
-                expected = f"one order of classes in all sources, {_listed(longest)} as in source {at}"
+                expected = f"one order of classes in all sources, {_shown_classes(longest)} as in source {at}"
                 fix = "Name the classes in the head, in the order that you want."
                 raise DataError(
-                    Problem(place(column=name), expected, f"{_listed(about)} in source {i}", fix, "classes")
+                    Problem(
+                        place(column=name), expected, f"{_shown_classes(about)} in source {i}", fix, "classes"
+                    )
                 )
         found = longest
     said = {about.exif for about in known if about.exif is not None}
@@ -65,5 +67,5 @@ def _pairs(about: About) -> list[tuple[Any, Any]]:
     return list(zip(classes, about.values or classes, strict=True))
 
 
-def _listed(about: About) -> str:
+def _shown_classes(about: About) -> str:
     return shown(list(about.classes or ()))

@@ -13,7 +13,7 @@ import numpy as np
 from polyhead.columns.values import LIMIT_BYTES, Coded, Values, join, objects, take
 from polyhead.errors import DataError, Problem, as_list, is_integer, is_number, is_size, shown
 from polyhead.kinds.source_column import About
-from polyhead.sources.column_facts import together
+from polyhead.sources.column_facts import merged_facts
 from polyhead.sources.column_merge import forms, same_columns
 from polyhead.sources.interleave import Interleaving
 from polyhead.sources.scanning import scan
@@ -63,7 +63,7 @@ class Rows(OwnSource):
         run = _run(self.ids)
         if run is not None and isinstance(whole, np.ndarray):
             return whole[run]
-        if _row_bytes(whole) * len(self.ids) > LIMIT_BYTES:
+        if _copied_row_bytes(whole) * len(self.ids) > LIMIT_BYTES:
             return None
         return self._cache.setdefault(name, take(whole, self.ids))
 
@@ -73,7 +73,7 @@ class Rows(OwnSource):
     def only(self, columns: Sequence[str]) -> Rows:
         view = copy.copy(self)
         view.source = self.source.only(columns)
-        view._cache = _some(self._cache, columns)
+        view._cache = _picked(self._cache, columns)
         return view
 
     def coded(self, ids: np.ndarray) -> dict[str, Values]:
@@ -125,20 +125,20 @@ class Concat(OwnSource):
             if part is None:
                 return None
             parts.append(part)
-        if max(map(_row_bytes, parts)) * len(self) > LIMIT_BYTES:
+        if max(map(_copied_row_bytes, parts)) * len(self) > LIMIT_BYTES:
             return None
         places = [np.arange(a, b) for a, b in zip(self.starts[:-1], self.starts[1:], strict=True)]
         return self._cache.setdefault(name, self._forms[name].join(len(self), places, parts))
 
     def about(self, name: str) -> About:
-        return together(name, [source.about(name) for source in self.sources])
+        return merged_facts(name, [source.about(name) for source in self.sources])
 
     def only(self, columns: Sequence[str]) -> Concat:
         self._require(columns)
         view = copy.copy(self)
         view.sources = tuple(source.only(columns) for source in self.sources)
         view._names = tuple(columns)
-        view._cache = _some(self._cache, columns)
+        view._cache = _picked(self._cache, columns)
         return view
 
     def coded(self, ids: np.ndarray) -> dict[str, Values]:
@@ -220,7 +220,7 @@ class Mix(OwnSource):
         if name in self._cache:
             return self._cache[name]
         whole = self._all.column(name)
-        if whole is None or _row_bytes(whole) * len(self) > LIMIT_BYTES:
+        if whole is None or _copied_row_bytes(whole) * len(self) > LIMIT_BYTES:
             return None
         return self._cache.setdefault(name, take(whole, self._rows(np.arange(len(self)))))
 
@@ -230,7 +230,7 @@ class Mix(OwnSource):
     def only(self, columns: Sequence[str]) -> Mix:
         view = copy.copy(self)
         view._all = self._all.only(columns)
-        view._cache = _some(self._cache, columns)
+        view._cache = _picked(self._cache, columns)
         return view
 
     def coded(self, ids: np.ndarray) -> dict[str, Values]:
@@ -264,7 +264,7 @@ def _checked_weights(weights: Sequence[float], count: int) -> tuple[float, ...]:
     return tuple(map(float, found))
 
 
-def _row_bytes(values: Values) -> int:
+def _copied_row_bytes(values: Values) -> int:
     """Bytes that a copy of one row takes; of a list only the reference is copied."""
     if isinstance(values, Coded):
         return int(values.codes.itemsize)
@@ -273,7 +273,7 @@ def _row_bytes(values: Values) -> int:
     return 8
 
 
-def _some(cache: dict[str, Values], columns: Sequence[str]) -> dict[str, Values]:
+def _picked(cache: dict[str, Values], columns: Sequence[str]) -> dict[str, Values]:
     return {name: cache[name] for name in columns if name in cache}
 
 

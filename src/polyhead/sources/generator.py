@@ -149,9 +149,9 @@ class _Generator:
         where = f"generator `{self.name}`, batch {number}"
         if batch is None:
             raise DataError(
-                Problem(where, "a batch (x, y)", "None", "Leave out the yield, or mend what it gives.")
+                Problem(where, "a batch (x, y)", "None", "Leave out the yield, or fix what it gives.")
             )
-        leaves = dict(_leaves(batch, like=self.names))
+        leaves = dict(_batch_parts(batch, like=self.names))
         if self._places is None:
             self._places = self._named(batch, list(leaves), where)
         if leaves.keys() != self._places.keys():
@@ -180,7 +180,7 @@ class _Generator:
             isinstance(batch, list) and paths != [()]
         )  # as a DataLoader gives them
         parts = len(batch) if whole else 1
-        given = dict(_leaves(self.names, like=self.names)) if self.names is not None else {}
+        given = dict(_batch_parts(self.names, like=self.names)) if self.names is not None else {}
         if self.names is not None and given.keys() != set(paths):
             fix = "Nest the names as what is yielded."
             raise DataError(
@@ -225,7 +225,7 @@ class _Cursor:
                 passed = _rows(self._pieces.pop(0))
                 self.position, have = self.position + passed, have - passed
         names = list(self._pieces[0])
-        whole = {name: _joined([piece[name] for piece in self._pieces]) for name in names}
+        whole = {name: _joined_pieces([piece[name] for piece in self._pieces]) for name in names}
         rows = {name: values[ids - self.position] for name, values in whole.items()}
         self._pieces = [{name: values[end - self.position :] for name, values in whole.items()}]
         self.position = end
@@ -270,7 +270,7 @@ def _rows(piece: dict[str, np.ndarray]) -> int:
     return len(next(iter(piece.values())))
 
 
-def _joined(pieces: list[np.ndarray]) -> np.ndarray:
+def _joined_pieces(pieces: list[np.ndarray]) -> np.ndarray:
     if len(pieces) == 1:
         return pieces[0]
     shapes = {piece.shape[1:] for piece in pieces}
@@ -279,7 +279,7 @@ def _joined(pieces: list[np.ndarray]) -> np.ndarray:
     return np.concatenate(pieces)
 
 
-def _leaves(
+def _batch_parts(
     nested: Any, path: tuple[Any, ...] = (), like: Any = None
 ) -> Iterator[tuple[tuple[Any, ...], Any]]:
     """The parts of a batch: tuples, dicts and lists of arrays are walked through; a list of values is a part.
@@ -289,11 +289,11 @@ def _leaves(
     if isinstance(nested, Mapping):
         named = like if isinstance(like, Mapping) else {}
         for key, part in nested.items():
-            yield from _leaves(part, (*path, key), named.get(key))
+            yield from _batch_parts(part, (*path, key), named.get(key))
     elif isinstance(nested, tuple) or (isinstance(nested, list) and nested and _of_parts(nested, like)):
         named_in_order = like if isinstance(like, (list, tuple)) else ()
         for i, part in enumerate(nested):
-            yield from _leaves(part, (*path, i), named_in_order[i] if i < len(named_in_order) else None)
+            yield from _batch_parts(part, (*path, i), named_in_order[i] if i < len(named_in_order) else None)
     else:
         yield path, nested
 

@@ -27,12 +27,14 @@ def explained(read: Callable[..., Any]) -> Callable[..., Any]:
         except Exception as error:  # a user's code may raise anything at all
             if isinstance(error, RuntimeError) and isinstance(error.__cause__, StopIteration):
                 raise
-            raise _told(lambda rows: read(source, rows, *others, **options), source, ids, error) from error
+            raise _read_error(
+                lambda rows: read(source, rows, *others, **options), source, ids, error
+            ) from error
 
     return called
 
 
-def _told(read: Callable[[Any], Any], source: Any, ids: Any, error: Exception) -> DataError:
+def _read_error(read: Callable[[Any], Any], source: Any, ids: Any, error: Exception) -> DataError:
     row, error = _first(read, ids, error)
     where = f"{type(source).__name__}.read"
     if row is not None:
@@ -42,7 +44,7 @@ def _told(read: Callable[[Any], Any], source: Any, ids: Any, error: Exception) -
         where, words = f"{where}, rows {rows} together", "read fewer rows at once."
     file = isinstance(error, OSError) and error.filename is not None
     what = "the file" if file else "read()"
-    found = f"{type(error).__name__}: {_said(error)}".rstrip(".: ")
+    found = f"{type(error).__name__}: {_shortened(error)}".rstrip(".: ")
     return DataError(Problem(where, "its columns", f"{found} ({_line(error)})", f"Fix {what}, or {words}"))
 
 
@@ -56,7 +58,7 @@ def _first(read: Callable[[Any], Any], ids: Any, error: Exception) -> tuple[int 
     return None, error
 
 
-def _said(error: Exception) -> str:
+def _shortened(error: Exception) -> str:
     if isinstance(error, OSError) and error.filename is not None:
         return f"{error.strerror}: {error.filename}"
     return " ".join(str(error).split())[:300]

@@ -76,26 +76,18 @@ def split(
     units = None if group is None else groups_of(source, group)
     count = rows if units is None else int(units.max()) + 1
     if count < len(names):
-        found = f"{count:,} {'row' if group is None else 'group'}{'' if count == 1 else 's'}"
-        raise DataError(
-            Problem(
-                "fractions",
-                f"at least one {'row' if group is None else 'group'} for each of {len(names)} parts",
-                found if group is None else f"{found} in column `{group}`",
-            )
-        )
+        unit = "row" if group is None else "group"
+        where = "" if group is None else f" in column `{group}`"
+        expected = f"at least one {unit} for each of {len(names)} parts"
+        found = f"{count:,} {unit}{'' if count == 1 else 's'}{where}"
+        raise DataError(Problem("fractions", expected, found))
     part = deal(rows, shares, [strata_of(source, name) for name in strata], units, int(seed), len(names))
     ids_of = [np.flatnonzero(part == i) for i in range(len(names))]
-    for i, ids in enumerate(ids_of):
+    for name, share, ids in zip(names, shares, ids_of, strict=False):  # the last share may be nobody's
         if not len(ids):
-            raise DataError(
-                Problem(
-                    "fractions",
-                    "at least one row in each part",
-                    f"none in part {names[i]!r}, which is to have {shares[i]:.4g} of {rows:,} rows",
-                    "Give it a larger fraction.",
-                )
-            )
+            found = f"none in part {name!r}, which is to have {share:.4g} of {rows:,} rows"
+            fix = "Give it a larger fraction."
+            raise DataError(Problem("fractions", "at least one row in each part", found, fix))
     parts = [Rows(source, ids) for ids in ids_of]
     return dict(zip(names, parts, strict=True)) if isinstance(fractions, Mapping) else tuple(parts)
 
@@ -159,14 +151,14 @@ def deal(
     left = np.flatnonzero(part == len(shares))
     if len(left) > PLACED:
         by_size = left[np.lexsort((turn[left], -units.sizes[left]))]
-        _place(part, by_size[: PLACED // 2], units, turn, balanced, shares, room)
+        _place_left_over(part, by_size[: PLACED // 2], units, turn, balanced, shares, room)
         middle = np.zeros(len(part), bool)
         middle[by_size[PLACED // 2 : len(left) - PLACED // 2]] = True
         _deal_along(part, order[middle[order]], units, shares, room)
         left = np.flatnonzero(part == len(shares))
-    _place(part, left, units, turn, balanced, shares, room)
+    _place_left_over(part, left, units, turn, balanced, shares, room)
     if groups is not None:
-        _fill(part, units.sizes, parts)
+        _fill_empty_parts(part, units.sizes, parts)
     return part if groups is None else part[groups]
 
 
@@ -228,7 +220,7 @@ def _deal_along(
             part[along[part[along] == i][: max(over, 0)]] = parts
 
 
-def _place(
+def _place_left_over(
     part: np.ndarray,
     left: np.ndarray,
     units: _Units,
@@ -281,7 +273,7 @@ def _place(
             free[best] -= 1
 
 
-def _fill(part: np.ndarray, sizes: np.ndarray, parts: int) -> None:
+def _fill_empty_parts(part: np.ndarray, sizes: np.ndarray, parts: int) -> None:
     """Give each empty part the smallest group of what has most groups; what is left out may give its last."""
     for i in range(parts):
         counts = np.bincount(part, minlength=parts)

@@ -123,10 +123,10 @@ def _present(values: Values) -> np.ndarray:
             for i in range(0, len(values), CHUNK)
         )
         return np.concatenate([~np.isnan(chunk).all(axis=1) for chunk in flat])
-    return np.fromiter((not _absent(v) for v in values), bool, len(values))
+    return np.fromiter((not _has_no_label(v) for v in values), bool, len(values))
 
 
-def _absent(value: Any) -> bool:
+def _has_no_label(value: Any) -> bool:
     if isinstance(value, np.ndarray):
         return value.dtype.kind in "fc" and bool(value.size) and bool(np.isnan(value).all())
     return is_missing(value)

@@ -9,8 +9,8 @@ from pathlib import Path
 from threading import Lock
 from typing import Any, TypeVar
 
-from polyhead.columns.arrow import from_arrow
-from polyhead.columns.lazy import Pieces, Stored
+from polyhead.columns.arrow import column_of
+from polyhead.columns.lazy import Stored
 from polyhead.columns.values import LIMIT_BYTES, Values
 from polyhead.errors import DataError, Problem, place, similar
 
@@ -38,17 +38,6 @@ class Opened:
         self, where: str, names: list[str], rows: int, load: Callable[[int], Values | Stored]
     ) -> None:
         self.where, self.names, self.rows, self.load = where, names, rows, load
-
-
-def column_of(data: Any) -> Values | Stored:
-    """A pyarrow column as values; a large one of arrays stays in its pieces, as joining would copy them."""
-    import pyarrow as pa
-
-    kind = data.type.storage_type if isinstance(data.type, pa.BaseExtensionType) else data.type
-    pieces = getattr(data, "num_chunks", 1) > 1 and pa.types.is_fixed_size_list(kind)
-    if pieces and not data.null_count and data.nbytes > LIMIT_BYTES:
-        return Pieces([from_arrow(chunk) for chunk in data.chunks])
-    return from_arrow(data)
 
 
 def opened_arrow(data: Any, where: str = "Arrow table", *, check: bool = False) -> Opened:
@@ -135,7 +124,7 @@ def _open_parquet(path: Path, where: str, wanted: list[str] | None) -> Opened:
     rows = about.num_rows
     held = sum(about.row_group(i).total_byte_size for i in range(about.num_row_groups))
     # each reading of a column looks through the description of all: of many, one reading is far less work
-    whole = _Whole(path) if len(names) > MANY and held <= LIMIT_BYTES else None
+    whole = _ReadAtOnce(path) if len(names) > MANY and held <= LIMIT_BYTES else None
 
     def load(at: int) -> Values | Stored:
         def column() -> Values | Stored:
@@ -150,7 +139,7 @@ def _open_parquet(path: Path, where: str, wanted: list[str] | None) -> Opened:
     return Opened(where, names, rows, load)
 
 
-class _Whole:
+class _ReadAtOnce:
     """A Parquet file that is read at once, when a first column of it is asked for."""
 
     def __init__(self, path: Path) -> None:

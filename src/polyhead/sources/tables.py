@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from polyhead.columns.frames import family_of, from_series
+from polyhead.columns.as_column import as_column
+from polyhead.columns.frames import family_of
 from polyhead.columns.lazy import Stored, entries, whole
 from polyhead.columns.values import Values
 from polyhead.errors import DataError, Problem, listed, similar
@@ -27,7 +28,6 @@ _TABLES = {
     "polars": frozenset({"DataFrame", "LazyFrame"}),
     "pyarrow": frozenset({"Table", "RecordBatch"}),
 }
-__all__ = ["Table", "from_series", "is_table", "read_table"]
 
 
 def read_table(data: Any, *, columns: Sequence[str] | None = None) -> Source:
@@ -67,14 +67,17 @@ def read_table(data: Any, *, columns: Sequence[str] | None = None) -> Source:
             "pandas DataFrame",
             [str(c) for c in data.columns],
             len(data),
-            lambda at: _series(data.iloc[:, at]),
+            lambda at: as_column(str(data.columns[at]), data.iloc[:, at]),
         )
     elif family == "polars" and ("DataFrame" in names or "LazyFrame" in names):
         if "LazyFrame" in names:
             known = data.collect_schema().names()
             data = (data.select(wanted) if wanted and set(wanted) <= set(known) else data).collect()
         found = Opened(
-            "polars DataFrame", list(data.columns), data.height, lambda at: _series(data.to_series(at))
+            "polars DataFrame",
+            list(data.columns),
+            data.height,
+            lambda at: as_column(data.columns[at], data.to_series(at)),
         )
     elif hasattr(data, "__arrow_c_stream__") or hasattr(data, "__arrow_c_array__") or is_table(data):
         found = opened_arrow(data)
@@ -97,7 +100,7 @@ def is_table(obj: Any) -> bool:
 class Table(OwnSource):
     """Named columns, each loaded on first use; what `read_table` returns."""
 
-    def __init__(self, columns: Mapping[str, _Lazy], length: int) -> None:
+    def __init__(self, columns: Mapping[str, _TableColumn], length: int) -> None:
         self._columns, self._length = dict(columns), length
 
     def __len__(self) -> int:
@@ -121,7 +124,7 @@ class Table(OwnSource):
         return {name: entries(column.values(), ids) for name, column in self._columns.items()}
 
 
-class _Lazy:
+class _TableColumn:
     """One column, loaded once, whoever asks first."""
 
     def __init__(self, load: Callable[[], Values | Stored]) -> None:
@@ -160,10 +163,10 @@ def _table(found: Opened, wanted: list[str] | None) -> Table:
             Problem(found.where, "at least one row", "none" if not found.rows else str(found.rows))
         )
     at = {name: i for i, name in enumerate(names)}
-    return Table({name: _Lazy(_checked(found, name, at[name])) for name in wanted}, found.rows)
+    return Table({name: _TableColumn(_checked_length(found, name, at[name])) for name in wanted}, found.rows)
 
 
-def _checked(found: Opened, name: str, at: int) -> Callable[[], Values | Stored]:
+def _checked_length(found: Opened, name: str, at: int) -> Callable[[], Values | Stored]:
     load, where, rows = found.load, f"{found.where}, column `{name}`", found.rows
 
     def column() -> Values | Stored:
@@ -173,9 +176,3 @@ def _checked(found: Opened, name: str, at: int) -> Callable[[], Values | Stored]
         return values
 
     return column
-
-
-def _series(values: Any) -> Values:
-    found = from_series(values)
-    assert found is not None
-    return found

@@ -2,7 +2,7 @@
 
 A column is described by what JSON takes. ``dense`` is numbers of one shape, in a file as an Arrow array or as Arrow's
 fixed-shape tensors, in memory as a view of the file; ``coded`` is codes into categories; ``values`` is all else, one
-value a row, see `_store_values`.
+value a row, of the Arrow type that ``of`` names, see `value_types`.
 """
 
 from __future__ import annotations
@@ -19,8 +19,6 @@ from polyhead.errors import BadValue, shown
 from polyhead.kinds.missing import is_missing
 from polyhead.sources.scanning import first_rows, scan
 from polyhead.sources.source import Source
-from polyhead.store.value_codec import arrow, fitted, number_type, numbers, read, write
-from polyhead.store.value_types import NOTHING, Type, common, settled, type_of, words
 
 Spec = dict[str, Any]
 FEW = 1 << 16
@@ -32,6 +30,23 @@ _UNITS = ("s", "ms", "us", "ns", "D")
 def dense(shape: tuple[int, ...], dtype: Any, nullable: bool = False) -> Spec:
     """Numbers of one shape; ``nullable`` where a row may be None."""
     return {"is": "dense", "dtype": np.dtype(dtype).name, "shape": list(shape), "nullable": nullable}
+
+
+def like(value: Any) -> Spec:
+    """A column of values like one; an empty array of several axes stands for arrays of any shape."""
+    from polyhead.store.value_types import settled, type_of, type_to_text
+
+    return {"is": "values", "of": type_to_text(settled(type_of(value)))}
+
+
+def holds(spec: Spec, other: Spec) -> bool:
+    """Whether a column of values can hold those of another as they are."""
+    from polyhead.store.value_types import common, is_same
+
+    try:
+        return is_same(common([_type(spec), _type(other)]), _type(spec))
+    except BadValue:
+        return False
 
 
 def spec_of(source: Source, name: str) -> Spec:
@@ -46,10 +61,18 @@ def spec_of(source: Source, name: str) -> Spec:
     if isinstance(probe, Coded):
         return _spec_of_codes(source, name)
     some = [value for value in probe if not is_missing(value)]
-    for types, word in (((str,), "text"), ((bytes,), "bytes")):
-        if some and all(isinstance(value, types) for value in some):
-            return {"is": "values", "of": {"is": word}}
-    found, start = NOTHING, 0
+    for kind in (str, bytes):
+        if some and all(isinstance(value, kind) for value in some):
+            return like(some[0])
+    return _spec_of_values(source, name)
+
+
+def _spec_of_values(source: Source, name: str) -> Spec:
+    import pyarrow as pa
+
+    from polyhead.store.value_types import common, settled, type_of, type_to_text
+
+    found, start = pa.null(), 0
     for _, values in scan(source, name):
         plain: Any = values.values() if isinstance(values, Coded) else values
         for i, value in enumerate(plain):
@@ -59,13 +82,13 @@ def spec_of(source: Source, name: str) -> Spec:
                 bad.index = start + i
                 raise
         start += len(plain)
-    return {"is": "values", "of": settled(found)}
+    return {"is": "values", "of": type_to_text(settled(found))}
 
 
 def _spec_of_array(probe: np.ndarray) -> Spec:
     kind, shape = probe.dtype.kind, probe.shape[1:]
     if kind in "US" and not shape:
-        return {"is": "values", "of": {"is": "text" if kind == "U" else "bytes"}}
+        return like("" if kind == "U" else b"")
     if kind in "mM" and not shape and np.datetime_data(probe.dtype)[0] in _UNITS:
         if np.datetime_data(probe.dtype)[0] == "D" and kind == "m":
             return dense(shape, "timedelta64[s]")
@@ -77,9 +100,11 @@ def _spec_of_array(probe: np.ndarray) -> Spec:
 
 
 def _spec_of_codes(source: Source, name: str) -> Spec:
+    from polyhead.store.value_types import common, settled, type_of, type_to_text
+
     parts = [part for _, part in scan(source, name) if isinstance(part, Coded)]
     categories, ordered = united(parts)
-    of = settled(common([type_of(category) for category in categories]))
+    of = type_to_text(settled(common([type_of(category) for category in categories])))
     if len(categories) > min(FEW, max(256, len(source) // 2)):
         return {"is": "values", "of": of}
     return {"is": "coded", "of": of, "ordered": ordered, "categories": list(categories)}
@@ -90,29 +115,42 @@ def field(spec: Spec) -> Any:
     import pyarrow as pa
 
     if spec["is"] == "values":
-        return arrow(spec["of"])
+        return _type(spec)
     if spec["is"] == "coded":
-        return pa.dictionary(pa.int32(), arrow(spec["of"]), ordered=spec["ordered"])
+        return pa.dictionary(pa.int32(), _type(spec), ordered=spec["ordered"])
     dtype, shape = np.dtype(spec["dtype"]), tuple(spec["shape"])
     if shape:
         return pa.fixed_shape_tensor(number_type(dtype), shape)
     return pa.from_numpy_dtype(dtype)
 
 
-def said(spec: Spec) -> str:
+def _type(spec: Spec) -> Any:
+    from polyhead.store.value_types import type_from_text
+
+    return type_from_text(spec["of"])
+
+
+def number_type(dtype: np.dtype) -> Any:
+    """The Arrow type of numbers; truth values are kept as bytes, so that they can be mapped."""
+    import pyarrow as pa
+
+    return pa.uint8() if dtype.kind == "b" else pa.from_numpy_dtype(dtype)
+
+
+def spec_words(spec: Spec) -> str:
     """A column's kind as an error names it.
 
-    >>> said(dense((4,), "float32"))
+    >>> spec_words(dense((4,), "float32"))
     'float32 of shape (4,)'
     """
-    if spec["is"] == "values":
-        return words(spec["of"])
-    if spec["is"] == "coded":
-        return f"categories of {words(spec['of'])}"
+    if spec["is"] in ("values", "coded"):
+        from polyhead.store.value_types import type_words
+
+        return f"{'categories of ' if spec['is'] == 'coded' else ''}{type_words(_type(spec))}"
     return f"{spec['dtype']} of shape {tuple(spec['shape'])}"
 
 
-def row_bytes(spec: Spec) -> int:
+def dense_row_bytes(spec: Spec) -> int:
     """The bytes of a row of a dense column."""
     return math.prod(spec["shape"]) * np.dtype(spec["dtype"]).itemsize
 
@@ -131,18 +169,19 @@ def to_arrow(spec: Spec, values: Any, gone: np.ndarray | None = None) -> Any:
     import pyarrow as pa
 
     if spec["is"] == "values":
+        from polyhead.store.value_codec import write
+
         plain = values.values() if isinstance(values, Coded) else values
         return write(
-            spec["of"], plain.tolist() if isinstance(plain, np.ndarray) and plain.ndim == 1 else list(plain)
+            _type(spec), plain.tolist() if isinstance(plain, np.ndarray) and plain.ndim == 1 else list(plain)
         )
     if spec["is"] == "coded":
         if not isinstance(values, Coded):
-            raise BadValue(0, said(spec), shown(values[0]), "Convert the column.")
+            raise BadValue(0, spec_words(spec), shown(values[0]), "Convert the column.")
         codes = recoded(values, spec["categories"]).codes if len(values) else np.zeros(0, np.int32)
         indices = pa.array(codes, mask=codes < 0)
-        return pa.DictionaryArray.from_arrays(
-            indices, write(spec["of"], spec["categories"]), ordered=spec["ordered"]
-        )
+        names = to_arrow({**spec, "is": "values"}, spec["categories"])
+        return pa.DictionaryArray.from_arrays(indices, names, ordered=spec["ordered"])
     dtype, shape = np.dtype(spec["dtype"]), tuple(spec["shape"])
     if not shape:
         return pa.array(values, mask=gone)
@@ -153,7 +192,7 @@ def to_arrow(spec: Spec, values: Any, gone: np.ndarray | None = None) -> Any:
     return pa.ExtensionArray.from_storage(field(spec), storage)
 
 
-def checked(spec: Spec, values: Any) -> Any:
+def fitting_rows(spec: Spec, values: Any) -> Any:
     """Rows as `to_arrow` takes them.
 
     Raises:
@@ -164,14 +203,14 @@ def checked(spec: Spec, values: Any) -> Any:
     dtype, shape = np.dtype(spec["dtype"]), tuple(spec["shape"])
     if spec["nullable"]:
         return [
-            None if v is None or is_missing(v) else _fitting(v[None], dtype, shape, i)[0]
+            None if v is None or is_missing(v) else _fitting_array(v[None], dtype, shape, i)[0]
             for i, v in enumerate(values)
         ]
     array = values if isinstance(values, np.ndarray) else np.asarray(values)
-    return _fitting(array, dtype, shape, 0)
+    return _fitting_array(array, dtype, shape, 0)
 
 
-def _fitting(array: np.ndarray, dtype: np.dtype, shape: tuple[int, ...], index: int) -> np.ndarray:
+def _fitting_array(array: np.ndarray, dtype: np.dtype, shape: tuple[int, ...], index: int) -> np.ndarray:
     if array.shape[1:] != shape or array.dtype.kind not in "biufmM":
         expected = f"{dtype} of shape {shape}, as the first rows are"
         raise BadValue(index, expected, f"{array.dtype} of shape {array.shape[1:]}", "Convert the column.")
@@ -184,13 +223,29 @@ def _fitting(array: np.ndarray, dtype: np.dtype, shape: tuple[int, ...], index: 
     return found
 
 
+def fitted(array: np.ndarray, dtype: np.dtype) -> tuple[np.ndarray, str | None]:
+    """Numbers as another type; and the first that it does not hold, as an error shows it.
+
+    >>> fitted(np.array([1.0, 0.5]), np.dtype("uint8"))[1]
+    '0.5'
+    """
+    if np.can_cast(array.dtype, dtype):
+        return array.astype(dtype, copy=False), None
+    with np.errstate(invalid="ignore", over="ignore"):
+        found = array.astype(dtype)
+    wrong = found != array
+    if dtype.kind == array.dtype.kind and dtype.kind in "fmM":
+        wrong &= ~np.isnan(array)
+    return found, shown(array[wrong].flat[0]) if wrong.any() else None
+
+
 # Read ------------------------------------------------------------------------------------------------------
 
 
-def column_of(spec: Spec, pieces: Sequence[Any]) -> Values | Stored:
+def column_from(spec: Spec, pieces: Sequence[Any]) -> Values | Stored:
     """A column, of its Arrow arrays in one or several files."""
     if spec["is"] == "values":
-        return _Objects(spec["of"], pieces)
+        return _Objects(_type(spec), pieces)
     if spec["is"] == "coded":
         return _Codes(spec, pieces)
     if spec["nullable"]:
@@ -204,14 +259,26 @@ def view(spec: Spec, array: Any) -> np.ndarray:
     dtype, shape = np.dtype(spec["dtype"]), tuple(spec["shape"])
     if not shape:
         if dtype.kind in "iuf":
-            return numbers(array, dtype)
+            return numbers_in_place(array, dtype)
         found = array.to_numpy(zero_copy_only=False).astype(dtype, copy=False)
     else:
         storage = array.storage
-        flat = numbers(storage.flatten() if not storage.null_count else storage.values, dtype)
+        flat = numbers_in_place(storage.flatten() if not storage.null_count else storage.values, dtype)
         found = flat.reshape(-1, *shape)
     if len(found) != len(array):
         raise ValueError(f"{len(found)} rows of {len(array)}")
+    return found
+
+
+def numbers_in_place(array: Any, dtype: np.dtype) -> np.ndarray:
+    """An Arrow array of numbers without nulls as it stands in memory, ``(n,)`` of ``dtype``."""
+    import pyarrow as pa
+
+    if pa.types.is_boolean(array.type):
+        return np.asarray(array.to_numpy(zero_copy_only=False), bool)
+    found = np.frombuffer(array.buffers()[1] or b"", dtype)[array.offset : array.offset + len(array)]
+    if len(found) != len(array):
+        raise ValueError(f"{len(found)} numbers of {len(array)}")
     return found
 
 
@@ -287,7 +354,7 @@ class _Codes(Stored):
             found = []
             for piece in self._pieces:
                 codes = np.array(piece.indices.fill_null(-1), np.int32)
-                found.append(Coded(codes, read(self._spec["of"], piece.dictionary), self._spec["ordered"]))
+                found.append(Coded(codes, piece.dictionary.to_pylist(), self._spec["ordered"]))
             joined = join(found)
             assert isinstance(joined, Coded)
             self._whole = joined
@@ -297,7 +364,7 @@ class _Codes(Stored):
 class _Objects(Stored):
     """One value a row; read, and made again, as it is asked for."""
 
-    def __init__(self, kind: Type, pieces: Sequence[Any]) -> None:
+    def __init__(self, kind: Any, pieces: Sequence[Any]) -> None:
         self._kind, self._pieces = kind, pieces
         self._ends = np.cumsum([len(piece) for piece in pieces], dtype=np.int64)
         self._whole: list[Any] | None = None
@@ -312,23 +379,15 @@ class _Objects(Stored):
         return found
 
     def _some(self, piece: int, rows: np.ndarray) -> list[Any]:
-        import pyarrow as pa
+        from polyhead.store.value_codec import read
 
-        return read(self._kind, self._pieces[piece].take(pa.array(rows)))
+        return read(self._kind, self._pieces[piece].take(rows))
 
     def whole(self) -> Values | None:
-        if self._whole is None and not _heavy(self._kind):
+        from polyhead.store.value_codec import read
+
+        if self._whole is None and "large_binary" not in str(self._kind):  # encoded images
             if sum(piece.nbytes for piece in self._pieces) > LIMIT_BYTES:
                 return None
             self._whole = [value for piece in self._pieces for value in read(self._kind, piece)]
         return self._whole
-
-
-def _heavy(kind: Type) -> bool:
-    """Whether values are, or hold, encoded images."""
-    if kind["is"] in ("bytes", "panoptic", "segment", "segments"):
-        return True
-    of = kind.get("of")
-    if not isinstance(of, dict):
-        return False
-    return any(map(_heavy, of.values() if kind["is"] == "fields" else [of]))

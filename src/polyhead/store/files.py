@@ -52,10 +52,10 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, NotADirectoryError):
-        raise StoreError(_absent(folder)) from None
+        raise StoreError(_no_store(folder)) from None
     except (OSError, ValueError, RecursionError) as error:
         raise StoreError(
-            Problem(place(file=str(path)), "the manifest of a store", _words(error), AGAIN)
+            Problem(place(file=str(path)), "the manifest of a store", _error_words(error), AGAIN)
         ) from error
     version = found.get("polyhead_store") if isinstance(found, dict) else None
     if version != VERSION:
@@ -69,7 +69,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     return dict(found)
 
 
-def _absent(folder: Path) -> Problem:
+def _no_store(folder: Path) -> Problem:
     if (folder / JOURNAL).is_file():
         header, shards = read_journal(folder)
         rows = sum(shard["rows"] for shard in shards)
@@ -86,7 +86,7 @@ def _absent(folder: Path) -> Problem:
     return Problem(f"store {folder}", "a store", found, hints(near, "ph.pack(data, path) writes one."))
 
 
-def _words(error: Exception) -> str:
+def _error_words(error: Exception) -> str:
     return f"{type(error).__name__}: {' '.join(str(error).split())[:200]}".rstrip(".: ")
 
 
@@ -164,7 +164,7 @@ def map_shard(path: Path, types: Mapping[str, Any] | None = None, rows: int | No
         raise
     except Exception as error:  # Arrow and what is below it name a damaged file in many ways
         raise StoreError(
-            Problem(place(file=str(path)), "a shard of a store", _words(error), AGAIN)
+            Problem(place(file=str(path)), "a shard of a store", _error_words(error), AGAIN)
         ) from error
 
 
@@ -195,7 +195,7 @@ def checked_column(path: Path, batch: Any, name: str) -> Any:
         column.validate(full=True)
     except Exception as error:  # as above
         where = f"{place(file=str(path))}, {place(column=name)}"
-        raise StoreError(Problem(where, "values within the file", _words(error), AGAIN)) from error
+        raise StoreError(Problem(where, "values within the file", _error_words(error), AGAIN)) from error
     return column
 
 

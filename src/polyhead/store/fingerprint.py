@@ -16,9 +16,7 @@ from polyhead.errors import BadValue
 from polyhead.kinds.missing import plain
 from polyhead.sources.scanning import SCAN_ROWS, first_rows
 from polyhead.sources.source import Source
-from polyhead.store.column_codec import Spec, checked, spec_of, to_arrow
-from polyhead.store.value_codec import write
-from polyhead.store.value_types import settled, type_of
+from polyhead.store.column_codec import Spec, fitting_rows, like, spec_of, to_arrow
 
 HASHED_BYTES = 64 << 20
 HASHED_ROWS = 1024
@@ -48,7 +46,7 @@ def of_source(source: Source, files: Sequence[str] = (), more: Any = None) -> st
     """
     digest = hashlib.blake2b(json.dumps([len(source), source.columns, more]).encode(), digest_size=16)
     for name in source.columns:
-        spec, only = _spec_of(source, name), source.only([name])
+        spec, only = _spec_or_none(source, name), source.only([name])
         for ids in _hashed(source, name):
             values = only.coded(ids)[name]
             for part in _parts(spec, values, source.ids_of(ids)):
@@ -71,15 +69,15 @@ def of_some_rows(source: Source, columns: Sequence[str]) -> str | None:
         return None
     digest = hashlib.blake2b(digest_size=8)
     try:
-        for name, values in _some(source, sorted(columns)):
+        for name, values in _hashed_columns(source, sorted(columns)):
             for value in [values] if isinstance(values, np.ndarray) else values:
-                digest.update(json.dumps([name, told(value)]).encode())
+                digest.update(json.dumps([name, json_form(value)]).encode())
     except Exception:  # where training stands can still be said
         return None
     return digest.hexdigest()
 
 
-def _some(source: Source, columns: Sequence[str]) -> Iterator[tuple[str, np.ndarray | list[Any]]]:
+def _hashed_columns(source: Source, columns: Sequence[str]) -> Iterator[tuple[str, np.ndarray | list[Any]]]:
     wholes = {name: source.column(name) for name in columns}
     for name, whole in wholes.items():
         if whole is not None:
@@ -98,10 +96,10 @@ def _spread(rows: int, row_bytes: int, most: int) -> np.ndarray:
     return np.unique(np.linspace(0, rows - 1, count).astype(np.int64))
 
 
-def told(value: Any) -> Any:
+def json_form(value: Any) -> Any:
     """A value as JSON takes it, the same in every process; of an object that is none of the usual, its type.
 
-    >>> told((1, np.float32(0.5), None, {"b": "x"}))
+    >>> json_form((1, np.float32(0.5), None, {"b": "x"}))
     [1, '0x1.0000000000000p-1', None, {'b': 'x'}]
     """
     if isinstance(value, np.ndarray) and value.dtype != object:
@@ -112,27 +110,27 @@ def told(value: Any) -> Any:
             hashlib.blake2b(array.tobytes(), digest_size=8).hexdigest(),
         ]
     if isinstance(value, (np.ndarray, np.generic)):
-        return told(value.tolist())
+        return json_form(value.tolist())
     if isinstance(value, float):
         return value.hex()
     if value is None or isinstance(value, (bool, int)):
         return value
     if isinstance(value, (str, os.PathLike)):
-        return _named(os.fspath(value))
+        return _movable_name(os.fspath(value))
     if isinstance(value, (bytes, bytearray, memoryview)):
         return hashlib.blake2b(value, digest_size=8).hexdigest()
     if isinstance(value, Mapping):
-        return {str(key): told(value[key]) for key in sorted(value, key=str)}
+        return {str(key): json_form(value[key]) for key in sorted(value, key=str)}
     if isinstance(value, (list, tuple)):
-        return [told(one) for one in value]
+        return [json_form(one) for one in value]
     if is_pillow(value):
         return identity(value)
     if isinstance(value, (set, frozenset)):
-        return sorted((told(one) for one in value), key=str)
+        return sorted((json_form(one) for one in value), key=str)
     return type(value).__name__
 
 
-def _named(text: str | bytes) -> Any:
+def _movable_name(text: str | bytes) -> Any:
     """A text; of the path of a file its name and the file's size, so that a folder may be moved."""
     text = os.fsdecode(text)
     if os.path.basename(text) != text and len(text) < LONGEST_PATH and os.path.isfile(text):
@@ -147,12 +145,12 @@ def arrow_of(spec: Spec, values: Values, ids: np.ndarray, gone: np.ndarray | Non
         DataError: for a value that does not fit, with its row.
     """
     try:
-        return to_arrow(spec, checked(spec, values), gone)
+        return to_arrow(spec, fitting_rows(spec, values), gone)
     except BadValue as bad:
         raise bad.located(column=spec["name"], row=int(ids[bad.index or 0])) from None
 
 
-def _spec_of(rows: Source, name: str) -> Spec | None:
+def _spec_or_none(rows: Source, name: str) -> Spec | None:
     """What a column holds, None where its rows are of several types."""
     try:
         return {"name": name, **spec_of(rows, name)}
@@ -167,9 +165,9 @@ def _parts(spec: Spec | None, values: Values, ids: np.ndarray) -> Iterator[bytes
         return
     for value in plain(values):
         try:
-            yield _bytes(write(settled(type_of(value)), [value]))
+            yield _bytes(to_arrow(like(value), [value]))
         except BadValue:  # what no store holds
-            yield json.dumps(told(value)).encode()
+            yield json.dumps(json_form(value)).encode()
 
 
 def _hashed(rows: Source, name: str) -> Any:

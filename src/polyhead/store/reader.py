@@ -15,7 +15,7 @@ from polyhead.columns.values import Values
 from polyhead.errors import PolyheadError, Problem, StoreError, as_path, place
 from polyhead.kinds.source_column import About
 from polyhead.sources.source import OwnSource
-from polyhead.store.column_codec import column_of, field
+from polyhead.store.column_codec import column_from, field
 from polyhead.store.files import AGAIN, check_sizes, checked_column, map_shard, read_manifest
 
 
@@ -67,7 +67,8 @@ class Store(OwnSource):
         specs = {spec["name"]: spec for spec in self.manifest["columns"]}
         self._about = {name: spec.get("about", {}) for name, spec in specs.items()}
         maps = _Maps(path, shards, specs)
-        self._columns: Mapping[str, _Lazy] = {name: _Lazy(name, spec, maps) for name, spec in specs.items()}
+        columns = {name: _StoredColumn(name, spec, maps) for name, spec in specs.items()}
+        self._columns: Mapping[str, _StoredColumn] = columns
 
     def __len__(self) -> int:
         return int(self.manifest["rows"])
@@ -144,7 +145,7 @@ class _Maps:
             return [checked_column(path, batch, name) for path, batch in both]
 
 
-class _Lazy:
+class _StoredColumn:
     """One column, made once, whoever asks first."""
 
     def __init__(self, name: str, spec: Mapping[str, Any], maps: _Maps) -> None:
@@ -156,5 +157,5 @@ class _Lazy:
         if self._values is None:
             with self._lock:
                 if self._values is None:
-                    self._values = column_of(self._spec, self._maps.column(self._name))
+                    self._values = column_from(self._spec, self._maps.column(self._name))
         return self._values

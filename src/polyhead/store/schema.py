@@ -18,8 +18,6 @@ Found = Iterator[tuple[str, str, str]]
 """For each thing that is wrong where it is, what is expected and what is found."""
 
 _FILE = re.compile(r"part-[0-9]{5,9}\.arrow")
-_DEPTH = 32
-_PLAIN = ("nothing", "truth", "whole", "number", "text", "bytes", "mask", "panoptic", "segment", "segments")
 _CRC = 2**32
 
 
@@ -71,7 +69,7 @@ def _wrong_spec(spec: Mapping[str, Any]) -> Found:
             yield "nullable", "true or false", shown(spec.get("nullable"))
     elif kind in ("coded", "values"):
         if not _is_type(spec.get("of")):
-            yield "of", "a type", shown(spec.get("of"))
+            yield "of", "an Arrow type", shown(spec.get("of"))
         if kind == "coded" and not isinstance(spec.get("ordered"), bool):
             yield "ordered", "true or false", shown(spec.get("ordered"))
     else:
@@ -95,20 +93,13 @@ def _product(shape: list[int]) -> int:
     return found
 
 
-def _is_type(kind: Any, depth: int = 0) -> bool:
-    """Whether a tree is one of `_store_types`."""
-    if not isinstance(kind, dict) or depth > _DEPTH:
+def _is_type(text: Any) -> bool:
+    from polyhead.store.value_types import type_from_text
+
+    try:
+        return isinstance(text, str) and type_from_text(text) is not None
+    except ValueError:
         return False
-    name, of = kind.get("is"), kind.get("of")
-    if name == "list":
-        return _is_type(of, depth + 1)
-    if name == "fields":
-        return isinstance(of, dict) and all(_is_type(part, depth + 1) for part in of.values())
-    if name == "array":
-        dtype, row = _dtype(kind.get("dtype")), kind.get("row")
-        sizes = row is None or (isinstance(row, list) and all(map(is_size, row)) and _product(row) < 2**31)
-        return sizes and dtype is not None and dtype.kind in "biuf"
-    return name in _PLAIN
 
 
 def _wrong_shards(shards: Any, names: list[Any], rows: Any) -> Found:

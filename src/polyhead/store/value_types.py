@@ -1,149 +1,242 @@
-"""The types of single values in a store.
+"""The Arrow type of a column whose rows are text, lists, arrays, masks or dicts.
 
-A type is a tree that JSON takes, ``{"is": "list", "of": {"is": "text"}}``. `_store_values` has the form in Arrow of
-each kind of node.
+Arrow says all of a type but what Python object a list or a struct was; the names in the type say that. The items of a
+list that was an array are called `ROW`; the fields of a struct that was an object start with the name of its form.
 """
 
 from __future__ import annotations
 
+import base64
 import os
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from polyhead.columns.image_values import is_pillow
 from polyhead.columns.mask_values import Panoptic, Polygons, Rle, Segment
 from polyhead.errors import BadValue, shown
 from polyhead.kinds.missing import is_missing
 
-Type = dict[str, Any]
-NOTHING: Type = {"is": "nothing"}
-NAN: Type = {"is": "nan"}
-"""The type of a single NaN: a number among numbers, and a value that is missing among others."""
+ROW = "row"
+NAN = pa.float16()
+"""The type of a NaN while types are compared: a number among numbers, a missing value among others."""
+
+SCALARS: dict[Any, tuple[tuple[type, ...], str]] = {
+    pa.bool_(): ((bool, np.bool_), "booleans"),
+    pa.int64(): ((int, np.integer), "whole numbers"),
+    pa.float64(): ((float, np.floating), "numbers"),
+    pa.large_string(): ((str, os.PathLike), "text"),
+    pa.large_binary(): ((bytes, bytearray, memoryview), "bytes"),
+    pa.null(): ((), "nothing"),
+}
 
 
-def type_of(value: Any) -> Type:
-    """The type of one value.
+def list_of(item: Any) -> Any:
+    """The type of a list of items of one type."""
+    return pa.large_list(pa.field("item", item))
+
+
+def array_of(dtype: np.dtype, row: Sequence[int] | None) -> Any:
+    """The type of arrays ``(n, *row)``, or of arrays of any shape."""
+    inner = pa.from_numpy_dtype(dtype)
+    if row is None:
+        return object_of("array", shape=list_of(pa.int64()), values=array_of(dtype, ()))
+    for size in reversed(row):
+        inner = pa.list_(inner, size)
+    return pa.large_list(pa.field(ROW, inner))
+
+
+def object_of(form: str, **fields: Any) -> Any:
+    """The type of objects that are kept as fields."""
+    return pa.struct({f"{form}:{name}": kind for name, kind in fields.items()})
+
+
+_INTS = array_of(np.dtype(np.int64), ())
+_PANOPTIC = object_of("panoptic", png=pa.large_binary(), size=_INTS, ids=_INTS, classes=_INTS)
+OBJECTS = {
+    "mask": object_of("mask", size=_INTS, counts=_INTS, rings=list_of(array_of(np.dtype(np.float64), (2,)))),
+    "panoptic": _PANOPTIC,
+    "segment": object_of("segment", of=_PANOPTIC, number=pa.int64()),
+    "segments": object_of("segments", of=_PANOPTIC, numbers=list_of(pa.int64())),
+}
+_FORMS = {tuple(field.name for field in kind): form for form, kind in OBJECTS.items()}
+_FORMS["array:shape", "array:values"] = "array"
+
+
+def form_of(kind: Any) -> str:
+    """What the values of a type are: "rows" of an array, a "list", "fields", an object by its form, or a "scalar"."""
+    if pa.types.is_large_list(kind):
+        return "rows" if kind.value_field.name == ROW else "list"
+    if pa.types.is_struct(kind):
+        return _FORMS.get(tuple(field.name for field in kind), "fields")
+    return "scalar"
+
+
+def array_layout(kind: Any) -> tuple[np.dtype, tuple[int, ...] | None]:
+    """The dtype of an array's numbers, and the shape of its rows where that is fixed."""
+    if form_of(kind) == "array":
+        return array_layout(kind.field(1).type)[0], None
+    row, inner = [], kind.value_type
+    while pa.types.is_fixed_size_list(inner):
+        row.append(inner.list_size)
+        inner = inner.value_type
+    return np.dtype(inner.to_pandas_dtype()), tuple(row)
+
+
+def type_to_text(kind: Any) -> str:
+    """A type as text for the manifest: Arrow's own form of a schema.
+
+    >>> type_from_text(type_to_text(list_of(pa.int64())))
+    LargeListType(large_list<item: int64>)
+    """
+    schema = pa.schema([pa.field("", kind)]).serialize()
+    return base64.b64encode(schema).decode()
+
+
+@lru_cache(256)
+def type_from_text(text: str) -> Any:
+    """The type that `type_to_text` gave as text.
+
+    Raises:
+        ValueError: for other text.
+    """
+    try:
+        return pa.ipc.read_schema(pa.py_buffer(base64.b64decode(text, validate=True))).field("").type
+    except Exception as error:  # Arrow names damage in many ways
+        raise ValueError(str(error)) from error
+
+
+def type_of(value: Any) -> Any:
+    """The Arrow type of one value.
 
     Raises:
         BadValue: for what a store cannot hold.
 
-    >>> type_of([np.zeros((2, 4), np.float32), None])
-    {'is': 'list', 'of': {'is': 'array', 'dtype': 'float32', 'row': [4]}}
+    >>> type_of([["a"], None])
+    LargeListType(large_list<item: large_list<item: large_string>>)
     """
     if is_missing(value):
-        return NAN if isinstance(value, (float, np.floating)) else NOTHING
-    for types, name in SCALARS:
+        return NAN if isinstance(value, (float, np.floating)) else pa.null()
+    for kind, (types, _) in SCALARS.items():
         if isinstance(value, types):
-            return {"is": name}
+            return kind
     if isinstance(value, np.ndarray) and value.dtype.kind in "biuf" and value.ndim:
-        row = list(value.shape[1:])
-        return {"is": "array", "dtype": value.dtype.name, "row": row if 0 not in row else None}
-    if isinstance(value, (Polygons, Rle)):
-        return {"is": "mask"}
-    if isinstance(value, Panoptic):
-        return {"is": "panoptic"}
-    if isinstance(value, Segment):
-        return {"is": "segment"}
+        row = value.shape[1:]
+        return array_of(value.dtype.newbyteorder("="), None if 0 in row else row)
+    for classes, form in (((Polygons, Rle), "mask"), (Panoptic, "panoptic"), (Segment, "segment")):
+        if isinstance(value, classes):
+            return OBJECTS[form]
     if isinstance(value, (list, tuple)) or (isinstance(value, np.ndarray) and value.ndim):
-        parts = [part for part in value if part is not None]
-        if parts and all(isinstance(p, Segment) and p.of is parts[0].of for p in parts):
-            return {"is": "segments"}
-        return {"is": "list", "of": common([type_of(part) for part in value])}
+        if shared_panoptic(value) is not None:
+            return OBJECTS["segments"]
+        return list_of(common([type_of(part) for part in value]))
     if isinstance(value, Mapping) and all(isinstance(key, str) for key in value):
-        return {"is": "fields", "of": {key: type_of(part) for key, part in value.items()}}
+        return pa.struct({key: type_of(part) for key, part in value.items()})
     fix = "Pack a Feed with a ph.Image for them, or give paths." if is_pillow(value) else ""
-    raise BadValue(
-        0, "a value that a store holds: numbers, text, bytes, arrays, masks, lists", shown(value), fix
-    )
+    expected = "a value that a store holds: numbers, text, bytes, arrays, masks, lists"
+    raise BadValue(0, expected, shown(value), fix)
 
 
-SCALARS: tuple[tuple[tuple[type, ...], str], ...] = (
-    ((bool, np.bool_), "truth"),
-    ((int, np.integer), "whole"),
-    ((float, np.floating), "number"),
-    ((str, os.PathLike), "text"),
-    ((bytes, bytearray, memoryview), "bytes"),
-)
+def shared_panoptic(values: Any) -> Panoptic | None:
+    """The annotation that all segments of a list belong to; None for any other list."""
+    parts = [part for part in values if part is not None]
+    alike = bool(parts) and all(isinstance(part, Segment) and part.of is parts[0].of for part in parts)
+    return parts[0].of if alike else None
 
 
-def common(types: Sequence[Type]) -> Type:
-    """The one type that values of several types have.
+def common(types: Sequence[Any]) -> Any:
+    """The one type that holds values of several types.
 
     Raises:
         BadValue: where there is none, with the place of the first that does not fit.
     """
-    found, seen = NOTHING, []
-    for i, one in enumerate(types):
-        if one in seen:
-            continue
-        seen.append(one)
-        both = _both(found, one)
-        if both is None:
-            raise BadValue(i, f"{words(found)}, as before it", words(one), "Convert the column.")
-        found = both
+    found, seen = pa.null(), set()
+    for i, kind in enumerate(types):
+        if str(kind) not in seen:
+            seen.add(str(kind))
+            both = _both(found, kind)
+            if both is None:
+                raise BadValue(
+                    i, f"{type_words(found)}, as in the rows before", type_words(kind), "Convert the column."
+                )
+            found = both
     return found
 
 
-def settled(kind: Type) -> Type:
-    """A type as a store has it, which knows no NaN by itself."""
-    of = kind.get("of")
-    if kind == NAN:
-        return {"is": "number"}
-    if kind["is"] == "fields":
-        return {**kind, "of": {key: settled(part) for key, part in kind["of"].items()}}
-    return {**kind, "of": settled(of)} if isinstance(of, dict) else kind
+def is_same(a: Any, b: Any) -> bool:
+    """Whether two types are one, names and all."""
+    return bool(a.equals(b, check_metadata=True))
 
 
-def _both(a: Type, b: Type) -> Type | None:
-    if a == b or b == NOTHING:
+def settled(kind: Any) -> Any:
+    """A type as a store has it: NaN alone is a float."""
+    form = form_of(kind)
+    if form == "list":
+        return list_of(settled(kind.value_type))
+    if form == "fields":
+        return pa.struct({field.name: settled(field.type) for field in kind})
+    return pa.float64() if kind == NAN else kind
+
+
+def _both(a: Any, b: Any) -> Any:
+    """The type that holds values of two; None where there is none."""
+    if is_same(a, b) or pa.types.is_null(b):
         return a
-    if a == NOTHING:
+    if pa.types.is_null(a):
         return b
-    names = {a["is"], b["is"]}
-    if names <= {"truth", "whole", "number", "nan"}:
-        return {"is": "number" if names & {"number", "nan"} else "whole"}
-    if "nan" in names:
-        return a if b == NAN else b
-    if names == {"list", "segments"} and NOTHING in (a.get("of"), b.get("of")):  # a list that is empty
-        return {"is": "segments"}
-    if names == {"list", "array"}:
-        of, array = (a["of"], b) if a["is"] == "list" else (b["of"], a)
-        if of["is"] in ("whole", "number", "nan") and array["row"] in ([], None):
-            like = np.dtype(np.int64 if of["is"] == "whole" else np.float64)
-            return {**array, "dtype": np.result_type(np.dtype(array["dtype"]), like).name}
-        return array if of == NOTHING else None
-    if a["is"] != b["is"]:
-        return None
-    if a["is"] == "array":
-        dtype = np.result_type(np.dtype(a["dtype"]), np.dtype(b["dtype"])).name
-        return {"is": "array", "dtype": dtype, "row": a["row"] if a["row"] == b["row"] else None}
-    if a["is"] == "list":
-        inner_type = _both(a["of"], b["of"])
-        return None if inner_type is None else {"is": "list", "of": inner_type}
-    if a["is"] == "fields":
-        merged = {
-            key: _both(a["of"].get(key, NOTHING), b["of"].get(key, NOTHING)) for key in {**a["of"], **b["of"]}
-        }
-        return None if None in merged.values() else {"is": "fields", "of": merged}
+    if _is_number_type(a) and _is_number_type(b):
+        return pa.float64() if pa.types.is_floating(a) or pa.types.is_floating(b) else pa.int64()
+    if NAN in (a, b):
+        return b if a == NAN else a
+    first, second = sorted((a, b), key=lambda kind: form_of(kind) == "list")
+    forms = form_of(first), form_of(second)
+    if forms == ("segments", "list"):
+        return first if pa.types.is_null(second.value_type) else None
+    if forms in (("rows", "list"), ("array", "list")):
+        return _array_or_list(first, second.value_type)
+    if set(forms) <= {"rows", "array"}:
+        (dtype, row), (other, rest) = array_layout(a), array_layout(b)
+        return array_of(np.result_type(dtype, other), row if row == rest else None)
+    if forms == ("list", "list"):
+        item = _both(a.value_type, b.value_type)
+        return None if item is None else list_of(item)
+    if forms == ("fields", "fields"):
+        have, more = ({field.name: field.type for field in kind} for kind in (a, b))
+        merged = {key: _both(have.get(key, pa.null()), more.get(key, pa.null())) for key in {**have, **more}}
+        return None if None in merged.values() else pa.struct(merged)
     return None
 
 
-def words(kind: Type) -> str:
+def _array_or_list(array: Any, item: Any) -> Any:
+    """The type that holds arrays and lists of numbers; lists that are empty fit any array."""
+    dtype, row = array_layout(array)
+    if pa.types.is_null(item):
+        return array
+    if not _is_number_type(item) or pa.types.is_boolean(item) or row:
+        return None
+    return array_of(np.result_type(dtype, np.int64 if pa.types.is_integer(item) else np.float64), row)
+
+
+def _is_number_type(kind: Any) -> bool:
+    return bool(pa.types.is_boolean(kind) or pa.types.is_integer(kind) or pa.types.is_floating(kind))
+
+
+def type_words(kind: Any) -> str:
     """A type as an error names it.
 
-    >>> words({"is": "list", "of": {"is": "text"}})
-    'a list of text'
+    >>> type_words(list_of(pa.large_string()))
+    'lists of text'
     """
-    name: str = kind["is"]
-    if name == "list":
-        return f"a list of {words(kind['of'])}"
-    if name == "array":
-        row = (
-            "" if kind["row"] == [] else f" of rows {tuple(kind['row'])}" if kind["row"] else " of any shape"
-        )
-        return f"an array of {kind['dtype']}{row}"
-    return {"mask": "a mask", "panoptic": "a panoptic PNG", "segment": "a segment of a panoptic PNG"}.get(
-        name, name
-    )
+    form = form_of(kind)
+    if form == "list":
+        return f"lists of {type_words(kind.value_type)}"
+    if form in ("rows", "array"):
+        dtype, row = array_layout(kind)
+        shape = "any shape" if row is None else f"shape {('n', *row)}".replace("'", "")
+        return f"arrays of {dtype} of {shape}"
+    names = {"mask": "masks", "panoptic": "panoptic PNGs", "segment": "segments of panoptic PNGs"}
+    names |= {"segments": "lists of segments", "fields": "dicts"}
+    return names.get(form) or SCALARS.get(kind, ((), str(kind)))[1]

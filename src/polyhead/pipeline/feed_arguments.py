@@ -1,23 +1,86 @@
-"""What the user declared, as kinds by name."""
+"""Checks the arguments of `Feed`, and gives its kinds by name."""
 
 from __future__ import annotations
 
 import hashlib
+import inspect
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from polyhead.errors import ContractError, Problem, is_integer, place, shown, similar
+from polyhead.errors import (
+    ContractError,
+    Problem,
+    is_integer,
+    is_size,
+    other_choice,
+    place,
+    plain_scalar,
+    require_choice,
+    shown,
+    similar,
+)
 from polyhead.kinds import Array, Head, Image, Input, for_boxes
-from polyhead.kinds.declaration import Known
+from polyhead.kinds.declaration import KnownHeads
 from polyhead.kinds.kind import Kind
-from polyhead.pipeline.kind_columns import absent
+from polyhead.pipeline.kind_columns import absent_columns
+from polyhead.sources.arrays import in_chunks
 from polyhead.sources.scanning import first_rows
 from polyhead.sources.source import Source, names_in
-from polyhead.store.fingerprint import told
+from polyhead.store.fingerprint import json_form
+
+
+def require_integers(batch_size: Any, seed: Any, workers: Any) -> None:
+    """Raise for an argument that is no integer where one has to be."""
+    wrong = []
+    if not is_size(batch_size):
+        wrong.append(Problem("Feed(batch_size=)", "an integer of at least 1", shown(batch_size)))
+    if not is_integer(seed):
+        wrong.append(Problem("Feed(seed=)", "an integer", shown(seed)))
+    if not is_size(workers, 0):
+        wrong += other_choice("Feed(workers=)", workers, ("auto",), '"auto" or an integer of at least 0')
+    if wrong:
+        raise ContractError(*wrong)
+
+
+def as_switch(name: str, given: Any) -> bool:
+    """An argument that is True or False."""
+    found = plain_scalar(given)
+    if not isinstance(found, bool):
+        raise ContractError(Problem(f"Feed({name}=)", "True or False", shown(given)))
+    return found
+
+
+def shuffled_by(source: Source, shuffle: Any) -> tuple[Source, int | None]:
+    """The source as ``shuffle=`` reads it, and the rows of its chunks if it is shuffled in blocks of them.
+
+    Raises:
+        ContractError: for another word, or for rows that come in one order.
+    """
+    if not isinstance(plain_scalar(shuffle), bool):
+        require_choice("Feed(shuffle=)", shuffle, ("blocks",), 'True, False or "blocks"')
+    source, chunk_rows = in_chunks(source) if isinstance(shuffle, str) else (source, None)
+    if shuffle and source.sequential:
+        found = "shuffle=True, for rows that come in one order"
+        fix = "Shuffle where the generator is written, or give arrays, a table or a ph.Source."
+        raise ContractError(Problem("Feed(shuffle=)", "False", found, fix))
+    return source, chunk_rows
+
+
+def require_changes(feed: Callable[..., Any], changes: Mapping[str, Any]) -> None:
+    """Raise for changes in ``feed.on`` that are no arguments of ``Feed``."""
+    known = [name for name in inspect.signature(feed).parameters if name != "data"]
+    expected = f"an argument of ph.Feed ({', '.join(known)})"
+    problems = [
+        Problem(f"feed.on({name}=)", expected, "none of that name", similar(name, known))
+        for name in changes
+        if name not in known
+    ]
+    if problems:
+        raise ContractError(*problems)
 
 
 @dataclass(frozen=True)
@@ -36,17 +99,18 @@ class Lacking:
         """The problems that a method raises if it needs labels."""
         fix = "This feed can only predict: give feed.on() rows with the column."
         return tuple(
-            replace(one, place=f"{where}, {one.place}", fix=f"{_near(one.fix)}{fix}") for one in self.problems
+            replace(one, place=f"{where}, {one.place}", fix=f"{_did_you_mean(one.fix)}{fix}")
+            for one in self.problems
         )
 
     def __str__(self) -> str:
         columns = ", ".join(f"`{name}`" for name in self.columns)
-        return f"no labels, as there is no column {columns}: for predict alone" if columns else ""
+        return f"no labels, as the data has no column {columns}: for predict only" if columns else ""
 
 
 def lacking(source: Source, heads: Mapping[str, Head]) -> Lacking:
-    """The columns that `Known` heads lack; none for other heads, of which nothing is known without their labels."""
-    if not isinstance(heads, Known):
+    """The columns that `KnownHeads` lack; none for other heads, which nothing is known of without their labels."""
+    if not isinstance(heads, KnownHeads):
         return Lacking()
     try:
         for head in heads.values():
@@ -56,15 +120,17 @@ def lacking(source: Source, heads: Mapping[str, Head]) -> Lacking:
     found = for_boxes(heads)
     names = dict.fromkeys(c for name, head in found.items() for c in head.reads(name))
     columns = set(source.columns)
-    return Lacking(tuple(name for name in names if name not in columns), tuple(absent(source, {}, found)))
+    return Lacking(
+        tuple(name for name in names if name not in columns), tuple(absent_columns(source, {}, found))
+    )
 
 
-def _near(fix: str) -> str:
+def _did_you_mean(fix: str) -> str:
     """The question whether another name was meant."""
     return f"{fix.partition('?')[0]}? " if "?" in fix else ""
 
 
-def asked(inputs: Any, heads: Any) -> tuple[str, ...]:
+def columns_asked_for(inputs: Any, heads: Any) -> tuple[str, ...]:
     """The columns that a declaration reads, as far as it is one."""
     kinds = inputs.items() if isinstance(inputs, Mapping) else ()
     found = [] if kinds or isinstance(inputs, Mapping) else names_in(inputs, "Feed(inputs=)")
@@ -146,7 +212,7 @@ def given_first(heads: Mapping[str, Head]) -> list[str]:
         elif not heads[head.given].answers:
             problems.append(Problem(where, expected, type(heads[head.given]).__name__))
         elif given == name:
-            problems.append(Problem(where, "a chain that ends", " -> ".join([*chain, name])))
+            problems.append(Problem(where, "no circle of heads", " -> ".join([*chain, name])))
     if problems:
         raise ContractError(*problems)
     return sorted(heads, key=lambda name: depth[name])
@@ -159,7 +225,7 @@ def print_of(inputs: Mapping[str, Input], heads: Mapping[str, Head]) -> str:
     ]
     kinds += [("head", name, head, head.reads(name)) for name, head in heads.items()]
     parts = [
-        (word, name, type(kind).__name__, reads, kind.shape, kind.dtype, told(kind.names))
+        (word, name, type(kind).__name__, reads, kind.shape, kind.dtype, json_form(kind.names))
         for word, name, kind, reads in kinds
     ]
     return hashlib.blake2b(json.dumps(parts).encode(), digest_size=8).hexdigest()

@@ -1,0 +1,78 @@
+"""Checks each model that a feed meets, and keeps the places of inputs and heads in it."""
+
+from __future__ import annotations
+
+import weakref
+from typing import Any
+
+from polyhead.checks.compiled_model import compiled_loss, head_losses, user_loss
+from polyhead.checks.contract import Declared, check
+from polyhead.checks.model_match import Fit, match_model
+from polyhead.errors import ContractError, DataError, Problem, warn
+from polyhead.keras_bridge.identifiers import require_model
+from polyhead.keras_bridge.structure import Structure
+from polyhead.order import Order
+from polyhead.pipeline import Assembler
+from polyhead.pipeline.row_checks import look
+
+
+class Binding:
+    """Checks models against a feed, each once for each time that it is compiled.
+
+    Args:
+        declared: what the feed gives.
+        assembler: makes its batches.
+        order: of its rows in training.
+    """
+
+    def __init__(self, declared: Declared, assembler: Assembler, order: Order) -> None:
+        self._declared, self._assembler, self._order = declared, assembler, order
+        self.met: weakref.WeakKeyDictionary[Any, tuple[Any, Structure]] = weakref.WeakKeyDictionary()
+
+    def check(
+        self, model: Any, rows: int | str | None = None, compiled: bool = True
+    ) -> tuple[Fit, list[Problem]]:
+        """Compare the feed with a model, and look at rows; ``compiled`` as in `structure`."""
+        seen, wrong = look(self._assembler, self._order, rows)
+        return check(model, self._declared, seen, compiled), wrong
+
+    def structure(self, model: Any, compiled: bool = True) -> Structure:
+        """The places of inputs and heads in a model that the feed fits.
+
+        Args:
+            model: the one to check.
+            compiled: False leaves out what it was compiled with.
+
+        Raises:
+            ContractError: for a model that the feed does not fit.
+            DataError: for rows that are not right.
+        """
+        require_model(model, "feed.bind(model)")
+        known = self.met.get(model)
+        if known is None or (compiled and _recompiled(model, known[0])):
+            fit, wrong = self.check(model, compiled=compiled)
+            if fit.structure is None:
+                raise ContractError(*fit.errors, *wrong)
+            if wrong:
+                raise DataError(*wrong)
+            for problem in fit.warnings:
+                if not (compiled and problem.code == "label-scale" and head_losses(model) is not None):
+                    warn(problem)  # polyhead.compile warned of the scale of its own rows
+            known = self.met[model] = (compiled_loss(model) if compiled else None, fit.structure)
+        return known[1]
+
+    def structure_to_predict(self, model: Any) -> Structure:
+        """The places of inputs and heads in a model that is only asked to predict."""
+        known = self.met.get(model)
+        if known is not None:
+            return known[1]
+        declared = self._declared
+        fit = match_model(model, declared.inputs, declared.heads, declared.batch_size)
+        if fit.structure is None:
+            raise ContractError(*fit.errors)
+        return fit.structure
+
+
+def _recompiled(model: Any, known: Any) -> bool:
+    loss = compiled_loss(model)
+    return loss is not None and loss is not known and (known is not None or user_loss(model) is not None)

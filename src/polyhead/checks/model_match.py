@@ -1,0 +1,273 @@
+"""Matches inputs and heads with the tensors of a model: by name, or by order if the shapes leave no doubt."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from polyhead.errors import Problem, Report, hints, place, similar
+from polyhead.keras_bridge.structure import Path, Structure, leaves, rebuild
+from polyhead.kinds import Head, Input
+
+_KERAS_PREFACES = (
+    "Exception encountered when calling",
+    "Could not automatically infer",
+    "Error encountered:",
+)
+
+
+@dataclass(frozen=True)
+class Fit(Report):
+    """A report on a feed and a model.
+
+    Attributes:
+        structure: where inputs and heads stand in the model, if all of them were found.
+    """
+
+    structure: Structure | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True)
+class _Leaf:
+    """One tensor of a model's inputs or outputs; an input that is ``optional`` may be None."""
+
+    path: Path
+    shape: tuple[int | None, ...]
+    layer: str | None
+    optional: bool = False
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names that match it: its key, its path of keys, and the name of its layer."""
+        keys = [str(key) for key in self.path if not isinstance(key, int)]
+        found = [*keys[-1:], "/".join(keys), self.layer or ""]
+        return tuple(dict.fromkeys(name for name in found if name))
+
+    def __str__(self) -> str:
+        return (
+            f"`{self.names[0]}` {self.shape}" if self.names else f"{self.path or 'the only one'} {self.shape}"
+        )
+
+
+def match_model(model: Any, inputs: Mapping[str, Input], heads: Mapping[str, Head], batch_size: int) -> Fit:
+    """Match inputs and heads with a model, and compare every dimension."""
+    x, y, failure = _signature(model, inputs, batch_size)
+    if failure is not None:
+        return Fit((failure,))
+    problems: list[Problem] = []
+    notes: list[str] = []
+    matched_inputs = _match_names(
+        "input", _model_leaves(x, model), {n: k.shape for n, k in inputs.items()}, problems, notes
+    )
+    shapes = {n: h.output_shape for n, h in heads.items()}
+    unlike: list[Problem] = []
+    told: list[str] = []
+    outputs = _model_leaves(y, model)
+    matched_heads = _match_names("head", outputs, shapes, unlike, told) if heads else {}
+    if unlike and outputs and not any(leaf.names for leaf in outputs):
+        unlike = [_nameless(heads, y)]
+    if unlike and not problems and makes_own_loss(model):
+        notes.append(
+            f"{type(model).__name__} makes its loss itself: it gets the labels as a dict of {', '.join(heads)}; "
+            "its outputs are not compared with them"
+        )
+        taken = rebuild(x, lambda path, _: matched_inputs.get(path))
+        return Fit((), tuple(notes), Structure(taken, {name: name for name in heads}, own_loss=True))
+    problems += unlike
+    notes += told
+    if problems:
+        return Fit(tuple(problems), tuple(notes))
+    structure = Structure(
+        rebuild(x, lambda path, _: matched_inputs.get(path)),
+        rebuild(y, lambda path, _: matched_heads[path]) if heads else {},
+    )
+    return Fit((), tuple(notes), structure)
+
+
+def makes_own_loss(model: Any) -> bool:
+    """Whether a model's class overrides ``compute_loss`` or ``train_step``."""
+    import keras
+
+    own = type(model)
+    return any(
+        getattr(own, name, None) is not getattr(keras.Model, name, None)
+        for name in ("compute_loss", "train_step")
+    )
+
+
+def symbolic(model: Any) -> tuple[Any, Any] | None:
+    """The nested inputs and outputs of a functional or a built sequential model; None for a subclassed one."""
+    import keras
+
+    try:
+        if isinstance(model, keras.Sequential):
+            return model.inputs[0], model.outputs[0]
+        if hasattr(model, "output_names"):
+            return model.input, model.output
+    except (
+        AttributeError,
+        ValueError,
+        IndexError,
+        TypeError,
+    ):  # a sequential model that has not seen its input
+        pass
+    return None
+
+
+def _signature(model: Any, inputs: Mapping[str, Input], batch_size: int) -> tuple[Any, Any, Problem | None]:
+    """The nested symbolic inputs and outputs of a model."""
+    known = symbolic(model)
+    if known is not None:
+        return *known, None
+    import keras
+
+    tensors = {
+        name: keras.KerasTensor((batch_size, *kind.shape), kind.dtype, name=name)
+        for name, kind in inputs.items()
+    }
+    first = next(iter(tensors.values()))
+    tries = [first, tensors] if len(tensors) == 1 else [tensors, tuple(tensors.values())]
+    errors = []
+    for x in tries:
+        try:
+            return x, model(x), None
+        except Exception as error:  # a user's call() may raise anything at all
+            errors.append(f"{type(error).__name__}: {_first_line(error)}")
+    found = "; ".join(dict.fromkeys(errors))
+    ways = " or ".join(
+        "a dict" if isinstance(x, dict) else "a tuple" if isinstance(x, tuple) else "a tensor" for x in tries
+    )
+    expected = (
+        f"one that takes {ways} of {', '.join(f'{name} {kind.shape}' for name, kind in inputs.items())}"
+    )
+    return None, None, Problem("model", expected, found, "Build the model first, or fix its call().")
+
+
+def _first_line(error: Exception) -> str:
+    """The first line of an error, without Keras's prefaces and colours."""
+    lines = [line.strip() for line in re.sub(r"\x1b\[\d+m", "", str(error)).splitlines()]
+    lines = [line for line in lines if line and not line.startswith(_KERAS_PREFACES)]
+    return lines[0].rstrip(".") if lines else ""
+
+
+def _nameless(heads: Mapping[str, Head], outputs: Any) -> Problem:
+    """The problem of a model whose outputs have no names, such as a subclassed model that returns a tuple."""
+    returned = ", ".join(f'"{name}": ...' for name in heads)
+    count = sum(1 for _ in leaves(outputs))
+    found = (
+        f"a {type(outputs).__name__} of {count}"
+        if isinstance(outputs, (tuple, list))
+        else "one without a name"
+    )
+    return Problem(
+        "model",
+        f"outputs by the names of the heads, {', '.join(f'`{name}`' for name in heads)}",
+        found,
+        f"Return a dict from call(): return {{{returned}}}.",
+        "nameless-outputs",
+    )
+
+
+def _model_leaves(nested: Any, model: Any) -> list[_Leaf]:
+    found = []
+    for path, tensor in leaves(nested):
+        history = getattr(tensor, "_keras_history", None)
+        operation = getattr(history, "operation", None)
+        layer = operation.name if operation is not None else getattr(tensor, "name", None)
+        layer = (
+            None if operation is model else layer
+        )  # what a subclassed model returns has no name of its own
+        optional = bool(getattr(operation, "optional", False))
+        found.append(_Leaf(path, tuple(tensor.shape[1:]), layer, optional))
+    return found
+
+
+def _match_names(
+    word: str,
+    tensors: list[_Leaf],
+    shapes: Mapping[str, tuple[int, ...]],
+    problems: list[Problem],
+    notes: list[str],
+) -> dict[Path, str]:
+    """Assign declared names to the tensors of a model: by name, else in order if the shapes leave no doubt."""
+    matched: dict[Path, str] = {}
+    left = dict(shapes)
+    for tensor in tensors:
+        for name in tensor.names:
+            if name in left:
+                matched[tensor.path] = name
+                left.pop(name)
+                break
+    rest = [t for t in tensors if t.path not in matched]
+    required = [t for t in rest if not t.optional]
+    if not left or len(required) == len(left):
+        left_out = ", ".join(str(t) for t in rest if t.optional)
+        notes += [f"{word} {left_out} is optional and left out: the model gets None"] if left_out else []
+        rest = required
+    if len(rest) == len(left) and rest:
+        sure = len(rest) == 1 or (not matched and _sure(rest, left))
+        if sure and (len(tensors) == 1 or not matched):
+            for tensor, name in zip(rest, list(left), strict=True):
+                matched[tensor.path] = name
+                if len(tensors) > 1:
+                    notes.append(f"{word} `{name}` taken for {tensor}, by order and shape")
+            rest, left = [], {}
+    other = "input" if word == "input" else "output"
+    for name in left:
+        expected = f"a model with an {other} `{name}` {shapes[name]}"
+        found = f"{other}s {', '.join(str(t) for t in tensors)}"
+        near = similar(name, [names for t in rest for names in t.names])
+        fix = f'Name the layer: name="{name}", or give the {word} the name that the model has.'
+        fix = hints(near, fix)
+        problems.append(
+            Problem(place(input=name) if word == "input" else place(head=name), expected, found, fix)
+        )
+    for tensor in rest:
+        fix = "Declare a head for it, or leave the output out of the model."
+        fix = "Declare it, or name an input after it." if word == "input" else fix
+        article = "an input" if word == "input" else "a head"
+        declared = f"{word}s {', '.join(f'`{n}`' for n in shapes)}"
+        problems.append(Problem(f"model, {other} {tensor}", f"{article} for it", declared, fix))
+    by_path = {t.path: t for t in tensors}
+    for path, name in matched.items():
+        tensor, wanted = by_path[path], shapes[name]
+        if fits(wanted, tensor.shape):
+            notes.append(f"{word} `{name}` -> {other} {tensor}")
+        else:
+            problems.append(_misshapen(word, name, tensor, wanted))
+    return matched
+
+
+def fits(shape: tuple[int, ...], wanted: tuple[int | None, ...]) -> bool:
+    """Whether a shape fits that of a tensor, in which None is any size.
+
+    >>> fits((3, 4), (None, 4))
+    True
+    """
+    return len(shape) == len(wanted) and all(w in (None, s) for s, w in zip(shape, wanted, strict=True))
+
+
+def _sure(tensors: list[_Leaf], shapes: Mapping[str, tuple[int, ...]]) -> bool:
+    """Whether the order fits every shape, and no other assignment does."""
+    wanted = list(shapes.values())
+    suited = [[fits(w, t.shape) for w in wanted] for t in tensors]
+    return all(row[i] and sum(row) == 1 for i, row in enumerate(suited))
+
+
+def _misshapen(word: str, name: str, tensor: _Leaf, wanted: tuple[int, ...]) -> Problem:
+    other = "input" if word == "input" else "output"
+    fix = (
+        f"Give the layer {wanted[-1]} units."
+        if word == "head" and len(wanted) == len(tensor.shape) == 1
+        else ""
+    )
+    if len(wanted) == 3 and fits((*wanted[1:], wanted[0]), tensor.shape):
+        fix = "These are channels first: give array.transpose(0, 2, 3, 1)."
+    return Problem(
+        place(input=name) if word == "input" else place(head=name),
+        f"an {other} of shape {wanted}",
+        f"`{tensor.names[0] if tensor.names else tensor.path}` of shape {tensor.shape}",
+        fix,
+    )

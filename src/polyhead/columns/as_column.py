@@ -1,0 +1,100 @@
+"""The one place that decides what kind of column a value is."""
+
+from __future__ import annotations
+
+import array
+import collections
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from polyhead.columns.frames import from_series
+from polyhead.columns.lazy import Items, Masked, OnDisk, Stored, quoted_error, rows_in, shape_of
+from polyhead.columns.values import LIMIT_BYTES, Coded, Values, from_list, unmasked
+from polyhead.errors import DataError, Problem, place, shown
+
+TENSORS = ("torch", "tensorflow", "jax", "jaxlib", "keras")
+
+
+def as_column(name: str, values: Any) -> Values | Stored:
+    """A user's column, whatever holds it, as something that can be indexed by an array of row numbers.
+
+    NumPy arrays, lists, tensors, series of pandas and polars and Arrow arrays become values in memory, without a copy
+    where that is possible. Memory maps, HDF5 and zarr arrays and objects with batch indexing are read row by row.
+
+    Args:
+        name: of the column, for errors.
+        values: the column; one that was adapted already stays as it is.
+
+    Raises:
+        DataError: for what has no length, or no entries that a row number finds.
+    """
+    if isinstance(values, (Coded, Stored)):
+        return values
+    if _module(values) in TENSORS and hasattr(values, "__array__"):
+        values = _from_tensor(name, values)
+    if shape_of(values) == ():
+        raise _no_column(name, values)
+    if isinstance(values, np.ma.MaskedArray):
+        copied = values.ndim == 1 or values.nbytes <= LIMIT_BYTES
+        return unmasked(values) if copied or values.mask is np.ma.nomask else Masked(values)
+    if isinstance(values, np.memmap):
+        return OnDisk(name, values)
+    if isinstance(values, (np.ndarray, array.array, memoryview)):
+        return np.asarray(values)
+    if isinstance(values, (list, tuple, range, collections.deque, collections.UserList)):
+        return from_list(list(values))
+    series = from_series(values)
+    if series is not None:
+        return series
+    if isinstance(values, (str, bytes, bytearray)) or hasattr(values, "keys"):
+        raise _no_column(name, values)
+    if not hasattr(values, "__getitem__"):
+        raise _no_column(name, values)
+    if shape_of(values) is None and not hasattr(values, "__len__"):
+        raise _no_column(name, values)
+    # h5py and zarr have a shape; anything else must prove that it takes a batch of row numbers
+    batches = shape_of(values) is not None or _takes_batches(values)
+    return OnDisk(name, values) if batches or not rows_in(name, values) else Items(name, values)
+
+
+def _takes_batches(values: Any) -> bool:
+    try:
+        return len(np.asarray(values[np.zeros(1, np.int64)])) == 1
+    except Exception:  # whatever the user's object says to an array of row numbers, it means no
+        return False
+
+
+def _from_tensor(name: str, values: Any) -> Any:
+    try:
+        return np.asarray(values)
+    except Exception as error:  # on another device, part of a graph that is trained, symbolic
+        raise DataError(
+            Problem(
+                place(column=name),
+                "a tensor that NumPy can read",
+                quoted_error(error),
+                "Give a NumPy array; for torch: tensor.detach().cpu().numpy().",
+            )
+        ) from error
+
+
+def _no_column(name: str, values: Any) -> DataError:
+    fix, found = "", shown(values)
+    if isinstance(values, np.ndarray):
+        found = f"a single number, {shown(values.item())}"
+    elif isinstance(values, Iterator):
+        found = f"a {type(values).__name__}, which has no length"
+        fix = "Make it an array or a list first, or write a Source with __len__ and read."
+    elif isinstance(values, (set, frozenset)):
+        fix = "A set has no order: give a list."
+    elif hasattr(values, "keys"):
+        found = f"a mapping of {', '.join(map(str, values.keys())) or 'nothing'}"
+        fix = "Give each of its entries as a column of its own."
+    expected = "one entry a row: an array, a list, or anything with a length and batch indexing"
+    return DataError(Problem(place(column=name), expected, found, fix))
+
+
+def _module(values: Any) -> str:
+    return type(values).__module__.partition(".")[0]

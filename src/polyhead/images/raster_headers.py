@@ -1,0 +1,228 @@
+"""The headers of JPEG, PNG, WebP, BMP and GIF: chains of small parts, read until the size and orientation are known.
+
+Sources: ITU-T T.81 (JPEG), the PNG specification, RFC 9649 (WebP), GIF89a, and Microsoft's description
+of bitmap headers.
+"""
+
+from __future__ import annotations
+
+import re
+import zlib
+
+from polyhead.images.content import ENDS, Broken, Content
+from polyhead.images.directories import exif_orientation
+from polyhead.images.image_header import Header
+
+LARGEST_TEXT = 1 << 20
+"""Bytes of Exif or XMP that are read at most."""
+
+_SEGMENTS = 4096
+_CHUNKS = 1 << 17
+_GAP = 1 << 20
+_EXIF, _XMP = b"Exif\0\0", b"http://ns.adobe.com/xap/1.0/\0"
+_RAW_EXIF, _PNG_XMP = b"Raw profile type exif\0", b"XML:com.adobe.xmp\0"
+
+
+# JPEG -----------------------------------------------------------------------------------------------
+
+
+def read_jpeg(content: Content) -> Header:
+    """The header of a JPEG."""
+    size: tuple[int, int, int] | None = None
+    bands, scans = b"", False
+    exif, xmp, at, some = b"", b"", 2, content.some
+    for _ in range(_SEGMENTS):
+        head = some(at, 4)
+        if len(head) < 4:
+            if size is not None:
+                break
+            if len(head) < 2:
+                raise Broken(ENDS)
+        marker = head[1]
+        if head[0] != 0xFF:  # decoders skip bytes between segments
+            at = _marker(content, at)
+            continue
+        if marker == 0xFF or marker <= 1 or 0xD0 <= marker <= 0xD8:
+            at += 1 if marker == 0xFF else 2
+            continue
+        if marker in (0xD9, 0xDA):  # the pixels begin, or the file ends
+            scans = scans or some(at + 4, 1) != bands
+            break
+        if len(head) < 4:
+            raise Broken(ENDS)
+        length = head[2] << 8 | head[3]
+        if length < 2:
+            raise Broken("a JPEG with a segment of no length")
+        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
+            size, bands = size or content.unpack(">BHH", at + 4), some(at + 9, 1)
+            scans = marker & 3 == 2  # progressive
+        elif marker == 0xE1:
+            body = content.read(at + 4, length - 2)
+            if body.startswith(_EXIF) and len(exif) < LARGEST_TEXT:
+                exif += body[6:]  # one block may go on in the next
+            elif body.startswith(_XMP):
+                xmp = body[len(_XMP) :]
+        at += 2 + length
+    if size is None:
+        raise Broken("a JPEG without its size")
+    bits, height, width = size
+    orientation = exif_orientation(exif, xmp) if exif or xmp else 1
+    return Header("JPEG", height, width, orientation, bits, lossy=True, scans=scans)
+
+
+def _marker(content: Content, at: int) -> int:
+    """The position of the next marker, after bytes that belong to no segment.
+
+    Raises:
+        Broken: if there is none nearby.
+    """
+    found = content.some(at, _GAP).find(b"\xff")
+    if found < 0:
+        raise Broken("a JPEG with a gap in its header")
+    return at + found
+
+
+# PNG ------------------------------------------------------------------------------------------------
+
+
+def read_png(content: Content) -> Header:
+    """The header of a PNG."""
+    if content.some(12, 4) not in (b"IHDR", b"IHDR"[: max(0, content.size - 12)]):
+        raise Broken("a PNG that does not begin with its size")
+    width, height, bits, kind = content.unpack(">IIBB", 16)
+    exif, text, xmp, pages, clear, at = b"", b"", b"", 1, None, 33
+    for _ in range(_CHUNKS):
+        head = content.some(at, 8)
+        if len(head) < 8:
+            break
+        length, name = int.from_bytes(head[:4], "big"), head[4:]
+        if at + 8 + length > content.size:
+            raise Broken(f"a PNG whose part {name!r} claims {length:,} bytes, more than the file has")
+        if name == b"IEND":
+            break
+        if name == b"eXIf":
+            exif = content.read(at + 8, length)
+        elif name == b"tRNS" and kind == 0 and length == 2:
+            (clear,) = content.unpack(">H", at + 8)
+        elif name == b"acTL" and length >= 4:
+            pages = 2 if content.unpack(">I", at + 8)[0] > 1 else 1
+        elif name in (b"iTXt", b"zTXt", b"tEXt"):
+            start = content.some(at + 8, min(length, 24))
+            if start.startswith(_RAW_EXIF):
+                text = _text(name, content.read(at + 8, length))
+            elif name == b"iTXt" and start.startswith(_PNG_XMP):
+                xmp = _text(name, content.read(at + 8, length))
+        at += 12 + length
+    else:
+        raise Broken(f"a PNG of more than {_CHUNKS:,} parts")
+    exif = exif or _unhexed(text)
+    orientation = exif_orientation(exif, xmp) if exif or xmp else 1
+    return Header("PNG", height, width, orientation, bits, kind, pages=pages, clear=clear)
+
+
+def _text(name: bytes, chunk: bytes) -> bytes:
+    """The text of a chunk, without its keyword."""
+    body = chunk.partition(b"\0")[2]
+    packed = name == b"zTXt"
+    if name == b"iTXt":
+        packed, body = body[:1] == b"\1", body[2:].partition(b"\0")[2].partition(b"\0")[2]
+    elif packed:
+        body = body[1:]
+    if not packed:
+        return body
+    try:
+        return zlib.decompressobj().decompress(body, LARGEST_TEXT)
+    except zlib.error:
+        return b""
+
+
+def _unhexed(text: bytes) -> bytes:
+    """Exif in the text of a PNG, as ImageMagick writes it: a name, a length, and hex digits."""
+    digits = b"".join(text.split(b"\n")[3:])
+    return bytes.fromhex(digits.decode()) if re.fullmatch(rb"([0-9a-fA-F]{2})*", digits) else b""
+
+
+# WebP -----------------------------------------------------------------------------------------------
+
+
+def read_webp(content: Content) -> Header:
+    """The header of a WebP."""
+    name = content.some(12, 4)
+    if name == b"VP8 ":
+        width, height = content.unpack("<HH", 26)
+        if content.read(23, 3) != b"\x9d\x01\x2a":
+            raise Broken("a WebP without a first frame")
+        return Header("WebP", height & 0x3FFF, width & 0x3FFF, lossy=True)
+    if name == b"VP8L":
+        (packed,) = content.unpack("<I", 21)
+        return Header("WebP", (packed >> 14 & 0x3FFF) + 1, (packed & 0x3FFF) + 1)
+    if name != b"VP8X":
+        raise Broken(f"a WebP that begins with the part {name!r}")
+    flags = content.read(20, 1)[0]
+    size = content.read(24, 6)
+    width, height = (int.from_bytes(size[i : i + 3], "little") + 1 for i in (0, 3))
+    stop = min(content.size, content.unpack("<I", 4)[0] + 8)
+    exif, xmp, lossy, frames, at = b"", b"", False, 0, 30
+    for _ in range(_CHUNKS):  # Exif comes after the pixels
+        if at + 8 > stop:
+            break
+        name, length = content.unpack("<4sI", at)
+        if name in (b"VP8 ", b"VP8L", b"ANMF"):
+            frames += 1
+            lossy |= name != b"VP8L"
+        if at + 8 + length > content.size:
+            raise Broken(f"a WebP whose part {name!r} claims {length:,} bytes, more than the file has")
+        if name == b"EXIF" and flags & 0x08 and not exif:
+            exif = content.read(at + 8, length)
+        elif name == b"XMP " and flags & 0x04 and not xmp:
+            xmp = content.read(at + 8, length)
+        at += 8 + length + length % 2
+    orientation = exif_orientation(exif, xmp) if exif or xmp else 1
+    return Header("WebP", height, width, orientation, lossy=lossy, pages=2 if frames > 1 else 1)
+
+
+# Others ---------------------------------------------------------------------------------------------
+
+
+def read_bmp(content: Content) -> Header:
+    """The header of a BMP."""
+    (header,) = content.unpack("<I", 14)
+    if header == 12:  # the header of OS/2
+        width, height = content.unpack("<HH", 18)
+    else:
+        width, height = content.unpack("<ii", 18)
+    return Header("BMP", abs(height), abs(width))  # a negative height means rows from top to bottom
+
+
+def read_gif(content: Content) -> Header:
+    """The header of a GIF."""
+    width, height = content.unpack("<HH", 6)
+    flags = content.some(10, 1)
+    at = 13 + (3 << (flags[0] & 7) + 1 if flags and flags[0] & 0x80 else 0)
+    frames, xmp = 0, b""
+    for _ in range(_CHUNKS):
+        mark = content.some(at, 10)
+        if mark[:1] == b"\x21":
+            if mark[1:2] == b"\xff" and not frames and content.some(at + 3, 11) == b"XMP DataXMP":
+                xmp = content.some(at + 14, LARGEST_TEXT)
+            at = _after_blocks(content, at + 2)
+        elif mark[:1] == b"\x2c" and len(mark) == 10:
+            frames += 1
+            if frames > 1:
+                break
+            left, top, wide, high = (int.from_bytes(mark[i : i + 2], "little") for i in (1, 3, 5, 7))
+            width, height = max(width, left + wide), max(height, top + high)
+            at = _after_blocks(content, at + 11 + (3 << (mark[9] & 7) + 1 if mark[9] & 0x80 else 0))
+        else:
+            break
+    return Header("GIF", height, width, exif_orientation(b"", xmp) if xmp else 1, pages=max(1, frames))
+
+
+def _after_blocks(content: Content, at: int) -> int:
+    """The end of the chain of blocks that begins here."""
+    for _ in range(_CHUNKS):
+        length = content.some(at, 1)
+        if not length or not length[0]:
+            break
+        at += 1 + length[0]
+    return at + 1

@@ -1,0 +1,132 @@
+"""The adapter that a feed is to Keras: its batches, their number, their shapes, and the weights of its heads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from polyhead.keras_bridge.adapter import KerasInput, Spec
+from polyhead.keras_bridge.devices import require_one_model
+from polyhead.keras_bridge.feed_iterator import FeedIterator
+from polyhead.keras_bridge.keras_call import Call, Convert
+from polyhead.keras_bridge.structure import Structure, fill
+from polyhead.keras_bridge.wait_time import step_timer
+from polyhead.kinds import Head, Image, Input
+from polyhead.pipeline import Assembler
+from polyhead.pipeline.buffer_pool import is_pooled
+from polyhead.profiling import Setup, cores
+from polyhead.sources.source import Source
+
+
+class FeedAdapter(KerasInput):
+    """The side of a feed that Keras and `polyhead.compile` ask.
+
+    The attributes are set by the feed.
+    """
+
+    inputs: dict[str, Input]
+    heads: Mapping[str, Head]
+    source: Source
+    batch_size: int
+    shard: tuple[int, int]
+    warn_if_slow: bool
+    _shard: tuple[int, int] | str
+    _assembler: Assembler
+    _iterator: FeedIterator
+
+    def _structure_for(self, call: Call) -> Structure:
+        """The structure of the batches for a call."""
+        raise NotImplementedError
+
+    # Weights, which `compile` asks for ---------------------------------------------------------------------
+
+    @property
+    def weighted(self) -> bool:
+        """Whether batches have sample weights."""
+        return self._assembler.weighted
+
+    @property
+    def weighted_heads(self) -> frozenset[str]:
+        """The heads whose sample weights are not all 1."""
+        return frozenset(name for name, label in self._assembler.labels.items() if label.weighted)
+
+    @property
+    def finely_weighted(self) -> frozenset[str]:
+        """The heads whose column of weights has one for each label of a row."""
+        return frozenset(name for name, label in self._assembler.labels.items() if label.finely_weighted)
+
+    def mean_weights(self, losses: Mapping[str, Any]) -> dict[str, float]:
+        """For each head the mean sample weight over the rows, which `compile` divides its loss by.
+
+        Args:
+            losses: ``{head: LabelledMean}``; those that divide by the weights of each batch are left out.
+        """
+        labels = self._assembler.labels
+        return {
+            name: labels[name].mean_weight(loss.whole_vectors)
+            for name, loss in losses.items()
+            if name in labels and not loss.batch_mean
+        }
+
+    # Batches, which Keras asks for ------------------------------------------------------------------------
+
+    @property
+    def partial_batch_size(self) -> int | None:
+        """For Keras: rows in a smaller last batch."""
+        rows = self._iterator.sizes("fit")[-1]
+        return rows if rows < self.batch_size else None
+
+    def _steps(self, call: Call) -> int | None:
+        # with steps_per_epoch the rows go on from epoch to epoch, and Keras says when one ends
+        return None if call.use == "fit" and call.steps else len(self._iterator.orders[call.use])
+
+    def _begin(self, call: Call) -> None:
+        if call.use == "fit" and call.run is not None:
+            if not call.probing:
+                require_one_model(call.model, self._shard == (0, 1))
+            self._iterator.begin(call)
+
+    def _end(self, call: Call) -> None:
+        if call.use == "fit" and call.run is not None:
+            self._iterator.end(call)
+
+    def _sizes(self, call: Call) -> tuple[int, ...]:
+        return self._iterator.sizes(call.use)
+
+    def _specs(self, call: Call) -> Any:
+        structure = self._structure_for(call)
+        x = fill(structure.inputs, {n: Spec(k.shape, k.dtype) for n, k in self.inputs.items()}, tuples=True)
+        if call.use == "predict" or not self._assembler.heads:
+            return (x,)
+        y = fill(structure.outputs, {n: Spec(h.shape, h.dtype) for n, h in self.heads.items()}, tuples=True)
+        if not self._assembler.weighted:
+            return x, y
+        weights = {n: Spec(s, "float32") for n, s in self._assembler.weight_shapes.items()}
+        return x, y, fill(structure.outputs, weights, tuples=True)
+
+    def _lends(self, array: Any) -> bool:
+        return is_pooled(array)
+
+    def _batches(self, call: Call, convert: Convert | None = None) -> Iterator[Any]:
+        structure = self._structure_for(call)
+        iterator = self._iterator
+        if call.probing:
+            return iter([iterator.peek(structure, convert)])
+        if call.use != "fit":
+            return iterator.through(call.use, structure, convert)
+        timer = step_timer(call, self._setup, warn=self.warn_if_slow and self.shard[0] == 0)
+        meter = None if timer is None else timer.meter
+        batches = iterator.train(structure, convert, call.run, call.epochs, meter)
+        return batches if timer is None else timer.timed(batches)
+
+    @property
+    def _setup(self) -> Setup:
+        images = {name: kind for name, kind in self.inputs.items() if isinstance(kind, Image)}
+        return Setup(
+            self._iterator.workers,
+            self._assembler.row_bytes,
+            self.batch_size,
+            cores(),
+            sequential=self.source.sequential,
+            floats=tuple(name for name, kind in images.items() if kind.dtype == "float32"),
+        )

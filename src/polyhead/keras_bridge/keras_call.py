@@ -1,0 +1,177 @@
+"""Finds out which call of Keras asks a feed for batches, and what for.
+
+Keras does not tell an adapter which model asks, nor what for, so that is read from the calling frames (`caller`): a
+feed can then check itself against any model it meets, keep validation apart from training, and give predictions in
+row order. Where no such frame is found the feed behaves as in ``iter(feed)``.
+"""
+
+from __future__ import annotations
+
+import sys
+import weakref
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from types import FrameType
+from typing import Any, Literal
+
+from polyhead.errors import ContractError, Problem, shown
+
+_METHODS = ("fit", "evaluate", "predict")
+_BUILDING = ("_symbolic_build", "_maybe_symbolic_build")
+_DEPTH = 48
+_NEAR = 8
+"""Frames from a call of Keras up to its public method, at most."""
+
+Use = Literal["fit", "evaluate", "predict"]
+
+Convert = Callable[[Any], Any]
+"""Makes a tensor of an array."""
+
+
+@dataclass(frozen=True)
+class Call:
+    """A call of Keras that asks for batches.
+
+    Attributes:
+        use: training counts epochs and shuffles; evaluation and prediction go from first row to last.
+        model: the one that asks, or None where it is not known.
+        steps: ``steps_per_epoch``, ``validation_steps`` or ``steps``, if given.
+        initial_epoch: of ``fit``.
+        epochs: how many are to come in a run of ``fit``, this one included; None where ``steps`` says when one ends.
+        probing: Keras only needs one batch, to build the model.
+        within: refers to Keras's iterator over the epochs of this call, and does not keep it.
+        verbose: whether the call prints.
+        callbacks: of the call.
+        refused: arguments of the method that cannot be combined with a feed, and that Keras would drop.
+    """
+
+    use: Use = "fit"
+    model: Any = None
+    steps: int | None = None
+    initial_epoch: int = 0
+    epochs: int | None = 1
+    probing: bool = False
+    within: weakref.ref[Any] | None = None
+    verbose: bool = False
+    callbacks: tuple[Any, ...] = ()
+    refused: tuple[Problem, ...] = ()
+
+    @property
+    def run(self) -> Any:
+        """Keras's iterator over the epochs of this call, one object for each call; None where there is none."""
+        return None if self.within is None else self.within()
+
+
+def caller(feed: Any) -> Call:
+    """The call of Keras that led here, read from the calling frames."""
+    frame: FrameType | None = sys._getframe(2)
+    iterator: Any = None
+    probing = False
+    for _ in range(_DEPTH):
+        if frame is None:
+            break
+        if str(frame.f_globals.get("__name__", "")).startswith("keras."):
+            name = frame.f_code.co_name
+            owner = frame.f_locals.get("self")
+            if iterator is None and _iterates(owner):
+                iterator = owner
+            probing = probing or name in _BUILDING
+            if name in _METHODS and hasattr(owner, "compute_loss"):
+                call = _call(name, owner, frame.f_locals, iterator, probing)
+                return (
+                    replace(call, refused=_refused_arguments(name, frame.f_locals))
+                    if frame.f_locals.get("x") is feed
+                    else call
+                )
+        frame = frame.f_back
+    return Call(probing=probing)
+
+
+def asking() -> Any:
+    """Keras's iterator over the epochs of the call that led here; None without one."""
+    frame: FrameType | None = sys._getframe(1)
+    for _ in range(_DEPTH):
+        if frame is None:
+            return None
+        owner = frame.f_locals.get("self")
+        if str(frame.f_globals.get("__name__", "")).startswith("keras.") and _iterates(owner):
+            return owner
+        frame = frame.f_back
+    return None
+
+
+def _iterates(owner: Any) -> bool:
+    return hasattr(owner, "steps_per_epoch") and hasattr(owner, "data_adapter")
+
+
+def _call(name: str, model: Any, names: dict[str, Any], iterator: Any, probing: bool) -> Call:
+    steps = getattr(iterator, "steps_per_epoch", None)
+    if name == "fit":
+        # inside `fit`, a second iterator is the one for validation
+        if iterator is not None and names.get("epoch_iterator", iterator) is not iterator:
+            return Call("evaluate", model, steps, probing=probing)
+        start = getattr(model, "_initial_epoch", None) or names.get("initial_epoch") or 0
+        given = names.get("callbacks")
+        given = getattr(given, "callbacks", given)  # Keras puts them into a list of its own
+        callbacks = tuple(given) if isinstance(given, (list, tuple)) else (given,)
+        verbose = bool(names.get("verbose", True))
+        left = None if steps else names.get("epochs", 1) - names.get("epoch", start)
+        within = None if iterator is None else weakref.ref(iterator)
+        return Call(
+            "fit",
+            model,
+            steps,
+            initial_epoch=start,
+            epochs=left,
+            probing=probing,
+            within=within,
+            verbose=verbose,
+            callbacks=callbacks,
+        )
+    return Call("evaluate" if name == "evaluate" else "predict", model, steps, probing=probing)
+
+
+_REMEDY = {
+    "y": "The labels are in the feed.",
+    "batch_size": "Say Feed(batch_size=...).",
+    "sample_weight": 'Name a column of weights on a head: ph.Binary(sample_weight="...").',
+    "class_weight": "Set it on a head: ph.Binary(class_weight=...).",
+    "validation_split": (
+        "Split the rows first: train, val = ph.read_table(data).split((0.8, 0.2)); make the feed of train, and give "
+        "fit(validation_data=feed.on(val))."
+    ),
+    "validation_batch_size": "Say feed.on(val, batch_size=...).",
+}
+
+
+def _refused_arguments(method: str, names: dict[str, Any]) -> tuple[Problem, ...]:
+    found = tuple(
+        Problem(f"{method}({name}=)", f"no {name}= together with a Feed", shown(names[name]), fix)
+        for name, fix in _REMEDY.items()
+        if names.get(name) is not None and not (name == "validation_split" and names[name] == 0)
+    )
+    order = names.get("shuffle", True)
+    shuffles = getattr(names.get("x"), "shuffle", False)
+    if method == "fit" and (order == "batch" or (not order and shuffles)):
+        other = 'Say Feed(shuffle="blocks").' if order else "Say Feed(shuffle=False)."
+        expected = "no shuffle= together with a Feed, which orders its rows"
+        found += (Problem("fit(shuffle=)", expected, shown(order), other),)
+    # it is asked for batches only after an epoch; `isinstance` would ask it for its class, and so come back here
+    validation = names.get("validation_data")
+    unlabelled = getattr(type(validation), "_unlabelled", None)
+    return found + (() if unlabelled is None else unlabelled(validation, f"{method}(validation_data=)"))
+
+
+def refuse_split(feed: Any) -> None:
+    """Raise for ``fit(validation_split=)``: Keras asks what a feed is, and would say that it is no array."""
+    frame: FrameType | None = sys._getframe(2)
+    splits = False
+    for _ in range(_NEAR):
+        if frame is None:
+            return
+        if frame.f_code.co_name == "fit" and "validation_split" in frame.f_locals:
+            if splits and frame.f_locals.get("x") is feed:
+                raise ContractError(*_refused_arguments("fit", frame.f_locals))
+            return
+        splits = splits or frame.f_code.co_name == "train_validation_split"
+        frame = frame.f_back

@@ -1,0 +1,276 @@
+"""The base of all heads: labels and weights, mixing, loss, metrics and output layer."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import KW_ONLY, dataclass, field
+from typing import Any, ClassVar, Self
+
+import numpy as np
+
+from polyhead.errors import BadValue, ContractError, Problem, as_list, is_number, shown
+from polyhead.kinds.argument_forms import as_class_weight
+from polyhead.kinds.array_statistics import ArrayStatistics
+from polyhead.kinds.in_image import InImage
+from polyhead.kinds.kind import Kind
+from polyhead.kinds.learnt_classes import Spellings
+from polyhead.kinds.mixed_labels import Mixing, unmixable
+
+
+@dataclass(frozen=True, repr=False)
+class Head(Kind, InImage):
+    """What the model predicts.
+
+    Attributes:
+        weight: this head's share in the total loss.
+        class_weight: a weight for each class, ``{class: weight}`` or ``"balanced"``; a list or array has them in the
+            order of the ids, for classes that are declared.
+        given: the name of a binary head; this head counts only where that one is 1.
+        each: the name of a head of boxes; the column then holds one entry for each box of a row, and labels have
+            one more axis: ``(B, max_boxes, *shape)``. An entry goes where its box goes.
+        missing: the value that means "no label", beside NaN, None and absent.
+        sample_weight: a column of weights that multiply with the others: one a row, or one for each of the row's
+            labels, boxes, points or pixels.
+        of: the image input in which boxes, points and pixels lie, where there are several of different sizes.
+        loss: a Keras loss, its name, or a function, in place of the default.
+        metrics: a list of Keras metrics in place of the default ones.
+    """
+
+    _: KW_ONLY
+    weight: float = 1.0
+    class_weight: Mapping[Any, float] | Sequence[float] | str | None = None
+    given: str | None = None
+    each: str | None = None
+    missing: Any = None
+    sample_weight: str | None = None
+    of: str | None = None
+    loss: Any = None
+    metrics: Any = None
+    # axes of a row's weights, as their column has them
+    _finer: int | None = field(default=None, init=False, repr=False, compare=False)
+    _spellings: Spellings = field(default=(), init=False, repr=False, compare=False)
+
+    takes_class_weight: ClassVar[bool] = False
+    takes_each: ClassVar[bool] = True
+    takes_colours: ClassVar[bool] = False
+    """Whether a value of the column may be a colour."""
+    quantities: ClassVar[bool] = False
+    """Whether labels, and so the loss, are in a unit of their own."""
+    answers: ClassVar[bool] = False
+    """Whether ``given=`` may name it: it answers yes or no for each row."""
+    first_loss: ClassVar[float | None] = None
+    """The approximate default loss of an untrained output, if classes and labels do not tell."""
+    view: ClassVar[str] = "numbers"
+    """Its preview: ``"numbers"``, ``"binary"``, ``"class"``, ``"classes"`` or ``"vector"``, or by its layer."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        name = type(self).__name__
+        if not is_number(self.weight) or self.weight < 0:
+            raise ContractError(
+                Problem(f"{name}(weight=)", "a finite number of at least 0", shown(self.weight))
+            )
+        for word, (expected, fix) in _NAMES.items():
+            given = getattr(self, word)
+            if given is not None and not isinstance(given, str):
+                raise ContractError(Problem(f"{name}({word}=)", expected, shown(given), fix))
+        if not self.takes_colours and (
+            isinstance(self.missing, (Set, Mapping)) or as_list(self.missing) is not None
+        ):
+            fix = "Put None or NaN in place of the others."
+            raise ContractError(Problem(f"{name}(missing=)", "one value", shown(self.missing), fix))
+        if self.each is not None and not self.takes_each:
+            expected = "no each= for labels of the whole image"
+            raise ContractError(Problem(f"{name}(each=)", expected, shown(self.each), "Leave it out."))
+        if self.of is not None and self.layer is None:
+            expected = "no of= for labels that lie in no image"
+            raise ContractError(Problem(f"{name}(of=)", expected, shown(self.of), "Leave it out."))
+        if self.class_weight is None:
+            return
+        where = f"{name}(class_weight=)"
+        if not self.takes_class_weight:
+            expected = "no class_weight= for a head without classes"
+            fix = "Use sample_weight=, or a loss with weights of its own."
+            raise ContractError(Problem(where, expected, shown(self.class_weight), fix))
+        object.__setattr__(self, "class_weight", as_class_weight(self.class_weight, where))
+
+    def reads(self, name: str) -> tuple[str, ...]:
+        """All columns that this head reads, of labels and of weights."""
+        return (*self.columns(name), *([self.sample_weight] if self.sample_weight else []))
+
+    @property
+    def inner(self) -> Head:
+        """The head of each box for a head with ``each=``; else the head itself."""
+        return self
+
+    @property
+    def spellings(self) -> Spellings:
+        """Learnt classes whose names differ only in spaces or case."""
+        return self._spellings
+
+    # Labels ----------------------------------------------------------------------------------------
+
+    @property
+    def elementwise(self) -> bool | None:
+        """Whether each number of a label has a weight of its own; None if not known yet."""
+        return False
+
+    @abstractmethod
+    def encode(self, values: Any, check: bool = True) -> tuple[np.ndarray, np.ndarray | None]:
+        """Encode a column's values as labels.
+
+        Returns:
+            The labels ``(B, *shape)`` of ``dtype``, finite everywhere, and which of them are there: bool
+            ``(B, *weight_shape)``, or None where all are.
+
+        Raises:
+            BadValue: with the position of the first value that is neither valid nor missing.
+        """
+
+    @property
+    def weight_shape(self) -> tuple[int, ...]:
+        """The shape of one row's sample weight: ``()`` for one a row."""
+        return ()
+
+    @property
+    def weight_forms(self) -> tuple[tuple[int, ...], ...]:
+        """The shapes that a row of the weight column may have, besides one number."""
+        return ()
+
+    def weighed(self, shape: tuple[int, ...]) -> Self:
+        """Return this head, not resolved yet, for a weight column of this shape a row.
+
+        Raises:
+            BadValue: where it was said, or learnt, that weights are coarser.
+        """
+        return self
+
+    @property
+    def unit_said(self) -> bool:
+        """Whether the user said the unit of its numbers."""
+        return False
+
+    # Mixed with other rows ------------------------------------------------------------------------
+
+    weighs_when_mixed: ClassVar[bool] = False
+    """Whether mixing rows makes sample weights."""
+
+    def mixable(self, way: str) -> tuple[int, ...]:
+        """Return the shape of one row's sample weight if rows are mixed.
+
+        Args:
+            way: `BLEND`, where rows are laid over each other, or `PATCH`, where each fills a part of the image.
+
+        Raises:
+            BadValue: where labels of several rows cannot become one, with what to do instead.
+        """
+        fix = "Leave the augmentation out, or the head."
+        raise unmixable(f"a {type(self).__name__}, which does not say how", fix)
+
+    def mix(
+        self, labels: np.ndarray, weights: np.ndarray | None, mixing: Mixing
+    ) -> tuple[np.ndarray, np.ndarray | None]:
+        """Mix labels and weights of rows; by default their mean by share and weight.
+
+        Args:
+            labels: of the components, ``(K, B, *shape)``.
+            weights: of the components, with all that is in them (missing labels, ``given``, class weights): float32
+                ``(K, B, *weight_shape)``; None where no head has any.
+            mixing: how they are mixed.
+
+        Returns:
+            ``(B, *shape)``, and ``(B, *mixable(way))`` or None.
+        """
+        return mixing.mean(labels, weights)
+
+    def mix_places(
+        self,
+        labels: np.ndarray,
+        weights: np.ndarray | None,
+        mixing: Mixing,
+        along: np.ndarray | None = None,
+    ) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | None]:
+        """Mix like `mix`, and also say which box is in each place, so that labels of boxes can follow.
+
+        Args:
+            labels: as those of `mix`.
+            weights: as those of `mix`.
+            mixing: how they are mixed.
+            along: the places of the head that ``each`` names.
+
+        Returns:
+            Labels, weights, and of boxes int64 ``(B, max_boxes)``: the place of each among those of all components
+            beside each other, ``k * max_boxes + place``, and -1 where there is none; None of all other heads.
+        """
+        return *self.mix(labels, weights, mixing), None
+
+    # Class weights ---------------------------------------------------------------------------------
+
+    def count(self, labels: np.ndarray, counts: np.ndarray) -> np.ndarray:
+        """Count each class in the labels that count (bool ``(B, *weight_shape)``)."""
+        raise NotImplementedError(f"{type(self).__name__} has no classes")
+
+    def balanced(self, counts: np.ndarray) -> Self:
+        """Return this head with balanced class weights: rows / (classes seen * rows of the class)."""
+        raise NotImplementedError(f"{type(self).__name__} has no classes")
+
+    def class_factor(self, labels: np.ndarray) -> np.ndarray:
+        """Return the class weight of each label, float32, broadcastable to ``(B, *weight_shape)``."""
+        raise NotImplementedError(f"{type(self).__name__} has no classes")
+
+    def empty(self, labels: np.ndarray, counts: np.ndarray) -> np.ndarray:
+        """Return the rows that are annotated as empty, bool ``(B,)``; arguments as for `count`."""
+        return np.zeros(len(labels), bool)
+
+    def describe(self, labels: np.ndarray, counts: np.ndarray) -> str:
+        """Describe the distribution of the labels that count."""
+        found = ArrayStatistics()
+        found.add(labels, int, counts)
+        if not found.numbers:
+            return "no labels"
+        return f"{found.low[0]:.4g} to {found.high[0]:.4g}, mean {found.mean:.4g}"
+
+    # Keras -----------------------------------------------------------------------------------------
+
+    @property
+    def output_shape(self) -> tuple[int, ...]:
+        """The shape of one row of the model's output."""
+        return self.shape
+
+    @property
+    def probabilities(self) -> tuple[str, ...]:
+        """The activations that give the probabilities of its classes; none if the output is no probability."""
+        return ()
+
+    @property
+    def losses(self) -> tuple[str, ...]:
+        """The Keras losses that read its labels; empty if any loss for numbers does."""
+        return ()
+
+    @abstractmethod
+    def default_loss(self, logits: bool) -> Any:
+        """Return a Keras loss with one value for each sample weight."""
+
+    @abstractmethod
+    def default_metrics(self, logits: bool) -> list[Any]:
+        """Return Keras metrics for this head."""
+
+    @abstractmethod
+    def output(self, features: Any, name: str) -> Any:
+        """Return the output tensor for this head on top of ``features``."""
+
+
+_NAMES = {
+    "sample_weight": ("the name of a column", "Put the weights into a column of the data and name it here."),
+    "given": ("the name of a binary head", 'Write it as text, as given="presence".'),
+    "each": ("the name of a head of boxes", 'Write it as text, as each="box".'),
+    "of": ("the name of an image input", 'Write it as text, as of="image".'),
+}
+"""For arguments that name something: what they name, and what to do."""
+
+
+def coarser(shape: tuple[int, ...]) -> BadValue:
+    """The error for weights that are finer than declared."""
+    fix = "Leave elementwise=False out; a feed of feed.on() has weights as fine as the first feed."
+    return BadValue(None, "one weight a row, as elementwise=False says", f"rows of shape {shape}", fix)

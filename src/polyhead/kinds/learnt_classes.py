@@ -1,0 +1,93 @@
+"""Learns classes that the user did not list, from the source or from the column."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from polyhead.errors import BadValue, shown
+from polyhead.kinds.missing import is_missing
+from polyhead.kinds.source_column import Column
+
+Spellings = tuple[Mapping[str, int], ...]
+"""Groups of names that differ only in spaces or case, each with its count; 0 if that is not known."""
+
+_FROM_FLOATS = ("nan", "None")
+
+
+def known_classes(column: Column, missing: Any) -> tuple[Any, ...]:
+    """Return the classes that the source of a column knows, without the missing marker; empty if it knows none."""
+    return tuple(c for c in column.about().classes or () if not is_missing(c, missing))
+
+
+def learn(pieces: Iterable[Any], missing: Any) -> tuple[tuple[Any, ...], Spellings]:
+    """Learn the classes of a column: the categories it declares, else its distinct values, sorted.
+
+    Args:
+        pieces: of the column, as `class_encoding.one_class_a_row` gives them.
+        missing: the value that means "no label".
+    """
+    found: Counter[Any] = Counter()
+    for piece in pieces:
+        if hasattr(piece, "codes"):
+            if piece.ordered:
+                classes = _at_least_two([c for c in piece.categories if not is_missing(c, missing)])
+                return classes, spellings(dict.fromkeys(classes, 0))
+            codes, times = np.unique(piece.codes, return_counts=True)
+            names = [*piece.categories, None]  # code -1 is the last: None
+            found.update({names[code]: n for code, n in zip(codes.tolist(), times.tolist(), strict=True)})
+        elif isinstance(piece, np.ndarray) and piece.dtype != object:
+            distinct, times = np.unique(piece, return_counts=True)
+            names = distinct.tolist()
+            lost = [v for v in names if piece.dtype.kind == "U" and v in _FROM_FLOATS and v != missing]
+            if lost:
+                # np.array(["cat", np.nan]) turns what is missing into a word
+                fix = f'If it means "no label", say Categorical(missing={lost[0]!r}); else name the classes.'
+                raise BadValue(None, "names of classes", shown(lost[0]), fix)
+            found.update(dict(zip(names, times.tolist(), strict=True)))
+        else:
+            found.update(piece)
+    counts = {v: n for v, n in found.items() if not is_missing(v, missing)}
+    classes = _at_least_two(ordered(counts))
+    if all(isinstance(c, float) and c.is_integer() for c in classes):
+        classes = tuple(int(c) for c in classes)
+    elif any(isinstance(c, float) for c in classes):
+        fix = "Use ph.Regression for numbers, or name the classes."
+        raise BadValue(None, "ids or names of classes", f"fractions ({shown(list(classes[:3]))})", fix)
+    return classes, spellings(counts)
+
+
+def ordered(found: Iterable[Any]) -> tuple[Any, ...]:
+    """Return distinct values in the order of their ids: sorted."""
+    values = {v.item() if isinstance(v, np.generic) else v for v in found}
+    try:
+        return tuple(sorted(values))
+    except TypeError:
+        examples = sorted(map(repr, values))[:5]
+        raise BadValue(
+            None, "classes of one type", ", ".join(examples), "Give the classes by name."
+        ) from None
+
+
+def _at_least_two(classes: Sequence[Any]) -> tuple[Any, ...]:
+    if len(classes) < 2:
+        fix = "Give the classes, or leave this head out."
+        raise BadValue(None, "at least 2 classes", f"{len(classes)} ({shown(list(classes))})", fix)
+    return tuple(classes)
+
+
+def spellings(counts: Mapping[Any, int]) -> Spellings:
+    """Find names that differ only in spaces or case; the case of single letters counts.
+
+    >>> spellings({"cat": 8, " Cat": 1, "a": 5, "A": 5, 3: 1})
+    ({' Cat': 1, 'cat': 8},)
+    """
+    groups: dict[str, dict[str, int]] = {}
+    for name, times in counts.items():
+        if isinstance(name, str):
+            word = " ".join(name.split())
+            groups.setdefault(word.casefold() if len(word) > 1 else word, {})[name] = times
+    return tuple(dict(sorted(group.items())) for _, group in sorted(groups.items()) if len(group) > 1)

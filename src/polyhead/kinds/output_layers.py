@@ -1,0 +1,61 @@
+"""Makes the output layers of heads. Keras is imported when a layer is made."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from polyhead.errors import ContractError, Problem
+
+
+def output_dtype() -> str | None:
+    """Return the dtype of output layers: float32 under mixed precision, else None for Keras's default.
+
+    float16 ends at 65,504 and has steps of 32 before that, which is too coarse for numbers and losses.
+    Source: Keras's guide on mixed precision.
+    """
+    import keras
+
+    return "float32" if "float16" in keras.config.dtype_policy().compute_dtype else None
+
+
+def pooled_features(features: Any) -> Any:
+    """Return features as vectors, with maps averaged over space."""
+    import keras
+
+    layers = keras.layers
+    rank = len(features.shape)
+    if rank == 2:
+        return features
+    pool = {
+        3: layers.GlobalAveragePooling1D,
+        4: layers.GlobalAveragePooling2D,
+        5: layers.GlobalAveragePooling3D,
+    }
+    if rank not in pool:
+        raise ContractError(
+            Problem("outputs()", "features of rank 2 to 5, (B, ..., channels)", f"shape {features.shape}")
+        )
+    return pool[rank]()(features)
+
+
+def flat_features(features: Any) -> Any:
+    """Return features as vectors, with maps flattened, so that places in the image stay apart."""
+    import keras
+
+    return features if len(features.shape) == 2 else keras.layers.Flatten()(features)
+
+
+def dense_output(vectors: Any, name: str, shape: tuple[int, ...], activation: str | None = None) -> Any:
+    """Apply a dense layer to vectors ``(B, d)`` and return its output ``(B, *shape)``, of a layer called ``name``."""
+    import keras
+
+    layers, dtype, size = keras.layers, output_dtype(), int(np.prod(shape))
+    if len(shape) == 1:
+        return layers.Dense(size, activation=activation, name=name, dtype=dtype)(vectors)
+    dense = layers.Dense(size, dtype=dtype)(vectors)
+    if activation is None:
+        return layers.Reshape(shape, name=name, dtype=dtype)(dense)
+    shaped = layers.Reshape(shape, dtype=dtype)(dense)
+    return layers.Activation(activation, name=name, dtype=dtype)(shaped)

@@ -1,0 +1,98 @@
+"""Opens the images of rows, reads their headers and decodes them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from polyhead.columns.image_values import is_pillow
+from polyhead.errors import DataError, Problem, place, shown, warn
+from polyhead.kinds import Image
+from polyhead.pipeline.bit_depth import decoded_image, ranged
+from polyhead.pipeline.image_frame import File, Frame
+
+
+class ImageReader:
+    """Reads the values of image columns.
+
+    Args:
+        images: the image inputs, resolved.
+        rounded_by: the functions of users that get 8 bits of each channel, by name; none keeps all bits of a file.
+    """
+
+    def __init__(self, images: Mapping[str, Image], rounded_by: Sequence[str]) -> None:
+        self._images, self._rounded_by = images, rounded_by
+        self._warned = False
+
+    def open(self, name: str, value: Any, row: int) -> Any:
+        """An image's pixels, or its encoded bytes: a file is opened once."""
+        if not isinstance(value, str) and isinstance(value, Mapping):
+            if "pixels" in value:  # decoded before, as a cache has it
+                from polyhead.images.decode import Decoded
+
+                return Decoded(value["pixels"], tuple(value["size"]), value["scale"], value["turn"])
+            # as tables of encoded images have it
+            value = value.get("bytes") or value.get("path")
+        if isinstance(value, (str, os.PathLike)) or is_pillow(value):
+            return File(value, place(input=name, row=row))
+        if isinstance(value, (bytes, bytearray, memoryview)):
+            return value
+        if isinstance(value, np.ndarray) and value.ndim in (2, 3):
+            if not value.size:
+                expected, found = "an image of at least one pixel", f"shape {value.shape}"
+                raise DataError(Problem(place(input=name, row=row), expected, found))
+            return value if value.ndim == 3 else value[..., None]
+        expected = "a path, encoded bytes, or an array (H, W) or (H, W, C)"
+        raise DataError(Problem(place(input=name, row=row), expected, shown(value)))
+
+    def frame(self, name: str, value: Any, row: int) -> Frame:
+        """The frame of an image that was opened."""
+        from polyhead.images.decode import header_of
+
+        kind = self._images[name]
+        if isinstance(value, np.ndarray):
+            return Frame((int(value.shape[0]), int(value.shape[1])))
+        if hasattr(value, "orientation"):
+            turned = value.orientation > 4 and kind.exif == "ignored"
+            return Frame(value.size, value.size[::-1] if turned else value.size, value.orientation)
+        where = value.where if isinstance(value, File) else place(input=name, row=row)
+        header = header_of(value.data if isinstance(value, File) else value, page=kind.page or 0, where=where)
+        self._warn_of_rounding(kind, header, where)
+        stored = (header.height, header.width) if kind.exif == "ignored" else None
+        return Frame(header.size, stored or header.size, header.orientation)
+
+    def decode(self, name: str, value: Any, row: int, plan: Any, i: int) -> Any:
+        """The pixels of an image that was opened, no fewer than the plan of its row, at ``i``, asks for."""
+        kind = self._images[name]
+        deep = kind.dtype == "float32" and not self._rounded_by
+        if not isinstance(value, np.ndarray):
+            if not hasattr(value, "orientation"):
+                size = plan.at_least(i, (kind.shape[0], kind.shape[1]))
+                value = decoded_image(kind, name, value, row, size, deep)
+            if kind.range is not None:
+                value = replace(value, pixels=ranged(kind, name, value.pixels, row, deep))
+            return value
+        if value.shape[2] != kind.channels:
+            found = f"shape {value.shape}"
+            raise DataError(Problem(place(input=name, row=row), f"{kind.channels} channels", found))
+        if kind.range is not None:
+            return ranged(kind, name, value, row, deep)
+        if value.dtype != np.uint8 and value.dtype.kind != "f":
+            fix = "Say ph.Image(range=(low, high)): the numbers that become 0 and 1."
+            raise DataError(Problem(place(input=name, row=row), "uint8 or floats", str(value.dtype), fix))
+        return value
+
+    def _warn_of_rounding(self, kind: Image, header: Any, where: str) -> None:
+        more = header.bits > 8 and not header.lossy and kind.dtype == "float32"
+        if self._rounded_by and more and not self._warned:
+            self._warned = True
+            fix = (
+                "Do it in a pipeline of albumentations, which gets all bits as floats in 0–1, or give float arrays; "
+                'say ph.Image(dtype="uint8"), if 8 bits are enough.'
+            )
+            expected = f"8 bits a channel, as {self._rounded_by[0]} gets them"
+            warn(Problem(where, expected, f"{header.bits}, which are rounded", fix, "depth", warning=True))

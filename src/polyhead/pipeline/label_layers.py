@@ -1,0 +1,122 @@
+"""Reads the labels that lie in the image of a row: masks, maps, boxes, keypoints, and entries of boxes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from polyhead.errors import BadValue, DataError, Problem, place
+from polyhead.kinds import Each, Head, Image, is_each
+from polyhead.kinds.in_image import PIXELS
+from polyhead.kinds.missing import is_missing
+from polyhead.pipeline.image_frame import Frame, path_in
+from polyhead.pipeline.pixel_labels import label_pixels, require_sides
+from polyhead.pipeline.target_images import Frames
+
+Layers = dict[str, dict[str, Any]]
+"""The labels in the image of one row, by layer and head; missing labels are left out."""
+
+LAYERS = ("mask", "map", "boxes", "points", "entry", "gone")
+"""The layers of heads; in ``"gone"`` stands which boxes have no mask or map, by the head of the masks."""
+
+
+def layers_of(
+    heads: Mapping[str, Head],
+    values: Mapping[str, Any],
+    i: int,
+    row: int,
+    frames: Mapping[str, Frame],
+    images: Mapping[str, Image],
+    owners: Frames,
+) -> Layers:
+    """Read the labels in the image of one row, in pixels of the first image.
+
+    Args:
+        heads: those that lie in the image, boxes before what belongs to them.
+        values: of the column of each head.
+        i: the place of the row in them.
+        row: its number, for errors.
+        frames: of the images of the row.
+        images: the image inputs.
+        owners: the image of each head.
+
+    Raises:
+        DataError: for a label that is not what its head declares.
+    """
+
+    def laid(name: str, head: Head, value: Any) -> np.ndarray:
+        return _laid(name, head, value, row, owners.frames(name, frames), images[owners[name]].max_pixels)
+
+    layers: Layers = {name: {} for name in LAYERS}
+    for name, head in heads.items():
+        value = values[name][i]
+        if is_missing(value, head.missing):
+            continue
+        if not is_each(head):
+            owners.require_known(name, head, frames, row)
+            found = laid(name, head, value)
+            if not head.unknown(found):
+                layers[str(head.layer)][name] = owners.in_first(name, head, found, frames)
+        elif head.each in layers["boxes"]:
+            inner = head.head
+            entries = _box_entries(name, head, value, len(layers["boxes"][head.each]), row)
+            if inner.layer is None:
+                layers["entry"][name] = entries
+                continue
+            each = [
+                None if is_missing(entry, inner.missing) else laid(name, inner, entry) for entry in entries
+            ]
+            if inner.layer == "points":
+                layers["points"][name] = owners.in_first(name, head, _box_points(each, inner.places), frames)
+                continue
+            _require_one_size(name, each, row)
+            if each and all(one is None for one in each):
+                continue
+            layers["gone"][name] = [one is None for one in each]
+            layers[str(inner.layer)][name] = _box_masks(each, frames[owners[name]].label_size)
+    return layers
+
+
+def _laid(
+    name: str, head: Head, value: Any, row: int, frames: list[Frame], max_pixels: int | None
+) -> np.ndarray:
+    """One label as it lies in the image, whose frame comes first; ``max_pixels`` is the most that a file may have."""
+    where, own = place(head=name, row=row), value
+    if head.layer in PIXELS and not isinstance(value, np.ndarray):
+        value = label_pixels(head, value, where, max_pixels)
+    try:
+        found = head.lay(value, frames[0].label_size)
+    except BadValue as bad:
+        raise bad.located(head=name, row=row, file=path_in(own)) from None
+    if head.layer in PIXELS:
+        require_sides(where, str(head.layer), found.shape, frames)
+    return found
+
+
+def _box_entries(name: str, each: Each, value: Any, count: int, row: int) -> Any:
+    try:
+        return each.entries(value, count)
+    except BadValue as bad:
+        raise bad.located(**each.located(name), row=row) from None
+
+
+def _box_points(each: list[Any], places: int) -> np.ndarray:
+    """The keypoints of a row's boxes, ``(k, n, 2)``, NaN where a box has none."""
+    nowhere = np.full((places, 2), np.nan)
+    return np.array([nowhere if one is None else one for one in each]).reshape(-1, places, 2)
+
+
+def _require_one_size(name: str, masks: list[Any], row: int) -> None:
+    shapes = {one.shape for one in masks if one is not None}
+    if len(shapes) > 1:
+        fix = "Draw the masks of a row in one size, and give None for a box without one."
+        found = f"shapes {sorted(shapes)}"
+        raise DataError(Problem(place(head=name, row=row), "masks of one size in a row", found, fix))
+
+
+def _box_masks(masks: list[Any], size: tuple[int, int]) -> np.ndarray:
+    """The masks of a row's boxes, ``(k, H, W)``, blank where one of them is missing; ``size`` is for no box."""
+    blank = next((np.zeros_like(mask) for mask in masks if mask is not None), np.zeros((0, *size), np.uint8))
+    return np.array([blank if mask is None else mask for mask in masks]) if masks else blank
