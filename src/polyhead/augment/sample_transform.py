@@ -150,7 +150,7 @@ class _Layers:
             self.points[name], visible[name] = plan.points(i, points, swaps=swaps, size=size)
         for name, image in self.images.items():
             photometric, size = name in self.photometric, sizes.get(name)
-            self.images[name] = plan.image(i, image, size=size, photometric=photometric)
+            self.images[name] = plan.image(i, image, size=size, photometric=photometric, fill=fill(name, 0))
         for name, mask in self.masks.items():
             self.masks[name] = _move_mask(plan, i, mask, sizes.get(name), fill(name, 0), name in self.owners)
         for name, numbers in self.maps.items():
