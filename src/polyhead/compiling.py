@@ -143,7 +143,7 @@ def compile(model: Any, feed: Any, *, optimizer: Any, normalize: str = "data", *
             elementwise=bool(head.elementwise),
             mean_weight=None if normalize == "batch" else 1.0,
             head=name,
-            declared=_declared(feed, name),
+            declared=_declared_json(feed, name),
         )
         for name, head in feed.heads.items()
     }
@@ -176,7 +176,7 @@ def compile(model: Any, feed: Any, *, optimizer: Any, normalize: str = "data", *
     return model
 
 
-def _declared(feed: Any, name: str) -> str:
+def _declared_json(feed: Any, name: str) -> str:
     """The JSON of what is declared of one head, with which its loss is saved.
 
     A loss or metric that Keras cannot serialize stays out of it: whether the model can be saved with it is for Keras

@@ -24,19 +24,8 @@ from polyhead.pipeline import Assembler, Batch, feed_arguments
 from polyhead.profiling import Speed
 from polyhead.readers.as_source import as_source
 
-_PUBLIC = {
-    "batches",
-    "bind",
-    "check",
-    "declaration",
-    "describe",
-    "epoch",
-    "heads",
-    "inputs",
-    "num_samples",
-    "on",
-}
-_PUBLIC |= {"peek", "preview", "profile", "restore", "source", "state"}
+_PUBLIC = {"batches", "bind", "check", "declaration", "describe", "epoch", "heads", "inputs"}
+_PUBLIC |= {"num_samples", "on", "peek", "preview", "profile", "restore", "source", "state"}
 
 
 class Feed(FeedAdapter):

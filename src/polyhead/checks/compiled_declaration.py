@@ -33,7 +33,7 @@ def declaration_of(model: Any) -> Declaration:
     >>> ph.declaration_of(model).heads["animal"].names
     ('cat', 'dog')
     """
-    losses = _declared(model)
+    losses = _declared_by_head(model)
     if not losses:
         fix = "Compile it with ph.compile(model, feed, optimizer=...) before it is saved."
         raise ContractError(
@@ -45,7 +45,7 @@ def declaration_of(model: Any) -> Declaration:
     return Declaration(parts[0].inputs, {name: head for part in parts for name, head in part.heads.items()})
 
 
-def _declared(model: Any) -> dict[str, str]:
+def _declared_by_head(model: Any) -> dict[str, str]:
     compiled = head_losses(model)
     found = {} if compiled is None else compiled.losses
     return {name: loss.declared for name, loss in found.items() if loss.declared}
@@ -53,7 +53,7 @@ def _declared(model: Any) -> dict[str, str]:
 
 def other_meaning(model: Any, inputs: Mapping[str, Input], heads: Mapping[str, Head]) -> Iterator[Problem]:
     """Inputs and heads whose numbers mean something else than those that the model was compiled for."""
-    if not _declared(model):
+    if not _declared_by_head(model):
         return
     known = declaration_of(model)
     for name, head in heads.items():

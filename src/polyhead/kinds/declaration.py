@@ -146,7 +146,7 @@ class Declaration:
         file = as_path(path, "Declaration.load(path)")
         where = place(file=str(file))
         try:
-            found = json.loads(file.read_bytes(), object_pairs_hook=_distinct, parse_constant=_no_constant)
+            found = json.loads(file.read_bytes(), object_pairs_hook=_without_doubles, parse_constant=_no_constant)
         except OSError as error:
             raise DataError(Problem(where, "a file that can be read", f"{error.strerror or error}")) from None
         except (ValueError, RecursionError) as error:
@@ -169,7 +169,7 @@ def _checksum(found: Mapping[str, Any]) -> str:
     return hashlib.blake2b(json.dumps(parts, sort_keys=True).encode(), digest_size=8).hexdigest()
 
 
-def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
         raise ValueError("two entries of one name")

@@ -46,11 +46,11 @@ def to_json(kind: Kind, where: str) -> dict[str, Any]:
     >>> to_json(Boxes(2, given="seen"), "head `box`")
     {'kind': 'Boxes', 'max_boxes': 2, 'given': 'seen'}
     """
-    found: dict[str, Any] = {"kind": _name(type(kind))}
-    for one in _said(kind):
+    found: dict[str, Any] = {"kind": _kind_name(type(kind))}
+    for one in _saved_fields(kind):
         value = getattr(kind, one.name)
         if type(value) is not type(one.default) or value != one.default:
-            found[one.name] = _encoded(value, f"{where}, {one.name}=", 0)
+            found[one.name] = _to_form(value, f"{where}, {one.name}=", 0)
     return found
 
 
@@ -71,39 +71,39 @@ def from_json(form: Any, where: str, base: Any = Kind) -> Any:
     name = form.get("kind") if isinstance(form, dict) else None
     if not isinstance(name, str):
         raise ContractError(Problem(where, 'a dict with an entry "kind"', shown(form)))
-    classes = {_name(one): one for one in _subclasses(base)}
+    classes = {_kind_name(one): one for one in _subclasses(base)}
     if name not in classes:
         own = "." in name
         word = "head" if base is Head else "input"
         fix = f"Import {name.rpartition('.')[0]} first." if own else similar(name, classes)
         raise ContractError(Problem(where, f"a kind of {word}", f"{name!r}", fix))
-    known = {one.name: one for one in _said(classes[name])}
+    known = {one.name: one for one in _saved_fields(classes[name])}
     strange = [field for field in form if field != "kind" and field not in known]
     if strange:
         expected = f"fields of {name} ({', '.join(known)})"
         raise ContractError(Problem(where, expected, shown(strange[0]), similar(strange[0], known)))
-    values = {field: _decoded(form[field], f"{where}, {field}=", 0) for field in form if field != "kind"}
+    values = {field: _from_form(form[field], f"{where}, {field}=", 0) for field in form if field != "kind"}
     for field, value in values.items():
         _require_type(known[field], value, f"{where}, {field}=")
     try:
         made = classes[name](**{field: value for field, value in values.items() if known[field].init})
     except PolyheadError as error:
-        raise ContractError(*(_within(where, problem) for problem in error.problems)) from None
+        raise ContractError(*(_inside(where, problem) for problem in error.problems)) from None
     except Exception as error:
         raise ContractError(Problem(where, f"values that {name} takes", f"{error}")) from error
     return made.fixed(**{field: value for field, value in values.items() if not known[field].init})
 
 
-def _within(where: str, problem: Problem) -> Problem:
+def _inside(where: str, problem: Problem) -> Problem:
     return Problem(f"{where}, {problem.place}", problem.expected, problem.found, problem.fix)
 
 
-def _said(kind: Kind | type[Kind]) -> list[Field[Any]]:
+def _saved_fields(kind: Kind | type[Kind]) -> list[Field[Any]]:
     """The fields in the order in which a declaration is read: its own, then those of all kinds."""
     return sorted(fields(kind), key=lambda one: (bool(one.kw_only), not one.init))
 
 
-def _name(kind: type) -> str:
+def _kind_name(kind: type) -> str:
     """The name of a class in a file: short for those of polyhead, with its module for those of users."""
     return (
         kind.__name__ if kind.__module__.startswith("polyhead.") else f"{kind.__module__}.{kind.__qualname__}"
@@ -129,7 +129,7 @@ def _require_type(one: Field[Any], value: Any, where: str) -> None:
 # Values ----------------------------------------------------------------------------------------------
 
 
-def _encoded(value: Any, where: str, depth: int) -> Any:
+def _to_form(value: Any, where: str, depth: int) -> Any:
     value = plain_scalar(value)
     if depth > DEEPEST:
         raise ContractError(Problem(where, f"at most {DEEPEST} values inside of each other", shown(value)))
@@ -140,27 +140,27 @@ def _encoded(value: Any, where: str, depth: int) -> Any:
     if isinstance(value, Kind):
         return to_json(value, where)
     if isinstance(value, list):
-        return [_encoded(one, where, depth + 1) for one in value]
+        return [_to_form(one, where, depth + 1) for one in value]
     if isinstance(value, tuple):
-        return {"tuple": [_encoded(one, where, depth + 1) for one in value]}
+        return {"tuple": [_to_form(one, where, depth + 1) for one in value]}
     if isinstance(value, (set, frozenset)):
-        return {"set": [_encoded(one, where, depth + 1) for one in sorted(value, key=repr)]}
+        return {"set": [_to_form(one, where, depth + 1) for one in sorted(value, key=repr)]}
     if isinstance(value, Mapping):
-        pairs = [[_encoded(k, where, depth + 1), _encoded(v, where, depth + 1)] for k, v in value.items()]
+        pairs = [[_to_form(k, where, depth + 1), _to_form(v, where, depth + 1)] for k, v in value.items()]
         return {"mapping": pairs}
     for name, (kind, write, _) in _FORMS.items():
         if isinstance(value, kind):
             return {name: write(value)}
-    return {"keras": _serialized(value, where)}
+    return {"keras": _keras_form(value, where)}
 
 
-def _decoded(form: Any, where: str, depth: int) -> Any:
+def _from_form(form: Any, where: str, depth: int) -> Any:
     if depth > DEEPEST:
         raise ContractError(Problem(where, f"at most {DEEPEST} values inside of each other", shown(form)))
     if form is None or isinstance(form, (bool, int, float, str)):
         return form
     if isinstance(form, list):
-        return [_decoded(one, where, depth + 1) for one in form]
+        return [_from_form(one, where, depth + 1) for one in form]
     if "kind" in form:
         return from_json(form, where)
     if len(form) == 1:
@@ -169,17 +169,17 @@ def _decoded(form: Any, where: str, depth: int) -> Any:
             if name == "float" and held in ("nan", "inf", "-inf"):
                 return float(held)
             if name in ("tuple", "set") and isinstance(held, list):
-                values = (_decoded(one, where, depth + 1) for one in held)
+                values = (_from_form(one, where, depth + 1) for one in held)
                 return tuple(values) if name == "tuple" else set(values)
             if name == "mapping" and isinstance(held, list) and all(_is_pair(one) for one in held):
-                pairs = ((_decoded(k, where, depth + 1), _decoded(v, where, depth + 1)) for k, v in held)
+                pairs = ((_from_form(k, where, depth + 1), _from_form(v, where, depth + 1)) for k, v in held)
                 return dict(pairs)
             if name in _FORMS and isinstance(held, str):
                 return _FORMS[name][2](held)
         except (ValueError, TypeError, ArithmeticError):
             raise ContractError(Problem(where, f"a value of the form {name!r}", shown(held))) from None
         if name == "keras":
-            return _deserialized(held, where)
+            return _from_keras_form(held, where)
     raise ContractError(Problem(where, "a value as Declaration.save writes it", shown(form)))
 
 
@@ -187,7 +187,7 @@ def _is_pair(form: Any) -> bool:
     return isinstance(form, list) and len(form) == 2
 
 
-def _serialized(value: Any, where: str) -> Any:
+def _keras_form(value: Any, where: str) -> Any:
     """A loss or metric, as Keras has it."""
     try:
         found = serialized(value)
@@ -198,7 +198,7 @@ def _serialized(value: Any, where: str) -> Any:
     return found
 
 
-def _deserialized(form: Any, where: str) -> Any:
+def _from_keras_form(form: Any, where: str) -> Any:
     try:
         return deserialized(form)
     except Exception as error:
