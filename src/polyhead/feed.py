@@ -103,11 +103,9 @@ class Feed(FeedAdapter):
         self.drop_remainder = feed_arguments.as_switch("drop_remainder", drop_remainder)
         self.warn_if_slow = feed_arguments.as_switch("warn_if_slow", warn_if_slow)
         self.source, chunk_rows = feed_arguments.shuffled_by(self.source, shuffle)
-        declared = feed_arguments.as_inputs(self.source, inputs)
-        feed_arguments.require_kinds(declared, heads)
+        declared = feed_arguments.require_kinds(feed_arguments.as_inputs(self.source, inputs), heads)
         self.augment = tuple(augment) if isinstance(augment, (list, tuple)) else (augment,)
         self.batch_size, self.shuffle, self.seed = int(batch_size), bool(shuffle), int(seed)
-        self.workers = workers
         self._lacking = feed_arguments.lacking(self.source, heads)
         read = {} if self._lacking.columns else heads
         self._assembler = Assembler(self.source, declared, read, self.augment, self.seed)
@@ -127,9 +125,10 @@ class Feed(FeedAdapter):
             mixed=plan(self._assembler.row_bytes, chunk_rows) if isinstance(shuffle, str) else None,
             workers=workers,
         )
+        self.workers = workers
         self._bound: Structure | None = None
-        weighted = self.weighted_heads, self.finely_weighted
-        gives = Declared(self.inputs, self.heads, self.batch_size, *weighted, self.shuffle)
+        weights = self.weighted_heads, self.finely_weighted
+        gives = Declared(self.inputs, self.heads, self.batch_size, *weights, self.shuffle)
         self._binding = Binding(gives, self._assembler, self._iterator.order)
 
     # What it is --------------------------------------------------------------------------------------
@@ -149,7 +148,7 @@ class Feed(FeedAdapter):
 
     @property
     def declaration(self) -> Declaration:
-        """The inputs and heads, resolved, by themselves: to save, and for feeds of other rows."""
+        """The inputs and heads, resolved, by themselves."""
         return Declaration(self.inputs, self.heads)
 
     @property
@@ -293,9 +292,10 @@ class Feed(FeedAdapter):
             "drop_remainder": False,
             "shard": self._shard,
             "warn_if_slow": self.warn_if_slow,
+            "shuffle": shuffle,
         }
         feed_arguments.require_changes(Feed, changes)
-        return self.declaration.feed(data, shuffle=shuffle, **{**same, **changes})
+        return self.declaration.feed(data, **{**same, **changes})
 
     # The model -----------------------------------------------------------------------------------------
 

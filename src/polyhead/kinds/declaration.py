@@ -146,7 +146,9 @@ class Declaration:
         file = as_path(path, "Declaration.load(path)")
         where = place(file=str(file))
         try:
-            found = json.loads(file.read_bytes(), object_pairs_hook=_without_doubles, parse_constant=_no_constant)
+            found = json.loads(
+                file.read_bytes(), object_pairs_hook=_without_doubles, parse_constant=_no_constant
+            )
         except OSError as error:
             raise DataError(Problem(where, "a file that can be read", f"{error.strerror or error}")) from None
         except (ValueError, RecursionError) as error:

@@ -337,7 +337,9 @@ def _checked_range(given: Any) -> tuple[float, float]:
     pair = as_list(given) or []
     if len(pair) == 2 and all(map(is_number, pair)) and pair[0] < pair[1]:
         return float(pair[0]), float(pair[1])
-    raise ContractError(Problem("Image(range=)", "(low, high), the numbers that become 0 and 1", shown(given)))
+    raise ContractError(
+        Problem("Image(range=)", "(low, high), the numbers that become 0 and 1", shown(given))
+    )
 
 
 _CHANNELS = (1, 3, 4)
@@ -367,8 +369,8 @@ def _image_array(values: Any) -> np.ndarray:
             if integers
             else "Use ph.Array for other data."
         )
-        expected, found = "images (H, W) or (H, W, C), uint8 or float", f"rows of shape {array.shape[1:]}, {array.dtype}"
-        raise BadValue(None, expected, found, fix)
+        found = f"rows of shape {array.shape[1:]}, {array.dtype}"
+        raise BadValue(None, "images (H, W) or (H, W, C), uint8 or float", found, fix)
     return array[..., None] if array.ndim == 3 else array
 
 

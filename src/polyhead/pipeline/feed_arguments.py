@@ -165,8 +165,8 @@ def _guess(source: Source, name: str) -> Input:
     return Image() if image else Array()
 
 
-def require_kinds(inputs: Mapping[str, Any], heads: Any) -> None:
-    """Raise for what is no kind, all at once."""
+def require_kinds(inputs: Mapping[str, Any], heads: Any) -> dict[str, Input]:
+    """The inputs, if they and the heads are kinds by name; else an error that names all that is none."""
     problems: list[Problem] = []
     if not inputs:
         problems.append(Problem("inputs", "at least one input", "none"))
@@ -189,6 +189,7 @@ def require_kinds(inputs: Mapping[str, Any], heads: Any) -> None:
                 )
     if problems:
         raise ContractError(*problems)
+    return dict(inputs)
 
 
 def given_first(heads: Mapping[str, Head]) -> list[str]:
