@@ -131,8 +131,6 @@ class Feed(FeedAdapter):
         gives = Declared(self.inputs, self.heads, self.batch_size, *weights, self.shuffle)
         self._binding = Binding(gives, self._assembler, self._iterator.order)
 
-    # What it is --------------------------------------------------------------------------------------
-
     def __dir__(self) -> list[str]:
         """The names for users, without those that Keras and other parts of the library call."""
         return sorted({*_PUBLIC, *(name for name in super().__dir__() if name.startswith("__"))})

@@ -359,8 +359,10 @@ def _must_be_decoded(values: Any) -> bool:
 
 def _image_array(values: Any) -> np.ndarray:
     values = plain(values)
-    if not is_dense(values) and len({_is_bytes(v) for v in values}) > 1:  # each by its own type
-        values = [np.divide(v, np.float32(255), dtype=np.float32) if _is_bytes(v) else v for v in values]
+    small = [] if is_dense(values) else [getattr(value, "dtype", None) == np.uint8 for value in values]
+    if any(small) and not all(small):  # each by its own type
+        both = zip(values, small, strict=True)
+        values = [np.divide(v, np.float32(255), dtype=np.float32) if s else v for v, s in both]
     array = as_one_array(values, "an image")
     if array.ndim not in (3, 4) or not (array.dtype == np.uint8 or array.dtype.kind == "f"):
         integers = array.ndim in (3, 4) and array.dtype.kind in "iu"
@@ -372,10 +374,6 @@ def _image_array(values: Any) -> np.ndarray:
         found = f"rows of shape {array.shape[1:]}, {array.dtype}"
         raise BadValue(None, "images (H, W) or (H, W, C), uint8 or float", found, fix)
     return array[..., None] if array.ndim == 3 else array
-
-
-def _is_bytes(value: Any) -> bool:
-    return getattr(value, "dtype", None) == np.uint8
 
 
 def _as_numbers(values: Any) -> np.ndarray:
