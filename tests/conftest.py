@@ -11,6 +11,7 @@ The mark ``lowest`` is given by folder, too: ``.ci/run`` runs these on the oldes
 """
 
 import functools
+import gc
 import os
 import re
 from importlib import metadata
@@ -82,6 +83,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("lowest")
         if item.get_closest_marker("once") and os.environ["KERAS_BACKEND"] != "jax":
             item.add_marker("full")
+
+
+def pytest_collection_finish() -> None:
+    """What was imported and collected stays to the end: no collection of garbage needs to look at it again."""
+    gc.collect()
+    gc.freeze()
 
 
 def touches_keras(item: pytest.Item) -> bool:

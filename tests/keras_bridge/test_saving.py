@@ -182,7 +182,8 @@ def test_a_model_carries_its_declaration_into_another_process(tmp_path, wrap):
     [
         (
             {"box": ph.Boxes(1, given="seen", format="xywh")},
-            "head `box`: expected format='xyxy', as the model was compiled for, got format='xywh'.",
+            "head `box`: expected format='xyxy', as the model was compiled for, got format='xywh'. "
+            "Say format='xyxy', as train.on(rows) does. If this column is not like that, convert it first.",
         ),
         (
             {"box": ph.Boxes(1, given="seen", normalized=True, column_normalized=False)},
@@ -219,7 +220,7 @@ def test_a_loaded_model_refuses_what_means_something_else(tmp_path, heads, words
 def test_a_model_without_a_declaration_is_told():
     x = keras.Input((3,))
     with pytest.raises(ph.ContractError) as error:
-        ph.declaration_of(keras.Model(x, x))
+        ph.declaration_of(keras.Model(x, keras.layers.Dense(1)(x)))
     assert str(error.value) == (
         "declaration_of(model): expected a model that ph.compile compiled, got 'Functional'. "
         "Compile it with ph.compile(model, feed, optimizer=...) before it is saved."

@@ -93,7 +93,7 @@ def test_a_tensor_that_shares_memory_keeps_it():
         tensors.append(ops.convert_to_tensor(array))  # JAX and PyTorch may take the memory as it is
         wanted.append(float(i))
         del array
-        gc.collect()
+        gc.collect(1)
     assert [float(ops.convert_to_numpy(t).min()) for t in tensors] == wanted
     assert [float(ops.convert_to_numpy(t).max()) for t in tensors] == wanted
 

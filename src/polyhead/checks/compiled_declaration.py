@@ -77,14 +77,15 @@ def _other_classes(where: str, known: tuple[Any, ...], found: tuple[Any, ...]) -
 
 
 def _other_kind(where: str, known: Kind, found: Kind) -> Iterator[Problem]:
-    fix = "Say train.on(rows), or take ph.declaration_of(model).feed(rows)."
     mine, other = type(known.inner), type(found.inner)
     if mine is not other:
         expected = f"the kind that the model was compiled for, {mine.__name__}"
+        fix = "Say train.on(rows), or ph.declaration_of(model).feed(rows)."
         yield Problem(where, expected, other.__name__, fix, "other-meaning")
         return
     meaning = found.meaning
     for name, value in known.meaning.items():
         if value is not None and meaning[name] is not None and value != meaning[name]:
             expected = f"{name}={value!r}, as the model was compiled for"
+            fix = f"Say {name}={value!r}, as train.on(rows) does. If this column is not like that, convert it first."
             yield Problem(where, expected, f"{name}={meaning[name]!r}", fix, "other-meaning")
