@@ -37,7 +37,12 @@ def feed():
 def listed(name):
     """The members that the reference lists."""
     text = REFERENCE.read_text(encoding="utf-8")
-    (found,) = re.findall(rf"::: polyhead\.{name}\n    options:\n      members:\n((?: +- \w+\n)+)", text)
+    (found,) = re.findall(
+        rf"::: polyhead\.{name}\n    options:\n      members:\n((?: +- \"?\w+\"?\n)+)", text
+    )
+    assert not re.search(
+        r"- (on|off|yes|no)\n", found
+    )  # YAML would read a boolean, and the site not be built
     return set(re.findall(r"\w+", found))
 
 
