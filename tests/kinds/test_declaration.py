@@ -234,6 +234,19 @@ def test_a_file_that_is_not_there_or_no_json_is_told(tmp_path):
             ph.Declaration.load(path)
 
 
+def test_a_path_that_cannot_be_written_is_told_and_nothing_is_left(tmp_path):
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    for path, words in (
+        (tmp_path / "none" / "pets.json", "No such file or directory"),
+        (folder, "Is a directory"),
+    ):
+        with pytest.raises(ph.DataError) as error:
+            feed().declaration.save(path)
+        assert str(error.value) == f"file {path}: expected a file that can be written, got {words}."
+    assert list(tmp_path.iterdir()) == [folder]
+
+
 def test_a_function_that_keras_cannot_save_is_told():
     head = ph.Regression(loss=lambda true, pred: (true - pred) ** 2)
     declaration = ph.Declaration({"x": ph.Array()}, {"y": head})

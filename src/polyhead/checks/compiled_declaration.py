@@ -1,4 +1,4 @@
-"""The declaration that a compiled model carries, and what another one says otherwise."""
+"""The declaration that a compiled model carries, and how a feed differs from it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def declaration_of(model: Any) -> Declaration:
     """The declaration by which a model was compiled, in this process or before it was saved.
 
     Args:
-        model: that `polyhead.compile` compiled, or ``keras.saving.load_model`` loaded.
+        model: compiled by `polyhead.compile`, in this process or before it was saved.
 
     Returns:
         Its inputs and heads; ``declaration_of(model).feed(rows)`` is a feed of other rows.
@@ -52,7 +52,7 @@ def _declared_by_head(model: Any) -> dict[str, str]:
 
 
 def other_meaning(model: Any, inputs: Mapping[str, Input], heads: Mapping[str, Head]) -> Iterator[Problem]:
-    """Inputs and heads whose numbers mean something else than those that the model was compiled for."""
+    """Find inputs and heads whose numbers mean something else than those the model was compiled for."""
     if not _declared_by_head(model):
         return
     known = declaration_of(model)

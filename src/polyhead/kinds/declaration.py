@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -86,10 +87,10 @@ class Declaration:
 
     @classmethod
     def from_dict(cls, found: Any) -> Declaration:
-        """What `to_dict` gave.
+        """Make the declaration from the dict that `to_dict` returned.
 
         Raises:
-            ContractError: for what is no declaration, or that of a newer version of polyhead.
+            ContractError: for a value that is not a declaration, or is one of a newer version of polyhead.
         """
         version = found.get("polyhead_declaration") if isinstance(found, dict) else None
         if type(version) is not int or version < 1:
@@ -124,6 +125,7 @@ class Declaration:
 
         Raises:
             ContractError: for a loss or metric of a head that Keras cannot serialize.
+            DataError: for a path that cannot be written.
         """
         file = as_path(path, "Declaration.save(path)")
         found = self.to_dict()
@@ -131,12 +133,18 @@ class Declaration:
             {**found, "checksum": _checksum(found)}, indent=2, ensure_ascii=False, allow_nan=False
         )
         temporary = file.with_name(f".{file.name}.{os.getpid()}")
-        temporary.write_text(text + "\n", encoding="utf-8")
-        os.replace(temporary, file)
+        try:
+            temporary.write_text(text + "\n", encoding="utf-8")
+            os.replace(temporary, file)
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                temporary.unlink()
+            words = error.strerror or str(error)
+            raise DataError(Problem(place(file=str(file)), "a file that can be written", words)) from error
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Declaration:
-        """The declaration that `save` wrote.
+        """Read the declaration that `save` wrote.
 
         Nothing in the file is executed. A head or a loss of your own is found once its module is imported.
 
@@ -166,7 +174,7 @@ class Declaration:
 
 
 def _checksum(found: Mapping[str, Any]) -> str:
-    """Of all entries but the checksum itself, in any order."""
+    """A checksum of all entries but the checksum itself, in any order."""
     parts = {name: value for name, value in found.items() if name != "checksum"}
     return hashlib.blake2b(json.dumps(parts, sort_keys=True).encode(), digest_size=8).hexdigest()
 

@@ -55,7 +55,7 @@ def to_json(kind: Kind, where: str) -> dict[str, Any]:
 
 
 def from_json(form: Any, where: str, base: Any = Kind) -> Any:
-    """What `to_json` wrote.
+    """Make the input or head from the dict that `to_json` returned.
 
     Args:
         form: the dict.
@@ -63,7 +63,7 @@ def from_json(form: Any, where: str, base: Any = Kind) -> Any:
         base: the class that it has to be of, `Input` or `Head`.
 
     Raises:
-        ContractError: for what `to_json` does not write, with the place inside of it.
+        ContractError: for a dict that `to_json` does not write, with the place of the mistake.
 
     >>> from_json({"kind": "Boxes", "max_boxes": 2}, "head `box`")
     Boxes(2)
@@ -119,7 +119,7 @@ def _subclasses(base: type) -> Iterator[type[Kind]]:
 
 
 def _require_type(one: Field[Any], value: Any, where: str) -> None:
-    """Raise for what is learnt, and so not looked at by its class, and is of another type."""
+    """Raise for a learnt field of the wrong type, as its class does not check it."""
     words = str(one.type).split(" | ")
     types = {"bool": bool, "int": int, "None": type(None)}
     if not one.init and not any(type(value) is types.get(word, object) for word in words):

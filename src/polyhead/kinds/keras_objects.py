@@ -26,10 +26,10 @@ def serialized(thing: Any) -> Any:
 
 
 def deserialized(form: Any) -> Any:
-    """What `serialized` gave.
+    """Make the loss or metric from the values that `serialized` returned.
 
     Raises:
-        ValueError: for what it does not give; Keras raises others for what it does not know.
+        ValueError: for values that `serialized` does not return. Keras raises other errors for unknown classes.
     """
     import keras
 

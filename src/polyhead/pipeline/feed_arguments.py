@@ -166,7 +166,7 @@ def _guess(source: Source, name: str) -> Input:
 
 
 def require_kinds(inputs: Mapping[str, Any], heads: Any) -> dict[str, Input]:
-    """The inputs, if they and the heads are kinds by name; else an error that names all that is none."""
+    """Return the inputs; raise for everything that is not an input or head kind, all at once."""
     problems: list[Problem] = []
     if not inputs:
         problems.append(Problem("inputs", "at least one input", "none"))
