@@ -61,6 +61,7 @@ if TYPE_CHECKING:
     from polyhead.readers.largest import largest
     from polyhead.readers.voc import read_voc
     from polyhead.readers.yolo import read_yolo
+    from polyhead.results.predict import predict
     from polyhead.sources.generator import from_generator
     from polyhead.store.reader import open_store
 
@@ -74,6 +75,7 @@ _LATER = {
     "largest": "polyhead.readers.largest",
     "open_store": "polyhead.store.reader",
     "pack": "polyhead.packing.pack",
+    "predict": "polyhead.results.predict",
     "read_coco": "polyhead.readers.coco",
     "read_folder": "polyhead.readers.folders",
     "read_voc": "polyhead.readers.voc",
@@ -147,6 +149,7 @@ __all__ = [
     "open_store",
     "outputs",
     "pack",
+    "predict",
     "read_coco",
     "read_folder",
     "read_table",

@@ -8,14 +8,12 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from polyhead.checks.activation import activation
 from polyhead.checks.compiled_model import unweighable
+from polyhead.checks.logits import declared_logits, layer_logits, probable
 from polyhead.checks.metric_rules import judge_metrics
-from polyhead.checks.model_match import symbolic
-from polyhead.checks.output_rules import as_loss
 from polyhead.errors import ContractError, Problem, other_choice, place, shown, similar, warn
 from polyhead.keras_bridge.identifiers import BY_SHAPE, require_model, strange_arguments, unknown_names
-from polyhead.keras_bridge.structure import Structure, at, fill, leaves, output
+from polyhead.keras_bridge.structure import Structure, fill, leaves, output
 from polyhead.kinds import Head
 from polyhead.kinds.declaration import Declaration
 
@@ -246,35 +244,18 @@ def _metrics_of(head: Head, logits: bool) -> list[Any]:
 def _gives_logits(model: Any, feed: Any, structure: Structure) -> dict[str, bool]:
     """Whether the output of each head is logits: by its loss, the activation of its layer, or else its values."""
     paths = {name: path for path, name in leaves(structure.outputs)}
-    known = symbolic(model)
     found: dict[str, bool | None] = {}
     for name, head in feed.heads.items():
-        found[name] = _known_logits(head)
+        found[name] = declared_logits(head)
         if found[name] is None:
-            applied = None if known is None else activation(at(known[1], paths[name]))
-            found[name] = {"linear": True, "sigmoid": False, "hard_sigmoid": False, "softmax": False}.get(
-                applied or ""
-            )
+            found[name] = layer_logits(model, paths[name])
     doubtful = [name for name in found if found[name] is None]
     if doubtful:
         tries = [model(x, training=False) for x in _loud(feed.peek()[0])]
         for name in doubtful:
             arrays = [_output_values(values, paths[name]) for values in tries]
-            shared = "softmax" in feed.heads[name].probabilities  # the classes share one probability
-            found[name] = not all(_probable(array, shared) for array in arrays)
+            found[name] = not all(probable(array, feed.heads[name]) for array in arrays)
     return {name: bool(value) for name, value in found.items()}
-
-
-def _known_logits(head: Head) -> bool | None:
-    """Whether a head's output is logits, by its kind and its loss; None if that does not tell."""
-    if not head.probabilities:
-        return False
-    if head.loss is None:
-        return None
-    loss = as_loss(head.loss) if not isinstance(head.loss, str) or head.loss not in BY_SHAPE else None
-    if loss is None or not loss.name:
-        return None
-    return loss.from_logits if loss.from_logits is not None else "hinge" in loss.name
 
 
 def _loud(x: Any) -> list[Any]:
@@ -291,9 +272,3 @@ def _output_values(values: Any, path: Any) -> np.ndarray:
     import keras
 
     return np.asarray(keras.ops.convert_to_numpy(output(values, path)), np.float64)
-
-
-def _probable(array: np.ndarray, shared: bool) -> bool:
-    """Whether values can be probabilities; all zeros are the logits of a layer that starts at zero."""
-    inside = bool((array >= 0).all() and (array <= 1).all() and array.any())
-    return inside and (not shared or bool(np.allclose(array.sum(-1), 1, atol=1e-2)))

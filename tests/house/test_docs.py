@@ -85,7 +85,7 @@ def test_the_code_of_the_readme_runs_and_prints_what_it_says(readme_data):
 
 
 @pytest.mark.keras
-@pytest.mark.parametrize("page", ["in-the-image.md", "losses.md", "saving.md", "images.md"])
+@pytest.mark.parametrize("page", ["in-the-image.md", "losses.md", "saving.md", "predicting.md", "images.md"])
 def test_the_code_of_a_page_runs_and_prints_what_it_says(page, tmp_path, monkeypatch):
     if page == "in-the-image.md":
         pytest.importorskip("cv2", reason="opencv is not installed")

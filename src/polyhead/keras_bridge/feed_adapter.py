@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, Self
 
 from polyhead.keras_bridge.adapter import KerasInput, Spec
 from polyhead.keras_bridge.devices import require_one_model
@@ -67,6 +68,12 @@ class FeedAdapter(KerasInput):
             for name, loss in losses.items()
             if name in labels and not loss.batch_mean
         }
+
+    def between(self, first: int, last: int) -> Self:
+        """The same for a prediction of the rows from ``first`` up to, but without, ``last``."""
+        part = copy.copy(self)
+        part._iterator = self._iterator.between(first, last)
+        return part
 
     # Batches, which Keras asks for ------------------------------------------------------------------------
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import weakref
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -75,6 +76,12 @@ class FeedIterator:
         }
         # once all of it was looked at, later epochs need not look again
         self._every_row = not drop_remainder and shard[1] == 1
+
+    def between(self, first: int, last: int) -> FeedIterator:
+        """The same for a prediction of the rows from ``first`` up to, but without, ``last``."""
+        part = copy.copy(self)
+        part.orders = {**self.orders, "predict": Order(last - first, self._batch_size, first=first)}
+        return part
 
     @property
     def order(self) -> Order:

@@ -10,6 +10,7 @@ import numpy as np
 
 from polyhead.errors import BadValue, ContractError, Problem, as_list, hints, shown, similar
 from polyhead.kinds import class_encoding
+from polyhead.kinds.answers import Answer, Views, sigmoid
 from polyhead.kinds.head import Head
 from polyhead.kinds.keras_names import BINARY_LOSSES, SIGMOID
 from polyhead.kinds.learnt_classes import spellings
@@ -123,6 +124,10 @@ class Binary(Head):
     def describe(self, labels: np.ndarray, counts: np.ndarray) -> str:
         kept = labels[counts]
         return f"{kept.mean():.1%} are 1" if kept.size else "no labels"
+
+    def decode(self, outputs: np.ndarray, logits: bool, views: Views = None) -> dict[str, Answer]:
+        found = (sigmoid(outputs) if logits else outputs)[:, 0]
+        return {"": Answer(found >= 0.5, "flag"), "probability": Answer(found)}
 
     def default_loss(self, logits: bool) -> Any:
         import keras

@@ -8,6 +8,7 @@ from typing import Any, Self
 import numpy as np
 
 from polyhead.errors import BadValue, ContractError, Problem, is_number, require_choice, shown
+from polyhead.kinds.answers import Answer, Views
 from polyhead.kinds.coordinates import Coordinates
 from polyhead.kinds.missing import (
     as_float32,
@@ -43,6 +44,8 @@ class Boxes(Coordinates):
         column_normalized: the column holds 0–1 of the image's size; by default as ``normalized``.
         overflow: of more boxes than there is room for, ``"raise"``, keep the ``"largest"``, or the ``"first"``.
         min_visible: the least share of a box inside the image with which it is kept when the image is moved.
+        nms: non-maximum suppression in `polyhead.predict`: a box whose intersection over union with a surer one of its
+            class is larger than this, in [0, 1], is left out. None keeps all.
 
     >>> Boxes(1, format="xywh").encode(np.array([[2.0, 2, 3, 4]]))[0].tolist()
     [[[2.0, 2.0, 5.0, 6.0]]]
@@ -53,6 +56,7 @@ class Boxes(Coordinates):
     format: str = "xyxy"
     overflow: str = "raise"
     min_visible: float = 0.1
+    nms: float | None = None
 
     layer = "boxes"
     _widths = (4,)
@@ -64,6 +68,8 @@ class Boxes(Coordinates):
         require_choice("Boxes(overflow=)", self.overflow, _OVERFLOWS)
         if not is_number(self.min_visible) or not 0 <= self.min_visible <= 1:
             raise ContractError(Problem("Boxes(min_visible=)", "a number in [0, 1]", shown(self.min_visible)))
+        if self.nms is not None and (not is_number(self.nms) or not 0 <= self.nms <= 1):
+            raise ContractError(Problem("Boxes(nms=)", "a number in [0, 1], or None", shown(self.nms)))
 
     @property
     def meaning(self) -> dict[str, Any]:
@@ -128,6 +134,9 @@ class Boxes(Coordinates):
     def written(self, boxes: np.ndarray) -> np.ndarray:
         """Boxes ``(k, 4)`` of ``xyxy`` in the format of the column."""
         return boxes if self.format == "xyxy" else _from_xyxy(boxes, self.format)
+
+    def corners_of(self, written: np.ndarray) -> np.ndarray:
+        return written if self.format == "xyxy" else _as_xyxy(written, self.format)
 
     def placed(self, size: tuple[int, int], uncovered: bool = False) -> Self:
         return self.fixed(format="xyxy", missing=None, column_normalized=None)
@@ -212,6 +221,12 @@ class Boxes(Coordinates):
         unknown = ((labels == UNKNOWN).all((2, 3)) | (mixing.shares == 0)).all(0)
         found[unknown] = UNKNOWN
         return found, take_places(together(parts), places), places
+
+    def decode(self, outputs: np.ndarray, logits: bool, views: Views = None) -> dict[str, Answer]:
+        if views is not None:
+            found = self._in_pixels(outputs, views)
+            outputs = np.stack([view.boxes(boxes) for view, boxes in zip(views, found, strict=True)])
+        return {"": Answer(self.written(outputs))}
 
     def default_metrics(self, logits: bool) -> list[Any]:
         from polyhead.kinds.iou import BoxIoU

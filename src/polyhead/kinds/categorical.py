@@ -11,6 +11,7 @@ import numpy as np
 
 from polyhead.errors import BadValue, ContractError, Problem, hints, shown, similar
 from polyhead.kinds import class_encoding
+from polyhead.kinds.answers import Answer, Views, class_values, sigmoid, softmax
 from polyhead.kinds.head import Head, coarser
 from polyhead.kinds.keras_names import BINARY_LOSSES, ONE_HOT_LOSSES, SIGMOID, SOFTMAX, SPARSE_LOSSES
 from polyhead.kinds.learnt_classes import known_classes, learn, ordered, spellings
@@ -159,6 +160,14 @@ class Categorical(Classes):
 
     def describe(self, labels: np.ndarray, counts: np.ndarray) -> str:
         return class_encoding.class_shares(self.names, self.count(labels, counts))
+
+    def decode(self, outputs: np.ndarray, logits: bool, views: Views = None) -> dict[str, Answer]:
+        found = softmax(outputs) if logits else outputs
+        return {
+            "": Answer(class_values(self.names)[found.argmax(-1)], "class"),
+            "probability": Answer(found.max(-1)),
+            "probabilities": Answer(found),
+        }
 
     def default_loss(self, logits: bool) -> Any:
         import keras
@@ -327,6 +336,15 @@ class MultiLabel(Classes):
 
     def describe(self, labels: np.ndarray, counts: np.ndarray) -> str:
         return class_encoding.class_shares(self.names, self.count(labels, counts)[:, 1], len(labels))
+
+    def decode(self, outputs: np.ndarray, logits: bool, views: Views = None) -> dict[str, Answer]:
+        found = sigmoid(outputs) if logits else outputs
+        values, kept = class_values(self.names), found >= 0.5
+        return {
+            "": Answer([values[row].tolist() for row in kept], "class"),
+            "probability": Answer([row[some] for row, some in zip(found, kept, strict=True)]),
+            "probabilities": Answer(found),
+        }
 
     def default_loss(self, logits: bool) -> Any:
         import keras

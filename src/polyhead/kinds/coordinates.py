@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass
 from numbers import Real
 from typing import Any, ClassVar, Self
@@ -9,6 +10,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from polyhead.errors import BadValue, require_size, shown
+from polyhead.kinds.answers import InOriginal
 from polyhead.kinds.head import Head
 from polyhead.kinds.missing import (
     is_dense,
@@ -172,6 +174,14 @@ class Coordinates(Head):
             raise BadValue(None, "an image among the inputs, by whose size they are converted", found, fix)
         if self.normalized:
             require_range(array, -1e-4, 1 + 1e-4, self._shares(what), _PIXELS)
+
+    def _in_pixels(self, outputs: np.ndarray, views: Sequence[InOriginal]) -> np.ndarray:
+        """What the model gives in pixels of the image as it gets it, float64."""
+        found = outputs.astype(np.float64)
+        if not self.normalized:
+            return found
+        sides = np.array([view.target[::-1] for view in views], np.float64)
+        return found * np.tile(sides, found.shape[-1] // 2)[:, None]
 
     def default_loss(self, logits: bool) -> Any:
         import keras

@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from polyhead.errors import BadValue, ContractError, Problem, as_list, is_number, shown
+from polyhead.kinds.answers import Answer, Views
 from polyhead.kinds.argument_forms import as_class_weight
 from polyhead.kinds.array_statistics import ArrayStatistics
 from polyhead.kinds.in_image import InImage
@@ -230,6 +231,26 @@ class Head(Kind, InImage):
         if not found.numbers:
             return "no labels"
         return f"{found.low[0]:.4g} to {found.high[0]:.4g}, mean {found.mean:.4g}"
+
+    # Predictions -----------------------------------------------------------------------------------
+
+    def unscaled(self, outputs: np.ndarray) -> np.ndarray:
+        """Return outputs of the model in the units of the data."""
+        return outputs
+
+    def decode(self, outputs: np.ndarray, logits: bool, views: Views = None) -> dict[str, Answer]:
+        """Return what outputs say in the words, units and pixels of the data.
+
+        Args:
+            outputs: float ``(B, *output_shape)``.
+            logits: they are logits rather than probabilities.
+            views: how the image of each row lies in the original; None where there is none.
+
+        Returns:
+            Columns of predictions by what is added to the head's name: ``""`` for what a label would be, as
+            ``"probability"`` for more.
+        """
+        return {"": Answer(self.unscaled(outputs))}
 
     # Keras -----------------------------------------------------------------------------------------
 

@@ -96,6 +96,15 @@ class InImage:
         """Whether it says for each place whether there is a box."""
         return False
 
+    @property
+    def nms(self) -> float | None:
+        """The largest overlap of a predicted box with a surer one of its class; None for any."""
+        return None
+
+    def corners_of(self, written: np.ndarray) -> np.ndarray:
+        """Boxes ``(..., 4)`` in the format of the column as ``xyxy``."""
+        return written
+
     def unknown(self, found: np.ndarray) -> bool:
         """Whether a row was not annotated, by what `lay` gave."""
         return False

@@ -8,6 +8,7 @@ from typing import Any, Self
 import numpy as np
 
 from polyhead.errors import BadValue, ContractError, Problem, as_list, is_integer, shown
+from polyhead.kinds.answers import Answer, Views
 from polyhead.kinds.coordinates import Coordinates
 from polyhead.kinds.missing import as_float32
 from polyhead.kinds.mixed_labels import unmixable
@@ -92,6 +93,14 @@ class Keypoints(Coordinates):
     def mixable(self, way: str) -> tuple[int, ...]:
         fix = "Leave the augmentation out, or the head."
         raise unmixable("one set of points a row, which has no room for another", fix)
+
+    def decode(self, outputs: np.ndarray, logits: bool, views: Views = None) -> dict[str, Answer]:
+        if views is None:
+            return {"": Answer(outputs)}
+        found = self._in_pixels(outputs, views)
+        return {
+            "": Answer(np.stack([view.points(points) for view, points in zip(views, found, strict=True)]))
+        }
 
     def default_metrics(self, logits: bool) -> list[Any]:
         import keras

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from polyhead.errors import BadValue, ContractError, Problem, is_number, require_choice, require_size, shown
+from polyhead.kinds.answers import Answer, Views, view_of_each
 from polyhead.kinds.head import coarser
 from polyhead.kinds.kind import Way
 from polyhead.kinds.missing import (
@@ -189,6 +190,19 @@ class Map(Pixels):
         if rows is None:
             raise partly_missing("Map", there)
         return labels, rows.reshape(-1, 1, 1)
+
+    def unscaled(self, outputs: np.ndarray) -> np.ndarray:
+        return outputs if self.scale is None else outputs / np.float64(self.scale)
+
+    def decode(self, outputs: np.ndarray, logits: bool, views: Views = None) -> dict[str, Answer]:
+        found: list[Any] = []
+        for row, view in view_of_each(self.unscaled(outputs), views):
+            channels = [
+                one if view is None else view.pixels(one.astype(np.float32), np.nan, self.nearest)
+                for one in np.moveaxis(row, -1, 0)
+            ]
+            found.append(channels[0] if self.channels == 1 else np.stack(channels, -1))
+        return {"": Answer(found, "map")}
 
     def mixable(self, way: str) -> tuple[int, ...]:
         assert self.size is not None

@@ -12,6 +12,7 @@ import numpy as np
 
 from polyhead.errors import BadValue, ContractError, Problem, as_list, is_integer, shown, similar
 from polyhead.kinds import class_encoding
+from polyhead.kinds.answers import Answer, Views, label_masks
 from polyhead.kinds.color_classes import Colours, as_colours
 from polyhead.kinds.head import Head, coarser
 from polyhead.kinds.keras_names import BINARY_LOSSES, SIGMOID, SOFTMAX, SPARSE_LOSSES
@@ -31,19 +32,17 @@ class Mask(Pixels):
     ``(H, W)`` or ``(H, W, n)`` a row; None, or NaN, where a whole mask is missing; ``missing=255`` marks
     single pixels without a label.
 
-    Where rotation, scaling, shifting or ``fit="contain"`` bring in pixels from outside of the image, these have no
-    label, unless class 0 stands for nothing: in binary masks, and where it is called "background", "bg", "void" or
-    the like, they are class 0. ``outside`` says otherwise.
+    Pixels from outside of the image, as rotation or ``fit="contain"`` bring them in, have no label. In binary masks,
+    and where class 0 is called "background", "bg", "void" or the like, they are class 0. ``outside`` says otherwise.
 
-    ``class_weight`` weighs pixels: by the ids 0 and 1 of ``Mask()``, by class of ``Mask(n)``; of several binary masks
-    it weighs the ones of each class, ``"balanced"`` so that they weigh as much in all as its zeros.
+    ``class_weight`` weighs pixels by their class, of ``Mask()`` by 0 and 1; of several binary masks the ones of each,
+    ``"balanced"`` so that they weigh as much in all as its zeros.
 
     Attributes:
         classes: their number, or their names in order; of panoptic segments by default those of the source.
         multi: several binary masks, which may overlap.
         values: what the column holds for each class, in order, such as ``(0, 255)`` for a binary mask in black and
-            white; by default 0, 1, 2 and so on. Colours as ``[(r, g, b), ...]`` are for masks in RGB, ``(H, W, 3)`` or
-            files with or without a palette; ``missing`` is then a colour, or a list of them.
+            white; by default 0, 1, 2 and so on. For masks in RGB ``[(r, g, b), ...]``, and ``missing`` one or several.
         outside: what pixels from outside of the image are: ``"missing"`` for no label, or a class by name or id.
         size: ``(height, width)`` of the mask; by default as found, and as the image has it where masks are files.
 
@@ -380,6 +379,9 @@ class Mask(Pixels):
             kept = labels[np.broadcast_to(counts, labels.shape if self.elementwise else labels.shape[:3])]
             return f"{kept.mean():.1%} of pixels are 1" if kept.size else "no labels"
         return class_encoding.class_shares(self.names, self.count(labels, counts))
+
+    def decode(self, outputs: np.ndarray, logits: bool, views: Views = None) -> dict[str, Answer]:
+        return {"": label_masks(outputs, views, self.binary, self.multi, logits, self._outside or 0)}
 
     def default_loss(self, logits: bool) -> Any:
         import keras

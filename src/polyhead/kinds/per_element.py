@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Self, TypeGuard
 import numpy as np
 
 from polyhead.errors import BadValue, ContractError, Problem, place, similar
+from polyhead.kinds.answers import Answer, Views
 from polyhead.kinds.box_entries import Entries, as_entries
 from polyhead.kinds.boxes import Boxes
 from polyhead.kinds.head import Head
@@ -325,6 +326,12 @@ class Each(Head):
     def describe(self, labels: np.ndarray, counts: np.ndarray) -> str:
         flat, kept = self._flat(labels, counts)
         return self.head.describe(flat, kept)
+
+    def decode(self, outputs: np.ndarray, logits: bool, views: Views = None) -> dict[str, Answer]:
+        flat = outputs.reshape(-1, *self.head.output_shape)
+        each = None if views is None else [view for view in views for _ in range(self.places)]
+        found = self.head.decode(flat, logits, each)
+        return {name: answer.per_box(self.places) for name, answer in found.items()}
 
     # Keras -----------------------------------------------------------------------------------------
 

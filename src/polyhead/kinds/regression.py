@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from polyhead.errors import BadValue, ContractError, Problem, shown
+from polyhead.kinds.answers import Answer, Views
 from polyhead.kinds.argument_forms import as_shape
 from polyhead.kinds.head import Head, coarser
 from polyhead.kinds.missing import (
@@ -108,6 +109,10 @@ class Regression(Head):
             fix = "Use ph.MixUp, or leave the head out."
             raise unmixable("numbers of whole rows, which do not go by the area that is seen", fix)
         return self.weight_shape
+
+    def decode(self, outputs: np.ndarray, logits: bool, views: Views = None) -> dict[str, Answer]:
+        found = self.unscaled(outputs)
+        return {"": Answer(found[:, 0] if self.shape == (1,) else found)}
 
     def default_loss(self, logits: bool) -> Any:
         import keras

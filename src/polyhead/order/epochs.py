@@ -41,6 +41,7 @@ class Order:
         drop_remainder: leave out what does not fill a last batch (another few rows each epoch if shuffled).
         shard: ``(rank, count)``: this process's part. Shards are disjoint, together complete, and have the
             same number of steps; batch ``t`` of all shards together is batch ``t`` of the whole order.
+        first: the row that an order without shuffle begins with; it goes through ``rows`` rows from there.
 
     Raises:
         DataError: no rows, a batch size below 1, a shard outside, or too few rows for the shards.
@@ -59,6 +60,7 @@ class Order:
     drop_remainder: bool = False
     shard: tuple[int, int] = (0, 1)
     blocks: tuple[int, int] | None = None
+    first: int = 0
 
     def __post_init__(self) -> None:
         rank, count = self.shard
@@ -125,7 +127,7 @@ class Order:
     def _rows(self, epoch: int, begin: int, end: int) -> np.ndarray:
         rank, count = self.shard
         if not self.shuffle:
-            return np.arange(begin, end, dtype=np.int64) * count + rank
+            return np.arange(begin, end, dtype=np.int64) * count + (rank + self.first)
         if self.blocks is not None:
             positions = np.arange(begin, end, dtype=np.int64) * count + rank
             return in_blocks(positions, self.rows, *self.blocks, key(self.seed, epoch))

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +23,7 @@ from polyhead.errors import (
 )
 from polyhead.packing.packed_rows import fingerprint, keep_as, rows_are_decoded, rows_of, specs_of
 from polyhead.packing.shard_writer import write_shards
+from polyhead.progress import bar
 from polyhead.sources.source import Source
 from polyhead.store.column_codec import Spec, dense_row_bytes, holds, spec_words
 from polyhead.store.files import JOURNAL, MANIFEST, VERSION, read_manifest, write_whole
@@ -117,7 +117,7 @@ def pack(
     }
     with on_disk(folder, "Free some space, or pack into another folder; the same call goes on from there."):
         folder.mkdir(parents=True, exist_ok=True)
-        with Journal(folder, header) as journal, _bar(len(rows), progress) as done:
+        with Journal(folder, header) as journal, bar("packing", len(rows), progress) as done:
             shards = write_shards(rows, folder, specs, journal, threads, done)
             manifest = {
                 "polyhead_store": VERSION,
@@ -265,25 +265,3 @@ def _json(manifest: Mapping[str, Any]) -> str:
     import json
 
     return json.dumps(manifest, indent=1, ensure_ascii=False) + "\n"
-
-
-@contextlib.contextmanager
-def _bar(rows: int, shown_: bool) -> Iterator[Any]:
-    """What is told of rows that are done; a progress bar on a terminal."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    console = Console(stderr=True)
-    if not shown_ or not console.is_terminal:
-        yield lambda count: None
-        return
-    columns = (
-        TextColumn("packing"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("rows"),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=console) as bar:
-        task = bar.add_task("", total=rows)
-        yield lambda count: bar.advance(task, count)

@@ -1,0 +1,131 @@
+"""From what a model gives back to the words, units and pixels of the data."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+import numpy as np
+
+Item = Literal["number", "class", "flag", "mask", "masks", "map"]
+"""A number, a class by its name, yes or no, a mask ``(H, W)`` of ids, one for each box, or numbers for each pixel."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One column of predictions.
+
+    Attributes:
+        values: one entry a row, an array ``(B, ...)`` or a list.
+        item: what its single values are.
+    """
+
+    values: Any
+    item: Item = "number"
+
+    def per_box(self, places: int) -> Answer:
+        """The same with one entry for each of ``places`` boxes a row, where it has one entry a box."""
+        values = self.values
+        if isinstance(values, np.ndarray):
+            return Answer(values.reshape(-1, places, *values.shape[1:]), self.item)
+        return Answer([values[i : i + places] for i in range(0, len(values), places)], self.item)
+
+
+class InOriginal(Protocol):
+    """How one row's image as the model gets it lies in the original image."""
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(height, width) of the original image."""
+
+    def boxes(self, boxes: np.ndarray) -> np.ndarray:
+        """Boxes ``(..., 4)`` of ``xyxy`` in pixels of the original, clipped to it."""
+
+    def points(self, points: np.ndarray) -> np.ndarray:
+        """Points ``(..., 2)`` in pixels of the original."""
+
+    def pixels(self, image: np.ndarray, fill: float, nearest: bool = False) -> np.ndarray:
+        """Numbers for each pixel, float32 ``(h, w)``, resampled to the original; ``fill`` where it was not seen."""
+
+    @property
+    def target(self) -> tuple[int, int]:
+        """(height, width) of the image as the model gets it."""
+
+
+Views = Sequence[InOriginal] | None
+"""One for each row; None where a head lies in no image."""
+
+
+def view_of_each(rows: np.ndarray, views: Views) -> Iterator[tuple[np.ndarray, InOriginal | None]]:
+    """Each row with its view, or with None."""
+    yield from zip(rows, views or itertools.repeat(None), strict=views is not None)
+
+
+def sigmoid(values: np.ndarray) -> np.ndarray:
+    """The probabilities of logits, without overflow."""
+    return np.exp(-np.logaddexp(0, -values))
+
+
+def softmax(values: np.ndarray) -> np.ndarray:
+    """The probabilities of logits over the last axis."""
+    found = np.exp(values - values.max(-1, keepdims=True))
+    return found / found.sum(-1, keepdims=True)
+
+
+def class_values(names: Sequence[Any]) -> np.ndarray:
+    """The classes as an array ``(n,)`` that ids index, of objects where they are words."""
+    if all(type(name) is int for name in names):
+        return np.array(names, np.int64)
+    found = np.empty(len(names), object)
+    found[:] = list(names)
+    return found
+
+
+def label_masks(
+    outputs: np.ndarray, views: Views, binary: bool, multi: bool, logits: bool, fill: int
+) -> Answer:
+    """Masks of the original images, of the classes ``(B, h, w, n)`` of their pixels.
+
+    Args:
+        outputs: how much each class is in each pixel.
+        views: None leaves the size as it is.
+        binary: each class is there or not; else each pixel has the class that is largest.
+        multi: each class has a mask of its own, ``(H, W, n)``.
+        logits: they are logits rather than probabilities.
+        fill: the id of pixels that the model did not see.
+    """
+    found, threshold = [], None
+    if binary:
+        threshold = 0.0 if logits else 0.5
+    for row, view in view_of_each(outputs, views):
+        channels = list(np.moveaxis(row, -1, 0))
+        groups = [[one] for one in channels] if multi else [channels]
+        masks = [_label_mask(group, view, fill, threshold) for group in groups]
+        found.append(np.stack(masks, -1) if multi else masks[0])
+    return Answer(found, "mask")
+
+
+def _label_mask(
+    channels: Sequence[np.ndarray], view: InOriginal | None, fill: int, threshold: float | None
+) -> np.ndarray:
+    """One class after the other, as all of them together may be large in the original."""
+
+    def resampled(one: np.ndarray) -> np.ndarray:
+        return one if view is None else view.pixels(one.astype(np.float32, copy=False), np.nan)
+
+    best = resampled(channels[0])
+    unseen = np.isnan(best)
+    kind = np.uint8 if len(channels) <= 256 else np.uint16
+    if threshold is not None:
+        found = (best >= threshold).astype(kind)
+    else:
+        found = np.zeros(best.shape, kind)
+        for number, one in enumerate(channels[1:], 1):
+            other = resampled(one)
+            larger = other > best
+            found[larger] = number
+            best = np.where(larger, other, best)
+    found[unseen] = fill
+    return found

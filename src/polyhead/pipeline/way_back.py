@@ -1,0 +1,122 @@
+"""From the image as the model gets it back to the original one: boxes, points and pixels of predictions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from polyhead.columns.values import Values
+from polyhead.images import geometry
+from polyhead.kinds import Head, Image
+from polyhead.kinds.missing import is_dense, plain
+from polyhead.pipeline.image_frame import Frame
+from polyhead.pipeline.image_reader import ImageReader
+from polyhead.pipeline.target_images import require_frames
+from polyhead.sources.source import Source
+
+
+@dataclass(frozen=True)
+class ImageView:
+    """How one image as the model gets it lies in the original.
+
+    Attributes:
+        frame: of the original.
+        target: (height, width) of the image as the model gets it.
+        fit: how the original was resized to it.
+        turned: labels lie in the pixels as stored, which Exif turns.
+    """
+
+    frame: Frame
+    target: tuple[int, int]
+    fit: str
+    turned: bool = False
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(height, width) of the original, as its labels see it."""
+        return self.frame.label_size
+
+    @cached_property
+    def _there(self) -> np.ndarray:
+        """From the original to the image of the model."""
+        found = geometry.resize(self.frame.shown, self.target, self.fit)
+        if not self.turned:
+            return found
+        return found @ geometry.orient(self.frame.turn, self.size)
+
+    @cached_property
+    def _back(self) -> np.ndarray:
+        return np.linalg.inv(self._there)
+
+    def points(self, points: np.ndarray) -> np.ndarray:
+        """Points ``(..., 2)`` in pixels of the original."""
+        return geometry.transform(self._back, points)
+
+    def boxes(self, boxes: np.ndarray) -> np.ndarray:
+        """Boxes ``(..., 4)`` of ``xyxy`` in pixels of the original, clipped to it."""
+        ends = self.points(boxes.reshape(*boxes.shape[:-1], 2, 2))
+        found = np.concatenate([ends.min(-2), ends.max(-2)], -1)
+        return np.clip(found, 0, np.tile(self.size[::-1], 2).astype(np.float64))
+
+    def pixels(self, image: np.ndarray, fill: float, nearest: bool = False) -> np.ndarray:
+        """Numbers for each pixel, float32 ``(h, w)``, resampled to the original; ``fill`` where it was not seen."""
+        from polyhead.augment.warp import warp
+
+        height, width = image.shape
+        grid = geometry.scale(self.target[1] / width, self.target[0] / height)
+        matrix = self._back @ grid
+        found = warp(image, matrix, self.size, nearest=nearest, fill=fill)
+        if nearest or not np.isnan(fill):
+            return found
+        # at the edges linear interpolation takes in some of the fill: the nearest pixel is there
+        edge = np.isnan(found)
+        if edge.any():
+            found[edge] = warp(image, matrix, self.size, nearest=True, fill=fill)[edge]
+        return found
+
+
+class WayBack:
+    """The views of the rows of a source, by head.
+
+    Args:
+        source: where rows are.
+        images: the image inputs, resolved.
+        heads: resolved; those that lie in an image have views.
+    """
+
+    def __init__(self, source: Source, images: Mapping[str, Image], heads: Mapping[str, Head]) -> None:
+        self._images, self._heads = images, {}
+        lying = {name: head for name, head in heads.items() if head.layer is not None}
+        if not lying or not images:
+            return
+        owners = require_frames(images, lying)
+        self._heads = {name: owners[name] for name in lying}
+        self._reader = ImageReader(images, ())
+        self._columns = {name: images[name].columns(name)[0] for name in set(self._heads.values())}
+        self._source = source.only(list(dict.fromkeys(self._columns.values())))
+        self._named = source
+
+    def views(self, ids: np.ndarray) -> dict[str, Sequence[ImageView]]:
+        """The views of some rows for each head that lies in an image."""
+        if not self._heads:
+            return {}
+        rows = self._source.coded(ids)
+        numbers = self._named.ids_of(ids).tolist()
+        found = {name: self._of(name, rows[column], numbers) for name, column in self._columns.items()}
+        return {head: found[name] for head, name in self._heads.items()}
+
+    def _of(self, name: str, column: Values, numbers: Sequence[int]) -> list[ImageView]:
+        kind = self._images[name]
+        values: Any = plain(column)
+        target = (kind.shape[0], kind.shape[1])
+        if is_dense(values) and values.ndim > 2:
+            return [ImageView(Frame(values.shape[1:3]), target, kind.fit)] * len(numbers)
+        views = []
+        for value, row in zip(values, numbers, strict=True):
+            frame = self._reader.frame(name, self._reader.open(name, value, row), row)
+            views.append(ImageView(frame, target, kind.fit, frame.turn != 1 and kind.exif == "ignored"))
+        return views

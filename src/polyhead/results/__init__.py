@@ -1,0 +1,1 @@
+"""Brings what a model predicts back to the rows it came from."""

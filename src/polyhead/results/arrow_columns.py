@@ -1,0 +1,152 @@
+"""Predictions as columns of Arrow, and back as arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from polyhead.kinds.answers import Answer, Item
+
+KIND = b"polyhead"
+"""The key in a field's metadata that says what its values are."""
+
+
+def arrow_column(answer: Answer, names: Sequence[Any], gone: np.ndarray | None, depth: int) -> Any:
+    """A column of predictions as a pyarrow ``Array``.
+
+    Args:
+        answer: the values, one entry a row.
+        names: of the classes.
+        gone: the rows without an answer, bool ``(B,)``; None where all have one.
+        depth: how deep lists are lists_of in a row.
+    """
+    import pyarrow as pa
+
+    values = answer.values
+    if answer.item == "map":
+        return _maps(values, gone)
+    if answer.item == "mask":
+        values = [None if _is_gone(gone, i) else _pngs(value) for i, value in enumerate(values)]
+        return pa.array(values, lists_of(pa.binary(), depth))
+    if isinstance(values, np.ndarray) and values.dtype.kind in "biuf":
+        return _of_array(values, gone)
+    base = _value_type(answer, names)
+    rows = [None if _is_gone(gone, i) else _as_lists(value) for i, value in enumerate(values)]
+    return pa.array(rows, lists_of(base, depth))
+
+
+def field_of(name: str, column: Any, item: Item) -> Any:
+    """The field of a column, which says what its values are."""
+    import pyarrow as pa
+
+    return pa.field(name, column.type, metadata={KIND: item.encode()})
+
+
+def lists_of(base: Any, depth: int) -> Any:
+    """Lists of lists of a type."""
+    import pyarrow as pa
+
+    for _ in range(depth):
+        base = pa.list_(base)
+    return base
+
+
+def _is_gone(gone: np.ndarray | None, row: int) -> bool:
+    return gone is not None and bool(gone[row])
+
+
+def _value_type(answer: Answer, names: Sequence[Any]) -> Any:
+    import pyarrow as pa
+
+    if answer.item == "flag":
+        return pa.bool_()
+    if answer.item == "number":
+        return pa.float64() if _holds_doubles(answer.values) else pa.float32()
+    return pa.array(list(names)).type
+
+
+def _holds_doubles(values: Any) -> bool:
+    if isinstance(values, (list, tuple)):
+        return bool(values) and _holds_doubles(values[0])
+    return getattr(values, "dtype", None) == np.float64
+
+
+def _as_lists(value: Any) -> Any:
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    return [_as_lists(one) for one in value] if isinstance(value, list) else value
+
+
+def _of_array(values: np.ndarray, gone: np.ndarray | None) -> Any:
+    import pyarrow as pa
+
+    mask = None if gone is None else np.ascontiguousarray(gone)
+    if values.ndim == 1:
+        return pa.array(values, mask=mask)
+    found = pa.array(np.ascontiguousarray(values).reshape(-1))
+    for axis in range(values.ndim - 1, 0, -1):
+        count, step = int(np.prod(values.shape[:axis])), values.shape[axis]
+        offsets = np.arange(0, count * step + 1, max(step, 1), dtype=np.int32)
+        last = pa.array(mask) if axis == 1 and mask is not None else None
+        found = pa.ListArray.from_arrays(pa.array(offsets), found, mask=last)
+    return found
+
+
+def _maps(values: Sequence[np.ndarray], gone: np.ndarray | None) -> Any:
+    import pyarrow as pa
+
+    depth = values[0].ndim
+    parts = [
+        pa.nulls(1, lists_of(pa.float32(), depth))
+        if _is_gone(gone, i)
+        else _of_array(one.astype(np.float32)[None], None)
+        for i, one in enumerate(values)
+    ]
+    return pa.concat_arrays(parts)
+
+
+def _pngs(mask: Any) -> Any:
+    """A mask ``(H, W)`` as a PNG file; several as a list of them."""
+    if isinstance(mask, list):
+        return [_pngs(one) for one in mask]
+    if mask.ndim == 3:
+        return [png_of(np.ascontiguousarray(mask[..., k])) for k in range(mask.shape[2])]
+    return png_of(mask)
+
+
+def png_of(mask: np.ndarray) -> bytes:
+    """A mask of ids, uint8 or uint16, as a PNG file."""
+    from polyhead.images.encode import encode
+
+    return encode(mask[..., None], "png")
+
+
+def values_of_column(column: Any, item: str) -> Any:
+    """The values of a pyarrow column: an array where rows have one shape and none is missing, else a list."""
+    if item in ("mask", "masks"):
+        return [_of_pngs(value, -1 if item == "mask" else 0) for value in column.to_pylist()]
+    if item == "map":
+        return [None if value is None else np.array(value, np.float32) for value in column.to_pylist()]
+    kind = str(column.type)
+    if not kind.startswith("list"):
+        whole = not column.null_count or kind in ("float", "double")
+        return column.to_numpy(zero_copy_only=False) if whole else column.to_pylist()
+    rows = column.to_pylist()
+    if item == "class" or any(row is None for row in rows):
+        return [row if row is None or item == "class" else np.array(row) for row in rows]
+    arrays = [np.array(row) for row in rows]
+    return np.stack(arrays) if arrays and len({one.shape for one in arrays}) == 1 else arrays
+
+
+def _of_pngs(value: Any, axis: int) -> Any:
+    """One mask, several as channels, or one for each box."""
+    from polyhead.images.decode import decode_mask
+
+    if value is None:
+        return None
+    if isinstance(value, bytes):
+        return decode_mask(value)
+    masks = [_of_pngs(one, -1) for one in value]
+    return np.stack(masks, axis) if masks else masks

@@ -1,0 +1,117 @@
+"""Which of a row's places hold a box: by the head that says whether one is there, and without doubles."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from polyhead.kinds import Head
+from polyhead.kinds.answers import Answer
+
+Answers = Mapping[str, Mapping[str, Answer]]
+"""What each head says, by what is added to its name."""
+
+
+@dataclass(frozen=True)
+class Kept:
+    """The boxes of some rows.
+
+    Attributes:
+        places: which are there, bool ``(B, max_boxes)``.
+        scores: how sure each is, ``(B, max_boxes)``; None where no head says so.
+    """
+
+    places: np.ndarray
+    scores: np.ndarray | None
+
+
+def absent_rows(heads: Mapping[str, Head], answers: Answers) -> dict[str, np.ndarray]:
+    """The rows of each head that do not count, as the head that it is given says no: bool ``(B,)``."""
+    found: dict[str, np.ndarray] = {}
+
+    def of(name: str) -> np.ndarray | None:
+        given = heads[name].given if name in heads else None
+        if given is None or given not in answers:
+            return None
+        if name not in found:
+            no = ~np.asarray(answers[given][""].values, bool)
+            before = of(given)
+            found[name] = no if before is None else no | before
+        return found[name]
+
+    for name in answers:
+        of(name)
+    return found
+
+
+def kept_boxes(name: str, heads: Mapping[str, Head], answers: Answers, corners: np.ndarray) -> Kept:
+    """The boxes of a head that are there.
+
+    Args:
+        name: of the head of boxes.
+        heads: all of them.
+        answers: of all heads.
+        corners: the boxes, ``(B, max_boxes, 4)`` of ``xyxy``.
+    """
+    each = [n for n, head in heads.items() if head.each == name and n in answers]
+    there = next((n for n in each if heads[n].presence), None)
+    classes = next(
+        (n for n in each if "probabilities" in answers[n] and answers[n][""].item == "class"), None
+    )
+    places, scores = np.ones(corners.shape[:2], bool), None
+    if there is not None:
+        places = np.asarray(answers[there][""].values, bool).copy()
+        scores = np.asarray(answers[there]["probability"].values)
+    elif classes is not None:
+        scores = np.asarray(answers[classes]["probability"].values)
+    elif heads[name].given in answers:
+        rows = np.asarray(answers[str(heads[name].given)]["probability"].values)
+        scores = np.repeat(rows[:, None], corners.shape[1], 1)
+    limit = heads[name].nms
+    if limit is not None and scores is not None:
+        kinds = np.zeros(places.shape, np.int64)
+        if classes is not None:
+            kinds = np.asarray(answers[classes]["probabilities"].values).argmax(-1)
+        for row in range(len(places)):
+            some = places[row]
+            places[row] &= non_maximum_suppression(
+                corners[row], np.where(some, scores[row], -1), limit, kinds[row]
+            )
+    return Kept(places, scores)
+
+
+def non_maximum_suppression(
+    boxes: np.ndarray, scores: np.ndarray, limit: float, kinds: np.ndarray
+) -> np.ndarray:
+    """Non-maximum suppression: the boxes that overlap no surer one of their class by more than ``limit``.
+
+    Args:
+        boxes: ``(k, 4)`` of ``xyxy``.
+        scores: ``(k,)``; a box below 0 suppresses nothing.
+        limit: the largest intersection over union with a surer box, in [0, 1].
+        kinds: the class of each, ``(k,)``.
+
+    Returns:
+        Which stay, bool ``(k,)``.
+
+    >>> boxes = np.array([[0.0, 0, 4, 4], [0, 0, 4, 3], [9, 9, 12, 12]])
+    >>> non_maximum_suppression(boxes, np.array([0.6, 0.9, 0.5]), 0.5, np.zeros(3)).tolist()
+    [False, True, True]
+    """
+    overlap = np.where(kinds[:, None] == kinds, box_overlap(boxes, boxes), 0)
+    found = np.zeros(len(boxes), bool)
+    for place in np.argsort(-scores, kind="stable").tolist():
+        found[place] = not (overlap[place, found] > limit).any() and scores[place] >= 0
+    return found
+
+
+def box_overlap(some: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Intersection over union of each of ``(n, 4)`` boxes with each of ``(m, 4)``, ``xyxy``: ``(n, m)``."""
+    low = np.maximum(some[:, None, :2], others[None, :, :2])
+    high = np.minimum(some[:, None, 2:], others[None, :, 2:])
+    shared = np.clip(high - low, 0, None).prod(-1)
+    areas = [np.clip(boxes[:, 2:] - boxes[:, :2], 0, None).prod(-1) for boxes in (some, others)]
+    union = areas[0][:, None] + areas[1] - shared
+    return np.divide(shared, union, out=np.zeros_like(shared), where=union > 0)

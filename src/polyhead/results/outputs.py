@@ -1,0 +1,97 @@
+"""The outputs of a model for the rows of a feed, by head, some rows at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from polyhead.checks.logits import compiled_logits, declared_logits, layer_logits, probable
+from polyhead.checks.model_match import match_model
+from polyhead.errors import ContractError
+from polyhead.feed import Feed
+from polyhead.keras_bridge.structure import Path, leaves, output
+from polyhead.kinds import Head
+
+CHUNK_BYTES = 1 << 26
+"""The most that outputs of one call of ``model.predict`` take."""
+
+
+class Outputs:
+    """Predicts the rows of a feed in their order.
+
+    Args:
+        model: built or not, compiled or not.
+        feed: of the rows; whether they have labels does not matter.
+        heads: resolved, by name.
+
+    Attributes:
+        heads: those whose outputs the model has. A model that makes its loss itself may have others, under their own
+            names, and lack some.
+
+    Raises:
+        ContractError: for a model that does not fit.
+    """
+
+    def __init__(self, model: Any, feed: Feed, heads: Mapping[str, Head]) -> None:
+        self._model, self._feed = model, feed
+        fit = match_model(model, feed.inputs, heads, feed.batch_size)
+        if fit.structure is None:
+            raise ContractError(*fit.errors)
+        self._paths: dict[str, Path] | None = None
+        self.heads = dict(heads)
+        if not fit.structure.own_loss:
+            self._paths = {name: path for path, name in leaves(fit.structure.outputs)}
+        self._logits: dict[str, bool] = {}
+
+    def __iter__(self) -> Iterator[tuple[np.ndarray, dict[str, np.ndarray]]]:
+        """Some rows as the numbers of the feed's source, int64 ``(B,)``, and their outputs ``(B, *output_shape)``."""
+        rows, step, start = self._feed.num_samples, self._rows_at_once(), 0
+        while start < rows:
+            stop = min(start + step, rows)
+            found = self._model.predict(self._feed.between(start, stop), verbose=0)
+            yield np.arange(start, stop, dtype=np.int64), self._by_name(found)
+            start = stop
+
+    def _rows_at_once(self) -> int:
+        row = sum(4 * int(np.prod(head.output_shape)) for head in self.heads.values())
+        batch = self._feed.batch_size
+        return max(1, CHUNK_BYTES // max(1, row) // batch) * batch
+
+    def _by_name(self, found: Any) -> dict[str, np.ndarray]:
+        if self._paths is None:
+            named = {_own_name(path): value for path, value in leaves(found)}
+            self.heads = {n: h for n, h in self.heads.items() if _has_shape(h, named.get(n))}
+        else:
+            named = {name: output(found, self._paths[name]) for name in self.heads}
+        return {name: np.asarray(value, np.float32) for name, value in named.items()}
+
+    def logits(self, name: str, outputs: np.ndarray) -> bool:
+        """Whether the outputs of a head are logits.
+
+        By the loss that the model was compiled with, by that of the head, by the activation of the output's layer, or
+        else by the first of the outputs.
+        """
+        if name not in self._logits:
+            self._logits[name] = self._tell(name, outputs)
+        return self._logits[name]
+
+    def _tell(self, name: str, outputs: np.ndarray) -> bool:
+        head = self.heads[name]
+        if not head.probabilities:
+            return False
+        for known in (compiled_logits(self._model, name), declared_logits(head)):
+            if known is not None:
+                return known
+        known = None if self._paths is None else layer_logits(self._model, self._paths[name])
+        return not probable(outputs, head) if known is None else known
+
+
+def _own_name(path: Path) -> str:
+    """The name of an output that is no head's."""
+    return "_".join(str(key) for key in path) or "output"
+
+
+def _has_shape(head: Head, found: Any) -> bool:
+    return found is not None and tuple(np.shape(found)[1:]) == head.output_shape

@@ -1,0 +1,198 @@
+"""Predictions as a table, one row for each row of the data."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from polyhead.errors import ContractError, DataError, Problem, as_path, place, shown, similar
+from polyhead.kinds import Head
+from polyhead.results.arrow_columns import KIND, values_of_column
+
+
+class Predictions:
+    """What a model predicts of rows, in their order; `polyhead.predict` makes it.
+
+    ``predictions["kind"]`` gives a column as an array, or as a list where rows have unequal shapes or no answer;
+    ``predictions[0]`` gives a row as a dict. Iterating gives all rows, one after the other.
+
+    Attributes:
+        heads: the heads, by name.
+        columns: the names of all columns.
+        path: the Parquet file that holds them; None where they are in memory.
+    """
+
+    def __init__(self, heads: Mapping[str, Head], table: Any = None, path: Path | None = None) -> None:
+        self.heads, self.path = dict(heads), path
+        self._held = table
+
+    @property
+    def _table(self) -> Any:
+        if self._held is None:
+            import pyarrow.parquet as pq
+
+            return pq.read_table(str(self.path), memory_map=True)
+        return self._held
+
+    @property
+    def _schema(self) -> Any:
+        if self._held is None:
+            import pyarrow.parquet as pq
+
+            return pq.read_schema(str(self.path))
+        return self._held.schema
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The names of all columns."""
+        return tuple(self._schema.names)
+
+    def __len__(self) -> int:
+        """The number of rows."""
+        if self._held is None:
+            import pyarrow.parquet as pq
+
+            return int(pq.read_metadata(str(self.path)).num_rows)
+        return int(self._held.num_rows)
+
+    def __getitem__(self, key: str | int) -> Any:
+        """A column by its name, or a row by its place."""
+        if isinstance(key, str):
+            self._require(key)
+            return values_of_column(self._only([key]).column(key).combine_chunks(), self._item(key))
+        at = range(len(self))[key]
+        return next(_row_dicts(self._table.slice(at, 1), self._items()))
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        items = self._items()
+        for batch in self._batches():
+            yield from _row_dicts(batch, items)
+
+    def _batches(self) -> Iterator[Any]:
+        """The table in parts that fit into memory."""
+        import pyarrow as pa
+
+        if self._held is not None:
+            for start in range(0, len(self), 1024):
+                yield self._held.slice(start, 1024)
+            return
+        import pyarrow.parquet as pq
+
+        with pq.ParquetFile(str(self.path)) as file:
+            for batch in file.iter_batches(1024):
+                yield pa.Table.from_batches([batch])
+
+    def _only(self, names: list[str]) -> Any:
+        if self._held is None:
+            import pyarrow.parquet as pq
+
+            return pq.read_table(str(self.path), columns=names, memory_map=True)
+        return self._held.select(names)
+
+    def _item(self, name: str) -> str:
+        return str(((self._schema.field(name).metadata or {}).get(KIND) or b"").decode())
+
+    def _items(self) -> dict[str, str]:
+        return {name: self._item(name) for name in self.columns}
+
+    def _require(self, name: str) -> None:
+        if name not in self.columns:
+            expected = f"one of the columns {', '.join(self.columns)}"
+            raise ContractError(
+                Problem("predictions[...]", expected, shown(name), similar(name, self.columns))
+            )
+
+    def __repr__(self) -> str:
+        where = "" if self.path is None else f", in {self.path}"
+        lines = [f"Predictions({len(self):,} rows{where})"]
+        lines += [f"  {field.name}: {field.type}" for field in self._schema if _is_short(field)]
+        return "\n".join(lines)
+
+    # As other tables ----------------------------------------------------------------------------------
+
+    def to_arrow(self) -> Any:
+        """A pyarrow ``Table``. Masks are PNG files of class ids."""
+        return self._table
+
+    def to_pandas(self) -> Any:
+        """A pandas ``DataFrame``. Masks are arrays of class ids, ``(H, W)`` or ``(H, W, n)``.
+
+        Raises:
+            ModuleNotFoundError: without pandas.
+        """
+        table, items = self._table, self._items()
+        frame = table.to_pandas()
+        for name, item in items.items():
+            if item in ("mask", "masks", "map"):
+                found = np.empty(len(frame), object)
+                for row, value in enumerate(values_of_column(table.column(name), item)):
+                    found[row] = value
+                frame[name] = found
+        return frame
+
+    def to_polars(self) -> Any:
+        """A polars ``DataFrame``. Masks are PNG files of class ids.
+
+        Raises:
+            ModuleNotFoundError: without polars.
+        """
+        import polars
+
+        return polars.from_arrow(self._table)
+
+    def write_parquet(self, path: str | os.PathLike[str]) -> None:
+        """Write a Parquet file. Masks are PNG files of class ids.
+
+        Raises:
+            DataError: for a path that cannot be written.
+        """
+        import pyarrow.parquet as pq
+
+        file = as_path(path, "write_parquet(path)")
+        with writing(file) as temporary:
+            pq.write_table(self._table, str(temporary))
+
+
+class writing:
+    """Writes a file whole or not at all: it has another name until it is done."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._temporary = file.with_name(f".{file.name}.{os.getpid()}")
+
+    def __enter__(self) -> Path:
+        if not self._file.parent.is_dir():
+            fix = "Make the folder first."
+            raise DataError(Problem(place(file=str(self._file)), "a folder that exists", "none", fix))
+        return self._temporary
+
+    def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
+        if error is None:
+            os.replace(self._temporary, self._file)
+            return
+        self._temporary.unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            found = error.strerror or str(error)
+            raise DataError(
+                Problem(place(file=str(self._file)), "a file that can be written", found)
+            ) from error
+
+
+def _is_short(field: Any) -> bool:
+    return len(str(field.type)) < 200
+
+
+def _row_dicts(table: Any, items: Mapping[str, str]) -> Iterator[dict[str, Any]]:
+    columns = {name: _row_values(table.column(name).combine_chunks(), item) for name, item in items.items()}
+    for row in range(table.num_rows):
+        yield {name: values[row] for name, values in columns.items()}
+
+
+def _row_values(column: Any, item: str) -> Any:
+    found = values_of_column(column, item)
+    plain = isinstance(found, np.ndarray) and found.ndim == 1
+    return column.to_pylist() if plain else found

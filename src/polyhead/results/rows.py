@@ -1,0 +1,111 @@
+"""Rows to predict, in any form in which people have them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from polyhead.columns.image_values import is_pillow
+from polyhead.errors import DataError, Problem, shown
+from polyhead.images.headers import ENDINGS
+from polyhead.kinds import Image, Input
+from polyhead.readers.as_source import as_source
+from polyhead.sources.source import Source
+from polyhead.sources.tables import is_table
+from polyhead.store.files import is_store
+
+
+def as_rows(data: Any, inputs: Mapping[str, Input]) -> Source:
+    """A source of the rows that a user wants to have predicted.
+
+    Args:
+        data: as for `Feed`, or one row: ``{column: value}``, a row of a frame, a list of such rows. For a model with
+            one input column also its values by themselves, or one of them: a path, the encoded bytes, an array; and
+            the folder of images.
+        inputs: of the model, resolved.
+
+    Raises:
+        DataError: for other data, and for a folder without an image.
+    """
+    columns = {c: kind for name, kind in inputs.items() for c in kind.columns(name)}
+    if isinstance(data, Source) or is_table(data):
+        return as_source(data, tuple(columns))
+    if hasattr(data, "to_dict") and getattr(data, "ndim", 0) == 1:
+        data = data.to_dict()  # a row of a frame
+    if isinstance(data, Sequence) and data and all(isinstance(row, Mapping) for row in data):
+        data = {c: [row[c] for row in data] for c in data[0] if all(c in row for row in data)}
+    if isinstance(data, Mapping):
+        one = all(c in data and _is_one(data[c], kind, len(columns)) for c, kind in columns.items())
+        return as_source({c: [data[c]] for c in data} if one else data, tuple(columns))
+    if len(columns) == 1:
+        ((column, kind),) = columns.items()
+        values = _values(data, kind)
+        if values is not None:
+            return as_source({column: values})
+    elif not isinstance(data, (str, os.PathLike)):
+        names = ", ".join(f'"{c}": ...' for c in columns)
+        fix = f"The model reads several columns: give {{{names}}}, or a table with them."
+        raise DataError(Problem("data", "columns by name", shown(type(data).__name__), fix))
+    return as_source(data, tuple(columns))
+
+
+def _values(data: Any, kind: Input) -> Any:
+    """The values of the only input column; None where data is something else, as the path of a table."""
+    if isinstance(data, (str, os.PathLike)):
+        path = Path(data)
+        if not isinstance(kind, Image) or is_store(path):
+            return None
+        if path.is_dir():
+            return _images_in(path) or _without_images(path)
+        return [os.fspath(data)] if path.suffix.lower() in ENDINGS else None
+    if isinstance(data, (bytes, bytearray, memoryview)) or is_pillow(data):
+        return [data]
+    if isinstance(data, (list, tuple, np.ndarray)):
+        return [data] if _is_one(data, kind, 1) else data
+    return None
+
+
+def _is_one(value: Any, kind: Input, columns: int) -> bool:
+    """Whether a value is that of one row, rather than those of many."""
+    if isinstance(value, (str, bytes, bytearray, memoryview, os.PathLike)) or is_pillow(value):
+        return True
+    shape = _shape(value)
+    if not shape:
+        return shape == ()
+    own = kind.shape
+    return (isinstance(kind, Image) is False and shape == own) or (
+        isinstance(kind, Image) and isinstance(value, np.ndarray) and _is_image(shape, own)
+    )
+
+
+def _is_image(shape: tuple[int, ...], own: tuple[int, ...]) -> bool:
+    return len(shape) == 3 and shape[-1] == own[-1] and shape[-1] in (1, 3, 4)
+
+
+def _shape(value: Any) -> tuple[int, ...] | None:
+    """The shape of an array or of lists_of lists; None for what has none."""
+    if (
+        isinstance(value, (list, tuple))
+        and value
+        and not isinstance(value[0], (int, float, list, tuple, np.ndarray))
+    ):
+        return None
+    try:
+        return np.shape(value)
+    except ValueError:
+        return None
+
+
+def _images_in(folder: Path) -> list[str]:
+    found = (path for path in folder.rglob("*") if path.suffix.lower() in ENDINGS)
+    return [os.fspath(path) for path in sorted(found) if not path.name.startswith(".")]
+
+
+def _without_images(folder: Path) -> list[str] | None:
+    if any(folder.glob("*.parquet")):
+        return None
+    raise DataError(Problem(f"data, folder `{folder}`", "images in it", "none"))

@@ -1,0 +1,388 @@
+"""Predictions of every kind of head, in the words, units and pixels of the data."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+import polyhead as ph
+
+ROWS = 40
+KINDS = ("cat", "dog", "emu")
+
+
+def table(rows=ROWS, seed=0):
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(rows, 4)).astype("float32")
+    return {
+        "x": x,
+        "sold": rng.integers(0, 2, rows),
+        "kind": rng.choice(KINDS, rows),
+        "tags": [list(rng.choice(["new", "red"], rng.integers(0, 3), replace=False)) for _ in range(rows)],
+        "price": 2 * x[:, 0],
+        "vector": rng.normal(size=(rows, 3)),
+    }
+
+
+HEADS = {
+    "sold": ph.Binary(),
+    "kind": ph.Categorical(),
+    "tags": ph.MultiLabel(),
+    "price": ph.Regression(),
+    "vector": ph.Embedding(3),
+}
+
+
+def linear_model(feed, logits=False):
+    x = keras.Input((4,), name="x")
+    if not logits:
+        return keras.Model(x, ph.outputs(x, feed))
+    units = {name: head.output_shape[-1] for name, head in feed.heads.items()}
+    return keras.Model(x, {name: keras.layers.Dense(count, name=name)(x) for name, count in units.items()})
+
+
+@pytest.fixture(scope="module")
+def trained():
+    keras.utils.set_random_seed(3)
+    feed = ph.Feed(table(), inputs="x", heads=HEADS, batch_size=8)
+    model = ph.compile(linear_model(feed), feed, optimizer=keras.optimizers.Adam(0.05))
+    model.fit(feed, epochs=2, verbose=0)
+    return model, feed
+
+
+def test_each_kind_answers_in_the_words_of_the_data(trained):
+    model, _ = trained
+    new = {"x": table(21, seed=1)["x"]}
+    raw = model.predict(new["x"], verbose=0)
+    found = ph.predict(model, new, batch_size=8, probabilities=True)
+    assert found.columns == (
+        *("id", "sold", "sold_probability", "kind", "kind_probability", "kind_probabilities"),
+        *("tags", "tags_probability", "tags_probabilities", "price", "vector"),
+    )
+    assert found["id"].tolist() == list(range(21))
+    assert found["sold"].tolist() == (raw["sold"][:, 0] >= 0.5).tolist()
+    assert np.allclose(found["sold_probability"], raw["sold"][:, 0], atol=1e-5)
+    ids = raw["kind"].argmax(1)
+    assert found["kind"].tolist() == [KINDS[k] for k in ids]
+    assert np.allclose(found["kind_probability"], raw["kind"].max(1), atol=1e-5)
+    assert found[20]["kind_probabilities"] == pytest.approx(
+        dict(zip(KINDS, raw["kind"][20], strict=True)), abs=1e-5
+    )
+    tags = [[name for name, p in zip(("new", "red"), row, strict=True) if p >= 0.5] for row in raw["tags"]]
+    assert [list(one) for one in found["tags"]] == tags
+    assert np.allclose(found["price"], raw["price"][:, 0], atol=1e-3)
+    assert np.allclose(found["vector"], raw["vector"], atol=1e-5)
+
+
+def test_logits_become_probabilities():
+    feed = ph.Feed(table(), inputs="x", heads=HEADS, batch_size=8)
+    model = linear_model(feed, logits=True)
+    raw = model.predict(table()["x"], verbose=0)
+    for compiled in (False, True):
+        if compiled:
+            ph.compile(model, feed, optimizer="sgd")
+        found = ph.predict(model, feed)
+        assert np.allclose(found["sold_probability"], 1 / (1 + np.exp(-raw["sold"][:, 0])), atol=1e-5)
+        odds = np.exp(raw["kind"])
+        assert np.allclose(found["kind_probability"], odds.max(1) / odds.sum(1), atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "one",
+    [
+        lambda x: {"x": x[2]},
+        lambda x: {"x": x[2].tolist()},
+        lambda x: x[2],
+        lambda x: x[2].tolist(),
+        lambda x: [{"x": x[2]}],
+    ],
+)
+def test_one_row_needs_no_batch(trained, one):
+    model, feed = trained
+    every = ph.predict(model, feed)
+    found = ph.predict(model, one(table()["x"]))
+    assert len(found) == 1
+    assert found[0]["kind"] == every[2]["kind"]
+    assert found[0]["price"] == pytest.approx(every[2]["price"], rel=1e-4)
+
+
+def test_labels_are_neither_needed_nor_read(trained):
+    model, _ = trained
+    wrong = {**table(5), "kind": ["unicorn"] * 5, "sold": [7] * 5}
+    found = ph.predict(model, wrong, keep=["kind", "price"])
+    assert found["kind_data"].tolist() == ["unicorn"] * 5
+    assert np.allclose(found["price_data"], table(5)["price"])
+
+
+def test_selected_rows_keep_their_numbers(trained):
+    model, feed = trained
+    found = ph.predict(model, feed.on(feed.source.select([7, 3, 3])))
+    every = ph.predict(model, feed)
+    assert found["id"].tolist() == [7, 3, 3]
+    assert np.allclose(found["price"], every["price"][[7, 3, 3]], atol=1e-4)
+
+
+def test_a_shuffled_feed_is_predicted_in_the_order_of_its_rows(trained):
+    model, feed = trained
+    other = feed.on(table(), shuffle=True, drop_remainder=True, batch_size=16)
+    assert np.allclose(ph.predict(model, other)["price"], ph.predict(model, feed)["price"], atol=1e-4)
+
+
+def test_a_file_takes_the_rows_as_they_come(trained, tmp_path, monkeypatch):
+    monkeypatch.setattr("polyhead.results.outputs.CHUNK_BYTES", 8 * 4 * 10)
+    model, feed = trained
+    path = tmp_path / "out.parquet"
+    found = ph.predict(model, feed, path=path)
+    whole = ph.predict(model, feed)
+    assert found.path == path
+    assert len(found) == ROWS
+    assert [row["kind"] for row in found] == whole["kind"].tolist()
+    assert np.allclose(found["price"], whole["price"])
+    assert found[-1]["id"] == ROWS - 1
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["out.parquet"]
+
+
+def test_an_error_on_the_way_leaves_no_file(trained, tmp_path):
+    model, _ = trained
+    with pytest.raises(ph.DataError, match="finite"):
+        ph.predict(model, {"x": np.full((5, 4), np.nan)}, path=tmp_path / "out.parquet")
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(ph.DataError) as wrong:
+        ph.predict(model, table(5), path=tmp_path / "no" / "out.parquet")
+    place = tmp_path / "no" / "out.parquet"
+    assert (
+        str(wrong.value) == f"file {place}: expected a folder that exists, got none. Make the folder first."
+    )
+
+
+def test_tables_in_other_libraries(trained, tmp_path):
+    model, feed = trained
+    found = ph.predict(model, feed)
+    frame = found.to_pandas()
+    assert frame["kind"].tolist() == found["kind"].tolist()
+    assert found.to_polars()["price"].to_list() == found["price"].tolist()
+    assert found.to_arrow().num_rows == ROWS
+    found.write_parquet(tmp_path / "a.parquet")
+    assert ph.read_table(tmp_path / "a.parquet").read([3])["kind"][0] == found["kind"][3]
+
+
+LOAD = """
+import json, sys
+import keras, numpy as np, polyhead as ph
+model = keras.saving.load_model(sys.argv[1])
+found = ph.predict(model, {"x": np.load(sys.argv[2])})
+print("found", json.dumps({name: np.asarray(found[name]).tolist() for name in ("sold", "kind", "price")}))
+"""
+
+
+@pytest.mark.slow
+def test_a_loaded_model_predicts_alike_in_a_new_process(trained, tmp_path):
+    model, feed = trained
+    model.save(tmp_path / "m.keras")
+    np.save(tmp_path / "x.npy", table()["x"])
+    done = subprocess.run(
+        [sys.executable, "-c", LOAD, str(tmp_path / "m.keras"), str(tmp_path / "x.npy")],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=dict(os.environ),
+        timeout=250,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    got = json.loads(done.stdout.strip().splitlines()[-1].removeprefix("found "))
+    found = ph.predict(model, feed)
+    assert got["sold"] == found["sold"].tolist()
+    assert got["kind"] == found["kind"].tolist()
+    assert got["price"] == pytest.approx(found["price"].tolist(), rel=1e-4)
+
+
+def test_a_model_without_a_declaration_says_what_to_do():
+    x = keras.Input((4,), name="x")
+    plain = keras.Model(x, keras.layers.Dense(1, name="price")(x))
+    with pytest.raises(ph.ContractError) as error:
+        ph.predict(plain, table())
+    assert str(error.value) == (
+        "predict(model): expected a model that ph.compile compiled, got 'Functional'. Compile it with "
+        "ph.compile(model, feed, ...), give a Feed as data, or declaration=feed.declaration."
+    )
+    feed = ph.Feed(table(), inputs="x", heads={"price": ph.Regression()})
+    want = plain.predict(table()["x"], verbose=0)[:, 0]
+    assert np.allclose(ph.predict(plain, feed)["price"], want, atol=1e-4)
+    assert np.allclose(ph.predict(plain, table(), declaration=feed.declaration)["price"], want, atol=1e-4)
+
+
+class OwnLoss(keras.Model):
+    """A model whose outputs are not its heads."""
+
+    def __init__(self):
+        super().__init__()
+        self.score = keras.layers.Dense(1)
+        self.hidden = keras.layers.Dense(2)
+
+    def call(self, x):
+        return {"price": self.score(x), "latent": self.hidden(x)}
+
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        return keras.ops.mean((y["price"] - y_pred["price"] - 0 * y_pred["latent"][:, :1]) ** 2)
+
+
+def test_outputs_that_are_no_heads_keep_their_names():
+    feed = ph.Feed(table(), inputs="x", heads={"price": ph.Regression(), "sold": ph.Binary()}, batch_size=8)
+    model = OwnLoss()
+    model.compile(optimizer="sgd")
+    model.fit(feed, verbose=0)
+    raw = model.predict(feed, verbose=0)
+    found = ph.predict(model, feed)
+    assert found.columns == ("id", "latent", "price")
+    assert np.allclose(found["latent"], raw["latent"], atol=1e-5)
+    assert np.allclose(found["price"], raw["price"][:, 0], atol=1e-3)
+
+
+def test_given_leaves_out_what_does_not_count():
+    data = {"x": np.array([[9.0], [-9]], "float32"), "there": [1, 0], "size": [1.0, 2.0], "kind": ["a", "b"]}
+    heads = {
+        "there": ph.Binary(),
+        "size": ph.Regression(given="there"),
+        "kind": ph.Categorical(given="there"),
+    }
+    feed = ph.Feed(data, inputs="x", heads=heads)
+    x = keras.Input((1,), name="x")
+    outputs = {
+        "there": keras.layers.Activation("sigmoid", name="there")(x),
+        "size": keras.layers.Dense(1, name="size")(x),
+        "kind": keras.layers.Dense(2, "softmax", name="kind")(x),
+    }
+    found = ph.predict(keras.Model(x, outputs), feed)
+    assert found["there"].tolist() == [True, False]
+    assert found[0]["kind"] in ("a", "b")
+    assert found[1]["kind"] is None
+    assert np.isnan(found["size"]).tolist() == [False, True]
+
+
+class Fixed(keras.Model):
+    """Gives the same outputs for each row, as a model that was trained well would."""
+
+    def __init__(self, outputs):
+        super().__init__()
+        self.fixed = {name: np.asarray(value, "float32") for name, value in outputs.items()}
+
+    def call(self, image):
+        rows = keras.ops.mean(image, axis=(1, 2, 3)) * 0
+        return {
+            name: keras.ops.reshape(rows, (-1, *[1] * value.ndim)) + keras.ops.convert_to_tensor(value)[None]
+            for name, value in self.fixed.items()
+        }
+
+
+def picture_feed(folder, max_boxes):
+    from PIL import Image
+
+    paths = []
+    for number, (width, height) in enumerate([(80, 40), (40, 40)]):
+        paths.append(str(Path(folder) / f"{number}.png"))
+        Image.new("RGB", (width, height)).save(paths[-1])
+    boxes = [[[0, 0, 20, 20], [4, 4, 9, 9]]] * 2 if max_boxes > 1 else [[0, 0, 20, 20]] * 2
+    data = {"image": paths, "box": boxes, "kind": [["cat", "dog"][:max_boxes]] * 2}
+    heads = {
+        "box": ph.Boxes(max_boxes, format="xywh", normalized=True, column_normalized=False, nms=0.5),
+        "there": ph.Binary(each="box", column="box"),
+        "kind": ph.Categorical(["cat", "dog"], each="box"),
+    }
+    return ph.Feed(data, inputs={"image": ph.Image(20, 20)}, heads=heads)
+
+
+def test_boxes_come_in_pixels_of_the_original_sure_and_without_doubles(tmp_path):
+    feed = picture_feed(tmp_path, 4)
+    boxes = [[0, 0, 0.5, 0.5], [0, 0, 0.5, 0.45], [0.5, 0.5, 1, 1], [0.1, 0.1, 0.2, 0.2]]
+    kinds = [[0.9, 0.1], [0.8, 0.2], [0.3, 0.7], [0.5, 0.5]]
+    model = Fixed({"box": boxes, "there": [[0.8], [0.9], [0.6], [0.3]], "kind": kinds})
+    found = ph.predict(model, feed)
+    assert found["file"].tolist() == [str(tmp_path / "0.png"), str(tmp_path / "1.png")]
+    assert np.allclose(found["box"][0], [[0, 0, 40, 18], [40, 20, 40, 20]], atol=1e-3)
+    assert np.allclose(found["box"][1], [[0, 0, 20, 18], [20, 20, 20, 20]], atol=1e-3)
+    assert [list(row) for row in found["kind"]] == [["cat", "dog"]] * 2
+    assert np.allclose(found["box_score"][0], [0.9, 0.6])
+    assert np.allclose(found["kind_probability"][0], [0.8, 0.7])
+
+
+def test_a_single_box_is_one_entry_a_row(tmp_path):
+    feed = picture_feed(tmp_path, 1)
+    outputs = {"box": [[0, 0, 0.5, 0.5]], "there": [[0.8]], "kind": [[0.1, 0.9]]}
+    found = ph.predict(Fixed(outputs), feed)
+    assert np.allclose(found["box"], [[0, 0, 40, 20], [0, 0, 20, 20]], atol=1e-3)
+    assert found["kind"].tolist() == ["dog", "dog"]
+    assert found["there"].tolist() == [True, True]
+    outputs["there"] = [[0.2]]
+    found = ph.predict(Fixed(outputs), feed)
+    assert found["box"] == [None, None]
+    assert found["kind"] == [None, None]
+
+
+def test_images_by_themselves(tmp_path):
+    feed = picture_feed(tmp_path, 1)
+    model = Fixed({"box": [[0, 0, 0.5, 0.5]], "there": [[0.8]], "kind": [[0.1, 0.9]]})
+    want = ph.predict(model, feed)["box"]
+    paths = [tmp_path / "0.png", tmp_path / "1.png"]
+    given = feed.declaration
+    for data in (tmp_path, paths, [path.read_bytes() for path in paths], {"image": paths}):
+        assert np.allclose(ph.predict(model, data, declaration=given)["box"], want)
+    for one in (
+        paths[0],
+        str(paths[0]),
+        paths[0].read_bytes(),
+        {"image": paths[0]},
+        np.zeros((40, 80, 3), np.uint8),
+    ):
+        found = ph.predict(model, one, declaration=given)
+        assert len(found) == 1
+        assert np.allclose(found["box"], want[:1])
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(ph.DataError) as error:
+        ph.predict(model, tmp_path / "empty", declaration=given)
+    assert str(error.value) == f"data, folder `{tmp_path / 'empty'}`: expected images in it, got none."
+
+
+def test_masks_are_ids_in_the_size_of_the_original(tmp_path):
+    from PIL import Image
+
+    Image.new("RGB", (80, 40)).save(tmp_path / "a.png")
+    mask = np.zeros((40, 80), np.uint8)
+    data = {"image": [str(tmp_path / "a.png")], "mask": [mask], "both": [np.stack([mask] * 2, -1)]}
+    heads = {"mask": ph.Mask(["sky", "sea", "land"]), "both": ph.Mask(2, multi=True)}
+    feed = ph.Feed(data, inputs={"image": ph.Image(20, 20)}, heads=heads)
+    ids = np.zeros((20, 20), int)
+    ids[:, 10:], ids[10:, 10:] = 1, 2
+    two = np.stack([ids == 1, ids > 0], -1)
+    found = ph.predict(Fixed({"mask": np.eye(3)[ids], "both": two}), feed, path=tmp_path / "o.parquet")
+    large = np.kron(ids, np.ones((2, 4), int))
+    assert found["mask"][0].dtype == np.uint8
+    assert np.array_equal(found["mask"][0], large)
+    assert (found["both"][0] != np.stack([large == 1, large > 0], -1)).mean() < 0.01  # corners are rounded
+    assert np.array_equal(found.to_pandas()["mask"][0], large)
+    assert isinstance(found.to_arrow()["mask"][0].as_py(), bytes)
+
+
+def test_an_unknown_column_names_those_that_are_there(trained):
+    model, feed = trained
+    with pytest.raises(ph.ContractError, match="Did you mean"):
+        ph.predict(model, feed)["kinds"]
+
+
+def test_several_inputs_are_given_by_name():
+    data = {"a": [1.0, 2], "b": [3.0, 4], "y": [0.0, 1]}
+    feed = ph.Feed(data, inputs=["a", "b"], heads={"y": ph.Regression()})
+    inputs = {name: keras.Input((1,), name=name) for name in "ab"}
+    y = keras.layers.Dense(1, name="y")(keras.layers.Concatenate()([*inputs.values()]))
+    model = keras.Model(inputs, y)
+    assert len(ph.predict(model, {"a": 1.0, "b": 2.0}, declaration=feed.declaration)) == 1
+    with pytest.raises(ph.DataError) as error:
+        ph.predict(model, [1.0, 2.0], declaration=feed.declaration)
+    assert str(error.value) == (
+        'data: expected columns by name, got \'list\'. The model reads several columns: give {"a": ..., "b": ...}, '
+        "or a table with them."
+    )

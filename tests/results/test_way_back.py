@@ -1,0 +1,146 @@
+"""A label that goes through the feed and comes back as a prediction lies where it lay."""
+
+from __future__ import annotations
+
+from itertools import product
+from typing import Any
+
+import numpy as np
+import pytest
+
+import polyhead as ph
+from polyhead.kinds.answers import Answer
+from polyhead.pipeline.way_back import WayBack
+
+pytest.importorskip("cv2")
+from PIL import Image as Pillow
+
+SIZES = [(120, 90), (75, 110), (64, 64), (84, 77)]
+TURNED = (1, 2, 3, 4, 5, 6, 7, 8)
+
+
+def scene(height: int, width: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """An image, a mask of three classes, two boxes of ``xyxy`` and three points in it, all in the middle."""
+    rows, columns = np.mgrid[:height, :width]
+    y, x = (rows + 0.5) / height, (columns + 0.5) / width
+    mask = np.zeros((height, width), np.uint8)
+    mask[(abs(y - 0.5) < 0.2) & (abs(x - 0.5) < 0.2)] = 1
+    mask[(y - 0.5) ** 2 + (x - 0.5) ** 2 < 0.01] = 2
+    image = np.stack([mask * 100] * 3, -1)
+    sides = np.array([width, height] * 2, np.float64)
+    boxes = np.array([[0.4, 0.3, 0.62, 0.7], [0.35, 0.45, 0.5, 0.5]]) * sides
+    points = np.array([[0.4, 0.5], [0.5, 0.35], [0.62, 0.6]]) * sides[:2]
+    return image, mask, boxes, points
+
+
+def as_outputs(head: ph.kinds.Head, labels: np.ndarray) -> np.ndarray:
+    """Labels as a model that is always right would give them."""
+    if head.layer == "mask" and labels.ndim == 3:
+        return np.eye(len(head.names), dtype=np.float32)[labels]
+    return labels
+
+
+def there_and_back(data: dict[str, Any], inputs: Any, heads: Any) -> dict[str, dict[str, Answer]]:
+    feed = ph.Feed(data, inputs=inputs, heads=heads, batch_size=len(data["image"]))
+    batch = next(feed.batches())
+    views = WayBack(feed.source, feed.inputs, feed.heads).views(batch.ids)
+    return {
+        name: head.decode(as_outputs(head, batch.labels[name]), False, views[name])
+        for name, head in feed.heads.items()
+    }
+
+
+def in_format(boxes: np.ndarray, form: str) -> np.ndarray:
+    a, b, c, d = boxes.T
+    found = {
+        "xyxy": (a, b, c, d),
+        "xywh": (a, b, c - a, d - b),
+        "cxcywh": ((a + c) / 2, (b + d) / 2, c - a, d - b),
+        "yxyx": (b, a, d, c),
+    }
+    return np.stack(found[form], -1)
+
+
+@pytest.mark.parametrize("fit", ["stretch", "contain", "cover"])
+@pytest.mark.parametrize("form", ["xyxy", "xywh", "cxcywh", "yxyx"])
+@pytest.mark.parametrize("normalized", [False, True])
+def test_boxes_and_points_come_back_to_their_pixels(fit: str, form: str, normalized: bool) -> None:
+    scenes = [scene(*size) for size in SIZES]
+    data = {
+        "image": [image for image, *_ in scenes],
+        "box": [in_format(boxes, form) for _, _, boxes, _ in scenes],
+        "points": [points for *_, points in scenes],
+    }
+    unit: Any = {"normalized": normalized, "column_normalized": False}
+    heads = {"box": ph.Boxes(2, format=form, **unit), "points": ph.Keypoints(3, **unit)}
+    found = there_and_back(data, {"image": ph.Image(48, 64, fit=fit)}, heads)
+    for name in ("box", "points"):
+        assert np.abs(found[name][""].values - np.stack(data[name])).max() < 1e-3
+
+
+@pytest.mark.parametrize("fit", ["stretch", "contain", "cover"])
+@pytest.mark.parametrize("size", [None, (24, 24)])
+def test_masks_come_back_in_the_size_of_the_original(fit: str, size: Any) -> None:
+    scenes = [scene(*size) for size in SIZES]
+    masks = [mask for _, mask, *_ in scenes]
+    data = {"image": [image for image, *_ in scenes], "mask": masks, "object": [mask > 0 for mask in masks]}
+    heads = {
+        "mask": ph.Mask(["background", "square", "disc"], size=size),
+        "object": ph.Mask(size=size),
+    }
+    found = there_and_back(data, {"image": ph.Image(144, 144, fit=fit)}, heads)
+    allowed = 0.01 if size is None else 0.05  # a mask of 24 x 24 has no finer edges
+    for name in heads:
+        for mask, true in zip(found[name][""].values, data[name], strict=True):
+            assert mask.shape == true.shape
+            assert (mask != true).mean() < allowed
+
+
+@pytest.mark.parametrize(("turn", "exif"), [*product(TURNED, ["applied", "ignored"])])
+def test_exif_turns_there_and_back(turn: int, exif: str, tmp_path: Any) -> None:
+    image, mask, boxes, points = scene(90, 120)
+    picture = Pillow.fromarray(image)
+    tag = picture.getexif()
+    tag[274] = turn
+    picture.save(tmp_path / "a.png", exif=tag)
+    shown = (120, 90) if turn > 4 and exif == "applied" else (90, 120)
+    if shown != (90, 120):
+        _, mask, boxes, points = scene(*shown)
+    data = {"image": [str(tmp_path / "a.png")], "box": [boxes], "points": [points], "mask": [mask]}
+    heads = {"box": ph.Boxes(2), "points": ph.Keypoints(3), "mask": ph.Mask(3)}
+    found = there_and_back(data, {"image": ph.Image(64, 48, exif=exif)}, heads)
+    assert np.abs(found["box"][""].values[0] - boxes).max() < 1e-3
+    assert np.abs(found["points"][""].values[0] - points).max() < 1e-3
+    back = found["mask"][""].values[0]
+    assert back.shape == mask.shape
+    assert (back != mask).mean() < 0.02
+
+
+def test_what_the_model_did_not_see_is_class_0_or_has_no_number() -> None:
+    image, mask, *_ = scene(40, 100)
+    depth = np.full((40, 100), 7.0, np.float32)
+    data = {"image": [image], "mask": [mask + 1], "depth": [depth]}
+    heads = {"mask": ph.Mask(["nothing", *"abc"], outside=0), "depth": ph.Map()}
+    found = there_and_back(data, {"image": ph.Image(32, 32, fit="cover")}, heads)
+    seen = found["mask"][""].values[0] > 0
+    assert seen[:, 30:70].all()
+    assert not seen[:, :30].any()
+    assert not seen[:, 70:].any()
+    numbers = found["depth"][""].values[0]
+    assert np.isnan(numbers[:, :30]).all()
+    assert np.isnan(numbers[:, 70:]).all()
+    assert np.allclose(numbers[:, 30:70], 7)
+
+
+def test_maps_come_back_in_their_unit() -> None:
+    rows, columns = np.mgrid[:60, :80].astype(np.float32)
+    data = {"image": [np.zeros((60, 80, 3), np.uint8)], "depth": [1000 + 10 * rows + 3 * columns]}
+    found = there_and_back(data, {"image": ph.Image(30, 40)}, {"depth": ph.Map(scale=1 / 1000)})
+    inside = (slice(2, -2), slice(2, -2))
+    assert np.abs(found["depth"][""].values[0] - data["depth"][0])[inside].max() < 0.5
+
+
+def test_boxes_without_an_image_stay_as_they_are() -> None:
+    head = ph.Boxes(1, format="xywh")
+    found = head.decode(np.array([[[2.0, 3, 5, 7]]], np.float32), False, None)
+    assert found[""].values.tolist() == [[[2, 3, 3, 4]]]
