@@ -186,3 +186,22 @@ def test_images_with_all_that_lies_in_them(form, tmp_path):
     assert packed.columns == ("image",)
     stored = model.predict(feed.on(packed), verbose=0)
     assert all(np.allclose(stored[name], got[name], atol=1e-2) for name in got)
+
+
+class Subclassed(keras.Model):
+    """Its outputs have names only when it is called."""
+
+    def __init__(self):
+        super().__init__()
+        self.score = keras.layers.Dense(1, activation="sigmoid")
+
+    def call(self, x):
+        return {"sold": self.score(x)}
+
+
+def test_a_subclassed_model_that_was_trained_predicts_rows_of_another_feed():
+    train = ph.Feed(COLUMNS, inputs="x", heads={"sold": ph.Binary()}, batch_size=4)
+    model = ph.compile(Subclassed(), train, optimizer="sgd")
+    model.fit(train, verbose=0)
+    got = model.predict(train.on(NEW), verbose=0)["sold"]
+    assert np.allclose(got, model.predict(NEW["x"], verbose=0)["sold"], atol=1e-6)

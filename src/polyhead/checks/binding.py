@@ -28,6 +28,7 @@ class Binding:
     def __init__(self, declared: Declared, assembler: Assembler, order: Order) -> None:
         self._declared, self._assembler, self._order = declared, assembler, order
         self.met: weakref.WeakKeyDictionary[Any, tuple[Any, Structure]] = weakref.WeakKeyDictionary()
+        self._predicting: weakref.WeakKeyDictionary[Any, Structure] = weakref.WeakKeyDictionary()
 
     def check(
         self, model: Any, rows: int | str | None = None, compiled: bool = True
@@ -66,11 +67,13 @@ class Binding:
         known = self.met.get(model)
         if known is not None:
             return known[1]
-        declared = self._declared
-        fit = match_model(model, declared.inputs, declared.heads, declared.batch_size)
-        if fit.structure is None:
-            raise ContractError(*fit.errors)
-        return fit.structure
+        if model not in self._predicting:
+            declared = self._declared
+            fit = match_model(model, declared.inputs, declared.heads, declared.batch_size)
+            if fit.structure is None:
+                raise ContractError(*fit.errors)
+            self._predicting[model] = fit.structure
+        return self._predicting[model]
 
 
 def _recompiled(model: Any, known: Any) -> bool:

@@ -84,6 +84,10 @@ class FeedAdapter(KerasInput):
         return rows if rows < self.batch_size else None
 
     def _steps(self, call: Call) -> int | None:
+        if call.use == "predict":
+            # Keras asks for the number of batches first. By the first of them JAX has taken the variables out of the
+            # model, and one that is subclassed can no longer be called.
+            self._structure_for(call)
         # with steps_per_epoch the rows go on from epoch to epoch, and Keras says when one ends
         return None if call.use == "fit" and call.steps else len(self._iterator.orders[call.use])
 
