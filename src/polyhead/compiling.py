@@ -142,8 +142,9 @@ def compile(model: Any, feed: Any, *, optimizer: Any, normalize: str = "data", *
             mean_weight=None if normalize == "batch" else 1.0,
             head=name,
             declared=_declared_json(feed, name),
+            position=position,
         )
-        for name, head in feed.heads.items()
+        for position, (name, head) in enumerate(feed.heads.items())
     }
     problems = list(unweighable(losses, feed.heads, feed.weighted_heads, feed.finely_weighted))
     if problems:

@@ -48,7 +48,8 @@ def declaration_of(model: Any) -> Declaration:
 def _declared_by_head(model: Any) -> dict[str, str]:
     compiled = head_losses(model)
     found = {} if compiled is None else compiled.losses
-    return {name: loss.declared for name, loss in found.items() if loss.declared}
+    ordered = sorted(found.items(), key=lambda item: item[1].position)
+    return {name: loss.declared for name, loss in ordered if loss.declared}
 
 
 def other_meaning(model: Any, inputs: Mapping[str, Input], heads: Mapping[str, Head]) -> Iterator[Problem]:

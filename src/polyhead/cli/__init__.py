@@ -8,6 +8,7 @@ from polyhead.cli.demo_command import run_demo
 from polyhead.cli.examine_command import run_examine
 from polyhead.cli.inspect_command import run_inspect
 from polyhead.cli.pack_command import run_pack
+from polyhead.cli.predict_command import run_predict
 from polyhead.cli.preview_command import run_preview
 from polyhead.cli.profile_command import run_profile
 
@@ -22,6 +23,7 @@ app.command("demo")(run_demo)
 app.command("examine")(run_examine)
 app.command("inspect")(run_inspect)
 app.command("pack")(run_pack)
+app.command("predict")(run_predict)
 app.command("preview")(run_preview)
 app.command("profile")(run_profile)
 

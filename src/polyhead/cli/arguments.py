@@ -31,7 +31,8 @@ FeedArgument = Annotated[
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the report as JSON, and nothing else.")]
 
-_NAMED = re.compile(r"(?P<file>.+\.py):(?P<name>.*)")
+NAMED = re.compile(r"(?P<file>.+\.py):(?P<name>.*)")
+"""An object of a Python file, as an argument names it."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ class Given:
 
 def load_data(text: str) -> Given:
     """The data behind an argument: a table, or an object of a Python file."""
-    named = _NAMED.fullmatch(text)
+    named = NAMED.fullmatch(text)
     return _from_file(Path(named["file"]), named["name"]) if named else _from_path(Path(text))
 
 
@@ -71,7 +72,7 @@ def load_objects(*texts: str) -> list[Any]:
     ran: dict[Path, dict[str, Any]] = {}
     found = []
     for text in texts:
-        named = _NAMED.fullmatch(text)
+        named = NAMED.fullmatch(text)
         if named is None:
             fail(f"{text}: name an object of a Python file, as file.py:name.", WRONG_USE)
         path = Path(named["file"])

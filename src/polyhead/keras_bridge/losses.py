@@ -37,6 +37,7 @@ class LabelledMean(keras.losses.Loss):
             instead, in which the weight of a row that is alone in its batch cancels.
         head: the head's name, for errors and to find the head again in a loaded model.
         declared: the JSON of the declaration of this head and the inputs.
+        position: of the head among those declared, from 0 on.
     """
 
     def __init__(
@@ -46,6 +47,7 @@ class LabelledMean(keras.losses.Loss):
         mean_weight: float | None = None,
         head: str | None = None,
         declared: str | None = None,
+        position: int = 0,
         name: str | None = None,
         **kwargs: Any,
     ) -> None:
@@ -53,7 +55,7 @@ class LabelledMean(keras.losses.Loss):
             loss = keras.saving.deserialize_keras_object(loss)
         self.loss = keras.losses.get(loss)
         self.elementwise, self.mean_weight = elementwise, mean_weight
-        self.head, self.declared = head, declared
+        self.head, self.declared, self.position = head, declared, position
         reduction = getattr(self.loss, "reduction", None)
         self.summed = reduction == "sum"
         self.batch_mean = mean_weight is None or reduction == "mean_with_sample_weight"
@@ -171,6 +173,7 @@ class LabelledMean(keras.losses.Loss):
             "mean_weight": self.mean_weight,
             "head": self.head,
             "declared": self.declared,
+            "position": self.position,
             "name": self.name,
         }
 

@@ -7,13 +7,13 @@ from html import escape
 
 import numpy as np
 
+from polyhead.images.png import data_uri, png
 from polyhead.kinds import Head, Input
 from polyhead.report import charts
 from polyhead.report.marks import Box, Cover, Hatch, Mark, Point
 from polyhead.report.palette import css, ink
 from polyhead.report.per_element_views import EachView
 from polyhead.report.pictures import as_picture, canvas, heat, is_drawn
-from polyhead.report.png import data_uri, png
 from polyhead.report.samples import EMPTY, LABELLED, MISSING, SILENT, UNASKED, Label, Sample
 from polyhead.report.views import View, name_of, shortly
 

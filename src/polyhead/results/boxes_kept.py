@@ -57,9 +57,7 @@ def kept_boxes(name: str, heads: Mapping[str, Head], answers: Answers, corners: 
     """
     each = [n for n, head in heads.items() if head.each == name and n in answers]
     there = next((n for n in each if heads[n].presence), None)
-    classes = next(
-        (n for n in each if "probabilities" in answers[n] and answers[n][""].item == "class"), None
-    )
+    classes = classes_of_boxes(name, heads)
     places, scores = np.ones(corners.shape[:2], bool), None
     if there is not None:
         places = np.asarray(answers[there][""].values, bool).copy()
@@ -80,6 +78,12 @@ def kept_boxes(name: str, heads: Mapping[str, Head], answers: Answers, corners: 
                 corners[row], np.where(some, scores[row], -1), limit, kinds[row]
             )
     return Kept(places, scores)
+
+
+def classes_of_boxes(name: str, heads: Mapping[str, Head]) -> str | None:
+    """The head that has the class of each box; None without one."""
+    alike = (n for n, h in heads.items() if h.each == name and h.layer == "entry")
+    return next((n for n in alike if "softmax" in heads[n].probabilities), None)
 
 
 def non_maximum_suppression(

@@ -22,8 +22,9 @@ from polyhead.pipeline.way_back import WayBack
 from polyhead.progress import bar
 from polyhead.results.answer_table import AnswerTable
 from polyhead.results.outputs import Outputs
-from polyhead.results.predictions import Predictions, writing
+from polyhead.results.predictions import Predictions
 from polyhead.results.rows import as_rows
+from polyhead.results.whole_file import writing
 from polyhead.sources.source import Source, names_in
 
 _ROWS_OF_PIXELS = 16
@@ -44,8 +45,8 @@ def predict(
 ) -> Predictions:
     """Predict rows with a trained model, as a table in their order.
 
-    Column ``id`` has the number of each row in the data, ``file`` the image file where there is one. For each head
-    the table has a column of its name, as a label of it would be, and more columns by kind:
+    Column ``id`` is that of the data, or else the number of each row in it; ``file`` is the image file where there is
+    one. For each head the table has a column of its name, as a label of it would be, and more columns by kind:
 
     - `Binary`: True or False, and ``<head>_probability``;
     - `Categorical`: the class by its name, and ``<head>_probability`` of it;
@@ -160,8 +161,10 @@ class _Before:
         self._source = source
         images = [kind.columns(name)[0] for name, kind in inputs.items() if isinstance(kind, Image)]
         self._files = images[0] if images and self._holds_paths(images[0]) else None
-        self._kept = source.only(list(kept)) if kept else None
+        self._own_ids = "id" in source.columns
         self._names = list(kept)
+        read = [*self._names, *(["id"] if self._own_ids else [])]
+        self._kept = source.only(read) if read else None
 
     def _holds_paths(self, column: str) -> bool:
         first = self._source.only([column]).coded(np.zeros(1, np.int64))[column]
@@ -170,12 +173,13 @@ class _Before:
     def columns(self, ids: np.ndarray, taken: set[str]) -> dict[str, Any]:
         import pyarrow as pa
 
-        found = {"id": pa.array(self._source.ids_of(ids), pa.int64())}
+        rows = {} if self._kept is None else self._kept.coded(ids)
+        own = _kept_column(plain(rows["id"])) if self._own_ids else None
+        found = {"id": pa.array(self._source.ids_of(ids), pa.int64()) if own is None else own}
         if self._files is not None:
             values = plain(self._source.only([self._files]).coded(ids)[self._files])
             found["file"] = pa.array([path_in(value) for value in values], pa.string())
         found = {name: column for name, column in found.items() if name not in taken}
-        rows = {} if self._kept is None else self._kept.coded(ids)
         for name in self._names:
             free = f"{name}_data" if name in found or name in taken else name
             found[free] = _kept_column(plain(rows[name]))

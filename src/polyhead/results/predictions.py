@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import json
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -9,9 +11,17 @@ from typing import Any
 
 import numpy as np
 
-from polyhead.errors import ContractError, DataError, Problem, as_path, place, shown, similar
+from polyhead.errors import ContractError, DataError, Problem, as_path, shown, similar
 from polyhead.kinds import Head
+from polyhead.results.annotation_files import (
+    coco_results,
+    head_of,
+    write_json,
+    write_mask_images,
+    write_yolo_labels,
+)
 from polyhead.results.arrow_columns import KIND, values_of_column
+from polyhead.results.whole_file import writing
 
 
 class Predictions:
@@ -156,30 +166,87 @@ class Predictions:
         with writing(file) as temporary:
             pq.write_table(self._table, str(temporary))
 
+    def write_csv(self, path: str | os.PathLike[str]) -> None:
+        """Write a CSV file. Lists are JSON; masks and maps are left out.
 
-class writing:
-    """Writes a file whole or not at all: it has another name until it is done."""
+        Raises:
+            DataError: for a path that cannot be written.
+        """
+        file = as_path(path, "write_csv(path)")
+        items = self._items()
+        names = [name for name in self.columns if items[name] not in ("mask", "masks", "map")]
+        with writing(file) as temporary, open(temporary, "w", encoding="utf-8", newline="") as out:
+            table = csv.writer(out)
+            table.writerow(names)
+            for part in self._batches():
+                rows = zip(*(part.column(name).to_pylist() for name in names), strict=True)
+                table.writerows([_csv_value(value) for value in row] for row in rows)
 
-    def __init__(self, file: Path) -> None:
-        self._file = file
-        self._temporary = file.with_name(f".{file.name}.{os.getpid()}")
+    def write_coco(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        head: str | None = None,
+        category_ids: Mapping[Any, int] | None = None,
+    ) -> None:
+        """Write boxes as a COCO results file, a JSON list with one entry for each object.
 
-    def __enter__(self) -> Path:
-        if not self._file.parent.is_dir():
-            fix = "Make the folder first."
-            raise DataError(Problem(place(file=str(self._file)), "a folder that exists", "none", fix))
-        return self._temporary
+        ``image_id`` is the ``id`` of the row: data with a column ``id``, as `polyhead.read_coco` gives, keeps its own.
+        Keypoints of each box, or of the only box of a row, go along.
 
-    def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
-        if error is None:
-            os.replace(self._temporary, self._file)
-            return
-        self._temporary.unlink(missing_ok=True)
-        if isinstance(error, OSError):
-            found = error.strerror or str(error)
-            raise DataError(
-                Problem(place(file=str(self._file)), "a file that can be written", found)
-            ) from error
+        Args:
+            path: the file to write.
+            head: the head of boxes; by default the only one.
+            category_ids: the ids of the classes in the annotation file; by default the place of each class, from 1 on.
+
+        Raises:
+            ContractError: where there is no head of boxes, or a class has no id.
+            DataError: for a path that cannot be written.
+        """
+        name = head_of("boxes", self.heads, head, "write_coco")
+        file = as_path(path, "write_coco(path)")
+        write_json(file, coco_results(iter(self), self.heads, name, category_ids))
+
+    def write_yolo(self, folder: str | os.PathLike[str], *, head: str | None = None) -> None:
+        """Write boxes as YOLO label files: one line for each object, with its class, box and score.
+
+        A file has the name of its image, ``<stem>.txt``; an image without objects has an empty file.
+
+        Args:
+            folder: made if it does not exist.
+            head: the head of boxes; by default the only one.
+
+        Raises:
+            ContractError: where there is no head of boxes.
+            DataError: where images are no files, and for a folder that cannot be written.
+        """
+        name = head_of("boxes", self.heads, head, "write_yolo")
+        if "file" not in self.columns:
+            fix = "Predict files: YOLO's coordinates are shares of the size of the image."
+            raise DataError(Problem("write_yolo()", "rows with image files", "images in memory", fix))
+        write_yolo_labels(iter(self), self.heads, name, as_path(folder, "write_yolo(folder)"))
+
+    def write_masks(self, folder: str | os.PathLike[str], *, head: str | None = None) -> None:
+        """Write masks as PNG files of class ids, with the palette of PASCAL VOC.
+
+        A file has the name of its image, ``<stem>.png``. Masks that may overlap are several files,
+        ``<stem>_<class>.png``; those of boxes, ``<stem>_<number>.png``.
+
+        Args:
+            folder: made if it does not exist.
+            head: the head of masks; by default the only one.
+
+        Raises:
+            ContractError: where there is no head of masks, or it has more than 256 classes.
+            DataError: for a folder that cannot be written.
+        """
+        name = head_of("mask", self.heads, head, "write_masks")
+        write_mask_images(iter(self), self.heads, name, as_path(folder, "write_masks(folder)"))
+
+
+def _csv_value(value: Any) -> Any:
+    """A value of a CSV file."""
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, (list, dict)) else value
 
 
 def _is_short(field: Any) -> bool:

@@ -1,0 +1,110 @@
+"""Predictions written in the formats of vision data, and read back by their readers."""
+
+import json
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from test_predict import Fixed, picture_feed
+
+import polyhead as ph
+
+pytest.importorskip("cv2")
+
+BOXES = [[0, 0, 0.5, 0.5], [0.5, 0.5, 1, 1], [0.1, 0.1, 0.2, 0.2]]
+KINDS = [[0.9, 0.1], [0.3, 0.7], [0.5, 0.5]]
+
+
+@pytest.fixture
+def predictions(tmp_path):
+    feed = picture_feed(tmp_path, 3)
+    return ph.predict(Fixed({"box": BOXES, "there": [[0.8], [0.6], [0.3]], "kind": KINDS}), feed)
+
+
+def test_coco_results(predictions, tmp_path):
+    predictions.write_coco(tmp_path / "r.json", category_ids={"cat": 17, "dog": 18})
+    found = json.loads((tmp_path / "r.json").read_text())
+    assert found[:2] == [
+        {"image_id": 0, "category_id": 17, "bbox": [0.0, 0.0, 40.0, 20.0], "score": 0.8},
+        {"image_id": 0, "category_id": 18, "bbox": [40.0, 20.0, 40.0, 20.0], "score": 0.6},
+    ]
+    assert [one["image_id"] for one in found] == [0, 0, 1, 1]
+    with pytest.raises(ph.ContractError) as error:
+        predictions.write_coco(tmp_path / "r.json", category_ids={"cat": 17})
+    assert str(error.value) == (
+        "write_coco(category_ids=): expected an id of each class, ['cat', 'dog'], got none of 'dog'."
+    )
+
+
+def test_yolo_labels_are_read_back(predictions, tmp_path):
+    pytest.importorskip("yaml")
+    predictions.write_yolo(tmp_path / "labels")
+    lines = (tmp_path / "labels" / "0.txt").read_text().splitlines()
+    assert lines == [
+        "0 0.250000 0.250000 0.500000 0.500000 0.800000",
+        "1 0.750000 0.750000 0.500000 0.500000 0.600000",
+    ]
+    for file in (tmp_path / "labels").iterdir():  # training labels have no score
+        kept = [line.rsplit(" ", 1)[0] for line in file.read_text().splitlines()]
+        file.write_text("\n".join(kept))
+    rows = ph.read_yolo(tmp_path, images=tmp_path, labels=tmp_path / "labels", names=["cat", "dog"])
+    assert np.allclose(rows.read(np.array([1]))["boxes"][0], [[0, 0, 20, 20], [20, 20, 40, 40]], atol=1e-3)
+
+
+def test_masks_are_read_back(tmp_path):
+    from PIL import Image
+
+    names = ["sky", "sea", "land"]
+    folder = tmp_path / "images"
+    folder.mkdir()
+    for number in range(2):
+        Image.new("RGB", (80, 40)).save(folder / f"{number}.png")
+    mask = np.zeros((40, 80), np.uint8)
+    paths = [str(folder / f"{n}.png") for n in range(2)]
+    data = {"image": paths, "mask": [mask] * 2, "both": [np.stack([mask] * 2, -1)] * 2}
+    heads = {"mask": ph.Mask(names), "both": ph.Mask(["a", "b"], multi=True)}
+    feed = ph.Feed(data, inputs={"image": ph.Image(20, 20)}, heads=heads)
+    ids = np.zeros((20, 20), int)
+    ids[:, 10:], ids[10:, 10:] = 1, 2
+    found = ph.predict(Fixed({"mask": np.eye(3)[ids], "both": np.stack([ids == 1, ids > 0], -1)}), feed)
+    found.write_masks(tmp_path / "masks", head="mask")
+    back = ph.read_folder(folder, masks=tmp_path / "masks").read(np.array([1]))["mask"][0]
+    assert np.array_equal(np.asarray(Image.open(back)), found["mask"][1])
+    found.write_masks(tmp_path / "several", head="both")
+    assert sorted(path.name for path in (tmp_path / "several").iterdir()) == [
+        *("0_a.png", "0_b.png", "1_a.png", "1_b.png"),
+    ]
+    with pytest.raises(ph.ContractError) as error:
+        found.write_masks(tmp_path / "no")
+    assert (
+        str(error.value)
+        == "write_masks(head=): expected a head of masks (mask, both), got none. Name one of them."
+    )
+
+
+def test_ids_of_the_data_are_kept(tmp_path):
+    feed = picture_feed(tmp_path, 1)
+    model = Fixed({"box": [BOXES[0]], "there": [[0.8]], "kind": [KINDS[0]]})
+    paths = [str(tmp_path / f"{n}.png") for n in range(2)]
+    found = ph.predict(model, {"image": paths, "id": ["a7", "a9"]}, declaration=feed.declaration)
+    assert found["id"].tolist() == ["a7", "a9"]
+    found.write_coco(tmp_path / "r.json")
+    assert [one["image_id"] for one in json.loads((tmp_path / "r.json").read_text())] == ["a7", "a9"]
+
+
+def test_csv(predictions, tmp_path):
+    predictions.write_csv(tmp_path / "a.csv")
+    lines = (tmp_path / "a.csv").read_text().splitlines()
+    assert lines[0].startswith("id,file,box,box_score,there")
+    assert '"[""cat"", ""dog""]"' in lines[1]
+    assert len(lines) == 3
+
+
+def test_what_has_no_boxes_says_so():
+    x = keras.Input((2,), name="x")
+    feed = ph.Feed({"x": np.zeros((3, 2)), "y": [0.0, 1, 2]}, inputs="x", heads={"y": ph.Regression()})
+    found = ph.predict(keras.Model(x, keras.layers.Dense(1, name="y")(x)), feed)
+    with pytest.raises(ph.ContractError) as error:
+        found.write_coco(Path("r.json"))
+    assert str(error.value) == "write_coco(head=): expected a head of boxes (there is none), got none."
