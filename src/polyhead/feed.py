@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from polyhead.checks.binding import Binding
@@ -13,7 +13,7 @@ from polyhead.checks.compiled_model import head_losses
 from polyhead.checks.contract import Declared
 from polyhead.errors import ContractError, DataError, Problem, Report, as_path, require_size, shown
 from polyhead.keras_bridge.feed_adapter import FeedAdapter
-from polyhead.keras_bridge.feed_iterator import FeedIterator
+from polyhead.keras_bridge.feed_iterator import EpochInProgress, FeedIterator
 from polyhead.keras_bridge.keras_call import Call
 from polyhead.keras_bridge.structure import Structure
 from polyhead.kinds import Head, Input, for_boxes
@@ -97,11 +97,13 @@ class Feed(FeedAdapter):
     ) -> None:
         feed_arguments.require_integers(batch_size, seed, workers)
         self._shard = checked_shard(shard)
+        self._again = {"shuffle": shuffle, "workers": workers, "warn_if_slow": warn_if_slow, "cache": cache}
         self.source = as_source(data, feed_arguments.columns_asked_for(inputs, heads))
         if len(self.source) == 0:
             raise DataError(Problem("data", "at least one row", "an empty source"))
         self.drop_remainder = feed_arguments.as_switch("drop_remainder", drop_remainder)
         self.warn_if_slow = feed_arguments.as_switch("warn_if_slow", warn_if_slow)
+        self._given = self.source
         self.source, chunk_rows = feed_arguments.shuffled_by(self.source, shuffle)
         declared = feed_arguments.require_kinds(feed_arguments.as_inputs(self.source, inputs), heads)
         self.augment = tuple(augment) if isinstance(augment, (list, tuple)) else (augment,)
@@ -130,6 +132,16 @@ class Feed(FeedAdapter):
         weights = self.weighted_heads, self.finely_weighted
         gives = Declared(self.inputs, self.heads, self.batch_size, *weights, self.shuffle)
         self._binding = Binding(gives, self._assembler, self._iterator.order)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """For pickle: the same feed at the same place, wherever its rows can be opened again."""
+        same = {name: getattr(self, name) for name in ("batch_size", "seed", "augment", "drop_remainder")}
+        make = partial(self.declaration.feed, **same, **self._again, shard=self._shard)
+        return make, (self._given,), (self.epoch, self._iterator.position.step)
+
+    def __setstate__(self, at: tuple[int, int]) -> None:
+        if at != (0, 0):
+            self._iterator.position.go(*at)
 
     def __dir__(self) -> list[str]:
         """The names for users, without those that Keras and other parts of the library call."""
@@ -237,7 +249,7 @@ class Feed(FeedAdapter):
 
     def __iter__(self) -> Iterator[Any]:
         """One epoch, ``(x, y)`` or ``(x, y, weights)``: dicts, or the model's structure once bound."""
-        return _Epoch(self._batches(Call(steps=None)))
+        return EpochInProgress(self._batches(Call(steps=None)))
 
     def batches(self) -> Iterator[Batch]:
         """Iterate over one epoch as `Batch` objects, with the ids of their rows; it does not count as an epoch used.
@@ -385,15 +397,3 @@ class Feed(FeedAdapter):
             )
         self._iterator.restore(state)
         return self
-
-
-class _Epoch(itertools.chain):
-    """One epoch in progress.
-
-    It is not a generator: Keras would accept one, and train every later epoch on its first two batches.
-    """
-
-    __slots__ = ()
-
-    def __repr__(self) -> str:
-        return "one epoch of a feed (fit takes the feed itself: model.fit(feed))"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from typing import Any
 
 import numpy as np
 
@@ -29,6 +30,10 @@ class Chunked(Stored):
         self._kept: OrderedDict[int, Values] = OrderedDict()
         self._lock = threading.Lock()
         self._reading: dict[int, threading.Lock] = {}
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """For pickle: without the chunks."""
+        return Chunked, (self._column, self._rows)
 
     def __len__(self) -> int:
         return len(self._column)

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from polyhead.columns.reopening import opened_again, reopening
 from polyhead.columns.values import LIMIT_BYTES, Coded, Values, from_list, join, scatter, size, take, unmasked
 from polyhead.errors import DataError, Problem, place
 
@@ -47,6 +48,10 @@ class OnDisk(Stored):
         self._row_bytes = _file_row_bytes(values)
         chunks = getattr(values, "chunks", None)
         self.chunk_rows = int(chunks[0]) if isinstance(chunks, tuple) and chunks else 0
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """For pickle: what a file holds is opened again."""
+        return _on_disk_again, (self._name, *reopening(self._origin))
 
     def __len__(self) -> int:
         return self._length
@@ -97,6 +102,10 @@ class OnDisk(Stored):
             fix = "Keep it open for as long as its rows are read."
             return DataError(Problem(where, "an open file", "a closed HDF5 file", fix))
         return DataError(Problem(where, "readable rows", quoted_error(error)))
+
+
+def _on_disk_again(name: str, how: str, arguments: Any) -> OnDisk:
+    return OnDisk(name, opened_again(how, arguments))
 
 
 def quoted_error(error: Exception) -> str:

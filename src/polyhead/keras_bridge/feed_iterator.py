@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import itertools
 import weakref
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -360,3 +361,15 @@ class _Going:
 
     def __init__(self) -> None:
         self.asked = self.trained = unknown_count
+
+
+class EpochInProgress(itertools.chain):
+    """One epoch in progress.
+
+    It is not a generator: Keras would accept one, and train every later epoch on its first two batches.
+    """
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "one epoch of a feed (fit takes the feed itself: model.fit(feed))"

@@ -117,6 +117,10 @@ class _Generator:
         self._first: dict[str, np.ndarray] | None = None
         self._places: dict[tuple[Any, ...], str] | None = None
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """For pickle: the function begins anew."""
+        return _Generator, (self.function, self.length, self.names)
+
     def first(self) -> dict[str, np.ndarray]:
         """The first few rows, read once by a reading of their own."""
         with self._lock:

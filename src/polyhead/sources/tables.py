@@ -6,6 +6,7 @@ import os
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -61,8 +62,9 @@ def read_table(data: Any, *, columns: Sequence[str] | None = None) -> Source:
         return arrays if wanted is None else arrays.only(wanted)
     family, names = family_of(data)
     if isinstance(data, (str, os.PathLike)):
-        found = open_file(Path(data).expanduser(), wanted)
-    elif family == "pandas" and "DataFrame" in names:
+        path = Path(data).expanduser()
+        return _table(open_file(path, wanted), wanted, path.absolute())
+    if family == "pandas" and "DataFrame" in names:
         found = Opened(
             "pandas DataFrame",
             [str(c) for c in data.columns],
@@ -98,10 +100,18 @@ def is_table(obj: Any) -> bool:
 
 
 class Table(OwnSource):
-    """Named columns, each loaded on first use; what `read_table` returns."""
+    """Named columns, each loaded on first use; what `read_table` returns.
 
-    def __init__(self, columns: Mapping[str, _TableColumn], length: int) -> None:
-        self._columns, self._length = dict(columns), length
+    A table of a file is pickled as its path, and read again where it is unpickled; another with its values.
+    """
+
+    def __init__(self, columns: Mapping[str, _TableColumn], length: int, path: Path | None = None) -> None:
+        self._columns, self._length, self._path = dict(columns), length, path
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        if self._path is not None:
+            return _of_file, (self._path, list(self._columns))
+        return _of_values, ({name: column.values() for name, column in self._columns.items()}, self._length)
 
     def __len__(self) -> int:
         return self._length
@@ -118,7 +128,7 @@ class Table(OwnSource):
 
     def only(self, columns: Sequence[str]) -> Table:
         self._require(columns)
-        return Table({name: self._columns[name] for name in columns}, self._length)
+        return Table({name: self._columns[name] for name in columns}, self._length, self._path)
 
     def coded(self, ids: np.ndarray) -> dict[str, Values]:
         return {name: entries(column.values(), ids) for name, column in self._columns.items()}
@@ -142,7 +152,19 @@ class _TableColumn:
         return self._values
 
 
-def _table(found: Opened, wanted: list[str] | None) -> Table:
+def _of_file(path: Path, columns: list[str]) -> Source:
+    return read_table(path, columns=columns)
+
+
+def _of_values(columns: Mapping[str, Values | Stored], length: int) -> Table:
+    return Table({name: _TableColumn(partial(_same, values)) for name, values in columns.items()}, length)
+
+
+def _same(values: Values | Stored) -> Values | Stored:
+    return values
+
+
+def _table(found: Opened, wanted: list[str] | None, path: Path | None = None) -> Table:
     names = found.names
     counts = Counter(names)
     twice = sorted(name for name, count in counts.items() if count > 1)
@@ -163,7 +185,9 @@ def _table(found: Opened, wanted: list[str] | None) -> Table:
             Problem(found.where, "at least one row", "none" if not found.rows else str(found.rows))
         )
     at = {name: i for i, name in enumerate(names)}
-    return Table({name: _TableColumn(_checked_length(found, name, at[name])) for name in wanted}, found.rows)
+    return Table(
+        {name: _TableColumn(_checked_length(found, name, at[name])) for name in wanted}, found.rows, path
+    )
 
 
 def _checked_length(found: Opened, name: str, at: int) -> Callable[[], Values | Stored]:

@@ -70,6 +70,10 @@ class Store(OwnSource):
         columns = {name: _StoredColumn(name, spec, maps) for name, spec in specs.items()}
         self._columns: Mapping[str, _StoredColumn] = columns
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """For pickle: the store is opened again."""
+        return _reopened, (self.path.absolute(), list(self._columns))
+
     def __len__(self) -> int:
         return int(self.manifest["rows"])
 
@@ -103,6 +107,10 @@ class Store(OwnSource):
             with _sound(self.path, name):
                 rows[name] = entries(column.values(), ids)
         return rows
+
+
+def _reopened(path: Path, columns: list[str]) -> Store:
+    return Store(path).only(columns)
 
 
 class _sound:
