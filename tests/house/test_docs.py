@@ -79,7 +79,7 @@ def test_the_code_of_the_readme_runs_and_prints_what_it_says(readme_data):
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     assert all(mark == "run" for mark, language, _ in blocks(text) if language == "python")
     claims = run(text, readme_data)
-    assert len(claims) == 2
+    assert len(claims) == 3
     for printed, claimed in claims:
         assert printed == claimed
 
