@@ -20,7 +20,7 @@ from pathlib import Path
 import pytest
 from _pytest.doctest import DoctestItem
 
-from running import Clock
+from running import Clock, Unhurried
 
 
 def _number(package: str) -> tuple[int, ...]:
@@ -68,6 +68,14 @@ LIBRARIES = {
     ),
     *("sources", "store", "versions"),
 }
+# What examines generators: no result of a test depends on how long that takes.
+EXAMINING = {
+    "doctor",
+    "test_doctor.py",
+    "test_examine_command.py",
+    "test_inspect_command.py",
+    "test_optional.py",
+}
 _IMPORT = re.compile(r"^\s*(?:import|from) keras\b", re.MULTILINE)
 
 
@@ -107,6 +115,16 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """The clock by which feeds are measured: it moves where a test says so, and nowhere else."""
     made = Clock()
     monkeypatch.setattr("polyhead.profiling.clock", made)
+    return made
+
+
+@pytest.fixture(autouse=True)
+def unhurried(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Unhurried | None:
+    """The clock by which `examine` ends: it may take all the time that a busy machine needs."""
+    if not EXAMINING.intersection(request.path.relative_to(TESTS.parent).parts):
+        return None
+    made = Unhurried()
+    monkeypatch.setattr("polyhead.doctor.reading.clock", made)
     return made
 
 

@@ -1,5 +1,6 @@
 """What tests of threads look at."""
 
+import itertools
 import threading
 import time
 
@@ -24,6 +25,16 @@ class Clock:
     def _whose(self):
         thread = threading.current_thread()
         return thread if thread.name.startswith("polyhead-") else None
+
+
+class Unhurried:
+    """A clock that moves by a millisecond when somebody looks at it, and otherwise where a test says so."""
+
+    def __init__(self):
+        self._looks, self.later = itertools.count(), 0.0
+
+    def __call__(self):
+        return next(self._looks) / 1000 + self.later
 
 
 def threads():

@@ -342,6 +342,7 @@ def test_what_is_no_model_or_loss_is_refused(call, words):
     assert str(error.value).startswith(words)
 
 
+@pytest.mark.once
 def test_looking_at_a_name_makes_nothing_of_it():
     # Keras numbers what it makes of one class: the optimizer would be called adam_1, and its variables with it
     keras.backend.clear_session()

@@ -23,6 +23,7 @@ def test_the_module_shows_its_names_and_nothing_else():
     assert all(getattr(ph, name) is not None for name in dir(ph))
 
 
+@pytest.mark.once
 def test_a_star_import_hides_no_builtin():
     assert not set(ph.__all__) & set(dir(builtins))
     code = "from polyhead import *\nassert compile is __builtins__.compile\nFeed, CutMix, read_table"

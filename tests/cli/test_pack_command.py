@@ -138,5 +138,5 @@ def test_ctrl_c_ends_it_at_once_and_the_same_command_goes_on(tmp_path):
     _, err = process.communicate(timeout=240)
     assert process.returncode in (130, -signal.SIGINT), err  # of both a shell says 130
     assert f"polyhead: {store}: interrupted; run the same command again to resume." in err
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=240)
     assert (done.returncode, done.stdout) == (0, f"{store}: 60 rows, x, n\n"), done.stderr

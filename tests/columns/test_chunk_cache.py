@@ -115,5 +115,5 @@ def test_a_program_that_leaves_an_epoch_ends(tmp_path):
         file.create_dataset("label", data=LABELS, chunks=(CHUNK,))
     for _ in range(3):
         command = [sys.executable, "-c", PROGRAM, str(tmp_path / "rows.h5")]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=240, check=True)
         assert done.stdout.startswith("left")

@@ -11,9 +11,10 @@ HEAD = """\
 
 Thirty-one ways in which a Keras model with several outputs trains on something else than you meant, or fails without
 saying why. Each has a test in `tests/contract`, run on JAX, PyTorch and TensorFlow, that first shows what plain Keras
-does and then what polyhead does instead; `python tests/contract/table.py` makes this page from those tests. "Versions"
-are the Keras versions that have the trap, of all minor versions from 3.10 to the unreleased 3.16: if some don't, the
-test also asserts what plain Keras does in these.
+does and then what polyhead does instead (what forked workers of Keras do, number 22, is the same on all of them and
+shown on JAX alone); `python tests/contract/table.py` makes this page from those tests. "Versions" are the Keras
+versions that have the trap, of all minor versions from 3.10 to the unreleased 3.16: if some don't, the test also
+asserts what plain Keras does in these.
 
 | # | the trap | plain Keras | versions | polyhead | the test |
 | --- | --- | --- | --- | --- | --- |

@@ -173,23 +173,23 @@ def test_weights_of_rows_for_sequences_and_masks():
     for weights, loss in ((row0, 1.0), (row1, 0.0)):
         logs = fitted(model, x, (steps, whole), sample_weight=(weights, np.ones(3, "float32")))
         assert (logs["steps_loss"], logs["steps_mae"]) == (loss, loss)
+    given = {"steps": ph.Regression((3, 1), given="chosen"), "chosen": ph.Binary(weight=0.0)}
+    feed = ph.Feed({**data, "chosen": row0}, inputs="x", heads=given, batch_size=3)
+    inputs = over_time()
+    both = keras.Model(inputs.input, {"steps": inputs.output[0], "chosen": inputs.output[1]})
+    ph.compile(both, feed, optimizer=still())
     for chosen, loss in ((row0, 1.0), (row1, 0.0)):
-        given = {"steps": ph.Regression((3, 1), given="chosen"), "chosen": ph.Binary(weight=0.0)}
-        feed = ph.Feed({**data, "chosen": chosen}, inputs="x", heads=given, batch_size=3)
-        inputs = over_time()
-        both = keras.Model(inputs.input, {"steps": inputs.output[0], "chosen": inputs.output[1]})
-        ph.compile(both, feed, optimizer=still())
-        logs = fitted(both, feed)
+        logs = fitted(both, feed.on({**data, "chosen": chosen}))
         assert (logs["steps_loss"], logs["steps_mae"]) == (loss, loss)
     # a mask, where the model says background everywhere: three rows, three classes
     mask = np.zeros((3, 3, 3), "uint8")
     mask[0] = 1
     data = {"x": np.zeros((3, 3, 3, 1), "float32"), "mask": mask}
+    heads = {"mask": ph.Mask(3, given="chosen"), "chosen": ph.Binary()}
+    feed = ph.Feed({**data, "chosen": row0}, inputs={"x": ph.Array()}, heads=heads, batch_size=3)
+    model = ph.compile(background(), feed, optimizer=still())
     for chosen, loss, iou in ((row0, 18.0, 0.0), (row1, 0.0, 1.0)):
-        heads = {"mask": ph.Mask(3, given="chosen"), "chosen": ph.Binary()}
-        feed = ph.Feed({**data, "chosen": chosen}, inputs={"x": ph.Array()}, heads=heads, batch_size=3)
-        model = ph.compile(background(), feed, optimizer=still())
-        logs = fitted(model, feed)
+        logs = fitted(model, feed.on({**data, "chosen": chosen}))
         assert (logs["mask_loss"], logs["mask_iou"]) == (loss, iou)
         labels = (mask.astype("int32"), chosen[:, None])
         logs = fitted(model, data["x"], labels, sample_weight=(chosen, np.ones(3, "float32")))

@@ -273,7 +273,8 @@ def test_metrics_of_labels_in_a_dict():
             assert errors(logs) == (exchanged if VERSION == (3, 14, 0) else ERRORS)
     # polyhead, from the feed and by hand
     for kind in (list, dict):
+        model = compiled(kind)
         for data in ([feed()], [X, labels]):
-            logs = fitted(compiled(kind), *data)
+            logs = fitted(model, *data)
             assert losses(logs) == RIGHT
             assert errors(logs) == ERRORS

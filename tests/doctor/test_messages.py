@@ -898,6 +898,7 @@ CASES = [
 ]
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     ("given", "codes", "messages"), [case[1:] for case in CASES], ids=[case[0] for case in CASES]
 )

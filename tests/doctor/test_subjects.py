@@ -85,5 +85,5 @@ def test_no_thread_stays_behind():
     with Worker() as worker:
         worker.do(lambda: None, 1.0)
         (thread,) = [t for t in threading.enumerate() if t is worker.thread]
-    thread.join(60)
+    thread.join(240)
     assert not thread.is_alive()

@@ -93,7 +93,7 @@ def measured(names, weights, labels, **changes):
     heads = {n: CASES[n][0].fixed(sample_weight=column(n), metrics=[], **changes) for n in names}
     heads |= {"box": ph.Boxes(ROOM, metrics=[]), "present": ph.Binary(metrics=[])}
     data = {"x": X, "box": BOXES, "present": PRESENT, **labels} | {column(n): w for n, w in weights.items()}
-    rows = ph.Feed(data, inputs="x", heads=heads, batch_size=7)
+    rows = ph.Feed(data, inputs="x", heads=heads, batch_size=10)
     x = keras.Input((SIDE, SIDE, 2), name="x")
     keras.utils.set_random_seed(3)
     features = keras.layers.Conv2D(3, 3, padding="same", activation="tanh")(x)

@@ -8,6 +8,7 @@ import pytest
 
 import polyhead as ph
 import polyhead.profiling
+from running import Clock
 
 pytestmark = pytest.mark.usefixtures("clock")
 
@@ -55,6 +56,14 @@ def model_of(feed, **arguments):
     return ph.compile(model, feed, optimizer="sgd", **arguments)
 
 
+@pytest.fixture(scope="module")
+def model():
+    """Compiled once: what is measured is how its feed comes."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("polyhead.profiling.clock", Clock())
+        return model_of(feed_of(0.0))
+
+
 @pytest.mark.parametrize(
     ("workers", "step", "waiting"),
     [
@@ -63,9 +72,8 @@ def model_of(feed, **arguments):
         (2, 0.02, 0.75),
     ],
 )
-def test_a_slow_source_is_what_training_waits_for(workers, step, waiting, capsys):
+def test_a_slow_source_is_what_training_waits_for(model, workers, step, waiting, capsys):
     feed = feed_of(0.02, workers=workers)
-    model = model_of(feed)
     profile = ph.Profile()
     capsys.readouterr()
     model.fit(feed, verbose=0, callbacks=[profile, Works(step)])
@@ -81,10 +89,10 @@ def test_a_slow_source_is_what_training_waits_for(workers, step, waiting, capsys
 
 
 @pytest.mark.parametrize(("workers", "step"), [(0, 0.64), (1, 0.2), (2, 0.1)])
-def test_a_heavy_model_is_left_alone(workers, step):
+def test_a_heavy_model_is_left_alone(model, workers, step):
     feed = feed_of(0.02, workers=workers)
     profile = ph.Profile(verbose=0)
-    model_of(feed).fit(feed, verbose=0, callbacks=[profile, Works(step)])
+    model.fit(feed, verbose=0, callbacks=[profile, Works(step)])
     assert profile.report.waiting == pytest.approx(0.0 if workers else 0.2)
     assert profile.report.bottleneck == "model"
     assert profile.report.remedy == "The model is the limit: leave the data as it is."
@@ -101,10 +109,9 @@ def test_steps_per_execution_and_epochs():
     assert profile.report.step == pytest.approx(0.12)
 
 
-def test_validation_is_kept_apart():
+def test_validation_is_kept_apart(model):
     feed, calls = feed_of(0.01, workers=0), []
     other = feed.on(Rows(0.05, rows=16, calls=calls))
-    model = model_of(feed)
     calls.clear()
     profile = ph.Profile(verbose=0)
     model.fit(feed, epochs=2, validation_data=other, verbose=0, callbacks=[profile, Works(0.02)])
@@ -114,21 +121,20 @@ def test_validation_is_kept_apart():
     assert profile.report.waiting == pytest.approx(0.8)
 
 
-def test_steps_per_epoch_with_validation_in_between():
+def test_steps_per_epoch_with_validation_in_between(model):
     feed = feed_of(0.03, workers=1)
     other = feed.on(Rows(0.1, rows=8))
     profile = ph.Profile(verbose=0)
-    model = model_of(feed)
     model.fit(feed, epochs=3, steps_per_epoch=6, validation_data=other, verbose=0, callbacks=[profile])
     assert profile.report.steps >= 17
     assert profile.report.seconds["read"] == pytest.approx(0.03)
     assert profile.report.bottleneck == "read"
 
 
-def test_no_more_steps_are_measured_than_asked_for():
+def test_no_more_steps_are_measured_than_asked_for(model):
     feed = feed_of(0.0, workers=0)
     profile = ph.Profile(steps=4, verbose=0)
-    model_of(feed).fit(feed, epochs=2, verbose=0, callbacks=[profile])
+    model.fit(feed, epochs=2, verbose=0, callbacks=[profile])
     assert profile.report.steps == 4
     assert feed.epoch == 2
 
@@ -153,9 +159,9 @@ def test_floats_of_a_model_that_rescales_are_handed_over_as_bytes():
     )
 
 
-def test_fit_says_once_where_it_waits(capsys):
+def test_fit_says_once_where_it_waits(model, capsys):
     feed = feed_of(0.02, workers=0)
-    model_of(feed).fit(feed, epochs=3, verbose=2, callbacks=[Works(0.04)])
+    model.fit(feed, epochs=3, verbose=2, callbacks=[Works(0.04)])
     said = [line for line in capsys.readouterr().err.splitlines() if line.startswith("polyhead")]
     assert said == [
         "polyhead: training waits for data 80% of its time, most of it for reading. Pack the data into one store, "
@@ -164,9 +170,8 @@ def test_fit_says_once_where_it_waits(capsys):
 
 
 @pytest.mark.parametrize("how", ["verbose", "warn_if_slow", "profile", "evaluate", "soon over"])
-def test_fit_is_silent(how, capsys):
+def test_fit_is_silent(model, how, capsys):
     feed = feed_of(0.02, workers=0, warn_if_slow=how != "warn_if_slow")
-    model = model_of(feed)
     capsys.readouterr()
     if how == "evaluate":
         model.evaluate(feed, verbose=0)
@@ -177,19 +182,19 @@ def test_fit_is_silent(how, capsys):
     assert capsys.readouterr().err == ""
 
 
-def test_fit_is_silent_where_the_model_is_the_limit(capsys):
+def test_fit_is_silent_where_the_model_is_the_limit(model, capsys):
     feed = feed_of(0.02, workers=0)
-    model_of(feed).fit(feed, epochs=3, verbose=2, callbacks=[Works(0.64)])
+    model.fit(feed, epochs=3, verbose=2, callbacks=[Works(0.64)])
     assert capsys.readouterr().err == ""
 
 
-def test_a_run_that_breaks_off_leaves_nothing_to_the_next():
+def test_a_run_that_breaks_off_leaves_nothing_to_the_next(model):
     class Stop(keras.callbacks.Callback):
         def on_train_begin(self, logs=None):
             raise RuntimeError("enough")
 
     feed = feed_of(0.0, workers=0)
-    model, profile = model_of(feed), ph.Profile(verbose=0)
+    profile = ph.Profile(verbose=0)
     with pytest.raises(RuntimeError, match="enough"):
         model.fit(feed, verbose=0, callbacks=[profile, Stop()])
     model.fit(feed, verbose=0)

@@ -297,7 +297,7 @@ def tampered(found, rng):
     return json.dumps(found).encode()
 
 
-@pytest.mark.parametrize("count", [400, pytest.param(10_000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("count", [400, pytest.param(10_000, marks=[pytest.mark.slow, pytest.mark.once])])
 def test_damage_ends_in_an_error_or_in_what_was_saved(tmp_path, count):
     path, whole = tmp_path / "pets.json", feed().declaration
     whole.save(path)

@@ -183,7 +183,7 @@ def test_nothing_is_written_any_more_after_an_error(tmp_path, monkeypatch):
 
     def slowly(path, *arguments):
         begun.set()
-        assert failed.wait(60)
+        assert failed.wait(240)
         shard = write_shard(path, *arguments)
         ended.append(path.name)
         return shard
@@ -191,7 +191,7 @@ def test_nothing_is_written_any_more_after_an_error(tmp_path, monkeypatch):
     class Late(Rows):
         def read(self, ids):
             if ids[0] > 10 and self.bad:  # the second shard, while the first is written
-                assert begun.wait(60)
+                assert begun.wait(240)
                 failed.set()
                 raise OSError("the disk is gone")
             return super().read(ids)

@@ -28,7 +28,7 @@ def losses(feed):
     x = keras.Input((16, 16, 3), name="image")
     features = keras.layers.GlobalAveragePooling2D()(x)
     model = keras.Model(x, ph.outputs(features, feed.heads))
-    ph.compile(model, feed, optimizer=keras.optimizers.Adam(0.1))
+    ph.compile(model, feed, optimizer=keras.optimizers.SGD(0.1))
     return model.fit(feed, epochs=3, verbose=0).history
 
 

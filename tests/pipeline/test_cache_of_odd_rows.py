@@ -8,6 +8,7 @@ import polyhead as ph
 from polyhead.readers.as_source import as_source
 
 cv2 = pytest.importorskip("cv2", reason="OpenCV is not installed")
+pytestmark = pytest.mark.once
 ROWS, SIDE = 40, 16
 WRONG = {
     "an image among the first": {"image": [2, 3, 37]},

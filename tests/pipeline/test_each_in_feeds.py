@@ -230,6 +230,7 @@ KINDS = {
 }
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("way", WAYS)
 def test_a_box_without_a_label_weighs_nothing_and_the_others_are_as_they_were(way, tmp_path):
     options = {"image": ph.Image(), **WAYS[way]}

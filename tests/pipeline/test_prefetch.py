@@ -20,7 +20,7 @@ def test_results_come_in_order_however_long_each_takes(workers):
 
     def work(n):
         if workers > 1 and n % 3 == 0 and n < 39:
-            assert done[n + 1].wait(60)  # the next one, made by another thread, is there first
+            assert done[n + 1].wait(240)  # the next one, made by another thread, is there first
         done[n].set()
         return n * n
 
@@ -110,24 +110,24 @@ def test_a_program_does_not_end_before_a_thread_that_still_frees_memory(monkeypa
         def __call__(self, number):
             if number == 1:
                 working.set()
-                goes.wait(60)
+                goes.wait(240)
 
         def __del__(self):
             freeing.set()
-            go_on.wait(60)
+            go_on.wait(240)
 
     results = prefetch(Work(), range(3), workers=1, ahead=2)
     next(results)
-    assert working.wait(60)
+    assert working.wait(240)
     results.close()
     del results  # the thread alone holds the work now, and drops it as it ends
     gc.collect()
     goes.set()
-    assert freeing.wait(60)
+    assert freeing.wait(240)
     end = threading.Thread(target=prefetch_module._finish_threads)
     end.start()
     end.join(0.3)
     assert end.is_alive()
     go_on.set()
-    end.join(60)
+    end.join(240)
     assert not end.is_alive()

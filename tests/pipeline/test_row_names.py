@@ -174,15 +174,21 @@ def wrong_ids(rows):
     return set(rows.ids_of(places).tolist())
 
 
-# two views on every backend, the others once
-SLOW = [
-    pytest.param(v, marks=[] if v in ("split", "mixed") else [pytest.mark.slow, pytest.mark.once])
-    for v in VIEWS
-]
+# one view on every backend, another one once, and of the rest one fault of each part that finds one: an image as it is
+# decoded, a number of an input, a label, and what belongs to a box
+PARTS = ("an image file", "a number of an input", "a class", "a label too many")
 
 
-@pytest.mark.parametrize("fault", FAULTS)
-@pytest.mark.parametrize("view", SLOW)
+def marks(view, fault):
+    if view == "mixed":
+        return []
+    once = view == "plain" or fault in PARTS
+    return [pytest.mark.slow, pytest.mark.once if once else pytest.mark.full]
+
+
+@pytest.mark.parametrize(
+    ("view", "fault"), [pytest.param(v, f, marks=marks(v, f)) for v in VIEWS for f in FAULTS]
+)
 def test_an_error_names_the_row_by_its_id(files, tmp_path, model, fault, view):
     rows = VIEWS[view](rows_of(files, fault))
     expected, wrong = wrong_ids(rows), {}

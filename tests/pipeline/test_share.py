@@ -36,7 +36,7 @@ def test_a_thread_without_a_task_takes_part():
     who = {}
 
     def do(number):
-        met.wait(timeout=60)
+        met.wait(timeout=240)
         who[number] = threading.current_thread().name
 
     shared(do, 2)
@@ -48,7 +48,7 @@ def test_a_task_of_its_own_comes_first():
 
     def work(task):
         if task == 0:
-            assert begun.wait(60)  # the other thread has begun the second task, and not a part of this one
+            assert begun.wait(240)  # the other thread has begun the second task, and not a part of this one
             share_work(lambda number: None, 4)
         else:
             begun.set()
@@ -64,7 +64,7 @@ def test_the_error_of_the_lowest_number_arrives_however_late_it_comes(workers):
     def do(number):
         if number == 1:
             if workers:
-                assert late.wait(60)
+                assert late.wait(240)
             raise ValueError("row 1")
         if number > 1:
             late.set()
@@ -86,7 +86,7 @@ def test_the_loop_ends_only_once_every_part_has():
                 0.05
             )  # for a loop that would not wait; how long it is, and for whom, decides nothing else
         elif number == 0:
-            assert inside.wait(60)
+            assert inside.wait(240)
         parts.append(number)
 
     def work(_):
@@ -105,13 +105,13 @@ def test_nothing_is_kept_for_a_thread_that_comes_late():
 
     def work(task):
         if task == 0:
-            assert busy.wait(60)
+            assert busy.wait(240)
             held = Held()
             gone.append(weakref.ref(held))
             share_work(held, 4)  # the other thread is busy, and finds this in its queue later
         else:
             busy.set()
-            assert done.wait(60)
+            assert done.wait(240)
         return task
 
     results = prefetch(work, range(2), workers=2)

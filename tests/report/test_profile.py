@@ -75,7 +75,7 @@ def test_threads_read_side_by_side():
     class Meeting(Slow):
         def read(self, ids):
             if threading.current_thread() is not threading.main_thread():
-                both.wait(60)  # a thread that reads alone would wait for ever
+                both.wait(240)  # a thread that reads alone would wait for ever
             return super().read(ids)
 
     feed = ph.Feed(Meeting(), inputs="x", heads={"y": ph.Binary()}, batch_size=8, workers=2)

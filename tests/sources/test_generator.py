@@ -99,7 +99,7 @@ def test_many_threads_may_read_it():
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(60)
+        thread.join(240)
     assert found == {start: list(map(float, range(start, start + 10))) for start in range(0, 50, 10)}
 
 

@@ -53,7 +53,7 @@ def printed(columns, names=None):
 def test_it_is_the_same_in_another_process():
     said = [
         subprocess.run(
-            [sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=True, timeout=60
+            [sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=True, timeout=240
         ).stdout
         for _ in range(2)
     ]

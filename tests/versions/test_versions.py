@@ -1,6 +1,7 @@
 """What polyhead asks of Keras and of its backends: `make test-keras` runs this file on each version of them.
 
-Every right number here is computed in NumPy. The weights of the models stand still where losses are compared.
+Every right number here is computed in NumPy. The weights of the models stand still where losses are compared. On the
+version that is installed the tests of `tests/keras_bridge` show the same and more, so `make test` leaves these out.
 """
 
 import keras
@@ -10,6 +11,7 @@ from keras import ops
 
 import polyhead as ph
 
+pytestmark = pytest.mark.full
 BACKEND = keras.backend.backend()
 VERSION = tuple(int(part) for part in keras.__version__.split(".")[:2])
 ROWS, BATCH = 30, 4  # 7 whole batches and one of 2 rows

@@ -19,6 +19,9 @@ from polyhead.errors import shown
 from polyhead.keras_bridge.structure import Path, leaves, rebuild
 
 _TICK = 0.2
+clock: Callable[[], float] = time.perf_counter
+"""The clock of time limits, in seconds."""
+
 PARTS = ("x", "y", "w")
 
 Place = tuple[str, Path]
@@ -208,12 +211,12 @@ class Clock:
     """The time left of a limit."""
 
     def __init__(self, seconds: float) -> None:
-        self._end = time.monotonic() + seconds
+        self._end = clock() + seconds
 
     @property
     def left(self) -> float:
         """Seconds, at least 0."""
-        return max(0.0, self._end - time.monotonic())
+        return max(0.0, self._end - clock())
 
 
 class Worker:
@@ -240,13 +243,13 @@ class Worker:
         if self.stuck:
             raise TimeoutError
         self._asked.put(task)
-        clock = Clock(seconds)
+        limit = Clock(seconds)
         while True:
             try:
-                result, error = self._done.get(timeout=min(clock.left, _TICK))
+                result, error = self._done.get(timeout=min(limit.left, _TICK))
                 break
             except queue.Empty:  # an interrupt is taken between two of these
-                if not clock.left:
+                if not limit.left:
                     self.stuck = True
                     self._asked.put(None)
                     raise TimeoutError from None
@@ -276,15 +279,15 @@ def read_batches(
     subject: Subject, limit: int, worker: Worker, seconds: float, pairs: Pairs | None = None
 ) -> Reading:
     """Up to ``limit`` batches, and whether there are more; ``pairs`` are of an earlier reading."""
-    clock, found = Clock(seconds), Reading(pairs=pairs)
+    time_left, found = Clock(seconds), Reading(pairs=pairs)
     opened: list[Iterator[Any]] = []
 
     def fetch() -> tuple[Any, float]:
-        start = time.perf_counter()
+        start = clock()
         if not opened:
             opened.append(iter(subject.open()))
         item = next(opened[0], _END)
-        return item, time.perf_counter() - start
+        return item, clock() - start
 
     before: tuple[ReadBatch, np.ndarray] | None = None
     for step in range(limit + 1):
@@ -292,7 +295,7 @@ def read_batches(
             found.ended = subject.length == limit
             break
         try:
-            item, taken = worker.do(fetch, clock.left)
+            item, taken = worker.do(fetch, time_left.left)
         except TimeoutError:
             found.late = step
             return found
@@ -312,7 +315,7 @@ def read_batches(
     close = getattr(opened[0], "close", None) if opened and subject.again else None
     if callable(close):
         try:
-            worker.do(close, clock.left)
+            worker.do(close, time_left.left)
         except Exception:  # it was read already; how it ends is its own affair
             return found
     return found

@@ -145,7 +145,7 @@ def _check_threads(subject: Subject, out: CheckResult) -> None:
 
     def work(first: int) -> None:
         try:
-            gate.wait(5)
+            gate.wait()
             for _ in range(3):
                 for i in range(first, count, gate.parties):
                     got = read(i)
