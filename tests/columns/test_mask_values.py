@@ -24,14 +24,14 @@ def test_whole_pixels_are_filled_exactly():
     assert mask.sum() == 7 * 11 == mask[4:15, 3:10].sum()
 
 
-def test_a_pixel_counts_by_its_centre():
+def test_a_pixel_counts_by_its_center():
     mask = Polygons((3, 3), [rectangle(0.6, 0.4, 2.6, 2.4)]).to_mask()
     assert mask.tolist() == [[0, 1, 1], [0, 1, 1], [0, 0, 0]]
 
 
-def test_neighbours_share_no_pixel_and_leave_none():
-    centre, corners = [11.3, 9.7], [[0, 0], [24, 0], [24, 20], [0, 20]]
-    parts = [Polygons((20, 24), [[centre, corners[i], corners[(i + 1) % 4]]]).to_mask() for i in range(4)]
+def test_neighbors_share_no_pixel_and_leave_none():
+    center, corners = [11.3, 9.7], [[0, 0], [24, 0], [24, 20], [0, 20]]
+    parts = [Polygons((20, 24), [[center, corners[i], corners[(i + 1) % 4]]]).to_mask() for i in range(4)]
     assert (np.sum(parts, axis=0) == 1).all()
 
 
@@ -57,7 +57,7 @@ def test_flat_rings_are_empty():
 
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.tuples(st.integers(-300, 2800), st.integers(-300, 2200)), min_size=3, max_size=9))
-def test_every_pixel_is_as_its_centre_is(corners):
+def test_every_pixel_is_as_its_center_is(corners):
     ring = np.array(corners) / 64
     y, x = np.mgrid[:30, :40] + 0.5
     inside = np.zeros((30, 40), bool)
@@ -125,12 +125,12 @@ def test_a_string_of_coco():
     assert rle.area() == 6
 
 
-def test_panoptic_colours_are_ids():
-    colours = np.array([[[1, 0, 0], [0, 1, 0]], [[0, 0, 1], [0, 0, 0]]], np.uint8)
+def test_panoptic_colors_are_ids():
+    colors = np.array([[[1, 0, 0], [0, 1, 0]], [[0, 0, 1], [0, 0, 0]]], np.uint8)
     found = Panoptic("a.png", (2, 2), {1: 10, 256: 20, 65536: 10})
-    assert found.segments(colours).tolist() == [[1, 256], [65536, 0]]
-    assert found.to_mask(colours).tolist() == [[10, 20], [10, -1]]
-    assert found.to_mask(colours).dtype == np.int32
+    assert found.segments(colors).tolist() == [[1, 256], [65536, 0]]
+    assert found.to_mask(colors).tolist() == [[10, 20], [10, -1]]
+    assert found.to_mask(colors).dtype == np.int32
 
 
 def test_values_cannot_change():

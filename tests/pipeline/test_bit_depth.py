@@ -14,7 +14,7 @@ COLUMNS = {
     "16 bits": lambda folder, i: written(
         folder / f"{i}.png", np.rint(RAMP * 65535).astype(np.uint16) // (i + 1)
     ),
-    "colours of 16 bits": lambda folder, i: written(
+    "colors of 16 bits": lambda folder, i: written(
         folder / f"{i}.png", np.dstack([np.rint(RAMP * 65535)] * 3).astype(np.uint16) // (i + 1)
     ),
     "floats": lambda folder, i: written(folder / f"{i}.tif", (RAMP / (i + 1)).astype(np.float32)),
@@ -44,7 +44,7 @@ def images(feed):
 @pytest.mark.parametrize("kind", COLUMNS)
 @pytest.mark.parametrize("dtype", ["float32", "uint8"])
 def test_a_store_gives_the_batches_of_the_feed(tmp_path, kind, dtype):
-    channels = 3 if kind.startswith("colours") else 1
+    channels = 3 if kind.startswith("colors") else 1
     feed = feed_of(rows_of(kind, tmp_path), channels, dtype=dtype)
     wanted = images(feed)
     assert len(np.unique(wanted)) > (300 if dtype == "float32" and kind != "8 bits" else 100)
@@ -59,7 +59,7 @@ def test_a_store_gives_the_batches_of_the_feed(tmp_path, kind, dtype):
 @pytest.mark.parametrize("augment", [(), [ph.Flip(p=1.0)]], ids=["plain", "flipped"])
 @pytest.mark.parametrize("dtype", ["float32", "uint8"])
 def test_a_cache_gives_the_batches_of_the_feed(tmp_path, kind, augment, dtype):
-    rows, channels = rows_of(kind, tmp_path), 3 if kind.startswith("colours") else 1
+    rows, channels = rows_of(kind, tmp_path), 3 if kind.startswith("colors") else 1
     wanted = images(feed_of(rows, channels, augment, dtype=dtype))
     for _ in range(2):  # while it fills, and from the disk
         feed = feed_of(rows, channels, augment, tmp_path / "cache", dtype=dtype)

@@ -222,7 +222,7 @@ def test_keypoints(data):
     assert points[1].shape == (2, 2, 3)
     assert points[1].dtype == np.float32
     assert points[2] is None
-    assert "3 keypoints labelled, 3 not" in rows.report.notes
+    assert "3 keypoints labeled, 3 not" in rows.report.notes
     assert "1 objects without keypoints" in rows.report.notes
     assert warned(rows) == {
         "keypoint-outside": f"{data.file}, annotation 2 of image 2: expected keypoints in the image, "
@@ -557,9 +557,9 @@ def test_panoptic(panoptic):
         [],
     ]
     assert masks[0][0].of is column(rows, "panoptic")[0]
-    colours = np.zeros((40, 60, 3), np.uint8)
-    colours[:10, :, 1], colours[10:20, :, 0] = 1, 7
-    drawn = masks[0][0].to_mask(colours)
+    colors = np.zeros((40, 60, 3), np.uint8)
+    colors[:10, :, 1], colors[10:20, :, 0] = 1, 7
+    drawn = masks[0][0].to_mask(colors)
     assert (drawn[:10] == 1).all()
     assert (drawn[10:20] == 0).all()
     assert (drawn[20:] == -1).all()

@@ -53,7 +53,7 @@ def test_class_folders(root, put):
     assert rows.report.notes == (
         "1 files that are no images",
         "3 images",
-        "2 classes; 3 images labelled, 0 missing",
+        "2 classes; 3 images labeled, 0 missing",
     )
     assert read_folder(root, classes=False).columns == ("image", "file")
 
@@ -67,7 +67,7 @@ def test_images_in_no_class_and_classes_without_image(root, put):
         f"file {root / 'b.jpg'}: expected an image in the folder of a class, got one beside them. "
         "Its label is missing.",
     ]
-    assert "1 classes; 1 images labelled, 1 missing" in rows.report.notes
+    assert "1 classes; 1 images labeled, 1 missing" in rows.report.notes
 
 
 def test_images_alone(root, put):

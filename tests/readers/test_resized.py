@@ -120,10 +120,10 @@ def test_an_image_of_other_proportions_is_refused(tmp_path, reader):
 
 def test_panoptic_boxes_go_along_and_its_png_keeps_its_size(tmp_path):
     picture(tmp_path / "a.png", (HIGH // 2, WIDE // 2))
-    colours = np.zeros((HIGH, WIDE, 3), np.uint8)
-    colours[..., 0] = MASK + 1
+    colors = np.zeros((HIGH, WIDE, 3), np.uint8)
+    colors[..., 0] = MASK + 1
     (tmp_path / "p").mkdir()
-    PIL.fromarray(colours).save(tmp_path / "p" / "a.png")
+    PIL.fromarray(colors).save(tmp_path / "p" / "a.png")
     segments = [
         {"id": 2, "category_id": 7, "bbox": [X, Y, X1 - X, Y1 - Y], "iscrowd": 0},
         {"id": 1, "category_id": 3},

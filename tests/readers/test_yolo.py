@@ -344,7 +344,7 @@ class TestYaml:
         rows = written(text, "0 0.5 0.5 0.5 0.5 0.5 0.5 2 0 0 0", "")
         assert column(rows, "keypoints")[0].tolist() == [[[30, 20, 2], [0, 0, 0]]]
         assert column(rows, "keypoints")[1].shape == (0, 2, 3)
-        assert "1 keypoints labelled, 1 not" in rows.report.notes
+        assert "1 keypoints labeled, 1 not" in rows.report.notes
         flat = "train: images\nnames: [cat]\nkpt_shape: [2, 2]"
         rows = written(flat, "0 0.5 0.5 0.5 0.5 0.5 1.25 0 0", "")
         assert column(rows, "keypoints")[0].tolist() == [[[30, 50, 2], [0, 0, 0]]]

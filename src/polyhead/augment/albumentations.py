@@ -1,4 +1,4 @@
-"""Runs pipelines of albumentations, which are recognised by their attributes; the library is never imported.
+"""Runs pipelines of albumentations, which are recognized by their attributes; the library is never imported.
 
 Seeding changes a pipeline, so each thread works on a copy of the user's. The copy differs from the original where the
 conventions of the two libraries differ:

@@ -214,7 +214,7 @@ class Apply(Augmentation):
         if not isinstance(found, np.ndarray):
             return "Give back NumPy arrays: polyhead makes the tensors itself."
         if found.ndim == before.ndim - 1:
-            return "Keep as many channels, as image[..., None].repeat(3, axis=2) does for grey."
+            return "Keep as many channels, as image[..., None].repeat(3, axis=2) does for gray."
         if before.dtype.kind in "iu" and found.dtype.kind == "f":
             scaling = albumentations.scaling(self.function)
             what = f"Leave {scaling} out" if scaling else "Give back the dtype that came"

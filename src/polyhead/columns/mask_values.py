@@ -1,6 +1,6 @@
 """Masks as annotation files hold them, drawn when they are asked for.
 
-Pixel (row i, column j) covers [j, j+1) x [i, i+1): it belongs to a polygon where its centre lies inside.
+Pixel (row i, column j) covers [j, j+1) x [i, i+1): it belongs to a polygon where its center lies inside.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class Polygons:
         object.__setattr__(self, "rings", rings)
 
     def to_mask(self) -> np.ndarray:
-        """The pixels whose centre lies inside one of the rings, uint8 ``(H, W)`` of 0 and 1."""
+        """The pixels whose center lies inside one of the rings, uint8 ``(H, W)`` of 0 and 1."""
         mask = np.zeros(self.size, np.uint8)
         for ring in self.rings:
             _fill_ring(mask, ring)
@@ -74,12 +74,12 @@ class Polygons:
 
 
 def _fill_ring(mask: np.ndarray, ring: np.ndarray) -> None:
-    """Set the pixels of a mask whose centre lies inside a ring: even-odd, all scan lines at once."""
+    """Set the pixels of a mask whose center lies inside a ring: even-odd, all scan lines at once."""
     height, width = mask.shape
     x0, y0 = ring.T
     x1, y1 = np.roll(ring, -1, axis=0).T
-    # an edge crosses the centres of rows [first, last); the first pixel to the right of it is the one whose
-    # centre is not left of the crossing
+    # an edge crosses the centers of rows [first, last); the first pixel to the right of it is the one whose
+    # center is not left of the crossing
     first = np.clip(np.ceil(np.minimum(y0, y1) - 0.5), 0, height).astype(np.int64)
     last = np.clip(np.ceil(np.maximum(y0, y1) - 0.5), 0, height).astype(np.int64)
     spans = last - first
@@ -141,7 +141,7 @@ class Rle:
         return np.ascontiguousarray(np.repeat(values, self.counts).reshape(self.size[1], self.size[0]).T)
 
     def resized(self, size: tuple[int, int]) -> Rle:
-        """The same mask on the image at another size: each pixel as the old one under its centre.
+        """The same mask on the image at another size: each pixel as the old one under its center.
 
         >>> Rle((2, 4), [2, 4, 2]).resized((1, 2))
         Rle((1, 2), 1 pixel)
@@ -218,7 +218,7 @@ class Panoptic:
     """The panoptic annotation of one image: a PNG of segment ids, and the class of each segment.
 
     Attributes:
-        path: of the PNG, or its bytes; its colours are the ids: red + 256 green + 65536 blue, 0 where there is no
+        path: of the PNG, or its bytes; its colors are the ids: red + 256 green + 65536 blue, 0 where there is no
             segment.
         size: ``(height, width)`` of the image.
         classes: ``{segment id: class id}``.
@@ -239,31 +239,31 @@ class Panoptic:
         object.__setattr__(self, "size", _mask_size("Panoptic(size=)", self.size))
         object.__setattr__(self, "classes", dict(self.classes))
 
-    def segments(self, colours: np.ndarray) -> np.ndarray:
+    def segments(self, colors: np.ndarray) -> np.ndarray:
         """The segment id of each pixel, int32 ``(H, W)``, 0 where there is none.
 
         Args:
-            colours: uint8 ``(H, W, 3)``, the decoded PNG as RGB.
+            colors: uint8 ``(H, W, 3)``, the decoded PNG as RGB.
 
         Raises:
             DataError: for another shape or dtype than that.
         """
-        if colours.shape != (*self.size, 3) or colours.dtype != np.uint8:
+        if colors.shape != (*self.size, 3) or colors.dtype != np.uint8:
             expected = f"RGB pixels, uint8 of shape {(*self.size, 3)}, as the annotation says"
-            found = f"{colours.dtype} of shape {colours.shape}"
+            found = f"{colors.dtype} of shape {colors.shape}"
             raise DataError(Problem(place(file=_name(self.path)), expected, found, code="panoptic-size"))
-        return colours.astype(np.int32) @ np.array([1, 256, 65536], np.int32)
+        return colors.astype(np.int32) @ np.array([1, 256, 65536], np.int32)
 
-    def to_mask(self, colours: np.ndarray) -> np.ndarray:
+    def to_mask(self, colors: np.ndarray) -> np.ndarray:
         """The class id of each pixel, int32 ``(H, W)``; -1 where there is no segment: ``Mask(missing=-1)``.
 
         Args:
-            colours: uint8 ``(H, W, 3)``, the decoded PNG as RGB.
+            colors: uint8 ``(H, W, 3)``, the decoded PNG as RGB.
 
         Raises:
             DataError: for another shape or dtype, or a segment that the annotation does not list.
         """
-        ids, places = np.unique(self.segments(colours), return_inverse=True)
+        ids, places = np.unique(self.segments(colors), return_inverse=True)
         unknown = [i for i in ids.tolist() if i and i not in self.classes]
         if unknown:
             found = f"{shown(unknown)} beside them"
@@ -309,20 +309,20 @@ class Segment:
         """``(height, width)`` of the image."""
         return self.of.size
 
-    def segments(self, colours: np.ndarray) -> np.ndarray:
+    def segments(self, colors: np.ndarray) -> np.ndarray:
         """The segment id of each pixel: see `Panoptic.segments`."""
-        return self.of.segments(colours)
+        return self.of.segments(colors)
 
-    def to_mask(self, colours: np.ndarray) -> np.ndarray:
+    def to_mask(self, colors: np.ndarray) -> np.ndarray:
         """1 in the object, 0 in other segments, -1 where there is none: ``Mask(missing=-1)``; int8 ``(H, W)``.
 
         Args:
-            colours: uint8 ``(H, W, 3)``, the decoded PNG as RGB.
+            colors: uint8 ``(H, W, 3)``, the decoded PNG as RGB.
 
         Raises:
             DataError: for another shape or dtype, or an object without a pixel.
         """
-        ids = self.segments(colours)
+        ids = self.segments(colors)
         mask = np.where(ids == 0, VOID, ids == self.number).astype(np.int8)
         if not (mask == 1).any():
             expected = f"pixels of segment {self.number}, which the annotation lists"

@@ -39,7 +39,7 @@ def read_pnm(data: bytes, ids: bool = False) -> Samples:
     pixels = np.ascontiguousarray(pixels)
     if head.bands > 4:
         return Samples(pixels, "bands")
-    return Samples(pixels, "grey" if head.bands < 3 else "rgb", head.bands in (2, 4))
+    return Samples(pixels, "gray" if head.bands < 3 else "rgb", head.bands in (2, 4))
 
 
 def _raw(data: bytes, head: NetpbmHeader, count: int) -> np.ndarray:

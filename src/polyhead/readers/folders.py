@@ -156,7 +156,7 @@ def _classes(base: Root, names: Sequence[str], findings: Findings) -> tuple[Code
             )  # fmt: skip
     missing = found.count(None)
     findings.note(
-        f"{len(categories):,} classes; {len(names) - missing:,} images labelled, {missing:,} missing"
+        f"{len(categories):,} classes; {len(names) - missing:,} images labeled, {missing:,} missing"
     )
     return Coded(np.array([-1 if f is None else code[f] for f in found], np.int32), categories), categories
 

@@ -1,6 +1,6 @@
 """Advice on data that is not a source, such as datasets of other libraries.
 
-Objects are recognised by the module of their type, without importing their library.
+Objects are recognized by the module of their type, without importing their library.
 """
 
 from __future__ import annotations

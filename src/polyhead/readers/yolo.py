@@ -334,6 +334,6 @@ def _keypoints(
     seen = given[..., 2] if shape[1] == 3 else np.where((given[..., :2] != 0).any(axis=2), 2.0, 0.0)
     for i in np.flatnonzero(~np.isin(seen, (0, 1, 2)).all(axis=1)).tolist():
         findings.leave_out("visibility", where(i), "a visibility of 0, 1 or 2", shown(seen[i].tolist()))
-        places[i] = seen[i] = 0  # as if its keypoints were not labelled
+        places[i] = seen[i] = 0  # as if its keypoints were not labeled
     note_keypoints(given, seen, 1, where, findings)
     return np.concatenate([places, seen[..., None]], axis=2).astype(np.float32)
