@@ -392,7 +392,7 @@ def test_what_cannot_be_declared_is_refused(arguments, message):
         (
             {"x": np.zeros(3), "y": [0, 1]},
             "data: expected columns of one length, got `x` 3, `y` 2. "
-            "Every column needs one entry a row; None or NaN stands for a missing label.",
+            "Every column needs one entry per row; None or NaN stands for a missing label.",
         ),
     ],
 )

@@ -152,7 +152,7 @@ def test_values_cannot_change():
         ),
         (
             lambda: Polygons((3, 3), [[[0, 0], [1, 1]]]),
-            "Polygons(rings=): expected rings of at least three corners (x, y), finite, got [[0.0, 0.0], [1.0, 1.0]].",
+            "Polygons(rings=): expected rings of at least three finite corners (x, y), got [[0.0, 0.0], [1.0, 1.0]].",
         ),
         (
             lambda: Rle((2, 3), [1, 2]),
@@ -164,26 +164,26 @@ def test_values_cannot_change():
         ),
         (
             lambda: Rle((2, 3), [1.5, 4.5]),
-            "Rle(counts=): expected whole numbers, or COCO's string of them, got [1.5, 4.5].",
+            "Rle(counts=): expected integers, or COCO's compressed string, got [1.5, 4.5].",
         ),
         (
             lambda: Rle((2, 3), [[1], [2, 3]]),
-            "Rle(counts=): expected whole numbers, or COCO's string of them, got [[1], [2, 3]].",
+            "Rle(counts=): expected integers, or COCO's compressed string, got [[1], [2, 3]].",
         ),
-        (lambda: Rle((2, 3), "é"), "Rle(counts=): expected COCO's string of run lengths, got 'é'."),
-        (lambda: Rle((2, 3), "P"), "Rle(counts=): expected COCO's string of run lengths, got 'P'."),
-        (lambda: Rle((2, 3), "o" * 20 + "0"), "Rle(counts=): expected COCO's string of run lengths, got"),
+        (lambda: Rle((2, 3), "é"), "Rle(counts=): expected COCO's compressed string, got 'é'."),
+        (lambda: Rle((2, 3), "P"), "Rle(counts=): expected COCO's compressed string, got 'P'."),
+        (lambda: Rle((2, 3), "o" * 20 + "0"), "Rle(counts=): expected COCO's compressed string, got"),
         (
             lambda: Rle((2, 3), ""),
             "Rle(counts=): expected lengths of at least 0 that add up to 2 x 3 = 6, got a sum of 0.",
         ),
         (
             lambda: Panoptic("a.png", (2, 2), {}).to_mask(np.zeros((2, 3, 3), np.uint8)),
-            "file a.png: expected RGB pixels, uint8 of shape (2, 2, 3), as the annotation says, got",
+            "file a.png: expected RGB pixels, uint8 of shape (2, 2, 3), as in the annotation, got",
         ),
         (
             lambda: Panoptic("a.png", (1, 1), {5: 1}).to_mask(np.full((1, 1, 3), 1, np.uint8)),
-            "file a.png: expected the segments that the annotation lists, got [65793] beside them.",
+            "file a.png: the PNG has segments that the annotation doesn't list: [65793].",
         ),
     ],
 )

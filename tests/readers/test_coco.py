@@ -564,7 +564,7 @@ def test_panoptic(panoptic):
     assert (drawn[10:20] == 0).all()
     assert (drawn[20:] == -1).all()
     with pytest.raises(
-        DataError, match=r"a.png: expected pixels of segment 256, which the annotation lists, got none"
+        DataError, match=r"a.png: the PNG has no pixels of segment 256, which the annotation lists"
     ):
         masks[0][0].to_mask(np.zeros((40, 60, 3), np.uint8))
     first, second, third = column(rows, "panoptic")

@@ -204,10 +204,10 @@ def test_entries_that_are_asked_for_have_to_fit():
     with pytest.raises(ph.DataError) as error:
         ph.Feed({"x": X, "age": AGE[:3], "notes": "text"}, inputs="x", heads=heads)
     assert str(error.value) == (
-        "data: expected columns of one length, got `x` 12, `age` 3. Every column needs one entry a row; None or NaN "
+        "data: expected columns of one length, got `x` 12, `age` 3. Every column needs one entry per row; None or NaN "
         "stands for a missing label."
     )
-    with pytest.raises(ph.DataError, match="column `age`: expected one entry a row"):
+    with pytest.raises(ph.DataError, match="column `age`: expected one entry per row"):
         ph.Feed({"x": X, "age": "text"}, inputs="x", heads=heads)
     weighed = {"age": ph.Regression(sample_weight="weight")}
     with pytest.raises(ph.DataError, match="got `x` 12, `age` 12, `weight` 2"):

@@ -197,7 +197,7 @@ def test_an_end_that_comes_too_early():
         (
             lambda n, b: (b[0], (np.float32(1), b[1][1])) if n == 1 else b,
             "generator `generator`, batch 1, column `odd`: expected an array (B, ...), got a single value. Yield "
-            "batches: arrays with one entry a row.",
+            "batches: arrays with one entry per row.",
         ),
         (
             lambda n, b: (b[0][:0], (b[1][0][:0], b[1][1][:0])) if n == 1 else b,

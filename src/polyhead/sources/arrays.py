@@ -65,7 +65,7 @@ class Arrays(OwnSource):
                     "data",
                     "columns of one length",
                     ", ".join(f"`{name}` {n:,}" for name, n in lengths.items()),
-                    "Every column needs one entry a row; None or NaN stands for a missing label.",
+                    "Every column needs one entry per row; None or NaN stands for a missing label.",
                 )
             )
         self._length = next(iter(lengths.values()))

@@ -160,7 +160,7 @@ class _Generator:
         found = {self._places[path]: _array(leaf) for path, leaf in leaves.items()}
         scalars = [name for name, values in found.items() if not values.ndim]
         if scalars:
-            fix = "Yield batches: arrays with one entry a row."
+            fix = "Yield batches: arrays with one entry per row."
             raise DataError(
                 Problem(f"{where}, column `{scalars[0]}`", "an array (B, ...)", "a single value", fix)
             )

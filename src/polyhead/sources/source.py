@@ -57,7 +57,7 @@ class Source(ABC):
                 take a list, a range, a slice or booleans as well, as `select` does.
 
         Returns:
-            For each column its values, one entry a row, in the order asked: an array ``(n, ...)`` or a list.
+            For each column its values, one entry per row, in the order asked: an array ``(n, ...)`` or a list.
 
         Raises:
             DataError: a source of polyhead's own, for an id that is no row.
@@ -346,7 +346,7 @@ class _Columns(DerivedSource):
 
 
 def checked_rows(source: Source, rows: Any, count: int) -> dict[str, Values]:
-    """What a user's ``read`` returned, if it is one entry a row for each column."""
+    """What a user's ``read`` returned, if it is one entry per row for each column."""
     where = f"{type(source).__name__}.read"
     if not isinstance(rows, Mapping):
         raise DataError(Problem(where, "a dict of columns", shown(type(rows).__name__)))
