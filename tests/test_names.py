@@ -187,9 +187,9 @@ SOURCES = {
     ),
     "concat()": (
         lambda: ph.read_table({"kind": [1]}).concat(ph.read_table({"kinds": [1]})),
-        "source 1: expected the columns of source 0 (kind), got no `kind` and `kinds` beside them. Did you mean "
-        '`kinds`? Say concat(other, join="outer") to have missing labels where a source lacks a column, or '
-        'join="inner" to take the columns that all of them have.',
+        "source 1: expected the columns of source 0 (kind), got no `kind` and `kinds` in addition. Did you mean "
+        '`kinds`? Use concat(other, join="outer") to have missing labels where a source lacks a column, or '
+        'join="inner" to keep only the columns that all sources have.',
     ),
     "read_table(columns=)": (
         lambda: ph.read_table({"kind": [1], "age": [2]}, columns=["aeg"]),

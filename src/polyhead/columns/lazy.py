@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -158,6 +159,31 @@ class Pieces(Stored):
         parts = [whole(part) for part in self._parts]
         found = [part for part in parts if part is not None]
         return join(found) if len(found) == len(parts) and sum(map(size, found)) <= LIMIT_BYTES else None
+
+
+class Late(Stored):
+    """A column that is loaded when it is first used, once."""
+
+    def __init__(self, rows: int, load: Callable[[], Values | Stored]) -> None:
+        self._rows, self._load, self._lock = rows, load, Lock()
+        self._loaded: Values | Stored | None = None
+
+    def __len__(self) -> int:
+        return self._rows
+
+    def take(self, ids: np.ndarray) -> Values:
+        return entries(self._column(), ids)
+
+    def whole(self) -> Values | None:
+        return whole(self._column())
+
+    def _column(self) -> Values | Stored:
+        if self._loaded is None:
+            with self._lock:
+                if self._loaded is None:
+                    self._loaded = self._load()
+                    del self._load  # releases the file or table that it reads
+        return self._loaded
 
 
 def gather(ends: np.ndarray, ids: np.ndarray, read: Any) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -108,13 +108,18 @@ def scatter(parts: Sequence[tuple[np.ndarray, Values]], count: int) -> Values:
 def alike(arrays: Sequence[np.ndarray]) -> bool:
     """Whether arrays can be joined: rows of one shape, and all numbers, or all of one kind of dtype.
 
-    Images of uint8 and of floats can't: white is 255 in one and 1 in the other.
+    Images must also be of one scale.
     """
     shapes = {array.shape[1:] for array in arrays}
     kinds = {array.dtype.kind for array in arrays}
-    if "f" in kinds and arrays[0].ndim > 2 and any(array.dtype == np.uint8 for array in arrays):
+    if arrays[0].ndim > 2 and not one_scale([array.dtype for array in arrays]):
         return False
     return len(shapes) == 1 and (kinds <= set("biufc") or len(kinds) == 1)
+
+
+def one_scale(dtypes: Iterable[np.dtype]) -> bool:
+    """Whether white is the same number in images of these dtypes: it is 255 in uint8 and 1 in floats."""
+    return not {"u1", "f"} <= {"u1" if dtype == np.uint8 else dtype.kind for dtype in dtypes}
 
 
 def united(parts: Sequence[Coded]) -> tuple[Sequence[Any], bool]:

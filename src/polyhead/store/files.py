@@ -55,7 +55,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         raise StoreError(_no_store(folder)) from None
     except (OSError, ValueError, RecursionError) as error:
         raise StoreError(
-            Problem(place(file=str(path)), "the manifest of a store", _error_words(error), AGAIN)
+            Problem(place(file=str(path)), "the manifest of a store", error_words(error), AGAIN)
         ) from error
     version = found.get("polyhead_store") if isinstance(found, dict) else None
     if version != VERSION:
@@ -86,7 +86,8 @@ def _no_store(folder: Path) -> Problem:
     return Problem(f"store {folder}", "a store", found, hints(near, "ph.pack(data, path) writes one."))
 
 
-def _error_words(error: Exception) -> str:
+def error_words(error: Exception) -> str:
+    """Return an error of another library as our messages quote it, shortened."""
     return f"{type(error).__name__}: {' '.join(str(error).split())[:200]}".rstrip(".: ")
 
 
@@ -164,7 +165,7 @@ def map_shard(path: Path, types: Mapping[str, Any] | None = None, rows: int | No
         raise
     except Exception as error:  # Arrow and what is below it name a damaged file in many ways
         raise StoreError(
-            Problem(place(file=str(path)), "a shard of a store", _error_words(error), AGAIN)
+            Problem(place(file=str(path)), "a shard of a store", error_words(error), AGAIN)
         ) from error
 
 
@@ -195,7 +196,7 @@ def checked_column(path: Path, batch: Any, name: str) -> Any:
         column.validate(full=True)
     except Exception as error:  # as above
         where = f"{place(file=str(path))}, {place(column=name)}"
-        raise StoreError(Problem(where, "values within the file", _error_words(error), AGAIN)) from error
+        raise StoreError(Problem(where, "values within the file", error_words(error), AGAIN)) from error
     return column
 
 
