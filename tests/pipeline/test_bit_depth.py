@@ -73,8 +73,8 @@ def test_png_in_a_store_has_16_bits_and_jpeg_is_refused(tmp_path):
     with pytest.raises(ph.ContractError) as caught:
         ph.pack(feed, tmp_path / "other", encoding="jpeg", progress=False)
     assert str(caught.value) == (
-        "pack(encoding=), input `image`: expected what holds more than 8 bits, got 'jpeg'. Say "
-        'encoding="pixels" or "png", or ph.Image(dtype="uint8"), if 8 bits are enough.'
+        "pack(encoding=), input `image`: JPEG can't store more than 8 bits. Use "
+        'encoding="pixels" or "png", or ph.Image(dtype="uint8") if 8 bits are enough.'
     )
 
 
@@ -116,7 +116,7 @@ def test_8_bits_are_added_to_a_store_of_16_and_not_the_other_way(tmp_path):
     np.testing.assert_array_equal(images(deep.on(store)), np.concatenate([images(deep), images(flat)]))
     ph.pack(flat, tmp_path / "other", progress=False)
     with pytest.raises(
-        ph.StoreError, match=r"column `image`: expected uint8 of shape .* as it holds, got float32"
+        ph.StoreError, match=r"column `image`: expected uint8 of shape .* as in the store, got float32"
     ):
         ph.pack(deep, tmp_path / "other", append=True, progress=False)
 
@@ -228,7 +228,7 @@ def test_a_range_is_stored_as_pixels_alone(tmp_path):
     with pytest.raises(ph.ContractError) as caught:
         ph.pack(feed, tmp_path / "store", encoding="png", progress=False)
     assert str(caught.value) == (
-        "pack(encoding=), input `image`: expected \"pixels\", as range= is declared, got 'png'. Say "
+        "pack(encoding=), input `image`: expected \"pixels\", as range= is declared, got 'png'. Use "
         'encoding="pixels".'
     )
 

@@ -283,7 +283,7 @@ def test_rows_without_a_declaration_are_not_packed(tmp_path):
         ph.pack({"image": [COLORS]}, tmp_path / "store", progress=False)
     words = str(caught.value)
     assert words.startswith(
-        "column `image`, row 0: expected a value that a store holds: numbers, text, bytes, "
+        "column `image`, row 0: expected a value that a store can hold: numbers, text, bytes, "
     )
     assert words.endswith("Pack a Feed with a ph.Image for them, or give paths.")
 

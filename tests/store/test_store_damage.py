@@ -139,7 +139,7 @@ MANIFEST = "file FOLDER/manifest.json"
         ),
         (
             lambda m: m["shards"][1].update(file="part-00000.arrow"),
-            f"{MANIFEST}, shards: expected files of different names, got ['part-00000.arrow', 'part-00000.arrow'",
+            f"{MANIFEST}, shards: expected files with different names, got ['part-00000.arrow', 'part-00000.arrow'",
         ),
         (
             lambda m: m["shards"][0].update(rows=-1),
