@@ -325,7 +325,7 @@ def test_read_coco_of_a_folder_names_the_file_and_the_folder_of_images(tmp_path)
     images = tmp_path / "train2017"
     words = (
         f"read_coco(annotations), file {tmp_path}: expected COCO's JSON file, got a folder with {file}. Say "
-        f'read_coco("{file}", "{images}"): the file, and the folder of the images.'
+        f'read_coco("{file}", "{images}"): the file, and the folder of images.'
     )
     assert refused(lambda: ph.read_coco(tmp_path)) == words
     assert refused(lambda: ph.read_coco(str(tmp_path), images)) == words
@@ -334,8 +334,7 @@ def test_read_coco_of_a_folder_names_the_file_and_the_folder_of_images(tmp_path)
         "folders say ph.read_folder(path), for YOLO's text files ph.read_yolo(path)."
     )
     assert refused(lambda: ph.read_coco(file)) == (
-        "read_coco(images): expected the folder of the images, got none. Say "
-        f'read_coco("{file}", "{images}").'
+        f'read_coco(images): expected the folder of images, got none. Say read_coco("{file}", "{images}").'
     )
     assert refused(lambda: ph.read_coco(3, images)) == "read_coco(annotations): expected a path, got 3."
 
@@ -384,7 +383,7 @@ def test_a_misspelled_part_of_a_folder_and_a_store_that_is_none(tmp_path):
     (tmp_path / "images" / "train").mkdir(parents=True)
     assert refused(lambda: ph.read_yolo(tmp_path, "trian", names=["a"])) == (
         f"file {tmp_path}: expected a data YAML, or images in images/trian or trian/images, got images. Did you mean "
-        "`train`? Say where they are: read_yolo(images=..., labels=...)."
+        "`train`? Give their folders: read_yolo(images=..., labels=...)."
     )
     (tmp_path / "rows.csv").write_text("a")
     assert refused(lambda: ph.open_store(tmp_path / "rows.csv")) == (

@@ -413,8 +413,8 @@ def test_a_single_transform_is_refused():
 def test_a_pipeline_that_makes_tensors_is_refused_when_it_is_declared():
     tensors = pytest.importorskip("albumentations.pytorch", reason="torch is not installed").ToTensorV2
     words = (
-        "Apply(Compose): expected transforms that give back arrays (H, W, C), got ToTensorV2. Leave it out: polyhead "
-        "hands over images with channels last, and makes the tensors of the batch."
+        "Apply(Compose): expected transforms that return arrays (H, W, C), got ToTensorV2. Leave it out; polyhead "
+        "passes images with channels last and makes the tensors itself."
     )
     for transforms in ([A.HorizontalFlip(), tensors()], [A.OneOf([A.HorizontalFlip(p=1), tensors(p=1)])]):
         with pytest.raises(ContractError) as error:

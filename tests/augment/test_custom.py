@@ -288,12 +288,12 @@ def test_what_a_function_gets_wrong_says_where():
     [
         (
             lambda image: image.transpose(2, 0, 1),
-            "got shape (3, 20, 30), uint8. Give it back with channels last, as image.transpose(1, 2, 0): polyhead "
-            "makes the tensors itself.",
+            "got shape (3, 20, 30), uint8. Return it with channels last, image.transpose(1, 2, 0); polyhead makes "
+            "the tensors itself.",
         ),
         (
             lambda image: image.tolist(),
-            "got shape (20, 30, 3), list. Give back NumPy arrays: polyhead makes the tensors itself.",
+            "got shape (20, 30, 3), list. Return NumPy arrays; polyhead makes the tensors itself.",
         ),
         (
             lambda image: image[..., 0],

@@ -116,7 +116,7 @@ def test_colors_mean_nothing_for_bands_and_noise_is_in_each():
         (
             [npy(numbers(5)[0])],
             None,
-            "input `image`, row 0: expected an image of 3 channels, got a file of 5 bands, which are not said to be "
+            "input `image`, row 0: expected an image of 3 channels, got a file of 5 bands, which are not marked as "
             "colors. Say ph.Image(height, width, 5) to get all of them.",
         ),
         (

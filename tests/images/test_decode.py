@@ -168,13 +168,11 @@ def test_other_masks():
     assert np.array_equal(decode_mask(encoded(GRAY, mode="LA")), GRAY)
     assert np.array_equal(decode_mask(encoded(np.repeat(GRAY[..., None], 3, 2), "WebP", lossless=True)), GRAY)
     with pytest.raises(
-        DataError, match=r"expected a mask of ids, one channel, got an image in colors\. Say the color of"
+        DataError, match=r"expected a mask of ids, one channel, got an image in colors\. Give the color of"
     ):
         decode_mask(encoded(RGB))
     for data in (encoded(GRAY, "JPEG"), encoded(RGB, "WebP")):
-        with pytest.raises(
-            DataError, match=r"expected a mask in a format without loss, got a lossy (JPEG|WebP)"
-        ):
+        with pytest.raises(DataError, match=r"expected a mask in a lossless format, got a lossy (JPEG|WebP)"):
             decode_mask(data)
 
 

@@ -168,7 +168,7 @@ def test_gif(tmp_path):
     with pytest.raises(DataError) as caught:  # its writer numbers them anew
         decode_mask(saved(Image.fromarray(few[..., 0] * np.uint8(80)), "GIF"))
     assert str(caught.value) == (
-        "an encoded image: expected a mask of ids, got a GIF of grays that are not stored as their own numbers. Save "
+        "an encoded image: expected a mask of ids, got a GIF whose palette reorders the grays. Save "
         "masks as PNG."
     )
 
@@ -324,9 +324,7 @@ def test_masks_in_lossy_formats_are_refused(format, options):
     with pytest.raises(DataError) as caught:
         decode_mask(saved(Image.fromarray(ids), format, **options), where="row 3")
     name = {"WEBP": "WebP", "JPEG2000": "JPEG 2000"}.get(format, format)
-    assert str(caught.value).startswith(
-        f"row 3: expected a mask in a format without loss, got a lossy {name}"
-    )
+    assert str(caught.value).startswith(f"row 3: expected a mask in a lossless format, got a lossy {name}")
 
 
 @pytest.mark.parametrize(

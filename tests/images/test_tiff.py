@@ -193,12 +193,12 @@ def test_colors_that_were_multiplied_by_alpha_are_divided_by_it():
 @pytest.mark.parametrize(
     ("bands", "photometric", "channels", "words"),
     [
-        (2, 1, 3, "expected an image of 3 channels, got a file of 2 bands, which are not said to be colors. Say ph.I"),
-        (2, 1, 1, "expected an image of 1 channel, got a file of 2 bands, which are not said to be colors. Say ph.I"),
-        (3, 1, 1, "got a file of 3 bands, which are not said to be colors. Say ph.Image(height, width, 3) to get all"),
-        (4, 1, 3, "got a file of 4 bands, which are not said to be colors. Say ph.Image(height, width, 4) to get all"),
-        (12, 1, 3, "got a file of 12 bands, which are not said to be colors. Say ph.Image(height, width, 12) to get"),
-        (5, 2, 4, "got a file of 5 bands, which are not said to be colors. Say ph.Image(height, width, 5) to get all"),
+        (2, 1, 3, "expected an image of 3 channels, got a file of 2 bands, which are not marked as colors. Say ph.I"),
+        (2, 1, 1, "expected an image of 1 channel, got a file of 2 bands, which are not marked as colors. Say ph.I"),
+        (3, 1, 1, "got a file of 3 bands, which are not marked as colors. Say ph.Image(height, width, 3) to get all"),
+        (4, 1, 3, "got a file of 4 bands, which are not marked as colors. Say ph.Image(height, width, 4) to get all"),
+        (12, 1, 3, "got a file of 12 bands, which are not marked as colors. Say ph.Image(height, width, 12) to get"),
+        (5, 2, 4, "got a file of 5 bands, which are not marked as colors. Say ph.Image(height, width, 5) to get all"),
     ],
 )  # fmt: skip
 def test_bands_that_are_no_colors_are_refused(bands, photometric, channels, words):
@@ -214,7 +214,7 @@ def test_several_pages_are_refused_until_one_is_chosen():
         decode(data, where="row 3")
     assert str(caught.value) == (
         "row 3: expected one image, got a TIFF of 5 pages. Say ph.Image(page=0) for the first of them, or save each as "
-        "a file of its own."
+        "a separate file."
     )
     for page in range(5):
         np.testing.assert_array_equal(decode(data, page=page).pixels, pixels + page)
@@ -226,7 +226,7 @@ def test_several_pages_are_refused_until_one_is_chosen():
     with pytest.raises(DataError) as caught:
         decode_mask(tiff(numbers("uint8", 1) // 2, pages=5), where="row 3")
     assert str(caught.value) == (
-        "row 3: expected one mask, got a TIFF of 5 pages. Save the one that is the mask as a file of its own."
+        "row 3: expected one mask, got a TIFF of 5 pages. Save the mask as a separate file."
     )
 
 

@@ -152,13 +152,13 @@ def test_a_color_of_no_class_is_named_with_its_row_and_file(tmp_path, kind, miss
 
 def test_a_lossy_file_is_refused(tmp_path):
     paths = saved(tmp_path, "RGB", "jpg")
-    with pytest.raises(ph.DataError, match="expected a mask in a format without loss, got a lossy JPEG"):
+    with pytest.raises(ph.DataError, match="expected a mask in a lossless format, got a lossy JPEG"):
         labels_of(paths)
 
 
 def test_a_file_in_colors_without_values_says_what_to_declare(tmp_path):
     with pytest.raises(
-        ph.DataError, match=r"Say the color of each class: Mask\(values=\[\(r, g, b\), \.\.\.\]\)\."
+        ph.DataError, match=r"Give the color of each class: Mask\(values=\[\(r, g, b\), \.\.\.\]\)\."
     ):
         labels_of(saved(tmp_path, "RGB"), ph.Mask(3))
 

@@ -274,7 +274,7 @@ def test_a_page_is_chosen_and_its_size_is_its_own(tmp_path):
         feed(None).peek()
     assert str(caught.value) == (
         f"input `image`, row 0, file {path}: expected one image, got a TIFF of 5 pages. Say ph.Image(page=0) for the "
-        "first of them, or save each as a file of its own."
+        "first of them, or save each as a separate file."
     )
     x, y, *_ = feed(3).peek()
     np.testing.assert_allclose(x["image"], 120 / 255, atol=1e-6)

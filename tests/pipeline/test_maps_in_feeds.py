@@ -86,11 +86,11 @@ def test_a_file_of_several_pages_is_not_one_map(tmp_path):
     path = tmp_path / "pages.tif"
     assert cv2.imwritemulti(str(path), [np.zeros((20, 30), np.uint8)] * 2)
     assert refusal(ph.DataError, ph.Map(), [str(path)] * ROWS).startswith(
-        f"head `depth`, row 0, file {path}: expected one map, got a TIFF of 2 pages. Save the one that is the map as a "
-        "file of its own."
+        f"head `depth`, row 0, file {path}: expected one map, got a TIFF of 2 pages. Save the map as a separate "
+        "file."
     )
     masks = ph.Mask(values=[(0, 0, 0), (9, 9, 9)])
-    assert "expected one mask, got a TIFF of 2 pages. Save the one that is the mask as" in refusal(
+    assert "expected one mask, got a TIFF of 2 pages. Save the mask as" in refusal(
         ph.DataError, masks, [str(path)] * ROWS
     )
 

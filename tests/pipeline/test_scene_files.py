@@ -207,7 +207,7 @@ def test_coco_s_sizes_tell_on_what_its_annotations_were_made(tmp_path):
     with pytest.raises(ph.DataError) as caught:
         ph.read_coco(tmp_path / "a.json", tmp_path)
     assert str(caught.value) == (
-        f"file {tmp_path / 'a.jpg'}: expected the size (height x width) that the annotation says, got 40 x 60 in the "
+        f"file {tmp_path / 'a.jpg'}: expected the size (height x width) in the annotation, got 40 x 60 in the "
         "image, 60 x 40 in the annotation. It was annotated with its Exif orientation ignored: say "
         'exif="ignored". Say missing_files="drop" to leave such images out.'
     )

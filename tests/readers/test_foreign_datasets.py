@@ -137,16 +137,16 @@ class Rows:
 @pytest.mark.parametrize(
     ("data", "words"),
     [
-        (batches, "For a generator say ph.from_generator(function, length=rows)."),
+        (batches, "For a generator, use ph.from_generator(function, length=rows)."),
         (
             batches(),
-            "A generator runs once: give ph.from_generator(function, length=rows) the function that makes it.",
+            "A generator runs only once; give ph.from_generator(function, length=rows) the function that creates it.",
         ),
         (
             Rows(),
             "Write a ph.Source with __len__ and read(ids), or say ph.from_generator(function, length=rows).",
         ),
-        (zip(X, AGE, strict=True), "For a generator say ph.from_generator(function, length=rows)."),
+        (zip(X, AGE, strict=True), "For a generator, use ph.from_generator(function, length=rows)."),
         ((X, AGE), 'Give names: {"image": images, "label": labels}.'),
         (X, 'Give names: {"image": images, "label": labels}.'),
     ],

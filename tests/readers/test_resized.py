@@ -76,7 +76,7 @@ def test_coco_s_boxes_masks_keypoints_and_areas_go_along(tmp_path, mask, scale):
     np.testing.assert_allclose(y["boxes"][0, 0], box)
     np.testing.assert_array_equal(y["masks"][0, 0, ..., 0], x["image"][0, ..., 0])
     assert [str(p) for p in rows.report.warnings] == [
-        f"file {tmp_path / 'a.png'}: expected the size (height x width) that the annotation says, got {size[0]} x "
+        f"file {tmp_path / 'a.png'}: expected the size (height x width) in the annotation, got {size[0]} x "
         f"{size[1]} in the image, {HIGH} x {WIDE} in the annotation. Its annotations are scaled accordingly."
     ]
 
@@ -111,8 +111,8 @@ def test_an_image_of_other_proportions_is_refused(tmp_path, reader):
         reader(tmp_path, (32, 32))
     path = tmp_path / "a.png" if reader is coco else tmp_path / "JPEGImages" / "a.png"
     assert str(caught.value) == (
-        f"file {path}: expected the size (height x width) that the annotation says, got 32 x 32 in the image, 48 x 64 "
-        "in the annotation. It was cropped or stretched after it was annotated, so the places of its objects are "
+        f"file {path}: expected the size (height x width) in the annotation, got 32 x 32 in the image, 48 x 64 "
+        "in the annotation. It was cropped or stretched after annotation, so the positions of its objects are "
         'unknown. Say missing_files="drop" to leave such images out.'
     )
     assert caught.value.problems[0].code == "size"

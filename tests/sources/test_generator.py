@@ -269,7 +269,7 @@ def test_what_it_raised_is_the_cause():
         ),
         (
             lambda: ph.Feed(batches, inputs="x", heads=HEADS),
-            "data: expected a mapping of arrays, a Source, a table or a path, got 'function'. For a generator say "
+            "data: expected a mapping of arrays, a Source, a table or a path, got 'function'. For a generator, use "
             "ph.from_generator(function, length=rows).",
         ),
     ],

@@ -134,7 +134,7 @@ MANIFEST = "file FOLDER/manifest.json"
         ),
         (
             lambda m: m["shards"][0].update(file="../../secret.arrow"),
-            f"{MANIFEST}, shards[0].file: expected a name as part-00000.arrow, without a folder, got "
+            f"{MANIFEST}, shards[0].file: expected a name like part-00000.arrow, without a folder, got "
             f"'../../secret.arrow'. {AGAIN}",
         ),
         (

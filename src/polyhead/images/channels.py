@@ -58,7 +58,7 @@ def choose_channels(samples: Samples, channels: int | None) -> np.ndarray:
 
 
 def _too_many(have: int) -> tuple[str, str]:
-    found = f"a file of {have} bands, which are not said to be colors"
+    found = f"a file of {have} bands, which are not marked as colors"
     return found, f"Say ph.Image(height, width, {have}) to get all of them."
 
 

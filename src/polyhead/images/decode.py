@@ -132,7 +132,7 @@ def decode_mask(
     if pixels.shape[2] > 1:
         colors = pixels[..., :3]
         if colors.shape[2] < 3 or not all(np.array_equal(colors[..., 0], colors[..., k]) for k in (1, 2)):
-            fix = "Say the color of each class: Mask(values=[(r, g, b), ...])."
+            fix = "Give the color of each class: Mask(values=[(r, g, b), ...])."
             raise refusal(where, "a mask of ids, one channel", "an image in colors", fix)
     return upright(np.ascontiguousarray(pixels[..., 0]), header.orientation)
 
@@ -159,7 +159,7 @@ def decode_colors(source: Encoded, *, max_pixels: int | None = None, where: str 
 def _require_exact(header: Header, where: str) -> None:
     if header.lossy:
         fix = "Save masks as PNG; for a binary mask, decode the image and compare with 127."
-        raise refusal(where, "a mask in a format without loss", f"a lossy {header.format}", fix)
+        raise refusal(where, "a mask in a lossless format", f"a lossy {header.format}", fix)
 
 
 def header_of(source: Encoded, *, page: int = 0, where: str = "") -> Header:
@@ -322,7 +322,7 @@ def _stored_ids(data: bytes | Held, header: Header, page: int, where: str) -> np
     image = _open_with_pillow(data, header, page, where)
     if header.format == "GIF" and pillow_files.are_shades(image):
         fix = "Save masks as PNG."
-        raise refusal(where, "a mask of ids", "a GIF of grays that are not stored as their own numbers", fix)
+        raise refusal(where, "a mask of ids", "a GIF whose palette reorders the grays", fix)
     return pillow_files.samples_of(image, ids=True).pixels
 
 

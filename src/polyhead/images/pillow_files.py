@@ -127,7 +127,7 @@ class Held:
         if page != self._page and self.header.pages > 1:
             raise Broken(f"one of which frame {self._page} is decoded, and whose file is closed")
         if ids and self._image.format == "GIF" and are_shades(self._image):
-            raise Broken("a GIF of grays that are not stored as their own numbers")
+            raise Broken("a GIF whose palette reorders the grays")
         found = samples_of(self._image, ids)
         if self._image.mode == "I" and self._image.format in ("PNG", "PPM") and not ids:
             # older versions of Pillow open 16 bits in this mode

@@ -117,8 +117,8 @@ def clip_boxes(
     for i in np.flatnonzero(strange).tolist():
         findings.leave_out("box-number", *words("a box of four finite numbers", "")(i))
     for code, bad, expected in (
-        ("box-negative", negative, "a box whose right and lower edge come last"),
-        ("box-empty", empty | sliver, "a box of some width and height"),
+        ("box-negative", negative, "a box whose right and lower edges come last"),
+        ("box-empty", empty | sliver, "a box with a positive width and height"),
         ("box-outside", outside, "a box in the image"),
     ):
         finding(code, np.flatnonzero(bad), words(expected, drop), warning=gone)

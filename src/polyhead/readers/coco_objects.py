@@ -180,6 +180,6 @@ def extras_of(
     named = [value if isinstance(value, dict) else {} for value in given]
     keys = dict.fromkeys(key for value in named for key in value)
     if len(keys) > MOST_NAMES:
-        findings.note(f"{len(keys):,} names of attributes, too many for columns: see `attributes`")
+        findings.note(f"{len(keys):,} names of attributes, too many for separate columns; see `attributes`")
         return columns
     return columns | {f"attributes.{key}": [value.get(key) for value in named] for key in keys}

@@ -119,7 +119,7 @@ def wrong_shard(shard: Any, names: list[Any]) -> Found:
         return
     file, sums = shard.get("file"), shard.get("columns")
     if not isinstance(file, str) or not _FILE.fullmatch(file):
-        yield ".file", "a name as part-00000.arrow, without a folder", shown(file)
+        yield ".file", "a name like part-00000.arrow, without a folder", shown(file)
     for name in ("rows", "bytes"):
         if not is_size(shard.get(name), 0):
             yield f".{name}", "an integer of at least 0", shown(shard.get(name))
