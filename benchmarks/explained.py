@@ -72,7 +72,7 @@ installed without them, and `streaming.base`, where its format is, is loaded wit
     "augmented": """
 The {rows:,} rows of resized pixels from each library's own format, as written for `packed`, each augmented as it is
 read: mirrored with a chance of {flip}, turned by up to ±{degrees:g}°, scaled by up to ±{zoom:.0%}, cut to {crop:.0%} of
-each side and resized to 224 × 224 again, and coloured ({color}). Masks and boxes move along, bilinear for images, the
+each side and resized to 224 × 224 again, and colored ({color}). Masks and boxes move along, bilinear for images, the
 nearest pixel for masks. polyhead does it by `augment=`; TensorFlow by a projective transform of a batch; the arms in
 Python by albumentations row by row, geometry by one `Affine` after the mirror, without a mask where there is none. A
 box of which less than a tenth is inside the image has weight 0, in all arms by the area of the upright box around its
@@ -83,7 +83,7 @@ without augmentation, with the proof of `packed`; and once with it. Then each ro
 others; images are in 0–1 and far from the reference; masks hold class ids; boxes lie in the image and have a
 size; what is missing has weight 0 and is zeros. Classes, numbers, row numbers and their weights, and those of masks,
 do not hang on chance, and their hash must be the same for all. *Boxes, still there* is the share of those that are
-labelled. That image, mask and box move together is tested on images with a bright rectangle
+labeled. That image, mask and box move together is tested on images with a bright rectangle
 (`tests/benchmarks/test_files_augmented.py`).
 """,
     "fit": """

@@ -3,7 +3,7 @@
 ``python -m benchmarks.into_step`` runs it on JAX, PyTorch and TensorFlow, each in a process of its own, and prints a
 table in Markdown. The batch of the other arm is on the device before the epoch begins, so it costs nothing: what is
 left is the training step, and no way of feeding can be faster. Epochs of both arms take turns in one process with one
-model; the ratio is the median over pairs of neighbours.
+model; the ratio is the median over pairs of neighbors.
 """
 
 from __future__ import annotations

@@ -18,11 +18,11 @@ import numpy as np
 from benchmarks.processes import status
 
 INPUTS = tuple(f"x{i}" for i in range(8))
-COLOURS = ("blue", "green", "red", "yellow")
+COLORS = ("blue", "green", "red", "yellow")
 
 
 def write_table(path: Path, rows: int) -> None:
-    """Eight numbers, then the labels: whether, which colour, a number that is NaN in a third of the rows, a number."""
+    """Eight numbers, then the labels: whether, which color, a number that is NaN in a third of the rows, a number."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -30,7 +30,7 @@ def write_table(path: Path, rows: int) -> None:
     x = rng.standard_normal((8, rows), dtype=np.float32)
     columns: dict[str, Any] = dict(zip(INPUTS, x, strict=True))
     columns["bought"] = (x[0] + x[1] > 0).astype(np.int8)
-    columns["colour"] = np.array(COLOURS)[(x[2] > 0) * 2 + (x[3] > 0)]
+    columns["color"] = np.array(COLORS)[(x[2] > 0) * 2 + (x[3] > 0)]
     columns["price"] = np.where(rng.random(rows) < 1 / 3, np.nan, x[4] * 2).astype(np.float32)
     columns["weight"] = x[5] - x[6]
     pq.write_table(pa.table(columns), path)
@@ -44,7 +44,7 @@ def train(path: Path, epochs: int, batch_size: int) -> list[int]:
 
     heads = {
         "bought": ph.Binary(),
-        "colour": ph.Categorical(),
+        "color": ph.Categorical(),
         "price": ph.Regression(),
         "weight": ph.Regression(),
     }

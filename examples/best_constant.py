@@ -6,7 +6,7 @@ import polyhead as ph
 
 
 def losses_of_the_best_constant(feed):
-    """For each head of a feed the mean loss, over what is labelled, of the best constant; in words of its own loss."""
+    """For each head of a feed the mean loss, over what is labeled, of the best constant; in words of its own loss."""
     batches = [(y, w) for _, y, w in feed.on(feed.source)]
     losses = {}
     for name, head in feed.heads.items():

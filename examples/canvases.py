@@ -18,7 +18,7 @@ def draw(train: int, test: int, seed: int = 0, missing: float = 0.3) -> tuple[di
 
     Args:
         train: how many to train on; of their boxes and masks some are missing.
-        test: how many to test on; all of them are labelled.
+        test: how many to test on; all of them are labeled.
         seed: another seed, other canvases.
         missing: the share of the boxes and masks that nobody drew: None in their place.
 
@@ -52,7 +52,7 @@ def _split(seed: int) -> list[np.ndarray]:
 
 
 def _background(count: int, rng: np.random.Generator) -> np.ndarray:
-    """No flat black: grey, uneven, noisy; float ``(count, SIDE, SIDE)``."""
+    """No flat black: gray, uneven, noisy; float ``(count, SIDE, SIDE)``."""
     slope = np.linspace(-1, 1, SIDE)
     tilt = rng.uniform(-15, 15, (2, count, 1, 1))
     canvas = rng.uniform(20, 70, (count, 1, 1)) + tilt[0] * slope[:, None] + tilt[1] * slope
@@ -106,7 +106,7 @@ def _canvases(
 
 
 def _enlarged(image: np.ndarray, size: int) -> np.ndarray:
-    """A square image at another size, by linear interpolation between the centres of its pixels."""
+    """A square image at another size, by linear interpolation between the centers of its pixels."""
     side = len(image)
     at = np.clip((np.arange(size) + 0.5) * side / size - 0.5, 0, side - 1)
     weights = np.maximum(0, 1 - np.abs(at[:, None] - np.arange(side)))

@@ -14,11 +14,11 @@ CLASSES = ["ash", "birch", "cedar", "elm", "fir"]
 
 
 def data(rows=1000, seed=0):
-    """Features around a centre for each class, and three mixtures of them."""
+    """Features around a center for each class, and three mixtures of them."""
     rng = np.random.default_rng(seed)
-    centres = np.random.default_rng(1).normal(size=(5, 20))
+    centers = np.random.default_rng(1).normal(size=(5, 20))
     tree = rng.choice(5, rows, p=[0.4, 0.3, 0.15, 0.1, 0.05])
-    features = (centres[tree] + rng.normal(size=(rows, 20))).astype("float32")
+    features = (centers[tree] + rng.normal(size=(rows, 20))).astype("float32")
     mixed = features @ np.random.default_rng(2).normal(size=(20, 3)).astype("float32") / 4
     return {"features": features, "tree": np.array(CLASSES)[tree], "mixed": mixed}
 

@@ -60,8 +60,8 @@ class Detector(keras.Model):
         at = ops.cast(ops.clip(ops.floor(middle), 0, GRID - 1), "int32")
         flat = ops.reshape(y_pred["sides"], (-1, GRID * GRID, 4))
         told = ops.take_along_axis(flat, (at[..., 1] * GRID + at[..., 0])[..., None], axis=1)
-        centre = ops.cast(at, "float32") + 0.5
-        true = ops.concatenate([centre - boxes[..., :2], boxes[..., 2:] - centre], axis=-1)
+        center = ops.cast(at, "float32") + 0.5
+        true = ops.concatenate([center - boxes[..., :2], boxes[..., 2:] - center], axis=-1)
         count = ops.maximum(ops.sum(there), 1.0)
         return (ops.sum(loss) + ops.sum(ops.abs(told - true) * there[..., None])) / count
 

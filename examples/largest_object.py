@@ -78,7 +78,7 @@ def data(folder, layout="yolo"):
 
 
 def feed(rows, batch_size=16, seed=0):
-    """What polyhead needs to be told. Pixels of -1 belong to nothing that was labelled."""
+    """What polyhead needs to be told. Pixels of -1 belong to nothing that was labeled."""
     return ph.Feed(
         rows,
         inputs={"image": ph.Image(SIDE, SIDE)},
@@ -123,7 +123,7 @@ def main(folder, layout="yolo", epochs=30, seed=0, verbose=0):
 
 
 if __name__ == "__main__":
-    learnt, best, metrics = main(*sys.argv[1:], verbose=2)
-    for name, loss in learnt.items():
+    learned, best, metrics = main(*sys.argv[1:], verbose=2)
+    for name, loss in learned.items():
         print(f"{name:8} loss {loss:8.4f}   best constant {best[name]:8.4f}")
     print({name: round(value, 3) for name, value in metrics.items()})

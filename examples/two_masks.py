@@ -18,9 +18,9 @@ def data(rows=200, missing=0.2, seed=0):
     rng = np.random.default_rng(seed)
     image = rng.integers(0, 100, (rows, SIDE, SIDE, 3), dtype="uint8")
     at = np.arange(SIDE)
-    centre = rng.integers(14, SIDE - 14, (4, rows, 1, 1))
-    disc = (at[:, None] - centre[0]) ** 2 + (at - centre[1]) ** 2 < 12**2
-    square = np.maximum(abs(at[:, None] - centre[2]), abs(at - centre[3])) < 9
+    center = rng.integers(14, SIDE - 14, (4, rows, 1, 1))
+    disc = (at[:, None] - center[0]) ** 2 + (at - center[1]) ** 2 < 12**2
+    square = np.maximum(abs(at[:, None] - center[2]), abs(at - center[3])) < 9
     image[..., 0] += 120 * disc.astype("uint8")
     image[..., 2] += 120 * square.astype("uint8")
     drawn = rng.random((2, rows)) >= missing

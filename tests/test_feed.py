@@ -245,7 +245,7 @@ def test_no_weights_where_nothing_needs_them():
     assert [len(batch) for batch in feed] == [2, 2, 2]
 
 
-def test_on_keeps_what_was_learnt():
+def test_on_keeps_what_was_learned():
     data = columns()
     feed = make(data)
     few = {name: values[:5] for name, values in data.items()}
@@ -392,7 +392,7 @@ def test_what_cannot_be_declared_is_refused(arguments, message):
         (
             {"x": np.zeros(3), "y": [0, 1]},
             "data: expected columns of one length, got `x` 3, `y` 2. "
-            "Every column needs one entry a row; None or NaN stands for a missing label.",
+            "Every column needs one entry per row; None or NaN stands for a missing label.",
         ),
     ],
 )
@@ -422,7 +422,7 @@ def test_describe_says_what_is_there():
     text = str(make().describe())
     assert text.splitlines()[0] == "1,003 rows"
     assert "input image        float32 (8, 8, 3)" in text
-    assert "head  mask         100.0% labelled (1,003)" in text
+    assert "head  mask         100.0% labeled (1,003)" in text
 
 
 def test_rows_handed_out_are_the_caller_s_to_change():
@@ -456,7 +456,7 @@ def test_a_chain_of_given_may_be_long():
     assert weights["d"].tolist() == [1, 1, 0, 1]
 
 
-def test_class_weights_for_a_class_that_is_not_learnt_name_the_head():
+def test_class_weights_for_a_class_that_is_not_learned_name_the_head():
     with pytest.raises(ph.DataError) as error:
         make(heads={"kind": ph.Categorical(class_weight={"owl": 2.0})})
     assert str(error.value).startswith("head `kind`, Categorical(class_weight=)")

@@ -1,4 +1,4 @@
-"""A misspelt name meets the one that was meant, wherever a name can be given."""
+"""A misspelled name meets the one that was meant, wherever a name can be given."""
 
 import inspect
 import json
@@ -103,7 +103,7 @@ DECLARED = {
         lambda: ph.Categorical(["cat", "dog"], class_weight={"dogs": 2}),
         "Categorical(class_weight=): expected classes among ['cat', 'dog'], got 'dogs'. Did you mean `dog`?",
     ),
-    "class_weight=, learnt classes": (
+    "class_weight=, learned classes": (
         lambda: feed(kind=ph.Categorical(class_weight={"Cat": 2})),
         "head `kind`, Categorical(class_weight=): expected classes among ['cat', 'dog'], got 'Cat'. Did you mean "
         "`cat`?",
@@ -187,9 +187,9 @@ SOURCES = {
     ),
     "concat()": (
         lambda: ph.read_table({"kind": [1]}).concat(ph.read_table({"kinds": [1]})),
-        "source 1: expected the columns of source 0 (kind), got no `kind` and `kinds` beside them. Did you mean "
-        '`kinds`? Say concat(other, join="outer") to have missing labels where a source lacks a column, or '
-        'join="inner" to take the columns that all of them have.',
+        "source 1: expected the columns of source 0 (kind), got no `kind` and `kinds` in addition. Did you mean "
+        '`kinds`? Use concat(other, join="outer") to have missing labels where a source lacks a column, or '
+        'join="inner" to keep only the columns that all sources have.',
     ),
     "read_table(columns=)": (
         lambda: ph.read_table({"kind": [1], "age": [2]}, columns=["aeg"]),
@@ -269,7 +269,7 @@ PLACES = {**DECLARED, **SOURCES, **COMPILED}
 
 
 @pytest.mark.parametrize("place", PLACES)
-def test_a_misspelt_name_is_told_with_the_one_that_was_meant(place):
+def test_a_misspelled_name_is_told_with_the_one_that_was_meant(place):
     call, words = PLACES[place]
     with pytest.raises(ph.PolyheadError) as error:
         call()
@@ -433,7 +433,7 @@ NO_WORDS = {("Problem", "fix"), ("Problem", "code")}
 @pytest.mark.parametrize(
     ("name", "argument", "word"), [one for one in defaults() if one[:2] not in NO_WORDS], ids=str
 )
-def test_a_misspelt_word_is_told_with_the_right_one(name, argument, word, folder):
+def test_a_misspelled_word_is_told_with_the_right_one(name, argument, word, folder):
     call = CALLS.get(name, lambda folder, **given: getattr(ph, name)(**given))
     wrong = word[:-2] + word[-1]
     call(folder, **({} if name in ("pack", "compile") else {argument: word}))  # the right word is taken

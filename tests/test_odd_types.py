@@ -20,7 +20,7 @@ SEVERAL = {
     "polars": pl.Series,
     "scalars": lambda values: [np.array(value)[()] for value in values],
 }
-COLOURS = [(0, 0, 0), (255, 0, 0)]
+COLORS = [(0, 0, 0), (255, 0, 0)]
 X = np.zeros((4, 2), np.float32)
 ROWS = ph.read_table({"x": X, "kind": NAMES * 2, "boxes": [[[0, 0, 1, 1]]] * 4})
 
@@ -75,16 +75,16 @@ def test_several_values_may_stand_in_anything_that_holds_them(place, form):
     assert repr(call(SEVERAL[form](values))) == repr(call(values))
 
 
-def test_colours_of_masks():
-    wanted = ph.Mask(NAMES, values=COLOURS, missing=(1, 2, 3))
+def test_colors_of_masks():
+    wanted = ph.Mask(NAMES, values=COLORS, missing=(1, 2, 3))
     for values in (
-        np.array(COLOURS),
-        np.array(COLOURS, np.uint8),
-        pd.Series(COLOURS),
-        [np.array(c) for c in COLOURS],
+        np.array(COLORS),
+        np.array(COLORS, np.uint8),
+        pd.Series(COLORS),
+        [np.array(c) for c in COLORS],
     ):
         assert ph.Mask(NAMES, values=values, missing=np.array([1, 2, 3])) == wanted
-    several = ph.Mask(NAMES, values=COLOURS, missing=np.array([[1, 2, 3], [4, 5, 6]]))
+    several = ph.Mask(NAMES, values=COLORS, missing=np.array([[1, 2, 3], [4, 5, 6]]))
     assert several.missing == ((1, 2, 3), (4, 5, 6))
     mask = np.array([[[255, 0, 0], [4, 5, 6]]], np.uint8)
     labels, there = several.fixed(size=(1, 2)).encode(mask[None])
@@ -158,11 +158,11 @@ def test_true_and_false_of_numpy_and_dtypes():
         (
             lambda: ph.Mask(3, missing=(255, 255, 255)),
             "Mask(missing=): expected one number, as the mask holds numbers, got (255, 255, 255). Where it holds "
-            "colours, say those of the classes as well: Mask(values=[(r, g, b), ...]).",
+            "colors, say those of the classes as well: Mask(values=[(r, g, b), ...]).",
         ),
         (
             lambda: ph.Mask(2, values=[7, 9], missing=np.array([255])),
-            "Mask(missing=): expected one number, as the mask holds numbers, got (255,). Where it holds colours, say "
+            "Mask(missing=): expected one number, as the mask holds numbers, got (255,). Where it holds colors, say "
             "those of the classes as well: Mask(values=[(r, g, b), ...]).",
         ),
         (
@@ -325,7 +325,7 @@ def test_read_coco_of_a_folder_names_the_file_and_the_folder_of_images(tmp_path)
     images = tmp_path / "train2017"
     words = (
         f"read_coco(annotations), file {tmp_path}: expected COCO's JSON file, got a folder with {file}. Say "
-        f'read_coco("{file}", "{images}"): the file, and the folder of the images.'
+        f'read_coco("{file}", "{images}"): the file, and the folder of images.'
     )
     assert refused(lambda: ph.read_coco(tmp_path)) == words
     assert refused(lambda: ph.read_coco(str(tmp_path), images)) == words
@@ -334,8 +334,7 @@ def test_read_coco_of_a_folder_names_the_file_and_the_folder_of_images(tmp_path)
         "folders say ph.read_folder(path), for YOLO's text files ph.read_yolo(path)."
     )
     assert refused(lambda: ph.read_coco(file)) == (
-        "read_coco(images): expected the folder of the images, got none. Say "
-        f'read_coco("{file}", "{images}").'
+        f'read_coco(images): expected the folder of images, got none. Say read_coco("{file}", "{images}").'
     )
     assert refused(lambda: ph.read_coco(3, images)) == "read_coco(annotations): expected a path, got 3."
 
@@ -380,11 +379,11 @@ def test_read_yolo_that_gets_another_file_says_what_reads_it(name, content, word
     assert refused(lambda: ph.read_yolo(tmp_path / name)) == f"file {tmp_path / name}: {words}"
 
 
-def test_a_misspelt_part_of_a_folder_and_a_store_that_is_none(tmp_path):
+def test_a_misspelled_part_of_a_folder_and_a_store_that_is_none(tmp_path):
     (tmp_path / "images" / "train").mkdir(parents=True)
     assert refused(lambda: ph.read_yolo(tmp_path, "trian", names=["a"])) == (
         f"file {tmp_path}: expected a data YAML, or images in images/trian or trian/images, got images. Did you mean "
-        "`train`? Say where they are: read_yolo(images=..., labels=...)."
+        "`train`? Give their folders: read_yolo(images=..., labels=...)."
     )
     (tmp_path / "rows.csv").write_text("a")
     assert refused(lambda: ph.open_store(tmp_path / "rows.csv")) == (

@@ -16,7 +16,7 @@ NO_BOXES = np.empty((0, 4), np.float32)
 
 
 class Augment:
-    """Mirrored, then turned, scaled, cut and resized by one warp, then coloured; a mask that is missing is left out.
+    """Mirrored, then turned, scaled, cut and resized by one warp, then colored; a mask that is missing is left out.
 
     To cut a share `CROP` of each side, anywhere, and resize it is to enlarge by ``1 / CROP`` and to shift by up to half
     of what that adds. So all of it is one ``Affine``, where cutting and resizing by themselves would take a third more

@@ -54,7 +54,7 @@ def augmented(images: Any, masks: Any, masked: Any, kind: Any, box: Any, number:
     """The same of pixels in the size of the output, augmented as a batch at once."""
     count, size = tf.shape(images)[0], (SIDE, SIDE)
     matrices = vision.matrices(count, size)
-    images = vision.coloured(vision.warped(images, matrices, 1, "BILINEAR"), count)
+    images = vision.colored(vision.warped(images, matrices, 1, "BILINEAR"), count)
     masks = vision.warped(masks[..., None], matrices, 1, "NEAREST")[..., 0]
     boxes, there = vision.moved((box * (SIDE / FRAME))[:, None], matrices)
     return _ordered(images, masks, masked, kind, boxes, there, number, row)

@@ -26,7 +26,7 @@ A row is a JPEG of 640 × 480 and {size:.0f} kB, a PNG of class ids of the same 
 files that the system holds in memory. What comes out are batches of {batch}: float32 (B, 224, 224, 3) in 0–1, class ids
 int32 (B, 224, 224), boxes float32 (B, 8, 4), which of them are there (B, 8), and the number of each row. Images are
 mirrored with a chance of {flip}, turned by up to ±{degrees:g}°, scaled by up to ±{zoom:.0%}, cut to {crop:.0%} of each
-side and coloured ({color}); masks and boxes move along.
+side and colored ({color}); masks and boxes move along.
 
 Every arm has a process of its own and shuffles over the full range. They take turns, in another order each time: {runs}
 runs of {seconds:g} s, or of one epoch where that takes longer. CPU is that of all processes of an arm. So is the peak,

@@ -34,7 +34,7 @@ SAMPLES = 32
 COLORS: dict[str, tuple[str, ...]] = {
     "geometry": (),
     "geometry, brightness and contrast": ("brightness", "contrast"),
-    "geometry, all four of colour": tuple(COLOR),
+    "geometry, all four of color": tuple(COLOR),
 }
 
 Sample = tuple[np.ndarray, np.ndarray, np.ndarray]

@@ -1,7 +1,7 @@
 """One function an arm: what reads, decodes and augments the same files, shuffled, in batches of a number of rows.
 
 Each does what its library's own guide advises, decodes at half the size, which suffices, and turns pixels into float32
-at the end. Where a library can do several steps as one it does: an affine warp, a table of colours.
+at the end. Where a library can do several steps as one it does: an affine warp, a table of colors.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ def augmentations() -> list[Any]:
 
 
 class Reader:
-    """A row by hand: simplejpeg at half the size, OpenCV for the mask, albumentations for what moves and colours."""
+    """A row by hand: simplejpeg at half the size, OpenCV for the mask, albumentations for what moves and colors."""
 
     def __init__(self, data: Rows, augment: bool) -> None:
         import albumentations as A

@@ -44,25 +44,25 @@ def matrices(count: Any, size: tuple[int, int] = (HEIGHT, WIDTH)) -> Any:
     sign = tf.where(draw(0, 1) < FLIP, -1.0, 1.0)
     angle, factor = draw(-DEGREES, DEGREES) * (np.pi / 180), draw(1 - ZOOM, 1 + ZOOM)
     cos, sin = factor * tf.cos(angle), factor * tf.sin(angle)
-    centre = rows(1, 0, -width / 2, 0, 1, -height / 2, 0, 0, 1)
+    center = rows(1, 0, -width / 2, 0, 1, -height / 2, 0, 0, 1)
     turn = rows(cos * sign, -sin, width / 2, sin * sign, cos, height / 2, 0, 0, 1)
     left, top = draw(0, width * (1 - CROP)), draw(0, height * (1 - CROP))
     x, y = SIDE / (width * CROP), SIDE / (height * CROP)
-    return rows(x, 0, -left * x, 0, y, -top * y, 0, 0, 1) @ turn @ centre
+    return rows(x, 0, -left * x, 0, y, -top * y, 0, 0, 1) @ turn @ center
 
 
 def augmented(images: Any, masks: Any, boxes: Any, rows: Any) -> Any:
-    """A batch through one transform, and its colours through one matrix each."""
+    """A batch through one transform, and its colors through one matrix each."""
     count = tf.shape(images)[0]
     drawn = matrices(count)
     images = warped(images, drawn, 2, "BILINEAR")
     masks = warped(masks, drawn, 1, "NEAREST")
     boxes, there = moved(boxes, drawn)
-    return coloured(images, count), tf.cast(masks[..., 0], tf.int32), boxes, there, rows
+    return colored(images, count), tf.cast(masks[..., 0], tf.int32), boxes, there, rows
 
 
 def warped(images: Any, drawn: Any, shrunk: int, interpolation: str) -> Any:
-    """Pixels of images that are shrunk already; TensorFlow puts the centre of the first pixel at 0."""
+    """Pixels of images that are shrunk already; TensorFlow puts the center of the first pixel at 0."""
     half = tf.constant([[1, 0, 0.5], [0, 1, 0.5], [0, 0, 1]])
     back = tf.constant([[1, 0, -0.5], [0, 1, -0.5], [0, 0, 1]])
     scale = tf.constant([[1 / shrunk, 0, 0], [0, 1 / shrunk, 0], [0, 0, 1]], tf.float32)
@@ -90,7 +90,7 @@ def moved(boxes: Any, drawn: Any) -> Any:
     return tf.where(there[..., None], inside, 0.0), tf.cast(there, tf.float32)
 
 
-def coloured(images: Any, count: Any) -> Any:
+def colored(images: Any, count: Any) -> Any:
     """A batch of bytes as 0-1, with contrast, saturation, brightness and hue changed."""
 
     def factor(name: str) -> Any:
@@ -98,8 +98,8 @@ def coloured(images: Any, count: Any) -> Any:
 
     images = tf.cast(images, tf.float32) * (1 / 255.0)
     images = (images - 0.5) * factor("contrast") + 0.5
-    grey = tf.reduce_sum(images * tf.constant([0.299, 0.587, 0.114]), 3, keepdims=True)
-    images = grey + (images - grey) * factor("saturation")
+    gray = tf.reduce_sum(images * tf.constant([0.299, 0.587, 0.114]), 3, keepdims=True)
+    images = gray + (images - gray) * factor("saturation")
     # one angle a batch: tf.image.adjust_hue takes no more
     images = tf.image.random_hue(tf.clip_by_value(images * factor("brightness"), 0.0, 1.0), COLOR["hue"])
     return tf.clip_by_value(images, 0.0, 1.0)

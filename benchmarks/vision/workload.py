@@ -41,7 +41,7 @@ class Rows:
 
     Attributes:
         images: paths of JPEG files.
-        masks: paths of PNG files, class ids as grey values.
+        masks: paths of PNG files, class ids as gray values.
         boxes: float32 ``(N, 8, 4)``, ``xyxy`` in pixels of the whole image.
     """
 
@@ -93,9 +93,9 @@ def make(folder: Path, rows: int, photographs: Path | None = None) -> Rows:
         boxes[i] = corners.reshape(BOXES, 4)
         mask = np.zeros((HEIGHT, WIDTH), np.uint8)
         for k, box in enumerate(boxes[i, : CLASSES - 1]):
-            centre, axes = (box[:2] + box[2:]) / 2, (box[2:] - box[:2]) / 2
+            center, axes = (box[:2] + box[2:]) / 2, (box[2:] - box[:2]) / 2
             cv2.ellipse(
-                mask, (*centre.astype(int).tolist(),), (*axes.astype(int).tolist(),), 0, 0, 360, k + 1, -1
+                mask, (*center.astype(int).tolist(),), (*axes.astype(int).tolist(),), 0, 0, 360, k + 1, -1
             )
         Image.fromarray(mask).save(folder / f"{i}.png")
     np.save(folder / "boxes.npy", boxes)
@@ -104,7 +104,7 @@ def make(folder: Path, rows: int, photographs: Path | None = None) -> Rows:
 
 
 def _synthetic(rng: np.random.Generator) -> np.ndarray:
-    """Noise of many scales, larger ones stronger, as the spectrum of photographs has it; mostly grey."""
+    """Noise of many scales, larger ones stronger, as the spectrum of photographs has it; mostly gray."""
     pixels = np.full((HEIGHT, WIDTH, 3), 118, np.float32)
     for size in (1, 2, 4, 8, 16, 32, 64):
         noise = rng.standard_normal((HEIGHT // size + 2, WIDTH // size + 2, 3), dtype=np.float32)

@@ -1,5 +1,6 @@
 """polyhead feeds Keras 3 models that have many heads."""
 
+import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -95,13 +96,28 @@ def __dir__() -> list[str]:
     return sorted({*__all__, "compile", *(name for name in globals() if name.startswith("__"))})
 
 
-def _register(keras: Any) -> None:
-    """Make ``keras.saving.load_model`` know the losses and metrics of saved models."""
-    if hasattr(keras, "saving"):
+_WITH_KERAS = (
+    "polyhead.keras_bridge.by_head",
+    "polyhead.keras_bridge.losses",
+    "polyhead.keras_bridge.metrics",
+    "polyhead.keras_bridge.model_losses",
+    "polyhead.kinds.accuracy",
+    "polyhead.kinds.iou",
+)
+"""The modules that register losses and metrics, or are imported by one that does."""
+
+
+def _register(module: Any) -> None:
+    """Make ``keras.saving.load_model`` know the losses and metrics of saved models, unless one is being imported."""
+    others = [sys.modules.get(name) for name in _WITH_KERAS if name != module.__name__]
+    if any(getattr(one.__spec__, "_initializing", False) for one in others if one):
+        return
+    if module.__name__ != "keras" or hasattr(module, "saving"):
         import_module("polyhead.keras_bridge.saving")
 
 
-wrapt.register_post_import_hook(_register, "keras")  # whichever of the two is imported first
+for _name in ("keras", *_WITH_KERAS):  # whichever is imported first
+    wrapt.register_post_import_hook(_register, _name)
 
 # without `compile`: a star import would hide Python's own
 __all__ = [

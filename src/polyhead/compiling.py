@@ -97,7 +97,7 @@ def _require_resolved(name: str, head: Head) -> None:
 def compile(model: Any, feed: Any, *, optimizer: Any, normalize: str = "data", **kwargs: Any) -> Any:
     """Call ``model.compile`` with the losses, weighted metrics and loss weights of the feed's heads.
 
-    A head's loss is the weighted mean over what is labelled, in the step and in the logged epoch. A step divides the
+    A head's loss is the weighted mean over what is labeled, in the step and in the logged epoch. A step divides the
     sum of weight times value by the values of the batch and by the head's mean weight over the training rows, so that
     class weights, sample weights, rare ``given=`` and missing labels act in batches of any size. Where labels are in
     memory or small, all rows give that mean, else 1,024 rows spread over the source.
@@ -121,7 +121,7 @@ def compile(model: Any, feed: Any, *, optimizer: Any, normalize: str = "data", *
     Raises:
         ContractError: the feed does not fit the model, or an argument that belongs to a head.
     """
-    from polyhead.keras_bridge.losses import LabelledMean
+    from polyhead.keras_bridge.losses import LabeledMean
     from polyhead.keras_bridge.metrics import HeadMetrics, elementwise, resolve
     from polyhead.keras_bridge.model_losses import HeadLosses, install
 
@@ -136,7 +136,7 @@ def compile(model: Any, feed: Any, *, optimizer: Any, normalize: str = "data", *
         raise ContractError(Problem("compile()", "a model with an output for each head", found, fix))
     logits = _gives_logits(model, feed, structure)
     losses = {
-        name: LabelledMean(
+        name: LabeledMean(
             _loss_of(head, logits[name]),
             elementwise=bool(head.elementwise),
             mean_weight=None if normalize == "batch" else 1.0,

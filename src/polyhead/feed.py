@@ -60,7 +60,7 @@ class Feed(FeedAdapter):
 
     Attributes:
         inputs: the input kinds, resolved against the data.
-        heads: the head kinds, resolved: classes learnt, balanced weights worked out.
+        heads: the head kinds, resolved: classes learned, balanced weights worked out.
         epoch: the current or next epoch; can be set.
         num_samples: rows in the source.
         source: where the rows are.
@@ -176,16 +176,16 @@ class Feed(FeedAdapter):
         self._iterator.position.go(int(epoch))
 
     @property
-    def labelled(self) -> dict[str, Head]:
+    def labeled(self) -> dict[str, Head]:
         """The heads with labels in batches: all, or none if `on` got rows without label columns."""
         return self._assembler.heads
 
-    def _unlabelled(self, where: str) -> tuple[Problem, ...]:
+    def _unlabeled(self, where: str) -> tuple[Problem, ...]:
         return self._lacking.refused(where)
 
     def _require_labels(self, where: str) -> None:
         if self._lacking.columns:
-            raise DataError(*self._unlabelled(where))
+            raise DataError(*self._unlabeled(where))
 
     def __repr__(self) -> str:
         lines = [f"Feed({self.num_samples:,} rows, {len(self):,} batches of {self.batch_size}"]

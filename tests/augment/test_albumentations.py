@@ -336,9 +336,9 @@ def test_masks_of_every_type_come_back_as_they_were(dtype):
 
 def test_light_changes_in_images_of_light_alone():
     depth = np.linspace(0, 1, 600, dtype=np.float32).reshape(20, 30, 1)
-    grey = np.full((20, 30, 3), 100, np.uint8)
+    gray = np.full((20, 30, 3), 100, np.uint8)
     brighter = A.RandomBrightnessContrast((0.2, 0.2), (0, 0), p=1)
-    given = {"image": grey, "infrared": grey, "depth": depth}
+    given = {"image": gray, "infrared": gray, "depth": depth}
     found = run(FLIP, brighter, unlit=frozenset(["depth"]), **given)
     assert found["image"].mean() > 110
     assert np.array_equal(found["infrared"], found["image"])
@@ -348,30 +348,30 @@ def test_light_changes_in_images_of_light_alone():
 @pytest.mark.parametrize("targets", [None, {"depth": "image"}], ids=["given", "named by the user"])
 @pytest.mark.parametrize("unlit", [["image"], ["depth"], ["image", "depth"], []], ids=str)
 def test_every_image_that_is_not_light_keeps_its_values(unlit, targets):
-    grey = np.full((20, 30, 3), 100, np.uint8)
+    gray = np.full((20, 30, 3), 100, np.uint8)
     brighter = A.RandomBrightnessContrast((0.2, 0.2), (0, 0), p=1)
     apply = Apply(A.Compose([brighter], additional_targets=targets))
-    given = {"image": grey, "depth": grey}
+    given = {"image": gray, "depth": gray}
     for now in (unlit, [], unlit):  # other feeds may use the pipeline as well
         found = apply.run(0, given, unlit=frozenset(now))
-        assert {name for name in given if np.array_equal(found[name], grey)} == set(now)
+        assert {name for name in given if np.array_equal(found[name], gray)} == set(now)
 
 
 def test_a_target_that_the_user_named_is_what_they_said_it_is():
-    grey = np.full((20, 30, 3), 100, np.uint8)
+    gray = np.full((20, 30, 3), 100, np.uint8)
     brighter = A.RandomBrightnessContrast((0.2, 0.2), (0, 0), p=1)
     lit = A.Compose([brighter], additional_targets={"depth": "mask"})
-    found = Apply(lit).run(0, {"image": grey, "depth": grey})
+    found = Apply(lit).run(0, {"image": gray, "depth": gray})
     assert found["image"].mean() > 110
-    assert np.array_equal(found["depth"], grey)
+    assert np.array_equal(found["depth"], gray)
 
 
 def test_a_pipeline_of_light_alone_needs_no_params_for_boxes():
     apply = Apply(A.Compose([A.RandomBrightnessContrast((0.2, 0.2), (0, 0), p=1)]))
-    grey, boxes = np.full((20, 30, 3), 100, np.uint8), np.array([[1.0, 2, 9, 8]])
-    found = apply.run(0, {"image": grey, "boxes": boxes, "points": boxes[:, :2], "mask": grey})
+    gray, boxes = np.full((20, 30, 3), 100, np.uint8), np.array([[1.0, 2, 9, 8]])
+    found = apply.run(0, {"image": gray, "boxes": boxes, "points": boxes[:, :2], "mask": gray})
     assert found["image"].mean() > 110
-    assert np.array_equal(found["mask"], grey)
+    assert np.array_equal(found["mask"], gray)
     assert np.array_equal(found["boxes"], boxes)
     assert np.array_equal(found["points"], boxes[:, :2])
 
@@ -413,8 +413,8 @@ def test_a_single_transform_is_refused():
 def test_a_pipeline_that_makes_tensors_is_refused_when_it_is_declared():
     tensors = pytest.importorskip("albumentations.pytorch", reason="torch is not installed").ToTensorV2
     words = (
-        "Apply(Compose): expected transforms that give back arrays (H, W, C), got ToTensorV2. Leave it out: polyhead "
-        "hands over images with channels last, and makes the tensors of the batch."
+        "Apply(Compose): expected transforms that return arrays (H, W, C), got ToTensorV2. Leave it out; polyhead "
+        "passes images with channels last and makes the tensors itself."
     )
     for transforms in ([A.HorizontalFlip(), tensors()], [A.OneOf([A.HorizontalFlip(p=1), tensors(p=1)])]):
         with pytest.raises(ContractError) as error:

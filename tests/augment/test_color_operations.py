@@ -1,4 +1,4 @@
-"""Light: colours, blur, noise and holes, as their words say."""
+"""Light: colors, blur, noise and holes, as their words say."""
 
 import hashlib
 
@@ -33,7 +33,7 @@ def test_brightness_and_contrast():
     assert near(colored(RGB, contrast=1.5, brightness=0.8), both.clip(0, 255))
 
 
-def test_saturation_and_hue_leave_luma_and_grey_alone():
+def test_saturation_and_hue_leave_luma_and_gray_alone():
     luma = RGB @ ph.LUMA
     assert near(colored(RGB, saturation=0), np.repeat(luma[..., None], 3, 2))
     mild = (RGB / 4 + 96).astype(np.uint8)  # nothing is cut off at the ends
@@ -41,8 +41,8 @@ def test_saturation_and_hue_leave_luma_and_grey_alone():
         turned = colored(mild, hue=hue)
         assert near(turned @ ph.LUMA, mild @ ph.LUMA, 1.5)
         assert abs(turned.astype(int) - mild).max() > 10
-    grey = np.repeat(RGB[..., :1], 3, 2)
-    assert near(colored(grey, hue=77, saturation=1.7), grey)
+    gray = np.repeat(RGB[..., :1], 3, 2)
+    assert near(colored(gray, hue=77, saturation=1.7), gray)
     assert near(colored(colored(mild, hue=100), hue=-100), mild, 2)
 
 
@@ -68,12 +68,12 @@ def test_every_dtype_and_number_of_channels(dtype, channels):
 
 
 def test_noise_has_the_strength_that_was_asked_for():
-    grey = np.full((200, 200, 3), 128, np.uint8)
-    found = ph.noise(grey.copy(), 0.1, 77).astype(float) - 128
+    gray = np.full((200, 200, 3), 128, np.uint8)
+    found = ph.noise(gray.copy(), 0.1, 77).astype(float) - 128
     assert abs(found.std() - 25.5) < 0.3
     assert abs(found.mean()) < 0.3
-    assert np.array_equal(ph.noise(grey.copy(), 0.1, 77), ph.noise(grey.copy(), 0.1, 77))
-    assert abs(np.corrcoef(found.ravel(), ph.noise(grey.copy(), 0.1, 78).astype(float).ravel())[0, 1]) < 0.02
+    assert np.array_equal(ph.noise(gray.copy(), 0.1, 77), ph.noise(gray.copy(), 0.1, 77))
+    assert abs(np.corrcoef(found.ravel(), ph.noise(gray.copy(), 0.1, 78).astype(float).ravel())[0, 1]) < 0.02
 
 
 def test_noise_is_the_same_in_every_version():

@@ -69,24 +69,24 @@ def scene(rng, size):
     """An image of coordinates, and a mask, a box and keypoints of one ellipse in it."""
     height, width = size
     y, x = np.mgrid[0:height, 0:width] + 0.5
-    centre = rng.uniform(0.35, 0.65, 2) * (width, height)
+    center = rng.uniform(0.35, 0.65, 2) * (width, height)
     radii = rng.uniform(0.2, 0.3, 2) * (width, height)
-    mask = ((x - centre[0]) / radii[0]) ** 2 + ((y - centre[1]) / radii[1]) ** 2 <= 1
-    box = np.concatenate([centre - radii, centre + radii])
-    points = centre + radii * np.array([[-1, 0], [1, 0], [0, 0], [0, -1]])
+    mask = ((x - center[0]) / radii[0]) ** 2 + ((y - center[1]) / radii[1]) ** 2 <= 1
+    box = np.concatenate([center - radii, center + radii])
+    points = center + radii * np.array([[-1, 0], [1, 0], [0, 0], [0, -1]])
     return np.stack([x, y], 2).astype(np.float32), mask.astype(np.uint8), box, points
 
 
 def looked_up(mask, matrix):
-    """The mask through a matrix, each pixel looked up where its centre came from."""
-    x, y = np.moveaxis(geometry.transform(np.linalg.inv(matrix), centres(TARGET)), 2, 0)
+    """The mask through a matrix, each pixel looked up where its center came from."""
+    x, y = np.moveaxis(geometry.transform(np.linalg.inv(matrix), centers(TARGET)), 2, 0)
     inside = (x >= 0) & (y >= 0) & (x < mask.shape[1]) & (y < mask.shape[0])
     found = np.zeros(TARGET, np.uint8)
     found[inside] = mask[y[inside].astype(int), x[inside].astype(int)]
     return found
 
 
-def centres(size):
+def centers(size):
     y, x = np.mgrid[0 : size[0], 0 : size[1]] + 0.5
     return np.stack([x, y], 2)
 
@@ -125,7 +125,7 @@ def run(number):
     for part in parts:
         matrix, exact = part @ matrix, looked_up(exact, part)
     inverse = np.linalg.inv(matrix)
-    came = geometry.transform(inverse, centres(TARGET))
+    came = geometry.transform(inverse, centers(TARGET))
     stretch = np.linalg.norm(matrix[:2, :2], 2)  # source pixels to output pixels, at most
     margin = 3 * max(1, 1 / np.linalg.svd(matrix[:2, :2])[1][-1]) + 3 * reduced
     inside = ((came > margin) & (came < np.array(size[::-1]) - margin)).all(2)
@@ -190,5 +190,5 @@ def test_this_check_can_fail():
     image, *_ = scene(np.random.default_rng(0), (64, 64))
     plan = Joint([Translate(0.2)], seed=1).plan(0, [0], [(64, 64)], TARGET)
     where = plan.image(0, image, photometric=False)
-    came = geometry.transform(np.linalg.inv(geometry.shift(-1.5, 0) @ plan.matrices[0]), centres(TARGET))
+    came = geometry.transform(np.linalg.inv(geometry.shift(-1.5, 0) @ plan.matrices[0]), centers(TARGET))
     assert abs(where - came)[20:40, 20:40].max() > 1

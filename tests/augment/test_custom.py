@@ -260,7 +260,7 @@ def test_the_input_called_image_comes_as_image():
 
 
 def failing(image):
-    raise KeyError("colour")
+    raise KeyError("color")
 
 
 @pytest.mark.parametrize("where", ["", "input `image`, row 7"])
@@ -269,7 +269,7 @@ def test_an_error_of_the_function_says_where_it_was_and_what_to_do(where):
         run(Apply(failing), **EVERYTHING, where=where)
     line = failing.__code__.co_firstlineno + 1
     assert str(raised.value) == (
-        f"Apply(failing){', ' if where else ''}{where}: expected a sample returned, got KeyError: 'colour' "
+        f"Apply(failing){', ' if where else ''}{where}: expected a sample returned, got KeyError: 'color' "
         f"(test_custom.py, line {line}). Fix the function for rows like this one, or leave the row out with "
         "source.select(...)."
     )
@@ -288,16 +288,16 @@ def test_what_a_function_gets_wrong_says_where():
     [
         (
             lambda image: image.transpose(2, 0, 1),
-            "got shape (3, 20, 30), uint8. Give it back with channels last, as image.transpose(1, 2, 0): polyhead "
-            "makes the tensors itself.",
+            "got shape (3, 20, 30), uint8. Return it with channels last, image.transpose(1, 2, 0); polyhead makes "
+            "the tensors itself.",
         ),
         (
             lambda image: image.tolist(),
-            "got shape (20, 30, 3), list. Give back NumPy arrays: polyhead makes the tensors itself.",
+            "got shape (20, 30, 3), list. Return NumPy arrays; polyhead makes the tensors itself.",
         ),
         (
             lambda image: image[..., 0],
-            "got shape (20, 30), uint8. Keep as many channels, as image[..., None].repeat(3, axis=2) does for grey.",
+            "got shape (20, 30), uint8. Keep as many channels, as image[..., None].repeat(3, axis=2) does for gray.",
         ),
         (
             lambda image: image / np.float32(255),

@@ -211,10 +211,10 @@ def test_light_touches_images_alone_and_colors_are_merged():
     assert not np.array_equal(plan.image(0, IMAGE), IMAGE)
     assert np.array_equal(plan.image(0, IMAGE, photometric=False), IMAGE)
     assert np.array_equal(plan.mask(0, IMAGE), IMAGE)
-    grey = plan.image(0, IMAGE[..., 0])
-    assert grey.shape == (40, 60)
+    gray = plan.image(0, IMAGE[..., 0])
+    assert gray.shape == (40, 60)
     with pytest.raises(
-        ContractError, match=r"expected images of uint8, uint16 or floats, got int32\. Say photometric=False"
+        ContractError, match=r"expected images of uint8, uint16 or floats, got int32\. Use photometric=False"
     ):
         plan.image(0, IMAGE.astype(np.int32))
 

@@ -10,13 +10,13 @@ RNG = np.random.default_rng(5)
 
 
 def coordinates(height, width, dtype=np.float32):
-    """An image whose pixels hold the (x, y) of their own centres."""
+    """An image whose pixels hold the (x, y) of their own centers."""
     y, x = np.mgrid[0:height, 0:width] + 0.5
     return np.stack([x, y], 2).astype(dtype)
 
 
 def came_from(matrix, size):
-    """Where the centre of each pixel of the output lay."""
+    """Where the center of each pixel of the output lay."""
     return g.transform(np.linalg.inv(matrix), coordinates(*size, np.float64))
 
 
@@ -142,10 +142,10 @@ def test_the_result_is_written_where_it_is_asked_for(matrix):
 def test_channels_are_warped_alike_however_many_they_are(fill):
     image = RNG.integers(0, 256, (90, 120, 4), dtype=np.uint8)
     matrix = random_matrix(RNG, (90, 120), (60, 50))
-    grey = np.stack([warp(image[..., k], matrix, (60, 50), fill=fill) for k in range(4)], 2)
+    gray = np.stack([warp(image[..., k], matrix, (60, 50), fill=fill) for k in range(4)], 2)
     for channels in (1, 3, 4):
         found = warp(np.ascontiguousarray(image[..., :channels]), matrix, (60, 50), fill=fill)
-        assert abs(found.astype(int) - grey[..., :channels]).max() <= 1
+        assert abs(found.astype(int) - gray[..., :channels]).max() <= 1
 
 
 def test_edges_of_what_is_wholly_seen_are_not_darkened():

@@ -188,12 +188,12 @@ DOUBTS = {
     ),
     "a loss that rows without a label dilute": (
         ({"gap": ph.Regression()}, {"gap": dense(1)}, {"loss": "mse"}),
-        "head `gap`: expected a loss that is the mean over what is labelled, got the mean over the whole batch, "
+        "head `gap`: expected a loss that is the mean over what is labeled, got the mean over the whole batch, "
         "which rows without a label make smaller. Say ph.compile(model, feed, optimizer=...).",
     ),
     "labels that are all alike": (
         ({"same": ph.Regression()}, {"same": dense(1)}),
-        "head `same`: expected labels that differ, got 1 in all 200 labelled rows. There is nothing to learn "
+        "head `same`: expected labels that differ, got 1 in all 200 labeled rows. There is nothing to learn "
         "from it: look at its column.",
     ),
     "no label at all": (
@@ -241,7 +241,7 @@ def test_two_heads_whose_labels_fit_each_other_s_outputs_look_exchanged():
     ]
 
 
-def test_a_misspelt_loss_is_named_with_its_neighbour():
+def test_a_misspelled_loss_is_named_with_its_neighbor():
     report = check(TWO, TWO_OUTPUTS, {"loss": {"yess": "binary_crossentropy", "share": "mse"}})
     assert [p.code for p in report.errors] == ["loss-keys", "loss-missing"]
     assert str(report.errors[0]) == (
@@ -352,7 +352,7 @@ def test_a_model_compiled_anew_is_looked_at_again_and_warned_of_once():
     model = build(feed, {"gap": dense(1)}, {"loss": keras.losses.MeanSquaredError("mean_with_sample_weight")})
     model.fit(feed, verbose=0)
     model.compile(optimizer="sgd", loss="mse")
-    with pytest.warns(ph.PolyheadWarning, match="the mean over what is labelled") as found:
+    with pytest.warns(ph.PolyheadWarning, match="the mean over what is labeled") as found:
         model.fit(feed, verbose=0)
     assert {w.filename for w in found if w.category is ph.PolyheadWarning} == {__file__}
     with warnings.catch_warnings():
@@ -378,7 +378,7 @@ def test_a_loss_of_one_number_cannot_leave_out_what_is_missing(loss):
         "weights."
     )
     whole = ph.Feed(DATA, inputs="x", heads={"share": ph.Regression(loss=loss)})
-    ph.compile(build(whole, {"share": dense(1)}), whole, optimizer="sgd")  # where all are labelled it may
+    ph.compile(build(whole, {"share": dense(1)}), whole, optimizer="sgd")  # where all are labeled it may
     a_row = keras.losses.Dice(axis=1)
     rows = ph.Feed(DATA, inputs="x", heads={"gap": ph.Regression(loss=a_row)})
     ph.compile(build(rows, {"gap": dense(1)}), rows, optimizer="sgd")

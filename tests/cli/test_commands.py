@@ -52,7 +52,7 @@ def test_a_missing_extra_is_named(monkeypatch, absent, words):
     assert (result.exit_code, result.output) == (1, f"polyhead: {words} {INSTALL}\n")
 
 
-def test_the_demo_runs_the_example_with_its_seed_and_its_neighbours(tmp_path, monkeypatch):
+def test_the_demo_runs_the_example_with_its_seed_and_its_neighbors(tmp_path, monkeypatch):
     (tmp_path / "beside.py").write_text("WORD = 'seed'\n")
     (tmp_path / "digits.py").write_text(
         "import sys, beside, os\nprint(beside.WORD, sys.argv[1], os.environ['KERAS_BACKEND'])\n"

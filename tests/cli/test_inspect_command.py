@@ -296,7 +296,7 @@ def test_a_feed_is_described(tmp_path):
     result = inspect(f"{path}:train")
     assert result.exit_code == 0, result.output
     assert "The data is already declared as a feed" in result.output
-    assert "66.7% labelled" in result.output
+    assert "66.7% labeled" in result.output
     assert "ph.Feed(" not in result.output
 
 

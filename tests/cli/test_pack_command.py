@@ -91,7 +91,7 @@ def test_verify(tmp_path):
         (("mine.py:twice", "OUT"), 2, "column `image`: expected one input or head that reads it"),
         (("mine.py:bad", "OUT"), 1, "column `x`: expected numbers, text, bytes or dates, got complex128"),
         (("mine.py:none", "OUT"), 2, "it does not define `none`"),
-        (("mine.py:feed", "mine.py"), 1, "expected a new or an empty folder, got a file"),
+        (("mine.py:feed", "mine.py"), 1, "expected a new or empty folder, got a file"),
     ],
 )
 def test_what_is_wrong_is_said_in_one_line(tmp_path, args, code, words):

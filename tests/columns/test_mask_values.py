@@ -24,14 +24,14 @@ def test_whole_pixels_are_filled_exactly():
     assert mask.sum() == 7 * 11 == mask[4:15, 3:10].sum()
 
 
-def test_a_pixel_counts_by_its_centre():
+def test_a_pixel_counts_by_its_center():
     mask = Polygons((3, 3), [rectangle(0.6, 0.4, 2.6, 2.4)]).to_mask()
     assert mask.tolist() == [[0, 1, 1], [0, 1, 1], [0, 0, 0]]
 
 
-def test_neighbours_share_no_pixel_and_leave_none():
-    centre, corners = [11.3, 9.7], [[0, 0], [24, 0], [24, 20], [0, 20]]
-    parts = [Polygons((20, 24), [[centre, corners[i], corners[(i + 1) % 4]]]).to_mask() for i in range(4)]
+def test_neighbors_share_no_pixel_and_leave_none():
+    center, corners = [11.3, 9.7], [[0, 0], [24, 0], [24, 20], [0, 20]]
+    parts = [Polygons((20, 24), [[center, corners[i], corners[(i + 1) % 4]]]).to_mask() for i in range(4)]
     assert (np.sum(parts, axis=0) == 1).all()
 
 
@@ -57,7 +57,7 @@ def test_flat_rings_are_empty():
 
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.tuples(st.integers(-300, 2800), st.integers(-300, 2200)), min_size=3, max_size=9))
-def test_every_pixel_is_as_its_centre_is(corners):
+def test_every_pixel_is_as_its_center_is(corners):
     ring = np.array(corners) / 64
     y, x = np.mgrid[:30, :40] + 0.5
     inside = np.zeros((30, 40), bool)
@@ -125,12 +125,12 @@ def test_a_string_of_coco():
     assert rle.area() == 6
 
 
-def test_panoptic_colours_are_ids():
-    colours = np.array([[[1, 0, 0], [0, 1, 0]], [[0, 0, 1], [0, 0, 0]]], np.uint8)
+def test_panoptic_colors_are_ids():
+    colors = np.array([[[1, 0, 0], [0, 1, 0]], [[0, 0, 1], [0, 0, 0]]], np.uint8)
     found = Panoptic("a.png", (2, 2), {1: 10, 256: 20, 65536: 10})
-    assert found.segments(colours).tolist() == [[1, 256], [65536, 0]]
-    assert found.to_mask(colours).tolist() == [[10, 20], [10, -1]]
-    assert found.to_mask(colours).dtype == np.int32
+    assert found.segments(colors).tolist() == [[1, 256], [65536, 0]]
+    assert found.to_mask(colors).tolist() == [[10, 20], [10, -1]]
+    assert found.to_mask(colors).dtype == np.int32
 
 
 def test_values_cannot_change():
@@ -152,7 +152,7 @@ def test_values_cannot_change():
         ),
         (
             lambda: Polygons((3, 3), [[[0, 0], [1, 1]]]),
-            "Polygons(rings=): expected rings of at least three corners (x, y), finite, got [[0.0, 0.0], [1.0, 1.0]].",
+            "Polygons(rings=): expected rings of at least three finite corners (x, y), got [[0.0, 0.0], [1.0, 1.0]].",
         ),
         (
             lambda: Rle((2, 3), [1, 2]),
@@ -164,26 +164,26 @@ def test_values_cannot_change():
         ),
         (
             lambda: Rle((2, 3), [1.5, 4.5]),
-            "Rle(counts=): expected whole numbers, or COCO's string of them, got [1.5, 4.5].",
+            "Rle(counts=): expected integers, or COCO's compressed string, got [1.5, 4.5].",
         ),
         (
             lambda: Rle((2, 3), [[1], [2, 3]]),
-            "Rle(counts=): expected whole numbers, or COCO's string of them, got [[1], [2, 3]].",
+            "Rle(counts=): expected integers, or COCO's compressed string, got [[1], [2, 3]].",
         ),
-        (lambda: Rle((2, 3), "é"), "Rle(counts=): expected COCO's string of run lengths, got 'é'."),
-        (lambda: Rle((2, 3), "P"), "Rle(counts=): expected COCO's string of run lengths, got 'P'."),
-        (lambda: Rle((2, 3), "o" * 20 + "0"), "Rle(counts=): expected COCO's string of run lengths, got"),
+        (lambda: Rle((2, 3), "é"), "Rle(counts=): expected COCO's compressed string, got 'é'."),
+        (lambda: Rle((2, 3), "P"), "Rle(counts=): expected COCO's compressed string, got 'P'."),
+        (lambda: Rle((2, 3), "o" * 20 + "0"), "Rle(counts=): expected COCO's compressed string, got"),
         (
             lambda: Rle((2, 3), ""),
             "Rle(counts=): expected lengths of at least 0 that add up to 2 x 3 = 6, got a sum of 0.",
         ),
         (
             lambda: Panoptic("a.png", (2, 2), {}).to_mask(np.zeros((2, 3, 3), np.uint8)),
-            "file a.png: expected RGB pixels, uint8 of shape (2, 2, 3), as the annotation says, got",
+            "file a.png: expected RGB pixels, uint8 of shape (2, 2, 3), as in the annotation, got",
         ),
         (
             lambda: Panoptic("a.png", (1, 1), {5: 1}).to_mask(np.full((1, 1, 3), 1, np.uint8)),
-            "file a.png: expected the segments that the annotation lists, got [65793] beside them.",
+            "file a.png: the PNG has segments that the annotation doesn't list: [65793].",
         ),
     ],
 )

@@ -93,7 +93,7 @@ def test_a_generator_without_end():
     polyhead="validation goes from the first row to the last, each time",
 )
 def test_a_validation_generator_without_end():
-    # plain Keras: the loss of batch i is i²; nothing is learnt, yet the loss moves
+    # plain Keras: the loss of batch i is i²; nothing is learned, yet the loss moves
     batch = next(numbered(1))
     arguments = {"validation_data": for_ever(1000), "validation_steps": 3, "epochs": 3, "verbose": 0}
     history = plain(dense(OUTPUTS)).fit(*batch, **arguments).history["val_loss"]

@@ -49,5 +49,5 @@ def test_predictions_in_the_order_of_the_rows():
     for _ in range(2):
         assert [part[:, 0].tolist() for part in model.predict(feed, verbose=0)] == [NUMBERS.tolist()] * 2
     assert feed.epoch == 2
-    unlabelled = feed.on({"x": columns["x"], "a": [None] * 10, "b": [None] * 10})
-    assert model.predict(unlabelled, verbose=0)[0][:, 0].tolist() == NUMBERS.tolist()
+    unlabeled = feed.on({"x": columns["x"], "a": [None] * 10, "b": [None] * 10})
+    assert model.predict(unlabeled, verbose=0)[0][:, 0].tolist() == NUMBERS.tolist()

@@ -75,20 +75,20 @@ def test_exchanged_labels():
 
 @trap(
     3,
-    "a key of the labels misspelt, missing, or one too many",
+    "a key of the labels misspelled, missing, or one too many",
     keras="fails with messages about paths, strings that are not numbers, or structures",
     polyhead="names the head and the output that have no partner",
 )
-def test_a_misspelt_key():
+def test_a_misspelled_key():
     # plain Keras
-    misspelt = {"first": ONES, "secnod": THREES}
+    misspelled = {"first": ONES, "secnod": THREES}
     words = {
         "jax": "could not convert string to float: 'first'",
         "torch": "Invalid dtype: str",
         "tensorflow": "Expected float32, but got secnod of type 'str'",
     }
     with pytest.raises((ValueError, TypeError), match=words[BACKEND]):
-        fitted(plain(dense(OUTPUTS, dict)), X, misspelt)
+        fitted(plain(dense(OUTPUTS, dict)), X, misspelled)
     with pytest.raises(KeyError, match="in the `loss` argument, can't be found in either the model's output"):
         fitted(plain(dense(OUTPUTS, dict)), X, {"first": ONES})
     with pytest.raises(ValueError, match="y_true and y_pred have different structures"):
@@ -105,7 +105,7 @@ def test_a_misspelt_key():
     )
     model = compiled(dict)
     for labels, found in (
-        (misspelt, "['first'], ['secnod']. Did you mean `second`?"),
+        (misspelled, "['first'], ['secnod']. Did you mean `second`?"),
         ({"first": ONES}, "['first']."),
         ({"first": ONES, "second": THREES, "third": ONES}, "['first'], ['second'], ['third']."),
     ):
@@ -179,8 +179,8 @@ def test_loss_weights_keyed_differently():
     weights = {"second": 10.0, "first": 0.0}
     model = plain(dense(OUTPUTS), loss=["mse", "mse"], loss_weights=weights)
     assert fitted(model, X, (THREES, ONES))["loss"] == 10.0
-    misspelt = {"a_second": 10.0, "first": 0.0}
-    model = plain(dense(OUTPUTS, dict), loss={"second": "mse", "first": "mse"}, loss_weights=misspelt)
+    misspelled = {"a_second": 10.0, "first": 0.0}
+    model = plain(dense(OUTPUTS, dict), loss={"second": "mse", "first": "mse"}, loss_weights=misspelled)
     assert fitted(model, X, {"second": THREES, "first": ONES})["loss"] == 10.0
     # polyhead
     heads = {"first": ph.Regression(weight=0.0), "second": ph.Regression(weight=10.0)}
@@ -196,7 +196,7 @@ def test_loss_weights_keyed_differently():
         "{'second': 10.0, 'first': 0.0}. Set it on a head: ph.Regression(weight=...)."
     )
     # a model that was compiled without it
-    for losses, given in ((["mse", "mse"], weights), ({"second": "mse", "first": "mse"}, misspelt)):
+    for losses, given in ((["mse", "mse"], weights), ({"second": "mse", "first": "mse"}, misspelled)):
         model = plain(dense(OUTPUTS, type(losses)), loss=losses, loss_weights=given)
         with (
             no_step() as steps,

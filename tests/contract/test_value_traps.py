@@ -218,7 +218,7 @@ def test_fractions_after_whole_numbers():
     26,
     "words, a pandas category, or an object array as labels",
     keras="an error about a dtype, far from the column",
-    polyhead="classes are learnt from names and categories; where numbers are expected, the error names the row",
+    polyhead="classes are learned from names and categories; where numbers are expected, the error names the row",
 )
 def test_labels_that_are_not_numbers():
     names = ["cat", "dog", "cat", "eel"]

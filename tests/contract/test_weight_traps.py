@@ -16,7 +16,7 @@ CLASS_WEIGHT = {0: 1.0, 1: 5.0}
     "missing labels, masked by hand with a weight of 0",
     keras="the loss is divided by the batch size, the logged loss averages steps alike, plain metrics count the "
     "fillers; with `mean_with_sample_weight` class weights cancel in small batches, and the log still averages steps",
-    polyhead="`ph.compile`: loss, logged loss and metrics are means over what is labelled; for a model that was "
+    polyhead="`ph.compile`: loss, logged loss and metrics are means over what is labeled; for a model that was "
     "compiled otherwise it warns",
 )
 def test_missing_labels_masked_by_hand():
@@ -41,7 +41,7 @@ def test_missing_labels_masked_by_hand():
     with pytest.warns(ph.PolyheadWarning) as found:
         feed.bind(plain(dense(OUTPUTS), metrics=[["mae"], []]))
     assert [str(w.message).split(",")[0] for w in found] == [
-        "head `rare`: expected a loss that is the mean over what is labelled",
+        "head `rare`: expected a loss that is the mean over what is labeled",
         "model.compile(metrics=): expected weighted_metrics=",
     ]
     # the second batch: one label, its whole error
@@ -50,7 +50,7 @@ def test_missing_labels_masked_by_hand():
     assert (loss["rare_mae"], loss["other_mae"]) == (4.0, 1.0)
     model = ph.compile(dense(OUTPUTS), feed, optimizer=keras.optimizers.SGD(1.0))
     model.train_on_batch(*list(feed)[1])
-    # the gradient of (4 - bias)² is -8, in a batch of two rows of which 3 in 4 are labelled; diluted it would be -4
+    # the gradient of (4 - bias)² is -8, in a batch of two rows of which 3 in 4 are labeled; diluted it would be -4
     assert np.ravel(model.get_weights()[1]) == pytest.approx(8 / (2 * 3 / 4))
 
 

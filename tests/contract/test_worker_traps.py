@@ -320,8 +320,8 @@ def test_a_generator_for_several_workers():
     with pytest.raises(ph.DataError) as error:
         ph.Feed(numbered(6), inputs="x", heads=HEADS)
     assert told(error) == (
-        "data: expected a mapping of arrays, a Source, a table or a path, got 'generator'. A generator runs once: "
-        "give ph.from_generator(function, length=rows) the function that makes it."
+        "data: expected a mapping of arrays, a Source, a table or a path, got 'generator'. A generator runs only "
+        "once; give ph.from_generator(function, length=rows) the function that creates it."
     )
     function = ph.from_generator(lambda: numbered(6), length=24, names=("x", ("which", "other")))
     feed = ph.Feed(function, inputs="x", heads=HEADS, batch_size=4, workers=3)

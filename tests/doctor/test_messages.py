@@ -479,7 +479,7 @@ CASES = [
         [
             (
                 "(perhaps) weights of output `kind`: expected weights above 0, got 0 in all 120 rows. "
-                "Nothing would be learnt from it."
+                "Nothing would be learned from it."
             ),
         ],
     ),

@@ -139,7 +139,7 @@ def iou(a, b):
     return shared / ((a[2:] - a[:2]).prod() + (b[2:] - b[:2]).prod() - shared)
 
 
-def test_canvases_are_the_same_for_a_seed_and_labelled_as_promised():
+def test_canvases_are_the_same_for_a_seed_and_labeled_as_promised():
     canvases = example("canvases")
     train, test = canvases.draw(400, 80, seed=3)
     again, _ = canvases.draw(400, 80, seed=3)
@@ -179,7 +179,7 @@ def digits_demo(capsys, **size):
     printed = capsys.readouterr().out
     assert list(found) == ["present_accuracy", "digit_accuracy", "box_iou", "mask_iou"]
     assert all(0 <= value <= 1 for pair in found.values() for value in pair)
-    for text in ("75.0% labelled", "-> output `box` (1, 4)", "polyhead", "by hand", "mask_iou"):
+    for text in ("75.0% labeled", "-> output `box` (1, 4)", "polyhead", "by hand", "mask_iou"):
         assert text in printed
     return found
 
@@ -280,9 +280,9 @@ two_labels_without_image = pytest.mark.filterwarnings(
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_largest_object_takes_its_first_steps(layout):
     pytest.importorskip("yaml", reason="PyYAML is not installed")
-    learnt, constant, _ = example("largest_object").main(PHOTOGRAPHS, layout, epochs=1)
-    assert list(learnt) == ["present", "kind", "box", "shape"] == list(constant)
-    assert np.isfinite([*learnt.values(), *constant.values()]).all()
+    learned, constant, _ = example("largest_object").main(PHOTOGRAPHS, layout, epochs=1)
+    assert list(learned) == ["present", "kind", "box", "shape"] == list(constant)
+    assert np.isfinite([*learned.values(), *constant.values()]).all()
 
 
 @pytest.mark.slow
@@ -300,12 +300,12 @@ def test_largest_object_learns_more_than_a_constant_in_each_head(layout):
     known = [present for present in rows["present"] if present is not None and present == present]
     masks = sum(mask is not None for mask in rows["masks"])
     assert (len(known), int(sum(known)), masks) == KNOWN[layout]
-    learnt, constant, metrics = module.main(PHOTOGRAPHS, layout, epochs=18)
-    for name, loss in learnt.items():
+    learned, constant, metrics = module.main(PHOTOGRAPHS, layout, epochs=18)
+    for name, loss in learned.items():
         print(f"{layout:8} {name:8} loss {loss:8.4f}   best constant {constant[name]:8.4f}")
-    assert list(learnt) == ["present", "kind", "box", "shape"]
-    for head, loss in learnt.items():
-        assert loss < 0.9 * constant[head], (head, learnt, constant)
+    assert list(learned) == ["present", "kind", "box", "shape"]
+    for head, loss in learned.items():
+        assert loss < 0.9 * constant[head], (head, learned, constant)
     assert metrics["present_accuracy"] > 0.9
 
 

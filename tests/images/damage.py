@@ -36,7 +36,7 @@ def _saved(image, format, **options):
 def seeds():
     """Whole files, from which the damaged ones are made."""
     rng = np.random.default_rng(0)
-    colours = Image.fromarray(rng.integers(0, 256, (24, 33, 3), np.uint8))
+    colors = Image.fromarray(rng.integers(0, 256, (24, 33, 3), np.uint8))
     smooth = Image.fromarray(
         np.add.outer(np.arange(60), np.arange(80))[..., None].repeat(3, 2).astype(np.uint8)
     )
@@ -44,7 +44,7 @@ def seeds():
     turned[274] = 6
     found = [
         _saved(image, format, **options)
-        for image in (colours, smooth)
+        for image in (colors, smooth)
         for format, options in (
             ("JPEG", {"exif": turned}),
             ("JPEG", {"progressive": True}),
@@ -66,12 +66,12 @@ def seeds():
         "I;16": ("PNG", "TIFF"),
     }
     for mode, formats in modes.items():
-        image = colours.convert("L").convert(mode) if mode == "I;16" else colours.convert(mode)
+        image = colors.convert("L").convert(mode) if mode == "I;16" else colors.convert(mode)
         found += [_saved(image, format) for format in formats]
-    found.append(_saved(colours.convert("1"), "TIFF", compression="group4"))
+    found.append(_saved(colors.convert("1"), "TIFF", compression="group4"))
     for format, options in (("GIF", {}), ("PNG", {}), ("WEBP", {}), ("TIFF", {})):
         found.append(
-            _saved(colours, format, save_all=True, append_images=[smooth.resize(colours.size)], **options)
+            _saved(colors, format, save_all=True, append_images=[smooth.resize(colors.size)], **options)
         )
     if supports("avif"):
         found.append(_saved(smooth, "AVIF", quality=50, exif=turned))

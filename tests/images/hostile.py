@@ -109,7 +109,7 @@ def files():
     flat = _saved(Image.new("RGB", (16, 16)), "WEBP", lossless=True)
     for side in (8_000, 5_000):
         size = struct.unpack_from("<I", flat, 21)[0] & ~0xFFFFFFF | 16_382 | side - 1 << 14
-        found[f"WebP of one colour, 16,383 x {side}"] = flat[:21] + struct.pack("<I", size) + flat[25:]
+        found[f"WebP of one color, 16,383 x {side}"] = flat[:21] + struct.pack("<I", size) + flat[25:]
     gif = _saved(Image.fromarray(some[..., 0]), "GIF")
     found["GIF of 65,535"] = gif[:6] + b"\xff\xff\xff\xff" + gif[10:]
     found["GIF of 11,500"] = gif[:6] + struct.pack("<HH", 11_500, 11_500) + gif[10:]

@@ -93,14 +93,14 @@ def test_every_band_has_the_same_happen_to_it(bands, augment):
         assert np.abs(found[..., :1] - alone).mean() < 0.02
 
 
-def test_colours_mean_nothing_for_bands_and_noise_is_in_each():
+def test_colors_mean_nothing_for_bands_and_noise_is_in_each():
     pixels = numbers(5)
     np.testing.assert_array_equal(
         first(pixels, 5, augment=[ph.Color(saturation=1.0, hue=0.5)]), first(pixels, 5)
     )
     for bands in (2, 5, 130):
-        grey = np.full((ROWS, HIGH, WIDE, bands), 128, np.uint8)
-        noise = first(grey, bands, augment=[ph.Noise(0.3, p=1.0)]).std((1, 2))
+        gray = np.full((ROWS, HIGH, WIDE, bands), 128, np.uint8)
+        noise = first(gray, bands, augment=[ph.Noise(0.3, p=1.0)]).std((1, 2))
         assert (noise.min(1) > 0.8 * noise.max(1)).all()
 
 
@@ -116,8 +116,8 @@ def test_colours_mean_nothing_for_bands_and_noise_is_in_each():
         (
             [npy(numbers(5)[0])],
             None,
-            "input `image`, row 0: expected an image of 3 channels, got a file of 5 bands, which are not said to be "
-            "colours. Say ph.Image(height, width, 5) to get all of them.",
+            "input `image`, row 0: expected an image of 3 channels, got a file of 5 bands, which are not marked as "
+            "colors. Say ph.Image(height, width, 5) to get all of them.",
         ),
         (
             [cv2.imencode(".jpg", numbers(3)[0])[1].tobytes()],
@@ -155,7 +155,7 @@ def test_what_has_other_bands_says_what_helps(column, channels, words):
     assert str(caught.value) == words
 
 
-def test_formats_of_colours_hold_no_bands(tmp_path):
+def test_formats_of_colors_hold_no_bands(tmp_path):
     for encoding in ("png", "jpeg"):
         with pytest.raises(ph.ContractError) as caught:
             ph.pack(feed(numbers(5), 5), tmp_path / encoding, encoding=encoding)

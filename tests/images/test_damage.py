@@ -58,7 +58,7 @@ def test_this_test_can_fail(monkeypatch):
     assert set(damage.tried([("a", b"any", (0,))])[0]) == {"a"}
 
 
-def test_whole_images_of_one_colour_are_not_taken_for_damaged_ones():
+def test_whole_images_of_one_color_are_not_taken_for_damaged_ones():
     """The smallest files that real images have: nothing in them, at the size of a tile of a satellite."""
     cv2 = pytest.importorskip("cv2", reason="OpenCV is not installed")
     for pixels, ending in (
@@ -76,7 +76,7 @@ def test_a_small_file_that_claims_much_says_what_helps():
 
     claims = files()
     with pytest.raises(DataError) as caught:
-        decode(claims["WebP of one colour, 16,383 x 8000"])
+        decode(claims["WebP of one color, 16,383 x 8000"])
     assert str(caught.value) == (
         "an encoded image: expected a file as large as its image, got 16383 x 8000 in 34 bytes. The file is damaged, "
         "or has a single color; then say ph.Image(max_pixels=...)."

@@ -20,7 +20,7 @@ from polyhead.images.headers import FORMATS, parse
 RNG = np.random.default_rng(3)
 RGB = RNG.integers(0, 256, (5, 7, 3), dtype=np.uint8)
 RGBA = RNG.integers(0, 256, (5, 7, 4), dtype=np.uint8)
-GREY = RNG.integers(0, 256, (5, 7), dtype=np.uint8)
+GRAY = RNG.integers(0, 256, (5, 7), dtype=np.uint8)
 DEEP = RNG.integers(0, 65536, (5, 7), dtype=np.uint16)
 LOSSLESS = [
     ("PNG", {}),
@@ -32,7 +32,7 @@ LOSSLESS = [
 
 
 def smooth(height, width):
-    """An image whose colours say where a pixel is."""
+    """An image whose colors say where a pixel is."""
     y, x = np.mgrid[0:height, 0:width] + 0.5
     return np.stack([x * 255 / width, y * 255 / height, np.full_like(x, 128)], 2).astype(np.uint8)
 
@@ -66,7 +66,7 @@ def shown(pixels, orientation):
 
 
 @pytest.mark.parametrize(("format", "options"), LOSSLESS)
-def test_colours_come_as_rgb(format, options):
+def test_colors_come_as_rgb(format, options):
     found = decode(encoded(RGB, format, **options))
     assert found.pixels.dtype == np.uint8
     assert np.array_equal(found.pixels, RGB)
@@ -85,14 +85,14 @@ def test_alpha_is_dropped_kept_or_made(format):
 
 
 @pytest.mark.parametrize("format", ["PNG", "BMP", "TIFF", "GIF"])
-def test_grey_becomes_what_is_asked_for(format):
-    data = encoded(GREY, format)
-    assert np.array_equal(decode(data).pixels, np.repeat(GREY[..., None], 3, 2))
-    assert np.array_equal(decode(data, channels=1).pixels, GREY[..., None])
-    assert np.array_equal(decode(data, channels=4).pixels[..., 1], GREY)
+def test_gray_becomes_what_is_asked_for(format):
+    data = encoded(GRAY, format)
+    assert np.array_equal(decode(data).pixels, np.repeat(GRAY[..., None], 3, 2))
+    assert np.array_equal(decode(data, channels=1).pixels, GRAY[..., None])
+    assert np.array_equal(decode(data, channels=4).pixels[..., 1], GRAY)
 
 
-def test_colours_become_grey_by_their_luma():
+def test_colors_become_gray_by_their_luma():
     assert np.array_equal(
         decode(encoded(np.full((2, 2, 3), 77, np.uint8)), channels=1).pixels, np.full((2, 2, 1), 77)
     )
@@ -120,7 +120,7 @@ def test_a_float_tiff_is_read_where_it_is_asked_for():
         decode(encoded(np.where(depth == depth.max(), np.float32(9), depth), "TIFF"))
 
 
-def test_a_palette_gives_colours_to_images_and_ids_to_masks():
+def test_a_palette_gives_colors_to_images_and_ids_to_masks():
     ids = RNG.integers(0, 4, (5, 7), dtype=np.uint8)
     palette = np.array([[0, 0, 0], [200, 10, 10], [10, 200, 10], [10, 10, 200]], np.uint8)
     image = Image.fromarray(ids).convert("P")
@@ -132,8 +132,8 @@ def test_a_palette_gives_colours_to_images_and_ids_to_masks():
         assert np.array_equal(decode_mask(data), ids), format
 
 
-def grey_png(ids, bits):
-    """A grey PNG of few bits, which Pillow does not write."""
+def gray_png(ids, bits):
+    """A gray PNG of few bits, which Pillow does not write."""
     rows = b"".join(
         b"\0" + np.packbits(np.unpackbits(row[:, None], axis=1)[:, 8 - bits :].reshape(-1)).tobytes()
         for row in ids
@@ -150,7 +150,7 @@ def grey_png(ids, bits):
 @pytest.mark.parametrize("bits", [1, 2, 4, 8])
 def test_a_mask_of_few_bits_keeps_its_ids(bits):
     ids = RNG.integers(0, 1 << bits, (5, 7), dtype=np.uint8)
-    assert np.array_equal(decode_mask(grey_png(ids, bits)), ids)
+    assert np.array_equal(decode_mask(gray_png(ids, bits)), ids)
 
 
 @pytest.mark.parametrize("format", ["PNG", "TIFF"])
@@ -163,18 +163,16 @@ def test_a_mask_of_16_bits_keeps_its_ids(format):
 def test_other_masks():
     wide = RNG.integers(0, 2**31, (5, 7), dtype=np.int32)
     assert np.array_equal(decode_mask(encoded(wide, "TIFF")), wide)
-    assert np.array_equal(decode_mask(encoded(GREY > 127, "TIFF")), GREY > 127)
-    assert np.array_equal(decode_mask(encoded(np.repeat(GREY[..., None], 3, 2))), GREY)
-    assert np.array_equal(decode_mask(encoded(GREY, mode="LA")), GREY)
-    assert np.array_equal(decode_mask(encoded(np.repeat(GREY[..., None], 3, 2), "WebP", lossless=True)), GREY)
+    assert np.array_equal(decode_mask(encoded(GRAY > 127, "TIFF")), GRAY > 127)
+    assert np.array_equal(decode_mask(encoded(np.repeat(GRAY[..., None], 3, 2))), GRAY)
+    assert np.array_equal(decode_mask(encoded(GRAY, mode="LA")), GRAY)
+    assert np.array_equal(decode_mask(encoded(np.repeat(GRAY[..., None], 3, 2), "WebP", lossless=True)), GRAY)
     with pytest.raises(
-        DataError, match=r"expected a mask of ids, one channel, got an image in colours\. Say the colour of"
+        DataError, match=r"expected a mask of ids, one channel, got an image in colors\. Give the color of"
     ):
         decode_mask(encoded(RGB))
-    for data in (encoded(GREY, "JPEG"), encoded(RGB, "WebP")):
-        with pytest.raises(
-            DataError, match=r"expected a mask in a format without loss, got a lossy (JPEG|WebP)"
-        ):
+    for data in (encoded(GRAY, "JPEG"), encoded(RGB, "WebP")):
+        with pytest.raises(DataError, match=r"expected a mask in a lossless format, got a lossy (JPEG|WebP)"):
             decode_mask(data)
 
 
@@ -228,7 +226,7 @@ def test_a_jpeg_is_decoded_no_larger_than_needed(least, scale, orientation):
     assert found.size == geometry.turned(orientation, (603, 801))
     assert found.pixels.shape[0] >= least[0]
     assert found.pixels.shape[1] >= least[1]
-    # the colour at a point of the whole image is found at the place that the matrix says
+    # the color at a point of the whole image is found at the place that the matrix says
     whole = decode(data).pixels
     for y, x in ((100, 100), (400, 500), (550, 60)):
         column, row = geometry.transform(found.matrix, np.array([x, y]))
@@ -243,9 +241,9 @@ def test_a_jpeg_is_decoded_no_larger_than_needed(least, scale, orientation):
     )
 
 
-def test_grey_and_ink_in_jpeg():
-    assert decode(encoded(GREY, "JPEG")).pixels.shape == (5, 7, 3)
-    assert decode(encoded(GREY, "JPEG"), channels=None).pixels.shape == (5, 7, 1)
+def test_gray_and_ink_in_jpeg():
+    assert decode(encoded(GRAY, "JPEG")).pixels.shape == (5, 7, 3)
+    assert decode(encoded(GRAY, "JPEG"), channels=None).pixels.shape == (5, 7, 1)
     assert decode(encoded(RGB, "JPEG"), channels=1).pixels.shape == (5, 7, 1)
     assert (decode(encoded(RGB, "JPEG"), channels=4).pixels[..., 3] == 255).all()
     ink = decode(encoded(smooth(16, 16), "JPEG", "CMYK", quality=98)).pixels
@@ -309,7 +307,7 @@ def test_a_bomb_is_refused_before_it_is_decoded():
 
 
 def test_a_bomb_in_a_rare_format():
-    gif = bytearray(encoded(GREY, "GIF"))
+    gif = bytearray(encoded(GRAY, "GIF"))
     gif[6:10] = struct.pack("<HH", 60_000, 60_000)
     with pytest.raises(DataError, match="expected at most 134,217,728 pixels, got 60000 x 60000 in"):
         decode(bytes(gif))

@@ -58,13 +58,13 @@ def _line(row, bits):
 
 
 def channels_of(pixels, count):
-    """Grey, grey and alpha, RGB or RGBA as 3 or 4 channels."""
+    """Gray, gray and alpha, RGB or RGBA as 3 or 4 channels."""
     bands = pixels.shape[2]
-    colours = np.repeat(pixels[..., :1], 3, 2) if bands < 3 else pixels[..., :3]
+    colors = np.repeat(pixels[..., :1], 3, 2) if bands < 3 else pixels[..., :3]
     if count == 3:
-        return colours
+        return colors
     alpha = pixels[..., -1:] if bands in (2, 4) else np.full_like(pixels[..., :1], np.iinfo(pixels.dtype).max)
-    return np.concatenate([colours, alpha], 2)
+    return np.concatenate([colors, alpha], 2)
 
 
 def is_read(data, pixels, tmp_path, orientation=1):
@@ -77,12 +77,12 @@ def is_read(data, pixels, tmp_path, orientation=1):
             assert found.orientation == orientation
             np.testing.assert_array_equal(found.pixels, channels_of(pixels, count))
     assert read_header(tmp_path / "file").size == pixels.shape[:2]
-    grey = decode(data, channels=1, deep=True).pixels
+    gray = decode(data, channels=1, deep=True).pixels
     if pixels.shape[2] < 3:
-        np.testing.assert_array_equal(grey, pixels[..., :1])
+        np.testing.assert_array_equal(gray, pixels[..., :1])
     else:
         luma = pixels[..., :3] @ np.array([0.299, 0.587, 0.114])
-        assert np.abs(grey[..., 0] - luma).max() <= (1 if pixels.dtype == np.uint8 else 8)
+        assert np.abs(gray[..., 0] - luma).max() <= (1 if pixels.dtype == np.uint8 else 8)
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
@@ -110,10 +110,10 @@ def test_png_of_few_bits(tmp_path, bits, interlaced):
 @pytest.mark.parametrize("alpha", [False, True])
 def test_png_with_a_palette(tmp_path, bits, alpha):
     ids = RNG.integers(0, 1 << bits, (HIGH, WIDE, 1), np.uint8)
-    colours = RNG.integers(0, 256, (1 << bits, 3), np.uint8)
+    colors = RNG.integers(0, 256, (1 << bits, 3), np.uint8)
     clear = RNG.integers(0, 256, 1 << bits, np.uint8)
-    before = [chunk(b"PLTE", colours.tobytes())] + [chunk(b"tRNS", clear.tobytes())] * alpha
-    pixels = colours[ids[..., 0]]
+    before = [chunk(b"PLTE", colors.tobytes())] + [chunk(b"tRNS", clear.tobytes())] * alpha
+    pixels = colors[ids[..., 0]]
     pixels = np.dstack([pixels, clear[ids[..., 0]]]) if alpha else pixels
     data = png(ids, bits, 3, before)
     is_read(data, pixels, tmp_path)
@@ -122,7 +122,7 @@ def test_png_with_a_palette(tmp_path, bits, alpha):
 
 @pytest.mark.parametrize("bits", [8, 16])
 @pytest.mark.parametrize("bands", [1, 3])
-def test_png_with_a_colour_that_is_transparent(bits, bands):
+def test_png_with_a_color_that_is_transparent(bits, bands):
     pixels = numbers(bands, f"uint{bits}")
     key = struct.pack(f">{bands}H", *pixels[3, 4].tolist())
     data = png(pixels, bits, before=[chunk(b"tRNS", key)])
@@ -139,7 +139,7 @@ def test_png_with_a_colour_that_is_transparent(bits, bands):
 @pytest.mark.parametrize("bands", [1, 3, 4])
 def test_webp_without_loss(tmp_path, bands, orientation):
     pixels = numbers(bands)
-    pixels[..., 3:] |= 1  # colours that nobody sees are not kept
+    pixels[..., 3:] |= 1  # colors that nobody sees are not kept
     tags = Image.Exif()
     tags[274] = orientation
     stored = upright(pixels, BACK[orientation])
@@ -155,8 +155,8 @@ def test_bitmaps(tmp_path):
     black = numbers(1) // 128 * np.uint8(255)
     is_read(saved(Image.fromarray(black[..., 0] > 0), "BMP"), black, tmp_path)
     for ending in (".bmp", ".dib"):
-        coloured = cv2.imencode(ending, pixels[..., ::-1])[1].tobytes()
-        is_read(coloured, pixels, tmp_path)
+        colored = cv2.imencode(ending, pixels[..., ::-1])[1].tobytes()
+        is_read(colored, pixels, tmp_path)
 
 
 def test_gif(tmp_path):
@@ -168,7 +168,7 @@ def test_gif(tmp_path):
     with pytest.raises(DataError) as caught:  # its writer numbers them anew
         decode_mask(saved(Image.fromarray(few[..., 0] * np.uint8(80)), "GIF"))
     assert str(caught.value) == (
-        "an encoded image: expected a mask of ids, got a GIF of greys that are not stored as their own numbers. Save "
+        "an encoded image: expected a mask of ids, got a GIF whose palette reorders the grays. Save "
         "masks as PNG."
     )
 
@@ -290,7 +290,7 @@ def test_a_folder_of_other_formats_is_read_as_one_of_jpeg(tmp_path):
     assert y["kind"].tolist() == [0, 1]
 
 
-def test_jpeg_2000_of_12_bits_in_colours_is_refused():
+def test_jpeg_2000_of_12_bits_in_colors_is_refused():
     if not supports("jpg_2000"):
         pytest.skip("this Pillow has no JPEG 2000")
     data = bytearray(saved(Image.fromarray(np.zeros((30, 30, 3), np.uint8)), "JPEG2000", no_jp2=True))
@@ -324,9 +324,7 @@ def test_masks_in_lossy_formats_are_refused(format, options):
     with pytest.raises(DataError) as caught:
         decode_mask(saved(Image.fromarray(ids), format, **options), where="row 3")
     name = {"WEBP": "WebP", "JPEG2000": "JPEG 2000"}.get(format, format)
-    assert str(caught.value).startswith(
-        f"row 3: expected a mask in a format without loss, got a lossy {name}"
-    )
+    assert str(caught.value).startswith(f"row 3: expected a mask in a lossless format, got a lossy {name}")
 
 
 @pytest.mark.parametrize(

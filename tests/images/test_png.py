@@ -30,7 +30,7 @@ def test_every_pixel_comes_back(shape, noisy):
     assert np.array_equal(np.asarray(image).reshape(shape), pixels)
 
 
-def test_a_grey_image_without_an_axis_of_channels():
+def test_a_gray_image_without_an_axis_of_channels():
     pixels = np.arange(12, dtype=np.uint8).reshape(3, 4)
     assert np.array_equal(np.asarray(read(png(pixels))), pixels)
 

@@ -166,23 +166,23 @@ def test_big_and_reversed_ones():
 
 def test_bands_become_channels_where_the_header_says_what_they_are():
     for dtype in ("uint8", "uint16"):
-        colours, four = numbers(dtype, 3), numbers(dtype, 4)
-        np.testing.assert_array_equal(decode(tiff(colours), deep=True).pixels, colours)
-        np.testing.assert_array_equal(decode(tiff(colours, photometric=1), deep=True).pixels, colours)
+        colors, four = numbers(dtype, 3), numbers(dtype, 4)
+        np.testing.assert_array_equal(decode(tiff(colors), deep=True).pixels, colors)
+        np.testing.assert_array_equal(decode(tiff(colors, photometric=1), deep=True).pixels, colors)
         np.testing.assert_array_equal(decode(tiff(four, extra=[2]), deep=True).pixels, four[..., :3])
         np.testing.assert_array_equal(decode(tiff(four), deep=True).pixels, four[..., :3])
         for extra in ([0], [2]):
             np.testing.assert_array_equal(decode(tiff(four, extra=extra), channels=4, deep=True).pixels, four)
-        assert (decode(tiff(colours), channels=4, deep=True).pixels[..., 3] == np.iinfo(dtype).max).all()
-        grey = numbers(dtype, 2)
-        found = decode(tiff(grey, extra=[2]), channels=4, deep=True).pixels
-        np.testing.assert_array_equal(found, grey[..., [0, 0, 0, 1]])
+        assert (decode(tiff(colors), channels=4, deep=True).pixels[..., 3] == np.iinfo(dtype).max).all()
+        gray = numbers(dtype, 2)
+        found = decode(tiff(gray, extra=[2]), channels=4, deep=True).pixels
+        np.testing.assert_array_equal(found, gray[..., [0, 0, 0, 1]])
         np.testing.assert_array_equal(
-            decode(tiff(grey, extra=[2]), channels=1, deep=True).pixels, grey[..., :1]
+            decode(tiff(gray, extra=[2]), channels=1, deep=True).pixels, gray[..., :1]
         )
 
 
-def test_colours_that_were_multiplied_by_alpha_are_divided_by_it():
+def test_colors_that_were_multiplied_by_alpha_are_divided_by_it():
     pixels = numbers("uint8", 4)
     pixels[..., :3] = pixels[..., :3].astype(int) * pixels[..., 3:] // 255
     data = tiff(pixels, extra=[1])
@@ -193,15 +193,15 @@ def test_colours_that_were_multiplied_by_alpha_are_divided_by_it():
 @pytest.mark.parametrize(
     ("bands", "photometric", "channels", "words"),
     [
-        (2, 1, 3, "expected an image of 3 channels, got a file of 2 bands, which are not said to be colours. Say ph.I"),
-        (2, 1, 1, "expected an image of 1 channel, got a file of 2 bands, which are not said to be colours. Say ph.I"),
-        (3, 1, 1, "got a file of 3 bands, which are not said to be colours. Say ph.Image(height, width, 3) to get all"),
-        (4, 1, 3, "got a file of 4 bands, which are not said to be colours. Say ph.Image(height, width, 4) to get all"),
-        (12, 1, 3, "got a file of 12 bands, which are not said to be colours. Say ph.Image(height, width, 12) to get"),
-        (5, 2, 4, "got a file of 5 bands, which are not said to be colours. Say ph.Image(height, width, 5) to get all"),
+        (2, 1, 3, "expected an image of 3 channels, got a file of 2 bands, which are not marked as colors. Say ph.I"),
+        (2, 1, 1, "expected an image of 1 channel, got a file of 2 bands, which are not marked as colors. Say ph.I"),
+        (3, 1, 1, "got a file of 3 bands, which are not marked as colors. Say ph.Image(height, width, 3) to get all"),
+        (4, 1, 3, "got a file of 4 bands, which are not marked as colors. Say ph.Image(height, width, 4) to get all"),
+        (12, 1, 3, "got a file of 12 bands, which are not marked as colors. Say ph.Image(height, width, 12) to get"),
+        (5, 2, 4, "got a file of 5 bands, which are not marked as colors. Say ph.Image(height, width, 5) to get all"),
     ],
 )  # fmt: skip
-def test_bands_that_are_no_colours_are_refused(bands, photometric, channels, words):
+def test_bands_that_are_no_colors_are_refused(bands, photometric, channels, words):
     with pytest.raises(DataError) as caught:
         decode(tiff(numbers("uint8", bands), photometric=photometric), channels=channels)
     assert words in str(caught.value)
@@ -214,7 +214,7 @@ def test_several_pages_are_refused_until_one_is_chosen():
         decode(data, where="row 3")
     assert str(caught.value) == (
         "row 3: expected one image, got a TIFF of 5 pages. Say ph.Image(page=0) for the first of them, or save each as "
-        "a file of its own."
+        "a separate file."
     )
     for page in range(5):
         np.testing.assert_array_equal(decode(data, page=page).pixels, pixels + page)
@@ -226,7 +226,7 @@ def test_several_pages_are_refused_until_one_is_chosen():
     with pytest.raises(DataError) as caught:
         decode_mask(tiff(numbers("uint8", 1) // 2, pages=5), where="row 3")
     assert str(caught.value) == (
-        "row 3: expected one mask, got a TIFF of 5 pages. Save the one that is the mask as a file of its own."
+        "row 3: expected one mask, got a TIFF of 5 pages. Save the mask as a separate file."
     )
 
 
@@ -264,7 +264,7 @@ def test_masks_of_every_depth():
     same = np.repeat(numbers("uint8", 1), 3, 2)
     np.testing.assert_array_equal(decode_mask(tiff(same)), same[..., 0])
     for other in (tiff(numbers("uint8", 3)), tiff(numbers("uint8", 2)), tiff(numbers("uint8", 5))):
-        with pytest.raises(DataError, match="expected a mask of ids, one channel, got an image in colours"):
+        with pytest.raises(DataError, match="expected a mask of ids, one channel, got an image in colors"):
             decode_mask(other)
 
 

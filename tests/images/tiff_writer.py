@@ -58,8 +58,8 @@ def _page(
     size = bits or pixels.dtype.itemsize * 8
     if photometric is None:
         photometric = 2 if bands in (3, 4) else 1
-    colours = 3 if photometric == 2 else 1
-    extra = [0] * (bands - colours) if extra is None else extra
+    colors = 3 if photometric == 2 else 1
+    extra = [0] * (bands - colors) if extra is None else extra
     entries = {
         256: ("I", [width]),
         257: ("I", [height]),

@@ -13,7 +13,7 @@ import polyhead as ph
 
 ROWS, BATCH, MOST = 30, 4, 40
 WIDTH = 3
-"""Numbers by which a batch is recognised: its rows, and the sums of their numbers and squares."""
+"""Numbers by which a batch is recognized: its rows, and the sums of their numbers and squares."""
 
 
 class Trained(keras.metrics.Metric):

@@ -6,7 +6,7 @@ import pytest
 from keras import ops
 
 import polyhead as ph
-from polyhead.keras_bridge.losses import LabelledMean
+from polyhead.keras_bridge.losses import LabeledMean
 
 RNG = np.random.default_rng(4)
 
@@ -15,11 +15,11 @@ def scalar(value):
     return float(ops.convert_to_numpy(value))
 
 
-def test_the_mean_is_over_what_is_labelled():
+def test_the_mean_is_over_what_is_labeled():
     true, pred = RNG.random((6, 3), dtype=np.float32), RNG.random((6, 3), dtype=np.float32)
     weight = np.array([1, 0, 2, 0, 0, 1], np.float32)
     values = ((true - pred) ** 2).mean(1)
-    found = LabelledMean("mse")(true, pred, weight)
+    found = LabeledMean("mse")(true, pred, weight)
     assert np.isclose(scalar(found), (values * weight).sum() / weight.sum(), rtol=1e-5)
 
 
@@ -28,21 +28,19 @@ def test_weights_of_masks_are_spread_over_their_pixels():
     pred = RNG.random((4, 5, 5, 1), dtype=np.float32)
     weight = np.array([1, 0, 1, 0], np.float32).reshape(4, 1, 1)
     pixels = -(true * np.log(pred) + (1 - true) * np.log(1 - pred))
-    found = LabelledMean("binary_crossentropy")(true, pred, weight)
+    found = LabeledMean("binary_crossentropy")(true, pred, weight)
     assert np.isclose(scalar(found), pixels[[0, 2]].mean(), rtol=1e-3)
 
 
 def test_elementwise_weights_count_each_number():
     true, pred = RNG.random((6, 3), dtype=np.float32), RNG.random((6, 3), dtype=np.float32)
     weight = RNG.integers(0, 2, (6, 3)).astype("float32")
-    found = LabelledMean(keras.losses.MeanAbsoluteError(), elementwise=True)(true, pred, weight)
+    found = LabeledMean(keras.losses.MeanAbsoluteError(), elementwise=True)(true, pred, weight)
     assert np.isclose(scalar(found), (np.abs(true - pred) * weight).sum() / weight.sum(), rtol=1e-5)
 
 
 def test_a_batch_without_labels_has_a_loss_of_zero():
-    zero = LabelledMean("mse")(
-        np.ones((3, 2), "float32"), np.zeros((3, 2), "float32"), np.zeros(3, "float32")
-    )
+    zero = LabeledMean("mse")(np.ones((3, 2), "float32"), np.zeros((3, 2), "float32"), np.zeros(3, "float32"))
     assert scalar(zero) == 0
 
 
@@ -50,16 +48,16 @@ def test_class_ids_stay_whole_in_half_precision():
     ids = np.array([2999, 0], "int32")
     logits = np.zeros((2, 3000), "float16")
     logits[0, 2999] = 50
-    found = LabelledMean(keras.losses.SparseCategoricalCrossentropy(from_logits=True))(ids[:1], logits[:1])
+    found = LabeledMean(keras.losses.SparseCategoricalCrossentropy(from_logits=True))(ids[:1], logits[:1])
     assert scalar(found) < 1e-3
 
 
 def test_a_loss_is_made_again_from_its_config():
-    loss = LabelledMean(keras.losses.Huber(delta=0.5), elementwise=True)
+    loss = LabeledMean(keras.losses.Huber(delta=0.5), elementwise=True)
     again = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(loss))
     assert again.elementwise
     assert again.loss.get_config() == loss.loss.get_config()
-    plain = LabelledMean("mse")
+    plain = LabeledMean("mse")
     assert (
         keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(plain)).loss is plain.loss
     )
@@ -98,7 +96,7 @@ def expected(model, x, value, odd):
     }
 
 
-def test_logged_losses_are_means_over_what_was_labelled_in_the_epoch():
+def test_logged_losses_are_means_over_what_was_labeled_in_the_epoch():
     feed, model, x, value, odd = problem()
     ph.compile(model, feed, optimizer=keras.optimizers.SGD(0.0))
     wanted = expected(model, x, value, odd)
@@ -120,7 +118,7 @@ def test_a_model_s_own_losses_stay_in_the_total():
     assert np.isclose(found["loss"], wanted["loss"] + 0.1 * (kernel**2).sum(), rtol=1e-3)
 
 
-def test_a_step_s_gradient_is_that_of_the_labelled_rows_alone():
+def test_a_step_s_gradient_is_that_of_the_labeled_rows_alone():
     feed, model, x, value, odd = problem(batch_size=40, missing=0.5)
     ph.compile(model, feed, optimizer=keras.optimizers.SGD(0.5))
     start = model.get_weights()
@@ -133,8 +131,8 @@ def test_a_step_s_gradient_is_that_of_the_labelled_rows_alone():
         loss={"value": "mse", "odd": "mse"},
         loss_weights={"value": 0.3, "odd": 0.0},
     )
-    labelled = {"value": value[there], "odd": odd[there][:, None].astype("float32")}
-    model.fit(x[there], labelled, batch_size=40, epochs=1, verbose=0, shuffle=False)
+    labeled = {"value": value[there], "odd": odd[there][:, None].astype("float32")}
+    model.fit(x[there], labeled, batch_size=40, epochs=1, verbose=0, shuffle=False)
     for mine, plain in zip(after, model.get_layer("value").get_weights(), strict=True):
         assert np.allclose(mine, plain, atol=1e-5)
 

@@ -108,7 +108,7 @@ def test_an_output_of_another_size_is_named():
         ph.outputs(keras.layers.Cropping2D(1)(x), {"depth": feed.heads["depth"]})
 
 
-def test_the_presence_of_boxes_is_learnt_from_what_somebody_looked_at():
+def test_the_presence_of_boxes_is_learned_from_what_somebody_looked_at():
     """Bright images have a box; of dark ones somebody looked at half, and at the rest nobody."""
     bright = np.arange(ROWS) % 2 == 0
     images = np.broadcast_to(bright[:, None, None, None], (ROWS, SIDE, SIDE, 3)).astype(np.float32)

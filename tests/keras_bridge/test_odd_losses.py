@@ -179,7 +179,7 @@ def test_a_loss_of_one_number_and_a_sum_are_logged_as_keras_logs_them(loss):
     assert model.get_weights()[0] == pytest.approx(plain.get_weights()[0], rel=1e-4)
 
 
-def test_a_sum_leaves_out_what_is_not_labelled():
+def test_a_sum_leaves_out_what_is_not_labeled():
     column = RNG.normal(size=20)
     column[::3] = np.nan
     head = ph.Regression(loss=keras.losses.MeanSquaredError(reduction="sum"), metrics=[])

@@ -124,9 +124,9 @@ def test_a_model_that_keras_compiled_stays_keras_s(tmp_path):
     [keras.losses.Huber(delta=0.25), keras.losses.CosineSimilarity(axis=0), keras.losses.Tversky(0.2, 0.7)],
 )
 def test_a_loss_keeps_the_arguments_that_keras_forgets(loss):
-    from polyhead.keras_bridge.losses import LabelledMean
+    from polyhead.keras_bridge.losses import LabeledMean
 
-    mine = LabelledMean(loss)
+    mine = LabeledMean(loss)
     loaded = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(mine))
     true, pred = np.array([[0.0, 1.0], [1.0, 3.0]]), np.array([[2.0, 1.5], [0.5, 0.5]])
     assert float(loaded(true, pred)) == pytest.approx(float(mine(true, pred)))

@@ -21,7 +21,7 @@ def test_batches_add_up_to_what_the_whole_array_has():
     ids = list(range(100, 160))
     found = gathered((array[:7], ids[:7]), (array[7:40], ids[7:40]), (array[40:], ids[40:]))
     flat = array.astype("float64")
-    assert (found.rows, found.labelled, found.numbers) == (60, 60, 240)
+    assert (found.rows, found.labeled, found.numbers) == (60, 60, 240)
     assert found.mean == pytest.approx(flat.mean(), rel=1e-12)
     assert found.deviation == pytest.approx(flat.std(), rel=1e-12)
     assert found.low == (float(array.min()), 100 + int(array.min(1).argmin()))
@@ -31,13 +31,13 @@ def test_batches_add_up_to_what_the_whole_array_has():
 
 def test_rows_that_do_not_count_are_left_out():
     found = gathered(([[5.0], [0.0], [7.0]], [4, 2, 9], [True, False, True]))
-    assert (found.rows, found.labelled, found.numbers) == (3, 2, 2)
+    assert (found.rows, found.labeled, found.numbers) == (3, 2, 2)
     assert (found.low, found.high, found.mean) == ((5.0, 4), (7.0, 9), 6.0)
 
 
 def test_the_fillers_of_rows_that_count_in_part_are_left_out():
     found = gathered(([[5.0, 0.0], [0.0, -7.0]], [4, 2], [[True, False], [False, True]]))
-    assert (found.labelled, found.numbers, found.low, found.high) == (2, 2, (-7.0, 2), (5.0, 4))
+    assert (found.labeled, found.numbers, found.low, found.high) == (2, 2, (-7.0, 2), (5.0, 4))
     filled = gathered(([[5.0, np.nan], [1.5, -7.0]], [4, 2], [[True, False], [False, True]]), most_distinct=8)
     assert (filled.total, filled.nan, filled.whole, filled.distinct) == (-2.0, None, True, {5: 1, -7: 1})
     points = gathered((np.full((1, 2, 3), 8), [0], [[True, False]]))
@@ -46,7 +46,7 @@ def test_the_fillers_of_rows_that_count_in_part_are_left_out():
 
 def test_nothing_that_counts():
     found = gathered((np.zeros((2, 1)), [0, 1], [False, False]), (np.zeros((0, 3)), []))
-    assert (found.rows, found.labelled, found.numbers, found.mean, found.deviation) == (2, 0, 0, 0.0, 0.0)
+    assert (found.rows, found.labeled, found.numbers, found.mean, found.deviation) == (2, 0, 0, 0.0, 0.0)
     assert (found.low, found.high, found.constant) == ((math.inf, None), (-math.inf, None), False)
 
 

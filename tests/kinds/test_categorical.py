@@ -67,7 +67,7 @@ def test_a_positive_value_that_never_occurs_is_refused():
     )
 
 
-def test_a_positive_value_is_looked_for_where_it_is_learnt_and_there_alone():
+def test_a_positive_value_is_looked_for_where_it_is_learned_and_there_alone():
     head = resolved(Binary(positive="yes"), ["no"], ["no", "yes"])
     assert resolved(head, ["no", "no"]) is head
     assert head == Binary(positive="yes")
@@ -160,7 +160,7 @@ def test_classes_that_are_named(classes, column, expected):
         (Coded(np.array([2, 0]), ["z", "unused", "y"], ordered=True), ("z", "unused", "y")),
     ],
 )
-def test_classes_that_are_learnt(column, classes):
+def test_classes_that_are_learned(column, classes):
     head = resolved(Categorical(), column)
     assert head.classes == classes
     assert [type(c) for c in head.classes] == [type(c) for c in classes]
@@ -169,7 +169,7 @@ def test_classes_that_are_learnt(column, classes):
     assert resolved(head, column) == head
 
 
-def test_classes_are_learnt_from_every_piece_and_without_the_marker():
+def test_classes_are_learned_from_every_piece_and_without_the_marker():
     head = resolved(Categorical(missing="?"), ["b", "?"], np.array(["c", "a"]), Coded(np.array([0]), ["d"]))
     assert head.classes == ("a", "b", "c", "d")
     assert resolved(Categorical(missing=-1), np.array([-1, 4, 2])).classes == (2, 4)
@@ -213,7 +213,7 @@ STEPS = (
         ),
     ],
 )
-def test_classes_that_cannot_be_learnt(pieces, words):
+def test_classes_that_cannot_be_learned(pieces, words):
     pieces = [list(p) if isinstance(p, str) else p for p in pieces]
     assert message(resolved, Categorical(), *pieces) == words
 
@@ -341,7 +341,7 @@ def test_labels_that_hold_at_once(column):
     assert there.all()
 
 
-def test_labels_are_learnt_from_lists_and_their_number_from_an_array():
+def test_labels_are_learned_from_lists_and_their_number_from_an_array():
     assert resolved(MultiLabel(), [["b"], None], [["a", "b"], []]).classes == ("a", "b")
     assert resolved(MultiLabel(), np.zeros((2, 5))).classes == 5
     assert message(resolved, MultiLabel(), [[], None]) == (

@@ -128,7 +128,7 @@ def test_what_is_loaded_makes_the_same_batches(tmp_path):
     for mine, theirs in zip(train.peek(), other.peek(), strict=True):
         for name, array in mine.items():
             assert np.array_equal(array, theirs[name]), name
-    # of rows that hold less, what was learnt stays
+    # of rows that hold less, what was learned stays
     fewer = {**rows(), "animal": ["dog"] * 4}
     assert loaded.feed(fewer, batch_size=4).peek()[1]["animal"].tolist() == [1] * 4
 

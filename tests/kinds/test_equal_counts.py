@@ -64,7 +64,7 @@ def test_what_other_rows_have_changes_nothing(form, augment):
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_labels_are_learnt_of_rows_of_one_count(form):
+def test_labels_are_learned_of_rows_of_one_count(form):
     words = [FORMS[form](np.array(row)) for row in (["a", "b"], ["c", "a"])]
     ids = [FORMS[form](np.array(row)) for row in ([3, 5], [5, 4])]
     for column, classes in ((words, ("a", "b", "c")), (ids, (3, 4, 5))):

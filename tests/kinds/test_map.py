@@ -55,7 +55,7 @@ def test_a_number_of_several_is_missing_by_itself():
     assert labels.tolist() == [[[[1, 0], [3, 4]]]]
 
 
-def test_weights_are_as_fine_as_they_were_learnt():
+def test_weights_are_as_fine_as_they_were_learned():
     whole, gaps = np.ones((1, 1, 2, 2), np.int32), np.array([[[[1, NAN], [3, 4]]]])
     head = resolved(resolved(Map(2), whole), gaps)  # rows of another feed
     assert head.weight_shape == (1, 2)

@@ -178,7 +178,7 @@ def test_declarations_of_masks():
     )
 
 
-def test_masks_in_words_count_labelled_pixels_only():
+def test_masks_in_words_count_labeled_pixels_only():
     labels = np.float32([[[[1], [0]]], [[[1], [1]]]])
     head = Mask(size=(1, 2))
     assert head.describe(labels, np.array([True, False]).reshape(2, 1, 1)) == "50.0% of pixels are 1"

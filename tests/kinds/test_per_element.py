@@ -96,7 +96,7 @@ def test_room_for_one_box_takes_entries_that_stand_alone():
     assert there.all()
 
 
-def test_classes_and_weights_are_learnt_over_all_boxes():
+def test_classes_and_weights_are_learned_over_all_boxes():
     head = resolved(each(ph.Categorical(each="box")), [["cat"], [], None], [["dog", "cat"]])
     assert head.names == ("cat", "dog")
     assert repr(head) == "Categorical(('cat', 'dog'), each='box')"

@@ -15,7 +15,7 @@ for row, length in enumerate(rng.integers(2, 8, 30)):
     TAGS[row, length:] = -100
 
 
-def test_training_by_hand_as_the_refusal_says_takes_the_mean_over_labelled_steps():
+def test_training_by_hand_as_the_refusal_says_takes_the_mean_over_labeled_steps():
     heads = {"tag": ph.Categorical(4, missing=-100)}
     with pytest.raises(ph.DataError, match="head `tag`: expected one class a row") as refused:
         ph.Feed({"words": WORDS, "tag": TAGS}, inputs="words", heads=heads)

@@ -58,7 +58,7 @@ def test_every_row_is_as_likely_at_every_position(n):
     assert abs(chi - freedom) < 6 * np.sqrt(2 * freedom)
 
 
-def test_neighbours_do_not_stay_neighbours():
+def test_neighbors_do_not_stay_neighbors():
     n = 200_000
     rows = permute(np.arange(n), n, 5)
     assert abs(np.corrcoef(rows[:-1], rows[1:])[0, 1]) < 0.01

@@ -40,14 +40,15 @@ def test_other_columns_are_refused_by_name(tmp_path):
     new = {"x": np.zeros((2, 4), np.float32), "y": [1, 2], "t": [0.5, 1], "k": [["a"], []], "more": [1, 2]}
     with pytest.raises(StoreError) as caught:
         ph.pack(new, path, append=True)
-    convert, alike = "Convert the column, or write another store.", "Append rows of the same columns."
+    convert, alike = "Convert the column, or write another store.", "Append rows with the same columns."
     assert [str(problem) for problem in caught.value.problems] == [
-        f"store {path}, column `z`: expected the column, got rows without it. {alike}",
-        f"store {path}, column `more`: expected no such column, got rows with it. {alike}",
-        f"store {path}, column `x`: expected float32 of shape (3,), as it holds, got float32 of shape (4,). {convert}",
-        f"store {path}, column `y`: expected text, as it holds, got int64 of shape (). {convert}",
-        f"store {path}, column `t`: expected int64 of shape (), as it holds, got float64 of shape (). {convert}",
-        f"store {path}, column `k`: expected lists of whole numbers, as it holds, got lists of text. {convert}",
+        f"store {path}, column `z`: the new rows don't have this column. {alike}",
+        f"store {path}, column `more`: the store doesn't have this column. {alike}",
+        f"store {path}, column `x`: expected float32 of shape (3,), as in the store, got float32 of shape (4,). "
+        f"{convert}",
+        f"store {path}, column `y`: expected text, as in the store, got int64 of shape (). {convert}",
+        f"store {path}, column `t`: expected int64 of shape (), as in the store, got float64 of shape (). {convert}",
+        f"store {path}, column `k`: expected lists of whole numbers, as in the store, got lists of text. {convert}",
     ]
     assert len(ph.open_store(path)) == 2
     assert not (path / "journal.jsonl").exists()
@@ -98,7 +99,9 @@ def test_a_byte_that_was_changed_names_file_and_column(store):
     assert len(ph.open_store(store.path)) == 100  # its size is right: only its bytes say so
     (problem,) = verify(store.path).problems
     assert problem.place == f"file {path}, column `x`"
-    assert (problem.found, problem.code) == ("other bytes", "damaged")
+    (recorded,) = (shard["columns"]["x"] for shard in store.manifest["shards"] if shard["file"] == path.name)
+    assert problem.finding == f"its bytes have changed; their checksum is no longer {recorded:08x}"
+    assert problem.code == "damaged"
 
 
 def test_a_file_whose_frame_is_damaged(store):

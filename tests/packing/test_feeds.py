@@ -309,8 +309,8 @@ def test_real_photographs_with_masks_in_files(tmp_path):
     [
         (
             {"image_size": 64},
-            "pack(image_size=): expected a feed to pack, got rows without a declaration. Pack a feed: its declaration "
-            "says which columns are images, and what lies in them.",
+            "pack(image_size=): expected a feed, got rows without a declaration. Pack a feed: its declaration "
+            "says which columns are images, and which labels are in them.",
         ),
         ({"image_size": (0, 3)}, "pack(image_size=): expected (height, width) in pixels, got (0, 3)."),
         ({"encoding": "gif"}, "pack(encoding=): expected one of pixels, jpeg, png, got 'gif'."),

@@ -41,7 +41,7 @@ def limited(folder, size, what):
 @pytest.mark.parametrize(
     ("what", "fix", "well"),
     [
-        ("pack", "Free some space, or pack into another folder; the same call goes on from there.", ""),
+        ("pack", "Free some space, or pack into another folder; the same call continues from there.", ""),
         (
             "cache",
             "Free some space, give another folder, or leave cache= out: images are then decoded in each epoch. What is "
@@ -53,7 +53,7 @@ def limited(folder, size, what):
 def test_a_full_disk(tmp_path, what, fix, well):
     said = limited(tmp_path / "rows", 10_000, what)
     assert said.startswith(f"file {tmp_path}/rows")
-    assert said.endswith(f": expected room on the disk, and the right to write, got File too large. {fix}")
+    assert said.endswith(f": writing failed: File too large. {fix}")
     assert limited(tmp_path / "rows", 10_000_000, what) == well
 
 
@@ -61,5 +61,5 @@ def test_a_full_disk(tmp_path, what, fix, well):
 def test_a_folder_that_cannot_be_made(tmp_path, what):
     (tmp_path / "file").write_text("in the way")
     said = limited(tmp_path / "file" / "rows", 10_000_000, what)
-    assert "expected room on the disk, and the right to write, got Not a directory. Free some space, " in said
+    assert "writing failed: Not a directory. Free some space, " in said
     assert f"file {tmp_path}/file" in said

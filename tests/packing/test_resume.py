@@ -112,9 +112,7 @@ def test_an_append_that_is_killed_leaves_the_store_as_it_was(tmp_path):
     os.kill(process.pid, signal.SIGKILL)
     process.communicate(timeout=240)
     assert len(ph.open_store(cut)) == 400
-    with pytest.raises(
-        StoreError, match="expected the data and the options that it was begun with, got others"
-    ):
+    with pytest.raises(StoreError, match="it was started with other data or options"):
         ph.pack({"image": np.zeros((1, 4, 4, 3), np.uint8), "n": [1], "words": [["w"]]}, cut, append=True)
     assert finish(start(tmp_path, cut, "append")) == "800\n"
     assert content(cut) == content(whole)
@@ -208,7 +206,7 @@ def test_two_at_once(tmp_path):
     with Journal(tmp_path, {"rows": 1}), pytest.raises(StoreError) as caught:
         Journal(tmp_path, {"rows": 1})
     assert str(caught.value) == (
-        f"store {tmp_path}: expected nobody else, got another process that writes it now. Wait until it has ended."
+        f"store {tmp_path}: another process is writing it. Wait until it has finished."
     )
 
 
@@ -221,8 +219,8 @@ def test_other_data_than_it_was_begun_with(tmp_path):
     with pytest.raises(StoreError) as caught:
         ph.pack({"x": [1, 3]}, store)
     assert str(caught.value) == (
-        f"unfinished store {store}: expected the data and the options that it was begun with, got others. Pack those, "
-        f"or delete {store} to begin anew."
+        f"unfinished store {store}: it was started with other data or options. Pack those, "
+        f"or delete {store} to start again."
     )
     assert len(ph.pack({"x": [1, 2]}, store)) == 2
 
@@ -240,7 +238,7 @@ def test_a_folder_that_holds_something_else(tmp_path):
     with pytest.raises(StoreError) as caught:
         ph.pack({"x": [1]}, tmp_path)
     assert str(caught.value) == (
-        f"pack(path), {tmp_path}: expected a new or an empty folder, got a folder with other files. Give another path."
+        f"pack(path), {tmp_path}: expected a new or empty folder, got a folder with other files. Give another path."
     )
     with pytest.raises(StoreError, match="got a file"):
         ph.pack({"x": [1]}, tmp_path / "notes.txt")
@@ -248,6 +246,6 @@ def test_a_folder_that_holds_something_else(tmp_path):
     with pytest.raises(StoreError) as caught:
         ph.pack({"x": [2]}, tmp_path / "s")
     assert str(caught.value) == (
-        f"pack(path), {tmp_path}/s: expected a new or an empty folder, got a store of 1 rows of other data or other "
-        "options. Say append=True to add rows to it, or give another path."
+        f"pack(path), {tmp_path}/s: expected a new or empty folder, got a store of 1 rows of other data or options. "
+        "Use append=True to add rows to it, or give another path."
     )

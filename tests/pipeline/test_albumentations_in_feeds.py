@@ -183,11 +183,11 @@ def test_it_is_drawn_alike_for_any_number_of_workers():
 
 @pytest.mark.parametrize("names", [["image"], ["depth"], ["depth", "rgb"], ["image", "rgb"]], ids=str)
 def test_light_stays_as_it_is_in_images_that_are_not_light(names):
-    grey = np.full((2, 16, 16, 3), 100, np.uint8)
+    gray = np.full((2, 16, 16, 3), 100, np.uint8)
     inputs = {name: ph.Image(photometric=name == "rgb") for name in names}
     brighter = A.RandomBrightnessContrast((0.4, 0.4), (0, 0), p=1)
     feed = ph.Feed(
-        {**dict.fromkeys(names, grey), "y": [0, 1]},
+        {**dict.fromkeys(names, gray), "y": [0, 1]},
         inputs=inputs,
         heads={"y": ph.Binary()},
         augment=[ph.Apply(A.Compose([A.HorizontalFlip(p=1), brighter]))],

@@ -14,7 +14,7 @@ COLUMNS = {
     "16 bits": lambda folder, i: written(
         folder / f"{i}.png", np.rint(RAMP * 65535).astype(np.uint16) // (i + 1)
     ),
-    "colours of 16 bits": lambda folder, i: written(
+    "colors of 16 bits": lambda folder, i: written(
         folder / f"{i}.png", np.dstack([np.rint(RAMP * 65535)] * 3).astype(np.uint16) // (i + 1)
     ),
     "floats": lambda folder, i: written(folder / f"{i}.tif", (RAMP / (i + 1)).astype(np.float32)),
@@ -44,7 +44,7 @@ def images(feed):
 @pytest.mark.parametrize("kind", COLUMNS)
 @pytest.mark.parametrize("dtype", ["float32", "uint8"])
 def test_a_store_gives_the_batches_of_the_feed(tmp_path, kind, dtype):
-    channels = 3 if kind.startswith("colours") else 1
+    channels = 3 if kind.startswith("colors") else 1
     feed = feed_of(rows_of(kind, tmp_path), channels, dtype=dtype)
     wanted = images(feed)
     assert len(np.unique(wanted)) > (300 if dtype == "float32" and kind != "8 bits" else 100)
@@ -59,7 +59,7 @@ def test_a_store_gives_the_batches_of_the_feed(tmp_path, kind, dtype):
 @pytest.mark.parametrize("augment", [(), [ph.Flip(p=1.0)]], ids=["plain", "flipped"])
 @pytest.mark.parametrize("dtype", ["float32", "uint8"])
 def test_a_cache_gives_the_batches_of_the_feed(tmp_path, kind, augment, dtype):
-    rows, channels = rows_of(kind, tmp_path), 3 if kind.startswith("colours") else 1
+    rows, channels = rows_of(kind, tmp_path), 3 if kind.startswith("colors") else 1
     wanted = images(feed_of(rows, channels, augment, dtype=dtype))
     for _ in range(2):  # while it fills, and from the disk
         feed = feed_of(rows, channels, augment, tmp_path / "cache", dtype=dtype)
@@ -73,8 +73,8 @@ def test_png_in_a_store_has_16_bits_and_jpeg_is_refused(tmp_path):
     with pytest.raises(ph.ContractError) as caught:
         ph.pack(feed, tmp_path / "other", encoding="jpeg", progress=False)
     assert str(caught.value) == (
-        "pack(encoding=), input `image`: expected what holds more than 8 bits, got 'jpeg'. Say "
-        'encoding="pixels" or "png", or ph.Image(dtype="uint8"), if 8 bits are enough.'
+        "pack(encoding=), input `image`: JPEG can't store more than 8 bits. Use "
+        'encoding="pixels" or "png", or ph.Image(dtype="uint8") if 8 bits are enough.'
     )
 
 
@@ -116,7 +116,7 @@ def test_8_bits_are_added_to_a_store_of_16_and_not_the_other_way(tmp_path):
     np.testing.assert_array_equal(images(deep.on(store)), np.concatenate([images(deep), images(flat)]))
     ph.pack(flat, tmp_path / "other", progress=False)
     with pytest.raises(
-        ph.StoreError, match=r"column `image`: expected uint8 of shape .* as it holds, got float32"
+        ph.StoreError, match=r"column `image`: expected uint8 of shape .* as in the store, got float32"
     ):
         ph.pack(deep, tmp_path / "other", append=True, progress=False)
 
@@ -228,7 +228,7 @@ def test_a_range_is_stored_as_pixels_alone(tmp_path):
     with pytest.raises(ph.ContractError) as caught:
         ph.pack(feed, tmp_path / "store", encoding="png", progress=False)
     assert str(caught.value) == (
-        "pack(encoding=), input `image`: expected \"pixels\", as range= is declared, got 'png'. Say "
+        "pack(encoding=), input `image`: expected \"pixels\", as range= is declared, got 'png'. Use "
         'encoding="pixels".'
     )
 
@@ -274,7 +274,7 @@ def test_a_page_is_chosen_and_its_size_is_its_own(tmp_path):
         feed(None).peek()
     assert str(caught.value) == (
         f"input `image`, row 0, file {path}: expected one image, got a TIFF of 5 pages. Say ph.Image(page=0) for the "
-        "first of them, or save each as a file of its own."
+        "first of them, or save each as a separate file."
     )
     x, y, *_ = feed(3).peek()
     np.testing.assert_allclose(x["image"], 120 / 255, atol=1e-6)

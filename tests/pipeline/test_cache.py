@@ -285,7 +285,7 @@ def test_a_store_keeps_what_a_cache_of_it_need_not(tmp_path, rows):
 
 # Masks -----------------------------------------------------------------------------------------------
 
-COLOURS = [(0, 0, 0), (255, 0, 0), (0, 255, 0)]
+COLORS = [(0, 0, 0), (255, 0, 0), (0, 255, 0)]
 IDS = np.arange(12 * 40 * 60).reshape(12, 40, 60) // 7 % 3
 SMALL = ph.Image(32, 32)
 
@@ -301,11 +301,11 @@ def first_and_cached(folder, heads, image=SMALL, **columns):
     return found
 
 
-def test_a_mask_in_colours_for_each_box(tmp_path):
-    masks = np.array(COLOURS, np.uint8)[IDS]
+def test_a_mask_in_colors_for_each_box(tmp_path):
+    masks = np.array(COLORS, np.uint8)[IDS]
     boxes = [[[5.0, 5, 30, 30], [10, 10, 40, 35]][: i % 3] for i in range(12)]
     columns = {"box": boxes, "mask": [[mask] * len(row) for mask, row in zip(masks, boxes, strict=True)]}
-    heads = {"box": ph.Boxes(2), "mask": ph.Mask(3, values=COLOURS, each="box")}
+    heads = {"box": ph.Boxes(2), "mask": ph.Mask(3, values=COLORS, each="box")}
     (labels, weights), (others, more) = first_and_cached(tmp_path, heads, **columns)
     assert set(np.unique(labels["mask"])) == {0, 1, 2}
     np.testing.assert_array_equal(others["mask"], labels["mask"])
@@ -313,15 +313,15 @@ def test_a_mask_in_colours_for_each_box(tmp_path):
 
 
 @pytest.mark.parametrize("each", [None, "box"])
-@pytest.mark.parametrize(("colours", "missing"), [(None, 255), (COLOURS, (9, 9, 9))], ids=["ids", "colours"])
-def test_borders_without_a_label_need_a_value_in_a_cache(tmp_path, each, colours, missing):
-    masks = IDS.astype(np.uint8) if colours is None else np.array(COLOURS, np.uint8)[IDS]
+@pytest.mark.parametrize(("colors", "missing"), [(None, 255), (COLORS, (9, 9, 9))], ids=["ids", "colors"])
+def test_borders_without_a_label_need_a_value_in_a_cache(tmp_path, each, colors, missing):
+    masks = IDS.astype(np.uint8) if colors is None else np.array(COLORS, np.uint8)[IDS]
     columns = {"box": [[[5.0, 5, 30, 30]]] * 12, "mask": [[mask] for mask in masks] if each else list(masks)}
-    heads = {"box": ph.Boxes(1), "mask": ph.Mask(["sky", "road", "car"], values=colours, each=each)}
+    heads = {"box": ph.Boxes(1), "mask": ph.Mask(["sky", "road", "car"], values=colors, each=each)}
     image = ph.Image(32, 32, fit="contain")
     with pytest.raises(ContractError) as caught:
         first_and_cached(tmp_path, heads, image, **columns)
-    value = "missing=255" if colours is None else "missing=(r, g, b), a colour that no class has"
+    value = "missing=255" if colors is None else "missing=(r, g, b), a color that no class has"
     assert str(caught.value) == (
         "head `mask`: expected a value for pixels from outside of the image, which have no label, got none. "
         f"Say {value}, or outside=0 to make them class 0."
@@ -345,7 +345,7 @@ def test_borders_without_a_label_need_a_value_in_a_cache(tmp_path, each, colours
         (ph.Mask(2, multi=True), np.stack([IDS[0] % 2] * 2, 2)),
         (ph.Mask(3), IDS[0]),
         (ph.Mask(3), IDS[0, ..., None]),
-        (ph.Mask(3, values=COLOURS), np.array(COLOURS, np.uint8)[IDS[0]]),
+        (ph.Mask(3, values=COLORS), np.array(COLORS, np.uint8)[IDS[0]]),
         (ph.Mask(2, multi=True, each="box"), np.stack([IDS[0] % 2] * 2, 2)),
     ],
     ids=str,

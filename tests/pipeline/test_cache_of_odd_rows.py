@@ -122,7 +122,7 @@ UNLIKE = {
     "an axis more": (MASK, MASK[..., None], ph.Mask(3)),
     "a channel less": (np.dstack([MASK] * 3), np.dstack([MASK] * 2), ph.Mask(3, multi=True)),
     "half in a channel": (np.dstack([MASK] * 3), pixels(0.5, (3,)), ph.Mask(3, multi=True)),
-    "another colour": (pixels(0, (3,)), pixels(9, (3,)), ph.Mask(values=[(0, 0, 0), (1, 1, 1)])),
+    "another color": (pixels(0, (3,)), pixels(9, (3,)), ph.Mask(values=[(0, 0, 0), (1, 1, 1)])),
     "a file": (MASK, "none.png", ph.Mask()),
     "a map of integers": (MASK, pixels(300), ph.Map()),
     "a map of two channels": (MASK, pixels(0.0, (2,)), ph.Map()),

@@ -11,26 +11,26 @@ RNG = np.random.default_rng(5)
 
 
 def drawn():
-    """Rows of up to five squares, each of a grey of its own; the class, size and centre of a square follow from it."""
-    data = {name: [] for name in ("image", "box", "kind", "grey", "middle", "shape")}
+    """Rows of up to five squares, each of a gray of its own; the class, size and center of a square follow from it."""
+    data = {name: [] for name in ("image", "box", "kind", "gray", "middle", "shape")}
     for _ in range(ROWS):
         image = np.zeros((SIDE, SIDE, 3), "uint8")
-        boxes, greys, shapes = [], [], []
+        boxes, grays, shapes = [], [], []
         for place in RNG.permutation(9)[: RNG.integers(0, 6)]:
             size = int(RNG.integers(5, 15))
             left, top = (int(16 * c + RNG.integers(0, 17 - size)) for c in (place % 3, place // 3))
-            grey = int(RNG.integers(40, 250))
-            image[top : top + size, left : left + size] = grey
+            gray = int(RNG.integers(40, 250))
+            image[top : top + size, left : left + size] = gray
             shape = np.zeros((SIDE, SIDE), "uint8")
             shape[top : top + size, left : left + size] = 1
             boxes.append([left, top, left + size, top + size])
-            greys.append(grey)
+            grays.append(gray)
             shapes.append(shape)
         boxes = np.array(boxes, float).reshape(-1, 4)
         data["image"].append(image)
         data["box"].append(boxes)
-        data["kind"].append(["dark" if grey < 120 else "light" for grey in greys])
-        data["grey"].append(np.array(greys) / 255)
+        data["kind"].append(["dark" if gray < 120 else "light" for gray in grays])
+        data["gray"].append(np.array(grays) / 255)
         data["middle"].append(((boxes[:, :2] + boxes[:, 2:]) / 2)[:, None])
         data["shape"].append(np.array(shapes).reshape(-1, SIDE, SIDE))
     return {**data, "image": np.array(data["image"])}
@@ -39,7 +39,7 @@ def drawn():
 DATA = drawn()
 HEADS = {
     "kind": ph.Categorical(each="box"),
-    "grey": ph.Regression(each="box"),
+    "gray": ph.Regression(each="box"),
     "middle": ph.Keypoints(1, each="box"),
     "shape": ph.Mask(each="box", size=(SIDE, SIDE)),
     "box": ph.Boxes(ROOM, overflow="largest", min_visible=0.6),
@@ -71,9 +71,9 @@ def test_all_that_belongs_to_a_box_goes_where_it_goes(moved):
     for image, label, weight in held(feed(MOVES if moved else [])):
         left, top, right, bottom = label["box"]
         x, y = (left + right) / 2, (top + bottom) / 2
-        grey = image[int(np.clip(y, 0, SIDE - 1)), int(np.clip(x, 0, SIDE - 1)), 0]
-        assert abs(grey - label["grey"][0]) < 0.02
-        assert label["kind"] == (label["grey"][0] * 255 >= 120)
+        gray = image[int(np.clip(y, 0, SIDE - 1)), int(np.clip(x, 0, SIDE - 1)), 0]
+        assert abs(gray - label["gray"][0]) < 0.02
+        assert label["kind"] == (label["gray"][0] * 255 >= 120)
         rows, columns = np.nonzero(label["shape"][..., 0])
         assert abs(columns.min() - left) <= 1
         assert abs(rows.max() + 1 - bottom) <= 1
@@ -127,7 +127,7 @@ def test_with_a_function_of_the_users_too():
         np.testing.assert_allclose(one.peek()[1][name], two.peek()[1][name], atol=1e-4)
 
 
-def test_validation_gets_the_classes_as_learnt():
+def test_validation_gets_the_classes_as_learned():
     train = feed(MOVES)
     other = {name: column[:5] for name, column in DATA.items()}
     val = train.on(other)
@@ -157,11 +157,11 @@ def test_a_model_with_an_output_for_each_trains_and_predicts():
     history = model.fit(train, epochs=2, verbose=0).history
     for name in HEADS:
         assert np.isfinite(history[f"{name}_loss"]).all()
-    assert history["grey_loss"][1] < history["grey_loss"][0]
+    assert history["gray_loss"][1] < history["gray_loss"][0]
     found = model.predict(train, verbose=0)
     assert {n: p.shape for n, p in found.items()} == {
         "kind": (ROWS, ROOM, 2),
-        "grey": (ROWS, ROOM, 1),
+        "gray": (ROWS, ROOM, 1),
         "middle": (ROWS, ROOM, 1, 2),
         "shape": (ROWS, ROOM, SIDE, SIDE, 1),
         "box": (ROWS, ROOM, 4),
@@ -178,11 +178,11 @@ def test_the_loss_is_the_mean_over_the_boxes_that_are_there():
     ph.compile(model, plain, optimizer="sgd")
     logged = model.evaluate(plain, return_dict=True, verbose=0)
     found = model.predict(plain, verbose=0)
-    total, count = {"grey": 0.0, "kind": 0.0}, 0
+    total, count = {"gray": 0.0, "kind": 0.0}, 0
     for batch in plain.batches():
         for row, i in enumerate(batch.ids):
             for k in np.flatnonzero(batch.weights["box"][row]):
-                total["grey"] += (found["grey"][i, k, 0] - batch.labels["grey"][row, k, 0]) ** 2
+                total["gray"] += (found["gray"][i, k, 0] - batch.labels["gray"][row, k, 0]) ** 2
                 total["kind"] -= np.log(found["kind"][i, k, batch.labels["kind"][row, k]])
                 count += 1
     for name, value in total.items():
@@ -221,7 +221,7 @@ WAYS = {
 }
 KINDS = {
     "kind": ph.Categorical(["dark", "light"], each="box"),
-    "grey": ph.Regression(each="box"),
+    "gray": ph.Regression(each="box"),
     "middle": ph.Keypoints(1, each="box"),
     "shape": ph.Mask(each="box", size=(24, 24)),
     "tags": ph.MultiLabel(["dark", "light"], each="box"),

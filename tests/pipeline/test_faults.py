@@ -67,7 +67,7 @@ def other_ids(path):
     return png(np.full((8, 8), 7, np.uint8))
 
 
-def in_colours(path):
+def in_colors(path):
     return png(np.full((8, 8, 3), (1, 2, 3), np.uint8))
 
 
@@ -79,9 +79,9 @@ def in_colours(path):
         ("mask", broken, "head `mask`, row 7, file {file}: expected a whole PNG, got "),
         ("mask", missing, "head `mask`, row 7, file {file}: expected a file that can be read, got "),
         ("mask", other_ids, "head `mask`, row 7, file {file}: expected a class id in [0, 2] in each pixel, got 7."),
-        ("mask", in_colours, "head `mask`, row 7, file {file}: expected a mask of ids, one channel, got an image in "),
+        ("mask", in_colors, "head `mask`, row 7, file {file}: expected a mask of ids, one channel, got an image in "),
     ],
-    ids=["image-cut", "image-gone", "mask-cut", "mask-gone", "mask-ids", "mask-colours"],
+    ids=["image-cut", "image-gone", "mask-cut", "mask-gone", "mask-ids", "mask-colors"],
 )  # fmt: skip
 @pytest.mark.parametrize("shuffle", [False, True])
 def test_every_bad_file_is_named(rows, column, spoil, words, shuffle):

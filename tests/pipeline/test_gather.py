@@ -119,19 +119,19 @@ def test_a_feed_gives_the_same_whichever_way(how):
     rng = np.random.default_rng(2)
     data = {
         "image": rng.integers(0, 256, (70, 8, 8, 3), dtype=np.uint8),
-        "grey": rng.integers(0, 256, (70, 8, 8), dtype=np.uint8),
+        "gray": rng.integers(0, 256, (70, 8, 8), dtype=np.uint8),
         "x": rng.random((70, 5), dtype=np.float32),
         "n": rng.integers(0, 9, 70, dtype=np.uint8),
         "mask": rng.integers(0, 2, (70, 16, 16), dtype=np.uint8),
         "y": [1, 0, None, 1, 0, 1, 0] * 10,
     }
-    inputs = {"image": ph.Image(), "grey": ph.Image(), "x": ph.Array(), "n": ph.Array(dtype="float32")}
+    inputs = {"image": ph.Image(), "gray": ph.Image(), "x": ph.Array(), "n": ph.Array(dtype="float32")}
     heads = {"mask": ph.Mask(), "y": ph.Binary(class_weight="balanced")}
     feed = ph.Feed(data, inputs=inputs, heads=heads, shuffle=True)
     for _ in range(2):
         for batch in feed.batches():
             ids = batch.ids
-            for name in ("image", "grey"):
+            for name in ("image", "gray"):
                 wanted = (data[name][ids] / np.float32(255)).reshape(batch.inputs[name].shape)
                 assert np.array_equal(batch.inputs[name], wanted)
             assert np.array_equal(batch.inputs["x"], data["x"][ids])

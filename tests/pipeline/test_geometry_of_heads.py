@@ -86,7 +86,7 @@ HEADS = {
 
 
 def came_from(image):
-    """Where the centre of each pixel came from, and the affine map that the pixels themselves tell."""
+    """Where the center of each pixel came from, and the affine map that the pixels themselves tell."""
     rows, columns = image.shape[:2]
     here = np.stack(
         [*np.meshgrid(np.arange(columns) + 0.5, np.arange(rows) + 0.5), np.ones((rows, columns))], -1
@@ -95,7 +95,7 @@ def came_from(image):
     whole[1:-1, 1:-1] &= whole[:-2, 1:-1] & whole[2:, 1:-1] & whole[1:-1, :-2] & whole[1:-1, 2:]
     whole[[0, -1]] = whole[:, [0, -1]] = False
     found = image[..., :2].astype(np.float64) * 100
-    # the outermost half pixel of an image is of one colour: it says nothing of places
+    # the outermost half pixel of an image is of one color: it says nothing of places
     whole &= (found > 2).all(-1) & (found < SIZE - 2).all(-1)
     matrix, *_ = np.linalg.lstsq(here[whole], found[whole], rcond=None)
     assert np.abs(here[whole] @ matrix - found[whole]).max() < 0.1  # OpenCV counts in 32nds of a pixel

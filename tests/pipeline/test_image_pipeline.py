@@ -325,7 +325,7 @@ def test_a_file_that_is_broken_or_missing_is_named_with_its_row(files, tmp_path)
         ),
         (
             lambda files: make(augment=["flip"]),
-            "augmentations: expected augmentations such as Flip(), got 'flip' at place 0. Wrap a function, or an "
+            "augmentations: expected augmentations such as Flip(), got 'flip' at position 0. Wrap a function, or an "
             "albumentations pipeline, in Apply(...).",
         ),
         (

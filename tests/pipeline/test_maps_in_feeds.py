@@ -55,16 +55,16 @@ def test_files_hold_what_arrays_hold(tmp_path, suffix, dtype):
         np.testing.assert_allclose(scaled, expected.labels["depth"] / 100, rtol=1e-6)
 
 
-def test_colours_are_no_map_of_one_channel_and_grey_is_one_of_three(tmp_path):
+def test_colors_are_no_map_of_one_channel_and_gray_is_one_of_three(tmp_path):
     paths = written(tmp_path, "png", IMAGES)
     assert refusal(ph.DataError, ph.Map(), paths) == (
         f"head `depth`, row 0, file {paths[0]}: expected numbers (H, W), got uint8 of shape (20, 30, 3). Say Map(3). "
         "Likewise all other rows that were looked at."
     )
-    grey = [image[..., 0] for image in IMAGES]
-    one = batch_of(ph.Map(), written(tmp_path, "png", grey)).labels["depth"]
-    three = batch_of(ph.Map(3, scale=1), written(tmp_path, "png", grey)).labels["depth"]
-    thrice = batch_of(ph.Map(), written(tmp_path, "png", [np.stack([g] * 3, -1) for g in grey])).labels[
+    gray = [image[..., 0] for image in IMAGES]
+    one = batch_of(ph.Map(), written(tmp_path, "png", gray)).labels["depth"]
+    three = batch_of(ph.Map(3, scale=1), written(tmp_path, "png", gray)).labels["depth"]
+    thrice = batch_of(ph.Map(), written(tmp_path, "png", [np.stack([g] * 3, -1) for g in gray])).labels[
         "depth"
     ]
     np.testing.assert_array_equal(three, np.repeat(one, 3, 3))
@@ -86,11 +86,11 @@ def test_a_file_of_several_pages_is_not_one_map(tmp_path):
     path = tmp_path / "pages.tif"
     assert cv2.imwritemulti(str(path), [np.zeros((20, 30), np.uint8)] * 2)
     assert refusal(ph.DataError, ph.Map(), [str(path)] * ROWS).startswith(
-        f"head `depth`, row 0, file {path}: expected one map, got a TIFF of 2 pages. Save the one that is the map as a "
-        "file of its own."
+        f"head `depth`, row 0, file {path}: expected one map, got a TIFF of 2 pages. Save the map as a separate "
+        "file."
     )
     masks = ph.Mask(values=[(0, 0, 0), (9, 9, 9)])
-    assert "expected one mask, got a TIFF of 2 pages. Save the one that is the mask as" in refusal(
+    assert "expected one mask, got a TIFF of 2 pages. Save the mask as" in refusal(
         ph.DataError, masks, [str(path)] * ROWS
     )
 
@@ -102,7 +102,7 @@ def test_missing_rows_and_sizes():
 
 
 @pytest.mark.parametrize("interpolation", ["bilinear", "nearest"])
-def test_no_gap_bleeds_into_its_neighbours(interpolation):
+def test_no_gap_bleeds_into_its_neighbors(interpolation):
     depth = [np.where(RNG.random(d.shape) < 0.3, -1e9, 5 + d % 7).astype(np.float32) for d in DEPTH]
     head = ph.Map(missing=-1e9, interpolation=interpolation)
     for augment in ((), [ph.Rotate(45), ph.Scale(0.4)]):
@@ -132,7 +132,7 @@ def test_the_image_itself_as_the_target():
     assert batch_of(ph.Map(3, column="image", scale=1), DEPTH).labels["depth"].max() > 1
 
 
-def test_colours_in_bytes_beside_an_image_of_0_to_1(tmp_path):
+def test_colors_in_bytes_beside_an_image_of_0_to_1(tmp_path):
     for column in (IMAGES, written(tmp_path, "png", IMAGES)):
         with pytest.warns(ph.PolyheadWarning) as caught:
             batch_of(ph.Map(3), column)
@@ -198,9 +198,9 @@ def test_a_page_shows_it(tmp_path):
     feed.preview(tmp_path / "page.html")
     feed.preview(tmp_path / "sheet.png")
     page = (tmp_path / "page.html").read_text(encoding="utf-8")
-    assert "of pixels not labelled)" in page
+    assert "of pixels not labeled)" in page
     assert "mean" in str(feed.describe())
-    assert feed.describe().heads[0].labelled == ROWS - 1
+    assert feed.describe().heads[0].labeled == ROWS - 1
 
 
 # What stays put --------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ AT = np.stack(np.meshgrid(np.arange(WIDTH), np.arange(HEIGHT)), -1)
 CORNER = RNG.integers(0, (WIDTH - 8, HEIGHT - 6), (ROWS, 2, 2))
 BOXES = np.concatenate([CORNER, CORNER + RNG.integers(3, (9, 7), (ROWS, 2, 2))], 2)
 ONE_BOX = np.arange(ROWS) % 4 == 0  # and two in all others
-UNLABELLED = np.arange(ROWS) % 5 == 0
+UNLABELED = np.arange(ROWS) % 5 == 0
 CLASSES = [f"class {i % 4}" for i in range(ROWS)]
 
 
@@ -30,7 +30,7 @@ def drawn():
     ids = ids_of(x, y, row)
     return {
         "image": np.stack([x, y, row], -1).astype("uint8"),
-        "ids": [None if gone else mask for gone, mask in zip(UNLABELLED, ids, strict=True)],
+        "ids": [None if gone else mask for gone, mask in zip(UNLABELED, ids, strict=True)],
         "marked": np.where(ids == 6, 255, ids),
         "layers": (ids[..., None] > [1, 3]).astype("uint8"),
         "box": [boxes[: 2 - one] for boxes, one in zip(BOXES, ONE_BOX, strict=True)],
@@ -92,8 +92,8 @@ def test_each_pixel_mask_box_and_label_is_of_the_same_row(augment):
             ids = ids_of(x, y, row)
             labels = {name: array[i] for name, array in batch.labels.items()}
             weights = {name: array[i] for name, array in batch.weights.items()}
-            assert np.array_equal(weights["ids"], ~UNLABELLED[row])
-            assert np.array_equal(labels["ids"], np.where(UNLABELLED[row], 0, ids))
+            assert np.array_equal(weights["ids"], ~UNLABELED[row])
+            assert np.array_equal(labels["ids"], np.where(UNLABELED[row], 0, ids))
             assert np.array_equal(weights["marked"], ids != 6)
             assert np.array_equal(labels["marked"][ids != 6], ids[ids != 6])
             assert np.array_equal(labels["layers"], ids[..., None] > [1, 3])
@@ -345,7 +345,7 @@ def test_training_alone_is_mixed():
     own = feed._assembler.block(feed._iterator.orders["evaluate"], 0, 0, 1, augment=False)
     assert np.array_equal(own.inputs["image"], DATA["image"][own.ids])
     assert own.weights["ids"].shape == (len(own.ids), HEIGHT, WIDTH), "the structure of a feed never changes"
-    assert np.array_equal(own.weights["ids"][:, 0, 0], ~UNLABELLED[own.ids])
+    assert np.array_equal(own.weights["ids"][:, 0, 0], ~UNLABELED[own.ids])
 
 
 def test_weights_of_masks_are_of_pixels_where_they_are_cut_and_there_are_any():

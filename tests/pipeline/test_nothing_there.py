@@ -116,15 +116,15 @@ def test_a_store_keeps_the_difference(tmp_path):
 def test_describe_and_the_page_tell_them_apart(tmp_path):
     feed = feed_of()
     box, there, _ = feed.describe().heads
-    assert (box.labelled, box.distribution) == (3, "0 to 20, mean 9, 1 row with 0 boxes")
-    assert there.labelled == 3
+    assert (box.labeled, box.distribution) == (3, "0 to 20, mean 9, 1 row with 0 boxes")
+    assert there.labeled == 3
     empty = feed_of({"image": IMAGES, "box": [[], [], None, []]}, {"box": ph.Boxes(2)})
     assert empty.describe().heads[0].distribution == "3 rows with 0 boxes"
     feed.preview(tmp_path / "page.html")
     feed.preview(tmp_path / "sheet.png")
     page = (tmp_path / "page.html").read_text(encoding="utf-8")
     states = re.findall(r'data-state="(\w+)"', page)
-    assert states == ["labelled"] * 3 + ["empty", "labelled", "empty"] + ["missing"] * 3 + ["labelled"] * 3
+    assert states == ["labeled"] * 3 + ["empty", "labeled", "empty"] + ["missing"] * 3 + ["labeled"] * 3
     assert '<span class="badge empty">0 boxes</span>' in page
 
 

@@ -14,33 +14,33 @@ ImageOps = pytest.importorskip("PIL.ImageOps")
 
 HIGH, WIDE = 20, 30
 RNG = np.random.default_rng(0)
-COLOURS = PIL.fromarray(RNG.integers(0, 256, (HIGH, WIDE, 3), np.uint8))
-GREY = COLOURS.convert("L")
+COLORS = PIL.fromarray(RNG.integers(0, 256, (HIGH, WIDE, 3), np.uint8))
+GRAY = COLORS.convert("L")
 TURNED = PIL.Exif()
 TURNED[274] = 6
 
 FILES = {
-    "RGB.png": (COLOURS, {}),
-    "turned.png": (COLOURS, {"exif": TURNED}),
-    "turned.jpg": (COLOURS, {"exif": TURNED}),
-    "turned.tif": (COLOURS, {"tiffinfo": {274: 6}}),
-    "turned.webp": (COLOURS, {"lossless": True, "exif": TURNED}),
-    "palette.png": (COLOURS.quantize(7), {}),
-    "clear palette.png": (COLOURS.quantize(7), {"transparency": 3}),
-    "palette.gif": (COLOURS, {}),
-    "grey.png": (GREY, {}),
-    "clear grey.png": (GREY.point(lambda v: v // 64), {"transparency": 2}),
-    "clear colour.png": (PIL.new("RGB", (WIDE, HIGH), (1, 2, 3)), {"transparency": (1, 2, 3)}),
-    "LA.png": (COLOURS.convert("LA"), {}),
-    "RGBA.png": (COLOURS.convert("RGBA"), {}),
-    "one.png": (COLOURS.convert("1"), {}),
-    "CMYK.jpg": (COLOURS.convert("CMYK"), {}),
-    "CMYK.tif": (COLOURS.convert("CMYK"), {}),
-    "YCbCr.tif": (COLOURS.convert("YCbCr"), {"compression": "jpeg"}),
+    "RGB.png": (COLORS, {}),
+    "turned.png": (COLORS, {"exif": TURNED}),
+    "turned.jpg": (COLORS, {"exif": TURNED}),
+    "turned.tif": (COLORS, {"tiffinfo": {274: 6}}),
+    "turned.webp": (COLORS, {"lossless": True, "exif": TURNED}),
+    "palette.png": (COLORS.quantize(7), {}),
+    "clear palette.png": (COLORS.quantize(7), {"transparency": 3}),
+    "palette.gif": (COLORS, {}),
+    "gray.png": (GRAY, {}),
+    "clear gray.png": (GRAY.point(lambda v: v // 64), {"transparency": 2}),
+    "clear color.png": (PIL.new("RGB", (WIDE, HIGH), (1, 2, 3)), {"transparency": (1, 2, 3)}),
+    "LA.png": (COLORS.convert("LA"), {}),
+    "RGBA.png": (COLORS.convert("RGBA"), {}),
+    "one.png": (COLORS.convert("1"), {}),
+    "CMYK.jpg": (COLORS.convert("CMYK"), {}),
+    "CMYK.tif": (COLORS.convert("CMYK"), {}),
+    "YCbCr.tif": (COLORS.convert("YCbCr"), {"compression": "jpeg"}),
     "16 bits.png": (PIL.fromarray(RNG.integers(0, 65536, (HIGH, WIDE), np.uint16)), {}),
     "float.tif": (PIL.fromarray(RNG.random((HIGH, WIDE)).astype(np.float32)), {}),
-    "animation.gif": (COLOURS, {"save_all": True, "append_images": [COLOURS.rotate(180)]}),
-    "pages.tif": (COLOURS, {"save_all": True, "append_images": [COLOURS.rotate(180)]}),
+    "animation.gif": (COLORS, {"save_all": True, "append_images": [COLORS.rotate(180)]}),
+    "pages.tif": (COLORS, {"save_all": True, "append_images": [COLORS.rotate(180)]}),
 }
 
 
@@ -107,7 +107,7 @@ def test_images_come_as_their_files_do(tmp_path, kept, name, how):
 
     for channels in (1, 3, 4):
         if name == "turned.jpg" and channels == 1:
-            continue  # libjpeg takes the luma of the file, Pillow that of the colours
+            continue  # libjpeg takes the luma of the file, Pillow that of the colors
         expected = batch([str(path)] * 2, channels=channels)
         agree(batch([opened(path), opened(path)], channels=channels), expected)
     expected = batch([str(path)] * 2, ph.Mask(256))
@@ -136,7 +136,7 @@ def test_a_frame_is_that_of_the_file(tmp_path, kept, name, how):
 )
 def test_images_that_were_made_come_as_pillow_shows_them(mode):
     between = {"La": "LA", "PA": "P", "RGBa": "RGBA"}
-    image = COLOURS.convert(between.get(mode, mode)).convert(mode)
+    image = COLORS.convert(between.get(mode, mode)).convert(mode)
     plain = {"La": "LA", "RGBa": "RGBA"}.get(mode, mode)
     expected = np.asarray(image.convert(plain).convert("RGB"))
     other = PIL.new(mode, (WIDE * 2, HIGH * 2))
@@ -145,11 +145,11 @@ def test_images_that_were_made_come_as_pillow_shows_them(mode):
         np.testing.assert_array_equal(np.rint(found[1] * 255), expected)
 
 
-def test_what_becomes_no_colours_is_refused():
+def test_what_becomes_no_colors_is_refused():
     lab = PIL.new("LAB", (WIDE, HIGH))
     with pytest.raises(DataError) as caught:
         ph.Feed(
-            {"image": [COLOURS, lab], "y": [0, 1]},
+            {"image": [COLORS, lab], "y": [0, 1]},
             inputs={"image": ph.Image(HIGH, WIDE)},
             heads={"y": ph.Binary()},
             batch_size=2,
@@ -170,7 +170,7 @@ def test_numbers_of_integers_and_floats_keep_their_range():
 
 
 def test_exif_turns_what_was_converted_and_not_what_was_turned(tmp_path):
-    COLOURS.save(tmp_path / "a.jpg", exif=TURNED)
+    COLORS.save(tmp_path / "a.jpg", exif=TURNED)
     shown = batch([str(tmp_path / "a.jpg")])
     with PIL.open(tmp_path / "a.jpg") as image:
         agree(batch([image.convert("RGB")]), shown)
@@ -182,8 +182,8 @@ def test_every_sort_of_column_holds_them(make):
     pytest.importorskip("pandas")
     import pandas as pd
 
-    palette = COLOURS.quantize(5)
-    values = [palette, GREY, COLOURS.convert("CMYK"), palette]
+    palette = COLORS.quantize(5)
+    values = [palette, GRAY, COLORS.convert("CMYK"), palette]
     masks = [palette] * 4
     heads = {"mask": ph.Mask(5)}
     inputs = {"image": ph.Image(HIGH, WIDE, 3)}
@@ -205,7 +205,7 @@ def test_every_sort_of_column_holds_them(make):
 
 
 def test_what_is_opened_stays_as_it_is_and_what_is_drawn_on_it_counts(tmp_path):
-    COLOURS.save(tmp_path / "a.png")
+    COLORS.save(tmp_path / "a.png")
     image = PIL.open(tmp_path / "a.png")
     agree(batch([image] * 8), batch([str(tmp_path / "a.png")] * 8))
     assert image.tile  # still not decoded
@@ -216,7 +216,7 @@ def test_what_is_opened_stays_as_it_is_and_what_is_drawn_on_it_counts(tmp_path):
 
 def test_one_whose_file_is_gone_says_what_helps(tmp_path):
     path = tmp_path / "a.png"
-    COLOURS.save(path)
+    COLORS.save(path)
     image = closed(path)
     path.unlink()
     with pytest.raises(DataError) as caught:
@@ -237,7 +237,7 @@ def test_one_whose_file_is_gone_says_what_helps(tmp_path):
 def test_without_a_size_it_asks_for_one():
     with pytest.raises(DataError) as caught:
         ph.Feed(
-            {"image": [COLOURS], "y": [0]},
+            {"image": [COLORS], "y": [0]},
             inputs={"image": ph.Image()},
             heads={"y": ph.Binary()},
             batch_size=1,
@@ -253,10 +253,10 @@ def test_stores_and_caches_hold_them(tmp_path, cached):
     inputs, heads = {"image": ph.Image(HIGH, WIDE)}, {"mask": ph.Mask(5)}
 
     def feed(images, **options):
-        rows = {"image": images, "mask": [COLOURS.quantize(5)] * len(images)}
+        rows = {"image": images, "mask": [COLORS.quantize(5)] * len(images)}
         return ph.Feed(rows, inputs=inputs, heads=heads, batch_size=2, **options)
 
-    first, second = [COLOURS.convert("CMYK"), GREY], [GREY, COLOURS.convert("CMYK")]
+    first, second = [COLORS.convert("CMYK"), GRAY], [GRAY, COLORS.convert("CMYK")]
     for images in (first, second):  # the one is not taken for the other
         expected = next(iter(feed(images).batches()))
         if cached:
@@ -270,20 +270,20 @@ def test_stores_and_caches_hold_them(tmp_path, cached):
 
 
 def test_two_images_have_two_identities():
-    palette = COLOURS.quantize(5)
-    recoloured = palette.copy()
-    recoloured.putpalette(bytes(15))
-    texts = {identity(one) for one in (COLOURS, GREY, palette, recoloured)}
+    palette = COLORS.quantize(5)
+    recolored = palette.copy()
+    recolored.putpalette(bytes(15))
+    texts = {identity(one) for one in (COLORS, GRAY, palette, recolored)}
     assert len(texts) == 4
-    assert identity(COLOURS.copy()) == identity(COLOURS)
+    assert identity(COLORS.copy()) == identity(COLORS)
 
 
 def test_rows_without_a_declaration_are_not_packed(tmp_path):
     with pytest.raises(DataError) as caught:
-        ph.pack({"image": [COLOURS]}, tmp_path / "store", progress=False)
+        ph.pack({"image": [COLORS]}, tmp_path / "store", progress=False)
     words = str(caught.value)
     assert words.startswith(
-        "column `image`, row 0: expected a value that a store holds: numbers, text, bytes, "
+        "column `image`, row 0: expected a value that a store can hold: numbers, text, bytes, "
     )
     assert words.endswith("Pack a Feed with a ph.Image for them, or give paths.")
 
@@ -301,7 +301,7 @@ def test_rows_without_a_declaration_are_not_packed(tmp_path):
 def test_an_image_without_a_pixel_is_refused(image, words):
     with pytest.raises(DataError) as caught:
         ph.Feed(
-            {"image": [image, np.asarray(COLOURS)], "y": [0, 1]},
+            {"image": [image, np.asarray(COLORS)], "y": [0, 1]},
             inputs={"image": ph.Image(HIGH, WIDE)},
             heads={"y": ph.Binary()},
             batch_size=1,

@@ -207,7 +207,7 @@ def test_coco_s_sizes_tell_on_what_its_annotations_were_made(tmp_path):
     with pytest.raises(ph.DataError) as caught:
         ph.read_coco(tmp_path / "a.json", tmp_path)
     assert str(caught.value) == (
-        f"file {tmp_path / 'a.jpg'}: expected the size (height x width) that the annotation says, got 40 x 60 in the "
+        f"file {tmp_path / 'a.jpg'}: expected the size (height x width) in the annotation, got 40 x 60 in the "
         "image, 60 x 40 in the annotation. It was annotated with its Exif orientation ignored: say "
         'exif="ignored". Say missing_files="drop" to leave such images out.'
     )
@@ -260,15 +260,15 @@ def image_of(path, channels=None, **options):
 
 
 def test_16_bits_are_kept(tmp_path):
-    grey = np.linspace(0, 65535, HIGH * WIDE).astype(np.uint16).reshape(HIGH, WIDE)
-    colours = np.stack([grey, grey.T.reshape(HIGH, WIDE), grey[::-1]], 2)
-    cv2.imwrite(str(tmp_path / "grey.png"), grey)
-    cv2.imwrite(str(tmp_path / "colours.png"), colours[..., ::-1])
-    np.testing.assert_allclose(image_of(tmp_path / "grey.png", 1)[..., 0], grey / 65535, atol=1e-6)
-    np.testing.assert_allclose(image_of(tmp_path / "colours.png"), colours / 65535, atol=1e-6)
-    eight = image_of(tmp_path / "grey.png", 1, dtype="uint8")
+    gray = np.linspace(0, 65535, HIGH * WIDE).astype(np.uint16).reshape(HIGH, WIDE)
+    colors = np.stack([gray, gray.T.reshape(HIGH, WIDE), gray[::-1]], 2)
+    cv2.imwrite(str(tmp_path / "gray.png"), gray)
+    cv2.imwrite(str(tmp_path / "colors.png"), colors[..., ::-1])
+    np.testing.assert_allclose(image_of(tmp_path / "gray.png", 1)[..., 0], gray / 65535, atol=1e-6)
+    np.testing.assert_allclose(image_of(tmp_path / "colors.png"), colors / 65535, atol=1e-6)
+    eight = image_of(tmp_path / "gray.png", 1, dtype="uint8")
     assert eight.dtype == np.uint8
-    assert np.abs(eight[..., 0] - grey / 257).max() <= 0.5
+    assert np.abs(eight[..., 0] - gray / 257).max() <= 0.5
 
 
 def test_images_of_8_and_16_bits_in_one_batch_also_augmented(tmp_path):
@@ -295,21 +295,21 @@ def test_alpha_is_left_out_or_kept(tmp_path):
 
 
 def test_a_float_tiff_in_0_1(tmp_path):
-    grey = np.linspace(0, 1, HIGH * WIDE, dtype=np.float32).reshape(HIGH, WIDE)
-    cv2.imwrite(str(tmp_path / "a.tif"), grey)
-    np.testing.assert_allclose(image_of(tmp_path / "a.tif", 1)[..., 0], grey, atol=1e-6)
-    cv2.imwrite(str(tmp_path / "b.tif"), grey * 1000)
+    gray = np.linspace(0, 1, HIGH * WIDE, dtype=np.float32).reshape(HIGH, WIDE)
+    cv2.imwrite(str(tmp_path / "a.tif"), gray)
+    np.testing.assert_allclose(image_of(tmp_path / "a.tif", 1)[..., 0], gray, atol=1e-6)
+    cv2.imwrite(str(tmp_path / "b.tif"), gray * 1000)
     with pytest.raises(
         ph.DataError, match=r"input `image`, row 0, file .*b.tif: expected pixels in 0–1, as they are floats"
     ):
         image_of(tmp_path / "b.tif", 1)
     eight = image_of(tmp_path / "a.tif", 1, dtype="uint8")
     assert eight.dtype == np.uint8
-    np.testing.assert_array_equal(eight[..., 0], np.rint(grey * 255))
+    np.testing.assert_array_equal(eight[..., 0], np.rint(gray * 255))
 
 
 @pytest.mark.parametrize(
-    "name", ["palette.png", "palette.tif", "grey.png", "grey16.png", "alpha.png", "ids.webp"]
+    "name", ["palette.png", "palette.tif", "gray.png", "gray16.png", "alpha.png", "ids.webp"]
 )
 def test_masks_in_files_keep_their_ids(tmp_path, name):
     ids = np.zeros((HIGH, WIDE), np.uint8)
@@ -317,7 +317,7 @@ def test_masks_in_files_keep_their_ids(tmp_path, name):
     if name.startswith("palette"):
         mask = PIL.frombytes("P", (WIDE, HIGH), ids.tobytes())
         mask.putpalette([0, 0, 0, 255, 0, 0, 0, 255, 0, 9, 9, 9])
-    elif name == "grey16.png":
+    elif name == "gray16.png":
         mask = PIL.fromarray(ids.astype(np.uint16))
     elif name == "alpha.png":
         mask = PIL.merge("LA", [PIL.fromarray(ids), PIL.fromarray(255 - ids)])
@@ -348,7 +348,7 @@ def test_a_mask_that_is_missing_after_others_counts_for_nothing(tmp_path, kind, 
     _, y, w = next(iter(feed))
     assert w["mask"].ravel().tolist() == [1] * 38 + [0] * 2
     assert not y["mask"][38:].any()
-    assert str(feed.describe()).splitlines()[-1].split()[:4] == ["head", "mask", "95.0%", "labelled"]
+    assert str(feed.describe()).splitlines()[-1].split()[:4] == ["head", "mask", "95.0%", "labeled"]
 
 
 # Sizes -----------------------------------------------------------------------------------------------

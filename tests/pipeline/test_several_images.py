@@ -7,20 +7,20 @@ import polyhead as ph
 
 pytest.importorskip("cv2", reason="opencv is not installed")
 
-COLOUR = np.zeros((240, 320, 3), np.uint8)
-COLOUR[60:120, 80:160] = 255
+COLOR = np.zeros((240, 320, 3), np.uint8)
+COLOR[60:120, 80:160] = 255
 DEPTH = np.zeros((120, 160, 1), np.uint8)
 DEPTH[30:60, 40:80] = 255
 BOX = np.array([[80.0, 60, 160, 120]])
 ENDS = [[80.0, 60], [160, 120]]
 DATA = {
-    "colour": [COLOUR] * 2,
+    "color": [COLOR] * 2,
     "depth": [DEPTH] * 2,
     "box": [BOX] * 2,
     "ends": [ENDS] * 2,
     "corners": [[ENDS]] * 2,
     "share": [BOX / np.tile([320, 240], 2)] * 2,
-    "mask": [COLOUR[..., 0] // 255] * 2,
+    "mask": [COLOR[..., 0] // 255] * 2,
 }
 WANT = [32, 24, 64, 48]  # in images of 128 x 96
 
@@ -32,13 +32,13 @@ def batch_of(names, heads, augment=(), sizes=None, data=DATA, **more):
 
 
 @pytest.mark.parametrize("augment", [(), [ph.Flip(p=1.0)], [ph.Rotate(10), ph.Translate(0.1)]], ids=str)
-@pytest.mark.parametrize("names", [("colour", "depth"), ("depth", "colour")])
+@pytest.mark.parametrize("names", [("color", "depth"), ("depth", "color")])
 def test_boxes_lie_in_the_image_that_is_named(names, augment):
     heads = {
-        "box": ph.Boxes(1, of="colour"),
-        "ends": ph.Keypoints(2, of="colour"),
+        "box": ph.Boxes(1, of="color"),
+        "ends": ph.Keypoints(2, of="color"),
         "corners": ph.Keypoints(2, each="box"),
-        "mask": ph.Mask(of="colour"),
+        "mask": ph.Mask(of="color"),
         "share": ph.Boxes(1, normalized=True),
     }
     found = batch_of(names, heads, augment)
@@ -48,28 +48,28 @@ def test_boxes_lie_in_the_image_that_is_named(names, augment):
     assert np.abs(labels["box"][0] - around).max() < 1.5
     np.testing.assert_array_equal(labels["ends"], labels["corners"][0])
     np.testing.assert_allclose(labels["share"][0] * [128, 96, 128, 96], labels["box"][0], atol=1e-4)
-    assert ((found.inputs["colour"][0, ..., 0] > 0.5) == labels["mask"][..., 0]).mean() > 0.99
+    assert ((found.inputs["color"][0, ..., 0] > 0.5) == labels["mask"][..., 0]).mean() > 0.99
     if not augment:
         assert labels["box"][0].tolist() == WANT
 
 
-@pytest.mark.parametrize("names", [("colour", "depth"), ("depth", "colour")])
+@pytest.mark.parametrize("names", [("color", "depth"), ("depth", "color")])
 def test_heads_of_several_images(names):
-    heads = {"box": ph.Boxes(1, of="colour"), "ends": ph.Keypoints(2, of="depth")}
+    heads = {"box": ph.Boxes(1, of="color"), "ends": ph.Keypoints(2, of="depth")}
     halves = {**DATA, "ends": [np.array(ENDS) / 2] * 2}
-    sizes = {"colour": (96, 128), "depth": (48, 64)}
+    sizes = {"color": (96, 128), "depth": (48, 64)}
     found = batch_of(names, heads, sizes=sizes, data=halves)
     assert found.labels["box"][0, 0].tolist() == WANT
     assert found.labels["ends"][0].ravel().tolist() == [16, 12, 32, 24]
 
 
-@pytest.mark.parametrize("names", [("colour", "depth"), ("depth", "colour")])
+@pytest.mark.parametrize("names", [("color", "depth"), ("depth", "color")])
 @pytest.mark.parametrize("name", ["box", "ends"])
 def test_it_has_to_be_said_where_images_differ_in_size(names, name):
     head = ph.Boxes(1) if name == "box" else ph.Keypoints(2)
     with pytest.raises(ph.DataError) as caught:
         batch_of(names, {name: head})
-    sizes = {"colour": "240 x 320", "depth": "120 x 160"}
+    sizes = {"color": "240 x 320", "depth": "120 x 160"}
     found = ", ".join(f"`{one}` {sizes[one]}" for one in names)
     ways = " or ".join(f'{type(head).__name__}(of="{one}")' for one in names)
     assert str(caught.value) == (
@@ -79,14 +79,14 @@ def test_it_has_to_be_said_where_images_differ_in_size(names, name):
 
 
 def test_it_has_to_be_said_where_the_model_gets_them_in_several_sizes():
-    same = {**DATA, "depth": DATA["colour"]}
-    assert batch_of(("colour", "depth"), {"box": ph.Boxes(1)}, data=same).labels["box"][0, 0].tolist() == WANT
-    with pytest.raises(ph.ContractError, match="got none \\(`colour` 96 x 128, `depth` 48 x 64\\)"):
-        batch_of(("colour", "depth"), {"box": ph.Boxes(1)}, data=same, sizes={"depth": (48, 64)})
+    same = {**DATA, "depth": DATA["color"]}
+    assert batch_of(("color", "depth"), {"box": ph.Boxes(1)}, data=same).labels["box"][0, 0].tolist() == WANT
+    with pytest.raises(ph.ContractError, match="got none \\(`color` 96 x 128, `depth` 48 x 64\\)"):
+        batch_of(("color", "depth"), {"box": ph.Boxes(1)}, data=same, sizes={"depth": (48, 64)})
 
 
 def test_masks_and_shares_need_no_word():
-    found = batch_of(("depth", "colour"), {"mask": ph.Mask(), "share": ph.Boxes(1, normalized=True)})
+    found = batch_of(("depth", "color"), {"mask": ph.Mask(), "share": ph.Boxes(1, normalized=True)})
     assert found.labels["share"][0, 0].tolist() == [0.25, 0.25, 0.5, 0.5]
 
 
@@ -95,37 +95,37 @@ def test_masks_and_shares_need_no_word():
     [
         (
             {"box": ph.Boxes(1, of="rgb")},
-            "head `box`, of='rgb': expected the name of an image input (colour, depth), got no image of that name.",
+            "head `box`, of='rgb': expected the name of an image input (color, depth), got no image of that name.",
         ),
     ],
 )
 def test_the_name_of_no_image(heads, words):
-    for size in ({}, {"colour": (240, 320), "depth": (120, 160)}):
+    for size in ({}, {"color": (240, 320), "depth": (120, 160)}):
         with pytest.raises(ph.ContractError) as caught:
-            batch_of(("colour", "depth"), heads, sizes=size)
+            batch_of(("color", "depth"), heads, sizes=size)
         assert str(caught.value) == words
 
 
 def test_what_lies_in_no_image():
     with pytest.raises(ph.ContractError) as caught:
-        ph.Binary(of="colour")
+        ph.Binary(of="color")
     assert str(caught.value) == (
-        "Binary(of=): expected no of= for labels that lie in no image, got 'colour'. Leave it out."
+        "Binary(of=): expected no of= for labels that lie in no image, got 'color'. Leave it out."
     )
 
 
 def test_images_that_are_resized_in_two_ways():
-    inputs = {"colour": ph.Image(96, 128, fit="contain"), "depth": ph.Image(96, 128)}
+    inputs = {"color": ph.Image(96, 128, fit="contain"), "depth": ph.Image(96, 128)}
     with pytest.raises(ph.ContractError) as caught:
         ph.Feed(DATA, inputs=inputs, heads={"share": ph.Boxes(1, normalized=True)})
     assert str(caught.value) == (
-        "Image(fit=): expected the same for all images of a feed, got `colour` contain, `depth` stretch."
+        "Image(fit=): expected the same for all images of a feed, got `color` contain, `depth` stretch."
     )
 
 
 def test_a_store_and_a_cache_keep_them(tmp_path):
-    heads = {"box": ph.Boxes(1, of="colour")}
-    inputs = {name: ph.Image(96, 128) for name in ("depth", "colour")}
+    heads = {"box": ph.Boxes(1, of="color")}
+    inputs = {name: ph.Image(96, 128) for name in ("depth", "color")}
     feed = ph.Feed(DATA, inputs=inputs, heads=heads)
     ph.pack(feed, tmp_path / "s")
     for other in (
@@ -135,13 +135,13 @@ def test_a_store_and_a_cache_keep_them(tmp_path):
         assert next(iter(other.batches())).labels["box"][0, 0].tolist() == WANT
 
 
-SIZES = {"colour": (24, 32), "depth": (48, 64)}
+SIZES = {"color": (24, 32), "depth": (48, 64)}
 
 
-@pytest.mark.parametrize("names", [("colour", "depth"), ("depth", "colour")])
+@pytest.mark.parametrize("names", [("color", "depth"), ("depth", "color")])
 @pytest.mark.parametrize("augment", [(), [ph.Flip(p=1.0)], [ph.Apply(lambda **given: given)]], ids=str)
 def test_every_mask_has_the_size_of_its_image(names, augment):
-    heads = {"mask": ph.Mask(of="colour"), "other": ph.Mask(2, of="depth")}
+    heads = {"mask": ph.Mask(of="color"), "other": ph.Mask(2, of="depth")}
     if not augment or isinstance(augment[0], ph.Flip):
         heads["map"] = ph.Map(of="depth")
     data = {**DATA, "other": [DEPTH[..., 0] // 255] * 2, "map": [DEPTH[..., 0] / np.float32(255)] * 2}
@@ -156,7 +156,7 @@ def test_every_mask_has_the_size_of_its_image(names, augment):
 
 
 def test_a_store_and_a_cache_keep_masks_at_the_size_of_their_image(tmp_path):
-    heads = {"mask": ph.Mask(of="colour"), "other": ph.Mask(2, of="depth"), "box": ph.Boxes(1, of="depth")}
+    heads = {"mask": ph.Mask(of="color"), "other": ph.Mask(2, of="depth"), "box": ph.Boxes(1, of="depth")}
     heads["part"] = ph.Mask(each="box")
     halves = {"box": [BOX / 2] * 2, "other": [DEPTH[..., 0] // 255] * 2, "part": [[DEPTH[..., 0] // 255]] * 2}
     data = {**DATA, **halves}

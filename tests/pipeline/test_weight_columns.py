@@ -11,32 +11,32 @@ ROWS, SIDE, ROOM = 24, 32, 3
 
 
 def squares():
-    """Rows of up to five squares; the grey of a square is its weight, and so is the number that belongs to it."""
-    data = {name: [] for name in ("image", "box", "weight", "grey", "pairs")}
+    """Rows of up to five squares; the gray of a square is its weight, and so is the number that belongs to it."""
+    data = {name: [] for name in ("image", "box", "weight", "gray", "pairs")}
     for _ in range(ROWS):
         image = np.zeros((SIDE, SIDE, 3), "uint8")
-        boxes, greys = [], []
+        boxes, grays = [], []
         for place in RNG.permutation(4)[: RNG.integers(0, 5)]:
             left, top = (
                 16 * (place % 2) + int(RNG.integers(0, 6)),
                 16 * (place // 2) + int(RNG.integers(0, 6)),
             )
-            size, grey = int(RNG.integers(5, 10)), int(RNG.integers(40, 250))
-            image[top : top + size, left : left + size] = grey
+            size, gray = int(RNG.integers(5, 10)), int(RNG.integers(40, 250))
+            image[top : top + size, left : left + size] = gray
             boxes.append([left, top, left + size, top + size])
-            greys.append(grey / 255)
+            grays.append(gray / 255)
         data["image"].append(image)
         data["box"].append(np.array(boxes, float).reshape(-1, 4))
-        data["weight"].append(list(greys))
-        data["grey"].append(np.array(greys))
-        data["pairs"].append([[grey, 1 - grey] for grey in greys])
+        data["weight"].append(list(grays))
+        data["gray"].append(np.array(grays))
+        data["pairs"].append([[gray, 1 - gray] for gray in grays])
     return {**data, "image": np.array(data["image"])}
 
 
 DATA = squares()
 HEADS = {
     "box": ph.Boxes(ROOM, overflow="largest", min_visible=0.6, sample_weight="weight"),
-    "grey": ph.Regression(each="box", sample_weight="weight"),
+    "gray": ph.Regression(each="box", sample_weight="weight"),
     "both": ph.Regression(2, each="box", column="pairs", sample_weight="pairs"),
 }
 
@@ -58,15 +58,15 @@ def feed(data=DATA, image=None, heads=None, **more):
 def test_a_weight_goes_where_its_box_goes(image, augment):
     count = 0
     for batch in feed(image=image, augment=augment).batches():
-        box, grey, both = (batch.weights[name] for name in HEADS)
+        box, gray, both = (batch.weights[name] for name in HEADS)
         assert box.shape == (len(batch.ids), ROOM)
         assert both.shape == (len(batch.ids), ROOM, 2)
         there = batch.labels["box"].any(-1)
         assert not box[~there].any()
         if not any(isinstance(one, ph.MixUp) for one in augment):
-            assert np.allclose(box[there], batch.labels["grey"][there][:, 0])
+            assert np.allclose(box[there], batch.labels["gray"][there][:, 0])
             assert np.allclose(both[there], batch.labels["both"][there])
-        assert np.allclose(box, grey)
+        assert np.allclose(box, gray)
         count += int(there.sum())
     assert count > ROWS // 2
 
@@ -283,7 +283,7 @@ def test_a_feed_of_other_rows_has_weights_as_fine_as_the_first():
 def test_it_can_be_looked_at(tmp_path):
     for rows in (feed(), pixels()):
         told = rows.describe()
-        assert all(head.labelled > 0 for head in told.heads)
+        assert all(head.labeled > 0 for head in told.heads)
         assert rows.preview(tmp_path / "page.html", n=3).samples
     spread = ph.Feed(
         {"x": np.arange(3.0), "y": RNG.normal(size=(3, 4, 2)), "w": np.ones((3, 4))},

@@ -61,7 +61,7 @@ def test_boxes_are_cut_off_at_the_border(count):
     image = "as xyxy of an image 40 x 30 (height x width)."
     assert words(findings.report()) == [
         f"box 4: expected a box of four finite numbers, got [inf, 0, 1, 1] {image}",
-        f"box 3: expected a box of some width and height, got [3, 3, 3, 4] {image} "
+        f"box 3: expected a box with a positive width and height, got [3, 3, 3, 4] {image} "
         'It is left out; say invalid="raise" to make such boxes errors.',
         f"box 0: expected a box within the image, got [-5, 2, 3, 60] {image} It is cut off at the border.",
     ]

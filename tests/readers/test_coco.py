@@ -176,9 +176,9 @@ def test_boxes_that_are_none(data):
     out = 'It is left out; say invalid="raise" to make such boxes errors.'
     image = "of an image 40 x 60 (height x width)"
     assert warned(rows) == {
-        "box-negative": f"{data.file}, annotation 2 of image 1: expected a box whose right and lower edge come "
+        "box-negative": f"{data.file}, annotation 2 of image 1: expected a box whose right and lower edges come "
         f"last, got [5, 5, 2, 9] as xyxy {image}. {out}",
-        "box-empty": f"{data.file}, annotation 6 of image 2: expected a box of some width and height, got "
+        "box-empty": f"{data.file}, annotation 6 of image 2: expected a box with a positive width and height, got "
         f"[5, 5, 5, 9] as xyxy {image}. {out}",
         "box-outside": f"{data.file}, annotation 4 of image 1: expected a box in the image, got [61, 5, 64, 9] "
         f"as xyxy {image}. {out}",
@@ -203,7 +203,7 @@ def test_ten_thousand_mistakes_are_few_lines(data):
     rows = data([box(0), *(box(i, bbox=(5, 5, 0, 4)) for i in range(1, 10_001))])
     assert len(rows.report.problems) == 11
     assert str(rows.report.problems[-1]) == (
-        "9,990 more places: expected a box of some width and height, got the like (10,000 in all)."
+        "9,990 more places: expected a box with a positive width and height, got the like (10,000 in all)."
     )
 
 
@@ -222,7 +222,7 @@ def test_keypoints(data):
     assert points[1].shape == (2, 2, 3)
     assert points[1].dtype == np.float32
     assert points[2] is None
-    assert "3 keypoints labelled, 3 not" in rows.report.notes
+    assert "3 keypoints labeled, 3 not" in rows.report.notes
     assert "1 objects without keypoints" in rows.report.notes
     assert warned(rows) == {
         "keypoint-outside": f"{data.file}, annotation 2 of image 2: expected keypoints in the image, "
@@ -345,7 +345,7 @@ def test_mistakes_come_all_at_once(data):
     found = message(lambda: data([box(1), box(1), box(2, category=9), box(3, category=8)]))
     assert found.splitlines()[0] == "3 problems:"
     assert (
-        "annotation 1 of image 1: expected an id of its own for each annotation, got the id of one before."
+        "annotation 1 of image 1: expected a unique id for each annotation, got the id of one before."
         in found
     )
 
@@ -416,7 +416,7 @@ def test_files_that_are_not_there(data):
     ("images", "words"),
     [
         ([{"id": 1, "file_name": "a.jpg", **SIZE}, {"id": 1, "file_name": "b.jpg", **SIZE}],
-         "image 1: expected an id of its own for each image, got the id of one before."),
+         "image 1: expected a unique id for each image, got the id of one before."),
         ([{"file_name": "a.jpg", **SIZE}], "image at position 0: expected an id, a whole number, got None."),
         ([{"id": 1, "file_name": "a.jpg", "height": 0, "width": 5}],
          "image 1: expected a height and width in whole pixels, got height 0, width 5."),
@@ -431,9 +431,9 @@ def test_images_that_cannot_be_used(data, images, words):
     ("categories", "words"),
     [
         ([{"id": 1, "name": "a"}, {"id": 1, "name": "b"}],
-         "category 1: expected an id of its own for each category, got one that is taken."),
+         "category 1: expected a unique id for each category, got one that is taken."),
         ([{"id": 1, "name": "a"}, {"id": 2, "name": "a"}],
-         "category 2: expected a name of its own for each category, got 'a'. Rename one of them."),
+         "category 2: expected a unique name for each category, got 'a'. Rename one of them."),
         ([{"id": "x", "name": "a"}],
          "category 'x': expected an id, a whole number of at least 0, and a name, got id 'x', name 'a'."),
     ],
@@ -449,7 +449,7 @@ def test_categories_that_cannot_be_used(data, categories, words):
             "{",
             "expected JSON, got Expecting property name enclosed in double quotes: line 1 column 2 (char 1).",
         ),
-        ("[]", "got a list. A list of results has no images: give the annotations they belong to."),
+        ("[]", "got a list. A list of results has no images; give the annotations that they belong to."),
         ('{"images": [], "annotations": {}}', "got annotations: {}, categories: absent."),
         ('{"images": [], "annotations": [], "categories": []}', "expected at least one image, got none."),
     ],
@@ -497,10 +497,10 @@ def test_sizes_are_read_from_the_image_where_the_file_has_none(data):
 def test_verify_opens_every_image(data):
     for name, size in zip("abc", [(40, 60), (60, 40), (41, 60)], strict=True):
         (data.root / f"{name}.jpg").write_bytes(b"GIF89a" + bytes([size[1], 0, size[0], 0]))
-    expected = "expected the size (height x width) that the annotation says, got"
+    expected = "expected the size (height x width) in the annotation, got"
     assert message(lambda: data([box(1)], verify=True)) == (
         f"file {data.root / 'b.jpg'}: {expected} 60 x 40 in the image, 40 x 60 in the annotation. "
-        'Height and width may have changed places in the annotation: correct them there. Say missing_files="drop" to '
+        'Height and width may be swapped in the annotation; correct them there. Say missing_files="drop" to '
         "leave such images out."
     )
     rows = data([box(1)], verify=True, missing_files="drop")
@@ -557,14 +557,14 @@ def test_panoptic(panoptic):
         [],
     ]
     assert masks[0][0].of is column(rows, "panoptic")[0]
-    colours = np.zeros((40, 60, 3), np.uint8)
-    colours[:10, :, 1], colours[10:20, :, 0] = 1, 7
-    drawn = masks[0][0].to_mask(colours)
+    colors = np.zeros((40, 60, 3), np.uint8)
+    colors[:10, :, 1], colors[10:20, :, 0] = 1, 7
+    drawn = masks[0][0].to_mask(colors)
     assert (drawn[:10] == 1).all()
     assert (drawn[10:20] == 0).all()
     assert (drawn[20:] == -1).all()
     with pytest.raises(
-        DataError, match=r"a.png: expected pixels of segment 256, which the annotation lists, got none"
+        DataError, match=r"a.png: the PNG has no pixels of segment 256, which the annotation lists"
     ):
         masks[0][0].to_mask(np.zeros((40, 60, 3), np.uint8))
     first, second, third = column(rows, "panoptic")
@@ -597,7 +597,7 @@ def test_panoptic_mistakes(panoptic):
         f"{panoptic.file}, segment 1 of image 1: expected the id of a category of the file (3 cat, 9 sky), got 4"
     )
     assert message(lambda: panoptic([segments(1, (1, 3), (1, 3))])) == (
-        f"{where}: expected an id of its own for each segment, got one that is taken."
+        f"{where}: expected a unique id for each segment, got one that is taken."
     )
     assert message(lambda: panoptic([segments(1, (0, 3))])).startswith(
         f"{where}: expected segments_info, a list of segments with ids from 1 to 16777215, got "

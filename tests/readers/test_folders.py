@@ -51,9 +51,9 @@ def test_class_folders(root, put):
     assert column(rows, "label") == ["cat", "cat", "dog"]
     assert rows.categories == ("cat", "dog")
     assert rows.report.notes == (
-        "1 files that are no images",
+        "1 files that are not images",
         "3 images",
-        "2 classes; 3 images labelled, 0 missing",
+        "2 classes; 3 images labeled, 0 missing",
     )
     assert read_folder(root, classes=False).columns == ("image", "file")
 
@@ -64,10 +64,10 @@ def test_images_in_no_class_and_classes_without_image(root, put):
     assert column(rows, "label") == [None, "cat"]
     assert [str(p) for p in rows.report.warnings] == [
         f"file {root / 'dog'}: expected images in the folder of a class, got none. It is not a class.",
-        f"file {root / 'b.jpg'}: expected an image in the folder of a class, got one beside them. "
+        f"file {root / 'b.jpg'}: expected an image in the folder of a class, got one outside. "
         "Its label is missing.",
     ]
-    assert "1 classes; 1 images labelled, 1 missing" in rows.report.notes
+    assert "1 classes; 1 images labeled, 1 missing" in rows.report.notes
 
 
 def test_images_alone(root, put):
@@ -109,10 +109,7 @@ def test_masks_beside_the_images(root, put):
 
 def test_masks_that_match_nothing(root, put):
     put("images/a.jpg", "masks/a_mask.png")
-    where = (
-        f"read_folder(masks=), column `mask`, file {root / 'masks'}: expected masks that are named as the "
-    )
-    where += "images are"
+    where = f"read_folder(masks=), column `mask`, file {root / 'masks'}: expected masks with the names of the images"
     assert message(lambda: read_folder(root, masks="masks")) == (
         f"{where}, got 'a_mask.png' and no 'a'. Say masks=\"masks/{{stem}}_mask\" for names that differ."
     )
@@ -128,8 +125,7 @@ def test_names_that_stand_twice(root, put):
     found = message(lambda: read_folder(root, masks="masks"))
     assert f"file {root / 'masks' / 'a.png'}: expected one mask for each image, got a.gif as well." in found
     assert (
-        "file a.png: expected a name of its own for each image, apart from its ending, got a.jpg as well."
-        in found
+        "file a.png: expected unique names of images, without their extensions, got a.jpg as well." in found
     )
 
 
@@ -243,7 +239,7 @@ def test_tables_that_cannot_be_used(root, put):
         "the table: expected a column `file`, got files. Did you mean `files`?"
     )
     assert message(lambda: read_folder(root, table={"name": ["a"], "file": ["a"]}, key="name")) == (
-        "column `file`: expected a name of its own for each column, got one that the table has as well. "
+        "column `file`: expected a unique name for each column, got the table has it as well. "
         "Rename the column of the table."
     )
     assert "nothing at this path" in message(lambda: read_folder(root, table="t.csv"))

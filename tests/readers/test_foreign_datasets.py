@@ -137,16 +137,16 @@ class Rows:
 @pytest.mark.parametrize(
     ("data", "words"),
     [
-        (batches, "For a generator say ph.from_generator(function, length=rows)."),
+        (batches, "For a generator, use ph.from_generator(function, length=rows)."),
         (
             batches(),
-            "A generator runs once: give ph.from_generator(function, length=rows) the function that makes it.",
+            "A generator runs only once; give ph.from_generator(function, length=rows) the function that creates it.",
         ),
         (
             Rows(),
             "Write a ph.Source with __len__ and read(ids), or say ph.from_generator(function, length=rows).",
         ),
-        (zip(X, AGE, strict=True), "For a generator say ph.from_generator(function, length=rows)."),
+        (zip(X, AGE, strict=True), "For a generator, use ph.from_generator(function, length=rows)."),
         ((X, AGE), 'Give names: {"image": images, "label": labels}.'),
         (X, 'Give names: {"image": images, "label": labels}.'),
     ],
@@ -204,10 +204,10 @@ def test_entries_that_are_asked_for_have_to_fit():
     with pytest.raises(ph.DataError) as error:
         ph.Feed({"x": X, "age": AGE[:3], "notes": "text"}, inputs="x", heads=heads)
     assert str(error.value) == (
-        "data: expected columns of one length, got `x` 12, `age` 3. Every column needs one entry a row; None or NaN "
+        "data: expected columns of one length, got `x` 12, `age` 3. Every column needs one entry per row; None or NaN "
         "stands for a missing label."
     )
-    with pytest.raises(ph.DataError, match="column `age`: expected one entry a row"):
+    with pytest.raises(ph.DataError, match="column `age`: expected one entry per row"):
         ph.Feed({"x": X, "age": "text"}, inputs="x", heads=heads)
     weighed = {"age": ph.Regression(sample_weight="weight")}
     with pytest.raises(ph.DataError, match="got `x` 12, `age` 12, `weight` 2"):

@@ -93,9 +93,7 @@ def test_a_path_that_does_not_end_in_the_folder_names_the_arguments_that_help(pe
     assert found.startswith(
         f"file {pets.home / 'data.yaml'}, `train`: expected the name of a file under {pets.home}, got "
     )
-    assert found.endswith(
-        " Say read_yolo(root=...), the folder that holds all of it, or images= and labels=, where each lies."
-    )
+    assert found.endswith(" Use read_yolo(root=...), the folder of the data set, or images= and labels=.")
     part = pets.home / "train"
     assert len(ph.read_yolo(pets.home, images=part / "images", labels=part / "labels")) == 1
 
@@ -147,7 +145,7 @@ def test_voc_in_folders_of_any_name(tmp_path):
     (tmp_path / "notes" / "a.xml").write_text(XML)
     assert message(lambda: ph.read_voc(tmp_path)) == (
         f"read_voc(root), file {tmp_path}: expected folders such as JPEGImages and Annotations, or images beside their "
-        "XML files, got notes, pictures. Say where they are: read_voc(images=..., annotations=...)."
+        "XML files, got notes, pictures. Give their folders: read_voc(images=..., annotations=...)."
     )
     rows = ph.read_voc(tmp_path, images="pictures", annotations="notes")
     assert rows.read([0])["labels"] == [["cat"]]

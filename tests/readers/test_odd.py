@@ -120,7 +120,7 @@ def test_voc(tmp_path):
     )
     words, _ = said(lambda: ph.read_voc(tmp_path))
     assert words == (
-        f"file {tmp_path}: boxes cut off at the border (1); boxes that begin at 0 though "
+        f"file {tmp_path}: boxes cut off at the border (1); boxes that start at 0 although "
         "one_based=True (1). print(source.report) shows the details."
     )
     ph.read_voc(tmp_path, one_based=False)

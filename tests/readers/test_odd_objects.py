@@ -205,7 +205,7 @@ def test_annotations_of_other_images_are_an_error(tmp_path, unannotated):
         coco(tmp_path, note(image_id="a.gif"), note(2, image_id=7), unannotated=unannotated)
     assert str(caught.value) == (
         f"file {tmp_path / 'a.json'}, image_id: expected an image_id of an image of the file (1), got none for any of "
-        "2 annotations, 'a.gif' for the first. Are the annotations those of other images?"
+        "2 annotations, 'a.gif' for the first. Do the annotations belong to other images?"
     )
     assert coco(tmp_path, note(image_id="a.gif"), note(2), unannotated=unannotated).read([0])["ids"][0] == [2]
     assert len(coco(tmp_path, unannotated=unannotated)) == 1
@@ -292,7 +292,7 @@ def test_attributes_of_names_without_end_are_one_column(tmp_path):
     notes = [note(i, attributes={f"name {i}": 1}) for i in range(201)]
     rows = coco(tmp_path, *notes)
     assert [name for name in rows.columns if name.startswith("attributes")] == ["attributes"]
-    assert "201 names of attributes, too many for columns: see `attributes`" in rows.report.notes
+    assert "201 names of attributes, too many for separate columns; see `attributes`" in rows.report.notes
 
 
 JSON = {

@@ -76,7 +76,7 @@ def test_coco_s_boxes_masks_keypoints_and_areas_go_along(tmp_path, mask, scale):
     np.testing.assert_allclose(y["boxes"][0, 0], box)
     np.testing.assert_array_equal(y["masks"][0, 0, ..., 0], x["image"][0, ..., 0])
     assert [str(p) for p in rows.report.warnings] == [
-        f"file {tmp_path / 'a.png'}: expected the size (height x width) that the annotation says, got {size[0]} x "
+        f"file {tmp_path / 'a.png'}: expected the size (height x width) in the annotation, got {size[0]} x "
         f"{size[1]} in the image, {HIGH} x {WIDE} in the annotation. Its annotations are scaled accordingly."
     ]
 
@@ -111,8 +111,8 @@ def test_an_image_of_other_proportions_is_refused(tmp_path, reader):
         reader(tmp_path, (32, 32))
     path = tmp_path / "a.png" if reader is coco else tmp_path / "JPEGImages" / "a.png"
     assert str(caught.value) == (
-        f"file {path}: expected the size (height x width) that the annotation says, got 32 x 32 in the image, 48 x 64 "
-        "in the annotation. It was cropped or stretched after it was annotated, so the places of its objects are "
+        f"file {path}: expected the size (height x width) in the annotation, got 32 x 32 in the image, 48 x 64 "
+        "in the annotation. It was cropped or stretched after annotation, so the positions of its objects are "
         'unknown. Say missing_files="drop" to leave such images out.'
     )
     assert caught.value.problems[0].code == "size"
@@ -120,10 +120,10 @@ def test_an_image_of_other_proportions_is_refused(tmp_path, reader):
 
 def test_panoptic_boxes_go_along_and_its_png_keeps_its_size(tmp_path):
     picture(tmp_path / "a.png", (HIGH // 2, WIDE // 2))
-    colours = np.zeros((HIGH, WIDE, 3), np.uint8)
-    colours[..., 0] = MASK + 1
+    colors = np.zeros((HIGH, WIDE, 3), np.uint8)
+    colors[..., 0] = MASK + 1
     (tmp_path / "p").mkdir()
-    PIL.fromarray(colours).save(tmp_path / "p" / "a.png")
+    PIL.fromarray(colors).save(tmp_path / "p" / "a.png")
     segments = [
         {"id": 2, "category_id": 7, "bbox": [X, Y, X1 - X, Y1 - Y], "iscrowd": 0},
         {"id": 1, "category_id": 3},

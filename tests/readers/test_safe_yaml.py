@@ -57,7 +57,7 @@ def test_an_alias_of_a_list_of_names_is_fine():
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        (b"a: &a [*a]", "an alias of what it stands in"),
+        (b"a: &a [*a]", "an alias of a value that contains it"),
         (b"[" * 150 + b"]" * 150, "lists in lists, more than 100 deep"),
         (b"[" * 5000, "RecursionError"),
         (b" " * ((1 << 20) + 1), "a file of 1,048,577 bytes"),

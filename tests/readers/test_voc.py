@@ -88,7 +88,7 @@ def test_boxes_by_their_edges(data):
     rows = data(xml(thing(box=(0, 0, 10, 5))))
     assert column(rows, "boxes")[0].tolist() == [[0, 0, 10, 5]]
     assert (
-        "some boxes begin at 0: if the first pixel is 0, say read_voc(one_based=False)" in rows.report.notes
+        "some boxes start at 0; if the first pixel is 0, use read_voc(one_based=False)" in rows.report.notes
     )
     assert str(rows.report.warnings[0]).startswith(
         f"{data.file}, object 1: expected a box within the image, got [-1, -1, 10, 5] as xyxy"
@@ -155,13 +155,13 @@ def test_boxes_that_are_none(data):
     assert column(rows, "boxes")[0].tolist() == [[0, 0, 10, 5]]
     assert [p.code for p in rows.report.warnings] == ["box-negative", "box-empty", "box-outside"]
     assert message(lambda: data(xml(thing(box=(9, 9, 5, 9))), invalid="raise")).startswith(
-        f"{data.file}, object 1: expected a box whose right and lower edge come last, got [8, 8, 5, 9] as xyxy"
+        f"{data.file}, object 1: expected a box whose right and lower edges come last, got [8, 8, 5, 9] as xyxy"
     )
 
 
 BOMB = '<!DOCTYPE a [<!ENTITY b "bbbbbbbbbb"><!ENTITY c "&b;&b;&b;">]><annotation>&c;</annotation>'
 ENTITY = (
-    "expected XML without entities of its own, which can grow without bound, got an <!ENTITY>. Take it out."
+    "expected XML without custom entities, which can expand without limit, got an <!ENTITY>. Take it out."
 )
 
 
@@ -196,14 +196,14 @@ def test_names_of_images(data):
     assert column(rows, "file") == ["a.jpg"]
     assert [str(p) for p in rows.report.warnings] == [
         f"{data.file}, <filename>: expected the name of an image, got 'other.png'. "
-        "The image that is named as the XML file is taken."
+        "The image with the name of the XML file is used."
     ]
     (data.root / "JPEGImages" / "other.png").write_bytes(gif(40, 60))
     rows = data(xml(thing(), file="other.png"))
     assert column(rows, "file") == ["a.jpg", "other.png"]
     assert column(rows, "labels") == [None, ["cat"]]
     assert message(lambda: data(xml(), xml())) == (
-        f"file {data.root / 'Annotations' / 'b.xml'}: expected an image of its own for each XML file, "
+        f"file {data.root / 'Annotations' / 'b.xml'}: expected a separate image for each XML file, "
         f"got {data.root / 'JPEGImages' / 'a.jpg'}."
     )
     (data.root / "Annotations" / "b.xml").unlink()
@@ -230,9 +230,9 @@ def test_sizes(data):
     assert column(rows, "size").tolist() == [[40, 60]] * 2
     wrong = xml(thing(), size="<size><width>40</width><height>60</height></size>")
     assert message(lambda: data(wrong)) == (
-        f"file {data.root / 'JPEGImages' / 'a.jpg'}: expected the size (height x width) that the annotation says, got "
-        "40 x 60 in the image, 60 x 40 in the annotation. Height and width may have changed places in the annotation: "
-        'correct them there. Say missing_files="drop" to leave such images out.'
+        f"file {data.root / 'JPEGImages' / 'a.jpg'}: expected the size (height x width) in the annotation, got "
+        "40 x 60 in the image, 60 x 40 in the annotation. Height and width may be swapped in the annotation; correct "
+        'them there. Say missing_files="drop" to leave such images out.'
     )
     assert len(data(wrong, missing_files="drop")) == 1
     (data.root / "JPEGImages" / "b.jpg").write_bytes(b"broken")
@@ -283,7 +283,7 @@ def test_masks_are_paths(data):
 def test_folders_that_are_not_there(tmp_path):
     assert message(lambda: read_voc(tmp_path)) == (
         f"read_voc(root), file {tmp_path}: expected folders such as JPEGImages and Annotations, or images beside "
-        "their XML files, got an empty folder. Say where they are: read_voc(images=..., annotations=...)."
+        "their XML files, got an empty folder. Give their folders: read_voc(images=..., annotations=...)."
     )
     (tmp_path / "JPEGImages").mkdir()
     assert message(lambda: read_voc(tmp_path)).startswith(

@@ -115,7 +115,7 @@ def test_boxes_that_are_none(data):
         f"{file}, line 1: expected a box within the image, got [45, 10, 75, 30] as xyxy"
     )
     assert found["box-empty"].startswith(
-        f"{file}, line 2: expected a box of some width and height, got [30, 18,"
+        f"{file}, line 2: expected a box with a positive width and height, got [30, 18,"
     )
     assert "1 missing: 1 with all annotations left out" in rows.report.notes
     assert message(lambda: data("0 0.5 0.5 0 0.1", invalid="raise")).startswith("2 problems:")
@@ -140,12 +140,12 @@ FIELDS = "expected 5 numbers (a class and a box), or a class and the x, y of at 
         ("0 0.5 0.5 0.5", FIELDS + "4 numbers."),
         (
             "0 0.5 0.5 0.5 0.5 0.9",
-            FIELDS + "6 numbers. The sixth may be a confidence: labels have none.",
+            FIELDS + "6 numbers. The sixth may be a confidence, which labels don't have.",
         ),
         ("0 1 1 1 1 1 1 1", FIELDS + "8 numbers."),
         ("0", FIELDS + "1 number."),
-        ("0 0.5 x 0.5 0.5", "expected numbers separated by blanks, got 'x'."),
-        ("0,0.5,0.5,0.5,0.5", "expected numbers separated by blanks, got '0,0.5,0.5,0.5,0.5'."),
+        ("0 0.5 x 0.5 0.5", "expected numbers separated by spaces, got 'x'."),
+        ("0,0.5,0.5,0.5,0.5", "expected numbers separated by spaces, got '0,0.5,0.5,0.5,0.5'."),
         ("0 0.5 nan 0.5 0.5", "expected finite numbers, got 'nan'."),
         ("0 0.5 0.5 inf 0.5", "expected finite numbers, got 'inf'."),
         ("3 0.5 0.5 0.5 0.5", "expected a class of the data set (0 cat, 1 dog, 2 cow), got 3."),
@@ -153,7 +153,7 @@ FIELDS = "expected 5 numbers (a class and a box), or a class and the x, y of at 
         (
             "0 30 20 15 10",
             "expected fractions of the image's size, from 0 to 1, got 30. "
-            "These look like pixels: divide them by the width and height of the image.",
+            "These look like pixels; divide them by the width and height of the image.",
         ),
     ],
 )
@@ -235,7 +235,7 @@ def test_two_images_of_one_name(data):
     data("")
     (data.root / "images" / "a.png").write_bytes(gif(4, 4))
     assert message(data) == (
-        f"file {data.root / 'images' / 'a.png'}: expected a name of its own for each image, apart from its ending, "
+        f"file {data.root / 'images' / 'a.png'}: expected unique names of images, without their extensions, "
         f"got the label file {data.root / 'labels' / 'a.txt'} twice."
     )
 
@@ -264,14 +264,14 @@ def test_folders_of_a_split(tmp_path, folder):
     there = "images, labels" if folder == "images/val" else "val"
     assert message(lambda: read_yolo(tmp_path, "test", names=NAMES)) == (
         f"file {tmp_path}: expected a data YAML, or images in images/test or test/images, got "
-        f"{there}. Say where they are: read_yolo(images=..., labels=...)."
+        f"{there}. Give their folders: read_yolo(images=..., labels=...)."
     )
 
 
 def test_a_set_without_parts_is_not_taken_for_two(data):
     assert len(data("")) == 1
     assert message(lambda: data("", split="val")).endswith(
-        "images in images/val or val/images, got images, labels. Say where they are: read_yolo(images=..., labels=...)."
+        "images in images/val or val/images, got images, labels. Give their folders: read_yolo(images=..., labels=...)."
     )
 
 
@@ -325,7 +325,7 @@ class TestYaml:
         assert column(read_yolo(data.root), "labels") == [["dog"]]
         (data.root / "y.yaml").write_text("")
         assert message(lambda: read_yolo(data.root)) == (
-            f"file {data.root}: expected one data YAML, got x.yaml, y.yaml. Say which: read_yolo(folder / name)."
+            f"file {data.root}: expected one data YAML, got x.yaml, y.yaml. Choose one: read_yolo(folder / name)."
         )
 
     def test_a_list_of_images(self, written):
@@ -344,7 +344,7 @@ class TestYaml:
         rows = written(text, "0 0.5 0.5 0.5 0.5 0.5 0.5 2 0 0 0", "")
         assert column(rows, "keypoints")[0].tolist() == [[[30, 20, 2], [0, 0, 0]]]
         assert column(rows, "keypoints")[1].shape == (0, 2, 3)
-        assert "1 keypoints labelled, 1 not" in rows.report.notes
+        assert "1 keypoints labeled, 1 not" in rows.report.notes
         flat = "train: images\nnames: [cat]\nkpt_shape: [2, 2]"
         rows = written(flat, "0 0.5 0.5 0.5 0.5 0.5 1.25 0 0", "")
         assert column(rows, "keypoints")[0].tolist() == [[[30, 50, 2], [0, 0, 0]]]
@@ -373,11 +373,11 @@ class TestYaml:
                 "train: images\nnames: {a: cat}",
                 "expected names, a list of the classes or {number: name}, got {'a': 'cat'}.",
             ),
-            ("train: images\nnames: [a, a]", "expected a name of its own for each class, got ['a']."),
-            ("train: images\nnames: [a]\nnc: 3", "expected as many names as nc says, 3, got 1."),
+            ("train: images\nnames: [a, a]", "expected a unique name for each class, got ['a']."),
+            ("train: images\nnames: [a]\nnc: 3", "expected as many names as nc, 3, got 1."),
             (
                 "trian: images\nnames: [a]",
-                "expected the key train, the folder of the images, got the keys trian, names. Did you mean `trian`?",
+                "expected the key train, the folder of images, got the keys trian, names. Did you mean `trian`?",
             ),
             ("- a", "expected a YAML of keys, such as train and names, got ['a']."),
             ("a: [", "expected YAML, got while parsing a flow node"),
@@ -416,8 +416,8 @@ class TestYaml:
         assert column(rows, "file") == ["a.gif"]
         assert column(rows, "labels") == [["cat"]]
         assert message(lambda: read_yolo(written.root / "data.yaml")) == (
-            f"{written.file}, `train`: expected the folder of the images, or a list of them, at "
-            f"{written.root / 'images'}, got nothing at this path. Say read_yolo(images=...) where they lie elsewhere."
+            f"{written.file}, `train`: expected the folder of images, or a list of them, at "
+            f"{written.root / 'images'}, got nothing at this path. Use read_yolo(images=...) if they are elsewhere."
         )
 
     def test_without_pyyaml(self, written, monkeypatch):

@@ -97,18 +97,18 @@ def test_states_of_labels():
     seen = preview(ph.Feed(columns, inputs="x", heads=heads, batch_size=3))
     states = {name: [(s.labels[name].state, s.labels[name].why) for s in seen.samples] for name in heads}
     assert states == {
-        "present": [("labelled", ""), ("labelled", ""), ("missing", "no label"), ("labelled", "")],
+        "present": [("labeled", ""), ("labeled", ""), ("missing", "no label"), ("labeled", "")],
         "kind": [
-            ("labelled", ""),
+            ("labeled", ""),
             ("unasked", "present is 0"),
             ("unasked", "present has no label"),
             ("missing", "no label"),
         ],
-        "price": [("labelled", ""), ("silent", "its weight is 0"), ("labelled", ""), ("missing", "no label")],
+        "price": [("labeled", ""), ("silent", "its weight is 0"), ("labeled", ""), ("missing", "no label")],
     }
     assert [s.labels["price"].weight for s in seen.samples] == [None, None, 2.0, None]
     words = Parsed(seen.html).text
-    assert "25.0% labelled (1) · 50.0% not asked (2) · 25.0% no label (1)" in words
+    assert "25.0% labeled (1) · 50.0% not asked (2) · 25.0% no label (1)" in words
 
 
 def test_original_beside_augmented():

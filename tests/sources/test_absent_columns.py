@@ -294,10 +294,10 @@ def test_an_input_that_a_source_lacks_is_an_error_with_its_row():
 def test_a_strict_join_names_what_is_lacking_and_the_way_out():
     one, two = Arrays({"x": [1], "sold": [1]}), Arrays({"x": [2], "kind": ["a"]})
     with pytest.raises(
-        DataError, match=r"got no `sold` and `kind` beside them\. Say concat\(other, join=\"outer\"\)"
+        DataError, match=r"got no `sold` and `kind` in addition\. Use concat\(other, join=\"outer\"\)"
     ):
         one.concat(two)
-    with pytest.raises(DataError, match=r"Say mix\(other, weights=\.\.\., join=\"outer\"\)"):
+    with pytest.raises(DataError, match=r"Use mix\(other, weights=\.\.\., join=\"outer\"\)"):
         one.mix(two, weights=(1, 1))
     with pytest.raises(
         ContractError, match=r'concat\(join=\): expected one of "exact", "outer", "inner", got \'left\''
@@ -305,5 +305,5 @@ def test_a_strict_join_names_what_is_lacking_and_the_way_out():
         one.concat(two, join="left")
     with pytest.raises(DataError, match="column `x`: expected numbers in all sources"):
         one.concat(Arrays({"x": ["a"]}), join="outer")
-    with pytest.raises(DataError, match="expected a column that all of them have, got none"):
+    with pytest.raises(DataError, match="the sources have no column in common"):
         Arrays({"a": [1]}).concat(Arrays({"b": [1]}), join="inner")

@@ -15,7 +15,7 @@ from polyhead.sources.arrays import Arrays
 
 N = 60
 VALUES = np.arange(N * 6, dtype=np.int32).reshape(N, 2, 3)
-EXPECTED = "expected one entry a row: an array, a list, or anything with a length and batch indexing"
+EXPECTED = "expected one entry per row: an array, a list, or anything with a length and batch indexing"
 
 
 def message(work):
@@ -149,7 +149,7 @@ def test_a_closed_file(tmp_path):
         file["x"] = VALUES
         dataset = file["x"]
         source = Arrays({"x": dataset})
-    fix = "Keep it open for as long as its rows are read."
+    fix = "Keep it open while its rows are read."
     assert message(lambda: source.read(np.array([7, 4]))) == (
         f"column `x`, row 4: expected an open file, got a closed HDF5 file. {fix}"
     )
@@ -253,7 +253,7 @@ def test_only_shares_what_is_adapted():
 def test_columns_of_unequal_length():
     assert message(lambda: Arrays({"x": np.zeros(2000), "y": [1], "z": [1]})) == (
         "data: expected columns of one length, got `x` 2,000, `y` 1, `z` 1. "
-        "Every column needs one entry a row; None or NaN stands for a missing label."
+        "Every column needs one entry per row; None or NaN stands for a missing label."
     )
 
 
@@ -281,12 +281,12 @@ def test_a_missing_column():
         (None, "None."),
         ("word", "'word'."),
         (np.array(3), "a single number, 3."),
-        ({1}, "{1}. A set has no order: give a list."),
-        ({"a": [1]}, "a mapping of a. Give each of its entries as a column of its own."),
+        ({1}, "{1}. A set has no order; give a list."),
+        ({"a": [1]}, "a mapping of a. Give each of its entries as a separate column."),
         (
             (i for i in range(3)),
             "a generator, which has no length. "
-            "Make it an array or a list first, or write a Source with __len__ and read.",
+            "Convert it to an array or a list, or write a Source with __len__ and read.",
         ),
     ],
 )

@@ -159,7 +159,7 @@ def test_an_order_that_holds_the_others_is_that_of_all():
     assert merged_facts("x", known).classes == ("d", "a", "c")
     known = [About(("a", "c")), About(("b", "c"))]  # in the order of the alphabet, as where no file has one
     assert merged_facts("x", known).classes == ("a", "b", "c")
-    with pytest.raises(ph.DataError, match="annotations made alike in all sources"):
+    with pytest.raises(ph.DataError, match="the same exif= in all sources"):
         merged_facts("x", [About(exif="ignored"), About(exif="applied")])
 
 

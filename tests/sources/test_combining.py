@@ -1,3 +1,4 @@
+import itertools
 import pickle
 
 import numpy as np
@@ -15,8 +16,8 @@ from polyhead.sources.source import Source
 WHAT_ROWS = "rows: expected row numbers, a boolean array, a slice, or a function of the columns, got "
 
 WAYS = (
-    'Say concat(other, join="outer") to have missing labels where a source lacks a column, or join="inner" to take '
-    "the columns that all of them have."
+    'Use concat(other, join="outer") to have missing labels where a source lacks a column, or join="inner" to keep '
+    "only the columns that all sources have."
 )
 
 
@@ -168,12 +169,12 @@ def test_a_function_reads_only_the_columns_it_asks_for():
 @pytest.mark.parametrize(
     ("rows", "expected"),
     [
-        ([0, 4], "rows: expected row numbers from 0 to 3, got 4 at place 1."),
-        ([-1], "rows: expected row numbers from 0 to 3, got -1 at place 0."),
+        ([0, 4], "rows: expected row numbers from 0 to 3, got 4 at position 1."),
+        ([-1], "rows: expected row numbers from 0 to 3, got -1 at position 0."),
         ([True, False], "rows: expected one boolean for each of 4 rows, got 2 booleans."),
         (
             2,
-            WHAT_ROWS + "2. For one row say [2].",
+            WHAT_ROWS + "2. For one row, use [2].",
         ),
         (
             [0.5],
@@ -208,7 +209,7 @@ def test_wrong_rows_are_an_error(rows, expected):
 def test_rows_of_an_empty_source_are_an_error():
     empty = Arrays({"x": np.zeros(0)})
     assert message(empty.select, [0]) == (
-        "rows: expected no row numbers, as there are no rows, got 0 at place 0."
+        "rows: expected no row numbers, as there are no rows, got 0 at position 0."
     )
 
 
@@ -325,12 +326,12 @@ def test_a_column_that_is_missing_at_first_may_be_anything():
         ),
         (
             [Arrays({"image": [1], "label": [1]}), Arrays({"image": [1], "lable": [1]})],
-            "source 1: expected the columns of source 0 (image, label), got no `label` and `lable` beside "
-            f"them. Did you mean `lable`? {WAYS}",
+            "source 1: expected the columns of source 0 (image, label), got no `label` and `lable` in "
+            f"addition. Did you mean `lable`? {WAYS}",
         ),
         (
             [Arrays({"x": [1]}), Arrays({"x": [1], "y": [1]})],
-            f"source 1: expected the columns of source 0 (x), got `y` beside them. {WAYS}",
+            f"source 1: expected the columns of source 0 (x), got `y` in addition. {WAYS}",
         ),
         (
             [Arrays({"x": np.zeros((1, 8, 8))}), Arrays({"x": np.zeros((1, 9, 9))})],
@@ -369,7 +370,7 @@ def test_a_source_whose_columns_change_is_an_error():
 
     both = Concat([Changing(), Changing()])
     assert message(both.read, ids(3)) == (
-        "Changing.read, column `x`: expected the same columns for every ids, got no such column this time."
+        "Changing.read, column `x`: expected the same columns in every call, got no such column this time."
     )
 
 
@@ -458,26 +459,26 @@ def test_a_mixture_through_the_source():
         (
             (1,),
             None,
-            "weights: expected 2 positive numbers, one a source, got (1,). "
-            "Their ratio counts: (3, 1) takes three rows of the first for each of the second.",
+            "weights: expected 2 positive numbers, one per source, got (1,). "
+            "Their ratio counts: (3, 1) takes three rows of the first source for each row of the second.",
         ),
         (
             (1, 0),
             None,
-            "weights: expected 2 positive numbers, one a source, got (1, 0). "
-            "Their ratio counts: (3, 1) takes three rows of the first for each of the second.",
+            "weights: expected 2 positive numbers, one per source, got (1, 0). "
+            "Their ratio counts: (3, 1) takes three rows of the first source for each row of the second.",
         ),
         (
             (1, float("nan")),
             None,
-            "weights: expected 2 positive numbers, one a source, got (1, nan). "
-            "Their ratio counts: (3, 1) takes three rows of the first for each of the second.",
+            "weights: expected 2 positive numbers, one per source, got (1, nan). "
+            "Their ratio counts: (3, 1) takes three rows of the first source for each row of the second.",
         ),
         (
             0.5,
             None,
-            "weights: expected 2 positive numbers, one a source, got 0.5. "
-            "Their ratio counts: (3, 1) takes three rows of the first for each of the second.",
+            "weights: expected 2 positive numbers, one per source, got 0.5. "
+            "Their ratio counts: (3, 1) takes three rows of the first source for each row of the second.",
         ),
         ((1, 1), 0, "length: expected a positive number of rows, got 0."),
         ((1, 1), 2.5, "length: expected a positive number of rows, got 2.5."),
@@ -519,3 +520,21 @@ def test_rows_that_come_in_one_order_do_so_in_what_is_made_of_them():
         assert [one.sequential for one in made] == [wanted] * len(made)
     with pytest.raises(ph.ContractError, match=r"Feed\(shuffle=\): expected False"):
         ph.Feed(InOrder().select([0, 2]), inputs="x", heads={"y": ph.Binary()}, shuffle=True)
+
+
+@pytest.mark.parametrize("shape", [(3, 4, 3), (3, 4)])
+def test_images_of_bytes_and_of_floats_keep_each_their_scale(shape):
+    small = np.full((2, *shape), 51, np.uint8)
+    parts = {"bytes": small, "floats": (small / 255).astype(np.float32)}
+    kind = ph.Image(3, 4, channels=shape[2] if len(shape) == 3 else 1)
+    for one, other in itertools.permutations(parts, 2):
+        columns = ({"image": parts[name], "y": [0, 1]} for name in (one, other))
+        first, second = (ph.read_table(rows) for rows in columns)
+        outer = first.concat(second, ph.read_table({"y": [1]}), join="outer").select(range(4))
+        for joined in (first.concat(second), first.mix(second, weights=(1, 1)), outer):
+            feed = ph.Feed(joined, inputs={"image": kind}, heads={"y": ph.Binary()}, batch_size=3)
+            for batch in feed.batches():
+                assert np.allclose(batch.inputs["image"], 0.2, atol=1e-6)
+            assert {str(image.dtype) for image in joined.read([0, 1, 2, 3])["image"]} == {
+                str(parts[name].dtype) for name in (one, other)
+            }

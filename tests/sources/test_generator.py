@@ -170,11 +170,11 @@ def wrong(batch_of, length=ROWS, names=NAMES):
 
 def test_an_end_that_comes_too_early():
     assert wrong(lambda n, b: b, length=60) == (
-        "generator `generator`: expected 60 rows, as length= says, got its end after 50. Say length=50, or let it "
-        "yield them all."
+        "generator `generator`: expected 60 rows, as given by length=, got 50. Set length=50, or yield "
+        "more rows."
     )
     empty = ph.from_generator(lambda: iter(()), length=5)
-    with pytest.raises(ph.DataError, match=r"expected 5 rows, .* got its end after 0. It must yield batches"):
+    with pytest.raises(ph.DataError, match=r"expected 5 rows, .* got 0. It must yield batches"):
         _ = empty.columns
 
 
@@ -183,8 +183,8 @@ def test_an_end_that_comes_too_early():
     [
         (
             lambda n, b: None if n == 2 else b,
-            "generator `generator`, batch 2: expected a batch (x, y), got None. Leave out the yield, or fix what "
-            "it gives.",
+            "generator `generator`, batch 2: expected a batch (x, y), got None. Remove the yield, or yield a "
+            "batch.",
         ),
         (
             lambda n, b: (b[0], b[1][0]) if n == 3 else b,
@@ -197,12 +197,11 @@ def test_an_end_that_comes_too_early():
         (
             lambda n, b: (b[0], (np.float32(1), b[1][1])) if n == 1 else b,
             "generator `generator`, batch 1, column `odd`: expected an array (B, ...), got a single value. Yield "
-            "batches: arrays with one entry a row.",
+            "batches: arrays with one entry per row.",
         ),
         (
             lambda n, b: (b[0][:0], (b[1][0][:0], b[1][1][:0])) if n == 1 else b,
-            "generator `generator`, batch 1: expected at least one row, got none. Leave out the yield of an empty "
-            "batch.",
+            "generator `generator`, batch 1: expected at least one row, got none. Don't yield empty batches.",
         ),
         (
             lambda n, b: [][n] if n == 4 else b,
@@ -241,25 +240,25 @@ def test_what_it_raised_is_the_cause():
         ),
         (
             lambda: ph.from_generator(batches, length=ROWS, names=("x", "y")).columns,
-            "from_generator(names=): expected names for [0], [1][0], [1][1], got ('x', 'y'). Nest the names as what "
-            "is yielded.",
+            "from_generator(names=): expected names for [0], [1][0], [1][1], got ('x', 'y'). Nest the names like the "
+            "batches.",
         ),
         (
             lambda: ph.from_generator(lambda: iter([(np.ones(2),) * 3]), length=2).columns,
             "generator `<lambda>`, batch 0: expected (x, y), got 3 parts. Name all parts: "
-            'names=("x", ("a", "b"), ("weight_a", "weight_b")), and say sample_weight= on a head.',
+            'names=("x", ("a", "b"), ("weight_a", "weight_b")); use sample_weight= of a head.',
         ),
         (
             lambda: (
                 ph.from_generator(lambda: iter([({"a": np.ones(2)}, {"a": np.ones(2)})]), length=2).columns
             ),
-            "generator `<lambda>`, batch 0: expected distinct names for its parts, got `a` twice. Say names=, "
-            "nested as what is yielded.",
+            "generator `<lambda>`, batch 0: expected distinct names for its parts, got `a` twice. Give names=, "
+            "nested like the batches.",
         ),
         (
             lambda: ph.from_generator(batches, length=ROWS).split((0.5, 0.5)),
             "split(): expected rows that can be read in any order, got those of a generator. Give an array or a "
-            "table, or split before the generator: one function for each part.",
+            "table, or write one generator function for each part.",
         ),
         (
             lambda: ph.Feed(
@@ -270,7 +269,7 @@ def test_what_it_raised_is_the_cause():
         ),
         (
             lambda: ph.Feed(batches, inputs="x", heads=HEADS),
-            "data: expected a mapping of arrays, a Source, a table or a path, got 'function'. For a generator say "
+            "data: expected a mapping of arrays, a Source, a table or a path, got 'function'. For a generator, use "
             "ph.from_generator(function, length=rows).",
         ),
     ],

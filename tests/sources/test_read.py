@@ -71,16 +71,17 @@ def test_ids_in_any_form(tmp_path, ids, expected):
 @pytest.mark.parametrize(
     ("ids", "words"),
     [
-        ([4], "expected row numbers from 0 to 3, got 4 at place 0."),
-        ([0, -1], "expected row numbers from 0 to 3, got -1 at place 1."),
-        (np.array([2**40]), "expected row numbers from 0 to 3, got 1099511627776 at place 0."),
+        ([4], "expected row numbers from 0 to 3, got 4 at position 0."),
+        ([0, -1], "expected row numbers from 0 to 3, got -1 at position 1."),
+        (np.array([2**40]), "expected row numbers from 0 to 3, got 1099511627776 at position 0."),
         (
             [0.5],
             "expected row numbers, a boolean array, a slice, or a function of the columns, got [0.5].",
         ),
         (
             2,
-            "expected row numbers, a boolean array, a slice, or a function of the columns, got 2. For one row say [2].",
+            "expected row numbers, a boolean array, a slice, or a function of the columns, got 2. "
+            "For one row, use [2].",
         ),
         ([True], "expected one boolean for each of 4 rows, got 1 booleans."),
         (

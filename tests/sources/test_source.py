@@ -130,7 +130,7 @@ def test_columns_are_checked():
 def test_a_column_that_comes_and_goes():
     source = Reads(lambda ids: {"x": ids, "y": ids} if len(ids) == 1 else {"x": ids})
     assert message(lambda: source.only(["y"]).read(np.array([0, 1]))) == (
-        "Reads.read, column `y`: expected the same columns for every ids, got no such column this time."
+        "Reads.read, column `y`: expected the same columns in every call, got no such column this time."
     )
 
 

@@ -321,7 +321,7 @@ def test_groups_have_names_of_any_kind(names):
         ),
         (
             {"train": 0.99, "val": 0.01},
-            "fractions: expected at least one row in each part, got none in part 'val', which is to have "
+            "fractions: expected at least one row in each part, got none in part 'val', whose share is "
             "0.01 of 10 rows. Give it a larger fraction.",
         ),
     ],
@@ -340,7 +340,7 @@ def test_other_mistakes_are_errors():
             "one": [1, 1, 1, 1],
         }
     )
-    fix = "Give such rows a group of their own, or leave them out with select()."
+    fix = "Give such rows a separate group, or leave them out with select()."
     half = (0.5, 0.5)
     assert message(source, half, group="patient") == (
         f"column `patient`, row 2: expected a group for every row, got None. {fix}"
@@ -352,7 +352,7 @@ def test_other_mistakes_are_errors():
         f"column `number`, row 3: expected a group for every row, got nan. {fix}"
     )
     assert message(source, half, group="box") == (
-        "column `box`: expected one number or name a row, to group by, got arrays."
+        "column `box`: expected one number or name per row, to group by, got arrays."
     )
     assert message(source, half, group="one") == (
         "fractions: expected at least one group for each of 2 parts, got 1 group in column `one`."

@@ -460,12 +460,12 @@ def test_no_such_file(tmp_path):
     )
 
 
-@pytest.mark.parametrize(("name", "ending"), [("a.xlsx", ".xlsx"), ("a", "no ending")])
+@pytest.mark.parametrize(("name", "ending"), [("a.xlsx", ".xlsx"), ("a", "no extension")])
 def test_unknown_ending(tmp_path, name, ending):
     (tmp_path / name).touch()
     assert message(lambda: read_table(tmp_path / name)) == (
         f"file {tmp_path / name}: expected a name that ends in .parquet, .pq, .csv, .tsv, .arrow, "
-        f".feather or .ipc, got {ending}. Read it with pandas or polars and give the frame."
+        f".feather or .ipc, got {ending}. Read it with pandas or polars and pass the frame."
     )
 
 
@@ -506,7 +506,7 @@ def test_a_file_that_changes_after_it_was_opened(tmp_path):
     table = read_table(path)
     pq.write_table(TABLE.slice(1), path)
     assert message(lambda: table.column("age")) == (
-        f"file {path}, column `age`: expected 3 rows, as when it was opened, got 2."
+        f"file {path}, column `age`: expected 3 rows, as when the file was opened, got 2."
     )
     path.unlink()
     found = message(lambda: table.column("kind"))
@@ -556,12 +556,12 @@ def test_missing_columns_of_a_lazy_frame_are_named_at_once():
 def test_columns_of_one_name(tmp_path):
     (tmp_path / "a.csv").write_text("a,b,a\n1,2,3\n")
     assert message(lambda: read_table(tmp_path / "a.csv")) == (
-        f"file {tmp_path / 'a.csv'}: expected columns of different names, got `a` 2 times. "
+        f"file {tmp_path / 'a.csv'}: expected columns with different names, got `a` 2 times. "
         "Rename the columns."
     )
     frame = pd.DataFrame([[1, 2, 3]], columns=[1, "1", "x"])
     assert message(lambda: read_table(frame)) == (
-        "pandas DataFrame: expected columns of different names, got `1` 2 times. Rename the columns."
+        "pandas DataFrame: expected columns with different names, got `1` 2 times. Rename the columns."
     )
 
 
@@ -642,8 +642,8 @@ def test_text_that_is_not_utf_8_is_no_column_of_bytes(tmp_path):
     with pytest.raises(DataError) as caught:
         read_table(path)
     assert str(caught.value) == (
-        f"file {path}: expected text in UTF-8, got bytes that are none in `kind`. Save it as UTF-8, or give the frame "
-        "of pandas.read_csv(path, encoding=...)."
+        f"file {path}: expected text in UTF-8, got other bytes in `kind`. Save it as UTF-8, or pass the frame "
+        "from pandas.read_csv(path, encoding=...)."
     )
     path.write_bytes("\ufeffkind,n\ncafé,1\n".encode())
     assert read_table(path).read([0])["kind"] == ["café"]

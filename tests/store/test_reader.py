@@ -53,6 +53,15 @@ COLUMNS = {
         None,
         *[[Segment(PANOPTIC, 2)]] * 4,
     ],
+    "fields like those of masks": [
+        {"mask:size": [2, 3], "mask:counts": [6], "mask:rings": None},
+        None,
+        {"mask:rings": [[0.5]], "mask:size": [1], "mask:counts": None},
+        *[{"mask:size": [k], "mask:counts": None, "mask:rings": None} for k in range(4)],
+    ],
+    "fields like those of arrays": [
+        {"array:shape": [k], "array:values": [0.5], "fields:x": "a"} for k in range(7)
+    ],
     "fields": [
         {"bytes": b"x", "path": None},
         {"bytes": None, "path": "a"},
@@ -163,17 +172,22 @@ def test_mixed_values_have_one_type():
         ),
         (
             [[1], [2 + 1j]],
-            "column `x`, row 1: expected a value that a store holds: numbers, text, bytes, arrays, masks, lists, "
-            "got (2+1j).",
+            "column `x`, row 1: expected a value that a store can hold: numbers, text, bytes, arrays, masks, lists, "
+            "dicts, got (2+1j).",
         ),
         (
             [["a"], ["b"], {1}],
-            "column `x`, row 2: expected a value that a store holds: numbers, text, bytes, arrays,",
+            "column `x`, row 2: expected a value that a store can hold: numbers, text, bytes, arrays,",
         ),
-        ([[2**70], [1]], "column `x`, row 0: expected whole numbers of 64 bits, got 1180591620717411303424."),
+        ([[2**70], [1]], "column `x`, row 0: expected integers of 64 bits, got 1180591620717411303424."),
         (
             ["a", b"a"],
             "column `x`, row 1: expected text, as in the rows before, got bytes. Convert the column.",
+        ),
+        (
+            [np.zeros((2, 3, 3), np.uint8), np.zeros((2, 3, 3), np.float32)],
+            "column `x`, row 1: expected arrays of uint8 of shape (n, 3, 3), as in the rows before, got arrays of "
+            "float32 of shape (n, 3, 3). Convert the column.",
         ),
         (["a"] * 40 + [b"a"], "column `x`, row 40: expected text, got b'a'. Convert the column."),
     ],

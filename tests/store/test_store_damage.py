@@ -134,12 +134,12 @@ MANIFEST = "file FOLDER/manifest.json"
         ),
         (
             lambda m: m["shards"][0].update(file="../../secret.arrow"),
-            f"{MANIFEST}, shards[0].file: expected a name as part-00000.arrow, without a folder, got "
+            f"{MANIFEST}, shards[0].file: expected a name like part-00000.arrow, without a folder, got "
             f"'../../secret.arrow'. {AGAIN}",
         ),
         (
             lambda m: m["shards"][1].update(file="part-00000.arrow"),
-            f"{MANIFEST}, shards: expected files of different names, got ['part-00000.arrow', 'part-00000.arrow'",
+            f"{MANIFEST}, shards: expected files with different names, got ['part-00000.arrow', 'part-00000.arrow'",
         ),
         (
             lambda m: m["shards"][0].update(rows=-1),

@@ -21,7 +21,7 @@ RNG = np.random.default_rng(11)
 X = RNG.random((ROWS, 3), dtype=np.float32)
 ROW = np.arange(ROWS)
 VALUE = RNG.random((ROWS, 2)).astype("float32")
-LABELLED = np.where((ROW % 3 == 0)[:, None], np.nan, VALUE)
+LABELED = np.where((ROW % 3 == 0)[:, None], np.nan, VALUE)
 ODD = ROW % 2
 KIND = ROW % 3
 
@@ -254,7 +254,7 @@ def test_the_state_is_exact_where_keras_sends_batches_to_an_accelerator_ahead(mo
 def weighted(kind="dict"):
     """A feed with missing labels and class weights, its model, and what is right to log."""
     feed = ph.Feed(
-        {"x": X, "value": LABELLED, "odd": ODD, "kind": KIND},
+        {"x": X, "value": LABELED, "odd": ODD, "kind": KIND},
         inputs="x",
         heads={
             "value": ph.Regression(2, weight=0.5),
@@ -293,7 +293,7 @@ def right(model, kind="dict"):
 
 
 @pytest.mark.parametrize("kind", ["dict", "list"])
-def test_logs_are_means_over_what_is_labelled(kind):
+def test_logs_are_means_over_what_is_labeled(kind):
     feed, model = weighted(kind)
     wanted = {name: pytest.approx(value, rel=1e-3) for name, value in right(model, kind).items()}
     history = model.fit(feed, epochs=2, verbose=0, validation_data=feed.on(feed.source)).history
@@ -321,7 +321,7 @@ def test_every_kind_of_head_learns():
         "odd": ODD,
         "kind": KIND,
         "tags": np.stack([ODD, KIND == 0], 1).astype(int),
-        "value": LABELLED,
+        "value": LABELED,
         "mask": [None if row % 5 == 0 else mask[row] for row in ROW],
         "box": boxes,
         "point": boxes.reshape(ROWS, 2, 2),
@@ -337,7 +337,7 @@ def test_every_kind_of_head_learns():
     assert history["loss"][-1] < history["loss"][0]
 
 
-def test_a_mask_counts_where_it_is_labelled():
+def test_a_mask_counts_where_it_is_labeled():
     mask = RNG.integers(0, 2, (ROWS, 4, 4)).astype("uint8")
     feed = ph.Feed(
         {"x": X, "mask": [None if row % 3 == 0 else mask[row] for row in ROW], "value": VALUE},

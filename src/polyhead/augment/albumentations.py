@@ -1,4 +1,4 @@
-"""Runs pipelines of albumentations, which are recognised by their attributes; the library is never imported.
+"""Runs pipelines of albumentations, which are recognized by their attributes; the library is never imported.
 
 Seeding changes a pipeline, so each thread works on a copy of the user's. The copy differs from the original where the
 conventions of the two libraries differ:
@@ -61,17 +61,15 @@ def check_pipeline(pipeline: Any, place: str) -> None:
         (type(leaf).__name__ for leaf in _transforms_of(pipeline) if is_one_of(leaf, _TO_TENSORS)), None
     )
     if tensors is not None:
-        fix = (
-            "Leave it out: polyhead hands over images with channels last, and makes the tensors of the batch."
-        )
-        raise ContractError(Problem(place, "transforms that give back arrays (H, W, C)", tensors, fix))
+        fix = "Leave it out; polyhead passes images with channels last and makes the tensors itself."
+        raise ContractError(Problem(place, "transforms that return arrays (H, W, C)", tensors, fix))
     for name, expected in (("bboxes", "pascal_voc"), ("keypoints", "xy")):
         processor = pipeline.processors.get(name)
         found = getattr(getattr(processor, "params", None), "format", expected)
         if found != expected:
             raise ContractError(Problem(f"{place}, {name}", f'format="{expected}"', shown(found)))
     if not hasattr(pipeline, "set_random_seed"):
-        fix = "Use albumentations 1.4.19 or newer; what this one does is not the same in every run."
+        fix = "Use albumentations 1.4.19 or newer; older versions give other results in each run."
         warn(Problem(place, "a pipeline with set_random_seed", "none", fix))
 
 
@@ -213,7 +211,7 @@ class _Own:
     def _target(self, name: str, like: str, place: str, what: str) -> str:
         if name not in self._ready:
             if not hasattr(self.pipeline, "add_targets"):
-                fix = "Use albumentations 1.4.19 or newer, or a function of your own."
+                fix = "Use albumentations 1.4.19 or newer, or your own function."
                 raise ContractError(Problem(place, f"a pipeline that moves {what}", "one that does not", fix))
             for leaf in self._leaves:
                 leaf.add_targets({name: like})

@@ -19,7 +19,7 @@ _RESIZED_CROPS = {"CropAndPad", "RandomSizedBBoxSafeCrop", "_BaseRandomSizedCrop
 """Transforms that resize a crop; they scale coordinates, which is right only if these count from the edge."""
 
 NEAREST, NEAREST_EXACT = 0, 6
-"""OpenCV's codes for nearest-neighbour interpolation, by the edges and by the centers of pixels."""
+"""OpenCV's codes for nearest-neighbor interpolation, by the edges and by the centers of pixels."""
 
 _THIN = 0.01
 """The shortest side of a box in pixels; albumentations rejects boxes without area."""

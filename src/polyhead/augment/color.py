@@ -19,7 +19,7 @@ class Color(Photometric):
     Attributes:
         brightness: pixels are multiplied by up to ``1 ± brightness``, in [0, 1].
         contrast: distances from the middle of the range are multiplied by up to ``1 ± contrast``, in [0, 1].
-        saturation: distances from grey are multiplied by up to ``1 ± saturation``, in [0, 1].
+        saturation: distances from gray are multiplied by up to ``1 ± saturation``, in [0, 1].
         hue: colors are rotated on the color circle by up to ``± hue`` of a full turn, in [0, 0.5].
 
     >>> Color(0.2, contrast=0.2)
@@ -143,9 +143,9 @@ class Cutout(Photometric):
         object.__setattr__(self, "draws", 1 + 4 * int(self.holes))
 
     def parameters(self, drawn: np.ndarray, bits: np.ndarray) -> list[Any]:
-        centre, size = np.split(drawn[:, 1:].reshape(len(drawn), self.holes, 4), 2, 2)
+        center, size = np.split(drawn[:, 1:].reshape(len(drawn), self.holes, 4), 2, 2)
         half = (1 - size) * self.fraction / 2
-        holes = np.concatenate([centre - half, centre + half], 2)
+        holes = np.concatenate([center - half, center + half], 2)
         return [h if on else None for h, on in zip(holes, self.happens(drawn), strict=True)]
 
     def apply(self, pixels: np.ndarray, parameters: Any) -> np.ndarray:

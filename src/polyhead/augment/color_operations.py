@@ -1,6 +1,6 @@
 """The operations of photometric augmentations, pure functions of pixels and parameters.
 
-Pixels are ``(H, W, C)``, grey, RGB, RGBA, or another number of bands; uint8 in 0-255, uint16 in 0-65535, or floats in
+Pixels are ``(H, W, C)``, gray, RGB, RGBA, or another number of bands; uint8 in 0-255, uint16 in 0-65535, or floats in
 0-1. The result has the same dtype and range. Alpha does not change. On bands that are not colors only brightness and
 contrast have an effect. The argument may be overwritten.
 """
@@ -19,8 +19,8 @@ from polyhead.images.libraries import opencv
 LUMA = np.array([0.299, 0.587, 0.114])
 """The weights of red, green and blue in luma (ITU-R BT.601)."""
 
-# From RGB to luma and two axes of colour at right angles (YIQ, as NTSC television had it): turning those two
-# changes the hue and leaves luma and grey alone.
+# From RGB to luma and two axes of color at right angles (YIQ, as NTSC television had it): turning those two
+# changes the hue and leaves luma and gray alone.
 _YIQ = np.array([LUMA, [0.5959, -0.2746, -0.3213], [0.2115, -0.5227, 0.3112]])
 
 
@@ -32,8 +32,8 @@ def color_matrix(brightness: Any, contrast: Any, saturation: Any, hue: Any) -> n
     Args:
         brightness: a factor.
         contrast: a factor, about the middle of the range.
-        saturation: a factor; 0 makes grey.
-        hue: degrees on the circle of colours.
+        saturation: a factor; 0 makes gray.
+        hue: degrees on the circle of colors.
     """
     gain, contrast, saturation, hue = np.broadcast_arrays(
         *(np.asarray(v, np.float64).reshape(-1) for v in (brightness, contrast, saturation, hue))
@@ -57,7 +57,7 @@ def recolor(pixels: np.ndarray, matrix: np.ndarray) -> np.ndarray:
     """Apply a matrix of `color_matrix` in one pass."""
     cv2 = opencv()
     top, channels = top_of(pixels), pixels.shape[2]
-    if channels not in (3, 4):  # grey stays grey: every row of the matrix has the same sum
+    if channels not in (3, 4):  # gray stays gray: every row of the matrix has the same sum
         gain, offset = float(matrix[0, :3].sum()), float(matrix[0, 3])
         if pixels.dtype == np.uint8:
             table = np.clip(np.rint(np.arange(256) * gain + offset * top), 0, top).astype(np.uint8)

@@ -161,7 +161,7 @@ class Apply(Augmentation):
             return found
         missing = sorted(set(given) - self.takes) if self.takes is not None else []
         if missing:
-            fix = f"Take {' and '.join(f'`{m}`' for m in missing)} as well, and move them as the image moves."
+            fix = f"Take {' and '.join(f'`{m}`' for m in missing)} as well, and move them with the image."
             expected = "a function that takes all targets of the sample, or none"
             raise ContractError(Problem(self.place, expected, f"one without {', '.join(missing)}", fix))
         return self._call(given, key)
@@ -210,11 +210,13 @@ class Apply(Augmentation):
     def _advice(self, before: np.ndarray, found: Any) -> str:
         """The fix for an image or mask that was returned in another form."""
         if _channels_first(np.shape(found), before.shape):
-            return "Give it back with channels last, as image.transpose(1, 2, 0): polyhead makes the tensors itself."
+            return (
+                "Return it with channels last, image.transpose(1, 2, 0); polyhead makes the tensors itself."
+            )
         if not isinstance(found, np.ndarray):
-            return "Give back NumPy arrays: polyhead makes the tensors itself."
+            return "Return NumPy arrays; polyhead makes the tensors itself."
         if found.ndim == before.ndim - 1:
-            return "Keep as many channels, as image[..., None].repeat(3, axis=2) does for grey."
+            return "Keep as many channels, as image[..., None].repeat(3, axis=2) does for gray."
         if before.dtype.kind in "iu" and found.dtype.kind == "f":
             scaling = albumentations.scaling(self.function)
             what = f"Leave {scaling} out" if scaling else "Give back the dtype that came"

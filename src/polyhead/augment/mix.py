@@ -139,9 +139,9 @@ class CutMix(Mixer):
     def mixing(self, drawn: np.ndarray, happens: np.ndarray, size: tuple[int, int]) -> Mixing:
         frame = np.array([size[1], size[0]])
         half = np.sqrt(1 - beta_shares(self.alpha, drawn[:, :1])) * frame / 2
-        centre = drawn[:, 1:] * frame
-        low = np.floor(np.maximum(centre - half, 0) + 0.5).astype(np.int64)
-        high = np.floor(np.minimum(centre + half, frame) + 0.5).astype(np.int64)
+        center = drawn[:, 1:] * frame
+        low = np.floor(np.maximum(center - half, 0) + 0.5).astype(np.int64)
+        high = np.floor(np.minimum(center + half, frame) + 0.5).astype(np.int64)
         pasted = np.where(happens[:, None], np.concatenate([low, high], 1), 0)
         whole = np.broadcast_to(np.array([0, 0, *frame]), pasted.shape)
         share = _areas(pasted) / (size[0] * size[1])

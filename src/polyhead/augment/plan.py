@@ -250,7 +250,7 @@ def _lit(
     """Apply photometric augmentations; ``pixels`` may be overwritten."""
     found = pixels if pixels.ndim == 3 else pixels[..., None]
     if found.dtype not in (np.uint8, np.uint16, np.float32, np.float64):
-        fix = "Say photometric=False for images that are not light, or give uint8."
+        fix = "Use photometric=False for images whose values are not brightness, or give uint8."
         raise ContractError(
             Problem("augmentations", "images of uint8, uint16 or floats", str(found.dtype), fix)
         )

@@ -119,7 +119,7 @@ def unweighable(
     """Find losses with coarser values than the sample weights of the feed.
 
     Args:
-        losses: ``{head: LabelledMean}``.
+        losses: ``{head: LabeledMean}``.
         heads: of the feed, resolved.
         weighted: those that have sample weights.
         fine: those whose column of weights has one for each label of a row.
@@ -187,7 +187,7 @@ def diluted(
         if name in weighted and reduction in _MEANS:
             yield Problem(
                 place(head=name),
-                "a loss that is the mean over what is labelled",
+                "a loss that is the mean over what is labeled",
                 "the mean over the whole batch, which rows without a label make smaller",
                 "Say ph.compile(model, feed, optimizer=...).",
                 "diluted",

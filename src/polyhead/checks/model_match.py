@@ -146,7 +146,7 @@ def _signature(model: Any, inputs: Mapping[str, Input], batch_size: int) -> tupl
 
 
 def _first_line(error: Exception) -> str:
-    """The first line of an error, without Keras's prefaces and colours."""
+    """The first line of an error, without Keras's prefaces and colors."""
     lines = [line.strip() for line in re.sub(r"\x1b\[\d+m", "", str(error)).splitlines()]
     lines = [line for line in lines if line and not line.startswith(_KERAS_PREFACES)]
     return lines[0].rstrip(".") if lines else ""

@@ -57,10 +57,10 @@ def as_loss(given: Any) -> Loss:
     """
     import keras
 
-    from polyhead.keras_bridge.losses import LabelledMean
+    from polyhead.keras_bridge.losses import LabeledMean
 
     loss = keras.losses.get(given)
-    while isinstance(loss, LabelledMean):
+    while isinstance(loss, LabeledMean):
         loss = loss.loss
     function = getattr(loss, "fn", loss)
     module = getattr(function, "__module__", None) or type(function).__module__
@@ -213,7 +213,7 @@ def exchanged_heads(
     heads: Mapping[str, Head], applied: Mapping[str, str | None], seen: Mapping[str, ArrayStatistics]
 ) -> Iterator[Problem]:
     """Find two heads of one shape whose labels fit each other's outputs but not their own."""
-    names = [n for n in heads if n in seen and seen[n].labelled]
+    names = [n for n in heads if n in seen and seen[n].labeled]
     for i, one in enumerate(names):
         for other in names[i + 1 :]:
             if heads[one].output_shape != heads[other].output_shape:
@@ -245,7 +245,7 @@ def judge_labels(
     """
     yield from _spelled_alike(name, head)
     where = place(head=name)
-    if not seen.labelled:
+    if not seen.labeled:
         if seen.complete and seen.rows:
             clues = [f"given={head.given!r}"] * bool(head.given)
             clues += [f"missing={head.missing!r}"] * (head.missing is not None)
@@ -253,9 +253,9 @@ def judge_labels(
             found = f"none in {seen.rows:,} rows"
             yield Problem(where, "at least one label that counts", found, fix, "no-labels", warning=True)
         return
-    if seen.alike and seen.labelled >= FEW and (seen.complete or shuffled):
+    if seen.alike and seen.labeled >= FEW and (seen.complete or shuffled):
         value = f"{seen.low[0]:.6g}" if seen.low[0] == seen.high[0] else "the same label"
-        many = f"{'all' if seen.complete else 'the first'} {seen.labelled:,} labelled rows"
+        many = f"{'all' if seen.complete else 'the first'} {seen.labeled:,} labeled rows"
         fix = "There is nothing to learn from it: look at its column."
         yield Problem(where, "labels that differ", f"{value} in {many}", fix, "constant", warning=True)
         return
@@ -284,7 +284,7 @@ def judge_labels(
 
 
 def _spelled_alike(name: str, head: Head) -> Iterator[Problem]:
-    """Find learnt classes whose names differ only in spaces or case: likely one class, spelled in two ways."""
+    """Find learned classes whose names differ only in spaces or case: likely one class, spelled in two ways."""
     column, kind = head.columns(name)[0], head.inner
     what = "values" if kind.answers else "classes"
     other = (

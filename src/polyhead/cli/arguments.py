@@ -141,7 +141,7 @@ def _from_file(path: Path, name: str) -> Given:
 
 def _run_file(path: Path) -> dict[str, Any]:
     before = list(sys.path)
-    sys.path.insert(0, str(path.resolve().parent))  # a script can import its neighbours
+    sys.path.insert(0, str(path.resolve().parent))  # a script can import its neighbors
     try:
         return runpy.run_path(str(path), run_name=path.stem)
     except (Exception, SystemExit) as error:  # user code can raise anything

@@ -37,7 +37,7 @@ def run_demo(
     os.environ["KERAS_BACKEND"] = backend
     argv, path = sys.argv, list(sys.path)
     sys.argv = [str(script), str(seed)]
-    sys.path.insert(0, str(script.parent))  # a script can import its neighbours
+    sys.path.insert(0, str(script.parent))  # a script can import its neighbors
     try:
         runpy.run_path(str(script), run_name="__main__")
     finally:

@@ -1,1 +1,1 @@
-"""The values of one column, whatever holds them."""
+"""Columns: one type for arrays, lists, frames, Arrow data and files."""

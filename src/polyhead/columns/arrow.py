@@ -1,4 +1,4 @@
-"""Arrow columns as values: numbers as arrays, words as codes, ragged things as lists."""
+"""Converts Arrow columns: numbers to arrays, text to category codes, ragged lists to lists of arrays."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import numpy as np
 from polyhead.columns.lazy import Pieces, Stored
 from polyhead.columns.values import EXACT, LIMIT_BYTES, Coded, Values
 
-LARGE_ROW = 1024  # numbers in a row from which on a null is a None in a list, not a row of NaN
+LARGE_ROW = 1024  # with this many numbers in a row, a null becomes None in a list instead of a row of NaN
 
 
 def column_of(data: Any) -> Values | Stored:
-    """A pyarrow column as values; a large one of arrays stays in its pieces, as joining would copy them."""
+    """Convert a pyarrow column; a large one of arrays stays in chunks, because joining them would copy it."""
     import pyarrow as pa
 
     kind = data.type.storage_type if isinstance(data.type, pa.BaseExtensionType) else data.type
@@ -25,7 +25,7 @@ def column_of(data: Any) -> Values | Stored:
 
 
 def from_arrow(data: Any) -> Values:
-    """A pyarrow ``Array`` or ``ChunkedArray`` as values, without a copy where Arrow allows it.
+    """Convert a pyarrow ``Array`` or ``ChunkedArray``, without a copy where Arrow allows it.
 
     >>> import pyarrow as pa
     >>> from_arrow(pa.array([1, None])).tolist()
@@ -47,8 +47,8 @@ def from_arrow(data: Any) -> Values:
         return from_arrow(pa.chunked_array(plain, type=kind.value_type))
     if is_a.is_dictionary(kind):
         return _coded(data)
-    if is_a.is_string(kind) or is_a.is_large_string(kind) or _is_family(kind, "string_view"):
-        # 64-bit offsets, as pieces of a column together may pass the 2 GiB that 32-bit offsets reach
+    if is_a.is_string(kind) or is_a.is_large_string(kind) or _is_a(kind, "string_view"):
+        # 64-bit offsets, because all chunks together may exceed the 2 GiB that 32-bit offsets can address
         return _coded(data.cast(pa.large_string()).dictionary_encode())
     if is_a.is_decimal(kind):
         return from_arrow(data.cast(pa.float64()))
@@ -61,7 +61,7 @@ def from_arrow(data: Any) -> Values:
         return _numpy(data)
     if is_a.is_fixed_size_list(kind):
         return _fixed(_single(data))
-    if _is_family(kind, "list_view") or _is_family(kind, "large_list_view"):
+    if _is_a(kind, "list_view") or _is_a(kind, "large_list_view"):
         return from_arrow(data.cast(pa.large_list(kind.value_type)))
     if is_a.is_list(kind) or is_a.is_large_list(kind):
         return _ragged(_single(data.cast(pa.large_list(kind.value_type))))
@@ -69,27 +69,22 @@ def from_arrow(data: Any) -> Values:
     return values
 
 
-def _is_family(kind: Any, name: str) -> bool:
-    """Whether a type is of a family that older pyarrow does not know."""
+def _is_a(kind: Any, name: str) -> bool:
     import pyarrow as pa
 
-    known = getattr(pa.types, f"is_{name}", None)
-    return known is not None and bool(known(kind))
+    test = getattr(pa.types, f"is_{name}", None)  # older versions of pyarrow lack some types
+    return test is not None and bool(test(kind))
 
 
 def _single(data: Any) -> Any:
-    """A column as one Arrow array; a copy only where it is in several pieces."""
+    """Return a column as one Arrow array, copied only if it has several chunks."""
     import pyarrow as pa
 
     if not isinstance(data, pa.ChunkedArray):
         return data
-    return data.chunk(0) if data.num_chunks == 1 else pa.concat_arrays(data.chunks or [_empty(data.type)])
-
-
-def _empty(kind: Any) -> Any:
-    import pyarrow as pa
-
-    return pa.array([], kind)
+    return (
+        data.chunk(0) if data.num_chunks == 1 else pa.concat_arrays(data.chunks or [pa.array([], data.type)])
+    )
 
 
 def _numpy(data: Any) -> np.ndarray:
@@ -117,14 +112,10 @@ def _numbers_of_arrow(data: Any) -> Values:
 def _coded(data: Any) -> Coded:
     import pyarrow as pa
 
+    chunks = [data]
     if isinstance(data, pa.ChunkedArray):
-        data = data.unify_dictionaries()
-        chunks = data.chunks or [
-            pa.DictionaryArray.from_arrays(_empty(data.type.index_type), _empty(data.type.value_type))
-        ]
-    else:
-        chunks = [data]
-    codes = [np.asarray(c.indices.fill_null(-1).cast(pa.int32())) if _signed(c) else _wide(c) for c in chunks]
+        chunks = data.unify_dictionaries().chunks or [pa.array([], data.type)]
+    codes = [np.asarray(chunk.indices.cast(pa.int32()).fill_null(-1)) for chunk in chunks]
     categories = chunks[0].dictionary.to_pylist()
     joined = codes[0] if len(codes) == 1 else np.concatenate(codes)
     gaps = [i for i, value in enumerate(categories) if value is None or value != value]
@@ -133,20 +124,7 @@ def _coded(data: Any) -> Coded:
         table[gaps] = -1
         joined = np.append(table, np.int32(-1))[joined]
         categories = [value for i, value in enumerate(categories) if i not in set(gaps)]
-    return Coded(joined.astype(np.int32, copy=False), categories, bool(data.type.ordered))
-
-
-def _signed(chunk: Any) -> bool:
-    import pyarrow as pa
-
-    return bool(pa.types.is_signed_integer(chunk.type.index_type))
-
-
-def _wide(chunk: Any) -> np.ndarray:
-    """Unsigned codes, which cannot hold the -1 of a null, as int32."""
-    import pyarrow as pa
-
-    return np.asarray(chunk.indices.cast(pa.int64()).fill_null(-1)).astype(np.int32)
+    return Coded(joined, categories, bool(data.type.ordered))
 
 
 def _extension(data: Any, kind: Any) -> Values:
@@ -166,10 +144,10 @@ def _extension(data: Any, kind: Any) -> Values:
 
 
 def _fixed(array: Any) -> Values:
-    """A fixed-size list as ``(N, k, ...)``."""
+    """Convert fixed-size lists to an array ``(N, k, ...)``."""
     size = array.type.list_size
     there = np.asarray(array.is_valid())
-    full = array.drop_null() if array.null_count else array  # what stands under a null is not data
+    full = array.drop_null() if array.null_count else array  # the buffer under a null holds no data
     inner = from_arrow(full.values[full.offset * size : (full.offset + len(full)) * size])
     if not isinstance(inner, np.ndarray) or inner.dtype.kind not in "biuf":
         plain: list[Any] = array.to_pylist()
@@ -178,7 +156,7 @@ def _fixed(array: Any) -> Values:
     if len(full) == len(array):
         return rows
     if rows.dtype.kind != "f" and size * math.prod(inner.shape[1:]) >= LARGE_ROW:
-        # bytes of images would grow eightfold as floats
+        # as floats, the bytes of images would take eight times the memory
         left = iter(rows)
         return [next(left) if valid else None for valid in there.tolist()]
     out = np.full((len(array), *rows.shape[1:]), np.nan, rows.dtype if rows.dtype.kind == "f" else np.float64)
@@ -187,13 +165,13 @@ def _fixed(array: Any) -> Values:
 
 
 def _ragged(array: Any) -> list[Any]:
-    """A list column as a list of arrays, or None where null."""
+    """Convert variable-size lists to a list of arrays, with None for null."""
     import pyarrow as pa
 
     inner_kind = array.type.value_type
     inner = array.values
     nested = pa.types.is_list(inner_kind) or pa.types.is_large_list(inner_kind)
-    values = (_even(inner) if nested else None) if nested else from_arrow(inner)
+    values = _even(inner) if nested else from_arrow(inner)
     if not isinstance(values, np.ndarray) or values.dtype.kind == "O":
         plain: list[Any] = array.to_pylist()
         return plain
@@ -203,7 +181,7 @@ def _ragged(array: Any) -> list[Any]:
 
 
 def _even(inner: Any) -> np.ndarray | None:
-    """Lists that are all of one length (the four numbers of every box) as ``(M, k)``, else None."""
+    """Convert lists of equal length (the four numbers of every box) to ``(M, k)``; None if lengths differ."""
     import pyarrow as pa
 
     if inner.null_count or not len(inner):

@@ -18,17 +18,14 @@ TENSORS = ("torch", "tensorflow", "jax", "jaxlib", "keras")
 
 
 def as_column(name: str, values: Any) -> Values | Stored:
-    """A user's column, whatever holds it, as something that can be indexed by an array of row numbers.
+    """Make a user's column indexable by an array of row numbers.
 
-    NumPy arrays, lists, tensors, series of pandas and polars and Arrow arrays become values in memory, without a copy
-    where that is possible. Memory maps, HDF5 and zarr arrays and objects with batch indexing are read row by row.
-
-    Args:
-        name: of the column, for errors.
-        values: the column; one that was adapted already stays as it is.
+    NumPy arrays, lists, tensors, pandas and polars series and Arrow arrays become values in memory, without a copy
+    where possible. Memory maps, HDF5 and zarr arrays and objects with batch indexing are read batch by batch. A column
+    that has been converted already is returned unchanged.
 
     Raises:
-        DataError: for what has no length, or no entries that a row number finds.
+        DataError: if it has no length, or cannot be indexed by row numbers.
     """
     if isinstance(values, (Coded, Stored)):
         return values
@@ -54,7 +51,7 @@ def as_column(name: str, values: Any) -> Values | Stored:
         raise _no_column(name, values)
     if shape_of(values) is None and not hasattr(values, "__len__"):
         raise _no_column(name, values)
-    # h5py and zarr have a shape; anything else must prove that it takes a batch of row numbers
+    # h5py and zarr have a shape; for anything else, try whether it accepts a batch of row numbers
     batches = shape_of(values) is not None or _takes_batches(values)
     return OnDisk(name, values) if batches or not rows_in(name, values) else Items(name, values)
 
@@ -62,22 +59,17 @@ def as_column(name: str, values: Any) -> Values | Stored:
 def _takes_batches(values: Any) -> bool:
     try:
         return len(np.asarray(values[np.zeros(1, np.int64)])) == 1
-    except Exception:  # whatever the user's object says to an array of row numbers, it means no
+    except Exception:  # a user's object may raise anything
         return False
 
 
 def _from_tensor(name: str, values: Any) -> Any:
     try:
         return np.asarray(values)
-    except Exception as error:  # on another device, part of a graph that is trained, symbolic
-        raise DataError(
-            Problem(
-                place(column=name),
-                "a tensor that NumPy can read",
-                quoted_error(error),
-                "Give a NumPy array; for torch: tensor.detach().cpu().numpy().",
-            )
-        ) from error
+    except Exception as error:  # on another device, requires grad, symbolic
+        fix = "Give a NumPy array; for torch: tensor.detach().cpu().numpy()."
+        found = quoted_error(error)
+        raise DataError(Problem(place(column=name), "a tensor that NumPy can read", found, fix)) from error
 
 
 def _no_column(name: str, values: Any) -> DataError:
@@ -86,13 +78,13 @@ def _no_column(name: str, values: Any) -> DataError:
         found = f"a single number, {shown(values.item())}"
     elif isinstance(values, Iterator):
         found = f"a {type(values).__name__}, which has no length"
-        fix = "Make it an array or a list first, or write a Source with __len__ and read."
+        fix = "Convert it to an array or a list, or write a Source with __len__ and read."
     elif isinstance(values, (set, frozenset)):
-        fix = "A set has no order: give a list."
+        fix = "A set has no order; give a list."
     elif hasattr(values, "keys"):
         found = f"a mapping of {', '.join(map(str, values.keys())) or 'nothing'}"
-        fix = "Give each of its entries as a column of its own."
-    expected = "one entry a row: an array, a list, or anything with a length and batch indexing"
+        fix = "Give each of its entries as a separate column."
+    expected = "one entry per row: an array, a list, or anything with a length and batch indexing"
     return DataError(Problem(place(column=name), expected, found, fix))
 
 

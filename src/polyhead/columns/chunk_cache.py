@@ -1,4 +1,4 @@
-"""A column that is stored in chunks, with the chunks that were read last kept."""
+"""Caches the chunks of a chunked column (HDF5, zarr) that were read last."""
 
 from __future__ import annotations
 
@@ -16,12 +16,14 @@ MOST, LEAST = 128, 16
 
 
 class Chunked(Stored):
-    """Reads whole chunks, and keeps the last ones: where rows come in blocks, each chunk is read once an epoch.
+    """Reads whole chunks and keeps the last ones, so that block shuffling reads each chunk once per epoch.
+
+    It keeps as many chunks as fit in a quarter of a gigabyte, at least 16 and at most 128. Threads that need the same
+    chunk at the same time read it once.
 
     Args:
-        column: on a disk.
-        rows: of a chunk. As many chunks are kept as a quarter of a gigabyte holds, but 16 at least and 128 at most.
-            Threads that ask for one chunk at once read it once.
+        column: the column on disk.
+        rows: the rows of a chunk.
     """
 
     def __init__(self, column: OnDisk, rows: int) -> None:

@@ -1,4 +1,4 @@
-"""Columns of pandas, polars and pyarrow as values."""
+"""Converts columns of pandas, polars and pyarrow."""
 
 from __future__ import annotations
 
@@ -11,10 +11,7 @@ from polyhead.columns.values import Coded, Values, from_list
 
 
 def from_series(values: Any) -> Values | Stored | None:
-    """A pandas, polars or pyarrow column as values; None for anything else.
-
-    A frame given as one column is taken as a matrix, ``(N, columns)``.
-    """
+    """Convert a pandas, polars or pyarrow column; a frame becomes a matrix ``(N, columns)``, anything else None."""
     family, names = family_of(values)
     if family == "pyarrow" and names & {"Array", "ChunkedArray"}:
         from polyhead.columns.arrow import column_of
@@ -30,7 +27,7 @@ def from_series(values: Any) -> Values | Stored | None:
 
 
 def family_of(obj: Any) -> tuple[str, set[str]]:
-    """Which library's object this is, and the names of its classes; looks at the type only."""
+    """Return the library that an object belongs to and the names of its classes, without importing the library."""
     for family in ("pandas", "polars", "pyarrow"):
         names = {c.__name__ for c in type(obj).__mro__ if c.__module__.split(".", 1)[0] == family}
         if names:
@@ -48,7 +45,9 @@ def _from_pandas(series: Any) -> Values:
     if isinstance(dtype, np.dtype) and dtype.kind != "O":
         return np.asarray(series.to_numpy())
     some = (series.iloc if hasattr(series, "iloc") else series)[:64]
-    if not any(hasattr(v, "__len__") and not isinstance(v, str) for v in some):  # arrays stay what they are
+    if not any(
+        hasattr(v, "__len__") and not isinstance(v, str) for v in some
+    ):  # Arrow would turn arrays into lists
         from polyhead.columns.arrow import from_arrow
 
         values = _try_arrow(series)

@@ -1,4 +1,4 @@
-"""Images of Pillow as values: told from others without importing Pillow, and read like the files they came from."""
+"""Pillow images as values: recognized without importing Pillow, and read as the files that they were opened from."""
 
 from __future__ import annotations
 
@@ -9,39 +9,39 @@ import threading
 from typing import Any
 
 READS = threading.RLock()
-"""Held while an image is read or decoded: each moves in its file and keeps what it decoded, also for other threads."""
+"""Held while an image is read or decoded, because Pillow images share a file position and decoded pixels."""
 
 
 def is_pillow(value: Any) -> bool:
-    """Whether a value is an image of Pillow."""
+    """Whether a value is a Pillow image."""
     Image = sys.modules.get("PIL.Image")
     return Image is not None and isinstance(value, Image.Image)
 
 
 def file_of(image: Any) -> str:
-    """The file that an image was opened from; an empty text where that is not known."""
+    """Return the path that an image was opened from, or an empty string if unknown."""
     name = getattr(image, "filename", "")
     return name if isinstance(name, str) else ""
 
 
 def content(image: Any) -> bytes | None:
-    """The file of an image that was opened and is not decoded yet, or that has several frames.
+    """Return the bytes of the file of an image that has not been decoded yet, or that has several frames.
 
-    So it is read with all its bits and checks, and stays as it is. None for an image whose pixels are in memory: they
-    may have been changed, and are what counts.
+    Decoding these bytes ourselves keeps all bits and checks, and leaves the image unchanged. Returns None if the pixels
+    are in memory, as they may have been changed since.
     """
     if not hasattr(image, "tile"):
         return None
     with READS:
         decoded = image.__dict__.get("_im", image.__dict__.get("im")) is not None
-        smaller: Any = getattr(
+        draft: Any = getattr(
             image, "decoderconfig", None
-        )  # of a JPEG that is to be decoded at less than its size
-        if smaller or (decoded and frames(image) < 2):
+        )  # set by Image.draft(): a JPEG decoded at a smaller size
+        if draft or (decoded and frames(image) < 2):
             return None
         opened: list[Any] = [getattr(image, "fp", None), getattr(image, "_fp", None)]
         for file in opened:
-            with contextlib.suppress(Exception):  # closed, or none at all
+            with contextlib.suppress(Exception):  # closed, or None
                 at = file.tell()
                 try:
                     file.seek(0)
@@ -54,17 +54,17 @@ def content(image: Any) -> bytes | None:
 
 
 def frames(image: Any) -> int:
-    """The number of frames that an image has; 1 for photographs with smaller pictures behind them."""
+    """Return the number of frames of an image; 1 for MPO, whose further frames are previews."""
     if getattr(image, "format", None) == "MPO":
         return 1
     try:
         return int(getattr(image, "n_frames", 1))
-    except Exception:  # it counts them in its file, which may be closed
+    except Exception:  # Pillow counts them in the file, which may be closed
         return 1
 
 
 def identity(image: Any) -> str:
-    """A text that is another one where an image is another one."""
+    """Return a hash of an image's content."""
     found = content(image)
     if found is None:
         with READS:

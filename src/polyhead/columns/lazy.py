@@ -1,10 +1,12 @@
-"""Columns that are not plain values: on a disk, item by item, masked, or in pieces."""
+"""Columns that are read when needed: on disk, from objects without batch indexing, masked, or in chunks."""
 
 from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from functools import partial
+from collections.abc import Callable, Sequence
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -14,35 +16,37 @@ from polyhead.columns.values import LIMIT_BYTES, Coded, Values, from_list, join,
 from polyhead.errors import DataError, Problem, place
 
 GAP_BYTES = 8192
-"""A slice is read in place of row numbers up to so many bytes for each row that is asked for."""
+"""A slice is read instead of single rows if that costs at most this many bytes per requested row."""
+
+
+KEEP_OPEN = "Keep it open while its rows are read."
 
 
 class Stored(ABC):
-    """A column whose rows are read, or converted, when they are asked for; from several threads at once."""
+    """A column whose rows are read or converted on request, possibly from several threads at once."""
 
     @abstractmethod
-    def __len__(self) -> int:
-        """The number of rows."""
+    def __len__(self) -> int: ...
 
     @abstractmethod
     def take(self, ids: np.ndarray) -> Values:
-        """The entries at ``ids``, in that order."""
+        """Return the entries at ``ids``, in that order."""
 
     def whole(self) -> Values | None:
-        """All entries if they are in memory and no larger than labels are, else None."""
+        """Return all entries if they are in memory and take at most `LIMIT_BYTES`, else None."""
         return None
 
 
 class OnDisk(Stored):
-    """An h5py dataset, a zarr array, a memory map or the like, which takes an array of row numbers.
+    """An h5py dataset, zarr array, memory map or similar, indexed by an array of row numbers.
 
-    It is read in sorted order, each row once, and given back in the order asked.
+    Rows are read in ascending order, each once, and returned in the order requested.
     """
 
     def __init__(self, name: str, values: Any) -> None:
         self._name, self._length = name, rows_in(name, values)
         self._origin = values
-        # the plain array under a memory map, so that batches are plain arrays too
+        # the plain array of a memory map, so that batches are plain arrays too
         self._values = np.asarray(values) if isinstance(values, np.ndarray) else _decoded(values)
         self._slices = hasattr(values, "shape")
         self._row_bytes = _file_row_bytes(values)
@@ -64,14 +68,14 @@ class OnDisk(Stored):
 
     def _read(self, rows: np.ndarray) -> Values:
         first, last = (int(rows[0]), int(rows[-1]) + 1) if len(rows) else (0, 0)
-        # a slice is far quicker than row numbers are, even where much of it is thrown away
+        # a slice is much faster than row numbers, even if most of it is dropped
         span = last - first
         near = span <= 2 * len(rows) or span * self._row_bytes <= GAP_BYTES * len(rows)
         dense = self._slices and near
         try:
             found = self._values[first:last] if dense else self._index(rows)
             values = found if isinstance(found, Coded) else self._as_values(found)
-        except Exception as error:  # whatever a file, or a user's object, may say
+        except Exception as error:  # a file or a user's object may raise anything
             raise self._unreadable(error, first) from error
         asked = last - first if dense else len(rows)
         if len(values) != asked:
@@ -88,19 +92,18 @@ class OnDisk(Stored):
             return from_list(list(found))
         if isinstance(found, np.ma.MaskedArray):
             return unmasked(found)
-        if hasattr(found, "toarray"):  # SciPy's sparse matrices, which become dense batch by batch
+        if hasattr(found, "toarray"):  # a sparse matrix of SciPy
             found = found.toarray()
-        # a slice of a memory map is a window on the file: a batch must be the reader's own
+        # a slice of a memory map is a view of the file, but a batch must be writable
         array = np.array(found) if isinstance(self._values, np.ndarray) else np.asarray(found)
         if not array.ndim:
-            raise TypeError(f"no rows, but one {type(found).__name__}")
+            raise TypeError(f"a single {type(found).__name__} instead of rows")
         return array
 
     def _unreadable(self, error: Exception, row: int) -> DataError:
         where = place(column=self._name, row=row)
         if _closed(self._origin):
-            fix = "Keep it open for as long as its rows are read."
-            return DataError(Problem(where, "an open file", "a closed HDF5 file", fix))
+            return DataError(Problem(where, "an open file", "a closed HDF5 file", KEEP_OPEN))
         return DataError(Problem(where, "readable rows", quoted_error(error)))
 
 
@@ -109,12 +112,12 @@ def _on_disk_again(name: str, how: str, arguments: Any) -> OnDisk:
 
 
 def quoted_error(error: Exception) -> str:
-    """An error of another library as ours quote it."""
+    """Return an error of another library as our messages quote it."""
     return f"{type(error).__name__}: {error}".rstrip(".")
 
 
 class Items(Stored):
-    """An object that gives one entry at a time, such as a dataset class of one's own."""
+    """An object that returns one entry at a time, such as a user's dataset class."""
 
     def __init__(self, name: str, values: Any) -> None:
         self._name, self._values, self._length = name, values, rows_in(name, values)
@@ -127,14 +130,14 @@ class Items(Stored):
         for i in ids.tolist():
             try:
                 found.append(self._values[i])
-            except Exception as error:  # whatever a user's object may say
+            except Exception as error:  # a user's object may raise anything
                 where = place(column=self._name, row=i)
                 raise DataError(Problem(where, "a readable row", quoted_error(error))) from error
         return from_list(found)
 
 
 class Masked(Stored):
-    """A masked array too large to be copied; what is masked becomes NaN or None, batch by batch."""
+    """A masked array too large to copy; masked entries become NaN or None batch by batch."""
 
     def __init__(self, values: Any) -> None:
         self._values = values
@@ -145,12 +148,12 @@ class Masked(Stored):
     def take(self, ids: np.ndarray) -> Values:
         found = unmasked(self._values[ids])
         if isinstance(found, np.ndarray) and found.dtype.kind in "biu":
-            return found.astype(np.float64)  # as it is in a batch where something is missing
+            return found.astype(np.float64)  # the dtype of batches in which an entry is masked
         return found
 
 
 class Pieces(Stored):
-    """A column in pieces end to end, which are not copied into one."""
+    """A column of several pieces end to end, read without joining them."""
 
     def __init__(self, parts: Sequence[Values | Stored]) -> None:
         self._parts = parts
@@ -168,8 +171,40 @@ class Pieces(Stored):
         return join(found) if len(found) == len(parts) and sum(map(size, found)) <= LIMIT_BYTES else None
 
 
+class Late(Stored):
+    """A column that is loaded when it is first used, once."""
+
+    def __init__(self, rows: int, load: Callable[[], Values | Stored]) -> None:
+        self._rows, self._load, self._lock = rows, load, Lock()
+        self._loaded: Values | Stored | None = None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Late, (self._rows, partial(_same, self._column()))
+
+    def __len__(self) -> int:
+        return self._rows
+
+    def take(self, ids: np.ndarray) -> Values:
+        return entries(self._column(), ids)
+
+    def whole(self) -> Values | None:
+        return whole(self._column())
+
+    def _column(self) -> Values | Stored:
+        if self._loaded is None:
+            with self._lock:
+                if self._loaded is None:
+                    self._loaded = self._load()
+                    del self._load  # releases the file or table that it reads
+        return self._loaded
+
+
+def _same(values: Values | Stored) -> Values | Stored:
+    return values
+
+
 def gather(ends: np.ndarray, ids: np.ndarray, read: Any) -> Any:
-    """Rows of several pieces that stand end to end: ``read(piece, rows)`` for each piece that is asked."""
+    """Return rows of several pieces end to end, calling ``read(piece, rows)`` for each piece that is needed."""
     which = np.searchsorted(ends, ids, side="right")
     parts = []
     for part in np.unique(which).tolist():
@@ -181,42 +216,38 @@ def gather(ends: np.ndarray, ids: np.ndarray, read: Any) -> Any:
 
 
 def entries(column: Values | Stored, ids: np.ndarray) -> Values:
-    """The entries at ``ids`` of whatever a column is."""
+    """Return the entries at ``ids`` of any column."""
     return column.take(ids) if isinstance(column, Stored) else take(column, ids)
 
 
 def whole(column: Values | Stored) -> Values | None:
-    """All of a column if it is in memory, else None."""
+    """Return all of a column if it is in memory, else None."""
     return column.whole() if isinstance(column, Stored) else column
 
 
 def rows_in(name: str, values: Any) -> int:
-    """The length of a column, as its shape or itself says.
-
-    Raises:
-        DataError: for what has none.
-    """
+    """Return the length of a column; raise a `DataError` if it has none."""
     try:
         shape = getattr(values, "shape", None)  # zarr's arrays have a shape, and since zarr 3 no len()
         return len(values) if shape is None else int(shape[0])
-    except Exception as error:  # a closed file, a scalar dataset, a sparse matrix: each has its own
+    except Exception as error:  # closed files, scalar datasets and sparse matrices each raise another error
         if _closed(values):
-            fix = "Keep it open for as long as its rows are read."
-            raise DataError(Problem(place(column=name), "an open file", "a closed HDF5 file", fix)) from None
+            where = place(column=name)
+            raise DataError(Problem(where, "an open file", "a closed HDF5 file", KEEP_OPEN)) from None
         found = f"a scalar of type {type(values).__name__}" if shape_of(values) == () else repr(error)
-        raise DataError(Problem(place(column=name), "one entry a row", found)) from error
+        raise DataError(Problem(place(column=name), "one entry per row", found)) from error
 
 
 def shape_of(values: Any) -> tuple[int, ...] | None:
-    """The shape of a column if it says one."""
+    """Return the shape of a column, or None if it has none."""
     try:
         return tuple(values.shape)
-    except Exception:  # no shape, or none that can be had
+    except Exception:  # no shape, or a closed file
         return None
 
 
 def _file_row_bytes(values: Any) -> float:
-    """The bytes of a row that a file holds; infinite where a slice would be no gain, as in memory maps."""
+    """Return the bytes of a row in a file; infinite where slices are no faster than rows, as in memory maps."""
     shape, dtype = shape_of(values), getattr(values, "dtype", None)
     if isinstance(values, np.ndarray) or not shape or not isinstance(dtype, np.dtype) or dtype.kind == "O":
         return math.inf
@@ -228,12 +259,12 @@ def _closed(values: Any) -> bool:
 
 
 def _decoded(values: Any) -> Any:
-    """An HDF5 dataset of strings as one that gives strings; else the values as they are."""
+    """Make an HDF5 dataset of text return strings; leave anything else as it is."""
     if type(values).__module__.startswith("h5py") and hasattr(values, "asstr"):
         import h5py
 
         text = h5py.check_string_dtype(values.dtype)
-        # ASCII of variable length is how h5py stores bytes, which may be encoded images
+        # h5py stores bytes, such as encoded images, as ASCII of variable length
         if text is not None and (text.encoding == "utf-8" or text.length is not None):
             return values.asstr()
     return values

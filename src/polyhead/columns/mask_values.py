@@ -1,6 +1,6 @@
-"""Masks as annotation files hold them, drawn when they are asked for.
+"""Masks in the formats of annotation files, drawn on request.
 
-Pixel (row i, column j) covers [j, j+1) x [i, i+1): it belongs to a polygon where its centre lies inside.
+Pixel (row i, column j) covers [j, j+1) x [i, i+1); it belongs to a polygon if its center is inside.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 from polyhead.errors import DataError, Problem, place, shown
 
 VOID = -1
-"""The class of pixels without a label in what `Panoptic.to_mask` gives."""
+"""The class of pixels without a label in the result of `Panoptic.to_mask`."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -24,8 +24,8 @@ class Polygons:
 
     Attributes:
         size: ``(height, width)`` of the image.
-        rings: float64 ``(n, 2)`` each, corners ``(x, y)`` in pixels, n at least 3. Where a ring crosses
-            itself, what it encloses twice is outside.
+        rings: float64 ``(n, 2)`` each, corners ``(x, y)`` in pixels, n at least 3. If a ring crosses itself, an area
+            that it encloses twice is outside.
 
     >>> square = Polygons((3, 4), [[[1, 0], [3, 0], [3, 2], [1, 2]]])
     >>> square
@@ -42,20 +42,20 @@ class Polygons:
         rings = tuple(np.array(ring, np.float64) for ring in self.rings)
         for ring in rings:
             if ring.ndim != 2 or ring.shape[1] != 2 or len(ring) < 3 or not np.isfinite(ring).all():
-                expected = "rings of at least three corners (x, y), finite"
+                expected = "rings of at least three finite corners (x, y)"
                 raise DataError(Problem("Polygons(rings=)", expected, shown(ring.tolist())))
             ring.flags.writeable = False
         object.__setattr__(self, "rings", rings)
 
     def to_mask(self) -> np.ndarray:
-        """The pixels whose centre lies inside one of the rings, uint8 ``(H, W)`` of 0 and 1."""
+        """Return the pixels whose center is inside one of the rings, uint8 ``(H, W)`` of 0 and 1."""
         mask = np.zeros(self.size, np.uint8)
         for ring in self.rings:
             _fill_ring(mask, ring)
         return mask
 
     def resized(self, size: tuple[int, int]) -> Polygons:
-        """The same mask on the image at another size.
+        """Return the mask for the image resized to ``(height, width)``.
 
         >>> Polygons((4, 8), [[[2, 0], [6, 0], [6, 4]]]).resized((2, 4)).rings[0].tolist()
         [[1.0, 0.0], [3.0, 0.0], [3.0, 2.0]]
@@ -64,7 +64,7 @@ class Polygons:
         return Polygons(size, tuple(ring * scale for ring in self.rings))
 
     def box(self) -> np.ndarray:
-        """The box around all corners, float64 ``(4,)`` of ``xyxy``."""
+        """Return the box around all corners, ``xyxy``, float64 ``(4,)``."""
         corners = np.concatenate(self.rings)
         return np.concatenate([corners.min(axis=0), corners.max(axis=0)])
 
@@ -74,12 +74,12 @@ class Polygons:
 
 
 def _fill_ring(mask: np.ndarray, ring: np.ndarray) -> None:
-    """Set the pixels of a mask whose centre lies inside a ring: even-odd, all scan lines at once."""
+    """Set the pixels whose center is inside a ring, by the even-odd rule, for all scan lines at once."""
     height, width = mask.shape
     x0, y0 = ring.T
     x1, y1 = np.roll(ring, -1, axis=0).T
-    # an edge crosses the centres of rows [first, last); the first pixel to the right of it is the one whose
-    # centre is not left of the crossing
+    # an edge crosses the centers of rows [first, last); the first pixel on its right is the first whose center is
+    # not left of the crossing
     first = np.clip(np.ceil(np.minimum(y0, y1) - 0.5), 0, height).astype(np.int64)
     last = np.clip(np.ceil(np.maximum(y0, y1) - 0.5), 0, height).astype(np.int64)
     spans = last - first
@@ -102,15 +102,15 @@ def _fill_ring(mask: np.ndarray, ring: np.ndarray) -> None:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Rle:
-    """The mask of one object as COCO's run lengths, which go down the columns.
+    """The mask of one object as COCO's run lengths, column by column.
 
     Attributes:
         size: ``(height, width)`` of the image.
-        counts: the lengths of runs of 0 and 1 in turn, beginning with 0, as numbers or as COCO's compressed
-            string; kept as int64 ``(n,)``.
+        counts: the lengths of alternating runs of 0 and 1, starting with 0, as numbers or as COCO's compressed string;
+            stored as int64 ``(n,)``.
 
     Raises:
-        DataError: for a string that is none, negative lengths, or lengths that do not add up to the size.
+        DataError: if the string is invalid, or the lengths are negative or don't add up to the size.
 
     >>> Rle((2, 3), [1, 2, 3])
     Rle((2, 3), 2 pixels)
@@ -135,13 +135,13 @@ class Rle:
         object.__setattr__(self, "counts", counts)
 
     def to_mask(self) -> np.ndarray:
-        """The pixels of the object, uint8 ``(H, W)`` of 0 and 1."""
+        """Return the pixels of the object, uint8 ``(H, W)`` of 0 and 1."""
         values = np.zeros(len(self.counts), np.uint8)
         values[1::2] = 1
         return np.ascontiguousarray(np.repeat(values, self.counts).reshape(self.size[1], self.size[0]).T)
 
     def resized(self, size: tuple[int, int]) -> Rle:
-        """The same mask on the image at another size: each pixel as the old one under its centre.
+        """Return the mask for the image resized to ``(height, width)``, by the nearest pixel.
 
         >>> Rle((2, 4), [2, 4, 2]).resized((1, 2))
         Rle((1, 2), 1 pixel)
@@ -150,25 +150,25 @@ class Rle:
             np.floor((np.arange(new) + 0.5) * old / new).astype(np.int64)
             for new, old in zip(size, self.size, strict=True)
         )
-        # by the runs alone, as what the annotation says of its size may be more than a memory holds
+        # from the runs alone, because the size in a damaged annotation may not fit in memory
         runs = np.searchsorted(np.cumsum(self.counts), columns[:, None] * self.size[0] + rows, side="right")
         down = (runs & 1).reshape(-1)
         changes = np.flatnonzero(np.diff(down, prepend=0))
         return Rle(size, np.diff(changes, prepend=0, append=down.size))
 
     def area(self) -> int:
-        """The number of its pixels."""
+        """Return the number of pixels."""
         return int(self.counts[1::2].sum())
 
     def box(self) -> np.ndarray:
-        """The box around its pixels, float64 ``(4,)`` of ``xyxy``; all zero where there are none."""
+        """Return the box around its pixels, ``xyxy``, float64 ``(4,)``; all zero if there are none."""
         ends = np.cumsum(self.counts)
         first, last = (ends - self.counts)[1::2], ends[1::2] - 1
         first, last = first[last >= first], last[last >= first]
         if not len(first):
             return np.zeros(4)
         height = self.size[0]
-        over = first // height != last // height  # a run that goes on at the top of the next column
+        over = first // height != last // height  # a run that continues at the top of the next column
         top = 0 if over.any() else (first % height).min()
         bottom = height if over.any() else (last % height).max() + 1
         return np.array([first[0] // height, top, last[-1] // height + 1, bottom], np.float64)
@@ -183,28 +183,22 @@ def _run_lengths(counts: Any) -> np.ndarray:
         found = np.array(counts)
         if found.ndim == 1 and (not found.size or found.dtype.kind in "iu"):
             return found.astype(np.int64)
-    except (ValueError, OverflowError):  # lists in lists, numbers beyond 64 bits
+    except (ValueError, OverflowError):  # nested lists, numbers of more than 64 bits
         pass
-    raise DataError(Problem("Rle(counts=)", "whole numbers, or COCO's string of them", shown(counts)))
+    raise DataError(Problem("Rle(counts=)", "integers, or COCO's compressed string", shown(counts)))
 
 
 def _uncompressed(text: str | bytes) -> np.ndarray:
-    """COCO's string as run lengths: base 32, sign last, from the fourth on the difference to the one before last."""
-    try:
-        codes = np.frombuffer(text.encode("ascii") if isinstance(text, str) else text, np.uint8) - np.int64(
-            48
-        )
-    except UnicodeEncodeError:
-        codes = np.array([-1])
-    last = codes & 32 == 0
-    if len(codes) and (codes.min() < 0 or codes.max() > 63 or not last[-1]):
-        raise DataError(Problem("Rle(counts=)", "COCO's string of run lengths", shown(text)))
+    """Decode COCO's string: base 32, sign in the last digit, differences to the count before last from the 4th on."""
+    raw = text.encode(errors="surrogatepass") if isinstance(text, str) else text
+    codes = np.frombuffer(raw, np.uint8) - np.int64(48)
     if not len(codes):
         return np.zeros(0, np.int64)
+    last = codes & 32 == 0
     starts = np.concatenate([[0], np.flatnonzero(last)[:-1] + 1])
     digit = np.arange(len(codes)) - np.repeat(starts, np.diff([*starts, len(codes)]))
-    if digit.max() > 11:
-        raise DataError(Problem("Rle(counts=)", "COCO's string of run lengths", shown(text)))
+    if codes.min() < 0 or codes.max() > 63 or not last[-1] or digit.max() > 11:
+        raise DataError(Problem("Rle(counts=)", "COCO's compressed string", shown(text)))
     values = np.add.reduceat((codes & 31) << (5 * digit), starts)
     negative = codes[last] & 16 != 0
     values[negative] -= np.int64(1) << (5 * (digit[last][negative] + 1))
@@ -218,7 +212,7 @@ class Panoptic:
     """The panoptic annotation of one image: a PNG of segment ids, and the class of each segment.
 
     Attributes:
-        path: of the PNG, or its bytes; its colours are the ids: red + 256 green + 65536 blue, 0 where there is no
+        path: the path of the PNG, or its bytes. Its colors encode the ids: red + 256 green + 65536 blue, 0 for no
             segment.
         size: ``(height, width)`` of the image.
         classes: ``{segment id: class id}``.
@@ -239,42 +233,35 @@ class Panoptic:
         object.__setattr__(self, "size", _mask_size("Panoptic(size=)", self.size))
         object.__setattr__(self, "classes", dict(self.classes))
 
-    def segments(self, colours: np.ndarray) -> np.ndarray:
-        """The segment id of each pixel, int32 ``(H, W)``, 0 where there is none.
+    def segments(self, colors: np.ndarray) -> np.ndarray:
+        """Return the segment id of each pixel, int32 ``(H, W)``, 0 for none.
 
         Args:
-            colours: uint8 ``(H, W, 3)``, the decoded PNG as RGB.
+            colors: uint8 ``(H, W, 3)``, the decoded PNG as RGB.
 
         Raises:
-            DataError: for another shape or dtype than that.
+            DataError: for another shape or dtype.
         """
-        if colours.shape != (*self.size, 3) or colours.dtype != np.uint8:
-            expected = f"RGB pixels, uint8 of shape {(*self.size, 3)}, as the annotation says"
-            found = f"{colours.dtype} of shape {colours.shape}"
+        if colors.shape != (*self.size, 3) or colors.dtype != np.uint8:
+            expected = f"RGB pixels, uint8 of shape {(*self.size, 3)}, as in the annotation"
+            found = f"{colors.dtype} of shape {colors.shape}"
             raise DataError(Problem(place(file=_name(self.path)), expected, found, code="panoptic-size"))
-        return colours.astype(np.int32) @ np.array([1, 256, 65536], np.int32)
+        return colors.astype(np.int32) @ np.array([1, 256, 65536], np.int32)
 
-    def to_mask(self, colours: np.ndarray) -> np.ndarray:
-        """The class id of each pixel, int32 ``(H, W)``; -1 where there is no segment: ``Mask(missing=-1)``.
+    def to_mask(self, colors: np.ndarray) -> np.ndarray:
+        """Return the class id of each pixel, int32 ``(H, W)``; -1 for no segment, as in ``Mask(missing=-1)``.
 
         Args:
-            colours: uint8 ``(H, W, 3)``, the decoded PNG as RGB.
+            colors: uint8 ``(H, W, 3)``, the decoded PNG as RGB.
 
         Raises:
-            DataError: for another shape or dtype, or a segment that the annotation does not list.
+            DataError: for another shape or dtype, or a segment that the annotation doesn't list.
         """
-        ids, places = np.unique(self.segments(colours), return_inverse=True)
+        ids, places = np.unique(self.segments(colors), return_inverse=True)
         unknown = [i for i in ids.tolist() if i and i not in self.classes]
         if unknown:
-            found = f"{shown(unknown)} beside them"
-            raise DataError(
-                Problem(
-                    place(file=_name(self.path)),
-                    "the segments that the annotation lists",
-                    found,
-                    code="panoptic-segment",
-                )
-            )
+            found = f"the PNG has segments that the annotation doesn't list: {shown(unknown)}"
+            raise DataError(Problem(place(file=_name(self.path)), "", found, code="panoptic-segment"))
         table = np.array([self.classes.get(i, VOID) for i in ids.tolist()], np.int32)
         return table[places.reshape(self.size)]
 
@@ -288,8 +275,8 @@ class Segment:
     """The mask of one object of a panoptic PNG.
 
     Attributes:
-        of: the annotation of its image.
-        number: the id of its segment.
+        of: the annotation of the image.
+        number: the id of the segment.
 
     >>> segments = Panoptic("a.png", (1, 3), {257: 7, 2: 7})
     >>> Segment(segments, 257).to_mask(np.array([[[1, 1, 0], [2, 0, 0], [0, 0, 0]]], np.uint8)).tolist()
@@ -309,24 +296,24 @@ class Segment:
         """``(height, width)`` of the image."""
         return self.of.size
 
-    def segments(self, colours: np.ndarray) -> np.ndarray:
-        """The segment id of each pixel: see `Panoptic.segments`."""
-        return self.of.segments(colours)
+    def segments(self, colors: np.ndarray) -> np.ndarray:
+        """Return the segment id of each pixel; see `Panoptic.segments`."""
+        return self.of.segments(colors)
 
-    def to_mask(self, colours: np.ndarray) -> np.ndarray:
-        """1 in the object, 0 in other segments, -1 where there is none: ``Mask(missing=-1)``; int8 ``(H, W)``.
+    def to_mask(self, colors: np.ndarray) -> np.ndarray:
+        """Return 1 in the object, 0 in other segments and -1 elsewhere, as in ``Mask(missing=-1)``; int8 ``(H, W)``.
 
         Args:
-            colours: uint8 ``(H, W, 3)``, the decoded PNG as RGB.
+            colors: uint8 ``(H, W, 3)``, the decoded PNG as RGB.
 
         Raises:
-            DataError: for another shape or dtype, or an object without a pixel.
+            DataError: for another shape or dtype, or an object without pixels.
         """
-        ids = self.segments(colours)
+        ids = self.segments(colors)
         mask = np.where(ids == 0, VOID, ids == self.number).astype(np.int8)
         if not (mask == 1).any():
-            expected = f"pixels of segment {self.number}, which the annotation lists"
-            raise DataError(Problem(place(file=_name(self.path)), expected, "none", code="panoptic-segment"))
+            found = f"the PNG has no pixels of segment {self.number}, which the annotation lists"
+            raise DataError(Problem(place(file=_name(self.path)), "", found, code="panoptic-segment"))
         return mask
 
     def __repr__(self) -> str:
@@ -341,5 +328,4 @@ def _mask_size(what: str, size: Any) -> tuple[int, int]:
 
 
 def _name(path: str | bytes) -> str:
-    """What a PNG is called in errors."""
     return path if isinstance(path, str) else f"of {len(path):,} bytes"

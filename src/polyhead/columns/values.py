@@ -1,30 +1,30 @@
-"""What a column's values may be: an array, a list, or codes into categories."""
+"""The values of a column: an array, a list, or codes into categories."""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 LIMIT_BYTES = 64 << 20
-"""What still counts as the size of labels: a column is copied, or read in one piece, only up to here."""
+"""A column is copied, or read in one piece, only up to this size, which labels rarely exceed."""
 
 EXACT = 2**53
-"""Integers up to here stay what they are in float64."""
+"""float64 holds every integer up to this one exactly."""
 
 
 @dataclass(frozen=True)
 class Coded:
-    """A column of repeated values as integer codes into its categories, as Arrow and pandas keep them.
+    """A column of repeated values as integer codes into its categories, as in Arrow and pandas.
 
     Attributes:
-        codes: int32 ``(N,)``; -1 where the value is missing.
-        categories: the distinct values, in their own order.
-        ordered: True where the order of the categories is the user's (a pandas category), False where it is
-            only the order of appearance.
+        codes: int32 ``(N,)``; -1 for a missing value.
+        categories: the distinct values.
+        ordered: True if the user set the order of the categories (a pandas category), False if it is the order of
+            appearance.
 
     >>> Coded(np.array([1, 0, -1]), ["cat", "dog"]).take(np.array([2, 0])).values().tolist()
     [None, 'dog']
@@ -38,22 +38,22 @@ class Coded:
         return len(self.codes)
 
     def take(self, ids: np.ndarray) -> Coded:
-        """The rows at ``ids``, in that order."""
+        """Return the rows at ``ids``, in that order."""
         return Coded(np.take(self.codes, ids, axis=0), self.categories, self.ordered)
 
     def values(self) -> np.ndarray:
-        """The plain values, an object array ``(N,)`` with None where missing."""
-        if len(self.codes) < len(self.categories):  # a batch of a column of names: look up only what is there
+        """Return the plain values, an object array ``(N,)`` with None where missing."""
+        if len(self.codes) < len(self.categories):  # a batch of a column of names: look up only its own
             return objects([self.categories[code] if code >= 0 else None for code in self.codes.tolist()])
-        return objects([*self.categories, None])[self.codes]  # code -1 reads the last place, which is None
+        return objects([*self.categories, None])[self.codes]  # code -1 indexes the last entry, None
 
 
 Values = np.ndarray | list[Any] | Coded
-"""What ``Source.read`` gives for one column, one entry a row."""
+"""One column of the result of ``Source.read``, one entry per row."""
 
 
 def objects(values: Sequence[Any]) -> np.ndarray:
-    """A sequence as an object array ``(N,)``, whatever its entries are."""
+    """Convert a sequence to an object array ``(N,)``, also if its entries are arrays or lists."""
     array = np.empty(len(values), dtype=object)
     for i, value in enumerate(values):
         array[i] = value
@@ -61,21 +61,21 @@ def objects(values: Sequence[Any]) -> np.ndarray:
 
 
 def take(values: Values, ids: np.ndarray) -> Values:
-    """The entries at ``ids``, in that order."""
+    """Return the entries at ``ids``, in that order."""
     if isinstance(values, Coded):
         return values.take(ids)
     if isinstance(values, np.ndarray):
         if values.flags.c_contiguous and values.flags.aligned:
             return np.take(values, ids, axis=0)
-        return np.ascontiguousarray(values[ids])  # np.take would first copy the whole array
+        return np.ascontiguousarray(values[ids])  # np.take would copy the whole array first
     return [values[i] for i in ids.tolist()]
 
 
 def join(parts: Sequence[Values]) -> Values:
-    """Several pieces of one column, end to end.
+    """Join pieces of one column end to end.
 
-    Arrays stay an array where their rows have one shape and their dtypes are of one nature, codes stay codes
-    into the categories of all; anything else becomes a list.
+    Arrays become one array if they are `alike`, codes become codes into the union of their categories; anything else
+    becomes a list.
     """
     parts = [p for p in parts if len(p)] or list(parts[:1])
     if len(parts) == 1:
@@ -91,12 +91,7 @@ def join(parts: Sequence[Values]) -> Values:
 
 
 def scatter(parts: Sequence[tuple[np.ndarray, Values]], count: int) -> Values:
-    """Pieces of one column put where they belong.
-
-    Args:
-        parts: ``(positions, values)``; all positions together are ``[0, count)``, each once.
-        count: entries in the result.
-    """
+    """Put pieces of one column, ``(positions, values)``, in place; together the positions are ``[0, count)``."""
     if len(parts) == 1 and np.array_equal(parts[0][0], np.arange(count)):
         return parts[0][1]
     arrays = [values for _, values in parts if isinstance(values, np.ndarray)]
@@ -111,21 +106,26 @@ def scatter(parts: Sequence[tuple[np.ndarray, Values]], count: int) -> Values:
 
 
 def alike(arrays: Sequence[np.ndarray]) -> bool:
-    """Whether arrays can stand in one: rows of one shape, and all numbers, or all of one kind of dtype.
+    """Whether arrays can be joined: rows of one shape, and all numbers, or all of one kind of dtype.
 
-    Images of bytes and of floats cannot: 255 means white in one and is out of range in the other.
+    Images must also be of one scale.
     """
     shapes = {array.shape[1:] for array in arrays}
     kinds = {array.dtype.kind for array in arrays}
-    if "f" in kinds and arrays[0].ndim > 2 and any(array.dtype == np.uint8 for array in arrays):
+    if arrays[0].ndim > 2 and not one_scale([array.dtype for array in arrays]):
         return False
     return len(shapes) == 1 and (kinds <= set("biufc") or len(kinds) == 1)
 
 
-def united(parts: Sequence[Coded]) -> tuple[Sequence[Any], bool]:
-    """The categories of all parts, and whether their order is the user's.
+def one_scale(dtypes: Iterable[np.dtype]) -> bool:
+    """Whether white is the same number in images of these dtypes: it is 255 in uint8 and 1 in floats."""
+    return not {"u1", "f"} <= {"u1" if dtype == np.uint8 else dtype.kind for dtype in dtypes}
 
-    It is where one part's own order holds all that the others have, in the order they have it.
+
+def united(parts: Sequence[Coded]) -> tuple[Sequence[Any], bool]:
+    """Return the categories of all parts, and whether their order is the user's.
+
+    It is if the ordered categories of one part include those of all others, in the same order.
     """
     first = parts[0]
     if all(p.categories is first.categories for p in parts):
@@ -144,7 +144,7 @@ def united(parts: Sequence[Coded]) -> tuple[Sequence[Any], bool]:
 
 
 def recoded(values: Coded, categories: Sequence[Any], ordered: bool = False) -> Coded:
-    """The same values as codes into other categories, which hold all of theirs."""
+    """Re-encode values as codes into other categories, which must include theirs."""
     if values.categories is categories:
         return Coded(values.codes, categories, ordered)
     place = {c: i for i, c in enumerate(categories)}
@@ -153,7 +153,7 @@ def recoded(values: Coded, categories: Sequence[Any], ordered: bool = False) -> 
 
 
 def size(values: Values) -> int:
-    """About how many bytes values take; lists are judged by a few of their entries."""
+    """Estimate the bytes that values take; for a list, from a few of its entries."""
     if isinstance(values, Coded):
         return values.codes.nbytes
     if isinstance(values, np.ndarray) and values.dtype != object:
@@ -166,9 +166,9 @@ def size(values: Values) -> int:
 
 
 def from_list(values: list[Any]) -> Values:
-    """A list as an array where it is one of numbers, NaN for None, or of small equal arrays.
+    """Convert a list of numbers (NaN for None) or of small arrays of one shape to an array.
 
-    A frame's NA and NaT become None.
+    NA and NaT of pandas become None.
 
     >>> from_list([1, None]).tolist(), from_list(["a", None])
     ([1.0, nan], ['a', None])
@@ -181,11 +181,7 @@ def from_list(values: list[Any]) -> Values:
     first = values[0]
     if isinstance(first, np.ndarray) and (first.ndim == 1 or first.nbytes * len(values) <= LIMIT_BYTES):
         arrays = [v for v in values if isinstance(v, np.ndarray)]
-        if (
-            len(arrays) == len(values)
-            and len({v.shape for v in arrays}) == 1
-            and alike([v[None] for v in arrays])
-        ):
+        if len(arrays) == len(values) and alike([v[None] for v in arrays]):
             return np.stack(arrays)
     return values
 
@@ -196,19 +192,19 @@ def _from_numbers(values: list[Any]) -> Values:
             array = np.array([np.nan if v is None else v for v in values], np.float64)
         else:
             array = np.array(values)
-    except (OverflowError, TypeError):  # an integer beyond float64, a complex number beside None
+    except (OverflowError, TypeError):  # an integer too large for float64, a complex number next to None
         return values
     if array.dtype == object:
         return values
     if array.dtype.kind == "f" and any(
         isinstance(v, (int, np.integer)) and abs(int(v)) > EXACT for v in values
     ):
-        return values  # float64 would turn one id into another
+        return values  # float64 would change some ids
     return array
 
 
 def unmasked(values: Any) -> Values:
-    """A masked array with what is masked as missing: NaN, NaT, None, or code -1 for strings.
+    """Convert a masked array: masked entries become NaN, NaT, None, or code -1 for strings.
 
     >>> unmasked(np.ma.array([1, 2], mask=[0, 1])).tolist()
     [1.0, nan]

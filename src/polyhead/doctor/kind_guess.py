@@ -41,9 +41,9 @@ def holds_pictures(column: ColumnDescription) -> bool:
     """Whether a column holds pictures: bytes, or numbers in 0–1, in rows and columns, and not called a mask or map."""
     shape, numbers = column.shape, column.statistics
     channels = len(shape) == 3 and shape[2] in (1, 3, 4)
-    grey = len(shape) == 2 and not column.encoded  # ph.Image adds the axis of channels
+    gray = len(shape) == 2 and not column.encoded  # ph.Image adds the axis of channels
     unit = numbers.dtype.startswith("float") and numbers.low[0] >= 0 and numbers.high[0] <= 1
-    fits = (channels or grey) if numbers.dtype == "uint8" else channels and unit and not numbers.not_finite
+    fits = (channels or gray) if numbers.dtype == "uint8" else channels and unit and not numbers.not_finite
     return (
         column.form == "numbers"
         and fits

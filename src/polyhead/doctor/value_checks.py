@@ -74,7 +74,7 @@ def check_constant(reading: Reading, places: Matches) -> list[Problem]:
         name, part = places.name(place), place[0]
         if part == "w":
             if stats.constant and stats.low[0] == 0:
-                fix, found = "Nothing would be learnt from it.", f"0 in all {stats.rows:,} rows"
+                fix, found = "Nothing would be learned from it.", f"0 in all {stats.rows:,} rows"
                 problems.append(Problem(name, "weights above 0", found, fix, "constant", warning=True))
             continue
         if (

@@ -14,12 +14,12 @@ class Samples(NamedTuple):
 
     Attributes:
         pixels: ``(H, W, bands)``.
-        meaning: ``"grey"``, ``"rgb"``, or ``"bands"`` if the file does not say.
-        alpha: whether the band after grey or RGB is alpha.
+        meaning: ``"gray"``, ``"rgb"``, or ``"bands"`` if the file does not say.
+        alpha: whether the band after gray or RGB is alpha.
     """
 
     pixels: np.ndarray
-    meaning: Literal["grey", "rgb", "bands"]
+    meaning: Literal["gray", "rgb", "bands"]
     alpha: bool = False
 
 
@@ -40,33 +40,33 @@ def choose_channels(samples: Samples, channels: int | None) -> np.ndarray:
     pixels, have = samples.pixels, samples.pixels.shape[2]
     if channels is None or channels == have:
         return pixels
-    colours = 3 if samples.meaning == "rgb" else 1
+    colors = 3 if samples.meaning == "rgb" else 1
     if channels not in (1, 3, 4):
         found = f"a file of {have} band{'s' * (have > 1)}"
         raise Unfit(f"an image of {channels} bands", found, f"Say ph.Image(height, width, {have}).")
-    known = samples.meaning != "bands" and have <= colours + samples.alpha
+    known = samples.meaning != "bands" and have <= colors + samples.alpha
     if not known and not (samples.meaning == "rgb" and channels <= 3):
         raise Unfit(f"an image of {channels} channel{'s' * (channels > 1)}", *_too_many(have))
     if channels == 1:
-        return _luma(pixels) if colours == 3 else np.ascontiguousarray(pixels[..., :1])
-    shown = pixels[..., :3] if colours == 3 else np.repeat(pixels[..., :1], 3, 2)
+        return _luma(pixels) if colors == 3 else np.ascontiguousarray(pixels[..., :1])
+    shown = pixels[..., :3] if colors == 3 else np.repeat(pixels[..., :1], 3, 2)
     if channels == 3:
         return np.ascontiguousarray(shown)
     full = np.iinfo(pixels.dtype).max if pixels.dtype.kind in "ui" else 1
-    alpha = pixels[..., colours:] if samples.alpha and have > colours else np.full_like(pixels[..., :1], full)
+    alpha = pixels[..., colors:] if samples.alpha and have > colors else np.full_like(pixels[..., :1], full)
     return np.concatenate([shown, alpha], 2)
 
 
 def _too_many(have: int) -> tuple[str, str]:
-    found = f"a file of {have} bands, which are not said to be colours"
+    found = f"a file of {have} bands, which are not marked as colors"
     return found, f"Say ph.Image(height, width, {have}) to get all of them."
 
 
 def _luma(pixels: np.ndarray) -> np.ndarray:
-    colours = np.ascontiguousarray(pixels[..., :3])
-    if colours.dtype in (np.uint8, np.uint16, np.float32):
-        return opencv().cvtColor(colours, opencv().COLOR_RGB2GRAY)[..., None]
-    return (colours @ np.array([0.299, 0.587, 0.114])).astype(pixels.dtype)[..., None]
+    colors = np.ascontiguousarray(pixels[..., :3])
+    if colors.dtype in (np.uint8, np.uint16, np.float32):
+        return opencv().cvtColor(colors, opencv().COLOR_RGB2GRAY)[..., None]
+    return (colors @ np.array([0.299, 0.587, 0.114])).astype(pixels.dtype)[..., None]
 
 
 def in_8_bits(pixels: np.ndarray) -> np.ndarray:

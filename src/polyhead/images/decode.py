@@ -86,7 +86,7 @@ def decode(
 
     Args:
         source: the encoded bytes, also as an array ``(n,)`` of uint8; a path; or an image of Pillow.
-        channels: 1 for grey, 3 for RGB, 4 for RGB and alpha, another number for that many bands, None for those in
+        channels: 1 for gray, 3 for RGB, 4 for RGB and alpha, another number for that many bands, None for those in
             the file.
         at_least: a sufficient (height, width); a JPEG may be decoded at 1/2, 1/4 or 1/8 if that is not smaller.
         max_pixels: the largest size to decode; by default 134 million pixels, and fewer if the file is far too small
@@ -115,9 +115,9 @@ def decode(
 def decode_mask(
     source: Encoded, *, max_pixels: int | None = None, page: int | None = None, where: str = ""
 ) -> np.ndarray:
-    """Decode a mask of class ids, exactly as stored: the indices of a palette, or grey values.
+    """Decode a mask of class ids, exactly as stored: the indices of a palette, or gray values.
 
-    Grey of 1, 2 or 4 bits gives ids from 0 on, not shades of 255.
+    Gray of 1, 2 or 4 bits gives ids from 0 on, not shades of 255.
 
     Returns:
         ``(H, W)``, in the dtype of the file.
@@ -130,14 +130,14 @@ def decode_mask(
     _require_exact(header, where)
     pixels = _stored_ids(data, header, page or 0, where)
     if pixels.shape[2] > 1:
-        colours = pixels[..., :3]
-        if colours.shape[2] < 3 or not all(np.array_equal(colours[..., 0], colours[..., k]) for k in (1, 2)):
-            fix = "Say the colour of each class: Mask(values=[(r, g, b), ...])."
-            raise refusal(where, "a mask of ids, one channel", "an image in colours", fix)
+        colors = pixels[..., :3]
+        if colors.shape[2] < 3 or not all(np.array_equal(colors[..., 0], colors[..., k]) for k in (1, 2)):
+            fix = "Give the color of each class: Mask(values=[(r, g, b), ...])."
+            raise refusal(where, "a mask of ids, one channel", "an image in colors", fix)
     return upright(np.ascontiguousarray(pixels[..., 0]), header.orientation)
 
 
-def decode_colours(source: Encoded, *, max_pixels: int | None = None, where: str = "") -> np.ndarray:
+def decode_colors(source: Encoded, *, max_pixels: int | None = None, where: str = "") -> np.ndarray:
     """Decode a mask in colors, exactly as stored, or those of its palette.
 
     Args:
@@ -159,7 +159,7 @@ def decode_colours(source: Encoded, *, max_pixels: int | None = None, where: str
 def _require_exact(header: Header, where: str) -> None:
     if header.lossy:
         fix = "Save masks as PNG; for a binary mask, decode the image and compare with 127."
-        raise refusal(where, "a mask in a format without loss", f"a lossy {header.format}", fix)
+        raise refusal(where, "a mask in a lossless format", f"a lossy {header.format}", fix)
 
 
 def header_of(source: Encoded, *, page: int = 0, where: str = "") -> Header:
@@ -223,8 +223,8 @@ def _decode_jpeg(
         if space in ("CMYK", "YCCK"):  # libjpeg does not convert these to RGB
             pixels = np.asarray(_open_with_pillow(data, header, 0, where).convert("RGB"))
             return _with_channels(Samples(pixels, "rgb"), channels, False, where), 1.0
-        grey = channels == 1 or (channels is None and space.upper() == "GRAY")
-        color = "GRAY" if grey else "RGBA" if channels == 4 else "RGB"
+        gray = channels == 1 or (channels is None and space.upper() == "GRAY")
+        color = "GRAY" if gray else "RGBA" if channels == 4 else "RGB"
         smaller = {}
         if eighths < 8:
             smaller = {
@@ -264,10 +264,10 @@ def _decode_other(data: bytes | Held, header: Header, page: int, where: str) -> 
         cv2 = opencv()
         pixels = _decode_with_opencv(data, header, where)
         if pixels.ndim == 2:
-            return _grey(pixels, header)
+            return _gray(pixels, header)
         if pixels.shape[2] in (3, 4):
             pixels = cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB if pixels.shape[2] == 3 else cv2.COLOR_BGRA2RGBA)
-        return Samples(pixels, "rgb" if pixels.shape[2] > 2 else "grey", pixels.shape[2] in (2, 4))
+        return Samples(pixels, "rgb" if pixels.shape[2] > 2 else "gray", pixels.shape[2] in (2, 4))
     image = _open_with_pillow(data, header, page, where)
     try:
         return pillow_files.samples_of(image)
@@ -278,7 +278,7 @@ def _decode_other(data: bytes | Held, header: Header, page: int, where: str) -> 
 def _decode_npy(data: bytes) -> Samples:
     pixels = read_npy(data)
     pixels = pixels * np.uint8(255) if pixels.dtype == np.bool_ else pixels
-    return Samples(pixels, {1: "grey", 3: "rgb"}.get(pixels.shape[2], "bands"))  # type: ignore[arg-type]
+    return Samples(pixels, {1: "gray", 3: "rgb"}.get(pixels.shape[2], "bands"))  # type: ignore[arg-type]
 
 
 def _samples_of_pillow(data: Held, header: Header, page: int, ids: bool, where: str) -> Samples:
@@ -290,14 +290,14 @@ def _samples_of_pillow(data: Held, header: Header, page: int, ids: bool, where: 
         raise _undecoded(header, str(error), where) from error
 
 
-def _grey(pixels: np.ndarray, header: Header) -> Samples:
-    """Grey pixels, with alpha if one value is transparent."""
+def _gray(pixels: np.ndarray, header: Header) -> Samples:
+    """Gray pixels, with alpha if one value is transparent."""
     if header.clear is None:
-        return Samples(pixels[..., None], "grey")
+        return Samples(pixels[..., None], "gray")
     full = np.iinfo(pixels.dtype).max
     clear = header.clear * (full // ((1 << header.bits) - 1))
     alpha = np.where(pixels == clear, 0, full).astype(pixels.dtype)
-    return Samples(np.dstack([pixels, alpha]), "grey", True)
+    return Samples(np.dstack([pixels, alpha]), "gray", True)
 
 
 def _stored_ids(data: bytes | Held, header: Header, page: int, where: str) -> np.ndarray:
@@ -312,7 +312,7 @@ def _stored_ids(data: bytes | Held, header: Header, page: int, where: str) -> np
             found = read_tiff(data, page, ids=True) if header.format == "TIFF" else read_pnm(data, ids=True)
         except Broken as error:
             raise _undecoded(header, str(error), where) from error
-        return found.pixels[..., :1] if found.meaning == "grey" else found.pixels
+        return found.pixels[..., :1] if found.meaning == "gray" else found.pixels
     if header.format == "PNG" and header.kind == 0 and header.pages == 1:
         pixels = _decode_with_opencv(data, header, where)
         pixels = pixels if pixels.ndim == 2 else pixels[..., 0]  # OpenCV adds alpha for a transparent value
@@ -322,7 +322,7 @@ def _stored_ids(data: bytes | Held, header: Header, page: int, where: str) -> np
     image = _open_with_pillow(data, header, page, where)
     if header.format == "GIF" and pillow_files.are_shades(image):
         fix = "Save masks as PNG."
-        raise refusal(where, "a mask of ids", "a GIF of greys that are not stored as their own numbers", fix)
+        raise refusal(where, "a mask of ids", "a GIF whose palette reorders the grays", fix)
     return pillow_files.samples_of(image, ids=True).pixels
 
 

@@ -11,9 +11,9 @@ def encode(pixels: np.ndarray, format: str, quality: int = 95) -> bytes:
     """Encode an image.
 
     Args:
-        pixels: uint8, or uint16 for PNG, ``(H, W, C)``, grey, RGB, or (for PNG) RGB and alpha.
+        pixels: uint8, or uint16 for PNG, ``(H, W, C)``, gray, RGB, or (for PNG) RGB and alpha.
         format: ``"jpeg"``, or ``"png"``, which loses nothing.
-        quality: of JPEG, 1 to 100; from 90 on without halving the resolution of colours.
+        quality: of JPEG, 1 to 100; from 90 on without halving the resolution of colors.
 
     >>> from polyhead.images.decode import decode
     >>> pixels = np.arange(48, dtype=np.uint8).reshape(4, 4, 3)

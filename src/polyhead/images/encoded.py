@@ -113,8 +113,8 @@ def _require_one(header: Header, page: int | None, where: str, layer: str) -> No
         raise no_page(NoPage(header.format, 1), page, where)
     if page is None and header.pages > 1:
         what = f"a TIFF of {header.pages} pages" if header.format == "TIFF" else "an animation"
-        fix = "Say ph.Image(page=0) for the first of them, or save each as a file of its own."
-        fix = fix if layer == "image" else f"Save the one that is the {layer} as a file of its own."
+        fix = "Say ph.Image(page=0) for the first of them, or save each as a separate file."
+        fix = fix if layer == "image" else f"Save the {layer} as a separate file."
         raise refusal(where, f"one {layer}", what, fix)
 
 

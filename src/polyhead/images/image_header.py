@@ -29,11 +29,11 @@ class Header:
         width: columns of pixels as stored.
         orientation: the Exif orientation, 1 to 8; from 5 on, height and width are swapped when shown.
         bits: bits per channel, if the header has them.
-        kind: PNG's color type: 0 grey, 2 RGB, 3 palette, 4 grey and alpha, 6 RGB and alpha.
+        kind: PNG's color type: 0 gray, 2 RGB, 3 palette, 4 gray and alpha, 6 RGB and alpha.
         bands: samples per pixel, if the header has them.
         lossy: whether decoded pixels can differ from the encoded ones.
         pages: pages of a TIFF; 2 for an animation of any length.
-        clear: the transparent value of a grey PNG.
+        clear: the transparent value of a gray PNG.
         scans: whether a JPEG has several scans.
     """
 

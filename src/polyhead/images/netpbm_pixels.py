@@ -39,7 +39,7 @@ def read_pnm(data: bytes, ids: bool = False) -> Samples:
     pixels = np.ascontiguousarray(pixels)
     if head.bands > 4:
         return Samples(pixels, "bands")
-    return Samples(pixels, "grey" if head.bands < 3 else "rgb", head.bands in (2, 4))
+    return Samples(pixels, "gray" if head.bands < 3 else "rgb", head.bands in (2, 4))
 
 
 def _raw(data: bytes, head: NetpbmHeader, count: int) -> np.ndarray:
@@ -69,7 +69,7 @@ def _written_numbers(data: bytes, head: NetpbmHeader, count: int) -> np.ndarray:
     """Numbers that are written as text."""
     text = _without_comments(data[head.start :])
     if text.translate(None, b"0123456789 \t\n\v\f\r"):
-        raise Broken("a file with other than the numbers of its pixels")
+        raise Broken("a file with characters that are not numbers")
     numbers = np.fromstring(text.decode("ascii"), sep=" ")[:count] if text.strip() else np.empty(0)
     if len(numbers) < count:
         raise Broken(f"a file that ends within its pixels, at {len(data):,} bytes")

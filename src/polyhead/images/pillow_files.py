@@ -127,7 +127,7 @@ class Held:
         if page != self._page and self.header.pages > 1:
             raise Broken(f"one of which frame {self._page} is decoded, and whose file is closed")
         if ids and self._image.format == "GIF" and are_shades(self._image):
-            raise Broken("a GIF of greys that are not stored as their own numbers")
+            raise Broken("a GIF whose palette reorders the grays")
         found = samples_of(self._image, ids)
         if self._image.mode == "I" and self._image.format in ("PNG", "PPM") and not ids:
             # older versions of Pillow open 16 bits in this mode
@@ -163,14 +163,14 @@ def _as_broken() -> Iterator[None]:
 
 
 def are_shades(image: Any) -> bool:
-    """Whether a palette maps indices to other grey values, so that it is unclear which of them are the ids."""
+    """Whether a palette maps indices to other gray values, so that it is unclear which of them are the ids."""
     if image.mode != "P":
         return False
-    colours = np.array(image.getpalette(), np.uint8).reshape(-1, 3)
+    colors = np.array(image.getpalette(), np.uint8).reshape(-1, 3)
     used = np.unique(np.asarray(image))
-    if not len(colours) or used.max() >= len(colours):
+    if not len(colors) or used.max() >= len(colors):
         return False
-    shown = colours[used]
+    shown = colors[used]
     return bool((shown == shown[:, :1]).all() and (shown[:, 0] != used).any())
 
 
@@ -186,7 +186,7 @@ def samples_of(image: Any, ids: bool = False) -> Samples:
             np.uint8 if pixels.dtype == np.bool_ else pixels.dtype.newbyteorder("="), copy=False
         )
         return Samples(
-            pixels if pixels.ndim == 3 else pixels[..., None], "grey" if pixels.ndim == 2 else "rgb"
+            pixels if pixels.ndim == 3 else pixels[..., None], "gray" if pixels.ndim == 2 else "rgb"
         )
     if mode == "1":
         image, mode = image.convert("L"), "L"
@@ -206,7 +206,7 @@ def samples_of(image: Any, ids: bool = False) -> Samples:
         image, mode = image.convert("RGB"), "RGB"
     pixels = np.asarray(image)
     pixels = pixels.astype(pixels.dtype.newbyteorder("="), copy=False)
-    grey = mode[0] in "LIF"
+    gray = mode[0] in "LIF"
     return Samples(
-        pixels if pixels.ndim == 3 else pixels[..., None], "grey" if grey else "rgb", mode in ("LA", "RGBA")
+        pixels if pixels.ndim == 3 else pixels[..., None], "gray" if gray else "rgb", mode in ("LA", "RGBA")
     )

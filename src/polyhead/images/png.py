@@ -12,8 +12,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-_COLOUR_TYPES = {1: 0, 3: 2, 4: 6}
-"""Channels to PNG's colour type: grey, RGB, RGB with alpha."""
+_COLOR_TYPES = {1: 0, 3: 2, 4: 6}
+"""Channels to PNG's color type: gray, RGB, RGB with alpha."""
 
 
 def png(pixels: np.ndarray, palette: Sequence[tuple[int, int, int, int]] | None = None) -> bytes:
@@ -28,14 +28,14 @@ def png(pixels: np.ndarray, palette: Sequence[tuple[int, int, int, int]] | None 
     """
     pixels = pixels[..., None] if pixels.ndim == 2 else pixels
     height, width, channels = pixels.shape
-    colour_type = 3 if palette is not None else _COLOUR_TYPES[channels]
+    color_type = 3 if palette is not None else _COLOR_TYPES[channels]
     rows = pixels.reshape(height, width * channels)
-    # filters help with photographs, whose neighbouring pixels are similar, but not with palette indices
+    # filters help with photographs, whose neighboring pixels are similar, but not with palette indices
     lines = _unfiltered(rows) if palette is not None else _filtered(rows, channels)
-    parts = [_chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, colour_type, 0, 0, 0))]
+    parts = [_chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, color_type, 0, 0, 0))]
     if palette is not None:
-        colours = np.array(palette, np.uint8)
-        parts += [_chunk(b"PLTE", colours[:, :3].tobytes()), _chunk(b"tRNS", colours[:, 3].tobytes())]
+        colors = np.array(palette, np.uint8)
+        parts += [_chunk(b"PLTE", colors[:, :3].tobytes()), _chunk(b"tRNS", colors[:, 3].tobytes())]
     parts += [_chunk(b"IDAT", zlib.compress(lines.tobytes(), 6)), _chunk(b"IEND", b"")]
     return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
 

@@ -107,7 +107,7 @@ def _layout(found: Directories, directory: Directory) -> TiffLayout | None:
         raise Broken(f"a TIFF of {bands} bands with {_in_words(bits)} bits")
     if compression not in _BYTES or photometric > _PALETTE or (photometric == _PALETTE and bands > 1):
         if bits[0] > 8:
-            raise Broken(f"a TIFF of {bits[0]} bits with compression {compression}, colours {photometric}")
+            raise Broken(f"a TIFF of {bits[0]} bits with compression {compression}, colors {photometric}")
         return None
     kind = _KINDS.get(formats[0], "")
     whole = bits[0] in (8, 16, 32, 64) and (kind != "f" or bits[0] > 8)
@@ -132,7 +132,7 @@ def _layout(found: Directories, directory: Directory) -> TiffLayout | None:
     ):
         raise Broken(f"a TIFF with predictor {predictor} of {bits[0]} bits")
     if photometric == _RGB and bands < 3:
-        raise Broken(f"a TIFF with colours of {bands} bands")
+        raise Broken(f"a TIFF with colors of {bands} bands")
     return TiffLayout(
         height, width, bands, bits[0], kind, found.order, photometric, found.numbers(directory, 338),
         compression, 1 if compression == _PLAIN else predictor, number(266, 1) == 2, planes, rows, columns, offsets,
@@ -211,7 +211,7 @@ def _expanded(chunk: bytes, whole: int, compression: int) -> bytes:
 
 
 def _by_pillow(chunks: Sequence[bytes], whole: int, layout: TiffLayout) -> np.ndarray:
-    """Unpack strips or tiles with Pillow, as the strips of a grey image of bytes."""
+    """Unpack strips or tiles with Pillow, as the strips of a gray image of bytes."""
     count = len(chunks)
     rows, start = whole // layout.row_bytes, 8
     table = 8 + 2 + 9 * 12 + 4
@@ -275,7 +275,7 @@ def _assembled(samples: np.ndarray, layout: TiffLayout, tiled: bool) -> np.ndarr
 
 def _as_samples(numbers: np.ndarray, layout: TiffLayout, ids: bool) -> Samples:
     if layout.photometric == _PALETTE:
-        return Samples(numbers, "grey") if ids else Samples(_coloured(numbers, layout), "rgb")
+        return Samples(numbers, "gray") if ids else Samples(_colored(numbers, layout), "rgb")
     top = (1 << layout.bits) - 1
     if layout.bits in _PACKED and not ids:
         full = 255 if layout.bits < 8 else 65535
@@ -289,15 +289,15 @@ def _as_samples(numbers: np.ndarray, layout: TiffLayout, ids: bool) -> Samples:
             numbers = _straight(numbers)
         return Samples(numbers, "rgb", layout.bands > 3 and (alpha or not layout.extra))
     if layout.bands == 1 or (layout.bands == 2 and alpha):
-        return Samples(numbers, "grey", alpha)
+        return Samples(numbers, "gray", alpha)
     return Samples(numbers, "bands")
 
 
-def _coloured(indices: np.ndarray, layout: TiffLayout) -> np.ndarray:
-    colours = np.array(layout.palette, np.uint16)
-    if layout.bits > 8 or len(colours) != 3 << layout.bits:
-        raise Broken(f"a TIFF with a palette of {len(colours)} numbers for {layout.bits} bits")
-    return (colours >> 8).astype(np.uint8).reshape(3, -1).T[indices[..., 0]]
+def _colored(indices: np.ndarray, layout: TiffLayout) -> np.ndarray:
+    colors = np.array(layout.palette, np.uint16)
+    if layout.bits > 8 or len(colors) != 3 << layout.bits:
+        raise Broken(f"a TIFF with a palette of {len(colors)} numbers for {layout.bits} bits")
+    return (colors >> 8).astype(np.uint8).reshape(3, -1).T[indices[..., 0]]
 
 
 def _straight(pixels: np.ndarray) -> np.ndarray:
@@ -307,8 +307,8 @@ def _straight(pixels: np.ndarray) -> np.ndarray:
     top = np.iinfo(pixels.dtype).max
     alpha = pixels[..., 3:4]
     full = np.minimum(pixels[..., :3].astype(np.uint64) * np.uint64(top) // np.maximum(alpha, 1), top)
-    colours = np.where(alpha == 0, pixels[..., :3], full.astype(pixels.dtype))
-    return np.concatenate([colours, pixels[..., 3:]], 2)
+    colors = np.where(alpha == 0, pixels[..., :3], full.astype(pixels.dtype))
+    return np.concatenate([colors, pixels[..., 3:]], 2)
 
 
 def _through_pillow(data: bytes, found: Directories, directory: Directory, index: int, ids: bool) -> Samples:

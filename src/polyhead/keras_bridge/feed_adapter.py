@@ -60,7 +60,7 @@ class FeedAdapter(KerasInput):
         """For each head the mean sample weight over the rows, which `compile` divides its loss by.
 
         Args:
-            losses: ``{head: LabelledMean}``; those that divide by the weights of each batch are left out.
+            losses: ``{head: LabeledMean}``; those that divide by the weights of each batch are left out.
         """
         labels = self._assembler.labels
         return {

@@ -158,8 +158,8 @@ def _refused_arguments(method: str, names: dict[str, Any]) -> tuple[Problem, ...
         found += (Problem("fit(shuffle=)", expected, shown(order), other),)
     # it is asked for batches only after an epoch; `isinstance` would ask it for its class, and so come back here
     validation = names.get("validation_data")
-    unlabelled = getattr(type(validation), "_unlabelled", None)
-    return found + (() if unlabelled is None else unlabelled(validation, f"{method}(validation_data=)"))
+    unlabeled = getattr(type(validation), "_unlabeled", None)
+    return found + (() if unlabeled is None else unlabeled(validation, f"{method}(validation_data=)"))
 
 
 def refuse_split(feed: Any) -> None:

@@ -15,8 +15,8 @@ from polyhead.kinds.keras_objects import serialized
 
 
 @keras.saving.register_keras_serializable("polyhead")
-class LabelledMean(keras.losses.Loss):
-    """A loss as the mean over what is labelled.
+class LabeledMean(keras.losses.Loss):
+    """A loss as the mean over what is labeled.
 
     The loss of a batch is ``sum(weight * value) / (count * mean_weight)``: ``count`` values in this batch, and the mean
     sample weight over all training rows. Its expectation over shuffled batches is the weighted mean over all rows, so
@@ -32,7 +32,7 @@ class LabelledMean(keras.losses.Loss):
             ``reduction="sum"`` it stays a sum, and with ``"mean_with_sample_weight"`` it is divided by the weights of
             the batch.
         elementwise: weights are one for each number of the label. A loss that reads the whole last axis at once, as
-            cosine similarity does, then counts rows of which every number is labelled.
+            cosine similarity does, then counts rows of which every number is labeled.
         mean_weight: the mean sample weight over the training rows, at least 0. None divides by the weights of the batch
             instead, in which the weight of a row that is alone in its batch cancels.
         head: the head's name, for errors and to find the head again in a loaded model.

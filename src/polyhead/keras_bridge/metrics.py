@@ -11,7 +11,7 @@ from keras import ops
 
 from polyhead.keras_bridge.by_head import head_arrays
 from polyhead.keras_bridge.losses import trial, with_axes_of
-from polyhead.keras_bridge.model_losses import HeadLosses, where_labelled
+from polyhead.keras_bridge.model_losses import HeadLosses, where_labeled
 from polyhead.keras_bridge.structure import Path
 from polyhead.kinds import Head
 from polyhead.kinds.iou import MaskIoU
@@ -100,7 +100,7 @@ class ElementwiseMetric(keras.metrics.Metric):
     """A metric of labels that have a weight for each of their numbers.
 
     A metric that takes numbers one by one counts each by its weight; any other one counts the rows of which every
-    number is labelled, by the least of their weights.
+    number is labeled, by the least of their weights.
 
     Args:
         metric: a Keras metric, whose name this has.
@@ -149,7 +149,7 @@ class HeadMetrics(keras.metrics.Metric):
     Args:
         paths: ``{head: where it stands in the model's output}``.
         metrics: ``{head: its metrics}``.
-        losses: of the same heads; they count what is labelled.
+        losses: of the same heads; they count what is labeled.
     """
 
     def __init__(
@@ -185,7 +185,7 @@ class HeadMetrics(keras.metrics.Metric):
     def result(self) -> dict[str, Any]:
         """``{head_metric: value}``."""
         return {
-            f"{name}_{metric.name}": where_labelled(self._losses.heads[name].weight, metric.result())
+            f"{name}_{metric.name}": where_labeled(self._losses.heads[name].weight, metric.result())
             for name, found in self._heads.items()
             for metric in found
         }

@@ -9,12 +9,12 @@ import keras
 from keras import ops
 
 from polyhead.keras_bridge.by_head import head_arrays
-from polyhead.keras_bridge.losses import LabelledMean, keras_mask, replicas
+from polyhead.keras_bridge.losses import LabeledMean, keras_mask, replicas
 from polyhead.keras_bridge.structure import Path
 
 
 class HeadLoss(keras.metrics.Metric):
-    """One head's loss over an epoch, the mean over what was labelled in it.
+    """One head's loss over an epoch, the mean over what was labeled in it.
 
     Args:
         name: of the log.
@@ -24,7 +24,7 @@ class HeadLoss(keras.metrics.Metric):
         mean_weight: the mean sample weight over the training rows, a variable, so that a compiled step follows it.
     """
 
-    def __init__(self, name: str, loss: LabelledMean) -> None:
+    def __init__(self, name: str, loss: LabeledMean) -> None:
         super().__init__(name=name)
         self._summed = loss.summed
         self.total, self.weight, self.stepped, self.rows = self._sums = [
@@ -35,7 +35,7 @@ class HeadLoss(keras.metrics.Metric):
         self.mean_weight = keras.Variable(start, trainable=False, name="mean_weight")
 
     def update_state(self, step: Any, total: Any, weight: Any, rows: Any) -> None:
-        """Count one batch of ``rows``: its loss, and the sums of which its mean over what is labelled is made."""
+        """Count one batch of ``rows``: its loss, and the sums of which its mean over what is labeled is made."""
         rows = ops.cast(rows, self.dtype)
         for state, value in zip(
             self._sums, (total, weight, step * ops.cast(rows, step.dtype), rows), strict=True
@@ -48,19 +48,19 @@ class HeadLoss(keras.metrics.Metric):
             state.assign(ops.zeros((), state.dtype))
 
     def result(self) -> Any:
-        """The mean over what was labelled, or of the steps for a loss that is a sum; NaN where nothing was labelled."""
+        """The mean over what was labeled, or of the steps for a loss that is a sum; NaN where nothing was labeled."""
         found = self.of_steps() if self._summed else ops.divide_no_nan(self.total, self.weight)
-        return where_labelled(self.weight, found)
+        return where_labeled(self.weight, found)
 
     def of_steps(self) -> Any:
         """The mean of the steps' losses by batch size."""
         return ops.divide_no_nan(self.stepped, self.rows)
 
 
-def where_labelled(weight: Any, found: Any) -> Any:
+def where_labeled(weight: Any, found: Any) -> Any:
     """The result, or NaN if all weights were 0: a loss of 0 would be the best there is."""
     if isinstance(found, Mapping):
-        return {name: where_labelled(weight, value) for name, value in found.items()}
+        return {name: where_labeled(weight, value) for name, value in found.items()}
     found = ops.cast(found, keras.backend.floatx())
     return ops.where(weight > 0, found, ops.full_like(found, float("nan")))
 
@@ -70,14 +70,14 @@ class HeadLosses:
 
     Args:
         paths: ``{head: where it stands in the model's output}``.
-        losses: ``{head: LabelledMean}``.
+        losses: ``{head: LabeledMean}``.
         weights: ``{head: share in the total}``.
     """
 
     built = True
 
     def __init__(
-        self, paths: Mapping[str, Path], losses: Mapping[str, LabelledMean], weights: Mapping[str, float]
+        self, paths: Mapping[str, Path], losses: Mapping[str, LabeledMean], weights: Mapping[str, float]
     ) -> None:
         self.paths, self.losses, self.weights = dict(paths), dict(losses), dict(weights)
         self.heads = {name: HeadLoss(f"{name}_loss", losses[name]) for name in paths}
@@ -128,7 +128,7 @@ class EpochLoss(keras.metrics.Mean):
         self._losses = losses
 
     def result(self) -> Any:
-        """The mean of the steps' totals, with each head's part put right for what was labelled."""
+        """The mean of the steps' totals, with each head's part put right for what was labeled."""
         total = super().result()
         for name, head in self._losses.heads.items():
             found = ops.where(head.weight > 0, head.result(), ops.zeros_like(total))

@@ -6,7 +6,7 @@ from typing import Any
 
 import polyhead.kinds.accuracy
 import polyhead.kinds.iou  # noqa: F401  they register their metrics
-from polyhead.keras_bridge.losses import LabelledMean
+from polyhead.keras_bridge.losses import LabeledMean
 from polyhead.keras_bridge.metrics import HeadMetrics
 from polyhead.keras_bridge.model_losses import HeadLosses, install
 from polyhead.keras_bridge.structure import at, leaves
@@ -21,7 +21,7 @@ def restore(model: Any) -> None:
     compiled: Any = getattr(model, "_compile_loss", None)
     given = getattr(compiled, "_user_loss", None)
     found = list(leaves(given))
-    if not found or not all(isinstance(loss, LabelledMean) and loss.head for _, loss in found):
+    if not found or not all(isinstance(loss, LabeledMean) and loss.head for _, loss in found):
         return
     paths = {loss.head: path for path, loss in found}
     shares = compiled._user_loss_weights

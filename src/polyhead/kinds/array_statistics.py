@@ -21,7 +21,7 @@ class ArrayStatistics:
         shape: of a row of the first batch.
         dtype: of the first batch.
         rows: all rows.
-        labelled: rows in which a number counts.
+        labeled: rows in which a number counts.
         low: the smallest number and its place; infinity where there is none.
         high: the largest, likewise.
         alike: every row that counts equals the first one.
@@ -46,7 +46,7 @@ class ArrayStatistics:
     shape: tuple[int, ...] = ()
     dtype: str = ""
     rows: int = 0
-    labelled: int = 0
+    labeled: int = 0
     low: tuple[float, Any] = (math.inf, None)
     high: tuple[float, Any] = (-math.inf, None)
     alike: bool = True
@@ -113,7 +113,7 @@ class ArrayStatistics:
             counts, rows = None, np.arange(len(array))
         else:
             rows = np.flatnonzero(counts.reshape(len(counts), -1).any(1))
-        self.labelled += len(rows)
+        self.labeled += len(rows)
         if not rows.size or not array.size:
             return
         if array.dtype.kind not in "iufb":  # bfloat16

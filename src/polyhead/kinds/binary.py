@@ -13,7 +13,7 @@ from polyhead.kinds import class_encoding
 from polyhead.kinds.answers import Answer, Views, sigmoid
 from polyhead.kinds.head import Head
 from polyhead.kinds.keras_names import BINARY_LOSSES, SIGMOID
-from polyhead.kinds.learnt_classes import spellings
+from polyhead.kinds.learned_classes import spellings
 from polyhead.kinds.missing import as_float32, collapse, first_row, numbers
 from polyhead.kinds.mixed_labels import require_soft
 from polyhead.kinds.output_layers import dense_output, pooled_features
@@ -33,7 +33,7 @@ class Binary(Head):
 
     _: KW_ONLY
     positive: Any = None
-    # the rows it was learnt from have a positive one
+    # the rows it was learned from have a positive one
     _met: bool = field(default=False, init=False, repr=False, compare=False)
 
     takes_class_weight: ClassVar[bool] = True

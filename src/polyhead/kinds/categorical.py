@@ -14,7 +14,7 @@ from polyhead.kinds import class_encoding
 from polyhead.kinds.answers import Answer, Views, class_values, sigmoid, softmax
 from polyhead.kinds.head import Head, coarser
 from polyhead.kinds.keras_names import BINARY_LOSSES, ONE_HOT_LOSSES, SIGMOID, SOFTMAX, SPARSE_LOSSES
-from polyhead.kinds.learnt_classes import known_classes, learn, ordered, spellings
+from polyhead.kinds.learned_classes import known_classes, learn, ordered, spellings
 from polyhead.kinds.missing import (
     as_float32,
     collapse,
@@ -32,7 +32,7 @@ from polyhead.kinds.source_column import Column, over
 
 @dataclass(frozen=True, repr=False)
 class Classes(Head):
-    """A head with classes that are listed, known to the source, or learnt from the column."""
+    """A head with classes that are listed, known to the source, or learned from the column."""
 
     classes: int | Sequence[Any] | None = None
 
@@ -70,9 +70,9 @@ class Categorical(Classes):
     Attributes:
         classes: their number (the column then holds ids from 0), or their names in order. Without, they are
             those of the source, all of them and in its order, where it has one (`read_coco`, `read_yolo`, `read_voc`,
-            `read_folder`); else they are learnt from the column: a category's own order, else sorted. Learnt once, they
-            are fixed: give ``feed.heads`` to the feeds of other splits. Of names that differ in spaces or case alone,
-            as "cat" and "Cat ", the check against a model warns; those that you list may be anything.
+            `read_folder`); else they are learned from the column: a category's own order, else sorted. Learned
+            once, they are fixed: give ``feed.heads`` to the feeds of other splits. The check against a model warns of
+            learned names that differ only in spaces or case, as "cat" and "Cat "; those that you list may be anything.
         one_hot: labels of 1 for the class and 0 for all others, which can be mixed by `MixUp` and the like.
 
     >>> Categorical(["cat", "dog"]).encode(["dog", None, "cat"])
@@ -246,7 +246,7 @@ class MultiLabel(Classes):
             if isinstance(probe, np.ndarray) and probe.ndim == 2 and not self._are_lists(column):
                 head = head.fixed(classes=probe.shape[1])
             else:
-                found = self._learnt(column)
+                found = self._learned(column)
                 head = head.fixed(classes=ordered(found), _spellings=spellings(found))
         if head.elementwise is None:
             probe = column.probe()
@@ -267,7 +267,7 @@ class MultiLabel(Classes):
         """Whether rows of equal length are lists of labels: words, or ids other than 0 and 1."""
         return any(over(column, lambda piece: _holds_labels(plain(piece))))
 
-    def _learnt(self, column: Column) -> Counter[Any]:
+    def _learned(self, column: Column) -> Counter[Any]:
         """The labels that occur, and in how many rows."""
         found: Counter[Any] = Counter()
         for some in over(column, lambda piece: list(class_encoding.label_lists(piece, self.missing))):

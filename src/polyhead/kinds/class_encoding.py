@@ -46,7 +46,7 @@ def weights_by_class(kind: str, given: Any, names: Sequence[Any] | None) -> Any:
     Args:
         kind: of head.
         given: ``{class: weight}``, numbers in the order of the ids, ``"balanced"`` or None.
-        names: of the classes, None where they are learnt from the data.
+        names: of the classes, None where they are learned from the data.
 
     Raises:
         ContractError: for a class that does not exist, or another number of weights.

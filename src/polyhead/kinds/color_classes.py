@@ -1,4 +1,4 @@
-"""Masks in colours, one colour for each class."""
+"""Masks in colors, one color for each class."""
 
 from __future__ import annotations
 
@@ -11,57 +11,57 @@ import numpy as np
 from polyhead.errors import BadValue, ContractError, Problem, as_list, is_integer, shown
 from polyhead.kinds.missing import first_row, is_dense, is_missing, plain
 
-Colour = tuple[int, int, int]
+Color = tuple[int, int, int]
 
-COLOURS = 1 << 24
+COLORS = 1 << 24
 
 
 @dataclass(frozen=True)
-class Colours:
-    """The colours of a mask.
+class Colors:
+    """The colors of a mask.
 
     Attributes:
-        classes: the colour of each class, in order.
-        missing: the colours of pixels without a label.
+        classes: the color of each class, in order.
+        missing: the colors of pixels without a label.
 
-    >>> Colours(((0, 0, 0), (255, 0, 0))).ids(np.array([[[255, 0, 0], [0, 0, 0]]], np.uint8)).tolist()
+    >>> Colors(((0, 0, 0), (255, 0, 0))).ids(np.array([[[255, 0, 0], [0, 0, 0]]], np.uint8)).tolist()
     [[1, 0]]
     """
 
-    classes: tuple[Colour, ...]
-    missing: tuple[Colour, ...] = ()
+    classes: tuple[Color, ...]
+    missing: tuple[Color, ...] = ()
 
     @classmethod
-    def declared(cls, values: Any, missing: Any, count: int, multi: bool) -> Colours | None:
-        """The colours that ``Mask(values=, missing=)`` says; None where values are no colours.
+    def declared(cls, values: Any, missing: Any, count: int, multi: bool) -> Colors | None:
+        """The colors that ``Mask(values=, missing=)`` says; None where values are no colors.
 
         Raises:
-            ContractError: for colours that are not right.
+            ContractError: for colors that are not right.
         """
         if not isinstance(values, (list, tuple, np.ndarray)) or not any(_is_listed(v) for v in values):
             return None
-        classes = tuple(colour(value) for value in values)
-        given = [] if missing is None else [missing] if colour(missing) is not None else missing
-        none = tuple(colour(v) for v in given) if isinstance(given, (list, tuple)) else (None,)
+        classes = tuple(color(value) for value in values)
+        given = [] if missing is None else [missing] if color(missing) is not None else missing
+        none = tuple(color(v) for v in given) if isinstance(given, (list, tuple)) else (None,)
         if multi:
             fix = "Leave multi=True out, or give binary masks (H, W, n)."
             raise ContractError(
-                Problem("Mask(values=)", "one colour, and so one class, a pixel", "multi=True", fix)
+                Problem("Mask(values=)", "one color, and so one class, a pixel", "multi=True", fix)
             )
         if None in none:
-            expected = "the colour of pixels without a label, as (r, g, b), or a list of colours"
+            expected = "the color of pixels without a label, as (r, g, b), or a list of colors"
             raise ContractError(Problem("Mask(missing=)", expected, shown(missing)))
         every = (*classes, *none)
         if None in classes or len(classes) != count or len(set(every)) < len(every):
             expected = (
-                f"{count} distinct colours (r, g, b) of 0 to 255, one for each class, none of them missing="
+                f"{count} distinct colors (r, g, b) of 0 to 255, one for each class, none of them missing="
             )
             raise ContractError(Problem("Mask(values=)", expected, shown(values)))
         return cls(classes, none)  # type: ignore[arg-type]
 
     @property
     def nowhere(self) -> int | None:
-        """The id in place of those colours that mean no label; None where there is none."""
+        """The id in place of those colors that mean no label; None where there is none."""
         if not self.missing:
             return None
         return 255 if len(self.classes) <= _FEW else len(self.classes)
@@ -77,19 +77,19 @@ class Colours:
             ``(...)``, uint8, or int32 for more than 250 classes.
 
         Raises:
-            BadValue: for a colour that no class has.
+            BadValue: for a color that no class has.
         """
         if mask.ndim < 3 or mask.shape[-1] != 3 or mask.dtype.kind not in "iub":
             raise BadValue(
-                index, "a mask in colours, RGB of 0 to 255 (H, W, 3)", f"{mask.dtype} of shape {mask.shape}"
+                index, "a mask in colors, RGB of 0 to 255 (H, W, 3)", f"{mask.dtype} of shape {mask.shape}"
             )
         if mask.dtype != np.uint8 and mask.size and (mask.min() < 0 or mask.max() > 255):
-            raise BadValue(index, "colours of 0 to 255", f"{shown(mask.min())} to {shown(mask.max())}")
+            raise BadValue(index, "colors of 0 to 255", f"{shown(mask.min())} to {shown(mask.max())}")
         number = mask[..., 0].astype(np.int32)
         for k in (1, 2):
             number <<= 8
             number |= mask[..., k]
-        found = _colour_table(self).take(number)
+        found = _color_table(self).take(number)
         unknown = found == found.dtype.type(-1 if found.dtype == np.int32 else _UNKNOWN)
         if not unknown.any():
             return found
@@ -101,20 +101,20 @@ class Colours:
         found = (number >> 16, number >> 8 & 255, number & 255)
         many = ", …" * (len(self.classes) > _SHOWN)
         known = ", ".join(map(str, self.classes[:_SHOWN])) + many
-        fix = f"If pixels of this colour have no label, say Mask(missing={found})."
+        fix = f"If pixels of this color have no label, say Mask(missing={found})."
         if self.missing:
-            fix = f"If pixels of this colour have no label, add it to Mask(missing=[{found}, ...])."
-        return BadValue(index, f"one of the colours {known} in each pixel", str(found), fix)
+            fix = f"If pixels of this color have no label, add it to Mask(missing=[{found}, ...])."
+        return BadValue(index, f"one of the colors {known} in each pixel", str(found), fix)
 
     def column(self, values: Any) -> Any:
-        """A column of masks in colours as one of ids; None where a mask is missing."""
+        """A column of masks in colors as one of ids; None where a mask is missing."""
         values = plain(values)
         if is_dense(values) and values.ndim == 4:
             return self.ids(values)
         return [None if is_missing(v) else self.ids(np.asarray(v), i) for i, v in enumerate(values)]
 
     def painted(self, ids: np.ndarray) -> np.ndarray:
-        """Class ids in colours again, uint8 ``(..., 3)``."""
+        """Class ids in colors again, uint8 ``(..., 3)``."""
         last = max(len(self.classes) - 1, self.nowhere or 0)
         table = np.zeros((last + 1, 3), np.uint8)
         table[: len(self.classes)] = self.classes
@@ -129,18 +129,18 @@ _SHOWN = 6
 
 
 @lru_cache(maxsize=8)
-def _colour_table(colours: Colours) -> np.ndarray:
-    """The id of each of the 16.7 million colours."""
-    few = len(colours.classes) <= _FEW
-    table = np.full(COLOURS, _UNKNOWN if few else -1, np.uint8 if few else np.int32)
-    ids: list[Any] = [*range(len(colours.classes)), *[colours.nowhere] * len(colours.missing)]
-    for (red, green, blue), found in zip((*colours.classes, *colours.missing), ids, strict=True):
+def _color_table(colors: Colors) -> np.ndarray:
+    """The id of each of the 16.7 million colors."""
+    few = len(colors.classes) <= _FEW
+    table = np.full(COLORS, _UNKNOWN if few else -1, np.uint8 if few else np.int32)
+    ids: list[Any] = [*range(len(colors.classes)), *[colors.nowhere] * len(colors.missing)]
+    for (red, green, blue), found in zip((*colors.classes, *colors.missing), ids, strict=True):
         table[red << 16 | green << 8 | blue] = found
     return table
 
 
-def colour(value: Any) -> Colour | None:
-    """Return three whole numbers of 0 to 255 as a colour; None for anything else."""
+def color(value: Any) -> Color | None:
+    """Return three whole numbers of 0 to 255 as a color; None for anything else."""
     numbers = as_list(value)
     if numbers is None:
         return None
@@ -148,8 +148,8 @@ def colour(value: Any) -> Colour | None:
     return (int(numbers[0]), int(numbers[1]), int(numbers[2])) if whole and len(numbers) == 3 else None
 
 
-def as_colours(given: list[Any]) -> Any:
-    """Return ``missing=`` as tuples: one colour, or several."""
+def as_colors(given: list[Any]) -> Any:
+    """Return ``missing=`` as tuples: one color, or several."""
     return tuple(tuple(one) if (one := as_list(value)) is not None else value for value in given)
 
 

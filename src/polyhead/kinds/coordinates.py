@@ -101,7 +101,7 @@ class Coordinates(Head):
         return f"{what} in 0–1, as {said}=True says"
 
     def declared(self, raw: Head) -> Head:
-        return raw  # nothing is learnt, and the column has its own format
+        return raw  # nothing is learned, and the column has its own format
 
     @property
     def weight_shape(self) -> tuple[int, ...]:
@@ -158,7 +158,7 @@ class Coordinates(Head):
                 fix = "Put None in the place of one that has no label."
                 raise BadValue(i, f"{self.places} of them", str(count), fix)
             rows[i, :count, :width] = row
-            rows[i, :count, width:] = 1  # no visibility given: labelled
+            rows[i, :count, width:] = 1  # no visibility given: labeled
         return rows
 
     def _fewer(self, row: np.ndarray, index: int) -> np.ndarray:

@@ -28,7 +28,7 @@ class KnownHeads(dict[str, Head]):
 
 @dataclass(frozen=True)
 class Declaration:
-    """The inputs and heads of a feed, resolved: classes learnt, sizes known, class weights worked out.
+    """The inputs and heads of a feed, resolved: classes learned, sizes known, class weights worked out.
 
     `Feed.declaration` gives it, a model that `polyhead.compile` compiled carries it, and `declaration_of` takes it out
     of a loaded model.

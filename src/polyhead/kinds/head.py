@@ -15,7 +15,7 @@ from polyhead.kinds.argument_forms import as_class_weight
 from polyhead.kinds.array_statistics import ArrayStatistics
 from polyhead.kinds.in_image import InImage
 from polyhead.kinds.kind import Kind
-from polyhead.kinds.learnt_classes import Spellings
+from polyhead.kinds.learned_classes import Spellings
 from polyhead.kinds.mixed_labels import Mixing, unmixable
 
 
@@ -54,8 +54,8 @@ class Head(Kind, InImage):
 
     takes_class_weight: ClassVar[bool] = False
     takes_each: ClassVar[bool] = True
-    takes_colours: ClassVar[bool] = False
-    """Whether a value of the column may be a colour."""
+    takes_colors: ClassVar[bool] = False
+    """Whether a value of the column may be a color."""
     quantities: ClassVar[bool] = False
     """Whether labels, and so the loss, are in a unit of their own."""
     answers: ClassVar[bool] = False
@@ -76,7 +76,7 @@ class Head(Kind, InImage):
             given = getattr(self, word)
             if given is not None and not isinstance(given, str):
                 raise ContractError(Problem(f"{name}({word}=)", expected, shown(given), fix))
-        if not self.takes_colours and (
+        if not self.takes_colors and (
             isinstance(self.missing, (Set, Mapping)) or as_list(self.missing) is not None
         ):
             fix = "Put None or NaN in place of the others."
@@ -107,7 +107,7 @@ class Head(Kind, InImage):
 
     @property
     def spellings(self) -> Spellings:
-        """Learnt classes whose names differ only in spaces or case."""
+        """Learned classes whose names differ only in spaces or case."""
         return self._spellings
 
     # Labels ----------------------------------------------------------------------------------------
@@ -143,7 +143,7 @@ class Head(Kind, InImage):
         """Return this head, not resolved yet, for a weight column of this shape a row.
 
         Raises:
-            BadValue: where it was said, or learnt, that weights are coarser.
+            BadValue: where it was said, or learned, that weights are coarser.
         """
         return self
 

@@ -41,8 +41,8 @@ class InImage:
         return 1
 
     @property
-    def in_colours(self) -> bool:
-        """Whether a mask is read in colours, rather than in ids."""
+    def in_colors(self) -> bool:
+        """Whether a mask is read in colors, rather than in ids."""
         return False
 
     @property
@@ -52,7 +52,7 @@ class InImage:
 
     @property
     def nearest(self) -> bool:
-        """Whether a map is resized by nearest neighbour rather than by averaging."""
+        """Whether a map is resized by nearest neighbor rather than by averaging."""
         return False
 
     @property

@@ -115,7 +115,7 @@ class Array(Input):
 
 @dataclass(frozen=True, repr=False)
 class Image(Input):
-    """Images, RGB or grey, channels last, as float32 in 0–1 or as uint8.
+    """Images, RGB or gray, channels last, as float32 in 0–1 or as uint8.
 
     A column of uint8 ``(N, H, W, C)`` or ``(N, H, W)`` is divided by 255; floats must be in 0–1 already, unless
     ``range`` says otherwise. A column of paths, of encoded bytes, or of arrays of another size than declared, or of
@@ -124,13 +124,13 @@ class Image(Input):
     of 16 bits a channel keep them in float32, also in stores and caches.
 
     Files are JPEG, PNG, BMP, GIF, WebP, TIFF, AVIF, JPEG 2000, PBM, PGM, PPM and PFM, and HEIC where pillow-heif is
-    installed. The bands of a TIFF or an ``.npy`` file that are not said to be colours come as they are where there are
+    installed. The bands of a TIFF or an ``.npy`` file that are not said to be colors come as they are where there are
     as many as ``channels``, and are refused otherwise.
 
     Attributes:
         height: rows of pixels as the model gets them; by default as found.
         width: columns of pixels.
-        channels: 1 for grey, 3 for RGB, 4 for RGB and alpha, or another number of bands; by default as found, where
+        channels: 1 for gray, 3 for RGB, 4 for RGB and alpha, or another number of bands; by default as found, where
             that is 1, 3 or 4, and 3 for what is decoded.
         dtype: ``"float32"``, or ``"uint8"`` for a model that rescales by itself.
         fit: how an image of another size comes to this one: ``"stretch"``, ``"contain"`` (whole, with borders) or
@@ -142,7 +142,7 @@ class Image(Input):
             error.
         max_pixels: larger images are refused before they are decoded: by default 134 million pixels, and far fewer
             where the file is too small to hold them.
-        photometric: whether augmentations of brightness and colour change it; say False for depth and the like.
+        photometric: whether augmentations of brightness and color change it; say False for depth and the like.
         exif: how masks, boxes and keypoints were made: on the image with its Exif orientation ``"applied"``, as viewers
             show it, or ``"ignored"``, as its pixels are stored; by default as the reader of the images was told, else
             ``"applied"``. The model always gets the image with its Exif orientation applied, and its labels with it.

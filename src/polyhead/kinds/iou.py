@@ -10,7 +10,7 @@ from keras import ops
 
 @keras.saving.register_keras_serializable("polyhead")
 class BoxIoU(keras.metrics.Mean):
-    """The mean intersection over union of predicted and labelled boxes, weighted.
+    """The mean intersection over union of predicted and labeled boxes, weighted.
 
     Takes boxes ``(B, n, 4)`` of ``xyxy``, in any unit, and weights ``(B, n)``.
     """

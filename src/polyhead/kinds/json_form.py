@@ -119,7 +119,7 @@ def _subclasses(base: type) -> Iterator[type[Kind]]:
 
 
 def _require_type(one: Field[Any], value: Any, where: str) -> None:
-    """Raise for a learnt field of the wrong type, as its class does not check it."""
+    """Raise for a learned field of the wrong type, as its class does not check it."""
     words = str(one.type).split(" | ")
     types = {"bool": bool, "int": int, "None": type(None)}
     if not one.init and not any(type(value) is types.get(word, object) for word in words):

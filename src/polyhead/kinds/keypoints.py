@@ -19,7 +19,7 @@ class Keypoints(Coordinates):
     """``points`` keypoints a row, as float32 ``(B, points, 2)`` of ``(x, y)``, a weight for each.
 
     The column is ``(N, points, 2)``, or ``(N, points, 3)`` with the visibility last, 0 where a point is not
-    labelled, as COCO has it; NaN or None where there is none.
+    labeled, as COCO has it; NaN or None where there is none.
 
     Attributes:
         points: how many.

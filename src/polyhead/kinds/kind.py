@@ -123,10 +123,10 @@ class Kind(ABC):
         return f"{type(self).__name__}({', '.join(parts)})"
 
     def fixed(self, **changes: Any) -> Self:
-        """Return a copy with some fields set, including those that are learnt."""
-        learnt = {f.name: changes.pop(f.name, getattr(self, f.name)) for f in fields(self) if not f.init}
+        """Return a copy with some fields set, including those that are learned."""
+        learned = {f.name: changes.pop(f.name, getattr(self, f.name)) for f in fields(self) if not f.init}
         found = replace(self, **changes)
-        for name, value in learnt.items():
+        for name, value in learned.items():
             object.__setattr__(found, name, value)
         return found
 

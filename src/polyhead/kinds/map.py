@@ -35,17 +35,17 @@ class Map(Pixels):
     The column holds ``(H, W)`` or ``(H, W, channels)`` a row, of floats or integers, also in arrays of unequal sizes;
     or image files of 8 or 16 bits a channel or of floats, ``.npy`` files, or their bytes. Numbers keep their unit:
     nothing is divided by 255 unless ``scale`` says so. They move with the image: flips, crops, rotation and ``fit``
-    happen to both, and changes of light and colour to the image alone.
+    happen to both, and changes of light and color to the image alone.
 
     NaN, and the value that ``missing`` names, mean that a pixel has no label: its weight is 0, and it does not get
-    into its neighbours when the map is resized. So do pixels that rotation or ``fit="contain"`` bring in from outside
+    into its neighbors when the map is resized. So do pixels that rotation or ``fit="contain"`` bring in from outside
     of the image. None means that a whole row has no label.
 
     Attributes:
         channels: numbers for each pixel.
         interpolation: between pixels, ``"bilinear"`` or ``"nearest"``; say nearest for sparse maps, as of a lidar, and
             for numbers of which no mean makes sense.
-        scale: what numbers are multiplied by: ``1 / 1000`` makes metres of millimetres, ``1 / 255`` makes 0–1 of bytes.
+        scale: what numbers are multiplied by: ``1 / 1000`` makes meters of millimeters, ``1 / 255`` makes 0–1 of bytes.
         size: ``(height, width)`` of the map; by default as found, and as the image has it where they are files.
 
     >>> labels, there = Map(size=(2, 2), missing=0).encode(np.array([[[0, 5], [2, 1]]]))

@@ -13,7 +13,7 @@ import numpy as np
 from polyhead.errors import BadValue, ContractError, Problem, as_list, is_integer, shown, similar
 from polyhead.kinds import class_encoding
 from polyhead.kinds.answers import Answer, Views, label_masks
-from polyhead.kinds.color_classes import Colours, as_colours
+from polyhead.kinds.color_classes import Colors, as_colors
 from polyhead.kinds.head import Head, coarser
 from polyhead.kinds.keras_names import BINARY_LOSSES, SIGMOID, SOFTMAX, SPARSE_LOSSES
 from polyhead.kinds.kind import Way
@@ -59,22 +59,22 @@ class Mask(Pixels):
     _open: bool = field(default=False, init=False, repr=False, compare=False)
 
     takes_class_weight: ClassVar[bool] = True
-    takes_colours: ClassVar[bool] = True
+    takes_colors: ClassVar[bool] = True
     layer = "mask"
 
     def __post_init__(self) -> None:
         super().__post_init__()
         object.__setattr__(self, "classes", class_encoding.checked_classes("Mask", self.classes, least=1))
         if self.classes is None:
-            fix = "Classes of masks are not learnt from the column."
+            fix = "Classes of masks are not learned from the column."
             raise ContractError(Problem("Mask(classes)", "a number, or names", "None", fix))
         missing = as_list(self.missing)
         if missing is not None:
-            object.__setattr__(self, "missing", as_colours(missing))
+            object.__setattr__(self, "missing", as_colors(missing))
         if self.values is not None:
             object.__setattr__(self, "values", self._checked_values())
-        if missing is not None and not self.in_colours:
-            fix = "Where it holds colours, say those of the classes as well: Mask(values=[(r, g, b), ...])."
+        if missing is not None and not self.in_colors:
+            fix = "Where it holds colors, say those of the classes as well: Mask(values=[(r, g, b), ...])."
             expected = "one number, as the mask holds numbers"
             raise ContractError(Problem("Mask(missing=)", expected, shown(self.missing), fix))
         object.__setattr__(
@@ -85,9 +85,9 @@ class Mask(Pixels):
     def _checked_values(self) -> tuple[Any, ...]:
         count = 2 if self.binary else len(self.names)
         given = self.values if as_list(self.values) is None else as_list(self.values)
-        colours = Colours.declared(given, self.missing, count, self.multi)
-        if colours is not None:
-            return colours.classes
+        colors = Colors.declared(given, self.missing, count, self.multi)
+        if colors is not None:
+            return colors.classes
         values = as_list(given) or []
         whole = all(map(is_integer, values))
         if len(values) != count or not whole or len(set(values)) < count or self.missing in values:
@@ -96,20 +96,20 @@ class Mask(Pixels):
         return tuple(int(v) for v in values)
 
     @cached_property
-    def _colours(self) -> Colours | None:
-        """The colours that the column holds; None where it holds numbers."""
+    def _colors(self) -> Colors | None:
+        """The colors that the column holds; None where it holds numbers."""
         held = self.values is not None and not isinstance(self.values[0], int)
-        return Colours.declared(self.values, self.missing, len(self.values), self.multi) if held else None
+        return Colors.declared(self.values, self.missing, len(self.values), self.multi) if held else None
 
     @cached_property
     def _of_ids(self) -> Self:
-        """This mask for a column of class ids in place of colours."""
-        assert self._colours is not None
-        return self.fixed(values=None, missing=self._colours.nowhere)
+        """This mask for a column of class ids in place of colors."""
+        assert self._colors is not None
+        return self.fixed(values=None, missing=self._colors.nowhere)
 
     @property
-    def in_colours(self) -> bool:
-        return self._colours is not None
+    def in_colors(self) -> bool:
+        return self._colors is not None
 
     @property
     def binary(self) -> bool:
@@ -185,8 +185,8 @@ class Mask(Pixels):
 
     def lay(self, value: Any, size: tuple[int, int]) -> np.ndarray:
         array = as_pixels(value, "a mask (H, W) or (H, W, n)")
-        if self._colours is not None:
-            return self._of_ids.lay(self._colours.ids(array), size)
+        if self._colors is not None:
+            return self._of_ids.lay(self._colors.ids(array), size)
         if array.ndim not in (2, 3) or array.dtype.kind not in "iufb":
             raise BadValue(0, "a mask (H, W) or (H, W, n)", f"{array.dtype} of shape {array.shape}")
         if array.dtype.kind == "b":
@@ -233,7 +233,7 @@ class Mask(Pixels):
 
     @property
     def fill(self) -> float:
-        if self._colours is not None:
+        if self._colors is not None:
             return self._of_ids.fill
         outside = self._outside
         if outside is None and isinstance(self.missing, Real):
@@ -252,7 +252,7 @@ class Mask(Pixels):
         return self.fixed(classes=known.classes, values=known.values)
 
     def placed(self, size: tuple[int, int], uncovered: bool = False) -> Self:
-        if self._colours is not None:
+        if self._colors is not None:
             return self._of_ids.placed(size, uncovered)
         head = self if self.size is not None else self.fixed(size=size)
         if not uncovered or self._outside is not None or isinstance(self.missing, Real):
@@ -264,11 +264,11 @@ class Mask(Pixels):
         return self.fixed(values=raw.values, missing=raw.missing)
 
     def written(self, mask: np.ndarray) -> np.ndarray:
-        """What was laid as the column holds it: ids in colours again."""
-        return mask if self._colours is None else self._colours.painted(mask)
+        """What was laid as the column holds it: ids in colors again."""
+        return mask if self._colors is None else self._colors.painted(mask)
 
     def stored_dtype(self, some: Any) -> str:
-        if self.in_colours:
+        if self.in_colors:
             return "uint8"
         marker = [float(self.missing)] if isinstance(self.missing, Real) else []
         if any(np.asarray(mask).dtype.kind == "f" for mask in some) or not all(
@@ -295,8 +295,8 @@ class Mask(Pixels):
 
     def encode(self, values: Any, check: bool = True) -> tuple[np.ndarray, np.ndarray | None]:
         assert self.size is not None
-        if self._colours is not None:
-            return self._of_ids.encode(self._colours.column(values), check)
+        if self._colors is not None:
+            return self._of_ids.encode(self._colors.column(values), check)
         shape = (*self.size, len(self.names) if self.binary else 1)
         what = f"a mask of shape {self.size if shape[2] == 1 else shape}"
         array, there = numbers(values, self.missing, shape, what)

@@ -13,7 +13,7 @@ from polyhead.kinds.answers import Answer, Views
 from polyhead.kinds.box_entries import Entries, as_entries
 from polyhead.kinds.boxes import Boxes
 from polyhead.kinds.head import Head
-from polyhead.kinds.learnt_classes import Spellings
+from polyhead.kinds.learned_classes import Spellings
 from polyhead.kinds.missing import is_dense, is_missing, plain
 from polyhead.kinds.mixed_labels import Mixing, take_places, together
 from polyhead.kinds.output_layers import dense_output, flat_features
@@ -45,7 +45,7 @@ class Each(Head):
     boxes_column: str
 
     takes_class_weight: ClassVar[bool] = True
-    takes_colours: ClassVar[bool] = True
+    takes_colors: ClassVar[bool] = True
 
     @classmethod
     def wrapping(cls, head: Head, boxes: Boxes, boxes_column: str) -> Self:

@@ -113,10 +113,10 @@ def read_weights(values: Any, shape: tuple[int, ...], there: np.ndarray | None) 
         array, found = numbers(values, None, (1,), "a weight")
         wrong: np.ndarray = ~np.isfinite(array) | (array < 0)
         wrong = wrong if found is None else wrong | ~found
-        labelled = np.ones((len(array), 1), bool)
+        labeled = np.ones((len(array), 1), bool)
         if there is not None:
-            labelled = np.any(there.reshape(len(there), -1), axis=1, keepdims=True)
-        row = first_row(wrong & labelled)
+            labeled = np.any(there.reshape(len(there), -1), axis=1, keepdims=True)
+        row = first_row(wrong & labeled)
         if row is not None:
             value = array[row, 0].item() if found is None or found[row, 0] else None
             raise BadValue(row, "a finite weight of at least 0", shown(value), _ZERO)

@@ -1,4 +1,4 @@
-"""An order that reads a disk in blocks: blocks of neighbouring rows come in a new order, and are mixed within a window.
+"""An order that reads a disk in blocks: blocks of neighboring rows come in a new order, and are mixed within a window.
 
 The blocks of the file are permuted. Some of them at a time are a window, and the rows of a window are permuted among
 themselves. So each block is needed once in an epoch, for as long as its window lasts, and not again: what was read
@@ -7,7 +7,7 @@ an index array.
 
 Of how good a shuffle it is: two rows of a batch come from one block with a chance of one in ``window``. Where all
 rows of a block are alike, as in a file that is sorted by class, the share of a class in batches of B rows spreads by
-about ``sqrt(1 + (B - 1) / window)`` times what it does in a full shuffle; where neighbours in the file have nothing in
+about ``sqrt(1 + (B - 1) / window)`` times what it does in a full shuffle; where neighbors in the file have nothing in
 common, there is no difference.
 """
 

@@ -1,7 +1,8 @@
-"""Packing: all rows of some data into a store, once."""
+"""Packs all rows of some data into a store."""
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -35,7 +36,7 @@ SHARD_BYTES = 256 << 20
 CHUNK_BYTES = 4 << 20
 CHUNK_ROWS = 256
 DECODED_ROWS = 32
-"""Rows that a thread reads in one call, where it decodes them: so many are done before Ctrl-C ends it."""
+"""Rows that a thread decodes in one call; Ctrl-C takes effect after these."""
 
 
 def pack(
@@ -52,36 +53,36 @@ def pack(
 ) -> Store:
     """Write all rows of some data into a store.
 
-    Of a feed it writes the columns that the feed declares: images decoded and resized, masks, boxes and keypoints
-    moved along exactly, each in the format of its own column, all other labels as they are. Nothing of it is augmented.
-    The same declaration reads the store: ``feed.on("pets.store", shuffle=True, augment=...)``. Of other data it writes
-    all columns as they are; image files that a column of paths names are taken in as bytes.
+    For a feed, this writes the declared columns: images decoded and resized, with masks, boxes and keypoints resized
+    accordingly, each in the format of its column, and all other labels unchanged. Nothing is augmented. The same
+    declaration reads the store: ``feed.on("pets.store", shuffle=True, augment=...)``. For other data, it writes all
+    columns unchanged; the image files in a column of paths are stored as bytes.
 
-    A run that was killed goes on where it stopped when it is started again, and gives the same bytes. Until it has
-    come to its end the store does not open.
+    An interrupted run continues where it stopped when it is started again, and writes the same bytes. The store can't
+    be opened before it is complete.
 
     Args:
         data: a `Feed`; or a `Source`, a mapping of arrays, a frame, an Arrow table, the path of a table.
         path: the folder to write.
-        image_size: (height, width) of the images of a feed, in place of the declared ones; masks of the images' size
-            get it too.
-        encoding: how the images of a feed are stored: ``"pixels"``, ``(H, W, C)``, which is read fastest, uint8, or
-            float32 where the feed has more than 8 bits of a channel; ``"jpeg"``, for 8 bits, of which ``quality``
-            says how much is lost; or ``"png"``, of 8 or 16 bits.
-        quality: of JPEG, 1 to 100.
-        append: add the rows to a store of the same columns; their ids go on from its last. A run that is killed leaves
-            the store as it was.
+        image_size: (height, width) of the images of a feed, instead of the declared size; masks of the images' size get
+            it too.
+        encoding: how the images of a feed are stored. ``"pixels"``, ``(H, W, C)``, is the fastest to read: uint8, or
+            float32 if the feed has more than 8 bits per channel. ``"jpeg"`` stores 8 bits, with loss according to
+            ``quality``; ``"png"`` stores 8 or 16 bits.
+        quality: the quality of JPEG, 1 to 100.
+        append: add the rows to a store with the same columns; their ids follow its last. An interrupted run leaves the
+            store unchanged.
         workers: threads that read and decode.
-        shard_bytes: about the size of a file; about twice of it is held in memory.
-        progress: show how far it is and how long it will take, on a terminal.
+        shard_bytes: the approximate size of a file; packing needs about twice as much memory.
+        progress: show a progress bar on a terminal.
 
     Returns:
-        The store, opened: see `open_store`.
+        The opened store, see `open_store`.
 
     Raises:
-        DataError: data that cannot be read, or holds what a store cannot hold; an image that cannot be decoded.
-        ContractError: arguments that contradict themselves.
-        StoreError: a folder that holds something else already, or other columns than the rows to append.
+        DataError: if data can't be read, a store can't hold it, or an image can't be decoded.
+        ContractError: if arguments are invalid or contradict each other.
+        StoreError: if the folder already holds something else, or has other columns than the appended rows.
 
     >>> import tempfile
     >>> import numpy as np
@@ -115,7 +116,7 @@ def pack(
         "columns": [_in_manifest(spec) for spec in specs],
         "part": part,
     }
-    with on_disk(folder, "Free some space, or pack into another folder; the same call goes on from there."):
+    with on_disk(folder, "Free some space, or pack into another folder; the same call continues from there."):
         folder.mkdir(parents=True, exist_ok=True)
         with Journal(folder, header) as journal, bar("packing", len(rows), progress) as done:
             shards = write_shards(rows, folder, specs, journal, threads, done)
@@ -126,7 +127,7 @@ def pack(
                 "shards": [*old["shards"], *shards],
                 "parts": [*old["parts"], part],
             }
-            write_whole(folder / MANIFEST, _json(manifest))
+            write_whole(folder / MANIFEST, json.dumps(manifest, indent=1, ensure_ascii=False) + "\n")
             journal.remove()
     return open_store(folder)
 
@@ -135,53 +136,44 @@ def _threads(workers: Any) -> int:
     if isinstance(workers, str) and workers == "auto":
         return min(32, os.cpu_count() or 1)
     if not is_size(workers, 0):
-        raise ContractError(
-            *other_choice("pack(workers=)", workers, ("auto",), '"auto" or an integer of at least 0')
-        )
+        expected = '"auto" or an integer of at least 0'
+        raise ContractError(*other_choice("pack(workers=)", workers, ("auto",), expected))
     return max(1, workers)
 
 
 def _old(folder: Path, part: Mapping[str, Any], append: bool) -> dict[str, Any] | None:
-    """The manifest of the store that rows are added to, an empty one where there is none; None if all is done.
+    """Return the manifest of the existing store, an empty one if there is none, None if the rows are packed already.
 
     Raises:
-        StoreError: where something else stands in the way.
+        StoreError: if the folder holds something else.
     """
+    where, expected = f"pack(path), {folder}", "a new or empty folder"
     if not (folder / MANIFEST).is_file():
-        if (
-            folder.exists()
-            and not (folder / JOURNAL).is_file()
-            and (not folder.is_dir() or any(folder.iterdir()))
-        ):
+        unfinished = (folder / JOURNAL).is_file()
+        if folder.exists() and not unfinished and (not folder.is_dir() or any(folder.iterdir())):
             found = "a folder with other files" if folder.is_dir() else "a file"
-            raise StoreError(
-                Problem(f"pack(path), {folder}", "a new or an empty folder", found, "Give another path.")
-            )
+            raise StoreError(Problem(where, expected, found, "Give another path."))
         return {"rows": 0, "shards": [], "parts": []}
     old = read_manifest(folder)
     if append:
-        journal = Journal.header_of(folder)
-        if (
-            journal is not None
-            and journal["part"] == part
-            and old["rows"] == journal["after"] + journal["rows"]
-        ):
-            (folder / JOURNAL).unlink()  # it was killed between its last two steps
+        journal = Journal.header_of(folder) or {"part": None}
+        if journal["part"] == part and old["rows"] == journal["after"] + journal["rows"]:
+            (folder / JOURNAL).unlink()  # the run was killed between its last two steps
             return None
         return old
     if old["parts"] == [part]:
         (folder / JOURNAL).unlink(missing_ok=True)
         return None
-    fix = "Say append=True to add rows to it, or give another path."
-    found = f"a store of {old['rows']:,} rows of other data or other options"
-    raise StoreError(Problem(f"pack(path), {folder}", "a new or an empty folder", found, fix))
+    fix = "Use append=True to add rows to it, or give another path."
+    found = f"a store of {old['rows']:,} rows of other data or options"
+    raise StoreError(Problem(where, expected, found, fix))
 
 
 def _joined_specs(folder: Path, specs: list[Spec], old: Mapping[str, Any]) -> tuple[list[Spec], list[Spec]]:
-    """The columns as the new rows are written, and as the whole store then has them.
+    """Return the columns of the new rows, and those of the whole store with them.
 
     Raises:
-        StoreError: for every column that the store does not have, or has of another kind.
+        StoreError: for every column that the store lacks, or has in another form.
     """
     if not old["parts"]:
         return specs, specs
@@ -189,27 +181,25 @@ def _joined_specs(folder: Path, specs: list[Spec], old: Mapping[str, Any]) -> tu
     new = {spec["name"]: spec for spec in specs}
     problems = []
     for name in (n for n in (*have, *new) if n not in have or n not in new):
-        where = f"store {folder}, {place(column=name)}"
-        expected, found = (
-            ("the column", "rows without it") if name in have else ("no such column", "rows with it")
+        found = (
+            "the new rows don't have this column" if name in have else "the store doesn't have this column"
         )
-        problems.append(Problem(where, expected, found, "Append rows of the same columns."))
+        where = f"store {folder}, {place(column=name)}"
+        problems.append(Problem(where, "", found, "Append rows with the same columns."))
     written, merged = [], []
-    for name, spec in have.items():
-        if name not in new or name in {problem.place for problem in problems}:
-            continue
+    for name in (n for n in have if n in new):
+        spec, where = have[name], f"store {folder}, {place(column=name)}"
         try:
             mine, both = _merged(spec, new[name])
         except ValueError:
-            where, fix = (
-                f"store {folder}, {place(column=name)}",
+            expected, fix = (
+                f"{spec_words(spec)}, as in the store",
                 "Convert the column, or write another store.",
             )
-            problems.append(Problem(where, f"{spec_words(spec)}, as it holds", spec_words(new[name]), fix))
+            problems.append(Problem(where, expected, spec_words(new[name]), fix))
             continue
         if spec.get("about", {}) != new[name].get("about", {}):
-            where = f"store {folder}, {place(column=name)}"
-            expected = f"what the store says of it, {shown(spec.get('about', {}))}"
+            expected = f"{shown(spec.get('about', {}))}, as in the store"
             fix = "Read the rows as those of the store were read, or write another store."
             problems.append(Problem(where, expected, shown(new[name].get("about", {})), fix))
         written.append(mine)
@@ -220,10 +210,10 @@ def _joined_specs(folder: Path, specs: list[Spec], old: Mapping[str, Any]) -> tu
 
 
 def _merged(old: Spec, new: Spec) -> tuple[Spec, Spec]:
-    """A column of new rows as the store has it; and the store's own, with them.
+    """Return a column of new rows in the form of the store, and the column of the store with them.
 
     Raises:
-        ValueError: where the two do not go together.
+        ValueError: if they can't be combined.
     """
     if old["is"] != new["is"]:
         raise ValueError
@@ -242,7 +232,7 @@ def _merged(old: Spec, new: Spec) -> tuple[Spec, Spec]:
 
 
 def _stored_row_bytes(rows: Source, specs: list[Spec]) -> int:
-    """About the bytes of a row: exact for what is dense, else as the first rows are."""
+    """Estimate the bytes of a row; those of dense columns are exact."""
     total = sum(dense_row_bytes(spec) for spec in specs if spec["is"] == "dense")
     light = [spec for spec in specs if spec["is"] != "dense"]
     if light:
@@ -257,11 +247,7 @@ def _stored_row_bytes(rows: Source, specs: list[Spec]) -> int:
 
 
 def _in_manifest(spec: Spec) -> Spec:
-    """A column as the manifest has it: its categories are in the files."""
+    """Leave out the categories, which are in the shards."""
     return {key: value for key, value in spec.items() if key != "categories"}
 
 
-def _json(manifest: Mapping[str, Any]) -> str:
-    import json
-
-    return json.dumps(manifest, indent=1, ensure_ascii=False) + "\n"

@@ -1,4 +1,4 @@
-"""The rows that are packed: those of a source with its image files as bytes, or those of a feed."""
+"""The rows to pack: those of a source, with image files as bytes, or those of a feed."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ from polyhead.feed import Feed
 from polyhead.images.decode import header_of
 from polyhead.kinds import Image
 from polyhead.kinds.missing import is_missing, plain
-from polyhead.kinds.source_column import About
+from polyhead.pipeline.made_columns import MadeColumns
 from polyhead.pipeline.resized import Placed
 from polyhead.readers.as_source import as_source
 from polyhead.sources.scanning import first_rows
-from polyhead.sources.source import OwnSource, Source, checked_rows, row_of
+from polyhead.sources.source import Source, checked_rows, row_of
 from polyhead.store.column_codec import Spec, like, spec_of
 from polyhead.store.fingerprint import of_source
 
@@ -37,11 +37,11 @@ ENCODINGS = ("pixels", "jpeg", "png")
 
 
 def rows_of(data: Any, image_size: Any, encoding: str, quality: int) -> Source:
-    """The rows to pack.
+    """Return the rows to pack.
 
     Raises:
-        ContractError: for sizes and encodings that are none, or that are said of a source.
-        DataError: for what is no data.
+        ContractError: for an invalid size or encoding, or if they are given for a source.
+        DataError: for anything that is not data.
     """
     require_choice("pack(encoding=)", encoding, ENCODINGS)
     if not is_integer(quality) or not 1 <= quality <= 100:
@@ -53,27 +53,25 @@ def rows_of(data: Any, image_size: Any, encoding: str, quality: int) -> Source:
         rows = Placed(data.source, data.inputs, heads, wanted)
         bands = max((shape[2] for shape in rows.images.values() if shape[2] not in (1, 3)), default=0)
         if encoding == "jpeg" and bands == 4:
-            fix = 'Say encoding="png", or ph.Image(channels=3).'
-            raise ContractError(Problem("pack(encoding=)", "what holds 4 channels", "'jpeg'", fix))
+            fix = 'Use encoding="png", or ph.Image(channels=3).'
+            raise ContractError(Problem("pack(encoding=)", "", "JPEG can't store 4 channels", fix))
         if encoding != "pixels" and bands not in (0, 4):
             expected = f'"pixels", as an image has {bands} bands'
             raise ContractError(Problem("pack(encoding=)", expected, shown(encoding)))
         if encoding != "pixels":
             _require_encodable(rows, data, encoding)
         return rows if encoding == "pixels" else EncodedImages(rows, encoding, quality)
-    fix = "Pack a feed: its declaration says which columns are images, and what lies in them."
-    for name, said in (("image_size", wanted), ("encoding", None if encoding == "pixels" else encoding)):
-        if said is not None:
-            raise ContractError(
-                Problem(f"pack({name}=)", "a feed to pack", "rows without a declaration", fix)
-            )
+    fix = "Pack a feed: its declaration says which columns are images, and which labels are in them."
+    for name, given in (("image_size", wanted), ("encoding", None if encoding == "pixels" else encoding)):
+        if given is not None:
+            raise ContractError(Problem(f"pack({name}=)", "a feed", "rows without a declaration", fix))
     source = as_source(data)
     files = tuple(name for name in source.columns if _is_files(first_rows(source, name)))
     return WithImageFiles(source, files) if files else source
 
 
 def _require_encodable(rows: Placed, feed: Feed, encoding: str) -> None:
-    """Raise where an encoding would lose bits, or numbers in a declared range."""
+    """Raise if an encoding would lose bits, or numbers in a declared range."""
     problems = []
     for name, kind in feed.inputs.items():
         column = kind.columns(name)[0]
@@ -81,17 +79,17 @@ def _require_encodable(rows: Placed, feed: Feed, encoding: str) -> None:
             continue
         where = f"pack(encoding=), {place(input=name)}"
         if kind.range is not None:
-            fix = 'Say encoding="pixels".'
+            fix = 'Use encoding="pixels".'
             problems.append(Problem(where, '"pixels", as range= is declared', shown(encoding), fix))
         elif encoding == "jpeg":
-            fix = 'Say encoding="pixels" or "png", or ph.Image(dtype="uint8"), if 8 bits are enough.'
-            problems.append(Problem(where, "what holds more than 8 bits", shown(encoding), fix))
+            fix = 'Use encoding="pixels" or "png", or ph.Image(dtype="uint8") if 8 bits are enough.'
+            problems.append(Problem(where, "", "JPEG can't store more than 8 bits", fix))
     if problems:
         raise ContractError(*problems)
 
 
 def keep_as(rows: Source, columns: Sequence[Spec]) -> None:
-    """Keep images of 8 bits as floats where the store has floats to which they are added."""
+    """Store images of 8 bits as floats if the store that they are appended to has floats."""
     if isinstance(rows, Placed):
         for spec in columns:
             held = rows.dense.get(spec["name"], ((), "", False))[1] if spec["name"] in rows.images else ""
@@ -100,7 +98,7 @@ def keep_as(rows: Source, columns: Sequence[Spec]) -> None:
 
 
 def rows_are_decoded(rows: Source) -> bool:
-    """Whether files are opened, or images decoded, as rows are read."""
+    """Whether reading rows opens files or decodes images."""
     return isinstance(rows, (Placed, EncodedImages, WithImageFiles))
 
 
@@ -114,7 +112,7 @@ def _size_argument(given: Any) -> tuple[int, int] | None:
 
 
 def _is_files(values: Values) -> bool:
-    """Whether a column names files of images."""
+    """Whether a column holds paths of image files."""
     some = [value for value in plain(values) if not is_missing(value)]
     if not some or not all(isinstance(value, (str, os.PathLike)) for value in some):
         return False
@@ -124,42 +122,25 @@ def _is_files(values: Values) -> bool:
         return False
 
 
-class WithImageFiles(OwnSource):
-    """A source with some columns of paths as the bytes of the files.
+class WithImageFiles(MadeColumns):
+    """A source in which some columns of paths are replaced by the bytes of the files."""
 
-    Attributes:
-        files: those columns.
-    """
+    placed: tuple[str, ...] = ()
 
     def __init__(self, source: Source, files: tuple[str, ...]) -> None:
-        self.source, self.files = source, files
+        self.source = self._source = source
+        self.placed = files
         self.sequential = source.sequential
 
-    def __len__(self) -> int:
-        return len(self.source)
-
-    def ids_of(self, rows: np.ndarray) -> np.ndarray:
-        return self.source.ids_of(rows)
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        return self.source.columns
-
-    def column(self, name: str) -> Values | None:
-        return None if name in self.files else self.source.column(name)
-
-    def about(self, name: str) -> About:
-        return self.source.about(name)
-
     def only(self, columns: Sequence[str]) -> Source:
-        mine = tuple(name for name in self.files if name in columns)
+        mine = tuple(name for name in self.placed if name in columns)
         found = self.source.only(columns)
         return WithImageFiles(found, mine) if mine else found
 
     def coded(self, ids: np.ndarray) -> dict[str, Values]:
         rows: dict[str, Any] = dict(checked_rows(self.source, self.source.coded(ids), len(ids)))
         told = self.ids_of(ids).tolist()
-        for name in self.files:
+        for name in self.placed:
             rows[name] = [
                 None if is_missing(value) else _file_bytes(value, name, row)
                 for value, row in zip(plain(rows[name]), told, strict=True)
@@ -177,52 +158,37 @@ def _file_bytes(path: Any, name: str, row: int) -> bytes:
         raise DataError(Problem(where, "a file that can be read", found)) from error
 
 
-class EncodedImages(OwnSource):
-    """The rows of a feed with its images encoded again, at the size that they were resized to."""
+class EncodedImages(MadeColumns):
+    """The rows of a feed with its images encoded again after resizing."""
 
-    def __init__(self, placed: Placed, encoding: str, quality: int) -> None:
-        self.placed, self._encoding, self._quality = placed, encoding, quality
-        self.sequential = placed.sequential
+    placed: tuple[str, ...] = ()
 
-    def __len__(self) -> int:
-        return len(self.placed)
-
-    def ids_of(self, rows: np.ndarray) -> np.ndarray:
-        return self.placed.ids_of(rows)
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        return self.placed.columns
-
-    def column(self, name: str) -> Values | None:
-        return None if name in self.placed.images else self.placed.column(name)
-
-    def about(self, name: str) -> About:
-        return self.placed.about(name)
-
-    def only(self, columns: Sequence[str]) -> Source:
-        return super().only(columns) if set(columns) & set(self.placed.images) else self.placed.only(columns)
+    def __init__(self, resized: Placed, encoding: str, quality: int) -> None:
+        self.resized = self._source = resized
+        self._encoding, self._quality = encoding, quality
+        self.placed = tuple(resized.images)
+        self.sequential = resized.sequential
 
     def coded(self, ids: np.ndarray) -> dict[str, Values]:
         from polyhead.images.encode import encode
 
-        rows: dict[str, Any] = dict(self.placed.coded(ids))
-        for name in self.placed.images:
+        rows: dict[str, Any] = dict(self.resized.coded(ids))
+        for name in self.placed:
             rows[name] = [encode(_of_16_bits(image), self._encoding, self._quality) for image in rows[name]]
         return rows
 
 
 def _of_16_bits(image: Any) -> np.ndarray:
-    """Pixels as PNG holds them: floats in 0–1 with 16 bits, bytes as they are."""
+    """Convert floats in 0–1 to the 16 bits of PNG; keep bytes."""
     pixels = np.asarray(image)
     return pixels if pixels.dtype == np.uint8 else np.rint(pixels * np.float64(65535)).astype(np.uint16)
 
 
 def specs_of(rows: Source) -> list[Spec]:
-    """What each column of the rows holds.
+    """Describe each column of the rows.
 
     Raises:
-        DataError: for every column that a store cannot hold.
+        DataError: for every column that a store can't hold.
     """
     found: list[Spec] = []
     problems: list[Problem] = []
@@ -239,17 +205,17 @@ def specs_of(rows: Source) -> list[Spec]:
 
 
 def _spec(rows: Source, name: str) -> Spec:
-    if isinstance(rows, EncodedImages):
-        return like(b"") if name in rows.placed.images else _spec(rows.placed, name)
-    if isinstance(rows, WithImageFiles) and name in rows.files:
+    if isinstance(rows, (EncodedImages, WithImageFiles)) and name in rows.placed:
         return like(b"")
+    if isinstance(rows, EncodedImages):
+        return _spec(rows.resized, name)
     if isinstance(rows, Placed) and name in rows.placed:
         return rows.spec(name)
     return spec_of(rows, name)
 
 
 def _facts_in_manifest(rows: Source, name: str) -> Spec:
-    """What is known of a column beside its values, as the manifest has it; nothing where its sources differ."""
+    """Return what is known of a column besides its values, for the manifest; nothing if its sources disagree."""
     try:
         known = rows.about(name)._asdict()
     except DataError:
@@ -260,9 +226,9 @@ def _facts_in_manifest(rows: Source, name: str) -> Spec:
 
 
 def fingerprint(rows: Source) -> str:
-    """A short text that is another one where the rows, or what is done to them, are others."""
+    """Return a fingerprint of the rows and of how they are resized."""
     if isinstance(rows, EncodedImages):
-        rows = rows.placed
+        rows = rows.resized
     if isinstance(rows, Placed):
         return rows.fingerprint
-    return of_source(rows.source, rows.files) if isinstance(rows, WithImageFiles) else of_source(rows)
+    return of_source(rows.source, rows.placed) if isinstance(rows, WithImageFiles) else of_source(rows)

@@ -1,4 +1,4 @@
-"""Writing the shards of a store, each as a whole, with a journal of those that are on the disk."""
+"""Writes the shards of a store, with a journal of those that are complete."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ def write_shards(
     workers: int,
     done: Callable[[int], Any],
 ) -> list[dict[str, Any]]:
-    """Write the shards that the journal does not have yet.
+    """Write the shards that the journal doesn't have yet.
 
     Args:
-        rows: what is written.
-        folder: where.
-        specs: of the columns.
-        journal: which ones are there, and how many rows each has.
+        rows: the rows to write.
+        folder: the folder of the store.
+        specs: the descriptions of the columns.
+        journal: the shards that exist, and the rows of each.
         workers: threads that read rows.
-        done: is told how many rows more are done.
+        done: called with the number of rows that were written.
 
     Returns:
-        All shards, as the manifest has them.
+        The entries of all shards for the manifest.
     """
     count, first = journal.header["shard_rows"], journal.header["first"]
     shards = list(journal.shards)
@@ -56,7 +56,7 @@ def write_shards(
             _note(under_way, shards, journal)
     except BaseException:
         pool.shutdown(wait=False, cancel_futures=True)
-        disk.shutdown(cancel_futures=True)  # the next run may begin as soon as the journal is closed
+        disk.shutdown(cancel_futures=True)  # another run may start as soon as the journal is closed
         raise
     pool.shutdown()
     disk.shutdown()
@@ -80,7 +80,7 @@ class _Shard:
         self._step = chunk
 
     def fill(self, pool: ThreadPoolExecutor, done: Callable[[int], Any]) -> list[Any]:
-        """Read all rows; the Arrow arrays of the columns."""
+        """Read all rows and return the Arrow arrays of the columns."""
         import pyarrow as pa
 
         starts = range(self._start, self._stop, self._step)
@@ -93,11 +93,9 @@ class _Shard:
             name = spec["name"]
             if name not in self._numbers:
                 arrays.append(pa.concat_arrays([part[name] for part in parts]))
-            elif spec["nullable"]:
-                values = self._numbers[name]
-                arrays.append(to_arrow(spec, values, ~self._there[name]))
             else:
-                arrays.append(to_arrow(spec, self._numbers[name]))
+                gone = ~self._there[name] if spec["nullable"] else None
+                arrays.append(to_arrow(spec, self._numbers[name], gone))
         return arrays
 
     def _chunk(self, start: int) -> tuple[int, dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""Looking at all of a store: whether each byte is as it was written."""
+"""Verifies the checksums of a store."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from polyhead.store.files import check_sizes, crc, crc_of_file, map_shard, read_
 
 
 def verify(path: str | os.PathLike[str], done: Callable[[int], Any] = lambda bytes_: None) -> Report:
-    """Read all of a store, and compare it with its checksums.
+    """Read all of a store and compare it with its checksums.
 
     Args:
-        path: its folder.
-        done: is told the bytes of each file that was read.
+        path: the folder of the store.
+        done: called with the bytes of each file that was read.
 
     Returns:
-        A `Report`, with a problem for each file or column that is not as it was written.
+        A `Report` with a problem for each damaged file or column.
 
     Raises:
-        StoreError: where there is no store, or it is unfinished or of another version.
+        StoreError: if there is no store, or it is unfinished or of another version.
     """
     folder = Path(path).expanduser()
     manifest = read_manifest(folder)
@@ -39,7 +39,7 @@ def verify(path: str | os.PathLike[str], done: Callable[[int], Any] = lambda byt
 
 
 def _of_shard(path: Path, shard: dict[str, Any]) -> list[Problem]:
-    """What is wrong with a shard: the columns, or the file where they cannot be told apart."""
+    """Return the damaged columns of a shard, or the file if its columns can't be read."""
     if crc_of_file(path) == shard["crc32"]:
         return []
     where, fix = place(file=str(path)), "Pack the store again."
@@ -48,16 +48,7 @@ def _of_shard(path: Path, shard: dict[str, Any]) -> list[Problem]:
         columns = [n for n, sum_ in shard["columns"].items() if crc(batch.column(n)) != sum_]
     except (StoreError, KeyError, ValueError, OSError):
         columns = []
-    found = "other bytes"
-    if not columns:
-        return [Problem(where, f"the checksum {shard['crc32']:08x}", found, fix, "damaged")]
-    return [
-        Problem(
-            f"{where}, {place(column=name)}",
-            f"the checksum {shard['columns'][name]:08x}",
-            found,
-            fix,
-            "damaged",
-        )
-        for name in columns
-    ]
+    sums = {f"{where}, {place(column=name)}": shard["columns"][name] for name in columns}
+    sums = sums or {where: shard["crc32"]}
+    found = "its bytes have changed; their checksum is no longer {:08x}"
+    return [Problem(at, "", found.format(crc32), fix, "damaged") for at, crc32 in sums.items()]

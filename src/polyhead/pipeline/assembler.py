@@ -37,7 +37,7 @@ class Assembler:
     Attributes:
         source: where rows are.
         inputs: the input kinds, resolved.
-        heads: the head kinds, resolved: classes learnt, balanced weights worked out.
+        heads: the head kinds, resolved: classes learned, balanced weights worked out.
         weighted: whether batches have weights.
         weight_shapes: for each head the shape of one row's weight, where there are weights.
     """
@@ -78,15 +78,15 @@ class Assembler:
         self._input_source = _only(source, [c for c in in_inputs if c not in self._whole])
         self._source = _only(source, [c for c in columns if c not in self._whole])
         self._gathers = {
-            (labelled, check): Gather(self._columns(labelled, check, len(source)), self._pool)
-            for labelled in (False, True)
+            (labeled, check): Gather(self._columns(labeled, check, len(source)), self._pool)
+            for labeled in (False, True)
             for check in (False, True)
         }
         # any byte is right: there is nothing to check
         wholes = self._columns(False, True, len(source))
         self._sound = {name for (_, name), whole in wholes.items() if whole.column.dtype == np.uint8}
 
-    def _columns(self, labelled: bool, check: bool, rows: int) -> dict[tuple[str, str], MemoryColumn]:
+    def _columns(self, labeled: bool, check: bool, rows: int) -> dict[tuple[str, str], MemoryColumn]:
         """The columns gathered from memory: inputs as ``("", name)``, parts of labels as ``(name, part)``."""
         found = {}
         for name, kind in self.inputs.items():
@@ -96,7 +96,7 @@ class Assembler:
                 way = kind.way(column)
                 if way is not None:
                     found["", name] = MemoryColumn(column, way, kind.shape)
-        if labelled:
+        if labeled:
             found |= {
                 (name, part): whole
                 for name, label in self._labels.items()

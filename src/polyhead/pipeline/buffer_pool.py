@@ -41,7 +41,7 @@ class Pool:
         self._kept = 0
 
     def empty(self, shape: tuple[int, ...], dtype: Any) -> np.ndarray:
-        """An uninitialised array.
+        """An uninitialized array.
 
         Args:
             shape: of the array.
@@ -50,7 +50,7 @@ class Pool:
         return self.placed(shape, np.dtype(dtype))[0]
 
     def placed(self, shape: tuple[int, ...], dtype: np.dtype) -> tuple[np.ndarray, int]:
-        """An uninitialised array, and its address."""
+        """An uninitialized array, and its address."""
         size = math.prod(shape) * dtype.itemsize
         if size < LEAST:
             array = np.empty(shape, dtype)

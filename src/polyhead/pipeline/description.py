@@ -17,20 +17,20 @@ class HeadSummary:
         name: of the head.
         kind: its declaration.
         rows: rows in the source.
-        labelled: rows with at least one label that counts, or that were annotated as having none.
+        labeled: rows with at least one label that counts, or that were annotated as having none.
         distribution: of the labels that count, in words.
     """
 
     name: str
     kind: str
     rows: int
-    labelled: int
+    labeled: int
     distribution: str
 
     @property
     def coverage(self) -> float:
         """The share of rows with a label that counts, 0–1."""
-        return self.labelled / self.rows
+        return self.labeled / self.rows
 
 
 @dataclass(frozen=True)
@@ -51,19 +51,19 @@ class Description:
         lines = [f"{self.rows:,} rows"]
         lines += [f"  input {name:<12} {dtype} {shape}" for name, (dtype, shape) in self.inputs.items()]
         lines += [
-            f"  head  {h.name:<12} {h.coverage:6.1%} labelled ({h.labelled:,})   {h.distribution}"
+            f"  head  {h.name:<12} {h.coverage:6.1%} labeled ({h.labeled:,})   {h.distribution}"
             for h in self.heads
         ]
         return "\n".join(lines)
 
 
 def describe(assembler: Any, rows: int, declared: Mapping[str, Any]) -> Description:
-    """Read all labels once and summarise them; of large ones, some thousand rows at most are kept for the summary.
+    """Read all labels once and summarize them; of large ones, some thousand rows at most are kept for the summary.
 
     Args:
         assembler: of the feed.
         rows: in the source.
-        declared: all heads; those without labels in the assembler count as unlabelled.
+        declared: all heads; those without labels in the assembler count as unlabeled.
     """
     heads = []
     for name, head in declared.items():
@@ -71,13 +71,13 @@ def describe(assembler: Any, rows: int, declared: Mapping[str, Any]) -> Descript
         if labels is None:
             heads.append(HeadSummary(name, repr(head), rows, 0, "not read: for predict only"))
             continue
-        labelled, kept, kept_counts, size = 0, [], [], 0
+        labeled, kept, kept_counts, size = 0, [], [], 0
         for found, counts in labels.everything():
-            labelled += int(labels.answered(found, counts).sum())
+            labeled += int(labels.answered(found, counts).sum())
             if size < 1 << 26:
                 kept.append(found.labels)
                 kept_counts.append(counts)
                 size += found.labels.nbytes
         words = labels.head.describe(np.concatenate(kept), np.concatenate(kept_counts))
-        heads.append(HeadSummary(name, repr(labels.head), rows, labelled, words))
+        heads.append(HeadSummary(name, repr(labels.head), rows, labeled, words))
     return Description(rows, {n: (k.dtype, k.shape) for n, k in assembler.inputs.items()}, tuple(heads))

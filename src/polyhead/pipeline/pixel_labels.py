@@ -22,7 +22,7 @@ def label_pixels(head: Head, value: Any, where: str, max_pixels: int | None = No
     """A mask or a map as an array, where it is a file, encoded bytes, or drawn late; all else as it is.
 
     Args:
-        head: of a map, images in grey are taken three times for colours, and colours that are all grey once.
+        head: of a map, images in gray are taken three times for colors, and colors that are all gray once.
         value: of the column, not missing.
         where: the place, for errors.
         max_pixels: the most that a file may declare.
@@ -30,9 +30,9 @@ def label_pixels(head: Head, value: Any, where: str, max_pixels: int | None = No
     Raises:
         DataError: for a file that cannot be read.
     """
-    from polyhead.images.decode import decode, decode_colours, decode_mask
+    from polyhead.images.decode import decode, decode_colors, decode_mask
 
-    if hasattr(value, "segments"):  # a panoptic PNG: its colours are numbers of segments
+    if hasattr(value, "segments"):  # a panoptic PNG: its colors are numbers of segments
         return value.to_mask(decode(value.path, max_pixels=max_pixels, where=where).pixels)
     if hasattr(value, "to_mask"):
         return value.to_mask()
@@ -40,7 +40,7 @@ def label_pixels(head: Head, value: Any, where: str, max_pixels: int | None = No
         return value
     if head.layer == "map":
         return _stored_numbers(value, where, head.channels, max_pixels)
-    return (decode_colours if head.in_colours else decode_mask)(value, max_pixels=max_pixels, where=where)
+    return (decode_colors if head.in_colors else decode_mask)(value, max_pixels=max_pixels, where=where)
 
 
 def _stored_numbers(value: Any, where: str, channels: int, max_pixels: int | None) -> np.ndarray:
@@ -55,13 +55,11 @@ def _stored_numbers(value: Any, where: str, channels: int, max_pixels: int | Non
         pixels = decode(
             data, channels=None, max_pixels=max_pixels, deep=True, layer="map", where=where
         ).pixels
-        colours = pixels[..., : 1 if pixels.shape[2] < 3 else 3]  # without alpha
-        if channels == 3 and colours.shape[2] == 1:
-            return np.repeat(colours, 3, axis=2)
-        grey = channels == 1 and all(
-            np.array_equal(colours[..., 0], one) for one in np.moveaxis(colours, 2, 0)
-        )
-        return colours[..., :1] if grey else colours if channels == colours.shape[2] else pixels
+        colors = pixels[..., : 1 if pixels.shape[2] < 3 else 3]  # without alpha
+        if channels == 3 and colors.shape[2] == 1:
+            return np.repeat(colors, 3, axis=2)
+        gray = channels == 1 and all(np.array_equal(colors[..., 0], one) for one in np.moveaxis(colors, 2, 0))
+        return colors[..., :1] if gray else colors if channels == colors.shape[2] else pixels
     try:
         found: np.ndarray = np.load(io.BytesIO(data), allow_pickle=False)
     except (ValueError, EOFError, OSError) as error:

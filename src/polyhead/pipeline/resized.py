@@ -155,7 +155,7 @@ class Placed(MadeColumns):
         if inner.layer in PIXELS:
             some = [m for row in first if row is not None for m in (row if each else [row]) if m is not None]
             head = inner if self._scene is None else self._scene.heads[self._named(column)].inner
-            channels = (3,) if inner.in_colours else head.shape[2:]
+            channels = (3,) if inner.in_colors else head.shape[2:]
             shape = (*head.shape[:2], *(np.shape(some[0])[2:] if some else channels))
             dtype = inner.stored_dtype(some)
             self._held[column] = shape, np.dtype(dtype)
@@ -303,7 +303,7 @@ def _require_room(heads: Mapping[str, Head], placed: Mapping[str, Head]) -> None
         own, other = head.inner, placed[name].inner
         if own.missing is None and other.missing is not None:
             expected = "a value for pixels from outside of the image, which have no label"
-            value = "missing=(r, g, b), a colour that no class has" if own.in_colours else "missing=255"
+            value = "missing=(r, g, b), a color that no class has" if own.in_colors else "missing=255"
             fix = f"Say {value}, or outside=0 to make them class 0."
             problems.append(Problem(place(head=name), expected, "none", fix))
     if problems:

@@ -1,4 +1,4 @@
-"""Resolves a declaration against a source: shapes and classes learnt, balanced weights worked out, labels encoded."""
+"""Resolves a declaration against a source: shapes and classes learned, balanced weights worked out, labels encoded."""
 
 from __future__ import annotations
 

@@ -112,7 +112,7 @@ def require_unit(source: Source, inputs: Mapping[str, Input], heads: Mapping[str
 
 
 def _warn_of_bytes(name: str, head: Head, values: Any, images: Mapping[str, Input]) -> None:
-    """Warn of a map of colours in bytes, which is an image that comes to the model as 0–1 where it is an input."""
+    """Warn of a map of colors in bytes, which is an image that comes to the model as 0–1 where it is an input."""
     scaled = [n for n, kind in images.items() if kind.dtype == "float32"]
     first = next((value for value in values if not is_missing(value, head.missing)), None)
     if not scaled or first is None or head.layer != "map" or head.channels < 3:

@@ -117,8 +117,8 @@ def clip_boxes(
     for i in np.flatnonzero(strange).tolist():
         findings.leave_out("box-number", *words("a box of four finite numbers", "")(i))
     for code, bad, expected in (
-        ("box-negative", negative, "a box whose right and lower edge come last"),
-        ("box-empty", empty | sliver, "a box of some width and height"),
+        ("box-negative", negative, "a box whose right and lower edges come last"),
+        ("box-empty", empty | sliver, "a box with a positive width and height"),
         ("box-outside", outside, "a box in the image"),
     ):
         finding(code, np.flatnonzero(bad), words(expected, drop), warning=gone)
@@ -172,11 +172,11 @@ def _plain_numbers(values: Any) -> np.ndarray | None:
 def note_keypoints(
     given: np.ndarray, seen: np.ndarray, limits: Any, where: Callable[[int], str], findings: Findings
 ) -> None:
-    """Note keypoints outside their image, and how many are labelled.
+    """Note keypoints outside their image, and how many are labeled.
 
     Args:
         given: float64 ``(M, n, 2 or 3)``, x and y first.
-        seen: ``(M, n)``, the visibility of each; 0 is not labelled.
+        seen: ``(M, n)``, the visibility of each; 0 is not labeled.
         limits: the largest x and y in the image, for all or ``(M, 1, 2)``.
         where: the place of an object, for the findings.
         findings: where they are noted.
@@ -188,7 +188,7 @@ def note_keypoints(
         lambda i: (where(i), "keypoints in the image", shown(given[i][away[i]][0].tolist()), "It is kept."),
         warning=True,
     )
-    findings.note(f"{int((seen > 0).sum()):,} keypoints labelled, {int((seen == 0).sum()):,} not")
+    findings.note(f"{int((seen > 0).sum()):,} keypoints labeled, {int((seen == 0).sum()):,} not")
 
 
 def by_row(values: Any, rows: np.ndarray, missing: np.ndarray) -> list[Any]:

@@ -58,7 +58,7 @@ def read_coco(
 
     Args:
         annotations: the JSON file.
-        images: the folder of the images, required; no name in the file may lead out of it.
+        images: the folder of images, required; no name in the file may lead out of it.
         kind: ``"instances"``, ``"keypoints"`` or ``"panoptic"``; by default inferred from the file.
         segments: the folder of the panoptic PNGs; by default named like the JSON file without its ending.
         categories: the names to keep; objects of other categories are dropped and counted.

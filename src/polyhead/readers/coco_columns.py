@@ -60,7 +60,7 @@ class Reader:
                 f"an image_id of an image of the file ({some}{', …' * (len(self.pictures.row_of) > 4)})"
             )
             told = f"none for any of {lost:,} annotations, {shown(found[0].get('image_id'))} for the first"
-            fix = "Are the annotations those of other images?"
+            fix = "Do the annotations belong to other images?"
             self.findings.add("no-match", f"{place(file=self.file)}, image_id", expected, told, fix)
         return rows
 
@@ -165,7 +165,7 @@ class Reader:
             if number is None and entry.get("id") is not None:
                 self.findings.add("id", self.where(entry), "an id, a whole number", shown(entry["id"]))
             elif number is not None and number in seen:
-                expected = "an id of its own for each annotation"
+                expected = "a unique id for each annotation"
                 self.findings.add("id-twice", self.where(entry), expected, "the id of one before")
             else:
                 seen.add(number)

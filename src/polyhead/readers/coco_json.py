@@ -30,7 +30,7 @@ def coco_path(annotations: Any, images: Any) -> Path:
         found = f"a folder with {_first_names(there)}" if there else "a folder without one"
         given = there[0] if there else "annotations.json"
         folder = _images_below(path) if images is None else os.fspath(images)
-        fix = f'Say read_coco("{given}", "{folder}"): the file, and the folder of the images.'
+        fix = f'Say read_coco("{given}", "{folder}"): the file, and the folder of images.'
         if not there:
             fix = "For images in folders say ph.read_folder(path), for YOLO's text files ph.read_yolo(path)."
         raise DataError(
@@ -38,7 +38,7 @@ def coco_path(annotations: Any, images: Any) -> Path:
         )
     if images is None and path.is_file():
         fix = f'Say read_coco("{path}", "{_images_below(path.parent)}").'
-        raise DataError(Problem("read_coco(images)", "the folder of the images", "none", fix, "folder"))
+        raise DataError(Problem("read_coco(images)", "the folder of images", "none", fix, "folder"))
     return path
 
 
@@ -72,9 +72,9 @@ def content_of(path: Path) -> dict[str, Any]:
         found = " ".join(str(error).split())
         fix = way_for(path, "read_coco", folder=False)
         raise DataError(Problem(where, "JSON", found or type(error).__name__, fix, "json")) from None
-    expected = "an object with the lists images, annotations and categories, as COCO has it"
+    expected = "a COCO object with the lists images, annotations and categories"
     if not isinstance(content, dict):
-        fix = "A list of results has no images: give the annotations they belong to."
+        fix = "A list of results has no images; give the annotations that they belong to."
         fix = fix if isinstance(content, list) else ""
         raise DataError(Problem(where, expected, f"a {type(content).__name__}", fix, "form"))
     wrong = [n for n in ("images", "annotations", "categories") if not isinstance(content.get(n), list)]
@@ -160,14 +160,14 @@ def pictures_of(content: Mapping[str, Any], path: Path, root: Root, files: Files
             findings.add("id", where, "an id, a whole number", shown(entry.get("id")))
             continue
         if number in found.row_of:
-            findings.add("id-twice", where, "an id of its own for each image", "the id of one before")
+            findings.add("id-twice", where, "a unique id for each image", "the id of one before")
             continue
         found.row_of[number] = -1
         image = root.find(name, where)
         if image is None:
             continue
         if image in names:
-            findings.add("file-twice", where, "a file of its own for each image", shown(name), warning=True)
+            findings.add("file-twice", where, "a separate file for each image", shown(name), warning=True)
         names.add(image)
         given = (entry.get("height"), entry.get("width"))
         high, wide = side_of(given[0]), side_of(given[1])
@@ -212,9 +212,9 @@ def known_of(content: Mapping[str, Any], path: Path, findings: Findings) -> Coco
             expected = "an id, a whole number of at least 0, and a name"
             findings.add("category-form", where, expected, f"id {shown(entry.get('id'))}, name {shown(name)}")
         elif number in known.place:
-            findings.add("category-twice", where, "an id of its own for each category", "one that is taken")
+            findings.add("category-twice", where, "a unique id for each category", "one that is taken")
         elif name in names:
-            expected = "a name of its own for each category"
+            expected = "a unique name for each category"
             findings.add("category-twice", where, expected, shown(name), "Rename one of them.")
         else:
             known.place[number] = len(known.names)

@@ -130,7 +130,7 @@ def keypoints_of(
         return where(some[i])
 
     given = [entry.get("keypoints") for entry in some]
-    bare = [not points for points in given]  # of a category without keypoints, or not labelled
+    bare = [not points for points in given]  # of a category without keypoints, or not labeled
     listed = [points or [0] * (3 * count) for points in given]
     expected = f"keypoints, {3 * count} numbers (x, y, visibility of each)"
     flat, unread = number_lists(listed, 3 * count, at, "keypoints", expected, findings)
@@ -143,7 +143,7 @@ def keypoints_of(
     for i in np.flatnonzero(strange).tolist():
         found = shown(points[i, :, 2].tolist())
         findings.leave_out("visibility", at(i), "a visibility of 0, 1 or 2", found)
-    points[wrong | unread | strange] = 0  # as if its keypoints were not labelled
+    points[wrong | unread | strange] = 0  # as if its keypoints were not labeled
     note_keypoints(points, points[..., 2], sizes[:, None, ::-1], at, findings)
     if any(bare):
         findings.note(f"{sum(bare):,} objects without keypoints")
@@ -180,6 +180,6 @@ def extras_of(
     named = [value if isinstance(value, dict) else {} for value in given]
     keys = dict.fromkeys(key for value in named for key in value)
     if len(keys) > MOST_NAMES:
-        findings.note(f"{len(keys):,} names of attributes, too many for columns: see `attributes`")
+        findings.note(f"{len(keys):,} names of attributes, too many for separate columns; see `attributes`")
         return columns
     return columns | {f"attributes.{key}": [value.get(key) for value in named] for key in keys}

@@ -99,7 +99,7 @@ def _segments_of(
         given = [{**s, "id": id_of(s["id"])} for s in given]
         classes = {s["id"]: id_of(s.get("category_id")) for s in given}
         if len(classes) < len(given):
-            findings.add("id-twice", where, "an id of its own for each segment", "one that is taken")
+            findings.add("id-twice", where, "a unique id for each segment", "one that is taken")
         there = path is not None and files.exists(path, where)
         size = files.sized(path, reader.pictures.said[row], verify) if path is not None and there else None
         if path is None or size is None:

@@ -37,14 +37,14 @@ def read_folder(
 
     Columns:
 
-    - ``image``: the path of the image; ``file``: its path relative to the folder of the images.
+    - ``image``: the path of the image; ``file``: its path relative to the folder of images.
     - ``label``, with class folders: the name of the first folder, None for images in none.
     - ``mask``, or the columns named in ``masks``: the path of the mask, or None.
     - the columns of the table except its key; None or NaN for images that are not in it.
 
     Args:
         root: the folder of the data set.
-        images: the folder of the images in it. By default the folder ``images``, if it exists and masks or a table are
+        images: the folder of images in it. By default the folder ``images``, if it exists and masks or a table are
             given, else the root itself.
         classes: use the first folder as the class of its images; by default if there are folders, and neither masks
             nor a table.
@@ -109,8 +109,8 @@ def read_folder(
         joined = _table_columns(home, base, table, key, names, files, findings)
         for column in [c for c in joined if c in columns]:
             fix = "Rename the column of the table."
-            found_ = "one that the table has as well"
-            findings.add("column", f"column `{column}`", "a name of its own for each column", found_, fix)
+            found_ = "the table has it as well"
+            findings.add("column", f"column `{column}`", "a unique name for each column", found_, fix)
         columns |= joined
     findings.stop()
     about = {"label": About(tuple(categories))} if categories else {}
@@ -126,7 +126,7 @@ def _images(base: Root, masks: Sequence[str], table: Any, findings: Findings) ->
         isinstance(table, (str, os.PathLike)) and os.path.dirname(os.path.join(base.path, table)) == base.path
     )
     if others - is_file > 0:
-        findings.note(f"{others - is_file:,} files that are no images")
+        findings.note(f"{others - is_file:,} files that are not images")
     if not names:
         expected = f"images, files that end in {', '.join(ENDINGS)}"
         findings.add("no-images", place(file=base.path), expected, "none")
@@ -151,12 +151,12 @@ def _classes(base: Root, names: Sequence[str], findings: Findings) -> tuple[Code
         if label is None:
             where = place(file=os.path.join(base.path, name))
             findings.add(
-                "no-class", where, "an image in the folder of a class", "one beside them", "Its label is missing.",
+                "no-class", where, "an image in the folder of a class", "one outside", "Its label is missing.",
                 warning=True,
             )  # fmt: skip
     missing = found.count(None)
     findings.note(
-        f"{len(categories):,} classes; {len(names) - missing:,} images labelled, {missing:,} missing"
+        f"{len(categories):,} classes; {len(names) - missing:,} images labeled, {missing:,} missing"
     )
     return Coded(np.array([-1 if f is None else code[f] for f in found], np.int32), categories), categories
 
@@ -194,7 +194,7 @@ class _Masks:
         if len(lost) == len(masks):
             found = f"{shown(lost[0])} and no {shown(stems[0])}" if lost else "no masks at all"
             fix = 'Say masks="masks/{stem}_mask" for names that differ.' if self._plain and lost else ""
-            expected = "masks that are named as the images are"
+            expected = "masks with the names of the images"
             findings.add("no-masks", f"{self._what}, {place(file=self.path)}", expected, found, fix)
         for name in lost:
             where = place(file=os.path.join(self.path, name))
@@ -220,7 +220,7 @@ class _Masks:
         seen: dict[str, str] = {}
         for name, stem in zip(names, stems, strict=True):
             if stem in seen:
-                expected = "a name of its own for each image, apart from its ending"
+                expected = "unique names of images, without their extensions"
                 findings.add("file-twice", place(file=name), expected, f"{seen[stem]} as well")
             seen[stem] = name
 

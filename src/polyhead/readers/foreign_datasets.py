@@ -1,6 +1,6 @@
 """Advice on data that is not a source, such as datasets of other libraries.
 
-Objects are recognised by the module of their type, without importing their library.
+Objects are recognized by the module of their type, without importing their library.
 """
 
 from __future__ import annotations
@@ -73,11 +73,9 @@ def way(data: Any) -> str:
     'Give names: {"image": images, "label": labels}.'
     """
     if inspect.isgenerator(data):
-        return (
-            "A generator runs once: give ph.from_generator(function, length=rows) the function that makes it."
-        )
+        return "A generator runs only once; give ph.from_generator(function, length=rows) the function that creates it."
     if isinstance(data, Iterator) or (callable(data) and not isinstance(data, type) and not _has_rows(data)):
-        return "For a generator say ph.from_generator(function, length=rows)."
+        return "For a generator, use ph.from_generator(function, length=rows)."
     for module, names, words in _WAYS:
         if any(_of(base, module) and base.__name__ in names for base in type(data).__mro__):
             return words

@@ -279,15 +279,15 @@ class Files:
                 return said
         if found is None or said is None or found == said:
             return found
-        expected = "the size (height x width) that the annotation says"
+        expected = "the size (height x width) in the annotation"
         words = f"{found[0]} x {found[1]} in the image, {said[0]} x {said[1]} in the annotation"
         if in_proportion(said, found):
             fix = "Its annotations are scaled accordingly."
             self._findings.add("resized", place(file=path), expected, words, fix, warning=True)
             return found
-        fix = "It was cropped or stretched after it was annotated, so the places of its objects are unknown."
+        fix = "It was cropped or stretched after annotation, so the positions of its objects are unknown."
         if found == said[::-1]:
-            fix = "Height and width may have changed places in the annotation: correct them there."
+            fix = "Height and width may be swapped in the annotation; correct them there."
             if read_header(path).orientation > 4:
                 other = "applied" if self._exif == "ignored" else "ignored"
                 fix = f'It was annotated with its Exif orientation {other}: say exif="{other}".'

@@ -44,7 +44,7 @@ def _count(node: Any, known: dict[int, int], depth: int) -> int:
     """The number of values in a node, with aliases expanded."""
     if id(node) in known:
         if not known[id(node)]:
-            raise ValueError("an alias of what it stands in")
+            raise ValueError("an alias of a value that contains it")
         return known[id(node)]
     if depth > DEEPEST:
         raise ValueError(f"lists in lists, more than {DEEPEST} deep")

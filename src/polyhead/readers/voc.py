@@ -71,7 +71,7 @@ def read_voc(
         root: the folder that holds the others; no path may leave it.
         split: a list in ``ImageSets/Main``, such as ``"train"``, or in ``ImageSets``, such as
             ``"Segmentation/val"``; by default all images.
-        images: the folder of the images in the root, if it has another name; ``"."`` for the root itself.
+        images: the folder of images in the root, if it has another name; ``"."`` for the root itself.
         annotations: the folder of the XML files, likewise.
         categories: the names to keep; objects of other categories are dropped and counted.
         known: all valid names, in the order of their ids; by default those in the XML files, sorted. Another name is an
@@ -154,7 +154,7 @@ def _image_entries(home: Root, places: Places, split: str | None, findings: Find
     for name in found:
         stem = os.path.splitext(name)[0]
         if stem in by_stem:
-            expected = "a name of its own for each image, apart from its ending"
+            expected = "unique names of images, without their extensions"
             findings.add("file-twice", place(file=os.path.join(images.path, name)), expected, by_stem[stem])
         by_stem.setdefault(stem, name)
     xmls = {name[:-4] for name in places.xmls()}
@@ -172,7 +172,7 @@ def _image_entries(home: Root, places: Places, split: str | None, findings: Find
         image = os.path.join(images.path, named or f"{stem}.jpg")
         if image in entries:
             at = place(file=xml or image)
-            findings.add("file-twice", at, "an image of its own for each XML file", image)
+            findings.add("file-twice", at, "a separate image for each XML file", image)
         entries[image] = _Entry(image, xml, tree)
     if split is None:  # and the images without an XML file
         paths = [os.path.join(images.path, name) for name in found]
@@ -227,7 +227,7 @@ def _image_of(xml: str, tree: Element, by_stem: str | None, images: Root, findin
         return None
     if os.path.isfile(path) or by_stem is None:
         return os.path.relpath(path, images.path)
-    fix = "The image that is named as the XML file is taken."
+    fix = "The image with the name of the XML file is used."
     findings.add("file-name", f"{where}, <filename>", "the name of an image", shown(given), fix, warning=True)
     return by_stem
 
@@ -330,8 +330,8 @@ def _clipped_boxes(
         edges[:, :2] -= 1
         zero = int((edges[:, :2] < 0).any(axis=1).sum())
         if zero:
-            findings.note("some boxes begin at 0: if the first pixel is 0, say read_voc(one_based=False)")
-            findings.odd("boxes that begin at 0 though one_based=True", zero)
+            findings.note("some boxes start at 0; if the first pixel is 0, use read_voc(one_based=False)")
+            findings.odd("boxes that start at 0 although one_based=True", zero)
     return clip_boxes(edges, sizes, where, findings, invalid, unread)
 
 

@@ -24,7 +24,7 @@ class Places(NamedTuple):
 
     @property
     def beside(self) -> bool:
-        """Whether XML files are in the folder of the images, or below it."""
+        """Whether XML files are in the folder of images, or below it."""
         inside = self.images.path.rstrip(os.sep) + os.sep
         return self.notes is not None and f"{self.notes.path}{os.sep}".startswith(inside)
 
@@ -62,7 +62,7 @@ def places_of(home: Root, images: Any, annotations: Any, findings: Findings) -> 
     if pictures is None:
         expected = "folders such as JPEGImages and Annotations, or images beside their XML files"
         found = ", ".join(name for name, _ in there[:6]) or "an empty folder"
-        fix = "Say where they are: read_voc(images=..., annotations=...)."
+        fix = "Give their folders: read_voc(images=..., annotations=...)."
         raise DataError(Problem(f"read_voc(root), {place(file=home.path)}", expected, found, fix, "folder"))
     if notes is None and any(name.lower().endswith(".xml") for name in os.listdir(pictures.path)):
         notes = pictures
@@ -88,7 +88,7 @@ def parsed(path: str, findings: Findings) -> Element | None:
             parser.ParseFile(file)
         tree = builder.close()
     except _EntityError:
-        expected = "XML without entities of its own, which can grow without bound"
+        expected = "XML without custom entities, which can expand without limit"
         findings.add("xml-entity", where, expected, "an <!ENTITY>", "Take it out.")
     except (expat.ExpatError, ValueError, LookupError, AssertionError) as error:
         findings.add("xml", where, "XML", str(error))

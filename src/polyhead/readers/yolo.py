@@ -68,8 +68,8 @@ def read_yolo(
         root: the folder that paths are relative to and may not leave; by default the ``path`` of the data YAML, which
             must be in the folder of that file, or that folder. For paths that lead out of it, such as absolute ones
             and Roboflow's ``../train/images``, the end of the path is looked up in it.
-        images: the folder of the images; by default as in the data YAML.
-        labels: the folder of the label files; by default the folder of the images with its last ``images`` replaced by
+        images: the folder of images; by default as in the data YAML.
+        labels: the folder of the label files; by default the folder of images with its last ``images`` replaced by
             ``labels``.
         names: the names of the classes; by default those in the data YAML.
         categories: the names to keep; objects of other categories are dropped and counted.
@@ -212,7 +212,7 @@ def _numbers_of_line(
         found = np.array(words, np.float64)
     except ValueError:
         wrong = next(w for w in words if not _is_readable(w))
-        findings.leave_out("number", where, "numbers separated by blanks", shown(wrong))
+        findings.leave_out("number", where, "numbers separated by spaces", shown(wrong))
         return None
     count = len(found)
     if layout.points is not None:
@@ -222,7 +222,7 @@ def _numbers_of_line(
             findings.leave_out("fields", where, expected, f"{count} numbers")
             return None
     elif count != 5 and (count < 7 or count % 2 == 0):
-        fix = "The sixth may be a confidence: labels have none." if count == 6 else ""
+        fix = "The sixth may be a confidence, which labels don't have." if count == 6 else ""
         expected = "5 numbers (a class and a box), or a class and the x, y of at least three corners"
         findings.leave_out("fields", where, expected, f"{count} number{'s' * (count != 1)}", fix)
         return None
@@ -239,7 +239,7 @@ def _numbers_of_line(
     places = found[1:5] if layout.points is not None else found[1:]
     if np.abs(places).max() > PIXELS:
         worst = words[1 + int(np.abs(places).argmax())]
-        fix = "These look like pixels: divide them by the width and height of the image."
+        fix = "These look like pixels; divide them by the width and height of the image."
         findings.leave_out("pixels", where, "fractions of the image's size, from 0 to 1", worst, fix)
         return None
     return found
@@ -334,6 +334,6 @@ def _keypoints(
     seen = given[..., 2] if shape[1] == 3 else np.where((given[..., :2] != 0).any(axis=2), 2.0, 0.0)
     for i in np.flatnonzero(~np.isin(seen, (0, 1, 2)).all(axis=1)).tolist():
         findings.leave_out("visibility", where(i), "a visibility of 0, 1 or 2", shown(seen[i].tolist()))
-        places[i] = seen[i] = 0  # as if its keypoints were not labelled
+        places[i] = seen[i] = 0  # as if its keypoints were not labeled
     note_keypoints(given, seen, 1, where, findings)
     return np.concatenate([places, seen[..., None]], axis=2).astype(np.float32)

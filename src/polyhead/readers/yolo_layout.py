@@ -92,7 +92,7 @@ def _yaml_in(folder: Path) -> Path | None:
         if name in there:
             return folder / name
     if len(there) > 1:
-        fix = "Say which: read_yolo(folder / name)."
+        fix = "Choose one: read_yolo(folder / name)."
         raise DataError(Problem(place(file=str(folder)), "one data YAML", ", ".join(there), fix, "yaml"))
     return folder / there[0] if there else None
 
@@ -151,13 +151,11 @@ def _names_in_yaml(
         raise DataError(Problem(where, expected, shown(given), code="names"))
     twice = sorted({name for name in names.values() if list(names.values()).count(name) > 1})
     if twice:
-        raise DataError(Problem(where, "a name of its own for each class", shown(twice), code="names"))
+        raise DataError(Problem(where, "a unique name for each class", shown(twice), code="names"))
     names = dict(sorted(names.items()))
     total = content.get("nc")
     if total is not None and total != len(names):
-        raise DataError(
-            Problem(where, f"as many names as nc says, {shown(total)}", str(len(names)), code="names")
-        )
+        raise DataError(Problem(where, f"as many names as nc, {shown(total)}", str(len(names)), code="names"))
     return names
 
 
@@ -198,14 +196,14 @@ def _image_parts(
         there = sorted(entry.name for entry in os.scandir(folder) if not entry.name.startswith("."))
         found = ", ".join(there[:_SHOWN]) + ", …" * (len(there) > _SHOWN) or "an empty folder"
         fix = hints(
-            similar(split, _parts_in(folder)), "Say where they are: read_yolo(images=..., labels=...)."
+            similar(split, _parts_in(folder)), "Give their folders: read_yolo(images=..., labels=...)."
         )
         raise DataError(Problem(place(file=str(folder)), expected, found, fix, "folder"))
     given = content.get(split)
     if given is None:
         known = ("path", "names", "nc", "kpt_shape", "flip_idx", "download")
         others = [str(key) for key in content if key not in known]
-        expected = f"the key {split}, the folder of the images"
+        expected = f"the key {split}, the folder of images"
         found = f"the keys {', '.join(map(str, content))}"
         raise DataError(Problem(where, expected, found, similar(str(split), others), "split"))
     parts: list[str] = []
@@ -214,8 +212,8 @@ def _image_parts(
         if path is None:
             continue
         if not os.path.exists(path):
-            fix = "Say read_yolo(images=...) where they lie elsewhere."
-            expected = f"the folder of the images, or a list of them, at {path}"
+            fix = "Use read_yolo(images=...) if they are elsewhere."
+            expected = f"the folder of images, or a list of them, at {path}"
             home.findings.add("folder", f"{where}, `{split}`", expected, "nothing at this path", fix)
         parts.append(path)
     return parts
@@ -233,7 +231,7 @@ def _parts_in(folder: Path) -> list[str]:
 
 def _path_within(home: Root, name: Any, where: str) -> str | None:
     """A path in the data set's folder; None, with an error noted, for one that leads out of it."""
-    fix = "Say read_yolo(root=...), the folder that holds all of it, or images= and labels=, where each lies."
+    fix = "Use read_yolo(root=...), the folder of the data set, or images= and labels=."
     return home.inside(name) or home.find(name, where, fix)
 
 
@@ -273,7 +271,7 @@ def _layout_of_parts(
     findings.stop()
     beside = [path for path in orphans if path not in set(labels)]
     if others and not all(label.startswith(tuple(parts)) for label in labels):
-        findings.note(f"{others:,} files in the folder of the images are not images")
+        findings.note(f"{others:,} files in the folder of images are not images")
     if not images:
         expected = f"images, files that end in {', '.join(ENDINGS)}"
         raise DataError(Problem(where, expected, f"none in {', '.join(parts)}", code="no-images"))
@@ -282,7 +280,7 @@ def _layout_of_parts(
         seen: set[str] = set()
         for image, label in zip(images, labels, strict=True):
             if label in seen:
-                expected = "a name of its own for each image, apart from its ending"
+                expected = "unique names of images, without their extensions"
                 findings.add("file-twice", place(file=image), expected, f"the label file {label} twice")
             seen.add(label)
         findings.stop()

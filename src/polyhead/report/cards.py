@@ -14,13 +14,13 @@ from polyhead.report.marks import Box, Cover, Hatch, Mark, Point
 from polyhead.report.palette import css, ink
 from polyhead.report.per_element_views import EachView
 from polyhead.report.pictures import as_picture, canvas, heat, is_drawn
-from polyhead.report.samples import EMPTY, LABELLED, MISSING, SILENT, UNASKED, Label, Sample
+from polyhead.report.samples import EMPTY, LABELED, MISSING, SILENT, UNASKED, Label, Sample
 from polyhead.report.views import View, name_of, shortly
 
 MOST_SIDE = 512
 MOST_CELLS = 24
 
-SAID = {LABELLED: "labelled", MISSING: "no label", UNASKED: "not asked", SILENT: "weight 0", EMPTY: "0 boxes"}
+SAID = {LABELED: "labeled", MISSING: "no label", UNASKED: "not asked", SILENT: "weight 0", EMPTY: "0 boxes"}
 """The states of a label in words."""
 
 
@@ -57,7 +57,7 @@ def _classes_for(
         return ()
     classes = [n for n, head in heads.items() if head.each is None and head.view == "class"]
     classes.sort(key=lambda n: heads[n].given != heads[name].given)
-    first = (views[n].words(sample.labels[n]) for n in classes if sample.labels[n].state == LABELLED)
+    first = (views[n].words(sample.labels[n]) for n in classes if sample.labels[n].state == LABELED)
     return [next(first, "")]
 
 
@@ -128,7 +128,7 @@ def _figure(source: str, size: tuple[int, int], marks: Sequence[Mark], caption: 
 
 def _mark(mark: Mark, small: str) -> str:
     key, title = mark.layer.key, escape(mark.layer.title)
-    colours = f"--c:{css(mark.layer.colour)};--i:{css(ink(mark.layer.colour))}"
+    colors = f"--c:{css(mark.layer.color)};--i:{css(ink(mark.layer.color))}"
     if isinstance(mark, Cover):
         picture = data_uri(png(mark.places, mark.palette))
         return f'<img class="cover{small}" data-layer="{key}" src="{picture}" alt="{title}">'
@@ -137,7 +137,7 @@ def _mark(mark: Mark, small: str) -> str:
     if isinstance(mark, Point):
         return (
             f'<span class="point" data-layer="{key}" title="{title}, point {escape(mark.text)}" '
-            f'style="left:{_percent(mark.x)};top:{_percent(mark.y)};{colours}">'
+            f'style="left:{_percent(mark.x)};top:{_percent(mark.y)};{colors}">'
             f"<small>{escape(mark.text)}</small></span>"
         )
     place = (
@@ -147,7 +147,7 @@ def _mark(mark: Mark, small: str) -> str:
     inside = " inside" if mark.top < 0.12 else ""
     over = " from-right" if mark.left > 0.55 else ""
     return (
-        f'<div class="box" data-layer="{key}" title="{title}" style="{place};{colours}">'
+        f'<div class="box" data-layer="{key}" title="{title}" style="{place};{colors}">'
         f'<span class="tag{inside}{over}">{escape(mark.text)}</span></div>'
     )
 
@@ -182,8 +182,8 @@ def _input_values(name: str, kind: Input, value: np.ndarray) -> str:
 
 
 def _label(view: View, label: Label) -> str:
-    shown = label.state == LABELLED
-    dot = f'<i class="dot" style="background:{css(view.colour)}"></i>' if view.dot else ""
+    shown = label.state == LABELED
+    dot = f'<i class="dot" style="background:{css(view.color)}"></i>' if view.dot else ""
     if shown:
         body = f"<span>{escape(view.words(label))}</span>"
         if label.weight is not None:

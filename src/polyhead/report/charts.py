@@ -14,15 +14,15 @@ MOST_BARS = 20
 
 
 def coverage(found: Coverage) -> str:
-    """Render how many rows of a head are labelled, as a bar and in words."""
+    """Render how many rows of a head are labeled, as a bar and in words."""
     parts = [
         (word, title, count)
         for word, title, count in (
-            ("labelled", "labelled", found.labelled),
+            ("labeled", "labeled", found.labeled),
             ("unasked", "not asked", found.unasked),
             ("missing", "no label", found.missing),
         )
-        if count or word == "labelled"
+        if count or word == "labeled"
     ]
     words = " · ".join(f"{count / found.rows:.1%} {title} ({count:,})" for _, title, count in parts)
     segments, left = [], 0.0
@@ -50,11 +50,11 @@ def _bars_as_html(found: Bars) -> str:
     rows = []
     for i in order:
         share = found.counts[i] / found.total
-        colour = f' style="fill:{css(found.colours[i])}"' if found.colours else ""
+        color = f' style="fill:{css(found.colors[i])}"' if found.colors else ""
         rows.append(
             f'<tr><th scope="row">{escape(found.names[i])}</th>'
             f'<td class="bar"><svg viewBox="0 0 100 8" preserveAspectRatio="none" aria-hidden="true">'
-            f'<rect width="{100 * found.counts[i] / most:.2f}" height="8"{colour}/></svg></td>'
+            f'<rect width="{100 * found.counts[i] / most:.2f}" height="8"{color}/></svg></td>'
             f'<td class="number">{share:.1%}</td><td class="number">{found.counts[i]:,}</td></tr>'
         )
     rest = len(found.names) - len(rows)

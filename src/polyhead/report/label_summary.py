@@ -21,24 +21,24 @@ class Coverage:
 
     Attributes:
         rows: the number of rows that were read.
-        labelled: rows with a label that counts, or annotated as empty.
+        labeled: rows with a label that counts, or annotated as empty.
         unasked: rows that ``given`` excludes.
         charts: charts of the labels that count.
     """
 
     rows: int
-    labelled: int
+    labeled: int
     unasked: int
     charts: tuple[Chart, ...]
 
     @property
     def missing(self) -> int:
         """Rows without a label that ``given`` does not exclude."""
-        return self.rows - self.labelled - self.unasked
+        return self.rows - self.labeled - self.unasked
 
 
-def summarise(feed: Feed, views: Mapping[str, View]) -> dict[str, Coverage]:
-    """Summarise the labels of each head: of all rows, or of large labels, a quarter of a gigabyte."""
+def summarize(feed: Feed, views: Mapping[str, View]) -> dict[str, Coverage]:
+    """Summarize the labels of each head: of all rows, or of large labels, a quarter of a gigabyte."""
     labels = feed._assembler.labels
     asked: dict[str, np.ndarray] = {}  # for heads that others are `given`: where they are 1
     found: dict[str, Coverage] = {}
@@ -46,36 +46,36 @@ def summarise(feed: Feed, views: Mapping[str, View]) -> dict[str, Coverage]:
     def read(name: str) -> None:
         if name in found:
             return
-        given = feed.labelled[name].given
+        given = feed.labeled[name].given
         if given is not None:
             read(given)
         wanted = None if given is None else asked[given]
-        awaited = any(head.given == name for head in feed.labelled.values())
+        awaited = any(head.given == name for head in feed.labeled.values())
         found[name], ones = _coverage_of(labels[name], views[name], wanted, awaited)
         if awaited:
             asked[name] = ones
 
-    for name in feed.labelled:
+    for name in feed.labeled:
         read(name)
-    return {name: found[name] for name in feed.labelled}
+    return {name: found[name] for name in feed.labeled}
 
 
 def _coverage_of(
     labels: Labels, view: View, wanted: np.ndarray | None, awaited: bool
 ) -> tuple[Coverage, np.ndarray]:
-    rows = labelled = size = 0
+    rows = labeled = size = 0
     ones = []
     for piece, counts in labels.everything():
         here = labels.answered(piece, counts)
         view.add(piece.labels, counts)
         if awaited:
             ones.append(here & (piece.labels[:, 0] == 1))
-        labelled += int(here.sum())
+        labeled += int(here.sum())
         rows += len(here)
         size += piece.labels.nbytes
         if rows >= MOST_ROWS or size >= MOST_BYTES:
             break
     unasked = 0 if wanted is None else int((~wanted[:rows]).sum())
-    labelled = min(labelled, rows - unasked)
+    labeled = min(labeled, rows - unasked)
     every = np.concatenate(ones) if ones else np.zeros(0, bool)
-    return Coverage(rows, labelled, unasked, tuple(view.charts())), every
+    return Coverage(rows, labeled, unasked, tuple(view.charts())), every

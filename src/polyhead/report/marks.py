@@ -24,12 +24,12 @@ class Layer:
     Attributes:
         key: unique within a page.
         title: its name.
-        colour: the color of its marks.
+        color: the color of its marks.
     """
 
     key: str
     title: str
-    colour: RGB
+    color: RGB
 
 
 @dataclass(frozen=True)

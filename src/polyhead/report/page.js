@@ -7,8 +7,8 @@
 
   // does head number `place` of a sample fit the value of its field?
   const fits = (head, field, value) => {
-    if (field.endsWith("min")) return head.state === "labelled" && head.number >= Number(value);
-    if (field.endsWith("max")) return head.state === "labelled" && head.number <= Number(value);
+    if (field.endsWith("min")) return head.state === "labeled" && head.number >= Number(value);
+    if (field.endsWith("max")) return head.state === "labeled" && head.number <= Number(value);
     if (value.startsWith("s:")) return head.state === value.slice(2);
     return head.classes.includes(Number(value.slice(2)));
   };

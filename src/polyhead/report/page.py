@@ -17,7 +17,7 @@ from polyhead.report import charts
 from polyhead.report.cards import SAID, card
 from polyhead.report.label_summary import Coverage
 from polyhead.report.palette import RGB, css
-from polyhead.report.samples import LABELLED, Sample
+from polyhead.report.samples import LABELED, Sample
 from polyhead.report.views import View, name_of, shortly
 
 MOST_LEGEND = 40
@@ -43,7 +43,7 @@ def page(
         _tools(samples, views),
         '<section aria-labelledby="samples"><h2 id="samples">Samples</h2>'
         '<p id="none" class="words" hidden>No sample matches the filters.</p><div class="cards">',
-        *(card(i, sample, feed.inputs, feed.labelled, views) for i, sample in enumerate(samples)),
+        *(card(i, sample, feed.inputs, feed.labeled, views) for i, sample in enumerate(samples)),
         "</div></section>",
         _label_panels(feed, views, coverage),
         f'<details class="panel"><summary>Declaration</summary><pre>{escape(repr(feed))}</pre></details>',
@@ -97,7 +97,7 @@ def facts(samples: Sequence[Sample], views: Mapping[str, View]) -> list[dict[str
 
 def _held_classes(view: View, sample: Sample, name: str) -> Sequence[int]:
     label = sample.labels[name]
-    return view.held(label) if label.state == LABELLED else ()
+    return view.held(label) if label.state == LABELED else ()
 
 
 def _file(name: str) -> str:
@@ -142,7 +142,7 @@ def _tools(samples: Sequence[Sample], views: Mapping[str, View]) -> str:
     filters = "".join(_filter(place, view, samples) for place, view in enumerate(views.values()))
     layers = "".join(
         f'<label class="layer"><input type="checkbox" data-toggle="{layer.key}" checked>'
-        f"{_dot(layer.colour) if view.dot or not view.legend else ''}{escape(layer.title)}</label>"
+        f"{_dot(layer.color) if view.dot or not view.legend else ''}{escape(layer.title)}</label>"
         for view in views.values()
         for layer in view.layers
     )
@@ -160,8 +160,8 @@ def _tools(samples: Sequence[Sample], views: Mapping[str, View]) -> str:
     )
 
 
-def _dot(colour: RGB) -> str:
-    return f'<i class="dot" style="background:{css(colour)}"></i>'
+def _dot(color: RGB) -> str:
+    return f'<i class="dot" style="background:{css(color)}"></i>'
 
 
 def _filter(place: int, view: View, samples: Sequence[Sample]) -> str:
@@ -179,7 +179,7 @@ def _filter(place: int, view: View, samples: Sequence[Sample]) -> str:
     )
     classes = f'<optgroup label="Class">{classes}</optgroup>' if classes else ""
     name = escape(name_of(view.name))
-    numbers = [view.number(label) for label in labels if label.state == LABELLED]
+    numbers = [view.number(label) for label in labels if label.state == LABELED]
     limits = ""
     known = [number for number in numbers if number is not None]
     if known:
@@ -199,7 +199,7 @@ def _filter(place: int, view: View, samples: Sequence[Sample]) -> str:
 
 def _legend(view: View) -> str:
     shown = view.legend[:MOST_LEGEND]
-    items = "".join(f"<li>{_dot(colour)}{escape(name)}</li>" for name, colour in shown)
+    items = "".join(f"<li>{_dot(color)}{escape(name)}</li>" for name, color in shown)
     rest = len(view.legend) - len(shown)
     more = f"<li>and {rest:,} more</li>" if rest else ""
     return f'<div class="legend"><span>{escape(view.name)}</span><ul>{items}{more}</ul></div>'
@@ -212,14 +212,14 @@ def _label_panels(feed: Feed, views: Mapping[str, View], coverage: Mapping[str, 
             f'<p class="words">of the first {found.rows:,} rows</p>' if found.rows < feed.num_samples else ""
         )
         drawn = "".join(charts.chart(one) for one in found.charts)
-        kind = f"<code>{escape(repr(feed.labelled[name]))}</code>"
+        kind = f"<code>{escape(repr(feed.labeled[name]))}</code>"
         panels.append(
             f'<div class="panel head"><h3>{escape(name)}</h3>{kind}{charts.coverage(found)}{part}{drawn}</div>'
         )
     if not panels:
         return ""
     key = "".join(
-        f'<li><i class="dot {state}"></i>{SAID[state]}</li>' for state in ("labelled", "unasked", "missing")
+        f'<li><i class="dot {state}"></i>{SAID[state]}</li>' for state in ("labeled", "unasked", "missing")
     )
     return (
         '<section aria-labelledby="balance"><h2 id="balance">All labels</h2>'

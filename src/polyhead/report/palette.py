@@ -19,15 +19,15 @@ FAINT = (128, 128, 128)
 """The color of a background class."""
 
 
-def head_colour(place: int) -> RGB:
+def head_color(place: int) -> RGB:
     """The color of a head, by its index among those that are drawn."""
     return _HEADS[place % len(_HEADS)]
 
 
-def class_colour(place: int) -> RGB:
+def class_color(place: int) -> RGB:
     """The color of a class by its id; after seven, they repeat lighter and darker.
 
-    >>> class_colour(0), class_colour(7)
+    >>> class_color(0), class_color(7)
     ((230, 159, 0), (242, 207, 127))
     """
     turn, place = divmod(place, len(_CLASSES))
@@ -44,21 +44,21 @@ def is_background(place: int, name: Any) -> bool:
     return place == 0 and (str(name) == "0" or is_nothing(name))
 
 
-def css(colour: RGB) -> str:
+def css(color: RGB) -> str:
     """A color in CSS.
 
     >>> css((213, 94, 0))
     '#d55e00'
     """
-    return "#{:02x}{:02x}{:02x}".format(*colour)
+    return "#{:02x}{:02x}{:02x}".format(*color)
 
 
-def ink(colour: RGB) -> RGB:
+def ink(color: RGB) -> RGB:
     """Black or white, whichever has more contrast with a color (WCAG's relative luminance).
 
     >>> ink((240, 228, 66)), ink((0, 114, 178))
     ((0, 0, 0), (255, 255, 255))
     """
-    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in (v / 255 for v in colour)]
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in (v / 255 for v in color)]
     luminance = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
     return (0, 0, 0) if (luminance + 0.05) ** 2 > 0.05 * 1.05 else (255, 255, 255)

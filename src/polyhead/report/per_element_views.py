@@ -24,7 +24,7 @@ class EachView(View):
     """
 
     def __init__(self, one: View, head: Head) -> None:
-        super().__init__(one.name, head, one.place, one.colour)
+        super().__init__(one.name, head, one.place, one.color)
         self.one = one
 
     def parts(self, label: Label) -> dict[int, Label]:

@@ -32,7 +32,7 @@ def as_picture(image: np.ndarray, most: int) -> np.ndarray:
 
 
 def heat(matrix: np.ndarray, most: int) -> np.ndarray:
-    """Convert numbers to grey, from black for the smallest to white for the largest: uint8 ``(H, W, 1)``."""
+    """Convert numbers to gray, from black for the smallest to white for the largest: uint8 ``(H, W, 1)``."""
     finite = matrix.astype(np.float64)
     low, high = finite.min(), finite.max()
     return as_picture(((finite - low) / ((high - low) or 1))[..., None], most)

@@ -11,7 +11,7 @@ from typing import Any
 
 from polyhead.errors import ContractError, Problem, Report, as_path, require_size, shown
 from polyhead.feed import Feed
-from polyhead.report.label_summary import summarise
+from polyhead.report.label_summary import summarize
 from polyhead.report.page import page
 from polyhead.report.samples import Sample, take_samples
 from polyhead.report.spatial import views
@@ -36,8 +36,8 @@ class Preview:
     @cached_property
     def html(self) -> str:
         """The page."""
-        seen = views(self.feed.labelled)
-        return page(self.feed, self.samples, seen, summarise(self.feed, seen), self.report)
+        seen = views(self.feed.labeled)
+        return page(self.feed, self.samples, seen, summarize(self.feed, seen), self.report)
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the page (``.html``) or a contact sheet (``.png``).
@@ -96,7 +96,7 @@ def preview(
     >>> feed = ph.Feed(data, inputs={"image": ph.Image()}, heads={"kind": ph.Categorical()})
     >>> seen = preview(feed, n=3)
     >>> [sample.labels["kind"].state for sample in seen.samples]
-    ['labelled', 'labelled', 'missing']
+    ['labeled', 'labeled', 'missing']
     """
     require_size("preview(n=)", n)
     if path is not None:

@@ -11,7 +11,7 @@ import numpy as np
 from polyhead.feed import Feed
 from polyhead.pipeline import Batch
 
-LABELLED, MISSING, UNASKED, SILENT, EMPTY = "labelled", "missing", "unasked", "silent", "empty"
+LABELED, MISSING, UNASKED, SILENT, EMPTY = "labeled", "missing", "unasked", "silent", "empty"
 """The states of a label: it counts; it is missing; ``given`` does not ask for it; its weight is 0; it is annotated as
 empty.
 """
@@ -25,14 +25,14 @@ class Label:
         value: ``(*shape)``, as the model gets it.
         counts: bool ``(*weight_shape)``: which parts have a weight above 0.
         weight: its sample weight, if that is a single number other than 0 and 1.
-        state: `LABELLED`, `MISSING`, `UNASKED`, `SILENT` or `EMPTY`.
+        state: `LABELED`, `MISSING`, `UNASKED`, `SILENT` or `EMPTY`.
         why: the reason if it does not count, in a few words.
     """
 
     value: np.ndarray
     counts: np.ndarray
     weight: float | None = None
-    state: str = LABELLED
+    state: str = LABELED
     why: str = ""
 
 
@@ -91,7 +91,7 @@ def _without_augmentation(feed: Feed, ids: list[int]) -> list[Batch]:
         return []
     heads = {
         name: head.fixed(given=None, class_weight=None, sample_weight=None)
-        for name, head in feed.labelled.items()
+        for name, head in feed.labeled.items()
     }
     source = feed.source.select(np.array(ids, np.int64))
     plain = feed.on(source, heads=heads, batch_size=len(ids), workers=0, shard=(0, 1))
@@ -107,24 +107,24 @@ def _labels(
     def label(name: str) -> Label:
         if name in found:
             return found[name]
-        head, value = feed.labelled[name], row.labels[name]
+        head, value = feed.labeled[name], row.labels[name]
         weights = np.ones(head.weight_shape, np.float32) if row.weights is None else row.weights[name]
         counts = np.asarray(weights > 0)
         weight = float(weights.flat[0]) if weights.size == 1 else 1.0
-        state, why = LABELLED, ""
+        state, why = LABELED, ""
         if states is not None:
             known = states[name]
             there = counts.any() and known.state != UNASKED
-            state, why = (LABELLED, "") if there else (known.state, known.why)
+            state, why = (LABELED, "") if there else (known.state, known.why)
         elif not counts.any():
             state, why = _silence(name, head, label(head.given) if head.given else None, before)
             owner = head.each or name
-            if state == MISSING and _has_no_boxes(feed.labelled[owner], owner, before or row):
+            if state == MISSING and _has_no_boxes(feed.labeled[owner], owner, before or row):
                 state, why = EMPTY, "annotated as empty"
         found[name] = Label(value, counts, weight if weight not in (0.0, 1.0) else None, state, why)
         return found[name]
 
-    return {name: label(name) for name in feed.labelled}
+    return {name: label(name) for name in feed.labeled}
 
 
 def _has_no_boxes(head: Any, name: str, row: Batch) -> bool:
@@ -135,8 +135,8 @@ def _has_no_boxes(head: Any, name: str, row: Batch) -> bool:
 
 def _silence(name: str, head: Any, given: Label | None, before: Batch | None) -> tuple[str, str]:
     """The state of a label of weight 0, and the reason."""
-    if given is not None and not (given.state in (LABELLED, SILENT) and given.value.flat[0] == 1):
-        what = "is 0" if given.state in (LABELLED, SILENT) else "has no label"
+    if given is not None and not (given.state in (LABELED, SILENT) and given.value.flat[0] == 1):
+        what = "is 0" if given.state in (LABELED, SILENT) else "has no label"
         return UNASKED, f"{head.given} {what}"
     if before is not None and before.weights is not None and not before.weights[name].any():
         return MISSING, "no label"

@@ -16,7 +16,7 @@ from polyhead.report.cards import SAID, marks_on
 from polyhead.report.marks import Box, Cover, Hatch, Mark, Point
 from polyhead.report.palette import ink
 from polyhead.report.pictures import as_picture, canvas, is_drawn
-from polyhead.report.samples import LABELLED, Sample
+from polyhead.report.samples import LABELED, Sample
 from polyhead.report.spatial import views
 from polyhead.report.views import View, shortly
 
@@ -36,7 +36,7 @@ def sheet(feed: Feed, samples: Sequence[Sample]) -> Any:
         PolyheadError: if Pillow is not installed.
     """
     imaging = pillow()
-    seen = views(feed.labelled)
+    seen = views(feed.labeled)
     size = canvas(feed.inputs)
     cells = [_cell(imaging, feed, sample, seen, size) for sample in samples]
     columns = math.ceil(math.sqrt(len(cells)))
@@ -80,7 +80,7 @@ def _lines(feed: Feed, sample: Sample, seen: Mapping[str, View]) -> list[str]:
             lines.append(f"{name}: {', '.join(shortly(v) for v in value[:6])}{', …' * (value.size > 6)}")
     for name, view in seen.items():
         label = sample.labels[name]
-        lines.append(f"{name}: {view.words(label) if label.state == LABELLED else SAID[label.state]}")
+        lines.append(f"{name}: {view.words(label) if label.state == LABELED else SAID[label.state]}")
     return lines
 
 
@@ -98,7 +98,7 @@ def _shot(
     picture = picture.convert("RGB")
     larger = max(1, round(LEAST_SIDE / max(picture.size)))
     picture = picture.resize((picture.width * larger, picture.height * larger), imaging.Resampling.NEAREST)
-    for mark in marks_on(sample, feed.labelled, seen, size, MOST_SIDE):
+    for mark in marks_on(sample, feed.labeled, seen, size, MOST_SIDE):
         picture = _draw_mark(imaging, picture, mark)
     return picture
 
@@ -106,8 +106,8 @@ def _shot(
 def _draw_mark(imaging: Any, picture: Any, mark: Mark) -> Any:
     width, height = picture.size
     if isinstance(mark, Cover):
-        colours = np.array(mark.palette, np.uint8)[mark.places]
-        layer = imaging.fromarray(colours).resize(picture.size, imaging.Resampling.NEAREST)
+        colors = np.array(mark.palette, np.uint8)[mark.places]
+        layer = imaging.fromarray(colors).resize(picture.size, imaging.Resampling.NEAREST)
         return imaging.alpha_composite(picture.convert("RGBA"), layer).convert("RGB")
     draw, font = _pen(picture)
     if isinstance(mark, Hatch):
@@ -116,27 +116,27 @@ def _draw_mark(imaging: Any, picture: Any, mark: Mark) -> Any:
         _tag(draw, font, mark.text, 0, height - LINE, (0, 0, 0), width)
     elif isinstance(mark, Point):
         x, y = mark.x * width, mark.y * height
-        draw.ellipse((x - 4, y - 4, x + 4, y + 4), fill=mark.layer.colour, outline=(255, 255, 255))
+        draw.ellipse((x - 4, y - 4, x + 4, y + 4), fill=mark.layer.color, outline=(255, 255, 255))
     elif isinstance(mark, Box):
         # lines are inside the box, whose corners are edges of pixels
         left, top = round(mark.left * width), round(mark.top * height)
         right, bottom = round(mark.right * width) - 1, round(mark.bottom * height) - 1
         corners = (left, top, max(left, right), max(top, bottom))
-        draw.rectangle(corners, outline=mark.layer.colour, width=2)
+        draw.rectangle(corners, outline=mark.layer.color, width=2)
         if mark.text:
             above = top - LINE if top >= LINE else top
-            _tag(draw, font, mark.text, left, above, mark.layer.colour, width)
+            _tag(draw, font, mark.text, left, above, mark.layer.color, width)
     return picture
 
 
 def _tag(
-    draw: Any, font: Any, text: str, left: int, top: int, colour: tuple[int, int, int], width: int
+    draw: Any, font: Any, text: str, left: int, top: int, color: tuple[int, int, int], width: int
 ) -> None:
     text = _cut(draw, font, text, width - 6)
     wide = math.ceil(draw.textlength(text, font=font)) + 6
     left = max(0, min(left, width - wide))
-    draw.rectangle((left, top, left + wide - 1, top + LINE - 1), fill=colour)
-    draw.text((left + 3, top), text, fill=ink(colour), font=font)
+    draw.rectangle((left, top, left + wide - 1, top + LINE - 1), fill=color)
+    draw.text((left + 3, top), text, fill=ink(color), font=font)
 
 
 def _pen(picture: Any) -> tuple[Any, Any]:

@@ -22,13 +22,13 @@ from polyhead.report.marks import (
     reduction,
     striped,
 )
-from polyhead.report.palette import FAINT, RGB, class_colour, head_colour, is_background
+from polyhead.report.palette import FAINT, RGB, class_color, head_color, is_background
 from polyhead.report.per_element_views import EachView
 from polyhead.report.samples import MISSING, Label
 from polyhead.report.views import VIEWS, Chart, View, bars, histogram, is_shown, name_of, shortly
 
 CLEAR: RGBA = (0, 0, 0, 0)
-MOST_COLOURS = 250
+MOST_COLORS = 250
 SHADES = 32
 
 
@@ -36,12 +36,12 @@ class _DrawnView(View):
     """A head that is drawn on the image."""
 
     @staticmethod
-    def has_colour(head: Any) -> bool:
+    def has_color(head: Any) -> bool:
         return True
 
     @property
     def layers(self) -> tuple[Layer, ...]:
-        return (Layer(f"{self.place}", self.name, self.colour),)
+        return (Layer(f"{self.place}", self.name, self.color),)
 
     def number(self, label: Label) -> float | None:
         return None
@@ -78,13 +78,13 @@ class _PixelView(_DrawnView):
 class MaskView(_PixelView):
     """A class for each pixel, or several binary masks."""
 
-    def __init__(self, name: str, head: Head, place: int, colour: RGB) -> None:
-        super().__init__(name, head, place, colour)
+    def __init__(self, name: str, head: Head, place: int, color: RGB) -> None:
+        super().__init__(name, head, place, color)
         self._counts = np.zeros(len(head.names), np.int64)
         self._pixels = 0
 
     @staticmethod
-    def has_colour(head: Any) -> bool:
+    def has_color(head: Any) -> bool:
         return len(head.names) == 1
 
     @property
@@ -94,12 +94,12 @@ class MaskView(_PixelView):
         return tuple(name_of(name) for name in self.head.names)
 
     @property
-    def colours(self) -> tuple[RGB, ...]:
-        """The colour of each class."""
+    def colors(self) -> tuple[RGB, ...]:
+        """The color of each class."""
         if len(self.head.names) == 1:
-            return (self.colour,)
+            return (self.color,)
         return tuple(
-            FAINT if not self.head.multi and is_background(i, name) else class_colour(i)
+            FAINT if not self.head.multi and is_background(i, name) else class_color(i)
             for i, name in enumerate(self.head.names)
         )
 
@@ -107,21 +107,21 @@ class MaskView(_PixelView):
     def layers(self) -> tuple[Layer, ...]:
         if not self.head.multi:
             return super().layers
-        pairs = zip(self.classes, self.colours, strict=True)
+        pairs = zip(self.classes, self.colors, strict=True)
         return tuple(
             Layer(f"{self.place}.{i}", f"{self.name}: {name}", c) for i, (name, c) in enumerate(pairs)
         )
 
     @property
     def legend(self) -> tuple[tuple[str, RGB], ...]:
-        return () if self.head.binary else tuple(zip(self.classes, self.colours, strict=True))
+        return () if self.head.binary else tuple(zip(self.classes, self.colors, strict=True))
 
     def words(self, label: Label) -> str:
         shares = self._shares(label)
         held = [f"{self.classes[i]} {shares[i]:.0%}" for i in np.argsort(-shares, kind="stable") if shares[i]]
         text = ", ".join(held[:4]) + (f", … ({len(held)} classes)" if len(held) > 4 else "")
         unknown = 1 - float(np.mean(label.counts))
-        return (text or "empty") + (f" ({unknown:.0%} of pixels not labelled)" if unknown else "")
+        return (text or "empty") + (f" ({unknown:.0%} of pixels not labeled)" if unknown else "")
 
     def _there(self, label: Label) -> np.ndarray:
         """The pixels that count in at least one channel, bool ``(H, W)``."""
@@ -145,16 +145,16 @@ class MaskView(_PixelView):
             value = every_nth(label.value, step)
             return [
                 self.cover(
-                    layer, (value[..., i] >= 0.5).astype(np.int64), there, [CLEAR, (*layer.colour, ALPHA)]
+                    layer, (value[..., i] >= 0.5).astype(np.int64), there, [CLEAR, (*layer.color, ALPHA)]
                 )
                 for i, layer in enumerate(self.layers)
                 if value[..., i].any() or (i == 0 and not there.all())
             ]
         # ids beyond the size of a palette share colors
-        ids = every_nth(label.value, step).astype(np.int64) % MOST_COLOURS
+        ids = every_nth(label.value, step).astype(np.int64) % MOST_COLORS
         palette = [
-            (*colour, 30 if colour == FAINT else ALPHA)
-            for colour in self.colours[: min(MOST_COLOURS, len(self.colours))]
+            (*color, 30 if color == FAINT else ALPHA)
+            for color in self.colors[: min(MOST_COLORS, len(self.colors))]
         ]
         return [self.cover(self.layers[0], ids, there, palette)]
 
@@ -167,8 +167,8 @@ class MaskView(_PixelView):
             self._counts += self.head.count(labels, counts)
 
     def charts(self) -> list[Chart]:
-        title = "share of the pixels that are labelled"
-        return bars(title, self.classes, self._counts, self._pixels, self.colours)
+        title = "share of the pixels that are labeled"
+        return bars(title, self.classes, self._counts, self._pixels, self.colors)
 
 
 class MapView(_PixelView):
@@ -183,7 +183,7 @@ class MapView(_PixelView):
         there = self._there(label)
         kept, unknown = label.value[there], 1 - float(there.mean())
         text = f"{shortly(kept.min())} to {shortly(kept.max())}, mean {shortly(kept.mean())}"
-        return text + (f" ({unknown:.0%} of pixels not labelled)" if unknown else "")
+        return text + (f" ({unknown:.0%} of pixels not labeled)" if unknown else "")
 
     def covers(self, label: Label, step: int) -> list[Cover]:
         value: np.ndarray = np.mean(every_nth(label.value, step), axis=-1)
@@ -192,7 +192,7 @@ class MapView(_PixelView):
             return []
         low, high = float(value[there].min()), float(value[there].max())
         shares = np.where(there, value - low, 0) / ((high - low) or 1.0)
-        palette = [(*self.colour, round(200 * i / (SHADES - 1))) for i in range(SHADES)]
+        palette = [(*self.color, round(200 * i / (SHADES - 1))) for i in range(SHADES)]
         places = np.rint(shares * (SHADES - 1)).astype(np.int64)
         return [self.cover(self.layers[0], places, there, palette)]
 
@@ -200,8 +200,8 @@ class MapView(_PixelView):
 class _CoordinateView(_DrawnView):
     """A head of coordinates, each of which may be missing."""
 
-    def __init__(self, name: str, head: Head, place: int, colour: RGB) -> None:
-        super().__init__(name, head, place, colour)
+    def __init__(self, name: str, head: Head, place: int, color: RGB) -> None:
+        super().__init__(name, head, place, color)
         self._there = np.zeros(head.places, np.int64)
         self._rows = 0
         self._each: list[np.ndarray] = []
@@ -259,7 +259,7 @@ class PointView(_CoordinateView):
 
     def charts(self) -> list[Chart]:
         names = [f"point {i}" for i in range(self.head.places)]
-        return bars("labelled, of the rows with any", names, self._there, self._rows)
+        return bars("labeled, of the rows with any", names, self._there, self._rows)
 
 
 def views(heads: dict[str, Head]) -> dict[str, View]:
@@ -269,9 +269,9 @@ def views(heads: dict[str, Head]) -> dict[str, View]:
     for place, (name, head) in enumerate(heads.items()):
         one = head.inner
         kind = VIEWS[one.layer or one.view]
-        view = kind(name, one, place, head_colour(drawn))
+        view = kind(name, one, place, head_color(drawn))
         found[name] = view if one is head else EachView(view, head)
-        drawn += kind.has_colour(one)
+        drawn += kind.has_color(one)
     return found
 
 

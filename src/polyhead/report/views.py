@@ -15,7 +15,7 @@ import numpy as np
 from polyhead.kinds import Head
 from polyhead.report.marks import Layer, Mark
 from polyhead.report.palette import RGB
-from polyhead.report.samples import LABELLED, Label
+from polyhead.report.samples import LABELED, Label
 
 MOST_NUMBERS = 1_000_000
 
@@ -29,14 +29,14 @@ class Bars:
         names: the names of the classes.
         counts: the count of each class.
         total: the total for shares.
-        colours: the color of each class, if it has one.
+        colors: the color of each class, if it has one.
     """
 
     title: str
     names: tuple[str, ...]
     counts: tuple[float, ...]
     total: float
-    colours: tuple[RGB, ...] = ()
+    colors: tuple[RGB, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -82,11 +82,11 @@ class View:
         name: the head's name.
         head: the resolved head.
         place: its index among the heads.
-        colour: the color in which it is drawn, if it has a single one.
+        color: the color in which it is drawn, if it has a single one.
     """
 
-    def __init__(self, name: str, head: Any, place: int, colour: RGB) -> None:
-        self.name, self.head, self.place, self.colour = name, head, place, colour
+    def __init__(self, name: str, head: Any, place: int, color: RGB) -> None:
+        self.name, self.head, self.place, self.color = name, head, place, color
         self._kept: list[np.ndarray] = []
         self._size = 0
 
@@ -119,14 +119,14 @@ class View:
     # On a picture ----------------------------------------------------------------------------------
 
     @staticmethod
-    def has_colour(head: Any) -> bool:
+    def has_color(head: Any) -> bool:
         """Whether a head is drawn in a single color of its own."""
         return False
 
     @property
     def dot(self) -> bool:
         """Whether its color is shown beside its name."""
-        return self.has_colour(self.head)
+        return self.has_color(self.head)
 
     @property
     def layers(self) -> tuple[Layer, ...]:
@@ -179,8 +179,8 @@ def histogram(title: str, numbers: np.ndarray, bins: int = 24) -> list[Chart]:
 class _Counted(View):
     """A head of classes, with a chart of their frequencies."""
 
-    def __init__(self, name: str, head: Head, place: int, colour: RGB) -> None:
-        super().__init__(name, head, place, colour)
+    def __init__(self, name: str, head: Head, place: int, color: RGB) -> None:
+        super().__init__(name, head, place, color)
         self._counts = np.zeros(len(self.classes), np.int64)
 
     @property
@@ -216,10 +216,10 @@ class BinaryView(_Counted):
 
 
 def bars(
-    title: str, names: Sequence[str], counts: np.ndarray, total: float, colours: Sequence[RGB] = ()
+    title: str, names: Sequence[str], counts: np.ndarray, total: float, colors: Sequence[RGB] = ()
 ) -> list[Chart]:
-    """A chart of classes; empty if nothing is labelled."""
-    return [Bars(title, tuple(names), tuple(counts.tolist()), float(total), tuple(colours))] if total else []
+    """A chart of classes; empty if nothing is labeled."""
+    return [Bars(title, tuple(names), tuple(counts.tolist()), float(total), tuple(colors))] if total else []
 
 
 class CategoricalView(_Counted):
@@ -247,7 +247,7 @@ class MultiLabelView(_Counted):
         held = [in_part(name_of(self.head.names[i]), float(label.value[i])) for i in self.held(label)]
         unknown = int((~label.counts).sum()) if label.counts.shape else 0
         text = ", ".join(held[:8]) + (f", … ({len(held)})" if len(held) > 8 else "") if held else "none"
-        return f"{text} ({unknown} not labelled)" if unknown else text
+        return f"{text} ({unknown} not labeled)" if unknown else text
 
     def held(self, label: Label) -> Sequence[int]:
         there = np.broadcast_to(label.counts, label.value.shape)
@@ -275,7 +275,7 @@ class EmbeddingView(View):
 
 def is_shown(label: Label) -> bool:
     """Whether the value of a label is shown, instead of the reason why it does not count."""
-    return label.state == LABELLED
+    return label.state == LABELED
 
 
 VIEWS: dict[str, type[View]] = {

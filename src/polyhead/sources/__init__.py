@@ -1,1 +1,1 @@
-"""Where rows are."""
+"""Sources: rows of named columns, and ways to select, split, join and mix them."""

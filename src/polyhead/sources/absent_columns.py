@@ -1,4 +1,4 @@
-"""Columns that only some of several sources have: what stands in the rows of the others."""
+"""Columns that only some of several sources have, filled with missing values in the others."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from polyhead.columns.values import EXACT, LIMIT_BYTES, Coded, Values
+from polyhead.columns.values import EXACT, LIMIT_BYTES, Coded, Values, one_scale
 from polyhead.kinds.source_column import About
 from polyhead.sources.column_merge import NUMBERS
-from polyhead.sources.source import OwnSource, Source, checked_rows
+from polyhead.sources.source import DerivedSource, Source, checked_rows
 
 
 class Gap:
-    """How a column holds missing values beside those of the sources that have it.
+    """How a column represents values that are missing in some sources.
 
-    Numbers become floats with NaN, categories get the code -1, dates NaT, and everything else None. Bytes of images
-    and masks stay bytes, row by row in a list: as floats they would mean something else.
+    Numbers become floats with NaN, categories get the code -1, dates NaT, and everything else None. Images and masks of
+    uint8 stay uint8, row by row in a list, because as floats they would have another scale.
 
     Args:
         firsts: the first row in each source that has the column.
@@ -38,14 +38,17 @@ class Gap:
             shape, kinds = arrays[0].shape[1:], {array.dtype.kind for array in arrays}
             if kinds <= set(NUMBERS):
                 dtype = np.result_type(*arrays)
-                self._floats = len(shape) < 2 or dtype not in (np.uint8, np.bool_)
+                image = len(shape) >= 2
+                self._floats = not image or (
+                    dtype not in (np.uint8, np.bool_) and one_scale(a.dtype for a in arrays)
+                )
                 if self._floats:
                     self._empty = np.full((1, *shape), np.nan, dtype if dtype.kind in "fc" else np.float64)
             elif kinds == {"M"} or kinds == {"m"}:
                 self._empty = np.full((1, *shape), "NaT", np.result_type(*arrays))
 
     def missing(self, count: int) -> Values:
-        """A column of ``count`` rows without any value."""
+        """Return a column of ``count`` missing values."""
         empty = self._empty
         if isinstance(empty, Coded):
             return Coded(np.broadcast_to(empty.codes, (count,)), empty.categories, empty.ordered)
@@ -54,38 +57,32 @@ class Gap:
         return [None] * count
 
     def filled(self, values: Values) -> Values:
-        """Values of a source that has the column, in a form that can hold missing ones."""
+        """Convert values of a source that has the column to a form that can hold missing ones."""
         if not isinstance(values, np.ndarray) or values.dtype.kind not in NUMBERS:
             return values
-        if not self._floats:  # an array of numbers alone would promise that none is missing
+        if not self._floats:  # an array of integers would mean that none is missing
             return list(values)
         if values.dtype.kind in "fc":
             return values
         if values.dtype.itemsize == 8 and values.size and max(-int(values.min()), int(values.max())) > EXACT:
-            return list(values)  # float64 would turn one id into another
+            return list(values)  # float64 would change some ids
         return values.astype(np.float64)
 
 
-class Filled(OwnSource):
-    """The rows of a source, with columns that it lacks.
+class Filled(DerivedSource):
+    """The rows of a source, with further columns of missing values.
 
     Args:
-        source: where the rows are.
-        gaps: how missing values look, for each column that some source lacks.
-        columns: of this view, in order.
+        source: the source.
+        gaps: the form of missing values, for each column that some source lacks.
+        columns: the columns of this view, in order.
     """
 
     def __init__(self, source: Source, gaps: Mapping[str, Gap], columns: Sequence[str]) -> None:
-        self.source, self._gaps, self._names = source, dict(gaps), tuple(columns)
+        self._source, self._gaps, self._names = source, dict(gaps), tuple(columns)
         there = set(source.columns)
         self._own = tuple(name for name in columns if name in there)
         self.sequential = source.sequential
-
-    def __len__(self) -> int:
-        return len(self.source)
-
-    def ids_of(self, rows: np.ndarray) -> np.ndarray:
-        return self.source.ids_of(rows)
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -93,7 +90,7 @@ class Filled(OwnSource):
 
     def column(self, name: str) -> Values | None:
         if name in self._own:
-            whole = self.source.column(name)
+            whole = self._source.column(name)
             if whole is None or name not in self._gaps:
                 return whole
             small = not isinstance(whole, np.ndarray) or 8 * whole.size <= LIMIT_BYTES
@@ -102,20 +99,20 @@ class Filled(OwnSource):
         return self._gaps[name].missing(len(self))
 
     def about(self, name: str) -> About:
-        return self.source.about(name) if name in self._own else About()
+        return self._source.about(name) if name in self._own else About()
 
     def only(self, columns: Sequence[str]) -> Source:
         self._require(columns)
         view = copy.copy(self)
         view._names = tuple(columns)
         view._own = tuple(name for name in columns if name in self._own)
-        view.source = self.source.only(view._own) if view._own else self.source
+        view._source = self._source.only(view._own) if view._own else self._source
         return view
 
     def coded(self, ids: np.ndarray) -> dict[str, Values]:
         rows: dict[str, Values] = {}
         if self._own:
-            rows = checked_rows(self.source, self.source.coded(ids), len(ids))
+            rows = checked_rows(self._source, self._source.coded(ids), len(ids))
             rows = {
                 name: self._gaps[name].filled(values) if name in self._gaps else values
                 for name, values in rows.items()
@@ -127,7 +124,7 @@ class Filled(OwnSource):
 
 
 def filled(sources: Sequence[Source]) -> tuple[Source, ...]:
-    """Sources with all columns that any of them has, in the order in which they appear first."""
+    """Give all sources all columns, in the order of their first appearance."""
     names = tuple(dict.fromkeys(name for source in sources for name in source.columns))
     there = [set(source.columns) for source in sources]
     partly = [name for name in names if any(name not in own for own in there)]

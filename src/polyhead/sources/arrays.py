@@ -1,8 +1,9 @@
-"""Rows that stand in arrays: NumPy, memory maps, h5py, zarr, lists, frames' columns."""
+"""Rows in arrays: NumPy, memory maps, h5py, zarr, lists, columns of frames."""
 
 from __future__ import annotations
 
 import contextlib
+import copy
 from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
@@ -20,17 +21,16 @@ class Arrays(OwnSource):
     """A mapping of names to columns of one length.
 
     A column is anything with a length and batch indexing: ``np.ndarray``, ``np.memmap``, an h5py dataset, a
-    zarr array, a tensor, a list, a pandas or polars series, an Arrow array. What is on a disk is read in
-    sorted order, each row once, and handed back in the order asked. Arrays are not copied. What a masked
-    array masks is a missing value: NaN, or None.
+    zarr array, a tensor, a list, a pandas or polars series, an Arrow array. Columns on disk are read in ascending
+    order, each row once. Arrays are not copied. Masked entries of a masked array are missing values: NaN, or None.
 
     Args:
-        columns: ``{name: column}``; an open HDF5 file or zarr group is such a mapping too.
-        asked: the columns that are read. Other entries, as the description in a `Bunch` of scikit-learn, are left
-            out where they are no columns of the same length. None asks for all.
+        columns: ``{name: column}``; also an open HDF5 file or zarr group.
+        asked: the columns that will be read; None for all. Other entries, such as the description in a scikit-learn
+            `Bunch`, are left out unless they are columns of the same length.
 
     Raises:
-        DataError: no column, columns of unequal length, or a column that has no length or cannot be indexed.
+        DataError: if there is no column, or columns differ in length, have no length or cannot be indexed.
 
     >>> rows = Arrays({"x": np.arange(6), "y": ["a", "b", "c", "d", "e", None]})
     >>> rows
@@ -60,14 +60,9 @@ class Arrays(OwnSource):
         self._columns = columns
         lengths = {name: len(column) for name, column in columns.items()}
         if len(set(lengths.values())) > 1:
-            raise DataError(
-                Problem(
-                    "data",
-                    "columns of one length",
-                    ", ".join(f"`{name}` {n:,}" for name, n in lengths.items()),
-                    "Every column needs one entry a row; None or NaN stands for a missing label.",
-                )
-            )
+            found = ", ".join(f"`{name}` {n:,}" for name, n in lengths.items())
+            fix = "Every column needs one entry per row; None or NaN stands for a missing label."
+            raise DataError(Problem("data", "columns of one length", found, fix))
         self._length = next(iter(lengths.values()))
 
     def __len__(self) -> int:
@@ -84,9 +79,7 @@ class Arrays(OwnSource):
 
     def only(self, columns: Sequence[str]) -> Self:
         self._require(columns)
-        # past __init__: what was adapted once is shared, not adapted again
-        view = object.__new__(type(self))
-        view.__dict__.update(self.__dict__)
+        view = copy.copy(self)
         view._columns = {name: self._columns[name] for name in columns}
         return view
 
@@ -95,10 +88,7 @@ class Arrays(OwnSource):
 
 
 def in_chunks(source: Source) -> tuple[Source, int | None]:
-    """The same rows with the chunks kept that were read last, as those of an HDF5 file, and the rows of the largest.
-
-    Without chunks the source itself and None.
-    """
+    """Add a cache for the columns that are stored in chunks; return the source, and the rows of the largest chunk."""
     columns = source._columns if isinstance(source, Arrays) else {}
     rows = max((c.chunk_rows for c in columns.values() if isinstance(c, (OnDisk, Chunked))), default=0)
     if not rows:
@@ -113,7 +103,7 @@ def in_chunks(source: Source) -> tuple[Source, int | None]:
 
 
 def _fitting_entries(given: Mapping[Any, Any], asked: Sequence[str]) -> dict[str, Values | Stored]:
-    """The columns that are asked for, and the other entries of their length, in the order given."""
+    """Return the columns that will be read, and the other entries of the same length, in the order given."""
     read = {name: as_column(name, given[name]) for name in given if name in asked}
     length = len(next(iter(read.values())))
     found = {}

@@ -1,4 +1,4 @@
-"""What several sources know of one column together."""
+"""Merges what several sources know of one column."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from polyhead.kinds.source_column import About
 
 
 def merged_facts(name: str, known: Sequence[About]) -> About:
-    """What is known of a column whose rows come from several sources.
+    """Merge what several sources know of a column.
 
-    The classes of one source stand for all where they hold those of the others in the same order; names that every
-    source has in the order of the alphabet stay so. A source that knows nothing of the column changes nothing.
+    The classes of one source are used if they include those of all others in the same order. If every source lists
+    names in alphabetical order, so does the union. A source that knows nothing of the column changes nothing.
 
     Args:
-        name: of the column.
-        known: what each source says.
+        name: the name of the column.
+        known: what each source knows.
 
     Raises:
-        DataError: for classes in different orders, and for images of which annotations lie on different pixels.
+        DataError: if the orders of classes differ, or annotations refer to differently rotated images.
 
     >>> merged_facts("kind", [About(("cat", "dog")), About(), About(("cat",))]).classes
     ('cat', 'dog')
@@ -35,25 +35,22 @@ def merged_facts(name: str, known: Sequence[About]) -> About:
         for i, about in classed:
             if not _within(about, longest):
                 expected = f"one order of classes in all sources, {_shown_classes(longest)} as in source {at}"
+                found_here = f"{_shown_classes(about)} in source {i}"
                 fix = "Name the classes in the head, in the order that you want."
-                raise DataError(
-                    Problem(
-                        place(column=name), expected, f"{_shown_classes(about)} in source {i}", fix, "classes"
-                    )
-                )
+                raise DataError(Problem(place(column=name), expected, found_here, fix, "classes"))
         found = longest
     said = {about.exif for about in known if about.exif is not None}
     if len(said) > 1:
-        fix = "Make a feed of each, or give all readers the same exif=."
-        expected = "annotations made alike in all sources"
+        fix = "Make one feed for each, or give all readers the same exif=."
+        found_here = 'exif="applied" and exif="ignored"'
         raise DataError(
-            Problem(place(column=name), expected, 'exif="applied" and exif="ignored"', fix, "turned")
+            Problem(place(column=name), "the same exif= in all sources", found_here, fix, "turned")
         )
     return found._replace(exif=next(iter(said), None))
 
 
 def _within(part: About, whole: About) -> bool:
-    """Whether all classes of one stand in the other, in the same order and for the same values."""
+    """Whether ``whole`` includes all classes of ``part``, in the same order and for the same values."""
     rest: Iterable[Any] = iter(_pairs(whole))
     return all(pair in rest for pair in _pairs(part))
 

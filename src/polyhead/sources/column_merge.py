@@ -1,4 +1,4 @@
-"""The one form that a column has, whichever of several sources its rows come from."""
+"""Merges columns of several sources: one dtype, one list of categories."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from polyhead.columns.values import Coded, Values, scatter, take, united
+from polyhead.columns.values import Coded, Values, one_scale, scatter, take, united
 from polyhead.errors import DataError, Problem, place, require_choice, shown, similar
 from polyhead.sources.source import Source, checked_rows
 
@@ -16,26 +16,30 @@ NUMBERS = "biufc"
 
 
 class Form:
-    """How the pieces of one column become one column.
+    """How pieces of a column from several sources become one column.
+
+    If some sources hold images of uint8 and others of floats, the rows stay arrays in a list, so that each keeps its
+    scale.
 
     Args:
-        name: of the column.
-        firsts: what each source gives for its first row.
+        name: the name of the column.
+        firsts: the first row of each source.
     """
 
     def __init__(self, name: str, firsts: Sequence[Values]) -> None:
-        self._name = name
         _check_alike(name, firsts)
         arrays = [f for f in firsts if isinstance(f, np.ndarray) and f.dtype.kind in NUMBERS]
-        self._dtype = np.result_type(*arrays) if arrays and len(arrays) == len(firsts) else None
+        self._listed = any(f.ndim > 2 for f in arrays) and not one_scale(f.dtype for f in arrays)
+        numbers = not self._listed and arrays and len(arrays) == len(firsts)
+        self._dtype = np.result_type(*arrays) if numbers else None
         self._categories = None
         if firsts and all(isinstance(f, Coded) for f in firsts):
             self._categories = _Categories([f for f in firsts if isinstance(f, Coded)])
 
     def join(self, count: int, places: Sequence[np.ndarray], parts: Sequence[Values]) -> Values:
-        """The pieces as one column of ``count`` rows, piece ``i`` at ``places[i]``."""
-        pieces: list[Values] = list(parts)
-        arrays = [p for p in parts if isinstance(p, np.ndarray)]
+        """Join the pieces to a column of ``count`` rows, with piece ``i`` at ``places[i]``."""
+        pieces = [list(p) if self._listed and isinstance(p, np.ndarray) else p for p in parts]
+        numbers = [p for p in parts if isinstance(p, np.ndarray) and p.dtype.kind in NUMBERS]
         coded = [p for p in parts if isinstance(p, Coded)]
         if self._categories is not None and len(coded) == len(parts):
             merged = [self._categories.merged(p) for p in coded]
@@ -44,32 +48,28 @@ class Form:
                 pieces = list(known)
                 codes = scatter(list(zip(places, pieces, strict=True)), count)
                 return Coded(np.asarray(codes), self._categories.all, self._categories.ordered)
-        elif (
-            self._dtype is not None
-            and len(arrays) == len(parts)
-            and all(a.dtype.kind in NUMBERS for a in arrays)
-        ):
-            pieces[0] = arrays[0].astype(np.result_type(self._dtype, arrays[0]), copy=False)
+        if self._dtype is not None and len(numbers) == len(parts):
+            pieces[0] = numbers[0].astype(np.result_type(self._dtype, numbers[0]), copy=False)
         return scatter(list(zip(places, pieces, strict=True)), count)
 
 
 class _Categories:
-    """The categories of several sources in one list."""
+    """The union of the categories of several sources."""
 
     def __init__(self, firsts: Sequence[Coded]) -> None:
         categories, self.ordered = united(firsts)
         self.all = list(categories)
         self._index = {category: code for code, category in enumerate(self.all)}
-        # by identity, as a batch must not look through all categories; held with the table, so that none dies
+        # by identity, because comparing all categories for each batch is slow; the reference keeps the id valid
         self._tables = {id(f.categories): (f.categories, self._table(f.categories)) for f in firsts}
 
     def _table(self, categories: Sequence[Any]) -> np.ndarray | None:
-        """For each code of these categories the code in ours; the last place, which -1 reads, is -1."""
+        """Map codes of these categories to ours; the last entry, which code -1 indexes, is -1."""
         codes = [self._index.get(category, -1) for category in categories]
         return None if -1 in codes else np.array([*codes, -1], np.int32)
 
     def merged(self, part: Coded) -> np.ndarray | None:
-        """The codes of a piece in our list, or None where it has a category that no source had at first."""
+        """Return the codes of a piece in our list, or None if it has a category that the first rows did not know."""
         known = self._tables.get(id(part.categories))
         same = known is not None and known[0] is part.categories  # ids change when a source is pickled
         table = known[1] if known is not None and same else self._table(part.categories)
@@ -77,10 +77,10 @@ class _Categories:
 
 
 def forms(sources: Sequence[Source], names: Sequence[str]) -> dict[str, Form]:
-    """The form of each column, seen from the first row of each source.
+    """Find the form of each column from the first row of each source.
 
     Raises:
-        DataError: for every column that is of another shape or kind in another source.
+        DataError: for each column whose shape or kind differs between sources.
     """
     first = np.zeros(1, np.int64)
     rows = [checked_rows(source, source.coded(first), 1) for source in sources if len(source)]
@@ -101,37 +101,28 @@ def _check_alike(name: str, firsts: Sequence[Values]) -> None:
     for i, values in shaped[1:]:
         at, first = shaped[0]
         if values.shape[1:] != first.shape[1:] and not _lists_alike(first, values):
-            raise DataError(
-                Problem(
-                    place(column=name),
-                    f"one shape in all sources, {first.shape[1:]} as in source {at}",
-                    f"{values.shape[1:]} in source {i}",
-                    "Bring the arrays to one shape, or give lists of arrays.",
-                )
-            )
+            expected = f"one shape in all sources, {first.shape[1:]} as in source {at}"
+            fix = "Bring the arrays to one shape, or give lists of arrays."
+            raise DataError(Problem(place(column=name), expected, f"{values.shape[1:]} in source {i}", fix))
     kinds = [(i, kind, value) for i, f in enumerate(firsts) for kind, value in [_kind(f)] if kind]
     for i, kind, value in kinds[1:]:
         at, first_kind, _ = kinds[0]
         if kind != first_kind:
-            raise DataError(
-                Problem(
-                    place(column=name),
-                    f"{first_kind} in all sources, as in source {at}",
-                    f"{kind} in source {i} ({shown(value)})",
-                    "Convert the column in one of them.",
-                )
-            )
+            expected = f"{first_kind} in all sources, as in source {at}"
+            found = f"{kind} in source {i} ({shown(value)})"
+            fix = "Convert the column in one of them."
+            raise DataError(Problem(place(column=name), expected, found, fix))
 
 
 def _lists_alike(a: np.ndarray, b: np.ndarray) -> bool:
-    """Whether rows are lists of boxes or points, which are of one count in each source and of another in the other."""
+    """Whether rows are lists of boxes or points, whose number may differ between sources."""
     return (
         a.ndim == b.ndim == 3 and a.shape[2] == b.shape[2] <= 4 and {a.dtype.kind, b.dtype.kind} <= set("iuf")
     )
 
 
 def _kind(values: Values) -> tuple[str, Any]:
-    """What a first row holds, in a word, and the value; no word where it is missing or of no simple kind."""
+    """Return what a first row holds, in a word, and the value; no word if it is missing or not of a simple kind."""
     value = take(values, np.zeros(1, np.int64))
     value = value.values()[0] if isinstance(value, Coded) else value[0]
     if isinstance(value, np.ndarray) and value.dtype != object:
@@ -147,20 +138,19 @@ def _kind(values: Values) -> tuple[str, Any]:
 
 
 def _family(kind: str) -> str:
-    """The values of a NumPy kind, in a word."""
     if kind in NUMBERS:
         return "numbers"
     return {"U": "text", "S": "bytes", "M": "dates", "m": "time spans"}.get(kind, "")
 
 
 JOINS = ("exact", "outer", "inner")
-"""What sources with different columns become: an error, all columns, or those that every source has."""
+"""How to join sources with different columns: refuse them, take all columns, or take the common ones."""
 
 
 def same_columns(
     sources: Sequence[Any], join: str = "exact", how: str = "concat(other"
 ) -> tuple[Source, ...]:
-    """Sources that can stand end to end: those with rows or columns, all with the same columns.
+    """Give all sources the same columns, without those that have neither rows nor columns.
 
     Args:
         sources: the sources.
@@ -168,7 +158,7 @@ def same_columns(
         how: the call that joins them, up to its last argument, for the error.
 
     Raises:
-        DataError: for no source, something that is no source, or other columns.
+        DataError: if there is no source, something is not a source, or columns differ.
         ContractError: for another ``join``.
     """
     expected = ", ".join(f'"{name}"' for name in JOINS)
@@ -177,14 +167,8 @@ def same_columns(
         raise DataError(Problem("sources", "at least one source", "none"))
     for number, source in enumerate(sources):
         if not isinstance(source, Source):
-            raise DataError(
-                Problem(
-                    f"source {number}",
-                    "a Source",
-                    shown(type(source).__name__),
-                    "Read it with read_table, or subclass Source.",
-                )
-            )
+            fix = "Read it with read_table, or subclass Source."
+            raise DataError(Problem(f"source {number}", "a Source", shown(type(source).__name__), fix))
     kept = [(number, source) for number, source in enumerate(sources) if len(source) or source.columns]
     if not kept:
         return (sources[0],)
@@ -198,7 +182,7 @@ def same_columns(
         there = [set(names) for names in columns]
         common = [name for name in columns[0] if all(name in own for own in there)]
         if not common:
-            raise DataError(Problem("sources", "a column that all of them have", "none"))
+            raise DataError(Problem("sources", "", "the sources have no column in common"))
         return tuple(source.only(common) for source in found)
     first, names = kept[0][0], columns[0]
     problems = [
@@ -220,13 +204,13 @@ def _difference(names: Sequence[str], others: Sequence[str]) -> str:
     without = [f"`{name}`" for name in names if name not in others]
     extra = [f"`{name}`" for name in others if name not in names]
     words = [f"no {', '.join(without)}"] if without else []
-    words += [f"{', '.join(extra)} beside them"] if extra else []
+    words += [f"{', '.join(extra)} in addition"] if extra else []
     return " and ".join(words)
 
 
 def _hint(names: Sequence[str], others: Sequence[str], how: str) -> str:
-    way = f'Say {how}, join="outer") to have missing labels where a source lacks a column, or join="inner" to take '
-    way += "the columns that all of them have."
+    way = f'Use {how}, join="outer") to have missing labels where a source lacks a column, or join="inner" to keep '
+    way += "only the columns that all sources have."
     without = [name for name in names if name not in others]
     for name in without:
         near = similar(name, [other for other in others if other not in names])

@@ -1,12 +1,14 @@
-"""Views of sources: some rows of one, several end to end, several in fixed proportions."""
+"""Views of sources: selected rows, several sources end to end, several in fixed proportions."""
 
 from __future__ import annotations
 
 import copy
+import itertools
 import math
+from abc import abstractmethod
 from collections.abc import Iterator, KeysView, Mapping, Sequence, ValuesView
 from dataclasses import replace
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -17,18 +19,39 @@ from polyhead.sources.column_facts import merged_facts
 from polyhead.sources.column_merge import forms, same_columns
 from polyhead.sources.interleave import Interleaving
 from polyhead.sources.scanning import scan
-from polyhead.sources.source import OwnSource, Source, checked_rows
+from polyhead.sources.source import OwnSource, Source, checked_rows, columns_of
 
 
-class Rows(OwnSource):
-    """Some rows of a source, in an order of their own.
+class _CachingView(OwnSource):
+    """A view that keeps the whole columns that it had to copy."""
 
-    A view of a view is one view: the row numbers are looked up once, when it is made. `column` gives a column
-    that the source has in memory: as it stands where the rows follow one another, else as a copy that is
-    kept, and None where that copy would be larger than 64 MB (images, say).
+    _cache: dict[str, Values]
+
+    @abstractmethod
+    def _whole(self, name: str) -> Values | None: ...
+
+    def column(self, name: str) -> Values | None:
+        if name not in self._cache:
+            found = self._whole(name)
+            if found is None:
+                return None
+            self._cache[name] = found
+        return self._cache[name]
+
+    def _only(self, columns: Sequence[str]) -> Self:
+        view = copy.copy(self)
+        view._cache = {name: self._cache[name] for name in columns if name in self._cache}
+        return view
+
+
+class Rows(_CachingView):
+    """Some rows of a source, in any order.
+
+    A view of a view looks up its row numbers once, when it is created. `column` returns a view of a column in memory
+    if the rows are consecutive, else a copy, which is kept; None if the copy would be larger than 64 MB.
 
     Args:
-        source: where the rows are.
+        source: the source.
         ids: int64 ``(n,)``, each in ``[0, len(source))``.
 
     >>> from polyhead.sources.arrays import Arrays
@@ -54,45 +77,40 @@ class Rows(OwnSource):
     def columns(self) -> tuple[str, ...]:
         return self.source.columns
 
-    def column(self, name: str) -> Values | None:
-        if name in self._cache:
-            return self._cache[name]
+    def _whole(self, name: str) -> Values | None:
         whole = self.source.column(name)
-        if whole is None:
-            return None
         run = _run(self.ids)
         if run is not None and isinstance(whole, np.ndarray):
             return whole[run]
-        if _copied_row_bytes(whole) * len(self.ids) > LIMIT_BYTES:
+        if whole is None or _copied_row_bytes(whole) * len(self) > LIMIT_BYTES:
             return None
-        return self._cache.setdefault(name, take(whole, self.ids))
+        return take(whole, self.ids)
 
     def about(self, name: str) -> About:
         return self.source.about(name)
 
     def only(self, columns: Sequence[str]) -> Rows:
-        view = copy.copy(self)
+        view = self._only(columns)
         view.source = self.source.only(columns)
-        view._cache = _picked(self._cache, columns)
         return view
 
     def coded(self, ids: np.ndarray) -> dict[str, Values]:
         return checked_rows(self.source, self.source.coded(self.ids[ids]), len(ids))
 
 
-class Concat(OwnSource):
+class Concat(_CachingView):
     """The rows of several sources, end to end.
 
-    A column comes out alike from whichever source a row is: numbers in the type that holds all sources'
-    numbers, categories in one list that holds all sources' categories. `column` follows the rule of `Rows`.
+    A column has the same form in every row: one dtype that holds the numbers of all sources, or one list of all
+    categories. `column` follows the rule of `Rows`.
 
     Args:
-        sources: with the same columns. A source without rows and columns adds nothing.
-        join: of sources with different columns: ``"exact"`` refuses them, ``"outer"`` leaves missing what a source
-            lacks, ``"inner"`` takes the columns that all of them have.
+        sources: sources with the same columns. A source without rows and columns adds nothing.
+        join: for sources with different columns: ``"exact"`` refuses them, ``"outer"`` fills columns that a source
+            lacks with missing values, ``"inner"`` takes the columns that all sources have.
 
     Raises:
-        DataError: no source, other columns, or a column that is of another shape or kind in another source.
+        DataError: if there is no source, columns differ, or a column differs in shape or kind.
         ContractError: for another ``join``.
 
     >>> from polyhead.sources.arrays import Arrays
@@ -116,29 +134,24 @@ class Concat(OwnSource):
     def columns(self) -> tuple[str, ...]:
         return self._names
 
-    def column(self, name: str) -> Values | None:
-        if name in self._cache:
-            return self._cache[name]
+    def _whole(self, name: str) -> Values | None:
         parts: list[Values] = []
         for source in self.sources:
             part = source.column(name)
-            if part is None:
+            if part is None or _copied_row_bytes(part) * len(self) > LIMIT_BYTES:
                 return None
             parts.append(part)
-        if max(map(_copied_row_bytes, parts)) * len(self) > LIMIT_BYTES:
-            return None
-        places = [np.arange(a, b) for a, b in zip(self.starts[:-1], self.starts[1:], strict=True)]
-        return self._cache.setdefault(name, self._forms[name].join(len(self), places, parts))
+        places = [np.arange(a, b) for a, b in itertools.pairwise(self.starts)]
+        return self._forms[name].join(len(self), places, parts)
 
     def about(self, name: str) -> About:
         return merged_facts(name, [source.about(name) for source in self.sources])
 
     def only(self, columns: Sequence[str]) -> Concat:
         self._require(columns)
-        view = copy.copy(self)
+        view = self._only(columns)
         view.sources = tuple(source.only(columns) for source in self.sources)
         view._names = tuple(columns)
-        view._cache = _picked(self._cache, columns)
         return view
 
     def coded(self, ids: np.ndarray) -> dict[str, Values]:
@@ -149,35 +162,33 @@ class Concat(OwnSource):
             source = self.sources[s]
             try:
                 rows = checked_rows(source, source.coded(ids[at] - self.starts[s]), len(at))
-            except DataError as error:  # rows are told as this source tells them
-                raise DataError(
-                    *(replace(p, place=f"source {s}, {p.place}") for p in error.problems)
-                ) from error
+            except DataError as error:  # its row numbers are those of this source
+                problems = [replace(p, place=f"source {s}, {p.place}") for p in error.problems]
+                raise DataError(*problems) from error
             places.append(at)
-            parts.append(_complete(source, rows, self._names))
+            parts.append(columns_of(source, rows, self._names))
         return {
             name: self._forms[name].join(len(ids), places, [part[name] for part in parts])
             for name in self._names
         }
 
 
-class Mix(OwnSource):
+class Mix(_CachingView):
     """Rows of several sources in fixed proportions, evenly interleaved.
 
-    Which source a row comes from is computed from its number alone. Among the first rows, however many, each
-    source has its share to within two rows; with two sources, to within half a row. The k-th row of a source
-    in the mixture is its row ``k`` modulo
-    its length. `column` follows the rule of `Rows`.
+    The source of a row depends only on the row number. Among the first n rows, each source has its share to within two
+    rows; with two sources, to within half a row. The k-th row from a source is its row ``k`` modulo its length.
+    `column` follows the rule of `Rows`.
 
     Args:
-        sources: with the same columns, each with at least one row.
-        weights: one positive number a source; only their ratio counts.
-        length: rows in the mixture; by default the fewest that give every row of every source.
+        sources: sources with the same columns, each with at least one row.
+        weights: one positive number per source; only their ratio counts.
+        length: rows in the mixture; by default the fewest that include every row of every source.
         join: as for `Concat`.
 
     Raises:
-        DataError: an empty source, weights that are not positive or not one a source, a length that is not
-            positive, or sources that `Concat` would refuse.
+        DataError: if a source is empty, weights or length are not positive, there is not one weight per source, or
+            `Concat` would refuse the sources.
 
     >>> from polyhead.sources.arrays import Arrays
     >>> a, b = Arrays({"x": np.arange(6)}), Arrays({"x": np.array([100, 101])})
@@ -195,10 +206,9 @@ class Mix(OwnSource):
         self.weights = _checked_weights(weights, len(sources))
         for number, source in enumerate(sources):
             if isinstance(source, Source) and len(source) == 0:
+                found = "an empty source"
                 raise DataError(
-                    Problem(
-                        f"source {number}", "at least one row to mix in", "an empty source", "Leave it out."
-                    )
+                    Problem(f"source {number}", "at least one row to mix in", found, "Leave it out.")
                 )
         self._all = Concat(sources, join, "mix(other, weights=...")
         self.sequential = self._all.sequential
@@ -216,56 +226,39 @@ class Mix(OwnSource):
     def columns(self) -> tuple[str, ...]:
         return self._all.columns
 
-    def column(self, name: str) -> Values | None:
-        if name in self._cache:
-            return self._cache[name]
+    def _whole(self, name: str) -> Values | None:
         whole = self._all.column(name)
         if whole is None or _copied_row_bytes(whole) * len(self) > LIMIT_BYTES:
             return None
-        return self._cache.setdefault(name, take(whole, self._rows(np.arange(len(self)))))
+        return take(whole, self._rows(np.arange(len(self))))
 
     def about(self, name: str) -> About:
         return self._all.about(name)
 
     def only(self, columns: Sequence[str]) -> Mix:
-        view = copy.copy(self)
+        view = self._only(columns)
         view._all = self._all.only(columns)
-        view._cache = _picked(self._cache, columns)
         return view
 
     def coded(self, ids: np.ndarray) -> dict[str, Values]:
         return self._all.coded(self._rows(ids))
 
     def _rows(self, ids: np.ndarray) -> np.ndarray:
-        """The rows of the concatenation that stand at ``ids`` of the mixture."""
+        """Return the rows of the concatenation for rows of the mixture."""
         which, before = self._order.at(ids)
         return self._all.starts[which] + before % self._lengths[which]
-
-
-def _complete(source: Source, rows: dict[str, Values], names: Sequence[str]) -> dict[str, Values]:
-    for name in names:
-        if name not in rows:
-            where = f"{type(source).__name__}.read, column `{name}`"
-            raise DataError(Problem(where, "the same columns for every ids", "no such column this time"))
-    return rows
 
 
 def _checked_weights(weights: Sequence[float], count: int) -> tuple[float, ...]:
     found = as_list(weights) or []
     if len(found) != count or not all(is_number(weight) and weight > 0 for weight in found):
-        raise DataError(
-            Problem(
-                "weights",
-                f"{count} positive numbers, one a source",
-                shown(weights),
-                "Their ratio counts: (3, 1) takes three rows of the first for each of the second.",
-            )
-        )
+        fix = "Their ratio counts: (3, 1) takes three rows of the first source for each row of the second."
+        raise DataError(Problem("weights", f"{count} positive numbers, one per source", shown(weights), fix))
     return tuple(map(float, found))
 
 
 def _copied_row_bytes(values: Values) -> int:
-    """Bytes that a copy of one row takes; of a list only the reference is copied."""
+    """Return the bytes that a copy of one row takes; for a list, those of a reference."""
     if isinstance(values, Coded):
         return int(values.codes.itemsize)
     if isinstance(values, np.ndarray):
@@ -273,30 +266,23 @@ def _copied_row_bytes(values: Values) -> int:
     return 8
 
 
-def _picked(cache: dict[str, Values], columns: Sequence[str]) -> dict[str, Values]:
-    return {name: cache[name] for name in columns if name in cache}
-
-
 def _run(ids: np.ndarray) -> slice | None:
-    """The slice that row numbers make where each follows the one before."""
+    """Return consecutive row numbers as a slice, others as None."""
     if not len(ids) or int(ids[-1]) - int(ids[0]) + 1 != len(ids) or not (np.diff(ids) == 1).all():
         return None
     return slice(int(ids[0]), int(ids[-1]) + 1)
 
 
 def row_numbers(source: Source, rows: Any, what: str = "rows") -> np.ndarray:
-    """What a user may say for "these rows", as row numbers.
+    """Convert the argument of `Source.select` to row numbers, int64 ``(n,)``, each in ``[0, len(source))``.
 
     Args:
-        source: the source whose rows they are.
+        source: the source.
         rows: as for `Source.select`.
         what: the argument, for errors.
 
-    Returns:
-        int64 ``(n,)``, each in ``[0, len(source))``.
-
     Raises:
-        DataError: for anything else, a row number outside, or a boolean array of another length.
+        DataError: for anything else, a row number out of range, or a boolean array of another length.
     """
     count = len(source)
     if isinstance(rows, slice) and _is_whole(rows):
@@ -304,31 +290,24 @@ def row_numbers(source: Source, rows: Any, what: str = "rows") -> np.ndarray:
     if callable(rows):
         rows = rows(_Loaded(source))
         if callable(rows):
-            raise DataError(
-                Problem(what, "a function that returns row numbers or booleans", "another function")
-            )
+            expected = "a function that returns row numbers or booleans"
+            raise DataError(Problem(what, expected, "another function"))
         return row_numbers(source, rows, what)
     found = _as_array(rows)
     if found is None:
-        raise DataError(
-            Problem(
-                what,
-                "row numbers, a boolean array, a slice, or a function of the columns",
-                shown(rows),
-                f"For one row say [{int(rows)}]." if isinstance(rows, (int, np.integer)) else "",
-            )
-        )
+        expected = "row numbers, a boolean array, a slice, or a function of the columns"
+        fix = f"For one row, use [{int(rows)}]." if isinstance(rows, (int, np.integer)) else ""
+        raise DataError(Problem(what, expected, shown(rows), fix))
     if found.dtype == bool:
         if len(found) != count:
-            raise DataError(
-                Problem(what, f"one boolean for each of {count:,} rows", f"{len(found):,} booleans")
-            )
+            expected = f"one boolean for each of {count:,} rows"
+            raise DataError(Problem(what, expected, f"{len(found):,} booleans"))
         return np.flatnonzero(found)
     outside = (found < 0) | (found >= count)
     if outside.any():
         at = int(outside.argmax())
         expected = f"row numbers from 0 to {count - 1:,}" if count else "no row numbers, as there are no rows"
-        raise DataError(Problem(what, expected, f"{int(found[at])} at place {at:,}"))
+        raise DataError(Problem(what, expected, f"{int(found[at])} at position {at:,}"))
     return found.astype(np.int64)
 
 
@@ -337,7 +316,7 @@ def _is_whole(rows: slice) -> bool:
 
 
 def _as_array(rows: Any) -> np.ndarray | None:
-    """A flat array of integers or booleans, or None where it is not one."""
+    """Return a flat array of integers or booleans; None for anything else."""
     if isinstance(rows, (str, bytes, Mapping, set, frozenset)) or not hasattr(rows, "__len__"):
         return None
     try:
@@ -348,7 +327,7 @@ def _as_array(rows: Any) -> np.ndarray | None:
         return None
     if not len(found):
         return found.astype(bool if found.dtype == bool else np.int64)
-    if found.dtype == object:  # a frame's own type of boolean or integer
+    if found.dtype == object:  # the extension types of frames
         if all(isinstance(v, (bool, np.bool_)) for v in found):
             return found.astype(bool)
         if all(is_size(v, -(2**63)) for v in found):
@@ -357,7 +336,7 @@ def _as_array(rows: Any) -> np.ndarray | None:
 
 
 class _Loaded(Mapping[str, Any]):
-    """All columns as whole arrays, each read when it is first asked for."""
+    """All columns as whole arrays, each read when it is first used."""
 
     def __init__(self, source: Source) -> None:
         self._source = source
@@ -369,7 +348,7 @@ class _Loaded(Mapping[str, Any]):
             values = join([values for _, values in scan(self._source, name)] or [[]])
             if isinstance(values, Coded):
                 values = values.values()
-            elif isinstance(values, list):  # as an array it can be compared as a whole
+            elif isinstance(values, list):  # so that == compares each row
                 values = objects(values)
             self._found[name] = values
         return self._found[name]

@@ -1,4 +1,4 @@
-"""Rows that a generator gives: a hand-written feed, brought along."""
+"""Rows from a generator, such as an existing hand-written feed."""
 
 from __future__ import annotations
 
@@ -14,29 +14,29 @@ from polyhead.errors import DataError, Problem, as_list, is_size, shown
 from polyhead.sources.source import OwnSource, Source
 
 CURSORS = 3
-"""Readings of one generator that may go on side by side, as of a training and a validation feed."""
+"""Simultaneous readings of one generator, such as those of a training and a validation feed."""
 
 PROBE_ROWS = 32
 
 
 def from_generator(function: Callable[[], Any], *, length: int, names: Any = None) -> Source:
-    """The rows of a generator that yields batches ``(x, y)``, or ``x`` alone, as a source.
+    """Use a generator of batches ``(x, y)`` or ``x`` as a source.
 
-    Each reading calls the function anew: an epoch starts at its beginning and ends after ``length`` rows, so
-    it may be finite or endless, and its own batches may be of any size. One thread at a time runs it. Its rows
-    come in its own order: a feed of it cannot shuffle, the generator can.
+    Each epoch calls the function again and reads ``length`` rows, so the generator may be finite or endless, and its
+    batches may have any size. One thread at a time runs it. Rows come in the order of the generator: a feed can't
+    shuffle them, but the generator can.
 
     Args:
         function: takes no arguments and returns an iterator: a generator function, or ``lambda: batches(path)``.
         length: rows in an epoch.
-        names: columns for what it yields, nested alike: ``("image", ("presence", "box"))``, where tuples and lists are
-            the same. By default the
-            keys of dicts; else ``x`` and ``y``, or ``x0``, ``x1`` … and ``y0``, ``y1`` … where there are several.
-            A third part, weights, needs names: read them with ``sample_weight=`` of a head.
+        names: names for the parts of a batch, nested like the batch: ``("image", ("presence", "box"))``. Tuples and
+            lists are equivalent. By default the keys of dicts, else ``x`` and ``y``, or ``x0``, ``x1`` … and ``y0``,
+            ``y1`` … if there are several. A third part, the weights, needs names; a head reads it with
+            ``sample_weight=``.
 
     Raises:
-        DataError: while it is read: fewer rows than ``length``, a batch of another structure than the first, parts
-            of unequal length, or what the generator raised, with the number of the batch.
+        DataError: while reading, if there are fewer rows than ``length``, a batch has another structure than the first,
+            its parts differ in length, or the generator raises. The message gives the number of the batch.
 
     >>> def batches():
     ...     for start in range(0, 6, 3):
@@ -48,20 +48,17 @@ def from_generator(function: Callable[[], Any], *, length: int, names: Any = Non
     [2.0, 3.0]
     """
     if not callable(function):
-        found = shown(function)
-        fix = "A generator runs once, a function can begin anew: give the function, without calling it."
-        raise DataError(Problem("from_generator()", "a function that returns an iterator", found, fix))
+        fix = "A generator can run only once: pass the function itself, without calling it."
+        expected = "a function that returns an iterator"
+        raise DataError(Problem("from_generator()", expected, shown(function), fix))
     if not is_size(length):
-        raise DataError(
-            Problem(
-                "from_generator(length=)", "the rows of an epoch, an integer of at least 1", shown(length)
-            )
-        )
+        expected = "the rows of an epoch, an integer of at least 1"
+        raise DataError(Problem("from_generator(length=)", expected, shown(length)))
     return Stream(_Generator(function, int(length), _plainly(names)))
 
 
 class Stream(OwnSource):
-    """Rows that come in one order, from a generator; see `from_generator`."""
+    """The rows of a generator, in its order; see `from_generator`."""
 
     sequential = True
 
@@ -88,7 +85,7 @@ class Stream(OwnSource):
         return {name: rows[name] for name in self._names or rows}
 
     def _refuse(self, what: str) -> NoReturn:
-        fix = "Give an array or a table, or split before the generator: one function for each part."
+        fix = "Give an array or a table, or write one generator function for each part."
         raise DataError(Problem(what, "rows that can be read in any order", "those of a generator", fix))
 
     def select(self, rows: Any) -> Source:
@@ -107,7 +104,7 @@ class Stream(OwnSource):
 
 
 class _Generator:
-    """A function that can be begun anew, and a few readings of it that are under way."""
+    """A generator function, and its readings in progress."""
 
     def __init__(self, function: Callable[[], Any], length: int, names: Any) -> None:
         self.function, self.length, self.names = function, length, names
@@ -122,14 +119,14 @@ class _Generator:
         return _Generator, (self.function, self.length, self.names)
 
     def first(self) -> dict[str, np.ndarray]:
-        """The first few rows, read once by a reading of their own."""
+        """Return the first few rows, read once by a separate reading."""
         with self._lock:
             if self._first is None:
                 self._first = _Cursor(self).take(np.arange(min(PROBE_ROWS, self.length)))
             return self._first
 
     def read(self, ids: np.ndarray) -> dict[str, np.ndarray]:
-        """The rows at ``ids``, by the reading that stands next before them."""
+        """Return the rows at ``ids``, continuing the reading that is closest before them."""
         if not len(ids):
             return {name: values[:0] for name, values in self.first().items()}
         order = np.argsort(ids, kind="stable")
@@ -145,16 +142,10 @@ class _Generator:
         return {name: values[back] for name, values in rows.items()}
 
     def columns(self, batch: Any, number: int) -> dict[str, np.ndarray]:
-        """A batch as columns of one length.
-
-        Raises:
-            DataError: for what is no batch, or one of another structure than the first.
-        """
+        """Convert a batch to columns of one length; raise a `DataError` if its structure is not that of the first."""
         where = f"generator `{self.name}`, batch {number}"
         if batch is None:
-            raise DataError(
-                Problem(where, "a batch (x, y)", "None", "Leave out the yield, or fix what it gives.")
-            )
+            raise DataError(Problem(where, "a batch (x, y)", "None", "Remove the yield, or yield a batch."))
         leaves = dict(_batch_parts(batch, like=self.names))
         if self._places is None:
             self._places = self._named(batch, list(leaves), where)
@@ -164,35 +155,30 @@ class _Generator:
         found = {self._places[path]: _array(leaf) for path, leaf in leaves.items()}
         scalars = [name for name, values in found.items() if not values.ndim]
         if scalars:
-            fix = "Yield batches: arrays with one entry a row."
-            raise DataError(
-                Problem(f"{where}, column `{scalars[0]}`", "an array (B, ...)", "a single value", fix)
-            )
+            fix = "Yield batches: arrays with one entry per row."
+            at = f"{where}, column `{scalars[0]}`"
+            raise DataError(Problem(at, "an array (B, ...)", "a single value", fix))
         lengths = {name: len(values) for name, values in found.items()}
         if len(set(lengths.values())) > 1:
             counted = ", ".join(f"`{name}` {n}" for name, n in lengths.items())
             raise DataError(Problem(where, "parts of one length", counted))
         if 0 in lengths.values():
-            raise DataError(
-                Problem(where, "at least one row", "none", "Leave out the yield of an empty batch.")
-            )
+            raise DataError(Problem(where, "at least one row", "none", "Don't yield empty batches."))
         return found
 
     def _named(self, batch: Any, paths: list[tuple[Any, ...]], where: str) -> dict[tuple[Any, ...], str]:
-        """A column's name for each part of a batch."""
-        whole = isinstance(batch, tuple) or (
-            isinstance(batch, list) and paths != [()]
-        )  # as a DataLoader gives them
+        """Name the column of each part of a batch."""
+        # a DataLoader yields lists
+        whole = isinstance(batch, tuple) or (isinstance(batch, list) and paths != [()])
         parts = len(batch) if whole else 1
         given = dict(_batch_parts(self.names, like=self.names)) if self.names is not None else {}
         if self.names is not None and given.keys() != set(paths):
-            fix = "Nest the names as what is yielded."
-            raise DataError(
-                Problem("from_generator(names=)", f"names for {_outline(paths)}", shown(self.names), fix)
-            )
+            fix = "Nest the names like the batches."
+            expected = f"names for {_outline(paths)}"
+            raise DataError(Problem("from_generator(names=)", expected, shown(self.names), fix))
         if parts > 3 or (parts == 3 and not given):
             found = f"{parts} parts"
-            fix = 'Name all parts: names=("x", ("a", "b"), ("weight_a", "weight_b")), and say sample_weight= on a head.'
+            fix = 'Name all parts: names=("x", ("a", "b"), ("weight_a", "weight_b")); use sample_weight= of a head.'
             raise DataError(Problem(where, "(x, y)", found, fix if parts == 3 else ""))
         places = paths
         if not whole and not given:
@@ -200,25 +186,25 @@ class _Generator:
         names = [given[path] for path in paths] if given else [_default(path, paths) for path in paths]
         twice = [name for name in names if names.count(name) > 1]
         if twice:
-            fix = "Say names=, nested as what is yielded."
+            fix = "Give names=, nested like the batches."
             raise DataError(Problem(where, "distinct names for its parts", f"`{twice[0]}` twice", fix))
         return dict(zip(places, map(str, names), strict=True))
 
 
 class _Cursor:
-    """One reading of a generator, and where it stands."""
+    """One reading of a generator, and its position."""
 
     def __init__(self, generator: _Generator) -> None:
         self._generator = generator
         self._batches: Iterator[Any] | None = None
-        self._pieces: list[dict[str, np.ndarray]] = []  # rows from ``position`` on that were yielded already
+        self._pieces: list[dict[str, np.ndarray]] = []  # rows from ``position`` on that have been yielded
         self._number = 0
         self.position = 0
         self.broken = False
 
     def take(self, ids: np.ndarray) -> dict[str, np.ndarray]:
-        """The rows at ``ids``, which ascend from ``position`` or later."""
-        self.broken = True  # until it has come to the end of this
+        """Return the rows at ``ids``, which are ascending and not before ``position``."""
+        self.broken = True  # until this returns
         begin, end = int(ids[0]), int(ids[-1]) + 1
         have = sum(_rows(piece) for piece in self._pieces)
         while self.position + have < end:
@@ -245,27 +231,23 @@ class _Cursor:
             batch = next(self._batches)
         except StopIteration:
             rows = self.position + sum(_rows(piece) for piece in self._pieces)
-            fix = f"Say length={rows}, or let it yield them all." if rows else "It must yield batches (x, y)."
-            raise DataError(
-                Problem(
-                    f"generator `{generator.name}`",
-                    f"{generator.length:,} rows, as length= says",
-                    f"its end after {rows:,}",
-                    fix,
-                )
-            ) from None
+            fix = f"Set length={rows}, or yield more rows." if rows else "It must yield batches (x, y)."
+            where, expected = (
+                f"generator `{generator.name}`",
+                f"{generator.length:,} rows, as given by length=",
+            )
+            raise DataError(Problem(where, expected, f"{rows:,}", fix)) from None
         except DataError:
             raise
         except Exception as error:
             said = f"{type(error).__name__}: {error}".rstrip(".: ")
-            raise DataError(
-                Problem(f"generator `{generator.name}`, batch {number}", "a batch", said)
-            ) from error
+            where = f"generator `{generator.name}`, batch {number}"
+            raise DataError(Problem(where, "a batch", said)) from error
         return generator.columns(batch, number)
 
 
 def _plainly(names: Any) -> Any:
-    """Names as they are, or those of an array or an index as a list."""
+    """Convert an array or an index of names to a list."""
     flat = None if isinstance(names, (list, tuple)) else as_list(names)
     return names if flat is None else flat
 
@@ -286,9 +268,9 @@ def _joined_pieces(pieces: list[np.ndarray]) -> np.ndarray:
 def _batch_parts(
     nested: Any, path: tuple[Any, ...] = (), like: Any = None
 ) -> Iterator[tuple[tuple[Any, ...], Any]]:
-    """The parts of a batch: tuples, dicts and lists of arrays are walked through; a list of values is a part.
+    """Yield the parts of a batch: entries of tuples, dicts and lists of arrays; a list of values is one part.
 
-    Where names say ``like`` what it is nested, a list beside a list or a tuple of names is walked through too.
+    If names say how the batch is nested (``like``), a list at the place of a list or tuple of names has parts too.
     """
     if isinstance(nested, Mapping):
         named = like if isinstance(like, Mapping) else {}
@@ -303,7 +285,7 @@ def _batch_parts(
 
 
 def _of_parts(values: list[Any], like: Any) -> bool:
-    """Whether a list holds the parts of a batch, each a column, rather than the values of one."""
+    """Whether a list holds the parts of a batch rather than the values of one part."""
     if isinstance(like, (list, tuple)):
         return len(like) == len(values)
     arrays = [hasattr(part, "shape") and bool(part.shape) for part in values]
@@ -320,7 +302,7 @@ def _default(path: tuple[Any, ...], paths: list[tuple[Any, ...]]) -> str:
 
 
 def _outline(paths: list[tuple[Any, ...]]) -> str:
-    """The places of a batch's parts, as a person reads them."""
+    """Describe the places of a batch's parts, for messages."""
     words = ["".join(f"[{key!r}]" for key in path) or "one array" for path in paths]
     return ", ".join(words) or "nothing"
 

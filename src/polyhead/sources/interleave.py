@@ -1,4 +1,4 @@
-"""Several sequences in fixed proportions as one, evenly interleaved, each place by a formula."""
+"""Interleaves sequences evenly, in fixed proportions, with a formula for each position."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ import numpy as np
 
 
 class Interleaving:
-    """Which sequence stands at a place, and how often it stood before.
+    """Which sequence is at a position, and how often it occurred before.
 
-    Sequences are joined in pairs, the two lightest first. A pair shares out its places by one evenly spaced
-    sequence, so the position in each of both is a formula. A pair's own rounding reaches its members by the
-    part that they have of it. As the lightest are joined first, a pair is at most two thirds of the next, so
-    the sum of all roundings stays below two places.
+    Sequences are joined in pairs, the two lightest first. A pair divides its positions evenly, so the position in each
+    member is a formula. The rounding of a pair reaches its members in proportion to their share. As the lightest are
+    joined first, a pair has at most two thirds of the weight of the next, so all roundings add up to less than two
+    positions.
 
     Args:
-        weights: positive, one a sequence; only their ratio counts.
+        weights: one positive number per sequence; only their ratio counts.
 
     >>> which, before = Interleaving([2, 1]).at(np.arange(6))
     >>> which.tolist(), before.tolist()
@@ -34,14 +34,7 @@ class Interleaving:
         self._tree = nodes[0][2]
 
     def at(self, places: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """For each place the sequence that stands there, and how often it stands before.
-
-        Args:
-            places: int64 ``(n,)``, from 0.
-
-        Returns:
-            Two int64 arrays ``(n,)``.
-        """
+        """Return the sequence at each of the positions ``(n,)``, and how often it occurs before: two int64 arrays."""
         which, before = np.empty((2, len(places)), np.int64)
         todo: list[tuple[Any, np.ndarray, np.ndarray]] = [
             (self._tree, np.arange(len(places)), np.asarray(places, np.int64))
@@ -59,7 +52,7 @@ class Interleaving:
         return which, before
 
     def counts(self, places: int) -> list[int]:
-        """How often each sequence stands in the first places."""
+        """Return how often each sequence occurs in the first positions."""
         found = [0] * self._count
         todo: list[tuple[Any, int]] = [(self._tree, places)]
         while todo:
@@ -73,7 +66,7 @@ class Interleaving:
         return found
 
     def fewest(self, counts: Sequence[int]) -> int:
-        """The fewest places in which each sequence stands so often."""
+        """Return the fewest positions in which each sequence occurs as often as given."""
         low, high = 0, max(counts)
         while not self._reached(high, counts):
             low, high = high, high * 2
@@ -87,5 +80,5 @@ class Interleaving:
 
 
 def _appearances(places: np.ndarray, share: float) -> np.ndarray:
-    """How often something with this share stands in the first ``places``: never half a place off."""
+    """Return how often a sequence with this share occurs in the first ``places``, off by at most a half."""
     return np.floor(places * share + 0.5).astype(np.int64)

@@ -1,4 +1,4 @@
-"""What a user's ``read`` raises, with the row that it was about."""
+"""Makes errors in a user's ``read`` name the row."""
 
 from __future__ import annotations
 
@@ -11,12 +11,11 @@ import numpy as np
 
 from polyhead.errors import DataError, PolyheadError, Problem, shown
 
-_PASSED = (PolyheadError, StopIteration, MemoryError)
-"""What says enough by itself, or is told elsewhere."""
+_PASSED = (PolyheadError, StopIteration, MemoryError)  # clear without the row, or handled elsewhere
 
 
 def explained(read: Callable[..., Any]) -> Callable[..., Any]:
-    """The same ``read``, whose errors become a `DataError` that names the row, and the line that raised."""
+    """Wrap ``read`` so that its errors become a `DataError` with the row and the line that raised."""
 
     @functools.wraps(read)
     def called(source: Any, ids: Any, *others: Any, **options: Any) -> Any:
@@ -24,12 +23,11 @@ def explained(read: Callable[..., Any]) -> Callable[..., Any]:
             return read(source, ids, *others, **options)
         except _PASSED:
             raise
-        except Exception as error:  # a user's code may raise anything at all
+        except Exception as error:  # a user's code may raise anything
             if isinstance(error, RuntimeError) and isinstance(error.__cause__, StopIteration):
                 raise
-            raise _read_error(
-                lambda rows: read(source, rows, *others, **options), source, ids, error
-            ) from error
+            again = functools.partial(read, source)
+            raise _read_error(lambda rows: again(rows, *others, **options), source, ids, error) from error
 
     return called
 
@@ -38,7 +36,7 @@ def _read_error(read: Callable[[Any], Any], source: Any, ids: Any, error: Except
     row, error = _first(read, ids, error)
     where = f"{type(source).__name__}.read"
     if row is not None:
-        where, words = f"{where}, row {row}", "leave the row out: source.select(rows)."
+        where, words = f"{where}, row {row}", "leave the row out with source.select(rows)."
     else:
         rows = shown(np.asarray(ids).tolist(), 60)
         where, words = f"{where}, rows {rows} together", "read fewer rows at once."
@@ -49,7 +47,7 @@ def _read_error(read: Callable[[Any], Any], source: Any, ids: Any, error: Except
 
 
 def _first(read: Callable[[Any], Any], ids: Any, error: Exception) -> tuple[int | None, Exception]:
-    """The first of some rows that cannot be read by itself, and why; None where each of them can."""
+    """Return the first row that cannot be read by itself and its error; None if each row alone can be read."""
     for row in np.unique(np.asarray(ids)):
         try:
             read(np.array([row], np.int64))
@@ -65,7 +63,7 @@ def _shortened(error: Exception) -> str:
 
 
 def _line(error: Exception) -> str:
-    """The last line of the user's own code that raised, else the last line of all."""
+    """Return the last line of the traceback in the user's own code, or the last line of all."""
     frames, trace = [], error.__traceback__
     while trace is not None:
         frames.append((trace.tb_frame.f_code.co_filename, trace.tb_lineno))

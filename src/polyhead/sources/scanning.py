@@ -1,4 +1,4 @@
-"""Whole columns of any source: the first rows, and all rows in pieces."""
+"""Reads whole columns of any source: the first rows, or all rows in pieces."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ SCAN_ROWS = 8192
 
 
 def first_rows(source: Source, name: str, rows: int = 32) -> Values:
-    """The first rows of one column."""
+    """Return the first rows of one column."""
     if isinstance(source, OwnSource):
         return source.first_rows(name, rows)
     return leading_rows(source, name, rows)
 
 
 def pieces(source: Source, names: Sequence[str], rows: int = SCAN_ROWS) -> Iterator[np.ndarray]:
-    """The ids of all rows in pieces of ``rows``, fewer where these columns are large."""
+    """Yield the ids of all rows in pieces of ``rows``, or fewer if these columns are large."""
     row = sum(size(first_rows(source, name, 1)) for name in names)
     step = max(1, min(rows, LIMIT_BYTES // max(1, row)))
     for start in range(0, len(source), step):
@@ -28,10 +28,7 @@ def pieces(source: Source, names: Sequence[str], rows: int = SCAN_ROWS) -> Itera
 
 
 def scan(source: Source, name: str, rows: int = SCAN_ROWS) -> Iterator[tuple[int, Values]]:
-    """One column from first row to last, in pieces: ``(first row, values)``.
-
-    A column in memory comes in one piece; another in pieces of ``rows`` rows, fewer where they are large.
-    """
+    """Yield one column in pieces, ``(first row, values)``; a column in memory is one piece."""
     whole = source.column(name)
     if whole is not None:
         yield 0, whole

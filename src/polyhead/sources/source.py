@@ -1,4 +1,4 @@
-"""What a source of rows is, and the views that every source has."""
+"""The base class of sources, and the views that every source has."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from polyhead.kinds.source_column import About
 from polyhead.sources.read_errors import explained
 
 _INNER = {"about", "coded", "first_rows", "sequential"}
-"""The attributes by which the library alone reads a source."""
+"""Attributes for the library's own use, hidden from ``dir``."""
 
 
 class Source(ABC):
-    """Rows of named columns. Subclass it with ``__len__`` and ``read``; the rest follows.
+    """Rows of named columns. A subclass needs only ``__len__`` and ``read``.
 
     ``read`` must be a pure function of its ids and safe to call from several threads at once.
 
@@ -35,39 +35,38 @@ class Source(ABC):
     """
 
     sequential: bool = False
-    """Rows come in one order alone, as from a generator: no feed shuffles them, and one thread reads them."""
+    """Whether rows can be read in one order only, as from a generator; a feed can't shuffle them then."""
 
     def __init_subclass__(cls, **options: Any) -> None:
-        """What ``read`` of a user's class raises is told with its row."""
+        """Make errors in a user's ``read`` name the row."""
         super().__init_subclass__(**options)
         own = cls.__dict__.get("read")
         if own is not None and not cls.__module__.startswith("polyhead."):
             cls.read = explained(own)  # type: ignore[method-assign]
 
     @abstractmethod
-    def __len__(self) -> int:
-        """The number of rows."""
+    def __len__(self) -> int: ...
 
     @abstractmethod
     def read(self, ids: np.ndarray) -> dict[str, Values]:
-        """The rows at ``ids``.
+        """Read the rows at ``ids``.
 
         Args:
-            ids: int64 ``(n,)``, each in ``[0, len(self))``, in any order, repeats allowed. Sources of polyhead's own
-                take a list, a range, a slice or booleans as well, as `select` does.
+            ids: int64 ``(n,)``, each in ``[0, len(self))``, in any order, repeats allowed. The library's own sources
+                also take a list, a range, a slice or booleans, like `select`.
 
         Returns:
-            For each column its values, one entry a row, in the order asked: an array ``(n, ...)`` or a list.
+            The values of each column, one entry per row, in the order of ``ids``: an array ``(n, ...)`` or a list.
 
         Raises:
-            DataError: a source of polyhead's own, for an id that is no row.
+            DataError: from the library's own sources, if an id is out of range.
         """
 
     def coded(self, ids: np.ndarray) -> dict[str, Values]:
-        """As `read`, for ids that are known to be right; a source of polyhead's own leaves repeated words as codes."""
+        """Like `read`, for ids known to be valid; the library's own sources return repeated text as codes."""
         return self.read(ids)
 
-    # What a source may know better than the default does -----------------------------------------
+    # A source may override these ------------------------------------------------------------------
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -77,33 +76,33 @@ class Source(ABC):
         return tuple(checked_rows(self, self.coded(np.zeros(1, np.int64)), 1))
 
     def column(self, name: str) -> Values | None:
-        """The whole column if it is in memory already, else None. Never reads from a disk."""
+        """Return the whole column if it is in memory already, else None. Never reads from disk."""
         return None
 
     def about(self, name: str) -> About:
-        """What is known of a column beside its values, such as the order of its classes; by default nothing.
+        """Return what is known of a column besides its values, such as the order of its classes.
 
         Raises:
-            DataError: where the rows come from sources that contradict each other.
+            DataError: if the rows come from sources that contradict each other.
         """
         return About()
 
     def only(self, columns: Sequence[str]) -> Source:
-        """The same rows with these columns alone, so that the others need not be read."""
+        """Return the same rows with these columns only, so that the others need not be read."""
         self._require(columns)
         return _Columns(self, tuple(columns))
 
     # Views ---------------------------------------------------------------------------------------
 
     def select(self, rows: Any) -> Source:
-        """Some of the rows.
+        """Select some of the rows.
 
         Args:
             rows: row numbers (any order, repeats allowed), a boolean array of ``len(self)``, a slice, or a
-                function that gets all columns (``{name: values}``) and returns either.
+                function that gets all columns (``{name: values}``) and returns one of these.
 
         Raises:
-            DataError: for a row number outside, or a boolean array of another length.
+            DataError: if a row number is out of range, or a boolean array has another length.
 
         >>> Squares = type("Squares", (Source,), {"__len__": lambda s: 9, "read": lambda s, ids: {"x": ids}})
         >>> Squares().select(slice(0, 9, 4)).read(np.array([2, 1]))["x"].tolist()
@@ -114,7 +113,7 @@ class Source(ABC):
         return Rows(self, row_numbers(self, rows))
 
     def ids_of(self, rows: np.ndarray) -> np.ndarray:
-        """The ids by which rows are told: those in the source that they were selected from.
+        """Return the ids that reports use for rows: the row numbers in the source that they were selected from.
 
         Args:
             rows: row numbers of this source, int64 ``(n,)``.
@@ -141,22 +140,22 @@ class Source(ABC):
         group: str | None = None,
         seed: int = 0,
     ) -> dict[str, Source] | tuple[Source, ...]:
-        """Cut the rows into disjoint parts, at random but always alike for one seed.
+        """Split the rows into disjoint parts at random; the same seed always gives the same parts.
 
         Args:
-            fractions: shares that sum to 1, as ``(0.8, 0.2)`` or ``{"train": 0.8, "val": 0.2}``. Where they
-                sum to less, the rest of the rows is left out.
-            stratify: a column or several; each part gets the same mix of their values, of all columns at
-                once. A missing label counts as a value of its own; numbers with many distinct values are
-                cut at their quantiles first.
-            group: a column; rows of one value (one patient) never stand in two parts.
-            seed: another seed, another cut.
+            fractions: shares that sum to 1, such as ``(0.8, 0.2)`` or ``{"train": 0.8, "val": 0.2}``. If they sum to
+                less, the remaining rows are left out.
+            stratify: one or several columns whose values get the same distribution in each part, individually and in
+                combination. A missing label counts as a separate value; numbers with many distinct values are binned
+                at their quantiles first.
+            group: a column; rows with the same value (one patient) stay in one part.
+            seed: an integer.
 
         Returns:
-            Sources in the order of the fractions, or a dict where a dict was given.
+            Sources in the order of the fractions, or a dict if fractions is a dict.
 
         Raises:
-            DataError: a fraction that is not in (0, 1], a sum above 1, or a part that would be empty.
+            DataError: if a fraction is not in (0, 1], the sum is above 1, or a part would be empty.
 
         >>> Squares = type("Squares", (Source,), {"__len__": lambda s: 9, "read": lambda s, ids: {"x": ids}})
         >>> [len(part) for part in Squares().split((2 / 3, 1 / 3), seed=1)]
@@ -167,16 +166,18 @@ class Source(ABC):
         return split(self, fractions, stratify=stratify, group=group, seed=seed)
 
     def concat(self, *others: Source, join: str = "exact") -> Source:
-        """The rows of this source, then those of the others.
+        """Join the rows of this source and the others, end to end.
+
+        Images keep their scale: uint8 and float images can be joined, and each is read as what it is.
 
         Args:
             others: the other sources.
-            join: of sources with different columns. ``"exact"`` refuses them. ``"outer"`` takes all columns, and a
-                label that a source lacks is missing in its rows: NaN where the column holds numbers, else None.
-                ``"inner"`` takes the columns that all sources have.
+            join: for sources with different columns: ``"exact"`` refuses them, ``"outer"`` takes all columns, with
+                missing values (NaN for numbers, else None) in the rows of a source that lacks one, ``"inner"`` takes
+                the columns that all sources have.
 
         Raises:
-            DataError: where the sources do not have the same columns, and ``join`` is ``"exact"``.
+            DataError: if the sources have different columns and ``join`` is ``"exact"``.
             ContractError: for another ``join``.
 
         >>> import polyhead as ph
@@ -195,18 +196,18 @@ class Source(ABC):
         length: int | None = None,
         join: str = "exact",
     ) -> Source:
-        """Rows of several sources in fixed proportions, evenly interleaved.
+        """Interleave the rows of several sources evenly, in fixed proportions.
 
-        A source that is too short for its share starts again from its first row.
+        A source that is too short for its share starts again at its first row.
 
         Args:
             others: the other sources.
-            weights: one positive number a source, this one first; only their ratio counts.
-            length: rows in the mixture; by default as many as give every row of every source at least once.
+            weights: one positive number per source, this one first; only their ratio counts.
+            length: rows in the mixture; by default as many as include every row of every source.
             join: as for `concat`.
 
         Raises:
-            DataError: for weights that are not positive or not one a source, or other columns.
+            DataError: if weights are not positive or not one per source, or columns differ.
             ContractError: for another ``join``.
         """
         from polyhead.sources.combining import Mix
@@ -218,21 +219,13 @@ class Source(ABC):
         known = self.columns  # may cost a read
         there = set(known)
         missing = [c for c in columns if c not in there]
-        if missing:
-            raise DataError(
-                *(
-                    Problem(
-                        place(column=name),
-                        f"a column of the data ({listed(known) or 'it has none'})",
-                        "no such column",
-                        similar(name, known),
-                    )
-                    for name in missing
-                )
-            )
+        expected = f"a column of the data ({listed(known) or 'it has none'})"
+        problems = [Problem(place(column=n), expected, "no such column", similar(n, known)) for n in missing]
+        if problems:
+            raise DataError(*problems)
 
     def __dir__(self) -> list[str]:
-        """The names for users."""
+        """Hide the attributes for the library's own use."""
         return [name for name in super().__dir__() if name not in _INNER]
 
     def __repr__(self) -> str:
@@ -240,19 +233,19 @@ class Source(ABC):
 
 
 def leading_rows(source: Source, name: str, rows: int) -> Values:
-    """The first rows of one column, from memory or else read."""
+    """Return the first rows of one column, from memory if possible."""
     ids = np.arange(min(rows, len(source)), dtype=np.int64)
     whole = source.column(name)
     return take(whole, ids) if whole is not None else source.only([name]).coded(ids)[name]
 
 
 def row_of(source: Source, index: int | None, ids: np.ndarray | None = None) -> int | None:
-    """The id by which a row is told.
+    """Return the id that reports use for a row.
 
     Args:
-        source: where it is.
-        index: its place, None for no row.
-        ids: the rows among which it has this place, int64 ``(B,)``; None for all.
+        source: the source.
+        index: the position of the row, None for no row.
+        ids: the row numbers that it indexes, int64 ``(B,)``; None for all.
     """
     if index is None:
         return None
@@ -260,11 +253,7 @@ def row_of(source: Source, index: int | None, ids: np.ndarray | None = None) -> 
 
 
 def names_in(given: Any, what: str) -> list[str]:
-    """The names that a user gives: one, or several in anything that holds them.
-
-    Raises:
-        DataError: for what is none.
-    """
+    """Return one name, or several in any collection, as a list; raise a `DataError` for anything else."""
     if isinstance(given, str):
         return [given]
     found = list(given) if isinstance(given, (dict, Set, Iterator)) else as_list(given)
@@ -274,7 +263,7 @@ def names_in(given: Any, what: str) -> list[str]:
 
 
 class OwnSource(Source):
-    """A source of polyhead's own: `coded` gives its rows to the library, `read` gives them to users.
+    """Base of the library's own sources: the library calls `coded`, users call `read`.
 
     >>> import polyhead as ph
     >>> rows = ph.read_table({"x": np.arange(4) * 10})
@@ -286,7 +275,7 @@ class OwnSource(Source):
     def coded(self, ids: np.ndarray) -> dict[str, Values]: ...
 
     def first_rows(self, name: str, rows: int = 32) -> Values:
-        """The first rows of one column."""
+        """Return the first rows of one column."""
         return leading_rows(self, name, rows)
 
     def read(self, ids: Any) -> dict[str, Values]:
@@ -337,32 +326,33 @@ class _Columns(DerivedSource):
         return super().first_rows(name, rows)
 
     def coded(self, ids: np.ndarray) -> dict[str, Values]:
-        rows = checked_rows(self._source, self._source.coded(ids), len(ids))
-        for name in self._names:
-            if name not in rows:
-                where = f"{type(self._source).__name__}.read, column `{name}`"
-                raise DataError(Problem(where, "the same columns for every ids", "no such column this time"))
-        return {name: rows[name] for name in self._names}
+        return columns_of(
+            self._source, checked_rows(self._source, self._source.coded(ids), len(ids)), self._names
+        )
+
+
+def columns_of(source: Source, rows: dict[str, Values], names: Sequence[str]) -> dict[str, Values]:
+    """Return some columns of rows; raise a `DataError` if this call of ``read`` did not return one."""
+    for name in names:
+        if name not in rows:
+            where = f"{type(source).__name__}.read, column `{name}`"
+            raise DataError(Problem(where, "the same columns in every call", "no such column this time"))
+    return {name: rows[name] for name in names}
 
 
 def checked_rows(source: Source, rows: Any, count: int) -> dict[str, Values]:
-    """What a user's ``read`` returned, if it is one entry a row for each column."""
+    """Return the result of a user's ``read`` if each column has one entry per row; raise a `DataError` otherwise."""
     where = f"{type(source).__name__}.read"
     if not isinstance(rows, Mapping):
         raise DataError(Problem(where, "a dict of columns", shown(type(rows).__name__)))
     for name, values in rows.items():
         if not isinstance(name, str):
-            raise DataError(Problem(where, "names of columns that are text", shown(name)))
+            raise DataError(Problem(where, "strings as names of columns", shown(name)))
+        at = f"{where}, column `{name}`"
         if not isinstance(values, (np.ndarray, list, Coded)):
-            raise DataError(
-                Problem(f"{where}, column `{name}`", "an array or a list", shown(type(values).__name__))
-            )
-        if isinstance(values, np.ndarray) and not values.ndim:
-            raise DataError(
-                Problem(f"{where}, column `{name}`", f"{count} entries for {count} ids", "a single value")
-            )
-        if len(values) != count:
-            raise DataError(
-                Problem(f"{where}, column `{name}`", f"{count} entries for {count} ids", str(len(values)))
-            )
+            raise DataError(Problem(at, "an array or a list", shown(type(values).__name__)))
+        single = isinstance(values, np.ndarray) and not values.ndim
+        if single or len(values) != count:
+            found = "a single value" if single else str(len(values))
+            raise DataError(Problem(at, f"{count} entries for {count} ids", found))
     return {n: unmasked(v) if isinstance(v, np.ma.MaskedArray) else v for n, v in rows.items()}

@@ -1,13 +1,12 @@
-"""Cutting a source into disjoint parts: stratified, by group, always alike for one seed.
+"""Splits a source into disjoint parts: stratified, by group, the same for one seed.
 
-Rows that look alike (of one stratum) are dealt to the parts in exact proportion. The few that are left over,
-less than one a part for each stratum, are then placed one by one, those of rare strata first, each where it
-brings sizes and strata nearest to what they should be. The nearness is the chi-square distance, summed over
-each column's values, over all columns' values together and over the number of rows. Groups are placed in the
-same way, large ones first. "Units" below are what is dealt out: rows, or groups.
+Rows of one stratum are dealt to the parts in exact proportion. The few that are left over, less than one per part and
+stratum, are placed one by one, those of rare strata first, each in the part where it brings sizes and strata closest
+to their targets. The distance is chi-square, summed over the values of each column, over the combinations of all
+columns' values, and over the number of rows. Groups are placed in the same way, large ones first. "Units" below are
+rows, or groups.
 
-The result is part of the library's promise: for one seed it is the same in every version. Golden tests pin
-it.
+For one seed the result is the same in every version. Golden tests pin it.
 """
 
 from __future__ import annotations
@@ -25,10 +24,10 @@ from polyhead.sources.source import Source, names_in
 from polyhead.sources.stratify import compress, groups_of, strata_of
 
 PLACED = 30_000
-"""Units that are placed one by one. Of more, the middle-sized are dealt evenly along the sorted strata."""
+"""Units placed one by one. If there are more, those of medium size are dealt evenly along the sorted strata."""
 
 GOLDEN = 0.6180339887498949
-"""Multiples of the golden ratio, taken modulo 1, fill every stretch of them as evenly as can be."""
+"""Consecutive multiples of the golden ratio modulo 1 are spread evenly over [0, 1)."""
 
 
 def split(
@@ -39,25 +38,14 @@ def split(
     group: str | None = None,
     seed: int = 0,
 ) -> Any:
-    """Cut the rows into disjoint parts, as `Source.split` says; each part keeps the order of the rows.
+    """Split the rows into disjoint parts, see `Source.split`; each part keeps the order of the rows.
 
-    Without a group, a part's size is off its share by less than one row. With one, sizes and strata are as
-    near to the shares as placing group after group gets them, and no part stays empty while there are as many
-    groups as parts.
-
-    Args:
-        source: the rows.
-        fractions: shares, each in (0, 1], with a sum of at most 1.
-        stratify: columns whose mix of values each part gets. A column of arrays (boxes, masks) counts as
-            present or missing only.
-        group: a column; rows of one value stay together.
-        seed: any integer.
-
-    Returns:
-        A tuple of sources, or a dict where fractions is one.
+    Without groups, the size of a part differs from its share by less than one row. With groups, sizes and strata are as
+    close to the shares as greedy placement gets, and no part is empty if there are at least as many groups as parts.
+    A ``stratify`` column of arrays (boxes, masks) counts only as present or missing.
 
     Raises:
-        DataError: for wrong fractions, an unknown column, a row without a group, or an empty part.
+        DataError: for invalid fractions, an unknown column, a row without a group, or an empty part.
 
     >>> from polyhead.sources.arrays import Arrays
     >>> people = Arrays({"patient": np.arange(12) // 3, "ill": np.arange(12) // 6})
@@ -83,9 +71,9 @@ def split(
         raise DataError(Problem("fractions", expected, found))
     part = deal(rows, shares, [strata_of(source, name) for name in strata], units, int(seed), len(names))
     ids_of = [np.flatnonzero(part == i) for i in range(len(names))]
-    for name, share, ids in zip(names, shares, ids_of, strict=False):  # the last share may be nobody's
+    for name, share, ids in zip(names, shares, ids_of, strict=False):  # the last share may be left out
         if not len(ids):
-            found = f"none in part {name!r}, which is to have {share:.4g} of {rows:,} rows"
+            found = f"none in part {name!r}, whose share is {share:.4g} of {rows:,} rows"
             fix = "Give it a larger fraction."
             raise DataError(Problem("fractions", "at least one row in each part", found, fix))
     parts = [Rows(source, ids) for ids in ids_of]
@@ -93,7 +81,7 @@ def split(
 
 
 def _shares(fractions: Any) -> tuple[list[Any], np.ndarray]:
-    """The names of the parts and their shares; where they sum to less than 1, the rest is one share more."""
+    """Return the names and shares of the parts; if they sum to less than 1, one more share for the rest."""
     what = "shares in (0, 1] that sum to at most 1, as (0.8, 0.2) or {'train': 0.8, 'val': 0.2}"
     names = list(fractions) if isinstance(fractions, Mapping) else []
     values = as_list(list(fractions.values()) if isinstance(fractions, Mapping) else fractions)
@@ -121,15 +109,15 @@ def deal(
     seed: int,
     parts: int,
 ) -> np.ndarray:
-    """Which part each row goes to.
+    """Assign each row to a part.
 
     Args:
-        rows: their number.
-        shares: of the parts, with a sum of 1.
+        rows: the number of rows.
+        shares: the shares of the parts, with a sum of 1.
         strata: for each column int64 ``(rows,)``, numbered from 0 without gaps.
         groups: int64 ``(rows,)``, numbered from 0 without gaps, or None.
         seed: any integer.
-        parts: how many of the shares, from the first, must not stay empty if groups can help it.
+        parts: the first shares that must not stay empty if there are enough groups.
 
     Returns:
         int64 ``(rows,)``, each a position in ``shares``.
@@ -137,16 +125,16 @@ def deal(
     cells = np.zeros(rows, np.int64)
     for codes in strata:
         cells = compress(cells * (int(codes.max()) + 1) + codes)
-    # whole rows first, then each column, then all columns together: what is to be balanced
+    # to be balanced: the number of rows, the values of each column, and the combinations of all columns
     balanced = [np.zeros(rows, np.int64), *strata, *([cells] if len(strata) > 1 else [])]
     units = _Units.of_rows(rows, cells) if groups is None else _Units.of_groups(groups, cells)
-    # raw output of a bit generator is the one thing that NumPy promises never to change
+    # NumPy promises stability only for the raw output of a bit generator
     chance = np.argsort(np.random.PCG64(seed % 2**64).random_raw(len(units.looks)), kind="stable")
     turn = np.empty(len(chance), np.int64)
     turn[chance] = np.arange(len(chance))
     order = chance[np.argsort(units.looks[chance], kind="stable")]
     room = None if groups is not None else _sizes(rows, shares)
-    # groups are not dealt alike: the small ones must be free to make up for the large ones
+    # groups are not dealt in proportion, because small ones have to compensate for large ones
     part = np.full(len(chance), len(shares)) if room is None else _deal_alike(units.looks, order, shares)
     left = np.flatnonzero(part == len(shares))
     if len(left) > PLACED:
@@ -164,7 +152,7 @@ def deal(
 
 @dataclass(frozen=True)
 class _Units:
-    """What is dealt out: for each unit its number of rows and its look, and the unit of each row."""
+    """The number of rows and the stratum ("look") of each unit, and the unit of each row."""
 
     sizes: np.ndarray
     looks: np.ndarray
@@ -176,7 +164,7 @@ class _Units:
 
     @classmethod
     def of_groups(cls, groups: np.ndarray, cells: np.ndarray) -> _Units:
-        # two groups look alike if their rows' cells, as a bag, have the same sum of random 64-bit tokens
+        # two groups look alike if the multisets of their rows' cells have the same sum of random 64-bit tokens
         tokens = np.random.PCG64(0).random_raw(int(cells.max()) + 1)
         order = np.argsort(groups, kind="stable")
         sizes = np.bincount(groups)
@@ -185,7 +173,7 @@ class _Units:
 
 
 def _sizes(rows: int, shares: np.ndarray) -> np.ndarray:
-    """Whole numbers of rows nearest to the shares: rounded down, the largest remainders one more."""
+    """Round the shares to numbers of rows by the largest remainders."""
     exact = shares * rows
     sizes = np.floor(exact + 1e-9).astype(np.int64)
     largest = np.argsort(-np.round(exact - sizes, 9), kind="stable")
@@ -194,7 +182,7 @@ def _sizes(rows: int, shares: np.ndarray) -> np.ndarray:
 
 
 def _deal_alike(looks: np.ndarray, order: np.ndarray, shares: np.ndarray) -> np.ndarray:
-    """The part of each unit, one beyond the last where it is left over; ``order`` sorts by look."""
+    """Return the part of each unit, or ``len(shares)`` if it is left over; ``order`` sorts by look."""
     counts = np.bincount(looks)
     rank = np.empty(len(looks), np.int64)
     rank[order] = np.arange(len(looks)) - np.repeat(np.cumsum(counts) - counts, counts)
@@ -209,7 +197,7 @@ def _deal_alike(looks: np.ndarray, order: np.ndarray, shares: np.ndarray) -> np.
 def _deal_along(
     part: np.ndarray, along: np.ndarray, units: _Units, shares: np.ndarray, room: np.ndarray | None
 ) -> None:
-    """Deal units evenly as they stand, in the proportions that the parts still need."""
+    """Deal units evenly in their order, in the proportions that the parts still need."""
     parts, rows = len(shares), len(units.of_row)
     have = np.bincount(part, weights=units.sizes, minlength=parts + 1)[:parts]
     need = np.maximum(shares * rows - have, 0)
@@ -247,10 +235,10 @@ def _place_left_over(
         ]
     )
     need = totals[:, None] * shares - have
-    # by what each part still needs, not by its share: else those with a small share would be filled up first
+    # scaled by what each part still needs instead of its share, or parts with a small share would fill up first
     scale = np.maximum(need[0], 0.01 * shares * max(float(need[0].sum()), 1.0))
     scale /= scale.sum()
-    # for each left-over unit, how many of its rows have which value
+    # the number of rows for each pair of left-over unit and value
     pairs = np.concatenate(
         [number_of_row[mine] * width + start + c[mine] for start, c in zip(starts, balanced, strict=True)]
     )
@@ -274,7 +262,7 @@ def _place_left_over(
 
 
 def _fill_empty_parts(part: np.ndarray, sizes: np.ndarray, parts: int) -> None:
-    """Give each empty part the smallest group of what has most groups; what is left out may give its last."""
+    """Give each empty part the smallest group of the part with most groups; the rest may lose its last group."""
     for i in range(parts):
         counts = np.bincount(part, minlength=parts)
         if counts[i]:

@@ -1,4 +1,4 @@
-"""Columns as strata and groups: each row a small whole number, alike for alike values."""
+"""Converts columns to strata and groups: one small integer per row, equal for equal values."""
 
 from __future__ import annotations
 
@@ -13,65 +13,53 @@ from polyhead.sources.scanning import scan
 from polyhead.sources.source import Source
 
 DISTINCT = 20
-"""Numbers with more distinct values than this are cut at quantiles, unless they look like classes."""
+"""Numbers with more distinct values than this are binned at quantiles, unless they look like classes."""
 
 QUANTILES = 10
 CHUNK = 1024
 
 
 def strata_of(source: Source, name: str) -> np.ndarray:
-    """The stratum of each row: its value, or the tenth of the numbers that it stands in, or "missing".
+    """Return the stratum of each row, int64 ``(N,)``, numbered from 0 in the order of appearance.
 
-    Whole numbers with at least 20 rows to a value stay as they are, as they may be classes. An array a row
-    counts as present or missing.
-
-    Returns:
-        int64 ``(N,)``, numbered from 0 in the order of appearance.
+    It is the value, or its decile, or "missing". Integers with at least 20 rows per value are not binned, because they
+    may be classes. A column of arrays has the strata present and missing.
     """
     values, present = _column(source, name)
     return compress(present.astype(np.int64) if values is None else _codes(values, cut=True))
 
 
 def groups_of(source: Source, name: str) -> np.ndarray:
-    """The group of each row.
-
-    Returns:
-        int64 ``(N,)``, numbered from 0 in the order of appearance.
+    """Return the group of each row, int64 ``(N,)``, numbered from 0 in the order of appearance.
 
     Raises:
         DataError: for a row without a value, or a column of arrays.
     """
     values, _ = _column(source, name)
     if values is None:
-        raise DataError(Problem(place(column=name), "one number or name a row, to group by", "arrays"))
+        raise DataError(Problem(place(column=name), "one number or name per row, to group by", "arrays"))
     codes = _codes(values, cut=False)
     gone = codes < 0
     if gone.any():
         row = int(gone.argmax())
         found = "no value" if isinstance(values, Coded) else shown(values[row])
-        raise DataError(
-            Problem(
-                place(column=name, row=row),
-                "a group for every row",
-                found,
-                "Give such rows a group of their own, or leave them out with select().",
-            )
-        )
+        fix = "Give such rows a separate group, or leave them out with select()."
+        raise DataError(Problem(place(column=name, row=row), "a group for every row", found, fix))
     return compress(codes)
 
 
 def compress(codes: np.ndarray) -> np.ndarray:
-    """The same partition of at least one row, numbered from 0 in the order of appearance.
+    """Renumber the codes of at least one row from 0 in the order of appearance.
 
     >>> compress(np.array([7, 7, -1, 9])).tolist()
     [0, 0, 1, 2]
     """
     low = int(codes.min())
     span = int(codes.max()) - low + 1
-    if span <= 4 * len(codes):  # without a sort
+    if span <= 4 * len(codes):  # faster, without sorting
         codes = codes - low
         seen = np.full(span, -1)
-        seen[codes[::-1]] = np.arange(len(codes))[::-1]  # of several the last that is written stays
+        seen[codes[::-1]] = np.arange(len(codes))[::-1]  # of repeated codes, the first row is written last
         there = np.flatnonzero(seen >= 0)
         table = np.empty(span, np.int64)
         table[there[np.argsort(seen[there])]] = np.arange(len(there))
@@ -83,7 +71,7 @@ def compress(codes: np.ndarray) -> np.ndarray:
 
 
 def _column(source: Source, name: str) -> tuple[Values | None, np.ndarray]:
-    """A column of single values, or None and which rows are present where it is one of arrays."""
+    """Return a column of single values; for a column of arrays, None and which rows are present."""
     pieces: list[Values] = []
     present: list[np.ndarray] = []
     arrays = False
@@ -112,7 +100,7 @@ def _holds_arrays(values: Values) -> bool:
 
 
 def _present(values: Values) -> np.ndarray:
-    """Which rows are there at all: not None, and not NaN throughout."""
+    """Return which rows are present: not None, and not NaN throughout."""
     if isinstance(values, Coded):
         return values.codes >= 0
     if isinstance(values, np.ndarray) and values.dtype != object:
@@ -133,7 +121,7 @@ def _has_no_label(value: Any) -> bool:
 
 
 def _codes(values: Values, cut: bool) -> np.ndarray:
-    """Alike values as alike numbers, missing ones as -1."""
+    """Convert values to codes, equal for equal values, -1 for missing ones."""
     if isinstance(values, np.ndarray) and values.dtype.kind in "biufMm":
         return _of_numbers(values, cut)
     if isinstance(values, Coded):
@@ -143,7 +131,7 @@ def _codes(values: Values, cut: bool) -> np.ndarray:
         plain = values.tolist() if isinstance(values, np.ndarray) else values
         codes = np.fromiter((seen.setdefault(v, len(seen)) for v in plain), np.int64, len(plain))
         distinct = list(seen)
-    gone = np.array([*(is_missing(v) for v in distinct), True])  # the last place is for code -1
+    gone = np.array([*(is_missing(v) for v in distinct), True])  # the last entry is for code -1
     there = [v for v in distinct if not is_missing(v)]
     numbers = (bool, int, float, np.integer, np.floating, np.bool_)
     if cut and len(there) > DISTINCT and all(isinstance(v, numbers) for v in there):

@@ -1,4 +1,4 @@
-"""Opening the files that hold tables."""
+"""Opens files of tables."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from threading import Lock
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from polyhead.columns.arrow import column_of
 from polyhead.columns.lazy import Stored
@@ -21,32 +21,32 @@ _ENDINGS = ".parquet, .pq, .csv, .tsv, .arrow, .feather or .ipc"
 _LARGEST_BLOCK = 2**31 - 1
 
 MANY = 64
-"""Columns from which on a small file is read at once."""
+"""A small file with more columns than this is read at once."""
 
 
-class Opened:
-    """A table whose columns can be had one by one.
+class Opened(NamedTuple):
+    """A table whose columns can be loaded one by one.
 
-    Args:
-        where: what errors call it.
-        names: its columns.
-        rows: its rows.
-        load: gives the column at a position; called once for each.
+    Attributes:
+        where: its name in errors.
+        names: the names of the columns.
+        rows: the number of rows.
+        load: loads the column at a position; called once for each.
     """
 
-    def __init__(
-        self, where: str, names: list[str], rows: int, load: Callable[[int], Values | Stored]
-    ) -> None:
-        self.where, self.names, self.rows, self.load = where, names, rows, load
+    where: str
+    names: list[str]
+    rows: int
+    load: Callable[[int], Values | Stored]
 
 
 def opened_arrow(data: Any, where: str = "Arrow table", *, check: bool = False) -> Opened:
-    """A pyarrow table; each column is let go of once it is converted.
+    """Open a pyarrow table; each column is released once it is converted.
 
     Args:
-        data: it.
-        where: what errors call it.
-        check: look through a column before it is used: of a file that is mapped, damage would end the process.
+        data: the table.
+        where: its name in errors.
+        check: validate a column before it is used, because damage in a memory-mapped file could crash the process.
     """
     import pyarrow as pa
 
@@ -64,26 +64,19 @@ def opened_arrow(data: Any, where: str = "Arrow table", *, check: bool = False) 
 
 
 def open_file(path: Path, wanted: list[str] | None) -> Opened:
-    """The table at a path.
-
-    Raises:
-        DataError: for a path that does not exist, is of another kind, or cannot be read.
-    """
+    """Open the table at a path; raise a `DataError` if it doesn't exist, is of another kind or can't be read."""
     where = place(file=str(path))
     if not path.exists():
-        folder = path.parent
-        near = (
-            similar(path.name, os.listdir(folder))
-            if folder.is_dir()
-            else f"There is no folder {folder} either."
-        )
+        near = f"There is no folder {path.parent} either."
+        if path.parent.is_dir():
+            near = similar(path.name, os.listdir(path.parent))
         raise DataError(Problem(where, "a file or a folder of Parquet files", "nothing at this path", near))
     if path.is_dir():
         return _guarded(where, lambda: _open_folder(path, where))
     opener = _opener(path)
     if opener is None:
-        fix = "Read it with pandas or polars and give the frame."
-        raise DataError(Problem(where, f"a name that ends in {_ENDINGS}", path.suffix or "no ending", fix))
+        fix = "Read it with pandas or polars and pass the frame."
+        raise DataError(Problem(where, f"a name that ends in {_ENDINGS}", path.suffix or "no extension", fix))
     if not os.path.getsize(path):
         raise DataError(Problem(where, "a table", "an empty file"))
     return _guarded(where, lambda: opener(path, where, wanted))
@@ -104,7 +97,7 @@ def _opener(path: Path) -> Callable[[Path, str, list[str] | None], Opened] | Non
 
 
 def _guarded(where: str, work: Callable[[], T]) -> T:
-    """What ``work`` gives; what Arrow says against the file becomes one clear error."""
+    """Call ``work``, and turn errors from Arrow into one clear error."""
     import pyarrow as pa
 
     try:
@@ -123,7 +116,7 @@ def _open_parquet(path: Path, where: str, wanted: list[str] | None) -> Opened:
         names, about = list(file.schema_arrow.names), file.metadata
     rows = about.num_rows
     held = sum(about.row_group(i).total_byte_size for i in range(about.num_row_groups))
-    # each reading of a column looks through the description of all: of many, one reading is far less work
+    # reading one column parses the metadata of all, so if there are many, reading the file at once is much faster
     whole = _ReadAtOnce(path) if len(names) > MANY and held <= LIMIT_BYTES else None
 
     def load(at: int) -> Values | Stored:
@@ -140,7 +133,7 @@ def _open_parquet(path: Path, where: str, wanted: list[str] | None) -> Opened:
 
 
 class _ReadAtOnce:
-    """A Parquet file that is read at once, when a first column of it is asked for."""
+    """A Parquet file that is read as a whole when its first column is needed."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -148,7 +141,7 @@ class _ReadAtOnce:
         self._lock = Lock()
 
     def column(self, at: int) -> Any:
-        """A column, which is let go of; None where the file cannot be read at once."""
+        """Return and release a column; None if the file can't be read as a whole."""
         import pyarrow as pa
         import pyarrow.parquet as pq
 
@@ -157,7 +150,7 @@ class _ReadAtOnce:
                 try:
                     with pq.ParquetFile(self._path) as file:
                         self._columns = dict(enumerate(file.read().columns))
-                except (pa.ArrowException, OSError, ValueError):  # perhaps of a column that nobody uses
+                except (pa.ArrowException, OSError, ValueError):  # perhaps in an unused column
                     self._columns = {}
             return self._columns.pop(at, None)
 
@@ -185,7 +178,7 @@ def _open_folder(path: Path, where: str) -> Opened:
 
 
 def _require_alike(data: Any) -> None:
-    """Raise where the files of a folder differ in columns or types: Arrow would fill in or leave out without a word."""
+    """Raise if the files of a folder differ in columns or types, which Arrow would fill in or leave out silently."""
     first, *others = data.get_fragments()
     wanted = {field.name: field.type for field in first.physical_schema}
     problems = []
@@ -206,7 +199,7 @@ def _open_csv(path: Path, where: str, wanted: list[str] | None, delimiter: str) 
     from pyarrow import csv
 
     shape = csv.ParseOptions(delimiter=delimiter)
-    alone = csv.ReadOptions(use_threads=False)  # only so does Arrow say which row it cannot read
+    alone = csv.ReadOptions(use_threads=False)  # with threads, Arrow does not say which row it can't read
     with csv.open_csv(path, read_options=alone, parse_options=shape) as head:
         names = list(head.schema.names)
     known = set(names)
@@ -214,12 +207,12 @@ def _open_csv(path: Path, where: str, wanted: list[str] | None, delimiter: str) 
     if take is not None and len(take) < len(wanted or ()):
         return Opened(
             where, names, 1, lambda at: []
-        )  # a missing column: the caller's error needs the names only
+        )  # a missing column: the caller's error needs only the names
     how = csv.ConvertOptions(strings_can_be_null=True, include_columns=take)
     try:
         table = csv.read_csv(path, parse_options=shape, convert_options=how)
     except pa.ArrowInvalid:
-        # Arrow takes a column's type from the first megabyte; as one block the whole file decides
+        # Arrow infers a column's type from the first block, so make the whole file one block
         whole = csv.ReadOptions(block_size=_LARGEST_BLOCK, use_threads=False)
         table = csv.read_csv(path, read_options=whole, parse_options=shape, convert_options=how)
     _require_text(table, where)
@@ -227,13 +220,13 @@ def _open_csv(path: Path, where: str, wanted: list[str] | None, delimiter: str) 
 
 
 def _require_text(table: Any, where: str) -> None:
-    """Raise where words are not in UTF-8, which Arrow takes for bytes, as of images."""
+    """Raise if text is not UTF-8, which Arrow would read as bytes."""
     import pyarrow as pa
 
     names = [field.name for field in table.schema if pa.types.is_binary(field.type)]
     if names:
-        fix = "Save it as UTF-8, or give the frame of pandas.read_csv(path, encoding=...)."
-        found = f"bytes that are none in {', '.join(f'`{name}`' for name in names[:8])}"
+        fix = "Save it as UTF-8, or pass the frame from pandas.read_csv(path, encoding=...)."
+        found = f"other bytes in {', '.join(f'`{name}`' for name in names[:8])}"
         raise DataError(Problem(where, "text in UTF-8", found, fix, "text"))
 
 

@@ -1,4 +1,4 @@
-"""Rows that stand in tables: Parquet, CSV and Arrow files, pyarrow tables, pandas and polars frames."""
+"""Rows in tables: Parquet, CSV and Arrow files, pyarrow tables, pandas and polars frames."""
 
 from __future__ import annotations
 
@@ -6,23 +6,19 @@ import os
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from pathlib import Path
-from threading import Lock
 from typing import Any
-
-import numpy as np
 
 from polyhead.columns.as_column import as_column
 from polyhead.columns.frames import family_of
-from polyhead.columns.lazy import Stored, entries, whole
+from polyhead.columns.lazy import Late, Stored
 from polyhead.columns.values import Values
 from polyhead.errors import DataError, Problem, listed, similar
 from polyhead.sources.arrays import Arrays
-from polyhead.sources.source import OwnSource, Source, names_in
+from polyhead.sources.source import Source, names_in
 from polyhead.sources.table_files import Opened, open_file, opened_arrow
 
-_INDEX = re.compile(r"__index_level_\d+__")  # what pandas writes beside the columns
+_INDEX = re.compile(r"__index_level_\d+__")  # the name under which pandas writes an index
 
 _TABLES = {
     "pandas": frozenset({"DataFrame"}),
@@ -32,28 +28,27 @@ _TABLES = {
 
 
 def read_table(data: Any, *, columns: Sequence[str] | None = None) -> Source:
-    """The rows of a table.
+    """Read the rows of a table.
 
-    A column is read and converted when it is first used, once, and stays in memory: numbers as NumPy arrays
-    (NaN where null), words and categories as codes, lists and tensors as arrays, binary as bytes, dates as
-    ``datetime64``, decimals as float64. Columns that nobody uses cost nothing, but for text files, which are
-    read as a whole.
+    A column is read and converted when it is first used, and stays in memory: numbers as NumPy arrays (NaN for null),
+    text and categories as codes, lists and tensors as arrays, binary as bytes, dates as ``datetime64``, decimals as
+    float64. Unused columns are not read, except those of text files.
 
     Args:
         data: a path to a ``.parquet``, ``.csv``, ``.tsv`` (also ``.csv.gz``), ``.arrow``, ``.feather`` or
             ``.ipc`` file, or to a folder of Parquet files; a pyarrow table or record batch; a pandas or
-            polars frame; or a mapping of arrays, as `Feed` takes it, to split or combine its rows.
-        columns: the columns to take, in this order; by default all.
+            polars frame; or a mapping of arrays, as for `Feed`, to split or combine its rows.
+        columns: the columns to read, in this order; by default all.
 
     Raises:
-        DataError: for a file that does not exist or cannot be read, another kind of file, no rows, no
-            columns, a column that does not exist, or two columns of one name.
+        DataError: if the file doesn't exist, can't be read or is of another kind, if there are no rows or columns, or
+            if a column doesn't exist or two have the same name.
 
     >>> import pyarrow as pa
     >>> table = read_table(pa.table({"age": [31, None], "kind": ["cat", "dog"]}))
     >>> table
     Table(2 rows: age, kind)
-    >>> table.read(np.array([1, 0]))["age"].tolist()
+    >>> table.read([1, 0])["age"].tolist()
     [nan, 31.0]
     """
     wanted = None if columns is None else names_in(columns, "read_table(columns=)")
@@ -90,7 +85,7 @@ def read_table(data: Any, *, columns: Sequence[str] | None = None) -> Source:
 
 
 def is_table(obj: Any) -> bool:
-    """Whether ``obj`` is a pandas or polars frame, or a pyarrow table; imports none of them.
+    """Whether ``obj`` is a pandas or polars frame or a pyarrow table; doesn't import the libraries.
 
     >>> is_table({"a": [1]})
     False
@@ -99,69 +94,23 @@ def is_table(obj: Any) -> bool:
     return bool(names & _TABLES.get(family, frozenset()))
 
 
-class Table(OwnSource):
-    """Named columns, each loaded on first use; what `read_table` returns.
+class Table(Arrays):
+    """Named columns, each loaded on first use; the result of `read_table`.
 
-    A table of a file is pickled as its path, and read again where it is unpickled; another with its values.
+    Pickle stores the path of a table in a file, and the values of other tables.
     """
 
-    def __init__(self, columns: Mapping[str, _TableColumn], length: int, path: Path | None = None) -> None:
-        self._columns, self._length, self._path = dict(columns), length, path
+    def __init__(self, columns: Mapping[str, Late], length: int, path: Path | None = None) -> None:
+        self._columns, self._length, self._path = columns, length, path
 
     def __reduce__(self) -> tuple[Any, ...]:
         if self._path is not None:
             return _of_file, (self._path, list(self._columns))
-        return _of_values, ({name: column.values() for name, column in self._columns.items()}, self._length)
-
-    def __len__(self) -> int:
-        return self._length
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        return tuple(self._columns)
-
-    def column(self, name: str) -> Values | None:
-        """The whole column; it is loaded if nobody has used it before. None if it is large and in pieces."""
-        if name not in self._columns:
-            self._require([name])
-        return whole(self._columns[name].values())
-
-    def only(self, columns: Sequence[str]) -> Table:
-        self._require(columns)
-        return Table({name: self._columns[name] for name in columns}, self._length, self._path)
-
-    def coded(self, ids: np.ndarray) -> dict[str, Values]:
-        return {name: entries(column.values(), ids) for name, column in self._columns.items()}
-
-
-class _TableColumn:
-    """One column, loaded once, whoever asks first."""
-
-    def __init__(self, load: Callable[[], Values | Stored]) -> None:
-        self._load: Callable[[], Values | Stored] | None = load
-        self._values: Values | Stored | None = None
-        self._lock = Lock()
-
-    def values(self) -> Values | Stored:
-        if self._values is None:
-            with self._lock:
-                if self._values is None:
-                    assert self._load is not None
-                    self._values = self._load()
-                    self._load = None  # lets go of what it read from
-        return self._values
+        return Table, (dict(self._columns), self._length)
 
 
 def _of_file(path: Path, columns: list[str]) -> Source:
     return read_table(path, columns=columns)
-
-
-def _of_values(columns: Mapping[str, Values | Stored], length: int) -> Table:
-    return Table({name: _TableColumn(partial(_same, values)) for name, values in columns.items()}, length)
-
-
-def _same(values: Values | Stored) -> Values | Stored:
-    return values
 
 
 def _table(found: Opened, wanted: list[str] | None, path: Path | None = None) -> Table:
@@ -170,7 +119,7 @@ def _table(found: Opened, wanted: list[str] | None, path: Path | None = None) ->
     twice = sorted(name for name, count in counts.items() if count > 1)
     if twice:
         text = ", ".join(f"`{name}` {counts[name]} times" for name in twice)
-        raise DataError(Problem(found.where, "columns of different names", text, "Rename the columns."))
+        raise DataError(Problem(found.where, "columns with different names", text, "Rename the columns."))
     if wanted is None:
         wanted = [name for name in names if not _INDEX.fullmatch(name)]
     if not wanted:
@@ -180,14 +129,11 @@ def _table(found: Opened, wanted: list[str] | None, path: Path | None = None) ->
         expected, none = f"one of the columns {listed(names)}", "no such column"
         places = {name: f"{found.where}, column `{name}`" for name in absent}
         raise DataError(*(Problem(at, expected, none, similar(name, names)) for name, at in places.items()))
-    if found.rows < 1:  # a file that is damaged may say less than 0
-        raise DataError(
-            Problem(found.where, "at least one row", "none" if not found.rows else str(found.rows))
-        )
+    if found.rows < 1:  # the count in a damaged file may be negative
+        raise DataError(Problem(found.where, "at least one row", str(found.rows or "none")))
     at = {name: i for i, name in enumerate(names)}
-    return Table(
-        {name: _TableColumn(_checked_length(found, name, at[name])) for name in wanted}, found.rows, path
-    )
+    columns = {name: Late(found.rows, _checked_length(found, name, at[name])) for name in wanted}
+    return Table(columns, found.rows, path)
 
 
 def _checked_length(found: Opened, name: str, at: int) -> Callable[[], Values | Stored]:
@@ -196,7 +142,7 @@ def _checked_length(found: Opened, name: str, at: int) -> Callable[[], Values | 
     def column() -> Values | Stored:
         values = load(at)
         if len(values) != rows:
-            raise DataError(Problem(where, f"{rows:,} rows, as when it was opened", f"{len(values):,}"))
+            raise DataError(Problem(where, f"{rows:,} rows, as when the file was opened", f"{len(values):,}"))
         return values
 
     return column

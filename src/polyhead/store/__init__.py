@@ -1,1 +1,1 @@
-"""The store: a folder of Arrow files, its format, its reader and its writer."""
+"""Stores: folders of Arrow files, their format, reader and writer."""

@@ -1,8 +1,8 @@
-"""The columns of a store: what each holds, how it is written to a file, how it is read from a map of one.
+"""The columns of a store: how each is described, written to a file, and read from its memory map.
 
-A column is described by what JSON takes. ``dense`` is numbers of one shape, in a file as an Arrow array or as Arrow's
-fixed-shape tensors, in memory as a view of the file; ``coded`` is codes into categories; ``values`` is all else, one
-value a row, of the Arrow type that ``of`` names, see `value_types`.
+A description is JSON. ``dense`` columns hold numbers of one shape: an Arrow array or fixed-shape tensors in the file, a
+view of the file in memory. ``coded`` columns hold codes into categories. ``values`` columns hold anything else, one
+value per row, of the Arrow type in ``of``; see `value_types`.
 """
 
 from __future__ import annotations
@@ -22,25 +22,25 @@ from polyhead.sources.source import Source
 
 Spec = dict[str, Any]
 FEW = 1 << 16
-"""Categories up to which codes are kept: of more, as of the names of files, each value stands for itself."""
+"""A column with more categories than this, such as names of files, is stored as values instead of codes."""
 
 _UNITS = ("s", "ms", "us", "ns", "D")
 
 
 def dense(shape: tuple[int, ...], dtype: Any, nullable: bool = False) -> Spec:
-    """Numbers of one shape; ``nullable`` where a row may be None."""
+    """Describe a column of numbers of one shape; ``nullable`` if a row may be None."""
     return {"is": "dense", "dtype": np.dtype(dtype).name, "shape": list(shape), "nullable": nullable}
 
 
 def like(value: Any) -> Spec:
-    """A column of values like one; an empty array of several axes stands for arrays of any shape."""
+    """Describe a column of values like this one; an empty array of several axes means arrays of any shape."""
     from polyhead.store.value_types import settled, type_of, type_to_text
 
     return {"is": "values", "of": type_to_text(settled(type_of(value)))}
 
 
 def holds(spec: Spec, other: Spec) -> bool:
-    """Whether a column of values can hold those of another as they are."""
+    """Whether a column can hold the values of another unchanged."""
     from polyhead.store.value_types import common, is_same
 
     try:
@@ -50,10 +50,10 @@ def holds(spec: Spec, other: Spec) -> bool:
 
 
 def spec_of(source: Source, name: str) -> Spec:
-    """What a column of a source holds. One that is not plain numbers, text or bytes is looked through as a whole.
+    """Describe a column of a source. If it is not plain numbers, text or bytes, all of it is read.
 
     Raises:
-        BadValue: for what a store cannot hold, with its row.
+        BadValue: for a value that a store can't hold, with its row.
     """
     probe = first_rows(source, name)
     if isinstance(probe, np.ndarray) and probe.dtype != object:
@@ -111,7 +111,7 @@ def _spec_of_codes(source: Source, name: str) -> Spec:
 
 
 def field(spec: Spec) -> Any:
-    """The Arrow type of a column."""
+    """Return the Arrow type of a column."""
     import pyarrow as pa
 
     if spec["is"] == "values":
@@ -131,14 +131,14 @@ def _type(spec: Spec) -> Any:
 
 
 def number_type(dtype: np.dtype) -> Any:
-    """The Arrow type of numbers; truth values are kept as bytes, so that they can be mapped."""
+    """Return the Arrow type of numbers; booleans are stored as bytes, so that they can be mapped."""
     import pyarrow as pa
 
     return pa.uint8() if dtype.kind == "b" else pa.from_numpy_dtype(dtype)
 
 
 def spec_words(spec: Spec) -> str:
-    """A column's kind as an error names it.
+    """Describe a column for messages.
 
     >>> spec_words(dense((4,), "float32"))
     'float32 of shape (4,)'
@@ -151,20 +151,20 @@ def spec_words(spec: Spec) -> str:
 
 
 def dense_row_bytes(spec: Spec) -> int:
-    """The bytes of a row of a dense column."""
+    """Return the bytes of a row of a dense column."""
     return math.prod(spec["shape"]) * np.dtype(spec["dtype"]).itemsize
 
 
 def to_arrow(spec: Spec, values: Any, gone: np.ndarray | None = None) -> Any:
-    """Some rows of a column as an Arrow array.
+    """Convert rows of a column to an Arrow array.
 
     Args:
-        spec: of the column.
-        values: of a dense column an array of its dtype; of another any values.
+        spec: the description of the column.
+        values: for a dense column, an array of its dtype; else any values.
         gone: bool ``(n,)``, which rows of a dense column are None.
 
     Raises:
-        BadValue: for a value that does not fit, with its place.
+        BadValue: for a value that does not fit, with its position.
     """
     import pyarrow as pa
 
@@ -193,10 +193,10 @@ def to_arrow(spec: Spec, values: Any, gone: np.ndarray | None = None) -> Any:
 
 
 def fitting_rows(spec: Spec, values: Any) -> Any:
-    """Rows as `to_arrow` takes them.
+    """Convert rows to the form that `to_arrow` takes.
 
     Raises:
-        BadValue: for rows of a dense column that are of another shape, or do not fit its dtype.
+        BadValue: for rows of a dense column that have another shape, or do not fit its dtype.
     """
     if spec["is"] != "dense":
         return values
@@ -212,7 +212,7 @@ def fitting_rows(spec: Spec, values: Any) -> Any:
 
 def _fitting_array(array: np.ndarray, dtype: np.dtype, shape: tuple[int, ...], index: int) -> np.ndarray:
     if array.shape[1:] != shape or array.dtype.kind not in "biufmM":
-        expected = f"{dtype} of shape {shape}, as the first rows are"
+        expected = f"{dtype} of shape {shape}, like the first rows"
         raise BadValue(index, expected, f"{array.dtype} of shape {array.shape[1:]}", "Convert the column.")
     if array.dtype == dtype:
         return array
@@ -224,7 +224,7 @@ def _fitting_array(array: np.ndarray, dtype: np.dtype, shape: tuple[int, ...], i
 
 
 def fitted(array: np.ndarray, dtype: np.dtype) -> tuple[np.ndarray, str | None]:
-    """Numbers as another type; and the first that it does not hold, as an error shows it.
+    """Convert numbers to a dtype; return also the first that it can't hold, as text for an error.
 
     >>> fitted(np.array([1.0, 0.5]), np.dtype("uint8"))[1]
     '0.5'
@@ -243,7 +243,7 @@ def fitted(array: np.ndarray, dtype: np.dtype) -> tuple[np.ndarray, str | None]:
 
 
 def column_from(spec: Spec, pieces: Sequence[Any]) -> Values | Stored:
-    """A column, of its Arrow arrays in one or several files."""
+    """Make a column from its Arrow arrays in one or several files."""
     if spec["is"] == "values":
         return _Objects(_type(spec), pieces)
     if spec["is"] == "coded":
@@ -255,7 +255,7 @@ def column_from(spec: Spec, pieces: Sequence[Any]) -> Values | Stored:
 
 
 def view(spec: Spec, array: Any) -> np.ndarray:
-    """An Arrow array of a dense column as an array ``(n, *shape)``, without a copy where it is numbers."""
+    """Convert an Arrow array of a dense column to an array ``(n, *shape)``, numbers without a copy."""
     dtype, shape = np.dtype(spec["dtype"]), tuple(spec["shape"])
     if not shape:
         if dtype.kind in "iuf":
@@ -271,7 +271,7 @@ def view(spec: Spec, array: Any) -> np.ndarray:
 
 
 def numbers_in_place(array: Any, dtype: np.dtype) -> np.ndarray:
-    """An Arrow array of numbers without nulls as it stands in memory, ``(n,)`` of ``dtype``."""
+    """Return the memory of an Arrow array of numbers without nulls as ``(n,)`` of ``dtype``."""
     import pyarrow as pa
 
     if pa.types.is_boolean(array.type):
@@ -313,7 +313,7 @@ class _Dense(Stored):
 
 
 class _Nullable(Stored):
-    """Numbers of one shape, of which some rows are None: a list, also where none of those asked for is."""
+    """Numbers of one shape with rows of None: always read as a list."""
 
     def __init__(self, spec: Spec, pieces: Sequence[Any]) -> None:
         self._there = np.concatenate([np.asarray(piece.is_valid()) for piece in pieces])
@@ -337,7 +337,7 @@ class _Nullable(Stored):
 
 
 class _Codes(Stored):
-    """Codes into the categories of all files."""
+    """Codes into the categories of all files, joined when first used."""
 
     def __init__(self, spec: Spec, pieces: Sequence[Any]) -> None:
         self._spec, self._pieces = spec, pieces
@@ -362,7 +362,7 @@ class _Codes(Stored):
 
 
 class _Objects(Stored):
-    """One value a row; read, and made again, as it is asked for."""
+    """One value per row, converted when it is read."""
 
     def __init__(self, kind: Any, pieces: Sequence[Any]) -> None:
         self._kind, self._pieces = kind, pieces

@@ -1,7 +1,7 @@
-"""The files of a store: the manifest, the journal of one that is being written, the maps of its shards.
+"""The files of a store: the manifest, the journal while it is written, and the memory maps of its shards.
 
-A folder is a store once `MANIFEST` is in it, which is written last. As long as rows are being written, `JOURNAL`
-says what was to be written and which shards are on the disk; each of its lines was on the disk before the next.
+A folder is a store once it has a `MANIFEST`, which is written last. Until then, `JOURNAL` lists what is being written,
+and which shards are complete; each of its lines is synced to disk before the next is written.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ MANIFEST, JOURNAL = "manifest.json", "journal.jsonl"
 VERSION = 2
 AGAIN = "The store is damaged: polyhead pack --verify lists what is; pack it again."
 NEAR = 1 << 14
-"""Bytes in a row of each column up to which a file is read by the page alone; larger rows are read ahead."""
+"""If a row of some column has more bytes than this, the kernel reads the file ahead; else page by page."""
 
 
 def is_store(path: Any) -> bool:
-    """Whether a path is a folder that is a store, or is becoming one."""
+    """Whether a path is a store, complete or unfinished."""
     try:
         folder = Path(path)
         return (folder / MANIFEST).is_file() or (folder / JOURNAL).is_file()
@@ -34,7 +34,7 @@ def is_store(path: Any) -> bool:
 
 
 def shard_name(number: int) -> str:
-    """The file of a shard.
+    """Return the file name of a shard.
 
     >>> shard_name(3)
     'part-00003.arrow'
@@ -43,10 +43,10 @@ def shard_name(number: int) -> str:
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
-    """What a store says of itself.
+    """Read and check the manifest of a store.
 
     Raises:
-        StoreError: where there is no store, it is unfinished, or of another version.
+        StoreError: if there is no store, or it is unfinished, damaged or of another version.
     """
     path = folder / MANIFEST
     try:
@@ -54,9 +54,8 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     except (FileNotFoundError, NotADirectoryError):
         raise StoreError(_no_store(folder)) from None
     except (OSError, ValueError, RecursionError) as error:
-        raise StoreError(
-            Problem(place(file=str(path)), "the manifest of a store", _error_words(error), AGAIN)
-        ) from error
+        where = place(file=str(path))
+        raise StoreError(Problem(where, "the manifest of a store", error_words(error), AGAIN)) from error
     version = found.get("polyhead_store") if isinstance(found, dict) else None
     if version != VERSION:
         fix = "Pack it again, or use the version of polyhead that wrote it."
@@ -78,27 +77,24 @@ def _no_store(folder: Path) -> Problem:
         return Problem(f"store {folder}", "a finished store", f"one with {rows:,}{total} rows so far", fix)
     found = "a folder without a manifest" if folder.is_dir() else "no such folder"
     found = "a file" if folder.is_file() else found
-    near = (
-        similar(folder.name, os.listdir(folder.parent))
-        if not folder.exists() and folder.parent.is_dir()
-        else ""
-    )
+    absent = not folder.exists() and folder.parent.is_dir()
+    near = similar(folder.name, os.listdir(folder.parent)) if absent else ""
     return Problem(f"store {folder}", "a store", found, hints(near, "ph.pack(data, path) writes one."))
 
 
-def _error_words(error: Exception) -> str:
+def error_words(error: Exception) -> str:
+    """Return an error of another library as our messages quote it, shortened."""
     return f"{type(error).__name__}: {' '.join(str(error).split())[:200]}".rstrip(".: ")
 
 
 def read_journal(folder: Path) -> tuple[dict[str, Any] | None, list[dict[str, Any]]]:
-    """What was to be written, and the shards that are: none of a line that was cut off."""
-    lines = journal_lines(folder)
-    found = [json.loads(line) for line in lines]
+    """Return what was to be written, and the shards that are complete."""
+    found = [json.loads(line) for line in journal_lines(folder)]
     return (found[0], found[1:]) if found else (None, [])
 
 
 def journal_lines(folder: Path) -> list[bytes]:
-    """The lines of the journal that are whole."""
+    """Return the valid lines of the journal."""
     try:
         *lines, _ = (folder / JOURNAL).read_bytes().split(b"\n")
     except FileNotFoundError:
@@ -111,14 +107,14 @@ def journal_lines(folder: Path) -> list[bytes]:
         except (ValueError, RecursionError):
             break
         if next(wrong_shard(said, names) if whole else wrong_header(said), None) is not None:
-            break  # it was damaged: what it and later ones speak of is written again
+            break  # damaged: the shards from here on are written again
         names = names if whole else [spec["name"] for spec in said["columns"]]
         whole.append(line)
     return whole
 
 
 def check_sizes(folder: Path, shards: list[dict[str, Any]]) -> Iterator[Problem]:
-    """A problem for each file that is not there, or not of its size."""
+    """Yield a problem for each file that is missing or of another size."""
     for shard in shards:
         path = folder / shard["file"]
         where = place(file=str(path))
@@ -133,22 +129,22 @@ def check_sizes(folder: Path, shards: list[dict[str, Any]]) -> Iterator[Problem]
 
 
 def map_shard(path: Path, types: Mapping[str, Any] | None = None, rows: int | None = None) -> Any:
-    """The record batch of a shard, mapped: nothing of it is read before it is used.
+    """Map the record batch of a shard into memory; its columns are read when they are used.
 
     Args:
-        path: of the file.
-        types: the Arrow type that each column has to have; None for a file that was just written.
-        rows: how many it has to hold.
+        path: the path of the file.
+        types: the expected Arrow type of each column; None for a file that was just written.
+        rows: the expected number of rows.
 
     Raises:
-        StoreError: for a file that is no shard, or not the one that is meant.
+        StoreError: if the file is not a shard, or not the expected one.
     """
     import pyarrow as pa
 
     try:
         with open(path, "rb") as file:
             mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-        _advise(mapped, "MADV_RANDOM")  # what stands at the end is a few pages
+        _advise(mapped, "MADV_RANDOM")  # the schema at the end takes a few pages
         with pa.ipc.open_file(pa.BufferReader(pa.py_buffer(mapped))) as opened:
             schema, count = opened.schema, opened.num_record_batches
             if types is not None:
@@ -162,14 +158,13 @@ def map_shard(path: Path, types: Mapping[str, Any] | None = None, rows: int | No
         return batch
     except StoreError:
         raise
-    except Exception as error:  # Arrow and what is below it name a damaged file in many ways
-        raise StoreError(
-            Problem(place(file=str(path)), "a shard of a store", _error_words(error), AGAIN)
-        ) from error
+    except Exception as error:  # a damaged file makes Arrow raise many types of errors
+        where = place(file=str(path))
+        raise StoreError(Problem(where, "a shard of a store", error_words(error), AGAIN)) from error
 
 
 def _require_schema(path: Path, schema: Any, count: int, types: Mapping[str, Any]) -> None:
-    """Raise for a file of other columns, before its rows are read by its own word."""
+    """Raise if a file has other columns, before its rows are read by its own schema."""
     where = place(file=str(path))
     if count != 1:
         raise StoreError(Problem(where, "one record batch", f"{count}", AGAIN))
@@ -183,30 +178,30 @@ def _require_schema(path: Path, schema: Any, count: int, types: Mapping[str, Any
 
 
 def checked_column(path: Path, batch: Any, name: str) -> Any:
-    """A column of a shard, once all that its values are found by lies within the file: offsets, codes, text.
+    """Return a column of a shard after checking that its offsets, codes and text are within the file.
 
-    Numbers are not read for it, nor the bytes of images.
+    This reads neither numbers nor the bytes of images.
 
     Raises:
-        StoreError: where it is damaged.
+        StoreError: if it is damaged.
     """
     column = batch.column(name)
     try:
         column.validate(full=True)
     except Exception as error:  # as above
         where = f"{place(file=str(path))}, {place(column=name)}"
-        raise StoreError(Problem(where, "values within the file", _error_words(error), AGAIN)) from error
+        raise StoreError(Problem(where, "values within the file", error_words(error), AGAIN)) from error
     return column
 
 
 def _advise(mapped: mmap.mmap, name: str) -> None:
-    """Tell the kernel how a map will be read, where it can be told."""
+    """Tell the kernel how a map will be read, if the platform can."""
     if hasattr(mmap, name):
         mapped.madvise(getattr(mmap, name))
 
 
 def crc(array: Any) -> int:
-    """The checksum of all that an Arrow array holds."""
+    """Return the checksum of all buffers of an Arrow array."""
     found = 0
     if hasattr(array, "dictionary"):
         found = crc(array.dictionary)
@@ -218,7 +213,7 @@ def crc(array: Any) -> int:
 
 
 def crc_of_file(path: Path) -> int:
-    """The checksum of a file."""
+    """Return the checksum of a file."""
     found = 0
     with open(path, "rb") as file:
         while piece := file.read(1 << 22):
@@ -227,7 +222,7 @@ def crc_of_file(path: Path) -> int:
 
 
 def sync_folder(folder: Path) -> None:
-    """See that the names in a folder are on the disk."""
+    """Sync the names in a folder to disk."""
     if os.name != "posix":
         return
     handle = os.open(folder, os.O_RDONLY)
@@ -238,7 +233,7 @@ def sync_folder(folder: Path) -> None:
 
 
 def write_whole(path: Path, text: str) -> None:
-    """Write a file under another name, and rename it once it is on the disk."""
+    """Write a file under another name, and rename it once it is synced to disk."""
     temporary = path.with_name(path.name + ".tmp")
     with open(temporary, "w", encoding="utf-8") as file:
         file.write(text)

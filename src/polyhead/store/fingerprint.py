@@ -1,4 +1,4 @@
-"""A short text that says which rows a source has."""
+"""Fingerprints of the rows of a source."""
 
 from __future__ import annotations
 
@@ -22,27 +22,27 @@ HASHED_BYTES = 64 << 20
 HASHED_ROWS = 1024
 
 SOME_BYTES = 1 << 20
-"""Of a column as `of_some_rows` looks at it; but never fewer than two rows."""
+"""The part of a column in memory that `of_some_rows` uses, but at least two rows."""
 
 SOME_READ = 8
-"""Rows that it reads where they are not in memory."""
+"""The rows that `of_some_rows` reads of columns that are not in memory."""
 
 LONGEST_PATH = 1024
 
 
 def of_source(source: Source, files: Sequence[str] = (), more: Any = None) -> str:
-    """A text that is another one where the rows are others.
+    """Return a fingerprint of all rows.
 
-    It is made of the columns, the number of rows, and the values: of a column of up to 64 MB all of them, of a larger
-    one 1,024 rows from first to last. Of a file that a path names, its size and the time of its last change.
+    It depends on the columns, the number of rows and the values: all values of a column of up to 64 MB, 1,024 rows of a
+    larger one. For the files that paths name, it depends on their sizes and modification times.
 
     Args:
-        source: where the rows are.
-        files: the columns whose paths name files that count.
-        more: what else counts, as JSON takes it.
+        source: the rows.
+        files: the columns of paths whose files count.
+        more: anything else that counts, JSON-able.
 
     Raises:
-        DataError: for rows that cannot be read.
+        DataError: for rows that can't be read.
     """
     digest = hashlib.blake2b(json.dumps([len(source), source.columns, more]).encode(), digest_size=16)
     for name in source.columns:
@@ -57,13 +57,13 @@ def of_source(source: Source, files: Sequence[str] = (), more: Any = None) -> st
 
 
 def of_some_rows(source: Source, columns: Sequence[str]) -> str | None:
-    """A text that is another one where the rows are others, as far as a few of them show.
+    """Return a fingerprint of a few rows, the same in every process.
 
-    It is made of a megabyte of each column in memory, of eight rows at most of the others, from first to last. Of a
-    file that a path names, its name without the folder, and its size. It is the same in every process.
+    It depends on a megabyte of each column in memory, and on at most eight rows of the others. For the files that paths
+    name, it depends on their names without the folder, and on their sizes.
 
     Returns:
-        None for rows that come in one order alone, which looking would use up, and for rows that cannot be read.
+        None for sequential sources, whose rows reading would consume, and for rows that can't be read.
     """
     if source.sequential:
         return None
@@ -72,7 +72,7 @@ def of_some_rows(source: Source, columns: Sequence[str]) -> str | None:
         for name, values in _hashed_columns(source, sorted(columns)):
             for value in [values] if isinstance(values, np.ndarray) else values:
                 digest.update(json.dumps([name, json_form(value)]).encode())
-    except Exception:  # where training stands can still be said
+    except Exception:  # the position of training is useful without a fingerprint
         return None
     return digest.hexdigest()
 
@@ -97,18 +97,14 @@ def _spread(rows: int, row_bytes: int, most: int) -> np.ndarray:
 
 
 def json_form(value: Any) -> Any:
-    """A value as JSON takes it, the same in every process; of an object that is none of the usual, its type.
+    """Convert a value to JSON, the same in every process; an unknown object to the name of its type.
 
     >>> json_form((1, np.float32(0.5), None, {"b": "x"}))
     [1, '0x1.0000000000000p-1', None, {'b': 'x'}]
     """
     if isinstance(value, np.ndarray) and value.dtype != object:
-        array = np.ascontiguousarray(value.astype(value.dtype.newbyteorder("<"), copy=False))
-        return [
-            value.dtype.kind,
-            list(value.shape),
-            hashlib.blake2b(array.tobytes(), digest_size=8).hexdigest(),
-        ]
+        content = value.astype(value.dtype.newbyteorder("<"), copy=False).tobytes()
+        return [value.dtype.kind, list(value.shape), hashlib.blake2b(content, digest_size=8).hexdigest()]
     if isinstance(value, (np.ndarray, np.generic)):
         return json_form(value.tolist())
     if isinstance(value, float):
@@ -131,7 +127,7 @@ def json_form(value: Any) -> Any:
 
 
 def _movable_name(text: str | bytes) -> Any:
-    """A text; of the path of a file its name and the file's size, so that a folder may be moved."""
+    """Replace the path of a file by its name and size, so that the folder may be moved; keep other text."""
     text = os.fsdecode(text)
     if os.path.basename(text) != text and len(text) < LONGEST_PATH and os.path.isfile(text):
         return [os.path.basename(text), os.path.getsize(text)]
@@ -139,11 +135,7 @@ def _movable_name(text: str | bytes) -> Any:
 
 
 def arrow_of(spec: Spec, values: Values, ids: np.ndarray, gone: np.ndarray | None = None) -> Any:
-    """Some rows of a column as an Arrow array; ``ids`` are those by which they are told, int64 ``(B,)``.
-
-    Raises:
-        DataError: for a value that does not fit, with its row.
-    """
+    """Convert rows of a column to an Arrow array; a `DataError` names rows by ``ids``, int64 ``(B,)``."""
     try:
         return to_arrow(spec, fitting_rows(spec, values), gone)
     except BadValue as bad:
@@ -151,7 +143,7 @@ def arrow_of(spec: Spec, values: Values, ids: np.ndarray, gone: np.ndarray | Non
 
 
 def _spec_or_none(rows: Source, name: str) -> Spec | None:
-    """What a column holds, None where its rows are of several types."""
+    """Describe a column; None if its rows are of several types."""
     try:
         return {"name": name, **spec_of(rows, name)}
     except BadValue:
@@ -159,14 +151,14 @@ def _spec_or_none(rows: Source, name: str) -> Spec | None:
 
 
 def _parts(spec: Spec | None, values: Values, ids: np.ndarray) -> Iterator[bytes]:
-    """Some rows as bytes: all at once where they are of one type, else each for itself."""
+    """Yield rows as bytes: all at once if they are of one type, else one by one."""
     if spec is not None:
         yield _bytes(arrow_of(spec, values, ids))
         return
     for value in plain(values):
         try:
             yield _bytes(to_arrow(like(value), [value]))
-        except BadValue:  # what no store holds
+        except BadValue:  # a store can't hold it
             yield json.dumps(json_form(value)).encode()
 
 

@@ -1,11 +1,11 @@
-"""What a manifest and a journal have to hold: looked at before anything in them is believed.
+"""Validates manifests and journals before anything in them is used.
 
-A file may be damaged on its disk or on its way, or written by somebody who means harm: its numbers are sizes of memory,
-and its names are paths.
+A file may be damaged or malicious, and its numbers become sizes of memory, its names paths.
 """
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -15,33 +15,31 @@ import numpy as np
 from polyhead.errors import is_size, shown
 
 Found = Iterator[tuple[str, str, str]]
-"""For each thing that is wrong where it is, what is expected and what is found."""
+"""For each mistake: the place, what is expected, what is found."""
 
 _FILE = re.compile(r"part-[0-9]{5,9}\.arrow")
 _CRC = 2**32
 
 
 def wrong_manifest(found: Mapping[str, Any]) -> Found:
-    """What is wrong with a manifest."""
+    """Find the mistakes in a manifest."""
     rows, columns, shards = (found.get(name) for name in ("rows", "columns", "shards"))
     if not is_size(rows, 0):
         yield "rows", "an integer of at least 0", shown(rows)
     yield from wrong_columns(columns)
-    names = (
-        [spec.get("name") for spec in columns if isinstance(spec, dict)] if isinstance(columns, list) else []
-    )
-    yield from _wrong_shards(shards, names, rows)
+    listed = columns if isinstance(columns, list) else []
+    yield from _wrong_shards(shards, [spec.get("name") for spec in listed if isinstance(spec, dict)], rows)
     parts = found.get("parts")
-    if not isinstance(parts, list) or not all(
-        isinstance(p, dict) and is_size(p.get("rows"), 0) for p in parts
-    ):
+    listed = parts if isinstance(parts, list) else [None]
+    rows_of: list[Any] = [part.get("rows") if isinstance(part, dict) else None for part in listed]
+    if not all(is_size(count, 0) for count in rows_of):
         yield "parts", "a list of parts, each with its rows", shown(parts)
-    elif is_size(rows, 0) and sum(part["rows"] for part in parts) != rows:
-        yield "parts", f"{rows:,} rows in all", f"{sum(part['rows'] for part in parts):,}"
+    elif is_size(rows, 0) and sum(rows_of) != rows:
+        yield "parts", f"{rows:,} rows in all", f"{sum(rows_of):,}"
 
 
 def wrong_columns(columns: Any) -> Found:
-    """What is wrong with the columns of a manifest, or of the header of a journal."""
+    """Find the mistakes in the columns of a manifest, or of the header of a journal."""
     if not isinstance(columns, list) or not columns:
         yield "columns", "a list of columns", shown(columns)
         return
@@ -54,7 +52,7 @@ def wrong_columns(columns: Any) -> Found:
         names.append(spec["name"])
         yield from ((f"{where}.{at}", expected, found) for at, expected, found in _wrong_spec(spec))
     for name in sorted({name for name in names if names.count(name) > 1}):
-        yield "columns", "columns of different names", f"{name!r} {names.count(name)} times"
+        yield "columns", "columns with different names", f"{name!r} {names.count(name)} times"
 
 
 def _wrong_spec(spec: Mapping[str, Any]) -> Found:
@@ -63,7 +61,7 @@ def _wrong_spec(spec: Mapping[str, Any]) -> Found:
         dtype, shape = spec.get("dtype"), spec.get("shape")
         if _dtype(dtype) is None:
             yield "dtype", "a dtype of numbers or dates", shown(dtype)
-        if not isinstance(shape, list) or not all(map(is_size, shape)) or _product(shape) >= 2**31:
+        if not isinstance(shape, list) or not all(map(is_size, shape)) or math.prod(shape) >= 2**31:
             yield "shape", "a list of sizes", shown(shape)
         if not isinstance(spec.get("nullable"), bool):
             yield "nullable", "true or false", shown(spec.get("nullable"))
@@ -84,13 +82,6 @@ def _dtype(name: Any) -> np.dtype | None:
     if dtype is None or dtype.kind not in "biufmM" or dtype.itemsize > 8:
         return None
     return dtype if dtype.name == name else None
-
-
-def _product(shape: list[int]) -> int:
-    found = 1
-    for size in shape:
-        found *= size
-    return found
 
 
 def _is_type(text: Any) -> bool:
@@ -115,25 +106,20 @@ def _wrong_shards(shards: Any, names: list[Any], rows: Any) -> Found:
         return
     files = [shard["file"] for shard in shards]
     if len(set(files)) < len(files):
-        yield "shards", "files of different names", shown(files)
+        yield "shards", "files with different names", shown(files)
     total = sum(shard["rows"] for shard in shards)
     if is_size(rows, 0) and total != rows:
         yield "shards", f"{rows:,} rows in all", f"{total:,}"
 
 
 def wrong_shard(shard: Any, names: list[Any]) -> Found:
-    """What is wrong with what is said of one file.
-
-    Args:
-        shard: its entry.
-        names: of the columns.
-    """
+    """Find the mistakes in the entry of one file; ``names`` are those of the columns."""
     if not isinstance(shard, dict):
         yield "", "a file", shown(shard)
         return
     file, sums = shard.get("file"), shard.get("columns")
     if not isinstance(file, str) or not _FILE.fullmatch(file):
-        yield ".file", "a name as part-00000.arrow, without a folder", shown(file)
+        yield ".file", "a name like part-00000.arrow, without a folder", shown(file)
     for name in ("rows", "bytes"):
         if not is_size(shard.get(name), 0):
             yield f".{name}", "an integer of at least 0", shown(shard.get(name))
@@ -146,9 +132,9 @@ def wrong_shard(shard: Any, names: list[Any]) -> Found:
 
 
 def wrong_header(header: Any) -> Found:
-    """What is wrong with the first line of a journal: what was to be written."""
+    """Find the mistakes in the first line of a journal."""
     if not isinstance(header, dict):
-        yield "", "what was to be written", shown(header)
+        yield "", "a header", shown(header)
         return
     for name in ("after", "first"):
         if not is_size(header.get(name, 0), 0):
@@ -157,5 +143,5 @@ def wrong_header(header: Any) -> Found:
         if not is_size(header.get(name, 1)):
             yield name, "an integer of at least 1", shown(header[name])
     if not isinstance(header.get("part", {}), dict):
-        yield "part", "what was to be written", shown(header["part"])
+        yield "part", "a dict", shown(header["part"])
     yield from wrong_columns(header.get("columns"))

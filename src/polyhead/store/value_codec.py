@@ -1,4 +1,4 @@
-"""Values that are no plain array of numbers as Arrow, and back; `value_types` has their types."""
+"""Converts values other than plain numbers to Arrow and back; `value_types` has their types."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from polyhead.columns.mask_values import Panoptic, Polygons, Rle, Segment
 from polyhead.errors import BadValue, shown
 from polyhead.kinds.missing import is_missing
 from polyhead.store.column_codec import fitted, numbers_in_place
-from polyhead.store.value_types import SCALARS, array_layout, form_of, shared_panoptic, type_words
+from polyhead.store.value_types import DICT, SCALARS, array_layout, form_of, shared_panoptic, type_words
 
 _CONVERTED: dict[Any, Callable[[Any], Any]] = {
     pa.bool_(): bool,
@@ -26,10 +26,10 @@ _CONVERTED: dict[Any, Callable[[Any], Any]] = {
 
 
 def write(kind: Any, values: Sequence[Any]) -> Any:
-    """Values of a type as a pyarrow array, null where they are missing.
+    """Convert values of a type to a pyarrow array, with null for missing ones.
 
     Raises:
-        BadValue: for a value of another type, with its place.
+        BadValue: for a value of another type, with its position.
     """
     plain, found = _plainer(kind), []
     for i, value in enumerate(values):
@@ -42,7 +42,7 @@ def write(kind: Any, values: Sequence[Any]) -> Any:
 
 
 def _built(kind: Any, values: Sequence[Any]) -> Any:
-    """What `_plainer` gave, as Arrow; arrays as a whole, as Arrow itself would take them number by number."""
+    """Convert results of `_plainer` to Arrow; arrays as a whole, because Arrow would convert number by number."""
     if _reads_as_written(kind):
         return pa.array(values, kind)
     mask = pa.array([value is None for value in values], pa.bool_())
@@ -62,7 +62,7 @@ def _built(kind: Any, values: Sequence[Any]) -> Any:
 
 
 def _plainer(kind: Any) -> Callable[[Any], Any]:
-    """The function that turns a value of a type into scalars, arrays, lists and dicts."""
+    """Return the function that converts a value of a type to scalars, arrays, lists and dicts."""
     form = form_of(kind)
     if form == "scalar":
         plain = _scalar_plainer(kind)
@@ -76,8 +76,7 @@ def _plainer(kind: Any) -> Callable[[Any], Any]:
                 raise _wrong_value(kind, value)
             return [item(part) for part in value]
     else:
-        prefix = "" if form == "fields" else f"{form}:"
-        parts = {field.name.removeprefix(prefix): (field.name, _plainer(field.type)) for field in kind}
+        parts = {field.name.removeprefix(f"{form}:"): (field.name, _plainer(field.type)) for field in kind}
 
         def plain(value: Any) -> Any:
             fields = value if form == "fields" else _apart(form, value)
@@ -99,7 +98,7 @@ def _scalar_plainer(kind: Any) -> Callable[[Any], Any]:
             raise _wrong_value(kind, value)
         found = _CONVERTED[kind](value)
         if kind == pa.int64() and not -(2**63) <= found < 2**63:
-            raise BadValue(0, "whole numbers of 64 bits", shown(found))
+            raise BadValue(0, "integers of 64 bits", shown(found))
         return found
 
     return plain
@@ -129,7 +128,7 @@ def _wrong_value(kind: Any, value: Any) -> BadValue:
 
 
 def read(kind: Any, array: Any) -> list[Any]:
-    """The values of a pyarrow array that `write` made."""
+    """Return the values of a pyarrow array that `write` made."""
     form = form_of(kind)
     if _reads_as_written(kind):
         values: list[Any] = array.to_pylist()
@@ -152,11 +151,13 @@ def read(kind: Any, array: Any) -> list[Any]:
 
 
 def _reads_as_written(kind: Any) -> bool:
-    """Whether Arrow's own Python values are those that were written."""
+    """Whether Arrow itself converts to the values that were written."""
     form = form_of(kind)
     if form == "list":
         return _reads_as_written(kind.value_type)
-    return form == "scalar" or (form == "fields" and all(_reads_as_written(field.type) for field in kind))
+    if form == "fields":
+        return all(_reads_as_written(field.type) and not field.name.startswith(DICT) for field in kind)
+    return form == "scalar"
 
 
 def _read_rows(kind: Any, array: Any) -> np.ndarray:
@@ -168,7 +169,7 @@ def _read_rows(kind: Any, array: Any) -> np.ndarray:
 
 
 def _apart(form: str, value: Any) -> dict[str, Any] | None:
-    """An object as the fields that it is kept by; None for an object of another kind."""
+    """Convert an object to the fields that are stored; None for an object of another form."""
     if form == "array":
         array = np.asarray(value)
         return {"shape": list(array.shape), "values": array.reshape(-1)} if array.ndim else None
@@ -197,7 +198,7 @@ def _png_bytes(value: Panoptic) -> bytes:
 
 
 def _put_together(form: str, fields: dict[str, Any]) -> Any:
-    """The object that `_apart` took apart."""
+    """Undo `_apart`."""
     if form == "array":
         return fields["values"].reshape(fields["shape"])
     if form == "segment":

@@ -1,7 +1,8 @@
 """The Arrow type of a column whose rows are text, lists, arrays, masks or dicts.
 
-Arrow says all of a type but what Python object a list or a struct was; the names in the type say that. The items of a
-list that was an array are called `ROW`; the fields of a struct that was an object start with the name of its form.
+Names inside an Arrow type tell which Python object a list or a struct was. The items of a list that was an array are
+called `ROW`. The fields of a struct that was an object start with the name of its form; keys of a user's dict that
+look like that get the prefix `DICT`.
 """
 
 from __future__ import annotations
@@ -17,12 +18,14 @@ import pyarrow as pa
 
 from polyhead.columns.image_values import is_pillow
 from polyhead.columns.mask_values import Panoptic, Polygons, Rle, Segment
+from polyhead.columns.values import one_scale
 from polyhead.errors import BadValue, shown
 from polyhead.kinds.missing import is_missing
 
 ROW = "row"
+DICT = "fields:"
 NAN = pa.float16()
-"""The type of a NaN while types are compared: a number among numbers, a missing value among others."""
+"""Stands for the type of a NaN while types are merged: a number among numbers, else a missing value."""
 
 SCALARS: dict[Any, tuple[tuple[type, ...], str]] = {
     pa.bool_(): ((bool, np.bool_), "booleans"),
@@ -35,12 +38,12 @@ SCALARS: dict[Any, tuple[tuple[type, ...], str]] = {
 
 
 def list_of(item: Any) -> Any:
-    """The type of a list of items of one type."""
+    """Return the type of a list of items of one type."""
     return pa.large_list(pa.field("item", item))
 
 
 def array_of(dtype: np.dtype, row: Sequence[int] | None) -> Any:
-    """The type of arrays ``(n, *row)``, or of arrays of any shape."""
+    """Return the type of arrays ``(n, *row)``, or of any shape if ``row`` is None."""
     inner = pa.from_numpy_dtype(dtype)
     if row is None:
         return object_of("array", shape=list_of(pa.int64()), values=array_of(dtype, ()))
@@ -50,7 +53,7 @@ def array_of(dtype: np.dtype, row: Sequence[int] | None) -> Any:
 
 
 def object_of(form: str, **fields: Any) -> Any:
-    """The type of objects that are kept as fields."""
+    """Return the type of objects that are stored as fields."""
     return pa.struct({f"{form}:{name}": kind for name, kind in fields.items()})
 
 
@@ -64,10 +67,11 @@ OBJECTS = {
 }
 _FORMS = {tuple(field.name for field in kind): form for form, kind in OBJECTS.items()}
 _FORMS["array:shape", "array:values"] = "array"
+_RESERVED = (DICT, *(f"{form}:" for form in _FORMS.values()))
 
 
 def form_of(kind: Any) -> str:
-    """What the values of a type are: "rows" of an array, a "list", "fields", an object by its form, or a "scalar"."""
+    """Return what values of a type are: "rows" of an array, a "list", "fields" of a dict, a "scalar", or an object."""
     if pa.types.is_large_list(kind):
         return "rows" if kind.value_field.name == ROW else "list"
     if pa.types.is_struct(kind):
@@ -76,7 +80,7 @@ def form_of(kind: Any) -> str:
 
 
 def array_layout(kind: Any) -> tuple[np.dtype, tuple[int, ...] | None]:
-    """The dtype of an array's numbers, and the shape of its rows where that is fixed."""
+    """Return the dtype of an array type, and the shape of its rows if it is fixed."""
     if form_of(kind) == "array":
         return array_layout(kind.field(1).type)[0], None
     row, inner = [], kind.value_type
@@ -87,7 +91,7 @@ def array_layout(kind: Any) -> tuple[np.dtype, tuple[int, ...] | None]:
 
 
 def type_to_text(kind: Any) -> str:
-    """A type as text for the manifest: Arrow's own form of a schema.
+    """Convert a type to text for the manifest, as Arrow serializes a schema.
 
     >>> type_from_text(type_to_text(list_of(pa.int64())))
     LargeListType(large_list<item: int64>)
@@ -98,22 +102,18 @@ def type_to_text(kind: Any) -> str:
 
 @lru_cache(256)
 def type_from_text(text: str) -> Any:
-    """The type that `type_to_text` gave as text.
-
-    Raises:
-        ValueError: for other text.
-    """
+    """Convert text from `type_to_text` back to the type; raise a ValueError for other text."""
     try:
         return pa.ipc.read_schema(pa.py_buffer(base64.b64decode(text, validate=True))).field("").type
-    except Exception as error:  # Arrow names damage in many ways
+    except Exception as error:  # Arrow raises many types of errors
         raise ValueError(str(error)) from error
 
 
 def type_of(value: Any) -> Any:
-    """The Arrow type of one value.
+    """Return the Arrow type of one value.
 
     Raises:
-        BadValue: for what a store cannot hold.
+        BadValue: for a value that a store can't hold.
 
     >>> type_of([["a"], None])
     LargeListType(large_list<item: large_list<item: large_string>>)
@@ -134,24 +134,25 @@ def type_of(value: Any) -> Any:
             return OBJECTS["segments"]
         return list_of(common([type_of(part) for part in value]))
     if isinstance(value, Mapping) and all(isinstance(key, str) for key in value):
-        return pa.struct({key: type_of(part) for key, part in value.items()})
+        names = {key: DICT + key if key.startswith(_RESERVED) else key for key in value}
+        return pa.struct({names[key]: type_of(part) for key, part in value.items()})
     fix = "Pack a Feed with a ph.Image for them, or give paths." if is_pillow(value) else ""
-    expected = "a value that a store holds: numbers, text, bytes, arrays, masks, lists"
+    expected = "a value that a store can hold: numbers, text, bytes, arrays, masks, lists, dicts"
     raise BadValue(0, expected, shown(value), fix)
 
 
 def shared_panoptic(values: Any) -> Panoptic | None:
-    """The annotation that all segments of a list belong to; None for any other list."""
+    """Return the annotation that all segments of a list belong to; None for any other list."""
     parts = [part for part in values if part is not None]
     alike = bool(parts) and all(isinstance(part, Segment) and part.of is parts[0].of for part in parts)
     return parts[0].of if alike else None
 
 
 def common(types: Sequence[Any]) -> Any:
-    """The one type that holds values of several types.
+    """Return the type that holds values of all these types.
 
     Raises:
-        BadValue: where there is none, with the place of the first that does not fit.
+        BadValue: if there is none, with the position of the first type that does not fit.
     """
     found, seen = pa.null(), set()
     for i, kind in enumerate(types):
@@ -159,20 +160,19 @@ def common(types: Sequence[Any]) -> Any:
             seen.add(str(kind))
             both = _both(found, kind)
             if both is None:
-                raise BadValue(
-                    i, f"{type_words(found)}, as in the rows before", type_words(kind), "Convert the column."
-                )
+                expected = f"{type_words(found)}, as in the rows before"
+                raise BadValue(i, expected, type_words(kind), "Convert the column.")
             found = both
     return found
 
 
 def is_same(a: Any, b: Any) -> bool:
-    """Whether two types are one, names and all."""
+    """Whether two types are the same, including the names in them."""
     return bool(a.equals(b, check_metadata=True))
 
 
 def settled(kind: Any) -> Any:
-    """A type as a store has it: NaN alone is a float."""
+    """Replace `NAN`, where no number was found besides, by float64."""
     form = form_of(kind)
     if form == "list":
         return list_of(settled(kind.value_type))
@@ -182,7 +182,7 @@ def settled(kind: Any) -> Any:
 
 
 def _both(a: Any, b: Any) -> Any:
-    """The type that holds values of two; None where there is none."""
+    """Return the type that holds values of both types; None if there is none."""
     if is_same(a, b) or pa.types.is_null(b):
         return a
     if pa.types.is_null(a):
@@ -199,6 +199,11 @@ def _both(a: Any, b: Any) -> Any:
         return _array_or_list(first, second.value_type)
     if set(forms) <= {"rows", "array"}:
         (dtype, row), (other, rest) = array_layout(a), array_layout(b)
+        image = row != () and (
+            row != rest or row is None or len(row) > 1 or row[0] > 4
+        )  # not boxes or points
+        if image and not one_scale((dtype, other)):
+            return None
         return array_of(np.result_type(dtype, other), row if row == rest else None)
     if forms == ("list", "list"):
         item = _both(a.value_type, b.value_type)
@@ -211,7 +216,7 @@ def _both(a: Any, b: Any) -> Any:
 
 
 def _array_or_list(array: Any, item: Any) -> Any:
-    """The type that holds arrays and lists of numbers; lists that are empty fit any array."""
+    """Return the type that holds arrays and lists of numbers; empty lists fit any array."""
     dtype, row = array_layout(array)
     if pa.types.is_null(item):
         return array
@@ -225,7 +230,7 @@ def _is_number_type(kind: Any) -> bool:
 
 
 def type_words(kind: Any) -> str:
-    """A type as an error names it.
+    """Describe a type for messages.
 
     >>> type_words(list_of(pa.large_string()))
     'lists of text'

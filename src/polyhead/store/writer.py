@@ -1,4 +1,4 @@
-"""Writing the files of a store: a shard as a whole, and the journal of those that are on the disk."""
+"""Writes the files of a store: shards, and the journal of complete shards."""
 
 from __future__ import annotations
 
@@ -26,28 +26,27 @@ from polyhead.store.files import (
 
 @contextlib.contextmanager
 def on_disk(folder: Path, fix: str) -> Iterator[None]:
-    """Tell what the disk refuses while a store is written: there is no room, or no right to write."""
+    """Turn an OSError while a store is written, such as a full disk, into a `StoreError`."""
     try:
         yield
     except OSError as error:
-        found = error.strerror or type(error).__name__
-        where = place(file=str(error.filename or folder))
-        raise StoreError(Problem(where, "room on the disk, and the right to write", found, fix)) from error
+        found = f"writing failed: {error.strerror or type(error).__name__}"
+        raise StoreError(Problem(place(file=str(error.filename or folder)), "", found, fix)) from error
 
 
 class Journal:
-    """What is to be written, and the shards that are.
+    """The journal of a store: what is being written, and the complete shards.
 
     Args:
-        folder: of the store.
-        header: what is to be written; a run that was killed has to have had the same.
+        folder: the folder of the store.
+        header: what is being written; must equal that of an interrupted run.
 
     Attributes:
         header: as given.
-        shards: those of a run that was killed.
+        shards: the shards of an interrupted run.
 
     Raises:
-        StoreError: where other rows were being written, or another process writes now.
+        StoreError: if the interrupted run wrote other rows, or another process is writing.
     """
 
     def __init__(self, folder: Path, header: dict[str, Any]) -> None:
@@ -68,7 +67,7 @@ class Journal:
 
     @staticmethod
     def header_of(folder: Path) -> dict[str, Any] | None:
-        """What a run that was killed was to write."""
+        """Return the header of an interrupted run."""
         return read_journal(folder)[0]
 
     def _lock(self) -> None:
@@ -79,27 +78,27 @@ class Journal:
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            found, fix = "another process that writes it now", "Wait until it has ended."
-            raise StoreError(Problem(f"store {self.folder}", "nobody else", found, fix)) from None
+            found, fix = "another process is writing it", "Wait until it has finished."
+            raise StoreError(Problem(f"store {self.folder}", "", found, fix)) from None
 
     def _other(self) -> Problem:
         whole = (self.folder / MANIFEST).is_file()
-        fix = f"Pack those, or delete {self._path if whole else self.folder} to begin anew."
-        expected = "the data and the options that it was begun with"
-        return Problem(f"unfinished store {self.folder}", expected, "others", fix)
+        fix = f"Pack those, or delete {self._path if whole else self.folder} to start again."
+        found = "it was started with other data or options"
+        return Problem(f"unfinished store {self.folder}", "", found, fix)
 
     def add(self, line: dict[str, Any]) -> None:
-        """Note a shard that is on the disk."""
+        """Write and sync a line."""
         self._file.write(json.dumps(line).encode() + b"\n")
         self._file.flush()
         os.fsync(self._file.fileno())
 
     def remove(self) -> None:
-        """All is done."""
+        """Delete the journal of a finished run."""
         self._path.unlink()
 
     def close(self) -> None:
-        """Let others write."""
+        """Close and unlock the journal."""
         self._file.close()
 
     def __enter__(self) -> Self:
@@ -112,7 +111,7 @@ class Journal:
 
 
 def write_shard(path: Path, specs: Sequence[Spec], arrays: Sequence[Any], rows: int) -> dict[str, Any]:
-    """Write a shard, see that it is on the disk, and read its checksums back."""
+    """Write a shard, sync it to disk, and read it back for its checksums."""
     import pyarrow as pa
 
     names = [spec["name"] for spec in specs]

@@ -49,7 +49,7 @@ def test_new_rows_are_predicted_as_arrays_are(feed, model):
     assert new.bind(model).peek()[0].shape == (4, 2)
 
 
-def test_batches_have_inputs_alone_and_heads_stay_as_learnt(feed):
+def test_batches_have_inputs_alone_and_heads_stay_as_learned(feed):
     new = feed.on(NEW, batch_size=2)
     assert new.heads == feed.heads
     assert [len(batch) for batch in new] == [1, 1, 1]
@@ -71,7 +71,7 @@ def test_it_shows_itself(feed, tmp_path):
         "  no labels, as the data has no column `sold`, `kind`, `price`, `importance`: for predict only"
     )
     told = new.describe()
-    assert [(head.name, head.labelled) for head in told.heads] == [("sold", 0), ("kind", 0), ("price", 0)]
+    assert [(head.name, head.labeled) for head in told.heads] == [("sold", 0), ("kind", 0), ("price", 0)]
     assert "not read: for predict only" in str(told)
     page = new.preview(tmp_path / "page.html", n=2)
     assert len(page.samples) == 2

@@ -1,4 +1,4 @@
-"""What a kind learnt from its column: no argument, not in its repr, and kept by every copy."""
+"""What a kind learned from its column: no argument, not in its repr, and kept by every copy."""
 
 import inspect
 import pickle
@@ -44,7 +44,7 @@ def test_it_cannot_be_said(kind, word):
         kind(**{word: True})
 
 
-def learnt():
+def learned():
     heads = {
         "word": ph.Binary(positive="yes"),
         "mask": ph.Mask(sample_weight="weight"),
@@ -58,20 +58,20 @@ def resized():
 
 
 def test_it_goes_to_feeds_of_other_rows():
-    no_yes = {**DATA, "word": ["no"] * 4}  # that there are some was learnt from other rows
-    other = learnt().on(no_yes)
+    no_yes = {**DATA, "word": ["no"] * 4}  # that there are some was learned from other rows
+    other = learned().on(no_yes)
     assert other.peek()[1]["word"].tolist() == [[0]] * 4
     assert other.heads["mask"].weight_shape == (8, 8)
     assert resized().on(no_yes).inputs["image"].late
 
 
 def test_it_is_pickled():
-    for kind in (*resized().inputs.values(), *learnt().heads.values()):
+    for kind in (*resized().inputs.values(), *learned().heads.values()):
         assert vars(pickle.loads(pickle.dumps(kind))) == vars(kind)
 
 
 def test_it_is_neither_shown_nor_compared():
-    image, word, mask = resized().inputs["image"], learnt().heads["word"], learnt().heads["mask"]
+    image, word, mask = resized().inputs["image"], learned().heads["word"], learned().heads["mask"]
     assert repr(image) == "Image(8, 8, 3)"
     assert image == ph.Image(8, 8, 3)
     assert repr(word) == "Binary(positive='yes')"
