@@ -249,5 +249,3 @@ def _stored_row_bytes(rows: Source, specs: list[Spec]) -> int:
 def _in_manifest(spec: Spec) -> Spec:
     """Leave out the categories, which are in the shards."""
     return {key: value for key, value in spec.items() if key != "categories"}
-
-
