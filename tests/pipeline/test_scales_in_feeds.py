@@ -123,6 +123,27 @@ def test_every_row_that_a_scale_cannot_take_is_named():
         next(iter(feed.batches()))
 
 
+@pytest.mark.parametrize("bad", ["dear", float("inf")])
+def test_a_row_that_is_no_number_is_named_as_without_a_scale(bad):
+    price = [float(v) for v in PRICE]
+    price[38] = bad
+    said = []
+    for scale in (None, "standard"):
+        for given in (None, "sold"):
+            heads = {"sold": ph.Binary(), "price": ph.Regression(scale=scale, given=given)}
+            with pytest.raises(ph.DataError) as error:
+                ph.Feed({**DATA, "price": price}, inputs="x", heads=heads)
+            said.append(str(error.value))
+    assert len(set(said)) == 1
+    assert said[0].startswith("head `price`, row 38: expected")
+    rows = Rows({**DATA, "price": price})
+    feed = ph.Feed(rows, inputs="x", heads={"price": ph.Regression(scale="standard")}, batch_size=ROWS)
+    rest = np.delete(PRICE, 38)
+    assert feed.heads["price"].scale.center == (pytest.approx(rest.mean()),)
+    with pytest.raises(ph.DataError, match="head `price`, row 38: expected"):
+        next(iter(feed.batches()))
+
+
 # Boxes, pixels, mixing ------------------------------------------------------------------------------
 
 

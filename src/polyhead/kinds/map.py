@@ -87,7 +87,7 @@ class Map(Pixels):
 
     @property
     def unit_fix(self) -> str:
-        return 'Say ph.Map(scale="standard"): metrics and predictions stay in the units of the column.'
+        return 'Say ph.Map(scale="standard"), which metrics and ph.predict undo.'
 
     @property
     def scaling(self) -> Scaling | None:

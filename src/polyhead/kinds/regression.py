@@ -68,7 +68,7 @@ class Regression(Head):
 
     @property
     def unit_fix(self) -> str:
-        return 'Say ph.Regression(scale="standard"): metrics and predictions stay in the units of the column.'
+        return 'Say ph.Regression(scale="standard"), which metrics and ph.predict undo.'
 
     @property
     def scaling(self) -> Scaling | None:

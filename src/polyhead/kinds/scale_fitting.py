@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
 
-from polyhead.columns.values import size
+from polyhead.columns.values import size, take
 from polyhead.errors import BadValue, shown
 from polyhead.hashing import mixed
 from polyhead.kinds.scales import NamedScaling, OwnScaling, Scaling, is_own, usable_width
@@ -41,7 +42,7 @@ def fit_scale(scale: Any, pieces: Iterable[np.ndarray], numbers: int) -> Scaling
     if is_own(scale):
         return _fit_own(scale, pieces, numbers)
     moments, sample = _Moments(numbers), _SampledRows(numbers) if scale == "robust" else None
-    for rows in _finite_runs(pieces):
+    for rows in _finite_runs(pieces, numbers):
         if scale == "log":
             with np.errstate(all="ignore"):
                 rows = np.log1p(rows)
@@ -69,19 +70,39 @@ def pieces_of(
         read: gives the numbers ``(B, ..., n)`` of some values, and which of them are there, or None.
     """
     for values in column.counting():
-        row = max(1, size(values) // max(1, len(values)) // 8)
-        step = max(1, PIECE_NUMBERS // row) if isinstance(values, (np.ndarray, list)) else len(values)
-        for start in range(0, len(values), max(1, step)):
-            some = values[start : start + step] if step < len(values) else values
-            numbers, there = read(some)
-            found = np.asarray(numbers, np.float64)
-            found = found if there is None else np.where(there, found, np.nan)
-            yield found.reshape(-1, found.shape[-1])
+        step = max(1, PIECE_NUMBERS // max(1, size(values) // max(1, len(values)) // 8))
+        for start in range(0, len(values), step):
+            some = values
+            if step < len(values):
+                some = take(values, np.arange(start, min(start + step, len(values))))
+            try:
+                yield _with_nan(*read(some))
+            except BadValue as bad:
+                if bad.index is None:
+                    raise
+                yield from _right_rows(some, read)
 
 
-def _finite_runs(pieces: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+def _right_rows(
+    values: Any, read: Callable[[Any], tuple[np.ndarray, np.ndarray | None]]
+) -> Iterator[np.ndarray]:
+    """Rows one by one, without those that are not right: they are refused, and named, where they are encoded."""
+    for i in range(len(values)):
+        with suppress(BadValue):
+            yield _with_nan(*read(take(values, np.array([i]))))
+
+
+def _with_nan(numbers: np.ndarray, there: np.ndarray | None) -> np.ndarray:
+    found = np.asarray(numbers, np.float64)
+    found = found if there is None else np.where(there, found, np.nan)
+    return found.reshape(-1, found.shape[-1])
+
+
+def _finite_runs(pieces: Iterable[np.ndarray], numbers: int) -> Iterator[np.ndarray]:
     """Pieces of few numbers; infinity, which encoding refuses, does not count."""
     for piece in pieces:
+        if piece.shape[1] != numbers:  # likewise refused
+            continue
         step = max(1, PIECE_NUMBERS // max(1, piece.shape[1]))
         for start in range(0, len(piece), step):
             rows = piece[start : start + step]
@@ -180,7 +201,7 @@ def _fit_own(scale: Any, pieces: Iterable[np.ndarray], numbers: int) -> OwnScali
     )
     moments, sample = _Moments(numbers), _SampledRows(numbers)
     try:
-        for rows in _finite_runs(pieces):
+        for rows in _finite_runs(pieces, numbers):
             moments.add(rows)
             whole = rows[~np.isnan(rows).any(1)]
             sample.add(whole)
