@@ -136,6 +136,37 @@ def test_a_table_goes_on_beyond_its_ends():
     assert float(copy.result()) == pytest.approx(40)
 
 
+def test_maps_and_numbers_of_boxes_are_measured_in_the_units_of_the_data():
+    rng = np.random.default_rng(2)
+    depth = rng.uniform(1, 80, (12, 4, 4))
+    depth[rng.random(depth.shape) < 0.3] = np.nan
+    tall = [[1000.0 * (i + 1), 50.0 * i][: 1 + i % 2] for i in range(12)]
+    data = {
+        "image": rng.integers(0, 256, (12, 4, 4, 3), dtype=np.uint8),
+        "depth": depth,
+        "box": [[[0, 0, 2, 2], [1, 1, 3, 3]][: len(t)] for t in tall],
+        "tall": tall,
+    }
+    heads = {
+        "depth": ph.Map(scale="log"),
+        "box": ph.Boxes(2),
+        "tall": ph.Regression(each="box", scale="standard"),
+    }
+    feed = ph.Feed(data, inputs={"image": ph.Image()}, heads=heads, batch_size=5)
+    keras.utils.set_random_seed(0)
+    x = keras.Input((4, 4, 3), name="image")
+    model = ph.compile(keras.Model(x, ph.outputs(keras.layers.Conv2D(2, 1)(x), feed)), feed, optimizer="sgd")
+    logs = model.evaluate(feed, verbose=0, return_dict=True)
+    found = model.predict(feed, verbose=0)
+    off = feed.heads["depth"].unscaled(found["depth"])[..., 0] - depth
+    assert logs["depth_mae"] == pytest.approx(np.nanmean(np.abs(off)), rel=1e-3)
+    assert logs["depth_rmse"] == pytest.approx(np.sqrt(np.nanmean(off**2)), rel=1e-3)
+    given = np.array([[*t, np.nan][:2] for t in tall])
+    off = feed.heads["tall"].unscaled(found["tall"])[..., 0] - given
+    assert logs["tall_mae"] == pytest.approx(np.nanmean(np.abs(off)), rel=1e-3)
+    assert logs["tall_rmse"] == pytest.approx(np.sqrt(np.nanmean(off**2)), rel=1e-3)
+
+
 def test_a_model_of_another_scale_is_refused():
     feed = feed_of("standard")
     model = compiled(feed)

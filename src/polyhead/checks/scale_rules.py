@@ -18,6 +18,26 @@ MOST = 100
 """Warn where the first losses of two heads are more than this many times apart."""
 
 
+_OF_THE_DATA = (
+    "mean_absolute_percentage_error",
+    "mean_squared_logarithmic_error",
+    "poisson",
+)
+"""Losses that mean something for the numbers of the data, and nothing for scaled ones around 0."""
+
+
+def misread(heads: Mapping[str, Head], losses: Mapping[str, Loss | None]) -> Iterator[Problem]:
+    """Find losses that need the numbers of the data, of heads whose labels are scaled."""
+    for name, head in heads.items():
+        loss = losses.get(name)
+        if head.scaling is None or loss is None or loss.name not in _OF_THE_DATA:
+            continue
+        fix = 'Say scale="log" and loss="mean_squared_error", or leave scale= out.'
+        fix += f' metrics=["{loss.name}"] gets the units of the column.'
+        expected = "a loss for numbers around 0, as scale= makes them"
+        yield Problem(place(head=name), expected, loss.name, fix, "scaled-loss", warning=True)
+
+
 def unscaled(
     heads: Mapping[str, Head],
     losses: Mapping[str, Loss | None],
