@@ -278,20 +278,20 @@ def test_a_fitted_scale_is_written_in_plain_numbers():
         ),
         (
             {"scale": {"name": "lag", "center": [0], "width": [1]}},
-            "head `y`, scale=, scale, name: expected one of standard, minmax, robust, log, got 'lag'. "
+            "head `y`, scale=, name: expected one of standard, minmax, robust, log, got 'lag'. "
             "Did you mean `log`?",
         ),
         (
             {"scale": {"name": "log", "center": [0], "width": [0]}},
-            "head `y`, scale=, scale, width: expected a list of finite numbers above 0, got [0].",
+            "head `y`, scale=, width: expected a list of finite numbers above 0, got [0].",
         ),
         (
             {"scale": {"name": "log", "center": [0, 1], "width": [1]}},
-            "head `y`, scale=, scale, width: expected 2 numbers, as center has, got 1.",
+            "head `y`, scale=, width: expected 2 numbers, as center has, got 1.",
         ),
         (
             {"scale": {"name": "log", "center": [0, 1], "width": [1, 1]}},
-            "head `y`, Regression(scale=): expected a scale of 1 numbers, as the shape says, got one of 2.",
+            "head `y`, Regression(scale=): expected a scale of 1 number, as the shape says, got a scale of 2.",
         ),
         (
             {"scale": {"own": {"class_name": "Own"}, "low": [0], "high": [1]}},

@@ -201,7 +201,7 @@ def test_numbers_that_a_logarithm_cannot_take_are_named():
     words = message(resolved, Regression(scale="log"), column)
     assert words == (
         'head `h`, row 3: expected numbers above -1, as scale="log" takes log(1 + number), got -1.0. '
-        'Say scale="standard", or put NaN where there is no number.'
+        'Say scale="standard", or leave the row out.'
     )
     head = resolved(Regression(scale="log"), column[:3])
     assert message(head.encode, column) == words
@@ -209,7 +209,7 @@ def test_numbers_that_a_logarithm_cannot_take_are_named():
     roots = resolved(Array(scale=(np.sqrt, np.square)), np.array([4.0, 9.0]))
     assert message(roots.encode, np.array([4.0, -9.0])) == (
         "head `h`, row 1: expected numbers that (<ufunc 'sqrt'>, <ufunc 'square'>) can take, got -9.0. "
-        'Say scale="standard", or put NaN where there is no number.'
+        'Say scale="standard", or leave the row out.'
     )
 
 
@@ -260,5 +260,5 @@ def test_scales_that_do_not_fit_what_they_are_for():
     )
     two = NamedScaling("log", (0.0, 0.0), (1.0, 1.0))
     assert refusal(Regression, 3, scale=two) == (
-        "Regression(scale=): expected a scale of 3 numbers, as the shape says, got one of 2."
+        "Regression(scale=): expected a scale of 3 numbers, as the shape says, got a scale of 2."
     )

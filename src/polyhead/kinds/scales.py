@@ -72,7 +72,7 @@ class Scaling(ABC):
             bad = ~np.isfinite(found)
             row = first_row(bad)
             if row is not None:
-                fix = 'Say scale="standard", or put NaN where there is no number.'
+                fix = 'Say scale="standard", or leave the row out.'
                 raise BadValue(row, self.takes, shown(np.asarray(values)[row][bad[row]].flat[0]), fix)
         return found
 
@@ -100,17 +100,17 @@ class NamedScaling(Scaling):
     width: tuple[float, ...]
 
     def __post_init__(self) -> None:
-        require_choice("scale, name", self.name, SCALES)
+        require_choice("name", self.name, SCALES)
         for word in ("center", "width"):
             given = getattr(self, word)
             right = isinstance(given, (list, tuple)) and given and all(map(is_number, given))
             if not right or (word == "width" and not all(v > 0 for v in given)):
                 expected = "finite numbers" if word == "center" else "finite numbers above 0"
-                raise ContractError(Problem(f"scale, {word}", f"a list of {expected}", shown(given)))
+                raise ContractError(Problem(word, f"a list of {expected}", shown(given)))
             object.__setattr__(self, word, tuple(float(v) for v in given))
         if len(self.center) != len(self.width):
             raise ContractError(
-                Problem("scale, width", f"{len(self.center)} numbers, as center has", f"{len(self.width)}")
+                Problem("width", f"{len(self.center)} numbers, as center has", f"{len(self.width)}")
             )
 
     @property
@@ -166,16 +166,14 @@ class OwnScaling(Scaling):
 
     def __post_init__(self) -> None:
         if not is_own(self.scaler):
-            raise ContractError(Problem("scale, scaler", _OWN, shown(self.scaler)))
+            raise ContractError(Problem("scaler", _OWN, shown(self.scaler)))
         for word in ("low", "high"):
             given = getattr(self, word)
             if not (isinstance(given, (list, tuple)) and given and all(map(is_number, given))):
-                raise ContractError(Problem(f"scale, {word}", "a list of finite numbers", shown(given)))
+                raise ContractError(Problem(word, "a list of finite numbers", shown(given)))
             object.__setattr__(self, word, tuple(float(v) for v in given))
         if len(self.low) != len(self.high):
-            raise ContractError(
-                Problem("scale, high", f"{len(self.low)} numbers, as low has", f"{len(self.high)}")
-            )
+            raise ContractError(Problem("high", f"{len(self.low)} numbers, as low has", f"{len(self.high)}"))
 
     @property
     def numbers(self) -> int:
@@ -275,10 +273,10 @@ def require_scale(scale: Any, where: str, numbers: int | None, more: str = "") -
         more: what else may stand there, for errors.
     """
     if isinstance(scale, Scaling):
-        if numbers is not None and scale.numbers != numbers:
-            raise ContractError(
-                Problem(where, f"a scale of {numbers} numbers, as the shape says", f"one of {scale.numbers}")
-            )
+        if numbers not in (None, scale.numbers):
+            several = "numbers" if numbers != 1 else "number"
+            expected = f"a scale of {numbers} {several}, as the shape says"
+            raise ContractError(Problem(where, expected, f"a scale of {scale.numbers}"))
         return
     if not ((isinstance(scale, str) and scale in SCALES) or is_own(scale)):
         names = ", ".join(f'"{name}"' for name in SCALES)
