@@ -26,7 +26,7 @@ _OF_THE_DATA = (
 """Losses that mean something for the numbers of the data, and nothing for scaled ones around 0."""
 
 
-def misread(heads: Mapping[str, Head], losses: Mapping[str, Loss | None]) -> Iterator[Problem]:
+def unsuited_losses(heads: Mapping[str, Head], losses: Mapping[str, Loss | None]) -> Iterator[Problem]:
     """Find losses that need the numbers of the data, of heads whose labels are scaled."""
     for name, head in heads.items():
         loss = losses.get(name)
