@@ -167,17 +167,6 @@ class Head(Kind, InImage):
         """Whether its scale is not fitted yet."""
         return False
 
-    def unscaled(self, outputs: np.ndarray) -> np.ndarray:
-        """Return outputs of the model, or labels, in the units of the data.
-
-        Args:
-            outputs: ``(B, *output_shape)``.
-
-        Returns:
-            The same where no scale was declared, else float64.
-        """
-        return outputs if self.scaling is None else self.scaling.inverse_transform(outputs)
-
     # Mixed with other rows ------------------------------------------------------------------------
 
     weighs_when_mixed: ClassVar[bool] = False
@@ -257,6 +246,17 @@ class Head(Kind, InImage):
         if not found.numbers:
             return "no labels"
         return f"{found.low[0]:.4g} to {found.high[0]:.4g}, mean {found.mean:.4g}"
+
+    def unscaled(self, outputs: np.ndarray) -> np.ndarray:
+        """Return outputs of the model, or labels, in the units of the data.
+
+        Args:
+            outputs: ``(B, *output_shape)``.
+
+        Returns:
+            The same where no scale was declared, else float64.
+        """
+        return outputs if self.scaling is None else self.scaling.inverse_transform(outputs)
 
     # Keras -----------------------------------------------------------------------------------------
 
