@@ -122,7 +122,7 @@ def compile(model: Any, feed: Any, *, optimizer: Any, normalize: str = "data", *
         ContractError: the feed does not fit the model, or an argument that belongs to a head.
     """
     from polyhead.keras_bridge.losses import LabeledMean
-    from polyhead.keras_bridge.metrics import HeadMetrics, elementwise, resolve
+    from polyhead.keras_bridge.metrics import HeadMetrics, UnscaledMetric, elementwise, resolve
     from polyhead.keras_bridge.model_losses import HeadLosses, install
 
     require_model(model, "compile(model)")
@@ -141,7 +141,7 @@ def compile(model: Any, feed: Any, *, optimizer: Any, normalize: str = "data", *
             elementwise=bool(head.elementwise),
             mean_weight=None if normalize == "batch" else 1.0,
             head=name,
-            declared=_declared_json(feed, name),
+            declared=_declared(feed, name),
             position=position,
         )
         for position, (name, head) in enumerate(feed.heads.items())
@@ -158,6 +158,9 @@ def compile(model: Any, feed: Any, *, optimizer: Any, normalize: str = "data", *
         name: [elementwise(metric) for metric in found] if losses[name].elementwise else found
         for name, found in metrics.items()
     }
+    for name, head in feed.heads.items():
+        if head.scaling is not None:
+            metrics[name] = [UnscaledMetric(metric, head.scaling.inverse) for metric in metrics[name]]
     weights = {n: float(h.weight) for n, h in feed.heads.items()}
     template = structure.outputs
     model.compile(
@@ -175,17 +178,22 @@ def compile(model: Any, feed: Any, *, optimizer: Any, normalize: str = "data", *
     return model
 
 
-def _declared_json(feed: Any, name: str) -> str:
+def _declared(feed: Any, name: str) -> str | Declaration:
     """The JSON of what is declared of one head, with which its loss is saved.
 
     A loss or metric that Keras cannot serialize stays out of it: whether the model can be saved with it is for Keras
-    to say.
+    to say. With a scale that has no JSON it is the declaration itself, and an error where the model is saved.
     """
     head = feed.heads[name]
-    try:
-        return json.dumps(Declaration(feed.inputs, {name: head}).to_dict())
-    except ContractError:
-        return json.dumps(Declaration(feed.inputs, {name: head.fixed(loss=None, metrics=None)}).to_dict())
+    whole, bare = (
+        Declaration(feed.inputs, {name: one}) for one in (head, head.fixed(loss=None, metrics=None))
+    )
+    for one in (whole, bare):
+        try:
+            return json.dumps(one.to_dict())
+        except ContractError:
+            pass
+    return bare
 
 
 def _require_compile_arguments(model: Any, feed: Any, normalize: str, kwargs: Mapping[str, Any]) -> None:

@@ -47,7 +47,7 @@ def test_what_is_said_has_the_line_to_write():
     assert str(problem) == (
         "head `price`: expected labels near unit scale, as other heads are trained beside it, got a mean of "
         f"{mean:.4g} and a deviation of {deviation:.4g}, by which its first loss is about {first:.2g} times that of "
-        f"the others. Scale the column, (price - {mean:.4g}) / {deviation:.4g}, and undo it after predict."
+        '`sold`. Say ph.Regression(scale="standard"), which metrics and ph.predict undo.'
     )
 
 
@@ -90,6 +90,61 @@ def test_compile_warns_once_and_validation_does_not():
     with pytest.warns(ph.PolyheadWarning, match="head `price`: expected labels near unit scale"):
         ph.compile(model, feed, optimizer="sgd")
     model.fit(feed, validation_data=feed.on(DATA), verbose=0)  # warnings are errors here
+
+
+def test_labels_that_are_small_are_drowned_as_well():
+    data = {**DATA, "tiny": UNIT / 1000}
+    (problem,) = said({"tiny": ph.Regression(), "sold": ph.Binary()}, data=data)
+    first = np.log(2) / (data["tiny"] ** 2).mean()
+    assert f"by which the first loss of `sold` is about {first:.2g} times its own." in str(problem)
+    assert not said({"tiny": ph.Regression(scale="standard"), "sold": ph.Binary()}, data=data)
+    assert not said({"tiny": ph.Regression(weight=1e6), "sold": ph.Binary()}, data=data)
+    assert not said({"unit": ph.Regression(), "sold": ph.Binary(weight=1e-3)})  # as the user means it
+
+
+def test_each_head_far_from_unit_scale_is_named_at_once():
+    data = {**DATA, "tiny": UNIT / 1000}
+    names = ("price", "age", "tiny", "unit")
+    problems = said({name: ph.Regression() for name in names} | {"sold": ph.Binary()}, data=data)
+    assert [p.place for p in problems] == ["head `price`", "head `age`", "head `tiny`"]
+    scaled = {name: ph.Regression(scale="robust") for name in names}
+    assert not said(scaled | {"sold": ph.Binary()}, data=data)
+
+
+def test_pixels_are_near_unit_scale_as_shares_of_the_image():
+    boxes = np.tile([100.0, 100, 300, 300], (64, 1))
+    for head, line in (
+        (
+            ph.Boxes(1),
+            "Say ph.Boxes(normalized=True, column_normalized=False): the model then predicts shares",
+        ),
+        (ph.Keypoints(2), "Say ph.Keypoints(normalized=True, column_normalized=False): the model then"),
+    ):
+        column = boxes if isinstance(head, ph.Boxes) else boxes.reshape(64, 2, 2)
+        (problem,) = said({"place": head, "sold": ph.Binary()}, data={**DATA, "place": column})
+        assert line in str(problem)
+        shares = type(head)(head.places, normalized=True)
+        assert not said({"place": shares, "sold": ph.Binary()}, data={**DATA, "place": column / 400})
+
+
+def test_a_loss_that_needs_the_numbers_of_the_data_is_told():
+    for head, codes in (
+        (ph.Regression(loss="mape", scale="standard"), ["scaled-loss"]),
+        (ph.Regression(loss="mape"), []),
+        (ph.Regression(loss="mse", scale="standard", metrics=["mape"]), []),
+    ):
+        feed = ph.Feed(DATA, inputs="x", heads={"price": head}, batch_size=16)
+        x = keras.Input((3,), name="x")
+        problems = feed.check(keras.Model(x, ph.outputs(x, feed))).problems
+        assert [p.code for p in problems] == codes
+    feed = ph.Feed(
+        DATA, inputs="x", heads={"price": ph.Regression(loss="poisson", scale="log")}, batch_size=16
+    )
+    (problem,) = feed.check(keras.Model(x, ph.outputs(x, feed))).problems
+    assert str(problem) == (
+        'head `price`: expected a loss for numbers around 0, as scale= makes them, got poisson. Say scale="log" and '
+        'loss="mean_squared_error", or leave scale= out. metrics=["poisson"] gets the units of the column.'
+    )
 
 
 # Half precision --------------------------------------------------------------------------------------------

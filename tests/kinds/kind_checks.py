@@ -20,6 +20,8 @@ class Column:
         self.scanned += 1
         yield from self.pieces
 
+    counting = scan
+
 
 def resolved(kind, *pieces):
     return kind.resolve(Column(*pieces))

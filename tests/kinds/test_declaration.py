@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 import polyhead as ph
 from polyhead.kinds.json_form import from_json, to_json
+from polyhead.kinds.scales import SCALES, NamedScaling
 
 names = st.text(min_size=1, max_size=8)
 labels = st.one_of(
@@ -42,6 +43,15 @@ def commons(draw, **more):
 
 
 @st.composite
+def scales(draw, numbers):
+    """A scale by name, fitted or not."""
+    name = draw(st.sampled_from(SCALES))
+    center = draw(st.lists(st.floats(-1e9, 1e9), min_size=numbers, max_size=numbers))
+    width = draw(st.lists(st.floats(1e-9, 1e9), min_size=numbers, max_size=numbers))
+    return draw(st.sampled_from([name, NamedScaling(name, tuple(center), tuple(width))]))
+
+
+@st.composite
 def kinds(draw):
     several = st.lists(labels, min_size=2, max_size=5, unique=True)
     classes = draw(st.one_of(st.integers(2, 9), several))
@@ -53,6 +63,9 @@ def kinds(draw):
         lambda: ph.Categorical(classes, one_hot=draw(st.booleans()), class_weight=weighed, **common),
         lambda: ph.MultiLabel(classes, class_weight=weighed, **common),
         lambda: ph.Regression(draw(st.integers(1, 4)), **common),
+        lambda: ph.Regression(2, scale=draw(scales(2)), **common),
+        lambda: ph.Map(3, scale=draw(scales(3)), size=draw(sizes), **common),
+        lambda: ph.Array(2, scale=draw(scales(2)), column=common["column"]),
         lambda: ph.Embedding(draw(st.integers(2, 4)), **common),
         lambda: ph.Mask(draw(st.integers(1, 9)), size=draw(sizes), outside=0, **common),
         lambda: ph.Mask(2, values=(0, draw(st.integers(1, 255))), **{**common, "missing": None}),
@@ -111,6 +124,8 @@ def declared():
         "points": ph.Keypoints(2, normalized=True, column_normalized=False, pairs=[(0, 1)]),
         "age": ph.Regression(loss=keras.losses.Huber(delta=0.5), metrics=["mae"]),
         "vector": ph.Embedding(5, weight=0.5),
+        "worth": ph.Regression(column="age", scale="log"),
+        "far": ph.Map(column="depth", scale="robust"),
     }
 
 
@@ -143,7 +158,7 @@ def test_the_file_can_be_read_and_written_by_people(tmp_path):
     path = tmp_path / "pets.json"
     feed().declaration.save(path)
     found = json.loads(path.read_text())
-    assert found["polyhead_declaration"] == 1
+    assert found["polyhead_declaration"] == 2
     assert found["heads"]["box"] == {"kind": "Boxes", "max_boxes": 2, "format": "xywh", "given": "seen"}
     found["heads"]["box"]["max_boxes"] = 3
     path.write_text(json.dumps(found))
@@ -162,8 +177,8 @@ def test_the_file_can_be_read_and_written_by_people(tmp_path):
     ("change", "words"),
     [
         (
-            lambda d: {**d, "polyhead_declaration": 2},
-            "declaration: expected version 1 or older, got 2. A newer polyhead wrote it: install that one.",
+            lambda d: {**d, "polyhead_declaration": 3},
+            "declaration: expected version 2 or older, got 3. A newer polyhead wrote it: install that one.",
         ),
         (lambda d: [d], 'declaration: expected a dict with "polyhead_declaration", got ['),
         (
@@ -232,6 +247,64 @@ def test_a_file_that_is_not_there_or_no_json_is_told(tmp_path):
         path.write_text(text)
         with pytest.raises(ph.DataError, match="pets"):
             ph.Declaration.load(path)
+
+
+def test_a_declaration_of_the_first_version_is_loaded(tmp_path):
+    path = tmp_path / "old.json"
+    heads = {"age": {"kind": "Regression"}, "depth": {"kind": "Map", "scale": 0.5}}
+    path.write_text(
+        json.dumps({"polyhead_declaration": 1, "inputs": {"x": {"kind": "Array"}}, "heads": heads})
+    )
+    assert ph.Declaration.load(path).heads == {"age": ph.Regression(), "depth": ph.Map(scale=0.5)}
+
+
+def test_a_fitted_scale_is_written_in_plain_numbers():
+    form = to_json(feed().heads["worth"], "it")
+    logs = np.log([31.0, 41.0, 51.0])
+    assert form["scale"]["scale"] == {
+        "name": "log",
+        "center": [pytest.approx(logs.mean())],
+        "width": [pytest.approx(logs.std())],
+    }
+
+
+@pytest.mark.parametrize(
+    ("form", "words"),
+    [
+        ({"scale": {}}, "head `y`, scale=: expected a scale as Declaration.save writes it, got {}."),
+        (
+            {"scale": "log"},
+            "head `y`, scale=: expected a value as Declaration.save writes it, got {'scale': 'log'}.",
+        ),
+        (
+            {"scale": {"name": "lag", "center": [0], "width": [1]}},
+            "head `y`, scale=, name: expected one of standard, minmax, robust, log, got 'lag'. "
+            "Did you mean `log`?",
+        ),
+        (
+            {"scale": {"name": "log", "center": [0], "width": [0]}},
+            "head `y`, scale=, width: expected a list of finite numbers above 0, got [0].",
+        ),
+        (
+            {"scale": {"name": "log", "center": [0, 1], "width": [1]}},
+            "head `y`, scale=, width: expected 2 numbers, as center has, got 1.",
+        ),
+        (
+            {"scale": {"name": "log", "center": [0, 1], "width": [1, 1]}},
+            "head `y`, Regression(scale=): expected a scale of 1 number, as the shape says, got a scale of 2.",
+        ),
+        (
+            {"scale": {"own": {"class_name": "Own"}, "low": [0], "high": [1]}},
+            "head `y`, scale=: expected what Keras can load, got 'Own'. Import the module that registers it first, "
+            "with @keras.saving.register_keras_serializable().",
+        ),
+        ("lag", "head `y`, Regression(scale=): expected"),
+    ],
+)
+def test_a_damaged_scale_is_told(form, words):
+    with pytest.raises(ph.ContractError) as error:
+        from_json({"kind": "Regression", "scale": form}, "head `y`")
+    assert str(error.value).startswith(words)
 
 
 def test_a_path_that_cannot_be_written_is_told_and_nothing_is_left(tmp_path):

@@ -11,6 +11,7 @@ from polyhead.errors import ContractError, Problem, place, shown
 from polyhead.kinds import Head, Input
 from polyhead.kinds.declaration import Declaration
 from polyhead.kinds.kind import Kind
+from polyhead.kinds.scales import Scaling
 
 
 def declaration_of(model: Any) -> Declaration:
@@ -41,11 +42,14 @@ def declaration_of(model: Any) -> Declaration:
                 "declaration_of(model)", "a model that ph.compile compiled", shown(type(model).__name__), fix
             )
         )
-    parts = [Declaration.from_dict(json.loads(text)) for text in losses.values()]
+    parts = [
+        one if isinstance(one, Declaration) else Declaration.from_dict(json.loads(one))
+        for one in losses.values()
+    ]
     return Declaration(parts[0].inputs, {name: head for part in parts for name, head in part.heads.items()})
 
 
-def _declared_by_head(model: Any) -> dict[str, str]:
+def _declared_by_head(model: Any) -> dict[str, str | Declaration]:
     compiled = head_losses(model)
     found = {} if compiled is None else compiled.losses
     ordered = sorted(found.items(), key=lambda item: item[1].position)
@@ -89,4 +93,8 @@ def _other_kind(where: str, known: Kind, found: Kind) -> Iterator[Problem]:
         if value is not None and meaning[name] is not None and value != meaning[name]:
             expected = f"{name}={value!r}, as the model was compiled for"
             fix = f"Say {name}={value!r}, as train.on(rows) does. If this column is not like that, convert it first."
+            if isinstance(value, Scaling):
+                fix = (
+                    "It was fitted on other rows: say train.on(rows), or ph.declaration_of(model).feed(rows)."
+                )
             yield Problem(where, expected, f"{name}={meaning[name]!r}", fix, "other-meaning")

@@ -26,7 +26,7 @@ from polyhead.checks.output_rules import (
     judge_inputs,
     judge_labels,
 )
-from polyhead.checks.scale_rules import unscaled
+from polyhead.checks.scale_rules import unscaled, unsuited_losses
 from polyhead.errors import Problem
 from polyhead.keras_bridge.identifiers import unknown_names
 from polyhead.keras_bridge.structure import Structure, at, leaves
@@ -113,6 +113,7 @@ def _judged(
     for name, head in declared.heads.items():
         yield from judge(name, head, applied[name], losses[name], seen.get(name))
         yield from half_precision(name, outputs.get(name))
+    yield from unsuited_losses(declared.heads, losses)
     yield from unscaled(declared.heads, losses, seen, outputs, applied)
     yield from exchanged_heads(declared.heads, applied, seen)
     if compiled:

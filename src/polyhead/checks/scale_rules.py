@@ -1,4 +1,4 @@
-"""Finds heads whose labels are so large that their loss drowns the other heads."""
+"""Finds heads whose labels are so large, or so small, that the loss of one head drowns another."""
 
 from __future__ import annotations
 
@@ -15,7 +15,27 @@ from polyhead.kinds import Head
 from polyhead.kinds.array_statistics import ArrayStatistics
 
 MOST = 100
-"""Warn if a head's first loss is this many times that of all others."""
+"""Warn where the first losses of two heads are more than this many times apart."""
+
+
+_OF_THE_DATA = (
+    "mean_absolute_percentage_error",
+    "mean_squared_logarithmic_error",
+    "poisson",
+)
+"""Losses that mean something for the numbers of the data, and nothing for scaled ones around 0."""
+
+
+def unsuited_losses(heads: Mapping[str, Head], losses: Mapping[str, Loss | None]) -> Iterator[Problem]:
+    """Find losses that need the numbers of the data, of heads whose labels are scaled."""
+    for name, head in heads.items():
+        loss = losses.get(name)
+        if head.scaling is None or loss is None or loss.name not in _OF_THE_DATA:
+            continue
+        fix = 'Say scale="log" and loss="mean_squared_error", or leave scale= out.'
+        fix += f' metrics=["{loss.name}"] gets the units of the column.'
+        expected = "a loss for numbers around 0, as scale= makes them"
+        yield Problem(place(head=name), expected, loss.name, fix, "scaled-loss", warning=True)
 
 
 def unscaled(
@@ -25,7 +45,7 @@ def unscaled(
     outputs: Mapping[str, Any],
     applied: Mapping[str, str | None],
 ) -> Iterator[Problem]:
-    """Find heads whose labels are so far from unit scale that their loss drowns the others.
+    """Find heads whose labels are so far from unit scale that their loss drowns the others, or is drowned.
 
     Args:
         heads: resolved.
@@ -35,27 +55,44 @@ def unscaled(
         applied: their last activations. What is bounded by one has another problem.
     """
     first = {
-        name: head.weight * loss
+        name: loss
         for name, head in heads.items()
-        if (loss := _first_loss(head, losses.get(name), seen.get(name))) is not None
+        if head.weight > 0 and (loss := _first_loss(head, losses.get(name), seen.get(name))) is not None
     }
-    for name, found in first.items():
-        others = sum(loss for other, loss in first.items() if other != name)
-        one = seen.get(name)
-        if not heads[name].quantities or one is None or others <= 0 or found <= MOST * others:
+    for name, loss in first.items():
+        one, head = seen.get(name), heads[name].inner
+        if not head.unit_fix or one is None or loss <= 0:
             continue
         if applied.get(name) in BOUNDED or _begins_there(outputs.get(name), one):
             continue
-        spread = one.deviation or abs(one.mean)
+        apart = {other: _times_apart(name, other, first, heads) for other in first if other != name}
+        other = max(apart, key=lambda key: apart[key], default=name)
+        if apart.get(other, 1.0) <= MOST:
+            continue
+        times, large = f"about {apart[other]:.2g} times", loss > first[other]
+        share = f"its first loss is {times} that of `{other}`"
+        share = share if large else f"the first loss of `{other}` is {times} its own"
         yield Problem(
             place(head=name),
             "labels near unit scale, as other heads are trained beside it",
-            f"a mean of {one.mean:.4g} and a deviation of {one.deviation:.4g}, by which its first loss is about "
-            f"{found / others:.2g} times that of the others",
-            f"Scale the column, ({name} - {one.mean:.4g}) / {spread:.4g}, and undo it after predict.",
+            f"a mean of {one.mean:.4g} and a deviation of {one.deviation:.4g}, by which {share}",
+            head.unit_fix,
             "label-scale",
             warning=True,
         )
+
+
+def _times_apart(name: str, other: str, first: Mapping[str, float], heads: Mapping[str, Head]) -> float:
+    """How many times the first loss of a head is another one's, or the other way round; 1 where it is the nearer to 1.
+
+    The weights of heads are what the user means: they count where they bring losses together, and not where they part
+    them.
+    """
+    one, two = first[name], first[other]
+    if two <= 0 or (heads[other].inner.unit_fix and abs(math.log(one)) < abs(math.log(two))):
+        return 1.0
+    ratios = [one / two, one * heads[name].weight / (two * heads[other].weight)]
+    return max(min(ratios), min(1 / ratio for ratio in ratios))
 
 
 def _first_loss(head: Head, loss: Loss | None, seen: ArrayStatistics | None) -> float | None:

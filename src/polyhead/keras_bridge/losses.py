@@ -11,6 +11,7 @@ import numpy as np
 from keras import ops
 
 from polyhead.errors import ContractError, Problem, place
+from polyhead.kinds.declaration import Declaration
 from polyhead.kinds.keras_objects import serialized
 
 
@@ -36,7 +37,7 @@ class LabeledMean(keras.losses.Loss):
         mean_weight: the mean sample weight over the training rows, at least 0. None divides by the weights of the batch
             instead, in which the weight of a row that is alone in its batch cancels.
         head: the head's name, for errors and to find the head again in a loaded model.
-        declared: the JSON of the declaration of this head and the inputs.
+        declared: the JSON of the declaration of this head and the inputs, or the declaration, where it has no JSON.
         position: of the head among those declared, from 0 on.
     """
 
@@ -46,7 +47,7 @@ class LabeledMean(keras.losses.Loss):
         elementwise: bool = False,
         mean_weight: float | None = None,
         head: str | None = None,
-        declared: str | None = None,
+        declared: str | Declaration | None = None,
         position: int = 0,
         name: str | None = None,
         **kwargs: Any,
@@ -166,13 +167,17 @@ class LabeledMean(keras.losses.Loss):
         return self.measure(y_true, y_pred, sample_weight)[0]
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments that make this loss again."""
+        """The arguments that make this loss again.
+
+        Raises:
+            ContractError: for a declaration that has no JSON.
+        """
         return {
             "loss": serialized(self.loss),
             "elementwise": self.elementwise,
             "mean_weight": self.mean_weight,
             "head": self.head,
-            "declared": self.declared,
+            "declared": self.declared.to_dict() if isinstance(self.declared, Declaration) else self.declared,
             "position": self.position,
             "name": self.name,
         }

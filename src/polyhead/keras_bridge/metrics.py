@@ -135,6 +135,90 @@ class ElementwiseMetric(keras.metrics.Metric):
         return {**super().get_config(), "metric": serialized(self.metric)}
 
 
+@keras.saving.register_keras_serializable("polyhead")
+class UnscaledMetric(keras.metrics.Metric):
+    """A metric in the units of the data, of labels and outputs that are scaled.
+
+    Args:
+        metric: a Keras metric, whose name this has.
+        inverse: the way back, as `Scaling.inverse` gives it.
+    """
+
+    def __init__(
+        self, metric: Any, inverse: Mapping[str, Any], name: str | None = None, dtype: Any = None
+    ) -> None:
+        if isinstance(metric, dict):
+            metric = keras.saving.deserialize_keras_object(metric)
+        super().__init__(name=name or metric.name, dtype=dtype)
+        self.metric = metric
+        self._inverse = {part: np.asarray(value) for part, value in inverse.items()}
+        self._moved = not ignores_shifts(metric)
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        """Count one batch."""
+        y_true, y_pred = (
+            self._unscaled(ops.stop_gradient(ops.convert_to_tensor(y))) for y in (y_true, y_pred)
+        )
+        self.metric.update_state(y_true, y_pred, sample_weight)
+
+    def _unscaled(self, scaled: Any) -> Any:
+        scaled = ops.cast(scaled, "float32")
+        part = {
+            name: ops.convert_to_tensor(value, "float32")
+            for name, value in self._inverse.items()
+            if name != "log"
+        }
+        if "values" in part:
+            return _interpolated(scaled, part["start"], part["step"], part["values"])
+        found = scaled * part["width"]
+        # float32 holds what lies far from 0 coarsely: what both sides have in common stays out where nothing shows it
+        if self._moved or self._inverse["log"]:
+            found = found + part["center"]
+        return ops.expm1(found) if self._inverse["log"] else found
+
+    def reset_state(self) -> None:
+        """Start a new epoch."""
+        self.metric.reset_state()
+
+    def result(self) -> Any:
+        """The value of the metric."""
+        return self.metric.result()
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments that make this metric again."""
+        inverse = {part: value.tolist() for part, value in self._inverse.items()}
+        return {**super().get_config(), "metric": serialized(self.metric), "inverse": inverse}
+
+
+def _interpolated(scaled: Any, start: Any, step: Any, values: Any) -> Any:
+    """Values between the places of a table, of each number along the last axis, and on beyond its ends."""
+    numbers, knots = values.shape
+    at = (scaled - start) / step
+    near = ops.where(ops.isfinite(at), at, ops.zeros_like(at))
+    low = ops.cast(ops.floor(ops.clip(near, 0, knots - 2)), "int32")
+    flat, place = ops.reshape(values, (-1,)), low + ops.arange(numbers, dtype="int32") * knots
+    first, second = ops.take(flat, place), ops.take(flat, place + 1)
+    return first + (at - ops.cast(low, at.dtype)) * (second - first)
+
+
+def ignores_shifts(metric: keras.metrics.Metric) -> bool:
+    """Whether a metric stays what it is where labels and outputs grow by the same number. A copy is tried.
+
+    >>> ignores_shifts(keras.metrics.MeanAbsoluteError()), ignores_shifts(keras.metrics.CosineSimilarity())
+    (True, False)
+    """
+    true, pred = trial()
+    try:
+        found = []
+        for shift in (0.0, 4.0):
+            copy = type(metric).from_config(metric.get_config())
+            copy.update_state(true + shift, pred + shift)
+            found.append(ops.convert_to_numpy(copy.result()))
+        return bool(np.allclose(found[0], found[1], rtol=1e-2))  # R2 of Keras rounds much
+    except Exception:  # a metric of a user may raise anything for rows that are not its own
+        return False
+
+
 def elementwise(metric: keras.metrics.Metric) -> keras.metrics.Metric:
     """A metric that takes a weight for each number of a label; that of masks does."""
     return metric if isinstance(metric, MaskIoU) else ElementwiseMetric(metric)

@@ -1,11 +1,12 @@
 """Kinds of inputs and heads."""
 
+from polyhead.kinds.array import Array
 from polyhead.kinds.binary import Binary
 from polyhead.kinds.boxes import Boxes
 from polyhead.kinds.categorical import Categorical, MultiLabel
 from polyhead.kinds.class_encoding import CLASS_A_STEP
 from polyhead.kinds.head import Head
-from polyhead.kinds.inputs import Array, Image
+from polyhead.kinds.inputs import Image
 from polyhead.kinds.keypoints import Keypoints
 from polyhead.kinds.kind import Input, Kind
 from polyhead.kinds.map import Map

@@ -31,6 +31,11 @@ class Entries:
             yield self._spread(piece, start)
             start += len(piece)
 
+    def counting(self) -> Iterator[Any]:
+        """Entries of the rows that count."""
+        for piece in self._column.counting():
+            yield self._spread(piece, 0)
+
     def about(self) -> About:
         return self._column.about()
 

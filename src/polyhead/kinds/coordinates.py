@@ -71,6 +71,13 @@ class Coordinates(Head):
         return not self.normalized
 
     @property
+    def unit_fix(self) -> str:
+        if self.normalized:
+            return ""
+        column = ", column_normalized=False" if self.column_in_pixels else ""
+        return f"Say ph.{type(self).__name__}(normalized=True{column}): the model then predicts shares of the image."
+
+    @property
     def column_in_pixels(self) -> bool:
         return not (self.normalized if self.column_normalized is None else self.column_normalized)
 

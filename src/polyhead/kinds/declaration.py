@@ -18,7 +18,9 @@ from polyhead.kinds.kind import Input
 if TYPE_CHECKING:
     from polyhead.feed import Feed
 
-VERSION = 1
+VERSION = 2
+"""2: heads and inputs may hold a fitted scale."""
+
 _KEYS = ("polyhead_declaration", "inputs", "heads", "checksum")
 
 

@@ -17,6 +17,7 @@ from polyhead.kinds.in_image import InImage
 from polyhead.kinds.kind import Kind
 from polyhead.kinds.learned_classes import Spellings
 from polyhead.kinds.mixed_labels import Mixing, unmixable
+from polyhead.kinds.scales import Scaling
 
 
 @dataclass(frozen=True, repr=False)
@@ -152,6 +153,21 @@ class Head(Kind, InImage):
         """Whether the user said the unit of its numbers."""
         return False
 
+    @property
+    def unit_fix(self) -> str:
+        """What to say where its labels are far from unit scale; empty for labels without a unit."""
+        return ""
+
+    @property
+    def scaling(self) -> Scaling | None:
+        """The fitted scale of its labels and outputs; None where they are in the units of the data."""
+        return None
+
+    @property
+    def to_be_fitted(self) -> bool:
+        """Whether its scale is not fitted yet."""
+        return False
+
     # Mixed with other rows ------------------------------------------------------------------------
 
     weighs_when_mixed: ClassVar[bool] = False
@@ -227,7 +243,7 @@ class Head(Kind, InImage):
     def describe(self, labels: np.ndarray, counts: np.ndarray) -> str:
         """Describe the distribution of the labels that count."""
         found = ArrayStatistics()
-        found.add(labels, int, counts)
+        found.add(self.unscaled(labels), int, counts)
         if not found.numbers:
             return "no labels"
         return f"{found.low[0]:.4g} to {found.high[0]:.4g}, mean {found.mean:.4g}"
@@ -235,8 +251,15 @@ class Head(Kind, InImage):
     # Predictions -----------------------------------------------------------------------------------
 
     def unscaled(self, outputs: np.ndarray) -> np.ndarray:
-        """Return outputs of the model in the units of the data."""
-        return outputs
+        """Return outputs of the model, or labels, in the units of the data.
+
+        Args:
+            outputs: ``(B, *output_shape)``.
+
+        Returns:
+            The same where no scale was declared, else float64.
+        """
+        return outputs if self.scaling is None else self.scaling.inverse_transform(outputs)
 
     def decode(self, outputs: np.ndarray, logits: bool, views: Views = None) -> dict[str, Answer]:
         """Return what outputs say in the words, units and pixels of the data.

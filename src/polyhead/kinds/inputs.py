@@ -20,97 +20,19 @@ from polyhead.errors import (
     require_size,
     shown,
 )
-from polyhead.kinds.argument_forms import as_dtype, as_shape
+from polyhead.kinds.argument_forms import as_dtype
 from polyhead.kinds.kind import Input, Way
 from polyhead.kinds.missing import (
-    as_float32,
     as_one_array,
     is_dense,
     is_missing,
     plain,
     require_finite,
     require_range,
-    require_whole,
 )
-from polyhead.kinds.mixed_labels import PATCH
 from polyhead.kinds.source_column import Column
 
 Empty = Callable[[tuple[int, ...], Any], np.ndarray]
-
-_INT32 = np.iinfo(np.int32)
-
-
-@dataclass(frozen=True, repr=False)
-class Array(Input):
-    """Numbers of any shape; floats as float32, integers and booleans as int32.
-
-    Attributes:
-        shape: the shape of one row, an int or a tuple; by default as found. A column ``(N,)`` gives rows of
-            shape ``(1,)``.
-        dtype: ``"float32"`` or ``"int32"``; by default by the column's own type.
-        fill: the number put where a value is NaN or None; without it, such a value is an error.
-        column: one column, or several that stand side by side as one vector.
-
-    >>> Array(column=["age", "fare"], fill=0.0)
-    Array(column=['age', 'fare'], fill=0.0)
-    """
-
-    shape: Any = None
-    _: KW_ONLY
-    dtype: Any = None
-    fill: float | None = None
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.dtype is not None:
-            object.__setattr__(self, "dtype", as_dtype(self.dtype))
-            require_choice("Array(dtype=)", self.dtype, ("float32", "int32"), '"float32" or "int32"')
-        if self.fill is not None and not is_number(self.fill):
-            raise ContractError(Problem("Array(fill=)", "a finite number", shown(self.fill)))
-        if self.shape is not None:
-            object.__setattr__(self, "shape", as_shape(self.shape, "Array(shape)"))
-
-    def resolve(self, column: Column) -> Array:
-        values = _as_numbers(column.probe())
-        found = values.shape[1:] or (1,)
-        if self.shape not in (None, found):
-            raise BadValue(None, f"rows of shape {self.shape}", f"rows of shape {found}")
-        return self.fixed(
-            shape=found, dtype=self.dtype or ("float32" if values.dtype.kind == "f" else "int32")
-        )
-
-    def way(self, column: np.ndarray) -> Way | None:
-        if (column.shape[1:] or (1,)) != self.shape or (self.fill is not None and column.dtype.kind == "f"):
-            return None
-        if column.dtype == self.dtype:
-            return "copy"
-        return "cast" if column.dtype == np.uint8 and self.dtype == "float32" else None
-
-    def encode(self, values: Any, check: bool = True) -> np.ndarray:
-        array = _as_numbers(values)
-        if array.shape[1:] != self.shape:
-            if array.ndim == 1 and self.shape == (1,):
-                array = array[:, None]
-            else:
-                raise BadValue(None, f"rows of shape {self.shape}", f"rows of shape {array.shape[1:]}")
-        if self.fill is not None and array.dtype.kind == "f":
-            array = np.where(np.isnan(array), array.dtype.type(self.fill), array)
-        if check:
-            require_finite(array, "finite numbers", "Fix the row, or say Array(fill=0.0) to fill in for NaN.")
-        if self.dtype == "float32":
-            return as_float32(array, check)
-        if check:
-            _require_int32(array)
-        return np.ascontiguousarray(array, np.int32)
-
-    def require_mixable(self, way: str) -> None:
-        expected = "an input that can be mixed"
-        if way == PATCH:
-            fix = "Use ph.MixUp, or ph.Image for what lies in the image as its pixels do."
-            raise BadValue(None, expected, "numbers that have no place in the image", fix)
-        if self.dtype != "float32":
-            fix = 'Say ph.Array(dtype="float32") if they are quantities.'
-            raise BadValue(None, expected, "whole numbers, whose mean is none", fix)
 
 
 @dataclass(frozen=True, repr=False)
@@ -374,27 +296,3 @@ def _image_array(values: Any) -> np.ndarray:
         found = f"rows of shape {array.shape[1:]}, {array.dtype}"
         raise BadValue(None, "images (H, W) or (H, W, C), uint8 or float", found, fix)
     return array[..., None] if array.ndim == 3 else array
-
-
-def _as_numbers(values: Any) -> np.ndarray:
-    values = plain(values)
-    if isinstance(values, np.ndarray) and values.dtype.kind in "iufb":
-        return values
-    for i, value in enumerate(values):
-        if isinstance(value, (str, bytes)):
-            fix = "Turn words into numbers first, with keras.layers.StringLookup or a column of ids."
-            raise BadValue(i, "numbers", shown(value), fix)
-        if is_pillow(value):
-            fix = "Say ph.Image(height, width); for its raw numbers, give np.asarray(image)."
-            raise BadValue(i, "numbers", "an image of Pillow", fix)
-    array = as_one_array([None if is_missing(v) else v for v in values], "numbers")
-    if array.dtype.kind not in "iufb":
-        raise BadValue(None, "numbers", f"a column of {array.dtype}")
-    return array
-
-
-def _require_int32(array: np.ndarray) -> None:
-    fix = 'Say Array(dtype="float32").'
-    require_whole(array, "whole numbers, as the input is int32", fix)
-    if array.dtype.kind != "b" and array.dtype != np.int32:
-        require_range(array, _INT32.min, _INT32.max, "a whole number that fits int32", fix)

@@ -15,10 +15,11 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import Field, fields
 from typing import Any
 
-from polyhead.errors import ContractError, PolyheadError, Problem, plain_scalar, shown, similar
+from polyhead.errors import ContractError, PolyheadError, Problem, hints, plain_scalar, shown, similar
 from polyhead.kinds.head import Head
 from polyhead.kinds.keras_objects import deserialized, serialized
 from polyhead.kinds.kind import Kind
+from polyhead.kinds.scales import NamedScaling, OwnScaling, Scaling
 
 DEEPEST = 12
 """Values inside of each other; no declaration needs as many."""
@@ -30,6 +31,8 @@ _FORMS: dict[str, tuple[type, Callable[[Any], Any], Callable[[Any], Any]]] = {
     "decimal": (decimal.Decimal, str, decimal.Decimal),
 }
 """Name: type, to text, from text; a subclass stands before its base."""
+
+_SCALE_FIX = 'Say scale="standard", "minmax", "robust" or "log", which files can hold.'
 
 
 def to_json(kind: Kind, where: str) -> dict[str, Any]:
@@ -139,6 +142,13 @@ def _to_form(value: Any, where: str, depth: int) -> Any:
         return value
     if isinstance(value, Kind):
         return to_json(value, where)
+    if isinstance(value, NamedScaling):
+        return {"scale": {"name": value.name, "center": list(value.center), "width": list(value.width)}}
+    if isinstance(value, OwnScaling):
+        pair = isinstance(value.scaler, (list, tuple))
+        forms = [_keras_form(one, where, _SCALE_FIX) for one in (value.scaler if pair else [value.scaler])]
+        own = forms if pair else forms[0]
+        return {"scale": {"own": own, "low": list(value.low), "high": list(value.high)}}
     if isinstance(value, list):
         return [_to_form(one, where, depth + 1) for one in value]
     if isinstance(value, tuple):
@@ -180,21 +190,38 @@ def _from_form(form: Any, where: str, depth: int) -> Any:
             raise ContractError(Problem(where, f"a value of the form {name!r}", shown(held))) from None
         if name == "keras":
             return _from_keras_form(held, where)
+        if name == "scale" and isinstance(held, dict):
+            return _from_scale_form(held, where)
     raise ContractError(Problem(where, "a value as Declaration.save writes it", shown(form)))
+
+
+def _from_scale_form(form: dict[str, Any], where: str) -> Scaling:
+    own = form.get("own")
+    forms = own if isinstance(own, list) else [own]
+    made = tuple(_from_keras_form(one, where) for one in forms) if own is not None else ()
+    try:
+        if set(form) == {"own", "low", "high"} and made:
+            return OwnScaling(made if isinstance(own, list) else made[0], form["low"], form["high"])
+        if set(form) == {"name", "center", "width"}:
+            return NamedScaling(form["name"], form["center"], form["width"])
+    except PolyheadError as error:
+        raise ContractError(*(_inside(where, problem) for problem in error.problems)) from None
+    raise ContractError(Problem(where, "a scale as Declaration.save writes it", shown(form)))
 
 
 def _is_pair(form: Any) -> bool:
     return isinstance(form, list) and len(form) == 2
 
 
-def _keras_form(value: Any, where: str) -> Any:
-    """A loss or metric, as Keras has it."""
+def _keras_form(value: Any, where: str, more: str = "") -> Any:
+    """A loss, a metric or a scale of the user's own, as Keras has it; ``more`` is further advice."""
     try:
         found = serialized(value)
         deserialized(found)
     except Exception as error:
         fix = "Decorate its class or function with @keras.saving.register_keras_serializable()."
-        raise ContractError(Problem(where, "what Keras can save and load", shown(value), fix)) from error
+        expected = "what Keras can save and load"
+        raise ContractError(Problem(where, expected, shown(value), hints(more, fix))) from error
     return found
 
 

@@ -23,6 +23,8 @@ from polyhead.kinds.missing import (
 )
 from polyhead.kinds.mixed_labels import BLEND
 from polyhead.kinds.pixels import Pixels, as_pixels
+from polyhead.kinds.scale_fitting import fit_scale, pieces_of
+from polyhead.kinds.scales import Scaling, require_scale
 from polyhead.kinds.source_column import Column
 
 _INTERPOLATIONS = ("bilinear", "nearest")
@@ -45,7 +47,9 @@ class Map(Pixels):
         channels: numbers for each pixel.
         interpolation: between pixels, ``"bilinear"`` or ``"nearest"``; say nearest for sparse maps, as of a lidar, and
             for numbers of which no mean makes sense.
-        scale: what numbers are multiplied by: ``1 / 1000`` makes meters of millimeters, ``1 / 255`` makes 0–1 of bytes.
+        scale: a number changes the unit, also of metrics: ``1 / 1000`` makes meters of millimeters, ``1 / 255`` makes
+            0–1 of bytes; predictions are in the unit of the column. ``"standard"``, ``"minmax"``, ``"robust"``,
+            ``"log"`` or a scale of your own scales each channel for the model alone, as for `Regression`.
         size: ``(height, width)`` of the map; by default as found, and as the image has it where they are files.
 
     >>> labels, there = Map(size=(2, 2), missing=0).encode(np.array([[[0, 5], [2, 1]]]))
@@ -56,7 +60,7 @@ class Map(Pixels):
     channels: int = 1
     _: KW_ONLY
     interpolation: str = "bilinear"
-    scale: float | None = None
+    scale: Any = None
     # no pixel can lack its number
     _whole: bool = field(default=False, init=False, repr=False, compare=False)
     # one weight for each number
@@ -72,12 +76,27 @@ class Map(Pixels):
         require_size("Map(channels)", self.channels)
         expected = " or ".join(f'"{one}"' for one in _INTERPOLATIONS)
         require_choice("Map(interpolation=)", self.interpolation, _INTERPOLATIONS, expected)
-        if self.scale is not None and not (is_number(self.scale) and self.scale):
-            raise ContractError(Problem("Map(scale=)", "a finite number other than 0", shown(self.scale)))
+        if isinstance(self.scale, Real):
+            if not (is_number(self.scale) and self.scale):
+                raise ContractError(Problem("Map(scale=)", "a finite number other than 0", shown(self.scale)))
+        elif self.scale is not None:
+            require_scale(self.scale, "Map(scale=)", self.channels, "a number, ")
 
     @property
     def meaning(self) -> dict[str, Any]:
         return {"scale": self.scale or 1.0}
+
+    @property
+    def unit_fix(self) -> str:
+        return 'Say ph.Map(scale="standard"), which metrics and ph.predict undo.'
+
+    @property
+    def scaling(self) -> Scaling | None:
+        return self.scale if isinstance(self.scale, Scaling) else None
+
+    @property
+    def to_be_fitted(self) -> bool:
+        return self.scale is not None and self.scaling is None and not isinstance(self.scale, Real)
 
     # Shapes ----------------------------------------------------------------------------------------
 
@@ -159,6 +178,8 @@ class Map(Pixels):
         whole = head._sure(column.probe())
         each = self.channels > 1 and not whole if self._each is None else self._each
         head = head.fixed(_whole=whole, _each=each)
+        if head.to_be_fitted:
+            head = head.fixed(scale=fit_scale(head.scale, pieces_of(column, head._numbers), head.channels))
         head.encode(column.probe())
         return head
 
@@ -172,14 +193,19 @@ class Map(Pixels):
         shape = column.shape[1:]
         return "cast" if shape == self.shape or (*shape, 1) == self.shape else None
 
-    def encode(self, values: Any, check: bool = True) -> tuple[np.ndarray, np.ndarray | None]:
-        values = plain(values)
-        assert self.size is not None
+    def _numbers(self, values: Any) -> tuple[np.ndarray, np.ndarray | None]:
         what = f"numbers of shape {self.size if self.channels == 1 else self.shape}"
-        array, there = numbers(values, self.missing, self.shape, what)
+        return numbers(plain(values), self.missing, self.shape, what)
+
+    def encode(self, values: Any, check: bool = True) -> tuple[np.ndarray, np.ndarray | None]:
+        array, there = self._numbers(values)
         if check:
             require_finite(array, "finite numbers", self._inf_fix)
-        labels = as_float32(array if self.scale is None else array * np.float64(self.scale), check)
+        if self.scaling is not None:
+            array = self.scaling.scaled(array, there, check)
+        elif isinstance(self.scale, Real):
+            array = array * np.float64(self.scale)
+        labels = as_float32(array, check)
         if there is None:
             return labels, None
         if self.weight_shape == self.shape:
@@ -191,12 +217,10 @@ class Map(Pixels):
             raise partly_missing("Map", there)
         return labels, rows.reshape(-1, 1, 1)
 
-    def unscaled(self, outputs: np.ndarray) -> np.ndarray:
-        return outputs if self.scale is None else outputs / np.float64(self.scale)
-
     def decode(self, outputs: np.ndarray, logits: bool, views: Views = None) -> dict[str, Answer]:
         found: list[Any] = []
-        for row, view in view_of_each(self.unscaled(outputs), views):
+        unit = self.unscaled(outputs) if not isinstance(self.scale, Real) else outputs / np.float64(self.scale)
+        for row, view in view_of_each(unit, views):
             channels = [
                 one if view is None else view.pixels(one.astype(np.float32), np.nan, self.nearest)
                 for one in np.moveaxis(row, -1, 0)
@@ -220,7 +244,9 @@ class Map(Pixels):
     def default_metrics(self, logits: bool) -> list[Any]:
         import keras
 
-        return [keras.metrics.MeanAbsoluteError(name="mae")]
+        found = [keras.metrics.MeanAbsoluteError(name="mae")]
+        # the loss is then in another unit
+        return found if self.scaling is None else [*found, keras.metrics.RootMeanSquaredError(name="rmse")]
 
     def output(self, features: Any, name: str) -> Any:
         return self.convolved(features, name, self.channels, None)

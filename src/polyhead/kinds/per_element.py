@@ -17,6 +17,7 @@ from polyhead.kinds.learned_classes import Spellings
 from polyhead.kinds.missing import is_dense, is_missing, plain
 from polyhead.kinds.mixed_labels import Mixing, take_places, together
 from polyhead.kinds.output_layers import dense_output, flat_features
+from polyhead.kinds.scales import Scaling
 from polyhead.kinds.source_column import Column
 
 
@@ -113,6 +114,14 @@ class Each(Head):
     @property
     def meaning(self) -> dict[str, Any]:
         return self.head.meaning
+
+    @property
+    def scaling(self) -> Scaling | None:
+        return self.head.scaling
+
+    @property
+    def to_be_fitted(self) -> bool:
+        return self.head.to_be_fitted
 
     @property
     def spellings(self) -> Spellings:

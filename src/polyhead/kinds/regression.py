@@ -22,6 +22,8 @@ from polyhead.kinds.missing import (
 )
 from polyhead.kinds.mixed_labels import PATCH, unmixable
 from polyhead.kinds.output_layers import dense_output, pooled_features
+from polyhead.kinds.scale_fitting import fit_scale, pieces_of
+from polyhead.kinds.scales import UNSCALED, Scaling, require_scale
 from polyhead.kinds.source_column import Column, over
 
 
@@ -35,6 +37,12 @@ class Regression(Head):
         shape: an int or a tuple.
         elementwise: one weight for each number rather than one a row; by default, where rows are missing in
             part.
+        scale: the model predicts scaled numbers, each place of the last axis by the labelled rows of training:
+            ``"standard"`` (mean 0, deviation 1), ``"minmax"`` (0 to 1), ``"robust"`` (median 0, 1 between the
+            quartiles), ``"log"`` (the logarithm of 1 + number, to mean 0 and deviation 1), or your own: an object with
+            ``fit``, ``transform`` and ``inverse_transform`` of ``(rows, n)``, as scikit-learn's, or a pair of
+            functions, as ``(np.sqrt, np.square)``. Labels in batches and losses are scaled; metrics of
+            `polyhead.compile`, `Feed.describe` and `Feed.preview` are in the units of the column.
 
     >>> labels, there = Regression().encode(np.array([1.5, np.nan]))
     >>> labels.tolist(), there.tolist()
@@ -44,6 +52,7 @@ class Regression(Head):
     shape: Any = (1,)
     _: KW_ONLY
     elementwise: bool | None = None
+    scale: Any = None
 
     dtype = "float32"
     quantities: ClassVar[bool] = True
@@ -51,6 +60,24 @@ class Regression(Head):
     def __post_init__(self) -> None:
         super().__post_init__()
         object.__setattr__(self, "shape", as_shape(self.shape, f"{type(self).__name__}(shape)"))
+        if self.scale is not None:
+            require_scale(self.scale, f"{type(self).__name__}(scale=)", self.shape[-1])
+
+    @property
+    def meaning(self) -> dict[str, Any]:
+        return {"scale": UNSCALED if self.scale is None else self.scale}
+
+    @property
+    def unit_fix(self) -> str:
+        return 'Say ph.Regression(scale="standard"), which metrics and ph.predict undo.'
+
+    @property
+    def scaling(self) -> Scaling | None:
+        return self.scale if isinstance(self.scale, Scaling) else None
+
+    @property
+    def to_be_fitted(self) -> bool:
+        return self.scale is not None and self.scaling is None
 
     @property
     def weight_shape(self) -> tuple[int, ...]:
@@ -84,6 +111,8 @@ class Regression(Head):
                 )
             )
             head = head.fixed(elementwise=partly)
+        if head.to_be_fitted:
+            head = head.fixed(scale=fit_scale(head.scale, pieces_of(column, head._numbers), head.shape[-1]))
         head.encode(column.probe())
         return head
 
@@ -96,6 +125,8 @@ class Regression(Head):
         if check:
             fix = "Fix the row, or put NaN where there is no label."
             require_finite(array, "finite numbers", fix)
+        if self.scaling is not None:
+            array = self.scaling.scaled(array, there, check)
         labels = as_float32(array, check)
         if there is None or self.elementwise:
             return labels, there
@@ -122,7 +153,9 @@ class Regression(Head):
     def default_metrics(self, logits: bool) -> list[Any]:
         import keras
 
-        return [keras.metrics.MeanAbsoluteError(name="mae")]
+        found = [keras.metrics.MeanAbsoluteError(name="mae")]
+        # the loss is then in another unit
+        return found if self.scaling is None else [*found, keras.metrics.RootMeanSquaredError(name="rmse")]
 
     def output(self, features: Any, name: str) -> Any:
         return dense_output(pooled_features(features), name, self.shape)
@@ -144,9 +177,13 @@ class Embedding(Regression):
             raise ContractError(
                 Problem("Embedding(elementwise=)", "False, as a vector has one direction", "True")
             )
+        if self.scale is not None:
+            expected = "no scale= for vectors whose direction counts"
+            raise ContractError(Problem("Embedding(scale=)", expected, shown(self.scale), "Leave it out."))
         object.__setattr__(self, "elementwise", False)
 
     weight_forms = ()
+    unit_fix = ""
     first_loss: ClassVar[float | None] = 1.0
     view: ClassVar[str] = "vector"
 

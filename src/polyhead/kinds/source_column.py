@@ -36,6 +36,9 @@ class Column(Protocol):
     def scan(self) -> Iterator[Any]:
         """All rows, in pieces."""
 
+    def counting(self) -> Iterator[Any]:
+        """All rows in which the head it is ``given`` is 1, in pieces; all rows where there is none."""
+
     def about(self) -> About:
         """What its source knows of it."""
 

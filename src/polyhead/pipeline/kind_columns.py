@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -18,10 +18,21 @@ from polyhead.sources.source import Source, row_of
 
 
 class KindColumns:
-    """One or several columns of a source; several are read side by side."""
+    """One or several columns of a source; several are read side by side.
 
-    def __init__(self, source: Source, names: tuple[str, ...]) -> None:
-        self._source, self._names = source, names
+    Args:
+        source: where they are.
+        names: the columns.
+        asked: gives for ids of rows which of them count, bool ``(B,)``; None where all do.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        names: tuple[str, ...],
+        asked: Callable[[np.ndarray], np.ndarray] | None = None,
+    ) -> None:
+        self._source, self._names, self._asked = source, names, asked
 
     def probe(self) -> Any:
         """The first rows."""
@@ -31,11 +42,22 @@ class KindColumns:
         """All rows, in pieces."""
         if len(self._names) == 1:
             yield from (values for _, values in scan(self._source, self._names[0]))
+        else:
+            yield from (values for _, values in self._pieces())
+
+    def counting(self) -> Iterator[Any]:
+        """All rows that count, in pieces."""
+        if self._asked is None:
+            yield from self.scan()
             return
+        for ids, values in self._pieces():
+            yield take(values, np.flatnonzero(self._asked(ids)))
+
+    def _pieces(self) -> Iterator[tuple[np.ndarray, Any]]:
         only = self._source.only(self._names)
         for ids in pieces(only, self._names):
             rows = only.coded(ids)
-            yield as_one_column([rows[name] for name in self._names])
+            yield ids, as_one_column([rows[name] for name in self._names])
 
     def about(self) -> About:
         """What the source says of a single column."""
@@ -72,6 +94,8 @@ class Some:
     def scan(self) -> Iterator[Any]:
         """All of them."""
         yield self._values
+
+    counting = scan
 
     def about(self) -> About:
         """Nothing: a kind was told before."""

@@ -202,7 +202,14 @@ class Labels:
             one = self.given._ready
         else:
             one = self.given._read(ids)
-        return (one.labels[:, 0] == 1) & self.given.counts(one, self.given._wanted(ids, found))
+        return self.given._yes(one, self.given._wanted(ids, found))
+
+    def _yes(self, found: Encoded, wanted: np.ndarray | None) -> np.ndarray:
+        return (found.labels[:, 0] == 1) & self.counts(found, wanted)
+
+    def asks(self, ids: np.ndarray) -> np.ndarray:
+        """The rows in which heads that are given this one count: it is 1 there; bool ``(B,)``."""
+        return self._yes(self._read(ids), self._wanted(ids, {}))
 
     def everything(self) -> Iterator[tuple[Encoded, np.ndarray]]:
         """All rows from the first on, in pieces, and which of their labels count."""

@@ -16,6 +16,7 @@ from polyhead.kinds.sample_weights import weights_key
 from polyhead.pipeline.faults import Faults, wrong_rows_apart
 from polyhead.pipeline.image_pipeline import Scene
 from polyhead.pipeline.kind_columns import KindColumns, Some, unresolved
+from polyhead.pipeline.label_encoder import Labels
 from polyhead.sources.scanning import first_rows
 from polyhead.sources.source import DerivedSource, Source, checked_rows, row_of
 
@@ -159,7 +160,7 @@ def laid_alone(
     return laid, wrong
 
 
-def resolved(source: Source, rows: Source, head: Head, name: str) -> Head:
+def resolved(source: Source, rows: Source, head: Head, name: str, given: Labels | None = None) -> Head:
     """A head as the data resolves it; one that is laid by those of the first rows that are right.
 
     Args:
@@ -167,11 +168,12 @@ def resolved(source: Source, rows: Source, head: Head, name: str) -> Head:
         rows: its labels, as they are encoded.
         head: not resolved.
         name: of the head.
+        given: the labels of the head it is given, if any.
 
     Raises:
         DataError: for a column that cannot be what is declared, with all rows of it that are not.
     """
-    columns = KindColumns(rows, head.columns(name))
+    columns = KindColumns(rows, head.columns(name), None if given is None else given.asks)
     try:
         return head.resolve(columns)
     except BadValue as bad:
@@ -182,7 +184,7 @@ def resolved(source: Source, rows: Source, head: Head, name: str) -> Head:
         ids = rows.ids_of(np.arange(len(values))).tolist()
         wrong = {row for problem in error.problems for row in problem.rows}
         right = [None if row in wrong else value for row, value in zip(ids, values, strict=True)]
-        if wrong and any(value is not None for value in right):
+        if wrong and any(value is not None for value in right) and not head.to_be_fitted:
             with suppress(BadValue):  # others may be wrong in another way
                 return head.resolve(Some(right))
     raise error

@@ -127,7 +127,7 @@ class Resolution:
             else:
                 along = self._along_boxes(name, head)
                 rows = self._source if along is None else along
-                self._add_labels(name, resolved(self._source, rows, head, name), rows)
+                self._add_labels(name, resolved(self._source, rows, head, name, self._given(head)), rows)
         except DataError as error:
             self._errors.extend(error.problems)
         except ContractError as error:
@@ -135,7 +135,7 @@ class Resolution:
 
     def _resolve_in_scene(self, name: str, head: Head, scene: Scene) -> None:
         rows = Laid(scene, name)
-        found = resolved(self._source, rows, scene.heads[name], name)
+        found = resolved(self._source, rows, scene.heads[name], name, self._given(head))
         if found.class_weight == "balanced" and scene.uncovers:
             # by the pixels that were annotated, not by the filler outside of the images
             alone, drawn = scene.drawn(name)

@@ -67,7 +67,7 @@ def _coverage_of(
     ones = []
     for piece, counts in labels.everything():
         here = labels.answered(piece, counts)
-        view.add(piece.labels, counts)
+        view.add(view.head.unscaled(piece.labels), counts)
         if awaited:
             ones.append(here & (piece.labels[:, 0] == 1))
         labeled += int(here.sum())

@@ -22,7 +22,7 @@ class Label:
     """One head's label in one row.
 
     Attributes:
-        value: ``(*shape)``, as the model gets it.
+        value: ``(*shape)``, as the model gets it, but in the units of the data where a scale was declared.
         counts: bool ``(*weight_shape)``: which parts have a weight above 0.
         weight: its sample weight, if that is a single number other than 0 and 1.
         state: `LABELED`, `MISSING`, `UNASKED`, `SILENT` or `EMPTY`.
@@ -107,7 +107,8 @@ def _labels(
     def label(name: str) -> Label:
         if name in found:
             return found[name]
-        head, value = feed.labeled[name], row.labels[name]
+        head = feed.labeled[name]
+        value = head.unscaled(row.labels[name][None])[0]
         weights = np.ones(head.weight_shape, np.float32) if row.weights is None else row.weights[name]
         counts = np.asarray(weights > 0)
         weight = float(weights.flat[0]) if weights.size == 1 else 1.0

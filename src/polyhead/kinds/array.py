@@ -1,0 +1,148 @@
+"""The input of numbers."""
+
+from __future__ import annotations
+
+from dataclasses import KW_ONLY, dataclass
+from typing import Any
+
+import numpy as np
+
+from polyhead.columns.image_values import is_pillow
+from polyhead.errors import BadValue, ContractError, Problem, is_number, require_choice, shown
+from polyhead.kinds.argument_forms import as_dtype, as_shape
+from polyhead.kinds.kind import Input, Way
+from polyhead.kinds.missing import (
+    as_float32,
+    as_one_array,
+    is_missing,
+    plain,
+    require_finite,
+    require_range,
+    require_whole,
+)
+from polyhead.kinds.mixed_labels import PATCH
+from polyhead.kinds.scale_fitting import fit_scale, pieces_of
+from polyhead.kinds.scales import UNSCALED, Scaling, require_scale
+from polyhead.kinds.source_column import Column
+
+_INT32 = np.iinfo(np.int32)
+
+
+@dataclass(frozen=True, repr=False)
+class Array(Input):
+    """Numbers of any shape; floats as float32, integers and booleans as int32.
+
+    Attributes:
+        shape: the shape of one row, an int or a tuple; by default as found. A column ``(N,)`` gives rows of
+            shape ``(1,)``.
+        dtype: ``"float32"`` or ``"int32"``; by default by the column's own type.
+        fill: the number put where a value is NaN or None; without it, such a value is an error.
+        scale: ``"standard"``, ``"minmax"``, ``"robust"``, ``"log"`` or a scale of your own, as for `Regression`: the
+            model gets scaled numbers, each place of the last axis by the rows of training.
+        column: one column, or several that stand side by side as one vector.
+
+    >>> Array(column=["age", "fare"], fill=0.0)
+    Array(column=['age', 'fare'], fill=0.0)
+    """
+
+    shape: Any = None
+    _: KW_ONLY
+    dtype: Any = None
+    fill: float | None = None
+    scale: Any = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.dtype is not None:
+            object.__setattr__(self, "dtype", as_dtype(self.dtype))
+            require_choice("Array(dtype=)", self.dtype, ("float32", "int32"), '"float32" or "int32"')
+        if self.fill is not None and not is_number(self.fill):
+            raise ContractError(Problem("Array(fill=)", "a finite number", shown(self.fill)))
+        if self.shape is not None:
+            object.__setattr__(self, "shape", as_shape(self.shape, "Array(shape)"))
+        if self.scale is None:
+            return
+        require_scale(self.scale, "Array(scale=)", self.shape[-1] if self.shape else None)
+        if self.dtype == "int32":
+            expected = 'dtype="float32", as scale= gives fractions'
+            raise ContractError(Problem("Array(dtype=)", expected, "'int32'", "Leave dtype= out."))
+
+    @property
+    def meaning(self) -> dict[str, Any]:
+        return {"scale": UNSCALED if self.scale is None else self.scale}
+
+    def resolve(self, column: Column) -> Array:
+        values = _as_numbers(column.probe())
+        found = values.shape[1:] or (1,)
+        if self.shape not in (None, found):
+            raise BadValue(None, f"rows of shape {self.shape}", f"rows of shape {found}")
+        scale = self.scale
+        if scale is not None:
+            scale = fit_scale(scale, pieces_of(column, self._present), found[-1])
+        floats = values.dtype.kind == "f" or scale is not None
+        return self.fixed(shape=found, dtype=self.dtype or ("float32" if floats else "int32"), scale=scale)
+
+    def _present(self, values: Any) -> tuple[np.ndarray, None]:
+        """Numbers, NaN where they are missing, whatever `fill` puts there."""
+        array = _as_numbers(values)
+        return array[:, None] if array.ndim == 1 else array, None
+
+    def way(self, column: np.ndarray) -> Way | None:
+        changes = self.scale is not None or (self.fill is not None and column.dtype.kind == "f")
+        if changes or (column.shape[1:] or (1,)) != self.shape:
+            return None
+        if column.dtype == self.dtype:
+            return "copy"
+        return "cast" if column.dtype == np.uint8 and self.dtype == "float32" else None
+
+    def encode(self, values: Any, check: bool = True) -> np.ndarray:
+        array = _as_numbers(values)
+        if array.shape[1:] != self.shape:
+            if array.ndim == 1 and self.shape == (1,):
+                array = array[:, None]
+            else:
+                raise BadValue(None, f"rows of shape {self.shape}", f"rows of shape {array.shape[1:]}")
+        if self.fill is not None and array.dtype.kind == "f":
+            array = np.where(np.isnan(array), array.dtype.type(self.fill), array)
+        if check:
+            require_finite(array, "finite numbers", "Fix the row, or say Array(fill=0.0) to fill in for NaN.")
+        if isinstance(self.scale, Scaling):
+            array = self.scale.scaled(array, None, check)
+        if self.dtype == "float32":
+            return as_float32(array, check)
+        if check:
+            _require_int32(array)
+        return np.ascontiguousarray(array, np.int32)
+
+    def require_mixable(self, way: str) -> None:
+        expected = "an input that can be mixed"
+        if way == PATCH:
+            fix = "Use ph.MixUp, or ph.Image for what lies in the image as its pixels do."
+            raise BadValue(None, expected, "numbers that have no place in the image", fix)
+        if self.dtype != "float32":
+            fix = 'Say ph.Array(dtype="float32") if they are quantities.'
+            raise BadValue(None, expected, "whole numbers, whose mean is none", fix)
+
+
+def _as_numbers(values: Any) -> np.ndarray:
+    values = plain(values)
+    if isinstance(values, np.ndarray) and values.dtype.kind in "iufb":
+        return values
+    for i, value in enumerate(values):
+        if isinstance(value, (str, bytes)):
+            fix = "Turn words into numbers first, with keras.layers.StringLookup or a column of ids."
+            raise BadValue(i, "numbers", shown(value), fix)
+        if is_pillow(value):
+            fix = "Say ph.Image(height, width); for its raw numbers, give np.asarray(image)."
+            raise BadValue(i, "numbers", "an image of Pillow", fix)
+    array = as_one_array([None if is_missing(v) else v for v in values], "numbers")
+    if array.dtype.kind not in "iufb":
+        raise BadValue(None, "numbers", f"a column of {array.dtype}")
+    return array
+
+
+def _require_int32(array: np.ndarray) -> None:
+    fix = 'Say Array(dtype="float32").'
+    require_whole(array, "whole numbers, as the input is int32", fix)
+    if array.dtype.kind != "b" and array.dtype != np.int32:
+        require_range(array, _INT32.min, _INT32.max, "a whole number that fits int32", fix)

@@ -1,0 +1,251 @@
+"""Fits scales in one pass over a column, in memory that does not grow with its rows."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from typing import Any
+
+import numpy as np
+
+from polyhead.columns.values import size, take
+from polyhead.errors import BadValue, shown
+from polyhead.hashing import mixed
+from polyhead.kinds.scales import NamedScaling, OwnScaling, Scaling, is_own, usable_width
+from polyhead.kinds.source_column import Column
+
+SAMPLED_ROWS = 1 << 16
+SAMPLED_NUMBERS = 1 << 22
+"""Quantiles, and scales of the user's own without ``partial_fit``, are of all labelled rows up to 65,536, and of as
+many drawn from more: fewer where rows are long, 4 million numbers in all."""
+
+PIECE_NUMBERS = 1 << 18
+
+
+def fit_scale(scale: Any, pieces: Iterable[np.ndarray], numbers: int) -> Scaling:
+    """Fit a scale.
+
+    Args:
+        scale: one of `SCALES`, or of the user's own; a fitted one stays as it is.
+        pieces: of the column: float64 ``(rows, numbers)``, NaN for a number that is missing.
+        numbers: the length of the last axis.
+
+    Raises:
+        BadValue: for a scale of the user's own that cannot be fitted, or undone.
+
+    >>> fit_scale("minmax", [np.array([[2.0], [np.nan]]), np.array([[6.0]])], 1)
+    NamedScaling('minmax', center=[2], width=[4])
+    """
+    if isinstance(scale, Scaling):
+        return scale
+    if is_own(scale):
+        return _fit_own(scale, pieces, numbers)
+    moments, sample = _Moments(numbers), _SampledRows(numbers) if scale == "robust" else None
+    for rows in _finite_runs(pieces, numbers):
+        if scale == "log":
+            with np.errstate(all="ignore"):
+                rows = np.log1p(rows)
+        moments.add(rows)
+        if sample is not None:
+            sample.add(rows)
+    low, high = moments.low, moments.high
+    if scale == "minmax":
+        return NamedScaling(scale, tuple(low), tuple(usable_width(low, high)))
+    if sample is None:
+        return NamedScaling(scale, tuple(moments.mean), tuple(usable_width(low, high, moments.deviation)))
+    first, median, third = sample.quantiles((0.25, 0.5, 0.75))
+    return NamedScaling(
+        scale, tuple(median), tuple(usable_width(low, high, third - first, moments.deviation))
+    )
+
+
+def pieces_of(
+    column: Column, read: Callable[[Any], tuple[np.ndarray, np.ndarray | None]]
+) -> Iterator[np.ndarray]:
+    """The rows of a column that count, as `fit_scale` takes them.
+
+    Args:
+        column: of labels or of an input.
+        read: gives the numbers ``(B, ..., n)`` of some values, and which of them are there, or None.
+    """
+    for values in column.counting():
+        step = max(1, PIECE_NUMBERS // max(1, size(values) // max(1, len(values)) // 8))
+        for start in range(0, len(values), step):
+            some = values
+            if step < len(values):
+                some = take(values, np.arange(start, min(start + step, len(values))))
+            try:
+                yield _with_nan(*read(some))
+            except BadValue as bad:
+                if bad.index is None:
+                    raise
+                yield from _right_rows(some, read)
+
+
+def _right_rows(
+    values: Any, read: Callable[[Any], tuple[np.ndarray, np.ndarray | None]]
+) -> Iterator[np.ndarray]:
+    """Rows one by one, without those that are not right: they are refused, and named, where they are encoded."""
+    for i in range(len(values)):
+        with suppress(BadValue):
+            yield _with_nan(*read(take(values, np.array([i]))))
+
+
+def _with_nan(numbers: np.ndarray, there: np.ndarray | None) -> np.ndarray:
+    found = np.asarray(numbers, np.float64)
+    found = found if there is None else np.where(there, found, np.nan)
+    return found.reshape(-1, found.shape[-1])
+
+
+def _finite_runs(pieces: Iterable[np.ndarray], numbers: int) -> Iterator[np.ndarray]:
+    """Pieces of few numbers; infinity, which encoding refuses, does not count."""
+    for piece in pieces:
+        if piece.shape[1] != numbers:  # likewise refused
+            continue
+        step = max(1, PIECE_NUMBERS // max(1, piece.shape[1]))
+        for start in range(0, len(piece), step):
+            rows = piece[start : start + step]
+            rows = np.where(np.isfinite(rows), rows, np.nan)
+            yield rows[~np.isnan(rows).all(1)]
+
+
+class _Moments:
+    """Count, mean, deviation and range of each number, piece by piece (Chan, Golub and LeVeque 1979)."""
+
+    def __init__(self, numbers: int) -> None:
+        self._count, self._mean, self._squares = (np.zeros(numbers) for _ in range(3))
+        self._low, self._high = np.full(numbers, np.inf), np.full(numbers, -np.inf)
+
+    def add(self, rows: np.ndarray) -> None:
+        there = np.isfinite(rows)
+        count = there.sum(0)
+        given = np.where(there, rows, 0.0)
+        some = np.maximum(count, 1)
+        mean = given.sum(0) / some
+        squares = np.square(np.where(there, rows - mean, 0.0)).sum(0)
+        apart, total = mean - self._mean, np.maximum(self._count + count, 1)
+        self._squares += squares + np.square(apart) * self._count * count / total
+        self._mean += apart * count / total
+        self._count += count
+        self._low = np.minimum(self._low, np.where(there, rows, np.inf).min(0, initial=np.inf))
+        self._high = np.maximum(self._high, np.where(there, rows, -np.inf).max(0, initial=-np.inf))
+
+    @property
+    def mean(self) -> np.ndarray:
+        return np.clip(self._mean, self.low, self.high)
+
+    @property
+    def low(self) -> np.ndarray:
+        return np.where(self._count > 0, self._low, 0.0)
+
+    @property
+    def high(self) -> np.ndarray:
+        return np.where(self._count > 0, self._high, 0.0)
+
+    @property
+    def deviation(self) -> np.ndarray:
+        found: np.ndarray = np.sqrt(self._squares / np.maximum(self._count, 1))
+        return found
+
+
+class _SampledRows:
+    """All rows, or of many those whose numbers in the column have the smallest hashes: the same for any pieces."""
+
+    def __init__(self, numbers: int) -> None:
+        self._most = max(64, min(SAMPLED_ROWS, SAMPLED_NUMBERS // numbers))
+        self._rows: list[np.ndarray] = [np.zeros((0, numbers))]
+        self._keys: list[np.ndarray] = [np.zeros(0, np.uint64)]
+        self._seen = self._held = 0
+        self._bound = np.uint64(np.iinfo(np.uint64).max)
+
+    def add(self, rows: np.ndarray) -> None:
+        keys = mixed(np.arange(self._seen, self._seen + len(rows), dtype=np.uint64))
+        self._seen += len(rows)
+        kept = keys <= self._bound
+        self._rows.append(rows[kept])
+        self._keys.append(keys[kept])
+        self._held += int(kept.sum())
+        if self._held > 2 * self._most:
+            self._shorten()
+
+    def _shorten(self) -> None:
+        rows, keys = np.concatenate(self._rows), np.concatenate(self._keys)
+        if len(keys) > self._most:
+            first = np.sort(np.argpartition(keys, self._most)[: self._most])
+            rows, keys = rows[first], keys[first]
+            self._bound = keys.max()
+        self._rows, self._keys, self._held = [rows], [keys], len(keys)
+
+    def rows(self) -> np.ndarray:
+        """The rows of the sample, in the order of the column."""
+        self._shorten()
+        return self._rows[0]
+
+    def quantiles(self, shares: tuple[float, ...]) -> np.ndarray:
+        """Quantiles of each number, ``(shares, numbers)``; 0 where there is none."""
+        rows = self.rows()
+        found = np.zeros((len(shares), rows.shape[1]))
+        some = np.isfinite(rows).any(0)
+        if some.any():
+            found[:, some] = np.nanquantile(rows[:, some], shares, axis=0)
+        return found
+
+
+def _fit_own(scale: Any, pieces: Iterable[np.ndarray], numbers: int) -> OwnScaling:
+    """Fit a copy of the user's scale on the rows of which no number is missing."""
+    pair = isinstance(scale, (list, tuple))
+    fresh: Any = tuple(scale) if pair else _unfitted(scale)
+    in_parts = (
+        not pair and fresh is not scale and hasattr(scale, "get_params") and hasattr(fresh, "partial_fit")
+    )
+    moments, sample = _Moments(numbers), _SampledRows(numbers)
+    try:
+        for rows in _finite_runs(pieces, numbers):
+            moments.add(rows)
+            whole = rows[~np.isnan(rows).any(1)]
+            sample.add(whole)
+            if in_parts and len(whole):
+                fresh.partial_fit(whole)
+        kept = sample.rows()
+        if not pair and not (in_parts and len(kept)):
+            fresh.fit(kept if len(kept) else np.zeros((1, numbers)))
+        found = OwnScaling(fresh, tuple(moments.low), tuple(moments.high))
+        _require_inverse(found, kept)
+    except BadValue:
+        raise
+    except Exception as error:  # a scale of the user's own may raise anything
+        fix = "It gets an array of float64 (rows, numbers)."
+        raise BadValue(
+            None, "a scale that can be fitted and undone", f"{type(error).__name__}: {error}", fix
+        ) from error
+    return found
+
+
+def _unfitted(scaler: Any) -> Any:
+    """A copy that was not fitted, as scikit-learn's ``clone`` makes it."""
+    if hasattr(scaler, "get_params"):
+        return type(scaler)(**scaler.get_params(deep=False))
+    return copy.deepcopy(scaler)
+
+
+def _require_inverse(found: OwnScaling, rows: np.ndarray) -> None:
+    """Raise for a scale that does not give numbers back, or not each by itself."""
+    with np.errstate(all="ignore"):
+        scaled = found.transform(rows) if len(rows) else rows
+    right = np.isfinite(scaled).all(1)  # numbers that it cannot take are refused where they are encoded
+    if not right.any():
+        return
+    given, scaled = rows[right], scaled[right]
+    reach = np.array(found.high) - found.low
+    slack = 1e-2 * reach + 1e-6 * np.maximum(np.abs(found.low), np.abs(found.high))
+    for way, expected in (
+        (found.inverse_transform, "a scale whose inverse gives the numbers back"),
+        (found.tabulated, "a scale that takes each number by itself"),
+    ):
+        back = way(scaled)
+        wrong = ~(np.abs(back - given) <= slack)
+        if wrong.mean() > 0.1:
+            row, place = (int(one[0]) for one in np.nonzero(wrong))
+            words = f"{back[row, place]:.6g} for {given[row, place]:.6g} by {shown(found.scaler)}"
+            raise BadValue(None, expected, words)

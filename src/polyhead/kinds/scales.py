@@ -1,0 +1,293 @@
+"""Scales of numbers: what the model predicts in place of the units of the data, and the way back."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from polyhead.errors import (
+    BadValue,
+    ContractError,
+    Problem,
+    is_number,
+    require_choice,
+    shown,
+    similar,
+)
+from polyhead.kinds.missing import first_row
+
+SCALES = ("standard", "minmax", "robust", "log")
+
+KNOTS = 1025
+"""Places at which the inverse of a scale of the user's own is known to metrics, which interpolate between them."""
+
+_CLOSE = 1e-6
+
+
+class Scaling(ABC):
+    """A fitted scale of the numbers along the last axis of labels, inputs or outputs."""
+
+    @property
+    @abstractmethod
+    def numbers(self) -> int:
+        """The length of the last axis."""
+
+    @abstractmethod
+    def transform(self, values: np.ndarray) -> np.ndarray:
+        """Scale numbers of the data, ``(..., numbers)``, to float64 of the same shape."""
+
+    @abstractmethod
+    def inverse_transform(self, scaled: np.ndarray) -> np.ndarray:
+        """Return scaled numbers, ``(..., numbers)``, in the units of the data, as float64 of the same shape."""
+
+    @property
+    @abstractmethod
+    def takes(self) -> str:
+        """The numbers that it can take, for errors."""
+
+    @property
+    @abstractmethod
+    def inverse(self) -> dict[str, Any]:
+        """The way back as plain values, for metrics: a center and a width, or a table."""
+
+    def scaled(self, values: np.ndarray, there: np.ndarray | None, check: bool) -> np.ndarray:
+        """Scale the numbers that are there; others become 0.
+
+        Args:
+            values: ``(B, ..., numbers)``.
+            there: bool of that shape; None where all are.
+            check: raise for numbers that it cannot take.
+
+        Raises:
+            BadValue: for such a number.
+        """
+        with np.errstate(all="ignore"):
+            found = self.transform(np.asarray(values, np.float64))
+        found = found if there is None else np.where(there, found, 0.0)
+        if check:
+            bad = ~np.isfinite(found)
+            row = first_row(bad)
+            if row is not None:
+                fix = 'Say scale="standard", or leave the row out.'
+                raise BadValue(row, self.takes, shown(np.asarray(values)[row][bad[row]].flat[0]), fix)
+        return found
+
+
+@dataclass(frozen=True, eq=False)
+class NamedScaling(Scaling):
+    """A scale by name: ``(number - center) / width``, of ``log(1 + number)`` where it is ``"log"``.
+
+    Two are equal where they differ by no more than rounding: sums over the same rows depend on how they are read.
+
+    Attributes:
+        name: one of `SCALES`.
+        center: what becomes 0, one for each number.
+        width: what becomes 1 on top of it.
+
+    >>> scale = NamedScaling("standard", (250000.0,), (60000.0,))
+    >>> scale.transform(np.array([[310000.0]])), scale.inverse_transform(np.array([[1.0]]))
+    (array([[1.]]), array([[310000.]]))
+    >>> scale
+    NamedScaling('standard', center=[250000], width=[60000])
+    """
+
+    name: str
+    center: tuple[float, ...]
+    width: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        require_choice("name", self.name, SCALES)
+        for word in ("center", "width"):
+            given = getattr(self, word)
+            right = isinstance(given, (list, tuple)) and given and all(map(is_number, given))
+            if not right or (word == "width" and not all(v > 0 for v in given)):
+                expected = "finite numbers" if word == "center" else "finite numbers above 0"
+                raise ContractError(Problem(word, f"a list of {expected}", shown(given)))
+            object.__setattr__(self, word, tuple(float(v) for v in given))
+        if len(self.center) != len(self.width):
+            raise ContractError(
+                Problem("width", f"{len(self.center)} numbers, as center has", f"{len(self.width)}")
+            )
+
+    @property
+    def numbers(self) -> int:
+        return len(self.center)
+
+    def transform(self, values: np.ndarray) -> np.ndarray:
+        given = np.asarray(values, np.float64)
+        found: np.ndarray = ((np.log1p(given) if self.name == "log" else given) - self.center) / self.width
+        return found
+
+    def inverse_transform(self, scaled: np.ndarray) -> np.ndarray:
+        found: np.ndarray = np.asarray(scaled, np.float64) * self.width + self.center
+        return np.expm1(found) if self.name == "log" else found
+
+    @property
+    def takes(self) -> str:
+        return 'numbers above -1, as scale="log" takes log(1 + number)' if self.name == "log" else "numbers"
+
+    @property
+    def inverse(self) -> dict[str, Any]:
+        return {"log": self.name == "log", "center": list(self.center), "width": list(self.width)}
+
+    def __eq__(self, other: Any) -> bool:
+        if not isinstance(other, NamedScaling) or (self.name, self.numbers) != (other.name, other.numbers):
+            return False
+        width = np.array(self.width)
+        near = np.abs(np.array(self.center) - other.center) <= _CLOSE * width
+        return bool(near.all() and (np.abs(width - other.width) <= _CLOSE * width).all())
+
+    def __hash__(self) -> int:
+        return hash((self.name, self.numbers))
+
+    def __repr__(self) -> str:
+        center, width = (", ".join(f"{v:.6g}" for v in part) for part in (self.center, self.width))
+        return f"NamedScaling({self.name!r}, center=[{center}], width=[{width}])"
+
+
+@dataclass(frozen=True, eq=False)
+class OwnScaling(Scaling):
+    """A scale of the user's own, fitted. Two are equal where they do the same to numbers.
+
+    Attributes:
+        scaler: an object with ``transform`` and ``inverse_transform`` of ``(n, numbers)``, as scikit-learn has them,
+            or a pair of functions of arrays of any shape.
+        low: the smallest of each number in the rows it was fitted on.
+        high: the largest.
+    """
+
+    scaler: Any
+    low: tuple[float, ...]
+    high: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        if not is_own(self.scaler):
+            raise ContractError(Problem("scaler", _OWN, shown(self.scaler)))
+        for word in ("low", "high"):
+            given = getattr(self, word)
+            if not (isinstance(given, (list, tuple)) and given and all(map(is_number, given))):
+                raise ContractError(Problem(word, "a list of finite numbers", shown(given)))
+            object.__setattr__(self, word, tuple(float(v) for v in given))
+        if len(self.low) != len(self.high):
+            raise ContractError(Problem("high", f"{len(self.low)} numbers, as low has", f"{len(self.high)}"))
+
+    @property
+    def numbers(self) -> int:
+        return len(self.low)
+
+    def transform(self, values: np.ndarray) -> np.ndarray:
+        return self._applied(0, "transform", values)
+
+    def inverse_transform(self, scaled: np.ndarray) -> np.ndarray:
+        return self._applied(1, "inverse_transform", scaled)
+
+    def _applied(self, place: int, name: str, values: Any) -> np.ndarray:
+        given = np.asarray(values, np.float64)
+        if isinstance(self.scaler, (list, tuple)):
+            found = np.asarray(self.scaler[place](given), np.float64)
+        else:
+            found = np.asarray(getattr(self.scaler, name)(given.reshape(-1, self.numbers)), np.float64)
+        if found.size != given.size:
+            raise BadValue(
+                None,
+                f"a scale whose {name} gives as many numbers as it gets",
+                f"{shown(self.scaler)}: {found.size} of {given.size}",
+            )
+        return found.reshape(given.shape)
+
+    @property
+    def takes(self) -> str:
+        return f"numbers that {shown(self.scaler)} can take"
+
+    @cached_property
+    def inverse(self) -> dict[str, Any]:
+        """The inverse at `KNOTS` places: as far again on both sides as the numbers it was fitted on reach."""
+        with np.errstate(all="ignore"):
+            ends = self.transform(np.array([self.low, self.high]))
+        ends = np.where(np.isfinite(ends), ends, 0.0)
+        least, most = ends.min(0), ends.max(0)
+        span = np.where(most > least, most - least, 1.0)
+        near = np.abs(least) <= 4 * span  # outputs begin at 0
+        start = np.where(near, np.minimum(least - span, 0), least - span)
+        stop = np.where(near, np.maximum(most + span, 0), most + span)
+        places = np.linspace(start, stop, KNOTS)
+        with np.errstate(all="ignore"):
+            values = self.inverse_transform(places)
+        for i in range(self.numbers):  # a logarithm ends somewhere: from there on its last value
+            good = np.isfinite(values[:, i])
+            values[:, i] = np.interp(places[:, i], places[good, i], values[good, i]) if good.any() else 0.0
+        return {
+            "start": start.tolist(),
+            "step": (places[1] - places[0]).tolist(),
+            "values": values.T.tolist(),
+        }
+
+    def __eq__(self, other: Any) -> bool:
+        if not isinstance(other, OwnScaling) or self.numbers != other.numbers:
+            return False
+        return all(np.allclose(self.inverse[part], other.inverse[part], _CLOSE) for part in self.inverse)
+
+    def __hash__(self) -> int:
+        return hash(self.numbers)
+
+    def tabulated(self, scaled: np.ndarray) -> np.ndarray:
+        """The inverse as metrics have it, of ``(n, numbers)``."""
+        table = self.inverse
+        at = (scaled - table["start"]) / table["step"]
+        places = np.arange(KNOTS)
+        columns = [np.interp(at[:, i], places, table["values"][i]) for i in range(self.numbers)]
+        return np.stack(columns, axis=1)
+
+
+class _Unscaled:
+    """The meaning of numbers that no scale changes."""
+
+    def __repr__(self) -> str:
+        return "None"
+
+
+UNSCALED = _Unscaled()
+
+_OWN = "an object with fit, transform and inverse_transform, or a pair of functions"
+
+
+def is_own(scale: Any) -> bool:
+    """Whether a scale is the user's own: an object like those of scikit-learn, or a function and its inverse."""
+    if isinstance(scale, (list, tuple)):
+        return len(scale) == 2 and all(map(callable, scale))
+    ways = ("fit", "transform", "inverse_transform")
+    return not isinstance(scale, type) and all(callable(getattr(scale, way, None)) for way in ways)
+
+
+def require_scale(scale: Any, where: str, numbers: int | None, more: str = "") -> None:
+    """Raise a `ContractError` for what is no scale, fitted or not.
+
+    Args:
+        scale: not None.
+        where: the words that name it in errors.
+        numbers: the length of the last axis, where it is known.
+        more: what else may stand there, for errors.
+    """
+    if isinstance(scale, Scaling):
+        if numbers not in (None, scale.numbers):
+            several = "numbers" if numbers != 1 else "number"
+            expected = f"a scale of {numbers} {several}, as the shape says"
+            raise ContractError(Problem(where, expected, f"a scale of {scale.numbers}"))
+        return
+    if not ((isinstance(scale, str) and scale in SCALES) or is_own(scale)):
+        names = ", ".join(f'"{name}"' for name in SCALES)
+        near = similar(scale, SCALES) if isinstance(scale, str) else ""
+        raise ContractError(Problem(where, f"{names}, {more}{_OWN}", shown(scale), near))
+
+
+def usable_width(low: np.ndarray, high: np.ndarray, *widths: np.ndarray) -> np.ndarray:
+    """The first of several widths that is above 0, each of the numbers for itself; 1 where all are one number."""
+    least = 10 * np.finfo(np.float64).eps * np.maximum(np.abs(low), np.abs(high))
+    found = np.ones_like(low)
+    for width in (high - low, *reversed(widths)):
+        found = np.where((high - low > least) & (width > 0) & np.isfinite(width), width, found)
+    return found
