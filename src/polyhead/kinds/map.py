@@ -219,7 +219,9 @@ class Map(Pixels):
 
     def decode(self, outputs: np.ndarray, logits: bool, views: Views = None) -> dict[str, Answer]:
         found: list[Any] = []
-        unit = self.unscaled(outputs) if not isinstance(self.scale, Real) else outputs / np.float64(self.scale)
+        unit = (
+            self.unscaled(outputs) if not isinstance(self.scale, Real) else outputs / np.float64(self.scale)
+        )
         for row, view in view_of_each(unit, views):
             channels = [
                 one if view is None else view.pixels(one.astype(np.float32), np.nan, self.nearest)
