@@ -231,6 +231,10 @@ class Head(Kind, InImage):
             return "no labels"
         return f"{found.low[0]:.4g} to {found.high[0]:.4g}, mean {found.mean:.4g}"
 
+    def unscaled(self, outputs: np.ndarray) -> np.ndarray:
+        """Return outputs, or labels, in the units of the data."""
+        return outputs
+
     # Keras -----------------------------------------------------------------------------------------
 
     @property
