@@ -61,6 +61,8 @@ if TYPE_CHECKING:
     from polyhead.readers.largest import largest
     from polyhead.readers.voc import read_voc
     from polyhead.readers.yolo import read_yolo
+    from polyhead.results.evaluate import evaluate
+    from polyhead.results.evaluation import Evaluation
     from polyhead.sources.generator import from_generator
     from polyhead.store.reader import open_store
 
@@ -68,7 +70,9 @@ __version__ = "0.1.0"
 
 _LATER = {
     "declaration_of": "polyhead.checks.compiled_declaration",
+    "Evaluation": "polyhead.results.evaluation",
     "Profile": "polyhead.keras_bridge.profile_callback",
+    "evaluate": "polyhead.results.evaluate",
     "examine": "polyhead.doctor.examine",
     "from_generator": "polyhead.sources.generator",
     "largest": "polyhead.readers.largest",
@@ -117,6 +121,7 @@ __all__ = [
     "DataError",
     "Declaration",
     "Embedding",
+    "Evaluation",
     "Feed",
     "Flip",
     "Image",
@@ -141,6 +146,7 @@ __all__ = [
     "StoreError",
     "Translate",
     "declaration_of",
+    "evaluate",
     "examine",
     "from_generator",
     "largest",

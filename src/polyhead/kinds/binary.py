@@ -11,6 +11,7 @@ import numpy as np
 from polyhead.errors import BadValue, ContractError, Problem, as_list, hints, shown, similar
 from polyhead.kinds import class_encoding
 from polyhead.kinds.head import Head
+from polyhead.kinds.judging_classes import BinaryJudge
 from polyhead.kinds.keras_names import BINARY_LOSSES, SIGMOID
 from polyhead.kinds.learnt_classes import spellings
 from polyhead.kinds.missing import as_float32, collapse, first_row, numbers
@@ -123,6 +124,9 @@ class Binary(Head):
     def describe(self, labels: np.ndarray, counts: np.ndarray) -> str:
         kept = labels[counts]
         return f"{kept.mean():.1%} are 1" if kept.size else "no labels"
+
+    def judge(self, name: str, heads: Mapping[str, Head], size: tuple[int, int] | None) -> BinaryJudge:
+        return BinaryJudge(name)
 
     def default_loss(self, logits: bool) -> Any:
         import keras

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass
 from typing import Any, Self
 
@@ -9,6 +10,8 @@ import numpy as np
 
 from polyhead.errors import BadValue, ContractError, Problem, is_number, require_choice, shown
 from polyhead.kinds.coordinates import Coordinates
+from polyhead.kinds.head import Head
+from polyhead.kinds.judging_boxes import CROWD, BoxesJudge, beside_boxes
 from polyhead.kinds.missing import (
     as_float32,
     first_row,
@@ -55,6 +58,7 @@ class Boxes(Coordinates):
     min_visible: float = 0.1
 
     layer = "boxes"
+    hint_columns = ("crowd",)  # which read_coco(crowds="keep") has
     _widths = (4,)
     _may_be_fewer = True
 
@@ -212,6 +216,16 @@ class Boxes(Coordinates):
         unknown = ((labels == UNKNOWN).all((2, 3)) | (mixing.shares == 0)).all(0)
         found[unknown] = UNKNOWN
         return found, take_places(together(parts), places), places
+
+    def judge(self, name: str, heads: Mapping[str, Head], size: tuple[int, int] | None) -> BoxesJudge:
+        return BoxesJudge(name, beside_boxes(name, self.given, heads))
+
+    def also_read(self, name: str, columns: Mapping[str, Any]) -> dict[str, Head]:
+        from polyhead.kinds.binary import Binary
+
+        crowd = columns.get("crowd")
+        known = isinstance(crowd, np.ndarray) and crowd.ndim == 1 and crowd.dtype == bool
+        return {CROWD.format(name): Binary(column="crowd", each=name)} if known else {}
 
     def default_metrics(self, logits: bool) -> list[Any]:
         from polyhead.kinds.iou import BoxIoU

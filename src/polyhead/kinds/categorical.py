@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
 from typing import Any, ClassVar, Self
 
@@ -12,6 +12,7 @@ import numpy as np
 from polyhead.errors import BadValue, ContractError, Problem, hints, shown, similar
 from polyhead.kinds import class_encoding
 from polyhead.kinds.head import Head, coarser
+from polyhead.kinds.judging_classes import CategoricalJudge, MultiLabelJudge
 from polyhead.kinds.keras_names import BINARY_LOSSES, ONE_HOT_LOSSES, SIGMOID, SOFTMAX, SPARSE_LOSSES
 from polyhead.kinds.learnt_classes import known_classes, learn, ordered, spellings
 from polyhead.kinds.missing import (
@@ -159,6 +160,9 @@ class Categorical(Classes):
 
     def describe(self, labels: np.ndarray, counts: np.ndarray) -> str:
         return class_encoding.class_shares(self.names, self.count(labels, counts))
+
+    def judge(self, name: str, heads: Mapping[str, Head], size: tuple[int, int] | None) -> CategoricalJudge:
+        return CategoricalJudge(name, self.names)
 
     def default_loss(self, logits: bool) -> Any:
         import keras
@@ -327,6 +331,9 @@ class MultiLabel(Classes):
 
     def describe(self, labels: np.ndarray, counts: np.ndarray) -> str:
         return class_encoding.class_shares(self.names, self.count(labels, counts)[:, 1], len(labels))
+
+    def judge(self, name: str, heads: Mapping[str, Head], size: tuple[int, int] | None) -> MultiLabelJudge:
+        return MultiLabelJudge(name, self.names)
 
     def default_loss(self, logits: bool) -> Any:
         import keras

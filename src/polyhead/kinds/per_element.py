@@ -12,6 +12,7 @@ from polyhead.errors import BadValue, ContractError, Problem, place, similar
 from polyhead.kinds.box_entries import Entries, as_entries
 from polyhead.kinds.boxes import Boxes
 from polyhead.kinds.head import Head
+from polyhead.kinds.judging import EachJudge
 from polyhead.kinds.learnt_classes import Spellings
 from polyhead.kinds.missing import is_dense, is_missing, plain
 from polyhead.kinds.mixed_labels import Mixing, take_places, together
@@ -325,6 +326,10 @@ class Each(Head):
     def describe(self, labels: np.ndarray, counts: np.ndarray) -> str:
         flat, kept = self._flat(labels, counts)
         return self.head.describe(flat, kept)
+
+    def judge(self, name: str, heads: Mapping[str, Head], size: tuple[int, int] | None) -> EachJudge:
+        inner = self.head.fixed(given=None)  # which speaks of rows
+        return EachJudge(name, inner.judge(name, heads, size))
 
     # Keras -----------------------------------------------------------------------------------------
 

@@ -1,0 +1,1 @@
+"""Outputs back to rows: how good a model is."""
