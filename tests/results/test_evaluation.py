@@ -4,7 +4,8 @@ import pytest
 import polyhead as ph
 from polyhead.kinds.judging_classes import BinaryJudge, CategoricalJudge
 from polyhead.kinds.judging_numbers import EmbeddingJudge
-from polyhead.results.evaluation import Evaluation, Intervals, Metric
+from polyhead.results.bootstrap import Intervals
+from polyhead.results.evaluation import Evaluation, Metric
 
 
 def evaluation(cosines, ids=None, how=None, weights=None):

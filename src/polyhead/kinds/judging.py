@@ -180,6 +180,10 @@ def together_of(parts: Sequence[Items]) -> Items:
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
+_FEW = 32
+"""Of so many groups, sums are faster as a product of matrices."""
+
+
 # Of selections ---------------------------------------------------------------------------------------
 
 
@@ -204,6 +208,8 @@ def grouped(weights: np.ndarray, groups: np.ndarray, count: int) -> np.ndarray:
     >>> grouped(np.array([[1.0, 2, 4], [1, 0, 0]]), np.array([2, 0, 2]), 3).tolist()
     [[2.0, 0.0, 5.0], [0.0, 0.0, 1.0]]
     """
+    if count <= _FEW:
+        return weights @ (groups[:, None] == np.arange(count)).astype(np.float64)
     found = np.zeros((len(weights), count))
     if not len(groups):
         return found

@@ -32,21 +32,21 @@ class Ranking:
         above = np.cumsum(sorted_weights, axis=1)[:, last]
         self.true = np.cumsum(sorted_weights * positive[order], axis=1)[:, last]
         self.false = above - self.true
+        self._gained = np.diff(self.true, axis=1, prepend=0)
         self.positives = (weights * positive).sum(1)
         self.negatives = weights.sum(1) - self.positives
 
     def roc_auc(self) -> np.ndarray:
         """The area under the curve of true over false positives, ``(R,)``; NaN where one class is absent."""
-        true = np.pad(self.true, ((0, 0), (1, 0)))
-        false = np.pad(self.false, ((0, 0), (1, 0)))
-        area = (np.diff(false, axis=1) * (true[:, 1:] + true[:, :-1])).sum(1) / 2
+        gained = np.diff(self.false, axis=1, prepend=0)
+        area = np.einsum("rn,rn->r", gained, self.true) - np.einsum("rn,rn->r", gained, self._gained) / 2
         return ratio(area, self.positives * self.negatives)
 
     def average_precision(self) -> np.ndarray:
         """The sum of precision times gain of recall at each threshold, ``(R,)``; NaN without positives."""
-        gained = np.diff(self.true, axis=1, prepend=0)
-        precision = np.nan_to_num(ratio(self.true, self.true + self.false))
-        return ratio((precision * gained).sum(1), self.positives)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            precision = np.where(self._gained > 0, self.true / (self.true + self.false), 0)
+        return ratio(np.einsum("rn,rn->r", precision, self._gained), self.positives)
 
     def best_f1(self) -> tuple[np.ndarray, np.ndarray]:
         """The best F1 over all thresholds, and the threshold that has it, each ``(R,)``."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -10,7 +12,7 @@ from polyhead.hashing import stream, uniform
 
 Values = dict[str, np.ndarray]
 
-_NUMBERS = 8_000_000
+_NUMBERS = 2_000_000
 """Counts that are in memory at once."""
 
 
@@ -39,15 +41,54 @@ def bootstrap_counts(rows: int, resamples: int, seed: int, width: int = 1) -> It
         yield counts
 
 
-def resampled(
-    measure: Callable[[np.ndarray], Mapping[str, np.ndarray]], chunks: Iterator[np.ndarray]
-) -> Values:
-    """The values of each metric in all samples; ``measure`` gives those of some counts ``(some, rows)``."""
-    found: dict[str, list[np.ndarray]] = {}
-    for counts in chunks:
-        for name, values in measure(counts).items():
-            found.setdefault(name, []).append(values)
-    return {name: np.concatenate(values) for name, values in found.items()}
+@dataclass(frozen=True)
+class Intervals:
+    """How intervals are made.
+
+    Attributes:
+        level: the share of samples that lies in one; None for no intervals.
+        resamples: the number of samples.
+        seed: of the draws.
+    """
+
+    level: float | None
+    resamples: int
+    seed: int
+
+    @property
+    def draws(self) -> tuple[int, int]:
+        """What two evaluations have in common if they have the same samples."""
+        return self.resamples, self.seed
+
+
+class Samples:
+    """The metrics of all heads in each sample, worked out once they are asked for.
+
+    Args:
+        measures: for each head a function that gives the metrics ``(R,)`` of counts ``(R, rows)``.
+        rows: how many there are.
+        width: items that a row has at most, on average.
+        how: how they are drawn.
+    """
+
+    def __init__(
+        self,
+        measures: Mapping[str, Callable[[np.ndarray], Mapping[str, np.ndarray]]],
+        rows: int,
+        width: int,
+        how: Intervals,
+    ) -> None:
+        self._measures, self._rows, self._width, self.how = measures, rows, width, how
+
+    @cached_property
+    def values(self) -> dict[str, Values]:
+        """``{head: {metric: its value in each sample}}``."""
+        found: dict[str, dict[str, list[np.ndarray]]] = {head: {} for head in self._measures}
+        for counts in bootstrap_counts(self._rows, self.how.resamples, self.how.seed, self._width):
+            for head, measure in self._measures.items():
+                for name, values in measure(counts).items():
+                    found[head].setdefault(name, []).append(values)
+        return {head: {name: np.concatenate(v) for name, v in one.items()} for head, one in found.items()}
 
 
 def interval(values: np.ndarray, level: float) -> tuple[float, float]:

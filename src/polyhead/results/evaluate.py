@@ -21,7 +21,8 @@ from polyhead.kinds.declaration import Declaration
 from polyhead.kinds.judging import Items, Judge, Judged, together_of
 from polyhead.kinds.missing import plain
 from polyhead.pipeline import Batch
-from polyhead.results.evaluation import Evaluation, Intervals
+from polyhead.results.bootstrap import Intervals
+from polyhead.results.evaluation import Evaluation
 from polyhead.sources.scanning import first_rows
 
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
 
 from polyhead.errors import ContractError, Problem, require_size, shown, similar
 from polyhead.kinds.judging import Items, Judge
-from polyhead.results.bootstrap import Values, bootstrap_counts, interval, resampled
+from polyhead.results.bootstrap import Intervals, Samples, Values, interval
 from polyhead.results.comparison import Comparison, compared
 from polyhead.results.text_table import short_number, text_table
 
@@ -62,35 +62,22 @@ class HeadEvaluation(dict[str, Metric]):
             ones also the points of the ``curves``.
     """
 
-    def __init__(self, judge: Judge, items: Items, ids: np.ndarray, how: Intervals) -> None:
-        self.judge, self.items_of_rows, self._how = judge, items, how
+    def __init__(self, judge: Judge, items: Items, ids: np.ndarray, samples: Samples) -> None:
+        self.judge, self.items_of_rows, self.ids, self._samples = judge, items, ids, samples
         counts, self._losses = _losses(items, len(ids))
-        self.ids = ids
         self.rows = int((counts > 0).sum())
-        found = self.measured(np.ones((1, len(ids)))) if self.rows else {}
-        sampled = self.resamples if how.level is not None and self.rows else {}
-        nothing = (float("nan"), float("nan"))
-        super().__init__(
-            {
-                name: Metric(
-                    float(values[0]), *(nothing if how.level is None else interval(sampled[name], how.level))
-                )
-                for name, values in found.items()
-            }
-        )
+        level = samples.how.level
+        found = measured(judge, items, np.ones((1, len(ids)))) if self.rows else {}
+        ends = {
+            name: (np.nan, np.nan) if level is None else interval(self.resamples[name], level)
+            for name in found
+        }
+        super().__init__({name: Metric(float(value[0]), *ends[name]) for name, value in found.items()})
 
-    def measured(self, counts: np.ndarray) -> Values:
-        """The metrics where each row counts so many times: of counts ``(R, rows)`` arrays ``(R,)``."""
-        items = self.items_of_rows
-        return self.judge.metrics(items, counts[:, items["row"]] * items["weight"])
-
-    @cached_property
+    @property
     def resamples(self) -> Values:
         """The metrics in each sample of the bootstrap."""
-        return resampled(
-            self.measured,
-            self._how.samples(len(self.ids), 1 + len(self.items_of_rows["row"]) // len(self.ids)),
-        )
+        return self._samples.values[self.judge.name]
 
     @cached_property
     def details(self) -> dict[str, Any]:
@@ -114,30 +101,6 @@ class HeadEvaluation(dict[str, Metric]):
         return (
             f"HeadEvaluation({', '.join(f'{name}={short_number(one.value)}' for name, one in self.items())})"
         )
-
-
-@dataclass(frozen=True)
-class Intervals:
-    """How intervals are made.
-
-    Attributes:
-        level: the share of samples that lies in one; None for no intervals.
-        resamples: the number of samples.
-        seed: of the draws.
-    """
-
-    level: float | None
-    resamples: int
-    seed: int
-
-    @property
-    def draws(self) -> tuple[int, int]:
-        """What two evaluations have in common if they have the same samples."""
-        return self.resamples, self.seed
-
-    def samples(self, rows: int, items: int) -> Iterator[np.ndarray]:
-        """How often each row counts in each sample; ``items`` is how many a row has."""
-        return bootstrap_counts(rows, self.resamples, self.seed, items)
 
 
 class Evaluation(dict[str, HeadEvaluation]):
@@ -166,9 +129,12 @@ class Evaluation(dict[str, HeadEvaluation]):
         self, judges: Mapping[str, Judge], items: Mapping[str, Items], ids: np.ndarray, how: Intervals
     ) -> None:
         self.ids, self._how = ids, how
-        super().__init__(
-            {name: HeadEvaluation(judge, items[name], ids, how) for name, judge in judges.items()}
-        )
+        measures = {
+            n: partial(measured, judge, items[n]) for n, judge in judges.items() if len(items[n]["row"])
+        }
+        width = 1 + max(len(one["row"]) for one in items.values()) // len(ids)
+        samples = Samples(measures, len(ids), width, how)
+        super().__init__({n: HeadEvaluation(judge, items[n], ids, samples) for n, judge in judges.items()})
 
     def __missing__(self, head: str) -> HeadEvaluation:
         raise ContractError(_no_such("head", "evaluation", head, self))
@@ -244,6 +210,11 @@ class Evaluation(dict[str, HeadEvaluation]):
         return text_table(titles, rows)
 
     __repr__ = __str__
+
+
+def measured(judge: Judge, items: Items, counts: np.ndarray) -> Values:
+    """The metrics where each row counts so many times: of counts ``(R, rows)`` arrays ``(R,)``."""
+    return judge.metrics(items, counts[:, items["row"]] * items["weight"])
 
 
 def _losses(items: Items, rows: int) -> tuple[np.ndarray, np.ndarray]:
