@@ -62,6 +62,7 @@ if TYPE_CHECKING:
     from polyhead.readers.voc import read_voc
     from polyhead.readers.yolo import read_yolo
     from polyhead.results.evaluate import evaluate
+    from polyhead.results.evaluate_callback import Evaluate
     from polyhead.results.evaluation import Evaluation
     from polyhead.sources.generator import from_generator
     from polyhead.store.reader import open_store
@@ -70,6 +71,7 @@ __version__ = "0.1.0"
 
 _LATER = {
     "declaration_of": "polyhead.checks.compiled_declaration",
+    "Evaluate": "polyhead.results.evaluate_callback",
     "Evaluation": "polyhead.results.evaluation",
     "Profile": "polyhead.keras_bridge.profile_callback",
     "evaluate": "polyhead.results.evaluate",
@@ -121,6 +123,7 @@ __all__ = [
     "DataError",
     "Declaration",
     "Embedding",
+    "Evaluate",
     "Evaluation",
     "Feed",
     "Flip",

@@ -6,6 +6,7 @@ import pytest
 from sklearn import metrics as sk
 
 import polyhead as ph
+from polyhead.kinds import Head
 
 ROWS = 41
 RNG = np.random.default_rng(4)
@@ -211,6 +212,23 @@ def test_a_model_that_makes_its_loss_itself():
         "evaluate(), head `price`: expected an output of this name, got none. "
         "Let the model return a dict with this name when it predicts."
     )
+
+
+class Own(ph.Regression):
+    """A head of a user's, which does not say how it is judged."""
+
+    def judge(self, name, heads, size):
+        return Head.judge(self, name, heads, size)
+
+
+def test_a_head_of_a_users_own_is_judged_by_its_loss():
+    feed = ph.Feed(DATA, inputs="x", heads={"price": Own(given="sold"), "sold": ph.Binary()}, batch_size=8)
+    x = keras.Input((3,), name="x")
+    model = ph.compile(keras.Model(x, ph.outputs(x, feed)), feed, optimizer="sgd")
+    found = ph.evaluate(model, feed, resamples=20)
+    logged = model.evaluate(feed, verbose=0, return_dict=True)
+    assert found["price"]["loss"].value == pytest.approx(logged["price_loss"], rel=1e-4)
+    assert found["price"].rows == sum(value is True for value in SOLD)
 
 
 @pytest.mark.once

@@ -61,7 +61,7 @@ class Intervals:
         return self.resamples, self.seed
 
 
-class Samples:
+class RowSamples:
     """The metrics of all heads in each sample, worked out once they are asked for.
 
     Args:

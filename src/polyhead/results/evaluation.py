@@ -11,7 +11,7 @@ import numpy as np
 
 from polyhead.errors import ContractError, Problem, require_size, shown, similar
 from polyhead.kinds.judging import Items, Judge
-from polyhead.results.bootstrap import Intervals, Samples, Values, interval
+from polyhead.results.bootstrap import Intervals, RowSamples, Values, interval
 from polyhead.results.comparison import Comparison, compared
 from polyhead.results.text_table import short_number, text_table
 
@@ -62,7 +62,7 @@ class HeadEvaluation(dict[str, Metric]):
             ones also the points of the ``curves``.
     """
 
-    def __init__(self, judge: Judge, items: Items, ids: np.ndarray, samples: Samples) -> None:
+    def __init__(self, judge: Judge, items: Items, ids: np.ndarray, samples: RowSamples) -> None:
         self.judge, self.items_of_rows, self.ids, self._samples = judge, items, ids, samples
         counts, self._losses = _losses(items, len(ids))
         self.rows = int((counts > 0).sum())
@@ -133,7 +133,7 @@ class Evaluation(dict[str, HeadEvaluation]):
             n: partial(measured, judge, items[n]) for n, judge in judges.items() if len(items[n]["row"])
         }
         width = 1 + max(len(one["row"]) for one in items.values()) // len(ids)
-        samples = Samples(measures, len(ids), width, how)
+        samples = RowSamples(measures, len(ids), width, how)
         super().__init__({n: HeadEvaluation(judge, items[n], ids, samples) for n, judge in judges.items()})
 
     def __missing__(self, head: str) -> HeadEvaluation:
