@@ -189,6 +189,25 @@ def test_embedding():
     np.testing.assert_allclose(items["loss"], 1 - cosine)
 
 
+@pytest.mark.parametrize(
+    ("head", "labels", "outputs", "said"),
+    [
+        (ph.Binary(), [[1.0], [1]], [[0.6], [0.4]], [[1.0], [0.0]]),
+        (ph.Categorical(3), [0, 0], [[0.1, 0.2, 0.7], [0.5, 0.3, 0.2]], [2, 0]),
+        (ph.Categorical(2, one_hot=True), [[1.0, 0]], [[0.1, 0.9]], [[0.0, 1.0]]),
+        (ph.MultiLabel(2), [[1.0, 0]], [[0.6, 0.4]], [[1.0, 0.0]]),
+        (ph.Regression(), [[1.0]], [[2.5]], [[2.5]]),
+        (ph.Mask(2, size=(1, 2)), [[[0, 1]]], [[[[0.1, 0.9], [0.8, 0.2]]]], [[[1, 0]]]),
+    ],
+)
+def test_predictions_in_the_form_of_labels(head, labels, outputs, said):
+    one = head.judge("y", {"y": head}, None)
+    found, counts = one.said({"y": Judged.of(head, np.array(labels), np.array(outputs), None)})
+    assert found.tolist() == said
+    assert counts.all()
+    assert counts.shape == (len(labels), *head.weight_shape)
+
+
 def test_sums_by_group():
     weights, groups = RNG.random((5, 50)), RNG.integers(0, 9, 50)
     expected = [np.bincount(groups, one, 12) for one in weights]

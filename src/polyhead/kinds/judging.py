@@ -97,6 +97,11 @@ class Judge(ABC):
         """Return what is not a single number, such as a confusion matrix, over all rows."""
         return {}
 
+    def said(self, answers: Mapping[str, Judged]) -> tuple[np.ndarray, np.ndarray]:
+        """Return what the model predicts in the form of labels, and what of it counts, bool ``(B, *weight_shape)``."""
+        found = answers[self.name]
+        return found.outputs, np.ones(found.weights.shape, bool)
+
 
 class LossJudge(Judge):
     """Judges a head that says no more than its loss.
@@ -138,17 +143,25 @@ class EachJudge(Judge):
         self.name, self.judge, self.less_is_better = name, judge, judge.less_is_better
 
     def look(self, answers: Mapping[str, Judged]) -> Items:
+        items = self.judge.look(self._flat(answers))
+        return {**items, "row": items["row"] // answers[self.name].outputs.shape[1]}
+
+    def _flat(self, answers: Mapping[str, Judged]) -> dict[str, Judged]:
+        """The labels of all boxes, one after the other."""
         found = answers[self.name]
-        rows, places = found.outputs.shape[:2]
-        flat = (a.reshape(rows * places, *a.shape[2:]) for a in (found.labels, found.outputs, found.weights))
-        items = self.judge.look({self.name: Judged(*flat)})
-        return {**items, "row": items["row"] // places}
+        arrays = (found.labels, found.outputs, found.weights)
+        return {self.name: Judged(*(a.reshape(-1, *a.shape[2:]) for a in arrays))}
 
     def metrics(self, items: Items, weights: np.ndarray) -> Metrics:
         return self.judge.metrics(items, weights)
 
     def details(self, items: Items) -> dict[str, Any]:
         return self.judge.details(items)
+
+    def said(self, answers: Mapping[str, Judged]) -> tuple[np.ndarray, np.ndarray]:
+        rows = len(answers[self.name].labels)
+        labels, counts = self.judge.said(self._flat(answers))
+        return tuple(a.reshape(rows, len(a) // rows, *a.shape[1:]) for a in (labels, counts))  # type: ignore[return-value]
 
 
 def row_items(weights: np.ndarray, loss: np.ndarray, **arrays: np.ndarray) -> Items:

@@ -72,11 +72,7 @@ class BoxesJudge(Judge):
         if beside.kind is not None:
             true_kind, kind, known_kind = _kinds(answers[beside.kind])
             known = known & (known_kind | ~there).all(1)
-        score = np.ones(there.shape)
-        if beside.score is not None:
-            score = score * answers[beside.score].outputs.reshape(rows, places)
-        if beside.given is not None:
-            score = score * answers[beside.given].outputs.reshape(rows, -1)[:, :1]
+        score = self._scores(answers)
         row_weight = np.where(there.any(1), ratio((found.weights * there).sum(1), there.sum(1)), 1.0)
         order = np.argsort(-score, axis=1, kind="stable")
         overlap = overlaps(boxes[:, :, None], labels[:, None], crowd[:, None])
@@ -153,6 +149,20 @@ class BoxesJudge(Judge):
                 counted = weights[:, used] * items["by_level"][used, level]
                 found[level, :, one] = average_at_recalls(counted, items["hit"][used, level], labelled)
         return found
+
+    def said(self, answers: Mapping[str, Judged]) -> tuple[np.ndarray, np.ndarray]:
+        boxes, counts = super().said(answers)
+        return boxes, counts & (self._scores(answers) >= 0.5)
+
+    def _scores(self, answers: Mapping[str, Judged]) -> np.ndarray:
+        """The score of each predicted box, ``(B, places)``."""
+        rows, places = answers[self.name].weights.shape
+        score = np.ones((rows, places))
+        if self.beside.score is not None:
+            score = score * answers[self.beside.score].outputs.reshape(rows, places)
+        if self.beside.given is not None:
+            score = score * answers[self.beside.given].outputs.reshape(rows, -1)[:, :1]
+        return score
 
     def details(self, items: Items) -> dict[str, Any]:
         return {"classes": self.beside.classes}

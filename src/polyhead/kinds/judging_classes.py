@@ -50,6 +50,10 @@ class BinaryJudge(Judge):
             "calibration_error": calibration_error(score, label, weights),
         }
 
+    def said(self, answers: Mapping[str, Judged]) -> tuple[np.ndarray, np.ndarray]:
+        outputs, counts = super().said(answers)
+        return (outputs > self.threshold).astype(np.float32), counts
+
     def details(self, items: Items) -> dict[str, Any]:
         label, score, weights = items["label"], items["score"], items["weight"]
         ranking = Ranking(score, label, weights[None])
@@ -109,6 +113,12 @@ class CategoricalJudge(Judge):
         found["calibration_error"] = calibration_error(items["confidence"], right, weights)
         return found | {f"f1[{name}]": of_class[:, i] for i, name in enumerate(self.classes)}
 
+    def said(self, answers: Mapping[str, Judged]) -> tuple[np.ndarray, np.ndarray]:
+        outputs, counts = super().said(answers)
+        ids = outputs.argmax(-1)
+        one_hot = answers[self.name].labels.ndim == outputs.ndim
+        return (np.eye(len(self.classes), dtype=np.float32)[ids] if one_hot else ids), counts
+
     def details(self, items: Items) -> dict[str, Any]:
         count = len(self.classes)
         cells = items["label"] * count + items["said"]
@@ -160,6 +170,10 @@ class MultiLabelJudge(Judge):
         }
         found |= {f"ap[{name}]": precision[i] for i, name in enumerate(self.classes)}
         return found | {f"f1[{name}]": f1[i] for i, name in enumerate(self.classes)}
+
+    def said(self, answers: Mapping[str, Judged]) -> tuple[np.ndarray, np.ndarray]:
+        outputs, counts = super().said(answers)
+        return (outputs > self.threshold).astype(np.float32), counts
 
     def details(self, items: Items) -> dict[str, Any]:
         return {"classes": self.classes}

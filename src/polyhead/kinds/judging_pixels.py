@@ -72,5 +72,9 @@ class MaskJudge(Judge):
                 found |= {f"{name}[{label}]": one[:, i] for i, label in enumerate(self.classes)}
         return found
 
+    def said(self, answers: Mapping[str, Judged]) -> tuple[np.ndarray, np.ndarray]:
+        outputs, counts = super().said(answers)
+        return (outputs > self.threshold).astype(np.float32) if self.binary else outputs.argmax(-1), counts
+
     def details(self, items: Items) -> dict[str, Any]:
         return {"classes": self.classes}

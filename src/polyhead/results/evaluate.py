@@ -59,7 +59,7 @@ def evaluate(
     require_model(model, "evaluate(model)")
     how = _intervals(intervals, resamples, seed)
     found = RowJudges(model, labelled_feed(model, data, declaration, batch_size))
-    return Evaluation(found.judges, *found.look(), how)
+    return Evaluation(found.judges, *found.look(), how, found)
 
 
 def _intervals(level: Any, resamples: Any, seed: Any) -> Intervals:

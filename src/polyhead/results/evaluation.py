@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property, partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from polyhead.errors import ContractError, Problem, require_size, shown, similar
+from polyhead.errors import ContractError, Problem, as_path, require_size, shown, similar
 from polyhead.kinds.judging import Items, Judge
 from polyhead.results.bootstrap import Intervals, RowSamples, Values, interval
 from polyhead.results.comparison import Comparison, compared
@@ -56,6 +58,7 @@ class HeadEvaluation(dict[str, Metric]):
     Attributes:
         rows: how many have a label.
         ids: of all rows.
+        level: of the intervals; None without any.
         items_of_rows: what the judge kept of them.
         details: what is not a single number, as arrays: for heads of classes the ``confusion`` matrix (a row for each
             labelled class, a column for each predicted one) and the bins of the ``reliability`` diagram, for binary
@@ -66,7 +69,7 @@ class HeadEvaluation(dict[str, Metric]):
         self.judge, self.items_of_rows, self.ids, self._samples = judge, items, ids, samples
         counts, self._losses = _losses(items, len(ids))
         self.rows = int((counts > 0).sum())
-        level = samples.how.level
+        level = self.level = samples.how.level
         found = measured(judge, items, np.ones((1, len(ids)))) if self.rows else {}
         ends = {
             name: (np.nan, np.nan) if level is None else interval(self.resamples[name], level)
@@ -85,9 +88,9 @@ class HeadEvaluation(dict[str, Metric]):
         return self.judge.details(self.items_of_rows) if self.rows else {}
 
     def worst(self, n: int) -> list[int]:
-        """The ids of the rows with the largest loss, the largest first."""
+        """The places of the rows with the largest loss, the largest first."""
         order = np.argsort(-np.nan_to_num(self._losses, nan=-np.inf), kind="stable")[:n]
-        return [int(self.ids[i]) for i in order if not np.isnan(self._losses[i])]
+        return [int(i) for i in order if not np.isnan(self._losses[i])]
 
     def loss_of(self, row: int) -> float:
         """The loss of the row with an id; NaN where it has no label."""
@@ -126,9 +129,14 @@ class Evaluation(dict[str, HeadEvaluation]):
     """
 
     def __init__(
-        self, judges: Mapping[str, Judge], items: Mapping[str, Items], ids: np.ndarray, how: Intervals
+        self,
+        judges: Mapping[str, Judge],
+        items: Mapping[str, Items],
+        ids: np.ndarray,
+        how: Intervals,
+        rows: Any = None,
     ) -> None:
-        self.ids, self._how = ids, how
+        self.ids, self._how, self._rows = ids, how, rows
         measures = {
             n: partial(measured, judge, items[n]) for n, judge in judges.items() if len(items[n]["row"])
         }
@@ -154,7 +162,33 @@ class Evaluation(dict[str, HeadEvaluation]):
             ContractError: there is no such head, or ``n`` is no integer of at least 1.
         """
         require_size("worst(n)", n)
-        return self[head].worst(int(n))
+        return [int(self.ids[place]) for place in self[head].worst(int(n))]
+
+    def save(self, path: str | os.PathLike[str], worst: int = 4) -> Path:
+        """Write a page that works without a network: metrics, charts, and the rows with the largest loss.
+
+        Args:
+            path: of the file, ``.html``.
+            worst: rows of each head, with their pictures, labels and predictions; the model predicts them again. 0 for
+                none.
+
+        Returns:
+            The path.
+
+        Raises:
+            ContractError: for another ending, or ``worst`` below 0.
+        """
+        from polyhead.results.evaluation_page import evaluation_page
+
+        require_size("save(worst=)", worst, 0)
+        target = as_path(path, "save(path)")
+        if target.suffix.lower() not in (".html", ".htm"):
+            raise ContractError(
+                Problem("save(path)", "the name of a file that ends in .html", shown(str(path)))
+            )
+        pairs = {name: self._rows.samples(head.worst(int(worst))) for name, head in self.items()}
+        target.write_text(evaluation_page(self, pairs, self._rows.inputs, self._rows.heads), encoding="utf-8")
+        return target
 
     def compare(self, other: Evaluation) -> Comparison:
         """Compare with another model on the same rows, by a paired bootstrap.

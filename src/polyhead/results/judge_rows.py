@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from polyhead.kinds import Head, Image
 from polyhead.kinds.judging import Items, Judge, Judged, together_of
 from polyhead.kinds.missing import plain
 from polyhead.pipeline import Batch
+from polyhead.report.samples import EMPTY, LABELLED, Label, Sample, take_samples
 from polyhead.sources.scanning import first_rows
 
 
@@ -30,6 +32,8 @@ class RowJudges:
 
     Attributes:
         judges: of each head.
+        inputs: of the feed.
+        heads: those of the model.
 
     Raises:
         ContractError: for a model that the feed does not fit.
@@ -44,7 +48,7 @@ class RowJudges:
         if more:  # labels that the model does not predict
             feed = feed.on(feed.source, heads={**heads, **more}, shard=(0, 1))
         size = _image_sizes(feed)
-        self._feed = feed
+        self._feed, self.inputs, self.heads = feed, feed.inputs, heads
         self._outputs = _BatchOutputs(model, heads, structure)
         self.judges: dict[str, Judge] = {
             n: head.judge(n, feed.heads, size(head)) for n, head in heads.items()
@@ -63,6 +67,34 @@ class RowJudges:
             ids.append(batch.ids.copy())
             start += len(batch.ids)
         return {name: together_of(found) for name, found in parts.items()}, np.concatenate(ids)
+
+    def samples(self, rows: Sequence[int]) -> list[tuple[Sample, Sample]]:
+        """Some rows as they are labelled, and as the model predicts them, for their pictures.
+
+        Args:
+            rows: their places in the data; none are found where rows cannot be selected.
+        """
+        feed = self._feed
+        if feed.source.sequential or not len(rows):
+            return []
+        some = feed.on(feed.source.select(list(rows)), shard=(0, 1), workers=0)
+        found = []
+        for batch, labelled in self._with_samples(some, len(rows)):
+            answers = self._outputs.of(batch, feed.heads)
+            said = {name: judge.said(answers) for name, judge in self.judges.items()}
+            for i, one in enumerate(labelled):
+                predicted = {
+                    name: predicted_label(labels[i].astype(feed.heads[name].dtype), counts[i])
+                    for name, (labels, counts) in said.items()
+                }
+                found.append((one, Sample(one.row, one.inputs, predicted)))
+        return found
+
+    @staticmethod
+    def _with_samples(feed: Feed, count: int) -> Iterator[tuple[Batch, list[Sample]]]:
+        labelled = iter(take_samples(feed, count))
+        for batch in feed.batches():
+            yield batch, list(itertools.islice(labelled, len(batch.ids)))
 
 
 def _structure(model: Any, feed: Feed) -> Structure:
@@ -111,6 +143,11 @@ class _BatchOutputs:
                 Problem(f"evaluate(), {place(head=name)}", "an output of this name", "none", fix)
             )
         return np.asarray(output(found, self._paths[name]))
+
+
+def predicted_label(value: np.ndarray, counts: np.ndarray) -> Label:
+    """What is predicted for a row, as its label would be."""
+    return Label(value, counts, None, LABELLED if counts.any() else EMPTY)
 
 
 def _filled_up(array: np.ndarray, rows: int) -> np.ndarray:
