@@ -62,6 +62,9 @@ if TYPE_CHECKING:
     from polyhead.readers.largest import largest
     from polyhead.readers.voc import read_voc
     from polyhead.readers.yolo import read_yolo
+    from polyhead.results.evaluate import evaluate
+    from polyhead.results.evaluate_callback import Evaluate
+    from polyhead.results.evaluation import Evaluation
     from polyhead.results.predict import predict
     from polyhead.sources.generator import from_generator
     from polyhead.store.reader import open_store
@@ -70,7 +73,10 @@ __version__ = "0.1.0"
 
 _LATER = {
     "declaration_of": "polyhead.checks.compiled_declaration",
+    "Evaluate": "polyhead.results.evaluate_callback",
+    "Evaluation": "polyhead.results.evaluation",
     "Profile": "polyhead.keras_bridge.profile_callback",
+    "evaluate": "polyhead.results.evaluate",
     "examine": "polyhead.doctor.examine",
     "from_generator": "polyhead.sources.generator",
     "largest": "polyhead.readers.largest",
@@ -135,6 +141,8 @@ __all__ = [
     "DataError",
     "Declaration",
     "Embedding",
+    "Evaluate",
+    "Evaluation",
     "Feed",
     "Flip",
     "Image",
@@ -159,6 +167,7 @@ __all__ = [
     "StoreError",
     "Translate",
     "declaration_of",
+    "evaluate",
     "examine",
     "from_generator",
     "largest",

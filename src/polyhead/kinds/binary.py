@@ -12,6 +12,7 @@ from polyhead.errors import BadValue, ContractError, Problem, as_list, hints, sh
 from polyhead.kinds import class_encoding
 from polyhead.kinds.answers import Answer, Views, sigmoid
 from polyhead.kinds.head import Head
+from polyhead.kinds.judging_classes import BinaryJudge
 from polyhead.kinds.keras_names import BINARY_LOSSES, SIGMOID
 from polyhead.kinds.learned_classes import spellings
 from polyhead.kinds.missing import as_float32, collapse, first_row, numbers
@@ -128,6 +129,9 @@ class Binary(Head):
     def decode(self, outputs: np.ndarray, logits: bool, views: Views = None) -> dict[str, Answer]:
         found = (sigmoid(outputs) if logits else outputs)[:, 0]
         return {"": Answer(found >= 0.5, "flag"), "probability": Answer(found)}
+
+    def judge(self, name: str, heads: Mapping[str, Head], size: tuple[int, int] | None) -> BinaryJudge:
+        return BinaryJudge(name)
 
     def default_loss(self, logits: bool) -> Any:
         import keras

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass
 from typing import Any, Self
 
@@ -10,6 +11,8 @@ import numpy as np
 from polyhead.errors import BadValue, ContractError, Problem, is_number, require_choice, shown
 from polyhead.kinds.answers import Answer, Views
 from polyhead.kinds.coordinates import Coordinates
+from polyhead.kinds.head import Head
+from polyhead.kinds.judging_boxes import CROWD, BoxesJudge, beside_boxes
 from polyhead.kinds.missing import (
     as_float32,
     first_row,
@@ -59,6 +62,7 @@ class Boxes(Coordinates):
     nms: float | None = None
 
     layer = "boxes"
+    hint_columns = ("crowd",)  # which read_coco(crowds="keep") has
     _widths = (4,)
     _may_be_fewer = True
 
@@ -227,6 +231,16 @@ class Boxes(Coordinates):
             found = self._in_pixels(outputs, views)
             outputs = np.stack([view.boxes(boxes) for view, boxes in zip(views, found, strict=True)])
         return {"": Answer(self.written(outputs))}
+
+    def judge(self, name: str, heads: Mapping[str, Head], size: tuple[int, int] | None) -> BoxesJudge:
+        return BoxesJudge(name, beside_boxes(name, self.given, heads))
+
+    def also_read(self, name: str, columns: Mapping[str, Any]) -> dict[str, Head]:
+        from polyhead.kinds.binary import Binary
+
+        crowd = columns.get("crowd")
+        known = isinstance(crowd, np.ndarray) and crowd.ndim == 1 and crowd.dtype == bool
+        return {CROWD.format(name): Binary(column="crowd", each=name)} if known else {}
 
     def default_metrics(self, logits: bool) -> list[Any]:
         from polyhead.kinds.iou import BoxIoU

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
 from typing import Any, ClassVar, Self
 
@@ -13,6 +13,7 @@ from polyhead.errors import BadValue, ContractError, Problem, hints, shown, simi
 from polyhead.kinds import class_encoding
 from polyhead.kinds.answers import Answer, Views, class_values, sigmoid, softmax
 from polyhead.kinds.head import Head, coarser
+from polyhead.kinds.judging_classes import CategoricalJudge, MultiLabelJudge
 from polyhead.kinds.keras_names import BINARY_LOSSES, ONE_HOT_LOSSES, SIGMOID, SOFTMAX, SPARSE_LOSSES
 from polyhead.kinds.learned_classes import known_classes, learn, ordered, spellings
 from polyhead.kinds.missing import (
@@ -168,6 +169,9 @@ class Categorical(Classes):
             "probability": Answer(found.max(-1)),
             "probabilities": Answer(found),
         }
+
+    def judge(self, name: str, heads: Mapping[str, Head], size: tuple[int, int] | None) -> CategoricalJudge:
+        return CategoricalJudge(name, self.names)
 
     def default_loss(self, logits: bool) -> Any:
         import keras
@@ -345,6 +349,9 @@ class MultiLabel(Classes):
             "probability": Answer([row[some] for row, some in zip(found, kept, strict=True)]),
             "probabilities": Answer(found),
         }
+
+    def judge(self, name: str, heads: Mapping[str, Head], size: tuple[int, int] | None) -> MultiLabelJudge:
+        return MultiLabelJudge(name, self.names)
 
     def default_loss(self, logits: bool) -> Any:
         import keras

@@ -14,6 +14,7 @@ from polyhead.kinds.answers import Answer, Views
 from polyhead.kinds.argument_forms import as_class_weight
 from polyhead.kinds.array_statistics import ArrayStatistics
 from polyhead.kinds.in_image import InImage
+from polyhead.kinds.judging import Judge, LossJudge
 from polyhead.kinds.kind import Kind
 from polyhead.kinds.learned_classes import Spellings
 from polyhead.kinds.mixed_labels import Mixing, unmixable
@@ -63,6 +64,8 @@ class Head(Kind, InImage):
     """Whether ``given=`` may name it: it answers yes or no for each row."""
     first_loss: ClassVar[float | None] = None
     """The approximate default loss of an untrained output, if classes and labels do not tell."""
+    hint_columns: ClassVar[tuple[str, ...]] = ()
+    """Columns that help to judge it, where the source has them; nobody declares them."""
     view: ClassVar[str] = "numbers"
     """Its preview: ``"numbers"``, ``"binary"``, ``"class"``, ``"classes"`` or ``"vector"``, or by its layer."""
 
@@ -274,6 +277,25 @@ class Head(Kind, InImage):
             ``"probability"`` for more.
         """
         return {"": Answer(self.unscaled(outputs))}
+
+    def judge(self, name: str, heads: Mapping[str, Head], size: tuple[int, int] | None) -> Judge:
+        """Return what makes metrics of this head's labels and outputs; by default, of its loss alone.
+
+        Args:
+            name: of this head.
+            heads: all heads by name, resolved, and those of `also_read`.
+            size: (height, width) of the image that the labels lie in, if known.
+        """
+        return LossJudge(name, self)
+
+    def also_read(self, name: str, columns: Mapping[str, Any]) -> dict[str, Head]:
+        """Return heads of further labels by which this one is judged.
+
+        Args:
+            name: of this head.
+            columns: the first value of each of its `hint_columns` that the source has.
+        """
+        return {}
 
     # Keras -----------------------------------------------------------------------------------------
 

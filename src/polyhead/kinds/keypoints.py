@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass
 from typing import Any, Self
 
@@ -10,6 +11,8 @@ import numpy as np
 from polyhead.errors import BadValue, ContractError, Problem, as_list, is_integer, shown
 from polyhead.kinds.answers import Answer, Views
 from polyhead.kinds.coordinates import Coordinates
+from polyhead.kinds.head import Head
+from polyhead.kinds.judging_points import KeypointsJudge
 from polyhead.kinds.missing import as_float32
 from polyhead.kinds.mixed_labels import unmixable
 
@@ -101,6 +104,9 @@ class Keypoints(Coordinates):
         return {
             "": Answer(np.stack([view.points(points) for view, points in zip(views, found, strict=True)]))
         }
+
+    def judge(self, name: str, heads: Mapping[str, Head], size: tuple[int, int] | None) -> KeypointsJudge:
+        return KeypointsJudge(name, self.points, size, self.normalized, self.given)
 
     def default_metrics(self, logits: bool) -> list[Any]:
         import keras

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass, field
 from numbers import Real
 from typing import Any, ClassVar, Self
@@ -10,7 +11,8 @@ import numpy as np
 
 from polyhead.errors import BadValue, ContractError, Problem, is_number, require_choice, require_size, shown
 from polyhead.kinds.answers import Answer, Views, view_of_each
-from polyhead.kinds.head import coarser
+from polyhead.kinds.head import Head, coarser
+from polyhead.kinds.judging_numbers import MapJudge
 from polyhead.kinds.kind import Way
 from polyhead.kinds.missing import (
     as_float32,
@@ -235,6 +237,9 @@ class Map(Pixels):
         if way == BLEND:
             return self.weight_shape
         return self.shape if self.elementwise else self.size
+
+    def judge(self, name: str, heads: Mapping[str, Head], size: tuple[int, int] | None) -> MapJudge:
+        return MapJudge(name, self)
 
     # Keras -----------------------------------------------------------------------------------------
 

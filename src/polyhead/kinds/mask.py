@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass, field
 from functools import cached_property
 from numbers import Real
@@ -15,6 +16,7 @@ from polyhead.kinds import class_encoding
 from polyhead.kinds.answers import Answer, Views, label_masks
 from polyhead.kinds.color_classes import Colors, as_colors
 from polyhead.kinds.head import Head, coarser
+from polyhead.kinds.judging_pixels import MaskJudge
 from polyhead.kinds.keras_names import BINARY_LOSSES, SIGMOID, SOFTMAX, SPARSE_LOSSES
 from polyhead.kinds.kind import Way
 from polyhead.kinds.missing import as_float32, collapse, first_row, numbers, require_range, require_whole
@@ -316,8 +318,7 @@ class Mask(Pixels):
         ids = order[at].astype(np.uint8 if len(ranked) <= 256 else np.int32)
         if there is not None:
             unknown, ids = unknown & there, np.where(there, ids, 0)
-        row = first_row(unknown)
-        if row is not None:
+        if (row := first_row(unknown)) is not None:
             expected, fix = self._wanted(None)
             raise BadValue(row, expected, shown(array[row][unknown[row]].flat[0]), fix)
         return ids
@@ -330,9 +331,8 @@ class Mask(Pixels):
             flat = there.reshape(len(there), -1)
             row = int((flat.any(1) & ~flat.all(1)).argmax())
             fix = "Say Mask(missing=255) and mark such pixels with 255."
-            raise BadValue(
-                row, "a mask without NaN, or all NaN where it is missing", "NaN in some pixels", fix
-            )
+            expected = "a mask without NaN, or all NaN where it is missing"
+            raise BadValue(row, expected, "NaN in some pixels", fix)
         shape = self.weight_shape
         return np.broadcast_to(whole.reshape(-1, *[1] * len(shape)), (len(whole), *shape))
 
@@ -383,12 +383,15 @@ class Mask(Pixels):
     def decode(self, outputs: np.ndarray, logits: bool, views: Views = None) -> dict[str, Answer]:
         return {"": label_masks(outputs, views, self.binary, self.multi, logits, self._outside or 0)}
 
+    def judge(self, name: str, heads: Mapping[str, Head], size: tuple[int, int] | None) -> MaskJudge:
+        return MaskJudge(name, self.names, self.binary)
+
     def default_loss(self, logits: bool) -> Any:
         import keras
 
-        if self.binary:
-            return keras.losses.BinaryCrossentropy(from_logits=logits)
-        return keras.losses.SparseCategoricalCrossentropy(from_logits=logits)
+        losses = keras.losses
+        loss = losses.BinaryCrossentropy if self.binary else losses.SparseCategoricalCrossentropy
+        return loss(from_logits=logits)
 
     def default_metrics(self, logits: bool) -> list[Any]:
         from polyhead.kinds.iou import MaskIoU
@@ -396,5 +399,4 @@ class Mask(Pixels):
         return [MaskIoU(classes=len(self.names), multi=self.binary, from_logits=logits)]
 
     def output(self, features: Any, name: str) -> Any:
-        activation = "sigmoid" if self.binary else "softmax"
-        return self.convolved(features, name, len(self.names), activation)
+        return self.convolved(features, name, len(self.names), self.probabilities[0])

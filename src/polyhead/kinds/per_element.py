@@ -13,6 +13,7 @@ from polyhead.kinds.answers import Answer, Views
 from polyhead.kinds.box_entries import Entries, as_entries
 from polyhead.kinds.boxes import Boxes
 from polyhead.kinds.head import Head
+from polyhead.kinds.judging import EachJudge
 from polyhead.kinds.learned_classes import Spellings
 from polyhead.kinds.missing import is_dense, is_missing, plain
 from polyhead.kinds.mixed_labels import Mixing, take_places, together
@@ -341,6 +342,10 @@ class Each(Head):
         each = None if views is None else [view for view in views for _ in range(self.places)]
         found = self.head.decode(flat, logits, each)
         return {name: answer.per_box(self.places) for name, answer in found.items()}
+
+    def judge(self, name: str, heads: Mapping[str, Head], size: tuple[int, int] | None) -> EachJudge:
+        inner = self.head.fixed(given=None)  # which speaks of rows
+        return EachJudge(name, inner.judge(name, heads, size))
 
     # Keras -----------------------------------------------------------------------------------------
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass
 from typing import Any, ClassVar, Self
 
@@ -11,6 +12,8 @@ from polyhead.errors import BadValue, ContractError, Problem, shown
 from polyhead.kinds.answers import Answer, Views
 from polyhead.kinds.argument_forms import as_shape
 from polyhead.kinds.head import Head, coarser
+from polyhead.kinds.judging import Judge
+from polyhead.kinds.judging_numbers import EmbeddingJudge, RegressionJudge
 from polyhead.kinds.missing import (
     as_float32,
     collapse,
@@ -145,6 +148,10 @@ class Regression(Head):
         found = self.unscaled(outputs)
         return {"": Answer(found[:, 0] if self.shape == (1,) else found)}
 
+    def judge(self, name: str, heads: Mapping[str, Head], size: tuple[int, int] | None) -> Judge:
+        count, columns = int(np.prod(self.shape)), self.columns(name)
+        return RegressionJudge(name, self, columns if len(columns) == count else range(count))
+
     def default_loss(self, logits: bool) -> Any:
         import keras
 
@@ -203,6 +210,9 @@ class Embedding(Regression):
     def mixable(self, way: str) -> tuple[int, ...]:
         fix = "Leave the augmentation out, or the head."
         raise unmixable("vectors whose direction counts: between two of them lies another one", fix)
+
+    def judge(self, name: str, heads: Mapping[str, Head], size: tuple[int, int] | None) -> Judge:
+        return EmbeddingJudge(name)
 
     def default_loss(self, logits: bool) -> Any:
         import keras

@@ -88,7 +88,7 @@ def predict(
     (('id', 'animal', 'animal_probability'), 3)
     """
     require_model(model, "predict(model)")
-    declared = _declared(model, data, declaration)
+    declared = _declaration_for(model, data, declaration)
     rows = data.source if isinstance(data, Feed) else as_rows(data, declared.inputs)
     batch_size = batch_size or (data.batch_size if isinstance(data, Feed) else 32)
     feed = Feed(rows, inputs=declared.inputs, heads={}, batch_size=batch_size, workers=workers)
@@ -108,7 +108,7 @@ def predict(
     return Predictions(declared.heads, path=file)
 
 
-def _declared(model: Any, data: Any, declaration: Any) -> Declaration:
+def _declaration_for(model: Any, data: Any, declaration: Any) -> Declaration:
     if declaration is not None:
         if not isinstance(declaration, Declaration):
             expected = "a ph.Declaration, as feed.declaration"

@@ -1,0 +1,240 @@
+"""How a head is judged: what is kept of each row, and the metrics of any selection of rows.
+
+A judge looks at labels and outputs once, batch by batch, and keeps `Items`: a few numbers for each row, or for each box
+of a row. Metrics are made of these for many selections of rows at a time, so that resampling never runs the model
+again.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from polyhead.kinds.keras_names import SIGMOID
+
+if TYPE_CHECKING:
+    from polyhead.kinds.head import Head
+
+Items = dict[str, np.ndarray]
+"""Arrays with one entry for each item: ``row``, ``weight``, ``loss``, and what a judge keeps besides."""
+
+Metrics = dict[str, np.ndarray]
+"""For each metric its value in each selection, ``(R,)``; NaN where a selection has nothing to say."""
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What a model answered for the rows of a batch, and what is labelled.
+
+    Attributes:
+        labels: ``(B, *shape)``, as the model gets them.
+        outputs: ``(B, *output_shape)``; probabilities where the head predicts some, whether or not the model gives
+            logits.
+        weights: what counts, float64 ``(B, *weight_shape)``: 0 where there is no label.
+    """
+
+    labels: np.ndarray
+    outputs: np.ndarray
+    weights: np.ndarray
+
+    @classmethod
+    def of(cls, head: Head, labels: Any, outputs: Any, weights: Any, logits: bool = False) -> Judged:
+        """The answer of a head, from the arrays of a batch.
+
+        Args:
+            head: resolved.
+            labels: ``(B, *shape)``.
+            outputs: ``(B, *output_shape)``.
+            weights: ``(B, *weight_shape)``, or with fewer axes at their end; None where all count.
+            logits: outputs are logits.
+        """
+        # images of probabilities are large, and all else is small
+        dtype = np.float64 if np.prod(head.output_shape) <= 4096 else np.float32
+        found: Any = np.asarray(outputs, dtype).reshape(len(labels), *head.output_shape)
+        if logits and head.probabilities == SIGMOID:
+            found = np.exp(-np.logaddexp(0, -found))
+        elif logits and head.probabilities:
+            found = np.exp(found - found.max(-1, keepdims=True))
+            found /= found.sum(-1, keepdims=True)
+        shape = (len(labels), *head.weight_shape)
+        given = np.ones(shape) if weights is None else np.asarray(weights, np.float64)
+        given = given.reshape(*given.shape, *[1] * (len(shape) - given.ndim))
+        return cls(np.asarray(labels), found, np.broadcast_to(given, shape))
+
+
+class Judge(ABC):
+    """Makes metrics of what a model answered for one head.
+
+    Attributes:
+        name: of the head.
+        less_is_better: the metrics of which less is better; of all others, more is.
+    """
+
+    name: str
+    less_is_better: Sequence[str] = ()
+
+    @abstractmethod
+    def look(self, answers: Mapping[str, Judged]) -> Items:
+        """Return the items of a batch; ``row`` counts the rows of the batch.
+
+        Rows without a label have no item.
+        """
+
+    @abstractmethod
+    def metrics(self, items: Items, weights: np.ndarray) -> Metrics:
+        """Return the metrics of some selections of rows.
+
+        Args:
+            items: of all batches.
+            weights: float64 ``(R, items)``: how often each item counts in each of ``R`` selections, times its weight.
+        """
+
+    def details(self, items: Items) -> dict[str, Any]:
+        """Return what is not a single number, such as a confusion matrix, over all rows."""
+        return {}
+
+    def said(self, answers: Mapping[str, Judged]) -> tuple[np.ndarray, np.ndarray]:
+        """Return what the model predicts in the form of labels, and what of it counts, bool ``(B, *weight_shape)``."""
+        found = answers[self.name]
+        return found.outputs, np.ones(found.weights.shape, bool)
+
+
+class LossJudge(Judge):
+    """Judges a head that says no more than its loss.
+
+    Args:
+        name: of the head.
+        head: resolved.
+    """
+
+    less_is_better = ("loss",)
+
+    def __init__(self, name: str, head: Head) -> None:
+        self.name, self.head = name, head
+
+    def look(self, answers: Mapping[str, Judged]) -> Items:
+        import keras
+
+        found = answers[self.name]
+        tensors = [keras.ops.convert_to_tensor(a.astype("float32")) for a in (found.labels, found.outputs)]
+        values = np.asarray(
+            keras.ops.convert_to_numpy(self.head.default_loss(False).call(*tensors)), np.float64
+        )
+        weights = np.broadcast_to(by_axes(found.weights, values), values.shape)
+        return row_items(weights, loss=values)
+
+    def metrics(self, items: Items, weights: np.ndarray) -> Metrics:
+        return {"loss": mean_of(items["loss"], weights)}
+
+
+class EachJudge(Judge):
+    """Judges the labels of boxes, each by itself.
+
+    Args:
+        name: of the head.
+        judge: of one label.
+    """
+
+    def __init__(self, name: str, judge: Judge) -> None:
+        self.name, self.judge, self.less_is_better = name, judge, judge.less_is_better
+
+    def look(self, answers: Mapping[str, Judged]) -> Items:
+        items = self.judge.look(self._flat(answers))
+        return {**items, "row": items["row"] // answers[self.name].outputs.shape[1]}
+
+    def _flat(self, answers: Mapping[str, Judged]) -> dict[str, Judged]:
+        """The labels of all boxes, one after the other."""
+        found = answers[self.name]
+        arrays = (found.labels, found.outputs, found.weights)
+        return {self.name: Judged(*(a.reshape(-1, *a.shape[2:]) for a in arrays))}
+
+    def metrics(self, items: Items, weights: np.ndarray) -> Metrics:
+        return self.judge.metrics(items, weights)
+
+    def details(self, items: Items) -> dict[str, Any]:
+        return self.judge.details(items)
+
+    def said(self, answers: Mapping[str, Judged]) -> tuple[np.ndarray, np.ndarray]:
+        rows = len(answers[self.name].labels)
+        labels, counts = self.judge.said(self._flat(answers))
+        return tuple(a.reshape(rows, len(a) // rows, *a.shape[1:]) for a in (labels, counts))  # type: ignore[return-value]
+
+
+def row_items(weights: np.ndarray, loss: np.ndarray, **arrays: np.ndarray) -> Items:
+    """The items of rows that count, one for each row.
+
+    Args:
+        weights: ``(B, ...)``; a row's weight is the mean of its own.
+        loss: ``(B, ...)``, whose weighted mean is the loss of the row.
+        **arrays: ``(B, ...)``.
+    """
+    flat = weights.reshape(len(weights), -1)
+    sums = flat.sum(1)
+    rows = np.flatnonzero(sums > 0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        losses = (np.asarray(loss, np.float64).reshape(len(weights), -1) * flat).sum(1) / sums
+    items = {"row": rows, "weight": flat.mean(1)[rows], "loss": losses[rows]}
+    return {**items, **{name: array[rows] for name, array in arrays.items()}}
+
+
+def by_axes(weights: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Weights with as many axes as values: with more of size 1 at the end, or the mean over those too many."""
+    if weights.ndim > values.ndim:
+        return weights.mean(axis=tuple(range(values.ndim, weights.ndim)))
+    return weights.reshape(*weights.shape, *[1] * (values.ndim - weights.ndim))
+
+
+def together_of(parts: Sequence[Items]) -> Items:
+    """The items of several batches, one after the other."""
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+_FEW = 32
+"""Of so many groups, sums are faster as a product of matrices."""
+
+
+# Of selections ---------------------------------------------------------------------------------------
+
+
+def ratio(above: np.ndarray, below: np.ndarray) -> np.ndarray:
+    """A quotient, NaN where nothing counts.
+
+    >>> ratio(np.array([1.0, 0.0]), np.array([2.0, 0.0])).tolist()
+    [0.5, nan]
+    """
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.where(below > 0, above / below, np.nan)
+
+
+def mean_of(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """The weighted mean of values ``(n,)`` in each selection ``(R, n)``."""
+    return ratio(weights @ values, weights.sum(1))
+
+
+def grouped(weights: np.ndarray, groups: np.ndarray, count: int) -> np.ndarray:
+    """The sums of weights ``(R, n)`` by group, ``(R, count)``.
+
+    >>> grouped(np.array([[1.0, 2, 4], [1, 0, 0]]), np.array([2, 0, 2]), 3).tolist()
+    [[2.0, 0.0, 5.0], [0.0, 0.0, 1.0]]
+    """
+    if count <= _FEW:
+        return weights @ (groups[:, None] == np.arange(count)).astype(np.float64)
+    found = np.zeros((len(weights), count))
+    if not len(groups):
+        return found
+    order = np.argsort(groups, kind="stable")
+    ranked = groups[order]
+    starts = np.flatnonzero(np.r_[True, ranked[1:] != ranked[:-1]])
+    found[:, ranked[starts]] = np.add.reduceat(weights[:, order], starts, axis=1)
+    return found
+
+
+def nan_mean(values: Sequence[np.ndarray] | np.ndarray) -> np.ndarray:
+    """The mean over the first axis of what is not NaN; NaN where all is."""
+    found = np.asarray(values, np.float64)
+    there = ~np.isnan(found)
+    return ratio(np.where(there, found, 0).sum(0), there.sum(0))

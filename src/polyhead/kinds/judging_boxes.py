@@ -1,0 +1,293 @@
+"""How boxes are judged: mean average precision by the rules of COCO, and intersection over union."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from polyhead.kinds.judging import Items, Judge, Judged, Metrics, mean_of, nan_mean, ratio
+
+LEVELS_OF_IOU = np.linspace(0.5, 0.95, 10)
+"""The overlaps from which on a box counts as found."""
+
+_RECALLS = np.linspace(0, 1, 101)
+_MOST_PREDICTED = 100
+"""Of more predicted boxes of one class in a row, the ones with the highest scores count, as in COCO."""
+
+CROWD = "{}: crowd"
+"""The name of the labels that say which boxes of a head stand for many objects."""
+
+_PREDICTED, _LABELLED, _PLACE = 0, 1, 2
+"""What an item is: a predicted box, a labelled one, or the two of one place."""
+
+
+@dataclass(frozen=True)
+class BoxHeads:
+    """The heads that say more about the boxes of a head.
+
+    Attributes:
+        score: the head that says for each place whether there is a box.
+        given: the head that says whether there is any in the row.
+        kind: the head of the class of each box.
+        crowd: labels that say whether a box stands for many objects.
+        classes: the classes of ``kind``.
+    """
+
+    score: str | None = None
+    given: str | None = None
+    kind: str | None = None
+    crowd: str | None = None
+    classes: tuple[Any, ...] = ()
+
+
+class BoxesJudge(Judge):
+    """Judges boxes by COCO's mean average precision, and by the overlap of label and prediction in each place.
+
+    A box's score is the probability of its presence, times that of ``given``; 1 if no head says it. A row without
+    boxes counts as well: what is predicted there is wrong. A box around a crowd is no label, and what lies in it is
+    not wrong.
+
+    Args:
+        name: of the head.
+        beside: the other heads that say something about its boxes.
+    """
+
+    def __init__(self, name: str, beside: BoxHeads) -> None:
+        self.name, self.beside = name, beside
+
+    def look(self, answers: Mapping[str, Judged]) -> Items:
+        found, beside = answers[self.name], self.beside
+        labels, boxes = found.labels.astype(np.float64), found.outputs
+        there = found.weights > 0
+        known, empty = self._known(answers, there)
+        there = there & known[:, None] & ~empty[:, None]
+        rows, places = there.shape
+        crowd = np.zeros(there.shape, bool)
+        if beside.crowd is not None:
+            crowd = answers[beside.crowd].labels.reshape(rows, places) > 0.5
+        true_kind, kind = np.zeros(there.shape, int), np.zeros(there.shape, int)
+        if beside.kind is not None:
+            true_kind, kind, known_kind = _kinds(answers[beside.kind])
+            known = known & (known_kind | ~there).all(1)
+        score = self._scores(answers)
+        row_weight = np.where(there.any(1), ratio((found.weights * there).sum(1), there.sum(1)), 1.0)
+        order = np.argsort(-score, axis=1, kind="stable")
+        overlap = overlaps(boxes[:, :, None], labels[:, None], crowd[:, None])
+        hit, ignored, partner = matched(
+            np.take_along_axis(overlap, order[..., None], 1),
+            np.take_along_axis(kind, order, 1),
+            np.where(there, true_kind, -1),
+            crowd,
+        )
+        partner_weight = np.take_along_axis(found.weights[:, None], partner, 2)
+        weight = np.where(hit, partner_weight, row_weight[:, None, None])
+        predicted = known[:, None] & _few_enough(kind, order)
+        placed = np.einsum(
+            "bpp->bp", overlaps(boxes[:, :, None], labels[:, None], np.zeros((rows, 1, places), bool))
+        )
+        said = np.take_along_axis(score, order, 1)
+        scored = beside.score is not None or beside.given is not None
+        loss = np.where(empty[:, None] & scored, said, np.nan)
+        at = {
+            _PREDICTED: (predicted, np.take_along_axis(kind, order, 1), said, np.ones_like(score), loss),
+            _LABELLED: (
+                known[:, None] & there & ~crowd,
+                true_kind,
+                score,
+                found.weights,
+                np.full_like(score, np.nan),
+            ),
+            _PLACE: (there & ~crowd, true_kind, placed, found.weights, 1 - placed * score),
+        }
+        parts = [_items(what, *part, hit, ignored, weight) for what, part in at.items()]
+        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+    def _known(self, answers: Mapping[str, Judged], there: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The rows of which the boxes are known, and those that are known to have none, each bool ``(B,)``."""
+        labels = answers[self.name].labels
+        unknown = (labels == -1).all((1, 2)) | ((labels != 0).any((1, 2)) & ~there.any(1))
+        if self.beside.score is not None:
+            unknown |= ~(answers[self.beside.score].weights.reshape(len(labels), -1) > 0).any(1)
+        if self.beside.given is None:
+            return ~unknown, ~unknown & ~there.any(1)
+        given = answers[self.beside.given]
+        said = given.weights.reshape(len(labels), -1)[:, 0] > 0
+        empty = said & (given.labels.reshape(len(labels), -1)[:, 0] < 0.5)
+        return said & (empty | ~unknown), empty
+
+    def metrics(self, items: Items, weights: np.ndarray) -> Metrics:
+        place = items["what"] == _PLACE
+        precision = self._average_precision(items, weights)
+        found = {
+            "map": nan_mean(nan_mean(precision).T),
+            "map_50": nan_mean(precision[0].T),
+            "iou": mean_of(items["score"][place], weights[:, place]),
+        }
+        if len(self.beside.classes) > 1:
+            found |= {
+                f"ap[{name}]": nan_mean(precision[:, :, i]) for i, name in enumerate(self.beside.classes)
+            }
+        return found
+
+    def _average_precision(self, items: Items, weights: np.ndarray) -> np.ndarray:
+        """The average precision ``(levels, R, classes)``; NaN for a class without a label."""
+        count = max(1, len(self.beside.classes))
+        found = np.full((len(LEVELS_OF_IOU), len(weights), count), np.nan)
+        what, kind = items["what"], items["kind"]
+        predicted = np.flatnonzero(what == _PREDICTED)
+        # by row first, as the batches came
+        predicted = predicted[np.lexsort((items["rank"][predicted], items["row"][predicted]))]
+        predicted = predicted[np.argsort(-items["score"][predicted], kind="stable")]
+        for one in range(count):
+            labelled = weights[:, (what == _LABELLED) & (kind == one)].sum(1)
+            some = predicted[kind[predicted] == one]
+            for level in range(len(LEVELS_OF_IOU)):
+                used = some[~items["ignored"][some, level]]
+                counted = weights[:, used] * items["by_level"][used, level]
+                found[level, :, one] = average_at_recalls(counted, items["hit"][used, level], labelled)
+        return found
+
+    def said(self, answers: Mapping[str, Judged]) -> tuple[np.ndarray, np.ndarray]:
+        boxes, counts = super().said(answers)
+        return boxes, counts & (self._scores(answers) >= 0.5)
+
+    def _scores(self, answers: Mapping[str, Judged]) -> np.ndarray:
+        """The score of each predicted box, ``(B, places)``."""
+        rows, places = answers[self.name].weights.shape
+        score = np.ones((rows, places))
+        if self.beside.score is not None:
+            score = score * answers[self.beside.score].outputs.reshape(rows, places)
+        if self.beside.given is not None:
+            score = score * answers[self.beside.given].outputs.reshape(rows, -1)[:, :1]
+        return score
+
+    def details(self, items: Items) -> dict[str, Any]:
+        return {"classes": self.beside.classes}
+
+
+def overlaps(boxes: np.ndarray, labels: np.ndarray, crowd: np.ndarray) -> np.ndarray:
+    """Intersection over union of boxes ``(..., 4)`` of ``xyxy``; over the box itself where the label is a crowd.
+
+    >>> box, label = np.array([0.0, 0, 2, 2]), np.array([1.0, 0, 3, 4])
+    >>> overlaps(box, label, np.array(False)).round(3).item(), overlaps(box, label, np.array(True)).item()
+    (0.2, 0.5)
+    """
+    sides = np.minimum(boxes[..., 2:], labels[..., 2:]) - np.maximum(boxes[..., :2], labels[..., :2])
+    inter = np.maximum(sides, 0).prod(-1)
+    area, other = (np.maximum(one[..., 2:] - one[..., :2], 0).prod(-1) for one in (boxes, labels))
+    return np.nan_to_num(ratio(inter, np.where(crowd, area, area + other - inter)))
+
+
+def matched(
+    overlap: np.ndarray, kind: np.ndarray, true_kind: np.ndarray, crowd: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Give each predicted box, in the order of scores, the label that it overlaps most, at each level.
+
+    Args:
+        overlap: ``(B, predicted, labelled)``.
+        kind: classes of predicted boxes, ``(B, predicted)``.
+        true_kind: classes of labelled boxes, ``(B, labelled)``; -1 where there is none.
+        crowd: bool ``(B, labelled)``: labels that take any number of boxes, none of which counts.
+
+    Returns:
+        Which boxes are found, bool ``(B, predicted, levels)``; which do not count, likewise; and the place of their
+        label.
+    """
+    rows, predicted, places = overlap.shape
+    levels = np.minimum(LEVELS_OF_IOU, 1 - 1e-10)
+    free = np.ones((rows, len(levels), places), bool)
+    hit, ignored = np.zeros((2, rows, predicted, len(levels)), bool)
+    partner = np.zeros(hit.shape, int)
+    for i in range(predicted):
+        alike = (kind[:, i, None] == true_kind)[:, None]
+        near = alike & (overlap[:, i, None] >= levels[:, None]) & free
+        one = np.where(near & ~crowd[:, None], overlap[:, i, None], -1)
+        at = places - 1 - one[..., ::-1].argmax(-1)  # of equal ones the last, as in COCO
+        hit[:, i] = np.take_along_axis(one, at[..., None], 2)[..., 0] >= 0
+        ignored[:, i] = ~hit[:, i] & (near & crowd[:, None]).any(-1)
+        partner[:, i] = at
+        taken = hit[:, i, :, None] & (np.arange(places) == at[..., None])
+        free &= ~taken
+    return hit, ignored, partner
+
+
+def average_at_recalls(weights: np.ndarray, hit: np.ndarray, labelled: np.ndarray) -> np.ndarray:
+    """Average precision at 101 recalls, as COCO has it, ``(R,)``; NaN without labels.
+
+    Args:
+        weights: of predicted boxes in the order of their scores, ``(R, n)``.
+        hit: bool ``(n,)``.
+        labelled: the weight of all labels, ``(R,)``.
+    """
+    found = np.where(labelled > 0, 0.0, np.nan)
+    if not len(hit):
+        return found
+    true, all_of_them = np.cumsum(weights * hit, axis=1), np.cumsum(weights, axis=1)
+    precision = true / (all_of_them + np.spacing(1))
+    precision = np.maximum.accumulate(precision[:, ::-1], axis=1)[:, ::-1]
+    recall = np.nan_to_num(ratio(true, labelled[:, None]))
+    for r in np.flatnonzero(labelled > 0):
+        at = np.searchsorted(recall[r], _RECALLS, side="left")
+        found[r] = precision[r][at[at < len(hit)]].sum() / len(_RECALLS)
+    return found
+
+
+def _kinds(answer: Judged) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Labelled and predicted classes of boxes, and which labels are there, each ``(B, places)``."""
+    labels, outputs = answer.labels, answer.outputs
+    ids = labels.argmax(-1) if labels.ndim == outputs.ndim else labels
+    return ids.astype(int), outputs.argmax(-1), answer.weights.reshape(ids.shape) > 0
+
+
+def _few_enough(kind: np.ndarray, order: np.ndarray) -> np.ndarray:
+    """Which predicted boxes count, in their order: of each class as many as COCO takes."""
+    if kind.shape[1] <= _MOST_PREDICTED:
+        return np.ones(kind.shape, bool)
+    ranked = np.take_along_axis(kind, order, 1)
+    earlier = np.tril(np.ones((kind.shape[1],) * 2, bool), -1)
+    return ((ranked[:, :, None] == ranked[:, None]) & earlier).sum(-1) < _MOST_PREDICTED
+
+
+def _items(
+    what: int,
+    chosen: np.ndarray,
+    kind: np.ndarray,
+    score: np.ndarray,
+    weight: np.ndarray,
+    loss: np.ndarray,
+    hit: np.ndarray,
+    ignored: np.ndarray,
+    by_level: np.ndarray,
+) -> Items:
+    """The items of one sort; of labels and places no level counts."""
+    rows, places = np.nonzero(chosen)
+    return {
+        "row": rows,
+        "rank": places,
+        "what": np.full(len(rows), what, np.int8),
+        "kind": kind[rows, places],
+        "score": score[rows, places],
+        "weight": weight[rows, places],
+        "loss": loss[rows, places],
+        "hit": hit[rows, places],
+        "ignored": ignored[rows, places],
+        "by_level": by_level[rows, places],
+    }
+
+
+def beside_boxes(name: str, given: str | None, heads: Mapping[str, Any]) -> BoxHeads:
+    """Find the heads that say more about the boxes of a head, by what they are.
+
+    Args:
+        name: of the head of boxes.
+        given: the head that it names.
+        heads: all of them, resolved.
+    """
+    crowd = CROWD.format(name) if CROWD.format(name) in heads else None
+    each = {other: head for other, head in heads.items() if head.each == name and other != crowd}
+    score = next((other for other, head in each.items() if head.presence), None)
+    kind = next((other for other, head in each.items() if head.inner.view == "class"), None)
+    return BoxHeads(score, given, kind, crowd, tuple(each[kind].names) if kind else ())

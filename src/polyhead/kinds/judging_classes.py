@@ -1,0 +1,185 @@
+"""How heads of classes are judged: yes and no, one of several, any of several."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from polyhead.kinds.judging import Items, Judge, Judged, Metrics, grouped, mean_of, nan_mean, ratio, row_items
+from polyhead.kinds.judging_ranks import Ranking, calibration_error, curve_points, f1_of, reliability
+
+_LEAST = 1e-7
+"""Probabilities are kept so far from 0 and 1 in the logarithm, as Keras does."""
+
+
+class BinaryJudge(Judge):
+    """Judges a head of yes and no, by its probability.
+
+    Args:
+        name: of the head.
+        threshold: the probability above which it means yes.
+    """
+
+    less_is_better = ("calibration_error", "log_loss")
+
+    def __init__(self, name: str, threshold: float = 0.5) -> None:
+        self.name, self.threshold = name, threshold
+
+    def look(self, answers: Mapping[str, Judged]) -> Items:
+        found = answers[self.name]
+        labels, scores = (
+            array.reshape(len(array)).astype(np.float64) for array in (found.labels, found.outputs)
+        )
+        weights = found.weights.reshape(len(labels), -1).mean(1)
+        return row_items(weights, log_loss(labels, scores), label=labels > 0.5, score=scores)
+
+    def metrics(self, items: Items, weights: np.ndarray) -> Metrics:
+        label, score = items["label"], items["score"]
+        said = score > self.threshold
+        ranking = Ranking(score, label, weights)
+        sums = [weights @ part.astype(np.float64) for part in (label & said, said, label)]
+        return {
+            "accuracy": mean_of((said == label).astype(np.float64), weights),
+            "roc_auc": ranking.roc_auc(),
+            "average_precision": ranking.average_precision(),
+            "f1": f1_of(*sums),
+            "f1_best": ranking.best_f1()[0],
+            "log_loss": mean_of(items["loss"], weights),
+            "calibration_error": calibration_error(score, label, weights),
+        }
+
+    def said(self, answers: Mapping[str, Judged]) -> tuple[np.ndarray, np.ndarray]:
+        outputs, counts = super().said(answers)
+        return (outputs > self.threshold).astype(np.float32), counts
+
+    def details(self, items: Items) -> dict[str, Any]:
+        label, score, weights = items["label"], items["score"], items["weight"]
+        ranking = Ranking(score, label, weights[None])
+        cells = 2 * label + (score > self.threshold)
+        return {
+            "classes": (0, 1),
+            "confusion": grouped(weights[None], cells, 4).reshape(2, 2),
+            "best_threshold": float(ranking.best_f1()[1][0]),
+            "curves": curve_points(ranking),
+            "reliability": reliability(score, label, weights),
+        }
+
+
+class CategoricalJudge(Judge):
+    """Judges a head of one class among several.
+
+    Args:
+        name: of the head.
+        classes: their names, in the order of their ids.
+    """
+
+    less_is_better = ("calibration_error", "log_loss")
+
+    def __init__(self, name: str, classes: Sequence[Any]) -> None:
+        self.name, self.classes = name, tuple(classes)
+
+    def look(self, answers: Mapping[str, Judged]) -> Items:
+        found = answers[self.name]
+        labels, scores = found.labels, found.outputs
+        labels = (labels.argmax(-1) if labels.ndim > 1 else labels).astype(np.int64)
+        of_label = scores[np.arange(len(labels)), labels]
+        weights = found.weights.reshape(len(labels), -1).mean(1)
+        return row_items(
+            weights,
+            -np.log(np.clip(of_label / scores.sum(-1), _LEAST, 1)),
+            label=labels,
+            said=scores.argmax(-1),
+            confidence=scores.max(-1) / scores.sum(-1),
+            above=(scores > of_label[:, None]).sum(-1),
+        )
+
+    def metrics(self, items: Items, weights: np.ndarray) -> Metrics:
+        label, said, count = items["label"], items["said"], len(self.classes)
+        right = (label == said).astype(np.float64)
+        accuracy = mean_of(right, weights)
+        of_class = f1_of(
+            grouped(weights * right, label, count),
+            grouped(weights, said, count),
+            grouped(weights, label, count),
+        )
+        found = {"accuracy": accuracy}
+        if count > 5:
+            found["top_5"] = mean_of((items["above"] < 5).astype(np.float64), weights)
+        found["f1_macro"] = nan_mean(of_class.T)
+        found["f1_micro"] = accuracy
+        found["log_loss"] = mean_of(items["loss"], weights)
+        found["calibration_error"] = calibration_error(items["confidence"], right, weights)
+        return found | {f"f1[{name}]": of_class[:, i] for i, name in enumerate(self.classes)}
+
+    def said(self, answers: Mapping[str, Judged]) -> tuple[np.ndarray, np.ndarray]:
+        outputs, counts = super().said(answers)
+        ids = outputs.argmax(-1)
+        one_hot = answers[self.name].labels.ndim == outputs.ndim
+        return (np.eye(len(self.classes), dtype=np.float32)[ids] if one_hot else ids), counts
+
+    def details(self, items: Items) -> dict[str, Any]:
+        count = len(self.classes)
+        cells = items["label"] * count + items["said"]
+        matrix = np.bincount(cells, items["weight"], count * count).reshape(count, count)
+        right = items["label"] == items["said"]
+        return {
+            "classes": self.classes,
+            "confusion": matrix,
+            "reliability": reliability(items["confidence"], right, items["weight"]),
+        }
+
+
+class MultiLabelJudge(Judge):
+    """Judges a head of any of several classes.
+
+    Args:
+        name: of the head.
+        classes: their names, in the order of their ids.
+        threshold: the probability above which a label is given.
+    """
+
+    def __init__(self, name: str, classes: Sequence[Any], threshold: float = 0.5) -> None:
+        self.name, self.classes, self.threshold = name, tuple(classes), threshold
+
+    def look(self, answers: Mapping[str, Judged]) -> Items:
+        found = answers[self.name]
+        weights = found.weights.reshape(len(found.labels), -1)
+        weights = np.broadcast_to(weights, found.labels.shape)
+        items = row_items(
+            weights, log_loss(found.labels, found.outputs), label=found.labels > 0.5, score=found.outputs
+        )
+        return {**items, "weight": np.ones(len(items["row"])), "weights": weights[items["row"]]}
+
+    def metrics(self, items: Items, weights: np.ndarray) -> Metrics:
+        sums = np.zeros((5, len(self.classes), len(weights)))  # right, all, true, predicted, labelled
+        precision = []
+        for i in range(len(self.classes)):
+            label, score = items["label"][:, i], items["score"][:, i]
+            said, some = score > self.threshold, weights * items["weights"][:, i]
+            precision.append(Ranking(score, label, some).average_precision())
+            for k, part in enumerate((said == label, np.ones_like(label), said & label, said, label)):
+                sums[k, i] = some @ part.astype(np.float64)
+        f1 = f1_of(*sums[2:])
+        found = {
+            "map": nan_mean(precision),
+            "f1_macro": nan_mean(f1),
+            "f1_micro": f1_of(*sums[2:].sum(1)),
+            "accuracy": ratio(sums[0].sum(0), sums[1].sum(0)),
+        }
+        found |= {f"ap[{name}]": precision[i] for i, name in enumerate(self.classes)}
+        return found | {f"f1[{name}]": f1[i] for i, name in enumerate(self.classes)}
+
+    def said(self, answers: Mapping[str, Judged]) -> tuple[np.ndarray, np.ndarray]:
+        outputs, counts = super().said(answers)
+        return (outputs > self.threshold).astype(np.float32), counts
+
+    def details(self, items: Items) -> dict[str, Any]:
+        return {"classes": self.classes}
+
+
+def log_loss(labels: np.ndarray, scores: np.ndarray) -> np.ndarray:
+    """The binary cross entropy of each label."""
+    scores = np.clip(scores, _LEAST, 1 - _LEAST)
+    return -(labels * np.log(scores) + (1 - labels) * np.log(1 - scores))

@@ -1,0 +1,127 @@
+"""How heads of numbers are judged: columns of numbers, vectors, and numbers for each pixel."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from polyhead.kinds.judging import Items, Judge, Judged, Metrics, by_axes, mean_of, nan_mean, ratio, row_items
+
+if TYPE_CHECKING:
+    from polyhead.kinds.head import Head
+
+_MOST_COLUMNS = 100
+"""Of more columns, only the mean over all of them is given."""
+
+
+class RegressionJudge(Judge):
+    """Judges numbers, in the unit of the data, by column.
+
+    Args:
+        name: of the head.
+        head: resolved.
+        columns: a name for each number of a row; none where there is only one.
+    """
+
+    less_is_better = ("mae", "rmse")
+
+    def __init__(self, name: str, head: Head, columns: Sequence[Any] = ()) -> None:
+        self.name, self.head, self.columns = name, head, tuple(columns)
+
+    def look(self, answers: Mapping[str, Judged]) -> Items:
+        found = answers[self.name]
+        rows = len(found.labels)
+        labels = np.asarray(self.head.unscaled(found.labels), np.float64)
+        outputs = np.asarray(self.head.unscaled(found.outputs), np.float64)
+        weights = np.broadcast_to(by_axes(found.weights, labels), labels.shape).reshape(rows, -1)
+        off = (outputs - labels).reshape(rows, -1)
+        items = row_items(weights, np.abs(off), off=off, label=labels.reshape(rows, -1))
+        return {**items, "weight": np.ones(len(items["row"])), "weights": weights[items["row"]]}
+
+    def metrics(self, items: Items, weights: np.ndarray) -> Metrics:
+        off, finer = items["off"], items["weights"]
+        total = weights @ finer
+        # around the mean of all rows: squares of numbers far from zero would lose all digits
+        around = items["label"] - ratio((items["label"] * finer).sum(0), finer.sum(0))
+        spread = weights @ (finer * around**2) - ratio((weights @ (finer * around)) ** 2, total)
+        squares = weights @ (finer * off**2)
+        mae = ratio(weights @ (finer * np.abs(off)), total)
+        rmse = np.sqrt(ratio(squares, total))
+        r2 = 1 - ratio(squares, np.where(spread > 1e-12 * total, spread, 0))
+        found = {name: nan_mean(one.T) for name, one in (("mae", mae), ("rmse", rmse), ("r2", r2))}
+        if 1 < len(self.columns) <= _MOST_COLUMNS:
+            for name, one in (("mae", mae), ("rmse", rmse), ("r2", r2)):
+                found |= {f"{name}[{column}]": one[:, i] for i, column in enumerate(self.columns)}
+        return found
+
+    def details(self, items: Items) -> dict[str, Any]:
+        return {"errors": items["off"], "labels": items["label"]}
+
+
+class EmbeddingJudge(Judge):
+    """Judges vectors by their direction.
+
+    Args:
+        name: of the head.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def look(self, answers: Mapping[str, Judged]) -> Items:
+        found = answers[self.name]
+        labels, outputs = found.labels.astype(np.float64), found.outputs
+        lengths = np.linalg.norm(labels, axis=-1) * np.linalg.norm(outputs, axis=-1)
+        cosine = np.nan_to_num(ratio((labels * outputs).sum(-1), lengths))
+        weights = found.weights.reshape(len(labels), -1).mean(1)
+        return row_items(weights, 1 - cosine, cosine=cosine)
+
+    def metrics(self, items: Items, weights: np.ndarray) -> Metrics:
+        return {"cosine": mean_of(items["cosine"], weights)}
+
+
+class MapJudge(Judge):
+    """Judges numbers for each pixel, over all pixels that are labelled.
+
+    Where all labels are above zero, as those of depth are, ``delta_1`` is the share of the pixels whose prediction and
+    label differ by a factor below 1.25.
+
+    Args:
+        name: of the head.
+        head: resolved.
+    """
+
+    less_is_better = ("mae", "rmse")
+
+    def __init__(self, name: str, head: Head) -> None:
+        self.name, self.head = name, head
+
+    def look(self, answers: Mapping[str, Judged]) -> Items:
+        found = answers[self.name]
+        labels = np.asarray(self.head.unscaled(found.labels), np.float64)
+        outputs = np.asarray(self.head.unscaled(found.outputs), np.float64)
+        weights = np.broadcast_to(by_axes(found.weights, labels), labels.shape)
+        off = np.abs(outputs - labels)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            near = (np.maximum(outputs / labels, labels / outputs) < 1.25) & (outputs > 0)
+        sums = {
+            "pixels": weights,
+            "absolute": weights * off,
+            "squared": weights * off**2,
+            "near": weights * near,
+            "beyond": (weights > 0) & (labels <= 0),
+        }
+        items = row_items(weights, off, **{name: one.sum((1, 2, 3)) for name, one in sums.items()})
+        return {**items, "weight": np.ones(len(items["row"]))}
+
+    def metrics(self, items: Items, weights: np.ndarray) -> Metrics:
+        total = weights @ items["pixels"]
+        found = {
+            "mae": ratio(weights @ items["absolute"], total),
+            "rmse": np.sqrt(ratio(weights @ items["squared"], total)),
+        }
+        if not items["beyond"].any():
+            found["delta_1"] = ratio(weights @ items["near"], total)
+        return found

@@ -1,0 +1,80 @@
+"""How masks are judged: by the classes of their pixels."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from polyhead.kinds.judging import Items, Judge, Judged, Metrics, by_axes, nan_mean, ratio, row_items
+
+
+class MaskJudge(Judge):
+    """Judges masks over all pixels that are labelled, by class.
+
+    Args:
+        name: of the head.
+        classes: their names, in the order of their ids.
+        binary: each channel is 0 or 1, rather than a class id a pixel.
+        threshold: the probability above which a pixel of a binary mask is 1.
+    """
+
+    def __init__(self, name: str, classes: Sequence[Any], binary: bool, threshold: float = 0.5) -> None:
+        self.name, self.classes, self.binary, self.threshold = name, tuple(classes), binary, threshold
+
+    def look(self, answers: Mapping[str, Judged]) -> Items:
+        found = answers[self.name]
+        weights = found.weights
+        if self.binary:
+            true, said = found.labels > 0.5, found.outputs > self.threshold
+            weights = np.broadcast_to(by_axes(weights, true), true.shape)
+            right = true == said
+            true_sums, said_sums, both = (
+                np.einsum("bhwc,bhwc->bc", part, weights) for part in (true, said, true & said)
+            )
+        else:
+            true, said = found.labels.astype(np.int64), found.outputs.argmax(-1)
+            weights = np.broadcast_to(by_axes(weights, true), true.shape)
+            right = true == said
+            true_sums, said_sums, both = (
+                self._counted(ids, part)
+                for ids, part in ((true, weights), (said, weights), (true, weights * right))
+            )
+        items = row_items(
+            weights,
+            1.0 - right,
+            true=true_sums,
+            said=said_sums,
+            both=both,
+            right=(weights * right).reshape(len(true), -1).sum(1),
+            pixels=weights.reshape(len(true), -1).sum(1),
+        )
+        return {**items, "weight": np.ones(len(items["row"]))}
+
+    def _counted(self, ids: np.ndarray, weights: np.ndarray) -> np.ndarray:
+        """The sums of weights by row and class."""
+        count, rows = len(self.classes), len(ids)
+        cells = ids + count * np.arange(rows).reshape(-1, 1, 1)
+        return np.bincount(cells.ravel(), weights.ravel(), rows * count).reshape(rows, count)
+
+    def metrics(self, items: Items, weights: np.ndarray) -> Metrics:
+        both = weights @ items["both"]
+        sides = weights @ items["true"] + weights @ items["said"]
+        iou, dice = ratio(both, sides - both), ratio(2 * both, sides)
+        found = {
+            "iou": nan_mean(iou.T),
+            "dice": nan_mean(dice.T),
+            "pixel_accuracy": ratio(weights @ items["right"], weights @ items["pixels"]),
+        }
+        if len(self.classes) > 1:
+            for name, one in (("iou", iou), ("dice", dice)):
+                found |= {f"{name}[{label}]": one[:, i] for i, label in enumerate(self.classes)}
+        return found
+
+    def said(self, answers: Mapping[str, Judged]) -> tuple[np.ndarray, np.ndarray]:
+        outputs, counts = super().said(answers)
+        return (outputs > self.threshold).astype(np.float32) if self.binary else outputs.argmax(-1), counts
+
+    def details(self, items: Items) -> dict[str, Any]:
+        return {"classes": self.classes}

@@ -1,0 +1,119 @@
+"""How keypoints are judged: by their distance, relative to the size of the object."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from polyhead.kinds.judging import Items, Judge, Judged, Metrics, mean_of, ratio, row_items
+from polyhead.kinds.judging_ranks import Ranking
+
+REACH = 0.1
+"""A point is right within this share of the object's longer side."""
+
+AREA = 0.53
+"""The share of an object in the box around its points, where no area is known."""
+
+LEVELS = np.linspace(0.5, 0.95, 10)
+"""The similarities from which on an object counts as found."""
+
+_PERSON = (
+    0.26,
+    0.25,
+    0.25,
+    0.35,
+    0.35,
+    0.79,
+    0.79,
+    0.72,
+    0.72,
+    0.62,
+    0.62,
+    1.07,
+    1.07,
+    0.87,
+    0.87,
+    0.89,
+    0.89,
+)
+_SIGMAS = np.array(_PERSON) / 10
+
+
+class KeypointsJudge(Judge):
+    """Judges keypoints, one object a row.
+
+    An object is as large as the box around its labelled points; one with a single point, as the image. Its similarity
+    (OKS) is that of COCO, with COCO's constants for the 17 points of a person, and 0.05 for each other point.
+
+    Args:
+        name: of the head.
+        points: how many.
+        size: (height, width) of the image, if known.
+        normalized: coordinates are shares of its sides.
+        given: the name of the binary head that says whether there is an object, whose probability is the score.
+    """
+
+    less_is_better = ("distance",)
+
+    def __init__(
+        self, name: str, points: int, size: tuple[int, int] | None, normalized: bool, given: str | None = None
+    ) -> None:
+        self.name, self.size, self.given = name, size, given
+        self.scale = np.array(size[::-1] if normalized and size is not None else (1, 1), np.float64)
+        extent = size if size is not None else (1, 1) if normalized else (np.nan, np.nan)
+        self.extent = float(max(extent))
+        self.sigmas = _SIGMAS if points == len(_SIGMAS) else np.full(points, 0.05)
+
+    def look(self, answers: Mapping[str, Judged]) -> Items:
+        found = answers[self.name]
+        labels, outputs = found.labels * self.scale, found.outputs * self.scale
+        weights = found.weights
+        there = np.asarray(weights > 0)
+        distance = np.linalg.norm(outputs - labels, axis=-1)
+        low = np.where(there[..., None], labels, np.inf).min(1)
+        high = np.where(there[..., None], labels, -np.inf).max(1)
+        sides = np.where(np.any(there, axis=1, keepdims=True), high - low, 0)
+        alone = (sides == 0).all(1)
+        longer = np.where(alone, self.extent, sides.max(1))
+        area = AREA * np.where((sides > 0).all(1), sides.prod(1), longer**2)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            alike = np.exp(-(distance**2) / (8 * area[:, None] * self.sigmas**2))
+        score = np.ones(len(labels))
+        if self.given is not None:
+            score = answers[self.given].outputs.reshape(len(labels), -1)[:, 0]
+        return row_items(
+            weights,
+            distance,
+            distance=distance,
+            near=distance <= REACH * longer[:, None],
+            known=np.isfinite(longer),
+            alike=ratio((alike * weights).sum(1), weights.sum(1)),
+            points=weights / np.maximum(weights.mean(1, keepdims=True), 1e-12),
+            score=score,
+        )
+
+    def metrics(self, items: Items, weights: np.ndarray) -> Metrics:
+        points = weights @ items["points"]
+        found = {"distance": ratio((weights @ (items["points"] * items["distance"])).sum(1), points.sum(1))}
+        if not items["known"].all():
+            return found
+        near = ratio(weights @ (items["points"] * items["near"]), points)
+        found["pck"] = ratio((weights @ (items["points"] * items["near"])).sum(1), points.sum(1))
+        found["oks"] = mean_of(items["alike"], weights)
+        at_level = [self._average_precision(items, items["alike"] >= level, weights) for level in LEVELS]
+        found["oks_ap"], found["oks_ap_50"] = np.mean(at_level, axis=0), at_level[0]
+        if near.shape[1] > 1:
+            found |= {f"pck[{i}]": near[:, i] for i in range(near.shape[1])}
+        return found
+
+    def _average_precision(self, items: Items, right: np.ndarray, weights: np.ndarray) -> np.ndarray:
+        """Of objects ranked by their scores; the share of them that is found, if all score alike."""
+        if self.given is None:
+            return mean_of(right.astype(np.float64), weights)
+        ranking = Ranking(items["score"], right, weights)
+        return np.nan_to_num(ranking.average_precision()) * ratio(ranking.positives, weights.sum(1))
+
+    def details(self, items: Items) -> dict[str, Any]:
+        return {"errors": items["distance"]}

@@ -1,0 +1,97 @@
+"""Metrics of scores that rank items, for many selections of items at a time."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from polyhead.kinds.judging import grouped, ratio
+
+BINS = 15
+"""Bins of equal width between 0 and 1, by which calibration is measured."""
+
+
+class Ranking:
+    """Items ranked by their scores, with the sums of positives and negatives at each threshold.
+
+    Args:
+        scores: ``(n,)``.
+        positive: bool ``(n,)``.
+        weights: ``(R, n)``.
+
+    >>> one = Ranking(np.array([0.9, 0.4, 0.6, 0.1]), np.array([1, 0, 0, 1]) > 0, np.ones((1, 4)))
+    >>> one.roc_auc().tolist(), one.average_precision().tolist(), one.best_f1()[0].round(3).tolist()
+    ([0.5], [0.75], [0.667])
+    """
+
+    def __init__(self, scores: np.ndarray, positive: np.ndarray, weights: np.ndarray) -> None:
+        order = np.argsort(-scores, kind="stable")
+        ranked = scores[order]
+        last = np.flatnonzero(np.r_[ranked[1:] != ranked[:-1], True]) if len(scores) else np.zeros(0, int)
+        self.thresholds = ranked[last]
+        sorted_weights = weights[:, order]
+        above = np.cumsum(sorted_weights, axis=1)[:, last]
+        self.true = np.cumsum(sorted_weights * positive[order], axis=1)[:, last]
+        self.false = above - self.true
+        self._gained = np.diff(self.true, axis=1, prepend=0)
+        self.positives = (weights * positive).sum(1)
+        self.negatives = weights.sum(1) - self.positives
+
+    def roc_auc(self) -> np.ndarray:
+        """The area under the curve of true over false positives, ``(R,)``; NaN where one class is absent."""
+        gained = np.diff(self.false, axis=1, prepend=0)
+        area = np.einsum("rn,rn->r", gained, self.true) - np.einsum("rn,rn->r", gained, self._gained) / 2
+        return ratio(area, self.positives * self.negatives)
+
+    def average_precision(self) -> np.ndarray:
+        """The sum of precision times gain of recall at each threshold, ``(R,)``; NaN without positives."""
+        with np.errstate(invalid="ignore", divide="ignore"):
+            precision = np.where(self._gained > 0, self.true / (self.true + self.false), 0)
+        return ratio(np.einsum("rn,rn->r", precision, self._gained), self.positives)
+
+    def best_f1(self) -> tuple[np.ndarray, np.ndarray]:
+        """The best F1 over all thresholds, and the threshold that has it, each ``(R,)``."""
+        if not len(self.thresholds):
+            return np.full(len(self.true), np.nan), np.full(len(self.true), np.nan)
+        found = ratio(2 * self.true, self.true + self.false + self.positives[:, None])
+        found = np.nan_to_num(found, nan=-1.0)
+        at = found.argmax(1)
+        best = found[np.arange(len(found)), at]
+        return np.where(self.positives > 0, best, np.nan), self.thresholds[at]
+
+
+def f1_of(true: np.ndarray, predicted: np.ndarray, labelled: np.ndarray) -> np.ndarray:
+    """F1 from the sums of true positives, of predictions and of labels; NaN where a class occurs in neither."""
+    return ratio(2 * true, predicted + labelled)
+
+
+def bins_of(confidence: np.ndarray) -> np.ndarray:
+    """The bin of each confidence, in which its upper edge lies."""
+    return np.clip(np.ceil(confidence * BINS).astype(int) - 1, 0, BINS - 1)
+
+
+def calibration_error(confidence: np.ndarray, right: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """The expected calibration error: the mean distance of confidence and frequency over bins, ``(R,)``."""
+    apart = grouped(weights * (confidence - right), bins_of(confidence), BINS)
+    return ratio(np.abs(apart).sum(1), weights.sum(1))
+
+
+def reliability(confidence: np.ndarray, right: np.ndarray, weights: np.ndarray) -> dict[str, np.ndarray]:
+    """For each bin its weight, its mean confidence and the share that is right; weights ``(n,)``."""
+    bins = bins_of(confidence)
+    weight, confident, correct = (
+        grouped(values[None], bins, BINS)[0] for values in (weights, weights * confidence, weights * right)
+    )
+    return {"weight": weight, "confidence": ratio(confident, weight), "frequency": ratio(correct, weight)}
+
+
+def curve_points(ranking: Ranking, most: int = 200) -> dict[str, np.ndarray]:
+    """The points of the curves of ROC, and of precision over recall, of the first selection."""
+    count = len(ranking.thresholds)
+    at = np.unique(np.linspace(0, count - 1, min(most, count)).astype(int))
+    true, false = ranking.true[0][at], ranking.false[0][at]
+    return {
+        "threshold": ranking.thresholds[at],
+        "recall": ratio(true, ranking.positives[0]),
+        "false_positive_rate": ratio(false, ranking.negatives[0]),
+        "precision": ratio(true, true + false),
+    }

@@ -1,0 +1,105 @@
+"""Intervals by resampling rows: how often each row counts in each sample, and the percentiles of what comes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from polyhead.hashing import stream, uniform
+
+Values = dict[str, np.ndarray]
+
+_NUMBERS = 2_000_000
+"""Counts that are in memory at once."""
+
+
+def bootstrap_counts(rows: int, resamples: int, seed: int, width: int = 1) -> Iterator[np.ndarray]:
+    """How often each row is drawn in samples with replacement, float64 ``(some, rows)``, in chunks.
+
+    The samples depend only on ``rows`` and ``seed``: two models on the same rows get the same ones.
+
+    Args:
+        rows: how many there are, and how many a sample draws.
+        resamples: the number of samples.
+        seed: of the draws.
+        width: items that a row has, which chunks make room for.
+
+    >>> [chunk.sum(1).tolist() for chunk in bootstrap_counts(5, 3, seed=0)]
+    [[5.0, 5.0, 5.0]]
+    """
+    at_once = max(1, min(resamples, _NUMBERS // max(1, rows * width)))
+    ours = stream("evaluate")
+    for begin in range(0, resamples, at_once):
+        some = min(at_once, resamples - begin)
+        counts = np.empty((some, rows))
+        for i, one in enumerate(counts, begin):
+            drawn = (uniform(seed, i, [0], ours, rows)[0] * rows).astype(np.int64)
+            one[:] = np.bincount(drawn, minlength=rows)
+        yield counts
+
+
+@dataclass(frozen=True)
+class Intervals:
+    """How intervals are made.
+
+    Attributes:
+        level: the share of samples that lies in one; None for no intervals.
+        resamples: the number of samples.
+        seed: of the draws.
+    """
+
+    level: float | None
+    resamples: int
+    seed: int
+
+    @property
+    def draws(self) -> tuple[int, int]:
+        """What two evaluations have in common if they have the same samples."""
+        return self.resamples, self.seed
+
+
+class RowSamples:
+    """The metrics of all heads in each sample, worked out once they are asked for.
+
+    Args:
+        measures: for each head a function that gives the metrics ``(R,)`` of counts ``(R, rows)``.
+        rows: how many there are.
+        width: items that a row has at most, on average.
+        how: how they are drawn.
+    """
+
+    def __init__(
+        self,
+        measures: Mapping[str, Callable[[np.ndarray], Mapping[str, np.ndarray]]],
+        rows: int,
+        width: int,
+        how: Intervals,
+    ) -> None:
+        self._measures, self._rows, self._width, self.how = measures, rows, width, how
+
+    @cached_property
+    def values(self) -> dict[str, Values]:
+        """``{head: {metric: its value in each sample}}``."""
+        found: dict[str, dict[str, list[np.ndarray]]] = {head: {} for head in self._measures}
+        for counts in bootstrap_counts(self._rows, self.how.resamples, self.how.seed, self._width):
+            for head, measure in self._measures.items():
+                for name, values in measure(counts).items():
+                    found[head].setdefault(name, []).append(values)
+        return {head: {name: np.concatenate(v) for name, v in one.items()} for head, one in found.items()}
+
+
+def interval(values: np.ndarray, level: float) -> tuple[float, float]:
+    """The percentiles between which the share ``level`` of values lies; NaN without values.
+
+    >>> low, high = interval(np.arange(101.0), 0.9)
+    >>> round(low), round(high)
+    (5, 95)
+    """
+    there = values[~np.isnan(values)]
+    if not len(there):
+        return float("nan"), float("nan")
+    low, high = np.quantile(there, [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)

@@ -1,0 +1,96 @@
+"""Two models on the same rows: what differs, and what is noise."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from polyhead.errors import ContractError, Problem
+from polyhead.results.bootstrap import interval
+from polyhead.results.text_table import short_number, text_table
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One metric of two models.
+
+    Attributes:
+        head: its name.
+        metric: its name.
+        value: of the first model.
+        other: of the second.
+        difference: the first less the second.
+        low: the lower end of the interval of the difference.
+        high: the upper end.
+        better: ``"first"``, ``"second"``, or ``""`` where the interval holds 0, so that it may be noise.
+    """
+
+    head: str
+    metric: str
+    value: float
+    other: float
+    difference: float
+    low: float
+    high: float
+    better: str
+
+
+class Comparison(tuple[Difference, ...]):
+    """The metrics that two models have in common, each with the interval of its difference.
+
+    Print it for a table. It is a tuple of `Difference`.
+    """
+
+    @property
+    def differing(self) -> tuple[Difference, ...]:
+        """The metrics of which one model is better beyond chance."""
+        return tuple(one for one in self if one.better)
+
+    def to_pandas(self) -> Any:
+        """Return a frame with a column for each attribute of `Difference`."""
+        import pandas as pd
+
+        return pd.DataFrame([one.__dict__ for one in self])
+
+    def __str__(self) -> str:
+        rows = [
+            (
+                one.head,
+                one.metric,
+                short_number(one.value),
+                short_number(one.other),
+                f"{one.difference:+.4g}",
+                f"[{short_number(one.low)}, {short_number(one.high)}]",
+                f"{one.better} is better" if one.better else "may be noise",
+            )
+            for one in self
+        ]
+        return text_table(("head", "metric", "first", "second", "difference", "interval", ""), rows)
+
+    __repr__ = __str__
+
+
+def compared(first: Mapping[str, Any], second: Mapping[str, Any], level: float) -> Comparison:
+    """Compare two evaluations of the same rows, sample by sample.
+
+    Raises:
+        ContractError: where they have no head in common.
+    """
+    alike = [name for name in first if name in second and type(first[name].judge) is type(second[name].judge)]
+    if not alike:
+        expected = f"a head of the same kind among {', '.join(first)}"
+        raise ContractError(Problem("compare(other)", expected, f"only {', '.join(second)}"))
+    return Comparison(one for name in alike for one in _differences(name, first[name], second[name], level))
+
+
+def _differences(name: str, first: Any, second: Any, level: float) -> Iterator[Difference]:
+    for metric in first:
+        if metric not in second:
+            continue
+        values = first[metric].value, second[metric].value
+        low, high = interval(first.resamples[metric] - second.resamples[metric], level)
+        better = "first" if low > 0 else "second" if high < 0 else ""
+        if better and metric.partition("[")[0] in first.judge.less_is_better:
+            better = "second" if better == "first" else "first"
+        yield Difference(name, metric, *values, values[0] - values[1], low, high, better)

@@ -1,0 +1,91 @@
+"""Measures how good a model is at each head."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from polyhead.checks.compiled_declaration import declaration_of
+from polyhead.errors import ContractError, Problem, is_number, require_size, shown
+from polyhead.feed import Feed
+from polyhead.keras_bridge.identifiers import require_model
+from polyhead.kinds.declaration import Declaration
+from polyhead.results.bootstrap import Intervals
+from polyhead.results.evaluation import Evaluation
+from polyhead.results.judge_rows import RowJudges
+
+
+def evaluate(
+    model: Any,
+    data: Any,
+    *,
+    declaration: Declaration | None = None,
+    batch_size: int | None = None,
+    intervals: float | None = 0.95,
+    resamples: int = 1000,
+    seed: int = 0,
+) -> Evaluation:
+    """Measure how good a model is at each head, over all rows, with the metrics by which its kind is judged.
+
+    All rows count once, in their order, without augmentation, whatever ``drop_remainder=`` and ``shard=`` say; the size
+    of the batches changes nothing. Rows without a label, and rows that ``given=`` leaves out, do not count for a head.
+    Rows count by their ``sample_weight=``, but not by ``class_weight=``, which steers training and says nothing about
+    how often a class occurs. Numbers are in the units of the data.
+
+    Args:
+        model: compiled or not; also one that was loaded.
+        data: a `Feed`, or anything that `Feed` takes.
+        declaration: of ``data``; by default that of the feed, or the one that the model carries.
+        batch_size: rows that the model gets at once; by default that of the feed, or 32.
+        intervals: the level of the intervals, as 0.95; None for none, which is faster.
+        resamples: the number of samples of rows from which intervals are made, by the percentile bootstrap.
+        seed: of the samples.
+
+    Returns:
+        An `Evaluation`: print it, or read ``evaluation["animal"]["accuracy"].value``, ``.low`` and ``.high``.
+
+    Raises:
+        ContractError: the data does not fit the model, or an argument is not valid.
+        DataError: rows without labels, or labels that do not match the declaration.
+
+    >>> import keras, numpy as np, polyhead as ph
+    >>> data = {"x": np.linspace(-1, 1, 50), "y": np.linspace(-1, 1, 50) > 0}
+    >>> feed = ph.Feed(data, inputs="x", heads={"y": ph.Binary()})
+    >>> x = keras.Input((1,), name="x")
+    >>> model = keras.Model(x, {"y": keras.layers.Activation("sigmoid", name="y")(x)})
+    >>> evaluation = ph.evaluate(model, feed)
+    >>> evaluation["y"]["accuracy"].value, evaluation["y"]["roc_auc"].value
+    (1.0, 1.0)
+    """
+    require_model(model, "evaluate(model)")
+    how = _intervals(intervals, resamples, seed)
+    found = RowJudges(model, labelled_feed(model, data, declaration, batch_size))
+    return Evaluation(found.judges, *found.look(), how, found)
+
+
+def _intervals(level: Any, resamples: Any, seed: Any) -> Intervals:
+    require_size("evaluate(resamples=)", resamples)
+    require_size("evaluate(seed=)", seed, 0)
+    if level is not None and not (is_number(level) and 0 < level < 1):
+        expected = "a number between 0 and 1, such as 0.95, or None"
+        raise ContractError(Problem("evaluate(intervals=)", expected, shown(level)))
+    return Intervals(None if level is None else float(level), int(resamples), int(seed))
+
+
+def labelled_feed(model: Any, data: Any, declaration: Any, batch_size: Any) -> Feed:
+    """The feed of all rows, in their order, as they are, without class weights."""
+    if batch_size is not None:
+        require_size("evaluate(batch_size=)", batch_size)
+    if declaration is not None and not isinstance(declaration, Declaration):
+        raise ContractError(Problem("evaluate(declaration=)", "a ph.Declaration", shown(declaration)))
+    own: dict[str, Any] = {"batch_size": 32}
+    if isinstance(data, Feed):
+        declaration = declaration or data.declaration
+        own = {"batch_size": data.batch_size, "workers": data.workers}
+        data = data.source
+    declaration = declaration or declaration_of(model)
+    if batch_size is not None:
+        own["batch_size"] = int(batch_size)
+    heads = {name: head.fixed(class_weight=None) for name, head in declaration.heads.items()}
+    feed = Declaration(declaration.inputs, heads).feed(data, shard=(0, 1), **own)
+    feed._require_labels("evaluate()")
+    return feed

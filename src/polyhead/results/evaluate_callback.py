@@ -1,0 +1,71 @@
+"""The callback `Evaluate`, which logs the metrics of `evaluate` during training. Imports keras: import this lazily."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+
+from polyhead.errors import ContractError, Problem, require_size, shown
+from polyhead.results.bootstrap import Intervals
+from polyhead.results.evaluate import labelled_feed
+from polyhead.results.evaluation import Evaluation
+from polyhead.results.judge_rows import RowJudges
+
+
+class Evaluate(keras.callbacks.Callback):
+    """Evaluates at the end of epochs, and logs what Keras's own metrics cannot say: mAP, macro F1, AUC over all rows.
+
+    The names are ``val_head_metric``, as ``val_box_map`` and ``val_animal_f1_macro``, for ``EarlyStopping`` and
+    ``ModelCheckpoint`` to monitor; put this callback before them. Metrics of single classes and columns are not
+    logged. What Keras logs under the same name, by ``fit(validation_data=)``, stays.
+
+    Args:
+        data: rows with labels, as for `evaluate`.
+        every: evaluate in the first epoch and in every so many; in those between, the last values are logged again.
+        prefix: of the names.
+        batch_size: as for `evaluate`.
+
+    Attributes:
+        evaluation: the last one, without intervals; None before the first epoch has ended.
+
+    Raises:
+        ContractError: an argument that is not valid.
+
+    >>> import keras, numpy as np, polyhead as ph
+    >>> data = {"x": np.linspace(-1, 1, 64), "y": np.linspace(-1, 1, 64) > 0}
+    >>> feed = ph.Feed(data, inputs="x", heads={"y": ph.Binary()})
+    >>> x = keras.Input((1,), name="x")
+    >>> model = ph.compile(keras.Model(x, ph.outputs(x, feed)), feed, optimizer="sgd")
+    >>> history = model.fit(feed, epochs=2, verbose=0, callbacks=[ph.Evaluate(feed.on(data))])
+    >>> len(history.history["val_y_roc_auc"])
+    2
+    """
+
+    def __init__(
+        self, data: Any, *, every: int = 1, prefix: str = "val_", batch_size: int | None = None
+    ) -> None:
+        require_size("Evaluate(every=)", every)
+        if not isinstance(prefix, str):
+            raise ContractError(Problem("Evaluate(prefix=)", "text", shown(prefix)))
+        if batch_size is not None:
+            require_size("Evaluate(batch_size=)", batch_size)
+        super().__init__()
+        self.data, self.every, self.prefix, self.batch_size = data, int(every), prefix, batch_size
+        self.evaluation: Evaluation | None = None
+        self._judges: RowJudges | None = None
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        """Check that the rows fit the model."""
+        self.evaluation = None
+        self._judges = RowJudges(self.model, labelled_feed(self.model, self.data, None, self.batch_size))
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        """Evaluate, and log."""
+        assert self._judges is not None
+        if self.evaluation is None or (epoch + 1) % self.every == 0:
+            self.evaluation = Evaluation(self._judges.judges, *self._judges.look(), Intervals(None, 1, 0))
+        for head, found in self.evaluation.items():
+            for name, metric in found.items():
+                if "[" not in name and logs is not None:
+                    logs.setdefault(f"{self.prefix}{head}_{name}", metric.value)

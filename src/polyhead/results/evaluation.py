@@ -1,0 +1,267 @@
+"""What `evaluate` returns: the metrics of each head with their intervals, and the rows with the largest loss."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property, partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from polyhead.errors import ContractError, Problem, as_path, require_size, shown, similar
+from polyhead.kinds.judging import Items, Judge
+from polyhead.results.bootstrap import Intervals, RowSamples, Values, interval
+from polyhead.results.comparison import Comparison, compared
+from polyhead.results.text_table import short_number, text_table
+
+_MOST_SHOWN = 24
+"""Of a head with more metrics, a printed table leaves out those of single classes and columns."""
+
+
+@dataclass(frozen=True)
+class Metric:
+    """The value of a metric, and the interval in which it lies.
+
+    Attributes:
+        value: over all rows; NaN where nothing of what it measures is among them.
+        low: the lower end of the interval; NaN without intervals.
+        high: the upper end.
+
+    >>> print(Metric(0.9, 0.85, 0.94))
+    0.9 [0.85, 0.94]
+    """
+
+    value: float
+    low: float
+    high: float
+
+    def __float__(self) -> float:
+        return self.value
+
+    def __str__(self) -> str:
+        return (
+            short_number(self.value) if np.isnan(self.low) else f"{short_number(self.value)} {self.between}"
+        )
+
+    @property
+    def between(self) -> str:
+        """The interval in words; empty without one."""
+        return "" if np.isnan(self.low) else f"[{short_number(self.low)}, {short_number(self.high)}]"
+
+
+class HeadEvaluation(dict[str, Metric]):
+    """How good a model is at one head: ``{metric: value with interval}``.
+
+    Attributes:
+        rows: how many have a label.
+        ids: of all rows.
+        level: of the intervals; None without any.
+        items_of_rows: what the judge kept of them.
+        details: what is not a single number, as arrays: for heads of classes the ``confusion`` matrix (a row for each
+            labelled class, a column for each predicted one) and the bins of the ``reliability`` diagram, for binary
+            ones also the points of the ``curves``.
+    """
+
+    def __init__(self, judge: Judge, items: Items, ids: np.ndarray, samples: RowSamples) -> None:
+        self.judge, self.items_of_rows, self.ids, self._samples = judge, items, ids, samples
+        counts, self._losses = _losses(items, len(ids))
+        self.rows = int((counts > 0).sum())
+        level = self.level = samples.how.level
+        found = measured(judge, items, np.ones((1, len(ids)))) if self.rows else {}
+        ends = {
+            name: (np.nan, np.nan) if level is None else interval(self.resamples[name], level)
+            for name in found
+        }
+        super().__init__({name: Metric(float(value[0]), *ends[name]) for name, value in found.items()})
+
+    @property
+    def resamples(self) -> Values:
+        """The metrics in each sample of the bootstrap."""
+        return self._samples.values[self.judge.name]
+
+    @cached_property
+    def details(self) -> dict[str, Any]:
+        """What is not a single number."""
+        return self.judge.details(self.items_of_rows) if self.rows else {}
+
+    def worst(self, n: int) -> list[int]:
+        """The places of the rows with the largest loss, the largest first."""
+        order = np.argsort(-np.nan_to_num(self._losses, nan=-np.inf), kind="stable")[:n]
+        return [int(i) for i in order if not np.isnan(self._losses[i])]
+
+    def loss_of(self, row: int) -> float:
+        """The loss of the row with an id; NaN where it has no label."""
+        at = np.flatnonzero(self.ids == row)
+        return float(self._losses[at[0]]) if len(at) else float("nan")
+
+    def __missing__(self, name: str) -> Metric:
+        raise ContractError(_no_such("metric", f"evaluation[{self.judge.name!r}]", name, self))
+
+    def __repr__(self) -> str:
+        return (
+            f"HeadEvaluation({', '.join(f'{name}={short_number(one.value)}' for name, one in self.items())})"
+        )
+
+
+class Evaluation(dict[str, HeadEvaluation]):
+    """How good a model is, by head: ``evaluation["animal"]["accuracy"].value``, ``.low`` and ``.high``.
+
+    `evaluate` makes it. Print it for a table; `to_pandas` gives the table as a frame.
+
+    Attributes:
+        ids: of the rows, in the order of the data.
+
+    >>> import keras, numpy as np, polyhead as ph
+    >>> data = {"x": np.linspace(-1, 1, 50), "y": np.linspace(-1, 1, 50)}
+    >>> feed = ph.Feed(data, inputs="x", heads={"y": ph.Regression()})
+    >>> x = keras.Input((1,), name="x")
+    >>> model = keras.Model(x, {"y": keras.layers.Rescaling(1.0, offset=0.25, name="y")(x)})
+    >>> evaluation = ph.evaluate(model, feed, intervals=None)
+    >>> print(evaluation)
+      head   metric    value   rows
+     ───────────────────────────────
+      y      mae        0.25     50
+             rmse       0.25     50
+             r2       0.8199     50
+    """
+
+    def __init__(
+        self,
+        judges: Mapping[str, Judge],
+        items: Mapping[str, Items],
+        ids: np.ndarray,
+        how: Intervals,
+        rows: Any = None,
+    ) -> None:
+        self.ids, self._how, self._rows = ids, how, rows
+        measures = {
+            n: partial(measured, judge, items[n]) for n, judge in judges.items() if len(items[n]["row"])
+        }
+        width = 1 + max(len(one["row"]) for one in items.values()) // len(ids)
+        samples = RowSamples(measures, len(ids), width, how)
+        super().__init__({n: HeadEvaluation(judge, items[n], ids, samples) for n, judge in judges.items()})
+
+    def __missing__(self, head: str) -> HeadEvaluation:
+        raise ContractError(_no_such("head", "evaluation", head, self))
+
+    def worst(self, head: str, n: int = 10) -> list[int]:
+        """Return the ids of the rows with the largest loss at a head, the largest first.
+
+        Args:
+            head: its name.
+            n: how many at most; rows without a label are left out.
+
+        Returns:
+            Ids as `Feed.batches` has them: ``feed.source.select(ids)`` are these rows, unless ``feed.source`` is
+            itself a selection.
+
+        Raises:
+            ContractError: there is no such head, or ``n`` is no integer of at least 1.
+        """
+        require_size("worst(n)", n)
+        return [int(self.ids[place]) for place in self[head].worst(int(n))]
+
+    def save(self, path: str | os.PathLike[str], worst: int = 4) -> Path:
+        """Write a page that works without a network: metrics, charts, and the rows with the largest loss.
+
+        Args:
+            path: of the file, ``.html``.
+            worst: rows of each head, with their pictures, labels and predictions; the model predicts them again. 0 for
+                none.
+
+        Returns:
+            The path.
+
+        Raises:
+            ContractError: for another ending, or ``worst`` below 0.
+        """
+        from polyhead.results.evaluation_page import evaluation_page
+
+        require_size("save(worst=)", worst, 0)
+        target = as_path(path, "save(path)")
+        if target.suffix.lower() not in (".html", ".htm"):
+            raise ContractError(
+                Problem("save(path)", "the name of a file that ends in .html", shown(str(path)))
+            )
+        pairs = {name: self._rows.samples(head.worst(int(worst))) for name, head in self.items()}
+        target.write_text(evaluation_page(self, pairs, self._rows.inputs, self._rows.heads), encoding="utf-8")
+        return target
+
+    def compare(self, other: Evaluation) -> Comparison:
+        """Compare with another model on the same rows, by a paired bootstrap.
+
+        Both are resampled with the same rows, so that what the two find equally hard does not count as a difference.
+
+        Args:
+            other: of the other model, by `evaluate` with the same rows and seed.
+
+        Returns:
+            A `Comparison`: print it, or see which metrics differ.
+
+        Raises:
+            ContractError: if the rows differ, or no head has the same name and kind in both.
+        """
+        if not isinstance(other, Evaluation):
+            raise ContractError(Problem("compare(other)", "an Evaluation", shown(other)))
+        if not np.array_equal(self.ids, other.ids):
+            found, fix = "other rows, or another order", "Evaluate both models on the same data."
+            raise ContractError(Problem("compare(other)", "an evaluation of the same rows", found, fix))
+        if self._how.draws != other._how.draws:
+            found, fix = "other seed= or resamples=", "Pass the same ones to both calls of ph.evaluate."
+            raise ContractError(Problem("compare(other)", "an evaluation of the same samples", found, fix))
+        return compared(self, other, self._how.level or 0.95)
+
+    def as_dict(self) -> dict[str, dict[str, float]]:
+        """The values alone, ``{head: {metric: value}}``."""
+        return {name: {metric: one.value for metric, one in head.items()} for name, head in self.items()}
+
+    def to_pandas(self) -> Any:
+        """Return a frame with the columns ``head``, ``metric``, ``value``, ``low``, ``high`` and ``rows``."""
+        import pandas as pd
+
+        return pd.DataFrame(
+            [
+                {"head": name, "metric": metric, **one.__dict__, "rows": head.rows}
+                for name, head in self.items()
+                for metric, one in head.items()
+            ]
+        )
+
+    def __str__(self) -> str:
+        rows = [
+            [name, metric, short_number(one.value), one.between, f"{head.rows:,}"]
+            for name, head in self.items()
+            for metric, one in head.items()
+            if len(head) <= _MOST_SHOWN or "[" not in metric
+        ]
+        rows += [[name, "no labels", "", "", "0"] for name, head in self.items() if not head]
+        titles = ["head", "metric", "value", f"{self._how.level or 0:.0%} interval", "rows"]
+        shown_columns = [0, 1, 2, 4] if self._how.level is None else [0, 1, 2, 3, 4]
+        titles, *rows = ([row[i] for i in shown_columns] for row in (titles, *rows))
+        return text_table(titles, rows)
+
+    __repr__ = __str__
+
+
+def measured(judge: Judge, items: Items, counts: np.ndarray) -> Values:
+    """The metrics where each row counts so many times: of counts ``(R, rows)`` arrays ``(R,)``."""
+    return judge.metrics(items, counts[:, items["row"]] * items["weight"])
+
+
+def _losses(items: Items, rows: int) -> tuple[np.ndarray, np.ndarray]:
+    """For each row how many items it has, and the mean of their losses; NaN where none has one."""
+    there = ~np.isnan(items["loss"])
+    count = np.bincount(items["row"][there], minlength=rows)
+    total = np.bincount(items["row"][there], items["loss"][there], rows)
+    with np.errstate(invalid="ignore"):
+        return np.bincount(items["row"], minlength=rows), np.where(count > 0, total / count, np.nan)
+
+
+def _no_such(word: str, place: str, name: Any, known: Mapping[str, Any]) -> Problem:
+    where = f"{place}[{shown(name)}]"
+    if not known:
+        return Problem(where, "a row with a label", "none")
+    return Problem(where, f"one of {', '.join(known)}", f"no {word} of that name", similar(name, list(known)))

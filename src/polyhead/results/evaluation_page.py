@@ -1,0 +1,250 @@
+"""Renders an evaluation as one self-contained HTML file, without scripts, that sends nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from html import escape
+from importlib.resources import files
+from typing import Any
+
+import numpy as np
+
+from polyhead.kinds import Head, Input
+from polyhead.report import charts
+from polyhead.report.cards import card
+from polyhead.report.samples import Sample
+from polyhead.report.spatial import views
+from polyhead.report.views import Histogram, View, name_of
+from polyhead.results.text_table import short_number
+
+_MOST_CLASSES = 30
+"""Of more classes, no confusion matrix is drawn."""
+
+_POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
+
+Pair = tuple[Sample, Sample]
+"""A row as it is labelled, and as it is predicted."""
+
+
+def evaluation_page(
+    evaluation: Mapping[str, Any],
+    worst: Mapping[str, Sequence[Pair]],
+    inputs: Mapping[str, Input],
+    heads: Mapping[str, Head],
+) -> str:
+    """Render an evaluation as HTML.
+
+    Args:
+        evaluation: an `Evaluation`.
+        worst: the rows with the largest loss, by head.
+        inputs: the inputs of the feed, which pictures show.
+        heads: its heads.
+    """
+    rows = len(next(iter(evaluation.values())).ids)
+    title = f"Evaluation of {rows:,} rows"
+    style = "".join(
+        files(package).joinpath(name).read_text(encoding="utf-8")
+        for package, name in (("polyhead.report", "page.css"), ("polyhead.results", "evaluation_page.css"))
+    )
+    seen = views(dict(heads))
+    parts = [f"<header><h1>Evaluation</h1><p>{escape(_subtitle(evaluation, rows))}</p></header>"]
+    place = 0
+    for name, found in evaluation.items():
+        parts.append(_head_panel(name, repr(heads[name]), found))
+    for name, pairs in worst.items():
+        parts.append(_worst(name, evaluation[name], pairs, place, inputs, heads, seen))
+        place += 2 * len(pairs)
+    return (
+        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
+        f'<meta http-equiv="Content-Security-Policy" content="{escape(_POLICY)}">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        '<meta name="color-scheme" content="light dark"><meta name="generator" content="polyhead">'
+        f"<title>{escape(title)}</title><style>{style}</style></head><body><main>\n"
+        + "\n".join(part for part in parts if part)
+        + "\n</main></body></html>\n"
+    )
+
+
+def _subtitle(evaluation: Mapping[str, Any], rows: int) -> str:
+    level = next(iter(evaluation.values())).level
+    words = f"{rows:,} rows, {len(evaluation)} head{'s' * (len(evaluation) > 1)}"
+    return words if level is None else f"{words}; intervals of {level:.0%} by resampling rows"
+
+
+def _head_panel(name: str, kind: str, found: Any) -> str:
+    """The metrics and the charts of a head."""
+    counted = f'<p class="words">{found.rows:,} of {len(found.ids):,} rows have a label</p>'
+    body = _metrics(found) if found else ""
+    details = found.details
+    plots = [
+        _curve_plot(details.get("curves"), "ROC", "false_positive_rate", "recall"),
+        _curve_plot(details.get("curves"), "Precision over recall", "recall", "precision"),
+        _reliability_plot(details.get("reliability")),
+        _error_histogram(details.get("errors")),
+    ]
+    drawn = "".join(plot for plot in plots if plot)
+    drawn = f'<div class="plots">{drawn}</div>' if drawn else ""
+    return (
+        f'<section class="panel"><h2>{escape(name)}</h2><code>{escape(kind)}</code>{counted}{body}'
+        f"{_class_table(found)}{drawn}{_confusion(details)}</section>"
+    )
+
+
+def _metrics(found: Any) -> str:
+    rows = []
+    for name, metric in found.items():
+        if "[" not in name:
+            rows.append(
+                f'<tr><th scope="row">{escape(name)}</th><td>{short_number(metric.value)}</td>'
+                f"<td>{escape(metric.between)}</td>"
+                f"<td>{'' if name in found.judge.less_is_better else _interval_bar(metric)}</td></tr>"
+            )
+    return (
+        '<div class="scroll"><table class="metrics"><thead><tr><th scope="col">metric</th><th scope="col">value</th>'
+        f'<th scope="col">interval</th><td></td></tr></thead><tbody>{"".join(rows)}</tbody></table></div>'
+    )
+
+
+def _interval_bar(metric: Any) -> str:
+    """A value between 0 and 1 with its interval, as a bar."""
+    ends = (metric.value, metric.low, metric.high)
+    if not all(0 <= one <= 1 for one in ends):
+        return ""
+    value, low, high = (100 * one for one in ends)
+    return (
+        '<svg class="ends" viewBox="0 0 100 10" preserveAspectRatio="none" aria-hidden="true">'
+        '<rect class="track" y="4" width="100" height="2"/>'
+        f'<rect class="range" x="{low:.2f}" y="2" width="{max(high - low, 0.5):.2f}" height="6"/>'
+        f'<rect class="value" x="{max(value - 0.6, 0):.2f}" width="1.2" height="10"/></svg>'
+    )
+
+
+def _class_table(found: Any) -> str:
+    """The metrics of single classes or columns, a row for each."""
+    cells: dict[str, dict[str, Any]] = {}
+    for name, metric in found.items():
+        if "[" in name:
+            kind, _, label = name.partition("[")
+            cells.setdefault(label[:-1], {})[kind] = metric
+    if not cells:
+        return ""
+    kinds = list(dict.fromkeys(kind for one in cells.values() for kind in one))
+    titles = "".join(f'<th scope="col">{escape(kind)}</th>' for kind in kinds)
+    rows = "".join(
+        f'<tr><th scope="row">{escape(name_of(label))}</th>'
+        + "".join(f"<td>{escape(str(one[kind])) if kind in one else ''}</td>" for kind in kinds)
+        + "</tr>"
+        for label, one in cells.items()
+    )
+    return (
+        f"<details><summary>{len(cells):,} classes or columns</summary>"
+        f'<div class="scroll"><table class="metrics"><thead><tr><td></td>{titles}</tr></thead>'
+        f"<tbody>{rows}</tbody></table></div></details>"
+    )
+
+
+def _confusion(details: Mapping[str, Any]) -> str:
+    matrix = details.get("confusion")
+    if matrix is None or len(matrix) > _MOST_CLASSES:
+        return ""
+    names = [escape(name_of(one, 20)) for one in details["classes"]]
+    shares = matrix / np.maximum(matrix.sum(1, keepdims=True), 1e-12)
+    rows = "".join(
+        f'<tr><th scope="row">{name}</th>'
+        + "".join(
+            f'<td style="background:rgba(0,114,178,{0.55 * share:.2f})">{short_number(count)}</td>'
+            for count, share in zip(matrix[i], shares[i], strict=True)
+        )
+        + "</tr>"
+        for i, name in enumerate(names)
+    )
+    titles = "".join(f'<th scope="col">{name}</th>' for name in names)
+    return (
+        '<h3 class="words">Labels in rows, predictions in columns</h3><div class="scroll">'
+        f'<table class="confusion"><thead><tr><td></td>{titles}</tr></thead><tbody>{rows}</tbody></table></div>'
+    )
+
+
+# Charts ----------------------------------------------------------------------------------------------
+
+
+def _square(title: str, body: str) -> str:
+    return (
+        f'<figure><figcaption>{escape(title)}</figcaption><svg class="plot" viewBox="-2 -2 104 104" role="img" '
+        f'aria-label="{escape(title)}"><rect class="frame" width="100" height="100"/>{body}</svg></figure>'
+    )
+
+
+def _polyline(x: np.ndarray, y: np.ndarray) -> str:
+    there = ~(np.isnan(x) | np.isnan(y))
+    return " ".join(f"{100 * a:.1f},{100 - 100 * b:.1f}" for a, b in zip(x[there], y[there], strict=True))
+
+
+def _curve_plot(curves: Mapping[str, np.ndarray] | None, title: str, across: str, up: str) -> str:
+    if curves is None:
+        return ""
+    x, y = curves[across], curves[up]
+    even = ""
+    if across == "false_positive_rate":
+        x, y = np.r_[0, x], np.r_[0, y]
+        even = '<line class="even" x1="0" y1="100" x2="100" y2="0"/>'
+    words = {"false_positive_rate": "false positives", "recall": "recall", "precision": "precision"}
+    axes = f'<p class="axis"><span>{words[across]} →</span><span>{words[up]} ↑</span></p>'
+    drawn = _square(title, f'{even}<polyline class="line" points="{_polyline(x, y)}"/>')
+    return drawn.replace("</figure>", f"{axes}</figure>")
+
+
+def _reliability_plot(bins: Mapping[str, np.ndarray] | None) -> str:
+    if bins is None:
+        return ""
+    share = bins["weight"] / max(bins["weight"].sum(), 1e-12)
+    there = bins["weight"] > 0
+    dots = "".join(
+        f'<circle cx="{100 * x:.1f}" cy="{100 - 100 * y:.1f}" r="{1 + 5 * s**0.5:.1f}">'
+        f"<title>said {x:.0%}, right {y:.0%}, {s:.1%} of rows</title></circle>"
+        for x, y, s in zip(bins["confidence"][there], bins["frequency"][there], share[there], strict=True)
+    )
+    line = f'<polyline class="line" points="{_polyline(bins["confidence"], bins["frequency"])}"/>'
+    axes = '<p class="axis"><span>probability →</span><span>share that is right ↑</span></p>'
+    even = '<line class="even" x1="0" y1="100" x2="100" y2="0"/>'
+    return _square("Reliability", even + line + dots).replace("</figure>", f"{axes}</figure>")
+
+
+def _error_histogram(errors: np.ndarray | None) -> str:
+    if errors is None or not np.size(errors):
+        return ""
+    flat = np.ravel(errors)
+    flat = flat[np.isfinite(flat)]
+    counts, edges = np.histogram(flat, 30)
+    return charts.chart(
+        Histogram("Errors (predicted less labelled)", tuple(edges.tolist()), tuple(counts.tolist()))
+    )
+
+
+# Rows ------------------------------------------------------------------------------------------------
+
+
+def _worst(
+    name: str,
+    found: Any,
+    pairs: Sequence[Pair],
+    place: int,
+    inputs: Mapping[str, Input],
+    heads: Mapping[str, Head],
+    seen: Mapping[str, View],
+) -> str:
+    """The rows with the largest loss, labelled and predicted side by side."""
+    if not pairs:
+        return ""
+    parts = []
+    for i, pair in enumerate(pairs):
+        cards = [
+            f"<div><h4>{word}</h4>{card(place + 2 * i + j, one, inputs, heads, seen)}</div>"
+            for j, (word, one) in enumerate(zip(("labelled", "predicted"), pair, strict=True))
+        ]
+        loss = short_number(found.loss_of(pair[0].row))
+        parts.append(
+            f'<div class="pair"><h4>row {pair[0].row:,}, loss {loss}</h4>'
+            f'<div class="cards">{"".join(cards)}</div></div>'
+        )
+    return f"<section><h2>Largest losses of {escape(name)}</h2>{''.join(parts)}</section>"

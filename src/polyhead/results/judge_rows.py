@@ -1,0 +1,190 @@
+"""Runs a model over the rows of a feed, and has each head look at its labels and outputs."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from polyhead.checks.activation import activation
+from polyhead.checks.compiled_model import head_losses
+from polyhead.checks.model_match import symbolic
+from polyhead.checks.output_rules import as_loss
+from polyhead.errors import ContractError, DataError, Problem, place
+from polyhead.feed import Feed
+from polyhead.keras_bridge.structure import Structure, at, fill, leaves, output
+from polyhead.kinds import Head, Image
+from polyhead.kinds.judging import Items, Judge, Judged, together_of
+from polyhead.kinds.missing import plain
+from polyhead.pipeline import Batch
+from polyhead.report.samples import EMPTY, LABELED, Label, Sample, take_samples
+from polyhead.sources.scanning import first_rows
+
+
+class RowJudges:
+    """Judges the outputs of a model for all rows of a feed, as often as it is asked to.
+
+    Args:
+        model: the model.
+        feed: of the rows, in their order, with labels.
+
+    Attributes:
+        judges: of each head.
+        inputs: of the feed.
+        heads: those of the model.
+
+    Raises:
+        ContractError: for a model that the feed does not fit.
+        DataError: for rows that are not right.
+    """
+
+    def __init__(self, model: Any, feed: Feed) -> None:
+        structure, heads = _structure(model, feed), dict(feed.heads)
+        more: dict[str, Head] = {}
+        for name, head in heads.items():
+            more |= head.also_read(name, _hint_values(feed, head))
+        if more:  # labels that the model does not predict
+            feed = feed.on(feed.source, heads={**heads, **more}, shard=(0, 1))
+        size = _image_sizes(feed)
+        self._feed, self.inputs, self.heads = feed, feed.inputs, heads
+        self._outputs = _BatchOutputs(model, heads, structure)
+        self.judges: dict[str, Judge] = {
+            n: head.judge(n, feed.heads, size(head)) for n, head in heads.items()
+        }
+
+    def look(self) -> tuple[dict[str, Items], np.ndarray]:
+        """Return what the judges keep of all rows, and the ids of the rows."""
+        parts: dict[str, list[Items]] = {name: [] for name in self.judges}
+        ids: list[np.ndarray] = []
+        start = 0
+        for batch in self._feed.batches():
+            answers = self._outputs.of(batch, self._feed.heads)
+            for name, judge in self.judges.items():
+                items = judge.look(answers)
+                parts[name].append({**items, "row": items["row"] + start})
+            ids.append(batch.ids.copy())
+            start += len(batch.ids)
+        return {name: together_of(found) for name, found in parts.items()}, np.concatenate(ids)
+
+    def samples(self, rows: Sequence[int]) -> list[tuple[Sample, Sample]]:
+        """Some rows as they are labelled, and as the model predicts them, for their pictures.
+
+        Args:
+            rows: their places in the data; none are found where rows cannot be selected.
+        """
+        feed = self._feed
+        if feed.source.sequential or not len(rows):
+            return []
+        some = feed.on(feed.source.select(list(rows)), shard=(0, 1), workers=0)
+        found = []
+        for batch, labelled in self._with_samples(some, len(rows)):
+            answers = self._outputs.of(batch, feed.heads)
+            said = {name: judge.said(answers) for name, judge in self.judges.items()}
+            for i, one in enumerate(labelled):
+                predicted = {
+                    name: predicted_label(labels[i].astype(feed.heads[name].dtype), counts[i])
+                    for name, (labels, counts) in said.items()
+                }
+                found.append((one, Sample(one.row, one.inputs, predicted)))
+        return found
+
+    @staticmethod
+    def _with_samples(feed: Feed, count: int) -> Iterator[tuple[Batch, list[Sample]]]:
+        labelled = iter(take_samples(feed, count))
+        for batch in feed.batches():
+            yield batch, list(itertools.islice(labelled, len(batch.ids)))
+
+
+def _structure(model: Any, feed: Feed) -> Structure:
+    """The places of inputs and heads in a model that the feed fits, without warnings, which are about training."""
+    fit, wrong = feed._binding.check(model)
+    if fit.structure is None:
+        raise ContractError(*fit.errors, *wrong)
+    if wrong:
+        raise DataError(*wrong)
+    return fit.structure
+
+
+class _BatchOutputs:
+    """Predicts batch by batch, and puts labels and outputs together by head."""
+
+    def __init__(self, model: Any, heads: Mapping[str, Head], structure: Structure) -> None:
+        self._model, self._heads, self._structure = model, heads, structure
+        self._paths = {name: path for path, name in leaves(structure.outputs)}
+        self._logits: dict[str, bool] = {}
+        self._rows = 0
+
+    def of(self, batch: Batch, heads: Mapping[str, Head]) -> dict[str, Judged]:
+        """The labels and outputs of a batch by head; of heads that the model does not have, the labels alone."""
+        rows = len(batch.ids)
+        self._rows = max(self._rows, rows)
+        x = fill(self._structure.inputs, {n: _filled_up(a, self._rows) for n, a in batch.inputs.items()})
+        found = self._model.predict_on_batch(x)
+        answers = {}
+        for name, head in heads.items():
+            weights = None if batch.weights is None else batch.weights[name]
+            labels = batch.labels[name]
+            if name not in self._heads:
+                outputs, logits = np.zeros((rows, *head.output_shape), np.float32), False
+            else:
+                outputs = self._output(found, name)[:rows]
+                if name not in self._logits:
+                    self._logits[name] = told_logits(self._model, name, head, self._paths[name], outputs)
+                logits = self._logits[name]
+            answers[name] = Judged.of(head, labels, outputs, weights, logits)
+        return answers
+
+    def _output(self, found: Any, name: str) -> np.ndarray:
+        if self._structure.own_loss and not (isinstance(found, Mapping) and name in found):
+            fix = "Let the model return a dict with this name when it predicts."
+            raise ContractError(
+                Problem(f"evaluate(), {place(head=name)}", "an output of this name", "none", fix)
+            )
+        return np.asarray(output(found, self._paths[name]))
+
+
+def predicted_label(value: np.ndarray, counts: np.ndarray) -> Label:
+    """What is predicted for a row, as its label would be."""
+    return Label(value, counts, None, LABELED if counts.any() else EMPTY)
+
+
+def _filled_up(array: np.ndarray, rows: int) -> np.ndarray:
+    """A smaller last batch filled up with its last row, so that no step is compiled for it."""
+    more = rows - len(array)
+    return array if not more else np.concatenate([array, np.repeat(array[-1:], more, axis=0)])
+
+
+def _hint_values(feed: Feed, head: Head) -> dict[str, Any]:
+    """The first value of each column that helps to judge a head."""
+    names = [name for name in head.hint_columns if name in feed.source.columns]
+    return {name: plain(first_rows(feed.source, name, 1))[0] for name in names}
+
+
+def _image_sizes(feed: Feed) -> Any:
+    """A function that tells the size of the image in which a head's labels lie; None if it is not known."""
+    images = {name: kind.shape[:2] for name, kind in feed.inputs.items() if isinstance(kind, Image)}
+    only = next(iter(images.values())) if len(set(images.values())) == 1 else None
+    return lambda head: images.get(head.of, only)
+
+
+def told_logits(model: Any, name: str, head: Head, path: Any, outputs: np.ndarray) -> bool:
+    """Whether an output is logits: by the loss it was compiled with, its layer's activation, or else its values."""
+    if not head.probabilities:
+        return False
+    compiled = head_losses(model)
+    losses = [compiled.losses[name].loss] if compiled is not None and name in compiled.losses else []
+    for given in (*losses, *([head.loss] if head.loss is not None else [])):
+        loss = as_loss(given)
+        if loss.name and loss.from_logits is not None:
+            return loss.from_logits
+    known = symbolic(model)
+    applied = None if known is None else activation(at(known[1], path))
+    by_layer = {"linear": True, "sigmoid": False, "hard_sigmoid": False, "softmax": False}.get(applied or "")
+    if by_layer is not None:
+        return by_layer
+    inside = bool((outputs >= 0).all() and (outputs <= 1).all() and outputs.any())
+    return not (
+        inside and ("softmax" not in head.probabilities or np.allclose(outputs.sum(-1), 1, atol=1e-2))
+    )

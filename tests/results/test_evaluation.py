@@ -1,0 +1,174 @@
+import numpy as np
+import pytest
+
+import polyhead as ph
+from polyhead.kinds.judging_classes import BinaryJudge, CategoricalJudge
+from polyhead.kinds.judging_numbers import EmbeddingJudge
+from polyhead.results.bootstrap import Intervals
+from polyhead.results.evaluation import Evaluation, Metric
+
+
+def evaluation(cosines, ids=None, how=None, weights=None):
+    """Of one head `vector`, and one `nobody` without labels."""
+    cosines = np.asarray(cosines, np.float64)
+    rows = np.arange(len(cosines))
+    weights = np.ones(len(rows)) if weights is None else np.asarray(weights)
+    items = {"row": rows, "weight": weights, "loss": 1 - cosines, "cosine": cosines}
+    none = {name: array[:0] for name, array in items.items()}
+    judges = {"vector": EmbeddingJudge("vector"), "nobody": EmbeddingJudge("nobody")}
+    ids = rows if ids is None else np.asarray(ids)
+    return Evaluation(judges, {"vector": items, "nobody": none}, ids, how or Intervals(0.9, 200, 0))
+
+
+def test_print():
+    assert str(evaluation([0.5, 0.5, 0.5])) == (
+        "  head     metric      value   90% interval   rows\n"
+        " ──────────────────────────────────────────────────\n"
+        "  vector   cosine        0.5     [0.5, 0.5]      3\n"
+        "  nobody   no labels                             0"
+    )
+
+
+def test_print_without_intervals():
+    assert str(evaluation([0.25, 0.5], how=Intervals(None, 10, 0))) == (
+        "  head     metric      value   rows\n"
+        " ───────────────────────────────────\n"
+        "  vector   cosine      0.375      2\n"
+        "  nobody   no labels              0"
+    )
+
+
+def test_print_leaves_out_many_classes():
+    count = 40
+    rows = np.arange(count)
+    items = {
+        "row": rows,
+        "weight": np.ones(count),
+        "loss": np.ones(count),
+        "label": rows,
+        "said": rows,
+        "confidence": np.ones(count),
+        "above": np.zeros(count),
+    }
+    judge = CategoricalJudge("kind", [f"c{i}" for i in rows])
+    found = Evaluation({"kind": judge}, {"kind": items}, rows, Intervals(None, 10, 0))
+    assert "f1[c0]" in found["kind"]
+    assert "f1[c0]" not in str(found)
+    assert "f1_macro" in str(found)
+
+
+def test_to_pandas():
+    frame = evaluation([0.5, 1.0]).to_pandas()
+    assert frame.columns.tolist() == ["head", "metric", "value", "low", "high", "rows"]
+    assert frame.iloc[0].tolist() == ["vector", "cosine", 0.75, 0.5, 1.0, 2]
+
+
+def test_as_a_mapping():
+    found = evaluation([0.5, 1.0], weights=[3, 1])
+    assert list(found) == ["vector", "nobody"]
+    assert "vector" in found
+    assert "vectro" not in found
+    assert "cosine" in found["vector"]
+    assert found["vector"].get("mae") is None
+    assert dict(found["vector"]) == {"cosine": Metric(0.625, 0.5, 1.0)}
+    assert float(found["vector"]["cosine"]) == 0.625
+    assert found.as_dict() == {"vector": {"cosine": 0.625}, "nobody": {}}
+    assert repr(found["vector"]) == "HeadEvaluation(cosine=0.625)"
+
+
+def test_names_that_do_not_exist():
+    with pytest.raises(ph.ContractError) as error:
+        evaluation([0.5])["vectro"]
+    assert str(error.value) == (
+        "evaluation['vectro']: expected one of vector, nobody, got no head of that name. Did you mean `vector`?"
+    )
+    with pytest.raises(ph.ContractError) as error:
+        evaluation([0.5])["vector"]["cosin"]
+    assert str(error.value) == (
+        "evaluation['vector']['cosin']: expected one of cosine, got no metric of that name. Did you mean `cosine`?"
+    )
+    with pytest.raises(ph.ContractError) as error:
+        evaluation([0.5])["nobody"]["cosine"]
+    assert str(error.value) == "evaluation['nobody']['cosine']: expected a row with a label, got none."
+
+
+def test_worst():
+    found = evaluation([0.5, 0.1, 0.9, 0.2], ids=[10, 11, 12, 13])
+    assert found.worst("vector", 3) == [11, 13, 10]
+    assert found.worst("vector") == [11, 13, 10, 12]
+    assert found.worst("nobody") == []
+    assert found["vector"].loss_of(11) == pytest.approx(0.9)
+    with pytest.raises(ph.ContractError) as error:
+        found.worst("vector", 0)
+    assert str(error.value) == "worst(n): expected an integer of at least 1, got 0."
+
+
+def test_compare():
+    drawn = np.random.default_rng(0)
+    hard = drawn.random(300)
+    one, other = evaluation(hard), evaluation(hard - 0.01 + 0.02 * drawn.random(300) - 0.005)
+    (found,) = one.compare(other)
+    # each alone is far from sure; row by row, one is better
+    assert one["vector"]["cosine"].low < other["vector"]["cosine"].value
+    assert found.better == "first"
+    assert found.low < found.difference < found.high
+    assert one.compare(other).differing == (found,)
+    (back,) = other.compare(one)
+    assert back.better == "second"
+    (same,) = one.compare(one)
+    assert (same.difference, same.low, same.high, same.better) == (0, 0, 0, "")
+    assert one.compare(other).to_pandas()["better"].tolist() == ["first"]
+
+
+def test_print_of_a_comparison():
+    assert str(evaluation([0.5, 0.5]).compare(evaluation([0.75, 0.75]))) == (
+        "  head     metric   first   second   difference         interval\n"
+        " ───────────────────────────────────────────────────────────────────────────────────\n"
+        "  vector   cosine     0.5     0.75        -0.25   [-0.25, -0.25]   second is better"
+    )
+
+
+def test_a_lower_loss_is_better():
+    label = np.arange(40) % 2 == 0
+    found = []
+    for sure in (0.9, 0.6):
+        score = np.where(label, sure, 1 - sure)
+        items = {"row": np.arange(40), "weight": np.ones(40), "loss": -np.log(np.full(40, sure))}
+        items |= {"label": label, "score": score}
+        found.append(
+            Evaluation({"y": BinaryJudge("y")}, {"y": items}, np.arange(40), Intervals(0.95, 100, 0))
+        )
+    better = {one.metric: one.better for one in found[0].compare(found[1])}
+    assert better["log_loss"] == better["calibration_error"] == "first"
+    assert better["accuracy"] == ""
+
+
+@pytest.mark.parametrize(
+    ("other", "message"),
+    [
+        (None, "compare(other): expected an Evaluation, got None."),
+        (
+            evaluation([0.5, 0.5], ids=[0, 2]),
+            "compare(other): expected an evaluation of the same rows, got other rows, or another order. "
+            "Evaluate both models on the same data.",
+        ),
+        (
+            evaluation([0.5, 0.5], how=Intervals(0.9, 200, 1)),
+            "compare(other): expected an evaluation of the same samples, got other seed= or resamples=. "
+            "Pass the same ones to both calls of ph.evaluate.",
+        ),
+        (
+            Evaluation(
+                {"z": EmbeddingJudge("z")},
+                {"z": evaluation([1, 1])["vector"].items_of_rows},
+                np.arange(2),
+                Intervals(0.9, 200, 0),
+            ),
+            "compare(other): expected a head of the same kind among vector, nobody, got only z.",
+        ),
+    ],
+)
+def test_what_cannot_be_compared(other, message):
+    with pytest.raises(ph.ContractError) as error:
+        evaluation([0.5, 0.5]).compare(other)
+    assert str(error.value) == message
