@@ -9,8 +9,8 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from polyhead.errors import BadValue, ContractError, Problem, is_number, require_choice, require_size, shown
+from polyhead.kinds.conversion import Conversion
 from polyhead.kinds.head import coarser
-from polyhead.kinds.kind import Way
 from polyhead.kinds.missing import (
     as_float32,
     collapse,
@@ -165,11 +165,9 @@ class Map(Pixels):
         """Whether values of this type have a number in each pixel: integers without a marker do."""
         return is_dense(values) and values.dtype.kind in "iub" and self.missing is None
 
-    def way(self, column: np.ndarray) -> Way | None:
-        if column.dtype != np.uint8 or not self._whole or self.scale not in (None, 1):
-            return None
-        shape = column.shape[1:]
-        return "cast" if shape == self.shape or (*shape, 1) == self.shape else None
+    def conversion(self, column: np.ndarray) -> Conversion | None:
+        sure = column.dtype.kind != "f" and self._whole and self.scale in (None, 1)
+        return Conversion("float32") if sure and self.holds(column) else None
 
     def encode(self, values: Any, check: bool = True) -> tuple[np.ndarray, np.ndarray | None]:
         values = plain(values)

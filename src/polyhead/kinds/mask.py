@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from functools import cached_property
 from numbers import Real
@@ -13,12 +14,12 @@ import numpy as np
 from polyhead.errors import BadValue, ContractError, Problem, as_list, is_integer, shown, similar
 from polyhead.kinds import class_encoding
 from polyhead.kinds.color_classes import Colours, as_colours
+from polyhead.kinds.conversion import Conversion, of_classes
 from polyhead.kinds.head import Head, coarser
 from polyhead.kinds.keras_names import BINARY_LOSSES, SIGMOID, SOFTMAX, SPARSE_LOSSES
-from polyhead.kinds.kind import Way
 from polyhead.kinds.missing import as_float32, collapse, first_row, numbers, require_range, require_whole
 from polyhead.kinds.mixed_labels import BLEND, require_soft, unmixable
-from polyhead.kinds.pixels import Pixels, as_pixels, holding
+from polyhead.kinds.pixels import Pixels, as_pixels, holding, narrowest
 from polyhead.kinds.source_column import Column
 
 
@@ -229,8 +230,11 @@ class Mask(Pixels):
     @property
     def _nowhere(self) -> int:
         """A value that no class has, for pixels without a label."""
-        held = {*(self.values or range(2 if self.binary else len(self.names)))}
-        return next(value for value in itertools.count(255, -1) if value not in held)
+        return next(value for value in itertools.count(255, -1) if value not in self._held)
+
+    @property
+    def _held(self) -> Sequence[Any]:
+        return self.values or range(2 if self.binary else len(self.names))
 
     @property
     def fill(self) -> float:
@@ -278,21 +282,19 @@ class Mask(Pixels):
             return "float32"
         held = [0, len(self.names) - 1, *(self.values or ()), *map(int, marker)]
         held += [int(end) for mask in some if np.size(mask) for end in (np.min(mask), np.max(mask))]
-        fits = (
-            d for d in ("uint8", "int16") if np.iinfo(d).min <= min(held) and max(held) <= np.iinfo(d).max
-        )
-        return next(fits, "int32")
+        return narrowest(held)
 
     def resolve(self, column: Column) -> Self:
         head = self.sized(column, "mask")
         head.encode(column.probe())
         return head
 
-    def way(self, column: np.ndarray) -> Way | None:
-        if column.dtype != np.uint8 or not self.binary or self.missing is not None or self.values is not None:
+    def conversion(self, column: np.ndarray) -> Conversion | None:
+        weighed = self.missing is not None or self.class_weight is not None
+        if self.in_colours or (self.multi and weighed) or not self.holds(column):
             return None
-        shape = column.shape[1:]
-        return "cast" if shape == self.shape or (*shape, 1) == self.shape else None
+        weights = class_encoding.weights_by_id(self._weighed, self.class_weight or {}).tolist()
+        return of_classes(self.dtype, self._held, weights if weighed else None, self.missing)
 
     def encode(self, values: Any, check: bool = True) -> tuple[np.ndarray, np.ndarray | None]:
         assert self.size is not None
@@ -394,5 +396,4 @@ class Mask(Pixels):
         return [MaskIoU(classes=len(self.names), multi=self.binary, from_logits=logits)]
 
     def output(self, features: Any, name: str) -> Any:
-        activation = "sigmoid" if self.binary else "softmax"
-        return self.convolved(features, name, len(self.names), activation)
+        return self.convolved(features, name, len(self.names), "sigmoid" if self.binary else "softmax")

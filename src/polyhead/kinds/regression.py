@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY, dataclass, replace
 from typing import Any, ClassVar, Self
 
 import numpy as np
 
 from polyhead.errors import BadValue, ContractError, Problem, shown
 from polyhead.kinds.argument_forms import as_shape
+from polyhead.kinds.conversion import FINITE, Conversion
 from polyhead.kinds.head import Head, coarser
 from polyhead.kinds.missing import (
     as_float32,
@@ -147,6 +148,11 @@ class Embedding(Regression):
 
     def weighed(self, shape: tuple[int, ...]) -> Self:
         return self  # a vector has one direction, and so one weight
+
+    def conversion(self, column: np.ndarray) -> Conversion | None:
+        if self.missing is not None or column.shape[1:] != self.shape:
+            return None
+        return replace(FINITE, looked_at=True)
 
     def encode(self, values: Any, check: bool = True) -> tuple[np.ndarray, np.ndarray | None]:
         labels, there = super().encode(values, check)

@@ -27,7 +27,7 @@ from polyhead.profiling import NO_LAPS, Laps, Meter
 from polyhead.sources.source import Source, checked_rows, row_of
 
 BLOCK_BYTES = 1 << 20
-BLOCK_BYTES_IN_MEMORY = 1 << 24
+BLOCK_BYTES_IN_MEMORY = 1 << 22
 BLOCK_ROWS = 16384
 
 
@@ -78,29 +78,24 @@ class Assembler:
         self._input_source = _only(source, [c for c in in_inputs if c not in self._whole])
         self._source = _only(source, [c for c in columns if c not in self._whole])
         self._gathers = {
-            (labelled, check): Gather(self._columns(labelled, check, len(source)), self._pool)
-            for labelled in (False, True)
-            for check in (False, True)
+            labelled: Gather(self._columns(labelled, len(source)), self._pool) for labelled in (False, True)
         }
-        # any byte is right: there is nothing to check
-        wholes = self._columns(False, True, len(source))
-        self._sound = {name for (_, name), whole in wholes.items() if whole.column.dtype == np.uint8}
 
-    def _columns(self, labelled: bool, check: bool, rows: int) -> dict[tuple[str, str], MemoryColumn]:
+    def _columns(self, labelled: bool, rows: int) -> dict[tuple[str, str], MemoryColumn]:
         """The columns gathered from memory: inputs as ``("", name)``, parts of labels as ``(name, part)``."""
         found = {}
         for name, kind in self.inputs.items():
             column = self._whole.get(kind.columns(name)[0]) if len(kind.columns(name)) == 1 else None
             in_scene = self._scene is not None and name in self._scene.images
             if not in_scene and gathers(column) and len(column) == rows:
-                way = kind.way(column)
+                way = kind.conversion(column)
                 if way is not None:
                     found["", name] = MemoryColumn(column, way, kind.shape)
         if labelled:
             found |= {
                 (name, part): whole
                 for name, label in self._labels.items()
-                for part, whole in label.whole(check).items()
+                for part, whole in label.whole().items()
             }
         return found
 
@@ -210,7 +205,7 @@ class Assembler:
             for one in self._along.values():
                 laid |= one.of(rows, ids)
         gathered: dict[str, dict[str, np.ndarray]] = {"": {}, **{name: {} for name in self._labels}}
-        for (name, part), values in self._gathers[labels, check](ids).items():
+        for (name, part), values in self._gathers[labels](ids, check).items():
             gathered[name][part] = values
         inputs = {
             name: self._encode_input(name, kind, rows, ids, check, laid, gathered[""])
@@ -344,11 +339,8 @@ class Assembler:
         gathered: Mapping[str, np.ndarray],
     ) -> np.ndarray:
         if name in gathered:
-            values = gathered[name]
-            if not check or name in self._sound:
-                return values
-        else:
-            values = laid[name] if name in laid else as_one_column([rows[c] for c in kind.columns(name)])
+            return gathered[name]
+        values = laid[name] if name in laid else as_one_column([rows[c] for c in kind.columns(name)])
         try:
             if name in laid:  # row by row, into memory of the pool
                 assert self._scene is not None
