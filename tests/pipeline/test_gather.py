@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import polyhead as ph
-from polyhead.jit import Loop
+from polyhead.jit import Loop, wait_until_compiled
 from polyhead.kinds import Array, Image, Mask
 from polyhead.kinds.conversion import FLOAT32, Conversion
 from polyhead.pipeline import gather as gathering
@@ -175,6 +175,32 @@ def test_fractions_and_what_is_not_finite(how, number):
     assert gather(np.array([1]), check=True).keys() == ({"x"} if number == 0.5 else set())
     assert "ids" not in gather(np.array([1]))
     assert gather(np.array([0]), check=True).keys() == {"ids", "x"}
+
+
+def test_a_column_in_memory_is_looked_at_once(how, monkeypatch):
+    asked = []
+    looked = gathering._SomeRows.valid
+    monkeypatch.setattr(gathering._SomeRows, "valid", lambda rows, whole: asked.append(0) or looked(rows, whole))
+    masks = np.zeros((5000, 300), np.uint8)
+    ids = Conversion("int32", values={0: 0, 1: 1})
+    gather = Gather({"y": MemoryColumn(masks, ids, (300,))}, Pool())
+    assert "y" in gather(np.array([7]), check=True)
+    wait_until_compiled()
+    assert "y" in gather(np.array([8]), check=True)
+    assert len(asked) == (1 if how == "compiled" else 2)
+    masks[4999, 299] = 2
+    other = Gather({"y": MemoryColumn(masks, ids, (300,))}, Pool())
+    for row, there in ((7, True), (7, True), (4999, False), (7, True)):
+        assert ("y" in other(np.array([row]), check=True)) is there
+        wait_until_compiled()
+
+
+def test_what_may_lie_in_a_file_is_not_read_beside_the_steps(how, tmp_path):
+    np.save(tmp_path / "y.npy", np.zeros((5, 6), np.uint8))
+    mapped = np.load(tmp_path / "y.npy", mmap_mode="r")
+    assert not MemoryColumn(np.asarray(mapped), COPIED, (6,)).owned
+    assert not MemoryColumn(np.asarray(mapped)[1:], COPIED, (6,)).owned
+    assert MemoryColumn(np.zeros((5, 6))[1:], COPIED, (6,)).owned
 
 
 def zeros(*shape, dtype="uint8"):

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 from typing import Any, TypeGuard
 
 import numpy as np
 
-from polyhead.jit import Loop
+from polyhead.jit import Loop, do_later
 from polyhead.kinds.conversion import Conversion
 from polyhead.pipeline.buffer_pool import Pool, address
 from polyhead.pipeline.number_steps import Step, by_numpy, step_of, valid_numbers
 
 WORTH = 1 << 22
 """Bytes in all columns together from which on the compiled loops are used."""
+
+PROVEN = 4096
+"""Rows that are looked at in one call, beside the steps."""
 
 _LOOPS = "polyhead.pipeline.gather_loop"
 _NO_IDS = np.zeros(0, np.int64)
@@ -58,7 +61,7 @@ class MemoryColumn:
     shape: tuple[int, ...]
     always: bool = False
 
-    @property
+    @cached_property
     def dtype(self) -> np.dtype:
         """The dtype of the result."""
         return np.dtype(self.conversion.dtype)
@@ -93,6 +96,20 @@ class MemoryColumn:
         """The least and the greatest valid number, and others that are valid; None where all are."""
         return valid_numbers(self.conversion, self.numbers.dtype)
 
+    @cached_property
+    def asked(self) -> tuple[Any, ...]:
+        """What is asked of the column: whether its numbers are these valid ones."""
+        assert self.valid is not None
+        return address(self.column), *(numbers.tobytes() for numbers in self.valid)
+
+    @cached_property
+    def owned(self) -> bool:
+        """Whether the column lies in memory for certain, and not in a file."""
+        array: Any = self.column
+        while isinstance(array.base, np.ndarray):
+            array = array.base
+        return array.base is None and not isinstance(array, np.memmap)
+
 
 def gathers(column: Any) -> TypeGuard[np.ndarray]:
     """Return whether the rows of a column can be gathered here."""
@@ -122,6 +139,9 @@ class Gather:
     def __init__(self, columns: Mapping[Any, MemoryColumn], pool: Pool) -> None:
         self._columns, self._pool = columns, pool
         self._worth = sum(whole.column.nbytes for whole in columns.values()) >= WORTH
+        self._proven: dict[
+            tuple[Any, ...], bool
+        ] = {}  # what is asked of whole columns, once it was begun to look
 
     def __call__(self, ids: np.ndarray, check: bool = False) -> dict[Any, np.ndarray]:
         """The rows at ``ids``.
@@ -139,11 +159,27 @@ class Gather:
         for name, whole in self._columns.items():
             if check and whole.conversion.looked_at:
                 continue
-            if (check or whole.always) and whole.valid is not None and not rows.valid(whole):
+            if (check or whole.always) and whole.valid is not None and not self._valid(whole, rows):
                 continue
             found[name] = self._pool.empty((len(ids), *whole.shape), whole.dtype)
             rows.convert(whole, found[name])
         return found
+
+    def _valid(self, whole: MemoryColumn, rows: _SomeRows) -> bool:
+        """Whether the numbers of some rows are valid; all of the column are looked at once, beside the first steps."""
+        if self._proven.get(whole.asked):
+            return True
+        loop = valid_loop(whole.numbers.dtype).ready if self._worth else None
+        if loop is not None and whole.owned and whole.asked not in self._proven:
+            self._proven[whole.asked] = False
+            do_later(partial(self._prove, whole, loop))
+        return rows.valid(whole)
+
+    def _prove(self, whole: MemoryColumn, loop: Callable[..., Any]) -> None:
+        assert whole.valid is not None
+        count = len(whole.numbers)
+        pieces = (np.arange(k, min(k + PROVEN, count)) for k in range(0, count, PROVEN))
+        self._proven[whole.asked] = all(loop(whole.numbers, ids, *whole.valid) for ids in pieces)
 
 
 class _SomeRows:
@@ -152,14 +188,13 @@ class _SomeRows:
     def __init__(self, ids: np.ndarray, worth: bool) -> None:
         self._ids, self._worth = ids, worth
         self._taken: dict[int, np.ndarray] = {}
-        self._valid: dict[tuple[int, int], bool] = {}
+        self._valid: dict[tuple[Any, ...], bool] = {}
 
     def valid(self, whole: MemoryColumn) -> bool:
         """Whether all numbers are valid."""
-        key = address(whole.column), id(whole.valid)
-        if key not in self._valid:
-            self._valid[key] = self._all_valid(whole)
-        return self._valid[key]
+        if whole.asked not in self._valid:
+            self._valid[whole.asked] = self._all_valid(whole)
+        return self._valid[whole.asked]
 
     def _all_valid(self, whole: MemoryColumn) -> bool:
         assert whole.valid is not None

@@ -17,7 +17,10 @@ AHEAD = 32
 """Rows that are fetched ahead of the one that is copied: a row of few bytes at a random place waits for memory."""
 
 NARROW = 1024
-"""Bytes of a row up to which it is fetched ahead; of a wider one the processor does that by itself."""
+PAGE, BEGINNING = 4096, 256
+"""Of a wide row the beginning of each page is fetched ahead: the processor goes on by itself, up to the next page."""
+
+LINE = 64
 
 CHUNK = 1024
 """Numbers that are looked at before the loop may stop."""
@@ -49,10 +52,16 @@ def _fused(typing: Any, a: Any, b: Any, c: Any) -> Any:
 
 @njit(nogil=True)
 def _fetch_ahead(column: Any, width: Any, ids: Any, i: Any) -> None:
+    last = len(ids) - 1
     if width <= NARROW:
-        coming = column.ctypes.data + ids[min(i + AHEAD, len(ids) - 1)] * width
+        coming = column.ctypes.data + ids[min(i + AHEAD, last)] * width
         _fetch(coming)
         _fetch(coming + width - 1)
+        return
+    coming = column.ctypes.data + ids[min(i + 1, last)] * width
+    for page in range(coming, coming + width, PAGE):
+        for line in range(page, min(page + BEGINNING, coming + width), LINE):
+            _fetch(line)
 
 
 def copy_rows(column: Any, ids: Any, out: Any) -> None:
@@ -152,16 +161,19 @@ def all_valid(column: Any, ids: Any, edges: Any, marks: Any) -> bool:
         _fetch_ahead(column, width, ids, i)
         row = column[ids[i]]
         for k in range(0, len(row), CHUNK):
-            a = row[k : k + CHUNK]
-            for n in range(len(a)):
-                odd[n] = not (a[n] >= least and a[n] <= most)  # NaN is neither
-            for m in range(len(marks)):
-                mark = marks[m]
+            a, found = row[k : k + CHUNK], False
+            if len(marks) == 0:
                 for n in range(len(a)):
-                    odd[n] &= a[n] != mark
-            found = False
-            for n in range(len(a)):
-                found |= odd[n]
+                    found |= not (a[n] >= least and a[n] <= most)  # NaN is neither
+            else:
+                for n in range(len(a)):
+                    odd[n] = not (a[n] >= least and a[n] <= most)
+                for m in range(len(marks)):
+                    mark = marks[m]
+                    for n in range(len(a)):
+                        odd[n] &= a[n] != mark
+                for n in range(len(a)):
+                    found |= odd[n]
             if found:
                 return False
     return True
