@@ -180,7 +180,9 @@ def test_fractions_and_what_is_not_finite(how, number):
 def test_a_column_in_memory_is_looked_at_once(how, monkeypatch):
     asked = []
     looked = gathering._SomeRows.valid
-    monkeypatch.setattr(gathering._SomeRows, "valid", lambda rows, whole: asked.append(0) or looked(rows, whole))
+    monkeypatch.setattr(
+        gathering._SomeRows, "valid", lambda rows, whole: asked.append(0) or looked(rows, whole)
+    )
     masks = np.zeros((5000, 300), np.uint8)
     ids = Conversion("int32", values={0: 0, 1: 1})
     gather = Gather({"y": MemoryColumn(masks, ids, (300,))}, Pool())
@@ -360,3 +362,12 @@ def test_small_data_does_without_numba():
         "sys.exit('numba' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+def test_loops_are_asked_for_before_the_first_batch(monkeypatch):
+    monkeypatch.setattr(gathering, "WORTH", 1)
+    whole = MemoryColumn(np.zeros((3, 2), np.int16), Conversion("int32", values={0: 0}), (2,))
+    Gather({"y": whole}, Pool())
+    wait_until_compiled()
+    assert whole.loop.ready is not None
+    assert gathering.valid_loop(np.dtype("int16")).ready is not None

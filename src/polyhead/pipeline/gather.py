@@ -96,6 +96,17 @@ class MemoryColumn:
         """The least and the greatest valid number, and others that are valid; None where all are."""
         return valid_numbers(self.conversion, self.numbers.dtype)
 
+    @property
+    def loop(self) -> Loop:
+        """The loop that copies or converts its rows."""
+        return copy_loop(self.words.dtype) if self.copied else convert_loop(self.numbers.dtype, self.dtype)
+
+    def ask_for_loops(self) -> None:
+        """Have the loops that it needs compiled."""
+        _ = self.loop.ready
+        if self.valid is not None:
+            _ = valid_loop(self.numbers.dtype).ready
+
     @cached_property
     def asked(self) -> tuple[Any, ...]:
         """What is asked of the column: whether its numbers are these valid ones."""
@@ -139,6 +150,9 @@ class Gather:
     def __init__(self, columns: Mapping[Any, MemoryColumn], pool: Pool) -> None:
         self._columns, self._pool = columns, pool
         self._worth = sum(whole.column.nbytes for whole in columns.values()) >= WORTH
+        if self._worth:  # they are there by the first step, while a model is made
+            for whole in columns.values():
+                whole.ask_for_loops()
         self._proven: dict[
             tuple[Any, ...], bool
         ] = {}  # what is asked of whole columns, once it was begun to look
@@ -210,9 +224,9 @@ class _SomeRows:
 
     def convert(self, whole: MemoryColumn, out: np.ndarray) -> None:
         """Convert the rows of a column into an array."""
+        loop = whole.loop.ready if self._worth else None
         if whole.copied:
             out = out.reshape(len(out), whole.numbers.shape[1]).view(whole.words.dtype)
-            loop = copy_loop(whole.words.dtype).ready if self._worth else None
             if loop is not None:
                 loop(whole.words, self._ids, out)
             else:
@@ -220,7 +234,6 @@ class _SomeRows:
                 np.take(whole.words, self._ids, axis=0, out=out, mode="clip")
             return
         step, out = whole.step, out.reshape(len(out), whole.numbers.shape[1])
-        loop = convert_loop(whole.numbers.dtype, whole.dtype).ready if self._worth else None
         if loop is not None:
             loop(whole.numbers, self._ids, out, *step)
         else:
