@@ -371,3 +371,44 @@ def test_loops_are_asked_for_before_the_first_batch(monkeypatch):
     wait_until_compiled()
     assert whole.loop.ready is not None
     assert gathering.valid_loop(np.dtype("int16")).ready is not None
+
+
+@pytest.mark.parametrize("large", [False, True])
+def test_memory_maps_give_what_arrays_give(how, large, tmp_path, monkeypatch):
+    monkeypatch.setattr(gathering, "_MEMORY", 1 if large else 1 << 40)
+    rng = np.random.default_rng(7)
+    data = {
+        "image": rng.integers(0, 256, (50, 8, 8, 3), dtype=np.uint8),
+        "x": rng.random((50, 5)),
+        "one": rng.random(50, dtype=np.float32),
+        "mask": rng.choice([0, 255], (50, 8, 8)).astype(np.uint8),
+        "void": rng.choice([0, 1, 2, 9], (50, 8, 8)).astype(np.int64),
+        "yes": rng.integers(0, 2, 50),
+    }
+    maps = {}
+    for name, values in data.items():
+        np.save(tmp_path / f"{name}.npy", values)
+        maps[name] = np.load(tmp_path / f"{name}.npy", mmap_mode="r")
+    inputs = {"image": ph.Image(dtype="uint8"), "x": ph.Array(), "one": ph.Array()}
+    heads = {"void": ph.Mask(3, missing=9), "yes": ph.Binary(), "mask": ph.Mask(values=(0, 255))}
+    feeds = [ph.Feed(d, inputs=inputs, heads=heads, batch_size=8, shuffle=True, seed=2) for d in (data, maps)]
+    for _ in range(2):  # looked at, and not
+        for one, other in zip(*(feed.batches() for feed in feeds), strict=True):
+            for part in ("inputs", "labels", "weights"):
+                for name, values in getattr(one, part).items():
+                    np.testing.assert_array_equal(getattr(other, part)[name], values)
+                    assert getattr(other, part)[name].dtype == values.dtype
+        for feed in feeds:
+            assert len(list(feed)) == 7
+
+
+def test_a_wrong_value_in_a_memory_map_names_its_row(how, tmp_path):
+    masks = np.zeros((40, 16, 16), np.uint8)
+    masks[33, 3, 3] = 7
+    np.save(tmp_path / "mask.npy", masks)
+    mapped = np.load(tmp_path / "mask.npy", mmap_mode="r")
+    heads = {"mask": ph.Mask(values=(0, 255))}
+    feed = ph.Feed({"x": np.zeros(40), "mask": mapped}, inputs="x", heads=heads, batch_size=16, shuffle=True)
+    wrong = r"head `mask`, row 33: expected one of the values \[0, 255\] in each pixel, got 7"
+    with pytest.raises(ph.DataError, match=wrong):
+        list(feed)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache, partial
@@ -28,14 +29,14 @@ _NO_IDS = np.zeros(0, np.int64)
 def copy_loop(column: np.dtype) -> Loop:
     """The loop that copies whole numbers of a type."""
     a = np.zeros((1, 1), column)
-    return Loop(f"{_LOOPS}:copy_rows", a, _NO_IDS, a)
+    return Loop(f"{_LOOPS}:copy_rows", a, _NO_IDS, _NO_IDS, a)
 
 
 @lru_cache
 def convert_loop(column: np.dtype, result: np.dtype) -> Loop:
     """The loop that converts numbers of one type to another."""
     a, b = np.zeros((1, 1), column), np.zeros((1, 1), result)
-    return Loop(f"{_LOOPS}:convert_rows", a, _NO_IDS, b, 0, 0, a[0], b[0])
+    return Loop(f"{_LOOPS}:convert_rows", a, _NO_IDS, _NO_IDS, b, 0, 0, a[0], b[0])
 
 
 @lru_cache
@@ -54,12 +55,14 @@ class MemoryColumn:
         conversion: what its numbers become.
         shape: of a row of the result.
         always: numbers that are not valid mean something, such as NaN for no label: rows with one are left to others.
+        mapped: it is a memory map, which is read in sorted order where it may have to come from the disk.
     """
 
     column: np.ndarray
     conversion: Conversion
     shape: tuple[int, ...]
     always: bool = False
+    mapped: bool = False
 
     @cached_property
     def dtype(self) -> np.dtype:
@@ -111,7 +114,12 @@ class MemoryColumn:
     def asked(self) -> tuple[Any, ...]:
         """What is asked of the column: whether its numbers are these valid ones."""
         assert self.valid is not None
-        return address(self.column), *(numbers.tobytes() for numbers in self.valid)
+        return *self.place, *(numbers.tobytes() for numbers in self.valid)
+
+    @cached_property
+    def place(self) -> tuple[Any, ...]:
+        """What tells the memory of the column, and how it is read, from that of others."""
+        return address(self.column), self.column.dtype, self.column.shape
 
     @cached_property
     def owned(self) -> bool:
@@ -168,7 +176,7 @@ class Gather:
         Returns:
             For each column ``(B, *shape)``.
         """
-        rows = _SomeRows(ids, self._worth)
+        rows = _SomeRows(ids, self._worth, first=check)
         found = {}
         for name, whole in self._columns.items():
             if check and whole.conversion.looked_at:
@@ -199,9 +207,9 @@ class Gather:
 class _SomeRows:
     """Some rows of any columns; by NumPy where the loops are not worth it, or not ready."""
 
-    def __init__(self, ids: np.ndarray, worth: bool) -> None:
-        self._ids, self._worth = ids, worth
-        self._taken: dict[int, np.ndarray] = {}
+    def __init__(self, ids: np.ndarray, worth: bool, first: bool) -> None:
+        self._ids, self._worth, self._first = ids, worth, first
+        self._taken: dict[tuple[Any, ...], np.ndarray] = {}
         self._valid: dict[tuple[Any, ...], bool] = {}
 
     def valid(self, whole: MemoryColumn) -> bool:
@@ -215,7 +223,7 @@ class _SomeRows:
         edges, marks = whole.valid
         loop = valid_loop(whole.numbers.dtype).ready if self._worth else None
         if loop is not None:
-            return bool(loop(whole.numbers, self._ids, edges, marks))
+            return bool(loop(whole.numbers, self._placed(whole)[0], edges, marks))
         rows = self._rows(whole)
         found = (rows >= edges[0]) & (rows <= edges[1])
         for mark in marks:
@@ -225,27 +233,46 @@ class _SomeRows:
     def convert(self, whole: MemoryColumn, out: np.ndarray) -> None:
         """Convert the rows of a column into an array."""
         loop = whole.loop.ready if self._worth else None
+        ids, places = self._placed(whole)
         if whole.copied:
             out = out.reshape(len(out), whole.numbers.shape[1]).view(whole.words.dtype)
             if loop is not None:
-                loop(whole.words, self._ids, out)
+                loop(whole.words, ids, places, out)
+            elif len(places):
+                out[places] = np.take(whole.words, ids, axis=0)
             else:
                 # all ids are valid: `clip` only avoids a check, which would need a copy
-                np.take(whole.words, self._ids, axis=0, out=out, mode="clip")
+                np.take(whole.words, ids, axis=0, out=out, mode="clip")
             return
         step, out = whole.step, out.reshape(len(out), whole.numbers.shape[1])
         if loop is not None:
-            loop(whole.numbers, self._ids, out, *step)
+            loop(whole.numbers, ids, places, out, *step)
         else:
             by_numpy(self._rows(whole), step, out)
 
     def _rows(self, whole: MemoryColumn) -> np.ndarray:
         """The rows of a column by NumPy."""
-        key = address(whole.column)
-        if key not in self._taken:
-            self._taken[key] = np.take(whole.numbers, self._ids, axis=0)
-        return self._taken[key]
+        if whole.place not in self._taken:
+            ids, places = self._placed(whole)
+            rows = np.take(whole.numbers, ids, axis=0)
+            if len(places):
+                rows[places] = rows.copy()
+            self._taken[whole.place] = rows
+        return self._taken[whole.place]
 
+    def _placed(self, whole: MemoryColumn) -> tuple[np.ndarray, np.ndarray]:
+        """The ids in the order in which the rows of a column are read, and where each goes; no places for in order."""
+        cold = whole.mapped and (self._first or whole.column.nbytes > _MEMORY // 2)
+        return self._sorted if cold else (self._ids, _NO_IDS)
+
+    @cached_property
+    def _sorted(self) -> tuple[np.ndarray, np.ndarray]:
+        places = np.argsort(self._ids, kind="stable")
+        return self._ids[places], places
+
+
+_MEMORY = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else 1 << 33
+"""Bytes of memory: a larger file does not stay in it."""
 
 _WORDS = tuple(np.dtype(one) for one in ("u8", "u4", "u2", "u1"))
 

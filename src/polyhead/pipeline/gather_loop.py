@@ -64,22 +64,23 @@ def _fetch_ahead(column: Any, width: Any, ids: Any, i: Any) -> None:
             _fetch(line)
 
 
-def copy_rows(column: Any, ids: Any, out: Any) -> None:
+def copy_rows(column: Any, ids: Any, places: Any, out: Any) -> None:
     """Copy rows as they are.
 
     Args:
         column: ``(N, n)``: the widest whole numbers that rows can be divided into.
         ids: int64 ``(B,)``, each a row of the column.
+        places: int64 ``(B,)``: where each goes; empty where they stay in order.
         out: ``(B, n)``, of the same type.
     """
     width = column.shape[1] * column.itemsize
-    if column.shape[1] == 1:  # one number a row, as most labels are
+    if column.shape[1] == 1 and len(places) == 0:  # one number a row, as most labels are
         for i in range(len(ids)):
             out[i, 0] = column[ids[i], 0]
         return
     for i in range(len(ids)):
         _fetch_ahead(column, width, ids, i)
-        a, b = column[ids[i]], out[i]
+        a, b = column[ids[i]], out[places[i] if len(places) else i]
         for k in range(len(b)):
             b[k] = a[k]
 
@@ -114,12 +115,15 @@ def _look_up_bytes(a: Any, b: Any, table: Any) -> None:
         b[k] = table[np.int64(a[k]) & 255]
 
 
-def convert_rows(column: Any, ids: Any, out: Any, way: Any, low: Any, keys: Any, numbers: Any) -> None:
+def convert_rows(
+    column: Any, ids: Any, places: Any, out: Any, way: Any, low: Any, keys: Any, numbers: Any
+) -> None:
     """Convert rows number by number.
 
     Args:
         column: ``(N, n)``.
         ids: int64 ``(B,)``, each a row of the column.
+        places: int64 ``(B,)``: where each goes; empty where they stay in order.
         out: ``(B, n)``, of another type.
         way: how, of `number_steps`.
         low: the number that the table of `LOOKUP` begins with.
@@ -130,7 +134,7 @@ def convert_rows(column: Any, ids: Any, out: Any, way: Any, low: Any, keys: Any,
     width = column.shape[1] * column.itemsize
     for i in range(len(ids)):
         _fetch_ahead(column, width, ids, i)
-        a, b = column[ids[i]], out[i]
+        a, b = column[ids[i]], out[places[i] if len(places) else i]
         if way == SCALE:
             _divide(a, b)
         elif way == LOOKUP_BYTE:

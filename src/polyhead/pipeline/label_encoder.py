@@ -16,7 +16,7 @@ from polyhead.pipeline.faults import every_wrong_row, file_at
 from polyhead.pipeline.gather import MemoryColumn, gathers
 from polyhead.pipeline.kind_columns import as_one_column
 from polyhead.sources.scanning import first_rows, pieces
-from polyhead.sources.source import Source, row_of
+from polyhead.sources.source import Source, mapped_column, row_of
 
 READY_ROW_BYTES = 256
 READY_BYTES = 1 << 30
@@ -113,7 +113,9 @@ class Labels:
     def whole(self) -> dict[str, MemoryColumn]:
         """The columns to gather from memory, by part of `Encoded`."""
         if self._ready is None:
-            column = self._whole
+            column, mapped = self._whole, False
+            if column is None and len(self._columns) == 1:
+                column, mapped = mapped_column(self._source, self._columns[0]), True
             if not gathers(column) or len(column) != len(self._source):
                 return {}
             way, head = self.head.conversion(column), self.head
@@ -123,9 +125,9 @@ class Labels:
                 return {}
             # NaN means that there is no label
             always = column.dtype.kind == "f"
-            found = {"labels": MemoryColumn(column, way, head.shape, always)}
+            found = {"labels": MemoryColumn(column, way, head.shape, always, mapped)}
             if way.weights is not None:
-                found["by_number"] = MemoryColumn(column, way.of_weights, head.weight_shape, always)
+                found["by_number"] = MemoryColumn(column, way.of_weights, head.weight_shape, always, mapped)
             return found
         parts = self._ready._asdict()
         if self._ready.weights is not None:
