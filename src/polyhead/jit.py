@@ -53,6 +53,11 @@ class Loop:
             self._ask()
         return self._compiled
 
+    @property
+    def there(self) -> Callable[..., Any] | None:
+        """The compiled function where it is ready; it is not asked for."""
+        return self._compiled
+
     def wait(self) -> Callable[..., Any]:
         """The compiled function; waits for it.
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from polyhead.jit import Loop, do_later
 from polyhead.kinds.conversion import Conversion
+from polyhead.order.permutation import NETWORK
 from polyhead.pipeline.buffer_pool import Pool, address
 from polyhead.pipeline.number_steps import Step, by_numpy, step_of, valid_numbers
 
@@ -161,6 +162,7 @@ class Gather:
         if self._worth:  # they are there by the first step, while a model is made
             for whole in columns.values():
                 whole.ask_for_loops()
+            _ = NETWORK.ready  # it costs little where the compiler is there
         self._proven: dict[
             tuple[Any, ...], bool
         ] = {}  # what is asked of whole columns, once it was begun to look
