@@ -119,8 +119,11 @@ def same(feed: Any, row: Row, columns: Mapping[str, np.ndarray]) -> str:
 
     total = [0, 0]
     for batch in feed.batches():
+        by_hand = row.by_hand(columns, batch.ids)
         weights = {f"weights of {name}": values for name, values in (batch.weights or {}).items()}
-        both = ({**batch.inputs, **batch.labels, **weights}, row.by_hand(columns, batch.ids))
+        # where labels of a file could be missing, a feed has weights though none is
+        weights = {name: values for name, values in weights.items() if name in by_hand or (values != 1).any()}
+        both = ({**batch.inputs, **batch.labels, **weights}, by_hand)
         for side, arrays in enumerate(both):
             for name in sorted(arrays):
                 array = np.broadcast_to(arrays[name], both[0][name].shape)

@@ -227,6 +227,8 @@ class _SomeRows:
         if loop is not None:
             return bool(loop(whole.numbers, self._placed(whole)[0], edges, marks))
         rows = self._rows(whole)
+        if not len(marks):
+            return not rows.size or bool(rows.min() >= edges[0] and rows.max() <= edges[1])  # NaN is neither
         found = (rows >= edges[0]) & (rows <= edges[1])
         for mark in marks:
             found |= rows == mark
