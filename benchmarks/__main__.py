@@ -6,6 +6,7 @@ import argparse
 import datetime
 import os
 import re
+import subprocess
 import sys
 import tempfile
 import time
@@ -16,13 +17,14 @@ from typing import Any
 
 from benchmarks import arms as memory
 from benchmarks import fit, plots
-from benchmarks.explained import explained, intro
+from benchmarks.explained import EXPLAINED, explained, intro
 from benchmarks.race import REFERENCE, Measured, measure
 from benchmarks.report import machine, table, versions
-from benchmarks.running import Arm, Field
+from benchmarks.running import ENVIRONMENT, Arm, Field
 
 ROWS = {"table": 400_000, "images": 8_000, "files": 512, "packed": 512, "augmented": 512, "fit": 4_096}
 SHORT_ROWS = {"table": 100_000, "images": 2_048, "files": 64, "packed": 64, "augmented": 64, "fit": 256}
+KINDS = "kinds"
 SOURCES = {"files": ("files",), "packed": ("encoded", "pixels"), "augmented": ("augmented",)}
 BATCH_SIZES, SHORT_BATCH_SIZES = (32, 256, 4096), (256,)
 FILE_BATCH, FIT_BATCH = 32, 32
@@ -197,6 +199,15 @@ def races(workloads: list[str], plan: Plan, scratch: Path | None) -> Iterator[tu
         yield from (("fit", found) for found in fits(plan))
 
 
+def kinds_table(plan: Plan) -> str:
+    """The table of kinds, made in a process of its own."""
+    command = [sys.executable, "-m", "benchmarks.kinds", *(["--short"] if plan.short else [])]
+    done = subprocess.run(
+        command, stdout=subprocess.PIPE, text=True, check=True, env={**os.environ, **ENVIRONMENT}
+    )
+    return f"## {KINDS}\n\n{EXPLAINED[KINDS].strip()}\n\n{done.stdout.strip()}"
+
+
 def plot(found: Measured) -> str:
     """The speeds of a race as SVG, warm alone."""
     values = {name: [run["rows_per_s"] for run in runs] for name, runs in found.runs.items()}
@@ -216,7 +227,7 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=None, help="runs of each arm (7; 5 with --short)")
     parser.add_argument("--seconds", type=float, default=None, help="of each run (1.5; 0.2 with --short)")
     parser.add_argument("--batch", type=int, nargs="+", default=None, help="batch sizes of rows in memory")
-    parser.add_argument("--workload", nargs="+", choices=list(ROWS), default=list(ROWS))
+    parser.add_argument("--workload", nargs="+", choices=[*ROWS, KINDS], default=[*ROWS, KINDS])
     parser.add_argument("--arms", nargs="+", default=None, help="arms whose name holds one of these words")
     parser.add_argument("--rows", type=int, default=None, help="of every workload")
     parser.add_argument(
@@ -250,6 +261,9 @@ def main() -> None:
             drawn.write_text(plot(found))
             parts.append(f"![{found.title}](plots/{drawn.name})")
             options.write.write_text("\n\n".join(parts) + "\n")  # what is done is kept if the rest is stopped
+    if KINDS in options.workload:
+        parts.append(kinds_table(plan))
+        print(f"\n{parts[-1]}", flush=True)
     load = f" The load average at the end: {os.getloadavg()[0]:.1f}."
     parts.append(f"The whole took {(time.perf_counter() - began) / 60:.1f} minutes.{load}")
     print(f"\n{parts[-1]}", flush=True)

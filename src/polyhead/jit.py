@@ -1,4 +1,4 @@
-"""Loops that numba compiles in the background.
+"""Loops that numba compiles in the background, and other work beside the first steps.
 
 Importing numba and loading a loop takes much of a second. So callers ask for a loop and use NumPy until it is ready;
 both must give the same numbers, to the last bit.
@@ -7,6 +7,7 @@ both must give the same numbers, to the last bit.
 from __future__ import annotations
 
 import atexit
+import contextlib
 import importlib
 import threading
 from collections.abc import Callable
@@ -16,7 +17,7 @@ FINISH = 5.0
 """Seconds that a program waits at its end for a loop that is being compiled."""
 
 _LOCK = threading.Lock()
-_WAITING: list[Loop] = []
+_WAITING: list[Callable[[], None]] = []
 _THREAD: threading.Thread | None = None
 
 
@@ -52,6 +53,11 @@ class Loop:
             self._ask()
         return self._compiled
 
+    @property
+    def there(self) -> Callable[..., Any] | None:
+        """The compiled function where it is ready; it is not asked for."""
+        return self._compiled
+
     def wait(self) -> Callable[..., Any]:
         """The compiled function; waits for it.
 
@@ -68,15 +74,15 @@ class Loop:
         return self._compiled
 
     def _ask(self) -> None:
-        global _THREAD
         with _LOCK:
-            if self._asked:
-                return
-            self._asked = True
-            _WAITING.append(self)
-            if _THREAD is None:
-                _THREAD = threading.Thread(target=_compile_waiting, name="polyhead-compile", daemon=True)
-                _THREAD.start()
+            asked, self._asked = self._asked, True
+        if not asked:
+            do_later(self._try_to_compile)
+
+    def _try_to_compile(self) -> None:
+        with contextlib.suppress(Exception):  # the caller keeps using NumPy
+            self._compile()
+        self._done.set()
 
     def _compile(self) -> None:
         import numba
@@ -91,6 +97,16 @@ class Loop:
             compiled = numba.njit(function, nogil=True, **self._options)
         compiled(*self._example)
         self._compiled = compiled
+
+
+def do_later(work: Callable[[], None]) -> None:
+    """Do something in the thread that compiles, after what waits there; it must not raise."""
+    global _THREAD
+    with _LOCK:
+        _WAITING.append(work)
+        if _THREAD is None:
+            _THREAD = threading.Thread(target=_do_what_waits, name="polyhead-compile", daemon=True)
+            _THREAD.start()
 
 
 def wait_until_compiled() -> None:
@@ -111,16 +127,12 @@ def _finish_compiling() -> None:
         thread.join(timeout=FINISH)
 
 
-def _compile_waiting() -> None:
+def _do_what_waits() -> None:
     global _THREAD
     while True:
         with _LOCK:
             if not _WAITING:
                 _THREAD = None
                 return
-            loop = _WAITING.pop(0)
-        try:
-            loop._compile()
-        except Exception:  # the caller keeps using NumPy
-            loop._compiled = None
-        loop._done.set()
+            work = _WAITING.pop(0)
+        work()

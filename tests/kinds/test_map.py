@@ -5,6 +5,7 @@ import pytest
 from kind_checks import encoded, message, refusal, resolved
 
 from polyhead.kinds import Map
+from polyhead.kinds.conversion import Conversion
 
 NAN = np.nan
 
@@ -33,8 +34,8 @@ def test_numbers_of_any_type(dtype):
 
 def test_bytes_are_cast_as_they_are_and_never_divided():
     column = np.array([[[0, 255]]], np.uint8)
-    assert resolved(Map(), column).way(column) == "cast"
-    assert resolved(Map(scale=1 / 255), column).way(column) is None
+    assert resolved(Map(), column).conversion(column) == Conversion("float32")
+    assert resolved(Map(scale=1 / 255), column).conversion(column) is None
     assert encoded(resolved(Map(), column), column)[0].max() == 255
     assert encoded(resolved(Map(scale=1 / 255), column), column)[0].max() == 1
 

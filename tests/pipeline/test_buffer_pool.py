@@ -8,6 +8,7 @@ import pytest
 from keras import ops
 
 import polyhead as ph
+from polyhead.jit import Loop
 from polyhead.pipeline import gather as gathering
 from polyhead.pipeline.buffer_pool import KEPT, LEAST, Pool, is_pooled
 
@@ -62,7 +63,7 @@ def test_small_arrays_are_left_to_numpy_and_too_much_is_not_kept():
 @pytest.mark.parametrize("workers", [0, 2])
 def test_batches_that_are_kept_keep_what_they_hold(workers, monkeypatch):
     monkeypatch.setattr(gathering, "WORTH", 1)
-    gathering.LOOP.wait()
+    monkeypatch.setattr(Loop, "ready", property(Loop.wait))
     images = np.random.default_rng(0).integers(0, 256, (96, 32, 32, 3), dtype=np.uint8)
     masks = (images[..., 0] > 100).astype("uint8")
     feed = ph.Feed(
@@ -113,7 +114,7 @@ def as_the_backend_gets_them(feed):
 @pytest.mark.parametrize("workers", [0, 2])
 def test_batches_that_a_backend_keeps_keep_what_they_hold(workers, monkeypatch):
     monkeypatch.setattr(gathering, "WORTH", 1)
-    gathering.LOOP.wait()
+    monkeypatch.setattr(Loop, "ready", property(Loop.wait))
     images = np.random.default_rng(0).integers(0, 256, (96, 32, 32, 3), dtype=np.uint8)
     data = {"image": images, "row": np.arange(96.0), "mask": (images[..., 0] > 100).astype("uint8")}
     heads = {"row": ph.Regression(), "mask": ph.Mask()}
@@ -175,5 +176,5 @@ def test_training_on_pooled_memory_is_training_on_the_same_numbers(monkeypatch):
 
     plain = history()
     monkeypatch.setattr(gathering, "WORTH", 1)
-    gathering.LOOP.wait()
+    monkeypatch.setattr(Loop, "ready", property(Loop.wait))
     assert history() == plain

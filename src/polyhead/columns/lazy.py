@@ -60,6 +60,11 @@ class OnDisk(Stored):
     def __len__(self) -> int:
         return self._length
 
+    @property
+    def mapped(self) -> np.ndarray | None:
+        """The array under a memory map."""
+        return self._values if isinstance(self._values, np.ndarray) else None
+
     def take(self, ids: np.ndarray) -> Values:
         rows, back = np.unique(ids, return_inverse=True)
         found = self._read(rows)

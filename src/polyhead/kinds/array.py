@@ -10,7 +10,8 @@ import numpy as np
 from polyhead.columns.image_values import is_pillow
 from polyhead.errors import BadValue, ContractError, Problem, is_number, require_choice, shown
 from polyhead.kinds.argument_forms import as_dtype, as_shape
-from polyhead.kinds.kind import Input, Way
+from polyhead.kinds.conversion import FINITE, Conversion
+from polyhead.kinds.kind import Input
 from polyhead.kinds.missing import (
     as_float32,
     as_one_array,
@@ -26,6 +27,7 @@ from polyhead.kinds.scales import UNSCALED, Scaling, require_scale
 from polyhead.kinds.source_column import Column
 
 _INT32 = np.iinfo(np.int32)
+_WHOLE = Conversion("int32", low=_INT32.min, high=_INT32.max)
 
 
 @dataclass(frozen=True, repr=False)
@@ -87,13 +89,12 @@ class Array(Input):
         array = _as_numbers(values)
         return array[:, None] if array.ndim == 1 else array, None
 
-    def way(self, column: np.ndarray) -> Way | None:
-        changes = self.scale is not None or (self.fill is not None and column.dtype.kind == "f")
-        if changes or (column.shape[1:] or (1,)) != self.shape:
+    def conversion(self, column: np.ndarray) -> Conversion | None:
+        if self.scale is not None or (column.shape[1:] or (1,)) != self.shape:
             return None
-        if column.dtype == self.dtype:
-            return "copy"
-        return "cast" if column.dtype == np.uint8 and self.dtype == "float32" else None
+        if column.dtype.kind != "f":
+            return Conversion("float32") if self.dtype == "float32" else _WHOLE
+        return None if self.fill is not None or self.dtype != "float32" else FINITE
 
     def encode(self, values: Any, check: bool = True) -> np.ndarray:
         array = _as_numbers(values)

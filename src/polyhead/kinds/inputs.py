@@ -21,7 +21,8 @@ from polyhead.errors import (
     shown,
 )
 from polyhead.kinds.argument_forms import as_dtype
-from polyhead.kinds.kind import Input, Way
+from polyhead.kinds.conversion import Conversion
+from polyhead.kinds.kind import Input
 from polyhead.kinds.missing import (
     as_one_array,
     is_dense,
@@ -157,16 +158,14 @@ class Image(Input):
             raise BadValue(None, "1, 3 or 4 channels last", " x ".join(map(str, found)), fix)
         return self.fixed(height=found[0], width=found[1], channels=found[2])
 
-    def way(self, column: np.ndarray) -> Way | None:
-        if (
-            self.range is not None
-            or column.ndim not in (3, 4)
-            or (*column.shape[1:3], *(column.shape[3:] or (1,))) != self.shape
-        ):
+    def conversion(self, column: np.ndarray) -> Conversion | None:
+        shape = (*column.shape[1:3], *(column.shape[3:] or (1,)))
+        if self.range is not None or column.ndim not in (3, 4) or shape != self.shape:
             return None
-        if column.dtype == self.dtype:
-            return "copy"
-        return "scale" if column.dtype == np.uint8 and self.dtype == "float32" else None
+        floats = self.dtype == "float32"
+        if column.dtype == np.uint8:
+            return Conversion(self.dtype, scale=floats)
+        return Conversion("float32", low=0, high=1) if floats and column.dtype.kind == "f" else None
 
     def encode(self, values: Any, check: bool = True, empty: Empty = np.empty) -> np.ndarray:
         """Encode a batch; ``empty`` allocates the memory of new arrays."""

@@ -28,7 +28,7 @@ Metrics = dict[str, np.ndarray]
 
 @dataclass(frozen=True)
 class Judged:
-    """What a model answered for the rows of a batch, and what is labelled.
+    """What a model answered for the rows of a batch, and what is labeled.
 
     Attributes:
         labels: ``(B, *shape)``, as the model gets them.

@@ -20,8 +20,8 @@ _MOST_PREDICTED = 100
 CROWD = "{}: crowd"
 """The name of the labels that say which boxes of a head stand for many objects."""
 
-_PREDICTED, _LABELLED, _PLACE = 0, 1, 2
-"""What an item is: a predicted box, a labelled one, or the two of one place."""
+_PREDICTED, _LABELED, _PLACE = 0, 1, 2
+"""What an item is: a predicted box, a labeled one, or the two of one place."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ class BoxesJudge(Judge):
         loss = np.where(empty[:, None] & scored, said, np.nan)
         at = {
             _PREDICTED: (predicted, np.take_along_axis(kind, order, 1), said, np.ones_like(score), loss),
-            _LABELLED: (
+            _LABELED: (
                 known[:, None] & there & ~crowd,
                 true_kind,
                 score,
@@ -142,12 +142,12 @@ class BoxesJudge(Judge):
         predicted = predicted[np.lexsort((items["rank"][predicted], items["row"][predicted]))]
         predicted = predicted[np.argsort(-items["score"][predicted], kind="stable")]
         for one in range(count):
-            labelled = weights[:, (what == _LABELLED) & (kind == one)].sum(1)
+            labeled = weights[:, (what == _LABELED) & (kind == one)].sum(1)
             some = predicted[kind[predicted] == one]
             for level in range(len(LEVELS_OF_IOU)):
                 used = some[~items["ignored"][some, level]]
                 counted = weights[:, used] * items["by_level"][used, level]
-                found[level, :, one] = average_at_recalls(counted, items["hit"][used, level], labelled)
+                found[level, :, one] = average_at_recalls(counted, items["hit"][used, level], labeled)
         return found
 
     def said(self, answers: Mapping[str, Judged]) -> tuple[np.ndarray, np.ndarray]:
@@ -187,10 +187,10 @@ def matched(
     """Give each predicted box, in the order of scores, the label that it overlaps most, at each level.
 
     Args:
-        overlap: ``(B, predicted, labelled)``.
+        overlap: ``(B, predicted, labeled)``.
         kind: classes of predicted boxes, ``(B, predicted)``.
-        true_kind: classes of labelled boxes, ``(B, labelled)``; -1 where there is none.
-        crowd: bool ``(B, labelled)``: labels that take any number of boxes, none of which counts.
+        true_kind: classes of labeled boxes, ``(B, labeled)``; -1 where there is none.
+        crowd: bool ``(B, labeled)``: labels that take any number of boxes, none of which counts.
 
     Returns:
         Which boxes are found, bool ``(B, predicted, levels)``; which do not count, likewise; and the place of their
@@ -214,22 +214,22 @@ def matched(
     return hit, ignored, partner
 
 
-def average_at_recalls(weights: np.ndarray, hit: np.ndarray, labelled: np.ndarray) -> np.ndarray:
+def average_at_recalls(weights: np.ndarray, hit: np.ndarray, labeled: np.ndarray) -> np.ndarray:
     """Average precision at 101 recalls, as COCO has it, ``(R,)``; NaN without labels.
 
     Args:
         weights: of predicted boxes in the order of their scores, ``(R, n)``.
         hit: bool ``(n,)``.
-        labelled: the weight of all labels, ``(R,)``.
+        labeled: the weight of all labels, ``(R,)``.
     """
-    found = np.where(labelled > 0, 0.0, np.nan)
+    found = np.where(labeled > 0, 0.0, np.nan)
     if not len(hit):
         return found
     true, all_of_them = np.cumsum(weights * hit, axis=1), np.cumsum(weights, axis=1)
     precision = true / (all_of_them + np.spacing(1))
     precision = np.maximum.accumulate(precision[:, ::-1], axis=1)[:, ::-1]
-    recall = np.nan_to_num(ratio(true, labelled[:, None]))
-    for r in np.flatnonzero(labelled > 0):
+    recall = np.nan_to_num(ratio(true, labeled[:, None]))
+    for r in np.flatnonzero(labeled > 0):
         at = np.searchsorted(recall[r], _RECALLS, side="left")
         found[r] = precision[r][at[at < len(hit)]].sum() / len(_RECALLS)
     return found

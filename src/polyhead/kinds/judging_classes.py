@@ -153,7 +153,7 @@ class MultiLabelJudge(Judge):
         return {**items, "weight": np.ones(len(items["row"])), "weights": weights[items["row"]]}
 
     def metrics(self, items: Items, weights: np.ndarray) -> Metrics:
-        sums = np.zeros((5, len(self.classes), len(weights)))  # right, all, true, predicted, labelled
+        sums = np.zeros((5, len(self.classes), len(weights)))  # right, all, true, predicted, labeled
         precision = []
         for i in range(len(self.classes)):
             label, score = items["label"][:, i], items["score"][:, i]

@@ -83,7 +83,7 @@ class EmbeddingJudge(Judge):
 
 
 class MapJudge(Judge):
-    """Judges numbers for each pixel, over all pixels that are labelled.
+    """Judges numbers for each pixel, over all pixels that are labeled.
 
     Where all labels are above zero, as those of depth are, ``delta_1`` is the share of the pixels whose prediction and
     label differ by a factor below 1.25.

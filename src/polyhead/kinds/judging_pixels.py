@@ -11,7 +11,7 @@ from polyhead.kinds.judging import Items, Judge, Judged, Metrics, by_axes, nan_m
 
 
 class MaskJudge(Judge):
-    """Judges masks over all pixels that are labelled, by class.
+    """Judges masks over all pixels that are labeled, by class.
 
     Args:
         name: of the head.

@@ -44,7 +44,7 @@ _SIGMAS = np.array(_PERSON) / 10
 class KeypointsJudge(Judge):
     """Judges keypoints, one object a row.
 
-    An object is as large as the box around its labelled points; one with a single point, as the image. Its similarity
+    An object is as large as the box around its labeled points; one with a single point, as the image. Its similarity
     (OKS) is that of COCO, with COCO's constants for the 17 points of a person, and 0.05 for each other point.
 
     Args:

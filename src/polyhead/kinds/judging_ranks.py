@@ -59,9 +59,9 @@ class Ranking:
         return np.where(self.positives > 0, best, np.nan), self.thresholds[at]
 
 
-def f1_of(true: np.ndarray, predicted: np.ndarray, labelled: np.ndarray) -> np.ndarray:
+def f1_of(true: np.ndarray, predicted: np.ndarray, labeled: np.ndarray) -> np.ndarray:
     """F1 from the sums of true positives, of predictions and of labels; NaN where a class occurs in neither."""
-    return ratio(2 * true, predicted + labelled)
+    return ratio(2 * true, predicted + labeled)
 
 
 def bins_of(confidence: np.ndarray) -> np.ndarray:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import KW_ONLY, dataclass, fields, replace
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 import numpy as np
 
@@ -15,11 +15,9 @@ from polyhead.errors import (
     plain_fields,
     shown,
 )
+from polyhead.kinds.conversion import Conversion
 from polyhead.kinds.mixed_labels import Mixing
 from polyhead.kinds.source_column import Column
-
-Way = Literal["copy", "cast", "scale"]
-"""Unchanged; bytes cast to float32; bytes as float32, divided by 255."""
 
 
 @dataclass(frozen=True)
@@ -79,11 +77,10 @@ class Kind(ABC):
             BadValue: where the column cannot be what is declared.
         """
 
-    def way(self, column: np.ndarray) -> Way | None:
-        """How rows of a column in memory become this kind's array in one pass; None if they cannot.
+    def conversion(self, column: np.ndarray) -> Conversion | None:
+        """How rows of a column of numbers in memory become this kind's array number by number; None if they cannot.
 
-        What is copied may still be checked by ``encode``, which does not change it; bytes that are cast or scaled are
-        right as inputs, and as labels where the column was looked at.
+        It gives what ``encode`` gives for all rows whose numbers it calls valid.
         """
         return None
 

@@ -11,9 +11,9 @@ import numpy as np
 
 from polyhead.errors import BadValue, ContractError, Problem, is_number, require_choice, require_size, shown
 from polyhead.kinds.answers import Answer, Views, view_of_each
+from polyhead.kinds.conversion import Conversion
 from polyhead.kinds.head import Head, coarser
 from polyhead.kinds.judging_numbers import MapJudge
-from polyhead.kinds.kind import Way
 from polyhead.kinds.missing import (
     as_float32,
     collapse,
@@ -49,9 +49,9 @@ class Map(Pixels):
         channels: numbers for each pixel.
         interpolation: between pixels, ``"bilinear"`` or ``"nearest"``; say nearest for sparse maps, as of a lidar, and
             for numbers of which no mean makes sense.
-        scale: a number changes the unit, also of metrics: ``1 / 1000`` makes meters of millimeters, ``1 / 255`` makes
-            0–1 of bytes; predictions are in the unit of the column. ``"standard"``, ``"minmax"``, ``"robust"``,
-            ``"log"`` or a scale of your own scales each channel for the model alone, as for `Regression`.
+        scale: a number changes the unit, also of metrics and predictions: ``1 / 1000`` makes meters of millimeters,
+            ``1 / 255`` makes 0–1 of bytes. ``"standard"``, ``"minmax"``, ``"robust"``, ``"log"`` or a scale of your
+            own scales each channel for the model alone, as for `Regression`.
         size: ``(height, width)`` of the map; by default as found, and as the image has it where they are files.
 
     >>> labels, there = Map(size=(2, 2), missing=0).encode(np.array([[[0, 5], [2, 1]]]))
@@ -189,11 +189,9 @@ class Map(Pixels):
         """Whether values of this type have a number in each pixel: integers without a marker do."""
         return is_dense(values) and values.dtype.kind in "iub" and self.missing is None
 
-    def way(self, column: np.ndarray) -> Way | None:
-        if column.dtype != np.uint8 or not self._whole or self.scale not in (None, 1):
-            return None
-        shape = column.shape[1:]
-        return "cast" if shape == self.shape or (*shape, 1) == self.shape else None
+    def conversion(self, column: np.ndarray) -> Conversion | None:
+        sure = column.dtype.kind != "f" and self._whole and self.scale in (None, 1)
+        return Conversion("float32") if sure and self.holds(column) else None
 
     def _numbers(self, values: Any) -> tuple[np.ndarray, np.ndarray | None]:
         what = f"numbers of shape {self.size if self.channels == 1 else self.shape}"
@@ -221,10 +219,7 @@ class Map(Pixels):
 
     def decode(self, outputs: np.ndarray, logits: bool, views: Views = None) -> dict[str, Answer]:
         found: list[Any] = []
-        unit = (
-            self.unscaled(outputs) if not isinstance(self.scale, Real) else outputs / np.float64(self.scale)
-        )
-        for row, view in view_of_each(unit, views):
+        for row, view in view_of_each(self.unscaled(outputs), views):
             channels = [
                 one if view is None else view.pixels(one.astype(np.float32), np.nan, self.nearest)
                 for one in np.moveaxis(row, -1, 0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from functools import cached_property
 from numbers import Real
@@ -15,13 +15,13 @@ from polyhead.errors import BadValue, ContractError, Problem, as_list, is_intege
 from polyhead.kinds import class_encoding
 from polyhead.kinds.answers import Answer, Views, label_masks
 from polyhead.kinds.color_classes import Colors, as_colors
+from polyhead.kinds.conversion import Conversion, of_classes
 from polyhead.kinds.head import Head, coarser
 from polyhead.kinds.judging_pixels import MaskJudge
 from polyhead.kinds.keras_names import BINARY_LOSSES, SIGMOID, SOFTMAX, SPARSE_LOSSES
-from polyhead.kinds.kind import Way
 from polyhead.kinds.missing import as_float32, collapse, first_row, numbers, require_range, require_whole
 from polyhead.kinds.mixed_labels import BLEND, require_soft, unmixable
-from polyhead.kinds.pixels import Pixels, as_pixels, holding
+from polyhead.kinds.pixels import Pixels, as_pixels, holding, narrowest
 from polyhead.kinds.source_column import Column
 
 
@@ -70,8 +70,7 @@ class Mask(Pixels):
         if self.classes is None:
             fix = "Classes of masks are not learned from the column."
             raise ContractError(Problem("Mask(classes)", "a number, or names", "None", fix))
-        missing = as_list(self.missing)
-        if missing is not None:
+        if (missing := as_list(self.missing)) is not None:
             object.__setattr__(self, "missing", as_colors(missing))
         if self.values is not None:
             object.__setattr__(self, "values", self._checked_values())
@@ -230,8 +229,11 @@ class Mask(Pixels):
     @property
     def _nowhere(self) -> int:
         """A value that no class has, for pixels without a label."""
-        held = {*(self.values or range(2 if self.binary else len(self.names)))}
-        return next(value for value in itertools.count(255, -1) if value not in held)
+        return next(value for value in itertools.count(255, -1) if value not in self._held)
+
+    @property
+    def _held(self) -> Sequence[Any]:
+        return self.values or range(2 if self.binary else len(self.names))
 
     @property
     def fill(self) -> float:
@@ -273,27 +275,24 @@ class Mask(Pixels):
         if self.in_colors:
             return "uint8"
         marker = [float(self.missing)] if isinstance(self.missing, Real) else []
-        if any(np.asarray(mask).dtype.kind == "f" for mask in some) or not all(
-            m.is_integer() for m in marker
-        ):
+        floats = any(np.asarray(mask).dtype.kind == "f" for mask in some)
+        if floats or not all(m.is_integer() for m in marker):
             return "float32"
         held = [0, len(self.names) - 1, *(self.values or ()), *map(int, marker)]
         held += [int(end) for mask in some if np.size(mask) for end in (np.min(mask), np.max(mask))]
-        fits = (
-            d for d in ("uint8", "int16") if np.iinfo(d).min <= min(held) and max(held) <= np.iinfo(d).max
-        )
-        return next(fits, "int32")
+        return narrowest(held)
 
     def resolve(self, column: Column) -> Self:
         head = self.sized(column, "mask")
         head.encode(column.probe())
         return head
 
-    def way(self, column: np.ndarray) -> Way | None:
-        if column.dtype != np.uint8 or not self.binary or self.missing is not None or self.values is not None:
+    def conversion(self, column: np.ndarray) -> Conversion | None:
+        weighed = self.missing is not None or self.class_weight is not None
+        if self.in_colors or (self.multi and weighed) or not self.holds(column):
             return None
-        shape = column.shape[1:]
-        return "cast" if shape == self.shape or (*shape, 1) == self.shape else None
+        weights = class_encoding.weights_by_id(self._weighed, self.class_weight or {}).tolist()
+        return of_classes(self.dtype, self._held, weights if weighed else None, self.missing)
 
     def encode(self, values: Any, check: bool = True) -> tuple[np.ndarray, np.ndarray | None]:
         assert self.size is not None
@@ -345,10 +344,9 @@ class Mask(Pixels):
 
     def _wanted(self, most: Any) -> tuple[str, str]:
         """The expected value of a pixel, and what to do about ``most``, for errors."""
-        expected = f"one of the values {shown(list(self.values or ()))} in each pixel"
         fix = "If some pixels have no label, say Mask(missing=...) with the value they hold."
         if self.values is not None:
-            return expected, fix
+            return f"one of the values {shown(list(self.values))} in each pixel", fix
         top = 1 if self.binary else len(self.names) - 1
         expected = "0 or 1 in each pixel" if self.binary else f"a class id in [0, {top}] in each pixel"
         if most == 255:

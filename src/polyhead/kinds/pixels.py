@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass
 from typing import Any, Self
 
@@ -50,6 +51,13 @@ class Pixels(Head):
             return True  # a file, encoded bytes, or what is drawn late
         sizes = {_image_shape(value)[:2] for value in there}
         return len(sizes) > 1 or (self.size is not None and sizes != {self.size})
+
+    def holds(self, column: np.ndarray) -> bool:
+        """Whether rows of a column are of this head's shape, with or without an axis of length 1."""
+        found, wanted = (
+            (*shape, 1) if len(shape) == 2 else shape for shape in (column.shape[1:], self.shape)
+        )
+        return found == wanted
 
     def sized(self, column: Column, what: str) -> Self:
         """Return this head with the size of the first labels, if none is declared.
@@ -118,6 +126,13 @@ def as_pixels(value: Any, expected: str) -> np.ndarray:
         return np.asarray(value)
     except ValueError:
         raise BadValue(0, expected, f"lists of unequal length ({shown(value)})") from None
+
+
+def narrowest(numbers: Sequence[int]) -> str:
+    """The narrowest of uint8, int16 and int32 that holds some whole numbers."""
+    low, high = min(numbers), max(numbers)
+    fits = (d for d in ("uint8", "int16") if np.iinfo(d).min <= low and high <= np.iinfo(d).max)
+    return next(fits, "int32")
 
 
 def holding(array: np.ndarray, value: float) -> np.ndarray:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY, dataclass, replace
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -11,6 +11,7 @@ import numpy as np
 from polyhead.errors import BadValue, ContractError, Problem, shown
 from polyhead.kinds.answers import Answer, Views
 from polyhead.kinds.argument_forms import as_shape
+from polyhead.kinds.conversion import FINITE, Conversion
 from polyhead.kinds.head import Head, coarser
 from polyhead.kinds.judging import Judge
 from polyhead.kinds.judging_numbers import EmbeddingJudge, RegressionJudge
@@ -40,7 +41,7 @@ class Regression(Head):
         shape: an int or a tuple.
         elementwise: one weight for each number rather than one a row; by default, where rows are missing in
             part.
-        scale: the model predicts scaled numbers, each place of the last axis by the labelled rows of training:
+        scale: the model predicts scaled numbers, each place of the last axis by the labeled rows of training:
             ``"standard"`` (mean 0, deviation 1), ``"minmax"`` (0 to 1), ``"robust"`` (median 0, 1 between the
             quartiles), ``"log"`` (the logarithm of 1 + number, to mean 0 and deviation 1), or your own: an object with
             ``fit``, ``transform`` and ``inverse_transform`` of ``(rows, n)``, as scikit-learn's, or a pair of
@@ -196,6 +197,11 @@ class Embedding(Regression):
 
     def weighed(self, shape: tuple[int, ...]) -> Self:
         return self  # a vector has one direction, and so one weight
+
+    def conversion(self, column: np.ndarray) -> Conversion | None:
+        if self.missing is not None or self.scaling is not None or column.shape[1:] != self.shape:
+            return None
+        return replace(FINITE, looked_at=True)
 
     def encode(self, values: Any, check: bool = True) -> tuple[np.ndarray, np.ndarray | None]:
         labels, there = super().encode(values, check)

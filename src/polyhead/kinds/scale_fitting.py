@@ -17,7 +17,7 @@ from polyhead.kinds.source_column import Column
 
 SAMPLED_ROWS = 1 << 16
 SAMPLED_NUMBERS = 1 << 22
-"""Quantiles, and scales of the user's own without ``partial_fit``, are of all labelled rows up to 65,536, and of as
+"""Quantiles, and scales of the user's own without ``partial_fit``, are of all labeled rows up to 65,536, and of as
 many drawn from more: fewer where rows are long, 4 million numbers in all."""
 
 PIECE_NUMBERS = 1 << 18

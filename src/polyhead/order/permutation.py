@@ -74,7 +74,7 @@ def _round_keys(seed: int, rounds: int) -> tuple[int, ...]:
 def _through_network(rows: np.ndarray, a: int, b: int, keys: tuple[int, ...]) -> np.ndarray:
     """Rows of the rectangle to others: by the compiled network where there is much to do and it is ready."""
     _done[0] += rows.size
-    network = NETWORK.ready if a * b >= WORTH or _done[0] >= MUCH else None
+    network = NETWORK.ready if a * b >= WORTH or _done[0] >= MUCH else NETWORK.there
     if network is None or rows.ndim != 1 or a * b >= _EXACT:
         return _network(rows, a, b, keys)
     out = np.empty_like(rows)

@@ -24,10 +24,10 @@ from polyhead.pipeline.label_sources import laid_alone
 from polyhead.pipeline.resolution import Resolution
 from polyhead.pipeline.row_mixing import Mixers, Parts, split_augmentations
 from polyhead.profiling import NO_LAPS, Laps, Meter
-from polyhead.sources.source import Source, checked_rows, row_of
+from polyhead.sources.source import Source, checked_rows, mapped_column, row_of
 
 BLOCK_BYTES = 1 << 20
-BLOCK_BYTES_IN_MEMORY = 1 << 24
+BLOCK_BYTES_IN_MEMORY = 1 << 22
 BLOCK_ROWS = 16384
 
 
@@ -75,34 +75,33 @@ class Assembler:
         in_labels = dict.fromkeys(c for n, k in self.heads.items() if not labels[n].ready for c in k.reads(n))
         columns = {c: source.column(c) for c in in_inputs | in_labels}
         self._whole = {c: values for c, values in columns.items() if values is not None}
+        gathered = self._gathered(source)
+        inputs = {key: whole for key, whole in gathered.items() if not key[0]}
+        self._gathers = {True: Gather(gathered, self._pool), False: Gather(inputs, self._pool)}
+        for (name, part), whole in gathered.items():
+            if whole.mapped:  # it is not read beside
+                column = self.heads[name].columns(name) if name else self.inputs[part].columns(part)
+                self._whole[column[0]] = whole.column
         self._input_source = _only(source, [c for c in in_inputs if c not in self._whole])
         self._source = _only(source, [c for c in columns if c not in self._whole])
-        self._gathers = {
-            (labeled, check): Gather(self._columns(labeled, check, len(source)), self._pool)
-            for labeled in (False, True)
-            for check in (False, True)
-        }
-        # any byte is right: there is nothing to check
-        wholes = self._columns(False, True, len(source))
-        self._sound = {name for (_, name), whole in wholes.items() if whole.column.dtype == np.uint8}
 
-    def _columns(self, labeled: bool, check: bool, rows: int) -> dict[tuple[str, str], MemoryColumn]:
+    def _gathered(self, source: Source) -> dict[tuple[str, str], MemoryColumn]:
         """The columns gathered from memory: inputs as ``("", name)``, parts of labels as ``(name, part)``."""
         found = {}
         for name, kind in self.inputs.items():
-            column = self._whole.get(kind.columns(name)[0]) if len(kind.columns(name)) == 1 else None
             in_scene = self._scene is not None and name in self._scene.images
-            if not in_scene and gathers(column) and len(column) == rows:
-                way = kind.way(column)
-                if way is not None:
-                    found["", name] = MemoryColumn(column, way, kind.shape)
-        if labeled:
-            found |= {
-                (name, part): whole
-                for name, label in self._labels.items()
-                for part, whole in label.whole(check).items()
-            }
-        return found
+            if in_scene or len(kind.columns(name)) > 1:
+                continue
+            held: Any = self._whole.get(kind.columns(name)[0])
+            column: Any = mapped_column(source, kind.columns(name)[0]) if held is None else held
+            way = kind.conversion(column) if gathers(column) and len(column) == len(source) else None
+            if way is not None:
+                found["", name] = MemoryColumn(column, way, kind.shape, mapped=held is None)
+        return found | {
+            (name, part): whole
+            for name, label in self._labels.items()
+            for part, whole in label.whole().items()
+        }
 
     def cached(self, folder: str | os.PathLike[str], shard: tuple[int, int]) -> Assembler:
         """The same, of rows whose images are decoded once.
@@ -210,7 +209,7 @@ class Assembler:
             for one in self._along.values():
                 laid |= one.of(rows, ids)
         gathered: dict[str, dict[str, np.ndarray]] = {"": {}, **{name: {} for name in self._labels}}
-        for (name, part), values in self._gathers[labels, check](ids).items():
+        for (name, part), values in self._gathers[labels](ids, check).items():
             gathered[name][part] = values
         inputs = {
             name: self._encode_input(name, kind, rows, ids, check, laid, gathered[""])
@@ -344,11 +343,8 @@ class Assembler:
         gathered: Mapping[str, np.ndarray],
     ) -> np.ndarray:
         if name in gathered:
-            values = gathered[name]
-            if not check or name in self._sound:
-                return values
-        else:
-            values = laid[name] if name in laid else as_one_column([rows[c] for c in kind.columns(name)])
+            return gathered[name]
+        values = laid[name] if name in laid else as_one_column([rows[c] for c in kind.columns(name)])
         try:
             if name in laid:  # row by row, into memory of the pool
                 assert self._scene is not None

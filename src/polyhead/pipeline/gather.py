@@ -1,49 +1,134 @@
-"""Gathers rows of all columns in memory in one call, cast and scaled in the same pass."""
+"""Gathers rows of all columns in memory, converted number by number in the same pass."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
+import os
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property, lru_cache, partial
 from typing import Any, TypeGuard
 
 import numpy as np
 
-from polyhead.jit import Loop
-from polyhead.kinds.kind import Way
+from polyhead.jit import Loop, do_later
+from polyhead.kinds.conversion import Conversion
+from polyhead.order.permutation import NETWORK
 from polyhead.pipeline.buffer_pool import Pool, address
+from polyhead.pipeline.number_steps import Step, by_numpy, step_of, valid_numbers
 
 WORTH = 1 << 22
-"""Bytes in all columns together from which on the compiled loop is used."""
+"""Bytes in all columns together from which on the compiled loops are used."""
 
-STREAMED = 1 << 23
-"""Bytes of a block from which on it is written past the cache, which could not hold it."""
+PROVEN = 4096
+"""Rows that are looked at in one call, beside the steps."""
 
-_WAYS: Mapping[Way, int] = {"copy": 0, "cast": 1, "scale": 2}
-
-LOOP = Loop(
-    "polyhead.pipeline.gather_loop:gather_rows", np.zeros((0, 4), np.int64), np.zeros(0, np.int64), False
-)
+_LOOPS = "polyhead.pipeline.gather_loop"
+_NO_IDS = np.zeros(0, np.int64)
 
 
-@dataclass(frozen=True)
+@lru_cache
+def copy_loop(column: np.dtype) -> Loop:
+    """The loop that copies whole numbers of a type."""
+    a = np.zeros((1, 1), column)
+    return Loop(f"{_LOOPS}:copy_rows", a, _NO_IDS, _NO_IDS, a)
+
+
+@lru_cache
+def convert_loop(column: np.dtype, result: np.dtype) -> Loop:
+    """The loop that converts numbers of one type to another."""
+    a, b = np.zeros((1, 1), column), np.zeros((1, 1), result)
+    return Loop(f"{_LOOPS}:convert_rows", a, _NO_IDS, _NO_IDS, b, 0, 0, a[0], b[0])
+
+
+@lru_cache
+def valid_loop(column: np.dtype) -> Loop:
+    """The loop that looks for numbers of a type that are not valid."""
+    a = np.zeros((1, 1), column)
+    return Loop(f"{_LOOPS}:all_valid", a, _NO_IDS, a[0], a[0])
+
+
+@dataclass(eq=False)
 class MemoryColumn:
     """A column in memory, and what its rows become.
 
     Attributes:
         column: ``(N, ...)`` of numbers, C-contiguous; it may be read-only, as a memory map is.
-        way: ``"copy"``; or uint8 to float32, as they are by ``"cast"`` and divided by 255 by ``"scale"``.
+        conversion: what its numbers become.
         shape: of a row of the result.
+        always: numbers that are not valid mean something, such as NaN for no label: rows with one are left to others.
+        mapped: it is a memory map, which is read in sorted order where it may have to come from the disk.
     """
 
     column: np.ndarray
-    way: Way
+    conversion: Conversion
     shape: tuple[int, ...]
+    always: bool = False
+    mapped: bool = False
 
-    @property
+    @cached_property
     def dtype(self) -> np.dtype:
         """The dtype of the result."""
-        return self.column.dtype if self.way == "copy" else np.dtype(np.float32)
+        return np.dtype(self.conversion.dtype)
+
+    @cached_property
+    def numbers(self) -> np.ndarray:
+        """The column as ``(N, n)``, bytes in place of booleans."""
+        found = self.column.reshape(len(self.column), -1)
+        return _as_writable(found.view(np.uint8) if found.dtype.kind == "b" else found)
+
+    @cached_property
+    def words(self) -> np.ndarray:
+        """The column as ``(N, n)`` of the widest whole numbers that its rows can be divided into."""
+        width = self.numbers.shape[1] * self.column.itemsize
+        start = address(self.column)
+        word = next(one for one in _WORDS if width % one.itemsize == 0 and start % one.itemsize == 0)
+        return self.numbers.view(word)
+
+    @cached_property
+    def copied(self) -> bool:
+        """Whether rows are copied as they are."""
+        same = self.conversion.values is None and not self.conversion.scale
+        return same and self.dtype == self.column.dtype
+
+    @cached_property
+    def step(self) -> Step:
+        """How numbers are converted."""
+        return step_of(self.conversion, self.numbers.dtype)
+
+    @cached_property
+    def valid(self) -> tuple[np.ndarray, np.ndarray] | None:
+        """The least and the greatest valid number, and others that are valid; None where all are."""
+        return valid_numbers(self.conversion, self.numbers.dtype)
+
+    @property
+    def loop(self) -> Loop:
+        """The loop that copies or converts its rows."""
+        return copy_loop(self.words.dtype) if self.copied else convert_loop(self.numbers.dtype, self.dtype)
+
+    def ask_for_loops(self) -> None:
+        """Have the loops that it needs compiled."""
+        _ = self.loop.ready
+        if self.valid is not None:
+            _ = valid_loop(self.numbers.dtype).ready
+
+    @cached_property
+    def asked(self) -> tuple[Any, ...]:
+        """What is asked of the column: whether its numbers are these valid ones."""
+        assert self.valid is not None
+        return *self.place, *(numbers.tobytes() for numbers in self.valid)
+
+    @cached_property
+    def place(self) -> tuple[Any, ...]:
+        """What tells the memory of the column, and how it is read, from that of others."""
+        return address(self.column), self.column.dtype, self.column.shape
+
+    @cached_property
+    def owned(self) -> bool:
+        """Whether the column lies in memory for certain, and not in a file."""
+        array: Any = self.column
+        while isinstance(array.base, np.ndarray):
+            array = array.base
+        return array.base is None and not isinstance(array, np.memmap)
 
 
 def gathers(column: Any) -> TypeGuard[np.ndarray]:
@@ -51,6 +136,7 @@ def gathers(column: Any) -> TypeGuard[np.ndarray]:
     return (
         isinstance(column, np.ndarray)
         and column.dtype.kind in "iufb"
+        and column.dtype.isnative
         and column.flags.c_contiguous
         and column.flags.aligned
         and column.size > 0
@@ -58,58 +144,153 @@ def gathers(column: Any) -> TypeGuard[np.ndarray]:
 
 
 class Gather:
-    """Gathers rows of several columns in one call.
+    """Gathers rows of several columns.
 
     Args:
         columns: by names of any kind.
         pool: of memory for the results.
 
     >>> x = np.array([[0, 51], [102, 255]], np.uint8)
-    >>> Gather({"x": MemoryColumn(x, "scale", (2,))}, Pool())(np.array([1]))["x"].tolist()
+    >>> scaled = Conversion("float32", scale=True)
+    >>> Gather({"x": MemoryColumn(x, scaled, (2,))}, Pool())(np.array([1]))["x"].tolist()
     [[0.4000000059604645, 1.0]]
     """
 
     def __init__(self, columns: Mapping[Any, MemoryColumn], pool: Pool) -> None:
         self._columns, self._pool = columns, pool
-        self._forms = [(name, whole.shape, whole.dtype) for name, whole in columns.items()]
-        self._bytes = sum(whole.column.nbytes for whole in columns.values())
-        self._row_bytes = sum(math.prod(shape) * dtype.itemsize for _, shape, dtype in self._forms)
-        jobs = [
-            (address(whole.column), 0, whole.column.nbytes // len(whole.column), _WAYS[whole.way])
-            for whole in columns.values()
-        ]
-        self._jobs = np.array(jobs, np.int64).reshape(-1, 4)
+        self._worth = sum(whole.column.nbytes for whole in columns.values()) >= WORTH
+        if self._worth:  # they are there by the first step, while a model is made
+            for whole in columns.values():
+                whole.ask_for_loops()
+            _ = NETWORK.ready  # it costs little where the compiler is there
+        self._proven: dict[
+            tuple[Any, ...], bool
+        ] = {}  # what is asked of whole columns, once it was begun to look
 
-    def __call__(self, ids: np.ndarray) -> dict[Any, np.ndarray]:
+    def __call__(self, ids: np.ndarray, check: bool = False) -> dict[Any, np.ndarray]:
         """The rows at ``ids``.
 
         Args:
             ids: int64 ``(B,)``, each a row of the columns.
+            check: leave out the columns of which one of these rows has a number that is not valid, or which
+                ``encode`` has to look at.
 
         Returns:
             For each column ``(B, *shape)``.
         """
-        count, place = len(ids), self._pool.placed
-        placed = {name: place((count, *shape), dtype) for name, shape, dtype in self._forms}
-        found = {name: array for name, (array, _) in placed.items()}
-        loop = LOOP.ready if self._bytes >= WORTH else None
-        if loop is None:
-            for name, whole in self._columns.items():
-                _gather_by_numpy(whole, ids, found[name])
-        else:
-            jobs = self._jobs.copy()
-            jobs[:, 1] = [start for _, start in placed.values()]
-            loop(jobs, ids, count * self._row_bytes >= STREAMED)
+        rows = _SomeRows(ids, self._worth, first=check)
+        found = {}
+        for name, whole in self._columns.items():
+            if check and whole.conversion.looked_at:
+                continue
+            if (check or whole.always) and whole.valid is not None and not self._valid(whole, rows):
+                continue
+            found[name] = self._pool.empty((len(ids), *whole.shape), whole.dtype)
+            rows.convert(whole, found[name])
         return found
 
+    def _valid(self, whole: MemoryColumn, rows: _SomeRows) -> bool:
+        """Whether the numbers of some rows are valid; all of the column are looked at once, beside the first steps."""
+        if self._proven.get(whole.asked):
+            return True
+        loop = valid_loop(whole.numbers.dtype).ready if self._worth else None
+        if loop is not None and whole.owned and whole.asked not in self._proven:
+            self._proven[whole.asked] = False
+            do_later(partial(self._prove, whole, loop))
+        return rows.valid(whole)
 
-def _gather_by_numpy(whole: MemoryColumn, ids: np.ndarray, out: np.ndarray) -> None:
-    """The same by NumPy."""
-    rows = out.reshape(len(ids), *whole.column.shape[1:])
-    if whole.way == "copy":
-        # all ids are valid: `clip` only avoids a check, which would need a copy
-        np.take(whole.column, ids, axis=0, out=rows, mode="clip")
-    elif whole.way == "cast":
-        rows[...] = np.take(whole.column, ids, axis=0)
-    else:
-        np.divide(np.take(whole.column, ids, axis=0), np.float32(255), out=rows, dtype=np.float32)
+    def _prove(self, whole: MemoryColumn, loop: Callable[..., Any]) -> None:
+        assert whole.valid is not None
+        count = len(whole.numbers)
+        pieces = (np.arange(k, min(k + PROVEN, count)) for k in range(0, count, PROVEN))
+        self._proven[whole.asked] = all(loop(whole.numbers, ids, *whole.valid) for ids in pieces)
+
+
+class _SomeRows:
+    """Some rows of any columns; by NumPy where the loops are not worth it, or not ready."""
+
+    def __init__(self, ids: np.ndarray, worth: bool, first: bool) -> None:
+        self._ids, self._worth, self._first = ids, worth, first
+        self._taken: dict[tuple[Any, ...], np.ndarray] = {}
+        self._valid: dict[tuple[Any, ...], bool] = {}
+
+    def valid(self, whole: MemoryColumn) -> bool:
+        """Whether all numbers are valid."""
+        if whole.asked not in self._valid:
+            self._valid[whole.asked] = self._all_valid(whole)
+        return self._valid[whole.asked]
+
+    def _all_valid(self, whole: MemoryColumn) -> bool:
+        assert whole.valid is not None
+        edges, marks = whole.valid
+        loop = valid_loop(whole.numbers.dtype).ready if self._worth else None
+        if loop is not None:
+            return bool(loop(whole.numbers, self._placed(whole)[0], edges, marks))
+        rows = self._rows(whole)
+        if not len(marks):
+            return not rows.size or bool(rows.min() >= edges[0] and rows.max() <= edges[1])  # NaN is neither
+        found = (rows >= edges[0]) & (rows <= edges[1])
+        for mark in marks:
+            found |= rows == mark
+        return bool(found.all())
+
+    def convert(self, whole: MemoryColumn, out: np.ndarray) -> None:
+        """Convert the rows of a column into an array."""
+        loop = whole.loop.ready if self._worth else None
+        ids, places = self._placed(whole)
+        if whole.copied:
+            out = out.reshape(len(out), whole.numbers.shape[1]).view(whole.words.dtype)
+            if loop is not None:
+                loop(whole.words, ids, places, out)
+            elif len(places):
+                out[places] = np.take(whole.words, ids, axis=0)
+            else:
+                # all ids are valid: `clip` only avoids a check, which would need a copy
+                np.take(whole.words, ids, axis=0, out=out, mode="clip")
+            return
+        step, out = whole.step, out.reshape(len(out), whole.numbers.shape[1])
+        if loop is not None:
+            loop(whole.numbers, ids, places, out, *step)
+        else:
+            by_numpy(self._rows(whole), step, out)
+
+    def _rows(self, whole: MemoryColumn) -> np.ndarray:
+        """The rows of a column by NumPy."""
+        if whole.place not in self._taken:
+            ids, places = self._placed(whole)
+            rows = np.take(whole.numbers, ids, axis=0)
+            if len(places):
+                rows[places] = rows.copy()
+            self._taken[whole.place] = rows
+        return self._taken[whole.place]
+
+    def _placed(self, whole: MemoryColumn) -> tuple[np.ndarray, np.ndarray]:
+        """The ids in the order in which the rows of a column are read, and where each goes; no places for in order."""
+        cold = whole.mapped and (self._first or whole.column.nbytes > _MEMORY // 2)
+        return self._sorted if cold else (self._ids, _NO_IDS)
+
+    @cached_property
+    def _sorted(self) -> tuple[np.ndarray, np.ndarray]:
+        places = np.argsort(self._ids, kind="stable")
+        return self._ids[places], places
+
+
+_MEMORY = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else 1 << 33
+"""Bytes of memory: a larger file does not stay in it."""
+
+_WORDS = tuple(np.dtype(one) for one in ("u8", "u4", "u2", "u1"))
+
+
+class _Writable:
+    """The memory of an array for the loops, which only read it; a type of its own for read-only ones would need loops
+    of its own.
+    """
+
+    def __init__(self, array: np.ndarray) -> None:
+        self._array = array
+        known = array.__array_interface__
+        self.__array_interface__ = {**known, "data": (known["data"][0], False)}
+
+
+def _as_writable(array: np.ndarray) -> np.ndarray:
+    return array if array.flags.writeable else np.asarray(_Writable(array))

@@ -1,4 +1,4 @@
-"""The compiled loop that gathers rows. It needs numba: only `polyhead.jit` imports it, in its thread."""
+"""The compiled loops that gather rows. They need numba: only `polyhead.jit` imports them, in its thread."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ from typing import Any
 
 import numpy as np
 from llvmlite import ir
-from numba import carray, extending, njit, types
+from numba import extending, njit, types
 from numba.core import cgutils
+
+from polyhead.pipeline.number_steps import LOOKUP, LOOKUP_BYTE, PICK, SCALE
 
 intrinsic: Any = extending.intrinsic
 
-COPY, CAST, SCALE = 0, 1, 2
 AHEAD = 32
 """Rows that are fetched ahead of the one that is copied: a row of few bytes at a random place waits for memory."""
 
@@ -19,22 +20,10 @@ NARROW = 1024
 PAGE, BEGINNING = 4096, 256
 """Of a wide row the beginning of each page is fetched ahead: the processor goes on by itself, up to the next page."""
 
-FAR = 1 << 48
-"""Rows of a column whose length does not matter."""
-
 LINE = 64
-LANES = 16
-"""Numbers that are written at once past the cache: one line of 64 bytes."""
 
-
-@intrinsic
-def _pointer(typing: Any, address: Any) -> Any:
-    """An address as a pointer."""
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        return builder.inttoptr(arguments[0], ir.IntType(8).as_pointer())
-
-    return types.voidptr(types.int64), generate
+CHUNK = 1024
+"""Numbers that are looked at before the loop may stop."""
 
 
 @intrinsic
@@ -61,127 +50,134 @@ def _fused(typing: Any, a: Any, b: Any, c: Any) -> Any:
     return types.float32(types.float32, types.float32, types.float32), generate
 
 
-@intrinsic
-def _fence(typing: Any) -> Any:
-    """What was written past the cache is there before what follows."""
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        builder.fence("seq_cst")
-        return context.get_dummy_value()
-
-    return types.void(), generate
-
-
-def _past_the_cache(way: int) -> Any:
-    """`LANES` numbers from one address to another that divides by 64, written without being read into the cache."""
-
-    @intrinsic
-    def write(typing: Any, source: Any, target: Any) -> Any:
-        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            number = ir.FloatType()
-            wide = ir.VectorType(number, LANES)
-            form = wide if way == COPY else ir.VectorType(ir.IntType(8), LANES)
-            value = builder.load(builder.inttoptr(arguments[0], form.as_pointer()))
-            value.align = 1
-            if way != COPY:
-                value = builder.sitofp(builder.zext(value, ir.VectorType(ir.IntType(32), LANES)), wide)
-            if way == SCALE:
-
-                def every(n: float) -> Any:
-                    return ir.Constant(wide, [ir.Constant(number, float(np.float32(n)))] * LANES)
-
-                name = f"llvm.fma.v{LANES}f32"
-                fma = cgutils.get_or_insert_function(builder.module, ir.FunctionType(wide, [wide] * 3), name)
-                near = builder.fmul(value, every(1 / 255))
-                rest = builder.call(fma, [near, every(-255), value])
-                value = builder.call(fma, [rest, every(1 / 255), near])
-            stored = builder.store(value, builder.inttoptr(arguments[1], wide.as_pointer()))
-            stored.align = 64
-            hint = builder.module.add_metadata([ir.Constant(ir.IntType(32), 1)])
-            stored.set_metadata("nontemporal", hint)
-            return context.get_dummy_value()
-
-        return types.void(types.int64, types.int64), generate
-
-    return write
+@njit(nogil=True)
+def _fetch_ahead(column: Any, width: Any, ids: Any, i: Any) -> None:
+    last = len(ids) - 1
+    if width <= NARROW:
+        coming = column.ctypes.data + ids[min(i + AHEAD, last)] * width
+        _fetch(coming)
+        _fetch(coming + width - 1)
+        return
+    coming = column.ctypes.data + ids[min(i + 1, last)] * width
+    for page in range(coming, coming + width, PAGE):
+        for line in range(page, min(page + BEGINNING, coming + width), LINE):
+            _fetch(line)
 
 
-_copy_past, _cast_past, _scale_past = (_past_the_cache(way) for way in (COPY, CAST, SCALE))
-
-
-@njit(nogil=True, inline="always")
-def _scaled(value: Any) -> Any:
-    # a division costs five multiplications: multiply, then correct the remainder; right to the last bit for every
-    # byte
-    near = np.float32(value) * np.float32(1 / 255)
-    rest = _fused(near, np.float32(-255), np.float32(value))
-    return _fused(rest, np.float32(1 / 255), near)
-
-
-def gather_rows(jobs: Any, ids: Any, past: Any) -> None:
-    """Rows of several columns, one after the other.
+def copy_rows(column: Any, ids: Any, places: Any, out: Any) -> None:
+    """Copy rows as they are.
 
     Args:
-        jobs: int64 ``(columns, 4)``: the addresses of the column and of the result, bytes of a column's row, and
-            `COPY`, or `CAST` or `SCALE` bytes to float32.
-        ids: int64 ``(B,)``, each a row of the columns.
-        past: whether to write past the cache, where rows fill whole lines.
+        column: ``(N, n)``: the widest whole numbers that rows can be divided into.
+        ids: int64 ``(B,)``, each a row of the column.
+        places: int64 ``(B,)``: where each goes; empty where they stay in order.
+        out: ``(B, n)``, of the same type.
     """
-    count = len(ids)
-    for j in range(len(jobs)):
-        source, target, width, way = jobs[j, 0], jobs[j, 1], jobs[j, 2], jobs[j, 3]
-        step = width if way == 0 else 4 * width
-        lines = past and step % 64 == 0 and target % 64 == 0
-        words = width % 4 == 0 and source % 4 == 0 and target % 4 == 0
-        if way == 0 and words and width == 4:  # one number a row, as most labels are
-            one, single = carray(_pointer(source), FAR, np.uint32), carray(_pointer(target), count, np.uint32)
-            for i in range(count):
-                single[i] = one[ids[i]]
-            continue
-        if way == 0 and width == 8 and source % 8 == 0 and target % 8 == 0:
-            two, double = carray(_pointer(source), FAR, np.uint64), carray(_pointer(target), count, np.uint64)
-            for i in range(count):
-                double[i] = two[ids[i]]
-            continue
-        for i in range(count):
-            if width <= NARROW:
-                coming = source + ids[min(i + AHEAD, count - 1)] * width
-                _fetch(coming)
-                _fetch(coming + width - 1)
+    width = column.shape[1] * column.itemsize
+    if column.shape[1] == 1 and len(places) == 0:  # one number a row, as most labels are
+        for i in range(len(ids)):
+            out[i, 0] = column[ids[i], 0]
+        return
+    for i in range(len(ids)):
+        _fetch_ahead(column, width, ids, i)
+        a, b = column[ids[i]], out[places[i] if len(places) else i]
+        for k in range(len(b)):
+            b[k] = a[k]
+
+
+@njit(nogil=True)
+def _divide(a: Any, b: Any) -> None:
+    for k in range(len(b)):
+        # a division takes twice as long: multiply, then correct the remainder; right to the last bit for every byte
+        near = np.float32(a[k]) * np.float32(1 / 255)
+        rest = _fused(near, np.float32(-255), np.float32(a[k]))
+        b[k] = _fused(rest, np.float32(1 / 255), near)
+
+
+@njit(nogil=True)
+def _replace(a: Any, b: Any, keys: Any, numbers: Any) -> None:
+    for j in range(len(keys)):
+        key, this = keys[j], numbers[j]
+        for k in range(len(b)):
+            b[k] = this if a[k] == key else b[k]
+
+
+@njit(nogil=True)
+def _look_up(a: Any, b: Any, low: Any, table: Any) -> None:
+    last = len(table) - 1
+    for k in range(len(b)):
+        b[k] = table[min(max(np.int64(a[k]) - low, 0), last)]
+
+
+@njit(nogil=True)
+def _look_up_bytes(a: Any, b: Any, table: Any) -> None:
+    for k in range(len(b)):
+        b[k] = table[np.int64(a[k]) & 255]
+
+
+def convert_rows(
+    column: Any, ids: Any, places: Any, out: Any, way: Any, low: Any, keys: Any, numbers: Any
+) -> None:
+    """Convert rows number by number.
+
+    Args:
+        column: ``(N, n)``.
+        ids: int64 ``(B,)``, each a row of the column.
+        places: int64 ``(B,)``: where each goes; empty where they stay in order.
+        out: ``(B, n)``, of another type.
+        way: how, of `number_steps`.
+        low: the number that the table of `LOOKUP` begins with.
+        keys: of the type of the column: the numbers that become others.
+        numbers: of the type of the result: what ``keys`` become, for `PICK` behind them what all others become; or
+            the table, which has 256 places for `LOOKUP_BYTE`.
+    """
+    width = column.shape[1] * column.itemsize
+    for i in range(len(ids)):
+        _fetch_ahead(column, width, ids, i)
+        a, b = column[ids[i]], out[places[i] if len(places) else i]
+        if way == SCALE:
+            _divide(a, b)
+        elif way == LOOKUP_BYTE:
+            _look_up_bytes(a, b, numbers)
+        elif way == LOOKUP:
+            _look_up(a, b, low, numbers)
+        else:
+            if way == PICK:
+                b[:] = numbers[-1]
             else:
-                coming = source + ids[min(i + 1, count - 1)] * width
-                for page in range(coming, coming + width, PAGE):
-                    for line in range(page, min(page + BEGINNING, coming + width), LINE):
-                        _fetch(line)
-            row, to = source + ids[i] * width, target + i * step
-            if lines:
-                if way == 0:
-                    for k in range(0, width, 64):
-                        _copy_past(row + k, to + k)
-                elif way == 1:
-                    for k in range(0, width, 16):
-                        _cast_past(row + k, to + 4 * k)
-                else:
-                    for k in range(0, width, 16):
-                        _scale_past(row + k, to + 4 * k)
-            elif way == 0 and words:
-                a, b = (
-                    carray(_pointer(row), width // 4, np.uint32),
-                    carray(_pointer(to), width // 4, np.uint32),
-                )
                 for k in range(len(b)):
                     b[k] = a[k]
-            elif way == 0:
-                c, d = carray(_pointer(row), width, np.uint8), carray(_pointer(to), width, np.uint8)
-                for k in range(len(d)):
-                    d[k] = c[k]
+            _replace(a, b, keys, numbers)
+
+
+def all_valid(column: Any, ids: Any, edges: Any, marks: Any) -> bool:
+    """Whether all numbers of some rows are valid.
+
+    Args:
+        column: ``(N, n)``.
+        ids: int64 ``(B,)``, each a row of the column.
+        edges: of the type of the column: the least and the greatest valid number.
+        marks: of the type of the column: valid numbers that are not between them.
+    """
+    width, least, most = column.shape[1] * column.itemsize, edges[0], edges[1]
+    odd = np.empty(CHUNK, np.bool_)
+    for i in range(len(ids)):
+        _fetch_ahead(column, width, ids, i)
+        row = column[ids[i]]
+        for k in range(0, len(row), CHUNK):
+            a, found = row[k : k + CHUNK], False
+            if len(marks) == 0:
+                for n in range(len(a)):
+                    found |= not (a[n] >= least and a[n] <= most)  # NaN is neither
             else:
-                e, f = carray(_pointer(row), width, np.uint8), carray(_pointer(to), width, np.float32)
-                if way == 1:
-                    for k in range(len(f)):
-                        f[k] = e[k]
-                else:
-                    for k in range(len(f)):
-                        f[k] = _scaled(e[k])
-    if past:
-        _fence()
+                for n in range(len(a)):
+                    odd[n] = not (a[n] >= least and a[n] <= most)
+                for m in range(len(marks)):
+                    mark = marks[m]
+                    for n in range(len(a)):
+                        odd[n] &= a[n] != mark
+                for n in range(len(a)):
+                    found |= odd[n]
+            if found:
+                return False
+    return True

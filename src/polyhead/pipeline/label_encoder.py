@@ -10,12 +10,13 @@ import numpy as np
 from polyhead.columns.values import take
 from polyhead.errors import BadValue, DataError
 from polyhead.kinds import Head
+from polyhead.kinds.conversion import Conversion
 from polyhead.kinds.sample_weights import read_weights, weights_shape
 from polyhead.pipeline.faults import every_wrong_row, file_at
 from polyhead.pipeline.gather import MemoryColumn, gathers
 from polyhead.pipeline.kind_columns import as_one_column
 from polyhead.sources.scanning import first_rows, pieces
-from polyhead.sources.source import Source, row_of
+from polyhead.sources.source import Source, mapped_column, row_of
 
 READY_ROW_BYTES = 256
 READY_BYTES = 1 << 30
@@ -34,12 +35,14 @@ class Encoded(NamedTuple):
         there: bool ``(B, *weight_shape)``, or None where all are.
         weights: float32 ``(B, *weight_shape)`` where they are worked out already.
         factor: float32 ``(B, ...)``, the user's own weights, where there are any: one a row, or finer.
+        by_number: float32 ``(B, *weight_shape)``, what presence and class weight make, where it was gathered.
     """
 
     labels: np.ndarray
     there: np.ndarray | None
     weights: np.ndarray | None = None
     factor: np.ndarray | None = None
+    by_number: np.ndarray | None = None
 
 
 class Labels:
@@ -107,19 +110,30 @@ class Labels:
         sure = isinstance(probe, np.ndarray) and probe.dtype.kind in "iub" and self.head.missing is None
         return not sure or self.head.weight_shape not in ((), (1, 1))
 
-    def whole(self, check: bool) -> dict[str, MemoryColumn]:
+    def whole(self) -> dict[str, MemoryColumn]:
         """The columns to gather from memory, by part of `Encoded`."""
         if self._ready is None:
-            column = self._whole
-            if check or not gathers(column) or len(column) != len(self._source):
+            column, mapped = self._whole, False
+            if column is None and len(self._columns) == 1:
+                column, mapped = mapped_column(self._source, self._columns[0]), True
+            if not gathers(column) or len(column) != len(self._source):
                 return {}
-            way = self.head.way(column)
-            return {} if way is None else {"labels": MemoryColumn(column, way, self.head.shape)}
+            way, head = self.head.conversion(column), self.head
+            # of a class that weighs nothing a pixel is there all the same
+            hidden = head.sample_weight is not None and head.class_weight is not None
+            if way is None or (way.weights is not None and hidden):
+                return {}
+            # NaN means that there is no label
+            always = column.dtype.kind == "f"
+            found = {"labels": MemoryColumn(column, way, head.shape, always, mapped)}
+            if way.weights is not None:
+                found["by_number"] = MemoryColumn(column, way.of_weights, head.weight_shape, always, mapped)
+            return found
         parts = self._ready._asdict()
         if self._ready.weights is not None:
             del parts["factor"]
         return {
-            part: MemoryColumn(np.ascontiguousarray(values), "copy", values.shape[1:])
+            part: MemoryColumn(np.ascontiguousarray(values), Conversion(values.dtype.str), values.shape[1:])
             for part, values in parts.items()
             if values is not None
         }
@@ -143,18 +157,19 @@ class Labels:
         """
         if self._ready is not None:
             if gathered is None:
-                gathered = {
-                    part: np.take(whole.column, ids, axis=0) for part, whole in self.whole(check).items()
-                }
+                gathered = {part: np.take(whole.column, ids, axis=0) for part, whole in self.whole().items()}
             return Encoded(
                 gathered["labels"], gathered.get("there"), gathered.get("weights"), gathered.get("factor")
             )
-        labels, there = (
-            (gathered["labels"], None) if gathered else self._encode(self._values(rows), ids, check, files)
-        )
-        weights = self.head.sample_weight
+        weights, by_number = self.head.sample_weight, (gathered or {}).get("by_number")
+        if gathered:
+            labels, there = gathered["labels"], None
+            if by_number is not None and weights is not None:
+                there = by_number != 0
+        else:
+            labels, there = self._encode(self._values(rows), ids, check, files)
         factor = None if weights is None else self._factor(rows[weights], ids, there)
-        return Encoded(labels, there, factor=factor)
+        return Encoded(labels, there, factor=factor, by_number=by_number)
 
     def counts(self, found: Encoded, wanted: np.ndarray | None) -> np.ndarray:
         """Which labels count: there, and ``wanted`` by the head it is given; bool ``(B, *weight_shape)``."""
@@ -168,9 +183,14 @@ class Labels:
         """The sample weights: presence, ``given`` and class weight multiplied; float32 ``(B, *weight_shape)``."""
         if found.weights is not None:
             return found.weights
-        weights = self.counts(found, wanted).astype(np.float32)
-        if self.head.class_weight is not None:
-            weights *= self.head.class_factor(found.labels)
+        if found.by_number is not None:
+            weights = found.by_number
+            if wanted is not None:
+                weights = weights * wanted.reshape((-1,) + (1,) * (weights.ndim - 1))
+        else:
+            weights = self.counts(found, wanted).astype(np.float32)
+            if self.head.class_weight is not None:
+                weights *= self.head.class_factor(found.labels)
         if found.factor is not None:
             weights *= found.factor.reshape(*found.factor.shape, *[1] * (weights.ndim - found.factor.ndim))
         return weights

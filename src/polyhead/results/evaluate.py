@@ -58,7 +58,7 @@ def evaluate(
     """
     require_model(model, "evaluate(model)")
     how = _intervals(intervals, resamples, seed)
-    found = RowJudges(model, labelled_feed(model, data, declaration, batch_size))
+    found = RowJudges(model, labeled_feed(model, data, declaration, batch_size))
     return Evaluation(found.judges, *found.look(), how, found)
 
 
@@ -71,7 +71,7 @@ def _intervals(level: Any, resamples: Any, seed: Any) -> Intervals:
     return Intervals(None if level is None else float(level), int(resamples), int(seed))
 
 
-def labelled_feed(model: Any, data: Any, declaration: Any, batch_size: Any) -> Feed:
+def labeled_feed(model: Any, data: Any, declaration: Any, batch_size: Any) -> Feed:
     """The feed of all rows, in their order, as they are, without class weights."""
     if batch_size is not None:
         require_size("evaluate(batch_size=)", batch_size)

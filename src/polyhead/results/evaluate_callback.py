@@ -8,7 +8,7 @@ import keras
 
 from polyhead.errors import ContractError, Problem, require_size, shown
 from polyhead.results.bootstrap import Intervals
-from polyhead.results.evaluate import labelled_feed
+from polyhead.results.evaluate import labeled_feed
 from polyhead.results.evaluation import Evaluation
 from polyhead.results.judge_rows import RowJudges
 
@@ -58,7 +58,7 @@ class Evaluate(keras.callbacks.Callback):
     def on_train_begin(self, logs: Any = None) -> None:
         """Check that the rows fit the model."""
         self.evaluation = None
-        self._judges = RowJudges(self.model, labelled_feed(self.model, self.data, None, self.batch_size))
+        self._judges = RowJudges(self.model, labeled_feed(self.model, self.data, None, self.batch_size))
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Evaluate, and log."""

@@ -61,7 +61,7 @@ class HeadEvaluation(dict[str, Metric]):
         level: of the intervals; None without any.
         items_of_rows: what the judge kept of them.
         details: what is not a single number, as arrays: for heads of classes the ``confusion`` matrix (a row for each
-            labelled class, a column for each predicted one) and the bins of the ``reliability`` diagram, for binary
+            labeled class, a column for each predicted one) and the bins of the ``reliability`` diagram, for binary
             ones also the points of the ``curves``.
     """
 

@@ -23,7 +23,7 @@ _MOST_CLASSES = 30
 _POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 
 Pair = tuple[Sample, Sample]
-"""A row as it is labelled, and as it is predicted."""
+"""A row as it is labeled, and as it is predicted."""
 
 
 def evaluation_page(
@@ -217,7 +217,7 @@ def _error_histogram(errors: np.ndarray | None) -> str:
     flat = flat[np.isfinite(flat)]
     counts, edges = np.histogram(flat, 30)
     return charts.chart(
-        Histogram("Errors (predicted less labelled)", tuple(edges.tolist()), tuple(counts.tolist()))
+        Histogram("Errors (predicted less labeled)", tuple(edges.tolist()), tuple(counts.tolist()))
     )
 
 
@@ -233,14 +233,14 @@ def _worst(
     heads: Mapping[str, Head],
     seen: Mapping[str, View],
 ) -> str:
-    """The rows with the largest loss, labelled and predicted side by side."""
+    """The rows with the largest loss, labeled and predicted side by side."""
     if not pairs:
         return ""
     parts = []
     for i, pair in enumerate(pairs):
         cards = [
             f"<div><h4>{word}</h4>{card(place + 2 * i + j, one, inputs, heads, seen)}</div>"
-            for j, (word, one) in enumerate(zip(("labelled", "predicted"), pair, strict=True))
+            for j, (word, one) in enumerate(zip(("labeled", "predicted"), pair, strict=True))
         ]
         loss = short_number(found.loss_of(pair[0].row))
         parts.append(

@@ -69,7 +69,7 @@ class RowJudges:
         return {name: together_of(found) for name, found in parts.items()}, np.concatenate(ids)
 
     def samples(self, rows: Sequence[int]) -> list[tuple[Sample, Sample]]:
-        """Some rows as they are labelled, and as the model predicts them, for their pictures.
+        """Some rows as they are labeled, and as the model predicts them, for their pictures.
 
         Args:
             rows: their places in the data; none are found where rows cannot be selected.
@@ -79,10 +79,10 @@ class RowJudges:
             return []
         some = feed.on(feed.source.select(list(rows)), shard=(0, 1), workers=0)
         found = []
-        for batch, labelled in self._with_samples(some, len(rows)):
+        for batch, labeled in self._with_samples(some, len(rows)):
             answers = self._outputs.of(batch, feed.heads)
             said = {name: judge.said(answers) for name, judge in self.judges.items()}
-            for i, one in enumerate(labelled):
+            for i, one in enumerate(labeled):
                 predicted = {
                     name: predicted_label(labels[i].astype(feed.heads[name].dtype), counts[i])
                     for name, (labels, counts) in said.items()
@@ -92,9 +92,9 @@ class RowJudges:
 
     @staticmethod
     def _with_samples(feed: Feed, count: int) -> Iterator[tuple[Batch, list[Sample]]]:
-        labelled = iter(take_samples(feed, count))
+        labeled = iter(take_samples(feed, count))
         for batch in feed.batches():
-            yield batch, list(itertools.islice(labelled, len(batch.ids)))
+            yield batch, list(itertools.islice(labeled, len(batch.ids)))
 
 
 def _structure(model: Any, feed: Feed) -> Structure:

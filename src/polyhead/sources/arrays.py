@@ -77,6 +77,10 @@ class Arrays(OwnSource):
             self._require([name])
         return whole(self._columns[name])
 
+    def mapped(self, name: str) -> np.ndarray | None:
+        column = self._columns.get(name)
+        return column.mapped if isinstance(column, OnDisk) else None
+
     def only(self, columns: Sequence[str]) -> Self:
         self._require(columns)
         view = copy.copy(self)

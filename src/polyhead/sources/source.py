@@ -278,11 +278,20 @@ class OwnSource(Source):
         """Return the first rows of one column."""
         return leading_rows(self, name, rows)
 
+    def mapped(self, name: str) -> np.ndarray | None:
+        """The whole column where it is a memory map."""
+        return None
+
     def read(self, ids: Any) -> dict[str, Values]:
         from polyhead.sources.combining import row_numbers
 
         rows = self.coded(row_numbers(self, ids, "read(ids)"))
         return {name: v.values().tolist() if isinstance(v, Coded) else v for name, v in rows.items()}
+
+
+def mapped_column(source: Source, name: str) -> np.ndarray | None:
+    """A whole column where it is a memory map, as an array that reads the file where it is indexed; else None."""
+    return source.mapped(name) if isinstance(source, OwnSource) else None
 
 
 class DerivedSource(OwnSource):

@@ -1,0 +1,118 @@
+"""Works out how the numbers of a column are converted quickest: cast, compared with a few of them, or looked up."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import NamedTuple
+
+import numpy as np
+
+from polyhead.kinds.conversion import Conversion
+
+CAST, SCALE, REPLACE, PICK, LOOKUP, LOOKUP_BYTE = range(6)
+"""How a number becomes another one: cast; a byte divided by 255; others for some numbers, the rest cast, or one and the
+same; by a table, from some number on or of all bytes."""
+
+FEW = 6
+"""Numbers that are compared with quicker than a table is read."""
+
+LARGEST_TABLE = 1 << 16
+
+
+class Step(NamedTuple):
+    """What the loop does with each number.
+
+    Attributes:
+        way: `CAST`, `SCALE`, `REPLACE`, `PICK`, `LOOKUP` or `LOOKUP_BYTE`.
+        low: the number that the table of `LOOKUP` begins with.
+        keys: of the type of the column: the numbers that become others.
+        numbers: of the type of the result: what ``keys`` become, and for `PICK` behind them what all others become;
+            or the table.
+    """
+
+    way: int
+    low: int
+    keys: np.ndarray
+    numbers: np.ndarray
+
+
+def step_of(conversion: Conversion, column: np.dtype) -> Step:
+    """The quickest way to convert the valid numbers of a column; others may become anything.
+
+    >>> step_of(Conversion("float32", values={0: 0, 255: 1}), np.dtype("uint8"))[0] == PICK
+    True
+    """
+    result = np.dtype(conversion.dtype)
+    if conversion.values is None:
+        return Step(SCALE if conversion.scale else CAST, 0, np.zeros(0, column), np.zeros(0, result))
+    values = _held(conversion, column)
+    changed = {key: number for key, number in values.items() if key != number}
+    common = Counter(values.values()).most_common(1)[0][0] if values else 0
+    others = {key: number for key, number in values.items() if number != common}
+    if len(changed) <= len(others):
+        way, kept, rest = REPLACE, changed, []
+    else:
+        way, kept, rest = PICK, others, [common]
+    low, high = (min(values), max(values)) if values else (0, 0)
+    if len(kept) <= FEW or high - low >= LARGEST_TABLE:
+        return Step(way, 0, np.array([*kept], column), np.array([*kept.values(), *rest], result))
+    byte = column == np.uint8
+    low, size = (0, 256) if byte else (low, high - low + 1)
+    table = np.zeros(size, result)
+    for key, number in values.items():
+        table[key - low] = number
+    return Step(LOOKUP_BYTE if byte else LOOKUP, low, np.zeros(0, column), table)
+
+
+def valid_numbers(conversion: Conversion, column: np.dtype) -> tuple[np.ndarray, np.ndarray] | None:
+    """The least and the greatest valid number of a column, and valid numbers that are not between them.
+
+    None where all numbers are valid. Where the numbers of a mask may be fractions, there is none between the two.
+    """
+    if conversion.values is not None:
+        held = sorted(_held(conversion, column))
+        run = _longest_run(held) if column.kind in "iu" else []
+        low, high = (run[0], run[-1]) if run else (1, 0)
+        return np.array([low, high], column), np.array([n for n in held if n not in set(run)], column)
+    if conversion.low is None or conversion.high is None:
+        return None
+    least, most = conversion.low, conversion.high
+    if column.kind in "iu":
+        ends = np.iinfo(column)
+        if least <= ends.min and ends.max <= most:
+            return None
+        least, most = max(int(least), ends.min), min(int(most), ends.max)
+    return np.array([least, most], column), np.zeros(0, column)
+
+
+def by_numpy(rows: np.ndarray, step: Step, out: np.ndarray) -> None:
+    """Convert numbers as the compiled loop does."""
+    if step.way == SCALE:
+        np.divide(rows, np.float32(255), out=out, dtype=np.float32)
+    elif step.way in (LOOKUP, LOOKUP_BYTE):
+        np.take(step.numbers, rows.astype(np.int64) - step.low, out=out, mode="clip")
+    else:
+        with np.errstate(over="ignore", invalid="ignore"):  # what is not valid may become anything
+            out[...] = step.numbers[-1] if step.way == PICK else rows
+        for key, number in zip(step.keys, step.numbers, strict=False):
+            out[...] = np.where(rows == key, number, out)  # `copyto(where=)` takes ten times as long
+
+
+def _held(conversion: Conversion, column: np.dtype) -> dict[int, float]:
+    """The valid numbers that a type can hold, and what they become."""
+    assert conversion.values is not None
+    if column.kind not in "iu":
+        return dict(conversion.values)
+    ends = np.iinfo(column)
+    return {key: number for key, number in conversion.values.items() if ends.min <= key <= ends.max}
+
+
+def _longest_run(numbers: list[int]) -> list[int]:
+    """The most of sorted whole numbers that follow one another."""
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and runs[-1][-1] + 1 == number:
+            runs[-1].append(number)
+        else:
+            runs.append([number])
+    return max(runs, key=len, default=[])
