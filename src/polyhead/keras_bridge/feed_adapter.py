@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterator, Mapping
 from typing import Any, Self
 
@@ -71,7 +70,8 @@ class FeedAdapter(KerasInput):
 
     def between(self, first: int, last: int) -> Self:
         """The same for a prediction of the rows from ``first`` up to, but without, ``last``."""
-        part = copy.copy(self)
+        part = object.__new__(type(self))  # not a copy, which would make the feed again as pickle does
+        part.__dict__.update(self.__dict__)
         part._iterator = self._iterator.between(first, last)
         return part
 

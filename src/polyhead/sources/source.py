@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence, Set
-from typing import Any, overload
+from typing import Any, Self, overload
 
 import numpy as np
 
@@ -270,6 +270,12 @@ class OwnSource(Source):
     >>> rows.read([3, 0])["x"].tolist(), rows.read(range(2))["x"].tolist()
     ([30, 0], [0, 10])
     """
+
+    def __copy__(self) -> Self:
+        """A view shares everything, where pickle opens files again."""
+        view = object.__new__(type(self))
+        view.__dict__.update(self.__dict__)
+        return view
 
     @abstractmethod
     def coded(self, ids: np.ndarray) -> dict[str, Values]: ...
