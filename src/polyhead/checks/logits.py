@@ -34,17 +34,38 @@ def loss_of_logits(given: Any) -> bool | None:
     return loss.from_logits if loss.from_logits is not None else "hinge" in loss.name
 
 
-def compiled_logits(model: Any, name: str) -> bool | None:
-    """Whether `polyhead.compile` took a head's output for logits; None where it did not compile the model."""
+def gives_logits(model: Any, name: str, head: Head, path: Path | None, outputs: np.ndarray) -> bool:
+    """Whether a head's output is logits.
+
+    By the loss that the model was compiled with, by that of the head, by the activation of the output's layer, or else
+    by the first outputs.
+
+    Args:
+        model: compiled or not.
+        name: of the head.
+        head: resolved.
+        path: of the output in the model's structure; None where it is not known.
+        outputs: some of them, ``(B, *output_shape)``.
+    """
+    if not head.probabilities:
+        return False
     compiled = head_losses(model)
     loss = None if compiled is None else compiled.losses.get(name)
-    return None if loss is None else loss_of_logits(loss)
+    known = None if loss is None else loss_of_logits(loss)
+    if known is None:
+        known = declared_logits(head)
+    if known is None and path is not None:
+        known = layer_logits(model, path)
+    return not probable(outputs, head) if known is None else known
 
 
 def layer_logits(model: Any, path: Path) -> bool | None:
     """Whether an output is logits, by the activation of its layer; None if that does not tell."""
     known = symbolic(model)
-    applied = None if known is None else activation(at(known[1], path))
+    try:
+        applied = None if known is None else activation(at(known[1], path))
+    except (KeyError, IndexError, TypeError):  # a model that makes its loss itself has other outputs
+        return None
     return _ACTIVATIONS.get(applied or "")
 
 

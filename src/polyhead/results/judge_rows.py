@@ -8,13 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from polyhead.checks.activation import activation
-from polyhead.checks.compiled_model import head_losses
-from polyhead.checks.model_match import symbolic
-from polyhead.checks.output_rules import as_loss
+from polyhead.checks.logits import gives_logits
 from polyhead.errors import ContractError, DataError, Problem, place
 from polyhead.feed import Feed
-from polyhead.keras_bridge.structure import Structure, at, fill, leaves, output
+from polyhead.keras_bridge.structure import Structure, fill, leaves, output
 from polyhead.kinds import Head, Image
 from polyhead.kinds.judging import Items, Judge, Judged, together_of
 from polyhead.kinds.missing import plain
@@ -131,7 +128,7 @@ class _BatchOutputs:
             else:
                 outputs = self._output(found, name)[:rows]
                 if name not in self._logits:
-                    self._logits[name] = told_logits(self._model, name, head, self._paths[name], outputs)
+                    self._logits[name] = gives_logits(self._model, name, head, self._paths.get(name), outputs)
                 logits = self._logits[name]
             answers[name] = Judged.of(head, labels, outputs, weights, logits)
         return answers
@@ -167,24 +164,3 @@ def _image_sizes(feed: Feed) -> Any:
     images = {name: kind.shape[:2] for name, kind in feed.inputs.items() if isinstance(kind, Image)}
     only = next(iter(images.values())) if len(set(images.values())) == 1 else None
     return lambda head: images.get(head.of, only)
-
-
-def told_logits(model: Any, name: str, head: Head, path: Any, outputs: np.ndarray) -> bool:
-    """Whether an output is logits: by the loss it was compiled with, its layer's activation, or else its values."""
-    if not head.probabilities:
-        return False
-    compiled = head_losses(model)
-    losses = [compiled.losses[name].loss] if compiled is not None and name in compiled.losses else []
-    for given in (*losses, *([head.loss] if head.loss is not None else [])):
-        loss = as_loss(given)
-        if loss.name and loss.from_logits is not None:
-            return loss.from_logits
-    known = symbolic(model)
-    applied = None if known is None else activation(at(known[1], path))
-    by_layer = {"linear": True, "sigmoid": False, "hard_sigmoid": False, "softmax": False}.get(applied or "")
-    if by_layer is not None:
-        return by_layer
-    inside = bool((outputs >= 0).all() and (outputs <= 1).all() and outputs.any())
-    return not (
-        inside and ("softmax" not in head.probabilities or np.allclose(outputs.sum(-1), 1, atol=1e-2))
-    )

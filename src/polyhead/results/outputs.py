@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from polyhead.checks.logits import compiled_logits, declared_logits, layer_logits, probable
+from polyhead.checks.logits import gives_logits
 from polyhead.checks.model_match import match_model
 from polyhead.errors import ContractError
 from polyhead.feed import Feed
@@ -68,24 +68,11 @@ class Outputs:
         return {name: np.asarray(value, np.float32) for name, value in named.items()}
 
     def logits(self, name: str, outputs: np.ndarray) -> bool:
-        """Whether the outputs of a head are logits.
-
-        By the loss that the model was compiled with, by that of the head, by the activation of the output's layer, or
-        else by the first of the outputs.
-        """
+        """Whether the outputs of a head are logits."""
         if name not in self._logits:
-            self._logits[name] = self._tell(name, outputs)
+            path = None if self._paths is None else self._paths[name]
+            self._logits[name] = gives_logits(self._model, name, self.heads[name], path, outputs)
         return self._logits[name]
-
-    def _tell(self, name: str, outputs: np.ndarray) -> bool:
-        head = self.heads[name]
-        if not head.probabilities:
-            return False
-        for known in (compiled_logits(self._model, name), declared_logits(head)):
-            if known is not None:
-                return known
-        known = None if self._paths is None else layer_logits(self._model, self._paths[name])
-        return not probable(outputs, head) if known is None else known
 
 
 def _own_name(path: Path) -> str:
