@@ -134,7 +134,7 @@ def compile(model: Any, feed: Any, *, optimizer: Any, normalize: str = "data", *
         fix = "Say model.compile(optimizer=...): the model gets the labels, and makes its loss of them."
         found = f"{type(model).__name__}, whose outputs are not the heads, with a loss of its own"
         raise ContractError(Problem("compile()", "a model with an output for each head", found, fix))
-    logits = _gives_logits(model, feed, structure)
+    logits = _logits_by_head(model, feed, structure)
     losses = {
         name: LabeledMean(
             _loss_of(head, logits[name]),
@@ -250,7 +250,7 @@ def _metrics_of(head: Head, logits: bool) -> list[Any]:
     return list(head.metrics) if isinstance(head.metrics, (list, tuple)) else [head.metrics]
 
 
-def _gives_logits(model: Any, feed: Any, structure: Structure) -> dict[str, bool]:
+def _logits_by_head(model: Any, feed: Any, structure: Structure) -> dict[str, bool]:
     """Whether the output of each head is logits: by its loss, the activation of its layer, or else its values."""
     paths = {name: path for path, name in leaves(structure.outputs)}
     found: dict[str, bool | None] = {}

@@ -3,10 +3,10 @@
 import itertools
 import json
 
-import chromium
 import numpy as np
 import pytest
 
+import chromium
 import polyhead as ph
 from polyhead.report import preview
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Self
 
+import numpy as np
+
 from polyhead.keras_bridge.adapter import KerasInput, Spec
 from polyhead.keras_bridge.devices import require_one_model
 from polyhead.keras_bridge.feed_iterator import FeedIterator
@@ -74,6 +76,10 @@ class FeedAdapter(KerasInput):
         part.__dict__.update(self.__dict__)
         part._iterator = self._iterator.between(first, last)
         return part
+
+    def input_blocks(self) -> Iterator[dict[str, np.ndarray]]:
+        """The inputs of the rows of a prediction, several batches at a time."""
+        return self._iterator.input_blocks()
 
     # Batches, which Keras asks for ------------------------------------------------------------------------
 

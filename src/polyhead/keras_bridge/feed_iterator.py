@@ -8,6 +8,8 @@ import weakref
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import numpy as np
+
 from polyhead.errors import ContractError, Problem, shown, warn
 from polyhead.keras_bridge import fit_epochs as keras_epochs
 from polyhead.keras_bridge.keras_call import Call, Convert, Use
@@ -123,6 +125,11 @@ class FeedIterator:
         labels = use == "evaluate"
         blocks = self._blocks.of(self.orders[use], 0, labels=labels, augment=False)
         return self.cut(blocks, structure, convert, labels)
+
+    def input_blocks(self) -> Iterator[dict[str, np.ndarray]]:
+        """The inputs of the rows of a prediction, several batches at a time."""
+        for block in self._blocks.of(self.orders["predict"], 0, labels=False, augment=False):
+            yield dict(block.inputs)
 
     def train(
         self,

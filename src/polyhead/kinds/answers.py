@@ -58,6 +58,30 @@ Views = Sequence[InOriginal] | None
 """One for each row; None where a head lies in no image."""
 
 
+class Move(Protocol):
+    """How one view of an image was made: see `Head.unmoved`."""
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(height, width) of the image as the model gets it."""
+
+    @property
+    def mirrors(self) -> bool:
+        """Whether left and right are exchanged."""
+
+    def points(self, points: np.ndarray) -> np.ndarray:
+        """Points ``(..., 2)`` of the view in pixels of the image."""
+
+    def pixels(self, image: np.ndarray) -> np.ndarray:
+        """Numbers for each pixel of the view, float32 ``(h, w)``, as those of the image; NaN where it was not seen."""
+
+
+def unmoved_pixels(outputs: np.ndarray, move: Move) -> np.ndarray:
+    """Numbers for each pixel ``(B, h, w, n)`` of a view as those of the image."""
+    rows = [[move.pixels(np.ascontiguousarray(one)) for one in np.moveaxis(row, -1, 0)] for row in outputs]
+    return np.moveaxis(np.array(rows, np.float32), 1, -1)
+
+
 def view_of_each(rows: np.ndarray, views: Views) -> Iterator[tuple[np.ndarray, InOriginal | None]]:
     """Each row with its view, or with None."""
     yield from zip(rows, views or itertools.repeat(None), strict=views is not None)

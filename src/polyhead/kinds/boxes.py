@@ -9,7 +9,7 @@ from typing import Any, Self
 import numpy as np
 
 from polyhead.errors import BadValue, ContractError, Problem, is_number, require_choice, shown
-from polyhead.kinds.answers import Answer, Views
+from polyhead.kinds.answers import Answer, Move, Views
 from polyhead.kinds.coordinates import Coordinates
 from polyhead.kinds.head import Head
 from polyhead.kinds.judging_boxes import CROWD, BoxesJudge, beside_boxes
@@ -225,6 +225,11 @@ class Boxes(Coordinates):
         unknown = ((labels == UNKNOWN).all((2, 3)) | (mixing.shares == 0)).all(0)
         found[unknown] = UNKNOWN
         return found, take_places(together(parts), places), places
+
+    def unmoved(self, outputs: np.ndarray, move: Move) -> np.ndarray:
+        found = super().unmoved(outputs, move)
+        ends = found.reshape(*found.shape[:-1], 2, 2)
+        return np.concatenate([ends.min(-2), ends.max(-2)], -1)
 
     def decode(self, outputs: np.ndarray, logits: bool, views: Views = None) -> dict[str, Answer]:
         if views is not None:

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from polyhead.errors import BadValue, require_size, shown
-from polyhead.kinds.answers import InOriginal
+from polyhead.kinds.answers import InOriginal, Move
 from polyhead.kinds.head import Head
 from polyhead.kinds.missing import (
     is_dense,
@@ -181,6 +181,11 @@ class Coordinates(Head):
             raise BadValue(None, "an image among the inputs, by whose size they are converted", found, fix)
         if self.normalized:
             require_range(array, -1e-4, 1 + 1e-4, self._shares(what), _PIXELS)
+
+    def unmoved(self, outputs: np.ndarray, move: Move) -> np.ndarray:
+        scale = np.array(move.size[::-1] if self.normalized else (1, 1), np.float64)
+        pairs = outputs.reshape(*outputs.shape[:-1], -1, 2) * scale
+        return (move.points(pairs) / scale).reshape(outputs.shape).astype(np.float32)
 
     def _in_pixels(self, outputs: np.ndarray, views: Sequence[InOriginal]) -> np.ndarray:
         """What the model gives in pixels of the image as it gets it, float64."""

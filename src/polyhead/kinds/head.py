@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from polyhead.errors import BadValue, ContractError, Problem, as_list, is_number, shown
-from polyhead.kinds.answers import Answer, Views
+from polyhead.kinds.answers import Answer, Move, Views
 from polyhead.kinds.argument_forms import as_class_weight
 from polyhead.kinds.array_statistics import ArrayStatistics
 from polyhead.kinds.in_image import InImage
@@ -296,6 +296,18 @@ class Head(Kind, InImage):
             columns: the first value of each of its `hint_columns` that the source has.
         """
         return {}
+
+    def unmoved(self, outputs: np.ndarray, move: Move) -> np.ndarray:
+        """Return outputs for a view of an image as those for the image itself.
+
+        Args:
+            outputs: float ``(B, *output_shape)``, probabilities rather than logits.
+            move: how the view was made.
+
+        Returns:
+            The same shape; NaN for pixels that the view does not show.
+        """
+        return outputs
 
     # Keras -----------------------------------------------------------------------------------------
 

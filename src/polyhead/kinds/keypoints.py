@@ -9,7 +9,7 @@ from typing import Any, Self
 import numpy as np
 
 from polyhead.errors import BadValue, ContractError, Problem, as_list, is_integer, shown
-from polyhead.kinds.answers import Answer, Views
+from polyhead.kinds.answers import Answer, Move, Views
 from polyhead.kinds.coordinates import Coordinates
 from polyhead.kinds.head import Head
 from polyhead.kinds.judging_points import KeypointsJudge
@@ -96,6 +96,15 @@ class Keypoints(Coordinates):
     def mixable(self, way: str) -> tuple[int, ...]:
         fix = "Leave the augmentation out, or the head."
         raise unmixable("one set of points a row, which has no room for another", fix)
+
+    def unmoved(self, outputs: np.ndarray, move: Move) -> np.ndarray:
+        found = super().unmoved(outputs, move)
+        if not move.mirrors:
+            return found
+        order = np.arange(self.points)
+        for one, other in self.pairs:
+            order[one], order[other] = other, one
+        return found[:, order]
 
     def decode(self, outputs: np.ndarray, logits: bool, views: Views = None) -> dict[str, Answer]:
         if views is None:

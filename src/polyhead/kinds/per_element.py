@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Self, TypeGuard
 import numpy as np
 
 from polyhead.errors import BadValue, ContractError, Problem, place, similar
-from polyhead.kinds.answers import Answer, Views
+from polyhead.kinds.answers import Answer, Move, Views
 from polyhead.kinds.box_entries import Entries, as_entries
 from polyhead.kinds.boxes import Boxes
 from polyhead.kinds.head import Head
@@ -336,6 +336,9 @@ class Each(Head):
     def describe(self, labels: np.ndarray, counts: np.ndarray) -> str:
         flat, kept = self._flat(labels, counts)
         return self.head.describe(flat, kept)
+
+    def unmoved(self, outputs: np.ndarray, move: Move) -> np.ndarray:
+        return self.head.unmoved(outputs.reshape(-1, *self.head.output_shape), move).reshape(outputs.shape)
 
     def decode(self, outputs: np.ndarray, logits: bool, views: Views = None) -> dict[str, Answer]:
         flat = outputs.reshape(-1, *self.head.output_shape)

@@ -9,6 +9,7 @@ from typing import Any, Self
 import numpy as np
 
 from polyhead.errors import BadValue, ContractError, Problem, place, shown
+from polyhead.kinds.answers import Move, unmoved_pixels
 from polyhead.kinds.argument_forms import as_shape
 from polyhead.kinds.head import Head
 from polyhead.kinds.missing import is_dense, is_missing, plain, row_array
@@ -93,6 +94,9 @@ class Pixels(Head):
                 np.broadcast_to(weights, labels.shape if self.elementwise else labels.shape[:4])
             )
         return mixing.cut(labels), weights
+
+    def unmoved(self, outputs: np.ndarray, move: Move) -> np.ndarray:
+        return unmoved_pixels(outputs, move)
 
     def convolved(self, features: Any, name: str, channels: int, activation: str | None) -> Any:
         """Apply a 1 x 1 convolution to a feature map, enlarged to the size of the labels."""

@@ -11,8 +11,9 @@ from polyhead.checks.logits import gives_logits
 from polyhead.checks.model_match import match_model
 from polyhead.errors import ContractError
 from polyhead.feed import Feed
-from polyhead.keras_bridge.structure import Path, leaves, output
+from polyhead.keras_bridge.structure import Path, fill, leaves, output
 from polyhead.kinds import Head
+from polyhead.results.tta import ImageMove, as_probabilities, merge_views, moves_of
 
 CHUNK_BYTES = 1 << 26
 """The most that outputs of one call of ``model.predict`` take."""
@@ -25,6 +26,7 @@ class Outputs:
         model: built or not, compiled or not.
         feed: of the rows; whether they have labels does not matter.
         heads: resolved, by name.
+        tta: the number of views of each image whose outputs are merged; None for the image alone.
 
     Attributes:
         heads: those whose outputs the model has. A model that makes its loss itself may have others, under their own
@@ -34,11 +36,14 @@ class Outputs:
         ContractError: for a model that does not fit.
     """
 
-    def __init__(self, model: Any, feed: Feed, heads: Mapping[str, Head]) -> None:
+    def __init__(self, model: Any, feed: Feed, heads: Mapping[str, Head], tta: int | None = None) -> None:
         self._model, self._feed = model, feed
+        self._moves = [] if tta is None else moves_of(tta, feed.inputs)
         fit = match_model(model, feed.inputs, heads, feed.batch_size)
         if fit.structure is None:
             raise ContractError(*fit.errors)
+        self._inputs = fit.structure.inputs
+        self.views: dict[str, np.ndarray] = {}
         self._paths: dict[str, Path] | None = None
         self.heads = dict(heads)
         if not fit.structure.own_loss:
@@ -48,11 +53,38 @@ class Outputs:
     def __iter__(self) -> Iterator[tuple[np.ndarray, dict[str, np.ndarray]]]:
         """Some rows as the numbers of the feed's source, int64 ``(B,)``, and their outputs ``(B, *output_shape)``."""
         rows, step, start = self._feed.num_samples, self._rows_at_once(), 0
+        if self._moves:
+            for block in self._feed.input_blocks():
+                found, self.views = self._merged(block)
+                stop = start + len(next(iter(block.values())))
+                yield np.arange(start, stop, dtype=np.int64), found
+                start = stop
         while start < rows:
             stop = min(start + step, rows)
             found = self._model.predict(self._feed.between(start, stop), verbose=0)
             yield np.arange(start, stop, dtype=np.int64), self._by_name(found)
             start = stop
+
+    def _merged(self, block: Mapping[str, np.ndarray]) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+        """The outputs for some rows, merged over the views, and those of each view."""
+        answers = []
+        for moves in self._moves:
+            x = {name: moves[name].images(a) if name in moves else a for name, a in block.items()}
+            found = self._model.predict(
+                fill(self._inputs, x, tuples=True), batch_size=self._feed.batch_size, verbose=0
+            )
+            named = self._by_name(found)
+            answers.append({name: self._unmoved(name, one, moves) for name, one in named.items()})
+        return merge_views(self.heads, answers)
+
+    def _unmoved(self, name: str, outputs: np.ndarray, moves: Mapping[str, ImageMove]) -> np.ndarray:
+        head = self.heads.get(name)
+        if head is None:
+            return outputs
+        owner = self.heads.get(head.each or name, head)
+        move = moves.get(owner.of or "") or next(iter(moves.values()))
+        found = as_probabilities(head, outputs, self._raw_logits(name, outputs))
+        return found if move.is_still else head.unmoved(found, move)
 
     def _rows_at_once(self) -> int:
         row = sum(4 * int(np.prod(head.output_shape)) for head in self.heads.values())
@@ -69,6 +101,9 @@ class Outputs:
 
     def logits(self, name: str, outputs: np.ndarray) -> bool:
         """Whether the outputs of a head are logits."""
+        return False if self._moves else self._raw_logits(name, outputs)
+
+    def _raw_logits(self, name: str, outputs: np.ndarray) -> bool:
         if name not in self._logits:
             path = None if self._paths is None else self._paths[name]
             self._logits[name] = gives_logits(self._model, name, self.heads[name], path, outputs)

@@ -24,6 +24,7 @@ from polyhead.results.answer_table import AnswerTable
 from polyhead.results.outputs import Outputs
 from polyhead.results.predictions import Predictions
 from polyhead.results.rows import as_rows
+from polyhead.results.tta import view_spread
 from polyhead.results.whole_file import writing
 from polyhead.sources.source import Source, names_in
 
@@ -40,6 +41,7 @@ def predict(
     probabilities: bool = False,
     keep: str | Sequence[str] = (),
     path: str | os.PathLike[str] | None = None,
+    tta: int | None = None,
     workers: int | str = "auto",
     progress: bool = True,
 ) -> Predictions:
@@ -71,6 +73,10 @@ def predict(
         keep: columns of the data that the table has as well, as a name or an identifier. One that has the name of
             another column of the table is called ``<name>_data``.
         path: a Parquet file to write. The rows go there as they are predicted, so that they need not fit into memory.
+        tta: test-time augmentation: so many views of each image, up to 8, are predicted and merged: the image, its
+            mirror image, and both at scales of 0.9, 1.1 and 0.8. Probabilities and numbers are averaged; masks, boxes
+            and keypoints are mapped back first, and boxes matched by their overlap. ``<head>_spread`` is the standard
+            deviation over the views: of the probability, the numbers, or pixels of the original image.
         workers: as for `Feed`.
         progress: show a progress bar on a terminal.
 
@@ -93,7 +99,7 @@ def predict(
     batch_size = batch_size or (data.batch_size if isinstance(data, Feed) else 32)
     feed = Feed(rows, inputs=declared.inputs, heads={}, batch_size=batch_size, workers=workers)
     kept = names_in(keep, "predict(keep=)") if keep else []
-    tables = _tables(Outputs(model, feed, declared.heads), feed, kept, probabilities)
+    tables = _tables(Outputs(model, feed, declared.heads, tta), feed, kept, probabilities)
     file = None if path is None else as_path(path, "predict(path=)")
     with bar("predicting", feed.num_samples, progress) as done:
         if file is None:
@@ -137,7 +143,13 @@ def _tables(outputs: Outputs, feed: Feed, kept: Sequence[str], probabilities: bo
             some = ids[start : start + step]
             views = way_back.views(some)
             parts = {name: values[start : start + step] for name, values in found.items()}
-            columns = {name: _answer(outputs, name, values, views) for name, values in parts.items()}
+            columns = {name: dict(_answer(outputs, name, values, views)) for name, values in parts.items()}
+            for name, every in outputs.views.items():
+                head = outputs.heads.get(name)
+                if head is not None:
+                    some_views = every[:, start : start + step]
+                    far = view_spread(head, some_views, parts[name], views.get(name))
+                    columns[name]["spread"] = Answer(far)
             yield answers.table(columns, before.columns(some, _names_of(columns)))
 
 

@@ -1,0 +1,188 @@
+"""Test-time augmentation: several views of each image, and their answers merged on the image itself."""
+
+from __future__ import annotations
+
+import itertools
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from polyhead.augment.warp import warp
+from polyhead.errors import ContractError, Problem, require_size
+from polyhead.images import geometry
+from polyhead.kinds import Head, Image, Input
+from polyhead.kinds.answers import Views, sigmoid, softmax
+from polyhead.kinds.in_image import COORDINATES, PIXELS
+from polyhead.results.boxes_kept import box_overlap
+
+_SCALES = (1.0, 0.9, 1.1, 0.8)
+MOST = 2 * len(_SCALES)
+"""The number of views: the image and its mirror image, each at several scales."""
+
+SAME_BOX = 0.5
+"""The least overlap of two views' boxes that are taken for one."""
+
+
+@dataclass(frozen=True)
+class ImageMove:
+    """One view of an image of the model's input: mirrored or not, and scaled about its center.
+
+    Attributes:
+        size: (height, width) of the image.
+        mirrors: left and right are exchanged.
+        scale: above 1 the image is larger, and its border is cut off.
+    """
+
+    size: tuple[int, int]
+    mirrors: bool
+    scale: float
+
+    @cached_property
+    def _there(self) -> np.ndarray:
+        matrix = geometry.flip(self.mirrors, False, self.size)
+        return geometry.about(geometry.scale(self.scale, self.scale), self.size) @ matrix
+
+    @cached_property
+    def _back(self) -> np.ndarray:
+        return np.linalg.inv(self._there)
+
+    @property
+    def is_still(self) -> bool:
+        """Whether it is the image itself."""
+        return not self.mirrors and self.scale == 1
+
+    def images(self, images: np.ndarray) -> np.ndarray:
+        """The view of images ``(B, H, W, C)``."""
+        if self.is_still:
+            return images
+        return np.stack([warp(np.ascontiguousarray(image), self._there, self.size) for image in images])
+
+    def points(self, points: np.ndarray) -> np.ndarray:
+        """Points ``(..., 2)`` of the view in pixels of the image."""
+        return geometry.transform(self._back, points)
+
+    def pixels(self, image: np.ndarray) -> np.ndarray:
+        """Numbers for each pixel of the view, float32 ``(h, w)``, as those of the image; NaN where it was not seen."""
+        if self.is_still:
+            return image
+        height, width = image.shape
+        grid = geometry.scale(self.size[1] / width, self.size[0] / height)
+        matrix = np.linalg.inv(grid) @ self._back @ grid
+        found = warp(image, matrix, image.shape, fill=np.nan)
+        edge = np.isnan(found)
+        if edge.any():
+            found[edge] = warp(image, matrix, image.shape, nearest=True, fill=np.nan)[edge]
+        return found
+
+
+def moves_of(count: Any, inputs: Mapping[str, Input]) -> list[dict[str, ImageMove]]:
+    """The views of a row by image input, the image itself first.
+
+    Raises:
+        ContractError: for another number of views, and where there is no image.
+    """
+    require_size("predict(tta=)", count)
+    images = {name: kind for name, kind in inputs.items() if isinstance(kind, Image)}
+    if count > MOST:
+        raise ContractError(Problem("predict(tta=)", f"at most {MOST} views of each image", str(count)))
+    if not images:
+        fix = "Leave it out: views are mirrored and scaled images."
+        raise ContractError(Problem("predict(tta=)", "an image among the inputs", "none", fix))
+    both = itertools.product(_SCALES, (False, True))
+    return [
+        {n: ImageMove((kind.shape[0], kind.shape[1]), mirrors, scale) for n, kind in images.items()}
+        for scale, mirrors in itertools.islice(both, int(count))
+    ]
+
+
+def as_probabilities(head: Head, outputs: np.ndarray, logits: bool) -> np.ndarray:
+    """Outputs whose mean makes sense: probabilities in place of logits."""
+    if not logits:
+        return outputs
+    return softmax(outputs) if "softmax" in head.probabilities else sigmoid(outputs)
+
+
+def merge_views(
+    heads: Mapping[str, Head], answers: Sequence[Mapping[str, np.ndarray]]
+) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+    """Merge the outputs of several views, each as those of the image itself.
+
+    Boxes of one head are matched with those of the first view by their overlap; what belongs to a box goes with it.
+
+    Args:
+        heads: by name.
+        answers: of each view, ``{head: (B, *output_shape)}``; NaN for pixels that were not seen.
+
+    Returns:
+        The mean for each head, and all of them ``(views, B, *output_shape)`` in its order.
+    """
+    orders = {
+        name: [_matches(heads[name], answers[0][name], one[name]) for one in answers]
+        for name in answers[0]
+        if name in heads and heads[name].layer == "boxes" and heads[name].places > 1
+    }
+    means, every = {}, {}
+    for name in answers[0]:
+        head = heads.get(name)
+        order = orders.get(name) or (None if head is None else orders.get(head.each or ""))
+        parts = [one[name] for one in answers]
+        if order is not None:
+            absent = 0.0 if head is not None and head.presence else np.nan
+            parts = [_reordered(part, own, absent) for part, own in zip(parts, order, strict=True)]
+        every[name] = np.stack(parts)
+        seen = ~np.isnan(every[name])
+        total = np.where(seen, every[name], 0).sum(0)
+        means[name] = (total / np.maximum(seen.sum(0), 1)).astype(np.float32)
+    return means, every
+
+
+def _matches(head: Head, base: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """For each box of the first view the place of the same box in another one, -1 without one: ``(B, places)``."""
+    found = np.full(base.shape[:2], -1)
+    for row, (mine, boxes) in enumerate(zip(base, other, strict=True)):
+        overlap = box_overlap(mine.astype(np.float64), boxes.astype(np.float64))
+        for _ in range(len(mine)):
+            place, best = np.unravel_index(overlap.argmax(), overlap.shape)
+            if overlap[place, best] < SAME_BOX:
+                break
+            found[row, place] = best
+            overlap[place], overlap[:, best] = -1, -1
+    return found
+
+
+def _reordered(values: np.ndarray, order: np.ndarray, absent: float) -> np.ndarray:
+    places = np.maximum(order, 0).reshape(*order.shape, *[1] * (values.ndim - 2))
+    found = np.take_along_axis(values, places, 1)
+    return np.where((order < 0).reshape(places.shape), np.float32(absent), found)
+
+
+def view_spread(head: Head, every: np.ndarray, mean: np.ndarray, views: Views) -> np.ndarray:
+    """How far the views differ: the standard deviation over them.
+
+    Of classes it is that of the probability of the answer, of numbers in the unit of the data, of boxes and points in
+    pixels of the original image; of several numbers, their mean.
+
+    Args:
+        head: resolved.
+        every: the outputs of all views, ``(views, B, *output_shape)``.
+        mean: of them.
+        views: how the image of each row lies in the original.
+
+    Returns:
+        One number a row, ``(B,)``; one for each box, ``(B, places)``, of boxes and what belongs to them.
+    """
+    if head.layer in COORDINATES:
+        values = np.stack([head.decode(one, False, views)[""].values for one in every])
+    elif "softmax" in head.probabilities and head.layer not in PIXELS:
+        values = np.take_along_axis(every, mean.argmax(-1)[None, ..., None], -1)
+    else:
+        values = np.stack([head.unscaled(one) for one in every])
+    keep = 3 if head.each is not None or head.layer == "boxes" else 2
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # of boxes and pixels that no view has
+        found = np.nanstd(values.astype(np.float64), 0)
+        return np.asarray(np.nanmean(found.reshape(*found.shape[: keep - 1], -1), -1), np.float32)
