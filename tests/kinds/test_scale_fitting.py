@@ -134,7 +134,7 @@ def test_inputs_are_scaled_and_gaps_are_filled_in_the_units_of_the_data():
     column = np.array([[1, 10], [3, 30], [5, 20]])
     kind = resolved(Array(scale="minmax"), column)
     assert kind.dtype == "float32"
-    assert kind.way(column.astype(np.float32)) is None
+    assert kind.conversion(column.astype(np.float32)) is None
     assert kind.encode(column).tolist() == [[0, 0], [0.5, 1], [1, 0.5]]
     gaps = np.array([2.0, NAN, 6.0])
     kind = resolved(Array(scale="minmax", fill=4.0), gaps)

@@ -34,7 +34,7 @@ def rows_of(files, fault):
         "image": [*files["image"]],
         "mask": [*files["mask"]],
         "x": np.arange(ROWS, dtype=np.float64),
-        "age": [float(i) for i in range(ROWS)],
+        "age": [i / ROWS for i in range(ROWS)],
         "kind": [LETTERS[i % 2] for i in range(ROWS)],
         "boxes": [box for _ in range(ROWS)],
         "labels": [["a"] for _ in range(ROWS)],
