@@ -8,7 +8,7 @@ import numpy as np
 
 import polyhead as ph
 
-ROWS = 37
+ROWS = 36
 SIDE = 3
 
 

@@ -104,8 +104,14 @@ VECTORS = {
 }
 
 
-@pytest.mark.parametrize("loss", VECTORS)
-@pytest.mark.parametrize("sample_weight", [False, True])
+@pytest.mark.parametrize(
+    ("loss", "sample_weight"),
+    [
+        *((loss, True) for loss in VECTORS),
+        ("kl_divergence", False),
+        *(pytest.param(loss, False, marks=pytest.mark.full) for loss in VECTORS if loss != "kl_divergence"),
+    ],
+)
 def test_a_loss_of_whole_vectors_counts_the_rows_that_are_whole(loss, sample_weight):
     shares = RNG.dirichlet(np.ones(4), 20)
     shares[5, 2] = shares[7, 0] = np.nan
@@ -230,8 +236,13 @@ STEPS = np.arange(5) < RNG.integers(1, 6, 20)[:, None]
 SERIES = np.where(STEPS[..., None], RNG.normal(size=(20, 5, 3)), 0).astype("float32")
 
 
-@pytest.mark.parametrize("missing", [False, True])
-@pytest.mark.parametrize("width", [1, 2])
+@pytest.mark.parametrize(
+    ("width", "missing"),
+    [
+        *((1, False), (2, True)),
+        *(pytest.param(*case, marks=pytest.mark.full) for case in ((1, True), (2, False))),
+    ],
+)
 def test_steps_that_a_layer_masks_count_for_nothing(width, missing):
     column = np.where(STEPS[..., None], RNG.normal(size=(20, 5, width)), 50)
     if missing:
@@ -283,9 +294,20 @@ IMAGES = RNG.random((8, 6, 6, 3)).astype("float32")
 DRAWN = RNG.integers(0, 2, (8, 6, 6, 2)).astype("uint8")
 
 
-@pytest.mark.parametrize("axes", [(1, 2), (1, 2, 3)])
-@pytest.mark.parametrize("missing", [False, True])
-@pytest.mark.parametrize("name", ["Dice", "Tversky"])
+@pytest.mark.parametrize(
+    ("name", "missing", "axes"),
+    [
+        *(("Dice", True, (1, 2)), ("Dice", False, (1, 2, 3))),
+        *(("Tversky", True, (1, 2, 3)), ("Tversky", False, (1, 2))),
+        *(
+            pytest.param(*case, marks=pytest.mark.full)
+            for case in (
+                *(("Dice", False, (1, 2)), ("Dice", True, (1, 2, 3))),
+                *(("Tversky", False, (1, 2, 3)), ("Tversky", True, (1, 2))),
+            )
+        ),
+    ],
+)
 def test_a_loss_for_each_image(name, axes, missing):
     kept = np.arange(8) % 3 != 0 if missing else np.ones(8, bool)
     column = [mask if here else None for mask, here in zip(DRAWN, kept, strict=True)]

@@ -43,22 +43,24 @@ def elsewhere(code, *arguments):
     return json.loads(done.stdout.strip().splitlines()[-1].removeprefix("found "))
 
 
-def every_kind():
+@pytest.fixture(scope="module")
+def every_kind(tmp_path_factory):
+    """A model of every kind of head that was trained, its feed, and the file that it was saved to."""
     keras.utils.set_random_seed(5)
     problem = Problem(SETTINGS["all"])
     x = keras.Input((4,), name="x")
     model = keras.Model(x, outputs(keras.layers.Dense(6, activation="tanh")(x)))
     # an optimizer with a state of its own, and of few operations, as each of them is traced for 34 arrays
     ph.compile(model, problem.feed, optimizer=keras.optimizers.SGD(0.01, momentum=0.9))
-    return model, problem.feed
+    model.fit(problem.feed, epochs=2, verbose=0)
+    path = tmp_path_factory.mktemp("every kind") / "model.keras"
+    model.save(path)
+    return model, problem.feed, path
 
 
 @pytest.mark.slow
-def test_a_loaded_model_goes_on_with_the_numbers_of_the_one_that_was_never_saved(tmp_path):
-    model, feed = every_kind()
-    model.fit(feed, epochs=2, verbose=0)
-    path = tmp_path / "model.keras"
-    model.save(path)
+def test_a_loaded_model_goes_on_with_the_numbers_of_the_one_that_was_never_saved(every_kind):
+    model, feed, path = every_kind
     found = elsewhere(LOAD, path)
     assert found.pop("losses") == sorted(feed.heads)
     wanted = {"before": model.evaluate(feed, verbose=0, return_dict=True)}
@@ -72,12 +74,10 @@ def test_a_loaded_model_goes_on_with_the_numbers_of_the_one_that_was_never_saved
 
 @pytest.mark.slow
 @pytest.mark.once
-def test_a_loaded_model_computes_the_same_steps_by_itself(tmp_path):
-    model, feed = every_kind()
-    model.fit(feed, verbose=0)
-    path = tmp_path / "model.keras"
-    model.save(path)
+def test_a_loaded_model_computes_the_same_steps_by_itself(every_kind):
+    model, feed, path = every_kind
     loaded, batch = keras.saving.load_model(path), feed.peek()
+    model.load_weights(path)
     for one in (model, loaded):
         one.train_on_batch(*batch)
     for mine, other in zip(model.get_weights(), loaded.get_weights(), strict=True):
