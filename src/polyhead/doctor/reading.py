@@ -170,7 +170,8 @@ def _leaf(value: Any) -> Any:
     if hasattr(value, "has_value") and hasattr(value, "get_value"):
         return Odd(NONE)  # an optional of TensorFlow, which Keras takes for None
     if isinstance(value, (list, tuple)):
-        return Odd(f"a {type(value).__name__} of {len(value)} {_value_kind(value)}")
+        held = "texts" if any(isinstance(v, str) for v in value) else "numbers"
+        return Odd(f"a {type(value).__name__} of {len(value)} {held}")
     return Odd(shown(value, 40))
 
 
@@ -181,10 +182,6 @@ def _is_plain(values: Any) -> bool:
         and len(values) > 0
         and all(isinstance(v, (int, float, str, bool, np.generic)) or _is_plain(v) for v in values)
     )
-
-
-def _value_kind(values: Any) -> str:
-    return "texts" if any(isinstance(v, str) for v in values) else "numbers"
 
 
 def hashes(batch: ReadBatch) -> np.ndarray:

@@ -33,9 +33,8 @@ def lines_of(path: str | os.PathLike[str], what: str) -> list[str]:
     except UnicodeDecodeError as error:
         line = data[: error.start].count(b"\n") + 1
         found = f"the byte 0x{data[error.start]:02x}"
-        raise DataError(
-            Problem(f"{where}, line {line}", "text in UTF-8", found, "Save the file as UTF-8.", "text")
-        ) from None
+        fix = "Save the file as UTF-8."
+        raise DataError(Problem(f"{where}, line {line}", "text in UTF-8", found, fix, "text")) from None
 
 
 _READERS = (

@@ -207,9 +207,8 @@ class Mix(_CachingView):
         for number, source in enumerate(sources):
             if isinstance(source, Source) and len(source) == 0:
                 found = "an empty source"
-                raise DataError(
-                    Problem(f"source {number}", "at least one row to mix in", found, "Leave it out.")
-                )
+                expected = "at least one row to mix in"
+                raise DataError(Problem(f"source {number}", expected, found, "Leave it out."))
         self._all = Concat(sources, join, "mix(other, weights=...")
         self.sequential = self._all.sequential
         self._lengths = np.array([len(source) for source in sources])
