@@ -52,11 +52,6 @@ _READERS = (
 def way_for(path: str | os.PathLike[str], reader: str, folder: bool = True) -> str:
     """The fix for a file of the wrong kind, by the ending of its name.
 
-    Args:
-        path: the file.
-        reader: the reader that got it.
-        folder: whether this reader takes a folder.
-
     >>> way_for("pets/data.yaml", "read_voc"), way_for("pets/a.xml", "read_voc")
     ('A data YAML of YOLO is read by ph.read_yolo(path).', 'Give the folder that holds it.')
     """
@@ -68,11 +63,6 @@ def way_for(path: str | os.PathLike[str], reader: str, folder: bool = True) -> s
 
 class Root:
     """A folder that no path may leave.
-
-    Args:
-        folder: its path.
-        what: the argument that named it, for errors.
-        findings: gets an error for each path that leaves it.
 
     Raises:
         DataError: for a path that is not a folder.

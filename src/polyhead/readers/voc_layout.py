@@ -39,11 +39,7 @@ class Places(NamedTuple):
 
 
 def places_of(home: Root, images: Any, annotations: Any, findings: Findings) -> Places:
-    """The folders that the user names, or the usual ones.
-
-    Raises:
-        DataError: if none of the usual folders exists.
-    """
+    """The folders that the user names, or the usual ones. Raises a `DataError` if none of the usual folders exists."""
     with os.scandir(home.path) as entries:
         there = sorted((e.name, e.is_dir()) for e in entries if not e.name.startswith("."))
     folders = {name.lower(): name for name, folder in there if folder}

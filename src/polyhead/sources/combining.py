@@ -275,11 +275,6 @@ def _run(ids: np.ndarray) -> slice | None:
 def row_numbers(source: Source, rows: Any, what: str = "rows") -> np.ndarray:
     """Convert the argument of `Source.select` to row numbers, int64 ``(n,)``, each in ``[0, len(source))``.
 
-    Args:
-        source: the source.
-        rows: as for `Source.select`.
-        what: the argument, for errors.
-
     Raises:
         DataError: for anything else, a row number out of range, or a boolean array of another length.
     """
