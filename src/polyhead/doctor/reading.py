@@ -316,7 +316,7 @@ def read_batches(
 
 
 def _overlap(one: ReadBatch, other: ReadBatch) -> bool:
-    """Whether two batches may lie in the same memory."""
+    """Whether two batches may share memory."""
     theirs = dict(other.arrays())
     return any(
         isinstance(leaf, np.ndarray)

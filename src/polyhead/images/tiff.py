@@ -1,6 +1,6 @@
 """Reads the pixels of TIFFs as stored: strips or tiles, any number of bands, 1 to 64 bits.
 
-Pillow and OpenCV fail on some of these (bands beside RGB, several bands of 16 bits, small tiles), so Pillow is used
+Pillow and OpenCV fail on some of these (bands besides RGB, several bands of 16 bits, small tiles), so Pillow is used
 only for what it does well: unpacking LZW and the like, and CMYK, YCbCr, fax and JPEG.
 
 Sources: TIFF 6.0; Adobe's technical notes on Photoshop TIFF (deflate) and on the predictor of floats.

@@ -43,7 +43,7 @@ def coco_path(annotations: Any, images: Any) -> Path:
 
 
 def _images_below(folder: Path) -> str:
-    """The first folder that holds images: this one, one in it, or one beside it."""
+    """The first folder that holds images: this one, one in it, or one next to it."""
     homes = (folder, folder.parent) if folder.name.lower().startswith("annotation") else (folder,)
     for home in homes:
         for one in (home, *sorted(p for p in home.iterdir() if p.is_dir())):

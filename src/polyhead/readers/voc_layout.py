@@ -56,7 +56,7 @@ def places_of(home: Root, images: Any, annotations: Any, findings: Findings) -> 
     pictures = named(images, IMAGES, ENDINGS, "images")
     notes = named(annotations, ANNOTATIONS, (".xml",), "annotations")
     if pictures is None:
-        expected = "folders such as JPEGImages and Annotations, or images beside their XML files"
+        expected = "folders such as JPEGImages and Annotations, or images next to their XML files"
         found = ", ".join(name for name, _ in there[:6]) or "an empty folder"
         fix = "Give their folders: read_voc(images=..., annotations=...)."
         raise DataError(Problem(f"read_voc(root), {place(file=home.path)}", expected, found, fix, "folder"))
