@@ -89,9 +89,8 @@ def _require_resolved(name: str, head: Head) -> None:
         _ = head.output_shape
     except AssertionError:
         fix = "Give feed.heads, which know what the data says."
-        raise ContractError(
-            Problem(f"outputs(), {place(head=name)}", "a head whose shape is known", repr(head), fix)
-        ) from None
+        expected = "a head whose shape is known"
+        raise ContractError(Problem(f"outputs(), {place(head=name)}", expected, repr(head), fix)) from None
 
 
 def compile(model: Any, feed: Any, *, optimizer: Any, normalize: str = "data", **kwargs: Any) -> Any:

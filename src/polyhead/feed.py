@@ -392,8 +392,7 @@ class Feed(FeedAdapter):
             ContractError: if the state belongs to a feed of other rows, batches, order or declaration.
         """
         if not isinstance(state, Mapping):
-            raise ContractError(
-                Problem("feed.restore(state)", "a dict that feed.state() returned", shown(state))
-            )
+            expected = "a dict that feed.state() returned"
+            raise ContractError(Problem("feed.restore(state)", expected, shown(state)))
         self._iterator.restore(state)
         return self

@@ -70,7 +70,7 @@ def test_verify(tmp_path):
     path.write_bytes(bytes(content))
     code, out, _ = run(tmp_path, store.path, "--verify")
     assert code == 1
-    assert f"1 problem:\n  1. file {path}, column `x`: expected the checksum" in out
+    assert f"1 problem:\n  1. file {path}, column `x`: its bytes have changed" in out
     code, _, err = run(tmp_path, tmp_path / "none", "--verify")
     assert (code, err) == (
         1,

@@ -144,8 +144,8 @@ def test_voc_in_folders_of_any_name(tmp_path):
     (tmp_path / "notes").mkdir()
     (tmp_path / "notes" / "a.xml").write_text(XML)
     assert message(lambda: ph.read_voc(tmp_path)) == (
-        f"read_voc(root), file {tmp_path}: expected folders such as JPEGImages and Annotations, or images beside their "
-        "XML files, got notes, pictures. Give their folders: read_voc(images=..., annotations=...)."
+        f"read_voc(root), file {tmp_path}: expected folders such as JPEGImages and Annotations, or images next to "
+        "their XML files, got notes, pictures. Give their folders: read_voc(images=..., annotations=...)."
     )
     rows = ph.read_voc(tmp_path, images="pictures", annotations="notes")
     assert rows.read([0])["labels"] == [["cat"]]

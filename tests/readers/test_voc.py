@@ -282,7 +282,7 @@ def test_masks_are_paths(data):
 
 def test_folders_that_are_not_there(tmp_path):
     assert message(lambda: read_voc(tmp_path)) == (
-        f"read_voc(root), file {tmp_path}: expected folders such as JPEGImages and Annotations, or images beside "
+        f"read_voc(root), file {tmp_path}: expected folders such as JPEGImages and Annotations, or images next to "
         "their XML files, got an empty folder. Give their folders: read_voc(images=..., annotations=...)."
     )
     (tmp_path / "JPEGImages").mkdir()

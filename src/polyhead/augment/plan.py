@@ -214,9 +214,8 @@ class Plan:
     def _only_stage(self) -> StageDraws:
         if len(self.stages) > 1:
             fix = "Call transform_sample(plan, i, ...)."
-            raise ContractError(
-                Problem("augmentations", "the whole sample at once, as Apply needs it", "a part of it", fix)
-            )
+            expected = "the whole sample at once, as Apply needs it"
+            raise ContractError(Problem("augmentations", expected, "a part of it", fix))
         return self.stages[0]
 
     def _from(self, i: int, image: np.ndarray | Decoded, size: Size) -> np.ndarray:
@@ -251,9 +250,8 @@ def _lit(
     found = pixels if pixels.ndim == 3 else pixels[..., None]
     if found.dtype not in (np.uint8, np.uint16, np.float32, np.float64):
         fix = "Use photometric=False for images whose values are not brightness, or give uint8."
-        raise ContractError(
-            Problem("augmentations", "images of uint8, uint16 or floats", str(found.dtype), fix)
-        )
+        expected = "images of uint8, uint16 or floats"
+        raise ContractError(Problem("augmentations", expected, str(found.dtype), fix))
     for light, parameters in lights:
         found = light.apply(found, parameters)
     found = found.reshape(pixels.shape)

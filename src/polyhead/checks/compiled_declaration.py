@@ -37,11 +37,8 @@ def declaration_of(model: Any) -> Declaration:
     losses = _declared_by_head(model)
     if not losses:
         fix = "Compile it with ph.compile(model, feed, optimizer=...) before it is saved."
-        raise ContractError(
-            Problem(
-                "declaration_of(model)", "a model that ph.compile compiled", shown(type(model).__name__), fix
-            )
-        )
+        expected = "a model that ph.compile compiled"
+        raise ContractError(Problem("declaration_of(model)", expected, shown(type(model).__name__), fix))
     parts = [
         one if isinstance(one, Declaration) else Declaration.from_dict(json.loads(one))
         for one in losses.values()
@@ -72,13 +69,9 @@ def other_meaning(model: Any, inputs: Mapping[str, Input], heads: Mapping[str, H
 
 def _other_classes(where: str, known: tuple[Any, ...], found: tuple[Any, ...]) -> Iterator[Problem]:
     if known != found and len(known) == len(found):
-        yield Problem(
-            where,
-            f"the classes that the model was compiled for, {shown(list(known))}",
-            shown(list(found)),
-            "Ids would mean other classes: say train.on(rows), or give the heads of the other feed, train.heads.",
-            "other-classes",
-        )
+        expected = f"the classes that the model was compiled for, {shown(list(known))}"
+        fix = "Ids would mean other classes: say train.on(rows), or give the heads of the other feed, train.heads."
+        yield Problem(where, expected, shown(list(found)), fix, "other-classes")
 
 
 def _other_kind(where: str, known: Kind, found: Kind) -> Iterator[Problem]:

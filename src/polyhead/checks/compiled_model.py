@@ -149,12 +149,8 @@ def unweighable(
             if loss.name in ("dice", "tversky") and len(head.shape) > 1:
                 axes = tuple(range(1, len(head.shape) + 1))
                 fix = f"Say axis={axes}, which gives one value for each image."
-            yield Problem(
-                place(head=name),
-                "a loss with one value a row, as labels are missing or weighted",
-                "one number for the whole batch",
-                fix,
-            )
+            expected = "a loss with one value a row, as labels are missing or weighted"
+            yield Problem(place(head=name), expected, "one number for the whole batch", fix)
             continue
         wanted = head.weight_shape[:-1] if loss.whole_vectors else head.weight_shape
         while len(wanted) >= len(shape) and wanted and wanted[-1] == 1:
@@ -185,14 +181,10 @@ def diluted(
     for name in losses:
         reduction = getattr(keras.losses.get(losses[name]), "reduction", "sum_over_batch_size")
         if name in weighted and reduction in _MEANS:
-            yield Problem(
-                place(head=name),
-                "a loss that is the mean over what is labeled",
-                "the mean over the whole batch, which rows without a label make smaller",
-                "Say ph.compile(model, feed, optimizer=...).",
-                "diluted",
-                warning=True,
-            )
+            expected = "a loss that is the mean over what is labeled"
+            found = "the mean over the whole batch, which rows without a label make smaller"
+            fix = "Say ph.compile(model, feed, optimizer=...)."
+            yield Problem(place(head=name), expected, found, fix, "diluted", warning=True)
         head = heads[name]
         if reduction == "mean_with_sample_weight" and (head.class_weight or head.sample_weight):
             yield Problem(
@@ -209,14 +201,11 @@ def plain_metrics(model: Any, weighted: frozenset[str]) -> Iterator[Problem]:
     """Find plain metrics, which count the fillers of missing labels as labels."""
     given = getattr(getattr(model, "_compile_metrics", None), "_user_metrics", None)
     if given and weighted:
-        yield Problem(
-            "model.compile(metrics=)",
-            f"weighted_metrics=, as {', '.join(f'`{n}`' for n in sorted(weighted))} have sample weights",
-            shown(given),
-            "Plain metrics count rows without a label as well: say weighted_metrics=, or use ph.compile.",
-            "plain-metrics",
-            warning=True,
+        expected = (
+            f"weighted_metrics=, as {', '.join(f'`{n}`' for n in sorted(weighted))} have sample weights"
         )
+        fix = "Plain metrics count rows without a label as well: say weighted_metrics=, or use ph.compile."
+        yield Problem("model.compile(metrics=)", expected, shown(given), fix, "plain-metrics", warning=True)
 
 
 def _output_names(model: Any, paths: list[Path], outputs: Any) -> list[str]:
@@ -269,13 +258,9 @@ def _at_or_none(given: Any, path: Path) -> Any:
 
 
 def _strange(word: str, key: str, known: list[str]) -> Problem:
-    return Problem(
-        f"model.compile({word}=), `{key}`",
-        f"the name of an output ({', '.join(known)})",
-        "no such output",
-        similar(key, known),
-        "loss-keys",
-    )
+    where = f"model.compile({word}=), `{key}`"
+    expected = f"the name of an output ({', '.join(known)})"
+    return Problem(where, expected, "no such output", similar(key, known), "loss-keys")
 
 
 def _silent(given: Any, names: list[str], places: list[tuple[Path, str]]) -> set[str]:
@@ -309,17 +294,14 @@ def _check_loss_weights(weights: Any, losses: Any, keyed: bool) -> Iterator[Prob
         missing = [key for key in losses if key not in weights and losses[key] is not None]
         strange = [key for key in weights if key not in losses]
         if missing or strange:
-            yield Problem(
-                "model.compile(loss_weights=)",
-                f"the keys of loss ({', '.join(map(str, losses))})",
-                ", ".join(map(str, weights)),
-                hints(
-                    *(similar(key, missing) for key in strange),
-                    "Keras would lay them beside the losses by sorted key. Use the same keys, or say "
-                    "Head(weight=...) and use ph.compile.",
-                ),
-                "loss-weights",
+            where = "model.compile(loss_weights=)"
+            expected = f"the keys of loss ({', '.join(map(str, losses))})"
+            fix = hints(
+                *(similar(key, missing) for key in strange),
+                "Keras would lay them beside the losses by sorted key. Use the same keys, or say "
+                "Head(weight=...) and use ph.compile.",
             )
+            yield Problem(where, expected, ", ".join(map(str, weights)), fix, "loss-weights")
     elif keyed and isinstance(weights, (list, tuple)) and isinstance(losses, Mapping) and len(weights) > 1:
         yield Problem(
             "model.compile(loss_weights=)",

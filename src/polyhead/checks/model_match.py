@@ -161,13 +161,9 @@ def _nameless(heads: Mapping[str, Head], outputs: Any) -> Problem:
         if isinstance(outputs, (tuple, list))
         else "one without a name"
     )
-    return Problem(
-        "model",
-        f"outputs by the names of the heads, {', '.join(f'`{name}`' for name in heads)}",
-        found,
-        f"Return a dict from call(): return {{{returned}}}.",
-        "nameless-outputs",
-    )
+    expected = f"outputs by the names of the heads, {', '.join(f'`{name}`' for name in heads)}"
+    fix = f"Return a dict from call(): return {{{returned}}}."
+    return Problem("model", expected, found, fix, "nameless-outputs")
 
 
 def _model_leaves(nested: Any, model: Any) -> list[_Leaf]:
@@ -221,9 +217,8 @@ def _match_names(
         near = similar(name, [names for t in rest for names in t.names])
         fix = f'Name the layer: name="{name}", or give the {word} the name that the model has.'
         fix = hints(near, fix)
-        problems.append(
-            Problem(place(input=name) if word == "input" else place(head=name), expected, found, fix)
-        )
+        where = place(input=name) if word == "input" else place(head=name)
+        problems.append(Problem(where, expected, found, fix))
     for tensor in rest:
         fix = "Declare a head for it, or leave the output out of the model."
         fix = "Declare it, or name an input after it." if word == "input" else fix
@@ -265,9 +260,6 @@ def _misshapen(word: str, name: str, tensor: _Leaf, wanted: tuple[int, ...]) -> 
     )
     if len(wanted) == 3 and fits((*wanted[1:], wanted[0]), tensor.shape):
         fix = "These are channels first: give array.transpose(0, 2, 3, 1)."
-    return Problem(
-        place(input=name) if word == "input" else place(head=name),
-        f"an {other} of shape {wanted}",
-        f"`{tensor.names[0] if tensor.names else tensor.path}` of shape {tensor.shape}",
-        fix,
-    )
+    where = place(input=name) if word == "input" else place(head=name)
+    found = f"`{tensor.names[0] if tensor.names else tensor.path}` of shape {tensor.shape}"
+    return Problem(where, f"an {other} of shape {wanted}", found, fix)

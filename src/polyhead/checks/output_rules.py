@@ -116,14 +116,9 @@ def _check_activation(where: str, head: Head, applied: str | None, units: int) -
         many = "all classes share one probability"
     elif applied in SIGMOIDS:
         many = f"{applied} gives each class a probability of its own"
-    return Problem(
-        where,
-        f'activation="{first}", or none for logits, as {type(head.inner).__name__} needs',
-        f"{applied}: {many}",
-        f'Say activation="{first}" in the output layer.',
-        "activation",
-        warning=applied in SIGMOIDS,
-    )
+    expected = f'activation="{first}", or none for logits, as {type(head.inner).__name__} needs'
+    fix = f'Say activation="{first}" in the output layer.'
+    return Problem(where, expected, f"{applied}: {many}", fix, "activation", warning=applied in SIGMOIDS)
 
 
 def _check_loss(
@@ -133,13 +128,8 @@ def _check_loss(
     if loss.name and head.losses and loss.name not in head.losses:
         best = _PROPER[head.losses[0]]
         labels = f"{head.dtype} (B{''.join(f', {n}' for n in head.shape)}{',' * (not head.shape)})"
-        yield Problem(
-            where,
-            f"a loss that reads labels of {labels}, as {best}",
-            loss.name,
-            f"{_why_not(loss.name, head, units)} Say loss={best}(), or let ph.compile choose.",
-            "loss",
-        )
+        fix = f"{_why_not(loss.name, head, units)} Say loss={best}(), or let ph.compile choose."
+        yield Problem(where, f"a loss that reads labels of {labels}, as {best}", loss.name, fix, "loss")
         return
     if loss.name.startswith("sparse_") and not head.losses:
         yield Problem(
@@ -186,27 +176,18 @@ def _check_reach(where: str, applied: str | None, seen: ArrayStatistics) -> Iter
     low, high, why = bounds_of(applied, None) or (-math.inf, math.inf, "")
     found = beyond(seen, (low, high))
     if found is not None:
-        yield Problem(
-            f"{where}, row {found[1]}",
-            f"labels {span(low, high)}, as {why}",
-            f"{found[0]:.6g}",
-            "Give the output layer no activation, or scale the labels.",
-            "label-range",
-        )
+        expected = f"labels {span(low, high)}, as {why}"
+        fix = "Give the output layer no activation, or scale the labels."
+        yield Problem(f"{where}, row {found[1]}", expected, f"{found[0]:.6g}", fix, "label-range")
 
 
 def half_precision(name: str, tensor: Any) -> Iterator[Problem]:
     """Warn of an output in half precision, in which losses and large numbers overflow."""
     dtype = str(getattr(tensor, "dtype", ""))
     if "float16" in dtype:
-        yield Problem(
-            place(head=name),
-            "an output in float32",
-            f"{dtype}, which is too coarse for losses and large numbers",
-            'Say dtype="float32" in the output layer, or use ph.outputs.',
-            "half-precision",
-            warning=True,
-        )
+        found = f"{dtype}, which is too coarse for losses and large numbers"
+        fix = 'Say dtype="float32" in the output layer, or use ph.outputs.'
+        yield Problem(place(head=name), "an output in float32", found, fix, "half-precision", warning=True)
 
 
 def exchanged_heads(
@@ -221,14 +202,11 @@ def exchanged_heads(
             straight = suits(applied[one], seen[one]) and suits(applied[other], seen[other])
             crossed = suits(applied[other], seen[one]) and suits(applied[one], seen[other])
             if crossed and not straight:
-                yield Problem(
-                    f"{place(head=one)} and {place(head=other)}",
-                    "each one's labels at its own output",
-                    f"labels of `{one}` that fit the output of `{other}`, and the reverse",
-                    "They look exchanged: look at the columns of the two heads, and at the names of the two layers.",
-                    "exchanged",
-                    warning=True,
-                )
+                where = f"{place(head=one)} and {place(head=other)}"
+                expected = "each one's labels at its own output"
+                found = f"labels of `{one}` that fit the output of `{other}`, and the reverse"
+                fix = "They look exchanged: look at the columns of the two heads, and at the names of the two layers."
+                yield Problem(where, expected, found, fix, "exchanged", warning=True)
 
 
 def judge_labels(
@@ -300,14 +278,10 @@ def _spelled_alike(name: str, head: Head) -> Iterator[Problem]:
     spaces = all(len({one.strip() for one in names}) < len(names) for names in head.spellings)
     clean = ".str.strip()" if spaces else ".str.strip().str.lower()"
     more = f"; … ({len(groups):,} in all)" if len(groups) > _NAMED else ""
-    yield Problem(
-        place(head=name, column=None if column == name else column),
-        f"{what} that differ in more than spaces and case",
-        "; ".join(groups[:_NAMED]) + more,
-        f"If they mean the same, spell them alike in the data, for example with {clean}; if not, {other}.",
-        "class-spelling",
-        warning=True,
-    )
+    where = place(head=name, column=None if column == name else column)
+    expected = f"{what} that differ in more than spaces and case"
+    fix = f"If they mean the same, spell them alike in the data, for example with {clean}; if not, {other}."
+    yield Problem(where, expected, "; ".join(groups[:_NAMED]) + more, fix, "class-spelling", warning=True)
 
 
 def judge_inputs(model: Any, inputs: Mapping[str, Input], tensors: Mapping[str, Any]) -> Iterator[Problem]:
@@ -322,13 +296,10 @@ def judge_inputs(model: Any, inputs: Mapping[str, Input], tensors: Mapping[str, 
     for name, kind in inputs.items():
         dtype = str(getattr(tensors.get(name), "dtype", "float32"))
         if kind.dtype == "float32" and ("int" in dtype or dtype == "bool"):
-            yield Problem(
-                place(input=name),
-                f"whole numbers, as the model's input is {dtype}",
-                "float32, which Keras would cut off",
-                'Say ph.Array(dtype="int32"), or keras.Input(..., dtype="float32").',
-                "input-dtype",
-            )
+            expected = f"whole numbers, as the model's input is {dtype}"
+            found = "float32, which Keras would cut off"
+            fix = 'Say ph.Array(dtype="int32"), or keras.Input(..., dtype="float32").'
+            yield Problem(place(input=name), expected, found, fix, "input-dtype")
         if not isinstance(kind, Image) or scale is None:
             continue
         if kind.dtype == "float32" and scale < 0.01:

@@ -94,13 +94,9 @@ def one_unit_softmax(where: str, applied: str | None, units: int | None, better:
     """
     if applied != "softmax" or units != 1:
         return None
-    return Problem(
-        where,
-        f'activation="{better}" for an output of one unit',
-        "softmax, which is 1 whatever the model learns",
-        f'Say Dense(1, activation="{better}").',
-        "one-unit-softmax",
-    )
+    expected = f'activation="{better}" for an output of one unit'
+    found = "softmax, which is 1 whatever the model learns"
+    return Problem(where, expected, found, f'Say Dense(1, activation="{better}").', "one-unit-softmax")
 
 
 def logits_problem(where: str, applied: str | None, loss: str, from_logits: bool | None) -> Problem | None:
@@ -115,13 +111,9 @@ def logits_problem(where: str, applied: str | None, loss: str, from_logits: bool
     if from_logits is None:
         return None
     if applied == "linear" and not from_logits:
-        return Problem(
-            where,
-            f"{loss}(from_logits=True), as the output has no activation",
-            "from_logits=False",
-            "Say from_logits=True in the loss, or give the layer its activation.",
-            "logits",
-        )
+        expected = f"{loss}(from_logits=True), as the output has no activation"
+        fix = "Say from_logits=True in the loss, or give the layer its activation."
+        return Problem(where, expected, "from_logits=False", fix, "logits")
     if applied in BOUNDED and from_logits:
         return Problem(
             where,

@@ -24,12 +24,7 @@ def fail(message: str, code: int = WRONG_DATA) -> NoReturn:
 
 @contextlib.contextmanager
 def reporting(given: str, output: Path | None = None) -> Iterator[None]:
-    """Keep stdout for the command's result, and end the command with one line for an error.
-
-    Args:
-        given: the argument that errors are about.
-        output: the path that the command writes, if any.
-    """
+    """Keep stdout for the command's result, and end the command with one line for an error."""
     with contextlib.redirect_stdout(sys.stderr):  # what the user's files print
         try:
             yield

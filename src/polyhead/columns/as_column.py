@@ -29,7 +29,7 @@ def as_column(name: str, values: Any) -> Values | Stored:
     """
     if isinstance(values, (Coded, Stored)):
         return values
-    if _module(values) in TENSORS and hasattr(values, "__array__"):
+    if type(values).__module__.partition(".")[0] in TENSORS and hasattr(values, "__array__"):
         values = _from_tensor(name, values)
     if shape_of(values) == ():
         raise _no_column(name, values)
@@ -86,7 +86,3 @@ def _no_column(name: str, values: Any) -> DataError:
         fix = "Give each of its entries as a separate column."
     expected = "one entry per row: an array, a list, or anything with a length and batch indexing"
     return DataError(Problem(place(column=name), expected, found, fix))
-
-
-def _module(values: Any) -> str:
-    return type(values).__module__.partition(".")[0]

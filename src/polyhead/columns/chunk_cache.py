@@ -20,10 +20,6 @@ class Chunked(Stored):
 
     It keeps as many chunks as fit in a quarter of a gigabyte, at least 16 and at most 128. Threads that need the same
     chunk at the same time read it once.
-
-    Args:
-        column: the column on disk.
-        rows: the rows of a chunk.
     """
 
     def __init__(self, column: OnDisk, rows: int) -> None:

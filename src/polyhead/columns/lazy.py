@@ -163,6 +163,7 @@ class Pieces(Stored):
     def __init__(self, parts: Sequence[Values | Stored]) -> None:
         self._parts = parts
         self._ends = np.cumsum([len(part) for part in parts], dtype=np.int64)
+        self._whole: Values | None = None
 
     def __len__(self) -> int:
         return int(self._ends[-1])
@@ -171,9 +172,11 @@ class Pieces(Stored):
         return gather(self._ends, ids, lambda part, rows: entries(self._parts[part], rows))
 
     def whole(self) -> Values | None:
-        parts = [whole(part) for part in self._parts]
-        found = [part for part in parts if part is not None]
-        return join(found) if len(found) == len(parts) and sum(map(size, found)) <= LIMIT_BYTES else None
+        if self._whole is None:
+            found = [part for part in map(whole, self._parts) if part is not None]
+            if len(found) == len(self._parts) and sum(map(size, found)) <= LIMIT_BYTES:
+                self._whole = join(found)
+        return self._whole
 
 
 class Late(Stored):

@@ -52,15 +52,9 @@ def _drift(reading: Reading, places: Matches) -> list[Problem]:
     problems = []
     if len(reading.layouts) > 1:
         step, layout, _ = reading.layouts[1]
-        problems.append(
-            Problem(
-                f"batch {step}",
-                f"the nesting of the batches before, {nesting(reading.layouts[0][1])}",
-                nesting(layout),
-                "Yield the same structure each time; Keras learns it from the first batches.",
-                "structure-drift",
-            )
-        )
+        expected = f"the nesting of the batches before, {nesting(reading.layouts[0][1])}"
+        fix = "Yield the same structure each time; Keras learns it from the first batches."
+        problems.append(Problem(f"batch {step}", expected, nesting(layout), fix, "structure-drift"))
     for place, stats in reading.stats.items():
         if len(stats.dtypes) > 1:
             (first, _), (then, step), *_ = stats.dtypes.items()
@@ -111,16 +105,8 @@ def _odd(reading: Reading, places: Matches) -> list[Problem]:
                     fix = "Where there is no label, give 0 and a weight of 0."
                 elif place[0] == "w":
                     may = len(place[1]) > 0  # Keras takes it where each output has a place of its own
-            problems.append(
-                Problem(
-                    f"{places.name(place)}, batch {step}",
-                    "an array of numbers",
-                    words,
-                    fix,
-                    "not-an-array",
-                    may,
-                )
-            )
+            where = f"{places.name(place)}, batch {step}"
+            problems.append(Problem(where, "an array of numbers", words, fix, "not-an-array", may))
     return problems
 
 
@@ -148,9 +134,8 @@ def _none(reading: Reading, places: Matches) -> list[Problem]:
                 "None in some batches and arrays in others (works on JAX and torch, an error on TensorFlow)"
             )
             safe = _backend() not in ("tensorflow", "")
-            problems.append(
-                Problem(where, "the structure of the batches before", found, fix, "structure-drift", safe)
-            )
+            expected = "the structure of the batches before"
+            problems.append(Problem(where, expected, found, fix, "structure-drift", safe))
     return problems
 
 
@@ -170,29 +155,17 @@ def _uneven(reading: Reading, places: Matches) -> list[Problem]:
     step, counts = reading.uneven
     usual = max(counts.values(), key=list(counts.values()).count)
     found = ", ".join(f"{rows} in {places.name(place)}" for place, rows in counts.items() if rows != usual)
-    return [
-        Problem(
-            f"batch {step}",
-            f"{counted(usual, 'row')} in every array",
-            found,
-            "Cut inputs, labels and weights with the same ids.",
-            "row-count",
-        )
-    ]
+    fix = "Cut inputs, labels and weights with the same ids."
+    return [Problem(f"batch {step}", f"{counted(usual, 'row')} in every array", found, fix, "row-count")]
 
 
 def _reused(reading: Reading) -> list[Problem]:
     if reading.reused is None:
         return []
-    return [
-        Problem(
-            f"batch {reading.reused}",
-            "an array that stays as it is once it was yielded",
-            "one that was overwritten by the next batch",
-            "Make a new array for each batch, or yield array.copy(): Keras keeps batches ahead of training.",
-            "buffer-reused",
-        )
-    ]
+    expected = "an array that stays as it is once it was yielded"
+    found = "one that was overwritten by the next batch"
+    fix = "Make a new array for each batch, or yield array.copy(): Keras keeps batches ahead of training."
+    return [Problem(f"batch {reading.reused}", expected, found, fix, "buffer-reused")]
 
 
 def nesting(layout: Any) -> str:

@@ -149,13 +149,9 @@ def _ends(
         )
         return
     if first.ended and subject.length is not None and subject.length != first.steps:
-        out.found(
-            f"len({subject.name})",
-            f"{first.steps}, as many batches as it gives",
-            str(subject.length),
-            "Keras trusts the length: return the right one.",
-            "wrong-length",
-        )
+        expected = f"{first.steps}, as many batches as it gives"
+        fix = "Keras trusts the length: return the right one."
+        out.found(f"len({subject.name})", expected, str(subject.length), fix, "wrong-length")
     length = first.steps if first.ended else subject.length
     counted_here = not subject.runs_out and subject.whole is None  # fit cuts arrays by itself
     if steps is not None and length is not None and steps != length and counted_here:
@@ -200,14 +196,9 @@ def _endless(
 def _steps(steps: int, length: int, out: CheckResult, more: str) -> None:
     """Report a number of steps other than that of an epoch; ``more`` says what too many steps do."""
     never = "rows that come late are left for the next epoch" if steps < length else more
-    out.found(
-        f"steps_per_epoch={steps}",
-        f"{length}, after which all rows were given once",
-        f"{steps}: {never}",
-        f"Say steps_per_epoch={length}.",
-        "steps",
-        warning=True,
-    )
+    expected = f"{length}, after which all rows were given once"
+    fix = f"Say steps_per_epoch={length}."
+    out.found(f"steps_per_epoch={steps}", expected, f"{steps}: {never}", fix, "steps", warning=True)
 
 
 def _telling_hash(one: _Part, two: _Part | None, found: int | None) -> tuple[int, bool]:
@@ -265,13 +256,10 @@ def _order(subject: Subject, one: EpochRows, two: EpochRows | None, out: CheckRe
         "torch DataLoader": "DataLoader(shuffle=True).",
         "grain dataset": "dataset.shuffle(seed).repeat() before batch(), as each reading starts with the same order.",
     }.get(subject.kind, "order = rng.permutation(rows) at the start of each epoch.")
+    expected = "a new order in each epoch"
+    found = "the same order in two epochs"
     out.found(
-        "order of the rows",
-        "a new order in each epoch",
-        "the same order in two epochs",
-        f"For training, shuffle: {fix}",
-        "not-shuffled",
-        warning=True,
+        "order of the rows", expected, found, f"For training, shuffle: {fix}", "not-shuffled", warning=True
     )
 
 
@@ -302,14 +290,10 @@ def _repeats(first: Reading, one: _Part, two: _Part | None, unknown: bool, out: 
     if twice:
         where, before = _first_repeat(rows, one.rows)
         more = f", {counted(missed, 'row')} of another epoch in none" if missed > batch_rows else ""
-        out.found(
-            f"batch {where[0]}, row {where[1]}",
-            "each row once in an epoch",
-            f"the row of batch {before[0]}, row {before[1]} again ({counted(twice, 'row')} twice in all{more})",
-            "Cut the batches from one permutation of the rows, without overlap.",
-            "repeated-rows",
-            warning=True,
-        )
+        expected = "each row once in an epoch"
+        found = f"the row of batch {before[0]}, row {before[1]} again ({counted(twice, 'row')} twice in all{more})"
+        fix = "Cut the batches from one permutation of the rows, without overlap."
+        out.found(f"batch {where[0]}, row {where[1]}", expected, found, fix, "repeated-rows", warning=True)
     elif missed > batch_rows and not _flat(first):
         out.unseen.append(
             f"whether both epochs have the same rows: {counted(missed, 'row')} differ, as augmented ones do"
@@ -377,10 +361,7 @@ def _labels_move(
         edges = np.cumsum([0, *map(len, one.rows)])
         position = int(at[moved].min())
         batch = int(np.searchsorted(edges, position, side="right")) - 1
-        out.found(
-            f"batch {batch}, row {position - int(edges[batch])}",
-            "the same labels whenever the same inputs come",
-            f"other labels the next time ({counted(int(moved.sum()), 'row')} of {len(shared):,})",
-            "Shuffle inputs and labels by one order: x[ids], y[ids].",
-            "labels-move",
-        )
+        where = f"batch {batch}, row {position - int(edges[batch])}"
+        found = f"other labels the next time ({counted(int(moved.sum()), 'row')} of {len(shared):,})"
+        fix = "Shuffle inputs and labels by one order: x[ids], y[ids]."
+        out.found(where, "the same labels whenever the same inputs come", found, fix, "labels-move")

@@ -211,15 +211,10 @@ def _again(
 def _not_for_keras(what: Subject) -> list[Problem]:
     if not what.refused:
         return []
-    return [
-        Problem(
-            f"examine({what.name})",
-            "what fit takes: a generator, a PyDataset, a tf.data, torch or grain dataset, or arrays",
-            f"{'an' if what.kind[0] in 'aeiou' else 'a'} {what.kind}",
-            "Wrap it in a generator function: for batch in it: yield batch.",
-            "not-for-keras",
-        )
-    ]
+    expected = "what fit takes: a generator, a PyDataset, a tf.data, torch or grain dataset, or arrays"
+    found = f"{'an' if what.kind[0] in 'aeiou' else 'a'} {what.kind}"
+    fix = "Wrap it in a generator function: for batch in it: yield batch."
+    return [Problem(f"examine({what.name})", expected, found, fix, "not-for-keras")]
 
 
 def _stopped_early(reading: Reading, budget: float, which: str = "") -> list[Problem]:
@@ -228,15 +223,8 @@ def _stopped_early(reading: Reading, budget: float, which: str = "") -> list[Pro
     problems = []
     if reading.failure is not None:
         step, error = reading.failure
-        problems.append(
-            Problem(
-                f"batch {step}{where}",
-                "a batch",
-                error_line(error),
-                f"Fix {_line_of_user(error)}: training would stop there, or go on without the batch.",
-                "raises",
-            )
-        )
+        fix = f"Fix {_line_of_user(error)}: training would stop there, or go on without the batch."
+        problems.append(Problem(f"batch {step}{where}", "a batch", error_line(error), fix, "raises"))
     if reading.late is not None and sum(reading.seconds) < 0.3 * budget:
         problems.append(
             Problem(

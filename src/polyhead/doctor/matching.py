@@ -72,15 +72,9 @@ def _match_alone(y: Mapping[str, Any], model: Model) -> tuple[dict[Path, ModelTe
     key = slot.name if slot.name in y else next(iter(y)) if len(y) == 1 else None
     keys = "key" if len(y) == 1 else "keys"
     fix = "Yield x, y with one array as y." if key is None else f"Yield x, y[{key!r}]."
-    return {} if key is None else {(key,): slot}, [
-        Problem(
-            "y",
-            f"an array, as `{slot.name}` is the model's only output",
-            f"a dict with the {keys} {quoted(y)}, which Keras takes only where the model returns a dict",
-            fix,
-            "target-keys",
-        )
-    ]
+    expected = f"an array, as `{slot.name}` is the model's only output"
+    found = f"a dict with the {keys} {quoted(y)}, which Keras takes only where the model returns a dict"
+    return {} if key is None else {(key,): slot}, [Problem("y", expected, found, fix, "target-keys")]
 
 
 def _match_keys(
@@ -111,27 +105,17 @@ def _by_sorted_key(model: Model) -> list[Problem]:
         for mine, theirs in zip(names, landed, strict=True)
         if mine != theirs
     )
-    return [
-        Problem(
-            "y",
-            f"a dict with the keys {quoted(names)}",
-            f"a tuple, which Keras assigns in the order of the sorted keys: {moves}",
-            f"Yield {example_yield(model)}.",
-            "swapped-targets",
-        )
-    ]
+    expected = f"a dict with the keys {quoted(names)}"
+    found = f"a tuple, which Keras assigns in the order of the sorted keys: {moves}"
+    return [Problem("y", expected, found, f"Yield {example_yield(model)}.", "swapped-targets")]
 
 
 def by_luck(model: Model) -> Problem:
     """The problem of a tuple that happens to be in the order of the sorted keys."""
-    return Problem(
-        "y",
-        f"a dict with the keys {quoted(slot.name for slot in model.outputs)}",
-        "a tuple, which Keras assigns in the order of the sorted keys; here the labels have it",
-        f"Yield {example_yield(model)}: another name could change the order.",
-        "tuple-for-dict",
-        warning=True,
-    )
+    expected = f"a dict with the keys {quoted(slot.name for slot in model.outputs)}"
+    found = "a tuple, which Keras assigns in the order of the sorted keys; here the labels have it"
+    fix = f"Yield {example_yield(model)}: another name could change the order."
+    return Problem("y", expected, found, fix, "tuple-for-dict", warning=True)
 
 
 def _match_nested(y: Any, model: Model, listed: str) -> tuple[dict[Path, ModelTensor], list[Problem]]:
@@ -143,15 +127,11 @@ def _match_nested(y: Any, model: Model, listed: str) -> tuple[dict[Path, ModelTe
         Problem(
             "y",
             f"the nesting of the model's outputs, {listed}",
-            _shown_nest(y),
+            shown_nesting(rebuild(y, lambda _, __: "*")),
             "Yield the labels nested as the model nests its outputs.",
             "structure",
         )
     ]
-
-
-def _shown_nest(nested: Any) -> str:
-    return shown_nesting(rebuild(nested, lambda _, __: "*"))
 
 
 def match_inputs(x: Any, model: Model) -> tuple[dict[Path, ModelTensor], list[Problem]]:
@@ -206,13 +186,7 @@ def check_inputs(reading: Reading, places: Matches) -> list[Problem]:
         others = [s for p, s in places.inputs.items() if p != path and fits(stats.shape, s.shape)]
         if others:
             fix = f"It has the shape of input `{others[0].name}`: is the order of the inputs right?"
-        problems.append(
-            Problem(
-                places.name(("x", path)),
-                f"rows of shape {slot.shape}",
-                f"rows of shape {stats.shape}",
-                fix,
-                "input-shape",
-            )
-        )
+        expected = f"rows of shape {slot.shape}"
+        found = f"rows of shape {stats.shape}"
+        problems.append(Problem(places.name(("x", path)), expected, found, fix, "input-shape"))
     return problems

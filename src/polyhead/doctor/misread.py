@@ -53,7 +53,9 @@ def _found_instead(obj: Any) -> tuple[str, str] | None:
         return f"a dict of {listed(names, 8)}", f"Say examine(({said})), inputs first."
     if not isinstance(obj, (list, tuple)) or not obj:
         return None
-    if isinstance(obj, list) and all(_is_array(one) for one in obj[:_FIRST]):
+    if isinstance(obj, list) and all(
+        hasattr(one, "dtype") and getattr(one, "shape", ()) for one in obj[:_FIRST]
+    ):
         fix = "Say examine((x, y)) for arrays; a function yields batches of inputs alone: for x in batches: yield (x,)."
         return f"a list of {len(obj)} array{'s' * (len(obj) > 1)}", fix
     if isinstance(obj, list) and all(_is_row(one) for one in obj[:_FIRST]):
@@ -67,10 +69,6 @@ def _found_instead(obj: Any) -> tuple[str, str] | None:
 def _is_frame(obj: Any) -> bool:
     family, names = family_of(obj)
     return family in ("pandas", "polars") and bool(names & {"DataFrame", "Series", "Index"})
-
-
-def _is_array(obj: Any) -> bool:
-    return hasattr(obj, "dtype") and bool(getattr(obj, "shape", ()))
 
 
 def _is_row(obj: Any) -> bool:

@@ -173,7 +173,8 @@ def _leaf(value: Any) -> Any:
     if hasattr(value, "has_value") and hasattr(value, "get_value"):
         return Odd(NONE)  # an optional of TensorFlow, which Keras takes for None
     if isinstance(value, (list, tuple)):
-        return Odd(f"a {type(value).__name__} of {len(value)} {_value_kind(value)}")
+        held = "texts" if any(isinstance(v, str) for v in value) else "numbers"
+        return Odd(f"a {type(value).__name__} of {len(value)} {held}")
     return Odd(shown(value, 40))
 
 
@@ -184,10 +185,6 @@ def _is_plain(values: Any) -> bool:
         and len(values) > 0
         and all(isinstance(v, (int, float, str, bool, np.generic)) or _is_plain(v) for v in values)
     )
-
-
-def _value_kind(values: Any) -> str:
-    return "texts" if any(isinstance(v, str) for v in values) else "numbers"
 
 
 def hashes(batch: ReadBatch) -> np.ndarray:
@@ -322,7 +319,7 @@ def read_batches(
 
 
 def _overlap(one: ReadBatch, other: ReadBatch) -> bool:
-    """Whether two batches may lie in the same memory."""
+    """Whether two batches may share memory."""
     theirs = dict(other.arrays())
     return any(
         isinstance(leaf, np.ndarray)

@@ -6,6 +6,7 @@ import inspect
 import itertools
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -118,14 +119,11 @@ def subject(obj: Any, model: Any = None, batches: int = 50) -> Subject:
         return Subject("iterator", "iterator", lambda: obj, again=False, runs_out=True, refused=True)
     if hasattr(obj, "__iter__") and not isinstance(obj, (str, bytes, Mapping)):
         return Subject(type(obj).__name__, "dataset", lambda: iter(obj), refused=True)
-    raise ContractError(
-        Problem(
-            "examine(obj)",
-            "a generator, a function that makes one, a PyDataset, a tf.data, torch or grain dataset, or arrays",
-            shown(obj),
-            "Give what you would give to fit; arrays as a tuple: examine((x, y)).",
-        )
+    expected = (
+        "a generator, a function that makes one, a PyDataset, a tf.data, torch or grain dataset, or arrays"
     )
+    fix = "Give what you would give to fit; arrays as a tuple: examine((x, y))."
+    raise ContractError(Problem("examine(obj)", expected, shown(obj), fix))
 
 
 def _maker(generator: Any) -> str:
@@ -159,35 +157,14 @@ def from_module(obj: Any, names: tuple[str, ...], module: str) -> bool:
     )
 
 
-def _is_pydataset(obj: Any) -> bool:
-    return from_module(obj, ("PyDataset",), "keras")
-
-
-def _is_tf(obj: Any) -> bool:
-    return from_module(obj, ("DatasetV2",), "tensorflow")
-
-
-def _is_loader(obj: Any) -> bool:
-    return from_module(obj, ("DataLoader",), "torch")
-
-
-def _is_grain(obj: Any) -> bool:
-    return from_module(obj, ("MapDataset", "IterDataset", "DataLoader"), "grain")
-
-
 def _function(function: Any, model: Any, batches: int) -> Subject:
     name = getattr(function, "__name__", "generator")
     name = name if name.isidentifier() else "generator"
     needed = _required_arguments(function)
     if needed:
-        raise ContractError(
-            Problem(
-                f"examine({name})",
-                "a function that needs no arguments",
-                f"one that needs {', '.join(needed)}",
-                f"Give lambda: {name}(...), or functools.partial.",
-            )
-        )
+        expected = "a function that needs no arguments"
+        fix = f"Give lambda: {name}(...), or functools.partial."
+        raise ContractError(Problem(f"examine({name})", expected, f"one that needs {', '.join(needed)}", fix))
     made = function()
     if not inspect.isgenerator(made):
         return subject(made, model, batches)
@@ -263,10 +240,10 @@ def _grain(dataset: Any) -> Subject:
 
 
 _KINDS: tuple[tuple[Callable[[Any], bool], Callable[[Any], Subject]], ...] = (
-    (_is_pydataset, _pydataset),
-    (_is_tf, _tf),
-    (_is_loader, _loader),
-    (_is_grain, _grain),
+    (partial(from_module, names=("PyDataset",), module="keras"), _pydataset),
+    (partial(from_module, names=("DatasetV2",), module="tensorflow"), _tf),
+    (partial(from_module, names=("DataLoader",), module="torch"), _loader),
+    (partial(from_module, names=("MapDataset", "IterDataset", "DataLoader"), module="grain"), _grain),
 )
 
 

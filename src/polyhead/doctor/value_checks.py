@@ -183,15 +183,9 @@ def judge_values(name: str, slot: ModelTensor, stats: LeafStatistics) -> list[Pr
         if problem is not None:
             return [problem]
     if slot.sparse and stats.one_hot and slot.classes not in (None, 1):
-        return [
-            Problem(
-                name,
-                f"ids {_batch(slot.shape[:-1])}, as its loss is {slot.loss}",
-                f"one-hot labels {_batch(stats.shape)}",
-                'Give labels.argmax(-1), or compile with "categorical_crossentropy".',
-                "one-hot-for-sparse",
-            )
-        ]
+        expected = f"ids {_batch(slot.shape[:-1])}, as its loss is {slot.loss}"
+        fix = 'Give labels.argmax(-1), or compile with "categorical_crossentropy".'
+        return [Problem(name, expected, f"one-hot labels {_batch(stats.shape)}", fix, "one-hot-for-sparse")]
     return _out_of_reach(name, slot, stats)
 
 

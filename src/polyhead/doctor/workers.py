@@ -63,14 +63,10 @@ def check_workers(subject: Subject, worker: Worker, seconds: float) -> CheckResu
     if subject.kind == "PyDataset":
         keras = sys.modules.get("keras")
         if keras is not None and keras.config.backend() in ("jax", "torch"):
-            out.found(
-                f"{subject.name}, workers={subject.workers}",
-                "workers=1 on JAX and torch",
-                "more, with which Keras repeats queued batches in epoch 0 of the first fit",
-                "Say workers=1, or leave out the first epoch's figures.",
-                "worker-replay",
-                warning=True,
-            )
+            where = f"{subject.name}, workers={subject.workers}"
+            found = "more, with which Keras repeats queued batches in epoch 0 of the first fit"
+            fix = "Say workers=1, or leave out the first epoch's figures."
+            out.found(where, "workers=1 on JAX and torch", found, fix, "worker-replay", warning=True)
     return out
 
 
@@ -93,13 +89,12 @@ def _augmentation(subject: Subject, out: CheckResult) -> None:
     if not seeded and random.getstate() != python:
         moved.append("random")
     if moved:
-        out.found(
-            f"{subject.name}, {subject.workers} worker processes",
-            "random draws of its own in each worker",
-            f"draws from {', '.join(f'`{name}`' for name in moved)}, of which each process gets the same copy",
-            "Draw from np.random.default_rng((seed, epoch, index)) inside __getitem__.",
-            "same-augmentation",
+        where = f"{subject.name}, {subject.workers} worker processes"
+        found = (
+            f"draws from {', '.join(f'`{name}`' for name in moved)}, of which each process gets the same copy"
         )
+        fix = "Draw from np.random.default_rng((seed, epoch, index)) inside __getitem__."
+        out.found(where, "random draws of its own in each worker", found, fix, "same-augmentation")
 
 
 def _one(subject: Subject) -> Callable[[], Any] | None:
@@ -162,13 +157,9 @@ def _check_threads(subject: Subject, out: CheckResult) -> None:
     wrong = [i for i, got in sorted(together.items()) if got != alone[i]]
     if raised or (stable and wrong):
         found = raised[0] if raised else f"another batch {wrong[0]} than when it is read alone"
-        out.found(
-            f"{subject.name}, workers={subject.workers}",
-            "items that threads can read at the same time",
-            found,
-            "Keep nothing on self that __getitem__ changes, or say workers=1.",
-            "thread-unsafe",
-        )
+        expected = "items that threads can read at the same time"
+        fix = "Keep nothing on self that __getitem__ changes, or say workers=1."
+        out.found(f"{subject.name}, workers={subject.workers}", expected, found, fix, "thread-unsafe")
     elif not stable:
         out.unseen.append("whether threads spoil items for each other: an item is never the same twice")
 
@@ -197,13 +188,9 @@ def check_item(subject: Subject, rows: list[np.ndarray], worker: Worker, seconds
     except Exception:  # the reading has told, or will tell
         return out
     if fixed:
-        out.found(
-            "item 0",
-            "other random draws in each item",
-            f"a seed that is set anew whenever an item is read: `{fixed}`",
-            "Draw from np.random.default_rng((seed, epoch, index)) instead.",
-            "same-augmentation",
-        )
+        found = f"a seed that is set anew whenever an item is read: `{fixed}`"
+        fix = "Draw from np.random.default_rng((seed, epoch, index)) instead."
+        out.found("item 0", "other random draws in each item", found, fix, "same-augmentation")
     if np.array_equal(again, rows[0]):
         return out
     others = np.concatenate([rows[0][:0], *rows[1:]])[:, 0]

@@ -70,11 +70,7 @@ def _luma(pixels: np.ndarray) -> np.ndarray:
 
 
 def in_8_bits(pixels: np.ndarray) -> np.ndarray:
-    """Convert 16-bit pixels, or floats in 0–1, to 8 bits.
-
-    Raises:
-        Unfit: for other dtypes or ranges.
-    """
+    """Convert 16-bit pixels, or floats in 0–1, to 8 bits. Raises an `Unfit` for other dtypes or ranges."""
     if pixels.dtype == np.uint8:
         return pixels
     if pixels.dtype == np.uint16:

@@ -27,11 +27,7 @@ class _ContainerBox(NamedTuple):
 
 
 def _boxes_between(content: Content, at: int, stop: int) -> Iterator[_ContainerBox]:
-    """The boxes between two positions.
-
-    Raises:
-        Broken: for a box that is longer than its container.
-    """
+    """The boxes between two positions. Raises a `Broken` for a box that is longer than its container."""
     for _ in range(_MOST_BOXES):
         if at + 8 > stop:
             return
@@ -160,11 +156,7 @@ def is_jpeg2000(start: bytes) -> bool:
 
 
 def read_jpeg2000(content: Content) -> Header:
-    """The header of a JPEG 2000.
-
-    Raises:
-        Broken: for an invalid codestream.
-    """
+    """The header of a JPEG 2000. Raises a `Broken` for an invalid codestream."""
     at = 0
     if content.some(0, 4) != _CODESTREAM:
         box = next((b for b in _boxes_between(content, 0, content.size) if b.name == b"jp2c"), None)

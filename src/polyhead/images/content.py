@@ -16,9 +16,6 @@ class Broken(Exception):
 class Content:
     """Random access to encoded bytes. It never allocates more than the file holds.
 
-    Args:
-        data: the bytes, or a file opened for reading.
-
     Attributes:
         size: the number of bytes.
     """
@@ -51,11 +48,7 @@ class Content:
         return found
 
     def unpack(self, form: str, at: int) -> tuple[Any, ...]:
-        """Unpack numbers by a format of ``struct``.
-
-        Raises:
-            Broken: if the content ends too early.
-        """
+        """Unpack numbers by a format of ``struct``. Raises a `Broken` if the content ends too early."""
         if self._file is not None:
             return struct.unpack(form, self.read(at, struct.calcsize(form)))
         try:

@@ -140,11 +140,6 @@ def decode_mask(
 def decode_colors(source: Encoded, *, max_pixels: int | None = None, where: str = "") -> np.ndarray:
     """Decode a mask in colors, exactly as stored, or those of its palette.
 
-    Args:
-        source: as for `decode`.
-        max_pixels: as for `decode`.
-        where: as for `decode`.
-
     Returns:
         RGB, uint8 ``(H, W, 3)``.
 

@@ -39,9 +39,6 @@ class Directory(NamedTuple):
 class Directories:
     """The directories of a TIFF, a BigTIFF or a block of Exif.
 
-    Args:
-        content: all of it.
-
     Raises:
         Broken: for anything else.
     """

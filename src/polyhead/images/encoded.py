@@ -68,11 +68,7 @@ def file_place(path: Any, where: str) -> str:
 
 
 def header_in(data: bytes | Held, page: int, where: str) -> Header:
-    """The header of an image.
-
-    Raises:
-        DataError: for data that is not an image, or has no such page.
-    """
+    """The header of an image. Raises a `DataError` for data that is not an image, or has no such page."""
     try:
         header = data.header if isinstance(data, Held) else parse(data, page) or rare_header(data)
     except NoPage as error:

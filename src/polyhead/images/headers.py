@@ -74,10 +74,6 @@ def read_header(path: str | os.PathLike[str], where: str = "", page: int = 0) ->
 def parse(content: Content | bytes, page: int = 0) -> Header | None:
     """Parse the header of an encoded image; None for an unknown format.
 
-    Args:
-        content: the file.
-        page: the page of a TIFF, from 0 on.
-
     Raises:
         Broken: for a truncated or contradictory header.
     """

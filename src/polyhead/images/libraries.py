@@ -46,6 +46,5 @@ def _requiring(package: str) -> Iterator[None]:
         yield
     except ImportError as error:
         fix = 'Install it with: pip install "polyhead[vision]"'
-        raise PolyheadError(
-            Problem("images", f"the package {package}", f"{type(error).__name__}: {error}", fix)
-        ) from error
+        found = f"{type(error).__name__}: {error}"
+        raise PolyheadError(Problem("images", f"the package {package}", found, fix)) from error

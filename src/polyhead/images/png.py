@@ -31,7 +31,7 @@ def png(pixels: np.ndarray, palette: Sequence[tuple[int, int, int, int]] | None 
     color_type = 3 if palette is not None else _COLOR_TYPES[channels]
     rows = pixels.reshape(height, width * channels)
     # filters help with photographs, whose neighboring pixels are similar, but not with palette indices
-    lines = _unfiltered(rows) if palette is not None else _filtered(rows, channels)
+    lines = np.pad(rows, ((0, 0), (1, 0))) if palette is not None else _filtered(rows, channels)
     parts = [_chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, color_type, 0, 0, 0))]
     if palette is not None:
         colors = np.array(palette, np.uint8)
@@ -47,10 +47,6 @@ def data_uri(file: bytes) -> str:
 
 def _chunk(kind: bytes, body: bytes) -> bytes:
     return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
-
-
-def _unfiltered(rows: np.ndarray) -> np.ndarray:
-    return np.hstack([np.zeros((len(rows), 1), np.uint8), rows])
 
 
 def _filtered(rows: np.ndarray, channels: int) -> np.ndarray:

@@ -1,6 +1,6 @@
 """Reads the pixels of TIFFs as stored: strips or tiles, any number of bands, 1 to 64 bits.
 
-Pillow and OpenCV fail on some of these (bands beside RGB, several bands of 16 bits, small tiles), so Pillow is used
+Pillow and OpenCV fail on some of these (bands besides RGB, several bands of 16 bits, small tiles), so Pillow is used
 only for what it does well: unpacking LZW and the like, and CMYK, YCbCr, fax and JPEG.
 
 Sources: TIFF 6.0; Adobe's technical notes on Photoshop TIFF (deflate) and on the predictor of floats.
@@ -104,7 +104,7 @@ def _layout(found: Directories, directory: Directory) -> TiffLayout | None:
     photometric = number(262, _RGB if bands in (3, 4) else _BLACK_IS_ZERO)
     compression = number(259, 1)
     if not 1 <= bands <= 4096 or len(set(bits)) > 1 or len(set(formats)) > 1:
-        raise Broken(f"a TIFF of {bands} bands with {_in_words(bits)} bits")
+        raise Broken(f"a TIFF of {bands} bands with {', '.join(map(str, bits[:8]))} bits")
     if compression not in _BYTES or photometric > _PALETTE or (photometric == _PALETTE and bands > 1):
         if bits[0] > 8:
             raise Broken(f"a TIFF of {bits[0]} bits with compression {compression}, colors {photometric}")
@@ -138,10 +138,6 @@ def _layout(found: Directories, directory: Directory) -> TiffLayout | None:
         compression, 1 if compression == _PLAIN else predictor, number(266, 1) == 2, planes, rows, columns, offsets,
         counts, found.numbers(directory, 320),
     )  # fmt: skip
-
-
-def _in_words(numbers: Sequence[int]) -> str:
-    return ", ".join(map(str, numbers[:8]))
 
 
 # From bytes to numbers ------------------------------------------------------------------------------

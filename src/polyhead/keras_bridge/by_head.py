@@ -47,14 +47,9 @@ def by_head(nested: Any, paths: Mapping[str, Path], what: str = "labels") -> dic
         keys = list(nested) if isinstance(nested, Mapping) else []
         near = [hint for key in keys if key not in paths and (hint := similar(key, set(paths) - set(keys)))]
         wanted = ", ".join(f"`{name}` at {_where(path)}" for name, path in paths.items())
-        raise ContractError(
-            Problem(
-                what,
-                f"{what} for each head, in the model's structure ({wanted})",
-                _structure_in_words(nested),
-                hints(*near[:1], "A feed gives them so: model.fit(feed)."),
-            )
-        )
+        expected = f"{what} for each head, in the model's structure ({wanted})"
+        fix = hints(*near[:1], "A feed gives them so: model.fit(feed).")
+        raise ContractError(Problem(what, expected, _structure_in_words(nested), fix))
     return {name: nested[name] if named else at(nested, path) for name, path in paths.items()}
 
 

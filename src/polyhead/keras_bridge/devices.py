@@ -32,14 +32,8 @@ def require_shares(use: str, sizes: tuple[int, ...]) -> None:
             fix = "Say another batch_size: predict leaves no row out."
             if use != "predict":
                 fix = "Say Feed(drop_remainder=True), or another batch_size."
-            raise ContractError(
-                Problem(
-                    place,
-                    f"a number of rows that {devices} devices divide",
-                    str(size),
-                    fix if place == "last batch" else "",
-                )
-            )
+            expected = f"a number of rows that {devices} devices divide"
+            raise ContractError(Problem(place, expected, str(size), fix if place == "last batch" else ""))
 
 
 _HOOKS = (
@@ -66,14 +60,10 @@ def require_one_model(model: Any, alone: bool) -> None:
     import keras
 
     fix = _MESH if keras.backend.backend() == "jax" else _HOOKS
-    problem = Problem(
-        f"fit, in {count} processes",
-        "gradients that the processes share",
-        "nothing that shares them: each would train another model, on its part of the rows",
-        f"{fix} {_ALONE}",
-        "several-models",
-        warning=_own_step(model),
-    )
+    where = f"fit, in {count} processes"
+    expected = "gradients that the processes share"
+    found = "nothing that shares them: each would train another model, on its part of the rows"
+    problem = Problem(where, expected, found, f"{fix} {_ALONE}", "several-models", warning=_own_step(model))
     if not problem.warning:
         raise ContractError(problem)
     warn(problem)  # a step of the user's own may share them in itself

@@ -189,14 +189,12 @@ def finer(head: str, weights: Sequence[int | None], values: Sequence[int | None]
     def a_row(shape: Sequence[int | None]) -> str:
         return f"({', '.join(str(n) for n in shape[1:])})" if len(shape) > 1 else "a single one"
 
-    return Problem(
-        place(head=head),
-        f"a loss with a value for each weight of a row, {a_row(weights)}",
-        f"{a_row(values)}",
+    expected = f"a loss with a value for each weight of a row, {a_row(weights)}"
+    fix = (
         "Take a loss that has one value for each label or pixel, or leave out missing=, class_weight= or "
-        "sample_weight=, which weigh them one by one.",
-        "finer-weights",
+        "sample_weight=, which weigh them one by one."
     )
+    return Problem(place(head=head), expected, f"{a_row(values)}", fix, "finer-weights")
 
 
 # Shapes and masks ------------------------------------------------------------------------------------

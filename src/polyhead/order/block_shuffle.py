@@ -26,10 +26,6 @@ MOST, LEAST = 64, 8
 def plan(row_bytes: int, chunk_rows: int | None = None) -> tuple[int, int]:
     """The rows of a block, and the blocks of a window.
 
-    Args:
-        row_bytes: of one row.
-        chunk_rows: rows that the source reads together, if it does.
-
     >>> plan(12288)
     (85, 64)
     >>> plan(100, chunk_rows=1_000_000)

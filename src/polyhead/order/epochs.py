@@ -79,14 +79,10 @@ class Order:
                 )
             )
         if self.rows // count < len(self) and not self.drop_remainder:
-            raise DataError(
-                Problem(
-                    "shard",
-                    f"rows for {len(self):,} steps in each of {count} shards",
-                    f"{self.rows:,} rows in batches of {self.batch_size}",
-                    "Say drop_remainder=True, or take fewer shards.",
-                )
-            )
+            expected = f"rows for {len(self):,} steps in each of {count} shards"
+            found = f"{self.rows:,} rows in batches of {self.batch_size}"
+            fix = "Say drop_remainder=True, or take fewer shards."
+            raise DataError(Problem("shard", expected, found, fix))
 
     def __len__(self) -> int:
         """Steps in an epoch, the same for every shard."""

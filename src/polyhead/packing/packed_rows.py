@@ -185,11 +185,7 @@ def _of_16_bits(image: Any) -> np.ndarray:
 
 
 def specs_of(rows: Source) -> list[Spec]:
-    """Describe each column of the rows.
-
-    Raises:
-        DataError: for every column that a store can't hold.
-    """
+    """Describe each column of the rows. Raises a `DataError` for every column that a store can't hold."""
     found: list[Spec] = []
     problems: list[Problem] = []
     for name in rows.columns:

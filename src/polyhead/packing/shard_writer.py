@@ -26,14 +26,6 @@ def write_shards(
 ) -> list[dict[str, Any]]:
     """Write the shards that the journal doesn't have yet.
 
-    Args:
-        rows: the rows to write.
-        folder: the folder of the store.
-        specs: the descriptions of the columns.
-        journal: the shards that exist, and the rows of each.
-        workers: threads that read rows.
-        done: called with the number of rows that were written.
-
     Returns:
         The entries of all shards for the manifest.
     """

@@ -9,7 +9,7 @@ import numpy as np
 
 from polyhead.columns.lazy import Stored
 from polyhead.columns.values import Values
-from polyhead.errors import DataError, Problem, Report, other_choice, plain_scalar, shown, similar
+from polyhead.errors import DataError, Problem, Report, listed, other_choice, plain_scalar, shown, similar
 from polyhead.kinds.source_column import About
 from polyhead.readers.findings import Findings
 from polyhead.sources.arrays import Arrays
@@ -292,9 +292,8 @@ def wanted_categories(
     wanted = names_in(categories, what)
     for name in wanted:
         if name not in names:
-            listed = ", ".join(names[:8]) + (f", … ({len(names)} in all)" if len(names) > 8 else "")
-            fix = similar(str(name), names)
-            findings.add("category", what, f"categories of the data ({listed})", shown(name), fix)
+            expected = f"categories of the data ({listed(names, 8)})"
+            findings.add("category", what, expected, shown(name), similar(str(name), names))
     return np.array([name in wanted for name in names], bool)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from polyhead.errors import place, shown
+from polyhead.errors import listed, place, shown
 from polyhead.readers.annotations import by_image, clip_boxes, missing_images, number_lists, sizes_of
 from polyhead.readers.coco_json import CocoCategories, Pictures, id_of
 from polyhead.readers.coco_objects import extras_of, keypoints_of, mask_of
@@ -71,9 +71,8 @@ class Reader:
         for i, entry in enumerate(found):
             at = known.place.get(id_of(entry.get("category_id")))
             if at is None:
-                listed = ", ".join(f"{n} {name}" for n, name in zip(known.ids[:4], known.names, strict=False))
-                more = f", … ({len(known.ids)} in all)" if len(known.ids) > 4 else ""
-                expected = f"the id of a category of the file ({listed}{more})"
+                ids = listed([f"{n} {name}" for n, name in zip(known.ids, known.names, strict=True)], 4)
+                expected = f"the id of a category of the file ({ids})"
                 self.findings.leave_out("category", where(entry), expected, shown(entry.get("category_id")))
             else:
                 classes[i] = at

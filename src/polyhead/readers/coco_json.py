@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from polyhead.errors import DataError, Problem, as_path, place, shown, similar
+from polyhead.errors import DataError, Problem, as_path, listed, place, shown, similar
 from polyhead.images.headers import ENDINGS
 from polyhead.readers.annotations import sizes_of
 from polyhead.readers.findings import Findings
@@ -27,7 +27,7 @@ def coco_path(annotations: Any, images: Any) -> Path:
     path = as_path(annotations, where)
     if path.is_dir():
         there = sorted(str(p) for way in ("*.json", "*/*.json") for p in path.glob(way))
-        found = f"a folder with {_first_names(there)}" if there else "a folder without one"
+        found = f"a folder with {listed(there, _SHOWN)}" if there else "a folder without one"
         given = there[0] if there else "annotations.json"
         folder = _images_below(path) if images is None else os.fspath(images)
         fix = f'Say read_coco("{given}", "{folder}"): the file, and the folder of images.'
@@ -42,12 +42,8 @@ def coco_path(annotations: Any, images: Any) -> Path:
     return path
 
 
-def _first_names(names: Sequence[str]) -> str:
-    return ", ".join(names[:_SHOWN]) + (f", … ({len(names):,} in all)" if len(names) > _SHOWN else "")
-
-
 def _images_below(folder: Path) -> str:
-    """The first folder that holds images: this one, one in it, or one beside it."""
+    """The first folder that holds images: this one, one in it, or one next to it."""
     homes = (folder, folder.parent) if folder.name.lower().startswith("annotation") else (folder,)
     for home in homes:
         for one in (home, *sorted(p for p in home.iterdir() if p.is_dir())):

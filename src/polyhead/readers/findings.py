@@ -136,21 +136,13 @@ class Findings:
         return self._totals.get((code, True), 0) + self._totals.get((code, False), 0)
 
     def stop(self) -> None:
-        """Raise if anything makes the data unusable.
-
-        Raises:
-            DataError: with all errors noted so far.
-        """
+        """Raise a `DataError` with all errors noted so far, if any of them makes the data unusable."""
         errors = self.report().errors
         if errors:
             raise DataError(*errors)
 
     def told(self, where: str) -> Report:
-        """The report of a usable source; one warning counts its problems.
-
-        Args:
-            where: the name of the data in the warning.
-        """
+        """The report of a usable source; one warning counts its problems."""
         counted = [(ODDITIES.get(code, code), n) for (code, warning), n in self._totals.items() if warning]
         counted += self._odd
         if counted:

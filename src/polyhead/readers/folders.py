@@ -150,10 +150,8 @@ def _classes(base: Root, names: Sequence[str], findings: Findings) -> tuple[Code
     for name, label in zip(names, found, strict=True):
         if label is None:
             where = place(file=os.path.join(base.path, name))
-            findings.add(
-                "no-class", where, "an image in the folder of a class", "one outside", "Its label is missing.",
-                warning=True,
-            )  # fmt: skip
+            expected = "an image in the folder of a class"
+            findings.add("no-class", where, expected, "one outside", "Its label is missing.", warning=True)  # fmt: skip
     missing = found.count(None)
     findings.note(
         f"{len(categories):,} classes; {len(names) - missing:,} images labeled, {missing:,} missing"

@@ -64,9 +64,8 @@ def largest(source: Source, boxes: str = "boxes", *, along: Sequence[str] | None
     """
     if not isinstance(source, Source):
         fix = "Say ph.read_table(data) for a frame or a mapping of arrays."
-        raise DataError(
-            Problem("largest(source)", "a Source, as readers return it", shown(type(source).__name__), fix)
-        )
+        expected = "a Source, as readers return it"
+        raise DataError(Problem("largest(source)", expected, shown(type(source).__name__), fix))
     names = source.columns
     if along is None:
         usual = {*ALONG, *(name for name in names if name.startswith("attributes."))}
@@ -128,9 +127,8 @@ class _Largest(DerivedSource):
             raise bad.located(column=self._boxes, row=row) from None
         found = found if found.size else np.zeros((0, 4))
         if found.ndim != 2 or found.shape[1] != 4:
-            raise DataError(
-                Problem(place(column=self._boxes, row=row), "boxes (k, 4)", f"shape {found.shape}")
-            )
+            where = place(column=self._boxes, row=row)
+            raise DataError(Problem(where, "boxes (k, 4)", f"shape {found.shape}"))
         area = np.nan_to_num((found[:, 2] - found[:, 0]) * (found[:, 3] - found[:, 1]), nan=-1.0)
         return found, len(found), int(area.argmax()) if len(found) else -1
 

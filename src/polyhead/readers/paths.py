@@ -33,9 +33,8 @@ def lines_of(path: str | os.PathLike[str], what: str) -> list[str]:
     except UnicodeDecodeError as error:
         line = data[: error.start].count(b"\n") + 1
         found = f"the byte 0x{data[error.start]:02x}"
-        raise DataError(
-            Problem(f"{where}, line {line}", "text in UTF-8", found, "Save the file as UTF-8.", "text")
-        ) from None
+        fix = "Save the file as UTF-8."
+        raise DataError(Problem(f"{where}, line {line}", "text in UTF-8", found, fix, "text")) from None
 
 
 _READERS = (
@@ -53,11 +52,6 @@ _READERS = (
 def way_for(path: str | os.PathLike[str], reader: str, folder: bool = True) -> str:
     """The fix for a file of the wrong kind, by the ending of its name.
 
-    Args:
-        path: the file.
-        reader: the reader that got it.
-        folder: whether this reader takes a folder.
-
     >>> way_for("pets/data.yaml", "read_voc"), way_for("pets/a.xml", "read_voc")
     ('A data YAML of YOLO is read by ph.read_yolo(path).', 'Give the folder that holds it.')
     """
@@ -69,11 +63,6 @@ def way_for(path: str | os.PathLike[str], reader: str, folder: bool = True) -> s
 
 class Root:
     """A folder that no path may leave.
-
-    Args:
-        folder: its path.
-        what: the argument that named it, for errors.
-        findings: gets an error for each path that leaves it.
 
     Raises:
         DataError: for a path that is not a folder.

@@ -49,7 +49,7 @@ def read_voc(
 
     ``JPEGImages`` holds the images, ``Annotations`` an XML file for each, ``ImageSets/Main`` lists of names,
     ``SegmentationClass`` and ``SegmentationObject`` masks for some. Folders named ``images`` and ``annotations``
-    are found as well, and XML files beside their images, as labelImg writes them. An XML file without objects means
+    are found as well, and XML files next to their images, as labelImg writes them. An XML file without objects means
     that the image has none; the meaning of an image without XML file is set by ``unannotated``.
 
     Columns:

@@ -39,11 +39,7 @@ class Places(NamedTuple):
 
 
 def places_of(home: Root, images: Any, annotations: Any, findings: Findings) -> Places:
-    """The folders that the user names, or the usual ones.
-
-    Raises:
-        DataError: if none of the usual folders exists.
-    """
+    """The folders that the user names, or the usual ones. Raises a `DataError` if none of the usual folders exists."""
     with os.scandir(home.path) as entries:
         there = sorted((e.name, e.is_dir()) for e in entries if not e.name.startswith("."))
     folders = {name.lower(): name for name, folder in there if folder}
@@ -60,7 +56,7 @@ def places_of(home: Root, images: Any, annotations: Any, findings: Findings) -> 
     pictures = named(images, IMAGES, ENDINGS, "images")
     notes = named(annotations, ANNOTATIONS, (".xml",), "annotations")
     if pictures is None:
-        expected = "folders such as JPEGImages and Annotations, or images beside their XML files"
+        expected = "folders such as JPEGImages and Annotations, or images next to their XML files"
         found = ", ".join(name for name, _ in there[:6]) or "an empty folder"
         fix = "Give their folders: read_voc(images=..., annotations=...)."
         raise DataError(Problem(f"read_voc(root), {place(file=home.path)}", expected, found, fix, "folder"))

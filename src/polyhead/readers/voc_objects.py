@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 from xml.etree.ElementTree import Element
 
-from polyhead.errors import place, shown, similar
+from polyhead.errors import listed, place, shown, similar
 from polyhead.readers.findings import Findings
 from polyhead.readers.voc_layout import number_of
 
@@ -64,8 +64,7 @@ def _object(
         findings.leave_out("category", where, "a <name>", "none")
         return None
     if known is not None and name not in known:
-        listed = ", ".join(known[:8]) + (f", … ({len(known)} in all)" if len(known) > 8 else "")
-        findings.leave_out("category", where, f"one of {listed}", shown(name), similar(name, known))
+        findings.leave_out("category", where, f"one of {listed(known, 8)}", shown(name), similar(name, known))
         return None
     box = node.find("bndbox")
     if box is None:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from polyhead.columns.mask_values import Polygons
-from polyhead.errors import DataError, place, shown
+from polyhead.errors import DataError, listed, place, shown
 from polyhead.kinds.source_column import About
 from polyhead.readers.annotations import (
     Images,
@@ -231,10 +231,8 @@ def _numbers_of_line(
         findings.leave_out("not-finite", where, "finite numbers", shown(wrong))
         return None
     if found[0] not in layout.names:
-        known = list(layout.names.items())
-        listed = ", ".join(f"{number} {name}" for number, name in known[:4])
-        more = f", … ({len(known)} in all)" if len(known) > 4 else ""
-        findings.leave_out("category", where, f"a class of the data set ({listed}{more})", words[0])
+        known = listed([f"{number} {name}" for number, name in layout.names.items()], 4)
+        findings.leave_out("category", where, f"a class of the data set ({known})", words[0])
         return None
     places = found[1:5] if layout.points is not None else found[1:]
     if np.abs(places).max() > PIXELS:

@@ -51,9 +51,8 @@ def layout_of(
         DataError: for an unusable data YAML, and folders that do not exist.
     """
     if not isinstance(data, (str, os.PathLike)):
-        raise DataError(
-            Problem("read_yolo(data)", "the path of a data YAML or of a folder", shown(data), code="folder")
-        )
+        expected = "the path of a data YAML or of a folder"
+        raise DataError(Problem("read_yolo(data)", expected, shown(data), code="folder"))
     given = Path(os.path.abspath(os.path.expanduser(os.fspath(data))))
     file = _yaml_in(given) if given.is_dir() else given
     content: dict[str, Any] = {} if file is None else _yaml_content(file)

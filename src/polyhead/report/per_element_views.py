@@ -16,12 +16,7 @@ MOST_BOXES = 6
 
 
 class EachView(View):
-    """The labels of a head for each box.
-
-    Args:
-        one: the view of one box's label.
-        head: the head for each box.
-    """
+    """The labels of a head for each box."""
 
     def __init__(self, one: View, head: Head) -> None:
         super().__init__(one.name, head, one.place, one.color)

@@ -15,10 +15,6 @@ def merged_facts(name: str, known: Sequence[About]) -> About:
     The classes of one source are used if they include those of all others in the same order. If every source lists
     names in alphabetical order, so does the union. A source that knows nothing of the column changes nothing.
 
-    Args:
-        name: the name of the column.
-        known: what each source knows.
-
     Raises:
         DataError: if the orders of classes differ, or annotations refer to differently rotated images.
 

@@ -20,10 +20,6 @@ class Form:
 
     If some sources hold images of uint8 and others of floats, the rows stay arrays in a list, so that each keeps its
     scale.
-
-    Args:
-        name: the name of the column.
-        firsts: the first row of each source.
     """
 
     def __init__(self, name: str, firsts: Sequence[Values]) -> None:

@@ -207,9 +207,8 @@ class Mix(_CachingView):
         for number, source in enumerate(sources):
             if isinstance(source, Source) and len(source) == 0:
                 found = "an empty source"
-                raise DataError(
-                    Problem(f"source {number}", "at least one row to mix in", found, "Leave it out.")
-                )
+                expected = "at least one row to mix in"
+                raise DataError(Problem(f"source {number}", expected, found, "Leave it out."))
         self._all = Concat(sources, join, "mix(other, weights=...")
         self.sequential = self._all.sequential
         self._lengths = np.array([len(source) for source in sources])
@@ -275,11 +274,6 @@ def _run(ids: np.ndarray) -> slice | None:
 
 def row_numbers(source: Source, rows: Any, what: str = "rows") -> np.ndarray:
     """Convert the argument of `Source.select` to row numbers, int64 ``(n,)``, each in ``[0, len(source))``.
-
-    Args:
-        source: the source.
-        rows: as for `Source.select`.
-        what: the argument, for errors.
 
     Raises:
         DataError: for anything else, a row number out of range, or a boolean array of another length.

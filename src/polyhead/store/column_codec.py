@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from polyhead.columns.lazy import Stored, gather
+from polyhead.columns.lazy import Pieces, Stored, entries, gather, whole
 from polyhead.columns.values import LIMIT_BYTES, Coded, Values, join, recoded, take, united
 from polyhead.errors import BadValue, shown
 from polyhead.kinds.missing import is_missing
@@ -251,7 +251,7 @@ def column_from(spec: Spec, pieces: Sequence[Any]) -> Values | Stored:
     if spec["nullable"]:
         return _Nullable(spec, pieces)
     parts = [view(spec, piece) for piece in pieces]
-    return parts[0] if len(parts) == 1 else _Dense(parts)
+    return parts[0] if len(parts) == 1 else Pieces(parts)
 
 
 def view(spec: Spec, array: Any) -> np.ndarray:
@@ -282,58 +282,26 @@ def numbers_in_place(array: Any, dtype: np.dtype) -> np.ndarray:
     return found
 
 
-class _Dense(Stored):
-    """Numbers in several files."""
-
-    def __init__(self, parts: Sequence[np.ndarray]) -> None:
-        self._parts = parts
-        self._ends = np.cumsum([len(part) for part in parts], dtype=np.int64)
-        self._small = sum(part.nbytes for part in parts) <= LIMIT_BYTES
-        self._whole: np.ndarray | None = None
-
-    def __len__(self) -> int:
-        return int(self._ends[-1])
-
-    def take(self, ids: np.ndarray) -> Values:
-        which = np.searchsorted(self._ends, ids, side="right")
-        first = self._parts[0]
-        out = np.empty((len(ids), *first.shape[1:]), first.dtype)
-        for part in np.unique(which).tolist():
-            at = np.flatnonzero(which == part)
-            rows = ids[at] - (self._ends[part - 1] if part else 0)
-            if len(at) == len(ids):
-                return np.take(self._parts[part], rows, axis=0, out=out, mode="clip")
-            out[at] = self._parts[part][rows]
-        return out
-
-    def whole(self) -> Values | None:
-        if self._whole is None and self._small:
-            self._whole = np.concatenate(self._parts)
-        return self._whole
-
-
 class _Nullable(Stored):
     """Numbers of one shape with rows of None: always read as a list."""
 
     def __init__(self, spec: Spec, pieces: Sequence[Any]) -> None:
         self._there = np.concatenate([np.asarray(piece.is_valid()) for piece in pieces])
         parts = [view(spec, piece) for piece in pieces]
-        self._values: Any = parts[0] if len(parts) == 1 else _Dense(parts)
+        self._values: Values | Stored = parts[0] if len(parts) == 1 else Pieces(parts)
 
     def __len__(self) -> int:
         return len(self._there)
 
     def take(self, ids: np.ndarray) -> Values:
-        rows = take(self._values, ids) if isinstance(self._values, np.ndarray) else self._values.take(ids)
+        rows = entries(self._values, ids)
         if self._there.all():
             return rows
         assert isinstance(rows, np.ndarray)
         return [row if ok else None for row, ok in zip(rows, self._there[ids].tolist(), strict=True)]
 
     def whole(self) -> Values | None:
-        if self._there.all():
-            return self._values if isinstance(self._values, np.ndarray) else self._values.whole()
-        return None
+        return whole(self._values) if self._there.all() else None
 
 
 class _Codes(Stored):

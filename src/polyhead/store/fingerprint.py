@@ -36,11 +36,6 @@ def of_source(source: Source, files: Sequence[str] = (), more: Any = None) -> st
     It depends on the columns, the number of rows and the values: all values of a column of up to 64 MB, 1,024 rows of a
     larger one. For the files that paths name, it depends on their sizes and modification times.
 
-    Args:
-        source: the rows.
-        files: the columns of paths whose files count.
-        more: anything else that counts, JSON-able.
-
     Raises:
         DataError: for rows that can't be read.
     """

@@ -113,9 +113,8 @@ class _sound:  # a class, because a generator costs more, and each batch enters 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: Any) -> None:
         if isinstance(error, Exception) and not isinstance(error, (PolyheadError, MemoryError)):
             where = f"store {self._path}, {place(column=self._name)}"
-            raise StoreError(
-                Problem(where, "rows as they were written", error_words(error), AGAIN)
-            ) from error
+            expected = "rows as they were written"
+            raise StoreError(Problem(where, expected, error_words(error), AGAIN)) from error
 
 
 class _Maps:
