@@ -184,6 +184,15 @@ def _arguments(own):
     return own.get_params() if hasattr(own, "get_params") else {}
 
 
+def test_a_scale_that_writes_in_place_leaves_the_column_as_it_is():
+    column = NUMBERS.copy()
+    head = resolved(Regression(2, scale=StandardScaler(copy=False)), column)
+    labels, _ = encoded(head, column)
+    head.unscaled(labels)
+    np.testing.assert_array_equal(column, NUMBERS)
+    np.testing.assert_allclose(labels.mean(0), 0, atol=1e-6)
+
+
 def test_a_table_of_a_straight_line_is_exact_beyond_its_ends():
     found = fit_scale(StandardScaler(), [NUMBERS], 2)
     assert isinstance(found, OwnScaling)

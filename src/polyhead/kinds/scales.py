@@ -186,7 +186,7 @@ class OwnScaling(Scaling):
         return self._applied(1, "inverse_transform", scaled)
 
     def _applied(self, place: int, name: str, values: Any) -> np.ndarray:
-        given = np.asarray(values, np.float64)
+        given = np.array(values, np.float64)  # a copy, as StandardScaler(copy=False) writes into what it gets
         if isinstance(self.scaler, (list, tuple)):
             found = np.asarray(self.scaler[place](given), np.float64)
         else:
