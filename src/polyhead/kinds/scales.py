@@ -149,6 +149,36 @@ class NamedScaling(Scaling):
         return f"NamedScaling({self.name!r}, center=[{center}], width=[{width}])"
 
 
+@dataclass(frozen=True)
+class FactorScaling(Scaling):
+    """Numbers that are multiplied by one factor, as those of a `Map` with a number as its scale.
+
+    >>> FactorScaling(0.001, 1).inverse_transform(np.array([[2.5]]))
+    array([[2500.]])
+    """
+
+    factor: float
+    channels: int
+
+    @property
+    def numbers(self) -> int:
+        return self.channels
+
+    def transform(self, values: np.ndarray) -> np.ndarray:
+        return np.asarray(values, np.float64) * self.factor
+
+    def inverse_transform(self, scaled: np.ndarray) -> np.ndarray:
+        return np.asarray(scaled, np.float64) / self.factor
+
+    @property
+    def takes(self) -> str:
+        return "numbers"
+
+    @property
+    def inverse(self) -> dict[str, Any]:
+        return {"log": False, "center": [0.0] * self.channels, "width": [1 / self.factor] * self.channels}
+
+
 @dataclass(frozen=True, eq=False)
 class OwnScaling(Scaling):
     """A scale of the user's own, fitted. Two are equal where they do the same to numbers.
