@@ -149,6 +149,7 @@ def test_maps_and_numbers_of_boxes_are_measured_in_the_units_of_the_data():
     }
     heads = {
         "depth": ph.Map(scale="log"),
+        "meters": ph.Map(column="depth", scale=0.01),
         "box": ph.Boxes(2),
         "tall": ph.Regression(each="box", scale="standard"),
     }
@@ -161,6 +162,8 @@ def test_maps_and_numbers_of_boxes_are_measured_in_the_units_of_the_data():
     off = feed.heads["depth"].unscaled(found["depth"])[..., 0] - depth
     assert logs["depth_mae"] == pytest.approx(np.nanmean(np.abs(off)), rel=1e-3)
     assert logs["depth_rmse"] == pytest.approx(np.sqrt(np.nanmean(off**2)), rel=1e-3)
+    off = feed.heads["meters"].unscaled(found["meters"])[..., 0] - depth
+    assert logs["metres_mae"] == pytest.approx(np.nanmean(np.abs(off)), rel=1e-3)
     given = np.array([[*t, np.nan][:2] for t in tall])
     off = feed.heads["tall"].unscaled(found["tall"])[..., 0] - given
     assert logs["tall_mae"] == pytest.approx(np.nanmean(np.abs(off)), rel=1e-3)
@@ -226,14 +229,14 @@ def test_a_scale_without_a_form_trains_and_cannot_be_saved(tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.once
-def test_a_price_and_a_yes_or_no_are_both_learnt_once_it_is_scaled():
+def test_a_price_and_a_yes_or_no_are_both_learned_once_it_is_scaled():
     """A price of 250,000 beside a yes or no: the plain sum learns neither in some epochs, the scaled one both."""
     rng = np.random.default_rng(1)
     x = rng.normal(size=(2000, 8)).astype("float32")
     price = 250_000 + 60_000 * (x[:, 0] - x[:, 1]) / np.sqrt(2)
     data = {"x": x, "price": price, "sold": (x[:, 2] * x[:, 3] > 0) * 1.0}
 
-    def learnt(head):
+    def learned(head):
         heads = {"price": head, "sold": ph.Binary()}
         feed = ph.Feed(data, inputs="x", heads=heads, batch_size=32, shuffle=True, seed=3)
         keras.utils.set_random_seed(5)
@@ -246,8 +249,8 @@ def test_a_price_and_a_yes_or_no_are_both_learnt_once_it_is_scaled():
         return model.evaluate(feed, verbose=0, return_dict=True)
 
     with pytest.warns(ph.PolyheadWarning, match=r'Say ph.Regression\(scale="standard"\)'):
-        plain = learnt(ph.Regression())
-    scaled = learnt(ph.Regression(scale="standard"))
+        plain = learned(ph.Regression())
+    scaled = learned(ph.Regression(scale="standard"))
     apart = np.abs(price - price.mean()).mean()
     assert plain["price_mae"] > 1.5 * apart
     assert plain["sold_accuracy"] < 0.6

@@ -32,7 +32,7 @@ def random_boxes(rng, shape):
 
 
 def random_set(rng):
-    """Labels and outputs of some rows; scores with ties, boxes near labelled ones, some rows without annotation."""
+    """Labels and outputs of some rows; scores with ties, boxes near labeled ones, some rows without annotation."""
     rows = int(rng.integers(1, 9))
     count = rng.integers(-1, PLACES + 1, rows)  # -1: nobody looked
     weights = (np.arange(PLACES) < count[:, None]).astype(float)

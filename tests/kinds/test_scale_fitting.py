@@ -115,11 +115,17 @@ def test_each_place_of_the_last_axis_has_a_scale():
     np.testing.assert_allclose(labels[..., 1][there[..., 1]].std(), 1, rtol=1e-5)
 
 
-def test_a_factor_of_a_map_stays_a_change_of_unit():
-    head = resolved(Map(scale=0.001), np.array([[[1000.0]]]))
-    assert head.scaling is None
-    assert head.unscaled(np.ones((1, 1, 1, 1), np.float32)).dtype == np.float32
-    assert encoded(head, np.array([[[3000.0]]]))[0].tolist() == [[[[3.0]]]]
+@pytest.mark.parametrize("factor", [0.001, -2.0])
+def test_a_factor_of_a_map_is_undone(factor):
+    column = np.array([[[3000.0, NAN]]])
+    head = resolved(Map(scale=factor), column)
+    labels, _ = encoded(head, column)
+    assert labels.tolist() == [[[[np.float32(3000 * factor)], [0.0]]]]
+    assert head.unscaled(labels)[0, 0, 0].tolist() == [pytest.approx(3000)]
+    assert not head.to_be_fitted
+    assert head.meaning == {"scale": factor}
+    assert Map(scale=1).scaling is None
+    assert [metric.name for metric in head.default_metrics(False)] == ["mae"]
 
 
 def test_a_scale_is_not_fitted_again():
@@ -182,6 +188,15 @@ def test_a_scale_of_one_s_own(own):
 
 def _arguments(own):
     return own.get_params() if hasattr(own, "get_params") else {}
+
+
+def test_a_scale_that_writes_in_place_leaves_the_column_as_it_is():
+    column = NUMBERS.copy()
+    head = resolved(Regression(2, scale=StandardScaler(copy=False)), column)
+    labels, _ = encoded(head, column)
+    head.unscaled(labels)
+    np.testing.assert_array_equal(column, NUMBERS)
+    np.testing.assert_allclose(labels.mean(0), 0, atol=1e-6)
 
 
 def test_a_table_of_a_straight_line_is_exact_beyond_its_ends():

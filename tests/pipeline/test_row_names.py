@@ -77,7 +77,7 @@ VIEWS = {
     "mixed": lambda rows: rows.select(range(8)).mix(rows.select(range(ROWS - 1, 7, -1)), weights=(1, 1)),
 }
 HEADS = {
-    "age": ph.Regression(sample_weight="trust"),
+    "age": ph.Regression(sample_weight="trust", weight=0.1),
     "kind": ph.Categorical(LETTERS),
     "mask": ph.Mask(),
     "boxes": ph.Boxes(2),

@@ -58,7 +58,7 @@ def test_every_metric_is_on_the_page(evaluation, page):
 
 
 def test_charts(page):
-    for title in ("ROC", "Precision over recall", "Reliability", "Errors (predicted less labelled)"):
+    for title in ("ROC", "Precision over recall", "Reliability", "Errors (predicted less labeled)"):
         assert title in page
     assert "Labels in rows, predictions in columns" in page
 
@@ -68,7 +68,7 @@ def test_the_rows_with_the_largest_loss_are_there_twice(evaluation, page):
         (part,) = re.findall(rf"<h2>Largest losses of {name}</h2>.*?</section>(?=\n)", page, re.DOTALL)
         found = re.findall(r"<h4>row (\d+), loss", part)
         assert [int(row) for row in found] == evaluation.worst(name, 2)
-        assert part.count("<h4>labelled</h4>") == part.count("<h4>predicted</h4>") == 2
+        assert part.count("<h4>labeled</h4>") == part.count("<h4>predicted</h4>") == 2
 
 
 def test_text_stays_text_and_nothing_is_loaded(page):

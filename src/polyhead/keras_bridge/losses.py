@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -177,7 +178,9 @@ class LabeledMean(keras.losses.Loss):
             "elementwise": self.elementwise,
             "mean_weight": self.mean_weight,
             "head": self.head,
-            "declared": self.declared.to_dict() if isinstance(self.declared, Declaration) else self.declared,
+            "declared": json.dumps(self.declared.to_dict())
+            if isinstance(self.declared, Declaration)
+            else self.declared,
             "position": self.position,
             "name": self.name,
         }

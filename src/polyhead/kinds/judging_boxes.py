@@ -236,7 +236,7 @@ def average_at_recalls(weights: np.ndarray, hit: np.ndarray, labeled: np.ndarray
 
 
 def _kinds(answer: Judged) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Labelled and predicted classes of boxes, and which labels are there, each ``(B, places)``."""
+    """Labeled and predicted classes of boxes, and which labels are there, each ``(B, places)``."""
     labels, outputs = answer.labels, answer.outputs
     ids = labels.argmax(-1) if labels.ndim == outputs.ndim else labels
     return ids.astype(int), outputs.argmax(-1), answer.weights.reshape(ids.shape) > 0

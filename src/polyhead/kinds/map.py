@@ -26,7 +26,7 @@ from polyhead.kinds.missing import (
 from polyhead.kinds.mixed_labels import BLEND
 from polyhead.kinds.pixels import Pixels, as_pixels
 from polyhead.kinds.scale_fitting import fit_scale, pieces_of
-from polyhead.kinds.scales import Scaling, require_scale
+from polyhead.kinds.scales import FactorScaling, Scaling, require_scale
 from polyhead.kinds.source_column import Column
 
 _INTERPOLATIONS = ("bilinear", "nearest")
@@ -49,9 +49,10 @@ class Map(Pixels):
         channels: numbers for each pixel.
         interpolation: between pixels, ``"bilinear"`` or ``"nearest"``; say nearest for sparse maps, as of a lidar, and
             for numbers of which no mean makes sense.
-        scale: a number changes the unit, also of metrics and predictions: ``1 / 1000`` makes meters of millimeters,
-            ``1 / 255`` makes 0–1 of bytes. ``"standard"``, ``"minmax"``, ``"robust"``, ``"log"`` or a scale of your
-            own scales each channel for the model alone, as for `Regression`.
+        scale: what the model predicts in place of the numbers of the column. A number multiplies: ``1 / 1000`` makes
+            meters of millimeters, ``1 / 255`` makes 0–1 of bytes. ``"standard"``, ``"minmax"``, ``"robust"``,
+            ``"log"`` or a scale of your own scales each channel, as for `Regression`. Metrics of `polyhead.compile` and
+            predictions are in the units of the column.
         size: ``(height, width)`` of the map; by default as found, and as the image has it where they are files.
 
     >>> labels, there = Map(size=(2, 2), missing=0).encode(np.array([[[0, 5], [2, 1]]]))
@@ -94,11 +95,13 @@ class Map(Pixels):
 
     @property
     def scaling(self) -> Scaling | None:
+        if isinstance(self.scale, Real):
+            return FactorScaling(float(self.scale), self.channels) if self.scale != 1 else None
         return self.scale if isinstance(self.scale, Scaling) else None
 
     @property
     def to_be_fitted(self) -> bool:
-        return self.scale is not None and self.scaling is None and not isinstance(self.scale, Real)
+        return not (self.scale is None or isinstance(self.scale, (Real, Scaling)))
 
     # Shapes ----------------------------------------------------------------------------------------
 
@@ -201,10 +204,10 @@ class Map(Pixels):
         array, there = self._numbers(values)
         if check:
             require_finite(array, "finite numbers", self._inf_fix)
-        if self.scaling is not None:
-            array = self.scaling.scaled(array, there, check)
-        elif isinstance(self.scale, Real):
+        if isinstance(self.scale, Real):
             array = array * np.float64(self.scale)
+        elif self.scaling is not None:
+            array = self.scaling.scaled(array, there, check)
         labels = as_float32(array, check)
         if there is None:
             return labels, None
@@ -247,8 +250,9 @@ class Map(Pixels):
         import keras
 
         found = [keras.metrics.MeanAbsoluteError(name="mae")]
-        # the loss is then in another unit
-        return found if self.scaling is None else [*found, keras.metrics.RootMeanSquaredError(name="rmse")]
+        if isinstance(self.scale, Scaling):  # the loss is in another unit
+            found.append(keras.metrics.RootMeanSquaredError(name="rmse"))
+        return found
 
     def output(self, features: Any, name: str) -> Any:
         return self.convolved(features, name, self.channels, None)

@@ -51,6 +51,12 @@ class Regression(Head):
     >>> labels, there = Regression().encode(np.array([1.5, np.nan]))
     >>> labels.tolist(), there.tolist()
     ([[1.5], [0.0]], [True, False])
+
+    >>> import polyhead as ph
+    >>> data = {"x": [0.0, 1.0, 2.0], "price": [1e5, 2e5, 3e5]}
+    >>> feed = ph.Feed(data, inputs="x", heads={"price": ph.Regression(scale="minmax")})
+    >>> feed.peek()[1]["price"].tolist(), feed.heads["price"].unscaled(np.array([[0.25]])).tolist()
+    ([[0.0], [0.5], [1.0]], [[150000.0]])
     """
 
     shape: Any = (1,)

@@ -149,6 +149,36 @@ class NamedScaling(Scaling):
         return f"NamedScaling({self.name!r}, center=[{center}], width=[{width}])"
 
 
+@dataclass(frozen=True)
+class FactorScaling(Scaling):
+    """Numbers that are multiplied by one factor, as those of a `Map` with a number as its scale.
+
+    >>> FactorScaling(0.001, 1).inverse_transform(np.array([[2.5]]))
+    array([[2500.]])
+    """
+
+    factor: float
+    channels: int
+
+    @property
+    def numbers(self) -> int:
+        return self.channels
+
+    def transform(self, values: np.ndarray) -> np.ndarray:
+        return np.asarray(values, np.float64) * self.factor
+
+    def inverse_transform(self, scaled: np.ndarray) -> np.ndarray:
+        return np.asarray(scaled, np.float64) / self.factor
+
+    @property
+    def takes(self) -> str:
+        return "numbers"
+
+    @property
+    def inverse(self) -> dict[str, Any]:
+        return {"log": False, "center": [0.0] * self.channels, "width": [1 / self.factor] * self.channels}
+
+
 @dataclass(frozen=True, eq=False)
 class OwnScaling(Scaling):
     """A scale of the user's own, fitted. Two are equal where they do the same to numbers.
@@ -186,7 +216,7 @@ class OwnScaling(Scaling):
         return self._applied(1, "inverse_transform", scaled)
 
     def _applied(self, place: int, name: str, values: Any) -> np.ndarray:
-        given = np.asarray(values, np.float64)
+        given = np.array(values, np.float64)  # a copy, as StandardScaler(copy=False) writes into what it gets
         if isinstance(self.scaler, (list, tuple)):
             found = np.asarray(self.scaler[place](given), np.float64)
         else:
