@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from polyhead.checks.compiled_declaration import declaration_of
-from polyhead.errors import ContractError, Problem, is_number, require_size, shown
+from polyhead.errors import ContractError, Problem, hints, is_number, require_size, shown
 from polyhead.feed import Feed
 from polyhead.keras_bridge.identifiers import require_model
 from polyhead.kinds.declaration import Declaration
@@ -62,6 +63,15 @@ def evaluate(
     return Evaluation(found.judges, *found.look(), how, found)
 
 
+def _carried(model: Any) -> Declaration:
+    """The declaration that a model carries."""
+    try:
+        return declaration_of(model)
+    except ContractError as error:
+        fix = "Or give evaluate() a ph.Feed, or declaration=."
+        raise ContractError(*(replace(one, fix=hints(one.fix, fix)) for one in error.problems)) from None
+
+
 def _intervals(level: Any, resamples: Any, seed: Any) -> Intervals:
     require_size("evaluate(resamples=)", resamples)
     require_size("evaluate(seed=)", seed, 0)
@@ -82,7 +92,7 @@ def labelled_feed(model: Any, data: Any, declaration: Any, batch_size: Any) -> F
         declaration = declaration or data.declaration
         own = {"batch_size": data.batch_size, "workers": data.workers}
         data = data.source
-    declaration = declaration or declaration_of(model)
+    declaration = declaration or _carried(model)
     if batch_size is not None:
         own["batch_size"] = int(batch_size)
     heads = {name: head.fixed(class_weight=None) for name, head in declaration.heads.items()}

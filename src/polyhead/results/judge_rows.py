@@ -48,11 +48,16 @@ class RowJudges:
         if more:  # labels that the model does not predict
             feed = feed.on(feed.source, heads={**heads, **more}, shard=(0, 1))
         size = _image_sizes(feed)
-        self._feed, self.inputs, self.heads = feed, feed.inputs, heads
-        self._outputs = _BatchOutputs(model, heads, structure)
+        self._feed: Any = feed
+        self.inputs, self.heads = feed.inputs, heads
+        self._outputs: Any = _BatchOutputs(model, heads, structure)
         self.judges: dict[str, Judge] = {
             n: head.judge(n, feed.heads, size(head)) for n, head in heads.items()
         }
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without model and data, which may not pickle."""
+        return {**self.__dict__, "_feed": None, "_outputs": None}
 
     def look(self) -> tuple[dict[str, Items], np.ndarray]:
         """Return what the judges keep of all rows, and the ids of the rows."""
@@ -72,10 +77,10 @@ class RowJudges:
         """Some rows as they are labelled, and as the model predicts them, for their pictures.
 
         Args:
-            rows: their places in the data; none are found where rows cannot be selected.
+            rows: their places in the data; none are found where rows cannot be selected, or after pickling.
         """
         feed = self._feed
-        if feed.source.sequential or not len(rows):
+        if feed is None or feed.source.sequential or not len(rows):
             return []
         some = feed.on(feed.source.select(list(rows)), shard=(0, 1), workers=0)
         found = []
