@@ -327,6 +327,9 @@ class Each(Head):
         flat, kept = self._flat(labels, counts)
         return self.head.describe(flat, kept)
 
+    def likely(self, outputs: np.ndarray, logits: bool) -> np.ndarray:
+        return self.head.likely(outputs, logits)
+
     def judge(self, name: str, heads: Mapping[str, Head], size: tuple[int, int] | None) -> EachJudge:
         inner = self.head.fixed(given=None)  # which speaks of rows
         return EachJudge(name, inner.judge(name, heads, size))

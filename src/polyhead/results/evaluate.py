@@ -13,6 +13,7 @@ from polyhead.kinds.declaration import Declaration
 from polyhead.results.bootstrap import Intervals
 from polyhead.results.evaluation import Evaluation
 from polyhead.results.judge_rows import RowJudges
+from polyhead.results.tuning import carried_heads, tuned_as
 
 
 def evaluate(
@@ -59,8 +60,9 @@ def evaluate(
     """
     require_model(model, "evaluate(model)")
     how = _intervals(intervals, resamples, seed)
-    found = RowJudges(model, labelled_feed(model, data, declaration, batch_size))
-    return Evaluation(found.judges, *found.look(), how, found)
+    feed, known = labelled_feed(model, data, declaration, batch_size)
+    found = RowJudges(model, feed)
+    return Evaluation(found.judges, *found.look(), how, found, known)
 
 
 def _carried(model: Any) -> Declaration:
@@ -81,8 +83,11 @@ def _intervals(level: Any, resamples: Any, seed: Any) -> Intervals:
     return Intervals(None if level is None else float(level), int(resamples), int(seed))
 
 
-def labelled_feed(model: Any, data: Any, declaration: Any, batch_size: Any) -> Feed:
-    """The feed of all rows, in their order, as they are, without class weights."""
+def labelled_feed(model: Any, data: Any, declaration: Any, batch_size: Any) -> tuple[Feed, Declaration]:
+    """The feed of all rows, in their order, as they are, without class weights; and their declaration.
+
+    A threshold or temperature that the model carries counts, rather than that of the feed.
+    """
     if batch_size is not None:
         require_size("evaluate(batch_size=)", batch_size)
     if declaration is not None and not isinstance(declaration, Declaration):
@@ -95,7 +100,9 @@ def labelled_feed(model: Any, data: Any, declaration: Any, batch_size: Any) -> F
     declaration = declaration or _carried(model)
     if batch_size is not None:
         own["batch_size"] = int(batch_size)
-    heads = {name: head.fixed(class_weight=None) for name, head in declaration.heads.items()}
-    feed = Declaration(declaration.inputs, heads).feed(data, shard=(0, 1), **own)
+    carried = carried_heads(model)
+    heads = {name: tuned_as(head, carried.get(name)) for name, head in declaration.heads.items()}
+    plain = {name: head.fixed(class_weight=None) for name, head in heads.items()}
+    feed = Declaration(declaration.inputs, plain).feed(data, shard=(0, 1), **own)
     feed._require_labels("evaluate()")
-    return feed
+    return feed, Declaration(declaration.inputs, heads)

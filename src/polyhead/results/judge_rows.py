@@ -32,6 +32,7 @@ class RowJudges:
 
     Attributes:
         judges: of each head.
+        model: None after pickling.
         inputs: of the feed.
         heads: those of the model.
 
@@ -49,7 +50,7 @@ class RowJudges:
             feed = feed.on(feed.source, heads={**heads, **more}, shard=(0, 1))
         size = _image_sizes(feed)
         self._feed: Any = feed
-        self.inputs, self.heads = feed.inputs, heads
+        self.model, self.inputs, self.heads = model, feed.inputs, heads
         self._outputs: Any = _BatchOutputs(model, heads, structure)
         self.judges: dict[str, Judge] = {
             n: head.judge(n, feed.heads, size(head)) for n, head in heads.items()
@@ -57,7 +58,7 @@ class RowJudges:
 
     def __getstate__(self) -> dict[str, Any]:
         """Without model and data, which may not pickle."""
-        return {**self.__dict__, "_feed": None, "_outputs": None}
+        return {**self.__dict__, "_feed": None, "_outputs": None, "model": None}
 
     def look(self) -> tuple[dict[str, Items], np.ndarray]:
         """Return what the judges keep of all rows, and the ids of the rows."""
@@ -72,6 +73,15 @@ class RowJudges:
             ids.append(batch.ids.copy())
             start += len(batch.ids)
         return {name: together_of(found) for name, found in parts.items()}, np.concatenate(ids)
+
+    def answers(self, name: str) -> dict[str, Judged]:
+        """The labels and outputs of one head for all rows; the model predicts them again."""
+        if self._feed is None:
+            fix = "Evaluate the model in this process."
+            raise ContractError(Problem("calibrate()", "an evaluation with its model", "one without", fix))
+        found = [self._outputs.of(batch, self._feed.heads)[name] for batch in self._feed.batches()]
+        arrays = zip(*((one.labels.copy(), one.outputs, one.weights) for one in found), strict=True)
+        return {name: Judged(*map(np.concatenate, arrays))}
 
     def samples(self, rows: Sequence[int]) -> list[tuple[Sample, Sample]]:
         """Some rows as they are labelled, and as the model predicts them, for their pictures.
