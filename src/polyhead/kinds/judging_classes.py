@@ -101,14 +101,14 @@ class CategoricalJudge(Judge):
         found = answers[self.name]
         labels, scores = found.labels, found.outputs
         labels = (labels.argmax(-1) if labels.ndim > 1 else labels).astype(np.int64)
-        of_label = scores[np.arange(len(labels)), labels]
+        of_label, total = scores[np.arange(len(labels)), labels], np.maximum(scores.sum(-1), LEAST)
         weights = found.weights.reshape(len(labels), -1).mean(1)
         return row_items(
             weights,
-            -np.log(np.clip(of_label / scores.sum(-1), LEAST, 1)),
+            -np.log(np.clip(of_label / total, LEAST, 1)),
             label=labels,
             said=scores.argmax(-1),
-            confidence=scores.max(-1) / scores.sum(-1),
+            confidence=scores.max(-1) / total,
             above=(scores > of_label[:, None]).sum(-1),
         )
 

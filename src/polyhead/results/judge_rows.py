@@ -12,7 +12,7 @@ from polyhead.checks.activation import activation
 from polyhead.checks.compiled_model import head_losses
 from polyhead.checks.model_match import symbolic
 from polyhead.checks.output_rules import as_loss
-from polyhead.errors import ContractError, DataError, Problem, place
+from polyhead.errors import ContractError, DataError, Problem, place, shown
 from polyhead.feed import Feed
 from polyhead.keras_bridge.structure import Structure, at, fill, leaves, output
 from polyhead.kinds import Head, Image
@@ -145,6 +145,7 @@ class _BatchOutputs:
                 outputs, logits = np.zeros((rows, *head.output_shape), np.float32), False
             else:
                 outputs = self._output(found, name)[:rows]
+                _require_finite_outputs(name, outputs, batch.ids)
                 if name not in self._logits:
                     self._logits[name] = told_logits(self._model, name, head, self._paths[name], outputs)
                 logits = self._logits[name]
@@ -158,6 +159,18 @@ class _BatchOutputs:
                 Problem(f"evaluate(), {place(head=name)}", "an output of this name", "none", fix)
             )
         return np.asarray(output(found, self._paths[name]))
+
+
+def _require_finite_outputs(name: str, outputs: np.ndarray, ids: np.ndarray) -> None:
+    bad = ~np.isfinite(outputs.reshape(len(outputs), -1))
+    if bad.any():
+        at = int(bad.any(1).argmax())
+        row = int(ids[at])
+        fix = "Look for a loss that became NaN in training, and for inputs without a finite number."
+        value = shown(outputs[at].ravel()[bad[at]][0])
+        raise DataError(
+            Problem(f"evaluate(), {place(head=name, row=row)}", "finite outputs", value, fix, rows=(row,))
+        )
 
 
 def predicted_label(value: np.ndarray, counts: np.ndarray) -> Label:
