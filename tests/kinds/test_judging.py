@@ -40,7 +40,7 @@ def test_binary(kind):
     weights, counts = some_weights(kind)
     found, _, _ = judge(ph.Binary(), labels[:, None], outputs[:, None], weights, counts)
     w = weights if counts is None else counts[0]
-    said = outputs > 0.5
+    said = outputs >= 0.5
     assert found == pytest.approx(
         {
             "accuracy": sk.accuracy_score(labels, said, sample_weight=w),
@@ -127,7 +127,7 @@ def test_multi_label(elementwise):
     weights = RNG.random((ROWS, 3) if elementwise else ROWS)
     found, _, _ = judge(head, labels, outputs, weights)
     each = np.broadcast_to(weights if elementwise else weights[:, None], (ROWS, 3))
-    said = outputs > 0.5
+    said = outputs >= 0.5
     ap = [sk.average_precision_score(labels[:, i], outputs[:, i], sample_weight=each[:, i]) for i in range(3)]
     f1 = [sk.f1_score(labels[:, i], said[:, i], sample_weight=each[:, i]) for i in range(3)]
     flat = {"sample_weight": each.ravel()}

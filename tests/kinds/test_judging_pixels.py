@@ -50,7 +50,7 @@ def test_binary_masks(multi):
     w = np.broadcast_to(weights, (ROWS, *SIZE)).ravel()
     both = (
         [labels[..., i].ravel() for i in range(channels)],
-        [outputs[..., i].ravel() > 0.5 for i in range(channels)],
+        [outputs[..., i].ravel() >= 0.5 for i in range(channels)],
     )
     iou = [sk.jaccard_score(a, b, sample_weight=w) for a, b in zip(*both, strict=True)]
     dice = [sk.f1_score(a, b, sample_weight=w) for a, b in zip(*both, strict=True)]

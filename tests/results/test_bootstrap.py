@@ -60,7 +60,7 @@ def test_intervals_of_auc_and_accuracy_cover_the_truth_as_often_as_they_say():
             "label": label,
             "score": score,
         }
-        return Evaluation({"y": BinaryJudge("y")}, {"y": items}, items["row"], Intervals(level, 1000, seed))[
+        return Evaluation({"y": BinaryJudge("y")}, {"y": items}, items["row"], Intervals(level, 500, seed))[
             "y"
         ]
 

@@ -1,5 +1,7 @@
 """A model is judged by all rows, once each, as they are: on each backend, with outputs in a dict, a list, or alone."""
 
+import pickle
+
 import keras
 import numpy as np
 import pytest
@@ -158,6 +160,53 @@ def test_rows_without_labels_are_refused(model, feed):
     assert problem.fix == "This feed can only predict: give feed.on() rows with the column."
     with pytest.raises(ph.DataError, match=r"evaluate\(\), head `sold`"):
         ph.evaluate(model, feed.on(rows))
+
+
+def test_data_without_a_declaration_is_refused():
+    x = keras.Input((3,), name="x")
+    with pytest.raises(ph.ContractError) as error:
+        ph.evaluate(keras.Model(x, keras.layers.Dense(1)(x)), DATA)
+    assert str(error.value) == (
+        "declaration_of(model): expected a model that ph.compile compiled, got 'Functional'. Compile it with "
+        "ph.compile(model, feed, optimizer=...) before it is saved. Or give evaluate() a ph.Feed, or declaration=."
+    )
+
+
+def test_outputs_that_are_not_finite_are_refused():
+    x = keras.Input((3,), name="x")
+    feed = ph.Feed(DATA, inputs="x", heads={"price": ph.Regression()}, batch_size=8)
+    outputs = keras.ops.where(keras.ops.equal(x[:, :1], X[9, 0]), np.float32("nan"), x[:, :1])
+    model = keras.Model(x, {"price": keras.layers.Identity(name="price")(outputs)})
+    with pytest.raises(ph.DataError) as error:
+        ph.evaluate(model, feed)
+    assert str(error.value) == (
+        "evaluate(), head `price`, row 9: expected finite outputs, got nan. "
+        "Look for a loss that became NaN in training, and for inputs without a finite number."
+    )
+
+
+def test_an_evaluation_pickles(evaluation, tmp_path):
+    other = pickle.loads(pickle.dumps(evaluation))
+    assert str(other) == str(evaluation)
+    assert other.worst("kind", 3) == evaluation.worst("kind", 3)
+    assert not other.compare(evaluation).differing
+    assert "Largest losses" not in other.save(tmp_path / "page.html").read_text(encoding="utf-8")
+
+
+def test_rows_that_come_one_after_the_other(tmp_path):
+    def batches():
+        for begin in range(0, 40, 10):
+            yield {"x": X[begin : begin + 10], "price": DATA["price"][begin : begin + 10]}
+
+    feed = ph.Feed(
+        ph.from_generator(batches, length=40), inputs="x", heads={"price": ph.Regression()}, batch_size=8
+    )
+    x = keras.Input((3,), name="x")
+    model = keras.Model(x, ph.outputs(x, feed))
+    found = ph.evaluate(model, feed, resamples=20)
+    rows = {"x": X[:40], "price": DATA["price"][:40]}
+    same(found, ph.evaluate(model, rows, declaration=feed.declaration, resamples=20))
+    assert found.save(tmp_path / "page.html").exists()
 
 
 def test_other_classes_are_refused(model):

@@ -87,17 +87,6 @@ def view_of_each(rows: np.ndarray, views: Views) -> Iterator[tuple[np.ndarray, I
     yield from zip(rows, views or itertools.repeat(None), strict=views is not None)
 
 
-def sigmoid(values: np.ndarray) -> np.ndarray:
-    """The probabilities of logits, without overflow."""
-    return np.exp(-np.logaddexp(0, -values))
-
-
-def softmax(values: np.ndarray) -> np.ndarray:
-    """The probabilities of logits over the last axis."""
-    found = np.exp(values - values.max(-1, keepdims=True))
-    return found / found.sum(-1, keepdims=True)
-
-
 def class_values(names: Sequence[Any]) -> np.ndarray:
     """The classes as an array ``(n,)`` that ids index, of objects where they are words."""
     if all(type(name) is int for name in names):

@@ -10,11 +10,12 @@ import numpy as np
 
 from polyhead.errors import BadValue, ContractError, Problem, as_list, hints, shown, similar
 from polyhead.kinds import class_encoding
-from polyhead.kinds.answers import Answer, Views, sigmoid
+from polyhead.kinds.answers import Answer, Views
 from polyhead.kinds.head import Head
 from polyhead.kinds.judging_classes import BinaryJudge
 from polyhead.kinds.keras_names import BINARY_LOSSES, SIGMOID
 from polyhead.kinds.learned_classes import spellings
+from polyhead.kinds.likelihood import likelihoods, require_tuning
 from polyhead.kinds.missing import as_float32, collapse, first_row, numbers
 from polyhead.kinds.mixed_labels import require_soft
 from polyhead.kinds.output_layers import dense_output, pooled_features
@@ -27,6 +28,8 @@ class Binary(Head):
 
     Attributes:
         positive: the value that counts as 1, every other as 0; for columns that are not 0 and 1.
+        threshold: the probability from which on `evaluate` takes it for 1; `Evaluation.tune` finds one.
+        temperature: what logits are divided by before they become probabilities; `Evaluation.calibrate` finds one.
 
     >>> Binary(positive="yes").encode(np.array(["no", "yes", None], object))[0].tolist()
     [[0.0], [1.0], [0.0]]
@@ -34,12 +37,15 @@ class Binary(Head):
 
     _: KW_ONLY
     positive: Any = None
+    threshold: float = 0.5
+    temperature: float = 1.0
     # the rows it was learned from have a positive one
     _met: bool = field(default=False, init=False, repr=False, compare=False)
 
     takes_class_weight: ClassVar[bool] = True
     answers: ClassVar[bool] = True
     view: ClassVar[str] = "binary"
+    tunable: ClassVar[tuple[str, ...]] = ("threshold", "temperature")
 
     shape = (1,)
     dtype = "float32"
@@ -48,6 +54,7 @@ class Binary(Head):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        require_tuning("Binary", self.threshold, self.temperature)
         if as_list(self.positive) is not None or isinstance(self.positive, (Set, Mapping)):
             fix = "Turn the column into 0 and 1 before."
             raise ContractError(Problem("Binary(positive=)", "one value", shown(self.positive), fix))
@@ -126,12 +133,15 @@ class Binary(Head):
         kept = labels[counts]
         return f"{kept.mean():.1%} are 1" if kept.size else "no labels"
 
+    def likely(self, outputs: np.ndarray, logits: bool) -> np.ndarray:
+        return likelihoods(outputs, logits, self.probabilities, self.temperature)
+
     def decode(self, outputs: np.ndarray, logits: bool, views: Views = None) -> dict[str, Answer]:
-        found = (sigmoid(outputs) if logits else outputs)[:, 0]
-        return {"": Answer(found >= 0.5, "flag"), "probability": Answer(found)}
+        found = self.likely(outputs, logits)[:, 0]
+        return {"": Answer(found >= self.threshold, "flag"), "probability": Answer(found)}
 
     def judge(self, name: str, heads: Mapping[str, Head], size: tuple[int, int] | None) -> BinaryJudge:
-        return BinaryJudge(name)
+        return BinaryJudge(name, self.threshold)
 
     def default_loss(self, logits: bool) -> Any:
         import keras

@@ -11,11 +11,12 @@ import numpy as np
 
 from polyhead.errors import BadValue, ContractError, Problem, hints, shown, similar
 from polyhead.kinds import class_encoding
-from polyhead.kinds.answers import Answer, Views, class_values, sigmoid, softmax
+from polyhead.kinds.answers import Answer, Views, class_values
 from polyhead.kinds.head import Head, coarser
 from polyhead.kinds.judging_classes import CategoricalJudge, MultiLabelJudge
 from polyhead.kinds.keras_names import BINARY_LOSSES, ONE_HOT_LOSSES, SIGMOID, SOFTMAX, SPARSE_LOSSES
 from polyhead.kinds.learned_classes import known_classes, learn, ordered, spellings
+from polyhead.kinds.likelihood import likelihoods, require_tuning
 from polyhead.kinds.missing import (
     as_float32,
     collapse,
@@ -36,7 +37,10 @@ class Classes(Head):
     """A head with classes that are listed, known to the source, or learned from the column."""
 
     classes: int | Sequence[Any] | None = None
+    _: KW_ONLY
+    temperature: float = 1.0
 
+    tunable: ClassVar[tuple[str, ...]] = ("temperature",)
     takes_class_weight: ClassVar[bool] = True
     least: ClassVar[int] = 1
     """The least number of classes."""
@@ -44,11 +48,15 @@ class Classes(Head):
     def __post_init__(self) -> None:
         super().__post_init__()
         kind = type(self).__name__
+        require_tuning(kind, 0.5, self.temperature)
         object.__setattr__(self, "classes", class_encoding.checked_classes(kind, self.classes, self.least))
         known = None if self.classes is None else self.names
         object.__setattr__(
             self, "class_weight", class_encoding.weights_by_class(kind, self.class_weight, known)
         )
+
+    def likely(self, outputs: np.ndarray, logits: bool) -> np.ndarray:
+        return likelihoods(outputs, logits, self.probabilities, self.temperature)
 
     def told(self, column: Column) -> Self:
         if self.classes is not None:
@@ -75,6 +83,7 @@ class Categorical(Classes):
             once, they are fixed: give ``feed.heads`` to the feeds of other splits. The check against a model warns of
             learned names that differ only in spaces or case, as "cat" and "Cat "; those that you list may be anything.
         one_hot: labels of 1 for the class and 0 for all others, which can be mixed by `MixUp` and the like.
+        temperature: what logits are divided by before they become probabilities; `Evaluation.calibrate` finds one.
 
     >>> Categorical(["cat", "dog"]).encode(["dog", None, "cat"])
     (array([1, 0, 0], dtype=int32), array([ True, False,  True]))
@@ -163,7 +172,7 @@ class Categorical(Classes):
         return class_encoding.class_shares(self.names, self.count(labels, counts))
 
     def decode(self, outputs: np.ndarray, logits: bool, views: Views = None) -> dict[str, Answer]:
-        found = softmax(outputs) if logits else outputs
+        found = self.likely(outputs, logits)
         return {
             "": Answer(class_values(self.names)[found.argmax(-1)], "class"),
             "probability": Answer(found.max(-1)),
@@ -203,6 +212,8 @@ class MultiLabel(Classes):
             else the distinct labels, sorted.
         elementwise: one weight for each label rather than one a row; by default, where labels are missing in
             part.
+        threshold: the probability from which on `evaluate` takes a label as given; `Evaluation.tune` finds one.
+        temperature: as for `Categorical`.
 
     >>> MultiLabel(["red", "round"]).encode([["round"], [], ["red", "round"]])[0].tolist()
     [[0.0, 1.0], [0.0, 0.0], [1.0, 1.0]]
@@ -210,7 +221,9 @@ class MultiLabel(Classes):
 
     _: KW_ONLY
     elementwise: bool | None = None
+    threshold: float = 0.5
 
+    tunable: ClassVar[tuple[str, ...]] = ("threshold", "temperature")
     view: ClassVar[str] = "classes"
     dtype = "float32"
     probabilities = SIGMOID
@@ -218,6 +231,7 @@ class MultiLabel(Classes):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        require_tuning("MultiLabel", self.threshold, self.temperature)
         if self.class_weight is not None:
             if self.elementwise is False:
                 where = "MultiLabel(class_weight=, elementwise=False)"
@@ -342,8 +356,8 @@ class MultiLabel(Classes):
         return class_encoding.class_shares(self.names, self.count(labels, counts)[:, 1], len(labels))
 
     def decode(self, outputs: np.ndarray, logits: bool, views: Views = None) -> dict[str, Answer]:
-        found = sigmoid(outputs) if logits else outputs
-        values, kept = class_values(self.names), found >= 0.5
+        found = self.likely(outputs, logits)
+        values, kept = class_values(self.names), found >= self.threshold
         return {
             "": Answer([values[row].tolist() for row in kept], "class"),
             "probability": Answer([row[some] for row, some in zip(found, kept, strict=True)]),
@@ -351,7 +365,7 @@ class MultiLabel(Classes):
         }
 
     def judge(self, name: str, heads: Mapping[str, Head], size: tuple[int, int] | None) -> MultiLabelJudge:
-        return MultiLabelJudge(name, self.names)
+        return MultiLabelJudge(name, self.names, self.threshold)
 
     def default_loss(self, logits: bool) -> Any:
         import keras

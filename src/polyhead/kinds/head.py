@@ -17,6 +17,7 @@ from polyhead.kinds.in_image import InImage
 from polyhead.kinds.judging import Judge, LossJudge
 from polyhead.kinds.kind import Kind
 from polyhead.kinds.learned_classes import Spellings
+from polyhead.kinds.likelihood import likelihoods
 from polyhead.kinds.mixed_labels import Mixing, unmixable
 from polyhead.kinds.scales import Scaling
 
@@ -66,6 +67,8 @@ class Head(Kind, InImage):
     """The approximate default loss of an untrained output, if classes and labels do not tell."""
     hint_columns: ClassVar[tuple[str, ...]] = ()
     """Columns that help to judge it, where the source has them; nobody declares them."""
+    tunable: ClassVar[tuple[str, ...]] = ()
+    """The arguments that `Evaluation.tune` and `calibrate` find, and that do not change the labels."""
     view: ClassVar[str] = "numbers"
     """Its preview: ``"numbers"``, ``"binary"``, ``"class"``, ``"classes"`` or ``"vector"``, or by its layer."""
 
@@ -277,6 +280,15 @@ class Head(Kind, InImage):
             ``"probability"`` for more.
         """
         return {"": Answer(self.unscaled(outputs))}
+
+    def likely(self, outputs: np.ndarray, logits: bool) -> np.ndarray:
+        """Return the probabilities that outputs mean, floats of the same shape; other outputs as they are.
+
+        Args:
+            outputs: floats ``(B, *output_shape)``.
+            logits: they are logits rather than probabilities.
+        """
+        return likelihoods(outputs, logits, self.probabilities)
 
     def judge(self, name: str, heads: Mapping[str, Head], size: tuple[int, int] | None) -> Judge:
         """Return what makes metrics of this head's labels and outputs; by default, of its loss alone.

@@ -14,8 +14,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from polyhead.kinds.keras_names import SIGMOID
-
 if TYPE_CHECKING:
     from polyhead.kinds.head import Head
 
@@ -54,12 +52,7 @@ class Judged:
         """
         # images of probabilities are large, and all else is small
         dtype = np.float64 if np.prod(head.output_shape) <= 4096 else np.float32
-        found: Any = np.asarray(outputs, dtype).reshape(len(labels), *head.output_shape)
-        if logits and head.probabilities == SIGMOID:
-            found = np.exp(-np.logaddexp(0, -found))
-        elif logits and head.probabilities:
-            found = np.exp(found - found.max(-1, keepdims=True))
-            found /= found.sum(-1, keepdims=True)
+        found = head.likely(np.asarray(outputs, dtype).reshape(len(labels), *head.output_shape), logits)
         shape = (len(labels), *head.weight_shape)
         given = np.ones(shape) if weights is None else np.asarray(weights, np.float64)
         given = given.reshape(*given.shape, *[1] * (len(shape) - given.ndim))
@@ -157,6 +150,14 @@ class EachJudge(Judge):
 
     def details(self, items: Items) -> dict[str, Any]:
         return self.judge.details(items)
+
+    def best_threshold(self, items: Items, objective: str) -> float:
+        """As that of the judge of one label."""
+        return self.judge.best_threshold(items, objective)  # type: ignore[attr-defined]
+
+    def best_temperature(self, answers: Mapping[str, Judged]) -> float:
+        """As that of the judge of one label."""
+        return self.judge.best_temperature(self._flat(answers))  # type: ignore[attr-defined]
 
     def said(self, answers: Mapping[str, Judged]) -> tuple[np.ndarray, np.ndarray]:
         rows = len(answers[self.name].labels)

@@ -8,10 +8,17 @@ from typing import Any
 import numpy as np
 
 from polyhead.kinds.judging import Items, Judge, Judged, Metrics, grouped, mean_of, nan_mean, ratio, row_items
-from polyhead.kinds.judging_ranks import Ranking, calibration_error, curve_points, f1_of, reliability
-
-_LEAST = 1e-7
-"""Probabilities are kept so far from 0 and 1 in the logarithm, as Keras does."""
+from polyhead.kinds.judging_ranks import (
+    LEAST,
+    Ranking,
+    calibration_error,
+    curve_points,
+    f1_of,
+    log_loss,
+    reliability,
+)
+from polyhead.kinds.keras_names import SIGMOID, SOFTMAX
+from polyhead.kinds.likelihood import best_temperature, best_threshold
 
 
 class BinaryJudge(Judge):
@@ -19,7 +26,7 @@ class BinaryJudge(Judge):
 
     Args:
         name: of the head.
-        threshold: the probability above which it means yes.
+        threshold: the probability from which on it means yes.
     """
 
     less_is_better = ("calibration_error", "log_loss")
@@ -37,7 +44,7 @@ class BinaryJudge(Judge):
 
     def metrics(self, items: Items, weights: np.ndarray) -> Metrics:
         label, score = items["label"], items["score"]
-        said = score > self.threshold
+        said = score >= self.threshold
         ranking = Ranking(score, label, weights)
         sums = [weights @ part.astype(np.float64) for part in (label & said, said, label)]
         return {
@@ -50,14 +57,24 @@ class BinaryJudge(Judge):
             "calibration_error": calibration_error(score, label, weights),
         }
 
+    def best_threshold(self, items: Items, objective: str) -> float:
+        """The threshold that is best for an objective."""
+        return best_threshold(items["score"], items["label"], items["weight"], objective)
+
+    def best_temperature(self, answers: Mapping[str, Judged]) -> float:
+        """What divides the logits that have the least log loss, by the temperature that they have."""
+        found = answers[self.name]
+        weights = np.broadcast_to(found.weights.reshape(-1, 1), found.labels.shape)
+        return best_temperature(found.outputs, found.labels, weights, SIGMOID)
+
     def said(self, answers: Mapping[str, Judged]) -> tuple[np.ndarray, np.ndarray]:
         outputs, counts = super().said(answers)
-        return (outputs > self.threshold).astype(np.float32), counts
+        return (outputs >= self.threshold).astype(np.float32), counts
 
     def details(self, items: Items) -> dict[str, Any]:
         label, score, weights = items["label"], items["score"], items["weight"]
         ranking = Ranking(score, label, weights[None])
-        cells = 2 * label + (score > self.threshold)
+        cells = 2 * label + (score >= self.threshold)
         return {
             "classes": (0, 1),
             "confusion": grouped(weights[None], cells, 4).reshape(2, 2),
@@ -84,14 +101,14 @@ class CategoricalJudge(Judge):
         found = answers[self.name]
         labels, scores = found.labels, found.outputs
         labels = (labels.argmax(-1) if labels.ndim > 1 else labels).astype(np.int64)
-        of_label = scores[np.arange(len(labels)), labels]
+        of_label, total = scores[np.arange(len(labels)), labels], np.maximum(scores.sum(-1), LEAST)
         weights = found.weights.reshape(len(labels), -1).mean(1)
         return row_items(
             weights,
-            -np.log(np.clip(of_label / scores.sum(-1), _LEAST, 1)),
+            -np.log(np.clip(of_label / total, LEAST, 1)),
             label=labels,
             said=scores.argmax(-1),
-            confidence=scores.max(-1) / scores.sum(-1),
+            confidence=scores.max(-1) / total,
             above=(scores > of_label[:, None]).sum(-1),
         )
 
@@ -112,6 +129,12 @@ class CategoricalJudge(Judge):
         found["log_loss"] = mean_of(items["loss"], weights)
         found["calibration_error"] = calibration_error(items["confidence"], right, weights)
         return found | {f"f1[{name}]": of_class[:, i] for i, name in enumerate(self.classes)}
+
+    def best_temperature(self, answers: Mapping[str, Judged]) -> float:
+        """What divides the logits that have the least log loss, by the temperature that they have."""
+        found = answers[self.name]
+        labels = found.labels.argmax(-1) if found.labels.ndim > 1 else found.labels
+        return best_temperature(found.outputs, labels, found.weights.reshape(len(labels)), SOFTMAX)
 
     def said(self, answers: Mapping[str, Judged]) -> tuple[np.ndarray, np.ndarray]:
         outputs, counts = super().said(answers)
@@ -137,7 +160,7 @@ class MultiLabelJudge(Judge):
     Args:
         name: of the head.
         classes: their names, in the order of their ids.
-        threshold: the probability above which a label is given.
+        threshold: the probability from which on a label is given.
     """
 
     def __init__(self, name: str, classes: Sequence[Any], threshold: float = 0.5) -> None:
@@ -157,7 +180,7 @@ class MultiLabelJudge(Judge):
         precision = []
         for i in range(len(self.classes)):
             label, score = items["label"][:, i], items["score"][:, i]
-            said, some = score > self.threshold, weights * items["weights"][:, i]
+            said, some = score >= self.threshold, weights * items["weights"][:, i]
             precision.append(Ranking(score, label, some).average_precision())
             for k, part in enumerate((said == label, np.ones_like(label), said & label, said, label)):
                 sums[k, i] = some @ part.astype(np.float64)
@@ -171,15 +194,23 @@ class MultiLabelJudge(Judge):
         found |= {f"ap[{name}]": precision[i] for i, name in enumerate(self.classes)}
         return found | {f"f1[{name}]": f1[i] for i, name in enumerate(self.classes)}
 
+    def best_threshold(self, items: Items, objective: str) -> float:
+        """The threshold that is best for an objective."""
+        return best_threshold(
+            items["score"].ravel(), items["label"].ravel(), items["weights"].ravel(), objective
+        )
+
+    def best_temperature(self, answers: Mapping[str, Judged]) -> float:
+        """What divides the logits that have the least log loss, by the temperature that they have."""
+        found = answers[self.name]
+        weights = found.weights.reshape(len(found.labels), -1)
+        return best_temperature(
+            found.outputs, found.labels, np.broadcast_to(weights, found.labels.shape), SIGMOID
+        )
+
     def said(self, answers: Mapping[str, Judged]) -> tuple[np.ndarray, np.ndarray]:
         outputs, counts = super().said(answers)
-        return (outputs > self.threshold).astype(np.float32), counts
+        return (outputs >= self.threshold).astype(np.float32), counts
 
     def details(self, items: Items) -> dict[str, Any]:
         return {"classes": self.classes}
-
-
-def log_loss(labels: np.ndarray, scores: np.ndarray) -> np.ndarray:
-    """The binary cross entropy of each label."""
-    scores = np.clip(scores, _LEAST, 1 - _LEAST)
-    return -(labels * np.log(scores) + (1 - labels) * np.log(1 - scores))

@@ -17,7 +17,7 @@ class MaskJudge(Judge):
         name: of the head.
         classes: their names, in the order of their ids.
         binary: each channel is 0 or 1, rather than a class id a pixel.
-        threshold: the probability above which a pixel of a binary mask is 1.
+        threshold: the probability from which on a pixel of a binary mask is 1.
     """
 
     def __init__(self, name: str, classes: Sequence[Any], binary: bool, threshold: float = 0.5) -> None:
@@ -27,7 +27,7 @@ class MaskJudge(Judge):
         found = answers[self.name]
         weights = found.weights
         if self.binary:
-            true, said = found.labels > 0.5, found.outputs > self.threshold
+            true, said = found.labels > 0.5, found.outputs >= self.threshold
             weights = np.broadcast_to(by_axes(weights, true), true.shape)
             right = true == said
             true_sums, said_sums, both = (
@@ -74,7 +74,7 @@ class MaskJudge(Judge):
 
     def said(self, answers: Mapping[str, Judged]) -> tuple[np.ndarray, np.ndarray]:
         outputs, counts = super().said(answers)
-        return (outputs > self.threshold).astype(np.float32) if self.binary else outputs.argmax(-1), counts
+        return (outputs >= self.threshold).astype(np.float32) if self.binary else outputs.argmax(-1), counts
 
     def details(self, items: Items) -> dict[str, Any]:
         return {"classes": self.classes}

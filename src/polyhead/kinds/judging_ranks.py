@@ -9,6 +9,9 @@ from polyhead.kinds.judging import grouped, ratio
 BINS = 15
 """Bins of equal width between 0 and 1, by which calibration is measured."""
 
+LEAST = 1e-7
+"""Probabilities are kept so far from 0 and 1 in the logarithm, as Keras does."""
+
 
 class Ranking:
     """Items ranked by their scores, with the sums of positives and negatives at each threshold.
@@ -95,3 +98,9 @@ def curve_points(ranking: Ranking, most: int = 200) -> dict[str, np.ndarray]:
         "false_positive_rate": ratio(false, ranking.negatives[0]),
         "precision": ratio(true, true + false),
     }
+
+
+def log_loss(labels: np.ndarray, scores: np.ndarray) -> np.ndarray:
+    """The binary cross entropy of each label."""
+    scores = np.clip(scores, LEAST, 1 - LEAST)
+    return -(labels * np.log(scores) + (1 - labels) * np.log(1 - scores))

@@ -340,6 +340,9 @@ class Each(Head):
     def unmoved(self, outputs: np.ndarray, move: Move) -> np.ndarray:
         return self.head.unmoved(outputs.reshape(-1, *self.head.output_shape), move).reshape(outputs.shape)
 
+    def likely(self, outputs: np.ndarray, logits: bool) -> np.ndarray:
+        return self.head.likely(outputs, logits)
+
     def decode(self, outputs: np.ndarray, logits: bool, views: Views = None) -> dict[str, Answer]:
         flat = outputs.reshape(-1, *self.head.output_shape)
         each = None if views is None else [view for view in views for _ in range(self.places)]

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from polyhead.checks.compiled_declaration import declaration_of
-from polyhead.errors import ContractError, Problem, is_number, require_size, shown
+from polyhead.errors import ContractError, Problem, hints, is_number, require_size, shown
 from polyhead.feed import Feed
 from polyhead.keras_bridge.identifiers import require_model
 from polyhead.kinds.declaration import Declaration
 from polyhead.results.bootstrap import Intervals
 from polyhead.results.evaluation import Evaluation
 from polyhead.results.judge_rows import RowJudges
+from polyhead.results.tuning import carried_heads, tuned_as
 
 
 def evaluate(
@@ -58,8 +60,18 @@ def evaluate(
     """
     require_model(model, "evaluate(model)")
     how = _intervals(intervals, resamples, seed)
-    found = RowJudges(model, labeled_feed(model, data, declaration, batch_size))
-    return Evaluation(found.judges, *found.look(), how, found)
+    feed, known = labeled_feed(model, data, declaration, batch_size)
+    found = RowJudges(model, feed)
+    return Evaluation(found.judges, *found.look(), how, found, known)
+
+
+def _carried(model: Any) -> Declaration:
+    """The declaration that a model carries."""
+    try:
+        return declaration_of(model)
+    except ContractError as error:
+        fix = "Or give evaluate() a ph.Feed, or declaration=."
+        raise ContractError(*(replace(one, fix=hints(one.fix, fix)) for one in error.problems)) from None
 
 
 def _intervals(level: Any, resamples: Any, seed: Any) -> Intervals:
@@ -71,8 +83,11 @@ def _intervals(level: Any, resamples: Any, seed: Any) -> Intervals:
     return Intervals(None if level is None else float(level), int(resamples), int(seed))
 
 
-def labeled_feed(model: Any, data: Any, declaration: Any, batch_size: Any) -> Feed:
-    """The feed of all rows, in their order, as they are, without class weights."""
+def labeled_feed(model: Any, data: Any, declaration: Any, batch_size: Any) -> tuple[Feed, Declaration]:
+    """The feed of all rows, in their order, as they are, without class weights; and their declaration.
+
+    A threshold or temperature that the model carries counts, rather than that of the feed.
+    """
     if batch_size is not None:
         require_size("evaluate(batch_size=)", batch_size)
     if declaration is not None and not isinstance(declaration, Declaration):
@@ -82,10 +97,12 @@ def labeled_feed(model: Any, data: Any, declaration: Any, batch_size: Any) -> Fe
         declaration = declaration or data.declaration
         own = {"batch_size": data.batch_size, "workers": data.workers}
         data = data.source
-    declaration = declaration or declaration_of(model)
+    declaration = declaration or _carried(model)
     if batch_size is not None:
         own["batch_size"] = int(batch_size)
-    heads = {name: head.fixed(class_weight=None) for name, head in declaration.heads.items()}
-    feed = Declaration(declaration.inputs, heads).feed(data, shard=(0, 1), **own)
+    carried = carried_heads(model)
+    heads = {name: tuned_as(head, carried.get(name)) for name, head in declaration.heads.items()}
+    plain = {name: head.fixed(class_weight=None) for name, head in heads.items()}
+    feed = Declaration(declaration.inputs, plain).feed(data, shard=(0, 1), **own)
     feed._require_labels("evaluate()")
-    return feed
+    return feed, Declaration(declaration.inputs, heads)

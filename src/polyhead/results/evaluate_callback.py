@@ -58,7 +58,8 @@ class Evaluate(keras.callbacks.Callback):
     def on_train_begin(self, logs: Any = None) -> None:
         """Check that the rows fit the model."""
         self.evaluation = None
-        self._judges = RowJudges(self.model, labeled_feed(self.model, self.data, None, self.batch_size))
+        feed, _ = labeled_feed(self.model, self.data, None, self.batch_size)
+        self._judges = RowJudges(self.model, feed)
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Evaluate, and log."""

@@ -16,6 +16,7 @@ from polyhead.kinds.judging import Items, Judge
 from polyhead.results.bootstrap import Intervals, RowSamples, Values, interval
 from polyhead.results.comparison import Comparison, compared
 from polyhead.results.text_table import short_number, text_table
+from polyhead.results.tuning import calibrate, tune
 
 _MOST_SHOWN = 24
 """Of a head with more metrics, a printed table leaves out those of single classes and columns."""
@@ -113,6 +114,7 @@ class Evaluation(dict[str, HeadEvaluation]):
 
     Attributes:
         ids: of the rows, in the order of the data.
+        declaration: by which they were read, with what `tune` and `calibrate` found.
 
     >>> import keras, numpy as np, polyhead as ph
     >>> data = {"x": np.linspace(-1, 1, 50), "y": np.linspace(-1, 1, 50)}
@@ -135,7 +137,9 @@ class Evaluation(dict[str, HeadEvaluation]):
         ids: np.ndarray,
         how: Intervals,
         rows: Any = None,
+        declaration: Any = None,
     ) -> None:
+        self.declaration = declaration
         self.ids, self._how, self._rows = ids, how, rows
         measures = {
             n: partial(measured, judge, items[n]) for n, judge in judges.items() if len(items[n]["row"])
@@ -163,6 +167,41 @@ class Evaluation(dict[str, HeadEvaluation]):
         """
         require_size("worst(n)", n)
         return [int(self.ids[place]) for place in self[head].worst(int(n))]
+
+    def tune(self, head: str, objective: str = "f1") -> float:
+        """Find the threshold of a head of yes and no, or of several labels, that is best on these rows.
+
+        It becomes part of `declaration`, and of the declaration that the model carries. Use rows that the model was
+        not trained on, and others than those of the final evaluation. This evaluation stays as it is.
+
+        Args:
+            head: its name.
+            objective: ``"f1"``, ``"accuracy"``, or ``"youden"``: recall less the share of false positives.
+
+        Returns:
+            The threshold.
+
+        Raises:
+            ContractError: for another objective, or a head without threshold.
+        """
+        return tune(self, self._rows, head, objective)
+
+    def calibrate(self, head: str) -> float:
+        """Find the temperature of a head of classes, with which its probabilities have the least log loss.
+
+        Logits are divided by it, so that the answers stay and become less sure, or surer. It becomes part of the
+        declarations as by `tune`; the model predicts the rows again. Calibrate before you tune.
+
+        Args:
+            head: its name.
+
+        Returns:
+            The temperature.
+
+        Raises:
+            ContractError: for a head without probabilities.
+        """
+        return calibrate(self, self._rows, head)
 
     def save(self, path: str | os.PathLike[str], worst: int = 4) -> Path:
         """Write a page that works without a network: metrics, charts, and the rows with the largest loss.

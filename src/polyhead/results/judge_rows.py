@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from polyhead.checks.logits import gives_logits
-from polyhead.errors import ContractError, DataError, Problem, place
+from polyhead.errors import ContractError, DataError, Problem, place, shown
 from polyhead.feed import Feed
 from polyhead.keras_bridge.structure import Structure, fill, leaves, output
 from polyhead.kinds import Head, Image
@@ -29,6 +29,7 @@ class RowJudges:
 
     Attributes:
         judges: of each head.
+        model: None after pickling.
         inputs: of the feed.
         heads: those of the model.
 
@@ -45,11 +46,16 @@ class RowJudges:
         if more:  # labels that the model does not predict
             feed = feed.on(feed.source, heads={**heads, **more}, shard=(0, 1))
         size = _image_sizes(feed)
-        self._feed, self.inputs, self.heads = feed, feed.inputs, heads
-        self._outputs = _BatchOutputs(model, heads, structure)
+        self._feed: Any = feed
+        self.model, self.inputs, self.heads = model, feed.inputs, heads
+        self._outputs: Any = _BatchOutputs(model, heads, structure)
         self.judges: dict[str, Judge] = {
             n: head.judge(n, feed.heads, size(head)) for n, head in heads.items()
         }
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without model and data, which may not pickle."""
+        return {**self.__dict__, "_feed": None, "_outputs": None, "model": None}
 
     def look(self) -> tuple[dict[str, Items], np.ndarray]:
         """Return what the judges keep of all rows, and the ids of the rows."""
@@ -65,14 +71,23 @@ class RowJudges:
             start += len(batch.ids)
         return {name: together_of(found) for name, found in parts.items()}, np.concatenate(ids)
 
+    def answers(self, name: str) -> dict[str, Judged]:
+        """The labels and outputs of one head for all rows; the model predicts them again."""
+        if self._feed is None:
+            fix = "Evaluate the model in this process."
+            raise ContractError(Problem("calibrate()", "an evaluation with its model", "one without", fix))
+        found = [self._outputs.of(batch, self._feed.heads)[name] for batch in self._feed.batches()]
+        arrays = zip(*((one.labels.copy(), one.outputs, one.weights) for one in found), strict=True)
+        return {name: Judged(*map(np.concatenate, arrays))}
+
     def samples(self, rows: Sequence[int]) -> list[tuple[Sample, Sample]]:
         """Some rows as they are labeled, and as the model predicts them, for their pictures.
 
         Args:
-            rows: their places in the data; none are found where rows cannot be selected.
+            rows: their places in the data; none are found where rows cannot be selected, or after pickling.
         """
         feed = self._feed
-        if feed.source.sequential or not len(rows):
+        if feed is None or feed.source.sequential or not len(rows):
             return []
         some = feed.on(feed.source.select(list(rows)), shard=(0, 1), workers=0)
         found = []
@@ -127,6 +142,7 @@ class _BatchOutputs:
                 outputs, logits = np.zeros((rows, *head.output_shape), np.float32), False
             else:
                 outputs = self._output(found, name)[:rows]
+                _require_finite_outputs(name, outputs, batch.ids)
                 if name not in self._logits:
                     self._logits[name] = gives_logits(self._model, name, head, self._paths.get(name), outputs)
                 logits = self._logits[name]
@@ -140,6 +156,18 @@ class _BatchOutputs:
                 Problem(f"evaluate(), {place(head=name)}", "an output of this name", "none", fix)
             )
         return np.asarray(output(found, self._paths[name]))
+
+
+def _require_finite_outputs(name: str, outputs: np.ndarray, ids: np.ndarray) -> None:
+    bad = ~np.isfinite(outputs.reshape(len(outputs), -1))
+    if bad.any():
+        at = int(bad.any(1).argmax())
+        row = int(ids[at])
+        fix = "Look for a loss that became NaN in training, and for inputs without a finite number."
+        value = shown(outputs[at].ravel()[bad[at]][0])
+        raise DataError(
+            Problem(f"evaluate(), {place(head=name, row=row)}", "finite outputs", value, fix, rows=(row,))
+        )
 
 
 def predicted_label(value: np.ndarray, counts: np.ndarray) -> Label:

@@ -13,7 +13,8 @@ from polyhead.errors import ContractError
 from polyhead.feed import Feed
 from polyhead.keras_bridge.structure import Path, fill, leaves, output
 from polyhead.kinds import Head
-from polyhead.results.tta import ImageMove, as_probabilities, merge_views, moves_of
+from polyhead.kinds.likelihood import likelihoods
+from polyhead.results.tta import ImageMove, merge_views, moves_of
 
 CHUNK_BYTES = 1 << 26
 """The most that outputs of one call of ``model.predict`` take."""
@@ -83,7 +84,8 @@ class Outputs:
             return outputs
         owner = self.heads.get(head.each or name, head)
         move = moves.get(owner.of or "") or next(iter(moves.values()))
-        found = as_probabilities(head, outputs, self._raw_logits(name, outputs))
+        # a temperature comes last, when they are decoded
+        found = likelihoods(outputs, self._raw_logits(name, outputs), head.probabilities)
         return found if move.is_still else head.unmoved(found, move)
 
     def _rows_at_once(self) -> int:

@@ -15,7 +15,7 @@ from polyhead.augment.warp import warp
 from polyhead.errors import ContractError, Problem, require_size
 from polyhead.images import geometry
 from polyhead.kinds import Head, Image, Input
-from polyhead.kinds.answers import Views, sigmoid, softmax
+from polyhead.kinds.answers import Views
 from polyhead.kinds.in_image import COORDINATES, PIXELS
 from polyhead.results.boxes_kept import box_overlap
 
@@ -97,13 +97,6 @@ def moves_of(count: Any, inputs: Mapping[str, Input]) -> list[dict[str, ImageMov
         {n: ImageMove((kind.shape[0], kind.shape[1]), mirrors, scale) for n, kind in images.items()}
         for scale, mirrors in itertools.islice(both, int(count))
     ]
-
-
-def as_probabilities(head: Head, outputs: np.ndarray, logits: bool) -> np.ndarray:
-    """Outputs whose mean makes sense: probabilities in place of logits."""
-    if not logits:
-        return outputs
-    return softmax(outputs) if "softmax" in head.probabilities else sigmoid(outputs)
 
 
 def merge_views(
