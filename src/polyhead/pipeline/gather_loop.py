@@ -51,14 +51,18 @@ def _fused(typing: Any, a: Any, b: Any, c: Any) -> Any:
 
 
 @njit(nogil=True)
-def _fetch_ahead(column: Any, width: Any, ids: Any, i: Any) -> None:
-    last = len(ids) - 1
+def _fetch_narrow(start: Any, width: Any, ids: Any, i: Any) -> None:
+    coming = start + ids[min(i + AHEAD, len(ids) - 1)] * width
+    _fetch(coming)
+    _fetch(coming + width - 1)
+
+
+@njit(nogil=True)
+def _fetch_ahead(start: Any, width: Any, ids: Any, i: Any) -> None:
     if width <= NARROW:
-        coming = column.ctypes.data + ids[min(i + AHEAD, last)] * width
-        _fetch(coming)
-        _fetch(coming + width - 1)
+        _fetch_narrow(start, width, ids, i)
         return
-    coming = column.ctypes.data + ids[min(i + 1, last)] * width
+    coming = start + ids[min(i + 1, len(ids) - 1)] * width
     for page in range(coming, coming + width, PAGE):
         for line in range(page, min(page + BEGINNING, coming + width), LINE):
             _fetch(line)
@@ -73,16 +77,22 @@ def copy_rows(column: Any, ids: Any, places: Any, out: Any) -> None:
         places: int64 ``(B,)``: where each goes; empty where they stay in order.
         out: ``(B, n)``, of the same type.
     """
-    width = column.shape[1] * column.itemsize
+    width, start = column.shape[1] * column.itemsize, column.ctypes.data
     if column.shape[1] == 1 and len(places) == 0:  # one number a row, as most labels are
         for i in range(len(ids)):
-            out[i, 0] = column[ids[i], 0]
-        return
-    for i in range(len(ids)):
-        _fetch_ahead(column, width, ids, i)
-        a, b = column[ids[i]], out[places[i] if len(places) else i]
-        for k in range(len(b)):
-            b[k] = a[k]
+            out[i, 0] = column[np.uint64(ids[i]), 0]
+    elif width <= NARROW and len(places) == 0:  # without an array for each row
+        for i in range(len(ids)):
+            _fetch_narrow(start, width, ids, i)
+            row = np.uint64(ids[i])  # a signed one might count from the end
+            for k in range(out.shape[1]):
+                out[i, k] = column[row, k]
+    else:
+        for i in range(len(ids)):
+            _fetch_ahead(start, width, ids, i)
+            a, b = column[np.uint64(ids[i])], out[places[i] if len(places) else i]
+            for k in range(len(b)):
+                b[k] = a[k]
 
 
 @njit(nogil=True)
@@ -131,10 +141,10 @@ def convert_rows(
         numbers: of the type of the result: what ``keys`` become, for `PICK` behind them what all others become; or
             the table, which has 256 places for `LOOKUP_BYTE`.
     """
-    width = column.shape[1] * column.itemsize
+    width, start = column.shape[1] * column.itemsize, column.ctypes.data
     for i in range(len(ids)):
-        _fetch_ahead(column, width, ids, i)
-        a, b = column[ids[i]], out[places[i] if len(places) else i]
+        _fetch_ahead(start, width, ids, i)
+        a, b = column[np.uint64(ids[i])], out[places[i] if len(places) else i]
         if way == SCALE:
             _divide(a, b)
         elif way == LOOKUP_BYTE:
@@ -159,11 +169,12 @@ def all_valid(column: Any, ids: Any, edges: Any, marks: Any) -> bool:
         edges: of the type of the column: the least and the greatest valid number.
         marks: of the type of the column: valid numbers that are not between them.
     """
-    width, least, most = column.shape[1] * column.itemsize, edges[0], edges[1]
+    width, start = column.shape[1] * column.itemsize, column.ctypes.data
+    least, most = edges[0], edges[1]
     odd = np.empty(CHUNK, np.bool_)
     for i in range(len(ids)):
-        _fetch_ahead(column, width, ids, i)
-        row = column[ids[i]]
+        _fetch_ahead(start, width, ids, i)
+        row = column[np.uint64(ids[i])]
         for k in range(0, len(row), CHUNK):
             a, found = row[k : k + CHUNK], False
             if len(marks) == 0:
