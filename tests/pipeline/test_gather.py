@@ -412,3 +412,11 @@ def test_a_wrong_value_in_a_memory_map_names_its_row(how, tmp_path):
     wrong = r"head `mask`, row 33: expected one of the values \[0, 255\] in each pixel, got 7"
     with pytest.raises(ph.DataError, match=wrong):
         list(feed)
+
+
+def test_ids_of_another_layout_are_gathered_alike(how):
+    column = np.arange(20, dtype=np.float32).reshape(10, 2)
+    gather = Gather({"x": MemoryColumn(column, FLOATS, (2,))}, Pool())
+    ids = np.arange(10)[::-3]
+    ids.flags.writeable = False
+    assert np.array_equal(gather(ids)["x"], column[ids])

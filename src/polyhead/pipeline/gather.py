@@ -210,7 +210,9 @@ class _SomeRows:
     """Some rows of any columns; by NumPy where the loops are not worth it, or not ready."""
 
     def __init__(self, ids: np.ndarray, worth: bool, first: bool) -> None:
-        self._ids, self._worth, self._first = ids, worth, first
+        # of the type that the loops were compiled for
+        self._ids = ids if ids.flags.carray else ids.copy()
+        self._worth, self._first = worth, first
         self._taken: dict[tuple[Any, ...], np.ndarray] = {}
         self._valid: dict[tuple[Any, ...], bool] = {}
 
@@ -275,7 +277,8 @@ class _SomeRows:
         return self._ids[places], places
 
 
-_MEMORY = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else 1 << 33
+_KNOWN = "SC_PHYS_PAGES" in getattr(os, "sysconf_names", {})
+_MEMORY = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if _KNOWN else 1 << 33
 """Bytes of memory: a larger file does not stay in it."""
 
 _WORDS = tuple(np.dtype(one) for one in ("u8", "u4", "u2", "u1"))

@@ -16,7 +16,7 @@ same; by a table, from some number on or of all bytes."""
 FEW = 6
 """Numbers that are compared with quicker than a table is read."""
 
-LARGEST_TABLE = 1 << 16
+LARGEST_TABLE = 1 << 22
 
 
 class Step(NamedTuple):
