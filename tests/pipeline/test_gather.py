@@ -17,10 +17,11 @@ from polyhead.pipeline.gather import Gather, MemoryColumn, gathers
 COPIED, BYTES, FLOATS = Conversion("uint8"), Conversion("float32", scale=True), Conversion("float32")
 
 
-@pytest.fixture(params=["numpy", "compiled"])
+@pytest.fixture(params=["numpy", "compiled", "past the cache"])
 def how(request, monkeypatch):
-    monkeypatch.setattr(gathering, "WORTH", 1 if request.param == "compiled" else 1 << 60)
-    if request.param == "compiled":  # no block is made before its loops are there
+    monkeypatch.setattr(gathering, "WORTH", 1 if request.param != "numpy" else 1 << 60)
+    monkeypatch.setattr(gathering, "STREAMED", 1 if request.param == "past the cache" else 1 << 60)
+    if request.param != "numpy":  # no block is made before its loops are there
         monkeypatch.setattr(Loop, "ready", property(Loop.wait))
     return request.param
 
@@ -189,7 +190,7 @@ def test_a_column_in_memory_is_looked_at_once(how, monkeypatch):
     assert "y" in gather(np.array([7]), check=True)
     wait_until_compiled()
     assert "y" in gather(np.array([8]), check=True)
-    assert len(asked) == (1 if how == "compiled" else 2)
+    assert len(asked) == (2 if how == "numpy" else 1)
     masks[4999, 299] = 2
     other = Gather({"y": MemoryColumn(masks, ids, (300,))}, Pool())
     for row, there in ((7, True), (7, True), (4999, False), (7, True)):

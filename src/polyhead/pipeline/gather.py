@@ -14,10 +14,13 @@ from polyhead.jit import Loop, do_later
 from polyhead.kinds.conversion import Conversion
 from polyhead.order.permutation import NETWORK
 from polyhead.pipeline.buffer_pool import Pool, address
-from polyhead.pipeline.number_steps import Step, by_numpy, step_of, valid_numbers
+from polyhead.pipeline.number_steps import SCALE, SCALE_PAST, Step, by_numpy, step_of, valid_numbers
 
 WORTH = 1 << 22
 """Bytes in all columns together from which on the compiled loops are used."""
+
+STREAMED = 1 << 23
+"""Bytes of scaled images in a block from which on they are written past the cache, which could not hold them."""
 
 PROVEN = 4096
 """Rows that are looked at in one call, beside the steps."""
@@ -252,6 +255,11 @@ class _SomeRows:
             return
         step, out = whole.step, out.reshape(len(out), whole.numbers.shape[1])
         if loop is not None:
+            # whole lines alone
+            past = (
+                step.way == SCALE and out.nbytes >= STREAMED and out.shape[1] % 16 == address(out) % 64 == 0
+            )
+            step = step._replace(way=SCALE_PAST) if past else step
             loop(whole.numbers, ids, places, out, *step)
         else:
             by_numpy(self._rows(whole), step, out)

@@ -9,7 +9,7 @@ from llvmlite import ir
 from numba import extending, njit, types
 from numba.core import cgutils
 
-from polyhead.pipeline.number_steps import LOOKUP, LOOKUP_BYTE, PICK, SCALE
+from polyhead.pipeline.number_steps import LOOKUP, LOOKUP_BYTE, PICK, SCALE, SCALE_PAST
 
 intrinsic: Any = extending.intrinsic
 
@@ -21,6 +21,8 @@ PAGE, BEGINNING = 4096, 256
 """Of a wide row the beginning of each page is fetched ahead: the processor goes on by itself, up to the next page."""
 
 LINE = 64
+LANES = 16
+"""Numbers that are written at once past the cache: one line of 64 bytes."""
 
 CHUNK = 1024
 """Numbers that are looked at before the loop may stop."""
@@ -48,6 +50,45 @@ def _fused(typing: Any, a: Any, b: Any, c: Any) -> Any:
         return builder.fma(*arguments)
 
     return types.float32(types.float32, types.float32, types.float32), generate
+
+
+@intrinsic
+def _scale_past(typing: Any, source: Any, target: Any) -> Any:
+    """`LANES` bytes from one address, divided by 255, to another that divides by 64, past the cache."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        number = ir.FloatType()
+        bytes_, wide = ir.VectorType(ir.IntType(8), LANES), ir.VectorType(number, LANES)
+
+        def every(n: float) -> Any:
+            return ir.Constant(wide, [ir.Constant(number, float(np.float32(n)))] * LANES)
+
+        value = builder.load(builder.inttoptr(arguments[0], bytes_.as_pointer()))
+        value.align = 1
+        value = builder.sitofp(builder.zext(value, ir.VectorType(ir.IntType(32), LANES)), wide)
+        form = ir.FunctionType(wide, [wide] * 3)
+        fma = cgutils.get_or_insert_function(builder.module, form, f"llvm.fma.v{LANES}f32")
+        near = builder.fmul(value, every(1 / 255))
+        rest = builder.call(fma, [near, every(-255), value])
+        value = builder.call(fma, [rest, every(1 / 255), near])
+        stored = builder.store(value, builder.inttoptr(arguments[1], wide.as_pointer()))
+        stored.align = LINE
+        hint = builder.module.add_metadata([ir.Constant(ir.IntType(32), 1)])
+        stored.set_metadata("nontemporal", hint)
+        return context.get_dummy_value()
+
+    return types.void(types.int64, types.int64), generate
+
+
+@intrinsic
+def _fence(typing: Any) -> Any:
+    """What was written past the cache is there before what follows."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        builder.fence("seq_cst")
+        return context.get_dummy_value()
+
+    return types.void(), generate
 
 
 @njit(nogil=True)
@@ -145,7 +186,11 @@ def convert_rows(
     for i in range(len(ids)):
         _fetch_ahead(start, width, ids, i)
         a, b = column[np.uint64(ids[i])], out[places[i] if len(places) else i]
-        if way == SCALE:
+        if way == SCALE_PAST:
+            row, to = a.ctypes.data, b.ctypes.data
+            for k in range(0, len(b), LANES):
+                _scale_past(row + k, to + 4 * k)
+        elif way == SCALE:
             _divide(a, b)
         elif way == LOOKUP_BYTE:
             _look_up_bytes(a, b, numbers)
@@ -158,6 +203,8 @@ def convert_rows(
                 for k in range(len(b)):
                     b[k] = a[k]
             _replace(a, b, keys, numbers)
+    if way == SCALE_PAST:
+        _fence()
 
 
 def all_valid(column: Any, ids: Any, edges: Any, marks: Any) -> bool:
