@@ -5,7 +5,8 @@ import threading
 
 import pytest
 
-from polyhead.profiling import STAGES, Meter, Setup, Speed
+from polyhead.profiling import STAGES, Meter, Speed
+from polyhead.remedies import Setup
 
 SETUP = Setup(workers=2, row_bytes=1000, batch_size=10, cores=4)
 
@@ -79,6 +80,34 @@ def test_the_model_is_the_limit_up_to_a_fifth():
     assert [speed("decode", waited).bottleneck for waited in (0.0, 0.2, 0.21)] == ["model", "model", "decode"]
 
 
+@pytest.mark.parametrize(
+    ("stage", "options", "remedy"),
+    [
+        ("labels", {"workers": 2}, "Make batches between the steps: Feed(workers=0)."),
+        ("labels", {"workers": 0}, "Give a larger batch_size."),
+        (
+            "decode",
+            {"workers": 2},
+            "Pack the rows as the model gets them, ph.pack(feed, path): a store needs little CPU time.",
+        ),
+        (
+            "inputs",
+            {"floats": ("image",), "rescales": True},
+            'Hand over bytes, a quarter of the size: ph.Image(..., dtype="uint8"), as the model rescales by itself.',
+        ),
+    ],
+)
+def test_a_feed_that_slows_a_step_without_being_waited_for(stage, options, remedy):
+    made = dataclasses.replace(speed(stage, 0.05, **options), alone=0.08)
+    assert made.slower == pytest.approx(0.25)
+    assert made.bottleneck == "model"
+    assert made.verdict == (
+        "A step takes 25% longer with the feed than on one batch, though it hardly waits: on a CPU, a feed takes "
+        f"cores from the step. {remedy}"
+    )
+    assert dataclasses.replace(made, alone=0.095).verdict.startswith("The model is the limit")
+
+
 def test_without_a_model_the_verdict_is_conditional():
     assert speed("decode", None, workers=0).verdict == (
         "Decoding takes most of the feed's time, 95%. If the model waits for data: give it more threads: "
@@ -131,6 +160,7 @@ def test_as_a_dict():
         "step": 0.1,
         "waiting": 0.5,
         "alone": None,
+        "slower": None,
         "bottleneck": "read",
         "remedy": made.remedy,
         "also": "",

@@ -14,6 +14,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from polyhead.remedies import Setup, remedy_beside, remedy_for
+
 clock: Callable[[], float] = time.perf_counter
 """The clock of all measurements, in seconds."""
 
@@ -32,10 +34,11 @@ STAGES = {
 WAITING = 0.2
 """The share of the time that training may wait for data before the feed is its bottleneck."""
 
+SLOWER = 0.1
+"""The share by which a step may take longer beside a feed than on one batch before that is said."""
+
 SECONDS = 2.0
 """Seconds to measure at least, if no number of steps is given."""
-
-MOST_READERS = 16
 
 
 class Laps:
@@ -194,29 +197,6 @@ def duration(seconds: float) -> str:
 
 
 @dataclass(frozen=True)
-class Setup:
-    """The feed, machine and model that were measured, on which the remedy depends.
-
-    Attributes:
-        workers: threads of the feed.
-        cores: processors.
-        row_bytes: bytes of one row as the model gets it.
-        batch_size: rows in a batch.
-        sequential: rows come in one order alone, from one thread.
-        floats: image inputs that are handed over as float32.
-        rescales: the model scales pixels itself; None if no model is known.
-    """
-
-    workers: int
-    row_bytes: int
-    batch_size: int = 1
-    cores: int = 1
-    sequential: bool = False
-    floats: tuple[str, ...] = ()
-    rescales: bool | None = None
-
-
-@dataclass(frozen=True)
 class Speed:
     """The speed of a feed by stage; with a model, how long training waits for it; the bottleneck and a remedy.
 
@@ -265,18 +245,29 @@ class Speed:
         return None if self.waited is None else self.waited / (self.elapsed or 1)
 
     @property
+    def slower(self) -> float | None:
+        """How much longer a step takes with the feed than on one batch, 0.15 for 15 %; None if not measured."""
+        return None if not self.alone else self.step / self.alone - 1
+
+    @property
     def bottleneck(self) -> str:
         """``"model"`` where it hardly waits for data, else the slowest stage of the feed."""
         if self.waiting is not None and self.waiting <= WAITING:
             return "model"
+        return self._slowest
+
+    @property
+    def _slowest(self) -> str:
         return max(self.seconds, key=self.seconds.__getitem__, default="hand over")
 
     @property
     def remedy(self) -> str:
         """The remedy, in a sentence or two."""
+        if self.bottleneck == "model" and (self.slower or 0) > SLOWER:
+            return remedy_beside(self._slowest, self.setup)
         if self.bottleneck == "model":
             return "The model is the limit: leave the data as it is."
-        return _remedy(self.bottleneck, self.setup, self._threads_needed())
+        return remedy_for(self.bottleneck, self.setup, self._threads_needed())
 
     @property
     def also(self) -> str:
@@ -290,7 +281,10 @@ class Speed:
     def verdict(self) -> str:
         """The bottleneck, the remedy, and a further mistake."""
         stage, remedy = self.bottleneck, self.remedy
-        if stage == "model":
+        if stage == "model" and (self.slower or 0) > SLOWER:
+            found = f"A step takes {self.slower:.0%} longer with the feed than on one batch, though it hardly waits: "
+            found += f"on a CPU, a feed takes cores from the step. {remedy}"
+        elif stage == "model":
             found = remedy
         elif self.waiting is None:
             share = self.seconds.get(stage, 0.0) / (sum(self.seconds.values()) or 1)
@@ -326,6 +320,7 @@ class Speed:
             "step": self.step,
             "waiting": self.waiting,
             "alone": self.alone,
+            "slower": self.slower,
             "bottleneck": self.bottleneck,
             "remedy": self.remedy,
             "also": self.also,
@@ -354,43 +349,6 @@ class Speed:
                     f"  {STAGES[stage]:<28}{value / total:>6.0%}   {1 / value:,.0f} samples/s in a thread"
                 ]
         return "\n".join([*lines, self.verdict])
-
-
-def _remedy(stage: str, setup: Setup, needed: int | None) -> str:
-    floats = bool(setup.floats) and stage in ("inputs", "hand over")
-    if floats:
-        rescaling = "keras.layers.Rescaling(1 / 255) at the head of the model"
-        also = "as the model rescales by itself" if setup.rescales else f"with {rescaling}"
-        return f'Hand over bytes, a quarter of the size: ph.Image(..., dtype="uint8"), {also}.'
-    if stage == "read":
-        if setup.sequential:
-            return "Pack the rows once: ph.pack(source, path) makes a store that many threads read."
-        more = min(MOST_READERS, max(needed or MOST_READERS, setup.workers + 1))
-        pack = "Pack the data into one store, ph.pack(source, path)"
-        return (
-            f"{pack}, or read with more threads, Feed(workers={more})."
-            if more > setup.workers
-            else f"{pack}."
-        )
-    if needed is None and stage in ("decode", "warp", "mix"):
-        needed = setup.cores
-    more = min(setup.cores, max(needed or 0, setup.workers + 1))
-    if setup.workers < more and not setup.sequential:
-        ahead = ", which prepare batches while the model works" if not setup.workers else ""
-        return f"Give it more threads: Feed(workers={more}){ahead}."
-    if stage == "decode":
-        return "Pack images of the size that the model gets, ph.pack(source, path), or decode less: a smaller ph.Image."
-    return _LAST[stage]
-
-
-_LAST = {
-    "order": "Give a larger batch_size.",
-    "warp": "Leave out the augmentations that cost most, or let the model get a smaller ph.Image.",
-    "mix": "Mixing reads several rows for one: give it a smaller p, or pack the data, ph.pack(source, path).",
-    "inputs": "Store the inputs as the model gets them, ph.pack(source, path), or give a larger batch_size.",
-    "labels": "Store the labels as the model gets them, ph.pack(source, path).",
-    "hand over": "Give a larger batch_size, or model.compile(steps_per_execution=...).",
-}
 
 
 def _lower(sentence: str) -> str:

@@ -17,10 +17,11 @@ from polyhead.pipeline.gather import Gather, MemoryColumn, gathers
 COPIED, BYTES, FLOATS = Conversion("uint8"), Conversion("float32", scale=True), Conversion("float32")
 
 
-@pytest.fixture(params=["numpy", "compiled"])
+@pytest.fixture(params=["numpy", "compiled", "past the cache"])
 def how(request, monkeypatch):
-    monkeypatch.setattr(gathering, "WORTH", 1 if request.param == "compiled" else 1 << 60)
-    if request.param == "compiled":  # no block is made before its loops are there
+    monkeypatch.setattr(gathering, "WORTH", 1 if request.param != "numpy" else 1 << 60)
+    monkeypatch.setattr(gathering, "STREAMED", 1 if request.param == "past the cache" else 1 << 60)
+    if request.param != "numpy":  # no block is made before its loops are there
         monkeypatch.setattr(Loop, "ready", property(Loop.wait))
     return request.param
 
@@ -189,7 +190,7 @@ def test_a_column_in_memory_is_looked_at_once(how, monkeypatch):
     assert "y" in gather(np.array([7]), check=True)
     wait_until_compiled()
     assert "y" in gather(np.array([8]), check=True)
-    assert len(asked) == (1 if how == "compiled" else 2)
+    assert len(asked) == (2 if how == "numpy" else 1)
     masks[4999, 299] = 2
     other = Gather({"y": MemoryColumn(masks, ids, (300,))}, Pool())
     for row, there in ((7, True), (7, True), (4999, False), (7, True)):
@@ -412,3 +413,11 @@ def test_a_wrong_value_in_a_memory_map_names_its_row(how, tmp_path):
     wrong = r"head `mask`, row 33: expected one of the values \[0, 255\] in each pixel, got 7"
     with pytest.raises(ph.DataError, match=wrong):
         list(feed)
+
+
+def test_ids_of_another_layout_are_gathered_alike(how):
+    column = np.arange(20, dtype=np.float32).reshape(10, 2)
+    gather = Gather({"x": MemoryColumn(column, FLOATS, (2,))}, Pool())
+    ids = np.arange(10)[::-3]
+    ids.flags.writeable = False
+    assert np.array_equal(gather(ids)["x"], column[ids])

@@ -16,7 +16,8 @@ from polyhead.keras_bridge.wait_time import step_timer
 from polyhead.kinds import Head, Image, Input
 from polyhead.pipeline import Assembler
 from polyhead.pipeline.buffer_pool import is_pooled
-from polyhead.profiling import Setup, cores
+from polyhead.profiling import cores
+from polyhead.remedies import Setup
 from polyhead.sources.source import Source
 
 

@@ -17,7 +17,8 @@ from typing import Any
 from polyhead.keras_bridge.fit_epochs import steps_per_execution
 from polyhead.keras_bridge.keras_call import Call
 from polyhead.keras_bridge.rescaling import rescaling
-from polyhead.profiling import SECONDS, Meter, Setup, Speed
+from polyhead.profiling import SECONDS, Meter, Speed
+from polyhead.remedies import Setup
 
 STEPS = 20
 """The fewest steps to measure, if none were asked for."""

@@ -14,10 +14,13 @@ from polyhead.jit import Loop, do_later
 from polyhead.kinds.conversion import Conversion
 from polyhead.order.permutation import NETWORK
 from polyhead.pipeline.buffer_pool import Pool, address
-from polyhead.pipeline.number_steps import Step, by_numpy, step_of, valid_numbers
+from polyhead.pipeline.number_steps import SCALE, SCALE_PAST, Step, by_numpy, step_of, valid_numbers
 
 WORTH = 1 << 22
 """Bytes in all columns together from which on the compiled loops are used."""
+
+STREAMED = 1 << 23
+"""Bytes of scaled images in a block from which on they are written past the cache, which could not hold them."""
 
 PROVEN = 4096
 """Rows that are looked at in one call, beside the steps."""
@@ -210,7 +213,9 @@ class _SomeRows:
     """Some rows of any columns; by NumPy where the loops are not worth it, or not ready."""
 
     def __init__(self, ids: np.ndarray, worth: bool, first: bool) -> None:
-        self._ids, self._worth, self._first = ids, worth, first
+        # of the type that the loops were compiled for
+        self._ids = ids if ids.flags.carray else ids.copy()
+        self._worth, self._first = worth, first
         self._taken: dict[tuple[Any, ...], np.ndarray] = {}
         self._valid: dict[tuple[Any, ...], bool] = {}
 
@@ -250,6 +255,11 @@ class _SomeRows:
             return
         step, out = whole.step, out.reshape(len(out), whole.numbers.shape[1])
         if loop is not None:
+            # whole lines alone
+            past = (
+                step.way == SCALE and out.nbytes >= STREAMED and out.shape[1] % 16 == address(out) % 64 == 0
+            )
+            step = step._replace(way=SCALE_PAST) if past else step
             loop(whole.numbers, ids, places, out, *step)
         else:
             by_numpy(self._rows(whole), step, out)
@@ -275,7 +285,8 @@ class _SomeRows:
         return self._ids[places], places
 
 
-_MEMORY = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else 1 << 33
+_KNOWN = "SC_PHYS_PAGES" in getattr(os, "sysconf_names", {})
+_MEMORY = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if _KNOWN else 1 << 33
 """Bytes of memory: a larger file does not stay in it."""
 
 _WORDS = tuple(np.dtype(one) for one in ("u8", "u4", "u2", "u1"))

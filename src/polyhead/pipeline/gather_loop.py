@@ -9,7 +9,7 @@ from llvmlite import ir
 from numba import extending, njit, types
 from numba.core import cgutils
 
-from polyhead.pipeline.number_steps import LOOKUP, LOOKUP_BYTE, PICK, SCALE
+from polyhead.pipeline.number_steps import LOOKUP, LOOKUP_BYTE, PICK, SCALE, SCALE_PAST
 
 intrinsic: Any = extending.intrinsic
 
@@ -21,6 +21,8 @@ PAGE, BEGINNING = 4096, 256
 """Of a wide row the beginning of each page is fetched ahead: the processor goes on by itself, up to the next page."""
 
 LINE = 64
+LANES = 16
+"""Numbers that are written at once past the cache: one line of 64 bytes."""
 
 CHUNK = 1024
 """Numbers that are looked at before the loop may stop."""
@@ -50,15 +52,58 @@ def _fused(typing: Any, a: Any, b: Any, c: Any) -> Any:
     return types.float32(types.float32, types.float32, types.float32), generate
 
 
+@intrinsic
+def _scale_past(typing: Any, source: Any, target: Any) -> Any:
+    """`LANES` bytes from one address, divided by 255, to another that divides by 64, past the cache."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        number = ir.FloatType()
+        bytes_, wide = ir.VectorType(ir.IntType(8), LANES), ir.VectorType(number, LANES)
+
+        def every(n: float) -> Any:
+            return ir.Constant(wide, [ir.Constant(number, float(np.float32(n)))] * LANES)
+
+        value = builder.load(builder.inttoptr(arguments[0], bytes_.as_pointer()))
+        value.align = 1
+        value = builder.sitofp(builder.zext(value, ir.VectorType(ir.IntType(32), LANES)), wide)
+        form = ir.FunctionType(wide, [wide] * 3)
+        fma = cgutils.get_or_insert_function(builder.module, form, f"llvm.fma.v{LANES}f32")
+        near = builder.fmul(value, every(1 / 255))
+        rest = builder.call(fma, [near, every(-255), value])
+        value = builder.call(fma, [rest, every(1 / 255), near])
+        stored = builder.store(value, builder.inttoptr(arguments[1], wide.as_pointer()))
+        stored.align = LINE
+        hint = builder.module.add_metadata([ir.Constant(ir.IntType(32), 1)])
+        stored.set_metadata("nontemporal", hint)
+        return context.get_dummy_value()
+
+    return types.void(types.int64, types.int64), generate
+
+
+@intrinsic
+def _fence(typing: Any) -> Any:
+    """What was written past the cache is there before what follows."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        builder.fence("seq_cst")
+        return context.get_dummy_value()
+
+    return types.void(), generate
+
+
 @njit(nogil=True)
-def _fetch_ahead(column: Any, width: Any, ids: Any, i: Any) -> None:
-    last = len(ids) - 1
+def _fetch_narrow(start: Any, width: Any, ids: Any, i: Any) -> None:
+    coming = start + ids[min(i + AHEAD, len(ids) - 1)] * width
+    _fetch(coming)
+    _fetch(coming + width - 1)
+
+
+@njit(nogil=True)
+def _fetch_ahead(start: Any, width: Any, ids: Any, i: Any) -> None:
     if width <= NARROW:
-        coming = column.ctypes.data + ids[min(i + AHEAD, last)] * width
-        _fetch(coming)
-        _fetch(coming + width - 1)
+        _fetch_narrow(start, width, ids, i)
         return
-    coming = column.ctypes.data + ids[min(i + 1, last)] * width
+    coming = start + ids[min(i + 1, len(ids) - 1)] * width
     for page in range(coming, coming + width, PAGE):
         for line in range(page, min(page + BEGINNING, coming + width), LINE):
             _fetch(line)
@@ -73,16 +118,22 @@ def copy_rows(column: Any, ids: Any, places: Any, out: Any) -> None:
         places: int64 ``(B,)``: where each goes; empty where they stay in order.
         out: ``(B, n)``, of the same type.
     """
-    width = column.shape[1] * column.itemsize
+    width, start = column.shape[1] * column.itemsize, column.ctypes.data
     if column.shape[1] == 1 and len(places) == 0:  # one number a row, as most labels are
         for i in range(len(ids)):
-            out[i, 0] = column[ids[i], 0]
-        return
-    for i in range(len(ids)):
-        _fetch_ahead(column, width, ids, i)
-        a, b = column[ids[i]], out[places[i] if len(places) else i]
-        for k in range(len(b)):
-            b[k] = a[k]
+            out[i, 0] = column[np.uint64(ids[i]), 0]
+    elif width <= NARROW and len(places) == 0:  # without an array for each row
+        for i in range(len(ids)):
+            _fetch_narrow(start, width, ids, i)
+            row = np.uint64(ids[i])  # a signed one might count from the end
+            for k in range(out.shape[1]):
+                out[i, k] = column[row, k]
+    else:
+        for i in range(len(ids)):
+            _fetch_ahead(start, width, ids, i)
+            a, b = column[np.uint64(ids[i])], out[places[i] if len(places) else i]
+            for k in range(len(b)):
+                b[k] = a[k]
 
 
 @njit(nogil=True)
@@ -131,11 +182,15 @@ def convert_rows(
         numbers: of the type of the result: what ``keys`` become, for `PICK` behind them what all others become; or
             the table, which has 256 places for `LOOKUP_BYTE`.
     """
-    width = column.shape[1] * column.itemsize
+    width, start = column.shape[1] * column.itemsize, column.ctypes.data
     for i in range(len(ids)):
-        _fetch_ahead(column, width, ids, i)
-        a, b = column[ids[i]], out[places[i] if len(places) else i]
-        if way == SCALE:
+        _fetch_ahead(start, width, ids, i)
+        a, b = column[np.uint64(ids[i])], out[places[i] if len(places) else i]
+        if way == SCALE_PAST:
+            row, to = a.ctypes.data, b.ctypes.data
+            for k in range(0, len(b), LANES):
+                _scale_past(row + k, to + 4 * k)
+        elif way == SCALE:
             _divide(a, b)
         elif way == LOOKUP_BYTE:
             _look_up_bytes(a, b, numbers)
@@ -148,6 +203,8 @@ def convert_rows(
                 for k in range(len(b)):
                     b[k] = a[k]
             _replace(a, b, keys, numbers)
+    if way == SCALE_PAST:
+        _fence()
 
 
 def all_valid(column: Any, ids: Any, edges: Any, marks: Any) -> bool:
@@ -159,11 +216,12 @@ def all_valid(column: Any, ids: Any, edges: Any, marks: Any) -> bool:
         edges: of the type of the column: the least and the greatest valid number.
         marks: of the type of the column: valid numbers that are not between them.
     """
-    width, least, most = column.shape[1] * column.itemsize, edges[0], edges[1]
+    width, start = column.shape[1] * column.itemsize, column.ctypes.data
+    least, most = edges[0], edges[1]
     odd = np.empty(CHUNK, np.bool_)
     for i in range(len(ids)):
-        _fetch_ahead(column, width, ids, i)
-        row = column[ids[i]]
+        _fetch_ahead(start, width, ids, i)
+        row = column[np.uint64(ids[i])]
         for k in range(0, len(row), CHUNK):
             a, found = row[k : k + CHUNK], False
             if len(marks) == 0:

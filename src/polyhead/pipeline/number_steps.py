@@ -9,14 +9,14 @@ import numpy as np
 
 from polyhead.kinds.conversion import Conversion
 
-CAST, SCALE, REPLACE, PICK, LOOKUP, LOOKUP_BYTE = range(6)
-"""How a number becomes another one: cast; a byte divided by 255; others for some numbers, the rest cast, or one and the
-same; by a table, from some number on or of all bytes."""
+CAST, SCALE, SCALE_PAST, REPLACE, PICK, LOOKUP, LOOKUP_BYTE = range(7)
+"""How a number becomes another one: cast; a byte divided by 255, and written past the cache; others for some numbers,
+the rest cast, or one and the same; by a table, from some number on or of all bytes."""
 
 FEW = 6
 """Numbers that are compared with quicker than a table is read."""
 
-LARGEST_TABLE = 1 << 16
+LARGEST_TABLE = 1 << 22
 
 
 class Step(NamedTuple):
