@@ -1,5 +1,6 @@
 """What is no integer is refused where an integer is wanted; integers of NumPy are integers."""
 
+import functools
 import inspect
 import re
 
@@ -17,6 +18,12 @@ def feed(**arguments):
     return ph.Feed({"x": X, "y": Y}, inputs="x", heads={"y": ph.Binary()}, **arguments)
 
 
+@functools.cache
+def model():
+    x = keras.Input((2,), name="x")
+    return keras.Model(x, keras.layers.Dense(1, activation="sigmoid", name="y")(x))
+
+
 rows = ph.read_table({"x": X, "y": Y})
 images = {"x": np.zeros((6, 8, 8, 3), np.uint8), "y": Y}
 
@@ -28,6 +35,8 @@ def packed(path="never.store", **arguments):
 
 INTEGERS = {
     "Boxes.max_boxes": ("Boxes()", lambda value: ph.Boxes(value)),
+    "Evaluate.batch_size": ("Evaluate(batch_size=)", lambda value: ph.Evaluate(feed(), batch_size=value)),
+    "Evaluate.every": ("Evaluate(every=)", lambda value: ph.Evaluate(feed(), every=value)),
     "Categorical.classes": ("Categorical(classes)", lambda value: ph.Categorical(value)),
     "Cutout.holes": ("Cutout(holes=)", lambda value: ph.Cutout(0.2, value)),
     "Feed.batch_size": ("Feed(batch_size=)", lambda value: feed(batch_size=value)),
@@ -51,6 +60,15 @@ INTEGERS = {
     "Profile.verbose": ("Profile(verbose=)", lambda value: ph.Profile(verbose=value)),
     "Source.mix.length": ("length", lambda value: rows.mix(rows, weights=(1, 1), length=value)),
     "Source.split.seed": ("seed", lambda value: rows.split((0.5, 0.5), seed=value)),
+    "evaluate.batch_size": (
+        "evaluate(batch_size=)",
+        lambda value: ph.evaluate(model(), feed(), batch_size=value),
+    ),
+    "evaluate.resamples": (
+        "evaluate(resamples=)",
+        lambda value: ph.evaluate(model(), feed(), resamples=value),
+    ),
+    "evaluate.seed": ("evaluate(seed=)", lambda value: ph.evaluate(model(), feed(), seed=value)),
     "examine.batches": ("examine(batches=)", lambda value: ph.examine((X, Y), batches=value)),
     "examine.steps_per_epoch": (
         "examine(steps_per_epoch=)",
@@ -64,6 +82,12 @@ INTEGERS = {
     "pack.quality": ("pack(quality=)", lambda value: packed(quality=value)),
     "pack.shard_bytes": ("pack(shard_bytes=)", lambda value: packed(shard_bytes=value)),
     "pack.workers": ("pack(workers=)", lambda value: packed(workers=value)),
+    "predict.batch_size": (
+        "predict(batch_size=)",
+        lambda value: ph.predict(model(), feed(), batch_size=value),
+    ),
+    "predict.tta": ("predict(tta=)", lambda value: ph.predict(model(), feed(), tta=value)),
+    "predict.workers": ("Feed(workers=)", lambda value: ph.predict(model(), feed(), workers=value)),
     # what annotations do not say
     "Array.shape": ("Array(shape)", lambda value: ph.Array((value, 2))),
     "Embedding.shape": ("Embedding(shape)", lambda value: ph.Embedding((value,))),

@@ -389,6 +389,9 @@ CALLS = {
     "read_voc": lambda folder, **given: ph.read_voc(folder, **given),
     "read_folder": lambda folder, **given: ph.read_folder(folder / "JPEGImages", **given),
     "largest": lambda folder, **given: ph.largest(ROWS, **given),
+    "predict": lambda folder, **given: ph.predict(
+        model("presence"), feed(presence=ph.Binary()), declaration=feed(presence=ph.Binary()), **given
+    ),
 }
 OTHER_WORDS = {
     ("read_yolo", "categories"): "cat",
@@ -427,7 +430,7 @@ def defaults():
     yield from ((*key, word) for key, word in OTHER_WORDS.items())
 
 
-NO_WORDS = {("Problem", "fix"), ("Problem", "code")}
+NO_WORDS = {("Problem", "fix"), ("Problem", "code"), ("Evaluate", "prefix")}
 
 
 @pytest.mark.parametrize(

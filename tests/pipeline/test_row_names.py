@@ -304,7 +304,7 @@ READS = {
     ),
     "too many": ({"x": [1, 2]}, "Odd.read, column `x`: expected 1 entries for 1 ids, got 2."),
     "a tuple": ({"x": (1,)}, "Odd.read, column `x`: expected an array or a list, got 'tuple'."),
-    "a number for a name": ({1: [1]}, "Odd.read: expected names of columns that are text, got 1."),
+    "a number for a name": ({1: [1]}, "Odd.read: expected strings as names of columns, got 1."),
 }
 USES = {
     "select": lambda rows: rows.select([1, 3]).read([0]),

@@ -108,3 +108,38 @@ def test_what_has_no_boxes_says_so():
     with pytest.raises(ph.ContractError) as error:
         found.write_coco(Path("r.json"))
     assert str(error.value) == "write_coco(head=): expected a head of boxes (there is none), got none."
+
+
+def test_ids_name_files_inside_the_folder(tmp_path):
+    feed = ph.Feed(
+        {"image": np.zeros((3, 8, 8, 3), np.uint8), "mask": np.zeros((3, 8, 8), np.uint8)},
+        inputs={"image": ph.Image()},
+        heads={"mask": ph.Mask()},
+    )
+    data = {"image": np.zeros((3, 8, 8, 3), np.uint8), "id": ["../a", "b/c", "/d"]}
+    found = ph.predict(Fixed({"mask": np.ones((8, 8, 1))}), data, declaration=feed.declaration)
+    found.write_masks(tmp_path / "masks")
+    assert sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*.png")) == [
+        *("masks/_a.png", "masks/_d.png", "masks/b_c.png"),
+    ]
+
+
+@pytest.mark.parametrize("exif", ["applied", "ignored"])
+def test_yolo_labels_are_shares_of_the_sides_that_labels_see(exif, tmp_path):
+    from PIL import Image
+
+    picture = Image.new("RGB", (60, 40))
+    tag = picture.getexif()
+    tag[274] = 6
+    picture.save(tmp_path / "a.jpg", exif=tag)
+    data = {"image": [str(tmp_path / "a.jpg")], "box": [[[6.0, 4, 36, 24]]]}
+    feed = ph.Feed(data, inputs={"image": ph.Image(30, 20, exif=exif)}, heads={"box": ph.Boxes(1)})
+    batch = next(feed.batches())
+    found = ph.predict(Fixed({"box": batch.labels["box"][0]}), feed)
+    assert np.allclose(found["box"][0], [6, 4, 36, 24], atol=1e-3)
+    found.write_yolo(tmp_path / "labels")
+    numbers = [float(one) for one in (tmp_path / "labels" / "a.txt").read_text().split()]
+    sides = (60, 40) if exif == "ignored" else (40, 60)
+    assert numbers[1:5] == pytest.approx(
+        [21 / sides[0], 14 / sides[1], 30 / sides[0], 20 / sides[1]], abs=1e-4
+    )

@@ -105,6 +105,17 @@ def test_missing_labels_given_and_weights(evaluation, predicted):
     assert evaluation["price"]["r2"].value == pytest.approx(sk.r2_score(*pair, **weights), rel=1e-4)
 
 
+def test_other_rows_of_the_same_number_are_not_compared(feed, model, evaluation):
+    other = {name: values[::-1] for name, values in DATA.items()}
+    found = ph.evaluate(model, feed.on(other), resamples=20)
+    with pytest.raises(ph.ContractError) as error:
+        evaluation.compare(found)
+    assert str(error.value) == (
+        "compare(other): expected an evaluation of the same rows, got other rows, or another order. "
+        "Evaluate both models on the same data."
+    )
+
+
 def test_rows_with_the_largest_loss(evaluation, predicted):
     of_label = predicted["kind"][np.arange(ROWS), np.searchsorted(["cat", "dog", "eel"], KIND)]
     assert evaluation.worst("kind", 3) == np.argsort(of_label)[:3].tolist()

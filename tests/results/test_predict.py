@@ -386,3 +386,97 @@ def test_several_inputs_are_given_by_name():
         'data: expected columns by name, got \'list\'. The model reads several columns: give {"a": ..., "b": ...}, '
         "or a table with them."
     )
+
+
+def dense_model(**units):
+    x = keras.Input((4,), name="x")
+    return keras.Model(x, {name: keras.layers.Dense(n, name=name)(x) for name, n in units.items()})
+
+
+def test_a_head_may_have_the_name_of_a_column_of_the_row():
+    data = {"x": table(6)["x"], "id": [0, 1] * 3, "file": [1.0] * 6}
+    feed = ph.Feed(data, inputs="x", heads={"id": ph.Binary(), "file": ph.Regression()})
+    found = ph.predict(dense_model(id=1, file=1), feed)
+    assert found.columns == ("row_id", "id", "id_probability", "file")
+    assert found["row_id"].tolist() == list(range(6))
+
+
+def test_two_columns_of_one_name_are_refused():
+    data = {"x": table(6)["x"], "k": [0, 1] * 3, "k_probability": [1.0] * 6}
+    feed = ph.Feed(data, inputs="x", heads={"k": ph.Binary(), "k_probability": ph.Regression()})
+    with pytest.raises(ph.ContractError) as error:
+        ph.predict(dense_model(k=1, k_probability=1), feed)
+    assert str(error.value) == (
+        "predict(): expected columns of different names, got two that are called `k_probability`. "
+        "Rename one of the heads."
+    )
+
+
+def test_outputs_that_are_not_finite_are_an_error_with_their_row():
+    feed = ph.Feed({"x": table(6)["x"], "k": ["a", "b"] * 3}, inputs="x", heads={"k": ph.Categorical()})
+    model = dense_model(k=2)
+    weights = model.get_weights()
+    model.set_weights([np.full_like(weights[0], np.nan), weights[1]])
+    with pytest.raises(ph.DataError) as error:
+        ph.predict(model, feed)
+    assert str(error.value) == (
+        "predict(), head `k`, row 0: expected finite outputs, got nan. "
+        "Look for a loss that became NaN in training, and for inputs without a finite number."
+    )
+
+
+def test_the_file_to_write_is_a_parquet_file_and_not_the_data(trained, tmp_path):
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    model, _ = trained
+    data = tmp_path / "rows.parquet"
+    pq.write_table(pa.table({"x": list(table(5)["x"])}), data)
+    before = data.read_bytes()
+    for path, said in (
+        (data, f"predict(path=): expected another file than the data, got '{data}'."),
+        (
+            tmp_path / "out.csv",
+            f"predict(path=): expected a name that ends in .parquet, got '{tmp_path / 'out.csv'}'. "
+            "For other formats, write the result: predictions.write_csv(path).",
+        ),
+    ):
+        with pytest.raises(ph.ContractError) as error:
+            ph.predict(model, data, path=path)
+        assert str(error.value) == said
+    (tmp_path / "folder.parquet").mkdir()
+    with pytest.raises(ph.DataError, match="a file, or a name that is free, got a folder"):
+        ph.predict(model, data, path=tmp_path / "folder.parquet")
+    assert data.read_bytes() == before
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["folder.parquet", "rows.parquet"]
+
+
+def test_columns_of_mixed_types_are_named(trained):
+    model, _ = trained
+    with pytest.raises(ph.DataError, match="column `z`: expected values of one type, got"):
+        ph.predict(model, {"x": table(2)["x"], "z": [["a"], "b"]}, keep="z")
+
+
+def test_slices_and_rows_that_are_not_there(trained):
+    model, feed = trained
+    found = ph.predict(model, feed)
+    assert found[2:4]["id"].tolist() == [2, 3]
+    assert found[::-10]["id"].tolist() == [39, 29, 19, 9]
+    with pytest.raises(IndexError, match="row 99 of 40 predictions"):
+        found[99]
+    with pytest.raises(ph.ContractError) as error:
+        found[1.5]
+    assert str(error.value) == (
+        "predictions[...]: expected the name of a column, the number of a row, or a slice, got 1.5."
+    )
+
+
+def test_classes_that_differ_in_case_alone_come_back_from_the_model():
+    data = {"x": table(12)["x"], "kind": ["Cat", "cat", "dog"] * 4}
+    feed = ph.Feed(data, inputs="x", heads={"kind": ph.Categorical()})
+    x = keras.Input((4,), name="x")
+    model = keras.Model(x, ph.outputs(x, feed))
+    with pytest.warns(ph.PolyheadWarning, match="differ"):
+        ph.compile(model, feed, optimizer="sgd")
+    assert ph.declaration_of(model).heads["kind"].names == ("Cat", "cat", "dog")
+    assert set(ph.predict(model, {"x": table(3)["x"]})["kind"]) <= {"Cat", "cat", "dog"}

@@ -145,3 +145,16 @@ def test_boxes_without_an_image_stay_as_they_are() -> None:
     head = ph.Boxes(1, format="xywh")
     found = head.decode(np.array([[[2.0, 3, 5, 7]]], np.float32), False, None)
     assert found[""].values.tolist() == [[[2, 3, 3, 4]]]
+
+
+@pytest.mark.parametrize("size", [(37, 100), (90, 31)])
+def test_bars_beside_the_image_do_not_get_into_it(size: Any) -> None:
+    feed = ph.Feed(
+        {"image": [np.zeros((*size, 3), np.uint8)], "depth": [np.full(size, 50.0, np.float32)]},
+        inputs={"image": ph.Image(48, 56, fit="contain")},
+        heads={"depth": ph.Map()},
+    )
+    batch = next(feed.batches())
+    views = WayBack(feed.source, feed.inputs, feed.heads).views(batch.ids)
+    found = feed.heads["depth"].decode(batch.labels["depth"], False, views["depth"])[""].values[0]
+    assert (found == 50).all()

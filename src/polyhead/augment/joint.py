@@ -73,7 +73,7 @@ class Joint:
                 self._stages.append(Stage())
             else:
                 fix = "Wrap a function, or an albumentations pipeline, in Apply(...)."
-                found = f"{shown(one)} at place {number}"
+                found = f"{shown(one)} at position {number}"
                 raise ContractError(Problem("augmentations", "augmentations such as Flip()", found, fix))
 
     @property

@@ -6,8 +6,6 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import numpy as np
-
 from polyhead.checks.output_rules import Loss
 from polyhead.checks.range_rules import BOUNDED
 from polyhead.errors import Problem, place
@@ -123,7 +121,7 @@ def _begins_there(tensor: Any, seen: ArrayStatistics) -> bool:
         return False
     import keras
 
-    apart = abs(float(np.mean(keras.ops.convert_to_numpy(bias.value))) - seen.mean)
+    apart = abs(float(keras.ops.stop_gradient(keras.ops.mean(bias.value))) - seen.mean)
     return (
         apart <= max(3 * seen.deviation, 0.1 * abs(seen.mean))
         and seen.mean != 0

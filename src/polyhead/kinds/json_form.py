@@ -125,8 +125,14 @@ def _require_type(one: Field[Any], value: Any, where: str) -> None:
     """Raise for a learned field of the wrong type, as its class does not check it."""
     words = str(one.type).split(" | ")
     types = {"bool": bool, "int": int, "None": type(None)}
+    if one.type == "Spellings" and isinstance(value, tuple) and all(map(_counts_names, value)):
+        return
     if not one.init and not any(type(value) is types.get(word, object) for word in words):
         raise ContractError(Problem(where, str(one.type), shown(value)))
+
+
+def _counts_names(group: Any) -> bool:
+    return isinstance(group, dict) and all(type(count) is int for count in group.values())
 
 
 # Values ----------------------------------------------------------------------------------------------

@@ -46,9 +46,9 @@ class BoxHeads:
 class BoxesJudge(Judge):
     """Judges boxes by COCO's mean average precision, and by the overlap of label and prediction in each place.
 
-    A box's score is the probability of its presence, times that of ``given``; 1 if no head says it. A row without
-    boxes counts as well: what is predicted there is wrong. A box around a crowd is no label, and what lies in it is
-    not wrong.
+    A box's score is the probability of its presence, times that of ``given``; without both, that of its class, or 1. A
+    row without boxes counts as well: what is predicted there is wrong. A box around a crowd is no label, and what lies
+    in it is not wrong.
 
     Args:
         name: of the head.
@@ -162,6 +162,8 @@ class BoxesJudge(Judge):
             score = score * answers[self.beside.score].outputs.reshape(rows, places)
         if self.beside.given is not None:
             score = score * answers[self.beside.given].outputs.reshape(rows, -1)[:, :1]
+        if self.beside.score is None and self.beside.given is None and self.beside.kind is not None:
+            score = answers[self.beside.kind].outputs.reshape(rows, places, -1).max(-1)
         return score
 
     def details(self, items: Items) -> dict[str, Any]:

@@ -315,11 +315,10 @@ class Each(Head):
         """The weight of a place without a box, ``(B, 1)``; 0 if a visible component was not annotated."""
         rows = weights.max(2)
         known = ((rows > 0) | (mixing.shares == 0)).all(0)
-        found: np.ndarray = np.where(known, (rows * mixing.shares).sum(0), 0)[:, None]
-        return found
+        return np.asarray(np.where(known, (rows * mixing.shares).sum(0), 0)[:, None])
 
     def unseen(self, boxes: np.ndarray) -> list[None]:
-        """One entry for each box that is missing, where the places left say that there is none."""
+        """One entry for each missing box, where the places left say that there is none."""
         return [None] * int(np.isnan(boxes).any(1).sum()) if self.presence else []
 
     def count(self, labels: np.ndarray, counts: np.ndarray) -> np.ndarray:
@@ -344,14 +343,12 @@ class Each(Head):
         return self.head.likely(outputs, logits)
 
     def decode(self, outputs: np.ndarray, logits: bool, views: Views = None) -> dict[str, Answer]:
-        flat = outputs.reshape(-1, *self.head.output_shape)
         each = None if views is None else [view for view in views for _ in range(self.places)]
-        found = self.head.decode(flat, logits, each)
-        return {name: answer.per_box(self.places) for name, answer in found.items()}
+        flat = self.head.decode(outputs.reshape(-1, *self.head.output_shape), logits, each)
+        return {name: answer.per_box(self.places) for name, answer in flat.items()}
 
     def judge(self, name: str, heads: Mapping[str, Head], size: tuple[int, int] | None) -> EachJudge:
-        inner = self.head.fixed(given=None)  # which speaks of rows
-        return EachJudge(name, inner.judge(name, heads, size))
+        return EachJudge(name, self.head.fixed(given=None).judge(name, heads, size))  # which speaks of rows
 
     # Keras -----------------------------------------------------------------------------------------
 

@@ -18,6 +18,9 @@ from polyhead.pipeline.image_reader import ImageReader
 from polyhead.pipeline.target_images import require_frames
 from polyhead.sources.source import Source
 
+_EDGE = 1e-6
+"""Pixels by which rounding may place the edge of an image."""
+
 
 @dataclass(frozen=True)
 class ImageView:
@@ -68,15 +71,30 @@ class ImageView:
 
         height, width = image.shape
         grid = geometry.scale(self.target[1] / width, self.target[0] / height)
-        matrix = self._back @ grid
+        image, corner = self._within(image, np.linalg.inv(grid) @ self._there)
+        matrix = self._back @ grid @ geometry.shift(*corner)
         found = warp(image, matrix, self.size, nearest=nearest, fill=fill)
-        if nearest or not np.isnan(fill):
-            return found
-        # at the edges linear interpolation takes in some of the fill: the nearest pixel is there
         edge = np.isnan(found)
-        if edge.any():
+        if not nearest and np.isnan(fill) and edge.any():
+            # at the edges linear interpolation takes in some of the fill: the nearest pixel is there
             found[edge] = warp(image, matrix, self.size, nearest=True, fill=fill)[edge]
         return found
+
+    def _within(self, image: np.ndarray, there: np.ndarray) -> tuple[np.ndarray, tuple[int, int]]:
+        """The pixels that show the original, its edge repeated beyond it, and the (x, y) of their corner.
+
+        Bars beside the original, as ``fit="contain"`` leaves them, take no part in what is interpolated at its edge.
+        """
+        ends = geometry.transform(there, np.array([[0.0, 0.0], [self.size[1], self.size[0]]]))
+        parts, more, corner = [], [], []
+        for low, high, sides in zip(ends.min(0), ends.max(0), image.shape[::-1], strict=True):
+            first, last = max(0, int(np.ceil(low - 0.5))), min(sides, int(np.floor(high - 0.5)) + 1)
+            last = max(last, first + 1)
+            more.append((int(low > -_EDGE), int(high < sides + _EDGE)))
+            parts.append(slice(first, last))
+            corner.append(first - more[-1][0])
+        found = np.pad(image[parts[1], parts[0]], (more[1], more[0]), mode="edge")
+        return found, (corner[0], corner[1])
 
 
 class WayBack:

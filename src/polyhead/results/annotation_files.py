@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,9 @@ from polyhead.images.png import png
 from polyhead.kinds import Head
 from polyhead.results.boxes_kept import classes_of_boxes
 from polyhead.results.whole_file import writing
+
+_SAFE = re.compile(r"[^\w.-]+")
+"""What the name of a file does not take from an id, as the separators of folders."""
 
 
 def coco_results(
@@ -37,6 +41,9 @@ def coco_results(
     """
     each = _classes_of(name, heads)
     names = heads[each].names if each else ()
+    if category_ids is not None and not isinstance(category_ids, Mapping):
+        expected = "a dict, {class: id}"
+        raise ContractError(Problem("write_coco(category_ids=)", expected, shown(category_ids)))
     ids = dict(category_ids or {one: number for number, one in enumerate(names, 1)})
     lacking = [one for one in names if one not in ids]
     if lacking:
@@ -47,7 +54,7 @@ def coco_results(
         for at, corners in enumerate(_boxes(row, heads[name], name)):
             x, y, right, bottom = corners.tolist()
             found = {
-                "image_id": row["id"],
+                "image_id": _json_id(row.get("row_id", row["id"])),
                 "category_id": ids[_entry(row, each, at, heads[name])] if each else 1,
                 "bbox": [round(value, 3) for value in (x, y, right - x, bottom - y)],
                 "score": round(float(_score(row, name, at, heads[name])), 6),
@@ -57,6 +64,15 @@ def coco_results(
                 flat = np.column_stack([entry, np.ones(len(entry))]).reshape(-1)
                 found["keypoints"] = [round(value, 3) for value in flat.tolist()]
             yield found
+
+
+def _json_id(value: Any) -> int | str | None:
+    """An id as JSON has it: whole numbers and words as they are, others as words, None where it is missing."""
+    if value is None or value != value:  # NaN
+        return None
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value if isinstance(value, int) else str(value)
 
 
 def write_json(path: Path, found: Iterator[Any]) -> None:
@@ -70,9 +86,13 @@ def write_json(path: Path, found: Iterator[Any]) -> None:
 
 
 def write_yolo_labels(
-    rows: Iterator[Mapping[str, Any]], heads: Mapping[str, Head], name: str, folder: Path
+    rows: Iterator[Mapping[str, Any]],
+    heads: Mapping[str, Head],
+    name: str,
+    folder: Path,
+    stored_sides: bool = False,
 ) -> None:
-    """A text file for each image: class, box as shares of the image, score.
+    """A text file for each image: class, box as shares of the image, score; ``stored_sides`` as Exif leaves them.
 
     Raises:
         DataError: for rows whose images are no files, and for a folder that cannot be written.
@@ -80,7 +100,8 @@ def write_yolo_labels(
     each = _classes_of(name, heads)
     names = list(heads[each].names) if each else []
     for row, stem in _with_stems(rows, folder):
-        height, width = read_header(row["file"]).size
+        header = read_header(row["file"])
+        height, width = (header.height, header.width) if stored_sides else header.size
         lines = []
         for at, corners in enumerate(_boxes(row, heads[name], name)):
             x, y, right, bottom = (corners / (width, height, width, height)).tolist()
@@ -187,6 +208,7 @@ def _with_stems(rows: Iterator[Mapping[str, Any]], folder: Path) -> Iterator[tup
         raise DataError(Problem(place(file=str(folder)), "a folder that can be written", found)) from error
     taken: dict[str, int] = {}
     for row in rows:
-        stem = Path(os.fspath(row["file"])).stem if row.get("file") else str(row["id"])
+        stem = Path(os.fspath(row["file"])).stem if row.get("file") else _SAFE.sub("_", str(row["id"]))
+        stem = stem.lstrip(".") or "row"
         again = taken[stem] = taken.get(stem, 0) + 1
         yield row, stem if again == 1 else f"{stem}_{again}"

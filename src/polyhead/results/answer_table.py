@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from polyhead.errors import ContractError, Problem
 from polyhead.kinds import Head
 from polyhead.kinds.answers import Answer
 from polyhead.results.arrow_columns import arrow_column, field_of
@@ -36,6 +37,10 @@ class AnswerTable:
         fields = [pa.field(name, column.type) for name, column in first.items()]
         columns = list(first.values())
         for name, column, item in self._columns(answers):
+            if name in {one.name for one in fields}:
+                fix = "Rename one of the heads."
+                found = f"two that are called `{name}`"
+                raise ContractError(Problem("predict()", "columns of different names", found, fix))
             fields.append(field_of(name, column, item))
             columns.append(column)
         return pa.table(columns, schema=pa.schema(fields))

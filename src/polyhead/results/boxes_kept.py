@@ -59,14 +59,15 @@ def kept_boxes(name: str, heads: Mapping[str, Head], answers: Answers, corners: 
     there = next((n for n in each if heads[n].presence), None)
     classes = classes_of_boxes(name, heads)
     places, scores = np.ones(corners.shape[:2], bool), None
+    given = heads[name].given
     if there is not None:
         places = np.asarray(answers[there][""].values, bool).copy()
         scores = np.asarray(answers[there]["probability"].values)
-    elif classes is not None:
+    if given in answers:
+        rows = np.repeat(np.asarray(answers[str(given)]["probability"].values)[:, None], corners.shape[1], 1)
+        scores = rows if scores is None else scores * rows
+    if scores is None and classes is not None:
         scores = np.asarray(answers[classes]["probability"].values)
-    elif heads[name].given in answers:
-        rows = np.asarray(answers[str(heads[name].given)]["probability"].values)
-        scores = np.repeat(rows[:, None], corners.shape[1], 1)
     limit = heads[name].nms
     if limit is not None and scores is not None:
         kinds = np.zeros(places.shape, np.int64)

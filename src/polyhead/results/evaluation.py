@@ -245,7 +245,9 @@ class Evaluation(dict[str, HeadEvaluation]):
         """
         if not isinstance(other, Evaluation):
             raise ContractError(Problem("compare(other)", "an Evaluation", shown(other)))
-        if not np.array_equal(self.ids, other.ids):
+        mine, theirs = (getattr(one._rows, "labels", {}) for one in (self, other))
+        unlike = any(mine[name] != theirs[name] for name in mine if name in theirs)
+        if unlike or not np.array_equal(self.ids, other.ids):
             found, fix = "other rows, or another order", "Evaluate both models on the same data."
             raise ContractError(Problem("compare(other)", "an evaluation of the same rows", found, fix))
         if self._how.draws != other._how.draws:

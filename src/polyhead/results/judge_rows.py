@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from polyhead.checks.logits import gives_logits
-from polyhead.errors import ContractError, DataError, Problem, place, shown
+from polyhead.errors import ContractError, DataError, Problem, place
 from polyhead.feed import Feed
 from polyhead.keras_bridge.structure import Structure, fill, leaves, output
 from polyhead.kinds import Head, Image
@@ -17,6 +18,7 @@ from polyhead.kinds.judging import Items, Judge, Judged, together_of
 from polyhead.kinds.missing import plain
 from polyhead.pipeline import Batch
 from polyhead.report.samples import EMPTY, LABELED, Label, Sample, take_samples
+from polyhead.results.outputs import require_finite_outputs
 from polyhead.sources.scanning import first_rows
 
 
@@ -29,6 +31,7 @@ class RowJudges:
 
     Attributes:
         judges: of each head.
+        labels: a checksum of the labels of each head that has no scale, once they were looked at.
         model: None after pickling.
         inputs: of the feed.
         heads: those of the model.
@@ -49,6 +52,7 @@ class RowJudges:
         self._feed: Any = feed
         self.model, self.inputs, self.heads = model, feed.inputs, heads
         self._outputs: Any = _BatchOutputs(model, heads, structure)
+        self.labels: dict[str, str] = {}
         self.judges: dict[str, Judge] = {
             n: head.judge(n, feed.heads, size(head)) for n, head in heads.items()
         }
@@ -60,6 +64,9 @@ class RowJudges:
     def look(self) -> tuple[dict[str, Items], np.ndarray]:
         """Return what the judges keep of all rows, and the ids of the rows."""
         parts: dict[str, list[Items]] = {name: [] for name in self.judges}
+        sums = {
+            name: hashlib.blake2b(digest_size=8) for name, head in self.heads.items() if head.scaling is None
+        }
         ids: list[np.ndarray] = []
         start = 0
         for batch in self._feed.batches():
@@ -67,8 +74,11 @@ class RowJudges:
             for name, judge in self.judges.items():
                 items = judge.look(answers)
                 parts[name].append({**items, "row": items["row"] + start})
+            for name, one in sums.items():
+                one.update(np.ascontiguousarray(batch.labels[name]).tobytes())
             ids.append(batch.ids.copy())
             start += len(batch.ids)
+        self.labels = {name: one.hexdigest() for name, one in sums.items()}
         return {name: together_of(found) for name, found in parts.items()}, np.concatenate(ids)
 
     def answers(self, name: str) -> dict[str, Judged]:
@@ -142,7 +152,7 @@ class _BatchOutputs:
                 outputs, logits = np.zeros((rows, *head.output_shape), np.float32), False
             else:
                 outputs = self._output(found, name)[:rows]
-                _require_finite_outputs(name, outputs, batch.ids)
+                require_finite_outputs("evaluate()", name, outputs, batch.ids)
                 if name not in self._logits:
                     self._logits[name] = gives_logits(self._model, name, head, self._paths.get(name), outputs)
                 logits = self._logits[name]
@@ -156,18 +166,6 @@ class _BatchOutputs:
                 Problem(f"evaluate(), {place(head=name)}", "an output of this name", "none", fix)
             )
         return np.asarray(output(found, self._paths[name]))
-
-
-def _require_finite_outputs(name: str, outputs: np.ndarray, ids: np.ndarray) -> None:
-    bad = ~np.isfinite(outputs.reshape(len(outputs), -1))
-    if bad.any():
-        at = int(bad.any(1).argmax())
-        row = int(ids[at])
-        fix = "Look for a loss that became NaN in training, and for inputs without a finite number."
-        value = shown(outputs[at].ravel()[bad[at]][0])
-        raise DataError(
-            Problem(f"evaluate(), {place(head=name, row=row)}", "finite outputs", value, fix, rows=(row,))
-        )
 
 
 def predicted_label(value: np.ndarray, counts: np.ndarray) -> Label:

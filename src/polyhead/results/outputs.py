@@ -9,7 +9,7 @@ import numpy as np
 
 from polyhead.checks.logits import gives_logits
 from polyhead.checks.model_match import match_model
-from polyhead.errors import ContractError
+from polyhead.errors import ContractError, DataError, Problem, place, shown
 from polyhead.feed import Feed
 from polyhead.keras_bridge.structure import Path, fill, leaves, output
 from polyhead.kinds import Head
@@ -110,6 +110,19 @@ class Outputs:
             path = None if self._paths is None else self._paths[name]
             self._logits[name] = gives_logits(self._model, name, self.heads[name], path, outputs)
         return self._logits[name]
+
+
+def require_finite_outputs(where: str, name: str, outputs: np.ndarray, ids: np.ndarray) -> None:
+    """Raise a `DataError` for outputs of a head that are not finite; ``ids`` are those of the rows."""
+    bad = ~np.isfinite(outputs.reshape(len(outputs), -1))
+    if bad.any():
+        at = int(bad.any(1).argmax())
+        row = int(ids[at])
+        fix = "Look for a loss that became NaN in training, and for inputs without a finite number."
+        value = shown(outputs[at].ravel()[bad[at]][0])
+        raise DataError(
+            Problem(f"{where}, {place(head=name, row=row)}", "finite outputs", value, fix, rows=(row,))
+        )
 
 
 def _own_name(path: Path) -> str:

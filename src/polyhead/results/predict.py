@@ -10,23 +10,22 @@ from typing import Any
 import numpy as np
 
 from polyhead.checks.compiled_declaration import declaration_of
-from polyhead.errors import ContractError, Problem, as_path, shown
+from polyhead.errors import ContractError, Problem, as_path, require_size, shown
 from polyhead.feed import Feed
 from polyhead.keras_bridge.identifiers import require_model
 from polyhead.kinds import Image
 from polyhead.kinds.answers import Answer
 from polyhead.kinds.declaration import Declaration
-from polyhead.kinds.missing import plain
-from polyhead.pipeline.image_frame import path_in
 from polyhead.pipeline.way_back import WayBack
 from polyhead.progress import bar
 from polyhead.results.answer_table import AnswerTable
-from polyhead.results.outputs import Outputs
+from polyhead.results.outputs import Outputs, require_finite_outputs
 from polyhead.results.predictions import Predictions
+from polyhead.results.row_columns import RowColumns
 from polyhead.results.rows import as_rows
 from polyhead.results.tta import view_spread
 from polyhead.results.whole_file import writing
-from polyhead.sources.source import Source, names_in
+from polyhead.sources.source import names_in
 
 _ROWS_OF_PIXELS = 16
 """Rows whose masks and maps are made at once: in the original they may be large."""
@@ -48,14 +47,15 @@ def predict(
     """Predict rows with a trained model, as a table in their order.
 
     Column ``id`` is that of the data, or else the number of each row in it; ``file`` is the image file where there is
-    one. For each head the table has a column of its name, as a label of it would be, and more columns by kind:
+    one. Where a head has that name they are ``row_id`` and ``row_file``. For each head the table has a column of its
+    name, as a label of it would be, and more columns by kind:
 
     - `Binary`: True or False, and ``<head>_probability``;
     - `Categorical`: the class by its name, and ``<head>_probability`` of it;
     - `MultiLabel`: a list of labels, and a list ``<head>_probability`` of theirs;
     - `Regression`, `Embedding`: numbers in the unit of the data;
     - `Boxes`: in the format of the column, in pixels of the original image; with ``<head>_score`` where a head says
-      how sure they are: the `Binary` head of each box, else that of their class, else that of ``given=``;
+      how sure they are: the `Binary` head of each box, times that of ``given=``; without both, that of their class;
     - `Keypoints`: in pixels of the original image;
     - `Mask`: class ids in the size of the original image; `Map`: numbers in that size.
 
@@ -82,7 +82,8 @@ def predict(
 
     Raises:
         ContractError: for a model without a declaration, or that does not fit it.
-        DataError: for rows that are no inputs of the model, with their row and file.
+        DataError: for rows that are no inputs of the model, with their row and file, and for outputs that are not
+            finite.
 
     >>> import keras, polyhead as ph
     >>> data = {"x": [[0.0, 1.0], [2.0, 3.0]], "animal": ["dog", "cat"]}
@@ -96,11 +97,14 @@ def predict(
     require_model(model, "predict(model)")
     declared = _declaration_for(model, data, declaration)
     rows = data.source if isinstance(data, Feed) else as_rows(data, declared.inputs)
-    batch_size = batch_size or (data.batch_size if isinstance(data, Feed) else 32)
+    if batch_size is None:
+        batch_size = data.batch_size if isinstance(data, Feed) else 32
+    require_size("predict(batch_size=)", batch_size)
     feed = Feed(rows, inputs=declared.inputs, heads={}, batch_size=batch_size, workers=workers)
     kept = names_in(keep, "predict(keep=)") if keep else []
+    stored_sides = any(getattr(kind, "exif", None) == "ignored" for kind in feed.inputs.values())
     tables = _tables(Outputs(model, feed, declared.heads, tta), feed, kept, probabilities)
-    file = None if path is None else as_path(path, "predict(path=)")
+    file = None if path is None else _new_file(path, data)
     with bar("predicting", feed.num_samples, progress) as done:
         if file is None:
             import pyarrow as pa
@@ -109,13 +113,27 @@ def predict(
             for table in tables:
                 found.append(table)
                 done(table.num_rows)
-            return Predictions(declared.heads, pa.concat_tables(found))
+            whole = pa.concat_tables(found, promote_options="default")
+            return Predictions(declared.heads, whole, stored_sides=stored_sides)
         _write_file(tables, file, done)
-    return Predictions(declared.heads, path=file)
+    return Predictions(declared.heads, path=file, stored_sides=stored_sides)
+
+
+def _new_file(path: Any, data: Any) -> Path:
+    """The Parquet file to write, which is not the one that is read."""
+    file = as_path(path, "predict(path=)")
+    if file.suffix.lower() not in (".parquet", ".pq"):
+        fix = "For other formats, write the result: predictions.write_csv(path)."
+        raise ContractError(Problem("predict(path=)", "a name that ends in .parquet", shown(str(file)), fix))
+    if isinstance(data, (str, os.PathLike)) and file.exists() and file.samefile(data):
+        raise ContractError(Problem("predict(path=)", "another file than the data", shown(str(file))))
+    return file
 
 
 def _declaration_for(model: Any, data: Any, declaration: Any) -> Declaration:
     if declaration is not None:
+        if isinstance(declaration, Feed):
+            return declaration.declaration
         if not isinstance(declaration, Declaration):
             expected = "a ph.Declaration, as feed.declaration"
             raise ContractError(Problem("predict(declaration=)", expected, shown(declaration)))
@@ -132,7 +150,7 @@ def _declaration_for(model: Any, data: Any, declaration: Any) -> Declaration:
 
 def _tables(outputs: Outputs, feed: Feed, kept: Sequence[str], probabilities: bool) -> Iterator[Any]:
     """Tables of the rows, one after the other."""
-    before = _Before(feed.source, feed.inputs, kept)
+    before = RowColumns(feed.source, feed.inputs, outputs.heads, kept)
     images = {name: kind for name, kind in feed.inputs.items() if isinstance(kind, Image)}
     way_back = WayBack(feed.source, images, outputs.heads)
     for ids, found in outputs:
@@ -143,6 +161,8 @@ def _tables(outputs: Outputs, feed: Feed, kept: Sequence[str], probabilities: bo
             some = ids[start : start + step]
             views = way_back.views(some)
             parts = {name: values[start : start + step] for name, values in found.items()}
+            for name, values in parts.items():
+                require_finite_outputs("predict()", name, values, feed.source.ids_of(some))
             columns = {name: dict(_answer(outputs, name, values, views)) for name, values in parts.items()}
             for name, every in outputs.views.items():
                 head = outputs.heads.get(name)
@@ -164,46 +184,6 @@ def _answer(
     if head is None:
         return {"": Answer(values[:, 0] if values.shape[1:] == (1,) else values)}
     return head.decode(values, outputs.logits(name, values), views.get(name))
-
-
-class _Before:
-    """The columns that come before the answers: the numbers of the rows, their files, and those that are kept."""
-
-    def __init__(self, source: Source, inputs: Mapping[str, Any], kept: Sequence[str]) -> None:
-        self._source = source
-        images = [kind.columns(name)[0] for name, kind in inputs.items() if isinstance(kind, Image)]
-        self._files = images[0] if images and self._holds_paths(images[0]) else None
-        self._own_ids = "id" in source.columns
-        self._names = list(kept)
-        read = [*self._names, *(["id"] if self._own_ids else [])]
-        self._kept = source.only(read) if read else None
-
-    def _holds_paths(self, column: str) -> bool:
-        first = self._source.only([column]).coded(np.zeros(1, np.int64))[column]
-        return path_in(plain(first)[0]) is not None
-
-    def columns(self, ids: np.ndarray, taken: set[str]) -> dict[str, Any]:
-        import pyarrow as pa
-
-        rows = {} if self._kept is None else self._kept.coded(ids)
-        own = _kept_column(plain(rows["id"])) if self._own_ids else None
-        found = {"id": pa.array(self._source.ids_of(ids), pa.int64()) if own is None else own}
-        if self._files is not None:
-            values = plain(self._source.only([self._files]).coded(ids)[self._files])
-            found["file"] = pa.array([path_in(value) for value in values], pa.string())
-        found = {name: column for name, column in found.items() if name not in taken}
-        for name in self._names:
-            free = f"{name}_data" if name in found or name in taken else name
-            found[free] = _kept_column(plain(rows[name]))
-        return found
-
-
-def _kept_column(values: Any) -> Any:
-    import pyarrow as pa
-
-    if isinstance(values, np.ndarray) and values.ndim == 1:
-        return pa.array(values)
-    return pa.array([value.tolist() if isinstance(value, np.ndarray) else value for value in values])
 
 
 def _write_file(tables: Iterator[Any], file: Path, done: Any) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from polyhead.errors import ContractError, DataError, Problem, as_path, shown, similar
+from polyhead.errors import ContractError, DataError, Problem, as_path, is_integer, shown, similar
 from polyhead.kinds import Head
 from polyhead.results.annotation_files import (
     coco_results,
@@ -36,8 +36,15 @@ class Predictions:
         path: the Parquet file that holds them; None where they are in memory.
     """
 
-    def __init__(self, heads: Mapping[str, Head], table: Any = None, path: Path | None = None) -> None:
+    def __init__(
+        self,
+        heads: Mapping[str, Head],
+        table: Any = None,
+        path: Path | None = None,
+        stored_sides: bool = False,
+    ) -> None:
         self.heads, self.path = dict(heads), path
+        self._stored_sides = stored_sides  # coordinates are in pixels that Exif does not turn
         self._held = table
 
     @property
@@ -69,11 +76,26 @@ class Predictions:
             return int(pq.read_metadata(str(self.path)).num_rows)
         return int(self._held.num_rows)
 
-    def __getitem__(self, key: str | int) -> Any:
-        """A column by its name, or a row by its place."""
+    def __getitem__(self, key: str | int | slice) -> Any:
+        """A column by its name, a row by its place, or a slice of rows.
+
+        Raises:
+            ContractError: for another column, or anything else.
+            IndexError: for a row that is not there.
+        """
+        if isinstance(key, slice):
+            start, stop, step = key.indices(len(self))
+            part = self._table.take(list(range(start, stop, step))) if step != 1 else None
+            found = self._table.slice(start, max(0, stop - start)) if part is None else part
+            return Predictions(self.heads, found, stored_sides=self._stored_sides)
         if isinstance(key, str):
             self._require(key)
             return values_of_column(self._only([key]).column(key).combine_chunks(), self._item(key))
+        if not is_integer(key):
+            expected = "the name of a column, the number of a row, or a slice"
+            raise ContractError(Problem("predictions[...]", expected, shown(key)))
+        if not -len(self) <= key < len(self):
+            raise IndexError(f"row {key} of {len(self)} predictions")
         at = range(len(self))[key]
         return next(_row_dicts(self._table.slice(at, 1), self._items()))
 
@@ -224,7 +246,8 @@ class Predictions:
         if "file" not in self.columns:
             fix = "Predict files: YOLO's coordinates are shares of the size of the image."
             raise DataError(Problem("write_yolo()", "rows with image files", "images in memory", fix))
-        write_yolo_labels(iter(self), self.heads, name, as_path(folder, "write_yolo(folder)"))
+        target = as_path(folder, "write_yolo(folder)")
+        write_yolo_labels(iter(self), self.heads, name, target, self._stored_sides)
 
     def write_masks(self, folder: str | os.PathLike[str], *, head: str | None = None) -> None:
         """Write masks as PNG files of class ids, with the palette of PASCAL VOC.

@@ -34,7 +34,7 @@ def as_rows(data: Any, inputs: Mapping[str, Input]) -> Source:
     columns = {c: kind for name, kind in inputs.items() for c in kind.columns(name)}
     if isinstance(data, Source) or is_table(data):
         return as_source(data, tuple(columns))
-    if hasattr(data, "to_dict") and getattr(data, "ndim", 0) == 1:
+    if hasattr(data, "to_dict") and getattr(data, "ndim", 0) == 1 and set(columns) <= set(data.index):
         data = data.to_dict()  # a row of a frame
     if isinstance(data, Sequence) and data and all(isinstance(row, Mapping) for row in data):
         data = {c: [row[c] for row in data] for c in data[0] if all(c in row for row in data)}
@@ -66,7 +66,7 @@ def _values(data: Any, kind: Input) -> Any:
         return [data]
     if isinstance(data, (list, tuple, np.ndarray)):
         return [data] if _is_one(data, kind, 1) else data
-    return None
+    return data if hasattr(data, "__len__") and not isinstance(data, Mapping) else None  # a series, a dataset
 
 
 def _is_one(value: Any, kind: Input, columns: int) -> bool:

@@ -20,6 +20,9 @@ class writing:
         if not self._file.parent.is_dir():
             fix = "Make the folder first."
             raise DataError(Problem(place(file=str(self._file)), "a folder that exists", "none", fix))
+        if self._file.exists() and not self._file.is_file():
+            found = "a folder" if self._file.is_dir() else "something that is no file"
+            raise DataError(Problem(place(file=str(self._file)), "a file, or a name that is free", found))
         return self._temporary
 
     def __exit__(self, kind: Any, error: Any, trace: Any) -> None:

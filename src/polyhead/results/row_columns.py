@@ -1,0 +1,83 @@
+"""The columns of a table of predictions that say which row it is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from polyhead.errors import DataError, Problem, place
+from polyhead.kinds import Head, Image, Input
+from polyhead.kinds.missing import plain
+from polyhead.pipeline.image_frame import path_in
+from polyhead.sources.source import Source
+
+
+class RowColumns:
+    """The columns that come before the answers: ids of the rows, their files, and columns that are kept.
+
+    Args:
+        source: where the rows are.
+        inputs: of the model.
+        heads: of the model.
+        kept: the names of columns of the data.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        inputs: Mapping[str, Input],
+        heads: Mapping[str, Head],
+        kept: Sequence[str],
+    ) -> None:
+        self._source = source
+        images = [kind.columns(name)[0] for name, kind in inputs.items() if isinstance(kind, Image)]
+        self._files = images[0] if images and self._holds_paths(images[0]) else None
+        read = {c for name, kind in inputs.items() for c in kind.columns(name)}
+        read |= {c for name, head in heads.items() for c in head.columns(name)}
+        self._own_ids = "id" in source.columns and "id" not in read
+        self._names = [name for name in dict.fromkeys(kept) if not (name == "id" and self._own_ids)]
+        wanted = [*self._names, *(["id"] if self._own_ids else [])]
+        self._kept = source.only(wanted) if wanted else None
+        self._types: dict[str, Any] = {}
+
+    def _holds_paths(self, column: str) -> bool:
+        first = self._source.only([column]).coded(np.zeros(1, np.int64))[column]
+        return path_in(plain(first)[0]) is not None
+
+    def columns(self, ids: np.ndarray, taken: set[str]) -> dict[str, Any]:
+        """The columns of some rows, as pyarrow arrays; those whose name is taken get another one."""
+        import pyarrow as pa
+
+        rows = {} if self._kept is None else self._kept.coded(ids)
+        numbers = pa.array(self._source.ids_of(ids), pa.int64())
+        own = {"id": self._column("id", plain(rows["id"])) if self._own_ids else numbers}
+        if self._files is not None:
+            values = plain(self._source.only([self._files]).coded(ids)[self._files])
+            own["file"] = pa.array([path_in(value) for value in values], pa.string())
+        found = {f"row_{name}" if name in taken else name: column for name, column in own.items()}
+        for name in self._names:
+            free = f"{name}_data" if name in found or name in taken else name
+            found[free] = self._column(name, plain(rows[name]))
+        return found
+
+    def _column(self, name: str, values: Any) -> Any:
+        """Values as an Arrow array, of the type that earlier rows had."""
+        import pyarrow as pa
+
+        known = self._types.get(name)
+        dense = isinstance(values, np.ndarray) and values.ndim == 1
+        try:
+            if dense and known is None:
+                found = pa.array(values)
+            else:
+                rows = [value.tolist() if isinstance(value, np.ndarray) else value for value in values]
+                found = pa.array(values if dense else rows, known)
+        except (pa.ArrowException, TypeError) as error:
+            fix = "Give it one type, or leave it out of the data and of keep=."
+            told = " ".join(str(error).split())[:120]
+            raise DataError(Problem(place(column=name), "values of one type", told, fix)) from None
+        if not pa.types.is_null(found.type):
+            self._types.setdefault(name, found.type)
+        return found
