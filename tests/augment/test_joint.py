@@ -279,7 +279,8 @@ def test_a_dropped_box_takes_what_belongs_to_it():
 
 def test_what_is_no_augmentation_is_refused():
     with pytest.raises(
-        ContractError, match=r"expected augmentations such as Flip\(\), got .*abs.* at place 1\. Wrap a fun"
+        ContractError,
+        match=r"expected augmentations such as Flip\(\), got .*abs.* at position 1\. Wrap a fun",
     ):
         Joint([Flip(), abs])
     with pytest.raises(ContractError, match=r"fit: expected one of stretch, contain, cover, got .squash."):

@@ -179,8 +179,8 @@ def test_rows_of_other_classes_cannot_be_appended_to_a_store(tmp_path):
     with pytest.raises(ph.StoreError) as caught:
         ph.pack(other, tmp_path / "rows.store", append=True, progress=False)
     assert str(caught.value.problems[0]) == (
-        f"store {tmp_path / 'rows.store'}, column `labels`: expected what the store says of it, {{'classes': ['zebra', "
-        "'cow', 'ant', 'bee']}, got {'classes': ['bee', 'ant', 'cow', 'zebra']}. Read the rows as those of the store "
+        f"store {tmp_path / 'rows.store'}, column `labels`: expected {{'classes': ['zebra', 'cow', 'ant', 'bee']}}, "
+        "as in the store, got {'classes': ['bee', 'ant', 'cow', 'zebra']}. Read the rows as those of the store "
         "were read, or write another store."
     )
 
