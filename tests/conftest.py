@@ -14,6 +14,8 @@ import functools
 import gc
 import os
 import re
+import sys
+from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
 
@@ -136,3 +138,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequ
     folder = tmp_path_factory.mktemp("rows")
     make(folder, request.module.ROWS)
     return folder
+
+
+@pytest.fixture(autouse=True)
+def compiled_apart() -> Iterator[None]:
+    """Loops that a test asked for are compiled before the next one: meanwhile numba catches the warnings of all."""
+    yield
+    jit = sys.modules.get("polyhead.jit")
+    if jit is not None:
+        jit.wait_until_compiled()

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import threading
+import warnings
 
 import numpy as np
 import pytest
@@ -65,3 +66,28 @@ def test_who_measures_waits_for_what_is_being_compiled():
     wait_until_compiled()
     assert loop.ready is not None
     wait_until_compiled()  # nothing to wait for
+
+
+def test_a_warning_is_not_lost_while_a_loop_is_compiled():
+    from polyhead import PolyheadWarning
+    from polyhead.errors import Problem, warn
+
+    compiling, warns = threading.Event(), threading.Event()
+
+    class Slow(Loop):
+        """Catches warnings, as numba does, until the other thread wants to warn."""
+
+        def _compile(self):
+            with warnings.catch_warnings(record=True):
+                compiling.set()
+                assert warns.wait(240)
+
+    def warn_while_it_compiles():
+        assert Slow(double, np.zeros(1), np.zeros(1)).ready is None
+        assert compiling.wait(240)
+        warns.set()
+        warn(Problem("place", "a thing", "another of its own", warning=True))
+        wait_until_compiled()
+
+    with pytest.warns(PolyheadWarning, match="of its own"):
+        warn_while_it_compiles()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 import warnings
 from collections.abc import Iterable, KeysView, Sequence, ValuesView
 from dataclasses import asdict, dataclass, field, fields
@@ -352,12 +353,17 @@ class PolyheadWarning(UserWarning):
     """A possible mistake, reported once before the first step."""
 
 
+WARNINGS = threading.RLock()
+"""Held while something catches warnings, which in Python catches those of all threads: a warning waits for it."""
+
+
 def warn(problem: Problem) -> None:
     """Warn of a problem at the line of the user's program that led here."""
     level, frame = 2, sys._getframe(1)
     while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] in _INSIDE:
         level, frame = level + 1, frame.f_back
-    warnings.warn(str(problem), PolyheadWarning, stacklevel=level)
+    with WARNINGS:
+        warnings.warn(str(problem), PolyheadWarning, stacklevel=level)
 
 
 _INSIDE = ("polyhead", "keras", "tensorflow", "torch", "jax")

@@ -13,6 +13,8 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+from polyhead.errors import WARNINGS
+
 FINISH = 5.0
 """Seconds that a program waits at its end for a loop that is being compiled."""
 
@@ -80,7 +82,8 @@ class Loop:
             do_later(self._try_to_compile)
 
     def _try_to_compile(self) -> None:
-        with contextlib.suppress(Exception):  # the caller keeps using NumPy
+        # numba catches warnings while it compiles, and so those that other threads give
+        with contextlib.suppress(Exception), WARNINGS:  # on an error the caller keeps using NumPy
             self._compile()
         self._done.set()
 
