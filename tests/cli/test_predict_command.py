@@ -1,9 +1,12 @@
 """``polyhead predict``."""
 
+import contextlib
+import io
+from typing import NamedTuple
+
 import keras
 import numpy as np
 import pytest
-from typer.testing import CliRunner
 
 import polyhead as ph
 from polyhead.cli import app
@@ -26,8 +29,18 @@ def saved(tmp_path_factory):
     return folder, ph.predict(model, feed)
 
 
+class Ended(NamedTuple):
+    exit_code: int
+    stdout: str
+    stderr: str
+
+
 def run(*arguments):
-    return CliRunner().invoke(app, ["predict", *map(str, arguments)])
+    """The command's exit code, and its two outputs apart."""
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        code = app(["predict", *map(str, arguments)], standalone_mode=False)
+    return Ended(code or 0, out.getvalue(), err.getvalue())
 
 
 def test_a_table_becomes_a_table(saved, tmp_path):

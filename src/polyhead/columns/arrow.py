@@ -114,7 +114,8 @@ def _coded(data: Any) -> Coded:
 
     chunks = [data]
     if isinstance(data, pa.ChunkedArray):
-        chunks = data.unify_dictionaries().chunks or [pa.array([], data.type)]
+        none = pa.DictionaryArray.from_arrays(pa.array([], pa.int32()), pa.array([], data.type.value_type))
+        chunks = data.unify_dictionaries().chunks or [none]
     codes = [np.asarray(chunk.indices.cast(pa.int32()).fill_null(-1)) for chunk in chunks]
     categories = chunks[0].dictionary.to_pylist()
     joined = codes[0] if len(codes) == 1 else np.concatenate(codes)

@@ -39,7 +39,7 @@ class Step(NamedTuple):
 def step_of(conversion: Conversion, column: np.dtype) -> Step:
     """The quickest way to convert the valid numbers of a column; others may become anything.
 
-    >>> step_of(Conversion("float32", values={0: 0, 255: 1}), np.dtype("uint8"))[0] == PICK
+    >>> step_of(Conversion("float32", values={0: 0, 255: 1}), np.dtype("uint8"))[0] == REPLACE
     True
     """
     result = np.dtype(conversion.dtype)
