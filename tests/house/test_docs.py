@@ -74,6 +74,12 @@ def readme_data(tmp_path, monkeypatch):
     }
 
 
+PAGES_THAT_RUN = sorted(
+    path.name for path in (ROOT / "docs").glob("*.md") if "<!-- run" in path.read_text(encoding="utf-8")
+)
+"""``resume.md`` continues a program, and has a test of its own."""
+
+
 @pytest.mark.keras
 def test_the_code_of_the_readme_runs_and_prints_what_it_says(readme_data):
     text = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -85,7 +91,7 @@ def test_the_code_of_the_readme_runs_and_prints_what_it_says(readme_data):
 
 
 @pytest.mark.keras
-@pytest.mark.parametrize("page", ["in-the-image.md", "losses.md", "saving.md", "predicting.md", "images.md"])
+@pytest.mark.parametrize("page", [page for page in PAGES_THAT_RUN if page != "resume.md"])
 def test_the_code_of_a_page_runs_and_prints_what_it_says(page, tmp_path, monkeypatch):
     if page == "in-the-image.md":
         pytest.importorskip("cv2", reason="opencv is not installed")
