@@ -1,4 +1,4 @@
-"""What the table of kinds measures: columns, their declaration, and the batch as somebody would write it by hand."""
+"""The rows of the table of kinds: a column, its declaration, and the batch as written by hand."""
 
 from __future__ import annotations
 

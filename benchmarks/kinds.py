@@ -28,7 +28,7 @@ ARMS = ("feed", "plain generator", "bare copy")
 
 @dataclass
 class Taken:
-    """What the arms took.
+    """The time that each arm took.
 
     Attributes:
         name, holder, batch_size: of the row.
@@ -166,7 +166,7 @@ def _through(feed: Any) -> None:
 
 
 def table(found: Sequence[Taken]) -> str:
-    """What was found as a table in Markdown, the smallest ratios first where they are below 1."""
+    """Format the results as a Markdown table; ratios below 1 come first, the smallest at the top."""
     below = sorted((one for one in found if one.least < 1), key=lambda one: one.least)
     head = "kind | columns | batch | ratio of time | ratio of CPU | bare copy, ratio of time | µs a batch | checksum"
     lines = [

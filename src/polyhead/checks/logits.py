@@ -18,7 +18,7 @@ _ACTIVATIONS = {"linear": True, "sigmoid": False, "hard_sigmoid": False, "softma
 
 
 def declared_logits(head: Head) -> bool | None:
-    """Whether a head's output is logits, by its kind and its loss; None if that does not tell."""
+    """Tell from a head's kind and loss if its output is logits; None if they do not tell."""
     if not head.probabilities:
         return False
     if head.loss is None or (isinstance(head.loss, str) and head.loss in BY_SHAPE):
@@ -27,7 +27,7 @@ def declared_logits(head: Head) -> bool | None:
 
 
 def loss_of_logits(given: Any) -> bool | None:
-    """Whether a loss reads logits; None for one that does not tell."""
+    """Tell if a loss expects logits; None if that is unknown."""
     loss = as_loss(given)
     if not loss.name:
         return None
@@ -35,7 +35,7 @@ def loss_of_logits(given: Any) -> bool | None:
 
 
 def gives_logits(model: Any, name: str, head: Head, path: Path | None, outputs: np.ndarray) -> bool:
-    """Whether a head's output is logits.
+    """Tell if a head's output is logits rather than probabilities.
 
     By the loss that the model was compiled with, by that of the head, by the activation of the output's layer, or else
     by the first outputs.
@@ -60,7 +60,7 @@ def gives_logits(model: Any, name: str, head: Head, path: Path | None, outputs: 
 
 
 def layer_logits(model: Any, path: Path) -> bool | None:
-    """Whether an output is logits, by the activation of its layer; None if that does not tell."""
+    """Tell from the activation of an output's layer if it is logits; None if that is unknown."""
     known = symbolic(model)
     try:
         applied = None if known is None else activation(at(known[1], path))
@@ -70,7 +70,7 @@ def layer_logits(model: Any, path: Path) -> bool | None:
 
 
 def probable(array: np.ndarray, head: Head) -> bool:
-    """Whether outputs can be probabilities; all zeros are the logits of a layer that starts at zero."""
+    """Tell if outputs can be probabilities. All zeros are taken as logits of a layer that starts at zero."""
     shared = "softmax" in head.probabilities  # the classes share one probability
     inside = bool((array >= 0).all() and (array <= 1).all() and array.any())
     return inside and (not shared or bool(np.allclose(array.sum(-1), 1, atol=1e-2)))

@@ -18,7 +18,7 @@ def reopening(values: Any) -> tuple[str, Any]:
 
 
 def opened_again(how: str, arguments: Any) -> Any:
-    """What `reopening` described."""
+    """Open a column again, as `reopening` described it."""
     if how == "memmap":
         path, dtype, offset, shape = arguments
         return np.memmap(path, dtype, "r", offset, shape)
@@ -31,7 +31,7 @@ def opened_again(how: str, arguments: Any) -> Any:
 
 
 def _offset(values: np.memmap) -> int:
-    """Where in its file a memory map, or a part of one, begins: a part keeps the offset of the whole."""
+    """Compute where a memory map begins in its file. A slice of one still reports the offset of the whole."""
     base: Any = values
     while isinstance(base.base, np.memmap):
         base = base.base

@@ -9,6 +9,7 @@ import numpy as np
 
 from polyhead.kinds import Head
 from polyhead.kinds.answers import Answer
+from polyhead.kinds.judging_boxes import overlaps
 
 Answers = Mapping[str, Mapping[str, Answer]]
 """What each head says, by what is added to its name."""
@@ -105,18 +106,8 @@ def non_maximum_suppression(
     >>> non_maximum_suppression(boxes, np.array([0.6, 0.9, 0.5]), 0.5, np.zeros(3)).tolist()
     [False, True, True]
     """
-    overlap = np.where(kinds[:, None] == kinds, box_overlap(boxes, boxes), 0)
+    overlap = np.where(kinds[:, None] == kinds, overlaps(boxes[:, None], boxes, np.array(False)), 0)
     found = np.zeros(len(boxes), bool)
     for place in np.argsort(-scores, kind="stable").tolist():
         found[place] = not (overlap[place, found] > limit).any() and scores[place] >= 0
     return found
-
-
-def box_overlap(some: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """Intersection over union of each of ``(n, 4)`` boxes with each of ``(m, 4)``, ``xyxy``: ``(n, m)``."""
-    low = np.maximum(some[:, None, :2], others[None, :, :2])
-    high = np.minimum(some[:, None, 2:], others[None, :, 2:])
-    shared = np.clip(high - low, 0, None).prod(-1)
-    areas = [np.clip(boxes[:, 2:] - boxes[:, :2], 0, None).prod(-1) for boxes in (some, others)]
-    union = areas[0][:, None] + areas[1] - shared
-    return np.divide(shared, union, out=np.zeros_like(shared), where=union > 0)

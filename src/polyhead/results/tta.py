@@ -17,7 +17,7 @@ from polyhead.images import geometry
 from polyhead.kinds import Head, Image, Input
 from polyhead.kinds.answers import Views
 from polyhead.kinds.in_image import COORDINATES, PIXELS
-from polyhead.results.boxes_kept import box_overlap
+from polyhead.kinds.judging_boxes import overlaps
 
 _SCALES = (1.0, 0.9, 1.1, 0.8)
 MOST = 2 * len(_SCALES)
@@ -137,7 +137,7 @@ def _matches(head: Head, base: np.ndarray, other: np.ndarray) -> np.ndarray:
     """For each box of the first view the place of the same box in another one, -1 without one: ``(B, places)``."""
     found = np.full(base.shape[:2], -1)
     for row, (mine, boxes) in enumerate(zip(base, other, strict=True)):
-        overlap = box_overlap(mine.astype(np.float64), boxes.astype(np.float64))
+        overlap = overlaps(mine.astype(np.float64)[:, None], boxes.astype(np.float64), np.array(False))
         for _ in range(len(mine)):
             place, best = np.unravel_index(overlap.argmax(), overlap.shape)
             if overlap[place, best] < SAME_BOX:
