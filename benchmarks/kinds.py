@@ -12,7 +12,7 @@ import argparse
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -70,13 +70,13 @@ def measure(row: Row, holder: str, batch_size: int, folder: Path, turns: int, se
     feed = ph.Feed(data, inputs=row.inputs, heads=row.heads, batch_size=batch_size, shuffle=True)
     found = Taken(row.name, holder, batch_size, len(feed), same(feed, row, columns))
 
-    def generator(epoch: int) -> None:
+    def generator(epoch: int) -> Iterator[Any]:
         order = np.random.default_rng(epoch).permutation(count)
         for start in range(0, count, batch_size):
-            row.by_hand(columns, order[start : start + batch_size])
+            yield row.by_hand(columns, order[start : start + batch_size])
 
-    arms: dict[str, Callable[[int], None]] = {
-        "feed": lambda epoch: _through(feed),
+    arms: dict[str, Callable[[int], Iterator[Any]]] = {
+        "feed": lambda epoch: iter(feed),
         "plain generator": generator,
         "bare copy": bare_copy(row.by_hand(columns, np.arange(count)), count, batch_size),
     }
@@ -134,34 +134,37 @@ def same(feed: Any, row: Row, columns: Mapping[str, np.ndarray]) -> str:
     return f"{total[0]:08x}"
 
 
-def bare_copy(finished: Mapping[str, np.ndarray], count: int, batch_size: int) -> Callable[[int], None]:
+def bare_copy(
+    finished: Mapping[str, np.ndarray], count: int, batch_size: int
+) -> Callable[[int], Iterator[Any]]:
     """Copy finished batches in row order, into memory that is used again: the limit of all that copy."""
     from polyhead.pipeline.buffer_pool import Pool
 
     pool = Pool()
 
-    def epoch(number: int) -> None:
+    def epoch(number: int) -> Iterator[Any]:
         for start in range(0, count, batch_size):
             batch = []
             for values in finished.values():
                 part = values[start : start + batch_size]
                 batch.append(pool.empty(part.shape, part.dtype))
                 np.copyto(batch[-1], part)
+            yield batch
 
     return epoch
 
 
-def timed(arm: Callable[[int], None], turn: int, seconds: float) -> tuple[float, float]:
+def timed(arm: Callable[[int], Iterator[Any]], turn: int, seconds: float) -> tuple[float, float]:
     """Seconds of an epoch, on the clock and of all threads: of as many as fit into ``seconds``, one at least."""
     begin, cpu, epochs = time.perf_counter(), time.process_time(), 0
     while not epochs or time.perf_counter() < begin + seconds:
-        arm(turn)
+        _through(arm(turn))  # the loop holds a batch while the next one is made
         epochs += 1
     return (time.perf_counter() - begin) / epochs, (time.process_time() - cpu) / epochs
 
 
-def _through(feed: Any) -> None:
-    for _ in feed:
+def _through(batches: Iterable[Any]) -> None:
+    for _ in batches:
         pass
 
 

@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-_MASK = (1 << 64) - 1
+MASK = (1 << 64) - 1
 _STEP, _FIRST, _SECOND = 0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB
 
 
@@ -29,9 +29,9 @@ def mix64(value: int) -> int:
     >>> mix64(1) != mix64(2)
     True
     """
-    value = (value + _STEP) & _MASK
-    value = ((value ^ (value >> 30)) * _FIRST) & _MASK
-    value = ((value ^ (value >> 27)) * _SECOND) & _MASK
+    value = (value + _STEP) & MASK
+    value = ((value ^ (value >> 30)) * _FIRST) & MASK
+    value = ((value ^ (value >> 27)) * _SECOND) & MASK
     return value ^ (value >> 31)
 
 
@@ -44,7 +44,7 @@ def key(*parts: int) -> int:
     """
     state = 0
     for part in parts:
-        state = mix64(state ^ mix64(part & _MASK))
+        state = mix64(state ^ mix64(part & MASK))
     return state
 
 

@@ -78,7 +78,7 @@ def test_a_block_is_its_batches_end_to_end(rows, batch, data):
     first = data.draw(st.integers(0, len(order) - 1))
     steps = data.draw(st.integers(1, len(order) - first))
     ids, bounds = order.block(4, first, steps)
-    parts = [ids[a:b].tolist() for a, b in itertools.pairwise(bounds.tolist())]
+    parts = [ids[a:b].tolist() for a, b in itertools.pairwise(bounds)]
     assert parts == [order.ids(4, first + i).tolist() for i in range(steps)]
 
 

@@ -100,25 +100,27 @@ class Order:
             return len(self) * self.batch_size
         return (self.rows - rank + count - 1) // count
 
-    def bounds(self, first: int, steps: int) -> np.ndarray:
-        """The edges of batches ``first … first + steps`` in this shard's rows, int64 ``(steps + 1,)``."""
+    def bounds(self, first: int, steps: int) -> list[int]:
+        """The edges of batches ``first … first + steps`` in this shard's rows: one more than there are batches."""
         last, rows = len(self), self.rows_per_epoch
-        edges = np.arange(first, first + steps + 1, dtype=np.int64) * self.batch_size
-        np.minimum(edges, rows, out=edges)
-        # a shard with one row less than the largest may end on a full batch one step early: it keeps one row back
-        if last > 1 and rows == (last - 1) * self.batch_size:
-            edges[np.arange(first, first + steps + 1) == last - 1] = rows - 1
+        edges = list(range(first * self.batch_size, (first + steps) * self.batch_size + 1, self.batch_size))
+        if edges[-1] >= rows:
+            # a shard with one row less than the largest may end on a full batch one step early: it keeps one row back
+            short = last > 1 and rows == (last - 1) * self.batch_size
+            for k in range(len(edges)):
+                edges[k] = rows - 1 if short and first + k == last - 1 else min(edges[k], rows)
         return edges
 
-    def block(self, epoch: int, first: int, steps: int) -> tuple[np.ndarray, np.ndarray]:
-        """The rows of several consecutive batches: ids, and the bounds of each batch among them.
+    def block(self, epoch: int, first: int, steps: int) -> tuple[np.ndarray, list[int]]:
+        """The rows of several consecutive batches: ids, int64, and the bounds of each batch among them.
 
         >>> ids, bounds = Order(rows=10, batch_size=4).block(0, first=1, steps=2)
-        >>> ids.tolist(), bounds.tolist()
+        >>> ids.tolist(), bounds
         ([4, 5, 6, 7, 8, 9], [0, 4, 6])
         """
         edges = self.bounds(first, steps)
-        return self._rows(epoch, int(edges[0]), int(edges[-1])), edges - edges[0]
+        begin = edges[0]
+        return self._rows(epoch, begin, edges[-1]), [edge - begin for edge in edges] if begin else edges
 
     def _rows(self, epoch: int, begin: int, end: int) -> np.ndarray:
         rank, count = self.shard

@@ -10,11 +10,12 @@ The result is part of the library's promise: for one seed it is the same in ever
 
 from __future__ import annotations
 
-from functools import lru_cache
+from collections.abc import Callable
+from functools import lru_cache, partial
 
 import numpy as np
 
-from polyhead.hashing import key
+from polyhead.hashing import MASK, mix64, mixed
 from polyhead.jit import Loop
 
 ROUNDS = 6
@@ -24,10 +25,8 @@ SMALL_ROUNDS = 16  # a small rectangle mixes less in a round, and costs next to 
 WORTH = 1 << 16
 """Rows of a source from which on it is worth the while to have the network compiled."""
 
-MUCH = 1 << 18
-"""Rows that were permuted in all, of however small a source, from which on it is too: many epochs of few rows."""
-
-_done = [0]
+MANY = 256
+"""Rows that are permuted at once, as a part of `SMALL`, from which on tables of hashes are quicker."""
 
 _EXACT = 1 << 52  # below, a division of floats gives the whole quotient of integers
 _CHUNK = 512
@@ -57,64 +56,102 @@ def permute(positions: np.ndarray, n: int, seed: int) -> np.ndarray:
         b += 1
     a = -(-n // b)
     keys = _round_keys(seed, SMALL_ROUNDS if n < SMALL else ROUNDS)
-    rows = _through_network(np.asarray(positions, np.int64), a, b, keys)
+    positions = np.asarray(positions, np.int64)
+    through = _network_for(positions, a, b, *keys)
+    rows = through(positions)
     flat = rows.reshape(-1)
     outside = np.flatnonzero(flat >= n)
     while len(outside):
-        flat[outside] = _through_network(flat[outside], a, b, keys)
+        flat[outside] = through(flat[outside])
         outside = outside[flat[outside] >= n]
     return rows
 
 
 @lru_cache(maxsize=16)
-def _round_keys(seed: int, rounds: int) -> tuple[int, ...]:
-    return tuple(key(seed, r) for r in range(rounds))
+def _round_keys(seed: int, rounds: int) -> tuple[np.ndarray, np.ndarray]:
+    """The lower and the upper halves of ``key(seed, r)`` for each round, uint32."""
+    keys = mixed(np.uint64(mix64(mix64(seed & MASK))) ^ mixed(np.arange(rounds, dtype=np.uint64)))
+    return keys.astype(np.uint32), (keys >> _32).astype(np.uint32)
 
 
-def _through_network(rows: np.ndarray, a: int, b: int, keys: tuple[int, ...]) -> np.ndarray:
-    """Rows of the rectangle to others: by the compiled network where there is much to do and it is ready."""
-    _done[0] += rows.size
-    network = NETWORK.ready if a * b >= WORTH or _done[0] >= MUCH else NETWORK.there
-    if network is None or rows.ndim != 1 or a * b >= _EXACT:
-        return _network(rows, a, b, keys)
-    out = np.empty_like(rows)
-    network(rows, out, a, b, *_halves(keys))
-    return out
+def _network_for(
+    rows: np.ndarray, a: int, b: int, low: np.ndarray, high: np.ndarray
+) -> Callable[[np.ndarray], np.ndarray]:
+    """What takes rows of the rectangle to others: compiled where there is much to do and it is ready."""
+    network = NETWORK.ready if a * b >= WORTH else NETWORK.there
+    if network is not None and rows.ndim == 1 and a * b < _EXACT:
+
+        def compiled(rows: np.ndarray) -> np.ndarray:
+            out = np.empty_like(rows)
+            network(rows, out, a, b, low, high)
+            return out
+
+        return compiled
+    if a * b < SMALL <= MANY * rows.size:
+        tables = _hashes(a, b, low[::2], high[::2]), _hashes(b, a, low[1::2], high[1::2])
+        return partial(_by_tables, a=a, b=b, tables=tables)
+    return partial(_network, a=a, b=b, low=low, high=high)
 
 
-@lru_cache(maxsize=16)
-def _halves(keys: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
-    return (
-        np.array([k & 0xFFFFFFFF for k in keys], np.uint32),
-        np.array([k >> 32 for k in keys], np.uint32),
-    )
+def _by_tables(rows: np.ndarray, a: int, b: int, tables: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
+    """`_network` of a small rectangle, whose `_hashes` are looked up."""
+    left, right, room = rows // b, np.empty_like(rows), np.empty_like(rows)
+    np.subtract(rows, np.multiply(left, b, out=right), out=right)
+    unsigned, rest = (left.view(np.uint64), right.view(np.uint64)), room.view(np.uint64)
+    for r in range(sum(map(len, tables))):
+        move, by, size = (left, right, a) if r % 2 == 0 else (right, left, b)
+        np.take(tables[r % 2][r // 2], by, out=room, mode="clip")
+        move += room
+        # below `size` the difference wraps to something huge, so the smaller of both is the remainder
+        np.subtract(move, size, out=room)
+        np.minimum(unsigned[r % 2], rest, out=unsigned[r % 2])
+    left *= b
+    left += right
+    return left
 
 
-def _network(rows: np.ndarray, a: int, b: int, keys: tuple[int, ...]) -> np.ndarray:
+def _hashes(size: int, by: int, low: np.ndarray, high: np.ndarray) -> np.ndarray:
+    """For each round how far each coordinate below ``by`` moves the other one round ``[0, size)``, int64."""
+    h = np.arange(by, dtype=np.uint32) + low[:, None]
+    h ^= h >> _16
+    h *= _FIRST
+    h ^= h >> _15
+    h += high[:, None]
+    h *= _SECOND
+    h ^= h >> _16
+    return (h.astype(np.int64) * size) >> 32
+
+
+def _network(rows: np.ndarray, a: int, b: int, low: np.ndarray, high: np.ndarray) -> np.ndarray:
     """Rows of the rectangle, int64, to others; both coordinates fit 32 bits, as ``b`` is at most 2**31."""
-    high = rows // b
-    left = high.astype(np.uint32)
-    right = (rows - high * b).astype(np.uint32)
+    quotient = rows // b
+    left = quotient.astype(np.uint32)
+    right = (rows - quotient * b).astype(np.uint32)
     narrow, other, wide = np.empty_like(left), np.empty_like(left), np.empty(rows.shape, np.uint64)
-    for r, k in enumerate(keys):
-        if r % 2 == 0:
-            _add_hash(left, right, a, k, narrow, other, wide)
-        else:
-            _add_hash(right, left, b, k, narrow, other, wide)
-    np.multiply(left, b, out=high, dtype=np.int64)
-    high += right
-    return high
+    for r in range(len(low)):
+        move, by, size = (left, right, a) if r % 2 == 0 else (right, left, b)
+        _add_hash(move, by, size, low[r], high[r], narrow, other, wide)
+    np.multiply(left, b, out=quotient, dtype=np.int64)
+    quotient += right
+    return quotient
 
 
 def _add_hash(
-    move: np.ndarray, by: np.ndarray, size: int, k: int, h: np.ndarray, t: np.ndarray, wide: np.ndarray
+    move: np.ndarray,
+    by: np.ndarray,
+    size: int,
+    low: np.uint32,
+    high: np.uint32,
+    h: np.ndarray,
+    t: np.ndarray,
+    wide: np.ndarray,
 ) -> None:
     """Move by a hash of ``by``, round ``[0, size)``, in place; the last three are room to work in."""
-    np.add(by, np.uint32(k & 0xFFFFFFFF), out=h)
+    np.add(by, low, out=h)
     h ^= np.right_shift(h, _16, out=t)
     h *= _FIRST
     h ^= np.right_shift(h, _15, out=t)
-    h += np.uint32(k >> 32)
+    h += high
     h *= _SECOND
     h ^= np.right_shift(h, _16, out=t)
     np.copyto(wide, h)

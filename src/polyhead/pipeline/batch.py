@@ -34,7 +34,7 @@ class Block:
     """Consecutive batches of one epoch, gathered in one call; its batches are views.
 
     Attributes:
-        bounds: int64 ``(steps + 1,)``: where each batch begins and ends.
+        bounds: where each batch begins and ends, one more than there are batches.
         first: the step of the first batch.
     """
 
@@ -42,7 +42,7 @@ class Block:
     labels: Arrays
     weights: Arrays | None
     ids: np.ndarray
-    bounds: np.ndarray
+    bounds: list[int]
     first: int
 
     def views(self, arrays: Sequence[Any], batch_size: int) -> list[Iterator[Any]]:
@@ -50,7 +50,7 @@ class Block:
 
         Batches of ``batch_size`` are cut all at once, which costs half of a slice for each.
         """
-        *_, begin, end = self.bounds.tolist()  # only the last batch may be smaller
+        *_, begin, end = self.bounds  # only the last batch may be smaller
         full = len(self.bounds) - 1 - (end - begin != batch_size)
         rest = end - full * batch_size
 
@@ -62,8 +62,7 @@ class Block:
 
     def batches(self) -> Iterator[Batch]:
         """The batches one by one, as views."""
-        edges = self.bounds.tolist()
-        for begin, end in itertools.pairwise(edges):
+        for begin, end in itertools.pairwise(self.bounds):
             rows = slice(begin, end)
             yield Batch(
                 {name: a[rows] for name, a in self.inputs.items()},

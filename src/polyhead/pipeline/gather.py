@@ -103,7 +103,7 @@ class MemoryColumn:
         """The least and the greatest valid number, and others that are valid; None where all are."""
         return valid_numbers(self.conversion, self.numbers.dtype)
 
-    @property
+    @cached_property
     def loop(self) -> Loop:
         """The loop that copies or converts its rows."""
         return copy_loop(self.words.dtype) if self.copied else convert_loop(self.numbers.dtype, self.dtype)
@@ -125,6 +125,10 @@ class MemoryColumn:
         """What tells the memory of the column, and how it is read, from that of others."""
         return address(self.column), self.column.dtype, self.column.shape
 
+    def all_valid(self) -> bool:
+        """Whether all numbers of all rows are valid, by NumPy."""
+        return self.valid is None or _all_between(self.numbers, *self.valid)
+
     @cached_property
     def owned(self) -> bool:
         """Whether the column lies in memory for certain, and not in a file."""
@@ -132,6 +136,16 @@ class MemoryColumn:
         while isinstance(array.base, np.ndarray):
             array = array.base
         return array.base is None and not isinstance(array, np.memmap)
+
+
+def _all_between(rows: np.ndarray, edges: np.ndarray, marks: np.ndarray) -> bool:
+    """Whether all numbers are between two others, or among ``marks``; NaN is neither."""
+    if not len(marks):
+        return not rows.size or bool(rows.min() >= edges[0] and rows.max() <= edges[1])
+    found = (rows >= edges[0]) & (rows <= edges[1])
+    for mark in marks:
+        found |= rows == mark
+    return bool(found.all())
 
 
 def gathers(column: Any) -> TypeGuard[np.ndarray]:
@@ -193,14 +207,16 @@ class Gather:
         return found
 
     def _valid(self, whole: MemoryColumn, rows: _SomeRows) -> bool:
-        """Whether the numbers of some rows are valid; all of the column are looked at once, beside the first steps."""
-        if self._proven.get(whole.asked):
-            return True
-        loop = valid_loop(whole.numbers.dtype).ready if self._worth else None
-        if loop is not None and whole.owned and whole.asked not in self._proven:
-            self._proven[whole.asked] = False
-            do_later(partial(self._prove, whole, loop))
-        return rows.valid(whole)
+        """Whether the numbers of some rows are valid; a whole column is looked at once, beside the first steps."""
+        proven = self._proven.get(whole.asked)
+        if proven is None and whole.owned:
+            loop = valid_loop(whole.numbers.dtype).ready if self._worth else None
+            if not self._worth:
+                proven = self._proven[whole.asked] = whole.all_valid()
+            elif loop is not None:
+                self._proven[whole.asked] = False
+                do_later(partial(self._prove, whole, loop))
+        return proven or rows.valid(whole)
 
     def _prove(self, whole: MemoryColumn, loop: Callable[..., Any]) -> None:
         assert whole.valid is not None
@@ -231,13 +247,7 @@ class _SomeRows:
         loop = valid_loop(whole.numbers.dtype).ready if self._worth else None
         if loop is not None:
             return bool(loop(whole.numbers, self._placed(whole)[0], edges, marks))
-        rows = self._rows(whole)
-        if not len(marks):
-            return not rows.size or bool(rows.min() >= edges[0] and rows.max() <= edges[1])  # NaN is neither
-        found = (rows >= edges[0]) & (rows <= edges[1])
-        for mark in marks:
-            found |= rows == mark
-        return bool(found.all())
+        return _all_between(self._rows(whole), edges, marks)
 
     def convert(self, whole: MemoryColumn, out: np.ndarray) -> None:
         """Convert the rows of a column into an array."""

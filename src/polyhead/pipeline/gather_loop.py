@@ -9,7 +9,7 @@ from llvmlite import ir
 from numba import extending, njit, types
 from numba.core import cgutils
 
-from polyhead.pipeline.number_steps import LOOKUP, LOOKUP_BYTE, PICK, SCALE, SCALE_PAST
+from polyhead.pipeline.number_steps import CAST, LOOKUP, LOOKUP_BYTE, PICK, SCALE, SCALE_PAST
 
 intrinsic: Any = extending.intrinsic
 
@@ -19,6 +19,9 @@ AHEAD = 32
 NARROW = 1024
 PAGE, BEGINNING = 4096, 256
 """Of a wide row the beginning of each page is fetched ahead: the processor goes on by itself, up to the next page."""
+
+STRETCH = 512
+"""Bytes of a wide row that are converted at once, while as many of the next row are fetched."""
 
 LINE = 64
 LANES = 16
@@ -182,27 +185,44 @@ def convert_rows(
         numbers: of the type of the result: what ``keys`` become, for `PICK` behind them what all others become; or
             the table, which has 256 places for `LOOKUP_BYTE`.
     """
-    width, start = column.shape[1] * column.itemsize, column.ctypes.data
+    count, start = column.shape[1], column.ctypes.data
+    width = count * column.itemsize
+    if way == CAST and width <= NARROW and len(places) == 0:  # without an array for each row
+        for i in range(len(ids)):
+            _fetch_narrow(start, width, ids, i)
+            row = np.uint64(ids[i])
+            for k in range(out.shape[1]):
+                out[i, k] = column[row, k]
+        return
+    in_stretches = column.itemsize == 1 and width > NARROW
+    stretch = STRETCH if in_stretches else count
     for i in range(len(ids)):
-        _fetch_ahead(start, width, ids, i)
-        a, b = column[np.uint64(ids[i])], out[places[i] if len(places) else i]
-        if way == SCALE_PAST:
-            row, to = a.ctypes.data, b.ctypes.data
-            for k in range(0, len(b), LANES):
-                _scale_past(row + k, to + 4 * k)
-        elif way == SCALE:
-            _divide(a, b)
-        elif way == LOOKUP_BYTE:
-            _look_up_bytes(a, b, numbers)
-        elif way == LOOKUP:
-            _look_up(a, b, low, numbers)
-        else:
-            if way == PICK:
-                b[:] = numbers[-1]
+        if not in_stretches:
+            _fetch_ahead(start, width, ids, i)
+        coming = start + ids[min(i + 1, len(ids) - 1)] * width
+        whole, to = column[np.uint64(ids[i])], out[places[i] if len(places) else i]
+        for k in range(0, count, stretch):
+            a, b = whole[k : k + stretch], to[k : k + stretch]
+            if in_stretches:
+                for line in range(coming + k, coming + k + len(a), LINE):
+                    _fetch(line)
+            if way == SCALE_PAST:
+                row_at, place = a.ctypes.data, b.ctypes.data
+                for n in range(0, len(b), LANES):
+                    _scale_past(row_at + n, place + 4 * n)
+            elif way == SCALE:
+                _divide(a, b)
+            elif way == LOOKUP_BYTE:
+                _look_up_bytes(a, b, numbers)
+            elif way == LOOKUP:
+                _look_up(a, b, low, numbers)
             else:
-                for k in range(len(b)):
-                    b[k] = a[k]
-            _replace(a, b, keys, numbers)
+                if way == PICK:
+                    b[:] = numbers[-1]
+                else:
+                    for n in range(len(b)):
+                        b[n] = a[n]
+                _replace(a, b, keys, numbers)
     if way == SCALE_PAST:
         _fence()
 
