@@ -142,8 +142,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequ
 
 @pytest.fixture(autouse=True)
 def compiled_apart() -> Iterator[None]:
-    """Loops that a test asked for are compiled before the next one: meanwhile numba catches the warnings of all."""
+    """What a test began to compile is there before the next one: meanwhile numba catches the warnings of all."""
     yield
     jit = sys.modules.get("polyhead.jit")
     if jit is not None:
-        jit.wait_until_compiled()
+        jit.wait_for_compiler()

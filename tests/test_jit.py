@@ -8,7 +8,8 @@ import warnings
 import numpy as np
 import pytest
 
-from polyhead.jit import Loop, wait_until_compiled
+from polyhead import jit
+from polyhead.jit import Loop, spent, wait_until_compiled
 
 
 def double(values, out):
@@ -31,6 +32,23 @@ def test_nobody_waits_and_then_it_is_there():
     assert out.tolist() == [0, 2, 4]
 
 
+def test_compiling_begins_once_as_much_was_spent_as_it_takes(monkeypatch):
+    monkeypatch.setattr(jit, "_SPENT", 0.0)
+    loop = Loop(double, np.zeros(1), np.zeros(1))
+    for seconds in (0.0, 0.9 * jit.PAYS):
+        spent(seconds)
+        assert loop.ready is None
+        jit.wait_for_compiler()
+    assert loop.ready is None  # asked for twice, and nobody began
+    spent(0.2 * jit.PAYS)
+    jit.wait_for_compiler()
+    assert loop.ready is not None
+    other = Loop(double, np.zeros(1), np.zeros(1))
+    assert other.ready is None  # asked for now, and begun at once
+    jit.wait_for_compiler()
+    assert other.ready is not None
+
+
 def test_a_loop_that_cannot_be_compiled_is_never_ready():
     loop = Loop(unknown, np.zeros(1))
     assert loop.ready is None
@@ -51,10 +69,12 @@ def test_many_may_ask_at_once():
 
 def test_a_program_may_end_while_a_loop_is_compiled():
     program = (
-        "from polyhead.order.permutation import NETWORK, permute\n"
+        "from polyhead import jit\n"
+        "from polyhead.order.permutation import permute\n"
         "import numpy as np\n"
+        "jit.PAYS = 0\n"
         "assert sorted(permute(np.arange(70000), 70000, 3).tolist()) == list(range(70000))\n"
-        "assert NETWORK._asked\n"
+        "assert jit._THREAD\n"
     )
     done = subprocess.run([sys.executable, "-c", program], check=False, capture_output=True, timeout=240)
     assert (done.returncode, done.stderr) == (0, b"")
@@ -84,6 +104,7 @@ def test_a_warning_is_not_lost_while_a_loop_is_compiled():
 
     def warn_while_it_compiles():
         assert Slow(double, np.zeros(1), np.zeros(1)).ready is None
+        jit._begin()
         assert compiling.wait(240)
         warns.set()
         warn(Problem("place", "a thing", "another of its own", warning=True))

@@ -1,7 +1,8 @@
 """Loops that numba compiles in the background, and other work beside the first steps.
 
-Importing numba and loading a loop takes much of a second. So callers ask for a loop and use NumPy until it is ready;
-both must give the same numbers, to the last bit.
+Getting numba ready takes a second, for most of which it holds Python's lock. So callers ask for a loop, use NumPy
+until it is ready, and say how long that took: once it took as long as numba does, compiling pays. Both must give the
+same numbers, to the last bit.
 """
 
 from __future__ import annotations
@@ -18,13 +19,20 @@ from polyhead.errors import WARNINGS
 FINISH = 5.0
 """Seconds that a program waits at its end for a loop that is being compiled."""
 
+PAYS = 1.0
+"""Seconds spent on what loops would do, from which on those that were asked for are compiled."""
+
 _LOCK = threading.Lock()
+_ASKED: list[Callable[[], None]] = []
+"""Compile what was asked for, and not begun."""
+
+_SPENT = 0.0
 _WAITING: list[Callable[[], None]] = []
 _THREAD: threading.Thread | None = None
 
 
 class Loop:
-    """A function of arrays that is compiled in the background when it is first asked for.
+    """A function of arrays that is compiled in the background once it was asked for, and compiling pays.
 
     Args:
         function: plain Python over arrays and numbers, as numba takes it; or ``"module:name"``, where the module
@@ -68,6 +76,7 @@ class Loop:
         """
         if not self._asked:
             self._ask()
+        _begin()
         self._done.wait()
         if self._compiled is None:
             raise RuntimeError(
@@ -78,8 +87,10 @@ class Loop:
     def _ask(self) -> None:
         with _LOCK:
             asked, self._asked = self._asked, True
-        if not asked:
-            do_later(self._try_to_compile)
+            if not asked:
+                _ASKED.append(self._try_to_compile)
+        if _SPENT >= PAYS:
+            _begin()
 
     def _try_to_compile(self) -> None:
         # numba catches warnings while it compiles, and so those that other threads give
@@ -102,6 +113,23 @@ class Loop:
         self._compiled = compiled
 
 
+def spent(seconds: float) -> None:
+    """Seconds were spent on what a loop would do that is not ready."""
+    global _SPENT
+    _SPENT += seconds  # two threads at once may lose a little
+    if _SPENT >= PAYS and _ASKED:
+        _begin()
+
+
+def _begin() -> None:
+    """Compile what was asked for."""
+    with _LOCK:
+        asked = _ASKED.copy()
+        _ASKED.clear()
+    for compile_it in asked:
+        do_later(compile_it)
+
+
 def do_later(work: Callable[[], None]) -> None:
     """Do something in the thread that compiles, after what waits there; it must not raise."""
     global _THREAD
@@ -113,7 +141,13 @@ def do_later(work: Callable[[], None]) -> None:
 
 
 def wait_until_compiled() -> None:
-    """Wait for the loops that are being compiled, so that compiling is not measured with what comes after."""
+    """Compile what was asked for, and wait for it, so that it is not measured with what comes after."""
+    _begin()
+    wait_for_compiler()
+
+
+def wait_for_compiler() -> None:
+    """Wait for what is being compiled."""
     with _LOCK:
         thread = _THREAD
     if thread is not None:

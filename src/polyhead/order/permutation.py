@@ -15,6 +15,7 @@ from functools import lru_cache, partial
 
 import numpy as np
 
+from polyhead import jit, profiling
 from polyhead.hashing import MASK, mix64, mixed
 from polyhead.jit import Loop
 
@@ -57,6 +58,7 @@ def permute(positions: np.ndarray, n: int, seed: int) -> np.ndarray:
     a = -(-n // b)
     keys = _round_keys(seed, SMALL_ROUNDS if n < SMALL else ROUNDS)
     positions = np.asarray(positions, np.int64)
+    begun = profiling.clock()
     through = _network_for(positions, a, b, *keys)
     rows = through(positions)
     flat = rows.reshape(-1)
@@ -64,6 +66,8 @@ def permute(positions: np.ndarray, n: int, seed: int) -> np.ndarray:
     while len(outside):
         flat[outside] = through(flat[outside])
         outside = outside[flat[outside] >= n]
+    if NETWORK.there is None:
+        jit.spent(profiling.clock() - begun)
     return rows
 
 
@@ -88,13 +92,13 @@ def _network_for(
 
         return compiled
     if a * b < SMALL <= MANY * rows.size:
-        tables = _hashes(a, b, low[::2], high[::2]), _hashes(b, a, low[1::2], high[1::2])
+        tables = _hash_tables(a, b, low[::2], high[::2]), _hash_tables(b, a, low[1::2], high[1::2])
         return partial(_by_tables, a=a, b=b, tables=tables)
     return partial(_network, a=a, b=b, low=low, high=high)
 
 
 def _by_tables(rows: np.ndarray, a: int, b: int, tables: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
-    """`_network` of a small rectangle, whose `_hashes` are looked up."""
+    """`_network` of a small rectangle, whose `_hash_tables` are looked up."""
     left, right, room = rows // b, np.empty_like(rows), np.empty_like(rows)
     np.subtract(rows, np.multiply(left, b, out=right), out=right)
     unsigned, rest = (left.view(np.uint64), right.view(np.uint64)), room.view(np.uint64)
@@ -110,7 +114,7 @@ def _by_tables(rows: np.ndarray, a: int, b: int, tables: tuple[np.ndarray, np.nd
     return left
 
 
-def _hashes(size: int, by: int, low: np.ndarray, high: np.ndarray) -> np.ndarray:
+def _hash_tables(size: int, by: int, low: np.ndarray, high: np.ndarray) -> np.ndarray:
     """For each round how far each coordinate below ``by`` moves the other one round ``[0, size)``, int64."""
     h = np.arange(by, dtype=np.uint32) + low[:, None]
     h ^= h >> _16

@@ -27,7 +27,7 @@ from polyhead.profiling import NO_LAPS, Laps, Meter
 from polyhead.sources.source import Source, checked_rows, mapped_column, row_of
 
 BLOCK_BYTES = 1 << 20
-BLOCK_BYTES_IN_MEMORY = 1 << 24
+BLOCK_BYTES_IN_MEMORY = 1 << 22
 BLOCK_ROWS = 16384
 
 

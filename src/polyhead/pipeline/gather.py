@@ -10,6 +10,7 @@ from typing import Any, TypeGuard
 
 import numpy as np
 
+from polyhead import jit, profiling
 from polyhead.jit import Loop, do_later
 from polyhead.kinds.conversion import Conversion
 from polyhead.order.permutation import NETWORK
@@ -176,7 +177,7 @@ class Gather:
     def __init__(self, columns: Mapping[Any, MemoryColumn], pool: Pool) -> None:
         self._columns, self._pool = columns, pool
         self._worth = sum(whole.column.nbytes for whole in columns.values()) >= WORTH
-        if self._worth:  # they are there by the first step, while a model is made
+        if self._worth:  # all of them, so that they are compiled together
             for whole in columns.values():
                 whole.ask_for_loops()
             _ = NETWORK.ready  # it costs little where the compiler is there
@@ -196,6 +197,11 @@ class Gather:
             For each column ``(B, *shape)``.
         """
         rows = _SomeRows(ids, self._worth, first=check)
+        begun = (
+            None
+            if not self._worth or all(c.loop.there for c in self._columns.values())
+            else profiling.clock()
+        )
         found = {}
         for name, whole in self._columns.items():
             if check and whole.conversion.looked_at:
@@ -204,6 +210,8 @@ class Gather:
                 continue
             found[name] = self._pool.empty((len(ids), *whole.shape), whole.dtype)
             rows.convert(whole, found[name])
+        if begun is not None:
+            jit.spent(profiling.clock() - begun)
         return found
 
     def _valid(self, whole: MemoryColumn, rows: _SomeRows) -> bool:
