@@ -21,7 +21,7 @@ import numpy as np
 
 from benchmarks.kind_rows import Row, rows
 
-HOLDERS = ("array", "memory map", "store")
+HOLDERS = ("array", "memory map", "Parquet", "store")
 BATCH_SIZES, SHORT_BATCH_SIZES = (32, 256, 2048), (32,)
 ARMS = ("feed", "plain generator", "bare copy")
 
@@ -94,11 +94,19 @@ def measure(row: Row, holder: str, batch_size: int, folder: Path, turns: int, se
 
 def held(row: Row, holder: str, folder: Path) -> tuple[Mapping[str, np.ndarray], Any]:
     """The columns for the generator, and the same for the feed."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
     import polyhead as ph
 
     if holder == "array":
         return row.columns, row.columns
     place = Path(tempfile.mkdtemp(dir=folder))
+    if holder == "Parquet":  # both keep the columns in memory, as they fit
+        pq.write_table(
+            pa.table({name: _lists(values) for name, values in row.columns.items()}), place / "rows.pq"
+        )
+        return row.columns, ph.read_table(place / "rows.pq")
     maps = {}
     for name, values in row.columns.items():
         np.save(place / f"{name}.npy", values)
@@ -107,6 +115,16 @@ def held(row: Row, holder: str, folder: Path) -> tuple[Mapping[str, np.ndarray],
         return maps, maps
     ph.pack(dict(row.columns), place / "store", progress=False)
     return maps, ph.open_store(place / "store")
+
+
+def _lists(values: np.ndarray) -> Any:
+    """An array as an Arrow column of nested lists of fixed size."""
+    import pyarrow as pa
+
+    column = pa.array(values.reshape(-1))
+    for size in values.shape[:0:-1]:
+        column = pa.FixedSizeListArray.from_arrays(column, size)
+    return column
 
 
 def same(feed: Any, row: Row, columns: Mapping[str, np.ndarray]) -> str:

@@ -1,9 +1,11 @@
+import pickle
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from polyhead.columns.values import Coded, from_list, join, take, unmasked
+from polyhead.columns.values import Coded, EvenRows, from_list, join, take, unmasked
 
 CODES = Coded(np.array([1, 0, -1, 1], np.int32), ["cat", "dog"])
 
@@ -158,3 +160,20 @@ def test_masked_others():
     assert np.shares_memory(unmasked(np.ma.array(whole, mask=[False, False])), whole)
     words = unmasked(np.ma.array([["a", "b"]], mask=[MASK]))
     assert (words.shape, words.tolist()) == ((1, 2), [["a", None]])
+
+
+def test_even_rows_stay_a_list():
+    rows = EvenRows(np.arange(12, dtype=np.int16).reshape(3, 2, 2))
+    assert isinstance(rows, list)
+    assert [row.tolist() for row in rows] == rows.array.tolist()
+    some = take(rows, np.array([2, 2, 0]))
+    assert some.array.tolist() == rows.array[[2, 2, 0]].tolist()
+    assert [row.tolist() for row in some] == some.array.tolist()
+    joined = join([some, rows])
+    assert joined.array.tolist() == [*some.array.tolist(), *rows.array.tolist()]
+    again = pickle.loads(pickle.dumps(some))
+    assert type(again) is EvenRows
+    assert again.array.tolist() == some.array.tolist()
+    others = join([rows, EvenRows(np.zeros((1, 3, 2), np.int16))])
+    assert type(others) is list
+    assert [row.shape for row in others] == [(2, 2)] * 3 + [(3, 2)]

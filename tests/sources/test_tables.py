@@ -13,6 +13,7 @@ import pyarrow.feather
 import pyarrow.parquet as pq
 import pytest
 
+import polyhead as ph
 from polyhead import DataError
 from polyhead.columns import lazy
 from polyhead.columns.arrow import from_arrow
@@ -663,3 +664,60 @@ def test_a_parquet_file_of_many_columns_is_read_at_once(tmp_path, monkeypatch):
     assert [found[name][0] for name in names] == list(range(100))
     assert len(opened) == 2  # its description, and all of it
     assert rows.only(["c7"]).read([0])["c7"].tolist() == [7]
+
+
+@pytest.mark.parametrize(
+    ("rows", "kind"),
+    [
+        ([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]], pa.list_(pa.float64())),
+        ([[1, 2], [3, 4], [5, 6]], pa.large_list(pa.uint8())),
+        ([[[1.0, 2.0]], [[3.0, 4.0]], [[5.0, 6.0]]], pa.list_(pa.list_(pa.float32()))),
+    ],
+)
+@pytest.mark.parametrize("begin", [0, 1])
+def test_lists_of_one_length_lie_in_one_array(rows, kind, begin):
+    found = from_arrow(pa.array(rows, kind)[begin:])
+    assert found.array.tolist() == rows[begin:]
+    assert [row.tolist() for row in found] == rows[begin:]
+
+
+@pytest.mark.parametrize("rows", [[[1, 2], None], [[1], [2, 3]], [[], []], [[1, None], [2, 3]]])
+def test_other_lists_are_lists_of_arrays(rows):
+    found = from_arrow(pa.array(rows, pa.list_(pa.float32())))
+    assert [None if row is None else np.nan_to_num(row, nan=-1).tolist() for row in found] == [
+        None if row is None else [-1 if v is None else v for v in row] for row in rows
+    ]
+    assert (getattr(found, "array", None) is None) == (rows not in ([[1, None], [2, 3]],))
+
+
+def test_lists_in_a_file_are_as_arrays_in_memory(tmp_path):
+    """Lists of one length become the arrays that a user would give; labels by number stay lists of numbers."""
+    rng = np.random.default_rng(0)
+    vectors, targets = rng.random((40, 6), dtype=np.float32), rng.normal(size=(40, 128))
+    labels = [sorted(rng.choice(5, 2, replace=False).tolist()) for _ in range(40)]
+    lists = {"x": vectors.tolist(), "y": targets.tolist(), "labels": labels}
+    types = {"x": pa.float32(), "y": pa.float64(), "labels": pa.int64()}
+    table = pa.table({name: pa.array(lists[name], pa.list_(kind)) for name, kind in types.items()})
+    pq.write_table(table, tmp_path / "rows.parquet", row_group_size=16)
+    heads = {"y": ph.Embedding(128), "labels": ph.MultiLabel(5)}
+    arrays = {"x": vectors, "y": targets, "labels": labels}
+    feeds = [
+        ph.Feed(data, inputs={"x": ph.Array()}, heads=heads, batch_size=7, shuffle=True)
+        for data in (tmp_path / "rows.parquet", arrays)
+    ]
+    for one, other in zip(*(feed.batches() for feed in feeds), strict=True):
+        assert one.ids.tolist() == other.ids.tolist()
+        np.testing.assert_array_equal(one.inputs["x"], other.inputs["x"])
+        for name in heads:
+            np.testing.assert_array_equal(one.labels[name], other.labels[name])
+            assert (one.weights[name] == 1).all()
+        multi_hot = [[k in labels[i] for k in range(5)] for i in one.ids]
+        np.testing.assert_array_equal(one.labels["labels"], multi_hot)
+
+
+def test_a_wrong_number_in_a_list_of_a_file_has_its_row(tmp_path):
+    rows = [[1.0, 2.0], [3.0, float("inf")], [5.0, 6.0]]
+    pq.write_table(pa.table({"x": pa.array(rows, pa.list_(pa.float64()))}), tmp_path / "rows.parquet")
+    feed = ph.Feed(tmp_path / "rows.parquet", inputs={"x": ph.Array()}, heads={})
+    with pytest.raises(ph.DataError, match=r"input `x`, row 1: expected finite numbers"):
+        list(feed)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from polyhead.columns.lazy import Pieces, Stored
-from polyhead.columns.values import EXACT, LIMIT_BYTES, Coded, Values
+from polyhead.columns.values import EXACT, LIMIT_BYTES, Coded, EvenRows, Values
 
 LARGE_ROW = 1024  # with this many numbers in a row, a null becomes None in a list instead of a row of NaN
 
@@ -176,7 +176,10 @@ def _ragged(array: Any) -> list[Any]:
     if not isinstance(values, np.ndarray) or values.dtype.kind == "O":
         plain: list[Any] = array.to_pylist()
         return plain
-    ends = np.asarray(array.offsets).tolist()
+    places = np.asarray(array.offsets)
+    ends, sizes = places.tolist(), np.diff(places)
+    if not array.null_count and len(sizes) and sizes[0] and (sizes == sizes[0]).all():
+        return EvenRows(values[ends[0] : ends[-1]].reshape(len(sizes), int(sizes[0]), *values.shape[1:]))
     there = np.asarray(array.is_valid()).tolist()
     return [values[ends[i] : ends[i + 1]] if valid else None for i, valid in enumerate(there)]
 

@@ -48,6 +48,25 @@ class Coded:
         return objects([*self.categories, None])[self.codes]  # code -1 indexes the last entry, None
 
 
+class EvenRows(list[Any]):
+    """A list of arrays of one shape that lie in one array.
+
+    Attributes:
+        array: ``(N, ...)``, the rows.
+
+    >>> rows = EvenRows(np.arange(6.0).reshape(3, 2))
+    >>> rows[1].tolist(), take(rows, np.array([2, 0])).array.tolist()
+    ([2.0, 3.0], [[4.0, 5.0], [0.0, 1.0]])
+    """
+
+    def __init__(self, array: np.ndarray) -> None:
+        super().__init__(array)
+        self.array = array
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return EvenRows, (self.array,)
+
+
 Values = np.ndarray | list[Any] | Coded
 """One column of the result of ``Source.read``, one entry per row."""
 
@@ -64,6 +83,8 @@ def take(values: Values, ids: np.ndarray) -> Values:
     """Return the entries at ``ids``, in that order."""
     if isinstance(values, Coded):
         return values.take(ids)
+    if isinstance(values, EvenRows):
+        return EvenRows(np.take(values.array, ids, axis=0))
     if isinstance(values, np.ndarray):
         if values.flags.c_contiguous and values.flags.aligned:
             return np.take(values, ids, axis=0)
@@ -83,6 +104,9 @@ def join(parts: Sequence[Values]) -> Values:
     arrays = [p for p in parts if isinstance(p, np.ndarray)]
     if len(arrays) == len(parts) and alike(arrays):
         return np.concatenate(arrays)
+    even = [p.array for p in parts if isinstance(p, EvenRows)]
+    if len(even) == len(parts) and alike(even):
+        return EvenRows(np.concatenate(even))
     coded = [p for p in parts if isinstance(p, Coded)]
     if len(coded) == len(parts):
         categories, ordered = united(coded)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import KW_ONLY, dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from polyhead.kinds.kind import Input
 from polyhead.kinds.missing import (
     as_float32,
     as_one_array,
+    even_rows,
     is_missing,
     plain,
     require_finite,
@@ -52,6 +53,7 @@ class Array(Input):
     dtype: Any = None
     fill: float | None = None
     scale: Any = None
+    even: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -126,7 +128,7 @@ class Array(Input):
 
 
 def _as_numbers(values: Any) -> np.ndarray:
-    values = plain(values)
+    values = even_rows(plain(values))
     if isinstance(values, np.ndarray) and values.dtype.kind in "iufb":
         return values
     for i, value in enumerate(values):

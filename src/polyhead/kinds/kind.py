@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import KW_ONLY, dataclass, fields, replace
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
@@ -27,6 +27,9 @@ class Kind(ABC):
     Attributes:
         column: the column or columns read; by default the one of the kind's own name.
     """
+
+    even: ClassVar[bool] = False
+    """A list of arrays of one shape means the same as one array of them."""
 
     _: KW_ONLY
     column: str | tuple[str, ...] | list[str] | None = None

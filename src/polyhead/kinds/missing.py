@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from polyhead.columns.values import EvenRows
 from polyhead.errors import BadValue, shown
 
 _FLOAT32_MAX = float(np.finfo(np.float32).max)
@@ -15,6 +16,11 @@ _FLOAT32_MAX = float(np.finfo(np.float32).max)
 def plain(values: Any) -> Any:
     """Replace codes by the values they stand for; anything else is unchanged."""
     return values.values() if hasattr(values, "codes") else values
+
+
+def even_rows(values: Any) -> Any:
+    """The array of a list whose rows lie in one; anything else is unchanged."""
+    return values.array if isinstance(values, EvenRows) else values
 
 
 def is_dense(values: Any) -> bool:
@@ -91,7 +97,7 @@ def numbers(
     Raises:
         BadValue: for a value that is not a number, or of another shape.
     """
-    values = plain(values)
+    values = even_rows(plain(values))
     short = shape[:-1] if shape[-1] == 1 else shape
     rows: np.ndarray | None = None
     there: np.ndarray | None = None

@@ -66,6 +66,7 @@ class Regression(Head):
 
     dtype = "float32"
     quantities: ClassVar[bool] = True
+    even: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -11,6 +11,7 @@ import numpy as np
 
 from polyhead.errors import BadValue, DataError
 from polyhead.kinds import Head, Input
+from polyhead.kinds.missing import even_rows
 from polyhead.kinds.sample_weights import weights_key
 from polyhead.order import Order
 from polyhead.pipeline.batch import Block
@@ -93,6 +94,7 @@ class Assembler:
             if in_scene or len(kind.columns(name)) > 1:
                 continue
             held: Any = self._whole.get(kind.columns(name)[0])
+            held = even_rows(held) if kind.even else held
             column: Any = mapped_column(source, kind.columns(name)[0]) if held is None else held
             way = kind.conversion(column) if gathers(column) and len(column) == len(source) else None
             if way is not None:

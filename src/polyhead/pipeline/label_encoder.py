@@ -11,6 +11,7 @@ from polyhead.columns.values import take
 from polyhead.errors import BadValue, DataError
 from polyhead.kinds import Head
 from polyhead.kinds.conversion import Conversion
+from polyhead.kinds.missing import even_rows
 from polyhead.kinds.sample_weights import read_weights, weights_shape
 from polyhead.pipeline.faults import every_wrong_row, file_at
 from polyhead.pipeline.gather import MemoryColumn, gathers
@@ -116,6 +117,7 @@ class Labels:
             column, mapped = self._whole, False
             if column is None and len(self._columns) == 1:
                 column, mapped = mapped_column(self._source, self._columns[0]), True
+            column = even_rows(column) if self.head.even else column
             if not gathers(column) or len(column) != len(self._source):
                 return {}
             way, head = self.head.conversion(column), self.head
