@@ -25,6 +25,7 @@ STAGES = {
     "decode": "decoding",
     "warp": "resizing and augmenting",
     "mix": "mixing rows",
+    "check": "checking values",
     "inputs": "encoding inputs",
     "labels": "encoding labels and weights",
     "hand over": "handing batches over",

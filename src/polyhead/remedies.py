@@ -59,6 +59,8 @@ def remedy_for(stage: str, setup: Setup, needed: int | None) -> str:
         rescaling = "keras.layers.Rescaling(1 / 255) at the head of the model"
         also = "as the model rescales by itself" if setup.rescales else f"with {rescaling}"
         return f'Hand over bytes, a quarter of the size: ph.Image(..., dtype="uint8"), {also}.'
+    if stage == "check":
+        return _LAST[stage]
     if stage == "read":
         if setup.sequential:
             return "Pack the rows once: ph.pack(source, path) makes a store that many threads read."
@@ -84,6 +86,7 @@ _LAST = {
     "order": "Give a larger batch_size.",
     "warp": "Leave out the augmentations that cost most, or let the model get a smaller ph.Image.",
     "mix": "Mixing reads several rows for one: give it a smaller p, or pack the data, ph.pack(source, path).",
+    "check": "That ends with the first epoch: values in memory are looked at once.",
     "inputs": "Store the inputs as the model gets them, ph.pack(source, path), or give a larger batch_size.",
     "labels": "Store the labels as the model gets them, ph.pack(source, path).",
     "hand over": "Give a larger batch_size, or model.compile(steps_per_execution=...).",

@@ -9,7 +9,7 @@ import pytest
 import polyhead as ph
 from polyhead.jit import Loop, wait_until_compiled
 from polyhead.kinds import Array, Image, Mask
-from polyhead.kinds.conversion import FLOAT32, Conversion
+from polyhead.kinds.conversion import FINITE, FLOAT32, Conversion
 from polyhead.pipeline import gather as gathering
 from polyhead.pipeline.buffer_pool import Pool
 from polyhead.pipeline.gather import Gather, MemoryColumn, gathers
@@ -421,3 +421,18 @@ def test_ids_of_another_layout_are_gathered_alike(how):
     ids = np.arange(10)[::-3]
     ids.flags.writeable = False
     assert np.array_equal(gather(ids)["x"], column[ids])
+
+
+def test_checking_is_measured_apart(how):
+    seen = []
+    columns = {
+        "x": MemoryColumn(np.zeros((9, 4), np.float32), FINITE, (4,)),
+        "y": MemoryColumn(
+            np.zeros((9, 3), np.uint8), Conversion("int32", values={0: 0}), (3,), stage="labels"
+        ),
+    }
+    Gather(columns, Pool())(np.array([3, 1]), check=True, laps=seen.append)
+    assert seen == ["check", "inputs", "check", "labels"]
+    seen.clear()
+    Gather(columns, Pool())(np.array([3, 1]), laps=seen.append)
+    assert seen == ["inputs", "labels"]

@@ -211,7 +211,7 @@ class Assembler:
             for one in self._along.values():
                 laid |= one.of(rows, ids)
         gathered: dict[str, dict[str, np.ndarray]] = {"": {}, **{name: {} for name in self._labels}}
-        for (name, part), values in self._gathers[labels](ids, check).items():
+        for (name, part), values in self._gathers[labels](ids, check, laps).items():
             gathered[name][part] = values
         inputs = {
             name: self._encode_input(name, kind, rows, ids, check, laid, gathered[""])

@@ -61,6 +61,7 @@ class MemoryColumn:
         shape: of a row of the result.
         always: numbers that are not valid mean something, such as NaN for no label: rows with one are left to others.
         mapped: it is a memory map, which is read in sorted order where it may have to come from the disk.
+        stage: of a profile, that its conversion counts as.
     """
 
     column: np.ndarray
@@ -68,6 +69,7 @@ class MemoryColumn:
     shape: tuple[int, ...]
     always: bool = False
     mapped: bool = False
+    stage: str = "inputs"
 
     @cached_property
     def dtype(self) -> np.dtype:
@@ -185,13 +187,16 @@ class Gather:
             tuple[Any, ...], bool
         ] = {}  # what is asked of whole columns, once it was begun to look
 
-    def __call__(self, ids: np.ndarray, check: bool = False) -> dict[Any, np.ndarray]:
+    def __call__(
+        self, ids: np.ndarray, check: bool = False, laps: profiling.Laps = profiling.NO_LAPS
+    ) -> dict[Any, np.ndarray]:
         """The rows at ``ids``.
 
         Args:
             ids: int64 ``(B,)``, each a row of the columns.
             check: leave out the columns of which one of these rows has a number that is not valid, or which
                 ``encode`` has to look at.
+            laps: measures the stages.
 
         Returns:
             For each column ``(B, *shape)``.
@@ -206,10 +211,14 @@ class Gather:
         for name, whole in self._columns.items():
             if check and whole.conversion.looked_at:
                 continue
-            if (check or whole.always) and whole.valid is not None and not self._valid(whole, rows):
-                continue
+            if (check or whole.always) and whole.valid is not None:
+                valid = self._valid(whole, rows)
+                laps("check")
+                if not valid:
+                    continue
             found[name] = self._pool.empty((len(ids), *whole.shape), whole.dtype)
             rows.convert(whole, found[name])
+            laps(whole.stage)
         if begun is not None:
             jit.spent(profiling.clock() - begun)
         return found

@@ -127,15 +127,19 @@ class Labels:
                 return {}
             # NaN means that there is no label
             always = column.dtype.kind == "f"
-            found = {"labels": MemoryColumn(column, way, head.shape, always, mapped)}
+            found = {"labels": MemoryColumn(column, way, head.shape, always, mapped, "labels")}
             if way.weights is not None:
-                found["by_number"] = MemoryColumn(column, way.of_weights, head.weight_shape, always, mapped)
+                found["by_number"] = MemoryColumn(
+                    column, way.of_weights, head.weight_shape, always, mapped, "labels"
+                )
             return found
         parts = self._ready._asdict()
         if self._ready.weights is not None:
             del parts["factor"]
         return {
-            part: MemoryColumn(np.ascontiguousarray(values), Conversion(values.dtype.str), values.shape[1:])
+            part: MemoryColumn(
+                np.ascontiguousarray(values), Conversion(values.dtype.str), values.shape[1:], stage="labels"
+            )
             for part, values in parts.items()
             if values is not None
         }
