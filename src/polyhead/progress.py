@@ -1,4 +1,4 @@
-"""A progress bar for long work, on a terminal alone."""
+"""A progress bar for long work, shown only on a terminal."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterator
 
 @contextlib.contextmanager
 def bar(word: str, rows: int, wanted: bool = True) -> Iterator[Callable[[int], None]]:
-    """Show how many of ``rows`` are done, and the time left; yields a function that is told of rows that are done.
+    """Show how many of ``rows`` are done, and the time left; yields a function to call with the rows just done.
 
     Args:
-        word: what happens to the rows, as ``"packing"``.
-        rows: how many there are.
+        word: what is done with the rows, such as ``"packing"``.
+        rows: the number of rows.
         wanted: False shows nothing.
     """
     from rich.console import Console

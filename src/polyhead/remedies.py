@@ -16,9 +16,9 @@ class Setup:
         cores: processors.
         row_bytes: bytes of one row as the model gets it.
         batch_size: rows in a batch.
-        sequential: rows come in one order alone, from one thread.
+        sequential: rows come only in one order, from one thread.
         floats: image inputs that are handed over as float32.
-        rescales: the model scales pixels itself; None if no model is known.
+        rescales: whether the model scales pixels itself; None if no model is known.
     """
 
     workers: int
@@ -31,7 +31,7 @@ class Setup:
 
 
 def remedy_beside(stage: str, setup: Setup) -> str:
-    """What to do about a feed that a step does not wait for, but that takes processors from it.
+    """What to do about a feed that training does not wait for, but that takes processors from it.
 
     Args:
         stage: the slowest.
@@ -52,7 +52,7 @@ def remedy_for(stage: str, setup: Setup, needed: int | None) -> str:
     Args:
         stage: the slowest.
         setup: what was measured.
-        needed: threads that would hide the feed's time behind the model's; None where no model was there.
+        needed: threads that would hide the feed's time behind the model's; None without a model.
     """
     floats = bool(setup.floats) and stage in ("inputs", "hand over")
     if floats:

@@ -187,8 +187,8 @@ def test_what_is_of_no_use_is_left_out_with_the_reason():
         line.removeprefix("# left out: ").split(": ", 1) for line in code.splitlines() if "left out" in line
     ]
     assert dict(left_out) == {
-        "name": "nearly every row has another text, as ids and free text have",
-        "row_id": "an id: every row has another number",
+        "name": "nearly every row has a different text, as with ids and free text",
+        "row_id": "an id: every row has a different number",
         "same": "it holds one value only, 1",
         "day": "datetime64, which is neither numbers nor text",
         "nothing": "it holds no value",
@@ -199,7 +199,7 @@ def test_what_is_of_no_use_is_left_out_with_the_reason():
 def test_without_a_name_that_tells_the_last_column_is_the_head():
     feed, code = feed_of({"a": np.linspace(0, 1, ROWS), "b": np.linspace(1, 2, ROWS)})
     assert (list(feed.inputs), list(feed.heads)) == (["a"], ["b"])
-    assert "# A guess by names and values. What goes in and what is predicted is yours to say." in code
+    assert "# A guess from names and values: decide yourself what goes in and what is predicted." in code
 
 
 def test_an_input_is_left_where_every_column_is_named_like_a_head():

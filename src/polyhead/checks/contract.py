@@ -17,7 +17,8 @@ from polyhead.checks.compiled_model import (
     user_metrics,
 )
 from polyhead.checks.metric_rules import judge_metrics
-from polyhead.checks.model_match import Fit, match_model, symbolic
+from polyhead.checks.model_match import Fit, match_model
+from polyhead.checks.model_tensors import symbolic
 from polyhead.checks.output_rules import (
     as_loss,
     exchanged_heads,

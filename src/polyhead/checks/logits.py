@@ -8,7 +8,7 @@ import numpy as np
 
 from polyhead.checks.activation import activation
 from polyhead.checks.compiled_model import head_losses
-from polyhead.checks.model_match import symbolic
+from polyhead.checks.model_tensors import symbolic
 from polyhead.checks.output_rules import as_loss
 from polyhead.keras_bridge.identifiers import BY_SHAPE
 from polyhead.keras_bridge.structure import Path, at

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from polyhead.checks.model_tensors import ModelTensor, model_tensors, symbolic
 from polyhead.errors import Problem, Report, hints, place, similar
 from polyhead.keras_bridge.structure import Path, Structure, leaves, rebuild
 from polyhead.kinds import Head, Input
@@ -29,28 +30,6 @@ class Fit(Report):
     structure: Structure | None = field(default=None, repr=False)
 
 
-@dataclass(frozen=True)
-class _Leaf:
-    """One tensor of a model's inputs or outputs; an input that is ``optional`` may be None."""
-
-    path: Path
-    shape: tuple[int | None, ...]
-    layer: str | None
-    optional: bool = False
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The names that match it: its key, its path of keys, and the name of its layer."""
-        keys = [str(key) for key in self.path if not isinstance(key, int)]
-        found = [*keys[-1:], "/".join(keys), self.layer or ""]
-        return tuple(dict.fromkeys(name for name in found if name))
-
-    def __str__(self) -> str:
-        return (
-            f"`{self.names[0]}` {self.shape}" if self.names else f"{self.path or 'the only one'} {self.shape}"
-        )
-
-
 def match_model(model: Any, inputs: Mapping[str, Input], heads: Mapping[str, Head], batch_size: int) -> Fit:
     """Match inputs and heads with a model, and compare every dimension."""
     x, y, failure = _signature(model, inputs, batch_size)
@@ -59,12 +38,12 @@ def match_model(model: Any, inputs: Mapping[str, Input], heads: Mapping[str, Hea
     problems: list[Problem] = []
     notes: list[str] = []
     matched_inputs = _match_names(
-        "input", _model_leaves(x, model), {n: k.shape for n, k in inputs.items()}, problems, notes
+        "input", model_tensors(leaves(x), model), {n: k.shape for n, k in inputs.items()}, problems, notes
     )
     shapes = {n: h.output_shape for n, h in heads.items()}
     unlike: list[Problem] = []
     told: list[str] = []
-    outputs = _model_leaves(y, model)
+    outputs = model_tensors(leaves(y), model)
     matched_heads = _match_names("head", outputs, shapes, unlike, told) if heads else {}
     if unlike and outputs and not any(leaf.names for leaf in outputs):
         unlike = [_nameless(heads, y)]
@@ -95,25 +74,6 @@ def makes_own_loss(model: Any) -> bool:
         getattr(own, name, None) is not getattr(keras.Model, name, None)
         for name in ("compute_loss", "train_step")
     )
-
-
-def symbolic(model: Any) -> tuple[Any, Any] | None:
-    """The nested inputs and outputs of a functional or a built sequential model; None for a subclassed one."""
-    import keras
-
-    try:
-        if isinstance(model, keras.Sequential):
-            return model.inputs[0], model.outputs[0]
-        if hasattr(model, "output_names"):
-            return model.input, model.output
-    except (
-        AttributeError,
-        ValueError,
-        IndexError,
-        TypeError,
-    ):  # a sequential model that has not seen its input
-        pass
-    return None
 
 
 def _signature(model: Any, inputs: Mapping[str, Input], batch_size: int) -> tuple[Any, Any, Problem | None]:
@@ -166,23 +126,9 @@ def _nameless(heads: Mapping[str, Head], outputs: Any) -> Problem:
     return Problem("model", expected, found, fix, "nameless-outputs")
 
 
-def _model_leaves(nested: Any, model: Any) -> list[_Leaf]:
-    found = []
-    for path, tensor in leaves(nested):
-        history = getattr(tensor, "_keras_history", None)
-        operation = getattr(history, "operation", None)
-        layer = operation.name if operation is not None else getattr(tensor, "name", None)
-        layer = (
-            None if operation is model else layer
-        )  # what a subclassed model returns has no name of its own
-        optional = bool(getattr(operation, "optional", False))
-        found.append(_Leaf(path, tuple(tensor.shape[1:]), layer, optional))
-    return found
-
-
 def _match_names(
     word: str,
-    tensors: list[_Leaf],
+    tensors: list[ModelTensor],
     shapes: Mapping[str, tuple[int, ...]],
     problems: list[Problem],
     notes: list[str],
@@ -244,14 +190,14 @@ def fits(shape: tuple[int, ...], wanted: tuple[int | None, ...]) -> bool:
     return len(shape) == len(wanted) and all(w in (None, s) for s, w in zip(shape, wanted, strict=True))
 
 
-def _sure(tensors: list[_Leaf], shapes: Mapping[str, tuple[int, ...]]) -> bool:
+def _sure(tensors: list[ModelTensor], shapes: Mapping[str, tuple[int, ...]]) -> bool:
     """Whether the order fits every shape, and no other assignment does."""
     wanted = list(shapes.values())
     suited = [[fits(w, t.shape) for w in wanted] for t in tensors]
     return all(row[i] and sum(row) == 1 for i, row in enumerate(suited))
 
 
-def _misshapen(word: str, name: str, tensor: _Leaf, wanted: tuple[int, ...]) -> Problem:
+def _misshapen(word: str, name: str, tensor: ModelTensor, wanted: tuple[int, ...]) -> Problem:
     other = "input" if word == "input" else "output"
     fix = (
         f"Give the layer {wanted[-1]} units."

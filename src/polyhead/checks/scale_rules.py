@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from polyhead.checks.model_tensors import made_by
 from polyhead.checks.output_rules import Loss
 from polyhead.checks.range_rules import BOUNDED
 from polyhead.errors import Problem, place
@@ -111,7 +112,7 @@ def _first_loss(head: Head, loss: Loss | None, seen: ArrayStatistics | None) -> 
 
 def _begins_there(tensor: Any, seen: ArrayStatistics) -> bool:
     """Whether an output starts near its labels, by the bias of its layer or by a layer that scales it."""
-    operation = getattr(getattr(tensor, "_keras_history", None), "operation", None)
+    operation = made_by(tensor)
     if operation is None:
         return False
     if not hasattr(operation, "kernel"):

@@ -20,7 +20,7 @@ SCAN_ROWS = 1_000_000
 LIST_ROWS = 100_000
 DISTINCT = 10_000
 _BYTES = 255
-"""Distinct numbers that are counted in an array; those of pictures are not worth counting."""
+"""The most distinct numbers that are counted in a column of arrays; those of pictures are not worth more."""
 _PIECE = 1 << 22
 
 

@@ -1,4 +1,4 @@
-"""Which columns of some data go into a model, and which it predicts."""
+"""Guesses which columns of some data go into a model, and which it predicts."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ _HEAD = re.compile(
     r"|present|presence|digit|box(es)?|bbox(es)?|masks?|segmentation|keypoints?|landmarks?|tags?|answer"
 )
 _ID = re.compile(r"id|ids|uuid|guid|index|idx|key|unnamed|row|filename|file|path|name")
-_GUESS = "# A guess by names and values. What goes in and what is predicted is yours to say."
+_GUESS = "# A guess from names and values: decide yourself what goes in and what is predicted."
 
 
 @dataclass
 class Suggestion:
-    """Which columns go in, which are predicted, and which are left out."""
+    """The columns that go in, those that are predicted, and those that are left out."""
 
     inputs: dict[str, Guess] = field(default_factory=dict)
     heads: dict[str, Guess] = field(default_factory=dict)
@@ -78,17 +78,17 @@ def _useless(column: ColumnDescription) -> str:
         return f"{column.type}, which is neither numbers nor text"
     total, counts, single = int(column.there.sum()), column.counts, column.shape == ()
     if column.form == "text" and (counts is None or nearly_unique(len(counts), total)):
-        return "nearly every row has another text, as ids and free text have"
+        return "nearly every row has a different text, as with ids and free text"
     if single and counts and len(counts) == 1 and column.form != "lists":
         return f"it holds one value only, {next(iter(counts))!r}"
     is_id = single and column.whole and has_word(_ID, column.name)
     if is_id and (counts is None or len(counts) == total):
-        return "an id: every row has another number"
+        return "an id: every row has a different number"
     return "it holds infinity" if column.statistics.infinite is not None else ""
 
 
 def _suggested_heads(usable: list[ColumnDescription]) -> dict[str, tuple[ColumnDescription, Guess]]:
-    """The heads: columns named like one, else the last that can be one; an input is always left."""
+    """The heads: columns named like one, or else the last that can be one; at least one input is left."""
     able = [(column, guess) for column in usable if (guess := guess_head(column)) is not None]
     chosen = [pair for pair in able if has_word(_HEAD, pair[0].name) and not holds_pictures(pair[0])] or able[
         -1:
@@ -116,7 +116,7 @@ def _side_by_side(scalars: list[ColumnDescription], taken: set[str]) -> dict[str
 def _give(
     found: Suggestion, heads: dict[str, tuple[ColumnDescription, Guess]], scalars: list[ColumnDescription]
 ) -> None:
-    """Say ``given=`` where a head is missing wherever a binary column is 0; it becomes a head too."""
+    """Add ``given=`` to heads that are missing wherever a binary column is 0; that column becomes a head too."""
     for name, (column, guess) in heads.items():
         if column.there.all():
             continue
@@ -134,7 +134,7 @@ def _give(
 
 
 def _explains(binary: ColumnDescription, column: ColumnDescription) -> bool:
-    """Whether a column is missing in every row where the binary one is 0, and there in most where it is 1."""
+    """Whether a column is missing in every row where the binary one is 0, and present in most where it is 1."""
     rows = min(len(binary.there), len(column.there))
     if not binary.there[:rows].all():
         return False

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from polyhead.doctor.model_signature import ModelTensor
+from polyhead.doctor.model_signature import ExaminedTensor
 from polyhead.kinds.array_statistics import ArrayStatistics
 
 
@@ -38,7 +38,7 @@ class ColumnDescription:
     texts: dict[str, int] | None = None
     encoded: bool = False
     changeable: bool = False
-    output: ModelTensor | None = None
+    output: ExaminedTensor | None = None
 
     @property
     def shape(self) -> tuple[int, ...]:

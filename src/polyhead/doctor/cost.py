@@ -79,7 +79,7 @@ def _step(
     """
     import keras
 
-    from polyhead.checks.model_match import symbolic
+    from polyhead.checks.model_tensors import symbolic
 
     known = symbolic(model)
     unmeasured = "the time of a training step was not measured"

@@ -11,7 +11,7 @@ from polyhead.doctor.column_description import ColumnDescription
 from polyhead.doctor.feed_code import Guess, feed_code
 from polyhead.doctor.kind_guess import guess_head, guess_input
 from polyhead.doctor.leaf_statistics import is_none
-from polyhead.doctor.model_signature import ModelTensor, in_order
+from polyhead.doctor.model_signature import ExaminedTensor, in_order
 from polyhead.doctor.places import Matches
 from polyhead.doctor.reading import Odd, Place, Reading
 from polyhead.doctor.subjects import ARRAY_BATCH, Subject
@@ -146,7 +146,7 @@ def _declared_columns(part: str, reading: Reading, places: Matches, streams: boo
     return found
 
 
-def _column_name(path: Path, slot: ModelTensor | None, part: str, i: int, count: int) -> str:
+def _column_name(path: Path, slot: ExaminedTensor | None, part: str, i: int, count: int) -> str:
     if slot is not None and not re.fullmatch(
         r"(keras_tensor|input_layer|dense|conv2d|output)[_ ]?\d*", slot.name
     ):

@@ -7,14 +7,16 @@ from typing import Any
 
 from polyhead.checks.model_match import fits
 from polyhead.doctor.batch_layout import shown_nesting
-from polyhead.doctor.model_signature import Model, ModelTensor, in_order, nesting_form
+from polyhead.doctor.model_signature import ExaminedTensor, Model, in_order, nesting_form
 from polyhead.doctor.places import Matches, counted, quoted
 from polyhead.doctor.reading import Reading
 from polyhead.errors import Problem
 from polyhead.keras_bridge.structure import Path, rebuild
 
 
-def match_outputs(y: Any, model: Model, third: bool = False) -> tuple[dict[Path, ModelTensor], list[Problem]]:
+def match_outputs(
+    y: Any, model: Model, third: bool = False
+) -> tuple[dict[Path, ExaminedTensor], list[Problem]]:
     """Match labels with outputs, and find problems in their nesting.
 
     Where labels would land in the wrong place, they are matched as they were meant, so that one mistake is told
@@ -66,7 +68,7 @@ def example_yield(model: Model) -> str:
     return f"x, ({', '.join(name if name.isidentifier() else '...' for name in names)})"
 
 
-def _match_alone(y: Mapping[str, Any], model: Model) -> tuple[dict[Path, ModelTensor], list[Problem]]:
+def _match_alone(y: Mapping[str, Any], model: Model) -> tuple[dict[Path, ExaminedTensor], list[Problem]]:
     """Match a dict of labels with a model of one output: Keras takes the array alone, or in a tuple."""
     slot = model.outputs[0]
     key = slot.name if slot.name in y else next(iter(y)) if len(y) == 1 else None
@@ -79,8 +81,8 @@ def _match_alone(y: Mapping[str, Any], model: Model) -> tuple[dict[Path, ModelTe
 
 def _match_keys(
     y: Mapping[str, Any], model: Model, names: list[str]
-) -> tuple[dict[Path, ModelTensor], list[Problem]]:
-    matched: dict[Path, ModelTensor] = {(slot.name,): slot for slot in model.outputs if slot.name in y}
+) -> tuple[dict[Path, ExaminedTensor], list[Problem]]:
+    matched: dict[Path, ExaminedTensor] = {(slot.name,): slot for slot in model.outputs if slot.name in y}
     missing = [name for name in names if name not in y]
     extra = [name for name in y if name not in names]
     if not missing and not extra:
@@ -118,7 +120,7 @@ def by_luck(model: Model) -> Problem:
     return Problem("y", expected, found, fix, "tuple-for-dict", warning=True)
 
 
-def _match_nested(y: Any, model: Model, listed: str) -> tuple[dict[Path, ModelTensor], list[Problem]]:
+def _match_nested(y: Any, model: Model, listed: str) -> tuple[dict[Path, ExaminedTensor], list[Problem]]:
     paths = {path for path, _ in in_order(y)}
     by_path = {slot.path: slot for slot in model.outputs}
     if paths == set(by_path):
@@ -134,7 +136,7 @@ def _match_nested(y: Any, model: Model, listed: str) -> tuple[dict[Path, ModelTe
     ]
 
 
-def match_inputs(x: Any, model: Model) -> tuple[dict[Path, ModelTensor], list[Problem]]:
+def match_inputs(x: Any, model: Model) -> tuple[dict[Path, ExaminedTensor], list[Problem]]:
     """Match arrays with inputs."""
     inputs, names = model.inputs, [slot.name for slot in model.inputs]
     if not inputs:
@@ -144,7 +146,7 @@ def match_inputs(x: Any, model: Model) -> tuple[dict[Path, ModelTensor], list[Pr
     if model.input_form == "nested" and {path for path, _ in in_order(x)} == set(by_path):
         return by_path, []
     if isinstance(x, Mapping):
-        matched: dict[Path, ModelTensor] = {(slot.name,): slot for slot in inputs if slot.name in x}
+        matched: dict[Path, ExaminedTensor] = {(slot.name,): slot for slot in inputs if slot.name in x}
         missing, extra = [n for n in names if n not in x], [n for n in x if n not in names]
         if missing:
             found = f"{quoted(x)}"

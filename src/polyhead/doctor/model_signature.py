@@ -8,7 +8,7 @@ from typing import Any
 
 from polyhead.checks.activation import activation
 from polyhead.checks.compiled_model import losses_of
-from polyhead.checks.model_match import symbolic
+from polyhead.checks.model_tensors import ModelTensor, model_tensors, symbolic
 from polyhead.checks.output_rules import as_loss
 from polyhead.checks.range_rules import UNIT_LOSSES, bounds_of
 from polyhead.doctor.leaf_statistics import is_none
@@ -17,29 +17,21 @@ from polyhead.kinds.keras_names import SPARSE_LOSSES
 
 
 @dataclass(frozen=True)
-class ModelTensor:
-    """One input or output tensor of a model.
+class ExaminedTensor(ModelTensor):
+    """One input or output tensor of a model, with its activation and loss.
 
     Attributes:
-        path: the keys that lead to it.
-        name: what the model calls it.
-        shape: of a row, None where any size will do.
-        dtype: its own.
-        activation: what its values went through last, where that can be told.
+        name: what messages call it.
+        activation: its last activation, where that can be told.
         loss: the name of its loss, where the model is compiled.
-        own_loss: that loss is a class that somebody wrote.
-        optional: an input that may be None.
+        own_loss: whether that loss is a class of the user's own.
         from_logits: what its loss was told of the output; None where it reads neither logits nor probabilities.
     """
 
-    path: Path
-    name: str
-    shape: tuple[int | None, ...]
-    dtype: str = "float32"
+    name: str = ""
     activation: str | None = None
     loss: str | None = None
     own_loss: bool = False
-    optional: bool = False
     from_logits: bool | None = None
 
     @property
@@ -74,8 +66,8 @@ class Model:
         output_form: the same of the outputs.
     """
 
-    inputs: tuple[ModelTensor, ...]
-    outputs: tuple[ModelTensor, ...]
+    inputs: tuple[ExaminedTensor, ...]
+    outputs: tuple[ExaminedTensor, ...]
     input_form: str
     output_form: str
 
@@ -101,10 +93,10 @@ def signature_of(model: Any, x: Any) -> tuple[Model | None, str]:
         except Exception as error:  # a user's call() may raise anything at all
             words = str(error).strip().splitlines()
             return None, f"the model could not be called on the first batch: {words[0] if words else error!r}"
-        inputs: tuple[ModelTensor, ...] = ()
+        inputs: tuple[ExaminedTensor, ...] = ()
     else:
-        inputs = tuple(_slots(known[0], getattr(model, "input_names", None)))
-    outputs = list(_slots(known[1], getattr(model, "output_names", None)))
+        inputs = tuple(_slots(known[0], model, getattr(model, "input_names", None)))
+    outputs = list(_slots(known[1], model, getattr(model, "output_names", None)))
     losses = losses_of(model, known[1])
     outputs = [_with_loss(slot, losses.get(slot.path)) for slot in outputs]
     return Model(inputs, tuple(outputs), nesting_form(known[0]), nesting_form(known[1])), ""
@@ -137,25 +129,20 @@ def in_order(nested: Any, path: Path = ()) -> list[tuple[Path, Any]]:
     return [(path, nested)]
 
 
-def _slots(nested: Any, names: list[str] | None) -> list[ModelTensor]:
-    found = in_order(nested)
+def _slots(nested: Any, model: Any, names: list[str] | None) -> list[ExaminedTensor]:
+    places = in_order(nested)
     flat = [path for path, _ in leaves(nested)]
     by_path = dict(zip(flat, names, strict=True)) if names and len(names) == len(flat) else {}
-    slots: list[ModelTensor] = []
-    for path, tensor in found:
-        keys = [str(key) for key in path if not isinstance(key, int)]
-        history = getattr(tensor, "_keras_history", None)
-        operation = getattr(history, "operation", None)
-        layer, optional = getattr(operation, "name", None), bool(getattr(operation, "optional", False))
-        by_layer = layer if nesting_form(nested) != "nested" else None
-        name = "/".join(keys) or by_layer or by_path.get(path) or f"output {len(slots)}"
-        applied = activation(tensor)
-        dtype = str(getattr(tensor, "dtype", ""))
-        slots.append(ModelTensor(path, str(name), tuple(tensor.shape[1:]), dtype, applied, optional=optional))
+    slots: list[ExaminedTensor] = []
+    for read, (path, tensor) in zip(model_tensors(places, model), places, strict=True):
+        by_layer = read.layer if nesting_form(nested) != "nested" else None
+        alone = model.name if len(places) == 1 else None
+        name = read.key or by_layer or by_path.get(path) or alone or f"output {len(slots)}"
+        slots.append(ExaminedTensor(**vars(read), name=str(name), activation=activation(tensor)))
     return slots
 
 
-def _with_loss(slot: ModelTensor, loss: Any) -> ModelTensor:
+def _with_loss(slot: ExaminedTensor, loss: Any) -> ExaminedTensor:
     if loss is None:
         return slot
     import keras

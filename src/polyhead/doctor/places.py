@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from polyhead.doctor.leaf_statistics import Spot
-from polyhead.doctor.model_signature import ModelTensor
+from polyhead.doctor.model_signature import ExaminedTensor
 from polyhead.doctor.reading import Place
 from polyhead.keras_bridge.structure import Path
 
@@ -21,8 +21,8 @@ class Matches:
         outputs: the model's output for each place in ``y``; weights have the same paths.
     """
 
-    inputs: dict[Path, ModelTensor] = field(default_factory=dict)
-    outputs: dict[Path, ModelTensor] = field(default_factory=dict)
+    inputs: dict[Path, ExaminedTensor] = field(default_factory=dict)
+    outputs: dict[Path, ExaminedTensor] = field(default_factory=dict)
 
     def name(self, place: Place, spot: Spot | None = None) -> str:
         """Name an array, with batch and row.

@@ -9,7 +9,7 @@ from polyhead.checks.model_match import fits
 from polyhead.checks.output_rules import FEW
 from polyhead.checks.range_rules import BOUNDED, ONE_CLASS, beyond, logits_problem, one_unit_softmax, span
 from polyhead.doctor.leaf_statistics import LeafStatistics
-from polyhead.doctor.model_signature import ModelTensor
+from polyhead.doctor.model_signature import ExaminedTensor
 from polyhead.doctor.places import Matches, counted, in_row
 from polyhead.doctor.reading import Reading
 from polyhead.errors import Problem
@@ -92,7 +92,7 @@ def check_constant(reading: Reading, places: Matches) -> list[Problem]:
     return problems
 
 
-def check_outputs(reading: Reading, places: Matches) -> tuple[list[Problem], dict[Path, ModelTensor]]:
+def check_outputs(reading: Reading, places: Matches) -> tuple[list[Problem], dict[Path, ExaminedTensor]]:
     """Compare labels with their outputs; labels that fit each other's output are reported as swapped.
 
     Returns:
@@ -172,7 +172,7 @@ def check_losses(places: Matches, known: list[Problem]) -> list[Problem]:
     return problems
 
 
-def judge_values(name: str, slot: ModelTensor, stats: LeafStatistics) -> list[Problem]:
+def judge_values(name: str, slot: ExaminedTensor, stats: LeafStatistics) -> list[Problem]:
     """Find problems of labels for an output."""
     if stats.odd is not None:
         return []
@@ -189,7 +189,7 @@ def judge_values(name: str, slot: ModelTensor, stats: LeafStatistics) -> list[Pr
     return _out_of_reach(name, slot, stats)
 
 
-def _are_ids(slot: ModelTensor, stats: LeafStatistics) -> bool:
+def _are_ids(slot: ExaminedTensor, stats: LeafStatistics) -> bool:
     """Whether the labels are class ids: one whole number where the output has several."""
     classes = slot.classes
     if classes == 1 or not slot.shape:
@@ -204,12 +204,12 @@ def _are_ids(slot: ModelTensor, stats: LeafStatistics) -> bool:
     return stats.whole and stats.dtype.startswith(("int", "uint")) and slot.activation not in BOUNDED
 
 
-def class_a_step(slot: ModelTensor, stats: LeafStatistics) -> bool:
+def class_a_step(slot: ExaminedTensor, stats: LeafStatistics) -> bool:
     """Whether the labels are a class for each step of a sequence."""
     return len(slot.shape) == 2 and stats.odd is None and _are_ids(slot, stats)
 
 
-def _bad_ids(name: str, slot: ModelTensor, stats: LeafStatistics) -> list[Problem]:
+def _bad_ids(name: str, slot: ExaminedTensor, stats: LeafStatistics) -> list[Problem]:
     if slot.one_hot:
         return [
             Problem(
@@ -240,7 +240,7 @@ def _bad_ids(name: str, slot: ModelTensor, stats: LeafStatistics) -> list[Proble
     return [Problem(in_row(name, spot), expected, f"{value:g}", fix, "id-out-of-range")]
 
 
-def _bad_shape(name: str, slot: ModelTensor, stats: LeafStatistics) -> Problem | None:
+def _bad_shape(name: str, slot: ExaminedTensor, stats: LeafStatistics) -> Problem | None:
     shape, wanted = stats.shape, slot.shape
     given = _batch(shape)
     expected = f"labels of shape {_batch(wanted)}, as the output has"
@@ -283,7 +283,7 @@ def _spreads(shape: tuple[int, ...], wanted: tuple[int | None, ...]) -> bool:
     return all(s == w or w is None or 1 in (s, w) for s, w in zip(shape, wanted, strict=True))
 
 
-def _out_of_reach(name: str, slot: ModelTensor, stats: LeafStatistics) -> list[Problem]:
+def _out_of_reach(name: str, slot: ExaminedTensor, stats: LeafStatistics) -> list[Problem]:
     if slot.range is None:
         return []
     low, high, why = slot.range

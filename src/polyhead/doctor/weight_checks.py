@@ -8,7 +8,7 @@ from typing import Any
 
 from polyhead.doctor.leaf_statistics import LeafStatistics
 from polyhead.doctor.matching import example_yield
-from polyhead.doctor.model_signature import Model, ModelTensor, nesting_form
+from polyhead.doctor.model_signature import ExaminedTensor, Model, nesting_form
 from polyhead.doctor.places import Matches, counted, quoted
 from polyhead.doctor.reading import Reading
 from polyhead.errors import Problem
@@ -90,7 +90,7 @@ def _weights_nesting(w: Any, model: Model) -> list[Problem]:
 
 
 def _check_weights_shape(
-    name: str, shape: tuple[int, ...], labels: tuple[int, ...], slot: ModelTensor | None
+    name: str, shape: tuple[int, ...], labels: tuple[int, ...], slot: ExaminedTensor | None
 ) -> list[Problem]:
     ids = slot is not None and len(labels) < len(slot.shape)
     loss = labels if ids else labels[:-1]  # a loss has one value for each label, or each vector of them

@@ -1,4 +1,4 @@
-"""How a head is judged: what is kept of each row, and the metrics of any selection of rows.
+"""Judges a head: what is kept of each row, and the metrics of any selection of rows.
 
 A judge looks at labels and outputs once, batch by batch, and keeps `Items`: a few numbers for each row, or for each box
 of a row. Metrics are made of these for many selections of rows at a time, so that resampling never runs the model
@@ -18,15 +18,15 @@ if TYPE_CHECKING:
     from polyhead.kinds.head import Head
 
 Items = dict[str, np.ndarray]
-"""Arrays with one entry for each item: ``row``, ``weight``, ``loss``, and what a judge keeps besides."""
+"""Arrays with one entry for each item: ``row``, ``weight``, ``loss``, and whatever else the judge keeps."""
 
 Metrics = dict[str, np.ndarray]
-"""For each metric its value in each selection, ``(R,)``; NaN where a selection has nothing to say."""
+"""The value of each metric in each selection, ``(R,)``; NaN if a selection has nothing that it measures."""
 
 
 @dataclass(frozen=True)
 class Judged:
-    """What a model answered for the rows of a batch, and what is labeled.
+    """The outputs of a model for the rows of a batch, and their labels.
 
     Attributes:
         labels: ``(B, *shape)``, as the model gets them.
@@ -41,7 +41,7 @@ class Judged:
 
     @classmethod
     def of(cls, head: Head, labels: Any, outputs: Any, weights: Any, logits: bool = False) -> Judged:
-        """The answer of a head, from the arrays of a batch.
+        """The labels and outputs of a head, from the arrays of a batch.
 
         Args:
             head: resolved.
@@ -50,7 +50,7 @@ class Judged:
             weights: ``(B, *weight_shape)``, or with fewer axes at their end; None where all count.
             logits: outputs are logits.
         """
-        # images of probabilities are large, and all else is small
+        # probabilities of whole images are large, and all else is small
         dtype = np.float64 if np.prod(head.output_shape) <= 4096 else np.float32
         found = head.likely(np.asarray(outputs, dtype).reshape(len(labels), *head.output_shape), logits)
         shape = (len(labels), *head.weight_shape)
@@ -60,7 +60,7 @@ class Judged:
 
 
 class Judge(ABC):
-    """Makes metrics of what a model answered for one head.
+    """Computes the metrics of one head from what a model predicted.
 
     Attributes:
         name: of the head.
@@ -97,7 +97,7 @@ class Judge(ABC):
 
 
 class LossJudge(Judge):
-    """Judges a head that says no more than its loss.
+    """Judges a head by its loss alone.
 
     Args:
         name: of the head.
@@ -152,11 +152,11 @@ class EachJudge(Judge):
         return self.judge.details(items)
 
     def best_threshold(self, items: Items, objective: str) -> float:
-        """As that of the judge of one label."""
+        """See the judge of a single label."""
         return self.judge.best_threshold(items, objective)  # type: ignore[attr-defined]
 
     def best_temperature(self, answers: Mapping[str, Judged]) -> float:
-        """As that of the judge of one label."""
+        """See the judge of a single label."""
         return self.judge.best_temperature(self._flat(answers))  # type: ignore[attr-defined]
 
     def said(self, answers: Mapping[str, Judged]) -> tuple[np.ndarray, np.ndarray]:
@@ -195,14 +195,14 @@ def together_of(parts: Sequence[Items]) -> Items:
 
 
 _FEW = 32
-"""Of so many groups, sums are faster as a product of matrices."""
+"""Up to this many groups, sums are faster as a matrix product."""
 
 
 # Of selections ---------------------------------------------------------------------------------------
 
 
 def ratio(above: np.ndarray, below: np.ndarray) -> np.ndarray:
-    """A quotient, NaN where nothing counts.
+    """A quotient; NaN where the divisor is 0.
 
     >>> ratio(np.array([1.0, 0.0]), np.array([2.0, 0.0])).tolist()
     [0.5, nan]
@@ -235,7 +235,7 @@ def grouped(weights: np.ndarray, groups: np.ndarray, count: int) -> np.ndarray:
 
 
 def nan_mean(values: Sequence[np.ndarray] | np.ndarray) -> np.ndarray:
-    """The mean over the first axis of what is not NaN; NaN where all is."""
+    """The mean over the first axis of the values that are not NaN; NaN if all are."""
     found = np.asarray(values, np.float64)
     there = ~np.isnan(found)
     return ratio(np.where(there, found, 0).sum(0), there.sum(0))

@@ -1,4 +1,4 @@
-"""How boxes are judged: mean average precision by the rules of COCO, and intersection over union."""
+"""Judges boxes: mean average precision by the rules of COCO, and intersection over union."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ import numpy as np
 from polyhead.kinds.judging import Items, Judge, Judged, Metrics, mean_of, nan_mean, ratio
 
 LEVELS_OF_IOU = np.linspace(0.5, 0.95, 10)
-"""The overlaps from which on a box counts as found."""
+"""The overlaps from which a box counts as found."""
 
 _RECALLS = np.linspace(0, 1, 101)
 _MOST_PREDICTED = 100
-"""Of more predicted boxes of one class in a row, the ones with the highest scores count, as in COCO."""
+"""The most predicted boxes of one class in a row that count, as in COCO: those with the highest scores."""
 
 CROWD = "{}: crowd"
 """The name of the labels that say which boxes of a head stand for many objects."""
@@ -46,12 +46,12 @@ class BoxHeads:
 class BoxesJudge(Judge):
     """Judges boxes by COCO's mean average precision, and by the overlap of label and prediction in each place.
 
-    A box's score is the probability of its presence, times that of ``given``; without both, that of its class, or 1. A
-    row without boxes counts as well: what is predicted there is wrong. A box around a crowd is no label, and what lies
-    in it is not wrong.
+    The score of a box is the probability of its presence, times that of ``given``; without both, that of its class, or
+    1. A row without boxes counts as well: any box predicted there is wrong. A box around a crowd is not a label, and
+    boxes predicted inside it are not wrong.
 
     Args:
-        name: of the head.
+        name: the name of the head.
         beside: the other heads that say something about its boxes.
     """
 
@@ -106,7 +106,7 @@ class BoxesJudge(Judge):
         return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
     def _known(self, answers: Mapping[str, Judged], there: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The rows of which the boxes are known, and those that are known to have none, each bool ``(B,)``."""
+        """The rows whose boxes are known, and those known to have none, each bool ``(B,)``."""
         labels = answers[self.name].labels
         unknown = (labels == -1).all((1, 2)) | ((labels != 0).any((1, 2)) & ~there.any(1))
         if self.beside.score is not None:
@@ -264,7 +264,7 @@ def _items(
     ignored: np.ndarray,
     by_level: np.ndarray,
 ) -> Items:
-    """The items of one sort; of labels and places no level counts."""
+    """The items of one sort; levels apply to predicted boxes only."""
     rows, places = np.nonzero(chosen)
     return {
         "row": rows,
@@ -284,9 +284,9 @@ def beside_boxes(name: str, given: str | None, heads: Mapping[str, Any]) -> BoxH
     """Find the heads that say more about the boxes of a head, by what they are.
 
     Args:
-        name: of the head of boxes.
-        given: the head that it names.
-        heads: all of them, resolved.
+        name: the head of boxes.
+        given: the head that it names with ``given=``.
+        heads: all resolved heads.
     """
     crowd = CROWD.format(name) if CROWD.format(name) in heads else None
     each = {other: head for other, head in heads.items() if head.each == name and other != crowd}

@@ -1,4 +1,4 @@
-"""How heads of classes are judged: yes and no, one of several, any of several."""
+"""Judges heads of classes: binary, one of several, any of several."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from polyhead.kinds.likelihood import best_temperature, best_threshold
 
 
 class BinaryJudge(Judge):
-    """Judges a head of yes and no, by its probability.
+    """Judges a binary head by its probability.
 
     Args:
-        name: of the head.
-        threshold: the probability from which on it means yes.
+        name: the name of the head.
+        threshold: the probability from which the answer is yes.
     """
 
     less_is_better = ("calibration_error", "log_loss")
@@ -58,11 +58,11 @@ class BinaryJudge(Judge):
         }
 
     def best_threshold(self, items: Items, objective: str) -> float:
-        """The threshold that is best for an objective."""
+        """The best threshold for an objective."""
         return best_threshold(items["score"], items["label"], items["weight"], objective)
 
     def best_temperature(self, answers: Mapping[str, Judged]) -> float:
-        """What divides the logits that have the least log loss, by the temperature that they have."""
+        """The factor on the temperature that gives the lowest log loss."""
         found = answers[self.name]
         weights = np.broadcast_to(found.weights.reshape(-1, 1), found.labels.shape)
         return best_temperature(found.outputs, found.labels, weights, SIGMOID)
@@ -88,8 +88,8 @@ class CategoricalJudge(Judge):
     """Judges a head of one class among several.
 
     Args:
-        name: of the head.
-        classes: their names, in the order of their ids.
+        name: the name of the head.
+        classes: the names of the classes, in the order of their ids.
     """
 
     less_is_better = ("calibration_error", "log_loss")
@@ -131,7 +131,7 @@ class CategoricalJudge(Judge):
         return found | {f"f1[{name}]": of_class[:, i] for i, name in enumerate(self.classes)}
 
     def best_temperature(self, answers: Mapping[str, Judged]) -> float:
-        """What divides the logits that have the least log loss, by the temperature that they have."""
+        """The factor on the temperature that gives the lowest log loss."""
         found = answers[self.name]
         labels = found.labels.argmax(-1) if found.labels.ndim > 1 else found.labels
         return best_temperature(found.outputs, labels, found.weights.reshape(len(labels)), SOFTMAX)
@@ -158,9 +158,9 @@ class MultiLabelJudge(Judge):
     """Judges a head of any of several classes.
 
     Args:
-        name: of the head.
-        classes: their names, in the order of their ids.
-        threshold: the probability from which on a label is given.
+        name: the name of the head.
+        classes: the names of the classes, in the order of their ids.
+        threshold: the probability from which a label is predicted.
     """
 
     def __init__(self, name: str, classes: Sequence[Any], threshold: float = 0.5) -> None:
@@ -195,13 +195,13 @@ class MultiLabelJudge(Judge):
         return found | {f"f1[{name}]": f1[i] for i, name in enumerate(self.classes)}
 
     def best_threshold(self, items: Items, objective: str) -> float:
-        """The threshold that is best for an objective."""
+        """The best threshold for an objective."""
         return best_threshold(
             items["score"].ravel(), items["label"].ravel(), items["weights"].ravel(), objective
         )
 
     def best_temperature(self, answers: Mapping[str, Judged]) -> float:
-        """What divides the logits that have the least log loss, by the temperature that they have."""
+        """The factor on the temperature that gives the lowest log loss."""
         found = answers[self.name]
         weights = found.weights.reshape(len(found.labels), -1)
         return best_temperature(

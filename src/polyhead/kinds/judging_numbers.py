@@ -1,4 +1,4 @@
-"""How heads of numbers are judged: columns of numbers, vectors, and numbers for each pixel."""
+"""Judges heads of numbers: columns of numbers, vectors, and a number per pixel."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ if TYPE_CHECKING:
     from polyhead.kinds.head import Head
 
 _MOST_COLUMNS = 100
-"""Of more columns, only the mean over all of them is given."""
+"""With more columns than this, only the mean over all of them is given."""
 
 
 class RegressionJudge(Judge):
-    """Judges numbers, in the unit of the data, by column.
+    """Judges numbers in the units of the data, by column.
 
     Args:
-        name: of the head.
-        head: resolved.
-        columns: a name for each number of a row; none where there is only one.
+        name: the name of the head.
+        head: the resolved head.
+        columns: a name for each number of a row; empty if there is only one.
     """
 
     less_is_better = ("mae", "rmse")
@@ -64,7 +64,7 @@ class EmbeddingJudge(Judge):
     """Judges vectors by their direction.
 
     Args:
-        name: of the head.
+        name: the name of the head.
     """
 
     def __init__(self, name: str) -> None:
@@ -83,14 +83,14 @@ class EmbeddingJudge(Judge):
 
 
 class MapJudge(Judge):
-    """Judges numbers for each pixel, over all pixels that are labeled.
+    """Judges a number per pixel, over all labeled pixels.
 
-    Where all labels are above zero, as those of depth are, ``delta_1`` is the share of the pixels whose prediction and
-    label differ by a factor below 1.25.
+    If all labels are positive, as depths are, ``delta_1`` is the fraction of pixels whose prediction and label differ
+    by a factor below 1.25.
 
     Args:
-        name: of the head.
-        head: resolved.
+        name: the name of the head.
+        head: the resolved head.
     """
 
     less_is_better = ("mae", "rmse")

@@ -1,4 +1,4 @@
-"""How masks are judged: by the classes of their pixels."""
+"""Judges masks by the classes of their pixels."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from polyhead.kinds.judging import Items, Judge, Judged, Metrics, by_axes, nan_m
 
 
 class MaskJudge(Judge):
-    """Judges masks over all pixels that are labeled, by class.
+    """Judges masks over all labeled pixels, by class.
 
     Args:
-        name: of the head.
-        classes: their names, in the order of their ids.
-        binary: each channel is 0 or 1, rather than a class id a pixel.
-        threshold: the probability from which on a pixel of a binary mask is 1.
+        name: the name of the head.
+        classes: the names of the classes, in the order of their ids.
+        binary: whether each channel is 0 or 1, rather than a class id per pixel.
+        threshold: the probability from which a pixel of a binary mask is 1.
     """
 
     def __init__(self, name: str, classes: Sequence[Any], binary: bool, threshold: float = 0.5) -> None:

@@ -1,4 +1,4 @@
-"""How keypoints are judged: by their distance, relative to the size of the object."""
+"""Judges keypoints by their distance, relative to the size of the object."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from polyhead.kinds.judging import Items, Judge, Judged, Metrics, mean_of, ratio
 from polyhead.kinds.judging_ranks import Ranking
 
 REACH = 0.1
-"""A point is right within this share of the object's longer side."""
+"""A point is correct within this fraction of the longer side of the object."""
 
 AREA = 0.53
-"""The share of an object in the box around its points, where no area is known."""
+"""The fraction of the box around its points that an object fills, if no area is known."""
 
 LEVELS = np.linspace(0.5, 0.95, 10)
-"""The similarities from which on an object counts as found."""
+"""The similarities from which an object counts as found."""
 
 _PERSON = (
     0.26,
@@ -42,16 +42,16 @@ _SIGMAS = np.array(_PERSON) / 10
 
 
 class KeypointsJudge(Judge):
-    """Judges keypoints, one object a row.
+    """Judges keypoints, one object per row.
 
-    An object is as large as the box around its labeled points; one with a single point, as the image. Its similarity
-    (OKS) is that of COCO, with COCO's constants for the 17 points of a person, and 0.05 for each other point.
+    An object is as large as the box around its labeled points; with a single point, as large as the image. Its
+    similarity (OKS) is that of COCO, with COCO's constants for the 17 points of a person, and 0.05 for others.
 
     Args:
-        name: of the head.
-        points: how many.
+        name: the name of the head.
+        points: the number of points.
         size: (height, width) of the image, if known.
-        normalized: coordinates are shares of its sides.
+        normalized: whether coordinates are fractions of its sides.
         given: the name of the binary head that says whether there is an object, whose probability is the score.
     """
 
@@ -109,7 +109,7 @@ class KeypointsJudge(Judge):
         return found
 
     def _average_precision(self, items: Items, right: np.ndarray, weights: np.ndarray) -> np.ndarray:
-        """Of objects ranked by their scores; the share of them that is found, if all score alike."""
+        """Average precision of objects ranked by score; the fraction that is found, if all scores are equal."""
         if self.given is None:
             return mean_of(right.astype(np.float64), weights)
         ranking = Ranking(items["score"], right, weights)

@@ -7,10 +7,10 @@ import numpy as np
 from polyhead.kinds.judging import grouped, ratio
 
 BINS = 15
-"""Bins of equal width between 0 and 1, by which calibration is measured."""
+"""The number of bins of equal width between 0 and 1 that calibration uses."""
 
 LEAST = 1e-7
-"""Probabilities are kept so far from 0 and 1 in the logarithm, as Keras does."""
+"""The least distance of a probability from 0 and 1 in a logarithm, as in Keras."""
 
 
 class Ranking:
@@ -46,13 +46,13 @@ class Ranking:
         return ratio(area, self.positives * self.negatives)
 
     def average_precision(self) -> np.ndarray:
-        """The sum of precision times gain of recall at each threshold, ``(R,)``; NaN without positives."""
+        """The sum over thresholds of precision times the gain in recall, ``(R,)``; NaN without positives."""
         with np.errstate(invalid="ignore", divide="ignore"):
             precision = np.where(self._gained > 0, self.true / (self.true + self.false), 0)
         return ratio(np.einsum("rn,rn->r", precision, self._gained), self.positives)
 
     def best_f1(self) -> tuple[np.ndarray, np.ndarray]:
-        """The best F1 over all thresholds, and the threshold that has it, each ``(R,)``."""
+        """The best F1 over all thresholds, and its threshold, each ``(R,)``."""
         if not len(self.thresholds):
             return np.full(len(self.true), np.nan), np.full(len(self.true), np.nan)
         found = ratio(2 * self.true, self.true + self.false + self.positives[:, None])
@@ -63,12 +63,12 @@ class Ranking:
 
 
 def f1_of(true: np.ndarray, predicted: np.ndarray, labeled: np.ndarray) -> np.ndarray:
-    """F1 from the sums of true positives, of predictions and of labels; NaN where a class occurs in neither."""
+    """F1 from the sums of true positives, predictions and labels; NaN for a class that occurs in neither."""
     return ratio(2 * true, predicted + labeled)
 
 
 def bins_of(confidence: np.ndarray) -> np.ndarray:
-    """The bin of each confidence, in which its upper edge lies."""
+    """The bin of each confidence; an edge belongs to the bin below it."""
     return np.clip(np.ceil(confidence * BINS).astype(int) - 1, 0, BINS - 1)
 
 
@@ -79,7 +79,7 @@ def calibration_error(confidence: np.ndarray, right: np.ndarray, weights: np.nda
 
 
 def reliability(confidence: np.ndarray, right: np.ndarray, weights: np.ndarray) -> dict[str, np.ndarray]:
-    """For each bin its weight, its mean confidence and the share that is right; weights ``(n,)``."""
+    """The weight, mean confidence and accuracy of each bin, for weights ``(n,)``."""
     bins = bins_of(confidence)
     weight, confident, correct = (
         grouped(values[None], bins, BINS)[0] for values in (weights, weights * confidence, weights * right)

@@ -17,8 +17,8 @@ from polyhead.kinds.source_column import Column
 
 SAMPLED_ROWS = 1 << 16
 SAMPLED_NUMBERS = 1 << 22
-"""Quantiles, and scales of the user's own without ``partial_fit``, are of all labeled rows up to 65,536, and of as
-many drawn from more: fewer where rows are long, 4 million numbers in all."""
+"""Quantiles, and custom scales without ``partial_fit``, use all labeled rows up to 65,536, and a sample of that size if
+there are more; of long rows fewer, 4 million numbers in all."""
 
 PIECE_NUMBERS = 1 << 18
 
@@ -27,12 +27,12 @@ def fit_scale(scale: Any, pieces: Iterable[np.ndarray], numbers: int) -> Scaling
     """Fit a scale.
 
     Args:
-        scale: one of `SCALES`, or of the user's own; a fitted one stays as it is.
-        pieces: of the column: float64 ``(rows, numbers)``, NaN for a number that is missing.
+        scale: one of `SCALES`, or a custom scale; a fitted one stays as it is.
+        pieces: the column in pieces, float64 ``(rows, numbers)``; NaN for a missing number.
         numbers: the length of the last axis.
 
     Raises:
-        BadValue: for a scale of the user's own that cannot be fitted, or undone.
+        BadValue: a custom scale cannot be fitted or inverted.
 
     >>> fit_scale("minmax", [np.array([[2.0], [np.nan]]), np.array([[6.0]])], 1)
     NamedScaling('minmax', center=[2], width=[4])
@@ -63,11 +63,11 @@ def fit_scale(scale: Any, pieces: Iterable[np.ndarray], numbers: int) -> Scaling
 def pieces_of(
     column: Column, read: Callable[[Any], tuple[np.ndarray, np.ndarray | None]]
 ) -> Iterator[np.ndarray]:
-    """The rows of a column that count, as `fit_scale` takes them.
+    """Yield the rows of a column that count, as `fit_scale` takes them.
 
     Args:
-        column: of labels or of an input.
-        read: gives the numbers ``(B, ..., n)`` of some values, and which of them are there, or None.
+        column: the values of labels or of an input.
+        read: returns the numbers ``(B, ..., n)`` of some values, and which of them are not missing, or None.
     """
     for values in column.counting():
         step = max(1, PIECE_NUMBERS // max(1, size(values) // max(1, len(values)) // 8))
@@ -86,7 +86,7 @@ def pieces_of(
 def _right_rows(
     values: Any, read: Callable[[Any], tuple[np.ndarray, np.ndarray | None]]
 ) -> Iterator[np.ndarray]:
-    """Rows one by one, without those that are not right: they are refused, and named, where they are encoded."""
+    """Read rows one by one, without invalid ones: encoding refuses them and names them."""
     for i in range(len(values)):
         with suppress(BadValue):
             yield _with_nan(*read(take(values, np.array([i]))))
@@ -99,7 +99,7 @@ def _with_nan(numbers: np.ndarray, there: np.ndarray | None) -> np.ndarray:
 
 
 def _finite_runs(pieces: Iterable[np.ndarray], numbers: int) -> Iterator[np.ndarray]:
-    """Pieces of few numbers; infinity, which encoding refuses, does not count."""
+    """Split into pieces of few numbers, without infinity, which encoding refuses."""
     for piece in pieces:
         if piece.shape[1] != numbers:  # likewise refused
             continue
@@ -111,7 +111,7 @@ def _finite_runs(pieces: Iterable[np.ndarray], numbers: int) -> Iterator[np.ndar
 
 
 class _Moments:
-    """Count, mean, deviation and range of each number, piece by piece (Chan, Golub and LeVeque 1979)."""
+    """Count, mean, standard deviation and range of each number, piece by piece (Chan, Golub and LeVeque 1979)."""
 
     def __init__(self, numbers: int) -> None:
         self._count, self._mean, self._squares = (np.zeros(numbers) for _ in range(3))
@@ -150,7 +150,7 @@ class _Moments:
 
 
 class _SampledRows:
-    """All rows, or of many those whose numbers in the column have the smallest hashes: the same for any pieces."""
+    """All rows or, of many, those whose row numbers have the smallest hashes, whatever the pieces are."""
 
     def __init__(self, numbers: int) -> None:
         self._most = max(64, min(SAMPLED_ROWS, SAMPLED_NUMBERS // numbers))
@@ -183,7 +183,7 @@ class _SampledRows:
         return self._rows[0]
 
     def quantiles(self, shares: tuple[float, ...]) -> np.ndarray:
-        """Quantiles of each number, ``(shares, numbers)``; 0 where there is none."""
+        """Quantiles of each number, ``(shares, numbers)``; 0 without values."""
         rows = self.rows()
         found = np.zeros((len(shares), rows.shape[1]))
         some = np.isfinite(rows).any(0)
@@ -193,7 +193,7 @@ class _SampledRows:
 
 
 def _fit_own(scale: Any, pieces: Iterable[np.ndarray], numbers: int) -> OwnScaling:
-    """Fit a copy of the user's scale on the rows of which no number is missing."""
+    """Fit a copy of a custom scale on the rows in which no number is missing."""
     pair = isinstance(scale, (list, tuple))
     fresh: Any = tuple(scale) if pair else _unfitted(scale)
     in_parts = (
@@ -214,7 +214,7 @@ def _fit_own(scale: Any, pieces: Iterable[np.ndarray], numbers: int) -> OwnScali
         _require_inverse(found, kept)
     except BadValue:
         raise
-    except Exception as error:  # a scale of the user's own may raise anything
+    except Exception as error:  # a custom scale may raise anything
         fix = "It gets an array of float64 (rows, numbers)."
         raise BadValue(
             None, "a scale that can be fitted and undone", f"{type(error).__name__}: {error}", fix
@@ -223,14 +223,14 @@ def _fit_own(scale: Any, pieces: Iterable[np.ndarray], numbers: int) -> OwnScali
 
 
 def _unfitted(scaler: Any) -> Any:
-    """A copy that was not fitted, as scikit-learn's ``clone`` makes it."""
+    """An unfitted copy, as scikit-learn's ``clone`` makes it."""
     if hasattr(scaler, "get_params"):
         return type(scaler)(**scaler.get_params(deep=False))
     return copy.deepcopy(scaler)
 
 
 def _require_inverse(found: OwnScaling, rows: np.ndarray) -> None:
-    """Raise for a scale that does not give numbers back, or not each by itself."""
+    """Raise if the inverse of a scale does not give the numbers back, or if it mixes them."""
     with np.errstate(all="ignore"):
         scaled = found.transform(rows) if len(rows) else rows
     right = np.isfinite(scaled).all(1)  # numbers that it cannot take are refused where they are encoded

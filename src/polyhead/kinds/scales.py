@@ -1,4 +1,4 @@
-"""Scales of numbers: what the model predicts in place of the units of the data, and the way back."""
+"""Scales numbers for training, and brings predictions back to the units of the data."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from polyhead.kinds.missing import first_row
 SCALES = ("standard", "minmax", "robust", "log")
 
 KNOTS = 1025
-"""Places at which the inverse of a scale of the user's own is known to metrics, which interpolate between them."""
+"""The number of points at which metrics know the inverse of a custom scale; they interpolate between them."""
 
 _CLOSE = 1e-6
 
@@ -47,23 +47,23 @@ class Scaling(ABC):
     @property
     @abstractmethod
     def takes(self) -> str:
-        """The numbers that it can take, for errors."""
+        """The numbers that it accepts, for errors."""
 
     @property
     @abstractmethod
     def inverse(self) -> dict[str, Any]:
-        """The way back as plain values, for metrics: a center and a width, or a table."""
+        """The inverse as plain values, for metrics: a center and a width, or a table."""
 
     def scaled(self, values: np.ndarray, there: np.ndarray | None, check: bool) -> np.ndarray:
-        """Scale the numbers that are there; others become 0.
+        """Scale the numbers that are not missing; missing ones become 0.
 
         Args:
             values: ``(B, ..., numbers)``.
-            there: bool of that shape; None where all are.
-            check: raise for numbers that it cannot take.
+            there: which numbers are not missing, bool of that shape; None if none is missing.
+            check: raise for numbers outside its range.
 
         Raises:
-            BadValue: for such a number.
+            BadValue: there is such a number.
         """
         with np.errstate(all="ignore"):
             found = self.transform(np.asarray(values, np.float64))
@@ -79,14 +79,14 @@ class Scaling(ABC):
 
 @dataclass(frozen=True, eq=False)
 class NamedScaling(Scaling):
-    """A scale by name: ``(number - center) / width``, of ``log(1 + number)`` where it is ``"log"``.
+    """A scale by name: ``(number - center) / width``; ``"log"`` takes ``log(1 + number)`` first.
 
-    Two are equal where they differ by no more than rounding: sums over the same rows depend on how they are read.
+    Two are equal if they differ only by rounding: sums over the same rows depend on how they are read.
 
     Attributes:
         name: one of `SCALES`.
-        center: what becomes 0, one for each number.
-        width: what becomes 1 on top of it.
+        center: the value that becomes 0, one for each number.
+        width: the distance from it that becomes 1.
 
     >>> scale = NamedScaling("standard", (250000.0,), (60000.0,))
     >>> scale.transform(np.array([[310000.0]])), scale.inverse_transform(np.array([[1.0]]))
@@ -151,7 +151,7 @@ class NamedScaling(Scaling):
 
 @dataclass(frozen=True)
 class FactorScaling(Scaling):
-    """Numbers that are multiplied by one factor, as those of a `Map` with a number as its scale.
+    """A scale that multiplies by one factor, such as that of a `Map` with a number as its scale.
 
     >>> FactorScaling(0.001, 1).inverse_transform(np.array([[2.5]]))
     array([[2500.]])
@@ -181,12 +181,12 @@ class FactorScaling(Scaling):
 
 @dataclass(frozen=True, eq=False)
 class OwnScaling(Scaling):
-    """A scale of the user's own, fitted. Two are equal where they do the same to numbers.
+    """A fitted custom scale. Two are equal if they give the same numbers.
 
     Attributes:
         scaler: an object with ``transform`` and ``inverse_transform`` of ``(n, numbers)``, as scikit-learn has them,
             or a pair of functions of arrays of any shape.
-        low: the smallest of each number in the rows it was fitted on.
+        low: the smallest value of each number in the rows it was fitted on.
         high: the largest.
     """
 
@@ -235,13 +235,13 @@ class OwnScaling(Scaling):
 
     @cached_property
     def inverse(self) -> dict[str, Any]:
-        """The inverse at `KNOTS` places: as far again on both sides as the numbers it was fitted on reach."""
+        """The inverse at `KNOTS` points: over the range it was fitted on, and as far again on both sides."""
         with np.errstate(all="ignore"):
             ends = self.transform(np.array([self.low, self.high]))
         ends = np.where(np.isfinite(ends), ends, 0.0)
         least, most = ends.min(0), ends.max(0)
         span = np.where(most > least, most - least, 1.0)
-        near = np.abs(least) <= 4 * span  # outputs begin at 0
+        near = np.abs(least) <= 4 * span  # outputs start near 0
         start = np.where(near, np.minimum(least - span, 0), least - span)
         stop = np.where(near, np.maximum(most + span, 0), most + span)
         places = np.linspace(start, stop, KNOTS)
@@ -274,7 +274,7 @@ class OwnScaling(Scaling):
 
 
 class _Unscaled:
-    """The meaning of numbers that no scale changes."""
+    """The declaration of a column without a scale."""
 
     def __repr__(self) -> str:
         return "None"
@@ -286,7 +286,7 @@ _OWN = "an object with fit, transform and inverse_transform, or a pair of functi
 
 
 def is_own(scale: Any) -> bool:
-    """Whether a scale is the user's own: an object like those of scikit-learn, or a function and its inverse."""
+    """Whether a scale is custom: an object like those of scikit-learn, or a function and its inverse."""
     if isinstance(scale, (list, tuple)):
         return len(scale) == 2 and all(map(callable, scale))
     ways = ("fit", "transform", "inverse_transform")
@@ -294,13 +294,13 @@ def is_own(scale: Any) -> bool:
 
 
 def require_scale(scale: Any, where: str, numbers: int | None, more: str = "") -> None:
-    """Raise a `ContractError` for what is no scale, fitted or not.
+    """Raise a `ContractError` if ``scale`` is not a scale, fitted or not.
 
     Args:
-        scale: not None.
-        where: the words that name it in errors.
-        numbers: the length of the last axis, where it is known.
-        more: what else may stand there, for errors.
+        scale: what was given, not None.
+        where: what names it in errors.
+        numbers: the length of the last axis, if known.
+        more: what else is allowed there, for errors.
     """
     if isinstance(scale, Scaling):
         if numbers not in (None, scale.numbers):
@@ -315,7 +315,7 @@ def require_scale(scale: Any, where: str, numbers: int | None, more: str = "") -
 
 
 def usable_width(low: np.ndarray, high: np.ndarray, *widths: np.ndarray) -> np.ndarray:
-    """The first of several widths that is above 0, each of the numbers for itself; 1 where all are one number."""
+    """For each number, the first of several widths above 0; 1 if all its values are equal."""
     least = 10 * np.finfo(np.float64).eps * np.maximum(np.abs(low), np.abs(high))
     found = np.ones_like(low)
     for width in (high - low, *reversed(widths)):

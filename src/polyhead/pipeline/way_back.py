@@ -1,4 +1,4 @@
-"""From the image as the model gets it back to the original one: boxes, points and pixels of predictions."""
+"""Maps predicted boxes, points and pixels from the image that the model gets back to the original image."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from polyhead.pipeline.target_images import require_frames
 from polyhead.sources.source import Source
 
 _EDGE = 1e-6
-"""Pixels by which rounding may place the edge of an image."""
+"""How many pixels rounding may move the edge of an image."""
 
 
 @dataclass(frozen=True)
 class ImageView:
-    """How one image as the model gets it lies in the original.
+    """How one image that the model gets lies in the original.
 
     Attributes:
-        frame: of the original.
-        target: (height, width) of the image as the model gets it.
+        frame: the frame of the original.
+        target: (height, width) of the image that the model gets.
         fit: how the original was resized to it.
-        turned: labels lie in the pixels as stored, which Exif turns.
+        turned: labels lie in the pixels as stored, before Exif turns them.
     """
 
     frame: Frame
@@ -40,12 +40,12 @@ class ImageView:
 
     @property
     def size(self) -> tuple[int, int]:
-        """(height, width) of the original, as its labels see it."""
+        """(height, width) of the original, in the orientation of its labels."""
         return self.frame.label_size
 
     @cached_property
     def _there(self) -> np.ndarray:
-        """From the original to the image of the model."""
+        """The matrix from the original to the image of the model."""
         found = geometry.resize(self.frame.shown, self.target, self.fit)
         if not self.turned:
             return found
@@ -56,17 +56,17 @@ class ImageView:
         return np.linalg.inv(self._there)
 
     def points(self, points: np.ndarray) -> np.ndarray:
-        """Points ``(..., 2)`` in pixels of the original."""
+        """Map points ``(..., 2)`` to pixels of the original."""
         return geometry.transform(self._back, points)
 
     def boxes(self, boxes: np.ndarray) -> np.ndarray:
-        """Boxes ``(..., 4)`` of ``xyxy`` in pixels of the original, clipped to it."""
+        """Map boxes ``(..., 4)`` of ``xyxy`` to pixels of the original, clipped to it."""
         ends = self.points(boxes.reshape(*boxes.shape[:-1], 2, 2))
         found = np.concatenate([ends.min(-2), ends.max(-2)], -1)
         return np.clip(found, 0, np.tile(self.size[::-1], 2).astype(np.float64))
 
     def pixels(self, image: np.ndarray, fill: float, nearest: bool = False) -> np.ndarray:
-        """Numbers for each pixel, float32 ``(h, w)``, resampled to the original; ``fill`` where it was not seen."""
+        """Resample a number per pixel, float32 ``(h, w)``, to the original; ``fill`` for pixels that were not seen."""
         from polyhead.augment.warp import warp
 
         height, width = image.shape
@@ -76,14 +76,14 @@ class ImageView:
         found = warp(image, matrix, self.size, nearest=nearest, fill=fill)
         edge = np.isnan(found)
         if not nearest and np.isnan(fill) and edge.any():
-            # at the edges linear interpolation takes in some of the fill: the nearest pixel is there
+            # at the edges linear interpolation mixes in the fill: take the nearest pixel there
             found[edge] = warp(image, matrix, self.size, nearest=True, fill=fill)[edge]
         return found
 
     def _within(self, image: np.ndarray, there: np.ndarray) -> tuple[np.ndarray, tuple[int, int]]:
-        """The pixels that show the original, its edge repeated beyond it, and the (x, y) of their corner.
+        """The pixels that show the original, with its edge repeated around it, and the (x, y) of their corner.
 
-        Bars beside the original, as ``fit="contain"`` leaves them, take no part in what is interpolated at its edge.
+        Bars beside the original, as ``fit="contain"`` leaves them, do not mix into its edge.
         """
         ends = geometry.transform(there, np.array([[0.0, 0.0], [self.size[1], self.size[0]]]))
         parts, more, corner = [], [], []
@@ -101,9 +101,9 @@ class WayBack:
     """The views of the rows of a source, by head.
 
     Args:
-        source: where rows are.
-        images: the image inputs, resolved.
-        heads: resolved; those that lie in an image have views.
+        source: the source of the rows.
+        images: the resolved image inputs.
+        heads: the resolved heads; those that lie in an image have views.
     """
 
     def __init__(self, source: Source, images: Mapping[str, Image], heads: Mapping[str, Head]) -> None:
@@ -119,7 +119,7 @@ class WayBack:
         self._named = source
 
     def views(self, ids: np.ndarray) -> dict[str, Sequence[ImageView]]:
-        """The views of some rows for each head that lies in an image."""
+        """The views of some rows, for each head that lies in an image."""
         if not self._heads:
             return {}
         rows = self._source.coded(ids)

@@ -19,7 +19,7 @@ from polyhead.results.boxes_kept import classes_of_boxes
 from polyhead.results.whole_file import writing
 
 _SAFE = re.compile(r"[^\w.-]+")
-"""What the name of a file does not take from an id, as the separators of folders."""
+"""Characters of an id that a file name cannot hold, such as folder separators."""
 
 
 def coco_results(
@@ -28,16 +28,16 @@ def coco_results(
     name: str,
     category_ids: Mapping[Any, int] | None,
 ) -> Iterator[dict[str, Any]]:
-    """COCO's result of each object, for one head of boxes.
+    """Yield a COCO result for each object of one head of boxes.
 
     Args:
-        rows: of the table.
-        heads: by name.
-        name: of the head of boxes.
-        category_ids: the ids of classes in the annotation file; by default the place of each, from 1 on.
+        rows: the rows of the table.
+        heads: the heads by name.
+        name: the head of boxes.
+        category_ids: the id of each class in the annotation file; by default 1, 2, … in the order of the classes.
 
     Raises:
-        ContractError: for a class without an id.
+        ContractError: a class has no id.
     """
     each = _classes_of(name, heads)
     names = heads[each].names if each else ()
@@ -67,7 +67,7 @@ def coco_results(
 
 
 def _json_id(value: Any) -> int | str | None:
-    """An id as JSON has it: whole numbers and words as they are, others as words, None where it is missing."""
+    """An id for JSON: integers and strings stay, anything else becomes a string, a missing id None."""
     if value is None or value != value:  # NaN
         return None
     if isinstance(value, float) and value.is_integer():
@@ -76,7 +76,7 @@ def _json_id(value: Any) -> int | str | None:
 
 
 def write_json(path: Path, found: Iterator[Any]) -> None:
-    """Write a list as JSON, one entry a line, whole or not at all."""
+    """Write a list as JSON, one entry per line; the file is written completely or not at all."""
     with writing(path) as temporary, open(temporary, "w", encoding="utf-8") as file:
         file.write("[")
         for number, one in enumerate(found):
@@ -92,10 +92,12 @@ def write_yolo_labels(
     folder: Path,
     stored_sides: bool = False,
 ) -> None:
-    """A text file for each image: class, box as shares of the image, score; ``stored_sides`` as Exif leaves them.
+    """Write a text file for each image: the class, box and score of each object, boxes as fractions of the image.
+
+    With ``stored_sides`` they are fractions of the image as stored, before Exif turns it.
 
     Raises:
-        DataError: for rows whose images are no files, and for a folder that cannot be written.
+        DataError: an image is not a file, or the folder cannot be written.
     """
     each = _classes_of(name, heads)
     names = list(heads[each].names) if each else []
@@ -115,11 +117,11 @@ def write_yolo_labels(
 def write_mask_images(
     rows: Iterator[Mapping[str, Any]], heads: Mapping[str, Head], name: str, folder: Path
 ) -> None:
-    """A PNG file for each mask: class ids, with a palette to look at.
+    """Write a PNG file of class ids for each mask, with a palette for viewing.
 
     Raises:
-        DataError: for a folder that cannot be written.
-        ContractError: for masks of more than 256 classes.
+        DataError: the folder cannot be written.
+        ContractError: the masks have more than 256 classes.
     """
     if len(heads[name].names) > 256:
         found = f"{len(heads[name].names):,}"
@@ -153,7 +155,7 @@ def palette(count: int) -> list[tuple[int, int, int, int]]:
 
 
 def head_of(layer: str, heads: Mapping[str, Head], given: str | None, method: str) -> str:
-    """The head whose predictions are written: the given one, or the only one of a layer.
+    """The head whose predictions are written: the given one, or the only one that can be.
 
     Raises:
         ContractError: for another name, or where there is none, or several.
@@ -172,7 +174,7 @@ def head_of(layer: str, heads: Mapping[str, Head], given: str | None, method: st
 
 
 def _classes_of(name: str, heads: Mapping[str, Head]) -> str | None:
-    """The head with the class of each box, or with that of the only box of a row; None without one."""
+    """The head that predicts the class of each box, or of the only box of a row; None if there is none."""
     each = classes_of_boxes(name, heads)
     if each is not None or heads[name].places > 1:
         return each

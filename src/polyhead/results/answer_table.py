@@ -18,8 +18,8 @@ class AnswerTable:
     """Makes tables of answers.
 
     Args:
-        heads: resolved, by name.
-        probabilities: also the probability of each class.
+        heads: the resolved heads by name.
+        probabilities: add a column with the probability of each class.
     """
 
     def __init__(self, heads: Mapping[str, Head], probabilities: bool) -> None:
@@ -29,7 +29,7 @@ class AnswerTable:
         """The answers as a pyarrow ``Table``.
 
         Args:
-            answers: of all heads, of outputs that are no head's as well.
+            answers: those of all heads, and of outputs that belong to no head.
             first: columns that come before them.
         """
         import pyarrow as pa

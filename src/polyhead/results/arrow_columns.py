@@ -17,9 +17,9 @@ def arrow_column(answer: Answer, names: Sequence[Any], gone: np.ndarray | None, 
     """A column of predictions as a pyarrow ``Array``.
 
     Args:
-        answer: the values, one entry a row.
-        names: of the classes.
-        gone: the rows without an answer, bool ``(B,)``; None where all have one.
+        answer: the values, one entry per row.
+        names: the names of the classes.
+        gone: the rows without an answer, bool ``(B,)``; None if every row has one.
         depth: how deep lists are lists_of in a row.
     """
     import pyarrow as pa

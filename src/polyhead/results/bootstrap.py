@@ -1,4 +1,4 @@
-"""Intervals by resampling rows: how often each row counts in each sample, and the percentiles of what comes of it."""
+"""Confidence intervals by resampling rows: how often each row counts in each sample, and percentiles of the metrics."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from polyhead.hashing import stream, uniform
 Values = dict[str, np.ndarray]
 
 _NUMBERS = 2_000_000
-"""Counts that are in memory at once."""
+"""How many counts are in memory at once."""
 
 
 def bootstrap_counts(rows: int, resamples: int, seed: int, width: int = 1) -> Iterator[np.ndarray]:
     """How often each row is drawn in samples with replacement, float64 ``(some, rows)``, in chunks.
 
-    The samples depend only on ``rows`` and ``seed``: two models on the same rows get the same ones.
+    The samples depend only on ``rows`` and ``seed``, so two models on the same rows get the same samples.
 
     Args:
-        rows: how many there are, and how many a sample draws.
+        rows: the number of rows, and of draws in a sample.
         resamples: the number of samples.
-        seed: of the draws.
-        width: items that a row has, which chunks make room for.
+        seed: the seed of the draws.
+        width: the number of items in a row, by which chunks are kept small.
 
     >>> [chunk.sum(1).tolist() for chunk in bootstrap_counts(5, 3, seed=0)]
     [[5.0, 5.0, 5.0]]
@@ -46,9 +46,9 @@ class Intervals:
     """How intervals are made.
 
     Attributes:
-        level: the share of samples that lies in one; None for no intervals.
+        level: the fraction of samples inside an interval; None for no intervals.
         resamples: the number of samples.
-        seed: of the draws.
+        seed: the seed of the draws.
     """
 
     level: float | None
@@ -57,18 +57,18 @@ class Intervals:
 
     @property
     def draws(self) -> tuple[int, int]:
-        """What two evaluations have in common if they have the same samples."""
+        """What must be equal for two evaluations to use the same samples."""
         return self.resamples, self.seed
 
 
 class RowSamples:
-    """The metrics of all heads in each sample, worked out once they are asked for.
+    """The metrics of all heads in each sample, computed on first use.
 
     Args:
         measures: for each head a function that gives the metrics ``(R,)`` of counts ``(R, rows)``.
-        rows: how many there are.
-        width: items that a row has at most, on average.
-        how: how they are drawn.
+        rows: the number of rows.
+        width: the largest average number of items in a row.
+        how: how the samples are drawn.
     """
 
     def __init__(
@@ -92,7 +92,7 @@ class RowSamples:
 
 
 def interval(values: np.ndarray, level: float) -> tuple[float, float]:
-    """The percentiles between which the share ``level`` of values lies; NaN without values.
+    """The percentiles that enclose the fraction ``level`` of the values; NaN without values.
 
     >>> low, high = interval(np.arange(101.0), 0.9)
     >>> round(low), round(high)

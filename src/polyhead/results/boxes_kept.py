@@ -1,4 +1,4 @@
-"""Which of a row's places hold a box: by the head that says whether one is there, and without doubles."""
+"""Decides which predicted boxes of a row are kept: those that are present, without duplicates."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from polyhead.kinds.answers import Answer
 from polyhead.kinds.judging_boxes import overlaps
 
 Answers = Mapping[str, Mapping[str, Answer]]
-"""What each head says, by what is added to its name."""
+"""The columns of each head, by the suffix added to its name."""
 
 
 @dataclass(frozen=True)
@@ -20,8 +20,8 @@ class Kept:
     """The boxes of some rows.
 
     Attributes:
-        places: which are there, bool ``(B, max_boxes)``.
-        scores: how sure each is, ``(B, max_boxes)``; None where no head says so.
+        places: which boxes are kept, bool ``(B, max_boxes)``.
+        scores: the confidence in each, ``(B, max_boxes)``; None if no head predicts one.
     """
 
     places: np.ndarray
@@ -29,7 +29,7 @@ class Kept:
 
 
 def absent_rows(heads: Mapping[str, Head], answers: Answers) -> dict[str, np.ndarray]:
-    """The rows of each head that do not count, as the head that it is given says no: bool ``(B,)``."""
+    """The rows in which each head does not count because its ``given`` head says no, bool ``(B,)``."""
     found: dict[str, np.ndarray] = {}
 
     def of(name: str) -> np.ndarray | None:
@@ -48,12 +48,12 @@ def absent_rows(heads: Mapping[str, Head], answers: Answers) -> dict[str, np.nda
 
 
 def kept_boxes(name: str, heads: Mapping[str, Head], answers: Answers, corners: np.ndarray) -> Kept:
-    """The boxes of a head that are there.
+    """The boxes of a head that are kept.
 
     Args:
-        name: of the head of boxes.
-        heads: all of them.
-        answers: of all heads.
+        name: the head of boxes.
+        heads: all heads.
+        answers: the answers of all heads.
         corners: the boxes, ``(B, max_boxes, 4)`` of ``xyxy``.
     """
     each = [n for n, head in heads.items() if head.each == name and n in answers]
@@ -83,7 +83,7 @@ def kept_boxes(name: str, heads: Mapping[str, Head], answers: Answers, corners: 
 
 
 def classes_of_boxes(name: str, heads: Mapping[str, Head]) -> str | None:
-    """The head that has the class of each box; None without one."""
+    """The head that predicts the class of each box; None if there is none."""
     alike = (n for n, h in heads.items() if h.each == name and h.layer == "entry")
     return next((n for n in alike if "softmax" in heads[n].probabilities), None)
 
@@ -91,16 +91,16 @@ def classes_of_boxes(name: str, heads: Mapping[str, Head]) -> str | None:
 def non_maximum_suppression(
     boxes: np.ndarray, scores: np.ndarray, limit: float, kinds: np.ndarray
 ) -> np.ndarray:
-    """Non-maximum suppression: the boxes that overlap no surer one of their class by more than ``limit``.
+    """Non-maximum suppression: keep boxes that overlap no higher-scoring box of their class by more than ``limit``.
 
     Args:
         boxes: ``(k, 4)`` of ``xyxy``.
         scores: ``(k,)``; a box below 0 suppresses nothing.
-        limit: the largest intersection over union with a surer box, in [0, 1].
+        limit: the largest intersection over union with a higher-scoring box, in [0, 1].
         kinds: the class of each, ``(k,)``.
 
     Returns:
-        Which stay, bool ``(k,)``.
+        Which boxes stay, bool ``(k,)``.
 
     >>> boxes = np.array([[0.0, 0, 4, 4], [0, 0, 4, 3], [9, 9, 12, 12]])
     >>> non_maximum_suppression(boxes, np.array([0.6, 0.9, 0.5]), 0.5, np.zeros(3)).tolist()

@@ -1,4 +1,4 @@
-"""Two models on the same rows: what differs, and what is noise."""
+"""Compares two models on the same rows, and tells differences from noise."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ class Difference:
     Attributes:
         head: its name.
         metric: its name.
-        value: of the first model.
-        other: of the second.
-        difference: the first less the second.
+        value: its value for the first model.
+        other: its value for the second model.
+        difference: the first minus the second.
         low: the lower end of the interval of the difference.
         high: the upper end.
-        better: ``"first"``, ``"second"``, or ``""`` where the interval holds 0, so that it may be noise.
+        better: ``"first"``, ``"second"``, or ``""`` if the interval contains 0, so the difference may be noise.
     """
 
     head: str
@@ -44,7 +44,7 @@ class Comparison(tuple[Difference, ...]):
 
     @property
     def differing(self) -> tuple[Difference, ...]:
-        """The metrics of which one model is better beyond chance."""
+        """The metrics in which one model is better by more than chance."""
         return tuple(one for one in self if one.better)
 
     def to_pandas(self) -> Any:
@@ -75,7 +75,7 @@ def compared(first: Mapping[str, Any], second: Mapping[str, Any], level: float) 
     """Compare two evaluations of the same rows, sample by sample.
 
     Raises:
-        ContractError: where they have no head in common.
+        ContractError: they have no head in common.
     """
     alike = [name for name in first if name in second and type(first[name].judge) is type(second[name].judge)]
     if not alike:

@@ -26,7 +26,7 @@ def evaluate(
     resamples: int = 1000,
     seed: int = 0,
 ) -> Evaluation:
-    """Measure how good a model is at each head, over all rows, with the metrics by which its kind is judged.
+    """Measure how good a model is at each head, over all rows, with the metrics that suit its kind.
 
     All rows count once, in their order, without augmentation, whatever ``drop_remainder=`` and ``shard=`` say; the size
     of the batches changes nothing. Rows without a label, and rows that ``given=`` leaves out, do not count for a head.
@@ -34,13 +34,13 @@ def evaluate(
     how often a class occurs. Numbers are in the units of the data.
 
     Args:
-        model: compiled or not; also one that was loaded.
+        model: a Keras model, compiled or not, also one that was loaded.
         data: a `Feed`, or anything that `Feed` takes.
         declaration: of ``data``; by default that of the feed, or the one that the model carries.
         batch_size: rows that the model gets at once; by default that of the feed, or 32.
-        intervals: the level of the intervals, as 0.95; None for none, which is faster.
-        resamples: the number of samples of rows from which intervals are made, by the percentile bootstrap.
-        seed: of the samples.
+        intervals: the confidence level, such as 0.95; None for no intervals, which is faster.
+        resamples: the number of bootstrap samples from which the intervals are made, as percentiles.
+        seed: the seed of the samples.
 
     Returns:
         An `Evaluation`: print it, or read ``evaluation["animal"]["accuracy"].value``, ``.low`` and ``.high``.

@@ -22,15 +22,15 @@ class Evaluate(keras.callbacks.Callback):
 
     Args:
         data: rows with labels, as for `evaluate`.
-        every: evaluate in the first epoch and in every so many; in those between, the last values are logged again.
-        prefix: of the names.
+        every: evaluate after the first epoch and after every so many; in between, the last values are logged again.
+        prefix: what the names begin with.
         batch_size: as for `evaluate`.
 
     Attributes:
-        evaluation: the last one, without intervals; None before the first epoch has ended.
+        evaluation: the last `Evaluation`, without intervals; None before the first epoch has ended.
 
     Raises:
-        ContractError: an argument that is not valid.
+        ContractError: an argument is not valid.
 
     >>> import keras, numpy as np, polyhead as ph
     >>> data = {"x": np.linspace(-1, 1, 64), "y": np.linspace(-1, 1, 64) > 0}

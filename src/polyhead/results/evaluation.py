@@ -19,7 +19,7 @@ from polyhead.results.text_table import short_number, text_table
 from polyhead.results.tuning import calibrate, tune
 
 _MOST_SHOWN = 24
-"""Of a head with more metrics, a printed table leaves out those of single classes and columns."""
+"""For a head with more metrics than this, a printed table leaves out those of single classes and columns."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Metric:
     """The value of a metric, and the interval in which it lies.
 
     Attributes:
-        value: over all rows; NaN where nothing of what it measures is among them.
+        value: over all rows; NaN if the rows hold nothing that it measures.
         low: the lower end of the interval; NaN without intervals.
         high: the upper end.
 
@@ -57,10 +57,10 @@ class HeadEvaluation(dict[str, Metric]):
     """How good a model is at one head: ``{metric: value with interval}``.
 
     Attributes:
-        rows: how many have a label.
-        ids: of all rows.
-        level: of the intervals; None without any.
-        items_of_rows: what the judge kept of them.
+        rows: the number of rows with a label.
+        ids: the ids of all rows.
+        level: the confidence level of the intervals; None without intervals.
+        items_of_rows: what the judge kept of the rows.
         details: what is not a single number, as arrays: for heads of classes the ``confusion`` matrix (a row for each
             labeled class, a column for each predicted one) and the bins of the ``reliability`` diagram, for binary
             ones also the points of the ``curves``.
@@ -89,7 +89,7 @@ class HeadEvaluation(dict[str, Metric]):
         return self.judge.details(self.items_of_rows) if self.rows else {}
 
     def worst(self, n: int) -> list[int]:
-        """The places of the rows with the largest loss, the largest first."""
+        """The indices of the rows with the largest loss, the largest first."""
         order = np.argsort(-np.nan_to_num(self._losses, nan=-np.inf), kind="stable")[:n]
         return [int(i) for i in order if not np.isnan(self._losses[i])]
 
@@ -113,8 +113,8 @@ class Evaluation(dict[str, HeadEvaluation]):
     `evaluate` makes it. Print it for a table; `to_pandas` gives the table as a frame.
 
     Attributes:
-        ids: of the rows, in the order of the data.
-        declaration: by which they were read, with what `tune` and `calibrate` found.
+        ids: the ids of the rows, in the order of the data.
+        declaration: how the rows were read, with the results of `tune` and `calibrate`.
 
     >>> import keras, numpy as np, polyhead as ph
     >>> data = {"x": np.linspace(-1, 1, 50), "y": np.linspace(-1, 1, 50)}
@@ -163,34 +163,34 @@ class Evaluation(dict[str, HeadEvaluation]):
             itself a selection.
 
         Raises:
-            ContractError: there is no such head, or ``n`` is no integer of at least 1.
+            ContractError: there is no such head, or ``n`` is not an integer of at least 1.
         """
         require_size("worst(n)", n)
         return [int(self.ids[place]) for place in self[head].worst(int(n))]
 
     def tune(self, head: str, objective: str = "f1") -> float:
-        """Find the threshold of a head of yes and no, or of several labels, that is best on these rows.
+        """Find the threshold of a `Binary` or `MultiLabel` head that is best on these rows.
 
-        It becomes part of `declaration`, and of the declaration that the model carries. Use rows that the model was
-        not trained on, and others than those of the final evaluation. This evaluation stays as it is.
+        It becomes part of `declaration`, and of the declaration that the model carries. Use rows on which the model
+        was not trained, and not those of the final evaluation. This evaluation does not change.
 
         Args:
             head: its name.
-            objective: ``"f1"``, ``"accuracy"``, or ``"youden"``: recall less the share of false positives.
+            objective: ``"f1"``, ``"accuracy"``, or ``"youden"``: recall minus the false positive rate.
 
         Returns:
             The threshold.
 
         Raises:
-            ContractError: for another objective, or a head without threshold.
+            ContractError: the objective is unknown, or the head has no threshold.
         """
         return tune(self, self._rows, head, objective)
 
     def calibrate(self, head: str) -> float:
-        """Find the temperature of a head of classes, with which its probabilities have the least log loss.
+        """Find the temperature at which the probabilities of a head of classes have the lowest log loss.
 
-        Logits are divided by it, so that the answers stay and become less sure, or surer. It becomes part of the
-        declarations as by `tune`; the model predicts the rows again. Calibrate before you tune.
+        Logits are divided by it: the answers stay the same and become more or less confident. It becomes part of the
+        declarations, as with `tune`; the model predicts the rows again. Calibrate before you tune.
 
         Args:
             head: its name.
@@ -199,7 +199,7 @@ class Evaluation(dict[str, HeadEvaluation]):
             The temperature.
 
         Raises:
-            ContractError: for a head without probabilities.
+            ContractError: the head has no probabilities.
         """
         return calibrate(self, self._rows, head)
 
@@ -207,15 +207,15 @@ class Evaluation(dict[str, HeadEvaluation]):
         """Write a page that works without a network: metrics, charts, and the rows with the largest loss.
 
         Args:
-            path: of the file, ``.html``.
-            worst: rows of each head, with their pictures, labels and predictions; the model predicts them again. 0 for
-                none.
+            path: the file to write, ``.html``.
+            worst: the number of rows per head to show with pictures, labels and predictions; the model predicts them
+                again. 0 for none.
 
         Returns:
             The path.
 
         Raises:
-            ContractError: for another ending, or ``worst`` below 0.
+            ContractError: the path has another ending, or ``worst`` is below 0.
         """
         from polyhead.results.evaluation_page import evaluation_page
 
@@ -232,16 +232,16 @@ class Evaluation(dict[str, HeadEvaluation]):
     def compare(self, other: Evaluation) -> Comparison:
         """Compare with another model on the same rows, by a paired bootstrap.
 
-        Both are resampled with the same rows, so that what the two find equally hard does not count as a difference.
+        Both are resampled with the same rows, so rows that are equally hard for both do not count as a difference.
 
         Args:
-            other: of the other model, by `evaluate` with the same rows and seed.
+            other: the evaluation of the other model, by `evaluate` with the same rows and seed.
 
         Returns:
             A `Comparison`: print it, or see which metrics differ.
 
         Raises:
-            ContractError: if the rows differ, or no head has the same name and kind in both.
+            ContractError: the rows differ, or no head has the same name and kind in both.
         """
         if not isinstance(other, Evaluation):
             raise ContractError(Problem("compare(other)", "an Evaluation", shown(other)))
@@ -288,12 +288,12 @@ class Evaluation(dict[str, HeadEvaluation]):
 
 
 def measured(judge: Judge, items: Items, counts: np.ndarray) -> Values:
-    """The metrics where each row counts so many times: of counts ``(R, rows)`` arrays ``(R,)``."""
+    """The metrics if each row counts as often as ``counts`` says, ``(R, rows)``; each an array ``(R,)``."""
     return judge.metrics(items, counts[:, items["row"]] * items["weight"])
 
 
 def _losses(items: Items, rows: int) -> tuple[np.ndarray, np.ndarray]:
-    """For each row how many items it has, and the mean of their losses; NaN where none has one."""
+    """The number of items of each row, and their mean loss; NaN for a row without items."""
     there = ~np.isnan(items["loss"])
     count = np.bincount(items["row"][there], minlength=rows)
     total = np.bincount(items["row"][there], items["loss"][there], rows)

@@ -18,7 +18,7 @@ from polyhead.report.views import Histogram, View, name_of
 from polyhead.results.text_table import short_number
 
 _MOST_CLASSES = 30
-"""Of more classes, no confusion matrix is drawn."""
+"""With more classes than this, no confusion matrix is drawn."""
 
 _POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 

@@ -1,4 +1,4 @@
-"""Runs a model over the rows of a feed, and has each head look at its labels and outputs."""
+"""Runs a model over the rows of a feed, and lets each head judge its labels and outputs."""
 
 from __future__ import annotations
 
@@ -23,22 +23,22 @@ from polyhead.sources.scanning import first_rows
 
 
 class RowJudges:
-    """Judges the outputs of a model for all rows of a feed, as often as it is asked to.
+    """Judges the outputs of a model for all rows of a feed, any number of times.
 
     Args:
         model: the model.
-        feed: of the rows, in their order, with labels.
+        feed: a feed of the rows, in their order, with labels.
 
     Attributes:
-        judges: of each head.
-        labels: a checksum of the labels of each head that has no scale, once they were looked at.
-        model: None after pickling.
-        inputs: of the feed.
-        heads: those of the model.
+        judges: the judge of each head.
+        labels: a checksum of the labels of each head without a scale, once they were read.
+        model: the model; None after pickling.
+        inputs: the inputs of the feed.
+        heads: the heads of the model.
 
     Raises:
-        ContractError: for a model that the feed does not fit.
-        DataError: for rows that are not right.
+        ContractError: the feed does not fit the model.
+        DataError: a row is not valid.
     """
 
     def __init__(self, model: Any, feed: Feed) -> None:
@@ -58,7 +58,7 @@ class RowJudges:
         }
 
     def __getstate__(self) -> dict[str, Any]:
-        """Without model and data, which may not pickle."""
+        """Leave out model and data, which cannot always be pickled."""
         return {**self.__dict__, "_feed": None, "_outputs": None, "model": None}
 
     def look(self) -> tuple[dict[str, Items], np.ndarray]:
@@ -91,10 +91,10 @@ class RowJudges:
         return {name: Judged(*map(np.concatenate, arrays))}
 
     def samples(self, rows: Sequence[int]) -> list[tuple[Sample, Sample]]:
-        """Some rows as they are labeled, and as the model predicts them, for their pictures.
+        """Some rows with their labels and predictions, for pictures.
 
         Args:
-            rows: their places in the data; none are found where rows cannot be selected, or after pickling.
+            rows: their indices in the data; nothing is found if rows cannot be selected, or after pickling.
         """
         feed = self._feed
         if feed is None or feed.source.sequential or not len(rows):
@@ -120,7 +120,7 @@ class RowJudges:
 
 
 def _structure(model: Any, feed: Feed) -> Structure:
-    """The places of inputs and heads in a model that the feed fits, without warnings, which are about training."""
+    """The places of inputs and heads in the model, without the warnings of a check, which are about training."""
     fit, wrong = feed._binding.check(model)
     if fit.structure is None:
         raise ContractError(*fit.errors, *wrong)
@@ -139,7 +139,7 @@ class _BatchOutputs:
         self._rows = 0
 
     def of(self, batch: Batch, heads: Mapping[str, Head]) -> dict[str, Judged]:
-        """The labels and outputs of a batch by head; of heads that the model does not have, the labels alone."""
+        """The labels and outputs of a batch by head; only the labels of heads that the model does not have."""
         rows = len(batch.ids)
         self._rows = max(self._rows, rows)
         x = fill(self._structure.inputs, {n: _filled_up(a, self._rows) for n, a in batch.inputs.items()})
@@ -169,12 +169,12 @@ class _BatchOutputs:
 
 
 def predicted_label(value: np.ndarray, counts: np.ndarray) -> Label:
-    """What is predicted for a row, as its label would be."""
+    """The prediction for a row, in the form of a label."""
     return Label(value, counts, None, LABELED if counts.any() else EMPTY)
 
 
 def _filled_up(array: np.ndarray, rows: int) -> np.ndarray:
-    """A smaller last batch filled up with its last row, so that no step is compiled for it."""
+    """Pad a smaller last batch with its last row, so that no step is compiled for it."""
     more = rows - len(array)
     return array if not more else np.concatenate([array, np.repeat(array[-1:], more, axis=0)])
 

@@ -1,4 +1,4 @@
-"""The outputs of a model for the rows of a feed, by head, some rows at a time."""
+"""The outputs of a model for the rows of a feed, by head, in parts."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from polyhead.kinds.likelihood import likelihoods
 from polyhead.results.tta import ImageMove, merge_views, moves_of
 
 CHUNK_BYTES = 1 << 26
-"""The most that outputs of one call of ``model.predict`` take."""
+"""The largest size of the outputs of one call of ``model.predict``."""
 
 
 class Outputs:
     """Predicts the rows of a feed in their order.
 
     Args:
-        model: built or not, compiled or not.
-        feed: of the rows; whether they have labels does not matter.
-        heads: resolved, by name.
+        model: a Keras model, built or not, compiled or not.
+        feed: a feed of the rows, with or without labels.
+        heads: the resolved heads by name.
         tta: the number of views of each image whose outputs are merged; None for the image alone.
 
     Attributes:
@@ -34,7 +34,7 @@ class Outputs:
             names, and lack some.
 
     Raises:
-        ContractError: for a model that does not fit.
+        ContractError: the model does not fit.
     """
 
     def __init__(self, model: Any, feed: Feed, heads: Mapping[str, Head], tta: int | None = None) -> None:
@@ -52,7 +52,7 @@ class Outputs:
         self._logits: dict[str, bool] = {}
 
     def __iter__(self) -> Iterator[tuple[np.ndarray, dict[str, np.ndarray]]]:
-        """Some rows as the numbers of the feed's source, int64 ``(B,)``, and their outputs ``(B, *output_shape)``."""
+        """Yield the ids of some rows of the feed's source, int64 ``(B,)``, and their outputs ``(B, *output_shape)``."""
         rows, step, start = self._feed.num_samples, self._rows_at_once(), 0
         if self._moves:
             for block in self._feed.input_blocks():
@@ -113,7 +113,7 @@ class Outputs:
 
 
 def require_finite_outputs(where: str, name: str, outputs: np.ndarray, ids: np.ndarray) -> None:
-    """Raise a `DataError` for outputs of a head that are not finite; ``ids`` are those of the rows."""
+    """Raise a `DataError` if outputs of a head are not finite; ``ids`` are the ids of the rows."""
     bad = ~np.isfinite(outputs.reshape(len(outputs), -1))
     if bad.any():
         at = int(bad.any(1).argmax())
@@ -126,7 +126,7 @@ def require_finite_outputs(where: str, name: str, outputs: np.ndarray, ids: np.n
 
 
 def _own_name(path: Path) -> str:
-    """The name of an output that is no head's."""
+    """The name of an output that belongs to no head."""
     return "_".join(str(key) for key in path) or "output"
 
 

@@ -28,7 +28,7 @@ from polyhead.results.whole_file import writing
 from polyhead.sources.source import names_in
 
 _ROWS_OF_PIXELS = 16
-"""Rows whose masks and maps are made at once: in the original they may be large."""
+"""How many masks and maps are made at once: in the size of the original they can be large."""
 
 
 def predict(
@@ -44,46 +44,45 @@ def predict(
     workers: int | str = "auto",
     progress: bool = True,
 ) -> Predictions:
-    """Predict rows with a trained model, as a table in their order.
+    """Predict rows with a trained model, and return a table in their order.
 
-    Column ``id`` is that of the data, or else the number of each row in it; ``file`` is the image file where there is
-    one. Where a head has that name they are ``row_id`` and ``row_file``. For each head the table has a column of its
-    name, as a label of it would be, and more columns by kind:
+    Column ``id`` is the column ``id`` of the data, or else the number of each row; ``file`` is the image file, if any.
+    If a head has one of these names, the column is called ``row_id`` or ``row_file``. Each head has a column of its
+    name, in the form of its labels, and more columns by kind:
 
     - `Binary`: True or False, and ``<head>_probability``;
     - `Categorical`: the class by its name, and ``<head>_probability`` of it;
-    - `MultiLabel`: a list of labels, and a list ``<head>_probability`` of theirs;
-    - `Regression`, `Embedding`: numbers in the unit of the data;
-    - `Boxes`: in the format of the column, in pixels of the original image; with ``<head>_score`` where a head says
-      how sure they are: the `Binary` head of each box, times that of ``given=``; without both, that of their class;
+    - `MultiLabel`: a list of labels, and a list ``<head>_probability`` of their probabilities;
+    - `Regression`, `Embedding`: numbers in the units of the data;
+    - `Boxes`: in the format of the column, in pixels of the original image; with ``<head>_score`` if a head predicts
+      it: the probability of the `Binary` head of each box, times that of ``given=``; or else that of their class;
     - `Keypoints`: in pixels of the original image;
     - `Mask`: class ids in the size of the original image; `Map`: numbers in that size.
 
-    Of ``Boxes(1)`` and what belongs to it a row has one entry, of ``Boxes(n)`` a list of those that are there. Where
-    the head that ``given=`` names says no, the answer is missing.
+    ``Boxes(1)``, and the heads that belong to it, have one entry per row; ``Boxes(n)`` have a list of the boxes that
+    are present. If the head that ``given=`` names says no, the answer is missing.
 
     Args:
-        model: trained; compiled by `polyhead.compile`, in this process or before it was saved.
-        data: as for `Feed`, also a feed, of which the rows are taken. Labels are not needed and not read. Also one row,
-            ``{column: value}``; for a model with one input column its values by themselves, or one of them, such as
-            a path, the bytes of a file, an array; and a folder of images.
-        batch_size: rows in a batch; by default 32, or that of the feed.
-        declaration: in place of that of the model.
-        probabilities: also the probability of each class, ``<head>_probabilities``, by its name.
-        keep: columns of the data that the table has as well, as a name or an identifier. One that has the name of
-            another column of the table is called ``<name>_data``.
-        path: a Parquet file to write. The rows go there as they are predicted, so that they need not fit into memory.
-        tta: test-time augmentation: so many views of each image, up to 8, are predicted and merged: the image, its
-            mirror image, and both at scales of 0.9, 1.1 and 0.8. Probabilities and numbers are averaged; masks, boxes
-            and keypoints are mapped back first, and boxes matched by their overlap. ``<head>_spread`` is the standard
-            deviation over the views: of the probability, the numbers, or pixels of the original image.
+        model: a trained model, compiled by `polyhead.compile` in this process or before it was saved.
+        data: anything that `Feed` takes, or a feed, whose rows are predicted. Labels are not needed and not read. Also
+            one row, ``{column: value}``; for a model with one input column its values by themselves, or one of them,
+            such as a path, the bytes of a file, or an array; and a folder of images.
+        batch_size: rows per batch; by default 32, or that of the feed.
+        declaration: use this one instead of the model's.
+        probabilities: add ``<head>_probabilities``, the probability of each class by its name.
+        keep: columns of the data to copy into the table, such as a name or an identifier. One whose name is taken
+            is called ``<name>_data``.
+        path: a Parquet file to write. Rows go there as they are predicted, so they need not fit into memory.
+        tta: test-time augmentation: the number of views of each image, up to 8, that are predicted and merged: the
+            image, its mirror image, and both at scales of 0.9, 1.1 and 0.8. Probabilities and numbers are averaged;
+            masks, boxes and keypoints are mapped back first, and boxes matched by their overlap. ``<head>_spread`` is
+            the standard deviation over the views: of the probability, the numbers, or pixels of the original image.
         workers: as for `Feed`.
         progress: show a progress bar on a terminal.
 
     Raises:
-        ContractError: for a model without a declaration, or that does not fit it.
-        DataError: for rows that are no inputs of the model, with their row and file, and for outputs that are not
-            finite.
+        ContractError: the model has no declaration, or does not fit it.
+        DataError: a row cannot be an input of the model (the error names row and file), or an output is not finite.
 
     >>> import keras, polyhead as ph
     >>> data = {"x": [[0.0, 1.0], [2.0, 3.0]], "animal": ["dog", "cat"]}
@@ -120,7 +119,7 @@ def predict(
 
 
 def _new_file(path: Any, data: Any) -> Path:
-    """The Parquet file to write, which is not the one that is read."""
+    """The Parquet file to write, which must not be the one that is read."""
     file = as_path(path, "predict(path=)")
     if file.suffix.lower() not in (".parquet", ".pq"):
         fix = "For other formats, write the result: predictions.write_csv(path)."
@@ -149,7 +148,7 @@ def _declaration_for(model: Any, data: Any, declaration: Any) -> Declaration:
 
 
 def _tables(outputs: Outputs, feed: Feed, kept: Sequence[str], probabilities: bool) -> Iterator[Any]:
-    """Tables of the rows, one after the other."""
+    """Yield the rows as tables, one after the other."""
     before = RowColumns(feed.source, feed.inputs, outputs.heads, kept)
     images = {name: kind for name, kind in feed.inputs.items() if isinstance(kind, Image)}
     way_back = WayBack(feed.source, images, outputs.heads)

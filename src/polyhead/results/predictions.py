@@ -25,15 +25,15 @@ from polyhead.results.whole_file import writing
 
 
 class Predictions:
-    """What a model predicts of rows, in their order; `polyhead.predict` makes it.
+    """The predictions of a model for rows, in their order; `polyhead.predict` makes it.
 
-    ``predictions["kind"]`` gives a column as an array, or as a list where rows have unequal shapes or no answer;
+    ``predictions["kind"]`` gives a column as an array, or as a list if rows differ in shape or have no answer;
     ``predictions[0]`` gives a row as a dict. Iterating gives all rows, one after the other.
 
     Attributes:
         heads: the heads, by name.
         columns: the names of all columns.
-        path: the Parquet file that holds them; None where they are in memory.
+        path: the Parquet file that holds them; None if they are in memory.
     """
 
     def __init__(
@@ -77,11 +77,11 @@ class Predictions:
         return int(self._held.num_rows)
 
     def __getitem__(self, key: str | int | slice) -> Any:
-        """A column by its name, a row by its place, or a slice of rows.
+        """A column by its name, a row by its number, or a slice of rows.
 
         Raises:
-            ContractError: for another column, or anything else.
-            IndexError: for a row that is not there.
+            ContractError: there is no such column, or the key is something else.
+            IndexError: there is no such row.
         """
         if isinstance(key, slice):
             start, stop, step = key.indices(len(self))
@@ -180,7 +180,7 @@ class Predictions:
         """Write a Parquet file. Masks are PNG files of class ids.
 
         Raises:
-            DataError: for a path that cannot be written.
+            DataError: the path cannot be written.
         """
         import pyarrow.parquet as pq
 
@@ -192,7 +192,7 @@ class Predictions:
         """Write a CSV file. Lists are JSON; masks and maps are left out.
 
         Raises:
-            DataError: for a path that cannot be written.
+            DataError: the path cannot be written.
         """
         file = as_path(path, "write_csv(path)")
         items = self._items()
@@ -214,16 +214,16 @@ class Predictions:
         """Write boxes as a COCO results file, a JSON list with one entry for each object.
 
         ``image_id`` is the ``id`` of the row: data with a column ``id``, as `polyhead.read_coco` gives, keeps its own.
-        Keypoints of each box, or of the only box of a row, go along.
+        Keypoints of each box, or of the only box of a row, are written with it.
 
         Args:
             path: the file to write.
             head: the head of boxes; by default the only one.
-            category_ids: the ids of the classes in the annotation file; by default the place of each class, from 1 on.
+            category_ids: the id of each class in the annotation file; by default 1, 2, … in the order of the classes.
 
         Raises:
-            ContractError: where there is no head of boxes, or a class has no id.
-            DataError: for a path that cannot be written.
+            ContractError: there is no head of boxes, or a class has no id.
+            DataError: the path cannot be written.
         """
         name = head_of("boxes", self.heads, head, "write_coco")
         file = as_path(path, "write_coco(path)")
@@ -235,16 +235,16 @@ class Predictions:
         A file has the name of its image, ``<stem>.txt``; an image without objects has an empty file.
 
         Args:
-            folder: made if it does not exist.
+            folder: the folder to write to; created if it does not exist.
             head: the head of boxes; by default the only one.
 
         Raises:
-            ContractError: where there is no head of boxes.
-            DataError: where images are no files, and for a folder that cannot be written.
+            ContractError: there is no head of boxes.
+            DataError: an image is not a file, or the folder cannot be written.
         """
         name = head_of("boxes", self.heads, head, "write_yolo")
         if "file" not in self.columns:
-            fix = "Predict files: YOLO's coordinates are shares of the size of the image."
+            fix = "Predict files: YOLO's coordinates are fractions of the image size."
             raise DataError(Problem("write_yolo()", "rows with image files", "images in memory", fix))
         target = as_path(folder, "write_yolo(folder)")
         write_yolo_labels(iter(self), self.heads, name, target, self._stored_sides)
@@ -252,16 +252,16 @@ class Predictions:
     def write_masks(self, folder: str | os.PathLike[str], *, head: str | None = None) -> None:
         """Write masks as PNG files of class ids, with the palette of PASCAL VOC.
 
-        A file has the name of its image, ``<stem>.png``. Masks that may overlap are several files,
-        ``<stem>_<class>.png``; those of boxes, ``<stem>_<number>.png``.
+        A file has the name of its image, ``<stem>.png``. Masks that may overlap are written as several files,
+        ``<stem>_<class>.png``; the masks of boxes as ``<stem>_<number>.png``.
 
         Args:
-            folder: made if it does not exist.
+            folder: the folder to write to; created if it does not exist.
             head: the head of masks; by default the only one.
 
         Raises:
-            ContractError: where there is no head of masks, or it has more than 256 classes.
-            DataError: for a folder that cannot be written.
+            ContractError: there is no head of masks, or it has more than 256 classes.
+            DataError: the folder cannot be written.
         """
         name = head_of("mask", self.heads, head, "write_masks")
         write_mask_images(iter(self), self.heads, name, as_path(folder, "write_masks(folder)"))

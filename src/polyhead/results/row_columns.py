@@ -18,10 +18,10 @@ class RowColumns:
     """The columns that come before the answers: ids of the rows, their files, and columns that are kept.
 
     Args:
-        source: where the rows are.
-        inputs: of the model.
-        heads: of the model.
-        kept: the names of columns of the data.
+        source: the source of the rows.
+        inputs: the inputs of the model.
+        heads: the heads of the model.
+        kept: the names of the columns of the data to copy.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class RowColumns:
         return path_in(plain(first)[0]) is not None
 
     def columns(self, ids: np.ndarray, taken: set[str]) -> dict[str, Any]:
-        """The columns of some rows, as pyarrow arrays; those whose name is taken get another one."""
+        """The columns of some rows, as pyarrow arrays, renamed if their name is taken."""
         import pyarrow as pa
 
         rows = {} if self._kept is None else self._kept.coded(ids)

@@ -1,4 +1,4 @@
-"""Rows to predict, in any form in which people have them."""
+"""Turns whatever somebody wants to predict into a source of rows."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from polyhead.store.files import is_store
 
 
 def as_rows(data: Any, inputs: Mapping[str, Input]) -> Source:
-    """A source of the rows that a user wants to have predicted.
+    """Return a source of the rows to predict.
 
     Args:
-        data: as for `Feed`, or one row: ``{column: value}``, a row of a frame, a list of such rows. For a model with
-            one input column also its values by themselves, or one of them: a path, the encoded bytes, an array; and
-            the folder of images.
-        inputs: of the model, resolved.
+        data: anything that `Feed` takes, or one row: ``{column: value}``, a row of a frame, a list of such rows. For a
+            model with one input column also its values by themselves, or one of them: a path, encoded bytes, an
+            array; and a folder of images.
+        inputs: the resolved inputs of the model.
 
     Raises:
-        DataError: for other data, and for a folder without an image.
+        DataError: the data is something else, or a folder without images.
     """
     columns = {c: kind for name, kind in inputs.items() for c in kind.columns(name)}
     if isinstance(data, Source) or is_table(data):
@@ -54,7 +54,7 @@ def as_rows(data: Any, inputs: Mapping[str, Input]) -> Source:
 
 
 def _values(data: Any, kind: Input) -> Any:
-    """The values of the only input column; None where data is something else, as the path of a table."""
+    """The values of the only input column; None if ``data`` is something else, such as the path of a table."""
     if isinstance(data, (str, os.PathLike)):
         path = Path(data)
         if not isinstance(kind, Image) or is_store(path):
@@ -70,7 +70,7 @@ def _values(data: Any, kind: Input) -> Any:
 
 
 def _is_one(value: Any, kind: Input, columns: int) -> bool:
-    """Whether a value is that of one row, rather than those of many."""
+    """Whether ``value`` is the value of one row, rather than those of many."""
     if isinstance(value, (str, bytes, bytearray, memoryview, os.PathLike)) or is_pillow(value):
         return True
     shape = _shape(value)

@@ -1,4 +1,4 @@
-"""Test-time augmentation: several views of each image, and their answers merged on the image itself."""
+"""Test-time augmentation: predicts several views of each image, and merges the answers."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ MOST = 2 * len(_SCALES)
 """The number of views: the image and its mirror image, each at several scales."""
 
 SAME_BOX = 0.5
-"""The least overlap of two views' boxes that are taken for one."""
+"""Boxes of two views that overlap at least so much are taken for the same box."""
 
 
 @dataclass(frozen=True)
@@ -33,8 +33,8 @@ class ImageMove:
 
     Attributes:
         size: (height, width) of the image.
-        mirrors: left and right are exchanged.
-        scale: above 1 the image is larger, and its border is cut off.
+        mirrors: whether left and right are exchanged.
+        scale: the magnification; above 1 the border of the image is cut off.
     """
 
     size: tuple[int, int]
@@ -56,17 +56,17 @@ class ImageMove:
         return not self.mirrors and self.scale == 1
 
     def images(self, images: np.ndarray) -> np.ndarray:
-        """The view of images ``(B, H, W, C)``."""
+        """Return the view of images ``(B, H, W, C)``."""
         if self.is_still:
             return images
         return np.stack([warp(np.ascontiguousarray(image), self._there, self.size) for image in images])
 
     def points(self, points: np.ndarray) -> np.ndarray:
-        """Points ``(..., 2)`` of the view in pixels of the image."""
+        """Map points ``(..., 2)`` of the view to pixels of the image."""
         return geometry.transform(self._back, points)
 
     def pixels(self, image: np.ndarray) -> np.ndarray:
-        """Numbers for each pixel of the view, float32 ``(h, w)``, as those of the image; NaN where it was not seen."""
+        """Map a number per pixel of the view, float32 ``(h, w)``, to the image; NaN where the view shows nothing."""
         if self.is_still:
             return image
         height, width = image.shape
@@ -83,7 +83,7 @@ def moves_of(count: Any, inputs: Mapping[str, Input]) -> list[dict[str, ImageMov
     """The views of a row by image input, the image itself first.
 
     Raises:
-        ContractError: for another number of views, and where there is no image.
+        ContractError: the number of views is not valid, or the model has no image input.
     """
     require_size("predict(tta=)", count)
     images = {name: kind for name, kind in inputs.items() if isinstance(kind, Image)}
@@ -102,16 +102,16 @@ def moves_of(count: Any, inputs: Mapping[str, Input]) -> list[dict[str, ImageMov
 def merge_views(
     heads: Mapping[str, Head], answers: Sequence[Mapping[str, np.ndarray]]
 ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
-    """Merge the outputs of several views, each as those of the image itself.
+    """Merge the outputs of several views, each already mapped back to the image.
 
     Boxes of one head are matched with those of the first view by their overlap; what belongs to a box goes with it.
 
     Args:
-        heads: by name.
-        answers: of each view, ``{head: (B, *output_shape)}``; NaN for pixels that were not seen.
+        heads: the heads by name.
+        answers: the answers of each view, ``{head: (B, *output_shape)}``; NaN for pixels that it does not show.
 
     Returns:
-        The mean for each head, and all of them ``(views, B, *output_shape)`` in its order.
+        The mean for each head, and the outputs of all views ``(views, B, *output_shape)``, boxes in the same order.
     """
     orders = {
         name: [_matches(heads[name], answers[0][name], one[name]) for one in answers]
@@ -134,7 +134,7 @@ def merge_views(
 
 
 def _matches(head: Head, base: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """For each box of the first view the place of the same box in another one, -1 without one: ``(B, places)``."""
+    """The index of each box of the first view in another view, ``(B, places)``; -1 if it is not there."""
     found = np.full(base.shape[:2], -1)
     for row, (mine, boxes) in enumerate(zip(base, other, strict=True)):
         overlap = overlaps(mine.astype(np.float64)[:, None], boxes.astype(np.float64), np.array(False))
@@ -156,17 +156,17 @@ def _reordered(values: np.ndarray, order: np.ndarray, absent: float) -> np.ndarr
 def view_spread(head: Head, every: np.ndarray, mean: np.ndarray, views: Views) -> np.ndarray:
     """How far the views differ: the standard deviation over them.
 
-    Of classes it is that of the probability of the answer, of numbers in the unit of the data, of boxes and points in
-    pixels of the original image; of several numbers, their mean.
+    For classes it is that of the probability of the answer; for numbers it is in the units of the data; for boxes and
+    points in pixels of the original image. Of several numbers it is the mean.
 
     Args:
-        head: resolved.
+        head: the resolved head.
         every: the outputs of all views, ``(views, B, *output_shape)``.
-        mean: of them.
+        mean: their mean.
         views: how the image of each row lies in the original.
 
     Returns:
-        One number a row, ``(B,)``; one for each box, ``(B, places)``, of boxes and what belongs to them.
+        One number per row, ``(B,)``; for boxes, and heads that belong to them, one per box, ``(B, places)``.
     """
     if head.layer in COORDINATES:
         values = np.stack([head.decode(one, False, views)[""].values for one in every])

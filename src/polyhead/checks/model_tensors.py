@@ -1,0 +1,87 @@
+"""Reads the symbolic inputs and outputs of a model: where each one stands, and which layer made it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from polyhead.keras_bridge.structure import Path
+
+
+@dataclass(frozen=True)
+class ModelTensor:
+    """One input or output tensor of a model.
+
+    Attributes:
+        path: the keys that lead to it.
+        shape: of one row; None where any size fits.
+        dtype: its dtype.
+        layer: the name of the layer that made it; None for what a subclassed model returns.
+        optional: an input that may be None.
+    """
+
+    path: Path
+    shape: tuple[int | None, ...]
+    dtype: str = "float32"
+    layer: str | None = None
+    optional: bool = False
+
+    @property
+    def key(self) -> str:
+        """Its path in a nesting of dicts; empty where only positions lead to it."""
+        return "/".join(str(key) for key in self.path if not isinstance(key, int))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names that match it: its last key, its path of keys, and the name of its layer."""
+        keys = [str(key) for key in self.path if not isinstance(key, int)]
+        return tuple(dict.fromkeys(name for name in (*keys[-1:], self.key, self.layer or "") if name))
+
+    def __str__(self) -> str:
+        return (
+            f"`{self.names[0]}` {self.shape}" if self.names else f"{self.path or 'the only one'} {self.shape}"
+        )
+
+
+def model_tensors(places: Iterable[tuple[Path, Any]], model: Any) -> list[ModelTensor]:
+    """Describe symbolic tensors, each given with the keys that lead to it.
+
+    >>> import keras
+    >>> x = keras.Input((4,), name="x")
+    >>> str(model_tensors([((), x)], keras.Model(x, x))[0])
+    '`x` (4,)'
+    """
+    found = []
+    for path, tensor in places:
+        operation = made_by(tensor)
+        layer = getattr(tensor, "name", None) if operation is None else operation.name
+        found.append(
+            ModelTensor(
+                path,
+                tuple(tensor.shape[1:]),
+                str(getattr(tensor, "dtype", "")),
+                None if operation is model else layer,
+                bool(getattr(operation, "optional", False)),
+            )
+        )
+    return found
+
+
+def made_by(tensor: Any) -> Any:
+    """The layer or operation that made a symbolic tensor, if any."""
+    return getattr(getattr(tensor, "_keras_history", None), "operation", None)
+
+
+def symbolic(model: Any) -> tuple[Any, Any] | None:
+    """The nested inputs and outputs of a functional or a built sequential model; None for a subclassed one."""
+    import keras
+
+    try:
+        if isinstance(model, keras.Sequential):
+            return model.inputs[0], model.outputs[0]
+        if hasattr(model, "output_names"):
+            return model.input, model.output
+    except (AttributeError, ValueError, IndexError, TypeError):  # a sequential model that has no input yet
+        pass
+    return None
