@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import csv
+import io
+import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
@@ -207,7 +210,7 @@ class Evaluation(dict[str, HeadEvaluation]):
         """Write a page that works without a network: metrics, charts, and the rows with the largest loss.
 
         Args:
-            path: of the file, ``.html``.
+            path: of the file, ``.html``; or ``.csv`` or ``.json``, for the metrics alone.
             worst: rows of each head, with their pictures, labels and predictions; the model predicts them again. 0 for
                 none.
 
@@ -221,12 +224,18 @@ class Evaluation(dict[str, HeadEvaluation]):
 
         require_size("save(worst=)", worst, 0)
         target = as_path(path, "save(path)")
-        if target.suffix.lower() not in (".html", ".htm"):
-            raise ContractError(
-                Problem("save(path)", "the name of a file that ends in .html", shown(str(path)))
-            )
-        pairs = {name: self._rows.samples(head.worst(int(worst))) for name, head in self.items()}
-        target.write_text(evaluation_page(self, pairs, self._rows.inputs, self._rows.heads), encoding="utf-8")
+        ending = target.suffix.lower()
+        if ending in (".html", ".htm"):
+            pairs = {name: self._rows.samples(head.worst(int(worst))) for name, head in self.items()}
+            text = evaluation_page(self, pairs, self._rows.inputs, self._rows.heads)
+        elif ending == ".json":
+            text = self.to_json() + "\n"
+        elif ending == ".csv":
+            text = _as_csv(self._records())
+        else:
+            expected = "the name of a file that ends in .html, .csv or .json"
+            raise ContractError(Problem("save(path)", expected, shown(str(path))))
+        target.write_text(text, encoding="utf-8", newline="")
         return target
 
     def compare(self, other: Evaluation) -> Comparison:
@@ -263,13 +272,25 @@ class Evaluation(dict[str, HeadEvaluation]):
         """Return a frame with the columns ``head``, ``metric``, ``value``, ``low``, ``high`` and ``rows``."""
         import pandas as pd
 
-        return pd.DataFrame(
-            [
-                {"head": name, "metric": metric, **one.__dict__, "rows": head.rows}
-                for name, head in self.items()
-                for metric, one in head.items()
-            ]
-        )
+        return pd.DataFrame(self._records())
+
+    def to_json(self) -> str:
+        """Return ``{head: {"rows": n, "metrics": {metric: {"value": ..., "low": ..., "high": ...}}}}`` as JSON.
+
+        What is NaN is null.
+        """
+        found: dict[str, Any] = {
+            name: {"rows": head.rows, "metrics": {metric: _finite(one) for metric, one in head.items()}}
+            for name, head in self.items()
+        }
+        return json.dumps(found, indent=2, ensure_ascii=False)
+
+    def _records(self) -> list[dict[str, Any]]:
+        return [
+            {"head": name, "metric": metric, **one.__dict__, "rows": head.rows}
+            for name, head in self.items()
+            for metric, one in head.items()
+        ]
 
     def __str__(self) -> str:
         rows = [
@@ -285,6 +306,18 @@ class Evaluation(dict[str, HeadEvaluation]):
         return text_table(titles, rows)
 
     __repr__ = __str__
+
+
+def _finite(metric: Metric) -> dict[str, float | None]:
+    return {name: None if np.isnan(value) else value for name, value in metric.__dict__.items()}
+
+
+def _as_csv(records: Sequence[Mapping[str, Any]]) -> str:
+    out = io.StringIO()
+    table = csv.DictWriter(out, ("head", "metric", "value", "low", "high", "rows"))
+    table.writeheader()
+    table.writerows({n: "" if v != v else v for n, v in one.items()} for one in records)
+    return out.getvalue()
 
 
 def measured(judge: Judge, items: Items, counts: np.ndarray) -> Values:
