@@ -7,8 +7,9 @@ import pytest
 import polyhead as ph
 from polyhead.keras_bridge.tensorflow_iterator import StepDataset
 
+pytestmark = pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="a step of TensorFlow")
 
-@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="a step of TensorFlow")
+
 def test_batches_come_as_optionals_and_none_after_the_last():
     import tensorflow as tf
 
