@@ -18,6 +18,8 @@ from polyhead.errors import ContractError, Problem, as_path, require_size, shown
 from polyhead.kinds.judging import Items, Judge
 from polyhead.results.bootstrap import Intervals, RowSamples, Values, interval
 from polyhead.results.comparison import Comparison, compared
+from polyhead.results.joining import JoinedRows, joined_parts
+from polyhead.results.suspects import Suspects
 from polyhead.results.text_table import short_number, text_table
 from polyhead.results.tuning import calibrate, tune
 
@@ -170,6 +172,47 @@ class Evaluation(dict[str, HeadEvaluation]):
         """
         require_size("worst(n)", n)
         return [int(self.ids[place]) for place in self[head].worst(int(n))]
+
+    def suspects(self, head: str, n: int | None = None) -> Suspects:
+        """Find the labels of a head that may be wrong, the most suspect first, with what the model says instead.
+
+        Evaluate rows that the model was not trained on: others it may have learned by heart. To look at all rows,
+        train a model for each fold of them, and `join` the evaluations.
+
+        Classes are found by confident learning: the model gives more probability to another class, at least as much as
+        rows labeled as that class have for it on average. Numbers, boxes, masks and keypoints are found where label and
+        prediction are much farther apart than usual.
+
+        Args:
+            head: its name.
+            n: how many at most; None for all.
+
+        Returns:
+            `Suspects`: print it, look at them with ``suspects.save("suspects.html")``, or read ``suspects.ids``.
+
+        Raises:
+            ContractError: there is no such head, or ``n`` is no integer of at least 1.
+        """
+        if n is not None:
+            require_size("suspects(n=)", n)
+        return Suspects.of(self, self._rows, head, n if n is None else int(n))
+
+    def join(self, *others: Evaluation) -> Evaluation:
+        """Join evaluations of different rows into one of all of them, such as those of the folds of a cross-validation.
+
+        Each may be of another model with the same heads. Ids have to differ, as those of parts of one source do.
+
+        Raises:
+            ContractError: if heads or classes differ, or a row is in two of them.
+        """
+        for other in others:
+            if not isinstance(other, Evaluation):
+                raise ContractError(Problem("join(*others)", "Evaluations", shown(other)))
+        every = (self, *others)
+        rows = None
+        if all(one._rows is not None for one in every):
+            rows = JoinedRows([one._rows for one in every], [len(one.ids) for one in every])
+        return Evaluation(*joined_parts(every), self._how, rows, self.declaration)
 
     def tune(self, head: str, objective: str = "f1") -> float:
         """Find the threshold of a head of yes and no, or of several labels, that is best on these rows.
