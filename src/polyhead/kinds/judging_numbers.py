@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -59,9 +60,10 @@ class RegressionJudge(Judge):
 
     def doubts(self, items: Items) -> Doubts:
         off = np.where(items["weights"] > 0, items["off"], np.nan)
-        middle = np.nanmedian(off, axis=0)
-        usual = 1.4826 * np.nanmedian(np.abs(off - middle), axis=0)
-        with np.errstate(invalid="ignore", divide="ignore"):
+        with np.errstate(invalid="ignore", divide="ignore"), warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)  # of columns without a label
+            middle = np.nanmedian(off, axis=0)
+            usual = 1.4826 * np.nanmedian(np.abs(off - middle), axis=0)
             far = np.nan_to_num(np.abs(off - middle) / usual, nan=0, posinf=np.inf)
         found, column = np.flatnonzero((far > FAR).any(1)), far.argmax(1)
         at = found, column[found]

@@ -30,6 +30,9 @@ from polyhead.sources.source import names_in
 _ROWS_OF_PIXELS = 16
 """Rows whose masks and maps are made at once: in the original they may be large."""
 
+_ROWS_OF_A_GROUP = 1 << 16
+"""Rows of a row group of a Parquet file, of which one is read for a single row."""
+
 
 def predict(
     model: Any,
@@ -195,7 +198,7 @@ def _write_file(tables: Iterator[Any], file: Path, done: Any) -> None:
             for table in tables:
                 if writer is None:
                     writer = pq.ParquetWriter(str(temporary), table.schema)
-                writer.write_table(table)
+                writer.write_table(table, _ROWS_OF_A_GROUP)
                 done(table.num_rows)
         finally:
             if writer is not None:
