@@ -14,7 +14,16 @@ demo_module = sys.modules["polyhead.cli.demo_command"]
 
 
 def test_the_commands():
-    assert sorted(COMMANDS) == ["demo", "examine", "inspect", "pack", "predict", "preview", "profile"]
+    assert sorted(COMMANDS) == [
+        "demo",
+        "evaluate",
+        "examine",
+        "inspect",
+        "pack",
+        "predict",
+        "preview",
+        "profile",
+    ]
 
 
 @pytest.mark.parametrize("name", sorted(COMMANDS))

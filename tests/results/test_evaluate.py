@@ -309,3 +309,13 @@ def test_arguments(model, feed, arguments, message):
     with pytest.raises(ph.ContractError) as error:
         ph.evaluate(model, feed, **arguments)
     assert str(error.value) == message
+
+
+def test_rows_as_dicts(model):
+    """A row may lack labels, not inputs."""
+    names = [name for name in DATA if name != "importance"]
+    rows = [{name: DATA[name][i] for name in names if DATA[name][i] is not None} for i in range(10)]
+    rows = [{**row, "importance": 1.0} for row in rows]
+    found = ph.evaluate(model, rows, intervals=None)
+    assert found["sold"].rows == sum(SOLD[i] is not None for i in range(10))
+    assert found["mask"].rows == 9

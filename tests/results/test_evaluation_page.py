@@ -86,7 +86,7 @@ def test_a_page_without_rows(evaluation, tmp_path):
 def test_arguments(evaluation, tmp_path):
     with pytest.raises(ph.ContractError) as error:
         evaluation.save("report.pdf")
-    expected = "save(path): expected the name of a file that ends in .html, got 'report.pdf'."
+    expected = "save(path): expected the name of a file that ends in .html, .csv or .json, got 'report.pdf'."
     assert str(error.value) == expected
     with pytest.raises(ph.ContractError) as error:
         evaluation.save(tmp_path / "report.html", worst=-1)

@@ -144,6 +144,9 @@ def test_a_file_takes_the_rows_as_they_come(trained, tmp_path, monkeypatch):
     assert [row["kind"] for row in found] == whole["kind"].tolist()
     assert np.allclose(found["price"], whole["price"])
     assert found[-1]["id"] == ROWS - 1
+    assert found[11]["kind"] == whole[11]["kind"]
+    for some in (slice(5, 23), slice(30, 2, -7), slice(7, 7)):
+        assert found[some]["id"].tolist() == whole[some]["id"].tolist()
     assert sorted(p.name for p in tmp_path.iterdir()) == ["out.parquet"]
 
 
@@ -380,6 +383,12 @@ def test_several_inputs_are_given_by_name():
     y = keras.layers.Dense(1, name="y")(keras.layers.Concatenate()([*inputs.values()]))
     model = keras.Model(inputs, y)
     assert len(ph.predict(model, {"a": 1.0, "b": 2.0}, declaration=feed.declaration)) == 1
+    rows = [{"a": 1.0, "b": 2.0, "note": "x"}, {"a": 3.0, "b": 4.0}]
+    found = ph.predict(model, rows, declaration=feed.declaration, keep="note")
+    assert found["note"] == ["x", None]
+    with pytest.raises(ph.DataError) as error:
+        ph.predict(model, [*rows, {"a": 5.0}], declaration=feed.declaration)
+    assert str(error.value) == "column `b`, row 2: expected a value, got none."
     with pytest.raises(ph.DataError) as error:
         ph.predict(model, [1.0, 2.0], declaration=feed.declaration)
     assert str(error.value) == (

@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from polyhead.cli.demo_command import run_demo
+from polyhead.cli.evaluate_command import run_evaluate
 from polyhead.cli.examine_command import run_examine
 from polyhead.cli.inspect_command import run_inspect
 from polyhead.cli.pack_command import run_pack
@@ -20,6 +21,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command("demo")(run_demo)
+app.command("evaluate")(run_evaluate)
 app.command("examine")(run_examine)
 app.command("inspect")(run_inspect)
 app.command("pack")(run_pack)

@@ -83,6 +83,11 @@ def load_objects(*texts: str) -> list[Any]:
     return found
 
 
+def load_value(text: str) -> Any:
+    """The object behind an argument ``file.py:name``, or what it returns if it is a function."""
+    return _returned(text, load_objects(text)[0])
+
+
 def load_feed(feed: str, model: str | None) -> tuple[Feed, Any]:
     """A feed, and the model or None; each is an object of a Python file, or a function that returns it."""
     found = load_objects(*(text for text in (feed, model) if text is not None))

@@ -3,26 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from polyhead.cli.arguments import NAMED, load_data
-from polyhead.cli.messages import WRONG_USE, fail, reporting
-from polyhead.images.headers import ENDINGS
-
-_FORMATS = (".parquet", ".csv", ".json")
+from polyhead.cli.messages import reporting
+from polyhead.cli.saved_model import (
+    ModelArgument,
+    load_rows,
+    load_saved_model,
+    require_model_file,
+    require_output,
+)
 
 
 def run_predict(
-    model: Annotated[
-        Path,
-        typer.Argument(
-            metavar="MODEL.KERAS",
-            help="A model that ph.compile compiled, as model.save wrote it.",
-            show_default=False,
-        ),
-    ],
+    model: ModelArgument,
     data: Annotated[
         list[str],
         typer.Argument(
@@ -52,17 +48,14 @@ def run_predict(
     ] = False,
 ) -> None:
     """Predict rows with a saved model, and write a table of them."""
-    ending = _ending_of(output)
-    if not model.is_file():
-        fail(f"{model}: no such file.", WRONG_USE)
+    ending = require_output(output, (".parquet", ".csv", ".json"))
+    require_model_file(model)
     with reporting(" ".join([str(model), *data[:1]]), output):
-        import keras
-
         from polyhead.results.predict import predict
 
-        rows = _given_rows(data)
+        rows = load_rows(data)  # first: a Python file may define the model's own layers
         found = predict(
-            keras.saving.load_model(model),
+            load_saved_model(model),
             rows,
             batch_size=batch_size,
             keep=keep or (),
@@ -74,28 +67,3 @@ def run_predict(
         elif ending == ".csv":
             found.write_csv(output)
     typer.echo(f"{output}: {len(found):,} rows, {', '.join(found.columns)}")
-
-
-def _ending_of(output: Path) -> str:
-    """The ending of the file to write, which chooses its format."""
-    ending = output.suffix.lower()
-    if ending not in _FORMATS:
-        fail(f"{output}: name a file that ends in {', '.join(_FORMATS)}.", WRONG_USE)
-    if not output.parent.is_dir():
-        fail(f"{output}: its folder does not exist.", WRONG_USE)
-    return ending
-
-
-def _given_rows(data: list[str]) -> Any:
-    """The data behind the arguments: one table, folder or object, or any number of image files."""
-    for one in data:
-        if NAMED.fullmatch(one) is None and not Path(one).exists():
-            fail(f"{one}: no such file.", WRONG_USE)
-    if all(Path(one).suffix.lower() in ENDINGS for one in data):
-        return data
-    if len(data) > 1:
-        fail("give image files, or a single table, folder or FILE.PY:NAME.", WRONG_USE)
-    if NAMED.fullmatch(data[0]) is None:
-        return data[0]
-    given = load_data(data[0])
-    return given.source if given.feed is None else given.feed

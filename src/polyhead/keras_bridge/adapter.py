@@ -111,7 +111,7 @@ class KerasInput:
     def get_tf_dataset(self) -> Any:
         """For Keras on TensorFlow: a dataset with the exact signature, so that no batch is drawn to find it.
 
-        A compiled step of one device, or an evaluation, draws batches by itself, without a dataset.
+        On one device, a compiled step draws batches by itself, and a prediction draws them, without a dataset.
         """
         import keras
         import tensorflow as tf
@@ -158,8 +158,8 @@ def _dataset(batches: Callable[[], Iterator[Any]], specs: Any) -> Any:
 
 
 def _draws(call: Call) -> bool:
-    """Whether Keras's step can draw batches by itself: one at a time, on one device."""
-    if call.model is None or call.use == "predict" or (call.model.steps_per_execution or 1) > 1:
+    """Whether Keras's step can draw batches by itself: one at a time, on one device. `predict` draws outside of it."""
+    if call.model is None or (call.use != "predict" and (call.model.steps_per_execution or 1) > 1):
         return False
     strategy, probe = call.model.distribute_strategy, object()
     try:

@@ -61,6 +61,12 @@ def _draw(key: Any) -> list[Any]:
     return [array for array in flat if array is not None]
 
 
+def _tensor(array: Any) -> Any:
+    import tensorflow as tf
+
+    return None if array is None else tf.convert_to_tensor(array)
+
+
 @cache
 def _iterator() -> Any:
     """The class of the iterators; made when TensorFlow is there."""
@@ -68,13 +74,15 @@ def _iterator() -> Any:
 
     # to mypy the base is Any where TensorFlow is installed, and unknown where it is not
     class DrawnIterator(_Holds, tf.experimental.ExtensionType):  # type: ignore[misc, name-defined, unused-ignore]
-        """Its batches are drawn where it is traced."""
+        """Its batches are drawn where it is traced; outside of a step, as in `predict`, they are tensors at once."""
 
         key: tf.Tensor
         form: str
 
         def get_next(self) -> Any:
             """The next batch, in a step or outside of one."""
+            if tf.executing_eagerly():
+                return tf.nest.map_structure(_tensor, next(self.batches))
             specs = _SPECS[self.form]
             flat = tf.nest.flatten(specs)
             there = [spec for spec in flat if spec is not None]  # None is an input that is left out
@@ -88,17 +96,14 @@ def _iterator() -> Any:
             """The next batch, or none: Keras 3.16 asks this way, outside of a step."""
             try:
                 return tf.experimental.Optional.from_value(self.get_next())
-            except (StopIteration, tf.errors.OutOfRangeError):
+            except StopIteration:
                 return tf.experimental.Optional.empty(_SPECS[self.form])
 
         def __iter__(self) -> Any:
             return self
 
         def __next__(self) -> Any:
-            try:
-                return self.get_next()
-            except tf.errors.OutOfRangeError:
-                raise StopIteration from None
+            return self.get_next()
 
     # Keras asks for one of these; nothing of a dataset is used
     tf.data.Iterator.register(DrawnIterator)

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from polyhead.kinds.doubts import Doubts, outlying
 
 if TYPE_CHECKING:
     from polyhead.kinds.head import Head
@@ -90,6 +92,11 @@ class Judge(ABC):
         """Return what is not a single number, such as a confusion matrix, over all rows."""
         return {}
 
+    def doubts(self, items: Items) -> Doubts:
+        """Return the items whose label may be wrong: here those with a loss that stands out."""
+        found = outlying(items["loss"])
+        return Doubts(found, items["loss"][found])
+
     def said(self, answers: Mapping[str, Judged]) -> tuple[np.ndarray, np.ndarray]:
         """Return what the model predicts in the form of labels, and what of it counts, bool ``(B, *weight_shape)``."""
         found = answers[self.name]
@@ -136,8 +143,8 @@ class EachJudge(Judge):
         self.name, self.judge, self.less_is_better = name, judge, judge.less_is_better
 
     def look(self, answers: Mapping[str, Judged]) -> Items:
-        items = self.judge.look(self._flat(answers))
-        return {**items, "row": items["row"] // answers[self.name].outputs.shape[1]}
+        items, places = self.judge.look(self._flat(answers)), answers[self.name].outputs.shape[1]
+        return {**items, "row": items["row"] // places, "place": items["row"] % places}
 
     def _flat(self, answers: Mapping[str, Judged]) -> dict[str, Judged]:
         """The labels of all boxes, one after the other."""
@@ -150,6 +157,12 @@ class EachJudge(Judge):
 
     def details(self, items: Items) -> dict[str, Any]:
         return self.judge.details(items)
+
+    def doubts(self, items: Items) -> Doubts:
+        found = self.judge.doubts(items)
+        numbers = items["place"][found.item].tolist()
+        parts = [at if part is None else (at, part) for at, part in zip(numbers, found.part, strict=True)]
+        return replace(found, part=parts)
 
     def best_threshold(self, items: Items, objective: str) -> float:
         """See the judge of a single label."""

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from polyhead.kinds.doubts import Doubts, outlying
 from polyhead.kinds.judging import Items, Judge, Judged, Metrics, mean_of, nan_mean, ratio
 
 LEVELS_OF_IOU = np.linspace(0.5, 0.95, 10)
@@ -19,6 +20,9 @@ _MOST_PREDICTED = 100
 
 CROWD = "{}: crowd"
 """The name of the labels that say which boxes of a head stand for many objects."""
+
+_APART = 0.1
+"""A predicted box that overlaps no label by so much may be an object that was not labeled."""
 
 _PREDICTED, _LABELED, _PLACE = 0, 1, 2
 """What an item is: a predicted box, a labeled one, or the two of one place."""
@@ -102,7 +106,10 @@ class BoxesJudge(Judge):
             ),
             _PLACE: (there & ~crowd, true_kind, placed, found.weights, 1 - placed * score),
         }
-        parts = [_items(what, *part, hit, ignored, weight) for what, part in at.items()]
+        nearest = _nearest(overlap, boxes, labels, score, there)
+        own = np.take_along_axis(nearest[0], order, 1), np.take_along_axis(nearest[1], order[..., None], 1)
+        near = {_PREDICTED: own, _LABELED: own, _PLACE: nearest[2:]}
+        parts = [_items(what, *part, hit, ignored, weight, *near[what]) for what, part in at.items()]
         return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
     def _known(self, answers: Mapping[str, Judged], there: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -150,6 +157,24 @@ class BoxesJudge(Judge):
                 found[level, :, one] = average_at_recalls(counted, items["hit"][used, level], labeled)
         return found
 
+    def doubts(self, items: Items) -> Doubts:
+        what, near, score = items["what"], items["near"], items["score"]
+        placed = np.flatnonzero(what == _PLACE)
+        moved = placed[outlying(1 - near[placed])]
+        extra = np.zeros(0, int)
+        if self.beside.score is not None or self.beside.given is not None:
+            found = (what == _PREDICTED) & (near >= 0.5) & (score >= 0.5)
+            sure = score[found].mean() if found.any() else 0.5
+            alone = (what == _PREDICTED) & (near < _APART) & (score >= sure) & ~items["ignored"].all(1)
+            extra = np.flatnonzero(alone)
+        item = np.concatenate([moved, extra])
+        labels, boxes = np.split(items["corners"][item], 2, axis=-1)
+        apart = (1 - near[item]) * np.where(what[item] == _PLACE, 1, score[item])
+        parts = [
+            int(k) if one == _PLACE else None for k, one in zip(items["rank"][item], what[item], strict=True)
+        ]
+        return Doubts(item, apart, _or_none(labels), _or_none(boxes), parts)
+
     def said(self, answers: Mapping[str, Judged]) -> tuple[np.ndarray, np.ndarray]:
         boxes, counts = super().said(answers)
         return boxes, counts & (self._scores(answers) >= 0.5)
@@ -168,6 +193,34 @@ class BoxesJudge(Judge):
 
     def details(self, items: Items) -> dict[str, Any]:
         return {"classes": self.beside.classes}
+
+
+def _or_none(boxes: np.ndarray) -> list[list[float] | None]:
+    return [None if np.isnan(box).any() else box.tolist() for box in boxes]
+
+
+def _nearest(
+    overlap: np.ndarray, boxes: np.ndarray, labels: np.ndarray, score: np.ndarray, there: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Which boxes are near each other.
+
+    Args:
+        overlap: ``(B, predicted, labeled)``.
+        boxes: predicted, ``(B, predicted, 4)``.
+        labels: ``(B, labeled, 4)``.
+        score: of predicted boxes.
+        there: labels that are there.
+
+    Returns:
+        For each predicted box its largest overlap with a label, and NaN beside its corners, ``(B, predicted, 8)``; for
+        each label its largest overlap with a box that the model is sure of, and the corners of both; NaN for none.
+    """
+    of_box = np.where(there[:, None], overlap, 0).max(2, initial=0)
+    known = np.where((score >= 0.5)[..., None], overlap, 0)
+    at, of_label = known.argmax(1), known.max(1, initial=0)
+    partner = np.where(of_label[..., None] > 0, np.take_along_axis(boxes, at[..., None], 1), np.nan)
+    extra = np.concatenate([np.full_like(boxes, np.nan), boxes], -1)
+    return of_box, extra, of_label, np.concatenate([labels, partner], -1)
 
 
 def overlaps(boxes: np.ndarray, labels: np.ndarray, crowd: np.ndarray) -> np.ndarray:
@@ -263,6 +316,8 @@ def _items(
     hit: np.ndarray,
     ignored: np.ndarray,
     by_level: np.ndarray,
+    near: np.ndarray,
+    corners: np.ndarray,
 ) -> Items:
     """The items of one sort; levels apply to predicted boxes only."""
     rows, places = np.nonzero(chosen)
@@ -277,6 +332,8 @@ def _items(
         "hit": hit[rows, places],
         "ignored": ignored[rows, places],
         "by_level": by_level[rows, places],
+        "near": near[rows, places],
+        "corners": corners[rows, places],
     }
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from polyhead.kinds.doubts import Doubts, confident
 from polyhead.kinds.judging import Items, Judge, Judged, Metrics, grouped, mean_of, nan_mean, ratio, row_items
 from polyhead.kinds.judging_ranks import (
     LEAST,
@@ -70,6 +71,13 @@ class BinaryJudge(Judge):
     def said(self, answers: Mapping[str, Judged]) -> tuple[np.ndarray, np.ndarray]:
         outputs, counts = super().said(answers)
         return (outputs >= self.threshold).astype(np.float32), counts
+
+    def doubts(self, items: Items) -> Doubts:
+        label, score = items["label"], items["score"]
+        said = score > 0.5
+        own = np.where(label, score, 1 - score)
+        found = confident(label.astype(int), said.astype(int), own, np.maximum(score, 1 - score))
+        return Doubts(found, 1 - own[found], label[found].tolist(), said[found].tolist())
 
     def details(self, items: Items) -> dict[str, Any]:
         label, score, weights = items["label"], items["score"], items["weight"]
@@ -142,6 +150,12 @@ class CategoricalJudge(Judge):
         one_hot = answers[self.name].labels.ndim == outputs.ndim
         return (np.eye(len(self.classes), dtype=np.float32)[ids] if one_hot else ids), counts
 
+    def doubts(self, items: Items) -> Doubts:
+        label, said, own = items["label"], items["said"], np.exp(-items["loss"])
+        found = confident(label, said, own, items["confidence"])
+        words = [[self.classes[k] for k in ids[found]] for ids in (label, said)]
+        return Doubts(found, 1 - own[found], *words)
+
     def details(self, items: Items) -> dict[str, Any]:
         count = len(self.classes)
         cells = items["label"] * count + items["said"]
@@ -211,6 +225,22 @@ class MultiLabelJudge(Judge):
     def said(self, answers: Mapping[str, Judged]) -> tuple[np.ndarray, np.ndarray]:
         outputs, counts = super().said(answers)
         return (outputs >= self.threshold).astype(np.float32), counts
+
+    def doubts(self, items: Items) -> Doubts:
+        label, said = items["label"], items["score"] > 0.5
+        own = np.where(label, items["score"], 1 - items["score"])
+        wrong = np.zeros(label.shape, bool)
+        for k in range(label.shape[1]):
+            there = np.flatnonzero(items["weights"][:, k] > 0)
+            parts = (label[there, k].astype(int), said[there, k].astype(int), own[there, k])
+            wrong[there[confident(*parts, np.maximum(parts[2], 1 - parts[2]))], k] = True
+        found = np.flatnonzero(wrong.any(1))
+        far = np.where(wrong, 1 - own, 0).max(1)[found]
+        words = [
+            [[self.classes[k] for k in np.flatnonzero(row)] for row in sets[found]]
+            for sets in (label, label ^ wrong)
+        ]
+        return Doubts(found, far, *words)
 
     def details(self, items: Items) -> dict[str, Any]:
         return {"classes": self.classes}

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from polyhead.kinds.doubts import FAR, Doubts
 from polyhead.kinds.judging import Items, Judge, Judged, Metrics, by_axes, mean_of, nan_mean, ratio, row_items
 
 if TYPE_CHECKING:
@@ -55,6 +57,19 @@ class RegressionJudge(Judge):
             for name, one in (("mae", mae), ("rmse", rmse), ("r2", r2)):
                 found |= {f"{name}[{column}]": one[:, i] for i, column in enumerate(self.columns)}
         return found
+
+    def doubts(self, items: Items) -> Doubts:
+        off = np.where(items["weights"] > 0, items["off"], np.nan)
+        with np.errstate(invalid="ignore", divide="ignore"), warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)  # of columns without a label
+            middle = np.nanmedian(off, axis=0)
+            usual = 1.4826 * np.nanmedian(np.abs(off - middle), axis=0)
+            far = np.nan_to_num(np.abs(off - middle) / usual, nan=0, posinf=np.inf)
+        found, column = np.flatnonzero((far > FAR).any(1)), far.argmax(1)
+        at = found, column[found]
+        label = items["label"][at]
+        parts = [self.columns[k] for k in column[found]] if len(self.columns) > 1 else ()
+        return Doubts(found, far[at], label.tolist(), (label + items["off"][at]).tolist(), parts)
 
     def details(self, items: Items) -> dict[str, Any]:
         return {"errors": items["off"], "labels": items["label"]}

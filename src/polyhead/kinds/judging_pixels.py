@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from polyhead.kinds.doubts import Doubts, outlying
 from polyhead.kinds.judging import Items, Judge, Judged, Metrics, by_axes, nan_mean, ratio, row_items
 
 
@@ -71,6 +72,19 @@ class MaskJudge(Judge):
             for name, one in (("iou", iou), ("dice", dice)):
                 found |= {f"{name}[{label}]": one[:, i] for i, label in enumerate(self.classes)}
         return found
+
+    def doubts(self, items: Items) -> Doubts:
+        true, said, both = items["true"], items["said"], items["both"]
+        apart = 1 - nan_mean(ratio(both, true + said - both).T)
+        found = outlying(apart)
+        words = [
+            [
+                self.classes[k] if most > 0 else None
+                for k, most in zip(rest.argmax(1), rest.max(1), strict=True)
+            ]
+            for rest in ((true - both)[found], (said - both)[found])
+        ]
+        return Doubts(found, apart[found], *words)
 
     def said(self, answers: Mapping[str, Judged]) -> tuple[np.ndarray, np.ndarray]:
         outputs, counts = super().said(answers)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from polyhead.kinds.doubts import Doubts, outlying
 from polyhead.kinds.judging import Items, Judge, Judged, Metrics, mean_of, ratio, row_items
 from polyhead.kinds.judging_ranks import Ranking
 
@@ -92,6 +93,9 @@ class KeypointsJudge(Judge):
             alike=ratio((alike * weights).sum(1), weights.sum(1)),
             points=weights / np.maximum(weights.mean(1, keepdims=True), 1e-12),
             score=score,
+            label=labels,
+            said=outputs,
+            longer=longer,
         )
 
     def metrics(self, items: Items, weights: np.ndarray) -> Metrics:
@@ -114,6 +118,15 @@ class KeypointsJudge(Judge):
             return mean_of(right.astype(np.float64), weights)
         ranking = Ranking(items["score"], right, weights)
         return np.nan_to_num(ranking.average_precision()) * ratio(ranking.positives, weights.sum(1))
+
+    def doubts(self, items: Items) -> Doubts:
+        far = np.where(items["points"] > 0, items["distance"], -1)
+        point = far.argmax(1)
+        size = np.where(items["known"], items["longer"], 1)
+        apart = far.max(1) / np.maximum(size, 1e-12)
+        found = outlying(apart)
+        label, said = (items[name][found, point[found]].tolist() for name in ("label", "said"))
+        return Doubts(found, apart[found], label, said, point[found].tolist())
 
     def details(self, items: Items) -> dict[str, Any]:
         return {"errors": items["distance"]}

@@ -346,12 +346,11 @@ class Assembler:
     ) -> np.ndarray:
         if name in gathered:
             return gathered[name]
-        values = laid[name] if name in laid else as_one_column([rows[c] for c in kind.columns(name)])
         try:
             if name in laid:  # row by row, into memory of the pool
                 assert self._scene is not None
-                return self._scene.encoders[name].encode(values, check, self._pool.empty)
-            return kind.encode(values, check)
+                return self._scene.encoders[name].encode(laid[name], check, self._pool.empty)
+            return kind.encode(as_one_column({c: rows[c] for c in kind.columns(name)}), check)
         except BadValue as bad:
             row = row_of(self.source, bad.index, ids)
             file = file_at(rows[kind.columns(name)[0]], bad.index) if name in laid else None

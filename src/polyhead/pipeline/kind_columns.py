@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from polyhead.columns.values import Values, take
-from polyhead.errors import BadValue, DataError, Problem, listed, place, similar
+from polyhead.errors import BadValue, DataError, Problem, listed, place, shown, similar
 from polyhead.kinds import Head, Input
 from polyhead.kinds.kind import Kind
 from polyhead.kinds.source_column import About
@@ -36,7 +36,7 @@ class KindColumns:
 
     def probe(self) -> Any:
         """The first rows."""
-        return as_one_column([first_rows(self._source, name) for name in self._names])
+        return as_one_column({name: first_rows(self._source, name) for name in self._names})
 
     def scan(self) -> Iterator[Any]:
         """All rows, in pieces."""
@@ -57,7 +57,7 @@ class KindColumns:
         only = self._source.only(self._names)
         for ids in pieces(only, self._names):
             rows = only.coded(ids)
-            yield ids, as_one_column([rows[name] for name in self._names])
+            yield ids, as_one_column({name: rows[name] for name in self._names})
 
     def about(self) -> About:
         """What the source says of a single column."""
@@ -156,26 +156,30 @@ def _resolved_by_right_rows(kind: Input | Head, values: Any, at: np.ndarray) -> 
     return None
 
 
-def as_one_column(columns: list[Any]) -> Any:
+def as_one_column(columns: Mapping[str, Any]) -> Any:
     """One column as it is; several of numbers side by side, ``(B, n)``.
 
-    >>> as_one_column([np.array([1, 2]), np.array([0.5, 1.5])]).tolist()
+    >>> as_one_column({"a": np.array([1, 2]), "b": np.array([0.5, 1.5])}).tolist()
     [[1.0, 0.5], [2.0, 1.5]]
     """
     if len(columns) == 1:
-        return columns[0]
+        return next(iter(columns.values()))
     parts = []
-    for values in columns:
-        array = values.values() if hasattr(values, "codes") else values
+    for name, values in columns.items():
+        array = given = values.values() if hasattr(values, "codes") else values
         if not isinstance(array, np.ndarray) or array.dtype == object:
             array = np.asarray([np.nan if v is None else v for v in array])
         if array.dtype.kind not in "iufb":
-            raise BadValue(
-                0, "columns of numbers", repr(array[0]), "Turn words into numbers, or leave the column out."
-            )
+            row = next((i for i, value in enumerate(given) if not _is_number(value)), 0)
+            fix = "Turn words into numbers, or leave the column out."
+            raise BadValue(row, f"numbers in column `{name}`", shown(given[row]), fix)
         parts.append(array.reshape(len(array), -1))
     kind = np.result_type(*(p.dtype for p in parts))
     return np.concatenate(parts, axis=1, dtype=np.int32 if kind.kind == "b" else kind)
+
+
+def _is_number(value: Any) -> bool:
+    return value is None or np.asarray(value).dtype.kind in "iufb"
 
 
 def absent_columns(source: Source, inputs: Mapping[str, Input], heads: Mapping[str, Head]) -> list[Problem]:

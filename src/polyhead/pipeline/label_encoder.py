@@ -107,7 +107,7 @@ class Labels:
         """
         if self._ready is not None:
             return self._ready.there is not None
-        probe = as_one_column([first_rows(self._source, c, 1) for c in self._columns])
+        probe = as_one_column({c: first_rows(self._source, c, 1) for c in self._columns})
         sure = isinstance(probe, np.ndarray) and probe.dtype.kind in "iub" and self.head.missing is None
         return not sure or self.head.weight_shape not in ((), (1, 1))
 
@@ -294,7 +294,7 @@ class Labels:
         return self.encode({} if self.ready else self._source.coded(ids), ids, True)
 
     def _values(self, rows: Mapping[str, Any]) -> Any:
-        return as_one_column([rows[c] for c in self._columns])
+        return as_one_column({c: rows[c] for c in self._columns})
 
     def _factor(self, values: Any, ids: np.ndarray | None, there: np.ndarray | None) -> np.ndarray | None:
         """The user's own weights of some rows, float32 ``(B, *form)``; ``there`` says which labels are."""

@@ -10,9 +10,11 @@ from polyhead.errors import ContractError, Problem, hints, is_number, require_si
 from polyhead.feed import Feed
 from polyhead.keras_bridge.identifiers import require_model
 from polyhead.kinds.declaration import Declaration
+from polyhead.pipeline.feed_arguments import columns_asked_for
 from polyhead.results.bootstrap import Intervals
 from polyhead.results.evaluation import Evaluation
 from polyhead.results.judge_rows import RowJudges
+from polyhead.results.rows import as_rows
 from polyhead.results.tuning import carried_heads, tuned_as
 
 
@@ -34,8 +36,8 @@ def evaluate(
     how often a class occurs. Numbers are in the units of the data.
 
     Args:
-        model: a Keras model, compiled or not, also one that was loaded.
-        data: a `Feed`, or anything that `Feed` takes.
+        model: compiled or not; also one that was loaded.
+        data: a `Feed`, or what `Feed` or `predict` takes, with labels; also a list of rows, ``{column: value}``.
         declaration: of ``data``; by default that of the feed, or the one that the model carries.
         batch_size: rows that the model gets at once; by default that of the feed, or 32.
         intervals: the confidence level, such as 0.95; None for no intervals, which is faster.
@@ -103,6 +105,7 @@ def labeled_feed(model: Any, data: Any, declaration: Any, batch_size: Any) -> tu
     carried = carried_heads(model)
     heads = {name: tuned_as(head, carried.get(name)) for name, head in declaration.heads.items()}
     plain = {name: head.fixed(class_weight=None) for name, head in heads.items()}
-    feed = Declaration(declaration.inputs, plain).feed(data, shard=(0, 1), **own)
+    source = as_rows(data, declaration.inputs, columns_asked_for(declaration.inputs, plain))
+    feed = Declaration(declaration.inputs, plain).feed(source, shard=(0, 1), **own)
     feed._require_labels("evaluate()")
     return feed, Declaration(declaration.inputs, heads)

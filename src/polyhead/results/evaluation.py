@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import csv
+import io
+import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
@@ -15,6 +18,8 @@ from polyhead.errors import ContractError, Problem, as_path, require_size, shown
 from polyhead.kinds.judging import Items, Judge
 from polyhead.results.bootstrap import Intervals, RowSamples, Values, interval
 from polyhead.results.comparison import Comparison, compared
+from polyhead.results.joining import JoinedRows, joined_parts
+from polyhead.results.suspects import Suspects
 from polyhead.results.text_table import short_number, text_table
 from polyhead.results.tuning import calibrate, tune
 
@@ -168,6 +173,47 @@ class Evaluation(dict[str, HeadEvaluation]):
         require_size("worst(n)", n)
         return [int(self.ids[place]) for place in self[head].worst(int(n))]
 
+    def suspects(self, head: str, n: int | None = None) -> Suspects:
+        """Find the labels of a head that may be wrong, the most suspect first, with what the model says instead.
+
+        Evaluate rows that the model was not trained on: others it may have learned by heart. To look at all rows,
+        train a model for each fold of them, and `join` the evaluations.
+
+        Classes are found by confident learning: the model gives more probability to another class, at least as much as
+        rows labeled as that class have for it on average. Numbers, boxes, masks and keypoints are found where label and
+        prediction are much farther apart than usual.
+
+        Args:
+            head: its name.
+            n: how many at most; None for all.
+
+        Returns:
+            `Suspects`: print it, look at them with ``suspects.save("suspects.html")``, or read ``suspects.ids``.
+
+        Raises:
+            ContractError: there is no such head, or ``n`` is no integer of at least 1.
+        """
+        if n is not None:
+            require_size("suspects(n=)", n)
+        return Suspects.of(self, self._rows, head, n if n is None else int(n))
+
+    def join(self, *others: Evaluation) -> Evaluation:
+        """Join evaluations of different rows into one of all of them, such as those of the folds of a cross-validation.
+
+        Each may be of another model with the same heads. Ids have to differ, as those of parts of one source do.
+
+        Raises:
+            ContractError: if heads or classes differ, or a row is in two of them.
+        """
+        for other in others:
+            if not isinstance(other, Evaluation):
+                raise ContractError(Problem("join(*others)", "Evaluations", shown(other)))
+        every = (self, *others)
+        rows = None
+        if all(one._rows is not None for one in every):
+            rows = JoinedRows([one._rows for one in every], [len(one.ids) for one in every])
+        return Evaluation(*joined_parts(every), self._how, rows, self.declaration)
+
     def tune(self, head: str, objective: str = "f1") -> float:
         """Find the threshold of a `Binary` or `MultiLabel` head that is best on these rows.
 
@@ -207,9 +253,9 @@ class Evaluation(dict[str, HeadEvaluation]):
         """Write a page that works without a network: metrics, charts, and the rows with the largest loss.
 
         Args:
-            path: the file to write, ``.html``.
-            worst: the number of rows per head to show with pictures, labels and predictions; the model predicts them
-                again. 0 for none.
+            path: of the file, ``.html``; or ``.csv`` or ``.json``, for the metrics alone.
+            worst: rows of each head, with their pictures, labels and predictions; the model predicts them again. 0 for
+                none.
 
         Returns:
             The path.
@@ -221,12 +267,18 @@ class Evaluation(dict[str, HeadEvaluation]):
 
         require_size("save(worst=)", worst, 0)
         target = as_path(path, "save(path)")
-        if target.suffix.lower() not in (".html", ".htm"):
-            raise ContractError(
-                Problem("save(path)", "the name of a file that ends in .html", shown(str(path)))
-            )
-        pairs = {name: self._rows.samples(head.worst(int(worst))) for name, head in self.items()}
-        target.write_text(evaluation_page(self, pairs, self._rows.inputs, self._rows.heads), encoding="utf-8")
+        ending = target.suffix.lower()
+        if ending in (".html", ".htm"):
+            pairs = {name: self._rows.samples(head.worst(int(worst))) for name, head in self.items()}
+            text = evaluation_page(self, pairs, self._rows.inputs, self._rows.heads)
+        elif ending == ".json":
+            text = self.to_json() + "\n"
+        elif ending == ".csv":
+            text = _as_csv(self._records())
+        else:
+            expected = "the name of a file that ends in .html, .csv or .json"
+            raise ContractError(Problem("save(path)", expected, shown(str(path))))
+        target.write_text(text, encoding="utf-8", newline="")
         return target
 
     def compare(self, other: Evaluation) -> Comparison:
@@ -263,13 +315,25 @@ class Evaluation(dict[str, HeadEvaluation]):
         """Return a frame with the columns ``head``, ``metric``, ``value``, ``low``, ``high`` and ``rows``."""
         import pandas as pd
 
-        return pd.DataFrame(
-            [
-                {"head": name, "metric": metric, **one.__dict__, "rows": head.rows}
-                for name, head in self.items()
-                for metric, one in head.items()
-            ]
-        )
+        return pd.DataFrame(self._records())
+
+    def to_json(self) -> str:
+        """Return ``{head: {"rows": n, "metrics": {metric: {"value": ..., "low": ..., "high": ...}}}}`` as JSON.
+
+        What is NaN is null.
+        """
+        found: dict[str, Any] = {
+            name: {"rows": head.rows, "metrics": {metric: _finite(one) for metric, one in head.items()}}
+            for name, head in self.items()
+        }
+        return json.dumps(found, indent=2, ensure_ascii=False)
+
+    def _records(self) -> list[dict[str, Any]]:
+        return [
+            {"head": name, "metric": metric, **one.__dict__, "rows": head.rows}
+            for name, head in self.items()
+            for metric, one in head.items()
+        ]
 
     def __str__(self) -> str:
         rows = [
@@ -285,6 +349,18 @@ class Evaluation(dict[str, HeadEvaluation]):
         return text_table(titles, rows)
 
     __repr__ = __str__
+
+
+def _finite(metric: Metric) -> dict[str, float | None]:
+    return {name: None if np.isnan(value) else value for name, value in metric.__dict__.items()}
+
+
+def _as_csv(records: Sequence[Mapping[str, Any]]) -> str:
+    out = io.StringIO()
+    table = csv.DictWriter(out, ("head", "metric", "value", "low", "high", "rows"))
+    table.writeheader()
+    table.writerows({n: "" if v != v else v for n, v in one.items()} for one in records)
+    return out.getvalue()
 
 
 def measured(judge: Judge, items: Items, counts: np.ndarray) -> Values:

@@ -41,19 +41,50 @@ def evaluation_page(
         heads: its heads.
     """
     rows = len(next(iter(evaluation.values())).ids)
-    title = f"Evaluation of {rows:,} rows"
-    style = "".join(
-        files(package).joinpath(name).read_text(encoding="utf-8")
-        for package, name in (("polyhead.report", "page.css"), ("polyhead.results", "evaluation_page.css"))
-    )
     seen = views(dict(heads))
     parts = [f"<header><h1>Evaluation</h1><p>{escape(_subtitle(evaluation, rows))}</p></header>"]
     place = 0
     for name, found in evaluation.items():
         parts.append(_head_panel(name, repr(heads[name]), found))
     for name, pairs in worst.items():
-        parts.append(_worst(name, evaluation[name], pairs, place, inputs, heads, seen))
+        words = [f"loss {short_number(evaluation[name].loss_of(pair[0].row))}" for pair in pairs]
+        parts.append(_pair_section(f"Largest losses of {name}", pairs, words, place, inputs, heads, seen))
         place += 2 * len(pairs)
+    return _html_page(f"Evaluation of {rows:,} rows", parts)
+
+
+def suspects_page(
+    suspects: Any, pairs: Sequence[Pair], inputs: Mapping[str, Input], heads: Mapping[str, Head]
+) -> str:
+    """Render labels that may be wrong as HTML.
+
+    Args:
+        suspects: `Suspects`.
+        pairs: their rows.
+        inputs: the inputs of the feed.
+        heads: its heads.
+    """
+    first: dict[int, Any] = {}
+    for one in suspects:
+        first.setdefault(one.row, one)
+    words = [_suspicion(first[pair[0].row]) for pair in pairs]
+    title = f"Suspect labels of {suspects.head}"
+    told = f"{len(suspects):,} labels in {len(first):,} rows, the most suspect first"
+    parts = [f"<header><h1>{escape(title)}</h1><p>{escape(told)}</p></header>"]
+    section = _pair_section("Labeled and predicted", pairs, words, 0, inputs, heads, views(dict(heads)))
+    return _html_page(title, [*parts, section])
+
+
+def _suspicion(one: Any) -> str:
+    names = [str(value) for value in one.names.values()]
+    return ", ".join([*names, f"disagreement {short_number(one.disagreement)}"])
+
+
+def _html_page(title: str, parts: Sequence[str]) -> str:
+    style = "".join(
+        files(package).joinpath(name).read_text(encoding="utf-8")
+        for package, name in (("polyhead.report", "page.css"), ("polyhead.results", "evaluation_page.css"))
+    )
     return (
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
         f'<meta http-equiv="Content-Security-Policy" content="{escape(_POLICY)}">'
@@ -224,27 +255,26 @@ def _error_histogram(errors: np.ndarray | None) -> str:
 # Rows ------------------------------------------------------------------------------------------------
 
 
-def _worst(
-    name: str,
-    found: Any,
+def _pair_section(
+    title: str,
     pairs: Sequence[Pair],
+    words: Sequence[str],
     place: int,
     inputs: Mapping[str, Input],
     heads: Mapping[str, Head],
     seen: Mapping[str, View],
 ) -> str:
-    """The rows with the largest loss, labeled and predicted side by side."""
+    """Rows as they are labeled and as they are predicted, side by side, with some words about each."""
     if not pairs:
         return ""
     parts = []
-    for i, pair in enumerate(pairs):
+    for i, (pair, told) in enumerate(zip(pairs, words, strict=True)):
         cards = [
             f"<div><h4>{word}</h4>{card(place + 2 * i + j, one, inputs, heads, seen)}</div>"
             for j, (word, one) in enumerate(zip(("labeled", "predicted"), pair, strict=True))
         ]
-        loss = short_number(found.loss_of(pair[0].row))
         parts.append(
-            f'<div class="pair"><h4>row {pair[0].row:,}, loss {loss}</h4>'
+            f'<div class="pair"><h4>row {pair[0].row:,}, {escape(told)}</h4>'
             f'<div class="cards">{"".join(cards)}</div></div>'
         )
-    return f"<section><h2>Largest losses of {escape(name)}</h2>{''.join(parts)}</section>"
+    return f"<section><h2>{escape(title)}</h2>{''.join(parts)}</section>"

@@ -19,6 +19,7 @@ from polyhead.kinds.missing import plain
 from polyhead.pipeline import Batch
 from polyhead.report.samples import EMPTY, LABELED, Label, Sample, take_samples
 from polyhead.results.outputs import require_finite_outputs
+from polyhead.results.row_columns import RowColumns
 from polyhead.sources.scanning import first_rows
 
 
@@ -89,6 +90,20 @@ class RowJudges:
         found = [self._outputs.of(batch, self._feed.heads)[name] for batch in self._feed.batches()]
         arrays = zip(*((one.labels.copy(), one.outputs, one.weights) for one in found), strict=True)
         return {name: Judged(*map(np.concatenate, arrays))}
+
+    def names(self, rows: np.ndarray) -> dict[str, list[Any]]:
+        """What identifies rows besides their numbers: the column ``id`` of the data, and the image ``file``.
+
+        Args:
+            rows: their places in the data, int64 ``(n,)``; none have names after pickling.
+        """
+        if self._feed is None or self._feed.source.sequential:
+            return {}
+        found = RowColumns(self._feed.source, self.inputs, self.heads, ()).columns(rows, set())
+        named = {name: column.to_pylist() for name, column in found.items()}
+        if named["id"] == self._feed.source.ids_of(rows).tolist():
+            del named["id"]
+        return named
 
     def samples(self, rows: Sequence[int]) -> list[tuple[Sample, Sample]]:
         """Some rows with their labels and predictions, for pictures.

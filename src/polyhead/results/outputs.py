@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -16,8 +16,8 @@ from polyhead.kinds import Head
 from polyhead.kinds.likelihood import likelihoods
 from polyhead.results.tta import ImageMove, merge_views, moves_of
 
-CHUNK_BYTES = 1 << 26
-"""The largest size of the outputs of one call of ``model.predict``."""
+CHUNK_BYTES, CHUNK_ROWS = 1 << 26, 1 << 16
+"""The most that outputs of one call of ``model.predict`` take, and the most rows of one: so many are in memory."""
 
 
 class Outputs:
@@ -30,6 +30,7 @@ class Outputs:
         tta: the number of views of each image whose outputs are merged; None for the image alone.
 
     Attributes:
+        done: is told how many more rows are predicted.
         heads: those whose outputs the model has. A model that makes its loss itself may have others, under their own
             names, and lack some.
 
@@ -50,6 +51,7 @@ class Outputs:
         if not fit.structure.own_loss:
             self._paths = {name: path for path, name in leaves(fit.structure.outputs)}
         self._logits: dict[str, bool] = {}
+        self.done: Callable[[int], None] = lambda count: None
 
     def __iter__(self) -> Iterator[tuple[np.ndarray, dict[str, np.ndarray]]]:
         """Yield the ids of some rows of the feed's source, int64 ``(B,)``, and their outputs ``(B, *output_shape)``."""
@@ -58,11 +60,15 @@ class Outputs:
             for block in self._feed.input_blocks():
                 found, self.views = self._merged(block)
                 stop = start + len(next(iter(block.values())))
+                self.done(stop - start)
                 yield np.arange(start, stop, dtype=np.int64), found
                 start = stop
+        from polyhead.keras_bridge.row_counter import RowCounter
+
         while start < rows:
             stop = min(start + step, rows)
-            found = self._model.predict(self._feed.between(start, stop), verbose=0)
+            counter = RowCounter(self.done, self._feed.batch_size, stop - start)
+            found = self._model.predict(self._feed.between(start, stop), verbose=0, callbacks=[counter])
             yield np.arange(start, stop, dtype=np.int64), self._by_name(found)
             start = stop
 
@@ -91,7 +97,7 @@ class Outputs:
     def _rows_at_once(self) -> int:
         row = sum(4 * int(np.prod(head.output_shape)) for head in self.heads.values())
         batch = self._feed.batch_size
-        return max(1, CHUNK_BYTES // max(1, row) // batch) * batch
+        return max(1, min(CHUNK_BYTES // max(1, row), CHUNK_ROWS) // batch) * batch
 
     def _by_name(self, found: Any) -> dict[str, np.ndarray]:
         if self._paths is None:

@@ -30,6 +30,9 @@ from polyhead.sources.source import names_in
 _ROWS_OF_PIXELS = 16
 """How many masks and maps are made at once: in the size of the original they can be large."""
 
+_ROWS_OF_A_GROUP = 1 << 16
+"""Rows of a row group of a Parquet file, of which one is read for a single row."""
+
 
 def predict(
     model: Any,
@@ -102,19 +105,16 @@ def predict(
     feed = Feed(rows, inputs=declared.inputs, heads={}, batch_size=batch_size, workers=workers)
     kept = names_in(keep, "predict(keep=)") if keep else []
     stored_sides = any(getattr(kind, "exif", None) == "ignored" for kind in feed.inputs.values())
-    tables = _tables(Outputs(model, feed, declared.heads, tta), feed, kept, probabilities)
+    outputs = Outputs(model, feed, declared.heads, tta)
+    tables = _tables(outputs, feed, kept, probabilities)
     file = None if path is None else _new_file(path, data)
-    with bar("predicting", feed.num_samples, progress) as done:
+    with bar("predicting", feed.num_samples, progress) as outputs.done:
         if file is None:
             import pyarrow as pa
 
-            found = []
-            for table in tables:
-                found.append(table)
-                done(table.num_rows)
-            whole = pa.concat_tables(found, promote_options="default")
+            whole = pa.concat_tables(tables, promote_options="default")
             return Predictions(declared.heads, whole, stored_sides=stored_sides)
-        _write_file(tables, file, done)
+        _write_file(tables, file)
     return Predictions(declared.heads, path=file, stored_sides=stored_sides)
 
 
@@ -185,7 +185,7 @@ def _answer(
     return head.decode(values, outputs.logits(name, values), views.get(name))
 
 
-def _write_file(tables: Iterator[Any], file: Path, done: Any) -> None:
+def _write_file(tables: Iterator[Any], file: Path) -> None:
     import pyarrow.parquet as pq
 
     writer: Any = None
@@ -194,8 +194,7 @@ def _write_file(tables: Iterator[Any], file: Path, done: Any) -> None:
             for table in tables:
                 if writer is None:
                     writer = pq.ParquetWriter(str(temporary), table.schema)
-                writer.write_table(table)
-                done(table.num_rows)
+                writer.write_table(table, _ROWS_OF_A_GROUP)
         finally:
             if writer is not None:
                 writer.close()

@@ -84,9 +84,11 @@ class Predictions:
             IndexError: there is no such row.
         """
         if isinstance(key, slice):
-            start, stop, step = key.indices(len(self))
-            part = self._table.take(list(range(start, stop, step))) if step != 1 else None
-            found = self._table.slice(start, max(0, stop - start)) if part is None else part
+            rows = range(len(self))[key]
+            ends = (min(rows[0], rows[-1]), max(rows[0], rows[-1]) + 1) if rows else (0, 0)
+            found = self._between(*ends)
+            if rows.step != 1:
+                found = found.take([row - ends[0] for row in rows])
             return Predictions(self.heads, found, stored_sides=self._stored_sides)
         if isinstance(key, str):
             self._require(key)
@@ -97,7 +99,7 @@ class Predictions:
         if not -len(self) <= key < len(self):
             raise IndexError(f"row {key} of {len(self)} predictions")
         at = range(len(self))[key]
-        return next(_row_dicts(self._table.slice(at, 1), self._items()))
+        return next(_row_dicts(self._between(at, at + 1), self._items()))
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         items = self._items()
@@ -117,6 +119,19 @@ class Predictions:
         with pq.ParquetFile(str(self.path)) as file:
             for batch in file.iter_batches(1024):
                 yield pa.Table.from_batches([batch])
+
+    def _between(self, start: int, stop: int) -> Any:
+        """The rows from ``start`` up to, but without, ``stop``; of a file, only the row groups with them are read."""
+        if self._held is not None:
+            return self._held.slice(start, stop - start)
+        import pyarrow.parquet as pq
+
+        with pq.ParquetFile(str(self.path), memory_map=True) as file:
+            sizes = [file.metadata.row_group(i).num_rows for i in range(file.num_row_groups)]
+            ends = np.cumsum(sizes, dtype=np.int64)
+            groups = np.flatnonzero((ends > start) & (ends - sizes < stop))
+            begin = int(ends[groups[0]] - sizes[groups[0]]) if len(groups) else start
+            return file.read_row_groups(groups.tolist()).slice(start - begin, stop - start)
 
     def _only(self, names: list[str]) -> Any:
         if self._held is None:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from polyhead.columns.image_values import is_pillow
-from polyhead.errors import DataError, Problem, shown
+from polyhead.errors import DataError, Problem, place, shown
 from polyhead.images.headers import ENDINGS
 from polyhead.kinds import Image, Input
 from polyhead.readers.as_source import as_source
@@ -19,28 +19,30 @@ from polyhead.sources.tables import is_table
 from polyhead.store.files import is_store
 
 
-def as_rows(data: Any, inputs: Mapping[str, Input]) -> Source:
-    """Return a source of the rows to predict.
+def as_rows(data: Any, inputs: Mapping[str, Input], labels: Sequence[str] = ()) -> Source:
+    """A source of the rows that a user wants to have predicted or evaluated.
 
     Args:
-        data: anything that `Feed` takes, or one row: ``{column: value}``, a row of a frame, a list of such rows. For a
-            model with one input column also its values by themselves, or one of them: a path, encoded bytes, an
-            array; and a folder of images.
-        inputs: the resolved inputs of the model.
+        data: as for `Feed`, or one row: ``{column: value}``, a row of a frame, a list of such rows. For a model with
+            one input column also its values by themselves, or one of them: a path, the encoded bytes, an array; and
+            the folder of images.
+        inputs: of the model, resolved.
+        labels: columns that are read as well.
 
     Raises:
-        DataError: the data is something else, or a folder without images.
+        DataError: for other data, for a folder without an image, and for a row without an input.
     """
     columns = {c: kind for name, kind in inputs.items() for c in kind.columns(name)}
+    asked = (*columns, *labels)
     if isinstance(data, Source) or is_table(data):
-        return as_source(data, tuple(columns))
+        return as_source(data, asked)
     if hasattr(data, "to_dict") and getattr(data, "ndim", 0) == 1 and set(columns) <= set(data.index):
         data = data.to_dict()  # a row of a frame
     if isinstance(data, Sequence) and data and all(isinstance(row, Mapping) for row in data):
-        data = {c: [row[c] for row in data] for c in data[0] if all(c in row for row in data)}
+        data = _by_column(data, columns)
     if isinstance(data, Mapping):
         one = all(c in data and _is_one(data[c], kind, len(columns)) for c, kind in columns.items())
-        return as_source({c: [data[c]] for c in data} if one else data, tuple(columns))
+        return as_source({c: [data[c]] for c in data} if one else data, asked)
     if len(columns) == 1:
         ((column, kind),) = columns.items()
         values = _values(data, kind)
@@ -50,7 +52,17 @@ def as_rows(data: Any, inputs: Mapping[str, Input]) -> Source:
         names = ", ".join(f'"{c}": ...' for c in columns)
         fix = f"The model reads several columns: give {{{names}}}, or a table with them."
         raise DataError(Problem("data", "columns by name", shown(type(data).__name__), fix))
-    return as_source(data, tuple(columns))
+    return as_source(data, asked)
+
+
+def _by_column(rows: Sequence[Mapping[str, Any]], inputs: Mapping[str, Input]) -> dict[str, list[Any]]:
+    """Rows as columns; what a row lacks is missing, unless the model reads it."""
+    found = {c: [row.get(c) for row in rows] for c in dict.fromkeys(c for row in rows for c in row)}
+    for column in inputs:
+        lacking = [i for i, row in enumerate(rows) if column not in row]
+        if lacking and column in found:
+            raise DataError(Problem(place(column=column, row=lacking[0]), "a value", "none"))
+    return found
 
 
 def _values(data: Any, kind: Input) -> Any:

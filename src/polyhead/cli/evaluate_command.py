@@ -1,0 +1,81 @@
+"""``polyhead evaluate``: measures a saved model on labeled rows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from polyhead.cli.messages import WRONG_USE, fail, reporting
+from polyhead.cli.saved_model import (
+    ModelArgument,
+    load_rows,
+    load_saved_model,
+    require_model_file,
+    require_output,
+)
+
+
+def run_evaluate(
+    model: ModelArgument,
+    data: Annotated[
+        str,
+        typer.Argument(
+            metavar="DATA",
+            help="Rows with labels: FILE.PY:NAME of a feed, source, mapping or frame, or of a function that returns "
+            "one; or the path of a table or store.",
+            show_default=False,
+        ),
+    ],
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="OUT",
+            help="A file to write: .html for a page, .csv or .json for the metrics.",
+            show_default=False,
+        ),
+    ] = None,
+    batch_size: Annotated[
+        int | None,
+        typer.Option(min=1, help="Rows in a batch; by default that of the feed, or 32.", show_default=False),
+    ] = None,
+    intervals: Annotated[
+        float, typer.Option(help="The level of the intervals; 0 leaves them out, which is faster.")
+    ] = 0.95,
+    resamples: Annotated[int, typer.Option(min=1, help="Samples of rows that make the intervals.")] = 1000,
+    seed: Annotated[int, typer.Option(min=0, help="The seed of these samples.")] = 0,
+    worst: Annotated[
+        int, typer.Option(min=0, help="Rows with the largest loss that the page shows of each head.")
+    ] = 4,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the metrics as JSON, and nothing else.")
+    ] = False,
+) -> None:
+    """Measure how good a saved model is at each head, and print a table of metrics.
+
+    The exit code is 0 if the model was evaluated, 1 if the data is wrong, and 2 for wrong arguments or a model that
+    the data does not fit.
+    """
+    if output is not None:
+        require_output(output, (".html", ".csv", ".json"))
+    if not 0 <= intervals < 1:
+        fail(f"--intervals {intervals:g}: give a level between 0 and 1, such as 0.95.", WRONG_USE)
+    require_model_file(model)
+    with reporting(f"{model} {data}", output):
+        from polyhead.results.evaluate import evaluate
+
+        rows = load_rows([data])  # first: a Python file may define the model's own layers
+        found = evaluate(
+            load_saved_model(model),
+            rows,
+            batch_size=batch_size,
+            intervals=intervals or None,
+            resamples=resamples,
+            seed=seed,
+        )
+        if output is not None:
+            found.save(output, worst=worst)
+    typer.echo(found.to_json() if as_json else str(found))

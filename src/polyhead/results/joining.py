@@ -1,0 +1,114 @@
+"""Several evaluations of different rows as one, such as those of the folds of a cross-validation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from polyhead.errors import ContractError, Problem, place, shown
+from polyhead.kinds.judging import Items, together_of
+
+
+class JoinedRows:
+    """The rows of several evaluations, each with its own model.
+
+    Args:
+        parts: what looks at the rows of each.
+        counts: how many rows each has.
+
+    Attributes:
+        inputs: of the first.
+        heads: of the first.
+        labels: none: what was labeled is not compared.
+    """
+
+    def __init__(self, parts: Sequence[Any], counts: Sequence[int]) -> None:
+        self._parts, self._starts = list(parts), np.cumsum([0, *counts])
+        self.inputs, self.heads = parts[0].inputs, parts[0].heads
+        self.labels: dict[str, str] = {}
+
+    def samples(self, rows: Sequence[int]) -> list[Any]:
+        """As of one evaluation."""
+        found: dict[int, Any] = {}
+        for number, part in enumerate(self._parts):
+            own = [row for row in rows if self._starts[number] <= row < self._starts[number + 1]]
+            pairs = part.samples([int(row - self._starts[number]) for row in own])
+            found.update(zip(own, pairs, strict=False))
+        return [found[row] for row in rows if row in found]
+
+    def names(self, rows: np.ndarray) -> dict[str, list[Any]]:
+        """As of one evaluation; only what the rows of all of them have."""
+        found: dict[str, list[Any]] = {}
+        number = np.searchsorted(self._starts, rows, side="right") - 1
+        for k in np.unique(number):
+            at = np.flatnonzero(number == k)
+            for name, values in self._parts[k].names(rows[at] - self._starts[k]).items():
+                column = found.setdefault(name, [None] * len(rows))
+                for i, value in zip(at, values, strict=True):
+                    column[i] = value
+        return found
+
+    def answers(self, name: str) -> Any:
+        """Refused: there are several models."""
+        refuse_joined("calibrate")
+
+    @property
+    def model(self) -> Any:
+        """Refused: there are several."""
+        refuse_joined("tune")
+
+
+def refuse_joined(method: str) -> Any:
+    """Raise the error for what needs one model."""
+    fix = "Evaluate the final model on rows that it was not trained on."
+    raise ContractError(Problem(f"{method}()", "an evaluation of one model", "several that were joined", fix))
+
+
+def joined_parts(evaluations: Sequence[Any]) -> tuple[dict[str, Any], dict[str, Items], np.ndarray]:
+    """The judges, items and ids of several evaluations.
+
+    Raises:
+        ContractError: if heads differ, or a row is in two of them.
+    """
+    first = evaluations[0]
+    for other in evaluations[1:]:
+        _require_same_heads(first, other)
+    ids = np.concatenate([one.ids for one in evaluations])
+    values, times = np.unique(ids, return_counts=True)
+    if (times > 1).any():
+        many = int((times > 1).sum())
+        found = f"row {values[times > 1][0]} in two of them" + (
+            f", and {many - 1:,} more" if many > 1 else ""
+        )
+        fix = "Make the folds of one source, with source.split or source.select, so that each row keeps its number."
+        raise ContractError(Problem("join(*others)", "evaluations of different rows", found, fix))
+    starts = np.cumsum([0, *(len(one.ids) for one in evaluations)])
+    items = {
+        name: together_of(
+            [
+                {**one[name].items_of_rows, "row": one[name].items_of_rows["row"] + start}
+                for one, start in zip(evaluations, starts, strict=False)
+            ]
+        )
+        for name in first
+    }
+    return {name: first[name].judge for name in first}, items, ids
+
+
+def _require_same_heads(first: Mapping[str, Any], other: Mapping[str, Any]) -> None:
+    if list(first) != list(other):
+        expected, found = f"the heads {', '.join(first)}", ", ".join(other)
+        raise ContractError(Problem("join(*others)", expected, found))
+    for name, one in first.items():
+        mine, theirs = (_kind_judged(found.judge) for found in (one, other[name]))
+        if mine != theirs:
+            fix = "Make the feeds of all folds with on(): feed.on(fold)."
+            where = f"join(*others), {place(head=name)}"
+            raise ContractError(Problem(where, f"{mine[0]} with {shown(mine[1])}", shown(theirs[1]), fix))
+
+
+def _kind_judged(judge: Any) -> tuple[str, Any]:
+    inner = getattr(judge, "judge", judge)
+    return type(inner).__name__, tuple(getattr(inner, "classes", getattr(inner, "columns", ())))

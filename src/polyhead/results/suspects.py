@@ -1,0 +1,140 @@
+"""Rows whose label may be wrong, ranked, with what the model says instead."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from polyhead.errors import ContractError, Problem, as_path, require_size, shown
+from polyhead.results.text_table import short_number, text_table
+
+_PRINTED = 20
+
+
+@dataclass(frozen=True)
+class Suspect:
+    """A label that a model disagrees with.
+
+    Attributes:
+        row: its id, as `Feed.batches` has it.
+        label: what is labeled, in the words of the data; None for nothing, or what has no short form.
+        predicted: what the model says instead, likewise.
+        disagreement: how far the two are apart; the documentation says how it is measured for each head.
+        part: which part of the row, as the number of a box or point, or the name of a column; None for all of it.
+        names: what else identifies the row: the column ``id`` of the data, and the image ``file``.
+    """
+
+    row: int
+    label: Any
+    predicted: Any
+    disagreement: float
+    part: Any = None
+    names: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Suspects(tuple[Suspect, ...]):
+    """Labels that may be wrong, the most suspect first; ``evaluation.suspects(head)`` makes it.
+
+    Print it for a table of the first ones. It is a tuple of `Suspect`.
+
+    Attributes:
+        head: the name of the head.
+    """
+
+    head: str
+    _rows: Any
+    _places: list[int]
+
+    @classmethod
+    def of(cls, evaluation: Any, rows: Any, head: str, n: int | None) -> Suspects:
+        """The suspects of a head of an evaluation."""
+        found = evaluation[head]
+        doubts, items = found.judge.doubts(found.items_of_rows), found.items_of_rows
+        order = np.argsort(-doubts.disagreement, kind="stable")[:n]
+        places = items["row"][doubts.item[order]].astype(int)
+        names = rows.names(places) if rows is not None and len(places) else {}
+        suspects = cls(
+            Suspect(
+                int(evaluation.ids[place]),
+                doubts.label[i],
+                doubts.predicted[i],
+                float(doubts.disagreement[i]),
+                doubts.part[i],
+                {name: values[at] for name, values in names.items()},
+            )
+            for at, (i, place) in enumerate(zip(order.tolist(), places, strict=True))
+        )
+        suspects.head, suspects._rows, suspects._places = head, rows, places.tolist()
+        return suspects
+
+    @property
+    def ids(self) -> list[int]:
+        """The ids of their rows, each once, the most suspect first."""
+        return list(dict.fromkeys(one.row for one in self))
+
+    def to_pandas(self) -> Any:
+        """Return a frame with the columns ``row``, ``id`` and ``file`` where the data has them, ``part`` where labels
+        have several, ``label``, ``predicted`` and ``disagreement``."""
+        import pandas as pd
+
+        columns = ["row", *self._more, "label", "predicted", "disagreement"]
+        return pd.DataFrame([_record(one) for one in self], columns=columns)
+
+    @property
+    def _more(self) -> list[str]:
+        names = list(self[0].names) if self else []
+        return names + ["part"] * any(one.part is not None for one in self)
+
+    def save(self, path: str | os.PathLike[str], n: int = _PRINTED) -> Path:
+        """Write a page with rows as they are labeled, and as the model predicts them, side by side.
+
+        Args:
+            path: of the file, ``.html``.
+            n: how many rows at most.
+
+        Returns:
+            The path.
+
+        Raises:
+            ContractError: for another ending, or ``n`` below 1.
+        """
+        from polyhead.results.evaluation_page import suspects_page
+
+        require_size("save(n=)", n)
+        target = as_path(path, "save(path)")
+        if target.suffix.lower() not in (".html", ".htm"):
+            raise ContractError(
+                Problem("save(path)", "the name of a file that ends in .html", shown(str(path)))
+            )
+        places = list(dict.fromkeys(self._places))[: int(n)]
+        pairs = self._rows.samples(places)
+        page = suspects_page(self, pairs, self._rows.inputs, self._rows.heads)
+        target.write_text(page, encoding="utf-8")
+        return target
+
+    def __str__(self) -> str:
+        if not self:
+            return f"No suspect labels of head `{self.head}`."
+        titles = ["row", *self._more, "label", "predicted", "disagreement"]
+        rows = [[_word(_record(one)[title]) for title in titles] for one in self[:_PRINTED]]
+        left = len(self) - len(rows)
+        return text_table(titles, rows) + (f"\n  and {left:,} more" if left else "")
+
+    __repr__ = __str__
+
+
+def _record(one: Suspect) -> dict[str, Any]:
+    return {**{name: value for name, value in one.__dict__.items() if name != "names"}, **one.names}
+
+
+def _word(value: Any) -> str:
+    if isinstance(value, float):
+        return short_number(value)
+    if isinstance(value, (list, tuple)):
+        return ", ".join(map(_word, value)) or "none"
+    return "" if value is None else str(value)

@@ -1,0 +1,253 @@
+"""Planted wrong labels come first: for each kind of head, of models that are as good as trained ones."""
+
+import keras
+import numpy as np
+import pytest
+
+import polyhead as ph
+from polyhead.kinds.doubts import confident, outlying
+
+ROWS, WRONG = 300, 15
+RNG = np.random.default_rng(5)
+CLASSES = ["cat", "dog", "eel"]
+
+
+def softmax(x):
+    return np.exp(x) / np.exp(x).sum(-1, keepdims=True)
+
+
+def planted():
+    """What models say of the true labels, the labels with some that are wrong, and which are."""
+    wrong = {
+        name: RNG.permutation(ROWS)[:WRONG]
+        for name in ("kind", "sold", "tags", "price", "box", "mask", "eyes")
+    }
+    kind = RNG.integers(0, 3, ROWS)
+    sold = RNG.random(ROWS) < 0.3
+    tags = RNG.random((ROWS, 3)) < 0.4
+    price = RNG.normal(size=(ROWS, 2)) * [1, 100]
+    corner = RNG.uniform(0, 4, (ROWS, 2))
+    box = np.concatenate([corner, corner + RNG.uniform(2, 4, (ROWS, 2))], 1)
+    mask = (np.arange(8) < RNG.integers(2, 7, (ROWS, 1))).astype(int)[:, None].repeat(8, 1)
+    eyes = np.stack([corner, corner + RNG.uniform(2, 4, (ROWS, 2))], 1)
+    noise = RNG.normal(size=(ROWS, 3))
+    said = {
+        "kind": softmax(3 * np.eye(3)[kind] + noise),
+        "sold": 1 / (1 + np.exp(-(5.0 * sold[:, None] - 2.5 + noise[:, :1]))),
+        "tags": 1 / (1 + np.exp(-(5.0 * tags - 2.5 + noise))),
+        "price": price + noise[:, :2] * [0.2, 20],
+        "box": box[:, None] + RNG.normal(size=(ROWS, 1, 4)) * 0.2,
+        "mask": np.clip(mask[..., None] + RNG.normal(size=(ROWS, 8, 8, 1)) * 0.3, 0.01, 0.99),
+        "eyes": eyes + RNG.normal(size=eyes.shape) * 0.1,
+    }
+    rows = {name: np.isin(np.arange(ROWS), at) for name, at in wrong.items()}
+    price[wrong["price"], 1] += 150
+    box[wrong["box"]] += 2.5
+    eyes[wrong["eyes"]] = eyes[wrong["eyes"]][:, ::-1]
+    mask[wrong["mask"]] = 1 - mask[wrong["mask"]]
+    tags[wrong["tags"], 1] ^= True
+    labels = {
+        "kind": [CLASSES[(k + 1) % 3 if bad else k] for k, bad in zip(kind, rows["kind"], strict=True)],
+        "sold": sold ^ rows["sold"],
+        "tags": [[CLASSES[k] for k in np.flatnonzero(row)] for row in tags],
+        "width": price[:, 0],
+        "depth": price[:, 1],
+        "box": box,
+        "mask": mask,
+        "eyes": eyes,
+    }
+    return said, labels, wrong
+
+
+HEADS = {
+    "kind": ph.Categorical(CLASSES),
+    "sold": ph.Binary(),
+    "tags": ph.MultiLabel(CLASSES),
+    "price": ph.Regression(2, column=["width", "depth"]),
+    "box": ph.Boxes(1),
+    "mask": ph.Mask(),
+    "eyes": ph.Keypoints(2),
+}
+
+
+@pytest.fixture(scope="module")
+def made():
+    said, labels, wrong = planted()
+    data = {"image": np.zeros((ROWS, 8, 8, 1), "float32"), **labels, "id": [f"n{i}" for i in range(ROWS)]}
+    data |= {f"{name}_said": values.astype("float32") for name, values in said.items()}
+    inputs = {"image": ph.Image(8, 8, 1), **{f"{name}_said": ph.Array() for name in said}}
+    feed = ph.Feed(data, inputs=inputs, heads=HEADS, batch_size=100)
+    ends = {name: keras.Input(kind.shape, name=name) for name, kind in feed.inputs.items()}
+    outputs = {name: keras.layers.Activation("linear", name=name)(ends[f"{name}_said"]) for name in HEADS}
+    return feed, keras.Model(ends, outputs), wrong
+
+
+@pytest.fixture(scope="module")
+def evaluation(made):
+    feed, model, _ = made
+    return ph.evaluate(model, feed, intervals=None)
+
+
+@pytest.mark.parametrize(
+    ("head", "least"),
+    [
+        ("kind", 0.8),
+        ("sold", 0.8),
+        ("tags", 0.8),
+        ("price", 0.9),
+        ("box", 0.9),
+        ("mask", 0.9),
+        ("eyes", 0.9),
+    ],
+)
+def test_planted_labels_come_first(made, evaluation, head, least):
+    _, _, wrong = made
+    first = evaluation.suspects(head).ids[:WRONG]
+    precision = len(set(first) & set(wrong[head].tolist())) / WRONG
+    assert precision >= least
+
+
+def test_what_the_model_says_instead(made, evaluation):
+    feed, _, _ = made
+    labels = feed.source.read(np.arange(ROWS))
+    for head in ("kind", "sold", "tags"):
+        one = evaluation.suspects(head, 1)[0]
+        label = labels[head][one.row]
+        assert one.label == (label if isinstance(label, (list, str)) else bool(label))
+        assert one.predicted != one.label
+        assert one.names == {"id": f"n{one.row}"}
+        assert 0.5 < one.disagreement <= 1
+    (width,) = evaluation.suspects("price", 1)
+    assert width.part == "depth"
+    assert width.label == pytest.approx(labels["depth"][width.row], rel=1e-5)
+    assert width.label - width.predicted == pytest.approx(150, abs=90)
+    (box,) = evaluation.suspects("box", 1)
+    assert (box.part, box.label) == (0, pytest.approx(labels["box"][box.row].tolist(), rel=1e-5))
+    assert {one.label for one in evaluation.suspects("mask")[:5]} <= {0, 1}
+    (eyes,) = evaluation.suspects("eyes", 1)
+    assert eyes.label == pytest.approx(labels["eyes"][eyes.row][eyes.part].tolist(), rel=1e-5)
+
+
+def test_as_a_table(evaluation):
+    suspects = evaluation.suspects("kind", 3)
+    frame = suspects.to_pandas()
+    assert frame.columns.tolist() == ["row", "id", "label", "predicted", "disagreement"]
+    assert frame["row"].tolist() == [one.row for one in suspects] == suspects.ids
+    lines = str(suspects).splitlines()
+    assert lines[0].split() == ["row", "id", "label", "predicted", "disagreement"]
+    assert len(lines) == 5
+    assert str(evaluation.suspects("price")).splitlines()[0].split()[2] == "part"
+
+
+def test_a_page(evaluation, tmp_path):
+    page = evaluation.suspects("kind").save(tmp_path / "suspects.html", n=2).read_text(encoding="utf-8")
+    assert page.count('class="pair"') == 2
+    assert "<h1>Suspect labels of kind</h1>" in page
+    assert f"{evaluation.suspects('kind')[0].names['id']}, disagreement 0.9" in page
+
+
+def test_arguments(evaluation):
+    for call, message in (
+        (lambda: evaluation.suspects("kind", 0), "suspects(n=): expected an integer of at least 1, got 0."),
+        (
+            lambda: evaluation.suspects("kind").save("page.pdf"),
+            "save(path): expected the name of a file that ends in .html, got 'page.pdf'.",
+        ),
+        (lambda: evaluation.join(3), "join(*others): expected Evaluations, got 3."),
+        (
+            lambda: evaluation.join(evaluation),
+            "join(*others): expected evaluations of different rows, got row 0 in two of them, and 299 more. Make the "
+            "folds of one source, with source.split or source.select, so that each row keeps its number.",
+        ),
+    ):
+        with pytest.raises(ph.ContractError) as error:
+            call()
+        assert str(error.value) == message
+
+
+def test_no_suspects():
+    feed = ph.Feed({"x": np.arange(9.0), "y": np.arange(9.0)}, inputs="x", heads={"y": ph.Regression()})
+    x = keras.Input((1,), name="x")
+    model = keras.Model(x, {"y": keras.layers.Activation("linear", name="y")(x)})
+    found = ph.evaluate(model, feed, intervals=None).suspects("y")
+    assert (found.ids, str(found)) == ([], "No suspect labels of head `y`.")
+    assert found.to_pandas().columns.tolist() == ["row", "label", "predicted", "disagreement"]
+
+
+def test_boxes_that_nobody_labeled():
+    """Half of the labels of two boxes are gone in some rows, and a class is wrong in others."""
+    rows = 60
+    corner = RNG.uniform(0, 3, (rows, 2, 2)) + [[[0, 0]], [[0, 5]]][0]
+    boxes = np.concatenate([corner, corner + 2], -1)
+    boxes[:, 1, [0, 2]] += 4
+    what = RNG.integers(0, 2, (rows, 2))
+    data = {
+        "image": np.zeros((rows, 8, 8, 1), "float32"),
+        "box": list(boxes),
+        "what": [w.tolist() for w in what],
+    }
+    for row in (4, 20):
+        data["box"][row], data["what"][row] = boxes[row, :1], data["what"][row][:1]
+    data["what"][7] = [1 - data["what"][7][0], data["what"][7][1]]
+    data |= {"a": (boxes + RNG.normal(size=boxes.shape) * 0.1).astype("float32")}
+    data |= {"b": (what[..., None] == [0, 1]) * 0.8 + 0.1, "c": np.full((rows, 2, 1), 0.9, "float32")}
+    heads = {
+        "box": ph.Boxes(2),
+        "there": ph.Binary(each="box", column="box"),
+        "what": ph.Categorical(2, each="box"),
+    }
+    inputs = {"image": ph.Image(8, 8, 1), "a": ph.Array(), "b": ph.Array(), "c": ph.Array()}
+    feed = ph.Feed(data, inputs=inputs, heads=heads, batch_size=rows)
+    ends = {name: keras.Input(kind.shape, name=name) for name, kind in feed.inputs.items()}
+    outputs = {
+        name: keras.layers.Activation("linear", name=name)(ends[end])
+        for name, end in (("box", "a"), ("what", "b"), ("there", "c"))
+    }
+    found = ph.evaluate(keras.Model(ends, outputs), feed, intervals=None)
+    overlooked = [one for one in found.suspects("box") if one.label is None]
+    assert {one.row for one in overlooked} == {4, 20}
+    assert overlooked[0].predicted == pytest.approx(boxes[overlooked[0].row, 1].tolist(), abs=0.5)
+    assert [(one.row, one.part) for one in found.suspects("what")] == [(7, 0)]
+    assert {(one.row, one.part) for one in found.suspects("there")} == {(4, 1), (20, 1)}
+
+
+def test_all_rows_by_folds():
+    """Each fold is evaluated by a model that was trained on the others."""
+    drawn = np.random.default_rng(1)
+    x = drawn.normal(size=(240, 2)).astype("float32")
+    wrong = drawn.permutation(240)[:12]
+    label = (x[:, 0] > 0) ^ np.isin(np.arange(240), wrong)
+    source = ph.read_table({"x": x, "y": label, "id": [f"n{i}" for i in range(240)]})
+    folds = source.split((1 / 3, 1 / 3, 1 / 3), seed=0)
+    found = []
+    for k, fold in enumerate(folds):
+        rest = [other for i, other in enumerate(folds) if i != k]
+        feed = ph.Feed(
+            rest[0].concat(*rest[1:]), inputs="x", heads={"y": ph.Binary()}, batch_size=80, shuffle=True
+        )
+        inputs = keras.Input((2,), name="x")
+        model = keras.Model(inputs, ph.outputs(inputs, feed))
+        ph.compile(model, feed, optimizer=keras.optimizers.Adam(0.3))
+        model.fit(feed, epochs=8, verbose=0)
+        found.append(ph.evaluate(model, feed.on(fold), intervals=None))
+    joined = found[0].join(*found[1:])
+    assert sorted(joined.ids) == list(range(240))
+    assert joined["y"].rows == 240
+    right = sum(one["y"]["accuracy"].value * one["y"].rows for one in found)
+    assert joined["y"]["accuracy"].value == pytest.approx(right / 240)
+    suspects = joined.suspects("y")
+    assert len(set(suspects.ids[:12]) & set(wrong.tolist())) >= 9
+    assert all(one.names == {"id": f"n{one.row}"} for one in suspects)
+    assert len(joined._rows.samples([0, 239, 100])) == 3
+    with pytest.raises(ph.ContractError) as error:
+        joined.tune("y")
+    assert str(error.value) == (
+        "tune(): expected an evaluation of one model, got several that were joined. Evaluate the final model on rows "
+        "that it was not trained on."
+    )
+
+
+def test_what_stands_out():
+    assert outlying(np.array([np.nan, np.nan])).tolist() == []
+    assert outlying(np.array([0.0, 0, 0, 1, np.nan])).tolist() == [3]
+    assert confident(*(np.zeros(0, int),) * 4).tolist() == []
