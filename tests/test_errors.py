@@ -13,7 +13,6 @@ from polyhead.errors import (
     Problem,
     StoreError,
     place,
-    requiring,
     shown,
 )
 
@@ -92,15 +91,3 @@ def test_no_more_is_made_of_a_value_than_is_shown():
     assert shown(recursive) in ("[[...]]", f"{'[' * 21}...{']' * 21}")
     assert shown(["é" * 10**6]) == "['" + "é" * 75 + "..."
     assert shown(10**5000) == "a whole number of 16,610 bits"
-
-
-def test_a_missing_package_says_what_to_install():
-    with (
-        pytest.raises(PolyheadError) as raised,
-        requiring("to_pandas()", "no_such_package", '"polyhead[some]"'),
-    ):
-        import no_such_package  # noqa: F401
-    assert str(raised.value) == (
-        "to_pandas(): no_such_package cannot be imported (No module named 'no_such_package'). "
-        'Install it with: pip install "polyhead[some]".'
-    )

@@ -11,8 +11,7 @@ import os
 import sys
 import threading
 import warnings
-from collections.abc import Iterable, Iterator, KeysView, Sequence, ValuesView
-from contextlib import contextmanager
+from collections.abc import Iterable, KeysView, Sequence, ValuesView
 from dataclasses import asdict, dataclass, field, fields
 from numbers import Integral, Real
 from pathlib import Path
@@ -336,25 +335,6 @@ class PolyheadError(Exception):
                 [f"{len(problems)} problems:", *(f"  {i}. {p}" for i, p in enumerate(problems, 1))]
             )
         super().__init__(text)
-
-
-@contextmanager
-def requiring(where: str, package: str, install: str) -> Iterator[None]:
-    """Say what to install if an optional package is missing.
-
-    Args:
-        where: what needs the package.
-        package: its name on the package index.
-        install: what to give to ``pip install``.
-
-    Raises:
-        PolyheadError: if the import inside fails.
-    """
-    try:
-        yield
-    except ImportError as error:
-        found = f"{package} cannot be imported ({error})"
-        raise PolyheadError(Problem(where, "", found, f"Install it with: pip install {install}.")) from error
 
 
 class ContractError(PolyheadError, ValueError):

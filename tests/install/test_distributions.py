@@ -102,8 +102,22 @@ def test_the_source_distribution_rebuilds_and_tests_the_project(tmp_path):
     path = next(iter(sdist_builder.SdistBuilder(str(ROOT)).build(directory=str(tmp_path))))
     with tarfile.open(path) as file:
         names = {name.partition("/")[2] for name in file.getnames()}
-    needed = ["README.md", "CHANGELOG.md", "LICENSE", "CITATION.cff", "SECURITY.md", "pyproject.toml", "hatch_build.py"]
-    needed += ["Makefile", "constraints/ci.txt", "docs/index.md", "tests/conftest.py", "src/polyhead/py.typed"]
+    needed = [
+        "README.md",
+        "CHANGELOG.md",
+        "LICENSE",
+        "CITATION.cff",
+        "SECURITY.md",
+        "pyproject.toml",
+        "hatch_build.py",
+    ]
+    needed += [
+        "Makefile",
+        "constraints/ci.txt",
+        "docs/index.md",
+        "tests/conftest.py",
+        "src/polyhead/py.typed",
+    ]
     assert set(needed) <= names
     assert [name for name in names if name.startswith(".") and name != ".gitignore"] == []
     assert [name for name in names if name.endswith((".pyc", ".keras", ".parquet"))] == []

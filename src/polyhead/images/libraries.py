@@ -11,7 +11,7 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-from polyhead.errors import requiring
+from polyhead.extras import requiring
 
 VISION = '"polyhead[vision]"'
 

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from polyhead.errors import DataError, Problem, as_list, hints, place, plain_scalar, requiring, shown, similar
+from polyhead.errors import DataError, Problem, as_list, hints, place, plain_scalar, shown, similar
+from polyhead.extras import requiring
 from polyhead.images.headers import ENDINGS
 from polyhead.readers.findings import Findings
 from polyhead.readers.paths import Root, lines_of, way_for

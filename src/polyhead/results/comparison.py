@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from polyhead.errors import ContractError, Problem, requiring
+from polyhead.errors import ContractError, Problem
+from polyhead.extras import requiring
 from polyhead.results.bootstrap import interval
 from polyhead.results.text_table import short_number, text_table
 

@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from polyhead.errors import ContractError, Problem, as_path, require_size, requiring, shown, similar
+from polyhead.errors import ContractError, Problem, as_path, require_size, shown, similar
+from polyhead.extras import requiring
 from polyhead.kinds.judging import Items, Judge
 from polyhead.results.bootstrap import Intervals, RowSamples, Values, interval
 from polyhead.results.comparison import Comparison, compared

@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from polyhead.errors import ContractError, DataError, Problem, as_path, is_integer, requiring, shown, similar
+from polyhead.errors import ContractError, DataError, Problem, as_path, is_integer, shown, similar
+from polyhead.extras import requiring
 from polyhead.kinds import Head
 from polyhead.results.annotation_files import (
     coco_results,
