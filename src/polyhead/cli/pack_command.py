@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from polyhead.cli.arguments import load_data
-from polyhead.cli.messages import WRONG_DATA, WRONG_USE, fail, reporting
+from polyhead.cli.messages import INTERRUPTED, WRONG_DATA, WRONG_USE, fail, reporting
 from polyhead.errors import PolyheadError
 from polyhead.packing import pack, verify
 
@@ -25,6 +25,10 @@ def run_pack(
     ],
     output: Annotated[
         Path | None, typer.Argument(metavar="[OUT]", help="The folder to write.", show_default=False)
+    ] = None,
+    named_output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="OUT", help="The same as OUT.", show_default=False),
     ] = None,
     image_size: Annotated[
         tuple[int, int] | None,
@@ -50,6 +54,9 @@ def run_pack(
 
     After an interruption, the same command resumes.
     """
+    if output is not None and named_output is not None:
+        fail(f"name one folder to write, not {output} and {named_output}.", WRONG_USE)
+    output = output or named_output
     if verifies:
         if output is not None:
             fail("--verify takes only a store.", WRONG_USE)
@@ -70,7 +77,7 @@ def run_pack(
                 append=append,
             )
         except KeyboardInterrupt:
-            fail(f"{output}: interrupted; run the same command again to resume.", 130)
+            fail(f"{output}: interrupted; run the same command again to resume.", INTERRUPTED)
     typer.echo(f"{output}: {len(store):,} rows, {', '.join(store.columns)}")
 
 
