@@ -13,7 +13,7 @@ import pytest
 import polyhead as ph
 
 ROOT = Path(__file__).parents[2]
-DOCUMENTS = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md"]
+DOCUMENTS = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md", "llms.txt"]
 PAGES = sorted(
     str(path.relative_to(ROOT)) for path in (ROOT / "docs").rglob("*.md") if path.name != "index.md"
 )
@@ -127,6 +127,13 @@ def broken_links(document, text):
 @pytest.mark.parametrize("page", PAGES)
 def test_the_links_of_a_page_lead_somewhere(page):
     assert broken_links(page, (ROOT / page).read_text(encoding="utf-8")) == []
+
+
+def test_llms_txt_leads_to_every_page_for_users():
+    text = (ROOT / "llms.txt").read_text(encoding="utf-8")
+    own = {"albumentations.md", "images.md", "index.md", "masks.md"}  # reached from the pages listed
+    pages = {path.name for path in (ROOT / "docs").glob("*.md")} - own
+    assert {page for page in pages if f"(docs/{page})" not in text} == set()
 
 
 def test_a_broken_link_is_seen():

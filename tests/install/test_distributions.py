@@ -136,3 +136,9 @@ def test_the_lower_bounds_are_the_versions_that_are_tested():
         if ";" not in bound:
             pinned = lowest[name].strip()
             assert pinned == version or pinned.startswith(f"{version}."), bound
+
+
+def test_the_citation_is_of_this_version():
+    text = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+    assert f"\nversion: {ph.__version__}\n" in text
+    assert "multiple outputs" in text

@@ -71,14 +71,14 @@ def _from_path(path: Path) -> Given:
 
 def load_objects(*texts: str) -> list[Any]:
     """The objects behind arguments ``file.py:name``, unchanged; each file runs once."""
-    named = [_split(text) for text in texts]
+    named = [_file_and_name(text) for text in texts]
     check_all(*(partial(_require_object, text) for text in texts))
     ran = {path: _run_file(path) for path in dict.fromkeys(path for path, _ in named)}
     check_all(*(partial(_pick, path, ran[path], name) for path, name in named))
     return [ran[path][name] for path, name in named]
 
 
-def _split(text: str) -> tuple[Path, str]:
+def _file_and_name(text: str) -> tuple[Path, str]:
     named = NAMED.fullmatch(text)
     return (Path(text), "") if named is None else (Path(named["file"]), named["name"])
 
@@ -86,7 +86,7 @@ def _split(text: str) -> tuple[Path, str]:
 def _require_object(text: str) -> None:
     if NAMED.fullmatch(text) is None:
         fail(f"{text}: name an object of a Python file, as file.py:name.", WRONG_USE)
-    _require_file(_split(text)[0])
+    _require_file(_file_and_name(text)[0])
 
 
 def load_feed(feed: str, model: str | None) -> tuple[Feed, Any]:

@@ -47,7 +47,9 @@ def run_inspect(
             if read < len(given.source)
             else ""
         )
-        console.print(Text(f"{data}: {len(given.source):,} rows, {len(columns)} columns{part}"))
+        console.print(
+            Text(f"{data}: {len(given.source):,} rows, {len(columns)} columns{part}"), soft_wrap=True
+        )
         console.print(_as_table(columns))
     if given.feed is not None and not code:
         console.print(

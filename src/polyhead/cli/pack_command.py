@@ -54,16 +54,12 @@ def run_pack(
 
     After an interruption, the same command resumes.
     """
-    if output is not None and named_output is not None:
-        fail(f"name one folder to write, not {output} and {named_output}.", WRONG_USE)
-    output = output or named_output
     if verifies:
-        if output is not None:
+        if output is not None or named_output is not None:
             fail("--verify takes only a store.", WRONG_USE)
         _verify_store(data)
         return
-    if output is None:
-        fail("name the folder to write: polyhead pack FILE.PY:NAME OUT.", WRONG_USE)
+    output = _one_output(output, named_output)
     with reporting(data, output):
         given = load_data(data)
         try:
@@ -79,6 +75,16 @@ def run_pack(
         except KeyboardInterrupt:
             fail(f"{output}: interrupted; run the same command again to resume.", INTERRUPTED)
     typer.echo(f"{output}: {len(store):,} rows, {', '.join(store.columns)}")
+
+
+def _one_output(output: Path | None, named: Path | None) -> Path:
+    """The folder to write, which is given either way."""
+    if output is not None and named is not None:
+        fail(f"name one folder to write, not {output} and {named}.", WRONG_USE)
+    found = output or named
+    if found is None:
+        fail("name the folder to write: polyhead pack FILE.PY:NAME OUT.", WRONG_USE)
+    return found
 
 
 def _verify_store(path: str) -> None:
