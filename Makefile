@@ -20,7 +20,7 @@ PIP := -m pip install --quiet
 TORCH := $(shell sed -n '/^torch==/p' constraints/ci.txt)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lint format test test-all test-fast test-plain test-lowest test-keras test-turn ci $(BACKENDS:%=test-%) demo bench bench-vision docs clean
+.PHONY: help setup lint format test test-all test-fast test-plain test-lowest test-keras test-turn test-install ci dist $(BACKENDS:%=test-%) demo bench bench-vision docs clean
 
 help:
 	@echo "make demo         train a model with many heads on real images (sets up $(VENV)-demo)"
@@ -30,6 +30,8 @@ help:
 	@echo "make test-lowest  the tests that are not slow, on the oldest versions that are supported"
 	@echo "make test-keras   the tests of tests/versions on other versions of Keras and its backends; VERSIONS=\"3.12 jax\" for some"
 	@echo "make ci           lint, test, test-lowest and two versions of Keras, $(JOBS) at a time: what .ci/run runs"
+	@echo "make dist         build the wheel and the source distribution in dist/, and check them (sets up $(VENV)-dist)"
+	@echo "make test-install the same, then install it into empty environments; PYTHONS=\"python3.11 python3.13\" for some"
 	@echo "make bench        side by side with other libraries (sets up $(VENV)-bench); BENCH=--short for 5 minutes"
 	@echo "make lint | format | bench-vision | docs | setup | clean"
 
@@ -67,6 +69,11 @@ $(VENV)-bench/.ready: pyproject.toml constraints/ci.txt constraints/bench.txt
 $(VENV)-docs/.ready: pyproject.toml constraints/ci.txt
 	$(PYTHON) -m venv $(VENV)-docs
 	$(VENV)-docs/bin/python $(PIP) --constraint constraints/ci.txt --editable '.[docs]'
+	@touch $@
+
+$(VENV)-dist/.ready: pyproject.toml
+	$(PYTHON) -m venv $(VENV)-dist
+	$(VENV)-dist/bin/python $(PIP) build cffconvert check-wheel-contents hatchling twine
 	@touch $@
 
 setup: $(VENV)/.ready
@@ -128,6 +135,20 @@ test-keras: $(VENV)/.ready
 test-turn: $(VENV)/.ready
 	@JOBS=1 $(CACHE)/turn $(BIN)/python tests/versions/run_versions.py turn
 
+# What is in dist/ is what a package index gets. tests/install looks at the contents, in `make test` as well.
+
+dist: $(VENV)-dist/.ready
+	rm -rf dist
+	$(VENV)-dist/bin/python -m build --no-isolation --outdir dist . > /dev/null
+	$(VENV)-dist/bin/twine check --strict dist/*
+	$(VENV)-dist/bin/check-wheel-contents dist/*.whl
+	$(VENV)-dist/bin/cffconvert --validate
+
+PYTHONS ?=
+
+test-install: dist
+	$(PYTHON) tests/install/run_install.py $(PYTHONS)
+
 demo: $(VENV)-demo/.ready
 	$(VENV)-demo/bin/polyhead demo
 
@@ -144,4 +165,4 @@ docs: $(VENV)-docs/.ready
 	@echo "site/index.html"
 
 clean:
-	rm -rf $(VENV)-bench $(VENV)-demo $(VENV)-docs $(VENV)-keras $(VENV)-lowest build dist site .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV)-bench $(VENV)-demo $(VENV)-dist $(VENV)-docs $(VENV)-keras $(VENV)-lowest build dist site .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -78,7 +78,7 @@ def examine(*args):
 
 
 def test_nothing_wrong_is_0(program):
-    result = examine(f"{program}:right", "--steps", 6)
+    result = examine(f"{program}:right", "--steps-per-epoch", 6)
     assert result.exit_code == 0
     assert result.stdout.startswith("ok\n  a generator function: 50 batches read, 500 rows\n")
     assert "data = ph.from_generator(right, length=60, names=('x', 'y'))" in result.stdout
@@ -93,7 +93,7 @@ def test_a_warning_is_0_and_1_where_it_is_strict(program):
 
 
 def test_a_mistake_is_1(program):
-    result = examine(f"{program}:wrong", "--steps", 6, "--batches", 3)
+    result = examine(f"{program}:wrong", "--steps-per-epoch", 6, "--batches", 3)
     assert result.exit_code == 1
     assert "  1. target y, batch 0, row " in result.stdout
     assert ": expected finite numbers, got NaN (" in result.stdout
@@ -112,7 +112,7 @@ def test_a_model_or_a_function_that_makes_one(program):
 
 @pytest.mark.parametrize("name", ["right", "wrong"])
 def test_json_is_all_that_is_printed(program, name):
-    result = examine(f"{program}:{name}", "--steps", 6, "--json")
+    result = examine(f"{program}:{name}", "--steps-per-epoch", 6, "--json")
     found = json.loads(result.stdout)
     assert (found["ok"], result.exit_code) == ((True, 0) if name == "right" else (False, 1))
     assert [p["code"] for p in found["problems"]] == ([] if name == "right" else ["nan"])
@@ -165,5 +165,5 @@ def test_it_runs_by_itself(program):
 
 def test_the_page_about_it_names_every_option():
     page = (Path(__file__).parents[2] / "docs" / "examine.md").read_text(encoding="utf-8")
-    for option in ("--model", "--batches", "--steps", "--seconds", "--json", "--strict"):
+    for option in ("--model", "--batches", "--steps-per-epoch", "--seconds", "--json", "--strict"):
         assert option in page

@@ -1,5 +1,6 @@
 """What `polyhead inspect` shows and suggests: the suggested code is run on the data it was suggested for."""
 
+import json
 import runpy
 import subprocess
 import sys
@@ -372,3 +373,20 @@ def test_every_problem_of_a_file_is_shown(tmp_path, command):
     assert lines[2].startswith(
         "  2. head `sold`: expected a column `sould` among x, price, sold, got no such column."
     )
+
+
+def test_as_json(tmp_path):
+    table = pa.table({"area": [30.5, 41.0, 52.25, 60.0], "label": ["flat", "house", "flat", "house"]})
+    pq.write_table(table, tmp_path / "t.parquet")
+    result = inspect(tmp_path / "t.parquet", "--json")
+    found = json.loads(result.stdout)
+    assert (found["rows"], [one["name"] for one in found["columns"]]) == (4, ["area", "label"])
+    assert found["columns"][1]["values"] == "2 distinct: flat 50.0%, house 50.0%"
+    assert "ph.Categorical" in found["code"]
+
+
+def test_a_store_is_a_table_like_any_other(tmp_path):
+    ph.pack({"area": [30.5, 41.0, 52.25, 60.0], "label": ["flat", "house"] * 2}, tmp_path / "a.store")
+    result = inspect(tmp_path / "a.store")
+    assert result.exit_code == 0
+    assert f'data = ph.open_store("{tmp_path}/a.store")' in result.stdout

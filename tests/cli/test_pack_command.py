@@ -9,6 +9,7 @@ import sys
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 import polyhead as ph
 from polyhead.cli import app
@@ -140,3 +141,15 @@ def test_ctrl_c_ends_it_at_once_and_the_same_command_goes_on(tmp_path):
     assert f"polyhead: {store}: interrupted; run the same command again to resume." in err
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=240)
     assert (done.returncode, done.stdout) == (0, f"{store}: 60 rows, x, n\n"), done.stderr
+
+
+def test_the_folder_may_be_named_by_an_option(tmp_path):
+    (tmp_path / "mine.py").write_text("rows = {'x': [1.0, 2.0]}\n")
+    rows, store = f"{tmp_path / 'mine.py'}:rows", tmp_path / "a.store"
+    result = CliRunner().invoke(app, ["pack", rows, "-o", str(store)])
+    assert (result.exit_code, result.stdout) == (0, f"{store}: 2 rows, x\n")
+    result = CliRunner().invoke(app, ["pack", rows, str(store), "-o", "b.store"])
+    assert (result.exit_code, result.stderr) == (
+        2,
+        f"polyhead: name one folder to write, not {store} and b.store.\n",
+    )

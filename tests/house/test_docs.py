@@ -5,17 +5,16 @@ import io
 import json
 import pathlib
 import re
+import runpy
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
 import polyhead as ph
 
 ROOT = Path(__file__).parents[2]
-DOCUMENTS = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md"]
+DOCUMENTS = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md", "llms.txt"]
 PAGES = sorted(
     str(path.relative_to(ROOT)) for path in (ROOT / "docs").rglob("*.md") if path.name != "index.md"
 )
@@ -43,37 +42,6 @@ def run(text, names):
     return claims
 
 
-@pytest.fixture
-def readme_data(tmp_path, monkeypatch):
-    """What the README says is there: arrays, and tables in the working directory."""
-    PIL = pytest.importorskip("PIL.Image", reason="Pillow is not installed")
-    rng = np.random.default_rng(0)
-    present = (np.arange(200) % 4 != 0).astype(int)
-    boxes = np.tile([2.0, 3.0, 10.0, 12.0], (200, 1))
-    boxes[::2] += [8, 6, 8, 6]
-    boxes[(present == 0) | (np.arange(200) % 10 == 1)] = np.nan
-    columns = {
-        "area": rng.uniform(30, 200, 100),
-        "rooms": rng.integers(1, 7, 100),
-        "price": rng.uniform(0.1, 2, 100),
-        "category": [["flat", "house"][i % 2] for i in range(100)],
-    }
-    pq.write_table(pa.table(columns), tmp_path / "houses.parquet")
-    paths = []
-    for i in range(40):
-        paths.append(str(tmp_path / f"face{i}.png"))
-        PIL.fromarray(rng.integers(0, 256, (90, 80, 3), dtype=np.uint8)).save(paths[-1])
-    eyes = [[[20.0 + i % 9, 30.0], [60.0, 30.0 + i % 5]] for i in range(40)]
-    smiles = [i % 2 for i in range(40)]
-    pq.write_table(pa.table({"path": paths, "eyes": eyes, "smiles": smiles}), tmp_path / "faces.parquet")
-    monkeypatch.chdir(tmp_path)
-    return {
-        "images": rng.integers(0, 256, (200, 32, 32, 3), dtype=np.uint8),
-        "present": present,
-        "boxes": boxes,
-    }
-
-
 PAGES_THAT_RUN = sorted(
     path.name for path in (ROOT / "docs").glob("*.md") if "<!-- run" in path.read_text(encoding="utf-8")
 )
@@ -81,19 +49,19 @@ PAGES_THAT_RUN = sorted(
 
 
 @pytest.mark.keras
-def test_the_code_of_the_readme_runs_and_prints_what_it_says(readme_data):
+def test_the_code_of_the_readme_runs_and_prints_what_it_says(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     assert all(mark == "run" for mark, language, _ in blocks(text) if language == "python")
-    claims = run(text, readme_data)
-    assert len(claims) == 3
-    for printed, claimed in claims:
-        assert printed == claimed
+    ((printed, claimed),) = run(text, {})
+    assert printed == claimed
+    assert len(ph.read_table("predictions.parquet")) == 50
 
 
 @pytest.mark.keras
 @pytest.mark.parametrize("page", [page for page in PAGES_THAT_RUN if page != "resume.md"])
 def test_the_code_of_a_page_runs_and_prints_what_it_says(page, tmp_path, monkeypatch):
-    if page == "in-the-image.md":
+    if page in ("augmentation.md", "in-the-image.md", "tutorials.md"):
         pytest.importorskip("cv2", reason="opencv is not installed")
     monkeypatch.chdir(tmp_path)
     claims = run((ROOT / "docs" / page).read_text(encoding="utf-8"), {})
@@ -129,10 +97,26 @@ def test_this_test_can_fail():
         run(document.replace("print(1)", "nothing"), {})
 
 
-def test_ten_lines_solve_the_problem():
-    _, _, code = blocks((ROOT / "README.md").read_text(encoding="utf-8"))[0]
-    lines = [line for line in code.splitlines() if line.strip() and not line.startswith("import")]
-    assert len(lines) <= 10
+def test_the_readme_is_a_page_and_a_half():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert len(text.splitlines()) <= 110
+    first = text.split("\n![")[0]
+    assert "multi-output" in first
+    assert "multiple outputs" in first
+
+
+def lines_of_polyhead(text):
+    """The lines of the second of each two blocks that run: the first makes data."""
+    code = [code for mark, _, code in blocks(text) if mark == "run"][1::2]
+    return [
+        len([line for line in one.splitlines() if line and not line.startswith("import ")]) for one in code
+    ]
+
+
+def test_a_tutorial_has_fifteen_lines():
+    counts = lines_of_polyhead((ROOT / "docs" / "tutorials.md").read_text(encoding="utf-8"))
+    assert len(counts) == 2
+    assert max(counts) <= 15
 
 
 def broken_links(document, text):
@@ -144,6 +128,13 @@ def broken_links(document, text):
 @pytest.mark.parametrize("page", PAGES)
 def test_the_links_of_a_page_lead_somewhere(page):
     assert broken_links(page, (ROOT / page).read_text(encoding="utf-8")) == []
+
+
+def test_llms_txt_leads_to_every_page():
+    module = runpy.run_path(str(ROOT / "tests" / "house" / "llms.py"))
+    assert module["FILE"].read_text(encoding="utf-8") == module["text"](), "run: python tests/house/llms.py"
+    pages = {path.name for path in (ROOT / "docs").glob("*.md") if path.name != "index.md"}
+    assert {page for page in pages if f"(docs/{page})" not in module["text"]()} == set()
 
 
 def test_a_broken_link_is_seen():
@@ -161,8 +152,8 @@ def test_names_commands_and_links_exist(document):
     assert broken_links(document, text) == []
 
 
-def test_every_kind_is_in_the_readme():
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
+def test_every_kind_is_in_its_page():
+    text = (ROOT / "docs" / "heads.md").read_text(encoding="utf-8")
     from polyhead import kinds
 
     concrete = {name for name in ph.__all__ if name in kinds.__all__}

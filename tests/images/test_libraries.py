@@ -52,5 +52,5 @@ except PolyheadError as error:
     print(error)
 """
     said = ran(code)
-    assert said.startswith(f"images: expected the package {package}, got ModuleNotFoundError: ")
-    assert said.endswith('Install it with: pip install "polyhead[vision]"')
+    assert said.startswith(f"images: {package} cannot be imported (")
+    assert said.endswith('Install it with: pip install "polyhead[vision]".')

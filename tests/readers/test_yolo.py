@@ -4,7 +4,7 @@ import sys
 import numpy as np
 import pytest
 
-from polyhead import DataError
+from polyhead import DataError, PolyheadError
 from polyhead.columns.mask_values import Polygons
 from polyhead.readers.findings import SAY_DROP
 from polyhead.readers.yolo import read_yolo
@@ -422,9 +422,11 @@ class TestYaml:
 
     def test_without_pyyaml(self, written, monkeypatch):
         monkeypatch.setitem(sys.modules, "yaml", None)
-        assert message(lambda: written("train: images\nnames: [cat, dog]")) == (
-            f"{written.file}: expected PyYAML, to read it, got no such package. "
-            'Say pip install "polyhead[vision]".'
+        with pytest.raises(PolyheadError) as raised:
+            written("train: images\nnames: [cat, dog]")
+        assert str(raised.value) == (
+            f"{written.file}: PyYAML cannot be imported (import of yaml halted; None in sys.modules). "
+            'Install it with: pip install "polyhead[vision]".'
         )
 
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import os
+from typing import Annotated
+
 import typer
 
+from polyhead import __version__
 from polyhead.cli.demo_command import run_demo
 from polyhead.cli.evaluate_command import run_evaluate
 from polyhead.cli.examine_command import run_examine
 from polyhead.cli.inspect_command import run_inspect
+from polyhead.cli.keras_backend import choose_backend
 from polyhead.cli.pack_command import run_pack
 from polyhead.cli.predict_command import run_predict
 from polyhead.cli.preview_command import run_preview
@@ -17,9 +22,28 @@ app = typer.Typer(
     name="polyhead",
     help="Feeds data to multi-output Keras models.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"polyhead {__version__}")
+        raise typer.Exit
+
+
+@app.callback(
+    epilog="The exit status is 0 for success, 1 for problems in the data or what was examined, 2 for wrong arguments, "
+    "and 130 after Ctrl-C."
+)
+def _options(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit."),
+    ] = False,
+) -> None: ...
+
+
 app.command("demo")(run_demo)
 app.command("evaluate")(run_evaluate)
 app.command("examine")(run_examine)
@@ -32,4 +56,8 @@ app.command("profile")(run_profile)
 
 def main() -> None:
     """Run the command ``polyhead``."""
-    app()
+    os.environ.setdefault(
+        "TF_CPP_MIN_LOG_LEVEL", "2"
+    )  # TensorFlow's notes on processors are not the command's
+    choose_backend()
+    app(prog_name="polyhead")

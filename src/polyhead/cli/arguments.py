@@ -9,17 +9,18 @@ import re
 import runpy
 import sys
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from polyhead.cli.messages import WRONG_DATA, WRONG_USE, fail
+from polyhead.cli.messages import WRONG_DATA, WRONG_USE, check_all, fail
 from polyhead.errors import PolyheadError, hints, listed, similar
 from polyhead.feed import Feed
 from polyhead.readers.as_source import as_source
 from polyhead.sources.source import Source
-from polyhead.sources.tables import read_table
+from polyhead.store.files import is_store
 
 FeedArgument = Annotated[
     str,
@@ -64,23 +65,28 @@ def _from_path(path: Path) -> Given:
     if not path.exists():
         fix = "Give the path of a table, or file.py:name."
         fail(hints(f"{path}: no such file.", _similar_file(path), fix), WRONG_USE)
-    return Given(read_table(path), f"ph.read_table({json.dumps(str(path), ensure_ascii=False)})")
+    reader = "open_store" if is_store(path) else "read_table"
+    return Given(as_source(path), f"ph.{reader}({json.dumps(str(path), ensure_ascii=False)})")
 
 
 def load_objects(*texts: str) -> list[Any]:
     """The objects behind arguments ``file.py:name``, unchanged; each file runs once."""
-    ran: dict[Path, dict[str, Any]] = {}
-    found = []
-    for text in texts:
-        named = NAMED.fullmatch(text)
-        if named is None:
-            fail(f"{text}: name an object of a Python file, as file.py:name.", WRONG_USE)
-        path = Path(named["file"])
-        _require_file(path)
-        if path not in ran:
-            ran[path] = _run_file(path)
-        found.append(_pick(path, ran[path], named["name"]))
-    return found
+    named = [_file_and_name(text) for text in texts]
+    check_all(*(partial(_require_object, text) for text in texts))
+    ran = {path: _run_file(path) for path in dict.fromkeys(path for path, _ in named)}
+    check_all(*(partial(_pick, path, ran[path], name) for path, name in named))
+    return [ran[path][name] for path, name in named]
+
+
+def _file_and_name(text: str) -> tuple[Path, str]:
+    named = NAMED.fullmatch(text)
+    return (Path(text), "") if named is None else (Path(named["file"]), named["name"])
+
+
+def _require_object(text: str) -> None:
+    if NAMED.fullmatch(text) is None:
+        fail(f"{text}: name an object of a Python file, as file.py:name.", WRONG_USE)
+    _require_file(_file_and_name(text)[0])
 
 
 def load_value(text: str) -> Any:

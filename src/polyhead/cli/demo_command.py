@@ -5,16 +5,15 @@ from __future__ import annotations
 import os
 import runpy
 import sys
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from polyhead.cli.keras_backend import BACKENDS, installed
 from polyhead.cli.messages import fail
 
 INSTALL = 'Install the demo with: pip install "polyhead[demo]"'
-_BACKENDS = ("jax", "torch", "tensorflow")
 
 
 def run_demo(
@@ -23,7 +22,7 @@ def run_demo(
     ] = 0,
 ) -> None:
     """Train a model with four heads on handwritten digits, with and without polyhead, and compare."""
-    backend = os.environ.get("KERAS_BACKEND") or next((name for name in _BACKENDS if installed(name)), "jax")
+    backend = os.environ.get("KERAS_BACKEND") or next((name for name in BACKENDS if installed(name)), "jax")
     missing = [
         title for title, module in (("scikit-learn", "sklearn"), (backend, backend)) if not installed(module)
     ]
@@ -42,15 +41,6 @@ def run_demo(
         runpy.run_path(str(script), run_name="__main__")
     finally:
         sys.argv, sys.path[:] = argv, path
-
-
-def installed(module: str) -> bool:
-    """Whether a module is installed, found out without importing it.
-
-    >>> installed("numpy"), installed("no_such_module")
-    (True, False)
-    """
-    return find_spec(module) is not None
 
 
 def find_example(name: str) -> Path | None:

@@ -27,7 +27,10 @@ def run_examine(
     ] = None,
     batches: Annotated[int, typer.Option(min=1, help="The largest number of batches to read.")] = 50,
     steps: Annotated[
-        int | None, typer.Option(min=1, help="The steps_per_epoch that you give to fit.", show_default=False)
+        int | None,
+        typer.Option(
+            "--steps-per-epoch", min=1, help="The steps_per_epoch that you give to fit.", show_default=False
+        ),
     ] = None,
     seconds: Annotated[float, typer.Option(min=1, help="How long the examination may take.")] = 60.0,
     as_json: JsonOption = False,

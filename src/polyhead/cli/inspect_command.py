@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import json
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from polyhead.cli.arguments import load_data
+from polyhead.cli.arguments import Given, JsonOption, load_data
 from polyhead.cli.column_survey import describe_columns, describe_values
 from polyhead.cli.messages import fail, reporting
 from polyhead.cli.suggest import suggest
@@ -27,6 +28,7 @@ def run_inspect(
         ),
     ],
     code: Annotated[bool, typer.Option("--code", help="Print only the suggested code.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Show the columns of a data set, and suggest a feed as code to paste."""
     with reporting(data):
@@ -34,6 +36,9 @@ def run_inspect(
         columns = describe_columns(given.source)
     if not len(given.source):
         fail(f"{data}: it has no rows.")
+    if as_json:
+        typer.echo(json.dumps(_as_dict(given, columns), indent=2, ensure_ascii=False))
+        return
     console = Console(highlight=False)
     if not code:
         read = min((len(c.there) for c in columns), default=0)
@@ -42,7 +47,9 @@ def run_inspect(
             if read < len(given.source)
             else ""
         )
-        console.print(Text(f"{data}: {len(given.source):,} rows, {len(columns)} columns{part}"))
+        console.print(
+            Text(f"{data}: {len(given.source):,} rows, {len(columns)} columns{part}"), soft_wrap=True
+        )
         console.print(_as_table(columns))
     if given.feed is not None and not code:
         console.print(
@@ -57,6 +64,20 @@ def run_inspect(
     if not code:
         console.print("\nA feed for it, to paste and change:\n")
     console.print(Text(suggestion.code(given.expression, given.imports)), soft_wrap=True)
+
+
+def _as_dict(given: Given, columns: list[ColumnDescription]) -> dict[str, Any]:
+    """What is shown, as JSON-able objects; the code is None where no column can be an input, or a head."""
+    suggestion = suggest(columns)
+    complete = suggestion.inputs and suggestion.heads
+    return {
+        "rows": len(given.source),
+        "columns": [
+            {"name": c.name, "type": c.type, "coverage": c.coverage, "values": describe_values(c)}
+            for c in columns
+        ],
+        "code": suggestion.code(given.expression, given.imports) if complete else None,
+    }
 
 
 def _as_table(columns: list[ColumnDescription]) -> Table:

@@ -1,19 +1,21 @@
-"""How a command reports errors: one line on stderr, no traceback."""
+"""How a command reports errors: on stderr, all at once, without a traceback."""
 
 from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import typer
 
+from polyhead.cli.keras_backend import without_backend
 from polyhead.errors import ContractError, PolyheadError
 
 WRONG_DATA = 1
 WRONG_USE = 2
+INTERRUPTED = 130
 
 
 def fail(message: str, code: int = WRONG_DATA) -> NoReturn:
@@ -22,17 +24,41 @@ def fail(message: str, code: int = WRONG_DATA) -> NoReturn:
     raise typer.Exit(code)
 
 
+def check_all(*checks: Callable[[], Any]) -> None:
+    """Run all checks of arguments, so that every error is printed, and end the command if there was one."""
+    failed: typer.Exit | None = None
+    for check in checks:
+        try:
+            check()
+        except typer.Exit as ended:
+            failed = ended
+    if failed is not None:
+        raise failed
+
+
 @contextlib.contextmanager
 def reporting(given: str, output: Path | None = None) -> Iterator[None]:
-    """Keep stdout for the command's result, and end the command with one line for an error."""
+    """Keep stdout for the command's result, and end the command with its problems instead of a traceback."""
     with contextlib.redirect_stdout(sys.stderr):  # what the user's files print
         try:
             yield
         except ContractError as error:
-            fail(f"{given}: {error}", WRONG_USE)
+            fail(_placed(given, error), WRONG_USE)
         except PolyheadError as error:
-            fail(f"{given}: {error}")
-        except OSError as error:
-            if output is None:
+            fail(_placed(given, error))
+        except ImportError as error:
+            message = without_backend(error)
+            if message is None:
                 raise
+            fail(message)
+        except OSError as error:
+            file = error.filename if isinstance(error.filename, str) else None
+            if output is None or file not in (None, str(output)):
+                fail(f"{file or given}: {error.strerror or error}.", WRONG_USE)
             fail(f"{output}: cannot be written: {error.strerror or error}", WRONG_USE)
+
+
+def _placed(given: str, error: PolyheadError) -> str:
+    """An error's problems, after what was given unless they begin with it."""
+    text = str(error)
+    return text if text.startswith(f"file {given}: ") else f"{given}: {text}"

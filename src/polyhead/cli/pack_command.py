@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from polyhead.cli.arguments import load_data
-from polyhead.cli.messages import WRONG_DATA, WRONG_USE, fail, reporting
+from polyhead.cli.messages import INTERRUPTED, WRONG_DATA, WRONG_USE, fail, reporting
 from polyhead.errors import PolyheadError
 from polyhead.packing import pack, verify
 
@@ -25,6 +25,10 @@ def run_pack(
     ],
     output: Annotated[
         Path | None, typer.Argument(metavar="[OUT]", help="The folder to write.", show_default=False)
+    ] = None,
+    named_output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="OUT", help="The same as OUT.", show_default=False),
     ] = None,
     image_size: Annotated[
         tuple[int, int] | None,
@@ -51,12 +55,11 @@ def run_pack(
     After an interruption, the same command resumes.
     """
     if verifies:
-        if output is not None:
+        if output is not None or named_output is not None:
             fail("--verify takes only a store.", WRONG_USE)
         _verify_store(data)
         return
-    if output is None:
-        fail("name the folder to write: polyhead pack FILE.PY:NAME OUT.", WRONG_USE)
+    output = _one_output(output, named_output)
     with reporting(data, output):
         given = load_data(data)
         try:
@@ -70,8 +73,18 @@ def run_pack(
                 append=append,
             )
         except KeyboardInterrupt:
-            fail(f"{output}: interrupted; run the same command again to resume.", 130)
+            fail(f"{output}: interrupted; run the same command again to resume.", INTERRUPTED)
     typer.echo(f"{output}: {len(store):,} rows, {', '.join(store.columns)}")
+
+
+def _one_output(output: Path | None, named: Path | None) -> Path:
+    """The folder to write, which is given either way."""
+    if output is not None and named is not None:
+        fail(f"name one folder to write, not {output} and {named}.", WRONG_USE)
+    found = output or named
+    if found is None:
+        fail("name the folder to write: polyhead pack FILE.PY:NAME OUT.", WRONG_USE)
+    return found
 
 
 def _verify_store(path: str) -> None:

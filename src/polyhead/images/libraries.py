@@ -8,18 +8,18 @@ parallel; for larger ones the pool is busy, and they run in the calling thread. 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
-from polyhead.errors import PolyheadError, Problem
+from polyhead.extras import requiring
+
+VISION = '"polyhead[vision]"'
 
 
 @cache
 def opencv() -> Any:
     """OpenCV."""
-    with _requiring("opencv-python-headless"):
+    with requiring("images", "opencv-python-headless", VISION):
         import cv2
     return cv2
 
@@ -27,7 +27,7 @@ def opencv() -> Any:
 @cache
 def simplejpeg() -> Any:
     """simplejpeg: libjpeg-turbo."""
-    with _requiring("simplejpeg"):
+    with requiring("images", "simplejpeg", VISION):
         import simplejpeg
     return simplejpeg
 
@@ -35,16 +35,6 @@ def simplejpeg() -> Any:
 @cache
 def pillow() -> Any:
     """The module ``PIL.Image``."""
-    with _requiring("pillow"):
+    with requiring("images", "pillow", VISION):
         import PIL.Image
     return PIL.Image
-
-
-@contextmanager
-def _requiring(package: str) -> Iterator[None]:
-    try:
-        yield
-    except ImportError as error:
-        fix = 'Install it with: pip install "polyhead[vision]"'
-        found = f"{type(error).__name__}: {error}"
-        raise PolyheadError(Problem("images", f"the package {package}", found, fix)) from error

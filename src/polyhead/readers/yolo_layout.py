@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from polyhead.errors import DataError, Problem, as_list, hints, place, plain_scalar, shown, similar
+from polyhead.extras import requiring
 from polyhead.images.headers import ENDINGS
 from polyhead.readers.findings import Findings
 from polyhead.readers.paths import Root, lines_of, way_for
@@ -98,11 +99,8 @@ def _yaml_in(folder: Path) -> Path | None:
 
 def _yaml_content(file: Path) -> dict[str, Any]:
     where = place(file=str(file))
-    try:
+    with requiring(where, "PyYAML", '"polyhead[vision]"'):
         import yaml
-    except ImportError:
-        fix = 'Say pip install "polyhead[vision]".'
-        raise DataError(Problem(where, "PyYAML, to read it", "no such package", fix, "yaml")) from None
     try:
         content = load_yaml(file.read_bytes())
     except OSError as error:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from polyhead.errors import ContractError, Problem
+from polyhead.extras import requiring
 from polyhead.results.bootstrap import interval
 from polyhead.results.text_table import short_number, text_table
 
@@ -49,7 +50,8 @@ class Comparison(tuple[Difference, ...]):
 
     def to_pandas(self) -> Any:
         """Return a frame with a column for each attribute of `Difference`."""
-        import pandas as pd
+        with requiring("to_pandas()", "pandas", "pandas"):
+            import pandas as pd
 
         return pd.DataFrame([one.__dict__ for one in self])
 

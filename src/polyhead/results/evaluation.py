@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from polyhead.errors import ContractError, Problem, as_path, require_size, shown, similar
+from polyhead.extras import requiring
 from polyhead.kinds.judging import Items, Judge
 from polyhead.results.bootstrap import Intervals, RowSamples, Values, interval
 from polyhead.results.comparison import Comparison, compared
@@ -313,7 +314,8 @@ class Evaluation(dict[str, HeadEvaluation]):
 
     def to_pandas(self) -> Any:
         """Return a frame with the columns ``head``, ``metric``, ``value``, ``low``, ``high`` and ``rows``."""
-        import pandas as pd
+        with requiring("to_pandas()", "pandas", "pandas"):
+            import pandas as pd
 
         return pd.DataFrame(self._records())
 

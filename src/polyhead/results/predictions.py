@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from polyhead.errors import ContractError, DataError, Problem, as_path, is_integer, shown, similar
+from polyhead.extras import requiring
 from polyhead.kinds import Head
 from polyhead.results.annotation_files import (
     coco_results,
@@ -169,8 +170,10 @@ class Predictions:
         """A pandas ``DataFrame``. Masks are arrays of class ids, ``(H, W)`` or ``(H, W, n)``.
 
         Raises:
-            ModuleNotFoundError: without pandas.
+            PolyheadError: without pandas.
         """
+        with requiring("to_pandas()", "pandas", "pandas"):
+            import pandas  # noqa: F401, which pyarrow imports
         table, items = self._table, self._items()
         frame = table.to_pandas()
         for name, item in items.items():
@@ -185,9 +188,10 @@ class Predictions:
         """A polars ``DataFrame``. Masks are PNG files of class ids.
 
         Raises:
-            ModuleNotFoundError: without polars.
+            PolyheadError: without polars.
         """
-        import polars
+        with requiring("to_polars()", "polars", "polars"):
+            import polars
 
         return polars.from_arrow(self._table)
 

@@ -1,0 +1,51 @@
+"""Chooses the backend of Keras for a command, and says what to do without one."""
+
+from __future__ import annotations
+
+import json
+import os
+from importlib.util import find_spec
+from pathlib import Path
+
+BACKENDS = ("jax", "torch", "tensorflow")
+"""In the order in which they are chosen."""
+
+
+def installed(module: str) -> bool:
+    """Whether a module is installed, found out without importing it.
+
+    >>> installed("numpy"), installed("no_such_module")
+    (True, False)
+    """
+    return find_spec(module) is not None
+
+
+def choose_backend() -> None:
+    """Set ``KERAS_BACKEND`` to the only backend that is installed, where Keras would take another."""
+    there = [name for name in BACKENDS if installed(name)]
+    if "KERAS_BACKEND" not in os.environ and len(there) == 1 and _backend_of_keras() not in there:
+        os.environ["KERAS_BACKEND"] = there[0]
+
+
+def _backend_of_keras() -> str:
+    """What Keras takes where the environment does not say it: from its file of settings, else TensorFlow."""
+    file = Path(os.environ.get("KERAS_HOME", Path.home() / ".keras")) / "keras.json"
+    try:
+        return str(json.loads(file.read_text(encoding="utf-8"))["backend"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return "tensorflow"
+
+
+def without_backend(error: ImportError) -> str | None:
+    """The error of a command for a backend that cannot be imported; None if something else cannot."""
+    if error.name not in BACKENDS:
+        return None
+    there = [name for name in BACKENDS if installed(name)]
+    if there:
+        return (
+            f"Keras cannot import its backend {error.name}. Set KERAS_BACKEND={there[0]}, which is installed."
+        )
+    return (
+        f"Keras needs a backend, and {error.name} cannot be imported. Install one, with pip install jax, and set "
+        "KERAS_BACKEND=jax; or torch, or tensorflow."
+    )
