@@ -2,8 +2,6 @@
 
 import contextlib
 import io
-import json
-import pathlib
 import re
 import runpy
 from pathlib import Path
@@ -42,10 +40,6 @@ def run(text, names):
     return claims
 
 
-PAGES_THAT_RUN = sorted(
-    path.name for path in (ROOT / "docs").glob("*.md") if "<!-- run" in path.read_text(encoding="utf-8")
-)
-"""``resume.md`` continues a program, and has a test of its own."""
 
 
 @pytest.mark.keras
@@ -56,38 +50,6 @@ def test_the_code_of_the_readme_runs_and_prints_what_it_says(tmp_path, monkeypat
     ((printed, claimed),) = run(text, {})
     assert printed == claimed
     assert len(ph.read_table("predictions.parquet")) == 50
-
-
-@pytest.mark.keras
-@pytest.mark.parametrize("page", [page for page in PAGES_THAT_RUN if page != "resume.md"])
-def test_the_code_of_a_page_runs_and_prints_what_it_says(page, tmp_path, monkeypatch):
-    if page in ("augmentation.md", "in-the-image.md", "tutorials.md"):
-        pytest.importorskip("cv2", reason="opencv is not installed")
-    monkeypatch.chdir(tmp_path)
-    claims = run((ROOT / "docs" / page).read_text(encoding="utf-8"), {})
-    assert claims
-    assert [printed for printed, _ in claims] == [claimed for _, claimed in claims]
-
-
-@pytest.mark.keras
-def test_the_code_of_the_page_on_resuming_runs_and_prints_what_it_says(tmp_path, monkeypatch):
-    import keras
-
-    monkeypatch.chdir(tmp_path)
-    rows = {"x": np.arange(100, dtype="float32")[:, None] / 100, "y": np.arange(100) % 2}
-    heads = ph.Feed(rows, inputs="x", heads={"y": ph.Binary()}).heads
-
-    def build(units):
-        x = keras.Input((1,), name="x")
-        model = keras.Model(x, ph.outputs(keras.layers.Dense(units)(x), heads))
-        feed = ph.Feed(rows, inputs="x", heads=heads)
-        return ph.compile(model, feed, optimizer="adam")
-
-    text = (ROOT / "docs" / "resume.md").read_text(encoding="utf-8")
-    names = {"ph": ph, "json": json, "pathlib": pathlib, "rows": rows, "build": build}
-    assert run(text, names) == [("4 0\n", "4 0\n")]
-    assert names["feed"].epoch == 3
-    assert int(names["model"].optimizer.iterations) == 6 * 13
 
 
 def test_this_test_can_fail():

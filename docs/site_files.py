@@ -1,0 +1,26 @@
+"""Hooks of the site: the plots of the benchmarks come from outside `docs`, and a search finds guides before notes."""
+
+from pathlib import Path
+from typing import Any
+
+from mkdocs.structure.files import File
+
+ROOT = Path(__file__).parents[1]
+
+
+BOOST = {"questions": 1.5, "decisions/": 0.1, "changes": 0.1, "benchmarks": 0.2, "architecture": 0.2}
+BOOST |= {"reference": 0.5, "guides/notebooks": 0.3, "guides/index": 0.5}
+"""How much a page counts in the search, by the beginning of its path; 1 for all others."""
+
+
+def on_page_markdown(markdown: str, page: Any, **_: Any) -> None:
+    """Say how much the page counts in the search, unless it says so itself."""
+    boost = next((value for start, value in BOOST.items() if page.file.src_uri.startswith(start)), 1.0)
+    page.meta.setdefault("search", {"boost": boost})
+
+
+def on_files(files: Any, config: Any) -> Any:
+    """Add the plots, under the addresses by which `benchmarks/RESULTS.md` names them."""
+    for plot in sorted((ROOT / "benchmarks" / "plots").glob("*.svg")):
+        files.append(File.generated(config, f"plots/{plot.name}", abs_src_path=str(plot)))
+    return files
