@@ -15,7 +15,7 @@ from polyhead.kinds.sample_weights import read_weights, weights_shape
 from polyhead.pipeline.faults import every_wrong_row, file_at
 from polyhead.pipeline.gather import MemoryColumn, gathers
 from polyhead.pipeline.kind_columns import as_one_column
-from polyhead.sources.scanning import first_rows, pieces
+from polyhead.sources.scanning import SCAN_ROWS, first_rows, pieces
 from polyhead.sources.source import Source, mapped_column, row_of
 
 READY_ROW_BYTES = 256
@@ -233,7 +233,9 @@ class Labels:
 
     def everything(self) -> Iterator[tuple[Encoded, np.ndarray]]:
         """All rows from the first on, in pieces, and which of their labels count."""
-        for ids in pieces(self._source, self._columns):
+        row_bytes = int(np.prod(self.head.shape)) * np.dtype(self.head.dtype).itemsize
+        rows = max(1, min(SCAN_ROWS, LOOKED_AT_BYTES // max(1, row_bytes)))  # masks of objects are large
+        for ids in pieces(self._source, self._columns, rows):
             found = self._read(ids)
             yield found, self.counts(found, self._wanted(ids, {}))
 

@@ -12,11 +12,14 @@ from typing import Any
 from polyhead.errors import ContractError, Problem, Report, as_path, require_size, shown
 from polyhead.feed import Feed
 from polyhead.report.label_summary import summarize
+from polyhead.report.objects import Drawing
 from polyhead.report.page import page
 from polyhead.report.samples import Sample, take_samples
-from polyhead.report.spatial import views
 
 ENDINGS = (".html", ".htm", ".png")
+
+FEW, PIXELS = 24, (1024, 640)
+"""The longest side of pictures in pixels, for up to 24 samples and for more."""
 
 
 @dataclass(frozen=True)
@@ -36,8 +39,9 @@ class Preview:
     @cached_property
     def html(self) -> str:
         """The page."""
-        seen = views(self.feed.labeled)
-        return page(self.feed, self.samples, seen, summarize(self.feed, seen), self.report)
+        drawing = Drawing.of(self.feed, PIXELS[0] if len(self.samples) <= FEW else PIXELS[1])
+        labels = summarize(self.feed, drawing.views)
+        return page(self.feed, self.samples, drawing, labels, self.report)
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the page (``.html``) or a contact sheet (``.png``).

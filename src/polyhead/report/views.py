@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from polyhead.kinds import Head
-from polyhead.report.marks import Layer, Mark
-from polyhead.report.palette import RGB
+from polyhead.report.marks import Layer, Mark, On
+from polyhead.report.palette import RGB, class_color
 from polyhead.report.samples import LABELED, Label
 
 MOST_NUMBERS = 1_000_000
@@ -41,14 +41,23 @@ class Bars:
 
 @dataclass(frozen=True)
 class Histogram:
-    """A histogram; there is one more of ``edges`` than of ``counts``."""
+    """A histogram; there is one more of ``edges`` than of ``counts``. A log scale has powers of 2 as edges."""
 
     title: str
     edges: tuple[float, ...]
     counts: tuple[int, ...]
+    log: bool = False
 
 
-Chart = Bars | Histogram
+@dataclass(frozen=True)
+class Heat:
+    """A map of counts over the image, ``(rows, columns)``."""
+
+    title: str
+    counts: np.ndarray
+
+
+Chart = Bars | Histogram | Heat
 
 
 def shortly(value: float) -> str:
@@ -83,7 +92,12 @@ class View:
         head: the resolved head.
         place: its index among the heads.
         color: the color in which it is drawn, if it has a single one.
+
+    Attributes:
+        canvas: (height, width) of the image on which it is drawn.
     """
+
+    canvas: tuple[int, int] | None = None
 
     def __init__(self, name: str, head: Any, place: int, color: RGB) -> None:
         self.name, self.head, self.place, self.color = name, head, place, color
@@ -129,24 +143,30 @@ class View:
         return self.has_color(self.head)
 
     @property
-    def layers(self) -> tuple[Layer, ...]:
-        """The layers that can be shown and hidden on pictures."""
-        return ()
+    def layer(self) -> Layer | None:
+        """The layer of its marks, which can be shown and hidden; None if it has none."""
+        return None
 
     @property
-    def legend(self) -> tuple[tuple[str, RGB], ...]:
-        """The meaning of colors other than those of the layers."""
-        return ()
+    def legend(self) -> bool:
+        """Whether its marks have the colors of its classes."""
+        return False
 
-    def marks(self, label: Label, size: tuple[int, int], texts: Sequence[str], most: int) -> list[Mark]:
-        """The marks of a label.
+    @property
+    def colors(self) -> tuple[RGB, ...]:
+        """The color of each class."""
+        return tuple(class_color(i) for i in range(len(self.classes)))
 
-        Args:
-            label: the label of one row.
-            size: (height, width) of the picture as the model gets it.
-            texts: the text of each box, if known.
-            most: the longest side of a mask.
-        """
+    @property
+    def range(self) -> tuple[float, float] | None:
+        """The numbers at both ends of the color scale, if it has one."""
+        return None
+
+    def see(self, labels: Sequence[Label]) -> None:
+        """Take notice of the labels that are to be drawn."""
+
+    def marks(self, label: Label, on: On) -> list[Mark]:
+        """The marks of a label on a picture."""
         return []
 
     # All rows --------------------------------------------------------------------------------------

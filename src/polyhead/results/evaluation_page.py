@@ -12,9 +12,9 @@ import numpy as np
 from polyhead.kinds import Head, Input
 from polyhead.report import charts
 from polyhead.report.cards import card
+from polyhead.report.objects import Drawing, views
 from polyhead.report.samples import Sample
-from polyhead.report.spatial import views
-from polyhead.report.views import Histogram, View, name_of
+from polyhead.report.views import Histogram, name_of
 from polyhead.results.text_table import short_number
 
 _MOST_CLASSES = 30
@@ -46,13 +46,14 @@ def evaluation_page(
         files(package).joinpath(name).read_text(encoding="utf-8")
         for package, name in (("polyhead.report", "page.css"), ("polyhead.results", "evaluation_page.css"))
     )
-    seen = views(dict(heads))
+    drawing = Drawing(inputs, heads, views(heads))
+    drawing.see(one for pairs in worst.values() for pair in pairs for one in pair)
     parts = [f"<header><h1>Evaluation</h1><p>{escape(_subtitle(evaluation, rows))}</p></header>"]
     place = 0
     for name, found in evaluation.items():
         parts.append(_head_panel(name, repr(heads[name]), found))
     for name, pairs in worst.items():
-        parts.append(_worst(name, evaluation[name], pairs, place, inputs, heads, seen))
+        parts.append(_worst(name, evaluation[name], pairs, place, drawing))
         place += 2 * len(pairs)
     return (
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
@@ -229,9 +230,7 @@ def _worst(
     found: Any,
     pairs: Sequence[Pair],
     place: int,
-    inputs: Mapping[str, Input],
-    heads: Mapping[str, Head],
-    seen: Mapping[str, View],
+    drawing: Drawing,
 ) -> str:
     """The rows with the largest loss, labeled and predicted side by side."""
     if not pairs:
@@ -239,7 +238,7 @@ def _worst(
     parts = []
     for i, pair in enumerate(pairs):
         cards = [
-            f"<div><h4>{word}</h4>{card(place + 2 * i + j, one, inputs, heads, seen)}</div>"
+            f"<div><h4>{word}</h4>{card(place + 2 * i + j, one, drawing)}</div>"
             for j, (word, one) in enumerate(zip(("labeled", "predicted"), pair, strict=True))
         ]
         loss = short_number(found.loss_of(pair[0].row))
