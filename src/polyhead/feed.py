@@ -208,23 +208,23 @@ class Feed(FeedAdapter):
 
         return describe(self._assembler, self.num_samples, self.heads)
 
-    def preview(self, path: str | os.PathLike[str] | None = None, n: int = 16, *, model: Any = None) -> Any:
+    def preview(self, path: str | os.PathLike[str] | None = None, n: int = 16, **options: Any) -> Any:
         """Show samples as the model will see them, with all heads drawn.
 
         Args:
             path: of a self-contained page (``.html``), or of a contact sheet (``.png``); None writes nothing.
             n: number of samples.
-            model: adds the result of ``feed.check(model)`` to the page.
+            **options: ``rows=``, ``draws=``, ``predictions=`` and ``model=`` of `polyhead.report.preview`.
 
         Returns:
             An object that a notebook shows as the page.
 
         Raises:
-            ContractError: for a path with another ending, or fewer than one sample.
+            ContractError: for a path with another ending, or rows that there are not.
         """
         from polyhead.report import preview
 
-        return preview(self, path, n, model=model)
+        return preview(self, path, n, **options)
 
     def profile(self, steps: int | None = None) -> Speed:
         """Measure this feed without a model: samples per second by stage, the bottleneck, and a remedy.

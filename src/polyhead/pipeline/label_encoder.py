@@ -236,8 +236,12 @@ class Labels:
         row_bytes = int(np.prod(self.head.shape)) * np.dtype(self.head.dtype).itemsize
         rows = max(1, min(SCAN_ROWS, LOOKED_AT_BYTES // max(1, row_bytes)))  # masks of objects are large
         for ids in pieces(self._source, self._columns, rows):
-            found = self._read(ids)
-            yield found, self.counts(found, self._wanted(ids, {}))
+            yield self.at(ids)
+
+    def at(self, ids: np.ndarray) -> tuple[Encoded, np.ndarray]:
+        """The labels of some rows, and which of them count."""
+        found = self._read(ids)
+        return found, self.counts(found, self._wanted(ids, {}))
 
     def answered(self, found: Encoded, counts: np.ndarray) -> np.ndarray:
         """Rows with a label that counts, or annotated as having none, bool ``(B,)``."""

@@ -148,5 +148,7 @@ def _label(drawing: Drawing, name: str, sample: Sample) -> str:
         body = f'<span class="badge {label.state}">{said}</span><span class="quiet">{escape(why)}</span>'
     if guess is not None:
         words = escape(view.words(guess)) if guess.counts.any() else "none"
+        sure = (sample.guess.scores if sample.guess else {}).get(name, {})
+        words += f" {sure[0]:.0%}" if len(sure) == 1 and view.classes and 0 in sure else ""
         body += f'<span class="guessed">predicted: {words}</span>'
     return f'<div data-state="{label.state}"><dt>{dot}{escape(view.name)}</dt><dd>{body}</dd></div>'

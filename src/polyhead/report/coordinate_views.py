@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from polyhead.kinds import Head
+from polyhead.kinds.judging_boxes import overlaps
 from polyhead.report.marks import Bones, Box, Look, Mark, On, Point
 from polyhead.report.palette import RGB, class_color
 from polyhead.report.samples import Label
@@ -70,6 +73,26 @@ class BoxView(_CoordinateView):
             self._boxes.append(labels[counts].astype(np.float64))
             self._size += len(self._boxes[-1])
 
+    in_units = False
+
+    def difference(
+        self, label: Label, guess: Label, scores: Mapping[int, float], same: np.ndarray | None
+    ) -> float | None:
+        """1 less the mean IoU of pairs of one class, in which each box is at most once; 1 without a partner."""
+        one, other = np.flatnonzero(label.counts), np.flatnonzero(guess.counts)
+        if not len(one) or not len(other):
+            return float(len(one) != len(other))
+        true, told = label.value[one].astype(np.float64), guess.value[other].astype(np.float64)
+        overlap = overlaps(true[:, None], told[None], np.array(False))
+        if same is not None:
+            overlap = np.where(same[np.ix_(one, other)], overlap, 0)
+        total = 0.0
+        for _ in range(min(overlap.shape)):
+            best = np.unravel_index(int(overlap.argmax()), overlap.shape)
+            total += float(overlap[best])
+            overlap[best[0], :] = overlap[:, best[1]] = 0
+        return 1 - total / max(len(one), len(other))
+
     def charts(self) -> list[Chart]:
         found: list[Chart] = []
         if self.head.places > 1 and self._each:
@@ -122,6 +145,16 @@ class PointView(_CoordinateView):
         )
         marks: list[Mark] = [Bones(look, bones)] if bones else []
         return marks + [Point(look, found[i][0], found[i][1], self._names[i]) for i in sorted(there)]
+
+    in_units = False
+
+    def difference(
+        self, label: Label, guess: Label, scores: Mapping[int, float], same: np.ndarray | None
+    ) -> float | None:
+        """The mean distance, in shares of the image."""
+        both = label.counts & guess.counts
+        away = (label.value - guess.value)[both] / self._scale(self.canvas or (1, 1))
+        return float(np.linalg.norm(away, axis=1).mean()) if both.any() else None
 
     def charts(self) -> list[Chart]:
         names = [name if not name.isdigit() else f"point {name}" for name in self._names]

@@ -41,12 +41,12 @@ def page(
     style, script = _file("page.css"), _file("page.js") + _file("viewer.js")
     views = drawing.see(samples).views
     rows = len({sample.row for sample in samples})
-    shown = shown or f"{rows:,} of {feed.num_samples:,} rows"
+    shown = f"{rows:,} of {feed.num_samples:,} rows" + (f": {shown}" if shown else "")
     order = f"shuffled by seed {feed.seed}" if feed.shuffle else "in row order"
     title = f"Preview of a feed: {shown}"
     pairs = " pairs" if any(sample.original is not None for sample in samples) else ""
     body = [
-        f"<header><h1>Preview</h1><p>{shown}, as the model gets them: epoch {feed.epoch}, {order}, "
+        f"<header><h1>Preview</h1><p>{escape(shown)}, as the model gets them: epoch {feed.epoch}, {order}, "
         f"batches of {feed.batch_size:,}.</p></header>",
         _check_panel(report),
         tools(samples, drawing),

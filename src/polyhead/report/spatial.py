@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -139,6 +139,20 @@ class MaskView(_PixelView):
             color, part = (self.colors[i], f"{self.place}.{i}") if self.legend else (None, "")
             found += [Area(on.look(self.layer, color, part), here)] if here.any() else []
         return found + self.unlabeled(there, on)
+
+    in_units = False
+
+    def difference(
+        self, label: Label, guess: Label, scores: Mapping[int, float], same: np.ndarray | None
+    ) -> float | None:
+        there = self._there(label) & self._there(guess)
+        if not there.any():
+            return None
+        return float(
+            np.mean((label.value >= 0.5) != (guess.value >= 0.5), where=there[..., None])
+            if self.head.binary
+            else np.mean(label.value != guess.value, where=there)
+        )
 
     def add(self, labels: np.ndarray, counts: np.ndarray) -> None:
         there = np.broadcast_to(counts.any(-1) if self.head.elementwise else counts, labels.shape[:3])

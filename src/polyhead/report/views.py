@@ -6,7 +6,7 @@ A view holds all that a page and a contact sheet know about heads of one form. A
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -130,6 +130,28 @@ class View:
         """The names of the classes."""
         return ()
 
+    in_units = True
+    """Whether `difference` is in the unit of the labels, rather than between 0 and 1."""
+
+    def difference(
+        self, label: Label, guess: Label, scores: Mapping[int, float], same: np.ndarray | None
+    ) -> float | None:
+        """How far a prediction is from a label; None if there is none.
+
+        Args:
+            label: the label of one row.
+            guess: what was predicted, in the same form.
+            scores: how sure the prediction is, by place, 0 to 1.
+            same: bool ``(places, places)``, which boxes of label and prediction are of one class, if known.
+        """
+        if not guess.counts.any():
+            return None
+        wide = (1,) * (label.value.ndim - label.counts.ndim)
+        both = np.broadcast_to(
+            (label.counts & guess.counts).reshape(label.counts.shape + wide), label.value.shape
+        )
+        return float(np.abs(label.value - guess.value)[both].mean()) if both.any() else None
+
     # On a picture ----------------------------------------------------------------------------------
 
     @staticmethod
@@ -199,6 +221,8 @@ def histogram(title: str, numbers: np.ndarray, bins: int = 24) -> list[Chart]:
 class _Counted(View):
     """A head of classes, with a chart of their frequencies."""
 
+    in_units = False
+
     def __init__(self, name: str, head: Head, place: int, color: RGB) -> None:
         super().__init__(name, head, place, color)
         self._counts = np.zeros(len(self.classes), np.int64)
@@ -234,6 +258,13 @@ class BinaryView(_Counted):
         value = float(label.value.flat[0])
         return (int(value),) if value in (0, 1) else (0, 1)
 
+    def difference(
+        self, label: Label, guess: Label, scores: Mapping[int, float], same: np.ndarray | None
+    ) -> float | None:
+        if not guess.counts.any():
+            return None
+        return abs(float(label.value.flat[0]) - scores.get(0, float(guess.value.flat[0])))
+
 
 def bars(
     title: str, names: Sequence[str], counts: np.ndarray, total: float, colors: Sequence[RGB] = ()
@@ -257,6 +288,14 @@ class CategoricalView(_Counted):
         order = np.argsort(-label.value, kind="stable").tolist()  # several if rows are mixed
         return [i for i in order if label.value[i] > 0]
 
+    def difference(
+        self, label: Label, guess: Label, scores: Mapping[int, float], same: np.ndarray | None
+    ) -> float | None:
+        if not guess.counts.any():
+            return None
+        right = self.held(label)[:1] == self.held(guess)[:1]
+        return 1 - scores.get(0, 1.0) if right else scores.get(0, 1.0)
+
 
 class MultiLabelView(_Counted):
     """Any of several classes."""
@@ -272,6 +311,12 @@ class MultiLabelView(_Counted):
     def held(self, label: Label) -> Sequence[int]:
         there = np.broadcast_to(label.counts, label.value.shape)
         return np.flatnonzero((label.value > 0) & there).tolist()
+
+    def difference(
+        self, label: Label, guess: Label, scores: Mapping[int, float], same: np.ndarray | None
+    ) -> float | None:
+        one, other = set(self.held(label)), set(self.held(guess))
+        return len(one ^ other) / max(1, len(one | other)) if guess.counts.any() else None
 
     def add(self, labels: np.ndarray, counts: np.ndarray) -> None:
         there = counts if counts.ndim == 2 else counts[:, None]
@@ -291,6 +336,17 @@ class EmbeddingView(View):
 
     def series(self, label: Label) -> np.ndarray | None:
         return label.value.reshape(-1) if label.value.size <= 4096 else None
+
+    in_units = False
+
+    def difference(
+        self, label: Label, guess: Label, scores: Mapping[int, float], same: np.ndarray | None
+    ) -> float | None:
+        if not guess.counts.any():
+            return None
+        one, other = (x.value.reshape(-1).astype(np.float64) for x in (label, guess))
+        lengths = float(np.linalg.norm(one)) * float(np.linalg.norm(other))
+        return 1 - float(one @ other) / max(lengths, 1e-12)
 
 
 def is_shown(label: Label) -> bool:
