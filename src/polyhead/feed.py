@@ -18,6 +18,7 @@ from polyhead.keras_bridge.keras_call import Call
 from polyhead.keras_bridge.structure import Structure
 from polyhead.kinds import Head, Input, for_boxes
 from polyhead.kinds.declaration import Declaration
+from polyhead.notebook import feed_html
 from polyhead.order.block_shuffle import plan
 from polyhead.order.shards import checked_shard, this_shard
 from polyhead.pipeline import Assembler, Batch, feed_arguments
@@ -198,6 +199,8 @@ class Feed(FeedAdapter):
         lines += [f"  {self._lacking}"] if self._lacking.columns else []
         return "\n".join(lines)
 
+    _repr_html_ = feed_html
+
     def describe(self) -> Any:
         """Describe the data: shape and dtype of each input, coverage and distribution of each head.
 
@@ -212,15 +215,12 @@ class Feed(FeedAdapter):
         """Show samples as the model will see them, with all heads drawn.
 
         Args:
-            path: of a self-contained page (``.html``), or of a contact sheet (``.png``); None writes nothing.
+            path: of a page (``.html``) or a contact sheet (``.png``) to write; None writes nothing.
             n: number of samples.
             **options: ``rows=``, ``draws=``, ``predictions=`` and ``model=`` of `polyhead.report.preview`.
 
         Returns:
-            An object that a notebook shows as the page.
-
-        Raises:
-            ContractError: for a path with another ending, or rows that there are not.
+            A `Preview`, which a notebook shows as the page; its function has the errors.
         """
         from polyhead.report import preview
 

@@ -89,6 +89,10 @@ class Labels:
         if self._ready is not None and self.weighted and (given is None or given._ready is not None):
             self._ready = self._ready._replace(weights=self.weigh(self._ready, self._wanted(None, {})))
 
+    def __len__(self) -> int:
+        """The number of rows."""
+        return len(self._source)
+
     @property
     def finely_weighted(self) -> bool:
         """The column of weights has one for each label of a row."""
