@@ -275,7 +275,7 @@ def test_a_sample_is_enlarged_by_mouse_and_keys(browser, objects):
     wide = "document.querySelector('#viewer .pic').offsetWidth / document.querySelector('.card .pic').offsetWidth"
     assert browser.run("document.getElementById('viewer').open") is True
     assert browser.run(title) == "row 0"
-    assert browser.run(wide) > 1.5
+    assert browser.run(wide) > 1.2
 
     def press(key):
         for kind in ("rawKeyDown", "keyUp"):

@@ -11,7 +11,7 @@ from polyhead.images.png import data_uri, png
 from polyhead.kinds import Input
 from polyhead.report import charts
 from polyhead.report.mark_elements import element, notes
-from polyhead.report.marks import Area, Cover, Mark
+from polyhead.report.marks import Area, Cover, Mark, own_pictures
 from polyhead.report.objects import Drawing
 from polyhead.report.palette import css
 from polyhead.report.pictures import as_picture, heat, is_drawn, picture_uri
@@ -71,9 +71,10 @@ def _unchanged(sample: Sample, drawing: Drawing) -> bool:
 
 def _shots(sample: Sample, drawing: Drawing, word: str) -> list[str]:
     size = drawing.size
-    marks = drawing.marks(sample)
+    every = drawing.marks(sample)
     if sample.guess is not None:
-        marks += drawing.marks(sample.guess, guess=True)
+        every += drawing.marks(sample.guess, guess=True)
+    marks = [mark for mark in every if not (isinstance(mark, Cover) and mark.apart)]
     shots = []
     for name, kind in drawing.inputs.items():
         if is_drawn(kind):
@@ -81,6 +82,11 @@ def _shots(sample: Sample, drawing: Drawing, word: str) -> list[str]:
             caption = name if not word else f"{name}, {word}"
             picture = picture_uri(as_picture(sample.inputs[name], drawing.most))
             shots.append(_figure(picture, here, marks if here == size else [], caption, sample.row))
+    for title, maps in own_pictures(every).items():
+        for guess in dict.fromkeys(one.look.guess for one in maps):
+            same: list[Mark] = [one for one in maps if one.look.guess == guess]
+            words = ", ".join(filter(None, [title, word, "predicted" if guess else ""]))
+            shots.append(_figure("", maps[0].places.shape, same, words, sample.row))
     if size is None:
         # without an image, masks are shown alone, and boxes and points in 0–1 on an empty square
         covers = [m for m in marks if isinstance(m, Cover | Area)]
@@ -94,7 +100,7 @@ def _shots(sample: Sample, drawing: Drawing, word: str) -> list[str]:
     return shots
 
 
-def _figure(source: str, size: tuple[int, int], marks: Sequence[Mark], caption: str, row: int) -> str:
+def _figure(source: str, size: tuple[int, ...], marks: Sequence[Mark], caption: str, row: int) -> str:
     small = " small" if max(size) < SMALL else ""
     alt = escape(f"{caption} of row {row}")
     image = f'<img class="picture{small}" src="{source}" alt="{alt}">' if source else ""

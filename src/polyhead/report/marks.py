@@ -141,11 +141,13 @@ class Cover:
         look: its look.
         places: uint8 ``(H, W)``, indices into the palette.
         palette: colors with alpha.
+        apart: it covers everything, and so is a picture of its own.
     """
 
     look: Look
     places: np.ndarray
     palette: tuple[RGBA, ...]
+    apart: bool = False
 
 
 @dataclass(frozen=True)
@@ -158,6 +160,15 @@ class Absent:
 
 
 Mark = Box | Point | Bones | Area | Cover | Absent
+
+
+def own_pictures(marks: Sequence[Mark]) -> dict[str, list[Cover]]:
+    """The covers that are pictures of their own, by the titles of their layers."""
+    found: dict[str, list[Cover]] = {}
+    for mark in marks:
+        if isinstance(mark, Cover) and mark.apart:
+            found.setdefault(mark.look.layer.title, []).append(mark)
+    return found
 
 
 def stripes(where: np.ndarray, look: Look) -> Cover:

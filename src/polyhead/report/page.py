@@ -44,7 +44,8 @@ def page(
     shown = f"{rows:,} of {feed.num_samples:,} rows" + (f": {shown}" if shown else "")
     order = f"shuffled by seed {feed.seed}" if feed.shuffle else "in row order"
     title = f"Preview of a feed: {shown}"
-    pairs = " pairs" if any(sample.original is not None for sample in samples) else ""
+    several = any(s.original is not None for s in samples) or any(v.range is not None for v in views.values())
+    pairs = " pairs" if several else ""
     body = [
         f"<header><h1>Preview</h1><p>{escape(shown)}, as the model gets them: epoch {feed.epoch}, {order}, "
         f"batches of {feed.batch_size:,}.</p></header>",

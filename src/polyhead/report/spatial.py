@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,7 @@ from polyhead.report.palette import FAINT, RGB, class_color, is_background, shad
 from polyhead.report.samples import MISSING, Label
 from polyhead.report.views import VIEWS, Chart, View, bars, is_shown, name_of, shortly
 
-SHADES, MAP_ALPHA = 64, 215
+SHADES = 64
 
 
 class DrawnView(View):
@@ -211,10 +212,13 @@ class MapView(_PixelView):
             self.see([label])
         low, high = self._range or (0.0, 1.0)
         shares = np.clip(np.where(there, value - low, 0) / ((high - low) or 1.0), 0, 1)
-        palette = [(*color, MAP_ALPHA) for color in shades(SHADES)]
+        palette = [(*color, 255) for color in shades(SHADES)]
         places = np.where(there, 1 + np.rint(shares * (SHADES - 1)), 0).astype(np.uint8)
-        drawn = Cover(on.look(self.layer), places, ((0, 0, 0, 0), *palette))
+        drawn = Cover(on.look(self.layer), places, ((0, 0, 0, 0), *palette), apart=True)
         return [drawn, *self.unlabeled(there, on)]
+
+    def unlabeled(self, there: np.ndarray, on: On) -> list[Mark]:
+        return [] if there.all() else [replace(stripes(~there, on.look(self.layer)), apart=True)]
 
 
 VIEWS |= {"mask": MaskView, "map": MapView}
