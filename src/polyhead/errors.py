@@ -307,6 +307,13 @@ class Report:
         """The report as JSON-able objects."""
         return {"ok": self.ok, "problems": [asdict(p) for p in self.problems], "notes": list(self.notes)}
 
+    def _repr_html_(self) -> str:
+        from polyhead.notebook import html_table
+
+        rows = [("perhaps" if p.warning else "problem", p.place, p.finding, p.fix) for p in self.problems]
+        title = "Nothing is wrong" if not rows else str(self).splitlines()[0].rstrip(":")
+        return html_table(title, ("", "where", "what", "fix"), rows, "\n".join(self.notes))
+
     def __str__(self) -> str:
         counted = [
             f"{len(found)} {word}{'s' * (len(found) > 1)}"

@@ -18,6 +18,7 @@ from polyhead.keras_bridge.keras_call import Call
 from polyhead.keras_bridge.structure import Structure
 from polyhead.kinds import Head, Input, for_boxes
 from polyhead.kinds.declaration import Declaration
+from polyhead.notebook import feed_html
 from polyhead.order.block_shuffle import plan
 from polyhead.order.shards import checked_shard, this_shard
 from polyhead.pipeline import Assembler, Batch, feed_arguments
@@ -198,6 +199,8 @@ class Feed(FeedAdapter):
         lines += [f"  {self._lacking}"] if self._lacking.columns else []
         return "\n".join(lines)
 
+    _repr_html_ = feed_html
+
     def describe(self) -> Any:
         """Describe the data: shape and dtype of each input, coverage and distribution of each head.
 
@@ -208,23 +211,20 @@ class Feed(FeedAdapter):
 
         return describe(self._assembler, self.num_samples, self.heads)
 
-    def preview(self, path: str | os.PathLike[str] | None = None, n: int = 16, *, model: Any = None) -> Any:
+    def preview(self, path: str | os.PathLike[str] | None = None, n: int = 16, **options: Any) -> Any:
         """Show samples as the model will see them, with all heads drawn.
 
         Args:
-            path: of a self-contained page (``.html``), or of a contact sheet (``.png``); None writes nothing.
+            path: of a page (``.html``) or a contact sheet (``.png``) to write; None writes nothing.
             n: number of samples.
-            model: adds the result of ``feed.check(model)`` to the page.
+            **options: ``rows=``, ``draws=``, ``predictions=`` and ``model=`` of `polyhead.report.preview`.
 
         Returns:
-            An object that a notebook shows as the page.
-
-        Raises:
-            ContractError: for a path with another ending, or fewer than one sample.
+            A `Preview`, which a notebook shows as the page; its function has the errors.
         """
         from polyhead.report import preview
 
-        return preview(self, path, n, model=model)
+        return preview(self, path, n, **options)
 
     def profile(self, steps: int | None = None) -> Speed:
         """Measure this feed without a model: samples per second by stage, the bottleneck, and a remedy.

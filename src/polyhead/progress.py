@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
 
 @contextlib.contextmanager
 def bar(word: str, rows: int, wanted: bool = True) -> Iterator[Callable[[int], None]]:
-    """Show how many of ``rows`` are done, and the time left; yields a function to call with the rows just done.
+    """Show how many of ``rows`` are done, how fast, and the time left; yields a function to tell of done rows.
 
     Args:
         word: what is done with the rows, such as ``"packing"``.
@@ -17,6 +19,11 @@ def bar(word: str, rows: int, wanted: bool = True) -> Iterator[Callable[[int], N
     """
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.text import Text
+
+    class Rate(TextColumn):
+        def render(self, task: Any) -> Text:
+            return Text(f"{task.speed:,.0f}/s" if task.speed else "", style="progress.data.speed")
 
     console = Console(stderr=True)
     if not wanted or not console.is_terminal:
@@ -27,8 +34,34 @@ def bar(word: str, rows: int, wanted: bool = True) -> Iterator[Callable[[int], N
         BarColumn(),
         MofNCompleteColumn(),
         TextColumn("rows"),
+        Rate(""),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=console) as shown:
+    with Progress(*columns, console=console, transient=True) as shown:
         task = shown.add_task("", total=rows)
         yield lambda count: shown.advance(task, count)
+
+
+def shown_while(
+    word: str, pieces: Iterable[tuple[Any, Any]], rows: int, after: float = 1.0
+) -> Iterator[tuple[Any, Any]]:
+    """Pass pieces ``(_, counts)`` of rows on, with a bar once they took longer than ``after`` seconds.
+
+    >>> import numpy as np
+    >>> len(list(shown_while("reading", [(None, np.zeros(3))], 3)))
+    1
+    """
+    start, done = time.monotonic(), 0
+    left = iter(pieces)
+    for piece in left:
+        done += len(piece[1])
+        yield piece
+        if time.monotonic() - start > after:
+            break
+    else:
+        return
+    with bar(word, rows) as advance:
+        advance(done)
+        for piece in left:
+            yield piece
+            advance(len(piece[1]))

@@ -38,9 +38,25 @@ def test_a_page_with_the_check(tmp_path):
     assert "Check against the model: 1 problem" in path.read_text("utf-8")
 
 
+@pytest.mark.parametrize(("rows", "shown"), [("2, 0", [2, 0]), ("y=1", [1]), ("y=0,x=0", None)])
+def test_chosen_rows(tmp_path, rows, shown):
+    path = tmp_path / "page.html"
+    code, _, err = run(tmp_path, "mine.py:feed", "--rows", rows, "-o", path)
+    if shown is None:
+        assert (code, "expected one of the heads `y`, got 'x'" in err) == (2, True)
+    else:
+        page = path.read_text("utf-8")
+        assert [f"row {row}<" in page for row in range(3)] == [row in shown for row in range(3)]
+
+
 @pytest.mark.parametrize(
     ("args", "words"),
     [
+        (
+            ("mine.py:feed", "--rows", "kite"),
+            "--rows: expected ids of rows, as 3,17, or a head and its class",
+        ),
+        (("mine.py:feed", "--draws", "3"), "preview(draws=): expected rows= beside it, got 3."),
         (("mine.py:number",), "mine.py:number: expected a ph.Feed, got int."),
         (("mine.py:feed", "--model", "mine.py:number"), "mine.py:number: expected a Keras model, got int."),
         (("mine.py:feed", "-o", "page.pdf"), "ends in .html or .png"),

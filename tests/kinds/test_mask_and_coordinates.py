@@ -406,3 +406,31 @@ def test_class_weights_of_several_binary_masks_are_one_for_each_class_of_a_pixel
     void = np.where(np.eye(2)[..., None] == 1, 255, masks).astype(np.uint8)
     _, found = weights_of(Mask(2, multi=True, class_weight={0: 2.0}, missing=255), void)
     assert (found[:, [0, 1], [0, 1]] == 0).all()
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (
+            {"skeleton": [(0, 3)]},
+            "Keypoints(skeleton=): expected pairs of distinct points in [0, 2], got [(0, 3)].",
+        ),
+        (
+            {"skeleton": [(1, 1)]},
+            "Keypoints(skeleton=): expected pairs of distinct points in [0, 2], got [(1, 1)].",
+        ),
+        ({"point_names": ["a", "b"]}, "Keypoints(point_names=): expected a list of 3 names, got ['a', 'b']."),
+    ],
+)
+def test_names_and_lines_of_keypoints(options, words):
+    with pytest.raises(ph.ContractError) as error:
+        Keypoints(3, **options)
+    assert str(error.value) == words
+
+
+def test_names_and_lines_of_keypoints_are_kept_in_files():
+    from polyhead.kinds.json_form import from_json, to_json
+
+    head = Keypoints(2, point_names=["eye", "tail"], skeleton=[[0, 1]])
+    assert (head.point_names, head.skeleton) == (("eye", "tail"), ((0, 1),))
+    assert from_json(to_json(head, "head `pose`"), "head `pose`") == head

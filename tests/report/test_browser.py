@@ -77,8 +77,11 @@ def opened(browser, page, fragment=""):
 
 def test_the_pictures_are_drawn(browser, page):
     opened(browser, page)
-    sizes = browser.run("[...document.images].map((i) => [i.naturalWidth, i.naturalHeight, i.offsetWidth])")
-    assert len(sizes) == 12 + 9  # three masks are missing
+    sizes = browser.run(
+        "[...document.querySelectorAll('.picture')].map((i) => [i.naturalWidth, i.naturalHeight, i.offsetWidth])"
+    )
+    assert len(sizes) == 12
+    assert browser.run("document.querySelectorAll('.area').length") == 9  # three masks are missing
     assert all(size[:2] == [60, 40] and size[2] > 100 for size in sizes)
     # a box lies where its label has it, in shares of its picture
     place = browser.run(
@@ -161,11 +164,149 @@ def test_filters_by_hand_and_clearing_them(browser, page):
 def test_layers_are_hidden_and_shown(browser, page):
     opened(browser, page)
     visible = "[...document.querySelectorAll('.%s')].filter((m) => m.offsetParent).length"
-    assert [browser.run(visible % name) for name in ("box", "cover", "hatch")] == [11, 9, 3]
-    browser.run("document.querySelector('[data-toggle=\"2\"]').click()")
-    assert [browser.run(visible % name) for name in ("box", "cover", "hatch")] == [0, 9, 3]
-    browser.run("document.querySelector('[data-toggle=\"3\"]').click()")
-    assert [browser.run(visible % name) for name in ("box", "cover", "hatch")] == [0, 0, 0]
+    assert [browser.run(visible % name) for name in ("box", "area", "hatch")] == [11, 9, 3]
+    browser.run("document.querySelector('[data-head=\"2\"]').click()")
+    assert [browser.run(visible % name) for name in ("box", "area", "hatch")] == [0, 9, 3]
+    browser.run("document.querySelector('[data-head=\"3\"]').click()")
+    assert [browser.run(visible % name) for name in ("box", "area", "hatch")] == [0, 0, 0]
+
+
+def crowd():
+    """Boxes of three classes, wide and narrow, with masks and named points of each."""
+    rng = np.random.default_rng(1)
+    boxes = [[[0, 0, 200, 190], [20, 100, 34, 130], [100, 20, 180, 180]], [[10, 10, 190, 190]], None]
+    kinds = [["kite", "cat", HOSTILE], ["cat"], None]
+    masks = [[np.eye(200, dtype=np.uint8)] * len(each) if each else None for each in boxes]
+    points = [
+        [[[x0 + 5, y0 + 5], [x1 - 5, y1 - 5]] for x0, y0, x1, y1 in each] if each else None for each in boxes
+    ]
+    data = {
+        "photo": rng.integers(0, 256, (3, 200, 200, 3), dtype=np.uint8),
+        "box": boxes,
+        "kind": kinds,
+        "mask": masks,
+        "pose": points,
+        "depth": rng.random((3, 200, 200), np.float32),
+    }
+    pose = ph.Keypoints(2, each="box", point_names=["left <eye>", "tail"], skeleton=[(0, 1)])
+    heads = {"box": ph.Boxes(3), "kind": ph.Categorical(each="box"), "mask": ph.Mask(each="box")}
+    return ph.Feed(data, inputs={"photo": ph.Image()}, heads={**heads, "pose": pose, "depth": ph.Map()})
+
+
+@pytest.fixture(scope="module")
+def objects(tmp_path_factory):
+    path = tmp_path_factory.mktemp("objects") / "page.html"
+    preview(crowd(), path)
+    return path.as_uri()
+
+
+VISIBLE = "[...document.querySelectorAll('%s')].filter((m) => m.getClientRects().length).length"
+
+
+def test_objects_have_the_color_of_their_class_or_their_own(browser, objects):
+    opened(browser, objects)
+    colors = (
+        "[...document.querySelectorAll('.card .box')]"
+        ".map((b) => [b.title.slice(5), getComputedStyle(b).borderTopColor])"
+    )
+    by_class = browser.run(colors)
+    assert [text for text, _ in by_class] == ["kite", HOSTILE, "cat", "cat"]
+    assert len({color for _, color in by_class}) == 3
+    # a mask and a point have the color of their box
+    same = "[...document.querySelectorAll('.card .%s')].map((b) => getComputedStyle(b).backgroundColor)"
+    for name, count in (("area", 1), ("point", 2)):
+        assert sorted(browser.run(same % name)) == sorted(c for _, c in by_class for _ in range(count))
+    browser.run(
+        "(() => { const s = document.querySelector('[data-root=color]'); s.value = 'own';"
+        "s.dispatchEvent(new Event('input', {bubbles: true})); })()"
+    )
+    by_object = [color for _, color in browser.run(colors)]
+    assert len(set(by_object[:3])) == 3
+    assert by_object != [color for _, color in by_class]
+
+
+def test_names_are_shown_where_they_fit(browser, objects):
+    opened(browser, objects)
+    shown = "[...document.querySelectorAll('.card .tag')].filter((t) => t.getClientRects().length)"
+    texts = f"{shown}.map((t) => t.textContent)"
+    assert "kite" in browser.run(texts)
+    assert browser.run(texts).count("cat") == 1  # the other cat is narrower than its name
+    for value, count in (("all", 4), ("none", 0)):
+        browser.run(
+            f"(() => {{ const s = document.querySelector('[data-root=tags]'); s.value = '{value}';"
+            "s.dispatchEvent(new Event('input', {bubbles: true})); })()"
+        )
+        assert browser.run(f"{shown}.length") == count
+
+
+def test_a_switch_for_each_class(browser, objects):
+    opened(browser, objects)
+    assert browser.run("[...document.querySelectorAll('.chip')].map((c) => c.textContent.trim())") == [
+        "cat 2",
+        f"{HOSTILE} 1",
+        "kite 1",
+    ]
+    marks = ["box", "area", "point", "bones"]
+    before = [browser.run(VISIBLE % f".card .{name}") for name in marks]
+    assert before == [4, 4, 8, 4]
+    browser.run("document.querySelector('.chip input').click()")
+    assert [browser.run(VISIBLE % f".card .{name}") for name in marks] == [2, 2, 4, 2]
+    browser.run("document.querySelector('[data-every][data-to=\"\"]').click()")
+    assert [browser.run(VISIBLE % f".card .{name}") for name in marks] == [0, 0, 0, 0]
+
+
+def test_what_is_missing_is_seen(browser, objects):
+    opened(browser, objects)
+    notes = browser.run(
+        "[...document.querySelectorAll('.card:last-child .notes span')].map((n) => n.textContent)"
+    )
+    assert notes == ["box: no label", "mask: no label", "pose: no label"]
+    assert browser.run("document.querySelectorAll('.card.lacks').length") == 1
+    low, high = browser.run("document.querySelector('.scale').textContent").split(".")[1:3]
+    assert low
+    assert high  # the range of the colors of depth
+
+
+def test_a_sample_is_enlarged_by_mouse_and_keys(browser, objects):
+    browser.violations.clear()
+    opened(browser, objects)
+    browser.run("document.querySelector('.card .pic').click()")
+    title = "document.querySelector('#viewer .row-number').textContent"
+    wide = "document.querySelector('#viewer .pic').offsetWidth / document.querySelector('.card .pic').offsetWidth"
+    assert browser.run("document.getElementById('viewer').open") is True
+    assert browser.run(title) == "row 0"
+    assert browser.run(wide) > 1.2
+
+    def press(key):
+        for kind in ("rawKeyDown", "keyUp"):
+            code = {"ArrowRight": 39, "ArrowLeft": 37, "Escape": 27}[key]
+            browser.send("Input.dispatchKeyEvent", type=kind, key=key, code=key, windowsVirtualKeyCode=code)
+
+    press("ArrowRight")
+    assert browser.run(title) == "row 1"
+    press("ArrowLeft")
+    press("ArrowLeft")
+    assert browser.run(title) == "row 2"
+    press("Escape")
+    assert browser.run("document.getElementById('viewer').open") is False
+    assert browser.violations == []
+
+
+def test_classes_of_a_chart_are_sorted(browser, objects):
+    opened(browser, objects)
+    names = "[...document.querySelectorAll('.bars')].find((b) => b.rows.length > 3)"
+    assert browser.run(f"{names} === undefined")  # three classes need no sorting
+    data = {"x": np.zeros(30), "y": [f"c{i % 6 * i % 7:02}" for i in range(30)]}
+    feed = ph.Feed(data, inputs="x", heads={"y": ph.Categorical()})
+    path = objects.removeprefix("file://").replace("page.html", "bars.html")
+    preview(feed, path, n=1)
+    opened(browser, f"file://{path}")
+    counts = "[...document.querySelectorAll('.bars tr')].map((r) => Number(r.dataset.count))"
+    browser.run("document.querySelector('[data-sort=count]').click()")
+    assert browser.run(counts) == sorted(browser.run(counts), reverse=True)
+    browser.run("document.querySelector('[data-sort=name]').click()")
+    titles = browser.run("[...document.querySelectorAll('.bars th')].map((t) => t.textContent)")
+    assert titles == sorted(set(data["y"]))
 
 
 def test_on_a_phone_nothing_is_wider_than_the_screen(browser, page):

@@ -85,6 +85,10 @@ class Geometric(Augmentation):
     uncovers: ClassVar[bool] = True
     """Whether the output can show pixels from outside the image."""
 
+    def told(self, drawn: np.ndarray) -> list[str]:
+        """What happens to a sample, in words; ``drawn`` is ``(draws,)``. Nothing if nothing happens."""
+        return [type(self).__name__] if self.happens(drawn[None])[0] else []
+
     @abstractmethod
     def move(self, drawn: np.ndarray, frame: np.ndarray, target: tuple[int, int]) -> Moved:
         """The movement of each sample.

@@ -42,8 +42,15 @@ class Flip(Geometric):
             raise ContractError(Problem("Flip()", "horizontal or vertical", "neither"))
 
     def move(self, drawn: np.ndarray, frame: np.ndarray, target: tuple[int, int]) -> Moved:
+        return geometry.flip(*self._ways(drawn), frame), frame
+
+    def _ways(self, drawn: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         across, down = (drawn < self.p).T
-        return geometry.flip(across & self.horizontal, down & self.vertical, frame), frame
+        return across & self.horizontal, down & self.vertical
+
+    def told(self, drawn: np.ndarray) -> list[str]:
+        words = ("Flip left-right", "Flip top-bottom")
+        return [word for word, on in zip(words, self._ways(drawn[None]), strict=True) if on[0]]
 
 
 @dataclass(frozen=True, repr=False)
@@ -68,8 +75,14 @@ class Rotate(Geometric):
         self._between("degrees", 0, 180, above=True)
 
     def move(self, drawn: np.ndarray, frame: np.ndarray, target: tuple[int, int]) -> Moved:
-        angle = self.happens(drawn) * plus_or_minus(drawn[:, 1]) * self.degrees
-        return geometry.about(geometry.rotate(angle), frame), frame
+        return geometry.about(geometry.rotate(self._angle(drawn)), frame), frame
+
+    def _angle(self, drawn: np.ndarray) -> np.ndarray:
+        angle: np.ndarray = self.happens(drawn) * plus_or_minus(drawn[:, 1]) * self.degrees
+        return angle
+
+    def told(self, drawn: np.ndarray) -> list[str]:
+        return [f"Rotate {self._angle(drawn[None])[0]:+.0f}°"] if self.happens(drawn[None])[0] else []
 
 
 @dataclass(frozen=True, repr=False)
@@ -92,8 +105,15 @@ class Scale(Geometric):
         self._between("fraction", 0, 1, above=True, below=True)
 
     def move(self, drawn: np.ndarray, frame: np.ndarray, target: tuple[int, int]) -> Moved:
-        factor = 1 + self.happens(drawn) * plus_or_minus(drawn[:, 1]) * self.fraction
+        factor = self._factor(drawn)
         return geometry.about(geometry.scale(factor, factor), frame), frame
+
+    def _factor(self, drawn: np.ndarray) -> np.ndarray:
+        factor: np.ndarray = 1 + self.happens(drawn) * plus_or_minus(drawn[:, 1]) * self.fraction
+        return factor
+
+    def told(self, drawn: np.ndarray) -> list[str]:
+        return [f"Scale ×{self._factor(drawn[None])[0]:.2f}"] if self.happens(drawn[None])[0] else []
 
 
 @dataclass(frozen=True, repr=False)
@@ -119,6 +139,10 @@ class Translate(Geometric):
     def move(self, drawn: np.ndarray, frame: np.ndarray, target: tuple[int, int]) -> Moved:
         way = self.happens(drawn)[:, None] * plus_or_minus(drawn[:, 1:]) * self.fraction * frame[:, ::-1]
         return geometry.shift(way[:, 0], way[:, 1]), frame
+
+    def told(self, drawn: np.ndarray) -> list[str]:
+        across, down = plus_or_minus(drawn[1:]) * self.fraction
+        return [f"Translate {across:+.0%}, {down:+.0%}"] if self.happens(drawn[None])[0] else []
 
 
 @dataclass(frozen=True, repr=False)

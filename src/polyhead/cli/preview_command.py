@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from polyhead.cli.arguments import FeedArgument, load_feed
 from polyhead.cli.messages import reporting
+from polyhead.errors import ContractError, Problem, shown
 from polyhead.report import preview
 
 
@@ -22,6 +23,14 @@ def run_preview(
         ),
     ] = None,
     samples: Annotated[int, typer.Option("-n", "--samples", min=1, help="How many samples to show.")] = 16,
+    rows: Annotated[
+        str | None,
+        typer.Option(
+            metavar="3,17 or HEAD=CLASS",
+            help="Show these rows, or rows in which a head holds a class, as kind=kite.",
+        ),
+    ] = None,
+    draws: Annotated[int, typer.Option(min=1, help="Augment each of the rows so many times.")] = 1,
     output: Annotated[
         Path, typer.Option("-o", "--output", help="The file to write: a page (.html) or a picture (.png).")
     ] = Path("preview.html"),
@@ -29,5 +38,28 @@ def run_preview(
     """Draw samples of a feed, with all heads, as the model gets them."""
     with reporting(feed, output):
         given, net = load_feed(feed, model)
-        preview(given, output, samples, model=net)
+        preview(given, output, samples, rows=_rows_named(rows), draws=draws, model=net)
     typer.echo(f"{output}")
+
+
+def _rows_named(text: str | None) -> Any:
+    """The rows that a user names: ids, or conditions ``head=class``, of which all must hold."""
+    if text is None or not text.strip():
+        return None
+    parts = [part.strip() for part in text.split(",")]
+    if all(part.isdigit() for part in parts):
+        return [int(part) for part in parts]
+    pairs = [part.partition("=") for part in parts]
+    if not all(sign for _, sign, _ in pairs):
+        expected = "ids of rows, as 3,17, or a head and its class, as kind=kite"
+        raise ContractError(Problem("--rows", expected, shown(text)))
+    return {head.strip(): _number_or_text(value.strip()) for head, _, value in pairs}
+
+
+def _number_or_text(value: str) -> Any:
+    for kind in (int, float):
+        try:
+            return kind(value)
+        except ValueError:
+            continue
+    return value

@@ -31,8 +31,10 @@ def png(pixels: np.ndarray, palette: Sequence[tuple[int, int, int, int]] | None 
     color_type = 3 if palette is not None else _COLOR_TYPES[channels]
     rows = pixels.reshape(height, width * channels)
     # filters help with photographs, whose neighboring pixels are similar, but not with palette indices
+    bits = 1 if palette is not None and len(palette) <= 2 else 8
+    rows = np.packbits(rows, axis=1) if bits == 1 else rows
     lines = np.pad(rows, ((0, 0), (1, 0))) if palette is not None else _filtered(rows, channels)
-    parts = [_chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, color_type, 0, 0, 0))]
+    parts = [_chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, bits, color_type, 0, 0, 0))]
     if palette is not None:
         colors = np.array(palette, np.uint8)
         parts += [_chunk(b"PLTE", colors[:, :3].tobytes()), _chunk(b"tRNS", colors[:, 3].tobytes())]
@@ -40,9 +42,9 @@ def png(pixels: np.ndarray, palette: Sequence[tuple[int, int, int, int]] | None 
     return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
 
 
-def data_uri(file: bytes) -> str:
-    """A PNG file as a data URI."""
-    return "data:image/png;base64," + b64encode(file).decode("ascii")
+def data_uri(file: bytes, format: str = "png") -> str:
+    """An image file as a data URI."""
+    return f"data:image/{format};base64," + b64encode(file).decode("ascii")
 
 
 def _chunk(kind: bytes, body: bytes) -> bytes:

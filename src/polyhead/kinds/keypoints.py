@@ -30,6 +30,8 @@ class Keypoints(Coordinates):
         column_normalized: the column holds 0–1 of the image's size; by default as ``normalized``.
         pairs: the points that are left and right of each other, as ``[(1, 2), (3, 4)]``: they change places when
             the image is mirrored.
+        point_names: the name of each point, for previews.
+        skeleton: the points that previews join by a line, as ``[(0, 1), (1, 2)]``.
 
     >>> Keypoints(2).encode(np.array([[[1, 2, 2], [0, 0, 0]]]))[1].tolist()
     [[True, False]]
@@ -38,22 +40,36 @@ class Keypoints(Coordinates):
     points: int = 1
     _: KW_ONLY
     pairs: Any = ()
+    point_names: Any = ()
+    skeleton: Any = ()
 
     layer = "points"
     _widths = (2, 3)
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        found = [as_list(pair) or [] for pair in as_list(self.pairs) or []]
-        whole = as_list(self.pairs) is not None and all(
-            len(p) == 2 and all(map(is_integer, p)) for p in found
-        )
-        pairs = tuple((int(a), int(b)) for a, b in found) if whole else ((-1, -1),)
+        pairs = self._pairs_of_points("pairs")
         flat = [p for pair in pairs for p in pair]
-        if len(set(flat)) != len(flat) or any(not 0 <= p < self.points for p in flat):
+        if len(set(flat)) != len(flat):
             expected = f"pairs of distinct points in [0, {self.points - 1}]"
             raise ContractError(Problem("Keypoints(pairs=)", expected, shown(self.pairs)))
         object.__setattr__(self, "pairs", pairs)
+        object.__setattr__(self, "skeleton", self._pairs_of_points("skeleton"))
+        names = as_list(self.point_names)
+        if names is None or len(names) not in (0, self.points) or not all(isinstance(n, str) for n in names):
+            expected = f"a list of {self.points} names"
+            raise ContractError(Problem("Keypoints(point_names=)", expected, shown(self.point_names)))
+        object.__setattr__(self, "point_names", tuple(names))
+
+    def _pairs_of_points(self, argument: str) -> tuple[tuple[int, int], ...]:
+        given = as_list(getattr(self, argument))
+        found = [as_list(pair) or [] for pair in given or []]
+        whole = given is not None and all(len(p) == 2 and all(map(is_integer, p)) for p in found)
+        pairs = tuple((int(a), int(b)) for a, b in found) if whole else ((-1, -1),)
+        if any(a == b or not 0 <= min(a, b) <= max(a, b) < self.points for a, b in pairs):
+            expected = f"pairs of distinct points in [0, {self.points - 1}]"
+            raise ContractError(Problem(f"Keypoints({argument}=)", expected, shown(getattr(self, argument))))
+        return pairs
 
     @property
     def places(self) -> int:

@@ -8,6 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from polyhead.notebook import html_table, small_histogram
+from polyhead.progress import shown_while
+
+BINS, MOST_CLASSES = 12, 40
+
 
 @dataclass(frozen=True)
 class HeadSummary:
@@ -19,6 +24,7 @@ class HeadSummary:
         rows: rows in the source.
         labeled: rows with at least one label that counts, or that were annotated as having none.
         distribution: of the labels that count, in words.
+        histogram: their counts: of each class, or of numbers in 12 intervals from the smallest to the largest.
     """
 
     name: str
@@ -26,6 +32,7 @@ class HeadSummary:
     rows: int
     labeled: int
     distribution: str
+    histogram: tuple[int, ...] = ()
 
     @property
     def coverage(self) -> float:
@@ -51,10 +58,41 @@ class Description:
         lines = [f"{self.rows:,} rows"]
         lines += [f"  input {name:<12} {dtype} {shape}" for name, (dtype, shape) in self.inputs.items()]
         lines += [
-            f"  head  {h.name:<12} {h.coverage:6.1%} labeled ({h.labeled:,})   {h.distribution}"
+            f"  head  {h.name:<12} {h.coverage:6.1%} labeled ({h.labeled:,})   {h.distribution}{_small_bars(h)}"
             for h in self.heads
         ]
         return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        rows = [
+            (
+                h.name,
+                h.kind,
+                f"{h.coverage:.1%} ({h.labeled:,})",
+                h.distribution,
+                small_histogram(h.histogram),
+            )
+            for h in self.heads
+        ]
+        inputs = ", ".join(f"{name}: {dtype} {shape}" for name, (dtype, shape) in self.inputs.items())
+        header = ("head", "kind", "labeled", "labels", "histogram")
+        return html_table(f"{self.rows:,} rows", header, rows, f"inputs: {inputs}")
+
+
+def _small_bars(head: HeadSummary) -> str:
+    return f"   {small_histogram(head.histogram)}" if head.histogram else ""
+
+
+def _small_counts(head: Any, labels: np.ndarray, counts: np.ndarray) -> tuple[int, ...]:
+    """The counts of classes, or of numbers in intervals; empty for few or many classes, and for large labels."""
+    if head.names:
+        shown = 2 < len(head.names) <= MOST_CLASSES and head.inner.view in ("class", "classes")
+        return tuple(head.count(labels, counts).astype(int).tolist()) if shown else ()
+    if head.inner.view != "numbers" or head.inner.layer is not None:
+        return ()
+    wide = counts.reshape(counts.shape + (1,) * (labels.ndim - counts.ndim))
+    numbers = head.unscaled(labels)[np.broadcast_to(wide, labels.shape)].astype(np.float64)
+    return tuple(np.histogram(numbers, bins=BINS)[0].tolist()) if len(numbers) > 1 and np.ptp(numbers) else ()
 
 
 def describe(assembler: Any, rows: int, declared: Mapping[str, Any]) -> Description:
@@ -72,12 +110,13 @@ def describe(assembler: Any, rows: int, declared: Mapping[str, Any]) -> Descript
             heads.append(HeadSummary(name, repr(head), rows, 0, "not read: for predict only"))
             continue
         labeled, kept, kept_counts, size = 0, [], [], 0
-        for found, counts in labels.everything():
+        for found, counts in shown_while(f"describing {name}", labels.everything(), rows):
             labeled += int(labels.answered(found, counts).sum())
             if size < 1 << 26:
                 kept.append(found.labels)
                 kept_counts.append(counts)
                 size += found.labels.nbytes
-        words = labels.head.describe(np.concatenate(kept), np.concatenate(kept_counts))
-        heads.append(HeadSummary(name, repr(labels.head), rows, labeled, words))
+        some = np.concatenate(kept), np.concatenate(kept_counts)
+        words, counted = labels.head.describe(*some), _small_counts(labels.head, *some)
+        heads.append(HeadSummary(name, repr(labels.head), rows, labeled, words, counted))
     return Description(rows, {n: (k.dtype, k.shape) for n, k in assembler.inputs.items()}, tuple(heads))

@@ -16,7 +16,7 @@ from polyhead.kinds.sample_weights import read_weights, weights_shape
 from polyhead.pipeline.faults import every_wrong_row, file_at
 from polyhead.pipeline.gather import MemoryColumn, gathers
 from polyhead.pipeline.kind_columns import as_one_column
-from polyhead.sources.scanning import first_rows, pieces
+from polyhead.sources.scanning import SCAN_ROWS, first_rows, pieces
 from polyhead.sources.source import Source, mapped_column, row_of
 
 READY_ROW_BYTES = 256
@@ -89,6 +89,10 @@ class Labels:
         self.weighted = given is not None or chosen or self._may_miss()
         if self._ready is not None and self.weighted and (given is None or given._ready is not None):
             self._ready = self._ready._replace(weights=self.weigh(self._ready, self._wanted(None, {})))
+
+    def __len__(self) -> int:
+        """The number of rows."""
+        return len(self._source)
 
     @property
     def finely_weighted(self) -> bool:
@@ -239,9 +243,15 @@ class Labels:
 
     def everything(self) -> Iterator[tuple[Encoded, np.ndarray]]:
         """All rows from the first on, in pieces, and which of their labels count."""
-        for ids in pieces(self._source, self._columns):
-            found = self._read(ids)
-            yield found, self.counts(found, self._wanted(ids, {}))
+        row_bytes = int(np.prod(self.head.shape)) * np.dtype(self.head.dtype).itemsize
+        rows = max(1, min(SCAN_ROWS, LOOKED_AT_BYTES // max(1, row_bytes)))  # masks of objects are large
+        for ids in pieces(self._source, self._columns, rows):
+            yield self.at(ids)
+
+    def at(self, ids: np.ndarray) -> tuple[Encoded, np.ndarray]:
+        """The labels of some rows, and which of them count."""
+        found = self._read(ids)
+        return found, self.counts(found, self._wanted(ids, {}))
 
     def answered(self, found: Encoded, counts: np.ndarray) -> np.ndarray:
         """Rows with a label that counts, or annotated as having none, bool ``(B,)``."""

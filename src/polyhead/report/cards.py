@@ -2,158 +2,113 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from html import escape
 
 import numpy as np
 
 from polyhead.images.png import data_uri, png
-from polyhead.kinds import Head, Input
+from polyhead.kinds import Input
 from polyhead.report import charts
-from polyhead.report.marks import Box, Cover, Hatch, Mark, Point
-from polyhead.report.palette import css, ink
-from polyhead.report.per_element_views import EachView
-from polyhead.report.pictures import as_picture, canvas, heat, is_drawn
-from polyhead.report.samples import EMPTY, LABELED, MISSING, SILENT, UNASKED, Label, Sample
-from polyhead.report.views import View, name_of, shortly
+from polyhead.report.mark_elements import element, notes
+from polyhead.report.marks import Area, Cover, Mark, own_pictures
+from polyhead.report.objects import Drawing
+from polyhead.report.palette import css
+from polyhead.report.pictures import as_picture, heat, is_drawn, picture_uri
+from polyhead.report.samples import EMPTY, LABELED, MISSING, SILENT, UNASKED, Sample
+from polyhead.report.views import name_of, shortly
 
-MOST_SIDE = 512
 MOST_CELLS = 24
+SMALL = 160
+"""Pictures with shorter sides are enlarged without smoothing."""
 
 SAID = {LABELED: "labeled", MISSING: "no label", UNASKED: "not asked", SILENT: "weight 0", EMPTY: "0 boxes"}
 """The states of a label in words."""
 
 
-def marks_on(
-    sample: Sample,
-    heads: Mapping[str, Head],
-    views: Mapping[str, View],
-    size: tuple[int, int] | None,
-    most: int,
-) -> list[Mark]:
-    """The marks of a sample on a picture of a given size; masks first, so that they cover no other marks."""
-    found: list[Mark] = []
-    for name, view in views.items():
-        box_size = size or (1, 1)
-        if size is None and heads[name].labels_in_pixels:
-            continue  # no image to draw these pixels on
-        found += view.marks(sample.labels[name], box_size, _classes_for(name, sample, heads, views), most)
-    return sorted(found, key=lambda mark: not isinstance(mark, Cover | Hatch))
-
-
-def _classes_for(
-    name: str, sample: Sample, heads: Mapping[str, Head], views: Mapping[str, View]
-) -> Sequence[str]:
-    """The class of each box of a row.
-
-    A single box has the row's class, preferably of a head with the same ``given``.
-    """
-    for other, head in heads.items():
-        view = views[other]
-        if head.each == name and view.classes and isinstance(view, EachView):
-            words = view.words_of(sample.labels[other])
-            return [words.get(i, "") for i in range(head.places)]
-    if heads[name].weight_shape != (1,):
-        return ()
-    classes = [n for n, head in heads.items() if head.each is None and head.view == "class"]
-    classes.sort(key=lambda n: heads[n].given != heads[name].given)
-    first = (views[n].words(sample.labels[n]) for n in classes if sample.labels[n].state == LABELED)
-    return [next(first, "")]
-
-
-def card(
-    place: int,
-    sample: Sample,
-    inputs: Mapping[str, Input],
-    heads: Mapping[str, Head],
-    views: Mapping[str, View],
-) -> str:
+def card(place: int, sample: Sample, drawing: Drawing, title: str = "") -> str:
     """Render a sample as an article; ``place`` is its index on the page."""
-    shots = [_shots(sample, inputs, heads, views, "augmented" if sample.original else "")]
-    if sample.original is not None:
-        shots.append(_shots(sample.original, inputs, heads, views, "original"))
+    shots = _shots(sample, drawing, _words_for(sample, drawing))
+    if sample.original is not None and not _unchanged(sample, drawing):
+        shots += _shots(sample.original, drawing, "original")
+    inputs = drawing.inputs
     facts = [
         _input_values(name, kind, sample.inputs[name]) for name, kind in inputs.items() if not is_drawn(kind)
     ]
-    labels = [_label(view, sample.labels[name]) for name, view in views.items()]
+    labels = [_label(drawing, name, sample) for name in drawing.views if name in sample.labels]
+    file = (
+        f' <span class="file" title="{escape(sample.file)}">{escape(sample.file)}</span>'
+        if sample.file
+        else ""
+    )
+    loss = f' <span class="loss">loss {sample.loss:.3g}</span>' if sample.loss is not None else ""
+    applied = " · ".join(sample.applied)
+    applied = f'<p class="applied">{escape(applied)}</p>' if applied else ""
+    lacks = " lacks" if any(label.state == MISSING for label in sample.labels.values()) else ""
     return (
-        f'<article class="card" data-place="{place}" aria-labelledby="row-{place}">'
-        f'<h3 id="row-{place}">row {sample.row:,}</h3>'
-        f'<div class="pictures">{"".join(shots)}</div>{"".join(facts)}'
+        f'<article class="card{lacks}" data-place="{place}" aria-labelledby="row-{place}">'
+        f'<h3 id="row-{place}"><span class="row-number">row {sample.row:,}{title}</span>{file}{loss}</h3>'
+        f'<div class="pictures">{"".join(shots)}</div>{applied}{"".join(facts)}'
         f'<dl class="labels">{"".join(labels)}</dl></article>'
     )
+
+
+def _words_for(sample: Sample, drawing: Drawing) -> str:
+    if sample.original is None:
+        return ""
+    return "not changed by augmentation" if _unchanged(sample, drawing) else "augmented"
+
+
+def _unchanged(sample: Sample, drawing: Drawing) -> bool:
+    """Whether augmentation left the images as they are, so that the original is the same picture."""
+    before = sample.original
+    drawn = [name for name, kind in drawing.inputs.items() if is_drawn(kind)]
+    return before is not None and all(np.array_equal(sample.inputs[n], before.inputs[n]) for n in drawn)
 
 
 # Pictures --------------------------------------------------------------------------------------------
 
 
-def _shots(
-    sample: Sample,
-    inputs: Mapping[str, Input],
-    heads: Mapping[str, Head],
-    views: Mapping[str, View],
-    word: str,
-) -> str:
-    size = canvas(dict(inputs))
-    marks = marks_on(sample, heads, views, size, MOST_SIDE)
+def _shots(sample: Sample, drawing: Drawing, word: str) -> list[str]:
+    size = drawing.size
+    every = drawing.marks(sample)
+    if sample.guess is not None:
+        every += drawing.marks(sample.guess, guess=True)
+    marks = [mark for mark in every if not (isinstance(mark, Cover) and mark.apart)]
     shots = []
-    for name, kind in inputs.items():
+    for name, kind in drawing.inputs.items():
         if is_drawn(kind):
             here = (kind.shape[0], kind.shape[1])
             caption = name if not word else f"{name}, {word}"
-            picture = data_uri(png(as_picture(sample.inputs[name], MOST_SIDE)))
+            picture = picture_uri(as_picture(sample.inputs[name], drawing.most))
             shots.append(_figure(picture, here, marks if here == size else [], caption, sample.row))
+    for title, maps in own_pictures(every).items():
+        for guess in dict.fromkeys(one.look.guess for one in maps):
+            same: list[Mark] = [one for one in maps if one.look.guess == guess]
+            words = ", ".join(filter(None, [title, word, "predicted" if guess else ""]))
+            shots.append(_figure("", maps[0].places.shape, same, words, sample.row))
     if size is None:
         # without an image, masks are shown alone, and boxes and points in 0–1 on an empty square
-        covers = [m for m in marks if isinstance(m, Cover)]
-        others = [m for m in marks if isinstance(m, Box | Point)]
-        for cover in covers:
-            high, wide = cover.places.shape
-            shots.append(_figure("", (high, wide), [cover], cover.layer.title, sample.row))
+        covers = [m for m in marks if isinstance(m, Cover | Area)]
+        others = [m for m in marks if not isinstance(m, Cover | Area)]
+        for layer in dict.fromkeys(cover.look.layer for cover in covers):
+            here_ = [m for m in covers if m.look.layer == layer]
+            grid = here_[0].there if isinstance(here_[0], Area) else here_[0].places
+            shots.append(_figure("", (grid.shape[0], grid.shape[1]), here_, layer.title, sample.row))
         if others:
             shots.append(_figure("", (1, 1), others, "places in 0–1", sample.row))
-    return "".join(shots)
+    return shots
 
 
-def _figure(source: str, size: tuple[int, int], marks: Sequence[Mark], caption: str, row: int) -> str:
-    small = " small" if max(size) < 160 else ""
+def _figure(source: str, size: tuple[int, ...], marks: Sequence[Mark], caption: str, row: int) -> str:
+    small = " small" if max(size) < SMALL else ""
     alt = escape(f"{caption} of row {row}")
     image = f'<img class="picture{small}" src="{source}" alt="{alt}">' if source else ""
-    drawn = "".join(_mark(mark, small) for mark in marks)
+    drawn = "".join(element(mark, small) for mark in marks)
     return (
-        f'<figure class="shot"><div class="pic" style="aspect-ratio:{size[1]}/{size[0]}">{image}{drawn}</div>'
-        f"<figcaption>{escape(caption)}</figcaption></figure>"
+        f'<figure class="shot"><div class="pic" style="--a:{size[1] / size[0]:.5g}">{image}{drawn}{notes(marks)}'
+        f"</div><figcaption>{escape(caption)}</figcaption></figure>"
     )
-
-
-def _mark(mark: Mark, small: str) -> str:
-    key, title = mark.layer.key, escape(mark.layer.title)
-    colors = f"--c:{css(mark.layer.color)};--i:{css(ink(mark.layer.color))}"
-    if isinstance(mark, Cover):
-        picture = data_uri(png(mark.places, mark.palette))
-        return f'<img class="cover{small}" data-layer="{key}" src="{picture}" alt="{title}">'
-    if isinstance(mark, Hatch):
-        return f'<div class="hatch" data-layer="{key}"><span>{escape(mark.text)}</span></div>'
-    if isinstance(mark, Point):
-        return (
-            f'<span class="point" data-layer="{key}" title="{title}, point {escape(mark.text)}" '
-            f'style="left:{_percent(mark.x)};top:{_percent(mark.y)};{colors}">'
-            f"<small>{escape(mark.text)}</small></span>"
-        )
-    place = (
-        f"left:{_percent(mark.left)};top:{_percent(mark.top)};"
-        f"width:{_percent(mark.right - mark.left)};height:{_percent(mark.bottom - mark.top)}"
-    )
-    inside = " inside" if mark.top < 0.12 else ""
-    over = " from-right" if mark.left > 0.55 else ""
-    return (
-        f'<div class="box" data-layer="{key}" title="{title}" style="{place};{colors}">'
-        f'<span class="tag{inside}{over}">{escape(mark.text)}</span></div>'
-    )
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.3f}%"
 
 
 # Numbers ---------------------------------------------------------------------------------------------
@@ -176,15 +131,17 @@ def _input_values(name: str, kind: Input, value: np.ndarray) -> str:
         if value.ndim == 1:
             body = charts.line_chart(value, f"{name}: {words}") + body
         elif value.ndim == 2:
-            picture = data_uri(png(heat(value, MOST_SIDE)))
+            picture = data_uri(png(heat(value, 512)))
             body = f'<img class="heat small" src="{picture}" alt="{escape(f"{name}: {words}")}">{body}'
     return f'<section class="input">{title}{body}</section>'
 
 
-def _label(view: View, label: Label) -> str:
-    shown = label.state == LABELED
-    dot = f'<i class="dot" style="background:{css(view.color)}"></i>' if view.dot else ""
-    if shown:
+def _label(drawing: Drawing, name: str, sample: Sample) -> str:
+    view, label = drawing.views[name], sample.labels[name]
+    guess = None if sample.guess is None else sample.guess.labels.get(name)
+    color = drawing.in_one_color(name)
+    dot = f'<i class="dot" style="background:{css(view.color)}"></i>' if color else ""
+    if label.state == LABELED:
         body = f"<span>{escape(view.words(label))}</span>"
         if label.weight is not None:
             body += f' <span class="quiet" title="sample weight">×{label.weight:.3g}</span>'
@@ -195,4 +152,9 @@ def _label(view: View, label: Label) -> str:
         said = SAID[label.state]
         why = "" if label.why.startswith(said) and label.why == said else f" ({label.why})"
         body = f'<span class="badge {label.state}">{said}</span><span class="quiet">{escape(why)}</span>'
+    if guess is not None:
+        words = escape(view.words(guess)) if guess.counts.any() else "none"
+        sure = (sample.guess.scores if sample.guess else {}).get(name, {})
+        words += f" {sure[0]:.0%}" if len(sure) == 1 and view.classes and 0 in sure else ""
+        body += f'<span class="guessed">predicted: {words}</span>'
     return f'<div data-state="{label.state}"><dt>{dot}{escape(view.name)}</dt><dd>{body}</dd></div>'

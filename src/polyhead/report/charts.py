@@ -6,11 +6,14 @@ from html import escape
 
 import numpy as np
 
+from polyhead.images.png import data_uri, png
 from polyhead.report.label_summary import Coverage
-from polyhead.report.palette import css
-from polyhead.report.views import Bars, Chart, Histogram, shortly
+from polyhead.report.palette import css, shades
+from polyhead.report.views import Bars, Chart, Heat, Histogram, shortly
 
-MOST_BARS = 20
+SHADES = 64
+MOST_BARS, IN_ORDER = 2000, 20
+"""No more classes are shown; of more than 20, the frequent ones come first."""
 
 
 def coverage(found: Coverage) -> str:
@@ -38,42 +41,62 @@ def coverage(found: Coverage) -> str:
 
 def chart(found: Chart) -> str:
     """Render a chart with its title."""
-    body = _bars_as_html(found) if isinstance(found, Bars) else _histogram_as_svg(found)
+    if isinstance(found, Bars):
+        body = _bars_as_html(found)
+    else:
+        body = _heat_as_html(found) if isinstance(found, Heat) else _histogram_as_svg(found)
     return f'<figure class="chart"><figcaption>{escape(found.title)}</figcaption>{body}</figure>'
+
+
+def _heat_as_html(found: Heat) -> str:
+    words = f"{found.title}: up to {shortly(found.counts.max())} in one place"
+    places = np.rint(found.counts / max(float(found.counts.max()), 1e-9) * (SHADES - 1)).astype(np.uint8)
+    picture = data_uri(png(places, [(*color, 255) for color in shades(SHADES)]))
+    return f'<img class="density" src="{picture}" alt="{escape(words)}"><p class="words">{escape(words)}</p>'
 
 
 def _bars_as_html(found: Bars) -> str:
     most = max(*found.counts, 1)
-    order = range(len(found.names))
-    if len(found.names) > MOST_BARS:
+    order = list(range(len(found.names)))
+    if len(found.names) > IN_ORDER:
         order = np.argsort(-np.array(found.counts), kind="stable")[:MOST_BARS].tolist()
     rows = []
     for i in order:
         share = found.counts[i] / found.total
         color = f' style="fill:{css(found.colors[i])}"' if found.colors else ""
         rows.append(
-            f'<tr><th scope="row">{escape(found.names[i])}</th>'
+            f'<tr data-id="{i}" data-count="{found.counts[i]}"><th scope="row">{escape(found.names[i])}</th>'
             f'<td class="bar"><svg viewBox="0 0 100 8" preserveAspectRatio="none" aria-hidden="true">'
             f'<rect width="{100 * found.counts[i] / most:.2f}" height="8"{color}/></svg></td>'
             f'<td class="number">{share:.1%}</td><td class="number">{found.counts[i]:,}</td></tr>'
         )
     rest = len(found.names) - len(rows)
     more = f'<p class="words">and {rest:,} rarer classes</p>' if rest > 0 else ""
-    return f'<table class="bars"><tbody>{"".join(rows)}</tbody></table>{more}'
+    sort = ""
+    if len(found.names) > 3:
+        sort = '<p class="sort" hidden>sort by ' + "".join(
+            f'<button type="button" data-sort="{key}">{word}</button>'
+            for key, word in (("count", "count"), ("name", "name"), ("id", "class id"))
+        )
+        sort += "</p>"
+    table = f'<table class="bars"><tbody>{"".join(rows)}</tbody></table>'
+    scroll = f'<div class="scroll" tabindex="0">{table}</div>' if len(rows) > IN_ORDER else table
+    return f"{sort}{scroll}{more}"
 
 
 def _histogram_as_svg(found: Histogram) -> str:
     most = max(*found.counts, 1)
     width = 100 / len(found.counts)
+    edges = [shortly(2**edge if found.log else edge) for edge in found.edges]
     rects = []
     for i, count in enumerate(found.counts):
         high = 36 * count / most
-        between = f"{shortly(found.edges[i])} to {shortly(found.edges[i + 1])}: {count:,}"
+        between = f"{edges[i]} to {edges[i + 1]}: {count:,}"
         rects.append(
             f'<rect x="{i * width:.3f}" y="{36 - high:.3f}" width="{width * 0.9:.3f}" height="{high:.3f}">'
             f"<title>{escape(between)}</title></rect>"
         )
-    low, high_edge = shortly(found.edges[0]), shortly(found.edges[-1])
+    low, high_edge = edges[0], edges[-1]
     label = f"histogram from {low} to {high_edge}, {sum(found.counts):,} numbers"
     return (
         f'<svg class="histogram" viewBox="0 0 100 36" preserveAspectRatio="none" role="img" '

@@ -9,6 +9,7 @@ import numpy as np
 
 from polyhead.feed import Feed
 from polyhead.pipeline.label_encoder import Labels
+from polyhead.progress import shown_while
 from polyhead.report.views import Chart, View
 
 MOST_ROWS = 1_000_000
@@ -65,7 +66,7 @@ def _coverage_of(
 ) -> tuple[Coverage, np.ndarray]:
     rows = labeled = size = 0
     ones = []
-    for piece, counts in labels.everything():
+    for piece, counts in shown_while(f"reading {labels.name}", labels.everything(), len(labels)):
         here = labels.answered(piece, counts)
         view.add(view.head.unscaled(piece.labels), counts)
         if awaited:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,7 +25,7 @@ class Layer:
     Attributes:
         key: unique within a page.
         title: its name.
-        color: the color of its marks.
+        color: the color of its marks, if they share one.
     """
 
     key: str
@@ -33,10 +34,72 @@ class Layer:
 
 
 @dataclass(frozen=True)
+class Look:
+    """What a mark belongs to, and how it is drawn.
+
+    Attributes:
+        layer: of its head.
+        color: its color, by class.
+        own: its color, by object.
+        part: the key of its class, ``"head.class"``; empty without one.
+        guess: it was predicted.
+    """
+
+    layer: Layer
+    color: RGB
+    own: RGB
+    part: str = ""
+    guess: bool = False
+
+
+@dataclass(frozen=True)
+class Thing:
+    """An object of a row: what the labels of its box, mask and points have in common.
+
+    Attributes:
+        text: its name; empty without one.
+        color: the color of its class; None without one.
+        own: the color of its place in the row.
+        part: the key of its class.
+    """
+
+    text: str
+    color: RGB | None
+    own: RGB
+    part: str = ""
+
+
+@dataclass(frozen=True)
+class On:
+    """What labels are drawn on.
+
+    Attributes:
+        size: (height, width) of the picture as the model gets it.
+        most: the longest side of a mask that is drawn.
+        things: the objects of a head of boxes, by place.
+        thing: the object that a label belongs to; None for one of the whole row.
+        guess: labels are predicted.
+    """
+
+    size: tuple[int, int]
+    most: int
+    things: Sequence[Thing] = ()
+    thing: Thing | None = None
+    guess: bool = False
+
+    def look(self, layer: Layer, color: RGB | None = None, part: str = "") -> Look:
+        """The look of a mark: of the object, else of ``color``, else of the layer."""
+        if self.thing is not None and color is None:
+            own, part = self.thing.own, self.thing.part
+            return Look(layer, self.thing.color or own, own, part, self.guess)
+        return Look(layer, color or layer.color, color or layer.color, part, self.guess)
+
+
+@dataclass(frozen=True)
 class Box:
     """A rectangle with a text; its corners are fractions of the picture's width and height."""
 
-    layer: Layer
+    look: Look
     left: float
     top: float
     right: float
@@ -48,44 +111,72 @@ class Box:
 class Point:
     """A point with a text; its coordinates are fractions of the picture's width and height."""
 
-    layer: Layer
+    look: Look
     x: float
     y: float
     text: str
 
 
 @dataclass(frozen=True)
-class Cover:
-    """Colors over the whole picture.
+class Bones:
+    """Lines between points, ``(x, y, x, y)`` each, in fractions of the picture's width and height."""
 
-    Attributes:
-        layer: its layer.
-        places: uint8 ``(H, W)``, indices into the palette.
-        palette: colors with alpha.
-    """
-
-    layer: Layer
-    places: np.ndarray
-    palette: tuple[RGBA, ...]
+    look: Look
+    lines: tuple[tuple[float, float, float, float], ...]
 
 
 @dataclass(frozen=True)
-class Hatch:
-    """A hatching in place of a missing mask."""
+class Area:
+    """Pixels in one color: bool ``(H, W)``, over the whole picture."""
 
-    layer: Layer
+    look: Look
+    there: np.ndarray
+
+
+@dataclass(frozen=True)
+class Cover:
+    """Several colors over the whole picture.
+
+    Attributes:
+        look: its look.
+        places: uint8 ``(H, W)``, indices into the palette.
+        palette: colors with alpha.
+        apart: it covers everything, and so is a picture of its own.
+    """
+
+    look: Look
+    places: np.ndarray
+    palette: tuple[RGBA, ...]
+    apart: bool = False
+
+
+@dataclass(frozen=True)
+class Absent:
+    """A label that is missing: of pixels it is a hatching, of others a note."""
+
+    look: Look
     text: str
+    pixels: bool
 
 
-Mark = Box | Point | Cover | Hatch
+Mark = Box | Point | Bones | Area | Cover | Absent
 
 
-def striped(places: np.ndarray, where: np.ndarray, first: int) -> None:
-    """Write diagonal stripes of the indices ``first`` and ``first + 1`` where ``where`` is True."""
-    height, width = places.shape
+def own_pictures(marks: Sequence[Mark]) -> dict[str, list[Cover]]:
+    """The covers that are pictures of their own, by the titles of their layers."""
+    found: dict[str, list[Cover]] = {}
+    for mark in marks:
+        if isinstance(mark, Cover) and mark.apart:
+            found.setdefault(mark.look.layer.title, []).append(mark)
+    return found
+
+
+def stripes(where: np.ndarray, look: Look) -> Cover:
+    """Diagonal stripes where ``where`` is True."""
+    height, width = where.shape
     wide = max(2, min(height, width) // 32)
-    stripes = ((np.arange(height)[:, None] + np.arange(width)) // wide) % 2
-    places[where] = (first + stripes)[where]
+    striped = ((np.arange(height)[:, None] + np.arange(width)) // wide) % 2
+    return Cover(look, np.where(where, 1 + striped, 0).astype(np.uint8), ((0, 0, 0, 0), *STRIPES))
 
 
 def every_nth(array: np.ndarray, step: int) -> np.ndarray:

@@ -34,11 +34,16 @@
     }
   };
 
+  // one rule for each head and class that is hidden, which holds for the enlarged sample, too
+  const hidden = document.head.appendChild(document.createElement("style")).sheet;
   const layers = () => {
-    form.querySelectorAll("[data-toggle]").forEach((box) => {
-      document.querySelectorAll(`[data-layer="${box.dataset.toggle}"]`).forEach((mark) => {
-        mark.hidden = !box.checked;
-      });
+    while (hidden.cssRules.length) hidden.deleteRule(0);
+    form.querySelectorAll("[data-head], [data-part]").forEach((box) => {
+      const [key, value] = box.dataset.head ? ["h", box.dataset.head] : ["p", box.dataset.part];
+      if (!box.checked) hidden.insertRule(`.pic [data-${key}="${value}"] { display: none !important; }`);
+    });
+    form.querySelectorAll("[data-root]").forEach((field) => {
+      document.body.dataset[field.dataset.root] = field.value;
     });
   };
 
@@ -53,11 +58,17 @@
   form.addEventListener("input", (event) => {
     if (event.target.id === "size") {
       document.documentElement.style.setProperty("--card", `${event.target.value}px`);
-    } else if (event.target.dataset.toggle) {
+    } else if (event.target.matches("[data-head], [data-part], [data-root]")) {
       layers();
     } else {
       show();
     }
+  });
+  form.addEventListener("click", (event) => {
+    const { every, to } = event.target.dataset;
+    if (every === undefined) return;
+    form.querySelectorAll(`[data-part^="${every}."]`).forEach((box) => { box.checked = Boolean(to); });
+    layers();
   });
   form.addEventListener("submit", (event) => event.preventDefault());
   form.addEventListener("reset", () => setTimeout(() => {
@@ -66,6 +77,26 @@
     show();
   }));
   addEventListener("hashchange", fromAddress);
+  form.querySelectorAll("[data-root]").forEach((field) => {
+    const given = document.body.dataset[field.dataset.root] ?? "";
+    [...field.options].forEach((option) => { option.defaultSelected = option.value === given; });
+  });
+
+  // the classes of a chart by count, name or id
+  document.querySelectorAll(".sort").forEach((sort) => {
+    sort.hidden = false;
+    const body = sort.parentElement.querySelector("tbody");
+    const name = (row) => row.querySelector("th").textContent;
+    const ways = {
+      count: (a, b) => b.dataset.count - a.dataset.count,
+      name: (a, b) => name(a).localeCompare(name(b)),
+      id: (a, b) => a.dataset.id - b.dataset.id,
+    };
+    sort.addEventListener("click", (event) => {
+      const way = ways[event.target.dataset.sort];
+      if (way) body.append(...[...body.rows].sort(way));
+    });
+  });
   form.hidden = false;
   fromAddress();
   layers();

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 from base64 import b64encode
-from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from hashlib import sha256
 from html import escape
 from importlib.resources import files
@@ -16,36 +16,46 @@ from polyhead.feed import Feed
 from polyhead.report import charts
 from polyhead.report.cards import SAID, card
 from polyhead.report.label_summary import Coverage
-from polyhead.report.palette import RGB, css
-from polyhead.report.samples import LABELED, Sample
-from polyhead.report.views import View, name_of, shortly
+from polyhead.report.objects import Drawing
+from polyhead.report.samples import Sample
+from polyhead.report.toolbar import held_classes, tools
+from polyhead.report.views import View
 
-MOST_LEGEND = 40
-MOST_OPTIONS = 200
+VIEWER = (
+    '<dialog id="viewer" aria-label="Enlarged sample"><div class="stage"></div><div class="beside"></div>'
+    '<p class="keys"><button type="button" data-go="-1" aria-label="Previous sample">←</button>'
+    '<button type="button" data-go="1" aria-label="Next sample">→</button>'
+    '<button type="button" data-go="0" aria-label="Close">Esc</button></p></dialog>'
+)
 
 
 def page(
     feed: Feed,
     samples: Sequence[Sample],
-    views: Mapping[str, View],
+    drawing: Drawing,
     coverage: Mapping[str, Coverage],
     report: Report | None,
+    shown: str = "",
 ) -> str:
-    """Render a preview as HTML."""
-    style, script = _file("page.css"), _file("page.js")
-    shown = f"{len(samples):,} of {feed.num_samples:,} rows"
+    """Render a preview as HTML; ``shown`` says which rows these are, if not the next ones."""
+    style, script = _file("page.css"), _file("page.js") + _file("viewer.js")
+    views = drawing.see(samples).views
+    rows = len({sample.row for sample in samples})
+    shown = f"{rows:,} of {feed.num_samples:,} rows" + (f": {shown}" if shown else "")
     order = f"shuffled by seed {feed.seed}" if feed.shuffle else "in row order"
     title = f"Preview of a feed: {shown}"
+    several = any(s.original is not None for s in samples) or any(v.range is not None for v in views.values())
+    pairs = " pairs" if several else ""
     body = [
-        f"<header><h1>Preview</h1><p>{shown}, as the model gets them: epoch {feed.epoch}, {order}, "
+        f"<header><h1>Preview</h1><p>{escape(shown)}, as the model gets them: epoch {feed.epoch}, {order}, "
         f"batches of {feed.batch_size:,}.</p></header>",
         _check_panel(report),
-        _tools(samples, views),
+        tools(samples, drawing),
         '<section aria-labelledby="samples"><h2 id="samples">Samples</h2>'
-        '<p id="none" class="words" hidden>No sample matches the filters.</p><div class="cards">',
-        *(card(i, sample, feed.inputs, feed.labeled, views) for i, sample in enumerate(samples)),
+        f'<p id="none" class="words" hidden>No sample matches the filters.</p><div class="cards{pairs}">',
+        *(card(i, sample, drawing) for i, sample in enumerate(samples)),
         "</div></section>",
-        _label_panels(feed, views, coverage),
+        _label_panels(feed, drawing, coverage),
         f'<details class="panel"><summary>Declaration</summary><pre>{escape(repr(feed))}</pre></details>',
     ]
     # nothing is loaded or sent, and only the script with this hash runs
@@ -58,9 +68,9 @@ def page(
         f'<meta http-equiv="Content-Security-Policy" content="{escape(policy)}">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         '<meta name="color-scheme" content="light dark"><meta name="generator" content="polyhead">'
-        f"<title>{escape(title)}</title><style>{style}</style></head><body><main>\n"
+        f"<title>{escape(title)}</title><style>{style}</style></head><body{_by_object(samples, drawing)}><main>\n"
         + "\n".join(part for part in body if part)
-        + f'\n</main><script type="application/json" id="facts">{in_script(facts(samples, views))}</script>'
+        + f'\n</main>{VIEWER}<script type="application/json" id="facts">{in_script(facts(samples, views))}</script>'
         f"<script>{script}</script></body></html>\n"
     )
 
@@ -85,7 +95,7 @@ def facts(samples: Sequence[Sample], views: Mapping[str, View]) -> list[dict[str
             "heads": [
                 {
                     "state": sample.labels[name].state,
-                    "classes": list(_held_classes(view, sample, name)),
+                    "classes": list(held_classes(view, sample, name)),
                     "number": view.number(sample.labels[name]),
                 }
                 for name, view in views.items()
@@ -93,11 +103,6 @@ def facts(samples: Sequence[Sample], views: Mapping[str, View]) -> list[dict[str
         }
         for sample in samples
     ]
-
-
-def _held_classes(view: View, sample: Sample, name: str) -> Sequence[int]:
-    label = sample.labels[name]
-    return view.held(label) if label.state == LABELED else ()
 
 
 def _file(name: str) -> str:
@@ -137,81 +142,28 @@ def _problem(problem: Problem) -> str:
     return f"<li>{perhaps}<strong>{escape(problem.place)}</strong>: {escape(problem.finding)}.{fix}</li>"
 
 
-def _tools(samples: Sequence[Sample], views: Mapping[str, View]) -> str:
-    """Filters and layers; hidden until the script runs."""
-    filters = "".join(_filter(place, view, samples) for place, view in enumerate(views.values()))
-    layers = "".join(
-        f'<label class="layer"><input type="checkbox" data-toggle="{layer.key}" checked>'
-        f"{_dot(layer.color) if view.dot or not view.legend else ''}{escape(layer.title)}</label>"
-        for view in views.values()
-        for layer in view.layers
-    )
-    layers = f'<fieldset class="layers"><legend>Drawn</legend>{layers}</fieldset>' if layers else ""
-    legends = "".join(_legend(view) for view in views.values() if view.legend)
-    return (
-        '<form class="panel tools" id="tools" hidden aria-label="Filters">'
-        '<div class="row"><label class="field"><span>Row</span>'
-        '<input id="row" name="row" type="search" inputmode="numeric" placeholder="e.g. 3, 17" '
-        f'autocomplete="off"></label>{filters}'
-        '<label class="field"><span>Size</span><input id="size" type="range" min="150" max="640" value="250" '
-        'aria-label="Size of the cards"></label>'
-        '<button type="reset">Clear filters</button></div>'
-        f'{layers}{legends}<p id="count" class="words" role="status" aria-live="polite"></p></form>'
-    )
+def _by_object(samples: Sequence[Sample], drawing: Drawing) -> str:
+    """The attribute that colors by object, where all boxes are of one class."""
+    held = {
+        (name, i)
+        for name in drawing.coloring()
+        for sample in samples
+        for i in held_classes(drawing.views[name], sample, name)
+    }
+    return ' data-color="own"' if len(held) == 1 else ""
 
 
-def _dot(color: RGB) -> str:
-    return f'<i class="dot" style="background:{css(color)}"></i>'
-
-
-def _filter(place: int, view: View, samples: Sequence[Sample]) -> str:
-    labels = [sample.labels[view.name] for sample in samples]
-    states = Counter(label.state for label in labels)
-    held = Counter(i for sample in samples for i in _held_classes(view, sample, view.name))
-    options = "".join(
-        f'<option value="s:{state}">{title} ({states[state]})</option>'
-        for state, title in SAID.items()
-        if state in states
-    )
-    classes = "".join(
-        f'<option value="c:{i}">{escape(view.classes[i])} ({held[i]})</option>'
-        for i in sorted(held)[:MOST_OPTIONS]
-    )
-    classes = f'<optgroup label="Class">{classes}</optgroup>' if classes else ""
-    name = escape(name_of(view.name))
-    numbers = [view.number(label) for label in labels if label.state == LABELED]
-    limits = ""
-    known = [number for number in numbers if number is not None]
-    if known:
-        low, high = shortly(min(known)), shortly(max(known))
-        limits = "".join(
-            f'<input type="number" step="any" name="h{place}{end}" placeholder="{limit}" '
-            f'aria-label="{name}, {word}">'
-            for end, word, limit in (("min", "at least", low), ("max", "at most", high))
-        )
-        limits = f'<span class="limits">{limits}</span>'
-    return (
-        f'<div class="field"><label for="h{place}">{name}</label><select id="h{place}" name="h{place}">'
-        f'<option value="">all</option><optgroup label="Label">{options}</optgroup>{classes}</select>'
-        f"{limits}</div>"
-    )
-
-
-def _legend(view: View) -> str:
-    shown = view.legend[:MOST_LEGEND]
-    items = "".join(f"<li>{_dot(color)}{escape(name)}</li>" for name, color in shown)
-    rest = len(view.legend) - len(shown)
-    more = f"<li>and {rest:,} more</li>" if rest else ""
-    return f'<div class="legend"><span>{escape(view.name)}</span><ul>{items}{more}</ul></div>'
-
-
-def _label_panels(feed: Feed, views: Mapping[str, View], coverage: Mapping[str, Coverage]) -> str:
-    panels = []
+def _label_panels(feed: Feed, drawing: Drawing, coverage: Mapping[str, Coverage]) -> str:
+    panels, coloring = [], drawing.coloring()
     for name, found in coverage.items():
         part = (
             f'<p class="words">of the first {found.rows:,} rows</p>' if found.rows < feed.num_samples else ""
         )
-        drawn = "".join(charts.chart(one) for one in found.charts)
+        colors = drawing.views[name].colors if name in coloring else ()
+        drawn = "".join(
+            charts.chart(replace(one, colors=colors) if colors and isinstance(one, charts.Bars) else one)
+            for one in found.charts
+        )
         kind = f"<code>{escape(repr(feed.labeled[name]))}</code>"
         panels.append(
             f'<div class="panel head"><h3>{escape(name)}</h3>{kind}{charts.coverage(found)}{part}{drawn}</div>'

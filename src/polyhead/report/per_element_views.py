@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from polyhead.kinds import Head
-from polyhead.report.marks import Layer, Mark
-from polyhead.report.palette import RGB
+from polyhead.report.marks import Layer, Mark, On, Thing
+from polyhead.report.palette import RGB, class_color
 from polyhead.report.samples import Label
+from polyhead.report.spatial import DrawnView
 from polyhead.report.views import Chart, View, is_shown
 
-MOST_BOXES = 6
+MOST_BOXES, MOST_CLASSES = 6, 8
 
 
 class EachView(View):
@@ -32,7 +35,14 @@ class EachView(View):
         return {i: self.one.words(part) for i, part in self.parts(label).items()}
 
     def words(self, label: Label) -> str:
+        if isinstance(self.one, DrawnView) and self.one.of_pixels:
+            count = len(self.parts(label))
+            return f"{count} mask{'s' * (count != 1)}"
         found = list(self.words_of(label).items())
+        if self.one.classes:
+            most, counted = MOST_CLASSES, Counter(words for _, words in found).most_common()
+            text = ", ".join(f"{words} ×{count}" if count > 1 else words for words, count in counted[:most])
+            return text + (f", … ({len(counted)} classes)" if len(counted) > most else "")
         text = "; ".join(f"{i + 1}: {words}" for i, words in found[:MOST_BOXES])
         return text + (f"; … ({len(found)} boxes)" if len(found) > MOST_BOXES else "")
 
@@ -54,17 +64,25 @@ class EachView(View):
         return self.one.dot
 
     @property
-    def layers(self) -> tuple[Layer, ...]:
-        return self.one.layers
+    def layer(self) -> Layer | None:
+        return self.one.layer
 
     @property
-    def legend(self) -> tuple[tuple[str, RGB], ...]:
+    def legend(self) -> bool:
         return self.one.legend
 
-    def marks(self, label: Label, size: tuple[int, int], texts: Sequence[str], most: int) -> list[Mark]:
+    @property
+    def colors(self) -> tuple[RGB, ...]:
+        return self.one.colors
+
+    def marks(self, label: Label, on: On) -> list[Mark]:
         if not is_shown(label):
-            return []
-        return [m for part in self.parts(label).values() for m in self.one.marks(part, size, (), most)]
+            return self.one.missing(label, on) if isinstance(self.one, DrawnView) else []
+        found: list[Mark] = []
+        for i, part in self.parts(label).items():
+            thing = on.things[i] if i < len(on.things) else Thing("", None, class_color(i))
+            found += self.one.marks(part, replace(on, things=(), thing=thing))
+        return found
 
     def add(self, labels: np.ndarray, counts: np.ndarray) -> None:
         kept = counts.reshape(len(counts) * self.head.places, -1).any(1)

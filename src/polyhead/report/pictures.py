@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import numpy as np
 
+from polyhead.errors import PolyheadError
+from polyhead.images.encode import encode
+from polyhead.images.png import data_uri, png
 from polyhead.kinds import Image, Input
 from polyhead.report.marks import reduction
+
+LEAST_JPEG, QUALITY = 160, 82
+"""The longer side from which on pictures are JPEG, and their quality."""
 
 
 def is_drawn(kind: Input) -> bool:
@@ -29,6 +37,17 @@ def as_picture(image: np.ndarray, most: int) -> np.ndarray:
     sums = np.add.reduceat(np.add.reduceat(image.astype(np.uint32), down, axis=0), across, axis=1)
     high, wide = np.diff(np.r_[down, image.shape[0]]), np.diff(np.r_[across, image.shape[1]])
     return np.rint(sums / (high[:, None] * wide)[..., None]).astype(np.uint8)
+
+
+def picture_uri(pixels: np.ndarray) -> str:
+    """A picture of uint8 ``(H, W, C)`` as a data URI.
+
+    It is a JPEG if it is large; PNG if small, with alpha, or without the package simplejpeg.
+    """
+    if max(pixels.shape[:2]) >= LEAST_JPEG and pixels.shape[2] in (1, 3):
+        with suppress(PolyheadError):
+            return data_uri(encode(pixels, "jpeg", QUALITY), "jpeg")
+    return data_uri(png(pixels))
 
 
 def heat(matrix: np.ndarray, most: int) -> np.ndarray:

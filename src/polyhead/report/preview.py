@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from html import escape
 from pathlib import Path
@@ -11,12 +12,17 @@ from typing import Any
 
 from polyhead.errors import ContractError, Problem, Report, as_path, require_size, shown
 from polyhead.feed import Feed
+from polyhead.report.guesses import with_guesses
 from polyhead.report.label_summary import summarize
+from polyhead.report.objects import Drawing
 from polyhead.report.page import page
+from polyhead.report.row_choice import rows_to_show
 from polyhead.report.samples import Sample, take_samples
-from polyhead.report.spatial import views
 
 ENDINGS = (".html", ".htm", ".png")
+
+FEW, PIXELS = 24, (1024, 640)
+"""The longest side of pictures in pixels, for up to 24 samples and for more."""
 
 
 @dataclass(frozen=True)
@@ -27,17 +33,20 @@ class Preview:
         feed: the feed.
         samples: rows as the model gets them.
         report: the check against the model, if one was given.
+        shown: which rows these are, in words; empty for the next ones.
     """
 
     feed: Feed = field(repr=False)
     samples: tuple[Sample, ...] = field(repr=False)
     report: Report | None = None
+    shown: str = ""
 
     @cached_property
     def html(self) -> str:
         """The page."""
-        seen = views(self.feed.labeled)
-        return page(self.feed, self.samples, seen, summarize(self.feed, seen), self.report)
+        drawing = Drawing.of(self.feed, PIXELS[0] if len(self.samples) <= FEW else PIXELS[1])
+        labels = summarize(self.feed, drawing.views)
+        return page(self.feed, self.samples, drawing, labels, self.report, self.shown)
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the page (``.html``) or a contact sheet (``.png``).
@@ -68,25 +77,39 @@ class Preview:
 
 
 def preview(
-    feed: Feed, path: str | os.PathLike[str] | None = None, n: int = 16, *, model: Any = None
+    feed: Feed,
+    path: str | os.PathLike[str] | None = None,
+    n: int = 16,
+    *,
+    rows: Any = None,
+    draws: int = 1,
+    predictions: Any = None,
+    model: Any = None,
 ) -> Preview:
     """Show samples as the model gets them, with all heads, and the distribution of all labels.
 
-    The samples are the first rows of the feed's next epoch, which is not consumed. Labels are read from the first row
-    on: all of them, or a quarter of a gigabyte of large ones.
+    Without ``rows``, the samples are the first rows of the feed's next epoch, which is not consumed. Labels are read
+    from the first row on: all of them, or a quarter of a gigabyte of large ones.
 
     Args:
         feed: the feed.
         path: a file to write: ``.html`` for a self-contained page, ``.png`` for a contact sheet, which needs
             ``polyhead[vision]``; None to write nothing.
         n: the number of samples.
+        rows: ids of the rows to show, as ``[3, 17]``; or ``{head: condition}``: the first ``n`` rows in which each
+            head fulfills its condition, which is a class or number, a list of several of which one will do, None for
+            rows without a label, or a function of the label.
+        draws: how many times each of ``rows`` is augmented, each time as in another epoch.
+        predictions: what `polyhead.predict` says of these rows: it is drawn dashed beside the labels, and rows come
+            by their loss, the largest first.
         model: a Keras model; the page then includes the result of ``feed.check(model)``.
 
     Returns:
         A `Preview`, which a notebook displays.
 
     Raises:
-        ContractError: for another ending, or fewer than one sample.
+        ContractError: for another ending, fewer than one sample, ``rows`` that the feed doesn't have, ``draws``
+            without ``rows``, or predictions of other rows.
         DataError: for a row that does not match the declaration.
 
     >>> import numpy as np
@@ -97,15 +120,64 @@ def preview(
     >>> seen = preview(feed, n=3)
     >>> [sample.labels["kind"].state for sample in seen.samples]
     ['labeled', 'labeled', 'missing']
+    >>> [sample.row for sample in preview(feed, rows={"kind": "cat"}).samples]
+    [0, 3]
+    >>> [sample.row for sample in preview(feed, rows={"kind": None}).samples]
+    [2]
     """
     require_size("preview(n=)", n)
+    require_size("preview(draws=)", draws)
     if path is not None:
         _ending(path)
+    if draws > 1 and (rows is None or predictions is not None):
+        fix = "Say which rows, as rows=[7], draws=9."
+        expected = "rows= beside it" if predictions is None else "no predictions beside it"
+        raise ContractError(Problem("preview(draws=)", expected, str(draws), fix))
     report = None if model is None else feed.check(model)
-    found = Preview(feed, tuple(take_samples(feed, n)), report)
+    found = Preview(
+        feed,
+        tuple(_taken_samples(feed, n, rows, draws, predictions)),
+        report,
+        _words(rows, draws, predictions),
+    )
     if path is not None:
         found.save(path)
     return found
+
+
+def _words(rows: Any, draws: int, predictions: Any) -> str:
+    if rows is None and predictions is None:
+        return ""
+    which = "rows of your choice" if rows is not None else "rows"
+    if isinstance(rows, Mapping):
+        which = "rows with " + ", ".join(f"{shown(value)} in {name}" for name, value in rows.items())
+    drawn = f", augmented as in {draws} epochs" if draws > 1 else ""
+    return f"{which}{drawn}{', those with the largest loss first' * (predictions is not None)}"
+
+
+def _taken_samples(feed: Feed, n: int, rows: Any, draws: int, predictions: Any) -> list[Sample]:
+    if rows is None and predictions is None:
+        return take_samples(feed, n)
+    views = Drawing.of(feed).views
+    places = (
+        None
+        if rows is None
+        else rows_to_show(feed, rows, n if predictions is None else feed.num_samples, views)
+    )
+    if predictions is None:
+        taken = take_samples(feed, n, places, draws)
+        return taken if draws == 1 else list(_each_original_once(taken))
+    return with_guesses(feed, predictions, places, n, views)
+
+
+def _each_original_once(samples: list[Sample]) -> Iterator[Sample]:
+    """Samples of some rows, each row once as it is and then as it is augmented."""
+    row = None
+    for sample in samples:
+        if sample.row != row and sample.original is not None:
+            yield replace(sample.original, file=sample.file, applied=("original",))
+        row = sample.row
+        yield replace(sample, original=None)
 
 
 def _ending(path: str | os.PathLike[str]) -> Path:

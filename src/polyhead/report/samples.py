@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from contextlib import closing
 from dataclasses import dataclass, field
+from pathlib import PurePath
 from typing import Any
 
 import numpy as np
 
 from polyhead.feed import Feed
+from polyhead.kinds import Image
+from polyhead.kinds.missing import plain
 from polyhead.pipeline import Batch
+from polyhead.pipeline.image_frame import path_in
+from polyhead.report.applied import applied_to
 
 LABELED, MISSING, UNASKED, SILENT, EMPTY = "labeled", "missing", "unasked", "silent", "empty"
 """The states of a label: it counts; it is missing; ``given`` does not ask for it; its weight is 0; it is annotated as
@@ -45,34 +50,100 @@ class Sample:
         inputs: ``{name: array}`` as the model gets it.
         labels: ``{head: label}``.
         original: the same row before augmentation, if the feed augments.
+        file: the file of its first image; empty without one.
+        epoch: that of its augmentation.
+        applied: what the augmentations of this epoch did with it, in words.
+        guess: what was predicted of it, laid out like its labels.
+        scores: of predicted boxes, ``{head: {place: 0 to 1}}``.
+        loss: how far the prediction is from the labels.
     """
 
     row: int
     inputs: dict[str, np.ndarray]
     labels: dict[str, Label]
     original: Sample | None = field(default=None, repr=False)
+    file: str = ""
+    epoch: int = 0
+    applied: tuple[str, ...] = ()
+    guess: Sample | None = field(default=None, repr=False)
+    scores: dict[str, dict[int, float]] = field(default_factory=dict, repr=False)
+    loss: float | None = None
 
 
-def take_samples(feed: Feed, n: int) -> list[Sample]:
-    """The first ``n`` rows of the feed's next epoch."""
+def take_samples(feed: Feed, n: int, rows: np.ndarray | None = None, draws: int = 1) -> list[Sample]:
+    """The first rows of the feed's next epoch, or rows that were chosen.
+
+    Args:
+        feed: of the rows.
+        n: how many rows, if none were chosen.
+        rows: their places in the feed's source.
+        draws: how many times each chosen row is augmented, as in so many epochs from the next on.
+    """
+    if rows is None:
+        taken = [(feed.epoch, row) for row in _next_rows(feed, n)]
+    else:
+        epochs = range(feed.epoch, feed.epoch + draws)
+        by_epoch = [_chosen_rows(feed, rows, epoch) for epoch in epochs]
+        taken = [(e, by_epoch[e - feed.epoch][i]) for i in range(len(rows)) for e in epochs]
+    ids = [int(row.ids[0]) for _, row in taken]
+    known = list(dict.fromkeys(ids))
+    plain = dict(zip(known, _without_augmentation(feed, known), strict=False))
+    told = feed.source.ids_of(np.array(ids, np.int64)).tolist()
+    files = dict(zip(known, _files(feed, known), strict=False))
+    applied = applied_to(feed, [(epoch, int(row.ids[0])) for epoch, row in taken])
+    samples = []
+    for i, (epoch, row) in enumerate(taken):
+        before = plain.get(ids[i])
+        labels = _labels(feed, row, before)
+        original = None
+        if feed.augment and before is not None:
+            original = Sample(told[i], before.inputs, _labels(feed, before, None, labels))
+        file = files.get(ids[i], "")
+        samples.append(Sample(told[i], row.inputs, labels, original, file, epoch, applied[i]))
+    return samples
+
+
+def _next_rows(feed: Feed, n: int) -> list[Batch]:
     rows: list[Batch] = []
     with closing(feed._numbered()) as batches:  # type: ignore[type-var]
         for batch in batches:
             rows += [_single_row(batch, i) for i in range(min(n - len(rows), len(batch.ids)))]
             if len(rows) >= n:
                 break
-    plain = _without_augmentation(feed, [int(row.ids[0]) for row in rows])
-    told = feed.source.ids_of(np.array([row.ids[0] for row in rows], np.int64)).tolist()
-    augmented = bool(getattr(feed, "augment", ()))
-    samples = []
-    for i, row in enumerate(rows):
-        before = plain[i] if plain else None
-        labels = _labels(feed, row, before)
-        original = None
-        if augmented and before is not None:
-            original = Sample(told[i], before.inputs, _labels(feed, before, None, labels))
-        samples.append(Sample(told[i], row.inputs, labels, original))
-    return samples
+    return rows
+
+
+class _Chosen:
+    """An order of chosen rows, all in one batch."""
+
+    def __init__(self, rows: np.ndarray) -> None:
+        self._rows = np.asarray(rows, np.int64)
+
+    def block(self, epoch: int, first: int, steps: int) -> tuple[np.ndarray, np.ndarray]:
+        return self._rows, np.array([0, len(self._rows)])
+
+
+def _chosen_rows(feed: Feed, rows: np.ndarray, epoch: int) -> list[Batch]:
+    found = []
+    for start in range(0, len(rows), feed.batch_size):
+        order: Any = _Chosen(rows[start : start + feed.batch_size])
+        for batch in feed._assembler.block(order, epoch, 0, 1).batches():
+            found += [_single_row(batch, i) for i in range(len(batch.ids))]
+    return found
+
+
+def _files(feed: Feed, ids: list[int]) -> list[str]:
+    """The files of the first images of rows, or their column ``file``; empty where there are none."""
+    if feed.source.sequential or not ids:
+        return []
+    images = [kind.columns(name)[0] for name, kind in feed.inputs.items() if isinstance(kind, Image)]
+    for column in [*images[:1], "file"]:
+        if column in feed.source.columns:
+            values = plain(feed.source.only([column]).coded(np.array(ids, np.int64))[column])
+            paths = [path_in(value) for value in values]
+            if any(paths):
+                return [PurePath(path.replace("\\", "/")).name if path else "" for path in paths]
+    return []
 
 
 def _single_row(batch: Batch, i: int) -> Batch:

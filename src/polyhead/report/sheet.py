@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from functools import cache
 from typing import Any
@@ -12,17 +12,17 @@ import numpy as np
 
 from polyhead.feed import Feed
 from polyhead.images.libraries import pillow
-from polyhead.report.cards import SAID, marks_on
-from polyhead.report.marks import Box, Cover, Hatch, Mark, Point
+from polyhead.report.cards import SAID
+from polyhead.report.marks import ALPHA, Absent, Area, Bones, Box, Cover, Mark, Point, own_pictures
+from polyhead.report.objects import Drawing
 from polyhead.report.palette import ink
-from polyhead.report.pictures import as_picture, canvas, is_drawn
+from polyhead.report.pictures import as_picture, is_drawn
 from polyhead.report.samples import LABELED, Sample
-from polyhead.report.spatial import views
-from polyhead.report.views import View, shortly
+from polyhead.report.views import shortly
 
 MOST_SIDE = 512
 LEAST_SIDE = 192
-MARGIN, LINE, FONT = 12, 17, 13
+MARGIN, LINE, FONT, MOST_LINES = 12, 17, 13, 3
 PAPER, INK, QUIET = (255, 255, 255), (27, 31, 36), (89, 98, 109)
 
 
@@ -36,9 +36,8 @@ def sheet(feed: Feed, samples: Sequence[Sample]) -> Any:
         PolyheadError: if Pillow is not installed.
     """
     imaging = pillow()
-    seen = views(feed.labeled)
-    size = canvas(feed.inputs)
-    cells = [_cell(imaging, feed, sample, seen, size) for sample in samples]
+    drawing = Drawing.of(feed, MOST_SIDE).see(samples)
+    cells = [_cell(imaging, sample, drawing) for sample in samples]
     columns = math.ceil(math.sqrt(len(cells)))
     width, height = max(c.width for c in cells), max(c.height for c in cells)
     rows = math.ceil(len(cells) / columns)
@@ -51,14 +50,14 @@ def sheet(feed: Feed, samples: Sequence[Sample]) -> Any:
     return whole
 
 
-def _cell(
-    imaging: Any, feed: Feed, sample: Sample, seen: Mapping[str, View], size: tuple[int, int] | None
-) -> Any:
+def _cell(imaging: Any, sample: Sample, drawing: Drawing) -> Any:
     shots = [one for one in (sample, sample.original) if one is not None]
-    pictures = [_shot(imaging, feed, one, seen, size) for one in shots] if size is not None else []
-    lines = _lines(feed, sample, seen)
+    pictures = [p for one in shots for p in _shot(imaging, one, drawing)] if drawing.size is not None else []
+    lines = _lines(sample, drawing)
     width = sum(p.width for p in pictures) + 4 * (len(pictures) - 1) if pictures else LEAST_SIDE
     top = pictures[0].height + 4 if pictures else 0
+    pen, font = _pen(imaging.new("RGB", (1, 1)))
+    lines = [part for line in lines for part in _wrapped(pen, font, line, width)]
     cell = imaging.new("RGB", (width, top + LINE * len(lines)), PAPER)
     left = 0
     for picture in pictures:
@@ -66,29 +65,30 @@ def _cell(
         left += picture.width + 4
     draw, font = _pen(cell)
     for i, line in enumerate(lines):
-        draw.text(
-            (0, top + LINE * i), _cut(draw, font, line, width), fill=QUIET if i == 0 else INK, font=font
-        )
+        draw.text((0, top + LINE * i), line, fill=QUIET if i == 0 else INK, font=font)
     return cell
 
 
-def _lines(feed: Feed, sample: Sample, seen: Mapping[str, View]) -> list[str]:
+def _lines(sample: Sample, drawing: Drawing) -> list[str]:
     lines = [f"row {sample.row:,}" + (", augmented beside original" if sample.original else "")]
-    for name, kind in feed.inputs.items():
+    lines[0] += f", loss {sample.loss:.3g}" if sample.loss is not None else ""
+    lines += [", ".join(sample.applied)] if sample.applied else []
+    for name, kind in drawing.inputs.items():
         if not is_drawn(kind):
             value = sample.inputs[name].reshape(-1)
             lines.append(f"{name}: {', '.join(shortly(v) for v in value[:6])}{', …' * (value.size > 6)}")
-    for name, view in seen.items():
+    for name, view in drawing.views.items():
         label = sample.labels[name]
         lines.append(f"{name}: {view.words(label) if label.state == LABELED else SAID[label.state]}")
+        guess = sample.guess.labels.get(name) if sample.guess is not None else None
+        if guess is not None:
+            lines[-1] += f" (predicted: {view.words(guess) if guess.counts.any() else 'none'})"
     return lines
 
 
-def _shot(
-    imaging: Any, feed: Feed, sample: Sample, seen: Mapping[str, View], size: tuple[int, int] | None
-) -> Any:
-    """Draw the first image of a sample with all its marks."""
-    name = next(n for n, kind in feed.inputs.items() if is_drawn(kind))
+def _shot(imaging: Any, sample: Sample, drawing: Drawing) -> list[Any]:
+    """Draw the first image of a sample with all its marks, and its maps beside."""
+    name = next(n for n, kind in drawing.inputs.items() if is_drawn(kind))
     found = as_picture(sample.inputs[name], MOST_SIDE)
     picture = imaging.fromarray(found[..., 0] if found.shape[2] == 1 else found)
     if picture.mode == "RGBA":
@@ -98,35 +98,65 @@ def _shot(
     picture = picture.convert("RGB")
     larger = max(1, round(LEAST_SIDE / max(picture.size)))
     picture = picture.resize((picture.width * larger, picture.height * larger), imaging.Resampling.NEAREST)
-    for mark in marks_on(sample, feed.labeled, seen, size, MOST_SIDE):
-        picture = _draw_mark(imaging, picture, mark)
-    return picture
+    marks = drawing.marks(sample)
+    marks += drawing.marks(sample.guess, guess=True) if sample.guess is not None else []
+    maps = own_pictures(marks)
+    for mark in marks:
+        if not (isinstance(mark, Cover) and mark.apart):
+            picture = _draw_mark(imaging, picture, mark)
+    pictures = [picture]
+    for covers in maps.values():
+        pictures.append(imaging.new("RGB", picture.size, PAPER))
+        for cover in covers:
+            pictures[-1] = _draw_mark(imaging, pictures[-1], cover)
+    return pictures
 
 
 def _draw_mark(imaging: Any, picture: Any, mark: Mark) -> Any:
     width, height = picture.size
-    if isinstance(mark, Cover):
-        colors = np.array(mark.palette, np.uint8)[mark.places]
+    color = mark.look.color
+    if isinstance(mark, Cover | Area):
+        if isinstance(mark, Area):
+            colors = mark.there[..., None] * np.array([*color, ALPHA], np.uint8)
+        else:
+            colors = np.array(mark.palette, np.uint8)[mark.places]
         layer = imaging.fromarray(colors).resize(picture.size, imaging.Resampling.NEAREST)
         return imaging.alpha_composite(picture.convert("RGBA"), layer).convert("RGB")
     draw, font = _pen(picture)
-    if isinstance(mark, Hatch):
-        for start in range(-height, width, 16):
+    if isinstance(mark, Absent):
+        for start in range(-height, width if mark.pixels else -height, 16):
             draw.line([(start, height), (start + height, 0)], fill=(150, 150, 150), width=1)
         _tag(draw, font, mark.text, 0, height - LINE, (0, 0, 0), width)
+    elif isinstance(mark, Bones):
+        for a, b, c, d in mark.lines:
+            draw.line([(a * width, b * height), (c * width, d * height)], fill=color, width=2)
     elif isinstance(mark, Point):
         x, y = mark.x * width, mark.y * height
-        draw.ellipse((x - 4, y - 4, x + 4, y + 4), fill=mark.layer.color, outline=(255, 255, 255))
+        draw.ellipse((x - 3, y - 3, x + 3, y + 3), fill=color, outline=(255, 255, 255))
     elif isinstance(mark, Box):
         # lines are inside the box, whose corners are edges of pixels
         left, top = round(mark.left * width), round(mark.top * height)
         right, bottom = round(mark.right * width) - 1, round(mark.bottom * height) - 1
         corners = (left, top, max(left, right), max(top, bottom))
-        draw.rectangle(corners, outline=mark.layer.color, width=2)
-        if mark.text:
+        if mark.look.guess:
+            _dashed(draw, corners, color)
+        else:
+            draw.rectangle(corners, outline=color, width=2)
+        if mark.text and draw.textlength(mark.text, font=font) + 6 <= right - left:
             above = top - LINE if top >= LINE else top
-            _tag(draw, font, mark.text, left, above, mark.layer.color, width)
+            place = corners[3] - LINE if mark.look.guess else above
+            _tag(draw, font, mark.text, left, place, color, width)
     return picture
+
+
+def _dashed(draw: Any, corners: tuple[int, int, int, int], color: tuple[int, int, int]) -> None:
+    left, top, right, bottom = corners
+    for x in range(left, right + 1, 10):
+        for y in (top, bottom):
+            draw.line([(x, y), (min(x + 5, right), y)], fill=color, width=2)
+    for y in range(top, bottom + 1, 10):
+        for x in (left, right):
+            draw.line([(x, y), (x, min(y + 5, bottom))], fill=color, width=2)
 
 
 def _tag(
@@ -154,6 +184,21 @@ def _font() -> Any:
         with suppress(OSError):
             return ImageFont.truetype(name, FONT)
     return ImageFont.load_default(size=FONT)
+
+
+def _wrapped(draw: Any, font: Any, text: str, width: int) -> list[str]:
+    """Break a line of text between its words, into at most three."""
+    lines, words = [""], " ".join(text.split())[:400].split(" ")
+    for i, word in enumerate(words):
+        longer = f"{lines[-1]} {word}".lstrip()
+        if draw.textlength(longer, font=font) <= width or not lines[-1]:
+            lines[-1] = longer
+        elif len(lines) == MOST_LINES:
+            lines[-1] = " ".join([lines[-1], *words[i:]])
+            break
+        else:
+            lines.append(word)
+    return [_cut(draw, font, line, width) for line in lines]
 
 
 def _cut(draw: Any, font: Any, text: str, width: int) -> str:

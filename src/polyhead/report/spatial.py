@@ -1,38 +1,33 @@
-"""Views of heads that are drawn on the image: masks, maps, boxes, keypoints."""
+"""Views of heads with a label for each pixel: masks and maps."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from polyhead.kinds import Head
 from polyhead.report.marks import (
-    ALPHA,
-    RGBA,
-    STRIPES,
-    Box,
+    Absent,
+    Area,
     Cover,
-    Hatch,
     Layer,
     Mark,
-    Point,
+    On,
     every_nth,
     reduction,
-    striped,
+    stripes,
 )
-from polyhead.report.palette import FAINT, RGB, class_color, head_color, is_background
-from polyhead.report.per_element_views import EachView
+from polyhead.report.palette import FAINT, RGB, class_color, is_background, shades
 from polyhead.report.samples import MISSING, Label
-from polyhead.report.views import VIEWS, Chart, View, bars, histogram, is_shown, name_of, shortly
+from polyhead.report.views import VIEWS, Chart, View, bars, is_shown, name_of, shortly
 
-CLEAR: RGBA = (0, 0, 0, 0)
-MOST_COLORS = 250
-SHADES = 32
+SHADES = 64
 
 
-class _DrawnView(View):
+class DrawnView(View):
     """A head that is drawn on the image."""
 
     @staticmethod
@@ -40,8 +35,8 @@ class _DrawnView(View):
         return True
 
     @property
-    def layers(self) -> tuple[Layer, ...]:
-        return (Layer(f"{self.place}", self.name, self.color),)
+    def layer(self) -> Layer:
+        return Layer(f"{self.place}", self.name, self.color)
 
     def number(self, label: Label) -> float | None:
         return None
@@ -49,30 +44,34 @@ class _DrawnView(View):
     def series(self, label: Label) -> np.ndarray | None:
         return None
 
+    def missing(self, label: Label, on: On) -> list[Mark]:
+        """A mark in place of a label that is missing."""
+        if label.state != MISSING or on.guess or on.thing is not None:
+            return []
+        return [Absent(on.look(self.layer), f"{self.name}: {label.why}", self.of_pixels)]
 
-class _PixelView(_DrawnView):
+    of_pixels = False
+    """Whether it has a label for each pixel."""
+
+
+class _PixelView(DrawnView):
     """A head of pixels, drawn over the whole image."""
 
-    def marks(self, label: Label, size: tuple[int, int], texts: Sequence[str], most: int) -> list[Mark]:
-        if label.state == MISSING:
-            return [Hatch(self.layers[0], f"{self.name}: {label.why}")]
-        if not is_shown(label):
-            return []
-        height, width = self.head.size
-        step = reduction(height, width, most)
-        return [*self.covers(label, step)]
+    of_pixels = True
 
-    def covers(self, label: Label, step: int) -> list[Cover]:
+    def marks(self, label: Label, on: On) -> list[Mark]:
+        if not is_shown(label):
+            return self.missing(label, on)
+        height, width = self.head.size
+        return self.covers(label, on, reduction(height, width, on.most))
+
+    def covers(self, label: Label, on: On, step: int) -> list[Mark]:
         """The covers of a label, of every ``step``-th pixel."""
         raise NotImplementedError
 
-    def cover(self, layer: Layer, places: np.ndarray, there: np.ndarray, palette: list[RGBA]) -> Cover:
-        """A cover with stripes where there is no label."""
-        places = places.copy()
-        if not there.all():
-            striped(places, ~there, len(palette))
-            palette = [*palette, *STRIPES]
-        return Cover(layer, places.astype(np.uint8), tuple(palette))
+    def unlabeled(self, there: np.ndarray, on: On) -> list[Mark]:
+        """Stripes where there is no label; none for objects, each of which has few pixels."""
+        return [] if there.all() or on.thing is not None else [stripes(~there, on.look(self.layer))]
 
 
 class MaskView(_PixelView):
@@ -104,17 +103,8 @@ class MaskView(_PixelView):
         )
 
     @property
-    def layers(self) -> tuple[Layer, ...]:
-        if not self.head.multi:
-            return super().layers
-        pairs = zip(self.classes, self.colors, strict=True)
-        return tuple(
-            Layer(f"{self.place}.{i}", f"{self.name}: {name}", c) for i, (name, c) in enumerate(pairs)
-        )
-
-    @property
-    def legend(self) -> tuple[tuple[str, RGB], ...]:
-        return () if self.head.binary else tuple(zip(self.classes, self.colors, strict=True))
+    def legend(self) -> bool:
+        return len(self.classes) > 1
 
     def words(self, label: Label) -> str:
         shares = self._shares(label)
@@ -139,24 +129,31 @@ class MaskView(_PixelView):
     def held(self, label: Label) -> Sequence[int]:
         return np.flatnonzero(self._shares(label)).tolist()
 
-    def covers(self, label: Label, step: int) -> list[Cover]:
+    def covers(self, label: Label, on: On, step: int) -> list[Mark]:
         there = every_nth(self._there(label), step)
-        if self.head.binary:
-            value = every_nth(label.value, step)
-            return [
-                self.cover(
-                    layer, (value[..., i] >= 0.5).astype(np.int64), there, [CLEAR, (*layer.color, ALPHA)]
-                )
-                for i, layer in enumerate(self.layers)
-                if value[..., i].any() or (i == 0 and not there.all())
-            ]
-        # ids beyond the size of a palette share colors
-        ids = every_nth(label.value, step).astype(np.int64) % MOST_COLORS
-        palette = [
-            (*color, 30 if color == FAINT else ALPHA)
-            for color in self.colors[: min(MOST_COLORS, len(self.colors))]
-        ]
-        return [self.cover(self.layers[0], ids, there, palette)]
+        value = every_nth(label.value, step)
+        found: list[Mark] = []
+        for i in self.held(label):
+            if self.colors[i] == FAINT:
+                continue
+            here = (value[..., i] >= 0.5 if self.head.binary else value == i) & there
+            color, part = (self.colors[i], f"{self.place}.{i}") if self.legend else (None, "")
+            found += [Area(on.look(self.layer, color, part), here)] if here.any() else []
+        return found + self.unlabeled(there, on)
+
+    in_units = False
+
+    def difference(
+        self, label: Label, guess: Label, scores: Mapping[int, float], same: np.ndarray | None
+    ) -> float | None:
+        there = self._there(label) & self._there(guess)
+        if not there.any():
+            return None
+        return float(
+            np.mean((label.value >= 0.5) != (guess.value >= 0.5), where=there[..., None])
+            if self.head.binary
+            else np.mean(label.value != guess.value, where=there)
+        )
 
     def add(self, labels: np.ndarray, counts: np.ndarray) -> None:
         there = np.broadcast_to(counts.any(-1) if self.head.elementwise else counts, labels.shape[:3])
@@ -172,7 +169,28 @@ class MaskView(_PixelView):
 
 
 class MapView(_PixelView):
-    """Numbers for each pixel: the larger the number, the stronger the color."""
+    """Numbers for each pixel, in the colors of viridis; one range for all samples."""
+
+    _range: tuple[float, float] | None = None
+
+    @staticmethod
+    def has_color(head: Any) -> bool:
+        return False
+
+    def see(self, labels: Sequence[Label]) -> None:
+        kept = [value for label in labels if is_shown(label) for value in (self._mean(label),) if value.size]
+        if kept:
+            ends = np.array([np.quantile(value, (0.01, 0.99)) for value in kept])
+            self._range = float(ends[:, 0].min()), float(ends[:, 1].max())
+
+    @property
+    def range(self) -> tuple[float, float] | None:
+        return self._range
+
+    def _mean(self, label: Label) -> np.ndarray:
+        """The means over the channels of the pixels that count."""
+        found: np.ndarray = label.value.mean(axis=-1)[self._there(label).all(axis=-1)]
+        return found
 
     def _there(self, label: Label) -> np.ndarray:
         """The numbers that count, bool ``(H, W, C)``."""
@@ -185,94 +203,22 @@ class MapView(_PixelView):
         text = f"{shortly(kept.min())} to {shortly(kept.max())}, mean {shortly(kept.mean())}"
         return text + (f" ({unknown:.0%} of pixels not labeled)" if unknown else "")
 
-    def covers(self, label: Label, step: int) -> list[Cover]:
+    def covers(self, label: Label, on: On, step: int) -> list[Mark]:
         value: np.ndarray = np.mean(every_nth(label.value, step), axis=-1)
         there: np.ndarray = np.all(every_nth(self._there(label), step), axis=-1)
         if not there.any():
-            return []
-        low, high = float(value[there].min()), float(value[there].max())
-        shares = np.where(there, value - low, 0) / ((high - low) or 1.0)
-        palette = [(*self.color, round(200 * i / (SHADES - 1))) for i in range(SHADES)]
-        places = np.rint(shares * (SHADES - 1)).astype(np.int64)
-        return [self.cover(self.layers[0], places, there, palette)]
+            return self.unlabeled(there, on)
+        if self._range is None:
+            self.see([label])
+        low, high = self._range or (0.0, 1.0)
+        shares = np.clip(np.where(there, value - low, 0) / ((high - low) or 1.0), 0, 1)
+        palette = [(*color, 255) for color in shades(SHADES)]
+        places = np.where(there, 1 + np.rint(shares * (SHADES - 1)), 0).astype(np.uint8)
+        drawn = Cover(on.look(self.layer), places, ((0, 0, 0, 0), *palette), apart=True)
+        return [drawn, *self.unlabeled(there, on)]
+
+    def unlabeled(self, there: np.ndarray, on: On) -> list[Mark]:
+        return [] if there.all() else [replace(stripes(~there, on.look(self.layer)), apart=True)]
 
 
-class _CoordinateView(_DrawnView):
-    """A head of coordinates, each of which may be missing."""
-
-    def __init__(self, name: str, head: Head, place: int, color: RGB) -> None:
-        super().__init__(name, head, place, color)
-        self._there = np.zeros(head.places, np.int64)
-        self._rows = 0
-        self._each: list[np.ndarray] = []
-
-    def _scale(self, size: tuple[int, int]) -> np.ndarray:
-        """The divisors of x and y."""
-        return np.array([size[1], size[0]], np.float64) if self.head.labels_in_pixels else np.ones(2)
-
-    def add(self, labels: np.ndarray, counts: np.ndarray) -> None:
-        self._there += counts.sum(axis=0)
-        each = counts.sum(axis=1)
-        self._rows += int((each > 0).sum())
-        self._each.append(each[each > 0])
-
-
-class BoxView(_CoordinateView):
-    """Boxes."""
-
-    def words(self, label: Label) -> str:
-        boxes = label.value[label.counts]
-        if self.head.places > 1:
-            return f"{len(boxes)} box{'es' * (len(boxes) > 1)}"
-        return "(" + ", ".join(f"{v:.3g}" for v in boxes[0]) + ")"
-
-    def marks(self, label: Label, size: tuple[int, int], texts: Sequence[str], most: int) -> list[Mark]:
-        if not is_shown(label):
-            return []
-        scale = np.tile(self._scale(size), 2)
-        found = (label.value.astype(np.float64) / scale).tolist()
-        one = self.head.places == 1
-        marks: list[Mark] = []
-        for i in np.flatnonzero(label.counts).tolist():
-            left, top, right, bottom = found[i]
-            words = (texts[i] if i < len(texts) else "") or (self.name if one else f"{i + 1}")
-            marks.append(Box(self.layers[0], left, top, right, bottom, words))
-        return marks
-
-    def charts(self) -> list[Chart]:
-        if self.head.places == 1 or not self._each:
-            return []
-        return histogram("boxes in a row", np.concatenate(self._each))
-
-
-class PointView(_CoordinateView):
-    """Keypoints."""
-
-    def words(self, label: Label) -> str:
-        return f"{int(label.counts.sum())} of {self.head.places} points"
-
-    def marks(self, label: Label, size: tuple[int, int], texts: Sequence[str], most: int) -> list[Mark]:
-        if not is_shown(label):
-            return []
-        found = (label.value.astype(np.float64) / self._scale(size)).tolist()
-        return [Point(self.layers[0], found[i][0], found[i][1], f"{i}") for i in np.flatnonzero(label.counts)]
-
-    def charts(self) -> list[Chart]:
-        names = [f"point {i}" for i in range(self.head.places)]
-        return bars("labeled, of the rows with any", names, self._there, self._rows)
-
-
-def views(heads: dict[str, Head]) -> dict[str, View]:
-    """The view of each head; those that are drawn get colors in order."""
-    found: dict[str, View] = {}
-    drawn = 0
-    for place, (name, head) in enumerate(heads.items()):
-        one = head.inner
-        kind = VIEWS[one.layer or one.view]
-        view = kind(name, one, place, head_color(drawn))
-        found[name] = view if one is head else EachView(view, head)
-        drawn += kind.has_color(one)
-    return found
-
-
-VIEWS |= {"mask": MaskView, "map": MapView, "boxes": BoxView, "points": PointView}
+VIEWS |= {"mask": MaskView, "map": MapView}

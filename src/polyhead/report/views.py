@@ -6,15 +6,15 @@ A view holds all that a page and a contact sheet know about heads of one form. A
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from polyhead.kinds import Head
-from polyhead.report.marks import Layer, Mark
-from polyhead.report.palette import RGB
+from polyhead.report.marks import Layer, Mark, On
+from polyhead.report.palette import RGB, class_color
 from polyhead.report.samples import LABELED, Label
 
 MOST_NUMBERS = 1_000_000
@@ -41,14 +41,23 @@ class Bars:
 
 @dataclass(frozen=True)
 class Histogram:
-    """A histogram; there is one more of ``edges`` than of ``counts``."""
+    """A histogram; there is one more of ``edges`` than of ``counts``. A log scale has powers of 2 as edges."""
 
     title: str
     edges: tuple[float, ...]
     counts: tuple[int, ...]
+    log: bool = False
 
 
-Chart = Bars | Histogram
+@dataclass(frozen=True)
+class Heat:
+    """A map of counts over the image, ``(rows, columns)``."""
+
+    title: str
+    counts: np.ndarray
+
+
+Chart = Bars | Histogram | Heat
 
 
 def shortly(value: float) -> str:
@@ -83,7 +92,12 @@ class View:
         head: the resolved head.
         place: its index among the heads.
         color: the color in which it is drawn, if it has a single one.
+
+    Attributes:
+        canvas: (height, width) of the image on which it is drawn.
     """
+
+    canvas: tuple[int, int] | None = None
 
     def __init__(self, name: str, head: Any, place: int, color: RGB) -> None:
         self.name, self.head, self.place, self.color = name, head, place, color
@@ -116,6 +130,28 @@ class View:
         """The names of the classes."""
         return ()
 
+    in_units = True
+    """Whether `difference` is in the unit of the labels, rather than between 0 and 1."""
+
+    def difference(
+        self, label: Label, guess: Label, scores: Mapping[int, float], same: np.ndarray | None
+    ) -> float | None:
+        """How far a prediction is from a label; None if there is none.
+
+        Args:
+            label: the label of one row.
+            guess: what was predicted, in the same form.
+            scores: how sure the prediction is, by place, 0 to 1.
+            same: bool ``(places, places)``, which boxes of label and prediction are of one class, if known.
+        """
+        if not guess.counts.any():
+            return None
+        wide = (1,) * (label.value.ndim - label.counts.ndim)
+        both = np.broadcast_to(
+            (label.counts & guess.counts).reshape(label.counts.shape + wide), label.value.shape
+        )
+        return float(np.abs(label.value - guess.value)[both].mean()) if both.any() else None
+
     # On a picture ----------------------------------------------------------------------------------
 
     @staticmethod
@@ -129,24 +165,30 @@ class View:
         return self.has_color(self.head)
 
     @property
-    def layers(self) -> tuple[Layer, ...]:
-        """The layers that can be shown and hidden on pictures."""
-        return ()
+    def layer(self) -> Layer | None:
+        """The layer of its marks, which can be shown and hidden; None if it has none."""
+        return None
 
     @property
-    def legend(self) -> tuple[tuple[str, RGB], ...]:
-        """The meaning of colors other than those of the layers."""
-        return ()
+    def legend(self) -> bool:
+        """Whether its marks have the colors of its classes."""
+        return False
 
-    def marks(self, label: Label, size: tuple[int, int], texts: Sequence[str], most: int) -> list[Mark]:
-        """The marks of a label.
+    @property
+    def colors(self) -> tuple[RGB, ...]:
+        """The color of each class."""
+        return tuple(class_color(i) for i in range(len(self.classes)))
 
-        Args:
-            label: the label of one row.
-            size: (height, width) of the picture as the model gets it.
-            texts: the text of each box, if known.
-            most: the longest side of a mask.
-        """
+    @property
+    def range(self) -> tuple[float, float] | None:
+        """The numbers at both ends of the color scale, if it has one."""
+        return None
+
+    def see(self, labels: Sequence[Label]) -> None:
+        """Take notice of the labels that are to be drawn."""
+
+    def marks(self, label: Label, on: On) -> list[Mark]:
+        """The marks of a label on a picture."""
         return []
 
     # All rows --------------------------------------------------------------------------------------
@@ -178,6 +220,8 @@ def histogram(title: str, numbers: np.ndarray, bins: int = 24) -> list[Chart]:
 
 class _Counted(View):
     """A head of classes, with a chart of their frequencies."""
+
+    in_units = False
 
     def __init__(self, name: str, head: Head, place: int, color: RGB) -> None:
         super().__init__(name, head, place, color)
@@ -214,6 +258,13 @@ class BinaryView(_Counted):
         value = float(label.value.flat[0])
         return (int(value),) if value in (0, 1) else (0, 1)
 
+    def difference(
+        self, label: Label, guess: Label, scores: Mapping[int, float], same: np.ndarray | None
+    ) -> float | None:
+        if not guess.counts.any():
+            return None
+        return abs(float(label.value.flat[0]) - scores.get(0, float(guess.value.flat[0])))
+
 
 def bars(
     title: str, names: Sequence[str], counts: np.ndarray, total: float, colors: Sequence[RGB] = ()
@@ -237,6 +288,14 @@ class CategoricalView(_Counted):
         order = np.argsort(-label.value, kind="stable").tolist()  # several if rows are mixed
         return [i for i in order if label.value[i] > 0]
 
+    def difference(
+        self, label: Label, guess: Label, scores: Mapping[int, float], same: np.ndarray | None
+    ) -> float | None:
+        if not guess.counts.any():
+            return None
+        right = self.held(label)[:1] == self.held(guess)[:1]
+        return 1 - scores.get(0, 1.0) if right else scores.get(0, 1.0)
+
 
 class MultiLabelView(_Counted):
     """Any of several classes."""
@@ -252,6 +311,12 @@ class MultiLabelView(_Counted):
     def held(self, label: Label) -> Sequence[int]:
         there = np.broadcast_to(label.counts, label.value.shape)
         return np.flatnonzero((label.value > 0) & there).tolist()
+
+    def difference(
+        self, label: Label, guess: Label, scores: Mapping[int, float], same: np.ndarray | None
+    ) -> float | None:
+        one, other = set(self.held(label)), set(self.held(guess))
+        return len(one ^ other) / max(1, len(one | other)) if guess.counts.any() else None
 
     def add(self, labels: np.ndarray, counts: np.ndarray) -> None:
         there = counts if counts.ndim == 2 else counts[:, None]
@@ -271,6 +336,17 @@ class EmbeddingView(View):
 
     def series(self, label: Label) -> np.ndarray | None:
         return label.value.reshape(-1) if label.value.size <= 4096 else None
+
+    in_units = False
+
+    def difference(
+        self, label: Label, guess: Label, scores: Mapping[int, float], same: np.ndarray | None
+    ) -> float | None:
+        if not guess.counts.any():
+            return None
+        one, other = (x.value.reshape(-1).astype(np.float64) for x in (label, guess))
+        lengths = float(np.linalg.norm(one)) * float(np.linalg.norm(other))
+        return 1 - float(one @ other) / max(lengths, 1e-12)
 
 
 def is_shown(label: Label) -> bool:

@@ -17,6 +17,7 @@ import numpy as np
 from polyhead.errors import ContractError, Problem, as_path, require_size, shown, similar
 from polyhead.extras import requiring
 from polyhead.kinds.judging import Items, Judge
+from polyhead.notebook import html_table
 from polyhead.results.bootstrap import Intervals, RowSamples, Values, interval
 from polyhead.results.comparison import Comparison, compared
 from polyhead.results.joining import JoinedRows, joined_parts
@@ -338,6 +339,13 @@ class Evaluation(dict[str, HeadEvaluation]):
         ]
 
     def __str__(self) -> str:
+        return text_table(*self._table())
+
+    def _repr_html_(self) -> str:
+        return html_table("Evaluation", *self._table())
+
+    def _table(self) -> tuple[list[str], list[list[str]]]:
+        """The titles of the columns, and the rows."""
         rows = [
             [name, metric, short_number(one.value), one.between, f"{head.rows:,}"]
             for name, head in self.items()
@@ -348,7 +356,7 @@ class Evaluation(dict[str, HeadEvaluation]):
         titles = ["head", "metric", "value", f"{self._how.level or 0:.0%} interval", "rows"]
         shown_columns = [0, 1, 2, 4] if self._how.level is None else [0, 1, 2, 3, 4]
         titles, *rows = ([row[i] for i in shown_columns] for row in (titles, *rows))
-        return text_table(titles, rows)
+        return titles, rows
 
     __repr__ = __str__
 

@@ -12,9 +12,9 @@ import numpy as np
 from polyhead.kinds import Head, Input
 from polyhead.report import charts
 from polyhead.report.cards import card
+from polyhead.report.objects import Drawing, views
 from polyhead.report.samples import Sample
-from polyhead.report.spatial import views
-from polyhead.report.views import Histogram, View, name_of
+from polyhead.report.views import Histogram, name_of
 from polyhead.results.text_table import short_number
 
 _MOST_CLASSES = 30
@@ -41,14 +41,15 @@ def evaluation_page(
         heads: its heads.
     """
     rows = len(next(iter(evaluation.values())).ids)
-    seen = views(dict(heads))
+    drawing = Drawing(inputs, heads, views(dict(heads)))
+    drawing.see(one for pairs in worst.values() for pair in pairs for one in pair)
     parts = [f"<header><h1>Evaluation</h1><p>{escape(_subtitle(evaluation, rows))}</p></header>"]
     place = 0
     for name, found in evaluation.items():
         parts.append(_head_panel(name, repr(heads[name]), found))
     for name, pairs in worst.items():
         words = [f"loss {short_number(evaluation[name].loss_of(pair[0].row))}" for pair in pairs]
-        parts.append(_pair_section(f"Largest losses of {name}", pairs, words, place, inputs, heads, seen))
+        parts.append(_pair_section(f"Largest losses of {name}", pairs, words, place, drawing))
         place += 2 * len(pairs)
     return _html_page(f"Evaluation of {rows:,} rows", parts)
 
@@ -71,7 +72,9 @@ def suspects_page(
     title = f"Suspect labels of {suspects.head}"
     told = f"{len(suspects):,} labels in {len(first):,} rows, the most suspect first"
     parts = [f"<header><h1>{escape(title)}</h1><p>{escape(told)}</p></header>"]
-    section = _pair_section("Labeled and predicted", pairs, words, 0, inputs, heads, views(dict(heads)))
+    drawing = Drawing(inputs, heads, views(dict(heads)))
+    drawing.see(one for pair in pairs for one in pair)
+    section = _pair_section("Labeled and predicted", pairs, words, 0, drawing)
     return _html_page(title, [*parts, section])
 
 
@@ -260,9 +263,7 @@ def _pair_section(
     pairs: Sequence[Pair],
     words: Sequence[str],
     place: int,
-    inputs: Mapping[str, Input],
-    heads: Mapping[str, Head],
-    seen: Mapping[str, View],
+    drawing: Drawing,
 ) -> str:
     """Rows as they are labeled and as they are predicted, side by side, with some words about each."""
     if not pairs:
@@ -270,7 +271,7 @@ def _pair_section(
     parts = []
     for i, (pair, told) in enumerate(zip(pairs, words, strict=True)):
         cards = [
-            f"<div><h4>{word}</h4>{card(place + 2 * i + j, one, inputs, heads, seen)}</div>"
+            f"<div><h4>{word}</h4>{card(place + 2 * i + j, one, drawing)}</div>"
             for j, (word, one) in enumerate(zip(("labeled", "predicted"), pair, strict=True))
         ]
         parts.append(

@@ -14,6 +14,7 @@ import numpy as np
 from polyhead.errors import ContractError, DataError, Problem, as_path, is_integer, shown, similar
 from polyhead.extras import requiring
 from polyhead.kinds import Head
+from polyhead.notebook import html_table
 from polyhead.results.annotation_files import (
     coco_results,
     head_of,
@@ -23,6 +24,9 @@ from polyhead.results.annotation_files import (
 )
 from polyhead.results.arrow_columns import KIND, values_of_column
 from polyhead.results.whole_file import writing
+
+_SHOWN = 10
+"""Rows that a notebook shows."""
 
 
 class Predictions:
@@ -159,6 +163,15 @@ class Predictions:
         lines = [f"Predictions({len(self):,} rows{where})"]
         lines += [f"  {field.name}: {field.type}" for field in self._schema if _is_short(field)]
         return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        names = [name for name in self.columns if self._item(name) not in ("mask", "masks", "map")]
+        first = self._only(names).slice(0, _SHOWN).to_pylist()
+        rows = [[shown(row[name], 60) for name in names] for row in first]
+        left = [name for name in self.columns if name not in names]
+        note = f"and {len(self) - len(rows):,} more rows" if len(self) > len(rows) else ""
+        note += f"\nnot shown: {', '.join(left)}" if left else ""
+        return html_table(f"Predictions of {len(self):,} rows", names, rows, note.strip())
 
     # As other tables ----------------------------------------------------------------------------------
 

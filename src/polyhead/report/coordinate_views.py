@@ -1,0 +1,164 @@
+"""Views of heads of coordinates: boxes and keypoints."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from polyhead.kinds import Head
+from polyhead.kinds.judging_boxes import overlaps
+from polyhead.report.marks import Bones, Box, Look, Mark, On, Point
+from polyhead.report.palette import RGB, class_color
+from polyhead.report.samples import Label
+from polyhead.report.spatial import DrawnView
+from polyhead.report.views import MOST_NUMBERS, VIEWS, Chart, Heat, Histogram, bars, histogram, is_shown
+
+CELLS = 24
+"""Rows and columns of the map of where boxes are."""
+
+
+class _CoordinateView(DrawnView):
+    """A head of coordinates, each of which may be missing."""
+
+    def __init__(self, name: str, head: Head, place: int, color: RGB) -> None:
+        super().__init__(name, head, place, color)
+        self._there = np.zeros(head.places, np.int64)
+        self._rows = 0
+        self._each: list[np.ndarray] = []
+
+    def _scale(self, size: tuple[int, int]) -> np.ndarray:
+        """The divisors of x and y."""
+        return np.array([size[1], size[0]], np.float64) if self.head.labels_in_pixels else np.ones(2)
+
+    def add(self, labels: np.ndarray, counts: np.ndarray) -> None:
+        self._there += counts.sum(axis=0)
+        each = counts.sum(axis=1)
+        self._rows += int((each > 0).sum())
+        self._each.append(each[each > 0])
+
+
+class BoxView(_CoordinateView):
+    """Boxes."""
+
+    def __init__(self, name: str, head: Head, place: int, color: RGB) -> None:
+        super().__init__(name, head, place, color)
+        self._boxes: list[np.ndarray] = []
+        self._size = 0
+
+    def words(self, label: Label) -> str:
+        boxes = label.value[label.counts]
+        if self.head.places > 1:
+            return f"{len(boxes)} box{'es' * (len(boxes) != 1)}"
+        return "(" + ", ".join(f"{v:.3g}" for v in boxes[0]) + ")" if len(boxes) else "no box"
+
+    def marks(self, label: Label, on: On) -> list[Mark]:
+        if not is_shown(label):
+            return self.missing(label, on)
+        found = (label.value.astype(np.float64) / np.tile(self._scale(on.size), 2)).tolist()
+        one = self.head.places == 1
+        marks: list[Mark] = []
+        for i in np.flatnonzero(label.counts).tolist():
+            thing = on.things[i] if i < len(on.things) else None
+            own = self.color if one else class_color(i)
+            color, part, text = (thing.color, thing.part, thing.text) if thing else (None, "", "")
+            look = Look(self.layer, color or own, own, part, on.guess)
+            left, top, right, bottom = found[i]
+            marks.append(Box(look, left, top, right, bottom, text or (self.name if one else f"{i + 1}")))
+        return marks
+
+    def add(self, labels: np.ndarray, counts: np.ndarray) -> None:
+        super().add(labels, counts)
+        if self._size < MOST_NUMBERS:
+            self._boxes.append(labels[counts].astype(np.float64))
+            self._size += len(self._boxes[-1])
+
+    in_units = False
+
+    def difference(
+        self, label: Label, guess: Label, scores: Mapping[int, float], same: np.ndarray | None
+    ) -> float | None:
+        """1 less the mean IoU of pairs of one class, in which each box is at most once; 1 without a partner."""
+        one, other = np.flatnonzero(label.counts), np.flatnonzero(guess.counts)
+        if not len(one) or not len(other):
+            return float(len(one) != len(other))
+        true, told = label.value[one].astype(np.float64), guess.value[other].astype(np.float64)
+        overlap = overlaps(true[:, None], told[None], np.array(False))
+        if same is not None:
+            overlap = np.where(same[np.ix_(one, other)], overlap, 0)
+        total = 0.0
+        for _ in range(min(overlap.shape)):
+            best = np.unravel_index(int(overlap.argmax()), overlap.shape)
+            total += float(overlap[best])
+            overlap[best[0], :] = overlap[:, best[1]] = 0
+        return 1 - total / max(len(one), len(other))
+
+    def charts(self) -> list[Chart]:
+        found: list[Chart] = []
+        if self.head.places > 1 and self._each:
+            found += histogram("boxes in a row", np.concatenate(self._each))
+        if not self._size or (self.canvas is None and self.head.labels_in_pixels):
+            return found
+        boxes = np.concatenate(self._boxes) / np.tile(self._scale(self.canvas or (1, 1)), 2)
+        sides = np.maximum(boxes[:, 2:] - boxes[:, :2], 1e-9)
+        high, wide = self.canvas or (1, 1)
+        found += histogram("size: the root of the share of the image", np.sqrt(sides.prod(axis=1)))
+        aspects = np.log2(sides[:, 0] * wide / (sides[:, 1] * high))
+        counts, edges = np.histogram(aspects, bins=24)
+        found.append(
+            Histogram(
+                "width / height, on a log scale", tuple(edges.tolist()), tuple(counts.tolist()), log=True
+            )
+        )
+        return [*found, Heat("where boxes are", _density(boxes))]
+
+
+def _density(boxes: np.ndarray) -> np.ndarray:
+    """How many boxes cover each cell of the image, float64 ``(CELLS, CELLS)``."""
+    low = np.clip(np.floor(boxes[:, :2] * CELLS), 0, CELLS - 1).astype(int)
+    high = np.clip(np.ceil(boxes[:, 2:] * CELLS), low + 1, CELLS).astype(int)
+    found = np.zeros((CELLS + 1, CELLS + 1))  # differences, which cumulative sums turn into counts
+    for rows, columns, sign in ((low, low, 1), (low, high, -1), (high, low, -1), (high, high, 1)):
+        np.add.at(found, (rows[:, 1], columns[:, 0]), sign)
+    counted: np.ndarray = found.cumsum(0).cumsum(1)[:CELLS, :CELLS]
+    return counted
+
+
+class PointView(_CoordinateView):
+    """Keypoints."""
+
+    @property
+    def _names(self) -> list[str]:
+        given = [str(name) for name in getattr(self.head, "point_names", ())]
+        return given or [f"{i}" for i in range(self.head.places)]
+
+    def words(self, label: Label) -> str:
+        return f"{int(label.counts.sum())} of {self.head.places} points"
+
+    def marks(self, label: Label, on: On) -> list[Mark]:
+        if not is_shown(label):
+            return self.missing(label, on)
+        found = (label.value.astype(np.float64) / self._scale(on.size)).tolist()
+        look, there = on.look(self.layer), set(np.flatnonzero(label.counts).tolist())
+        bones = tuple(
+            (*found[a], *found[b]) for a, b in getattr(self.head, "skeleton", ()) if a in there and b in there
+        )
+        marks: list[Mark] = [Bones(look, bones)] if bones else []
+        return marks + [Point(look, found[i][0], found[i][1], self._names[i]) for i in sorted(there)]
+
+    in_units = False
+
+    def difference(
+        self, label: Label, guess: Label, scores: Mapping[int, float], same: np.ndarray | None
+    ) -> float | None:
+        """The mean distance, in shares of the image."""
+        both = label.counts & guess.counts
+        away = (label.value - guess.value)[both] / self._scale(self.canvas or (1, 1))
+        return float(np.linalg.norm(away, axis=1).mean()) if both.any() else None
+
+    def charts(self) -> list[Chart]:
+        names = [name if not name.isdigit() else f"point {name}" for name in self._names]
+        return bars("labeled, of the rows with any", names, self._there, self._rows)
+
+
+VIEWS |= {"boxes": BoxView, "points": PointView}

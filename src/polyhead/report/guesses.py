@@ -1,0 +1,175 @@
+"""Puts predictions beside labels, and finds the rows in which they differ most."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from polyhead.columns.values import Values
+from polyhead.errors import ContractError, Problem, listed, shown
+from polyhead.feed import Feed
+from polyhead.kinds.missing import plain
+from polyhead.kinds.source_column import About
+from polyhead.report.differences import Differences
+from polyhead.report.samples import Sample, take_samples
+from polyhead.report.views import View
+from polyhead.sources.source import Source
+
+WHERE = "preview(predictions=)"
+THIN = 1e-3
+"""Predicted boxes of a smaller width or height are left out."""
+
+
+class _Guessed(Source):
+    """Rows of a source with predictions in place of labels."""
+
+    def __init__(self, source: Source, columns: Mapping[str, list[Any]]) -> None:
+        self._source, self._columns = source, columns
+
+    def __len__(self) -> int:
+        return len(self._source)
+
+    def read(self, ids: np.ndarray) -> dict[str, Values]:
+        ids = np.asarray(ids)
+        return {
+            **self._source.coded(ids),
+            **{name: [values[i] for i in ids.tolist()] for name, values in self._columns.items()},
+        }
+
+    def about(self, name: str) -> About:
+        return self._source.about(name)
+
+
+def with_guesses(
+    feed: Feed, predictions: Any, places: np.ndarray | None, n: int, views: Mapping[str, View]
+) -> list[Sample]:
+    """Samples with what was predicted of them, those with the largest loss first.
+
+    Args:
+        feed: of the rows, with labels.
+        predictions: of `polyhead.predict`.
+        places: the rows; None for the ``n`` with the largest loss.
+        n: how many rows.
+        views: the views of the heads.
+
+    Raises:
+        ContractError: for anything but predictions, and for those of other rows or heads.
+    """
+    known = getattr(predictions, "columns", ())
+    names = [n for n, head in feed.labeled.items() if n in known and not _is_presence(feed, n)]
+    if not names:
+        found = (
+            f"the columns {listed(list(predictions.columns), 6)}" if hasattr(predictions, "columns") else None
+        )
+        expected = f"what ph.predict returns, with the heads {listed(list(feed.labeled), 6)}"
+        raise ContractError(Problem(WHERE, expected, found or shown(predictions)))
+    source, at = _predicted_rows(feed, predictions)
+    heads = {
+        name: feed.labeled[name].fixed(given=None, class_weight=None, sample_weight=None) for name in names
+    }
+    heads |= {
+        owner: feed.labeled[owner].fixed(given=None, class_weight=None, sample_weight=None)
+        for owner in {heads[name].each for name in names} - {None} - heads.keys()
+        if owner is not None
+    }
+    labeled = feed.on(source, heads=heads, workers=0, shard=(0, 1), batch_size=feed.batch_size)
+    columns, scores = _columns(predictions, heads, names, at)
+    own = {n: _as_answered(head) for n, head in heads.items()}
+    guessed = feed.on(
+        _Guessed(source, columns), heads=own, workers=0, shard=(0, 1), batch_size=feed.batch_size
+    )
+    losses = Differences(labeled, guessed, {n: views[n] for n in names}, scores).of_rows()
+    if places is None:
+        chosen = np.argsort(-losses, kind="stable")[:n]
+    else:
+        told = source.ids_of(np.arange(len(source), dtype=np.int64)).tolist()
+        rows = feed.source.ids_of(places).tolist()
+        chosen = np.array([told.index(row) for row in rows if row in set(told)], np.int64)
+        chosen = chosen[np.argsort(-losses[chosen], kind="stable")]
+    plain_feed = feed.on(source, workers=0, shard=(0, 1))
+    truth = take_samples(plain_feed, len(chosen), chosen)
+    guesses = take_samples(guessed, len(chosen), chosen)
+    return [
+        replace(
+            sample,
+            loss=float(losses[i]),
+            guess=replace(
+                guess, labels={k: v for k, v in guess.labels.items() if k in names}, scores=scores[i]
+            ),
+        )
+        for sample, guess, i in zip(truth, guesses, chosen.tolist(), strict=True)
+    ]
+
+
+def _is_presence(feed: Feed, name: str) -> bool:
+    """Whether a head only says which boxes there are: it reads their column."""
+    owner = feed.labeled[name].each
+    return owner is not None and feed.labeled[name].columns(name) == feed.labeled[owner].columns(owner)
+
+
+def _as_answered(head: Any) -> Any:
+    """A head that reads answers: of a binary head they are True and False."""
+    return head.fixed(positive=None) if getattr(head.inner, "positive", None) is not None else head
+
+
+def _predicted_rows(feed: Feed, predictions: Any) -> tuple[Source, np.ndarray]:
+    """The rows of a feed that were predicted, and the place of each in the predictions."""
+    key = "row_id" if "row_id" in predictions.columns else "id"
+    said = list(plain(predictions[key]))
+    rows = np.arange(feed.num_samples, dtype=np.int64)
+    own = "id" in feed.source.columns
+    ids = plain(feed.source.only(["id"]).coded(rows)["id"]) if own else feed.source.ids_of(rows).tolist()
+    at = {row: i for i, row in enumerate(said)}
+    found = np.array([(row, at[one]) for row, one in enumerate(ids) if one in at], np.int64).reshape(-1, 2)
+    if not len(found):
+        expected = "predictions of rows of this feed"
+        told = f"the ids {listed([str(one) for one in said[:4]], 4)}, none of which it has"
+        raise ContractError(Problem(WHERE, expected, told))
+    return feed.source.select(found[:, 0]), found[:, 1]
+
+
+def _columns(
+    predictions: Any, heads: Mapping[str, Any], names: list[str], at: np.ndarray
+) -> tuple[dict[str, list[Any]], list[dict[str, dict[int, float]]]]:
+    """The label columns as predicted, and the scores of each row."""
+    answers = {name: list(predictions[name]) for name in names}
+    answers = {name: [found[i] for i in at.tolist()] for name, found in answers.items()}
+    scores: list[dict[str, dict[int, float]]] = [{} for _ in at]
+    for name in names:
+        column = next((c for c in (f"{name}_score", f"{name}_probability") if c in predictions.columns), None)
+        if column is None or heads[name].each is not None:
+            continue
+        for row, i in enumerate(at.tolist()):
+            found = predictions[column][i]
+            if found is not None:
+                each = np.atleast_1d(np.asarray(found, np.float64)).tolist()
+                scores[row][name] = dict(enumerate(each))
+    for owner in [n for n in names if heads[n].layer == "boxes"]:
+        _leave_out_thin(owner, answers, [n for n in names if heads[n].each == owner], scores)
+    columns: dict[str, list[Any]] = {}
+    for name, values in answers.items():
+        many = heads[name].columns(name)
+        for j, column in enumerate(many):
+            columns[column] = values if len(many) == 1 else [None if v is None else v[j] for v in values]
+    return columns, scores
+
+
+def _leave_out_thin(owner: str, answers: dict[str, list[Any]], along: list[str], scores: list[Any]) -> None:
+    """Leave out predicted boxes without an area, with all that belongs to them."""
+    for row, boxes in enumerate(answers[owner]):
+        found = np.asarray(boxes if boxes is not None else [], np.float64)
+        if found.ndim != 2 or not len(found):
+            if found.ndim == 1 and len(found) == 4 and min(found[2:] - found[:2]) < THIN:
+                answers[owner][row] = None
+            continue
+        kept = np.flatnonzero(((found[:, 2:] - found[:, :2]) >= THIN).all(1)).tolist()
+        if len(kept) == len(found):
+            continue
+        answers[owner][row] = found[kept].tolist()
+        for name in along:
+            answers[name][row] = [answers[name][row][i] for i in kept]
+        each = scores[row].get(owner, {})
+        scores[row][owner] = {new: each[old] for new, old in enumerate(kept) if old in each}

@@ -1,0 +1,139 @@
+"""The view of each head, the objects of a row, and the marks of a sample."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from polyhead.feed import Feed
+from polyhead.kinds import Head, Input
+from polyhead.report import coordinate_views
+from polyhead.report.marks import Absent, Area, Box, Cover, Mark, On, Thing
+from polyhead.report.palette import class_color, head_color
+from polyhead.report.per_element_views import EachView
+from polyhead.report.pictures import canvas
+from polyhead.report.samples import LABELED, Sample
+from polyhead.report.views import VIEWS, View
+
+assert coordinate_views.VIEWS is VIEWS  # they register themselves
+
+
+def views(heads: Mapping[str, Head], size: tuple[int, int] | None = None) -> dict[str, View]:
+    """The view of each head; those that are drawn get colors in order.
+
+    Args:
+        heads: by name.
+        size: (height, width) of the image on which they are drawn.
+    """
+    found: dict[str, View] = {}
+    drawn = 0
+    for place, (name, head) in enumerate(heads.items()):
+        one = head.inner
+        kind = VIEWS[one.layer or one.view]
+        view = kind(name, one, place, head_color(drawn))
+        view.canvas = size
+        found[name] = view if one is head else EachView(view, head)
+        drawn += kind.has_color(one)
+    return found
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """How labels become marks.
+
+    Attributes:
+        inputs: of the feed.
+        heads: those with labels.
+        views: the view of each.
+        most: the longest side of pictures, in pixels.
+    """
+
+    inputs: Mapping[str, Input]
+    heads: Mapping[str, Head]
+    views: Mapping[str, View]
+    most: int = 512
+
+    @classmethod
+    def of(cls, feed: Feed, most: int = 512) -> Drawing:
+        """The drawing of a feed's labels."""
+        return cls(feed.inputs, feed.labeled, views(feed.labeled, canvas(feed.inputs)), most)
+
+    @property
+    def size(self) -> tuple[int, int] | None:
+        """(height, width) of the image on which labels are drawn."""
+        return canvas(dict(self.inputs))
+
+    def see(self, samples: Iterable[Sample]) -> Drawing:
+        """Choose the range of colors of numbers by the samples that are to be drawn."""
+        every = [one for s in samples for one in (s, s.original, s.guess) if one is not None]
+        for name, view in self.views.items():
+            view.see([one.labels[name] for one in every if name in one.labels])
+        return self
+
+    def marks(self, sample: Sample, guess: bool = False) -> list[Mark]:
+        """The marks of a sample: masks first, then boxes from large to small, so that each can be pointed at."""
+        found: list[Mark] = []
+        for name, view in self.views.items():
+            head = self.heads[name]
+            if name not in sample.labels or (self.size is None and head.labels_in_pixels):
+                continue  # no image to draw these pixels on
+            things = self._things(head.each or name, sample)
+            found += view.marks(sample.labels[name], On(self.size or (1, 1), self.most, things, None, guess))
+        return sorted(found, key=_drawing_order)
+
+    def class_head(self, owner: str) -> str | None:
+        """The head with the classes of the boxes of a head."""
+        each = [n for n, head in self.heads.items() if head.each == owner and self.views[n].classes]
+        if each:
+            return min(each, key=lambda n: self.heads[n].inner.view != "class")
+        if owner not in self.heads or self.heads[owner].weight_shape != (1,):
+            return None
+        # a single box has the class of the row, preferably of a head with the same ``given``
+        rows = [n for n, head in self.heads.items() if head.each is None and head.view == "class"]
+        return min(rows, key=lambda n: self.heads[n].given != self.heads[owner].given, default=None)
+
+    def coloring(self) -> list[str]:
+        """The heads whose classes are the colors of marks."""
+        boxes = [n for n in self.heads if self.views[n].layer is not None]
+        found = [n for n in boxes if self.views[n].legend]
+        owners = dict.fromkeys(self.heads[n].each or n for n in boxes if not self.views[n].legend)
+        return list(dict.fromkeys([*found, *(n for n in map(self.class_head, owners) if n is not None)]))
+
+    def in_one_color(self, name: str) -> bool:
+        """Whether a head is drawn in its own color."""
+        view, head = self.views[name], self.heads[name]
+        many = head.each is not None or (head.layer == "boxes" and head.places > 1)
+        return view.dot and not view.legend and not many and self.class_head(head.each or name) is None
+
+    def _things(self, owner: str, sample: Sample) -> Sequence[Thing]:
+        name = self.class_head(owner)
+        if name is None or name not in sample.labels:
+            return ()
+        view, label = self.views[name], sample.labels[name]
+        colored = self.heads[name].inner.view == "class"
+        if isinstance(view, EachView):
+            parts, one = view.parts(label), view.one
+        else:
+            parts, one = ({0: label} if label.state == LABELED else {}), view
+        things = []
+        for i in range(self.heads[owner].places if owner in self.heads else max(parts, default=-1) + 1):
+            held = one.held(parts[i]) if i in parts else ()
+            text = one.words(parts[i]) if i in parts else ""
+            score = sample.scores.get(owner, {}).get(i)
+            text += f" {score:.0%}" if score is not None else ""
+            known = colored and len(held) > 0
+            color = one.colors[held[0]] if known else None
+            things.append(
+                Thing(text.strip(), color, class_color(i), f"{view.place}.{held[0]}" if known else "")
+            )
+        return things
+
+
+def _drawing_order(mark: Mark) -> tuple[int, float]:
+    if isinstance(mark, Cover | Area | Absent):
+        return (0, -float(np.mean(mark.there)) if isinstance(mark, Area) else 0.0)
+    if isinstance(mark, Box):
+        return (1, -(mark.right - mark.left) * (mark.bottom - mark.top))
+    return (2, 0.0)

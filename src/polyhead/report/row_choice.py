@@ -1,0 +1,135 @@
+"""Chooses the rows of a preview: by their ids, or by what their labels hold."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from polyhead.errors import ContractError, Problem, is_integer, listed, shown, similar
+from polyhead.feed import Feed
+from polyhead.kinds import Head
+from polyhead.kinds.missing import plain
+from polyhead.report.per_element_views import EachView
+from polyhead.report.samples import Label
+from polyhead.report.views import View
+
+WHERE = "preview(rows=)"
+
+
+def rows_to_show(feed: Feed, rows: Any, n: int, views: Mapping[str, View]) -> np.ndarray:
+    """The places of rows in a feed's source, int64.
+
+    Args:
+        feed: of the rows.
+        rows: ids of rows, all of which are taken; or ``{head: condition}``, for the first ``n`` that fulfill all.
+        n: how many rows a condition takes.
+        views: the views of the heads.
+
+    Raises:
+        ContractError: for rows, heads and classes that the feed doesn't have, or no row that fulfills the conditions.
+    """
+    if feed.source.sequential:
+        fix = "Pack them, or preview the next rows."
+        raise ContractError(
+            Problem(WHERE, "rows that can be read in any order", "rows in one order only", fix)
+        )
+    if isinstance(rows, Mapping):
+        return _by_labels(feed, rows, n, views)
+    given = [rows] if is_integer(rows) else plain(rows)
+    found = np.asarray(given)
+    if isinstance(rows, str) or found.ndim != 1 or not len(found) or found.dtype.kind not in "iu":
+        expected = 'ids of rows, as [3, 17], or what a head holds, as {"kind": "cat"}'
+        raise ContractError(Problem(WHERE, expected, shown(rows)))
+    return row_places(feed, found.astype(np.int64))
+
+
+def row_places(feed: Feed, ids: np.ndarray) -> np.ndarray:
+    """The places of rows in a feed's source by the ids that reports use.
+
+    Raises:
+        ContractError: for ids that the feed doesn't have.
+    """
+    told = feed.source.ids_of(np.arange(feed.num_samples, dtype=np.int64))
+    order = np.argsort(told, kind="stable")
+    at = np.minimum(np.searchsorted(told, ids, sorter=order), len(order) - 1)
+    wrong = ids[told[order[at]] != ids]
+    if len(wrong):
+        found = f"row{'s' * (len(wrong) > 1)} {listed([str(row) for row in wrong.tolist()], 4)}"
+        raise ContractError(Problem(WHERE, f"ids of the {feed.num_samples:,} rows of this feed", found))
+    places: np.ndarray = order[at]
+    return places
+
+
+def _by_labels(feed: Feed, wanted: Mapping[Any, Any], n: int, views: Mapping[str, View]) -> np.ndarray:
+    there = np.ones(feed.num_samples, bool)
+    heads = listed([f"`{one}`" for one in feed.labeled], 8)
+    for name, condition in wanted.items():
+        if name not in feed.labeled:
+            near = similar(str(name), feed.labeled)
+            raise ContractError(Problem(WHERE, f"one of the heads {heads}", shown(name), near))
+        there &= np.fromiter(_fulfilled(feed, name, condition, views[name]), bool, feed.num_samples)
+    found = np.flatnonzero(there)[:n]
+    if not len(found):
+        told = ", ".join(f"{name}={shown(condition)}" for name, condition in wanted.items())
+        raise ContractError(Problem(WHERE, "a condition that some row fulfills", f"no row with {told}"))
+    return found
+
+
+def _fulfilled(feed: Feed, name: str, condition: Any, view: View) -> Iterator[bool]:
+    """Whether each row fulfills a condition."""
+    labels = feed._assembler.labels[name]
+    ids = _classes_wanted(name, condition, view)
+    for piece, counts in labels.everything():
+        answered = labels.answered(piece, counts).tolist()
+        values = labels.head.unscaled(piece.labels)
+        for i, known in enumerate(answered):
+            if condition is None or not known:
+                yield condition is None and not known
+            elif callable(condition):
+                yield bool(condition(_own_value(labels.head, view, values[i], counts[i])))
+            elif ids:
+                yield not ids.isdisjoint(view.held(Label(values[i], counts[i])))
+            else:
+                yield any(
+                    np.any(values[i][_wide(counts[i], values[i])] == one) for one in _alternatives(condition)
+                )
+
+
+def _own_value(head: Head, view: View, value: np.ndarray, counts: np.ndarray) -> Any:
+    """A label as a condition gets it: classes by name, one number as a number, of boxes those that are there."""
+    if view.classes and head.inner.layer is None:
+        held = [view.classes[i] for i in view.held(Label(value, counts))]
+        return held if isinstance(view, EachView) or head.view == "classes" else held[0] if held else None
+    if head.inner.layer in ("boxes", "points"):
+        return value[counts]
+    return value.reshape(-1)[0].item() if value.size == 1 else value
+
+
+def _classes_wanted(name: str, condition: Any, view: View) -> set[int]:
+    """The classes of a condition; empty if it is about numbers.
+
+    Raises:
+        ContractError: for a class that the head doesn't have.
+    """
+    if condition is None or callable(condition) or not view.classes:
+        return set()
+    names = [str(one) for one in view.head.names] or list(view.classes)
+    ids = set()
+    for one in _alternatives(condition):
+        text = str(int(one)) if isinstance(one, bool) else str(one)
+        found = [i for i, known in enumerate(names) if known == text]
+        if not found:
+            expected = f"a class of head `{name}` ({listed(names, 6)})"
+            raise ContractError(Problem(WHERE, expected, shown(one), similar(text, names)))
+        ids |= set(found)
+    return ids
+
+
+def _alternatives(condition: Any) -> list[Any]:
+    return list(condition) if isinstance(condition, (list, tuple, set, frozenset)) else [condition]
+
+
+def _wide(counts: np.ndarray, value: np.ndarray) -> np.ndarray:
+    return np.broadcast_to(counts.reshape(counts.shape + (1,) * (value.ndim - counts.ndim)), value.shape)

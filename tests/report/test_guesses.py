@@ -1,0 +1,114 @@
+"""Predictions beside labels: where they lie, and which rows come first."""
+
+import keras
+import numpy as np
+import pytest
+
+import polyhead as ph
+from polyhead.report.views import VIEWS
+
+SIDE = 64
+TRUE = [[8.0, 8, 24, 24], [30, 10, 60, 50], [5, 5, 40, 60], [20, 20, 50, 50]]
+TOLD = [[8.0, 8, 24, 24], [30, 10, 60, 50], [5, 5, 40, 60], [0, 0, 10, 10]]
+
+
+@pytest.fixture(scope="module")
+def feed():
+    rng = np.random.default_rng(0)
+    # images twice as large as the model gets them, and the answers as an input, for a model that only passes them on
+    data = {
+        "image": rng.integers(0, 256, (4, 2 * SIDE, 2 * SIDE, 3), dtype=np.uint8),
+        "answer": np.hstack([TOLD, [[5], [-5], [5], [5]], [[1], [2], [3], [4]]]),
+        "box": [[[2 * v for v in box]] for box in TRUE],
+        "kind": ["<dog>", "<dog>", "<dog>", "cat"],
+        "age": [1.0, 2.0, 9.0, 4.0],
+    }
+    heads = {"box": ph.Boxes(1), "kind": ph.Categorical(["cat", "<dog>"]), "age": ph.Regression()}
+    inputs = {"image": ph.Image(SIDE, SIDE), "answer": ph.Array()}
+    return ph.Feed(data, inputs=inputs, heads=heads, augment=[ph.Flip(p=1.0)], batch_size=2)
+
+
+@pytest.fixture(scope="module")
+def predictions(feed):
+    image, answer = keras.Input((SIDE, SIDE, 3), name="image"), keras.Input((6,), name="answer")
+    box = keras.layers.Reshape((1, 4), name="box")(answer[:, :4])
+    kind = keras.layers.Softmax(name="kind")(
+        keras.ops.concatenate([0 * answer[:, 4:5], answer[:, 4:5]], axis=1)
+    )
+    age = keras.layers.Identity(name="age")(answer[:, 5:])
+    model = keras.Model([image, answer], {"box": box, "kind": kind, "age": age})
+    return ph.predict(model, feed)
+
+
+def test_the_largest_loss_comes_first(feed, predictions):
+    seen = feed.preview(predictions=predictions)
+    losses = {sample.row: sample.loss for sample in seen.samples}
+    assert [sample.row for sample in seen.samples] == sorted(losses, key=losses.get, reverse=True)
+    # 0 is right; of 1 the class is wrong, of 2 the number, of 3 box and class
+    right = 1 / (1 + np.exp(-5))
+    spread = np.std([1, 2, 9, 4])
+    expected = [(1 - right) / 3, right / 3, (1 - right + 6 / spread) / 3, (1 + right) / 3]
+    np.testing.assert_allclose([losses[i] for i in range(4)], expected, atol=1e-5)
+
+
+def test_predictions_lie_where_the_model_sees_them(feed, predictions):
+    seen = feed.preview(predictions=predictions, rows=[3, 1])
+    assert [sample.row for sample in seen.samples] == [3, 1]
+    for sample in seen.samples:
+        np.testing.assert_allclose(sample.labels["box"].value[0], TRUE[sample.row], atol=1e-4)
+        np.testing.assert_allclose(sample.guess.labels["box"].value[0], TOLD[sample.row], atol=1e-4)
+    assert seen.html.count('class="mark box guess"') == 2
+    assert "predicted: &lt;dog&gt; 99%" in seen.html
+
+
+def test_a_part_of_the_rows_is_matched_by_their_ids(feed, predictions):
+    seen = feed.preview(predictions=predictions[2:], n=9)
+    assert sorted(sample.row for sample in seen.samples) == [2, 3]
+    part = feed.on(feed.source.select([3, 0]))
+    assert [sample.row for sample in part.preview(predictions=predictions).samples] == [3, 0]
+
+
+def test_what_is_no_prediction_is_an_error(feed, predictions):
+    with pytest.raises(ph.ContractError) as error:
+        feed.preview(predictions={"kind": []})
+    expected = "expected what ph.predict returns, with the heads box, kind, age, got {'kind': []}."
+    assert str(error.value) == f"preview(predictions=): {expected}"
+    other = feed.on(feed.source.select([0, 1]))
+    with pytest.raises(ph.ContractError) as error:
+        other.preview(predictions=predictions[2:])
+    expected = "expected predictions of rows of this feed, got the ids 2, 3, none of which it has."
+    assert str(error.value) == f"preview(predictions=): {expected}"
+
+
+def difference(head, label, guess, scores=None, same=None):
+    from polyhead.report.samples import Label
+
+    view = VIEWS[head.layer or head.view]("name", head, 0, (0, 0, 0))
+    view.canvas = (10, 10)
+    one, other = (np.asarray(value, head.dtype) for value in (label, guess))
+    counts = [np.ones(head.weight_shape, bool)] * 2
+    return view.difference(Label(one, counts[0]), Label(other, counts[1]), scores or {}, same)
+
+
+@pytest.mark.parametrize(
+    ("head", "label", "guess", "options", "expected"),
+    [
+        (ph.Binary(), [1], [0], {"scores": {0: 0.25}}, 0.75),
+        (ph.Categorical(["a", "b"]), 1, 1, {"scores": {0: 0.75}}, 0.25),
+        (ph.Categorical(["a", "b"]), 1, 0, {"scores": {0: 0.75}}, 0.75),
+        (ph.MultiLabel(["a", "b", "c"]), [1, 1, 0], [1, 0, 1], {}, 2 / 3),
+        (ph.Regression(), [3], [5], {}, 2.0),
+        (ph.Mask(2, size=(1, 4)), [[0, 1, 1, 0]], [[0, 1, 0, 0]], {}, 0.25),
+        (ph.Boxes(2), [[0, 0, 4, 4], [6, 6, 8, 8]], [[6, 6, 8, 8], [0, 0, 4, 2]], {}, 0.25),
+        (
+            ph.Boxes(2),
+            [[0, 0, 4, 4], [6, 6, 8, 8]],
+            [[6, 6, 8, 8], [0, 0, 4, 4]],
+            {"same": np.array([[True, False], [False, False]])},
+            1.0,
+        ),
+        (ph.Keypoints(2), [[0, 0], [5, 5]], [[0, 0], [5, 7]], {}, 0.1),
+    ],
+)
+def test_how_far_a_prediction_is(head, label, guess, options, expected):
+    assert difference(head, label, guess, **options) == pytest.approx(expected)
