@@ -14,7 +14,8 @@ demo_module = sys.modules["polyhead.cli.demo_command"]
 
 
 def test_the_commands():
-    assert sorted(COMMANDS) == ["demo", "examine", "inspect", "pack", "predict", "preview", "profile"]
+    known = ["demo", "examine", "inspect", "migrate", "pack", "predict", "preview", "profile"]
+    assert sorted(COMMANDS) == known
 
 
 @pytest.mark.parametrize("name", sorted(COMMANDS))

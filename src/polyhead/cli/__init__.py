@@ -7,6 +7,7 @@ import typer
 from polyhead.cli.demo_command import run_demo
 from polyhead.cli.examine_command import run_examine
 from polyhead.cli.inspect_command import run_inspect
+from polyhead.cli.migrate_command import run_migrate
 from polyhead.cli.pack_command import run_pack
 from polyhead.cli.predict_command import run_predict
 from polyhead.cli.preview_command import run_preview
@@ -22,6 +23,7 @@ app = typer.Typer(
 app.command("demo")(run_demo)
 app.command("examine")(run_examine)
 app.command("inspect")(run_inspect)
+app.command("migrate")(run_migrate)
 app.command("pack")(run_pack)
 app.command("predict")(run_predict)
 app.command("preview")(run_preview)

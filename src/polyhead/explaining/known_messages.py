@@ -57,7 +57,7 @@ class KnownMessage:
         return bool(self.owner) and owner == self.owner, bool(self.codes & codes), certain
 
 
-def _words(words: str) -> frozenset[str]:
+def _code_set(words: str) -> frozenset[str]:
     return frozenset(words.split())
 
 
@@ -77,7 +77,7 @@ x, $y_flat = (array[known] for array in (x, $y_flat))""",
 feed = ph.Feed({"x": x, "$first": $first, ...}, inputs="x", heads={"$first": ph.$kind(), ...})
 # names the column whose length differs; a row without a label keeps its place: None or NaN""",
         pattern=r"Data cardinality is ambiguous|same number of samples",
-        codes=_words("row-count"),
+        codes=_code_set("row-count"),
     ),
     KnownMessage(
         "class-weight",
@@ -101,7 +101,7 @@ heads={"$first": ph.$kind(class_weight={0: 1.0, 1: 5.0}), ...}   # or class_weig
         polyhead='heads={"$first": ph.$kind(sample_weight="$first_weight"), ...}   # a column of the data',
         pattern=r"one `sample_weight` array per output",
         perhaps=rf"{_STRUCTURES}|KeyError|IndexError|tuple index|list index",
-        codes=_words("weights-structure weights-shape"),
+        codes=_code_set("weights-structure weights-shape"),
         argument="sample_weight",
         lists_outputs=True,
     ),
@@ -117,7 +117,7 @@ $first = ids.astype("int32")                          # objects that hold number
             rf"{_STRINGS}|Failed to convert a NumPy array|Cannot convert numpy object|NumPy type object"
             r"|None values not supported|None is not a valid value"
         ),
-        codes=_words("not-an-array"),
+        codes=_code_set("not-an-array"),
     ),
     KnownMessage(
         "output-names",
@@ -128,7 +128,7 @@ $first = ids.astype("int32")                          # objects that hold number
 feed = ph.Feed(data, inputs="x", heads={"$first": ph.$kind(), ...})
 feed.check(model)   # every head without an output and every output without a head, before training""",
         perhaps=rf"{_STRINGS}|{_STRUCTURES}|The path: |KeyError|can't be found",
-        codes=_words("target-keys"),
+        codes=_code_set("target-keys"),
         lists_outputs=True,
     ),
     KnownMessage(
@@ -138,7 +138,7 @@ feed.check(model)   # every head without an output and every output without a he
         keras="yield x, $y",
         polyhead="data = ph.from_generator(generator, length=rows, names=...)   # then ph.Feed(data, ...)",
         pattern=r"`output_signature` must contain|generator must (return|yield) a tuple|expected to be in format",
-        codes=_words("list-targets list-structure not-a-tuple"),
+        codes=_code_set("list-targets list-structure not-a-tuple"),
         lists_outputs=True,
     ),
     KnownMessage(
@@ -148,7 +148,7 @@ feed.check(model)   # every head without an output and every output without a he
         keras="model.fit(x, $y)   # one array for each output",
         polyhead='feed = ph.Feed(data, inputs="x", heads={"$first": ph.$kind(), ...})   # in any order',
         pattern=rf"y_true\W+and\W+y_pred.*{_STRUCTURES}|Expected to see \d+ array",
-        codes=_words("target-count stacked-targets no-targets structure"),
+        codes=_code_set("target-count stacked-targets no-targets structure"),
         lists_outputs=True,
     ),
     KnownMessage(
@@ -158,7 +158,7 @@ feed.check(model)   # every head without an output and every output without a he
         keras="$first = $first.reshape(-1, 1)   # (N,) to (N, 1); the layer's units must be 1 as well",
         polyhead='heads={"$first": ph.$kind(), ...}   # labels always get the shape of their output',
         pattern=r"must have the same rank|target\.shape=(torch\.Size\()?[(\[]\d+,?[)\]]|expected min_ndim",
-        codes=_words("broadcast"),
+        codes=_code_set("broadcast"),
     ),
     KnownMessage(
         "shape",
@@ -172,7 +172,7 @@ feed.check(model)   # every head without an output and every output without a he
             r"must have the same shape|incompatible shapes|Dimensions must be equal|must match the size of tensor"
             r"|must have rank|are incompatible|Shapes? mismatch"
         ),
-        codes=_words("target-shape broadcast one-hot-for-sparse ids-for-one-hot not-one-class"),
+        codes=_code_set("target-shape broadcast one-hot-for-sparse ids-for-one-hot not-one-class"),
         lists_outputs=True,
     ),
     KnownMessage(
@@ -182,7 +182,7 @@ feed.check(model)   # every head without an output and every output without a he
         keras="assert $first.min() >= 0 and $first.max() < units   # ids count from 0",
         polyhead='heads={"$first": ph.Categorical(missing=-1), ...}   # -1 means: no label',
         pattern=r"is out of bounds|outside the valid range|SparseSoftmaxCrossEntropy|device-side assert",
-        codes=_words("id-out-of-range label-range mask-255"),
+        codes=_code_set("id-out-of-range label-range mask-255"),
     ),
     KnownMessage(
         "ran-out",
@@ -197,7 +197,7 @@ def generator():
 model.fit(generator(), steps_per_epoch=-(-len(x) // 32), epochs=10)""",
         polyhead='feed = ph.Feed(data, inputs="x", heads=...)   # has a length, and starts again by itself',
         pattern=r"input ran out of data|must yield at least one batch|empty generator",
-        codes=_words("exhausted empty"),
+        codes=_code_set("exhausted empty"),
     ),
     KnownMessage(
         "nan",
@@ -210,7 +210,7 @@ $first_weight = known.ravel().astype("float32")
 model.fit(x, $y, sample_weight=$some)""",
         polyhead='heads={"$first": ph.$kind(), ...}   # NaN means: no label; inputs are checked, the row is named',
         pattern=r"loss[\w ':=]*\bnan\b|Invalid loss, terminating|contains? nan|not finite",
-        codes=_words("nan infinity mask-255"),
+        codes=_code_set("nan infinity mask-255"),
     ),
     KnownMessage(
         "logits",
@@ -221,7 +221,7 @@ keras.layers.Dense(1, activation="sigmoid"), loss=keras.losses.BinaryCrossentrop
 keras.layers.Dense(1), loss=keras.losses.BinaryCrossentropy(from_logits=True)   # one or the other""",
         polyhead='ph.compile(model, feed, optimizer="adam")   # reads from the layer which of both it is',
         pattern=r"does not represent logits|from_logits|logits (vs|or|and) prob",
-        codes=_words("logits one-unit-softmax"),
+        codes=_code_set("logits one-unit-softmax"),
     ),
     KnownMessage(
         "load",
@@ -299,7 +299,7 @@ def batches():
         yield x, y""",
         polyhead='feed = ph.Feed({"x": x, "$first": $first, ...}, inputs="x", heads=...)   # lists are fine',
         pattern=r"Unrecognized data type",
-        codes=_words("not-for-keras"),
+        codes=_code_set("not-for-keras"),
     ),
     KnownMessage(
         "labels-beside",
@@ -316,7 +316,7 @@ def batches():
         keras="class Rows(keras.utils.PyDataset): ...   # workers read batches by number: __getitem__(self, i)",
         polyhead="data = ph.from_generator(function, length=rows)   # the function; one thread at a time runs it",
         pattern=r"generator already executing",
-        codes=_words("thread-unsafe"),
+        codes=_code_set("thread-unsafe"),
     ),
     KnownMessage(
         "inputs",
@@ -325,6 +325,6 @@ def batches():
         keras='model.fit({"image": image, "meta": meta}, $y)   # print(model.input_names) lists the names',
         polyhead='inputs={"image": ph.Image(64, 64), "meta": ph.Array()}   # by name, in any order',
         pattern=r"Missing data for input|expects \d+ (named )?input|is incompatible with the layer",
-        codes=_words("input-keys input-count input-shape"),
+        codes=_code_set("input-keys input-count input-shape"),
     ),
 )
