@@ -13,7 +13,7 @@ from polyhead.errors import shown
 from polyhead.feed import Feed
 
 
-def leading_rows(batches: Iterable[Any], rows: int) -> dict[str, list[np.ndarray]]:
+def rows_before(batches: Iterable[Any], rows: int) -> dict[str, list[np.ndarray]]:
     """The first rows of ``(x, y)`` batches, an array for each input and each label, in order."""
     parts: dict[str, list[list[np.ndarray]]] = {"x": [], "y": []}
     seen = 0
@@ -30,7 +30,7 @@ def leading_rows(batches: Iterable[Any], rows: int) -> dict[str, list[np.ndarray
     }
 
 
-def leading_rows_of_feed(feed: Feed, rows: int) -> tuple[dict[str, list[np.ndarray]], list[str]]:
+def rows_of_feed_alone(feed: Feed, rows: int) -> tuple[dict[str, list[np.ndarray]], list[str]]:
     """The first rows of a feed as it reads them: in the order of the data, without augmentation."""
     source = feed.source
     if not source.sequential:
@@ -48,7 +48,7 @@ def leading_rows_of_feed(feed: Feed, rows: int) -> tuple[dict[str, list[np.ndarr
 
 def compare_rows(before: Mapping[str, list[np.ndarray]], feed: Feed, rows: int) -> list[str]:
     """Say for each input and head whether it has the same rows, and if not how they differ."""
-    after, names = leading_rows_of_feed(feed, rows)
+    after, names = rows_of_feed_alone(feed, rows)
     arrays = [*after["x"], *after["y"]]
     old = [*before["x"], *before["y"]]
     if (len(before["x"]), len(before["y"])) != (len(after["x"]), len(after["y"])):

@@ -15,7 +15,7 @@ from polyhead.doctor.subjects import subject
 from polyhead.errors import DataError, Problem
 from polyhead.feed import Feed
 from polyhead.migrating import image_flows
-from polyhead.migrating.comparing import compare_rows, leading_rows
+from polyhead.migrating.comparing import compare_rows, rows_before
 from polyhead.migrating.script import FLOWS, WINDOWS, Found, call_argument, parse_script, pipelines
 from polyhead.migrating.slicing import Slice, run_slice, slice_for, trains
 from polyhead.migrating.windows import window_feed
@@ -202,9 +202,9 @@ def _comparison(found: Found, code: str, names: dict[str, Any], object_: Any, ro
     assert isinstance(feed, Feed)
     rows = min(rows, feed.num_samples)
     if found.kind in FLOWS:
-        before = leading_rows(image_flows.plain_batches(object_), rows)
+        before = rows_before(image_flows.plain_batches(object_), rows)
     else:
-        before = leading_rows(subject(object_).open(), rows)
+        before = rows_before(subject(object_).open(), rows)
     return compare_rows(before, feed, rows)
 
 
