@@ -237,8 +237,44 @@ def test_the_code_is_in_the_names_and_the_structure_of_the_outputs():
         fit(two_heads(dict), X, {"bought": BOUGHT, "price": PRICE}, class_weight={0: 1.0, 1: 2.0})
     found = ph.explain(raised.value)
     assert 'sample_weight={"bought": bought_weight, "price": np.ones(len(x))}' in found.keras
-    assert 'heads={"bought": ph.Binary(class_weight={0: 1.0, 1: 5.0}), ...}' in found.polyhead
+    assert "bought_weight = np.vectorize({0: 1.0, 1: 2.0}.get)(bought.ravel())" in found.keras
+    assert 'heads={"bought": ph.Binary(class_weight={0: 1.0, 1: 2.0}), ...}' in found.polyhead
     assert '"price": ph.Regression()' in found.feed
+
+
+def test_the_class_weights_of_an_output_are_in_the_code():
+    with pytest.raises(ValueError, match="class_weight") as raised:
+        fit(two_heads(), X, [BOUGHT, PRICE], class_weight={"price": {0: 1.0, 1: 3.0}})
+    assert (
+        "price_weight = np.vectorize({0: 1.0, 1: 3.0}.get)(price.ravel())" in ph.explain(raised.value).keras
+    )
+
+
+def test_the_code_for_class_weights_runs():
+    with pytest.raises(ValueError, match="class_weight") as raised:
+        fit(two_heads(), X, [BOUGHT, PRICE], class_weight={0: 1.0, 1: 2.0})
+    model = two_heads()
+    model.fit = lambda x, y, sample_weight: type(model).fit(
+        model, x, y, sample_weight=sample_weight, verbose=0
+    )
+    exec(ph.explain(raised.value).keras, {"np": np, "model": model, "x": X, "bought": BOUGHT, "price": PRICE})
+
+
+def test_a_generator_is_read_only_where_it_is_asked_for():
+    def words():
+        for start in (0, 6):
+            drawn.append(start)
+            rows = slice(start, start + 6)
+            yield X[rows], (WORDS[rows], PRICE[rows])
+
+    drawn = []
+    with pytest.raises((ValueError, TypeError)) as raised:
+        fit(two_heads(), words(), steps_per_epoch=2)
+    seen = len(drawn)
+    (note,) = [note for note in raised.value.__notes__ if note.startswith("polyhead: ")]
+    assert note.endswith("\n  ph.explain(error) also reads the batches, and names the output and the row.")
+    ph.explain(raised.value)
+    assert seen <= len(drawn) <= 2
 
 
 def test_a_generator_that_ends_is_explained_by_its_warning():

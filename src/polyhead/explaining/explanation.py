@@ -115,13 +115,14 @@ def explain_message(text: str, call: FailedCall, found: Examination, data: Any =
         what = what if not found.errors else "The data does not fit the model."
         return Explanation(found.errors, (tip,), what=what, feed=found.declaration)
     there = tuple(p for p in found.problems if p.code in known.codes) or (known.codes and found.errors) or ()
-    wrong = _named_in(there, outputs)
+    weighted, weights = _class_weights(call.arguments.get("class_weight"))
+    wrong = weighted if weighted in outputs.names else _named_in(there, outputs)
     return Explanation(
         there,
         name=known.name,
         what=_with_outputs(known, outputs),
-        keras=_in_names_of(known.keras, outputs, wrong, found.declaration),
-        polyhead=_in_names_of(known.polyhead, outputs, wrong, found.declaration),
+        keras=_in_names_of(known.keras, outputs, wrong, weights, found.declaration),
+        polyhead=_in_names_of(known.polyhead, outputs, wrong, weights, found.declaration),
         heading=known.heading,
         feed=found.declaration,
     )
@@ -147,7 +148,15 @@ def _named_in(problems: tuple[Problem, ...], outputs: OutputNames) -> str:
     return next(iter([*named, *outputs.classes, *outputs.names]), "first")
 
 
-def _in_names_of(code: str, outputs: OutputNames, wrong: str, feed: str) -> str:
+def _class_weights(given: Any) -> tuple[str, str]:
+    """The output and the weights that ``fit(class_weight=)`` was given, as code; an example where it was not."""
+    if isinstance(given, dict) and given:
+        first, weights = next(iter(given.items()))
+        return (str(first), repr(weights)) if isinstance(weights, dict) else ("", repr(given))
+    return "", "{0: 1.0, 1: 5.0}"
+
+
+def _in_names_of(code: str, outputs: OutputNames, wrong: str, weights: str, feed: str) -> str:
     """The code of an entry, in the names of this model."""
     names = outputs.names or ("first", "second")
     keys = {name: name if name.isidentifier() else f"y{i}" for i, name in enumerate(names)}
@@ -157,6 +166,7 @@ def _in_names_of(code: str, outputs: OutputNames, wrong: str, feed: str) -> str:
     return string.Template(code).safe_substitute(
         first=first,
         kind=kind[1] if kind else fallback,
+        class_weight=weights,
         y=outputs.written(keys),
         y_flat=", ".join(keys.values()),
         y_rows=outputs.written({name: f"{key}[rows]" for name, key in keys.items()}),

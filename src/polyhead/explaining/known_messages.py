@@ -2,7 +2,8 @@
 
 An entry says by which words its message is known, which mistakes of the data (codes of `examine`) lie behind it, and
 what to write instead. ``$y`` in code stands for the labels in the structure of the model's outputs, ``$weights`` for
-weights, ``$first`` for the output that is wrong, or the first one, and ``$kind`` for its head.
+weights, ``$first`` for the output that is wrong, or the first one, ``$kind`` for its head, and ``$class_weight`` for
+what ``fit`` was given.
 """
 
 from __future__ import annotations
@@ -84,10 +85,10 @@ feed = ph.Feed({"x": x, "$first": $first, ...}, inputs="x", heads={"$first": ph.
         "class_weight is not supported for multiple outputs",
         "Keras takes class_weight for models with one output only.",
         keras="""\
-$first_weight = np.array([1.0, 5.0])[$first.astype(int).ravel()]   # one weight for each row, by its class
+$first_weight = np.vectorize($class_weight.get)($first.ravel())   # one weight for each row, by its class
 model.fit(x, $y, sample_weight=$some)   # an array of ones for every other output""",
         polyhead="""\
-heads={"$first": ph.$kind(class_weight={0: 1.0, 1: 5.0}), ...}   # or class_weight="balanced\"""",
+heads={"$first": ph.$kind(class_weight=$class_weight), ...}   # or class_weight="balanced\"""",
         pattern=r"class_weight\W*(is )?(only|not) supported|`class_weight` must contain",
         perhaps=r"0-dimensional|length-1|only integer|scalar|structure|KeyError|convert",
         argument="class_weight",

@@ -56,4 +56,6 @@ def _add_note(error: Exception, method: Callable[..., Any], args: Any, kwargs: A
     except Exception:  # a failing explanation must not hide the error
         return
     if explanation.name:
-        error.add_note(explanation.note)
+        more = "\n  ph.explain(error) also reads the batches, and names the output and the row."
+        unread = call.data is not None and not call.held and not explanation.problems
+        error.add_note(explanation.note + more * unread)
