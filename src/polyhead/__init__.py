@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     )
     from polyhead.checks.compiled_declaration import declaration_of
     from polyhead.doctor.examine import examine
+    from polyhead.explaining.explanation import explain
     from polyhead.keras_bridge.profile_callback import Profile
     from polyhead.packing.pack import pack
     from polyhead.readers.coco import read_coco
@@ -78,6 +79,7 @@ _LATER = {
     "Profile": "polyhead.keras_bridge.profile_callback",
     "evaluate": "polyhead.results.evaluate",
     "examine": "polyhead.doctor.examine",
+    "explain": "polyhead.explaining.explanation",
     "from_generator": "polyhead.sources.generator",
     "largest": "polyhead.readers.largest",
     "open_store": "polyhead.store.reader",
@@ -114,12 +116,13 @@ _WITH_KERAS = (
 
 
 def _register(module: Any) -> None:
-    """Make ``keras.saving.load_model`` know the losses and metrics of saved models, unless one is being imported."""
+    """Make Keras know the losses and metrics of saved models and explain its errors, unless one is being imported."""
     others = [sys.modules.get(name) for name in _WITH_KERAS if name != module.__name__]
     if any(getattr(one.__spec__, "_initializing", False) for one in others if one):
         return
     if module.__name__ != "keras" or hasattr(module, "saving"):
         import_module("polyhead.keras_bridge.saving")
+        import_module("polyhead.explaining.notes").add_notes()
 
 
 for _name in ("keras", *_WITH_KERAS):  # whichever is imported first
@@ -169,6 +172,7 @@ __all__ = [
     "declaration_of",
     "evaluate",
     "examine",
+    "explain",
     "from_generator",
     "largest",
     "open_store",

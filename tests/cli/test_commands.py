@@ -19,6 +19,7 @@ def test_the_commands():
         "evaluate",
         "examine",
         "inspect",
+        "migrate",
         "pack",
         "predict",
         "preview",

@@ -13,8 +13,8 @@ from typer.testing import CliRunner
 
 import polyhead as ph
 from polyhead.cli import app
-from polyhead.cli.column_survey import describe_columns, describe_values, survey_values
 from polyhead.cli.suggest import suggest
+from polyhead.doctor.column_survey import describe_columns, describe_values, survey_values
 from polyhead.sources.arrays import Arrays
 
 ROWS = 60

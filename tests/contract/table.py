@@ -7,7 +7,7 @@ HERE = Path(__file__).parent
 PAGE = HERE.parents[1] / "docs" / "traps.md"
 
 HEAD = """\
-# The traps
+# Common mistakes with multiple outputs: the traps
 
 Thirty-one ways in which a Keras model with several outputs trains on something else than you meant, or fails without
 saying why. Each has a test in `tests/contract`, run on JAX, PyTorch and TensorFlow, that first shows what plain Keras

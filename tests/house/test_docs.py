@@ -6,7 +6,6 @@ import re
 import runpy
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 import polyhead as ph
@@ -38,8 +37,6 @@ def run(text, names):
         elif mark == "prints":
             claims.append((printed, code))
     return claims
-
-
 
 
 @pytest.mark.keras

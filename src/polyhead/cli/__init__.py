@@ -13,6 +13,7 @@ from polyhead.cli.evaluate_command import run_evaluate
 from polyhead.cli.examine_command import run_examine
 from polyhead.cli.inspect_command import run_inspect
 from polyhead.cli.keras_backend import choose_backend
+from polyhead.cli.migrate_command import run_migrate
 from polyhead.cli.pack_command import run_pack
 from polyhead.cli.predict_command import run_predict
 from polyhead.cli.preview_command import run_preview
@@ -48,6 +49,7 @@ app.command("demo")(run_demo)
 app.command("evaluate")(run_evaluate)
 app.command("examine")(run_examine)
 app.command("inspect")(run_inspect)
+app.command("migrate")(run_migrate)
 app.command("pack")(run_pack)
 app.command("predict")(run_predict)
 app.command("preview")(run_preview)

@@ -8,19 +8,20 @@ from typing import Annotated
 import typer
 
 from polyhead.cli.arguments import JsonOption, as_model, load_objects
-from polyhead.cli.messages import WRONG_DATA, reporting
+from polyhead.cli.messages import WRONG_DATA, WRONG_USE, fail, reporting
+from polyhead.doctor.environment import environment
 from polyhead.doctor.examine import examine
 
 
 def run_examine(
     data: Annotated[
-        str,
+        str | None,
         typer.Argument(
             metavar="FILE.PY:NAME",
             help="A generator, a generator function, a PyDataset, a tf.data, torch or grain dataset, or arrays.",
             show_default=False,
         ),
-    ],
+    ] = None,
     model: Annotated[
         str | None,
         typer.Option(metavar="FILE.PY:NAME", help="A Keras model, or a function that returns one."),
@@ -35,11 +36,21 @@ def run_examine(
     seconds: Annotated[float, typer.Option(min=1, help="How long the examination may take.")] = 60.0,
     as_json: JsonOption = False,
     strict: Annotated[bool, typer.Option("--strict", help="Treat warnings as errors.")] = False,
+    env: Annotated[
+        bool, typer.Option("--env", help="Show what is known of the installed Keras and its backend.")
+    ] = False,
 ) -> None:
     """Find the mistakes in a generator or a dataset, without training on it.
 
     The exit code is 0 if there are none, 1 if there are some, and 2 for wrong arguments.
     """
+    if env:
+        with reporting("--env"):
+            known = environment()
+        typer.echo(json.dumps(known.as_dict(), indent=2) if as_json else str(known))
+        return
+    if data is None:
+        fail("examine: name an object of a Python file, as file.py:name, or ask for --env.", WRONG_USE)
     with reporting(data):
         found = load_objects(*(text for text in (data, model) if text is not None))
         net = None if model is None else as_model(model, found[1])

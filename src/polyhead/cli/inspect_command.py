@@ -11,10 +11,10 @@ from rich.table import Table
 from rich.text import Text
 
 from polyhead.cli.arguments import Given, JsonOption, load_data
-from polyhead.cli.column_survey import describe_columns, describe_values
 from polyhead.cli.messages import fail, reporting
 from polyhead.cli.suggest import suggest
 from polyhead.doctor.column_description import ColumnDescription
+from polyhead.doctor.column_survey import describe_columns, describe_values
 
 
 def run_inspect(

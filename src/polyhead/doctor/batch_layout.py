@@ -12,6 +12,7 @@ from polyhead.doctor.places import Matches, counted
 from polyhead.doctor.reading import ReadBatch, Reading
 from polyhead.doctor.subjects import Subject
 from polyhead.errors import Problem
+from polyhead.keras_bridge.structure import leaves
 
 
 def check_batches(reading: Reading, subject: Subject, places: Matches, shape: str = "") -> list[Problem]:
@@ -21,7 +22,7 @@ def check_batches(reading: Reading, subject: Subject, places: Matches, shape: st
         *_drift(reading, places),
         *_odd(reading, places),
         *_none(reading, places),
-        *_uneven(reading, places),
+        *_uneven(reading, subject, places),
         *_reused(reading),
     ]
 
@@ -149,14 +150,20 @@ def left_out(reading: Reading, places: Matches) -> list[str]:
     ]
 
 
-def _uneven(reading: Reading, places: Matches) -> list[Problem]:
+def _uneven(reading: Reading, subject: Subject, places: Matches) -> list[Problem]:
     if reading.uneven is None:
         return []
     step, counts = reading.uneven
+    where = f"batch {step}"
+    if subject.whole is not None:
+        where = "arrays"
+        counts = {
+            ("xyw"[path[0]], path[1:]): len(leaf) for path, leaf in leaves(subject.whole) if leaf is not None
+        }
     usual = max(counts.values(), key=list(counts.values()).count)
     found = ", ".join(f"{rows} in {places.name(place)}" for place, rows in counts.items() if rows != usual)
     fix = "Cut inputs, labels and weights with the same ids."
-    return [Problem(f"batch {step}", f"{counted(usual, 'row')} in every array", found, fix, "row-count")]
+    return [Problem(where, f"{counted(usual, 'row')} in every array", found, fix, "row-count")]
 
 
 def _reused(reading: Reading) -> list[Problem]:

@@ -73,6 +73,27 @@ def examine(
         fit = obj.check(model)
         if fit.errors:
             return Examination(fit.problems, fit.notes, kind="feed")
+    return _read_and_compare(obj, model, batches, steps_per_epoch, seconds)
+
+
+def glance(obj: Any, model: Any, batches: int = 8, seconds: float = 5.0) -> Examination:
+    """Examine the first batches alone: nothing is read twice or measured, and no epoch ends.
+
+    Args:
+        obj: as for `examine`.
+        model: likewise.
+        batches: how many to read at most.
+        seconds: the time limit.
+
+    Raises:
+        ContractError: ``obj`` is nothing that batches can be read from.
+    """
+    return _read_and_compare(obj, model, batches, None, seconds, once=True)
+
+
+def _read_and_compare(
+    obj: Any, model: Any, batches: int, steps: int | None, seconds: float, once: bool = False
+) -> Examination:
     with Worker() as worker, same_chance():
         clock = Clock(seconds)
         try:
@@ -81,7 +102,9 @@ def examine(
             raise
         except Exception as error:  # a function that makes a dataset may raise anything at all
             return _unmade(obj, error)
-        return _examine(what, model, batches, steps_per_epoch, clock, worker)
+        if once:
+            what = replace(what, again=False, item=None, workers=0, timed=False)
+        return _examine(what, model, batches, steps, clock, worker)
 
 
 def _unmade(obj: Any, error: Exception) -> Examination:
@@ -139,10 +162,8 @@ def _examine(
     if not what.declared:
         once = f"{_article(what.kind)} is read only once; give the function that makes it"
         unseen.append(f"the same data as a feed: {once}")
-    notes += [f"output `{name}`: {CLASS_A_STEP}" for name in declare.steps_of(first, places)]
-    notes += batch_layout.left_out(first, places)
-    notes += [*value_checks.zeros(first, places), *value_checks.flat_labels(first, places)]
-    paid = cost.measure_cost(first, places, model if side is not None else None, clock.left)
+    notes += _value_notes(first, places)
+    paid = cost.measure_cost(first, places, model if what.timed and side else None, clock.left)
     epoch = _epoch(what, first, steps)
     return Examination(
         tuple(_rows_alone(problem, what.cut) for problem in _once(problems)),
@@ -156,6 +177,15 @@ def _examine(
         unseen=tuple(unseen),
         declaration=declare.declaration(what, first, places, *epoch),
     )
+
+
+def _value_notes(first: Reading, places: Matches) -> list[str]:
+    return [
+        *(f"output `{name}`: {CLASS_A_STEP}" for name in declare.steps_of(first, places)),
+        *batch_layout.left_out(first, places),
+        *value_checks.zeros(first, places),
+        *value_checks.flat_labels(first, places),
+    ]
 
 
 def _item(what: Subject, first: Reading, worker: Worker, seconds: float) -> CheckResult:

@@ -48,6 +48,7 @@ def feed_code(
     batch_size: int = 32,
     shuffle: bool = True,
     remarks: Sequence[str] = (),
+    augment: Sequence[str] = (),
 ) -> str:
     """A program that makes ``feed``.
 
@@ -58,6 +59,7 @@ def feed_code(
         batch_size: of the feed.
         shuffle: whether it is said.
         remarks: comments after the feed.
+        augment: the augmentations, as written.
     """
     lines = [*data, "feed = ph.Feed(", "    data,"]
     for word, guesses in (("inputs", inputs), ("heads", heads)):
@@ -66,5 +68,6 @@ def feed_code(
             remark = f"  # {guess.remark}" if guess.remark else ""
             lines += [f"        {quoted_text(name)}: {guess.code()},{remark}"]
         lines += ["    },"]
+    lines += [f"    augment=[{', '.join(augment)}],"] * bool(augment)
     lines += [f"    batch_size={batch_size},", *["    shuffle=True,"] * shuffle, ")"]
     return "\n".join([*lines, *(f"# {remark}" for remark in remarks)])

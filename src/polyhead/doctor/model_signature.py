@@ -95,8 +95,8 @@ def signature_of(model: Any, x: Any) -> tuple[Model | None, str]:
             return None, f"the model could not be called on the first batch: {words[0] if words else error!r}"
         inputs: tuple[ExaminedTensor, ...] = ()
     else:
-        inputs = tuple(_slots(known[0], model, getattr(model, "input_names", None)))
-    outputs = list(_slots(known[1], model, getattr(model, "output_names", None)))
+        inputs = tuple(examined_tensors(known[0], model, getattr(model, "input_names", None)))
+    outputs = list(examined_tensors(known[1], model, getattr(model, "output_names", None)))
     losses = losses_of(model, known[1])
     outputs = [_with_loss(slot, losses.get(slot.path)) for slot in outputs]
     return Model(inputs, tuple(outputs), nesting_form(known[0]), nesting_form(known[1])), ""
@@ -129,7 +129,8 @@ def in_order(nested: Any, path: Path = ()) -> list[tuple[Path, Any]]:
     return [(path, nested)]
 
 
-def _slots(nested: Any, model: Any, names: list[str] | None) -> list[ExaminedTensor]:
+def examined_tensors(nested: Any, model: Any, names: list[str] | None) -> list[ExaminedTensor]:
+    """Describe a nesting of symbolic tensors, in the order of declaration."""
     places = in_order(nested)
     flat = [path for path, _ in leaves(nested)]
     by_path = dict(zip(flat, names, strict=True)) if names and len(names) == len(flat) else {}

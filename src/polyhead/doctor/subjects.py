@@ -44,6 +44,7 @@ class Subject:
         takes: why Keras refuses it, or nothing.
         whole: all rows, where arrays were given.
         cut: rows in a batch that was cut from them.
+        timed: a training step is measured, to compare it with a batch.
         made_by: the function of the user's program that made a generator, if it can be found and needs no arguments.
     """
 
@@ -63,6 +64,7 @@ class Subject:
     refused: bool = False
     whole: Any = None
     cut: int = 0
+    timed: bool = True
     made_by: str = ""
 
     @property

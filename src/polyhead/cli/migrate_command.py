@@ -1,0 +1,43 @@
+"""``polyhead migrate``: writes the feeds in the place of a script's data pipelines, and compares their rows."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from polyhead.cli.arguments import JsonOption
+from polyhead.cli.messages import WRONG_DATA, WRONG_USE, fail, reporting
+from polyhead.migrating.migrate import migrate, report_of
+
+
+def run_migrate(
+    script: Annotated[
+        Path, typer.Argument(metavar="FILE.PY", help="The script that trains.", show_default=False)
+    ],
+    execute: Annotated[
+        bool,
+        typer.Option(
+            "--run/--no-run",
+            help="Run the lines that make the data, and compare; --no-run only reads the script.",
+        ),
+    ] = True,
+    rows: Annotated[int, typer.Option(min=1, help="How many rows to compare.")] = 200,
+    as_json: JsonOption = False,
+) -> None:
+    """Write the ph.Feed in the place of ImageDataGenerator, Sequence, PyDataset, from_generator and others.
+
+    Only the lines that make the data run, never the model or the training; the report names them. The exit code is 0
+    if every pipeline was migrated, and 1 if not, or if there is none.
+    """
+    if not script.is_file():
+        fail(f"{script}: no such file.", WRONG_USE)
+    with reporting(str(script)):
+        found = migrate(script, execute=execute, rows=rows)
+    text = json.dumps([asdict(one) for one in found], indent=2, ensure_ascii=False)
+    typer.echo(text if as_json else report_of(found, script))
+    if not found or not all(one.code for one in found):
+        raise typer.Exit(WRONG_DATA)

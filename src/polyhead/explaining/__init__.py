@@ -1,0 +1,1 @@
+"""Explains error messages of Keras: what happened, in which head and row, and the code to write."""

@@ -1,0 +1,206 @@
+"""`explain`: what an error message of Keras means for a model with several outputs."""
+
+from __future__ import annotations
+
+import inspect
+import re
+import string
+import sys
+import textwrap
+from dataclasses import dataclass, replace
+from typing import Any
+
+from polyhead.doctor.examination import Examination
+from polyhead.doctor.examine import glance
+from polyhead.errors import ContractError, PolyheadError, Problem, Report, shown
+from polyhead.explaining.keras_error import FailedCall, OutputNames, failed_call, outputs_of
+from polyhead.explaining.known_messages import KNOWN, KnownMessage
+
+
+@dataclass(frozen=True)
+class Explanation(Report):
+    """What an error message means.
+
+    Attributes:
+        name: of the known message; empty if the message is not known.
+        what: what happened, a sentence or two.
+        keras: the code to write in plain Keras.
+        polyhead: the code to write with polyhead.
+        heading: on the page of questions.
+        feed: a feed of the same data as code, if the data could be read.
+    """
+
+    name: str = ""
+    what: str = ""
+    keras: str = ""
+    polyhead: str = ""
+    heading: str = ""
+    feed: str = ""
+
+    @property
+    def note(self) -> str:
+        """The explanation without the feed, as it is added to a traceback."""
+        lines = [f"polyhead: {self.what}", *(f"  {problem}" for problem in self.problems)]
+        for title, code in (("in Keras", self.keras), ("with polyhead", self.polyhead)):
+            lines += [f"  {title}:", textwrap.indent(code, "      ")] if code else []
+        lines += [f'  more: the page Questions of the docs, "{self.heading}"'] if self.heading else []
+        return "\n".join(lines)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The explanation as JSON-able objects."""
+        own = ("name", "what", "keras", "polyhead", "heading", "feed")
+        return super().as_dict() | {name: getattr(self, name) for name in own}
+
+    def __str__(self) -> str:
+        lines = [self.note.removeprefix("polyhead: "), *(f"  {note}" for note in self.notes)]
+        return "\n".join([*lines, "", "the same data as a feed:", "", self.feed] if self.feed else lines)
+
+
+def explain(error: Any = None, model: Any = None, data: Any = None) -> Explanation:
+    """Explain an error or warning of Keras: what happened, in which head and row, and the code to write.
+
+    The model and the data are taken from the traceback of ``fit``, ``evaluate`` or ``predict``. The first batches of
+    the data are compared with the model, as `examine` does: arrays, a ``PyDataset`` and a ``tf.data`` dataset are read
+    from their beginning, a generator goes on from where it is.
+
+    Args:
+        error: what was raised, a warning, the text of either, or what ``fit`` returned, if a loss is NaN. None for the
+            last error of an interactive session.
+        model: the model, where the error does not lead to it.
+        data: what ``fit`` was given, likewise; arrays as a tuple ``(x, y)`` or ``(x, y, weights)``.
+
+    Returns:
+        A report: ``what`` happened, ``problems`` with head and row, the code in ``keras`` and ``polyhead``, the same
+        data as a ``feed``; ``print(explanation)``.
+
+    Raises:
+        ContractError: there is no error to explain.
+
+    >>> import polyhead as ph
+    >>> print(ph.explain("ValueError: `class_weight` is only supported for Models with a single output.").what)
+    Keras takes class_weight for models with one output only.
+    """
+    error = _last_error() if error is None else error
+    history = getattr(error, "history", None)
+    call = failed_call(error) if isinstance(error, BaseException) else FailedCall()
+    model = model if model is not None else call.model or getattr(error, "model", None)
+    if isinstance(error, PolyheadError):
+        return Explanation(error.problems, what="polyhead refuses this before the first step.")
+    if isinstance(history, dict):
+        text = _diverged(history)
+    elif isinstance(error, (BaseException, str)):
+        text = error if isinstance(error, str) else f"{type(error).__name__}: {error}"
+    else:
+        expected = "an error, a warning, the text of either, or the History that fit returned"
+        raise ContractError(Problem("explain(error)", expected, shown(error)))
+    data = call.data if data is None else data
+    found = examined(data, model)
+    return explain_message(text, replace(call, model=model), found, data)
+
+
+def explain_message(text: str, call: FailedCall, found: Examination, data: Any = None) -> Explanation:
+    """The explanation of a message.
+
+    Args:
+        text: the message, with the name of its class.
+        call: where it comes from.
+        found: what is wrong with the data.
+        data: what was read.
+    """
+    known = _chosen(text, call, {problem.code for problem in found.errors}, type(data).__name__)
+    outputs = outputs_of(call.model)
+    if known is None:
+        what = f"This message isn't one that polyhead knows: {text.strip().splitlines()[0][:200]}"
+        tip = "ph.examine(data, model) compares your data with your model."
+        what = what if not found.errors else "The data does not fit the model."
+        return Explanation(found.errors, (tip,), what=what, feed=found.declaration)
+    there = tuple(p for p in found.problems if p.code in known.codes) or (known.codes and found.errors) or ()
+    weighted, weights = _class_weights(call.arguments.get("class_weight"))
+    wrong = weighted if weighted in outputs.names else _named_in(there, outputs)
+    return Explanation(
+        there,
+        name=known.name,
+        what=_with_outputs(known, outputs),
+        keras=_in_names_of(known.keras, outputs, wrong, weights, found.declaration),
+        polyhead=_in_names_of(known.polyhead, outputs, wrong, weights, found.declaration),
+        heading=known.heading,
+        feed=found.declaration,
+    )
+
+
+def _chosen(text: str, call: FailedCall, codes: set[str], owner: str) -> KnownMessage | None:
+    """The known message that fits best: one whose mistake is in the data comes first."""
+    able = [known for known in KNOWN if known.matches(text, call.arguments, codes, owner)]
+    return max(able, key=lambda known: known.rank(text, codes, owner), default=None)
+
+
+def _with_outputs(known: KnownMessage, outputs: OutputNames) -> str:
+    names = ", ".join(f"`{name}`" for name in outputs.names)
+    return (
+        f"{known.what} The outputs of this model: {names}." if names and known.lists_outputs else known.what
+    )
+
+
+def _named_in(problems: tuple[Problem, ...], outputs: OutputNames) -> str:
+    """The output that the problems name first; else one with classes, or the first of all."""
+    words = " ".join(f"{problem.place} {problem.found}" for problem in problems)
+    named = [name for name in outputs.names if f"`{name}`" in words]
+    return next(iter([*named, *outputs.classes, *outputs.names]), "first")
+
+
+def _class_weights(given: Any) -> tuple[str, str]:
+    """The output and the weights that ``fit(class_weight=)`` was given, as code; an example where it was not."""
+    if isinstance(given, dict) and given:
+        first, weights = next(iter(given.items()))
+        return (str(first), repr(weights)) if isinstance(weights, dict) else ("", repr(given))
+    return "", "{0: 1.0, 1: 5.0}"
+
+
+def _in_names_of(code: str, outputs: OutputNames, wrong: str, weights: str, feed: str) -> str:
+    """The code of an entry, in the names of this model."""
+    names = outputs.names or ("first", "second")
+    keys = {name: name if name.isidentifier() else f"y{i}" for i, name in enumerate(names)}
+    first = keys.get(wrong, "first")
+    kind = re.search(rf'"{re.escape(wrong)}": ph\.(\w+)', feed)
+    fallback = "Binary" if wrong in outputs.classes or not outputs.names else "Regression"
+    return string.Template(code).safe_substitute(
+        first=first,
+        kind=kind[1] if kind else fallback,
+        class_weight=weights,
+        y=outputs.written(keys),
+        y_flat=", ".join(keys.values()),
+        y_rows=outputs.written({name: f"{key}[rows]" for name, key in keys.items()}),
+        losses=outputs.written(dict.fromkeys(names, '"mse"')),
+        metrics=outputs.written(dict.fromkeys(names, '["mae"]')),
+        weights=outputs.written({name: f"{key}_weight" for name, key in keys.items()}),
+        first_weight=f"{first}_weight",
+        some=outputs.written(
+            {n: f"{k}_weight" if k == first else "np.ones(len(x))" for n, k in keys.items()}
+        ),
+    )
+
+
+def examined(data: Any, model: Any) -> Examination:
+    """What is wrong with the data; nothing where it cannot be read."""
+    if data is None:
+        return Examination()
+    try:
+        found = glance(data, model)
+    except PolyheadError:  # nothing that batches can be read from
+        return Examination()
+    over = inspect.isgenerator(data) and not found.batches  # one that raised has nothing more to give
+    return Examination() if over else found
+
+
+def _diverged(history: dict[str, list[float]]) -> str:
+    """The message for losses that are not finite."""
+    wrong = [name for name, values in history.items() if any(value != value for value in values)]
+    return f"the loss is nan: {', '.join(wrong)}" if wrong else "no loss is NaN"
+
+
+def _last_error() -> BaseException:
+    error = getattr(sys, "last_exc", None) or getattr(sys, "last_value", None)
+    if error is None:
+        fix = "Pass it: except Exception as error: print(ph.explain(error))."
+        raise ContractError(Problem("explain()", "an error", "none, as no error ended a command here", fix))
+    return error

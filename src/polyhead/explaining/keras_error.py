@@ -1,0 +1,115 @@
+"""Finds the call of Keras that raised an error: the model and the arguments of ``fit``, ``evaluate`` or ``predict``.
+
+Keras removes its own frames from a traceback and keeps that of ``error_handler``, which holds the arguments of the
+call. Where an error passes no such frame, nothing is known of the call.
+"""
+
+from __future__ import annotations
+
+import inspect
+import traceback
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from polyhead.checks.model_match import symbolic
+from polyhead.checks.range_rules import ONE_CLASS, SIGMOIDS
+from polyhead.doctor.model_signature import examined_tensors, nesting_form
+
+METHODS = ("fit", "evaluate", "predict", "train_on_batch", "test_on_batch")
+
+
+@dataclass(frozen=True)
+class FailedCall:
+    """A call of Keras that failed.
+
+    Attributes:
+        method: its name, or nothing.
+        model: the model, or None.
+        arguments: by name, without those that were left out.
+    """
+
+    method: str = ""
+    model: Any = None
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def data(self) -> Any:
+        """What the model was given, as `examine` takes it; None where nothing is known."""
+        x, y = self.arguments.get("x"), self.arguments.get("y")
+        weights = self.arguments.get("sample_weight")
+        if x is None or y is None:
+            return x
+        if not hasattr(x, "shape") and not isinstance(x, (Mapping, list, tuple)):
+            return None  # a generator beside labels
+        return (x, y) if weights is None else (x, y, weights)
+
+    @property
+    def held(self) -> bool:
+        """Whether the data lies in memory, so that reading it runs no code of the user."""
+        return self.arguments.get("y") is not None
+
+
+def failed_call(error: BaseException) -> FailedCall:
+    """The call of Keras nearest to the program that an error passed through."""
+    for frame, _ in traceback.walk_tb(error.__traceback__):
+        names = frame.f_locals
+        function, given = names.get("fn"), names.get("args")
+        if frame.f_code.co_name == "error_handler" and callable(function) and given:
+            call = bound(function, given, names.get("kwargs") or {})
+            if call.method:
+                return call
+    return FailedCall()
+
+
+def bound(method: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> FailedCall:
+    """The call of a method of a model with these arguments; one without a name for anything else."""
+    name = getattr(method, "__name__", "")
+    if name not in METHODS or not args or not hasattr(args[0], "compute_loss"):
+        return FailedCall()
+    try:
+        given = dict(inspect.signature(method).bind(*args, **kwargs).arguments)
+    except TypeError:
+        return FailedCall(name, args[0])
+    given.pop("self", None)
+    given.update(given.pop("kwargs", {}))
+    return FailedCall(name, args[0], {key: value for key, value in given.items() if value is not None})
+
+
+@dataclass(frozen=True)
+class OutputNames:
+    """The outputs of a model as code writes them.
+
+    Attributes:
+        names: in the order of declaration.
+        keyed: they are in a dict.
+        classes: the names of those that are probabilities.
+    """
+
+    names: tuple[str, ...] = ()
+    keyed: bool = False
+    classes: tuple[str, ...] = ()
+
+    def written(self, values: Mapping[str, str] | None = None) -> str:
+        """A value for each output, in the structure of the outputs.
+
+        >>> OutputNames(("bought", "price")).written()
+        '(bought, price)'
+        >>> OutputNames(("bought", "price"), keyed=True).written()
+        '{"bought": bought, "price": price}'
+        """
+        names = self.names or ("first", "second")
+        texts = [(values or {}).get(name, name if name.isidentifier() else "...") for name in names]
+        if self.keyed:
+            return "{" + ", ".join(f'"{n}": {text}' for n, text in zip(names, texts, strict=True)) + "}"
+        return f"({', '.join(texts)})" if len(texts) > 1 else texts[0]
+
+
+def outputs_of(model: Any) -> OutputNames:
+    """The outputs of a model; without names where it has none."""
+    known = None if model is None else symbolic(model)
+    if known is None:
+        return OutputNames(tuple(map(str, getattr(model, "output_names", None) or ())))
+    slots = examined_tensors(known[1], model, getattr(model, "output_names", None))
+    classes = tuple(slot.name for slot in slots if slot.activation in (*ONE_CLASS, *SIGMOIDS))
+    return OutputNames(tuple(slot.name for slot in slots), nesting_form(known[1]) == "dict", classes)

@@ -1,0 +1,331 @@
+"""The error messages of Keras that people with several outputs meet: one entry each, as data.
+
+An entry says by which words its message is known, which mistakes of the data (codes of `examine`) lie behind it, and
+what to write instead. ``$y`` in code stands for the labels in the structure of the model's outputs, ``$weights`` for
+weights, ``$first`` for the output that is wrong, or the first one, ``$kind`` for its head, and ``$class_weight`` for
+what ``fit`` was given.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class KnownMessage:
+    """One message, in all the forms that backends and versions give it.
+
+    Attributes:
+        name: a word for it.
+        heading: of its answer on the page of questions.
+        what: what happened.
+        pattern: the words by which it is known for certain.
+        perhaps: words that other mistakes have too: it is this one if the data or the arguments say so.
+        codes: the mistakes in the data that lead to it.
+        argument: an argument of the call that leads to it.
+        owner: the class of the data that leads to it.
+        keras: what to write in plain Keras.
+        polyhead: what to write with polyhead.
+        lists_outputs: whether the names of the model's outputs help.
+    """
+
+    name: str
+    heading: str
+    what: str
+    keras: str
+    polyhead: str
+    pattern: str = ""
+    perhaps: str = ""
+    codes: frozenset[str] = frozenset()
+    argument: str = ""
+    owner: str = ""
+    lists_outputs: bool = False
+
+    def matches(self, text: str, arguments: Mapping[str, Any], codes: set[str], owner: str) -> bool:
+        """Whether it explains this message."""
+        if self.pattern and re.search(self.pattern, text, re.IGNORECASE):
+            return True
+        reasons = bool(self.codes & codes) or (bool(self.argument) and self.argument in arguments)
+        reasons = reasons or (bool(self.owner) and owner == self.owner)
+        return bool(self.perhaps) and reasons and bool(re.search(self.perhaps, text, re.IGNORECASE))
+
+    def rank(self, text: str, codes: set[str], owner: str) -> tuple[bool, bool, bool]:
+        """How well it fits: by the class of the data, the mistakes in it, its words."""
+        certain = bool(self.pattern) and bool(re.search(self.pattern, text, re.IGNORECASE))
+        return bool(self.owner) and owner == self.owner, bool(self.codes & codes), certain
+
+
+def _code_set(words: str) -> frozenset[str]:
+    return frozenset(words.split())
+
+
+_STRINGS = r"could not convert string|Invalid dtype: (str|object)|of type 'str'|Unsupported object type"
+_STRUCTURES = r"different structures?|structures did not match|same structure"
+
+KNOWN = (
+    KnownMessage(
+        "cardinality",
+        "Data cardinality is ambiguous",
+        "The inputs, labels and weights have different numbers of rows.",
+        keras="""\
+print([len(array) for array in (x, $y_flat)])   # which array lost rows?
+known = frame.notna().all(axis=1)               # drop a row from all arrays at once, or from none
+x, $y_flat = (array[known] for array in (x, $y_flat))""",
+        polyhead="""\
+feed = ph.Feed({"x": x, "$first": $first, ...}, inputs="x", heads={"$first": ph.$kind(), ...})
+# names the column whose length differs; a row without a label keeps its place: None or NaN""",
+        pattern=r"Data cardinality is ambiguous|same number of samples",
+        codes=_code_set("row-count"),
+    ),
+    KnownMessage(
+        "class-weight",
+        "class_weight is not supported for multiple outputs",
+        "Keras takes class_weight for models with one output only.",
+        keras="""\
+$first_weight = np.vectorize($class_weight.get)($first.ravel())   # one weight for each row, by its class
+model.fit(x, $y, sample_weight=$some)   # an array of ones for every other output""",
+        polyhead="""\
+heads={"$first": ph.$kind(class_weight=$class_weight), ...}   # or class_weight="balanced\"""",
+        pattern=r"class_weight\W*(is )?(only|not) supported|`class_weight` must contain",
+        perhaps=r"0-dimensional|length-1|only integer|scalar|structure|KeyError|convert",
+        argument="class_weight",
+        lists_outputs=True,
+    ),
+    KnownMessage(
+        "sample-weight",
+        "sample_weight as a dict or list for several outputs",
+        "The weights need the same structure as the labels: one array for each output, none left out.",
+        keras="model.fit(x, $y, sample_weight=$some)   # ones where all rows count",
+        polyhead='heads={"$first": ph.$kind(sample_weight="$first_weight"), ...}   # a column of the data',
+        pattern=r"one `sample_weight` array per output",
+        perhaps=rf"{_STRUCTURES}|KeyError|IndexError|tuple index|list index",
+        codes=_code_set("weights-structure weights-shape"),
+        argument="sample_weight",
+        lists_outputs=True,
+    ),
+    KnownMessage(
+        "text",
+        "could not convert string to float, Invalid dtype: object",
+        "An input or the labels of an output hold text or Python objects, and Keras takes numbers only.",
+        keras="""\
+names, ids = np.unique($first, return_inverse=True)   # words to class ids
+$first = ids.astype("int32")                          # objects that hold numbers: .astype("float32")""",
+        polyhead='heads={"$first": ph.Categorical(), ...}   # learns the classes from the words, and keeps them',
+        pattern=(
+            rf"{_STRINGS}|Failed to convert a NumPy array|Cannot convert numpy object|NumPy type object"
+            r"|None values not supported|None is not a valid value"
+        ),
+        codes=_code_set("not-an-array"),
+    ),
+    KnownMessage(
+        "output-names",
+        "The keys of y don't match the names of the outputs",
+        "The keys of the labels aren't the names of the model's outputs.",
+        keras="model.fit(x, $y)   # print(model.output_names) lists the names",
+        polyhead="""\
+feed = ph.Feed(data, inputs="x", heads={"$first": ph.$kind(), ...})
+feed.check(model)   # every head without an output and every output without a head, before training""",
+        perhaps=rf"{_STRINGS}|{_STRUCTURES}|The path: |KeyError|can't be found",
+        codes=_code_set("target-keys"),
+        lists_outputs=True,
+    ),
+    KnownMessage(
+        "list-batches",
+        "Should a generator yield a list, a tuple or a dict? output_signature must contain objects",
+        "A generator or PyDataset has to yield tuples. TensorFlow refuses lists, which JAX and PyTorch take.",
+        keras="yield x, $y",
+        polyhead="data = ph.from_generator(generator, length=rows, names=...)   # then ph.Feed(data, ...)",
+        pattern=r"`output_signature` must contain|generator must (return|yield) a tuple|expected to be in format",
+        codes=_code_set("list-targets list-structure not-a-tuple"),
+        lists_outputs=True,
+    ),
+    KnownMessage(
+        "label-count",
+        "y_true and y_pred have different structures",
+        "The number of label arrays isn't the number of the model's outputs, or they are nested in another way.",
+        keras="model.fit(x, $y)   # one array for each output",
+        polyhead='feed = ph.Feed(data, inputs="x", heads={"$first": ph.$kind(), ...})   # in any order',
+        pattern=rf"y_true\W+and\W+y_pred.*{_STRUCTURES}|Expected to see \d+ array",
+        codes=_code_set("target-count stacked-targets no-targets structure"),
+        lists_outputs=True,
+    ),
+    KnownMessage(
+        "rank",
+        "Arguments target and output must have the same rank: (None,) and (None, 1)",
+        "The labels lack the last axis of their output: they are one number a row.",
+        keras="$first = $first.reshape(-1, 1)   # (N,) to (N, 1); the layer's units must be 1 as well",
+        polyhead='heads={"$first": ph.$kind(), ...}   # labels always get the shape of their output',
+        pattern=r"must have the same rank|target\.shape=(torch\.Size\()?[(\[]\d+,?[)\]]|expected min_ndim",
+        codes=_code_set("broadcast"),
+    ),
+    KnownMessage(
+        "shape",
+        "Shapes of labels and output are incompatible",
+        "The labels of an output have another shape than the output, or need another loss.",
+        keras="""\
+# class ids (N,): loss="sparse_categorical_crossentropy"; one-hot (N, classes): loss="categorical_crossentropy"
+# numbers (N, k): Dense(k)""",
+        polyhead="model = keras.Model(x, ph.outputs(features, feed.heads))   # layers of the right shape and loss",
+        pattern=(
+            r"must have the same shape|incompatible shapes|Dimensions must be equal|must match the size of tensor"
+            r"|must have rank|are incompatible|Shapes? mismatch"
+        ),
+        codes=_code_set("target-shape broadcast one-hot-for-sparse ids-for-one-hot not-one-class"),
+        lists_outputs=True,
+    ),
+    KnownMessage(
+        "class-ids",
+        "Target is out of bounds, Received a label value outside the valid range",
+        "A class id is below 0, or not below the number of units of its layer.",
+        keras="assert $first.min() >= 0 and $first.max() < units   # ids count from 0",
+        polyhead='heads={"$first": ph.Categorical(missing=-1), ...}   # -1 means: no label',
+        pattern=r"is out of bounds|outside the valid range|SparseSoftmaxCrossEntropy|device-side assert",
+        codes=_code_set("id-out-of-range label-range mask-255"),
+    ),
+    KnownMessage(
+        "ran-out",
+        "Your input ran out of data",
+        "The generator ended before steps_per_epoch * epochs batches. Later epochs train on few batches or none.",
+        keras="""\
+def generator():
+    while True:   # starts again for the next epoch
+        for start in range(0, len(x), 32):
+            rows = slice(start, start + 32)
+            yield x[rows], $y_rows
+model.fit(generator(), steps_per_epoch=-(-len(x) // 32), epochs=10)""",
+        polyhead='feed = ph.Feed(data, inputs="x", heads=...)   # has a length, and starts again by itself',
+        pattern=r"input ran out of data|must yield at least one batch|empty generator",
+        codes=_code_set("exhausted empty"),
+    ),
+    KnownMessage(
+        "nan",
+        "loss: nan",
+        "The loss is NaN: an input or a label is NaN or infinite, or the step was too large.",
+        keras="""\
+known = ~np.isnan($first)
+$first = np.where(known, $first, 0)   # a number and a weight of 0: NaN times 0 is NaN
+$first_weight = known.ravel().astype("float32")
+model.fit(x, $y, sample_weight=$some)""",
+        polyhead='heads={"$first": ph.$kind(), ...}   # NaN means: no label; inputs are checked, the row is named',
+        pattern=r"loss[\w ':=]*\bnan\b|Invalid loss, terminating|contains? nan|not finite",
+        codes=_code_set("nan infinity mask-255"),
+    ),
+    KnownMessage(
+        "logits",
+        "from_logits=True, but the output is a sigmoid or softmax",
+        "The loss takes the output for logits, and its layer makes probabilities (or the other way round).",
+        keras="""\
+keras.layers.Dense(1, activation="sigmoid"), loss=keras.losses.BinaryCrossentropy()
+keras.layers.Dense(1), loss=keras.losses.BinaryCrossentropy(from_logits=True)   # one or the other""",
+        polyhead='ph.compile(model, feed, optimizer="adam")   # reads from the layer which of both it is',
+        pattern=r"does not represent logits|from_logits|logits (vs|or|and) prob",
+        codes=_code_set("logits one-unit-softmax"),
+    ),
+    KnownMessage(
+        "load",
+        "Could not locate function or class: a custom loss is not found on load",
+        "The saved model uses a function or class of yours that Keras can't find while loading.",
+        keras="""\
+@keras.saving.register_keras_serializable()   # above the loss, in a module that is imported before loading
+def my_loss(y_true, y_pred): ...
+keras.saving.load_model("model.keras", custom_objects={"my_loss": my_loss})   # or for once
+keras.saving.load_model("model.keras", compile=False)   # or without losses, to predict alone""",
+        polyhead="import polyhead   # registers the losses and metrics that ph.compile sets; then load_model(...)",
+        pattern=r"Could not locate (class|function)|Unknown (layer|loss|metric)|is not a KerasSaveable"
+        r"|deserialization of a `Lambda`",
+    ),
+    KnownMessage(
+        "names-in-compile",
+        "Names of losses and metrics: Invalid metrics, in loss dict, The path can't be found",
+        "The losses, metrics or weights given to compile don't have the names or the number of the outputs.",
+        keras='model.compile("adam", loss=$losses, metrics=$metrics)',
+        polyhead="""\
+heads={"$first": ph.$kind(metrics=["accuracy"]), ...}
+ph.compile(model, feed, optimizer="adam")""",
+        pattern=r"Invalid `(weighted_)?metrics`|in loss dict|in the `loss` argument|Could not interpret (metric|loss)",
+        lists_outputs=True,
+    ),
+    KnownMessage(
+        "monitor",
+        "EarlyStopping or ModelCheckpoint on one of several outputs",
+        "Keras can't tell whether the monitored metric should rise or fall. Metrics are named val_, output, metric.",
+        keras='keras.callbacks.EarlyStopping("val_${first}_loss", mode="min", patience=3)',
+        polyhead='keras.callbacks.EarlyStopping("val_${first}_loss", mode="min", patience=3)   # the same',
+        pattern=r"isn't able to automatically determine whether that metric",
+        lists_outputs=True,
+    ),
+    KnownMessage(
+        "validation-split",
+        "validation_split with a generator",
+        "Keras splits arrays only, and takes the last rows without shuffling.",
+        keras="""\
+rows = np.random.default_rng(0).permutation(len(x))
+train, val = rows[len(x) // 5 :], rows[: len(x) // 5]
+model.fit(generator(train), validation_data=generator(val))""",
+        polyhead="""\
+train, val = ph.read_table(data).split((0.8, 0.2), seed=0)
+feed = ph.Feed(train, ...)
+model.fit(feed, validation_data=feed.on(val))""",
+        pattern=r"`?validation_split`? is only supported",
+    ),
+    KnownMessage(
+        "image-data-generator",
+        "flow_from_dataframe with several outputs: class_mode multi_output",
+        "ImageDataGenerator is gone from Keras 3. Its multi_output gives a list, and leaves words as they are.",
+        keras="""\
+names, ids = np.unique(frame["kind"], return_inverse=True)   # words to ids before
+flow = ImageDataGenerator().flow_from_dataframe(..., class_mode="multi_output")
+def batches():
+    while True:
+        for i in range(len(flow)):
+            x, y = flow[i]
+            yield x, tuple(y)   # a list is refused on TensorFlow""",
+        polyhead="""\
+feed = ph.Feed(frame, inputs={"file": ph.Image(64, 64)}, heads={"kind": ph.Categorical(), "age": ph.Regression()})
+# polyhead migrate train.py writes it""",
+        pattern=r"ImageDataGenerator|keras\.preprocessing\.image|Invalid class_mode|class_mode=|multi_output",
+        perhaps=rf"{_STRINGS}|output_signature|{_STRUCTURES}",
+        owner="DataFrameIterator",
+    ),
+    KnownMessage(
+        "data-type",
+        "Unrecognized data type: zip, map and lists in fit",
+        "fit takes arrays, true generators, PyDataset, and datasets of tf.data, torch or grain; no zip, map or lists.",
+        keras="""\
+def batches():
+    for x, y in zip(images, labels):   # a generator function in place of zip(...)
+        yield x, y""",
+        polyhead='feed = ph.Feed({"x": x, "$first": $first, ...}, inputs="x", heads=...)   # lists are fine',
+        pattern=r"Unrecognized data type",
+        codes=_code_set("not-for-keras"),
+    ),
+    KnownMessage(
+        "labels-beside",
+        "`y` should not be passed: arguments beside a generator",
+        "A generator or dataset holds labels, weights and the batch size itself.",
+        keras="yield x, $y, $weights   # and fit(generator()) alone",
+        polyhead="model.fit(feed)   # batch_size, labels and weights belong to the feed",
+        pattern=r"`(y|sample_weight|batch_size)` should not be passed|`batch_size` argument is not",
+    ),
+    KnownMessage(
+        "executing",
+        "generator already executing",
+        "Several workers draw from one generator at the same time.",
+        keras="class Rows(keras.utils.PyDataset): ...   # workers read batches by number: __getitem__(self, i)",
+        polyhead="data = ph.from_generator(function, length=rows)   # the function; one thread at a time runs it",
+        pattern=r"generator already executing",
+        codes=_code_set("thread-unsafe"),
+    ),
+    KnownMessage(
+        "inputs",
+        "Missing data for input, Input 0 is incompatible with the layer",
+        "The inputs don't have the names, the number or the shapes of the model's inputs.",
+        keras='model.fit({"image": image, "meta": meta}, $y)   # print(model.input_names) lists the names',
+        polyhead='inputs={"image": ph.Image(64, 64), "meta": ph.Array()}   # by name, in any order',
+        pattern=r"Missing data for input|expects \d+ (named )?input|is incompatible with the layer",
+        codes=_code_set("input-keys input-count input-shape"),
+    ),
+)

@@ -1,0 +1,61 @@
+"""Adds the explanation to errors that leave ``fit``, ``evaluate`` and ``predict`` of Keras, under their traceback.
+
+Python prints the notes of an error below it. Only a message that polyhead knows gets one. Arrays are read for it and
+nothing else is, so no code of the user runs.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+from polyhead.doctor.examination import Examination
+from polyhead.errors import PolyheadError
+from polyhead.explaining.explanation import examined, explain_message
+from polyhead.explaining.keras_error import bound
+
+_NOTED = ("fit", "evaluate", "predict")
+
+
+def add_notes() -> None:
+    """Let Keras's methods add explanations to the errors that they raise; a second call changes nothing."""
+    import keras
+
+    for name in _NOTED:
+        owner = next(base for base in keras.Model.__mro__ if name in vars(base))
+        method = vars(owner)[name]
+        if not hasattr(method, "explains"):
+            setattr(owner, name, _explaining(method))
+
+
+def _explaining(method: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(method)
+    def noted(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return method(*args, **kwargs)
+        except PolyheadError:
+            raise
+        except Exception as error:
+            _add_note(error, method, args, kwargs)
+            raise
+
+    noted.explains = True  # type: ignore[attr-defined]
+    return noted
+
+
+def _add_note(error: Exception, method: Callable[..., Any], args: Any, kwargs: Any) -> None:
+    call = bound(method, args, kwargs)
+    explained_before = any(note.startswith("polyhead: ") for note in getattr(error, "__notes__", ()))
+    if not call.method or explained_before:  # `evaluate` within `fit`
+        return
+    text = f"{type(error).__name__}: {error}"
+    try:
+        found = examined(call.data, call.model) if call.held else Examination()
+        explanation = explain_message(text, call, found, call.data)
+    except Exception:  # a failing explanation must not hide the error
+        return
+    if explanation.name:
+        more = "\n  ph.explain(error) also reads the batches, and names the output and the row."
+        unread = call.data is not None and not call.held and not explanation.problems
+        error.add_note(explanation.note + more * unread)

@@ -1,0 +1,119 @@
+"""Compares the rows of a pipeline with those of the feed in its place."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+from polyhead.doctor.model_signature import in_order
+from polyhead.errors import shown
+from polyhead.feed import Feed
+
+
+def rows_before(batches: Iterable[Any], rows: int) -> dict[str, list[np.ndarray]]:
+    """The first rows of ``(x, y)`` batches, an array for each input and each label, in order."""
+    parts: dict[str, list[list[np.ndarray]]] = {"x": [], "y": []}
+    seen = 0
+    for batch in batches:
+        pair = tuple(batch) if isinstance(batch, (tuple, list)) else (batch,)
+        for name, nested in zip("xy", pair, strict=False):
+            parts[name].append([np.asarray(leaf) for _, leaf in in_order(nested)])
+        seen += len(parts["x"][-1][0])
+        if seen >= rows:
+            break
+    return {
+        name: [np.concatenate(one)[:rows] for one in zip(*found, strict=True)]
+        for name, found in parts.items()
+    }
+
+
+def rows_of_feed_alone(feed: Feed, rows: int) -> tuple[dict[str, list[np.ndarray]], list[str]]:
+    """The first rows of a feed as it reads them: in the order of the data, without augmentation."""
+    source = feed.source
+    if not source.sequential:
+        source = source.select(np.arange(min(rows, feed.num_samples)))
+    plain = feed.on(source, batch_size=32)
+    found: dict[str, list[list[np.ndarray]]] = {"x": [], "y": []}
+    for batch in itertools.islice(plain.batches(), -(-rows // 32)):
+        found["x"].append([np.array(batch.inputs[name]) for name in feed.inputs])
+        found["y"].append([np.array(batch.labels[name]) for name in feed.heads])
+    names = [*(f"input `{name}`" for name in feed.inputs), *(f"head `{name}`" for name in feed.heads)]
+    return {
+        key: [np.concatenate(one) for one in zip(*all_, strict=True)] for key, all_ in found.items()
+    }, names
+
+
+def compare_rows(before: Mapping[str, list[np.ndarray]], feed: Feed, rows: int) -> list[str]:
+    """Say for each input and head whether it has the same rows, and if not how they differ."""
+    after, names = rows_of_feed_alone(feed, rows)
+    arrays = [*after["x"], *after["y"]]
+    old = [*before["x"], *before["y"]]
+    if (len(before["x"]), len(before["y"])) != (len(after["x"]), len(after["y"])):
+        was = f"{len(before['x'])} inputs and {len(before['y'])} label arrays"
+        return [f"not compared: the pipeline has {was}, the feed {', '.join(names)}"]
+    if len(old[0]) != len(arrays[0]):
+        return [f"rows: {len(old[0]):,} before, {len(arrays[0]):,} in the feed"]
+    heads = [None] * len(after["x"]) + list(feed.heads.values())
+    said = [f"rows: {len(arrays[0]):,} compared"]
+    pairs = [_in_one_form(one, two, head) for one, two, head in zip(old, arrays, heads, strict=True)]
+    if not all(_equal(one, two) for one, two, _ in pairs):
+        order = [_sorted(side) for side in zip(*[(one, two) for one, two, _ in pairs], strict=True)]
+        if all(_equal(one, two) for one, two in zip(*order, strict=True)):
+            return [*said, "the same rows in another order: it was shuffled when it was read"]
+    return said + [
+        f"{name}: {_how_they_differ(one, two, note)}"
+        for name, (one, two, note) in zip(names, pairs, strict=True)
+    ]
+
+
+def _in_one_form(old: np.ndarray, new: np.ndarray, head: Any) -> tuple[np.ndarray, np.ndarray, str]:
+    """Both in one form, and what the form was."""
+    classes = getattr(head, "classes", None)
+    if old.dtype.kind in "OUS" and classes is not None and not isinstance(classes, int):
+        ids = new.argmax(-1) if new.ndim == 2 and new.shape[1] > 1 else new.reshape(len(new)).astype(int)
+        return old.reshape(len(old)).astype(str), np.array([str(classes[i]) for i in ids]), "words became ids"
+    if old.ndim == 2 and old.shape[1] > 1 and new.size == len(new):
+        return old.argmax(-1), new.reshape(len(new)).astype(int), "one-hot labels became ids"
+    if old.size == new.size and old.shape != new.shape:
+        return old.reshape(new.shape), new, f"the shape {old.shape[1:]} became {new.shape[1:]}"
+    return old, new, ""
+
+
+def _equal(old: np.ndarray, new: np.ndarray) -> bool:
+    if old.shape != new.shape:
+        return False
+    if old.dtype.kind in "OUS" or new.dtype.kind in "OUS":
+        return bool((old.astype(str) == new.astype(str)).all())
+    return bool(np.allclose(old.astype(float), new.astype(float), rtol=1e-5, atol=1e-6, equal_nan=True))
+
+
+def _sorted(arrays: Iterable[np.ndarray]) -> list[np.ndarray]:
+    """The rows of all arrays in an order that depends on what they hold alone."""
+    arrays = list(arrays)
+    keys = [a.reshape(len(a), -1)[:, i] for a in arrays for i in range(min(a[0].size, 8))]
+    keys = [key.astype(str) if key.dtype.kind in "OUS" else np.round(key.astype(float), 4) for key in keys]
+    order = np.lexsort(keys[::-1])
+    return [a[order] for a in arrays]
+
+
+def _how_they_differ(old: np.ndarray, new: np.ndarray, note: str) -> str:
+    also = f"; {note}" if note else ""
+    if _equal(old, new):
+        return f"the same{also}"
+    if old.shape != new.shape:
+        return f"rows of shape {old.shape[1:]} became {new.shape[1:]}"
+    if old.dtype.kind in "OUS" or new.dtype.kind in "OUS":
+        wrong = int(np.flatnonzero(old.astype(str) != new.astype(str))[0])
+        return f"row {wrong}: {shown(old[wrong])} before, {shown(new[wrong])} in the feed"
+    one, two = old.astype(float), new.astype(float)
+    if np.allclose(one, 255 * two, atol=0.6):
+        return f"the same pixels, 0-255 before and 0-1 in the feed{also}"
+    gap = np.abs(one - two).reshape(len(one), -1)
+    wrong = int(gap.max(1).argmax())
+    if one.ndim == 4:
+        return f"differs by {gap.mean():.3g} on average, from resizing and scaling"
+    count = int((gap.max(1) > 1e-5).sum())
+    return f"{count:,} rows differ, the most row {wrong}: {shown(old[wrong])} became {shown(new[wrong])}"

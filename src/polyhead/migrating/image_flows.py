@@ -1,0 +1,229 @@
+"""Translates ``ImageDataGenerator`` and its flows."""
+
+from __future__ import annotations
+
+import ast
+from typing import Any
+
+from polyhead.doctor.column_survey import survey_values
+from polyhead.doctor.feed_code import Guess, feed_code, quoted_text
+from polyhead.doctor.kind_guess import guess_head
+from polyhead.migrating.script import call_argument, called, literal
+
+_FOLDER = ("directory", "target_size", "color_mode", "classes", "class_mode", "batch_size", "shuffle")
+_FRAME = ("dataframe", "directory", "x_col", "y_col", "weight_col", *_FOLDER[1:])
+_NOT_HERE = {
+    "featurewise_center": "subtract the mean with keras.layers.Normalization in the model",
+    "featurewise_std_normalization": "divide by the deviation with keras.layers.Normalization in the model",
+    "samplewise_center": "write it as a layer of the model",
+    "samplewise_std_normalization": "write it as a layer of the model",
+    "zca_whitening": "there is nothing like it",
+    "channel_shift_range": "ph.Color changes brightness, contrast, saturation and hue",
+    "preprocessing_function": "call it in the model, on pixels of 0-1, as a layer: keras.layers.Lambda",
+}
+
+
+def generator_arguments(tree: ast.Module, call: ast.Call) -> dict[str, Any]:
+    """The arguments of the ``ImageDataGenerator`` whose flow a call makes, as far as they are literals."""
+    owner = call.func.value if isinstance(call.func, ast.Attribute) else None
+    made: ast.AST | None = owner
+    if isinstance(owner, ast.Name):
+        assigned = [
+            node.value
+            for node in tree.body
+            if isinstance(node, ast.Assign) and owner.id in [getattr(t, "id", "") for t in node.targets]
+        ]
+        made = assigned[-1] if assigned else None
+    if not isinstance(made, ast.Call) or called(made) != "ImageDataGenerator":
+        return {}
+    return {k.arg: literal(k.value, ast.unparse(k.value)) for k in made.keywords if k.arg is not None}
+
+
+def augmentations(settings: dict[str, Any]) -> tuple[list[str], list[str]]:
+    """The augmentations as code, and what has no counterpart or differs.
+
+    >>> augmentations({"horizontal_flip": True, "rotation_range": 20})[0]
+    ['ph.Flip()', 'ph.Rotate(20)']
+    """
+    code, changed = [], []
+    across, down = bool(settings.get("horizontal_flip")), bool(settings.get("vertical_flip"))
+    if across or down:
+        code.append("ph.Flip()" if not down else f"ph.Flip({across}, vertical=True)")
+    for name, kind in (("rotation_range", "Rotate"), ("shear_range", "Shear")):
+        if settings.get(name):
+            code.append(f"ph.{kind}({settings[name]})")
+    shift = max((_fraction(settings.get(f"{way}_shift_range")) for way in ("width", "height")), default=0.0)
+    code += [f"ph.Translate({shift:g})"] * bool(shift)
+    zoom = settings.get("zoom_range")
+    if zoom:
+        low, high = zoom if isinstance(zoom, (list, tuple)) else (1 - zoom, 1 + zoom)
+        code.append(f"ph.Scale({max(1 - low, high - 1):g})")
+        changed.append("zoom_range zooms height and width apart; ph.Scale zooms both alike")
+    bright = settings.get("brightness_range")
+    if isinstance(bright, (list, tuple)):
+        code.append(f"ph.Color(brightness={max(1 - bright[0], bright[1] - 1):g})")
+    changed += [f"{name} is not migrated: {why}" for name, why in _NOT_HERE.items() if settings.get(name)]
+    if settings.get("rotation_range") or shift:
+        changed.append("pixels from outside of the image are black; fill_mode repeated the border by default")
+    return code, changed
+
+
+def frame_feed(call: ast.Call, settings: dict[str, Any], frame: Any) -> tuple[str, list[str]]:
+    """The feed of ``flow_from_dataframe``, and what changed.
+
+    Args:
+        call: of the flow.
+        settings: the arguments of the generator.
+        frame: the frame itself, by whose columns heads are chosen; None where it is not known.
+    """
+    given = {name: call_argument(call, i, name) for i, name in enumerate(_FRAME)}
+    data = ast.unparse(given["dataframe"]) if given["dataframe"] is not None else "frame"
+    x = str(literal(given["x_col"], "filename"))
+    lines = ["import polyhead as ph", ""]
+    if given["directory"] is not None and literal(given["directory"], "") is not None:
+        folder = ast.unparse(given["directory"])
+        paths = f"[os.path.join({folder}, name) for name in {data}[{quoted_text(x)}]]"
+        lines = ["import os", "", *lines, f"data = {data}.assign(**{{{quoted_text(x)}: {paths}}})"]
+    else:
+        lines.append(f"data = {data}")
+    cut, changed = _part(call, settings)
+    lines += cut
+    heads, more = _frame_heads(given, frame)
+    if not heads:
+        return "", more
+    weights = literal(given["weight_col"])
+    if weights:
+        heads = {name: head.saying("sample_weight", weights) for name, head in heads.items()}
+    image = {"image": _image(given).saying("column", x)}
+    code, words = _flow_code(lines, image, heads, given, settings)
+    lost = (
+        "rows whose file is missing were dropped with a warning; a feed raises an error that names the file"
+    )
+    return code, [*changed, *more, *words, lost]
+
+
+def folder_feed(call: ast.Call, settings: dict[str, Any], classes: list[str]) -> tuple[str, list[str]]:
+    """The feed of ``flow_from_directory``, and what changed; ``classes`` are its folders, if they are known."""
+    given = {name: call_argument(call, i, name) for i, name in enumerate(_FOLDER)}
+    folder = ast.unparse(given["directory"]) if given["directory"] is not None else '"images"'
+    cut, changed = _part(call, settings)
+    mode = literal(given["class_mode"], "categorical")
+    if mode not in ("categorical", "sparse", "binary"):
+        return "", [_unlabeled(mode)]
+    heads = {"label": _class_head(mode, None, "label", classes)}
+    lines = ["import polyhead as ph", "", f"data = ph.read_folder({folder}, classes=True)"]
+    if cut:
+        lines[-1] = lines[-1].replace("data =", "source =")
+        share = settings["validation_split"]
+        lines.append(f'train, val = source.split(({1 - share:g}, {share:g}), seed=0, stratify="label")')
+        lines.append("data = val" if "[:" in cut[0] else "data = train")
+        changed = ["rows are split at random within each class; they were the first ones of each class"]
+    code, words = _flow_code(lines, {"image": _image(given)}, heads, given, settings)
+    return code, [*changed, *words]
+
+
+def _flow_code(
+    lines: list[str], image: dict[str, Guess], heads: dict[str, Guess], given: Any, settings: dict[str, Any]
+) -> tuple[str, list[str]]:
+    augment, changed = augmentations(settings)
+    scale = settings.get("rescale")
+    if not scale:
+        changed.insert(0, "pixels are 0-1; they were 0-255 without rescale")
+    elif isinstance(scale, float) and abs(scale * 255 - 1) > 1e-6:
+        changed.insert(0, f"pixels are 0-1; they were multiplied by {scale:g}")
+    changed.append("images are resized by averaging, not by the nearest pixel")
+    batch = literal(given["batch_size"], 32)
+    shuffle = literal(given["shuffle"], True)
+    return feed_code(lines, image, heads, batch, bool(shuffle), augment=augment), changed
+
+
+def _part(call: ast.Call, settings: dict[str, Any]) -> tuple[list[str], list[str]]:
+    """The lines that take the subset of the rows, and what changed by that."""
+    subset, share = literal(call_argument(call, None, "subset")), settings.get("validation_split")
+    if not subset or not share:
+        return [], []
+    ends = f":int({share} * len(data))" if subset == "validation" else f"int({share} * len(data)):"
+    hint = "the first rows are the validation set, as before; ph.read_table(data).split() draws them"
+    return [f"data = data.iloc[{ends}]"], [hint]
+
+
+def _image(given: dict[str, ast.expr | None]) -> Guess:
+    size = literal(given["target_size"], (256, 256))
+    gray = literal(given["color_mode"], "rgb") == "grayscale"
+    return Guess("Image", (str(size[0]), str(size[1]), *["1"] * gray))
+
+
+def _frame_heads(given: Any, frame: Any) -> tuple[dict[str, Guess], list[str]]:
+    mode = literal(given["class_mode"], "categorical")
+    columns = literal(given["y_col"], "class")
+    names = [columns] if isinstance(columns, str) else list(columns or [])
+    if mode in ("raw", "other") and len(names) > 1:
+        listed = ", ".join(map(quoted_text, names))
+        one = Guess("Regression", (str(len(names)), f"column=[{listed}]"))
+        return {"numbers": one}, [
+            "class_mode='raw' made one array of the columns; each may be a head of its own"
+        ]
+    if mode in ("raw", "other", "multi_output"):
+        return {name: _column_head(name, frame) for name in names}, []
+    if mode in ("categorical", "sparse", "binary"):
+        return {name: _class_head(mode, frame, name) for name in names}, []
+    return {}, [_unlabeled(mode)]
+
+
+def _column_head(name: str, frame: Any) -> Guess:
+    if frame is None or name not in frame:
+        return Guess("Categorical", (), "for words or class ids; ph.Regression() for numbers")
+    column = survey_values(name, frame[name].tolist())
+    return guess_head(column) or Guess("Regression", (), "the values of this column are of no known kind")
+
+
+def _class_head(mode: str, frame: Any, name: str, classes: list[str] | None = None) -> Guess:
+    if mode == "binary":
+        words = classes or []
+        if frame is not None and name in frame:
+            words = sorted(map(str, frame[name].unique()))
+        positive = (f"positive={quoted_text(words[-1])}",) if words else ()
+        return Guess("Binary", positive, "" if words else "positive= names the class that counts as 1")
+    if mode == "categorical":
+        if frame is not None and name in frame and not isinstance(frame[name].iloc[0], str):
+            return Guess("MultiLabel", (), "lists of words: several classes a row")
+        return Guess("Categorical", ("one_hot=True",), "without one_hot: ids, for a sparse loss")
+    return Guess("Categorical")
+
+
+def _fraction(shift: Any) -> float:
+    """A shift as a part of the image; those in pixels (whole numbers from 1) are not known."""
+    return float(shift) if isinstance(shift, (int, float)) and 0 < shift < 1 else 0.0
+
+
+def array_feed(call: ast.Call, settings: dict[str, Any]) -> tuple[str, list[str]]:
+    """The feed of ``flow(x, y)``, and what changed."""
+    x, y = call_argument(call, 0, "x"), call_argument(call, 1, "y")
+    if x is None or y is None:
+        return "", ["there are no labels: say by hand what is predicted"]
+    lines = ["import polyhead as ph", "", f'data = {{"image": {ast.unparse(x)}, "label": {ast.unparse(y)}}}']
+    augment, changed = augmentations(settings)
+    if settings.get("rescale"):
+        changed.append("pixels of bytes are 0-1; those of floats stay what they are")
+    remark = "ph.Binary(), ph.Regression() or ph.MultiLabel() for other labels"
+    heads = {"label": Guess("Categorical", (), remark)}
+    batch = literal(call_argument(call, 2, "batch_size"), 32)
+    shuffle = bool(literal(call_argument(call, 3, "shuffle"), True))
+    return feed_code(lines, {"image": Guess("Image")}, heads, batch, shuffle, augment=augment), changed
+
+
+def plain_batches(flow: Any) -> Any:
+    """The batches of a flow in the order of its files, without what it draws at random."""
+    made = flow.image_data_generator
+    flow.image_data_generator = type(made)(
+        rescale=made.rescale, preprocessing_function=made.preprocessing_function
+    )
+    size = flow.batch_size
+    for start in range(0, flow.n, size):
+        ids = list(range(start, min(start + size, flow.n)))
+        yield flow._get_batches_of_transformed_samples(ids)
+
+
+def _unlabeled(mode: Any) -> str:
+    pairs = "ph.read_folder(root, images=..., masks=...) reads images and their masks as one row"
+    return f"class_mode={mode!r} has no labels. If it is zipped with the flow of the masks: {pairs}"

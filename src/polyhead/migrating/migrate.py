@@ -1,0 +1,218 @@
+"""`migrate`: the feeds in the place of the data pipelines of a script, and how their rows compare."""
+
+from __future__ import annotations
+
+import ast
+import re
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from polyhead.doctor.examine import error_line, glance
+from polyhead.doctor.subjects import subject
+from polyhead.errors import DataError, Problem
+from polyhead.feed import Feed
+from polyhead.migrating import image_flows
+from polyhead.migrating.comparing import compare_rows, rows_before
+from polyhead.migrating.script import FLOWS, WINDOWS, Found, call_argument, parse_script, pipelines
+from polyhead.migrating.slicing import Slice, run_slice, slice_for, trains
+from polyhead.migrating.windows import window_feed
+
+_OF_FIT = ("endless", "exhausted", "steps", "not-shuffled")
+"""What depends on how fit is called, or no longer matters with a feed."""
+
+_NAMES = "the labels have no names in the script: name the heads like the outputs of the model"
+
+
+@dataclass(frozen=True)
+class Migration:
+    """What becomes of one data pipeline.
+
+    Attributes:
+        kind: what it is.
+        name: the variable that holds it.
+        line: where it is made.
+        code: the feed in its place; empty where it could not be migrated.
+        changed: what is different with the feed.
+        mistakes: what `examine` finds in the pipeline.
+        compared: how the rows compare, if both were run.
+        ran: the lines of the script that were run.
+        why: why it was not migrated or not compared.
+    """
+
+    kind: str
+    name: str
+    line: int
+    code: str = ""
+    changed: tuple[str, ...] = ()
+    mistakes: tuple[str, ...] = ()
+    compared: tuple[str, ...] = ()
+    ran: str = ""
+    why: str = ""
+
+    def __str__(self) -> str:
+        name = f" `{self.name}`" if self.name else ""
+        lines = [f"line {self.line}: {self.kind}{name}"]
+        lines += [f"  not migrated: {self.why}"] if self.why and not self.code else []
+        lines += ["", self.code, ""] if self.code else []
+        lines += [f"  changed: {words}" for words in self.changed]
+        lines += [f"  wrong before: {words}" for words in self.mistakes]
+        lines += [f"  ran of the script, and nothing else: lines {self.ran}"] if self.ran else []
+        lines += [f"  {words}" for words in self.compared]
+        lines += [f"  not compared: {self.why}"] if self.why and self.code else []
+        return "\n".join(lines)
+
+
+def migrate(path: str | Path, *, execute: bool = True, rows: int = 200) -> list[Migration]:
+    """Read a script, write the feeds in the place of its data pipelines, and compare their rows.
+
+    Args:
+        path: of the script.
+        execute: run the lines that make the pipelines, and compare; otherwise the script is read alone.
+        rows: how many rows are compared.
+
+    Raises:
+        DataError: the file is no Python.
+    """
+    path = Path(path)
+    try:
+        tree = parse_script(path.read_text(encoding="utf-8"))
+    except (SyntaxError, UnicodeDecodeError) as error:
+        raise DataError(Problem(f"file {path}", "a Python program", error_line(error))) from None
+    return [_migrated(found, tree, path, execute, rows) for found in pipelines(tree)]
+
+
+def _migrated(found: Found, tree: ast.Module, path: Path, execute: bool, rows: int) -> Migration:
+    made = Migration(found.kind, found.name, found.line)
+    if found.function:
+        fix = f"call polyhead examine {path.name}:{found.function} if it needs no arguments"
+        return replace(
+            made, why=f"it is made inside of {found.function}(), whose arguments are not known; {fix}"
+        )
+    if not found.expression:
+        return replace(made, why="no call in this script makes it, so its arguments are not known")
+    names: dict[str, Any] = {}
+    object_: Any = None
+    if execute:
+        try:
+            names, object_, part = _made(found, tree, path)
+            of = f", and of line {found.line} {found.expression}" if not found.name else ""
+            made = replace(made, ran=f"{part.lines}{of}")
+        except Exception as error:  # a user's program may raise anything at all
+            made = replace(made, why=f"its lines raised {error_line(error)}")
+    made = _with_code(made, found, tree, names, object_)
+    if not made.code or object_ is None:
+        return made
+    try:
+        return replace(made, compared=tuple(_comparison(found, made.code, names, object_, rows)))
+    except Exception as error:
+        return replace(made, why=f"the feed raised {error_line(error)}")
+
+
+def _with_code(
+    made: Migration, found: Found, tree: ast.Module, names: dict[str, Any], object_: Any
+) -> Migration:
+    """The same with the code of the feed, or why there is none."""
+    if found.call is not None and found.kind in (*FLOWS, WINDOWS):
+        if found.kind == WINDOWS:
+            code, changed = window_feed(found.call, _value(found.call, 1, "targets", names))
+        else:
+            code, changed = _flow(found, tree, names, object_)
+        if not code:
+            return replace(made, why=changed[-1])
+        return replace(made, code=code, changed=tuple(changed))
+    if object_ is None:
+        why = made.why or "its lines were not run, and its code alone does not say what it yields"
+        return replace(made, why=why)
+    report = glance(object_, None, batches=50, seconds=30.0)
+    mistakes = tuple(str(one) for one in report.problems if one.code not in _OF_FIT)
+    if not report.declaration:
+        reasons = [str(problem) for problem in report.errors]
+        return replace(made, why=reasons[0] if reasons else "its batches are of a form that no feed has")
+    code = _under_own_name(report.declaration, found, subject(object_).name)
+    changed = [_NAMES] if re.search(r'"y\d?": ph\.', code) else []
+    return replace(made, code=code, changed=tuple(changed), mistakes=mistakes)
+
+
+def _made(found: Found, tree: ast.Module, path: Path) -> tuple[dict[str, Any], Any, Slice]:
+    """Run the lines that a pipeline needs, and make it."""
+    expression = ast.parse(found.expression, mode="eval")
+    end = max(node.lineno for node in tree.body)
+    named = found.name and found.kind not in ("generator",)
+    last = max(
+        (n.lineno for n in tree.body if isinstance(n, ast.Assign) and found.name in map(_id, n.targets)),
+        default=end,
+    )
+    part = slice_for(tree, ast.Name(found.name, ast.Load()) if named else expression, last if named else end)
+    if training := trains(part):
+        raise RuntimeError(f"{training} stands among them, and was not run")
+    given = {}
+    if found.kind in FLOWS:
+        from keras.src.legacy.preprocessing.image import ImageDataGenerator  # gone from Keras's public names
+
+        given = {"ImageDataGenerator": ImageDataGenerator}
+        part = part.without_imports_of(given)
+    names = run_slice(part, path, given)
+    if named:
+        return names, names[found.name], part
+    code = compile(expression, str(path), "eval")
+    function = (lambda: eval(code, names)) if found.kind == "generator" else None
+    return names, function or eval(code, names), part
+
+
+def _id(node: ast.expr) -> str:
+    return getattr(node, "id", "")
+
+
+def _value(call: ast.Call, position: int, name: str, names: dict[str, Any]) -> Any:
+    """An argument of a call that was run, as an array; None where it was not."""
+    node = call_argument(call, position, name)
+    if node is None or not names:
+        return None
+    return np.asarray(eval(compile(ast.Expression(node), "<argument>", "eval"), names))
+
+
+def _flow(found: Found, tree: ast.Module, names: dict[str, Any], flow: Any) -> tuple[str, list[str]]:
+    assert found.call is not None
+    settings = image_flows.generator_arguments(tree, found.call)
+    if found.kind == "flow_from_directory":
+        return image_flows.folder_feed(found.call, settings, sorted(getattr(flow, "class_indices", ())))
+    if found.kind == "flow_from_dataframe":
+        node = call_argument(found.call, 0, "dataframe")
+        frame = names.get(_id(node)) if node is not None else None
+        return image_flows.frame_feed(found.call, settings, frame)
+    return image_flows.array_feed(found.call, settings)
+
+
+def _under_own_name(code: str, found: Found, name: str) -> str:
+    """The code with the expression of the script in place of the name that `examine` gives to what it read."""
+    own = found.name or found.expression
+    if found.kind == "generator":
+        own = found.name if found.expression == f"{found.name}()" else f"lambda: {found.expression}"
+    code = re.sub(rf"(from_generator\(\s*){name}\b", lambda match: match[1] + own, code)
+    return re.sub(rf"\b{name}\b(?=[\[.),])", lambda _: own, code)
+
+
+def _comparison(found: Found, code: str, names: dict[str, Any], object_: Any, rows: int) -> list[str]:
+    scope = dict(names)
+    exec(compile(code, "<feed>", "exec"), scope)
+    feed = scope["feed"]
+    assert isinstance(feed, Feed)
+    rows = min(rows, feed.num_samples)
+    if found.kind in FLOWS:
+        before = rows_before(image_flows.plain_batches(object_), rows)
+    else:
+        before = rows_before(subject(object_).open(), rows)
+    return compare_rows(before, feed, rows)
+
+
+def report_of(migrations: list[Migration], path: Path) -> str:
+    """The report on a script."""
+    if not migrations:
+        looked = (
+            "flow_from_dataframe, flow_from_directory, flow, Sequence, PyDataset, from_generator, generators"
+        )
+        return f"{path}: no data pipeline found. Looked for {looked} and {WINDOWS}."
+    return "\n\n".join(str(one) for one in migrations)

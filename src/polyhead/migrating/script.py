@@ -1,0 +1,158 @@
+"""Finds the data pipelines of a script by reading its code; nothing runs."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+FLOWS = ("flow_from_dataframe", "flow_from_directory", "flow")
+WINDOWS = "timeseries_dataset_from_array"
+_SEQUENCES = ("Sequence", "PyDataset")
+
+
+@dataclass(frozen=True)
+class Found:
+    """A data pipeline in a script.
+
+    Attributes:
+        kind: a method of ``ImageDataGenerator``, ``timeseries_dataset_from_array``, ``from_generator``,
+            ``PyDataset`` or ``generator``.
+        name: the variable that holds it; of a generator its function.
+        line: where it is made.
+        call: the call that makes it.
+        function: the function that it is inside of, whose arguments are not known.
+        expression: what makes it, as code.
+    """
+
+    kind: str
+    name: str
+    line: int
+    call: ast.Call | None = field(default=None, compare=False, repr=False)
+    function: str = ""
+    expression: str = ""
+
+
+def parse_script(text: str) -> ast.Module:
+    """The statements of a script; those under ``if __name__ == "__main__"`` count as its own."""
+    tree = ast.parse(text)
+    body: list[ast.stmt] = []
+    for statement in tree.body:
+        main = isinstance(statement, ast.If) and "__name__" in ast.unparse(statement.test)
+        body += statement.body if main and isinstance(statement, ast.If) else [statement]
+    tree.body = body
+    return tree
+
+
+def pipelines(tree: ast.Module) -> list[Found]:
+    """The data pipelines of a script, in the order of their lines."""
+    classes = {node.name for node in ast.walk(tree) if isinstance(node, ast.ClassDef) and _is_sequence(node)}
+    images = "ImageDataGenerator" in ast.unparse(tree)
+    generators = {n.name: n for n in tree.body if isinstance(n, ast.FunctionDef) and _yields(n)}
+    found: list[Found] = []
+    wrapped: set[str] = set()
+    for statement, function in _statements(tree):
+        for call in _calls(statement):
+            kind = _kind_of_call(call, classes)
+            if kind is None or (kind == "flow" and not images):
+                continue
+            name = _target(statement)
+            found.append(Found(kind, name, call.lineno, call, function, ast.unparse(call)))
+            wrapped |= {node.id for node in ast.walk(call) if isinstance(node, ast.Name)}
+    for name, node in generators.items():
+        if name not in wrapped:
+            found.append(_generator(tree, name, node))
+    used = {one.expression.partition("(")[0] for one in found}
+    never = [n for n in ast.walk(tree) if isinstance(n, ast.ClassDef) and n.name in classes - used]
+    found += [Found("PyDataset", node.name, node.lineno) for node in never]
+    return sorted(found, key=lambda one: one.line)
+
+
+def call_argument(call: ast.Call, position: int | None, name: str) -> ast.expr | None:
+    """An argument of a call by its position or name; None where it was left out."""
+    named = [keyword.value for keyword in call.keywords if keyword.arg == name]
+    if named:
+        return named[0]
+    return call.args[position] if position is not None and position < len(call.args) else None
+
+
+def literal(node: ast.expr | None, default: Any = None) -> Any:
+    """The value of a literal, as ``(64, 64)`` or ``1 / 255``; the default for anything else."""
+    if node is None:
+        return default
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div):
+        left, right = literal(node.left), literal(node.right)
+        return left / right if isinstance(left, (int, float)) and right else default
+    try:
+        return ast.literal_eval(node)
+    except ValueError:
+        return default
+
+
+def called(call: ast.Call) -> str:
+    """The last part of what is called: ``flow`` of ``gen.flow(x)``."""
+    function = call.func
+    return function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
+
+
+def _kind_of_call(call: ast.Call, classes: set[str]) -> str | None:
+    name = called(call)
+    if name == "flow":  # a common word: arrays are given to it
+        return name if call.args and isinstance(call.func, ast.Attribute) else None
+    if name in (*FLOWS, WINDOWS, "from_generator"):
+        own = isinstance(call.func, ast.Attribute) and getattr(call.func.value, "id", "") in (
+            "ph",
+            "polyhead",
+        )
+        return None if own else name
+    return "PyDataset" if name in classes else None
+
+
+def _statements(tree: ast.Module) -> Iterator[tuple[ast.stmt, str]]:
+    """Simple statements with the name of the function around them."""
+
+    def inside(body: list[ast.stmt], function: str) -> Iterator[tuple[ast.stmt, str]]:
+        for statement in body:
+            if isinstance(statement, (ast.FunctionDef, ast.ClassDef)):
+                yield from inside(statement.body, statement.name)
+                continue
+            parts = [getattr(statement, name, []) for name in ("body", "orelse", "finalbody")]
+            if any(parts):
+                for part in parts:
+                    yield from inside(part, function)
+            else:
+                yield statement, function
+
+    return inside(tree.body, "")
+
+
+def _calls(statement: ast.stmt) -> list[ast.Call]:
+    return [node for node in ast.walk(statement) if isinstance(node, ast.Call)]
+
+
+def _target(statement: ast.stmt) -> str:
+    """The variable that a statement assigns to; empty for none."""
+    targets = statement.targets if isinstance(statement, ast.Assign) else []
+    return targets[0].id if len(targets) == 1 and isinstance(targets[0], ast.Name) else ""
+
+
+def _is_sequence(node: ast.ClassDef) -> bool:
+    names = [base.attr if isinstance(base, ast.Attribute) else getattr(base, "id", "") for base in node.bases]
+    return any(name in _SEQUENCES for name in names)
+
+
+def _yields(node: ast.FunctionDef) -> bool:
+    inner = [n for n in ast.walk(node) if isinstance(n, (ast.FunctionDef, ast.Lambda)) and n is not node]
+    own = {id(n) for part in inner for n in ast.walk(part)}
+    return any(isinstance(n, (ast.Yield, ast.YieldFrom)) and id(n) not in own for n in ast.walk(node))
+
+
+def _generator(tree: ast.Module, name: str, node: ast.FunctionDef) -> Found:
+    """A generator function, with the first call of it outside of functions as the arguments to use."""
+    for statement, function in _statements(tree):
+        for call in _calls(statement):
+            if not function and called(call) == name:
+                return Found("generator", name, node.lineno, call, "", ast.unparse(call))
+    needed = len(node.args.args) > len(node.args.defaults)
+    return Found("generator", name, node.lineno, None, "", "" if needed else f"{name}()")

@@ -1,0 +1,117 @@
+"""Runs only the lines of a script that make one of its objects: not the model, not the training."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+_TRAINING = ("fit", "fit_generator", "train_on_batch", "save", "save_weights")
+_MUTATING = ("append", "extend", "insert", "update", "sort", "setdefault", "add", "seed")
+
+
+@dataclass(frozen=True)
+class Slice:
+    """The statements of a script that an expression needs.
+
+    Attributes:
+        statements: in order.
+    """
+
+    statements: tuple[ast.stmt, ...]
+
+    def without_imports_of(self, names: Collection[str]) -> Slice:
+        """The same without statements that import nothing but these names."""
+        kept = [one for one in self.statements if not _imports_only(one, set(names))]
+        return Slice(tuple(kept))
+
+    @property
+    def lines(self) -> str:
+        """The lines, as ``1-4, 9``."""
+        spans = [(node.lineno, node.end_lineno or node.lineno) for node in self.statements]
+        merged: list[tuple[int, int]] = []
+        for first, last in sorted(spans):
+            if merged and first <= merged[-1][1] + 1:
+                merged[-1] = merged[-1][0], max(last, merged[-1][1])
+            else:
+                merged.append((first, last))
+        return ", ".join(str(a) if a == b else f"{a}-{b}" for a, b in merged)
+
+
+def slice_for(tree: ast.Module, expression: ast.AST, before: int) -> Slice:
+    """The statements above a line that an expression depends on, by the names that it uses."""
+    needed = _used(expression)
+    chosen: list[ast.stmt] = []
+    for statement in reversed([node for node in tree.body if node.lineno <= before]):
+        gives = _defined(statement) | _changed(statement)
+        if gives & needed:
+            chosen.append(statement)
+            needed |= _used(statement)
+    return Slice(tuple(reversed(chosen)))
+
+
+def trains(code: Slice) -> str:
+    """The first call in the statements that trains or saves a model, outside of functions; empty for none."""
+    for statement in code.statements:
+        if not isinstance(statement, (ast.FunctionDef, ast.ClassDef)):
+            for node in ast.walk(statement):
+                if isinstance(node, ast.Attribute) and node.attr in _TRAINING:
+                    return f"line {node.lineno}, {ast.unparse(node)}()"
+    return ""
+
+
+def run_slice(code: Slice, path: Path, given: dict[str, Any] | None = None) -> dict[str, Any]:
+    """Run the statements, with the folder of the script on the path; the names that they define."""
+    names: dict[str, Any] = {"__name__": path.stem, "__file__": str(path), **(given or {})}
+    before = list(sys.path)
+    sys.path.insert(0, str(path.resolve().parent))
+    try:
+        exec(compile(ast.Module(list(code.statements), []), str(path), "exec"), names)
+    finally:
+        sys.path[:] = before
+    return names
+
+
+def _imports_only(statement: ast.stmt, names: set[str]) -> bool:
+    return isinstance(statement, (ast.Import, ast.ImportFrom)) and _defined(statement) <= names
+
+
+def _used(node: ast.AST) -> set[str]:
+    return {n.id for n in ast.walk(node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)}
+
+
+def _defined(statement: ast.stmt) -> set[str]:
+    """The names that a statement binds."""
+    if isinstance(statement, (ast.FunctionDef, ast.ClassDef, ast.AsyncFunctionDef)):
+        return {statement.name}
+    found = set()
+    for node in ast.walk(statement):
+        if isinstance(node, (ast.Import, ast.ImportFrom)):
+            found |= {(alias.asname or alias.name).partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            found.add(node.id)
+    return found
+
+
+def _changed(statement: ast.stmt) -> set[str]:
+    """The names whose objects a statement changes: ``frame["age"] = ...``, ``files.append(...)``."""
+    if isinstance(statement, (ast.FunctionDef, ast.ClassDef)):
+        return set()
+    found = set()
+    for node in ast.walk(statement):
+        if isinstance(node, (ast.Subscript, ast.Attribute)) and isinstance(node.ctx, ast.Store):
+            found.add(_root(node))
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            inplace = any(keyword.arg == "inplace" for keyword in node.keywords)
+            if inplace or node.func.attr in _MUTATING:
+                found.add(_root(node.func))
+    return found - {""}
+
+
+def _root(node: ast.AST) -> str:
+    while isinstance(node, (ast.Attribute, ast.Subscript, ast.Call)):
+        node = node.func if isinstance(node, ast.Call) else node.value
+    return node.id if isinstance(node, ast.Name) else ""

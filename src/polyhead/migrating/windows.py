@@ -1,0 +1,57 @@
+"""Translates ``timeseries_dataset_from_array``: windows as views of the series, without a copy."""
+
+from __future__ import annotations
+
+import ast
+from typing import Any
+
+from polyhead.doctor.column_survey import survey_values
+from polyhead.doctor.feed_code import Guess, feed_code
+from polyhead.doctor.kind_guess import guess_head
+from polyhead.migrating.script import call_argument, literal
+
+_ARGUMENTS = (
+    *("data", "targets", "sequence_length", "sequence_stride", "sampling_rate", "batch_size", "shuffle"),
+    *("seed", "start_index", "end_index"),
+)
+
+
+def window_feed(call: ast.Call, targets: Any) -> tuple[str, list[str]]:
+    """The feed of windows, and what changed; no code where the call has no targets.
+
+    Args:
+        call: of ``timeseries_dataset_from_array``.
+        targets: the array of targets; None where it is not known.
+    """
+    given = {name: call_argument(call, i, name) for i, name in enumerate(_ARGUMENTS)}
+    if given["data"] is None or literal(given["targets"], "") is None or given["targets"] is None:
+        return "", ["there are no targets: take windows from the dataset, and say by hand what is predicted"]
+    part = ""
+    if given["start_index"] is not None or given["end_index"] is not None:
+        ends = [_as_code(given[name], "").removesuffix("None") for name in ("start_index", "end_index")]
+        part = f"[{ends[0]}:{ends[1]}]"
+    data, labels = _as_code(given["data"], ""), _as_code(given["targets"], "")
+    length = _as_code(given["sequence_length"], "10")
+    stride, rate = _as_code(given["sequence_stride"], "1"), _as_code(given["sampling_rate"], "1")
+    span = f"{length}" if rate == "1" else f"({length} - 1) * {rate} + 1"
+    lines = [
+        "import numpy as np",
+        "",
+        "import polyhead as ph",
+        "",
+        f"series, targets = np.asarray({data}){part}, np.asarray({labels})",
+        f"windows = np.lib.stride_tricks.sliding_window_view(series, {span}, axis=0)  # a view: nothing is copied",
+        f"windows = np.moveaxis(windows, -1, 1)[: len(targets), ::{rate}]",
+        f'data = {{"window": windows[::{stride}], "target": targets[: len(windows)][::{stride}]}}',
+    ]
+    head = Guess("Regression", (), "ph.Categorical() for class ids")
+    if targets is not None:
+        head = guess_head(survey_values("target", targets)) or head
+    batch, shuffle = literal(given["batch_size"], 128), bool(literal(given["shuffle"], False))
+    several = getattr(targets, "ndim", 1) > 1
+    hint = ['several columns of targets can be heads of their own: data["day"] = targets[:, 0]'] * several
+    return feed_code(lines, {"window": Guess("Array")}, {"target": head}, batch, shuffle), hint
+
+
+def _as_code(node: ast.expr | None, default: str) -> str:
+    return default if node is None else ast.unparse(node)

@@ -1,0 +1,412 @@
+"""The famous messages of Keras, each raised by Keras itself, and what `explain` says of them."""
+
+import inspect
+import re
+import sys
+import warnings
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+import polyhead as ph
+from polyhead.explaining.known_messages import KNOWN
+
+BACKEND = keras.backend.backend()
+ROWS = 12
+rng = np.random.default_rng(0)
+X = rng.normal(size=(ROWS, 4)).astype("float32")
+BOUGHT = (X[:, :1] > 0).astype("float32")
+PRICE = X[:, 1:2].copy()
+WORDS = np.array([["cat"], ["dog"]] * (ROWS // 2))
+ONES = np.ones(ROWS, "float32")
+
+pytestmark = pytest.mark.filterwarnings("ignore")  # of Keras, about the mistakes that are made here
+
+
+def two_heads(form=list, units=1, **compiled):
+    x = keras.Input((4,), name="x")
+    bought = keras.layers.Dense(1, activation="sigmoid", name="bought")(x)
+    price = keras.layers.Dense(units, name="price")(x)
+    model = keras.Model(x, [bought, price] if form is list else {"bought": bought, "price": price})
+    model.compile("sgd", **(compiled or {"loss": {"bought": "binary_crossentropy", "price": "mse"}}))
+    return model
+
+
+def fit(model, x, y=None, **more):
+    model.fit(x, y, verbose=0, **({} if y is None else {"batch_size": 6}), **more)
+
+
+def stream(make, batches=4):
+    for i in range(batches):
+        yield make(slice(i % 2 * 6, i % 2 * 6 + 6))
+
+
+class Batches(keras.utils.PyDataset):
+    def __init__(self, make):
+        super().__init__()
+        self.make = make
+
+    def __len__(self):
+        return 2
+
+    def __getitem__(self, index):
+        return self.make(slice(6 * index, 6 * index + 6))
+
+
+def three_classes(labels):
+    losses = ["binary_crossentropy", "sparse_categorical_crossentropy"]
+    fit(two_heads(units=3, loss=losses), X, [BOUGHT, labels])
+
+
+def own_loss(y, p):
+    return keras.ops.mean((y - p) ** 2, -1)
+
+
+def loaded(folder):
+    two_heads(loss=["mse", own_loss]).save(folder / "model.keras")
+    keras.saving.load_model(folder / "model.keras")
+
+
+def good(rows):
+    return X[rows], (BOUGHT[rows], PRICE[rows])
+
+
+FIT = {
+    "cardinality": [
+        (lambda: fit(two_heads(), X, [BOUGHT, PRICE[:9]]), "row-count", "got 9 in output `price`"),
+        (lambda: fit(two_heads(dict), X, {"bought": BOUGHT, "price": PRICE[:9]}), "row-count", "`price`"),
+    ],
+    "class-weight": [
+        (lambda: fit(two_heads(), X, [BOUGHT, PRICE], class_weight={0: 1.0, 1: 2.0}), "", ""),
+        (lambda: fit(two_heads(), stream(good), class_weight={0: 1.0, 1: 2.0}, steps_per_epoch=2), "", ""),
+        (lambda: fit(two_heads(), Batches(good), class_weight={0: 1.0, 1: 2.0}), "", ""),
+    ],
+    "sample-weight": [
+        (
+            lambda: fit(two_heads(), X, [BOUGHT, PRICE], sample_weight={"bought": ONES, "price": ONES}),
+            "weights-structure",
+            "expected a tuple of 2 arrays, for `bought`, `price`",
+        ),
+        (
+            lambda: fit(
+                two_heads(dict), X, {"bought": BOUGHT, "price": PRICE}, sample_weight={"bought": ONES}
+            ),
+            "weights-structure",
+            "got no `price`",
+        ),
+        (
+            lambda: fit(two_heads(), X, [BOUGHT, PRICE], sample_weight=[ONES]),
+            "weights-structure",
+            "got 1 array",
+        ),
+    ],
+    "text": [
+        (lambda: fit(two_heads(), X, [WORDS, PRICE]), "not-an-array", "output `bought`"),
+        (
+            lambda: fit(two_heads(), X, [BOUGHT, PRICE.astype(object)]),
+            "not-an-array",
+            "output `price`",
+        ),
+        (
+            lambda: fit(two_heads(), Batches(lambda rows: (X[rows], (BOUGHT[rows], WORDS[rows])))),
+            "not-an-array",
+            "output `price`",
+        ),
+    ],
+    "output-names": [
+        (
+            lambda: fit(two_heads(dict), X, {"bought": BOUGHT, "prize": PRICE}),
+            "target-keys",
+            "Rename `prize` to `price`.",
+        ),
+        (lambda: fit(two_heads(dict), X, {"bought": BOUGHT}), "target-keys", "got no `price`"),
+        (lambda: fit(two_heads(), X, {"bought": BOUGHT, "prize": PRICE}), "target-keys", "`prize`"),
+    ],
+    "list-batches": [
+        (
+            lambda: fit(two_heads(), stream(lambda rows: list(good(rows))), steps_per_epoch=2),
+            "not-a-tuple",
+            "batch 0",
+        ),
+    ],
+    "label-count": [
+        (lambda: fit(two_heads(), X, [BOUGHT]), "target-count", "got 1 array"),
+        (lambda: fit(two_heads(), X, [BOUGHT, PRICE, PRICE]), "target-count", "got 3 arrays"),
+        (lambda: fit(two_heads(), X, BOUGHT), "stacked-targets", "one array"),
+    ],
+    "rank": [
+        (
+            lambda: fit(two_heads(units=3, loss=["mse", "binary_crossentropy"]), X, [BOUGHT, BOUGHT[:, 0]]),
+            "broadcast",
+            "output `price`: expected labels of shape (B, 3), as the output has, got (B,)",
+        ),
+    ],
+    "shape": [
+        (
+            lambda: fit(two_heads(units=3), X, [BOUGHT, X[:, :2]]),
+            "target-shape",
+            "output `price`: expected labels of shape (B, 3)",
+        ),
+        (
+            lambda: fit(two_heads(units=3, loss=["mse", "categorical_crossentropy"]), X, [BOUGHT, BOUGHT]),
+            "ids-for-one-hot",
+            "`price`",
+        ),
+    ],
+    "names-in-compile": [
+        (
+            lambda: fit(two_heads(loss={"bought": "mse", "prize": "mse"}), X, [BOUGHT, PRICE]),
+            "",
+            "",
+        ),
+        (
+            lambda: fit(
+                two_heads(dict, loss={"bought": "mse", "prize": "mse"}), X, {"bought": BOUGHT, "price": PRICE}
+            ),
+            "",
+            "",
+        ),
+        (
+            lambda: fit(two_heads(loss=["mse", "mse"], metrics={"prize": ["mae"]}), X, [BOUGHT, PRICE]),
+            "",
+            "",
+        ),
+    ],
+    "validation-split": [
+        (lambda: fit(two_heads(), stream(good), validation_split=0.2), "", ""),
+        (lambda: fit(two_heads(), Batches(good), validation_split=0.2), "", ""),
+    ],
+    "data-type": [
+        (lambda: fit(two_heads(), zip([X], [(BOUGHT, PRICE)], strict=True)), "not-for-keras", "an iterator"),
+    ],
+    "labels-beside": [
+        (lambda: two_heads().fit(stream(good), [BOUGHT, PRICE], verbose=0), "", ""),
+    ],
+    "inputs": [
+        (lambda: fit(two_heads(), X[:, :3], [BOUGHT, PRICE]), "input-shape", "input `x`"),
+    ],
+}
+if BACKEND == "tensorflow":
+    as_lists = Batches(lambda rows: (X[rows], [BOUGHT[rows], PRICE[rows]]))
+    FIT["list-batches"].append(
+        (lambda: fit(two_heads(), as_lists), "list-targets", "Yield x, (bought, price).")
+    )
+if BACKEND != "jax":  # which adds zero to the loss, without a word
+    FIT["class-ids"] = [
+        (lambda: three_classes(np.full((ROWS, 1), 5)), "id-out-of-range", "output `price`, row 0"),
+        (lambda: three_classes(np.where(np.arange(ROWS) == 7, -1, 1)), "id-out-of-range", "row 7"),
+    ]
+CASES = [(name, *case) for name, cases in FIT.items() for case in cases]
+
+
+@pytest.mark.parametrize(("name", "case", "code", "words"), CASES, ids=[case[0] for case in CASES])
+def test_an_error_of_fit_is_explained(name, case, code, words):
+    with pytest.raises(Exception) as raised:
+        case()
+    (note,) = [note for note in raised.value.__notes__ if note.startswith("polyhead: ")]  # JAX adds its own
+    found = ph.explain(raised.value)
+    assert found.name == name
+    assert [problem.code for problem in found.problems][:1] == [code] * bool(code)
+    assert words in str(found)
+    assert note.startswith(f"polyhead: {found.what.partition('.')[0]}")
+    assert note.count("\n") >= 5
+
+
+def test_an_output_and_its_row_are_in_the_note():
+    with pytest.raises(ValueError, match="Data cardinality") as raised:
+        fit(two_heads(), X, [BOUGHT, PRICE[:9]])
+    assert raised.value.__notes__ == [
+        "polyhead: The inputs, labels and weights have different numbers of rows.\n"
+        "  arrays: expected 12 rows in every array, got 9 in output `price`. "
+        "Cut inputs, labels and weights with the same ids.\n"
+        "  in Keras:\n"
+        "      print([len(array) for array in (x, bought, price)])   # which array lost rows?\n"
+        "      known = frame.notna().all(axis=1)               # drop a row from all arrays at once, or from none\n"
+        "      x, bought, price = (array[known] for array in (x, bought, price))\n"
+        "  with polyhead:\n"
+        '      feed = ph.Feed({"x": x, "price": price, ...}, inputs="x", heads={"price": ph.Regression(), ...})\n'
+        "      # names the column whose length differs; a row without a label keeps its place: None or NaN\n"
+        '  more: the page Questions of the docs, "Data cardinality is ambiguous"'
+    ]
+
+
+def test_the_code_is_in_the_names_and_the_structure_of_the_outputs():
+    with pytest.raises(ValueError, match="class_weight") as raised:
+        fit(two_heads(dict), X, {"bought": BOUGHT, "price": PRICE}, class_weight={0: 1.0, 1: 2.0})
+    found = ph.explain(raised.value)
+    assert 'sample_weight={"bought": bought_weight, "price": np.ones(len(x))}' in found.keras
+    assert "bought_weight = np.vectorize({0: 1.0, 1: 2.0}.get)(bought.ravel())" in found.keras
+    assert 'heads={"bought": ph.Binary(class_weight={0: 1.0, 1: 2.0}), ...}' in found.polyhead
+    assert '"price": ph.Regression()' in found.feed
+
+
+def test_the_class_weights_of_an_output_are_in_the_code():
+    with pytest.raises(ValueError, match="class_weight") as raised:
+        fit(two_heads(), X, [BOUGHT, PRICE], class_weight={"price": {0: 1.0, 1: 3.0}})
+    assert (
+        "price_weight = np.vectorize({0: 1.0, 1: 3.0}.get)(price.ravel())" in ph.explain(raised.value).keras
+    )
+
+
+def test_the_code_for_class_weights_runs():
+    with pytest.raises(ValueError, match="class_weight") as raised:
+        fit(two_heads(), X, [BOUGHT, PRICE], class_weight={0: 1.0, 1: 2.0})
+    model = two_heads()
+    model.fit = lambda x, y, sample_weight: type(model).fit(
+        model, x, y, sample_weight=sample_weight, verbose=0
+    )
+    exec(ph.explain(raised.value).keras, {"np": np, "model": model, "x": X, "bought": BOUGHT, "price": PRICE})
+
+
+def test_a_generator_is_read_only_where_it_is_asked_for():
+    def words():
+        for start in (0, 6):
+            drawn.append(start)
+            rows = slice(start, start + 6)
+            yield X[rows], (WORDS[rows], PRICE[rows])
+
+    drawn = []
+    with pytest.raises((ValueError, TypeError)) as raised:
+        fit(two_heads(), words(), steps_per_epoch=2)
+    seen = len(drawn)
+    (note,) = [note for note in raised.value.__notes__ if note.startswith("polyhead: ")]
+    assert note.endswith("\n  ph.explain(error) also reads the batches, and names the output and the row.")
+    ph.explain(raised.value)
+    assert seen <= len(drawn) <= 2
+
+
+def test_a_generator_that_ends_is_explained_by_its_warning():
+    model = two_heads()
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        fit(model, stream(good, 2), steps_per_epoch=4, epochs=2)
+    (warning, *_) = [one.message for one in caught if "ran out of data" in str(one.message)]
+    found = ph.explain(warning, model)
+    assert (found.name, found.heading) == ("ran-out", "Your input ran out of data")
+    assert "yield x[rows], (bought[rows], price[rows])" in found.keras
+
+
+def test_a_nan_in_the_loss_is_explained_by_the_history():
+    price = PRICE.copy()
+    price[7] = np.nan
+    model = two_heads()
+    history = model.fit(X, [BOUGHT, price], batch_size=6, verbose=0)
+    found = ph.explain(history, data=(X, [BOUGHT, price]))
+    assert found.name == "nan"
+    assert [str(problem) for problem in found.problems] == [
+        "output `price`, row 7: expected finite numbers, got NaN (1 row in all). NaN times a weight of 0 is NaN: "
+        "give 0 and a weight of 0, or declare the data as a ph.Feed, where NaN means that there is no label."
+    ]
+    assert "known = ~np.isnan(price)" in found.keras
+    assert ph.explain("loss: nan - price_loss: nan", model, (X, [BOUGHT, price])) == found
+
+
+def test_logits_are_explained_by_the_warning_of_tensorflow_or_by_the_model():
+    text = "`binary_crossentropy` received `from_logits=True`, but the `output` argument was produced by a Sigmoid "
+    text += "activation and thus does not represent logits. Was this intended?"
+    model = two_heads(loss=[keras.losses.BinaryCrossentropy(from_logits=True), "mse"])
+    if BACKEND == "tensorflow":
+        with pytest.warns(UserWarning, match="does not represent logits") as caught:
+            fit(model, X, [BOUGHT, PRICE])
+        text = caught[0].message
+    found = ph.explain(text, model, (X, [BOUGHT, PRICE]))
+    assert found.name == "logits"
+    assert [problem.place for problem in found.problems] == ["output `bought`"]
+
+
+def test_a_loss_that_is_not_found_on_load_is_explained(tmp_path):
+    with pytest.raises(TypeError, match="Could not locate function") as raised:
+        loaded(tmp_path)
+    found = ph.explain(raised.value)
+    assert found.name == "load"
+    assert "@keras.saving.register_keras_serializable()" in found.keras
+
+
+def test_image_data_generator_is_explained(tmp_path):
+    with pytest.raises(ImportError) as raised:
+        from keras.preprocessing.image import ImageDataGenerator  # noqa: F401
+    assert ph.explain(raised.value).name == "image-data-generator"
+
+
+def test_words_from_flow_from_dataframe_are_explained(tmp_path):
+    pandas, pictures = pytest.importorskip("pandas"), pytest.importorskip("PIL.Image")
+    from keras.src.legacy.preprocessing.image import ImageDataGenerator
+
+    for i in range(4):
+        pictures.new("RGB", (2, 2)).save(tmp_path / f"{i}.png")
+    frame = pandas.DataFrame(
+        {"file": [f"{i}.png" for i in range(4)], "kind": ["a", "b"] * 2, "age": [1.0, 2, 3, 4]}
+    )
+    flow = ImageDataGenerator().flow_from_dataframe(
+        frame, str(tmp_path), "file", ["kind", "age"], target_size=(2, 2), class_mode="multi_output"
+    )
+    x = keras.Input((2, 2, 3))
+    flat = keras.layers.Flatten()(x)
+    model = keras.Model(
+        x, [keras.layers.Dense(1, name="kind")(flat), keras.layers.Dense(1, name="age")(flat)]
+    )
+    model.compile("sgd", ["mse", "mse"])
+    with pytest.raises((ValueError, TypeError)) as raised:
+        fit(model, flow)
+    assert ph.explain(raised.value).name == "image-data-generator"
+
+
+def test_a_generator_in_several_workers_is_explained():
+    assert ph.explain(ValueError("generator already executing")).name == "executing"
+
+
+def test_what_is_not_known_gets_no_note():
+    def raising():
+        yield good(slice(0, 6))
+        raise KeyError("id")
+
+    with pytest.raises(KeyError) as raised:
+        fit(two_heads(), raising(), steps_per_epoch=3)
+    assert not hasattr(raised.value, "__notes__")
+    found = ph.explain(raised.value)
+    assert (found.name, found.problems) == ("", ())
+    assert found.what == "This message isn't one that polyhead knows: KeyError: 'id'"
+
+
+def test_an_error_of_polyhead_says_everything_itself():
+    rows = {"x": X, "bought": BOUGHT, "price": PRICE}
+    feed = ph.Feed(rows, inputs="x", heads={"bought": ph.Binary(), "price": ph.Regression()})
+    with pytest.raises(ph.ContractError) as raised:
+        two_heads().fit(feed, class_weight={0: 1.0, 1: 2.0}, verbose=0)
+    assert not hasattr(raised.value, "__notes__")
+    assert ph.explain(raised.value).problems == raised.value.problems
+
+
+def test_the_last_error_of_a_session_is_explained(monkeypatch):
+    monkeypatch.setattr(sys, "last_exc", ValueError("Data cardinality is ambiguous"), raising=False)
+    assert ph.explain().name == "cardinality"
+    monkeypatch.delattr(sys, "last_exc")
+    monkeypatch.delattr(sys, "last_value", raising=False)
+    with pytest.raises(ph.ContractError) as raised:
+        ph.explain()
+    assert str(raised.value) == (
+        "explain(): expected an error, got none, as no error ended a command here. "
+        "Pass it: except Exception as error: print(ph.explain(error))."
+    )
+    with pytest.raises(ph.ContractError) as raised:
+        ph.explain(3)
+    assert str(raised.value) == (
+        "explain(error): expected an error, a warning, the text of either, or the History that fit returned, got 3."
+    )
+
+
+def test_methods_of_keras_stay_what_they_are():
+    assert keras.Model.fit.__name__ == "fit"
+    assert "validation_data" in inspect.signature(keras.Model.fit).parameters
+    assert keras.Sequential.fit is keras.Model.fit
+    assert getattr(keras.Model.fit, "explains", False)
+
+
+def test_each_message_has_its_answer_on_the_page():
+    text = (Path(__file__).parents[2] / "docs" / "questions.md").read_text(encoding="utf-8")
+    headings = set(re.findall(r"^## (.+)$", text, re.MULTILINE))
+    assert {known.heading for known in KNOWN} - headings == set()
+    assert len(KNOWN) >= 15
+    assert len({known.name for known in KNOWN}) == len(KNOWN)
