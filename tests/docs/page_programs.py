@@ -2,7 +2,8 @@
 
 A comment above each block of Python says what happens to it in tests: `<!-- run -->` runs it after the ones before
 it, in one namespace, and `<!-- prints -->` above a block of text says what that has printed; `<!-- file: name.py -->`
-writes it to the working directory; `<!-- not run: why -->` leaves it out. `<!-- shell -->` runs commands.
+writes it to the working directory; `<!-- not run: why -->` leaves it out. `<!-- shell -->` runs commands. Blocks with
+`<!-- picture -->` make the pictures of the gallery, which tests/report/test_gallery.py runs.
 """
 
 import contextlib

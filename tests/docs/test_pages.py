@@ -14,7 +14,7 @@ from page_programs import DOCS, blocks, pages, run
 
 TESTED_ELSEWHERE = {"examine.md"}  # tests/doctor/test_doctor_page.py runs its programs
 PROCESSES = {"resume.md", "guides/several-devices.md"}
-MARKS = {"run", "not run", "file", "program"}
+MARKS = {"run", "not run", "file", "program", "picture"}
 NEEDS = {"cv2": r"ph\.(Image|Mask|Map|Boxes|Keypoints)\(|from PIL", "datasets": r"^import datasets"}
 NEEDS |= {"h5py": r"^import h5py", "pandas": r"^import pandas|to_pandas", "tensorflow": r"^import tensorflow"}
 
