@@ -91,6 +91,7 @@ def test_the_code_of_the_readme_runs_and_prints_what_it_says(readme_data):
 
 
 @pytest.mark.keras
+@pytest.mark.once
 @pytest.mark.parametrize("page", [page for page in PAGES_THAT_RUN if page != "resume.md"])
 def test_the_code_of_a_page_runs_and_prints_what_it_says(page, tmp_path, monkeypatch):
     if page == "in-the-image.md":
@@ -102,6 +103,7 @@ def test_the_code_of_a_page_runs_and_prints_what_it_says(page, tmp_path, monkeyp
 
 
 @pytest.mark.keras
+@pytest.mark.once
 def test_the_code_of_the_page_on_resuming_runs_and_prints_what_it_says(tmp_path, monkeypatch):
     import keras
 
