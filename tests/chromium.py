@@ -87,7 +87,7 @@ class Browser:
                 assert "error" not in found, found
                 return found["result"]
 
-    def _next(self, seconds=60):
+    def _next(self, seconds=240):
         end = time.monotonic() + seconds
         while b"\0" not in self._left:
             ready, _, _ = select.select([self._read], [], [], max(0, end - time.monotonic()))

@@ -141,6 +141,7 @@ def test_what_an_arm_lacks_is_named():
 
 
 @pytest.mark.keras
+@pytest.mark.once
 @pytest.mark.parametrize("arm", [arm for arm in fit.ARMS if arm != fit.LIMIT])
 def test_fit_is_given_the_same_rows_by_every_arm(arm):
     data = MAKE["images"](300)
@@ -149,6 +150,7 @@ def test_fit_is_given_the_same_rows_by_every_arm(arm):
 
 
 @pytest.mark.keras
+@pytest.mark.once
 @pytest.mark.parametrize("arm", fit.ARMS)
 def test_every_arm_trains(arm):
     data = MAKE["images"](16)

@@ -58,8 +58,19 @@ def test_every_arm_delivers_every_row_once_and_the_reference_where_nothing_is_au
         )
 
 
+# a process takes seconds to begin; the arms that work in line are run above
+ALONE = ("polyhead, workers=auto", "DataLoader + albumentations, 2 workers")
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("arm", [name for name in available() if "processes" not in name])
+@pytest.mark.parametrize(
+    "arm",
+    [
+        name if name in ALONE else pytest.param(name, marks=pytest.mark.full)
+        for name in available()
+        if "processes" not in name
+    ],
+)
 def test_every_arm_answers_in_a_process_of_its_own(arm, folder):
     process = Arm(arm, folder, worker="benchmarks.vision.worker")
     try:

@@ -22,80 +22,83 @@ def as_layer(activation):
 
 
 OUTPUTS = {
-    "dense, linear": (YES, True, lambda h: layers.Dense(1, name="yes")(h)),
-    "dense, sigmoid": (YES, False, lambda h: layers.Dense(1, activation="sigmoid", name="yes")(h)),
-    "dense, softmax": (KIND, False, lambda h: layers.Dense(3, activation="softmax", name="kind")(h)),
+    "dense, linear": (YES, True, lambda h: layers.Dense(1)(h)),
+    "dense, sigmoid": (YES, False, lambda h: layers.Dense(1, activation="sigmoid")(h)),
+    "dense, softmax": (KIND, False, lambda h: layers.Dense(3, activation="softmax")(h)),
     "sigmoid as a layer": (
         YES,
         False,
-        lambda h: layers.Activation("sigmoid", name="yes")(layers.Dense(1)(h)),
+        lambda h: layers.Activation("sigmoid")(layers.Dense(1)(h)),
     ),
-    "softmax as a layer": (KIND, False, lambda h: layers.Softmax(name="kind")(layers.Dense(3)(h))),
+    "softmax as a layer": (KIND, False, lambda h: layers.Softmax()(layers.Dense(3)(h))),
     "sigmoid as an operation": (YES, False, lambda h: ops.sigmoid(layers.Dense(1)(h))),
     "float32 on top of sigmoid": (
         YES,
         False,
-        lambda h: layers.Activation("linear", dtype="float32", name="yes")(
-            layers.Dense(1, activation="sigmoid")(h)
-        ),
+        lambda h: layers.Activation("linear", dtype="float32")(layers.Dense(1, activation="sigmoid")(h)),
     ),
     "float32 on top of logits": (
         KIND,
         True,
-        lambda h: layers.Activation("linear", dtype="float32", name="kind")(layers.Dense(3)(h)),
+        lambda h: layers.Activation("linear", dtype="float32")(layers.Dense(3)(h)),
     ),
-    "logits, reshaped": (YES, True, lambda h: layers.Reshape((1,), name="yes")(layers.Dense(1)(h))),
+    "logits, reshaped": (YES, True, lambda h: layers.Reshape((1,))(layers.Dense(1)(h))),
     "logits that start at zero, reshaped": (
         YES,
         True,
-        lambda h: layers.Reshape((1,), name="yes")(layers.Dense(1, kernel_initializer="zeros")(h)),
+        lambda h: layers.Reshape((1,))(layers.Dense(1, kernel_initializer="zeros")(h)),
     ),
     "sigmoid, reshaped": (
         YES,
         False,
-        lambda h: layers.Reshape((1,), name="yes")(layers.Dense(1, activation="sigmoid")(h)),
+        lambda h: layers.Reshape((1,))(layers.Dense(1, activation="sigmoid")(h)),
     ),
     "second output of a model as a layer, sigmoid": (YES, False, lambda h: as_layer("sigmoid")(h)[1]),
     "second output of a model as a layer, linear": (YES, True, lambda h: as_layer(None)(h)[1]),
     "an activation of one's own": (
         YES,
         False,
-        lambda h: layers.Dense(1, activation=lambda z: 1 / (1 + ops.exp(-z)), name="yes")(h),
+        lambda h: layers.Dense(1, activation=lambda z: 1 / (1 + ops.exp(-z)))(h),
     ),
     "small logits behind a lambda": (
         YES,
         True,
-        lambda h: layers.Lambda(lambda z: 0.5 + 0.01 * z, output_shape=(1,), name="yes")(layers.Dense(1)(h)),
+        lambda h: layers.Lambda(lambda z: 0.5 + 0.01 * z, output_shape=(1,))(layers.Dense(1)(h)),
     ),
     "zeros behind a lambda": (
         YES,
         True,
-        lambda h: layers.Lambda(lambda z: 0 * z, output_shape=(1,), name="yes")(layers.Dense(1)(h)),
+        lambda h: layers.Lambda(lambda z: 0 * z, output_shape=(1,))(layers.Dense(1)(h)),
     ),
     "probabilities of each class behind a lambda": (
         KIND,
         False,
-        lambda h: layers.Lambda(ops.softmax, output_shape=(3,), name="kind")(layers.Dense(3)(h)),
+        lambda h: layers.Lambda(ops.softmax, output_shape=(3,))(layers.Dense(3)(h)),
     ),
 }
 
 
-@pytest.mark.parametrize("name", OUTPUTS)
-def test_logits_are_told_from_probabilities(name):
-    heads, logits, output = OUTPUTS[name]
-    (head,) = heads
+@pytest.fixture(scope="module")
+def judged():
+    """All outputs in one model: the head of each, what they give, and what Keras logs of its loss."""
+    columns = {name: DATA[head] for name, (heads, *_) in OUTPUTS.items() for head in heads}
+    declared = {name: head for name, (heads, *_) in OUTPUTS.items() for head in heads.values()}
     inputs = keras.Input((4,), name="x")
     hidden = layers.Dense(4, activation="relu")(inputs)
-    model = keras.Model(inputs, {head: output(hidden)})
-    feed = ph.Feed(DATA, inputs="x", heads=heads)
-    ph.compile(model, feed, optimizer="sgd")
-    loss = feed.heads[head].default_loss(logits)
-    labels = ops.convert_to_tensor(
-        DATA[head].astype(feed.heads[head].dtype).reshape(-1, *feed.heads[head].shape)
-    )
-    wanted = ops.mean(loss(labels, model(DATA["x"])[head]))
-    found = model.evaluate(feed, verbose=0, return_dict=True)["loss"]
-    assert np.isclose(found, float(ops.convert_to_numpy(wanted)), rtol=1e-4)
+    model = keras.Model(inputs, {name: output(hidden) for name, (_, _, output) in OUTPUTS.items()})
+    feed = ph.Feed(columns | {"x": DATA["x"]}, inputs="x", heads=declared)
+    ph.compile(model, feed, optimizer="sgd", run_eagerly=True)
+    return feed.heads, model(DATA["x"]), model.evaluate(feed, verbose=0, return_dict=True)
+
+
+@pytest.mark.parametrize("name", OUTPUTS)
+def test_logits_are_told_from_probabilities(name, judged):
+    heads, predicted, logs = judged
+    (column,), logits, _ = OUTPUTS[name]
+    head = heads[name]
+    labels = ops.convert_to_tensor(DATA[column].astype(head.dtype).reshape(-1, *head.shape))
+    wanted = ops.mean(head.default_loss(logits)(labels, predicted[name]))
+    assert np.isclose(logs[f"{name}_loss"], float(ops.convert_to_numpy(wanted)), rtol=1e-4)
 
 
 @pytest.mark.parametrize("logits", [True, False])

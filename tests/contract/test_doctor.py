@@ -44,6 +44,7 @@ NAMED: list[str] = []
 
 
 @pytest.mark.keras
+@pytest.mark.once
 @pytest.mark.parametrize("path", BROKEN, ids=ids(BROKEN))
 def test_the_mistake_is_named(path):
     report, program = examine(path)
@@ -54,6 +55,7 @@ def test_the_mistake_is_named(path):
 
 
 @pytest.mark.keras
+@pytest.mark.once
 def test_how_many_were_named(capsys, request):
     ran = [item for item in request.session.items if item.name.startswith("test_the_mistake_is_named[")]
     with capsys.disabled():
@@ -62,6 +64,7 @@ def test_how_many_were_named(capsys, request):
 
 
 @pytest.mark.keras
+@pytest.mark.once
 @pytest.mark.parametrize("path", CORRECT, ids=ids(CORRECT))
 def test_no_false_alarm(path):
     report, _ = examine(path)
@@ -70,6 +73,7 @@ def test_no_false_alarm(path):
 
 
 @pytest.mark.keras
+@pytest.mark.once
 @pytest.mark.parametrize("path", BROKEN + CORRECT, ids=ids(BROKEN + CORRECT))
 def test_the_declaration_runs(path):
     report, program = examine(path)

@@ -22,6 +22,8 @@ from doctor_checks import (
 import polyhead as ph
 from polyhead.kinds import CLASS_A_STEP
 
+pytestmark = pytest.mark.once
+
 
 def run(report, **names):
     """The feed of a declaration, in row order."""

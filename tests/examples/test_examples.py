@@ -20,8 +20,13 @@ CASES = {
 }
 
 
-# The larger examples are trained to their bar on JAX, and for a few steps on the others, unless by `make test-all`.
-FIRST_STEPS = pytest.mark.skipif(keras.backend.backend() == "jax", reason="trained to its bar on JAX")
+BACKEND = keras.backend.backend()
+
+
+def first_steps(bar, *also):
+    """An example that is trained to its bar on one backend takes its first steps on others, on all in `test-all`."""
+    skip = pytest.mark.skipif(bar == BACKEND, reason=f"trained to its bar on {bar}")
+    return skip if BACKEND in also else lambda test: skip(pytest.mark.full(test))
 
 
 @pytest.fixture(autouse=True)
@@ -75,8 +80,17 @@ def test_what_is_missing_weighs_nothing_and_is_finite(name):
         assert np.isfinite(y[head]).all()
 
 
-@FIRST_STEPS
-@pytest.mark.parametrize("name", CASES)
+OTHERS = {
+    "jax": ("binary_and_value", "two_masks"),
+    "tensorflow": ("classes_and_features", "presence_and_box"),
+}
+
+
+@first_steps("torch", "jax", "tensorflow")
+@pytest.mark.parametrize(
+    "name",
+    [n if n in OTHERS.get(BACKEND, ()) else pytest.param(n, marks=pytest.mark.full) for n in CASES],
+)
 def test_an_example_takes_its_first_steps(name):
     history, found = example(name).main(epochs=1)
     for head in CASES[name]:
@@ -184,7 +198,7 @@ def digits_demo(capsys, **size):
     return found
 
 
-@FIRST_STEPS
+@first_steps("torch", "jax")
 def test_digits_demo_takes_its_first_steps_and_prints_its_table(capsys):
     digits_demo(capsys, train_canvases=64, test_canvases=40, epochs=1, batch_size=32)
 
@@ -232,13 +246,13 @@ def test_detection_learns_background_where_somebody_looked():
     assert loss(0) > 1000 * loss(1)
 
 
-@FIRST_STEPS
+@first_steps("jax", "tensorflow", "torch")
 def test_detection_takes_its_first_steps():
     assert 0 <= example("detection").main(train=64, test=16, epochs=1) <= 1
 
 
 @pytest.mark.slow
-@pytest.mark.once
+@pytest.mark.once("jax")
 def test_detection_finds_digits_that_it_never_saw():
     assert example("detection").main(train=800, test=150, epochs=4) > 0.2
 
@@ -268,13 +282,13 @@ KNOWN = {  # photographs with a label, and with a person or an animal; of their 
 
 
 # all three on the first backend, one each on the others: a training takes a minute
-LAYOUTS = {"torch": ["panoptic"], "tensorflow": ["yolo"]}.get(keras.backend.backend(), list(KNOWN))
+LAYOUTS = {"torch": ["panoptic"], "tensorflow": ["yolo"]}.get(BACKEND, list(KNOWN))
 two_labels_without_image = pytest.mark.filterwarnings(
     r"ignore:.*print\(source.report\):polyhead.PolyheadWarning"
 )
 
 
-@FIRST_STEPS
+@first_steps("jax", "tensorflow", "torch")
 @on_photographs
 @two_labels_without_image
 @pytest.mark.parametrize("layout", LAYOUTS)
@@ -290,7 +304,10 @@ def test_largest_object_takes_its_first_steps(layout):
 @two_labels_without_image
 @pytest.mark.parametrize(
     "layout",
-    [pytest.param(name, marks=pytest.mark.full if i else pytest.mark.once) for i, name in enumerate(LAYOUTS)],
+    [
+        pytest.param(name, marks=pytest.mark.full if i else pytest.mark.once("jax"))
+        for i, name in enumerate(LAYOUTS)
+    ],
 )
 def test_largest_object_learns_more_than_a_constant_in_each_head(layout):
     pytest.importorskip("yaml", reason="PyYAML is not installed")

@@ -207,6 +207,7 @@ def test_it_is_shown(kinds, tmp_path):
     assert "directions" in str(made.describe())
 
 
+@pytest.mark.once
 def test_it_trains_is_checked_saved_and_loaded(kinds, tmp_path):
     import keras
 

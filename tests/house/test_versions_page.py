@@ -77,8 +77,8 @@ def test_the_readme_names_the_oldest_backends_that_were_tried(module):
 def test_words_choose_versions(module):
     versions = module.listed()
 
-    def names(*words, commits=0):
-        return [f"{v.package} {v.number}" for v in module.chosen(list(words), versions, commits)]
+    def names(*words):
+        return [f"{v.package} {v.number}" for v in module.chosen(list(words), versions)]
 
     assert names() == [f"{v.package} {v.number}" for v in versions]
     assert names("3.10", "master") == ["keras 3.10.0", "keras master"]
@@ -92,9 +92,13 @@ def test_words_choose_versions(module):
 
 
 def test_each_commit_takes_two_versions_of_keras_and_all_have_their_turn(module):
-    turns = [module.chosen(["turn"], module.listed(), commits) for commits in range(100, 107)]
-    assert all(len(set(turn)) == 2 for turn in turns)
-    assert {v.number for turn in turns for v in turn} == set(released(module, "keras"))
+    keras = released(module, "keras")
+    turns = [module.turn(module.listed(), commits) for commits in range(100, 100 + 2 * len(keras))]
+    for two in turns:
+        assert len({version for version, _ in two}) == 2
+        assert {backend for _, backends in two for backend in backends} == set(module.PACKAGES)
+    met = {(version.number, backend) for two in turns for version, backends in two for backend in backends}
+    assert met == {(number, backend) for number in keras for backend in module.PACKAGES}
     assert module.commits() >= 0
 
 

@@ -65,8 +65,13 @@ def build(feed):
 @pytest.mark.parametrize(
     ("make", "augment", "heads"),
     [
-        (numbers, [ph.MixUp(0.4)], VECTORS | HEIGHT),
-        (images, [ph.Flip(), ph.MixUp(0.4)], VECTORS | HEIGHT | {"box": SPATIAL["box"]}),
+        pytest.param(numbers, [ph.MixUp(0.4)], VECTORS | HEIGHT, marks=pytest.mark.once),
+        pytest.param(
+            images,
+            [ph.Flip(), ph.MixUp(0.4)],
+            VECTORS | HEIGHT | {"box": SPATIAL["box"]},
+            marks=pytest.mark.once("jax"),
+        ),
         pytest.param(images, [ph.CutMix()], VECTORS | SPATIAL, marks=pytest.mark.full),
         pytest.param(images, [ph.Flip(), ph.Mosaic()], VECTORS | SPATIAL, marks=pytest.mark.full),
         (images, [ph.Mosaic(p=0.3), ph.CutMix(p=0.3)], VECTORS | SPATIAL),

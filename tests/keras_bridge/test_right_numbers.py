@@ -31,7 +31,8 @@ def model_of(problem, wrap="dict"):
 
 
 @pytest.mark.parametrize(
-    ("setting", "wrap"), WAYS if BACKEND == "torch" else [("plain", "dict"), ("all", "list")]
+    ("setting", "wrap"),
+    WAYS if BACKEND == "torch" else [("all", "list"), pytest.param("plain", "dict", marks=pytest.mark.full)],
 )
 def test_logged_losses_and_metrics(setting, wrap):
     keras.utils.set_random_seed(3)
@@ -55,6 +56,7 @@ def test_logged_losses_and_metrics(setting, wrap):
             assert logs[f"{name}_iou"] == pytest.approx(problem.iou(name, pred[name]), rel=2e-4), name
 
 
+@pytest.mark.once  # the test of gradients compares a batch with all rows, on every backend
 @pytest.mark.parametrize(
     ("setting", "sizes"),
     [

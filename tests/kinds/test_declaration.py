@@ -370,7 +370,8 @@ def tampered(found, rng):
     return json.dumps(found).encode()
 
 
-@pytest.mark.parametrize("count", [400, pytest.param(10_000, marks=[pytest.mark.slow, pytest.mark.once])])
+@pytest.mark.once
+@pytest.mark.parametrize("count", [2000, pytest.param(10_000, marks=[pytest.mark.slow, pytest.mark.full])])
 def test_damage_ends_in_an_error_or_in_what_was_saved(tmp_path, count):
     path, whole = tmp_path / "pets.json", feed().declaration
     whole.save(path)

@@ -269,7 +269,7 @@ REAL = {"yolo": (yolo_rows, 28), "panoptic": (panoptic_rows, 0), "voc": (voc_row
 
 
 @pytest.mark.skipif(not DATA.is_dir(), reason="coco128 is not beside the project, in ../shared/data")
-@pytest.mark.parametrize("layout", REAL)
+@pytest.mark.parametrize("layout", ["yolo", pytest.param("panoptic", marks=pytest.mark.slow), "voc"])
 def test_real_photographs(tmp_path, layout):
     make, missing = REAL[layout]
     with warnings.catch_warnings():

@@ -32,6 +32,7 @@ def losses(feed):
     return model.fit(feed, epochs=3, verbose=0).history
 
 
+@pytest.mark.once
 def test_training_is_the_same(tmp_path, rows):
     declared = {
         "inputs": {"image": ph.Image(16, 16)},

@@ -174,16 +174,15 @@ def wrong_ids(rows):
     return set(rows.ids_of(places).tolist())
 
 
-# one view on every backend, another one once, and of the rest one fault of each part that finds one: an image as it is
-# decoded, a number of an input, a label, and what belongs to a box
+# one fault of each part that finds one: an image as it is decoded, a number of an input, a label, and what belongs to a
+# box. Of one view they come to `predict` and `evaluate` of every backend; the other operations do not call any
 PARTS = ("an image file", "a number of an input", "a class", "a label too many")
 
 
 def marks(view, fault):
     if view == "mixed":
-        return []
-    once = view == "plain" or fault in PARTS
-    return [pytest.mark.slow, pytest.mark.once if once else pytest.mark.full]
+        return [] if fault in PARTS else [pytest.mark.once]
+    return [pytest.mark.slow, pytest.mark.once if fault in PARTS else pytest.mark.full]
 
 
 @pytest.mark.parametrize(

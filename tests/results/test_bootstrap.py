@@ -6,6 +6,8 @@ from polyhead.kinds.judging_numbers import EmbeddingJudge
 from polyhead.results.bootstrap import Intervals, bootstrap_counts, interval
 from polyhead.results.evaluation import Evaluation
 
+RUNS = pytest.mark.parametrize("runs", [200, pytest.param(500, marks=pytest.mark.full)])
+
 
 def test_samples_depend_on_seed_and_rows_alone():
     whole = np.concatenate(list(bootstrap_counts(1000, 40, seed=3)))
@@ -34,17 +36,19 @@ def of_values(values, seed):
 
 
 @pytest.mark.slow
-def test_intervals_of_means_cover_the_truth_as_often_as_they_say():
+@RUNS
+def test_intervals_of_means_cover_the_truth_as_often_as_they_say(runs):
     drawn = np.random.default_rng(0)
     covered = 0
-    for seed in range(500):
+    for seed in range(runs):
         one = of_values(drawn.exponential(size=150), seed)["y"]["cosine"]
         covered += one.low <= 1 <= one.high
-    assert 0.92 <= covered / 500 <= 0.98
+    assert 0.92 <= covered / runs <= 0.98
 
 
 @pytest.mark.slow
-def test_intervals_of_auc_and_accuracy_cover_the_truth_as_often_as_they_say():
+@RUNS
+def test_intervals_of_auc_and_accuracy_cover_the_truth_as_often_as_they_say(runs):
     drawn = np.random.default_rng(1)
 
     def scored(rows):
@@ -66,10 +70,10 @@ def test_intervals_of_auc_and_accuracy_cover_the_truth_as_often_as_they_say():
 
     truth = metrics_of(2_000_000, 0, None)
     covered = {"roc_auc": 0, "accuracy": 0, "average_precision": 0, "f1": 0}
-    for seed in range(500):
+    for seed in range(runs):
         found = metrics_of(200, seed)
         for name in covered:
             covered[name] += found[name].low <= truth[name].value <= found[name].high
-    assert {name: 0.92 <= count / 500 <= 0.98 for name, count in covered.items()} == dict.fromkeys(
+    assert {name: 0.92 <= count / runs <= 0.98 for name, count in covered.items()} == dict.fromkeys(
         covered, True
     ), covered

@@ -18,6 +18,7 @@ def compiled(dropout=0.0):
     return feed, ph.compile(keras.Model(x, ph.outputs(features, feed)), feed, optimizer="adam")
 
 
+@pytest.mark.once
 def test_epochs_log_the_metrics_of_evaluate():
     feed, model = compiled()
     callback = ph.Evaluate(feed.on(DATA))
@@ -42,6 +43,7 @@ def test_training_goes_on_as_without_it():
         np.testing.assert_array_equal(one, other)
 
 
+@pytest.mark.once
 def test_every_and_what_keras_logs():
     feed, model = compiled()
     callbacks = [ph.Evaluate(feed.on(DATA), every=3, prefix="test_"), ph.Evaluate(feed.on(DATA))]

@@ -184,6 +184,7 @@ print("found", json.dumps({name: np.asarray(found[name]).tolist() for name in ("
 
 
 @pytest.mark.slow
+@pytest.mark.once
 def test_a_loaded_model_predicts_alike_in_a_new_process(trained, tmp_path):
     model, feed = trained
     model.save(tmp_path / "m.keras")

@@ -122,6 +122,7 @@ def test_shards_take_their_rows():
     assert sorted(row for part in parts for ids in part for row in ids) == list(range(50))
 
 
+@pytest.mark.once
 def test_it_trains_and_each_row_counts_once():
     source = ph.from_generator(endless, length=ROWS, names=NAMES)
     feed = ph.Feed(source, inputs="x", heads=HEADS, batch_size=16)

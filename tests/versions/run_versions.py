@@ -3,7 +3,7 @@
     python tests/versions/run_versions.py              # all of constraints/versions.txt
     python tests/versions/run_versions.py 3.12 master  # some of Keras
     python tests/versions/run_versions.py jax 2.18     # some of the backends
-    python tests/versions/run_versions.py turn         # two of Keras, others with each commit: what CI does
+    python tests/versions/run_versions.py turn         # two of Keras, two backends each: what CI does with each commit
 
 What was found goes into results.json, and from there into docs/versions.md; `turn` records nothing.
 """
@@ -62,18 +62,27 @@ def listed():
     return [Version.of(line) for line in lines if line]
 
 
-def chosen(words, versions, commits):
+def turn(versions, commits):
+    """Two versions of Keras, each with backends: others with each commit, until every pair was there.
+
+    Args:
+        versions: those to choose from.
+        commits: how many there are before this one.
+    """
+    released = [v for v in versions if v.package == "keras" and v.number != MASTER]
+    count = len(released)
+    pair = released[commits % count], released[(commits + count // 2) % count]
+    compiling = ("jax", "tensorflow") if commits // count % 2 else ("tensorflow", "jax")
+    return [(version, ("torch", backend)) for version, backend in zip(pair, compiling, strict=True)]
+
+
+def chosen(words, versions):
     """What the words ask for; all without words.
 
     Args:
-        words: names, versions or their beginnings; or ``turn`` alone.
+        words: names, versions or their beginnings.
         versions: those to choose from.
-        commits: how many there are before this one, for ``turn``.
     """
-    if words == ["turn"]:
-        released = [v for v in versions if v.package == "keras" and v.number != MASTER]
-        count = len(released)
-        return [released[commits % count], released[(commits + count // 2) % count]]
     for word in words:
         if not any(version.matches(word) for version in versions):
             known = " ".join(f"{version.package}=={version.number}" for version in versions)
@@ -210,12 +219,12 @@ def read_report(found, root):
     return Result(*found, len(cases) - len(failed) - len(broken) - skipped, skipped, failed, error)
 
 
-def runs(version, versions, jobs):
-    """The results of one version: Keras on each backend, or a backend with the oldest and the newest Keras."""
+def runs(version, versions, jobs, backends):
+    """The results of one version: Keras on some backends, or a backend with the oldest and the newest Keras."""
     if version.package == "keras":
         folder = keras_alone(version)
         with ThreadPoolExecutor(jobs) as pool:
-            return list(pool.map(lambda backend: run_tests(backend, keras=folder), PACKAGES))
+            return list(pool.map(lambda backend: run_tests(backend, keras=folder), backends))
     released = [v for v in versions if v.package == "keras" and v.number != MASTER]
     backend = next(name for name, package in PACKAGES.items() if package == version.package)
     python = environment(version)
@@ -243,11 +252,12 @@ def record(results):
 def main(words):
     """Run what the words ask for; whether all tests passed."""
     versions, jobs = listed(), int(os.environ.get("JOBS", "2"))
-    every = True
-    for version in chosen(words, versions, commits()):
+    every, in_turn = True, words == ["turn"]
+    asked = turn(versions, commits()) if in_turn else [(v, PACKAGES) for v in chosen(words, versions)]
+    for version, backends in asked:
         begun = time.monotonic()
         try:
-            results = runs(version, versions, jobs)
+            results = runs(version, versions, jobs, backends)
         except NotInstalled as error:
             print(f"{version.package} {version.number}: could not be installed: {error}", flush=True)
             every = every and version.number == MASTER  # what is not released need not be there to have
@@ -256,7 +266,7 @@ def main(words):
             words_of = f"{result.passed} passed" if result.ok else result.error or ", ".join(result.failed)
             print(f"Keras {result.keras}, {result.backend} {result.version}: {words_of}", flush=True)
         print(f"  {version.package} {version.number}: {time.monotonic() - begun:.0f} seconds", flush=True)
-        if words != ["turn"]:
+        if not in_turn:
             record(results)
         every = every and all(result.ok for result in results)
     return every
