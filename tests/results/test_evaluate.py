@@ -178,8 +178,8 @@ def test_data_without_a_declaration_is_refused():
     with pytest.raises(ph.ContractError) as error:
         ph.evaluate(keras.Model(x, keras.layers.Dense(1)(x)), DATA)
     assert str(error.value) == (
-        "declaration_of(model): expected a model that ph.compile compiled, got 'Functional'. Compile it with "
-        "ph.compile(model, feed, optimizer=...) before it is saved. Or give evaluate() a ph.Feed, or declaration=."
+        "evaluate(model): expected a model that ph.compile compiled, got 'Functional'. Compile it with "
+        "ph.compile(model, feed, ...), give a Feed as data, or declaration=feed.declaration."
     )
 
 
@@ -302,7 +302,10 @@ def test_a_head_of_a_users_own_is_judged_by_its_loss():
         ({"resamples": 0}, "evaluate(resamples=): expected an integer of at least 1, got 0."),
         ({"seed": -1}, "evaluate(seed=): expected an integer of at least 0, got -1."),
         ({"batch_size": 0}, "evaluate(batch_size=): expected an integer of at least 1, got 0."),
-        ({"declaration": 3}, "evaluate(declaration=): expected a ph.Declaration, got 3."),
+        (
+            {"declaration": 3},
+            "evaluate(declaration=): expected a ph.Declaration, as feed.declaration, got 3.",
+        ),
     ],
 )
 def test_arguments(model, feed, arguments, message):

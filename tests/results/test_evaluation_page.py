@@ -83,6 +83,18 @@ def test_a_page_without_rows(evaluation, tmp_path):
 
 
 @pytest.mark.once
+def test_predictions_are_in_the_units_of_the_data():
+    price = 1e5 + 1e4 * RNG.normal(size=20)
+    x = ((price - price.mean()) / price.std()).astype("float32")
+    feed = ph.Feed({"x": x, "price": price}, inputs="x", heads={"price": ph.Regression(scale="standard")})
+    inputs = keras.Input((1,), name="x")
+    model = keras.Model(inputs, {"price": keras.layers.Activation("linear", name="price")(inputs)})
+    ((labeled, predicted),) = ph.evaluate(model, feed, intervals=None)._rows.samples([3])
+    assert predicted.labels["price"].value == pytest.approx(price[3], rel=1e-4)
+    assert labeled.labels["price"].value == pytest.approx(price[3], rel=1e-4)
+
+
+@pytest.mark.once
 def test_arguments(evaluation, tmp_path):
     with pytest.raises(ph.ContractError) as error:
         evaluation.save("report.pdf")

@@ -56,8 +56,7 @@ def run_evaluate(
 ) -> None:
     """Measure how good a saved model is at each head, and print a table of metrics.
 
-    The exit code is 0 if the model was evaluated, 1 if the data is wrong, and 2 for wrong arguments or a model that
-    the data does not fit.
+    The exit code is 0 if it was evaluated, 1 for wrong data, and 2 for wrong arguments or a model that does not fit.
     """
     if output is not None:
         require_output(output, (".html", ".csv", ".json"))

@@ -170,8 +170,10 @@ class BoxesJudge(Judge):
         item = np.concatenate([moved, extra])
         labels, boxes = np.split(items["corners"][item], 2, axis=-1)
         apart = (1 - near[item]) * np.where(what[item] == _PLACE, 1, score[item])
+        several = items["rank"][placed].any()
         parts = [
-            int(k) if one == _PLACE else None for k, one in zip(items["rank"][item], what[item], strict=True)
+            int(k) if several and one == _PLACE else None
+            for k, one in zip(items["rank"][item], what[item], strict=True)
         ]
         return Doubts(item, apart, _or_none(labels), _or_none(boxes), parts)
 

@@ -170,7 +170,7 @@ def as_one_column(columns: Mapping[str, Any]) -> Any:
         if not isinstance(array, np.ndarray) or array.dtype == object:
             array = np.asarray([np.nan if v is None else v for v in array])
         if array.dtype.kind not in "iufb":
-            row = next((i for i, value in enumerate(given) if not _is_numeric(value)), 0)
+            row = next((i for i, value in enumerate(given) if not _may_be_number(value)), 0)
             fix = "Turn words into numbers, or leave the column out."
             raise BadValue(row, f"numbers in column `{name}`", shown(given[row]), fix)
         parts.append(array.reshape(len(array), -1))
@@ -178,7 +178,7 @@ def as_one_column(columns: Mapping[str, Any]) -> Any:
     return np.concatenate(parts, axis=1, dtype=np.int32 if kind.kind == "b" else kind)
 
 
-def _is_numeric(value: Any) -> bool:
+def _may_be_number(value: Any) -> bool:
     return value is None or np.asarray(value).dtype.kind in "iufb"
 
 

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
-from polyhead.checks.compiled_declaration import declaration_of
-from polyhead.errors import ContractError, Problem, hints, is_number, require_size, shown
+from polyhead.errors import ContractError, Problem, is_number, require_size, shown
 from polyhead.feed import Feed
 from polyhead.keras_bridge.identifiers import require_model
 from polyhead.kinds.declaration import Declaration
 from polyhead.pipeline.feed_arguments import columns_asked_for
 from polyhead.results.bootstrap import Intervals
+from polyhead.results.declared import declaration_for
 from polyhead.results.evaluation import Evaluation
 from polyhead.results.judge_rows import RowJudges
 from polyhead.results.rows import as_rows
@@ -67,15 +66,6 @@ def evaluate(
     return Evaluation(found.judges, *found.look(), how, found, known)
 
 
-def _carried(model: Any) -> Declaration:
-    """The declaration that a model carries."""
-    try:
-        return declaration_of(model)
-    except ContractError as error:
-        fix = "Or give evaluate() a ph.Feed, or declaration=."
-        raise ContractError(*(replace(one, fix=hints(one.fix, fix)) for one in error.problems)) from None
-
-
 def _intervals(level: Any, resamples: Any, seed: Any) -> Intervals:
     require_size("evaluate(resamples=)", resamples)
     require_size("evaluate(seed=)", seed, 0)
@@ -92,20 +82,17 @@ def labeled_feed(model: Any, data: Any, declaration: Any, batch_size: Any) -> tu
     """
     if batch_size is not None:
         require_size("evaluate(batch_size=)", batch_size)
-    if declaration is not None and not isinstance(declaration, Declaration):
-        raise ContractError(Problem("evaluate(declaration=)", "a ph.Declaration", shown(declaration)))
+    known = declaration_for("evaluate", model, data, declaration, own=True)
     own: dict[str, Any] = {"batch_size": 32}
     if isinstance(data, Feed):
-        declaration = declaration or data.declaration
         own = {"batch_size": data.batch_size, "workers": data.workers}
         data = data.source
-    declaration = declaration or _carried(model)
     if batch_size is not None:
         own["batch_size"] = int(batch_size)
     carried = carried_heads(model)
-    heads = {name: tuned_as(head, carried.get(name)) for name, head in declaration.heads.items()}
+    heads = {name: tuned_as(head, carried.get(name)) for name, head in known.heads.items()}
     plain = {name: head.fixed(class_weight=None) for name, head in heads.items()}
-    source = as_rows(data, declaration.inputs, columns_asked_for(declaration.inputs, plain))
-    feed = Declaration(declaration.inputs, plain).feed(source, shard=(0, 1), **own)
+    source = as_rows(data, known.inputs, columns_asked_for(known.inputs, plain))
+    feed = Declaration(known.inputs, plain).feed(source, shard=(0, 1), **own)
     feed._require_labels("evaluate()")
-    return feed, Declaration(declaration.inputs, heads)
+    return feed, Declaration(known.inputs, heads)

@@ -119,10 +119,13 @@ class RowJudges:
         for batch, labeled in self._with_samples(some, len(rows)):
             answers = self._outputs.of(batch, feed.heads)
             said = {name: judge.said(answers) for name, judge in self.judges.items()}
+            said = {
+                name: (_as_labels(feed.heads[name], values), counts)
+                for name, (values, counts) in said.items()
+            }
             for i, one in enumerate(labeled):
                 predicted = {
-                    name: predicted_label(labels[i].astype(feed.heads[name].dtype), counts[i])
-                    for name, (labels, counts) in said.items()
+                    name: predicted_label(values[i], counts[i]) for name, (values, counts) in said.items()
                 }
                 found.append((one, Sample(one.row, one.inputs, predicted)))
         return found
@@ -181,6 +184,11 @@ class _BatchOutputs:
                 Problem(f"evaluate(), {place(head=name)}", "an output of this name", "none", fix)
             )
         return np.asarray(output(found, self._paths[name]))
+
+
+def _as_labels(head: Head, values: np.ndarray) -> np.ndarray:
+    """Predictions as labels are shown: in the units of the data."""
+    return values.astype(head.dtype) if head.scaling is None else head.unscaled(values)
 
 
 def predicted_label(value: np.ndarray, counts: np.ndarray) -> Label:

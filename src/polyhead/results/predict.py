@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from polyhead.checks.compiled_declaration import declaration_of
 from polyhead.errors import ContractError, Problem, as_path, require_size, shown
 from polyhead.feed import Feed
 from polyhead.keras_bridge.identifiers import require_model
@@ -19,6 +18,7 @@ from polyhead.kinds.declaration import Declaration
 from polyhead.pipeline.way_back import WayBack
 from polyhead.progress import bar
 from polyhead.results.answer_table import AnswerTable
+from polyhead.results.declared import declaration_for
 from polyhead.results.outputs import Outputs, require_finite_outputs
 from polyhead.results.predictions import Predictions
 from polyhead.results.row_columns import RowColumns
@@ -97,7 +97,7 @@ def predict(
     (('id', 'animal', 'animal_probability'), 3)
     """
     require_model(model, "predict(model)")
-    declared = _declaration_for(model, data, declaration)
+    declared = declaration_for("predict", model, data, declaration)
     rows = data.source if isinstance(data, Feed) else as_rows(data, declared.inputs)
     if batch_size is None:
         batch_size = data.batch_size if isinstance(data, Feed) else 32
@@ -127,24 +127,6 @@ def _new_file(path: Any, data: Any) -> Path:
     if isinstance(data, (str, os.PathLike)) and file.exists() and file.samefile(data):
         raise ContractError(Problem("predict(path=)", "another file than the data", shown(str(file))))
     return file
-
-
-def _declaration_for(model: Any, data: Any, declaration: Any) -> Declaration:
-    if declaration is not None:
-        if isinstance(declaration, Feed):
-            return declaration.declaration
-        if not isinstance(declaration, Declaration):
-            expected = "a ph.Declaration, as feed.declaration"
-            raise ContractError(Problem("predict(declaration=)", expected, shown(declaration)))
-        return declaration
-    try:
-        return declaration_of(model)
-    except ContractError as error:
-        if isinstance(data, Feed):
-            return data.declaration
-        fix = "Compile it with ph.compile(model, feed, ...), give a Feed as data, or declaration=feed.declaration."
-        problem = error.problems[0]
-        raise ContractError(Problem("predict(model)", problem.expected, problem.found, fix)) from None
 
 
 def _tables(outputs: Outputs, feed: Feed, kept: Sequence[str], probabilities: bool) -> Iterator[Any]:

@@ -38,6 +38,8 @@ def as_rows(data: Any, inputs: Mapping[str, Input], labels: Sequence[str] = ()) 
         return as_source(data, asked)
     if hasattr(data, "to_dict") and getattr(data, "ndim", 0) == 1 and set(columns) <= set(data.index):
         data = data.to_dict()  # a row of a frame
+    if isinstance(data, (list, tuple)) and not data:
+        raise DataError(Problem("data", "at least one row", f"an empty {type(data).__name__}"))
     if isinstance(data, Sequence) and data and all(isinstance(row, Mapping) for row in data):
         data = _by_column(data, columns)
     if isinstance(data, Mapping):

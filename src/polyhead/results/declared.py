@@ -1,0 +1,42 @@
+"""The declaration of rows that are predicted or evaluated."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from polyhead.checks.compiled_declaration import declaration_of
+from polyhead.errors import ContractError, Problem, shown
+from polyhead.feed import Feed
+from polyhead.kinds.declaration import Declaration
+
+
+def declaration_for(method: str, model: Any, data: Any, declaration: Any, own: bool = False) -> Declaration:
+    """The declaration that was given, or that the model carries, or that of the feed.
+
+    Args:
+        method: what is called, for errors.
+        model: trained.
+        data: a feed, or rows.
+        declaration: as the user gave it; None for none.
+        own: that of a feed comes before that of the model.
+
+    Raises:
+        ContractError: if there is none.
+    """
+    if declaration is not None:
+        if isinstance(declaration, Feed):
+            return declaration.declaration
+        if not isinstance(declaration, Declaration):
+            expected = "a ph.Declaration, as feed.declaration"
+            raise ContractError(Problem(f"{method}(declaration=)", expected, shown(declaration)))
+        return declaration
+    if own and isinstance(data, Feed):
+        return data.declaration
+    try:
+        return declaration_of(model)
+    except ContractError as error:
+        if isinstance(data, Feed):
+            return data.declaration
+        fix = "Compile it with ph.compile(model, feed, ...), give a Feed as data, or declaration=feed.declaration."
+        problem = error.problems[0]
+        raise ContractError(Problem(f"{method}(model)", problem.expected, problem.found, fix)) from None
