@@ -7,26 +7,26 @@ from pathlib import Path
 from page_programs import BLOCK, DOCS
 
 NOTEBOOKS = {
-    "from-a-generator.md": "",
-    "guides/presence-and-box.md": "[vision]",
-    "guides/several-masks.md": "[vision]",
-    "guides/class-age-mask.md": "[vision]",
-    "guides/tables-with-words.md": "",
-    "guides/time-series.md": "",
+    "from-a-generator.md": "polyhead[vision]",
+    "guides/presence-and-box.md": "polyhead[vision]",
+    "guides/several-masks.md": "polyhead[vision]",
+    "guides/class-age-mask.md": "polyhead[vision]",
+    "guides/tables-with-words.md": "polyhead pandas",
+    "guides/time-series.md": "polyhead",
 }
-"""The guides that are notebooks too, and the extras that they need."""
+"""The guides that are notebooks too, and the packages that they need."""
 
-INSTALL = '%pip install --quiet "polyhead{extras}" torch\nimport os\n\nos.environ["KERAS_BACKEND"] = "torch"'
+INSTALL = '%pip install --quiet {packages} torch\nimport os\n\nos.environ["KERAS_BACKEND"] = "torch"'
 
 
-def notebook(text, extras=""):
+def notebook(text, packages="polyhead"):
     """The notebook of a page, as JSON of nbformat 4.5.
 
     Args:
         text: of the page; blocks marked `run` become cells of code, and output and pictures are left out.
-        extras: of the package, such as ``[vision]``.
+        packages: to install, separated by spaces.
     """
-    cells = [_cell("code", INSTALL.format(extras=extras), 0)]
+    cells = [_cell("code", INSTALL.format(packages=packages), 0)]
     at = 0
     for found in BLOCK.finditer(text):
         if found["mark"] in ("run", "prints"):
@@ -63,6 +63,7 @@ def code_cells(made):
 
 def _add(cells, kind, text):
     if kind == "markdown":
+        text = re.sub(r"\A---\n.*?\n---\n", "", text, flags=re.DOTALL)
         text = re.sub(r"^!\[.*\n", "", text, flags=re.MULTILINE)
         text = re.sub(r"^<!--.*-->\n", "", text, flags=re.MULTILINE)
         text = re.sub(r"\[([^\]]*)\]\((?!http)[^)]*\)", r"\1", text)  # other pages are not beside it
