@@ -18,7 +18,7 @@ def html_table(title: str, header: Sequence[str], rows: Iterable[Sequence[str]],
     head = "".join(f'<th scope="col" style="{_CELL}">{escape(word)}</th>' for word in header)
     body = "".join(
         "<tr>"
-        + "".join(f'<td style="{_CELL};overflow-wrap:anywhere">{escape(cell)}</td>' for cell in row)
+        + "".join(f'<td style="{_CELL};overflow-wrap:break-word">{escape(cell)}</td>' for cell in row)
         + "</tr>"
         for row in rows
     )

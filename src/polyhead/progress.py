@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, TypeVar
+
+Item = TypeVar("Item")
 
 
 @contextlib.contextmanager
@@ -45,23 +47,37 @@ def bar(word: str, rows: int, wanted: bool = True) -> Iterator[Callable[[int], N
 def shown_while(
     word: str, pieces: Iterable[tuple[Any, Any]], rows: int, after: float = 1.0
 ) -> Iterator[tuple[Any, Any]]:
-    """Pass pieces ``(_, counts)`` of rows on, with a bar once they took longer than ``after`` seconds.
+    """Pass pieces ``(_, values)`` of rows on, with a bar once they took longer than ``after`` seconds.
 
     >>> import numpy as np
     >>> len(list(shown_while("reading", [(None, np.zeros(3))], 3)))
     1
     """
-    start, done = time.monotonic(), 0
-    left = iter(pieces)
-    for piece in left:
-        done += len(piece[1])
-        yield piece
+    yield from _with_bar(word, pieces, rows, after, lambda piece: len(piece[1]))
+
+
+def shown_each(word: str, items: Sequence[Item], after: float = 1.0) -> Iterator[Item]:
+    """Pass items on, one a row, with a bar once they took longer than ``after`` seconds.
+
+    >>> list(shown_each("reading", ["a.jpg", "b.jpg"]))
+    ['a.jpg', 'b.jpg']
+    """
+    yield from _with_bar(word, items, len(items), after, lambda item: 1)
+
+
+def _with_bar(
+    word: str, items: Iterable[Item], rows: int, after: float, size: Callable[[Item], int]
+) -> Iterator[Item]:
+    start, done, left = time.monotonic(), 0, iter(items)
+    for item in left:
+        yield item
+        done += size(item)
         if time.monotonic() - start > after:
             break
     else:
         return
     with bar(word, rows) as advance:
         advance(done)
-        for piece in left:
-            yield piece
-            advance(len(piece[1]))
+        for item in left:
+            yield item
+            advance(size(item))

@@ -197,3 +197,74 @@ def test_each_box_is_named_by_its_class():
     assert len([attrs for tag, attrs in found.tags if "point" in attrs.get("class", "").split()]) == 3
     facts = json.loads(re.search(r'<script type="application/json" id="facts">(.*?)</script>', text)[1])
     assert [one["heads"][1]["classes"] for one in facts] == [[0, 2], [1], []]
+
+
+def test_classes_of_one_name_have_one_color_in_all_heads():
+    columns = {
+        "image": np.zeros((2, 8, 8, 3), np.uint8),
+        "box": [[[1, 1, 4, 4], [2, 2, 6, 6]], [[0, 0, 3, 3]]],
+        "kind": [["cat", "dog"], ["dog"]],
+        "land": np.arange(128).reshape(2, 8, 8) % 4,
+    }
+    heads = {
+        "box": ph.Boxes(2),
+        "land": ph.Mask(["background", "dog", "tree", "cat"]),
+        "kind": ph.Categorical(["cat", "dog"], each="box"),
+    }
+    found = Parsed(page(columns, {"image": ph.Image()}, heads))
+    colors = {}
+    for tag, attrs in found.tags:
+        if "data-p" in attrs and tag in ("div", "i"):
+            colors.setdefault(attrs["data-p"], set()).add(re.search("--k:(#......)", attrs["style"])[1])
+    assert set(colors) == {"1.1", "1.2", "1.3", "2.0", "2.1"}
+    assert colors["1.1"] == colors["2.1"]
+    assert colors["1.3"] == colors["2.0"]
+    assert len(set.union(*colors.values())) == 3
+
+
+def test_the_file_of_an_image_is_named(tmp_path):
+    image = pytest.importorskip("PIL.Image", reason="Pillow is not installed")
+    paths = [tmp_path / name for name in ("<script>a.png", "b&.png")]
+    for path in paths:
+        image.fromarray(np.zeros((8, 8, 3), np.uint8)).save(path)
+    columns = {"image": [str(path) for path in paths], "y": [0, 1]}
+    text = page(columns, {"image": ph.Image(8, 8)}, {"y": ph.Binary()})
+    names = [attrs["title"] for tag, attrs in Parsed(text).tags if attrs.get("class") == "file"]
+    assert names == ["<script>a.png", "b&.png"]
+    assert str(tmp_path) not in text
+
+
+def test_large_pictures_are_jpeg_and_small_ones_exact():
+    for side, kind in ((200, "jpeg"), (32, "png")):
+        columns = {"image": np.zeros((1, side, side, 3), np.uint8), "y": [1]}
+        text = page(columns, {"image": ph.Image()}, {"y": ph.Binary()})
+        assert f'src="data:image/{kind};base64' in text
+
+
+def test_an_image_that_augmentation_left_alone_stands_there_once():
+    columns = {"image": np.arange(2 * 64 * 3, dtype=np.uint8).reshape(2, 8, 8, 3), "y": [0, 1]}
+    for p, pictures, words in ((1.0, 4, "image, augmented"), (0.0, 2, "image, not changed by augmentation")):
+        feed = ph.Feed(
+            columns, inputs={"image": ph.Image(8, 8)}, heads={"y": ph.Binary()}, augment=[ph.Flip(p=p)]
+        )
+        text = preview(feed).html
+        assert text.count('<figure class="shot">') == pictures
+        assert text.count(words) >= 2
+
+
+def test_sizes_shapes_and_places_of_boxes():
+    columns = {"image": np.zeros((2, 10, 20, 3), np.uint8), "box": [[[0, 0, 20, 10]], [[0, 0, 5, 10]]]}
+    text = Parsed(page(columns, {"image": ph.Image()}, {"box": ph.Boxes(1)})).text
+    for words in ("size: the root of the share of the image", "width / height, on a log scale"):
+        assert words in text
+    assert "where boxes are: up to 2 in one place" in text
+    assert "0.5" in text  # the smaller box: a quarter of the image, half as wide as high
+
+
+def test_maps_share_one_range_of_colors():
+    depth = np.stack([np.full((8, 8), 2.0), np.full((8, 8), 7.0), np.full((8, 8), np.nan)])
+    columns = {"image": np.zeros((3, 8, 8, 3), np.uint8), "depth": depth}
+    text = page(columns, {"image": ph.Image()}, {"depth": ph.Map()})
+    assert re.search(r'class="scale">2<i style="[^"]+"></i>7<', text)
+    assert text.count("<figcaption>depth</figcaption>") == 2
+    assert "depth: no label" in text

@@ -13,6 +13,7 @@ from polyhead.kinds import Head, Input
 from polyhead.kinds.kind import Kind
 from polyhead.kinds.source_column import About
 from polyhead.pipeline.faults import NAMED, every_wrong_row, file_at
+from polyhead.progress import shown_while
 from polyhead.sources.scanning import first_rows, pieces, scan
 from polyhead.sources.source import Source, row_of
 
@@ -55,9 +56,15 @@ class KindColumns:
 
     def _pieces(self) -> Iterator[tuple[np.ndarray, Any]]:
         only = self._source.only(self._names)
-        for ids in pieces(only, self._names):
-            rows = only.coded(ids)
-            yield ids, as_one_column({name: rows[name] for name in self._names})
+
+        def read() -> Iterator[tuple[Any, np.ndarray]]:
+            for ids in pieces(only, self._names):
+                rows = only.coded(ids)
+                yield as_one_column({name: rows[name] for name in self._names}), ids
+
+        word = f"reading {', '.join(self._names)[:40]}"
+        for values, ids in shown_while(word, read(), len(only)):
+            yield ids, values
 
     def about(self) -> About:
         """What the source says of a single column."""

@@ -16,6 +16,7 @@ from polyhead.kinds.sample_weights import read_weights, weights_shape
 from polyhead.pipeline.faults import every_wrong_row, file_at
 from polyhead.pipeline.gather import MemoryColumn, gathers
 from polyhead.pipeline.kind_columns import as_one_column
+from polyhead.progress import shown_while
 from polyhead.sources.scanning import SCAN_ROWS, first_rows, pieces
 from polyhead.sources.source import Source, mapped_column, row_of
 
@@ -83,7 +84,8 @@ class Labels:
                 found, there = self._encode(column, None, True)
                 self._ready = Encoded(found, there, factor=self._factor(weights, None, there))
         if head.class_weight == "balanced":
-            counts = [self.head.count(found.labels, here) for found, here in self.everything()]
+            every = shown_while(f"counting {name}", self.everything(), len(source))
+            counts = [self.head.count(found.labels, here) for found, here in every]
             self.head = head.balanced(np.sum(counts, axis=0))
         chosen = self.head.class_weight is not None or self.head.sample_weight is not None
         self.weighted = given is not None or chosen or self._may_miss()

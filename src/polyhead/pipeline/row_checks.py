@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 
@@ -11,6 +11,7 @@ from polyhead.kinds.array_statistics import ArrayStatistics
 from polyhead.order import Order
 from polyhead.pipeline.assembler import Assembler
 from polyhead.pipeline.faults import Faults
+from polyhead.progress import bar
 
 FIRST_ROWS = 2048
 FIRST_BYTES = 1 << 24
@@ -30,20 +31,19 @@ def look(
     elif not is_size(rows):
         require_choice("check(rows=)", rows, ("all",), '"all" or an integer of at least 1')
     if isinstance(rows, str):
-        from rich.console import Console
-        from rich.progress import track
-
         steps = assembler.steps_per_block(order.batch_size) * order.batch_size
-        pieces = (np.arange(i, min(i + steps, order.rows)) for i in range(0, order.rows, steps))
-        count = -(-order.rows // steps)
-        console = Console(stderr=True)
-        return check_rows(
-            assembler,
-            track(pieces, "Looking at all rows", count, console=console, transient=True),
-            order.rows,
-        )
+        starts = range(0, order.rows, steps)
+        pieces = (np.arange(i, min(i + steps, order.rows)) for i in starts)
+        with bar("checking", order.rows) as advance:
+            return check_rows(assembler, _told(pieces, advance), order.rows)
     ids, _ = order.block(0, 0, min(len(order), -(-rows // order.batch_size)))
     return check_rows(assembler, [ids[:rows]], order.rows)
+
+
+def _told(pieces: Iterable[np.ndarray], advance: Callable[[int], None]) -> Iterator[np.ndarray]:
+    for piece in pieces:
+        yield piece
+        advance(len(piece))
 
 
 def check_rows(

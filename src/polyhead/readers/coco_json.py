@@ -12,6 +12,7 @@ import numpy as np
 
 from polyhead.errors import DataError, Problem, as_path, listed, place, shown, similar
 from polyhead.images.headers import ENDINGS
+from polyhead.progress import shown_each
 from polyhead.readers.annotations import sizes_of
 from polyhead.readers.findings import Findings
 from polyhead.readers.paths import Files, Root, way_for
@@ -149,7 +150,8 @@ def pictures_of(content: Mapping[str, Any], path: Path, root: Root, files: Files
     """The images in the file, with their paths and sizes."""
     findings, found = root.findings, Pictures()
     names = set()
-    for i, entry in enumerate(entries_of(content["images"], "image", path, findings)):
+    pictures = entries_of(content["images"], "image", path, findings)
+    for i, entry in enumerate(shown_each("reading images", pictures)):
         number, name = id_of(entry.get("id")), entry.get("file_name")
         where = f"{place(file=str(path))}, image {f'at position {i}' if number is None else number}"
         if number is None:

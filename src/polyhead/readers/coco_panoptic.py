@@ -8,6 +8,7 @@ import numpy as np
 
 from polyhead.columns.mask_values import VOID, Panoptic, Segment
 from polyhead.errors import shown
+from polyhead.progress import shown_each
 from polyhead.readers.annotations import by_image, missing_images
 from polyhead.readers.coco_columns import Reader
 from polyhead.readers.coco_json import id_of
@@ -83,7 +84,8 @@ def _segments_of(
     """The segments of all annotations; ``wanted`` are the ids of the categories that are kept."""
     findings, segments = reader.findings, _Segments([None] * reader.count, [], [])
     seen = set()
-    for entry, row in zip(found, rows.tolist(), strict=True):
+    pairs = list(zip(found, rows.tolist(), strict=True))
+    for entry, row in shown_each("reading segments", pairs):
         if row < 0:
             continue
         where = reader.where(entry)

@@ -12,6 +12,7 @@ from polyhead.columns.values import EXACT, Coded, Values
 from polyhead.errors import DataError, Problem, place, shown, similar
 from polyhead.images.headers import ENDINGS
 from polyhead.kinds.source_column import About
+from polyhead.progress import shown_each
 from polyhead.readers.annotations import Images, require_choices
 from polyhead.readers.findings import Findings
 from polyhead.readers.paths import Files, Root
@@ -88,7 +89,8 @@ def read_folder(
     findings.stop()
     sizes: list[tuple[int, int]] = []
     if verify:
-        read = [(name, files.size(os.path.join(base.path, name))) for name in names]
+        every = shown_each("reading images", names)
+        read = [(name, files.size(os.path.join(base.path, name))) for name in every]
         names = [name for name, size in read if size is not None]
         sizes = [size for _, size in read if size is not None]
         files.note()

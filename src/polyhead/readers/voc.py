@@ -12,6 +12,7 @@ import numpy as np
 from polyhead.errors import DataError, Problem, place, shown, similar
 from polyhead.images.headers import ENDINGS
 from polyhead.kinds.source_column import About
+from polyhead.progress import shown_each
 from polyhead.readers.annotations import (
     Images,
     by_image,
@@ -249,7 +250,7 @@ class _Sized(NamedTuple):
 def _readable_images(entries: Sequence[_Entry], files: Files, verify: bool) -> _Sized:
     """The entries whose image is there."""
     kept, said, sizes = [], [], []
-    for number, entry in enumerate(entries):
+    for number, entry in enumerate(shown_each("reading images", entries)):
         if not files.exists(entry.image, place(file=entry.xml) if entry.xml else "the list of images"):
             continue
         told: tuple[int, int] | None = None

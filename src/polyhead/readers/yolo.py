@@ -11,6 +11,7 @@ import numpy as np
 from polyhead.columns.mask_values import Polygons
 from polyhead.errors import DataError, listed, place, shown
 from polyhead.kinds.source_column import About
+from polyhead.progress import shown_each
 from polyhead.readers.annotations import (
     Images,
     by_image,
@@ -142,7 +143,8 @@ def _pictures(
 ) -> tuple[list[str], list[tuple[int, int]], list[str | None]]:
     """The readable images, their sizes, and their label files or None."""
     paths, sizes, texts = [], [], []
-    for image, label in zip(layout.images, layout.labels, strict=True):
+    pairs = list(zip(layout.images, layout.labels, strict=True))
+    for image, label in shown_each("reading images", pairs):
         if not files.exists(image, layout.where):
             continue
         size = files.size(image)

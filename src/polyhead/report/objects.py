@@ -11,7 +11,7 @@ from polyhead.feed import Feed
 from polyhead.kinds import Head, Input
 from polyhead.report import coordinate_views
 from polyhead.report.marks import Absent, Area, Box, Cover, Mark, On, Thing
-from polyhead.report.palette import class_color, head_color
+from polyhead.report.palette import FAINT, class_color, head_color
 from polyhead.report.per_element_views import EachView
 from polyhead.report.pictures import canvas
 from polyhead.report.samples import LABELED, Sample
@@ -59,6 +59,16 @@ class Drawing:
     def of(cls, feed: Feed, most: int = 512) -> Drawing:
         """The drawing of a feed's labels."""
         return cls(feed.inputs, feed.labeled, views(feed.labeled, canvas(feed.inputs)), most)
+
+    def __post_init__(self) -> None:
+        known: dict[str, int] = {}
+        for name in self.coloring():
+            view = self.views[name]
+            for text, color in zip(view.classes, view.colors, strict=True):
+                if color != FAINT:
+                    known.setdefault(text, len(known))
+        for view in self.views.values():
+            (view.one if isinstance(view, EachView) else view).palette = known
 
     @property
     def size(self) -> tuple[int, int] | None:

@@ -20,7 +20,7 @@ from polyhead.report.marks import (
     reduction,
     stripes,
 )
-from polyhead.report.palette import FAINT, RGB, class_color, is_background, shades
+from polyhead.report.palette import FAINT, RGB, is_background, shades
 from polyhead.report.samples import MISSING, Label
 from polyhead.report.views import VIEWS, Chart, View, bars, is_shown, name_of, shortly
 
@@ -98,8 +98,8 @@ class MaskView(_PixelView):
         if len(self.head.names) == 1:
             return (self.color,)
         return tuple(
-            FAINT if not self.head.multi and is_background(i, name) else class_color(i)
-            for i, name in enumerate(self.head.names)
+            FAINT if not self.head.multi and is_background(i, name) else color
+            for i, (name, color) in enumerate(zip(self.head.names, super().colors, strict=True))
         )
 
     @property

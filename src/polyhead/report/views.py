@@ -95,9 +95,11 @@ class View:
 
     Attributes:
         canvas: (height, width) of the image on which it is drawn.
+        palette: the number of the color of each class, by its name.
     """
 
     canvas: tuple[int, int] | None = None
+    palette: Mapping[str, int] = {}
 
     def __init__(self, name: str, head: Any, place: int, color: RGB) -> None:
         self.name, self.head, self.place, self.color = name, head, place, color
@@ -176,8 +178,8 @@ class View:
 
     @property
     def colors(self) -> tuple[RGB, ...]:
-        """The color of each class."""
-        return tuple(class_color(i) for i in range(len(self.classes)))
+        """The color of each class; classes of one name have one color in all heads."""
+        return tuple(class_color(self.palette.get(name, i)) for i, name in enumerate(self.classes))
 
     @property
     def range(self) -> tuple[float, float] | None:

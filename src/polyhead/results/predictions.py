@@ -167,7 +167,7 @@ class Predictions:
     def _repr_html_(self) -> str:
         names = [name for name in self.columns if self._item(name) not in ("mask", "masks", "map")]
         first = self._only(names).slice(0, _SHOWN).to_pylist()
-        rows = [[shown(row[name], 60) for name in names] for row in first]
+        rows = [[shown(_rounded(row[name]), 60) for name in names] for row in first]
         left = [name for name in self.columns if name not in names]
         note = f"and {len(self) - len(rows):,} more rows" if len(self) > len(rows) else ""
         note += f"\nnot shown: {', '.join(left)}" if left else ""
@@ -302,6 +302,13 @@ class Predictions:
 def _csv_value(value: Any) -> Any:
     """A value of a CSV file."""
     return json.dumps(value, ensure_ascii=False) if isinstance(value, (list, dict)) else value
+
+
+def _rounded(value: Any) -> Any:
+    """A value with numbers of four digits."""
+    if isinstance(value, list):
+        return [_rounded(one) for one in value]
+    return float(f"{value:.4g}") if isinstance(value, float) else value
 
 
 def _is_short(field: Any) -> bool:
