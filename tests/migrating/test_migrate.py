@@ -109,6 +109,39 @@ def test_flow_from_dataframe_with_several_outputs(script, pictures, capsys):
     assert "building the model" not in capsys.readouterr().out
 
 
+def test_a_validation_flow_and_a_generator_around_flows(script, pictures):
+    text = f"""
+import pandas as pd
+from keras.preprocessing.image import ImageDataGenerator
+
+SIZE, BATCH = (8, 8), 2
+frame = pd.DataFrame({{"file": [f"{{i}}.png" for i in range(6)], "kind": [0, 1, 2] * 2, "age": [1.5, 2, 3, 4, 5, 6]}})
+images = ImageDataGenerator(rescale=1 / 255)
+train = images.flow_from_dataframe(
+    frame[:4], {pictures!r}, "file", ["kind", "age"], target_size=SIZE, class_mode="multi_output"
+)
+val = images.flow_from_dataframe(
+    frame[4:], {pictures!r}, "file", ["kind", "age"], target_size=SIZE, class_mode="multi_output"
+)
+
+
+def wrapped(flow):
+    while True:
+        x, y = next(flow)
+        yield x, {{"kind": y[0], "age": y[1]}}
+
+
+model.fit(wrapped(train), validation_data=wrapped(val))
+"""
+    train, val, around = migrate(script(text))
+    for made in (train, val):
+        assert 'ph.Image(8, 8, column="file")' in made.code
+        assert made.compared[1:3] == ("input `image`: the same", "head `kind`: the same")
+    assert val.changed[0] == "for the validation of the feed before, feed.on(data) is all that is needed"
+    assert (around.code, around.by) == ("", "line 8, `train`")
+    assert "replaced by the feed of line 8, `train`, from which it draws" in str(around)
+
+
 def test_a_difference_is_shown(script, pictures):
     text = FRAME.replace("FOLDER", repr(pictures)).replace("rescale=1 / 255, ", "")
     (made,) = migrate(script(text))

@@ -39,5 +39,5 @@ def run_migrate(
         found = migrate(script, execute=execute, rows=rows)
     text = json.dumps([asdict(one) for one in found], indent=2, ensure_ascii=False)
     typer.echo(text if as_json else report_of(found, script))
-    if not found or not all(one.code for one in found):
+    if not found or not all(one.code or one.by for one in found):
         raise typer.Exit(WRONG_DATA)

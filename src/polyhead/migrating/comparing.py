@@ -75,6 +75,9 @@ def _in_one_form(old: np.ndarray, new: np.ndarray, head: Any) -> tuple[np.ndarra
     if old.dtype.kind in "OUS" and classes is not None and not isinstance(classes, int):
         ids = new.argmax(-1) if new.ndim == 2 and new.shape[1] > 1 else new.reshape(len(new)).astype(int)
         return old.reshape(len(old)).astype(str), np.array([str(classes[i]) for i in ids]), "words became ids"
+    single = old.size == new.size == len(new)
+    if single and isinstance(classes, (tuple, list)) and all(isinstance(one, int) for one in classes):
+        return old.reshape(len(old)), np.array(classes)[new.reshape(len(new)).astype(int)], ""
     if old.ndim == 2 and old.shape[1] > 1 and new.size == len(new):
         return old.argmax(-1), new.reshape(len(new)).astype(int), "one-hot labels became ids"
     if old.size == new.size and old.shape != new.shape:

@@ -68,13 +68,16 @@ def augmentations(settings: dict[str, Any]) -> tuple[list[str], list[str]]:
     return code, changed
 
 
-def frame_feed(call: ast.Call, settings: dict[str, Any], frame: Any) -> tuple[str, list[str]]:
+def frame_feed(
+    call: ast.Call, settings: dict[str, Any], frame: Any, chosen: dict[str, dict[str, Guess]]
+) -> tuple[str, list[str]]:
     """The feed of ``flow_from_dataframe``, and what changed.
 
     Args:
         call: of the flow.
         settings: the arguments of the generator.
         frame: the frame itself, by whose columns heads are chosen; None where it is not known.
+        chosen: the heads of the flows before, by what they were asked for; those of this one are added.
     """
     given = {name: call_argument(call, i, name) for i, name in enumerate(_FRAME)}
     data = ast.unparse(given["dataframe"]) if given["dataframe"] is not None else "frame"
@@ -91,6 +94,10 @@ def frame_feed(call: ast.Call, settings: dict[str, Any], frame: Any) -> tuple[st
     heads, more = _frame_heads(given, frame)
     if not heads:
         return "", more
+    asked = f"{literal(given['y_col'], 'class')} {literal(given['class_mode'], 'categorical')}"
+    if asked in chosen:  # for validation: a few rows may look like something else
+        more.append("for the validation of the feed before, feed.on(data) is all that is needed")
+    heads = chosen.setdefault(asked, heads)
     weights = literal(given["weight_col"])
     if weights:
         heads = {name: head.saying("sample_weight", weights) for name, head in heads.items()}

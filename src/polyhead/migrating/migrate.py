@@ -40,6 +40,7 @@ class Migration:
         compared: how the rows compare, if both were run.
         ran: the lines of the script that were run.
         why: why it was not migrated or not compared.
+        by: the pipeline that it draws from, whose feed replaces both.
     """
 
     kind: str
@@ -51,10 +52,12 @@ class Migration:
     compared: tuple[str, ...] = ()
     ran: str = ""
     why: str = ""
+    by: str = ""
 
     def __str__(self) -> str:
         name = f" `{self.name}`" if self.name else ""
         lines = [f"line {self.line}: {self.kind}{name}"]
+        lines += [f"  replaced by the feed of {self.by}, from which it draws"] if self.by else []
         lines += [f"  not migrated: {self.why}"] if self.why and not self.code else []
         lines += ["", self.code, ""] if self.code else []
         lines += [f"  changed: {words}" for words in self.changed]
@@ -81,10 +84,29 @@ def migrate(path: str | Path, *, execute: bool = True, rows: int = 200) -> list[
         tree = parse_script(path.read_text(encoding="utf-8"))
     except (SyntaxError, UnicodeDecodeError) as error:
         raise DataError(Problem(f"file {path}", "a Python program", error_line(error))) from None
-    return [_migrated(found, tree, path, execute, rows) for found in pipelines(tree)]
+    found = pipelines(tree)
+    flows = {one.name: one.line for one in found if one.kind in FLOWS and one.name}
+    chosen: dict[str, Any] = {}
+    made = []
+    for one in found:
+        drawn = (
+            [name for name in _mentioned(one.expression) if name in flows] if one.kind == "generator" else []
+        )
+        made.append(
+            Migration(one.kind, one.name, one.line, by=f"line {flows[drawn[0]]}, `{drawn[0]}`")
+            if drawn
+            else _migrated(one, tree, path, execute, rows, chosen)
+        )
+    return made
 
 
-def _migrated(found: Found, tree: ast.Module, path: Path, execute: bool, rows: int) -> Migration:
+def _mentioned(expression: str) -> list[str]:
+    return [node.id for node in ast.walk(ast.parse(expression)) if isinstance(node, ast.Name)]
+
+
+def _migrated(
+    found: Found, tree: ast.Module, path: Path, execute: bool, rows: int, chosen: dict[str, Any]
+) -> Migration:
     made = Migration(found.kind, found.name, found.line)
     if found.function:
         fix = f"call polyhead examine {path.name}:{found.function} if it needs no arguments"
@@ -102,7 +124,7 @@ def _migrated(found: Found, tree: ast.Module, path: Path, execute: bool, rows: i
             made = replace(made, ran=f"{part.lines}{of}")
         except Exception as error:  # a user's program may raise anything at all
             made = replace(made, why=f"its lines raised {error_line(error)}")
-    made = _with_code(made, found, tree, names, object_)
+    made = _with_code(made, found, tree, names, object_, chosen)
     if not made.code or object_ is None:
         return made
     try:
@@ -112,14 +134,19 @@ def _migrated(found: Found, tree: ast.Module, path: Path, execute: bool, rows: i
 
 
 def _with_code(
-    made: Migration, found: Found, tree: ast.Module, names: dict[str, Any], object_: Any
+    made: Migration,
+    found: Found,
+    tree: ast.Module,
+    names: dict[str, Any],
+    object_: Any,
+    chosen: dict[str, Any],
 ) -> Migration:
     """The same with the code of the feed, or why there is none."""
     if found.call is not None and found.kind in (*FLOWS, WINDOWS):
         if found.kind == WINDOWS:
             code, changed = window_feed(found.call, _value(found.call, 1, "targets", names))
         else:
-            code, changed = _flow(found, tree, names, object_)
+            code, changed = _flow(found, tree, names, object_, chosen)
         if not code:
             return replace(made, why=changed[-1])
         return replace(made, code=code, changed=tuple(changed))
@@ -174,15 +201,17 @@ def _value(call: ast.Call, position: int, name: str, names: dict[str, Any]) -> A
     return np.asarray(eval(compile(ast.Expression(node), "<argument>", "eval"), names))
 
 
-def _flow(found: Found, tree: ast.Module, names: dict[str, Any], flow: Any) -> tuple[str, list[str]]:
+def _flow(
+    found: Found, tree: ast.Module, names: dict[str, Any], flow: Any, chosen: dict[str, Any]
+) -> tuple[str, list[str]]:
     assert found.call is not None
     settings = image_flows.generator_arguments(tree, found.call)
     if found.kind == "flow_from_directory":
         return image_flows.folder_feed(found.call, settings, sorted(getattr(flow, "class_indices", ())))
     if found.kind == "flow_from_dataframe":
         node = call_argument(found.call, 0, "dataframe")
-        frame = names.get(_id(node)) if node is not None else None
-        return image_flows.frame_feed(found.call, settings, frame)
+        frame = eval(compile(ast.Expression(node), "<frame>", "eval"), names) if node and names else None
+        return image_flows.frame_feed(found.call, settings, frame, chosen)
     return image_flows.array_feed(found.call, settings)
 
 

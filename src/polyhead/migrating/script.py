@@ -9,6 +9,7 @@ from typing import Any
 
 FLOWS = ("flow_from_dataframe", "flow_from_directory", "flow")
 WINDOWS = "timeseries_dataset_from_array"
+_UNKNOWN = object()
 _SEQUENCES = ("Sequence", "PyDataset")
 
 
@@ -42,7 +43,27 @@ def parse_script(text: str) -> ast.Module:
         main = isinstance(statement, ast.If) and "__name__" in ast.unparse(statement.test)
         body += statement.body if main and isinstance(statement, ast.If) else [statement]
     tree.body = body
+    _note_constants(tree)
     return tree
+
+
+def _note_constants(tree: ast.Module) -> None:
+    """Keep with each use of a name what it stands for, if one literal is all that it is ever given."""
+    given: dict[str, list[ast.expr]] = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assign):
+            for target in node.targets:
+                pairs: list[tuple[ast.expr, ast.expr]] = [(target, node.value)]
+                if isinstance(target, ast.Tuple) and isinstance(node.value, ast.Tuple):
+                    pairs = list(zip(target.elts, node.value.elts, strict=False))
+                elif isinstance(target, ast.Tuple):
+                    pairs *= 2  # what each name gets is not known
+                for one, value in pairs:
+                    for name in [n.id for n in ast.walk(one) if isinstance(n, ast.Name)]:
+                        given.setdefault(name, []).append(value)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name) and len(given.get(node.id, ())) == 1:
+            node.stands_for = given[node.id][0]  # type: ignore[attr-defined]
 
 
 def pipelines(tree: ast.Module) -> list[Found]:
@@ -81,6 +102,13 @@ def literal(node: ast.expr | None, default: Any = None) -> Any:
     """The value of a literal, as ``(64, 64)`` or ``1 / 255``; the default for anything else."""
     if node is None:
         return default
+    if isinstance(node, ast.Name):
+        meant = getattr(node, "stands_for", None)
+        return default if isinstance(meant, ast.Name) else literal(meant, default)
+    if isinstance(node, (ast.Tuple, ast.List)):
+        parts = [literal(part, _UNKNOWN) for part in node.elts]
+        known = not any(part is _UNKNOWN for part in parts)
+        return (tuple(parts) if isinstance(node, ast.Tuple) else parts) if known else default
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div):
         left, right = literal(node.left), literal(node.right)
         return left / right if isinstance(left, (int, float)) and right else default
