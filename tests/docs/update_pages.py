@@ -47,7 +47,7 @@ def update(page):
 
 def main(chosen):
     os.environ.setdefault("KERAS_BACKEND", "torch")
-    for page in chosen or [one for one in pages() if "<!-- prints" in (DOCS / one).read_text()]:
+    for page in chosen or [one for one in pages() if re.search("<!-- (run|shell)", (DOCS / one).read_text())]:
         print(page, flush=True)
         update(page)
     for page in NOTEBOOKS:
