@@ -48,6 +48,10 @@ PAGES_THAT_RUN = sorted(
 """``resume.md`` continues a program, and has a test of its own."""
 
 
+ALIKE = {"augmentation.md", "checking.md", "heads.md", "sources.md", "tutorials.md"}
+"""No backend changes what these look at."""
+
+
 @pytest.mark.keras
 def test_the_code_of_the_readme_runs_and_prints_what_it_says(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
@@ -59,7 +63,14 @@ def test_the_code_of_the_readme_runs_and_prints_what_it_says(tmp_path, monkeypat
 
 
 @pytest.mark.keras
-@pytest.mark.parametrize("page", [page for page in PAGES_THAT_RUN if page != "resume.md"])
+@pytest.mark.parametrize(
+    "page",
+    [
+        pytest.param(page, marks=[pytest.mark.once] if page in ALIKE else [])
+        for page in PAGES_THAT_RUN
+        if page != "resume.md"
+    ],
+)
 def test_the_code_of_a_page_runs_and_prints_what_it_says(page, tmp_path, monkeypatch):
     if page in ("augmentation.md", "in-the-image.md", "tutorials.md"):
         pytest.importorskip("cv2", reason="opencv is not installed")
