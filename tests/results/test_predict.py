@@ -490,3 +490,24 @@ def test_classes_that_differ_in_case_alone_come_back_from_the_model():
         ph.compile(model, feed, optimizer="sgd")
     assert ph.declaration_of(model).heads["kind"].names == ("Cat", "cat", "dog")
     assert set(ph.predict(model, {"x": table(3)["x"]})["kind"]) <= {"Cat", "cat", "dog"}
+
+
+def test_as_many_rows_as_an_input_has_columns_are_many_rows():
+    """Two rows of two columns are not one row of two numbers each."""
+    rows = {"area": [75.0, 140.0], "rooms": [3.0, 5.0]}
+    feed = ph.Feed(
+        {**rows, "sold": [0, 1]},
+        inputs={"house": ph.Array(column=["area", "rooms"])},
+        heads={"sold": ph.Binary()},
+    )
+    x = keras.Input((2,), name="house")
+    model = ph.compile(keras.Model(x, ph.outputs(x, feed)), feed, optimizer="sgd")
+    both = ph.predict(model, rows).to_arrow()["sold_probability"].to_pylist()
+    each = [
+        ph.predict(model, {name: values[i] for name, values in rows.items()})
+        .to_arrow()["sold_probability"][0]
+        .as_py()
+        for i in range(2)
+    ]
+    assert both == pytest.approx(each, abs=1e-6)
+    assert len(ph.predict(model, [{"area": 75.0, "rooms": 3.0}])) == 1

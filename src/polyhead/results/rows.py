@@ -33,6 +33,7 @@ def as_rows(data: Any, inputs: Mapping[str, Input], labels: Sequence[str] = ()) 
         DataError: for other data, for a folder without an image, and for a row without an input.
     """
     columns = {c: kind for name, kind in inputs.items() for c in kind.columns(name)}
+    shared = {c for name, kind in inputs.items() for c in kind.columns(name) if len(kind.columns(name)) > 1}
     asked = (*columns, *labels)
     if isinstance(data, Source) or is_table(data):
         return as_source(data, asked)
@@ -43,7 +44,7 @@ def as_rows(data: Any, inputs: Mapping[str, Input], labels: Sequence[str] = ()) 
     if isinstance(data, Sequence) and data and all(isinstance(row, Mapping) for row in data):
         data = _by_column(data, columns)
     if isinstance(data, Mapping):
-        one = all(c in data and _is_one(data[c], kind, len(columns)) for c, kind in columns.items())
+        one = all(c in data and _is_one(data[c], kind, c in shared) for c, kind in columns.items())
         return as_source({c: [data[c]] for c in data} if one else data, asked)
     if len(columns) == 1:
         ((column, kind),) = columns.items()
@@ -79,18 +80,21 @@ def _values(data: Any, kind: Input) -> Any:
     if isinstance(data, (bytes, bytearray, memoryview)) or is_pillow(data):
         return [data]
     if isinstance(data, (list, tuple, np.ndarray)):
-        return [data] if _is_one(data, kind, 1) else data
+        return [data] if _is_one(data, kind) else data
     return data if hasattr(data, "__len__") and not isinstance(data, Mapping) else None  # a series, a dataset
 
 
-def _is_one(value: Any, kind: Input, columns: int) -> bool:
-    """Whether ``value`` is the value of one row, rather than those of many."""
+def _is_one(value: Any, kind: Input, shared: bool = False) -> bool:
+    """Whether ``value`` is the value of one row, rather than those of many.
+
+    A kind that reads several columns has a single number of each in a row: ``shared``.
+    """
     if isinstance(value, (str, bytes, bytearray, memoryview, os.PathLike)) or is_pillow(value):
         return True
     shape = _shape(value)
     if not shape:
         return shape == ()
-    own = kind.shape
+    own = () if shared else kind.shape
     return (isinstance(kind, Image) is False and shape == own) or (
         isinstance(kind, Image) and isinstance(value, np.ndarray) and _is_image(shape, own)
     )
