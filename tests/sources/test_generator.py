@@ -334,3 +334,26 @@ def test_a_length_is_an_integer(length):
     ):
         ph.from_generator(batches, length=length)
     assert len(ph.from_generator(batches, length=np.int64(5))) == 5
+
+
+@pytest.mark.parametrize("nested", [lambda x, boxes: (x, {"box": boxes}), lambda x, boxes: (x, boxes)])
+def test_a_list_of_one_array_for_each_row_is_one_part(nested):
+    """The boxes of each image are as many arrays as there are images, and not as many parts of the batch."""
+    counts = [1, 0, 2, 3]
+
+    def batches():
+        while True:
+            yield nested(np.zeros((4, 3), np.float32), [np.full((n, 4), n, np.float32) for n in counts])
+
+    source = ph.from_generator(batches, length=8)
+    x, box = source.columns
+    assert [len(row) for row in source.read([0, 1, 2, 3, 7])[box]] == [*counts, 3]
+    assert source.read([0, 1])[x].shape == (2, 3)
+
+
+def test_a_list_of_arrays_of_the_length_of_the_batch_has_parts():
+    def batches():
+        while True:
+            yield np.zeros((2, 3), np.float32), [np.zeros((2, 1)), np.ones((2, 4))]
+
+    assert ph.from_generator(batches, length=4).columns == ("x", "y0", "y1")

@@ -146,7 +146,7 @@ class _Generator:
         where = f"generator `{self.name}`, batch {number}"
         if batch is None:
             raise DataError(Problem(where, "a batch (x, y)", "None", "Remove the yield, or yield a batch."))
-        leaves = dict(_batch_parts(batch, like=self.names))
+        leaves = dict(_batch_parts(batch, like=self.names, rows=_rows_of_batch(batch)))
         if self._places is None:
             self._places = self._named(batch, list(leaves), where)
         if leaves.keys() != self._places.keys():
@@ -266,28 +266,40 @@ def _joined_pieces(pieces: list[np.ndarray]) -> np.ndarray:
 
 
 def _batch_parts(
-    nested: Any, path: tuple[Any, ...] = (), like: Any = None
+    nested: Any, path: tuple[Any, ...] = (), like: Any = None, rows: int | None = None
 ) -> Iterator[tuple[tuple[Any, ...], Any]]:
     """Yield the parts of a batch: entries of tuples, dicts and lists of arrays; a list of values is one part.
 
-    If names say how the batch is nested (``like``), a list at the place of a list or tuple of names has parts too.
+    If names say how the batch is nested (``like``), a list at the place of a list or tuple of names has parts too. A
+    list of as many arrays as the batch has rows, not all of that length, such as the boxes of each image, is one part.
     """
     if isinstance(nested, Mapping):
         named = like if isinstance(like, Mapping) else {}
         for key, part in nested.items():
-            yield from _batch_parts(part, (*path, key), named.get(key))
-    elif isinstance(nested, tuple) or (isinstance(nested, list) and nested and _of_parts(nested, like)):
-        named_in_order = like if isinstance(like, (list, tuple)) else ()
+            yield from _batch_parts(part, (*path, key), named.get(key), rows)
+    elif isinstance(nested, tuple) or (isinstance(nested, list) and nested and _of_parts(nested, like, rows)):
+        in_order = like if isinstance(like, (list, tuple)) else ()
         for i, part in enumerate(nested):
-            yield from _batch_parts(part, (*path, i), named_in_order[i] if i < len(named_in_order) else None)
+            yield from _batch_parts(part, (*path, i), in_order[i] if i < len(in_order) else None, rows)
     else:
         yield path, nested
 
 
-def _of_parts(values: list[Any], like: Any) -> bool:
+def _rows_of_batch(nested: Any) -> int | None:
+    """The rows of a batch by its first array that is not in a list; None if all are."""
+    if isinstance(nested, (Mapping, tuple)):
+        parts = nested.values() if isinstance(nested, Mapping) else nested
+        return next((rows for part in parts if (rows := _rows_of_batch(part)) is not None), None)
+    shape = getattr(nested, "shape", ())
+    return int(shape[0]) if shape else None
+
+
+def _of_parts(values: list[Any], like: Any, rows: int | None) -> bool:
     """Whether a list holds the parts of a batch rather than the values of one part."""
     if isinstance(like, (list, tuple)):
         return len(like) == len(values)
+    if rows == len(values) and any(getattr(part, "shape", (rows,))[:1] != (rows,) for part in values):
+        return False
     arrays = [hasattr(part, "shape") and bool(part.shape) for part in values]
     nested = [isinstance(part, (Mapping, tuple)) for part in values]
     return like is None and any(arrays) and all(a or n for a, n in zip(arrays, nested, strict=True))
