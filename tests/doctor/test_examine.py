@@ -197,8 +197,13 @@ def test_a_buffer_that_is_used_again():
             "lambda: generator(...), or functools.partial.",
         ),
         (Items, "examine(obj): expected an object, got the class Items. Give Items(...)."),
+        (
+            lambda: two_heads(list, loss="mse"),
+            "examine(obj): expected data to train on, got a Keras model. Give the data, and the model as examine(data, "
+            "model=...); in a shell: --model FILE.PY:NAME.",
+        ),
     ],
-    ids=["None", "arguments", "class"],
+    ids=["None", "arguments", "class", "model"],
 )
 def test_what_cannot_be_examined(obj, message):
     with pytest.raises(ph.ContractError) as caught:

@@ -109,6 +109,9 @@ def subject(obj: Any, model: Any = None, batches: int = 50) -> Subject:
     for known, make in _KINDS:
         if known(obj):
             return make(obj)
+    if from_module(obj, ("Model",), "keras"):
+        fix = "Give the data, and the model as examine(data, model=...); in a shell: --model FILE.PY:NAME."
+        raise ContractError(Problem("examine(obj)", "data to train on", "a Keras model", fix))
     obj = plain_frames(obj)
     wrong = misread(obj)
     if wrong is not None:
