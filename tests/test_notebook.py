@@ -60,6 +60,15 @@ def test_a_description_has_histograms(feed):
     assert found.cells[5:10:4] == ["kind", "▄▄█"]
 
 
+def test_the_histogram_of_tags_counts_the_rows_that_have_each():
+    tags = [["a", "b"], [], None, ["c"], ["b"]]
+    described = ph.Feed(
+        {"x": np.zeros(5), "tag": tags}, inputs="x", heads={"tag": ph.MultiLabel()}
+    ).describe()
+    assert described.heads[0].histogram == (1, 2, 1)
+    assert str(described).endswith("b 50.0%, a 25.0%, c 25.0%   ▄█▄")
+
+
 def test_a_report():
     report = ph.Report((Problem(f"head `{HOSTILE}`", "a number", "'old'", "Say 3."),), ("head `sex` fits",))
     found = Cells(report._repr_html_())

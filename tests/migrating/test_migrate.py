@@ -236,6 +236,7 @@ def generator():
     )
     assert made.code
     assert any("batch 2, row 3: expected finite numbers, got NaN" in words for words in made.mistakes)
+    assert made.compared[-1] == "head `y`: the same; the shape () became (1,); NaN became no label"
 
 
 def test_nothing_runs_where_only_reading_is_asked_for(script):

@@ -353,7 +353,8 @@ class MultiLabel(Classes):
         )
 
     def describe(self, labels: np.ndarray, counts: np.ndarray) -> str:
-        return class_encoding.class_shares(self.names, self.count(labels, counts)[:, 1], len(labels))
+        found = self.count(labels, counts)
+        return class_encoding.class_shares(self.names, found[:, 1], found.sum(1))
 
     def decode(self, outputs: np.ndarray, logits: bool, views: Views = None) -> dict[str, Answer]:
         found = self.likely(outputs, logits)

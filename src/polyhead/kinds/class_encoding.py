@@ -240,13 +240,15 @@ def balanced_each(counts: np.ndarray) -> list[float]:
     return [float(zeros / ones) if zeros and ones else 1.0 for zeros, ones in counts.tolist()]
 
 
-def class_shares(classes: Sequence[Any], counts: np.ndarray, rows: int | None = None, most: int = 5) -> str:
-    """Describe the most common classes and their shares."""
-    rows = rows or int(counts.sum())
-    if not rows:
+def class_shares(
+    classes: Sequence[Any], counts: np.ndarray, known: np.ndarray | None = None, most: int = 5
+) -> str:
+    """Describe the most common classes and their shares: of all labels, or of the rows ``known`` for each class."""
+    whole = np.broadcast_to(counts.sum() if known is None else known, counts.shape)
+    if not whole.any():
         return "no labels"
     order = np.argsort(-counts, kind="stable")
-    text = ", ".join(f"{classes[i]} {counts[i] / rows:.1%}" for i in order[:most])
+    text = ", ".join(f"{classes[i]} {counts[i] / max(whole[i], 1):.1%}" for i in order[:most])
     return text if len(classes) <= most else f"{text}, … ({len(classes)} classes)"
 
 

@@ -36,10 +36,12 @@ def rows_of_feed_alone(feed: Feed, rows: int) -> tuple[dict[str, list[np.ndarray
     if not source.sequential:
         source = source.select(np.arange(min(rows, feed.num_samples)))
     plain = feed.on(source, batch_size=32)
-    found: dict[str, list[list[np.ndarray]]] = {"x": [], "y": []}
+    found: dict[str, list[list[np.ndarray]]] = {"x": [], "y": [], "weights": []}
     for batch in itertools.islice(plain.batches(), -(-rows // 32)):
         found["x"].append([np.array(batch.inputs[name]) for name in feed.inputs])
         found["y"].append([np.array(batch.labels[name]) for name in feed.heads])
+        weights = batch.weights or {}
+        found["weights"].append([np.array(weights.get(name, np.ones(len(batch.ids)))) for name in feed.heads])
     names = [*(f"input `{name}`" for name in feed.inputs), *(f"head `{name}`" for name in feed.heads)]
     return {
         key: [np.concatenate(one) for one in zip(*all_, strict=True)] for key, all_ in found.items()
@@ -57,6 +59,12 @@ def compare_rows(before: Mapping[str, list[np.ndarray]], feed: Feed, rows: int) 
     if len(old[0]) != len(arrays[0]):
         return [f"rows: {len(old[0]):,} before, {len(arrays[0]):,} in the feed"]
     heads = [None] * len(after["x"]) + list(feed.heads.values())
+    notes = [""] * len(names)
+    for at, weights in enumerate(after["weights"], len(after["x"])):
+        if all(one.dtype.kind == "f" for one in (old[at], arrays[at])) and np.isnan(old[at]).any():
+            wide = weights.reshape(weights.shape + (1,) * (arrays[at].ndim - weights.ndim))
+            arrays[at] = np.where(wide == 0, np.nan, arrays[at])
+            notes[at] = "NaN became no label"
     said = [f"rows: {len(arrays[0]):,} compared"]
     pairs = [_in_one_form(one, two, head) for one, two, head in zip(old, arrays, heads, strict=True)]
     if not all(_equal(one, two) for one, two, _ in pairs):
@@ -64,8 +72,8 @@ def compare_rows(before: Mapping[str, list[np.ndarray]], feed: Feed, rows: int) 
         if all(_equal(one, two) for one, two in zip(*order, strict=True)):
             return [*said, "the same rows in another order: it was shuffled when it was read"]
     return said + [
-        f"{name}: {_how_they_differ(one, two, note)}"
-        for name, (one, two, note) in zip(names, pairs, strict=True)
+        f"{name}: {_how_they_differ(one, two, '; '.join(filter(None, (note, more))))}"
+        for name, (one, two, note), more in zip(names, pairs, notes, strict=True)
     ]
 
 
@@ -115,8 +123,9 @@ def _how_they_differ(old: np.ndarray, new: np.ndarray, note: str) -> str:
     if np.allclose(one, 255 * two, atol=0.6):
         return f"the same pixels, 0-255 before and 0-1 in the feed{also}"
     gap = np.abs(one - two).reshape(len(one), -1)
+    gap[np.isclose(one, two, rtol=1e-5, atol=1e-6, equal_nan=True).reshape(gap.shape)] = 0
     wrong = int(gap.max(1).argmax())
     if one.ndim == 4:
         return f"differs by {gap.mean():.3g} on average, from resizing and scaling"
-    count = int((gap.max(1) > 1e-5).sum())
+    count = int((gap.max(1) != 0).sum())
     return f"{count:,} rows differ, the most row {wrong}: {shown(old[wrong])} became {shown(new[wrong])}"

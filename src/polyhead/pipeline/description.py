@@ -87,7 +87,9 @@ def _small_counts(head: Any, labels: np.ndarray, counts: np.ndarray) -> tuple[in
     """The counts of classes, or of numbers in intervals; empty for few or many classes, and for large labels."""
     if head.names:
         shown = 2 < len(head.names) <= MOST_CLASSES and head.inner.view in ("class", "classes")
-        return tuple(head.count(labels, counts).astype(int).tolist()) if shown else ()
+        # where labels exclude each other, a count a class; else zeros and ones of each
+        found = head.count(labels, counts).astype(int).reshape(len(head.names), -1)[:, -1] if shown else ()
+        return tuple(int(count) for count in found)
     if head.inner.view != "numbers" or head.inner.layer is not None:
         return ()
     wide = counts.reshape(counts.shape + (1,) * (labels.ndim - counts.ndim))
