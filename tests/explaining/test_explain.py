@@ -410,3 +410,22 @@ def test_each_message_has_its_answer_on_the_page():
     assert {known.heading for known in KNOWN} - headings == set()
     assert len(KNOWN) >= 15
     assert len({known.name for known in KNOWN}) == len(KNOWN)
+
+
+def test_an_input_and_an_output_of_one_name_are_explained():
+    x = keras.Input((4,), name="x")
+    with pytest.raises(ValueError, match="2 times") as raised:
+        keras.Model(x, keras.layers.Dense(1, name="x")(x))
+    found = ph.explain(raised.value)
+    assert found.name == "same-name"
+    assert 'ph.Binary(column="first")' in found.polyhead or 'ph.Regression(column="first")' in found.polyhead
+
+
+def test_a_model_that_was_not_compiled_is_explained():
+    x = keras.Input((4,), name="x")
+    model = keras.Model(x, [keras.layers.Dense(1, name=name)(x) for name in ("bought", "price")])
+    with pytest.raises(ValueError, match="compile") as raised:
+        model.fit(X, [BOUGHT, PRICE], verbose=0)
+    found = ph.explain(raised.value, model)
+    assert found.name == "not-compiled"
+    assert found.keras == 'model.compile("adam", loss=("mse", "mse"))'

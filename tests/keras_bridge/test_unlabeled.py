@@ -80,7 +80,10 @@ def test_it_shows_itself(feed, tmp_path):
     assert json.loads(json.dumps(new.state()))["rows"] == 5
 
 
-WHERE = "{}(), head `sold`: expected a column `sold` among x, got no such column. This feed can only predict"
+WHERE = (
+    "{}(), head `sold`: expected a column `sold` among x, got no such column. Rows without labels can only be "
+    "predicted"
+)
 
 
 def test_fit_and_evaluate_name_every_absent_column(feed, model):
@@ -95,7 +98,7 @@ def test_fit_and_evaluate_name_every_absent_column(feed, model):
         assert words.startswith("4 problems:")
         assert WHERE.format(where) in words
         assert all(f"a column `{name}` among x" in words for name in ("sold", "kind", "price", "importance"))
-    with pytest.raises(DataError, match="This feed can only predict"):
+    with pytest.raises(DataError, match="Rows without labels can only be predicted"):
         ph.compile(model, new, optimizer="sgd")
 
 

@@ -232,7 +232,8 @@ def test_classes_that_cannot_be_learned(pieces, words):
             3,
             [1, 2, 3],
             "head `h`, row 2: expected an integer in [0, 2], got 3. "
-            'Ids count from 0. If 3 means "no label", say Categorical(missing=3).',
+            "If the ids count from 1, say Categorical([1, 2, 3]). Ids count from 0. "
+            'If 3 means "no label", say Categorical(missing=3).',
         ),
         (
             3,

@@ -1,5 +1,7 @@
 """What is missing, in every form a column can have; and what holds for every head."""
 
+import datetime
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -8,6 +10,7 @@ from hypothesis import strategies as st
 from kind_checks import encoded, resolved
 
 from polyhead.columns.values import Coded
+from polyhead.errors import BadValue
 from polyhead.kinds import Binary, Boxes, Categorical, Embedding, Keypoints, Map, Mask, MultiLabel, Regression
 from polyhead.kinds.missing import collapse, is_missing, numbers
 
@@ -330,3 +333,17 @@ def _calls(function):
 )
 def test_a_column_that_is_right_already_is_not_copied(head, column):
     assert np.shares_memory(head.encode(column)[0], column)
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        np.array(["2020-01-01", "2020-01-03"], "datetime64[D]"),
+        [datetime.date(2020, 1, 1), datetime.date(2020, 1, 3)],
+        [datetime.timedelta(1), None],
+    ],
+)
+def test_times_among_numbers_say_how_they_become_numbers(column):
+    with pytest.raises(BadValue) as caught:
+        numbers(column, None, (1,), "a number")
+    assert caught.value.fix.startswith("Turn times into numbers, as days: (column - column.min())")

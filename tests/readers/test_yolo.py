@@ -437,3 +437,18 @@ def test_views(data):
     assert len(rows.concat(rows)) == 8
     assert len(rows.mix(rows, weights=(1, 1))) == 8
     assert column(rows.select([3, 0]), "labels") == [None, ["cat"]]
+
+
+def test_folders_are_looked_for_in_the_working_directory_and_in_the_data_set(data, tmp_path, monkeypatch):
+    there = data("1 0.5 0.5 0.5 0.5\n")
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    rows = read_yolo(tmp_path, names=NAMES, images="images", labels="labels")
+    np.testing.assert_array_equal(column(rows, "boxes")[0], column(there, "boxes")[0])
+    (elsewhere / "images").mkdir()
+    (elsewhere / "images" / "z.gif").write_bytes(gif(4, 4))
+    (elsewhere / "labels").mkdir()
+    (elsewhere / "labels" / "z.txt").write_text("0 0.5 0.5 1 1")
+    found = read_yolo(tmp_path, names=NAMES, images="images", labels="labels")
+    assert [os.path.basename(path) for path in column(found, "image")] == ["z.gif"]

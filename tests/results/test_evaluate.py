@@ -168,7 +168,7 @@ def test_rows_without_labels_are_refused(model, feed):
         ph.evaluate(model, rows)
     (problem,) = error.value.problems
     assert (problem.place, problem.found) == ("evaluate(), head `sold`", "no such column")
-    assert problem.fix == "This feed can only predict: give feed.on() rows with the column."
+    assert problem.fix == "Rows without labels can only be predicted: give data with the column."
     with pytest.raises(ph.DataError, match=r"evaluate\(\), head `sold`"):
         ph.evaluate(model, feed.on(rows))
 

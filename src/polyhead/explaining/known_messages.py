@@ -186,6 +186,22 @@ feed.check(model)   # every head without an output and every output without a he
         codes=_code_set("id-out-of-range label-range mask-255"),
     ),
     KnownMessage(
+        "same-name",
+        "The name is used 2 times in the model: an input and an output of one name",
+        "An input and an output, or two layers, have one name.",
+        keras='output = keras.layers.Dense(1, name="${first}_out")(h)   # each layer has a name of its own',
+        polyhead='heads={"${first}_out": ph.$kind(column="$first"), ...}   # the head has another name than its column',
+        pattern=r"is used \d+ times in the model|operation names should be unique",
+    ),
+    KnownMessage(
+        "not-compiled",
+        "You must call compile() before using the model",
+        "fit and evaluate need a loss; a model that was loaded with compile=False, or never compiled, has none.",
+        keras='model.compile("adam", loss=$losses)',
+        polyhead='ph.compile(model, feed, optimizer="adam")   # a loss and metrics for each head',
+        pattern=r"must call `?compile\(\)`? before",
+    ),
+    KnownMessage(
         "ran-out",
         "Your input ran out of data",
         "The generator ended before steps_per_epoch * epochs batches. Later epochs train on few batches or none.",

@@ -143,6 +143,11 @@ class Categorical(Classes):
             fix = "Use ph.Regression for numbers that are no ids."
         elif isinstance(self.classes, int) and isinstance(value, (int, float)):
             fix = f'Ids count from 0. If {words} means "no label", say Categorical(missing={words}).'
+            if value == self.classes:
+                ids = (
+                    list(range(1, self.classes + 1)) if self.classes < 7 else f"range(1, {self.classes + 1})"
+                )
+                fix = f"If the ids count from 1, say Categorical({ids}). {fix}"
         elif isinstance(self.classes, int):
             fix = "Give the names of the classes, or say Categorical() to learn them from the column."
         else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from numbers import Real
 from typing import Any
 
@@ -67,8 +68,16 @@ def row_array(value: Any, index: int, expected: str, fix: str = "") -> np.ndarra
             raise BadValue(index, expected, shown(value), "Scale the column, or leave the row out.") from None
         row = plain_row.reshape(row.shape)
     if row.dtype.kind not in "iufb":
-        raise BadValue(index, expected, shown(value), fix)
+        raise BadValue(index, expected, shown(value), times_fix(value) or fix)
     return row
+
+
+def times_fix(value: Any) -> str:
+    """What to do about a date, a time or a duration among numbers; empty for anything else."""
+    kind = value.dtype.kind if isinstance(value, (np.ndarray, np.generic)) else ""
+    if kind in ("m", "M") or isinstance(value, (datetime.date, datetime.timedelta)):
+        return 'Turn times into numbers, as days: (column - column.min()) / np.timedelta64(1, "D").'
+    return ""
 
 
 def numbers(
@@ -105,7 +114,7 @@ def numbers(
         array = values
         if array.dtype.kind not in "iufb":
             index, found = (0, shown(array[0])) if len(array) else (None, str(array.dtype))
-            raise BadValue(index, what, found, fix)
+            raise BadValue(index, what, found, times_fix(array) or fix)
         if array.shape[1:] not in (shape, short):
             raise BadValue(None, what, f"rows of shape {array.shape[1:]}")
         if array.shape[1:] != shape:

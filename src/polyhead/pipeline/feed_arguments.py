@@ -97,7 +97,7 @@ class Lacking:
 
     def refused(self, where: str) -> tuple[Problem, ...]:
         """The problems that a method raises if it needs labels."""
-        fix = "This feed can only predict: give feed.on() rows with the column."
+        fix = "Rows without labels can only be predicted: give data with the column."
         return tuple(
             replace(one, place=f"{where}, {one.place}", fix=f"{_did_you_mean(one.fix)}{fix}")
             for one in self.problems

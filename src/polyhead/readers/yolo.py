@@ -69,9 +69,10 @@ def read_yolo(
         root: the folder that paths are relative to and may not leave; by default the ``path`` of the data YAML, which
             must be in the folder of that file, or that folder. For paths that lead out of it, such as absolute ones
             and Roboflow's ``../train/images``, the end of the path is looked up in it.
-        images: the folder of images; by default as in the data YAML.
-        labels: the folder of the label files; by default the folder of images with its last ``images`` replaced by
-            ``labels``.
+        images: the folder of images, from the working directory or the folder of the data set; by default as in the
+            data YAML.
+        labels: the folder of the label files, likewise; by default the folder of images with its last ``images``
+            replaced by ``labels``.
         names: the names of the classes; by default those in the data YAML.
         categories: the names to keep; objects of other categories are dropped and counted.
         unannotated: whether the label of an image without label file is ``"missing"`` or ``"empty"``; by default it is

@@ -67,14 +67,24 @@ def layout_of(
     said = names is not None
     known = _names_in_yaml(names if said else content.get("names"), said, content, where, file, given)
     if images is not None:
-        parts = [Root(images, "read_yolo(images=)", findings).path]
+        parts = [Root(_here_or_in(home, images), "read_yolo(images=)", findings).path]
     else:
         parts = _image_parts(content, split, home, where, file, given)
     findings.stop()
-    label_root = None if labels is None else Root(labels, "read_yolo(labels=)", findings).path
+    label_root = (
+        None if labels is None else Root(_here_or_in(home, labels), "read_yolo(labels=)", findings).path
+    )
     return _layout_of_parts(
         parts, label_root, home, where, known, _points(content, where), findings, images is not None
     )
+
+
+def _here_or_in(home: Root, folder: Any) -> Any:
+    """A folder as it was given, or the one of that path in the folder of the data set."""
+    if not isinstance(folder, (str, os.PathLike)) or os.path.isdir(os.path.expanduser(folder)):
+        return folder
+    inside = os.path.join(home.path, folder)
+    return inside if os.path.isdir(inside) else folder
 
 
 def _base(folder: Root, given: Any, where: str) -> Path:
