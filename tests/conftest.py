@@ -22,6 +22,7 @@ from pathlib import Path
 
 import pytest
 from _pytest.doctest import DoctestItem
+from hypothesis import settings
 
 from running import Clock, Unhurried
 
@@ -29,6 +30,9 @@ from running import Clock, Unhurried
 def _number(package: str) -> tuple[int, ...]:
     return tuple(int(part) for part in metadata.version(package).split(".")[:2])
 
+
+settings.register_profile("polyhead", deadline=None)  # no test fails by the clock
+settings.load_profile("polyhead")
 
 os.environ.setdefault("KERAS_BACKEND", "jax")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")

@@ -147,9 +147,9 @@ def test_the_folder_may_be_named_by_an_option(tmp_path):
     (tmp_path / "mine.py").write_text("rows = {'x': [1.0, 2.0]}\n")
     rows, store = f"{tmp_path / 'mine.py'}:rows", tmp_path / "a.store"
     result = CliRunner().invoke(app, ["pack", rows, "-o", str(store)])
-    assert (result.exit_code, result.stdout) == (0, f"{store}: 2 rows, x\n")
+    assert (result.exit_code, result.output) == (0, f"{store}: 2 rows, x\n")
     result = CliRunner().invoke(app, ["pack", rows, str(store), "-o", "b.store"])
-    assert (result.exit_code, result.stderr) == (
+    assert (result.exit_code, result.output) == (
         2,
         f"polyhead: name one folder to write, not {store} and b.store.\n",
     )

@@ -31,11 +31,10 @@ def feed():
 @pytest.fixture(scope="module")
 def predictions(feed):
     image, answer = keras.Input((SIDE, SIDE, 3), name="image"), keras.Input((6,), name="answer")
-    box = keras.layers.Reshape((1, 4), name="box")(answer[:, :4])
-    kind = keras.layers.Softmax(name="kind")(
-        keras.ops.concatenate([0 * answer[:, 4:5], answer[:, 4:5]], axis=1)
-    )
-    age = keras.layers.Identity(name="age")(answer[:, 5:])
+    seen = answer + 0 * keras.ops.mean(image, axis=(1, 2, 3))[:, None]  # each input has to lead to an output
+    box = keras.layers.Reshape((1, 4), name="box")(seen[:, :4])
+    kind = keras.layers.Softmax(name="kind")(keras.ops.concatenate([0 * seen[:, 4:5], seen[:, 4:5]], axis=1))
+    age = keras.layers.Identity(name="age")(seen[:, 5:])
     model = keras.Model([image, answer], {"box": box, "kind": kind, "age": age})
     return ph.predict(model, feed)
 
