@@ -6,7 +6,7 @@ import threading
 import pytest
 
 from polyhead.pipeline.prefetch import prefetch
-from polyhead.pipeline.thread_tuning import AGAIN, LOOK, Threads, worthwhile
+from polyhead.pipeline.thread_tuning import AGAIN, LOOK, SELDOM, Threads, worthwhile
 
 
 def results(threads, work, tasks):
@@ -125,3 +125,14 @@ def test_an_iteration_that_is_left_counts_for_what_it_made(clock):
         assert next(taken) == 0
         taken.close()
     assert set(made) == {"MainThread"}  # a result that was not used up says nothing
+
+
+def test_a_decision_holds_longer_each_time():
+    threads, lengths = Threads(1), []
+    for _ in range(12):
+        trial = threads.trial()
+        lengths.append(trial.left)
+        while trial.left:
+            trial.note(making=1e-5, using=1e-6)
+    assert lengths[0::2] == [LOOK] * 6
+    assert lengths[1::2] == [AGAIN, 2 * AGAIN, 4 * AGAIN, 8 * AGAIN, SELDOM, SELDOM]

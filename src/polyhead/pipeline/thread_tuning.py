@@ -8,8 +8,10 @@ import statistics
 LOOK = 8
 """Results that are timed in line, to see what threads could save; and then for each thread, to see whether they do."""
 
-AGAIN = 1024
-"""Results after which this is measured again: their use may have changed."""
+AGAIN, SELDOM = 64, 1024
+"""Results after which this is measured again, as the first ones may be slow and their use may change; then after twice
+as many each time, up to the second number.
+"""
 
 KEPT = 0.95
 """Threads must take less than this share of the time in line: they occupy a core that others could use."""
@@ -66,7 +68,7 @@ class Threads:
     """
 
     def __init__(self, most: int) -> None:
-        self._most, self._trial = most, Phase()
+        self._most, self._trial, self._again = most, Phase(), AGAIN
 
     @property
     def workers(self) -> int:
@@ -84,12 +86,16 @@ class Threads:
         if trial.chosen:
             return Phase()
         if trial.workers:  # on trial
-            return Phase(trial.workers if trial.takes() < KEPT * trial.line else 0, AGAIN, chosen=True)
+            return self._chosen(trial.workers if trial.takes() < KEPT * trial.line else 0)
         making, using = statistics.median(trial.making), statistics.median(trial.using)
         workers = worthwhile(making, using, self._most)
         if workers:
             return Phase(workers, LOOK * workers, trial.takes())
-        return Phase(0, AGAIN, chosen=True)
+        return self._chosen(0)
+
+    def _chosen(self, workers: int) -> Phase:
+        left, self._again = self._again, min(2 * self._again, SELDOM)
+        return Phase(workers, left, chosen=True)
 
 
 def worthwhile(making: float, using: float, most: int) -> int:
