@@ -88,7 +88,10 @@ def test_what_is_not_numbers():
         "head `h`, row 1: expected numbers, got lists of unequal length ([[1], 2])."
     )
     words = message(resolved, Array(), np.array(["2020-01-01"], "datetime64[D]"))
-    assert words == "head `h`, row 0: expected numbers, got datetime.date(2020, 1, 1)."
+    assert words == (
+        "head `h`, row 0: expected numbers, got datetime.date(2020, 1, 1). "
+        'Turn times into numbers, as days: (column - column.min()) / np.timedelta64(1, "D").'
+    )
 
 
 def test_declarations_that_cannot_be():
