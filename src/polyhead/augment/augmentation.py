@@ -86,7 +86,7 @@ class Geometric(Augmentation):
     """Whether the output can show pixels from outside the image."""
 
     def told(self, drawn: np.ndarray) -> list[str]:
-        """What happens to a sample, in words; ``drawn`` is ``(draws,)``. Nothing if nothing happens."""
+        """Describe the change of a sample in words, from its draws ``(draws,)``; empty if it is not changed."""
         return [type(self).__name__] if self.happens(drawn[None])[0] else []
 
     @abstractmethod

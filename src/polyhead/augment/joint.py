@@ -112,7 +112,7 @@ class Joint:
         return Plan(tuple(map(int, target)), sizes, matrices, turns, stages, self.fit, self.min_visible)  # type: ignore[arg-type]
 
     def told(self, epoch: int, ids: Sequence[int] | np.ndarray) -> list[list[str]]:
-        """What happens to each of some samples, in words.
+        """Describe in words how each of some samples is changed.
 
         >>> from polyhead.augment import Blur, Flip, Rotate
         >>> Joint([Flip(p=1.0), Rotate(10), Blur(1.5, p=1.0)], seed=7).told(0, [3])

@@ -67,7 +67,7 @@ def run_inspect(
 
 
 def _as_dict(given: Given, columns: list[ColumnDescription]) -> dict[str, Any]:
-    """What is shown, as JSON-able objects; the code is None where no column can be an input, or a head."""
+    """Return the report as objects for JSON; the code is None if no column can be an input or a head."""
     suggestion = suggest(columns)
     complete = suggestion.inputs and suggestion.heads
     return {

@@ -12,7 +12,7 @@ BACKENDS = ("jax", "torch", "tensorflow")
 
 
 def installed(module: str) -> bool:
-    """Whether a module is installed, found out without importing it.
+    """Return whether a module is installed, without importing it.
 
     >>> installed("numpy"), installed("no_such_module")
     (True, False)
@@ -28,7 +28,7 @@ def choose_backend() -> None:
 
 
 def _backend_of_keras() -> str:
-    """What Keras takes where the environment does not say it: from its file of settings, else TensorFlow."""
+    """Return the backend that Keras uses if the environment names none: that of its settings file, else TensorFlow."""
     file = Path(os.environ.get("KERAS_HOME", Path.home() / ".keras")) / "keras.json"
     try:
         return str(json.loads(file.read_text(encoding="utf-8"))["backend"])
