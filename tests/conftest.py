@@ -15,7 +15,6 @@ import functools
 import gc
 import os
 import re
-import sys
 from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
@@ -149,7 +148,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequ
 @pytest.fixture(autouse=True)
 def compiled_apart() -> Iterator[None]:
     """What a test began to compile is there before the next one: meanwhile numba catches the warnings of all."""
+    from polyhead import jit
+
+    jit.IDLE = None  # nothing begins to compile by the clock
     yield
-    jit = sys.modules.get("polyhead.jit")
-    if jit is not None:
-        jit.wait_for_compiler()
+    jit.wait_for_compiler()

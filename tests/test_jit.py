@@ -49,6 +49,35 @@ def test_compiling_begins_once_as_much_was_spent_as_it_takes(monkeypatch):
     assert other.ready is not None
 
 
+def test_compiling_begins_where_nobody_draws_batches(monkeypatch):
+    started = []
+
+    class Timer:
+        def __init__(self, seconds, work, arguments):
+            self.ring = lambda: work(*arguments)
+            started.append((seconds, self))
+
+        def start(self):
+            pass
+
+    monkeypatch.setattr(jit.threading, "Timer", Timer)
+    monkeypatch.setattr(jit, "IDLE", 0.25)
+    monkeypatch.setattr(jit, "_SPENT", 0.0)
+    busy = Loop(double, np.zeros(1), np.zeros(1))
+    assert busy.ready is None
+    spent(0.01)  # a batch was made without it
+    started[0][1].ring()
+    jit.wait_for_compiler()
+    assert busy.ready is None
+    idle = Loop(double, np.zeros(1), np.zeros(1))
+    assert idle.ready is None
+    assert [seconds for seconds, _ in started] == [0.25, 0.25]
+    started[1][1].ring()
+    jit.wait_for_compiler()
+    assert idle.ready is not None
+    assert busy.ready is not None  # what waited is compiled with it
+
+
 def test_a_loop_that_cannot_be_compiled_is_never_ready():
     loop = Loop(unknown, np.zeros(1))
     assert loop.ready is None

@@ -1,8 +1,8 @@
 """Loops that numba compiles in the background, and other work beside the first steps.
 
 Getting numba ready takes a second, for most of which it holds Python's lock. So callers ask for a loop, use NumPy
-until it is ready, and say how long that took: once it took as long as numba does, compiling pays. Both must give the
-same numbers, to the last bit.
+until it is ready, and say how long that took: once it took as long as numba does, compiling pays. Where nobody draws
+batches yet, as while a model is built, it begins at once. Both must give the same numbers, to the last bit.
 """
 
 from __future__ import annotations
@@ -21,6 +21,9 @@ FINISH = 5.0
 
 PAYS = 1.0
 """Seconds spent on what loops would do, from which on those that were asked for are compiled."""
+
+IDLE: float | None = 0.25
+"""Seconds after which loops that were asked for are compiled if nothing was spent meanwhile; None for never."""
 
 _LOCK = threading.Lock()
 _ASKED: list[Callable[[], None]] = []
@@ -91,6 +94,10 @@ class Loop:
                 _ASKED.append(self._try_to_compile)
         if _SPENT >= PAYS:
             _begin()
+        elif not asked and IDLE is not None:
+            timer = threading.Timer(IDLE, _begin_if_idle, (_SPENT,))
+            timer.daemon = True
+            timer.start()
 
     def _try_to_compile(self) -> None:
         # numba catches warnings while it compiles, and so those that other threads give
@@ -118,6 +125,12 @@ def spent(seconds: float) -> None:
     global _SPENT
     _SPENT += seconds  # two threads at once may lose a little
     if _SPENT >= PAYS and _ASKED:
+        _begin()
+
+
+def _begin_if_idle(before: float) -> None:
+    """Compile what was asked for, unless more than ``before`` was spent by now."""
+    if before == _SPENT:
         _begin()
 
 
@@ -158,6 +171,7 @@ def wait_for_compiler() -> None:
 def _finish_compiling() -> None:
     """Let the loop that is being compiled finish: a process must not end while its compiler runs."""
     with _LOCK:
+        _ASKED.clear()
         _WAITING.clear()
         thread = _THREAD
     if thread is not None:
