@@ -14,6 +14,7 @@ from typing import Any
 from polyhead.keras_bridge.devices import require_shares
 from polyhead.keras_bridge.jax_state import keeps_weights, surviving
 from polyhead.keras_bridge.keras_call import Call, Convert, asking, caller, refuse_split
+from polyhead.keras_bridge.step_trace import build_optimizer
 from polyhead.keras_bridge.tensorflow_errors import Raised
 from polyhead.keras_bridge.tensorflow_iterator import StepDataset
 
@@ -79,7 +80,10 @@ class KerasInput:
 
     def on_epoch_begin(self) -> None:
         """For Keras, before each epoch; on every backend this comes before the model's weights are taken from it."""
-        self._begin(caller(self))
+        call = caller(self)
+        self._begin(call)
+        if call.use == "fit" and call.model is not None and not call.probing:
+            build_optimizer(call.model)
 
     def on_epoch_end(self) -> None:
         """For Keras; it also calls this before the first epoch."""

@@ -63,7 +63,7 @@ def require_one_model(model: Any, alone: bool) -> None:
     where = f"fit, in {count} processes"
     expected = "gradients that the processes share"
     found = "nothing that shares them: each would train another model, on its part of the rows"
-    problem = Problem(where, expected, found, f"{fix} {_ALONE}", "several-models", warning=_own_step(model))
+    problem = Problem(where, expected, found, f"{fix} {_ALONE}", "several-models", warning=own_step(model))
     if not problem.warning:
         raise ContractError(problem)
     warn(problem)  # a step of the user's own may share them in itself
@@ -92,7 +92,7 @@ def _shared(parameter: Any) -> bool:
     )
 
 
-def _own_step(model: Any) -> bool:
+def own_step(model: Any) -> bool:
     """Whether the user trains with a step or an optimizer other than Keras's."""
     step = getattr(type(model).train_step, "__module__", "")
     optimizer = type(model.optimizer).__module__ if model.optimizer is not None else "keras."
