@@ -16,10 +16,11 @@ MODULES = sorted(
     if path.stem != "__main__"
 )
 
-# importing a module imports the package first, so a process of its own for each module can begin with that
+# importing a module imports the package first, so a process of its own for each module can begin with that; and with
+# the libraries, which take most of the time
 IMPORT = """
 import importlib, os, sys
-import jax, polyhead
+import jax, keras, numba, pandas, PIL.Image, pyarrow.parquet, typer, polyhead
 for name in sys.argv[1:]:
     if name in sys.modules:
         continue
