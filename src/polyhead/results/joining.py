@@ -50,6 +50,20 @@ class JoinedRows:
                     column[i] = value
         return found
 
+    def in_originals(self, name: str, rows: np.ndarray, *values: Sequence[Any]) -> tuple[list[Any], ...]:
+        """As of one evaluation."""
+        found = tuple(list(column) for column in values)
+        number = np.searchsorted(self._starts, rows, side="right") - 1
+        for k in np.unique(number):
+            at = np.flatnonzero(number == k)
+            some = ([column[i] for i in at] for column in values)
+            for out, own in zip(
+                found, self._parts[k].in_originals(name, rows[at] - self._starts[k], *some), strict=True
+            ):
+                for i, value in zip(at.tolist(), own, strict=True):
+                    out[i] = value
+        return found
+
     def answers(self, name: str) -> Any:
         """Refused: there are several models."""
         refuse_joined("calibrate")

@@ -14,13 +14,18 @@ from polyhead.errors import ContractError, DataError, Problem, place
 from polyhead.feed import Feed
 from polyhead.keras_bridge.structure import Structure, fill, leaves, output
 from polyhead.kinds import Head, Image
+from polyhead.kinds.in_image import COORDINATES
 from polyhead.kinds.judging import Items, Judge, Judged, together_of
 from polyhead.kinds.missing import plain
 from polyhead.pipeline import Batch
+from polyhead.pipeline.way_back import WayBack
 from polyhead.report.samples import EMPTY, LABELED, Label, Sample, take_samples
 from polyhead.results.outputs import require_finite_outputs
 from polyhead.results.row_columns import RowColumns
 from polyhead.sources.scanning import first_rows
+
+_ROWS_AT_ONCE = 256
+"""Rows whose images are looked at together."""
 
 
 class RowJudges:
@@ -104,6 +109,34 @@ class RowJudges:
         if named["id"] == self._feed.source.ids_of(rows).tolist():
             del named["id"]
         return named
+
+    def in_originals(self, name: str, rows: np.ndarray, *values: Sequence[Any]) -> tuple[list[Any], ...]:
+        """Boxes or points of the image that the model gets in pixels of the original images, as predictions have them.
+
+        Args:
+            name: the head.
+            rows: the place of each in the data, int64 ``(n,)``; they are left as they are after pickling.
+            *values: one for each row: the coordinates of a box or point, or None.
+
+        Returns:
+            The same for the original images; all else as it is.
+        """
+        head: Any = self.heads[name].inner
+        feed = self._feed
+        if feed is None or feed.source.sequential or head.layer not in COORDINATES:
+            return tuple(map(list, values))
+        images = {one: kind for one, kind in feed.inputs.items() if isinstance(kind, Image)}
+        back = WayBack(feed.source, images, self.heads)
+        found: tuple[list[Any], ...] = tuple([] for _ in values)
+        for start in range(0, len(rows), _ROWS_AT_ONCE):
+            some = slice(start, start + _ROWS_AT_ONCE)
+            views = back.views(rows[some]).get(name) or [None] * len(rows[some])
+            for out, column in zip(found, values, strict=True):
+                out += [
+                    value if value is None or view is None else head.in_original(value, view).tolist()
+                    for value, view in zip(column[some], views, strict=True)
+                ]
+        return found
 
     def samples(self, rows: Sequence[int]) -> list[tuple[Sample, Sample]]:
         """Some rows with their labels and predictions, for pictures.
