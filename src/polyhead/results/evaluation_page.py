@@ -128,14 +128,17 @@ def _metrics(found: Any) -> str:
     rows = []
     for name, metric in found.items():
         if "[" not in name:
-            rows.append(
-                f'<tr><th scope="row">{escape(name)}</th><td>{short_number(metric.value)}</td>'
-                f"<td>{escape(metric.between)}</td>"
-                f"<td>{'' if name in found.judge.less_is_better else _interval_bar(metric)}</td></tr>"
-            )
+            ends = ""
+            if found.level is not None:
+                bar = "" if name in found.judge.less_is_better else _interval_bar(metric)
+                ends = f"<td>{escape(metric.between)}</td><td>{bar}</td>"
+            value = f"<td>{short_number(metric.value)}</td>"
+            rows.append(f'<tr><th scope="row">{escape(name)}</th>{value}{ends}</tr>')
+    titles = '<th scope="col">metric</th><th scope="col">value</th>'
+    titles += "" if found.level is None else '<th scope="col">interval</th><td></td>'
     return (
-        '<div class="scroll"><table class="metrics"><thead><tr><th scope="col">metric</th><th scope="col">value</th>'
-        f'<th scope="col">interval</th><td></td></tr></thead><tbody>{"".join(rows)}</tbody></table></div>'
+        f'<div class="scroll"><table class="metrics"><thead><tr>{titles}</tr></thead>'
+        f"<tbody>{''.join(rows)}</tbody></table></div>"
     )
 
 
