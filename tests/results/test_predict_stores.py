@@ -183,3 +183,31 @@ def test_a_store_of_the_version_before_says_what_it_lacks(photographs, tmp_path,
     assert caught[0].filename == str(Path(__file__))
     assert "file" not in found.columns
     assert found["mask"][0].shape == (40, 48)
+
+
+@pytest.mark.once
+def test_a_preview_lays_them_on_the_images_of_the_store(photographs, tmp_path):
+    feed = trained_on(rows_of(photographs), "contain")
+    on_store, model, seen = feed.on(ph.pack(feed, tmp_path / "s")), Fixed(OUTPUTS), []
+    for one in (feed, on_store):
+        preview = one.preview(predictions=ph.predict(model, one), n=3)
+        seen.append({sample.row: sample.guess.labels for sample in preview.samples})
+    for row, labels in seen[0].items():
+        for name in ("box", "eyes"):
+            assert np.abs(labels[name].value - seen[1][row][name].value).max() < 0.01
+            assert np.array_equal(labels[name].counts, seen[1][row][name].counts)
+        assert (labels["mask"].value != seen[1][row]["mask"].value).mean() < 0.01
+    assert np.allclose(seen[1][0]["box"].value, OUTPUTS["box"], atol=1e-3)
+
+
+@pytest.mark.once
+def test_thin_boxes_are_left_out_in_every_format(tmp_path):
+    PIL.new("RGB", (96, 80)).save(tmp_path / "a.png")
+    rows = {"image": [str(tmp_path / "a.png")], "box": [[[20, 20, 60, 50], [25, 10, 40, 40]]]}
+    outputs = {"box": [[0.4, 0.5, 0.6, 0.7], [0.3, 0.3, 0.3, 0.9]]}
+    unit = {"normalized": True, "column_normalized": False}
+    for form in ("xyxy", "xywh", "cxcywh", "yxyx"):
+        heads = {"box": ph.Boxes(2, format=form, **unit)}
+        feed = ph.Feed({**rows, "box": [[]]}, inputs={"image": ph.Image(40, 48)}, heads=heads)
+        (one,) = feed.preview(predictions=ph.predict(Fixed(outputs), feed), n=1).samples
+        assert one.guess.labels["box"].counts.tolist() == [True, False], form

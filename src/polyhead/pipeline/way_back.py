@@ -32,6 +32,7 @@ class ImageView:
         there: the matrix from the original to the image of the model.
         held: the corners of what the source holds of the original, ``(2, 2)`` in pixels of the image of the model.
         to_held: the matrix from the original to the image that the source holds.
+        held_size: (height, width) of that image, as it is shown.
     """
 
     size: tuple[int, int]
@@ -39,6 +40,7 @@ class ImageView:
     there: np.ndarray
     held: np.ndarray
     to_held: np.ndarray
+    held_size: tuple[int, int]
 
     @classmethod
     def of(
@@ -60,7 +62,7 @@ class ImageView:
             first = geometry.orient(frame.turn, size)
         height, width = frame.shown
         held = geometry.transform(resized, np.array([[0.0, 0.0], [width, height]]))
-        return cls(size, target, resized @ first, held, first)
+        return cls(size, target, resized @ first, held, first, frame.shown)
 
     @property
     def turned(self) -> bool:

@@ -56,7 +56,7 @@ class JoinedRows:
         number = np.searchsorted(self._starts, rows, side="right") - 1
         for k in np.unique(number):
             at = np.flatnonzero(number == k)
-            some = ([column[i] for i in at] for column in values)
+            some = ([column[int(i)] for i in at] for column in values)
             for out, own in zip(
                 found, self._parts[k].in_originals(name, rows[at] - self._starts[k], *some), strict=True
             ):

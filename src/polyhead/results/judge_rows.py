@@ -130,7 +130,7 @@ class RowJudges:
         found: tuple[list[Any], ...] = tuple([] for _ in values)
         for start in range(0, len(rows), _ROWS_AT_ONCE):
             some = slice(start, start + _ROWS_AT_ONCE)
-            views = back.views(rows[some]).get(name) or [None] * len(rows[some])
+            views: Sequence[Any] = back.views(rows[some]).get(name) or [None] * len(rows[some])
             for out, column in zip(found, values, strict=True):
                 out += [
                     value if value is None or view is None else head.in_original(value, view).tolist()
