@@ -12,8 +12,10 @@ from polyhead.packing import image_origins
 
 pytest.importorskip("cv2")
 PIL = pytest.importorskip("PIL.Image")
+from PIL import ImageOps  # noqa: E402
 
 SIZES = ((90, 120), (120, 80), (50, 64))
+SHOWN = (*SIZES[:2], (64, 50))
 
 
 class Fixed(keras.Model):
@@ -175,12 +177,13 @@ def test_a_store_of_the_version_before_says_what_it_lacks(photographs, tmp_path,
     (folder / "manifest.json").write_text(json.dumps({**manifest, "polyhead_store": 2}))
     with pytest.warns(ph.PolyheadWarning) as caught:
         found = ph.predict(Fixed(OUTPUTS), folder, declaration=feed.declaration)
-    assert [str(one.message) for one in caught] == [
+    told = [one for one in caught if issubclass(one.category, ph.PolyheadWarning)]
+    assert [str(one.message) for one in told] == [
         f"store {folder}: it was packed by an older version, and does not keep the files and the sizes of its images. "
         "Boxes, points and masks are in pixels of the images as they are stored. To have those of the originals, pack "
         "the data again, into a new folder."
     ]
-    assert caught[0].filename == str(Path(__file__))
+    assert told[0].filename == str(Path(__file__))
     assert "file" not in found.columns
     assert found["mask"][0].shape == (40, 48)
 
@@ -211,3 +214,28 @@ def test_thin_boxes_are_left_out_in_every_format(tmp_path):
         feed = ph.Feed({**rows, "box": [[]]}, inputs={"image": ph.Image(40, 48)}, heads=heads)
         (one,) = feed.preview(predictions=ph.predict(Fixed(outputs), feed), n=1).samples
         assert one.guess.labels["box"].counts.tolist() == [True, False], form
+
+
+@pytest.mark.once
+def test_pictures_of_an_evaluation_are_the_photographs(photographs, tmp_path):
+    feed = trained_on(rows_of(photographs), "contain")
+    feed = feed.on(feed.source, heads={**HEADS, "eyes": ph.Keypoints(2)})
+    model = Fixed({name: OUTPUTS[name] for name in feed.heads})
+    expected = ph.predict(model, feed)
+    for one in (feed, feed.on(ph.pack(feed, tmp_path / "s"))):
+        evaluation = ph.evaluate(model, one, intervals=None)
+        for row, (labeled, predicted) in enumerate(evaluation._rows.samples([0, 1, 2])):
+            assert labeled.file == f"{row}.png"
+            size = SHOWN[row]
+            assert labeled.size == predicted.size == size
+            assert labeled.inputs["image"].shape == (*size, 3)
+            with PIL.open(photographs / f"{row}.png") as photograph:
+                true = np.asarray(ImageOps.exif_transpose(photograph))
+            assert one is not feed or np.array_equal(labeled.inputs["image"], true)
+            assert np.allclose(labeled.labels["box"].value[0], [4, 6, 24, 36], atol=0.01)
+            within = np.clip(predicted.labels["box"].value, 0, [*size[::-1], *size[::-1]])
+            assert np.allclose(within, expected["box"][row], atol=0.01)
+            assert np.allclose(predicted.labels["eyes"].value, expected["eyes"][row], atol=0.01)
+        page = evaluation.save(tmp_path / "report.html", worst=3).read_text(encoding="utf-8")
+        assert f"--a:{120 / 90:.5g}" in page
+        assert f"--a:{50 / 64:.5g}" in page

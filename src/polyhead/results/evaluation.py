@@ -272,7 +272,7 @@ class Evaluation(dict[str, HeadEvaluation]):
         ending = target.suffix.lower()
         if ending in (".html", ".htm"):
             pairs = {name: self._rows.samples(head.worst(int(worst))) for name, head in self.items()}
-            text = evaluation_page(self, pairs, self._rows.inputs, self._rows.heads)
+            text = evaluation_page(self, pairs, self._rows.inputs, self._rows.heads, self._rows.drawn_heads)
         elif ending == ".json":
             text = self.to_json() + "\n"
         elif ending == ".csv":

@@ -29,6 +29,11 @@ class JoinedRows:
         self.inputs, self.heads = parts[0].inputs, parts[0].heads
         self.labels: dict[str, str] = {}
 
+    @property
+    def drawn_heads(self) -> Any:
+        """As of the first."""
+        return self._parts[0].drawn_heads
+
     def samples(self, rows: Sequence[int]) -> list[Any]:
         """As of one evaluation."""
         found: dict[int, Any] = {}

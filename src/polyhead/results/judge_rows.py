@@ -20,6 +20,7 @@ from polyhead.kinds.missing import plain
 from polyhead.pipeline import Batch
 from polyhead.pipeline.way_back import WayBack
 from polyhead.report.samples import EMPTY, LABELED, Label, Sample, take_samples
+from polyhead.results.original_samples import OriginalSamples
 from polyhead.results.outputs import require_finite_outputs
 from polyhead.results.row_columns import RowColumns
 from polyhead.sources.scanning import first_rows
@@ -125,8 +126,7 @@ class RowJudges:
         feed = self._feed
         if feed is None or feed.source.sequential or head.layer not in COORDINATES:
             return tuple(map(list, values))
-        images = {one: kind for one, kind in feed.inputs.items() if isinstance(kind, Image)}
-        back = WayBack(feed.source, images, self.heads)
+        back = WayBack(feed.source, _images_of(feed), self.heads)
         found: tuple[list[Any], ...] = tuple([] for _ in values)
         for start in range(0, len(rows), _ROWS_AT_ONCE):
             some = slice(start, start + _ROWS_AT_ONCE)
@@ -138,8 +138,8 @@ class RowJudges:
                 ]
         return found
 
-    def samples(self, rows: Sequence[int]) -> list[tuple[Sample, Sample]]:
-        """Some rows with their labels and predictions, for pictures.
+    def samples(self, rows: Sequence[int]) -> list[tuple[Sample, ...]]:
+        """Some rows with their labels and predictions, for pictures: boxes and points on the original image.
 
         Args:
             rows: their indices in the data; nothing is found if rows cannot be selected, or after pickling.
@@ -148,7 +148,8 @@ class RowJudges:
         if feed is None or feed.source.sequential or not len(rows):
             return []
         some = feed.on(feed.source.select(list(rows)), shard=(0, 1), workers=0)
-        found = []
+        found: list[tuple[Sample, ...]] = []
+        originals = self._originals
         for batch, labeled in self._with_samples(some, len(rows)):
             answers = self._outputs.of(batch, feed.heads)
             said = {name: judge.said(answers) for name, judge in self.judges.items()}
@@ -160,8 +161,18 @@ class RowJudges:
                 predicted = {
                     name: predicted_label(values[i], counts[i]) for name, (values, counts) in said.items()
                 }
-                found.append((one, Sample(one.row, one.inputs, predicted)))
+                place = rows[len(found)]
+                found.append(originals.laid(place, one, Sample(one.row, one.inputs, predicted)))
         return found
+
+    @property
+    def _originals(self) -> OriginalSamples:
+        return OriginalSamples(self._feed.source, _images_of(self._feed), self.heads)
+
+    @property
+    def drawn_heads(self) -> dict[str, Head]:
+        """The heads as `samples` have their labels."""
+        return self.heads if self._feed is None else self._originals.heads
 
     @staticmethod
     def _with_samples(feed: Feed, count: int) -> Iterator[tuple[Batch, list[Sample]]]:
@@ -241,8 +252,12 @@ def _hint_values(feed: Feed, head: Head) -> dict[str, Any]:
     return {name: plain(first_rows(feed.source, name, 1))[0] for name in names}
 
 
+def _images_of(feed: Feed) -> dict[str, Image]:
+    return {name: kind for name, kind in feed.inputs.items() if isinstance(kind, Image)}
+
+
 def _image_sizes(feed: Feed) -> Any:
     """A function that tells the size of the image in which a head's labels lie; None if it is not known."""
-    images = {name: kind.shape[:2] for name, kind in feed.inputs.items() if isinstance(kind, Image)}
+    images = {name: kind.shape[:2] for name, kind in _images_of(feed).items()}
     only = next(iter(images.values())) if len(set(images.values())) == 1 else None
     return lambda head: images.get(head.of, only)

@@ -116,7 +116,7 @@ class Suspects(tuple[Suspect, ...]):
             )
         places = list(dict.fromkeys(self._places))[: int(n)]
         pairs = self._rows.samples(places)
-        page = suspects_page(self, pairs, self._rows.inputs, self._rows.heads)
+        page = suspects_page(self, pairs, self._rows.inputs, self._rows.drawn_heads)
         target.write_text(page, encoding="utf-8")
         return target
 
