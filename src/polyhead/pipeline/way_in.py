@@ -32,18 +32,18 @@ def in_held_images(
         return dict(answers)
     views = WayBack(source, images, heads).views(rows)
     return {
-        name: [_held(heads[name], *pair) for pair in zip(found, views[name], strict=True)]
+        name: [_in_held_image(heads[name], *pair) for pair in zip(found, views[name], strict=True)]
         if name in views
         else found
         for name, found in answers.items()
     }
 
 
-def _held(head: Head, value: Any, view: ImageView) -> Any:
+def _in_held_image(head: Head, value: Any, view: ImageView) -> Any:
     if value is None:
         return None
     if head.each is not None:
-        return [_held(head.inner.fixed(each=None), one, view) for one in value]
+        return [_in_held_image(head.inner.fixed(each=None), one, view) for one in value]
     if head.layer in PIXELS:
         from polyhead.augment.warp import warp
 
