@@ -6,6 +6,7 @@ from polyhead.kinds.judging_classes import BinaryJudge, CategoricalJudge
 from polyhead.kinds.judging_numbers import EmbeddingJudge
 from polyhead.results.bootstrap import Intervals
 from polyhead.results.evaluation import Evaluation, Metric
+from polyhead.results.evaluation_page import evaluation_page
 
 
 def evaluation(cosines, ids=None, how=None, weights=None):
@@ -61,6 +62,17 @@ def test_to_pandas():
     frame = evaluation([0.5, 1.0]).to_pandas()
     assert frame.columns.tolist() == ["head", "metric", "value", "low", "high", "rows"]
     assert frame.iloc[0].tolist() == ["vector", "cosine", 0.75, 0.5, 1.0, 2]
+
+
+def test_without_intervals_nothing_has_a_column_for_them(tmp_path):
+    found = evaluation([0.5, 1.0], how=Intervals(None, 10, 0))
+    assert found.to_pandas().columns.tolist() == ["head", "metric", "value", "rows"]
+    table = found.save(tmp_path / "metrics.csv").read_text()
+    assert table.splitlines() == ["head,metric,value,rows", "vector,cosine,0.75,2"]
+    assert "interval" not in found._repr_html_()
+    heads = {name: ph.Embedding(2) for name in found}
+    assert "interval" not in evaluation_page(found, {}, {}, heads)
+    assert "interval</th>" in evaluation_page(evaluation([0.5, 1.0]), {}, {}, heads)
 
 
 def test_as_a_mapping():

@@ -251,3 +251,47 @@ def test_what_stands_out():
     assert outlying(np.array([np.nan, np.nan])).tolist() == []
     assert outlying(np.array([0.0, 0, 0, 1, np.nan])).tolist() == [3]
     assert confident(*(np.zeros(0, int),) * 4).tolist() == []
+
+
+def test_boxes_and_points_are_in_pixels_of_the_photographs(tmp_path):
+    """Of files and of a store of them, whatever the model predicts, in the format of the column."""
+    pytest.importorskip("cv2")
+    from PIL import Image
+
+    rng, rows, wrong = np.random.default_rng(2), 12, 5
+    sizes = np.array([(60 + 5 * i, 90) for i in range(rows)])
+    scale = 32 / sizes.max(1, keepdims=True)
+    corner = rng.uniform(10, 20, (rows, 2))
+    boxes = np.concatenate([corner, rng.uniform(20, 30, (rows, 2))], 1)
+    points = np.stack([corner, corner + boxes[:, 2:]], 1)
+    bars = (32 - sizes[:, ::-1] * scale) / 2  # beside the image, as fit="contain" leaves them
+    said = points * scale[..., None] + bars[:, None] + rng.normal(0, 0.05, points.shape)
+    boxes[wrong, 0] += 25
+    points[wrong, 1] += 30
+    for i, (height, width) in enumerate(sizes.tolist()):
+        Image.new("RGB", (width, height)).save(tmp_path / f"{i}.png")
+    data = {
+        "image": [str(tmp_path / f"{i}.png") for i in range(rows)],
+        "box": list(boxes),
+        "eyes": points,
+        "box_said": (said.reshape(rows, 1, 4) / 32).astype("float32"),
+        "eyes_said": (said / 32).astype("float32"),
+    }
+    unit = {"normalized": True, "column_normalized": False}
+    heads = {"box": ph.Boxes(1, format="xywh", **unit), "eyes": ph.Keypoints(2, **unit)}
+    inputs = {"image": ph.Image(32, 32, fit="contain"), "box_said": ph.Array(), "eyes_said": ph.Array()}
+    feed = ph.Feed(data, inputs=inputs, heads=heads, batch_size=4)
+    ends = {name: keras.Input(kind.shape, name=name) for name, kind in feed.inputs.items()}
+    model = keras.Model(ends, {name: ends[f"{name}_said"] for name in heads})
+    store = ph.pack(feed, tmp_path / "s")
+    parts = [
+        ph.evaluate(model, feed.on(store.select(some)), intervals=None) for some in (range(4), range(4, rows))
+    ]
+    for found in (ph.evaluate(model, feed, intervals=None), parts[0].join(parts[1])):
+        (box,), (eyes,) = found.suspects("box", 1), found.suspects("eyes", 1)
+        assert box.row == eyes.row == wrong
+        assert box.names["file"] == eyes.names["file"] == data["image"][wrong]
+        assert box.label == pytest.approx(boxes[wrong].tolist(), abs=1e-3)
+        assert box.predicted == pytest.approx([*corner[wrong], *boxes[wrong, 2:]], abs=1)
+        assert (eyes.part, eyes.label) == (1, pytest.approx(points[wrong, 1].tolist(), abs=1e-3))
+        assert eyes.predicted == pytest.approx((corner + boxes[:, 2:])[wrong].tolist(), abs=1)

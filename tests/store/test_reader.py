@@ -339,11 +339,11 @@ def test_what_is_no_store(tmp_path):
 def test_a_store_of_another_version(tmp_path):
     ph.pack({"x": [1]}, tmp_path / "s")
     path = tmp_path / "s" / "manifest.json"
-    path.write_text(path.read_text().replace('"polyhead_store": 2', '"polyhead_store": 9'))
+    path.write_text(path.read_text().replace('"polyhead_store": 3', '"polyhead_store": 9'))
     with pytest.raises(StoreError) as caught:
         ph.open_store(tmp_path / "s")
     assert str(caught.value) == (
-        f"file {path}: expected a store of version 2, got version 9. Pack it again, or use the version of polyhead "
+        f"file {path}: expected a store of version 3, got version 9. Pack it again, or use the version of polyhead "
         "that wrote it."
     )
     path.write_text("{")

@@ -181,7 +181,7 @@ MANIFEST = "file FOLDER/manifest.json"
             lambda m: m.update(parts=3),
             f"{MANIFEST}, parts: expected a list of parts, each with its rows, got 3. {AGAIN}",
         ),
-        (lambda m: m.update(polyhead_store=1), f"{MANIFEST}: expected a store of version 2, got version 1."),
+        (lambda m: m.update(polyhead_store=1), f"{MANIFEST}: expected a store of version 3, got version 1."),
     ],
 )
 def test_a_manifest_is_looked_at_before_it_is_believed(store, tmp_path, change, words):
@@ -191,7 +191,7 @@ def test_a_manifest_is_looked_at_before_it_is_believed(store, tmp_path, change, 
 def test_what_is_no_json_is_no_manifest(store, tmp_path):
     folder = tmp_path / "no.store"
     folder.mkdir()
-    for text in ("[" * 100_000, '{"polyhead_store": 2', "\x00"):
+    for text in ("[" * 100_000, '{"polyhead_store": 3', "\x00"):
         (folder / "manifest.json").write_text(text)
         with pytest.raises(StoreError) as error:
             ph.open_store(folder)

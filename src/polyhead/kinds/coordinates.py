@@ -195,6 +195,17 @@ class Coordinates(Head):
         sides = np.array([view.target[::-1] for view in views], np.float64)
         return found * np.tile(sides, found.shape[-1] // 2)[:, None]
 
+    def in_original(self, found: Any, view: InOriginal) -> np.ndarray:
+        """One box or point in pixels of the original image, in the format of the column; it may lie beside the image.
+
+        Args:
+            found: ``(4,)`` of ``xyxy`` or ``(2,)``, as the model gives it.
+            view: how the image of its row lies in the original.
+        """
+        pixels = self._in_pixels(np.asarray(found, np.float64).reshape(1, 1, -1), [view])
+        ends = view.points(pixels.reshape(-1, 2))
+        return self.written(np.concatenate([ends.min(0), ends.max(0)])[None])[0] if len(ends) > 1 else ends[0]
+
     def default_loss(self, logits: bool) -> Any:
         import keras
 

@@ -125,7 +125,8 @@ class KeypointsJudge(Judge):
         size = np.where(items["known"], items["longer"], 1)
         apart = far.max(1) / np.maximum(size, 1e-12)
         found = outlying(apart)
-        label, said = (items[name][found, point[found]].tolist() for name in ("label", "said"))
+        # as the model gives them, which knows no pixels
+        label, said = ((items[name][found, point[found]] / self.scale).tolist() for name in ("label", "said"))
         return Doubts(found, apart[found], label, said, point[found].tolist())
 
     def details(self, items: Items) -> dict[str, Any]:

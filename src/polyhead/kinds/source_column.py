@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple, Protocol
 
+import numpy as np
+
 from polyhead.errors import BadValue
 
 
@@ -25,6 +27,26 @@ class About(NamedTuple):
     classes: tuple[Any, ...] | None = None
     values: tuple[Any, ...] | None = None
     exif: str | None = None
+
+
+class Origins(NamedTuple):
+    """Which images those of some rows were, before a store held them.
+
+    Attributes:
+        files: the file of each; None for one that was not a file, or is not known.
+        places: float64 ``(n, 8)``: height and width of the original, in the orientation of its labels, and the matrix
+            ``(2, 3)`` from its pixels to those that are held; NaN for an image that is held as it was.
+        lost: the store that does not know; empty if none.
+    """
+
+    files: list[str | None]
+    places: np.ndarray
+    lost: str = ""
+
+    @classmethod
+    def unknown(cls, count: int, lost: str = "") -> Origins:
+        """Those of images that are held as they were, or of which nothing is known."""
+        return cls([None] * count, np.full((count, 8), np.nan), lost)
 
 
 class Column(Protocol):

@@ -22,12 +22,13 @@ from polyhead.errors import (
     place,
     shown,
 )
+from polyhead.packing.image_origins import with_origins
 from polyhead.packing.packed_rows import fingerprint, keep_as, rows_are_decoded, rows_of, specs_of
 from polyhead.packing.shard_writer import write_shards
 from polyhead.progress import bar
 from polyhead.sources.source import Source
 from polyhead.store.column_codec import Spec, dense_row_bytes, holds, spec_words
-from polyhead.store.files import JOURNAL, MANIFEST, VERSION, read_manifest, write_whole
+from polyhead.store.files import JOURNAL, MANIFEST, VERSION, WITHOUT_ORIGINS, read_manifest, write_whole
 from polyhead.store.fingerprint import arrow_of
 from polyhead.store.reader import Store, open_store
 from polyhead.store.writer import Journal, on_disk
@@ -105,8 +106,11 @@ def pack(
     if old is None:
         return open_store(folder)
     keep_as(rows, old.get("columns", ()))
-    specs, merged = _joined_specs(folder, specs_of(rows), old)
-    row, most = _stored_row_bytes(rows, specs), DECODED_ROWS if rows_are_decoded(rows) else CHUNK_ROWS
+    most = DECODED_ROWS if rows_are_decoded(rows) else CHUNK_ROWS
+    own = specs_of(rows)
+    rows, of_origins, complete = with_origins(rows, old.get("columns"))
+    specs, merged = _joined_specs(folder, own + of_origins, old)
+    row = _stored_row_bytes(rows, specs)
     header = {
         "after": old["rows"],
         "first": len(old["shards"]),
@@ -121,7 +125,7 @@ def pack(
         with Journal(folder, header) as journal, bar("packing", len(rows), progress) as done:
             shards = write_shards(rows, folder, specs, journal, threads, done)
             manifest = {
-                "polyhead_store": VERSION,
+                "polyhead_store": old.get("polyhead_store", VERSION if complete else WITHOUT_ORIGINS),
                 "rows": old["rows"] + len(rows),
                 "columns": [_in_manifest(spec) for spec in merged],
                 "shards": [*old["shards"], *shards],

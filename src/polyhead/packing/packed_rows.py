@@ -25,8 +25,10 @@ from polyhead.feed import Feed
 from polyhead.images.decode import header_of
 from polyhead.kinds import Image
 from polyhead.kinds.missing import is_missing, plain
+from polyhead.kinds.source_column import Origins
 from polyhead.pipeline.made_columns import MadeColumns
 from polyhead.pipeline.resized import Placed
+from polyhead.pipeline.way_back import files_of
 from polyhead.readers.as_source import as_source
 from polyhead.sources.scanning import first_rows
 from polyhead.sources.source import Source, checked_rows, row_of
@@ -34,6 +36,7 @@ from polyhead.store.column_codec import Spec, like, spec_of
 from polyhead.store.fingerprint import of_source
 
 ENCODINGS = ("pixels", "jpeg", "png")
+ID = "id"
 
 
 def rows_of(data: Any, image_size: Any, encoding: str, quality: int) -> Source:
@@ -50,7 +53,7 @@ def rows_of(data: Any, image_size: Any, encoding: str, quality: int) -> Source:
     if isinstance(data, Feed):
         columns = data.source.columns
         heads = {n: head for n, head in data.heads.items() if set(head.reads(n)) <= set(columns)}
-        rows = Placed(data.source, data.inputs, heads, wanted)
+        rows = Placed(data.source, data.inputs, heads, wanted, _ids_in(data.source))
         bands = max((shape[2] for shape in rows.images.values() if shape[2] not in (1, 3)), default=0)
         if encoding == "jpeg" and bands == 4:
             fix = 'Use encoding="png", or ph.Image(channels=3).'
@@ -88,13 +91,33 @@ def _require_encodable(rows: Placed, feed: Feed, encoding: str) -> None:
         raise ContractError(*problems)
 
 
+def _ids_in(source: Source) -> tuple[str, ...]:
+    """The column by which predictions name rows, if there is one and a store can hold it."""
+    try:
+        return (ID,) if ID in source.columns and spec_of(source, ID) else ()
+    except (BadValue, DataError):
+        return ()
+
+
 def keep_as(rows: Source, columns: Sequence[Spec]) -> None:
-    """Store images of 8 bits as floats if the store that they are appended to has floats."""
+    """Store what is appended as the store has it: 8 bits as floats if it has floats, and no ids if it has none."""
+    rows = rows.resized if isinstance(rows, EncodedImages) else rows
     if isinstance(rows, Placed):
+        if columns and ID not in [spec["name"] for spec in columns]:
+            rows.leave_out(ID)
         for spec in columns:
             held = rows.dense.get(spec["name"], ((), "", False))[1] if spec["name"] in rows.images else ""
             if spec.get("dtype") == "float32" and held == "uint8":
                 rows.deepen(spec["name"])
+
+
+def image_columns(rows: Source) -> dict[str, bool]:
+    """The columns of images of rows to pack, as far as it is known, and whether they may be resized."""
+    if isinstance(rows, EncodedImages):
+        rows = rows.resized
+    if isinstance(rows, Placed):
+        return dict.fromkeys(rows.images, True)
+    return dict.fromkeys(rows.placed, False) if isinstance(rows, WithImageFiles) else {}
 
 
 def rows_are_decoded(rows: Source) -> bool:
@@ -136,6 +159,11 @@ class WithImageFiles(MadeColumns):
         mine = tuple(name for name in self.placed if name in columns)
         found = self.source.only(columns)
         return WithImageFiles(found, mine) if mine else found
+
+    def origins(self, name: str, ids: np.ndarray) -> Origins | None:
+        if name not in self.placed:
+            return self.source.origins(name, ids)
+        return Origins.unknown(len(ids))._replace(files=files_of(self.source, name, ids))
 
     def coded(self, ids: np.ndarray) -> dict[str, Values]:
         rows: dict[str, Any] = dict(checked_rows(self.source, self.source.coded(ids), len(ids)))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import fields
 from numbers import Real
@@ -23,12 +23,13 @@ from polyhead.kinds.in_image import PIXELS
 from polyhead.kinds.kind import Kind
 from polyhead.kinds.missing import plain
 from polyhead.kinds.sample_weights import BoxWeights
-from polyhead.kinds.source_column import About
+from polyhead.kinds.source_column import About, Origins
 from polyhead.pipeline.faults import readable
 from polyhead.pipeline.image_frame import path_in
 from polyhead.pipeline.image_pipeline import Scene
 from polyhead.pipeline.made_columns import MadeColumns, looked_at, one_by_one
 from polyhead.pipeline.target_images import require_frames
+from polyhead.pipeline.way_back import ImageViews, files_of
 from polyhead.pipeline.weight_columns import along_boxes, require_still
 from polyhead.sources.scanning import first_rows
 from polyhead.sources.source import Source, checked_rows, row_of
@@ -44,6 +45,7 @@ class Placed(MadeColumns):
         inputs: resolved.
         heads: resolved, as they read the source.
         size: (height, width) of all images, in place of the declared ones.
+        also: other columns to keep, as they are.
 
     Attributes:
         dense: shape, dtype, and whether rows may be None, of each column that is known to hold arrays of one shape.
@@ -61,10 +63,12 @@ class Placed(MadeColumns):
         inputs: Mapping[str, Input],
         heads: Mapping[str, Head],
         size: tuple[int, int] | None = None,
+        also: Sequence[str] = (),
     ) -> None:
         kinds: dict[str, Input | Head] = {**inputs, **heads}
         names = [c for n, k in kinds.items() for c in (k.reads(n) if isinstance(k, Head) else k.columns(n))]
-        self._names = tuple(dict.fromkeys(names))
+        self._read = tuple(dict.fromkeys(names))
+        self._names = tuple(dict.fromkeys([*names, *also]))
         self._source = source.only(self._names)
         self.sequential = source.sequential
         images = {name: _at_size(kind, size) for name, kind in inputs.items() if isinstance(kind, Image)}
@@ -116,6 +120,11 @@ class Placed(MadeColumns):
         assert isinstance(kind, Image)
         self._kinds[name] = kind.fixed(dtype="float32")
         self.dense[column] = (kind.shape, "float32", False)
+
+    def leave_out(self, column: str) -> None:
+        """Leave out a column that no input or head reads."""
+        self._names = tuple(name for name in self._names if name != column or name in self._read)
+        self._source = self._source.only(self._names)
 
     def _is_deep(self, name: str, ids: np.ndarray) -> bool:
         """Whether images have more than 8 bits, which the feed keeps."""
@@ -187,7 +196,7 @@ class Placed(MadeColumns):
         """A text that is another one where the rows, or what becomes of them, are others."""
         made = [[name, repr(kind), *_long(kind)] for name, kind in self._kinds.items()]
         more = [made, sorted(map(repr, self.dense.items())), sorted(map(repr, self.arrays.items()))]
-        return of_source(self._source, self.placed, more)
+        return of_source(self._source.only(self._read), self.placed, more)
 
     def specs(self) -> list[Spec]:
         """The columns that are not as they are in the source, as a store has them.
@@ -224,6 +233,16 @@ class Placed(MadeColumns):
         if name not in self.placed:
             return found
         return About(found.classes, found.values)  # the pixels are those of the image as it is shown
+
+    def origins(self, name: str, ids: np.ndarray) -> Origins | None:
+        known = self._source.origins(name, ids)
+        if self._scene is None or name not in self.images:
+            return known
+        kind = self._kinds[self._named(name)]
+        assert isinstance(kind, Image)
+        views = ImageViews(self._source, self._named(name), kind).of(ids)
+        places = np.array([[*view.size, *view.there[:2].ravel()] for view in views]).reshape(-1, 8)
+        return Origins(files_of(self._source, name, ids), places, "" if known is None else known.lost)
 
     def coded(self, ids: np.ndarray) -> dict[str, Values]:
         rows: dict[str, Any] = dict(checked_rows(self._source, self._source.coded(ids), len(ids)))

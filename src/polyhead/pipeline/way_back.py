@@ -13,7 +13,7 @@ from polyhead.columns.values import Values
 from polyhead.images import geometry
 from polyhead.kinds import Head, Image
 from polyhead.kinds.missing import is_dense, plain
-from polyhead.pipeline.image_frame import Frame
+from polyhead.pipeline.image_frame import Frame, path_in
 from polyhead.pipeline.image_reader import ImageReader
 from polyhead.pipeline.target_images import require_frames
 from polyhead.sources.source import Source
@@ -27,33 +27,51 @@ class ImageView:
     """How one image that the model gets lies in the original.
 
     Attributes:
-        frame: the frame of the original.
+        size: (height, width) of the original, in the orientation of its labels.
         target: (height, width) of the image that the model gets.
-        fit: how the original was resized to it.
-        turned: labels lie in the pixels as stored, before Exif turns them.
+        there: the matrix from the original to the image of the model.
+        held: the corners of what the source holds of the original, ``(2, 2)`` in pixels of the image of the model.
+        to_held: the matrix from the original to the image that the source holds.
+        held_size: (height, width) of that image, as it is shown.
     """
 
-    frame: Frame
+    size: tuple[int, int]
     target: tuple[int, int]
-    fit: str
-    turned: bool = False
+    there: np.ndarray
+    held: np.ndarray
+    to_held: np.ndarray
+    held_size: tuple[int, int]
+
+    @classmethod
+    def of(
+        cls, frame: Frame, target: tuple[int, int], fit: str, turned: bool, place: np.ndarray | None = None
+    ) -> ImageView:
+        """The view of an image.
+
+        Args:
+            frame: of the image that the source holds.
+            target: (height, width) of the image that the model gets.
+            fit: how the one is resized to the other.
+            turned: labels lie in the pixels as stored, before Exif turns them.
+            place: how that image lies in the original, as `Origins.places` has it; None or NaN if it is the original.
+        """
+        resized, size, first = geometry.resize(frame.shown, target, fit), frame.label_size, np.eye(3)
+        if place is not None and not np.isnan(place[0]):
+            size, first = (int(place[0]), int(place[1])), geometry.affine(*place[2:])
+        elif turned:
+            first = geometry.orient(frame.turn, size)
+        height, width = frame.shown
+        held = geometry.transform(resized, np.array([[0.0, 0.0], [width, height]]))
+        return cls(size, target, resized @ first, held, first, frame.shown)
 
     @property
-    def size(self) -> tuple[int, int]:
-        """(height, width) of the original, in the orientation of its labels."""
-        return self.frame.label_size
-
-    @cached_property
-    def _there(self) -> np.ndarray:
-        """The matrix from the original to the image of the model."""
-        found = geometry.resize(self.frame.shown, self.target, self.fit)
-        if not self.turned:
-            return found
-        return found @ geometry.orient(self.frame.turn, self.size)
+    def turned(self) -> bool:
+        """Whether height and width of the original are exchanged in the image of the model."""
+        return bool(abs(self.there[0, 1]) > abs(self.there[0, 0]))
 
     @cached_property
     def _back(self) -> np.ndarray:
-        return np.linalg.inv(self._there)
+        return np.linalg.inv(self.there)
 
     def points(self, points: np.ndarray) -> np.ndarray:
         """Map points ``(..., 2)`` to pixels of the original."""
@@ -71,7 +89,7 @@ class ImageView:
 
         height, width = image.shape
         grid = geometry.scale(self.target[1] / width, self.target[0] / height)
-        image, corner = self._within(image, np.linalg.inv(grid) @ self._there)
+        image, corner = self._within(image, np.linalg.inv(grid))
         matrix = self._back @ grid @ geometry.shift(*corner)
         found = warp(image, matrix, self.size, nearest=nearest, fill=fill)
         edge = np.isnan(found)
@@ -80,17 +98,22 @@ class ImageView:
             found[edge] = warp(image, matrix, self.size, nearest=True, fill=fill)[edge]
         return found
 
-    def _within(self, image: np.ndarray, there: np.ndarray) -> tuple[np.ndarray, tuple[int, int]]:
+    def _within(self, image: np.ndarray, grid: np.ndarray) -> tuple[np.ndarray, tuple[int, int]]:
         """The pixels that show the original, with its edge repeated around it, and the (x, y) of their corner.
 
         Bars beside the original, as ``fit="contain"`` leaves them, do not mix into its edge.
         """
-        ends = geometry.transform(there, np.array([[0.0, 0.0], [self.size[1], self.size[0]]]))
+        ends = geometry.transform(grid @ self.there, np.array([[0.0, 0.0], [self.size[1], self.size[0]]]))
+        held = geometry.transform(grid, self.held)
         parts, more, corner = [], [], []
-        for low, high, sides in zip(ends.min(0), ends.max(0), image.shape[::-1], strict=True):
-            first, last = max(0, int(np.ceil(low - 0.5))), min(sides, int(np.floor(high - 0.5)) + 1)
+        whole = zip(ends.min(0), ends.max(0), held.min(0), held.max(0), image.shape[::-1], strict=True)
+        for low, high, low_held, high_held, sides in whole:
+            # a store whose images are cropped does not hold all of the original
+            begin, end = max(low, low_held), min(high, high_held)
+            first, last = max(0, int(np.ceil(begin - 0.5))), min(sides, int(np.floor(end - 0.5)) + 1)
             last = max(last, first + 1)
-            more.append((int(low > -_EDGE), int(high < sides + _EDGE)))
+            uncut = low_held - low < _EDGE, high - high_held < _EDGE
+            more.append((int(low > -_EDGE and uncut[0]), int(high < sides + _EDGE and uncut[1])))
             parts.append(slice(first, last))
             corner.append(first - more[-1][0])
         found = np.pad(image[parts[1], parts[0]], (more[1], more[0]), mode="edge")
@@ -104,37 +127,69 @@ class WayBack:
         source: the source of the rows.
         images: the resolved image inputs.
         heads: the resolved heads; those that lie in an image have views.
+
+    Attributes:
+        turns_sides: one of the views so far exchanges height and width of the original.
     """
 
     def __init__(self, source: Source, images: Mapping[str, Image], heads: Mapping[str, Head]) -> None:
-        self._images, self._heads = images, {}
+        self._images, self._heads, self.turns_sides = images, {}, False
         lying = {name: head for name, head in heads.items() if head.layer is not None}
         if not lying or not images:
             return
         owners = require_frames(images, lying)
         self._heads = {name: owners[name] for name in lying}
-        self._reader = ImageReader(images, ())
-        self._columns = {name: images[name].columns(name)[0] for name in set(self._heads.values())}
-        self._source = source.only(list(dict.fromkeys(self._columns.values())))
-        self._named = source
+        self._views = {name: ImageViews(source, name, images[name]) for name in set(self._heads.values())}
 
     def views(self, ids: np.ndarray) -> dict[str, Sequence[ImageView]]:
         """The views of some rows, for each head that lies in an image."""
         if not self._heads:
             return {}
-        rows = self._source.coded(ids)
-        numbers = self._named.ids_of(ids).tolist()
-        found = {name: self._of(name, rows[column], numbers) for name, column in self._columns.items()}
+        found = {name: views.of(ids) for name, views in self._views.items()}
+        self.turns_sides |= any(view.turned for views in found.values() for view in views)
         return {head: found[name] for head, name in self._heads.items()}
 
-    def _of(self, name: str, column: Values, numbers: Sequence[int]) -> list[ImageView]:
-        kind = self._images[name]
+
+class ImageViews:
+    """The views of the rows of a source, of one image.
+
+    Args:
+        source: the source of the rows.
+        name: of the input.
+        kind: the input, resolved.
+    """
+
+    def __init__(self, source: Source, name: str, kind: Image) -> None:
+        self._source, self._name, self._kind = source, name, kind
+        self._reader, self._column = ImageReader({name: kind}, ()), kind.columns(name)[0]
+
+    def of(self, ids: np.ndarray) -> list[ImageView]:
+        """The views of some rows."""
+        kind, target = self._kind, (self._kind.shape[0], self._kind.shape[1])
+        column: Values = self._source.only([self._column]).coded(ids)[self._column]
         values: Any = plain(column)
-        target = (kind.shape[0], kind.shape[1])
+        known = self._source.origins(self._column, ids)
+        places = [None] * len(ids) if known is None else list(known.places)
         if is_dense(values) and values.ndim > 2:
-            return [ImageView(Frame(values.shape[1:3]), target, kind.fit)] * len(numbers)
+            frame = Frame(values.shape[1:3])
+            if known is None:
+                return [ImageView.of(frame, target, kind.fit, False)] * len(ids)
+            return [ImageView.of(frame, target, kind.fit, False, place) for place in places]
         views = []
-        for value, row in zip(values, numbers, strict=True):
-            frame = self._reader.frame(name, self._reader.open(name, value, row), row)
-            views.append(ImageView(frame, target, kind.fit, frame.turn != 1 and kind.exif == "ignored"))
+        for value, row, place in zip(values, self._source.ids_of(ids).tolist(), places, strict=True):
+            frame = self._reader.frame(self._name, self._reader.open(self._name, value, row), row)
+            turned = frame.turn != 1 and kind.exif == "ignored"
+            views.append(ImageView.of(frame, target, kind.fit, turned, place))
         return views
+
+
+def files_of(source: Source, column: str, ids: np.ndarray) -> list[str | None]:
+    """The file of each image of a column, also of one that a store holds; None for one that is not a file."""
+    known = source.origins(column, ids)
+    found: list[str | None] = [None] * len(ids) if known is None else list(known.files)
+    rest = [place for place, file in enumerate(found) if file is None]
+    if rest:
+        values: Any = plain(source.only([column]).coded(ids[rest])[column])
+        for place, value in zip(rest, values, strict=True):
+            found[place] = path_in(value)
+    return found

@@ -11,8 +11,10 @@ import numpy as np
 from polyhead.columns.values import Values
 from polyhead.errors import ContractError, Problem, listed, shown
 from polyhead.feed import Feed
+from polyhead.kinds import Image
 from polyhead.kinds.missing import plain
-from polyhead.kinds.source_column import About
+from polyhead.kinds.source_column import About, Origins
+from polyhead.pipeline.way_in import in_held_images
 from polyhead.report.differences import Differences
 from polyhead.report.samples import Sample, take_samples
 from polyhead.report.views import View
@@ -41,6 +43,9 @@ class _Guessed(Source):
 
     def about(self, name: str) -> About:
         return self._source.about(name)
+
+    def origins(self, name: str, ids: np.ndarray) -> Origins | None:
+        return self._source.origins(name, ids)
 
 
 def with_guesses(
@@ -76,7 +81,11 @@ def with_guesses(
         if owner is not None
     }
     labeled = feed.on(source, heads=heads, workers=0, shard=(0, 1), batch_size=feed.batch_size)
-    columns, scores = _columns(predictions, heads, names, at)
+    images = {name: kind for name, kind in feed.inputs.items() if isinstance(kind, Image)}
+    answers = {name: list(predictions[name]) for name in names}
+    answers = {name: [found[i] for i in at.tolist()] for name, found in answers.items()}
+    answers = in_held_images(source, images, heads, answers)
+    columns, scores = _columns(predictions, heads, answers, at)
     own = {n: _as_answered(head) for n, head in heads.items()}
     guessed = feed.on(
         _Guessed(source, columns), heads=own, workers=0, shard=(0, 1), batch_size=feed.batch_size
@@ -132,11 +141,10 @@ def _predicted_rows(feed: Feed, predictions: Any) -> tuple[Source, np.ndarray]:
 
 
 def _columns(
-    predictions: Any, heads: Mapping[str, Any], names: list[str], at: np.ndarray
+    predictions: Any, heads: Mapping[str, Any], answers: dict[str, list[Any]], at: np.ndarray
 ) -> tuple[dict[str, list[Any]], list[dict[str, dict[int, float]]]]:
     """The label columns as predicted, and the scores of each row."""
-    answers = {name: list(predictions[name]) for name in names}
-    answers = {name: [found[i] for i in at.tolist()] for name, found in answers.items()}
+    names = list(answers)
     scores: list[dict[str, dict[int, float]]] = [{} for _ in at]
     for name in names:
         column = next((c for c in (f"{name}_score", f"{name}_probability") if c in predictions.columns), None)
@@ -148,7 +156,7 @@ def _columns(
                 each = np.atleast_1d(np.asarray(found, np.float64)).tolist()
                 scores[row][name] = dict(enumerate(each))
     for owner in [n for n in names if heads[n].layer == "boxes"]:
-        _leave_out_thin(owner, answers, [n for n in names if heads[n].each == owner], scores)
+        _leave_out_thin(owner, heads[owner], answers, [n for n in names if heads[n].each == owner], scores)
     columns: dict[str, list[Any]] = {}
     for name, values in answers.items():
         many = heads[name].columns(name)
@@ -157,10 +165,14 @@ def _columns(
     return columns, scores
 
 
-def _leave_out_thin(owner: str, answers: dict[str, list[Any]], along: list[str], scores: list[Any]) -> None:
+def _leave_out_thin(
+    owner: str, head: Any, answers: dict[str, list[Any]], along: list[str], scores: list[Any]
+) -> None:
     """Leave out predicted boxes without an area, with all that belongs to them."""
     for row, boxes in enumerate(answers[owner]):
         found = np.asarray(boxes if boxes is not None else [], np.float64)
+        if found.size:
+            found = head.corners_of(found.reshape(-1, 4)).reshape(found.shape)
         if found.ndim != 2 or not len(found):
             if found.ndim == 1 and len(found) == 4 and min(found[2:] - found[:2]) < THIN:
                 answers[owner][row] = None
@@ -168,7 +180,7 @@ def _leave_out_thin(owner: str, answers: dict[str, list[Any]], along: list[str],
         kept = np.flatnonzero(((found[:, 2:] - found[:, :2]) >= THIN).all(1)).tolist()
         if len(kept) == len(found):
             continue
-        answers[owner][row] = found[kept].tolist()
+        answers[owner][row] = np.asarray(boxes, np.float64)[kept].tolist()
         for name in along:
             answers[name][row] = [answers[name][row][i] for i in kept]
         each = scores[row].get(owner, {})

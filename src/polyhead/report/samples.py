@@ -11,9 +11,8 @@ import numpy as np
 
 from polyhead.feed import Feed
 from polyhead.kinds import Image
-from polyhead.kinds.missing import plain
 from polyhead.pipeline import Batch
-from polyhead.pipeline.image_frame import path_in
+from polyhead.pipeline.way_back import files_of
 from polyhead.report.applied import applied_to
 
 LABELED, MISSING, UNASKED, SILENT, EMPTY = "labeled", "missing", "unasked", "silent", "empty"
@@ -56,6 +55,7 @@ class Sample:
         guess: what was predicted of it, laid out like its labels.
         scores: of predicted boxes, ``{head: {place: 0 to 1}}``.
         loss: how far the prediction is from the labels.
+        size: (height, width) of the image in whose pixels its labels are, if it is not the one that the model gets.
     """
 
     row: int
@@ -68,6 +68,7 @@ class Sample:
     guess: Sample | None = field(default=None, repr=False)
     scores: dict[str, dict[int, float]] = field(default_factory=dict, repr=False)
     loss: float | None = None
+    size: tuple[int, int] | None = None
 
 
 def take_samples(feed: Feed, n: int, rows: np.ndarray | None = None, draws: int = 1) -> list[Sample]:
@@ -139,8 +140,7 @@ def _files(feed: Feed, ids: list[int]) -> list[str]:
     images = [kind.columns(name)[0] for name, kind in feed.inputs.items() if isinstance(kind, Image)]
     for column in [*images[:1], "file"]:
         if column in feed.source.columns:
-            values = plain(feed.source.only([column]).coded(np.array(ids, np.int64))[column])
-            paths = [path_in(value) for value in values]
+            paths = files_of(feed.source, column, np.array(ids, np.int64))
             if any(paths):
                 return [PurePath(path.replace("\\", "/")).name if path else "" for path in paths]
     return []

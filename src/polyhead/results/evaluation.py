@@ -272,7 +272,7 @@ class Evaluation(dict[str, HeadEvaluation]):
         ending = target.suffix.lower()
         if ending in (".html", ".htm"):
             pairs = {name: self._rows.samples(head.worst(int(worst))) for name, head in self.items()}
-            text = evaluation_page(self, pairs, self._rows.inputs, self._rows.heads)
+            text = evaluation_page(self, pairs, self._rows.inputs, self._rows.heads, self._rows.drawn_heads)
         elif ending == ".json":
             text = self.to_json() + "\n"
         elif ending == ".csv":
@@ -314,7 +314,7 @@ class Evaluation(dict[str, HeadEvaluation]):
         return {name: {metric: one.value for metric, one in head.items()} for name, head in self.items()}
 
     def to_pandas(self) -> Any:
-        """Return a frame with the columns ``head``, ``metric``, ``value``, ``low``, ``high`` and ``rows``."""
+        """Return a frame: ``head``, ``metric``, ``value``, with intervals ``low`` and ``high``, and ``rows``."""
         with requiring("to_pandas()", "pandas", "pandas"):
             import pandas as pd
 
@@ -332,8 +332,11 @@ class Evaluation(dict[str, HeadEvaluation]):
         return json.dumps(found, indent=2, ensure_ascii=False)
 
     def _records(self) -> list[dict[str, Any]]:
+        ends = () if self._how.level is None else ("low", "high")
         return [
-            {"head": name, "metric": metric, **one.__dict__, "rows": head.rows}
+            {"head": name, "metric": metric, "value": one.value}
+            | {end: getattr(one, end) for end in ends}
+            | {"rows": head.rows}
             for name, head in self.items()
             for metric, one in head.items()
         ]
@@ -367,7 +370,7 @@ def _finite(metric: Metric) -> dict[str, float | None]:
 
 def _as_csv(records: Sequence[Mapping[str, Any]]) -> str:
     out = io.StringIO()
-    table = csv.DictWriter(out, ("head", "metric", "value", "low", "high", "rows"))
+    table = csv.DictWriter(out, list(records[0]) if records else ("head", "metric", "value", "rows"))
     table.writeheader()
     table.writerows({n: "" if v != v else v for n, v in one.items()} for one in records)
     return out.getvalue()

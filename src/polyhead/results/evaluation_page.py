@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from html import escape
 from importlib.resources import files
 from typing import Any
@@ -13,6 +14,7 @@ from polyhead.kinds import Head, Input
 from polyhead.report import charts
 from polyhead.report.cards import card
 from polyhead.report.objects import Drawing, views
+from polyhead.report.pictures import is_drawn
 from polyhead.report.samples import Sample
 from polyhead.report.views import Histogram, name_of
 from polyhead.results.text_table import short_number
@@ -22,7 +24,7 @@ _MOST_CLASSES = 30
 
 _POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 
-Pair = tuple[Sample, Sample]
+Pair = tuple[Sample, ...]
 """A row as it is labeled, and as it is predicted."""
 
 
@@ -31,6 +33,7 @@ def evaluation_page(
     worst: Mapping[str, Sequence[Pair]],
     inputs: Mapping[str, Input],
     heads: Mapping[str, Head],
+    drawn: Mapping[str, Head] | None = None,
 ) -> str:
     """Render an evaluation as HTML.
 
@@ -39,9 +42,11 @@ def evaluation_page(
         worst: the rows with the largest loss, by head.
         inputs: the inputs of the feed, which pictures show.
         heads: its heads.
+        drawn: the heads as the rows have their labels; by default the same.
     """
     rows = len(next(iter(evaluation.values())).ids)
-    drawing = Drawing(inputs, heads, views(dict(heads)))
+    drawn = heads if drawn is None else drawn
+    drawing = Drawing(inputs, drawn, views(dict(drawn)))
     drawing.see(one for pairs in worst.values() for pair in pairs for one in pair)
     parts = [f"<header><h1>Evaluation</h1><p>{escape(_subtitle(evaluation, rows))}</p></header>"]
     place = 0
@@ -128,14 +133,17 @@ def _metrics(found: Any) -> str:
     rows = []
     for name, metric in found.items():
         if "[" not in name:
-            rows.append(
-                f'<tr><th scope="row">{escape(name)}</th><td>{short_number(metric.value)}</td>'
-                f"<td>{escape(metric.between)}</td>"
-                f"<td>{'' if name in found.judge.less_is_better else _interval_bar(metric)}</td></tr>"
-            )
+            ends = ""
+            if found.level is not None:
+                bar = "" if name in found.judge.less_is_better else _interval_bar(metric)
+                ends = f"<td>{escape(metric.between)}</td><td>{bar}</td>"
+            value = f"<td>{short_number(metric.value)}</td>"
+            rows.append(f'<tr><th scope="row">{escape(name)}</th>{value}{ends}</tr>')
+    titles = '<th scope="col">metric</th><th scope="col">value</th>'
+    titles += "" if found.level is None else '<th scope="col">interval</th><td></td>'
     return (
-        '<div class="scroll"><table class="metrics"><thead><tr><th scope="col">metric</th><th scope="col">value</th>'
-        f'<th scope="col">interval</th><td></td></tr></thead><tbody>{"".join(rows)}</tbody></table></div>'
+        f'<div class="scroll"><table class="metrics"><thead><tr>{titles}</tr></thead>'
+        f"<tbody>{''.join(rows)}</tbody></table></div>"
     )
 
 
@@ -258,6 +266,18 @@ def _error_histogram(errors: np.ndarray | None) -> str:
 # Rows ------------------------------------------------------------------------------------------------
 
 
+def _on_original(drawing: Drawing, sample: Sample) -> Drawing:
+    """The drawing of a sample whose labels may be in pixels of the original image."""
+    if sample.size is None:
+        return drawing
+    height, width = sample.size
+    inputs = {
+        name: kind.fixed(height=height, width=width) if is_drawn(kind) else kind
+        for name, kind in drawing.inputs.items()
+    }
+    return replace(drawing, inputs=inputs)
+
+
 def _pair_section(
     title: str,
     pairs: Sequence[Pair],
@@ -271,7 +291,7 @@ def _pair_section(
     parts = []
     for i, (pair, told) in enumerate(zip(pairs, words, strict=True)):
         cards = [
-            f"<div><h4>{word}</h4>{card(place + 2 * i + j, one, drawing)}</div>"
+            f"<div><h4>{word}</h4>{card(place + 2 * i + j, one, _on_original(drawing, one))}</div>"
             for j, (word, one) in enumerate(zip(("labeled", "predicted"), pair, strict=True))
         ]
         parts.append(

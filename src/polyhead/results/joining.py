@@ -29,6 +29,11 @@ class JoinedRows:
         self.inputs, self.heads = parts[0].inputs, parts[0].heads
         self.labels: dict[str, str] = {}
 
+    @property
+    def drawn_heads(self) -> Any:
+        """As of the first."""
+        return self._parts[0].drawn_heads
+
     def samples(self, rows: Sequence[int]) -> list[Any]:
         """As of one evaluation."""
         found: dict[int, Any] = {}
@@ -48,6 +53,20 @@ class JoinedRows:
                 column = found.setdefault(name, [None] * len(rows))
                 for i, value in zip(at, values, strict=True):
                     column[i] = value
+        return found
+
+    def in_originals(self, name: str, rows: np.ndarray, *values: Sequence[Any]) -> tuple[list[Any], ...]:
+        """As of one evaluation."""
+        found = tuple(list(column) for column in values)
+        number = np.searchsorted(self._starts, rows, side="right") - 1
+        for k in np.unique(number):
+            at = np.flatnonzero(number == k)
+            some = ([column[int(i)] for i in at] for column in values)
+            for out, own in zip(
+                found, self._parts[k].in_originals(name, rows[at] - self._starts[k], *some), strict=True
+            ):
+                for i, value in zip(at.tolist(), own, strict=True):
+                    out[i] = value
         return found
 
     def answers(self, name: str) -> Any:

@@ -14,13 +14,19 @@ from polyhead.errors import ContractError, DataError, Problem, place
 from polyhead.feed import Feed
 from polyhead.keras_bridge.structure import Structure, fill, leaves, output
 from polyhead.kinds import Head, Image
+from polyhead.kinds.in_image import COORDINATES
 from polyhead.kinds.judging import Items, Judge, Judged, together_of
 from polyhead.kinds.missing import plain
 from polyhead.pipeline import Batch
+from polyhead.pipeline.way_back import WayBack
 from polyhead.report.samples import EMPTY, LABELED, Label, Sample, take_samples
+from polyhead.results.original_samples import OriginalSamples
 from polyhead.results.outputs import require_finite_outputs
 from polyhead.results.row_columns import RowColumns
 from polyhead.sources.scanning import first_rows
+
+_ROWS_AT_ONCE = 256
+"""Rows whose images are looked at together."""
 
 
 class RowJudges:
@@ -105,8 +111,35 @@ class RowJudges:
             del named["id"]
         return named
 
-    def samples(self, rows: Sequence[int]) -> list[tuple[Sample, Sample]]:
-        """Some rows with their labels and predictions, for pictures.
+    def in_originals(self, name: str, rows: np.ndarray, *values: Sequence[Any]) -> tuple[list[Any], ...]:
+        """Boxes or points of the image that the model gets in pixels of the original images, as predictions have them.
+
+        Args:
+            name: the head.
+            rows: the place of each in the data, int64 ``(n,)``; they are left as they are after pickling.
+            *values: one for each row: the coordinates of a box or point, or None.
+
+        Returns:
+            The same for the original images; all else as it is.
+        """
+        head: Any = self.heads[name].inner
+        feed = self._feed
+        if feed is None or feed.source.sequential or head.layer not in COORDINATES:
+            return tuple(map(list, values))
+        back = WayBack(feed.source, _images_of(feed), self.heads)
+        found: tuple[list[Any], ...] = tuple([] for _ in values)
+        for start in range(0, len(rows), _ROWS_AT_ONCE):
+            some = slice(start, start + _ROWS_AT_ONCE)
+            views: Sequence[Any] = back.views(rows[some]).get(name) or [None] * len(rows[some])
+            for out, column in zip(found, values, strict=True):
+                out += [
+                    value if value is None or view is None else head.in_original(value, view).tolist()
+                    for value, view in zip(column[some], views, strict=True)
+                ]
+        return found
+
+    def samples(self, rows: Sequence[int]) -> list[tuple[Sample, ...]]:
+        """Some rows with their labels and predictions, for pictures: boxes and points on the original image.
 
         Args:
             rows: their indices in the data; nothing is found if rows cannot be selected, or after pickling.
@@ -115,7 +148,8 @@ class RowJudges:
         if feed is None or feed.source.sequential or not len(rows):
             return []
         some = feed.on(feed.source.select(list(rows)), shard=(0, 1), workers=0)
-        found = []
+        found: list[tuple[Sample, ...]] = []
+        originals = self._originals
         for batch, labeled in self._with_samples(some, len(rows)):
             answers = self._outputs.of(batch, feed.heads)
             said = {name: judge.said(answers) for name, judge in self.judges.items()}
@@ -127,8 +161,18 @@ class RowJudges:
                 predicted = {
                     name: predicted_label(values[i], counts[i]) for name, (values, counts) in said.items()
                 }
-                found.append((one, Sample(one.row, one.inputs, predicted)))
+                place = rows[len(found)]
+                found.append(originals.laid(place, one, Sample(one.row, one.inputs, predicted)))
         return found
+
+    @property
+    def _originals(self) -> OriginalSamples:
+        return OriginalSamples(self._feed.source, _images_of(self._feed), self.heads)
+
+    @property
+    def drawn_heads(self) -> dict[str, Head]:
+        """The heads as `samples` have their labels."""
+        return self.heads if self._feed is None else self._originals.heads
 
     @staticmethod
     def _with_samples(feed: Feed, count: int) -> Iterator[tuple[Batch, list[Sample]]]:
@@ -208,8 +252,12 @@ def _hint_values(feed: Feed, head: Head) -> dict[str, Any]:
     return {name: plain(first_rows(feed.source, name, 1))[0] for name in names}
 
 
+def _images_of(feed: Feed) -> dict[str, Image]:
+    return {name: kind for name, kind in feed.inputs.items() if isinstance(kind, Image)}
+
+
 def _image_sizes(feed: Feed) -> Any:
     """A function that tells the size of the image in which a head's labels lie; None if it is not known."""
-    images = {name: kind.shape[:2] for name, kind in feed.inputs.items() if isinstance(kind, Image)}
+    images = {name: kind.shape[:2] for name, kind in _images_of(feed).items()}
     only = next(iter(images.values())) if len(set(images.values())) == 1 else None
     return lambda head: images.get(head.of, only)

@@ -104,18 +104,21 @@ def predict(
     require_size("predict(batch_size=)", batch_size)
     feed = Feed(rows, inputs=declared.inputs, heads={}, batch_size=batch_size, workers=workers)
     kept = names_in(keep, "predict(keep=)") if keep else []
-    stored_sides = any(getattr(kind, "exif", None) == "ignored" for kind in feed.inputs.values())
     outputs = Outputs(model, feed, declared.heads, tta)
-    tables = _tables(outputs, feed, kept, probabilities)
+    images = {name: kind for name, kind in feed.inputs.items() if isinstance(kind, Image)}
+    way_back = WayBack(feed.source, images, outputs.heads)
+    tables = _tables(outputs, feed, kept, probabilities, way_back)
     file = None if path is None else _new_file(path, data)
     with bar("predicting", feed.num_samples, progress) as outputs.done:
         if file is None:
             import pyarrow as pa
 
             whole = pa.concat_tables(tables, promote_options="default")
-            return Predictions(declared.heads, whole, stored_sides=stored_sides)
-        _write_file(tables, file)
-    return Predictions(declared.heads, path=file, stored_sides=stored_sides)
+        else:
+            whole = None
+            _write_file(tables, file)
+    stored_sides = way_back.turns_sides or any(kind.exif == "ignored" for kind in images.values())
+    return Predictions(declared.heads, whole, file, stored_sides)
 
 
 def _new_file(path: Any, data: Any) -> Path:
@@ -129,11 +132,11 @@ def _new_file(path: Any, data: Any) -> Path:
     return file
 
 
-def _tables(outputs: Outputs, feed: Feed, kept: Sequence[str], probabilities: bool) -> Iterator[Any]:
+def _tables(
+    outputs: Outputs, feed: Feed, kept: Sequence[str], probabilities: bool, way_back: WayBack
+) -> Iterator[Any]:
     """Yield the rows as tables, one after the other."""
     before = RowColumns(feed.source, feed.inputs, outputs.heads, kept)
-    images = {name: kind for name, kind in feed.inputs.items() if isinstance(kind, Image)}
-    way_back = WayBack(feed.source, images, outputs.heads)
     for ids, found in outputs:
         pixels = any(head.layer in ("mask", "map") for head in outputs.heads.values())
         step = _ROWS_OF_PIXELS if pixels else len(ids)

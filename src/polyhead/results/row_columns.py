@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from polyhead.errors import DataError, Problem, place
+from polyhead.errors import DataError, Problem, place, warn
 from polyhead.kinds import Head, Image, Input
 from polyhead.kinds.missing import plain
-from polyhead.pipeline.image_frame import path_in
+from polyhead.pipeline.way_back import files_of
 from polyhead.sources.source import Source
 
 
@@ -33,7 +33,7 @@ class RowColumns:
     ) -> None:
         self._source = source
         images = [kind.columns(name)[0] for name, kind in inputs.items() if isinstance(kind, Image)]
-        self._files = images[0] if images and self._holds_paths(images[0]) else None
+        self._files = images[0] if images and self._holds_files(images[0]) else None
         read = {c for name, kind in inputs.items() for c in kind.columns(name)}
         read |= {c for name, head in heads.items() for c in head.columns(name)}
         self._own_ids = "id" in source.columns and "id" not in read
@@ -42,9 +42,19 @@ class RowColumns:
         self._kept = source.only(wanted) if wanted else None
         self._types: dict[str, Any] = {}
 
-    def _holds_paths(self, column: str) -> bool:
-        first = self._source.only([column]).coded(np.zeros(1, np.int64))[column]
-        return path_in(plain(first)[0]) is not None
+    def _holds_files(self, column: str) -> bool:
+        first = np.zeros(1, np.int64)
+        known = self._source.origins(column, first)
+        if known is not None and known.lost:
+            found = (
+                "it was packed by an older version, and does not keep the files and the sizes of its images"
+            )
+            fix = (
+                "Boxes, points and masks are in pixels of the images as they are stored. To have those of the "
+                "originals, pack the data again, into a new folder."
+            )
+            warn(Problem(f"store {known.lost}", "", found, fix, "origins", warning=True))
+        return files_of(self._source, column, first)[0] is not None
 
     def columns(self, ids: np.ndarray, taken: set[str]) -> dict[str, Any]:
         """The columns of some rows, as pyarrow arrays, renamed if their name is taken."""
@@ -54,8 +64,7 @@ class RowColumns:
         numbers = pa.array(self._source.ids_of(ids), pa.int64())
         own = {"id": self._column("id", plain(rows["id"])) if self._own_ids else numbers}
         if self._files is not None:
-            values = plain(self._source.only([self._files]).coded(ids)[self._files])
-            own["file"] = pa.array([path_in(value) for value in values], pa.string())
+            own["file"] = pa.array(files_of(self._source, self._files, ids), pa.string())
         found = {f"row_{name}" if name in taken else name: column for name, column in own.items()}
         for name in self._names:
             free = f"{name}_data" if name in found or name in taken else name

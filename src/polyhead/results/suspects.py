@@ -58,11 +58,14 @@ class Suspects(tuple[Suspect, ...]):
         order = np.argsort(-doubts.disagreement, kind="stable")[:n]
         places = items["row"][doubts.item[order]].astype(int)
         names = rows.names(places) if rows is not None and len(places) else {}
+        labels, said = ([of[i] for i in order.tolist()] for of in (doubts.label, doubts.predicted))
+        if rows is not None:
+            labels, said = rows.in_originals(head, places, labels, said)
         suspects = cls(
             Suspect(
                 int(evaluation.ids[place]),
-                doubts.label[i],
-                doubts.predicted[i],
+                labels[at],
+                said[at],
                 float(doubts.disagreement[i]),
                 doubts.part[i],
                 {name: values[at] for name, values in names.items()},
@@ -113,7 +116,7 @@ class Suspects(tuple[Suspect, ...]):
             )
         places = list(dict.fromkeys(self._places))[: int(n)]
         pairs = self._rows.samples(places)
-        page = suspects_page(self, pairs, self._rows.inputs, self._rows.heads)
+        page = suspects_page(self, pairs, self._rows.inputs, self._rows.drawn_heads)
         target.write_text(page, encoding="utf-8")
         return target
 

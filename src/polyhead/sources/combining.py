@@ -14,7 +14,7 @@ import numpy as np
 
 from polyhead.columns.values import LIMIT_BYTES, Coded, Values, join, objects, take
 from polyhead.errors import DataError, Problem, as_list, is_integer, is_number, is_size, shown
-from polyhead.kinds.source_column import About
+from polyhead.kinds.source_column import About, Origins
 from polyhead.sources.column_facts import merged_facts
 from polyhead.sources.column_merge import forms, same_columns
 from polyhead.sources.interleave import Interleaving
@@ -89,6 +89,9 @@ class Rows(_CachingView):
     def about(self, name: str) -> About:
         return self.source.about(name)
 
+    def origins(self, name: str, ids: np.ndarray) -> Origins | None:
+        return self.source.origins(name, self.ids[ids])
+
     def only(self, columns: Sequence[str]) -> Rows:
         view = self._only(columns)
         view.source = self.source.only(columns)
@@ -146,6 +149,21 @@ class Concat(_CachingView):
 
     def about(self, name: str) -> About:
         return merged_facts(name, [source.about(name) for source in self.sources])
+
+    def origins(self, name: str, ids: np.ndarray) -> Origins | None:
+        which = np.searchsorted(self.starts, ids, side="right") - 1
+        found, any_known = Origins.unknown(len(ids)), False
+        for s in np.unique(which).tolist():
+            at = np.flatnonzero(which == s)
+            known = self.sources[s].origins(name, ids[at] - self.starts[s])
+            if known is None:
+                continue
+            any_known = True
+            found.places[at] = known.places
+            for place, file in zip(at.tolist(), known.files, strict=True):
+                found.files[place] = file
+            found = found._replace(lost=found.lost or known.lost)
+        return found if any_known else None
 
     def only(self, columns: Sequence[str]) -> Concat:
         self._require(columns)
@@ -233,6 +251,9 @@ class Mix(_CachingView):
 
     def about(self, name: str) -> About:
         return self._all.about(name)
+
+    def origins(self, name: str, ids: np.ndarray) -> Origins | None:
+        return self._all.origins(name, self._rows(ids))
 
     def only(self, columns: Sequence[str]) -> Mix:
         view = self._only(columns)

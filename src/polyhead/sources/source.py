@@ -10,10 +10,10 @@ import numpy as np
 
 from polyhead.columns.values import Coded, Values, take, unmasked
 from polyhead.errors import DataError, Problem, as_list, listed, place, shown, similar
-from polyhead.kinds.source_column import About
+from polyhead.kinds.source_column import About, Origins
 from polyhead.sources.read_errors import explained
 
-_INNER = {"about", "coded", "first_rows", "sequential"}
+_INNER = {"about", "coded", "first_rows", "origins", "sequential"}
 """Attributes for the library's own use, hidden from ``dir``."""
 
 
@@ -86,6 +86,10 @@ class Source(ABC):
             DataError: if the rows come from sources that contradict each other.
         """
         return About()
+
+    def origins(self, name: str, ids: np.ndarray) -> Origins | None:
+        """Return which images those of a column were before a store held them; None if no store holds them."""
+        return None
 
     def only(self, columns: Sequence[str]) -> Source:
         """Return the same rows with these columns only, so that the others need not be read."""
@@ -310,6 +314,9 @@ class DerivedSource(OwnSource):
 
     def ids_of(self, rows: np.ndarray) -> np.ndarray:
         return self._source.ids_of(rows)
+
+    def origins(self, name: str, ids: np.ndarray) -> Origins | None:
+        return self._source.origins(name, ids)
 
 
 class _Columns(DerivedSource):

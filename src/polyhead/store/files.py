@@ -18,7 +18,9 @@ from polyhead.errors import Problem, StoreError, hints, place, shown, similar
 from polyhead.store.schema import wrong_header, wrong_manifest, wrong_shard
 
 MANIFEST, JOURNAL = "manifest.json", "journal.jsonl"
-VERSION = 2
+VERSION = 3
+WITHOUT_ORIGINS = 2
+"""The version before, whose stores open, and do not keep which images theirs were."""
 AGAIN = "The store is damaged: polyhead pack --verify lists what is; pack it again."
 NEAR = 1 << 14
 """If a row of some column has more bytes than this, the kernel reads the file ahead; else page by page."""
@@ -57,7 +59,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         where = place(file=str(path))
         raise StoreError(Problem(where, "the manifest of a store", error_words(error), AGAIN)) from error
     version = found.get("polyhead_store") if isinstance(found, dict) else None
-    if version != VERSION:
+    if version not in (VERSION, WITHOUT_ORIGINS):
         fix = "Pack it again, or use the version of polyhead that wrote it."
         expected = f"a store of version {VERSION}"
         raise StoreError(Problem(place(file=str(path)), expected, f"version {shown(version)}", fix))

@@ -14,10 +14,19 @@ import numpy as np
 from polyhead.columns.lazy import Late, Stored, entries
 from polyhead.columns.values import Values
 from polyhead.errors import PolyheadError, Problem, StoreError, as_path, place
-from polyhead.kinds.source_column import About
+from polyhead.kinds.source_column import About, Origins
 from polyhead.sources.arrays import Arrays
 from polyhead.store.column_codec import column_from, field
-from polyhead.store.files import AGAIN, check_sizes, checked_column, error_words, map_shard, read_manifest
+from polyhead.store.files import (
+    AGAIN,
+    WITHOUT_ORIGINS,
+    check_sizes,
+    checked_column,
+    error_words,
+    map_shard,
+    read_manifest,
+)
+from polyhead.store.origin_columns import FILE, PLACE, believable
 
 
 def open_store(path: str | os.PathLike[str]) -> Store:
@@ -69,7 +78,11 @@ class Store(Arrays):
         self._about = {name: spec.get("about", {}) for name, spec in specs.items()}
         maps = _Maps(path, shards, specs)
         self._length = int(self.manifest["rows"])
-        self._columns = {name: Late(len(self), partial(maps.column, name)) for name in specs}
+        late = {name: Late(len(self), partial(maps.column, name)) for name in specs}
+        self._origins = {
+            tuple(spec["origin"]): late.pop(name) for name, spec in specs.items() if "origin" in spec
+        }
+        self._columns = late
 
     def __reduce__(self) -> tuple[Any, ...]:
         """For pickle: the store is opened again."""
@@ -86,6 +99,21 @@ class Store(Arrays):
             tuple(known[key]) if isinstance(known.get(key), list) else None for key in ("classes", "values")
         )
         return About(classes, values, known.get("exif"))
+
+    def origins(self, name: str, ids: np.ndarray) -> Origins | None:
+        lost = str(self.path) if self.manifest["polyhead_store"] == WITHOUT_ORIGINS else ""
+        found = Origins.unknown(len(ids), lost)
+        for what in (FILE, PLACE):
+            column = self._origins.get((name, what))
+            if column is None:
+                continue
+            with _sound(self.path, f"{name}: {what}"):
+                values: Any = entries(column, ids)
+            if what == FILE:
+                found = found._replace(files=list(values))
+            else:
+                found = found._replace(places=believable(values, self.path, f"{name}: {what}"))
+        return found if lost or (name, FILE) in self._origins else None
 
     def coded(self, ids: np.ndarray) -> dict[str, Values]:
         rows: dict[str, Values] = {}

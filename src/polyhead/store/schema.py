@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from polyhead.errors import is_size, shown
+from polyhead.store.origin_columns import wrong_origin
 
 Found = Iterator[tuple[str, str, str]]
 """For each mistake: the place, what is expected, what is found."""
@@ -51,6 +52,10 @@ def wrong_columns(columns: Any) -> Found:
             continue
         names.append(spec["name"])
         yield from ((f"{where}.{at}", expected, found) for at, expected, found in _wrong_spec(spec))
+    for i, spec in enumerate(columns):
+        if isinstance(spec, dict) and "origin" in spec:
+            wrong = wrong_origin(spec, names)
+            yield from ((f"columns[{i}].{at}", expected, found) for at, expected, found in wrong)
     for name in sorted({name for name in names if names.count(name) > 1}):
         yield "columns", "columns with different names", f"{name!r} {names.count(name)} times"
 

@@ -1,0 +1,72 @@
+"""Packs beside each image which one it was: its file, its size, and where it lies in the image that is stored."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from polyhead.columns.values import Values
+from polyhead.errors import DataError, Problem, place
+from polyhead.kinds.source_column import Origins
+from polyhead.packing.packed_rows import image_columns
+from polyhead.pipeline.made_columns import MadeColumns
+from polyhead.sources.source import Source, checked_rows
+from polyhead.store.column_codec import Spec
+from polyhead.store.origin_columns import FILE, origin_specs
+
+
+def with_origins(rows: Source, old: Sequence[Spec] | None) -> tuple[Source, list[Spec], bool]:
+    """Add the columns that say which images those of the rows were.
+
+    Args:
+        rows: the rows to pack.
+        old: the columns of the store to which they are appended; None for a new one.
+
+    Returns:
+        The rows, the descriptions of these columns, and whether the originals are known: not of the images of a store
+        of an older version.
+
+    Raises:
+        DataError: if the rows have a column of the same name.
+    """
+    first = np.zeros(1, np.int64)
+    images = image_columns(rows)
+    known = {name: rows.origins(name, first) for name in rows.columns}
+    if old is None:
+        held = {name: True for name, one in known.items() if one is not None and not one.lost}
+        specs = [spec for name, resized in {**held, **images}.items() for spec in origin_specs(name, resized)]
+    else:
+        specs = [spec for spec in old if "origin" in spec]
+    complete = not any(one is not None and one.lost for one in known.values())
+    return (_WithOrigins(rows, specs) if specs else rows), specs, complete
+
+
+class _WithOrigins(MadeColumns):
+    """Rows with the columns that say which images theirs were."""
+
+    placed: tuple[str, ...] = ()
+
+    def __init__(self, rows: Source, specs: Sequence[Spec]) -> None:
+        self._source, self.sequential = rows, rows.sequential
+        self._of = {spec["name"]: spec["origin"] for spec in specs}
+        self.placed = tuple(self._of)
+        expected = "another name, as a store keeps under this one where its images come from"
+        fix = "Rename the column, or leave it out."
+        taken = [name for name in self._of if name in rows.columns]
+        if taken:
+            raise DataError(*(Problem(place(column=n), expected, "a column of the data", fix) for n in taken))
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return (*self._source.columns, *self.placed)
+
+    def coded(self, ids: np.ndarray) -> dict[str, Values]:
+        rows: dict[str, Any] = dict(checked_rows(self._source, self._source.coded(ids), len(ids)))
+        for image in dict.fromkeys(image for image, _ in self._of.values()):
+            found = self._source.origins(image, ids) or Origins.unknown(len(ids))
+            for name, (of, what) in self._of.items():
+                if of == image:
+                    rows[name] = found.files if what == FILE else found.places
+        return rows
