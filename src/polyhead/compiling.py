@@ -65,6 +65,11 @@ def outputs(features: Any, heads: Mapping[str, Head] | BoundFeed) -> dict[str, k
         raise ContractError(Problem("outputs(heads)", "heads by name", shown(heads), fix))
     tensors = {}
     for name, head in given.items():
+        if "/" in name:
+            plain = name.replace("/", "_")
+            fix = f'Name the head without it, and its column: heads={{"{plain}": ...(column="{name}")}}.'
+            expected = "a name without /, for a layer of Keras"
+            raise ContractError(Problem(f"outputs(), {place(head=name)}", expected, shown(name), fix))
         if isinstance(features, Mapping):
             found = features.get(name, features.get(None))
             if found is None:

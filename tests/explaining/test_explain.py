@@ -38,6 +38,11 @@ def fit(model, x, y=None, **more):
     model.fit(x, y, verbose=0, **({} if y is None else {"batch_size": 6}), **more)
 
 
+def own_feed():
+    heads = {"bought": ph.Binary(), "price": ph.Regression()}
+    return ph.Feed({"x": X, "bought": BOUGHT, "price": PRICE}, inputs="x", heads=heads)
+
+
 def stream(make, batches=4):
     for i in range(batches):
         yield make(slice(i % 2 * 6, i % 2 * 6 + 6))
@@ -177,6 +182,10 @@ FIT = {
     "validation-split": [
         (lambda: fit(two_heads(), stream(good), validation_split=0.2), "", ""),
         (lambda: fit(two_heads(), Batches(good), validation_split=0.2), "", ""),
+    ],
+    "feed-itself": [
+        (lambda: fit(two_heads(), own_feed().source), "", ""),
+        (lambda: fit(two_heads(), own_feed().batches()), "", ""),
     ],
     "data-type": [
         (lambda: fit(two_heads(), zip([X], [(BOUGHT, PRICE)], strict=True)), "not-for-keras", "an iterator"),

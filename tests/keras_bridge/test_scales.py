@@ -92,6 +92,16 @@ def test_compile_warns_once_and_validation_does_not():
     model.fit(feed, validation_data=feed.on(DATA), verbose=0)  # warnings are errors here
 
 
+def test_a_model_with_a_loss_of_its_own_is_not_judged_by_the_losses_of_heads():
+    class Own(keras.Model):
+        def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+            return keras.ops.mean(y_pred["price"] - y["price"] / 1e6) ** 2
+
+    feed = ph.Feed(DATA, inputs="x", heads={"price": ph.Regression(), "sold": ph.Binary()}, batch_size=16)
+    x = keras.Input((3,), name="x")
+    assert not [p for p in feed.check(Own(x, ph.outputs(x, feed))).problems if p.code == "label-scale"]
+
+
 def test_labels_that_are_small_are_drowned_as_well():
     data = {**DATA, "tiny": UNIT / 1000}
     (problem,) = said({"tiny": ph.Regression(), "sold": ph.Binary()}, data=data)

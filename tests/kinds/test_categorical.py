@@ -178,9 +178,8 @@ def test_classes_are_learned_from_every_piece_and_without_the_marker():
 ONE_HOT = "If these are one-hot, give column.argmax(axis=1)."
 AT_ONCE = "If several classes hold at once, use ph.MultiLabel."
 STEPS = (
-    "A class for each step of a sequence has no head yet. Train that model by hand: model.fit(x, ids, "
-    "sample_weight=mask), with ids and mask of shape (N, T), 0 in both where there is no label, and "
-    'loss=keras.losses.SparseCategoricalCrossentropy(reduction="mean_with_sample_weight").'
+    "A class for each step of a sequence is ph.Mask(classes, missing=-100): give ids of shape (N, 1, T), with -100 in "
+    "the padding, and an output of shape (1, T, classes)."
 )
 
 
@@ -382,6 +381,11 @@ def test_labels_missing_in_part_get_a_weight_each():
         ([["a"]], "row 0: expected an integer in [0, 2], got 'a'. Name it among the classes."),
         (np.array([1, 2]), "row 0: expected a list of labels, got 1. Put a single label into a list."),
         (["ab"], "row 0: expected a list of labels, got 'ab'. Put a single label into a list."),
+        (
+            ["a; b"],
+            "row 0: expected a list of labels, got 'a; b'. Split the labels: "
+            '[text.split(";") for text in column].',
+        ),
         ([[0], [[1]]], "row 1: expected a list of labels, got [[1]]."),
         (
             [[0, 2], [0, 1, 0]],

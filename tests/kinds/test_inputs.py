@@ -78,11 +78,17 @@ def test_numbers_that_do_not_fit():
 def test_what_is_not_numbers():
     assert message(resolved, Array(), ["a", "b"]) == (
         "head `h`, row 0: expected numbers, got 'a'. "
-        "Turn words into numbers first, with keras.layers.StringLookup or a column of ids."
+        "Turn words into numbers first: [ids.get(word, 0) for word in column], ids being a dict."
+    )
+    as_text = "Turn text into numbers: np.asarray(column, float)."
+    assert message(resolved, Array(), ["1.5"]) == f"head `h`, row 0: expected numbers, got '1.5'. {as_text}"
+    assert message(resolved, Array(), np.array([["1", "2"]])) == (
+        f"head `h`, row 0: expected numbers, got ['1', '2']. {as_text}"
     )
     assert "got 'b'" in message(resolved, Array(), np.array([None, "b"], object))
     assert message(resolved, Array(), [[1, 2], [1, 2, 3]]) == (
-        "head `h`, row 1: expected rows of one shape, as row 0 has it: (2,), got shape (3,)."
+        "head `h`, row 1: expected rows of one shape, as row 0 has it: (2,), got shape (3,). "
+        "Pad the rows to one length: np.pad(row, (0, length - len(row)))."
     )
     assert message(resolved, Array(), [[1, 2], [[1], 2]]) == (
         "head `h`, row 1: expected numbers, got lists of unequal length ([[1], 2])."

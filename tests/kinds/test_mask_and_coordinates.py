@@ -156,7 +156,8 @@ def test_what_is_not_a_mask(head, column, words):
 
 def test_columns_that_hold_no_masks():
     assert message(resolved, Mask(), np.ones((3, 4))) == (
-        "head `h`: expected masks (H, W) or (H, W, n), got rows of shape (4,)."
+        "head `h`: expected masks (H, W) or (H, W, n), got rows of shape (4,). "
+        "For steps of a sequence, give (N, 1, T): np.asarray(column)[:, None, :]."
     )
     assert message(resolved, Mask(), [None]) == (
         "head `h`: expected a mask among the first rows, got none. Say Mask(size=(height, width))."

@@ -83,7 +83,13 @@ MEND = "Fix the row, or put NaN where there is no label."
         (
             1,
             [1.0, "12"],
-            "head `h`, row 1: expected a number, got '12'. Give numbers, or None where there is no label.",
+            "head `h`, row 1: expected a number, got '12'. Turn text into numbers: np.asarray(column, float).",
+        ),
+        (
+            1,
+            np.array(["1,5", "2"]),
+            "head `h`, row 0: expected a number, got '1,5'. "
+            'Turn text into numbers: [float(text.replace(",", ".")) for text in column].',
         ),
         (
             2,
@@ -97,7 +103,11 @@ MEND = "Fix the row, or put NaN where there is no label."
             "head `h`, row 1: expected numbers of shape (2,), got lists of unequal length ([1, [2]]). "
             "Give numbers, or None where there is no label.",
         ),
-        (1, np.ones((2, 3)), "head `h`: expected a number, got rows of shape (3,)."),
+        (
+            1,
+            np.ones((2, 3)),
+            "head `h`: expected a number, got rows of shape (3,). Say Regression(n) for n numbers in each row.",
+        ),
         (3, np.ones(4), "head `h`: expected numbers of shape (3,), got rows of shape ()."),
         (2, [[1, 2], [1, 2, 3]], "head `h`, row 1: expected numbers of shape (2,), got shape (3,)."),
         (

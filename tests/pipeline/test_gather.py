@@ -436,3 +436,16 @@ def test_checking_is_measured_apart(how):
     seen.clear()
     Gather(columns, Pool())(np.array([3, 1]), laps=seen.append)
     assert seen == ["inputs", "labels"]
+
+
+def test_float16_columns():
+    labels = {"y": np.arange(4) % 2}
+    feed = ph.Feed(
+        {"x": np.float16([[1], [2], [-65504], [65504]]), **labels}, inputs="x", heads={"y": ph.Binary()}
+    )
+    assert feed.peek()[0]["x"].ravel().tolist() == [1, 2, -65504, 65504]
+    feed = ph.Feed(
+        {"x": np.float16([[1], [np.inf], [0], [0]]), **labels}, inputs="x", heads={"y": ph.Binary()}
+    )
+    with pytest.raises(ph.DataError, match="input `x`, row 1: expected finite numbers, got inf"):
+        feed.peek()

@@ -415,3 +415,18 @@ def test_pixels_that_are_wrong_are_named_with_their_row_after_resizing():
         ph.DataError, match=r"input `image`, row 2: expected pixels in 0–1, as they are floats, got 7"
     ):
         feed.peek()
+
+
+def test_a_file_that_cannot_be_read_can_be_left_out(tmp_path):
+    (tmp_path / "a.jpg").write_bytes(b"\xff\xd8\xff\xe0 nonsense")
+    feed = ph.Feed(
+        {"image": [str(tmp_path / "a.jpg")], "y": [1]},
+        inputs={"image": ph.Image(8, 8)},
+        heads={"y": ph.Binary()},
+    )
+    with pytest.raises(ph.DataError) as refused:
+        feed.peek()
+    assert str(refused.value) == (
+        f"input `image`, row 0, file {tmp_path / 'a.jpg'}: expected an image with a whole header, got a file that ends "
+        'within its header. Fix the file, or leave it out: ph.read_folder(..., missing_files="drop").'
+    )

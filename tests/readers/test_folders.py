@@ -289,3 +289,21 @@ def test_views(root, put):
     assert sorted(column(val, "label")) == ["cat", "cat", "dog"]
     assert column(train.concat(val), "label").count("dog") == 4
     assert len(rows.mix(val, weights=(3, 1))) >= 12
+
+
+def test_images_that_cannot_be_read_are_dropped_without_verify(root, put):
+    put("images/a.gif", "images/b.gif", "masks/a.gif")
+    put("images/c.jpg", content=b"")
+    rows = read_folder(root, masks="masks", missing_files="drop")
+    assert column(rows, "file") == ["a.gif", "b.gif"]
+    assert "1 images left out, as their file does not exist or cannot be read" in str(rows.report)
+    assert len(read_folder(root, masks="masks")) == 3
+
+
+def test_masks_beside_a_folder_of_images_of_another_name(root, put):
+    put("photos/a.jpg", "photos/summer/b.jpg", "labels/a.png", "labels/summer/b.png")
+    assert message(lambda: read_folder(root, masks="labels")) == (
+        f"read_folder(masks=), column `mask`, file {root / 'labels'}: expected masks with the names of the images, "
+        "got 'a.png' and no 'photos/a'. Say images=\"photos\"."
+    )
+    assert len(read_folder(root, images="photos", masks="labels")) == 2

@@ -34,6 +34,13 @@ def assert_all(source):
     assert np.array_equal(age, AGE)
 
 
+def test_a_structured_array():
+    data = np.rec.fromarrays([X[:, 0], AGE[:, 0]], names="x,age")
+    assert refused(data).endswith(
+        "Give its fields as columns: {name: data[name] for name in data.dtype.names}."
+    )
+
+
 @pytest.mark.filterwarnings("ignore")
 def test_a_dataset_of_hugging_face():
     datasets = pytest.importorskip("datasets", reason="it reads a Hugging Face dataset")

@@ -340,3 +340,22 @@ def test_an_item_that_cannot_be_read():
 
 def test_a_frame_as_a_column():
     assert Arrays({"x": pd.DataFrame({"a": [1], "b": [2]})}).read(np.array([0]))["x"].tolist() == [[1, 2]]
+
+
+def test_series_whose_indexes_are_in_another_order():
+    frame = pd.DataFrame({"x": [1.0, 2, 3], "y": [0, 1, 0]}, index=[7, 8, 9])
+    assert len(Arrays({"x": frame["x"], "y": frame["y"], "z": [1, 2, 3], "w": pd.Series([1, 2, 3])})) == 3
+    other = frame["y"].sort_index(ascending=False)
+    assert message(lambda: Arrays({"x": frame["x"], "y": other})) == (
+        "column `y`: expected the index of `x`, in its order, got the same index in another order. "
+        "Align them, y.loc[x.index], or give values without index: y.to_numpy()."
+    )
+    assert Arrays({"x": frame["x"], "y": other.to_numpy()}).read(np.array([0]))["y"].tolist() == [0]
+    assert len(Arrays({"x": frame["x"], "y": other}, asked=["x"])) == 3
+
+
+def test_a_tensor_of_bfloat16():
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed")
+    assert "torch: tensor.detach().cpu().float().numpy()." in message(
+        lambda: Arrays({"x": torch.ones(3).bfloat16()})
+    )

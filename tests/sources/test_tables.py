@@ -721,3 +721,26 @@ def test_a_wrong_number_in_a_list_of_a_file_has_its_row(tmp_path):
     feed = ph.Feed(tmp_path / "rows.parquet", inputs={"x": ph.Array()}, heads={})
     with pytest.raises(ph.DataError, match=r"input `x`, row 1: expected finite numbers"):
         list(feed)
+
+
+def test_a_list_of_rows_is_a_table():
+    rows = [{"age": 31, "kind": "cat"}, {"age": None, "kind": "dog"}, {"kind": "cat", "more": 1}]
+    table = read_table(rows)
+    assert table.columns == ("age", "kind", "more")
+    assert table.read([2, 0])["kind"] == ["cat", "cat"]
+    assert read_table(rows, columns=["kind"]).columns == ("kind",)
+    feed = ph.Feed(rows, inputs={"kind": ph.Array(column="more", fill=0.0)}, heads={"age": ph.Regression()})
+    assert (len(feed.source), feed.describe().heads[0].labeled) == (3, 1)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "fix"),
+    [
+        ("a.csv", b"x;y\n1,5;0\n", 'pandas.read_csv(path, sep=";").'),
+        ("a.csv", "größe,y\n1,0\n".encode("latin-1"), "pandas.read_csv(path, encoding=...)."),
+        ("a.npz", b"", "Give its arrays as columns: np.load(path), or a dict of them."),
+    ],
+)
+def test_files_that_another_library_reads(tmp_path, name, content, fix):
+    (tmp_path / name).write_bytes(content)
+    assert message(lambda: read_table(tmp_path / name).read([0])).endswith(fix)

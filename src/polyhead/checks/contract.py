@@ -17,7 +17,7 @@ from polyhead.checks.compiled_model import (
     user_metrics,
 )
 from polyhead.checks.metric_rules import judge_metrics
-from polyhead.checks.model_match import Fit, match_model
+from polyhead.checks.model_match import Fit, makes_own_loss, match_model
 from polyhead.checks.model_tensors import symbolic
 from polyhead.checks.output_rules import (
     as_loss,
@@ -115,7 +115,8 @@ def _judged(
         yield from judge(name, head, applied[name], losses[name], seen.get(name))
         yield from half_precision(name, outputs.get(name))
     yield from unsuited_losses(declared.heads, losses)
-    yield from unscaled(declared.heads, losses, seen, outputs, applied)
+    if not makes_own_loss(model):  # else what the losses of the heads would be says nothing
+        yield from unscaled(declared.heads, losses, seen, outputs, applied)
     yield from exchanged_heads(declared.heads, applied, seen)
     if compiled:
         yield from _check_metrics(metrics, declared, applied, given, by_hand=users is not None)

@@ -67,7 +67,8 @@ def _from_tensor(name: str, values: Any) -> Any:
     try:
         return np.asarray(values)
     except Exception as error:  # on another device, requires grad, symbolic
-        fix = "Give a NumPy array; for torch: tensor.detach().cpu().numpy()."
+        narrow = ".float()" if str(getattr(values, "dtype", "")) == "torch.bfloat16" else ""
+        fix = f"Give a NumPy array; for torch: tensor.detach().cpu(){narrow}.numpy()."
         found = quoted_error(error)
         raise DataError(Problem(place(column=name), "a tensor that NumPy can read", found, fix)) from error
 

@@ -307,6 +307,15 @@ feed = ph.Feed(frame, inputs={"file": ph.Image(64, 64)}, heads={"kind": ph.Categ
         owner="DataFrameIterator",
     ),
     KnownMessage(
+        "feed-itself",
+        "Give fit the feed itself: a source, feed.batches()",
+        "fit takes a feed. A source has rows, but no inputs and heads; feed.batches() is for your own loops.",
+        keras="model.fit(feed)",
+        polyhead="model.fit(feed, validation_data=feed.on(rows))   # rows: a source, a frame, a dict of columns",
+        pattern=r"Unrecognized data type: x=\w+\([\d,]+ rows: |Received: Batch\(inputs=",
+        owner="generator",
+    ),
+    KnownMessage(
         "data-type",
         "Unrecognized data type: zip, map and lists in fit",
         "fit takes arrays, true generators, PyDataset, and datasets of tf.data, torch or grain; no zip, map or lists.",

@@ -15,6 +15,7 @@ from polyhead.kinds.kind import Input
 from polyhead.kinds.missing import (
     as_float32,
     as_one_array,
+    conversion_fix,
     even_rows,
     is_missing,
     plain,
@@ -133,8 +134,8 @@ def _as_numbers(values: Any) -> np.ndarray:
         return values
     for i, value in enumerate(values):
         if isinstance(value, (str, bytes)):
-            fix = "Turn words into numbers first, with keras.layers.StringLookup or a column of ids."
-            raise BadValue(i, "numbers", shown(value), fix)
+            fix = "Turn words into numbers first: [ids.get(word, 0) for word in column], ids being a dict."
+            raise BadValue(i, "numbers", shown(value), conversion_fix(value) or fix)
         if is_pillow(value):
             fix = "Say ph.Image(height, width); for its raw numbers, give np.asarray(image)."
             raise BadValue(i, "numbers", "an image of Pillow", fix)

@@ -94,9 +94,8 @@ def classes_in_words(classes: int | Sequence[Any]) -> str:
 
 
 CLASS_A_STEP = (
-    "A class for each step of a sequence has no head yet. Train that model by hand: model.fit(x, ids, "
-    "sample_weight=mask), with ids and mask of shape (N, T), 0 in both where there is no label, and "
-    'loss=keras.losses.SparseCategoricalCrossentropy(reduction="mean_with_sample_weight").'
+    "A class for each step of a sequence is ph.Mask(classes, missing=-100): give ids of shape (N, 1, T), with -100 in "
+    "the padding, and an output of shape (1, T, classes)."
 )
 
 
@@ -252,6 +251,14 @@ def class_shares(
     return text if len(classes) <= most else f"{text}, … ({len(classes)} classes)"
 
 
+def _listed_fix(found: Any) -> str:
+    """Say what to do about labels that are not in a list."""
+    mark = next((mark for mark in ",;|" if isinstance(found, str) and mark in found), "")
+    if not mark:
+        return "Put a single label into a list."
+    return f'Split the labels: [text.split("{mark}") for text in column].'
+
+
 def label_lists(values: Any, missing: Any) -> Iterable[tuple[int, Any]]:
     """Yield each row that is a list of labels, with its position; missing rows are left out.
 
@@ -262,7 +269,7 @@ def label_lists(values: Any, missing: Any) -> Iterable[tuple[int, Any]]:
         if is_missing(found, missing):
             continue
         if not isinstance(found, (list, tuple, set, frozenset, np.ndarray)):
-            raise BadValue(row, "a list of labels", shown(found), "Put a single label into a list.")
+            raise BadValue(row, "a list of labels", shown(found), _listed_fix(found))
         labels = found.tolist() if isinstance(found, np.ndarray) else list(found)
         try:
             twice = len(set(labels)) != len(labels)

@@ -68,16 +68,43 @@ def row_array(value: Any, index: int, expected: str, fix: str = "") -> np.ndarra
             raise BadValue(index, expected, shown(value), "Scale the column, or leave the row out.") from None
         row = plain_row.reshape(row.shape)
     if row.dtype.kind not in "iufb":
-        raise BadValue(index, expected, shown(value), times_fix(value) or fix)
+        value = value.tolist() if isinstance(value, np.ndarray) else value
+        raise BadValue(index, expected, shown(value), conversion_fix(value, fix))
     return row
 
 
-def times_fix(value: Any) -> str:
-    """What to do about a date, a time or a duration among numbers; empty for anything else."""
+NUMBERS_FIX = "Give numbers, or None where there is no label."
+"""What to do about a label that is not a number, where a head has nothing better to say."""
+
+
+def conversion_fix(value: Any, fix: str = "") -> str:
+    """What to do about a value that is not a number, but can be turned into one: a time, or a number as text.
+
+    Args:
+        value: what was found.
+        fix: what a head says about other values. It knows text better than this, but not times.
+
+    >>> conversion_fix("1.5"), conversion_fix("cat", "Drop it.")
+    ('Turn text into numbers: np.asarray(column, float).', 'Drop it.')
+    """
     kind = value.dtype.kind if isinstance(value, (np.ndarray, np.generic)) else ""
     if kind in ("m", "M") or isinstance(value, (datetime.date, datetime.timedelta)):
         return 'Turn times into numbers, as days: (column - column.min()) / np.timedelta64(1, "D").'
-    return ""
+    while isinstance(value, (list, tuple)) and value:
+        value = value[0]
+    if not isinstance(value, str) or fix not in ("", NUMBERS_FIX):
+        return fix
+    if _reads_as_number(value):
+        return "Turn text into numbers: np.asarray(column, float)."
+    comma = value.count(",") == 1 and _reads_as_number(value.replace(",", "."))
+    return 'Turn text into numbers: [float(text.replace(",", ".")) for text in column].' if comma else fix
+
+
+def _reads_as_number(text: str) -> bool:
+    try:
+        return bool(np.isfinite(float(text)))
+    except ValueError:
+        return False
 
 
 def numbers(
@@ -85,7 +112,8 @@ def numbers(
     marker: Any,
     shape: tuple[int, ...],
     what: str,
-    fix: str = "Give numbers, or None where there is no label.",
+    fix: str = NUMBERS_FIX,
+    shape_fix: str = "",
 ) -> tuple[np.ndarray, np.ndarray | None]:
     """Return a column as an array of numbers ``(B, *shape)``, and which of them are present.
 
@@ -98,6 +126,7 @@ def numbers(
         shape: of one row.
         what: what is expected, for the error.
         fix: what to do about a value that is not a number.
+        shape_fix: what to do about rows of another shape.
 
     Returns:
         The array, of the column's own dtype and zero where missing, and bool of its shape, or None where
@@ -114,9 +143,10 @@ def numbers(
         array = values
         if array.dtype.kind not in "iufb":
             index, found = (0, shown(array[0])) if len(array) else (None, str(array.dtype))
-            raise BadValue(index, what, found, times_fix(array) or fix)
+            first = array[0].tolist() if array.dtype.kind == "U" and len(array) else array
+            raise BadValue(index, what, found, conversion_fix(first, fix))
         if array.shape[1:] not in (shape, short):
-            raise BadValue(None, what, f"rows of shape {array.shape[1:]}")
+            raise BadValue(None, what, f"rows of shape {array.shape[1:]}", shape_fix)
         if array.shape[1:] != shape:
             array = array[..., None]
     else:
@@ -167,7 +197,10 @@ def as_one_array(values: Any, what: str) -> np.ndarray:
             gone = next((j for j, v in enumerate(values) if v is None), None)
             if gone is not None:
                 raise BadValue(gone, what, "None", "Leave the row out.")
-            raise BadValue(i, f"rows of one shape, as row 0 has it: {rows[0].shape}", f"shape {row.shape}")
+            fix = "Pad the rows to one length: np.pad(row, (0, length - len(row)))." if row.ndim == 1 else ""
+            raise BadValue(
+                i, f"rows of one shape, as row 0 has it: {rows[0].shape}", f"shape {row.shape}", fix
+            )
     return np.stack(rows) if rows else np.empty(0)
 
 

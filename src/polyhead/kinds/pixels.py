@@ -81,7 +81,12 @@ class Pixels(Head):
         if not shapes[0] and there and isinstance(there[0][1], (list, tuple)):
             row_array(there[0][1], there[0][0], f"a {what} (H, W) or (H, W, n)")
         if len(shapes[0]) not in (2, 3):
-            raise BadValue(None, f"{what}s (H, W) or (H, W, n)", f"rows of shape {shapes[0]}")
+            fix = (
+                "For steps of a sequence, give (N, 1, T): np.asarray(column)[:, None, :]."
+                if len(shapes[0]) == 1
+                else ""
+            )
+            raise BadValue(None, f"{what}s (H, W) or (H, W, n)", f"rows of shape {shapes[0]}", fix)
         return self.fixed(size=(int(shapes[0][0]), int(shapes[0][1])))
 
     def mix(

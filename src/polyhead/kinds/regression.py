@@ -129,7 +129,8 @@ class Regression(Head):
 
     def _numbers(self, values: Any) -> tuple[np.ndarray, np.ndarray | None]:
         what = "a number" if self.shape == (1,) else f"numbers of shape {self.shape}"
-        return numbers(values, self.missing, self.shape, what)
+        several = "Say Regression(n) for n numbers in each row." if self.shape == (1,) else ""
+        return numbers(values, self.missing, self.shape, what, shape_fix=several)
 
     def encode(self, values: Any, check: bool = True) -> tuple[np.ndarray, np.ndarray | None]:
         array, there = self._numbers(values)

@@ -15,6 +15,8 @@ from polyhead.kinds import Image
 from polyhead.pipeline.bit_depth import decoded_image, ranged
 from polyhead.pipeline.image_frame import File, Frame
 
+_LEAVE_OUT = 'Fix the file, or leave it out: ph.read_folder(..., missing_files="drop").'
+
 
 class ImageReader:
     """Reads the values of image columns.
@@ -60,7 +62,15 @@ class ImageReader:
             turned = value.orientation > 4 and kind.exif == "ignored"
             return Frame(value.size, value.size[::-1] if turned else value.size, value.orientation)
         where = value.where if isinstance(value, File) else place(input=name, row=row)
-        header = header_of(value.data if isinstance(value, File) else value, page=kind.page or 0, where=where)
+        try:
+            header = header_of(
+                value.data if isinstance(value, File) else value, page=kind.page or 0, where=where
+            )
+        except DataError as error:
+            (problem,) = error.problems
+            if problem.fix or "file " not in where:
+                raise
+            raise DataError(replace(problem, fix=_LEAVE_OUT)) from None
         self._warn_of_rounding(kind, header, where)
         stored = (header.height, header.width) if kind.exif == "ignored" else None
         return Frame(header.size, stored or header.size, header.orientation)

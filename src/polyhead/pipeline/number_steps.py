@@ -82,6 +82,8 @@ def valid_numbers(conversion: Conversion, column: np.dtype) -> tuple[np.ndarray,
         if least <= ends.min and ends.max <= most:
             return None
         least, most = max(int(least), ends.min), min(int(most), ends.max)
+    elif column.kind == "f":  # float16 ends before float32 does
+        least, most = max(least, float(np.finfo(column).min)), min(most, float(np.finfo(column).max))
     return np.array([least, most], column), np.zeros(0, column)
 
 

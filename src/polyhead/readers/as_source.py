@@ -8,7 +8,7 @@ from typing import Any
 
 from polyhead.errors import DataError, Problem, shown
 from polyhead.readers.foreign_datasets import way
-from polyhead.sources.arrays import Arrays
+from polyhead.sources.arrays import Arrays, are_rows, columns_from_rows
 from polyhead.sources.source import Source
 from polyhead.sources.tables import is_table, read_table
 from polyhead.store.files import is_store
@@ -19,7 +19,7 @@ def as_source(data: Any, asked: Sequence[str] | None = None) -> Source:
     """Make a source of a user's data.
 
     Args:
-        data: a source, a mapping of arrays, a table, or a path.
+        data: a source, a mapping of arrays, a list of rows, a table, or a path.
         asked: the columns that will be read; other entries of a mapping are ignored. None for all.
 
     Raises:
@@ -29,6 +29,8 @@ def as_source(data: Any, asked: Sequence[str] | None = None) -> Source:
         return data
     if isinstance(data, (str, os.PathLike)) and is_store(data):
         return open_store(data)
+    if are_rows(data):
+        data = columns_from_rows(data)
     if isinstance(data, Mapping):
         return Arrays(data, asked)
     if isinstance(data, (str, os.PathLike)) or is_table(data):

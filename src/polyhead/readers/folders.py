@@ -54,7 +54,8 @@ def read_folder(
         table: a CSV or Parquet file in the root, or other data for `read_table`, with a row for each image.
         key: the table's column of file names, with or without folder and ending; by default the first of
             ``file``, ``file_name``, ``filename``, ``image``, ``image_path``, ``path``, ``name``.
-        missing_files: ``"raise"``, or ``"drop"`` rows of the table whose image does not exist, and unreadable images.
+        missing_files: ``"raise"``, or ``"drop"`` rows of the table whose image does not exist, and images
+            that cannot be read; the header of each image is read to find them.
         verify: open every image and mask, to check that they can be read and have the same size.
 
     Returns:
@@ -88,7 +89,7 @@ def read_folder(
     names = _images(base, [m.path for m in found.values()], table, findings)
     findings.stop()
     sizes: list[tuple[int, int]] = []
-    if verify:
+    if verify or missing_files == "drop":
         every = shown_each("reading images", names)
         read = [(name, files.size(os.path.join(base.path, name))) for name in every]
         names = [name for name, size in read if size is not None]
@@ -104,7 +105,7 @@ def read_folder(
     if classes or (classes is None and not wanted and table is None and any("/" in name for name in names)):
         columns["label"], categories = _classes(base, names, findings)
     for column, some in found.items():
-        columns[column] = some.of(names, findings)
+        columns[column] = some.of(names, "" if images else base.path, findings)
         if verify:
             _verify_masks(columns[column], sizes, column, files, findings)
     if table is not None:
@@ -161,6 +162,22 @@ def _classes(base: Root, names: Sequence[str], findings: Findings) -> tuple[Code
     return Coded(np.array([-1 if f is None else code[f] for f in found], np.int32), categories), categories
 
 
+def _folder_above(images: Sequence[str], masks: Sequence[str]) -> str:
+    """The one folder below which the images have the names of the masks; empty if there is none.
+
+    >>> _folder_above(["photos/a", "photos/b"], ["a"])
+    'photos'
+    """
+    names = set(masks)
+    found = {
+        "/".join(parts[:i])
+        for parts in (image.split("/") for image in images)
+        for i in range(1, len(parts))
+        if "/".join(parts[i:]) in names
+    }
+    return found.pop() if len(found) == 1 else ""
+
+
 class _Masks:
     """A folder of masks, and the pattern of their names."""
 
@@ -175,8 +192,14 @@ class _Masks:
         self._root = Root(os.path.join(home.path, folder), self._what, findings)
         self.path = self._root.path
 
-    def of(self, names: Sequence[str], findings: Findings) -> list[Any]:
-        """The path of each image's mask, or None."""
+    def of(self, names: Sequence[str], root: str, findings: Findings) -> list[Any]:
+        """The path of each image's mask, or None.
+
+        Args:
+            names: of the images.
+            root: the folder that was searched for images; empty if the user named it.
+            findings: gets what is odd.
+        """
         masks: dict[str, str] = {}
         for name in self._root.files()[0]:
             stem = self._stem(name)
@@ -190,10 +213,13 @@ class _Masks:
         if len(set(stems)) < len(stems):
             self._twice(names, stems, findings)
         there = set(stems)
-        lost = [name for stem, name in masks.items() if stem not in there]
+        lost_stems = [stem for stem in masks if stem not in there]
+        lost = [masks[stem] for stem in lost_stems]
         if len(lost) == len(masks):
             found = f"{shown(lost[0])} and no {shown(stems[0])}" if lost else "no masks at all"
             fix = 'Say masks="masks/{stem}_mask" for names that differ.' if self._plain and lost else ""
+            folder = _folder_above(stems, lost_stems) if root else ""
+            fix = f'Say images="{folder}".' if folder else fix
             expected = "masks with the names of the images"
             findings.add("no-masks", f"{self._what}, {place(file=self.path)}", expected, found, fix)
         for name in lost:

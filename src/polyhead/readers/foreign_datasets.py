@@ -79,6 +79,8 @@ def way(data: Any) -> str:
     for module, names, words in _WAYS:
         if any(_of(base, module) and base.__name__ in names for base in type(data).__mro__):
             return words
+    if isinstance(data, np.ndarray) and data.dtype.names:
+        return "Give its fields as columns: {name: data[name] for name in data.dtype.names}."
     if isinstance(data, (list, tuple, np.ndarray)) or hasattr(data, "__array__"):
         return 'Give names: {"image": images, "label": labels}.'
     if hasattr(data, "__getitem__") and hasattr(data, "__len__"):

@@ -14,6 +14,7 @@ from polyhead.errors import DataError, Problem, place, shown
 from polyhead.images.headers import ENDINGS
 from polyhead.kinds import Image, Input
 from polyhead.readers.as_source import as_source
+from polyhead.sources.arrays import are_rows, columns_from_rows
 from polyhead.sources.source import Source
 from polyhead.sources.tables import is_table
 from polyhead.store.files import is_store
@@ -41,7 +42,7 @@ def as_rows(data: Any, inputs: Mapping[str, Input], labels: Sequence[str] = ()) 
         data = data.to_dict()  # a row of a frame
     if isinstance(data, (list, tuple)) and not data:
         raise DataError(Problem("data", "at least one row", f"an empty {type(data).__name__}"))
-    if isinstance(data, Sequence) and data and all(isinstance(row, Mapping) for row in data):
+    if are_rows(data):
         data = _by_column(data, columns)
     if isinstance(data, Mapping):
         one = all(c in data and _is_one(data[c], kind, c in shared) for c, kind in columns.items())
@@ -60,7 +61,7 @@ def as_rows(data: Any, inputs: Mapping[str, Input], labels: Sequence[str] = ()) 
 
 def _by_column(rows: Sequence[Mapping[str, Any]], inputs: Mapping[str, Input]) -> dict[str, list[Any]]:
     """Rows as columns; what a row lacks is missing, unless the model reads it."""
-    found = {c: [row.get(c) for row in rows] for c in dict.fromkeys(c for row in rows for c in row)}
+    found = columns_from_rows(rows)
     for column in inputs:
         lacking = [i for i, row in enumerate(rows) if column not in row]
         if lacking and column in found:

@@ -11,10 +11,33 @@ import numpy as np
 
 from polyhead.columns.as_column import as_column
 from polyhead.columns.chunk_cache import Chunked
+from polyhead.columns.frames import family_of
 from polyhead.columns.lazy import OnDisk, Stored, entries, whole
 from polyhead.columns.values import Values
-from polyhead.errors import DataError, Problem, shown
+from polyhead.errors import DataError, Problem, place, shown
 from polyhead.sources.source import OwnSource, Source
+
+_INDEXED = {"Series", "DataFrame"}
+
+
+def are_rows(data: Any) -> bool:
+    """Whether data is a list of rows, ``{column: value}``.
+
+    >>> are_rows([{"x": 1}]), are_rows([1]), are_rows([])
+    (True, False, False)
+    """
+    return isinstance(data, (list, tuple)) and bool(data) and all(isinstance(row, Mapping) for row in data)
+
+
+def columns_from_rows(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
+    """Rows as columns; what a row lacks is None.
+
+    >>> columns_from_rows([{"x": 1, "y": 2}, {"x": 3}])
+    {'x': [1, 3], 'y': [2, None]}
+    """
+    return {
+        name: [row.get(name) for row in rows] for name in dict.fromkeys(name for row in rows for name in row)
+    }
 
 
 class Arrays(OwnSource):
@@ -48,6 +71,7 @@ class Arrays(OwnSource):
         given = {name: columns[name] for name in columns.keys()}  # noqa: SIM118 (a zarr group iterates otherwise)
         if not given:
             raise DataError(Problem("data", "at least one column", "an empty mapping"))
+        _require_one_order({name: given[name] for name in given if asked is None or name in asked})
         if asked is not None and not given.keys().isdisjoint(asked):
             self._set(_fitting_entries(given, asked))
             return
@@ -104,6 +128,23 @@ def in_chunks(source: Source) -> tuple[Source, int | None]:
         for name, column in columns.items()
     }
     return view, rows
+
+
+def _require_one_order(columns: Mapping[str, Any]) -> None:
+    """Raise for pandas columns that hold the same index in another order: their rows would be mixed up."""
+    indexes = {
+        name: values.index
+        for name, values in columns.items()
+        if family_of(values)[0] == "pandas" and family_of(values)[1] & _INDEXED
+    }
+    first = next(iter(indexes), "")
+    for name, index in indexes.items():
+        one = indexes[first]
+        if index.equals(one) or len(index) != len(one) or not (one.is_unique and index.isin(one).all()):
+            continue
+        fix = f"Align them, {name}.loc[{first}.index], or give values without index: {name}.to_numpy()."
+        expected = f"the index of `{first}`, in its order"
+        raise DataError(Problem(place(column=name), expected, "the same index in another order", fix))
 
 
 def _fitting_entries(given: Mapping[Any, Any], asked: Sequence[str]) -> dict[str, Values | Stored]:

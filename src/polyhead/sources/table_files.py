@@ -18,6 +18,7 @@ T = TypeVar("T")
 
 _PACKED = (".gz", ".bz2", ".zst")
 _ENDINGS = ".parquet, .pq, .csv, .tsv, .arrow, .feather or .ipc"
+_WITH_PANDAS = "Read it with pandas or polars and pass the frame."
 _LARGEST_BLOCK = 2**31 - 1
 
 MANY = 64
@@ -75,7 +76,8 @@ def open_file(path: Path, wanted: list[str] | None) -> Opened:
         return _guarded(where, lambda: _open_folder(path, where))
     opener = _opener(path)
     if opener is None:
-        fix = "Read it with pandas or polars and pass the frame."
+        numpy = path.suffix.lower() in (".npz", ".npy")
+        fix = "Give its arrays as columns: np.load(path), or a dict of them." if numpy else _WITH_PANDAS
         raise DataError(Problem(where, f"a name that ends in {_ENDINGS}", path.suffix or "no extension", fix))
     if not os.path.getsize(path):
         raise DataError(Problem(where, "a table", "an empty file"))
@@ -106,7 +108,17 @@ def _guarded(where: str, work: Callable[[], T]) -> T:
         raise
     except (pa.ArrowException, OSError, ValueError, OverflowError, TypeError) as error:
         reason = " ".join(str(error).split()).rstrip(".")
-        raise DataError(Problem(where, "a readable table", f"{type(error).__name__}: {reason}")) from error
+        found = f"{type(error).__name__}: {reason}"
+        raise DataError(Problem(where, "a readable table", found, _text_fix(error, reason))) from error
+
+
+def _text_fix(error: Exception, reason: str) -> str:
+    """What to do about a text file in another encoding or with another delimiter."""
+    if isinstance(error, UnicodeDecodeError):
+        return "Save it as UTF-8, or pass the frame from pandas.read_csv(path, encoding=...)."
+    if "CSV parse error" in reason and ";" in reason:
+        return 'Pass the frame from pandas.read_csv(path, sep=";").'
+    return ""
 
 
 def _open_parquet(path: Path, where: str, wanted: list[str] | None) -> Opened:

@@ -14,7 +14,7 @@ from polyhead.columns.frames import family_of
 from polyhead.columns.lazy import Late, Stored
 from polyhead.columns.values import Values
 from polyhead.errors import DataError, Problem, listed, similar
-from polyhead.sources.arrays import Arrays
+from polyhead.sources.arrays import Arrays, are_rows, columns_from_rows
 from polyhead.sources.source import Source, names_in
 from polyhead.sources.table_files import Opened, open_file, opened_arrow
 
@@ -37,7 +37,8 @@ def read_table(data: Any, *, columns: Sequence[str] | None = None) -> Source:
     Args:
         data: a path to a ``.parquet``, ``.csv``, ``.tsv`` (also ``.csv.gz``), ``.arrow``, ``.feather`` or
             ``.ipc`` file, or to a folder of Parquet files; a pyarrow table or record batch; a pandas or
-            polars frame; or a mapping of arrays, as for `Feed`, to split or combine its rows.
+            polars frame; or a mapping of arrays or a list of rows, as for `Feed`, to split or combine its
+            rows.
         columns: the columns to read, in this order; by default all.
 
     Raises:
@@ -52,6 +53,8 @@ def read_table(data: Any, *, columns: Sequence[str] | None = None) -> Source:
     [nan, 31.0]
     """
     wanted = None if columns is None else names_in(columns, "read_table(columns=)")
+    if are_rows(data):
+        data = columns_from_rows(data)
     if isinstance(data, Mapping):
         arrays = Arrays(data, wanted)
         return arrays if wanted is None else arrays.only(wanted)
