@@ -331,11 +331,6 @@ def test_what_is_no_name_is_refused(word, expected):
             "outputs(features), head `presence`: expected a tensor of features, or {head: tensor}, got 3.",
         ),
         (
-            lambda: ph.outputs(keras.Input((4,)), {"yes/no": ph.Binary()}),
-            "outputs(), head `yes/no`: expected a name without /, for a layer of Keras, got 'yes/no'. "
-            'Name the head without it, and its column: heads={"yes_no": ...(column="yes/no")}.',
-        ),
-        (
             lambda: ph.outputs(keras.Input((4,)), ["presence"]),
             "outputs(heads): expected heads by name, got ['presence']. Give the feed, or feed.heads.",
         ),

@@ -393,3 +393,20 @@ def test_a_misspelled_part_of_a_folder_and_a_store_that_is_none(tmp_path):
         f"store {tmp_path / 'image'}: expected a store, got no such folder. Did you mean `images`? "
         "ph.pack(data, path) writes one."
     )
+
+
+def test_columns_of_bfloat16_are_numbers():
+    import ml_dtypes
+    import torch
+
+    for column in (
+        np.array([1.5, np.nan, 0, 2], ml_dtypes.bfloat16),
+        torch.tensor([1.5, np.nan, 0, 2]).bfloat16(),
+    ):
+        made = ph.Feed(
+            {"x": X[:, :1].astype(ml_dtypes.bfloat16), "y": column}, inputs="x", heads={"y": ph.Regression()}
+        )
+        x, y, weights = made.peek()
+        assert x["x"].dtype == np.float32
+        assert y["y"].ravel().tolist() == [1.5, 0, 0, 2]
+        assert weights["y"].ravel().tolist() == [1, 0, 1, 1]

@@ -16,6 +16,7 @@ from polyhead.keras_bridge.identifiers import BY_SHAPE, require_model, strange_a
 from polyhead.keras_bridge.structure import Structure, fill, leaves, output
 from polyhead.kinds import Head
 from polyhead.kinds.declaration import Declaration
+from polyhead.kinds.output_layers import layer_names
 
 if TYPE_CHECKING:
     import keras
@@ -38,7 +39,7 @@ class BoundFeed(Protocol):
 
 
 def outputs(features: Any, heads: Mapping[str, Head] | BoundFeed) -> dict[str, keras.KerasTensor]:
-    """Make the output layers of the heads, named after them.
+    """Make the output layers of the heads, named after them, with ``_`` for what no layer may be called.
 
     Classes get probabilities (sigmoid or softmax), numbers get linear units, masks a 1 x 1 convolution
     (features are enlarged to the mask's size first), boxes and keypoints a dense layer over all features.
@@ -64,12 +65,7 @@ def outputs(features: Any, heads: Mapping[str, Head] | BoundFeed) -> dict[str, k
         fix = "Give the feed, or feed.heads."
         raise ContractError(Problem("outputs(heads)", "heads by name", shown(heads), fix))
     tensors = {}
-    for name, head in given.items():
-        if "/" in name:
-            plain = name.replace("/", "_")
-            fix = f'Name the head without it, and its column: heads={{"{plain}": ...(column="{name}")}}.'
-            expected = "a name without /, for a layer of Keras"
-            raise ContractError(Problem(f"outputs(), {place(head=name)}", expected, shown(name), fix))
+    for (name, head), layer in zip(given.items(), layer_names(given), strict=True):
         if isinstance(features, Mapping):
             found = features.get(name, features.get(None))
             if found is None:
@@ -85,7 +81,7 @@ def outputs(features: Any, heads: Mapping[str, Head] | BoundFeed) -> dict[str, k
             expected = "a tensor of features, or {head: tensor}"
             raise ContractError(Problem(f"outputs(features), {place(head=name)}", expected, shown(found)))
         _require_resolved(name, head)
-        tensors[name] = head.output(found, name)
+        tensors[name] = head.output(found, layer)
     return tensors
 
 

@@ -113,8 +113,8 @@ MISTAKES = {
     "a loss for one-hot labels": (
         (KIND, {"kind": dense(3, "softmax")}, {"loss": ["categorical_crossentropy"]}),
         "head `kind`: expected a loss that reads labels of int32 (B,), as SparseCategoricalCrossentropy, got "
-        "categorical_crossentropy. That one reads one-hot labels, these are class ids. Say "
-        "loss=SparseCategoricalCrossentropy(), or let ph.compile choose.",
+        "categorical_crossentropy. That one reads one-hot labels, these are class ids. ph.Categorical(one_hot=True) "
+        "gives one-hot labels. Say loss=SparseCategoricalCrossentropy(), or let ph.compile choose.",
     ),
     "a distance between class ids": (
         (KIND, {"kind": dense(3, "softmax")}, {"loss": "mse"}),

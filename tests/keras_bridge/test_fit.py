@@ -431,3 +431,22 @@ def test_a_step_over_several_devices_or_of_several_batches_gets_a_dataset(monkey
     assert not trained(steps_per_execution=2)
     with tf.distribute.OneDeviceStrategy("cpu:0").scope():
         assert not trained()
+
+
+@pytest.mark.parametrize("form", [dict, list])
+def test_heads_may_have_names_that_no_layer_may_have(form, tmp_path):
+    odd = ["Sale Price", "a/b", "y.z", "é", "a_b"]
+    rows = {"x": np.arange(8, dtype="float32"), **{name: np.arange(8.0) + i for i, name in enumerate(odd)}}
+    heads = {name: ph.Regression(metrics=[]) for name in odd}
+    feed = ph.Feed(rows, inputs="x", heads=heads, batch_size=8)
+    x = keras.Input((1,), name="x")
+    outputs = ph.outputs(x, feed)
+    model = keras.Model(x, outputs if form is dict else list(outputs.values()))
+    ph.compile(model, feed, optimizer=keras.optimizers.SGD(0.0))
+    found = ph.predict(model, {"x": rows["x"]})
+    logs = model.fit(feed, verbose=0).history
+    for name in odd:
+        assert logs[f"{name}_loss"][0] == pytest.approx(((found[name] - rows[name]) ** 2).mean(), rel=1e-4)
+    model.save(tmp_path / "odd.keras")
+    loaded = keras.saving.load_model(tmp_path / "odd.keras")
+    assert np.allclose(ph.predict(loaded, {"x": rows["x"]})["Sale Price"], found["Sale Price"])

@@ -358,6 +358,20 @@ def test_a_head_without_a_label_logs_nan_and_takes_no_part_in_the_total():
     assert found["loss"] == pytest.approx(logs["price_loss"][0], rel=1e-4)
 
 
+def test_an_evaluation_without_any_label_has_no_loss_and_training_goes_on():
+    late = np.where(np.arange(20) < 10, np.nan, X[:, 0])  # the first batches have no label
+    model, feed, pred = problem(late, ph.Regression(), layers.Dense(1, name="y"), batch_size=5)
+    nothing = feed.on({"x": X, "y": np.full(20, np.nan)})
+    stop = keras.callbacks.TerminateOnNaN()
+    with pytest.warns(ph.PolyheadWarning, match="head `y`: expected at least one label that counts"):
+        logs = model.fit(feed, validation_data=nothing, epochs=2, callbacks=[stop], verbose=0).history
+    wanted = np.nanmean((pred[:, 0] - late) ** 2)
+    assert logs["loss"] == pytest.approx([wanted] * 2, rel=1e-4)
+    assert np.isnan(logs["val_loss"]).all()
+    assert np.isnan(model.evaluate(nothing, verbose=0, return_dict=True)["loss"])
+    assert model.evaluate(feed, verbose=0, return_dict=True)["loss"] == pytest.approx(wanted, rel=1e-4)
+
+
 # Other rows than those it was compiled with ----------------------------------------------------------------
 
 

@@ -177,6 +177,7 @@ def test_classes_are_learned_from_every_piece_and_without_the_marker():
 
 ONE_HOT = "If these are one-hot, give column.argmax(axis=1)."
 AT_ONCE = "If several classes hold at once, use ph.MultiLabel."
+VOLUMES = 'If these are volumes, say Regression((D, H, W, n), loss="categorical_crossentropy"), with one-hot labels.'
 STEPS = (
     "A class for each step of a sequence is ph.Mask(classes, missing=-100): give ids of shape (N, 1, T), with -100 in "
     "the padding, and an output of shape (1, T, classes)."
@@ -290,6 +291,7 @@ def test_ids_that_would_wrap_or_vanish_are_found():
         (np.eye(7), STEPS),  # of as many steps as there are no classes
         (np.array([[[0], [2]], [[1], [1]]]), STEPS),
         (np.zeros((2, 8, 8)), "A class for each pixel is ph.Mask."),
+        (np.zeros((2, 4, 8, 8)), VOLUMES),
     ],
 )
 def test_rows_of_several_values_are_no_class_ids(column, advice):
@@ -529,3 +531,13 @@ def test_declarations_read_as_they_were_written():
         "Categorical(['a', 'b'], class_weight='balanced')"
     )
     assert repr(MultiLabel(column="x", weight=0.5)) == "MultiLabel(column='x', weight=0.5)"
+
+
+@pytest.mark.parametrize("unit", ["D", "s", "us", "ns"])
+def test_dates_are_classes(unit):
+    days = np.array(["2024-03-02", "2024-03-01", "NaT", "2024-03-02"], f"datetime64[{unit}]")
+    head = resolved(Categorical(), days)
+    assert [str(name)[:10] for name in head.names] == ["2024-03-01", "2024-03-02"]
+    labels, there = encoded(head, days)
+    assert labels.tolist() == [1, 0, 0, 1]
+    assert there.tolist() == [True, True, False, True]

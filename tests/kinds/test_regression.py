@@ -1,5 +1,7 @@
 """Heads of numbers."""
 
+from decimal import Decimal
+
 import numpy as np
 import pytest
 from kind_checks import Column, encoded, message, refusal, resolved
@@ -45,6 +47,15 @@ def test_numbers_missing_in_part_get_a_weight_each():
         "head `h`, row 1: expected a label that is there as a whole or missing as a whole, got 1 of 2 missing. "
         "Say Regression(..., elementwise=True) for one weight each."
     )
+    assert message(Embedding(2).encode, part).endswith(
+        "Put NaN into all numbers of the row: a vector without one of them has no direction."
+    )
+
+
+def test_decimals_are_numbers():
+    labels, there = Regression().encode([Decimal("1.5"), None, Decimal(2)])
+    assert labels.tolist() == [[1.5], [0.0], [2.0]]
+    assert there.tolist() == [True, False, True]
 
 
 @pytest.mark.parametrize(

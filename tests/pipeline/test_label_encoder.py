@@ -83,3 +83,21 @@ def test_large_labels_are_counted_a_few_rows_at_a_time():
     feed = ph.Feed(Large(), inputs="x", heads=heads, batch_size=4)
     assert feed.heads["mask"].class_weight == {0: 2.0, 1: 2 / 3}
     assert max(most) <= 64
+
+
+@pytest.mark.parametrize("head", [ph.Binary(), ph.Categorical(2), ph.Regression()])
+def test_a_label_that_is_missing_although_the_first_rows_are_integers_is_named(head):
+    class Late(ph.Source):
+        def __len__(self):
+            return 40
+
+        def read(self, ids):
+            labels = [None if row == 31 else int(row % 2) for row in ids]
+            return {"x": ids.astype("float32"), "y": np.array(labels)}
+
+    with pytest.raises(ph.DataError) as error:
+        list(ph.Feed(Late(), inputs="x", heads={"y": head}, batch_size=8, workers=0).batches())
+    assert str(error.value) == (
+        "head `y`, row 31: expected a label, as the first rows have integers, which can't be missing, got none. If "
+        "labels can be missing, return lists or floats from every read, not arrays of integers."
+    )

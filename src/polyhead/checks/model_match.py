@@ -11,6 +11,7 @@ from polyhead.checks.model_tensors import ModelTensor, model_tensors, symbolic
 from polyhead.errors import Problem, Report, hints, place, similar
 from polyhead.keras_bridge.structure import Path, Structure, leaves, rebuild
 from polyhead.kinds import Head, Input
+from polyhead.kinds.output_layers import layer_names
 
 _KERAS_PREFACES = (
     "Exception encountered when calling",
@@ -136,8 +137,9 @@ def _match_names(
     """Assign declared names to the tensors of a model: by name, else in order if the shapes leave no doubt."""
     matched: dict[Path, str] = {}
     left = dict(shapes)
+    layers = dict(zip(layer_names(shapes), shapes, strict=True))
     for tensor in tensors:
-        for name in tensor.names:
+        for name in (layers.get(name, name) for name in tensor.names):
             if name in left:
                 matched[tensor.path] = name
                 left.pop(name)

@@ -159,7 +159,8 @@ def _check_loss(
 
 def _why_not(loss: str, head: Head, units: int) -> str:
     if loss.startswith("categorical") and head.dtype == "int32":
-        return "That one reads one-hot labels, these are class ids."
+        more = " ph.Categorical(one_hot=True) gives one-hot labels." if hasattr(head.inner, "one_hot") else ""
+        return f"That one reads one-hot labels, these are class ids.{more}"
     if loss.startswith("sparse_"):
         return "That one reads class ids."
     if loss.startswith("categorical") and units == 1:

@@ -11,7 +11,7 @@ import numpy as np
 
 from polyhead.columns.frames import from_series
 from polyhead.columns.lazy import Items, Masked, OnDisk, Stored, quoted_error, rows_in, shape_of
-from polyhead.columns.values import LIMIT_BYTES, Coded, Values, from_list, unmasked
+from polyhead.columns.values import LIMIT_BYTES, Coded, Values, from_list, unmasked, widened
 from polyhead.errors import DataError, Problem, place, shown
 
 TENSORS = ("torch", "tensorflow", "jax", "jaxlib", "keras")
@@ -39,7 +39,7 @@ def as_column(name: str, values: Any) -> Values | Stored:
     if isinstance(values, np.memmap):
         return OnDisk(name, values)
     if isinstance(values, (np.ndarray, array.array, memoryview)):
-        return np.asarray(values)
+        return widened(np.asarray(values))
     if isinstance(values, (list, tuple, range, collections.deque, collections.UserList)):
         return from_list(list(values))
     series = from_series(values)
@@ -65,7 +65,8 @@ def _takes_batches(values: Any) -> bool:
 
 def _from_tensor(name: str, values: Any) -> Any:
     try:
-        return np.asarray(values)
+        # NumPy has no bfloat16, and torch does not convert it
+        return np.asarray(values.float() if str(values.dtype) == "torch.bfloat16" else values)
     except Exception as error:  # on another device, requires grad, symbolic
         narrow = ".float()" if str(getattr(values, "dtype", "")) == "torch.bfloat16" else ""
         fix = f"Give a NumPy array; for torch: tensor.detach().cpu(){narrow}.numpy()."

@@ -227,6 +227,17 @@ def _from_numbers(values: list[Any]) -> Values:
     return array
 
 
+def widened(array: np.ndarray) -> np.ndarray:
+    """Numbers of bfloat16 and other narrow types, of which NumPy knows only the name, as float32.
+
+    >>> import ml_dtypes
+    >>> widened(np.array([1.5], ml_dtypes.bfloat16)).dtype
+    dtype('float32')
+    """
+    narrow = array.dtype.kind == "V" and "float" in array.dtype.name
+    return array.astype(np.float32) if narrow else array
+
+
 def unmasked(values: Any) -> Values:
     """Convert a masked array: masked entries become NaN, NaT, None, or code -1 for strings.
 

@@ -99,6 +99,10 @@ class FeedAdapter(KerasInput):
         return None if call.use == "fit" and call.steps else len(self._iterator.orders[call.use])
 
     def _begin(self, call: Call) -> None:
+        if call.use != "predict":
+            from polyhead.keras_bridge.model_losses import begin_epoch
+
+            begin_epoch(call.model, call.use)
         if call.use == "fit" and call.run is not None:
             if not call.probing:
                 require_one_model(call.model, self._shard == (0, 1))

@@ -120,20 +120,41 @@ class HeadLosses:
 class EpochLoss(keras.metrics.Mean):
     """The logged total loss: the heads' losses over the epoch, by their shares, and what else the model adds.
 
-    A head without a label in the epoch takes no part in it.
+    A head without a label in the epoch takes no part in it. In an evaluation without any label it is NaN: the rows
+    would be the best there are. While training it is not, as ``TerminateOnNaN`` looks at it after each batch.
+
+    Attributes:
+        evaluates: 1 in an evaluation, a variable, so that a compiled step follows it.
     """
 
     def __init__(self, losses: HeadLosses) -> None:
         super().__init__(name="loss")
         self._losses = losses
+        self.evaluates = keras.Variable(0.0, trainable=False, name="evaluates")
+
+    def reset_state(self) -> None:
+        """Start a new epoch; whether it is an evaluation stays."""
+        for state in (self.total, self.count):
+            state.assign(ops.zeros((), state.dtype))
 
     def result(self) -> Any:
         """The mean of the steps' totals, with each head's part put right for what was labeled."""
-        total = super().result()
+        total = self._of_labels(super().result())
+        counting = [head.weight for name, head in self._losses.heads.items() if self._losses.weights[name]]
+        return where_labeled(sum(counting[1:], counting[0]) + (1 - self.evaluates), total)
+
+    def _of_labels(self, total: Any) -> Any:
         for name, head in self._losses.heads.items():
             found = ops.where(head.weight > 0, head.result(), ops.zeros_like(total))
             total = total + self._losses.weights[name] * (found - head.of_steps())
         return total
+
+
+def begin_epoch(model: Any, use: str) -> None:
+    """Say that ``"fit"`` or ``"evaluate"`` begins an epoch of batches, for a model with such a loss."""
+    total = getattr(model, "_loss_tracker", None)
+    if isinstance(total, EpochLoss):
+        total.evaluates.assign(float(use == "evaluate"))
 
 
 def install(model: Any, losses: HeadLosses, metrics: Any) -> None:

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from polyhead.columns.image_values import is_pillow
+from polyhead.columns.values import widened
 from polyhead.errors import BadValue, ContractError, Problem, is_number, require_choice, shown
 from polyhead.kinds.argument_forms import as_dtype, as_shape
 from polyhead.kinds.conversion import FINITE, Conversion
@@ -130,8 +131,8 @@ class Array(Input):
 
 def _as_numbers(values: Any) -> np.ndarray:
     values = even_rows(plain(values))
-    if isinstance(values, np.ndarray) and values.dtype.kind in "iufb":
-        return values
+    if isinstance(values, np.ndarray) and widened(values).dtype.kind in "iufb":
+        return widened(values)
     for i, value in enumerate(values):
         if isinstance(value, (str, bytes)):
             fix = "Turn words into numbers first: [ids.get(word, 0) for word in column], ids being a dict."

@@ -99,6 +99,9 @@ CLASS_A_STEP = (
 )
 
 
+VOLUMES = 'say Regression((D, H, W, n), loss="categorical_crossentropy"), with one-hot labels'
+
+
 def _several(values: Any, count: int | None) -> str:
     """Say what to do about rows of several values.
 
@@ -113,8 +116,10 @@ def _several(values: Any, count: int | None) -> str:
         twice = any(len(set(map(repr, row))) < len(row) for row in rows)
         return CLASS_A_STEP if twice else _AT_ONCE
     array = array[..., 0] if array.ndim == 3 and array.shape[2] == 1 else array
-    if array.ndim > 2:
+    if array.ndim == 3:
         return "A class for each pixel is ph.Mask."
+    if array.ndim > 3:
+        return f"If these are volumes, {VOLUMES}."
     if len(array) and count in (None, array.shape[1]):
         if (array >= 0).all() and np.allclose(array.sum(1), 1):
             return "If these are one-hot, give column.argmax(axis=1)."
@@ -143,6 +148,9 @@ def one_class_a_row(values: Any, count: int | None = None) -> Any:
             found = f"rows of shape {values.shape[1:]}"
             raise BadValue(None, "one class a row", found, _several(values, count))
         values = values.reshape(len(values))
+        if values.dtype.kind == "M":  # as Python's own dates: those of NumPy are other keys
+            days = np.datetime_data(values.dtype)[0] in ("Y", "M", "W", "D")
+            return (values if days else values.astype("datetime64[us]")).tolist()
         if values.dtype != object:
             return values
     for i, value in enumerate(values):

@@ -19,9 +19,9 @@ from polyhead.kinds.conversion import Conversion, of_classes
 from polyhead.kinds.head import Head, coarser
 from polyhead.kinds.judging_pixels import MaskJudge
 from polyhead.kinds.keras_names import BINARY_LOSSES, SIGMOID, SOFTMAX, SPARSE_LOSSES
-from polyhead.kinds.missing import as_float32, collapse, first_row, numbers, require_range, require_whole
+from polyhead.kinds.missing import as_float32, collapse, first_row, require_range, require_whole
 from polyhead.kinds.mixed_labels import BLEND, require_soft, unmixable
-from polyhead.kinds.pixels import Pixels, as_pixels, holding, narrowest
+from polyhead.kinds.pixels import Pixels, as_pixels, holding, mask_numbers, narrowest
 from polyhead.kinds.source_column import Column
 
 
@@ -298,9 +298,8 @@ class Mask(Pixels):
         assert self.size is not None
         if self._colors is not None:
             return self._of_ids.encode(self._colors.column(values), check)
-        shape = (*self.size, len(self.names) if self.binary else 1)
-        what = f"a mask of shape {self.size if shape[2] == 1 else shape}"
-        array, there = numbers(values, self.missing, shape, what)
+        channels = len(self.names) if self.binary else 1
+        array, there = mask_numbers(values, self.missing, self.size, channels)
         if self.values is not None:
             array = self._classes_of(array, there)
         elif check:

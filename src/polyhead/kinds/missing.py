@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import datetime
+from decimal import Decimal
 from numbers import Real
 from typing import Any
 
 import numpy as np
 
-from polyhead.columns.values import EvenRows
+from polyhead.columns.values import EvenRows, widened
 from polyhead.errors import BadValue, shown
 
 _FLOAT32_MAX = float(np.finfo(np.float32).max)
@@ -61,9 +62,9 @@ def row_array(value: Any, index: int, expected: str, fix: str = "") -> np.ndarra
         row = np.asarray(value)
     except ValueError:
         raise BadValue(index, expected, f"lists of unequal length ({shown(value)})", fix) from None
-    if row.dtype == object and all(is_missing(v) or isinstance(v, Real) for v in row.flat):
+    if row.dtype == object and all(is_missing(v) or isinstance(v, (Real, Decimal)) for v in row.flat):
         try:
-            plain_row = np.array([np.nan if is_missing(v) else v for v in row.flat], np.float64)
+            plain_row = np.array([np.nan if is_missing(v) else float(v) for v in row.flat], np.float64)
         except OverflowError:  # an integer that no float holds
             raise BadValue(index, expected, shown(value), "Scale the column, or leave the row out.") from None
         row = plain_row.reshape(row.shape)
@@ -140,7 +141,7 @@ def numbers(
     rows: np.ndarray | None = None
     there: np.ndarray | None = None
     if is_dense(values):
-        array = values
+        array = widened(values)
         if array.dtype.kind not in "iufb":
             index, found = (0, shown(array[0])) if len(array) else (None, str(array.dtype))
             first = array[0].tolist() if array.dtype.kind == "U" and len(array) else array
@@ -275,10 +276,10 @@ def collapse(there: np.ndarray | None) -> np.ndarray | None:
     return every if np.array_equal(every, np.any(flat, axis=1)) else None
 
 
-def partly_missing(kind: str, there: np.ndarray) -> BadValue:
-    """The error for a row with some numbers missing, if weights are one a row."""
+def partly_missing(kind: str, there: np.ndarray, fix: str = "") -> BadValue:
+    """The error for a row with some numbers missing, if weights are one a row; ``fix`` for one that stays whole."""
     flat = there.reshape(len(there), -1)
     row = int((flat.any(1) & ~flat.all(1)).argmax())
     found = f"{int((~flat[row]).sum())} of {flat.shape[1]} missing"
-    fix = f"Say {kind}(..., elementwise=True) for one weight each."
+    fix = fix or f"Say {kind}(..., elementwise=True) for one weight each."
     return BadValue(row, "a label that is there as a whole or missing as a whole", found, fix)

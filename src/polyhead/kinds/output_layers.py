@@ -2,11 +2,30 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
 from polyhead.errors import ContractError, Problem
+
+
+def layer_names(names: Iterable[str]) -> list[str]:
+    """A layer name for each head: Keras takes no slash in one, PyTorch no dot, TensorFlow only letters of ASCII.
+
+    >>> layer_names(["age", "Sale Price", "a/b"])
+    ['age', 'Sale_Price', 'a_b']
+    """
+    found: list[str] = []
+    taken = set(names)
+    for name in names:
+        layer = re.sub(r"[^A-Za-z0-9_>-]", "_", name)
+        while layer != name and layer in taken:
+            layer += "_"
+        taken.add(layer)
+        found.append(layer)
+    return found
 
 
 def output_dtype() -> str | None:

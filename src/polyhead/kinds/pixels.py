@@ -11,8 +11,9 @@ import numpy as np
 from polyhead.errors import BadValue, ContractError, Problem, place, shown
 from polyhead.kinds.answers import Move, unmoved_pixels
 from polyhead.kinds.argument_forms import as_shape
+from polyhead.kinds.class_encoding import VOLUMES
 from polyhead.kinds.head import Head
-from polyhead.kinds.missing import is_dense, is_missing, plain, row_array
+from polyhead.kinds.missing import even_rows, is_dense, is_missing, numbers, plain, row_array
 from polyhead.kinds.mixed_labels import Mixing
 from polyhead.kinds.output_layers import output_dtype
 from polyhead.kinds.source_column import Column
@@ -160,3 +161,28 @@ def _image_shape(value: Any) -> tuple[int, ...]:
         return np.shape(value)
     except ValueError:
         return ()
+
+
+def mask_numbers(
+    values: Any, marker: Any, size: tuple[int, int], channels: int
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """Return masks ``(B, H, W, channels)`` and which of their numbers are there, as `missing.numbers` does.
+
+    Raises:
+        BadValue: for masks of another shape, with what to do about one-hot classes, colors and volumes.
+    """
+    what = f"a mask of shape {size if channels == 1 else (*size, channels)}"
+    try:
+        return numbers(values, marker, (*size, channels), what)
+    except BadValue as bad:
+        rows = even_rows(plain(values))
+        found = rows.shape[1:] if is_dense(rows) else _image_shape(rows[bad.index or 0])
+        if channels > 1 or len(found) != 3 or found[:2] != size:
+            raise
+        fix = _COLORS if found[2] in (3, 4) else _VOLUMES
+        raise BadValue(bad.index, bad.expected, bad.found, f"{_ONE_HOT} {fix}") from None
+
+
+_ONE_HOT = "If each pixel is one-hot, give column.argmax(axis=-1)."
+_COLORS = "If masks are in colors, say Mask(names, values=[(r, g, b), ...])."
+_VOLUMES = f"If these are volumes, {VOLUMES}."

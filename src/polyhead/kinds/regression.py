@@ -67,6 +67,8 @@ class Regression(Head):
     dtype = "float32"
     quantities: ClassVar[bool] = True
     even: ClassVar[bool] = True
+    whole_fix: ClassVar[str] = ""
+    """What to do about a row with some numbers missing, if not to weigh each number."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -144,7 +146,7 @@ class Regression(Head):
             return labels, there
         rows = collapse(there)
         if rows is None:
-            raise partly_missing(type(self).__name__, there)
+            raise partly_missing(type(self).__name__, there, self.whole_fix)
         return labels, rows.reshape((-1,) + (1,) * (len(self.shape) - 1))
 
     def mixable(self, way: str) -> tuple[int, ...]:
@@ -202,6 +204,7 @@ class Embedding(Regression):
     unit_fix = ""
     first_loss: ClassVar[float | None] = 1.0
     view: ClassVar[str] = "vector"
+    whole_fix = "Put NaN into all numbers of the row: a vector without one of them has no direction."
 
     def weighed(self, shape: tuple[int, ...]) -> Self:
         return self  # a vector has one direction, and so one weight

@@ -11,7 +11,7 @@ from polyhead.columns.values import take
 from polyhead.errors import BadValue, DataError
 from polyhead.kinds import Head
 from polyhead.kinds.conversion import Conversion
-from polyhead.kinds.missing import even_rows
+from polyhead.kinds.missing import even_rows, first_row
 from polyhead.kinds.sample_weights import read_weights, weights_shape
 from polyhead.pipeline.faults import every_wrong_row, file_at
 from polyhead.pipeline.gather import MemoryColumn, gathers
@@ -70,6 +70,7 @@ class Labels:
         self._source = source.only(head.reads(name))
         self._ready: Encoded | None = None
         self._mean_weights: dict[bool, float] = {}
+        self.weighted = True
         weight = head.sample_weight
         self._form = (
             ()
@@ -116,6 +117,16 @@ class Labels:
         probe = as_one_column({c: first_rows(self._source, c, 1) for c in self._columns})
         sure = isinstance(probe, np.ndarray) and probe.dtype.kind in "iub" and self.head.missing is None
         return not sure or self.head.weight_shape not in ((), (1, 1))
+
+    def _require_foreseen(self, there: np.ndarray | None, ids: np.ndarray) -> None:
+        """Raise for a missing label where batches have no weights: 0 stands in its place, and would count."""
+        missing = None if self.weighted or there is None else first_row(~there)
+        if missing is None:
+            return
+        expected = "a label, as the first rows have integers, which can't be missing"
+        fix = "If labels can be missing, return lists or floats from every read, not arrays of integers."
+        row = row_of(self._source, missing, ids)
+        raise BadValue(missing, expected, "none", fix).located(head=self.name, row=row)
 
     def whole(self) -> dict[str, MemoryColumn]:
         """The columns to gather from memory, by part of `Encoded`."""
@@ -180,6 +191,7 @@ class Labels:
                 there = by_number != 0
         else:
             labels, there = self._encode(self._values(rows), ids, check, files)
+            self._require_foreseen(there, ids)
         factor = None if weights is None else self._factor(rows[weights], ids, there)
         return Encoded(labels, there, factor=factor, by_number=by_number)
 
