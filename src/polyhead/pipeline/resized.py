@@ -223,7 +223,7 @@ class Placed(MadeColumns):
         found = self._source.about(name)
         if name not in self.placed:
             return found
-        return About(found.classes, found.values)  # the pixels are those of the image as it is shown
+        return found._replace(exif=None)  # the pixels are those of the image as it is shown
 
     def coded(self, ids: np.ndarray) -> dict[str, Values]:
         rows: dict[str, Any] = dict(checked_rows(self._source, self._source.coded(ids), len(ids)))

@@ -85,7 +85,9 @@ class Store(Arrays):
         classes, values = (
             tuple(known[key]) if isinstance(known.get(key), list) else None for key in ("classes", "values")
         )
-        return About(classes, values, known.get("exif"))
+        points = tuple(known["points"]) if known.get("points") else None
+        lines = tuple((a, b) for a, b in known["skeleton"]) if known.get("skeleton") else None
+        return About(classes, values, known.get("exif"), points, lines)
 
     def coded(self, ids: np.ndarray) -> dict[str, Values]:
         rows: dict[str, Values] = {}
