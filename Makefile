@@ -156,7 +156,7 @@ test-install: dist
 MATRIX ?=
 
 test-matrix: dist $(VENV)/.ready
-	@UV=$(VENV)-dist/bin/uv JOBS=$(JOBS) $(BIN)/python tests/versions/run_matrix.py $(MATRIX)
+	@UV=$(abspath $(VENV)-dist)/bin/uv JOBS=$(JOBS) $(BIN)/python tests/versions/run_matrix.py $(MATRIX)
 
 demo: $(VENV)-demo/.ready
 	$(VENV)-demo/bin/polyhead demo
