@@ -20,7 +20,7 @@ PIP := -m pip install --quiet
 TORCH := $(shell sed -n '/^torch==/p' constraints/ci.txt)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lint format test test-all test-fast test-plain test-lowest test-keras test-turn test-install ci dist $(BACKENDS:%=test-%) demo bench bench-vision docs clean
+.PHONY: help setup lint format test test-all test-fast test-plain test-lowest test-keras test-turn test-install test-matrix ci dist $(BACKENDS:%=test-%) demo bench bench-vision docs clean
 
 help:
 	@echo "make demo         train a model with many heads on real images (sets up $(VENV)-demo)"
@@ -29,6 +29,7 @@ help:
 	@echo "make test-fast    the tests that are not slow, on jax alone"
 	@echo "make test-lowest  the tests that are not slow, on the oldest versions that are supported"
 	@echo "make test-keras   the tests of tests/versions on other versions of Keras and its backends; VERSIONS=\"3.12 jax\" for some"
+	@echo "make test-matrix  that on every Python, backend and extra, and every version of Keras, as one table; MATRIX=\"3.12 jax\" for some"
 	@echo "make ci           lint, docs, test, test-lowest and two versions of Keras, $(JOBS) at a time: what .ci/run runs"
 	@echo "make dist         build the wheel and the source distribution in dist/, and check them (sets up $(VENV)-dist)"
 	@echo "make test-install the same, then install it into empty environments; PYTHONS=\"python3.11 python3.13\" for some"
@@ -73,7 +74,7 @@ $(VENV)-docs/.ready: pyproject.toml constraints/ci.txt
 
 $(VENV)-dist/.ready: pyproject.toml
 	$(PYTHON) -m venv $(VENV)-dist
-	$(VENV)-dist/bin/python $(PIP) build cffconvert check-wheel-contents hatchling twine
+	$(VENV)-dist/bin/python $(PIP) build cffconvert check-wheel-contents hatchling twine uv
 	@touch $@
 
 setup: $(VENV)/.ready
@@ -149,6 +150,14 @@ PYTHONS ?=
 test-install: dist
 	$(PYTHON) tests/install/run_install.py $(PYTHONS)
 
+# Every Python and backend, then every version of Keras, and one table of all; MATRIX="3.12 jax" for some, MATRIX=table
+# for what was found before.
+
+MATRIX ?=
+
+test-matrix: dist $(VENV)/.ready
+	@UV=$(abspath $(VENV)-dist)/bin/uv JOBS=$(JOBS) $(BIN)/python tests/versions/run_matrix.py $(MATRIX)
+
 demo: $(VENV)-demo/.ready
 	$(VENV)-demo/bin/polyhead demo
 
@@ -160,10 +169,11 @@ bench: $(VENV)-bench/.ready
 bench-vision: $(VENV)-bench/.ready
 	$(VENV)-bench/bin/python -m benchmarks.vision $(BENCH)
 
-# A warning ends it: a broken link, a page that is not in the menu.
+# A warning ends it: a broken link, a page that is not in the menu; and so does a search that does not find its page first.
 
 docs: $(VENV)-docs/.ready
 	NO_MKDOCS_2_WARNING=1 $(VENV)-docs/bin/mkdocs build --strict --quiet
+	$(VENV)-docs/bin/python tests/docs/search_site.py site
 	@echo "site/index.html"
 
 clean:

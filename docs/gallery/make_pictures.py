@@ -1,7 +1,7 @@
 """Runs the code of gallery.md, which writes its pictures: ``python docs/gallery/make_pictures.py``.
 
-The blocks after ``<!-- picture -->`` run in one namespace, in the order of the page. What they print replaces the text
-after ``<!-- prints -->``.
+The blocks after ``<!-- picture -->`` run in one namespace, in the order of the page. What one prints replaces the text
+after the ``<!-- prints -->`` that follows it.
 """
 
 import contextlib
@@ -17,19 +17,20 @@ PRINTS = re.compile(r"(<!-- prints -->\n```text\n)(.*?)(```\n)", re.DOTALL)
 
 
 def make(folder):
-    """Write the pictures into a folder; returns what the code printed."""
-    out, names, before = io.StringIO(), {"__name__": "gallery"}, Path.cwd()
+    """Write the pictures into a folder; returns what each block printed that printed anything."""
+    printed, names, before = [], {"__name__": "gallery"}, Path.cwd()
     os.chdir(folder)
     try:
-        with contextlib.redirect_stdout(out):
-            for code in BLOCK.findall(PAGE.read_text(encoding="utf-8")):
+        for code in BLOCK.findall(PAGE.read_text(encoding="utf-8")):
+            with contextlib.redirect_stdout(io.StringIO()) as out:
                 exec(compile(code, str(PAGE), "exec"), names)
+            printed += [out.getvalue()] * bool(out.getvalue())
     finally:
         os.chdir(before)
-    return out.getvalue()
+    return printed
 
 
 if __name__ == "__main__":
-    printed = make(HERE)
+    printed = iter(make(HERE))
     text = PAGE.read_text(encoding="utf-8")
-    PAGE.write_text(PRINTS.sub(lambda found: found[1] + printed + found[3], text), encoding="utf-8")
+    PAGE.write_text(PRINTS.sub(lambda found: found[1] + next(printed) + found[3], text), encoding="utf-8")

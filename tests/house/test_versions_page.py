@@ -22,6 +22,14 @@ def module():
 
 
 @pytest.fixture(scope="module")
+def matrix(module):
+    import run_matrix
+
+    yield run_matrix
+    sys.path.remove(str(ROOT / "tests" / "install"))
+
+
+@pytest.fixture(scope="module")
 def results(module):
     return json.loads(module.RESULTS.read_text(encoding="utf-8"))
 
@@ -34,9 +42,34 @@ def released(module, package):
     return [v.number for v in module.listed() if v.package == package and v.number != module.MASTER]
 
 
-def test_the_page_is_up_to_date(module, results):
-    page = module.as_page(results)
-    assert module.PAGE.read_text("utf-8") == page, "run: python tests/versions/versions_page.py"
+def test_the_page_is_up_to_date(module):
+    assert module.PAGE.read_text("utf-8") == module.written(), "run: python tests/versions/versions_page.py"
+
+
+def test_every_python_was_tried_with_each_backend_and_extra(matrix):
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    said = {one.rpartition(" ")[2] for one in project["classifiers"] if "Python :: 3." in one}
+    cells = json.loads(matrix.MATRIX.read_text("utf-8"))
+    found = {(one["python"], one["what"]): one["outcome"] for one in cells}
+    tried = [(python, what) for python in matrix.run_install.PYTHONS for what in matrix.attempts()]
+    assert list(dict.fromkeys(tried)) == tried
+    assert set(tried) == set(found)
+    assert matrix.FAILED not in found.values()
+    passed = {
+        python
+        for python, _ in tried
+        if all(found[python, what] == matrix.PASSED for what in matrix.attempts())
+    }
+    assert said == passed
+
+
+def test_why_a_cell_did_not_pass(matrix):
+    of_uv = "  × No solution found:\n  ╰─▶ Because a has no wheels and b\n      depends on a, we can conclude that b\n"
+    assert matrix.cause(of_uv) == "Because a has no wheels and b depends on a,"
+    assert matrix.cause("python program.py\nTraceback\nValueError: no\n") == "ValueError: no"
+    assert matrix.lower_bounds("3.13")[0] == "keras==3.10"
+    assert not [one for one in matrix.lower_bounds("3.13") if one.startswith("jax")]
+    assert matrix.pinned("tensorflow").startswith("tensorflow-cpu==")
 
 
 def test_every_version_of_keras_was_tried_on_each_backend_and_passes(module, results):
@@ -104,7 +137,10 @@ def test_each_commit_takes_two_versions_of_keras_and_all_have_their_turn(module)
 
 def test_what_fails_stands_on_the_page(module):
     result = {"keras": "3.10.0", "backend": "jax", "version": "0.4", "skipped": 1, "passed": 2, "error": ""}
-    page = module.as_page(
+    from versions_page import as_page, matrix_cell
+
+    assert matrix_cell({"outcome": "failed", "said": "a | b"}) == "failed: a \\| b"
+    page = as_page(
         [
             {**result, "failed": ["test_a"]},
             {**result, "keras": "3.11.0", "failed": []},

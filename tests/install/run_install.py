@@ -81,6 +81,12 @@ def pythons(asked: list[str]) -> list[str]:
     return found
 
 
+def version_of(python: str) -> str:
+    """The minor version of an interpreter, ``3.12``."""
+    code = "import sys; print('%d.%d' % sys.version_info[:2])"
+    return subprocess.run([python, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
+
+
 class Environment:
     """An empty environment, in a folder that goes when it is done."""
 
@@ -103,7 +109,7 @@ class Environment:
         self.run(self.python, "-m", "pip", "install", "-q", "--prefer-binary", *where, *what)
 
     def version(self) -> str:
-        return self.run(self.python, "-c", "import sys; print('%d.%d' % sys.version_info[:2])").strip()
+        return version_of(self.python)
 
     def script(self, name: str, **more: str) -> str:
         return self.run(self.python, str(HERE / name), **more).splitlines()[-1]

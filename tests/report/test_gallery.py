@@ -32,13 +32,13 @@ def test_the_code_of_the_gallery_makes_its_pictures(made):
     text = script.PAGE.read_text(encoding="utf-8")
     shown = set(re.findall(r"\]\(gallery/([\w.]+)\)", text))
     assert {path.name for path in folder.iterdir()} == shown
-    assert script.PRINTS.search(text)[2] == printed
+    assert [found[2] for found in script.PRINTS.finditer(text)] == printed
     assert len(script.BLOCK.findall(text)) == text.count("```python")
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "name", ["boxes", "objects", "pixels", "depth", "keypoints", "draws", "bug", "right"]
+    "name", ["boxes", "objects", "pixels", "depth", "keypoints", "draws", "bug", "right", "health"]
 )
 def test_the_pictures_in_the_repository_are_those(made, name):
     image = pytest.importorskip("PIL.Image", reason="Pillow is not installed")

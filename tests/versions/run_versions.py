@@ -20,7 +20,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from xml.etree import ElementTree
 
-from versions_page import PAGE, RESULTS, as_page, order
+from versions_page import PAGE, RESULTS, order, written
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
@@ -246,7 +246,7 @@ def record(results):
     every = {key(one): one for one in (*known, *json.loads(json.dumps([asdict(r) for r in results])))}
     lines = ",\n".join(json.dumps(one) for one in sorted(every.values(), key=order))
     RESULTS.write_text(f"[\n{lines}\n]\n", encoding="utf-8")
-    PAGE.write_text(as_page(json.loads(RESULTS.read_text(encoding="utf-8"))), encoding="utf-8")
+    PAGE.write_text(written(), encoding="utf-8")
 
 
 def main(words):

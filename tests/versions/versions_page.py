@@ -5,6 +5,7 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results.json"
+MATRIX = HERE / "matrix.json"
 PAGE = HERE.parents[1] / "docs" / "versions.md"
 NAMES = {"jax": "JAX", "torch": "PyTorch", "tensorflow": "TensorFlow"}
 
@@ -16,6 +17,26 @@ resuming, what `ph.compile` logs, saving and loading. The tests are in `tests/ve
 writes this page, `make test-keras VERSIONS="3.12 jax"` runs some of them. Every change runs these tests on two other
 versions of Keras, a different pair each time, and all other tests on the newest.
 """
+
+PYTHON = """\
+## Python
+
+The wheel is installed into an empty environment of each Python, and a program runs there as a user would run it: it
+trains, saves, loads and predicts; once with the newest versions, once with the oldest that are allowed and have a wheel
+for that Python. `make test-matrix` does that, then what `make test-keras` does, and writes this page;
+`make test-matrix MATRIX="3.12 jax"` tries some cells.
+
+polyhead installs on Python 3.14: all that it needs has wheels, of TensorFlow a release candidate. It has not been run
+there yet, so Python 3.14 is not among the versions that are called supported.
+"""
+
+EXTRAS = """\
+Each extra alone; *bare* is polyhead without a backend, where each missing package is an error that says how to install
+it.
+"""
+
+EXTRAS_OF_CELLS = ("bare", "vision", "demo")
+BACKENDS_OF_CELLS = tuple(f"{backend} {age}" for backend in NAMES for age in ("newest", "oldest"))
 
 
 def number(version):
@@ -49,7 +70,39 @@ def table(corner, rows, columns, find):
         yield f"| {row} | " + " | ".join(cell(find(row, column)) for _, column in columns) + " |"
 
 
-def as_page(results):
+def matrix_cell(one):
+    """What a cell says of an environment."""
+    if one is None:
+        return "not tried"
+    return f"{one['outcome']}: {one['said']}".replace("|", "\\|")
+
+
+def matrix(cells):
+    """Lines of the tables of Pythons, a row for each environment."""
+    found = {(one["python"], one["what"]): one for one in cells}
+    pythons = sorted({one["python"] for one in cells}, key=number)
+    if not pythons:
+        return
+    yield from ("", PYTHON, "| Python | versions | " + " | ".join(NAMES.values()) + " |")
+    yield "| --- " * (len(NAMES) + 2) + "|"
+    for python in pythons:
+        for age in ("newest", "oldest"):
+            said = [matrix_cell(found.get((python, f"{backend} {age}"))) for backend in NAMES]
+            yield f"| {python} | {age} | " + " | ".join(said) + " |"
+    yield from ("", EXTRAS, "| Python | " + " | ".join(EXTRAS_OF_CELLS) + " |")
+    yield "| --- " * (len(EXTRAS_OF_CELLS) + 1) + "|"
+    for python in pythons:
+        said = [matrix_cell(found.get((python, what))) for what in EXTRAS_OF_CELLS]
+        yield f"| {python} | " + " | ".join(said) + " |"
+
+
+def written():
+    """The page, from what was recorded."""
+    cells = json.loads(MATRIX.read_text(encoding="utf-8")) if MATRIX.exists() else []
+    return as_page(json.loads(RESULTS.read_text(encoding="utf-8")), cells)
+
+
+def as_page(results, cells=()):
     """The page."""
     found = {(r["keras"], r["backend"], r["version"]): r for r in results}
     every = sorted({r["keras"] for r in results}, key=number)
@@ -61,7 +114,7 @@ def as_page(results):
         if tried[b]
     }
     columns = [(f"{NAMES[b]} {version}", (b, version)) for b, version in usual.items()]
-    lines = [HEAD, "## Keras", ""]
+    lines = [HEAD.rstrip("\n"), *matrix(cells), "", "## Keras", ""]
     lines += table("Keras", every, columns, lambda keras, column: found.get((keras, *column)))
     for backend, versions in tried.items():
         pair = {r["keras"] for r in results if r["backend"] == backend and r["version"] != usual[backend]}
@@ -77,4 +130,4 @@ def as_page(results):
 
 
 if __name__ == "__main__":
-    PAGE.write_text(as_page(json.loads(RESULTS.read_text(encoding="utf-8"))), encoding="utf-8")
+    PAGE.write_text(written(), encoding="utf-8")

@@ -68,7 +68,7 @@ _STRUCTURES = r"different structures?|structures did not match|same structure"
 KNOWN = (
     KnownMessage(
         "cardinality",
-        "Data cardinality is ambiguous",
+        "Data cardinality is ambiguous: make sure all arrays contain the same number of samples",
         "The inputs, labels and weights have different numbers of rows.",
         keras="""\
 print([len(array) for array in (x, $y_flat)])   # which array lost rows?
@@ -82,7 +82,7 @@ feed = ph.Feed({"x": x, "$first": $first, ...}, inputs="x", heads={"$first": ph.
     ),
     KnownMessage(
         "class-weight",
-        "class_weight is not supported for multiple outputs",
+        "class_weight is not supported for multiple outputs: a class weight for each output",
         "Keras takes class_weight for models with one output only.",
         keras="""\
 $first_weight = np.vectorize($class_weight.get)($first.ravel())   # one weight for each row, by its class
@@ -96,7 +96,7 @@ heads={"$first": ph.$kind(class_weight=$class_weight), ...}   # or class_weight=
     ),
     KnownMessage(
         "sample-weight",
-        "sample_weight as a dict or list for several outputs",
+        "sample_weight for multiple outputs: provide one array per output in y, as a dict or list",
         "The weights need the same structure as the labels: one array for each output, none left out.",
         keras="model.fit(x, $y, sample_weight=$some)   # ones where all rows count",
         polyhead='heads={"$first": ph.$kind(sample_weight="$first_weight"), ...}   # a column of the data',
@@ -108,7 +108,7 @@ heads={"$first": ph.$kind(class_weight=$class_weight), ...}   # or class_weight=
     ),
     KnownMessage(
         "text",
-        "could not convert string to float, Invalid dtype: object",
+        "could not convert string to float, Invalid dtype: object, Failed to convert a NumPy array to a Tensor",
         "An input or the labels of an output hold text or Python objects, and Keras takes numbers only.",
         keras="""\
 names, ids = np.unique($first, return_inverse=True)   # words to class ids
@@ -134,7 +134,7 @@ feed.check(model)   # every head without an output and every output without a he
     ),
     KnownMessage(
         "list-batches",
-        "Should a generator yield a list, a tuple or a dict? output_signature must contain objects",
+        "Generator for multiple outputs: yield a list, a tuple or a dict? output_signature must contain objects",
         "A generator or PyDataset has to yield tuples. TensorFlow refuses lists, which JAX and PyTorch take.",
         keras="yield x, $y",
         polyhead="data = ph.from_generator(generator, length=rows, names=...)   # then ph.Feed(data, ...)",
@@ -163,7 +163,7 @@ feed.check(model)   # every head without an output and every output without a he
     ),
     KnownMessage(
         "shape",
-        "Shapes of labels and output are incompatible",
+        "Incompatible shapes: target and output must have the same shape, Dimensions must be equal",
         "The labels of an output have another shape than the output, or need another loss.",
         keras="""\
 # class ids (N,): loss="sparse_categorical_crossentropy"; one-hot (N, classes): loss="categorical_crossentropy"
@@ -242,7 +242,7 @@ keras.layers.Dense(1), loss=keras.losses.BinaryCrossentropy(from_logits=True)   
     ),
     KnownMessage(
         "load",
-        "Could not locate function or class: a custom loss is not found on load",
+        "Could not locate function or class, register_keras_serializable: a custom loss is not found on load",
         "The saved model uses a function or class of yours that Keras can't find while loading.",
         keras="""\
 @keras.saving.register_keras_serializable()   # above the loss, in a module that is imported before loading
@@ -289,7 +289,7 @@ model.fit(feed, validation_data=feed.on(val))""",
     ),
     KnownMessage(
         "image-data-generator",
-        "flow_from_dataframe with several outputs: class_mode multi_output",
+        "flow_from_dataframe with several outputs: class_mode multi_output, cannot import name ImageDataGenerator",
         "ImageDataGenerator is gone from Keras 3. Its multi_output gives a list, and leaves words as they are.",
         keras="""\
 names, ids = np.unique(frame["kind"], return_inverse=True)   # words to ids before

@@ -15,6 +15,7 @@ from polyhead.kinds.head import Head
 from polyhead.kinds.judging_points import KeypointsJudge
 from polyhead.kinds.missing import as_float32
 from polyhead.kinds.mixed_labels import unmixable
+from polyhead.kinds.source_column import Column
 
 
 @dataclass(frozen=True, repr=False)
@@ -30,8 +31,8 @@ class Keypoints(Coordinates):
         column_normalized: the column holds 0–1 of the image's size; by default as ``normalized``.
         pairs: the points that are left and right of each other, as ``[(1, 2), (3, 4)]``: they change places when
             the image is mirrored.
-        point_names: the name of each point, for previews.
-        skeleton: the points that previews join by a line, as ``[(0, 1), (1, 2)]``.
+        point_names: the name of each point, for previews; by default those of the annotation file, as COCO has them.
+        skeleton: the points that previews join by a line, as ``[(0, 1), (1, 2)]``; by default as ``point_names``.
 
     >>> Keypoints(2).encode(np.array([[[1, 2, 2], [0, 0, 0]]]))[1].tolist()
     [[True, False]]
@@ -78,6 +79,17 @@ class Keypoints(Coordinates):
     @property
     def shape(self) -> tuple[int, ...]:
         return (self.points, 2)
+
+    def told(self, column: Column) -> Self:
+        if self.point_names and self.skeleton:
+            return self
+        known = column.about()
+        changes: dict[str, Any] = {}
+        if not self.point_names and len(known.points or ()) == self.points:
+            changes["point_names"] = known.points
+        if not self.skeleton and all(max(line) < self.points for line in known.skeleton or ()):
+            changes["skeleton"] = known.skeleton or ()
+        return self.fixed(**changes)
 
     def lay(self, value: Any, size: tuple[int, int]) -> np.ndarray:
         found = self._laid_out(value, f"keypoints of shape {self.shape}")

@@ -19,6 +19,8 @@ class About(NamedTuple):
         values: what the column holds for each class, where that is not its name.
         exif: of a column of images, whether annotations were made with the Exif orientation ``"applied"`` or
             ``"ignored"``.
+        points: of a column of keypoints, the name of each point.
+        skeleton: of a column of keypoints, the pairs of points that a line joins, counted from 0.
 
     >>> About(("cat", "dog")).classes
     ('cat', 'dog')
@@ -27,6 +29,8 @@ class About(NamedTuple):
     classes: tuple[Any, ...] | None = None
     values: tuple[Any, ...] | None = None
     exif: str | None = None
+    points: tuple[str, ...] | None = None
+    skeleton: tuple[tuple[int, int], ...] | None = None
 
 
 class Origins(NamedTuple):

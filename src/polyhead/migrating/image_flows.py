@@ -8,10 +8,10 @@ from typing import Any
 from polyhead.doctor.column_survey import survey_values
 from polyhead.doctor.feed_code import Guess, feed_code, quoted_text
 from polyhead.doctor.kind_guess import guess_head
-from polyhead.migrating.script import call_argument, called, literal
+from polyhead.migrating.script import call_argument, called, literal, named_arguments
 
-_FOLDER = ("directory", "target_size", "color_mode", "classes", "class_mode", "batch_size", "shuffle")
-_FRAME = ("dataframe", "directory", "x_col", "y_col", "weight_col", *_FOLDER[1:])
+FOLDER = ("directory", "target_size", "color_mode", "classes", "class_mode", "batch_size", "shuffle")
+FRAME = ("dataframe", "directory", "x_col", "y_col", "weight_col", *FOLDER[1:])
 _NOT_HERE = {
     "featurewise_center": "subtract the mean with keras.layers.Normalization in the model",
     "featurewise_std_normalization": "divide by the deviation with keras.layers.Normalization in the model",
@@ -36,7 +36,7 @@ def generator_arguments(tree: ast.Module, call: ast.Call) -> dict[str, Any]:
         made = assigned[-1] if assigned else None
     if not isinstance(made, ast.Call) or called(made) != "ImageDataGenerator":
         return {}
-    return {k.arg: literal(k.value, ast.unparse(k.value)) for k in made.keywords if k.arg is not None}
+    return {name: literal(value, ast.unparse(value)) for name, value in named_arguments(made).items()}
 
 
 def augmentations(settings: dict[str, Any]) -> tuple[list[str], list[str]]:
@@ -79,7 +79,7 @@ def frame_feed(
         frame: the frame itself, by whose columns heads are chosen; None where it is not known.
         chosen: the heads of the flows before, by what they were asked for; those of this one are added.
     """
-    given = {name: call_argument(call, i, name) for i, name in enumerate(_FRAME)}
+    given = {name: call_argument(call, i, name) for i, name in enumerate(FRAME)}
     data = ast.unparse(given["dataframe"]) if given["dataframe"] is not None else "frame"
     x = str(literal(given["x_col"], "filename"))
     lines = ["import polyhead as ph", ""]
@@ -101,8 +101,8 @@ def frame_feed(
     weights = literal(given["weight_col"])
     if weights:
         heads = {name: head.saying("sample_weight", weights) for name, head in heads.items()}
-    image = {"image": _image(given).saying("column", x)}
-    code, words = _flow_code(lines, image, heads, given, settings)
+    image = {"image": image_guess(given).saying("column", x)}
+    code, words = flow_code(lines, image, heads, given, settings)
     lost = (
         "rows whose file is missing were dropped with a warning; a feed raises an error that names the file"
     )
@@ -111,7 +111,7 @@ def frame_feed(
 
 def folder_feed(call: ast.Call, settings: dict[str, Any], classes: list[str]) -> tuple[str, list[str]]:
     """The feed of ``flow_from_directory``, and what changed; ``classes`` are its folders, if they are known."""
-    given = {name: call_argument(call, i, name) for i, name in enumerate(_FOLDER)}
+    given = {name: call_argument(call, i, name) for i, name in enumerate(FOLDER)}
     folder = ast.unparse(given["directory"]) if given["directory"] is not None else '"images"'
     cut, changed = _part(call, settings)
     mode = literal(given["class_mode"], "categorical")
@@ -125,13 +125,14 @@ def folder_feed(call: ast.Call, settings: dict[str, Any], classes: list[str]) ->
         lines.append(f'train, val = source.split(({1 - share:g}, {share:g}), seed=0, stratify="label")')
         lines.append("data = val" if "[:" in cut[0] else "data = train")
         changed = ["rows are split at random within each class; they were the first ones of each class"]
-    code, words = _flow_code(lines, {"image": _image(given)}, heads, given, settings)
+    code, words = flow_code(lines, {"image": image_guess(given)}, heads, given, settings)
     return code, [*changed, *words]
 
 
-def _flow_code(
+def flow_code(
     lines: list[str], image: dict[str, Guess], heads: dict[str, Guess], given: Any, settings: dict[str, Any]
 ) -> tuple[str, list[str]]:
+    """The feed of a flow of image files, and what changed."""
     augment, changed = augmentations(settings)
     scale = settings.get("rescale")
     if not scale:
@@ -154,7 +155,8 @@ def _part(call: ast.Call, settings: dict[str, Any]) -> tuple[list[str], list[str
     return [f"data = data.iloc[{ends}]"], [hint]
 
 
-def _image(given: dict[str, ast.expr | None]) -> Guess:
+def image_guess(given: dict[str, ast.expr | None]) -> Guess:
+    """The input of a flow of image files."""
     size = literal(given["target_size"], (256, 256))
     gray = literal(given["color_mode"], "rgb") == "grayscale"
     return Guess("Image", (str(size[0]), str(size[1]), *["1"] * gray))

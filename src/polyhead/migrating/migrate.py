@@ -14,11 +14,12 @@ from polyhead.doctor.examine import error_line, glance
 from polyhead.doctor.subjects import subject
 from polyhead.errors import DataError, Problem
 from polyhead.feed import Feed
-from polyhead.migrating import image_flows
+from polyhead.migrating import image_flows, mask_flows
 from polyhead.migrating.comparing import compare_rows, rows_before
 from polyhead.migrating.script import FLOWS, WINDOWS, Found, call_argument, parse_script, pipelines
 from polyhead.migrating.slicing import Slice, run_slice, slice_for, trains
 from polyhead.migrating.windows import window_feed
+from polyhead.migrating.zipped_flows import with_masks
 
 _OF_FIT = ("endless", "exhausted", "steps", "not-shuffled")
 """What depends on how fit is called, or no longer matters with a feed."""
@@ -57,7 +58,8 @@ class Migration:
     def __str__(self) -> str:
         name = f" `{self.name}`" if self.name else ""
         lines = [f"line {self.line}: {self.kind}{name}"]
-        lines += [f"  replaced by the feed of {self.by}, from which it draws"] if self.by else []
+        belongs = "from which it draws" if self.kind == "generator" else "as its masks"
+        lines += [f"  replaced by the feed of {self.by}, {belongs}"] if self.by else []
         lines += [f"  not migrated: {self.why}"] if self.why and not self.code else []
         lines += ["", self.code, ""] if self.code else []
         lines += [f"  changed: {words}" for words in self.changed]
@@ -84,11 +86,14 @@ def migrate(path: str | Path, *, execute: bool = True, rows: int = 200) -> list[
         tree = parse_script(path.read_text(encoding="utf-8"))
     except (SyntaxError, UnicodeDecodeError) as error:
         raise DataError(Problem(f"file {path}", "a Python program", error_line(error))) from None
-    found = pipelines(tree)
+    found = with_masks(tree, pipelines(tree))
     flows = {one.name: one.line for one in found if one.kind in FLOWS and one.name}
     chosen: dict[str, Any] = {}
     made = []
     for one in found:
+        if one.by:
+            made.append(Migration(one.kind, one.name, one.line, by=one.by))
+            continue
         drawn = (
             [name for name in _mentioned(one.expression) if name in flows] if one.kind == "generator" else []
         )
@@ -107,7 +112,8 @@ def _mentioned(expression: str) -> list[str]:
 def _migrated(
     found: Found, tree: ast.Module, path: Path, execute: bool, rows: int, chosen: dict[str, Any]
 ) -> Migration:
-    made = Migration(found.kind, found.name, found.line)
+    zipped = " zipped with its masks" if found.masks else ""
+    made = Migration(found.kind + zipped, found.name, found.line)
     if found.function:
         fix = f"call polyhead examine {path.name}:{found.function} if it needs no arguments"
         return replace(
@@ -142,6 +148,9 @@ def _with_code(
     chosen: dict[str, Any],
 ) -> Migration:
     """The same with the code of the feed, or why there is none."""
+    if found.masks is not None:
+        code, changed, wrong = mask_flows.pair_feed(found, tree, object_)
+        return replace(made, code=code, changed=tuple(changed), mistakes=tuple(wrong))
     if found.call is not None and found.kind in (*FLOWS, WINDOWS):
         if found.kind == WINDOWS:
             code, changed = window_feed(found.call, _value(found.call, 1, "targets", names))
@@ -165,6 +174,9 @@ def _with_code(
 
 def _made(found: Found, tree: ast.Module, path: Path) -> tuple[dict[str, Any], Any, Slice]:
     """Run the lines that a pipeline needs, and make it."""
+    if found.masks is not None:
+        pair = [one.name or one.expression for one in (found, found.masks)]
+        found = replace(found, name="", expression=f"({', '.join(pair)})", masks=None)
     expression = ast.parse(found.expression, mode="eval")
     end = max(node.lineno for node in tree.body)
     named = found.name and found.kind not in ("generator",)
@@ -230,7 +242,9 @@ def _comparison(found: Found, code: str, names: dict[str, Any], object_: Any, ro
     feed = scope["feed"]
     assert isinstance(feed, Feed)
     rows = min(rows, feed.num_samples)
-    if found.kind in FLOWS:
+    if found.masks is not None:
+        before = rows_before(mask_flows.pairs_of_batches(object_), rows)
+    elif found.kind in FLOWS:
         before = rows_before(image_flows.plain_batches(object_), rows)
     else:
         before = rows_before(subject(object_).open(), rows)

@@ -25,6 +25,8 @@ class Found:
         call: the call that makes it.
         function: the function that it is inside of, whose arguments are not known.
         expression: what makes it, as code.
+        masks: the flow of masks that a flow of images is zipped with.
+        by: where the pipeline is made whose feed replaces this one.
     """
 
     kind: str
@@ -33,6 +35,8 @@ class Found:
     call: ast.Call | None = field(default=None, compare=False, repr=False)
     function: str = ""
     expression: str = ""
+    masks: Found | None = None
+    by: str = ""
 
 
 def parse_script(text: str) -> ast.Module:
@@ -73,7 +77,7 @@ def pipelines(tree: ast.Module) -> list[Found]:
     generators = {n.name: n for n in tree.body if isinstance(n, ast.FunctionDef) and _yields(n)}
     found: list[Found] = []
     wrapped: set[str] = set()
-    for statement, function in _statements(tree):
+    for statement, function in statements(tree):
         for call in _calls(statement):
             kind = _kind_of_call(call, classes)
             if kind is None or (kind == "flow" and not images):
@@ -96,6 +100,28 @@ def call_argument(call: ast.Call, position: int | None, name: str) -> ast.expr |
     if named:
         return named[0]
     return call.args[position] if position is not None and position < len(call.args) else None
+
+
+def named_arguments(call: ast.Call) -> dict[str, ast.expr]:
+    """The named arguments of a call, those in ``**settings`` among them, if one dict is all that settings ever is."""
+    found: dict[str, ast.expr] = {}
+    for keyword in call.keywords:
+        value: ast.expr | None = keyword.value
+        if keyword.arg is not None:
+            found[keyword.arg] = keyword.value
+            continue
+        if isinstance(value, ast.Name):
+            value = getattr(value, "stands_for", None)
+        if isinstance(value, ast.Call) and called(value) == "dict":
+            found |= named_arguments(value)
+        elif isinstance(value, ast.Dict):
+            pairs = zip(value.keys, value.values, strict=True)
+            found |= {
+                key.value: one
+                for key, one in pairs
+                if isinstance(key, ast.Constant) and isinstance(key.value, str)
+            }
+    return found
 
 
 def literal(node: ast.expr | None, default: Any = None) -> Any:
@@ -137,7 +163,7 @@ def _kind_of_call(call: ast.Call, classes: set[str]) -> str | None:
     return "PyDataset" if name in classes else None
 
 
-def _statements(tree: ast.Module) -> Iterator[tuple[ast.stmt, str]]:
+def statements(tree: ast.Module) -> Iterator[tuple[ast.stmt, str]]:
     """Simple statements with the name of the function around them."""
 
     def inside(body: list[ast.stmt], function: str) -> Iterator[tuple[ast.stmt, str]]:
@@ -178,7 +204,7 @@ def _yields(node: ast.FunctionDef) -> bool:
 
 def _generator(tree: ast.Module, name: str, node: ast.FunctionDef) -> Found:
     """A generator function, with the first call of it outside of functions as the arguments to use."""
-    for statement, function in _statements(tree):
+    for statement, function in statements(tree):
         for call in _calls(statement):
             if not function and called(call) == name:
                 return Found("generator", name, node.lineno, call, "", ast.unparse(call))

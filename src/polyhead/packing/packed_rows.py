@@ -245,7 +245,10 @@ def _facts_in_manifest(rows: Source, name: str) -> Spec:
     except DataError:
         return {}
     told = {key: list(value) if isinstance(value, tuple) else value for key, value in known.items() if value}
-    plain = all(isinstance(one, (str, int, float)) for value in told.values() for one in value)
+    if "skeleton" in told:
+        told["skeleton"] = [list(pair) for pair in told["skeleton"]]
+    listed = [value for key, value in told.items() if key != "skeleton"]
+    plain = all(isinstance(one, (str, int, float)) for value in listed for one in value)
     return {"about": told} if told and plain else {}
 
 

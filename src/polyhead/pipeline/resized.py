@@ -232,7 +232,7 @@ class Placed(MadeColumns):
         found = self._source.about(name)
         if name not in self.placed:
             return found
-        return About(found.classes, found.values)  # the pixels are those of the image as it is shown
+        return found._replace(exif=None)  # the pixels are those of the image as it is shown
 
     def origins(self, name: str, ids: np.ndarray) -> Origins | None:
         known = self._source.origins(name, ids)

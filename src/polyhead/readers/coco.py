@@ -13,6 +13,7 @@ from polyhead.readers.annotations import Images, require_choices, wanted_categor
 from polyhead.readers.coco_columns import Reader
 from polyhead.readers.coco_json import coco_kind, coco_path, content_of, entries_of, known_of, pictures_of
 from polyhead.readers.coco_panoptic import panoptic_of
+from polyhead.readers.coco_points import named_points
 from polyhead.readers.findings import Findings
 from polyhead.readers.paths import Files, Root
 
@@ -51,7 +52,7 @@ def read_coco(
     - ``panoptic``, with this kind: a `Panoptic` per image. Boxes and labels are then those of the things.
 
     By default ``Categorical``, ``MultiLabel`` and, for ``panoptic``, ``Mask`` use all categories of the file, in its
-    order.
+    order, and ``Keypoints`` have the names and the skeleton of its keypoints.
 
     An entry is None if the image has no label, and empty if the image has no objects. An image whose every annotation
     was dropped has no label, as there is something in it.
@@ -117,6 +118,8 @@ def read_coco(
         about["panoptic"] = About(names, tuple(np.array(known.ids)[keep].tolist()))
     else:
         columns = reader.objects(found, keep, kind)
+    if "keypoints" in columns:
+        about["keypoints"] = About(None, None, None, *named_points(known, keep, path, findings))
     findings.stop()
     report = findings.told(place(file=str(path)))
     return Images({**pictures.columns(), **columns}, report, names, about)

@@ -34,6 +34,7 @@ ODDITIES = {
     "box-clipped": "boxes cut off at the border",
     "mask-short": "polygons with fewer than three corners left out",
     "keypoint-outside": "objects with keypoints outside",
+    "skeleton": "skeletons that cannot be read left out",
     "line-twice": "duplicate lines",
     "file-twice": "duplicate files",
     "file-name": "names of missing files",

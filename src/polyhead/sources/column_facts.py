@@ -16,7 +16,7 @@ def merged_facts(name: str, known: Sequence[About]) -> About:
     names in alphabetical order, so does the union. A source that knows nothing of the column changes nothing.
 
     Raises:
-        DataError: if the orders of classes differ, or annotations refer to differently rotated images.
+        DataError: if the orders of classes or keypoints differ, or annotations refer to differently rotated images.
 
     >>> merged_facts("kind", [About(("cat", "dog")), About(), About(("cat",))]).classes
     ('cat', 'dog')
@@ -42,7 +42,21 @@ def merged_facts(name: str, known: Sequence[About]) -> About:
         raise DataError(
             Problem(place(column=name), "the same exif= in all sources", found_here, fix, "turned")
         )
-    return found._replace(exif=next(iter(said), None))
+    points, skeleton = _merged_points(name, known)
+    return found._replace(exif=next(iter(said), None), points=points, skeleton=skeleton)
+
+
+def _merged_points(name: str, known: Sequence[About]) -> tuple[Any, Any]:
+    """The names of keypoints, which all sources that know them have in one order, and the lines between them."""
+    named = [(i, about.points) for i, about in enumerate(known) if about.points is not None]
+    for i, points in named:
+        if points != named[0][1]:
+            first, other = (shown(list(one or ())) for one in (named[0][1], points))
+            fix = "If they mean the same, give point_names= and skeleton= to the head."
+            expected = f"the same keypoints in all sources, {first} as in source {named[0][0]}"
+            raise DataError(Problem(place(column=name), expected, f"{other} in source {i}", fix, "points"))
+    lines = [about.skeleton for about in known if about.skeleton is not None]
+    return (named[0][1] if named else None), (lines[0] if lines else None)
 
 
 def _within(part: About, whole: About) -> bool:

@@ -98,7 +98,9 @@ class Store(Arrays):
         classes, values = (
             tuple(known[key]) if isinstance(known.get(key), list) else None for key in ("classes", "values")
         )
-        return About(classes, values, known.get("exif"))
+        points = tuple(known["points"]) if known.get("points") else None
+        lines = tuple((a, b) for a, b in known["skeleton"]) if known.get("skeleton") else None
+        return About(classes, values, known.get("exif"), points, lines)
 
     def origins(self, name: str, ids: np.ndarray) -> Origins | None:
         lost = str(self.path) if self.manifest["polyhead_store"] == WITHOUT_ORIGINS else ""

@@ -1,0 +1,201 @@
+"""Translates two zipped flows of ``ImageDataGenerator``, images and masks, to one feed."""
+
+from __future__ import annotations
+
+import ast
+import os
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from polyhead.doctor.feed_code import Guess, quoted_text
+from polyhead.migrating.image_flows import (
+    FOLDER,
+    FRAME,
+    flow_code,
+    generator_arguments,
+    image_guess,
+    plain_batches,
+)
+from polyhead.migrating.script import Found, call_argument, literal
+
+_MOST_CLASSES = 64
+_OF_PIXELS = ("rescale", "preprocessing_function", "brightness_range", "channel_shift_range", "dtype")
+"""Arguments of a generator that may differ between images and masks."""
+
+
+def pair_feed(found: Found, tree: ast.Module, flows: Any) -> tuple[str, list[str], list[str]]:
+    """The feed of a pair of flows, what changed, and what was wrong before.
+
+    Args:
+        found: the flow of the images, with that of the masks.
+        tree: the script.
+        flows: both, if they were made; else None.
+    """
+    assert found.call is not None
+    assert found.masks is not None
+    assert found.masks.call is not None
+    calls = found.call, found.masks.call
+    of_images, of_masks = (generator_arguments(tree, call) for call in calls)
+    arguments = FRAME if found.kind == "flow_from_dataframe" else FOLDER
+    given = {name: call_argument(calls[0], i, name) for i, name in enumerate(arguments)}
+    if found.kind == "flow":
+        given["batch_size"], given["shuffle"] = (
+            call_argument(calls[0], i, name) for i, name in ((2, "batch_size"), (3, "shuffle"))
+        )
+    image = Guess("Image") if found.kind == "flow" else image_guess(given)
+    lines, changed, wrong = _DATA[found.kind](calls, flows)
+    if settings_differ(of_images, of_masks):
+        wrong.append("the two generators have different arguments: images and masks are augmented apart")
+    seeds = [literal(call_argument(call, None, "seed")) for call in calls]
+    if seeds[0] != seeds[1] or seeds[0] is None:
+        wrong.append(f"the flows have the seeds {seeds[0]} and {seeds[1]}: images and masks are drawn apart")
+    head = mask_guess(flows[1]) if flows else Guess("Mask", (), "values=(0, 255) if they are black and white")
+    code, words = flow_code(
+        ["import polyhead as ph", "", *lines], {"image": image}, {"mask": head}, given, of_images
+    )
+    changed.append("an image and its mask are one row, and move by one matrix")
+    return code, [*changed, *words], wrong
+
+
+def settings_differ(images: dict[str, Any], masks: dict[str, Any]) -> bool:
+    """Whether two generators augment differently.
+
+    >>> settings_differ({"horizontal_flip": True, "rescale": 0.1}, {"horizontal_flip": True})
+    False
+    """
+    one, other = (
+        {key: value for key, value in settings.items() if value and key not in _OF_PIXELS}
+        for settings in (images, masks)
+    )
+    return one != other
+
+
+def mask_guess(flow: Any) -> Guess:
+    """The head for the masks of a flow, by their values before they are scaled."""
+    values = np.unique(np.concatenate([np.unique(batch) for batch in _unscaled_batches(flow)]))
+    whole = bool((values == np.round(values)).all())
+    if set(values.tolist()) <= {0, 1}:
+        return Guess("Mask")
+    if set(values.tolist()) <= {0, 255}:
+        return Guess("Mask", ("values=(0, 255)",))
+    if whole and len(values) <= _MOST_CLASSES:
+        if values.max() < 2 * len(values):
+            return Guess("Mask", (str(int(values.max()) + 1),), "or the names of the classes")
+        listed = ", ".join(str(int(value)) for value in values)
+        return Guess("Mask", (str(len(values)), f"values=({listed})"), "or the names of the classes")
+    return Guess("Map", (), f"the masks have {len(values):,} different values: no classes")
+
+
+def _unscaled_batches(flow: Any) -> Iterator[np.ndarray]:
+    """Some masks of a flow, with the values of their files."""
+    made = flow.image_data_generator
+    flow.image_data_generator = type(made)()
+    try:
+        for number, batch in enumerate(plain_batches(flow)):
+            yield np.asarray(batch)
+            if number * flow.batch_size > 100:
+                return
+    finally:
+        flow.image_data_generator = made
+
+
+def pairs_of_batches(flows: Sequence[Any]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """The batches of both flows in the order of their files, without what they draw at random.
+
+    Masks that were read as RGB, with three equal channels, have one.
+    """
+    for images, masks in zip(*map(plain_batches, flows), strict=False):
+        if masks.ndim == 4 and masks.shape[3] == 3 and (masks == masks[..., :1]).all():
+            masks = masks[..., :1]
+        yield images, masks
+
+
+# Where images and masks are ---------------------------------------------------------------------------
+
+
+def _data_of_arrays(calls: Sequence[ast.Call], flows: Any) -> tuple[list[str], list[str], list[str]]:
+    x, y = (ast.unparse(call_argument(call, 0, "x") or ast.Constant(None)) for call in calls)
+    return [f'data = {{"image": {x}, "mask": {y}}}'], [], []
+
+
+def _data_of_frames(calls: Sequence[ast.Call], flows: Any) -> tuple[list[str], list[str], list[str]]:
+    columns = []
+    for call in calls:
+        frame, folder = call_argument(call, 0, "dataframe"), call_argument(call, 1, "directory")
+        column = literal(call_argument(call, 2, "x_col"), "filename")
+        paths = f"{ast.unparse(frame) if frame is not None else 'frame'}[{quoted_text(column)}]"
+        if folder is not None and literal(folder, "") is not None:
+            paths = f"[os.path.join({ast.unparse(folder)}, name) for name in {paths}]"
+        columns.append(paths)
+    lines = [f'data = {{"image": {columns[0]}, "mask": {columns[1]}}}']
+    more = ["import os", ""] if "os.path" in lines[0] else []
+    return [*more, *lines], [], _unpaired(flows)
+
+
+def _data_of_folders(calls: Sequence[ast.Call], flows: Any) -> tuple[list[str], list[str], list[str]]:
+    places = [_folder_of(call, flow) for call, flow in zip(calls, flows or (None, None), strict=True)]
+    wrong = _unpaired(flows)
+    root = os.path.commonpath(places)
+    inner = [os.path.relpath(place, root).replace(os.sep, "/") for place in places]
+    pattern = _names_of_masks(
+        *([_stems(p, f) for p, f in zip(places, flows, strict=True)] if flows else ([], []))
+    )
+    if pattern is None:
+        glob = [f"sorted(glob.glob({quoted_text(place + '/**/*.*')}, recursive=True))" for place in places]
+        hint = "images and masks are paired by the order of their names, as before: do they belong together?"
+        return ["import glob", "", f'data = {{"image": {glob[0]}, "mask": {glob[1]}}}'], [hint], wrong
+    masks = inner[1] if pattern == "{stem}" else f"{inner[1]}/{pattern}"
+    asked = f"{quoted_text(root)}, images={quoted_text(inner[0])}, masks={quoted_text(masks)}"
+    hint = "a mask belongs to the image of its name; they were paired by the order of their names"
+    return [f"data = ph.read_folder({asked})"], [hint], wrong
+
+
+_DATA = {
+    "flow": _data_of_arrays,
+    "flow_from_dataframe": _data_of_frames,
+    "flow_from_directory": _data_of_folders,
+}
+
+
+def _folder_of(call: ast.Call, flow: Any) -> str:
+    """The folder with the files of a flow: the one that all are in, or that of the flow."""
+    folder = str(literal(call_argument(call, 0, "directory"), "images"))
+    if flow is not None:
+        inside = {os.path.dirname(name) for name in flow.filenames}
+        return os.path.join(flow.directory, inside.pop() if len(inside) == 1 else "")
+    kinds = literal(call_argument(call, 3, "classes"))
+    one = isinstance(kinds, (list, tuple)) and len(kinds) == 1
+    return os.path.join(folder, str(kinds[0])) if one else folder
+
+
+def _stems(place: str, flow: Any) -> list[str]:
+    names = [os.path.relpath(path, place).replace(os.sep, "/") for path in flow.filepaths]
+    return [os.path.splitext(name)[0] for name in names]
+
+
+def _names_of_masks(images: Sequence[str], masks: Sequence[str]) -> str | None:
+    """How masks are named, ``{stem}`` for the name of the image; None where names don't say what belongs together.
+
+    >>> _names_of_masks(["a", "b"], ["a_mask", "b_mask"]), _names_of_masks(["a", "b"], ["1", "2"])
+    ('{stem}_mask', None)
+    """
+    if not images or len({*images} & {*masks}) * 2 >= len(images):
+        return "{stem}"
+    for image, mask in zip(images, masks, strict=False):
+        before, found, after = mask.rpartition(image)
+        named = {f"{before}{one}{after}" for one in images}
+        if found and "/" not in before + after and len(named & {*masks}) * 2 >= len(images):
+            return f"{before}{{stem}}{after}"
+    return None
+
+
+def _unpaired(flows: Any) -> list[str]:
+    """What is wrong with the numbers of two flows, which were paired by position."""
+    if not flows or flows[0].n == flows[1].n:
+        return []
+    one, other = flows[0].n, flows[1].n
+    return [
+        f"{one:,} images and {other:,} masks: from the first missing file on, images had the masks of others"
+    ]

@@ -1,0 +1,161 @@
+"""Finds two flows that a script zips by hand, images and their masks, also where a function makes or zips them."""
+
+from __future__ import annotations
+
+import ast
+import copy
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+
+from polyhead.migrating.script import FLOWS, Found, call_argument, called, literal, statements
+
+Arguments = Mapping[str, ast.expr]
+
+
+def with_masks(tree: ast.Module, found: Sequence[Found]) -> list[Found]:
+    """The pipelines of a script, where a flow of images has the flow of its masks as ``masks``.
+
+    The flow of the masks, and the generator that zips both, are said to be replaced ``by`` that one. Flows made inside
+    a function are written with the arguments of each call of it.
+    """
+    made: dict[tuple[str, str], Found] = {}
+    used: dict[int, Found] = {}
+    for scope, one, other in _zipped(tree):
+        for given in _calls_of(tree, scope):
+            images, masks = (_flow_behind(node, scope, given, tree, found) for node in (one, other))
+            if (
+                images is None
+                or masks is None
+                or not (_yields_images_alone(images[1]) and _yields_images_alone(masks[1]))
+            ):
+                continue
+            pair = replace(images[1], masks=masks[1])
+            made.setdefault((pair.expression, masks[1].expression), pair)
+            used[id(images[0])] = pair
+            used[id(masks[0])] = pair
+            for generator in found:
+                if generator.kind == "generator" and generator.name == scope:
+                    used[id(generator)] = pair
+    rest = [
+        replace(one, by=f"line {used[id(one)].line}") if id(one) in used else one
+        for one in found
+        if id(one) not in used or used[id(one)].line != one.line
+    ]
+    return sorted([*made.values(), *rest], key=lambda one: one.line)
+
+
+def _zipped(tree: ast.Module) -> Iterator[tuple[str, ast.expr, ast.expr]]:
+    """What is zipped in pairs: the function around it, and both parts."""
+    functions = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
+    module = ast.Module([node for node in tree.body if not isinstance(node, ast.FunctionDef)], [])
+    for scope, body in {"": module, **functions}.items():
+        drawn = {}
+        for node in ast.walk(body):
+            if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+                drawn[node.targets[0].id] = _drawn_from(node.value)
+        for node in ast.walk(body):
+            if isinstance(node, ast.Call) and called(node) == "zip" and len(node.args) == 2:
+                yield scope, node.args[0], node.args[1]
+            elif (
+                isinstance(node, ast.Yield)
+                and isinstance(node.value, ast.Tuple)
+                and len(node.value.elts) == 2
+            ):
+                parts = [
+                    drawn.get(part.id) if isinstance(part, ast.Name) else _drawn_from(part)
+                    for part in node.value.elts
+                ]
+                if parts[0] is not None and parts[1] is not None:
+                    yield scope, parts[0], parts[1]
+
+
+def _drawn_from(node: ast.expr) -> ast.expr | None:
+    """What ``next(x)``, ``x.next()`` or ``x.__next__()`` draws from."""
+    if not isinstance(node, ast.Call) or called(node) not in ("next", "__next__"):
+        return None
+    if isinstance(node.func, ast.Attribute):
+        return node.func.value
+    return node.args[0] if node.args else None
+
+
+def _calls_of(tree: ast.Module, scope: str) -> Iterator[Arguments]:
+    """The arguments of each call of a function outside of functions; nothing to know outside of them."""
+    if not scope:
+        yield {}
+        return
+    function = next(node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == scope)
+    for statement, inside in statements(tree):
+        for call in ast.walk(statement):
+            if not inside and isinstance(call, ast.Call) and called(call) == scope:
+                yield _arguments_of(function, call)
+
+
+def _arguments_of(function: ast.FunctionDef, call: ast.Call) -> Arguments:
+    places = [*function.args.posonlyargs, *function.args.args]
+    given: dict[str, ast.expr] = {}
+    for one, value in zip(reversed(places), reversed(function.args.defaults), strict=False):
+        given[one.arg] = value
+    for one, default in zip(function.args.kwonlyargs, function.args.kw_defaults, strict=True):
+        if default is not None:
+            given[one.arg] = default
+    given |= {one.arg: value for one, value in zip(places, call.args, strict=False)}
+    return given | {keyword.arg: keyword.value for keyword in call.keywords if keyword.arg is not None}
+
+
+def _flow_behind(
+    node: ast.expr, scope: str, given: Arguments, tree: ast.Module, found: Sequence[Found]
+) -> tuple[Found, Found] | None:
+    """The flow that an expression stands for: as it was found, and as a call outside of functions."""
+    name = node.id if isinstance(node, ast.Name) else ""
+    if name in given:
+        return _flow_behind(given[name], "", {}, tree, found)
+    for one in found:
+        if (
+            one.call is not None
+            and one.kind in FLOWS
+            and (one.call is node or (name and one.name == name))
+            and one.function in ("", scope)
+        ):
+            if not one.function:
+                return one, one
+            call: ast.Call = _Inlining(_assigned_once(tree, scope), given).visit(copy.deepcopy(one.call))
+            return one, replace(one, name="", function="", call=call, expression=ast.unparse(call))
+    return None
+
+
+def _assigned_once(tree: ast.Module, scope: str) -> Arguments:
+    """The names that a function assigns once, and what it assigns."""
+    function = next(node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == scope)
+    given: dict[str, list[ast.expr]] = {}
+    for node in ast.walk(function):
+        if isinstance(node, ast.Assign):
+            for target in node.targets:
+                if isinstance(target, ast.Name):
+                    given.setdefault(target.id, []).append(node.value)
+    return {name: values[0] for name, values in given.items() if len(values) == 1}
+
+
+class _Inlining(ast.NodeTransformer):
+    """Puts arguments and local names of a function in the place of their names."""
+
+    def __init__(self, local: Arguments, given: Arguments) -> None:
+        self._local, self._given = dict(local), given
+
+    def visit_Name(self, node: ast.Name) -> ast.expr:
+        if node.id in self._given:
+            return copy.deepcopy(self._given[node.id])
+        value = self._local.get(node.id)
+        if value is None:
+            return node
+        rest = {name: one for name, one in self._local.items() if name != node.id}
+        inner: ast.expr = _Inlining(rest, self._given).visit(copy.deepcopy(value))
+        return inner
+
+
+def _yields_images_alone(flow: Found) -> bool:
+    """Whether a flow yields images alone."""
+    assert flow.call is not None
+    if flow.kind == "flow":
+        return call_argument(flow.call, 1, "y") is None
+    mode = call_argument(flow.call, None, "class_mode")
+    return mode is not None and literal(mode, "") is None
