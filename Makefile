@@ -42,7 +42,7 @@ $(VENV)/.ready: pyproject.toml constraints/ci.txt
 	$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("polyhead needs Python 3.11 or newer: make PYTHON=python3.11")'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python $(PIP) $(TORCH)
-	$(BIN)/python $(PIP) --constraint constraints/ci.txt jax tensorflow-cpu --editable '.[demo,test,lint,bench]'
+	$(BIN)/python $(PIP) --constraint constraints/ci.txt jax tensorflow-cpu --editable '.[demo,test,export,lint,bench]'
 	@touch $@
 
 $(VENV)-lowest/.ready: pyproject.toml constraints/lowest.txt

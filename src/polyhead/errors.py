@@ -116,6 +116,16 @@ def listed(names: Sequence[str], most: int = 40) -> str:
     return ", ".join(names[:most]) + more
 
 
+def counted(number: int, word: str, plural: str = "") -> str:
+    """Write a number with its noun, in the singular for 1.
+
+    >>> counted(1, "row"), counted(1200, "batch"), counted(2, "class"), counted(0, "category", "categories")
+    ('1 row', '1,200 batches', '2 classes', '0 categories')
+    """
+    several = plural or word + ("es" if word.endswith(("ch", "s", "x")) else "s")
+    return f"{number:,} {word if number == 1 else several}"
+
+
 def hints(*texts: str) -> str:
     """Join pieces of advice, without the empty ones.
 
@@ -315,12 +325,9 @@ class Report:
         return html_table(title, ("", "where", "what", "fix"), rows, "\n".join(self.notes))
 
     def __str__(self) -> str:
-        counted = [
-            f"{len(found)} {word}{'s' * (len(found) > 1)}"
-            for word, found in (("problem", self.errors), ("warning", self.warnings))
-            if found
-        ]
-        lines = [", ".join(counted) + ":" if counted else "ok"]
+        found = {"problem": self.errors, "warning": self.warnings}
+        totals = [counted(len(some), word) for word, some in found.items() if some]
+        lines = [", ".join(totals) + ":" if totals else "ok"]
         lines += [f"  {i}. {'(perhaps) ' * p.warning}{p}" for i, p in enumerate(self.problems, 1)]
         lines += [f"  {note}" for note in self.notes]
         return "\n".join(lines)
@@ -335,13 +342,9 @@ class PolyheadError(Exception):
 
     def __init__(self, *problems: Problem) -> None:
         self.problems = problems
-        if len(problems) == 1:
-            text = str(problems[0])
-        else:
-            text = "\n".join(
-                [f"{len(problems)} problems:", *(f"  {i}. {p}" for i, p in enumerate(problems, 1))]
-            )
-        super().__init__(text)
+        lines = [counted(len(problems), "problem") + ":"]
+        lines += [f"  {i}. {p}" for i, p in enumerate(problems, 1)]
+        super().__init__(str(problems[0]) if len(problems) == 1 else "\n".join(lines))
 
 
 class ContractError(PolyheadError, ValueError):

@@ -11,7 +11,7 @@ from typing import Any
 from polyhead.checks.binding import Binding
 from polyhead.checks.compiled_model import head_losses
 from polyhead.checks.contract import Declared
-from polyhead.errors import ContractError, DataError, Problem, Report, as_path, require_size, shown
+from polyhead.errors import ContractError, DataError, Problem, Report, as_path, counted, require_size, shown
 from polyhead.keras_bridge.feed_adapter import FeedAdapter
 from polyhead.keras_bridge.feed_iterator import EpochInProgress, FeedIterator
 from polyhead.keras_bridge.keras_call import Call
@@ -189,7 +189,9 @@ class Feed(FeedAdapter):
             raise DataError(*self._unlabeled(where))
 
     def __repr__(self) -> str:
-        lines = [f"Feed({self.num_samples:,} rows, {len(self):,} batches of {self.batch_size}"]
+        lines = [
+            f"Feed({counted(self.num_samples, 'row')}, {counted(len(self), 'batch')} of {self.batch_size}"
+        ]
         how = "in blocks " if self._iterator.order.blocks else ""
         lines[0] += f", shuffled {how}by seed {self.seed})" if self.shuffle else ", in row order)"
         for word, kinds in (("input", self.inputs), ("head", self.heads)):

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from polyhead.errors import counted
 from polyhead.remedies import Setup, remedy_beside, remedy_for
 
 clock: Callable[[], float] = time.perf_counter
@@ -329,7 +330,7 @@ class Speed:
 
     def __str__(self) -> str:
         lines = [
-            f"{self.rows:,} rows in {self.steps:,} batches: {self.samples_per_s:,.0f} samples/s, "
+            f"{counted(self.rows, 'row')} in {counted(self.steps, 'batch')}: {self.samples_per_s:,.0f} samples/s, "
             f"{self.bytes_per_s / 1e6:,.1f} MB/s"
         ]
         if self.waiting is not None and self.waited is not None:

@@ -171,7 +171,12 @@ MISTAKES = {
     "a loss too many": (
         (TWO, TWO_OUTPUTS, {"loss": ["mse", "mse", "mae"]}),
         "model.compile(loss=): expected one for each of 2 outputs (share, yes), got 3. Name them: "
-        "loss={'share': ...}.",
+        "loss={'share': ..., 'yes': ...}.",
+    ),
+    "a loss too few, which trains on JAX": (
+        (TWO, TWO_OUTPUTS, {"loss": ["mse"]}),
+        "model.compile(loss=): expected one for each of 2 outputs (share, yes), got 1. Name them: "
+        "loss={'share': ..., 'yes': ...}.",
     ),
 }
 

@@ -110,6 +110,21 @@ def test_a_model_or_a_function_that_makes_one(program):
     )
 
 
+@pytest.mark.keras
+def test_a_saved_model(program):
+    names = {}
+    exec(PROGRAM, names)
+    names["network"]().save(program.with_name("m.keras"))
+    result = examine(f"{program}:arrays", "--model", program.with_name("m.keras"))
+    assert result.exit_code == 1
+    assert "expected an array for each of `a` (1,), `b` (1,), got one array" in result.stdout
+    program.with_name("bad.keras").write_bytes(b"nothing")
+    result = examine(f"{program}:arrays", "--model", program.with_name("bad.keras"))
+    assert result.stderr.splitlines()[-1].startswith(
+        f"polyhead: {program.with_name('bad.keras')}: Keras cannot load"
+    )
+
+
 @pytest.mark.parametrize("name", ["right", "wrong"])
 def test_json_is_all_that_is_printed(program, name):
     result = examine(f"{program}:{name}", "--steps-per-epoch", 6, "--json")

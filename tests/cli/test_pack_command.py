@@ -63,9 +63,7 @@ def test_verify(tmp_path):
     store = ph.pack({"x": np.arange(9.0)}, tmp_path / "s")
     path = store.path / "part-00000.arrow"
     code, out, err = run(tmp_path, store.path, "--verify")
-    assert (code, out) == (0, f"{store.path}: ok\n  9 rows\n  1 files of {path.stat().st_size:,} bytes\n"), (
-        err
-    )
+    assert (code, out) == (0, f"{store.path}: ok\n  9 rows\n  1 file of {path.stat().st_size:,} bytes\n"), err
     content = bytearray(path.read_bytes())
     content[content.index(np.arange(9.0).tobytes())] ^= 1
     path.write_bytes(bytes(content))

@@ -56,20 +56,58 @@ def test_a_table_becomes_a_table(saved, tmp_path):
     assert csv.read_text().splitlines()[5].startswith(f"4,{want['kind'][4]},")
 
 
-def test_what_is_wrong_is_one_line(saved, tmp_path):
+def test_a_single_row_is_said_in_the_singular(saved, tmp_path):
     folder, _ = saved
-    absent = folder / "no.keras"
-    for arguments, said in (
-        ((absent, folder / "rows.parquet", "-o", tmp_path / "o.csv"), f"{absent}: no such file."),
+    (tmp_path / "one.csv").write_text("a,b\n1,2\n")
+    done = run(folder / "m.keras", tmp_path / "one.csv", "-o", tmp_path / "o.csv")
+    assert done.stdout == f"{tmp_path / 'o.csv'}: 1 row, id, kind, kind_probability\n"
+
+
+def test_all_that_is_wrong_with_the_arguments_is_said_at_once(saved, tmp_path):
+    folder, _ = saved
+    model, rows, out = folder / "m.keras", folder / "rows.parquet", tmp_path / "o.csv"
+    (tmp_path / "mine.py").write_text("rows = {'a': [1.0], 'b': [2.0]}\n")
+    plain = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+    plain.save(tmp_path / "plain.keras")
+    lost, broken = tmp_path / "no" / "o.txt", tmp_path / "broken.keras"
+    broken.write_bytes(b"nothing")
+    columns = "The columns are a, b, kind, name."
+    for arguments, code, said in (
+        ((model, tmp_path / "no.csv", "-o", out), 2, [f"{tmp_path / 'no.csv'}: no such file."]),
         (
-            (folder / "m.keras", tmp_path / "no.csv", "-o", tmp_path / "o.csv"),
-            f"{tmp_path / 'no.csv'}: no such file.",
+            (tmp_path / "no.keras", "no.csv", tmp_path / "no.py:rows", "-o", lost),
+            2,
+            [
+                f"{lost}: name a file that ends in .parquet, .csv, .json.",
+                f"{lost}: its folder does not exist.",
+                f"{tmp_path / 'no.keras'}: no such file.",
+                "no.csv: no such file.",
+                f"{tmp_path / 'no.py'}: no such file.",
+                "give image files, or a single table, folder or FILE.PY:NAME.",
+            ],
         ),
         (
-            (folder / "m.keras", folder / "rows.parquet", "-o", tmp_path / "o.txt"),
-            f"{tmp_path / 'o.txt'}: name a file that ends in .parquet, .csv, .json.",
+            (tmp_path / "plain.keras", rows, "-o", out, "--keep", "nam", "--keep", "x"),
+            2,
+            [
+                f"{rows}: 2 problems:",
+                f"  1. --keep nam: no such column in the data. Did you mean `name`? {columns}",
+                f"  2. --keep x: no such column in the data. {columns}",
+                f"{tmp_path / 'plain.keras'}: predict(model): expected a model that ph.compile co",
+            ],
+        ),
+        (
+            (broken, f"{tmp_path / 'mine.py'}:row", "-o", out),
+            2,
+            [
+                f"{tmp_path / 'mine.py'}: it does not define `row`. Did you mean `rows`?",
+                f"{broken}: Keras cannot load it: ",
+            ],
         ),
     ):
         done = run(*arguments)
-        assert done.exit_code == 2
-        assert done.stderr == f"polyhead: {said}\n"
+        lines = done.stderr.splitlines()
+        assert [
+            line.removeprefix("polyhead: ")[: len(want)] for line, want in zip(lines, said, strict=True)
+        ] == said
+        assert (done.exit_code, done.stdout) == (code, "")

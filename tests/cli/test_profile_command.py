@@ -4,6 +4,7 @@ import contextlib
 import io
 import json
 
+import keras
 import pytest
 
 from polyhead.cli import app
@@ -90,3 +91,22 @@ def test_a_model_that_does_not_fit(tmp_path):
     code, _, err = run(tmp_path, "mine.py:feed", "--model", "mine.py:other")
     assert code == 2
     assert "input `x`: expected" in err
+
+
+def test_a_saved_model(tmp_path):
+    run(tmp_path, "mine.py:number")  # writes the file
+    names = {"__name__": "mine"}
+    with contextlib.redirect_stdout(io.StringIO()):
+        exec(PROGRAM, names)
+    x = keras.Input((40000,), name="x")
+    model = keras.Model(x, names["ph"].outputs(x, names["feed"].heads))
+    names["ph"].compile(model, names["feed"], optimizer="sgd").save(tmp_path / "m.keras")
+    code, out, err = run(tmp_path, "mine.py:feed", "--model", tmp_path / "m.keras", "--steps", 2)
+    assert (code, err) == (0, "loading\n"), err
+    assert "waiting for data" in out
+    names = [tmp_path / "no.py", tmp_path / "no.keras"]
+    code, out, err = run(tmp_path, f"{names[0]}:feed", "--model", names[1])
+    assert (code, out) == (2, "")
+    assert [line.partition(" Did")[0] for line in err.splitlines()] == [
+        f"polyhead: {name}: no such file." for name in names
+    ]

@@ -131,6 +131,39 @@ def test_a_backend_that_is_missing_is_named(monkeypatch):
     )
 
 
+WAITING = """
+import sys, threading
+class Finder:
+    def find_spec(self, name, path=None, target=None):
+        if name == MODULE:
+            print("importing", flush=True)
+            threading.Event().wait()
+sys.meta_path.insert(0, Finder())
+from _polyhead_command import main
+main()
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
+@pytest.mark.parametrize("module", ["polyhead", "numpy", "polyhead.cli.pack_command"])
+def test_an_interrupt_ends_the_command_while_it_is_being_imported(module):
+    command = [sys.executable, "-c", WAITING.replace("MODULE", repr(module))]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdout.readline() == "importing\n"
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate()
+    assert (process.returncode, err) == (130, "")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
+def test_an_interrupt_that_the_shell_ignores_stays_ignored():
+    code = "import signal, _polyhead_command\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\n"
+    code += "import sys\nsys.argv = ['polyhead', '--version']\ntry:\n    _polyhead_command.main()\n"
+    code += "finally:\n    print(signal.getsignal(signal.SIGINT) is signal.SIG_IGN)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout.splitlines()[-1] == "True"
+
+
 @pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
 def test_an_interrupt_ends_the_command_at_once(tmp_path):
     (tmp_path / "slow.py").write_text(

@@ -16,6 +16,7 @@ TESTED_ELSEWHERE = {"examine.md"}  # tests/doctor/test_doctor_page.py runs its p
 PROCESSES = {"resume.md", "guides/several-devices.md"}
 MARKS = {"run", "not run", "file", "program", "picture"}
 NEEDS = {"cv2": r"ph\.(Image|Mask|Map|Boxes|Keypoints)\(|from PIL", "datasets": r"^import datasets"}
+NEEDS |= {"onnxruntime": r"^import onnxruntime", "onnx": 'format="onnx"'}
 NEEDS |= {"h5py": r"^import h5py", "pandas": r"^import pandas|to_pandas", "tensorflow": r"^import tensorflow"}
 
 
@@ -45,6 +46,12 @@ def require_libraries(text):
 
 
 @pytest.mark.keras
+@pytest.mark.filterwarnings(
+    "ignore:You are using the legacy TorchScript", "ignore:Converting a tensor to a Python"
+)
+@pytest.mark.filterwarnings(
+    "ignore:The feature will be removed:DeprecationWarning"
+)  # all three are PyTorch's, of ONNX
 @pytest.mark.parametrize("page", running(pages()))
 def test_the_programs_of_a_page_run_and_print_what_it_says(page, tmp_path, monkeypatch):
     text = text_of(page)

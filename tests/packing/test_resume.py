@@ -246,6 +246,6 @@ def test_a_folder_that_holds_something_else(tmp_path):
     with pytest.raises(StoreError) as caught:
         ph.pack({"x": [2]}, tmp_path / "s")
     assert str(caught.value) == (
-        f"pack(path), {tmp_path}/s: expected a new or empty folder, got a store of 1 rows of other data or options. "
+        f"pack(path), {tmp_path}/s: expected a new or empty folder, got a store of 1 row of other data or options. "
         "Use append=True to add rows to it, or give another path."
     )

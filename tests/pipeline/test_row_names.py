@@ -299,9 +299,9 @@ READS = {
     "a number": ({"x": np.float64(1)}, "Odd.read, column `x`: expected an array or a list, got 'float64'."),
     "a scalar": (
         {"x": np.array(1)},
-        "Odd.read, column `x`: expected 1 entries for 1 ids, got a single value.",
+        "Odd.read, column `x`: expected 1 entry for 1 id, got a single value.",
     ),
-    "too many": ({"x": [1, 2]}, "Odd.read, column `x`: expected 1 entries for 1 ids, got 2."),
+    "too many": ({"x": [1, 2]}, "Odd.read, column `x`: expected 1 entry for 1 id, got 2."),
     "a tuple": ({"x": (1,)}, "Odd.read, column `x`: expected an array or a list, got 'tuple'."),
     "a number for a name": ({1: [1]}, "Odd.read: expected strings as names of columns, got 1."),
 }

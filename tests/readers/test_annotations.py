@@ -76,7 +76,7 @@ def test_words_are_no_numbers():
     assert unread.tolist() == [False, True, True, True, True, False]
     assert words(findings.report()) == [
         "row 1: expected two numbers, got [1, '2'].",
-        "row 2: expected two numbers, got 1 numbers.",
+        "row 2: expected two numbers, got 1 number.",
         "row 3: expected two numbers, got None.",
         "row 4: expected two numbers, got [1, None].",
     ]

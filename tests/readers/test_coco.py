@@ -99,7 +99,7 @@ def test_some_categories(data):
         None,
     ]  # the second image has no cat, of the third nobody knows
     assert rows.categories == ("cat",)
-    assert "1 objects of other categories left out" in rows.report.notes
+    assert "1 object of other categories left out" in rows.report.notes
     assert message(lambda: data([box(1)], with_categories=["cat", "dgo"])) == (
         "read_coco(categories=): expected categories of the data (cat, dog), got 'dgo'. Did you mean `dog`?"
     )
@@ -137,7 +137,7 @@ def test_masks(data):
     assert first.to_mask().shape == (40, 60)
     assert first.to_mask().sum() == 64
     assert second.to_mask()[:, 0].all()
-    assert "3 masks, 1 objects without one" in rows.report.notes
+    assert "3 masks, 1 object without one" in rows.report.notes
     assert warned(rows) == {
         "mask-short": f"{data.file}, annotation 4 of image 2: expected at least three corners, got 2. "
         "The polygon is left out."
@@ -223,7 +223,7 @@ def test_keypoints(data):
     assert points[1].dtype == np.float32
     assert points[2] is None
     assert "3 keypoints labeled, 3 not" in rows.report.notes
-    assert "1 objects without keypoints" in rows.report.notes
+    assert "1 object without keypoints" in rows.report.notes
     assert warned(rows) == {
         "keypoint-outside": f"{data.file}, annotation 2 of image 2: expected keypoints in the image, "
         "got [70.0, 3.0, 2.0]. It is kept."
@@ -409,7 +409,7 @@ def test_files_that_are_not_there(data):
     rows = data([box(1), box(2, image=2)], images=images, missing_files="drop")
     assert len(rows) == 1
     assert warned(rows) == {"no-file": where}
-    assert "1 images left out, as their file does not exist or cannot be read" in rows.report.notes
+    assert "1 image left out, as the file does not exist or cannot be read" in rows.report.notes
 
 
 @pytest.mark.parametrize(

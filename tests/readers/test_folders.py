@@ -51,7 +51,7 @@ def test_class_folders(root, put):
     assert column(rows, "label") == ["cat", "cat", "dog"]
     assert rows.categories == ("cat", "dog")
     assert rows.report.notes == (
-        "1 files that are not images",
+        "1 file that is not an image",
         "3 images",
         "2 classes; 3 images labeled, 0 missing",
     )
@@ -67,7 +67,7 @@ def test_images_in_no_class_and_classes_without_image(root, put):
         f"file {root / 'b.jpg'}: expected an image in the folder of a class, got one outside. "
         "Its label is missing.",
     ]
-    assert "1 classes; 1 images labeled, 1 missing" in rows.report.notes
+    assert "1 class; 1 image labeled, 1 missing" in rows.report.notes
 
 
 def test_images_alone(root, put):
@@ -86,7 +86,7 @@ def test_masks(root, put):
     assert rows.report.notes == (
         "3 images",
         f"2 masks in {root / 'masks'}, 1 missing",
-        "1 masks without image",
+        "1 mask without image",
     )
 
 

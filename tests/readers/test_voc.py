@@ -99,7 +99,7 @@ def test_some_objects(data):
     rows = data(xml(thing(), thing("dog", more="<difficult>1</difficult>")), categories=["cat"])
     assert column(rows, "labels") == [["cat"]]
     assert rows.categories == ("cat",)
-    assert "1 objects of other categories left out: dog" in rows.report.notes
+    assert "1 object of other categories left out: dog" in rows.report.notes
     rows = data(
         xml(thing(), thing("dog", more="<difficult>1</difficult>")),
         xml(thing(more="<difficult>1</difficult>"), file="b.jpg"),
@@ -277,7 +277,7 @@ def test_masks_are_paths(data):
     rows = data()
     assert column(rows, "mask") == [None, str(data.root / "SegmentationClass" / "b.png")]
     assert column(rows, "instances") == [None, str(data.root / "SegmentationObject" / "b.png")]
-    assert "1 masks in SegmentationClass, 1 missing" in rows.report.notes
+    assert "1 mask in SegmentationClass, 1 missing" in rows.report.notes
 
 
 def test_folders_that_are_not_there(tmp_path):

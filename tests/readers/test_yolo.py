@@ -194,7 +194,7 @@ def test_labels_without_image_are_counted(data):
     assert [str(p) for p in rows.report.warnings] == [
         f"file {data.root / 'labels' / 'z.txt'}: expected an image of this name, got none."
     ]
-    assert "1 label files without image" in rows.report.notes
+    assert "1 label file without image" in rows.report.notes
 
 
 def test_images_that_cannot_be_read(data):
@@ -207,7 +207,7 @@ def test_images_that_cannot_be_read(data):
     assert message(data) == f'{where} an empty file. Say missing_files="drop" to leave such images out.'
     rows = data(missing_files="drop")
     assert len(rows) == 1
-    assert "1 images left out, as their file does not exist or cannot be read" in rows.report.notes
+    assert "1 image left out, as the file does not exist or cannot be read" in rows.report.notes
 
 
 def test_no_labels_at_all(data):
@@ -344,7 +344,7 @@ class TestYaml:
         rows = written(text, "0 0.5 0.5 0.5 0.5 0.5 0.5 2 0 0 0", "")
         assert column(rows, "keypoints")[0].tolist() == [[[30, 20, 2], [0, 0, 0]]]
         assert column(rows, "keypoints")[1].shape == (0, 2, 3)
-        assert "1 keypoints labeled, 1 not" in rows.report.notes
+        assert "1 keypoint labeled, 1 not" in rows.report.notes
         flat = "train: images\nnames: [cat]\nkpt_shape: [2, 2]"
         rows = written(flat, "0 0.5 0.5 0.5 0.5 0.5 1.25 0 0", "")
         assert column(rows, "keypoints")[0].tolist() == [[[30, 50, 2], [0, 0, 0]]]

@@ -13,7 +13,7 @@ import numpy as np
 
 from polyhead.augment import albumentations
 from polyhead.augment.augmentation import Augmentation
-from polyhead.errors import ContractError, DataError, PolyheadError, Problem, shown
+from polyhead.errors import ContractError, DataError, PolyheadError, Problem, counted, shown
 
 TARGETS = ("mask", "masks", "maps", "boxes", "points")
 
@@ -192,7 +192,7 @@ class Apply(Augmentation):
             )
             if name == "masks" and len(result[name]) != len(before):
                 raise ContractError(
-                    Problem(self.place, f"{len(before)} masks returned", str(len(result[name])))
+                    Problem(self.place, f"{counted(len(before), 'mask')} returned", str(len(result[name])))
                 )
             for old, new in pairs:
                 if name in ("boxes", "points"):

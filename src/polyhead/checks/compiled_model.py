@@ -71,6 +71,8 @@ def user_losses(model: Any, structure: Structure) -> tuple[dict[str, Any], list[
     places = [(path, head) for path, head in leaves(structure.outputs)]
     names = _output_names(model, [path for path, _ in places], structure.outputs)
     found, problems = _by_output("loss", given, places, names, structure.outputs)
+    if isinstance(given, (list, tuple)) and problems:
+        return {}, problems  # it is not known which head each loss is for
     for _, head in places:
         if head not in found:
             problems.append(
@@ -236,16 +238,10 @@ def _by_output(
         }, problems
     if isinstance(given, (list, tuple)):
         if len(given) != len(heads):
-            found = f"{len(given)}"
-            return {h: g for h, g in zip(heads, given, strict=False) if g is not None}, [
-                Problem(
-                    f"model.compile({word}=)",
-                    f"one for each of {len(heads)} outputs ({', '.join(names)})",
-                    found,
-                    f"Name them: {word}={{{names[0]!r}: ...}}.",
-                    "loss-keys",
-                )
-            ]
+            expected = f"one for each of {len(heads)} outputs ({', '.join(names)})"
+            fix = f"Name them: {word}={{{', '.join(f'{name!r}: ...' for name in names[:4])}}}."
+            problem = Problem(f"model.compile({word}=)", expected, f"{len(given)}", fix, "loss-keys")
+            return {h: g for h, g in zip(heads, given, strict=False) if g is not None}, [problem]
         return {head: part for head, part in zip(heads, given, strict=True) if part is not None}, []
     return dict.fromkeys(heads, given), []
 

@@ -18,7 +18,7 @@ from polyhead.checks.range_rules import (
     span,
     suits,
 )
-from polyhead.errors import Problem, place, shown
+from polyhead.errors import Problem, counted, place, shown
 from polyhead.keras_bridge.rescaling import rescaling
 from polyhead.kinds import Head, Image, Input
 from polyhead.kinds.array_statistics import ArrayStatistics
@@ -229,7 +229,7 @@ def judge_labels(
             clues = [f"given={head.given!r}"] * bool(head.given)
             clues += [f"missing={head.missing!r}"] * (head.missing is not None)
             fix = f"Look at {' and at '.join(['its column', *clues])}, or leave the head out."
-            found = f"none in {seen.rows:,} rows"
+            found = f"none in {counted(seen.rows, 'row')}"
             yield Problem(where, "at least one label that counts", found, fix, "no-labels", warning=True)
         return
     if seen.alike and seen.labeled >= FEW and (seen.complete or shuffled):

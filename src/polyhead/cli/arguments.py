@@ -30,6 +30,7 @@ FeedArgument = Annotated[
         show_default=False,
     ),
 ]
+MODEL_NAME = "FILE.PY:NAME|MODEL.KERAS"
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the report as JSON, and nothing else.")]
 
 NAMED = re.compile(r"(?P<file>.+\.py):(?P<name>.*)")
@@ -86,7 +87,7 @@ def _file_and_name(text: str) -> tuple[Path, str]:
 def _require_object(text: str) -> None:
     if NAMED.fullmatch(text) is None:
         fail(f"{text}: name an object of a Python file, as file.py:name.", WRONG_USE)
-    _require_file(_file_and_name(text)[0])
+    require_file(_file_and_name(text)[0])
 
 
 def load_value(text: str) -> Any:
@@ -95,15 +96,38 @@ def load_value(text: str) -> Any:
 
 
 def load_feed(feed: str, model: str | None) -> tuple[Feed, Any]:
-    """A feed, and the model or None; each is an object of a Python file, or a function that returns it."""
-    found = load_objects(*(text for text in (feed, model) if text is not None))
-    given = _returned(feed, found[0], WRONG_USE)
+    """A feed, or what a function of that name returns, and the model or None."""
+    found, net = load_with_model(feed, model)
+    given = _returned(feed, found, WRONG_USE)
     if not isinstance(given, Feed):
         fail(f"{feed}: expected a ph.Feed, got {type(given).__name__}.", WRONG_USE)
-    return given, None if model is None else as_model(model, found[1])
+    return given, net
 
 
-def as_model(text: str, value: Any) -> Any:
+def load_with_model(text: str, model: str | None) -> tuple[Any, Any]:
+    """An object of a Python file, unchanged, and the model or None: of a Python file, or a saved one."""
+    if model is None:
+        return load_objects(text)[0], None
+    if Path(model).suffix != ".keras":
+        found, net = load_objects(text, model)
+        return found, _as_model(model, net)
+    check_all(partial(_require_object, text), partial(require_file, Path(model)))
+    found = load_objects(text)[0]  # first: the file may define the model's own layers
+    return found, load_saved_model(Path(model))
+
+
+def load_saved_model(path: Path) -> Any:
+    """The Keras model in a file; the command ends if Keras cannot load it."""
+    import keras
+
+    try:
+        return keras.saving.load_model(path)
+    except Exception as error:  # Keras, h5py and the user's classes can raise anything
+        lines = str(error).strip().splitlines()
+        fail(f"{path}: Keras cannot load it: {lines[0] if lines else type(error).__name__}")
+
+
+def _as_model(text: str, value: Any) -> Any:
     """A Keras model, or the one that the given function returns."""
     model = _returned(text, value, WRONG_USE)
     if not callable(getattr(model, "fit", None)):
@@ -111,7 +135,8 @@ def as_model(text: str, value: Any) -> Any:
     return model
 
 
-def _require_file(path: Path) -> None:
+def require_file(path: Path) -> None:
+    """End the command if there is no such file."""
     if not path.is_file():
         fail(hints(f"{path}: no such file.", _similar_file(path)), WRONG_USE)
 
@@ -133,7 +158,7 @@ def _pick(path: Path, names: dict[str, Any], name: str) -> Any:
 
 
 def _from_file(path: Path, name: str) -> Given:
-    _require_file(path)
+    require_file(path)
     value = _pick(path, _run_file(path), name)
     call = "()" if inspect.isroutine(value) else ""
     value = _returned(f"{path}:{name}", value)

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from polyhead.cli.messages import WRONG_USE, fail, reporting
-from polyhead.cli.saved_model import (
-    ModelArgument,
-    load_rows,
-    load_saved_model,
-    require_model_file,
-    require_output,
-)
+from polyhead.cli.saved_model import ModelArgument, load_model_and_rows, require_arguments, require_output
 
 
 def run_evaluate(
@@ -58,17 +53,14 @@ def run_evaluate(
 
     The exit code is 0 if it was evaluated, 1 for wrong data, and 2 for wrong arguments or a model that does not fit.
     """
-    if output is not None:
-        require_output(output, (".html", ".csv", ".json"))
-    if not 0 <= intervals < 1:
-        fail(f"--intervals {intervals:g}: give a level between 0 and 1, such as 0.95.", WRONG_USE)
-    require_model_file(model)
+    checks = [] if output is None else [partial(require_output, output, (".html", ".csv", ".json"))]
+    require_arguments(model, [data], *checks, partial(_require_level, intervals))
     with reporting(f"{model} {data}", output):
         from polyhead.results.evaluate import evaluate
 
-        rows = load_rows([data])  # first: a Python file may define the model's own layers
+        loaded, rows = load_model_and_rows("evaluate", model, [data])
         found = evaluate(
-            load_saved_model(model),
+            loaded,
             rows,
             batch_size=batch_size,
             intervals=intervals or None,
@@ -78,3 +70,8 @@ def run_evaluate(
         if output is not None:
             found.save(output, worst=worst)
     typer.echo(found.to_json() if as_json else str(found))
+
+
+def _require_level(intervals: float) -> None:
+    if not 0 <= intervals < 1:
+        fail(f"--intervals {intervals:g}: give a level between 0 and 1, such as 0.95.", WRONG_USE)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from polyhead.cli.arguments import JsonOption, as_model, load_objects
+from polyhead.cli.arguments import MODEL_NAME, JsonOption, load_with_model
 from polyhead.cli.messages import WRONG_DATA, WRONG_USE, fail, reporting
 from polyhead.doctor.environment import environment
 from polyhead.doctor.examine import examine
@@ -24,7 +24,9 @@ def run_examine(
     ] = None,
     model: Annotated[
         str | None,
-        typer.Option(metavar="FILE.PY:NAME", help="A Keras model, or a function that returns one."),
+        typer.Option(
+            metavar=MODEL_NAME, help="A Keras model, a function that returns one, or a saved model."
+        ),
     ] = None,
     batches: Annotated[int, typer.Option(min=1, help="The largest number of batches to read.")] = 50,
     steps: Annotated[
@@ -52,9 +54,8 @@ def run_examine(
     if data is None:
         fail("examine: name an object of a Python file, as file.py:name, or ask for --env.", WRONG_USE)
     with reporting(data):
-        found = load_objects(*(text for text in (data, model) if text is not None))
-        net = None if model is None else as_model(model, found[1])
-        report = examine(found[0], net, batches, steps_per_epoch=steps, seconds=seconds)
+        found, net = load_with_model(data, model)
+        report = examine(found, net, batches, steps_per_epoch=steps, seconds=seconds)
     typer.echo(json.dumps(report.as_dict(), indent=2, ensure_ascii=False) if as_json else str(report))
     if not report.ok or (strict and report.warnings):
         raise typer.Exit(WRONG_DATA)

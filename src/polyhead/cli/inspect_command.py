@@ -15,6 +15,7 @@ from polyhead.cli.messages import fail, reporting
 from polyhead.cli.suggest import suggest
 from polyhead.doctor.column_description import ColumnDescription
 from polyhead.doctor.column_survey import describe_columns, describe_values
+from polyhead.errors import counted
 
 
 def run_inspect(
@@ -43,12 +44,13 @@ def run_inspect(
     if not code:
         read = min((len(c.there) for c in columns), default=0)
         part = (
-            f" (only the first {read:,} values of large columns were read)"
+            f" (only the first {counted(read, 'value')} of large columns were read)"
             if read < len(given.source)
             else ""
         )
         console.print(
-            Text(f"{data}: {len(given.source):,} rows, {len(columns)} columns{part}"), soft_wrap=True
+            Text(f"{data}: {counted(len(given.source), 'row')}, {counted(len(columns), 'column')}{part}"),
+            soft_wrap=True,
         )
         console.print(_as_table(columns))
     if given.feed is not None and not code:

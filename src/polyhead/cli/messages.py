@@ -31,7 +31,7 @@ def check_all(*checks: Callable[[], Any]) -> None:
         try:
             check()
         except typer.Exit as ended:
-            failed = ended
+            failed = ended if failed is None or ended.exit_code > failed.exit_code else failed
     if failed is not None:
         raise failed
 

@@ -9,7 +9,7 @@ import typer
 
 from polyhead.cli.arguments import load_data
 from polyhead.cli.messages import INTERRUPTED, WRONG_DATA, WRONG_USE, fail, reporting
-from polyhead.errors import PolyheadError
+from polyhead.errors import PolyheadError, counted
 from polyhead.packing import pack, verify
 
 
@@ -74,7 +74,7 @@ def run_pack(
             )
         except KeyboardInterrupt:
             fail(f"{output}: interrupted; run the same command again to resume.", INTERRUPTED)
-    typer.echo(f"{output}: {len(store):,} rows, {', '.join(store.columns)}")
+    typer.echo(f"{output}: {counted(len(store), 'row')}, {', '.join(store.columns)}")
 
 
 def _one_output(output: Path | None, named: Path | None) -> Path:

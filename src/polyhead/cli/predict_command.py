@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from polyhead.cli.messages import reporting
-from polyhead.cli.saved_model import (
-    ModelArgument,
-    load_rows,
-    load_saved_model,
-    require_model_file,
-    require_output,
-)
+from polyhead.cli.saved_model import ModelArgument, load_model_and_rows, require_arguments, require_output
+from polyhead.errors import counted
 
 
 def run_predict(
@@ -48,14 +44,14 @@ def run_predict(
     ] = False,
 ) -> None:
     """Predict rows with a saved model, and write a table of them."""
-    ending = require_output(output, (".parquet", ".csv", ".json"))
-    require_model_file(model)
+    ending = output.suffix.lower()
+    require_arguments(model, data, partial(require_output, output, (".parquet", ".csv", ".json")))
     with reporting(" ".join([str(model), *data[:1]]), output):
         from polyhead.results.predict import predict
 
-        rows = load_rows(data)  # first: a Python file may define the model's own layers
+        loaded, rows = load_model_and_rows("predict", model, data, keep or ())
         found = predict(
-            load_saved_model(model),
+            loaded,
             rows,
             batch_size=batch_size,
             keep=keep or (),
@@ -66,4 +62,4 @@ def run_predict(
             found.write_coco(output)
         elif ending == ".csv":
             found.write_csv(output)
-    typer.echo(f"{output}: {len(found):,} rows, {', '.join(found.columns)}")
+    typer.echo(f"{output}: {counted(len(found), 'row')}, {', '.join(found.columns)}")

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from polyhead.cli.arguments import FeedArgument, load_feed
+from polyhead.cli.arguments import MODEL_NAME, FeedArgument, load_feed
 from polyhead.cli.messages import reporting
 from polyhead.errors import ContractError, Problem, shown
 from polyhead.report import preview
@@ -18,8 +18,8 @@ def run_preview(
     model: Annotated[
         str | None,
         typer.Option(
-            metavar="FILE.PY:NAME",
-            help="A Keras model, or a function that returns one: also check that it fits the feed.",
+            metavar=MODEL_NAME,
+            help="A Keras model, a function that returns one, or a saved model: also check that it fits the feed.",
         ),
     ] = None,
     samples: Annotated[int, typer.Option("-n", "--samples", min=1, help="How many samples to show.")] = 16,

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from polyhead.cli.arguments import FeedArgument, JsonOption, load_feed
+from polyhead.cli.arguments import MODEL_NAME, FeedArgument, JsonOption, load_feed
 from polyhead.cli.messages import reporting
 
 
@@ -16,8 +16,9 @@ def run_profile(
     model: Annotated[
         str | None,
         typer.Option(
-            metavar="FILE.PY:NAME",
-            help="A Keras model, or a function that returns one: train it, and measure how long it waits for the feed.",
+            metavar=MODEL_NAME,
+            help="A Keras model, a function that returns one, or a saved model: train it, and measure how long it "
+            "waits for the feed.",
         ),
     ] = None,
     steps: Annotated[

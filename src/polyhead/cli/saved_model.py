@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from polyhead.cli.arguments import NAMED, load_value
-from polyhead.cli.messages import WRONG_USE, fail
+from polyhead.cli.arguments import NAMED, load_saved_model, load_value, require_file
+from polyhead.cli.messages import WRONG_USE, check_all, fail, reporting
+from polyhead.errors import ContractError, Problem, hints, listed, similar
+from polyhead.feed import Feed
 from polyhead.images.headers import ENDINGS
+from polyhead.readers.as_source import as_source
+from polyhead.sources.source import Source
+from polyhead.sources.tables import is_table
+from polyhead.store.files import is_store
 
 ModelArgument = Annotated[
     Path,
@@ -21,40 +29,90 @@ ModelArgument = Annotated[
 ]
 
 
-def require_model_file(path: Path) -> None:
-    """End the command if there is no such file."""
-    if not path.exists():
-        fail(f"{path}: no such file.", WRONG_USE)
+def require_arguments(model: Path, data: list[str], *others: Callable[[], Any]) -> None:
+    """End the command with every file that does not exist, and what the other checks find."""
+    several = len(data) > 1 and not _are_images(data)
+    together = [partial(fail, "give image files, or a single table, folder or FILE.PY:NAME.", WRONG_USE)]
+    check_all(
+        *others,
+        partial(require_file, model),
+        *(partial(_require_data, one) for one in data),
+        *(together if several else []),
+    )
 
 
-def load_saved_model(path: Path) -> Any:
-    """The Keras model in a file; the command ends if Keras cannot load it."""
-    import keras
+def require_output(output: Path, formats: tuple[str, ...]) -> None:
+    """End the command unless the ending of the file to write names a format, and its folder exists."""
+    problems = []
+    if output.suffix.lower() not in formats:
+        problems.append(partial(fail, f"{output}: name a file that ends in {', '.join(formats)}.", WRONG_USE))
+    if not output.parent.is_dir():
+        problems.append(partial(fail, f"{output}: its folder does not exist.", WRONG_USE))
+    check_all(*problems)
 
-    try:
-        return keras.saving.load_model(path)
-    except Exception as error:  # Keras, h5py and the user's classes can raise anything
-        lines = str(error).strip().splitlines()
-        fail(f"{path}: Keras cannot load it: {lines[0] if lines else type(error).__name__}")
+
+def load_model_and_rows(
+    method: str, model: Path, data: list[str], keep: Sequence[str] = ()
+) -> tuple[Any, Any]:
+    """A saved model, and the data behind the arguments: a table, folder or object, or a list of image files.
+
+    The command ends with what is wrong with either: a model that cannot be loaded or has no declaration, an object that
+    does not exist, columns to keep that the data does not have.
+    """
+    found: dict[str, Any] = {}
+
+    def load_rows() -> None:
+        found["rows"] = rows = _data_named(data)
+        with reporting(" ".join(data[:1])):
+            _require_columns(rows, keep)
+
+    def load_model() -> None:
+        from polyhead.results.declared import declaration_for
+
+        found["model"] = loaded = load_saved_model(model)
+        with reporting(str(model)):
+            declaration_for(method, loaded, found.get("rows"), None, own=method == "evaluate")
+
+    check_all(load_rows, load_model)  # in this order: a Python file may define the model's own layers
+    return found["model"], found["rows"]
 
 
-def load_rows(data: list[str]) -> Any:
-    """The data behind the arguments: one table, folder or object, or any number of image files."""
-    for one in data:
-        if NAMED.fullmatch(one) is None and not Path(one).exists():
-            fail(f"{one}: no such file.", WRONG_USE)
-    if all(Path(one).suffix.lower() in ENDINGS for one in data):
+def _require_data(text: str) -> None:
+    named = NAMED.fullmatch(text)
+    if named is not None:
+        require_file(Path(named["file"]))
+    elif not Path(text).exists():
+        fail(f"{text}: no such file.", WRONG_USE)
+
+
+def _are_images(data: list[str]) -> bool:
+    return all(Path(one).suffix.lower() in ENDINGS for one in data)
+
+
+def _data_named(data: list[str]) -> Any:
+    if _are_images(data):
         return data
-    if len(data) > 1:
-        fail("give image files, or a single table, folder or FILE.PY:NAME.", WRONG_USE)
     return data[0] if NAMED.fullmatch(data[0]) is None else load_value(data[0])
 
 
-def require_output(output: Path, formats: tuple[str, ...]) -> str:
-    """The ending of the file to write, which chooses its format."""
-    ending = output.suffix.lower()
-    if ending not in formats:
-        fail(f"{output}: name a file that ends in {', '.join(formats)}.", WRONG_USE)
-    if not output.parent.is_dir():
-        fail(f"{output}: its folder does not exist.", WRONG_USE)
-    return ending
+def _require_columns(rows: Any, keep: Sequence[str]) -> None:
+    """Raise a `ContractError` for columns to keep that a table does not have; those of other rows are not known."""
+    if isinstance(rows, Feed):
+        rows = rows.source
+    is_path = (
+        isinstance(rows, str) and not _are_images([rows]) and (Path(rows).is_file() or is_store(Path(rows)))
+    )
+    if is_path or is_table(rows):
+        rows = as_source(rows)
+    known = rows.columns if isinstance(rows, Source) else rows if isinstance(rows, Mapping) else None
+    unknown = [] if known is None else [name for name in keep if name not in known]
+    if known is not None and unknown:
+        there = f"The columns are {listed([str(name) for name in known], 8)}."
+        raise ContractError(
+            *(
+                Problem(
+                    f"--keep {name}", "", "no such column in the data", hints(similar(name, known), there)
+                )
+                for name in unknown
+            )
+        )

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from polyhead.errors import DataError, Problem, place, shown
+from polyhead.errors import DataError, Problem, counted, place, shown
 
 VOID = -1
 """The class of pixels without a label in the result of `Panoptic.to_mask`."""
@@ -70,7 +70,7 @@ class Polygons:
 
     def __repr__(self) -> str:
         counts = [len(ring) for ring in self.rings]
-        return f"Polygons({self.size}, {len(counts)} ring{'s' * (len(counts) != 1)} of {sum(counts)} corners)"
+        return f"Polygons({self.size}, {counted(len(counts), 'ring')} of {sum(counts)} corners)"
 
 
 def _fill_ring(mask: np.ndarray, ring: np.ndarray) -> None:
@@ -175,7 +175,7 @@ class Rle:
 
     def __repr__(self) -> str:
         area = self.area()
-        return f"Rle({self.size}, {area:,} pixel{'s' * (area != 1)})"
+        return f"Rle({self.size}, {counted(area, 'pixel')})"
 
 
 def _run_lengths(counts: Any) -> np.ndarray:

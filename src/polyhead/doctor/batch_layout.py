@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from polyhead.doctor.leaf_statistics import NONE
-from polyhead.doctor.places import Matches, counted
+from polyhead.doctor.places import Matches
 from polyhead.doctor.reading import ReadBatch, Reading
 from polyhead.doctor.subjects import Subject
-from polyhead.errors import Problem
+from polyhead.errors import Problem, counted
 from polyhead.keras_bridge.structure import leaves
 
 

@@ -7,10 +7,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from polyhead.doctor.places import counted
 from polyhead.doctor.reading import Reading
 from polyhead.doctor.subjects import Subject
-from polyhead.errors import Problem
+from polyhead.errors import Problem, counted
 
 _SMALL = 64
 """Rows of at most this many whole numbers may be equal by chance."""
@@ -161,7 +160,9 @@ def _ends(
     elif first.ended:
         out.notes.append(f"an epoch is {count}, {counted(sum(map(len, first.rows)), 'row')}")
     if first.ended and len(first.rows) > 1 and len(first.rows[-1]) < len(first.rows[0]):
-        out.notes.append(f"the last batch has {len(first.rows[-1])} rows, the others {len(first.rows[0])}")
+        out.notes.append(
+            f"the last batch has {counted(len(first.rows[-1]), 'row')}, the others {len(first.rows[0])}"
+        )
 
 
 def _endless(

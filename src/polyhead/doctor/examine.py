@@ -13,12 +13,12 @@ from polyhead.doctor.epoch_checks import CheckResult, check_epochs, period
 from polyhead.doctor.examination import Examination
 from polyhead.doctor.model_signature import Model, signature_of
 from polyhead.doctor.pairs import check_pairs
-from polyhead.doctor.places import Matches, counted
+from polyhead.doctor.places import Matches
 from polyhead.doctor.reading import Clock, Reading, Worker, read_batches
 from polyhead.doctor.subjects import Subject, subject
 from polyhead.doctor.weight_checks import check_weights
 from polyhead.doctor.workers import check_item, check_workers, same_chance
-from polyhead.errors import ContractError, PolyheadError, Problem, is_number, require_size, shown
+from polyhead.errors import ContractError, PolyheadError, Problem, counted, is_number, require_size, shown
 from polyhead.feed import Feed
 from polyhead.kinds import CLASS_A_STEP
 

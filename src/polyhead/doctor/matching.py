@@ -8,9 +8,9 @@ from typing import Any
 from polyhead.checks.model_match import fits
 from polyhead.doctor.batch_layout import shown_nesting
 from polyhead.doctor.model_signature import ExaminedTensor, Model, in_order, nesting_form
-from polyhead.doctor.places import Matches, counted, quoted
+from polyhead.doctor.places import Matches, quoted
 from polyhead.doctor.reading import Reading
-from polyhead.errors import Problem
+from polyhead.errors import Problem, counted
 from polyhead.keras_bridge.structure import Path, rebuild
 
 
@@ -52,7 +52,7 @@ def match_outputs(
         alone = len(outputs) == 1 and model.output_form != "dict"
         return _match_alone(y, model) if alone else _match_keys(y, model, names)
     if len(y) != len(outputs):
-        expected = f"{len(outputs)} arrays, for {listed}"
+        expected = f"{counted(len(outputs), 'array')}, for {listed}"
         return {}, [
             Problem("y", expected, counted(len(y), "array"), f"Yield {example_yield(model)}.", "target-count")
         ]

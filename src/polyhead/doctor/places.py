@@ -47,16 +47,6 @@ def in_row(text: str, spot: Spot) -> str:
     return f"{text}, batch {spot[0]}, row {spot[1]}"
 
 
-def counted(number: int, word: str) -> str:
-    """Write a number with its noun.
-
-    >>> counted(1, "row"), counted(1200, "batch")
-    ('1 row', '1,200 batches')
-    """
-    plural = f"{word}es" if word.endswith("ch") else f"{word}s"
-    return f"{number:,} {word if number == 1 else plural}"
-
-
 def quoted(names: object) -> str:
     """Write names in backticks.
 

@@ -10,9 +10,9 @@ from polyhead.checks.output_rules import FEW
 from polyhead.checks.range_rules import BOUNDED, ONE_CLASS, beyond, logits_problem, one_unit_softmax, span
 from polyhead.doctor.leaf_statistics import LeafStatistics
 from polyhead.doctor.model_signature import ExaminedTensor
-from polyhead.doctor.places import Matches, counted, in_row
+from polyhead.doctor.places import Matches, in_row
 from polyhead.doctor.reading import Reading
-from polyhead.errors import Problem
+from polyhead.errors import Problem, counted
 from polyhead.keras_bridge.structure import Path
 
 
@@ -74,7 +74,7 @@ def check_constant(reading: Reading, places: Matches) -> list[Problem]:
         name, part = places.name(place), place[0]
         if part == "w":
             if stats.constant and stats.low[0] == 0:
-                fix, found = "Nothing would be learned from it.", f"0 in all {stats.rows:,} rows"
+                fix, found = "Nothing would be learned from it.", f"0 in all {counted(stats.rows, 'row')}"
                 problems.append(Problem(name, "weights above 0", found, fix, "constant", warning=True))
             continue
         if (

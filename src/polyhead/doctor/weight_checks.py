@@ -9,9 +9,9 @@ from typing import Any
 from polyhead.doctor.leaf_statistics import LeafStatistics
 from polyhead.doctor.matching import example_yield
 from polyhead.doctor.model_signature import ExaminedTensor, Model, nesting_form
-from polyhead.doctor.places import Matches, counted, quoted
+from polyhead.doctor.places import Matches, quoted
 from polyhead.doctor.reading import Reading
-from polyhead.errors import Problem
+from polyhead.errors import Problem, counted
 
 
 def check_weights(reading: Reading, model: Model | None, places: Matches) -> list[Problem]:

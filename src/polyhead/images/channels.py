@@ -6,6 +6,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
+from polyhead.errors import counted
 from polyhead.images.libraries import opencv
 
 
@@ -46,7 +47,7 @@ def choose_channels(samples: Samples, channels: int | None) -> np.ndarray:
         raise Unfit(f"an image of {channels} bands", found, f"Say ph.Image(height, width, {have}).")
     known = samples.meaning != "bands" and have <= colors + samples.alpha
     if not known and not (samples.meaning == "rgb" and channels <= 3):
-        raise Unfit(f"an image of {channels} channel{'s' * (channels > 1)}", *_too_many(have))
+        raise Unfit(f"an image of {counted(channels, 'channel')}", *_too_many(have))
     if channels == 1:
         return _luma(pixels) if colors == 3 else np.ascontiguousarray(pixels[..., :1])
     shown = pixels[..., :3] if colors == 3 else np.repeat(pixels[..., :1], 3, 2)

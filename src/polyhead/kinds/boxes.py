@@ -8,7 +8,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from polyhead.errors import BadValue, ContractError, Problem, is_number, require_choice, shown
+from polyhead.errors import BadValue, ContractError, Problem, counted, is_number, require_choice, shown
 from polyhead.kinds.answers import Answer, Move, Views
 from polyhead.kinds.coordinates import Coordinates
 from polyhead.kinds.head import Head
@@ -185,7 +185,7 @@ class Boxes(Coordinates):
     def describe(self, labels: np.ndarray, counts: np.ndarray) -> str:
         empty = int(self.empty(labels, counts).sum())
         words = [super().describe(labels, counts)] if counts.any() or not empty else []
-        words += [f"{empty:,} row{'s' * (empty > 1)} with 0 boxes"] * bool(empty)
+        words += [f"{counted(empty, 'row')} with 0 boxes"] * bool(empty)
         return ", ".join(words)
 
     weighs_when_mixed = True

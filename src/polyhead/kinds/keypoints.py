@@ -8,7 +8,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from polyhead.errors import BadValue, ContractError, Problem, as_list, is_integer, shown
+from polyhead.errors import BadValue, ContractError, Problem, as_list, counted, is_integer, shown
 from polyhead.kinds.answers import Answer, Move, Views
 from polyhead.kinds.coordinates import Coordinates
 from polyhead.kinds.head import Head
@@ -58,7 +58,7 @@ class Keypoints(Coordinates):
         object.__setattr__(self, "skeleton", self._pairs_of_points("skeleton"))
         names = as_list(self.point_names)
         if names is None or len(names) not in (0, self.points) or not all(isinstance(n, str) for n in names):
-            expected = f"a list of {self.points} names"
+            expected = f"a list of {counted(self.points, 'name')}"
             raise ContractError(Problem("Keypoints(point_names=)", expected, shown(self.point_names)))
         object.__setattr__(self, "point_names", tuple(names))
 

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Self, TypeGuard
 
 import numpy as np
 
-from polyhead.errors import BadValue, ContractError, Problem, place, similar
+from polyhead.errors import BadValue, ContractError, Problem, counted, place, similar
 from polyhead.kinds.answers import Answer, Move, Views
 from polyhead.kinds.box_entries import Entries, as_entries
 from polyhead.kinds.boxes import Boxes
@@ -186,7 +186,7 @@ class Each(Head):
         found = as_entries(value, index, self.places)
         if len(found) != count:
             fix = "Put None in the place of a box that has no label."
-            boxes = f"one for each of the {count} boxes in `{self.boxes_column}`"
+            boxes = f"one for each of the {counted(count, 'box')} in `{self.boxes_column}`"
             raise BadValue(index, boxes, str(len(found)), fix)
         return found
 

@@ -13,6 +13,7 @@ from polyhead.errors import (
     BadValue,
     ContractError,
     Problem,
+    counted,
     is_number,
     require_choice,
     shown,
@@ -110,7 +111,9 @@ class NamedScaling(Scaling):
             object.__setattr__(self, word, tuple(float(v) for v in given))
         if len(self.center) != len(self.width):
             raise ContractError(
-                Problem("width", f"{len(self.center)} numbers, as center has", f"{len(self.width)}")
+                Problem(
+                    "width", f"{counted(len(self.center), 'number')}, as center has", f"{len(self.width)}"
+                )
             )
 
     @property
@@ -203,7 +206,9 @@ class OwnScaling(Scaling):
                 raise ContractError(Problem(word, "a list of finite numbers", shown(given)))
             object.__setattr__(self, word, tuple(float(v) for v in given))
         if len(self.low) != len(self.high):
-            raise ContractError(Problem("high", f"{len(self.low)} numbers, as low has", f"{len(self.high)}"))
+            raise ContractError(
+                Problem("high", f"{counted(len(self.low), 'number')}, as low has", f"{len(self.high)}")
+            )
 
     @property
     def numbers(self) -> int:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from polyhead.doctor.model_signature import in_order
-from polyhead.errors import shown
+from polyhead.errors import counted, shown
 from polyhead.feed import Feed
 
 
@@ -128,4 +128,5 @@ def _how_they_differ(old: np.ndarray, new: np.ndarray, note: str) -> str:
     if one.ndim == 4:
         return f"differs by {gap.mean():.3g} on average, from resizing and scaling"
     count = int((gap.max(1) != 0).sum())
-    return f"{count:,} rows differ, the most row {wrong}: {shown(old[wrong])} became {shown(new[wrong])}"
+    differ = counted(count, "row differs", "rows differ")
+    return f"{differ}, the most row {wrong}: {shown(old[wrong])} became {shown(new[wrong])}"

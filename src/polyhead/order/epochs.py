@@ -7,7 +7,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from polyhead.errors import DataError, Problem
+from polyhead.errors import DataError, Problem, counted
 from polyhead.hashing import key
 from polyhead.order.block_shuffle import in_blocks
 from polyhead.order.permutation import permute
@@ -80,7 +80,7 @@ class Order:
             )
         if self.rows // count < len(self) and not self.drop_remainder:
             expected = f"rows for {len(self):,} steps in each of {count} shards"
-            found = f"{self.rows:,} rows in batches of {self.batch_size}"
+            found = f"{counted(self.rows, 'row')} in batches of {self.batch_size}"
             fix = "Say drop_remainder=True, or take fewer shards."
             raise DataError(Problem("shard", expected, found, fix))
 

@@ -17,6 +17,7 @@ from polyhead.errors import (
     Problem,
     StoreError,
     as_path,
+    counted,
     is_size,
     other_choice,
     place,
@@ -169,7 +170,7 @@ def _old(folder: Path, part: Mapping[str, Any], append: bool) -> dict[str, Any] 
         (folder / JOURNAL).unlink(missing_ok=True)
         return None
     fix = "Use append=True to add rows to it, or give another path."
-    found = f"a store of {old['rows']:,} rows of other data or options"
+    found = f"a store of {counted(old['rows'], 'row')} of other data or options"
     raise StoreError(Problem(where, expected, found, fix))
 
 

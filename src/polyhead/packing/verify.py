@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from polyhead.errors import Problem, Report, StoreError, place
+from polyhead.errors import Problem, Report, StoreError, counted, place
 from polyhead.store.files import check_sizes, crc, crc_of_file, map_shard, read_manifest
 
 
@@ -34,7 +34,7 @@ def verify(path: str | os.PathLike[str], done: Callable[[int], Any] = lambda byt
             problems += _of_shard(folder / shard["file"], shard)
         done(shard["bytes"])
     total = sum(shard["bytes"] for shard in manifest["shards"])
-    notes = f"{manifest['rows']:,} rows", f"{len(manifest['shards'])} files of {total:,} bytes"
+    notes = counted(manifest["rows"], "row"), f"{counted(len(manifest['shards']), 'file')} of {total:,} bytes"
     return Report(tuple(problems), notes)
 
 

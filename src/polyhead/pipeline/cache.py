@@ -19,7 +19,7 @@ import numpy as np
 
 from polyhead.columns.lazy import Stored, entries
 from polyhead.columns.values import Values, join, scatter, size, take
-from polyhead.errors import ContractError, DataError, Problem, StoreError
+from polyhead.errors import ContractError, DataError, Problem, StoreError, counted
 from polyhead.kinds import Head, Input
 from polyhead.pipeline.decoded import Shrunk
 from polyhead.pipeline.faults import readable
@@ -177,7 +177,7 @@ class Cached(MadeColumns):
         places = np.full(len(self), -1, np.int64)
         places[numbers] = np.arange(len(numbers))
         if len(numbers) != len(self) or (places < 0).any():
-            raise StoreError(Problem(f"cache {self._folder}", f"{len(self):,} rows", f"{len(numbers):,}"))
+            raise StoreError(Problem(f"cache {self._folder}", counted(len(self), "row"), f"{len(numbers):,}"))
         kept = store.only(self._kept)
         kept.coded(np.arange(0))  # no rows, but raises for a column that is damaged
         self._places, self._store = places, kept

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from polyhead.errors import counted
 from polyhead.notebook import html_table, small_histogram
 from polyhead.progress import shown_while
 
@@ -55,7 +56,7 @@ class Description:
     heads: tuple[HeadSummary, ...]
 
     def __str__(self) -> str:
-        lines = [f"{self.rows:,} rows"]
+        lines = [counted(self.rows, "row")]
         lines += [f"  input {name:<12} {dtype} {shape}" for name, (dtype, shape) in self.inputs.items()]
         lines += [
             f"  head  {h.name:<12} {h.coverage:6.1%} labeled ({h.labeled:,})   {h.distribution}{_small_bars(h)}"
@@ -76,7 +77,7 @@ class Description:
         ]
         inputs = ", ".join(f"{name}: {dtype} {shape}" for name, (dtype, shape) in self.inputs.items())
         header = ("head", "kind", "labeled", "labels", "histogram")
-        return html_table(f"{self.rows:,} rows", header, rows, f"inputs: {inputs}")
+        return html_table(counted(self.rows, "row"), header, rows, f"inputs: {inputs}")
 
 
 def _small_bars(head: HeadSummary) -> str:

@@ -11,7 +11,7 @@ from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
 
-from polyhead.errors import BadValue, DataError, Problem
+from polyhead.errors import BadValue, DataError, Problem, counted
 from polyhead.pipeline.image_frame import path_in
 
 P = ParamSpec("P")
@@ -143,7 +143,7 @@ def merged_problem(
     elif more:
         words.append("and more rows")
     elif hidden:
-        words.append(f"and {hidden} more row{'s' * (hidden > 1)}")
+        words.append(f"and {counted(hidden, 'more row')}")
     return replace(problem, rows=rows, also=tuple(words))
 
 

@@ -9,7 +9,17 @@ import numpy as np
 
 from polyhead.columns.lazy import Stored
 from polyhead.columns.values import Values
-from polyhead.errors import DataError, Problem, Report, listed, other_choice, plain_scalar, shown, similar
+from polyhead.errors import (
+    DataError,
+    Problem,
+    Report,
+    counted,
+    listed,
+    other_choice,
+    plain_scalar,
+    shown,
+    similar,
+)
 from polyhead.kinds.source_column import About
 from polyhead.readers.findings import Findings
 from polyhead.sources.arrays import Arrays
@@ -154,7 +164,7 @@ def number_lists(
         if found is not None and found.shape == (width,):
             out[i] = found
         else:
-            text = f"{len(row)} numbers" if found is not None and found.ndim == 1 else shown(row)
+            text = counted(len(row), "number") if found is not None and found.ndim == 1 else shown(row)
             findings.leave_out(code, where(i), what, text)
             unread[i] = True
     return out, unread
@@ -188,7 +198,7 @@ def note_keypoints(
         lambda i: (where(i), "keypoints in the image", shown(given[i][away[i]][0].tolist()), "It is kept."),
         warning=True,
     )
-    findings.note(f"{int((seen > 0).sum()):,} keypoints labeled, {int((seen == 0).sum()):,} not")
+    findings.note(f"{counted(int((seen > 0).sum()), 'keypoint')} labeled, {int((seen == 0).sum()):,} not")
 
 
 def by_row(values: Any, rows: np.ndarray, missing: np.ndarray) -> list[Any]:
@@ -275,7 +285,7 @@ def missing_images(
     ]
     assumed = int((bare & empty).sum())
     findings.head(
-        f"{count:,} images",
+        counted(count, "image"),
         f"{int((left > 0).sum()):,} annotated",
         f"{int(missing.sum()):,} missing" + (f": {', '.join(reasons)}" if reasons else ""),
         f"{int(empty.sum()):,} empty" + (f": {assumed:,} without annotation" if assumed else ""),

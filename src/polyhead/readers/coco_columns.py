@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from polyhead.errors import listed, place, shown
+from polyhead.errors import counted, listed, place, shown
 from polyhead.readers.annotations import by_image, clip_boxes, missing_images, number_lists, sizes_of
 from polyhead.readers.coco_json import CocoCategories, Pictures, id_of
 from polyhead.readers.coco_objects import extras_of, keypoints_of, mask_of
@@ -53,7 +53,7 @@ class Reader:
             else:
                 rows[i] = row
         if lost:
-            self.findings.note(f"{lost:,} annotations without image left out")
+            self.findings.note(f"{counted(lost, 'annotation')} without image left out")
         if lost == len(found) and lost:
             some = ", ".join(shown(number) for number in list(self.pictures.row_of)[:4])
             expected = (
@@ -95,7 +95,7 @@ class Reader:
         wanted = there & (classes >= 0) & np.append(keep, False)[classes]
         others = int((there & (classes >= 0) & ~wanted).sum())
         if others:
-            self.findings.note(f"{others:,} objects of other categories left out")
+            self.findings.note(f"{counted(others, 'object')} of other categories left out")
         crowds = int((wanted & crowd).sum())
         if self.crowds != "keep":
             self.findings.note(f"{crowds:,} crowds left out")
@@ -135,7 +135,9 @@ class Reader:
             kept=rows[at],
             unannotated=self.unannotated,
         )
-        findings.note(f"{len(at):,} boxes of {len(set(classes[at].tolist())):,} categories")
+        findings.note(
+            f"{counted(len(at), 'box')} of {counted(len(set(classes[at].tolist())), 'category', 'categories')}"
+        )
         ids = [id_of(entry.get("id")) for entry in some]
         ids = [-1 if number is None else number for number in ids]
         columns: dict[str, Any] = {
@@ -151,7 +153,9 @@ class Reader:
                 for mask, size in zip(masks, [self.pictures.sizes[r] for r in rows[at].tolist()], strict=True)
             ]
             without = sum(mask is None for mask in masks)
-            findings.note(f"{len(masks) - without:,} masks, {without:,} objects without one")
+            findings.note(
+                f"{counted(len(masks) - without, 'mask')}, {counted(without, 'object')} without one"
+            )
         if points is not None:
             columns["keypoints"] = points[kept] * np.insert(scale, 2, 1, axis=1)[:, None].astype(np.float32)
         columns |= extras_of(some, scale.prod(axis=1), self.where, findings)
@@ -180,7 +184,7 @@ class Reader:
         given = [entry.get("bbox") for entry in some]
         bare = [not box and mask is not None for box, mask in zip(given, masks, strict=True)]
         if any(bare):
-            self.findings.note(f"{sum(bare):,} boxes taken from masks")
+            self.findings.note(f"{counted(sum(bare), 'box')} taken from masks")
         listed = [[0.0] * 4 if b else box for b, box in zip(bare, given, strict=True)]
         expected = "a bbox of four numbers (x, y, width, height)"
         boxes, unread = number_lists(listed, 4, where, "box", expected, self.findings)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from polyhead.columns.mask_values import Polygons, Rle
-from polyhead.errors import DataError, shown
+from polyhead.errors import DataError, counted, shown
 from polyhead.readers.annotations import note_keypoints, number_lists
 from polyhead.readers.findings import Findings
 
@@ -49,7 +49,9 @@ def mask_of(
             odd = (
                 isinstance(flat, list) and len(flat) % 2 and not any(isinstance(n, (list, str)) for n in flat)
             )
-            findings.leave_out("mask", where(entry), expected, f"{len(flat)} numbers" if odd else shown(flat))
+            findings.leave_out(
+                "mask", where(entry), expected, counted(len(flat), "number") if odd else shown(flat)
+            )
             return None
         if not np.isfinite(ring).all():
             findings.leave_out("mask-number", where(entry), "polygons of finite numbers", shown(flat))
@@ -146,7 +148,7 @@ def keypoints_of(
     points[wrong | unread | strange] = 0  # as if its keypoints were not labeled
     note_keypoints(points, points[..., 2], sizes[:, None, ::-1], at, findings)
     if any(bare):
-        findings.note(f"{sum(bare):,} objects without keypoints")
+        findings.note(f"{counted(sum(bare), 'object')} without keypoints")
     return points.astype(np.float32)
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from polyhead.errors import DataError, Problem, Report, warn
+from polyhead.errors import DataError, Problem, Report, counted, warn
 
 SHOWN = 10
 """How many places are listed for each kind of problem."""
@@ -159,7 +159,7 @@ class Findings:
             problems += some
             more = self._totals[kind] - len(some)
             if more:
-                where = f"{more:,} more place{'s' * (more > 1)}"
+                where = counted(more, "more place")
                 found = f"the like ({self._totals[kind]:,} in all)"
                 problems.append(Problem(where, some[0].expected, found, "", *kind))
         return Report(tuple(problems), tuple(self._notes))

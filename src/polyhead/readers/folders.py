@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from polyhead.columns.values import EXACT, Coded, Values
-from polyhead.errors import DataError, Problem, place, shown, similar
+from polyhead.errors import DataError, Problem, counted, place, shown, similar
 from polyhead.images.headers import ENDINGS
 from polyhead.kinds.source_column import About
 from polyhead.progress import shown_each
@@ -96,7 +96,7 @@ def read_folder(
         sizes = [size for _, size in read if size is not None]
         files.note()
         findings.stop()
-    findings.note(f"{len(names):,} images")
+    findings.note(counted(len(names), "image"))
     columns: dict[str, Values] = {
         "image": [os.path.join(base.path, *n.split("/")) for n in names],
         "file": names,
@@ -129,7 +129,7 @@ def _images(base: Root, masks: Sequence[str], table: Any, findings: Findings) ->
         isinstance(table, (str, os.PathLike)) and os.path.dirname(os.path.join(base.path, table)) == base.path
     )
     if others - is_file > 0:
-        findings.note(f"{others - is_file:,} files that are not images")
+        findings.note(counted(others - is_file, "file that is not an image", "files that are not images"))
     if not names:
         expected = f"images, files that end in {', '.join(ENDINGS)}"
         findings.add("no-images", place(file=base.path), expected, "none")
@@ -157,7 +157,7 @@ def _classes(base: Root, names: Sequence[str], findings: Findings) -> tuple[Code
             findings.add("no-class", where, expected, "one outside", "Its label is missing.", warning=True)  # fmt: skip
     missing = found.count(None)
     findings.note(
-        f"{len(categories):,} classes; {len(names) - missing:,} images labeled, {missing:,} missing"
+        f"{counted(len(categories), 'class')}; {counted(len(names) - missing, 'image')} labeled, {missing:,} missing"
     )
     return Coded(np.array([-1 if f is None else code[f] for f in found], np.int32), categories), categories
 
@@ -227,9 +227,9 @@ class _Masks:
             findings.add("no-image", where, "an image of this name", "none", warning=True)
         paths = [os.path.join(self.path, *masks[s].split("/")) if s in masks else None for s in stems]
         missing = paths.count(None)
-        findings.note(f"{len(paths) - missing:,} masks in {self.path}, {missing:,} missing")
+        findings.note(f"{counted(len(paths) - missing, 'mask')} in {self.path}, {missing:,} missing")
         if lost:
-            findings.note(f"{len(lost):,} masks without image")
+            findings.note(f"{counted(len(lost), 'mask')} without image")
         return paths
 
     def _stem(self, name: str) -> str | None:
@@ -310,7 +310,7 @@ def _table_columns(
         else:
             at[image] = row
     missing = int((at < 0).sum())
-    findings.note(f"{len(names) - missing:,} images with a row in the table, {missing:,} missing")
+    findings.note(f"{counted(len(names) - missing, 'image')} with a row in the table, {missing:,} missing")
     findings.stop()
     if missing == len(names):
         raise DataError(Problem(where, "a row for at least one image", "none", code="no-rows"))

@@ -9,7 +9,7 @@ import stat
 from collections.abc import Sequence
 from typing import Any
 
-from polyhead.errors import DataError, Problem, place, shown, similar
+from polyhead.errors import DataError, Problem, counted, place, shown, similar
 from polyhead.images.headers import ENDINGS, read_header
 from polyhead.readers.findings import Findings
 
@@ -220,8 +220,8 @@ class Files:
     def note(self) -> None:
         """Note how many files were left out."""
         if self._dropped:
-            text = f"{self._dropped:,} {self._what} left out, as their file does not exist or cannot be read"
-            self._findings.note(text)
+            which = counted(self._dropped, self._what.removesuffix("s"), self._what)
+            self._findings.note(f"{which} left out, as the file does not exist or cannot be read")
 
     def _fail(self, code: str, where: str, expected: str, found: str, fix: str = "") -> None:
         words = fix if self._drop else f'{fix} Say missing_files="drop" to leave such {self._what} out.'

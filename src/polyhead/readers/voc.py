@@ -9,7 +9,7 @@ from xml.etree.ElementTree import Element
 
 import numpy as np
 
-from polyhead.errors import DataError, Problem, place, shown, similar
+from polyhead.errors import DataError, Problem, counted, place, shown, similar
 from polyhead.images.headers import ENDINGS
 from polyhead.kinds.source_column import About
 from polyhead.progress import shown_each
@@ -181,7 +181,8 @@ def _image_entries(home: Root, places: Places, split: str | None, findings: Find
         entries = dict(sorted({**entries, **bare}.items()))
     others -= len(xmls) if places.beside else 0
     if others > 0:
-        findings.note(f"{others:,} files in {os.path.basename(images.path)} that are no images")
+        what = counted(others, "file that is no image", "files that are no images")
+        findings.note(f"{what} in {os.path.basename(images.path)}")
     if not entries and not findings.report().errors:
         expected = f"images, files that end in {', '.join(ENDINGS)}"
         findings.add("no-images", where or place(file=images.path), expected, "none")
@@ -289,7 +290,7 @@ def _voc_columns(
     others = int((~wanted).sum())
     if others:
         left = sorted({one.name for one in objects} - names)
-        findings.note(f"{others:,} objects of other categories left out: {', '.join(left[:8])}")
+        findings.note(f"{counted(others, 'object')} of other categories left out: {', '.join(left[:8])}")
     at = np.flatnonzero(wanted)
     if difficult == "skip":
         findings.note(f"{int(hard[at].sum()):,} difficult objects left out")
@@ -308,7 +309,9 @@ def _voc_columns(
         unannotated=unannotated,
     )
     findings.stop()
-    findings.note(f"{len(at):,} boxes of {len({one.name for one in some}):,} categories")
+    findings.note(
+        f"{counted(len(at), 'box')} of {counted(len({one.name for one in some}), 'category', 'categories')}"
+    )
     scale = np.tile((images.sizes / images.said)[rows[at]][:, ::-1], 2).astype(np.float32)
     columns: dict[str, Any] = {
         "boxes": boxes[fit] * scale,
@@ -350,6 +353,6 @@ def _masks(
         count = sum(path is not None for path in paths)
         if count:
             columns[column] = paths
-            findings.note(f"{count:,} masks in {folder}, {len(paths) - count:,} missing")
+            findings.note(f"{counted(count, 'mask')} in {folder}, {len(paths) - count:,} missing")
     findings.stop()
     return columns

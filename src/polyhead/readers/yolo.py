@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from polyhead.columns.mask_values import Polygons
-from polyhead.errors import DataError, listed, place, shown
+from polyhead.errors import DataError, counted, listed, place, shown
 from polyhead.kinds.source_column import About
 from polyhead.progress import shown_each
 from polyhead.readers.annotations import (
@@ -162,7 +162,7 @@ def _pictures(
     for orphan in layout.orphans:
         findings.add("no-image", place(file=orphan), "an image of this name", "none", warning=True)
     if layout.orphans:
-        findings.note(f"{len(layout.orphans):,} label files without image")
+        findings.note(f"{counted(len(layout.orphans), 'label file')} without image")
     return paths, sizes, texts
 
 
@@ -222,7 +222,7 @@ def _numbers_of_line(
         wanted = 5 + layout.points[0] * layout.points[1]
         if count != wanted:
             expected = f"{wanted} numbers: a class, a box and {layout.points[0]} keypoints"
-            findings.leave_out("fields", where, expected, f"{count} numbers")
+            findings.leave_out("fields", where, expected, counted(count, "number"))
             return None
     elif count != 5 and (count < 7 or count % 2 == 0):
         fix = "The sixth may be a confidence, which labels don't have." if count == 6 else ""
@@ -270,7 +270,7 @@ def _yolo_columns(
     wanted = np.array([kept[c] for c in found.classes.tolist()], bool)
     others = int((~wanted).sum())
     if others:
-        findings.note(f"{others:,} objects of other categories left out")
+        findings.note(f"{counted(others, 'object')} of other categories left out")
     at = np.flatnonzero(wanted)
     values = [found.values[i] for i in at.tolist()]
     rows, lines = found.rows[at], found.lines[at]
@@ -301,7 +301,9 @@ def _yolo_columns(
         said=np.array([text is not None for text in texts], bool),
         unannotated=unannotated,
     )
-    findings.note(f"{int(fit.sum()):,} boxes of {len(set(columns['labels'])):,} categories")
+    findings.note(
+        f"{counted(int(fit.sum()), 'box')} of {counted(len(set(columns['labels'])), 'category', 'categories')}"
+    )
     if polygons:
         findings.note(f"{sum(mask is not None for mask in columns['masks']):,} of them around polygons")
     return by_image(columns, rows[fit], missing)

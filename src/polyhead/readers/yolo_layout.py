@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from polyhead.errors import DataError, Problem, as_list, hints, place, plain_scalar, shown, similar
+from polyhead.errors import DataError, Problem, as_list, counted, hints, place, plain_scalar, shown, similar
 from polyhead.extras import requiring
 from polyhead.images.headers import ENDINGS
 from polyhead.readers.findings import Findings
@@ -278,7 +278,13 @@ def _layout_of_parts(
     findings.stop()
     beside = [path for path in orphans if path not in set(labels)]
     if others and not all(label.startswith(tuple(parts)) for label in labels):
-        findings.note(f"{others:,} files in the folder of images are not images")
+        findings.note(
+            counted(
+                others,
+                "file in the folder of images is not an image",
+                "files in the folder of images are not images",
+            )
+        )
     if not images:
         expected = f"images, files that end in {', '.join(ENDINGS)}"
         raise DataError(Problem(where, expected, f"none in {', '.join(parts)}", code="no-images"))

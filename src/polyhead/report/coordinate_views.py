@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from polyhead.errors import counted
 from polyhead.kinds import Head
 from polyhead.kinds.judging_boxes import overlaps
 from polyhead.report.marks import Bones, Box, Look, Mark, On, Point
@@ -133,7 +134,7 @@ class PointView(_CoordinateView):
         return given or [f"{i}" for i in range(self.head.places)]
 
     def words(self, label: Label) -> str:
-        return f"{int(label.counts.sum())} of {self.head.places} points"
+        return f"{int(label.counts.sum())} of {counted(self.head.places, 'point')}"
 
     def marks(self, label: Label, on: On) -> list[Mark]:
         if not is_shown(label):

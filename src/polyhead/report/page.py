@@ -11,7 +11,7 @@ from html import escape
 from importlib.resources import files
 from typing import Any
 
-from polyhead.errors import Problem, Report
+from polyhead.errors import Problem, Report, counted
 from polyhead.feed import Feed
 from polyhead.report import charts
 from polyhead.report.cards import SAID, card
@@ -157,7 +157,9 @@ def _label_panels(feed: Feed, drawing: Drawing, coverage: Mapping[str, Coverage]
     panels, coloring = [], drawing.coloring()
     for name, found in coverage.items():
         part = (
-            f'<p class="words">of the first {found.rows:,} rows</p>' if found.rows < feed.num_samples else ""
+            f'<p class="words">of the first {counted(found.rows, "row")}</p>'
+            if found.rows < feed.num_samples
+            else ""
         )
         colors = drawing.views[name].colors if name in coloring else ()
         drawn = "".join(

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from polyhead.errors import counted
 from polyhead.kinds import Head, Input
 from polyhead.report import charts
 from polyhead.report.cards import card
@@ -56,7 +57,7 @@ def evaluation_page(
         words = [f"loss {short_number(evaluation[name].loss_of(pair[0].row))}" for pair in pairs]
         parts.append(_pair_section(f"Largest losses of {name}", pairs, words, place, drawing))
         place += 2 * len(pairs)
-    return _html_page(f"Evaluation of {rows:,} rows", parts)
+    return _html_page(f"Evaluation of {counted(rows, 'row')}", parts)
 
 
 def suspects_page(
@@ -75,7 +76,7 @@ def suspects_page(
         first.setdefault(one.row, one)
     words = [_suspicion(first[pair[0].row]) for pair in pairs]
     title = f"Suspect labels of {suspects.head}"
-    told = f"{len(suspects):,} labels in {len(first):,} rows, the most suspect first"
+    told = f"{counted(len(suspects), 'label')} in {counted(len(first), 'row')}, the most suspect first"
     parts = [f"<header><h1>{escape(title)}</h1><p>{escape(told)}</p></header>"]
     drawing = Drawing(inputs, heads, views(dict(heads)))
     drawing.see(one for pair in pairs for one in pair)
@@ -106,7 +107,7 @@ def _html_page(title: str, parts: Sequence[str]) -> str:
 
 def _subtitle(evaluation: Mapping[str, Any], rows: int) -> str:
     level = next(iter(evaluation.values())).level
-    words = f"{rows:,} rows, {len(evaluation)} head{'s' * (len(evaluation) > 1)}"
+    words = f"{counted(rows, 'row')}, {counted(len(evaluation), 'head')}"
     return words if level is None else f"{words}; intervals of {level:.0%} by resampling rows"
 
 

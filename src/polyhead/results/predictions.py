@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from polyhead.errors import ContractError, DataError, Problem, as_path, is_integer, shown, similar
+from polyhead.errors import ContractError, DataError, Problem, as_path, counted, is_integer, shown, similar
 from polyhead.extras import requiring
 from polyhead.kinds import Head
 from polyhead.notebook import html_table
@@ -160,7 +160,7 @@ class Predictions:
 
     def __repr__(self) -> str:
         where = "" if self.path is None else f", in {self.path}"
-        lines = [f"Predictions({len(self):,} rows{where})"]
+        lines = [f"Predictions({counted(len(self), 'row')}{where})"]
         lines += [f"  {field.name}: {field.type}" for field in self._schema if _is_short(field)]
         return "\n".join(lines)
 
@@ -169,9 +169,9 @@ class Predictions:
         first = self._only(names).slice(0, _SHOWN).to_pylist()
         rows = [[shown(_rounded(row[name]), 60) for name in names] for row in first]
         left = [name for name in self.columns if name not in names]
-        note = f"and {len(self) - len(rows):,} more rows" if len(self) > len(rows) else ""
+        note = f"and {counted(len(self) - len(rows), 'more row')}" if len(self) > len(rows) else ""
         note += f"\nnot shown: {', '.join(left)}" if left else ""
-        return html_table(f"Predictions of {len(self):,} rows", names, rows, note.strip())
+        return html_table(f"Predictions of {counted(len(self), 'row')}", names, rows, note.strip())
 
     # As other tables ----------------------------------------------------------------------------------
 

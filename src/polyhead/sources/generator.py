@@ -10,7 +10,7 @@ import numpy as np
 
 from polyhead.columns.image_values import is_pillow
 from polyhead.columns.values import Values, objects
-from polyhead.errors import DataError, Problem, as_list, is_size, shown
+from polyhead.errors import DataError, Problem, as_list, counted, is_size, shown
 from polyhead.sources.source import OwnSource, Source
 
 CURSORS = 3
@@ -177,7 +177,7 @@ class _Generator:
             expected = f"names for {_outline(paths)}"
             raise DataError(Problem("from_generator(names=)", expected, shown(self.names), fix))
         if parts > 3 or (parts == 3 and not given):
-            found = f"{parts} parts"
+            found = counted(parts, "part")
             fix = 'Name all parts: names=("x", ("a", "b"), ("weight_a", "weight_b")); use sample_weight= of a head.'
             raise DataError(Problem(where, "(x, y)", found, fix if parts == 3 else ""))
         places = paths
@@ -234,7 +234,7 @@ class _Cursor:
             fix = f"Set length={rows}, or yield more rows." if rows else "It must yield batches (x, y)."
             where, expected = (
                 f"generator `{generator.name}`",
-                f"{generator.length:,} rows, as given by length=",
+                f"{counted(generator.length, 'row')}, as given by length=",
             )
             raise DataError(Problem(where, expected, f"{rows:,}", fix)) from None
         except DataError:

@@ -9,7 +9,7 @@ from typing import Any, Self, overload
 import numpy as np
 
 from polyhead.columns.values import Coded, Values, take, unmasked
-from polyhead.errors import DataError, Problem, as_list, listed, place, shown, similar
+from polyhead.errors import DataError, Problem, as_list, counted, listed, place, shown, similar
 from polyhead.kinds.source_column import About, Origins
 from polyhead.sources.read_errors import explained
 
@@ -234,7 +234,7 @@ class Source(ABC):
         return [name for name in super().__dir__() if name not in _INNER]
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({len(self):,} rows: {', '.join(self.columns)})"
+        return f"{type(self).__name__}({counted(len(self), 'row')}: {', '.join(self.columns)})"
 
 
 def leading_rows(source: Source, name: str, rows: int) -> Values:
@@ -377,5 +377,7 @@ def checked_rows(source: Source, rows: Any, count: int) -> dict[str, Values]:
         single = isinstance(values, np.ndarray) and not values.ndim
         if single or len(values) != count:
             found = "a single value" if single else str(len(values))
-            raise DataError(Problem(at, f"{count} entries for {count} ids", found))
+            raise DataError(
+                Problem(at, f"{counted(count, 'entry', 'entries')} for {counted(count, 'id')}", found)
+            )
     return {n: unmasked(v) if isinstance(v, np.ma.MaskedArray) else v for n, v in rows.items()}

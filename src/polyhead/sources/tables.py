@@ -13,7 +13,7 @@ from polyhead.columns.as_column import as_column
 from polyhead.columns.frames import family_of
 from polyhead.columns.lazy import Late, Stored
 from polyhead.columns.values import Values
-from polyhead.errors import DataError, Problem, listed, similar
+from polyhead.errors import DataError, Problem, counted, listed, similar
 from polyhead.sources.arrays import Arrays, are_rows, columns_from_rows
 from polyhead.sources.source import Source, names_in
 from polyhead.sources.table_files import Opened, open_file, opened_arrow
@@ -145,7 +145,9 @@ def _checked_length(found: Opened, name: str, at: int) -> Callable[[], Values | 
     def column() -> Values | Stored:
         values = load(at)
         if len(values) != rows:
-            raise DataError(Problem(where, f"{rows:,} rows, as when the file was opened", f"{len(values):,}"))
+            raise DataError(
+                Problem(where, f"{counted(rows, 'row')}, as when the file was opened", f"{len(values):,}")
+            )
         return values
 
     return column

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from polyhead.errors import Problem, StoreError, hints, place, shown, similar
+from polyhead.errors import Problem, StoreError, counted, hints, place, shown, similar
 from polyhead.store.schema import wrong_header, wrong_manifest, wrong_shard
 
 MANIFEST, JOURNAL = "manifest.json", "journal.jsonl"
@@ -154,7 +154,9 @@ def map_shard(path: Path, types: Mapping[str, Any] | None = None, rows: int | No
             batch = opened.get_batch(0)
         batch.validate()
         if rows is not None and batch.num_rows != rows:
-            raise StoreError(Problem(place(file=str(path)), f"{rows:,} rows", f"{batch.num_rows:,}", AGAIN))
+            raise StoreError(
+                Problem(place(file=str(path)), counted(rows, "row"), f"{batch.num_rows:,}", AGAIN)
+            )
         if any(column.get_total_buffer_size() > NEAR * len(column) for column in batch.columns):
             _advise(mapped, "MADV_NORMAL")
         return batch

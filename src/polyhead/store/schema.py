@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from polyhead.errors import is_size, shown
+from polyhead.errors import counted, is_size, shown
 from polyhead.store.origin_columns import wrong_origin
 
 Found = Iterator[tuple[str, str, str]]
@@ -36,7 +36,7 @@ def wrong_manifest(found: Mapping[str, Any]) -> Found:
     if not all(is_size(count, 0) for count in rows_of):
         yield "parts", "a list of parts, each with its rows", shown(parts)
     elif is_size(rows, 0) and sum(rows_of) != rows:
-        yield "parts", f"{rows:,} rows in all", f"{sum(rows_of):,}"
+        yield "parts", f"{counted(rows, 'row')} in all", f"{sum(rows_of):,}"
 
 
 def wrong_columns(columns: Any) -> Found:
@@ -114,7 +114,7 @@ def _wrong_shards(shards: Any, names: list[Any], rows: Any) -> Found:
         yield "shards", "files with different names", shown(files)
     total = sum(shard["rows"] for shard in shards)
     if is_size(rows, 0) and total != rows:
-        yield "shards", f"{rows:,} rows in all", f"{total:,}"
+        yield "shards", f"{counted(rows, 'row')} in all", f"{total:,}"
 
 
 def wrong_shard(shard: Any, names: list[Any]) -> Found:
