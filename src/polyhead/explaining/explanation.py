@@ -98,7 +98,7 @@ def explain(error: Any = None, model: Any = None, data: Any = None) -> Explanati
     data = call.data if data is None else data
     found = examined(data, model)
     if not text:
-        return _finite(found)
+        return _of_finite_losses(found)
     return explain_message(text, replace(call, model=model), found, data)
 
 
@@ -209,7 +209,7 @@ def _diverged(history: dict[str, list[float]]) -> str:
     return f"the loss is nan: {', '.join(wrong)}" if wrong else ""
 
 
-def _finite(found: Examination) -> Explanation:
+def _of_finite_losses(found: Examination) -> Explanation:
     """The explanation of a training whose losses are finite: what its data has wrong."""
     what = "All losses are finite." + " The data does not fit the model." * bool(found.errors)
     tip = "What trains wrongly without an error, ph.examine(data, model) finds: it reads whole epochs."

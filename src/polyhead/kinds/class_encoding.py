@@ -146,29 +146,29 @@ def one_class_a_row(values: Any, count: int | None = None, keep_bytes: bool = Fa
             raise BadValue(None, "one class a row", found, _several(values, count))
         values = values.reshape(len(values))
         if values.dtype != object:
-            return values if keep_bytes else decoded(values)
+            return values if keep_bytes else words_as_text(values)
     for i, value in enumerate(values):
         many = isinstance(value, (list, tuple, set, frozenset, dict))
         if many or (isinstance(value, np.ndarray) and value.size != 1):
             raise BadValue(i, "one class a row", shown(value), _several(values, count))
     bare = [value.item() if isinstance(value, np.ndarray) else value for value in values]
-    return bare if keep_bytes else decoded(bare)
+    return bare if keep_bytes else words_as_text(bare)
 
 
-def decoded(values: Any) -> Any:
+def words_as_text(values: Any) -> Any:
     """Words that came as bytes, as from TensorFlow and HDF5, as text; anything else is unchanged.
 
-    >>> decoded([b"cat", None]), decoded(np.array([b"cat"])).tolist()
+    >>> words_as_text([b"cat", None]), words_as_text(np.array([b"cat"])).tolist()
     (['cat', None], ['cat'])
     """
     if isinstance(values, list):
-        return [_text(value) for value in values]
+        return [_without_bytes(value) for value in values]
     if values.dtype.kind == "S":
-        return np.array([_text(value) for value in values.tolist()])
+        return np.array([_without_bytes(value) for value in values.tolist()])
     return values
 
 
-def _text(value: Any) -> Any:
+def _without_bytes(value: Any) -> Any:
     try:
         return value.decode() if isinstance(value, bytes) else value
     except UnicodeDecodeError:
