@@ -250,11 +250,11 @@ class Feed(FeedAdapter):
     # Batches -----------------------------------------------------------------------------------------
 
     def __iter__(self) -> Iterator[Any]:
-        """One epoch, ``(x, y)`` or ``(x, y, weights)``: dicts, or the model's structure once bound."""
+        """An epoch of training, which moves the position: ``(x, y)`` or ``(x, y, weights)``, structured once bound."""
         return EpochInProgress(self._batches(Call(steps=None)))
 
     def batches(self) -> Iterator[Batch]:
-        """Iterate over one epoch as `Batch` objects, with the ids of their rows; it does not count as an epoch used.
+        """Iterate over the coming epoch as `Batch` objects, with ids; to train in your own loop, iterate over the feed.
 
         >>> import numpy as np
         >>> import polyhead as ph

@@ -228,6 +228,9 @@ refused("predict", 4)
 feed = ph.Feed(data, inputs="x", heads=heads, batch_size=4, drop_remainder=True)
 model = ph.compile(dense({"a": 1, "b": 1}), feed, optimizer=still())
 print("polyhead", fitted(model, feed)["loss"] == 2.0)
+model.set_weights([np.ones_like(w) for w in model.get_weights()])  # of zeros each output is 1
+table = ph.predict(model, feed)
+print("polyhead predict", table["id"].tolist(), sorted(set(table["a"].tolist())))
 """
 
 
@@ -265,6 +268,7 @@ def test_a_smaller_last_batch():
         assert printed[1:4] == [
             f"fit 0 last batch: {rows} 1. Say Feed(drop_remainder=True), or another batch_size.",
             f"fit 0 batch_size: {rows} 3.",
-            f"predict 0 last batch: {rows} 1. Say another batch_size: predict leaves no row out.",
+            f"predict 0 last batch: {rows} 1. Say ph.predict(model, feed), which takes any number of rows, or "
+            "another batch_size.",
         ]
-        assert printed[4] == "polyhead True"
+        assert printed[4:] == ["polyhead True", "polyhead predict [0, 1, 2, 3, 4] [1.0]"]

@@ -312,6 +312,18 @@ def test_a_nan_in_the_loss_is_explained_by_the_history():
     assert ph.explain("loss: nan - price_loss: nan", model, (X, [BOUGHT, price])) == found
 
 
+def test_a_history_without_nan_is_not_explained_by_it():
+    finite = keras.callbacks.History()
+    finite.history = {"loss": [2.0, 1.0]}
+    found = ph.explain(finite, two_heads(), (X, [PRICE, BOUGHT]))
+    assert (found.name, found.heading) == ("", "")
+    assert found.what == "All losses are finite. The data does not fit the model."
+    assert [problem.code for problem in found.problems] == ["swapped-targets"]
+    assert ph.explain(finite).what == "All losses are finite."
+    finite.history["loss"].append(float("inf"))
+    assert ph.explain(finite).name == "nan"
+
+
 def test_logits_are_explained_by_the_warning_of_tensorflow_or_by_the_model():
     text = "`binary_crossentropy` received `from_logits=True`, but the `output` argument was produced by a Sigmoid "
     text += "activation and thus does not represent logits. Was this intended?"
@@ -364,6 +376,18 @@ def test_words_from_flow_from_dataframe_are_explained(tmp_path):
 
 def test_a_generator_in_several_workers_is_explained():
     assert ph.explain(ValueError("generator already executing")).name == "executing"
+
+
+def test_a_message_that_the_data_often_causes_says_how_to_look():
+    def misnamed():
+        while True:
+            yield X[:6], {"bought": BOUGHT[:6], "prize": PRICE[:6]}
+
+    with pytest.raises((KeyError, ValueError, TypeError)) as raised:
+        fit(two_heads(dict), misnamed(), steps_per_epoch=2)
+    (note,) = [note for note in raised.value.__notes__ if note.startswith("polyhead: ")]
+    assert "ph.explain(error)" in note
+    assert ph.explain(raised.value).name == "output-names"
 
 
 def test_what_is_not_known_gets_no_note():

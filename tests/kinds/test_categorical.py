@@ -541,3 +541,20 @@ def test_dates_are_classes(unit):
     labels, there = encoded(head, days)
     assert labels.tolist() == [1, 0, 0, 1]
     assert there.tolist() == [True, True, False, True]
+
+
+@pytest.mark.parametrize(
+    "column", [np.array([b"b", b"a", b"b"]), [b"b", b"a", b"b"], np.array([b"b", b"a", b"b"], object)]
+)
+def test_words_that_came_as_bytes_are_text(column):
+    learned = resolved(Categorical(), column)
+    assert learned.classes == ("a", "b")
+    assert encoded(Categorical(["a", "b"]), column)[0].tolist() == [1, 0, 1]
+    assert encoded(Binary(positive="b"), column)[0].tolist() == [[1], [0], [1]]
+    assert encoded(Categorical([b"a", b"b"]), column)[0].tolist() == [1, 0, 1]
+    assert encoded(Categorical([b"a", b"c"], missing=b"b"), column)[1].tolist() == [False, True, False]
+
+
+def test_ids_for_named_classes_are_told_how_to_get_their_names():
+    found = message(Categorical(["ash", "elm"]).encode, np.array([0, 1]))
+    assert "If 0 counts these names, give the names: np.array(names)[column]." in found

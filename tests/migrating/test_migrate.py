@@ -277,6 +277,13 @@ def test_the_lines_of_a_slice():
     assert slice_for(tree, tree.body[-1].value, 8).lines == "2-6"
 
 
+def test_an_import_of_all_names_counts_where_a_name_comes_from_nowhere_else():
+    rest = ["n = len(x)", "def make(k):", "    rows = k + n", "    return rows", "made = make(1)"]
+    for first, wanted in ((["from data import *"], "1-5"), (["from data import *", "x = [1]"], "2-6")):
+        tree = parse_script("\n".join([*first, *rest]))
+        assert slice_for(tree, tree.body[-1].value, len(first) + 4).lines == wanted
+
+
 def test_other_calls_of_these_names_are_no_pipelines():
     assert pipelines(parse_script("graph.flow(a, b)\ndata = ph.from_generator(rows, length=3)\n")) == []
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import polyhead as ph
-from polyhead.readers.foreign_datasets import way
+from polyhead.results.rows import as_rows
 
 X = np.arange(24.0, dtype="float32").reshape(12, 2)
 AGE = np.arange(12.0, dtype="float32")[:, None]
@@ -17,6 +17,13 @@ AGE = np.arange(12.0, dtype="float32")[:, None]
 def refused(data):
     with pytest.raises(ph.DataError) as error:
         ph.Feed(data, inputs="x", heads={"age": ph.Regression()})
+    return str(error.value)
+
+
+def not_predicted(data):
+    x = ph.Feed({"x": X, "age": AGE}, inputs="x", heads={"age": ph.Regression()}).inputs
+    with pytest.raises(ph.DataError) as error:
+        as_rows(data, x)
     return str(error.value)
 
 
@@ -55,7 +62,8 @@ def test_a_dataset_of_hugging_face():
     as_numpy = data.with_format("numpy")
     assert_all({"x": as_numpy["x"], "age": as_numpy["age"]})
     both = datasets.DatasetDict({"train": data})
-    assert 'datasets["train"].with_format("arrow")[:].' in way(both)
+    assert 'datasets["train"].with_format("arrow")[:].' in refused(both)
+    assert 'dataset.with_format("arrow")[:]' in not_predicted(data)
     stream = data.to_iterable_dataset()
     assert "where lambda: dataset.iter(32) is the function." in refused(stream)
     assert_all(ph.from_generator(lambda: stream.iter(32), length=12))
@@ -82,6 +90,7 @@ def test_torch_datasets_and_loaders():
         "DataLoader(dataset, 32), length=len(dataset), names=...), or give its arrays as columns: "
         '{"x": x, "y": y}.'
     )
+    assert "length=len(dataset), names=...)" in not_predicted(Ages())
     loader = data.DataLoader(Ages(), 5)
     assert "where lambda: loader is the function and rows is len(loader.dataset)" in refused(loader)
     assert "where lambda: DataLoader(dataset, 32) is the function." in refused(Stream())
@@ -101,6 +110,7 @@ def test_datasets_of_tensorflow():
         "Say ph.from_generator(lambda: dataset.as_numpy_iterator(), length=rows, names=...), with the dataset in "
         "batches."
     )
+    assert "dataset.as_numpy_iterator()" in not_predicted(dataset)
     assert_all(ph.from_generator(lambda: dataset.as_numpy_iterator(), length=12))
 
 

@@ -99,15 +99,18 @@ def test_what_cannot_be_tuned(made):
     for call, message in (
         (
             lambda: found.tune("price"),
-            "tune(), head `price`: expected a head with a threshold, got one without.",
+            "tune(), head `price`: expected a head with a threshold, got one without. "
+            "Heads with a threshold are Binary and MultiLabel.",
         ),
         (
             lambda: found.tune("kind"),
-            "tune(), head `kind`: expected a head with a threshold, got one without.",
+            "tune(), head `kind`: expected a head with a threshold, got one without. "
+            "Heads with a threshold are Binary and MultiLabel.",
         ),
         (
             lambda: found.calibrate("price"),
-            "calibrate(), head `price`: expected a head with a temperature, got one without.",
+            "calibrate(), head `price`: expected a head with a temperature, got one without. "
+            "Heads with a temperature are Binary, Categorical and MultiLabel.",
         ),
         (
             lambda: found.tune("rare", "recall"),

@@ -538,3 +538,12 @@ def test_images_of_bytes_and_of_floats_keep_each_their_scale(shape):
             assert {str(image.dtype) for image in joined.read([0, 1, 2, 3])["image"]} == {
                 str(parts[name].dtype) for name in (one, other)
             }
+
+
+def test_ids_of_the_whole_are_no_rows_of_a_part():
+    part = Disk(10).select([4, 8, 9])
+    fix = " These are ids, which count the rows of the whole source: select them there, not in a part of it."
+    for ids, said in (([8, 4], fix), ([8, 3], "")):
+        with pytest.raises(ph.DataError) as error:
+            part.select(ids)
+        assert str(error.value) == f"rows: expected row numbers from 0 to 2, got 8 at position 0.{said}"

@@ -306,6 +306,7 @@ def test_weights_that_it_yields_are_those_of_heads():
         ([np.ones(4), [[0, 0, 0, 0], [2, 2, 2, 2]]], ("x", ["a", "b"])),  # lists of values, by their names
         ((np.ones(4), {"q": np.full(4, 2), "p": np.zeros(4)}), ("x", {"p": "a", "q": "b"})),
         ([np.ones(4), {"a": np.zeros(4), "b": np.full(4, 2)}], None),  # as a DataLoader gives it
+        ([{"x": np.ones(4)}, {"a": np.zeros(4), "b": np.full(4, 2)}], None),
     ],
 )
 def test_lists_name_what_tuples_do(batch, names):

@@ -10,6 +10,8 @@ import textwrap
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
+
 from polyhead.doctor.examination import Examination
 from polyhead.doctor.examine import glance
 from polyhead.errors import ContractError, PolyheadError, Problem, Report, shown
@@ -95,6 +97,8 @@ def explain(error: Any = None, model: Any = None, data: Any = None) -> Explanati
         raise ContractError(Problem("explain(error)", expected, shown(error)))
     data = call.data if data is None else data
     found = examined(data, model)
+    if not text:
+        return _of_finite_losses(found)
     return explain_message(text, replace(call, model=model), found, data)
 
 
@@ -132,6 +136,13 @@ def _chosen(text: str, call: FailedCall, codes: set[str], owner: str) -> KnownMe
     """The known message that fits best: one whose mistake is in the data comes first."""
     able = [known for known in KNOWN if known.matches(text, call.arguments, codes, owner)]
     return max(able, key=lambda known: known.rank(text, codes, owner), default=None)
+
+
+def often_of_data(text: str) -> bool:
+    """Whether batches that don't fit a model often lead to this message."""
+    return any(
+        known.codes and known.perhaps and re.search(known.perhaps, text, re.IGNORECASE) for known in KNOWN
+    )
 
 
 def _with_outputs(known: KnownMessage, outputs: OutputNames) -> str:
@@ -193,9 +204,16 @@ def examined(data: Any, model: Any) -> Examination:
 
 
 def _diverged(history: dict[str, list[float]]) -> str:
-    """The message for losses that are not finite."""
-    wrong = [name for name, values in history.items() if any(value != value for value in values)]
-    return f"the loss is nan: {', '.join(wrong)}" if wrong else "no loss is NaN"
+    """The message for losses that are not finite; empty if all are."""
+    wrong = [name for name, values in history.items() if not np.isfinite(values).all()]
+    return f"the loss is nan: {', '.join(wrong)}" if wrong else ""
+
+
+def _of_finite_losses(found: Examination) -> Explanation:
+    """The explanation of a training whose losses are finite: what its data has wrong."""
+    what = "All losses are finite." + " The data does not fit the model." * bool(found.errors)
+    tip = "What trains wrongly without an error, ph.examine(data, model) finds: it reads whole epochs."
+    return Explanation(found.errors, (tip,), what=what, feed=found.declaration)
 
 
 def _last_error() -> BaseException:

@@ -19,21 +19,28 @@ def require_shares(use: str, sizes: tuple[int, ...]) -> None:
     Raises:
         ContractError: with the number of rows that is not divided.
     """
+    devices = sharing_devices()
+    for place, size in zip(("batch_size", "last batch"), sizes, strict=False):
+        if size % devices:
+            fix = "Say ph.predict(model, feed), which takes any number of rows, or another batch_size."
+            if use != "predict":
+                fix = "Say Feed(drop_remainder=True), or another batch_size."
+            if use == "evaluate":
+                fix += " ph.evaluate(model, feed) takes any number of rows."
+            expected = f"a number of rows that {devices} devices divide"
+            raise ContractError(Problem(place, expected, str(size), fix if place == "last batch" else ""))
+
+
+def sharing_devices() -> int:
+    """The devices of this process that share each batch by a distribution of Keras; 1 without one."""
     import keras
 
     distribution = keras.distribution.distribution()
     if distribution is None:
-        return
+        return 1
     mesh, name = distribution.device_mesh, distribution.batch_dim_name
     devices = mesh.shape[mesh.axis_names.index(name)] if name in mesh.axis_names else 1
-    devices = max(1, devices // this_shard()[1])  # each process gives the rows of its own devices
-    for place, size in zip(("batch_size", "last batch"), sizes, strict=False):
-        if size % devices:
-            fix = "Say another batch_size: predict leaves no row out."
-            if use != "predict":
-                fix = "Say Feed(drop_remainder=True), or another batch_size."
-            expected = f"a number of rows that {devices} devices divide"
-            raise ContractError(Problem(place, expected, str(size), fix if place == "last batch" else ""))
+    return int(max(1, devices // this_shard()[1]))  # each process gives the rows of its own devices
 
 
 _HOOKS = (

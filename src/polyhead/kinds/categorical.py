@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
+from functools import partial
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -116,7 +117,8 @@ class Categorical(Classes):
     def resolve(self, column: Column) -> Self:
         head = self
         if self.classes is None:
-            classes, alike = learn(over(column, class_encoding.one_class_a_row), self.missing)
+            bare = partial(class_encoding.one_class_a_row, keep_bytes=isinstance(self.missing, bytes))
+            classes, alike = learn(over(column, bare), self.missing)
             head = self.fixed(classes=classes, _spellings=alike)
         head.encode(column.probe())
         return head
@@ -150,6 +152,8 @@ class Categorical(Classes):
                 fix = f"If the ids count from 1, say Categorical({ids}). {fix}"
         elif isinstance(self.classes, int):
             fix = "Give the names of the classes, or say Categorical() to learn them from the column."
+        elif value in range(len(self.names)) and all(isinstance(name, str) for name in self.names):
+            fix = f"If {words} counts these names, give the names: np.array(names)[column]. {fix}"
         else:
             fix = hints(similar(value, self.names), fix)
         return BadValue(index, class_encoding.classes_in_words(self.classes), shown(value), fix)

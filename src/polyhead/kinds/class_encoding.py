@@ -131,12 +131,13 @@ def _several(values: Any, count: int | None) -> str:
 _AT_ONCE = "If several classes hold at once, use ph.MultiLabel."
 
 
-def one_class_a_row(values: Any, count: int | None = None) -> Any:
+def one_class_a_row(values: Any, count: int | None = None, keep_bytes: bool = False) -> Any:
     """Return a column of one class a row, as codes, an array ``(B,)`` or a list.
 
     Args:
         values: the column.
         count: of classes, where it is known.
+        keep_bytes: whether words in bytes stay as they are; otherwise they become text.
 
     Raises:
         BadValue: for rows of several values.
@@ -152,12 +153,33 @@ def one_class_a_row(values: Any, count: int | None = None) -> Any:
             days = np.datetime_data(values.dtype)[0] in ("Y", "M", "W", "D")
             return (values if days else values.astype("datetime64[us]")).tolist()
         if values.dtype != object:
-            return values
+            return values if keep_bytes else words_as_text(values)
     for i, value in enumerate(values):
         many = isinstance(value, (list, tuple, set, frozenset, dict))
         if many or (isinstance(value, np.ndarray) and value.size != 1):
             raise BadValue(i, "one class a row", shown(value), _several(values, count))
-    return [value.item() if isinstance(value, np.ndarray) else value for value in values]
+    bare = [value.item() if isinstance(value, np.ndarray) else value for value in values]
+    return bare if keep_bytes else words_as_text(bare)
+
+
+def words_as_text(values: Any) -> Any:
+    """Words that came as bytes, as from TensorFlow and HDF5, as text; anything else is unchanged.
+
+    >>> words_as_text([b"cat", None]), words_as_text(np.array([b"cat"])).tolist()
+    (['cat', None], ['cat'])
+    """
+    if isinstance(values, list):
+        return [_without_bytes(value) for value in values]
+    if values.dtype.kind == "S":
+        return np.array([_without_bytes(value) for value in values.tolist()])
+    return values
+
+
+def _without_bytes(value: Any) -> Any:
+    try:
+        return value.decode() if isinstance(value, bytes) else value
+    except UnicodeDecodeError:
+        return value
 
 
 def class_ids(values: Any, classes: int | Sequence[Any], missing: Any) -> np.ndarray:
@@ -165,7 +187,9 @@ def class_ids(values: Any, classes: int | Sequence[Any], missing: Any) -> np.nda
     if hasattr(values, "codes"):
         table = _ids_by_lookup([*values.categories, None], classes, missing)
         return table[values.codes]  # code -1 reads the last place: None
-    values = one_class_a_row(values, len(class_names(classes)))
+    names = class_names(classes)
+    in_bytes = any(isinstance(name, bytes) for name in (*names, missing))
+    values = one_class_a_row(values, len(names), keep_bytes=in_bytes)
     if isinstance(values, np.ndarray) and values.dtype.kind in "iufbU":
         return _array_ids(values, classes, missing)
     return _ids_by_lookup(values, classes, missing)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import builtins
 import sys
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -42,15 +43,22 @@ class Slice:
 
 
 def slice_for(tree: ast.Module, expression: ast.AST, before: int) -> Slice:
-    """The statements above a line that an expression depends on, by the names that it uses."""
+    """The statements above a line that an expression depends on, by the names that it uses.
+
+    An ``import *`` is one of them if a name is used that no statement defines.
+    """
     needed = _used(expression)
-    chosen: list[ast.stmt] = []
-    for statement in reversed([node for node in tree.body if node.lineno <= before]):
+    above = [node for node in tree.body if node.lineno <= before]
+    chosen: set[ast.stmt] = set()
+    for statement in reversed(above):
         gives = _defined(statement) | _changed(statement)
         if gives & needed:
-            chosen.append(statement)
+            chosen.add(statement)
             needed |= _used(statement)
-    return Slice(tuple(reversed(chosen)))
+    bound = set().union(*map(_bound_anywhere, above))
+    if needed - bound - set(dir(builtins)):
+        chosen |= {node for node in above if "*" in _defined(node)}
+    return Slice(tuple(node for node in above if node in chosen))
 
 
 def trains(code: Slice) -> str:
@@ -94,6 +102,13 @@ def _defined(statement: ast.stmt) -> set[str]:
         elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
             found.add(node.id)
     return found
+
+
+def _bound_anywhere(statement: ast.stmt) -> set[str]:
+    """The names that a statement binds, within functions too: arguments and local variables."""
+    arguments = {node.arg for node in ast.walk(statement) if isinstance(node, ast.arg)}
+    stored = {n.id for n in ast.walk(statement) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+    return _defined(statement) | arguments | stored
 
 
 def _changed(statement: ast.stmt) -> set[str]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from polyhead.errors import DataError, Problem, shown
-from polyhead.readers.foreign_datasets import way
+from polyhead.readers.foreign_datasets import way, way_by_rows
 from polyhead.sources.arrays import Arrays, are_rows, columns_from_rows
 from polyhead.sources.source import Source
 from polyhead.sources.tables import is_table, read_table
@@ -31,7 +31,7 @@ def as_source(data: Any, asked: Sequence[str] | None = None) -> Source:
         return open_store(data)
     if are_rows(data):
         data = columns_from_rows(data)
-    if isinstance(data, Mapping):
+    if isinstance(data, Mapping) and not way_by_rows(data):
         return Arrays(data, asked)
     if isinstance(data, (str, os.PathLike)) or is_table(data):
         return read_table(data)

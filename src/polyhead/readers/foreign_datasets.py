@@ -6,7 +6,7 @@ Objects are recognized by the module of their type, without importing their libr
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -76,9 +76,8 @@ def way(data: Any) -> str:
         return "A generator runs only once; give ph.from_generator(function, length=rows) the function that creates it."
     if isinstance(data, Iterator) or (callable(data) and not isinstance(data, type) and not _has_rows(data)):
         return "For a generator, use ph.from_generator(function, length=rows)."
-    for module, names, words in _WAYS:
-        if any(_of(base, module) and base.__name__ in names for base in type(data).__mro__):
-            return words
+    if words := _of_library(data):
+        return words
     if isinstance(data, np.ndarray) and data.dtype.names:
         return "Give its fields as columns: {name: data[name] for name in data.dtype.names}."
     if isinstance(data, (list, tuple, np.ndarray)) or hasattr(data, "__array__"):
@@ -89,6 +88,24 @@ def way(data: Any) -> str:
         )
     if hasattr(data, "__iter__"):
         return "Say ph.from_generator(lambda: data, length=rows, names=...), if it gives batches."
+    return ""
+
+
+def way_by_rows(data: Any) -> str:
+    """The same for a dataset of a library that does not give the values of one column; empty for anything else.
+
+    A dataset of single values, such as images, is a column as it is.
+    """
+    words = _of_library(data)
+    if not words or isinstance(data, Mapping) or not hasattr(data, "__getitem__") or not len(data):
+        return words
+    return words if isinstance(data[0], (dict, list, tuple)) else ""
+
+
+def _of_library(data: Any) -> str:
+    for module, names, words in _WAYS:
+        if any(_of(base, module) and base.__name__ in names for base in type(data).__mro__):
+            return words
     return ""
 
 

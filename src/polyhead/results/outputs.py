@@ -11,6 +11,7 @@ from polyhead.checks.logits import gives_logits
 from polyhead.checks.model_match import match_model
 from polyhead.errors import ContractError, DataError, Problem, place, shown
 from polyhead.feed import Feed
+from polyhead.keras_bridge.devices import sharing_devices
 from polyhead.keras_bridge.structure import Path, fill, leaves, output
 from polyhead.kinds import Head
 from polyhead.kinds.likelihood import likelihoods
@@ -65,12 +66,24 @@ class Outputs:
                 start = stop
         from polyhead.keras_bridge.row_counter import RowCounter
 
+        whole = rows - self._unshared(rows)
         while start < rows:
-            stop = min(start + step, rows)
-            counter = RowCounter(self.done, self._feed.batch_size, stop - start)
-            found = self._model.predict(self._feed.between(start, stop), verbose=0, callbacks=[counter])
+            stop = min(start + step, whole if start < whole else rows)
+            part = self._feed.between(start, stop)
+            if start < whole:
+                counter = RowCounter(self.done, self._feed.batch_size, stop - start)
+                found = self._model.predict(part, verbose=0, callbacks=[counter])
+            else:
+                (block,) = part.input_blocks()
+                found = self._model.predict_on_batch(fill(self._inputs, block, tuples=True))
+                self.done(stop - start)
             yield np.arange(start, stop, dtype=np.int64), self._by_name(found)
             start = stop
+
+    def _unshared(self, rows: int) -> int:
+        """Rows of a last batch that the devices cannot share; every device predicts all of them."""
+        rest = rows % self._feed.batch_size
+        return rest if rest % sharing_devices() else 0
 
     def _merged(self, block: Mapping[str, np.ndarray]) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
         """The outputs for some rows, merged over the views, and those of each view."""

@@ -14,6 +14,7 @@ from polyhead.errors import DataError, Problem, place, shown
 from polyhead.images.headers import ENDINGS
 from polyhead.kinds import Image, Input
 from polyhead.readers.as_source import as_source
+from polyhead.readers.foreign_datasets import way_by_rows
 from polyhead.sources.arrays import are_rows, columns_from_rows
 from polyhead.sources.source import Source
 from polyhead.sources.tables import is_table
@@ -38,6 +39,9 @@ def as_rows(data: Any, inputs: Mapping[str, Input], labels: Sequence[str] = ()) 
     asked = (*columns, *labels)
     if isinstance(data, Source) or is_table(data):
         return as_source(data, asked)
+    if not isinstance(data, (Sequence, np.ndarray)) and (words := way_by_rows(data)):
+        expected = "a mapping of arrays, a Source, a table or a path"
+        raise DataError(Problem("data", expected, shown(type(data).__name__), words))
     if hasattr(data, "to_dict") and getattr(data, "ndim", 0) == 1 and set(columns) <= set(data.index):
         data = data.to_dict()  # a row of a frame
     if isinstance(data, (list, tuple)) and not data:

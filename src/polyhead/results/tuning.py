@@ -11,6 +11,9 @@ from polyhead.kinds import Head
 from polyhead.kinds.declaration import Declaration
 from polyhead.kinds.likelihood import OBJECTIVES
 
+_TUNABLE = {"threshold": "Binary and MultiLabel", "temperature": "Binary, Categorical and MultiLabel"}
+"""The kinds of heads that have each."""
+
 
 def tune(evaluation: Any, rows: Any, name: str, objective: str) -> float:
     """Find the threshold of a head, and put it into the declaration of the evaluation and of its model."""
@@ -55,8 +58,10 @@ def _require_tunable(method: str, name: str, found: Any, what: str) -> None:
     head = found.judge
     kind = getattr(head, "judge", head)
     if not hasattr(kind, f"best_{what}"):
-        expected = f"a head with a {what}"
-        raise ContractError(Problem(f"{method}(), {place(head=name)}", expected, "one without"))
+        fix = f"Heads with a {what} are {_TUNABLE[what]}."
+        raise ContractError(
+            Problem(f"{method}(), {place(head=name)}", f"a head with a {what}", "one without", fix)
+        )
 
 
 def _declare(evaluation: Any, rows: Any, name: str, **changes: float) -> None:

@@ -322,7 +322,10 @@ def row_numbers(source: Source, rows: Any, what: str = "rows") -> np.ndarray:
     if outside.any():
         at = int(outside.argmax())
         expected = f"row numbers from 0 to {count - 1:,}" if count else "no row numbers, as there are no rows"
-        raise DataError(Problem(what, expected, f"{int(found[at])} at position {at:,}"))
+        fix = ""
+        if np.isin(found, source.ids_of(np.arange(count))).all():
+            fix = "These are ids, which count the rows of the whole source: select them there, not in a part of it."
+        raise DataError(Problem(what, expected, f"{int(found[at])} at position {at:,}", fix))
     return found.astype(np.int64)
 
 

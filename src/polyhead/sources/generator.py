@@ -298,6 +298,9 @@ def _of_parts(values: list[Any], like: Any, rows: int | None) -> bool:
     """Whether a list holds the parts of a batch rather than the values of one part."""
     if isinstance(like, (list, tuple)):
         return len(like) == len(values)
+    if all(isinstance(part, Mapping) for part in values):  # [x, y] of a DataLoader; rows share their keys
+        keys = [key for part in values for key in part]
+        return len(values) > 1 and len(set(keys)) == len(keys)
     if rows == len(values) and any(getattr(part, "shape", (rows,))[:1] != (rows,) for part in values):
         return False
     arrays = [hasattr(part, "shape") and bool(part.shape) for part in values]
