@@ -162,6 +162,24 @@ def test_images_go_in(images):
     assert feed.inputs == {"photo": ph.Image(8, 6, 3)}
 
 
+def test_names_of_image_files_are_images_and_masks(tmp_path):
+    pillow = pytest.importorskip("PIL.Image")
+    for name, kind in (("photo", np.uint8), ("mask", bool)):
+        for i in range(4):
+            pillow.fromarray(np.ones((8, 6), kind)).save(tmp_path / f"{name}{i}.png")
+    columns = {name: [str(tmp_path / f"{name}{i % 4}.png") for i in range(8)] for name in ("photo", "mask")}
+    feed, code = feed_of({**columns, "kind": ["ash", "elm"] * 4, "age": np.linspace(1, 9, 8)})
+    assert feed.inputs == {"photo": ph.Image(224, 224, 3)}
+    assert "# the height and width that the model reads" in code
+    assert list(feed.heads) == ["mask", "kind", "age"]
+    assert feed.peek()[1]["mask"].shape == (8, 224, 224, 1)
+
+
+def test_images_that_some_rows_lack_do_not_go_in():
+    found = suggest([survey_values("photo", ["a.jpg", None, "b.jpg"]), survey_values("age", [1.5, 2, 3])])
+    assert found.left_out == {"photo": "some rows have no image, which an input's may not lack"}
+
+
 def test_numbers_stand_side_by_side_and_what_is_missing_is_filled():
     feed, _ = feed_of({"a": np.arange(ROWS), "b": [None, 1.5] * (ROWS // 2), "target": np.arange(ROWS) % 2})
     assert feed.inputs == {"features": ph.Array((2,), column=["a", "b"], dtype="float32", fill=0.0)}

@@ -80,6 +80,9 @@ def test_what_is_not_numbers():
         "head `h`, row 0: expected numbers, got 'a'. "
         "Turn words into numbers first: [ids.get(word, 0) for word in column], ids being a dict."
     )
+    assert message(resolved, Array(), ["a/1.JPG", "a/2.jpg"]) == (
+        "head `h`, row 0: expected numbers, got 'a/1.JPG'. For image files, say ph.Image(height, width)."
+    )
     as_text = "Turn text into numbers: np.asarray(column, float)."
     assert message(resolved, Array(), ["1.5"]) == f"head `h`, row 0: expected numbers, got '1.5'. {as_text}"
     assert message(resolved, Array(), np.array([["1", "2"]])) == (

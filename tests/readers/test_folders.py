@@ -296,7 +296,7 @@ def test_images_that_cannot_be_read_are_dropped_without_verify(root, put):
     put("images/c.jpg", content=b"")
     rows = read_folder(root, masks="masks", missing_files="drop")
     assert column(rows, "file") == ["a.gif", "b.gif"]
-    assert "1 images left out, as their file does not exist or cannot be read" in str(rows.report)
+    assert "1 image left out, as the file does not exist or cannot be read" in str(rows.report)
     assert len(read_folder(root, masks="masks")) == 3
 
 

@@ -62,7 +62,7 @@ def test_coco(tmp_path):
         'unless crowds="keep" (1); images without annotation, missing unless unannotated="empty" (1). '
         "print(source.report) shows the details."
     )
-    assert "annotations without image left out" in str(source.report)
+    assert "1 annotation without image left out" in str(source.report)
 
 
 @pytest.mark.parametrize("unannotated", ["missing", "empty"])

@@ -371,6 +371,13 @@ def test_categories_of_pandas_keep_their_order():
             pd.Series(pd.to_datetime(["2020-01-01"]).as_unit("us").tz_localize("UTC")),
             [datetime.datetime(2020, 1, 1)],
         ),
+        # a month is the time at which it begins, and not the number of months since 1970
+        (pd.Series(pd.PeriodIndex(["2020-02", None], freq="M")), [datetime.datetime(2020, 2, 1), None]),
+        (pd.PeriodIndex(["2020"], freq="Y"), [datetime.datetime(2020, 1, 1)]),
+        # bins have names
+        (pd.Series(pd.cut([1, 5, np.nan], [0, 2, 9])), ["(0, 2]", "(2, 9]", None]),
+        (pd.Series(pd.cut([5, np.nan], [0, 2, 9])).astype(object), ["(2, 9]", None]),
+        (pd.arrays.IntervalArray.from_tuples([(0, 2), None]), ["(0.0, 2.0]", None]),
         (pl.Series([1, None]), [1.0, None]),
         (pl.Series(["a", None]), ["a", None]),
         (pl.Series([b"a"]), [b"a"]),

@@ -11,9 +11,9 @@ import typer
 
 from polyhead.cli.arguments import NAMED, load_saved_model, load_value, require_file
 from polyhead.cli.messages import WRONG_USE, check_all, fail, reporting
+from polyhead.columns.image_values import ENDINGS
 from polyhead.errors import ContractError, Problem, hints, listed, similar
 from polyhead.feed import Feed
-from polyhead.images.headers import ENDINGS
 from polyhead.readers.as_source import as_source
 from polyhead.sources.source import Source
 from polyhead.sources.tables import is_table

@@ -14,6 +14,7 @@ from polyhead.doctor.kind_guess import (
     guess_head,
     guess_input,
     has_word,
+    holds_files,
     holds_pictures,
     nearly_unique,
 )
@@ -60,7 +61,7 @@ def suggest(columns: list[ColumnDescription]) -> Suggestion:
         guess = guess_input(column)
         if isinstance(guess, str):
             found.left_out[column.name] = guess
-        elif column.shape == ():
+        elif column.shape == () and guess.kind == "Array":
             scalars.append(column)
         else:
             found.inputs[column.name] = guess
@@ -77,7 +78,11 @@ def _useless(column: ColumnDescription) -> str:
     if column.form == "other":
         return f"{column.type}, which is neither numbers nor text"
     total, counts, single = int(column.there.sum()), column.counts, column.shape == ()
-    if column.form == "text" and (counts is None or nearly_unique(len(counts), total)):
+    if (
+        column.form == "text"
+        and not holds_files(column)
+        and (counts is None or nearly_unique(len(counts), total))
+    ):
         return "nearly every row has a different text, as with ids and free text"
     if single and counts and len(counts) == 1 and column.form != "lists":
         return f"it holds one value only, {next(iter(counts))!r}"
@@ -88,11 +93,18 @@ def _useless(column: ColumnDescription) -> str:
 
 
 def _suggested_heads(usable: list[ColumnDescription]) -> dict[str, tuple[ColumnDescription, Guess]]:
-    """The heads: columns named like one, or else the last that can be one; at least one input is left."""
+    """The heads: columns named like one, or words beside pictures, or else the last that can be one; at least one
+    input is left.
+    """
     able = [(column, guess) for column in usable if (guess := guess_head(column)) is not None]
-    chosen = [pair for pair in able if has_word(_HEAD, pair[0].name) and not holds_pictures(pair[0])] or able[
-        -1:
+    pictures = any(holds_pictures(column) or holds_files(column) for column in usable)
+    named = [
+        (column, guess)
+        for column, guess in able
+        if (has_word(_HEAD, column.name) and not holds_pictures(column))
+        or (pictures and column.form in ("text", "lists"))
     ]
+    chosen = named or able[-1:]
     feeds = [c for c in usable if not isinstance(guess_input(c), str)]
     rest = [c for c in feeds if all(c is not head for head, _ in chosen)]
     if feeds and not rest:

@@ -39,12 +39,17 @@ def _from_pandas(series: Any) -> Values:
     dtype = series.dtype
     if type(dtype).__name__ == "CategoricalDtype":
         held = series.cat if hasattr(series, "cat") else series
-        return Coded(np.asarray(held.codes, np.int32), held.categories.tolist(), ordered=True)
+        categories = [_named(category) for category in held.categories.tolist()]
+        return Coded(np.asarray(held.codes, np.int32), categories, ordered=True)
     if type(dtype).__name__ == "SparseDtype":
         return np.asarray(series)
+    if type(dtype).__name__ == "PeriodDtype":  # as Arrow, it would be a count of days, months or years
+        return _from_pandas((series.dt if hasattr(series, "dt") else series).to_timestamp())
     if isinstance(dtype, np.dtype) and dtype.kind != "O":
         return np.asarray(series.to_numpy())
     some = (series.iloc if hasattr(series, "iloc") else series)[:64]
+    if any(_named(v) is not v for v in some):
+        return from_list([_named(v) for v in series])
     if not any(
         hasattr(v, "__len__") and not isinstance(v, str) for v in some
     ):  # Arrow would turn arrays into lists
@@ -54,6 +59,11 @@ def _from_pandas(series: Any) -> Values:
         if values is not None:
             return from_arrow(values)
     return from_list(list(series))
+
+
+def _named(value: Any) -> Any:
+    """The name of an interval, such as ``(0, 18]`` of ``pd.cut``; any other value as it is."""
+    return str(value) if type(value).__name__ == "Interval" else value
 
 
 def _try_arrow(series: Any) -> Any:

@@ -8,8 +8,23 @@ import sys
 import threading
 from typing import Any
 
+ENDINGS = (
+    *(".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".avif", ".heic", ".heif", ".jp2"),
+    *(".pgm", ".ppm", ".pnm"),
+)
+"""The endings of the names of image files."""
+
 READS = threading.RLock()
 """Held while an image is read or decoded, because Pillow images share a file position and decoded pixels."""
+
+
+def names_image(value: Any) -> bool:
+    """Whether a value is the name of an image file, by its ending.
+
+    >>> names_image("photos/1.JPG"), names_image("a cat"), names_image(1)
+    (True, False, False)
+    """
+    return isinstance(value, str) and value.lower().endswith(ENDINGS)
 
 
 def is_pillow(value: Any) -> bool:

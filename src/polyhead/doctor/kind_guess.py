@@ -7,6 +7,7 @@ import re
 import numpy as np
 
 from polyhead.checks.range_rules import SIGMOIDS
+from polyhead.columns.image_values import names_image
 from polyhead.doctor.column_description import ColumnDescription
 from polyhead.doctor.feed_code import Guess
 
@@ -52,8 +53,21 @@ def holds_pictures(column: ColumnDescription) -> bool:
     )
 
 
+def holds_files(column: ColumnDescription) -> bool:
+    """Whether a column holds names of image files.
+
+    >>> holds_files(ColumnDescription("photo", "text", values=["a/1.jpg", "a/2.PNG"]))
+    True
+    """
+    return column.form == "text" and all(map(names_image, column.values))
+
+
 def guess_input(column: ColumnDescription) -> Guess | str:
     """The input that a column may be, or why it is none."""
+    if holds_files(column) and not has_word(MASK, column.name):
+        if not column.there.all():
+            return "some rows have no image, which an input's may not lack"
+        return Guess("Image", ("224", "224"), "the height and width that the model reads")
     if column.form == "text":
         return "text: turn it into numbers to give it to a model; as a head it is ph.Categorical()"
     if column.form == "lists":
@@ -81,6 +95,8 @@ def guess_head(column: ColumnDescription) -> Guess | None:
     if column.form == "ragged":
         fits = all(row.size == 0 or (row.ndim == 2 and row.shape[1] == 4) for row in column.values)
         return _guess_boxes(column, max(map(len, column.values))) if fits and has_word(BOX, name) else None
+    if holds_files(column):
+        return Guess("Mask", (), "0 and 1; for class ids say how many") if has_word(MASK, name) else None
     if shape in ((), (1,)):
         return _guess_single(column)
     if column.encoded:

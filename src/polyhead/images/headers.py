@@ -18,12 +18,6 @@ from polyhead.images.netpbm import is_netpbm, read_netpbm_header
 from polyhead.images.npy import MAGIC, read_npy_header
 from polyhead.images.raster_headers import LARGEST_TEXT, read_bmp, read_gif, read_jpeg, read_png, read_webp
 
-ENDINGS = (
-    *(".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".avif", ".heic", ".heif", ".jp2"),
-    *(".pgm", ".ppm", ".pnm"),
-)
-"""The endings of the names of image files."""
-
 MAX_PIXELS = 1 << 27
 """The largest image that is decoded by default: 134 million pixels, 400 MB as RGB."""
 

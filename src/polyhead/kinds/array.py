@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from polyhead.columns.image_values import is_pillow
+from polyhead.columns.image_values import is_pillow, names_image
 from polyhead.columns.values import widened
 from polyhead.errors import BadValue, ContractError, Problem, is_number, require_choice, shown
 from polyhead.kinds.argument_forms import as_dtype, as_shape
@@ -136,6 +136,8 @@ def _as_numbers(values: Any) -> np.ndarray:
     for i, value in enumerate(values):
         if isinstance(value, (str, bytes)):
             fix = "Turn words into numbers first: [ids.get(word, 0) for word in column], ids being a dict."
+            if names_image(value):
+                fix = "For image files, say ph.Image(height, width)."
             raise BadValue(i, "numbers", shown(value), conversion_fix(value) or fix)
         if is_pillow(value):
             fix = "Say ph.Image(height, width); for its raw numbers, give np.asarray(image)."

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from polyhead.doctor.feed_code import Guess, quoted_text
+from polyhead.errors import counted
 from polyhead.migrating.image_flows import (
     FOLDER,
     FRAME,
@@ -195,7 +196,5 @@ def _unpaired(flows: Any) -> list[str]:
     """What is wrong with the numbers of two flows, which were paired by position."""
     if not flows or flows[0].n == flows[1].n:
         return []
-    one, other = flows[0].n, flows[1].n
-    return [
-        f"{one:,} images and {other:,} masks: from the first missing file on, images had the masks of others"
-    ]
+    both = f"{counted(flows[0].n, 'image')} and {counted(flows[1].n, 'mask')}"
+    return [f"{both}: from the first missing file on, images had the masks of others"]

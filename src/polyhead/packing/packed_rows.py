@@ -26,6 +26,7 @@ from polyhead.images.decode import header_of
 from polyhead.kinds import Image
 from polyhead.kinds.missing import is_missing, plain
 from polyhead.kinds.source_column import Origins
+from polyhead.pipeline.image_frame import fix_of_folder
 from polyhead.pipeline.made_columns import MadeColumns
 from polyhead.pipeline.resized import Placed
 from polyhead.pipeline.way_back import files_of
@@ -183,7 +184,7 @@ def _file_bytes(path: Any, name: str, row: int) -> bytes:
     except (OSError, TypeError, ValueError) as error:
         found = getattr(error, "strerror", None) or type(error).__name__
         where = f"{place(column=name, row=row)}, {place(file=str(path))}"
-        raise DataError(Problem(where, "a file that can be read", found)) from error
+        raise DataError(Problem(where, "a file that can be read", found, fix_of_folder(path))) from error
 
 
 class EncodedImages(MadeColumns):

@@ -98,7 +98,7 @@ class Reader:
             self.findings.note(f"{counted(others, 'object')} of other categories left out")
         crowds = int((wanted & crowd).sum())
         if self.crowds != "keep":
-            self.findings.note(f"{crowds:,} crowds left out")
+            self.findings.note(f"{counted(crowds, 'crowd')} left out")
             if self.crowds is None:
                 self.findings.odd('crowds left out unless crowds="keep"', crowds)
             return wanted & ~crowd, wanted & crowd

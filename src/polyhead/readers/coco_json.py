@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from polyhead.columns.image_values import ENDINGS
 from polyhead.errors import DataError, Problem, as_path, listed, place, shown, similar
-from polyhead.images.headers import ENDINGS
 from polyhead.progress import shown_each
 from polyhead.readers.annotations import sizes_of
 from polyhead.readers.findings import Findings

@@ -9,8 +9,9 @@ import stat
 from collections.abc import Sequence
 from typing import Any
 
+from polyhead.columns.image_values import ENDINGS
 from polyhead.errors import DataError, Problem, counted, place, shown, similar
-from polyhead.images.headers import ENDINGS, read_header
+from polyhead.images.headers import read_header
 from polyhead.readers.findings import Findings
 
 _DRIVE = re.compile(r"[A-Za-z]:")

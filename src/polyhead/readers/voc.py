@@ -9,8 +9,8 @@ from xml.etree.ElementTree import Element
 
 import numpy as np
 
+from polyhead.columns.image_values import ENDINGS
 from polyhead.errors import DataError, Problem, counted, place, shown, similar
-from polyhead.images.headers import ENDINGS
 from polyhead.kinds.source_column import About
 from polyhead.progress import shown_each
 from polyhead.readers.annotations import (

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 from xml.etree.ElementTree import Element, TreeBuilder
 from xml.parsers import expat
 
+from polyhead.columns.image_values import ENDINGS
 from polyhead.errors import DataError, Problem, place
-from polyhead.images.headers import ENDINGS
 from polyhead.readers.findings import Findings
 from polyhead.readers.paths import Root
 

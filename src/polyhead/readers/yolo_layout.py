@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from polyhead.columns.image_values import ENDINGS
 from polyhead.errors import DataError, Problem, as_list, counted, hints, place, plain_scalar, shown, similar
 from polyhead.extras import requiring
-from polyhead.images.headers import ENDINGS
 from polyhead.readers.findings import Findings
 from polyhead.readers.paths import Root, lines_of, way_for
 from polyhead.readers.safe_yaml import load_yaml

@@ -9,9 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from polyhead.columns.image_values import is_pillow
+from polyhead.columns.image_values import ENDINGS, is_pillow
 from polyhead.errors import DataError, Problem, place, shown
-from polyhead.images.headers import ENDINGS
 from polyhead.kinds import Image, Input
 from polyhead.readers.as_source import as_source
 from polyhead.readers.foreign_datasets import way_by_rows
