@@ -169,7 +169,7 @@ def test_a_number_is_nothing_to_examine(program):
 
 def test_it_runs_by_itself(program):
     found = subprocess.run(
-        [sys.executable, "-m", "polyhead.cli", "examine", f"{program}:arrays", "--json"],
+        [sys.executable, "-m", "polyhead", "examine", f"{program}:arrays", "--json"],
         capture_output=True,
         text=True,
         check=True,

@@ -361,7 +361,7 @@ def test_mistakes_are_one_clear_line(tmp_path, argument, code, words):
 def test_a_real_process(tmp_path):
     path = tmp_path / "pets.csv"
     path.write_text("x,target\n" + "".join(f"{i / 7},{i % 2}\n" for i in range(ROWS)))
-    run = [sys.executable, "-m", "polyhead.cli", "inspect", str(path)]
+    run = [sys.executable, "-m", "polyhead", "inspect", str(path)]
     found = subprocess.run(run, capture_output=True, text=True, check=False)
     assert (found.returncode, found.stderr) == (0, "")
     assert '"target": ph.Binary(),' in found.stdout

@@ -118,7 +118,7 @@ def test_ctrl_c_ends_it_at_once_and_the_same_command_goes_on(tmp_path):
     command = [
         sys.executable,
         "-m",
-        "polyhead.cli",
+        "polyhead",
         "pack",
         f"{tmp_path}/mine.py:rows",
         str(store),

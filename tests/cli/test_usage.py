@@ -41,7 +41,7 @@ def test_the_version_is_that_of_the_package():
 def run(*arguments, **more):
     environment = {**os.environ, **more.pop("env", {})}
     return subprocess.run(
-        [sys.executable, "-m", "polyhead.cli", *map(str, arguments)],
+        [sys.executable, "-m", "polyhead", *map(str, arguments)],
         capture_output=True,
         text=True,
         env=environment,
@@ -91,7 +91,7 @@ def test_a_reader_that_goes_away_is_not_an_error_to_talk_about(tmp_path):
     code = "\n".join(f"c{i} = [{i}, 1]" for i in range(400))
     columns = ", ".join(f"'column{i}': c{i}" for i in range(400))
     (tmp_path / "data.py").write_text(f"{code}\nrows = {{{columns}}}\n")
-    command = f"{sys.executable} -m polyhead.cli inspect {tmp_path / 'data.py'}:rows | head -n 1"
+    command = f"{sys.executable} -m polyhead inspect {tmp_path / 'data.py'}:rows | head -n 1"
     done = subprocess.run(command, shell=True, capture_output=True, text=True)
     assert done.stdout == f"{tmp_path / 'data.py'}:rows: 2 rows, 400 columns\n"
     assert done.stderr == ""
@@ -173,7 +173,7 @@ def test_an_interrupt_ends_the_command_at_once(tmp_path):
         "    threading.Event().wait()\n"
         "    yield\n"
     )
-    command = [sys.executable, "-m", "polyhead.cli", "examine", f"{tmp_path / 'slow.py'}:batches"]
+    command = [sys.executable, "-m", "polyhead", "examine", f"{tmp_path / 'slow.py'}:batches"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert process.stderr.readline() == "reading\n"
     process.send_signal(signal.SIGINT)

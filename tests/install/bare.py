@@ -52,7 +52,7 @@ def main():
     says(lambda: Evaluation.to_pandas({}), "pandas cannot be imported", "pip install pandas.")
 
     def command(*arguments):
-        run = [sys.executable, "-m", "polyhead.cli", *arguments]
+        run = [sys.executable, "-m", "polyhead", *arguments]
         done = subprocess.run(run, capture_output=True, text=True)
         assert "Traceback" not in done.stderr, done.stderr
         return done

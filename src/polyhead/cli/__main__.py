@@ -1,6 +1,0 @@
-"""``python -m polyhead.cli``, where the command itself is not on the path."""
-
-from polyhead.cli import main
-
-if __name__ == "__main__":
-    main()
