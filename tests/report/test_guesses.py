@@ -111,3 +111,24 @@ def difference(head, label, guess, scores=None, same=None):
 )
 def test_how_far_a_prediction_is(head, label, guess, options, expected):
     assert difference(head, label, guess, **options) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("shares", [{"normalized": True}, {"column_normalized": True}], ids=str)
+@pytest.mark.parametrize("kind", ["boxes", "points"])
+def test_predictions_of_labels_in_shares_lie_in_the_image(kind, shares):
+    image = np.zeros((2, 2 * SIDE, SIDE, 3), np.uint8)
+    place, head = ([0.25, 0.5, 0.75, 1.0], ph.Boxes(1, **shares))
+    if kind == "points":
+        place, head = ([[0.25, 0.5], [0.75, 1.0]], ph.Keypoints(2, **shares))
+    data = {"image": image, "place": [place, place]}
+    feed = ph.Feed(data, inputs={"image": ph.Image(SIDE, SIDE)}, heads={"place": head}, batch_size=2)
+    x = keras.Input((SIDE, SIDE, 3), name="image")
+    label = feed.peek()[1]["place"][0]
+    right = keras.layers.Dense(label.size, kernel_initializer="zeros")
+    model = keras.Model(x, keras.layers.Reshape(label.shape, name="place")(right(keras.layers.Flatten()(x))))
+    right.bias.assign(label.reshape(-1))
+    seen = feed.preview(predictions=ph.predict(model, feed))
+    for sample in seen.samples:
+        assert sample.loss < 1e-4
+        found, told = (one.labels["place"].value for one in (sample, sample.guess))
+        np.testing.assert_allclose(np.asarray(told)[..., :2], np.asarray(found)[..., :2], atol=1e-3)

@@ -86,7 +86,7 @@ def with_guesses(
     answers = {name: [found[i] for i in at.tolist()] for name, found in answers.items()}
     answers = in_held_images(source, images, heads, answers)
     columns, scores = _columns(predictions, heads, answers, at)
-    own = {n: _as_answered(head) for n, head in heads.items()}
+    own = {n: _as_answered(head, bool(images)) for n, head in heads.items()}
     guessed = feed.on(
         _Guessed(source, columns), heads=own, workers=0, shard=(0, 1), batch_size=feed.batch_size
     )
@@ -119,9 +119,11 @@ def _is_presence(feed: Feed, name: str) -> bool:
     return owner is not None and feed.labeled[name].columns(name) == feed.labeled[owner].columns(owner)
 
 
-def _as_answered(head: Any) -> Any:
-    """A head that reads answers: of a binary head they are True and False."""
-    return head.fixed(positive=None) if getattr(head.inner, "positive", None) is not None else head
+def _as_answered(head: Any, in_images: bool) -> Any:
+    """A head that reads answers: of a binary head they are True and False, and places in images are in pixels."""
+    if getattr(head.inner, "positive", None) is not None:
+        head = head.fixed(positive=None)
+    return head.fixed(column_normalized=False) if in_images and hasattr(head, "column_normalized") else head
 
 
 def _predicted_rows(feed: Feed, predictions: Any) -> tuple[Source, np.ndarray]:
