@@ -237,7 +237,8 @@ def test_an_output_and_its_row_are_in_the_note():
         "  with polyhead:\n"
         '      feed = ph.Feed({"x": x, "price": price, ...}, inputs="x", heads={"price": ph.Regression(), ...})\n'
         "      # names the column whose length differs; a row without a label keeps its place: None or NaN\n"
-        '  more: the page Questions of the docs, "Data cardinality is ambiguous"'
+        '  more: the page Questions of the docs, "Data cardinality is ambiguous: make sure all arrays contain the same '
+        'number of samples"'
     ]
 
 

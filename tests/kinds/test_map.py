@@ -91,7 +91,12 @@ def test_what_was_laid_has_nan_where_there_is_no_number():
             "head `h`, row 0: expected finite numbers, got inf. Put NaN where there is no label; if infinity means "
             '"no label", say Map(missing=float("inf")).',
         ),
-        (Map(), np.ones((3, 4)), "head `h`: expected maps (H, W) or (H, W, n), got rows of shape (4,)."),
+        (
+            Map(),
+            np.ones((3, 4)),
+            "head `h`: expected maps (H, W) or (H, W, n), got rows of shape (4,). For steps of a sequence, give "
+            "(N, 1, T): np.asarray(column)[:, None, :].",
+        ),
         (
             Map(),
             [None],
