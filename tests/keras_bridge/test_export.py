@@ -60,7 +60,9 @@ def run_litert(path):
     try:
         from ai_edge_litert.interpreter import Interpreter
     except ImportError:
-        from tensorflow.lite import Interpreter
+        import tensorflow as tf
+
+        Interpreter = tf.lite.Interpreter
     run = Interpreter(path).get_signature_runner()
     found = run(**dict.fromkeys(run.get_input_details(), X))
     places = [name for name in sorted(found) if re.fullmatch(r"output_\d", name)]
