@@ -87,6 +87,7 @@ QUESTIONS = {
         "ImageDataGenerator mask",
     ],
     "Unrecognized data type: zip, map and lists in fit": ["Unrecognized data type"],
+    "Give fit the feed itself: a source, feed.batches()": ["feed.batches()", "fit feed.batches()"],
     "`y` should not be passed: arguments beside a generator": ["y should not be passed"],
     "generator already executing": ["already executing"],
     "Workers of a PyDataset hang, leak memory or repeat batches": [

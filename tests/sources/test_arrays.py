@@ -357,5 +357,5 @@ def test_series_whose_indexes_are_in_another_order():
 def test_a_tensor_of_bfloat16():
     torch = pytest.importorskip("torch", reason="PyTorch is not installed")
     assert "torch: tensor.detach().cpu().float().numpy()." in message(
-        lambda: Arrays({"x": torch.ones(3).bfloat16()})
+        lambda: Arrays({"x": torch.ones(3, requires_grad=True).bfloat16()})
     )

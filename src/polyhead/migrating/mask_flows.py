@@ -185,9 +185,11 @@ def _names_of_masks(images: Sequence[str], masks: Sequence[str]) -> str | None:
     if not images or len({*images} & {*masks}) * 2 >= len(images):
         return "{stem}"
     for image, mask in zip(images, masks, strict=False):
-        before, found, after = mask.rpartition(image)
-        named = {f"{before}{one}{after}" for one in images}
-        if found and "/" not in before + after and len(named & {*masks}) * 2 >= len(images):
+        places = [at for at in range(len(mask)) if mask.startswith(image, at)]  # "a" stands in "a_mask" twice
+        forms = [(mask[:at], mask[at + len(image) :]) for at in places]
+        found = {form: len({f"{form[0]}{one}{form[1]}" for one in images} & {*masks}) for form in forms}
+        before, after = max(found, key=found.__getitem__, default=("/", ""))
+        if "/" not in before + after and found[before, after] * 2 >= len(images):
             return f"{before}{{stem}}{after}"
     return None
 
