@@ -231,6 +231,10 @@ print("polyhead", fitted(model, feed)["loss"] == 2.0)
 model.set_weights([np.ones_like(w) for w in model.get_weights()])  # of zeros each output is 1
 table = ph.predict(model, feed)
 print("polyhead predict", table["id"].tolist(), sorted(set(table["a"].tolist())))
+data = {"x": np.zeros((8, 2), "float32"), "a": np.arange(8.0), "b": 900 + np.arange(8.0)}
+feed = ph.Feed(data, inputs="x", heads=heads, batch_size=4)
+model = ph.compile(dense({"a": 1, "b": 1}), feed, optimizer=still())
+print("validated", fitted(model, feed, validation_data=feed.on(data))["val_a_mae"] == 3.5)
 """
 
 
@@ -271,4 +275,4 @@ def test_a_smaller_last_batch():
             f"predict 0 last batch: {rows} 1. Say ph.predict(model, feed), which takes any number of rows, or "
             "another batch_size.",
         ]
-        assert printed[4:] == ["polyhead True", "polyhead predict [0, 1, 2, 3, 4] [1.0]"]
+        assert printed[4:] == ["polyhead True", "polyhead predict [0, 1, 2, 3, 4] [1.0]", "validated True"]

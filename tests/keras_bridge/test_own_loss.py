@@ -82,3 +82,24 @@ def test_other_models_are_told_as_before():
     report = feed().check(model(keras.Model))
     assert not report.ok
     assert str(report.problems[0]).startswith("head `value`: expected a model with an output `value` (1,)")
+
+
+class Squares(keras.Model):
+    """A loss of its own for one head."""
+
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        return ops.mean((y["value"] - y_pred["value"]) ** 2)
+
+
+def test_compiled_by_polyhead_its_logs_are_its_own_loss_and_the_metrics_of_heads():
+    x = keras.Input((2,), name="x")
+    one = Squares(x, {"value": keras.layers.Dense(1, name="value")(x)})
+    data = ph.Feed(DATA, inputs="x", heads={"value": ph.Regression()}, batch_size=4)
+    ph.compile(one, data, optimizer=keras.optimizers.SGD(0.0))
+    logs = one.fit(data, validation_data=data.on(DATA), verbose=0).history
+    apart = DATA["value"][:, None] - one.predict(DATA["x"], verbose=0)["value"]
+    expected = {"loss": np.mean(apart**2), "value_mae": np.mean(abs(apart))}
+    expected |= {f"val_{name}": value for name, value in expected.items()}
+    assert logs.keys() == expected.keys()
+    for name, value in expected.items():
+        np.testing.assert_allclose(logs[name], [value], rtol=1e-5)

@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+import polyhead as ph
 from polyhead.cli import app
 from polyhead.errors import DataError
+from polyhead.migrating.comparing import compare_rows, rows_before
 from polyhead.migrating.migrate import migrate
 from polyhead.migrating.script import parse_script, pipelines
 from polyhead.migrating.slicing import slice_for
@@ -366,3 +368,19 @@ def test_what_cannot_be_read(script):
     assert nothing.exit_code == 1
     assert "no data pipeline found. Looked for flow_from_dataframe," in nothing.stdout
     assert CliRunner().invoke(app, ["migrate", "gone.py"]).exit_code == 2
+
+
+def test_of_a_generator_as_many_rows_are_compared_as_of_what_was_before():
+    def batches():
+        for start in range(0, 300, 50):
+            x = np.arange(start, start + 50, dtype="float32")[:, None]
+            yield x, x * 2
+
+    feed = ph.Feed(
+        ph.from_generator(batches, length=300),
+        inputs={"x": ph.Array()},
+        heads={"y": ph.Regression()},
+        batch_size=50,
+    )
+    found = compare_rows(rows_before(batches(), 210), feed, 210)
+    assert found == ["rows: 210 compared", "input `x`: the same", "head `y`: the same"]

@@ -11,7 +11,7 @@ from keras import ops
 
 from polyhead.keras_bridge.by_head import head_arrays
 from polyhead.keras_bridge.losses import trial, with_axes_of
-from polyhead.keras_bridge.model_losses import HeadLosses, where_labeled
+from polyhead.keras_bridge.model_losses import HeadLosses
 from polyhead.keras_bridge.structure import Path
 from polyhead.kinds import Head
 from polyhead.kinds.iou import MaskIoU
@@ -269,7 +269,7 @@ class HeadMetrics(keras.metrics.Metric):
     def result(self) -> dict[str, Any]:
         """``{head_metric: value}``."""
         return {
-            f"{name}_{metric.name}": where_labeled(self._losses.heads[name].weight, metric.result())
+            f"{name}_{metric.name}": self._losses.heads[name].where_labeled(metric.result())
             for name, found in self._heads.items()
             for metric in found
         }

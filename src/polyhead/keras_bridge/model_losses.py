@@ -21,11 +21,13 @@ class HeadLoss(keras.metrics.Metric):
         loss: that is logged.
 
     Attributes:
+        asked: a step has computed it. A model with a ``compute_loss`` of its own may never do so.
         mean_weight: the mean sample weight over the training rows, a variable, so that a compiled step follows it.
     """
 
     def __init__(self, name: str, loss: LabeledMean) -> None:
         super().__init__(name=name)
+        self.asked = False
         self._summed = loss.summed
         self.total, self.weight, self.stepped, self.rows = self._sums = [
             self.add_weight(shape=(), initializer="zeros", name=part)
@@ -36,6 +38,7 @@ class HeadLoss(keras.metrics.Metric):
 
     def update_state(self, step: Any, total: Any, weight: Any, rows: Any) -> None:
         """Count one batch of ``rows``: its loss, and the sums of which its mean over what is labeled is made."""
+        self.asked = True  # while the step is traced, which is before anybody asks for a result
         rows = ops.cast(rows, self.dtype)
         for state, value in zip(
             self._sums, (total, weight, step * ops.cast(rows, step.dtype), rows), strict=True
@@ -48,9 +51,17 @@ class HeadLoss(keras.metrics.Metric):
             state.assign(ops.zeros((), state.dtype))
 
     def result(self) -> Any:
-        """The mean over what was labeled, or of the steps for a loss that is a sum; NaN where nothing was labeled."""
+        """The mean over what was labeled, or of the steps for a loss that is a sum; NaN where nothing was labeled; no
+        log at all where no step asks for it.
+        """
+        if not self.asked:
+            return {}
         found = self.of_steps() if self._summed else ops.divide_no_nan(self.total, self.weight)
-        return where_labeled(self.weight, found)
+        return self.where_labeled(found)
+
+    def where_labeled(self, found: Any) -> Any:
+        """A result of the head, or NaN where nothing was labeled, which only its loss knows."""
+        return where_labeled(self.weight, found) if self.asked else found
 
     def of_steps(self) -> Any:
         """The mean of the steps' losses by batch size."""
@@ -139,15 +150,13 @@ class EpochLoss(keras.metrics.Mean):
 
     def result(self) -> Any:
         """The mean of the steps' totals, with each head's part put right for what was labeled."""
-        total = self._of_labels(super().result())
-        counting = [head.weight for name, head in self._losses.heads.items() if self._losses.weights[name]]
-        return where_labeled(sum(counting[1:], counting[0]) + (1 - self.evaluates), total)
-
-    def _of_labels(self, total: Any) -> Any:
-        for name, head in self._losses.heads.items():
+        total, asked = super().result(), {n: head for n, head in self._losses.heads.items() if head.asked}
+        for name, head in asked.items():
             found = ops.where(head.weight > 0, head.result(), ops.zeros_like(total))
             total = total + self._losses.weights[name] * (found - head.of_steps())
-        return total
+        counting = [head.weight for name, head in asked.items() if self._losses.weights[name]]
+        labels = sum(counting) + (1 - self.evaluates) if counting else 1
+        return where_labeled(labels, total)
 
 
 def begin_epoch(model: Any, use: str) -> None:

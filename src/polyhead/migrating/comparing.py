@@ -44,7 +44,7 @@ def rows_of_feed_alone(feed: Feed, rows: int) -> tuple[dict[str, list[np.ndarray
         found["weights"].append([np.array(weights.get(name, np.ones(len(batch.ids)))) for name in feed.heads])
     names = [*(f"input `{name}`" for name in feed.inputs), *(f"head `{name}`" for name in feed.heads)]
     return {
-        key: [np.concatenate(one) for one in zip(*all_, strict=True)] for key, all_ in found.items()
+        key: [np.concatenate(one)[:rows] for one in zip(*all_, strict=True)] for key, all_ in found.items()
     }, names
 
 
