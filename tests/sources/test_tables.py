@@ -371,9 +371,6 @@ def test_categories_of_pandas_keep_their_order():
             pd.Series(pd.to_datetime(["2020-01-01"]).as_unit("us").tz_localize("UTC")),
             [datetime.datetime(2020, 1, 1)],
         ),
-        # a month is the time at which it begins, and not the number of months since 1970
-        (pd.Series(pd.PeriodIndex(["2020-02", None], freq="M")), [datetime.datetime(2020, 2, 1), None]),
-        (pd.PeriodIndex(["2020"], freq="Y"), [datetime.datetime(2020, 1, 1)]),
         # bins have names
         (pd.Series(pd.cut([1, 5, np.nan], [0, 2, 9])), ["(0, 2]", "(2, 9]", None]),
         (pd.Series(pd.cut([5, np.nan], [0, 2, 9])).astype(object), ["(2, 9]", None]),
@@ -388,6 +385,15 @@ def test_categories_of_pandas_keep_their_order():
 )
 def test_series(series, want):
     assert plain(from_series(series)) == want
+
+
+def test_a_period_is_the_time_at_which_it_begins():
+    for column in (
+        pd.Series(pd.PeriodIndex(["2020-02", None], freq="M")),
+        pd.PeriodIndex(["2020-02", None], freq="M"),
+    ):
+        found = np.asarray(from_series(column)).astype("M8[D]")
+        assert found.tolist() == [datetime.date(2020, 2, 1), None]
 
 
 def test_arrays_in_objects_stay_arrays():
