@@ -194,7 +194,8 @@ def convert_rows(
             for k in range(out.shape[1]):
                 out[i, k] = column[row, k]
         return
-    in_stretches = column.itemsize == 1 and width > NARROW
+    # a fetch between lines that are written past the cache has them written in parts: it takes twice as long
+    in_stretches = column.itemsize == 1 and width > NARROW and way != SCALE_PAST
     stretch = STRETCH if in_stretches else count
     for i in range(len(ids)):
         if not in_stretches:
