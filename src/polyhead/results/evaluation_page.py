@@ -164,20 +164,15 @@ def _interval_bar(metric: Any) -> str:
 
 def _class_table(found: Any) -> str:
     """The metrics of single classes or columns, a row for each."""
-    cells: dict[str, dict[str, Any]] = {}
-    for name, metric in found.items():
-        if "[" in name:
-            kind, _, label = name.partition("[")
-            cells.setdefault(label[:-1], {})[kind] = metric
+    kinds, cells = found.by_part()
     if not cells:
         return ""
-    kinds = list(dict.fromkeys(kind for one in cells.values() for kind in one))
     titles = "".join(f'<th scope="col">{escape(kind)}</th>' for kind in kinds)
     rows = "".join(
-        f'<tr><th scope="row">{escape(name_of(label))}</th>'
-        + "".join(f"<td>{escape(str(one[kind])) if kind in one else ''}</td>" for kind in kinds)
+        f'<tr><th scope="row">{escape(label)}</th>'
+        + "".join(f"<td>{escape(one)}</td>" for one in metrics)
         + "</tr>"
-        for label, one in cells.items()
+        for label, *metrics in cells
     )
     return (
         f"<details><summary>{len(cells):,} classes or columns</summary>"
