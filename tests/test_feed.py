@@ -3,12 +3,14 @@
 import gc
 import hashlib
 import json
+import pickle
 import threading
 
 import numpy as np
 import pytest
 
 import polyhead as ph
+from polyhead.keras_bridge.structure import Structure
 from polyhead.pipeline.gather import Gather
 from running import until
 
@@ -154,6 +156,59 @@ def test_a_restored_feed_goes_on_to_the_sample():
         together = before + after
         assert len(together) == len(whole)
         assert all(np.array_equal(a, b) for a, b in zip(together, whole, strict=True))
+
+
+def bound_to(feed, outputs):
+    feed._bound = Structure({"x": "x"}, outputs)
+    return feed
+
+
+@pytest.mark.parametrize(
+    "outputs", [["kind", "present"], ("kind", "present"), {"a": ["kind"], "b": {"c": "present"}}]
+)
+def test_a_restored_feed_gives_batches_in_the_structure_that_they_had(outputs):
+    make = two_heads
+    feed = bound_to(make(), outputs)
+    expected = next(iter(feed))
+    state = json.loads(json.dumps(feed.state()))
+    again = make().restore({**state, "step": 0})
+    (x, y), (one, other) = expected[:2], next(iter(again))[:2]
+    assert np.array_equal(x["x"], one["x"])
+    assert_same_nesting(y, other)
+    copy = pickle.loads(pickle.dumps(feed))
+    assert_same_nesting(next(iter(bound_to(make(), outputs).restore(state)))[1], next(iter(copy))[1])
+    # a feed that is bound keeps its own
+    mine = bound_to(make(), {"other": "kind", "names": "present"}).restore(state)
+    assert set(next(iter(mine))[1]) == {"other", "names"}
+    # one that was not bound stays so
+    assert set(next(iter(make().restore(make().state())))[1]) == {"kind", "present"}
+
+
+@pytest.mark.parametrize("structure", [None, 3, {}, {"inputs": {"x": "x"}, "outputs": ["kind"]}])
+def test_a_state_with_another_structure_leaves_batches_as_they_are(structure):
+    feed = two_heads()
+    assert set(next(iter(two_heads().restore({**feed.state(), "structure": structure})))[1]) == {
+        "kind",
+        "present",
+    }
+
+
+def two_heads():
+    rows = {"x": np.arange(12.0), "kind": ["cat", "dog"] * 6, "present": [0, 1, 1] * 4}
+    heads = {"kind": ph.Categorical(), "present": ph.Binary()}
+    return ph.Feed(rows, inputs="x", heads=heads, batch_size=4, shuffle=True)
+
+
+def assert_same_nesting(one, other):
+    assert type(one) is type(other)
+    if isinstance(one, dict):
+        assert list(one) == list(other)
+        one, other = list(one.values()), list(other.values())
+    if isinstance(one, (list, tuple)):
+        for a, b in zip(one, other, strict=True):
+            assert_same_nesting(a, b)
+    else:
+        assert np.array_equal(one, other)
 
 
 def test_a_state_of_another_feed_is_refused_with_every_difference():

@@ -11,7 +11,7 @@ from typing import Any
 from polyhead.checks.binding import Binding
 from polyhead.checks.compiled_model import head_losses
 from polyhead.checks.contract import Declared
-from polyhead.errors import ContractError, DataError, Problem, Report, as_path, counted, require_size, shown
+from polyhead.errors import ContractError, DataError, Problem, Report, as_path, counted, require_size
 from polyhead.keras_bridge.feed_adapter import FeedAdapter
 from polyhead.keras_bridge.feed_iterator import EpochInProgress, FeedIterator
 from polyhead.keras_bridge.keras_call import Call
@@ -138,11 +138,12 @@ class Feed(FeedAdapter):
         """For pickle: the same feed at the same place, wherever its rows can be opened again."""
         same = {name: getattr(self, name) for name in ("batch_size", "seed", "augment", "drop_remainder")}
         make = partial(self.declaration.feed, **same, **self._again, shard=self._shard)
-        return make, (self._given,), (self.epoch, self._iterator.position.step)
+        return make, (self._given,), (self.epoch, self._iterator.position.step, self._bound)
 
-    def __setstate__(self, at: tuple[int, int]) -> None:
-        if at != (0, 0):
-            self._iterator.position.go(*at)
+    def __setstate__(self, state: tuple[int, int, Structure | None]) -> None:
+        if any(state[:2]):
+            self._iterator.position.go(*state[:2])
+        self._bound = state[2]
 
     def __dir__(self) -> list[str]:
         """The names for users, without those that Keras and other parts of the library call."""
@@ -372,6 +373,7 @@ class Feed(FeedAdapter):
         """Return the position of this feed, as a small dict that can be saved as JSON.
 
         It also identifies the feed: rows, batch size, order, shard, and fingerprints of a few rows and the declaration.
+        If it was bound, it has the structure of batches: `restore` gives it to a feed that was not.
 
         >>> import numpy as np
         >>> import polyhead as ph
@@ -383,7 +385,7 @@ class Feed(FeedAdapter):
         >>> state["epoch"], state["step"], state["rows"], state["batch_size"]
         (0, 1, 4, 2)
         """
-        return self._iterator.state()
+        return self._iterator.state() | ({} if self._bound is None else {"structure": self._bound.as_state()})
 
     def restore(self, state: Mapping[str, Any]) -> Feed:
         """Continue where `state` was taken, exact to the sample; the next epoch starts at its step.
@@ -393,8 +395,6 @@ class Feed(FeedAdapter):
         Raises:
             ContractError: if the state belongs to a feed of other rows, batches, order or declaration.
         """
-        if not isinstance(state, Mapping):
-            expected = "a dict that feed.state() returned"
-            raise ContractError(Problem("feed.restore(state)", expected, shown(state)))
         self._iterator.restore(state)
+        self._bound = self._bound or Structure.of_state(state.get("structure"), self.inputs, self.heads)
         return self

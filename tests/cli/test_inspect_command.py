@@ -211,7 +211,7 @@ def test_what_is_of_no_use_is_left_out_with_the_reason():
         "same": "it holds one value only, 1",
         "day": "datetime64, which is neither numbers nor text",
         "nothing": "it holds no value",
-        "town": "text: turn it into numbers to give it to a model; as a head it is ph.Categorical()",
+        "town": 'text: as an input it is ph.Array(vocabulary="auto"), as a head ph.Categorical()',
     }
 
 

@@ -235,6 +235,15 @@ data = {"x": np.zeros((8, 2), "float32"), "a": np.arange(8.0), "b": 900 + np.ara
 feed = ph.Feed(data, inputs="x", heads=heads, batch_size=4)
 model = ph.compile(dense({"a": 1, "b": 1}), feed, optimizer=still())
 print("validated", fitted(model, feed, validation_data=feed.on(data))["val_a_mae"] == 3.5)
+val = feed.on({name: values[:7] for name, values in data.items()})
+steps = Steps()
+for use, more in (("fit", {"validation_data": val}), ("evaluate", {})):
+    try:
+        getattr(model, use)(feed if more else val, verbose=0, callbacks=[steps], **more)
+    except ph.ContractError as error:
+        print(use, steps.steps, error)
+print("in part", fitted(model, feed, validation_data=val, validation_steps=1)["val_a_mae"] == 1.5)
+print("in part", model.evaluate(val, steps=1, verbose=0, return_dict=True)["a_mae"] == 1.5)
 """
 
 
@@ -270,9 +279,16 @@ def test_a_smaller_last_batch():
         assert re.match(r"plain 1 \w+Error .*divi", printed[0]), printed[0]
         rows = "expected a number of rows that 4 devices divide, got"
         assert printed[1:4] == [
-            f"fit 0 last batch: {rows} 1. Say Feed(drop_remainder=True), or another batch_size.",
+            f"fit 0 last batch: {rows} 1. Say Feed(drop_remainder=True), or leave out 1 row.",
             f"fit 0 batch_size: {rows} 3.",
-            f"predict 0 last batch: {rows} 1. Say ph.predict(model, feed), which takes any number of rows, or "
-            "another batch_size.",
+            f"predict 0 last batch: {rows} 1. Say ph.predict(model, feed), which takes any number of rows.",
         ]
-        assert printed[4:] == ["polyhead True", "polyhead predict [0, 1, 2, 3, 4] [1.0]", "validated True"]
+        assert printed[4:7] == ["polyhead True", "polyhead predict [0, 1, 2, 3, 4] [1.0]", "validated True"]
+        any_number = "ph.evaluate(model, feed) takes any number of rows."
+        assert printed[7:] == [
+            f"fit 0 fit(validation_data=), last batch: {rows} 3. Leave out 3 rows, or say "
+            f"feed.on(val, drop_remainder=True). {any_number}",
+            f"evaluate 0 last batch: {rows} 3. Leave out 3 rows, or say "
+            f"feed.on(rows, drop_remainder=True). {any_number}",
+            *["in part True"] * 2,
+        ]

@@ -78,7 +78,7 @@ def test_numbers_that_do_not_fit():
 def test_what_is_not_numbers():
     assert message(resolved, Array(), ["a", "b"]) == (
         "head `h`, row 0: expected numbers, got 'a'. "
-        "Turn words into numbers first: [ids.get(word, 0) for word in column], ids being a dict."
+        'For words, say ph.Array(vocabulary="auto"): the model gets their ids, and keeps the list.'
     )
     assert message(resolved, Array(), ["a/1.JPG", "a/2.jpg"]) == (
         "head `h`, row 0: expected numbers, got 'a/1.JPG'. For image files, say ph.Image(height, width)."

@@ -10,23 +10,12 @@ import polyhead as ph
 from polyhead.errors import DataError, StoreError
 from polyhead.packing import image_origins
 from polyhead.pipeline.way_back import WayBack, files_of
+from scenes import FORMATS, in_format, scene
 
 pytest.importorskip("cv2")
 PIL = pytest.importorskip("PIL.Image")
 
-FORMATS = ("xyxy", "xywh", "cxcywh", "yxyx")
 SIZES = ((90, 120), (64, 50))
-
-
-def box_in(form, boxes):
-    a, b, c, d = boxes.T
-    found = {
-        "xyxy": (a, b, c, d),
-        "xywh": (a, b, c - a, d - b),
-        "cxcywh": ((a + c) / 2, (b + d) / 2, c - a, d - b),
-        "yxyx": (b, a, d, c),
-    }
-    return np.stack(found[form], -1)
 
 
 def photographs(folder, exif, turns=range(1, 9)):
@@ -35,21 +24,17 @@ def photographs(folder, exif, turns=range(1, 9)):
     for turn in turns:
         for height, width in SIZES:
             shown = (width, height) if turn > 4 and exif == "applied" else (height, width)
-            y, x = (np.indices(shown) + 0.5) / np.reshape(shown, (2, 1, 1))
-            mask = ((abs(y - 0.5) < 0.2) & (abs(x - 0.5) < 0.25)).astype(np.uint8)
-            mask[(y - 0.5) ** 2 + (x - 0.5) ** 2 < 0.01] = 2
+            _, mask, boxes, points = scene(*shown)
             pixels = np.random.default_rng(turn).integers(0, 256, (height, width, 3), dtype=np.uint8)
             picture, path = PIL.fromarray(pixels), folder / f"{turn}_{height}.png"
             tag = picture.getexif()
             tag[274] = turn
             picture.save(path, exif=tag)
-            sides = np.array([*shown[::-1]] * 2)
-            boxes = np.array([[0.4, 0.3, 0.62, 0.7], [0.35, 0.45, 0.5, 0.55]]) * sides
             data["image"].append(str(path))
             data["mask"].append(mask)
-            data["points"].append(np.array([[0.4, 0.5], [0.5, 0.35], [0.62, 0.6]]) * sides[:2])
+            data["points"].append(points)
             for form in FORMATS:
-                data[form].append(box_in(form, boxes))
+                data[form].append(in_format(boxes, form))
     return data
 
 

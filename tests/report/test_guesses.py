@@ -50,12 +50,15 @@ def test_the_largest_loss_comes_first(feed, predictions):
     np.testing.assert_allclose([losses[i] for i in range(4)], expected, atol=1e-5)
 
 
-def test_predictions_lie_where_the_model_sees_them(feed, predictions):
+def test_predictions_lie_on_the_original_images(feed, predictions):
     seen = feed.preview(predictions=predictions, rows=[3, 1])
     assert [sample.row for sample in seen.samples] == [3, 1]
     for sample in seen.samples:
-        np.testing.assert_allclose(sample.labels["box"].value[0], TRUE[sample.row], atol=1e-4)
-        np.testing.assert_allclose(sample.guess.labels["box"].value[0], TOLD[sample.row], atol=1e-4)
+        assert sample.sizes == {"image": (2 * SIDE, 2 * SIDE)}
+        assert np.array_equal(sample.inputs["image"], feed.source.read([sample.row])["image"][0])
+        twice = 2 * np.array([TRUE[sample.row], TOLD[sample.row]])
+        np.testing.assert_allclose(sample.labels["box"].value[0], twice[0], atol=1e-4)
+        np.testing.assert_allclose(sample.guess.labels["box"].value[0], twice[1], atol=1e-4)
     assert seen.html.count('class="mark box guess"') == 2
     assert "predicted: &lt;dog&gt; 99%" in seen.html
 

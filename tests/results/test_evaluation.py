@@ -5,8 +5,9 @@ import polyhead as ph
 from polyhead.kinds.judging_classes import BinaryJudge, CategoricalJudge
 from polyhead.kinds.judging_numbers import EmbeddingJudge
 from polyhead.results.bootstrap import Intervals
-from polyhead.results.evaluation import Evaluation, Metric
+from polyhead.results.evaluation import Evaluation
 from polyhead.results.evaluation_page import evaluation_page
+from polyhead.results.head_evaluation import Metric
 
 
 def evaluation(cosines, ids=None, how=None, weights=None):
@@ -39,8 +40,9 @@ def test_print_without_intervals():
     )
 
 
-def test_print_leaves_out_many_classes():
-    count = 40
+def of_classes(names, how):
+    """Of one head `kind`, a row for each class, which is predicted."""
+    count = len(names)
     rows = np.arange(count)
     items = {
         "row": rows,
@@ -51,11 +53,50 @@ def test_print_leaves_out_many_classes():
         "confidence": np.ones(count),
         "above": np.zeros(count),
     }
-    judge = CategoricalJudge("kind", [f"c{i}" for i in rows])
-    found = Evaluation({"kind": judge}, {"kind": items}, rows, Intervals(None, 10, 0))
+    judge = CategoricalJudge("kind", names)
+    return Evaluation({"kind": judge}, {"kind": items}, rows, how)
+
+
+def test_print_leaves_out_many_classes():
+    found = of_classes([f"c{i}" for i in range(40)], Intervals(None, 10, 0))
     assert "f1[c0]" in found["kind"]
     assert "f1[c0]" not in str(found)
     assert "f1_macro" in str(found)
+    told = "and 40 of single classes or columns: print(evaluation['kind'])"
+    assert str(found).splitlines()[-1] == f"  {told}"
+    assert told in found._repr_html_().replace("&#x27;", "'")
+    assert "single classes" not in str(of_classes(["cat", "dog"], Intervals(None, 10, 0)))
+
+
+def test_print_one_head():
+    found = of_classes(["cat", "a dog\nor [two]"], Intervals(None, 10, 0))["kind"]
+    assert str(found) == repr(found)
+    assert str(found).splitlines() == [
+        "  metric              value   rows",
+        " ──────────────────────────────────",
+        "  accuracy                1      2",
+        "  f1_macro                1      2",
+        "  f1_micro                1      2",
+        "  log_loss                1      2",
+        "  calibration_error       0      2",
+        "",
+        "                   f1",
+        " ─────────────────────",
+        "  cat               1",
+        "  a dog or [two]    1",
+    ]
+    html = found._repr_html_()
+    assert html.count("<table>") == 2
+    assert "a dog or [two]" in html
+
+
+def test_one_head_of_many_classes_has_a_line_for_each():
+    found = of_classes([f"a class with a long name {i}" for i in range(80)], Intervals(0.95, 10, 0))["kind"]
+    lines = str(found).splitlines()
+    assert max(map(len, lines)) <= 100
+    assert sum(line.lstrip().startswith("a class") for line in lines) == 80
+    assert "f1" in lines[lines.index("") + 1]
+    assert lines[-1].endswith("1 [0, 1]") or "[" in lines[-1]
 
 
 def test_to_pandas():
@@ -85,7 +126,13 @@ def test_as_a_mapping():
     assert dict(found["vector"]) == {"cosine": Metric(0.625, 0.5, 1.0)}
     assert float(found["vector"]["cosine"]) == 0.625
     assert found.as_dict() == {"vector": {"cosine": 0.625}, "nobody": {}}
-    assert repr(found["vector"]) == "HeadEvaluation(cosine=0.625)"
+    title, _, row = str(found["vector"]).splitlines()
+    assert (title.split(), row.split()) == (
+        ["metric", "value", "90%", "interval", "rows"],
+        ["cosine", "0.625", "[0.5,", "1]", "2"],
+    )
+    assert str(found["nobody"]) == "No row has a label of head `nobody`."
+    assert str(found["nobody"]) in found["nobody"]._repr_html_()
 
 
 def test_names_that_do_not_exist():

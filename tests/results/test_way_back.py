@@ -11,26 +11,13 @@ import pytest
 import polyhead as ph
 from polyhead.kinds.answers import Answer
 from polyhead.pipeline.way_back import WayBack
+from scenes import FORMATS, in_format, scene
 
 pytest.importorskip("cv2")
 from PIL import Image as Pillow
 
 SIZES = [(120, 90), (75, 110), (64, 64), (84, 77)]
 TURNED = (1, 2, 3, 4, 5, 6, 7, 8)
-
-
-def scene(height: int, width: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """An image, a mask of three classes, two boxes of ``xyxy`` and three points in it, all in the middle."""
-    rows, columns = np.mgrid[:height, :width]
-    y, x = (rows + 0.5) / height, (columns + 0.5) / width
-    mask = np.zeros((height, width), np.uint8)
-    mask[(abs(y - 0.5) < 0.2) & (abs(x - 0.5) < 0.2)] = 1
-    mask[(y - 0.5) ** 2 + (x - 0.5) ** 2 < 0.01] = 2
-    image = np.stack([mask * 100] * 3, -1)
-    sides = np.array([width, height] * 2, np.float64)
-    boxes = np.array([[0.4, 0.3, 0.62, 0.7], [0.35, 0.45, 0.5, 0.5]]) * sides
-    points = np.array([[0.4, 0.5], [0.5, 0.35], [0.62, 0.6]]) * sides[:2]
-    return image, mask, boxes, points
 
 
 def as_outputs(head: ph.kinds.Head, labels: np.ndarray) -> np.ndarray:
@@ -50,19 +37,8 @@ def there_and_back(data: dict[str, Any], inputs: Any, heads: Any) -> dict[str, d
     }
 
 
-def in_format(boxes: np.ndarray, form: str) -> np.ndarray:
-    a, b, c, d = boxes.T
-    found = {
-        "xyxy": (a, b, c, d),
-        "xywh": (a, b, c - a, d - b),
-        "cxcywh": ((a + c) / 2, (b + d) / 2, c - a, d - b),
-        "yxyx": (b, a, d, c),
-    }
-    return np.stack(found[form], -1)
-
-
 @pytest.mark.parametrize("fit", ["stretch", "contain", "cover"])
-@pytest.mark.parametrize("form", ["xyxy", "xywh", "cxcywh", "yxyx"])
+@pytest.mark.parametrize("form", FORMATS)
 @pytest.mark.parametrize("normalized", [False, True])
 def test_boxes_and_points_come_back_to_their_pixels(fit: str, form: str, normalized: bool) -> None:
     scenes = [scene(*size) for size in SIZES]

@@ -84,10 +84,11 @@ def _other_kind(where: str, known: Kind, found: Kind) -> Iterator[Problem]:
     meaning = found.meaning
     for name, value in known.meaning.items():
         if value is not None and meaning[name] is not None and value != meaning[name]:
-            expected = f"{name}={value!r}, as the model was compiled for"
-            fix = f"Say {name}={value!r}, as train.on(rows) does. If this column is not like that, convert it first."
+            expected = f"{name}={shown(value)}, as the model was compiled for"
+            say = f"Say {name}={shown(value)}, as train.on(rows) does."
+            fix = f"{say} If this column is not like that, convert it first."
             if isinstance(value, Scaling):
                 fix = (
                     "It was fitted on other rows: say train.on(rows), or ph.declaration_of(model).feed(rows)."
                 )
-            yield Problem(where, expected, f"{name}={meaning[name]!r}", fix, "other-meaning")
+            yield Problem(where, expected, f"{name}={shown(meaning[name])}", fix, "other-meaning")

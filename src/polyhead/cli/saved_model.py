@@ -103,7 +103,7 @@ def _require_columns(rows: Any, keep: Sequence[str]) -> None:
         isinstance(rows, str) and not _are_images([rows]) and (Path(rows).is_file() or is_store(Path(rows)))
     )
     if is_path or is_table(rows):
-        rows = as_source(rows)
+        rows = as_source(rows, least=0)
     known = rows.columns if isinstance(rows, Source) else rows if isinstance(rows, Mapping) else None
     unknown = [] if known is None else [name for name in keep if name not in known]
     if known is not None and unknown:

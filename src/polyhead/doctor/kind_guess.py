@@ -69,7 +69,7 @@ def guess_input(column: ColumnDescription) -> Guess | str:
             return "some rows have no image, which an input's may not lack"
         return Guess("Image", ("224", "224"), "the height and width that the model reads")
     if column.form == "text":
-        return "text: turn it into numbers to give it to a model; as a head it is ph.Categorical()"
+        return 'text: as an input it is ph.Array(vocabulary="auto"), as a head ph.Categorical()'
     if column.form == "lists":
         return "lists of text; as a head they are ph.MultiLabel()"
     if column.form == "ragged":

@@ -98,6 +98,7 @@ class KerasInput:
         with keeps_weights():
             call = caller(self)
             require_shares(call.use, self._sizes(call))
+            _require_shared_validation(call)
             return surviving(self._batches(call))
 
     def get_torch_dataloader(self) -> Iterator[Any]:
@@ -134,6 +135,16 @@ class KerasInput:
         options.autotune.enabled = False  # the feed itself prefetches, and counts what is used
         options.experimental_optimization.inject_prefetch = False
         return dataset.with_options(options)
+
+
+def _require_shared_validation(call: Call) -> None:
+    """Raise for validation rows that the devices cannot share before the first step, and not after an epoch."""
+    rows, kind = (
+        call.validation,
+        type(call.validation),
+    )  # `isinstance` would ask for its class, and come back here
+    if issubclass(kind, KerasInput):
+        require_shares("validation", rows._sizes(Call("evaluate", call.model, call.validation_steps)))
 
 
 def _dataset(batches: Callable[[], Iterator[Any]], specs: Any) -> Any:

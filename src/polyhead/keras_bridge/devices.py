@@ -5,15 +5,17 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from polyhead.errors import ContractError, Problem, warn
+from polyhead.errors import ContractError, Problem, counted, warn
 from polyhead.order.shards import this_shard
 
 
 def require_shares(use: str, sizes: tuple[int, ...]) -> None:
     """Raise where the devices cannot share a batch: JAX would in its step, which may be the last of an epoch.
 
+    Rows of weight 0 do not fill a batch up: metrics without weights, and losses of steps, would count them.
+
     Args:
-        use: the method of Keras.
+        use: the method of Keras, or ``"validation"``.
         sizes: the numbers of rows that a batch can have; the last one comes last.
 
     Raises:
@@ -22,13 +24,23 @@ def require_shares(use: str, sizes: tuple[int, ...]) -> None:
     devices = sharing_devices()
     for place, size in zip(("batch_size", "last batch"), sizes, strict=False):
         if size % devices:
-            fix = "Say ph.predict(model, feed), which takes any number of rows, or another batch_size."
-            if use != "predict":
-                fix = "Say Feed(drop_remainder=True), or another batch_size."
-            if use == "evaluate":
-                fix += " ph.evaluate(model, feed) takes any number of rows."
+            if use == "validation":
+                place = f"fit(validation_data=), {place}"
             expected = f"a number of rows that {devices} devices divide"
-            raise ContractError(Problem(place, expected, str(size), fix if place == "last batch" else ""))
+            fix = _shared_by(devices, use, size) if len(sizes) > 1 and size == sizes[-1] else ""
+            raise ContractError(Problem(place, expected, str(size), fix))
+
+
+def _shared_by(devices: int, use: str, last: int) -> str:
+    """What to do about a last batch that the devices cannot share."""
+    if use == "predict":
+        return "Say ph.predict(model, feed), which takes any number of rows."
+    left = counted(last % devices, "row")
+    if use == "fit":
+        return f"Say Feed(drop_remainder=True), or leave out {left}."
+    rows = "rows" if use == "evaluate" else "val"
+    fix = f"Leave out {left}, or say feed.on({rows}, drop_remainder=True)."
+    return f"{fix} ph.evaluate(model, feed) takes any number of rows."
 
 
 def sharing_devices() -> int:

@@ -113,7 +113,9 @@ class FeedAdapter(KerasInput):
             self._iterator.end(call)
 
     def _sizes(self, call: Call) -> tuple[int, ...]:
-        return self._iterator.sizes(call.use)
+        sizes, order = self._iterator.sizes(call.use), self._iterator.orders[call.use]
+        ends_before = call.use != "fit" and call.steps is not None and call.steps < len(order)
+        return sizes[:1] if ends_before else sizes
 
     def _specs(self, call: Call) -> Any:
         structure = self._structure_for(call)

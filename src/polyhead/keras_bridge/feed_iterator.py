@@ -282,8 +282,11 @@ class FeedIterator:
         """Continue from a state; the next epoch starts at its step.
 
         Raises:
-            ContractError: for the state of other rows, batches or order.
+            ContractError: for the state of other rows, batches or order, or for none.
         """
+        if not isinstance(state, Mapping):
+            expected = "a dict that feed.state() returned"
+            raise ContractError(Problem("feed.restore(state)", expected, shown(state)))
         problems = [
             Problem(f"state, `{name}`", repr(value), shown(state.get(name)), _OTHER)
             for name, value in self._identity.items()

@@ -43,6 +43,8 @@ class Call:
         verbose: whether the call prints.
         callbacks: of the call.
         refused: arguments of the method that cannot be combined with a feed, and that Keras would drop.
+        validation: ``validation_data`` of ``fit``.
+        validation_steps: of ``fit``.
     """
 
     use: Use = "fit"
@@ -55,6 +57,8 @@ class Call:
     verbose: bool = False
     callbacks: tuple[Any, ...] = ()
     refused: tuple[Problem, ...] = ()
+    validation: Any = None
+    validation_steps: int | None = None
 
     @property
     def run(self) -> Any:
@@ -127,6 +131,8 @@ def _call(name: str, model: Any, names: dict[str, Any], iterator: Any, probing: 
             within=within,
             verbose=verbose,
             callbacks=callbacks,
+            validation=names.get("validation_data"),
+            validation_steps=names.get("validation_steps"),
         )
     return Call("evaluate" if name == "evaluate" else "predict", model, steps, probing=probing)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,6 +31,23 @@ class Structure:
     def flat(cls, inputs: Iterator[str] | list[str], heads: Iterator[str] | list[str]) -> Structure:
         """Plain dictionaries: what a feed gives before it is bound."""
         return cls({name: name for name in inputs}, {name: name for name in heads})
+
+    def as_state(self) -> dict[str, Any]:
+        """The structure for JSON, in which lists stand for tuples: batches have tuples in either case."""
+        parts = {"inputs": self.inputs, "outputs": self.outputs}
+        told = {name: rebuild(part, lambda _, leaf: leaf) for name, part in parts.items()}
+        return {**told, "own_loss": self.own_loss}
+
+    @classmethod
+    def of_state(cls, state: Any, inputs: Iterable[str], heads: Iterable[str]) -> Structure | None:
+        """The structure that `as_state` gave; None for what is none, or of other inputs or heads."""
+        if not isinstance(state, Mapping):
+            return None
+        found = cls(state.get("inputs"), state.get("outputs"), bool(state.get("own_loss")))
+        x, y = (
+            [name for _, name in leaves(part) if name is not None] for part in (found.inputs, found.outputs)
+        )
+        return found if set(x) <= set(inputs) and sorted(y) == sorted(heads) else None
 
 
 def leaves(template: Template, path: Path = ()) -> Iterator[tuple[Path, Any]]:

@@ -1,4 +1,4 @@
-"""The input of numbers."""
+"""The input of numbers, and of words as ids."""
 
 from __future__ import annotations
 
@@ -28,6 +28,7 @@ from polyhead.kinds.mixed_labels import PATCH
 from polyhead.kinds.scale_fitting import fit_scale, pieces_of
 from polyhead.kinds.scales import UNSCALED, Scaling, require_scale
 from polyhead.kinds.source_column import Column
+from polyhead.kinds.vocabulary import NOTHING, UNKNOWN, checked_vocabulary, learned_vocabulary, word_ids
 
 _INT32 = np.iinfo(np.int32)
 _WHOLE = Conversion("int32", low=_INT32.min, high=_INT32.max)
@@ -35,7 +36,7 @@ _WHOLE = Conversion("int32", low=_INT32.min, high=_INT32.max)
 
 @dataclass(frozen=True, repr=False)
 class Array(Input):
-    """Numbers of any shape; floats as float32, integers and booleans as int32.
+    """Numbers of any shape; floats as float32, integers and booleans as int32; words as their ids.
 
     Attributes:
         shape: the shape of one row, an int or a tuple; by default as found. A column ``(N,)`` gives rows of
@@ -44,10 +45,17 @@ class Array(Input):
         fill: the number put where a value is NaN or None; without it, such a value is an error.
         scale: ``"standard"``, ``"minmax"``, ``"robust"``, ``"log"`` or a scale of your own, as for `Regression`: the
             model gets scaled numbers, each place of the last axis by the rows of training.
+        vocabulary: for a column of words, or of lists of words of one length: the known words, or ``"auto"`` for those
+            of the training rows, sorted. The model gets int32 ids: 0 for no word (missing or ``""``), 1 for a word that
+            is not in the vocabulary, and its words from 2 on. ``names`` has the word of each id, so an
+            `keras.layers.Embedding` has ``len(feed.inputs[name].names)`` of them. The vocabulary is part of the
+            declaration, and so of a saved model.
         column: one column, or several that stand side by side as one vector.
 
     >>> Array(column=["age", "fare"], fill=0.0)
     Array(column=['age', 'fare'], fill=0.0)
+    >>> Array(vocabulary=["Bern", "Lima"], shape=1, dtype="int32").encode(["Lima", "Rome", None]).tolist()
+    [[3], [1], [0]]
     """
 
     shape: Any = None
@@ -55,6 +63,7 @@ class Array(Input):
     dtype: Any = None
     fill: float | None = None
     scale: Any = None
+    vocabulary: Any = None
     even: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
@@ -66,6 +75,8 @@ class Array(Input):
             raise ContractError(Problem("Array(fill=)", "a finite number", shown(self.fill)))
         if self.shape is not None:
             object.__setattr__(self, "shape", as_shape(self.shape, "Array(shape)"))
+        if self.vocabulary is not None:
+            self._check_vocabulary()
         if self.scale is None:
             return
         require_scale(self.scale, "Array(scale=)", self.shape[-1] if self.shape else None)
@@ -73,11 +84,33 @@ class Array(Input):
             expected = 'dtype="float32", as scale= gives fractions'
             raise ContractError(Problem("Array(dtype=)", expected, "'int32'", "Leave dtype= out."))
 
+    def _check_vocabulary(self) -> None:
+        where = "Array(vocabulary=)"
+        object.__setattr__(self, "vocabulary", checked_vocabulary(self.vocabulary, where))
+        others = {"scale": self.scale, "fill": self.fill, "dtype": self.dtype}
+        wrong = [n for n, value in others.items() if value is not None and (n, value) != ("dtype", "int32")]
+        if wrong:
+            raise ContractError(
+                Problem(where, f"no {wrong[0]}= beside it, as words become int32 ids", "both")
+            )
+        if isinstance(self.column, (list, tuple)) and len(self.column) > 1:
+            fix = "Make an input for each column; the model can concatenate their embeddings."
+            raise ContractError(Problem(where, "one column", f"{len(self.column)}", fix))
+
+    @property
+    def names(self) -> tuple[Any, ...]:
+        return (NOTHING, UNKNOWN, *self.vocabulary) if isinstance(self.vocabulary, tuple) else ()
+
     @property
     def meaning(self) -> dict[str, Any]:
-        return {"scale": UNSCALED if self.scale is None else self.scale}
+        return {
+            "scale": UNSCALED if self.scale is None else self.scale,
+            "vocabulary": UNSCALED if self.vocabulary is None else self.vocabulary,
+        }
 
     def resolve(self, column: Column) -> Array:
+        if self.vocabulary is not None:
+            return self._with_words(column)
         values = _as_numbers(column.probe())
         found = values.shape[1:] or (1,)
         if self.shape not in (None, found):
@@ -88,20 +121,28 @@ class Array(Input):
         floats = values.dtype.kind == "f" or scale is not None
         return self.fixed(shape=found, dtype=self.dtype or ("float32" if floats else "int32"), scale=scale)
 
+    def _with_words(self, column: Column) -> Array:
+        words = self.vocabulary
+        found = word_ids(column.probe(), ()).shape[1:] or (1,)
+        if self.shape not in (None, found):
+            raise BadValue(None, f"rows of shape {self.shape}", f"rows of shape {found}")
+        words = words if isinstance(words, tuple) else learned_vocabulary(column.scan())
+        return self.fixed(shape=found, dtype="int32", vocabulary=words)
+
     def _present(self, values: Any) -> tuple[np.ndarray, None]:
         """Numbers, NaN where they are missing, whatever `fill` puts there."""
         array = _as_numbers(values)
         return array[:, None] if array.ndim == 1 else array, None
 
     def conversion(self, column: np.ndarray) -> Conversion | None:
-        if self.scale is not None or (column.shape[1:] or (1,)) != self.shape:
+        if self.scale is not None or self.vocabulary is not None or (column.shape[1:] or (1,)) != self.shape:
             return None
         if column.dtype.kind != "f":
             return Conversion("float32") if self.dtype == "float32" else _WHOLE
         return None if self.fill is not None or self.dtype != "float32" else FINITE
 
     def encode(self, values: Any, check: bool = True) -> np.ndarray:
-        array = _as_numbers(values)
+        array = _as_numbers(values) if self.vocabulary is None else word_ids(values, self.vocabulary)
         if array.shape[1:] != self.shape:
             if array.ndim == 1 and self.shape == (1,):
                 array = array[:, None]
@@ -135,7 +176,7 @@ def _as_numbers(values: Any) -> np.ndarray:
         return widened(values)
     for i, value in enumerate(values):
         if isinstance(value, (str, bytes)):
-            fix = "Turn words into numbers first: [ids.get(word, 0) for word in column], ids being a dict."
+            fix = 'For words, say ph.Array(vocabulary="auto"): the model gets their ids, and keeps the list.'
             if names_image(value):
                 fix = "For image files, say ph.Image(height, width)."
             raise BadValue(i, "numbers", shown(value), conversion_fix(value) or fix)

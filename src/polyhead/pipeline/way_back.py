@@ -149,6 +149,10 @@ class WayBack:
         self.turns_sides |= any(view.turned for views in found.values() for view in views)
         return {head: found[name] for head, name in self._heads.items()}
 
+    def of_whole_images(self) -> dict[str, Sequence[ImageView]]:
+        """The views of one row, for each head that lies in an image, as if the model got originals in their size."""
+        return {head: [self._views[name].whole] for head, name in self._heads.items()}
+
 
 class ImageViews:
     """The views of the rows of a source, of one image.
@@ -162,6 +166,12 @@ class ImageViews:
     def __init__(self, source: Source, name: str, kind: Image) -> None:
         self._source, self._name, self._kind = source, name, kind
         self._reader, self._column = ImageReader({name: kind}, ()), kind.columns(name)[0]
+
+    @property
+    def whole(self) -> ImageView:
+        """The view of an original in the size of the image that the model gets."""
+        size = (self._kind.shape[0], self._kind.shape[1])
+        return ImageView.of(Frame(size), size, self._kind.fit, False)
 
     def of(self, ids: np.ndarray) -> list[ImageView]:
         """The views of some rows."""

@@ -10,17 +10,18 @@ from polyhead.errors import DataError, Problem, shown
 from polyhead.readers.foreign_datasets import way, way_by_rows
 from polyhead.sources.arrays import Arrays, are_rows, columns_from_rows
 from polyhead.sources.source import Source
-from polyhead.sources.tables import is_table, read_table
+from polyhead.sources.tables import is_table, table_of
 from polyhead.store.files import is_store
 from polyhead.store.reader import open_store
 
 
-def as_source(data: Any, asked: Sequence[str] | None = None) -> Source:
+def as_source(data: Any, asked: Sequence[str] | None = None, least: int = 1) -> Source:
     """Make a source of a user's data.
 
     Args:
         data: a source, a mapping of arrays, a list of rows, a table, or a path.
         asked: the columns that will be read; other entries of a mapping are ignored. None for all.
+        least: the rows that a table has to have.
 
     Raises:
         DataError: for other data.
@@ -34,6 +35,6 @@ def as_source(data: Any, asked: Sequence[str] | None = None) -> Source:
     if isinstance(data, Mapping) and not way_by_rows(data):
         return Arrays(data, asked)
     if isinstance(data, (str, os.PathLike)) or is_table(data):
-        return read_table(data)
+        return table_of(data, least=least)
     expected = "a mapping of arrays, a Source, a table or a path"
     raise DataError(Problem("data", expected, shown(type(data).__name__), way(data)))

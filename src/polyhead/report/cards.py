@@ -28,6 +28,7 @@ SAID = {LABELED: "labeled", MISSING: "no label", UNASKED: "not asked", SILENT: "
 
 def card(place: int, sample: Sample, drawing: Drawing, title: str = "") -> str:
     """Render a sample as an article; ``place`` is its index on the page."""
+    drawing = drawing.on(sample)
     shots = _shots(sample, drawing, _words_for(sample, drawing))
     if sample.original is not None and not _unchanged(sample, drawing):
         shots += _shots(sample.original, drawing, "original")
@@ -70,24 +71,24 @@ def _unchanged(sample: Sample, drawing: Drawing) -> bool:
 
 
 def _shots(sample: Sample, drawing: Drawing, word: str) -> list[str]:
-    size = drawing.size
     every = drawing.marks(sample)
-    if sample.guess is not None:
-        every += drawing.marks(sample.guess, guess=True)
-    marks = [mark for mark in every if not (isinstance(mark, Cover) and mark.apart)]
+    flat = {
+        size: [m for m in marks if not (isinstance(m, Cover) and m.apart)] for size, marks in every.items()
+    }
     shots = []
     for name, kind in drawing.inputs.items():
         if is_drawn(kind):
             here = (kind.shape[0], kind.shape[1])
             caption = name if not word else f"{name}, {word}"
             picture = picture_uri(as_picture(sample.inputs[name], drawing.most))
-            shots.append(_figure(picture, here, marks if here == size else [], caption, sample.row))
-    for title, maps in own_pictures(every).items():
+            shots.append(_figure(picture, here, flat.get(here, []), caption, sample.row))
+    for title, maps in own_pictures([mark for marks in every.values() for mark in marks]).items():
         for guess in dict.fromkeys(one.look.guess for one in maps):
             same: list[Mark] = [one for one in maps if one.look.guess == guess]
             words = ", ".join(filter(None, [title, word, "predicted" if guess else ""]))
             shots.append(_figure("", maps[0].places.shape, same, words, sample.row))
-    if size is None:
+    if drawing.size is None:
+        marks = flat.get(None, [])
         # without an image, masks are shown alone, and boxes and points in 0–1 on an empty square
         covers = [m for m in marks if isinstance(m, Cover | Area)]
         others = [m for m in marks if not isinstance(m, Cover | Area)]

@@ -11,11 +11,12 @@ import numpy as np
 from polyhead.columns.values import Values
 from polyhead.errors import ContractError, Problem, listed, shown
 from polyhead.feed import Feed
-from polyhead.kinds import Image
+from polyhead.kinds import Head, Image
 from polyhead.kinds.missing import plain
 from polyhead.kinds.source_column import About, Origins
 from polyhead.pipeline.way_in import in_held_images
 from polyhead.report.differences import Differences
+from polyhead.report.original_samples import OriginalSamples
 from polyhead.report.samples import Sample, take_samples
 from polyhead.report.views import View
 from polyhead.sources.source import Source
@@ -50,8 +51,8 @@ class _Guessed(Source):
 
 def with_guesses(
     feed: Feed, predictions: Any, places: np.ndarray | None, n: int, views: Mapping[str, View]
-) -> list[Sample]:
-    """Samples with what was predicted of them, those with the largest loss first.
+) -> tuple[list[Sample], dict[str, Head]]:
+    """Samples on their original images with what was predicted of them, those with the largest loss first.
 
     Args:
         feed: of the rows, with labels.
@@ -59,6 +60,9 @@ def with_guesses(
         places: the rows; None for the ``n`` with the largest loss.
         n: how many rows.
         views: the views of the heads.
+
+    Returns:
+        The samples, and the heads as they have their labels.
 
     Raises:
         ContractError: for anything but predictions, and for those of other rows or heads.
@@ -101,16 +105,12 @@ def with_guesses(
     plain_feed = feed.on(source, workers=0, shard=(0, 1))
     truth = take_samples(plain_feed, len(chosen), chosen)
     guesses = take_samples(guessed, len(chosen), chosen)
-    return [
-        replace(
-            sample,
-            loss=float(losses[i]),
-            guess=replace(
-                guess, labels={k: v for k, v in guess.labels.items() if k in names}, scores=scores[i]
-            ),
-        )
-        for sample, guess, i in zip(truth, guesses, chosen.tolist(), strict=True)
-    ]
+    originals, laid = OriginalSamples(source, images, feed.labeled), []
+    for i, true, guess in zip(chosen.tolist(), truth, guesses, strict=True):
+        told = {name: label for name, label in guess.labels.items() if name in names}
+        sample, guess = originals.laid(i, true, replace(guess, labels=told, scores=scores[i]))
+        laid.append(replace(sample, loss=float(losses[i]), guess=guess))
+    return laid, originals.heads
 
 
 def _is_presence(feed: Feed, name: str) -> bool:

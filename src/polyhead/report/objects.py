@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -18,6 +18,8 @@ from polyhead.report.samples import LABELED, Sample
 from polyhead.report.views import VIEWS, View
 
 assert coordinate_views.VIEWS is VIEWS  # they register themselves
+
+Size = tuple[int, int]
 
 
 def views(heads: Mapping[str, Head], size: tuple[int, int] | None = None) -> dict[str, View]:
@@ -56,9 +58,10 @@ class Drawing:
     most: int = 512
 
     @classmethod
-    def of(cls, feed: Feed, most: int = 512) -> Drawing:
-        """The drawing of a feed's labels."""
-        return cls(feed.inputs, feed.labeled, views(feed.labeled, canvas(feed.inputs)), most)
+    def of(cls, feed: Feed, most: int = 512, heads: Mapping[str, Head] | None = None) -> Drawing:
+        """The drawing of a feed's labels; of ``heads``, if labels are in other units than the feed has them."""
+        heads = feed.labeled if heads is None else heads
+        return cls(feed.inputs, heads, views(heads, canvas(feed.inputs)), most)
 
     def __post_init__(self) -> None:
         known: dict[str, int] = {}
@@ -75,6 +78,24 @@ class Drawing:
         """(height, width) of the image on which labels are drawn."""
         return canvas(dict(self.inputs))
 
+    def on(self, sample: Sample) -> Drawing:
+        """The drawing of a sample, whose images may be the originals."""
+        if not sample.sizes:
+            return self
+        sizes = {
+            name: dict(zip(("height", "width"), size, strict=True)) for name, size in sample.sizes.items()
+        }
+        inputs = {n: kind.fixed(**sizes[n]) if n in sizes else kind for n, kind in self.inputs.items()}
+        return replace(self, inputs=inputs)
+
+    def _size_of(self, name: str) -> Size | None:
+        """(height, width) of the image in which a head lies."""
+        image = self.heads.get(self.heads[name].each or name, self.heads[name]).of
+        if image is None or image not in self.inputs:
+            return self.size
+        height, width = self.inputs[image].shape[:2]
+        return height, width
+
     def see(self, samples: Iterable[Sample]) -> Drawing:
         """Choose the range of colors of numbers by the samples that are to be drawn."""
         every = [one for s in samples for one in (s, s.original, s.guess) if one is not None]
@@ -82,16 +103,25 @@ class Drawing:
             view.see([one.labels[name] for one in every if name in one.labels])
         return self
 
-    def marks(self, sample: Sample, guess: bool = False) -> list[Mark]:
-        """The marks of a sample: masks first, then boxes from large to small, so that each can be pointed at."""
-        found: list[Mark] = []
+    def marks(self, sample: Sample) -> dict[Size | None, list[Mark]]:
+        """The marks of a sample and of its guess, by (height, width) of the image on which they lie; None without one.
+
+        Masks come first, then boxes from large to small, so that each can be pointed at.
+        """
+        found = self._marks(sample, False)
+        for size, marks in ({} if sample.guess is None else self._marks(sample.guess, True)).items():
+            found.setdefault(size, []).extend(marks)
+        return found
+
+    def _marks(self, sample: Sample, guess: bool) -> dict[Size | None, list[Mark]]:
+        found: dict[Size | None, list[Mark]] = {}
         for name, view in self.views.items():
-            head = self.heads[name]
-            if name not in sample.labels or (self.size is None and head.labels_in_pixels):
+            head, size = self.heads[name], self._size_of(name)
+            if name not in sample.labels or (size is None and head.labels_in_pixels):
                 continue  # no image to draw these pixels on
-            things = self._things(head.each or name, sample)
-            found += view.marks(sample.labels[name], On(self.size or (1, 1), self.most, things, None, guess))
-        return sorted(found, key=_drawing_order)
+            on = On(size or (1, 1), self.most, self._things(head.each or name, sample), None, guess)
+            found.setdefault(size, []).extend(view.marks(sample.labels[name], on))
+        return {size: sorted(marks, key=_drawing_order) for size, marks in found.items()}
 
     def class_head(self, owner: str) -> str | None:
         """The head with the classes of the boxes of a head."""

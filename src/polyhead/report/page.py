@@ -44,10 +44,11 @@ def page(
     shown = f"{rows:,} of {feed.num_samples:,} rows" + (f": {shown}" if shown else "")
     order = f"shuffled by seed {feed.seed}" if feed.shuffle else "in row order"
     title = f"Preview of a feed: {shown}"
+    seen = "on the original images" if any(s.sizes for s in samples) else "as the model gets them"
     several = any(s.original is not None for s in samples) or any(v.range is not None for v in views.values())
     pairs = " pairs" if several else ""
     body = [
-        f"<header><h1>Preview</h1><p>{escape(shown)}, as the model gets them: epoch {feed.epoch}, {order}, "
+        f"<header><h1>Preview</h1><p>{escape(shown)}, {seen}: epoch {feed.epoch}, {order}, "
         f"batches of {feed.batch_size:,}.</p></header>",
         _check_panel(report),
         tools(samples, drawing),

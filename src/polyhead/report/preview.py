@@ -12,6 +12,7 @@ from typing import Any
 
 from polyhead.errors import ContractError, Problem, Report, as_path, require_size, shown
 from polyhead.feed import Feed
+from polyhead.kinds import Head
 from polyhead.report.guesses import with_guesses
 from polyhead.report.label_summary import summarize
 from polyhead.report.objects import Drawing
@@ -34,19 +35,24 @@ class Preview:
         samples: rows as the model gets them.
         report: the check against the model, if one was given.
         shown: which rows these are, in words; empty for the next ones.
+        heads: as the samples have their labels, if not as the feed has them.
     """
 
     feed: Feed = field(repr=False)
     samples: tuple[Sample, ...] = field(repr=False)
     report: Report | None = None
     shown: str = ""
+    heads: Mapping[str, Head] | None = field(default=None, repr=False)
 
     @cached_property
     def html(self) -> str:
         """The page."""
-        drawing = Drawing.of(self.feed, PIXELS[0] if len(self.samples) <= FEW else PIXELS[1])
-        labels = summarize(self.feed, drawing.views)
-        return page(self.feed, self.samples, drawing, labels, self.report, self.shown)
+        labels = summarize(self.feed, Drawing.of(self.feed).views)
+        return page(self.feed, self.samples, self._drawing, labels, self.report, self.shown)
+
+    @property
+    def _drawing(self) -> Drawing:
+        return Drawing.of(self.feed, PIXELS[0] if len(self.samples) <= FEW else PIXELS[1], self.heads)
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the page (``.html``) or a contact sheet (``.png``).
@@ -62,7 +68,7 @@ class Preview:
         if target.suffix.lower() == ".png":
             from polyhead.report.sheet import sheet
 
-            sheet(self.feed, self.samples).save(target, format="PNG")
+            sheet(self._drawing, self.samples).save(target, format="PNG")
         else:
             target.write_text(self.html, encoding="utf-8")
         return target
@@ -100,8 +106,8 @@ def preview(
             head fulfills its condition, which is a class or number, a list of several of which one will do, None for
             rows without a label, or a function of the label.
         draws: how many times each of ``rows`` is augmented, each time as in another epoch.
-        predictions: what `polyhead.predict` says of these rows: it is drawn dashed beside the labels, and rows come
-            by their loss, the largest first.
+        predictions: what `polyhead.predict` says of these rows: it is drawn dashed beside the labels, on the original
+            images, and rows come by their loss, the largest first.
         model: a Keras model; the page then includes the result of ``feed.check(model)``.
 
     Returns:
@@ -134,12 +140,8 @@ def preview(
         expected = "rows= beside it" if predictions is None else "no predictions beside it"
         raise ContractError(Problem("preview(draws=)", expected, str(draws), fix))
     report = None if model is None else feed.check(model)
-    found = Preview(
-        feed,
-        tuple(_taken_samples(feed, n, rows, draws, predictions)),
-        report,
-        _words(rows, draws, predictions),
-    )
+    samples, heads = _taken_samples(feed, n, rows, draws, predictions)
+    found = Preview(feed, tuple(samples), report, _words(rows, draws, predictions), heads)
     if path is not None:
         found.save(path)
     return found
@@ -155,9 +157,12 @@ def _words(rows: Any, draws: int, predictions: Any) -> str:
     return f"{which}{drawn}{', those with the largest loss first' * (predictions is not None)}"
 
 
-def _taken_samples(feed: Feed, n: int, rows: Any, draws: int, predictions: Any) -> list[Sample]:
+def _taken_samples(
+    feed: Feed, n: int, rows: Any, draws: int, predictions: Any
+) -> tuple[list[Sample], Mapping[str, Head] | None]:
+    """The samples, and the heads as they have their labels; None for those of the feed."""
     if rows is None and predictions is None:
-        return take_samples(feed, n)
+        return take_samples(feed, n), None
     views = Drawing.of(feed).views
     places = (
         None
@@ -166,7 +171,7 @@ def _taken_samples(feed: Feed, n: int, rows: Any, draws: int, predictions: Any) 
     )
     if predictions is None:
         taken = take_samples(feed, n, places, draws)
-        return taken if draws == 1 else list(_each_original_once(taken))
+        return taken if draws == 1 else list(_each_original_once(taken)), None
     return with_guesses(feed, predictions, places, n, views)
 
 

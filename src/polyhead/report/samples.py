@@ -55,7 +55,8 @@ class Sample:
         guess: what was predicted of it, laid out like its labels.
         scores: of predicted boxes, ``{head: {place: 0 to 1}}``.
         loss: how far the prediction is from the labels.
-        size: (height, width) of the image in whose pixels its labels are, if it is not the one that the model gets.
+        sizes: (height, width) of each image, if images and labels are those of the originals, and not as the model gets
+            them; a picture may be smaller.
     """
 
     row: int
@@ -68,7 +69,7 @@ class Sample:
     guess: Sample | None = field(default=None, repr=False)
     scores: dict[str, dict[int, float]] = field(default_factory=dict, repr=False)
     loss: float | None = None
-    size: tuple[int, int] | None = None
+    sizes: dict[str, tuple[int, int]] = field(default_factory=dict)
 
 
 def take_samples(feed: Feed, n: int, rows: np.ndarray | None = None, draws: int = 1) -> list[Sample]:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
 import numpy as np
 
-from polyhead.feed import Feed
 from polyhead.images.libraries import pillow
 from polyhead.report.cards import SAID
 from polyhead.report.marks import ALPHA, Absent, Area, Bones, Box, Cover, Mark, Point, own_pictures
@@ -26,18 +26,22 @@ MARGIN, LINE, FONT, MOST_LINES = 12, 17, 13, 3
 PAPER, INK, QUIET = (255, 255, 255), (27, 31, 36), (89, 98, 109)
 
 
-def sheet(feed: Feed, samples: Sequence[Sample]) -> Any:
+def sheet(drawing: Drawing, samples: Sequence[Sample]) -> Any:
     """Draw a contact sheet as a Pillow image, RGB.
 
     A cell shows the first image of a sample, beside it the original if the feed augments, and a line for each head.
     Images below 192 pixels are enlarged by an integer factor.
 
+    Args:
+        drawing: how the labels of the samples are drawn.
+        samples: in their order.
+
     Raises:
         PolyheadError: if Pillow is not installed.
     """
     imaging = pillow()
-    drawing = Drawing.of(feed, MOST_SIDE).see(samples)
-    cells = [_cell(imaging, sample, drawing) for sample in samples]
+    drawing = replace(drawing, most=MOST_SIDE).see(samples)
+    cells = [_cell(imaging, sample, drawing.on(sample)) for sample in samples]
     columns = math.ceil(math.sqrt(len(cells)))
     width, height = max(c.width for c in cells), max(c.height for c in cells)
     rows = math.ceil(len(cells) / columns)
@@ -98,10 +102,9 @@ def _shot(imaging: Any, sample: Sample, drawing: Drawing) -> list[Any]:
     picture = picture.convert("RGB")
     larger = max(1, round(LEAST_SIDE / max(picture.size)))
     picture = picture.resize((picture.width * larger, picture.height * larger), imaging.Resampling.NEAREST)
-    marks = drawing.marks(sample)
-    marks += drawing.marks(sample.guess, guess=True) if sample.guess is not None else []
-    maps = own_pictures(marks)
-    for mark in marks:
+    every = drawing.marks(sample)
+    maps = own_pictures([mark for marks in every.values() for mark in marks])
+    for mark in every.get(drawing.size, []):
         if not (isinstance(mark, Cover) and mark.apart):
             picture = _draw_mark(imaging, picture, mark)
     pictures = [picture]

@@ -62,8 +62,14 @@ class _PixelView(DrawnView):
     def marks(self, label: Label, on: On) -> list[Mark]:
         if not is_shown(label):
             return self.missing(label, on)
-        height, width = self.head.size
+        height, width = self._sides(label)
         return self.covers(label, on, reduction(height, width, on.most))
+
+    @staticmethod
+    def _sides(label: Label) -> tuple[int, int]:
+        """(height, width) of a label, which on an original image is not that of the head."""
+        height, width = label.value.shape[:2]
+        return height, width
 
     def covers(self, label: Label, on: On, step: int) -> list[Mark]:
         """The covers of a label, of every ``step``-th pixel."""
@@ -116,7 +122,7 @@ class MaskView(_PixelView):
     def _there(self, label: Label) -> np.ndarray:
         """The pixels that count in at least one channel, bool ``(H, W)``."""
         counts = label.counts.any(-1) if self.head.elementwise else label.counts
-        return np.broadcast_to(counts, self.head.size)
+        return np.broadcast_to(counts, self._sides(label))
 
     def _shares(self, label: Label) -> np.ndarray:
         """The share of each class among the pixels that count."""

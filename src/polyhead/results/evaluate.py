@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from polyhead.errors import ContractError, Problem, is_number, require_size, shown
+from polyhead.errors import ContractError, DataError, Problem, is_number, require_size, shown
 from polyhead.feed import Feed
 from polyhead.keras_bridge.identifiers import require_model
 from polyhead.kinds.declaration import Declaration
@@ -48,7 +48,7 @@ def evaluate(
 
     Raises:
         ContractError: the data does not fit the model, or an argument is not valid.
-        DataError: rows without labels, or labels that do not match the declaration.
+        DataError: no rows, rows without labels, or labels that do not match the declaration.
 
     >>> import keras, numpy as np, polyhead as ph
     >>> data = {"x": np.linspace(-1, 1, 50), "y": np.linspace(-1, 1, 50) > 0}
@@ -93,6 +93,9 @@ def labeled_feed(model: Any, data: Any, declaration: Any, batch_size: Any) -> tu
     heads = {name: tuned_as(head, carried.get(name)) for name, head in known.heads.items()}
     plain = {name: head.fixed(class_weight=None) for name, head in heads.items()}
     source = as_rows(data, known.inputs, columns_asked_for(known.inputs, plain))
+    if not len(source):
+        fix = "No metric can be measured without rows: leave such data out."
+        raise DataError(Problem("evaluate(data)", "at least one row", "none", fix))
     feed = Declaration(known.inputs, plain).feed(source, shard=(0, 1), **own)
     feed._require_labels("evaluate()")
     return feed, Declaration(known.inputs, heads)

@@ -7,19 +7,19 @@ import io
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from polyhead.errors import ContractError, Problem, as_path, require_size, shown, similar
+from polyhead.errors import ContractError, Problem, as_path, require_size, shown
 from polyhead.extras import requiring
 from polyhead.kinds.judging import Items, Judge
 from polyhead.notebook import html_table
-from polyhead.results.bootstrap import Intervals, RowSamples, Values, interval
+from polyhead.results.bootstrap import Intervals, RowSamples
 from polyhead.results.comparison import Comparison, compared
+from polyhead.results.head_evaluation import HeadEvaluation, Metric, measured, no_such
 from polyhead.results.joining import JoinedRows, joined_parts
 from polyhead.results.suspects import Suspects
 from polyhead.results.text_table import short_number, text_table
@@ -27,91 +27,6 @@ from polyhead.results.tuning import calibrate, tune
 
 _MOST_SHOWN = 24
 """For a head with more metrics than this, a printed table leaves out those of single classes and columns."""
-
-
-@dataclass(frozen=True)
-class Metric:
-    """The value of a metric, and the interval in which it lies.
-
-    Attributes:
-        value: over all rows; NaN if the rows hold nothing that it measures.
-        low: the lower end of the interval; NaN without intervals.
-        high: the upper end.
-
-    >>> print(Metric(0.9, 0.85, 0.94))
-    0.9 [0.85, 0.94]
-    """
-
-    value: float
-    low: float
-    high: float
-
-    def __float__(self) -> float:
-        return self.value
-
-    def __str__(self) -> str:
-        return (
-            short_number(self.value) if np.isnan(self.low) else f"{short_number(self.value)} {self.between}"
-        )
-
-    @property
-    def between(self) -> str:
-        """The interval in words; empty without one."""
-        return "" if np.isnan(self.low) else f"[{short_number(self.low)}, {short_number(self.high)}]"
-
-
-class HeadEvaluation(dict[str, Metric]):
-    """How good a model is at one head: ``{metric: value with interval}``.
-
-    Attributes:
-        rows: the number of rows with a label.
-        ids: the ids of all rows.
-        level: the confidence level of the intervals; None without intervals.
-        items_of_rows: what the judge kept of the rows.
-        details: what is not a single number, as arrays: for heads of classes the ``confusion`` matrix (a row for each
-            labeled class, a column for each predicted one) and the bins of the ``reliability`` diagram, for binary
-            ones also the points of the ``curves``.
-    """
-
-    def __init__(self, judge: Judge, items: Items, ids: np.ndarray, samples: RowSamples) -> None:
-        self.judge, self.items_of_rows, self.ids, self._samples = judge, items, ids, samples
-        counts, self._losses = _losses(items, len(ids))
-        self.rows = int((counts > 0).sum())
-        level = self.level = samples.how.level
-        found = measured(judge, items, np.ones((1, len(ids)))) if self.rows else {}
-        ends = {
-            name: (np.nan, np.nan) if level is None else interval(self.resamples[name], level)
-            for name in found
-        }
-        super().__init__({name: Metric(float(value[0]), *ends[name]) for name, value in found.items()})
-
-    @property
-    def resamples(self) -> Values:
-        """The metrics in each sample of the bootstrap."""
-        return self._samples.values[self.judge.name]
-
-    @cached_property
-    def details(self) -> dict[str, Any]:
-        """What is not a single number."""
-        return self.judge.details(self.items_of_rows) if self.rows else {}
-
-    def worst(self, n: int) -> list[int]:
-        """The indices of the rows with the largest loss, the largest first."""
-        order = np.argsort(-np.nan_to_num(self._losses, nan=-np.inf), kind="stable")[:n]
-        return [int(i) for i in order if not np.isnan(self._losses[i])]
-
-    def loss_of(self, row: int) -> float:
-        """The loss of the row with an id; NaN where it has no label."""
-        at = np.flatnonzero(self.ids == row)
-        return float(self._losses[at[0]]) if len(at) else float("nan")
-
-    def __missing__(self, name: str) -> Metric:
-        raise ContractError(_no_such("metric", f"evaluation[{self.judge.name!r}]", name, self))
-
-    def __repr__(self) -> str:
-        return (
-            f"HeadEvaluation({', '.join(f'{name}={short_number(one.value)}' for name, one in self.items())})"
-        )
 
 
 class Evaluation(dict[str, HeadEvaluation]):
@@ -156,7 +71,7 @@ class Evaluation(dict[str, HeadEvaluation]):
         super().__init__({n: HeadEvaluation(judge, items[n], ids, samples) for n, judge in judges.items()})
 
     def __missing__(self, head: str) -> HeadEvaluation:
-        raise ContractError(_no_such("head", "evaluation", head, self))
+        raise ContractError(no_such("head", "evaluation", head, self))
 
     def worst(self, head: str, n: int = 10) -> list[int]:
         """Return the ids of the rows with the largest loss at a head, the largest first.
@@ -342,10 +257,19 @@ class Evaluation(dict[str, HeadEvaluation]):
         ]
 
     def __str__(self) -> str:
-        return text_table(*self._table())
+        return "\n".join([text_table(*self._table()), *(f"  {note}" for note in self._left_out())])
 
     def _repr_html_(self) -> str:
-        return html_table("Evaluation", *self._table())
+        return html_table("Evaluation", *self._table(), "\n".join(self._left_out()))
+
+    def _left_out(self) -> list[str]:
+        """Where the metrics are that the table leaves out."""
+        counts = {n: sum("[" in m for m in head) for n, head in self.items() if len(head) > _MOST_SHOWN}
+        return [
+            f"and {count:,} of single classes or columns: print(evaluation[{name!r}])"
+            for name, count in counts.items()
+            if count
+        ]
 
     def _table(self) -> tuple[list[str], list[list[str]]]:
         """The titles of the columns, and the rows."""
@@ -374,24 +298,3 @@ def _as_csv(records: Sequence[Mapping[str, Any]]) -> str:
     table.writeheader()
     table.writerows({n: "" if v != v else v for n, v in one.items()} for one in records)
     return out.getvalue()
-
-
-def measured(judge: Judge, items: Items, counts: np.ndarray) -> Values:
-    """The metrics if each row counts as often as ``counts`` says, ``(R, rows)``; each an array ``(R,)``."""
-    return judge.metrics(items, counts[:, items["row"]] * items["weight"])
-
-
-def _losses(items: Items, rows: int) -> tuple[np.ndarray, np.ndarray]:
-    """The number of items of each row, and their mean loss; NaN for a row without items."""
-    there = ~np.isnan(items["loss"])
-    count = np.bincount(items["row"][there], minlength=rows)
-    total = np.bincount(items["row"][there], items["loss"][there], rows)
-    with np.errstate(invalid="ignore"):
-        return np.bincount(items["row"], minlength=rows), np.where(count > 0, total / count, np.nan)
-
-
-def _no_such(word: str, place: str, name: Any, known: Mapping[str, Any]) -> Problem:
-    where = f"{place}[{shown(name)}]"
-    if not known:
-        return Problem(where, "a row with a label", "none")
-    return Problem(where, f"one of {', '.join(known)}", f"no {word} of that name", similar(name, list(known)))

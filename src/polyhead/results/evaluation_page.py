@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from html import escape
 from importlib.resources import files
 from typing import Any
@@ -15,7 +14,6 @@ from polyhead.kinds import Head, Input
 from polyhead.report import charts
 from polyhead.report.cards import card
 from polyhead.report.objects import Drawing, views
-from polyhead.report.pictures import is_drawn
 from polyhead.report.samples import Sample
 from polyhead.report.views import Histogram, name_of
 from polyhead.results.text_table import short_number
@@ -164,20 +162,15 @@ def _interval_bar(metric: Any) -> str:
 
 def _class_table(found: Any) -> str:
     """The metrics of single classes or columns, a row for each."""
-    cells: dict[str, dict[str, Any]] = {}
-    for name, metric in found.items():
-        if "[" in name:
-            kind, _, label = name.partition("[")
-            cells.setdefault(label[:-1], {})[kind] = metric
+    kinds, cells = found.by_part()
     if not cells:
         return ""
-    kinds = list(dict.fromkeys(kind for one in cells.values() for kind in one))
     titles = "".join(f'<th scope="col">{escape(kind)}</th>' for kind in kinds)
     rows = "".join(
-        f'<tr><th scope="row">{escape(name_of(label))}</th>'
-        + "".join(f"<td>{escape(str(one[kind])) if kind in one else ''}</td>" for kind in kinds)
+        f'<tr><th scope="row">{escape(label)}</th>'
+        + "".join(f"<td>{escape(one)}</td>" for one in metrics)
         + "</tr>"
-        for label, one in cells.items()
+        for label, *metrics in cells
     )
     return (
         f"<details><summary>{len(cells):,} classes or columns</summary>"
@@ -267,18 +260,6 @@ def _error_histogram(errors: np.ndarray | None) -> str:
 # Rows ------------------------------------------------------------------------------------------------
 
 
-def _on_original(drawing: Drawing, sample: Sample) -> Drawing:
-    """The drawing of a sample whose labels may be in pixels of the original image."""
-    if sample.size is None:
-        return drawing
-    height, width = sample.size
-    inputs = {
-        name: kind.fixed(height=height, width=width) if is_drawn(kind) else kind
-        for name, kind in drawing.inputs.items()
-    }
-    return replace(drawing, inputs=inputs)
-
-
 def _pair_section(
     title: str,
     pairs: Sequence[Pair],
@@ -292,7 +273,7 @@ def _pair_section(
     parts = []
     for i, (pair, told) in enumerate(zip(pairs, words, strict=True)):
         cards = [
-            f"<div><h4>{word}</h4>{card(place + 2 * i + j, one, _on_original(drawing, one))}</div>"
+            f"<div><h4>{word}</h4>{card(place + 2 * i + j, one, drawing)}</div>"
             for j, (word, one) in enumerate(zip(("labeled", "predicted"), pair, strict=True))
         ]
         parts.append(

@@ -19,8 +19,8 @@ from polyhead.kinds.judging import Items, Judge, Judged, together_of
 from polyhead.kinds.missing import plain
 from polyhead.pipeline import Batch
 from polyhead.pipeline.way_back import WayBack
+from polyhead.report.original_samples import OriginalSamples
 from polyhead.report.samples import EMPTY, LABELED, Label, Sample, take_samples
-from polyhead.results.original_samples import OriginalSamples
 from polyhead.results.outputs import require_finite_outputs
 from polyhead.results.row_columns import RowColumns
 from polyhead.sources.scanning import first_rows
@@ -139,7 +139,7 @@ class RowJudges:
         return found
 
     def samples(self, rows: Sequence[int]) -> list[tuple[Sample, ...]]:
-        """Some rows with their labels and predictions, for pictures: boxes and points on the original image.
+        """Some rows with their labels and predictions, for pictures: on the original images.
 
         Args:
             rows: their indices in the data; nothing is found if rows cannot be selected, or after pickling.

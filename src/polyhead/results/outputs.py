@@ -15,6 +15,7 @@ from polyhead.keras_bridge.devices import sharing_devices
 from polyhead.keras_bridge.structure import Path, fill, leaves, output
 from polyhead.kinds import Head
 from polyhead.kinds.likelihood import likelihoods
+from polyhead.results.no_rows import NoRows
 from polyhead.results.tta import ImageMove, merge_views, moves_of
 
 CHUNK_BYTES, CHUNK_ROWS = 1 << 26, 1 << 16
@@ -26,7 +27,7 @@ class Outputs:
 
     Args:
         model: a Keras model, built or not, compiled or not.
-        feed: a feed of the rows, with or without labels.
+        feed: a feed of the rows, with or without labels, or what stands for no rows.
         heads: the resolved heads by name.
         tta: the number of views of each image whose outputs are merged; None for the image alone.
 
@@ -39,7 +40,9 @@ class Outputs:
         ContractError: the model does not fit.
     """
 
-    def __init__(self, model: Any, feed: Feed, heads: Mapping[str, Head], tta: int | None = None) -> None:
+    def __init__(
+        self, model: Any, feed: Feed | NoRows, heads: Mapping[str, Head], tta: int | None = None
+    ) -> None:
         self._model, self._feed = model, feed
         self._moves = [] if tta is None else moves_of(tta, feed.inputs)
         fit = match_model(model, feed.inputs, heads, feed.batch_size)
@@ -54,8 +57,18 @@ class Outputs:
         self._logits: dict[str, bool] = {}
         self.done: Callable[[int], None] = lambda count: None
 
+    def of_zeros(self) -> dict[str, np.ndarray]:
+        """The outputs for one row of zeros, in which every number is finite: they have the form of those of rows."""
+        block = {name: np.zeros((1, *kind.shape), kind.dtype) for name, kind in self._feed.inputs.items()}
+        if self._moves:
+            found, self.views = self._merged(block)
+        else:
+            found = self._by_name(self._model.predict_on_batch(fill(self._inputs, block, tuples=True)))
+        return {name: np.nan_to_num(values) for name, values in found.items()}
+
     def __iter__(self) -> Iterator[tuple[np.ndarray, dict[str, np.ndarray]]]:
         """Yield the ids of some rows of the feed's source, int64 ``(B,)``, and their outputs ``(B, *output_shape)``."""
+        assert isinstance(self._feed, Feed)
         rows, step, start = self._feed.num_samples, self._rows_at_once(), 0
         if self._moves:
             for block in self._feed.input_blocks():

@@ -19,13 +19,14 @@ from polyhead.pipeline.way_back import WayBack
 from polyhead.progress import bar
 from polyhead.results.answer_table import AnswerTable
 from polyhead.results.declared import declaration_for
+from polyhead.results.no_rows import NoRows
 from polyhead.results.outputs import Outputs, require_finite_outputs
 from polyhead.results.predictions import Predictions
 from polyhead.results.row_columns import RowColumns
 from polyhead.results.rows import as_rows
 from polyhead.results.tta import view_spread
 from polyhead.results.whole_file import writing
-from polyhead.sources.source import names_in
+from polyhead.sources.source import Source, names_in
 
 _ROWS_OF_PIXELS = 16
 """How many masks and maps are made at once: in the size of the original they can be large."""
@@ -67,9 +68,10 @@ def predict(
 
     Args:
         model: a trained model, compiled by `polyhead.compile` in this process or before it was saved.
-        data: anything that `Feed` takes, or a feed, whose rows are predicted. Labels are not needed and not read. Also
-            one row, ``{column: value}``; for a model with one input column its values by themselves, or one of them,
-            such as a path, the bytes of a file, or an array; and a folder of images.
+        data: anything that `Feed` takes, or a feed, whose rows are predicted. Labels are not needed and not read. No
+            rows, as in an empty list or frame, give an empty table with the same columns. Also one row,
+            ``{column: value}``; for a model with one input column its values by themselves, or one of them, such as a
+            path, the bytes of a file, or an array; and a folder of images.
         batch_size: rows per batch; by default 32, or that of the feed.
         declaration: use this one instead of the model's.
         probabilities: add ``<head>_probabilities``, the probability of each class by its name.
@@ -98,17 +100,22 @@ def predict(
     """
     require_model(model, "predict(model)")
     declared = declaration_for("predict", model, data, declaration)
-    rows = data.source if isinstance(data, Feed) else as_rows(data, declared.inputs)
+    kept = names_in(keep, "predict(keep=)") if keep else []
+    rows = data.source if isinstance(data, Feed) else as_rows(data, declared.inputs, kept)
     if batch_size is None:
         batch_size = data.batch_size if isinstance(data, Feed) else 32
     require_size("predict(batch_size=)", batch_size)
-    feed = Feed(rows, inputs=declared.inputs, heads={}, batch_size=batch_size, workers=workers)
-    kept = names_in(keep, "predict(keep=)") if keep else []
+    feed: Feed | NoRows = (
+        Feed(rows, inputs=declared.inputs, heads={}, batch_size=batch_size, workers=workers)
+        if len(rows)
+        else NoRows(rows, declared.inputs, batch_size)
+    )
     outputs = Outputs(model, feed, declared.heads, tta)
     images = {name: kind for name, kind in feed.inputs.items() if isinstance(kind, Image)}
     way_back = WayBack(feed.source, images, outputs.heads)
-    tables = _tables(outputs, feed, kept, probabilities, way_back)
     file = None if path is None else _new_file(path, data)
+    before = RowColumns(feed.source, feed.inputs, outputs.heads, kept)
+    tables = (_tables if len(rows) else _without_rows)(outputs, feed.source, before, probabilities, way_back)
     with bar("predicting", feed.num_samples, progress) as outputs.done:
         if file is None:
             import pyarrow as pa
@@ -133,10 +140,9 @@ def _new_file(path: Any, data: Any) -> Path:
 
 
 def _tables(
-    outputs: Outputs, feed: Feed, kept: Sequence[str], probabilities: bool, way_back: WayBack
+    outputs: Outputs, source: Source, before: RowColumns, probabilities: bool, way_back: WayBack
 ) -> Iterator[Any]:
     """Yield the rows as tables, one after the other."""
-    before = RowColumns(feed.source, feed.inputs, outputs.heads, kept)
     for ids, found in outputs:
         pixels = any(head.layer in ("mask", "map") for head in outputs.heads.values())
         step = _ROWS_OF_PIXELS if pixels else len(ids)
@@ -146,15 +152,39 @@ def _tables(
             views = way_back.views(some)
             parts = {name: values[start : start + step] for name, values in found.items()}
             for name, values in parts.items():
-                require_finite_outputs("predict()", name, values, feed.source.ids_of(some))
-            columns = {name: dict(_answer(outputs, name, values, views)) for name, values in parts.items()}
-            for name, every in outputs.views.items():
-                head = outputs.heads.get(name)
-                if head is not None:
-                    some_views = every[:, start : start + step]
-                    far = view_spread(head, some_views, parts[name], views.get(name))
-                    columns[name]["spread"] = Answer(far)
+                require_finite_outputs("predict()", name, values, source.ids_of(some))
+            every = {name: values[:, start : start + step] for name, values in outputs.views.items()}
+            columns = _answers(outputs, parts, every, views)
             yield answers.table(columns, before.columns(some, _names_of(columns)))
+
+
+def _without_rows(
+    outputs: Outputs, _: Source, before: RowColumns, probabilities: bool, way_back: WayBack
+) -> Iterator[Any]:
+    """Yield a table of no rows, with the columns and types that rows would have: those of one row of zeros."""
+    import pyarrow as pa
+
+    found = outputs.of_zeros()
+    columns = _answers(outputs, found, outputs.views, way_back.of_whole_images())
+    first = before.columns(np.zeros(0, np.int64), _names_of(columns))
+    rest = AnswerTable(outputs.heads, probabilities).table(columns, {}).slice(0, 0)
+    fields = [pa.field(name, column.type) for name, column in first.items()]
+    yield pa.table([*first.values(), *rest.columns], schema=pa.schema([*fields, *rest.schema]))
+
+
+def _answers(
+    outputs: Outputs,
+    found: Mapping[str, np.ndarray],
+    every: Mapping[str, np.ndarray],
+    views: Mapping[str, Any],
+) -> dict[str, dict[str, Answer]]:
+    """The answers of some rows by head: of their outputs, and of those of all views."""
+    columns = {name: dict(_answer(outputs, name, values, views)) for name, values in found.items()}
+    for name, values in every.items():
+        head = outputs.heads.get(name)
+        if head is not None:
+            columns[name]["spread"] = Answer(view_spread(head, values, found[name], views.get(name)))
+    return columns
 
 
 def _names_of(columns: Mapping[str, Mapping[str, Answer]]) -> set[str]:

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from polyhead.errors import ContractError, DataError, Problem, as_path, counted, is_integer, shown, similar
+from polyhead.errors import ContractError, DataError, Problem, as_path, is_integer, shown, similar
 from polyhead.extras import requiring
 from polyhead.kinds import Head
 from polyhead.notebook import html_table
@@ -23,17 +23,16 @@ from polyhead.results.annotation_files import (
     write_yolo_labels,
 )
 from polyhead.results.arrow_columns import KIND, values_of_column
+from polyhead.results.first_rows import MOST_ROWS, FirstRows
 from polyhead.results.whole_file import writing
-
-_SHOWN = 10
-"""Rows that a notebook shows."""
 
 
 class Predictions:
     """The predictions of a model for rows, in their order; `polyhead.predict` makes it.
 
     ``predictions["kind"]`` gives a column as an array, or as a list if rows differ in shape or have no answer;
-    ``predictions[0]`` gives a row as a dict. Iterating gives all rows, one after the other.
+    ``predictions[0]`` gives a row as a dict. Iterating gives all rows, one after the other. Printing shows the first
+    ten rows, with masks and maps by their size.
 
     Attributes:
         heads: the heads, by name.
@@ -158,20 +157,16 @@ class Predictions:
                 Problem("predictions[...]", expected, shown(name), similar(name, self.columns))
             )
 
+    @property
+    def _first(self) -> FirstRows:
+        where = "" if self.path is None else str(self.path)
+        return FirstRows(self._between(0, min(len(self), MOST_ROWS)), self._items(), len(self), where)
+
     def __repr__(self) -> str:
-        where = "" if self.path is None else f", in {self.path}"
-        lines = [f"Predictions({counted(len(self), 'row')}{where})"]
-        lines += [f"  {field.name}: {field.type}" for field in self._schema if _is_short(field)]
-        return "\n".join(lines)
+        return self._first.as_text()
 
     def _repr_html_(self) -> str:
-        names = [name for name in self.columns if self._item(name) not in ("mask", "masks", "map")]
-        first = self._only(names).slice(0, _SHOWN).to_pylist()
-        rows = [[shown(_rounded(row[name]), 60) for name in names] for row in first]
-        left = [name for name in self.columns if name not in names]
-        note = f"and {counted(len(self) - len(rows), 'more row')}" if len(self) > len(rows) else ""
-        note += f"\nnot shown: {', '.join(left)}" if left else ""
-        return html_table(f"Predictions of {counted(len(self), 'row')}", names, rows, note.strip())
+        return html_table(*self._first.as_html())
 
     # As other tables ----------------------------------------------------------------------------------
 
@@ -302,17 +297,6 @@ class Predictions:
 def _csv_value(value: Any) -> Any:
     """A value of a CSV file."""
     return json.dumps(value, ensure_ascii=False) if isinstance(value, (list, dict)) else value
-
-
-def _rounded(value: Any) -> Any:
-    """A value with numbers of four digits."""
-    if isinstance(value, list):
-        return [_rounded(one) for one in value]
-    return float(f"{value:.4g}") if isinstance(value, float) else value
-
-
-def _is_short(field: Any) -> bool:
-    return len(str(field.type)) < 200
 
 
 def _row_dicts(table: Any, items: Mapping[str, str]) -> Iterator[dict[str, Any]]:

@@ -43,6 +43,9 @@ class RowColumns:
         self._types: dict[str, Any] = {}
 
     def _holds_files(self, column: str) -> bool:
+        if not len(self._source):  # nothing but an array says that images would not be files
+            values: Any = plain(self._source.column(column)) if self._source.columns else None
+            return not (isinstance(values, np.ndarray) and values.ndim > 2)
         first = np.zeros(1, np.int64)
         known = self._source.origins(column, first)
         if known is not None and known.lost:

@@ -30,21 +30,24 @@ def as_rows(data: Any, inputs: Mapping[str, Input], labels: Sequence[str] = ()) 
         inputs: of the model, resolved.
         labels: columns that are read as well.
 
+    Returns:
+        The source; one without rows if there are none, as of an empty list or frame.
+
     Raises:
         DataError: for other data, for a folder without an image, and for a row without an input.
     """
     columns = {c: kind for name, kind in inputs.items() for c in kind.columns(name)}
     shared = {c for name, kind in inputs.items() for c in kind.columns(name) if len(kind.columns(name)) > 1}
     asked = (*columns, *labels)
+    if _holds_nothing(data):
+        return as_source({column: [] for column in asked})
     if isinstance(data, Source) or is_table(data):
-        return as_source(data, asked)
+        return as_source(data, asked, least=0)
     if not isinstance(data, (Sequence, np.ndarray)) and (words := way_by_rows(data)):
         expected = "a mapping of arrays, a Source, a table or a path"
         raise DataError(Problem("data", expected, shown(type(data).__name__), words))
     if hasattr(data, "to_dict") and getattr(data, "ndim", 0) == 1 and set(columns) <= set(data.index):
         data = data.to_dict()  # a row of a frame
-    if isinstance(data, (list, tuple)) and not data:
-        raise DataError(Problem("data", "at least one row", f"an empty {type(data).__name__}"))
     if are_rows(data):
         data = _by_column(data, columns)
     if isinstance(data, Mapping):
@@ -59,7 +62,14 @@ def as_rows(data: Any, inputs: Mapping[str, Input], labels: Sequence[str] = ()) 
         names = ", ".join(f'"{c}": ...' for c in columns)
         fix = f"The model reads several columns: give {{{names}}}, or a table with them."
         raise DataError(Problem("data", "columns by name", shown(type(data).__name__), fix))
-    return as_source(data, asked)
+    return as_source(data, asked, least=0)
+
+
+def _holds_nothing(data: Any) -> bool:
+    """Whether there are neither rows nor columns: an empty list, or a frame that was made of one."""
+    if isinstance(data, (list, tuple)):
+        return not data
+    return is_table(data) and getattr(data, "shape", None) == (0, 0)
 
 
 def _by_column(rows: Sequence[Mapping[str, Any]], inputs: Mapping[str, Input]) -> dict[str, list[Any]]:

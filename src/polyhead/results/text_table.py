@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 
@@ -19,10 +19,32 @@ def short_number(value: float) -> str:
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
 
 
-def text_table(titles: Sequence[str], rows: Sequence[Sequence[str]], words: int = 2) -> str:
+def one_line(text: str, longest: int) -> str:
+    """Text in one line of at most ``longest`` characters.
+
+    >>> one_line("two\\nlines", 20), one_line("a long word", 7)
+    ('two lines', 'a long…')
+    """
+    text = " ".join(text.split())
+    return text if len(text) <= longest else text[: longest - 1].rstrip() + "…"
+
+
+def text_table(
+    titles: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    words: int = 2,
+    *,
+    left: Collection[int] | None = None,
+    repeats: bool = False,
+) -> str:
     """Lay out rows of text in columns, the first ``words`` of them to the left and the rest to the right.
 
-    In the first column, a word that repeats the one above it is left out.
+    Args:
+        titles: of the columns.
+        rows: the text of each cell, in one line.
+        words: how many of the first columns go to the left.
+        left: the numbers of the columns that go to the left, if these are others.
+        repeats: keep a word in the first column that repeats the one above it.
 
     >>> print(text_table(["head", "rows"], [["a", "1"], ["a", "20"]], 1))
       head   rows
@@ -36,11 +58,12 @@ def text_table(titles: Sequence[str], rows: Sequence[Sequence[str]], words: int 
     from rich.text import Text
 
     found = Table(box=box.SIMPLE_HEAD)
+    left = range(words) if left is None else left
     for i, title in enumerate(titles):
-        found.add_column(title, justify="left" if i < words else "right", no_wrap=True)
+        found.add_column(Text(title), justify="left" if i in left else "right", no_wrap=True)
     above = None
     for first, *rest in rows:
-        found.add_row(*(Text(word) for word in ("" if first == above else first, *rest)))
+        found.add_row(*(Text(word) for word in ("" if first == above and not repeats else first, *rest)))
         above = first
     text = io.StringIO()
     Console(file=text, width=10_000, color_system=None).print(found)

@@ -52,6 +52,11 @@ def read_table(data: Any, *, columns: Sequence[str] | None = None) -> Source:
     >>> table.read([1, 0])["age"].tolist()
     [nan, 31.0]
     """
+    return table_of(data, columns)
+
+
+def table_of(data: Any, columns: Sequence[str] | None = None, least: int = 1) -> Source:
+    """As `read_table`, of a table with at least ``least`` rows."""
     wanted = None if columns is None else names_in(columns, "read_table(columns=)")
     if are_rows(data):
         data = columns_from_rows(data)
@@ -61,7 +66,7 @@ def read_table(data: Any, *, columns: Sequence[str] | None = None) -> Source:
     family, names = family_of(data)
     if isinstance(data, (str, os.PathLike)):
         path = Path(data).expanduser()
-        return _table(open_file(path, wanted), wanted, path.absolute())
+        return _table(open_file(path, wanted), wanted, least, path.absolute())
     if family == "pandas" and "DataFrame" in names:
         found = Opened(
             "pandas DataFrame",
@@ -84,7 +89,7 @@ def read_table(data: Any, *, columns: Sequence[str] | None = None) -> Source:
     else:
         expected = "a path, a pyarrow table, a pandas or polars frame, or a mapping of arrays"
         raise DataError(Problem("read_table(data)", expected, f"a {type(data).__name__}"))
-    return _table(found, wanted)
+    return _table(found, wanted, least)
 
 
 def is_table(obj: Any) -> bool:
@@ -116,7 +121,7 @@ def _of_file(path: Path, columns: list[str]) -> Source:
     return read_table(path, columns=columns)
 
 
-def _table(found: Opened, wanted: list[str] | None, path: Path | None = None) -> Table:
+def _table(found: Opened, wanted: list[str] | None, least: int = 1, path: Path | None = None) -> Table:
     names = found.names
     counts = Counter(names)
     twice = sorted(name for name, count in counts.items() if count > 1)
@@ -132,7 +137,7 @@ def _table(found: Opened, wanted: list[str] | None, path: Path | None = None) ->
         expected, none = f"one of the columns {listed(names)}", "no such column"
         places = {name: f"{found.where}, column `{name}`" for name in absent}
         raise DataError(*(Problem(at, expected, none, similar(name, names)) for name, at in places.items()))
-    if found.rows < 1:  # the count in a damaged file may be negative
+    if found.rows < least:  # the count in a damaged file may be negative
         raise DataError(Problem(found.where, "at least one row", str(found.rows or "none")))
     at = {name: i for i, name in enumerate(names)}
     columns = {name: Late(found.rows, _checked_length(found, name, at[name])) for name in wanted}

@@ -1,0 +1,139 @@
+"""Rows for pictures on their original images, instead of those that the model gets."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from polyhead.images import geometry
+from polyhead.kinds import Head, Image
+from polyhead.kinds.in_image import COORDINATES, PIXELS
+from polyhead.kinds.missing import plain
+from polyhead.pipeline.image_reader import ImageReader
+from polyhead.pipeline.target_images import require_frames
+from polyhead.pipeline.way_back import ImageView, ImageViews
+from polyhead.report.samples import Label, Sample
+from polyhead.sources.source import Source
+
+_LONGEST, _LEAST = 1024, 512
+"""The longest side of a picture, and of labels for each pixel that the model has coarser."""
+
+
+class OriginalSamples:
+    """Lays samples on their original images, with all that lies in them.
+
+    Args:
+        source: the source of the rows.
+        images: the resolved image inputs.
+        heads: the resolved heads.
+
+    Attributes:
+        heads: the heads as the samples have their labels: coordinates are in pixels of the original.
+    """
+
+    def __init__(self, source: Source, images: Mapping[str, Image], heads: Mapping[str, Head]) -> None:
+        self.heads, self._source, self._declared = dict(heads), source, dict(heads)
+        self._views: dict[str, ImageViews] = {}
+        if source.sequential or not any(_differs(source, name, kind) for name, kind in images.items()):
+            return
+        self._images = dict(images)
+        self._views = {name: ImageViews(source, name, kind) for name, kind in images.items()}
+        self._readers = {name: ImageReader({name: kind}, ()) for name, kind in images.items()}
+        lying = {name: head for name, head in heads.items() if head.inner.layer in (*COORDINATES, *PIXELS)}
+        frames = require_frames(images, lying)
+        self._owners = {name: frames[name] for name in lying}
+        self.heads = {
+            name: head.fixed(normalized=False) if head.inner.layer in COORDINATES else head
+            for name, head in heads.items()
+        }
+
+    def laid(self, row: int, *samples: Sample) -> tuple[Sample, ...]:
+        """Samples of one row, the place of which in the source is given, on its original images."""
+        if not self._views:
+            return samples
+        ids = np.array([row], np.int64)
+        views = {name: one.of(ids)[0] for name, one in self._views.items()}
+        pictures = {name: self._picture(name, ids, view) for name, view in views.items()}
+        sizes = {name: view.size for name, view in views.items()}
+        found = []
+        for one in samples:
+            labels = {name: self._label(name, label, views) for name, label in one.labels.items()}
+            found.append(replace(one, inputs={**one.inputs, **pictures}, labels=labels, sizes=sizes))
+        return tuple(found)
+
+    def _picture(self, name: str, ids: np.ndarray, view: ImageView) -> np.ndarray:
+        """The original image as far as the source holds it, of at most `_LONGEST` pixels a side."""
+        from polyhead.augment import Joint
+        from polyhead.augment.warp import warp
+
+        (column,), (told,) = self._images[name].columns(name), self._source.ids_of(ids).tolist()
+        (value,) = plain(self._source.only([column]).coded(ids)[column])
+        opened = self._readers[name].open(name, value, told)
+        held, size = (_at_most(one, _LONGEST) for one in (view.held_size, view.size))
+        plan = Joint((), 0, fit="stretch").plan(0, ids, [view.held_size], held)
+        pixels = plan.image(0, self._readers[name].decode(name, opened, told, plan, 0))
+        pixels = pixels if pixels.ndim == 3 else pixels[..., None]
+        if pixels.dtype not in (np.uint8, np.float32, np.float64):
+            pixels = pixels / np.float32(np.iinfo(pixels.dtype).max)
+        matrix = (
+            geometry.resize(view.size, size)
+            @ np.linalg.inv(view.to_held)
+            @ geometry.resize(held, view.held_size)
+        )
+        found = warp(pixels, matrix, size)
+        return found if found.ndim == 3 else found[..., None]
+
+    def _label(self, name: str, label: Label, views: Mapping[str, ImageView]) -> Label:
+        if name not in self._owners:
+            return label
+        inner: Any = self._declared[name].inner
+        view = views[self._owners[name]]
+        if inner.layer in PIXELS:
+            return _resampled(label, inner, view) if label.counts.any() else label
+        flat = label.value.astype(np.float64).reshape(-1, label.value.shape[-1])
+        xyxy = inner.fixed(format="xyxy") if inner.layer == "boxes" else inner
+        moved = [xyxy.in_original(one, view) for one in flat]
+        return replace(label, value=np.reshape(moved, label.value.shape).astype(np.float32))
+
+
+def _differs(source: Source, name: str, kind: Image) -> bool:
+    """Whether the model gets other images than the originals: resized ones, or those of a store."""
+    return kind.late or source.origins(kind.columns(name)[0], np.zeros(1, np.int64)) is not None
+
+
+def _resampled(label: Label, inner: Any, view: ImageView) -> Label:
+    """Labels for each pixel of the image that the model gets, as those of the original; without one outside of it."""
+    height, width = inner.size
+    size = _at_most(view.size, min(_LONGEST, max(_LEAST, height, width)))
+    there = view.there @ geometry.resize(size, view.size)
+    view = replace(view, size=size, there=there)
+    rest = inner.shape[2:]
+    lead = label.value.shape[: label.value.ndim - len(inner.shape)]
+    counts = label.counts.reshape(*lead, *inner.weight_shape)
+    parts = rest if counts.ndim == len(lead) + 3 else ()
+    counts = np.broadcast_to(counts, (*lead, height, width, *parts))
+    known = _planes(counts.reshape(-1, height, width, int(np.prod(parts))), view) > 0
+    value = _planes(label.value.reshape(-1, height, width, int(np.prod(rest))), view)
+    return replace(
+        label,
+        value=value.astype(label.value.dtype).reshape(*lead, *size, *rest),
+        counts=known.reshape(*lead, *size, *parts),
+    )
+
+
+def _planes(array: np.ndarray, view: ImageView) -> np.ndarray:
+    """Numbers for each pixel ``(k, h, w, n)`` as those of the original ``(k, H, W, n)``; 0 where it was not seen."""
+    found = np.zeros((len(array), *view.size, array.shape[-1]), np.float32)
+    for row, to in zip(array, found, strict=True):
+        for k in range(array.shape[-1]):
+            if row[..., k].any():  # of many objects most are not there
+                to[..., k] = view.pixels(np.ascontiguousarray(row[..., k], np.float32), 0, nearest=True)
+    return found
+
+
+def _at_most(size: tuple[int, int], longest: int) -> tuple[int, int]:
+    share = min(1, longest / max(size))
+    return max(1, round(size[0] * share)), max(1, round(size[1] * share))

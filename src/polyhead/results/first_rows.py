@@ -1,0 +1,133 @@
+"""The first rows of a table of predictions, as text and for notebooks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from polyhead.errors import counted, shown
+from polyhead.results.text_table import one_line, text_table
+
+MOST_ROWS, _WIDTH = 10, 100
+"""The most rows that are shown, and the most characters of a line."""
+
+_CELL, _TITLE, _WIDE_CELL = 24, 40, 60
+"""The most characters of a value, of the name of a column, and of a value in a notebook."""
+
+_BETWEEN, _EDGE = 3, 1
+"""Characters between two columns, and before the first one."""
+
+
+@dataclass(frozen=True)
+class FirstRows:
+    """The first rows of predictions.
+
+    Args:
+        table: the first `MOST_ROWS` as a pyarrow ``Table``.
+        items: what the values of each column are.
+        count: how many rows there are.
+        where: the file that holds them; empty for none.
+    """
+
+    table: Any
+    items: Mapping[str, str]
+    count: int
+    where: str = ""
+
+    @property
+    def size(self) -> str:
+        """How many rows and columns there are, in words."""
+        return f"{counted(self.count, 'row')}, {counted(len(self.items), 'column')}"
+
+    @property
+    def more(self) -> str:
+        """How many rows are not shown, in words; empty for none."""
+        left = self.count - self.table.num_rows
+        return f"and {counted(left, 'more row')}" if left else ""
+
+    def cells(self, longest: int) -> list[list[str]]:
+        """The values of each column as words of at most ``longest`` characters."""
+        return [
+            [_cell_words(_cell_value(one, item), longest) for one in self.table.column(name)]
+            for name, item in self.items.items()
+        ]
+
+    def as_text(self) -> str:
+        """A line for each row, as wide as a terminal; columns that do not fit are named below."""
+        titles = [one_line(name, _TITLE) for name in self.items]
+        columns = self.cells(_CELL)
+        fit, width = 0, _EDGE
+        for title, cells in zip(titles, columns, strict=True):
+            width += max(map(_width, [title, *cells])) + _BETWEEN
+            if width > _WIDTH and fit:
+                break
+            fit += 1
+        first = f"Predictions({self.size}{self.where and f', in {self.where}'})"
+        if not self.count:
+            return "\n".join([first, *_text_lines(f"columns: {', '.join(self.items)}")])
+        rows = list(zip(*columns[:fit], strict=True))
+        left = [i for i, field in enumerate(self.table.schema) if not _goes_right(field.type)]
+        lines = [first, text_table(titles[:fit], rows, left=left, repeats=True)]
+        lines += [f"  {self.more}"] if self.more else []
+        if fit < len(titles):
+            lines += _text_lines(f"not shown: {', '.join(list(self.items)[fit:])}")
+        return "\n".join(lines)
+
+    def as_html(self) -> tuple[str, Sequence[str], Sequence[Sequence[str]], str]:
+        """Title, header, rows and note of the table in a notebook."""
+        rows = list(zip(*self.cells(_WIDE_CELL), strict=True))
+        title = f"Predictions: {self.size}{self.where and f', in {self.where}'}"
+        return title, list(self.items), rows, self.more
+
+
+def _cell_words(value: Any, longest: int) -> str:
+    """A value in one line: text as it is, numbers with four digits."""
+    if isinstance(value, str):
+        return one_line(value, longest)
+    return one_line(shown(_rounded(value), longest + 1).replace("...", "…"), longest)
+
+
+def _goes_right(kind: Any) -> bool:
+    import pyarrow as pa
+
+    return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind))
+
+
+def _cell_value(scalar: Any, item: str) -> Any:
+    """The value of a cell; of masks and maps, which are large, only their size in words."""
+    if item not in ("mask", "masks", "map") or not scalar.is_valid:
+        return scalar.as_py()
+    if item == "map":
+        return f"map {len(scalar.values)}×{len(scalar.values[0].values)}"
+    first = scalar
+    while hasattr(first, "values"):  # a list of masks
+        if not len(first.values):
+            return "no mask"
+        first = first.values[0]
+    held = first.as_py()  # a PNG file, which begins with its signature, and with width and height
+    height, width = (int.from_bytes(held[at : at + 4], "big") for at in (20, 16))
+    many = f"{len(scalar.values)} masks" if hasattr(scalar, "values") else "mask"
+    return f"{many} {height}×{width}"
+
+
+def _rounded(value: Any) -> Any:
+    """A value with numbers of four digits."""
+    if isinstance(value, list):
+        return [_rounded(one) for one in value]
+    if isinstance(value, dict):
+        return {name: _rounded(one) for name, one in value.items()}
+    return float(f"{value:.4g}") if isinstance(value, float) else value
+
+
+def _width(text: str) -> int:
+    """How many columns of a terminal a text takes."""
+    from rich.cells import cell_len
+
+    return cell_len(text)
+
+
+def _text_lines(text: str) -> list[str]:
+    import textwrap
+
+    return textwrap.wrap(text, _WIDTH, initial_indent="  ", subsequent_indent="    ", break_on_hyphens=False)

@@ -1,0 +1,157 @@
+"""How good a model is at one head: its metrics with their intervals."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from polyhead.errors import ContractError, Problem, counted, shown, similar
+from polyhead.kinds.judging import Items, Judge
+from polyhead.notebook import html_table
+from polyhead.results.bootstrap import RowSamples, Values, interval
+from polyhead.results.text_table import one_line, short_number, text_table
+
+
+@dataclass(frozen=True)
+class Metric:
+    """The value of a metric, and the interval in which it lies.
+
+    Attributes:
+        value: over all rows; NaN if the rows hold nothing that it measures.
+        low: the lower end of the interval; NaN without intervals.
+        high: the upper end.
+
+    >>> print(Metric(0.9, 0.85, 0.94))
+    0.9 [0.85, 0.94]
+    """
+
+    value: float
+    low: float
+    high: float
+
+    def __float__(self) -> float:
+        return self.value
+
+    def __str__(self) -> str:
+        return (
+            short_number(self.value) if np.isnan(self.low) else f"{short_number(self.value)} {self.between}"
+        )
+
+    @property
+    def between(self) -> str:
+        """The interval in words; empty without one."""
+        return "" if np.isnan(self.low) else f"[{short_number(self.low)}, {short_number(self.high)}]"
+
+
+class HeadEvaluation(dict[str, Metric]):
+    """How good a model is at one head: ``{metric: value with interval}``. Print it for tables of them.
+
+    Attributes:
+        rows: the number of rows with a label.
+        ids: the ids of all rows.
+        level: the confidence level of the intervals; None without intervals.
+        items_of_rows: what the judge kept of the rows.
+        details: what is not a single number, as arrays: for heads of classes the ``confusion`` matrix (a row for each
+            labeled class, a column for each predicted one) and the bins of the ``reliability`` diagram, for binary
+            ones also the points of the ``curves``.
+    """
+
+    def __init__(self, judge: Judge, items: Items, ids: np.ndarray, samples: RowSamples) -> None:
+        self.judge, self.items_of_rows, self.ids, self._samples = judge, items, ids, samples
+        counts, self._losses = _losses(items, len(ids))
+        self.rows = int((counts > 0).sum())
+        level = self.level = samples.how.level
+        found = measured(judge, items, np.ones((1, len(ids)))) if self.rows else {}
+        ends = {
+            name: (np.nan, np.nan) if level is None else interval(self.resamples[name], level)
+            for name in found
+        }
+        super().__init__({name: Metric(float(value[0]), *ends[name]) for name, value in found.items()})
+
+    @property
+    def resamples(self) -> Values:
+        """The metrics in each sample of the bootstrap."""
+        return self._samples.values[self.judge.name]
+
+    @cached_property
+    def details(self) -> dict[str, Any]:
+        """What is not a single number."""
+        return self.judge.details(self.items_of_rows) if self.rows else {}
+
+    def worst(self, n: int) -> list[int]:
+        """The indices of the rows with the largest loss, the largest first."""
+        order = np.argsort(-np.nan_to_num(self._losses, nan=-np.inf), kind="stable")[:n]
+        return [int(i) for i in order if not np.isnan(self._losses[i])]
+
+    def loss_of(self, row: int) -> float:
+        """The loss of the row with an id; NaN where it has no label."""
+        at = np.flatnonzero(self.ids == row)
+        return float(self._losses[at[0]]) if len(at) else float("nan")
+
+    def __missing__(self, name: str) -> Metric:
+        raise ContractError(no_such("metric", f"evaluation[{self.judge.name!r}]", name, self))
+
+    def __str__(self) -> str:
+        if not self:
+            return f"No row has a label of head `{self.judge.name}`."
+        tables = [text_table(titles, rows, 1, repeats=True) for titles, rows in self._tables() if rows]
+        return "\n\n".join(tables)
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        if not self:
+            return html_table(str(self), (), ())
+        title = f"{self.judge.name}, {counted(self.rows, 'row')}"
+        tables = [html_table(title, titles, rows) for titles, rows in self._tables() if rows]
+        return "".join(tables)
+
+    def _tables(self) -> list[tuple[list[str], list[list[str]]]]:
+        """Titles and rows of the metrics of the whole head, and of those of single classes or columns."""
+        whole = [
+            [name, short_number(one.value), one.between, f"{self.rows:,}"]
+            for name, one in self.items()
+            if "[" not in name
+        ]
+        titles = ["metric", "value", f"{self.level or 0:.0%} interval", "rows"]
+        if self.level is None:
+            titles, whole = [*titles[:2], "rows"], [[*row[:2], row[3]] for row in whole]
+        kinds, rows = self.by_part()
+        return [(titles, whole), (["", *kinds], rows)]
+
+    def by_part(self) -> tuple[list[str], list[list[str]]]:
+        """The kinds of metrics that single classes or columns have, and for each its name and these metrics."""
+        parts: dict[str, dict[str, Metric]] = {}
+        for name, metric in self.items():
+            if "[" in name:
+                kind, _, part = name.partition("[")
+                parts.setdefault(part[:-1], {})[kind] = metric
+        kinds = list(dict.fromkeys(kind for one in parts.values() for kind in one))
+        cells = ([str(found.get(kind, "")) for kind in kinds] for found in parts.values())
+        return kinds, [[one_line(part, 60), *row] for part, row in zip(parts, cells, strict=True)]
+
+
+def measured(judge: Judge, items: Items, counts: np.ndarray) -> Values:
+    """The metrics if each row counts as often as ``counts`` says, ``(R, rows)``; each an array ``(R,)``."""
+    return judge.metrics(items, counts[:, items["row"]] * items["weight"])
+
+
+def _losses(items: Items, rows: int) -> tuple[np.ndarray, np.ndarray]:
+    """The number of items of each row, and their mean loss; NaN for a row without items."""
+    there = ~np.isnan(items["loss"])
+    count = np.bincount(items["row"][there], minlength=rows)
+    total = np.bincount(items["row"][there], items["loss"][there], rows)
+    with np.errstate(invalid="ignore"):
+        return np.bincount(items["row"], minlength=rows), np.where(count > 0, total / count, np.nan)
+
+
+def no_such(word: str, place: str, name: Any, known: Mapping[str, Any]) -> Problem:
+    """The problem of a name that an evaluation, or that of a head, does not have."""
+    where = f"{place}[{shown(name)}]"
+    if not known:
+        return Problem(where, "a row with a label", "none")
+    return Problem(where, f"one of {', '.join(known)}", f"no {word} of that name", similar(name, list(known)))

@@ -1,0 +1,170 @@
+"""Words of an input as ids, by a vocabulary that is part of the declaration."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+from kind_checks import message, resolved
+
+import polyhead as ph
+from polyhead.columns.values import Coded
+from polyhead.kinds import Array
+from polyhead.kinds.json_form import from_json, to_json
+
+WORDS = ["Bern", "Lima", "Oslo"]
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        ["Lima", "Rome", None, "", "Bern"],
+        np.array(["Lima", "Rome", None, "", "Bern"], object),
+        np.array(["Lima", "Rome", np.nan, "", "Bern"], object),
+        [b"Lima", b"Rome", None, b"", b"Bern"],
+        np.array(["Lima", "Rome", "", "", "Bern"]),
+        np.array([b"Lima", b"Rome", b"", b"", b"Bern"]),
+        Coded(np.array([0, 2, -1, 3, 1]), ["Lima", "Bern", "Rome", ""]),
+    ],
+)
+def test_a_word_is_its_place_from_2_on(column):
+    kind = resolved(Array(vocabulary=WORDS), column)
+    assert (kind.shape, kind.dtype) == ((1,), "int32")
+    assert kind.names == ("", "[UNK]", *WORDS)
+    ids = kind.encode(column)
+    assert (ids.dtype, ids.tolist()) == (np.int32, [[3], [1], [0], [0], [2]])
+    assert [kind.names[i] for i in ids[:, 0]] == ["Lima", "[UNK]", "", "", "Bern"]
+    assert resolved(kind, column) == kind
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        [["Oslo", "Lima"], ["Rome", ""]],
+        [("Oslo", "Lima"), ("Rome", None)],
+        np.array([["Oslo", "Lima"], ["Rome", ""]]),
+        np.array([["Oslo", "Lima"], ["Rome", None]], object),
+        [np.array(["Oslo", "Lima"]), np.array(["Rome", ""])],
+    ],
+)
+def test_lists_of_words(column):
+    kind = resolved(Array(vocabulary=WORDS), column)
+    assert kind.shape == (2,)
+    assert kind.encode(column).tolist() == [[4, 3], [1, 0]]
+    assert resolved(Array(2, vocabulary=WORDS), column).shape == (2,)
+
+
+@pytest.mark.parametrize(
+    ("column", "words"),
+    [
+        (["b", "a", None, "", "b", "[UNK]"], ("a", "b")),
+        (Coded(np.array([2, 0, -1]), ["b", "unused", "a"]), ("a", "b")),
+        ([["b", "c"], ["a", ""]], ("a", "b", "c")),
+    ],
+)
+def test_the_words_of_the_training_rows_are_learned(column, words):
+    assert resolved(Array(vocabulary="auto"), column).vocabulary == words
+
+
+def test_the_list_comes_in_any_form_and_goes_through_json():
+    for words in (
+        WORDS,
+        tuple(WORDS),
+        np.array(WORDS),
+        pd.Series(WORDS),
+        {"Bern": 1, "Lima": 2, "Oslo": 3}.keys(),
+    ):
+        kind = resolved(Array(vocabulary=words), ["Lima"])
+        assert kind.vocabulary == tuple(WORDS)
+    assert from_json(json.loads(json.dumps(to_json(kind, "input `c`"))), "input `c`") == kind
+    assert repr(kind) == "Array((1,), dtype='int32', vocabulary=('Bern', 'Lima', 'Oslo'))"
+
+
+def test_what_is_no_word():
+    kind = resolved(Array(vocabulary=WORDS), ["Lima"])
+    numbers = "Numbers need no vocabulary=; if they are names, turn them into text: [str(value) for value in column]."
+    for column in (["Lima", 3.5], np.array(["Lima", 3.5], object)):
+        assert message(kind.encode, column) == f"head `h`, row 1: expected words, got 3.5. {numbers}"
+        assert message(resolved, Array(vocabulary="auto"), column) == (
+            f"head `h`, row 1: expected words, got 3.5. {numbers}"
+        )
+    assert message(kind.encode, ["Lima", {"a": 1}]) == "head `h`, row 1: expected words, got {'a': 1}."
+    assert message(kind.encode, [b"\xff"]) == "head `h`, row 0: expected words in UTF-8, got b'\\xff'."
+    assert message(resolved, Array(vocabulary="auto"), [None, ""]) == "head `h`: expected words, got none."
+    assert message(resolved, Array(vocabulary=WORDS), [["Lima", "Oslo"], ["Lima"]]) == (
+        "head `h`, row 1: expected a list of 2 words, as in the first row, got a list of 1 word. "
+        'Make all rows of one length: [(row + [""] * n)[:n] for row in column]; "" has the id 0.'
+    )
+    assert message(resolved, Array(vocabulary=WORDS), [["Lima"], "Oslo"]).startswith(
+        "head `h`, row 1: expected a list of 1 word, as in the first row, got a word."
+    )
+    assert message(resolved, Array(3, vocabulary=WORDS), [["Lima", "Oslo"]]) == (
+        "head `h`: expected rows of shape (3,), got rows of shape (2,)."
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ({"vocabulary": "Bern"}, "Array(vocabulary=): expected a list of words, or \"auto\", got 'Bern'."),
+        ({"vocabulary": 7}, 'Array(vocabulary=): expected a list of words, or "auto", got 7.'),
+        ({"vocabulary": []}, "Array(vocabulary=): expected distinct words, at least one, got none."),
+        ({"vocabulary": ["a", "b", "a"]}, "expected distinct words, at least one, got 'a' more than once."),
+        ({"vocabulary": ["a", 3]}, "Array(vocabulary=): expected words, got 3."),
+        (
+            {"vocabulary": ["", "a"]},
+            "expected words, got ''. The ids of '' and '[UNK]' are 0 and 1; leave them out.",
+        ),
+        (
+            {"vocabulary": WORDS, "scale": "log"},
+            "expected no scale= beside it, as words become int32 ids, got both.",
+        ),
+        (
+            {"vocabulary": WORDS, "dtype": "float32"},
+            "expected no dtype= beside it, as words become int32 ids, got both.",
+        ),
+        (
+            {"vocabulary": WORDS, "column": ["a", "b"]},
+            "expected one column, got 2. Make an input for each column;",
+        ),
+    ],
+)
+def test_wrong_arguments(arguments, expected):
+    with pytest.raises(ph.ContractError) as error:
+        Array(**arguments)
+    assert expected in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        lambda data: data,
+        pd.DataFrame,
+        lambda data: pd.DataFrame(data).astype({"city": "category"}),
+        pa.table,
+        lambda data: ph.read_table(data).select([0, 1, 2, 3]),
+    ],
+)
+def test_feeds_of_words(table):
+    rows = {"city": ["Oslo", "Bern", None, "Oslo"], "price": [1.0, 2.0, 3.0, 4.0]}
+    inputs, heads = {"city": ph.Array(vocabulary="auto")}, {"price": ph.Regression()}
+    feed = ph.Feed(table(rows), inputs=inputs, heads=heads, batch_size=4)
+    assert feed.peek()[0]["city"].tolist() == [[3], [2], [0], [3]]
+    other = feed.on(table({"city": ["Rome", "Oslo", "Bern", "Bern"], "price": [1.0, 2, 3, 4]}))
+    assert other.peek()[0]["city"].tolist() == [[1], [3], [2], [2]]
+    assert (
+        ph.Feed(rows, inputs=inputs, heads=heads).state() == ph.Feed(rows, inputs=inputs, heads=heads).state()
+    )
+    words = {"city": ph.Array(vocabulary=["Bern", "Rome"])}
+    assert ph.Feed(rows, inputs=words, heads=heads).state()["declaration"] != feed.state()["declaration"]
+
+
+def test_errors_name_the_row_of_the_data():
+    with pytest.raises(ph.DataError) as error:
+        ph.Feed(
+            {"city": ["Oslo", "Bern", 7], "price": [1.0, 2, 3]},
+            inputs={"city": ph.Array(vocabulary="auto")},
+            heads={"price": ph.Regression()},
+        )
+    assert str(error.value).startswith("input `city`, row 2: expected words, got 7.")
