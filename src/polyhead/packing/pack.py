@@ -126,7 +126,9 @@ def pack(
         with Journal(folder, header) as journal, bar("packing", len(rows), progress) as done:
             shards = write_shards(rows, folder, specs, journal, threads, done)
             manifest = {
-                "polyhead_store": old.get("polyhead_store", VERSION if complete else WITHOUT_ORIGINS),
+                "polyhead_store": min(
+                    old.get("polyhead_store", VERSION), VERSION if complete else WITHOUT_ORIGINS
+                ),
                 "rows": old["rows"] + len(rows),
                 "columns": [_in_manifest(spec) for spec in merged],
                 "shards": [*old["shards"], *shards],

@@ -89,7 +89,10 @@ class Source(ABC):
         return About()
 
     def origins(self, name: str, ids: np.ndarray) -> Origins | None:
-        """Return which images those of a column were before a store held them; None if no store holds them."""
+        """Return what the images of a column were before a store held them; None if no store holds any of these rows.
+
+        Asked about no rows, it answers for all: whether a store keeps the originals, and whether one does not.
+        """
         return None
 
     def only(self, columns: Sequence[str]) -> Source:
