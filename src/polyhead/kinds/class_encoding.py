@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from numbers import Real
 from typing import Any
 
@@ -143,7 +144,9 @@ def one_class_a_row(values: Any, count: int | None = None, keep_bytes: bool = Fa
         BadValue: for rows of several values.
     """
     if hasattr(values, "codes"):
-        return values
+        if keep_bytes or not any(isinstance(category, bytes) for category in values.categories):
+            return values
+        return replace(values, categories=words_as_text(list(values.categories)))
     if isinstance(values, np.ndarray):
         if values.ndim > 2 or (values.ndim == 2 and values.shape[1] != 1):
             found = f"rows of shape {values.shape[1:]}"
@@ -163,7 +166,7 @@ def one_class_a_row(values: Any, count: int | None = None, keep_bytes: bool = Fa
 
 
 def words_as_text(values: Any) -> Any:
-    """Words that came as bytes, as from TensorFlow and HDF5, as text; anything else is unchanged.
+    """Decode words in bytes, as TensorFlow and HDF5 give them, as UTF-8; anything else is unchanged.
 
     >>> words_as_text([b"cat", None]), words_as_text(np.array([b"cat"])).tolist()
     (['cat', None], ['cat'])
@@ -171,7 +174,8 @@ def words_as_text(values: Any) -> Any:
     if isinstance(values, list):
         return [_without_bytes(value) for value in values]
     if values.dtype.kind == "S":
-        return np.array([_without_bytes(value) for value in values.tolist()])
+        words = [_without_bytes(value) for value in values.tolist()]
+        return np.array(words, str) if all(isinstance(word, str) for word in words) else words
     return values
 
 
@@ -184,12 +188,12 @@ def _without_bytes(value: Any) -> Any:
 
 def class_ids(values: Any, classes: int | Sequence[Any], missing: Any) -> np.ndarray:
     """Return a column as int32 ids ``(B,)``; `MISSING` for no label, `STRANGE` for a value that is no class."""
+    count, names = (classes, ()) if isinstance(classes, int) else (len(classes), classes)
+    in_bytes = isinstance(missing, bytes) or any(isinstance(name, bytes) for name in names)
+    values = one_class_a_row(values, count, keep_bytes=in_bytes)
     if hasattr(values, "codes"):
         table = _ids_by_lookup([*values.categories, None], classes, missing)
         return table[values.codes]  # code -1 reads the last place: None
-    names = class_names(classes)
-    in_bytes = any(isinstance(name, bytes) for name in (*names, missing))
-    values = one_class_a_row(values, len(names), keep_bytes=in_bytes)
     if isinstance(values, np.ndarray) and values.dtype.kind in "iufbU":
         return _array_ids(values, classes, missing)
     return _ids_by_lookup(values, classes, missing)
@@ -291,18 +295,25 @@ def _listed_fix(found: Any) -> str:
     return f'Split the labels: [text.split("{mark}") for text in column].'
 
 
-def label_lists(values: Any, missing: Any) -> Iterable[tuple[int, Any]]:
+def label_lists(values: Any, missing: Any, names: Sequence[Any] = ()) -> Iterable[tuple[int, Any]]:
     """Yield each row that is a list of labels, with its position; missing rows are left out.
+
+    Args:
+        values: the column.
+        missing: the value that means "no label".
+        names: of the classes, where they are known. Words in bytes become text unless some of these are bytes.
 
     Raises:
         BadValue: for a row that is neither, or names a label twice.
     """
+    in_bytes = any(isinstance(name, bytes) for name in names)
     for row, found in enumerate(plain(values)):
         if is_missing(found, missing):
             continue
         if not isinstance(found, (list, tuple, set, frozenset, np.ndarray)):
             raise BadValue(row, "a list of labels", shown(found), _listed_fix(found))
         labels = found.tolist() if isinstance(found, np.ndarray) else list(found)
+        labels = labels if in_bytes else words_as_text(labels)
         try:
             twice = len(set(labels)) != len(labels)
         except TypeError:
