@@ -31,8 +31,10 @@ class Keypoints(Coordinates):
         column_normalized: the column holds 0–1 of the image's size; by default as ``normalized``.
         pairs: the points that are left and right of each other, as ``[(1, 2), (3, 4)]``: they change places when
             the image is mirrored.
-        point_names: the name of each point, for previews; by default those of the annotation file, as COCO has them.
-        skeleton: the points that previews join by a line, as ``[(0, 1), (1, 2)]``; by default as ``point_names``.
+        point_names: the name of each point, for previews; by default the names in the annotation file, if it is a COCO
+            file.
+        skeleton: the pairs of points that previews join by a line, as ``[(0, 1), (1, 2)]``; by default those in the
+            annotation file, if it is a COCO file.
 
     >>> Keypoints(2).encode(np.array([[[1, 2, 2], [0, 0, 0]]]))[1].tolist()
     [[True, False]]
