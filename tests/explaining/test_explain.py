@@ -185,6 +185,7 @@ FIT = {
     ],
     "feed-itself": [
         (lambda: fit(two_heads(), own_feed().source), "", ""),
+        (lambda: fit(two_heads(), own_feed().source.select([0])), "", ""),
         (lambda: fit(two_heads(), own_feed().batches()), "", ""),
     ],
     "data-type": [
