@@ -1,11 +1,15 @@
 """Heads with classes."""
 
+import datetime
+import json
+
 import numpy as np
 import pytest
 from kind_checks import encoded, message, refusal, resolved
 
 from polyhead.columns.values import Coded
 from polyhead.kinds import Binary, Categorical, Mask, MultiLabel
+from polyhead.kinds.json_form import from_json, to_json
 
 ALL3 = np.ones(3, bool)
 
@@ -541,6 +545,15 @@ def test_dates_are_classes(unit):
     labels, there = encoded(head, days)
     assert labels.tolist() == [1, 0, 0, 1]
     assert there.tolist() == [True, True, False, True]
+
+
+@pytest.mark.parametrize("unit", ["D", "s", "us", "ns"])
+def test_durations_are_classes_that_can_be_saved(unit):
+    days = np.array([2, 1, "NaT", 2], "timedelta64[D]").astype(f"timedelta64[{unit}]")
+    head = resolved(Categorical(), days)
+    assert head.names == (datetime.timedelta(1), datetime.timedelta(2))
+    assert encoded(head, days)[0].tolist() == [1, 0, 0, 1]
+    assert from_json(json.loads(json.dumps(to_json(head, "head"))), "head").names == head.names
 
 
 @pytest.mark.parametrize(

@@ -152,9 +152,9 @@ def one_class_a_row(values: Any, count: int | None = None, keep_bytes: bool = Fa
             found = f"rows of shape {values.shape[1:]}"
             raise BadValue(None, "one class a row", found, _several(values, count))
         values = values.reshape(len(values))
-        if values.dtype.kind == "M":  # as Python's own dates: those of NumPy are other keys
+        if values.dtype.kind in "mM":  # as Python's own dates and durations: those of NumPy are other keys
             days = np.datetime_data(values.dtype)[0] in ("Y", "M", "W", "D")
-            return (values if days else values.astype("datetime64[us]")).tolist()
+            return (values if days else values.astype(f"{values.dtype.kind}8[us]")).tolist()
         if values.dtype != object:
             return values if keep_bytes else words_as_text(values)
     for i, value in enumerate(values):
