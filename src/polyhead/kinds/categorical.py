@@ -325,7 +325,7 @@ class MultiLabel(Classes):
         places = {name: i for i, name in enumerate(self.names)}
         labels = np.zeros((len(values), len(places)), np.float32)
         there = np.zeros(labels.shape, bool)
-        for row, found in class_encoding.label_lists(values, self.missing, self.names):
+        for row, found in class_encoding.label_lists(values, self.missing):
             there[row] = True
             for label in found:
                 if label not in places:

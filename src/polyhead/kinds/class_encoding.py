@@ -152,9 +152,9 @@ def one_class_a_row(values: Any, count: int | None = None, keep_bytes: bool = Fa
             found = f"rows of shape {values.shape[1:]}"
             raise BadValue(None, "one class a row", found, _several(values, count))
         values = values.reshape(len(values))
-        if values.dtype.kind in "mM":  # as Python's own dates and durations: those of NumPy are other keys
+        if values.dtype.kind == "M":  # as Python's own dates: those of NumPy are other keys
             days = np.datetime_data(values.dtype)[0] in ("Y", "M", "W", "D")
-            return (values if days else values.astype(f"{values.dtype.kind}8[us]")).tolist()
+            return (values if days else values.astype("datetime64[us]")).tolist()
         if values.dtype != object:
             return values if keep_bytes else words_as_text(values)
     for i, value in enumerate(values):
@@ -295,25 +295,18 @@ def _listed_fix(found: Any) -> str:
     return f'Split the labels: [text.split("{mark}") for text in column].'
 
 
-def label_lists(values: Any, missing: Any, names: Sequence[Any] = ()) -> Iterable[tuple[int, Any]]:
+def label_lists(values: Any, missing: Any) -> Iterable[tuple[int, Any]]:
     """Yield each row that is a list of labels, with its position; missing rows are left out.
-
-    Args:
-        values: the column.
-        missing: the value that means "no label".
-        names: of the classes, where they are known. Words in bytes become text unless some of these are bytes.
 
     Raises:
         BadValue: for a row that is neither, or names a label twice.
     """
-    in_bytes = any(isinstance(name, bytes) for name in names)
     for row, found in enumerate(plain(values)):
         if is_missing(found, missing):
             continue
         if not isinstance(found, (list, tuple, set, frozenset, np.ndarray)):
             raise BadValue(row, "a list of labels", shown(found), _listed_fix(found))
         labels = found.tolist() if isinstance(found, np.ndarray) else list(found)
-        labels = labels if in_bytes else words_as_text(labels)
         try:
             twice = len(set(labels)) != len(labels)
         except TypeError:

@@ -24,17 +24,10 @@ from polyhead.kinds.scales import NamedScaling, OwnScaling, Scaling
 DEEPEST = 12
 """Values inside of each other; no declaration needs as many."""
 
-_MICROSECOND = datetime.timedelta(microseconds=1)
-
 _FORMS: dict[str, tuple[type, Callable[[Any], Any], Callable[[Any], Any]]] = {
     "bytes": (bytes, lambda v: base64.b64encode(v).decode(), lambda v: base64.b64decode(v, validate=True)),
     "datetime": (datetime.datetime, lambda v: v.isoformat(), datetime.datetime.fromisoformat),
     "date": (datetime.date, lambda v: v.isoformat(), datetime.date.fromisoformat),
-    "microseconds": (
-        datetime.timedelta,
-        lambda v: str(v // _MICROSECOND),
-        lambda v: int(v) * _MICROSECOND,
-    ),
     "decimal": (decimal.Decimal, str, decimal.Decimal),
 }
 """Name: type, to text, from text; a subclass stands before its base."""

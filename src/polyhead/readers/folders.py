@@ -54,8 +54,8 @@ def read_folder(
         table: a CSV or Parquet file in the root, or other data for `read_table`, with a row for each image.
         key: the table's column of file names, with or without folder and ending; by default the first of
             ``file``, ``file_name``, ``filename``, ``image``, ``image_path``, ``path``, ``name``.
-        missing_files: ``"raise"`` an error, or ``"drop"`` rows of the table whose image doesn't exist and images that
-            can't be read. To find these, ``"drop"`` reads the header of each image.
+        missing_files: ``"raise"``, or ``"drop"`` rows of the table whose image does not exist, and images
+            that cannot be read; the header of each image is read to find them.
         verify: open every image and mask, to check that they can be read and have the same size.
 
     Returns:
