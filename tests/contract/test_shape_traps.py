@@ -235,12 +235,6 @@ data = {"x": np.zeros((8, 2), "float32"), "a": np.arange(8.0), "b": 900 + np.ara
 feed = ph.Feed(data, inputs="x", heads=heads, batch_size=4)
 model = ph.compile(dense({"a": 1, "b": 1}), feed, optimizer=still())
 print("validated", fitted(model, feed, validation_data=feed.on(data))["val_a_mae"] == 3.5)
-data = {"image": np.arange(5 * 4, dtype="float32").reshape(5, 2, 2, 1) / 20, "a": np.zeros(5)}
-feed = ph.Feed(data, inputs={"image": ph.Image(2, 2, 1)}, heads={"a": ph.Regression()}, batch_size=4)
-x = keras.Input((2, 2, 1), name="image")
-model = keras.Model(x, {"a": keras.layers.GlobalAveragePooling2D(name="a")(x)})
-table = ph.predict(model, data, declaration=feed.declaration, batch_size=4, tta=2)
-print("tta", np.allclose(table["a"], data["image"].mean((1, 2, 3))))
 """
 
 
@@ -281,9 +275,4 @@ def test_a_smaller_last_batch():
             f"predict 0 last batch: {rows} 1. Say ph.predict(model, feed), which takes any number of rows, or "
             "another batch_size.",
         ]
-        assert printed[4:] == [
-            "polyhead True",
-            "polyhead predict [0, 1, 2, 3, 4] [1.0]",
-            "validated True",
-            "tta True",
-        ]
+        assert printed[4:] == ["polyhead True", "polyhead predict [0, 1, 2, 3, 4] [1.0]", "validated True"]

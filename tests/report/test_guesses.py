@@ -50,20 +50,6 @@ def test_the_largest_loss_comes_first(feed, predictions):
     np.testing.assert_allclose([losses[i] for i in range(4)], expected, atol=1e-5)
 
 
-def test_rows_whose_ids_are_not_distinct_are_paired_by_their_place_or_not_at_all():
-    data = {"x": np.arange(4.0), "age": np.arange(4.0), "id": [1, 2, 1, 2]}
-    feed = ph.Feed(data, inputs="x", heads={"age": ph.Regression()}, batch_size=4)
-    x = keras.Input((1,), name="x")
-    predictions = ph.predict(keras.Model(x, {"age": keras.layers.Identity(name="age")(x)}), feed)
-    assert [sample.loss for sample in feed.preview(predictions=predictions).samples] == [0, 0, 0, 0]
-    with pytest.raises(ph.ContractError) as refused:
-        feed.on(feed.source.select([0, 1, 2])).preview(predictions=predictions)
-    assert str(refused.value) == (
-        "preview(predictions=): expected ids that differ, by which predictions find their rows, got 2 that occur "
-        "twice. Predict the rows of this feed, in their order, or give the column `id` other values."
-    )
-
-
 def test_predictions_lie_where_the_model_sees_them(feed, predictions):
     seen = feed.preview(predictions=predictions, rows=[3, 1])
     assert [sample.row for sample in seen.samples] == [3, 1]
@@ -176,3 +162,17 @@ def test_predicted_masks_are_class_ids_whatever_the_column_holds(head, held):
     for sample in seen.samples:
         assert (sample.guess.labels["mask"].value == 1).all()
         assert sample.loss == pytest.approx(1 - inside.mean())
+
+
+def test_rows_whose_ids_are_not_distinct_are_paired_by_their_place_or_not_at_all():
+    data = {"x": np.arange(4.0), "age": np.arange(4.0), "id": [1, 2, 1, 2]}
+    feed = ph.Feed(data, inputs="x", heads={"age": ph.Regression()}, batch_size=4)
+    x = keras.Input((1,), name="x")
+    predictions = ph.predict(keras.Model(x, {"age": keras.layers.Identity(name="age")(x)}), feed)
+    assert [sample.loss for sample in feed.preview(predictions=predictions).samples] == [0, 0, 0, 0]
+    with pytest.raises(ph.ContractError) as refused:
+        feed.on(feed.source.select([0, 1, 2])).preview(predictions=predictions)
+    assert str(refused.value) == (
+        "preview(predictions=): expected ids that differ, by which predictions find their rows, got 2 that occur "
+        "twice. Predict the rows of this feed, in their order, or give the column `id` other values."
+    )
