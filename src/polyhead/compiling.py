@@ -39,7 +39,9 @@ class BoundFeed(Protocol):
 
 
 def outputs(features: Any, heads: Mapping[str, Head] | BoundFeed) -> dict[str, keras.KerasTensor]:
-    """Make the output layers of the heads, named after them, with ``_`` for what no layer may be called.
+    """Make the output layers of the heads.
+
+    Each layer has the name of its head, with ``_`` in place of characters that layer names can't have.
 
     Classes get probabilities (sigmoid or softmax), numbers get linear units, masks a 1 x 1 convolution
     (features are enlarged to the mask's size first), boxes and keypoints a dense layer over all features.

@@ -36,7 +36,7 @@ class Feed(FeedAdapter):
     model or another. ``feed.epoch = 0`` starts again; `state` and `restore` continue in another process.
 
     Args:
-        data: a mapping of arrays, a `Source`, a frame or an Arrow table, or the path of a table.
+        data: a mapping of arrays, a list of rows (dicts), a `Source`, a frame, an Arrow table, or the path of a table.
         inputs: a column, a list of columns, or ``{name: input kind}``.
         heads: ``{name: head kind}``.
         batch_size: rows in a batch.
@@ -251,11 +251,11 @@ class Feed(FeedAdapter):
     # Batches -----------------------------------------------------------------------------------------
 
     def __iter__(self) -> Iterator[Any]:
-        """An epoch of training, which moves the position: ``(x, y)`` or ``(x, y, weights)``, structured once bound."""
+        """Iterate over an epoch of training, and move the position: ``(x, y)`` or ``(x, y, weights)``."""
         return EpochInProgress(self._batches(Call(steps=None)))
 
     def batches(self) -> Iterator[Batch]:
-        """Iterate over the coming epoch as `Batch` objects, with ids; to train in your own loop, iterate over the feed.
+        """Iterate over the coming epoch as `Batch` objects with ids. Nothing moves; to train, iterate over the feed.
 
         >>> import numpy as np
         >>> import polyhead as ph

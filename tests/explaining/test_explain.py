@@ -185,6 +185,7 @@ FIT = {
     ],
     "feed-itself": [
         (lambda: fit(two_heads(), own_feed().source), "", ""),
+        (lambda: fit(two_heads(), own_feed().source.select([0])), "", ""),
         (lambda: fit(two_heads(), own_feed().batches()), "", ""),
     ],
     "data-type": [
@@ -321,8 +322,12 @@ def test_a_history_without_nan_is_not_explained_by_it():
     assert found.what == "All losses are finite. The data does not fit the model."
     assert [problem.code for problem in found.problems] == ["swapped-targets"]
     assert ph.explain(finite).what == "All losses are finite."
+    finite.history["names"] = ["a", None]  # a callback may log anything
+    assert ph.explain(finite).what == "All losses are finite."
     finite.history["loss"].append(float("inf"))
     assert ph.explain(finite).name == "nan"
+    with pytest.raises(ph.ContractError, match=r"explain\(error\): expected an error, .*, got ''"):
+        ph.explain("")
 
 
 def test_logits_are_explained_by_the_warning_of_tensorflow_or_by_the_model():

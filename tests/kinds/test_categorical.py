@@ -555,6 +555,22 @@ def test_words_that_came_as_bytes_are_text(column):
     assert encoded(Categorical([b"a", b"c"], missing=b"b"), column)[1].tolist() == [False, True, False]
 
 
+def test_bytes_that_are_no_text_stay_bytes():
+    words = np.array([b"a", b"\xe9", b"a"])
+    assert message(resolved, Categorical(), words).startswith("head `h`: expected classes of one type, got ")
+    assert encoded(Categorical([b"a", b"\xe9"]), words)[0].tolist() == [0, 1, 0]
+    assert message(Categorical(["a", "b"]).encode, words).startswith(
+        "head `h`, row 1: expected one of ['a', 'b'], got b'\\xe9'"
+    )
+
+
+def test_categories_in_bytes_are_text():
+    column = Coded(np.array([1, 0, -1], np.int32), [b"a", b"b"])
+    assert resolved(Categorical(), column).classes == ("a", "b")
+    assert encoded(Categorical(["a", "b"]), column)[0].tolist() == [1, 0, 0]
+    assert encoded(Categorical([b"a", b"b"]), column)[0].tolist() == [1, 0, 0]
+
+
 def test_ids_for_named_classes_are_told_how_to_get_their_names():
     found = message(Categorical(["ash", "elm"]).encode, np.array([0, 1]))
     assert "If 0 counts these names, give the names: np.array(names)[column]." in found

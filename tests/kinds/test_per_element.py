@@ -127,7 +127,7 @@ def test_errors_name_row_and_box():
         "Name it among the classes, or say Categorical(missing='z') if it means \"no label\"."
     )
     assert message(head.along, [["a"], ["a", "b"]], [[[0, 0, 1, 1]], [[0, 0, 1, 1]]]) == (
-        "head `h`, row 1: expected one for each of the 1 box in `box`, got 2. "
+        "head `h`, row 1: expected 1 entry, one for each box in `box`, got 2. "
         "Put None in the place of a box that has no label."
     )
     assert message(head.encode, [["a"], "b"]) == (

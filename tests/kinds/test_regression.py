@@ -103,6 +103,25 @@ MEND = "Fix the row, or put NaN where there is no label."
             'Turn text into numbers: [float(text.replace(",", ".")) for text in column].',
         ),
         (
+            1,
+            ["250,000", "2"],
+            "head `h`, row 0: expected a number, got '250,000'. Turn text into numbers: "
+            '[float(text.replace(",", "")) for text in column] if commas separate thousands, '
+            '[float(text.replace(",", ".")) for text in column] if decimals follow them.',
+        ),
+        (
+            1,
+            ["-1,234.5"],
+            "head `h`, row 0: expected a number, got '-1,234.5'. "
+            'Turn text into numbers: [float(text.replace(",", "")) for text in column].',
+        ),
+        (
+            2,
+            [np.array(["2024-01-01", "2024-01-02"], "datetime64[D]")],
+            "head `h`, row 0: expected numbers of shape (2,), got ['2024-01-01', '2024-01-02']. "
+            'Turn times into numbers, as days: (column - column.min()) / np.timedelta64(1, "D").',
+        ),
+        (
             2,
             [[1, 2], [1, "x"]],
             "head `h`, row 1: expected numbers of shape (2,), got [1, 'x']. "

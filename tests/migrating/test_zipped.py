@@ -133,6 +133,33 @@ model.fit(zip(images, masks))
     assert pair.compared == SAME
 
 
+def test_seeds_in_variables_and_flows_that_draw_nothing_are_right(made):
+    for changes in (
+        {"seed=1": "seed=SEED"},
+        {", seed=1": ", shuffle=False", "(**settings)": "(rescale=1 / 255)"},
+    ):
+        text = FLOWS
+        for old, new in changes.items():
+            text = text.replace(old, new)
+        assert made(f'SEED = int("1")\n{text}model.fit(zip(images, masks))')[0].mistakes == ()
+
+
+def test_folders_that_are_not_literals(made, tmp_path):
+    text = FLOWS.replace("FOLDER", "os.path.join(home, 'data')")
+    first = f"import os\nhome = os.environ.get('POLYHEAD_NOWHERE', '.')\n{text}model.fit(zip(images, masks))"
+    pair = made(first, execute=False)[0]
+    assert (
+        'data = {"image": sorted(glob.glob(os.path.join(os.path.join(home, \'data\'), "image", "**", "*.*"), '
+        "recursive=True))"
+    ) in pair.code
+    assert made(first)[0].compared == SAME
+    one, other = FLOWS.split("masks =")
+    mixed = (
+        f"{one}masks ={other.replace('FOLDER', repr(str(tmp_path / 'data')))}model.fit(zip(images, masks))"
+    )
+    assert made(mixed)[0].compared == SAME
+
+
 def test_labeled_flows_and_what_is_only_read(made):
     labeled = FLOWS.replace("class_mode=None", 'class_mode="binary"') + "model.fit(zip(images, masks))"
     assert [one.kind for one in made(labeled, execute=False)] == ["flow_from_directory"] * 2

@@ -145,6 +145,21 @@ def test_parts_of_stores_and_several_of_them_keep_the_originals(packed, tmp_path
     assert np.allclose(half.to_held, np.diag([0.5, 0.5, 1]) @ view.to_held)
 
 
+def test_rows_of_which_nothing_is_known_do_not_hide_the_originals_of_others(packed, tmp_path):
+    _, store = packed
+    store = store.only(["image"])
+    plain = ph.read_table({"image": np.zeros((1, 48, 64, 3), np.uint8)})
+    for number, both in enumerate((plain.concat(store), store.concat(plain))):
+        again = ph.pack(both, tmp_path / str(number))
+        for i in range(5):
+            files = [files_of(one, "image", np.array([i])) for one in (again, both)]
+            assert files[0] == files[1]
+        assert np.array_equal(
+            *(one.origins("image", np.arange(5)).places for one in (again, both)), equal_nan=True
+        )
+        assert again.manifest["polyhead_store"] == 3
+
+
 def test_files_packed_as_they_are_keep_their_names(tmp_path):
     data = photographs(tmp_path, "applied", (6,))
     store = ph.pack({name: data[name] for name in ("image", "xyxy")}, tmp_path / "s")
@@ -201,6 +216,15 @@ def test_a_store_of_the_version_before_opens_and_stays_what_it_is(tmp_path, monk
     assert (len(appended), appended.manifest["polyhead_store"]) == (4, 2)
     again = ph.pack(appended, tmp_path / "t")  # nor does a copy know
     assert again.select([3]).origins("image", np.arange(1)).lost == str(tmp_path / "t")
+    # nor does a store to which they are added, but it keeps what it knows
+    newer = ph.pack(files, tmp_path / "u")
+    for number, both in enumerate(
+        (newer.concat(store), ph.pack(files.on(store), tmp_path / "u", append=True))
+    ):
+        found = both if number else ph.pack(both, tmp_path / "v")
+        assert found.origins("image", np.arange(1)).lost == str(found.path)
+        assert files_of(found, "image", np.arange(2)) == files.source.column("image")
+        assert found.origins("image", np.arange(1)).places[0, :2].tolist() == [120, 90]
 
 
 def test_a_column_of_the_name_that_a_store_needs_is_refused(tmp_path):

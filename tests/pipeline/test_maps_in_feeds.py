@@ -74,8 +74,8 @@ def test_colors_are_no_map_of_one_channel_and_gray_is_one_of_three(tmp_path):
 def test_a_file_that_is_none(tmp_path):
     assert refusal(ph.DataError, ph.Map(), ["nope.png"] * ROWS) == (
         "head `depth`, row 0, file nope.png: expected a file that can be read, got No such file or directory. "
-        f"It is looked for in the working directory, {Path.cwd()}. If it lies in another folder, put that before the "
-        "names: [os.path.join(folder, name) for name in column]. Likewise all other rows that were looked at."
+        f"The working directory is {Path.cwd()}. If the files are in another folder, put it before their names: "
+        "[os.path.join(folder, name) for name in column]. Likewise all other rows that were looked at."
     )
     (tmp_path / "a.npy").write_bytes(b"\x93NUMPY\x01")
     words = refusal(ph.DataError, ph.Map(), [str(tmp_path / "a.npy")] * ROWS)

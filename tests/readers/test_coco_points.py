@@ -48,6 +48,16 @@ def test_a_head_has_the_names_and_lines_of_the_file(people, tmp_path):
     assert saved.heads["pose"].inner.point_names == tuple(NAMES)  # as predictions of a loaded model have them
 
 
+def test_left_and_right_change_places_when_the_image_is_mirrored(people):
+    feed = head_of(people())[1]
+    mirrored = feed.on(feed.source, augment=[ph.Flip(p=1.0)])
+    assert mirrored.heads["pose"].inner.pairs == ((1, 2),)
+    before, after = (next(one.batches()).labels["pose"][:, 0] for one in (feed, mirrored))
+    assert np.allclose(after, (np.array([30, 0]) + before * [-1, 1])[:, [0, 2, 1]])
+    own = ph.Keypoints(3, column="keypoints", each="boxes", pairs=[(0, 1)])
+    assert head_of(people(), own)[0].pairs == ((0, 1),)
+
+
 def test_a_store_keeps_them(people, tmp_path):
     ph.pack(people(), tmp_path / "a.store")
     head, _ = head_of(ph.open_store(tmp_path / "a.store").select([1]))

@@ -91,6 +91,7 @@ def test_torch_datasets_and_loaders():
         '{"x": x, "y": y}.'
     )
     assert "length=len(dataset), names=...)" in not_predicted(Ages())
+    assert "where lambda: DataLoader(dataset, 32) is the function." in not_predicted(Stream())
     loader = data.DataLoader(Ages(), 5)
     assert "where lambda: loader is the function and rows is len(loader.dataset)" in refused(loader)
     assert "where lambda: DataLoader(dataset, 32) is the function." in refused(Stream())

@@ -135,3 +135,47 @@ def test_predictions_of_labels_in_shares_lie_in_the_image(kind, shares):
         assert sample.loss < 1e-4
         found, told = (one.labels["place"].value for one in (sample, sample.guess))
         np.testing.assert_allclose(np.asarray(told)[..., :2], np.asarray(found)[..., :2], atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("head", "held"),
+    [
+        (ph.Mask(values=(0, 255)), (0, 255)),
+        (ph.Mask(["a", "b", "c"], values=(10, 20, 30), missing=0), (10, 20)),
+        (
+            ph.Mask(["a", "b"], values=[(255, 0, 0), (0, 255, 0)], missing=(0, 0, 0)),
+            ((255, 0, 0), (0, 255, 0)),
+        ),
+    ],
+    ids=["black and white", "numbers", "colors"],
+)
+def test_predicted_masks_are_class_ids_whatever_the_column_holds(head, held):
+    inside = np.zeros((2, SIDE, SIDE), bool)
+    inside[:, 8:40, 8:40] = True
+    mask = np.asarray(held, np.uint8)[inside.astype(int)]
+    data = {"image": np.zeros((2, SIDE, SIDE, 3), np.uint8), "mask": mask}
+    feed = ph.Feed(data, inputs={"image": ph.Image(SIDE, SIDE)}, heads={"mask": head}, batch_size=2)
+    channels = feed.heads["mask"].output_shape[-1]
+    bias = keras.initializers.Constant([9.0] if channels == 1 else np.eye(channels)[1] * 9)
+    options = {"kernel_initializer": "zeros", "bias_initializer": bias, "name": "mask"}
+    x = keras.Input((SIDE, SIDE, 3), name="image")
+    activation = "sigmoid" if channels == 1 else "softmax"
+    model = keras.Model(x, {"mask": keras.layers.Conv2D(channels, 1, activation=activation, **options)(x)})
+    seen = feed.preview(predictions=ph.predict(model, feed))
+    for sample in seen.samples:
+        assert (sample.guess.labels["mask"].value == 1).all()
+        assert sample.loss == pytest.approx(1 - inside.mean())
+
+
+def test_rows_whose_ids_are_not_distinct_are_paired_by_their_place_or_not_at_all():
+    data = {"x": np.arange(4.0), "age": np.arange(4.0), "id": [1, 2, 1, 2]}
+    feed = ph.Feed(data, inputs="x", heads={"age": ph.Regression()}, batch_size=4)
+    x = keras.Input((1,), name="x")
+    predictions = ph.predict(keras.Model(x, {"age": keras.layers.Identity(name="age")(x)}), feed)
+    assert [sample.loss for sample in feed.preview(predictions=predictions).samples] == [0, 0, 0, 0]
+    with pytest.raises(ph.ContractError) as refused:
+        feed.on(feed.source.select([0, 1, 2])).preview(predictions=predictions)
+    assert str(refused.value) == (
+        "preview(predictions=): expected ids that differ, by which predictions find their rows, got 2 that occur "
+        "twice. Predict the rows of this feed, in their order, or give the column `id` other values."
+    )

@@ -165,13 +165,17 @@ def test_a_store_of_the_version_before_says_what_it_lacks(photographs, tmp_path,
         found = ph.predict(Fixed(OUTPUTS), folder, declaration=feed.declaration)
     told = [one for one in caught if issubclass(one.category, ph.PolyheadWarning)]
     assert [str(one.message) for one in told] == [
-        f"store {folder}: it was packed by an older version, and does not keep the files and the sizes of its images. "
-        "Boxes, points and masks are in pixels of the images as they are stored. To have those of the originals, pack "
-        "the data again, into a new folder."
+        f"store {folder}: it has images that an older version packed, without their files and their sizes. Boxes, "
+        "points and masks of these are in pixels of the images as they are stored. To have those of the originals, "
+        "pack the data again, into a new folder."
     ]
     assert told[0].filename == str(Path(__file__))
     assert "file" not in found.columns
     assert found["mask"][0].shape == (40, 48)
+    monkeypatch.undo()
+    both = ph.pack(feed, tmp_path / "t").concat(ph.open_store(folder))
+    with pytest.warns(ph.PolyheadWarning, match="it has images that an older version packed"):
+        ph.predict(Fixed(OUTPUTS), both, declaration=feed.declaration)
 
 
 @pytest.mark.once

@@ -1,5 +1,9 @@
 """Test-time augmentation: views of an image answer for the image itself."""
 
+import os
+import subprocess
+import sys
+
 import keras
 import numpy as np
 import pytest
@@ -155,3 +159,26 @@ def test_what_cannot_be_seen_otherwise_is_refused(feed):
         "predict(tta=): expected an image among the inputs, got none. "
         "Leave it out: views are mirrored and scaled images."
     )
+
+
+SHARED = """
+import keras, numpy as np, polyhead as ph
+keras.distribution.set_distribution(keras.distribution.DataParallel())
+image = np.arange(5 * 4, dtype="float32").reshape(5, 2, 2, 1) / 20
+data = {"image": image, "a": np.zeros(5)}
+feed = ph.Feed(data, inputs={"image": ph.Image(2, 2, 1)}, heads={"a": ph.Regression()}, batch_size=4)
+x = keras.Input((2, 2, 1), name="image")
+model = keras.Model(x, {"a": keras.layers.GlobalAveragePooling2D(name="a")(x)})
+for rows in (5, 1):
+    some = {name: values[:rows] for name, values in data.items()}
+    table = ph.predict(model, some, declaration=feed.declaration, batch_size=4, tta=2)
+    print(np.allclose(table["a"], image[:rows].mean((1, 2, 3))))
+"""
+
+
+@pytest.mark.skipif(keras.backend.backend() != "jax", reason="a distribution of JAX")
+def test_a_last_batch_that_the_devices_cannot_share():
+    environment = {**os.environ, "XLA_FLAGS": "--xla_force_host_platform_device_count=2"}
+    run = [sys.executable, "-c", SHARED]
+    done = subprocess.run(run, capture_output=True, text=True, env=environment)
+    assert done.stdout.splitlines()[-2:] == ["True", "True"], done.stderr

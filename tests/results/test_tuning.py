@@ -100,17 +100,17 @@ def test_what_cannot_be_tuned(made):
         (
             lambda: found.tune("price"),
             "tune(), head `price`: expected a head with a threshold, got one without. "
-            "Heads with a threshold are Binary and MultiLabel.",
+            "Only Binary and MultiLabel heads have a threshold.",
         ),
         (
             lambda: found.tune("kind"),
             "tune(), head `kind`: expected a head with a threshold, got one without. "
-            "Heads with a threshold are Binary and MultiLabel.",
+            "Only Binary and MultiLabel heads have a threshold.",
         ),
         (
             lambda: found.calibrate("price"),
             "calibrate(), head `price`: expected a head with a temperature, got one without. "
-            "Heads with a temperature are Binary, Categorical and MultiLabel.",
+            "Only Binary, Categorical and MultiLabel heads have a temperature.",
         ),
         (
             lambda: found.tune("rare", "recall"),

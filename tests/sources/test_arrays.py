@@ -352,6 +352,8 @@ def test_series_whose_indexes_are_in_another_order():
     )
     assert Arrays({"x": frame["x"], "y": other.to_numpy()}).read(np.array([0]))["y"].tolist() == [0]
     assert len(Arrays({"x": frame["x"], "y": other}, asked=["x"])) == 3
+    twice = pd.Series([0, 1, 0], index=[9, 7, 7])  # not the same index, and so nothing to align
+    assert len(Arrays({"x": frame["x"], "y": twice})) == 3
 
 
 def test_a_tensor_of_bfloat16():

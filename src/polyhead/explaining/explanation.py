@@ -90,14 +90,14 @@ def explain(error: Any = None, model: Any = None, data: Any = None) -> Explanati
         return Explanation(error.problems, what="polyhead refuses this before the first step.")
     if isinstance(history, dict):
         text = _diverged(history)
-    elif isinstance(error, (BaseException, str)):
+    elif isinstance(error, BaseException) or (isinstance(error, str) and error.strip()):
         text = error if isinstance(error, str) else f"{type(error).__name__}: {error}"
     else:
         expected = "an error, a warning, the text of either, or the History that fit returned"
         raise ContractError(Problem("explain(error)", expected, shown(error)))
     data = call.data if data is None else data
     found = examined(data, model)
-    if not text:
+    if not text and isinstance(history, dict):
         return _of_finite_losses(found)
     return explain_message(text, replace(call, model=model), found, data)
 
@@ -205,14 +205,20 @@ def examined(data: Any, model: Any) -> Examination:
 
 def _diverged(history: dict[str, list[float]]) -> str:
     """The message for losses that are not finite; empty if all are."""
-    wrong = [name for name, values in history.items() if not np.isfinite(values).all()]
+    wrong = [name for name, values in history.items() if not all(map(_is_finite, values))]
     return f"the loss is nan: {', '.join(wrong)}" if wrong else ""
 
 
+def _is_finite(value: Any) -> bool:
+    """Whether a log is finite; callbacks may log anything, and what is not numbers is."""
+    array = np.asarray(value)
+    return array.dtype.kind not in "fc" or bool(np.isfinite(array).all())
+
+
 def _of_finite_losses(found: Examination) -> Explanation:
-    """The explanation of a training whose losses are finite: what its data has wrong."""
+    """The explanation of a training whose losses are finite: the problems of its data."""
     what = "All losses are finite." + " The data does not fit the model." * bool(found.errors)
-    tip = "What trains wrongly without an error, ph.examine(data, model) finds: it reads whole epochs."
+    tip = "ph.examine(data, model) reads whole epochs and finds mistakes that raise no error."
     return Explanation(found.errors, (tip,), what=what, feed=found.declaration)
 
 

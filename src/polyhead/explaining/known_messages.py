@@ -312,7 +312,7 @@ feed = ph.Feed(frame, inputs={"file": ph.Image(64, 64)}, heads={"kind": ph.Categ
         "fit takes a feed. A source has rows, but no inputs and heads; feed.batches() is for your own loops.",
         keras="model.fit(feed)",
         polyhead="model.fit(feed, validation_data=feed.on(rows))   # rows: a source, a frame, a dict of columns",
-        pattern=r"Unrecognized data type: x=\w+\([\d,]+ rows: |Received: Batch\(inputs=",
+        pattern=r"Unrecognized data type: x=\w+\([\d,]+ rows?: |Received: Batch\(inputs=",
         owner="generator",
     ),
     KnownMessage(

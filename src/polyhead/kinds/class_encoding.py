@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from numbers import Real
 from typing import Any
 
@@ -143,7 +144,9 @@ def one_class_a_row(values: Any, count: int | None = None, keep_bytes: bool = Fa
         BadValue: for rows of several values.
     """
     if hasattr(values, "codes"):
-        return values
+        if keep_bytes or not any(isinstance(category, bytes) for category in values.categories):
+            return values
+        return replace(values, categories=words_as_text(list(values.categories)))
     if isinstance(values, np.ndarray):
         if values.ndim > 2 or (values.ndim == 2 and values.shape[1] != 1):
             found = f"rows of shape {values.shape[1:]}"
@@ -163,7 +166,7 @@ def one_class_a_row(values: Any, count: int | None = None, keep_bytes: bool = Fa
 
 
 def words_as_text(values: Any) -> Any:
-    """Words that came as bytes, as from TensorFlow and HDF5, as text; anything else is unchanged.
+    """Decode words in bytes, as TensorFlow and HDF5 give them, as UTF-8; anything else is unchanged.
 
     >>> words_as_text([b"cat", None]), words_as_text(np.array([b"cat"])).tolist()
     (['cat', None], ['cat'])
@@ -171,7 +174,8 @@ def words_as_text(values: Any) -> Any:
     if isinstance(values, list):
         return [_without_bytes(value) for value in values]
     if values.dtype.kind == "S":
-        return np.array([_without_bytes(value) for value in values.tolist()])
+        words = [_without_bytes(value) for value in values.tolist()]
+        return np.array(words, str) if all(isinstance(word, str) for word in words) else words
     return values
 
 
@@ -184,12 +188,12 @@ def _without_bytes(value: Any) -> Any:
 
 def class_ids(values: Any, classes: int | Sequence[Any], missing: Any) -> np.ndarray:
     """Return a column as int32 ids ``(B,)``; `MISSING` for no label, `STRANGE` for a value that is no class."""
+    count, names = (classes, ()) if isinstance(classes, int) else (len(classes), classes)
+    in_bytes = isinstance(missing, bytes) or any(isinstance(name, bytes) for name in names)
+    values = one_class_a_row(values, count, keep_bytes=in_bytes)
     if hasattr(values, "codes"):
         table = _ids_by_lookup([*values.categories, None], classes, missing)
         return table[values.codes]  # code -1 reads the last place: None
-    names = class_names(classes)
-    in_bytes = any(isinstance(name, bytes) for name in (*names, missing))
-    values = one_class_a_row(values, len(names), keep_bytes=in_bytes)
     if isinstance(values, np.ndarray) and values.dtype.kind in "iufbU":
         return _array_ids(values, classes, missing)
     return _ids_by_lookup(values, classes, missing)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
 from typing import Any, Self
 
@@ -18,6 +18,19 @@ from polyhead.kinds.mixed_labels import unmixable
 from polyhead.kinds.source_column import Column
 
 
+def left_and_right(names: Sequence[str]) -> tuple[tuple[int, int], ...]:
+    """The pairs of points whose names differ only in left and right.
+
+    >>> left_and_right(["nose", "left_eye", "right_eye", "Left ear"])
+    ((1, 2),)
+    """
+    places = {name.lower(): i for i, name in enumerate(names)}
+    if len(places) < len(names):  # it is not known which of two equal names is meant
+        return ()
+    lefts = {name: name.replace("left", "right") for name in places if "left" in name}
+    return tuple((places[left], places[right]) for left, right in lefts.items() if right in places)
+
+
 @dataclass(frozen=True, repr=False)
 class Keypoints(Coordinates):
     """``points`` keypoints a row, as float32 ``(B, points, 2)`` of ``(x, y)``, a weight for each.
@@ -30,9 +43,12 @@ class Keypoints(Coordinates):
         normalized: the model predicts coordinates in 0–1 of the image's size rather than in pixels.
         column_normalized: the column holds 0–1 of the image's size; by default as ``normalized``.
         pairs: the points that are left and right of each other, as ``[(1, 2), (3, 4)]``: they change places when
-            the image is mirrored.
-        point_names: the name of each point, for previews; by default those of the annotation file, as COCO has them.
-        skeleton: the points that previews join by a line, as ``[(0, 1), (1, 2)]``; by default as ``point_names``.
+            the image is mirrored. By default, points whose names differ only in left and right, such as ``left_eye``
+            and ``right_eye``.
+        point_names: the name of each point, for previews; by default the names in the annotation file, if it is a COCO
+            file.
+        skeleton: the pairs of points that previews join by a line, as ``[(0, 1), (1, 2)]``; by default those in the
+            annotation file, if it is a COCO file.
 
     >>> Keypoints(2).encode(np.array([[[1, 2, 2], [0, 0, 0]]]))[1].tolist()
     [[True, False]]
@@ -81,14 +97,15 @@ class Keypoints(Coordinates):
         return (self.points, 2)
 
     def told(self, column: Column) -> Self:
-        if self.point_names and self.skeleton:
-            return self
-        known = column.about()
         changes: dict[str, Any] = {}
-        if not self.point_names and len(known.points or ()) == self.points:
-            changes["point_names"] = known.points
-        if not self.skeleton and all(max(line) < self.points for line in known.skeleton or ()):
-            changes["skeleton"] = known.skeleton or ()
+        if not (self.point_names and self.skeleton):
+            known = column.about()
+            if not self.point_names and len(known.points or ()) == self.points:
+                changes["point_names"] = known.points
+            if not self.skeleton and all(max(line) < self.points for line in known.skeleton or ()):
+                changes["skeleton"] = known.skeleton or ()
+        if not self.pairs:
+            changes["pairs"] = left_and_right(changes.get("point_names", self.point_names))
         return self.fixed(**changes)
 
     def lay(self, value: Any, size: tuple[int, int]) -> np.ndarray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import re
 from decimal import Decimal
 from numbers import Real
 from typing import Any
@@ -69,36 +70,52 @@ def row_array(value: Any, index: int, expected: str, fix: str = "") -> np.ndarra
             raise BadValue(index, expected, shown(value), "Scale the column, or leave the row out.") from None
         row = plain_row.reshape(row.shape)
     if row.dtype.kind not in "iufb":
-        value = value.tolist() if isinstance(value, np.ndarray) else value
-        raise BadValue(index, expected, shown(value), conversion_fix(value, fix))
+        if isinstance(value, np.ndarray):  # times would become counts of nanoseconds
+            told = shown((value.astype(str) if value.dtype.kind in "mM" else value).tolist())
+        else:
+            told = shown(value)
+        raise BadValue(index, expected, told, conversion_fix(value, fix))
     return row
 
+
+_THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(,\d{3})+(\.\d*)?")
 
 NUMBERS_FIX = "Give numbers, or None where there is no label."
 """What to do about a label that is not a number, where a head has nothing better to say."""
 
 
 def conversion_fix(value: Any, fix: str = "") -> str:
-    """What to do about a value that is not a number, but can be turned into one: a time, or a number as text.
+    """Say what to do about a value that is not a number but can be turned into one: a time, or a number as text.
 
     Args:
-        value: what was found.
-        fix: what a head says about other values. It knows text better than this, but not times.
+        value: what was found; of an array or a list, its first value counts.
+        fix: what to do about other values. A head's own advice on text comes first, but no head knows times.
 
     >>> conversion_fix("1.5"), conversion_fix("cat", "Drop it.")
     ('Turn text into numbers: np.asarray(column, float).', 'Drop it.')
     """
+    while (isinstance(value, (list, tuple)) and value) or (isinstance(value, np.ndarray) and value.size):
+        value = value.flat[0] if isinstance(value, np.ndarray) else value[0]
     kind = value.dtype.kind if isinstance(value, (np.ndarray, np.generic)) else ""
     if kind in ("m", "M") or isinstance(value, (datetime.date, datetime.timedelta)):
         return 'Turn times into numbers, as days: (column - column.min()) / np.timedelta64(1, "D").'
-    while isinstance(value, (list, tuple)) and value:
-        value = value[0]
     if not isinstance(value, str) or fix not in ("", NUMBERS_FIX):
         return fix
     if _reads_as_number(value):
         return "Turn text into numbers: np.asarray(column, float)."
-    comma = value.count(",") == 1 and _reads_as_number(value.replace(",", "."))
-    return 'Turn text into numbers: [float(text.replace(",", ".")) for text in column].' if comma else fix
+    return _comma_fix(value) or fix
+
+
+def _comma_fix(text: str) -> str:
+    """Say how to read a number with commas; a comma before three digits may separate thousands or decimals."""
+    without = '[float(text.replace(",", "")) for text in column]'
+    decimal = without.replace('""', '"."')
+    if _THOUSANDS.fullmatch(text.strip()):
+        if "." in text or text.count(",") > 1:
+            return f"Turn text into numbers: {without}."
+        return f"Turn text into numbers: {without} if commas separate thousands, {decimal} if decimals follow them."
+    one = text.count(",") == 1 and _reads_as_number(text.replace(",", "."))
+    return f"Turn text into numbers: {decimal}." if one else ""
 
 
 def _reads_as_number(text: str) -> bool:
@@ -144,8 +161,7 @@ def numbers(
         array = widened(values)
         if array.dtype.kind not in "iufb":
             index, found = (0, shown(array[0])) if len(array) else (None, str(array.dtype))
-            first = array[0].tolist() if array.dtype.kind == "U" and len(array) else array
-            raise BadValue(index, what, found, conversion_fix(first, fix))
+            raise BadValue(index, what, found, conversion_fix(array, fix))
         if array.shape[1:] not in (shape, short):
             raise BadValue(None, what, f"rows of shape {array.shape[1:]}", shape_fix)
         if array.shape[1:] != shape:

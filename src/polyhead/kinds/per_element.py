@@ -186,8 +186,8 @@ class Each(Head):
         found = as_entries(value, index, self.places)
         if len(found) != count:
             fix = "Put None in the place of a box that has no label."
-            boxes = f"one for each of the {counted(count, 'box')} in `{self.boxes_column}`"
-            raise BadValue(index, boxes, str(len(found)), fix)
+            expected = f"{counted(count, 'entry', 'entries')}, one for each box in `{self.boxes_column}`"
+            raise BadValue(index, expected, str(len(found)), fix)
         return found
 
     def along(self, values: Any, boxes: Any) -> Any:

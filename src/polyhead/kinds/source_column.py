@@ -40,12 +40,14 @@ class Origins(NamedTuple):
         files: the file of each; None for one that was not a file, or is not known.
         places: float64 ``(n, 8)``: height and width of the original, in the orientation of its labels, and the matrix
             ``(2, 3)`` from its pixels to those that are held; NaN for an image that is held as it was.
-        lost: the store that does not know; empty if none.
+        lost: a store that does not know them, though it may have resized the images; empty if there is none.
+        kept: a store has them as columns, for some rows at least.
     """
 
     files: list[str | None]
     places: np.ndarray
     lost: str = ""
+    kept: bool = False
 
     @classmethod
     def unknown(cls, count: int, lost: str = "") -> Origins:

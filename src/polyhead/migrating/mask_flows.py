@@ -14,6 +14,7 @@ from polyhead.errors import counted
 from polyhead.migrating.image_flows import (
     FOLDER,
     FRAME,
+    augmentations,
     flow_code,
     generator_arguments,
     image_guess,
@@ -49,8 +50,11 @@ def pair_feed(found: Found, tree: ast.Module, flows: Any) -> tuple[str, list[str
     lines, changed, wrong = _DATA[found.kind](calls, flows)
     if settings_differ(of_images, of_masks):
         wrong.append("the two generators have different arguments: images and masks are augmented apart")
-    seeds = [literal(call_argument(call, None, "seed")) for call in calls]
-    if seeds[0] != seeds[1] or seeds[0] is None:
+    seeds = [_said(call_argument(call, None, "seed")) for call in calls]
+    at = 3 if found.kind == "flow" else arguments.index("shuffle")
+    shuffled = any(literal(call_argument(call, at, "shuffle"), True) for call in calls)
+    drawn = shuffled or any(augmentations(settings)[0] for settings in (of_images, of_masks))
+    if drawn and (seeds[0] != seeds[1] or seeds[0] is None):
         wrong.append(f"the flows have the seeds {seeds[0]} and {seeds[1]}: images and masks are drawn apart")
     head = mask_guess(flows[1]) if flows else Guess("Mask", (), "values=(0, 255) if they are black and white")
     code, words = flow_code(
@@ -58,6 +62,11 @@ def pair_feed(found: Found, tree: ast.Module, flows: Any) -> tuple[str, list[str
     )
     changed.append("an image and its mask are one row, and move by one matrix")
     return code, [*changed, *words], wrong
+
+
+def _said(node: ast.expr | None) -> Any:
+    """The value of an argument, or its code where that is no literal; None where it was left out."""
+    return None if node is None else literal(node, ast.unparse(node))
 
 
 def settings_differ(images: dict[str, Any], masks: dict[str, Any]) -> bool:
@@ -136,22 +145,40 @@ def _data_of_frames(calls: Sequence[ast.Call], flows: Any) -> tuple[list[str], l
 
 
 def _data_of_folders(calls: Sequence[ast.Call], flows: Any) -> tuple[list[str], list[str], list[str]]:
+    if not flows and any(literal(call_argument(call, 0, "directory")) is None for call in calls):
+        return _data_of_unknown_folders(calls)
     places = [_folder_of(call, flow) for call, flow in zip(calls, flows or (None, None), strict=True)]
     wrong = _unpaired(flows)
-    root = os.path.commonpath(places)
+    if len({os.path.isabs(place) for place in places}) > 1:
+        places = [os.path.abspath(place) for place in places]
+    root = os.path.commonpath(places) or "."
     inner = [os.path.relpath(place, root).replace(os.sep, "/") for place in places]
     pattern = _names_of_masks(
         *([_stems(p, f) for p, f in zip(places, flows, strict=True)] if flows else ([], []))
     )
     if pattern is None:
         glob = [f"sorted(glob.glob({quoted_text(place + '/**/*.*')}, recursive=True))" for place in places]
-        hint = "images and masks are paired by the order of their names, as before: do they belong together?"
-        return ["import glob", "", f'data = {{"image": {glob[0]}, "mask": {glob[1]}}}'], [hint], wrong
+        return ["import glob", "", f'data = {{"image": {glob[0]}, "mask": {glob[1]}}}'], [_BY_ORDER], wrong
     masks = inner[1] if pattern == "{stem}" else f"{inner[1]}/{pattern}"
     asked = f"{quoted_text(root)}, images={quoted_text(inner[0])}, masks={quoted_text(masks)}"
     hint = "a mask belongs to the image of its name; they were paired by the order of their names"
     return [f"data = ph.read_folder({asked})"], [hint], wrong
 
+
+def _data_of_unknown_folders(calls: Sequence[ast.Call]) -> tuple[list[str], list[str], list[str]]:
+    """The files below folders of which only the code is known."""
+    columns = []
+    for call in calls:
+        folder, kinds = call_argument(call, 0, "directory"), literal(call_argument(call, 3, "classes"))
+        parts = [ast.unparse(folder) if folder is not None else "folder"]
+        parts += [quoted_text(kinds[0])] if isinstance(kinds, (list, tuple)) and len(kinds) == 1 else []
+        pattern = f'os.path.join({", ".join(parts)}, "**", "*.*")'
+        columns.append(f"sorted(glob.glob({pattern}, recursive=True))")
+    data = f'data = {{"image": {columns[0]}, "mask": {columns[1]}}}'
+    return ["import glob", "import os", "", data], [_BY_ORDER], []
+
+
+_BY_ORDER = "images and masks are paired by the order of their names, as before: do they belong together?"
 
 _DATA = {
     "flow": _data_of_arrays,

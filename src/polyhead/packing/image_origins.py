@@ -25,17 +25,16 @@ def with_origins(rows: Source, old: Sequence[Spec] | None) -> tuple[Source, list
         old: the columns of the store to which they are appended; None for a new one.
 
     Returns:
-        The rows, the descriptions of these columns, and whether the originals are known: not of the images of a store
-        of an older version.
+        The rows, the descriptions of these columns, and whether all originals are known, which those of a store of an
+        older version are not.
 
     Raises:
         DataError: if the rows have a column of the same name.
     """
-    first = np.zeros(1, np.int64)
-    images = image_columns(rows)
-    known = {name: rows.origins(name, first) for name in rows.columns}
+    images, every = image_columns(rows), np.zeros(0, np.int64)
+    known = {name: rows.origins(name, every) for name in rows.columns}
     if old is None:
-        held = {name: True for name, one in known.items() if one is not None and not one.lost}
+        held = {name: True for name, one in known.items() if one is not None and one.kept}
         specs = [spec for name, resized in {**held, **images}.items() for spec in origin_specs(name, resized)]
     else:
         specs = [spec for spec in old if "origin" in spec]

@@ -56,7 +56,8 @@ def pack(
     """Write all rows of some data into a store.
 
     For a feed, this writes the declared columns: images decoded and resized, with masks, boxes and keypoints resized
-    accordingly, each in the format of its column, and all other labels unchanged. Nothing is augmented. The same
+    accordingly, each in the format of its column, and all other labels unchanged. Nothing is augmented. The store also
+    keeps the file and the size of each original image, so predictions of it are in pixels of the original. The same
     declaration reads the store: ``feed.on("pets.store", shuffle=True, augment=...)``. For other data, it writes all
     columns unchanged; the image files in a column of paths are stored as bytes.
 
@@ -126,7 +127,9 @@ def pack(
         with Journal(folder, header) as journal, bar("packing", len(rows), progress) as done:
             shards = write_shards(rows, folder, specs, journal, threads, done)
             manifest = {
-                "polyhead_store": old.get("polyhead_store", VERSION if complete else WITHOUT_ORIGINS),
+                "polyhead_store": min(
+                    old.get("polyhead_store", VERSION), VERSION if complete else WITHOUT_ORIGINS
+                ),
                 "rows": old["rows"] + len(rows),
                 "columns": [_in_manifest(spec) for spec in merged],
                 "shards": [*old["shards"], *shards],

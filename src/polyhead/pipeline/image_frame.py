@@ -49,12 +49,12 @@ class File:
 
 
 def fix_of_folder(path: Any) -> str:
-    """What to do about the name of a file that does not exist, if it does not say in which folder; else empty."""
+    """Say what to do about a relative path of a file that does not exist; empty for other paths."""
     if not isinstance(path, (str, os.PathLike)) or os.path.isabs(path) or os.path.exists(path):
         return ""
     return (
-        f"It is looked for in the working directory, {os.getcwd()}. If it lies in another folder, put that before the "
-        "names: [os.path.join(folder, name) for name in column]."
+        f"The working directory is {os.getcwd()}. If the files are in another folder, put it before their names: "
+        "[os.path.join(folder, name) for name in column]."
     )
 
 

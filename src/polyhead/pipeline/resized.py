@@ -242,7 +242,7 @@ class Placed(MadeColumns):
         assert isinstance(kind, Image)
         views = ImageViews(self._source, self._named(name), kind).of(ids)
         places = np.array([[*view.size, *view.there[:2].ravel()] for view in views]).reshape(-1, 8)
-        return Origins(files_of(self._source, name, ids), places, "" if known is None else known.lost)
+        return Origins(files_of(self._source, name, ids), places, "" if known is None else known.lost, True)
 
     def coded(self, ids: np.ndarray) -> dict[str, Values]:
         rows: dict[str, Any] = dict(checked_rows(self._source, self._source.coded(ids), len(ids)))

@@ -52,7 +52,7 @@ def read_coco(
     - ``panoptic``, with this kind: a `Panoptic` per image. Boxes and labels are then those of the things.
 
     By default ``Categorical``, ``MultiLabel`` and, for ``panoptic``, ``Mask`` use all categories of the file, in its
-    order, and ``Keypoints`` have the names and the skeleton of its keypoints.
+    order, and ``Keypoints`` use the names and the skeleton that it gives for keypoints.
 
     An entry is None if the image has no label, and empty if the image has no objects. An image whose every annotation
     was dropped has no label, as there is something in it.

@@ -92,12 +92,15 @@ def way(data: Any) -> str:
 
 
 def way_by_rows(data: Any) -> str:
-    """The same for a dataset of a library that does not give the values of one column; empty for anything else.
+    """The fix for a dataset of another library, unless its items are single values; empty for anything else.
 
-    A dataset of single values, such as images, is a column as it is.
+    A dataset of single values, such as images, can be a column.
     """
     words = _of_library(data)
-    if not words or isinstance(data, Mapping) or not hasattr(data, "__getitem__") or not len(data):
+    sized = hasattr(data, "__getitem__") and hasattr(
+        data, "__len__"
+    )  # an IterableDataset of torch has no length
+    if not words or isinstance(data, Mapping) or not sized or not len(data):
         return words
     return words if isinstance(data[0], (dict, list, tuple)) else ""
 

@@ -88,9 +88,9 @@ def with_guesses(
     images = {name: kind for name, kind in feed.inputs.items() if isinstance(kind, Image)}
     answers = {name: list(predictions[name]) for name in names}
     answers = {name: [found[i] for i in at.tolist()] for name, found in answers.items()}
-    answers = in_held_images(source, images, heads, answers)
-    columns, scores = _columns(predictions, heads, answers, at)
     own = {n: _as_answered(head, bool(images)) for n, head in heads.items()}
+    answers = in_held_images(source, images, own, answers)
+    columns, scores = _columns(predictions, heads, answers, at)
     guessed = feed.on(
         _Guessed(source, columns), heads=own, workers=0, shard=(0, 1), batch_size=feed.batch_size
     )
@@ -120,9 +120,11 @@ def _is_presence(feed: Feed, name: str) -> bool:
 
 
 def _as_answered(head: Any, in_images: bool) -> Any:
-    """A head that reads answers: of a binary head they are True and False, and places in images are in pixels."""
+    """A head that reads answers: True and False of a binary head, class ids of a mask, pixels for places in images."""
     if getattr(head.inner, "positive", None) is not None:
         head = head.fixed(positive=None)
+    if head.layer == "mask" and head.values is not None:
+        head = head.fixed(values=None, missing=None)
     return head.fixed(column_normalized=False) if in_images and hasattr(head, "column_normalized") else head
 
 
@@ -134,7 +136,14 @@ def _predicted_rows(feed: Feed, predictions: Any) -> tuple[Source, np.ndarray]:
     own = "id" in feed.source.columns
     ids = plain(feed.source.only(["id"]).coded(rows)["id"]) if own else feed.source.ids_of(rows).tolist()
     at = {row: i for i, row in enumerate(said)}
-    found = np.array([(row, at[one]) for row, one in enumerate(ids) if one in at], np.int64).reshape(-1, 2)
+    if len(at) < len(said) and said != list(ids):  # as of two data sets that both count from 1
+        expected = "ids that differ, by which predictions find their rows"
+        fix = "Predict the rows of this feed, in their order, or give the column `id` other values."
+        raise ContractError(Problem(WHERE, expected, f"{len(said) - len(at)} that occur twice", fix))
+    pairs = [(row, at[one]) for row, one in enumerate(ids) if one in at]
+    if said == list(ids):
+        pairs = [(row, row) for row in range(len(said))]
+    found = np.array(pairs, np.int64).reshape(-1, 2)
     if not len(found):
         expected = "predictions of rows of this feed"
         told = f"the ids {listed([str(one) for one in said[:4]], 4)}, none of which it has"

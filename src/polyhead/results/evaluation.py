@@ -229,7 +229,7 @@ class Evaluation(dict[str, HeadEvaluation]):
         return {name: {metric: one.value for metric, one in head.items()} for name, head in self.items()}
 
     def to_pandas(self) -> Any:
-        """Return a frame: ``head``, ``metric``, ``value``, with intervals ``low`` and ``high``, and ``rows``."""
+        """Return a frame: ``head``, ``metric``, ``value``, ``low`` and ``high`` if there are intervals, ``rows``."""
         with requiring("to_pandas()", "pandas", "pandas"):
             import pandas as pd
 

@@ -85,12 +85,12 @@ class Outputs:
             part = self._feed.between(start, stop)
             if start < whole:
                 counter = RowCounter(self.done, self._feed.batch_size, stop - start)
-                found = self._model.predict(part, verbose=0, callbacks=[counter])
+                found = self._by_name(self._model.predict(part, verbose=0, callbacks=[counter]))
             else:
                 (block,) = part.input_blocks()
-                found = self._model.predict_on_batch(fill(self._inputs, block, tuples=True))
+                found = self._of_arrays(block)
                 self.done(stop - start)
-            yield np.arange(start, stop, dtype=np.int64), self._by_name(found)
+            yield np.arange(start, stop, dtype=np.int64), found
             start = stop
 
     def _unshared(self, rows: int) -> int:
@@ -98,15 +98,25 @@ class Outputs:
         rest = rows % self._feed.batch_size
         return rest if rest % sharing_devices() else 0
 
+    def _of_arrays(self, x: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """The outputs for some rows; those of a last batch that the devices cannot share come from every device."""
+        rows = len(next(iter(x.values())))
+        whole, parts = rows - self._unshared(rows), []
+        if whole:
+            shared = fill(self._inputs, {name: array[:whole] for name, array in x.items()}, tuples=True)
+            found = self._model.predict(shared, batch_size=self._feed.batch_size, verbose=0)
+            parts.append(self._by_name(found))
+        if whole < rows:
+            rest = fill(self._inputs, {name: array[whole:] for name, array in x.items()}, tuples=True)
+            parts.append(self._by_name(self._model.predict_on_batch(rest)))
+        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
     def _merged(self, block: Mapping[str, np.ndarray]) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
         """The outputs for some rows, merged over the views, and those of each view."""
         answers = []
         for moves in self._moves:
             x = {name: moves[name].images(a) if name in moves else a for name, a in block.items()}
-            found = self._model.predict(
-                fill(self._inputs, x, tuples=True), batch_size=self._feed.batch_size, verbose=0
-            )
-            named = self._by_name(found)
+            named = self._of_arrays(x)
             answers.append({name: self._unmoved(name, one, moves) for name, one in named.items()})
         return merge_views(self.heads, answers)
 

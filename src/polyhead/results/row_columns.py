@@ -47,13 +47,11 @@ class RowColumns:
             values: Any = plain(self._source.column(column)) if self._source.columns else None
             return not (isinstance(values, np.ndarray) and values.ndim > 2)
         first = np.zeros(1, np.int64)
-        known = self._source.origins(column, first)
+        known = self._source.origins(column, first[:0])
         if known is not None and known.lost:
-            found = (
-                "it was packed by an older version, and does not keep the files and the sizes of its images"
-            )
+            found = "it has images that an older version packed, without their files and their sizes"
             fix = (
-                "Boxes, points and masks are in pixels of the images as they are stored. To have those of the "
+                "Boxes, points and masks of these are in pixels of the images as they are stored. To have those of the "
                 "originals, pack the data again, into a new folder."
             )
             warn(Problem(f"store {known.lost}", "", found, fix, "origins", warning=True))

@@ -22,8 +22,9 @@ class Suspect:
 
     Attributes:
         row: its id, as `Feed.batches` has it.
-        label: what is labeled, in the words of the data; None for nothing, or what has no short form.
-        predicted: what the model says instead, likewise.
+        label: the label, in the words of the data; boxes and points in pixels of the original image, boxes in the
+            format of their column. None for no label, or one without a short form.
+        predicted: what the model predicts instead, in the same form.
         disagreement: how far the two are apart; the documentation says how it is measured for each head.
         part: which part of the row, as the number of a box or point, or the name of a column; None for all of it.
         names: what else identifies the row: the column ``id`` of the data, and the image ``file``.

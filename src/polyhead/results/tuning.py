@@ -58,7 +58,7 @@ def _require_tunable(method: str, name: str, found: Any, what: str) -> None:
     head = found.judge
     kind = getattr(head, "judge", head)
     if not hasattr(kind, f"best_{what}"):
-        fix = f"Heads with a {what} are {_TUNABLE[what]}."
+        fix = f"Only {_TUNABLE[what]} heads have a {what}."
         raise ContractError(
             Problem(f"{method}(), {place(head=name)}", f"a head with a {what}", "one without", fix)
         )

@@ -140,7 +140,8 @@ def _require_one_order(columns: Mapping[str, Any]) -> None:
     first = next(iter(indexes), "")
     for name, index in indexes.items():
         one = indexes[first]
-        if index.equals(one) or len(index) != len(one) or not (one.is_unique and index.isin(one).all()):
+        same = one.is_unique and index.is_unique and len(index) == len(one) and index.isin(one).all()
+        if index.equals(one) or not same:
             continue
         fix = f"Align them, {name}.loc[{first}.index], or give values without index: {name}.to_numpy()."
         expected = f"the index of `{first}`, in its order"

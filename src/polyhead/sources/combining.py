@@ -153,7 +153,7 @@ class Concat(_CachingView):
     def origins(self, name: str, ids: np.ndarray) -> Origins | None:
         which = np.searchsorted(self.starts, ids, side="right") - 1
         found, any_known = Origins.unknown(len(ids)), False
-        for s in np.unique(which).tolist():
+        for s in np.unique(which).tolist() if len(ids) else range(len(self.sources)):
             at = np.flatnonzero(which == s)
             known = self.sources[s].origins(name, ids[at] - self.starts[s])
             if known is None:
@@ -162,7 +162,7 @@ class Concat(_CachingView):
             found.places[at] = known.places
             for place, file in zip(at.tolist(), known.files, strict=True):
                 found.files[place] = file
-            found = found._replace(lost=found.lost or known.lost)
+            found = found._replace(lost=found.lost or known.lost, kept=found.kept or known.kept)
         return found if any_known else None
 
     def only(self, columns: Sequence[str]) -> Concat:

@@ -56,8 +56,9 @@ class Source(ABC):
                 also take a list, a range, a slice or booleans, like `select`.
 
         Returns:
-            The values of each column, one entry per row, in the order of ``ids``: an array ``(n, ...)`` or a list. A
-            column of labels whose first row is an array of integers or booleans has no missing labels.
+            The values of each column, one entry per row, in the order of ``ids``: an array ``(n, ...)`` or a list. If
+            ``read`` returns the first row of a label column as an array of integers or booleans, no label of that
+            column may be missing.
 
         Raises:
             DataError: from the library's own sources, if an id is out of range.
@@ -89,7 +90,10 @@ class Source(ABC):
         return About()
 
     def origins(self, name: str, ids: np.ndarray) -> Origins | None:
-        """Return which images those of a column were before a store held them; None if no store holds them."""
+        """Return what the images of a column were before a store held them; None if no store holds any of these rows.
+
+        Asked about no rows, it answers for all: whether a store keeps the originals, and whether one does not.
+        """
         return None
 
     def only(self, columns: Sequence[str]) -> Source:

@@ -37,8 +37,8 @@ def read_table(data: Any, *, columns: Sequence[str] | None = None) -> Source:
     Args:
         data: a path to a ``.parquet``, ``.csv``, ``.tsv`` (also ``.csv.gz``), ``.arrow``, ``.feather`` or
             ``.ipc`` file, or to a folder of Parquet files; a pyarrow table or record batch; a pandas or
-            polars frame; or a mapping of arrays or a list of rows, as for `Feed`, to split or combine its
-            rows.
+            polars frame; or, to split or combine their rows, a mapping of arrays or a list of rows
+            ``{column: value}``.
         columns: the columns to read, in this order; by default all.
 
     Raises:

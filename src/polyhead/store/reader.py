@@ -104,7 +104,10 @@ class Store(Arrays):
 
     def origins(self, name: str, ids: np.ndarray) -> Origins | None:
         lost = str(self.path) if self.manifest["polyhead_store"] == WITHOUT_ORIGINS else ""
-        found = Origins.unknown(len(ids), lost)
+        kept = (name, FILE) in self._origins
+        if not (lost or kept):
+            return None
+        found = Origins.unknown(len(ids), lost)._replace(kept=kept)
         for what in (FILE, PLACE):
             column = self._origins.get((name, what))
             if column is None:
@@ -115,7 +118,7 @@ class Store(Arrays):
                 found = found._replace(files=list(values))
             else:
                 found = found._replace(places=believable(values, self.path, f"{name}: {what}"))
-        return found if lost or (name, FILE) in self._origins else None
+        return found
 
     def coded(self, ids: np.ndarray) -> dict[str, Values]:
         rows: dict[str, Values] = {}
