@@ -132,6 +132,11 @@ QUESTIONS = {
         "Exif rotated",
     ],
     "The store is damaged": ["store damaged"],
+    "image file is truncated, cannot identify image file: skip corrupted images": [
+        "image file is truncated",
+        "cannot identify image file",
+        "corrupted images",
+    ],
 }
 """For each answer of docs/questions.md, by its heading, fragments of messages and questions that should find it."""
 
