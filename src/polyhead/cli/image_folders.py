@@ -23,36 +23,36 @@ _YAMLS = (".yaml", ".yml")
 def opened_images(path: Path) -> tuple[Source, str] | None:
     """The rows of a folder of images or a data YAML, and the code that reads them; None for anything else."""
     if path.is_file():
-        return _read(read_yolo, path) if path.suffix.lower() in _YAMLS else None
+        return _opened_by(read_yolo, path) if path.suffix.lower() in _YAMLS else None
     if not path.is_dir():
         return None
     with os.scandir(path) as entries:
         names = [entry.name.lower() for entry in entries]
     if any(name.endswith(_YAMLS) for name in names):
-        return _read(read_yolo, path)
+        return _opened_by(read_yolo, path)
     if any(name.endswith(".xml") for name in names) or _holds_xml(path):
-        return _read(read_voc, path)
-    if "images" in names and "labels" in names and _holds(path / "labels", (".txt",)):
-        return _read(read_yolo, path)
-    if not _holds(path, ENDINGS):
+        return _opened_by(read_voc, path)
+    if "images" in names and "labels" in names and _has_file(path / "labels", (".txt",)):
+        return _opened_by(read_yolo, path)
+    if not _has_file(path, ENDINGS):
         return None
     found = folders_of_masks(Root(path, "read_folder(root)", Findings()).files()[0])
     if found is None:
-        return _read(read_folder, path)
+        return _opened_by(read_folder, path)
     images, masks = found
-    return _read(read_folder, path, images=images, masks=masks["mask"] if len(masks) == 1 else masks)
+    return _opened_by(read_folder, path, images=images, masks=masks["mask"] if len(masks) == 1 else masks)
 
 
-def _read(reader: Any, path: Path, **options: Any) -> tuple[Source, str]:
+def _opened_by(reader: Any, path: Path, **options: Any) -> tuple[Source, str]:
     said = "".join(f", {name}={json.dumps(value, ensure_ascii=False)}" for name, value in options.items())
     return reader(path, **options), f"ph.{reader.__name__}({json.dumps(str(path), ensure_ascii=False)}{said})"
 
 
 def _holds_xml(path: Path) -> bool:
     folders = [entry for entry in path.iterdir() if entry.is_dir() and entry.name.lower() in ANNOTATIONS]
-    return any(_holds(folder, (".xml",)) for folder in folders)
+    return any(_has_file(folder, (".xml",)) for folder in folders)
 
 
-def _holds(folder: Path, endings: tuple[str, ...]) -> bool:
+def _has_file(folder: Path, endings: tuple[str, ...]) -> bool:
     """Whether a folder, or one below it, holds a file with one of these endings."""
     return any(name.lower().endswith(endings) for _, _, files in os.walk(folder) for name in files)

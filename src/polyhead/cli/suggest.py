@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from polyhead.cli.suggest_each import along_boxes, beside_images
+from polyhead.cli.suggest_each import beside_images, guessed_each
 from polyhead.doctor.column_description import ColumnDescription
 from polyhead.doctor.feed_code import Guess, feed_code, quoted_text
 from polyhead.doctor.kind_guess import (
@@ -55,7 +55,7 @@ def suggest(columns: list[ColumnDescription]) -> Suggestion:
         else:
             usable.append(column)
     heads = _suggested_heads(usable)
-    each, without = along_boxes(usable, heads)
+    each, without = guessed_each(usable, heads)
     found.left_out |= without
     heads = {name: pair for name, pair in heads.items() if name not in each and name not in without}
     scalars = []

@@ -32,7 +32,7 @@ def beside_images(columns: Sequence[ColumnDescription]) -> dict[str, str]:
     return found
 
 
-def along_boxes(
+def guessed_each(
     columns: Sequence[ColumnDescription], heads: Mapping[str, tuple[ColumnDescription, Guess]]
 ) -> tuple[dict[str, Guess], dict[str, str]]:
     """The heads with ``each=``, and columns with an entry for each box that are left out, with the reason.

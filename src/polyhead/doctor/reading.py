@@ -145,7 +145,7 @@ def as_batch(item: Any) -> ReadBatch:
     if isinstance(item, (tuple, list)) and 1 <= len(item) <= 3 and not _is_plain(item):
         parts: dict[str, Any] = {}
         for part, nested in zip(PARTS, item, strict=False):
-            rows = None if part == "x" else _rows_in(parts["x"])
+            rows = None if part == "x" else _rows_of_leaf(parts["x"])
             parts[part] = _with_arrays(nested, rows)
         return ReadBatch(parts, container, len(item))
     return ReadBatch(
@@ -153,7 +153,7 @@ def as_batch(item: Any) -> ReadBatch:
     )
 
 
-def _rows_in(nested: Any) -> int | None:
+def _rows_of_leaf(nested: Any) -> int | None:
     """The rows of the first array or list in a nesting."""
     for _, leaf in leaves(nested):
         shape = getattr(leaf, "shape", None)

@@ -152,7 +152,7 @@ def decode_colors(source: Encoded, *, max_pixels: int | None = None, where: str 
     return decode(data, max_pixels=max_pixels, layer="mask", where=where).pixels
 
 
-def require_whole(source: Encoded, where: str = "") -> None:
+def require_undamaged(source: Encoded, where: str = "") -> None:
     """Decode an image or a mask, to find damage; its size, channels and pages are not judged.
 
     Args:

@@ -6,7 +6,7 @@ import functools
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, TypeVar, cast
 
 import numpy as np
 
@@ -52,17 +52,16 @@ class File:
             raise DataError(problem) from error
 
 
-P = ParamSpec("P")
-R = TypeVar("R")
+Read = TypeVar("Read", bound=Callable[..., Any])
 
 _REMEDY = "Fix the file, or leave out all rows like this one: data = ph.drop_unreadable(data)."
 
 
-def with_remedy(read: Callable[P, R]) -> Callable[P, R]:
+def with_remedy(read: Read) -> Read:
     """The same function, whose errors for missing and broken images say how to go on without them."""
 
     @functools.wraps(read)
-    def called(*arguments: P.args, **options: P.kwargs) -> R:
+    def called(*arguments: Any, **options: Any) -> Any:
         try:
             return read(*arguments, **options)
         except DataError as error:
@@ -71,7 +70,7 @@ def with_remedy(read: Callable[P, R]) -> Callable[P, R]:
             said = [replace(p, fix=p.fix or _REMEDY) if p.code == DAMAGED else p for p in error.problems]
             raise DataError(*said) from error.__cause__
 
-    return called
+    return cast(Read, called)
 
 
 def fix_of_folder(path: Any) -> str:

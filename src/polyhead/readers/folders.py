@@ -93,16 +93,7 @@ def read_folder(
     sizes: list[tuple[int, int]] = []
     left_out: list[str] = []
     if verify or missing_files == "drop":
-        every = shown_each("reading images", names)
-        read = [(name, files.size(os.path.join(base.path, name))) for name in every]
-        names = [name for name, size in read if size is not None]
-        left_out = [name for name, size in read if size is None]
-        sizes = [size for _, size in read if size is not None]
-        files.note()
-        if left_out and not names:
-            expected = "at least one image that can be read"
-            findings.add("no-images", place(file=base.path), expected, f"none of {len(left_out):,}")
-        findings.stop()
+        names, sizes, left_out = _with_headers(base, names, files, findings)
     findings.note(counted(len(names), "image"))
     columns: dict[str, Values] = {
         "image": [os.path.join(base.path, *n.split("/")) for n in names],
@@ -144,6 +135,22 @@ def _images(base: Root, masks: Sequence[str], table: Any, findings: Findings) ->
         expected = f"images, files that end in {', '.join(ENDINGS)}"
         findings.add("no-images", place(file=base.path), expected, "none")
     return names
+
+
+def _with_headers(
+    base: Root, names: Sequence[str], files: Files, findings: Findings
+) -> tuple[list[str], list[tuple[int, int]], list[str]]:
+    """The images whose header can be read, their sizes, and the other images."""
+    every = shown_each("reading images", names)
+    read = [(name, files.size(os.path.join(base.path, name))) for name in every]
+    sizes = [size for _, size in read if size is not None]
+    left_out = [name for name, size in read if size is None]
+    files.note()
+    if left_out and not sizes:
+        expected = "at least one image that can be read"
+        findings.add("no-images", place(file=base.path), expected, f"none of {len(left_out):,}")
+    findings.stop()
+    return [name for name, size in read if size is not None], sizes, left_out
 
 
 def _require_classes(base: Root, names: Sequence[str], findings: Findings) -> None:

@@ -68,7 +68,8 @@ def drop_unreadable(data: Any, columns: str | Sequence[str] | None = None) -> Re
     >>> Image.new("RGB", (8, 8)).save(file, "PNG")
     >>> whole = file.getvalue()
     >>> import warnings
-    >>> with warnings.catch_warnings(record=True) as caught:
+    >>> with warnings.catch_warnings():
+    ...     warnings.simplefilter("ignore")
     ...     rows = drop_unreadable({"image": [whole, whole[:50], whole], "age": [30, 41, 52]})
     >>> rows.read([0, 1])["age"].tolist()
     [30, 52]
@@ -79,7 +80,9 @@ def drop_unreadable(data: Any, columns: str | Sequence[str] | None = None) -> Re
     if source.sequential:
         fix = "Leave such images out in the generator."
         raise DataError(Problem(_WHERE, "rows that can be read in any order", "those of a generator", fix))
-    names = _image_columns(source) if columns is None else names_in(columns, "drop_unreadable(columns=)")
+    names = (
+        _columns_with_images(source) if columns is None else names_in(columns, "drop_unreadable(columns=)")
+    )
     only, wrong = source.only(names), dict[int, Problem]()
 
     def read() -> Iterator[tuple[dict[str, Any], np.ndarray]]:
@@ -89,7 +92,7 @@ def drop_unreadable(data: Any, columns: str | Sequence[str] | None = None) -> Re
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         for rows, ids in shown_while("decoding images", read(), len(only)):
             told = source.ids_of(ids).tolist()
-            found = pool.map(partial(_damage, rows, told), range(len(ids)))
+            found = pool.map(partial(_damage_in, rows, told), range(len(ids)))
             wrong |= {row: one for row, one in zip(ids.tolist(), found, strict=True) if one is not None}
     if 2 * len(wrong) > len(source):
         few = f"{len(wrong):,} of {len(source):,} rows with one that is missing or broken"
@@ -99,11 +102,11 @@ def drop_unreadable(data: Any, columns: str | Sequence[str] | None = None) -> Re
     notes = f"{counted(len(source), 'row')} with {listed(names)} decoded", f"{len(wrong):,} left out"
     kept.report = Report(tuple(wrong.values()), notes)
     if wrong:
-        _warn(list(wrong.values()), len(source))
+        _warn_of_left_out(list(wrong.values()), len(source))
     return kept
 
 
-def _image_columns(source: Source) -> list[str]:
+def _columns_with_images(source: Source) -> list[str]:
     """The columns with an image in their first rows."""
     names = source.columns
     found = [name for name in names if any(map(_opens, plain(first_rows(source, name))))]
@@ -140,9 +143,9 @@ def _opens(value: Any) -> bool:
     return True
 
 
-def _damage(rows: Mapping[str, Any], told: Sequence[int], i: int) -> Problem | None:
+def _damage_in(rows: Mapping[str, Any], told: Sequence[int], i: int) -> Problem | None:
     """The first image of a row that is missing or broken; None if there is none."""
-    from polyhead.images.decode import require_whole
+    from polyhead.images.decode import require_undamaged
     from polyhead.images.encoded import DAMAGED
 
     for name, values in rows.items():
@@ -150,7 +153,7 @@ def _damage(rows: Mapping[str, Any], told: Sequence[int], i: int) -> Problem | N
         if image is None:
             continue
         try:
-            require_whole(image, place(column=name, row=told[i]))
+            require_undamaged(image, place(column=name, row=told[i]))
         except DataError as error:
             (problem,) = error.problems
             if problem.code == DAMAGED:
@@ -158,7 +161,7 @@ def _damage(rows: Mapping[str, Any], told: Sequence[int], i: int) -> Problem | N
     return None
 
 
-def _warn(wrong: Sequence[Problem], rows: int) -> None:
+def _warn_of_left_out(wrong: Sequence[Problem], rows: int) -> None:
     first = "; ".join(problem.place for problem in wrong[:_NAMED])
     more = f"; and {counted(len(wrong) - _NAMED, 'more row')}" if len(wrong) > _NAMED else ""
     found = (
