@@ -61,6 +61,7 @@ if TYPE_CHECKING:
     from polyhead.readers.coco import read_coco
     from polyhead.readers.folders import read_folder
     from polyhead.readers.largest import largest
+    from polyhead.readers.unreadable import drop_unreadable
     from polyhead.readers.voc import read_voc
     from polyhead.readers.yolo import read_yolo
     from polyhead.results.evaluate import evaluate
@@ -77,6 +78,7 @@ _LATER = {
     "Evaluate": "polyhead.results.evaluate_callback",
     "Evaluation": "polyhead.results.evaluation",
     "Profile": "polyhead.keras_bridge.profile_callback",
+    "drop_unreadable": "polyhead.readers.unreadable",
     "evaluate": "polyhead.results.evaluate",
     "examine": "polyhead.doctor.examine",
     "explain": "polyhead.explaining.explanation",
@@ -170,6 +172,7 @@ __all__ = [
     "StoreError",
     "Translate",
     "declaration_of",
+    "drop_unreadable",
     "evaluate",
     "examine",
     "explain",

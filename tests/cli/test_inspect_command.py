@@ -332,7 +332,11 @@ def breaks(): raise ValueError("no luck")
 @pytest.mark.parametrize(
     ("argument", "code", "words"),
     [
-        ("nowhere.csv", 2, "nowhere.csv: no such file. Give the path of a table, or file.py:name."),
+        (
+            "nowhere.csv",
+            2,
+            "nowhere.csv: no such file. Give the path of a table or a folder of images, or file.py:name.",
+        ),
         ("file.py", 2, "file.py: name an object of the file, as"),
         ("other.py:x", 2, "other.py: no such file."),
         ("file.py:colums", 2, "it does not define `colums`. Did you mean `columns`?"),

@@ -20,6 +20,11 @@ QUESTIONS = {
         "Invalid dtype: object",
         "Failed to convert a NumPy array to a Tensor",
     ],
+    "The arrays must be at least rank 1, Expected an instance of list: labels as lists of numbers": [
+        "arrays must be at least rank 1",
+        "Expected an instance of list, got JitTracer",
+        "labels as lists",
+    ],
     "The keys of y don't match the names of the outputs": ["keys of y", "names of the outputs"],
     "Generator for multiple outputs: yield a list, a tuple or a dict? output_signature must contain objects": [
         "multi output generator",
@@ -127,6 +132,11 @@ QUESTIONS = {
         "Exif rotated",
     ],
     "The store is damaged": ["store damaged"],
+    "image file is truncated, cannot identify image file: skip corrupted images": [
+        "image file is truncated",
+        "cannot identify image file",
+        "corrupted images",
+    ],
 }
 """For each answer of docs/questions.md, by its heading, fragments of messages and questions that should find it."""
 

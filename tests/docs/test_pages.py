@@ -46,6 +46,7 @@ def require_libraries(text):
 
 
 @pytest.mark.keras
+@pytest.mark.filterwarnings("ignore:drop_unreadable:polyhead.PolyheadWarning")  # which images.md shows
 @pytest.mark.filterwarnings(
     "ignore:You are using the legacy TorchScript", "ignore:Converting a tensor to a Python"
 )

@@ -297,11 +297,86 @@ CASES = [
     (
         "numbers",
         lambda: (stream(lambda i: (X[i], KIND[i].tolist())), None),
-        ("not-an-array",),
+        ("list-of-numbers",),
         [
             (
                 "target y, batch 0: expected an array of numbers, got a list of 10 numbers. Give "
-                "NumPy arrays: np.asarray(values)."
+                'NumPy arrays: yield x, np.asarray(y, "float32").'
+            ),
+        ],
+    ),
+    (
+        "ids in a list",
+        lambda: (stream(lambda i: (X[i], KIND[i].tolist())), classes(loss="sparse_categorical_crossentropy")),
+        ("list-of-numbers",),
+        [
+            (
+                "output `kind`, batch 0: expected an array of numbers, got a list of 10 numbers. Give "
+                'NumPy arrays: yield x, np.asarray(y, "int32").'
+            ),
+        ],
+    ),
+    (
+        "a list for each output",
+        lambda: (stream(lambda i: (X[i], (YES[i].tolist(), VALUE[i].ravel().tolist()))), two_heads()),
+        ("list-of-numbers", "list-of-numbers"),
+        [
+            (
+                f"output `{name}`, batch 0: expected an array of numbers, got a list of 10 {held}. Give NumPy arrays: "
+                'yield x, (np.asarray(yes, "float32"), np.asarray(value, "float32")[:, None]).'
+            )
+            for name, held in (("yes", "lists of 1 number"), ("value", "numbers"))
+        ],
+    ),
+    (
+        "a list for one key",
+        lambda: (
+            stream(lambda i: (X[i], {"yes": YES[i].tolist(), "value": VALUE[i]})),
+            two_heads(dict),
+        ),
+        ("list-of-numbers",),
+        [
+            (
+                "output `yes`, batch 0: expected an array of numbers, got a list of 10 lists of 1 number. Give "
+                'NumPy arrays: yield x, {"yes": np.asarray(yes, "float32"), "value": value}.'
+            ),
+        ],
+    ),
+    (
+        "lists in a list",
+        lambda: (stream(lambda i: (X[i], [YES[i].tolist(), VALUE[i].tolist()])), two_heads()),
+        ("list-targets", "list-of-numbers", "list-of-numbers"),
+        [
+            (
+                "batch 0, y: expected a tuple or a dict of arrays, got a list (works on JAX and torch, TypeError on "
+                "TensorFlow). Yield x, (yes, value)."
+            ),
+            *(
+                f"output `{name}`, batch 0: expected an array of numbers, got a list of 10 lists of 1 number. Give "
+                'NumPy arrays: yield x, (np.asarray(yes, "float32"), np.asarray(value, "float32")).'
+                for name in ("yes", "value")
+            ),
+        ],
+    ),
+    (
+        "a row for all outputs",
+        lambda: (stream(lambda i: (X[i], np.c_[YES[i], VALUE[i]].tolist())), two_heads()),
+        ("stacked-targets",),
+        [
+            (
+                "y: expected an array for each of `yes` (1,), `value` (1,), got a list of 10 lists of 2 numbers. "
+                'Take the columns apart: y = np.asarray(y, "float32"), then yield x, (y[:, 0:1], y[:, 1:2]).'
+            ),
+        ],
+    ),
+    (
+        "lists of unequal length",
+        lambda: (stream(lambda i: (X[i], [[1] * (k + 1) for k in range(SIZE)])), classes()),
+        ("list-of-numbers",),
+        [
+            (
+                "output `kind`, batch 0: expected an array of numbers, got a list of 10 lists of unequal length. Pad "
+                "the rows to one length: Keras takes arrays only. A ph.Feed takes lists of labels and boxes."
             ),
         ],
     ),

@@ -48,6 +48,11 @@ def stream(make, batches=4):
         yield make(slice(i % 2 * 6, i % 2 * 6 + 6))
 
 
+def in_lists(rows, form=tuple):
+    bought, price = BOUGHT[rows].tolist(), PRICE[rows]
+    return X[rows], ((bought, price) if form is tuple else {"bought": bought, "price": price})
+
+
 class Batches(keras.utils.PyDataset):
     def __init__(self, make):
         super().__init__()
@@ -105,6 +110,13 @@ FIT = {
             lambda: fit(two_heads(), X, [BOUGHT, PRICE], sample_weight=[ONES]),
             "weights-structure",
             "got 1 array",
+        ),
+    ],
+    "lists": [
+        (
+            lambda: fit(two_heads(), stream(in_lists), steps_per_epoch=2),
+            "list-of-numbers",
+            'yield x, (np.asarray(bought, "float32"), price)',
         ),
     ],
     "text": [
@@ -209,6 +221,14 @@ if BACKEND != "jax":  # which adds zero to the loss, without a word
         (lambda: three_classes(np.where(np.arange(ROWS) == 7, -1, 1)), "id-out-of-range", "row 7"),
     ]
 CASES = [(name, *case) for name, cases in FIT.items() for case in cases]
+
+
+def test_a_list_for_one_key_is_told_once_the_batches_are_read():
+    with pytest.raises(Exception) as raised:
+        fit(two_heads(dict), Batches(lambda rows: in_lists(rows, dict)))
+    found = ph.explain(raised.value)
+    assert found.name == "lists"
+    assert 'yield x, {"bought": np.asarray(bought, "float32"), "price": price}' in str(found)
 
 
 @pytest.mark.parametrize(("name", "case", "code", "words"), CASES, ids=[case[0] for case in CASES])

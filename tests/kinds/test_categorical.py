@@ -1,5 +1,7 @@
 """Heads with classes."""
 
+import datetime
+
 import numpy as np
 import pytest
 from kind_checks import encoded, message, refusal, resolved
@@ -571,6 +573,51 @@ def test_categories_in_bytes_are_text():
     assert encoded(Categorical([b"a", b"b"]), column)[0].tolist() == [1, 0, 0]
 
 
+@pytest.mark.parametrize(
+    "column",
+    [
+        [[b"b"], [b"a", b"c"], []],
+        [np.array([b"b"]), np.array([b"a", b"c"]), np.array([], "S1")],
+        [("b",), {b"a", "c"}, [None][:0]],
+    ],
+)
+def test_words_in_lists_that_came_as_bytes_are_text(column):
+    labels = [[0, 1, 0], [1, 0, 1], [0, 0, 0]]
+    learned = resolved(MultiLabel(), column)
+    assert learned.classes == ("a", "b", "c")
+    assert encoded(learned, column)[0].tolist() == labels
+    assert encoded(MultiLabel(["a", "b", "c"]), column)[0].tolist() == labels
+
+
+def test_words_in_bytes_stay_so_where_the_classes_are():
+    rows = [[b"a"], [b"b", b"a"], b"none"]
+    kept = MultiLabel([b"a", b"b"], missing=b"none")
+    assert encoded(kept, rows)[0].tolist() == [[1, 0], [1, 1], [0, 0]]
+    dense = np.array([[b"a", b"b"], [b"c", b"a"]])
+    assert resolved(MultiLabel(), dense).classes == ("a", "b", "c")
+    assert encoded(MultiLabel(["a", "b", "c"]), dense)[0].tolist() == [[1, 1, 0], [1, 0, 1]]
+    found = message(MultiLabel(["a", "b"]).encode, [[b"d"]])
+    assert "got 'd'. Name it among the classes." in found
+
+
+@pytest.mark.parametrize("unit", ["D", "s", "us", "ns"])
+def test_time_spans_are_classes(unit):
+    days = np.array([2, 1, "NaT", 2], "timedelta64[D]").astype(f"timedelta64[{unit}]")
+    spans = [datetime.timedelta(days=1), datetime.timedelta(days=2)]
+    for column in (days, list(days), days.astype("timedelta64[us]").tolist()):
+        head = resolved(Categorical(), column)
+        assert list(head.names) == spans
+        labels, there = encoded(head, column)
+        assert labels.tolist() == [1, 0, 0, 1]
+        assert there.tolist() == [True, True, False, True]
+    for classes in (days[[1, 0]], list(days[[1, 0]]), spans):
+        assert encoded(Categorical(classes), days)[0].tolist() == [1, 0, 0, 1]
+    assert "expected time spans of a fixed length, got those of timedelta64[M]" in message(
+        Categorical(3).encode, np.array([1], "timedelta64[M]")
+    )
+
+
 def test_ids_for_named_classes_are_told_how_to_get_their_names():
     found = message(Categorical(["ash", "elm"]).encode, np.array([0, 1]))
-    assert "If 0 counts these names, give the names: np.array(names)[column]." in found
+    fix = "If 0 counts these names, give the names: np.array(['ash', 'elm'])[ids], in the column, or in what the"
+    assert f"{fix} generator yields." in found

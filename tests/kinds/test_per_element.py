@@ -156,3 +156,18 @@ def test_each_names_a_head_of_boxes():
     assert refusal(for_boxes, {"a": ph.Binary(), "b": ph.Binary(each="a")}) == (
         "head `b`, each='a': expected the name of a head of boxes (there is none), got Binary."
     )
+
+
+def test_its_classes_are_found_as_those_of_every_head():
+    for head in (ph.Categorical(["cat", "dog"], each="box"), ph.MultiLabel(["cat", "dog"], each="box")):
+        own = each(head)
+        assert own.classes == head.classes == ["cat", "dog"]
+        assert own.names == ("cat", "dog")
+    assert each(ph.Mask(3, each="box")).classes == 3
+    assert not hasattr(each(ph.Regression(each="box")), "classes")
+    learned = ph.Feed(
+        {"x": [[0.0], [1.0]], "box": [[[0, 0, 1, 1]], [[0, 0, 2, 2]]], "kind": [["dog"], ["cat"]]},
+        inputs="x",
+        heads={"box": ph.Boxes(1), "kind": ph.Categorical(each="box")},
+    )
+    assert learned.heads["kind"].classes == ("cat", "dog")

@@ -155,7 +155,8 @@ def test_what_becomes_no_colors_is_refused():
             batch_size=2,
         ).peek()
     assert str(caught.value) == (
-        "input `image`, row 1: expected a whole image, got one in mode LAB, which Pillow does not turn into RGB."
+        "input `image`, row 1: expected a whole image, got one in mode LAB, which Pillow does not turn into RGB. "
+        "Fix the file, or leave out all rows like this one: data = ph.drop_unreadable(data)."
     )
 
 
@@ -291,7 +292,11 @@ def test_rows_without_a_declaration_are_not_packed(tmp_path):
 @pytest.mark.parametrize(
     ("image", "words"),
     [
-        (PIL.new("RGB", (5, 0)), "input `image`, row 0: expected an image, got a size of 5 x 0 pixels."),
+        (
+            PIL.new("RGB", (5, 0)),
+            "input `image`, row 0: expected an image, got a size of 5 x 0 pixels. "
+            "Fix the file, or leave out all rows like this one: data = ph.drop_unreadable(data).",
+        ),
         (
             np.zeros((0, 5, 3), np.uint8),
             "input `image`, row 0: expected an image of at least one pixel, got shape (0, 5, 3).",

@@ -428,5 +428,5 @@ def test_a_file_that_cannot_be_read_can_be_left_out(tmp_path):
         feed.peek()
     assert str(refused.value) == (
         f"input `image`, row 0, file {tmp_path / 'a.jpg'}: expected an image with a whole header, got a file that ends "
-        'within its header. Fix the file, or leave it out: ph.read_folder(..., missing_files="drop").'
+        "within its header. Fix the file, or leave out all rows like this one: data = ph.drop_unreadable(data)."
     )

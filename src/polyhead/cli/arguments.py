@@ -15,6 +15,7 @@ from typing import Annotated, Any
 
 import typer
 
+from polyhead.cli.image_folders import opened_images
 from polyhead.cli.messages import WRONG_DATA, WRONG_USE, check_all, fail
 from polyhead.errors import PolyheadError, hints, listed, similar
 from polyhead.feed import Feed
@@ -64,8 +65,17 @@ def _from_path(path: Path) -> Given:
     if path.suffix == ".py":
         fail(f"{path}: name an object of the file, as {path}:name.", WRONG_USE)
     if not path.exists():
-        fix = "Give the path of a table, or file.py:name."
+        fix = "Give the path of a table or a folder of images, or file.py:name."
         fail(hints(f"{path}: no such file.", _similar_file(path), fix), WRONG_USE)
+    if path.suffix.lower() == ".json":
+        fix = "Name a function of a Python file that returns ph.read_coco(file, images), or a frame, as file.py:name."
+        fail(
+            f"{path}: a JSON file is no table, and one of COCO needs the folder of its images. {fix}",
+            WRONG_USE,
+        )
+    images = None if is_store(path) else opened_images(path)
+    if images is not None:
+        return Given(*images)
     reader = "open_store" if is_store(path) else "read_table"
     return Given(as_source(path), f"ph.{reader}({json.dumps(str(path), ensure_ascii=False)})")
 

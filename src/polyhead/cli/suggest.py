@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from polyhead.cli.suggest_each import beside_images, guessed_each
 from polyhead.doctor.column_description import ColumnDescription
 from polyhead.doctor.feed_code import Guess, feed_code, quoted_text
 from polyhead.doctor.kind_guess import (
@@ -46,17 +47,20 @@ class Suggestion:
 def suggest(columns: list[ColumnDescription]) -> Suggestion:
     """Inputs and heads for these columns. Either may be empty where no column can be one."""
     found = Suggestion()
-    usable = []
+    usable, beside = [], beside_images(columns)
     for column in columns:
-        why = _useless(column)
+        why = beside.get(column.name) or _useless(column)
         if why:
             found.left_out[column.name] = why
         else:
             usable.append(column)
     heads = _suggested_heads(usable)
+    each, without = guessed_each(usable, heads)
+    found.left_out |= without
+    heads = {name: pair for name, pair in heads.items() if name not in each and name not in without}
     scalars = []
     for column in usable:
-        if column.name in heads:
+        if column.name in heads or column.name in each or column.name in without:
             continue
         guess = guess_input(column)
         if isinstance(guess, str):
@@ -67,6 +71,7 @@ def suggest(columns: list[ColumnDescription]) -> Suggestion:
             found.inputs[column.name] = guess
     found.heads = {name: guess for name, (_, guess) in heads.items()}
     _give(found, heads, scalars)
+    found.heads |= each
     found.inputs |= _side_by_side(scalars, {c.name for c in columns})
     return found
 

@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from polyhead.doctor.leaf_statistics import NONE
+from polyhead.doctor.model_signature import ExaminedTensor
 from polyhead.doctor.places import Matches
-from polyhead.doctor.reading import ReadBatch, Reading
+from polyhead.doctor.reading import Place, ReadBatch, Reading
 from polyhead.doctor.subjects import Subject
 from polyhead.errors import Problem, counted
 from polyhead.keras_bridge.structure import leaves
@@ -20,7 +21,7 @@ def check_batches(reading: Reading, subject: Subject, places: Matches, shape: st
     return [
         *_container(reading, subject, shape),
         *_drift(reading, places),
-        *_odd(reading, places),
+        *_odd(reading, places, shape),
         *_none(reading, places),
         *_uneven(reading, subject, places),
         *_reused(reading),
@@ -89,14 +90,19 @@ def _stable(first: str, then: str) -> str:
     return "float32" if "float" in first or "float" in then else "int32"
 
 
-def _odd(reading: Reading, places: Matches) -> list[Problem]:
+def _odd(reading: Reading, places: Matches, shape: str) -> list[Problem]:
     problems = []
     for place, stats in reading.stats.items():
         slot = places.inputs.get(place[1]) if place[0] == "x" else None
-        if stats.odd is not None and not (slot is not None and slot.dtype == "string"):
+        stacked = place == ("y", ()) and bool(
+            shape
+        )  # one list for several outputs, which has a problem of its own
+        if stats.odd is not None and not stacked and not (slot is not None and slot.dtype == "string"):
             step, words = stats.odd
-            fix = "Give NumPy arrays: np.asarray(values)."
-            if "text" in words or "objects" in words:
+            fix = f"Give NumPy arrays: {_as_arrays(reading, place, places, shape)}."
+            if "unequal length" in words:
+                fix = "Pad the rows to one length: Keras takes arrays only. A ph.Feed takes lists of labels and boxes."
+            elif "text" in words or "objects" in words:
                 fix = "Turn words into ids first, and mixed lists into one array of numbers."
             # a layer in the model may take words in; nobody predicts them
             may = place[0] == "x" and slot is None and "text" in words
@@ -107,8 +113,42 @@ def _odd(reading: Reading, places: Matches) -> list[Problem]:
                 elif place[0] == "w":
                     may = len(place[1]) > 0  # Keras takes it where each output has a place of its own
             where = f"{places.name(place)}, batch {step}"
-            problems.append(Problem(where, "an array of numbers", words, fix, "not-an-array", may))
+            code = (
+                "list-of-numbers" if stats.listed is not None or "unequal length" in words else "not-an-array"
+            )
+            problems.append(Problem(where, "an array of numbers", words, fix, code, may))
     return problems
+
+
+def _as_arrays(reading: Reading, place: Place, places: Matches, shape: str) -> str:
+    """The code that gives what is a list at a place as an array: for labels, what to yield for all outputs.
+
+    Args:
+        reading: of the batches.
+        place: of the list.
+        places: the tensors of the model.
+        shape: what to yield for the model, as `example_yield` has it; empty for none.
+    """
+    part, path = place
+    if part != "y" or (path and not (shape and path in places.outputs)):
+        return f'np.asarray({part}{"".join(f"[{key!r}]" for key in path)}, "float32")'
+    if not path or len(places.outputs) < 2:
+        return f"yield x, {_array_code(places.outputs.get(path), 'y', reading.stats[place].listed)}"
+    codes: dict[str, str] = {}
+    for at, slot in places.outputs.items():
+        stats, name = reading.stats.get(("y", at)), slot.name if slot.name.isidentifier() else "..."
+        listed = None if stats is None else stats.listed
+        codes[slot.name] = name if listed is None else _array_code(slot, name, listed)
+    if shape.endswith("}"):
+        return "yield x, {" + ", ".join(f'"{name}": {code}' for name, code in codes.items()) + "}"
+    return f"yield x, ({', '.join(codes.values())})"
+
+
+def _array_code(slot: ExaminedTensor | None, name: str, listed: tuple[int, ...] | None) -> str:
+    """The code of an array for an output's labels, in the type and rank that its loss reads."""
+    sparse = slot is not None and bool(slot.sparse)
+    column = slot is not None and not sparse and slot.shape == (1,) and len(listed or ()) == 1
+    return f'np.asarray({name}, "{"int32" if sparse else "float32"}"){"[:, None]" * column}'
 
 
 def _none(reading: Reading, places: Matches) -> list[Problem]:

@@ -17,8 +17,8 @@ class ColumnDescription:
 
     Attributes:
         name: of the column.
-        form: ``"numbers"``, ``"text"``, ``"lists"`` (of text), ``"ragged"`` (rows of numbers of unequal shape),
-            ``"empty"``, or ``"other"``.
+        form: ``"numbers"``, ``"text"``, ``"lists"`` (of text), ``"masks"`` (lists of masks of objects), ``"ragged"``
+            (rows of numbers of unequal shape), ``"empty"``, or ``"other"``.
         statistics: of its numbers.
         type: its type in words.
         there: which rows have a value, bool ``(rows read,)``.

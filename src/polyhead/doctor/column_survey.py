@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -44,6 +45,9 @@ def describe_values(column: ColumnDescription) -> str:
             for value, times in most
         )
         return f"{len(counts):,} distinct: {shares}{', …' if len(counts) > 5 else ''}"
+    if column.form in ("ragged", "masks"):
+        lengths = [len(row) for row in column.values]
+        return f"{min(lengths)} to {max(lengths)} in a row, {sum(lengths):,} in all"
     if not numbers.numbers:
         return ""
     infinity = ", and infinity" if numbers.infinite is not None else ""
@@ -103,9 +107,11 @@ def survey_values(name: str, values: Any) -> ColumnDescription:
 
 
 def _nested(name: str, kept: list[Any], there: np.ndarray) -> ColumnDescription:
-    if all(isinstance(label, (str, np.str_)) for row in kept for label in row):
-        labels = [str(label) for row in kept for label in row]
+    if _hold(kept, lambda label: isinstance(label, (str, np.str_))):
+        labels = [str(label) for row in kept for label in row if label is not None]
         return _other_column(name, "lists", "lists of text", there, kept, _counts(labels))
+    if _hold(kept, lambda label: hasattr(label, "to_mask")):
+        return _other_column(name, "masks", "lists of masks", there, kept)
     try:
         rows = [np.asarray(v) for v in kept]
     except ValueError:
@@ -115,6 +121,11 @@ def _nested(name: str, kept: list[Any], there: np.ndarray) -> ColumnDescription:
     if len({row.shape for row in rows}) > 1:
         return _other_column(name, "ragged", "lists of numbers", there, rows)
     return _number_column(name, np.stack(rows), f"{rows[0].dtype}", there)
+
+
+def _hold(rows: list[Any], test: Callable[[Any], bool]) -> bool:
+    """Whether all entries of some rows are such, or None."""
+    return all(label is None or test(label) for row in rows for label in row)
 
 
 def _other_column(

@@ -10,6 +10,7 @@ from polyhead.checks.range_rules import SIGMOIDS
 from polyhead.columns.image_values import names_image
 from polyhead.doctor.column_description import ColumnDescription
 from polyhead.doctor.feed_code import Guess
+from polyhead.errors import ContractError, DataError
 
 AMOUNT = re.compile(r"age|price|score|count|amount|value|size|length|year|income|rating|weight|height")
 BOX = re.compile(r"box(es)?|bbox(es)?")
@@ -72,6 +73,8 @@ def guess_input(column: ColumnDescription) -> Guess | str:
         return 'text: as an input it is ph.Array(vocabulary="auto"), as a head ph.Categorical()'
     if column.form == "lists":
         return "lists of text; as a head they are ph.MultiLabel()"
+    if column.form == "masks":
+        return "lists of masks; as a head they are ph.Mask(each=...), of the boxes of the same objects"
     if column.form == "ragged":
         return "its rows differ in shape"
     if not column.there.all() and column.shape:
@@ -90,13 +93,16 @@ def guess_input(column: ColumnDescription) -> Guess | str:
 def guess_head(column: ColumnDescription) -> Guess | None:
     """The head that a column may be, or None where it can be none."""
     shape, name = column.shape, column.name
+    if column.form == "masks":
+        return None
     if column.form == "lists":
-        return Guess("MultiLabel") if column.texts else None
+        once = column.texts and all(None not in row and len(set(row)) == len(row) for row in column.values)
+        return Guess("MultiLabel") if once else None
     if column.form == "ragged":
         fits = all(row.size == 0 or (row.ndim == 2 and row.shape[1] == 4) for row in column.values)
         return _guess_boxes(column, max(map(len, column.values))) if fits and has_word(BOX, name) else None
     if holds_files(column):
-        return Guess("Mask", (), "0 and 1; for class ids say how many") if has_word(MASK, name) else None
+        return _guess_mask_files(column) if has_word(MASK, name) else None
     if shape in ((), (1,)):
         return _guess_single(column)
     if column.encoded:
@@ -213,6 +219,27 @@ def _guess_mask(column: ColumnDescription) -> Guess | None:
     few = column.counts is not None or (classes or 1) > 1
     ids = _id_arguments(column) if few and channels == 1 and classes != 1 else None
     return None if ids is None else Guess("Mask", (*ids[0], *size), ids[1])
+
+
+def _guess_mask_files(column: ColumnDescription) -> Guess:
+    """The head for files of masks, by the numbers in the first ones, where these can be read."""
+    from polyhead.images.decode import decode_mask
+
+    try:
+        held = {int(value) for path in column.values[:_FIRST_MASKS] for value in np.unique(decode_mask(path))}
+    except (DataError, ContractError):
+        return Guess("Mask", (), "0 and 1; for class ids say how many")
+    if held <= {0, 1} or min(held) < 0:
+        return Guess("Mask", (), "0 and 1; for class ids say how many")
+    if held <= {0, 255}:
+        return Guess("Mask", ("values=(0, 255)",), "255 is taken for the object")
+    none = 255 in held and max(held - {255}) < 254
+    top = max(held - {255} if none else held)
+    remark = f"classes by the ids in the first {min(len(column.values), _FIRST_MASKS)} masks"
+    return Guess("Mask", (str(max(2, top + 1)), *["missing=255"] * none), remark)
+
+
+_FIRST_MASKS = 8
 
 
 def _guess_boxes(column: ColumnDescription, places: int) -> Guess:

@@ -17,9 +17,15 @@ NONE = "None"
 
 @dataclass(frozen=True)
 class Odd:
-    """A description of a leaf that is no array."""
+    """A description of a leaf that is no array.
+
+    Attributes:
+        words: what it is.
+        shape: of a list of numbers, or of lists of them; None for anything else, and for lists of unequal length.
+    """
 
     words: str
+    shape: tuple[int, ...] | None = None
 
 
 def is_none(leaf: Any) -> bool:
@@ -35,6 +41,7 @@ class LeafStatistics(ArrayStatistics):
         shapes: shapes of a row, each with the batch where it was met first.
         dtypes: dtypes, likewise.
         odd: the first batch where it was no array of numbers, and what it was.
+        listed: the shape of the list that it was there; None for anything else.
         none: the first batch where it was an input that is None.
     """
 
@@ -42,6 +49,7 @@ class LeafStatistics(ArrayStatistics):
     shapes: dict[tuple[int, ...], int] = field(default_factory=dict)
     dtypes: dict[str, int] = field(default_factory=dict)
     odd: tuple[int, str] | None = None
+    listed: tuple[int, ...] | None = None
     none: int | None = None
 
     @property

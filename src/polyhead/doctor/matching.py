@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from polyhead.checks.model_match import fits
@@ -30,22 +30,18 @@ def match_outputs(
     if nesting_form(y) == "one":
         if len(outputs) == 1:
             return {(): outputs[0]}, []
-        found = (
-            f"one array of shape {('B', *y.shape[1:])}".replace("'", "")
-            if hasattr(y, "shape")
-            else "one array"
+        words = getattr(y, "words", "")
+        shape = getattr(y, "shape", None) or ()
+        found = words or (
+            f"one array of shape {('B', *shape[1:])}".replace("'", "") if shape else "one array"
         )
         fix = "One array for all outputs would be taken apart along the batch, or given to each output. "
         fix += "The third part of a batch is weights, not labels. " * third + "Yield "
-        return {}, [
-            Problem(
-                "y",
-                f"an array for each of {listed}",
-                found,
-                f"{fix}{example_yield(model)}.",
-                "stacked-targets",
-            )
-        ]
+        fix = f"{fix}{example_yield(model)}."
+        if words and shape[1:] == (len(outputs),):
+            columns = [f"y[:, {i}:{i + 1}]" for i in range(len(outputs))]
+            fix = f'Take the columns apart: y = np.asarray(y, "float32"), then yield {example_yield(model, columns)}.'
+        return {}, [Problem("y", f"an array for each of {listed}", found, fix, "stacked-targets")]
     if nesting_form(y) == "nested" or model.output_form == "nested":
         return _match_nested(y, model, listed)
     if isinstance(y, Mapping):
@@ -60,12 +56,13 @@ def match_outputs(
     return {(i,): slot for i, slot in enumerate(outputs)}, problems
 
 
-def example_yield(model: Model) -> str:
-    """Show what to yield for this model."""
+def example_yield(model: Model, codes: Sequence[str] = ()) -> str:
+    """Show what to yield for this model; ``codes`` for the labels of each output, if they are known."""
     names = [slot.name for slot in model.outputs]
     if model.output_form == "dict":
-        return "x, {" + ", ".join(f'"{name}": ...' for name in names) + "}"
-    return f"x, ({', '.join(name if name.isidentifier() else '...' for name in names)})"
+        codes = codes or ["..."] * len(names)
+        return "x, {" + ", ".join(f'"{name}": {code}' for name, code in zip(names, codes, strict=True)) + "}"
+    return f"x, ({', '.join(codes or [name if name.isidentifier() else '...' for name in names])})"
 
 
 def _match_alone(y: Mapping[str, Any], model: Model) -> tuple[dict[Path, ExaminedTensor], list[Problem]]:

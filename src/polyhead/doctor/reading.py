@@ -15,7 +15,7 @@ import numpy as np
 from polyhead.doctor.leaf_statistics import NONE, LeafStatistics, Odd, is_none
 from polyhead.doctor.pairs import Pairs
 from polyhead.doctor.subjects import Subject
-from polyhead.errors import shown
+from polyhead.errors import counted, shown
 from polyhead.keras_bridge.structure import Path, leaves, rebuild
 
 _TICK = 0.2
@@ -118,6 +118,7 @@ class Reading:
             if place[0] == "x" and is_none(leaf):
                 stats.none = step if stats.none is None else stats.none
             elif isinstance(leaf, Odd):
+                stats.listed = stats.listed if stats.odd else leaf.shape
                 stats.odd = stats.odd or (step, leaf.words)
             else:
                 stats.add_batch(step, leaf)
@@ -142,15 +143,33 @@ def as_batch(item: Any) -> ReadBatch:
     """
     container = type(item).__name__
     if isinstance(item, (tuple, list)) and 1 <= len(item) <= 3 and not _is_plain(item):
-        parts = {part: _with_arrays(nested) for part, nested in zip(PARTS, item, strict=False)}
+        parts: dict[str, Any] = {}
+        for part, nested in zip(PARTS, item, strict=False):
+            rows = None if part == "x" else _rows_of_leaf(parts["x"])
+            parts[part] = _with_arrays(nested, rows)
         return ReadBatch(parts, container, len(item))
     return ReadBatch(
         {"x": _with_arrays(item)}, container, len(item) if isinstance(item, (tuple, list)) else 1
     )
 
 
-def _with_arrays(nested: Any) -> Any:
-    """Turn the leaves of a nesting into arrays, and what is no array into a description."""
+def _rows_of_leaf(nested: Any) -> int | None:
+    """The rows of the first array or list in a nesting."""
+    for _, leaf in leaves(nested):
+        shape = getattr(leaf, "shape", None)
+        if shape:
+            return int(shape[0])
+    return None
+
+
+def _with_arrays(nested: Any, rows: int | None = None) -> Any:
+    """Turn the leaves of a nesting into arrays, and what is no array into a description.
+
+    A list of lists is one leaf, unless it has a list of the batch's ``rows`` for each of several outputs.
+    """
+    if isinstance(nested, list) and _is_plain(nested) and rows not in (None, len(nested)):
+        lists = [isinstance(part, (list, tuple)) and len(part) == rows for part in nested]
+        return [_leaf(part) for part in nested] if all(lists) else _leaf(nested)
     if nested is None:
         return None
     if isinstance(nested, dict) or (isinstance(nested, (list, tuple)) and not _is_plain(nested)):
@@ -173,18 +192,36 @@ def _leaf(value: Any) -> Any:
     if hasattr(value, "has_value") and hasattr(value, "get_value"):
         return Odd(NONE)  # an optional of TensorFlow, which Keras takes for None
     if isinstance(value, (list, tuple)):
-        held = "texts" if any(isinstance(v, str) for v in value) else "numbers"
-        return Odd(f"a {type(value).__name__} of {len(value)} {held}")
+        return _odd_list(value)
     return Odd(shown(value, 40))
 
 
+def _odd_list(values: Any) -> Odd:
+    """Describe a list of numbers or words, or of such lists.
+
+    >>> _odd_list([0, 1]).words, _odd_list([[0, 1], [1, 0], [1, 1]]).words, _odd_list([[1, 2], [3]]).words
+    ('a list of 2 numbers', 'a list of 3 lists of 2 numbers', 'a list of 2 lists of unequal length')
+    """
+    what = f"a {type(values).__name__} of {len(values)}"
+    try:
+        array = np.asarray(values)
+    except ValueError:
+        return Odd(f"{what} lists of unequal length")
+    if array.dtype.kind not in "iufb":
+        return Odd(f"{what} texts" if array.ndim == 1 else f"{what} lists of texts")
+    if array.ndim == 1:
+        return Odd(f"{what} numbers", array.shape)
+    inner = counted(array.shape[1], "number") if array.ndim == 2 else f"shape {array.shape[1:]}"
+    return Odd(f"{what} lists of {inner}", array.shape)
+
+
 def _is_plain(values: Any) -> bool:
-    """Whether a list holds numbers or words rather than arrays."""
-    return (
-        isinstance(values, (list, tuple))
-        and len(values) > 0
-        and all(isinstance(v, (int, float, str, bool, np.generic)) or _is_plain(v) for v in values)
-    )
+    """Whether a list holds numbers or words, or lists of them, rather than arrays; a tuple of lists has parts."""
+    if not isinstance(values, (list, tuple)) or not len(values):
+        return False
+    if isinstance(values, tuple) and any(isinstance(value, (list, tuple)) for value in values):
+        return False
+    return all(isinstance(v, (int, float, str, bool, np.generic)) or _is_plain(v) for v in values)
 
 
 def hashes(batch: ReadBatch) -> np.ndarray:

@@ -107,6 +107,21 @@ heads={"$first": ph.$kind(class_weight=$class_weight), ...}   # or class_weight=
         lists_outputs=True,
     ),
     KnownMessage(
+        "lists",
+        "The arrays must be at least rank 1, Expected an instance of list: labels as lists of numbers",
+        "The labels of an output are lists of numbers. Keras takes each number of a list for an array of its own.",
+        keras="""\
+$first = np.asarray($first, "float32")   # class ids: "int32"
+yield x, $y""",
+        polyhead="data = ph.from_generator(generator, length=rows, names=...)   # takes lists; then ph.Feed(data, ...)",
+        pattern=(
+            r"arrays must be at least rank 1|Expected an instance of (list|tuple), got \w*Tracer"
+            r"|expected <class '(list|tuple)'>, but got <class 'torch.Tensor|y_true: .*(\['\*'(, '\*'){7}|\[\['\*')"
+        ),
+        perhaps=rf"{_STRINGS}|{_STRUCTURES}",
+        codes=_code_set("list-of-numbers"),
+    ),
+    KnownMessage(
         "text",
         "could not convert string to float, Invalid dtype: object, Failed to convert a NumPy array to a Tensor",
         "An input or the labels of an output hold text or Python objects, and Keras takes numbers only.",

@@ -20,6 +20,7 @@ from polyhead.images.content import Broken
 from polyhead.images.encoded import (
     Encoded,
     checked_header,
+    damage,
     file_place,
     header_in,
     no_page,
@@ -151,6 +152,31 @@ def decode_colors(source: Encoded, *, max_pixels: int | None = None, where: str 
     return decode(data, max_pixels=max_pixels, layer="mask", where=where).pixels
 
 
+def require_undamaged(source: Encoded, where: str = "") -> None:
+    """Decode an image or a mask, to find damage; its size, channels and pages are not judged.
+
+    Args:
+        source: as for `decode`.
+        where: its place in errors.
+
+    Raises:
+        DataError: for a file that is missing, is no image, or does not decode, with the code `DAMAGED`; for one that
+            cannot be judged, as it is too large or of an unsupported format, with another one.
+    """
+    data, where = read_encoded(source, where)
+    header = checked_header(data, None, 0, where, "image")
+    if header.format == "JPEG" and isinstance(data, bytes):
+        _decode_jpeg(data, header, None, (1, 1), where)  # the smallest, for which all of it is read as well
+        return
+    _decode_other(data, header, 0, where)
+    if header.format == "PNG" and header.kind == _PALETTE:  # as a mask it is decoded by another library
+        _stored_ids(data, header, 0, where)
+
+
+_PALETTE = 3
+"""The kind of PNGs whose pixels are numbers of colors."""
+
+
 def _require_exact(header: Header, where: str) -> None:
     if header.lossy:
         fix = "Save masks as PNG; for a binary mask, decode the image and compare with 127."
@@ -233,7 +259,7 @@ def _decode_jpeg(
                 raise
             pixels = simplejpeg().decode_jpeg(data, color, strict=False, **smaller)
     except ValueError as error:
-        raise refusal(where, "a whole JPEG", f"one that does not decode ({error})") from error
+        raise damage(where, "a whole JPEG", f"one that does not decode ({error})") from error
     if eighths < 8 and pixels.shape[:2] != (smaller["min_height"], smaller["min_width"]):
         raise AssertionError(f"decoded to {pixels.shape[:2]} rather than {smaller}")
     return pixels, eighths / 8
@@ -352,4 +378,4 @@ def _with_channels(samples: Samples, channels: int | None, deep: bool, where: st
 
 
 def _undecoded(header: Header, found: str, where: str) -> DataError:
-    return refusal(where, f"a whole {header.format}", found)
+    return damage(where, f"a whole {header.format}", found)

@@ -43,7 +43,7 @@ def read_encoded(source: Encoded, where: str) -> tuple[bytes | Held, str]:
     else:
         raise refusal(where, "encoded bytes or a path", type(source).__name__)
     if data == b"":
-        raise refusal(where, "an image", "no bytes")
+        raise damage(where, "an image", "no bytes")
     return data, where
 
 
@@ -58,7 +58,7 @@ def _of_pillow(image: Any, where: str) -> tuple[bytes | Held, str]:
         return Held(image), where
     except Broken as error:
         fix = "Call image.load() before its file is closed, or give the path of the file."
-        raise refusal(where, "an image of Pillow whose pixels can be read", str(error), fix) from error
+        raise damage(where, "an image of Pillow whose pixels can be read", str(error), fix) from error
 
 
 def file_place(path: Any, where: str) -> str:
@@ -74,12 +74,12 @@ def header_in(data: bytes | Held, page: int, where: str) -> Header:
     except NoPage as error:
         raise no_page(error, page, where) from None
     except Broken as error:
-        raise refusal(where, "an image with a whole header", str(error)) from None
+        raise damage(where, "an image with a whole header", str(error)) from None
     if header is None:
         assert not isinstance(data, Held)
-        raise refusal(where, f"an image ({FORMATS})", f"{len(data)} bytes that begin with {data[:8]!r}")
+        raise damage(where, f"an image ({FORMATS})", f"{len(data)} bytes that begin with {data[:8]!r}")
     if not header.height or not header.width:
-        raise refusal(where, "an image", f"a size of {header.width} x {header.height} pixels")
+        raise damage(where, "an image", f"a size of {header.width} x {header.height} pixels")
     return header
 
 
@@ -141,9 +141,18 @@ def no_page(error: NoPage, page: int, where: str) -> DataError:
 
 def _unreadable(error: OSError | ValueError, where: str) -> DataError:
     words = getattr(error, "strerror", None) or error
-    return refusal(where, "a file that can be read", f"{type(error).__name__}: {words}")
+    return damage(where, "a file that can be read", f"{type(error).__name__}: {words}")
 
 
-def refusal(where: str, expected: str, found: str, fix: str = "") -> DataError:
+def refusal(where: str, expected: str, found: str, fix: str = "", code: str = "") -> DataError:
     """The error for an image that cannot be used."""
-    return DataError(Problem(where or "an encoded image", expected, found, fix))
+    return DataError(Problem(where or "an encoded image", expected, found, fix, code))
+
+
+DAMAGED = "image"
+"""The code of problems with a file that is missing, is no image, or is broken, however it is declared."""
+
+
+def damage(where: str, expected: str, found: str, fix: str = "") -> DataError:
+    """The error for an image that no declaration can read."""
+    return refusal(where, expected, found, fix, DAMAGED)

@@ -137,25 +137,7 @@ class Categorical(Classes):
     def _no_class(self, values: Any, index: int) -> BadValue:
         assert self.classes is not None
         value = class_encoding.value_at(values, index)
-        words = repr(value)
-        fix = f'Name it among the classes, or say Categorical(missing={words}) if it means "no label".'
-        if isinstance(value, (int, float)) and value < 0:
-            fix = f'If {words} means "no label", say Categorical(missing={words}).'
-        elif isinstance(value, float) and not value.is_integer():
-            fix = "Use ph.Regression for numbers that are no ids."
-        elif isinstance(self.classes, int) and isinstance(value, (int, float)):
-            fix = f'Ids count from 0. If {words} means "no label", say Categorical(missing={words}).'
-            if value == self.classes:
-                ids = (
-                    list(range(1, self.classes + 1)) if self.classes < 7 else f"range(1, {self.classes + 1})"
-                )
-                fix = f"If the ids count from 1, say Categorical({ids}). {fix}"
-        elif isinstance(self.classes, int):
-            fix = "Give the names of the classes, or say Categorical() to learn them from the column."
-        elif value in range(len(self.names)) and all(isinstance(name, str) for name in self.names):
-            fix = f"If {words} counts these names, give the names: np.array(names)[column]. {fix}"
-        else:
-            fix = hints(similar(value, self.names), fix)
+        fix = class_encoding.fix_of_no_class(value, self.classes)
         return BadValue(index, class_encoding.classes_in_words(self.classes), shown(value), fix)
 
     def mixable(self, way: str) -> tuple[int, ...]:
@@ -325,7 +307,7 @@ class MultiLabel(Classes):
         places = {name: i for i, name in enumerate(self.names)}
         labels = np.zeros((len(values), len(places)), np.float32)
         there = np.zeros(labels.shape, bool)
-        for row, found in class_encoding.label_lists(values, self.missing):
+        for row, found in class_encoding.label_lists(values, self.missing, places):
             there[row] = True
             for label in found:
                 if label not in places:
@@ -397,4 +379,4 @@ def _holds_labels(rows: Any) -> bool:
         return False
     if rows.dtype.kind in "iu":
         return bool(rows.size) and not np.isin(rows, (0, 1)).all()
-    return rows.dtype.kind in "UO" and any(isinstance(label, str) for label in rows.flat)
+    return rows.dtype.kind in "USO" and any(isinstance(label, (str, bytes)) for label in rows.flat)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from polyhead.errors import BadValue, ContractError, Problem, as_list, shown, similar
+from polyhead.errors import BadValue, ContractError, Problem, as_list, hints, shown, similar
 from polyhead.errors import plain_scalar as plain_scalar
 from polyhead.kinds.missing import is_missing, plain
 
@@ -25,7 +25,10 @@ def checked_classes(kind: str, classes: Any, least: int) -> Any:
         return None
     classes = plain_scalar(classes)
     found = None if isinstance(classes, range) else as_list(classes)
+    if isinstance(classes, np.ndarray) and classes.dtype.kind in "mM" and classes.ndim == 1:
+        found = python_times(classes)
     if found is not None:
+        found = [_bare(name) if isinstance(name, _OF_NUMPY) and name.ndim == 0 else name for name in found]
         classes = tuple(found) if isinstance(classes, tuple) else found
     expected = f"a number of at least {least}, or as many distinct names"
     if isinstance(classes, (str, bytes, bool)) or not isinstance(classes, (int, Sequence)):
@@ -91,6 +94,28 @@ def classes_in_words(classes: int | Sequence[Any]) -> str:
     return f"one of {shown(list(classes))}"
 
 
+def fix_of_no_class(value: Any, classes: int | Sequence[Any]) -> str:
+    """Say what to do about a value that is none of the classes of a Categorical head."""
+    missing = f'If {value!r} means "no label", say Categorical(missing={value!r}).'
+    number = isinstance(value, (int, float))
+    if number and value < 0:
+        return missing
+    if isinstance(value, float) and not value.is_integer():
+        return "Use ph.Regression for numbers that are no ids."
+    if isinstance(classes, int):
+        if not number:
+            return "Give the names of the classes, or say Categorical() to learn them from the column."
+        ids = list(range(1, classes + 1)) if classes < 7 else f"range(1, {classes + 1})"
+        from_1 = f"If the ids count from 1, say Categorical({ids})." if value == classes else ""
+        return hints(from_1, f"Ids count from 0. {missing}")
+    fix = f'Name it among the classes, or say Categorical(missing={value!r}) if it means "no label".'
+    if number and value in range(len(classes)) and all(isinstance(name, str) for name in classes):
+        names = list(classes) if len(classes) < 7 else "names"
+        where = "in the column, or in what the generator yields"
+        return f"If {value!r} counts these names, give the names: np.array({names})[ids], {where}. {fix}"
+    return hints(similar(value, classes), fix)
+
+
 # Ids -----------------------------------------------------------------------------------------------
 
 
@@ -152,17 +177,41 @@ def one_class_a_row(values: Any, count: int | None = None, keep_bytes: bool = Fa
             found = f"rows of shape {values.shape[1:]}"
             raise BadValue(None, "one class a row", found, _several(values, count))
         values = values.reshape(len(values))
-        if values.dtype.kind == "M":  # as Python's own dates: those of NumPy are other keys
-            days = np.datetime_data(values.dtype)[0] in ("Y", "M", "W", "D")
-            return (values if days else values.astype("datetime64[us]")).tolist()
+        if values.dtype.kind in "mM":
+            return python_times(values)
         if values.dtype != object:
             return values if keep_bytes else words_as_text(values)
     for i, value in enumerate(values):
         many = isinstance(value, (list, tuple, set, frozenset, dict))
         if many or (isinstance(value, np.ndarray) and value.size != 1):
             raise BadValue(i, "one class a row", shown(value), _several(values, count))
-    bare = [value.item() if isinstance(value, np.ndarray) else value for value in values]
+    bare = [_bare(value) if isinstance(value, _OF_NUMPY) else value for value in values]
     return bare if keep_bytes else words_as_text(bare)
+
+
+_OF_NUMPY = (np.ndarray, np.datetime64, np.timedelta64)
+
+
+def _bare(value: Any) -> Any:
+    return python_times(np.reshape(value, 1))[0] if value.dtype.kind in "mM" else value.item()
+
+
+def python_times(values: np.ndarray) -> list[Any]:
+    """Dates or time spans ``(B,)`` as Python's own, to the microsecond, as those of NumPy are other keys; NaT as None.
+
+    Raises:
+        BadValue: for spans of months or years, which have no fixed length.
+
+    >>> python_times(np.array(["2024-03-01", "NaT"], "datetime64[D]")), python_times(np.array([90], "timedelta64[s]"))
+    ([datetime.date(2024, 3, 1), None], [datetime.timedelta(seconds=90)])
+    """
+    unit, span = np.datetime_data(values.dtype)[0], values.dtype.kind == "m"
+    if span and unit in ("Y", "M"):
+        fix = "Give numbers: column.astype(int)."
+        raise BadValue(None, "time spans of a fixed length", f"those of {values.dtype}", fix)
+    if not span and unit in ("Y", "M", "W", "D"):
+        return values.tolist()
+    return values.astype(f"{'timedelta' if span else 'datetime'}64[us]").tolist()
 
 
 def words_as_text(values: Any) -> Any:
@@ -186,11 +235,14 @@ def _without_bytes(value: Any) -> Any:
         return value
 
 
+def _in_bytes(names: Iterable[Any], missing: Any) -> bool:
+    return any(isinstance(name, bytes) for name in (*names, missing))
+
+
 def class_ids(values: Any, classes: int | Sequence[Any], missing: Any) -> np.ndarray:
     """Return a column as int32 ids ``(B,)``; `MISSING` for no label, `STRANGE` for a value that is no class."""
     count, names = (classes, ()) if isinstance(classes, int) else (len(classes), classes)
-    in_bytes = isinstance(missing, bytes) or any(isinstance(name, bytes) for name in names)
-    values = one_class_a_row(values, count, keep_bytes=in_bytes)
+    values = one_class_a_row(values, count, keep_bytes=_in_bytes(names, missing))
     if hasattr(values, "codes"):
         table = _ids_by_lookup([*values.categories, None], classes, missing)
         return table[values.codes]  # code -1 reads the last place: None
@@ -295,18 +347,26 @@ def _listed_fix(found: Any) -> str:
     return f'Split the labels: [text.split("{mark}") for text in column].'
 
 
-def label_lists(values: Any, missing: Any) -> Iterable[tuple[int, Any]]:
+def label_lists(values: Any, missing: Any, names: Iterable[Any] = ()) -> Iterable[tuple[int, Any]]:
     """Yield each row that is a list of labels, with its position; missing rows are left out.
+
+    Args:
+        values: the column.
+        missing: the value that means "no label".
+        names: of the classes; words in bytes stay as they are if a name is in bytes, otherwise they become text.
 
     Raises:
         BadValue: for a row that is neither, or names a label twice.
     """
+    keep_bytes = _in_bytes(names, missing)
     for row, found in enumerate(plain(values)):
         if is_missing(found, missing):
             continue
         if not isinstance(found, (list, tuple, set, frozenset, np.ndarray)):
             raise BadValue(row, "a list of labels", shown(found), _listed_fix(found))
         labels = found.tolist() if isinstance(found, np.ndarray) else list(found)
+        if not keep_bytes and bytes in map(type, labels):
+            labels = words_as_text(labels)
         try:
             twice = len(set(labels)) != len(labels)
         except TypeError:

@@ -29,6 +29,11 @@ _FORMS: dict[str, tuple[type, Callable[[Any], Any], Callable[[Any], Any]]] = {
     "datetime": (datetime.datetime, lambda v: v.isoformat(), datetime.datetime.fromisoformat),
     "date": (datetime.date, lambda v: v.isoformat(), datetime.date.fromisoformat),
     "decimal": (decimal.Decimal, str, decimal.Decimal),
+    "timedelta": (
+        datetime.timedelta,
+        lambda v: str(v // datetime.timedelta(microseconds=1)),
+        lambda v: datetime.timedelta(microseconds=int(v)),
+    ),
 }
 """Name: type, to text, from text; a subclass stands before its base."""
 

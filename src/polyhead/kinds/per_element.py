@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any, ClassVar, Self, TypeGuard
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from polyhead.errors import BadValue, ContractError, Problem, counted, place, similar
+from polyhead.errors import BadValue, counted
 from polyhead.kinds.answers import Answer, Move, Views
 from polyhead.kinds.box_entries import Entries, as_entries
 from polyhead.kinds.boxes import Boxes
@@ -35,7 +35,7 @@ class Each(Head):
         boxes: as they were declared, reading their column.
         boxes_column: that column.
 
-    >>> from polyhead.kinds import Categorical
+    >>> from polyhead.kinds import Categorical, for_boxes
     >>> kind = for_boxes({"box": Boxes(2), "kind": Categorical(["cat", "dog"], each="box")})["kind"]
     >>> labels, there = kind.encode([["dog"], ["cat", "dog"]])
     >>> labels.tolist(), there.tolist()
@@ -107,6 +107,11 @@ class Each(Head):
     @property
     def output_shape(self) -> tuple[int, ...]:
         return (self.places, *self.head.output_shape)
+
+    @property
+    def classes(self) -> Any:
+        """The classes as they were declared or learned, where what each box has is one of several."""
+        return self.head.classes  # type: ignore[attr-defined]  # an AttributeError where it has none
 
     @property
     def names(self) -> tuple[Any, ...]:
@@ -364,37 +369,3 @@ class Each(Head):
 
 
 _COMMON = {f.name for f in fields(Head) if f.init}
-
-
-def is_each(head: Head) -> TypeGuard[Each]:
-    """Whether a head has a label for each box; of heads as `for_boxes` gives them."""
-    return head.each is not None
-
-
-def for_boxes(heads: Mapping[str, Head]) -> dict[str, Head]:
-    """Return the heads, those with ``each=`` as heads for each box.
-
-    Raises:
-        ContractError: where ``each=`` names no head of boxes, or stands on one.
-    """
-    found: dict[str, Head] = {}
-    problems = []
-    for name, head in heads.items():
-        if head.each is None:
-            found[name] = head
-            continue
-        boxes = heads.get(head.each)
-        inner = head.head if isinstance(head, Each) else head
-        if isinstance(boxes, Boxes) and not isinstance(inner, Boxes):
-            found[name] = Each.wrapping(inner, boxes, boxes.columns(head.each)[0])
-            continue
-        known = [n for n, h in heads.items() if isinstance(h, Boxes) and n != name]
-        expected = f"the name of a head of boxes ({', '.join(known) or 'there is none'})"
-        told = "no head of that name" if boxes is None else type(boxes).__name__
-        near = similar(head.each, known) if boxes is None else ""
-        if isinstance(inner, Boxes):
-            expected, told, near = "no each= for boxes themselves", repr(head.each), ""
-        problems.append(Problem(f"{place(head=name)}, each={head.each!r}", expected, told, near))
-    if problems:
-        raise ContractError(*problems)
-    return found

@@ -9,9 +9,10 @@ import numpy as np
 
 from polyhead.errors import BadValue, Problem, place, warn
 from polyhead.kinds import Image
-from polyhead.pipeline.image_frame import File
+from polyhead.pipeline.image_frame import File, with_remedy
 
 
+@with_remedy
 def decoded_image(kind: Image, name: str, value: Any, row: int, size: tuple[int, int], deep: bool) -> Any:
     """A file or encoded bytes, decoded no smaller than a size; all numbers as they are where a range is declared."""
     from polyhead.images.decode import decode

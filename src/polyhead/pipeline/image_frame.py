@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import functools
 import os
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any, TypeVar, cast
 
 import numpy as np
 
 from polyhead.columns.image_values import content, file_of, is_pillow
 from polyhead.columns.values import Values
 from polyhead.errors import DataError, Problem, place
+from polyhead.images.encoded import DAMAGED
 
 
 class Frame:
@@ -45,7 +48,29 @@ class File:
         except (OSError, ValueError) as error:  # also for names that hold a null
             found = getattr(error, "strerror", None) or str(error) or type(error).__name__
             fix = fix_of_folder(path)
-            raise DataError(Problem(self.where, "a file that can be read", found, fix)) from error
+            problem = Problem(self.where, "a file that can be read", found, fix, DAMAGED)
+            raise DataError(problem) from error
+
+
+Read = TypeVar("Read", bound=Callable[..., Any])
+
+_REMEDY = "Fix the file, or leave out all rows like this one: data = ph.drop_unreadable(data)."
+
+
+def with_remedy(read: Read) -> Read:
+    """The same function, whose errors for missing and broken images say how to go on without them."""
+
+    @functools.wraps(read)
+    def called(*arguments: Any, **options: Any) -> Any:
+        try:
+            return read(*arguments, **options)
+        except DataError as error:
+            if not any(problem.code == DAMAGED and not problem.fix for problem in error.problems):
+                raise
+            said = [replace(p, fix=p.fix or _REMEDY) if p.code == DAMAGED else p for p in error.problems]
+            raise DataError(*said) from error.__cause__
+
+    return cast(Read, called)
 
 
 def fix_of_folder(path: Any) -> str:

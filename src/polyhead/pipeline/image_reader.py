@@ -13,9 +13,7 @@ from polyhead.columns.image_values import is_pillow
 from polyhead.errors import DataError, Problem, place, shown, warn
 from polyhead.kinds import Image
 from polyhead.pipeline.bit_depth import decoded_image, ranged
-from polyhead.pipeline.image_frame import File, Frame
-
-_LEAVE_OUT = 'Fix the file, or leave it out: ph.read_folder(..., missing_files="drop").'
+from polyhead.pipeline.image_frame import File, Frame, with_remedy
 
 
 class ImageReader:
@@ -30,6 +28,7 @@ class ImageReader:
         self._images, self._rounded_by = images, rounded_by
         self._warned = False
 
+    @with_remedy
     def open(self, name: str, value: Any, row: int) -> Any:
         """An image's pixels, or its encoded bytes: a file is opened once."""
         if not isinstance(value, str) and isinstance(value, Mapping):
@@ -51,6 +50,7 @@ class ImageReader:
         expected = "a path, encoded bytes, or an array (H, W) or (H, W, C)"
         raise DataError(Problem(place(input=name, row=row), expected, shown(value)))
 
+    @with_remedy
     def frame(self, name: str, value: Any, row: int) -> Frame:
         """The frame of an image that was opened."""
         from polyhead.images.decode import header_of
@@ -62,15 +62,8 @@ class ImageReader:
             turned = value.orientation > 4 and kind.exif == "ignored"
             return Frame(value.size, value.size[::-1] if turned else value.size, value.orientation)
         where = value.where if isinstance(value, File) else place(input=name, row=row)
-        try:
-            header = header_of(
-                value.data if isinstance(value, File) else value, page=kind.page or 0, where=where
-            )
-        except DataError as error:
-            (problem,) = error.problems
-            if problem.fix or "file " not in where:
-                raise
-            raise DataError(replace(problem, fix=_LEAVE_OUT)) from None
+        data = value.data if isinstance(value, File) else value
+        header = header_of(data, page=kind.page or 0, where=where)
         self._warn_of_rounding(kind, header, where)
         stored = (header.height, header.width) if kind.exif == "ignored" else None
         return Frame(header.size, stored or header.size, header.orientation)

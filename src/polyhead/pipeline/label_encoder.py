@@ -16,6 +16,7 @@ from polyhead.kinds.sample_weights import read_weights, weights_shape
 from polyhead.pipeline.faults import every_wrong_row, file_at
 from polyhead.pipeline.gather import MemoryColumn, gathers
 from polyhead.pipeline.kind_columns import as_one_column
+from polyhead.pipeline.weight_warnings import unweighed, warn_of_no_weight, warn_of_one_class
 from polyhead.progress import shown_while
 from polyhead.sources.scanning import SCAN_ROWS, first_rows, pieces
 from polyhead.sources.source import Source, mapped_column, row_of
@@ -84,10 +85,13 @@ class Labels:
             if weight is None or weights is not None:
                 found, there = self._encode(column, None, True)
                 self._ready = Encoded(found, there, factor=self._factor(weights, None, there))
+                if unweighed(self._ready.there, self._ready.factor):
+                    warn_of_no_weight(name, head, len(source))
         if head.class_weight == "balanced":
             every = shown_while(f"counting {name}", self.everything(), len(source))
-            counts = [self.head.count(found.labels, here) for found, here in every]
-            self.head = head.balanced(np.sum(counts, axis=0))
+            counts = np.sum([self.head.count(found.labels, here) for found, here in every], axis=0)
+            self.head = head.balanced(counts)
+            warn_of_one_class(name, self.head, counts)
         chosen = self.head.class_weight is not None or self.head.sample_weight is not None
         self.weighted = given is not None or chosen or self._may_miss()
         if self._ready is not None and self.weighted and (given is None or given._ready is not None):
@@ -287,14 +291,18 @@ class Labels:
         if not self.weighted:
             return 1.0
         if whole_vectors not in self._mean_weights:
-            total, count = 0.0, 0
+            total, count, rows, nothing = 0.0, 0, 0, self._ready is None
             for ids in self._looked_at():
                 found = (
                     self._read(ids) if self._ready is None or ids.size < len(self._source) else self._ready
                 )
+                nothing = nothing and unweighed(found.there, found.factor)
+                rows += len(ids)
                 weights = self.weigh(found, self._wanted(ids, {}))
                 weights = weights.min(axis=-1) if whole_vectors and weights.ndim > 1 else weights
                 total, count = total + float(weights.sum(dtype=np.float64)), count + weights.size
+            if nothing and not self._mean_weights:
+                warn_of_no_weight(self.name, self.head, rows)
             self._mean_weights[whole_vectors] = total / count
         return self._mean_weights[whole_vectors]
 

@@ -11,13 +11,15 @@ import numpy as np
 
 from polyhead.columns.image_values import is_pillow
 from polyhead.errors import DataError, Problem
+from polyhead.images.encoded import DAMAGED
 from polyhead.kinds import Head
-from polyhead.pipeline.image_frame import File, Frame
+from polyhead.pipeline.image_frame import File, Frame, with_remedy
 
 _ENCODED = (str, bytes, bytearray, memoryview, os.PathLike)
 _NPY = b"\x93NUMPY"
 
 
+@with_remedy
 def label_pixels(head: Head, value: Any, where: str, max_pixels: int | None = None) -> Any:
     """A mask or a map as an array, where it is a file, encoded bytes, or drawn late; all else as it is.
 
@@ -63,7 +65,7 @@ def _stored_numbers(value: Any, where: str, channels: int, max_pixels: int | Non
     try:
         found: np.ndarray = np.load(io.BytesIO(data), allow_pickle=False)
     except (ValueError, EOFError, OSError) as error:
-        raise DataError(Problem(where, "a whole .npy file of numbers", str(error))) from error
+        raise DataError(Problem(where, "a whole .npy file of numbers", str(error), code=DAMAGED)) from error
     return found
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -15,6 +16,7 @@ from polyhead.kinds.source_column import About
 from polyhead.progress import shown_each
 from polyhead.readers.annotations import Images, require_choices
 from polyhead.readers.findings import Findings
+from polyhead.readers.mask_folders import MaskFolder, folders_of_masks
 from polyhead.readers.paths import Files, Root
 from polyhead.sources.source import Source
 from polyhead.sources.tables import read_table
@@ -48,15 +50,15 @@ def read_folder(
         images: the folder of images in it. By default the folder ``images``, if it exists and masks or a table are
             given, else the root itself.
         classes: use the first folder as the class of its images; by default if there are folders, and neither masks
-            nor a table.
+            nor a table. Folders that hold images and their masks, such as ``photos`` and ``masks``, are then an error.
         masks: the folder of masks, named like the images except for the ending, or several as ``{column: folder}``.
             ``"masks/{stem}_mask"`` gives the pattern of other names.
         table: a CSV or Parquet file in the root, or other data for `read_table`, with a row for each image.
         key: the table's column of file names, with or without folder and ending; by default the first of
             ``file``, ``file_name``, ``filename``, ``image``, ``image_path``, ``path``, ``name``.
         missing_files: ``"raise"``, or ``"drop"`` rows of the table whose image does not exist, and images
-            that cannot be read; the header of each image is read to find them.
-        verify: open every image and mask, to check that they can be read and have the same size.
+            that cannot be read; the header of each image is read to find them. `drop_unreadable` decodes them.
+        verify: read the header of every image and mask, to check that they can be opened and have the same size.
 
     Returns:
         A source with a ``report`` of all that was odd, and the names of the classes as ``categories``.
@@ -85,31 +87,30 @@ def read_folder(
     if images is None and (wanted or table is not None) and os.path.isdir(inner):
         images = inner
     base = Root(os.path.join(home.path, images or ""), "read_folder(images=)", findings)
-    found = {column: _Masks(home, str(folder), column, findings) for column, folder in wanted.items()}
+    found = {column: MaskFolder(home, str(folder), column, findings) for column, folder in wanted.items()}
     names = _images(base, [m.path for m in found.values()], table, findings)
     findings.stop()
     sizes: list[tuple[int, int]] = []
+    left_out: list[str] = []
     if verify or missing_files == "drop":
-        every = shown_each("reading images", names)
-        read = [(name, files.size(os.path.join(base.path, name))) for name in every]
-        names = [name for name, size in read if size is not None]
-        sizes = [size for _, size in read if size is not None]
-        files.note()
-        findings.stop()
+        names, sizes, left_out = _with_headers(base, names, files, findings)
     findings.note(counted(len(names), "image"))
     columns: dict[str, Values] = {
         "image": [os.path.join(base.path, *n.split("/")) for n in names],
         "file": names,
     }
     categories: list[str] = []
-    if classes or (classes is None and not wanted and table is None and any("/" in name for name in names)):
+    unsaid = classes is None and not wanted and table is None and any("/" in name for name in names)
+    if unsaid:
+        _require_classes(base, names, findings)
+    if classes or unsaid:
         columns["label"], categories = _classes(base, names, findings)
     for column, some in found.items():
-        columns[column] = some.of(names, "" if images else base.path, findings)
+        columns[column] = some.of(names, left_out, "" if images else base.path, findings)
         if verify:
             _verify_masks(columns[column], sizes, column, files, findings)
     if table is not None:
-        joined = _table_columns(home, base, table, key, names, files, findings)
+        joined = _table_columns(home, base, table, key, names, left_out, files, findings)
         for column in [c for c in joined if c in columns]:
             fix = "Rename the column of the table."
             found_ = "the table has it as well"
@@ -134,6 +135,40 @@ def _images(base: Root, masks: Sequence[str], table: Any, findings: Findings) ->
         expected = f"images, files that end in {', '.join(ENDINGS)}"
         findings.add("no-images", place(file=base.path), expected, "none")
     return names
+
+
+def _with_headers(
+    base: Root, names: Sequence[str], files: Files, findings: Findings
+) -> tuple[list[str], list[tuple[int, int]], list[str]]:
+    """The images whose header can be read, their sizes, and the other images."""
+    every = shown_each("reading images", names)
+    read = [(name, files.size(os.path.join(base.path, name))) for name in every]
+    sizes = [size for _, size in read if size is not None]
+    left_out = [name for name, size in read if size is None]
+    files.note()
+    if left_out and not sizes:
+        expected = "at least one image that can be read"
+        findings.add("no-images", place(file=base.path), expected, f"none of {len(left_out):,}")
+    findings.stop()
+    return [name for name, size in read if size is not None], sizes, left_out
+
+
+def _require_classes(base: Root, names: Sequence[str], findings: Findings) -> None:
+    """Raise if the first folders hold images and their masks rather than the images of classes.
+
+    Raises:
+        DataError: with the call that reads them.
+    """
+    found = folders_of_masks(names)
+    if found is None:
+        return
+    images, masks = found
+    given = json.dumps(masks["mask"] if len(masks) == 1 else masks, ensure_ascii=False)
+    words = " and ".join(f"`{folder.partition('/')[0]}`" for folder in masks.values())
+    held = f"the images in `{images}` and files of the same names in {words}, which look like their masks"
+    fix = f"Say read_folder(..., images={json.dumps(images)}, masks={given}), or classes=True if they are classes."
+    findings.add("mask-folders", place(file=base.path), "a folder for each class", held, fix)
+    findings.stop()
 
 
 def _classes(base: Root, names: Sequence[str], findings: Findings) -> tuple[Coded, list[str]]:
@@ -162,95 +197,6 @@ def _classes(base: Root, names: Sequence[str], findings: Findings) -> tuple[Code
     return Coded(np.array([-1 if f is None else code[f] for f in found], np.int32), categories), categories
 
 
-def _folder_above(images: Sequence[str], masks: Sequence[str]) -> str:
-    """The one folder below which the images have the names of the masks; empty if there is none.
-
-    >>> _folder_above(["photos/a", "photos/b"], ["a"])
-    'photos'
-    """
-    names = set(masks)
-    found = {
-        "/".join(parts[:i])
-        for parts in (image.split("/") for image in images)
-        for i in range(1, len(parts))
-        if "/".join(parts[i:]) in names
-    }
-    return found.pop() if len(found) == 1 else ""
-
-
-class _Masks:
-    """A folder of masks, and the pattern of their names."""
-
-    def __init__(self, home: Root, given: str, column: str, findings: Findings) -> None:
-        self._what = f"read_folder(masks=), column `{column}`"
-        folder, pattern = given, "{stem}"
-        if "{stem}" in given:
-            folder, _, pattern = given.rpartition("/")
-        head, tail = os.path.splitext(pattern)
-        self._before, _, self._after = (head if tail.lower() in ENDINGS else pattern).partition("{stem}")
-        self._plain = pattern == "{stem}"
-        self._root = Root(os.path.join(home.path, folder), self._what, findings)
-        self.path = self._root.path
-
-    def of(self, names: Sequence[str], root: str, findings: Findings) -> list[Any]:
-        """The path of each image's mask, or None.
-
-        Args:
-            names: of the images.
-            root: the folder that was searched for images; empty if the user named it.
-            findings: gets what is odd.
-        """
-        masks: dict[str, str] = {}
-        for name in self._root.files()[0]:
-            stem = self._stem(name)
-            if stem is None:
-                continue
-            where = place(file=os.path.join(self.path, name))
-            if stem in masks:
-                findings.add("mask-twice", where, "one mask for each image", f"{masks[stem]} as well")
-            masks[stem] = name
-        stems = [os.path.splitext(name)[0] for name in names]
-        if len(set(stems)) < len(stems):
-            self._twice(names, stems, findings)
-        there = set(stems)
-        lost_stems = [stem for stem in masks if stem not in there]
-        lost = [masks[stem] for stem in lost_stems]
-        if len(lost) == len(masks):
-            found = f"{shown(lost[0])} and no {shown(stems[0])}" if lost else "no masks at all"
-            fix = 'Say masks="masks/{stem}_mask" for names that differ.' if self._plain and lost else ""
-            folder = _folder_above(stems, lost_stems) if root else ""
-            fix = f'Say images="{folder}".' if folder else fix
-            expected = "masks with the names of the images"
-            findings.add("no-masks", f"{self._what}, {place(file=self.path)}", expected, found, fix)
-        for name in lost:
-            where = place(file=os.path.join(self.path, name))
-            findings.add("no-image", where, "an image of this name", "none", warning=True)
-        paths = [os.path.join(self.path, *masks[s].split("/")) if s in masks else None for s in stems]
-        missing = paths.count(None)
-        findings.note(f"{counted(len(paths) - missing, 'mask')} in {self.path}, {missing:,} missing")
-        if lost:
-            findings.note(f"{counted(len(lost), 'mask')} without image")
-        return paths
-
-    def _stem(self, name: str) -> str | None:
-        """The stem of a mask's image, or None if the mask's name does not match the pattern."""
-        folder, _, base = os.path.splitext(name)[0].rpartition("/")
-        if len(base) <= len(self._before) + len(self._after):
-            return None if not self._plain else name
-        if not (base.startswith(self._before) and base.endswith(self._after)):
-            return None
-        stem = base[len(self._before) : len(base) - len(self._after)]
-        return f"{folder}/{stem}" if folder else stem
-
-    def _twice(self, names: Sequence[str], stems: Sequence[str], findings: Findings) -> None:
-        seen: dict[str, str] = {}
-        for name, stem in zip(names, stems, strict=True):
-            if stem in seen:
-                expected = "unique names of images, without their extensions"
-                findings.add("file-twice", place(file=name), expected, f"{seen[stem]} as well")
-            seen[stem] = name
-
-
 def _verify_masks(
     masks: Any, sizes: Sequence[tuple[int, int]], column: str, files: Files, findings: Findings
 ) -> None:
@@ -274,10 +220,11 @@ def _table_columns(
     table: Any,
     key: str | None,
     names: Sequence[str],
+    left_out: Sequence[str],
     files: Files,
     findings: Findings,
 ) -> dict[str, Values]:
-    """The columns of a table, in the order of the images."""
+    """The columns of a table, in the order of the images; rows of images that were ``left_out`` are skipped."""
     is_path = isinstance(table, (str, os.PathLike))
     path = os.path.join(home.path, os.path.expanduser(table)) if is_path else None
     source = read_table(table if path is None else path)
@@ -285,7 +232,7 @@ def _table_columns(
     key = _key_column(source, key, where)
     values = source.only([key]).coded(np.arange(len(source)))[key]
     listed = (values.values() if isinstance(values, Coded) else np.asarray(values, object)).tolist()
-    index = _index(names, os.path.relpath(base.path, home.path).replace(os.sep, "/"))
+    index = _index([*names, *left_out], os.path.relpath(base.path, home.path).replace(os.sep, "/"))
     at = np.full(len(names), -1, np.int64)
     for row, name in enumerate(listed):
         place_ = f"{where}, row {row}"
@@ -304,6 +251,8 @@ def _table_columns(
         elif image < 0:
             fix = "Write it with its folder and ending."
             findings.add("key", place_, "the name of one image", f"{shown(name)}, the name of several", fix)
+        elif image >= len(names):
+            continue
         elif at[image] >= 0:
             expected = "one row for each image"
             findings.add("row-twice", place_, expected, f"{shown(name)}, as in row {at[image]}")

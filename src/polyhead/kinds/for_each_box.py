@@ -1,0 +1,45 @@
+"""Makes heads with ``each=`` heads for each box of the head that it names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TypeGuard
+
+from polyhead.errors import ContractError, Problem, place, similar
+from polyhead.kinds.boxes import Boxes
+from polyhead.kinds.head import Head
+from polyhead.kinds.per_element import Each
+
+
+def is_each(head: Head) -> TypeGuard[Each]:
+    """Whether a head has a label for each box; of heads as `for_boxes` gives them."""
+    return head.each is not None
+
+
+def for_boxes(heads: Mapping[str, Head]) -> dict[str, Head]:
+    """Return the heads, those with ``each=`` as heads for each box.
+
+    Raises:
+        ContractError: where ``each=`` names no head of boxes, or stands on one.
+    """
+    found: dict[str, Head] = {}
+    problems = []
+    for name, head in heads.items():
+        if head.each is None:
+            found[name] = head
+            continue
+        boxes = heads.get(head.each)
+        inner = head.head if isinstance(head, Each) else head
+        if isinstance(boxes, Boxes) and not isinstance(inner, Boxes):
+            found[name] = Each.wrapping(inner, boxes, boxes.columns(head.each)[0])
+            continue
+        known = [n for n, h in heads.items() if isinstance(h, Boxes) and n != name]
+        expected = f"the name of a head of boxes ({', '.join(known) or 'there is none'})"
+        told = "no head of that name" if boxes is None else type(boxes).__name__
+        near = similar(head.each, known) if boxes is None else ""
+        if isinstance(inner, Boxes):
+            expected, told, near = "no each= for boxes themselves", repr(head.each), ""
+        problems.append(Problem(f"{place(head=name)}, each={head.each!r}", expected, told, near))
+    if problems:
+        raise ContractError(*problems)
+    return found

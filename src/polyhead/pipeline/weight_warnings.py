@@ -1,0 +1,59 @@
+"""Warns of weights that do nothing: classes of which only one occurs, and weights of 0 in every row."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from polyhead.errors import Problem, counted, place, shown, warn
+from polyhead.kinds import Head
+
+
+def warn_of_one_class(name: str, head: Head, counts: np.ndarray) -> None:
+    """Warn if there is nothing to balance, as one class has all labels.
+
+    Args:
+        name: of the head.
+        head: with its balanced weights, ``{class: weight}``.
+        counts: of each class ``(n,)``, or of zeros and ones of each label ``(n, 2)``.
+    """
+    if not counts.sum() or ((counts > 0).sum(-1) > 1).any():
+        return
+    found = "the same labels in every row"
+    if counts.ndim == 1:
+        classes = list(head.class_weight or ())  # a dict, as it is balanced
+        positive = head.meaning.get("positive")
+        classes = classes if positive is None else [f"other than {positive}", positive]
+        found = f"{shown(classes[int(counts.argmax())])} in every row that has a label"
+    where = place(head=name, column=", ".join(head.columns(name)))
+    expected = 'labels of several classes, which class_weight="balanced" balances'
+    fix = "All weights are 1. Leave class_weight out, or look for the rows of the other classes."
+    warn(Problem(where, expected, found, fix, "one-class", warning=True))
+
+
+def unweighed(there: np.ndarray | None, factor: np.ndarray | None) -> bool:
+    """Whether some rows have labels and weights of the user, and all of these weights are 0.
+
+    Args:
+        there: which labels are there, bool ``(B, ...)``; None where all are.
+        factor: the weights, ``(B, ...)``; None where there are none.
+
+    >>> unweighed(None, np.zeros(3)), unweighed(np.zeros(3, bool), np.zeros(3)), unweighed(None, None)
+    (True, False, False)
+    """
+    return (
+        factor is not None and bool(factor.size) and not factor.any() and (there is None or bool(there.any()))
+    )
+
+
+def warn_of_no_weight(name: str, head: Head, rows: int) -> None:
+    """Warn that the weights of a head are all 0.
+
+    Args:
+        name: of the head.
+        head: with a column of weights.
+        rows: how many were looked at.
+    """
+    where = place(head=name, column=head.sample_weight)
+    fix = "The head learns nothing. Look for what made them, or leave sample_weight= out."
+    found = f"0 in {counted(rows, 'row')}, all that were looked at"
+    warn(Problem(where, "a weight above 0 in some row", found, fix, "zero-weight", warning=True))

@@ -1,0 +1,172 @@
+"""Folders of masks: the names of masks by those of their images, and folders of masks beside those of images."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import Counter
+from collections.abc import Collection, Sequence
+from typing import Any
+
+from polyhead.columns.image_values import ENDINGS
+from polyhead.errors import counted, place, shown
+from polyhead.readers.findings import Findings
+from polyhead.readers.paths import Root
+
+_IMAGES = re.compile(
+    r"(jpeg)?(images?|imgs?|photos?|photographs?|pictures?|pics?|frames?|scans?|inputs?|rgb)"
+)
+_MASKS = re.compile(
+    r"masks?|(segmentation|seg)s?(_?masks?|_?labels?|class|object)?|labels?|labelmaps?|annotations?|gts?"
+    r"|ground_?truths?"
+)
+_LOSSLESS = tuple(end for end in ENDINGS if end not in (".jpg", ".jpeg", ".jp2", ".heic", ".heif", ".avif"))
+
+
+def folders_of_masks(names: Sequence[str]) -> tuple[str, dict[str, str]] | None:
+    """The folder of images and those of their masks, if the first folders are these rather than classes.
+
+    A folder holds masks if most of its files have the names of images in another one, and the folders are called so:
+    one is named like a folder of masks, or the other like one of images and these files are lossless. Classes may
+    number their images alike.
+
+    Args:
+        names: of all files, as ``folder/name.ending``.
+
+    Returns:
+        As ``images=`` and ``masks=`` of `read_folder` take them; None for other folders.
+
+    >>> folders_of_masks(["photos/1.jpg", "photos/2.jpg", "masks/1_m.png", "masks/2_m.png"])
+    ('photos', {'mask': 'masks/{stem}_m'})
+    >>> folders_of_masks(["cat/1.jpg", "dog/1.jpg"]) is None
+    True
+    """
+    held: dict[str, list[str]] = {}
+    for name in names:
+        folder, sign, rest = name.partition("/")
+        if sign:
+            held.setdefault(folder, []).append(rest)
+    stems = {folder: {os.path.splitext(rest)[0] for rest in some} for folder, some in held.items()}
+    pictures = [folder for folder in held if _IMAGES.fullmatch(folder.lower())]
+    if not pictures:
+        pictures = [folder for folder in held if not _MASKS.fullmatch(folder.lower())]
+    for images in sorted(pictures, key=lambda folder: -len(stems[folder])):
+        named = bool(_IMAGES.fullmatch(images.lower()))
+        found: dict[str, str] = {}
+        for folder, some in held.items():
+            lossless = named and all(rest.lower().endswith(_LOSSLESS) for rest in some)
+            if folder in pictures or not (lossless or _MASKS.fullmatch(folder.lower())):
+                continue
+            pattern = _pattern(stems[images], sorted(stems[folder]))
+            if pattern is not None:
+                found[folder] = folder if pattern == "{stem}" else f"{folder}/{pattern}"
+        if found:
+            return images, found if len(found) > 1 else {"mask": next(iter(found.values()))}
+    return None
+
+
+def _pattern(images: Collection[str], masks: Sequence[str]) -> str | None:
+    """The name of a mask by that of its image; None if that holds for less than half of them.
+
+    >>> _pattern({"1", "2"}, ["1_mask", "2_mask"]), _pattern({"1"}, ["1"]), _pattern({"1"}, ["7"]) is None
+    ('{stem}_mask', '{stem}', True)
+    """
+    found: Counter[str] = Counter()
+    for mask in masks:
+        if mask in images:
+            found["{stem}"] += 1
+            continue
+        found.update(f"{{stem}}{mask[i:]}" for i in range(1, len(mask)) if mask[:i] in images)
+        found.update(f"{mask[:i]}{{stem}}" for i in range(1, len(mask)) if mask[i:] in images)
+    best = max(found, key=lambda pattern: (found[pattern], -len(pattern)), default=None)
+    return best if best is not None and "/" not in best and 2 * found[best] >= len(masks) else None
+
+
+def _folder_above(images: Sequence[str], masks: Sequence[str]) -> str:
+    """The one folder below which the images have the names of the masks; empty if there is none.
+
+    >>> _folder_above(["photos/a", "photos/b"], ["a"])
+    'photos'
+    """
+    names = set(masks)
+    found = {
+        "/".join(parts[:i])
+        for parts in (image.split("/") for image in images)
+        for i in range(1, len(parts))
+        if "/".join(parts[i:]) in names
+    }
+    return found.pop() if len(found) == 1 else ""
+
+
+class MaskFolder:
+    """A folder of masks, and the pattern of their names."""
+
+    def __init__(self, home: Root, given: str, column: str, findings: Findings) -> None:
+        self._what = f"read_folder(masks=), column `{column}`"
+        folder, pattern = given, "{stem}"
+        if "{stem}" in given:
+            folder, _, pattern = given.rpartition("/")
+        head, tail = os.path.splitext(pattern)
+        self._before, _, self._after = (head if tail.lower() in ENDINGS else pattern).partition("{stem}")
+        self._plain = pattern == "{stem}"
+        self._root = Root(os.path.join(home.path, folder), self._what, findings)
+        self.path = self._root.path
+
+    def of(self, names: Sequence[str], left_out: Sequence[str], root: str, findings: Findings) -> list[Any]:
+        """The path of each image's mask, or None.
+
+        Args:
+            names: of the images.
+            left_out: the names of images that were left out: their masks lack none.
+            root: the folder that was searched for images; empty if the user named it.
+            findings: gets what is odd.
+        """
+        masks: dict[str, str] = {}
+        for name in self._root.files()[0]:
+            stem = self._stem(name)
+            if stem is None:
+                continue
+            where = place(file=os.path.join(self.path, name))
+            if stem in masks:
+                findings.add("mask-twice", where, "one mask for each image", f"{masks[stem]} as well")
+            masks[stem] = name
+        stems = [os.path.splitext(name)[0] for name in names]
+        if len(set(stems)) < len(stems):
+            self._twice(names, stems, findings)
+        there = {*stems, *(os.path.splitext(name)[0] for name in left_out)}
+        lost_stems = [stem for stem in masks if stem not in there]
+        lost = [masks[stem] for stem in lost_stems]
+        if len(lost) == len(masks):
+            found = f"{shown(lost[0])} and no {shown(stems[0])}" if lost else "no masks at all"
+            fix = 'Say masks="masks/{stem}_mask" for names that differ.' if self._plain and lost else ""
+            folder = _folder_above(stems, lost_stems) if root else ""
+            fix = f'Say images="{folder}".' if folder else fix
+            expected = "masks with the names of the images"
+            findings.add("no-masks", f"{self._what}, {place(file=self.path)}", expected, found, fix)
+        for name in lost:
+            where = place(file=os.path.join(self.path, name))
+            findings.add("no-image", where, "an image of this name", "none", warning=True)
+        paths = [os.path.join(self.path, *masks[s].split("/")) if s in masks else None for s in stems]
+        missing = paths.count(None)
+        findings.note(f"{counted(len(paths) - missing, 'mask')} in {self.path}, {missing:,} missing")
+        if lost:
+            findings.note(f"{counted(len(lost), 'mask')} without image")
+        return paths
+
+    def _stem(self, name: str) -> str | None:
+        """The stem of a mask's image, or None if the mask's name does not match the pattern."""
+        folder, _, base = os.path.splitext(name)[0].rpartition("/")
+        if len(base) <= len(self._before) + len(self._after):
+            return None if not self._plain else name
+        if not (base.startswith(self._before) and base.endswith(self._after)):
+            return None
+        stem = base[len(self._before) : len(base) - len(self._after)]
+        return f"{folder}/{stem}" if folder else stem
+
+    def _twice(self, names: Sequence[str], stems: Sequence[str], findings: Findings) -> None:
+        seen: dict[str, str] = {}
+        for name, stem in zip(names, stems, strict=True):
+            if stem in seen:
+                expected = "unique names of images, without their extensions"
+                findings.add("file-twice", place(file=name), expected, f"{seen[stem]} as well")
+            seen[stem] = name

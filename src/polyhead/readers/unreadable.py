@@ -1,0 +1,171 @@
+"""Leaves out the rows whose images or masks cannot be decoded."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from polyhead.columns.image_values import is_pillow
+from polyhead.errors import DataError, Problem, Report, counted, listed, place, warn
+from polyhead.kinds.missing import is_missing, plain
+from polyhead.progress import shown_while
+from polyhead.readers.as_source import as_source
+from polyhead.sources.combining import Rows
+from polyhead.sources.scanning import first_rows, pieces
+from polyhead.sources.source import Source, names_in
+
+_WHERE = "drop_unreadable(data)"
+_AT_ONCE = 512
+"""Rows whose images are read and decoded together."""
+
+_NAMED = 5
+"""Rows that the warning names."""
+
+
+class ReadableRows(Rows):
+    """The rows of a source whose images can be decoded; see `drop_unreadable`.
+
+    Attributes:
+        report: a problem for each row that was left out; ``print(rows.report)`` shows them.
+    """
+
+    report: Report = Report()
+
+
+def drop_unreadable(data: Any, columns: str | Sequence[str] | None = None) -> ReadableRows:
+    """Decode all images and masks once, and leave out the rows with one that is missing or broken.
+
+    For images from the web or from many cameras: a single file that was cut off would otherwise end an epoch. It is
+    decided here, before anything trains, so the rows are the same in every epoch, on every worker and after a resume.
+    One warning counts the rows that are left out, and names the first. They keep their ids: that of a row is its number
+    in the data.
+
+    Images are decoded in threads, JPEGs at an eighth of their size. What can be decoded and is not as declared, such as
+    a mask in colors or an image that is too large, stays: the feed says what to do about it.
+
+    Args:
+        data: a source or a table, as for `Feed`, but no generator.
+        columns: the columns of images, masks and maps: paths, encoded bytes or Pillow images. By default those in
+            whose first rows there is an image. None and NaN in them are no damage.
+
+    Returns:
+        The other rows, a source with a ``report``. ``rows.ids_of(np.arange(len(rows)))`` gives their ids; save them,
+        and ``data.select(ids)`` has the same rows later, without decoding.
+
+    Raises:
+        DataError: if there is no column of images, if images in more than half of the rows are missing or broken, or if
+            the rows come from a generator.
+
+    >>> import io
+    >>> from PIL import Image
+    >>> file = io.BytesIO()
+    >>> Image.new("RGB", (8, 8)).save(file, "PNG")
+    >>> whole = file.getvalue()
+    >>> import warnings
+    >>> with warnings.catch_warnings():
+    ...     warnings.simplefilter("ignore")
+    ...     rows = drop_unreadable({"image": [whole, whole[:50], whole], "age": [30, 41, 52]})
+    >>> rows.read([0, 1])["age"].tolist()
+    [30, 52]
+    >>> print(rows.report.problems[0].place)
+    column `image`, row 1
+    """
+    source = as_source(data)
+    if source.sequential:
+        fix = "Leave such images out in the generator."
+        raise DataError(Problem(_WHERE, "rows that can be read in any order", "those of a generator", fix))
+    names = (
+        _columns_with_images(source) if columns is None else names_in(columns, "drop_unreadable(columns=)")
+    )
+    only, wrong = source.only(names), dict[int, Problem]()
+
+    def read() -> Iterator[tuple[dict[str, Any], np.ndarray]]:
+        for ids in pieces(only, names, _AT_ONCE):
+            yield {name: plain(values) for name, values in only.coded(ids).items()}, ids
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for rows, ids in shown_while("decoding images", read(), len(only)):
+            told = source.ids_of(ids).tolist()
+            found = pool.map(partial(_damage_in, rows, told), range(len(ids)))
+            wrong |= {row: one for row, one in zip(ids.tolist(), found, strict=True) if one is not None}
+    if 2 * len(wrong) > len(source):
+        few = f"{len(wrong):,} of {len(source):,} rows with one that is missing or broken"
+        first = [replace(one, warning=False) for one in list(wrong.values())[:_NAMED]]
+        raise DataError(Problem(_WHERE, "images that can be decoded in most rows", few), *first)
+    kept = ReadableRows(source, np.array([i for i in range(len(source)) if i not in wrong], np.int64))
+    notes = f"{counted(len(source), 'row')} with {listed(names)} decoded", f"{len(wrong):,} left out"
+    kept.report = Report(tuple(wrong.values()), notes)
+    if wrong:
+        _warn_of_left_out(list(wrong.values()), len(source))
+    return kept
+
+
+def _columns_with_images(source: Source) -> list[str]:
+    """The columns with an image in their first rows."""
+    names = source.columns
+    found = [name for name in names if any(map(_opens, plain(first_rows(source, name))))]
+    if not found:
+        fix = 'Name them: ph.drop_unreadable(data, ["image"]).'
+        expected = f"a column of images among {listed(names) or 'none'}"
+        raise DataError(Problem(_WHERE, expected, "none whose first rows hold one", fix))
+    return found
+
+
+def _encoded(value: Any) -> Any:
+    """What `polyhead.images` decodes of an entry of a column; None for anything else."""
+    if isinstance(value, Mapping):  # as tables of encoded images have it
+        value = value.get("bytes") or value.get("path")
+    if hasattr(value, "segments"):  # a panoptic mask
+        value = value.path
+    if isinstance(value, np.ndarray) and value.dtype == np.uint8 and value.ndim == 1:
+        return value
+    files = (str, bytes, bytearray, memoryview, os.PathLike)
+    return value if isinstance(value, files) or is_pillow(value) else None
+
+
+def _opens(value: Any) -> bool:
+    """Whether an entry of a column is an image, as far as its header tells."""
+    from polyhead.images.decode import header_of
+
+    image = None if is_missing(value) else _encoded(value)
+    if image is None:
+        return False
+    try:
+        header_of(image)
+    except DataError:
+        return False
+    return True
+
+
+def _damage_in(rows: Mapping[str, Any], told: Sequence[int], i: int) -> Problem | None:
+    """The first image of a row that is missing or broken; None if there is none."""
+    from polyhead.images.decode import require_undamaged
+    from polyhead.images.encoded import DAMAGED
+
+    for name, values in rows.items():
+        image = None if is_missing(values[i]) else _encoded(values[i])
+        if image is None:
+            continue
+        try:
+            require_undamaged(image, place(column=name, row=told[i]))
+        except DataError as error:
+            (problem,) = error.problems
+            if problem.code == DAMAGED:
+                return replace(problem, warning=True, rows=(told[i],))
+    return None
+
+
+def _warn_of_left_out(wrong: Sequence[Problem], rows: int) -> None:
+    first = "; ".join(problem.place for problem in wrong[:_NAMED])
+    more = f"; and {counted(len(wrong) - _NAMED, 'more row')}" if len(wrong) > _NAMED else ""
+    found = (
+        f"{len(wrong):,} of {counted(rows, 'row')} left out, as an image is missing or broken: {first}{more}"
+    )
+    fix = "print(rows.report) lists all of them."
+    warn(Problem("drop_unreadable()", "", found, fix, "unreadable", warning=True))

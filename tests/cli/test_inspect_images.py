@@ -1,0 +1,173 @@
+"""`polyhead inspect` on folders of images and on what the readers of annotated images give: the code runs."""
+
+import json
+import sys
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+import polyhead as ph
+from polyhead.cli import app
+
+pytest.importorskip("cv2", reason="opencv is not installed")
+from PIL import Image
+
+pytestmark = pytest.mark.filterwarnings(r"ignore:.*print\(source.report\):polyhead.PolyheadWarning")
+
+ROWS = 6
+
+
+def inspect(*args):
+    return CliRunner().invoke(app, ["inspect", *map(str, args)])
+
+
+def image(path, seed=0, mode="RGB"):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.random.default_rng(seed).integers(0, 255, (40, 60, 3), np.uint8)).convert(mode).save(
+        path
+    )
+
+
+def feed_in(result):
+    """The feed that the suggested code makes, and one of its batches."""
+    assert result.exit_code == 0, result.output
+    names = {}
+    exec(result.output[result.output.index("import polyhead") :].replace("^", ""), names)
+    return names["feed"], names["feed"].peek()
+
+
+def test_class_folders(tmp_path):
+    for i in range(ROWS):
+        image(tmp_path / ["cat", "dog"][i % 2] / f"{i}.jpg", i)
+    result = inspect(tmp_path)
+    assert f"{tmp_path}: 6 rows, 3 columns" in result.output
+    assert "2 distinct: cat 50.0%, dog 50.0%" in result.output
+    feed, (x, _) = feed_in(inspect(tmp_path, "--code"))
+    assert x["image"].shape == (ROWS, 224, 224, 3)
+    assert feed.heads == {"label": ph.Categorical(("cat", "dog"))}
+    assert "# left out: file: the names of the files in `image`" in result.output
+
+
+@pytest.mark.parametrize(
+    ("values", "head"),
+    [
+        ((0, 255), ph.Mask(values=(0, 255), size=(224, 224))),
+        ((0, 1), ph.Mask(size=(224, 224))),
+        ((0, 1, 2), ph.Mask(3, size=(224, 224))),
+        ((0, 3, 255), ph.Mask(4, missing=255, size=(224, 224))),
+    ],
+)
+def test_images_and_masks(tmp_path, values, head):
+    for i in range(ROWS):
+        image(tmp_path / "photos" / f"{i}.jpg", i)
+        (tmp_path / "masks").mkdir(exist_ok=True)
+        pixels = np.random.default_rng(i).choice(values, (40, 60)).astype(np.uint8)
+        Image.fromarray(pixels).save(tmp_path / "masks" / f"{i}.png")
+    code = inspect(tmp_path, "--code")
+    assert f'data = ph.read_folder("{tmp_path}", images="photos", masks="masks")' in code.output
+    feed, (x, *_) = feed_in(code)
+    assert list(x) == ["image"]
+    assert feed.heads == {"mask": head}
+
+
+def yolo(root):
+    for i in range(ROWS):
+        image(root / "images" / f"{i}.jpg", i)
+        (root / "labels").mkdir(exist_ok=True)
+        lines = [f"{k} 0.{4 + k} 0.5 0.2 0.2" for k in range(1 + i % 2)]
+        (root / "labels" / f"{i}.txt").write_text("\n".join(lines))
+    (root / "data.yaml").write_text("train: images\nnames: [cat, dog]\n")
+
+
+VOC = """<annotation><filename>{0}.jpg</filename><size><width>60</width><height>40</height></size>{1}</annotation>"""
+OBJECT = """<object><name>{0}</name><difficult>0</difficult><bndbox><xmin>{1}</xmin><ymin>2</ymin><xmax>20</xmax>
+<ymax>20</ymax></bndbox></object>"""
+
+
+def voc(root):
+    for i in range(ROWS):
+        image(root / "JPEGImages" / f"{i}.jpg", i)
+        (root / "Annotations").mkdir(exist_ok=True)
+        objects = "".join(OBJECT.format(["cat", "dog"][k], 2 + k) for k in range(1 + i % 2))
+        (root / "Annotations" / f"{i}.xml").write_text(VOC.format(i, objects))
+
+
+@pytest.mark.parametrize(("make", "form"), [(yolo, "folder"), (yolo, "data.yaml"), (voc, "folder")])
+def test_boxes_and_classes(tmp_path, make, form):
+    make(tmp_path)
+    pytest.importorskip("yaml", reason="PyYAML is not installed")
+    result = inspect(tmp_path if form == "folder" else tmp_path / form)
+    assert result.exit_code == 0, result.output
+    assert "1 to 2 in a row, 9 in all" in result.output
+    feed, (x, _, weights) = feed_in(inspect(tmp_path if form == "folder" else tmp_path / form, "--code"))
+    assert list(x) == ["image"]
+    assert list(feed.heads) == ["boxes", "labels"]
+    assert feed.heads["labels"].names == ("cat", "dog")
+    assert weights["labels"].sum() == 9
+
+
+def coco(root, count):
+    corners = [2, 2, 20, 2, 20, 20]
+    annotations = []
+    for i in range(ROWS):
+        image(root / "images" / f"{i}.jpg", i)
+        for k in range(count(i)):
+            one = {
+                "id": len(annotations),
+                "image_id": i,
+                "category_id": k,
+                "bbox": [2, 2, 18, 18],
+                "area": 99.5,
+            }
+            points = [3, 3, 2, 9, 9, 1]
+            annotations.append({**one, "segmentation": [corners], "keypoints": points, "iscrowd": 0})
+    found = {
+        "images": [{"id": i, "file_name": f"{i}.jpg", "height": 40, "width": 60} for i in range(ROWS)],
+        "categories": [{"id": k, "name": n, "keypoints": ["a", "b"]} for k, n in enumerate(("cat", "dog"))],
+        "annotations": annotations,
+    }
+    (root / "found.json").write_text(json.dumps(found))
+
+
+@pytest.mark.parametrize(
+    "count", [lambda i: 1 + i % 2, lambda i: 2, lambda i: i % 3], ids=["some", "two", "none or two"]
+)
+def test_coco_with_masks_and_points(tmp_path, monkeypatch, count):
+    coco(tmp_path, count)
+    (tmp_path / "pets.py").write_text(
+        "from pathlib import Path\n"
+        "import polyhead as ph\n"
+        "HERE = Path(__file__).parent\n"
+        "def rows(): return ph.read_coco(HERE / 'found.json', HERE / 'images', unannotated='empty')\n"
+    )
+    result = inspect(f"{tmp_path / 'pets.py'}:rows")
+    assert result.exit_code == 0, result.output
+    monkeypatch.syspath_prepend(tmp_path)
+    code = inspect(f"{tmp_path / 'pets.py'}:rows", "--code")
+    names = {}
+    exec(code.output, names)
+    sys.modules.pop("pets")
+    feed = names["feed"]
+    assert list(feed.inputs) == ["image"]
+    assert set(feed.heads) == {"boxes", "labels", "masks", "keypoints"}
+    assert feed.heads["labels"].each == "boxes"
+    total = sum(count(i) for i in range(ROWS))
+    assert feed.peek()[2]["labels"].sum() == total
+    assert (
+        '# left out: area: a number for each box; as a head it is ph.Regression(each="boxes")' in code.output
+    )
+    told = json.loads(inspect(f"{tmp_path / 'pets.py'}:rows", "--json").output)
+    assert told["rows"] == ROWS
+    assert 'ph.Categorical(each="boxes")' in told["code"]
+
+
+def test_what_no_reader_can_open_is_said(tmp_path):
+    (tmp_path / "a.json").write_text("{}")
+    result = inspect(tmp_path / "a.json")
+    assert result.exit_code == 2
+    assert "Name a function of a Python file that returns ph.read_coco(file, images)" in result.output
+    (tmp_path / "empty").mkdir()
+    result = inspect(tmp_path / "empty")
+    assert result.exit_code == 1
+    assert "Traceback" not in result.output
