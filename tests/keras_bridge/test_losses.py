@@ -198,6 +198,23 @@ def test_arguments_that_belong_to_a_head_are_refused():
 # Given by hand ---------------------------------------------------------------------------------------
 
 
+def test_labels_without_weights_are_divided_by_their_number_alone(tmp_path):
+    x = RNG.random((20, 3), dtype=np.float32)
+    rare = np.where(np.arange(20) % 4, np.nan, 3.0)  # the mean weight is 0.25
+    feed = ph.Feed({"x": x, "y": rare}, inputs="x", heads={"y": ph.Regression()}, batch_size=5)
+    inputs = keras.Input((3,), name="x")
+    model = keras.Model(inputs, {"y": keras.layers.Dense(1, kernel_initializer="zeros", name="y")(inputs)})
+    ph.compile(model, feed, optimizer=keras.optimizers.SGD(0.1))
+    model.save(tmp_path / "model.keras")
+    labels = {"y": np.full((20, 1), 2.0, "float32")}
+    for one in (model, keras.saving.load_model(tmp_path / "model.keras")):
+        assert one.evaluate(x, labels, batch_size=8, verbose=0, return_dict=True)["loss"] == pytest.approx(
+            4.0
+        )
+        one.train_on_batch(x, labels)
+        assert one.get_weights()[1] == pytest.approx([0.1 * 2 * 2.0], rel=1e-5)
+
+
 def three_heads(wrap):
     """A compiled model with a number, a class and a mask, and labels and weights for it by head."""
     data = {
