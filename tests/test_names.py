@@ -216,6 +216,15 @@ COMPILED = {
         lambda: compiled(metrics=["acuracy"]),
         "head `presence`: expected the name of a metric of Keras, got 'acuracy'. Did you mean `accuracy`?",
     ),
+    "metrics=, which needs an argument": (
+        lambda: compiled(metrics=["PrecisionAtRecall"]),
+        "head `presence`: expected a metric that needs no arguments, or an object, got 'PrecisionAtRecall'. Say "
+        "keras.metrics.PrecisionAtRecall(recall=...).",
+    ),
+    "a metric as loss=": (
+        lambda: compiled(loss="accuracy"),
+        "head `presence`: expected the name of a loss of Keras, got 'accuracy'.",
+    ),
     "optimizer=": (
         lambda: compiled(optimizer="adm"),
         "compile(optimizer=): expected the name of an optimizer of Keras, got 'adm'. Did you mean `adam`?",

@@ -10,9 +10,15 @@ import numpy as np
 
 from polyhead.checks.compiled_model import unweighable
 from polyhead.checks.logits import declared_logits, layer_logits, probable
-from polyhead.checks.metric_rules import judge_metrics
+from polyhead.checks.metric_rules import judge_metrics, judge_names, judge_reductions
 from polyhead.errors import ContractError, Problem, other_choice, place, shown, similar, warn
-from polyhead.keras_bridge.identifiers import BY_SHAPE, require_model, strange_arguments, unknown_names
+from polyhead.keras_bridge.identifiers import (
+    keras_loss,
+    require_model,
+    strange_arguments,
+    takes_default_loss,
+    unknown_names,
+)
 from polyhead.keras_bridge.structure import Structure, fill, leaves, output
 from polyhead.kinds import Head
 from polyhead.kinds.declaration import Declaration
@@ -155,7 +161,7 @@ def compile(model: Any, feed: Any, *, optimizer: Any, normalize: str = "data", *
         name: [resolve(metric, head, logits[name]) for metric in _metrics_of(head, logits[name])]
         for name, head in feed.heads.items()
     }
-    _require_metrics(feed.heads, metrics, logits)
+    _require_metrics(feed.heads, metrics, logits, feed.weighted_heads)
     metrics = {
         name: [elementwise(metric) for metric in found] if losses[name].elementwise else found
         for name, found in metrics.items()
@@ -226,15 +232,22 @@ def _require_compile_arguments(model: Any, feed: Any, normalize: str, kwargs: Ma
 
 
 def _require_metrics(
-    heads: Mapping[str, Head], metrics: Mapping[str, list[Any]], logits: Mapping[str, bool]
+    heads: Mapping[str, Head],
+    metrics: Mapping[str, list[Any]],
+    logits: Mapping[str, bool],
+    weighted: frozenset[str],
 ) -> None:
-    """Raise for metrics that cannot read a head's labels, and warn of those that misread its output."""
+    """Raise for metrics that cannot read a head's labels or weights, and warn of those that misread its output."""
     problems = [
         problem
         for name, head in heads.items()
         if head.metrics is not None
-        for problem in judge_metrics(name, head, metrics[name], logits[name])
+        for problem in (
+            *judge_metrics(name, head, metrics[name], logits[name]),
+            *(judge_reductions(name, head, metrics[name]) if name in weighted else ()),
+        )
     ]
+    problems += judge_names(metrics)
     if any(not problem.warning for problem in problems):
         raise ContractError(*problems)
     for problem in problems:
@@ -242,8 +255,7 @@ def _require_metrics(
 
 
 def _loss_of(head: Head, logits: bool) -> Any:
-    named = isinstance(head.loss, str) and head.loss in BY_SHAPE
-    return head.default_loss(logits) if head.loss is None or (named and head.losses) else head.loss
+    return head.default_loss(logits) if takes_default_loss(head) else keras_loss(head.loss, head)
 
 
 def _metrics_of(head: Head, logits: bool) -> list[Any]:

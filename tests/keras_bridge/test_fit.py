@@ -159,6 +159,17 @@ def test_steps_per_epoch_ends_epochs_and_rows_go_on():
     assert feed.epoch == 3
 
 
+def test_a_shard_that_keeps_one_row_back_has_all_its_batches():
+    rows = {"x": np.zeros((13, 2), "float32"), "y": np.arange(13) % 2}
+    feed = ph.Feed(rows, inputs="x", heads={"y": ph.Binary()}, batch_size=2, shard=(1, 2))
+    assert [len(batch.ids) for batch in feed.batches()] == [2, 2, 1, 1]
+    assert [len(x["x"]) for x, _ in feed] == [2, 2, 1, 1]
+    x = keras.Input((2,), name="x")
+    model = ph.compile(keras.Model(x, ph.outputs(x, feed)), feed, optimizer="sgd")
+    assert len(model.fit(feed, epochs=2, verbose=0).history["loss"]) == 2
+    assert int(model.optimizer.iterations) == 8
+
+
 def test_more_steps_per_epoch_than_batches():
     metric = Seen()
     feed = make(metric)

@@ -185,6 +185,45 @@ def test_logits_and_probabilities_are_told_apart(activation):
         assert np.isclose(found["odd_accuracy"], ((p > 0.5) == odd).mean())
 
 
+def by_hand(labels, form):
+    """The mean cross-entropy of labels and probabilities in NumPy."""
+
+    def mean(p):
+        p = np.clip(p.astype("float64"), 1e-7, 1 - 1e-7)
+        if form == "classes":
+            return -np.log(p[np.arange(len(p)), labels]).mean()
+        return -np.log(np.where(labels.reshape(p.shape) == 1, p, 1 - p)).mean()
+
+    return mean
+
+
+YES, KIND, TAGS = RNG.integers(0, 2, 16), RNG.integers(0, 3, 16), RNG.integers(0, 2, (16, 3))
+CROSSENTROPIES = {
+    "binary": (ph.Binary(loss="crossentropy"), YES, by_hand(YES, "binary")),
+    "ids": (ph.Categorical(3, loss="ce"), KIND, by_hand(KIND, "classes")),
+    "one-hot": (ph.Categorical(3, one_hot=True, loss="CE"), KIND, by_hand(KIND, "classes")),
+    "tags": (ph.MultiLabel(3, loss="Crossentropy"), TAGS, by_hand(TAGS, "binary")),
+    "numbers": (ph.Regression(loss="ce"), YES, by_hand(YES, "binary")),
+}
+
+
+@pytest.mark.parametrize("case", CROSSENTROPIES)
+def test_crossentropy_is_the_one_that_suits_the_labels(case):
+    head, labels, mean = CROSSENTROPIES[case]
+    x = RNG.random((16, 3), dtype=np.float32)
+    feed = ph.Feed({"x": x, "y": labels}, inputs="x", heads={"y": head}, batch_size=5)
+    inputs = keras.Input((3,), name="x")
+    activation = "softmax" if case in ("ids", "one-hot") else "sigmoid"
+    output = keras.layers.Dense(head.output_shape[-1], activation=activation, name="y")(inputs)
+    model = ph.compile(keras.Model(inputs, {"y": output}), feed, optimizer="sgd")
+    found = model.evaluate(feed, verbose=0, return_dict=True)["loss"]
+    assert found == pytest.approx(mean(model.predict(x, verbose=0)["y"]), rel=1e-4)
+    if case in ("ids", "binary"):  # as Keras takes it
+        model.compile("sgd", loss={"y": "crossentropy"})
+        assert feed.check(model).ok
+        assert model.evaluate(feed, verbose=0, return_dict=True)["loss"] == pytest.approx(found, rel=1e-4)
+
+
 def test_arguments_that_belong_to_a_head_are_refused():
     feed, model, *_ = problem()
     with pytest.raises(ph.ContractError) as error:
@@ -196,6 +235,23 @@ def test_arguments_that_belong_to_a_head_are_refused():
 
 
 # Given by hand ---------------------------------------------------------------------------------------
+
+
+def test_labels_without_weights_are_divided_by_their_number_alone(tmp_path):
+    x = RNG.random((20, 3), dtype=np.float32)
+    rare = np.where(np.arange(20) % 4, np.nan, 3.0)  # the mean weight is 0.25
+    feed = ph.Feed({"x": x, "y": rare}, inputs="x", heads={"y": ph.Regression()}, batch_size=5)
+    inputs = keras.Input((3,), name="x")
+    model = keras.Model(inputs, {"y": keras.layers.Dense(1, kernel_initializer="zeros", name="y")(inputs)})
+    ph.compile(model, feed, optimizer=keras.optimizers.SGD(0.1))
+    model.save(tmp_path / "model.keras")
+    labels = {"y": np.full((20, 1), 2.0, "float32")}
+    for one in (model, keras.saving.load_model(tmp_path / "model.keras")):
+        assert one.evaluate(x, labels, batch_size=8, verbose=0, return_dict=True)["loss"] == pytest.approx(
+            4.0
+        )
+        one.train_on_batch(x, labels)
+        assert one.get_weights()[1] == pytest.approx([0.1 * 2 * 2.0], rel=1e-5)
 
 
 def three_heads(wrap):

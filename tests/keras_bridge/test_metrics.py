@@ -139,6 +139,11 @@ JUDGED = [
     (ph.Categorical(3), MANY, M.SparseTopKCategoricalAccuracy, {"k": 2}, []),
     (ph.Categorical(3), LOGITS, M.SparseCategoricalAccuracy, {}, []),
     (ph.Categorical(3), LOGITS, M.SparseCategoricalCrossentropy, {}, SCALE),
+    (ph.Binary(), ONE, M.MeanIoU, {"num_classes": 2}, WRONG_FORM),
+    (ph.Binary(), LOGIT, M.IoU, {"num_classes": 2, "target_class_ids": [1]}, WRONG_FORM),
+    (ph.MultiLabel(3), EACH, M.MeanIoU, {"num_classes": 2, "sparse_y_pred": False}, WRONG_FORM),
+    (ph.Categorical(3), MANY, M.MeanIoU, {"num_classes": 3}, WRONG_FORM),
+    (ph.Categorical(3), MANY, M.MeanIoU, {"num_classes": 3, "sparse_y_pred": False}, []),
     (HOT, MANY, M.CategoricalAccuracy, {}, []),
     (HOT, MANY, M.SparseCategoricalAccuracy, {}, WRONG_FORM),
     (HOT, LOGITS, M.AUC, {}, SCALE),
@@ -178,7 +183,7 @@ def test_accuracy_by_name_of_several_labels_is_keras_s_and_is_warned_of():
 def test_what_cannot_be_right_is_refused_by_compile():
     heads = {
         "kind": ph.Categorical(3, metrics=[M.AUC()]),
-        "yes": ph.Binary(metrics=["accuracy", M.Accuracy()]),
+        "yes": ph.Binary(metrics=["acc", M.Accuracy()]),
     }
     feed = ph.Feed(DATA, inputs="x", heads=heads, batch_size=16)
     x = keras.Input((3,), name="x")
@@ -190,6 +195,29 @@ def test_what_cannot_be_right_is_refused_by_compile():
         "head `yes`: expected a metric for Binary, whose labels are compared with probabilities, got Accuracy. It asks "
         'whether two numbers are equal: say metrics=["accuracy"].',
     ]
+
+
+def test_metrics_of_which_one_would_hide_the_other_are_refused():
+    shared = M.AUC(name="auc")
+    heads = {
+        "yes": ph.Binary(metrics=["accuracy", M.BinaryAccuracy(name="accuracy", threshold=0.9), shared]),
+        "other": ph.Binary(column="yes", metrics=[shared, M.BinaryCrossentropy(name="loss")]),
+    }
+    feed = ph.Feed(DATA, inputs="x", heads=heads, batch_size=16)
+    x = keras.Input((3,), name="x")
+    model = keras.Model(x, ph.outputs(x, feed))
+    wanted = [
+        'head `yes`: expected metrics with names of their own, other than "loss", got accuracy. Only one of them would '
+        "be logged: say name= in the other.",
+        "head `other`: expected a metric of its own, got auc, which is that of head `yes` as well. It would count the "
+        "rows of both heads together: make one for each.",
+        'head `other`: expected metrics with names of their own, other than "loss", got loss. Only one of them would '
+        "be logged: say name= in the other.",
+    ]
+    with pytest.raises(ph.ContractError) as error:
+        ph.compile(model, feed, optimizer="sgd")
+    assert [str(problem) for problem in error.value.problems] == wanted
+    assert sorted(str(problem) for problem in feed.check(model).problems) == sorted(wanted)
 
 
 class Share(keras.metrics.Mean):
@@ -214,6 +242,38 @@ def test_metrics_of_users_are_taken_as_they_are():
     assert logs["price_share"] == pytest.approx(pred.mean(), rel=1e-4, abs=1e-6)
     assert logs["price_bias"] == pytest.approx((pred - DATA["price"]).mean(), rel=1e-4, abs=1e-6)
     assert "other_bias" in logs
+
+
+def mean_error(t, p):
+    return keras.ops.mean(keras.ops.abs(t - p))
+
+
+def errors_of_columns(t, p):
+    return keras.ops.mean(keras.ops.abs(t - p), axis=0)
+
+
+@pytest.mark.parametrize(
+    "metric", [mean_error, errors_of_columns, M.MeanMetricWrapper(mean_error, name="mean_error")]
+)
+def test_a_metric_of_a_whole_batch_is_refused_where_labels_are_missing(metric):
+    def feed(price):
+        heads = {"price": ph.Regression(metrics=[metric]), "other": ph.Regression(metrics=[])}
+        return ph.Feed({**DATA, "price": price}, inputs="x", heads=heads, batch_size=16)
+
+    complete, rare = feed(DATA["price"]), feed(np.where(X[:, 1] > 0, DATA["price"], np.nan))
+    name = getattr(metric, "name", None) or metric.__name__
+    words = (
+        "head `price`: expected a metric with one value a row, as labels are missing or weighted, got "
+        f"{name}, one number for the whole batch. Mean over the axes of one row alone, as axis=-1: polyhead means over "
+        "rows, by their weights."
+    )
+    with pytest.raises(ph.ContractError) as error:
+        ph.compile(build("price", 1, None), rare, optimizer="sgd")
+    assert str(error.value) == words
+    model = ph.compile(build("price", 1, None), complete, optimizer="sgd")
+    with pytest.raises(ph.ContractError) as error:
+        model.fit(complete, validation_data=complete.on(rare.source), verbose=0)
+    assert str(error.value) == words
 
 
 PIXELS = RNG.integers(0, 3, (8, 4, 4))

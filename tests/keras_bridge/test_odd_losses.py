@@ -167,7 +167,17 @@ def of_batch(t, p):
     return ops.mean(ops.abs(t - p))
 
 
-@pytest.mark.parametrize("loss", [of_batch, keras.losses.MeanSquaredError(reduction="sum")])
+def of_batch_with_axes(t, p):
+    return ops.mean(ops.abs(t - p), keepdims=True)
+
+
+def of_columns(t, p):
+    return ops.mean(ops.abs(t - p), axis=0)
+
+
+@pytest.mark.parametrize(
+    "loss", [of_batch, of_batch_with_axes, of_columns, keras.losses.MeanSquaredError(reduction="sum")]
+)
 def test_a_loss_of_one_number_and_a_sum_are_logged_as_keras_logs_them(loss):
     column = RNG.normal(size=20)  # 20 rows in batches of 8: the last one is short
     head = ph.Regression(loss=loss, metrics=[])
@@ -183,6 +193,18 @@ def test_a_loss_of_one_number_and_a_sum_are_logged_as_keras_logs_them(loss):
     wanted = plain.fit(*given, batch_size=8, shuffle=False, verbose=0).history["loss"]
     assert model.fit(feed, verbose=0).history["loss"] == pytest.approx(wanted, rel=1e-4)
     assert model.get_weights()[0] == pytest.approx(plain.get_weights()[0], rel=1e-4)
+
+
+@pytest.mark.parametrize(("loss", "width"), [(of_batch, 1), (of_batch_with_axes, 1), (of_columns, 2)])
+def test_a_loss_that_joins_rows_is_refused_where_labels_are_missing(loss, width):
+    column = RNG.normal(size=(20, width))
+    column[3] = np.nan
+    with pytest.raises(ph.ContractError) as error:
+        problem(column, ph.Regression(width, loss=loss), layers.Dense(width, name="y"))
+    assert str(error.value).startswith(
+        "head `y`: expected a loss with one value a row, as labels are missing or weighted, got one number for the "
+        "whole batch."
+    )
 
 
 def test_a_sum_leaves_out_what_is_not_labeled():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from typing import Any, TypeVar
 
 from polyhead.errors import Problem, hints, place, shown, similar
@@ -141,7 +141,7 @@ def unweighable(
                 f'Take such a loss, as "mean_squared_error", or leave out {by}=.',
                 "finer-weights",
             )
-        shape = _values_shape(loss, head)
+        shape = values_shape(loss.call, head)
         if shape is None:
             continue
         if not shape:
@@ -163,15 +163,20 @@ def unweighable(
             yield finer(name, (None, *wanted), shape)
 
 
-def _values_shape(loss: Any, head: Head) -> tuple[int, ...] | None:
-    """The shape of a loss's values for two rows; None if it cannot be called on zeros and halves."""
+def values_shape(function: Callable[[Any, Any], Any], head: Head) -> tuple[int, ...] | None:
+    """The shape of what a loss or metric gives for some rows; None if it cannot be called on zeros and halves.
+
+    It is ``()`` as well where there are several numbers, but not some for each row.
+    """
     import keras
 
+    rows = next(n for n in range(2, 9) if n not in head.output_shape)
     try:
-        true = keras.ops.zeros((2, *head.shape), head.dtype)
-        return tuple(loss.call(true, keras.ops.full((2, *head.output_shape), 0.5)).shape)
+        true = keras.ops.zeros((rows, *head.shape), head.dtype)
+        shape = tuple(function(true, keras.ops.full((rows, *head.output_shape), 0.5)).shape)
     except Exception:  # a function of a user: nothing is known of it
         return None
+    return shape if shape[:1] == (rows,) else ()
 
 
 def diluted(

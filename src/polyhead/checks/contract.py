@@ -16,7 +16,7 @@ from polyhead.checks.compiled_model import (
     user_losses,
     user_metrics,
 )
-from polyhead.checks.metric_rules import judge_metrics
+from polyhead.checks.metric_rules import judge_metrics, judge_names, judge_reductions
 from polyhead.checks.model_match import Fit, makes_own_loss, match_model
 from polyhead.checks.model_tensors import symbolic
 from polyhead.checks.output_rules import (
@@ -29,7 +29,7 @@ from polyhead.checks.output_rules import (
 )
 from polyhead.checks.scale_rules import unscaled, unsuited_losses
 from polyhead.errors import Problem
-from polyhead.keras_bridge.identifiers import unknown_names
+from polyhead.keras_bridge.identifiers import keras_loss, takes_default_loss, unknown_names
 from polyhead.keras_bridge.structure import Structure, at, leaves
 from polyhead.kinds import Head, Image, Input
 from polyhead.kinds.array_statistics import ArrayStatistics
@@ -100,7 +100,7 @@ def _judged(
         yield from judge_inputs(model, declared.inputs, tensors)
         outputs = {name: at(known[1], path) for path, name in leaves(structure.outputs)}
         applied = {name: activation(tensor) for name, tensor in outputs.items()}
-    given: dict[str, Any] = {n: h.loss for n, h in declared.heads.items() if h.loss is not None}
+    given: dict[str, Any] = {n: h.loss for n, h in declared.heads.items() if not takes_default_loss(h)}
     users = user_losses(model, structure) if compiled and declared.heads else None
     if users is not None:
         given, problems = users
@@ -110,6 +110,7 @@ def _judged(
     yield from problems
     if problems:
         return
+    given = {name: keras_loss(loss, declared.heads[name]) for name, loss in given.items()}
     losses = {name: as_loss(given[name]) if name in given else None for name in declared.heads}
     for name, head in declared.heads.items():
         yield from judge(name, head, applied[name], losses[name], seen.get(name))
@@ -145,6 +146,7 @@ def _check_metrics(
     """Find metrics that do not suit their head."""
     from polyhead.keras_bridge.metrics import resolve
 
+    found = {}
     for name, head in declared.heads.items():
         logits = None if applied[name] is None else applied[name] == "linear"
         if name in losses and not applied[name]:
@@ -152,3 +154,7 @@ def _check_metrics(
         told = bool(logits) and not by_hand  # a metric by name is made to suit, which Keras does not do
         asked = [resolve(metric, head, told) for metric in metrics[name]]
         yield from judge_metrics(name, head, asked, logits)
+        if name in declared.weighted:
+            yield from judge_reductions(name, head, asked, by_hand)
+        found[name] = asked
+    yield from judge_names(found, by_hand)

@@ -10,7 +10,7 @@ from polyhead.checks.activation import activation
 from polyhead.checks.compiled_model import head_losses
 from polyhead.checks.model_tensors import symbolic
 from polyhead.checks.output_rules import as_loss
-from polyhead.keras_bridge.identifiers import BY_SHAPE
+from polyhead.keras_bridge.identifiers import takes_default_loss
 from polyhead.keras_bridge.structure import Path, at
 from polyhead.kinds import Head
 
@@ -21,7 +21,7 @@ def declared_logits(head: Head) -> bool | None:
     """Tell from a head's kind and loss if its output is logits; None if they do not tell."""
     if not head.probabilities:
         return False
-    if head.loss is None or (isinstance(head.loss, str) and head.loss in BY_SHAPE):
+    if takes_default_loss(head):
         return None
     return loss_of_logits(head.loss)
 

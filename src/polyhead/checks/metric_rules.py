@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
+from polyhead.checks.compiled_model import values_shape
 from polyhead.errors import Problem, place
 from polyhead.kinds import Head
 from polyhead.kinds.keras_names import SPARSE_LOSSES
@@ -38,6 +40,8 @@ _CUTS = {
     "true_positives",
     *_F_SCORES,
 }
+_ID_OVERLAPS = {"io_u", "mean_io_u"}
+"""Metrics that read class ids, of outputs as well unless they are told that it holds scores."""
 _OTHERS = {
     "accuracy",
     "auc",
@@ -55,7 +59,7 @@ _OTHERS = {
     "root_mean_squared_error",
     "squared_hinge",
 }
-_KNOWN = _IDS | _ONE_HOT | _SWEEPS | _CUTS | _OTHERS
+_KNOWN = _IDS | _ONE_HOT | _SWEEPS | _CUTS | _ID_OVERLAPS | _OTHERS
 
 
 def metric_kind(metric: Any) -> str:
@@ -89,11 +93,74 @@ def judge_metrics(name: str, head: Head, metrics: Iterable[Any], logits: bool | 
         kind = metric_kind(metric)
         if not kind:
             continue
-        problem = _check_form(name, head, kind, metric)
+        check = _check_overlap if kind in _ID_OVERLAPS else _check_form
+        problem = check(name, head, kind, metric)
         if problem is None and logits is not None and head.probabilities:
             problem = _check_scale(name, kind, metric, logits)
         if problem is not None:
             yield problem
+
+
+def judge_reductions(
+    name: str, head: Head, metrics: Iterable[Any], by_hand: bool = False
+) -> Iterator[Problem]:
+    """Find functions that give one number for a batch, in which labels that are missing would count as others do.
+
+    Args:
+        name: of the head.
+        head: resolved, with labels that are missing or weighted.
+        metrics: Keras metrics.
+        by_hand: the model was compiled by ``model.compile``; then it is a warning.
+    """
+    for metric in metrics:
+        function = getattr(metric, "_fn", None)
+        if function is None or metric_kind(metric):
+            continue
+        shape = values_shape(partial(function, **(getattr(metric, "_fn_kwargs", None) or {})), head)
+        if shape == ():
+            expected = "a metric with one value a row, as labels are missing or weighted"
+            fix = (
+                "Mean over the axes of one row alone, as axis=-1: polyhead means over rows, by their weights."
+            )
+            found = f"{metric.name}, one number for the whole batch"
+            yield Problem(place(head=name), expected, found, fix, "metric", warning=by_hand)
+
+
+def judge_names(metrics: Mapping[str, Iterable[Any]], by_hand: bool = False) -> Iterator[Problem]:
+    """Find metrics of which only one would be logged, or that would count the rows of several heads together.
+
+    Args:
+        metrics: ``{head: its Keras metrics}``.
+        by_hand: the model was compiled by ``model.compile``; then it is a warning.
+    """
+    owners: dict[int, str] = {}
+    for head, some in metrics.items():
+        names = {"loss"}
+        for metric in some:
+            owner = owners.setdefault(id(metric), head)
+            if owner != head:
+                expected, found = (
+                    "a metric of its own",
+                    f"{metric.name}, which is that of head `{owner}` as well",
+                )
+                fix = "It would count the rows of both heads together: make one for each."
+                yield Problem(place(head=head), expected, found, fix, "metric-shared", warning=by_hand)
+            elif metric.name in names:
+                expected = 'metrics with names of their own, other than "loss"'
+                fix = "Only one of them would be logged: say name= in the other."
+                yield Problem(place(head=head), expected, metric.name, fix, "metric-name", warning=by_hand)
+            names.add(metric.name)
+
+
+def _check_overlap(name: str, head: Head, kind: str, metric: Any) -> Problem | None:
+    """The problem of an intersection over union that would cut scores off to class ids."""
+    one_of_several = "softmax" in head.probabilities
+    if not head.probabilities or (one_of_several and not metric.sparse_y_pred):
+        return None
+    title = type(metric).__name__
+    fix = f"Say {title}(sparse_y_pred=False)." if one_of_several else "Say keras.metrics.BinaryIoU()."
+    found = f"{title}, which reads class ids"
+    return Problem(place(head=name), "a metric that reads the output's scores", found, fix, "metric")
 
 
 def _check_form(name: str, head: Head, kind: str, metric: Any) -> Problem | None:

@@ -8,9 +8,38 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from polyhead.errors import ContractError, Problem, place, shown, similar
+from polyhead.kinds import Head
 
-BY_SHAPE = ("crossentropy", "ce", "accuracy", "acc")
+_BY_SHAPE = {"loss": ("crossentropy", "ce"), "metric": ("accuracy", "acc")}
 """Names for which Keras, and polyhead, take the loss or metric that suits the labels."""
+
+
+def is_by_shape(what: str, given: Any) -> bool:
+    """Whether a ``"loss"`` or ``"metric"`` was given by a name that stands for the one that suits the labels."""
+    return isinstance(given, str) and given.lower() in _BY_SHAPE[what]
+
+
+def form_of_labels(head: Head) -> str:
+    """The form in which Keras sees the labels of a head, by their shape and that of its output.
+
+    >>> from polyhead.kinds import Binary, Categorical
+    >>> form_of_labels(Binary()), form_of_labels(Categorical(3)), form_of_labels(Categorical(3, one_hot=True))
+    ('binary', 'sparse_categorical', 'categorical')
+    """
+    if head.output_shape[-1] == 1:
+        return "binary"
+    ids = len(head.shape) < len(head.output_shape) or head.shape[-1] == 1
+    return "sparse_categorical" if ids else "categorical"
+
+
+def keras_loss(given: Any, head: Head) -> Any:
+    """A loss as it was given, or the name of the one that Keras takes for ``"crossentropy"``."""
+    return f"{form_of_labels(head)}_crossentropy" if is_by_shape("loss", given) else given
+
+
+def takes_default_loss(head: Head) -> bool:
+    """Whether a head has the loss of its kind: none was said, or "crossentropy", which every head of classes has."""
+    return head.loss is None or (bool(head.losses) and is_by_shape("loss", head.loss))
 
 
 def unknown_names(
@@ -28,7 +57,7 @@ def unknown_names(
     for what, given, module in (("loss", losses, keras.losses), ("metric", metrics, keras.metrics)):
         for head, some in given.items():
             for one in some if isinstance(some, (list, tuple)) else [some]:
-                if not (isinstance(one, str) and one.lower() in BY_SHAPE):
+                if not is_by_shape(what, one):
                     yield from _unknown_name(place(head=head), what, one, module)
     if isinstance(optimizer, str):
         yield from _unknown_name("compile(optimizer=)", "optimizer", optimizer, keras.optimizers)
@@ -40,15 +69,32 @@ def _unknown_name(where: str, what: str, given: Any, module: Any) -> Iterator[Pr
         return
     names = [name for name in dir(module) if not name.startswith("_")]
     # asking Keras makes an object, and the next of its class gets another name: only what is left is asked for
-    if named and given in {*names, *map(_snake, names)}:
+    classes = {_snake(name): name for name in names}
+    if named and (given in names or given in classes):
+        known = classes.get(given, given)
+        needed = _needed(getattr(module, known))
+        if needed:
+            expected = f"a {what} that needs no arguments, or an object"
+            made = f"{known}({', '.join(f'{name}=...' for name in needed)})"
+            fix = f"Say keras.{module.__name__.rpartition('.')[2]}.{made}."
+            yield Problem(where, expected, shown(given), fix)
         return
     try:
         module.get(given)
     except (TypeError, ValueError):
-        known = {"loss": names, "metric": ["accuracy", *names]}.get(what, [name.lower() for name in names])
+        known = [*_BY_SHAPE[what][:1], *names] if what in _BY_SHAPE else [name.lower() for name in names]
         thing = f"{'an' if what == 'optimizer' else 'a'} {what} of Keras"
         expected = f"the name of {thing}" if named else f"{thing}, its name, or a function"
         yield Problem(where, expected, shown(given), similar(given, known) if named else "")
+
+
+def _needed(made: Any) -> list[str]:
+    """The arguments that a class of Keras cannot do without."""
+    if not isinstance(made, type):
+        return []
+    kinds = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    parameters = inspect.signature(made).parameters.values()
+    return [one.name for one in parameters if one.default is one.empty and one.kind in kinds]
 
 
 def _snake(name: str) -> str:

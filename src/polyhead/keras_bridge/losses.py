@@ -36,7 +36,8 @@ class LabeledMean(keras.losses.Loss):
         elementwise: weights are one for each number of the label. A loss that reads the whole last axis at once, as
             cosine similarity does, then counts rows of which every number is labeled.
         mean_weight: the mean sample weight over the training rows, at least 0. None divides by the weights of the batch
-            instead, in which the weight of a row that is alone in its batch cancels.
+            instead, in which the weight of a row that is alone in its batch cancels. Labels that come without weights,
+            from a user's own arrays, count 1 each.
         head: the head's name, for errors and to find the head again in a loaded model.
         declared: the JSON of the declaration of this head and the inputs, or the declaration, where it has no JSON.
         position: of the head among those declared, from 0 on.
@@ -124,17 +125,20 @@ class LabeledMean(keras.losses.Loss):
             y_pred = ops.where(with_axes_of(weight, y_pred) > 0, y_pred, ops.stop_gradient(y_pred))
         values, mask = self._values(y_true, y_pred)
         values = ops.cast(values, dtype)
-        if len(values.shape) == 0:
+        if _is_of_batch(values, y_pred):
             rows = ops.cast(ops.shape(y_pred)[0], dtype)
-            return values * rows / _over_replicas(rows), values * rows, rows
+            total = (ops.sum(values) if self.summed else ops.mean(values)) * rows
+            return total / _over_replicas(rows), total, rows
         weight, count = self._weighed(values, weight, [*masks, mask])
         if weight is not None:
             values = ops.where(weight > 0, values * weight, ops.zeros_like(values))
         total, weights = ops.sum(values), count if weight is None else ops.sum(weight)
         if self.summed:
             return total, total, weights
-        mean = self.mean_weight if mean_weight is None else mean_weight
-        divisor = weights if self.batch_mean else count * ops.cast(ops.convert_to_tensor(mean), dtype)
+        divisor = weights if self.batch_mean else count
+        if sample_weight is not None and not self.batch_mean:  # a feed of these weights gives them always
+            mean = self.mean_weight if mean_weight is None else mean_weight
+            divisor = count * ops.cast(ops.convert_to_tensor(mean), dtype)
         return quotient(total, _over_replicas(divisor)), total, weights
 
     def _weighed(self, values: Any, weight: Any, masks: list[Any]) -> tuple[Any, Any]:
@@ -221,6 +225,17 @@ def with_axes_of(array: Any, other: Any) -> Any:
     while rank > wanted and array.shape[-1] == 1:
         array, rank = ops.squeeze(array, axis=-1), rank - 1
     return array
+
+
+def _is_of_batch(values: Any, y_pred: Any) -> bool:
+    """Whether a loss has joined the rows of a batch itself: it gives one number, or none for each row.
+
+    Where its values are as many as the rows by chance, their mean and their number are those of the rows as well.
+    """
+    if len(values.shape) == 0:
+        return True
+    found = values.shape[0]
+    return found is not None and found != y_pred.shape[0]
 
 
 def _computed(y_pred: Any) -> str:

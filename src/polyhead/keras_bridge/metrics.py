@@ -10,12 +10,19 @@ import numpy as np
 from keras import ops
 
 from polyhead.keras_bridge.by_head import head_arrays
+from polyhead.keras_bridge.identifiers import form_of_labels, is_by_shape
 from polyhead.keras_bridge.losses import trial, with_axes_of
 from polyhead.keras_bridge.model_losses import HeadLosses
 from polyhead.keras_bridge.structure import Path
 from polyhead.kinds import Head
 from polyhead.kinds.iou import MaskIoU
 from polyhead.kinds.keras_objects import serialized
+
+_ACCURACIES = {
+    "binary": keras.metrics.BinaryAccuracy,
+    "categorical": keras.metrics.CategoricalAccuracy,
+    "sparse_categorical": keras.metrics.SparseCategoricalAccuracy,
+}
 
 
 def resolve(asked: Any, head: Head, logits: bool) -> keras.metrics.Metric:
@@ -37,7 +44,7 @@ def resolve(asked: Any, head: Head, logits: bool) -> keras.metrics.Metric:
             return _of_floats(found)
         name = getattr(found, "__name__", None) or type(found).__name__
         return keras.metrics.MeanMetricWrapper(found, name=name)
-    found = _accuracy(head) if asked.lower() in ("accuracy", "acc") else keras.metrics.get(asked)
+    found = _ACCURACIES[form_of_labels(head)]() if is_by_shape("metric", asked) else keras.metrics.get(asked)
     if not isinstance(found, keras.metrics.Metric):
         return keras.metrics.MeanMetricWrapper(found, name=asked)
     config = {**found.get_config(), "name": asked}
@@ -63,15 +70,6 @@ def _for_each_label(metric: keras.metrics.Metric, true: Any, weight: Any) -> Any
         return weight
     labels = true if metric.sparse_y_true else true[..., 0]
     return ops.broadcast_to(with_axes_of(weight, labels), ops.shape(labels))
-
-
-def _accuracy(head: Head) -> keras.metrics.Metric:
-    """Keras's choice by the shapes of labels and output."""
-    units = head.output_shape[-1]
-    if units == 1:
-        return keras.metrics.BinaryAccuracy()
-    ids = len(head.shape) < len(head.output_shape) or head.shape[-1] == 1
-    return keras.metrics.SparseCategoricalAccuracy() if ids else keras.metrics.CategoricalAccuracy()
 
 
 def counts_elements(metric: keras.metrics.Metric) -> bool:

@@ -50,7 +50,11 @@ class Block:
 
         Batches of ``batch_size`` are cut all at once, which costs half of a slice for each.
         """
-        *_, begin, end = self.bounds  # only the last batch may be smaller
+        *_, begin, end = self.bounds
+        if begin != (len(self.bounds) - 2) * batch_size:  # a shard may keep one row back for its last batch
+            edges = list(itertools.pairwise(self.bounds))
+            return [iter([array[first:last] for first, last in edges]) for array in arrays]
+        # only the last batch may be smaller
         full = len(self.bounds) - 1 - (end - begin != batch_size)
         rest = end - full * batch_size
 
