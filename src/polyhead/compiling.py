@@ -11,6 +11,8 @@ import numpy as np
 from polyhead.checks.compiled_model import unweighable
 from polyhead.checks.logits import declared_logits, layer_logits, probable
 from polyhead.checks.metric_rules import judge_metrics, judge_names, judge_reductions
+from polyhead.checks.model_tensors import symbolic
+from polyhead.checks.output_rules import half_precision
 from polyhead.errors import ContractError, Problem, other_choice, place, shown, similar, warn
 from polyhead.keras_bridge.identifiers import (
     keras_loss,
@@ -142,6 +144,7 @@ def compile(model: Any, feed: Any, *, optimizer: Any, normalize: str = "data", *
         fix = "Say model.compile(optimizer=...): the model gets the labels, and makes its loss of them."
         found = f"{type(model).__name__}, whose outputs are not the heads, with a loss of its own"
         raise ContractError(Problem("compile()", "a model with an output for each head", found, fix))
+    _warn_of_half_precision(model, feed, structure)
     logits = _logits_by_head(model, feed, structure)
     losses = {
         name: LabeledMean(
@@ -279,6 +282,15 @@ def _logits_by_head(model: Any, feed: Any, structure: Structure) -> dict[str, bo
             arrays = [_output_values(values, paths[name]) for values in tries]
             found[name] = not all(probable(array, feed.heads[name]) for array in arrays)
     return {name: bool(value) for name, value in found.items()}
+
+
+def _warn_of_half_precision(model: Any, feed: Any, structure: Structure) -> None:
+    """Warn of outputs in half precision of a subclassed model, which shows them only when it is called."""
+    if symbolic(model) is None and "float16" in str(getattr(model, "compute_dtype", "")):
+        values = model(feed.peek()[0], training=False)
+        for path, name in leaves(structure.outputs):
+            for problem in half_precision(name, output(values, path)):
+                warn(problem)
 
 
 def _loud(x: Any) -> list[Any]:

@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 
 from polyhead.augment import Apply
+from polyhead.augment.joint import Joint
+from polyhead.augment.sample_transform import transform_sample
 from polyhead.errors import ContractError
 
 pytest.importorskip("cv2", reason="OpenCV is not installed")
@@ -268,6 +270,43 @@ def test_a_sample_without_boxes(fields, boxes, transform):
         0, {"image": IMAGE, "boxes": np.array([[2.0, 3, 20, 18]]), "points": np.array([[5.0, 5]])}
     )
     assert np.isfinite(full["boxes"]).all()
+
+
+MIRRORED = [
+    (A.HorizontalFlip(p=1), True),
+    (A.Transpose(p=1), True),
+    (A.Compose([A.HorizontalFlip(p=1), A.VerticalFlip(p=1)]), False),
+    (A.Sequential([A.VerticalFlip(p=1), A.Rotate((10, 10), p=1)], p=1), True),
+    (A.HorizontalFlip(p=0), False),
+    (A.RandomRotate90(p=1), False),
+]
+
+
+@pytest.mark.parametrize(("transform", "mirrors"), MIRRORED)
+def test_pairs_of_points_change_places_in_a_mirrored_image(transform, mirrors):
+    points = {"face": np.array([[12.0, 10], [18, 10], [15, 13]]), "hands": np.full((2, 2, 2), np.nan)}
+    points["hands"][0] = [[11, 9], [17, 11]]
+    found = {}
+    for swaps in ({}, {"face": [(0, 1)], "hands": [(0, 1)]}):
+        plan = Joint([Apply(pipeline(transform))]).plan(0, [0], [IMAGE.shape[:2]], (30, 30))
+        moved = transform_sample(plan, 0, images={"image": IMAGE}, points=points, swaps=swaps)
+        found[bool(swaps)] = {name: at for name, (at, _) in moved.points.items()}
+    for name in points:
+        plain, paired = found[False][name], found[True][name]
+        order = [1, 0, 2][: plain.shape[-2]] if mirrors else slice(None)
+        assert paired == pytest.approx(plain[..., order, :], nan_ok=True)
+
+
+@pytest.mark.parametrize("element", ["e", "r90", "r180", "r270", "v", "hvt", "h", "t"])
+def test_the_symmetries_of_a_square_that_mirror(element):
+    square = A.D4(p=1)
+    square.get_params = lambda: {"group_element": element}
+    points = np.array([[2.0, 3], [8, 3]])
+    plain, paired = (
+        Apply(pipeline(square)).run(0, {"image": IMAGE[:, :20], "points": points}, swaps=swaps)["points"]
+        for swaps in ([], [(0, 1)])
+    )
+    assert np.array_equal(paired, plain[::-1] if element in ("v", "hvt", "h", "t") else plain)
 
 
 def test_a_crop_that_loses_all_boxes():

@@ -66,6 +66,16 @@ def test_metrics_by_name_have_the_value_and_the_name_that_keras_gives_them(name)
     )
 
 
+def test_a_function_that_keras_knows_as_an_attribute_alone_is_a_metric():
+    head = ph.Regression(column="price", metrics=["log_cosh"])
+    feed = ph.Feed(DATA, inputs="x", heads={"price": head}, batch_size=16)
+    model = build("price", 1, None)
+    model = ph.compile(keras.Model(model.input, [model.output["price"]]), feed, optimizer="sgd")
+    off = np.asarray(model.predict(X, verbose=0)).reshape(-1) - DATA["price"]
+    found = model.evaluate(feed, verbose=0, return_dict=True)["price_log_cosh"]
+    assert found == pytest.approx(np.log(np.cosh(off)).mean(), rel=1e-3)
+
+
 def test_metrics_by_name_are_told_of_logits():
     names = ["accuracy", "acc", "binary_accuracy", "auc", "binary_crossentropy"]
     head = ph.Binary(metrics=names)

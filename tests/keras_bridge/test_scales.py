@@ -205,3 +205,20 @@ def test_an_output_of_one_s_own_in_half_precision_is_warned_of(mixed):
     own = {"unit": layers.Dense(1, name="unit")(x), "sold": layers.Dense(1, name="sold", dtype="float32")(x)}
     problems = [p for p in feed.check(keras.Model(x, own)).problems if p.code == "half-precision"]
     assert [(p.place, p.warning) for p in problems] == [("head `unit`", True)]
+
+
+class Two(keras.Model):
+    def __init__(self):
+        super().__init__()
+        self.unit, self.sold = layers.Dense(1), layers.Dense(1, dtype="float32")
+
+    def call(self, x):
+        return {"unit": self.unit(x), "sold": self.sold(x)}
+
+
+def test_an_output_of_a_subclassed_model_in_half_precision_is_warned_of(mixed):
+    heads = {"unit": ph.Regression(), "sold": ph.Regression(column="unit")}
+    feed = ph.Feed(DATA, inputs="x", heads=heads, batch_size=16)
+    with pytest.warns(ph.PolyheadWarning) as caught:
+        ph.compile(Two(), feed, optimizer="sgd")
+    assert ["head `unit`: expected an output in float32, got" in str(w.message) for w in caught] == [True]

@@ -96,3 +96,56 @@ def test_weights_of_each_box(form):
     heads = {"box": ph.Boxes(3, sample_weight="w")}
     feed = ph.Feed({"x": np.zeros(2), **column}, inputs="x", heads=heads, batch_size=2)
     assert feed.peek()[2]["box"].tolist() == [[0.5, 2, 0]] * 2
+
+
+def test_an_array_of_one_box_a_row_has_room_for_more():
+    column = np.tile([1.0, 1, 9, 9], (ROWS, 1))
+    column[2] = np.nan
+    batches = [
+        batch_of(ph.Feed({"image": IMAGES, "box": box}, inputs="image", heads={"box": ph.Boxes(3)}))
+        for box in (column, [row[None] for row in column])
+    ]
+    for found in batches:
+        assert np.array_equal(found.labels["box"][0], [[1, 1, 9, 9], [0, 0, 0, 0], [0, 0, 0, 0]])
+        assert np.array_equal(found.weights["box"], [[1, 0, 0], [1, 0, 0], [0, 0, 0], [1, 0, 0]])
+        assert (found.labels["box"][2] == -1).all()  # nobody looked
+
+
+def test_nested_lists_of_pandas_are_those_of_arrow():
+    pa = pytest.importorskip("pyarrow", reason="it makes the nested lists")
+    pytest.importorskip("pandas", reason="it holds them as arrays of arrays")
+    mask = np.eye(16, dtype=int).tolist()
+    columns = {
+        "box": [[[1.0, 1, 5, 5]], [], None, [[1.0, 1, 5, 5], [0.0, 0, 2, 3]]],
+        "name": [["a"], [], None, ["b", None]],
+        "vector": [[[3.0, 4]], [], None, [[1.0, 2], [5.0, 6]]],
+        "points": [[[[2.0, 2]]], [], None, [[[1.0, 1]], [[None, None]]]],
+        "part": [[mask], [], None, [mask, mask]],
+        "mask": [mask, mask, mask, None],
+        "grid": [[[1.0, 2], [3, 4], [5, 6]]] * 3 + [[[1.0, None], [3, 4], [5, 6]]],
+    }
+    heads = {
+        "box": ph.Boxes(2),
+        "name": ph.Categorical(["a", "b"], each="box"),
+        "vector": ph.Regression(2, each="box"),
+        "points": ph.Keypoints(1, each="box"),
+        "part": ph.Mask(each="box"),
+        "mask": ph.Mask(size=(16, 16)),
+        "grid": ph.Regression((3, 2)),
+    }
+    table = pa.table({name: pa.array(column) for name, column in columns.items()})
+    frame = table.to_pandas()
+    for size in (16, 32):
+        sources = (columns, table, frame)
+        inputs = {"image": ph.Image(size, size)}
+        made = [ph.Feed({"image": IMAGES, **_columns(s)}, inputs=inputs, heads=heads) for s in sources]
+        expected, *others = map(batch_of, made)
+        for found in others:
+            for name in heads:
+                assert np.array_equal(found.labels[name], expected.labels[name])
+                assert np.array_equal(found.weights[name], expected.weights[name])
+
+
+def _columns(source):
+    names = ("box", "name", "vector", "points", "part", "mask", "grid")
+    return {name: source[name] for name in names}

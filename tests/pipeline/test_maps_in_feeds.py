@@ -239,6 +239,36 @@ def test_an_array_of_the_images_size_cannot_be_moved():
     )
 
 
+def test_arrays_with_channels_or_times_first_cannot_be_moved():
+    first = np.moveaxis(PLANES, -1, 1)
+    with pytest.raises(ph.ContractError) as caught:
+        moving(heads={"depth": ph.Regression((1, 8, 8))}, depth=first)
+    assert str(caught.value) == (
+        "head `depth`: expected a kind that moves with the image, which Flip(p=1.0) moves, got ph.Regression, which "
+        "does not move, of the image's height and width, (1, 8, 8). Put the channels last, "
+        "array.transpose(0, 2, 3, 1). Use ph.Map(1), which holds numbers for each pixel and moves with the image."
+    )
+    with pytest.raises(ph.ContractError, match=r"input `band`.*Put the channels last"):
+        moving(inputs={"band": ph.Array()}, band=first)
+    with pytest.raises(ph.ContractError, match=r"input `band`.*\(2, 8, 8, 1\)"):
+        moving(inputs={"band": ph.Array()}, band=np.stack([PLANES, PLANES], 1))
+
+
+def test_numbers_of_each_box_cannot_be_moved():
+    boxes = np.tile([1.0, 1, 5, 5], (len(PLANES), 1, 1))
+    with pytest.raises(ph.ContractError) as caught:
+        moving(
+            heads={"box": ph.Boxes(1), "part": ph.Regression((8, 8), each="box")},
+            box=boxes,
+            part=PLANES[:, None, ..., 0],
+        )
+    assert str(caught.value) == (
+        "head `part`: expected a kind that moves with the image, which Flip(p=1.0) moves, got ph.Regression, which "
+        "does not move, of the image's height and width, (8, 8). Use ph.Mask(each='box') for a mask of each box, "
+        "which moves with the image."
+    )
+
+
 def test_a_band_as_an_image_moves_and_keeps_its_light():
     feed = moving(
         inputs={"band": ph.Image(photometric=False)},

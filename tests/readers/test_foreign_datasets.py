@@ -48,6 +48,23 @@ def test_a_structured_array():
     )
 
 
+def test_what_arrow_reads_in_pieces(tmp_path):
+    dataset = pytest.importorskip("pyarrow.dataset", reason="it reads files of Arrow")
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    path = tmp_path / "rows.parquet"
+    pq.write_table(pa.table({"x": X.tolist(), "age": AGE[:, 0]}), path)
+    data, file = dataset.dataset(path), pq.ParquetFile(path)
+    assert refused(data).endswith("Give its table: dataset.to_table(); or the path of its file.")
+    assert_all(data.to_table())
+    assert refused(file).endswith("Give the path of the file, or its table: file.read().")
+    assert_all(file.read())
+    reader = data.to_table().to_reader()
+    assert refused(reader).endswith("Give its table: reader.read_all().")
+    assert_all(reader.read_all())
+
+
 @pytest.mark.filterwarnings("ignore")
 def test_a_dataset_of_hugging_face():
     datasets = pytest.importorskip("datasets", reason="it reads a Hugging Face dataset")

@@ -8,6 +8,7 @@ conventions of the two libraries differ:
   by the pixel nearest to the center, as in polyhead.
 - Boxes of `Perspective` and `SafeRotate`, and boxes and points of distortions, follow the movement of the pixels.
   `RandomGridShuffle` cannot be used with boxes, as it cuts them apart.
+- Pairs of keypoints change places where a transform mirrors, as with `Flip`.
 - A point is outside if it lies beyond the edge of the image, not beyond the center of its outer pixels.
 - Further images, masks and maps are additional targets, and so is a mask of ones: where it comes back as 0, a pixel
   came from outside the image, and each mask gets its own fill there. Maps move as masks do, so that no numbers are
@@ -23,7 +24,7 @@ from typing import Any
 
 import numpy as np
 
-from polyhead.augment.albumentations_moves import CUTS, correct, is_one_of, seen, thick
+from polyhead.augment.albumentations_moves import CUTS, correct, is_one_of, note_mirrors, seen, thick
 from polyhead.errors import ContractError, Problem, shown, warn
 
 _STAYS = {"BaseDropout", "Lambda", "MaskDropout", "Morphological", "OverlayElements", "PixelDropout"}
@@ -81,6 +82,7 @@ def run_pipeline(
     fills: Sequence[float] = (),
     unlit: frozenset[str] = frozenset(),
     min_visible: float = 0.0,
+    swaps: Sequence[tuple[int, int]] = (),
 ) -> dict[str, Any]:
     """Run a pipeline on a sample.
 
@@ -92,6 +94,7 @@ def run_pipeline(
         fills: the value of each mask outside the image; 0 where the list is shorter.
         unlit: the keywords of images that photometric transforms skip.
         min_visible: the smallest share of a box that must stay inside the image for the box to be kept.
+        swaps: pairs of indices of points that change places if the pipeline mirrors.
 
     Returns:
         The transformed layers under the same keys.
@@ -126,7 +129,7 @@ def run_pipeline(
         found["masks"] = turned[: len(masks)]
     if "maps" in given:
         found["maps"] = turned[len(masks) :]
-    return {**found, **own.moved(given, result)}
+    return {**found, **own.moved(given, result, swaps)}
 
 
 _TARGETS = ("mask", "masks", "maps", "boxes", "points")
@@ -156,11 +159,17 @@ class _Own:
         if hasattr(getattr(points, "params", None), "remove_invisible"):
             removes, points.params.remove_invisible = points.params.remove_invisible, False
             points.filter = seen if removes else lambda points, shape: points
+        self._mirrored = False
         for leaf in self._leaves:
             correct(leaf)
+            note_mirrors(leaf, self._mirror)
+
+    def _mirror(self) -> None:
+        self._mirrored = not self._mirrored
 
     def begin(self, key: int, min_visible: float) -> None:
         """Seed the pipeline for one sample."""
+        self._mirrored = False
         if hasattr(self.pipeline, "set_random_seed"):
             self.pipeline.set_random_seed(key & 0xFFFFFFFF)
         if self._least is not None:
@@ -252,8 +261,10 @@ class _Own:
             call[their] = found
         return call
 
-    def moved(self, given: Mapping[str, Any], result: Mapping[str, Any]) -> dict[str, np.ndarray]:
-        """The boxes and points at their old indices, NaN where one was dropped."""
+    def moved(
+        self, given: Mapping[str, Any], result: Mapping[str, Any], swaps: Sequence[tuple[int, int]]
+    ) -> dict[str, np.ndarray]:
+        """The boxes and points at their old indices, NaN where one was dropped; pairs swapped in a mirrored image."""
         out: dict[str, np.ndarray] = {}
         for name, their in _THEIRS.items():
             if name not in given:
@@ -268,6 +279,8 @@ class _Own:
             fields, width = self._fields(their), out[name].shape[1]
             ids = np.asarray(result[fields[0]]) if fields else kept[:, width:].reshape(-1)
             out[name][ids.astype(int)] = kept[:, :width] + (0.5 if name == "points" else 0)
+        for one, other in swaps if self._mirrored and "points" in out else ():
+            out["points"][[one, other]] = out["points"][[other, one]]
         return out
 
     def _fields(self, their: str) -> Sequence[str]:

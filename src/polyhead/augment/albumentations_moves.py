@@ -30,6 +30,9 @@ _HIDDEN = 2.0
 _FAR = 1e6
 """The coordinate at which a map samples for pixels that come from outside the image."""
 
+_MIRRORS = {"D4", "Flip", "HorizontalFlip", "Transpose", "VerticalFlip"}
+"""Transforms that mirror the image, always or by what they draw."""
+
 CUTS = {"RandomGridShuffle"}
 """Transforms that shuffle parts of the image, so that one box would become several."""
 
@@ -83,6 +86,24 @@ def correct(leaf: Any) -> None:
 
 
 Moves = Callable[..., Any]
+
+
+def note_mirrors(leaf: Any, note: Callable[[], None]) -> None:
+    """Have a transform call ``note`` each time that it mirrors points, which it shows on a triangle."""
+    move = leaf._key2func.get("keypoints")
+    if move is None or not is_one_of(leaf, _MIRRORS):
+        return
+
+    def moved(points: np.ndarray, *args: Any, **params: Any) -> np.ndarray:
+        corners = np.zeros((3, max(5, points.shape[1])), points.dtype)
+        corners[1, 0] = corners[2, 1] = 1
+        at = np.asarray(move(corners, *args, **params), np.float64)[:, :2]
+        if np.linalg.det(at[1:] - at[0]) < 0:
+            note()
+        found: np.ndarray = move(points, *args, **params)
+        return found
+
+    leaf._key2func["keypoints"] = moved
 
 
 def _by_size(resize: Moves) -> tuple[Moves, Moves]:

@@ -40,7 +40,7 @@ class Apply(Augmentation):
     thread uses a copy of the pipeline, which is seeded for each sample and follows polyhead's coordinates: points count
     from the image's edge, not from the center of its first pixel. Mask pixels from outside the image have no label if
     the head has ``missing=``, unless the pipeline's ``fill_mask`` is not 0; boxes with less than the head's
-    ``min_visible`` left are dropped.
+    ``min_visible`` left are dropped; the ``pairs=`` of keypoints change places if the pipeline mirrors.
 
     The geometric augmentations before and after it compose into one matrix each, so the image is resampled once more.
     A function that mirrors must swap pairs of keypoints itself.
@@ -114,6 +114,7 @@ class Apply(Augmentation):
         fills: Sequence[float] = (),
         unlit: frozenset[str] = frozenset(),
         min_visible: float = 0.0,
+        swaps: Sequence[tuple[int, int]] = (),
     ) -> dict[str, Any]:
         """Run the function or pipeline on a sample.
 
@@ -124,6 +125,7 @@ class Apply(Augmentation):
             fills: the value of each mask outside the image, for pipelines.
             unlit: the keywords of images that photometric transforms of a pipeline skip.
             min_visible: the smallest share of a box that must stay inside the image for a pipeline to keep it.
+            swaps: pairs of indices of points that change places if a pipeline mirrors.
 
         Returns:
             The transformed layers under the same keys.
@@ -135,7 +137,7 @@ class Apply(Augmentation):
         try:
             if albumentations.is_pipeline(self.function):
                 found = albumentations.run_pipeline(
-                    self.function, self.place, key, given, fills, unlit, min_visible
+                    self.function, self.place, key, given, fills, unlit, min_visible, swaps
                 )
             else:
                 found = self._called(key, given)

@@ -173,7 +173,7 @@ class _Layers:
         masks = [(name, one) for name, mask in self.masks.items() for one in self._singles(name, mask)]
         fills = [self.fills.get(name, 0) for name, _ in masks]
         given = self._given(apply, names, [mask for _, mask in masks])
-        found = apply.run(key, given, fills=fills, unlit=unlit, **options)
+        found = apply.run(key, given, fills=fills, unlit=unlit, swaps=self._swaps(), **options)
         self.images = {name: _in_range(found[k]) for name, k in zip(self.images, names, strict=True)}
         turned = iter([found["mask"]] if len(masks) == 1 else found.get("masks", ()))
         shape = found["image"].shape[:2]
@@ -191,6 +191,16 @@ class _Layers:
             for name, before in layers.items():
                 part = np.asarray(moved, np.float64)[at : at + before.size // width]
                 layers[name], at = part.reshape(before.shape), at + len(part)
+
+    def _swaps(self) -> list[tuple[int, int]]:
+        """The pairs that are swapped when mirrored, by their indices among the points of all layers."""
+        found, start = [], 0
+        for name, points in self.points.items():
+            end, pairs = start + points.size // 2, self.swaps.get(name, ())
+            objects = range(start, end, points.shape[-2]) if len(pairs) else ()
+            found += [(first + one, first + other) for first in objects for one, other in pairs]
+            start = end
+        return found
 
     def _singles(self, name: str, mask: np.ndarray) -> Sequence[np.ndarray]:
         return list(mask) if name in self.owners else [mask]

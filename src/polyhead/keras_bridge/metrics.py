@@ -11,7 +11,7 @@ from keras import ops
 
 from polyhead.keras_bridge.by_head import head_arrays
 from polyhead.keras_bridge.identifiers import form_of_labels, is_by_shape
-from polyhead.keras_bridge.losses import trial, with_axes_of
+from polyhead.keras_bridge.losses import keras_mask, trial, with_axes_of
 from polyhead.keras_bridge.model_losses import HeadLosses
 from polyhead.keras_bridge.structure import Path
 from polyhead.kinds import Head
@@ -44,7 +44,7 @@ def resolve(asked: Any, head: Head, logits: bool) -> keras.metrics.Metric:
             return _of_floats(found)
         name = getattr(found, "__name__", None) or type(found).__name__
         return keras.metrics.MeanMetricWrapper(found, name=name)
-    found = _ACCURACIES[form_of_labels(head)]() if is_by_shape("metric", asked) else keras.metrics.get(asked)
+    found = _ACCURACIES[form_of_labels(head)]() if is_by_shape("metric", asked) else _by_name(asked)
     if not isinstance(found, keras.metrics.Metric):
         return keras.metrics.MeanMetricWrapper(found, name=asked)
     config = {**found.get_config(), "name": asked}
@@ -57,11 +57,48 @@ def resolve(asked: Any, head: Head, logits: bool) -> keras.metrics.Metric:
     return _of_floats(type(found).from_config(config))
 
 
+def _by_name(name: str) -> Any:
+    """A metric by its name, or a function of ``keras.metrics``, of which Keras finds some only as attributes."""
+    try:
+        return keras.metrics.get(name)
+    except ValueError:
+        return getattr(keras.metrics, name)
+
+
 def _of_floats(metric: keras.metrics.Metric) -> keras.metrics.Metric:
     """A metric that counts weights by their value: those of Keras that build a confusion matrix round them down."""
     if not isinstance(metric, keras.metrics.IoU) or "int" not in str(metric.dtype):
         return metric
     return type(metric).from_config({**metric.get_config(), "dtype": "float32"})
+
+
+def add_batch(metric: keras.metrics.Metric, true: Any, pred: Any, weight: Any) -> None:
+    """Add a batch to a metric. Of a mean of values, those that weigh 0 take no part, even if they are infinite.
+
+    Keras multiplies them by their weight, and infinity times 0 is NaN.
+    """
+    if weight is None or not _means(metric):
+        metric.update_state(true, pred, weight)
+        return
+    values = metric._fn(true, pred, **metric._fn_kwargs)
+    kept = with_axes_of(weight, values)
+    if keras_mask(values) is not None or len(kept.shape) != len(values.shape):
+        metric.update_state(true, pred, weight)
+        return
+    values = ops.where(kept > 0, values, ops.zeros_like(values))
+    keras.metrics.Mean.update_state(metric, values, sample_weight=weight)
+
+
+def _means(metric: keras.metrics.Metric) -> bool:
+    """Whether a metric is the mean of a function's values."""
+    return type(metric).update_state is keras.metrics.MeanMetricWrapper.update_state
+
+
+def _copied(metric: keras.metrics.Metric) -> keras.metrics.Metric:
+    """A metric to try. The function of a mean is taken as it is: Keras finds only functions that are registered."""
+    if _means(metric):
+        return keras.metrics.MeanMetricWrapper(metric._fn, **metric._fn_kwargs)
+    return type(metric).from_config(metric.get_config())
 
 
 def _for_each_label(metric: keras.metrics.Metric, true: Any, weight: Any) -> Any:
@@ -85,10 +122,11 @@ def counts_elements(metric: keras.metrics.Metric) -> bool:
         found = []
         for labels in (true, ops.cast(true > 0.5, "float32")):
             for shape in (true.shape, (-1, 1)):
-                copy = type(metric).from_config(metric.get_config())
+                copy = _copied(metric)
                 copy.update_state(ops.reshape(labels, shape), ops.reshape(pred, shape))
                 found.append(ops.convert_to_numpy(copy.result()))
-        return np.allclose(found[0], found[1], rtol=1e-4) and np.allclose(found[2], found[3], rtol=1e-4)
+        pairs = zip(found[::2], found[1::2], strict=True)
+        return all(np.allclose(one, other, rtol=1e-4, equal_nan=True) for one, other in pairs)
     except Exception:  # a metric of a user may raise anything for rows that are not its own
         return False
 
@@ -113,12 +151,12 @@ class ElementwiseMetric(keras.metrics.Metric):
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Count one batch."""
         if sample_weight is None or len(sample_weight.shape) != len(y_pred.shape):
-            self.metric.update_state(y_true, y_pred, sample_weight)
+            add_batch(self.metric, y_true, y_pred, sample_weight)
         elif self._apart:
             weight = ops.reshape(sample_weight, (-1,))
-            self.metric.update_state(ops.reshape(y_true, (-1, 1)), ops.reshape(y_pred, (-1, 1)), weight)
+            add_batch(self.metric, ops.reshape(y_true, (-1, 1)), ops.reshape(y_pred, (-1, 1)), weight)
         else:
-            self.metric.update_state(y_true, y_pred, ops.min(sample_weight, axis=-1))
+            add_batch(self.metric, y_true, y_pred, ops.min(sample_weight, axis=-1))
 
     def reset_state(self) -> None:
         """Start a new epoch."""
@@ -157,7 +195,7 @@ class UnscaledMetric(keras.metrics.Metric):
         y_true, y_pred = (
             self._unscaled(ops.stop_gradient(ops.convert_to_tensor(y))) for y in (y_true, y_pred)
         )
-        self.metric.update_state(y_true, y_pred, sample_weight)
+        add_batch(self.metric, y_true, y_pred, sample_weight)
 
     def _unscaled(self, scaled: Any) -> Any:
         scaled = ops.cast(scaled, "float32")
@@ -209,7 +247,7 @@ def ignores_shifts(metric: keras.metrics.Metric) -> bool:
     try:
         found = []
         for shift in (0.0, 4.0):
-            copy = type(metric).from_config(metric.get_config())
+            copy = _copied(metric)
             copy.update_state(true + shift, pred + shift)
             found.append(ops.convert_to_numpy(copy.result()))
         return bool(np.allclose(found[0], found[1], rtol=1e-2))  # R2 of Keras rounds much
@@ -257,7 +295,7 @@ class HeadMetrics(keras.metrics.Metric):
         for name, true, pred, weight in head_arrays(y_true, y_pred, sample_weight, self._paths):
             pred, weight = _masked(pred, weight, self._losses.mask(name, pred))
             for metric in self._heads[name]:
-                metric.update_state(true, pred, _for_each_label(metric, true, weight))
+                add_batch(metric, true, pred, _for_each_label(metric, true, weight))
 
     def reset_state(self) -> None:
         """Start a new epoch."""

@@ -15,6 +15,7 @@ from polyhead.kinds.head import Head
 from polyhead.kinds.missing import (
     is_dense,
     is_missing,
+    nested_lists,
     numbers,
     plain,
     require_finite,
@@ -129,12 +130,12 @@ class Coordinates(Head):
         coordinate like another.
         """
         values = plain(values)
+        if is_dense(values) and values.ndim == 2 and values.shape[1] in self._widths:
+            values = values[:, None] if self.places == 1 or self._may_be_fewer else values
         # rows that all happen to have one count of boxes are rows of boxes as others are
         lists = is_dense(values) and values.ndim == 3 and values.shape[1] != self.places
         if not is_dense(values) or (lists and values.shape[2] in self._widths):
             values = self._padded(values, what)
-        elif values.ndim == 2 and self.places == 1:
-            values = values[:, None]
         width = values.shape[2] if values.ndim == 3 and values.shape[2] in self._widths else self._widths[0]
         array, found = numbers(values, None, (self.places, width), what)
         coordinates = self._widths[0]
@@ -218,6 +219,7 @@ class Coordinates(Head):
 
 def _without_none(value: Any) -> Any:
     """A row with NaN for the entries, or numbers, that are None."""
+    value = nested_lists(value)
     if not isinstance(value, (list, tuple)):
         return value
     width = next((len(entry) for entry in value if isinstance(entry, (list, tuple, np.ndarray))), None)

@@ -34,7 +34,8 @@ class Judged:
         labels: ``(B, *shape)``, as the model gets them.
         outputs: ``(B, *output_shape)``; probabilities where the head predicts some, whether or not the model gives
             logits.
-        weights: what counts, float64 ``(B, *weight_shape)``: 0 where there is no label.
+        weights: what counts, float64 ``(B, *weight_shape)``, or finer if outputs have a Keras mask: 0 where there is no
+            label.
     """
 
     labels: np.ndarray
@@ -59,6 +60,12 @@ class Judged:
         given = np.ones(shape) if weights is None else np.asarray(weights, np.float64)
         given = given.reshape(*given.shape, *[1] * (len(shape) - given.ndim))
         return cls(np.asarray(labels), found, np.broadcast_to(given, shape))
+
+    def masked(self, mask: np.ndarray) -> Judged:
+        """The same without what a Keras mask leaves out, bool ``(B, ...)``."""
+        axes = max(mask.ndim, self.weights.ndim)
+        mask, weights = (a.reshape(*a.shape, *[1] * (axes - a.ndim)) for a in (mask, self.weights))
+        return replace(self, weights=weights * mask)
 
 
 class Judge(ABC):

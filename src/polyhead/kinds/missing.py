@@ -59,6 +59,7 @@ def row_array(value: Any, index: int, expected: str, fix: str = "") -> np.ndarra
     Raises:
         BadValue: for what is not numbers, or nested lists of unequal length.
     """
+    value = nested_lists(value)
     try:
         row = np.asarray(value)
     except ValueError:
@@ -79,6 +80,19 @@ def row_array(value: Any, index: int, expected: str, fix: str = "") -> np.ndarra
 
 
 _THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(,\d{3})+(\.\d*)?")
+
+
+def nested_lists(value: Any) -> Any:
+    """An array of arrays, as pandas has nested lists, as a list, in which NumPy sees their common shape.
+
+    >>> nested = np.empty(1, object)
+    >>> nested[0] = np.array([1.0, 2.0])
+    >>> np.asarray(nested_lists(nested)).shape
+    (1, 2)
+    """
+    nested = isinstance(value, np.ndarray) and value.dtype == object and value.ndim
+    return [nested_lists(entry) for entry in value] if nested else value
+
 
 NUMBERS_FIX = "Give numbers, or None where there is no label."
 """What to do about a label that is not a number, where a head has nothing better to say."""

@@ -13,7 +13,7 @@ from polyhead.kinds.answers import Move, unmoved_pixels
 from polyhead.kinds.argument_forms import as_shape
 from polyhead.kinds.class_encoding import VOLUMES
 from polyhead.kinds.head import Head
-from polyhead.kinds.missing import even_rows, is_dense, is_missing, numbers, plain, row_array
+from polyhead.kinds.missing import even_rows, is_dense, is_missing, nested_lists, numbers, plain, row_array
 from polyhead.kinds.mixed_labels import Mixing
 from polyhead.kinds.output_layers import output_dtype
 from polyhead.kinds.source_column import Column
@@ -133,7 +133,7 @@ def as_pixels(value: Any, expected: str) -> np.ndarray:
         BadValue: for nested lists of unequal length.
     """
     try:
-        return np.asarray(value)
+        return np.asarray(nested_lists(value))
     except ValueError:
         raise BadValue(0, expected, f"lists of unequal length ({shown(value)})") from None
 

@@ -47,17 +47,23 @@ def require_moving(
             fix = "Declare it as ph.Image(photometric=False), with numbers in 0–1: it moves as the other image does."
             still.append((place(input=name), type(given).__name__, given.shape, fix))
     for name, head in heads.items():
-        if head.layer is None:
-            channels = head.shape[2] if len(head.shape) == 3 else 1
+        shape = head.inner.shape
+        if head.inner.layer is None:
+            channels = 1 if len(shape) < 3 else shape[0] if shape[1:] in sizes else shape[2]
             fix = f"Use ph.Map({channels}), which holds numbers for each pixel and moves with the image."
-            still.append((place(head=name), type(head.inner).__name__, head.shape, fix))
+            if head.each is not None:
+                fix = f"Use ph.Mask(each={head.each!r}) for a mask of each box, which moves with the image."
+            still.append((place(head=name), type(head.inner).__name__, shape, fix))
     problems = []
     for where, kind, shape, fix in still:
-        if shape[:2] in sizes and len(shape) in (2, 3):
+        start = next((i for i in range(len(shape) - 1) if shape[i : i + 2] in sizes), None)
+        if start is not None:
+            if start == 1 and len(shape) == 3:
+                fix = f"Put the channels last, array.transpose(0, 2, 3, 1). {fix}"
             expected = f"a kind that moves with the image, which {moves[0]!r} moves"
             found = f"ph.{kind}, which does not move, of the image's height and width, {shape}"
             problems.append(Problem(where, expected, found, fix, "still"))
-        elif len(shape) in (2, 3) and _of_its_aspect(shape, sizes):
+        elif len(shape) in (2, 3) and any(_of_its_aspect(s, sizes) for s in (shape[:2], shape[-2:])):
             expected = (
                 f"a kind that moves with the image, which {moves[0]!r} moves, if it has numbers of the image"
             )

@@ -129,11 +129,12 @@ def id_of(value: Any) -> int | str | None:
 
     >>> id_of(480), id_of(480.0), id_of("480"), id_of("0480"), id_of(True)
     (480, 480, 480, '0480', None)
+    >>> id_of(2.0**60)  # which stands for other whole numbers as well
     """
     if isinstance(value, str):
         whole = value.isdecimal() and value.isascii() and len(value) < 19
         return int(value) if whole and str(int(value)) == value else value
-    if isinstance(value, float) and value.is_integer():
+    if isinstance(value, float) and value.is_integer() and abs(value) <= 2**53:
         value = int(value)
     if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**63:
         return value

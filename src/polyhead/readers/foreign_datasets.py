@@ -53,6 +53,10 @@ _WAYS = (
         "Say ph.from_generator(lambda: dataset.as_numpy_iterator(), length=rows, names=...), with the dataset in "
         "batches.",
     ),
+    ("pyarrow", ("Dataset", "Scanner"), "Give its table: dataset.to_table(); or the path of its file."),
+    ("pyarrow", ("ParquetFile",), "Give the path of the file, or its table: file.read()."),
+    ("pyarrow", ("RecordBatchReader",), "Give its table: reader.read_all()."),
+    ("duckdb", ("DuckDBPyRelation",), "Give its table: relation.to_arrow_table()."),
     (
         "keras",
         ("PyDataset",),
@@ -74,10 +78,10 @@ def way(data: Any) -> str:
     """
     if inspect.isgenerator(data):
         return "A generator runs only once; give ph.from_generator(function, length=rows) the function that creates it."
-    if isinstance(data, Iterator) or (callable(data) and not isinstance(data, type) and not _has_rows(data)):
-        return "For a generator, use ph.from_generator(function, length=rows)."
     if words := _of_library(data):
         return words
+    if isinstance(data, Iterator) or (callable(data) and not isinstance(data, type) and not _has_rows(data)):
+        return "For a generator, use ph.from_generator(function, length=rows)."
     if isinstance(data, np.ndarray) and data.dtype.names:
         return "Give its fields as columns: {name: data[name] for name in data.dtype.names}."
     if isinstance(data, (list, tuple, np.ndarray)) or hasattr(data, "__array__"):

@@ -12,6 +12,7 @@ import numpy as np
 from polyhead.checks.logits import gives_logits
 from polyhead.errors import ContractError, DataError, Problem, place
 from polyhead.feed import Feed
+from polyhead.keras_bridge.output_masks import makes_masks, output_masks
 from polyhead.keras_bridge.structure import Structure, fill, leaves, output
 from polyhead.kinds import Head, Image
 from polyhead.kinds.in_image import COORDINATES
@@ -199,6 +200,7 @@ class _BatchOutputs:
         self._paths = {name: path for path, name in leaves(structure.outputs)}
         self._logits: dict[str, bool] = {}
         self._rows = 0
+        self._masked = not structure.own_loss and makes_masks(model)
 
     def of(self, batch: Batch, heads: Mapping[str, Head]) -> dict[str, Judged]:
         """The labels and outputs of a batch by head; only the labels of heads that the model does not have."""
@@ -206,6 +208,7 @@ class _BatchOutputs:
         self._rows = max(self._rows, rows)
         x = fill(self._structure.inputs, {n: _filled_up(a, self._rows) for n, a in batch.inputs.items()})
         found = self._model.predict_on_batch(x)
+        masks = output_masks(self._model, x, self._paths) if self._masked else {}
         answers = {}
         for name, head in heads.items():
             weights = None if batch.weights is None else batch.weights[name]
@@ -219,6 +222,8 @@ class _BatchOutputs:
                     self._logits[name] = gives_logits(self._model, name, head, self._paths.get(name), outputs)
                 logits = self._logits[name]
             answers[name] = Judged.of(head, labels, outputs, weights, logits)
+            if name in masks:
+                answers[name] = answers[name].masked(masks[name][:rows])
         return answers
 
     def _output(self, found: Any, name: str) -> np.ndarray:

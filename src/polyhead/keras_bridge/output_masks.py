@@ -1,0 +1,44 @@
+"""Finds the Keras masks of a model's outputs, which its predictions leave out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from polyhead.keras_bridge.structure import Path, output
+
+
+def makes_masks(model: Any) -> bool:
+    """Whether a layer of a model makes a mask: ``Masking``, ``Embedding(mask_zero=True)``, or one of the user's own."""
+    return any(map(_makes_mask, model._flatten_layers()))
+
+
+def _makes_mask(layer: Any) -> bool:
+    import keras
+
+    own = not type(layer).compute_mask.__module__.startswith("keras.")
+    zero = bool(getattr(layer, "mask_zero", False))  # of an embedding
+    return own or zero or isinstance(layer, keras.layers.Masking)
+
+
+def output_masks(model: Any, x: Any, paths: Mapping[str, Path]) -> dict[str, np.ndarray]:
+    """The masks of the outputs that have one, bool ``(B, ...)`` by head; the model runs once more for them.
+
+    Args:
+        model: built.
+        x: a batch of inputs in the model's structure.
+        paths: ``{head: where it stands in the model's output}``.
+    """
+    import keras
+
+    from polyhead.keras_bridge.losses import keras_mask
+
+    values = model(x, training=False)
+    masks = {name: keras_mask(output(values, path)) for name, path in paths.items()}
+    return {
+        name: np.asarray(keras.ops.convert_to_numpy(mask), bool)
+        for name, mask in masks.items()
+        if mask is not None
+    }
