@@ -152,9 +152,8 @@ class WithImageFiles(MadeColumns):
     placed: tuple[str, ...] = ()
 
     def __init__(self, source: Source, files: tuple[str, ...]) -> None:
-        self.source = self._source = source
-        self.placed = files
-        self.sequential = source.sequential
+        super().__init__(source)
+        self.source, self.placed = source, files
 
     def only(self, columns: Sequence[str]) -> Source:
         mine = tuple(name for name in self.placed if name in columns)
@@ -167,7 +166,7 @@ class WithImageFiles(MadeColumns):
         return Origins.unknown(len(ids))._replace(files=files_of(self.source, name, ids))
 
     def coded(self, ids: np.ndarray) -> dict[str, Values]:
-        rows: dict[str, Any] = dict(checked_rows(self.source, self.source.coded(ids), len(ids)))
+        rows: dict[str, Any] = checked_rows(self.source, ids)
         told = self.ids_of(ids).tolist()
         for name in self.placed:
             rows[name] = [
@@ -193,10 +192,9 @@ class EncodedImages(MadeColumns):
     placed: tuple[str, ...] = ()
 
     def __init__(self, resized: Placed, encoding: str, quality: int) -> None:
-        self.resized = self._source = resized
+        super().__init__(resized)
+        self.resized, self.placed = resized, tuple(resized.images)
         self._encoding, self._quality = encoding, quality
-        self.placed = tuple(resized.images)
-        self.sequential = resized.sequential
 
     def coded(self, ids: np.ndarray) -> dict[str, Values]:
         from polyhead.images.encode import encode

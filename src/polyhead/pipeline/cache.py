@@ -96,8 +96,8 @@ class Cached(MadeColumns):
     """
 
     def __init__(self, source: Source, rows: Placed | Shrunk, folder: Path) -> None:
-        self._source, self._folder, self.sequential = source, folder, source.sequential
-        self._kept = rows.placed
+        super().__init__(source)
+        self._folder, self._kept = folder, rows.placed
         self._made = rows.only(self._kept)
         self._specs: list[Spec] = [*rows.specs(), {"name": NUMBER, **dense((), np.int64)}]
         self._lock = Lock()
@@ -205,10 +205,10 @@ class Cached(MadeColumns):
     def _filling(self, ids: np.ndarray) -> dict[str, Values]:
         """Rows of which some may not have been made yet: those are made, by as many threads as ask, and kept."""
         if self._journal is None and self._store is None:
-            return checked_rows(self._made, self._made.coded(ids), len(ids))
+            return checked_rows(self._made, ids)
         missing = np.unique(ids[self._places[ids] < 0])
         if len(missing):
-            made = checked_rows(self._made, self._made.coded(missing), len(missing))
+            made = checked_rows(self._made, missing)
             with self._lock, on_disk(self._folder, _NO_ROOM):
                 self._keep(missing, made)
         with self._lock:
