@@ -23,7 +23,7 @@ from polyhead.results.annotation_files import (
     write_yolo_labels,
 )
 from polyhead.results.arrow_columns import KIND, values_of_column
-from polyhead.results.whole_file import writing
+from polyhead.whole_file import writing
 
 _SHOWN = 10
 """Rows that a notebook shows."""
