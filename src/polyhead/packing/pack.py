@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -29,7 +28,7 @@ from polyhead.packing.shard_writer import write_shards
 from polyhead.progress import bar
 from polyhead.sources.source import Source
 from polyhead.store.column_codec import Spec, dense_row_bytes, holds, spec_words
-from polyhead.store.files import JOURNAL, MANIFEST, VERSION, WITHOUT_ORIGINS, read_manifest, write_whole
+from polyhead.store.files import JOURNAL, MANIFEST, VERSION, WITHOUT_ORIGINS, read_manifest, write_manifest
 from polyhead.store.fingerprint import arrow_of
 from polyhead.store.reader import Store, open_store
 from polyhead.store.writer import Journal, on_disk
@@ -132,7 +131,7 @@ def pack(
                 "shards": [*old["shards"], *shards],
                 "parts": [*old["parts"], part],
             }
-            write_whole(folder / MANIFEST, json.dumps(manifest, indent=1, ensure_ascii=False) + "\n")
+            write_manifest(folder, manifest)
             journal.remove()
     return open_store(folder)
 

@@ -6,13 +6,14 @@ and which shards are complete; each of its lines is synced to disk before the ne
 
 from __future__ import annotations
 
+import contextlib
 import json
 import mmap
 import os
 import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from polyhead.errors import Problem, StoreError, counted, hints, place, shown, similar
 from polyhead.store.schema import wrong_header, wrong_manifest, wrong_shard
@@ -126,6 +127,13 @@ def check_sizes(folder: Path, shards: list[dict[str, Any]]) -> Iterator[Problem]
         except OSError:
             yield Problem(where, f"{shard['bytes']:,} bytes", "no such file", fix)
             continue
+def require_sizes(folder: Path, shards: list[dict[str, Any]]) -> None:
+    """Raise a `StoreError` if files are missing or of another size."""
+    problems = list(check_sizes(folder, shards))
+    if problems:
+        raise StoreError(*problems)
+
+
         if size != shard["bytes"]:
             yield Problem(where, f"{shard['bytes']:,} bytes", f"{size:,}", fix)
 
@@ -236,11 +244,18 @@ def sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
-def write_whole(path: Path, text: str) -> None:
-    """Write a file under another name, and rename it once it is synced to disk."""
+@contextlib.contextmanager
+def synced(path: Path) -> Iterator[BinaryIO]:
+    """A file that has another name until it is written and synced to disk."""
     temporary = path.with_name(path.name + ".tmp")
-    with open(temporary, "w", encoding="utf-8") as file:
-        file.write(text)
+    with open(temporary, "wb") as file:
+        yield file
+
+
+def write_manifest(folder: Path, found: Mapping[str, Any]) -> None:
+    """Write the manifest of a store, which finishes it."""
+    with synced(folder / MANIFEST) as file:
+        file.write(f"{json.dumps(found, indent=1, ensure_ascii=False)}\n".encode())
         file.flush()
         os.fsync(file.fileno())
     os.replace(temporary, path)

@@ -20,11 +20,11 @@ from polyhead.store.column_codec import column_from, field
 from polyhead.store.files import (
     AGAIN,
     WITHOUT_ORIGINS,
-    check_sizes,
     checked_column,
     error_words,
     map_shard,
     read_manifest,
+    require_sizes,
 )
 from polyhead.store.origin_columns import FILE, PLACE, believable
 
@@ -71,9 +71,7 @@ class Store(Arrays):
         self.path = path
         self.manifest = read_manifest(path)
         shards = self.manifest["shards"]
-        problems = list(check_sizes(path, shards))
-        if problems:
-            raise StoreError(*problems)
+        require_sizes(path, shards)
         specs = {spec["name"]: spec for spec in self.manifest["columns"]}
         self._about = {name: spec.get("about", {}) for name, spec in specs.items()}
         maps = _Maps(path, shards, specs)
