@@ -18,13 +18,13 @@ from polyhead.errors import (
     as_path,
     counted,
     is_size,
-    other_choice,
     place,
     shown,
 )
 from polyhead.packing.image_origins import with_origins
 from polyhead.packing.packed_rows import fingerprint, keep_as, rows_are_decoded, rows_of, specs_of
 from polyhead.packing.shard_writer import write_shards
+from polyhead.pipeline.feed_arguments import no_worker_count
 from polyhead.progress import bar
 from polyhead.sources.source import Source
 from polyhead.store.column_codec import Spec, dense_row_bytes, holds, spec_words
@@ -137,12 +137,9 @@ def pack(
 
 
 def _threads(workers: Any) -> int:
-    if isinstance(workers, str) and workers == "auto":
-        return min(32, os.cpu_count() or 1)
-    if not is_size(workers, 0):
-        expected = '"auto" or an integer of at least 0'
-        raise ContractError(*other_choice("pack(workers=)", workers, ("auto",), expected))
-    return max(1, workers)
+    if problems := no_worker_count("pack(workers=)", workers):
+        raise ContractError(*problems)
+    return min(32, os.cpu_count() or 1) if isinstance(workers, str) else max(1, workers)
 
 
 def _old(folder: Path, part: Mapping[str, Any], append: bool) -> dict[str, Any] | None:
