@@ -136,7 +136,7 @@ def test_several_images_and_masks_come_under_their_names():
         "images": {"x": IMAGE, "right": IMAGE},
         "masks": {"m": MASK, "instances": instances},
     }
-    found = run(Apply(look), **given, owners={"instances": "b"})
+    found = run(Apply(look), **given, of_boxes={"instances"})
     assert sorted(seen) == ["boxes", "masks", "points", "right", "rng"]
     assert len(seen["masks"]) == 4
     assert np.array_equal(found.masks["m"], MASK)
