@@ -40,7 +40,7 @@ def _unknown_name(where: str, what: str, given: Any, module: Any) -> Iterator[Pr
         return
     names = [name for name in dir(module) if not name.startswith("_")]
     # asking Keras makes an object, and the next of its class gets another name: only what is left is asked for
-    if named and given in {*names, *map(_snake, names)}:
+    if named and given in {*names, *map(snake_name, names)}:
         return
     try:
         module.get(given)
@@ -51,11 +51,11 @@ def _unknown_name(where: str, what: str, given: Any, module: Any) -> Iterator[Pr
         yield Problem(where, expected, shown(given), similar(given, known) if named else "")
 
 
-def _snake(name: str) -> str:
+def snake_name(name: str) -> str:
     """The name of a class as Keras has it in small letters.
 
-    >>> _snake("BinaryCrossentropy"), _snake("AUC")
-    ('binary_crossentropy', 'auc')
+    >>> snake_name("BinaryCrossentropy"), snake_name("AUC"), snake_name("OneHotIoU"), snake_name("KLDivergence")
+    ('binary_crossentropy', 'auc', 'one_hot_io_u', 'kl_divergence')
     """
     return re.sub("([a-z])([A-Z])", r"\1_\2", re.sub("(.)([A-Z][a-z]+)", r"\1_\2", name)).lower()
 
