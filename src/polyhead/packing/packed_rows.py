@@ -23,10 +23,10 @@ from polyhead.errors import (
 )
 from polyhead.feed import Feed
 from polyhead.images.decode import header_of
+from polyhead.images.encoded import file_place, read_file
 from polyhead.kinds import Image
 from polyhead.kinds.missing import is_missing, plain
 from polyhead.kinds.source_column import Origins
-from polyhead.pipeline.image_frame import fix_of_folder
 from polyhead.pipeline.made_columns import MadeColumns
 from polyhead.pipeline.resized import Placed
 from polyhead.pipeline.way_back import files_of
@@ -170,20 +170,12 @@ class WithImageFiles(MadeColumns):
         told = self.ids_of(ids).tolist()
         for name in self.placed:
             rows[name] = [
-                None if is_missing(value) else _file_bytes(value, name, row)
+                None
+                if is_missing(value)
+                else read_file(value, file_place(value, place(column=name, row=row)))
                 for value, row in zip(plain(rows[name]), told, strict=True)
             ]
         return rows
-
-
-def _file_bytes(path: Any, name: str, row: int) -> bytes:
-    try:
-        with open(path, "rb") as file:
-            return file.read()
-    except (OSError, TypeError, ValueError) as error:
-        found = getattr(error, "strerror", None) or type(error).__name__
-        where = f"{place(column=name, row=row)}, {place(file=str(path))}"
-        raise DataError(Problem(where, "a file that can be read", found, fix_of_folder(path))) from error
 
 
 class EncodedImages(MadeColumns):

@@ -11,6 +11,7 @@ import numpy as np
 from polyhead.columns.image_values import content, file_of, is_pillow
 from polyhead.columns.values import Values
 from polyhead.errors import DataError, Problem, place
+from polyhead.images.encoded import read_file
 
 
 class Frame:
@@ -39,23 +40,7 @@ class File:
             self.data: Any = content(path) or path
             return
         self.where = f"{where}, {place(file=os.fspath(path))}"
-        try:
-            with open(path, "rb") as file:
-                self.data = file.read()
-        except (OSError, ValueError) as error:  # also for names that hold a null
-            found = getattr(error, "strerror", None) or str(error) or type(error).__name__
-            fix = fix_of_folder(path)
-            raise DataError(Problem(self.where, "a file that can be read", found, fix)) from error
-
-
-def fix_of_folder(path: Any) -> str:
-    """What to do about the name of a file that does not exist, if it does not say in which folder; else empty."""
-    if not isinstance(path, (str, os.PathLike)) or os.path.isabs(path) or os.path.exists(path):
-        return ""
-    return (
-        f"It is looked for in the working directory, {os.getcwd()}. If it lies in another folder, put that before the "
-        "names: [os.path.join(folder, name) for name in column]."
-    )
+        self.data = read_file(path, self.where)
 
 
 def path_in(value: Any) -> str | None:
