@@ -14,6 +14,7 @@ import numpy as np
 from polyhead.columns.lazy import Late, Stored, entries
 from polyhead.columns.values import Values
 from polyhead.errors import PolyheadError, Problem, StoreError, as_path, place
+from polyhead.foreign_errors import quoted_error
 from polyhead.kinds.source_column import About, Origins
 from polyhead.sources.arrays import Arrays
 from polyhead.store.column_codec import column_from, field
@@ -21,7 +22,6 @@ from polyhead.store.files import (
     AGAIN,
     WITHOUT_ORIGINS,
     checked_column,
-    error_words,
     map_shard,
     read_manifest,
     require_sizes,
@@ -142,7 +142,7 @@ class _sound:  # a class, because a generator costs more, and each batch enters 
         if isinstance(error, Exception) and not isinstance(error, (PolyheadError, MemoryError)):
             where = f"store {self._path}, {place(column=self._name)}"
             expected = "rows as they were written"
-            raise StoreError(Problem(where, expected, error_words(error), AGAIN)) from error
+            raise StoreError(Problem(where, expected, quoted_error(error), AGAIN)) from error
 
 
 class _Maps:
