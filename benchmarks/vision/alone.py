@@ -55,8 +55,8 @@ def ours(samples: list[Sample], colors: tuple[str, ...]) -> Run:
     def run() -> None:
         plan = joint.plan(0, np.arange(len(samples)), sizes, (SIDE, SIDE))
         for i, (image, mask, boxes) in enumerate(samples):
-            plan.image(i, image, out=images[i])
-            plan.mask(i, mask, out=masks[i])
+            images[i] = plan.image(i, image)
+            masks[i] = plan.mask(i, mask)
             plan.boxes(i, boxes)
 
     return run

@@ -136,7 +136,7 @@ def test_several_images_and_masks_come_under_their_names():
         "images": {"x": IMAGE, "right": IMAGE},
         "masks": {"m": MASK, "instances": instances},
     }
-    found = run(Apply(look), **given, owners={"instances": "b"})
+    found = run(Apply(look), **given, of_boxes={"instances"})
     assert sorted(seen) == ["boxes", "masks", "points", "right", "rng"]
     assert len(seen["masks"]) == 4
     assert np.array_equal(found.masks["m"], MASK)
@@ -270,7 +270,7 @@ def test_an_error_of_the_function_says_where_it_was_and_what_to_do(where):
     line = failing.__code__.co_firstlineno + 1
     assert str(raised.value) == (
         f"Apply(failing){', ' if where else ''}{where}: expected a sample returned, got KeyError: 'color' "
-        f"(test_custom.py, line {line}). Fix the function for rows like this one, or leave the row out with "
+        f"({__file__}, line {line}). Fix the function for rows like this one, or leave the row out with "
         "source.select(...)."
     )
     assert isinstance(raised.value.__cause__, KeyError)

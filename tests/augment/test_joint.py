@@ -22,7 +22,6 @@ from polyhead.augment import (
     Scale,
     Translate,
 )
-from polyhead.augment.sample_transform import transform_sample
 from polyhead.errors import ContractError
 from polyhead.images import geometry
 from polyhead.images.decode import Decoded, decode, upright
@@ -219,17 +218,6 @@ def test_light_touches_images_alone_and_colors_are_merged():
         plan.image(0, IMAGE.astype(np.int32))
 
 
-@pytest.mark.parametrize(
-    "augmentations", [(), (Flip(p=1),), (Color(0.2), Noise(0.1, p=1)), (Cutout(0.5, p=1),)]
-)
-def test_writing_into_a_batch(augmentations):
-    plan = Joint(augmentations, seed=3).plan(0, [1], [(40, 60)], (20, 30))
-    batch = np.zeros((2, 20, 30, 3), np.uint8)
-    assert np.shares_memory(plan.image(0, IMAGE, out=batch[1]), batch)
-    assert np.array_equal(batch[1], plan.image(0, IMAGE))
-    assert not batch[0].any()
-
-
 def test_inputs_are_not_written_into():
     image = IMAGE.copy()
     image.setflags(write=False)
@@ -239,42 +227,6 @@ def test_inputs_are_not_written_into():
         )
         plan.image(0, image)
     assert np.array_equal(image, IMAGE)
-
-
-def test_a_dropped_box_takes_what_belongs_to_it():
-    plan = Joint(min_visible=0.5).plan(0, [0], [(20, 20)], (10, 10))
-    masks = np.ones((2, 20, 20), np.uint8)
-    points = np.array([[[1, 1], [5, 5]], [[19, 19], [18.0, 18]]])
-    found = transform_sample(
-        plan,
-        0,
-        images={"x": np.zeros((20, 20, 3), np.uint8)},
-        masks={"instances": masks, "all": masks[0]},
-        boxes={"box": [[0, 0, 6, 6], [15, 15, 40, 40]]},
-        points={"joints": points, "free": [[19.0, 19]]},
-        owners={"instances": "box", "joints": "box"},
-    )
-    assert found.boxes["box"][1].tolist() == [True, False]
-    assert found.masks["instances"].any((1, 2)).tolist() == [True, False]
-    assert found.masks["all"].all()
-    assert found.points["joints"][1].tolist() == [[True, True], [False, False]]
-    assert np.isnan(found.points["joints"][0][1]).all()
-    assert found.points["free"][1].tolist() == [True]
-    assert points[1, 0, 0] == 19
-    with pytest.raises(
-        ContractError,
-        match=r"owners, `free`: expected keypoints \(k, n, 2\) or masks \(k, H, W\), with k = 1",
-    ):
-        transform_sample(
-            plan,
-            0,
-            images={"x": IMAGE},
-            boxes={"box": [[0, 0, 1, 1]]},
-            points={"free": [[1, 1]]},
-            owners={"free": "box"},
-        )
-    with pytest.raises(ContractError, match=r"owners, `free`: expected the name of boxes, got 'nothing'"):
-        transform_sample(plan, 0, images={"x": IMAGE}, points={"free": [[1, 1]]}, owners={"free": "nothing"})
 
 
 def test_what_is_no_augmentation_is_refused():

@@ -63,7 +63,8 @@ def test_a_source_is_named(way, workers, view):
     with pytest.raises(ph.DataError) as error:
         WAYS[way](feed)
     assert str(error.value).startswith(
-        "Rows.read: expected rows, or an error that says why there are none, got StopIteration (test_stop.py, line "
+        "Rows.read: expected rows, or an error that says why there are none, got StopIteration "
+        f"({__file__}, line {Rows.more.__code__.co_firstlineno + 1}). "
     )
     assert str(error.value).endswith(
         "Something was asked for more than it has: say next(iterator, None), or raise another error."

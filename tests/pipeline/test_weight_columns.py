@@ -1,5 +1,7 @@
 """Columns of weights that are finer than a row: what they may look like, where they go, and what is refused."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -291,3 +293,21 @@ def test_it_can_be_looked_at(tmp_path):
         heads={"y": ph.Regression((4, 2), sample_weight="w")},
     )
     assert spread.preview(n=2).html
+
+
+def test_the_mean_weight_of_boxes_from_a_generator_is_that_of_its_first_rows():
+    rows, read = 4096, []
+
+    def batches():
+        for start in range(0, rows, 64):
+            read.append(start)
+            boxes = [[[0.0, 0.0, 4.0, 4.0]]] * 64
+            labels = [[1] if start < 1024 else [None]] * 64
+            yield {"x": np.zeros((64, 2), np.float32)}, {"box": boxes, "kind": labels}
+
+    heads = {"box": ph.Boxes(1), "kind": ph.Categorical(2, each="box")}
+    some = ph.Feed(ph.from_generator(batches, length=rows), inputs="x", heads=heads, batch_size=64)
+    read.clear()
+    loss = SimpleNamespace(whole_vectors=False, batch_mean=False)
+    assert some.mean_weights(dict.fromkeys(heads, loss)) == {"box": 1.0, "kind": 1.0}
+    assert max(read) < 1024 + 64

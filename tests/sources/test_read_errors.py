@@ -47,17 +47,17 @@ def line(comment):
         (
             "file",
             "Rows.read, row 5: expected its columns, got FileNotFoundError: No such file or directory: "
-            f"no/such/file.npy (test_read_errors.py, line {line('the row' + chr(39) + 's file')}). Fix the file, or "
+            f"no/such/file.npy ({__file__}, line {line('the row' + chr(39) + 's file')}). Fix the file, or "
             "leave the row out with source.select(rows).",
         ),
         (
             "key",
-            f"Rows.read, row 5: expected its columns, got KeyError: 'age' (test_read_errors.py, line "
+            f"Rows.read, row 5: expected its columns, got KeyError: 'age' ({__file__}, line "
             f"{line('the row' + chr(39) + 's key')}). Fix read(), or leave the row out with source.select(rows).",
         ),
         (
             "many lines",
-            f"Rows.read, row 5: expected its columns, got ValueError: one two (test_read_errors.py, line "
+            f"Rows.read, row 5: expected its columns, got ValueError: one two ({__file__}, line "
             f"{line('the row' + chr(39) + 's lines')}). Fix read(), or leave the row out with source.select(rows).",
         ),
         ("own", "row 5: expected a row, got none."),

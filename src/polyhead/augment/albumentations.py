@@ -35,7 +35,7 @@ _UNCOVERS = {"GridElasticDeform"}
 
 _TO_TENSORS = {"ToTensorV2", "ToTensor3D"}
 
-_SCALES = {"Normalize", "ToFloat", "FromFloat"}
+SCALES = {"Normalize", "ToFloat", "FromFloat"}
 """Transforms that change the range or dtype of pixels."""
 
 _local = threading.local()
@@ -58,10 +58,8 @@ def check_pipeline(pipeline: Any, place: str) -> None:
             fix = f"Say Apply(albumentations.Compose([{name}(...)])), with bbox_params and keypoint_params as needed."
             raise ContractError(Problem(place, "a pipeline of albumentations", "a single transform", fix))
         return
-    tensors = next(
-        (type(leaf).__name__ for leaf in _transforms_of(pipeline) if is_one_of(leaf, _TO_TENSORS)), None
-    )
-    if tensors is not None:
+    tensors = first_of(pipeline, _TO_TENSORS)
+    if tensors:
         fix = "Leave it out; polyhead passes images with channels last and makes the tensors itself."
         raise ContractError(Problem(place, "transforms that return arrays (H, W, C)", tensors, fix))
     for name, expected in (("bboxes", "pascal_voc"), ("keypoints", "xy")):
@@ -287,9 +285,9 @@ class _Own:
         return getattr(self.pipeline.processors[their].params, "label_fields", None) or ()
 
 
-def scaling(pipeline: Any) -> str:
-    """The name of the pipeline's transform that changes the range of pixels, or an empty string."""
-    return next((type(leaf).__name__ for leaf in _transforms_of(pipeline) if is_one_of(leaf, _SCALES)), "")
+def first_of(pipeline: Any, names: set[str]) -> str:
+    """The class of a pipeline's first transform that is one of these, or an empty string."""
+    return next((type(leaf).__name__ for leaf in _transforms_of(pipeline) if is_one_of(leaf, names)), "")
 
 
 def _own(pipeline: Any) -> _Own:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import os
-import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -14,6 +12,7 @@ import numpy as np
 from polyhead.augment import albumentations
 from polyhead.augment.augmentation import Augmentation
 from polyhead.errors import ContractError, DataError, PolyheadError, Problem, counted, shown
+from polyhead.foreign_errors import line_of_user, quoted_error
 
 TARGETS = ("mask", "masks", "maps", "boxes", "points")
 
@@ -150,7 +149,8 @@ class Apply(Augmentation):
         except Exception as error:
             place = f"{self.place}, {where}" if where else self.place
             fix = "Fix the function for rows like this one, or leave the row out with source.select(...)."
-            raise DataError(Problem(place, "a sample returned", _error_in_one_line(error), fix)) from error
+            said = f"{quoted_error(error)} ({line_of_user(error)})"
+            raise DataError(Problem(place, "a sample returned", said, fix)) from error
 
     def _called(self, key: int, given: Mapping[str, Any]) -> Any:
         """Call the function on a sample."""
@@ -220,7 +220,7 @@ class Apply(Augmentation):
         if found.ndim == before.ndim - 1:
             return "Keep as many channels, as image[..., None].repeat(3, axis=2) does for gray."
         if before.dtype.kind in "iu" and found.dtype.kind == "f":
-            scaling = albumentations.scaling(self.function)
+            scaling = albumentations.first_of(self.function, albumentations.SCALES)
             what = f"Leave {scaling} out" if scaling else "Give back the dtype that came"
             return f"{what}: ph.Image scales to 0–1, and the model may go on, as keras.layers.Normalization does."
         return ""
@@ -235,12 +235,3 @@ def _in_dtype_of(found: Any, before: np.ndarray) -> Any:
     """A mask in its former dtype, if both are integers."""
     whole = isinstance(found, np.ndarray) and found.dtype.kind in "biu" and before.dtype.kind in "biu"
     return found.astype(before.dtype, copy=False) if whole else found
-
-
-def _error_in_one_line(error: Exception) -> str:
-    """An error of the user's code in one line, with the file and line that raised it."""
-    text = " ".join(str(error).split())
-    frames = traceback.extract_tb(error.__traceback__)
-    last = frames[-1] if frames else None
-    place = f" ({os.path.basename(last.filename)}, line {last.lineno})" if last is not None else ""
-    return f"{type(error).__name__}: {text[:200]}{place}" if text else f"{type(error).__name__}{place}"

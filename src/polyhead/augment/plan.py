@@ -116,7 +116,6 @@ class Plan:
         size: Size | None = None,
         photometric: bool = True,
         fill: float = 0,
-        out: np.ndarray | None = None,
     ) -> np.ndarray:
         """Transform an image of the sample.
 
@@ -126,37 +125,27 @@ class Plan:
             size: (height, width) of the result, if not the target's.
             photometric: apply photometric augmentations; False for depth and the like.
             fill: the value of pixels from outside the image.
-            out: where to write, contiguous; of another dtype, values are cast.
 
         Returns:
-            An array of the image's dtype, or ``out``.
+            An array of the image's dtype.
         """
         stage = self._only_stage()
         pixels = image.pixels if isinstance(image, Decoded) else image
         size = size or self.target
         lights = [(aug, p[i]) for aug, p in stage.lights if p[i] is not None] if photometric else []
-        into = None if lights else out
         if self._whole[i] and (not isinstance(image, Decoded) or image.exact):
-            result = resized(pixels, size, out=into)
+            result = resized(pixels, size)
         else:
-            result = warp(pixels, self._from(i, image, size), size, fill=fill, out=into)
-        return _lit(result, lights, out) if lights else result
+            result = warp(pixels, self._from(i, image, size), size, fill=fill)
+        return _lit(result, lights) if lights else result
 
-    def mask(
-        self,
-        i: int,
-        mask: np.ndarray,
-        *,
-        size: Size | None = None,
-        fill: float = 0,
-        out: np.ndarray | None = None,
-    ) -> np.ndarray:
+    def mask(self, i: int, mask: np.ndarray, *, size: Size | None = None, fill: float = 0) -> np.ndarray:
         """Transform a mask of the sample by nearest pixels; arguments as for `image`."""
         self._only_stage()
         size = size or self.target
         if self._whole[i] and self.turns[i] == 1:
-            return resized(mask, size, nearest=True, out=out)
-        return warp(mask, self._targets(i, mask.shape[:2], size), size, nearest=True, fill=fill, out=out)
+            return resized(mask, size, nearest=True)
+        return warp(mask, self._targets(i, mask.shape[:2], size), size, nearest=True, fill=fill)
 
     def map(
         self, i: int, numbers: np.ndarray, *, size: Size | None = None, nearest: bool = False
@@ -243,9 +232,7 @@ class Plan:
         return matrix if size == self.target else geometry.resize(self.target, size) @ matrix
 
 
-def _lit(
-    pixels: np.ndarray, lights: Sequence[tuple[Photometric, Any]], out: np.ndarray | None = None
-) -> np.ndarray:
+def _lit(pixels: np.ndarray, lights: Sequence[tuple[Photometric, Any]]) -> np.ndarray:
     """Apply photometric augmentations; ``pixels`` may be overwritten."""
     found = pixels if pixels.ndim == 3 else pixels[..., None]
     if found.dtype not in (np.uint8, np.uint16, np.float32, np.float64):
@@ -254,8 +241,4 @@ def _lit(
         raise ContractError(Problem("augmentations", expected, str(found.dtype), fix))
     for light, parameters in lights:
         found = light.apply(found, parameters)
-    found = found.reshape(pixels.shape)
-    if out is None:
-        return found
-    np.copyto(out, found, casting="unsafe")
-    return out
+    return found.reshape(pixels.shape)

@@ -49,7 +49,7 @@ def transform_sample(
     boxes: Mapping[str, Any] | None = None,
     points: Mapping[str, Any] | None = None,
     swaps: Mapping[str, Sequence[tuple[int, int]]] | None = None,
-    owners: Mapping[str, str] | None = None,
+    of_boxes: Collection[str] = (),
     sizes: Mapping[str, Size] | None = None,
     fills: Mapping[str, float] | None = None,
     nearest: Collection[str] = (),
@@ -62,13 +62,12 @@ def transform_sample(
         plan: the plan of the batch.
         i: the place of the sample in the batch.
         images: arrays, or `Decoded`, by name; `Apply` gets the image called ``image``, or the first, under that name.
-        masks: by name, ``(H, W)`` or ``(H, W, C)``; with an owner ``(k, H, W)``, one for each box.
+        masks: by name, ``(H, W)`` or ``(H, W, C)``; those of boxes ``(k, H, W)``, one for each.
         maps: by name, as `Plan.map` takes them; an `Apply` of a function that moves the image cannot move them.
         boxes: by name, ``(k, 4)``.
         points: by name, ``(n, 2)`` or ``(k, n, 2)``.
         swaps: pairs of keypoints that are swapped when mirrored, by name.
-        owners: the name of the boxes to which masks or points ``(k, ...)`` belong: where a box is dropped, its points
-            are NaN and invisible, and its mask is filled.
+        of_boxes: the names of the masks that have one for each box.
         sizes: (height, width) of the result by name, if not the target's.
         fills: the value outside the image, by name.
         nearest: the names of the maps that take the nearest pixel instead of interpolating.
@@ -86,16 +85,15 @@ def transform_sample(
         boxes={name: np.asarray(b, np.float64).reshape(-1, 4) for name, b in (boxes or {}).items()},
         points={name: np.asarray(p, np.float64) for name, p in (points or {}).items()},
         swaps=swaps or {},
-        owners=owners or {},
+        of_boxes=of_boxes,
         fills=fills or {},
         nearest=nearest,
         photometric=set(images) if photometric is None else set(photometric),
     )
-    layers.require_owners()
     options = {"where": where, "min_visible": plan.min_visible}
     last = len(plan.stages) - 1
     for number, stage in enumerate(plan.stages):
-        one, at = replace(plan, stages=[stage]), i
+        one, at = replace(plan, stages=[stage]) if last else plan, i
         if number:  # from what the stage before gave
             first = next(iter(layers.images.values()))
             now, stage, at = np.array([first.shape[:2]], np.int64), stage.row(i), 0
@@ -108,7 +106,11 @@ def transform_sample(
         key = stage.keys[at]
         if stage.apply is not None and key is not None:
             layers.apply(stage.apply, key, options)
-    return layers.result(kept, visible)
+    coordinates = (
+        {name: (box, kept[name]) for name, box in layers.boxes.items()},
+        {name: (found, visible[name]) for name, found in layers.points.items()},
+    )
+    return TransformedSample(layers.images, layers.masks, layers.maps, *coordinates)
 
 
 @dataclass
@@ -121,22 +123,10 @@ class _Layers:
     boxes: dict[str, np.ndarray]
     points: dict[str, np.ndarray]
     swaps: Mapping[str, Sequence[tuple[int, int]]]
-    owners: Mapping[str, str]
+    of_boxes: Collection[str]
     fills: Mapping[str, float]
     nearest: Collection[str]
     photometric: set[str]
-
-    def require_owners(self) -> None:
-        """Raise for masks and points whose owner has no boxes, or another number of them."""
-        for name, owner in self.owners.items():
-            where = f"owners, `{name}`"
-            if owner not in self.boxes:
-                raise ContractError(Problem(where, "the name of boxes", repr(owner)))
-            owned, count = self.points.get(name, self.masks.get(name)), len(self.boxes[owner])
-            if owned is None or owned.ndim != 3 or len(owned) != count:
-                expected = f"keypoints (k, n, 2) or masks (k, H, W), with k = {count} as `{owner}` has"
-                found = "nothing" if owned is None else f"shape {owned.shape}"
-                raise ContractError(Problem(where, expected, found))
 
     def move(
         self, plan: Plan, i: int, sizes: Mapping[str, Size]
@@ -152,7 +142,9 @@ class _Layers:
             photometric, size = name in self.photometric, sizes.get(name)
             self.images[name] = plan.image(i, image, size=size, photometric=photometric, fill=fill(name, 0))
         for name, mask in self.masks.items():
-            self.masks[name] = _move_mask(plan, i, mask, sizes.get(name), fill(name, 0), name in self.owners)
+            size, outside = sizes.get(name), fill(name, 0)
+            moved = [plan.mask(i, one, size=size, fill=outside) for one in self._singles(name, mask)]
+            self.masks[name] = np.array(moved, mask.dtype) if name in self.of_boxes else moved[0]
         for name, numbers in self.maps.items():
             self.maps[name] = plan.map(i, numbers, size=sizes.get(name), nearest=name in self.nearest)
         return kept, visible
@@ -178,8 +170,9 @@ class _Layers:
         turned = iter([found["mask"]] if len(masks) == 1 else found.get("masks", ()))
         shape = found["image"].shape[:2]
         for name, mask in self.masks.items():
-            if name in self.owners:
-                self.masks[name] = np.array([next(turned) for _ in mask], mask.dtype).reshape(-1, *shape)
+            if name in self.of_boxes:
+                whole = (len(mask), *shape, *mask.shape[3:])
+                self.masks[name] = np.array([next(turned) for _ in mask], mask.dtype).reshape(whole)
             else:
                 self.masks[name] = next(turned)
         self.maps = dict(zip(self.maps, found.get("maps", self.maps.values()), strict=True))
@@ -203,7 +196,7 @@ class _Layers:
         return found
 
     def _singles(self, name: str, mask: np.ndarray) -> Sequence[np.ndarray]:
-        return list(mask) if name in self.owners else [mask]
+        return list(mask) if name in self.of_boxes else [mask]
 
     def _given(self, apply: Apply, names: Sequence[str], masks: Sequence[np.ndarray]) -> dict[str, Any]:
         """The layers under the keywords of `Apply`; ``names`` are those of the images."""
@@ -218,30 +211,6 @@ class _Layers:
         if self.points:
             given["points"] = np.concatenate([p.reshape(-1, 2) for p in self.points.values()])
         return given
-
-    def result(self, kept: Mapping[str, np.ndarray], visible: Mapping[str, np.ndarray]) -> TransformedSample:
-        """The sample, with what belongs to a box that was dropped emptied."""
-        visible = dict(visible)
-        for name, owner in self.owners.items():
-            if name in self.points:
-                self.points[name][~kept[owner]] = np.nan
-                visible[name] = visible[name] & kept[owner][:, None]
-            else:
-                self.masks[name][~kept[owner]] = self.fills.get(name, 0)
-        boxes = {name: (box, kept[name]) for name, box in self.boxes.items()}
-        points = {name: (found, visible[name]) for name, found in self.points.items()}
-        return TransformedSample(self.images, self.masks, self.maps, boxes, points)
-
-
-def _move_mask(
-    plan: Plan, i: int, mask: np.ndarray, size: Size | None, fill: float, owned: bool
-) -> np.ndarray:
-    if not owned:
-        return plan.mask(i, mask, size=size, fill=fill)
-    found = np.empty((len(mask), *(size or plan.target)), mask.dtype)
-    for k, one in enumerate(mask):
-        plan.mask(i, one, size=size, fill=fill, out=found[k])
-    return found
 
 
 def _as_floats(image: np.ndarray) -> np.ndarray:

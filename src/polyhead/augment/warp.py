@@ -40,7 +40,6 @@ def warp(
     *,
     nearest: bool = False,
     fill: float = 0,
-    out: np.ndarray | None = None,
 ) -> np.ndarray:
     """Warp an image by a matrix.
 
@@ -50,47 +49,36 @@ def warp(
         size: (height, width) of the output.
         nearest: take the nearest pixel, as masks of ids need; otherwise interpolate, or average when shrinking.
         fill: the value outside the image.
-        out: where to write, of the output's shape and the image's dtype, C-contiguous.
 
     Returns:
-        ``out``, or a new array of the image's dtype, never the image itself.
+        A new array of the image's dtype, never the image itself.
 
     >>> warp(np.array([[1, 2, 3]], np.uint8), shift(1, 0), (1, 3)).tolist()
     [[0, 1, 2]]
     """
     if image.ndim == 3 and image.shape[2] > GROUP:
         parts = [warp(part, matrix, size, nearest=nearest, fill=fill) for part in groups(image)]
-        return np.concatenate(parts, 2, out=out)
+        return np.concatenate(parts, 2)
     shape = (*size, *image.shape[2:])
     if tuple(size) == image.shape[:2] and _is_identity(matrix):
         found = image
     elif image.dtype == np.bool_:
-        found = _warp_with_opencv(image.view(np.uint8), matrix, size, nearest, bool(fill), None).view(
-            np.bool_
-        )
+        found = _warp_with_opencv(image.view(np.uint8), matrix, size, nearest, bool(fill)).view(np.bool_)
     elif image.dtype in (_NEAREST if nearest else _LINEAR):
-        ready = out if out is not None and out.dtype == image.dtype and out.flags.c_contiguous else None
-        found = _warp_with_opencv(image, matrix, size, nearest, fill, ready)
+        found = _warp_with_opencv(image, matrix, size, nearest, fill)
     else:
         found = _warp_in_other_dtype(image, matrix, size, nearest, fill)
     found = found.reshape(shape)
-    if out is None:
-        return found.copy() if found.base is image or found is image else found
-    if not np.shares_memory(found, out):
-        np.copyto(out, found)
-    return out
+    return found.copy() if found.base is image or found is image else found
 
 
-def resized(
-    image: np.ndarray, size: tuple[int, int], *, nearest: bool = False, out: np.ndarray | None = None
-) -> np.ndarray:
+def resized(image: np.ndarray, size: tuple[int, int], *, nearest: bool = False) -> np.ndarray:
     """Resize the whole image, as `warp` would but faster.
 
     Args:
         image: as for `warp`.
         size: (height, width) of the output.
         nearest: as for `warp`.
-        out: as for `warp`.
 
     >>> resized(np.array([[1, 2, 3, 4]], np.uint8), (1, 2), nearest=True).tolist()
     [[2, 4]]
@@ -98,11 +86,7 @@ def resized(
     height, width = image.shape[:2]
     rows, columns = size
     if nearest and (height, width) != size:
-        found = image.take(_places(height, rows), 0).take(_places(width, columns), 1)
-        if out is None:
-            return found
-        np.copyto(out, found)
-        return out
+        return image.take(_places(height, rows), 0).take(_places(width, columns), 1)
     if (
         not nearest
         and (height, width) != size
@@ -110,11 +94,10 @@ def resized(
         and image.dtype in _LINEAR
         and height <= SHRINK * rows
         and width <= SHRINK * columns
-        and (out is None or (out.dtype == image.dtype and out.flags.c_contiguous))
     ):
-        found = opencv().resize(image, (columns, rows), dst=out, interpolation=opencv().INTER_LINEAR)
+        found = opencv().resize(image, (columns, rows), interpolation=opencv().INTER_LINEAR)
         return found.reshape(*size, *image.shape[2:])
-    return warp(image, scale(columns / width, rows / height), size, nearest=nearest, out=out)
+    return warp(image, scale(columns / width, rows / height), size, nearest=nearest)
 
 
 def groups(image: np.ndarray) -> list[np.ndarray]:
@@ -138,17 +121,12 @@ def _warp_in_other_dtype(
         bounds = np.iinfo(np.int32)
         if image.max() > bounds.max or image.min() < bounds.min:
             way = np.float64  # exact up to 2**53
-    found = _warp_with_opencv(image.astype(way), matrix, size, nearest, fill, None)
+    found = _warp_with_opencv(image.astype(way), matrix, size, nearest, fill)
     return (np.rint(found) if whole else found).astype(image.dtype)
 
 
 def _warp_with_opencv(
-    image: np.ndarray,
-    matrix: np.ndarray,
-    size: tuple[int, int],
-    nearest: bool,
-    fill: float,
-    out: np.ndarray | None,
+    image: np.ndarray, matrix: np.ndarray, size: tuple[int, int], nearest: bool, fill: float
 ) -> np.ndarray:
     cv2 = opencv()
     part, matrix = _visible_part(image, matrix, size, halve=not nearest)
@@ -166,7 +144,7 @@ def _warp_with_opencv(
         and y0 + max(right_y, 0) + max(down_y, 0) <= height + EDGE
     )
     if covered and not nearest and abs(b) < 1e-9 and abs(d) < 1e-9:
-        resized = _resize_whole_pixels(part, a, c, e, f, size, out)
+        resized = _resize_whole_pixels(part, a, c, e, f, size)
         if resized is not None:
             return resized
     # warping four channels takes half the time of three; with the conversions, two thirds
@@ -175,22 +153,15 @@ def _warp_with_opencv(
         cv2.cvtColor(part, cv2.COLOR_RGB2RGBA) if wide else part,
         np.array([[a, b, x0 - 0.5], [d, e, y0 - 0.5]]),
         (columns, rows),
-        dst=None if wide else out,
         flags=(cv2.INTER_NEAREST if nearest else cv2.INTER_LINEAR) | cv2.WARP_INVERSE_MAP,
         borderMode=cv2.BORDER_REPLICATE if covered else cv2.BORDER_CONSTANT,
         borderValue=(fill, fill, fill, fill),
     )
-    return cv2.cvtColor(found, cv2.COLOR_RGBA2RGB, dst=out) if wide else found
+    return cv2.cvtColor(found, cv2.COLOR_RGBA2RGB) if wide else found
 
 
 def _resize_whole_pixels(
-    image: np.ndarray,
-    a: float,
-    c: float,
-    e: float,
-    f: float,
-    size: tuple[int, int],
-    out: np.ndarray | None,
+    image: np.ndarray, a: float, c: float, e: float, f: float, size: tuple[int, int]
 ) -> np.ndarray | None:
     """Resize whole pixels of the source, possibly mirrored, 3 times faster than a warp; None if that is impossible."""
     cv2 = opencv()
@@ -206,10 +177,10 @@ def _resize_whole_pixels(
     part = image[top:bottom, left:right]
     flips = {(False, False): None, (True, False): 1, (False, True): 0, (True, True): -1}[a < 0, e < 0]
     if flips is None:
-        return cv2.resize(part, (columns, rows), dst=out, interpolation=cv2.INTER_LINEAR)
+        return cv2.resize(part, (columns, rows), interpolation=cv2.INTER_LINEAR)
     if part.shape[:2] != (rows, columns):
         part = cv2.resize(part, (columns, rows), interpolation=cv2.INTER_LINEAR)
-    return cv2.flip(part, flips, dst=out)
+    return cv2.flip(part, flips)
 
 
 def _visible_part(

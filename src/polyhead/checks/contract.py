@@ -89,15 +89,13 @@ def _judged(
     """Compare outputs, losses, metrics and labels, once every head has its output."""
     known = symbolic(model)
     applied: dict[str, str | None] = dict.fromkeys(declared.heads)
-    if structure.own_loss:
-        if known is not None:
-            tensors = {name: at(known[0], path) for path, name in leaves(structure.inputs)}
-            yield from judge_inputs(model, declared.inputs, tensors)
-        return
-    outputs: dict[str, Any] = {}
     if known is not None:
         tensors = {name: at(known[0], path) for path, name in leaves(structure.inputs)}
         yield from judge_inputs(model, declared.inputs, tensors)
+    if structure.own_loss:
+        return
+    outputs: dict[str, Any] = {}
+    if known is not None:
         outputs = {name: at(known[1], path) for path, name in leaves(structure.outputs)}
         applied = {name: activation(tensor) for name, tensor in outputs.items()}
     given: dict[str, Any] = {n: h.loss for n, h in declared.heads.items() if not takes_default_loss(h)}

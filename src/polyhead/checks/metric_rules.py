@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
 from polyhead.checks.compiled_model import values_shape
 from polyhead.errors import Problem, place
+from polyhead.keras_bridge.identifiers import snake_name
 from polyhead.kinds import Head
 from polyhead.kinds.keras_names import SPARSE_LOSSES
 
@@ -75,7 +75,7 @@ def metric_kind(metric: Any) -> str:
     if not str(getattr(owner, "__module__", "")).startswith(("keras.", "polyhead.")):
         return ""
     name = getattr(owner, "__name__", type(owner).__name__)
-    found = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()
+    found = snake_name(name)
     found = {"kldivergence": "kl_divergence", "fbeta_score": "f_beta_score"}.get(found, found)
     return found if found in _KNOWN else ""
 

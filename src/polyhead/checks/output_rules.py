@@ -19,6 +19,7 @@ from polyhead.checks.range_rules import (
     suits,
 )
 from polyhead.errors import Problem, counted, place, shown
+from polyhead.keras_bridge.identifiers import snake_name
 from polyhead.keras_bridge.rescaling import rescaling
 from polyhead.kinds import Head, Image, Input
 from polyhead.kinds.array_statistics import ArrayStatistics
@@ -64,7 +65,7 @@ def as_loss(given: Any) -> Loss:
         loss = loss.loss
     function = getattr(loss, "fn", loss)
     module = getattr(function, "__module__", None) or type(function).__module__
-    name = getattr(function, "__name__", None) or re.sub(r"(?<!^)(?=[A-Z])", "_", type(loss).__name__).lower()
+    name = getattr(function, "__name__", None) or snake_name(type(loss).__name__)
     if not str(module).startswith("keras."):
         return Loss()
     if not _CROSSENTROPIES.search(name) or "generalized" in name:

@@ -19,6 +19,7 @@ from polyhead.cli.image_folders import opened_images
 from polyhead.cli.messages import WRONG_DATA, WRONG_USE, check_all, fail
 from polyhead.errors import PolyheadError, hints, listed, similar
 from polyhead.feed import Feed
+from polyhead.foreign_errors import quoted_error
 from polyhead.readers.as_source import as_source
 from polyhead.sources.source import Source
 from polyhead.store.files import is_store
@@ -190,8 +191,10 @@ def _run_file(path: Path) -> dict[str, Any]:
     sys.path.insert(0, str(path.resolve().parent))  # a script can import its neighbors
     try:
         return runpy.run_path(str(path), run_name=path.stem)
+    except PolyheadError as error:  # one line for each problem
+        fail(f"{path}: cannot be imported: {type(error).__name__}: {error}")
     except (Exception, SystemExit) as error:  # user code can raise anything
-        fail(f"{path}: cannot be imported: {_in_one_line(error)}")
+        fail(f"{path}: cannot be imported: {quoted_error(error)}")
     finally:
         sys.path[:] = before
 
@@ -216,11 +219,4 @@ def _returned(text: str, value: Any, code: int = WRONG_DATA) -> Any:
     except PolyheadError:
         raise
     except Exception as error:  # user code can raise anything
-        fail(f"{text}: it raised {_in_one_line(error)}", code)
-
-
-def _in_one_line(error: BaseException) -> str:
-    if isinstance(error, PolyheadError):
-        return f"{type(error).__name__}: {error}"
-    text = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {text[0]}" if text else type(error).__name__
+        fail(f"{text}: it raised {quoted_error(error)}", code)

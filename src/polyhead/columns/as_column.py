@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 
 from polyhead.columns.frames import from_series
-from polyhead.columns.lazy import Items, Masked, OnDisk, Stored, quoted_error, rows_in, shape_of
+from polyhead.columns.lazy import Items, Masked, OnDisk, Stored, rows_in, shape_of
 from polyhead.columns.values import LIMIT_BYTES, Coded, Values, from_list, unmasked, widened
 from polyhead.errors import DataError, Problem, place, shown
+from polyhead.foreign_errors import quoted_error
 
 TENSORS = ("torch", "tensorflow", "jax", "jaxlib", "keras")
 

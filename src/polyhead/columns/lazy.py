@@ -14,6 +14,7 @@ import numpy as np
 from polyhead.columns.reopening import opened_again, reopening
 from polyhead.columns.values import LIMIT_BYTES, Coded, Values, from_list, join, scatter, size, take, unmasked
 from polyhead.errors import DataError, Problem, place
+from polyhead.foreign_errors import quoted_error
 
 GAP_BYTES = 8192
 """A slice is read instead of single rows if that costs at most this many bytes per requested row."""
@@ -114,11 +115,6 @@ class OnDisk(Stored):
 
 def _on_disk_again(name: str, how: str, arguments: Any) -> OnDisk:
     return OnDisk(name, opened_again(how, arguments))
-
-
-def quoted_error(error: Exception) -> str:
-    """Return an error of another library as our messages quote it."""
-    return f"{type(error).__name__}: {error}".rstrip(".")
 
 
 class Items(Stored):

@@ -11,6 +11,7 @@ import numpy as np
 
 from polyhead.doctor.places import Matches
 from polyhead.doctor.reading import Reading
+from polyhead.foreign_errors import quoted_error
 from polyhead.keras_bridge.structure import Path, rebuild
 from polyhead.profiling import duration
 
@@ -112,5 +113,5 @@ def _step(
             copy.train_on_batch(x, y)
             times.append(time.perf_counter() - start)
     except Exception as error:  # a model of somebody else's layers may refuse any part of this
-        return None, f"{unmeasured}: {type(error).__name__}: {''.join(str(error).strip().splitlines()[:1])}"
+        return None, f"{unmeasured}: {quoted_error(error)}"
     return float(np.median(times)), ""

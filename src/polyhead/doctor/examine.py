@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import threading
-import traceback
 from dataclasses import replace
 from typing import Any
 
@@ -20,6 +19,7 @@ from polyhead.doctor.weight_checks import check_weights
 from polyhead.doctor.workers import check_item, check_workers, same_chance
 from polyhead.errors import ContractError, PolyheadError, Problem, counted, is_number, require_size, shown
 from polyhead.feed import Feed
+from polyhead.foreign_errors import line_of_user, quoted_error
 from polyhead.kinds import CLASS_A_STEP
 
 
@@ -114,7 +114,7 @@ def _unmade(obj: Any, error: Exception) -> Examination:
     found, fix = (
         ("none in time", "It waits for something.")
         if late
-        else (error_line(error), f"Fix {_line_of_user(error)}.")
+        else (quoted_error(error), f"Fix {line_of_user(error)}.")
     )
     code = "hangs" if late else "raises"
     return Examination((Problem(f"{name}()", "a generator or a dataset", found, fix, code),))
@@ -227,8 +227,8 @@ def _again(
         unseen.append("a second epoch: what is called between two epochs took too long")
         return None
     except Exception as error:
-        fix = f"Fix {_line_of_user(error)}."
-        problems.append(Problem("between two epochs", "no error", error_line(error), fix, "raises"))
+        fix = f"Fix {line_of_user(error)}."
+        problems.append(Problem("between two epochs", "no error", quoted_error(error), fix, "raises"))
         return None
     second = read_batches(what, batches, worker, clock.left * 0.6, first.pairs)
     if second.failure is not None and not problems:
@@ -253,8 +253,8 @@ def _stopped_early(reading: Reading, budget: float, which: str = "") -> list[Pro
     problems = []
     if reading.failure is not None:
         step, error = reading.failure
-        fix = f"Fix {_line_of_user(error)}: training would stop there, or go on without the batch."
-        problems.append(Problem(f"batch {step}{where}", "a batch", error_line(error), fix, "raises"))
+        fix = f"Fix {line_of_user(error)}: training would stop there, or go on without the batch."
+        problems.append(Problem(f"batch {step}{where}", "a batch", quoted_error(error), fix, "raises"))
     if reading.late is not None and sum(reading.seconds) < 0.3 * budget:
         problems.append(
             Problem(
@@ -282,33 +282,6 @@ def _stopped_early(reading: Reading, budget: float, which: str = "") -> list[Pro
 def _nothing(what: Subject) -> list[Problem]:
     fix = "Keras needs a first batch: is the data there, and does the loop run?"
     return [Problem(what.kind, "at least one batch", "none", fix, "empty")]
-
-
-def error_line(error: BaseException) -> str:
-    """Describe an error in one line.
-
-    >>> error_line(ValueError("no such file"))
-    'ValueError: no such file'
-    """
-    if isinstance(error, PolyheadError) and len(error.problems) > 1:
-        return f"{type(error).__name__}: {'; '.join(str(p).rstrip('.') for p in error.problems)}"
-    lines = str(error).strip().splitlines()
-    text = f"{type(error).__name__}: {lines[0].rstrip('.')}" if lines else type(error).__name__
-    return text if len(text) <= 200 else f"{text[:197]}..."
-
-
-def _line_of_user(error: BaseException) -> str:
-    """Name the line of the user's code that raised."""
-    frames = traceback.extract_tb(error.__traceback__)
-    own = [
-        frame
-        for frame in frames
-        if "site-packages" not in frame.filename and "/polyhead/" not in frame.filename
-    ]
-    if not frames:
-        return "the code that makes it"
-    last = (own or list(frames))[-1]
-    return f"{last.filename}, line {last.lineno}"
 
 
 def _article(kind: str) -> str:

@@ -14,7 +14,7 @@ import numpy as np
 from polyhead.doctor.epoch_checks import CheckResult
 from polyhead.doctor.reading import Worker, as_batch, hashes
 from polyhead.doctor.subjects import Subject
-from polyhead.errors import shown
+from polyhead.foreign_errors import quoted_error
 
 _THREADS = 4
 _ITEMS = 8
@@ -59,7 +59,7 @@ def check_workers(subject: Subject, worker: Worker, seconds: float) -> CheckResu
     except TimeoutError:
         out.unseen.append("what workers do: reading a few items took too long")
     except Exception as error:  # the reading itself has told what is wrong
-        out.unseen.append(f"what workers do: {type(error).__name__}: {shown(str(error))}")
+        out.unseen.append(f"what workers do: {quoted_error(error)}")
     if subject.kind == "PyDataset":
         keras = sys.modules.get("keras")
         if keras is not None and keras.config.backend() in ("jax", "torch"):
@@ -147,7 +147,7 @@ def _check_threads(subject: Subject, out: CheckResult) -> None:
                     if got != alone[i] or i not in together:
                         together[i] = got
         except Exception as error:
-            raised.append(f"{type(error).__name__}: {error}")
+            raised.append(quoted_error(error))
 
     threads = [threading.Thread(target=work, args=(i,), daemon=True) for i in range(gate.parties)]
     for thread in threads:

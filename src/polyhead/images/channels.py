@@ -70,6 +70,14 @@ def _luma(pixels: np.ndarray) -> np.ndarray:
     return (colors @ np.array([0.299, 0.587, 0.114])).astype(pixels.dtype)[..., None]
 
 
+def over_full_range(pixels: np.ndarray, top: int) -> np.ndarray:
+    """Numbers from 0 to ``top`` as numbers up to 255, or to 65535 if it is larger than that."""
+    if top in (255, 65535):
+        return pixels
+    full = np.uint32(65535 if top > 255 else 255)
+    return ((pixels.astype(np.uint32) * full + np.uint32(top // 2)) // np.uint32(top)).astype(pixels.dtype)
+
+
 def in_8_bits(pixels: np.ndarray) -> np.ndarray:
     """Convert 16-bit pixels, or floats in 0–1, to 8 bits. Raises an `Unfit` for other dtypes or ranges."""
     if pixels.dtype == np.uint8:

@@ -267,15 +267,10 @@ def _decode_jpeg(
 
 def _decode_other(data: bytes | Held, header: Header, page: int, where: str) -> Samples:
     """The pixels as stored."""
-    if isinstance(data, Held):
-        return _samples_of_pillow(data, header, page, False, where)
-    if header.format == "NPY":
-        return _decode_npy(data)
-    if header.format in ("TIFF", "PNM"):
-        try:
-            return read_tiff(data, page) if header.format == "TIFF" else read_pnm(data)
-        except Broken as error:
-            raise _undecoded(header, str(error), where) from error
+    found = _read_here(data, header, page, False, where)
+    if found is not None:
+        return found
+    assert isinstance(data, bytes)
     deep = header.format == "JPEG 2000" and header.bits > 8 and header.bands != 1  # Pillow reduces them to 8
     if deep and (header.bits != 16 or header.bands not in (3, 4)):
         raise refusal(
@@ -296,15 +291,18 @@ def _decode_other(data: bytes | Held, header: Header, page: int, where: str) -> 
         raise _undecoded(header, str(error), where) from error
 
 
-def _decode_npy(data: bytes) -> Samples:
-    pixels = read_npy(data)
-    pixels = pixels * np.uint8(255) if pixels.dtype == np.bool_ else pixels
-    return Samples(pixels, {1: "gray", 3: "rgb"}.get(pixels.shape[2], "bands"))  # type: ignore[arg-type]
-
-
-def _samples_of_pillow(data: Held, header: Header, page: int, ids: bool, where: str) -> Samples:
+def _read_here(data: bytes | Held, header: Header, page: int, ids: bool, where: str) -> Samples | None:
+    """The pixels of an image in memory, or of a file that no library has to read, as stored; else None."""
     try:
-        return data.samples(page, ids)
+        if isinstance(data, Held):
+            return data.samples(page, ids)
+        if header.format == "NPY":
+            pixels = read_npy(data)
+            pixels = pixels * np.uint8(1 if ids else 255) if pixels.dtype == np.bool_ else pixels
+            return Samples(pixels, {1: "gray", 3: "rgb"}.get(pixels.shape[2], "bands"))  # type: ignore[arg-type]
+        if header.format == "TIFF":
+            return read_tiff(data, page, ids)
+        return read_pnm(data, ids) if header.format == "PNM" else None
     except NoPage as error:
         raise no_page(error, page, where) from None
     except Broken as error:
@@ -323,17 +321,10 @@ def _gray(pixels: np.ndarray, header: Header) -> Samples:
 
 def _stored_ids(data: bytes | Held, header: Header, page: int, where: str) -> np.ndarray:
     """The numbers of a mask as stored, ``(H, W, bands)``."""
-    if isinstance(data, Held):
-        return _samples_of_pillow(data, header, page, True, where).pixels
-    if header.format == "NPY":
-        pixels = read_npy(data)
-        return pixels.astype(np.uint8) if pixels.dtype == np.bool_ else pixels
-    if header.format in ("TIFF", "PNM"):
-        try:
-            found = read_tiff(data, page, ids=True) if header.format == "TIFF" else read_pnm(data, ids=True)
-        except Broken as error:
-            raise _undecoded(header, str(error), where) from error
+    found = _read_here(data, header, page, True, where)
+    if found is not None:
         return found.pixels[..., :1] if found.meaning == "gray" else found.pixels
+    assert isinstance(data, bytes)
     if header.format == "PNG" and header.kind == 0 and header.pages == 1:
         pixels = _decode_with_opencv(data, header, where)
         pixels = pixels if pixels.ndim == 2 else pixels[..., 0]  # OpenCV adds alpha for a transparent value

@@ -31,11 +31,7 @@ def read_encoded(source: Encoded, where: str) -> tuple[bytes | Held, str]:
         data = source
     elif isinstance(source, (str, os.PathLike)):
         where = file_place(source, where)
-        try:
-            with open(source, "rb") as file:
-                data = file.read()
-        except (OSError, ValueError) as error:
-            raise _unreadable(error, where) from error
+        data = read_file(source, where)
     elif isinstance(source, (bytearray, memoryview)):
         data = bytes(source)
     elif isinstance(source, np.ndarray) and source.dtype == np.uint8 and source.ndim == 1:
@@ -61,9 +57,33 @@ def _of_pillow(image: Any, where: str) -> tuple[bytes | Held, str]:
         raise damage(where, "an image of Pillow whose pixels can be read", str(error), fix) from error
 
 
+def read_file(path: Any, where: str) -> bytes:
+    """The bytes of a file; ``where`` is its place in errors.
+
+    Raises:
+        DataError: for one that cannot be read.
+    """
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except (OSError, TypeError, ValueError) as error:  # also for names that hold a null
+        found = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        raise damage(where, "a file that can be read", found, _fix_of_folder(path)) from error
+
+
+def _fix_of_folder(path: Any) -> str:
+    """What to do about the name of a file that does not exist, if it does not say in which folder; else empty."""
+    if not isinstance(path, (str, os.PathLike)) or os.path.isabs(path) or os.path.exists(path):
+        return ""
+    return (
+        f"The working directory is {os.getcwd()}. If the files are in another folder, put it before their names: "
+        "[os.path.join(folder, name) for name in column]."
+    )
+
+
 def file_place(path: Any, where: str) -> str:
     """The place of a file in errors."""
-    file = place(file=os.fspath(path))
+    file = place(file=str(path))
     return f"{where}, {file}" if where else file
 
 
@@ -137,11 +157,6 @@ def no_page(error: NoPage, page: int, where: str) -> DataError:
     found = f"{article} {error.format} that has {error.pages:,} {what}{'s' * (error.pages > 1)}"
     fix = "Say ph.Image(page=0)." if error.pages == 1 else f"Say a page of 0 to {error.pages - 1:,}."
     return refusal(where, f"page {page}, counted from 0", found, fix)
-
-
-def _unreadable(error: OSError | ValueError, where: str) -> DataError:
-    words = getattr(error, "strerror", None) or error
-    return damage(where, "a file that can be read", f"{type(error).__name__}: {words}")
 
 
 def refusal(where: str, expected: str, found: str, fix: str = "", code: str = "") -> DataError:

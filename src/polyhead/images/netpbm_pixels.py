@@ -6,7 +6,7 @@ import re
 
 import numpy as np
 
-from polyhead.images.channels import Samples
+from polyhead.images.channels import Samples, over_full_range
 from polyhead.images.content import Broken, Content
 from polyhead.images.netpbm import NetpbmHeader, read_netpbm_header
 
@@ -35,7 +35,7 @@ def read_pnm(data: bytes, ids: bool = False) -> Samples:
     elif pixels.size and int(pixels.max()) > head.top:
         raise Broken(f"a file with the number {int(pixels.max())}, above its largest of {head.top}")
     elif not ids:
-        pixels = _over_full_range(pixels, head.top)
+        pixels = over_full_range(pixels, head.top)
     pixels = np.ascontiguousarray(pixels)
     if head.bands > 4:
         return Samples(pixels, "bands")
@@ -80,11 +80,3 @@ def _written_numbers(data: bytes, head: NetpbmHeader, count: int) -> np.ndarray:
 
 def _without_comments(text: bytes) -> bytes:
     return re.sub(rb"#[^\n\r]*", b" ", text) if b"#" in text else text
-
-
-def _over_full_range(pixels: np.ndarray, top: int) -> np.ndarray:
-    """Numbers up to the largest as numbers up to 255 or 65535."""
-    if top in (255, 65535):
-        return pixels
-    full = np.uint32(65535 if top > 255 else 255)
-    return ((pixels.astype(np.uint32) * full + np.uint32(top // 2)) // np.uint32(top)).astype(pixels.dtype)

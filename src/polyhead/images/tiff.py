@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from polyhead.images.channels import Samples
+from polyhead.images.channels import Samples, over_full_range
 from polyhead.images.content import Broken, Content
 from polyhead.images.directories import ORIENTATION, Directories, Directory
 from polyhead.images.pillow_files import opened, samples_of
@@ -274,9 +274,8 @@ def _as_samples(numbers: np.ndarray, layout: TiffLayout, ids: bool) -> Samples:
         return Samples(numbers, "gray") if ids else Samples(_colored(numbers, layout), "rgb")
     top = (1 << layout.bits) - 1
     if layout.bits in _PACKED and not ids:
-        full = 255 if layout.bits < 8 else 65535
-        numbers = ((numbers.astype(np.uint32) * full + top // 2) // top).astype(numbers.dtype)
-        top = full
+        numbers = over_full_range(numbers, top)
+        top = 255 if layout.bits < 8 else 65535
     if layout.photometric == _WHITE_IS_ZERO and layout.kind == "u":
         numbers = numbers.dtype.type(top) - numbers
     alpha = layout.extra[:1] in ((1,), (2,))

@@ -69,7 +69,7 @@ def _unknown_name(where: str, what: str, given: Any, module: Any) -> Iterator[Pr
         return
     names = [name for name in dir(module) if not name.startswith("_")]
     # asking Keras makes an object, and the next of its class gets another name: only what is left is asked for
-    classes = {_snake(name): name for name in names}
+    classes = {snake_name(name): name for name in names}
     if named and (given in names or given in classes):
         known = classes.get(given, given)
         needed = _needed(getattr(module, known))
@@ -97,11 +97,11 @@ def _needed(made: Any) -> list[str]:
     return [one.name for one in parameters if one.default is one.empty and one.kind in kinds]
 
 
-def _snake(name: str) -> str:
+def snake_name(name: str) -> str:
     """The name of a class as Keras has it in small letters.
 
-    >>> _snake("BinaryCrossentropy"), _snake("AUC")
-    ('binary_crossentropy', 'auc')
+    >>> snake_name("BinaryCrossentropy"), snake_name("AUC"), snake_name("OneHotIoU"), snake_name("KLDivergence")
+    ('binary_crossentropy', 'auc', 'one_hot_io_u', 'kl_divergence')
     """
     return re.sub("([a-z])([A-Z])", r"\1_\2", re.sub("(.)([A-Z][a-z]+)", r"\1_\2", name)).lower()
 

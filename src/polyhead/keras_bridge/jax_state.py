@@ -8,13 +8,11 @@ it.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from types import FrameType
 from typing import Any
 
-_DEPTH = 48
+from polyhead.keras_bridge.keras_call import keras_frames
 
 _PARTS = ("trainable_variables", "non_trainable_variables")
 _STATE = {
@@ -45,23 +43,16 @@ def keeps_weights() -> Iterator[None]:
 
 def give_back() -> None:
     """Give the variables of the model behind this call their values, if a method of Keras has taken them."""
-    frame: FrameType | None = sys._getframe(1)
     state: Any = None
-    for _ in range(_DEPTH):
-        if frame is None:
+    for frame in keras_frames():
+        names, method = frame.f_locals, frame.f_code.co_name
+        # the innermost is the newest, where one call takes several steps
+        if state is None and isinstance(names.get("state"), tuple):
+            state = names["state"]
+        model: Any = names.get("self")
+        if method in _STATE and hasattr(model, "jax_state_sync"):
+            if state is not None and not getattr(model, "_jax_state_synced", True):
+                model._jax_state = dict(zip(_STATE[method], state, strict=True))
+                model.jax_state_sync()
+                model._jax_state = None  # as after the last step: a later run must not take it for its own
             return
-        if str(frame.f_globals.get("__name__", "")).startswith("keras."):
-            names, method = frame.f_locals, frame.f_code.co_name
-            # the innermost is the newest, where one call takes several steps
-            if state is None and isinstance(names.get("state"), tuple):
-                state = names["state"]
-            model: Any = names.get("self")
-            if method in _STATE and hasattr(model, "jax_state_sync"):
-                if state is not None and not getattr(model, "_jax_state_synced", True):
-                    model._jax_state = dict(zip(_STATE[method], state, strict=True))
-                    model.jax_state_sync()
-                    model._jax_state = (
-                        None  # as after the last step: a later run must not take it for its own
-                    )
-                return
-        frame = frame.f_back

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sys
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from types import FrameType
 from typing import Any, Literal
@@ -18,8 +18,8 @@ from polyhead.errors import ContractError, Problem, shown
 
 _METHODS = ("fit", "evaluate", "predict")
 _BUILDING = ("_symbolic_build", "_maybe_symbolic_build")
-_DEPTH = 48
-_NEAR = 8
+_DEPTH = 50
+_NEAR = 10
 """Frames from a call of Keras up to its public method, at most."""
 
 Use = Literal["fit", "evaluate", "predict"]
@@ -68,40 +68,35 @@ class Call:
 
 def caller(feed: Any) -> Call:
     """The call of Keras that led here, read from the calling frames."""
-    frame: FrameType | None = sys._getframe(2)
     iterator: Any = None
     probing = False
-    for _ in range(_DEPTH):
-        if frame is None:
-            break
-        if str(frame.f_globals.get("__name__", "")).startswith("keras."):
-            name = frame.f_code.co_name
-            owner = frame.f_locals.get("self")
-            if iterator is None and _iterates(owner):
-                iterator = owner
-            probing = probing or name in _BUILDING
-            if name in _METHODS and hasattr(owner, "compute_loss"):
-                call = _call(name, owner, frame.f_locals, iterator, probing)
-                return (
-                    replace(call, refused=_refused_arguments(name, frame.f_locals))
-                    if frame.f_locals.get("x") is feed
-                    else call
-                )
-        frame = frame.f_back
+    for frame in keras_frames():
+        name, names = frame.f_code.co_name, frame.f_locals
+        owner = names.get("self")
+        if iterator is None and _iterates(owner):
+            iterator = owner
+        probing = probing or name in _BUILDING
+        if name in _METHODS and hasattr(owner, "compute_loss"):
+            call = _call(name, owner, names, iterator, probing)
+            return replace(call, refused=_refused_arguments(name, names)) if names.get("x") is feed else call
     return Call(probing=probing)
 
 
 def asking() -> Any:
     """Keras's iterator over the epochs of the call that led here; None without one."""
+    owners = (frame.f_locals.get("self") for frame in keras_frames())
+    return next(filter(_iterates, owners), None)
+
+
+def keras_frames(most: int = _DEPTH) -> Iterator[FrameType]:
+    """The frames of Keras that led here, the innermost first; of ``most`` frames of all."""
     frame: FrameType | None = sys._getframe(1)
-    for _ in range(_DEPTH):
+    for _ in range(most):
         if frame is None:
-            return None
-        owner = frame.f_locals.get("self")
-        if str(frame.f_globals.get("__name__", "")).startswith("keras.") and _iterates(owner):
-            return owner
+            return
+        if str(frame.f_globals.get("__name__", "")).startswith("keras."):
+            yield frame
         frame = frame.f_back
-    return None
 
 
 def _iterates(owner: Any) -> bool:
@@ -170,14 +165,10 @@ def _refused_arguments(method: str, names: dict[str, Any]) -> tuple[Problem, ...
 
 def refuse_split(feed: Any) -> None:
     """Raise for ``fit(validation_split=)``: Keras asks what a feed is, and would say that it is no array."""
-    frame: FrameType | None = sys._getframe(2)
     splits = False
-    for _ in range(_NEAR):
-        if frame is None:
-            return
+    for frame in keras_frames(_NEAR):
         if frame.f_code.co_name == "fit" and "validation_split" in frame.f_locals:
             if splits and frame.f_locals.get("x") is feed:
                 raise ContractError(*_refused_arguments("fit", frame.f_locals))
             return
         splits = splits or frame.f_code.co_name == "train_validation_split"
-        frame = frame.f_back

@@ -118,45 +118,36 @@ def counts_elements(metric: keras.metrics.Metric) -> bool:
     (True, False)
     """
     true, pred = trial()
+    each = ops.reshape(pred, (-1, 1))
+    return all(
+        _same_result(metric, (labels, pred), (ops.reshape(labels, (-1, 1)), each), 1e-4)
+        for labels in (true, ops.cast(true > 0.5, "float32"))
+    )
+
+
+def _same_result(
+    metric: keras.metrics.Metric, one: tuple[Any, Any], other: tuple[Any, Any], rtol: float
+) -> bool:
+    """Whether a metric is the same for two pairs of labels and outputs."""
     try:
         found = []
-        for labels in (true, ops.cast(true > 0.5, "float32")):
-            for shape in (true.shape, (-1, 1)):
-                copy = _copied(metric)
-                copy.update_state(ops.reshape(labels, shape), ops.reshape(pred, shape))
-                found.append(ops.convert_to_numpy(copy.result()))
-        pairs = zip(found[::2], found[1::2], strict=True)
-        return all(np.allclose(one, other, rtol=1e-4, equal_nan=True) for one, other in pairs)
+        for true, pred in (one, other):
+            copy = _copied(metric)
+            copy.update_state(true, pred)
+            found.append(ops.convert_to_numpy(copy.result()))
+        return bool(np.allclose(found[0], found[1], rtol=rtol, equal_nan=True))
     except Exception:  # a metric of a user may raise anything for rows that are not its own
         return False
 
 
-@keras.saving.register_keras_serializable("polyhead")
-class ElementwiseMetric(keras.metrics.Metric):
-    """A metric of labels that have a weight for each of their numbers.
-
-    A metric that takes numbers one by one counts each by its weight; any other one counts the rows of which every
-    number is labeled, by the least of their weights.
-
-    Args:
-        metric: a Keras metric, whose name this has.
-    """
+class _Wrapper(keras.metrics.Metric):
+    """A metric that gives another one changed labels, outputs or weights."""
 
     def __init__(self, metric: Any, name: str | None = None, dtype: Any = None) -> None:
         if isinstance(metric, dict):
             metric = keras.saving.deserialize_keras_object(metric)
         super().__init__(name=name or metric.name, dtype=dtype)
-        self.metric, self._apart = metric, counts_elements(metric)
-
-    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
-        """Count one batch."""
-        if sample_weight is None or len(sample_weight.shape) != len(y_pred.shape):
-            add_batch(self.metric, y_true, y_pred, sample_weight)
-        elif self._apart:
-            weight = ops.reshape(sample_weight, (-1,))
-            add_batch(self.metric, ops.reshape(y_true, (-1, 1)), ops.reshape(y_pred, (-1, 1)), weight)
-        else:
-            add_batch(self.metric, y_true, y_pred, ops.min(sample_weight, axis=-1))
+        self.metric = metric
 
     def reset_state(self) -> None:
         """Start a new epoch."""
@@ -172,7 +163,33 @@ class ElementwiseMetric(keras.metrics.Metric):
 
 
 @keras.saving.register_keras_serializable("polyhead")
-class UnscaledMetric(keras.metrics.Metric):
+class ElementwiseMetric(_Wrapper):
+    """A metric of labels that have a weight for each of their numbers.
+
+    A metric that takes numbers one by one counts each by its weight; any other one counts the rows of which every
+    number is labeled, by the least of their weights.
+
+    Args:
+        metric: a Keras metric, whose name this has.
+    """
+
+    def __init__(self, metric: Any, name: str | None = None, dtype: Any = None) -> None:
+        super().__init__(metric, name, dtype)
+        self._apart = counts_elements(self.metric)
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        """Count one batch."""
+        if sample_weight is None or len(sample_weight.shape) != len(y_pred.shape):
+            add_batch(self.metric, y_true, y_pred, sample_weight)
+        elif self._apart:
+            weight = ops.reshape(sample_weight, (-1,))
+            add_batch(self.metric, ops.reshape(y_true, (-1, 1)), ops.reshape(y_pred, (-1, 1)), weight)
+        else:
+            add_batch(self.metric, y_true, y_pred, ops.min(sample_weight, axis=-1))
+
+
+@keras.saving.register_keras_serializable("polyhead")
+class UnscaledMetric(_Wrapper):
     """A metric in the units of the data, of labels and outputs that are scaled.
 
     Args:
@@ -183,12 +200,9 @@ class UnscaledMetric(keras.metrics.Metric):
     def __init__(
         self, metric: Any, inverse: Mapping[str, Any], name: str | None = None, dtype: Any = None
     ) -> None:
-        if isinstance(metric, dict):
-            metric = keras.saving.deserialize_keras_object(metric)
-        super().__init__(name=name or metric.name, dtype=dtype)
-        self.metric = metric
+        super().__init__(metric, name, dtype)
         self._inverse = {part: np.asarray(value) for part, value in inverse.items()}
-        self._moved = not ignores_shifts(metric)
+        self._moved = not ignores_shifts(self.metric)
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Count one batch."""
@@ -212,18 +226,9 @@ class UnscaledMetric(keras.metrics.Metric):
             found = found + part["center"]
         return ops.expm1(found) if self._inverse["log"] else found
 
-    def reset_state(self) -> None:
-        """Start a new epoch."""
-        self.metric.reset_state()
-
-    def result(self) -> Any:
-        """The value of the metric."""
-        return self.metric.result()
-
     def get_config(self) -> dict[str, Any]:
         """The arguments that make this metric again."""
-        inverse = {part: value.tolist() for part, value in self._inverse.items()}
-        return {**super().get_config(), "metric": serialized(self.metric), "inverse": inverse}
+        return {**super().get_config(), "inverse": {p: value.tolist() for p, value in self._inverse.items()}}
 
 
 def _interpolated(scaled: Any, start: Any, step: Any, values: Any) -> Any:
@@ -244,15 +249,7 @@ def ignores_shifts(metric: keras.metrics.Metric) -> bool:
     (True, False)
     """
     true, pred = trial()
-    try:
-        found = []
-        for shift in (0.0, 4.0):
-            copy = _copied(metric)
-            copy.update_state(true + shift, pred + shift)
-            found.append(ops.convert_to_numpy(copy.result()))
-        return bool(np.allclose(found[0], found[1], rtol=1e-2))  # R2 of Keras rounds much
-    except Exception:  # a metric of a user may raise anything for rows that are not its own
-        return False
+    return _same_result(metric, (true, pred), (true + 4.0, pred + 4.0), 1e-2)  # R2 of Keras rounds much
 
 
 def elementwise(metric: keras.metrics.Metric) -> keras.metrics.Metric:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import os
@@ -14,6 +13,7 @@ from polyhead.errors import ContractError, DataError, Problem, as_path, place, s
 from polyhead.kinds.head import Head
 from polyhead.kinds.json_form import from_json, to_json
 from polyhead.kinds.kind import Input
+from polyhead.whole_file import writing
 
 if TYPE_CHECKING:
     from polyhead.feed import Feed
@@ -134,15 +134,8 @@ class Declaration:
         text = json.dumps(
             {**found, "checksum": _checksum(found)}, indent=2, ensure_ascii=False, allow_nan=False
         )
-        temporary = file.with_name(f".{file.name}.{os.getpid()}")
-        try:
+        with writing(file) as temporary:
             temporary.write_text(text + "\n", encoding="utf-8")
-            os.replace(temporary, file)
-        except OSError as error:
-            with contextlib.suppress(OSError):
-                temporary.unlink()
-            words = error.strerror or str(error)
-            raise DataError(Problem(place(file=str(file)), "a file that can be written", words)) from error
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Declaration:

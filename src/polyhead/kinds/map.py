@@ -25,6 +25,7 @@ from polyhead.kinds.missing import (
 )
 from polyhead.kinds.mixed_labels import BLEND
 from polyhead.kinds.pixels import Pixels, as_pixels
+from polyhead.kinds.regression import Quantities
 from polyhead.kinds.scale_fitting import fit_scale, pieces_of
 from polyhead.kinds.scales import FactorScaling, Scaling, require_scale
 from polyhead.kinds.source_column import Column
@@ -33,7 +34,7 @@ _INTERPOLATIONS = ("bilinear", "nearest")
 
 
 @dataclass(frozen=True, repr=False)
-class Map(Pixels):
+class Map(Quantities, Pixels):
     """Numbers for each pixel, such as depth, heat or a restored image: float32 ``(B, H, W, channels)``.
 
     The column holds ``(H, W)`` or ``(H, W, channels)`` a row, of floats or integers, also in arrays of unequal sizes;
@@ -90,18 +91,10 @@ class Map(Pixels):
         return {"scale": self.scale or 1.0}
 
     @property
-    def unit_fix(self) -> str:
-        return 'Say ph.Map(scale="standard"), which metrics and ph.predict undo.'
-
-    @property
     def scaling(self) -> Scaling | None:
         if isinstance(self.scale, Real):
             return FactorScaling(float(self.scale), self.channels) if self.scale != 1 else None
-        return self.scale if isinstance(self.scale, Scaling) else None
-
-    @property
-    def to_be_fitted(self) -> bool:
-        return not (self.scale is None or isinstance(self.scale, (Real, Scaling)))
+        return super().scaling
 
     # Shapes ----------------------------------------------------------------------------------------
 
@@ -240,19 +233,6 @@ class Map(Pixels):
         return MapJudge(name, self)
 
     # Keras -----------------------------------------------------------------------------------------
-
-    def default_loss(self, logits: bool) -> Any:
-        import keras
-
-        return keras.losses.MeanSquaredError()
-
-    def default_metrics(self, logits: bool) -> list[Any]:
-        import keras
-
-        found = [keras.metrics.MeanAbsoluteError(name="mae")]
-        if isinstance(self.scale, Scaling):  # the loss is in another unit
-            found.append(keras.metrics.RootMeanSquaredError(name="rmse"))
-        return found
 
     def output(self, features: Any, name: str) -> Any:
         return self.convolved(features, name, self.channels, None)

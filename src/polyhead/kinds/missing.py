@@ -292,6 +292,15 @@ def as_float32(array: np.ndarray, check: bool) -> np.ndarray:
     return result
 
 
+def spread_over(there: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Flags of rows, or of parts of them, as flags of each value; bool, of the shape of the values.
+
+    >>> spread_over(np.array([True, False]), np.zeros((2, 3))).sum(1).tolist()
+    [3, 0]
+    """
+    return np.broadcast_to(there.reshape(*there.shape, *[1] * (values.ndim - there.ndim)), values.shape)
+
+
 def collapse(there: np.ndarray | None) -> np.ndarray | None:
     """Return which rows are present, bool ``(B,)``; None if some are present only in part."""
     if there is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass, replace
+from numbers import Real
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -31,8 +32,39 @@ from polyhead.kinds.scales import UNSCALED, Scaling, require_scale
 from polyhead.kinds.source_column import Column, over
 
 
+class Quantities:
+    """What `Regression` and `Map` share: numbers in a unit of their own, which may be scaled for the model."""
+
+    scale: Any
+
+    @property
+    def unit_fix(self) -> str:
+        return f'Say ph.{type(self).__name__}(scale="standard"), which metrics and ph.predict undo.'
+
+    @property
+    def scaling(self) -> Scaling | None:
+        return self.scale if isinstance(self.scale, Scaling) else None
+
+    @property
+    def to_be_fitted(self) -> bool:
+        return self.scale is not None and not isinstance(self.scale, (Real, Scaling))
+
+    def default_loss(self, logits: bool) -> Any:
+        import keras
+
+        return keras.losses.MeanSquaredError()
+
+    def default_metrics(self, logits: bool) -> list[Any]:
+        import keras
+
+        found = [keras.metrics.MeanAbsoluteError(name="mae")]
+        if isinstance(self.scale, Scaling):  # the loss is in another unit
+            found.append(keras.metrics.RootMeanSquaredError(name="rmse"))
+        return found
+
+
 @dataclass(frozen=True, repr=False)
-class Regression(Head):
+class Regression(Quantities, Head):
     """Numbers, as float32 ``(B, *shape)``; a column ``(N,)`` is taken as ``(N, 1)``.
 
     NaN means that the number is missing, alone or with its whole row.
@@ -79,18 +111,6 @@ class Regression(Head):
     @property
     def meaning(self) -> dict[str, Any]:
         return {"scale": UNSCALED if self.scale is None else self.scale}
-
-    @property
-    def unit_fix(self) -> str:
-        return 'Say ph.Regression(scale="standard"), which metrics and ph.predict undo.'
-
-    @property
-    def scaling(self) -> Scaling | None:
-        return self.scale if isinstance(self.scale, Scaling) else None
-
-    @property
-    def to_be_fitted(self) -> bool:
-        return self.scale is not None and self.scaling is None
 
     @property
     def weight_shape(self) -> tuple[int, ...]:
@@ -162,18 +182,6 @@ class Regression(Head):
     def judge(self, name: str, heads: Mapping[str, Head], size: tuple[int, int] | None) -> Judge:
         count, columns = int(np.prod(self.shape)), self.columns(name)
         return RegressionJudge(name, self, columns if len(columns) == count else range(count))
-
-    def default_loss(self, logits: bool) -> Any:
-        import keras
-
-        return keras.losses.MeanSquaredError()
-
-    def default_metrics(self, logits: bool) -> list[Any]:
-        import keras
-
-        found = [keras.metrics.MeanAbsoluteError(name="mae")]
-        # the loss is then in another unit
-        return found if self.scaling is None else [*found, keras.metrics.RootMeanSquaredError(name="rmse")]
 
     def output(self, features: Any, name: str) -> Any:
         return dense_output(pooled_features(features), name, self.shape)

@@ -11,6 +11,7 @@ import numpy as np
 
 from polyhead.columns.values import size, take
 from polyhead.errors import BadValue, shown
+from polyhead.foreign_errors import quoted_error
 from polyhead.hashing import mixed
 from polyhead.kinds.scales import NamedScaling, OwnScaling, Scaling, is_own, usable_width
 from polyhead.kinds.source_column import Column
@@ -216,9 +217,7 @@ def _fit_own(scale: Any, pieces: Iterable[np.ndarray], numbers: int) -> OwnScali
         raise
     except Exception as error:  # a custom scale may raise anything
         fix = "It gets an array of float64 (rows, numbers)."
-        raise BadValue(
-            None, "a scale that can be fitted and undone", f"{type(error).__name__}: {error}", fix
-        ) from error
+        raise BadValue(None, "a scale that can be fitted and undone", quoted_error(error), fix) from error
     return found
 
 

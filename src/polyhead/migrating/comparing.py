@@ -11,6 +11,7 @@ import numpy as np
 from polyhead.doctor.model_signature import in_order
 from polyhead.errors import counted, shown
 from polyhead.feed import Feed
+from polyhead.kinds.missing import spread_over
 
 
 def rows_before(batches: Iterable[Any], rows: int) -> dict[str, list[np.ndarray]]:
@@ -62,8 +63,7 @@ def compare_rows(before: Mapping[str, list[np.ndarray]], feed: Feed, rows: int) 
     notes = [""] * len(names)
     for at, weights in enumerate(after["weights"], len(after["x"])):
         if all(one.dtype.kind == "f" for one in (old[at], arrays[at])) and np.isnan(old[at]).any():
-            wide = weights.reshape(weights.shape + (1,) * (arrays[at].ndim - weights.ndim))
-            arrays[at] = np.where(wide == 0, np.nan, arrays[at])
+            arrays[at] = np.where(spread_over(weights == 0, arrays[at]), np.nan, arrays[at])
             notes[at] = "NaN became no label"
     said = [f"rows: {len(arrays[0]):,} compared"]
     pairs = [_in_one_form(one, two, head) for one, two, head in zip(old, arrays, heads, strict=True)]

@@ -10,10 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from polyhead.doctor.examine import error_line, glance
+from polyhead.doctor.examine import glance
 from polyhead.doctor.subjects import subject
 from polyhead.errors import DataError, Problem
 from polyhead.feed import Feed
+from polyhead.foreign_errors import quoted_error
 from polyhead.migrating import image_flows, mask_flows
 from polyhead.migrating.comparing import compare_rows, rows_before
 from polyhead.migrating.script import FLOWS, WINDOWS, Found, call_argument, parse_script, pipelines
@@ -85,7 +86,7 @@ def migrate(path: str | Path, *, execute: bool = True, rows: int = 200) -> list[
     try:
         tree = parse_script(path.read_text(encoding="utf-8"))
     except (SyntaxError, UnicodeDecodeError) as error:
-        raise DataError(Problem(f"file {path}", "a Python program", error_line(error))) from None
+        raise DataError(Problem(f"file {path}", "a Python program", quoted_error(error))) from None
     found = with_masks(tree, pipelines(tree))
     flows = {one.name: one.line for one in found if one.kind in FLOWS and one.name}
     chosen: dict[str, Any] = {}
@@ -129,14 +130,14 @@ def _migrated(
             of = f", and of line {found.line} {found.expression}" if not found.name else ""
             made = replace(made, ran=f"{part.lines}{of}")
         except Exception as error:  # a user's program may raise anything at all
-            made = replace(made, why=f"its lines raised {error_line(error)}")
+            made = replace(made, why=f"its lines raised {quoted_error(error)}")
     made = _with_code(made, found, tree, names, object_, chosen)
     if not made.code or object_ is None:
         return made
     try:
         return replace(made, compared=tuple(_comparison(found, made.code, names, object_, rows)))
     except Exception as error:
-        return replace(made, why=f"the feed raised {error_line(error)}")
+        return replace(made, why=f"the feed raised {quoted_error(error)}")
 
 
 def _with_code(

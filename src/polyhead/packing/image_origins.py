@@ -48,7 +48,7 @@ class _WithOrigins(MadeColumns):
     placed: tuple[str, ...] = ()
 
     def __init__(self, rows: Source, specs: Sequence[Spec]) -> None:
-        self._source, self.sequential = rows, rows.sequential
+        super().__init__(rows)
         self._of = {spec["name"]: spec["origin"] for spec in specs}
         self.placed = tuple(self._of)
         expected = "another name, as a store keeps under this one where its images come from"
@@ -62,7 +62,7 @@ class _WithOrigins(MadeColumns):
         return (*self._source.columns, *self.placed)
 
     def coded(self, ids: np.ndarray) -> dict[str, Values]:
-        rows: dict[str, Any] = dict(checked_rows(self._source, self._source.coded(ids), len(ids)))
+        rows: dict[str, Any] = checked_rows(self._source, ids)
         for image in dict.fromkeys(image for image, _ in self._of.values()):
             found = self._source.origins(image, ids) or Origins.unknown(len(ids))
             for name, (of, what) in self._of.items():

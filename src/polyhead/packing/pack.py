@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,17 +18,17 @@ from polyhead.errors import (
     as_path,
     counted,
     is_size,
-    other_choice,
     place,
     shown,
 )
 from polyhead.packing.image_origins import with_origins
 from polyhead.packing.packed_rows import fingerprint, keep_as, rows_are_decoded, rows_of, specs_of
 from polyhead.packing.shard_writer import write_shards
+from polyhead.pipeline.feed_arguments import no_worker_count
 from polyhead.progress import bar
 from polyhead.sources.source import Source
 from polyhead.store.column_codec import Spec, dense_row_bytes, holds, spec_words
-from polyhead.store.files import JOURNAL, MANIFEST, VERSION, WITHOUT_ORIGINS, read_manifest, write_whole
+from polyhead.store.files import JOURNAL, MANIFEST, VERSION, WITHOUT_ORIGINS, read_manifest, write_manifest
 from polyhead.store.fingerprint import arrow_of
 from polyhead.store.reader import Store, open_store
 from polyhead.store.writer import Journal, on_disk
@@ -135,18 +134,15 @@ def pack(
                 "shards": [*old["shards"], *shards],
                 "parts": [*old["parts"], part],
             }
-            write_whole(folder / MANIFEST, json.dumps(manifest, indent=1, ensure_ascii=False) + "\n")
+            write_manifest(folder, manifest)
             journal.remove()
     return open_store(folder)
 
 
 def _threads(workers: Any) -> int:
-    if isinstance(workers, str) and workers == "auto":
-        return min(32, os.cpu_count() or 1)
-    if not is_size(workers, 0):
-        expected = '"auto" or an integer of at least 0'
-        raise ContractError(*other_choice("pack(workers=)", workers, ("auto",), expected))
-    return max(1, workers)
+    if problems := no_worker_count("pack(workers=)", workers):
+        raise ContractError(*problems)
+    return min(32, os.cpu_count() or 1) if isinstance(workers, str) else max(1, workers)
 
 
 def _old(folder: Path, part: Mapping[str, Any], append: bool) -> dict[str, Any] | None:

@@ -23,10 +23,10 @@ from polyhead.errors import (
 )
 from polyhead.feed import Feed
 from polyhead.images.decode import header_of
+from polyhead.images.encoded import file_place, read_file
 from polyhead.kinds import Image
 from polyhead.kinds.missing import is_missing, plain
 from polyhead.kinds.source_column import Origins
-from polyhead.pipeline.image_frame import fix_of_folder
 from polyhead.pipeline.made_columns import MadeColumns
 from polyhead.pipeline.resized import Placed
 from polyhead.pipeline.way_back import files_of
@@ -152,9 +152,8 @@ class WithImageFiles(MadeColumns):
     placed: tuple[str, ...] = ()
 
     def __init__(self, source: Source, files: tuple[str, ...]) -> None:
-        self.source = self._source = source
-        self.placed = files
-        self.sequential = source.sequential
+        super().__init__(source)
+        self.source, self.placed = source, files
 
     def only(self, columns: Sequence[str]) -> Source:
         mine = tuple(name for name in self.placed if name in columns)
@@ -167,24 +166,16 @@ class WithImageFiles(MadeColumns):
         return Origins.unknown(len(ids))._replace(files=files_of(self.source, name, ids))
 
     def coded(self, ids: np.ndarray) -> dict[str, Values]:
-        rows: dict[str, Any] = dict(checked_rows(self.source, self.source.coded(ids), len(ids)))
+        rows: dict[str, Any] = checked_rows(self.source, ids)
         told = self.ids_of(ids).tolist()
         for name in self.placed:
             rows[name] = [
-                None if is_missing(value) else _file_bytes(value, name, row)
+                None
+                if is_missing(value)
+                else read_file(value, file_place(value, place(column=name, row=row)))
                 for value, row in zip(plain(rows[name]), told, strict=True)
             ]
         return rows
-
-
-def _file_bytes(path: Any, name: str, row: int) -> bytes:
-    try:
-        with open(path, "rb") as file:
-            return file.read()
-    except (OSError, TypeError, ValueError) as error:
-        found = getattr(error, "strerror", None) or type(error).__name__
-        where = f"{place(column=name, row=row)}, {place(file=str(path))}"
-        raise DataError(Problem(where, "a file that can be read", found, fix_of_folder(path))) from error
 
 
 class EncodedImages(MadeColumns):
@@ -193,10 +184,9 @@ class EncodedImages(MadeColumns):
     placed: tuple[str, ...] = ()
 
     def __init__(self, resized: Placed, encoding: str, quality: int) -> None:
-        self.resized = self._source = resized
+        super().__init__(resized)
+        self.resized, self.placed = resized, tuple(resized.images)
         self._encoding, self._quality = encoding, quality
-        self.placed = tuple(resized.images)
-        self.sequential = resized.sequential
 
     def coded(self, ids: np.ndarray) -> dict[str, Values]:
         from polyhead.images.encode import encode

@@ -92,7 +92,7 @@ class _Shard:
 
     def _chunk(self, start: int) -> tuple[int, dict[str, Any]]:
         ids = np.arange(start, min(start + self._step, self._stop), dtype=np.int64)
-        rows = checked_rows(self._rows, self._rows.coded(ids), len(ids))
+        rows = checked_rows(self._rows, ids)
         at = slice(start - self._start, start - self._start + len(ids))
         found = {}
         for spec in self._specs:

@@ -271,7 +271,7 @@ class Assembler:
     def _rows(self, ids: np.ndarray, labels: bool = True) -> BatchRows:
         """The columns of some rows, with or without those of labels."""
         source = self._source if labels else self._input_source
-        rows = BatchRows(checked_rows(source, source.coded(ids), len(ids)) if source is not None else {})
+        rows = BatchRows(checked_rows(source, ids) if source is not None else {})
         rows.whole, rows.ids = self._whole, ids
         return rows
 

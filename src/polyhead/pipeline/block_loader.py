@@ -6,7 +6,6 @@ import itertools
 import os
 from collections.abc import Iterator
 
-from polyhead.errors import ContractError, is_size, other_choice
 from polyhead.order import Order
 from polyhead.pipeline.assembler import Assembler
 from polyhead.pipeline.batch import Block
@@ -24,20 +23,18 @@ class Blocks:
     Args:
         assembler: makes one block.
         batch_size: rows in a batch.
-        workers: threads, or ``"auto"``; one at most where rows come in one order alone.
+        workers: threads, at least 0, or ``"auto"``; one at most where rows come in one order alone.
 
     Attributes:
         workers: threads at most.
         check: whether values are looked at, as they are until all were seen once.
-
-    Raises:
-        ContractError: ``workers`` is neither ``"auto"`` nor an integer of at least 0.
     """
 
     def __init__(self, assembler: Assembler, batch_size: int, workers: int | str) -> None:
         self._assembler, self._sequential = assembler, assembler.source.sequential
         self._steps = assembler.steps_per_block(batch_size)
-        self.workers = _worker_count(workers, 1 if self._sequential else None)
+        most = min(MOST_THREADS, os.cpu_count() or 1) if isinstance(workers, str) else workers
+        self.workers = min(most, 1) if self._sequential else most
         # training, evaluation and prediction use batches at a speed of their own
         self._threads: dict[tuple[bool, bool], Threads] | None = (
             {} if workers == "auto" and assembler.in_memory else None
@@ -104,13 +101,3 @@ class Blocks:
         if self._sequential:
             return itertools.chain.from_iterable(made(iter((number,))) for number in numbers)
         return made(iter(numbers))
-
-
-def _worker_count(workers: int | str, most: int | None) -> int:
-    if isinstance(workers, str) and workers == "auto":
-        return min(most or MOST_THREADS, os.cpu_count() or 1)
-    if not is_size(workers, 0):
-        raise ContractError(
-            *other_choice("workers", workers, ("auto",), '"auto" or an integer of at least 0')
-        )
-    return workers if most is None else min(most, workers)

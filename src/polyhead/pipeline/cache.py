@@ -7,18 +7,18 @@ until there are enough for a file. A run that is killed loses those; the next on
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import weakref
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from threading import Lock
 from typing import Any
 
 import numpy as np
 
-from polyhead.columns.lazy import Stored, entries
-from polyhead.columns.values import Values, join, scatter, size, take
+from polyhead.columns.lazy import Stored, entries, gather
+from polyhead.columns.values import Values, join, size, take
 from polyhead.errors import ContractError, DataError, Problem, StoreError, counted
 from polyhead.kinds import Head, Input
 from polyhead.pipeline.decoded import Shrunk
@@ -31,11 +31,11 @@ from polyhead.store.column_codec import Spec, column_from, dense, field
 from polyhead.store.files import (
     MANIFEST,
     VERSION,
-    check_sizes,
     checked_column,
     map_shard,
+    require_sizes,
     shard_name,
-    write_whole,
+    write_manifest,
 )
 from polyhead.store.fingerprint import arrow_of
 from polyhead.store.reader import Store, open_store
@@ -96,8 +96,8 @@ class Cached(MadeColumns):
     """
 
     def __init__(self, source: Source, rows: Placed | Shrunk, folder: Path) -> None:
-        self._source, self._folder, self.sequential = source, folder, source.sequential
-        self._kept = rows.placed
+        super().__init__(source)
+        self._folder, self._kept = folder, rows.placed
         self._made = rows.only(self._kept)
         self._specs: list[Spec] = [*rows.specs(), {"name": NUMBER, **dense((), np.int64)}]
         self._lock = Lock()
@@ -156,11 +156,8 @@ class Cached(MadeColumns):
             journal = Journal(self._folder, header)
         except StoreError:  # another process fills it: this one decodes by itself
             return
-        if list(check_sizes(self._folder, journal.shards)):
-            journal.close()
-            journal.remove()
-            journal = Journal(self._folder, header)
         try:
+            require_sizes(self._folder, journal.shards)
             for line in journal.shards:
                 self._add_file(self._folder / line["file"], line["rows"])
         except StoreError:  # a file is damaged: all of them are made anew
@@ -205,10 +202,10 @@ class Cached(MadeColumns):
     def _filling(self, ids: np.ndarray) -> dict[str, Values]:
         """Rows of which some may not have been made yet: those are made, by as many threads as ask, and kept."""
         if self._journal is None and self._store is None:
-            return checked_rows(self._made, self._made.coded(ids), len(ids))
+            return checked_rows(self._made, ids)
         missing = np.unique(ids[self._places[ids] < 0])
         if len(missing):
-            made = checked_rows(self._made, self._made.coded(missing), len(missing))
+            made = checked_rows(self._made, missing)
             with self._lock, on_disk(self._folder, _NO_ROOM):
                 self._keep(missing, made)
         with self._lock:
@@ -232,22 +229,14 @@ class Cached(MadeColumns):
             self._finish()
 
     def _known(self, places: np.ndarray) -> dict[str, Values]:
-        ends = np.cumsum([self._flushed, *(len(numbers) for numbers, _ in self._waiting)])
-        which = np.searchsorted(ends, places, side="right")
-        found: dict[str, list[tuple[np.ndarray, Values]]] = {name: [] for name in self._kept}
-        for piece in np.unique(which).tolist():
-            at = np.flatnonzero(which == piece)
-            rows = places[at] - (ends[piece - 1] if piece else 0)
-            for name in self._kept:
-                values = (
-                    entries(self._on_disk[name], rows)
-                    if not piece
-                    else take(self._waiting[piece - 1][1][name], rows)
-                )
-                found[name].append((at, values))
         if not len(places):
             return dict(self._made.coded(places))
-        return {name: scatter(parts, len(places)) for name, parts in found.items()}
+        ends = np.cumsum([self._flushed, *(len(numbers) for numbers, _ in self._waiting)])
+
+        def read(name: str, piece: int, rows: np.ndarray) -> Values:
+            return entries(self._waiting[piece - 1][1][name] if piece else self._on_disk[name], rows)
+
+        return {name: gather(ends, places, partial(read, name)) for name in self._kept}
 
     def _flush(self) -> None:
         assert self._journal is not None
@@ -272,7 +261,7 @@ class Cached(MadeColumns):
             "shards": self._journal.shards,
             "parts": [{"rows": len(self)}],
         }
-        write_whole(self._folder / MANIFEST, json.dumps(manifest, indent=1) + "\n")
+        write_manifest(self._folder, manifest)
         self._journal.remove()
         self._journal.close()
         self._adopt(open_store(self._folder))

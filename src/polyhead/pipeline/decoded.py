@@ -84,11 +84,8 @@ class Shrunk(MadeColumns):
         self._images = {n: kind for n, kind in inputs.items() if isinstance(kind, Image) and kind.late}
         _require_one_reading(self._images)
         self._names = tuple(dict.fromkeys(kind.columns(n)[0] for n, kind in self._images.items()))
-        self._source = source.only(self._names) if self._names else source
-        self.sequential, self._made = (
-            source.sequential,
-            repr((list(self._images.items()), augment, seed, EPOCHS)),
-        )
+        super().__init__(source.only(self._names) if self._names else source)
+        self._made = repr((list(self._images.items()), augment, seed, EPOCHS))
         self._scene: _Still | None = None
         self._dtypes: dict[str, np.dtype] = {}
         if self._images:
@@ -141,7 +138,7 @@ class Shrunk(MadeColumns):
         return [{"name": name, **like({"pixels": pixels[name], **one})} for name in self.placed]
 
     def coded(self, ids: np.ndarray) -> dict[str, Values]:
-        rows: dict[str, Any] = checked_rows(self._source, self._source.coded(ids), len(ids))
+        rows: dict[str, Any] = checked_rows(self._source, ids)
         return {name: self._kept(name, self._decoded(name, rows[name], ids), ids) for name in self.placed}
 
     def _kept(self, column: str, found: list[dict[str, Any]], ids: np.ndarray) -> list[dict[str, Any]]:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from polyhead.errors import counted
+from polyhead.kinds.missing import spread_over
 from polyhead.notebook import html_table, small_histogram
 from polyhead.progress import shown_while
 
@@ -93,8 +94,7 @@ def _small_counts(head: Any, labels: np.ndarray, counts: np.ndarray) -> tuple[in
         return tuple(int(count) for count in found)
     if head.inner.view != "numbers" or head.inner.layer is not None:
         return ()
-    wide = counts.reshape(counts.shape + (1,) * (labels.ndim - counts.ndim))
-    numbers = head.unscaled(labels)[np.broadcast_to(wide, labels.shape)].astype(np.float64)
+    numbers = head.unscaled(labels)[spread_over(counts, labels)].astype(np.float64)
     return tuple(np.histogram(numbers, bins=BINS)[0].tolist()) if len(numbers) > 1 and np.ptp(numbers) else ()
 
 

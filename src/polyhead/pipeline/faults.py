@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import functools
-import os
 import re
+import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, ParamSpec, TypeVar
@@ -12,6 +12,7 @@ from typing import Any, ParamSpec, TypeVar
 import numpy as np
 
 from polyhead.errors import BadValue, DataError, Problem, counted
+from polyhead.foreign_errors import line_of_user
 from polyhead.pipeline.image_frame import path_in
 
 P = ParamSpec("P")
@@ -191,11 +192,7 @@ def stopped(error: BaseException) -> DataError | None:
     stop = error.__cause__ if within else error
     if not isinstance(stop, StopIteration):
         return None
-    frames = []
-    trace = stop.__traceback__
-    while trace is not None:
-        frames.append(trace.tb_frame)
-        trace = trace.tb_next
+    frames = [frame for frame, _ in traceback.walk_tb(stop.__traceback__)]
     own = [
         i for i, frame in enumerate(frames) if str(frame.f_globals.get("__name__", "")).startswith("polyhead")
     ]
@@ -205,7 +202,7 @@ def stopped(error: BaseException) -> DataError | None:
         Problem(
             name if owner is None else f"{type(owner).__name__}.{name}",
             "rows, or an error that says why there are none",
-            f"StopIteration ({os.path.basename(found.f_code.co_filename)}, line {found.f_lineno})",
+            f"StopIteration ({line_of_user(stop)})",
             "Something was asked for more than it has: say next(iterator, None), or raise another error.",
         )
     )

@@ -40,10 +40,16 @@ def require_integers(batch_size: Any, seed: Any, workers: Any) -> None:
         wrong.append(Problem("Feed(batch_size=)", "an integer of at least 1", shown(batch_size)))
     if not is_integer(seed):
         wrong.append(Problem("Feed(seed=)", "an integer", shown(seed)))
-    if not is_size(workers, 0):
-        wrong += other_choice("Feed(workers=)", workers, ("auto",), '"auto" or an integer of at least 0')
+    wrong += no_worker_count("Feed(workers=)", workers)
     if wrong:
         raise ContractError(*wrong)
+
+
+def no_worker_count(where: str, workers: Any) -> list[Problem]:
+    """The problem of a number of threads that is none, in a list that is empty if it is one, or ``"auto"``."""
+    if is_size(workers, 0):
+        return []
+    return other_choice(where, workers, ("auto",), '"auto" or an integer of at least 0')
 
 
 def as_switch(name: str, given: Any) -> bool:
@@ -179,14 +185,9 @@ def require_kinds(inputs: Mapping[str, Any], heads: Any) -> dict[str, Input]:
                 problems.append(Problem(f"{word}s", "names as text", shown(name), fix))
             elif not isinstance(kind, base):
                 fix = f"Write {kind.__name__}() with brackets." if isinstance(kind, type) else ""
-                expected = (
-                    f"an {word} kind, as ph.Array()" if word == "input" else "a head kind, as ph.Binary()"
-                )
-                problems.append(
-                    Problem(
-                        place(input=name) if word == "input" else place(head=name), expected, shown(kind), fix
-                    )
-                )
+                where = place(input=name) if word == "input" else place(head=name)
+                example = "an input kind, as ph.Array()" if word == "input" else "a head kind, as ph.Binary()"
+                problems.append(Problem(where, example, shown(kind), fix))
     if problems:
         raise ContractError(*problems)
     return dict(inputs)

@@ -13,7 +13,7 @@ import numpy as np
 from polyhead.columns.image_values import content, file_of, is_pillow
 from polyhead.columns.values import Values
 from polyhead.errors import DataError, Problem, place
-from polyhead.images.encoded import DAMAGED
+from polyhead.images.encoded import DAMAGED, read_file
 
 
 class Frame:
@@ -42,14 +42,7 @@ class File:
             self.data: Any = content(path) or path
             return
         self.where = f"{where}, {place(file=os.fspath(path))}"
-        try:
-            with open(path, "rb") as file:
-                self.data = file.read()
-        except (OSError, ValueError) as error:  # also for names that hold a null
-            found = getattr(error, "strerror", None) or str(error) or type(error).__name__
-            fix = fix_of_folder(path)
-            problem = Problem(self.where, "a file that can be read", found, fix, DAMAGED)
-            raise DataError(problem) from error
+        self.data = read_file(path, self.where)
 
 
 Read = TypeVar("Read", bound=Callable[..., Any])
@@ -71,16 +64,6 @@ def with_remedy(read: Read) -> Read:
             raise DataError(*said) from error.__cause__
 
     return cast(Read, called)
-
-
-def fix_of_folder(path: Any) -> str:
-    """Say what to do about a relative path of a file that does not exist; empty for other paths."""
-    if not isinstance(path, (str, os.PathLike)) or os.path.isabs(path) or os.path.exists(path):
-        return ""
-    return (
-        f"The working directory is {os.getcwd()}. If the files are in another folder, put it before their names: "
-        "[os.path.join(folder, name) for name in column]."
-    )
 
 
 def path_in(value: Any) -> str | None:

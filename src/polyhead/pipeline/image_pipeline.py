@@ -25,7 +25,7 @@ from polyhead.pipeline.image_frame import Frame, as_column_of_pixels
 from polyhead.pipeline.image_reader import ImageReader
 from polyhead.pipeline.label_layers import layers_of
 from polyhead.pipeline.prefetch import share_work
-from polyhead.pipeline.row_moves import move, move_together, values_of, ways_of
+from polyhead.pipeline.row_moves import move, values_of, ways_of
 from polyhead.pipeline.target_images import require_frames
 from polyhead.profiling import NO_LAPS, Laps
 from polyhead.sources.scanning import first_rows
@@ -253,11 +253,8 @@ class _Passage:
             images[name] = scene.reader.decode(name, value, row, self._plan, i)
         layers = layers_of(heads, self._labels, i, row, self._frames[i], scene.images, scene.owners)
         laps("decode")
-        if self._together:
-            where = getattr(opened[scene.first], "where", place(input=scene.first, row=row))
-            moved = move_together(self._plan, i, images, layers, self._ways, where)
-        else:
-            moved = move(self._plan, i, images, layers, self._ways)
+        where = getattr(opened[scene.first], "where", "") or place(input=scene.first, row=row)
+        moved = move(self._plan, i, images, layers, self._ways, where)
         for name, value in values_of(moved, layers, scene.raw, self._ways, scene.stores):
             self._found[name][i] = value
         laps("warp")

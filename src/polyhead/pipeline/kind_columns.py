@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from polyhead.columns.values import Values, take
-from polyhead.errors import BadValue, DataError, Problem, listed, place, shown, similar
+from polyhead.errors import BadValue, DataError, Problem, hints, listed, place, shown, similar
 from polyhead.kinds import Head, Input
 from polyhead.kinds.kind import Kind
 from polyhead.kinds.source_column import About
@@ -203,14 +203,8 @@ def absent_columns(source: Source, inputs: Mapping[str, Input], heads: Mapping[s
                 fix = f'Say {type(kind).__name__}({_argument(kind, name, column)}="...") for a column of another name.'
                 near = similar(column, columns)
                 expected = f"a column `{column}` among {listed(columns) or 'none'}"
-                problems.append(
-                    Problem(
-                        place(input=name) if word == "input" else place(head=name),
-                        expected,
-                        "no such column",
-                        f"{near} {fix}".strip(),
-                    )
-                )
+                where = place(input=name) if word == "input" else place(head=name)
+                problems.append(Problem(where, expected, "no such column", hints(near, fix)))
     return problems
 
 

@@ -34,15 +34,11 @@ class Along(DerivedSource):
     def __init__(
         self, source: Source, name: str, eaches: Mapping[str, Each], columns: tuple[str, ...]
     ) -> None:
-        self.name, self._eaches = name, dict(eaches)
         names = dict.fromkeys([*columns, *(c for n, each in eaches.items() for c in each.reads(n))])
-        self._source = source.only(list(names))
+        super().__init__(source.only(list(names)))
+        self.name, self._eaches = name, dict(eaches)
         self._own = {each.columns(n)[0]: n for n, each in eaches.items()}
         self._whole: dict[str, Values] = {}
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        return self._source.columns
 
     def only(self, columns: Sequence[str]) -> Source:
         return self
@@ -59,7 +55,7 @@ class Along(DerivedSource):
         return self._whole[name]
 
     def coded(self, ids: np.ndarray) -> dict[str, Values]:
-        rows: dict[str, Any] = dict(checked_rows(self._source, self._source.coded(ids), len(ids)))
+        rows: dict[str, Any] = checked_rows(self._source, ids)
         found = self.of(rows, ids)
         return {**rows, **{column: found[name] for column, name in self._own.items()}}
 
@@ -84,7 +80,8 @@ class Laid(DerivedSource):
     """The labels of one head of a scene, decoded and resized, and not augmented."""
 
     def __init__(self, scene: Scene, name: str) -> None:
-        self._scene, self._name, self._source = scene, name, scene.source
+        super().__init__(scene.source)
+        self._scene, self._name = scene, name
         self._head = scene.heads[name]
 
     @property
@@ -125,7 +122,7 @@ class Laid(DerivedSource):
         one = scene.only(self._name)
         needed = [c for n, image in one.images.items() for c in image.columns(n)]
         source = scene.source.only(list(dict.fromkeys([*needed, *self._head.reads(self._name)])))
-        rows: dict[str, Any] = dict(checked_rows(source, source.coded(ids), len(ids)))
+        rows: dict[str, Any] = checked_rows(source, ids)
         found = one.place(rows, ids, None)
         rows[self._head.columns(self._name)[0]] = found[self._name]
         if weights_key(self._name) in found:

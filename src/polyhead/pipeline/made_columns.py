@@ -23,10 +23,6 @@ class MadeColumns(DerivedSource):
         """The columns that are not as they are in the source."""
         raise NotImplementedError
 
-    @property
-    def columns(self) -> tuple[str, ...]:
-        return self._source.columns
-
     def column(self, name: str) -> Values | None:
         return None if name in self.placed else self._source.column(name)
 
@@ -56,4 +52,4 @@ def looked_at(source: Source, first: int = 8) -> np.ndarray:
 def one_by_one(source: Source, ids: np.ndarray) -> Iterator[tuple[np.ndarray, dict[str, Any]]]:
     """Some rows, read one by one: the id as ``(1,)``, and the columns."""
     for row in ids[:, None]:
-        yield row, checked_rows(source, source.coded(row), 1)
+        yield row, checked_rows(source, row)

@@ -69,8 +69,7 @@ class Placed(MadeColumns):
         names = [c for n, k in kinds.items() for c in (k.reads(n) if isinstance(k, Head) else k.columns(n))]
         self._read = tuple(dict.fromkeys(names))
         self._names = tuple(dict.fromkeys([*names, *also]))
-        self._source = source.only(self._names)
-        self.sequential = source.sequential
+        super().__init__(source.only(self._names))
         images = {name: _at_size(kind, size) for name, kind in inputs.items() if isinstance(kind, Image)}
         kinds = {n: k for n, k in kinds.items() if not (isinstance(k, Head) and k.presence)}
         laid = {n: k for n, k in kinds.items() if isinstance(k, Head) and k.layer is not None}
@@ -245,7 +244,7 @@ class Placed(MadeColumns):
         return Origins(files_of(self._source, name, ids), places, "" if known is None else known.lost, True)
 
     def coded(self, ids: np.ndarray) -> dict[str, Values]:
-        rows: dict[str, Any] = dict(checked_rows(self._source, self._source.coded(ids), len(ids)))
+        rows: dict[str, Any] = checked_rows(self._source, ids)
         if self._scene is None:
             return rows
         found: dict[str, Any] = dict(self._scene.place(rows, ids, None))

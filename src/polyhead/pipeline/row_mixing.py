@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from polyhead.errors import BadValue, ContractError, Problem, place
+from polyhead.hashing import stream
 from polyhead.kinds import Head, Image, Input
 from polyhead.kinds.mixed_labels import PATCH
 from polyhead.sources.source import Source
@@ -46,6 +47,12 @@ def split_augmentations(augment: Sequence[Any]) -> tuple[tuple[Any, ...], tuple[
     return tuple(augment[:count]), tuple(augment[count:])
 
 
+def with_streams(mixers: Sequence[Any]) -> list[tuple[Any, int]]:
+    """Mixers, each with its stream of random numbers."""
+    names = [one.stream_name for one in mixers]
+    return [(one, stream(one.stream_name, names[:i].count(one.stream_name))) for i, one in enumerate(mixers)]
+
+
 class Mixers:
     """Mixes the rows of a feed.
 
@@ -74,15 +81,9 @@ class Mixers:
         heads: Mapping[str, Head],
         seed: int,
     ) -> None:
-        from polyhead.hashing import stream
-
         self._seed, self._rows = seed, len(source)
         self._inputs, self._heads = inputs, heads
-        names = [one.stream_name for one in mixers]
-        self._mixers = [
-            (one, stream(name, names[:i].count(name)))
-            for i, (one, name) in enumerate(zip(mixers, names, strict=True))
-        ]
+        self._mixers = with_streams(mixers)
         self.weight_shapes = {name: head.weight_shape for name, head in heads.items()}
         images = [kind for kind in inputs.values() if isinstance(kind, Image)]
         self._size = (images[0].shape[0], images[0].shape[1]) if images else (1, 1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -11,6 +11,9 @@ from polyhead.kinds import Head, Image, is_each
 from polyhead.kinds.in_image import PIXELS
 from polyhead.pipeline.label_layers import Layers
 from polyhead.pipeline.target_images import Frames
+
+if TYPE_CHECKING:
+    from polyhead.augment import TransformedSample
 
 
 class Ways(NamedTuple):
@@ -33,20 +36,6 @@ class Ways(NamedTuple):
     owners: dict[str, str]
 
 
-class Moved(NamedTuple):
-    """One row as it was moved, by name.
-
-    Attributes:
-        images: pixels.
-        masks: masks and maps.
-        coordinates: boxes and points, and which of them are seen.
-    """
-
-    images: dict[str, np.ndarray]
-    masks: dict[str, Any]
-    coordinates: dict[str, tuple[np.ndarray, np.ndarray]]
-
-
 def ways_of(
     images: Mapping[str, Image], heads: Mapping[str, Head], placed: Mapping[str, Head], owners: Frames
 ) -> Ways:
@@ -65,39 +54,13 @@ def ways_of(
     )
 
 
-def move(plan: Any, i: int, images: Mapping[str, Any], layers: Layers, ways: Ways) -> Moved:
-    """Move each image and each label of the row at ``i`` of a plan by itself."""
-    sizes = ways.sizes
-    moved = {
-        name: plan.image(i, image, size=sizes[name], photometric=name in ways.photometric)
-        for name, image in images.items()
-    }
-    masks: dict[str, Any] = {
-        name: np.array([plan.mask(i, one, size=sizes[name], fill=ways.fills[name]) for one in mask])
-        if name in ways.owners
-        else plan.mask(i, mask, size=sizes[name], fill=ways.fills[name])
-        for name, mask in layers["mask"].items()
-    }
-    masks |= {
-        name: plan.map(i, one, size=sizes[name], nearest=name in ways.nearest)
-        for name, one in layers["map"].items()
-    }
-    coordinates = {name: plan.boxes(i, one, size=sizes[name]) for name, one in layers["boxes"].items()}
-    coordinates |= {
-        name: plan.points(i, one, size=sizes[name], swaps=ways.swaps[name])
-        for name, one in layers["points"].items()
-    }
-    return Moved(moved, masks, coordinates)
-
-
-def move_together(
+def move(
     plan: Any, i: int, images: Mapping[str, Any], layers: Layers, ways: Ways, where: str
-) -> Moved:
-    """Move all of a row at once, as an `Apply` needs it; ``where`` names the row in errors."""
+) -> TransformedSample:
+    """Move images and labels of the row at ``i`` of a plan; ``where`` names it in errors."""
     from polyhead.augment import transform_sample
 
-    lying = {name for layer in ("mask", "map", "boxes", "points") for name in layers[layer]}
-    sample = transform_sample(
+    return transform_sample(
         plan,
         i,
         where=where,
@@ -107,17 +70,16 @@ def move_together(
         boxes=layers["boxes"],
         points=layers["points"],
         swaps=ways.swaps,
-        owners={name: owner for name, owner in ways.owners.items() if name in lying},
+        of_boxes=ways.owners,
         sizes=ways.sizes,
         fills=ways.fills,
         nearest=ways.nearest,
         photometric=ways.photometric,
     )
-    return Moved(sample.images, {**sample.masks, **sample.maps}, {**sample.boxes, **sample.points})
 
 
 def values_of(
-    moved: Moved, layers: Layers, heads: Mapping[str, Head], ways: Ways, stores: bool
+    moved: TransformedSample, layers: Layers, heads: Mapping[str, Head], ways: Ways, stores: bool
 ) -> Iterator[tuple[str, Any]]:
     """The values of images and heads as they are encoded, by name; nothing for what is missing.
 
@@ -134,7 +96,7 @@ def values_of(
         name: own for name, own in ways.owners.items() if any(name in layer for layer in layers.values())
     }
     kept: dict[str, np.ndarray] = {}  # the places of boxes that have entries
-    for name, (coordinates, seen) in moved.coordinates.items():
+    for name, (coordinates, seen) in (moved.boxes | moved.points).items():
         if name in owners:
             continue
         head = heads[name]
@@ -146,7 +108,7 @@ def values_of(
             yield name, head.laid(coordinates[at], None, ways.sizes[name])
         else:
             yield name, head.laid(coordinates, seen, ways.sizes[name])
-    for name, pixels in moved.masks.items():
+    for name, pixels in (moved.masks | moved.maps).items():
         if name not in owners:
             yield name, heads[name].laid(pixels, None, ways.sizes[name])
     for name, owner in owners.items():
@@ -154,15 +116,15 @@ def values_of(
 
 
 def _entries_at(
-    name: str, each: Head, moved: Moved, layers: Layers, places: list[int], ways: Ways
+    name: str, each: Head, moved: TransformedSample, layers: Layers, places: list[int], ways: Ways
 ) -> list[Any]:
     assert is_each(each)
     head, size = each.head, ways.sizes[name]
-    if name in moved.masks:
-        gone, masks = layers["gone"][name], moved.masks[name]
+    if name in layers["gone"]:
+        gone, masks = layers["gone"][name], (moved.masks | moved.maps)[name]
         return [None if gone[k] else head.laid(masks[k], None, size) for k in places]
-    if name in moved.coordinates:
-        coordinates, seen = moved.coordinates[name]
+    if name in moved.points:
+        coordinates, seen = moved.points[name]
         return [head.laid(coordinates[k], seen[k], size) for k in places]
     entries = layers["entry"][name]
     found = [entries[k] for k in places] + each.unseen(layers["boxes"][ways.owners[name]])

@@ -83,8 +83,8 @@ class _Largest(DerivedSource):
     """Rows with one object each."""
 
     def __init__(self, source: Source, boxes: str, along: tuple[str, ...]) -> None:
-        self._source, self._boxes, self._along = source, boxes, along
-        self.sequential = source.sequential
+        super().__init__(source)
+        self._boxes, self._along = boxes, along
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -107,7 +107,7 @@ class _Largest(DerivedSource):
         return view if set(view.columns) == set(columns) else Source.only(view, columns)
 
     def coded(self, ids: np.ndarray) -> dict[str, Values]:
-        rows = checked_rows(self._source, self._source.coded(ids), len(ids))
+        rows = checked_rows(self._source, ids)
         entries, told = plain(rows[self._boxes]), self.ids_of(ids).tolist()
         chosen = [self._choose(entries[i], row) for i, row in enumerate(told)]
         out: dict[str, Values] = dict(rows)

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from polyhead.feed import Feed
-from polyhead.hashing import stream, uniform
-from polyhead.pipeline.row_mixing import split_augmentations
+from polyhead.hashing import uniform
+from polyhead.pipeline.row_mixing import split_augmentations, with_streams
 
 
 def applied_to(feed: Feed, rows: Sequence[tuple[int, int]]) -> list[tuple[str, ...]]:
@@ -31,9 +31,7 @@ def applied_to(feed: Feed, rows: Sequence[tuple[int, int]]) -> list[tuple[str, .
     for epoch in dict.fromkeys(epoch for epoch, _ in rows):
         ids = np.array([row for e, row in rows if e == epoch], np.int64)
         words = joint.told(epoch, ids)
-        names = [one.stream_name for one in mixers]
-        for i, one in enumerate(mixers):
-            own = stream(names[i], names[:i].count(names[i]))
+        for one, own in with_streams(mixers):
             happens = one.happens(uniform(feed.seed, epoch, ids, own, one.draws))
             words = [[*w, type(one).__name__] if on else w for w, on in zip(words, happens, strict=True)]
         found |= {(epoch, row): tuple(w) for row, w in zip(ids.tolist(), words, strict=True)}

@@ -8,45 +8,36 @@ from typing import Any
 
 import numpy as np
 
-from polyhead.columns.values import Values
+from polyhead.columns.values import Values, take
 from polyhead.errors import ContractError, Problem, listed, shown
 from polyhead.feed import Feed
 from polyhead.kinds import Head, Image
 from polyhead.kinds.missing import plain
-from polyhead.kinds.source_column import About, Origins
+from polyhead.kinds.source_column import About
 from polyhead.pipeline.way_in import in_held_images
 from polyhead.report.differences import Differences
 from polyhead.report.original_samples import OriginalSamples
-from polyhead.report.samples import Sample, take_samples
+from polyhead.report.samples import Sample, take_samples, unweighted
 from polyhead.report.views import View
-from polyhead.sources.source import Source
+from polyhead.sources.source import DerivedSource, Source, checked_rows
 
 WHERE = "preview(predictions=)"
 THIN = 1e-3
 """Predicted boxes of a smaller width or height are left out."""
 
 
-class _Guessed(Source):
+class _Guessed(DerivedSource):
     """Rows of a source with predictions in place of labels."""
 
     def __init__(self, source: Source, columns: Mapping[str, list[Any]]) -> None:
-        self._source, self._columns = source, columns
-
-    def __len__(self) -> int:
-        return len(self._source)
-
-    def read(self, ids: np.ndarray) -> dict[str, Values]:
-        ids = np.asarray(ids)
-        return {
-            **self._source.coded(ids),
-            **{name: [values[i] for i in ids.tolist()] for name, values in self._columns.items()},
-        }
+        super().__init__(source)
+        self._columns = columns
 
     def about(self, name: str) -> About:
         return self._source.about(name)
 
-    def origins(self, name: str, ids: np.ndarray) -> Origins | None:
-        return self._source.origins(name, ids)
+    def coded(self, ids: np.ndarray) -> dict[str, Values]:
+        return checked_rows(self._source, ids) | {n: take(all_, ids) for n, all_ in self._columns.items()}
 
 
 def with_guesses(
@@ -76,14 +67,9 @@ def with_guesses(
         expected = f"what ph.predict returns, with the heads {listed(list(feed.labeled), 6)}"
         raise ContractError(Problem(WHERE, expected, found or shown(predictions)))
     source, at = _predicted_rows(feed, predictions)
-    heads = {
-        name: feed.labeled[name].fixed(given=None, class_weight=None, sample_weight=None) for name in names
-    }
-    heads |= {
-        owner: feed.labeled[owner].fixed(given=None, class_weight=None, sample_weight=None)
-        for owner in {heads[name].each for name in names} - {None} - heads.keys()
-        if owner is not None
-    }
+    heads = {name: unweighted(feed.labeled[name]) for name in names}
+    owners = {str(heads[name].each) for name in names if heads[name].each is not None} - heads.keys()
+    heads |= {owner: unweighted(feed.labeled[owner]) for owner in owners}
     labeled = feed.on(source, heads=heads, workers=0, shard=(0, 1), batch_size=feed.batch_size)
     images = {name: kind for name, kind in feed.inputs.items() if isinstance(kind, Image)}
     answers = {name: list(predictions[name]) for name in names}

@@ -10,7 +10,7 @@ import numpy as np
 from polyhead.errors import ContractError, Problem, is_integer, listed, shown, similar
 from polyhead.feed import Feed
 from polyhead.kinds import Head
-from polyhead.kinds.missing import plain
+from polyhead.kinds.missing import plain, spread_over
 from polyhead.report.per_element_views import EachView
 from polyhead.report.samples import Label
 from polyhead.report.views import View
@@ -92,9 +92,8 @@ def _fulfilled(feed: Feed, name: str, condition: Any, view: View) -> Iterator[bo
             elif ids:
                 yield not ids.isdisjoint(view.held(Label(values[i], counts[i])))
             else:
-                yield any(
-                    np.any(values[i][_wide(counts[i], values[i])] == one) for one in _alternatives(condition)
-                )
+                held = values[i][spread_over(counts[i], values[i])]
+                yield any(np.any(held == one) for one in _alternatives(condition))
 
 
 def _own_value(head: Head, view: View, value: np.ndarray, counts: np.ndarray) -> Any:
@@ -129,7 +128,3 @@ def _classes_wanted(name: str, condition: Any, view: View) -> set[int]:
 
 def _alternatives(condition: Any) -> list[Any]:
     return list(condition) if isinstance(condition, (list, tuple, set, frozenset)) else [condition]
-
-
-def _wide(counts: np.ndarray, value: np.ndarray) -> np.ndarray:
-    return np.broadcast_to(counts.reshape(counts.shape + (1,) * (value.ndim - counts.ndim)), value.shape)

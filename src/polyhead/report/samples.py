@@ -161,13 +161,15 @@ def _without_augmentation(feed: Feed, ids: list[int]) -> list[Batch]:
     """The same rows without augmentation, weighted only by presence; empty if the source cannot select rows."""
     if feed.source.sequential or not ids:
         return []
-    heads = {
-        name: head.fixed(given=None, class_weight=None, sample_weight=None)
-        for name, head in feed.labeled.items()
-    }
+    heads = {name: unweighted(head) for name, head in feed.labeled.items()}
     source = feed.source.select(np.array(ids, np.int64))
     plain = feed.on(source, heads=heads, batch_size=len(ids), workers=0, shard=(0, 1))
     return [_single_row(batch, i) for batch in plain.batches() for i in range(len(batch.ids))]
+
+
+def unweighted(head: Any) -> Any:
+    """A head whose labels all count alike."""
+    return head.fixed(given=None, class_weight=None, sample_weight=None)
 
 
 def _labels(

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from polyhead.kinds import Head
+from polyhead.kinds.missing import spread_over
 from polyhead.report.marks import (
     Absent,
     Area,
@@ -200,8 +201,7 @@ class MapView(_PixelView):
 
     def _there(self, label: Label) -> np.ndarray:
         """The numbers that count, bool ``(H, W, C)``."""
-        counts = label.counts if label.counts.ndim == 3 else label.counts[..., None]
-        return np.broadcast_to(counts, label.value.shape)
+        return spread_over(label.counts, label.value)
 
     def words(self, label: Label) -> str:
         there = self._there(label)

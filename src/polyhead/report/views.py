@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from polyhead.kinds import Head
+from polyhead.kinds.missing import spread_over
 from polyhead.report.marks import Layer, Mark, On
 from polyhead.report.palette import RGB, class_color
 from polyhead.report.samples import LABELED, Label
@@ -110,8 +111,7 @@ class View:
 
     def words(self, label: Label) -> str:
         """The label in a few words."""
-        wide = label.counts.reshape(label.counts.shape + (1,) * (label.value.ndim - label.counts.ndim))
-        value, counts = label.value.reshape(-1), np.broadcast_to(wide, label.value.shape).reshape(-1)
+        value, counts = label.value.reshape(-1), spread_over(label.counts, label.value).reshape(-1)
         shown = [shortly(v) if c else "–" for v, c in zip(value[:6], counts[:6], strict=True)]
         return ", ".join(shown) + (f", … ({value.size} numbers)" if value.size > 6 else "")
 
@@ -148,10 +148,7 @@ class View:
         """
         if not guess.counts.any():
             return None
-        wide = (1,) * (label.value.ndim - label.counts.ndim)
-        both = np.broadcast_to(
-            (label.counts & guess.counts).reshape(label.counts.shape + wide), label.value.shape
-        )
+        both = spread_over(label.counts & guess.counts, label.value)
         return float(np.abs(label.value - guess.value)[both].mean()) if both.any() else None
 
     # On a picture ----------------------------------------------------------------------------------
@@ -198,8 +195,7 @@ class View:
     def add(self, labels: np.ndarray, counts: np.ndarray) -> None:
         """Add rows to the chart; ``counts`` is bool ``(B, *weight_shape)``."""
         if self._size < MOST_NUMBERS:
-            wide = counts.reshape(counts.shape + (1,) * (labels.ndim - counts.ndim))
-            numbers = labels[np.broadcast_to(wide, labels.shape)].astype(np.float32)
+            numbers = labels[spread_over(counts, labels)].astype(np.float32)
             self._kept.append(numbers[: MOST_NUMBERS - self._size])
             self._size += numbers.size
 

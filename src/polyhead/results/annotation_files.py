@@ -16,7 +16,7 @@ from polyhead.images.headers import read_header
 from polyhead.images.png import png
 from polyhead.kinds import Head
 from polyhead.results.boxes_kept import classes_of_boxes
-from polyhead.results.whole_file import writing
+from polyhead.whole_file import writing
 
 _SAFE = re.compile(r"[^\w.-]+")
 """Characters of an id that a file name cannot hold, such as folder separators."""

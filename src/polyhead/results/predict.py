@@ -25,8 +25,8 @@ from polyhead.results.predictions import Predictions
 from polyhead.results.row_columns import RowColumns
 from polyhead.results.rows import as_rows
 from polyhead.results.tta import view_spread
-from polyhead.results.whole_file import writing
 from polyhead.sources.source import Source, names_in
+from polyhead.whole_file import writing
 
 _ROWS_OF_PIXELS = 16
 """How many masks and maps are made at once: in the size of the original they can be large."""

@@ -24,7 +24,7 @@ from polyhead.results.annotation_files import (
 )
 from polyhead.results.arrow_columns import KIND, values_of_column
 from polyhead.results.first_rows import MOST_ROWS, FirstRows
-from polyhead.results.whole_file import writing
+from polyhead.whole_file import writing
 
 
 class Predictions:

@@ -79,10 +79,10 @@ class Filled(DerivedSource):
     """
 
     def __init__(self, source: Source, gaps: Mapping[str, Gap], columns: Sequence[str]) -> None:
-        self._source, self._gaps, self._names = source, dict(gaps), tuple(columns)
+        super().__init__(source)
+        self._gaps, self._names = dict(gaps), tuple(columns)
         there = set(source.columns)
         self._own = tuple(name for name in columns if name in there)
-        self.sequential = source.sequential
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -112,7 +112,7 @@ class Filled(DerivedSource):
     def coded(self, ids: np.ndarray) -> dict[str, Values]:
         rows: dict[str, Values] = {}
         if self._own:
-            rows = checked_rows(self._source, self._source.coded(ids), len(ids))
+            rows = checked_rows(self._source, ids)
             rows = {
                 name: self._gaps[name].filled(values) if name in self._gaps else values
                 for name, values in rows.items()

@@ -79,7 +79,7 @@ def forms(sources: Sequence[Source], names: Sequence[str]) -> dict[str, Form]:
         DataError: for each column whose shape or kind differs between sources.
     """
     first = np.zeros(1, np.int64)
-    rows = [checked_rows(source, source.coded(first), 1) for source in sources if len(source)]
+    rows = [checked_rows(source, first) for source in sources if len(source)]
     found: dict[str, Form] = {}
     problems: list[Problem] = []
     for name in names:

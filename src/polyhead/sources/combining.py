@@ -98,7 +98,7 @@ class Rows(_CachingView):
         return view
 
     def coded(self, ids: np.ndarray) -> dict[str, Values]:
-        return checked_rows(self.source, self.source.coded(self.ids[ids]), len(ids))
+        return checked_rows(self.source, self.ids[ids])
 
 
 class Concat(_CachingView):
@@ -179,7 +179,7 @@ class Concat(_CachingView):
             at = np.flatnonzero(which == s)
             source = self.sources[s]
             try:
-                rows = checked_rows(source, source.coded(ids[at] - self.starts[s]), len(at))
+                rows = checked_rows(source, ids[at] - self.starts[s])
             except DataError as error:  # its row numbers are those of this source
                 problems = [replace(p, place=f"source {s}, {p.place}") for p in error.problems]
                 raise DataError(*problems) from error

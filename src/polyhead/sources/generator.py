@@ -11,6 +11,7 @@ import numpy as np
 from polyhead.columns.image_values import is_pillow
 from polyhead.columns.values import Values, objects
 from polyhead.errors import DataError, Problem, as_list, counted, is_size, shown
+from polyhead.foreign_errors import quoted_error
 from polyhead.sources.source import OwnSource, Source
 
 CURSORS = 3
@@ -240,9 +241,8 @@ class _Cursor:
         except DataError:
             raise
         except Exception as error:
-            said = f"{type(error).__name__}: {error}".rstrip(".: ")
             where = f"generator `{generator.name}`, batch {number}"
-            raise DataError(Problem(where, "a batch", said)) from error
+            raise DataError(Problem(where, "a batch", quoted_error(error))) from error
         return generator.columns(batch, number)
 
 

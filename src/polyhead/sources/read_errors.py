@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import functools
-import os
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from polyhead.errors import DataError, PolyheadError, Problem, shown
+from polyhead.foreign_errors import line_of_user, quoted_error
 
 _PASSED = (PolyheadError, StopIteration, MemoryError)  # clear without the row, or handled elsewhere
 
@@ -42,8 +42,8 @@ def _read_error(read: Callable[[Any], Any], source: Any, ids: Any, error: Except
         where, words = f"{where}, rows {rows} together", "read fewer rows at once."
     file = isinstance(error, OSError) and error.filename is not None
     what = "the file" if file else "read()"
-    found = f"{type(error).__name__}: {_shortened(error)}".rstrip(".: ")
-    return DataError(Problem(where, "its columns", f"{found} ({_line(error)})", f"Fix {what}, or {words}"))
+    found = f"{quoted_error(error)} ({line_of_user(error)})"
+    return DataError(Problem(where, "its columns", found, f"Fix {what}, or {words}"))
 
 
 def _first(read: Callable[[Any], Any], ids: Any, error: Exception) -> tuple[int | None, Exception]:
@@ -54,22 +54,3 @@ def _first(read: Callable[[Any], Any], ids: Any, error: Exception) -> tuple[int 
         except Exception as alone:  # as above
             return int(row), alone
     return None, error
-
-
-def _shortened(error: Exception) -> str:
-    if isinstance(error, OSError) and error.filename is not None:
-        return f"{error.strerror}: {error.filename}"
-    return " ".join(str(error).split())[:300]
-
-
-def _line(error: Exception) -> str:
-    """Return the last line of the traceback in the user's own code, or the last line of all."""
-    frames, trace = [], error.__traceback__
-    while trace is not None:
-        frames.append((trace.tb_frame.f_code.co_filename, trace.tb_lineno))
-        trace = trace.tb_next
-    own = [
-        (file, line) for file, line in frames[1:] if "site-packages" not in file and "/lib/python" not in file
-    ]
-    file, line = (own or frames)[-1]
-    return f"{os.path.basename(file)}, line {line}"

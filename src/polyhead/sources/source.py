@@ -75,7 +75,7 @@ class Source(ABC):
         """The names of the columns; by default those of the first row."""
         if len(self) == 0:
             return ()
-        return tuple(checked_rows(self, self.coded(np.zeros(1, np.int64)), 1))
+        return tuple(checked_rows(self, np.zeros(1, np.int64)))
 
     def column(self, name: str) -> Values | None:
         """Return the whole column if it is in memory already, else None. Never reads from disk."""
@@ -312,10 +312,16 @@ def mapped_column(source: Source, name: str) -> np.ndarray | None:
 class DerivedSource(OwnSource):
     """The rows of another source, in its order, with other columns."""
 
-    _source: Source
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self.sequential = source.sequential
 
     def __len__(self) -> int:
         return len(self._source)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return self._source.columns
 
     def ids_of(self, rows: np.ndarray) -> np.ndarray:
         return self._source.ids_of(rows)
@@ -328,8 +334,8 @@ class _Columns(DerivedSource):
     """A source with some of its columns."""
 
     def __init__(self, source: Source, columns: tuple[str, ...]) -> None:
-        self._source, self._names = source, columns
-        self.sequential = source.sequential
+        super().__init__(source)
+        self._names = columns
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -353,9 +359,7 @@ class _Columns(DerivedSource):
         return super().first_rows(name, rows)
 
     def coded(self, ids: np.ndarray) -> dict[str, Values]:
-        return columns_of(
-            self._source, checked_rows(self._source, self._source.coded(ids), len(ids)), self._names
-        )
+        return columns_of(self._source, checked_rows(self._source, ids), self._names)
 
 
 def columns_of(source: Source, rows: dict[str, Values], names: Sequence[str]) -> dict[str, Values]:
@@ -367,9 +371,10 @@ def columns_of(source: Source, rows: dict[str, Values], names: Sequence[str]) ->
     return {name: rows[name] for name in names}
 
 
-def checked_rows(source: Source, rows: Any, count: int) -> dict[str, Values]:
-    """Return the result of a user's ``read`` if each column has one entry per row; raise a `DataError` otherwise."""
-    where = f"{type(source).__name__}.read"
+def checked_rows(source: Source, ids: np.ndarray) -> dict[str, Values]:
+    """Read rows, as `Source.coded` does; raise a `DataError` unless each column has one entry per row."""
+    rows: Any = source.coded(ids)
+    where, count = f"{type(source).__name__}.read", len(ids)
     if not isinstance(rows, Mapping):
         raise DataError(Problem(where, "a dict of columns", shown(type(rows).__name__)))
     for name, values in rows.items():

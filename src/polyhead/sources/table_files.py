@@ -13,6 +13,7 @@ from polyhead.columns.arrow import column_of
 from polyhead.columns.lazy import Stored
 from polyhead.columns.values import LIMIT_BYTES, Values
 from polyhead.errors import DataError, Problem, place, similar
+from polyhead.foreign_errors import quoted_error
 
 T = TypeVar("T")
 
@@ -107,15 +108,15 @@ def _guarded(where: str, work: Callable[[], T]) -> T:
     except DataError:
         raise
     except (pa.ArrowException, OSError, ValueError, OverflowError, TypeError) as error:
-        reason = " ".join(str(error).split()).rstrip(".")
-        found = f"{type(error).__name__}: {reason}"
-        raise DataError(Problem(where, "a readable table", found, _text_fix(error, reason))) from error
+        found, fix = quoted_error(error), _text_fix(error)
+        raise DataError(Problem(where, "a readable table", found, fix)) from error
 
 
-def _text_fix(error: Exception, reason: str) -> str:
+def _text_fix(error: Exception) -> str:
     """What to do about a text file in another encoding or with another delimiter."""
     if isinstance(error, UnicodeDecodeError):
         return "Save it as UTF-8, or pass the frame from pandas.read_csv(path, encoding=...)."
+    reason = str(error)
     if "CSV parse error" in reason and ";" in reason:
         return 'Pass the frame from pandas.read_csv(path, sep=";").'
     return ""

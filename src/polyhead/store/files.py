@@ -6,15 +6,17 @@ and which shards are complete; each of its lines is synced to disk before the ne
 
 from __future__ import annotations
 
+import contextlib
 import json
 import mmap
 import os
 import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from polyhead.errors import Problem, StoreError, counted, hints, place, shown, similar
+from polyhead.foreign_errors import quoted_error
 from polyhead.store.schema import wrong_header, wrong_manifest, wrong_shard
 
 MANIFEST, JOURNAL = "manifest.json", "journal.jsonl"
@@ -57,7 +59,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         raise StoreError(_no_store(folder)) from None
     except (OSError, ValueError, RecursionError) as error:
         where = place(file=str(path))
-        raise StoreError(Problem(where, "the manifest of a store", error_words(error), AGAIN)) from error
+        raise StoreError(Problem(where, "the manifest of a store", quoted_error(error), AGAIN)) from error
     version = found.get("polyhead_store") if isinstance(found, dict) else None
     if version not in (VERSION, WITHOUT_ORIGINS):
         fix = "Pack it again, or use the version of polyhead that wrote it."
@@ -82,11 +84,6 @@ def _no_store(folder: Path) -> Problem:
     absent = not folder.exists() and folder.parent.is_dir()
     near = similar(folder.name, os.listdir(folder.parent)) if absent else ""
     return Problem(f"store {folder}", "a store", found, hints(near, "ph.pack(data, path) writes one."))
-
-
-def error_words(error: Exception) -> str:
-    """Return an error of another library as our messages quote it, shortened."""
-    return f"{type(error).__name__}: {' '.join(str(error).split())[:200]}".rstrip(".: ")
 
 
 def read_journal(folder: Path) -> tuple[dict[str, Any] | None, list[dict[str, Any]]]:
@@ -130,6 +127,13 @@ def check_sizes(folder: Path, shards: list[dict[str, Any]]) -> Iterator[Problem]
             yield Problem(where, f"{shard['bytes']:,} bytes", f"{size:,}", fix)
 
 
+def require_sizes(folder: Path, shards: list[dict[str, Any]]) -> None:
+    """Raise a `StoreError` if files are missing or of another size."""
+    problems = list(check_sizes(folder, shards))
+    if problems:
+        raise StoreError(*problems)
+
+
 def map_shard(path: Path, types: Mapping[str, Any] | None = None, rows: int | None = None) -> Any:
     """Map the record batch of a shard into memory; its columns are read when they are used.
 
@@ -164,7 +168,7 @@ def map_shard(path: Path, types: Mapping[str, Any] | None = None, rows: int | No
         raise
     except Exception as error:  # a damaged file makes Arrow raise many types of errors
         where = place(file=str(path))
-        raise StoreError(Problem(where, "a shard of a store", error_words(error), AGAIN)) from error
+        raise StoreError(Problem(where, "a shard of a store", quoted_error(error), AGAIN)) from error
 
 
 def _require_schema(path: Path, schema: Any, count: int, types: Mapping[str, Any]) -> None:
@@ -194,7 +198,7 @@ def checked_column(path: Path, batch: Any, name: str) -> Any:
         column.validate(full=True)
     except Exception as error:  # as above
         where = f"{place(file=str(path))}, {place(column=name)}"
-        raise StoreError(Problem(where, "values within the file", error_words(error), AGAIN)) from error
+        raise StoreError(Problem(where, "values within the file", quoted_error(error), AGAIN)) from error
     return column
 
 
@@ -236,12 +240,19 @@ def sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
-def write_whole(path: Path, text: str) -> None:
-    """Write a file under another name, and rename it once it is synced to disk."""
+@contextlib.contextmanager
+def synced(path: Path) -> Iterator[BinaryIO]:
+    """A file that has another name until it is written and synced to disk."""
     temporary = path.with_name(path.name + ".tmp")
-    with open(temporary, "w", encoding="utf-8") as file:
-        file.write(text)
+    with open(temporary, "wb") as file:
+        yield file
         file.flush()
         os.fsync(file.fileno())
     os.replace(temporary, path)
     sync_folder(path.parent)
+
+
+def write_manifest(folder: Path, found: Mapping[str, Any]) -> None:
+    """Write the manifest of a store, which finishes it."""
+    with synced(folder / MANIFEST) as file:
+        file.write(f"{json.dumps(found, indent=1, ensure_ascii=False)}\n".encode())

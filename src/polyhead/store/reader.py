@@ -14,17 +14,17 @@ import numpy as np
 from polyhead.columns.lazy import Late, Stored, entries
 from polyhead.columns.values import Values
 from polyhead.errors import PolyheadError, Problem, StoreError, as_path, place
+from polyhead.foreign_errors import quoted_error
 from polyhead.kinds.source_column import About, Origins
 from polyhead.sources.arrays import Arrays
 from polyhead.store.column_codec import column_from, field
 from polyhead.store.files import (
     AGAIN,
     WITHOUT_ORIGINS,
-    check_sizes,
     checked_column,
-    error_words,
     map_shard,
     read_manifest,
+    require_sizes,
 )
 from polyhead.store.origin_columns import FILE, PLACE, believable
 
@@ -71,9 +71,7 @@ class Store(Arrays):
         self.path = path
         self.manifest = read_manifest(path)
         shards = self.manifest["shards"]
-        problems = list(check_sizes(path, shards))
-        if problems:
-            raise StoreError(*problems)
+        require_sizes(path, shards)
         specs = {spec["name"]: spec for spec in self.manifest["columns"]}
         self._about = {name: spec.get("about", {}) for name, spec in specs.items()}
         maps = _Maps(path, shards, specs)
@@ -147,7 +145,7 @@ class _sound:  # a class, because a generator costs more, and each batch enters 
         if isinstance(error, Exception) and not isinstance(error, (PolyheadError, MemoryError)):
             where = f"store {self._path}, {place(column=self._name)}"
             expected = "rows as they were written"
-            raise StoreError(Problem(where, expected, error_words(error), AGAIN)) from error
+            raise StoreError(Problem(where, expected, quoted_error(error), AGAIN)) from error
 
 
 class _Maps:

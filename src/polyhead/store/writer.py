@@ -21,6 +21,7 @@ from polyhead.store.files import (
     map_shard,
     read_journal,
     sync_folder,
+    synced,
 )
 
 
@@ -117,14 +118,8 @@ def write_shard(path: Path, specs: Sequence[Spec], arrays: Sequence[Any], rows: 
     names = [spec["name"] for spec in specs]
     schema = pa.schema([pa.field(name, field(spec)) for name, spec in zip(names, specs, strict=True)])
     batch = pa.RecordBatch.from_arrays(list(arrays), schema=schema)
-    temporary = path.with_name(path.name + ".tmp")
-    with open(temporary, "wb") as file:
-        with pa.ipc.new_file(file, schema) as writer:
-            writer.write_batch(batch)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, path)
-    sync_folder(path.parent)
+    with synced(path) as file, pa.ipc.new_file(file, schema) as writer:
+        writer.write_batch(batch)
     mapped = map_shard(path)
     return {
         "file": path.name,

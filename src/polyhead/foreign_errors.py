@@ -1,0 +1,41 @@
+"""Quotes errors of a user's code and of libraries, and finds the user's line that led to them."""
+
+from __future__ import annotations
+
+import os
+import sysconfig
+import traceback
+
+from polyhead.errors import PolyheadError
+
+_LONGEST = 200
+_NOT_THE_USERS = (os.path.dirname(__file__) + os.sep, sysconfig.get_path("stdlib") + os.sep, "<frozen ")
+
+
+def quoted_error(error: BaseException) -> str:
+    """Quote an error in one line: its type and its message, shortened; all problems of one of ours.
+
+    >>> quoted_error(ValueError("no such file:\\n  a.png."))
+    'ValueError: no such file: a.png'
+    """
+    if isinstance(error, PolyheadError):
+        return f"{type(error).__name__}: {'; '.join(str(p).rstrip('.') for p in error.problems)}"
+    text = str(error)
+    if isinstance(error, OSError) and error.filename is not None and error.strerror:
+        text = f"{error.strerror}: {error.filename}"
+    text = f"{type(error).__name__}: {' '.join(text.split())}".rstrip(".: ")
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}..."
+
+
+def line_of_user(error: BaseException) -> str:
+    """Name the innermost line of the user's own code that led to an error; else the innermost of all."""
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [
+        frame
+        for frame in frames
+        if "site-packages" not in frame.filename and not frame.filename.startswith(_NOT_THE_USERS)
+    ]
+    if not frames:
+        return "the code that raised it"
+    last = (own or frames)[-1]
+    return f"{last.filename}, line {last.lineno}"

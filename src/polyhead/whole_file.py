@@ -1,0 +1,35 @@
+"""Writes a file whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from polyhead.errors import DataError, Problem, place
+
+
+@contextlib.contextmanager
+def writing(file: Path) -> Iterator[Path]:
+    """The name that a file has until it is done; it is deleted on an error.
+
+    Raises:
+        DataError: if the file cannot be written.
+    """
+    where, temporary = place(file=str(file)), file.with_name(f".{file.name}.{os.getpid()}")
+    try:
+        if not file.parent.is_dir():
+            raise DataError(Problem(where, "a folder that exists", "none", "Make the folder first."))
+        if file.exists() and not file.is_file():
+            found = "a folder" if file.is_dir() else "something that is no file"
+            raise DataError(Problem(where, "a file, or a name that is free", found))
+        yield temporary
+        os.replace(temporary, file)
+    except BaseException as error:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+        if not isinstance(error, OSError):
+            raise
+        found = error.strerror or str(error)
+        raise DataError(Problem(where, "a file that can be written", found)) from error
