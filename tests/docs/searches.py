@@ -106,7 +106,7 @@ QUESTIONS = {
     "predict in the wrong order: matching predictions to rows": ["predict order", "predict wrong order"],
     "Several time series, windows and multi-step targets": ["multi-step targets"],
     "Resume training where it stopped": ["resume where training stopped"],
-    "My dataset comes from Hugging Face, torch, a DataLoader or tf.data": ["torch DataLoader"],
+    "My rows come from Hugging Face, torch, a DataLoader or TensorFlow": ["torch DataLoader"],
     "Token classification: a label for each token or time step": ["token classification"],
     "How do I normalize targets? `StandardScaler` for y, and inverse transform of predictions": [
         "normalize targets",
