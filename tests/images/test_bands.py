@@ -104,6 +104,9 @@ def test_colors_mean_nothing_for_bands_and_noise_is_in_each():
         assert (noise.min(1) > 0.8 * noise.max(1)).all()
 
 
+REMEDY = " Fix the file, or leave out all rows like this one: data = ph.drop_unreadable(data)."
+
+
 @pytest.mark.parametrize(
     ("column", "channels", "words"),
     [
@@ -134,18 +137,19 @@ def test_colors_mean_nothing_for_bands_and_noise_is_in_each():
             [npy(numbers(5)[0])[:-1]],
             5,
             "input `image`, row 0: expected an image with a whole header, got an .npy file that ends within its "
-            "numbers, at 3,727 bytes.",
+            f"numbers, at 3,727 bytes.{REMEDY}",
         ),
         (
             [npy(np.array(["a"]))],
             5,
             "input `image`, row 0: expected an image with a whole header, got an .npy file of <U1 of shape (1,), "
-            "rather than (H, W) or (H, W, channels).",
+            f"rather than (H, W) or (H, W, channels).{REMEDY}",
         ),
         (
             [b"\x93NUMPY\1\0\x20\0" + b"(" * 5000],
             5,
-            "input `image`, row 0: expected an image with a whole header, got an .npy file with a damaged header.",
+            "input `image`, row 0: expected an image with a whole header, got an .npy file with a damaged header."
+            f"{REMEDY}",
         ),
     ],
 )  # fmt: skip

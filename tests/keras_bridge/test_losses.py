@@ -237,6 +237,7 @@ def test_arguments_that_belong_to_a_head_are_refused():
 # Given by hand ---------------------------------------------------------------------------------------
 
 
+@pytest.mark.filterwarnings("ignore:The structure of `inputs`")  # a loaded model of Keras 3.10
 def test_labels_without_weights_are_divided_by_their_number_alone(tmp_path):
     x = RNG.random((20, 3), dtype=np.float32)
     rare = np.where(np.arange(20) % 4, np.nan, 3.0)  # the mean weight is 0.25

@@ -142,7 +142,7 @@ def test_a_box_and_its_entries_have_to_agree_in_number():
     boxes = len(DATA["box"][-1])
     assert (
         str(caught.value)
-        == f"head `kind`, row {ROWS - 1}: expected one for each of the {boxes} boxes in `box`, got 7. "
+        == f"head `kind`, row {ROWS - 1}: expected {boxes} entries, one for each box in `box`, got 7. "
         "Put None in the place of a box that has no label."
     )
 

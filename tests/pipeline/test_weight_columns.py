@@ -261,7 +261,7 @@ def test_a_weight_that_is_none(bad, words, large):
 def test_a_box_without_its_weight_is_an_error():
     boxes = [[[0, 0, 1, 1]], [[0, 0, 1, 1], [1, 1, 2, 2]]]
     for weights, words in (
-        ([[1.0], [1.0]], r"row 1: expected one for each of the 2 boxes in `box`, got 1"),
+        ([[1.0], [1.0]], r"row 1: expected 2 entries, one for each box in `box`, got 1"),
         ([[1.0], [1.0, None]], r"row 1: expected finite weights of at least 0, got None"),
         ([[1.0], None], r"row 1: expected finite weights of at least 0, got None"),
     ):

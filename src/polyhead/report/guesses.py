@@ -109,7 +109,7 @@ def _as_answered(head: Any, in_images: bool) -> Any:
     """A head that reads answers: True and False of a binary head, class ids of a mask, pixels for places in images."""
     if getattr(head.inner, "positive", None) is not None:
         head = head.fixed(positive=None)
-    if head.layer == "mask" and head.values is not None:
+    if getattr(head.inner, "values", None) is not None:
         head = head.fixed(values=None, missing=None)
     return head.fixed(column_normalized=False) if in_images and hasattr(head, "column_normalized") else head
 
