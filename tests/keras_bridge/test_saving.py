@@ -43,8 +43,8 @@ def elsewhere(code, *arguments):
     return json.loads(done.stdout.strip().splitlines()[-1].removeprefix("found "))
 
 
-@pytest.fixture(scope="module")
-def every_kind(tmp_path_factory):
+@pytest.fixture
+def every_kind(tmp_path):
     """A model of every kind of head that was trained, its feed, and the file that it was saved to."""
     keras.utils.set_random_seed(5)
     problem = Problem(SETTINGS["all"])
@@ -53,7 +53,7 @@ def every_kind(tmp_path_factory):
     # an optimizer with a state of its own, and of few operations, as each of them is traced for 34 arrays
     ph.compile(model, problem.feed, optimizer=keras.optimizers.SGD(0.01, momentum=0.9))
     model.fit(problem.feed, epochs=2, verbose=0)
-    path = tmp_path_factory.mktemp("every kind") / "model.keras"
+    path = tmp_path / "model.keras"
     model.save(path)
     return model, problem.feed, path
 
