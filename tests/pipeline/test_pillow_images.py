@@ -1,12 +1,14 @@
 """Images of Pillow in columns come as the files would that they are read from."""
 
 import io
+import sys
+import types
 
 import numpy as np
 import pytest
 
 import polyhead as ph
-from polyhead.columns.image_values import identity
+from polyhead.columns.image_values import identity, is_pillow
 from polyhead.errors import DataError
 
 PIL = pytest.importorskip("PIL.Image", reason="Pillow is not installed")
@@ -312,3 +314,8 @@ def test_an_image_without_a_pixel_is_refused(image, words):
             batch_size=1,
         ).peek()
     assert str(caught.value) == words
+
+
+def test_while_another_thread_imports_pillow_nothing_is_an_image_of_it(monkeypatch):
+    monkeypatch.setitem(sys.modules, "PIL.Image", types.ModuleType("PIL.Image"))
+    assert not is_pillow("a.jpg")

@@ -29,8 +29,9 @@ def names_image(value: Any) -> bool:
 
 def is_pillow(value: Any) -> bool:
     """Whether a value is a Pillow image."""
-    Image = sys.modules.get("PIL.Image")
-    return Image is not None and isinstance(value, Image.Image)
+    # another thread may be importing it, and has not come to its class yet: so this is none
+    image = getattr(sys.modules.get("PIL.Image"), "Image", None)
+    return image is not None and isinstance(value, image)
 
 
 def file_of(image: Any) -> str:

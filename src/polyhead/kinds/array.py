@@ -45,11 +45,11 @@ class Array(Input):
         fill: the number put where a value is NaN or None; without it, such a value is an error.
         scale: ``"standard"``, ``"minmax"``, ``"robust"``, ``"log"`` or a scale of your own, as for `Regression`: the
             model gets scaled numbers, each place of the last axis by the rows of training.
-        vocabulary: for a column of words, or of lists of words of one length: the known words, or ``"auto"`` for those
-            of the training rows, sorted. The model gets int32 ids: 0 for no word (missing or ``""``), 1 for a word that
-            is not in the vocabulary, and its words from 2 on. ``names`` has the word of each id, so an
-            `keras.layers.Embedding` has ``len(feed.inputs[name].names)`` of them. The vocabulary is part of the
-            declaration, and so of a saved model.
+        vocabulary: for a column of words (a whole text is one), or of lists of words of one length: the known words, or
+            ``"auto"`` for those of the training rows, sorted. The model gets int32 ids: 0 for no word (missing or
+            ``""``), 1 for a word that is not in the vocabulary, and its words from 2 on. ``names`` has the word of each
+            id, so an `keras.layers.Embedding` has ``len(feed.inputs[name].names)`` of them. The vocabulary is part of
+            the declaration, and so of a saved model.
         column: one column, or several that stand side by side as one vector.
 
     >>> Array(column=["age", "fare"], fill=0.0)

@@ -112,7 +112,7 @@ def fix_of_no_class(value: Any, classes: int | Sequence[Any]) -> str:
     if number and value in range(len(classes)) and all(isinstance(name, str) for name in classes):
         names = list(classes) if len(classes) < 7 else "names"
         where = "in the column, or in what the generator yields"
-        return f"If {value!r} counts these names, give the names: np.array({names})[ids], {where}. {fix}"
+        return f"If {value!r} is the number of a name, give the names: np.array({names})[ids], {where}. {fix}"
     return hints(similar(value, classes), fix)
 
 
